@@ -1,0 +1,122 @@
+"""The commands: `inspector run | check | replay | events | demo | acknowledge`, and their exit codes.
+
+0 = done, 1 = failed (systemd restarts), 78 = configuration (systemd does not).
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from inspector import __version__
+from inspector.errors import InspectorError
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the daemon until it is told to stop."""
+    from inspector.daemon import Daemon
+    from inspector.notify import Notifier
+
+    Daemon(args.config, Notifier.from_environment(os.environ, os.getpid())).run()
+    return 0
+
+
+def check(args: argparse.Namespace) -> int:
+    """Read a configuration, and everything it refers to, as `run` would."""
+    from inspector.reload import prepare
+
+    settings, folder = prepare(args.config)
+    cameras = ", ".join(camera.name for camera in settings.camera)
+    print(f"{args.config}: line {settings.line}, cameras {cameras}, recipe {folder.name}, {len(settings.alarm)} alarms: good")
+    return 0
+
+
+def events(args: argparse.Namespace) -> int:
+    """Print events as they happen."""
+    from inspector.show import print_events
+
+    return print_events(
+        args.connect,
+        args.replay,
+        args.topic or [""],
+        as_json=args.json,
+        since=args.since,
+        count=args.count,
+        timeout_s=args.timeout,
+        environ=os.environ,
+        out=sys.stdout,
+        err=sys.stderr,
+    )
+
+
+def acknowledge(args: argparse.Namespace) -> int:
+    """Pass an operator's acknowledgement on to a running inspector."""
+    import urllib.parse
+    import urllib.request
+
+    url = f"http://{args.http}/acknowledge/{urllib.parse.quote(args.alarm, safe='')}"
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=5) as answer:
+            print(answer.read().decode().strip())
+    except OSError as error:
+        raise InspectorError(f"{url}: {error}. Is the inspector running, and is this its http.bind?") from error
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    from inspector.simulator import demo, replay
+
+    top = argparse.ArgumentParser(prog="inspector", description="Inline steel inspector.")
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, function: Callable[[argparse.Namespace], int], words: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=words, description=words)
+        command.set_defaults(function=function)
+        return command
+
+    for name, function, words in (
+        ("run", run, "inspect a line: frames in, defects, alarms and metrics out"),
+        ("check", check, "check a configuration file, and change nothing"),
+    ):
+        add(name, function, words).add_argument("config", type=Path, metavar="CONFIG", help="the line's TOML file")
+    _add_events_arguments(add("events", events, "print events as they happen"))
+    command = add("acknowledge", acknowledge, "acknowledge an alarm")
+    command.add_argument("alarm", help="the alarm's name")
+    command.add_argument("--http", default="127.0.0.1:9477", metavar="HOST:PORT", help="http.bind (default: %(default)s)")
+    replay.add_arguments(add("replay", replay.run, "be a camera: procedural steel or images, with faults on request"))
+    demo.add_arguments(add("demo", demo.run, "inspect a simulated coil from end to end, and show it"))
+    return top
+
+
+def _add_events_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--connect", default="tcp://127.0.0.1:5556", help="events.bind (default: %(default)s)")
+    command.add_argument("--replay", default="tcp://127.0.0.1:5557", help="events.replay_bind (default: %(default)s)")
+    command.add_argument("--topic", action="append", metavar="PREFIX", help="only topics that begin so; may be repeated")
+    command.add_argument("--json", action="store_true", help="one CloudEvents JSON a line")
+    command.add_argument("--since", type=int, metavar="SEQ", help="first the journal's events from this number on")
+    command.add_argument("--count", type=int, metavar="N", help="end after so many events")
+    command.add_argument("--timeout", type=float, metavar="S", help="end when none came for so many seconds")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code."""
+    args = parser().parse_args(argv)
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
+    )
+    try:
+        code: int = args.function(args)
+    except InspectorError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

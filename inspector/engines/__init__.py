@@ -1,0 +1,55 @@
+"""What judges frames: the `Segmenter` protocol, and the choice of the one that the configuration names.
+
+An engine runs the recipe's one graph (frames and thresholds in; labels, confidence, presence out); nothing
+outside this folder knows which engine it is. Engines are loaded by name so that none is imported in vain.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from inspector.config import EngineSection
+from inspector.records import Bytes3D, Maps, Recipe
+
+
+class Segmenter(Protocol):
+    """A loaded, ready network. `submit` and `result` are called from one thread, results in submitted order."""
+
+    name: str
+    """Engine, version and precision, for people."""
+    in_flight: int
+    """Batches that may be submitted before a result is taken."""
+
+    def submit(self, frames: Bytes3D) -> None:
+        """Begin judging `(N, H, W) uint8`, 1 <= N <= max_frames; the caller leaves the array alone until `result`."""
+
+    def result(self) -> Maps:
+        """Wait for the oldest submitted batch.
+
+        Raises: EngineError.
+        """
+
+    def close(self) -> None:
+        """Give back what the engine holds."""
+
+
+def load(section: EngineSection, recipe: Recipe, model: bytes, max_frames: int) -> Segmenter:
+    """Load and warm the engine that `section` names: every batch size has run once when this returns.
+
+    Raises: EngineError.
+    """
+    from inspector.engines.openvino import OpenVino
+
+    engine = OpenVino(recipe, model, threads=section.threads)
+    warm(engine, recipe, max_frames)
+    return engine
+
+
+def warm(engine: Segmenter, recipe: Recipe, max_frames: int) -> None:
+    """Run every batch size once, so that no frame of the line pays for a first time."""
+    frames = np.zeros((max_frames, recipe.height, recipe.width), np.uint8)
+    for size in range(1, max_frames + 1):
+        engine.submit(frames[:size])
+        engine.result()

@@ -1,0 +1,96 @@
+"""The embedded default engine: OpenVINO on the CPU (chosen by measurement, see LOG.md).
+
+Knows: OpenVINO. Runs the recipe's ONNX as it is; an INT8 Q/DQ graph runs on the CPU's 8-bit instructions.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+import openvino as ov
+
+from inspector.errors import EngineError
+from inspector.records import Bytes3D, Maps, Recipe
+
+INPUTS = {"frames", "thresholds"}
+OUTPUTS = {"labels", "confidence", "presence"}
+
+
+class OpenVino:
+    """A recipe's model compiled for this CPU, with two inference requests used in turn.
+
+    Raises: EngineError when the model cannot be read or compiled, or is not the graph of a recipe.
+    """
+
+    in_flight = 2
+
+    def __init__(self, recipe: Recipe, model: bytes, *, threads: int = 0, precision: str | None = None) -> None:
+        """Compile `model` (ONNX bytes); `precision` None lets OpenVINO choose, "f32" or "bf16" ask for it."""
+        options: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY"}
+        if threads:
+            options["INFERENCE_NUM_THREADS"] = threads
+        if precision:
+            options["INFERENCE_PRECISION_HINT"] = precision
+        try:
+            core = ov.Core()
+            graph = core.read_model(model)
+            self._check(graph, recipe)
+            compiled = core.compile_model(graph, "CPU", options)
+            self._idle = deque(compiled.create_infer_request() for _ in range(self.in_flight))
+        except RuntimeError as error:
+            raise EngineError(
+                f"recipe {recipe}: OpenVINO {ov.__version__} cannot compile its model: {error}. "
+                "Export the recipe again, or install the OpenVINO version in pyproject.toml."
+            ) from error
+        self.name = f"openvino-{ov.__version__.split('-')[0]}-{recipe.precision}"
+        self._thresholds = np.array([kind.threshold for kind in recipe.classes], np.float32)
+        self._busy: deque[ov.InferRequest] = deque()
+
+    @staticmethod
+    def _check(graph: ov.Model, recipe: Recipe) -> None:
+        inputs = {port.any_name: port.partial_shape for port in graph.inputs}
+        outputs = {port.any_name for port in graph.outputs}
+        if set(inputs) != INPUTS or outputs != OUTPUTS:
+            raise EngineError(
+                f"recipe {recipe}: its model has inputs {sorted(inputs)} and outputs {sorted(outputs)}; expected "
+                f"{sorted(INPUTS)} and {sorted(OUTPUTS)}. Export it with this version's `trainer export`."
+            )
+        shape = [d.get_length() if d.is_static else -1 for d in inputs["frames"]]
+        if shape[1:] != [recipe.height, recipe.width]:
+            raise EngineError(
+                f"recipe {recipe}: its model takes frames {shape}; expected (N, {recipe.height}, {recipe.width}) "
+                "as recipe.toml says. Export it again."
+            )
+
+    def submit(self, frames: Bytes3D) -> None:
+        """Begin judging `(N, H, W) uint8` without copying it."""
+        assert self._idle, "more batches in flight than the engine allows"
+        request = self._idle.popleft()
+        request.set_tensor("frames", ov.Tensor(np.ascontiguousarray(frames), shared_memory=True))
+        request.set_tensor("thresholds", ov.Tensor(self._thresholds, shared_memory=True))
+        request.start_async()
+        self._busy.append(request)
+
+    def result(self) -> Maps:
+        """Wait for the oldest submitted batch; the maps are the caller's own copies.
+
+        Raises: EngineError.
+        """
+        request = self._busy.popleft()
+        try:
+            request.wait()
+        except RuntimeError as error:
+            raise EngineError(f"OpenVINO failed while judging a batch: {error}. Restart the inspector.") from error
+        maps = Maps(
+            labels=request.get_tensor("labels").data.copy(),
+            confidence=request.get_tensor("confidence").data.copy(),
+            presence=request.get_tensor("presence").data.copy(),
+        )
+        self._idle.append(request)
+        return maps
+
+    def close(self) -> None:
+        """Let go of the requests; OpenVINO frees the rest."""
+        self._idle.clear()
+        self._busy.clear()

@@ -1,0 +1,53 @@
+"""Every error this program raises on purpose, and the exit code that each ends in.
+
+A message says what was found, what was expected, where, and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+EXIT_FAILURE = 1
+EXIT_CONFIG = 78  # sysexits.h EX_CONFIG; the systemd unit never restarts on it
+
+
+class InspectorError(Exception):
+    """Something this program can name; `exit_code` is how the process ends if nobody handles it."""
+
+    exit_code = EXIT_FAILURE
+
+
+class ConfigError(InspectorError):
+    """The configuration file cannot be used; one line for each fault."""
+
+    exit_code = EXIT_CONFIG
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
+
+
+class RecipeError(InspectorError):
+    """The recipe folder cannot be used: missing, altered, or not what it says."""
+
+    exit_code = EXIT_CONFIG
+
+
+class EngineError(InspectorError):
+    """The inference engine cannot be loaded or failed while running."""
+
+
+class SocketError(InspectorError):
+    """An address cannot be bound."""
+
+
+class JournalError(InspectorError):
+    """The journal cannot be opened or written: events must not be published unrecorded."""
+
+
+class FrameError(InspectorError):
+    """A frame message that cannot be used; `reason` is the word it is counted under."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

@@ -1,0 +1,41 @@
+"""When is a batch ready, and how long may it wait: the policy, without clocks or sockets.
+
+Laws: a batch is never larger than the engine takes; its first frame never waits longer than `wait_ns`; when
+nothing arrives an empty batch leaves every `tick_ns`, so that everything downstream keeps living.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Gather(msgspec.Struct):
+    """Counts frames into a batch; all times are of one monotonic clock, in nanoseconds."""
+
+    max_frames: int
+    wait_ns: int
+    tick_ns: int
+    frames: int = 0
+    oldest_ns: int = 0
+    """When the first frame of this batch came."""
+    opened_ns: int = 0
+    """When the batch before this one left."""
+
+    def add(self, now_ns: int) -> None:
+        """Count a frame that was accepted at `now_ns`."""
+        assert self.frames < self.max_frames, "a full batch must leave before the next frame is added"
+        if self.frames == 0:
+            self.oldest_ns = now_ns
+        self.frames += 1
+
+    def left_ns(self, now_ns: int) -> int:
+        """How long the batch may still wait; 0 when it must leave now."""
+        if self.frames == self.max_frames:
+            return 0
+        deadline_ns = self.oldest_ns + self.wait_ns if self.frames else self.opened_ns + self.tick_ns
+        return max(0, deadline_ns - now_ns)
+
+    def leave(self, now_ns: int) -> None:
+        """Begin the next batch."""
+        self.frames = 0
+        self.opened_ns = now_ns

@@ -1,0 +1,56 @@
+"""The stage that has batches judged: keeps the engine busy, and swaps recipes between two batches.
+
+Laws: batches leave in the order they came; each carries the recipe that judged it; a batch is held back only
+while the engine works on it. Runs on one thread, the only one that talks to the engine.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from inspector.engines import Segmenter
+from inspector.flow import Buffer
+from inspector.records import Batch, Judged, Recipe
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """A recipe with its engine: loaded, verified and warmed."""
+
+    recipe: Recipe
+    engine: Segmenter
+
+
+class Infer:
+    """Iterates over judged batches; `loaded` may be assigned anew at any time, from any thread."""
+
+    def __init__(self, loaded: Loaded, on_swap: Callable[[Loaded], None] = lambda old: None) -> None:
+        self.loaded = loaded
+        self._on_swap = on_swap
+
+    def __call__(self, batches: Buffer[Batch]) -> Iterator[Judged]:
+        """Judge what comes, with up to the engine's `in_flight` batches under way."""
+        current = self.loaded
+        pending: deque[Batch] = deque()
+        for batch in batches:
+            if self.loaded is not current:
+                while pending:
+                    yield self._finish(current, pending)
+                self._on_swap(current)
+                current.engine.close()
+                current = self.loaded
+            if len(batch.pixels):
+                current.engine.submit(batch.pixels)
+            pending.append(batch)
+            while pending and (len(pending) >= current.engine.in_flight or not len(batches)):
+                yield self._finish(current, pending)
+        while pending:
+            yield self._finish(current, pending)
+
+    @staticmethod
+    def _finish(current: Loaded, pending: deque[Batch]) -> Judged:
+        batch = pending.popleft()
+        maps = current.engine.result() if len(batch.pixels) else None
+        return Judged(batch, current.recipe, maps)

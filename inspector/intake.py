@@ -1,0 +1,155 @@
+"""The frame socket's owner: takes frames off it, refuses bad ones, notices missing ones, and yields batches.
+
+Laws: every frame taken off the socket is in exactly one batch, as a frame or as a loss; what never arrived is
+a loss too. A bad frame never stops the line. Runs on one thread, which also owns the socket.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from threading import Event as Flag
+
+import msgspec
+import numpy as np
+import zmq
+
+from inspector import wire
+from inspector.config import BatchSection, IntakeSection
+from inspector.errors import FrameError, SocketError
+from inspector.gather import Gather
+from inspector.records import Batch, Bytes3D, Frame, Header, Loss
+
+TICK_NS = 250_000_000
+"""An idle line still sends an empty batch this often: alarms time out, the watchdog sees life."""
+DRAIN_NS = 500_000_000
+"""After a stop, how long to go on taking what has already arrived."""
+SLICE_NS = 50_000_000
+"""The longest wait on the socket, so that a stop is noticed."""
+
+
+class _Place(msgspec.Struct):
+    """Where a camera's counting stands."""
+
+    boot: str
+    number: int
+
+
+class Intake:
+    """Binds the PULL socket and iterates over batches until `stop` is set and the socket is drained.
+
+    Raises: SocketError when the address cannot be bound.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        section: IntakeSection,
+        batch: BatchSection,
+        cameras: Collection[str],
+        height: int,
+        width: int,
+        stop: Flag,
+    ) -> None:
+        self._cameras = frozenset(cameras)
+        self._shape = (batch.max_frames, height, width)
+        self._gather = Gather(batch.max_frames, batch.wait_ms * 1_000_000, TICK_NS)
+        self._places: dict[str, _Place] = {}
+        self._stop = stop
+        self._socket = context.socket(zmq.PULL)
+        self._socket.linger = 0
+        self._socket.rcvhwm = section.receive_frames
+        self._socket.maxmsgsize = section.max_frame_mb * 1_000_000
+        self._socket.heartbeat_ivl = 1000
+        self._socket.handshake_ivl = 3000
+        try:
+            self._socket.bind(section.bind)
+        except zmq.ZMQError as error:
+            self._socket.close()
+            raise SocketError(
+                f"intake.bind {section.bind}: {error}. Stop the program that holds it, or choose another port."
+            ) from error
+        self.address: str = self._socket.last_endpoint.decode()
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield batches; an empty one every 250 ms when nothing arrives."""
+        drain_until_ns = 0
+        try:
+            while True:
+                batch = self._fill()
+                yield batch
+                if self._stop.is_set():
+                    now_ns = time.monotonic_ns()
+                    drain_until_ns = drain_until_ns or now_ns + DRAIN_NS
+                    if now_ns > drain_until_ns or not (batch.arrivals or self._socket.poll(0)):
+                        return
+        finally:
+            self._socket.close()
+
+    def _fill(self) -> Batch:
+        """Gather one batch."""
+        pixels: Bytes3D = np.empty(self._shape, np.uint8)
+        arrivals: list[Frame | Loss] = []
+        self._gather.leave(time.monotonic_ns())
+        while left_ns := self._gather.left_ns(now_ns := time.monotonic_ns()):
+            if not self._socket.poll(min(left_ns, SLICE_NS) // 1_000_000):
+                if self._stop.is_set():
+                    break
+                continue
+            parts = self._socket.recv_multipart(copy=False)
+            self._accept([part.buffer for part in parts], pixels, arrivals, now_ns)
+        return Batch(tuple(arrivals), pixels[: self._gather.frames], time.monotonic_ns())
+
+    def _accept(
+        self, parts: Sequence[memoryview], pixels: Bytes3D, arrivals: list[Frame | Loss], now_ns: int
+    ) -> None:
+        """Put one message into the batch, as a frame or as a loss."""
+        header = None
+        try:
+            if len(parts) != 2:
+                raise FrameError("parts", f"message has {len(parts)} parts; expected header and pixels")
+            header = wire.read_header(parts[0])
+            if header.camera not in self._cameras:
+                raise FrameError("camera", f"camera {header.camera!r} is not in the configuration")
+            arrivals += self._count(header)
+            wire.unpack(header, parts[1], pixels[self._gather.frames])
+        except FrameError as error:
+            known = header if header is not None and header.camera in self._cameras else None
+            arrivals.append(Loss("rejected", error.reason, known.camera if known else "", 1, known))
+            return
+        arrivals.append(Frame(header, now_ns))
+        self._gather.add(now_ns)
+
+    def _count(self, header: Header) -> list[Loss]:
+        """Follow the camera's numbers; a gap is a loss that comes before this frame.
+
+        Raises: FrameError with reason `order` for a number that was passed already.
+        """
+        place = self._places.get(header.camera)
+        if place is None or place.boot != header.boot:
+            self._places[header.camera] = _Place(header.boot, header.number)
+            return []
+        if header.number <= place.number:
+            raise FrameError("order", f"frame {header.number} after {place.number}; expected a higher number")
+        missing = header.number - place.number - 1
+        place.number = header.number
+        return [Loss("missing", "lost", header.camera, missing)] if missing else []
+
+
+def shed(held: Batch | None, batch: Batch) -> Batch:
+    """Turn the frames of a batch for which there is no room into losses, after those already held."""
+    losses: list[Frame | Loss] = list(held.arrivals) if held else []
+    for arrival in batch.arrivals:
+        if isinstance(arrival, Frame):
+            arrival = Loss("dropped", "overload", arrival.header.camera, 1, arrival.header)
+        last = losses[-1] if losses else None
+        if isinstance(last, Loss) and _alike(last, arrival):
+            losses[-1] = msgspec.structs.replace(arrival, count=last.count + arrival.count)
+        else:
+            losses.append(arrival)
+    return Batch(tuple(losses), batch.pixels[:0], batch.closed_ns)
+
+
+def _alike(a: Loss, b: Loss) -> bool:
+    coils = [loss.header.coil if loss.header else None for loss in (a, b)]
+    return (a.end, a.reason, a.camera, coils[0]) == (b.end, b.reason, b.camera, coils[1])

@@ -1,0 +1,177 @@
+"""The event sockets: PUB, on which every event goes out, and ROUTER, which answers replay from the journal.
+
+Laws: only what the journal returned is published. A slow or dead subscriber never slows the line: what its
+queue cannot hold is dropped for it alone, the numbers tell it so, and it asks for a replay. A bad request is
+answered with words and never raises. Each call does a bounded amount of work.
+
+Knows: the two sockets and the replay protocol. Must not know: what an event says, who listens.
+Everything here belongs to the journal's thread.
+
+Replay, as JSON so that any language can ask: request `ReplayRequest` in one part; answer `ReplayHead`, then a
+topic part and a payload part for each event, exactly as published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import zmq
+from msgspec import Meta
+
+from inspector.errors import JournalError, SocketError
+
+if TYPE_CHECKING:  # the client reads the protocol here and has no use for SQLite
+    from inspector.journal import Journal, Message
+
+LIMIT_EVENTS = 1000  # in one answer, 0.6 MB or so
+REQUESTS_A_CALL = 4
+ENVELOPE_PARTS = 3  # identity, REQ's request id and delimiter
+REQUEST_BYTES = 4096
+WAITING_ANSWERS = 4  # for one asker; a fifth is dropped and must be asked for again
+HEARTBEAT_MS = 2000
+DEAD_AFTER_MS = 10_000  # longer than a subscriber pauses for breath, shorter than TCP takes
+HANDSHAKE_MS = 5000
+LINGER_MS = 1000  # what is in the queues may still leave within this time after close()
+
+
+class ReplayRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Asks for journalled events again."""
+
+    epoch: Annotated[str, Meta(max_length=64)] | None
+    """The journal that `after` counts in; None takes whichever it is."""
+    after: Annotated[int, Meta(ge=0)]
+    """The last `seq` that is not wanted; 0 asks from the beginning."""
+    limit: Annotated[int, Meta(ge=1)] = LIMIT_EVENTS
+    """Events wanted at most; there are never more than 1000 in one answer."""
+    prefix: Annotated[str, Meta(max_length=128)] = ""
+    """Only topics that begin so."""
+
+
+class ReplayHead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """First part of the answer; `count` pairs of parts follow."""
+
+    epoch: str
+    """Of the journal that answers."""
+    first: int
+    """Oldest `seq` still held."""
+    last: int
+    """Newest `seq` recorded."""
+    through: int
+    """Everything asked for up to this `seq` is in this answer or the ones before: ask next after it."""
+    count: int
+    more: bool
+    """True while `through` is not yet `last`."""
+    error: str = ""
+    """What was wrong with the request, and what to do."""
+
+
+class Publisher:
+    """Both event sockets, bound on construction.
+
+    Raises: SocketError when an address cannot be bound.
+    """
+
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], bind: str, replay_bind: str, journal: Journal, hwm: int
+    ) -> None:
+        self._journal = journal
+        self._decode = msgspec.json.Decoder(ReplayRequest).decode
+        self._encode = msgspec.json.Encoder().encode
+        self._events = _bound(context, zmq.PUB, bind, "events.bind", hwm)
+        try:
+            self._replay = _bound(context, zmq.ROUTER, replay_bind, "events.replay_bind", WAITING_ANSWERS)
+        except SocketError:
+            self._events.close(linger=0)
+            raise
+        self.address = self._events.getsockopt_string(zmq.LAST_ENDPOINT)
+        self.replay_address = self._replay.getsockopt_string(zmq.LAST_ENDPOINT)
+
+    def publish(self, recorded: Iterable[Message]) -> None:
+        """Send what `Journal.record` returned; never waits."""
+        for topic, payload in recorded:
+            self._events.send_multipart((topic.encode(), payload))
+
+    def heartbeat(self) -> None:
+        """Say how far the numbers go, so that nobody misses the end; once a second."""
+        self.publish((self._journal.heartbeat(),))
+
+    def serve_replay(self) -> None:
+        """Answer the replay requests that wait, a few at most; never waits."""
+        for _ in range(REQUESTS_A_CALL):
+            try:
+                parts = self._replay.recv_multipart(zmq.DONTWAIT)
+            except zmq.Again:
+                return
+            if len(parts) - 1 <= ENVELOPE_PARTS:
+                envelope, answer = parts[:-1], self._answer(parts[-1])
+            else:
+                envelope, answer = (
+                    parts[:1],
+                    self._refusal(f"{len(parts) - 1} parts came; send one part of JSON."),
+                )
+            self._replay.send_multipart((*envelope, *answer))
+
+    def close(self) -> None:
+        """Unbind; what is queued may leave for a second while the context is terminated."""
+        self._replay.close(linger=0)
+        self._events.close(linger=LINGER_MS)
+
+    def _answer(self, request: bytes) -> list[bytes]:
+        try:
+            asked = self._decode(request)
+        except (ValueError, RecursionError) as error:
+            return self._refusal(f'{error}. Send {{"epoch": null, "after": 0, "limit": 1000, "prefix": ""}}.')
+        if asked.epoch not in (None, self._journal.epoch):
+            return self._refusal(
+                f"epoch {asked.epoch} is not this journal's, {self._journal.epoch}. Ask that one, after 0."
+            )
+        try:
+            found = self._journal.replay(asked.after, min(asked.limit, LIMIT_EVENTS), asked.prefix)
+        except JournalError as error:
+            return self._refusal(str(error))
+        head = self._head(through=found.through_seq, count=len(found.messages))
+        return [head, *(part for topic, payload in found.messages for part in (topic.encode(), payload))]
+
+    def _refusal(self, error: str) -> list[bytes]:
+        return [self._head(through=0, count=0, error=error)]
+
+    def _head(self, through: int, count: int, error: str = "") -> bytes:
+        journal = self._journal
+        return self._encode(
+            ReplayHead(
+                epoch=journal.epoch,
+                first=journal.first_seq,
+                last=journal.last_seq,
+                through=through,
+                count=count,
+                more=not error and through < journal.last_seq,
+                error=error,
+            )
+        )
+
+
+def _bound(
+    context: zmq.Context[zmq.Socket[bytes]], kind: int, address: str, key: str, queue: int
+) -> zmq.Socket[bytes]:
+    socket = context.socket(kind)
+    socket.sndhwm = socket.rcvhwm = queue
+    socket.maxmsgsize = REQUEST_BYTES  # of what comes in: subscriptions and requests
+    socket.heartbeat_ivl, socket.heartbeat_timeout = HEARTBEAT_MS, DEAD_AFTER_MS
+    socket.handshake_ivl = HANDSHAKE_MS
+    socket.linger = LINGER_MS
+    socket.ipv6 = "[" in address
+    try:
+        socket.bind(address)
+    except zmq.ZMQError as error:
+        socket.close(linger=0)
+        advice = (
+            "Stop the program that has it"
+            if error.errno == zmq.EADDRINUSE
+            else "Give an address of this machine"
+        )
+        raise SocketError(
+            f"{key}: {address} cannot be bound: {error.strerror}. {advice}, or choose another."
+        ) from error
+    return socket

@@ -1,0 +1,1 @@
+"""A line that is not there: procedural steel and what moves it past the inspector."""

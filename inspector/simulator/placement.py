@@ -1,0 +1,135 @@
+"""Where the objects of an endless coil lie: drawn block by block, so that any block can be had alone.
+
+Laws: an object starts in the block that drew it and is at most MAX_ROWS long; a defect lies wholly on the
+strip; a defect yields to every earlier one it would come closer to than GAP_PX, even to one that yielded
+itself, so that what happens in a block depends on no more than the REACH_BLOCKS before it.
+"""
+
+from functools import lru_cache
+
+import msgspec
+import numpy as np
+
+from inspector.simulator.defects import Painter, paint_crack, paint_patch, paint_pitted, paint_scratch
+from inspector.simulator.lookalikes import (
+    paint_chalk,
+    paint_dust,
+    paint_grain_streak,
+    paint_stain,
+    paint_water,
+)
+from inspector.simulator.texture import Steel
+
+BLOCK_ROWS = 1024
+MAX_ROWS = 3000
+REACH_BLOCKS = -(-MAX_ROWS // BLOCK_ROWS)
+GAP_PX = 12
+_FROM_EDGE_PX = 8
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """One kind of object: its painter, its share among its like, and the box sizes it may be drawn at."""
+
+    paint: Painter
+    share: float
+    rows: tuple[int, int]
+    px: tuple[int, int]
+
+
+# The order is that of the class ids 1..4.
+DEFECTS = (
+    Kind(paint_pitted, 0.20, (60, 220), (60, 190)),
+    Kind(paint_crack, 0.15, (60, 250), (20, 52)),
+    Kind(paint_scratch, 0.40, (150, MAX_ROWS), (30, 90)),
+    Kind(paint_patch, 0.25, (75, 300), (75, 300)),
+)
+LOOKALIKES = (
+    Kind(paint_stain, 0.22, (60, 320), (60, 260)),
+    Kind(paint_water, 0.22, (40, 200), (40, 200)),
+    Kind(paint_dust, 0.32, (13, 13), (13, 13)),
+    Kind(paint_grain_streak, 0.18, (300, 2000), (12, 60)),
+    Kind(paint_chalk, 0.06, (90, 240), (90, 260)),
+)
+
+
+class Spot(msgspec.Struct, frozen=True):
+    """One object's place: the box it is painted in, and the key of the randomness it is painted with."""
+
+    key: tuple[int, ...]
+    kind: int
+    top_row: int
+    left_px: int
+    rows: int
+    px: int
+
+    def touches(self, other: "Spot") -> bool:
+        """Say whether the boxes come closer than GAP_PX to each other."""
+        return (
+            self.top_row < other.top_row + other.rows + GAP_PX
+            and other.top_row < self.top_row + self.rows + GAP_PX
+            and self.left_px < other.left_px + other.px + GAP_PX
+            and other.left_px < self.left_px + self.px + GAP_PX
+        )
+
+
+class Placement:
+    """The spots of one sort of object along a coil: `per_block` are drawn on average, `apart` or not."""
+
+    def __init__(
+        self, key: tuple[int, ...], kinds: tuple[Kind, ...], per_block: float, steel: Steel, *, apart: bool
+    ) -> None:
+        self._key = key
+        self._kinds = kinds
+        self._per_block = per_block
+        self._steel = steel
+        self._apart = apart
+        self._drawn = lru_cache(maxsize=64)(self._draw)
+        self._kept = lru_cache(maxsize=64)(self._settle)
+
+    def block(self, block: int) -> tuple[Spot, ...]:
+        """Return the spots that start in a block of BLOCK_ROWS rows, in the order of their first rows."""
+        return self._kept(block)
+
+    def reaching(self, first_row: int, rows: int) -> list[Spot]:
+        """Return the spots whose boxes reach into a window of the coil, in the order of their first rows."""
+        first_block = max(0, first_row // BLOCK_ROWS - REACH_BLOCKS)
+        last_block = (first_row + rows - 1) // BLOCK_ROWS
+        return [
+            spot
+            for block in range(first_block, last_block + 1)
+            for spot in self.block(block)
+            if spot.top_row < first_row + rows and spot.top_row + spot.rows > first_row
+        ]
+
+    def _settle(self, block: int) -> tuple[Spot, ...]:
+        drawn = self._drawn(block)
+        if not self._apart:
+            return drawn
+        earlier = [
+            spot for before in range(max(0, block - REACH_BLOCKS), block) for spot in self._drawn(before)
+        ]
+        return tuple(
+            spot for order, spot in enumerate(drawn) if not any(map(spot.touches, [*earlier, *drawn[:order]]))
+        )
+
+    def _draw(self, block: int) -> tuple[Spot, ...]:
+        rng = np.random.default_rng([*self._key, block])
+        bounds = np.cumsum([kind.share for kind in self._kinds])
+        spots = []
+        for order in range(rng.poisson(self._per_block)):
+            kind = min(int(np.searchsorted(bounds, rng.uniform(), side="right")), len(self._kinds) - 1)
+            low, high = self._kinds[kind].rows
+            rows = int(low * (high / low) ** rng.uniform())
+            px = int(rng.integers(self._kinds[kind].px[0], self._kinds[kind].px[1] + 1))
+            top_row = block * BLOCK_ROWS + int(rng.integers(BLOCK_ROWS))
+            left_px = self._fit(top_row, rows, px, float(rng.uniform()))
+            if left_px is not None:
+                spots.append(Spot((*self._key, block, order), kind, top_row, left_px, rows, px))
+        return tuple(sorted(spots, key=lambda spot: (spot.top_row, spot.left_px)))
+
+    def _fit(self, top_row: int, rows: int, px: int, share: float) -> int | None:
+        """Return the left column that is `share` of the way across the strip, None where nothing fits."""
+        left_px, right_px = self._steel.edges_px(top_row, rows)
+        first_px = max(0, int(left_px.max()) + 1 + _FROM_EDGE_PX)
+        room_px = min(self._steel.width_px, int(right_px.min()) - _FROM_EDGE_PX) - px - first_px
+        return first_px + int(share * room_px) if room_px >= 0 else None

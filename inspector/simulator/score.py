@@ -1,0 +1,163 @@
+"""How well what was planted was found: the one rule by which the demo, the tests and the trainer count.
+
+A planted defect is *found* when a reported defect of its class overlaps its box on the coil, *confused* when
+only defects of other classes do, else *missed*. A reported defect that overlaps nothing planted is *false*.
+What was planted below the minimum area, or mostly where the strip was not inspected, is counted apart as
+*small* and *unseen*, reported or not: what is judged must not depend on what was found.
+
+Knows: boxes on one coil, seen by one camera. Must not know: frames, pixels, sockets.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from inspector.records import Defect, DefectClass, Missed
+from inspector.simulator.sheet import Planted
+
+Verdict = Literal["found", "confused", "missed", "small", "unseen"]
+
+TOLERANCE_MM = 5.0
+"""Boxes this close still overlap: the network's edges are good to a few pixels of 0.6 mm."""
+
+
+class ClassScore(msgspec.Struct, frozen=True, kw_only=True):
+    """The count of one defect class; `planted` = `found` + `confused` + `missed`."""
+
+    name: str
+    planted: int
+    found: int
+    confused: int
+    missed: int
+    false: int
+    """Reported under this class where nothing was planted."""
+    small: int
+    """Planted below the recipe's minimum area; not among `planted`."""
+    unseen: int
+    """Planted where the strip was not inspected; not among `planted`."""
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the planted that was found; None when none was planted."""
+        return self.found / self.planted if self.planted else None
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """The count of a coil by class, and the defects behind it."""
+
+    metres: float
+    """Strip inspected, metres."""
+    classes: tuple[ClassScore, ...]
+    """In the order of class ids."""
+    verdicts: tuple[tuple[Planted, Verdict], ...]
+    """Every planted defect and what became of it, along the coil."""
+    found: tuple[Defect, ...]
+    """Reported defects that overlap something planted, along the coil."""
+    false: tuple[Defect, ...]
+    """Reported defects that do not, along the coil."""
+
+    @property
+    def total(self) -> ClassScore:
+        """All classes together."""
+        fields = ("planted", "found", "confused", "missed", "false", "small", "unseen")
+        sums = {field: sum(getattr(one, field) for one in self.classes) for field in fields}
+        return ClassScore(name="all", **sums)
+
+    @property
+    def recall(self) -> float | None:
+        """Share of all planted that was found; None when none was planted."""
+        return self.total.recall
+
+    @property
+    def false_per_100m(self) -> float | None:
+        """False defects per 100 m inspected; None when nothing was inspected."""
+        return 100 * len(self.false) / self.metres if self.metres else None
+
+    def planted(self, verdict: Verdict) -> tuple[Planted, ...]:
+        """Planted defects with this verdict, along the coil."""
+        return tuple(defect for defect, given in self.verdicts if given == verdict)
+
+
+def score(
+    reported: Iterable[Defect],
+    planted: Iterable[Planted],
+    classes: Sequence[DefectClass],
+    metres: float,
+    missed: Iterable[Missed] = (),
+    *,
+    tolerance_mm: float = TOLERANCE_MM,
+) -> Score:
+    """Compare what was reported of one coil by one camera with what was planted on it.
+
+    Of reports with the same id the last one counts. `metres` of strip were inspected, `missed` was not. Class
+    ids of the planted are those of `classes`; both count positions from the coil's head and pixel column 0.
+    """
+    last = {defect.id: defect for defect in reported}
+    defects = sorted(last.values(), key=lambda defect: defect.start_mm)
+    targets = sorted(planted, key=lambda target: (target.start_mm, target.number))
+    overlap = _overlap(_boxes(targets), _boxes(defects), tolerance_mm)
+    ids = {kind.name: kind.id for kind in classes}
+    reported_ids = np.array([ids.get(defect.name, 0) for defect in defects], np.int64)
+    gaps = [(gap.start_mm, gap.end_mm) for gap in missed]
+    verdicts = tuple(
+        (target, _verdict(target, set(reported_ids[hits].tolist()), classes[target.class_id - 1], gaps))
+        for target, hits in zip(targets, overlap, strict=True)
+    )
+    true = {index for hits in overlap for index in np.flatnonzero(hits).tolist()}
+    false = tuple(defect for index, defect in enumerate(defects) if index not in true)
+    return Score(
+        metres=metres,
+        classes=tuple(_count(kind, verdicts, false) for kind in classes),
+        verdicts=verdicts,
+        found=tuple(defect for index, defect in enumerate(defects) if index in true),
+        false=false,
+    )
+
+
+def _verdict(
+    target: Planted, reported_ids: set[int], kind: DefectClass, gaps: Sequence[tuple[float, float]]
+) -> Verdict:
+    if target.area_mm2 < kind.min_area_mm2:
+        return "small"
+    unseen_mm = sum(max(0.0, min(target.end_mm, end) - max(target.start_mm, start)) for start, end in gaps)
+    if unseen_mm > (target.end_mm - target.start_mm) / 2:
+        return "unseen"
+    if target.class_id in reported_ids:
+        return "found"
+    return "confused" if reported_ids else "missed"
+
+
+def _count(
+    kind: DefectClass, verdicts: Sequence[tuple[Planted, Verdict]], false: Sequence[Defect]
+) -> ClassScore:
+    given = Counter(verdict for target, verdict in verdicts if target.class_id == kind.id)
+    return ClassScore(
+        name=kind.name,
+        planted=given["found"] + given["confused"] + given["missed"],
+        found=given["found"],
+        confused=given["confused"],
+        missed=given["missed"],
+        false=sum(defect.name == kind.name for defect in false),
+        small=given["small"],
+        unseen=given["unseen"],
+    )
+
+
+def _boxes(things: Sequence[Planted] | Sequence[Defect]) -> NDArray[np.float64]:
+    """Return (N, 4): start, end, left, right, millimetres."""
+    sides = [(thing.start_mm, thing.end_mm, thing.left_mm, thing.right_mm) for thing in things]
+    return np.array(sides, np.float64).reshape(-1, 4)
+
+
+def _overlap(a: NDArray[np.float64], b: NDArray[np.float64], tolerance_mm: float) -> list[NDArray[np.bool_]]:
+    """Say of each box of `a` which boxes of `b` (B,) overlap it, or lie no farther off than the tolerance."""
+    a, b = a[:, None], b[None]
+    along = (a[..., 0] <= b[..., 1] + tolerance_mm) & (b[..., 0] <= a[..., 1] + tolerance_mm)
+    across = (a[..., 2] <= b[..., 3] + tolerance_mm) & (b[..., 2] <= a[..., 3] + tolerance_mm)
+    return list(along & across)

@@ -1,0 +1,190 @@
+"""An endless coil of procedural steel with its ground truth, to train on, to test and to load the system with.
+
+Knows pictures and millimetres, nothing of cameras, clocks or the inspector. Everything follows from the seed
+and the row, so that any window of the coil can be had in any order and any process, with the same bytes.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from inspector.simulator.defects import Patch
+from inspector.simulator.noise import Floats
+from inspector.simulator.placement import BLOCK_ROWS, DEFECTS, LOOKALIKES, REACH_BLOCKS, Placement, Spot
+from inspector.simulator.texture import Steel
+
+CLASSES = ("pitted", "crack", "scratch", "patch")  # class ids 1..4, in Severstal's order
+
+_NUMBERS_PER_BLOCK = 10_000
+
+
+class Planted(msgspec.Struct, frozen=True):
+    """One defect of the coil, measured on its exact mask.
+
+    `number` increases along the coil, with gaps. `start_mm` and `end_mm` run along the travel from the coil's
+    first row, `left_mm` and `right_mm` across from pixel column 0; ends are exclusive.
+    """
+
+    number: int
+    class_id: int
+    start_mm: float
+    end_mm: float
+    left_mm: float
+    right_mm: float
+    area_mm2: float
+
+
+class Rendered(msgspec.Struct, frozen=True):
+    """A window of the coil: `pixels` and `labels`, both (rows, width_px) uint8; label 0 is sound, else 1..4."""
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+
+
+class Sheet:
+    """One coil, drawn from its seed; other seeds are other steel under other light. For one thread at a time.
+
+    It pickles as its arguments, and is built anew on the other side. `defects_per_m` and `lookalikes_per_m`
+    are what is drawn per metre of travel; a few per cent of the defects find no room and are left out.
+
+    Raises:
+        ValueError: a size is not positive, a density is negative, or the seed is.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        *,
+        width_px: int = 1600,
+        rows: int = 256,
+        mm_per_px: float = 0.625,
+        mm_per_row: float = 0.625,
+        defects_per_m: float = 1.5,
+        lookalikes_per_m: float = 2.0,
+    ) -> None:
+        sizes = {"width_px": width_px, "rows": rows, "mm_per_px": mm_per_px, "mm_per_row": mm_per_row}
+        _check(seed, sizes, {"defects_per_m": defects_per_m, "lookalikes_per_m": lookalikes_per_m})
+        self.seed = seed
+        self.width_px = width_px
+        self.rows = rows
+        self.mm_per_px = mm_per_px
+        self.mm_per_row = mm_per_row
+        self.defects_per_m = defects_per_m
+        self.lookalikes_per_m = lookalikes_per_m
+        self._steel = Steel(seed, width_px)
+        self._contrast_grey = 3.0 + 0.06 * self._steel.level_grey + 0.75 * self._steel.grain_grey
+        block_m = BLOCK_ROWS * mm_per_row / 1000
+        self._defects = Placement((seed, 6), DEFECTS, defects_per_m * block_m, self._steel, apart=True)
+        self._lookalikes = Placement(
+            (seed, 7), LOOKALIKES, lookalikes_per_m * block_m, self._steel, apart=False
+        )
+        self._defect_patch = lru_cache(maxsize=48)(self._paint_defect)
+        self._lookalike_patch = lru_cache(maxsize=48)(self._paint_lookalike)
+
+    def frame(self, index: int) -> Rendered:
+        """Return frame `index` of the coil, its rows [index * rows, (index + 1) * rows)."""
+        return self.strip(index * self.rows, self.rows)
+
+    def strip(self, first_row: int, rows: int) -> Rendered:
+        """Return any window of whole rows of the coil, the same bytes as the frames show.
+
+        Raises:
+            ValueError: the window starts before the coil or is empty.
+        """
+        if first_row < 0 or rows < 1:
+            raise ValueError(
+                f"window starts at row {first_row} and has {rows} rows; expected a start >= 0 and rows >= 1. "
+                "Count frames and rows from the head of the coil, which is 0"
+            )
+        surface = self._steel.surface(first_row, rows)
+        labels = np.zeros(surface.shape, np.uint8)
+        for spot in self._lookalikes.reaching(first_row, rows):
+            _apply(self._lookalike_patch(spot), spot, surface, first_row)
+        for spot in self._defects.reaching(first_row, rows):
+            patch = self._defect_patch(spot)
+            _apply(patch, spot, surface, first_row)
+            _label(patch, spot, labels, first_row)
+        return Rendered(pixels=self._steel.expose(surface, first_row), labels=labels)
+
+    def planted(self, start_mm: float, end_mm: float) -> tuple[Planted, ...]:
+        """Return the defects whose extent along the travel meets [start_mm, end_mm), by increasing number."""
+        if end_mm <= max(start_mm, 0.0):
+            return ()
+        first_block = max(0, int(start_mm / self.mm_per_row) // BLOCK_ROWS - REACH_BLOCKS)
+        last_block = int(end_mm / self.mm_per_row) // BLOCK_ROWS
+        defects = (
+            self._measure(block * _NUMBERS_PER_BLOCK + order, spot)
+            for block in range(first_block, last_block + 1)
+            for order, spot in enumerate(self._defects.block(block))
+        )
+        return tuple(defect for defect in defects if defect.start_mm < end_mm and defect.end_mm > start_mm)
+
+    def __reduce__(self) -> tuple[Callable[..., "Sheet"], tuple[object, ...]]:
+        arguments = partial(
+            Sheet,
+            width_px=self.width_px,
+            rows=self.rows,
+            mm_per_px=self.mm_per_px,
+            mm_per_row=self.mm_per_row,
+            defects_per_m=self.defects_per_m,
+            lookalikes_per_m=self.lookalikes_per_m,
+        )
+        return arguments, (self.seed,)
+
+    def _measure(self, number: int, spot: Spot) -> Planted:
+        mask = self._defect_patch(spot).mask
+        assert mask is not None
+        return Planted(
+            number=number,
+            class_id=spot.kind + 1,
+            start_mm=spot.top_row * self.mm_per_row,
+            end_mm=(spot.top_row + mask.shape[0]) * self.mm_per_row,
+            left_mm=spot.left_px * self.mm_per_px,
+            right_mm=(spot.left_px + mask.shape[1]) * self.mm_per_px,
+            area_mm2=int(mask.sum()) * self.mm_per_px * self.mm_per_row,
+        )
+
+    def _paint_defect(self, spot: Spot) -> Patch:
+        paint = DEFECTS[spot.kind].paint
+        return paint(np.random.default_rng([*spot.key, 1]), spot.rows, spot.px, self._contrast_grey)
+
+    def _paint_lookalike(self, spot: Spot) -> Patch:
+        paint = LOOKALIKES[spot.kind].paint
+        return paint(np.random.default_rng([*spot.key, 1]), spot.rows, spot.px, self._contrast_grey)
+
+
+def _apply(patch: Patch, spot: Spot, surface: Floats, first_row: int) -> None:
+    """Change the part of a surface, whose first row is the coil's `first_row`, that a patch lies on."""
+    inside, shown = _overlap(patch, spot, first_row, len(surface))
+    surface[inside] *= patch.keep[shown]
+    surface[inside] += patch.delta[shown]
+
+
+def _label(patch: Patch, spot: Spot, labels: NDArray[np.uint8], first_row: int) -> None:
+    assert patch.mask is not None
+    inside, shown = _overlap(patch, spot, first_row, len(labels))
+    labels[inside][patch.mask[shown]] = spot.kind + 1
+
+
+def _overlap(patch: Patch, spot: Spot, first_row: int, rows: int) -> tuple[tuple[slice, slice], slice]:
+    """Return where a patch lies in a window of `rows` rows, and which of the patch's own rows show there."""
+    patch_rows, patch_px = patch.delta.shape
+    top_row = spot.top_row - first_row
+    start_row, stop_row = max(0, top_row), min(rows, top_row + patch_rows)
+    stop_row = max(start_row, stop_row)
+    inside = (slice(start_row, stop_row), slice(spot.left_px, spot.left_px + patch_px))
+    return inside, slice(start_row - top_row, stop_row - top_row)
+
+
+def _check(seed: int, sizes: dict[str, float], densities: dict[str, float]) -> None:
+    if seed < 0:
+        raise ValueError(f"seed is {seed}; expected an integer >= 0. Any one makes a coil")
+    for name, size in sizes.items():
+        if not size > 0:
+            raise ValueError(f"{name} is {size}; expected more than 0. Leave it out for the usual value")
+    for name, density in densities.items():
+        if not 0 <= density <= 100:
+            raise ValueError(f"{name} is {density}; expected 0..100 per metre of travel. Try 1.5")

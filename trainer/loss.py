@@ -1,0 +1,37 @@
+"""The training loss; knows logits and labels, nothing of the network."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def cross_entropy_dice(logits: Tensor, labels: Tensor, dice_weight: float = 1.0) -> Tensor:
+    """Softmax cross-entropy plus `dice_weight` times the soft Dice loss of the defect classes.
+
+    Cross-entropy alone is content to call a rare class sound; Dice weighs every class alike, whatever its area.
+
+    Args: logits (N, 1 + C, H, W) of any float type, labels (N, H, W) uint8 with 0 = sound. Returns a float32 scalar.
+    """
+    surprise = functional.log_softmax(logits.float(), 1)
+    return functional.nll_loss(surprise, labels.long()) + dice_weight * soft_dice_loss(surprise.exp(), labels)
+
+
+def soft_dice_loss(found: Tensor, labels: Tensor) -> Tensor:
+    """One minus soft Dice, summed over the batch per defect class, then averaged over the classes that are in it.
+
+    A class absent from the batch's labels is left to the cross-entropy: its Dice could only be 0 or undefined
+    (Milletari et al., "V-Net", 3DV 2016, for the soft form; squares in the denominator as there).
+
+    Args: found (N, 1 + C, H, W) float32 probabilities, labels (N, H, W) uint8. Returns a float32 scalar, 0 for a
+    batch of sound frames.
+    """
+    losses = []
+    for class_id in range(1, found.shape[1]):
+        truth = labels == class_id
+        truth_area = truth.sum()
+        if truth_area:
+            of_class = found[:, class_id]
+            losses.append(1 - 2 * of_class[truth].sum() / (of_class.square().sum() + truth_area))
+    return torch.stack(losses).mean() if losses else found.new_zeros(())

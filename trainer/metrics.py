@@ -1,0 +1,100 @@
+"""Dice and IoU in four named conventions; knows label maps, nothing of who made them.
+
+Dice has no meaning without its convention (FIELD.md); every figure here carries the name in its key:
+
+kaggle   mean over (frame, class); both empty = 1. A network that finds nothing scores 0.86 on Severstal.
+meter    per frame, all classes flattened into one, both empty = 1; IoU over the frames with a defect only, in mean
+         (the "Meter" of the Kaggle starter kernels, which the paper's figures agree with).
+micro    intersections and areas summed over the whole set: per class, and pooled over the classes.
+present  mean over the (frame, class) pairs that have a defect.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Labels = npt.NDArray[np.uint8]
+Counts = npt.NDArray[np.int64]
+
+
+class Scores:
+    """Sums over frames as they come; memory does not grow with them. For one thread at a time."""
+
+    def __init__(self, classes: int) -> None:
+        self._classes = classes
+        self.frames = 0
+        self._sums = np.zeros((3, classes), np.int64)  # shared, found and true pixels of each class
+        self._kaggle = np.zeros(2)  # dice, iou, each summed
+        self._meter = np.zeros(2)
+        self._present = np.zeros(2)
+        self._present_pairs = 0
+        self._defect_frames = 0
+
+    def add(self, found: Labels, truth: Labels) -> None:
+        """Adds one frame: what was found and what is true, both (H, W) uint8 with class ids, 0 = sound.
+
+        Raises:
+            ValueError: the shapes differ, or a label is above the number of classes.
+        """
+        counts = _count(found, truth, self._classes)
+        shared, found_px, true_px = counts
+        self.frames += 1
+        self._sums += counts
+        self._kaggle += [_dice(counts, empty=1).sum(), _iou(counts, empty=1).sum()]
+        # Flattened over classes: a pixel called by the wrong class is one miss and one false find.
+        flat = counts.sum(axis=1, keepdims=True)
+        self._meter[0] += _dice(flat, empty=1)[0]
+        if flat[2, 0]:
+            self._defect_frames += 1
+            self._meter[1] += _iou(flat, empty=0)[0]
+        present = true_px > 0
+        self._present_pairs += int(present.sum())
+        self._present += [_dice(counts, empty=0)[present].sum(), _iou(counts, empty=0)[present].sum()]
+
+    def report(self) -> dict[str, float]:
+        """All figures so far, 0..1, keyed `dice_` or `iou_` and the convention; `dice_micro_2` is class 2 alone.
+
+        `dice_micro_mean` is the plain mean of the classes' micro Dice: it falls when one class collapses. A class that
+        is neither found nor true in any frame counts 1. Without frames (or, for present and meter's IoU, without
+        defects) the figure is nan.
+        """
+        pooled = self._sums.sum(axis=1, keepdims=True)
+        figures: dict[str, float] = {}
+        for place, (name, ratio) in enumerate((("dice", _dice), ("iou", _iou))):
+            per_class = ratio(self._sums, empty=1)
+            meter_frames = (self.frames, self._defect_frames)[place]
+            figures |= {
+                f"{name}_kaggle": _mean(self._kaggle[place], self.frames * self._classes),
+                f"{name}_meter": _mean(self._meter[place], meter_frames),
+                f"{name}_micro": float(ratio(pooled, empty=1)[0]),
+                f"{name}_micro_mean": float(per_class.mean()),
+                f"{name}_present": _mean(self._present[place], self._present_pairs),
+                **{f"{name}_micro_{i + 1}": float(value) for i, value in enumerate(per_class)},
+            }
+        return figures
+
+
+def _count(found: Labels, truth: Labels, classes: int) -> Counts:
+    """(3, C): pixels that both call a class, that were found, that are true."""
+    if found.shape != truth.shape:
+        raise ValueError(f"found labels are {found.shape}, true ones {truth.shape}; expected the same frame")
+    if max(found.max(initial=0), truth.max(initial=0)) > classes:
+        raise ValueError(f"a label is {max(found.max(), truth.max())}; expected class ids 0..{classes}")
+    joint = np.bincount(truth.ravel().astype(np.intp) * (classes + 1) + found.ravel(), minlength=(classes + 1) ** 2)
+    table = joint.reshape(classes + 1, classes + 1)  # truth down, found across
+    return np.stack([table.diagonal(), table.sum(0), table.sum(1)])[:, 1:].astype(np.int64)
+
+
+def _dice(counts: Counts, empty: float) -> npt.NDArray[np.float64]:
+    areas = counts[1] + counts[2]
+    return np.where(areas > 0, 2 * counts[0] / np.maximum(areas, 1), empty)
+
+
+def _iou(counts: Counts, empty: float) -> npt.NDArray[np.float64]:
+    union = counts[1] + counts[2] - counts[0]
+    return np.where(union > 0, counts[0] / np.maximum(union, 1), empty)
+
+
+def _mean(total: float, count: int) -> float:
+    return float(total / count) if count else float("nan")

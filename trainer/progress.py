@@ -1,0 +1,70 @@
+"""What a person sees of a run: a bar on a terminal, a line now and then in a log file."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+if TYPE_CHECKING:
+    from trainer.train import Clock
+
+LOG_EVERY_S = 60.0
+
+
+class Bar:
+    """Shows epoch, loss, learning rate, crops a second and time left; averages the loss over the epoch."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        text = "epoch {task.fields[epoch]}  loss {task.fields[loss]:.4f}  lr {task.fields[lr]:.1e}  {task.fields[speed]:.1f} img/s"
+        left = TextColumn("{task.fields[left]} left")
+        self._progress = Progress(TextColumn(text), BarColumn(), left, console=console, disable=not console.is_terminal)
+        self._task = self._progress.add_task("", total=1.0, epoch=1, loss=0.0, lr=0.0, speed=0.0, left="?")
+        self._losses: list[float] = []
+        self._recent: list[tuple[float, int]] = [(time.monotonic(), 0)]
+        self._logged_s = time.monotonic()
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._progress.stop()
+
+    def step(self, step: int, epoch_steps: int, batch: int, loss: float, lr: float, clock: Clock) -> None:
+        """Counts one optimiser step of `batch` crops."""
+        now = time.monotonic()
+        self._losses.append(loss)
+        self._recent = [*self._recent[-20:], (now, self._recent[-1][1] + batch)]
+        (then, before), (_, crops) = self._recent[0], self._recent[-1]
+        shown = {
+            "epoch": -(-step // epoch_steps),
+            "loss": sum(self._losses[-20:]) / len(self._losses[-20:]),
+            "lr": lr,
+            "speed": (crops - before) / max(now - then, 1e-9),
+            "left": time.strftime("%H:%M:%S", time.gmtime(min(clock.left_s(step), 359999))),
+        }
+        self._progress.update(self._task, completed=clock.progress(step), **shown)
+        if not self._console.is_terminal and now - self._logged_s >= LOG_EVERY_S:
+            self._logged_s = now
+            said = "epoch {epoch}  step {step}  loss {loss:.4f}  lr {lr:.1e}  {speed:.1f} img/s  {left} left"
+            self._console.print(said.format(step=step, **shown))
+
+    def epoch_loss(self) -> float:
+        """Mean loss since the last call, and begins a new mean."""
+        mean = sum(self._losses) / len(self._losses)
+        self._losses.clear()
+        return mean
+
+    def epoch(self, line: dict[str, float], scores: dict[str, float]) -> None:
+        """Prints an epoch's figures, each under its convention's name."""
+        self._recent = [(time.monotonic(), 0)]  # the validation's time is no training speed
+        names = ("micro_mean", "micro", "kaggle", "meter", "present")
+        dice = "  ".join(f"{name} {scores[f'dice_{name}']:.4f}/{scores[f'iou_{name}']:.4f}" for name in names)
+        classes = " ".join(f"{scores[f'dice_micro_{i}']:.3f}" for i in range(1, 5))
+        said = f"epoch {line['epoch']}  step {line['step']}  loss {line['loss']:.4f}  Dice/IoU {dice}  Dice micro 1..4 {classes}"
+        self._console.print(said, soft_wrap=True)
