@@ -5,7 +5,7 @@ Knows: geometry of a frame. Must not know: the frame before, the coil, or whom i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 
 import cv2
 import numpy as np
@@ -30,7 +30,7 @@ class Analyse:
     """The stage: judged batches in, analysed batches out."""
 
     def __init__(self, cameras: Iterable[CameraSection]) -> None:
-        self._cameras: Mapping[str, CameraSection] = {camera.name: camera for camera in cameras}
+        self._cameras = {camera.name: camera for camera in cameras}
 
     def __call__(self, judged: Judged) -> Analysed:
         """Analyse every frame of a batch, in arrival order."""
@@ -53,9 +53,9 @@ class Analyse:
             judged.maps.confidence[plane],
             judged.maps.presence[plane],
             judged.recipe,
-            camera.mm_per_px,
-            mm_per_row,
-            camera.offset_mm,
+            mm_per_px=camera.mm_per_px,
+            mm_per_row=mm_per_row,
+            offset_mm=camera.offset_mm,
         )
         return Inspected(frame, frame.header.height * mm_per_row, found, judged.recipe)
 
@@ -65,6 +65,7 @@ def detect(
     confidence: Bytes2D,
     presence: npt.NDArray[np.float32],
     recipe: Recipe,
+    *,
     mm_per_px: float,
     mm_per_row: float,
     offset_mm: float = 0.0,
@@ -77,14 +78,21 @@ def detect(
     found: list[Detection] = []
     for kind in recipe.classes:
         if presence[kind.id - 1] >= kind.threshold:
-            found += _regions(labels, confidence, kind, mm_per_px, mm_per_row, offset_mm)
+            found += _regions(labels, confidence, kind, mm_per_px, mm_per_row, offset_mm=offset_mm)
     return tuple(found)
 
 
 def _regions(
-    labels: Bytes2D, confidence: Bytes2D, kind: DefectClass, mm_per_px: float, mm_per_row: float, offset_mm: float
-) -> Iterable[Detection]:
-    count, numbers, stats, _ = cv2.connectedComponentsWithStats((labels == kind.id).view(np.uint8), connectivity=8)
+    labels: Bytes2D,
+    confidence: Bytes2D,
+    kind: DefectClass,
+    mm_per_px: float,
+    mm_per_row: float,
+    *,
+    offset_mm: float,
+) -> Iterator[Detection]:
+    mask = (labels == kind.id).view(np.uint8)
+    count, numbers, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     for number in range(1, count):
         x, y, width, height, area_px = (int(value) for value in stats[number])
         area_mm2 = area_px * mm_per_px * mm_per_row
@@ -93,19 +101,20 @@ def _regions(
             continue
         region = numbers[y : y + height, x : x + width] == number
         peak = int(confidence[y : y + height, x : x + width][region].max())
-
-        def span(row: npt.NDArray[np.bool_], left: int = x) -> Span:
-            columns = np.flatnonzero(row) + left
-            return Span(offset_mm + float(columns[0]) * mm_per_px, offset_mm + float(columns[-1] + 1) * mm_per_px)
-
+        left_mm = offset_mm + x * mm_per_px
         yield Detection(
             class_id=kind.id,
-            left_mm=offset_mm + x * mm_per_px,
-            right_mm=offset_mm + (x + width) * mm_per_px,
+            left_mm=left_mm,
+            right_mm=left_mm + width * mm_per_px,
             start_mm=y * mm_per_row,
             end_mm=(y + height) * mm_per_row,
             area_mm2=area_mm2,
             confidence=peak / 255,
-            head=span(region[0]) if head else None,
-            tail=span(region[-1]) if tail else None,
+            head=_span(region[0], left_mm, mm_per_px) if head else None,
+            tail=_span(region[-1], left_mm, mm_per_px) if tail else None,
         )
+
+
+def _span(row: npt.NDArray[np.bool_], left_mm: float, mm_per_px: float) -> Span:
+    columns = np.flatnonzero(row)
+    return Span(left_mm + int(columns[0]) * mm_per_px, left_mm + int(columns[-1] + 1) * mm_per_px)

@@ -250,7 +250,8 @@ class Events:
             socket.connect(address)
         except zmq.ZMQError as error:
             self.close()
-            raise SocketError(f"{address}: {error.strerror}. Write tcp://HOST:PORT or ipc://PATH.") from error
+            words = zmq.strerror(error.errno or 0)
+            raise SocketError(f"{address}: {words}. Write tcp://HOST:PORT or ipc://PATH.") from error
         return socket
 
     def _decoded(self, parts: Sequence[bytes]) -> Event | None:

@@ -50,17 +50,15 @@ class Buffer(Generic[T]):
         return self._queue.qsize()
 
     def groups(self) -> Iterator[list[T]]:
-        """Yield all that is waiting, at least one item at a time; for work that is cheaper together."""
+        """Yield all that is waiting, 1 to `depth` items at a time; for work that is cheaper together."""
         for first in self:
             group = [first]
-            while self._end is None and len(self):
-                try:
-                    group.append(next(self))
-                except StopIteration:
-                    break
-                except BaseException:
-                    yield group
-                    raise
+            while self._end is None and len(self) and len(group) < self.depth:
+                item = self._queue.get()
+                if isinstance(item, _End):
+                    self._end = item
+                else:
+                    group.append(item)
             yield group
 
     def _pump(self, upstream: Iterable[T], shed: Shed[T] | None) -> None:
@@ -77,16 +75,18 @@ class Buffer(Generic[T]):
 
     def _pump_shedding(self, upstream: Iterable[T], shed: Shed[T]) -> None:
         held: T | None = None
-        for item in upstream:
-            try:
-                if held is not None:
-                    self._queue.put_nowait(held)
-                    held = None
-                self._queue.put_nowait(item)
-            except queue.Full:
-                held = shed(held, item)
-        if held is not None:
-            self._queue.put(held)
+        try:
+            for item in upstream:
+                try:
+                    if held is not None:
+                        self._queue.put_nowait(held)
+                        held = None
+                    self._queue.put_nowait(item)
+                except queue.Full:
+                    held = shed(held, item)
+        finally:
+            if held is not None:
+                self._queue.put(held)
 
 
 def buffered(upstream: Iterable[T], depth: int, name: str, shed: Shed[T] | None = None) -> Buffer[T]:

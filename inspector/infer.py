@@ -7,7 +7,7 @@ while the engine works on it. Runs on one thread, the only one that talks to the
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
@@ -26,9 +26,8 @@ class Loaded(msgspec.Struct, frozen=True):
 class Infer:
     """Iterates over judged batches; `loaded` may be assigned anew at any time, from any thread."""
 
-    def __init__(self, loaded: Loaded, on_swap: Callable[[Loaded], None] = lambda old: None) -> None:
+    def __init__(self, loaded: Loaded) -> None:
         self.loaded = loaded
-        self._on_swap = on_swap
 
     def __call__(self, batches: Buffer[Batch]) -> Iterator[Judged]:
         """Judge what comes, with up to the engine's `in_flight` batches under way."""
@@ -38,7 +37,6 @@ class Infer:
             if self.loaded is not current:
                 while pending:
                     yield self._finish(current, pending)
-                self._on_swap(current)
                 current.engine.close()
                 current = self.loaded
             if len(batch.pixels):

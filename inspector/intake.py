@@ -67,9 +67,9 @@ class Intake:
         except zmq.ZMQError as error:
             self._socket.close()
             raise SocketError(
-                f"intake.bind {section.bind}: {error}. Stop the program that holds it, or choose another port."
+                f"intake.bind {section.bind}: {error}. Stop the program that holds it, or choose another."
             ) from error
-        self.address: str = self._socket.last_endpoint.decode()
+        self.address = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield batches; an empty one every 250 ms when nothing arrives."""
@@ -91,19 +91,18 @@ class Intake:
         pixels: Bytes3D = np.empty(self._shape, np.uint8)
         arrivals: list[Frame | Loss] = []
         self._gather.leave(time.monotonic_ns())
-        while left_ns := self._gather.left_ns(now_ns := time.monotonic_ns()):
+        while left_ns := self._gather.left_ns(time.monotonic_ns()):
             if not self._socket.poll(min(left_ns, SLICE_NS) // 1_000_000):
                 if self._stop.is_set():
                     break
                 continue
             parts = self._socket.recv_multipart(copy=False)
-            self._accept([part.buffer for part in parts], pixels, arrivals, now_ns)
+            self._accept([part.buffer for part in parts], pixels, arrivals)
         return Batch(tuple(arrivals), pixels[: self._gather.frames], time.monotonic_ns())
 
-    def _accept(
-        self, parts: Sequence[memoryview], pixels: Bytes3D, arrivals: list[Frame | Loss], now_ns: int
-    ) -> None:
+    def _accept(self, parts: Sequence[memoryview], pixels: Bytes3D, arrivals: list[Frame | Loss]) -> None:
         """Put one message into the batch, as a frame or as a loss."""
+        now_ns = time.monotonic_ns()
         header = None
         try:
             if len(parts) != 2:
@@ -138,18 +137,10 @@ class Intake:
 
 def shed(held: Batch | None, batch: Batch) -> Batch:
     """Turn the frames of a batch for which there is no room into losses, after those already held."""
-    losses: list[Frame | Loss] = list(held.arrivals) if held else []
-    for arrival in batch.arrivals:
-        if isinstance(arrival, Frame):
-            arrival = Loss("dropped", "overload", arrival.header.camera, 1, arrival.header)
-        last = losses[-1] if losses else None
-        if isinstance(last, Loss) and _alike(last, arrival):
-            losses[-1] = msgspec.structs.replace(arrival, count=last.count + arrival.count)
-        else:
-            losses.append(arrival)
-    return Batch(tuple(losses), batch.pixels[:0], batch.closed_ns)
-
-
-def _alike(a: Loss, b: Loss) -> bool:
-    coils = [loss.header.coil if loss.header else None for loss in (a, b)]
-    return (a.end, a.reason, a.camera, coils[0]) == (b.end, b.reason, b.camera, coils[1])
+    losses = tuple(
+        Loss("dropped", "overload", arrival.header.camera, 1, arrival.header)
+        if isinstance(arrival, Frame)
+        else arrival
+        for arrival in batch.arrivals
+    )
+    return Batch((held.arrivals if held else ()) + losses, batch.pixels[:0], batch.closed_ns)

@@ -119,6 +119,7 @@ class Journal:
 
     def record(self, said: Sequence[Data]) -> tuple[Message, ...]:
         """Number what was said, put it on disk in one transaction, and return it as it is to be published."""
+        assert not any(isinstance(data, Heartbeat) for data in said), "a heartbeat is never journalled"
         if not said:
             return ()
         with _worded(self._path):
@@ -127,10 +128,9 @@ class Journal:
             time, topicseq = self._time(), dict(self._topicseq)
             rows = []
             for seq, data in enumerate(said, self.last_seq + 1):
-                topic, subject = _topic_and_subject(data)
-                root = topic_root(topic)
+                root = topic_root(_topic(data))
                 topicseq[root] = topicseq.get(root, 0) + 1
-                rows.append((seq, self._envelope(topic, subject, time, seq, topicseq[root], data)))
+                rows.append((seq, self._envelope(data, time, seq, topicseq[root])))
             with self._newest:  # a transaction
                 self._newest.executemany(
                     "INSERT INTO event VALUES (?, ?, ?)", ((seq, *message) for seq, message in rows)
@@ -143,7 +143,7 @@ class Journal:
     def heartbeat(self) -> Message:
         """Say how far the numbers go; neither numbered nor journalled itself."""
         data = Heartbeat(last_seq=self.last_seq, last_topicseq=self._topicseq)
-        return self._envelope(HEARTBEAT_TOPIC, "-", self._time(), 0, 0, data)
+        return self._envelope(data, self._time(), seq=0, topicseq=0)
 
     def replay(self, after_seq: int, limit: int, prefix: str = "") -> Replay:
         """Read back at most `limit` events after `after_seq` whose topics begin with `prefix`.
@@ -169,19 +169,19 @@ class Journal:
             self._newest.close()
             os.close(self._lock)
 
-    def _envelope(self, topic: str, subject: str, time: str, seq: int, topicseq: int, data: Data) -> Message:
+    def _envelope(self, data: Data, time: str, seq: int, topicseq: int) -> Message:
         event = Event(
             id=f"{self.epoch}-{seq or f'0-{time}'}",
             source=self._source,
-            type=topic,
+            type=_topic(data),
             time=time,
-            subject=subject or "-",
+            subject="-" if isinstance(data, Health | Heartbeat) else data.coil or "-",
             epoch=self.epoch,
             seq=seq,
             topicseq=topicseq,
             data=data,
         )
-        return Message(topic, self._encode(event))
+        return Message(event.type, self._encode(event))
 
     def _time(self) -> str:
         return self._clock_utc().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -258,20 +258,20 @@ class Journal:
             older.close()
 
 
-def _topic_and_subject(data: Data) -> tuple[str, str]:
+def _topic(data: Data) -> str:
     match data:
         case Defect():
-            return f"defect.{data.name}", data.coil
+            return f"defect.{data.name}"
         case Missed():
-            return f"missed.{data.camera}", data.coil
+            return f"missed.{data.camera}"
         case CoilReport():
-            return f"coil.{data.state}", data.coil
+            return f"coil.{data.state}"
         case Alarm():
-            return f"alarm.{data.name}", data.coil
+            return f"alarm.{data.name}"
         case Health():
-            return f"health.{data.state}", "-"
+            return f"health.{data.state}"
         case Heartbeat():
-            raise AssertionError("a heartbeat is never journalled")
+            return HEARTBEAT_TOPIC
 
 
 def _open_to_write(file: Path) -> apsw.Connection | None:

@@ -2,7 +2,11 @@
 
 Laws: a region that touches a frame's last row stays open until the next frame of that camera shows whether it
 goes on; it is reported once when it ends, and as partial before that if it is long. Minimum areas are those
-of the whole, not of its pieces. Must not know: gaps, coils' totals, other cameras.
+of the whole, not of its pieces. No area is reported twice. Must not know: gaps, coils' totals, other cameras.
+
+Tolerance: pieces are joined by their extents on the two rows where frames meet, so that what lies within a
+fork's prongs or `TOUCH_MM` beside it counts as part of it; and two defects that were both reported as partial
+before they met remain two.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ TOUCH_MM = 2.0
 """Spans on neighbouring rows this close belong together; a few pixels, as the maps' edges are uncertain."""
 
 
-class _Open(msgspec.Struct):
+class _Open(msgspec.Struct, eq=False):
     """A defect under construction; positions on the coil."""
 
     id: str
@@ -30,29 +34,30 @@ class _Open(msgspec.Struct):
     right_mm: float
     area_mm2: float
     confidence: float
-    frames: int
     told_mm: float
     """Position up to which it was reported as partial."""
-    tails: list[Span]
+    is_told: bool = False
+    """Whether it was reported as partial at all."""
+    frames: int = 0
+    tails: tuple[Span, ...] = ()
+    """Where it touches the last row of the frame before."""
 
-    def absorb(self, piece: Detection, at_mm: float) -> None:
-        """Grow by a region of the frame that begins at `at_mm`."""
-        self._grow(
-            at_mm + piece.start_mm, at_mm + piece.end_mm, piece.left_mm, piece.right_mm, piece.area_mm2, piece.confidence
+    def meets(self, piece: Detection) -> bool:
+        """Whether `piece`, of the next frame, continues this."""
+        head = piece.head
+        return (
+            head is not None and self.class_id == piece.class_id and any(_touch(head, t) for t in self.tails)
         )
 
-    def join(self, other: _Open) -> None:
-        """Grow by another open defect that turned out to be the same."""
-        self._grow(other.start_mm, other.end_mm, other.left_mm, other.right_mm, other.area_mm2, other.confidence)
+    def absorb(self, other: _Open) -> None:
+        """Grow by what turned out to be the same defect."""
+        self.start_mm = min(self.start_mm, other.start_mm)
+        self.end_mm = max(self.end_mm, other.end_mm)
+        self.left_mm = min(self.left_mm, other.left_mm)
+        self.right_mm = max(self.right_mm, other.right_mm)
+        self.area_mm2 += other.area_mm2
+        self.confidence = max(self.confidence, other.confidence)
         self.frames = max(self.frames, other.frames)
-
-    def _grow(self, start: float, end: float, left: float, right: float, area: float, confidence: float) -> None:
-        self.start_mm = min(self.start_mm, start)
-        self.end_mm = max(self.end_mm, end)
-        self.left_mm = min(self.left_mm, left)
-        self.right_mm = max(self.right_mm, right)
-        self.area_mm2 += area
-        self.confidence = max(self.confidence, confidence)
 
 
 class Merge:
@@ -64,62 +69,50 @@ class Merge:
         self._last: Inspected | None = None
 
     def add(self, inspected: Inspected, at_mm: float) -> Iterator[Defect]:
-        """Add the frame that begins at `at_mm`, directly after the frame added before; yield what it completes."""
-        going: list[tuple[_Open, list[Span]]] = []
-        earlier, self._open = self._open, []
+        """Add the frame that begins at `at_mm`, directly after the one before; yield what it completes."""
+        if self._last and self._last.recipe != inspected.recipe:  # classes may mean something else now
+            yield from self.close()
+        seen: dict[_Open, list[Span]] = {}  # open defects in this frame, and where they leave it
         for number, piece in enumerate(inspected.detections):
-            owner = self._owner(piece, earlier, going)
-            if owner is None:
-                owner = self._begin(inspected, piece, at_mm, number)
-            else:
-                owner.absorb(piece, at_mm)
-            tails = [piece.tail] if piece.tail else []
-            going.append((owner, tails))
-        continued: dict[int, _Open] = {}
-        for owner, tails in going:
-            if id(owner) not in continued:
-                owner.tails = []
-                owner.frames += 1
-                continued[id(owner)] = owner
-            owner.tails += tails
-        for defect in earlier:
-            if id(defect) not in continued:
-                yield from self._tell(defect, self._last or inspected, partial=False)
-        for defect in continued.values():
-            if not defect.tails:
-                yield from self._tell(defect, inspected, partial=False)
+            defect = self._begin(inspected, piece, at_mm, number)
+            if met := [earlier for earlier in self._open if earlier.meets(piece)]:
+                defect = self._join(met, defect, seen)
+            seen.setdefault(defect, []).extend([piece.tail] if piece.tail else [])
+        for defect in self._open:
+            if defect not in seen:
+                yield from self._tell(defect, partial=False)
+        self._last, self._open = inspected, []
+        for defect, tails in seen.items():
+            defect.frames += 1
+            defect.tails = tuple(tails)
+            if not tails:
+                yield from self._tell(defect, partial=False)
                 continue
             self._open.append(defect)
             if defect.end_mm - defect.told_mm >= PARTIAL_MM:
-                defect.told_mm = defect.end_mm
-                yield from self._tell(defect, inspected, partial=True)
-        self._last = inspected
+                yield from self._tell(defect, partial=True)
 
     def close(self) -> Iterator[Defect]:
         """Complete everything that is open: no frame follows."""
         for defect in self._open:
-            assert self._last is not None, "an open defect came from a frame"
-            yield from self._tell(defect, self._last, partial=False)
+            yield from self._tell(defect, partial=False)
         self._open = []
 
-    @staticmethod
-    def _owner(piece: Detection, earlier: list[_Open], going: list[tuple[_Open, list[Span]]]) -> _Open | None:
-        """The open defect that `piece` continues; several that meet in it become one."""
-        head = piece.head
-        if head is None:
-            return None
-        met = [
-            defect
-            for defect in earlier
-            if defect.class_id == piece.class_id and any(_touch(head, tail) for tail in defect.tails)
-        ]
-        if not met:
-            return None
-        owner, *others = met
+    def _join(self, met: list[_Open], piece: _Open, seen: dict[_Open, list[Span]]) -> _Open:
+        """Make one of the open defects that meet in `piece`, and return it."""
+        owner, *others = sorted(met, key=lambda defect: (not defect.is_told, defect.start_mm))
+        owner.absorb(piece)
+        tails = seen.setdefault(owner, [])
         for other in others:
-            owner.join(other)
-            earlier.remove(other)
-            going[:] = [(owner if defect is other else defect, tails) for defect, tails in going]
+            owner.tails, other.tails = owner.tails + other.tails, ()
+            tails += seen.get(other, [])
+            if other.is_told:  # its id is out: it ends here
+                if other in seen:
+                    seen[other] = []
+            else:
+                owner.absorb(other)
+                self._open.remove(other)
+                seen.pop(other, None)
         return owner
 
     def _begin(self, inspected: Inspected, piece: Detection, at_mm: float, number: int) -> _Open:
@@ -133,15 +126,16 @@ class Merge:
             right_mm=piece.right_mm,
             area_mm2=piece.area_mm2,
             confidence=piece.confidence,
-            frames=0,
             told_mm=at_mm + piece.start_mm,
-            tails=[],
         )
 
-    def _tell(self, defect: _Open, seen: Inspected, *, partial: bool) -> Iterator[Defect]:
-        kind = seen.recipe.classes[defect.class_id - 1]
+    def _tell(self, defect: _Open, *, partial: bool) -> Iterator[Defect]:
+        """Report a defect, as last seen in the last frame, if it is large enough."""
+        assert self._last is not None, "an open defect came from a frame"
+        kind = self._last.recipe.classes[defect.class_id - 1]
         if defect.area_mm2 < kind.min_area_mm2:
             return
+        defect.is_told, defect.told_mm = True, defect.end_mm
         yield Defect(
             id=defect.id,
             name=kind.name,
@@ -156,8 +150,8 @@ class Merge:
             confidence=round(defect.confidence, 3),
             is_partial=partial,
             frames=defect.frames,
-            recipe=str(seen.recipe),
-            captured_ns=seen.frame.header.captured_ns,
+            recipe=str(self._last.recipe),
+            captured_ns=self._last.frame.header.captured_ns,
         )
 
 

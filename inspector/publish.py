@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # the client reads the protocol here and has no use for SQLit
 
 LIMIT_EVENTS = 1000  # in one answer, 0.6 MB or so
 REQUESTS_A_CALL = 4
-ENVELOPE_PARTS = 3  # identity, REQ's request id and delimiter
+ENVELOPE_PARTS = 3  # identity; and from a REQ its request's id, where it numbers them, and an empty part
 REQUEST_BYTES = 4096
 WAITING_ANSWERS = 4  # for one asker; a fifth is dropped and must be asked for again
 HEARTBEAT_MS = 2000
@@ -104,23 +104,20 @@ class Publisher:
                 parts = self._replay.recv_multipart(zmq.DONTWAIT)
             except zmq.Again:
                 return
-            if len(parts) - 1 <= ENVELOPE_PARTS:
-                envelope, answer = parts[:-1], self._answer(parts[-1])
-            else:
-                envelope, answer = (
-                    parts[:1],
-                    self._refusal(f"{len(parts) - 1} parts came; send one part of JSON."),
-                )
-            self._replay.send_multipart((*envelope, *answer))
+            delimiter = parts.index(b"", 1) if b"" in parts[1:ENVELOPE_PARTS] else 0
+            envelope, request = parts[: delimiter + 1], parts[delimiter + 1 :]
+            self._replay.send_multipart((*envelope, *self._answer(request)))
 
     def close(self) -> None:
         """Unbind; what is queued may leave for a second while the context is terminated."""
         self._replay.close(linger=0)
         self._events.close(linger=LINGER_MS)
 
-    def _answer(self, request: bytes) -> list[bytes]:
+    def _answer(self, request: list[bytes]) -> list[bytes]:
+        if len(request) != 1:
+            return self._refusal(f"{len(request)} parts came; expected one. Send one part of JSON.")
         try:
-            asked = self._decode(request)
+            asked = self._decode(request[0])
         except (ValueError, RecursionError) as error:
             return self._refusal(f'{error}. Send {{"epoch": null, "after": 0, "limit": 1000, "prefix": ""}}.')
         if asked.epoch not in (None, self._journal.epoch):
@@ -166,12 +163,13 @@ def _bound(
         socket.bind(address)
     except zmq.ZMQError as error:
         socket.close(linger=0)
+        words = zmq.strerror(error.errno or 0)
         advice = (
             "Stop the program that has it"
             if error.errno == zmq.EADDRINUSE
             else "Give an address of this machine"
         )
         raise SocketError(
-            f"{key}: {address} cannot be bound: {error.strerror}. {advice}, or choose another."
+            f"{key}: {address} cannot be bound: {words}. {advice}, or choose another."
         ) from error
     return socket

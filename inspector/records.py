@@ -26,7 +26,8 @@ Bytes2D = NDArray[np.uint8]
 Bytes3D = NDArray[np.uint8]
 """A stack of planes of bytes, shape (N, H, W)."""
 
-Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]*$")]
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.:/-]*$(?!\n)"  # Python's $ alone would let a last newline pass
+Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=NAME)]
 """A name that people type and that becomes a topic, a metric label or a file name."""
 
 
@@ -41,7 +42,7 @@ class DefectClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Name
     threshold: Annotated[float, Meta(gt=0, lt=1)]
     """A pixel counts when its probability reaches this."""
-    min_area_mm2: Annotated[float, Meta(ge=0)]
+    min_area_mm2: Annotated[float, Meta(ge=0, le=1e9)]
     """A smaller defect is not reported, square millimetres."""
 
 
@@ -238,14 +239,14 @@ class Defect(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="d
 
 
 class Missed(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="missed"):
-    """A stretch of strip that was not inspected."""
+    """A stretch of strip that was not inspected; of no length when nobody knows how long it was."""
 
     camera: str
     coil: str
     start_mm: float
     end_mm: float
     reasons: dict[str, int]
-    """Why, with the number of frames; empty when only the position jumped."""
+    """Why, with the number of frames (0: nobody knows how many); empty when only the position jumped."""
 
 
 class CoilReport(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="coil"):
@@ -301,8 +302,8 @@ class Report(msgspec.Struct, frozen=True):
     said: tuple[Data, ...]
     inspected: tuple[Inspected, ...]
     losses: tuple[Loss, ...]
-    reached_mm: dict[str, float]
-    """How far the strip of each coil has come, inspected or missed, by coil."""
+    reached_mm: dict[tuple[str, str], float]
+    """How far the coil under each camera has come, inspected or missed, by coil and camera."""
     closed_ns: int
     """Monotonic clock when the batch was handed over, nanoseconds."""
 

@@ -55,6 +55,8 @@ class Card:
     mean: float
     """Of the training frames, grey levels; as in the weights."""
     std: float
+    class_shares: tuple[float, ...]
+    """Share of the training frames that have each class, from a sample; never 0."""
     step: int = 0
     """Optimiser steps taken."""
     elapsed_s: float = 0.0

@@ -25,7 +25,9 @@ class Look:
     height_px: int = 256
     width_px: int = 512
     defect_share: float = 0.6
-    """Share of the crops that are placed on a defect, a rare class as often as a common one; the rest lie anywhere."""
+    """Share of the crops that are placed on a defect; the rest lie anywhere."""
+    class_shares: tuple[float, ...] = (1.0,) * KAGGLE_CLASSES
+    """How common each class is, as the share of frames that have it: a crop prefers its frame's rarest."""
     gain: float = 0.15
     """Exposure: grey levels times 1 +- this."""
     offset_grey: float = 8.0
@@ -98,7 +100,9 @@ def crop(sample: Sample, look: Look, chance: np.random.Generator) -> tuple[Plane
     top = int(chance.integers(height - look.height_px + 1))
     left = int(chance.integers(width - look.width_px + 1))
     if chance.random() < look.defect_share and labels.any():
-        rows, columns = np.nonzero(labels == chance.choice(np.unique(labels[labels > 0])))
+        present = np.unique(labels[labels > 0])
+        rarity = 1 / np.asarray(look.class_shares)[present - 1]
+        rows, columns = np.nonzero(labels == chance.choice(present, p=rarity / rarity.sum()))
         at = chance.integers(len(rows))
         top = _around(int(rows[at]), look.height_px, height, chance)
         left = _around(int(columns[at]), look.width_px, width, chance)

@@ -34,7 +34,7 @@ from trainer.unet import UNet, load_encoder
 PAPER_EPOCHS = 23  # FIELD.md: where the paper's ResNet34 stopped improving
 EMA_DECAY = 0.99  # weights averaged over the last hundred steps or so: evens out the batch's luck
 MAX_GRADIENT = 1.0  # norm; a rare batch with one tiny defect would otherwise throw Adam off
-NORM_FRAMES = 64
+SURVEY_FRAMES = 64
 
 
 class Diverged(ValueError):
@@ -68,7 +68,7 @@ def fit(settings: Settings, run: Path, console: Console, resume: bool = False) -
 
     # 3. Network, its running average, optimiser.
     torch.manual_seed(settings.seed)
-    card = last[0] if last else Card(settings, *grey_levels(train, settings.seed))
+    card = last[0] if last else Card(settings, *survey(train, settings.seed))
     card = replace(card, settings=settings)
     device, precision = choose_device(settings.precision)
     unet = checkpoint.build(card)
@@ -92,7 +92,7 @@ def fit(settings: Settings, run: Path, console: Console, resume: bool = False) -
     # 4. How far to go: by steps, by the clock, or whichever ends first.
     epoch_steps = max(1, (settings.epoch_crops or len(train)) // settings.batch)
     clock = Clock(settings, epoch_steps, start)
-    crops = iter(load_crops(settings, train, card.step))
+    crops = iter(load_crops(card, train))
 
     # 5. The loop: a step is a batch of crops.
     saved_s = clock.elapsed_s()
@@ -178,15 +178,16 @@ def open_data(settings: Settings) -> tuple[Frames, Frames]:
     return split(frames, settings.seed)
 
 
-def load_crops(settings: Settings, train: Frames, first_step: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of crops without end, from that of step `first_step` on, made in `workers` other processes."""
-    look = Look(settings.crop_height_px, settings.crop_width_px, settings.defect_share)
+def load_crops(card: Card, train: Frames) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of crops without end, from the card's step on, made in `workers` other processes."""
+    settings = card.settings
+    look = Look(settings.crop_height_px, settings.crop_width_px, settings.defect_share, card.class_shares)
     crops = Crops(train, 2**40, settings.seed, look)
     return iter(
         DataLoader(
             crops,
             settings.batch,
-            sampler=range(first_step * settings.batch, len(crops)),
+            sampler=range(card.step * settings.batch, len(crops)),
             num_workers=settings.workers,
             worker_init_fn=_one_thread,
             pin_memory=torch.cuda.is_available(),
@@ -198,12 +199,13 @@ def _one_thread(worker: int) -> None:
     cv2.setNumThreads(0)
 
 
-def grey_levels(frames: Frames, seed: int) -> tuple[float, float]:
-    """Mean and standard deviation of some of the frames' pixels, grey levels; the black beyond the strip included."""
-    chosen = np.random.default_rng(seed).permutation(len(frames))[:NORM_FRAMES]
-    moments = np.array([(p.mean(), np.square(p, dtype=np.float64).mean()) for p in (frames[int(i)].pixels for i in chosen)])
-    mean, square = moments.mean(0)
-    return round(float(mean), 3), max(1.0, round(math.sqrt(max(0.0, square - mean**2)), 3))
+def survey(frames: Frames, seed: int) -> tuple[float, float, tuple[float, ...]]:
+    """Looks at some frames: mean and deviation of their grey levels (black beyond the strip included), class shares."""
+    samples = [frames[int(i)] for i in np.random.default_rng(seed).permutation(len(frames))[:SURVEY_FRAMES]]
+    mean, square = np.mean([(s.pixels.mean(), np.square(s.pixels, dtype=np.float64).mean()) for s in samples], axis=0)
+    having = np.mean([[(s.labels == i + 1).any() for i in range(KAGGLE_CLASSES)] for s in samples], axis=0)
+    shares = tuple(float(share) for share in np.maximum(having, 1 / len(samples)))
+    return round(float(mean), 3), max(1.0, round(math.sqrt(max(0.0, square - mean**2)), 3)), shares
 
 
 def choose_device(precision: str) -> tuple[torch.device, str]:

@@ -106,7 +106,7 @@ def paint_scratch(rng: np.random.Generator, rows: int, px: int, contrast_grey: f
         half *= np.maximum(_taper(rows, 60), 0.5)
         centre = np.clip(path + np.float32(px / 2 + offset_px), 9, px - 10)
         distance = np.abs(across - centre[:, None]) / half[:, None]
-        strength = np.clip(0.8 + 0.35 * smooth_line(rng, rows, rng.uniform(30, 150)), 0.3, 1.3)
+        strength = np.clip(0.8 + 0.35 * smooth_line(rng, rows, rng.uniform(30, 150)), 0.45, 1.3)
         strength *= _taper(rows, 25)
         line = np.clip((1.25 - distance) * 2, 0, 1) * np.clip(strength[:, None] + rough, 0.1, 1.6)
         delta = np.maximum(delta, line.astype(np.float32))
@@ -123,7 +123,8 @@ def paint_patch(rng: np.random.Generator, rows: int, px: int, contrast_grey: flo
     x = np.linspace(-1, 1, px, dtype=np.float32)
     radius = np.sqrt(x * x + y * y)
     shape = 0.68 - radius + smooth_noise(rng, rows, px, rows / 4, px / 4) * 0.2
-    shape += smooth_noise(rng, rows, px, 12, 12) * 0.06 + smooth_noise(rng, rows, px, 4, 4) * 0.03
+    shape += smooth_noise(rng, rows, px, 14, 14) * rng.uniform(0.05, 0.13)
+    shape += smooth_noise(rng, rows, px, 5, 5) * rng.uniform(0.03, 0.06)
     shape -= np.maximum(radius - 0.78, 0) * 3
     shape[:3], shape[-3:], shape[:, :3], shape[:, -3:] = -1, -1, -1, -1
     mask = _one_solid_piece((shape > 0).astype(np.uint8))
@@ -142,9 +143,9 @@ def paint_patch(rng: np.random.Generator, rows: int, px: int, contrast_grey: flo
 
 
 def _taper(rows: int, ends_rows: int) -> Floats:
-    """Return (rows,) weights that rise from 0.3 to 1 over the first `ends_rows`, and fall over the last."""
+    """Return (rows,) weights that rise from 0.4 to 1 over the first `ends_rows`, and fall over the last."""
     from_end = np.minimum(np.arange(rows), np.arange(rows)[::-1]).astype(np.float32)
-    weights: Floats = np.clip(0.3 + from_end / ends_rows, 0, 1)
+    weights: Floats = np.clip(0.4 + from_end / ends_rows, 0, 1)
     return weights
 
 

@@ -1,4 +1,4 @@
-"""An endless coil of procedural steel with its ground truth, to train on, to test and to load the system with.
+"""An endless coil of procedural steel with its ground truth, to train on, to test and load the system with.
 
 Knows pictures and millimetres, nothing of cameras, clocks or the inspector. Everything follows from the seed
 and the row, so that any window of the coil can be had in any order and any process, with the same bytes.
@@ -38,7 +38,7 @@ class Planted(msgspec.Struct, frozen=True):
 
 
 class Rendered(msgspec.Struct, frozen=True):
-    """A window of the coil: `pixels` and `labels`, both (rows, width_px) uint8; label 0 is sound, else 1..4."""
+    """A window of the coil: `pixels` and `labels`, both (rows, width_px) uint8; 0 is sound, else 1..4."""
 
     pixels: NDArray[np.uint8]
     labels: NDArray[np.uint8]

@@ -90,7 +90,7 @@ def _rim(depth_px: Floats) -> Floats:
 
 
 def _streak_pool(rng: np.random.Generator, width_px: int) -> NDArray[np.int8]:
-    """Return (STREAK_ROWS, width_px) streaks, two-tone tongues of scale film along the travel, and mottling."""
+    """Return (STREAK_ROWS, width_px) streaks and two-tone tongues of scale film along the travel, mottled."""
     rows = STREAK_ROWS
     long_streaks = smooth_noise(rng, rows, width_px, 500, rng.uniform(5, 14))
     long_streaks += smooth_noise(rng, rows, width_px, 260, rng.uniform(25, 70))

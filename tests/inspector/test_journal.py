@@ -6,7 +6,7 @@ import itertools
 import os
 import random
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +56,7 @@ LONG_HEALTH = Health(state="started", message="x" * 3000, recipe="steel@1", vers
 
 
 def opened(path: Path, max_mb: int = 8, epoch: str = "e1") -> Journal:
+    """A journal at `path`, which is of `epoch` when it is new."""
     return Journal(path, max_mb, "/inspector/line3", clock_utc=lambda: NOON, new_epoch=lambda: epoch)
 
 
@@ -68,7 +69,8 @@ def held(journal: Journal) -> Iterator[Message]:
         through = page.through_seq
 
 
-def events(messages: Iterator[Message]) -> list[Event]:
+def events(messages: Iterable[Message]) -> list[Event]:
+    """The messages, read."""
     return [msgspec.json.decode(message.payload, type=Event) for message in messages]
 
 
@@ -91,7 +93,7 @@ def test_envelope_is_cloudevents(tmp_path: Path) -> None:
         "seq": 1,
         "topicseq": 1,
     }
-    assert [event.subject for event in events(iter((missed, health)))] == ["-", "-"]
+    assert [event.subject for event in events((missed, health))] == ["-", "-"]
     journal.close()
 
 
@@ -99,7 +101,7 @@ def test_heartbeat_tells_the_last_numbers_and_is_not_recorded(tmp_path: Path) ->
     """A heartbeat carries the last seq of all and of each topic root, and takes no number itself."""
     journal = opened(tmp_path)
     journal.record([DEFECT, ALARM, DEFECT])
-    (beat,) = events(iter((journal.heartbeat(),)))
+    (beat,) = events([journal.heartbeat()])
     assert (beat.type, beat.seq, beat.topicseq) == ("health.heartbeat", 0, 0)
     assert beat.data == Heartbeat(last_seq=3, last_topicseq={"defect.": 2, "alarm.": 1})
     assert (journal.last_seq, dict(journal.last_topicseq)) == (3, {"defect.": 2, "alarm.": 1})
@@ -128,7 +130,7 @@ def test_any_history_replays_without_holes(
     assert list(held(journal)) == recorded[journal.first_seq - 1 :]
     assert journal.last_seq == len(recorded)
     counts: dict[str, int] = {}
-    for seq, event in enumerate(events(iter(recorded)), 1):
+    for seq, event in enumerate(events(recorded), 1):
         root = topic_root(event.type)
         counts[root] = counts.get(root, 0) + 1
         assert (event.epoch, event.seq, event.topicseq) == ("e1", seq, counts[root])
@@ -203,10 +205,12 @@ def test_segment_whose_making_was_cut_short_is_made_again(tmp_path: Path) -> Non
 
 
 def a_file(path: Path) -> None:
+    """An empty file."""
     path.touch()
 
 
 def another_database(path: Path) -> None:
+    """Some other program's database under our name."""
     path.mkdir()
     with sqlite3.connect(path / "events-000000000001.sqlite") as other:
         other.execute("CREATE TABLE recipe (cake TEXT)")
@@ -214,6 +218,7 @@ def another_database(path: Path) -> None:
 
 
 def garbage(path: Path) -> None:
+    """No database at all under our name."""
     path.mkdir()
     (path / "events-000000000001.sqlite").write_bytes(b"no database at all " * 400)
 
@@ -315,6 +320,7 @@ class FailingFile(apsw.VFSFile):
 
 @contextmanager
 def failing_disk() -> Iterator[FailingDisk]:
+    """The disk of every SQLite connection opened meanwhile."""
     disk = FailingDisk(random.Random(7))
     try:
         yield disk
@@ -328,7 +334,9 @@ def test_full_disk_is_said_and_nothing_is_half_recorded(tmp_path: Path) -> None:
         journal = opened(tmp_path)
         journal.record([DEFECT])
         disk.is_full = True
-        with pytest.raises(JournalError, match=r"The disk is full: free space on it, or lower journal.max_mb"):
+        with pytest.raises(
+            JournalError, match=r"The disk is full: free space on it, or lower journal.max_mb"
+        ):
             journal.record([ALARM, DEFECT])
         disk.is_full = False
         assert [event.seq for event in events(held(journal))] == [1]
@@ -343,7 +351,7 @@ def test_full_disk_is_said_and_nothing_is_half_recorded(tmp_path: Path) -> None:
 
 
 def test_power_cuts_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    """Power cuts at random writes and fsyncs, any unsynced write lost, leave every recorded event readable."""
+    """Power cuts at random writes and fsyncs, any unsynced write lost, leave all that was recorded."""
     recorded: list[Message] = []
     with failing_disk() as disk:
         journal = opened(tmp_path / "running", max_mb=1)

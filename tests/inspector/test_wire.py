@@ -23,18 +23,22 @@ GOOD: dict[str, object] = {**FIELDS, "encoding": "raw8", "crc32": zlib.crc32(FRA
 
 
 def message(encoding: str = "raw8", pixels: Bytes2D = FRAME) -> tuple[Header, bytes]:
+    """Make a good message."""
     return wire.frame_message(pixels, camera="top", boot="b1", number=7, captured_ns=9, encoding=encoding)
 
 
 def header_of(encoding: str, payload: bytes) -> Header:
+    """Make the header that goes with any payload."""
     return msgspec.convert({**FIELDS, "encoding": encoding, "crc32": zlib.crc32(payload)}, Header)
 
 
 def read(header: object) -> Header:
+    """Read a header written by somebody else's JSON library."""
     return wire.read_header(json.dumps(header).encode())
 
 
 def reason_of(header: Header, payload: bytes) -> str:
+    """Say why a message is refused."""
     with pytest.raises(FrameError) as caught:
         wire.unpack(header, payload, np.empty_like(FRAME))
     return caught.value.reason

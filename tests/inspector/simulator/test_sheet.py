@@ -1,4 +1,4 @@
-"""The procedural coil: the same bytes however it is asked, labels that are true, steel that is not too easy."""
+"""The procedural coil: the same bytes however it is asked, true labels, steel that is not too easy."""
 
 import pickle
 

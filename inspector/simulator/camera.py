@@ -1,0 +1,263 @@
+"""A camera PC in software: sends the frames of coils over a PUSH socket as a line would, faults on request.
+
+Laws: the same seed makes the same faults; at most one fault befalls a frame; all that is sent, and all that
+goes wrong, is counted, so that the inspector's own count can be checked against it.
+
+Knows: the wire format and time. Must not know: what the pixels show, who receives them.
+A Camera belongs to one thread.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import msgspec
+import numpy as np
+import zmq
+from msgspec import Meta
+
+from inspector import wire
+from inspector.errors import SocketError
+from inspector.records import Bytes2D, Header
+
+Encoding = Literal["raw8", "jpeg", "png"]
+Pictures = Callable[[int], Bytes2D]
+"""Frame (H, W) uint8 number i of a coil, counted from where the replay starts."""
+Probability = Annotated[float, Meta(ge=0, le=1)]
+
+SEND_FRAMES = 2
+"""Frames that wait here while the receiver is busy: few, or latency is mostly this queue (ZMQ_SNDHWM)."""
+SEND_BYTES = 2**19
+"""The kernel's share of the same queue (SO_SNDBUF); left alone, it grows to ten frames and more."""
+LINGER_MS = 10_000
+SLICE_MS = 100
+"""The longest wait on the socket, so that a stop is noticed."""
+
+
+class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How probable each fault is for each frame; a coil's first and last frame are always good."""
+
+    drop: Probability = 0.0
+    """Not sent, its number is skipped: `missing`."""
+    crc: Probability = 0.0
+    """One bit of the payload is wrong: rejected as `crc`."""
+    truncate: Probability = 0.0
+    """Half the payload is cut off: rejected as `size` (raw8) or `crc`."""
+    garbage: Probability = 0.0
+    """The header is not JSON: rejected as `json`; its number is `missing` too, as nobody could read it."""
+    size: Probability = 0.0
+    """One row too few: rejected as `size`."""
+    duplicate: Probability = 0.0
+    """Sent twice: the second is rejected as `order`."""
+    reboot: Probability = 0.0
+    """Before it the camera restarts: new `boot`, numbers from 0; no frame is lost."""
+    freeze: Probability = 0.0
+    """Before it the camera hangs for `freeze_s`, then catches up."""
+    freeze_s: Annotated[float, Meta(ge=0)] = 1.0
+    """How long, seconds."""
+
+    def __post_init__(self) -> None:
+        if (total := sum(self.probabilities().values())) > 1:
+            raise ValueError(f"probabilities of the faults add up to {total:g}; expected at most 1")
+
+    def probabilities(self) -> dict[str, float]:
+        """Probability of each fault by its name."""
+        return {name: getattr(self, name) for name in self.__struct_fields__ if name != "freeze_s"}
+
+
+class Coil(msgspec.Struct, frozen=True, kw_only=True):
+    """What is replayed: so many frames of one coil."""
+
+    name: str
+    pictures: Pictures
+    frames: int | None
+    """None: on and on."""
+    start_mm: float = 0.0
+    """Strip position of the first row of the first frame."""
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a camera did; `messages` = `good` + rejected ones."""
+
+    messages: int
+    """Put on the socket."""
+    good: int
+    """Of these, frames that deserve to be inspected."""
+    missing: int
+    """Frames whose absence the numbers tell."""
+    faults: dict[str, int]
+    """How often each fault happened."""
+
+
+class Camera:
+    """Connects a PUSH socket to `connect` and sends as the camera `name`.
+
+    `rate_fps` 0 sends as fast as the receiver takes frames. `watch` sees every frame, sent or not. A send
+    gives up when nobody takes a frame for `patience_s`.
+
+    Raises: SocketError when the address is none.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        connect: str,
+        name: str,
+        *,
+        side: Literal["top", "bottom"] | None = None,
+        mm_per_row: float = 0.625,
+        rate_fps: float = 0.0,
+        encoding: Encoding = "raw8",
+        faults: Faults | None = None,
+        seed: int = 0,
+        watch: Callable[[Bytes2D], None] | None = None,
+        patience_s: float = 30.0,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self._connect, self._name, self._side, self._mm_per_row = connect, name, side, mm_per_row
+        self._period_ns = round(1e9 / rate_fps) if rate_fps else 0
+        self._encoding = encoding
+        self._faults = faults or Faults()
+        self._rng = np.random.default_rng(seed)
+        self._watch = watch
+        self._patience_s = patience_s
+        self._stop = stop or threading.Event()
+        self._due_ns = 0
+        self._counts: Counter[str] = Counter()
+        self._boot, self._number = "", 0
+        self._unseen = 0
+        """Numbers skipped since the last readable header of this boot."""
+        self._reboot()
+        self._socket = _connected(context, connect)
+
+    @property
+    def sent(self) -> Sent:
+        """What it did so far."""
+        totals = {name: self._counts[name] for name in ("messages", "good", "missing")}
+        faults = {name: self._counts[name] for name in self._faults.probabilities()}
+        return Sent(**totals, faults=faults)
+
+    def replay(self, coil: Coil) -> None:
+        """Send one coil; returns early when told to stop.
+
+        Raises: SocketError when nobody takes frames; msgspec.ValidationError for a coil name that is none.
+        """
+        index = 0
+        while (coil.frames is None or index < coil.frames) and not self._stop.is_set():
+            pixels = coil.pictures(index)
+            start_mm = coil.start_mm + index * pixels.shape[0] * self._mm_per_row
+            if self._watch is not None:
+                self._watch(pixels)
+            inside = index > 0 and (coil.frames is None or index < coil.frames - 1)
+            self._pass(pixels, coil.name, start_mm, self._draw() if inside else "")
+            index += 1
+
+    def close(self) -> None:
+        """Leave; what waits to be sent may still leave within `LINGER_MS` while the context is terminated."""
+        self._socket.close(linger=LINGER_MS)
+
+    # --- one frame ------------------------------------------------------------------------------------------
+
+    def _pass(self, pixels: Bytes2D, coil: str, start_mm: float, fault: str) -> None:
+        """Let one frame pass under the camera, and let `fault` befall it."""
+        self._counts[fault] += 1
+        if fault == "reboot":
+            self._reboot()
+        elif fault == "freeze":
+            self._stop.wait(self._faults.freeze_s)
+        self._pace()
+        number, self._number = self._number, self._number + 1
+        if fault == "drop" or not self._wait_for_room():
+            self._unseen += 1
+            return
+        header, payload = wire.frame_message(
+            pixels[:-1] if fault == "size" else pixels,
+            camera=self._name,
+            boot=self._boot,
+            number=number,
+            captured_ns=time.time_ns(),
+            encoding=self._encoding,
+            coil=coil,
+            side=self._side,
+            start_mm=start_mm,
+            mm_per_row=self._mm_per_row,
+        )
+        if fault == "garbage":
+            self._unseen += 1
+            self._send([b"\x00 no header", payload])
+            return
+        self._counts["missing"] += self._unseen
+        self._unseen = 0
+        self._counts["good"] += fault not in ("crc", "truncate", "size")
+        self._send(_damaged(header, payload, fault))
+        if fault == "duplicate" and self._wait_for_room():
+            self._send(wire.encode(header, payload))
+
+    def _draw(self) -> str:
+        """Name the fault that befalls the next frame; mostly none."""
+        chance = self._rng.random()
+        for name, probability in self._faults.probabilities().items():
+            chance -= probability
+            if chance < 0:
+                return name
+        return ""
+
+    def _reboot(self) -> None:
+        self._boot, self._number, self._unseen = uuid.uuid4().hex[:12], 0, 0
+
+    def _pace(self) -> None:
+        """Wait until this frame is due; deadlines follow each other exactly, a late frame delays no other."""
+        if not self._period_ns:
+            return
+        if not self._due_ns:  # the line starts when somebody looks
+            self._wait_for_room()
+            self._due_ns = time.monotonic_ns()
+        self._stop.wait(max(0, self._due_ns - time.monotonic_ns()) / 1e9)
+        self._due_ns += self._period_ns
+
+    def _wait_for_room(self) -> bool:
+        """Wait until the receiver takes a frame; False when told to stop meanwhile."""
+        deadline = time.monotonic() + self._patience_s
+        while not self._socket.poll(SLICE_MS, zmq.POLLOUT):
+            if self._stop.is_set():
+                return False
+            if time.monotonic() > deadline:
+                raise SocketError(
+                    f"{self._connect}: nobody took a frame for {self._patience_s:g} s. "
+                    "Start the inspector first, and give the address of its intake.bind."
+                )
+        return True
+
+    def _send(self, parts: list[wire.Part]) -> None:
+        self._counts["messages"] += 1
+        self._socket.send_multipart(parts)
+
+
+def _damaged(header: Header, payload: bytes, fault: str) -> list[wire.Part]:
+    if fault == "truncate":
+        payload = payload[: len(payload) // 2]
+    elif fault == "crc":
+        payload = payload[:-1] + bytes([payload[-1] ^ 1])
+    return wire.encode(header, payload)
+
+
+def _connected(context: zmq.Context[zmq.Socket[bytes]], connect: str) -> zmq.Socket[bytes]:
+    socket = context.socket(zmq.PUSH)
+    socket.sndhwm = SEND_FRAMES
+    socket.sndbuf = SEND_BYTES
+    socket.immediate = True  # frames wait here, not in a queue for a receiver that is not there
+    socket.linger = LINGER_MS
+    socket.heartbeat_ivl, socket.heartbeat_timeout = 1000, 5000
+    socket.handshake_ivl = 3000
+    socket.ipv6 = "[" in connect
+    try:
+        socket.connect(connect)
+    except zmq.ZMQError as error:
+        socket.close(linger=0)
+        raise SocketError(f"{connect}: {error.strerror}. Write tcp://HOST:PORT or ipc://PATH.") from error
+    return socket

@@ -1,0 +1,155 @@
+"""`inspector replay`: be the camera of a line, from the command line.
+
+Knows: the options, and how they make pictures, coils and faults. Must not know: sockets' options, the wire.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import zmq
+
+from inspector.errors import InspectorError
+from inspector.records import Name
+from inspector.simulator.camera import Camera, Coil, Faults, Sent
+from inspector.simulator.folder import Folder
+from inspector.simulator.sheet import Sheet
+from inspector.simulator.thumbnail import Thumbnail
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `inspector replay`."""
+    positive, at_least_0, whole, name = _number(above=0), _number(at_least=0), _whole, _name
+    add = parser.add_argument
+    add("--connect", default="tcp://127.0.0.1:5555", help="the inspector's intake.bind (%(default)s)")
+    add("--camera", type=name, default="top", help="name, as in the inspector's configuration (%(default)s)")
+    add("--side", choices=["top", "bottom"], default="top", help="of the strip (%(default)s)")
+    add = parser.add_argument_group("what passes under the camera").add_argument
+    add("--images", type=Path, metavar="FOLDER", help="images by their names; Severstal's folder as it is")
+    add("--seed", type=int, default=1, help="of procedural steel; each next coil adds one (%(default)s)")
+    add("--coil", type=name, nargs="+", default=["C1"], metavar="NAME", help="one coil after the other (C1)")
+    add("--metres", type=positive, help="of each coil (the folder once; steel: until Ctrl-C)")
+    add("--frames", type=whole, help="of each coil, instead of --metres")
+    add("--start-mm", type=at_least_0, default=0.0, help="position of the first row (%(default)s)")
+    add("--width", type=whole, default=1600, help="pixels across (%(default)s)")
+    add("--height", type=whole, default=256, help="rows of a frame (%(default)s)")
+    add("--mm-per-px", type=positive, default=0.625, help="across (%(default)s)")
+    add("--mm-per-row", type=positive, default=0.625, help="along (%(default)s)")
+    add = parser.add_argument_group("how it is sent").add_argument
+    add("--rate", type=at_least_0, default=0.0, help="frames a second; 0: as they are taken (%(default)s)")
+    add("--encoding", choices=["raw8", "jpeg", "png"], default="raw8", help="of the pixels (%(default)s)")
+    kinds = ", ".join(Faults().probabilities())
+    add("--fault", action="append", default=[], metavar="NAME=P", help=f"probability a frame, of {kinds}")
+    add("--freeze-s", type=at_least_0, default=1.0, help="how long a freeze lasts (%(default)s)")
+    add("--fault-seed", type=int, default=0, help="(%(default)s)")
+    add("--thumbnail", type=Path, metavar="PNG", help="write what passed, shrunk, to this file at the end")
+    add("--json", action="store_true", help="say what was sent as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Send the coils and say what was sent; Ctrl-C and SIGTERM end it early.
+
+    Raises: InspectorError for an option that cannot be; SocketError when nobody takes frames.
+    """
+    faults = _faults(args.fault, args.freeze_s)
+    stop = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    thumbnail = Thumbnail()
+    with zmq.Context() as context:
+        camera = Camera(
+            context,
+            args.connect,
+            args.camera,
+            side=args.side,
+            mm_per_row=args.mm_per_row,
+            rate_fps=args.rate,
+            encoding=args.encoding,
+            faults=faults,
+            seed=args.fault_seed,
+            watch=thumbnail.add if args.thumbnail else None,
+            stop=stop,
+        )
+        try:
+            for number, coil in enumerate(args.coil):
+                camera.replay(_coil(args, number, coil))
+        finally:
+            camera.close()
+    if args.thumbnail:
+        thumbnail.save(args.thumbnail)
+    print(msgspec.json.encode(camera.sent).decode() if args.json else words(camera.sent), flush=True)
+    return 0
+
+
+def words(sent: Sent) -> str:
+    """Say in one line what a camera did."""
+    faults = ", ".join(f"{name} {count}" for name, count in sent.faults.items() if count) or "none"
+    return f"sent {sent.messages} frames, {sent.good} of them good; {sent.missing} missing; faults: {faults}"
+
+
+def _coil(args: argparse.Namespace, number: int, name: str) -> Coil:
+    """Make coil `number` of a sequence."""
+    frames = args.frames
+    if args.metres is not None:
+        frames = math.ceil(args.metres * 1000 / (args.height * args.mm_per_row))
+    if args.images:
+        folder = Folder(args.images, args.width, args.height)
+        frames = len(folder) if frames is None else frames
+        return Coil(name=name, pictures=folder, frames=frames, start_mm=args.start_mm)
+    size = {"width_px": args.width, "rows": args.height}
+    try:
+        sheet = Sheet(args.seed + number, **size, mm_per_px=args.mm_per_px, mm_per_row=args.mm_per_row)
+    except ValueError as error:
+        raise InspectorError(str(error)) from None
+    first = round(args.start_mm / args.mm_per_row)
+    start_mm = first * args.mm_per_row
+    return Coil(
+        name=name,
+        pictures=lambda index: sheet.strip(first + index * sheet.rows, sheet.rows).pixels,
+        frames=frames,
+        start_mm=start_mm,
+    )
+
+
+def _faults(pairs: list[str], freeze_s: float) -> Faults:
+    try:
+        given = {name: float(p) for name, _, p in (pair.partition("=") for pair in pairs)}
+        return msgspec.convert({**given, "freeze_s": freeze_s}, Faults)
+    except ValueError as error:
+        kinds = ", ".join(Faults().probabilities())
+        raise InspectorError(
+            f"--fault {' '.join(pairs)}: {error}. Write NAME=PROBABILITY, such as drop=0.01; names: {kinds}."
+        ) from None
+
+
+def _number(*, above: float = -math.inf, at_least: float = -math.inf) -> Callable[[str], float]:
+    """Make a reader of finite numbers within limits, for argparse."""
+
+    def number(text: str) -> float:
+        value = float(text)
+        if not (math.isfinite(value) and value > above and value >= at_least):
+            limit = f"above {above:g}" if above > at_least else f"of at least {at_least:g}"
+            raise argparse.ArgumentTypeError(f"{text}; expected a number {limit}")
+        return value
+
+    return number
+
+
+def _whole(text: str) -> int:
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text}; expected a whole number of at least 1")
+    return value
+
+
+def _name(text: str) -> str:
+    try:
+        return msgspec.convert(text, Name)
+    except msgspec.ValidationError:
+        wrong = f"{text!r}; expected 1 to 64 letters, digits and _.:/-, the first a letter or digit"
+        raise argparse.ArgumentTypeError(wrong) from None

@@ -1,0 +1,292 @@
+"""The client against a real publisher: in order, each event once, and every loss either mended or told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+import pytest
+import zmq
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from inspector.client import Events, Gap
+from inspector.errors import SocketError
+from inspector.journal import Journal, Message
+from inspector.publish import Publisher
+from inspector.records import Alarm, CoilReport, Data, Event, Health, Heartbeat
+
+COIL = CoilReport(state="started", coil="C1042", inspected_m=0, missed_m=0, frames=0, defects={})
+HEALTH = Health(state="started", message="x" * 1000, recipe="steel@1", version="1")
+ALARM = Alarm(
+    name="pits",
+    state="unacknowledged",
+    priority="low",
+    coil="C1042",
+    camera="cam1",
+    message="",
+    count=1,
+    defect_id="a-1",
+)
+SCRATCH_ALARM = Alarm(
+    name="scratches",
+    state="unacknowledged",
+    priority="low",
+    coil="C1042",
+    camera="cam1",
+    message="",
+    count=1,
+    defect_id="a-2",
+)
+
+
+class Line:
+    """A journal and its publisher, kept alive by a thread as the daemon does: heartbeats and replay."""
+
+    def __init__(
+        self,
+        path: Path,
+        epoch: str = "e1",
+        *,
+        max_mb: int = 8,
+        hwm: int = 10_000,
+        binds: tuple[str, str] = ("tcp://127.0.0.1:*", "tcp://127.0.0.1:*"),
+    ) -> None:
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.journal = Journal(
+            path, max_mb, "/inspector/l", clock_utc=lambda: datetime.now(UTC), new_epoch=lambda: epoch
+        )
+        self.publisher = Publisher(self.context, *binds, self.journal, hwm)
+        self.turn = threading.Lock()
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self.live)
+        self.thread.start()
+
+    def live(self) -> None:
+        while not self.is_over.wait(0.005):
+            with self.turn:
+                self.publisher.heartbeat()
+                self.publisher.serve_replay()
+
+    def say(self, *said: Data, lost: bool = False) -> None:
+        """Record, and publish, unless it shall be lost on the way."""
+        with self.turn:
+            recorded: Sequence[Message] = self.journal.record(said)
+            if not lost:
+                self.publisher.publish(recorded)
+
+    def listen(self, **options: object) -> Events:
+        """A client; what is said from now on it hears or finds missing."""
+        with self.turn:
+            options.setdefault("after", (self.journal.epoch, self.journal.last_seq))
+        options.setdefault("replay", self.publisher.replay_address)
+        options.setdefault("timeout_s", 5.0)
+        return Events(self.publisher.address, **options)  # type: ignore[arg-type]  # any of its keywords
+
+    def close(self) -> None:
+        self.is_over.set()
+        self.thread.join()
+        self.publisher.close()
+        self.journal.close()
+        self.context.destroy(linger=0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Line]:
+    """A line that runs."""
+    with Line(tmp_path / "journal") as line:
+        yield line
+
+
+def take(events: Events, count: int) -> list[Event]:
+    """The next so many events."""
+    return [next(events) for _ in range(count)]
+
+
+def seqs(events: list[Event]) -> list[int]:
+    """Their numbers."""
+    return [event.seq for event in events]
+
+
+def test_events_come_typed_and_in_order(line: Line) -> None:
+    """What is published is yielded as records, heartbeats kept back."""
+    with line.listen() as events:
+        line.say(COIL, ALARM)
+        assert [(event.seq, event.data) for event in take(events, 2)] == [(1, COIL), (2, ALARM)]
+        assert events.lost == 0
+
+
+def test_begins_with_now_unless_told_otherwise(line: Line) -> None:
+    """Without `after`, what was said before is not told, and is no loss."""
+    line.say(COIL, COIL)
+    with line.listen(after=None, heartbeats=True) as events:
+        assert next(events).data == Heartbeat(last_seq=2, last_topicseq={"coil.": 2})
+        line.say(ALARM)
+        assert next(event for event in events if event.seq).seq == 3
+        assert events.lost == 0
+
+
+KINDS: list[tuple[Data, str]] = [
+    (COIL, "coil.started"),
+    (ALARM, "alarm.pits"),
+    (SCRATCH_ALARM, "alarm.scratches"),
+]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    said=st.lists(st.tuples(st.sampled_from(KINDS), st.booleans()), max_size=12),
+    topics=st.sampled_from([("",), ("alarm.",), ("alarm.scratches",), ("alarm.pits", "coil."), ("al",)]),
+)
+def test_any_loss_is_mended(
+    line: Line, said: list[tuple[tuple[Data, str], bool]], topics: tuple[str, ...]
+) -> None:
+    """Whichever messages are lost, for whichever topics, each event comes once and in order."""
+    with line.listen(topics=topics) as events:
+        first = line.journal.last_seq + 1
+        for (data, _), lost in said:
+            line.say(data, lost=lost)
+        wanted = [seq for seq, ((_, topic), _) in enumerate(said, first) if topic.startswith(topics)]
+        assert seqs(take(events, len(wanted))) == wanted
+        assert events.lost == 0
+
+
+@pytest.mark.parametrize("topics", [("",), ("coil.",)])
+def test_resumes_after_a_number(line: Line, topics: tuple[str, ...]) -> None:
+    """`after` brings what followed it, from the journal first, then live, each once."""
+    line.say(COIL, ALARM, COIL, COIL)
+    with line.listen(after=(None, 1), topics=topics) as events:
+        past = take(events, 3 if topics == ("",) else 2)
+        line.say(COIL)
+        assert seqs(past + take(events, 1)) == ([2, 3, 4, 5] if topics == ("",) else [3, 4, 5])
+        assert events.lost == 0
+
+
+def test_without_replay_loss_is_counted_and_told(line: Line) -> None:
+    """With nobody to ask, each hole is told with its bounds, before the event that showed it."""
+    gaps: list[Gap] = []
+    with line.listen(replay=None, on_gap=gaps.append, heartbeats=True) as events:
+        assert next(events).seq == 0
+        line.say(COIL, COIL, lost=True)
+        line.say(COIL)
+        while next(events).seq != 3:
+            assert not gaps or gaps[0].last_seq == 2
+        line.say(COIL, lost=True)
+        while events.lost < 3:
+            next(events)
+    assert [(gap.count, gap.reason) for gap in gaps] in (
+        [(2, "no replay address was given"), (1, "no replay address was given")],
+        [(1, "no replay address was given")] * 3,
+    )
+    assert (gaps[0].first_seq, gaps[-1].first_seq, gaps[-1].last_seq) == (1, 4, 4)
+
+
+def test_replay_that_does_not_answer_is_told(line: Line) -> None:
+    """A dead replay address costs its patience once, and the loss is told."""
+    gaps: list[Gap] = []
+    with line.listen(replay="tcp://127.0.0.1:9", patience_s=0.15, on_gap=gaps.append) as events:
+        line.say(COIL, lost=True)
+        line.say(COIL)
+        assert next(events).seq == 2
+    assert [(gap.first_seq, gap.last_seq, gap.count) for gap in gaps] == [(1, 1, 1)]
+    assert gaps[0].reason == "tcp://127.0.0.1:9 did not answer within 0.15 s"
+
+
+@pytest.mark.parametrize(
+    ("topics", "after", "exact"), [(("",), 0, True), (("health.",), 0, True), (("health.",), 2, False)]
+)
+def test_what_the_journal_no_longer_holds_is_told(
+    tmp_path: Path, topics: tuple[str, ...], after: int, exact: bool
+) -> None:
+    """Coming back too late, one is told how many are gone, then gets all that is left."""
+    gaps: list[Gap] = []
+    with Line(tmp_path / "journal", max_mb=1) as line:
+        for _ in range(30):
+            line.say(*[HEALTH] * 50, COIL)
+        first, last = line.journal.first_seq, line.journal.last_seq
+        assert first > 100
+        wanted = [seq for seq in range(first, last + 1) if topics == ("",) or seq % 51]
+        with line.listen(after=("e1", after), topics=topics, on_gap=gaps.append) as events:
+            assert seqs(take(events, len(wanted))) == wanted
+    (gap,) = gaps
+    gone = [seq for seq in range(after + 1, first) if topics == ("",) or seq % 51]
+    assert gap.count == (len(gone) if exact else first - 1 - after)
+    assert (gap.first_seq, events.lost) == (after + 1, gap.count)
+    assert gap.reason.startswith("the journal no longer holds them")
+
+
+def test_restart_of_the_daemon_loses_nothing(tmp_path: Path) -> None:
+    """What was recorded and never published, as after kill -9, reaches a client after the restart."""
+    with Line(tmp_path / "journal") as line:
+        binds = (line.publisher.address, line.publisher.replay_address)
+        events = line.listen()
+        line.say(COIL)
+        assert next(events).seq == 1
+        with line.turn:
+            line.journal.record([COIL])
+            line.is_over.set()
+    with Line(tmp_path / "journal", binds=binds) as line, events:
+        line.say(ALARM)
+        assert seqs(take(events, 2)) == [2, 3]
+        assert events.lost == 0
+
+
+def test_new_journal_is_told_and_read_from_its_beginning(tmp_path: Path) -> None:
+    """Another epoch at the same address: the end of the old one is unknown, the new one comes whole."""
+    gaps: list[Gap] = []
+    with Line(tmp_path / "new", "e2") as line:
+        line.say(COIL, ALARM, lost=True)
+        with line.listen(after=("e1", 70), on_gap=gaps.append) as events:
+            assert [(event.epoch, event.seq) for event in take(events, 2)] == [("e2", 1), ("e2", 2)]
+    assert [(gap.epoch, gap.first_seq, gap.last_seq, gap.count) for gap in gaps] == [("e1", 71, None, 0)]
+    assert "replaced" in gaps[0].reason
+
+
+def test_journal_that_went_back_is_told(line: Line) -> None:
+    """A journal that ends before what was heard of it, as after restoring a copy, is no silent end."""
+    gaps: list[Gap] = []
+    line.say(COIL)
+    with line.listen(after=("e1", 70), on_gap=gaps.append, heartbeats=True) as events:
+        assert next(events).seq == 0
+        assert "went back to 1" in gaps[0].reason
+        line.say(COIL)
+        assert next(event for event in events if event.seq).seq == 2
+
+
+def test_slow_subscriber_gets_everything_once(tmp_path: Path) -> None:
+    """Far behind a full queue, a client still gets each event exactly once, in order."""
+    with Line(tmp_path / "journal", max_mb=64, hwm=10) as line, line.listen() as events:
+        line.say(COIL)
+        heard = take(events, 1)
+        for _ in range(25):
+            line.say(*[HEALTH] * 200)
+        heard += take(events, 5_000)
+        assert seqs(heard) == [*range(1, 5_002)]
+        assert events.lost == 0
+
+
+def test_silence_ends_iteration_and_it_goes_on_later(line: Line) -> None:
+    """A timeout ends the loop; the next loop goes on where it stood."""
+    with line.listen(timeout_s=0.2) as events:
+        line.say(COIL)
+        assert seqs(list(events)) == [1]
+        line.say(COIL, COIL)
+        for event in events:
+            assert event.seq == 2
+            break
+        assert seqs(list(events)) == [3]
+
+
+def test_bad_address_is_refused() -> None:
+    """What is no address is said with an example of one."""
+    with pytest.raises(SocketError, match=r"localhost:5556: .*Write tcp://HOST:PORT"):
+        Events("localhost:5556")

@@ -1,0 +1,71 @@
+"""The unit as systemd itself judges it; booting it for real is another test."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from inspector.errors import EXIT_CONFIG
+
+FOLDER = Path(__file__).parents[2] / "systemd"
+UNIT = (FOLDER / "inspector@.service").read_text(encoding="utf-8")
+
+pytestmark = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+
+
+def run(*command: str | Path) -> tuple[int, str]:
+    """Exit code, and all that was said."""
+    ended = subprocess.run(
+        command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=60
+    )
+    return ended.returncode, ended.stdout
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """An instance of the unit whose program exists on this machine."""
+    path = tmp_path / "inspector@line3.service"
+    path.write_text(UNIT.replace("/opt/inspector/bin/inspector", "/bin/true"), encoding="utf-8")
+    return path
+
+
+def test_verify_is_silent(installed: Path) -> None:
+    """systemd finds nothing to say about the unit: typos come as warnings, so any output fails."""
+    assert run("systemd-analyze", "verify", "--man=no", installed) == (0, "")
+
+
+def test_verify_would_notice_a_typo(installed: Path) -> None:
+    """The silence above means something."""
+    installed.write_text(installed.read_text().replace("WatchdogSec=", "WatchDogSec="))
+    assert "WatchDogSec" in run("systemd-analyze", "verify", "--man=no", installed)[1]
+
+
+def test_exposure_is_at_most_2(installed: Path) -> None:
+    """`systemd-analyze security` counts an exposure of 2.0 or less (--threshold is in tenths)."""
+    code, said = run(
+        "systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=20", installed
+    )
+    assert code == 0, said
+
+
+def test_a_bad_configuration_is_not_restarted() -> None:
+    """The exit code for a bad configuration is the one that the unit never restarts on."""
+    assert f"RestartPreventExitStatus={EXIT_CONFIG}\n" in UNIT
+
+
+def test_account_and_folder_can_be_made(tmp_path: Path) -> None:
+    """sysusers makes the account, tmpfiles the configuration folder that it may read."""
+    (tmp_path / "etc").mkdir()
+    for tool, options, name in (
+        ("systemd-sysusers", (), "inspector.sysusers.conf"),
+        ("systemd-tmpfiles", ("--create",), "inspector.tmpfiles.conf"),
+    ):
+        if not shutil.which(tool):
+            pytest.skip(f"needs {tool}")
+        code, said = run(tool, f"--root={tmp_path}", *options, FOLDER / name)
+        assert code == 0, said
+    assert "inspector:" in (tmp_path / "etc/passwd").read_text()
+    assert (tmp_path / "etc/inspector").stat().st_mode & 0o777 == 0o750
