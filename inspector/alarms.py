@@ -7,13 +7,15 @@
     acknowledged     -                            normal                         -
     returned         unacknowledged               -                              normal
 
-A condition is met while the last `within_m` metres of a coil hold at least `count` defects of the rule's
-classes and sizes. Every entry into `unacknowledged` is one alarm, however many defects meet the rule while it
-lasts. Clocks are passed in, monotonic nanoseconds. Shelving and suppression are not here yet.
+A condition is met while the last `within_m` metres of a coil, under each of its cameras, hold together at
+least `count` defects of the rule's classes and sizes. Every entry into `unacknowledged` is one alarm, however
+many defects meet the rule while it lasts. Clocks are passed in, monotonic nanoseconds. Shelving and suppression
+are not here yet.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from queue import SimpleQueue
 from typing import Literal
@@ -39,15 +41,16 @@ class _Rule(msgspec.Struct):
     """Defects within the window by id."""
     last: Defect | None = None
     """The defect that met the rule last."""
-    differs_since_ns: int = -1
-    """Since when the condition differs from what the state says, or -1."""
+    is_met: bool = False
+    since_ns: int = 0
+    """Since when the condition is met, or gone."""
 
     def look(self, report: Report) -> None:
         """Forget the defects that the window has left behind, then take in those that meet the rule."""
         window_mm = self.section.within_m * 1000
         for defect in list(self.met.values()):
-            reached_mm = report.reached_mm.get(defect.coil)
-            if reached_mm is None or reached_mm - defect.end_mm > window_mm:
+            reached_mm = report.reached_mm.get((defect.coil, defect.camera))
+            if reached_mm is None or abs(reached_mm - defect.end_mm) > window_mm or not self._matches(defect):
                 del self.met[defect.id]
         for item in report.said:
             if isinstance(item, Defect) and self._matches(item):
@@ -55,26 +58,22 @@ class _Rule(msgspec.Struct):
 
     def count(self) -> int:
         """Defects within the window, on the coil that has most of them."""
-        coils = [defect.coil for defect in self.met.values()]
-        return max((coils.count(coil) for coil in set(coils)), default=0)
+        return max(Counter(defect.coil for defect in self.met.values()).values(), default=0)
 
     def step(self, now_ns: int) -> Alarm | None:
-        """Change state when the condition has differed from it for long enough."""
-        section, met = self.section, self.count() >= self.section.count
-        change = (ON if met else OFF).get(self.state)
-        if change is None:
-            self.differs_since_ns = -1
-            return None
-        if self.differs_since_ns < 0:
-            self.differs_since_ns = now_ns
-        delay_ms = section.on_delay_ms if met else section.off_delay_ms
-        if now_ns - self.differs_since_ns < delay_ms * 1_000_000:
+        """Change state when the condition has been met, or gone, for long enough."""
+        section, is_met = self.section, self.count() >= self.section.count
+        if is_met != self.is_met:
+            self.is_met, self.since_ns = is_met, now_ns
+        change = (ON if is_met else OFF).get(self.state)
+        delay_ms = section.on_delay_ms if is_met else section.off_delay_ms
+        if change is None or now_ns - self.since_ns < delay_ms * 1_000_000:
             return None
         return self.enter(change)
 
     def enter(self, state: State) -> Alarm:
         """Take on a state and tell it."""
-        self.state, self.differs_since_ns = state, -1
+        self.state = state
         section, last, count = self.section, self.last, self.count()
         kinds = " or ".join(section.classes)
         message = {
@@ -109,9 +108,14 @@ class Alarms:
         self._rules = {section.name: _Rule(section) for section in sections}
         self._inbox: SimpleQueue[str | tuple[AlarmSection, ...]] = SimpleQueue()
 
-    def acknowledge(self, name: str) -> None:
-        """Pass on an operator's acknowledgement; any thread may, it takes effect with the next batch or tick."""
-        self._inbox.put(name)
+    def acknowledge(self, name: str) -> bool:
+        """Pass on an operator's acknowledgement, False when there is no such alarm.
+
+        Any thread may; it takes effect with the next batch or tick.
+        """
+        if name in self._rules:
+            self._inbox.put(name)
+        return name in self._rules
 
     def replace(self, sections: Iterable[AlarmSection]) -> None:
         """Pass on new rules; any thread may. An alarm of the same name keeps its state."""
@@ -138,9 +142,9 @@ class Alarms:
         return [rule.enter(ACKNOWLEDGE[rule.state])] if rule and rule.state in ACKNOWLEDGE else []
 
     def _replace(self, sections: Iterable[AlarmSection]) -> list[Alarm]:
-        before, self._rules = self._rules, {}
+        before, after = dict(self._rules), {}
         for section in sections:
-            rule = before.pop(section.name, _Rule(section))
+            after[section.name] = rule = before.pop(section.name, None) or _Rule(section)
             rule.section = section
-            self._rules[section.name] = rule
+        self._rules = after  # at once: other threads look
         return [rule.enter("normal") for rule in before.values() if rule.state != "normal"]

@@ -49,7 +49,9 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     last_seq: int | None
     """They lie between these numbers, both included; None where nobody can know the end."""
     count: int
-    """How many; at most, while the number within the topic is not known yet; 0 where nobody can know."""
+    """How many; at most, where several topics are followed, or one whose last number is not known; 0 where
+    nobody can know.
+    """
     reason: str
 
 

@@ -104,6 +104,8 @@ class Daemon:
             self._context, events.bind, events.replay_bind, self._journal, hwm=events.send_events
         )
         self._closing.append(self._publisher.close)
+        self._record = self._metrics.timed("journal", self._journal.record)
+        self._publish = self._metrics.timed("publish", self._publisher.publish)
         self._vitals.not_ready = f"warming up recipe {card}"
         self._notifier.status(self._vitals.not_ready)
         loaded = load(settings, self._folder)
@@ -117,6 +119,7 @@ class Daemon:
 
     def main_loop(self) -> None:
         """Record and publish what the flow yields, until it ends."""
+        self._finish([])
         reports = self._flow()
         self._vitals.worked()
         self._vitals.not_ready = ""
@@ -162,8 +165,6 @@ class Daemon:
         reports = buffered(each(placed, metrics.timed("alarms", self._alarms)), REPORTS, "analyse")
         for buffer in (batches, judged, reports):
             metrics.watch_queue(buffer.name, buffer.__len__)
-        self._record = metrics.timed("journal", self._journal.record)
-        self._publish = metrics.timed("publish", self._publisher.publish)
         return reports
 
     def _finish(self, reports: Sequence[Report]) -> None:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TypeVar
 
 from prometheus_client import (
@@ -32,6 +33,15 @@ U = TypeVar("U")
 STAGE_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 LATENCY_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2.5, 5, 10)
 """0.05 and 0.2 are the budgets mills name for an answer (no answer within 50-200 ms is a reject)."""
+BATCH_FRAMES = (1, 2, 4, 8, 16, 32, 64)
+FRAMES = {
+    "received": ("Frames taken off the socket.", ["camera"]),
+    "inspected": ("Frames judged, recorded and told.", ["camera"]),
+    "dropped": ("Good frames given up.", ["camera", "reason"]),
+    "rejected": ("Bad frames.", ["camera", "reason"]),
+    "missing": ("Frames that never arrived.", ["camera"]),
+}
+"""What is counted of frames: meaning and labels."""
 STATES = ("normal", "unacknowledged", "acknowledged", "returned")
 
 
@@ -40,7 +50,7 @@ class FrameAccount(Collector):
 
     def __init__(self, cameras: Iterable[str]) -> None:
         self._lock = threading.Lock()
-        self._received: Tally[str] = Tally({camera: 0 for camera in cameras})
+        self._received: Tally[str] = Tally(dict.fromkeys(cameras, 0))
         self._ended: Tally[tuple[str, str, str]] = Tally()
 
     def enter(self, batch: Batch) -> Batch:
@@ -61,12 +71,6 @@ class FrameAccount(Collector):
             for loss in report.losses:
                 self._ended[loss.camera, loss.end, loss.reason] += loss.count
 
-    def in_flight(self) -> int:
-        """Frames taken off the socket that have not ended yet."""
-        with self._lock:
-            ended = sum(count for (_, end, _), count in self._ended.items() if end != "missing")
-            return sum(self._received.values()) - ended
-
     def __str__(self) -> str:
         with self._lock:
             ends = Tally[str]()
@@ -78,25 +82,23 @@ class FrameAccount(Collector):
         """Yield the frame metrics; all of one moment."""
         with self._lock:
             received, ended = dict(self._received), dict(self._ended)
-        total = CounterMetricFamily("inspector_frames_received", "Frames taken off the socket.", labels=["camera"])
         flight = GaugeMetricFamily("inspector_frames_in_flight", "Frames being worked on.", labels=["camera"])
-        ends = {
-            "inspected": CounterMetricFamily("inspector_frames_inspected", "Frames judged, recorded and told.", labels=["camera"]),
-            "dropped": CounterMetricFamily("inspector_frames_dropped", "Good frames given up.", labels=["camera", "reason"]),
-            "rejected": CounterMetricFamily("inspector_frames_rejected", "Bad frames.", labels=["camera", "reason"]),
-            "missing": CounterMetricFamily("inspector_frames_missing", "Frames that never arrived.", labels=["camera"]),
+        counters = {
+            end: CounterMetricFamily(f"inspector_frames_{end}", words, labels=labels)
+            for end, (words, labels) in FRAMES.items()
         }
         for camera, count in received.items():
-            total.add_metric([camera], count)
-            done = sum(n for (name, end, _), n in ended.items() if name == camera and end != "missing")
-            flight.add_metric([camera], count - done)
-            for end in ("inspected", "missing"):
-                one = sum(n for (name, what, _), n in ended.items() if name == camera and what == end)
-                ends[end].add_metric([camera], one)
-        for (camera, end, reason), count in ended.items():
-            if end in ("dropped", "rejected"):
-                ends[end].add_metric([camera, reason], count)
-        yield from (total, flight, *ends.values())
+            ends = Tally[str]()
+            for (name, end, reason), number in ended.items():
+                if name == camera:
+                    ends[end] += number
+                    if "reason" in FRAMES[end][1]:
+                        counters[end].add_metric([camera, reason], number)
+            counters["received"].add_metric([camera], count)
+            counters["inspected"].add_metric([camera], ends["inspected"])
+            counters["missing"].add_metric([camera], ends["missing"])
+            flight.add_metric([camera], count - ends["inspected"] - ends["dropped"] - ends["rejected"])
+        yield from (flight, *counters.values())
 
 
 class Metrics:
@@ -109,38 +111,36 @@ class Metrics:
         PlatformCollector(registry=registry)
         self.frames = FrameAccount(cameras)
         registry.register(self.frames)
-        self._stage = Histogram(
+        counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
+        histogram = partial(Histogram, registry=registry)
+        self._stage = histogram(
             "inspector_stage_seconds",
-            "Time one batch spends in a stage; `infer` counts from the hand-over, so the wait for the engine too.",
+            "Time of a batch in a stage; `infer` counts from the hand-over, with the wait for the engine.",
             ["stage"],
             buckets=STAGE_SECONDS,
-            registry=registry,
         )
-        self._latency = Histogram(
+        self._latency = histogram(
             "inspector_capture_to_event_seconds",
             "From the capture of the frame that completed a defect to its event being published.",
             ["camera"],
             buckets=LATENCY_SECONDS,
-            registry=registry,
         )
-        self._batch = Histogram(
-            "inspector_batch_frames", "Frames in a batch.", buckets=(1, 2, 4, 8, 16, 32, 64), registry=registry
+        self._batch = histogram("inspector_batch_frames", "Frames in a batch.", buckets=BATCH_FRAMES)
+        self._queue = gauge("inspector_queue_batches", "Batches that wait for a stage.", ["stage"])
+        self._defects = counter("inspector_defects", "Defects told.", ["camera", "class"])
+        self._alarms = gauge("inspector_alarms", "Alarms by their state.", ["state"])
+        self._inspected = counter("inspector_strip_inspected_metres", "Strip inspected.", ["camera"])
+        self._missed = counter("inspector_strip_missed_metres", "Strip not inspected.", ["camera"])
+        self._seen = gauge(
+            "inspector_camera_last_frame_timestamp_seconds", "Capture time of the last frame.", ["camera"]
         )
-        self._queue = Gauge("inspector_queue_batches", "Batches that wait for a stage.", ["stage"], registry=registry)
-        self._defects = Counter("inspector_defects", "Defects told.", ["camera", "class"], registry=registry)
-        self._alarms = Gauge("inspector_alarms", "Alarms by their state.", ["state"], registry=registry)
-        self._inspected = Counter("inspector_strip_inspected_metres", "Strip inspected.", ["camera"], registry=registry)
-        self._missed = Counter("inspector_strip_missed_metres", "Strip not inspected.", ["camera"], registry=registry)
-        self._seen = Gauge(
-            "inspector_camera_last_frame_timestamp_seconds", "Capture time of the last frame.", ["camera"], registry=registry
-        )
-        self._events = Counter("inspector_events", "Events recorded and published.", ["topic"], registry=registry)
+        self._events = counter("inspector_events", "Events recorded and published.", ["topic"])
         self.recipe = Info("inspector_recipe", "The recipe that judges, and its engine.", registry=registry)
-        self.ready = Gauge("inspector_ready", "1 when warmed up and taking frames.", registry=registry)
-        self._reload_success = Gauge(
-            "inspector_last_reload_success", "1 when the configuration in force is the last one asked for.", registry=registry
+        self.ready = gauge("inspector_ready", "1 when warmed up and taking frames.")
+        self._reload_success = gauge(
+            "inspector_last_reload_success", "1 when the configuration in force is the last one asked for."
         )
-        self._reload_time = Gauge("inspector_last_reload_timestamp_seconds", "When that was.", registry=registry)
+        self._reload_time = gauge("inspector_last_reload_timestamp_seconds", "When that was.")
         for camera in cameras:  # a series that is there from the start makes rate() see the first increase
             self._inspected.labels(camera)
             self._missed.labels(camera)
@@ -184,7 +184,7 @@ class Metrics:
             if isinstance(item, Missed):
                 self._missed.labels(item.camera).inc((item.end_mm - item.start_mm) / 1000)
             elif isinstance(item, Defect):
-                self._latency.labels(item.camera).observe((now_unix_ns - item.captured_ns) / 1e9)
+                self._latency.labels(item.camera).observe(max(0, now_unix_ns - item.captured_ns) / 1e9)
                 if not item.is_partial:
                     self._defects.labels(item.camera, item.name).inc()
         counts = Tally(alarms)
@@ -199,5 +199,3 @@ class Metrics:
     def published(self, topic: str) -> None:
         """Count one event."""
         self._events.labels(topic.partition(".")[0]).inc()
-
-

@@ -29,7 +29,7 @@ def find(name: str, beside: Path) -> Path:
             return folder
     shipped = ", ".join(sorted(card.parent.name for card in SHIPPED.glob(f"*/{CARD}"))) or "none"
     raise RecipeError(
-        f'recipe "{name}": no {CARD} in {beside / name}, and no shipped recipe of that name (shipped: {shipped}). '
+        f'recipe "{name}": no {CARD} in {beside / name}, nor is a recipe of that name shipped ({shipped}). '
         "Give the folder that `trainer export` wrote."
     )
 
@@ -43,7 +43,9 @@ def load(folder: Path) -> tuple[Recipe, bytes]:
     try:
         model = (folder / MODEL).read_bytes()
     except OSError as error:
-        raise RecipeError(f"{folder / MODEL}: cannot be read: {error.strerror}. Export the recipe again.") from error
+        raise RecipeError(
+            f"{folder / MODEL}: cannot be read: {error.strerror}. Export the recipe again."
+        ) from error
     found = hashlib.sha256(model).hexdigest()
     if found != recipe.sha256:
         raise RecipeError(

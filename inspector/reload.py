@@ -1,7 +1,7 @@
 """A configuration made ready to run, at the start and again at each SIGHUP.
 
-Laws: parse strictly, validate fully, load and warm aside, then hand over once; whatever fails leaves the running
-line exactly as it was and says why. Must not know: sockets, stages.
+Laws: parse strictly, validate fully, load and warm aside, then hand over once; whatever fails leaves the
+running line exactly as it was and says why. Must not know: sockets, stages.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ class Reload:
         old = self._running
         if (card.height, card.width) != (old.height, old.width):
             faults.append(
-                f"{self._path.name}: recipe {card} takes frames of {card.width} x {card.height}; the cameras send "
-                f"{old.width} x {old.height}. Restart the service to change the frame size."
+                f"{self._path.name}: recipe {card} takes frames of {card.width} x {card.height}; "
+                f"the cameras send {old.width} x {old.height}. Restart the service to change the frame size."
             )
         if faults:
             raise ConfigError(faults)

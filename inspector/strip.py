@@ -1,10 +1,9 @@
-"""The strip under the cameras: where each frame lies on its coil, and what of the coil was seen. Pure, stateful.
+"""The strip under the cameras: where each frame lies on its coil, and what was seen of it. Pure, stateful.
 
-Laws: along each camera's way over a coil, from the head to its last frame, one stretch follows the other
-without a hole and without overlap, and each is inspected or told as missed; only where the camera's own
-position is set back does a stretch begin before the end of the last. A coil starts with its first frame and
-ends when the last camera has left it. Clocks are passed in (in the batches); sockets and engines are unknown
-here.
+Laws: on every coil, for each camera, the stretches inspected and those told as missed follow one another from
+the head (0 mm) to the farthest frame without hole or overlap; strip that comes by again counts once. A coil
+starts with its first frame and ends when the last camera has left it. Clocks are passed in (in the batches);
+sockets and engines are unknown here.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ UNNAMED = "unnamed"
 TELL_AFTER_NS = 1_000_000_000
 """A stretch that is still being missed is told at the latest after this time."""
 SLACK = 0.01
-"""A frame that begins this near the end of the last, as a share of its length, begins there: encoders are read
-to the millimetre, and no better than to one percent of what the rows add up to."""
+"""A frame that begins this near to the end of the last, as a share of its length, begins right there:
+positions come rounded to millimetres, and the travel per row is known no better."""
 
 
 class _Lane(msgspec.Struct):
@@ -33,11 +32,13 @@ class _Lane(msgspec.Struct):
     merge: Merge
     boot: str
     number: int
-    """Of the last frame that has its place here, seen or lost."""
-    told_mm: float = 0.0
-    """Up to here the strip is inspected or told as missed."""
+    """Of the last frame that found its place, seen or lost."""
+    last_mm: float = 0.0
+    """End of that frame."""
     placed_mm: float = 0.0
-    """Up to here frames have their places; what lies between is lost, and not told yet."""
+    """Farthest end of a frame."""
+    told_mm: float = 0.0
+    """Up to here the strip is inspected or told as missed; from here to `placed_mm` it is lost, untold."""
     reasons: dict[str, int] = {}
     """Losses since the last inspected frame that are not told yet: reason -> frames."""
     lost_since_ns: int = 0
@@ -76,7 +77,7 @@ class Strip:
         for camera, lane in self._lanes.items():
             if lane.placed_mm > lane.told_mm and analysed.closed_ns - lane.lost_since_ns >= TELL_AFTER_NS:
                 said.append(self._miss(camera, lane, lane.placed_mm))
-        reached_mm = {(lane.coil, camera): lane.placed_mm for camera, lane in self._lanes.items()}
+        reached_mm = {(lane.coil, camera): lane.last_mm for camera, lane in self._lanes.items()}
         return Report(tuple(said), tuple(inspected), tuple(losses), reached_mm, analysed.closed_ns)
 
     def close(self, now_ns: int) -> Report:
@@ -89,25 +90,107 @@ class Strip:
     def _inspect(self, arrival: Inspected) -> Iterator[Data]:
         header = arrival.frame.header
         lane, start_mm = yield from self._place(header)
-        is_counted = header.start_mm is None  # then whatever was lost took up strip, known or not
-        if start_mm > lane.told_mm or (lane.reasons and is_counted):
-            yield from self._count(lane.merge.close())
+        if start_mm > lane.told_mm or "restart" in lane.reasons:
             yield self._miss(header.camera, lane, start_mm)
         totals = self._coils[lane.coil]
-        totals.inspected_mm += lane.placed_mm - start_mm
+        totals.inspected_mm += lane.placed_mm - lane.told_mm
         totals.frames += 1
         lane.told_mm, lane.reasons = lane.placed_mm, {}
         yield from self._count(lane.merge.add(arrival, start_mm))
 
     def _lose(self, loss: Loss, now_ns: int) -> Iterator[Data]:
         """Remember a loss until the stretch it belongs to is known."""
-        header, lane = loss.header, self._lanes.get(loss.camera)
-        if loss.reason == "order" and lane is not None and header is not None:
-            header = ...
-        if header is not None:
-            lane, _ = yield from self._place(header)
+        lane = self._lanes.get(loss.camera)
+        if loss.header is not None and loss.reason != "order":  # such a number had its place before
+            lane, _ = yield from self._place(loss.header)
         if lane is None:
             return  # before the camera's first frame: that frame's position tells what was missed
         if not lane.reasons:
             lane.lost_since_ns = now_ns
         lane.reasons[loss.reason] = lane.reasons.get(loss.reason, 0) + loss.count
+        if loss.reason != "order":
+            yield from self._count(lane.merge.close())
+
+    def _place(self, header: Header) -> Generator[Data, None, tuple[_Lane, float]]:
+        """Take the camera's lane to the frame's end, and return it with where on the coil the frame begins.
+
+        That is where the encoder says, else it follows from the frames before.
+        """
+        lane = yield from self._lane(header)
+        length_mm = header.height * (header.mm_per_row or self._cameras[header.camera].mm_per_row)
+        if header.start_mm is not None:
+            start_mm = header.start_mm
+        elif header.boot == lane.boot:
+            start_mm = lane.last_mm + (header.number - lane.number - 1) * length_mm
+        else:  # nobody knows what the camera missed while it restarted
+            start_mm = lane.last_mm
+            lane.reasons["restart"] = 0
+        end_mm = start_mm + length_mm
+        if abs(start_mm - lane.last_mm) <= SLACK * length_mm:
+            start_mm = lane.last_mm
+        if start_mm != lane.last_mm or "restart" in lane.reasons:
+            yield from self._count(lane.merge.close())
+        if start_mm < lane.placed_mm and lane.placed_mm > lane.told_mm:  # set back behind a loss
+            yield self._miss(header.camera, lane, lane.placed_mm)
+        lane.boot, lane.number, lane.last_mm = header.boot, header.number, end_mm
+        lane.placed_mm = max(lane.placed_mm, end_mm)
+        return lane, start_mm
+
+    def _miss(self, camera: str, lane: _Lane, to_mm: float) -> Missed:
+        """Tell that the strip up to `to_mm` was not inspected."""
+        start_mm, end_mm = lane.told_mm, max(to_mm, lane.told_mm)
+        missed = Missed(
+            camera=camera,
+            coil=lane.coil,
+            start_mm=round(start_mm, 1),
+            end_mm=round(end_mm, 1),
+            reasons=lane.reasons,
+        )
+        self._coils[lane.coil].missed_mm += end_mm - start_mm
+        lane.told_mm, lane.reasons = end_mm, {}
+        return missed
+
+    def _lane(self, header: Header) -> Generator[Data, None, _Lane]:
+        """The camera's lane on the header's coil; it may have to leave another coil first."""
+        coil, start_mm = header.coil or UNNAMED, header.start_mm
+        lane = self._lanes.get(header.camera)
+        # where coils have no names, another one has come when the position begins again
+        is_next = lane and not header.coil and start_mm is not None and max(start_mm, 0) < lane.placed_mm / 2
+        if lane is not None and lane.coil == coil and not is_next:
+            return lane
+        if lane is not None:
+            yield from self._leave(header.camera)
+        if coil not in self._coils:
+            self._coils[coil] = _Totals()
+            yield CoilReport(state="started", coil=coil, inspected_m=0.0, missed_m=0.0, frames=0, defects={})
+        self._coils[coil].cameras.add(header.camera)
+        side = header.side or self._cameras[header.camera].side
+        lane = _Lane(coil, Merge(header.camera, coil, side), header.boot, header.number - 1)
+        self._lanes[header.camera] = lane
+        return lane
+
+    def _leave(self, camera: str) -> Iterator[Data]:
+        """End a camera's way along its coil, and the coil with the last camera."""
+        lane = self._lanes.pop(camera)
+        yield from self._count(lane.merge.close())
+        if lane.reasons:
+            yield self._miss(camera, lane, lane.placed_mm)
+        totals = self._coils[lane.coil]
+        totals.cameras.discard(camera)
+        if not totals.cameras:
+            del self._coils[lane.coil]
+            yield CoilReport(
+                state="ended",
+                coil=lane.coil,
+                inspected_m=round(totals.inspected_mm / 1000, 3),
+                missed_m=round(totals.missed_mm / 1000, 3),
+                frames=totals.frames,
+                defects=dict(sorted(totals.defects.items())),
+            )
+
+    def _count(self, defects: Iterable[Defect]) -> Iterator[Defect]:
+        for defect in defects:
+            if not defect.is_partial:
+                counts = self._coils[defect.coil].defects
+                counts[defect.name] = counts.get(defect.name, 0) + 1
+            yield defect

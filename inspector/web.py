@@ -1,17 +1,19 @@
 """What Prometheus, probes and operators' tools reach over HTTP: /metrics, /health, /ready, acknowledgements.
 
 Laws: *ready* means warmed up on the real engine and taking frames; *healthy* means the last stage finished
-work lately (an idle line finishes a tick four times a second). Serves on threads of its own; never blocks the line.
+work lately (an idle line finishes a tick four times a second). Serves on threads of its own; never blocks the
+line.
 """
 
 from __future__ import annotations
 
+import socket
 import socketserver
 import threading
 import time
 from collections.abc import Callable
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import unquote
 
 from prometheus_client import CollectorRegistry
@@ -19,29 +21,30 @@ from prometheus_client.exposition import choose_encoder
 
 from inspector.errors import SocketError
 
-ALIVE_NS = 10_000_000_000
+ALIVE_S = 10.0
 """Healthy while the last stage finished something within this time."""
 
 
 class Vitals:
     """Signs of life: written by the main thread, read by the web server."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self.not_ready = "starting"
         """Why frames are not being taken yet; empty when ready."""
-        self._worked_ns = time.monotonic_ns()
+        self._clock_ns = clock_ns
+        self._worked_ns = clock_ns()
 
     def worked(self) -> None:
         """Note that the last stage has finished something."""
-        self._worked_ns = time.monotonic_ns()
+        self._worked_ns = self._clock_ns()
 
     def idle_s(self) -> float:
         """Seconds since the last stage finished something."""
-        return (time.monotonic_ns() - self._worked_ns) / 1e9
+        return (self._clock_ns() - self._worked_ns) / 1e9
 
     def alive(self) -> bool:
         """Whether that is recent."""
-        return self.idle_s() * 1e9 < ALIVE_NS
+        return self.idle_s() < ALIVE_S
 
 
 class Web:
@@ -51,13 +54,13 @@ class Web:
     """
 
     def __init__(
-        self, bind: str, registry: CollectorRegistry, vitals: Vitals, acknowledge: Callable[[str], None]
+        self, bind: str, registry: CollectorRegistry, vitals: Vitals, acknowledge: Callable[[str], bool]
     ) -> None:
+        """`acknowledge` is called on a thread of the server; False when there is no such alarm."""
         host, _, port = bind.rpartition(":")
-        handler = type("Handler", (_Handler,), {"registry": registry, "vitals": vitals, "acknowledge": staticmethod(acknowledge)})
         try:
-            self._server = _Server((host.strip("[]"), int(port)), handler)
-        except (OSError, OverflowError) as error:
+            self._server = _Server((host.strip("[]"), int(port)), registry, vitals, acknowledge)
+        except OSError as error:
             raise SocketError(
                 f"http.bind {bind}: {error}. Stop the program that holds it, or choose another port."
             ) from error
@@ -70,42 +73,55 @@ class Web:
         self._server.server_close()
 
 
-class _Server(socketserver.ThreadingMixIn, HTTPServer):
+class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
 
+    def __init__(
+        self,
+        address: tuple[str, int],
+        registry: CollectorRegistry,
+        vitals: Vitals,
+        acknowledge: Callable[[str], bool],
+    ) -> None:
+        self.registry, self.vitals, self.acknowledge = registry, vitals, acknowledge
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, _Handler)
+
 
 class _Handler(BaseHTTPRequestHandler):
-    registry: CollectorRegistry
-    vitals: Vitals
-    acknowledge: Callable[[str], None]
+    server: _Server
     timeout = 10  # seconds; a peer that stalls gives its thread back
     server_version = "inspector"
 
     def do_GET(self) -> None:
-        if self.path.partition("?")[0] == "/metrics":
-            encode, content_type = choose_encoder(self.headers.get("Accept", ""))
-            self._answer(HTTPStatus.OK, encode(self.registry), content_type)
-        elif self.path == "/health":
-            alive = self.vitals.alive()
-            words = "healthy" if alive else f"no work finished for {self.vitals.idle_s():.0f} s"
-            self._say(HTTPStatus.OK if alive else HTTPStatus.SERVICE_UNAVAILABLE, words)
-        elif self.path == "/ready":
-            why = self.vitals.not_ready or ("" if self.vitals.alive() else "no work finished lately")
-            self._say(HTTPStatus.SERVICE_UNAVAILABLE if why else HTTPStatus.OK, why or "ready")
-        else:
-            self._say(HTTPStatus.NOT_FOUND, "expected /metrics, /health or /ready")
+        vitals = self.server.vitals
+        stalled = "" if vitals.alive() else f"no work finished for {vitals.idle_s():.0f} s"
+        match self.path.partition("?")[0]:
+            case "/metrics":
+                encode, content_type = choose_encoder(self.headers.get("Accept", ""))
+                self._answer(HTTPStatus.OK, encode(self.server.registry), content_type)
+            case "/health":
+                self._say_whether("healthy", but=stalled)
+            case "/ready":
+                self._say_whether("ready", but=vitals.not_ready or stalled)
+            case _:
+                self._say(HTTPStatus.NOT_FOUND, "expected /metrics, /health or /ready")
 
     def do_POST(self) -> None:
         name = unquote(self.path.removeprefix("/acknowledge/"))
-        if self.path.startswith("/acknowledge/") and name:
-            self.acknowledge(name)
-            self._say(HTTPStatus.ACCEPTED, f"acknowledgement of {name} passed on; its alarm event tells the new state")
-        else:
+        if not self.path.startswith("/acknowledge/"):
             self._say(HTTPStatus.NOT_FOUND, "expected /acknowledge/ALARM")
+        elif self.server.acknowledge(name):
+            self._say(HTTPStatus.ACCEPTED, f"{name}: passed on; the alarm's next event tells its new state")
+        else:
+            self._say(HTTPStatus.NOT_FOUND, f"{name}: no such alarm; expected a name from the configuration")
 
     def log_message(self, format: str, *args: object) -> None:
         """Keep scrapes out of the log."""
+
+    def _say_whether(self, good: str, *, but: str) -> None:
+        self._say(HTTPStatus.SERVICE_UNAVAILABLE if but else HTTPStatus.OK, but or good)
 
     def _say(self, status: HTTPStatus, words: str) -> None:
         self._answer(status, f"{words}\n".encode(), "text/plain; charset=utf-8")

@@ -48,6 +48,15 @@ class ClassScore(msgspec.Struct, frozen=True, kw_only=True):
         return self.found / self.planted if self.planted else None
 
 
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of one planted defect."""
+
+    planted: Planted
+    verdict: Verdict
+    seen_as: tuple[str, ...]
+    """Names under which it was reported, sorted; empty when it was not."""
+
+
 class Score(msgspec.Struct, frozen=True, kw_only=True):
     """The count of a coil by class, and the defects behind it."""
 
@@ -55,8 +64,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     """Strip inspected, metres."""
     classes: tuple[ClassScore, ...]
     """In the order of class ids."""
-    verdicts: tuple[tuple[Planted, Verdict], ...]
-    """Every planted defect and what became of it, along the coil."""
+    outcomes: tuple[Outcome, ...]
+    """Of every planted defect, along the coil."""
     found: tuple[Defect, ...]
     """Reported defects that overlap something planted, along the coil."""
     false: tuple[Defect, ...]
@@ -81,7 +90,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
 
     def planted(self, verdict: Verdict) -> tuple[Planted, ...]:
         """Planted defects with this verdict, along the coil."""
-        return tuple(defect for defect, given in self.verdicts if given == verdict)
+        return tuple(outcome.planted for outcome in self.outcomes if outcome.verdict == verdict)
 
 
 def score(
@@ -102,41 +111,38 @@ def score(
     defects = sorted(last.values(), key=lambda defect: defect.start_mm)
     targets = sorted(planted, key=lambda target: (target.start_mm, target.number))
     overlap = _overlap(_boxes(targets), _boxes(defects), tolerance_mm)
-    ids = {kind.name: kind.id for kind in classes}
-    reported_ids = np.array([ids.get(defect.name, 0) for defect in defects], np.int64)
     gaps = [(gap.start_mm, gap.end_mm) for gap in missed]
-    verdicts = tuple(
-        (target, _verdict(target, set(reported_ids[hits].tolist()), classes[target.class_id - 1], gaps))
-        for target, hits in zip(targets, overlap, strict=True)
-    )
+    outcomes = []
+    for target, hits in zip(targets, overlap, strict=True):
+        seen_as = tuple(sorted({defects[hit].name for hit in np.flatnonzero(hits)}))
+        verdict = _verdict(target, seen_as, classes[target.class_id - 1], gaps)
+        outcomes.append(Outcome(target, verdict, seen_as))
     true = {index for hits in overlap for index in np.flatnonzero(hits).tolist()}
     false = tuple(defect for index, defect in enumerate(defects) if index not in true)
     return Score(
         metres=metres,
-        classes=tuple(_count(kind, verdicts, false) for kind in classes),
-        verdicts=verdicts,
+        classes=tuple(_count(kind, outcomes, false) for kind in classes),
+        outcomes=tuple(outcomes),
         found=tuple(defect for index, defect in enumerate(defects) if index in true),
         false=false,
     )
 
 
 def _verdict(
-    target: Planted, reported_ids: set[int], kind: DefectClass, gaps: Sequence[tuple[float, float]]
+    target: Planted, seen_as: tuple[str, ...], kind: DefectClass, gaps: Sequence[tuple[float, float]]
 ) -> Verdict:
     if target.area_mm2 < kind.min_area_mm2:
         return "small"
     unseen_mm = sum(max(0.0, min(target.end_mm, end) - max(target.start_mm, start)) for start, end in gaps)
     if unseen_mm > (target.end_mm - target.start_mm) / 2:
         return "unseen"
-    if target.class_id in reported_ids:
+    if kind.name in seen_as:
         return "found"
-    return "confused" if reported_ids else "missed"
+    return "confused" if seen_as else "missed"
 
 
-def _count(
-    kind: DefectClass, verdicts: Sequence[tuple[Planted, Verdict]], false: Sequence[Defect]
-) -> ClassScore:
-    given = Counter(verdict for target, verdict in verdicts if target.class_id == kind.id)
+def _count(kind: DefectClass, outcomes: Sequence[Outcome], false: Sequence[Defect]) -> ClassScore:
+    given = Counter(one.verdict for one in outcomes if one.planted.class_id == kind.id)
     return ClassScore(
         name=kind.name,
         planted=given["found"] + given["confused"] + given["missed"],

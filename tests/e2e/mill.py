@@ -147,6 +147,7 @@ class Camera:
 
     def __init__(self, mill: Mill, name: str = "top", boot: str = "b1") -> None:
         self.name, self.boot, self.number, self.position_mm = name, boot, 0, 0.0
+        self.coil = "C1"
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.PUSH)
         self._socket.linger = 2000
@@ -163,6 +164,8 @@ class Camera:
 
     def send(self, *boxes: tuple[int, int, int, int, int], coil: str = "C1", encoding: str = "raw8") -> None:
         """Send the next frame: sound steel with `(top, bottom, left, right, grey)` boxes painted on it."""
+        if coil != self.coil:
+            self.coil, self.position_mm = coil, 0.0
         pixels = paint(*boxes)
         header, payload = wire.frame_message(
             pixels,

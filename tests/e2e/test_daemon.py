@@ -205,9 +205,13 @@ def test_the_daemon_imports_neither_torch_nor_trainer() -> None:
 def test_two_cameras_share_a_coil(tmp_path: Path) -> None:
     """Two cameras on one coil share batches, and the coil ends when both have left it."""
     with Mill(tmp_path) as mill, Camera(mill, "top") as top, Camera(mill, "bottom") as bottom:
-        for _ in range(10):
-            top.send()
+        top.send()
+        mill.until(1)
+        for number in range(10):
+            if number:
+                top.send()
             bottom.send((10, 30, WIDTH - 20, WIDTH, DARK))
+        mill.until(20)
         top.send(coil="C2")
         bottom.send(coil="C2")
         ended = mill.heard("coil.ended")[-1].data

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -18,6 +20,8 @@ from inspector.errors import SocketError
 from inspector.journal import Journal, Message
 from inspector.publish import Publisher
 from inspector.records import Alarm, CoilReport, Data, Event, Health, Heartbeat
+
+ROOT = Path(__file__).parents[2]
 
 COIL = CoilReport(state="started", coil="C1042", inspected_m=0, missed_m=0, frames=0, defects={})
 HEALTH = Health(state="started", message="x" * 1000, recipe="steel@1", version="1")
@@ -290,3 +294,11 @@ def test_bad_address_is_refused() -> None:
     """What is no address is said with an example of one."""
     with pytest.raises(SocketError, match=r"localhost:5556: .*Write tcp://HOST:PORT"):
         Events("localhost:5556")
+
+
+def test_import_is_light() -> None:
+    """Whoever subscribes needs neither the journal's SQLite nor an engine."""
+    heavy = {"apsw", "cv2", "openvino", "prometheus_client"}
+    code = f"import sys, inspector.client; print(*{heavy} & sys.modules.keys())"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True)
+    assert ended.stdout.split() == []

@@ -200,7 +200,7 @@ def test_too_many_faults_are_refused() -> None:
         Faults(drop=0.6, crc=0.6)
 
 
-# --- sources and command line -------------------------------------------------------------------------------
+# --- sources and command line ------------------------------------------------------------------------------
 
 
 @pytest.fixture

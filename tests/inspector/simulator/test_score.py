@@ -58,6 +58,7 @@ def test_other_class_is_confused_not_false() -> None:
     """A defect seen under a wrong name is neither found nor missed, and the report is not false."""
     result = score([whole(CRACK, "scratch")], [CRACK], KINDS, 1.0)
     assert counts(result, "crack") == (1, 0, 1, 0, 0)
+    assert result.outcomes[0].seen_as == ("scratch",)
     assert counts(result, "scratch") == (0, 0, 0, 0, 0)
 
 
@@ -136,7 +137,7 @@ def test_everything_is_counted_once(
     missed = Missed(camera="top", coil="C1", start_mm=min(gap), end_mm=max(gap), reasons={})
     result = score(reports, targets, KINDS, 1.0, [missed])
     total = result.total
-    assert sorted(target.number for target, _ in result.verdicts) == list(range(len(targets)))
+    assert sorted(one.planted.number for one in result.outcomes) == list(range(len(targets)))
     assert total.planted == total.found + total.confused + total.missed
     assert total.planted + total.small + total.unseen == len(targets)
     assert {one.id for one in (*result.found, *result.false)} == {one.id for one in reports}

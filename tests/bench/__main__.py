@@ -1,0 +1,9 @@
+"""`make bench`: prints figures side by side; never asserts a time."""
+
+from __future__ import annotations
+
+from tests.bench import analysis, engines, simulator, throughput
+
+for bench in (simulator, analysis, engines, throughput):
+    print(f"\n## {bench.__name__.rpartition('.')[2]}: {(bench.__doc__ or '').splitlines()[0]}\n", flush=True)
+    bench.main()
