@@ -52,7 +52,9 @@ def convert(folder: Path, precision: str, max_frames: int) -> Path:
     card, model = recipe.load(folder)
     graph = onnx.load_from_string(model)
     if precision == "int8" and not is_quantised(graph):
-        raise EngineError(f"recipe {card}: its model is {card.precision}; an int8 engine needs a Q/DQ graph. Ask for fp32.")
+        raise EngineError(
+            f"recipe {card}: its model is {card.precision}; an int8 engine needs a Q/DQ graph. Ask for fp32."
+        )
     if precision == "fp32":
         graph = fold(graph)
     began = time.monotonic()
@@ -80,7 +82,9 @@ def _build(trt: Any, model: bytes, card: Recipe, max_frames: int) -> bytes:
     parser = trt.OnnxParser(network, logger)
     if not parser.parse(model):
         faults = "; ".join(str(parser.get_error(i)) for i in range(parser.num_errors))
-        raise EngineError(f"recipe {card}: TensorRT {trt.__version__} cannot parse its model: {faults}. Export it again.")
+        raise EngineError(
+            f"recipe {card}: TensorRT {trt.__version__} cannot parse its model: {faults}. Export it again."
+        )
     profile = builder.create_optimization_profile()
     shapes = [(n, card.height, card.width) for n in (1, max_frames, max_frames)]
     profile.set_shape("frames", *shapes)

@@ -35,7 +35,9 @@ def fold(model: onnx.ModelProto) -> onnx.ModelProto:
             kept.append(node)
     outputs = {output.name for output in graph.output}
     if renamed.keys() & outputs:
-        raise ValueError(f"graph output {sorted(renamed.keys() & outputs)} is quantised; expected float or uint8 outputs")
+        raise ValueError(
+            f"graph output {sorted(renamed.keys() & outputs)} is quantised; expected float or uint8 outputs"
+        )
     for node in kept:
         node.input[:] = [renamed.get(name, name) for name in node.input]
     used = {name for node in kept for name in node.input}

@@ -31,7 +31,9 @@ def check(args: argparse.Namespace) -> int:
 
     settings, folder = prepare(args.config)
     cameras = ", ".join(camera.name for camera in settings.camera)
-    print(f"{args.config}: line {settings.line}, cameras {cameras}, recipe {folder.name}, {len(settings.alarm)} alarms: good")
+    print(
+        f"{args.config}: line {settings.line}, cameras {cameras}, recipe {folder.name}, {len(settings.alarm)} alarms: good"
+    )
     return 0
 
 
@@ -88,7 +90,9 @@ def parser() -> argparse.ArgumentParser:
     _add_events_arguments(add("events", events, "print events as they happen"))
     command = add("acknowledge", acknowledge, "acknowledge an alarm")
     command.add_argument("alarm", help="the alarm's name")
-    command.add_argument("--http", default="127.0.0.1:9477", metavar="HOST:PORT", help="http.bind (default: %(default)s)")
+    command.add_argument(
+        "--http", default="127.0.0.1:9477", metavar="HOST:PORT", help="http.bind (default: %(default)s)"
+    )
     replay.add_arguments(add("replay", replay.run, "be a camera: procedural steel or images, with faults on request"))
     demo.add_arguments(add("demo", demo.run, "inspect a simulated coil from end to end, and show it"))
     return top
@@ -97,7 +101,9 @@ def parser() -> argparse.ArgumentParser:
 def _add_events_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--connect", default="tcp://127.0.0.1:5556", help="events.bind (default: %(default)s)")
     command.add_argument("--replay", default="tcp://127.0.0.1:5557", help="events.replay_bind (default: %(default)s)")
-    command.add_argument("--topic", action="append", metavar="PREFIX", help="only topics that begin so; may be repeated")
+    command.add_argument(
+        "--topic", action="append", metavar="PREFIX", help="only topics that begin so; may be repeated"
+    )
     command.add_argument("--json", action="store_true", help="one CloudEvents JSON a line")
     command.add_argument("--since", type=int, metavar="SEQ", help="first the journal's events from this number on")
     command.add_argument("--count", type=int, metavar="N", help="end after so many events")

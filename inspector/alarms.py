@@ -8,9 +8,9 @@
     returned         unacknowledged               -                              normal
 
 A condition is met while the last `within_m` metres of a coil, under each of its cameras, hold together at
-least `count` defects of the rule's classes and sizes. Every entry into `unacknowledged` is one alarm, however
-many defects meet the rule while it lasts. Clocks are passed in, monotonic nanoseconds. Shelving and suppression
-are not here yet.
+least `count` defects of the rule's classes and sizes. Every entry into `unacknowledged` is one alarm,
+however many defects meet the rule while it lasts. Clocks are passed in, monotonic nanoseconds. Shelving and
+suppression are not here yet.
 """
 
 from __future__ import annotations

@@ -157,9 +157,7 @@ class Events:
         if seq < self._seq:
             if beat is None:
                 return  # known already
-            self._report(
-                self._seq + 1, None, 0, f"the journal went back to {seq}: an old copy was put in place"
-            )
+            self._report(self._seq + 1, None, 0, f"the journal went back to {seq}: an old copy was put in place")
             self._seq, self._number = seq, number
         if self._number != number:
             yield from self._catch_up(self._seq, seq, number)
@@ -170,9 +168,7 @@ class Events:
 
     def _enter(self, epoch: str) -> None:
         if self._epoch not in (None, epoch) and self._seq is not None:
-            self._report(
-                self._seq + 1, None, 0, "the journal was replaced: the end of the old one is unknown"
-            )
+            self._report(self._seq + 1, None, 0, "the journal was replaced: the end of the old one is unknown")
             self._seq = self._number = 0
         self._epoch = epoch
 
@@ -229,9 +225,7 @@ class Events:
                 head, *parts = self._replay.recv_multipart()
                 pairs = zip(parts[::2], parts[1::2], strict=False)
                 try:
-                    return self._decode_head(head), [
-                        event for pair in pairs if (event := self._decoded(pair))
-                    ]
+                    return self._decode_head(head), [event for pair in pairs if (event := self._decoded(pair))]
                 except ValueError:
                     return None  # some other program answers there
         return None

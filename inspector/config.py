@@ -42,17 +42,15 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RecipeSection(Section, frozen=True):
     """Which network judges the strip."""
 
-    path: Annotated[
-        str, key("A recipe folder (relative to this file), or the name of a shipped recipe.", min_length=1)
-    ]
+    path: Annotated[str, key("A recipe folder (relative to this file), or the name of a shipped recipe.", min_length=1)]
 
 
 class EngineSection(Section, frozen=True):
     """What the network runs on."""
 
-    kind: Annotated[
-        Literal["openvino"], key("The inference engine; `openvino` runs on any x86-64 or ARM CPU.")
-    ] = "openvino"
+    kind: Annotated[Literal["openvino"], key("The inference engine; `openvino` runs on any x86-64 or ARM CPU.")] = (
+        "openvino"
+    )
     threads: Annotated[
         int,
         key("Processor threads for inference; 0 takes all.", "Leave it out to use all cores.", ge=0, le=1024),
@@ -97,9 +95,7 @@ class IntakeSection(Section, frozen=True):
 class BatchSection(Section, frozen=True):
     """How frames are gathered for the engine."""
 
-    max_frames: Annotated[
-        int, key("Frames in a batch at most.", "4 for a CPU, 8 to 16 for a GPU.", ge=1, le=256)
-    ] = 4
+    max_frames: Annotated[int, key("Frames in a batch at most.", "4 for a CPU, 8 to 16 for a GPU.", ge=1, le=256)] = 4
     wait_ms: Annotated[
         int,
         key(
@@ -128,9 +124,7 @@ class CameraSection(Section, frozen=True):
             le=100_000,
         ),
     ] = 0.0
-    side: Annotated[Literal["top", "bottom"], key("Side of the strip, unless the frame header says it.")] = (
-        "top"
-    )
+    side: Annotated[Literal["top", "bottom"], key("Side of the strip, unless the frame header says it.")] = "top"
 
 
 class AlarmSection(Section, frozen=True):
@@ -142,9 +136,7 @@ class AlarmSection(Section, frozen=True):
         key("Classes it watches, by the recipe's names.", 'Write classes = ["NAME"].', min_length=1),
     ]
     min_area_mm2: Annotated[float, key("Only defects at least this large.", ge=0, le=1_000_000)] = 0.0
-    min_length_mm: Annotated[
-        float, key("Only defects at least this long along the strip.", ge=0, le=1_000_000)
-    ] = 0.0
+    min_length_mm: Annotated[float, key("Only defects at least this long along the strip.", ge=0, le=1_000_000)] = 0.0
     count: Annotated[int, key("How many such defects it takes.", ge=1, le=100_000)] = 1
     within_m: Annotated[
         float,
@@ -162,18 +154,14 @@ class AlarmSection(Section, frozen=True):
             le=3_600_000,
         ),
     ] = 3000
-    priority: Annotated[Literal["low", "medium", "high"], key("How urgent the operator's response is.")] = (
-        "medium"
-    )
+    priority: Annotated[Literal["low", "medium", "high"], key("How urgent the operator's response is.")] = "medium"
 
 
 class EventsSection(Section, frozen=True):
     """Where events go out."""
 
     bind: Annotated[str, key("PUB socket with all events.", SOCKET_HINT, pattern=SOCKET)]
-    replay_bind: Annotated[
-        str, key("ROUTER socket that answers replay requests.", SOCKET_HINT, pattern=SOCKET)
-    ]
+    replay_bind: Annotated[str, key("ROUTER socket that answers replay requests.", SOCKET_HINT, pattern=SOCKET)]
     send_events: Annotated[
         int,
         key("Events kept for each slow subscriber (ZMQ_SNDHWM); it can replay the rest.", ge=1, le=1_000_000),
@@ -266,7 +254,7 @@ def expected(annotation: Any) -> str:
         if limit.pattern:
             words += f" {PATTERNS[limit.pattern]}"
         elif limit.min_length:
-            words += ", not empty"
+            words += ", at least one" if get_origin(bare) is tuple else ", not empty"
         elif limit.ge is not None:
             words += f" {limit.ge}..{limit.le}"
         elif limit.gt is not None:
@@ -336,9 +324,7 @@ def _contradictions(config: Config) -> list[str]:
         ("alarm", [alarm.name for alarm in config.alarm]),
     ):
         for name in sorted({name for name in names if names.count(name) > 1}):
-            faults.append(
-                f'{kind} name "{name}" is given {names.count(name)} times; expected once. Rename the others.'
-            )
+            faults.append(f'{kind} name "{name}" is given {names.count(name)} times; expected once. Rename the others.')
     binds = [config.intake.bind, config.events.bind, config.events.replay_bind]
     for bind in sorted({bind for bind in binds if binds.count(bind) > 1 and not bind.endswith(":*")}):
         faults.append(f'address "{bind}" is used for two sockets; expected one each. Choose another port.')

@@ -156,9 +156,7 @@ class Daemon:
         metrics, settings = self._metrics, self._settings
         strip = Strip(settings.camera)
         give_up = shed if settings.intake.when_full == "drop" else None
-        batches = buffered(
-            each(self._intake, metrics.frames.enter), settings.intake.queue_batches, "intake", give_up
-        )
+        batches = buffered(each(self._intake, metrics.frames.enter), settings.intake.queue_batches, "intake", give_up)
         judged = buffered(each(self._infer(batches), metrics.judged), JUDGED_BATCHES, "infer")
         analysed = each(judged, metrics.timed("analyse", Analyse(settings.camera)))
         placed = each(analysed, metrics.timed("strip", strip), lambda: strip.close(time.monotonic_ns()))

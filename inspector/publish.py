@@ -149,9 +149,7 @@ class Publisher:
         )
 
 
-def _bound(
-    context: zmq.Context[zmq.Socket[bytes]], kind: int, address: str, key: str, queue: int
-) -> zmq.Socket[bytes]:
+def _bound(context: zmq.Context[zmq.Socket[bytes]], kind: int, address: str, key: str, queue: int) -> zmq.Socket[bytes]:
     socket = context.socket(kind)
     socket.sndhwm = socket.rcvhwm = queue
     socket.maxmsgsize = REQUEST_BYTES  # of what comes in: subscriptions and requests
@@ -164,12 +162,6 @@ def _bound(
     except zmq.ZMQError as error:
         socket.close(linger=0)
         words = zmq.strerror(error.errno or 0)
-        advice = (
-            "Stop the program that has it"
-            if error.errno == zmq.EADDRINUSE
-            else "Give an address of this machine"
-        )
-        raise SocketError(
-            f"{key}: {address} cannot be bound: {words}. {advice}, or choose another."
-        ) from error
+        advice = "Stop the program that has it" if error.errno == zmq.EADDRINUSE else "Give an address of this machine"
+        raise SocketError(f"{key}: {address} cannot be bound: {words}. {advice}, or choose another.") from error
     return socket

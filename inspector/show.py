@@ -62,9 +62,7 @@ def print_events(
 
     shown = 0
     try:
-        with Events(
-            connect, replay=replay, topics=topics, after=after, timeout_s=timeout_s, on_gap=tell
-        ) as events:
+        with Events(connect, replay=replay, topics=topics, after=after, timeout_s=timeout_s, on_gap=tell) as events:
             while shown != count and (event := next(events, None)) is not None:
                 text = msgspec.json.encode(event).decode() if as_json else line(event, colour)
                 print(text, file=out, flush=True)

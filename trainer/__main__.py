@@ -7,13 +7,15 @@ went wrong (a loss that is no number), 130 for Ctrl-C.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
-from trainer import checkpoint
+from inspector.errors import InspectorError
 from trainer.checkpoint import Settings
 
 DATA_HELP = "a Severstal folder, a folder of images/ and masks/, or sheet:SEEDS:FRAMES, as sheet:100-139:2000:defects=6"
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; a run goes on with: fit --resume --out RUN", file=sys.stderr)
         return 130
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, InspectorError) as error:
         from trainer.train import Diverged
 
         print(f"trainer {given.command}: {error}", file=sys.stderr)
@@ -40,6 +42,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m trainer", description=sys.modules[__name__].__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     _fit_parser(commands.add_parser("fit", help="train a network into a run's folder"))
+    _export_parser(commands.add_parser("export", help="write a run's best network as a recipe"))
+    _evaluate_parser(commands.add_parser("evaluate", help="measure a recipe, pixel by pixel, on the daemon's engine"))
     return parser
 
 
@@ -49,11 +53,19 @@ def _fit_parser(fit: argparse.ArgumentParser) -> None:
     fit.add_argument("data", nargs="*", help=DATA_HELP + "; several are joined")
     fit.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
     fit.add_argument("--resume", action="store_true", help="go on from RUN/last.pt, with its settings and data")
-    fit.add_argument("--validate", nargs="+", default=(), metavar="DATA", help="measure on these; else on a fifth of DATA")
-    fit.add_argument("--only", metavar="CSV:COLUMN=VALUE", help="Severstal: frames so marked, as manifest.csv:kind=full_masks")
+    fit.add_argument(
+        "--validate", nargs="+", default=(), metavar="DATA", help="measure on these; else on a fifth of DATA"
+    )
+    fit.add_argument(
+        "--only", metavar="CSV:COLUMN=VALUE", help="Severstal: frames so marked, as manifest.csv:kind=full_masks"
+    )
     fit.add_argument("--encoder", choices=("resnet18", "resnet34", "resnet50"), default=usual.encoder)
-    fit.add_argument("--weights", help="pre-trained encoder: a torchvision state dict, or imagenet where its host is reached")
-    fit.add_argument("--epochs", type=int, help="passes over the training frames (default 23, the paper's, without --minutes)")
+    fit.add_argument(
+        "--weights", help="pre-trained encoder: a torchvision state dict, or imagenet where its host is reached"
+    )
+    fit.add_argument(
+        "--epochs", type=int, help="passes over the training frames (default 23, the paper's, without --minutes)"
+    )
     fit.add_argument("--minutes", type=float, help="wall clock for the whole run; the learning rate follows it")
     fit.add_argument("--epoch-crops", type=int, help="crops an epoch (default: one a training frame)")
     fit.add_argument("--batch", type=int, default=usual.batch, help="crops a step (default %(default)s)")
@@ -61,7 +73,9 @@ def _fit_parser(fit: argparse.ArgumentParser) -> None:
     fit.add_argument("--lr", type=float, default=usual.lr, help="highest learning rate (default %(default)s)")
     fit.add_argument("--defect-share", type=float, default=usual.defect_share, help="share of crops placed on a defect")
     fit.add_argument("--precision", choices=("auto", "fp32", "bf16"), default=usual.precision)
-    fit.add_argument("--workers", type=int, default=usual.workers, help="processes that make crops (default %(default)s)")
+    fit.add_argument(
+        "--workers", type=int, default=usual.workers, help="processes that make crops (default %(default)s)"
+    )
     fit.add_argument("--seed", type=int, default=usual.seed)
     fit.add_argument("--checkpoint-minutes", type=float, default=usual.checkpoint_minutes)
 
@@ -87,6 +101,82 @@ def _fit(given: argparse.Namespace) -> int:
     card = fit(settings, given.out, Console(), given.resume)
     print(f"{given.out}: best dice_micro_mean {card.best:.4f}; next: python -m trainer export {given.out} --out RECIPE")
     return 0
+
+
+def _export_parser(export: argparse.ArgumentParser) -> None:
+    export.set_defaults(run=_export)
+    export.add_argument("source", type=Path, metavar="RUN", help="the run's folder")
+    export.add_argument("--out", type=Path, required=True, metavar="RECIPE", help="the recipe's folder")
+    export.add_argument("--name", help="the recipe's name (default: its folder's)")
+    export.add_argument("--version", default="1", help="the recipe's version (default %(default)s)")
+    export.add_argument("--precision", choices=("int8", "fp32"), default="int8", help="(default %(default)s)")
+    export.add_argument("--trained-on", help="in words, what it was trained on (default: the run's data)")
+    export.add_argument("--size", type=_size, metavar="HxW", help="frames on the line, pixels (default: the data's)")
+    per_class = {"action": "append", "default": [], "type": _named_number}
+    export.add_argument(
+        "--threshold", metavar="CLASS=P", help="least probability, as crack=0.4 (default 0.5)", **per_class
+    )
+    export.add_argument(
+        "--min-area", metavar="CLASS=MM2", help="smallest defect, as crack=10 (default 20)", **per_class
+    )
+    export.add_argument("--calibration-frames", type=int, default=24, help="for int8 (default %(default)s)")
+    export.add_argument(
+        "--score-frames", type=int, default=200, help="validation frames measured (default %(default)s)"
+    )
+
+
+def _export(given: argparse.Namespace) -> int:
+    from trainer.data import CLASS_NAMES
+    from trainer.evaluate import table
+    from trainer.export import Asked, choose_classes, export, load_network
+
+    settings = load_network(given.source)[1].settings
+    asked = Asked(
+        name=given.name or given.out.name,
+        version=given.version,
+        created=datetime.now(UTC).date().isoformat(),
+        trained_on=given.trained_on or " ".join(settings.data),
+        classes=choose_classes(CLASS_NAMES, dict(given.threshold), dict(given.min_area)),
+        precision=given.precision,
+        size_px=given.size,
+        calibration_frames=given.calibration_frames,
+        score_frames=given.score_frames,
+    )
+    recipe = export(given.source, given.out, asked)
+    size_mib = (given.out / "model.onnx").stat().st_size / 2**20
+    print(f"{given.out}: {recipe}, {recipe.precision}, {size_mib:.1f} MiB; on the validation frames:")
+    scores = {name.removeprefix("validation_"): value for name, value in recipe.scores.items()}
+    print(table({name: float(value) for name, value in scores.items()}, CLASS_NAMES))
+    return 0
+
+
+def _evaluate_parser(evaluate: argparse.ArgumentParser) -> None:
+    evaluate.set_defaults(run=_evaluate)
+    evaluate.add_argument("recipe", type=Path, metavar="RECIPE", help="the recipe's folder")
+    evaluate.add_argument("data", nargs="+", help=DATA_HELP)
+    evaluate.add_argument("--only", metavar="CSV:COLUMN=VALUE", help="Severstal: frames so marked")
+    evaluate.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+
+
+def _evaluate(given: argparse.Namespace) -> int:
+    from inspector import recipe
+    from inspector.engines.openvino import OpenVino
+    from trainer import data, evaluate
+
+    card, model = recipe.load(given.recipe)
+    frames = data.frames(given.data, given.only)
+    evaluate.check_sizes(frames, card.height, card.width)
+    scores = evaluate.pixel_scores(evaluate.judge(OpenVino(card, model), frames), len(card.classes))
+    print(json.dumps(scores) if given.json else evaluate.table(scores, [kind.name for kind in card.classes]))
+    return 0
+
+
+def _named_number(text: str) -> tuple[str, float]:
+    name, _, number = text.partition("=")
+    try:
+        return name, float(number)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text}: expected CLASS=NUMBER, as crack=0.4") from None
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -117,7 +117,9 @@ def _around(pixel: int, length: int, limit: int, chance: np.random.Generator) ->
     return min(max(first, 0), limit - length)
 
 
-def relight(pixels: Plane, look: Look, chance: np.random.Generator) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def relight(
+    pixels: Plane, look: Look, chance: np.random.Generator
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """Changes exposure, black level, response and noise a little; returns grey levels 0..255 as float32."""
     gain, offset, gamma = chance.uniform(-1, 1, 3) * (look.gain, look.offset_grey, look.gamma)
     table = np.clip(255 * (np.arange(256) / 255) ** (1 + gamma) * (1 + gain) + offset, 0, 255).astype(np.float32)

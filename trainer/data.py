@@ -96,7 +96,9 @@ class SeverstalFrames:
         self._files = [files[stem] for stem in sorted(files) if keep is None or stem in keep]
         self._folder = folder
         if not self._files:
-            raise ValueError(f"{folder}: no .jpg or .png frame in train_images/ to use" + (f" with {only}" if only else ""))
+            raise ValueError(
+                f"{folder}: no .jpg or .png frame in train_images/ to use" + (f" with {only}" if only else "")
+            )
 
     def __len__(self) -> int:
         return len(self._files)
@@ -218,7 +220,8 @@ def _sheet(spec: str) -> Frames:
     odd = options.keys() - SHEET_OPTIONS.keys()
     if odd or last < first or int(match["frames"]) < 1:
         raise ValueError(
-            f"{spec}: " + (f"unknown {', '.join(sorted(odd))}; expected {', '.join(SHEET_OPTIONS)}" if odd else "is empty")
+            f"{spec}: "
+            + (f"unknown {', '.join(sorted(odd))}; expected {', '.join(SHEET_OPTIONS)}" if odd else "is empty")
         )
     try:
         numbers = {SHEET_OPTIONS[name]: float(value) for name, value in options.items()}
@@ -255,7 +258,9 @@ def _kaggle_runs(path: Path) -> dict[str, dict[int, str]]:
         if "EncodedPixels" not in columns or not (joined or {"ImageId", "ClassId"} <= set(columns)):
             raise ValueError(f"{path}: columns are {', '.join(columns)}; expected ImageId,ClassId,EncodedPixels")
         for row in reader:
-            image, _, class_text = row["ImageId_ClassId"].rpartition("_") if joined else (row["ImageId"], "", row["ClassId"])
+            image, _, class_text = (
+                row["ImageId_ClassId"].rpartition("_") if joined else (row["ImageId"], "", row["ClassId"])
+            )
             where = f"{path}: line {reader.line_num}"
             if class_text not in {str(i + 1) for i in range(KAGGLE_CLASSES)} or not image:
                 raise ValueError(f"{where}: class is {class_text!r}; expected 1..{KAGGLE_CLASSES}")
@@ -273,7 +278,9 @@ def _manifest(folder: Path, only: str) -> frozenset[str]:
     name, _, condition = only.partition(":")
     column, equals, value = condition.partition("=")
     if not equals or not (folder / name).is_file():
-        raise ValueError(f"--only {only}: expected FILE:COLUMN=VALUE with FILE in {folder}, as manifest.csv:kind=full_masks")
+        raise ValueError(
+            f"--only {only}: expected FILE:COLUMN=VALUE with FILE in {folder}, as manifest.csv:kind=full_masks"
+        )
     with (folder / name).open(newline="") as file:
         reader = csv.DictReader(file)
         if not {column, "ImageId"} <= set(reader.fieldnames or []):

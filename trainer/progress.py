@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 if TYPE_CHECKING:
-    from trainer.train import Clock
+    from trainer.schedule import Schedule
 
 LOG_EVERY_S = 60.0
 
@@ -32,23 +33,25 @@ class Bar:
         self._progress.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._progress.stop()
 
-    def step(self, step: int, epoch_steps: int, batch: int, loss: float, lr: float, clock: Clock) -> None:
-        """Counts one optimiser step of `batch` crops."""
+    def step(self, step: int, loss: float, lr: float, schedule: Schedule) -> None:
+        """Counts one optimiser step."""
         now = time.monotonic()
         self._losses.append(loss)
-        self._recent = [*self._recent[-20:], (now, self._recent[-1][1] + batch)]
+        self._recent = [*self._recent[-20:], (now, self._recent[-1][1] + schedule.settings.batch)]
         (then, before), (_, crops) = self._recent[0], self._recent[-1]
         shown = {
-            "epoch": -(-step // epoch_steps),
+            "epoch": math.ceil(step / schedule.epoch_steps),
             "loss": sum(self._losses[-20:]) / len(self._losses[-20:]),
             "lr": lr,
             "speed": (crops - before) / max(now - then, 1e-9),
-            "left": time.strftime("%H:%M:%S", time.gmtime(min(clock.left_s(step), 359999))),
+            "left": time.strftime("%H:%M:%S", time.gmtime(min(schedule.left_s(step), 359999))),
         }
-        self._progress.update(self._task, completed=clock.progress(step), **shown)
+        self._progress.update(self._task, completed=schedule.progress(step), **shown)
         if not self._console.is_terminal and now - self._logged_s >= LOG_EVERY_S:
             self._logged_s = now
             said = "epoch {epoch}  step {step}  loss {loss:.4f}  lr {lr:.1e}  {speed:.1f} img/s  {left} left"

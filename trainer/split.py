@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from trainer import data
+from trainer.checkpoint import Settings
 from trainer.data import Frames, Sample
 from trainer.files import replace_file
 
@@ -35,6 +37,18 @@ class Part:
         return self.source.classes(self.indices[index])
 
 
+def open_data(settings: Settings) -> tuple[Frames, Frames]:
+    """The frames that a run learns from and those that it is measured on; the same each time.
+
+    Raises:
+        ValueError: data that cannot be used.
+    """
+    frames = data.frames(settings.data, settings.only)
+    if settings.validate:
+        return frames, data.frames(settings.validate, settings.only)
+    return split(frames, settings.seed)
+
+
 def split(source: Frames, seed: int, train_share: float = TRAIN_SHARE) -> tuple[Part, Part]:
     """Divides a set in (train, validation), each stratum alike; the same for the same seed and names.
 
@@ -58,7 +72,9 @@ def split(source: Frames, seed: int, train_share: float = TRAIN_SHARE) -> tuple[
         validation += members[:held_out]
         train += members[held_out:]
     if not validation:
-        raise ValueError(f"{len(source)} frames are too few to hold any out for validation; expected 5 or more of a kind")
+        raise ValueError(
+            f"{len(source)} frames are too few to hold any out for validation; expected 5 or more of a kind"
+        )
     return Part(source, tuple(sorted(train))), Part(source, tuple(sorted(validation)))
 
 

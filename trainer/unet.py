@@ -118,7 +118,9 @@ def load_encoder(unet: UNet, encoder: str, weights: str) -> None:
     wanted = {k: v for k, v in unet.state_dict().items() if k.startswith(("stem.", "stages."))}
     odd = [k for k in wanted.keys() ^ renamed.keys()] or [k for k in wanted if wanted[k].shape != renamed[k].shape]
     if odd:
-        raise ValueError(f"{weights}: {len(odd)} tensors differ from {encoder}'s, {sorted(odd)[0]} first. Which encoder is it?")
+        raise ValueError(
+            f"{weights}: {len(odd)} tensors differ from {encoder}'s, {sorted(odd)[0]} first. Which encoder is it?"
+        )
     unet.load_state_dict(renamed, strict=False)
 
 

@@ -36,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--coil", type=name, nargs="+", default=["C1"], metavar="NAME", help="one coil after the other (C1)")
     add("--metres", type=positive, help="of each coil (the folder once; steel: until Ctrl-C)")
     add("--frames", type=whole, help="of each coil, instead of --metres")
+    steel = "of procedural steel, each metre"
+    add("--defects-per-m", type=at_least_0, default=1.5, help=f"{steel} (%(default)s)")
+    add("--lookalikes-per-m", type=at_least_0, default=2.0, help=f"{steel} (%(default)s)")
     add("--start-mm", type=at_least_0, default=0.0, help="position of the first row (%(default)s)")
     add("--width", type=whole, default=1600, help="pixels across (%(default)s)")
     add("--height", type=whole, default=256, help="rows of a frame (%(default)s)")
@@ -103,8 +106,10 @@ def _coil(args: argparse.Namespace, number: int, name: str) -> Coil:
         frames = len(folder) if frames is None else frames
         return Coil(name=name, pictures=folder, frames=frames, start_mm=args.start_mm)
     size = {"width_px": args.width, "rows": args.height}
+    scale = {"mm_per_px": args.mm_per_px, "mm_per_row": args.mm_per_row}
+    density = {"defects_per_m": args.defects_per_m, "lookalikes_per_m": args.lookalikes_per_m}
     try:
-        sheet = Sheet(args.seed + number, **size, mm_per_px=args.mm_per_px, mm_per_row=args.mm_per_row)
+        sheet = Sheet(args.seed + number, **size, **scale, **density)
     except ValueError as error:
         raise InspectorError(str(error)) from None
     first = round(args.start_mm / args.mm_per_row)

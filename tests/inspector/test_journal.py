@@ -288,7 +288,7 @@ class FailingDisk(apsw.VFS):
         return bytes(content)
 
     def maybe_cut(self) -> None:
-        if self.chance.random() < 0.15:
+        if self.chance.random() < 0.08:
             names = [name for name in self.durable | self.pending if Path(name).exists()]
             files = {name: self.after_cut(name, lambda: self.chance.random() < 0.5) for name in names}
             self.cuts.append((self.acknowledged, files))
@@ -334,9 +334,7 @@ def test_full_disk_is_said_and_nothing_is_half_recorded(tmp_path: Path) -> None:
         journal = opened(tmp_path)
         journal.record([DEFECT])
         disk.is_full = True
-        with pytest.raises(
-            JournalError, match=r"The disk is full: free space on it, or lower journal.max_mb"
-        ):
+        with pytest.raises(JournalError, match=r"The disk is full: free space on it, or lower journal.max_mb"):
             journal.record([ALARM, DEFECT])
         disk.is_full = False
         assert [event.seq for event in events(held(journal))] == [1]

@@ -79,15 +79,11 @@ def ask(context: Context, publisher: Publisher, *parts: bytes) -> tuple[dict[str
         while not asker.poll(5):
             publisher.serve_replay()
         head, *rest = asker.recv_multipart()
-        told = [
-            Message(topic.decode(), payload) for topic, payload in zip(rest[::2], rest[1::2], strict=True)
-        ]
+        told = [Message(topic.decode(), payload) for topic, payload in zip(rest[::2], rest[1::2], strict=True)]
         return json.loads(head), told
 
 
-def test_what_is_published_is_what_is_on_disk(
-    context: Context, journal: Journal, publisher: Publisher
-) -> None:
+def test_what_is_published_is_what_is_on_disk(context: Context, journal: Journal, publisher: Publisher) -> None:
     """A subscriber gets topic and payload byte for byte as replay gives them."""
     with listening(context, publisher) as subscriber:
         publisher.publish(journal.record([HEALTH, COIL]))
@@ -182,9 +178,7 @@ def test_address_in_use(context: Context, journal: Journal, publisher: Publisher
 
 def test_address_of_another_machine(context: Context, journal: Journal) -> None:
     """An address that is not ours is refused with what to do."""
-    with pytest.raises(
-        SocketError, match=r"events\.bind: tcp://192\.0\.2\.1:5 cannot be bound.* of this machine"
-    ):
+    with pytest.raises(SocketError, match=r"events\.bind: tcp://192\.0\.2\.1:5 cannot be bound.* of this machine"):
         Publisher(context, "tcp://192.0.2.1:5", ANYWHERE, journal, hwm=10)
 
 
@@ -243,9 +237,7 @@ def test_killed_between_commit_and_publish(context: Context, tmp_path: Path) -> 
     """After kill -9 everything that anyone heard is on disk, byte for byte, and the numbers have no hole."""
     command = [sys.executable, "-c", DYING, str(tmp_path / "journal")]
     with (
-        subprocess.Popen(
-            command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        ) as process,
+        subprocess.Popen(command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
         context.socket(zmq.SUB) as subscriber,
         subscriber.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED) as monitor,
     ):

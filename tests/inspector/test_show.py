@@ -144,9 +144,7 @@ def test_colour_is_for_terminals(out: io.StringIO, environ: dict[str, str], want
 def publisher(tmp_path: Path) -> Iterator[Publisher]:
     """A publisher with three journalled events, which nobody serves."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    journal = Journal(
-        tmp_path, 8, "/inspector/l", clock_utc=lambda: datetime.now(UTC), new_epoch=lambda: "e1"
-    )
+    journal = Journal(tmp_path, 8, "/inspector/l", clock_utc=lambda: datetime.now(UTC), new_epoch=lambda: "e1")
     journal.record([STARTED, DEFECT, ALARM])
     publisher = Publisher(context, "tcp://127.0.0.1:*", "tcp://127.0.0.1:*", journal, hwm=100)
     yield publisher

@@ -1,0 +1,82 @@
+"""Where a demo happens: its folder, its ports, its configuration.
+
+Knows: `demo.toml` and which of its values may be replaced. Must not know: what runs there.
+"""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import msgspec
+
+from inspector import config, recipe
+from inspector.errors import InspectorError, SocketError
+from inspector.records import Recipe
+from inspector.simulator.sheet import CLASSES
+
+TEMPLATE = Path(__file__).with_name("demo.toml")
+HOST = "127.0.0.1"
+
+
+class Ports(msgspec.Struct, frozen=True):
+    """The four ports of one inspector; the defaults are those in `demo.toml`."""
+
+    frames: int = 5555
+    events: int = 5556
+    replay: int = 5557
+    http: int = 9477
+
+    @classmethod
+    def counted_from(cls, base: int | None) -> Ports:
+        """The port `base` and the next three; None: the defaults."""
+        return cls() if base is None else cls(base, base + 1, base + 2, base + 3)
+
+
+class Site(msgspec.Struct, frozen=True):
+    """A folder with a configuration that is ready to run."""
+
+    folder: Path
+    ports: Ports
+    config: Path
+    recipe: Recipe
+
+
+def settle(folder: Path, ports: Ports, recipe_name: str | None) -> Site:
+    """Make the folder and write the configuration into it.
+
+    Raises: SocketError when a port is taken; ConfigError, RecipeError when the line could not run so.
+    """
+    for name in Ports.__struct_fields__:
+        _free(name, getattr(ports, name))
+    text = TEMPLATE.read_text(encoding="utf-8")
+    for name in Ports.__struct_fields__:
+        usual = f"{HOST}:{getattr(Ports(), name)}"
+        assert text.count(usual) == 1, f"{TEMPLATE.name} must name {usual} once"
+        text = text.replace(usual, f"{HOST}:{getattr(ports, name)}")
+    if recipe_name is not None:
+        usual = msgspec.json.encode("steel-r34").decode()
+        text = text.replace(usual, msgspec.json.encode(str(Path(recipe_name).resolve())).decode(), 1)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / TEMPLATE.name
+    path.write_text(text, encoding="utf-8")
+    card = recipe.read_card(recipe.find(config.load(path).recipe.path, folder))
+    names = tuple(kind.name for kind in card.classes)
+    if names != CLASSES:
+        raise InspectorError(
+            f"recipe {card} knows {', '.join(names)}; expected {', '.join(CLASSES)}, as the demo plants them. "
+            "Give a recipe that was trained on procedural steel."
+        )
+    return Site(folder, ports, path, card)
+
+
+def _free(name: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except (OSError, OverflowError) as error:
+            raise SocketError(
+                f"port {port} ({name}): {error}. Stop the program that holds it (another demo?), "
+                f"or choose others, such as --port-base 6555."
+            ) from None

@@ -1,0 +1,105 @@
+"""What a demo says at its end, in plain text; pure.
+
+Knows: tables. Must not know: how the figures came about.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from inspector.records import Defect
+from inspector.simulator.score import Outcome, Score
+from inspector.simulator.scrape import Counts
+from inspector.simulator.sheet import Planted
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures of one demonstration."""
+
+    coil: str
+    recipe: str
+    passed_m: float
+    """Strip that passed under the camera, metres."""
+    seconds: float
+    """It took so long."""
+    sent: int
+    """Frames that the camera put on the socket."""
+    counts: Counts
+    """What the inspector counted of them."""
+    latencies_ms: Sequence[float]
+    """Capture to receipt of the event, of each defect told while the strip ran."""
+    lost_events: int
+    score: Score
+
+
+def summary(figures: Figures) -> str:
+    """Write the summary, several lines without the last line's end."""
+    return "\n".join(_lines(figures))
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Smallest value that at least `share` (0..1) of the values do not exceed (nearest rank)."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+
+
+def _lines(figures: Figures) -> Iterator[str]:
+    counts, score = figures.counts, figures.score
+    speed = figures.passed_m / figures.seconds if figures.seconds else 0.0
+    yield f"Coil {figures.coil}: {figures.passed_m:.1f} m at {speed:.2f} m/s, recipe {figures.recipe}"
+    yield ""
+    yield _row("frames", ("sent", "inspected", "dropped", "rejected", "missing"))
+    ends = (figures.sent, counts.inspected, counts.dropped, counts.rejected, counts.missing)
+    yield _row("", ends)
+    yield f"  strip       {counts.inspected_m:.1f} m inspected, {counts.missed_m:.1f} m missed"
+    yield f"  latency     {_latency(figures)}"
+    yield ""
+    yield _row("defects", ("planted", "found", "confused", "missed", "false"))
+    for one in (*score.classes, score.total):
+        yield _row(one.name, (one.planted, one.found, one.confused, one.missed, one.false))
+    recall = "-" if score.recall is None else f"{score.recall:.1%}"
+    false = "-" if score.false_per_100m is None else f"{score.false_per_100m:.1f}"
+    yield f"  recall      {recall} of the planted, {false} false per 100 m"
+    yield from _apart(score)
+    if figures.lost_events:
+        yield f"  events      {figures.lost_events} were lost on the way here: the counts above are too low"
+
+
+def _latency(figures: Figures) -> str:
+    if not figures.latencies_ms:
+        return "no defect was told while the strip ran"
+    p50, p99 = (percentile(figures.latencies_ms, share) for share in (0.50, 0.99))
+    return f"p50 {p50:.0f} ms, p99 {p99:.0f} ms from capture to event ({len(figures.latencies_ms)} defects)"
+
+
+def _apart(score: Score) -> Iterator[str]:
+    """List by name and place all that was planted and is not among the found."""
+    total = score.total
+    if total.small:
+        yield f"  not counted {total.small} planted below the recipe's minimum area"
+    if total.unseen:
+        yield f"  not counted {total.unseen} planted in strip that was not inspected"
+    names = [one.name for one in score.classes]
+    for outcome in score.outcomes:
+        if outcome.verdict in ("missed", "confused", "unseen"):
+            yield f"    {_fate(outcome):<26} {_place(outcome.planted, names[outcome.planted.class_id - 1])}"
+    for defect in score.false:
+        yield f"    {'false, nothing planted':<26} {_place(defect, defect.name)}"
+
+
+def _fate(outcome: Outcome) -> str:
+    if outcome.verdict == "unseen":
+        return "not seen, strip missed"
+    return f"seen as {' and '.join(outcome.seen_as)}" if outcome.seen_as else "missed"
+
+
+def _place(thing: Planted | Defect, name: str) -> str:
+    size = f"{thing.end_mm - thing.start_mm:.0f} x {thing.right_mm - thing.left_mm:.0f} mm"
+    across = f"across {thing.left_mm:.0f} to {thing.right_mm:.0f} mm"
+    return f"{name:<10} at {thing.start_mm / 1000:8.3f} m, {across}, {size}"
+
+
+def _row(name: str, cells: Sequence[object]) -> str:
+    return f"  {name:<10}" + "".join(f"{cell:>11}" for cell in cells)

@@ -1,0 +1,172 @@
+"""The joint between stages: order, bound, end and error, for every way two threads can take turns."""
+
+import threading
+import traceback
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inspector.flow import Buffer, buffered, each
+
+PATIENCE_S = 5
+
+
+class Tap:
+    """An upstream that gives its next item when told to, and knows when it is asked for one."""
+
+    def __init__(self) -> None:
+        self.given = 0
+        self._turn = threading.Semaphore(0)
+        self._asked = threading.Semaphore(0)
+        self._closed = False
+
+    def __iter__(self) -> Iterator[tuple[int, ...]]:
+        """Yield (1,), (2,), ... as turned on."""
+        while True:
+            self._asked.release()
+            self._turn.acquire()
+            if self._closed:
+                return
+            self.given += 1
+            yield (self.given,)
+
+    def turn(self) -> None:
+        """Give one item, and wait until the queue has dealt with it."""
+        assert self._asked.acquire(timeout=PATIENCE_S)
+        self._turn.release()
+        assert self._asked.acquire(timeout=PATIENCE_S)
+        self._asked.release()
+
+    def close(self) -> None:
+        """End the stream."""
+        self._closed = True
+        self._turn.release()
+
+
+def together(held: tuple[int, ...] | None, item: tuple[int, ...]) -> tuple[int, ...]:
+    """Shed by holding items together, so that none may be lost unseen."""
+    return (*(held or ()), *item)
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers()), st.integers(1, 5))
+def test_order(items: list[int], depth: int) -> None:
+    """Every item comes out once, in order, whatever the depth."""
+    assert list(buffered(items, depth, "test")) == items
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers()), st.integers(1, 5))
+def test_groups(items: list[int], depth: int) -> None:
+    """Groups hold every item once, in order, and none is empty or larger than the queue."""
+    groups = list(buffered(items, depth, "test").groups())
+    assert [item for group in groups for item in group] == items
+    assert all(1 <= len(group) <= depth for group in groups)
+
+
+def test_bound() -> None:
+    """Upstream is held back when the queue is full: it is never more than depth + 1 ahead."""
+    ahead = threading.Semaphore(0)
+
+    def upstream() -> Iterator[int]:
+        for number in range(100):
+            ahead.release()
+            yield number
+
+    buffer = buffered(upstream(), 3, "test")
+    for taken in range(90):
+        for _ in range(4 if taken == 0 else 1):
+            assert ahead.acquire(timeout=PATIENCE_S)
+        assert not ahead.acquire(timeout=0.01 if taken == 0 else 0)
+        assert len(buffer) <= 3
+        assert next(buffer) == taken
+
+
+@pytest.mark.parametrize("shed", [None, together])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_exception(shed: None, grouped: bool) -> None:
+    """An error upstream comes out after all items before it, with the traceback of where it happened."""
+
+    def break_here() -> Iterator[tuple[int, ...]]:
+        yield (1,)
+        yield (2,)
+        raise ZeroDivisionError("the cause")
+
+    buffer = buffered(break_here(), 2, "test", shed)
+    got: list[int] = []
+    with pytest.raises(ZeroDivisionError, match="the cause") as caught:
+        for group in buffer.groups() if grouped else ([item] for item in buffer):
+            got += (number for item in group for number in item)
+    assert got == [1, 2]
+    assert "break_here" in [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
+    with pytest.raises(ZeroDivisionError):
+        next(buffer)
+
+
+def test_exception_does_not_lose_what_was_shed() -> None:
+    """What was held for want of room comes out before the error that ended the stream."""
+
+    def upstream() -> Iterator[tuple[int, ...]]:
+        yield from ((1,), (2,), (3,))
+        raise ZeroDivisionError
+
+    buffer = buffered(upstream(), 1, "test", together)
+    got: list[int] = []
+    with pytest.raises(ZeroDivisionError):
+        for item in buffer:
+            got += item
+    assert got == [1, 2, 3]
+
+
+def test_end_stays_the_end() -> None:
+    """A stream that has ended goes on saying so, and does not block its reader."""
+    buffer = buffered([1], 1, "test")
+    assert list(buffer) == [1]
+    assert list(buffer) == []
+    assert list(buffer.groups()) == []
+
+
+def test_thread_is_named() -> None:
+    """The stage's thread carries its name, for those who look at a stack dump."""
+    assert list(buffered((threading.current_thread().name for _ in range(2)), 1, "intake")) == ["intake"] * 2
+
+
+@settings(max_examples=50)
+@given(st.lists(st.booleans(), max_size=40), st.integers(1, 3))
+def test_shedding(turns: list[bool], depth: int) -> None:
+    """Shedding never holds upstream back, and keeps order, bound and every item, whoever has how many turns."""
+    tap = Tap()
+    buffer: Buffer[tuple[int, ...]] = buffered(tap, depth, "test", together)
+    got: list[tuple[int, ...]] = []
+    for is_given in turns:
+        if is_given:
+            tap.turn()
+        elif len(buffer):
+            got.append(next(buffer))
+        assert len(buffer) <= depth
+    tap.close()
+    got += buffer
+    assert [number for item in got for number in item] == list(range(1, tap.given + 1))
+
+
+def test_only_what_found_no_room_is_shed() -> None:
+    """Items that find room pass as they are, and what is shed comes in their order, as one."""
+    tap = Tap()
+    buffer: Buffer[tuple[int, ...]] = buffered(tap, 2, "test", together)
+    for _ in range(5):
+        tap.turn()
+    assert [next(buffer), next(buffer)] == [(1,), (2,)]
+    tap.turn()
+    assert [next(buffer), next(buffer)] == [(3, 4, 5), (6,)]
+    tap.close()
+    assert list(buffer) == []
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers()))
+def test_each(items: list[int]) -> None:
+    """A stage does its work on every item in order, and says its last word at the end only."""
+    assert list(each(items, lambda item: item + 1)) == [item + 1 for item in items]
+    assert list(each(items, lambda item: item + 1, lambda: -1)) == [*(item + 1 for item in items), -1]

@@ -1,0 +1,99 @@
+"""Thresholds and minimum areas chosen on calibration coils, for the line's own count of false and missed defects.
+
+The network runs once, at the lowest threshold; a higher one is then exact arithmetic on its confidence map,
+because the most probable class whose probability reaches the higher threshold is the same class.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import numpy as np
+
+from inspector.records import DefectClass, Maps, Recipe
+from trainer.coil import Coil, score_coil
+
+LOWEST = 0.25
+THRESHOLDS = (0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.92)
+AREAS_MM2 = (5.0, 10.0, 20.0, 40.0, 80.0, 120.0)
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """One class at one setting, summed over the calibration coils."""
+
+    threshold: float
+    min_area_mm2: float
+    found: int
+    planted: int
+    false: int
+
+
+def lowered(card: Recipe) -> Recipe:
+    """Return the card with every threshold at the lowest, as the calibration run needs it."""
+    return with_settings(card, [(LOWEST, 0.0)] * len(card.classes))
+
+
+def with_settings(card: Recipe, settings: Iterable[tuple[float, float]]) -> Recipe:
+    """Return the card with (threshold, minimum area in mm2) of each class replaced."""
+    classes = tuple(
+        msgspec.structs.replace(kind, threshold=threshold, min_area_mm2=area)
+        for kind, (threshold, area) in zip(card.classes, settings, strict=True)
+    )
+    return msgspec.structs.replace(card, classes=classes)
+
+
+def raised(maps: Maps, classes: Sequence[DefectClass]) -> Maps:
+    """Return what the network would have said at these (higher) thresholds."""
+    least = np.zeros(256, np.float32)
+    for kind in classes:
+        least[kind.id] = kind.threshold
+    keep = maps.confidence >= np.round(255 * least)[maps.labels]
+    return Maps(np.where(keep, maps.labels, 0), np.where(keep, maps.confidence, 0), maps.presence)
+
+
+def outcomes(card: Recipe, coils: Sequence[tuple[Coil, Sequence[Maps]]]) -> list[list[Outcome]]:
+    """Count every class at every setting; `coils` hold the maps of a run with `lowered(card)`."""
+    table: list[list[Outcome]] = [[] for _ in card.classes]
+    for threshold in THRESHOLDS:
+        trial = with_settings(card, [(threshold, 0.0)] * len(card.classes))
+        thinned = [(coil, [raised(one, trial.classes) for one in maps]) for coil, maps in coils]
+        for area in AREAS_MM2:
+            setting = with_settings(card, [(threshold, area)] * len(card.classes))
+            scores = [score_coil(maps, setting, coil).classes for coil, maps in thinned]
+            for number, column in enumerate(zip(*scores, strict=True)):
+                found, planted, false = (
+                    sum(getattr(one, name) for one in column) for name in ("found", "planted", "false")
+                )
+                table[number].append(Outcome(threshold, area, found, planted, false))
+    return table
+
+
+def choose(table: Sequence[Sequence[Outcome]], max_false: float) -> list[Outcome]:
+    """Choose for each class, together, the settings that find most with at most `max_false` false defects in all.
+
+    Among equals the higher threshold: farther from the next false defect.
+    """
+    fronts = [_front(column) for column in table]
+    allowed = [
+        combination for combination in itertools.product(*fronts) if sum(one.false for one in combination) <= max_false
+    ]
+    if not allowed:
+        return [min(front, key=lambda one: one.false) for front in fronts]
+    return list(
+        max(
+            allowed,
+            key=lambda combination: (sum(one.found for one in combination), sum(one.threshold for one in combination)),
+        )
+    )
+
+
+def _front(column: Sequence[Outcome]) -> list[Outcome]:
+    """The settings that no other beats in both found and false."""
+    ordered = sorted(column, key=lambda one: (one.false, -one.found, -one.threshold, one.min_area_mm2))
+    front: list[Outcome] = []
+    for one in ordered:
+        if not front or one.found > front[-1].found:
+            front.append(one)
+    return front
