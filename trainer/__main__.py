@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _fit_parser(fit: argparse.ArgumentParser) -> None:
     usual = Settings(data=())
     fit.set_defaults(run=_fit)
-    fit.add_argument("data", nargs="*", help=DATA_HELP + "; several are joined")
+    fit.add_argument("data", nargs="*", type=str, help=DATA_HELP + "; several are joined")
     fit.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
     fit.add_argument("--resume", action="store_true", help="go on from RUN/last.pt, with its settings and data")
     fit.add_argument(
@@ -85,19 +86,9 @@ def _fit(given: argparse.Namespace) -> int:
 
     if not given.data and not given.resume:
         raise ValueError(f"no DATA; expected {DATA_HELP}")
-    settings = Settings(
-        data=tuple(given.data),
-        validate=tuple(given.validate),
-        crop_height_px=given.crop[0],
-        crop_width_px=given.crop[1],
-        **{
-            name: getattr(given, name)
-            for name in (
-                "only encoder weights epochs minutes epoch_crops batch lr defect_share precision workers seed "
-                "checkpoint_minutes"
-            ).split()
-        },
-    )
+    asked = {field.name: getattr(given, field.name) for field in fields(Settings) if hasattr(given, field.name)}
+    height_px, width_px = given.crop
+    settings = Settings(**asked, crop_height_px=height_px, crop_width_px=width_px)
     card = fit(settings, given.out, Console(), given.resume)
     print(f"{given.out}: best dice_micro_mean {card.best:.4f}; next: python -m trainer export {given.out} --out RECIPE")
     return 0
@@ -112,13 +103,11 @@ def _export_parser(export: argparse.ArgumentParser) -> None:
     export.add_argument("--precision", choices=("int8", "fp32"), default="int8", help="(default %(default)s)")
     export.add_argument("--trained-on", help="in words, what it was trained on (default: the run's data)")
     export.add_argument("--size", type=_size, metavar="HxW", help="frames on the line, pixels (default: the data's)")
-    per_class = {"action": "append", "default": [], "type": _named_number}
-    export.add_argument(
-        "--threshold", metavar="CLASS=P", help="least probability, as crack=0.4 (default 0.5)", **per_class
-    )
-    export.add_argument(
-        "--min-area", metavar="CLASS=MM2", help="smallest defect, as crack=10 (default 20)", **per_class
-    )
+    for option, metavar, meaning in (
+        ("--threshold", "CLASS=P", "least probability of a pixel, as crack=0.4 (default 0.5)"),
+        ("--min-area", "CLASS=MM2", "smallest defect, as crack=10 (default 20)"),
+    ):
+        export.add_argument(option, metavar=metavar, help=meaning, action="append", default=[], type=_named_number)
     export.add_argument("--calibration-frames", type=int, default=24, help="for int8 (default %(default)s)")
     export.add_argument(
         "--score-frames", type=int, default=200, help="validation frames measured (default %(default)s)"
@@ -126,9 +115,9 @@ def _export_parser(export: argparse.ArgumentParser) -> None:
 
 
 def _export(given: argparse.Namespace) -> int:
-    from trainer.data import CLASS_NAMES
     from trainer.evaluate import table
     from trainer.export import Asked, choose_classes, export, load_network
+    from trainer.samples import CLASS_NAMES
 
     settings = load_network(given.source)[1].settings
     asked = Asked(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,9 @@ from trainer.unet import UNet
 class Settings:
     """What a run was asked to do; everything that decides its outcome, so that it can be told and repeated."""
 
-    data: tuple[str, ...]
+    data: Sequence[str]
     """Where the frames come from, as `trainer.data.frames` reads it."""
-    validate: tuple[str, ...] = ()
+    validate: Sequence[str] = ()
     """Frames to measure on; empty: a fifth of `data`."""
     only: str | None = None
     encoder: str = "resnet34"

@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from trainer.data import KAGGLE_CLASSES, Frames, Plane, Sample
+from trainer.samples import CLASS_NAMES, Frames, Plane, Sample
 
 PER_FRAME = 2  # crops taken from a frame once it is read or rendered: half the reading, hardly less variety
 
@@ -26,7 +27,7 @@ class Look:
     width_px: int = 512
     defect_share: float = 0.6
     """Share of the crops that are placed on a defect; the rest lie anywhere."""
-    class_shares: tuple[float, ...] = (1.0,) * KAGGLE_CLASSES
+    class_shares: tuple[float, ...] = (1.0,) * len(CLASS_NAMES)
     """How common each class is, as the share of frames that have it: a crop prefers its frame's rarest."""
     gain: float = 0.15
     """Exposure: grey levels times 1 +- this."""
@@ -48,7 +49,7 @@ class Crops(Dataset[tuple[Tensor, Tensor]]):
         self._look = look
         self._of_class = [
             [i for i in range(len(frames)) if class_id in (frames.classes(i) or ())]
-            for class_id in range(1, KAGGLE_CLASSES + 1)
+            for class_id in range(1, len(CLASS_NAMES) + 1)
         ]
         self._last = _Last()
 
@@ -117,12 +118,12 @@ def _around(pixel: int, length: int, limit: int, chance: np.random.Generator) ->
     return min(max(first, 0), limit - length)
 
 
-def relight(
-    pixels: Plane, look: Look, chance: np.random.Generator
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def relight(pixels: Plane, look: Look, chance: np.random.Generator) -> npt.NDArray[np.float32]:
     """Changes exposure, black level, response and noise a little; returns grey levels 0..255 as float32."""
     gain, offset, gamma = chance.uniform(-1, 1, 3) * (look.gain, look.offset_grey, look.gamma)
     table = np.clip(255 * (np.arange(256) / 255) ** (1 + gamma) * (1 + gain) + offset, 0, 255).astype(np.float32)
     noise_grey = chance.uniform(0, look.noise_grey)
-    noisy = table[pixels] + chance.standard_normal(pixels.shape, np.float32) * np.float32(noise_grey)
-    return np.clip(noisy, 0, 255, out=noisy)
+    noisy: npt.NDArray[np.float32] = table[pixels]
+    noisy += chance.standard_normal(pixels.shape, np.float32) * np.float32(noise_grey)
+    np.clip(noisy, 0, 255, out=noisy)
+    return noisy

@@ -11,8 +11,8 @@ import numpy as np
 
 from inspector.engines import Segmenter
 from inspector.records import Maps
-from trainer.data import Frames, Sample
 from trainer.metrics import Scores
+from trainer.samples import Frames, Sample
 
 NAMES = {
     "kaggle": "mean over (frame, class), both empty = 1",
@@ -42,7 +42,7 @@ def judge(engine: Segmenter, frames: Frames) -> Iterator[tuple[Sample, Maps]]:
 
 
 def pixel_scores(judged: Iterable[tuple[Sample, Maps]], classes: int) -> dict[str, float]:
-    """Dice and IoU of the label maps in the four conventions (keys as in `metrics`), and `frames`, how many they are."""
+    """Return Dice and IoU of the label maps, keyed as in `metrics`, and the number of `frames`."""
     scores = Scores(classes)
     for sample, maps in judged:
         scores.add(maps.labels[0], sample.labels)

@@ -19,10 +19,10 @@ import numpy as np
 from inspector.engines.openvino import OpenVino
 from inspector.records import DefectClass, Recipe
 from trainer import checkpoint, evaluate
-from trainer.data import Frames, Plane
 from trainer.files import replace_file
 from trainer.graph import write_onnx
 from trainer.quantize import quantise
+from trainer.samples import Frames, Plane
 from trainer.split import Part, open_data
 from trainer.unet import UNet
 

@@ -38,6 +38,7 @@ class Deployed(nn.Module):
         self.register_buffer("ranks", torch.arange(classes, 0, -1, dtype=torch.float32)[:, None, None])
 
     def forward(self, frames: Tensor, thresholds: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return labels, confidence and presence."""
         # Cast is the first thing that happens to the bytes: TensorRT takes nothing else on a uint8 input.
         probabilities = self.unet(frames.float()[:, None]).softmax(1)[:, 1:]
         presence = probabilities.amax((2, 3))

@@ -22,8 +22,8 @@ class Learner:
 
     def __init__(self, unet: UNet, precision: str) -> None:
         self.device, self.precision = choose_device(precision)
-        self._unet = unet.to(self.device, memory_format=torch.channels_last)
-        self._average = AveragedModel(self._unet, multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY), use_buffers=True)
+        self._unet = unet.to(self.device).to(memory_format=torch.channels_last)
+        self._average = AveragedModel(self._unet, multi_avg_fn=_average, use_buffers=True)
         self._optimiser = torch.optim.AdamW(self._unet.parameters(), weight_decay=WEIGHT_DECAY)
 
     @property
@@ -63,6 +63,12 @@ class Learner:
         self._optimiser.load_state_dict(state["optimiser"])
         self.average.load_state_dict(average)
         self._average.n_averaged.fill_(steps)
+
+
+def _average(averages: list[Tensor], weights: list[Tensor], steps: Tensor) -> None:
+    # The first steps weigh more, so that the random start is soon forgotten (tf.train.ExponentialMovingAverage's rule).
+    decay = min(EMA_DECAY, (1 + int(steps)) / (10 + int(steps)))
+    get_ema_multi_avg_fn(decay)(averages, weights, steps)  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
 
 def choose_device(precision: str) -> tuple[torch.device, str]:

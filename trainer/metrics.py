@@ -38,7 +38,6 @@ class Scores:
             ValueError: the shapes differ, or a label is above the number of classes.
         """
         counts = _count(found, truth, self._classes)
-        shared, found_px, true_px = counts
         self.frames += 1
         self._sums += counts
         self._kaggle += [_dice(counts, empty=1).sum(), _iou(counts, empty=1).sum()]
@@ -48,7 +47,7 @@ class Scores:
         if flat[2, 0]:
             self._defect_frames += 1
             self._meter[1] += _iou(flat, empty=0)[0]
-        present = true_px > 0
+        present = counts[2] > 0
         self._present_pairs += int(present.sum())
         self._present += [_dice(counts, empty=0)[present].sum(), _iou(counts, empty=0)[present].sum()]
 

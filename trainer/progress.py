@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -21,10 +22,9 @@ class Bar:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        text = "epoch {task.fields[epoch]}  loss {task.fields[loss]:.4f}  lr {task.fields[lr]:.1e}  {task.fields[speed]:.1f} img/s"
-        left = TextColumn("{task.fields[left]} left")
-        self._progress = Progress(TextColumn(text), BarColumn(), left, console=console, disable=not console.is_terminal)
-        self._task = self._progress.add_task("", total=1.0, epoch=1, loss=0.0, lr=0.0, speed=0.0, left="?")
+        columns = TextColumn("{task.description}"), BarColumn()
+        self._progress = Progress(*columns, console=console, disable=not console.is_terminal)
+        self._task = self._progress.add_task("", total=1.0)
         self._losses: list[float] = []
         self._recent: list[tuple[float, int]] = [(time.monotonic(), 0)]
         self._logged_s = time.monotonic()
@@ -44,18 +44,16 @@ class Bar:
         self._losses.append(loss)
         self._recent = [*self._recent[-20:], (now, self._recent[-1][1] + schedule.settings.batch)]
         (then, before), (_, crops) = self._recent[0], self._recent[-1]
-        shown = {
-            "epoch": math.ceil(step / schedule.epoch_steps),
-            "loss": sum(self._losses[-20:]) / len(self._losses[-20:]),
-            "lr": lr,
-            "speed": (crops - before) / max(now - then, 1e-9),
-            "left": time.strftime("%H:%M:%S", time.gmtime(min(schedule.left_s(step), 359999))),
-        }
-        self._progress.update(self._task, completed=schedule.progress(step), **shown)
+        said = (
+            f"epoch {math.ceil(step / schedule.epoch_steps)}  step {step}  "
+            f"loss {sum(self._losses[-20:]) / len(self._losses[-20:]):.4f}  lr {lr:.1e}  "
+            f"{(crops - before) / max(now - then, 1e-9):.1f} img/s  "
+            f"{timedelta(seconds=round(min(schedule.left_s(step), 1e8)))} left"
+        )
+        self._progress.update(self._task, completed=schedule.progress(step), description=said)
         if not self._console.is_terminal and now - self._logged_s >= LOG_EVERY_S:
             self._logged_s = now
-            said = "epoch {epoch}  step {step}  loss {loss:.4f}  lr {lr:.1e}  {speed:.1f} img/s  {left} left"
-            self._console.print(said.format(step=step, **shown))
+            self._console.print(said)
 
     def epoch_loss(self) -> float:
         """Mean loss since the last call, and begins a new mean."""
@@ -69,5 +67,6 @@ class Bar:
         names = ("micro_mean", "micro", "kaggle", "meter", "present")
         dice = "  ".join(f"{name} {scores[f'dice_{name}']:.4f}/{scores[f'iou_{name}']:.4f}" for name in names)
         classes = " ".join(f"{scores[f'dice_micro_{i}']:.3f}" for i in range(1, 5))
-        said = f"epoch {line['epoch']}  step {line['step']}  loss {line['loss']:.4f}  Dice/IoU {dice}  Dice micro 1..4 {classes}"
+        said = f"epoch {line['epoch']}  step {line['step']}  loss {line['loss']:.4f}"
+        said += f"  Dice/IoU {dice}  Dice micro 1..4 {classes}"
         self._console.print(said, soft_wrap=True)

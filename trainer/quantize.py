@@ -13,7 +13,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization import (  # type: ignore[import-untyped]  # it ships no types
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
 
 QUANTISED = ("Conv", "Add", "MaxPool", "Concat", "Resize")
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from trainer import data
 from trainer.checkpoint import Settings
-from trainer.data import Frames, Sample
 from trainer.files import replace_file
+from trainer.samples import Frames, Sample
 
 TRAIN_SHARE = 0.8  # the paper's 80:20
 
@@ -31,9 +31,11 @@ class Part:
         return self.source[self.indices[index]]
 
     def name(self, index: int) -> str:
+        """Return the frame\'s name without reading it."""
         return self.source.name(self.indices[index])
 
     def classes(self, index: int) -> frozenset[int] | None:
+        """Return the defect classes in a frame, None where only reading it would tell."""
         return self.source.classes(self.indices[index])
 
 
@@ -79,7 +81,7 @@ def split(source: Frames, seed: int, train_share: float = TRAIN_SHARE) -> tuple[
 
 
 def write_split(path: Path, train: Frames, validation: Frames) -> None:
-    """Writes `name,part,classes` of every frame, so that a run says what it learned from and what it was measured on."""
+    """Write `name,part,classes` of every frame: what a run learned from, and what it was measured on."""
     lines = []
     for part, members in (("train", train), ("validation", validation)):
         for index in range(len(members)):

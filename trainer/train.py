@@ -23,10 +23,10 @@ from torch.utils.data import DataLoader
 from trainer import checkpoint
 from trainer.checkpoint import Card, Settings
 from trainer.crops import Crops, Look
-from trainer.data import KAGGLE_CLASSES, Frames
 from trainer.learner import Learner
 from trainer.metrics import Scores
 from trainer.progress import Bar
+from trainer.samples import CLASS_NAMES, Frames
 from trainer.schedule import Schedule
 from trainer.split import open_data, write_split
 from trainer.unet import UNet, load_encoder
@@ -139,7 +139,7 @@ def survey(frames: Frames, settings: Settings) -> Card:
     chosen = np.random.default_rng(settings.seed).permutation(len(frames))[:SURVEY_FRAMES]
     samples = [frames[int(index)] for index in chosen]
     mean, square = np.mean([(s.pixels.mean(), np.square(s.pixels, dtype=np.float64).mean()) for s in samples], axis=0)
-    having = np.mean([[(s.labels == i + 1).any() for i in range(KAGGLE_CLASSES)] for s in samples], axis=0)
+    having = np.mean([[(s.labels == i).any() for i in range(1, len(CLASS_NAMES) + 1)] for s in samples], axis=0)
     deviation = max(1.0, math.sqrt(max(0.0, square - mean**2)))  # a set of blank frames must not divide by zero
     shares = tuple(float(share) for share in np.maximum(having, 1 / len(samples)))
     return Card(settings, round(float(mean), 3), round(deviation, 3), shares)
@@ -170,7 +170,7 @@ def _one_thread(worker: int) -> None:
 def validate(learner: Learner, frames: Frames) -> dict[str, float]:
     """Scores of the averaged weights on whole frames, each pixel given its most probable class."""
     unet = learner.average.eval()
-    scores = Scores(KAGGLE_CLASSES)
+    scores = Scores(len(CLASS_NAMES))
     for index in range(len(frames)):
         sample = frames[index]
         pixels = torch.from_numpy(sample.pixels)[None, None].to(learner.device, torch.float32)

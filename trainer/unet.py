@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision import models
+from torchvision import models  # type: ignore[import-untyped]  # it ships no types
 
 ENCODERS = ("resnet18", "resnet34", "resnet50")
 STRIDE_PX = 32  # the encoder halves the frame five times
@@ -46,8 +46,9 @@ class UNet(nn.Module):
         # Normalised in grey levels, inside the model, so that no caller can forget or repeat it.
         self.register_buffer("mean", torch.tensor(float(mean)))
         self.register_buffer("std", torch.tensor(float(std)))
-        self.stem = nn.Sequential(nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False), resnet.bn1, resnet.relu)
-        nn.init.kaiming_normal_(self.stem[0].weight, mode="fan_out", nonlinearity="relu")
+        first = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
+        nn.init.kaiming_normal_(first.weight, mode="fan_out", nonlinearity="relu")
+        self.stem = nn.Sequential(first, resnet.bn1, resnet.relu)
         self.pool = resnet.maxpool
         self.stages = nn.ModuleList([resnet.layer1, resnet.layer2, resnet.layer3, resnet.layer4])
         expansion = 4 if encoder == "resnet50" else 1
@@ -57,6 +58,7 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(decoder[-1], 1 + classes, 3, padding=1)
 
     def forward(self, frames: Tensor) -> Tensor:
+        """Return logits of each class, sound first."""
         height, width = frames.shape[-2:]
         if height % STRIDE_PX or width % STRIDE_PX:
             raise ValueError(
@@ -116,7 +118,7 @@ def load_encoder(unet: UNet, encoder: str, weights: str) -> None:
         prefix = next((p for p in names if name.startswith(p)), "")
         renamed[names.get(prefix, "?") + name.removeprefix(prefix)] = value
     wanted = {k: v for k, v in unet.state_dict().items() if k.startswith(("stem.", "stages."))}
-    odd = [k for k in wanted.keys() ^ renamed.keys()] or [k for k in wanted if wanted[k].shape != renamed[k].shape]
+    odd = list(wanted.keys() ^ renamed.keys()) or [k for k in wanted if wanted[k].shape != renamed[k].shape]
     if odd:
         raise ValueError(
             f"{weights}: {len(odd)} tensors differ from {encoder}'s, {sorted(odd)[0]} first. Which encoder is it?"

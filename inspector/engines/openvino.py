@@ -6,6 +6,7 @@ Knows: OpenVINO. Runs the recipe's ONNX as it is; an INT8 Q/DQ graph runs on the
 from __future__ import annotations
 
 from collections import deque
+from functools import cache
 
 import numpy as np
 import openvino as ov
@@ -15,6 +16,17 @@ from inspector.records import Bytes3D, Maps, Recipe
 
 INPUTS = {"frames", "thresholds"}
 OUTPUTS = {"labels", "confidence", "presence"}
+
+
+@cache
+def _core() -> ov.Core:
+    """One for the life of the process.
+
+    OpenVINO's CPU plugin gives the thread that loads it an alternate signal stack and unmaps it when the plugin
+    goes, on whichever thread that happens: with a core for each engine, the first signal after a hot reload killed the
+    process (2026.4.1; si_code SI_KERNEL, as the kernel could not write the signal's frame).
+    """
+    return ov.Core()
 
 
 class OpenVino:
@@ -33,7 +45,7 @@ class OpenVino:
         if precision:
             options["INFERENCE_PRECISION_HINT"] = precision
         try:
-            core = ov.Core()
+            core = _core()
             graph = core.read_model(model)
             self._check(graph, recipe)
             compiled = core.compile_model(graph, "CPU", options)

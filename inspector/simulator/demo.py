@@ -23,23 +23,23 @@ import numpy as np
 
 from inspector import show
 from inspector.errors import EXIT_FAILURE, InspectorError
-from inspector.records import Alarm, Defect, Health, Missed
+from inspector.records import Missed
 from inspector.simulator import picture, scrape
 from inspector.simulator.camera import Sent
 from inspector.simulator.child import Child
-from inspector.simulator.listener import Listener
-from inspector.simulator.score import Score, score
+from inspector.simulator.listener import Heard, Listener
+from inspector.simulator.score import score
 from inspector.simulator.scrape import Counts
 from inspector.simulator.screen import Screen
 from inspector.simulator.sheet import Sheet
 from inspector.simulator.site import HOST, Ports, Site, settle
-from inspector.simulator.summary import Figures, summary
+from inspector.simulator.summary import Figures, subtitle, summary
 from inspector.simulator.thumbnail import SHRINK
 
 COIL, RUN_IN = "DEMO", "RUN-IN"
 MM_PER_PX = 0.625
 FRAME_M = 256 * MM_PER_PX / 1000
-RUN_IN_FRAMES = 24
+RUN_IN_FRAMES, RUN_IN_S = 24, 8.0
 LOAD = 0.85
 """The line runs at this share of what the machine can take; at 1 every frame would wait in a full queue."""
 FASTEST_FPS = 50.0
@@ -83,12 +83,7 @@ class Demo:
 
     def __init__(self, args: argparse.Namespace, site: Site, screen: Screen, *, colour: bool) -> None:
         self._args, self._site, self._screen, self._colour = args, site, screen, colour
-        self._defects: dict[str, Defect] = {}
-        self._missed: list[Missed] = []
-        self._alarms = 0
-        self._latencies_ms: list[float] = []
-        self._stopping = False
-        """The daemon has said goodbye."""
+        self._heard = Heard(COIL)
 
     def run(self) -> None:
         """Start, drive, drain, sum up.
@@ -139,23 +134,24 @@ class Demo:
 
     def _run_in(self, daemon: Child) -> float:
         """Send some sound strip as fast as it is taken; return how many frames a second that was."""
-        before = self._counts().inspected
+        before = self._counts()
         marks: list[tuple[float, int]] = []
-        options = ["--coil", RUN_IN, "--frames", str(RUN_IN_FRAMES), "--defects-per-m", "0"]
-        with self._camera(*options) as camera:
-            while (done := self._counts().inspected - before) < RUN_IN_FRAMES:
-                if done and (not marks or marks[-1][1] != done):
-                    marks.append((time.monotonic(), done))
-                self._hear(0.02)
-                daemon.runs()
-                camera.runs()
-            marks.append((time.monotonic(), done))
-        (first_s, first), (last_s, last) = marks[0], marks[-1]
-        capacity_fps = min((last - first) / (last_s - first_s) if last > first else FASTEST_FPS, FASTEST_FPS)
-        speed = LOAD * capacity_fps * FRAME_M
-        self._screen.line(
-            f"this machine inspects {capacity_fps:.1f} frames/s; the line runs at {LOAD:.0%} of it, {speed:.2f} m/s"
-        )
+        deadline_s = time.monotonic() + START_S
+        with self._camera("--coil", RUN_IN, "--frames", str(RUN_IN_FRAMES), "--defects-per-m", "0") as camera:
+            while camera.runs() or self._counts().since(before).ended < self._sent().messages:
+                now_s, done = time.monotonic(), self._counts().since(before).inspected
+                if done > (marks[-1][1] if marks else 0):
+                    marks.append((now_s, done))
+                if marks and now_s - marks[0][0] > RUN_IN_S:
+                    camera.terminate()
+                if now_s > deadline_s:
+                    raise InspectorError(f"only {done} frames were inspected in {START_S:g} s. See run.log.")
+                self._step(daemon, 0.02)
+        (first_s, first), (last_s, last) = (marks[0], marks[-1]) if marks else ((0.0, 0), (0.0, 0))
+        measured_fps = (last - first) / (last_s - first_s) if last > first else FASTEST_FPS
+        capacity_fps = min(measured_fps, FASTEST_FPS)
+        speed = f"{LOAD:.0%} of that: {LOAD * capacity_fps * FRAME_M:.2f} m/s"
+        self._screen.line(f"this machine inspects {capacity_fps:.1f} frames/s; the line runs at {speed}")
         self._screen.line()
         return capacity_fps
 
@@ -166,45 +162,50 @@ class Demo:
         frames = max(1, round(metres / FRAME_M))
         before = self._counts()
         options = ["--coil", COIL, "--frames", str(frames), "--rate", f"{rate_fps:.3f}"]
-        options += ["--thumbnail", str(self._site.folder / "strip.png"), "--json"]
+        options += ["--thumbnail", str(self._site.folder / "strip.png")]
         options += [word for fault in args.fault for word in ("--fault", fault)]
         began_s = 0.0
         with self._camera(*options) as camera:
             while camera.runs():
-                self._hear(0.25)
-                daemon.runs()
+                self._step(daemon, 0.25)
                 counts = self._counts().since(before)
                 began_s = began_s or (time.monotonic() if counts.received else 0.0)
                 passing_s = time.monotonic() - began_s if began_s else 0.0
                 if passing_s > frames / rate_fps + SLACK_S:
                     camera.terminate()
                 self._show_status(counts, metres, passing_s, frames / rate_fps)
-        sent = msgspec.json.decode((self._site.folder / "replay.json").read_bytes(), type=Sent)
+        sent = self._sent()
         self._wait(lambda: self._counts().since(before).ended >= sent.messages, daemon)
         return sent, time.monotonic() - began_s
 
     def _drain(self, daemon: Child) -> None:
         """End the daemon; what it still completes is heard, but has no latency: it waited for us."""
-        self._hear(0.0)
-        kept = len(self._latencies_ms)
+        self._step(daemon, 0.0)
+        self._heard.is_live = False
         self._screen.line()
         self._screen.line("end of the coil: SIGTERM, the inspector drains")
         daemon.finish()
         quiet_s = time.monotonic() + QUIET_S
-        while not self._stopping and time.monotonic() < quiet_s:
+        while not self._heard.is_over and time.monotonic() < quiet_s:
             self._hear(0.1)
-        del self._latencies_ms[kept:]
         self._screen.line("the inspector ended with exit code 0")
         self._screen.line()
 
     def _sum_up(self, sent: Sent, seconds: float, counts: Counts) -> None:
-        thumbnail = cv2.imread(str(self._site.folder / "strip.png"), cv2.IMREAD_GRAYSCALE)
+        folder, seed = self._site.folder, self._args.seed
+        thumbnail = cv2.imread(str(folder / "strip.png"), cv2.IMREAD_GRAYSCALE)
         if thumbnail is None:
-            raise InspectorError(
-                f"{self._site.folder / 'strip.png'}: the camera left no picture of the strip"
-            )
+            raise InspectorError(f"{folder / 'strip.png'}: the camera left no picture of the strip. See replay.log.")
         passed_mm = len(thumbnail) * SHRINK * MM_PER_PX
-        result = self._score(passed_mm, counts)
+        beyond = Missed(camera="top", coil=COIL, start_mm=passed_mm, end_mm=passed_mm + 1e6, reasons={})
+        heard = self._heard
+        result = score(
+            heard.defects.values(),
+            Sheet(seed).planted(0, passed_mm),
+            self._site.recipe.classes,
+            counts.inspected_m,
+            [*heard.missed, beyond],
+        )
         figures = Figures(
             coil=COIL,
             recipe=str(self._site.recipe),
@@ -212,55 +213,37 @@ class Demo:
             seconds=seconds,
             sent=sent.messages,
             counts=counts,
-            latencies_ms=self._latencies_ms,
+            latencies_ms=heard.latencies_ms,
             lost_events=self._listener.lost,
             score=result,
         )
-        self._screen.line(summary(figures))
-        path = self._site.folder / "coil.png"
-        subtitle = (
-            f"{passed_mm / 1000:.1f} m of strip, {counts.inspected_m:.1f} m inspected",
-            "top side",
-            f"recipe {self._site.recipe}",
-            f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        )
         coil_map = picture.CoilMap(
             title=f"Coil {COIL}",
-            subtitle="  \u00b7  ".join(subtitle),
-            foot=(
-                f"Procedural steel, a simulation (seed {self._args.seed}). Travel is to the right, the left "
-                "edge of the strip is up, both directions are to the same scale."
-            ),
+            subtitle=subtitle(figures, datetime.now(UTC)),
+            foot=f"Procedural steel, a simulation (seed {seed}). {picture.READING}",
             thumbnail=thumbnail.astype(np.uint8, copy=False),
             mm_per_row=SHRINK * MM_PER_PX,
             mm_per_px=SHRINK * MM_PER_PX,
             score=result,
-            missed=tuple(self._missed),
+            missed=tuple(heard.missed),
         )
-        picture.save(coil_map, path)
-        self._screen.line(f"  picture     {path}")
-
-    def _score(self, passed_mm: float, counts: Counts) -> Score:
-        planted = Sheet(self._args.seed).planted(0, passed_mm)
-        end = Missed(camera="top", coil=COIL, start_mm=passed_mm, end_mm=passed_mm + 1e6, reasons={})
-        classes = self._site.recipe.classes
-        return score(self._defects.values(), planted, classes, counts.inspected_m, [*self._missed, end])
+        picture.save(coil_map, folder / "coil.png")
+        self._screen.line(summary(figures))
+        self._screen.line()
+        self._screen.line(f"  picture     {folder / 'coil.png'}")
 
     # --- one step -------------------------------------------------------------------------------------------
+
+    def _step(self, daemon: Child, wait_s: float) -> None:
+        """Let a moment pass: hear what is said, and see that the daemon lives."""
+        self._hear(wait_s)
+        if not daemon.runs():
+            raise InspectorError("the inspector was stopped by somebody else. See run.log.")
 
     def _hear(self, wait_s: float) -> None:
         """Take and show the events that have come."""
         for received_ns, event in self._listener.take(wait_s):
-            data = event.data
-            if event.subject == COIL:
-                if isinstance(data, Defect):
-                    self._defects[data.id] = data
-                    self._latencies_ms.append((received_ns - data.captured_ns) / 1e6)
-                elif isinstance(data, Missed):
-                    self._missed.append(data)
-                elif isinstance(data, Alarm):
-                    self._alarms += data.state == "unacknowledged"
-            self._stopping |= isinstance(data, Health) and data.state == "stopping"
+            self._heard.take(received_ns, event)
             if event.subject != RUN_IN:
                 self._screen.line(show.line(event, self._colour))
 
@@ -270,25 +253,27 @@ class Demo:
         share = f"{counts.inspected_m:6.1f} of {metres:.1f} m"
         speed = f"{counts.inspected / passing_s:.1f} frames/s" if passing_s > 1 else ""
         left = f"{max(0.0, planned_s - passing_s):.0f} s left"
-        found = f"{len(self._defects)} defects, {self._alarms} alarms"
+        found = f"{len(self._heard.defects)} defects, {self._heard.alarms} alarms"
         self._screen.status("  ".join(filter(None, (share, speed, found, left))))
 
     def _wait(self, done: Callable[[], bool], daemon: Child) -> None:
         deadline_s = time.monotonic() + SETTLE_S
-        while not done() and time.monotonic() < deadline_s and daemon.runs():
-            self._hear(0.05)
+        while not done() and time.monotonic() < deadline_s:
+            self._step(daemon, 0.05)
+
+    def _sent(self) -> Sent:
+        """What the camera that has just ended says it sent."""
+        return msgspec.json.decode((self._site.folder / "replay.json").read_bytes(), type=Sent)
 
     def _counts(self) -> Counts:
         try:
             return scrape.counts(HOST, self._site.ports.http)
         except OSError as error:
-            raise InspectorError(
-                f"/metrics on port {self._site.ports.http}: {error}. See run.log."
-            ) from error
+            raise InspectorError(f"/metrics on port {self._site.ports.http}: {error}. See run.log.") from error
 
     def _camera(self, *options: str) -> Child:
-        common = ["--connect", f"tcp://{HOST}:{self._site.ports.frames}", "--seed", str(self._args.seed)]
-        return self._child("replay", *common, *options)
+        connect = f"tcp://{HOST}:{self._site.ports.frames}"
+        return self._child("replay", "--connect", connect, "--seed", str(self._args.seed), "--json", *options)
 
     def _child(self, *words: str) -> Child:
         folder = self._site.folder

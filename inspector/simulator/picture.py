@@ -21,6 +21,9 @@ from inspector.simulator.ink import WHITE, Canvas, Colour, Ink, Rect, Style
 from inspector.simulator.score import Outcome, Score
 from inspector.simulator.sheet import Planted
 
+READING = "Travel is to the right, the left edge of the strip is up, both directions are to the same scale."
+"""How to read the map, for its foot."""
+
 PAGE_PX, MARGIN_PX = 2000, 60
 HEAD_PX, LEGEND_PX, SCALE_PX, FOOT_PX = 132, 66, 62, 52
 ROWS_PX = 1400
@@ -116,9 +119,7 @@ class Fold:
 
     def stretch(self, start_mm: float, end_mm: float) -> Iterator[Rect]:
         """Yield a length of the whole strip as it lies in the rows: in pieces, where it crosses a fold."""
-        for row in range(
-            max(0, int(start_mm / self.row_mm)), min(self.rows - 1, int(end_mm / self.row_mm)) + 1
-        ):
+        for row in range(max(0, int(start_mm / self.row_mm)), min(self.rows - 1, int(end_mm / self.row_mm)) + 1):
             strip = self.strip(row)
             left, right = ((mm - row * self.row_mm) * self.px_per_mm for mm in (start_mm, end_mm))
             piece = Rect(MARGIN_PX + math.floor(left), strip.top, MARGIN_PX + math.ceil(right), strip.bottom)
@@ -264,13 +265,15 @@ class _Marks:
         return f"{name} seen as {' and '.join(outcome.seen_as)}" if outcome.seen_as else f"missed {name}"
 
     def _alarm(self, thing: Defect | Planted, words: str, colour: Colour) -> None:
-        """Draw thick boxes, and a tag beside the first of them."""
+        """Draw thick boxes, and a tag beside the first of them unless it would hide another."""
         boxes = [piece.at_least(10).grown(5) for piece in self._fold.box(thing)]
         for box in boxes:
             self._ink.box(box.grown(1), WHITE)
             self._ink.box(box, colour, 3)
         for box in boxes[:1]:
             spot = self._room(box, self._ink.width(words, TAG) + 14, 23)
+            if any(spot.meets(tag) for tag in self._tags):
+                continue  # the colour of the box says it too
             self._tags.append(spot)
             self._ink.fill(spot, colour)
             self._ink.text((spot.left + 7, spot.bottom - 6), words, TAG)

@@ -31,9 +31,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
     def since(self, before: Counts) -> Counts:
         """What was counted after `before`."""
-        return Counts(
-            **{name: getattr(self, name) - getattr(before, name) for name in self.__struct_fields__}
-        )
+        return Counts(**{name: getattr(self, name) - getattr(before, name) for name in self.__struct_fields__})
 
 
 NAMES = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -14,6 +15,8 @@ from inspector.records import Defect
 from inspector.simulator.score import Outcome, Score
 from inspector.simulator.scrape import Counts
 from inspector.simulator.sheet import Planted
+
+FALSE_LISTED = 20
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +41,12 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 def summary(figures: Figures) -> str:
     """Write the summary, several lines without the last line's end."""
     return "\n".join(_lines(figures))
+
+
+def subtitle(figures: Figures, now: datetime) -> str:
+    """Write the line under the title of the coil's map."""
+    strip = f"{figures.passed_m:.1f} m of strip, {figures.counts.inspected_m:.1f} m inspected"
+    return f"{strip}  \u00b7  recipe {figures.recipe}  \u00b7  {now:%Y-%m-%d %H:%M} UTC"
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -85,8 +94,10 @@ def _apart(score: Score) -> Iterator[str]:
     for outcome in score.outcomes:
         if outcome.verdict in ("missed", "confused", "unseen"):
             yield f"    {_fate(outcome):<26} {_place(outcome.planted, names[outcome.planted.class_id - 1])}"
-    for defect in score.false:
+    for defect in score.false[:FALSE_LISTED]:
         yield f"    {'false, nothing planted':<26} {_place(defect, defect.name)}"
+    if len(score.false) > FALSE_LISTED:
+        yield f"    and {len(score.false) - FALSE_LISTED} more false ones"
 
 
 def _fate(outcome: Outcome) -> str:

@@ -1,0 +1,80 @@
+"""Where a demo happens: ports and configuration."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from inspector import config
+from inspector.errors import InspectorError, RecipeError, SocketError
+from inspector.simulator.sheet import CLASSES
+from inspector.simulator.site import TEMPLATE, Ports, settle
+from tests.ports import free_base
+
+CARD = """name = "r"
+version = "1"
+created = "2026-11-22"
+encoder = "none"
+precision = "fp32"
+sha256 = "{hash}"
+height = 256
+width = 1600
+trained_on = "nothing"
+"""
+
+
+def card(folder: Path, names: tuple[str, ...]) -> Path:
+    """Write a recipe's card without its model."""
+    classes = "".join(
+        f'[[class]]\nid = {number}\nname = "{name}"\nthreshold = 0.5\nmin_area_mm2 = 100\n'
+        for number, name in enumerate(names, start=1)
+    )
+    folder.mkdir()
+    (folder / "recipe.toml").write_text(CARD.format(hash="0" * 64) + classes)
+    return folder
+
+
+def test_template_is_a_good_configuration(tmp_path: Path) -> None:
+    """What newcomers copy from is read without a fault, and has the ports that the demo names."""
+    (tmp_path / "demo.toml").write_text(TEMPLATE.read_text())
+    settings = config.load(tmp_path / "demo.toml")
+    assert settings.intake.bind == f"tcp://127.0.0.1:{Ports().frames}"
+    assert settings.http.bind == f"127.0.0.1:{Ports().http}"
+    assert {name for alarm in settings.alarm for name in alarm.classes} <= set(CLASSES)
+
+
+def test_ports_and_recipe_are_put_in(tmp_path: Path) -> None:
+    """A demo beside a running inspector takes other ports, and any recipe folder."""
+    base = free_base()
+    recipe = card(tmp_path / "mine", CLASSES)
+    site = settle(tmp_path / "demo", Ports.counted_from(base), str(recipe))
+    settings = config.load(site.config)
+    assert settings.intake.bind == f"tcp://127.0.0.1:{base}"
+    assert settings.events.bind == f"tcp://127.0.0.1:{base + 1}"
+    assert settings.events.replay_bind == f"tcp://127.0.0.1:{base + 2}"
+    assert settings.http.bind == f"127.0.0.1:{base + 3}"
+    assert Path(settings.recipe.path) == recipe
+    assert Path(settings.journal.path) == tmp_path / "demo" / "journal"
+
+
+def test_taken_port_is_named(tmp_path: Path) -> None:
+    """Two demos at once: the second says which port is taken and what to do."""
+    base = free_base()
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", base + 2))
+        holder.listen()
+        with pytest.raises(SocketError, match=rf"port {base + 2} \(replay\).*--port-base"):
+            settle(tmp_path, Ports.counted_from(base), None)
+
+
+def test_recipe_of_other_classes_is_refused(tmp_path: Path) -> None:
+    """A recipe that does not know what the demo plants cannot be scored by it."""
+    recipe = card(tmp_path / "mine", ("dark", "bright"))
+    with pytest.raises(InspectorError, match="knows dark, bright; expected pitted, crack"):
+        settle(tmp_path / "demo", Ports.counted_from(free_base()), str(recipe))
+
+
+def test_recipe_that_is_none_is_refused(tmp_path: Path) -> None:
+    """A wrong folder is noticed before anything is started."""
+    with pytest.raises(RecipeError, match=r"no recipe\.toml"):
+        settle(tmp_path / "demo", Ports.counted_from(free_base()), str(tmp_path / "none"))

@@ -1,0 +1,154 @@
+"""What the demo says at its end, and what it says it from."""
+
+import io
+from typing import Any
+
+import msgspec
+import pytest
+from prometheus_client import generate_latest
+
+from inspector.metrics import Metrics
+from inspector.records import Alarm, Defect, Event, Health, Missed
+from inspector.simulator import scrape
+from inspector.simulator.listener import Heard
+from inspector.simulator.score import ClassScore, Outcome, Score
+from inspector.simulator.scrape import Counts
+from inspector.simulator.screen import Screen
+from inspector.simulator.sheet import CLASSES, Planted
+from inspector.simulator.summary import FALSE_LISTED, Figures, percentile, summary
+from inspector.web import Vitals, Web
+
+CRACK = Planted(1, 2, 5000.0, 5100.0, 700.0, 710.0, 500.0)
+PATCH = Defect(
+    id="d1", name="patch", camera="top", coil="C1", side="top", start_mm=1500.0, end_mm=1540.0, left_mm=10.0,
+    right_mm=30.0, area_mm2=700.0, confidence=0.9, is_partial=False, frames=1, recipe="r@1", captured_ns=1_000_000,
+)  # fmt: skip
+NOTHING = ClassScore(name="", planted=0, found=0, confused=0, missed=0, false=0, small=0, unseen=0)
+
+
+def scored(outcomes: tuple[Outcome, ...] = (), false: tuple[Defect, ...] = ()) -> Score:
+    """Make a score whose classes count nothing but what the test is about."""
+    classes = tuple(msgspec.structs.replace(NOTHING, name=name) for name in CLASSES)
+    return Score(metres=10.0, classes=classes, outcomes=outcomes, found=(), false=false)
+
+
+def said(score: Score, **figures: Any) -> str:
+    """Write the summary of a score."""
+    usual: dict[str, Any] = {
+        "coil": "C1",
+        "recipe": "r@1",
+        "passed_m": 10.0,
+        "seconds": 20.0,
+        "sent": 63,
+        "lost_events": 0,
+    }
+    counts = Counts(received=63, inspected=60, rejected=3, missing=1, inspected_m=9.6, missed_m=0.64)
+    return summary(Figures(**{**usual, "counts": counts, "latencies_ms": [], "score": score, **figures}))
+
+
+def test_frames_and_strip_are_accounted_for() -> None:
+    """Every frame that was sent is found again under how it ended, every metre under inspected or missed."""
+    words = said(scored(), latencies_ms=[float(ms) for ms in range(1, 201)])
+    assert "63         60          0          3          1" in words
+    assert "9.6 m inspected, 0.6 m missed" in words
+    assert "10.0 m at 0.50 m/s" in words
+    assert "p50 100 ms, p99 198 ms from capture to event (200 defects)" in words
+
+
+@pytest.mark.parametrize(
+    ("outcome", "line"),
+    [
+        (Outcome(CRACK, "missed", ()), "missed "),
+        (Outcome(CRACK, "confused", ("patch", "scratch")), "seen as patch and scratch "),
+        (Outcome(CRACK, "unseen", ()), "not seen, strip missed "),
+    ],
+)
+def test_what_was_not_found_is_listed_by_name_and_place(outcome: Outcome, line: str) -> None:
+    """Nobody has to search for what the inspector overlooked."""
+    (listed,) = (words for words in said(scored((outcome,))).splitlines() if "5.000 m" in words)
+    assert listed.strip().startswith(line)
+    assert "crack" in listed
+    assert "across 700 to 710 mm, 100 x 10 mm" in listed
+
+
+def test_false_ones_are_listed_up_to_a_page() -> None:
+    """A poor recipe does not push the table off the screen."""
+    words = said(scored(false=(PATCH,) * (FALSE_LISTED + 7)))
+    assert words.count("false, nothing planted") == FALSE_LISTED
+    assert "and 7 more false ones" in words
+
+
+def test_lost_events_are_owned_up_to() -> None:
+    """When events did not get here, the summary says that its counts are too low."""
+    assert "3 were lost" in said(scored(), lost_events=3)
+
+
+def test_percentile_is_nearest_rank() -> None:
+    """A percentile is a value that was measured, not one in between."""
+    assert [percentile([3.0, 1.0, 2.0], share) for share in (0.0, 0.5, 0.99)] == [1.0, 2.0, 3.0]
+
+
+def event(data: Defect | Missed | Alarm | Health, coil: str = "C1") -> Event:
+    """Put data into an envelope."""
+    rest: dict[str, Any] = {
+        "id": "e-1",
+        "source": "/inspector/t",
+        "type": "x",
+        "time": "2026-11-22T00:00:00Z",
+        "epoch": "e",
+    }
+    return Event(**rest, subject=coil, seq=1, topicseq=1, data=data)
+
+
+def test_heard_keeps_to_its_coil() -> None:
+    """Only what is said of the coil counts, a defect once, and its latency only while the line runs."""
+    heard = Heard("C1")
+    gap = Missed(camera="top", coil="C1", start_mm=0.0, end_mm=160.0, reasons={"crc": 1})
+    alarm = Alarm(
+        name="a", state="unacknowledged", priority="low", coil="C1", camera="top", message="m", count=1, defect_id="d1"
+    )
+    other = msgspec.structs.replace(PATCH, id="d2", coil="C2")
+    for said_event in (event(PATCH), event(PATCH), event(other, "C2"), event(gap), event(alarm)):
+        heard.take(4_000_000, said_event)
+    heard.is_live = False
+    heard.take(9_000_000, event(msgspec.structs.replace(PATCH, id="d3")))
+    heard.take(9_000_000, event(Health(state="stopping", message="", recipe="", version=""), "-"))
+    assert sorted(heard.defects) == ["d1", "d3"]
+    assert (heard.missed, heard.alarms, heard.latencies_ms) == ([gap], 1, [3.0, 3.0])
+    assert heard.is_over
+
+
+def test_counts_are_read_from_the_inspectors_own_metrics() -> None:
+    """Every name that is read exists: a renamed metric cannot become a silent zero."""
+    metrics, vitals = Metrics(["top", "bottom"], CLASSES), Vitals()
+    web = Web("127.0.0.1:0", metrics.registry, vitals, lambda name: True)
+    try:
+        assert scrape.not_ready("127.0.0.1", web.port) == "starting"
+        vitals.not_ready = ""
+        assert scrape.not_ready("127.0.0.1", web.port) == ""
+        assert scrape.counts("127.0.0.1", web.port) == Counts()
+        text = generate_latest(metrics.registry).decode()
+        assert [name for name in scrape.NAMES if f"# TYPE {name.removesuffix('_total')}" not in text] == []
+    finally:
+        web.close()
+    assert scrape.not_ready("127.0.0.1", web.port) == "starting"
+
+
+class Terminal(io.StringIO):
+    """A file that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+def test_status_stays_below_the_lines() -> None:
+    """On a terminal lines go above the status, which is written again below them; a file gets lines only."""
+    terminal, file = Terminal(), io.StringIO()
+    for out in (terminal, file):
+        screen = Screen(out)
+        screen.status("3 of 8 m")
+        screen.line("crack")
+        screen.clear()
+    assert terminal.getvalue() == "\r\x1b[K3 of 8 m\r\x1b[Kcrack\n3 of 8 m\r\x1b[K"
+    assert file.getvalue() == "crack\n"

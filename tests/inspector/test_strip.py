@@ -1,0 +1,405 @@
+"""The strip: for any mix of frames, losses, jumps and restarts, every millimetre is inspected or told as missed."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from inspector.config import CameraSection
+from inspector.intake import shed
+from inspector.records import (
+    Analysed,
+    CoilReport,
+    Data,
+    Defect,
+    Detection,
+    Header,
+    Inspected,
+    Loss,
+    Missed,
+    Report,
+    Span,
+)
+from inspector.strip import SLACK, TELL_AFTER_NS, UNNAMED, Strip
+from tests.frames import batch, dropped, header, inspected, missing
+
+LENGTH_MM = 10.0
+"""Strip that each frame covers."""
+NEAR_MM = SLACK * LENGTH_MM + 0.1
+"""How far stretches may lie apart: the slack, and the rounding of positions in events."""
+CAMERAS = [CameraSection(name=name, mm_per_px=1.0, mm_per_row=1.0) for name in ("top", "bottom")]
+Arrival = Inspected | Loss
+Step = tuple[str, int]
+
+
+class Camera:
+    """What intake would say of one camera, and where its frames truly lie."""
+
+    def __init__(self, name: str = "top", *, encoder: bool = True) -> None:
+        self.name, self.encoder = name, encoder
+        self.coil, self.boot, self.number, self.at_mm = "coil0", 0, 0, 0.0
+        self.unsaid = 0
+        """Frames that are missing and that no later frame has shown yet."""
+        self.last: Header | None = None
+        self.farthest_mm = 0.0
+        """Of the frames that came, seen or lost, since the camera came to the coil."""
+
+    def do(self, step: Step) -> list[Arrival]:
+        """Let something happen; return what arrives."""
+        kind, amount = step
+        match kind:
+            case "seen" | "overload" | "crc":
+                return self._frame(kind)
+            case "repeat" if self.last is not None and self.last.boot == f"b{self.boot}":
+                return [dropped(self.last, "order")]
+            case "unreadable":
+                self._pass(1)
+                return [Loss("rejected", "json", "", 1)]
+            case "missing":
+                self._pass(amount)
+            case "restart":
+                self.boot, self.number = self.boot + 1, amount
+                self.at_mm += amount * LENGTH_MM if self.encoder else 0.0
+            case "jump" if self.encoder:
+                self.at_mm += amount * 3.7
+            case "back" if self.encoder:
+                self.at_mm -= amount * 3.7
+            case "coil" if self.coil != f"coil{amount}":
+                self.coil, self.at_mm = f"coil{amount}", 0.0
+                self.farthest_mm = 0.0
+                return self._frame("seen" if amount else "crc", begins=True)
+        return []
+
+    def _pass(self, frames: int) -> None:
+        self.number += frames
+        self.unsaid += frames
+        self.at_mm += frames * LENGTH_MM if self.encoder else 0.0
+
+    def _frame(self, kind: str, *, begins: bool = False) -> list[Arrival]:
+        if self.last is None or self.last.boot != f"b{self.boot}":
+            self.unsaid = 0  # nobody can know what is missing
+        if not self.encoder:
+            self.at_mm += LENGTH_MM * (1 if begins else self.unsaid + 1)
+        jitter_mm = (self.number % 5 - 2) * 0.01 if self.encoder else 0.0
+        start_mm = self.at_mm + jitter_mm if self.encoder else None
+        shown: list[Arrival] = [missing(self.unsaid, self.name)] if self.unsaid else []
+        self.last = header(self.number, self.name, f"b{self.boot}", coil=self.coil, start_mm=start_mm)
+        self._pass(1)
+        self.unsaid = 0
+        self.farthest_mm = max(self.farthest_mm, self.at_mm + jitter_mm)  # at its end by now
+        return [*shown, inspected(self.last) if kind == "seen" else dropped(self.last, kind)]
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["seen", "overload", "crc", "repeat", "unreadable"]), st.just(1)),
+        st.tuples(st.sampled_from(["seen"]), st.just(1)),
+        st.tuples(st.sampled_from(["missing", "jump", "back", "wait"]), st.integers(1, 9)),
+        st.tuples(st.sampled_from(["restart", "coil"]), st.integers(0, 2)),
+    ),
+    max_size=40,
+)
+
+
+class Ledger:
+    """What a subscriber can know: how far each coil is accounted for, from events and inspected frames alone."""
+
+    def __init__(self) -> None:
+        self.edge_mm: dict[str, float] = {}
+        self.ended: list[tuple[str, float]] = []
+        self.reasons: Counter[str] = Counter()
+        self._sums_mm: dict[str, list[float]] = {}
+
+    def hear(self, said: Iterable[Data]) -> None:
+        """Take in what was said."""
+        for item in said:
+            match item:
+                case CoilReport(state="started"):
+                    assert item.coil not in self.edge_mm
+                    self.edge_mm[item.coil], self._sums_mm[item.coil] = 0.0, [0.0, 0.0]
+                case Missed():
+                    assert abs(item.start_mm - self.edge_mm[item.coil]) <= NEAR_MM, "a hole or an overlap"
+                    assert item.end_mm > item.start_mm or item.reasons, "an event about nothing"
+                    self._sums_mm[item.coil][1] += item.end_mm - item.start_mm
+                    self.edge_mm[item.coil] = item.end_mm
+                    self.reasons.update(item.reasons)
+                case CoilReport():
+                    edge_mm = self.edge_mm.pop(item.coil)
+                    totals_mm = [item.inspected_m * 1000, item.missed_m * 1000]
+                    assert totals_mm == pytest.approx(self._sums_mm[item.coil], abs=5)
+                    assert sum(totals_mm) == pytest.approx(edge_mm, abs=1.5)
+                    self.ended.append((item.coil, edge_mm))
+
+    def see(self, frame: Inspected, at_mm: float | None = None) -> None:
+        """Take in an inspected frame."""
+        of = frame.frame.header
+        coil = of.coil or UNNAMED
+        start_mm = of.start_mm if of.start_mm is not None else at_mm
+        assert start_mm is not None
+        assert start_mm <= self.edge_mm[coil] + NEAR_MM, "a hole before an inspected frame"
+        end_mm = max(self.edge_mm[coil], start_mm + frame.length_mm)
+        self._sums_mm[coil][0] += end_mm - self.edge_mm[coil]
+        self.edge_mm[coil] = end_mm
+
+
+@pytest.mark.parametrize("encoder", [True, False])
+@given(steps=STEPS)
+@example(steps=[("seen", 1), ("overload", 1), ("restart", 0), ("seen", 1)])
+@example(steps=[("seen", 1)] * 9 + [("back", 9), ("crc", 1), ("seen", 1)])
+@example(steps=[("seen", 1), ("crc", 1), ("back", 2), ("seen", 1), ("seen", 1)])
+def test_law(encoder: bool, steps: list[Step]) -> None:
+    """From the head of each coil to its farthest frame, what was inspected and what was told as missed tile it."""
+    camera, strip, ledger = Camera(encoder=encoder), Strip(CAMERAS), Ledger()
+    visits: list[tuple[str, float]] = []
+    now_ns = 0
+    for step in [*steps, ("coil", 3)]:
+        if step[0] == "wait":
+            now_ns += step[1] * TELL_AFTER_NS // 5
+        visit = camera.coil, camera.farthest_mm
+        report = strip(Analysed(tuple(camera.do(step)), now_ns))
+        if camera.coil != visit[0] and ledger.edge_mm:
+            visits.append(visit)
+        ledger.hear(report.said)
+        for frame in report.inspected:
+            ledger.see(frame, camera.at_mm - LENGTH_MM)
+    visits.append(("coil3", LENGTH_MM))
+    ledger.hear(strip.close(now_ns).said)
+    assert not ledger.edge_mm
+    assert [coil for coil, _ in ledger.ended] == [coil for coil, _ in visits]
+    assert [at_mm for _, at_mm in ledger.ended] == pytest.approx([at_mm for _, at_mm in visits], abs=NEAR_MM)
+
+
+@given(STEPS)
+def test_every_lost_frame_is_told_once(steps: list[Step]) -> None:
+    """Without an encoder each lost frame took up strip: the reasons in the events add up to all losses."""
+    camera, strip, ledger = Camera(encoder=False), Strip(CAMERAS), Ledger()
+    lost: Counter[str] = Counter()
+    for step in [("seen", 1), *steps]:
+        for arrival in camera.do(step):
+            if isinstance(arrival, Loss) and arrival.camera and arrival.reason != "order":
+                lost[arrival.reason] += arrival.count
+            report = strip(Analysed((arrival,), 0))
+            ledger.hear(report.said)
+            for frame in report.inspected:
+                ledger.see(frame, camera.at_mm - LENGTH_MM)
+    ledger.hear(strip.close(0).said)
+    del ledger.reasons["restart"], ledger.reasons["order"]
+    assert ledger.reasons == lost
+
+
+def run(arrivals: Sequence[Arrival], sizes: Sequence[int]) -> tuple[list[Data], Report]:
+    """Send arrivals through a strip in batches of these sizes; return all that was said, and the last report."""
+    strip, said, at = Strip(CAMERAS), list[Data](), 0
+    for size in [*sizes, len(arrivals)]:
+        said += strip(Analysed(tuple(arrivals[at : at + size]), 0)).said
+        at += size
+    report = strip.close(0)
+    return said + list(report.said), report
+
+
+@given(STEPS, st.lists(st.integers(0, 9)))
+def test_batches_do_not_matter(steps: list[Step], sizes: list[int]) -> None:
+    """How arrivals were gathered into batches changes nothing of what is said."""
+    camera = Camera()
+    arrivals = [arrival for step in steps for arrival in camera.do(step)]
+    assert run(arrivals, sizes)[0] == run(arrivals, [])[0]
+
+
+@given(STEPS, st.integers(1, 9))
+def test_overload_is_told_like_any_loss(steps: list[Step], size: int) -> None:
+    """What was shed before the engine is missed: the coils' lengths are those that they have without overload."""
+    camera = Camera()
+    arrivals = [arrival for step in steps for arrival in camera.do(step)]
+    as_shed = [
+        kept
+        for at in range(0, len(arrivals), size)
+        for kept in shed(
+            None, batch(*(a.frame if isinstance(a, Inspected) else a for a in arrivals[at : at + size]))
+        ).arrivals
+        if isinstance(kept, Loss)
+    ]
+    lengths = [
+        [(item.coil, item.inspected_m + item.missed_m) for item in run(them, [])[0] if isinstance(item, CoilReport)]
+        for them in (arrivals, as_shed)
+    ]
+    assert [coil for coil, _ in lengths[0]] == [coil for coil, _ in lengths[1]]
+    assert [m for _, m in lengths[0]] == pytest.approx([m for _, m in lengths[1]], abs=0.002)
+
+
+@given(STEPS, STEPS, st.randoms(use_true_random=False))
+def test_cameras_do_not_disturb_each_other(first: list[Step], second: list[Step], random: Random) -> None:
+    """What two cameras miss and see on shared coils is what each would alone; a coil's totals are their sums."""
+    alone = [
+        [arrival for step in steps for arrival in camera.do(step) if arrival_of(arrival)]
+        for camera, steps in ((Camera("top"), first), (Camera("bottom", encoder=False), second))
+    ]
+    both, left = list[Arrival](), [list(reversed(arrivals)) for arrivals in alone]
+    while any(left):
+        both.append(random.choice([arrivals for arrivals in left if arrivals]).pop())
+    together = run(both, [])[0]
+    sums = [0.0, 0.0]
+    for name, arrivals in zip(("top", "bottom"), alone, strict=True):
+        said = run(arrivals, [])[0]
+        assert missed_by(name, together) == missed_by(name, said)
+        sums = [a + b for a, b in zip(sums, totals(said), strict=True)]
+    assert totals(together) == pytest.approx(sums, abs=0.05)
+
+
+def arrival_of(arrival: Arrival) -> bool:
+    """Whether it is known which camera it is of."""
+    return isinstance(arrival, Inspected) or bool(arrival.camera)
+
+
+def missed_by(camera: str, said: Iterable[Data]) -> list[Missed]:
+    """What a camera missed."""
+    return [item for item in said if isinstance(item, Missed) and item.camera == camera]
+
+
+def totals(said: Iterable[Data]) -> list[float]:
+    """Metres inspected and missed on all coils."""
+    ended = [item for item in said if isinstance(item, CoilReport) and item.state == "ended"]
+    return [sum(item.inspected_m for item in ended), sum(item.missed_m for item in ended)]
+
+
+# --- what each law means, by example ----------------------------------------------------------------------
+
+
+def say(*arrivals: Arrival, strip: Strip | None = None, now_ns: int = 0) -> tuple[Data, ...]:
+    """What is said of these arrivals."""
+    return (strip or Strip(CAMERAS))(Analysed(arrivals, now_ns)).said
+
+
+def seen(number: int, *regions: Detection, coil: str | None = "C", **facts: Any) -> Inspected:
+    """An inspected frame; on an encoder line where `start_mm` is given."""
+    return inspected(header(number, coil=coil, **facts), *regions)
+
+
+def missed(start_mm: float, end_mm: float, coil: str = "C", **reasons: int) -> Missed:
+    """Say that strip was missed under the camera on top."""
+    return Missed(camera="top", coil=coil, start_mm=start_mm, end_mm=end_mm, reasons=reasons)
+
+
+def coils(said: Iterable[Data]) -> list[tuple[str, str]]:
+    """Coils that started and ended."""
+    return [(item.coil, item.state) for item in said if isinstance(item, CoilReport)]
+
+
+def gaps(said: Iterable[Data]) -> list[Missed]:
+    """Stretches that were missed."""
+    return [item for item in said if isinstance(item, Missed)]
+
+
+THROUGH = Detection(1, 0.0, 2.0, 0.0, LENGTH_MM, 20.0, 0.9, Span(0.0, 2.0), Span(0.0, 2.0))
+"""A scratch from a frame's first row to its last."""
+
+
+def scratches(*arrivals: Arrival) -> list[tuple[float, float]]:
+    """Where the defects begin and end that are told of these arrivals, to the end of the coil."""
+    said = [*run(arrivals, [])[0]]
+    assert [item.defects for item in said if isinstance(item, CoilReport)][-1]["dark"] == sum(
+        isinstance(item, Defect) for item in said
+    )
+    return [(item.start_mm, item.end_mm) for item in said if isinstance(item, Defect)]
+
+
+def test_late_start() -> None:
+    """An inspector that starts in the middle of a coil says that it missed the coil's head."""
+    assert gaps(say(seen(7, start_mm=500.0))) == [missed(0.0, 500.0)]
+
+
+def test_jump() -> None:
+    """A gap in the encoder's position alone is missed strip, without a reason."""
+    assert gaps(say(seen(0, start_mm=0.0), seen(1, start_mm=35.0))) == [missed(10.0, 35.0)]
+
+
+def test_restart() -> None:
+    """A camera that restarts and has no encoder missed nobody knows how much: that is told, and what is open ends."""
+    arrivals = seen(0, THROUGH), seen(0, THROUGH, boot="new")
+    assert gaps(say(*arrivals)) == [missed(10.0, 10.0, restart=0)]
+    assert scratches(*arrivals) == [(0.0, 10.0), (10.0, 20.0)]
+
+
+def test_loss_before_a_restart() -> None:
+    """What was lost before a restart is told with its length."""
+    lost = dropped(header(1, coil="C"))
+    assert gaps(say(seen(0), lost, seen(0, boot="new"))) == [missed(10.0, 20.0, overload=1, restart=0)]
+
+
+def test_lasting_loss() -> None:
+    """A stretch that goes on being missed is told while it lasts, at the latest after a second, then the rest of it."""
+    strip = Strip(CAMERAS)
+    say(seen(0), strip=strip)
+    for number in range(1, 5):
+        said = say(dropped(header(number, coil="C")), strip=strip, now_ns=number * TELL_AFTER_NS // 3)
+        assert gaps(said) == ([missed(10.0, 50.0, overload=4)] if number == 4 else [])
+    assert gaps(say(dropped(header(5, coil="C")), seen(6), strip=strip)) == [missed(50.0, 60.0, overload=1)]
+
+
+def test_repeated_frame_of_another_coil() -> None:
+    """A frame that comes a second time, after its coil has gone, neither ends the coil that runs nor begins another."""
+    arrivals = seen(0, coil="A"), seen(1, coil="B"), dropped(header(0, coil="A"), "order"), seen(2, coil="B")
+    assert coils(say(*arrivals)) == [("A", "started"), ("A", "ended"), ("B", "started")]
+    assert gaps(say(*arrivals)) == []
+
+
+def test_strip_that_comes_by_again_counts_once() -> None:
+    """A strip that stands still, or is run back, under a camera that goes on adds no metres that are not there."""
+    positions = [0.0, 10.0, 10.0, 10.0, 3.0, 13.0, 23.0]
+    said, _ = run([seen(number, start_mm=at_mm) for number, at_mm in enumerate(positions)], [])
+    ended = said[-1]
+    assert isinstance(ended, CoilReport)
+    assert (ended.inspected_m, ended.missed_m, ended.frames) == (0.033, 0.0, 7)
+
+
+def test_coils_without_names() -> None:
+    """Where coils have no names, a position that begins again is the next coil, and its lost head is told."""
+    first = [seen(number, coil=None, start_mm=number * 10.0) for number in range(5)]
+    lost = dropped(header(5, start_mm=0.0))
+    said, _ = run([*first, lost, seen(6, coil=None, start_mm=10.0)], [])
+    assert coils(said) == [(UNNAMED, "started"), (UNNAMED, "ended")] * 2
+    assert gaps(said) == [missed(0.0, 10.0, UNNAMED, overload=1)]
+
+
+def test_travel_per_row_may_change() -> None:
+    """Where positions are counted, a frame moves the strip by its own travel, and no frame before it."""
+    arrivals = [seen(number, mm_per_row=1.0 + number / 10) for number in range(5)]
+    said, _ = run(arrivals, [])
+    assert gaps(said) == []
+    assert isinstance(said[-1], CoilReport) and said[-1].inspected_m == pytest.approx(0.06)
+
+
+def test_scratch_over_frames() -> None:
+    """A defect goes on from frame to frame where the encoder is half a percent off, and keeps to its positions."""
+    frames = [seen(number, THROUGH, start_mm=number * 10.05) for number in range(41)]
+    assert scratches(*frames) == [(0.0, 412.0)]
+
+
+@pytest.mark.parametrize("lost", [dropped(header(1, coil="C", start_mm=10.0)), missing(1)])
+@pytest.mark.parametrize("start_mm", [10.0, 20.0, 5.0])
+def test_nothing_goes_on_over_a_loss(lost: Loss, start_mm: float) -> None:
+    """What was seen before and after a loss is two defects, wherever the position says that the frames lie."""
+    found = scratches(seen(0, THROUGH, start_mm=0.0), lost, seen(2, THROUGH, start_mm=start_mm))
+    assert found == [(0.0, 10.0), (start_mm, start_mm + 10.0)]
+
+
+def test_coil_ends_with_its_last_camera() -> None:
+    """A coil starts with the first camera that sees it, ends with the last that leaves it, and sums up both."""
+    strip = Strip(CAMERAS)
+    said = list(say(seen(0), inspected(header(0, "bottom", coil="C")), seen(1, coil="D"), strip=strip))
+    assert coils(said) == [("C", "started"), ("D", "started")]
+    said = list(say(inspected(header(1, "bottom", coil="D")), strip=strip))
+    assert said == [CoilReport(state="ended", coil="C", inspected_m=0.02, missed_m=0.0, frames=2, defects={})]
+    assert coils(strip.close(0).said) == [("D", "ended")]
+
+
+def test_reached() -> None:
+    """A report says how far each camera has come on its coil, be it inspected or missed."""
+    report = Strip(CAMERAS)(
+        Analysed((seen(0), dropped(header(1, coil="C")), inspected(header(0, "bottom", coil="D"))), 9)
+    )
+    assert report.reached_mm == {("C", "top"): 20.0, ("D", "bottom"): 10.0}
+    assert report.closed_ns == 9

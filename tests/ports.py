@@ -1,0 +1,19 @@
+"""Ports to test with."""
+
+from __future__ import annotations
+
+import socket
+from itertools import count
+
+
+def free_base() -> int:
+    """Find four ports in a row that are free now; the first of them."""
+    for base in count(20_000, 4):
+        try:
+            for port in range(base, base + 4):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return base
+    raise AssertionError("count has no end")
