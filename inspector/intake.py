@@ -60,7 +60,9 @@ class Intake:
         self._socket.linger = 0
         self._socket.rcvhwm = section.receive_frames
         self._socket.maxmsgsize = section.max_frame_mb * 1_000_000
-        self._socket.heartbeat_ivl = 1000
+        # No ZMQ_HEARTBEAT: while a full queue holds a camera back its pings are not read, and frames are lost (LOG.md).
+        self._socket.tcp_keepalive = 1
+        self._socket.rcvbuf = max(2**16, section.receive_frames * height * width // 2)
         self._socket.handshake_ivl = 3000
         try:
             self._socket.bind(section.bind)

@@ -23,7 +23,7 @@ DATA_HELP = "a Severstal folder, a folder of images/ and masks/, or sheet:SEEDS:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns the exit code."""
+    """Run one command and return the exit code."""
     given = build_parser().parse_args(arguments)
     try:
         exit_code: int = given.run(given)
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the command line."""
     parser = argparse.ArgumentParser("python -m trainer", description=sys.modules[__name__].__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     _fit_parser(commands.add_parser("fit", help="train a network into a run's folder"))

@@ -69,12 +69,12 @@ class Card:
 
 
 def build(card: Card, classes: int = 4) -> UNet:
-    """The card's network, its weights not yet loaded."""
+    """Return the card's network, its weights not yet loaded."""
     return UNet(card.settings.encoder, classes, card.settings.decoder, card.mean, card.std)
 
 
 def save(path: Path, card: Card, weights: dict[str, Tensor], training: dict[str, Any] | None = None) -> None:
-    """Writes a checkpoint; `path` is the old or the new one at every moment, also when killed."""
+    """Write a checkpoint; `path` is the old or the new one at every moment, also when killed."""
     content: dict[str, Any] = {"card": asdict(card), "weights": weights}
     if training is not None:
         content["training"] = training
@@ -83,7 +83,7 @@ def save(path: Path, card: Card, weights: dict[str, Tensor], training: dict[str,
 
 
 def load(path: Path) -> tuple[Card, dict[str, Tensor], dict[str, Any] | None]:
-    """Reads a checkpoint without running code from it: card, weights, and the training state where it has one.
+    """Read a checkpoint without running code from it: card, weights, and the training state where it has one.
 
     Raises:
         ValueError: no such file, not a checkpoint of this trainer, or one with other settings than this version's.

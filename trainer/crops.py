@@ -85,7 +85,7 @@ class _Last:
 
 
 def crop(sample: Sample, look: Look, chance: np.random.Generator) -> tuple[Plane, Plane]:
-    """Cuts a window (height_px, width_px) out of a frame and flips each axis with probability 0.5 (the paper's).
+    """Cut a window (height_px, width_px) out of a frame and flip each axis with probability 0.5 (the paper's).
 
     With probability `defect_share`, and if the frame has a defect, a pixel of one lies somewhere in the window's
     middle half. A frame smaller than the window is padded with 0 (black, sound), as beyond the strip's edge.
@@ -113,13 +113,13 @@ def crop(sample: Sample, look: Look, chance: np.random.Generator) -> tuple[Plane
 
 
 def _around(pixel: int, length: int, limit: int, chance: np.random.Generator) -> int:
-    """First pixel of a window of `length` within 0..limit that has `pixel` in its middle half, where there is room."""
+    """Return the first pixel of a window within 0..limit that has `pixel` in its middle half, where there is room."""
     first = pixel - int(chance.integers(length // 4, max(length // 4 + 1, length * 3 // 4)))
     return min(max(first, 0), limit - length)
 
 
 def relight(pixels: Plane, look: Look, chance: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Changes exposure, black level, response and noise a little; returns grey levels 0..255 as float32."""
+    """Change exposure, black level, response and noise a little; return grey levels 0..255 as float32."""
     gain, offset, gamma = chance.uniform(-1, 1, 3) * (look.gain, look.offset_grey, look.gamma)
     table = np.clip(255 * (np.arange(256) / 255) ** (1 + gamma) * (1 + gain) + offset, 0, 255).astype(np.float32)
     noise_grey = chance.uniform(0, look.noise_grey)

@@ -31,7 +31,7 @@ class SheetFrames:
         return Sample(self.name(index), rendered.pixels, rendered.labels)
 
     def name(self, index: int) -> str:
-        """Return the frame\'s name without reading it."""
+        """Return the frame's name without reading it."""
         return f"sheet-{self._seeds[index % len(self._seeds)]}/{index // len(self._seeds)}"
 
     def classes(self, index: int) -> frozenset[int] | None:
@@ -75,7 +75,7 @@ class MaskFrames:
         return labels
 
     def name(self, index: int) -> str:
-        """Return the frame\'s name without reading it."""
+        """Return the frame's name without reading it."""
         return f"{self._folder.name}/{self._pairs[index][0].stem}"
 
     def classes(self, index: int) -> frozenset[int] | None:
@@ -106,7 +106,7 @@ class Joined:
         return source[at]
 
     def name(self, index: int) -> str:
-        """Return the frame\'s name without reading it."""
+        """Return the frame's name without reading it."""
         source, at = self._at(index)
         return source.name(at)
 
@@ -121,7 +121,7 @@ SHEET_OPTIONS = {"defects": "defects_per_m", "lookalikes": "lookalikes_per_m"}
 
 
 def frames(specs: Sequence[str], only: str | None = None) -> Frames:
-    """Opens what the command line names, joined in that order.
+    """Open what the command line names, joined in that order.
 
     A spec is a folder, or `sheet:SEED:FRAMES` or `sheet:FIRST-LAST:FRAMES`: so many frames of each coil, optionally
     followed by `:defects=6,lookalikes=2`, both a metre of strip.

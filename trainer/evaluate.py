@@ -24,7 +24,7 @@ NAMES = {
 
 
 def judge(engine: Segmenter, frames: Frames) -> Iterator[tuple[Sample, Maps]]:
-    """Yields every frame with the engine's maps of it, each of shape (1, H, W), as many in flight as it allows.
+    """Yield every frame with the engine's maps of it, each of shape (1, H, W), as many in flight as it allows.
 
     Raises:
         ValueError: a frame that cannot be read.
@@ -50,7 +50,7 @@ def pixel_scores(judged: Iterable[tuple[Sample, Maps]], classes: int) -> dict[st
 
 
 def check_sizes(frames: Frames, height_px: int, width_px: int) -> None:
-    """Raises ValueError unless the first frame has the size that the recipe takes."""
+    """Raise ValueError unless the first frame has the size that the recipe takes."""
     shape = np.shape(frames[0].pixels)
     if shape != (height_px, width_px):
         raise ValueError(
@@ -60,7 +60,7 @@ def check_sizes(frames: Frames, height_px: int, width_px: int) -> None:
 
 
 def table(scores: dict[str, float], class_names: Iterable[str]) -> str:
-    """The scores as text for people, each figure beside its convention."""
+    """Return the scores as text for people, each figure beside its convention."""
     lines = [f"{scores['frames']:.0f} frames", f"{'':24}{'Dice':>8}{'IoU':>8}"]
     for name, meaning in NAMES.items():
         lines.append(f"{name:24}{scores[f'dice_{name}']:8.4f}{scores[f'iou_{name}']:8.4f}  {meaning}")

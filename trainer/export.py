@@ -50,7 +50,7 @@ class Asked:
 
 
 def export(run: Path, folder: Path, asked: Asked) -> Recipe:
-    """Writes the best network of a run as a recipe, measured as the daemon will run it.
+    """Write the best network of a run as a recipe, measured as the daemon will run it.
 
     Raises:
         ValueError: no such run, data that is gone, or something asked for that a recipe cannot be.
@@ -76,7 +76,7 @@ def export(run: Path, folder: Path, asked: Asked) -> Recipe:
 
 
 def load_network(run: Path) -> tuple[UNet, checkpoint.Card]:
-    """The best network of a run, ready to be exported.
+    """Return the best network of a run, ready to be exported.
 
     Raises:
         ValueError: no such run, or a checkpoint of something else.
@@ -88,13 +88,13 @@ def load_network(run: Path) -> tuple[UNet, checkpoint.Card]:
 
 
 def calibration(train: Frames, count: int, seed: int) -> Iterator[Plane]:
-    """Training frames chosen at random, one in memory at a time."""
+    """Return training frames chosen at random, one in memory at a time."""
     for index in np.random.default_rng(seed).permutation(len(train))[:count]:
         yield train[int(index)].pixels
 
 
 def describe(asked: Asked, encoder: str, height_px: int, width_px: int) -> dict[str, object]:
-    """What `recipe.toml` says, in its order; hash and scores are not known yet."""
+    """Return what `recipe.toml` says, in its order; hash and scores are not known yet."""
     return {
         "name": asked.name,
         "version": asked.version,
@@ -111,7 +111,7 @@ def describe(asked: Asked, encoder: str, height_px: int, width_px: int) -> dict[
 
 
 def write_recipe(folder: Path, model: bytes, fields: Mapping[str, object]) -> Recipe:
-    """Writes `model.onnx` and `recipe.toml` into a folder and returns what the latter says.
+    """Write `model.onnx` and `recipe.toml` into a folder and return what the latter says.
 
     Raises:
         ValueError: something that is not allowed in a recipe; the folder is left as it was.
@@ -132,7 +132,7 @@ def _checked(fields: Mapping[str, object], folder: Path) -> Recipe:
 
 
 def to_toml(fields: Mapping[str, object]) -> str:
-    """Writes text, numbers, and one level of tables and of arrays of tables as TOML 1.0; Python brings no writer."""
+    """Write text, numbers, and one level of tables and of arrays of tables as TOML 1.0; Python brings no writer."""
     parts = ["\n".join(_pair(k, v) for k, v in fields.items() if not isinstance(v, list | dict))]
     for key, value in fields.items():
         tables = value if isinstance(value, list) else [value] if isinstance(value, dict) else []
@@ -150,7 +150,7 @@ def _pair(key: str, value: object) -> str:
 def choose_classes(
     names: Sequence[str], thresholds: Mapping[str, float], min_areas_mm2: Mapping[str, float]
 ) -> tuple[DefectClass, ...]:
-    """The recipe's classes: by name, where given, the probability a pixel must reach and the smallest area reported.
+    """Return the recipe's classes, with least probability and smallest area where given by name.
 
     Raises:
         ValueError: a name that is no class.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[Path]:
-    """Lends a temporary path beside `path`; at the end what was written there is synced and takes its place.
+    """Lend a temporary path beside `path`; at the end what was written there is synced and takes its place.
 
     After an exception `path` is as it was. Survives a kill and, on a file system that keeps rename order, a power cut.
     """

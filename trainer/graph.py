@@ -52,7 +52,7 @@ class Deployed(nn.Module):
 
 
 def fold_batch_norms(unet: UNet) -> UNet:
-    """Folds every batch norm into the convolution before it, in place: the same function, a third fewer layers.
+    """Fold every batch norm into the convolution before it, in place: the same function, a third fewer layers.
 
     Done here and not left to an exporter's optimiser, so that quantisation sees the weights that will run.
     """
@@ -69,7 +69,7 @@ def fold_batch_norms(unet: UNet) -> UNet:
 
 
 def write_onnx(unet: UNet, classes: int, height_px: int, width_px: int, path: Path) -> None:
-    """Writes the deployed graph in fp32: any number of frames, of this size; weights inside the one file.
+    """Write the deployed graph in fp32: any number of frames, of this size; weights inside the one file.
 
     The network's batch norms are folded, in place. What only tells of this machine (stack traces, paths) is left out.
     """
@@ -95,7 +95,7 @@ def write_onnx(unet: UNet, classes: int, height_px: int, width_px: int, path: Pa
 
 
 def strip_metadata(model: onnx.ModelProto) -> None:
-    """Leaves in a graph only what runs, in place."""
+    """Leave in a graph only what runs, in place."""
     graph = model.graph
     for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
         del part.metadata_props[:]

@@ -12,6 +12,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from trainer.loss import cross_entropy_dice
 from trainer.unet import UNet
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
 EMA_DECAY = 0.99  # weights averaged over the last hundred steps or so: evens out the batch's luck
 MAX_GRADIENT = 1.0  # norm; a rare batch with one tiny defect would otherwise throw Adam off
 WEIGHT_DECAY = 1e-2  # AdamW's usual
@@ -28,13 +30,13 @@ class Learner:
 
     @property
     def average(self) -> UNet:
-        """The network with averaged weights."""
+        """Return the network with averaged weights."""
         unet = self._average.module
         assert isinstance(unet, UNet)
         return unet
 
     def step(self, pixels: Tensor, labels: Tensor, lr: float) -> float:
-        """Learns from crops (N, 1, H, W) float32 grey levels and (N, H, W) uint8; returns their loss, maybe NaN."""
+        """Learn from crops (N, 1, H, W) float32 grey levels and (N, H, W) uint8; return their loss, maybe NaN."""
         pixels = pixels.to(self.device, memory_format=torch.channels_last, non_blocking=True)
         for group in self._optimiser.param_groups:
             group["lr"] = lr
@@ -50,29 +52,29 @@ class Learner:
         return loss.item()
 
     def autocast(self) -> torch.autocast:
-        """The arithmetic that was chosen."""
+        """Return the arithmetic that was chosen."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
     def state(self) -> dict[str, Any]:
-        """What `restore` needs besides the average."""
+        """Return what `restore` needs besides the average."""
         return {"unet": self._unet.state_dict(), "optimiser": self._optimiser.state_dict()}
 
     def restore(self, state: Mapping[str, Any], average: dict[str, Tensor], steps: int) -> None:
-        """Goes on where a learner stood after `steps` steps."""
+        """Go on where a learner stood after `steps` steps."""
         self._unet.load_state_dict(state["unet"])
         self._optimiser.load_state_dict(state["optimiser"])
         self.average.load_state_dict(average)
         self._average.n_averaged.fill_(steps)
 
 
-def _average(averages: list[Tensor], weights: list[Tensor], steps: Tensor) -> None:
+def _average(averages: Tensors, weights: Tensors, steps: Tensor | int) -> None:
     # The first steps weigh more, so that the random start is soon forgotten (tf.train.ExponentialMovingAverage's rule).
     decay = min(EMA_DECAY, (1 + int(steps)) / (10 + int(steps)))
     get_ema_multi_avg_fn(decay)(averages, weights, steps)  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
 
 def choose_device(precision: str) -> tuple[torch.device, str]:
-    """The GPU if there is one, and `fp32` or `bf16`.
+    """Return the GPU if there is one, and `fp32` or `bf16`.
 
     `auto` is bf16 where it is faster: on GPUs and on CPUs with AMX tiles. Without AMX the same training step took
     1.4 times as long in bf16 as in fp32 (Xeon with AVX512-BF16 only, 2 cores, torch 2.15).

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 
 def cross_entropy_dice(logits: Tensor, labels: Tensor, dice_weight: float = 1.0) -> Tensor:
-    """Softmax cross-entropy plus `dice_weight` times the soft Dice loss of the defect classes.
+    """Return softmax cross-entropy plus `dice_weight` times the soft Dice loss of the defect classes.
 
     Cross-entropy alone is content to call a rare class sound; Dice weighs every class alike, whatever its area.
 
@@ -19,7 +19,7 @@ def cross_entropy_dice(logits: Tensor, labels: Tensor, dice_weight: float = 1.0)
 
 
 def soft_dice_loss(found: Tensor, labels: Tensor) -> Tensor:
-    """One minus soft Dice, summed over the batch per defect class, then averaged over the classes that are in it.
+    """Return one minus soft Dice, summed over the batch for each class and averaged over the classes that are in it.
 
     A class absent from the batch's labels is left to the cross-entropy: its Dice could only be 0 or undefined
     (Milletari et al., "V-Net", 3DV 2016, for the soft form; squares in the denominator as there).

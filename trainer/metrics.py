@@ -32,7 +32,7 @@ class Scores:
         self._defect_frames = 0
 
     def add(self, found: Labels, truth: Labels) -> None:
-        """Adds one frame: what was found and what is true, both (H, W) uint8 with class ids, 0 = sound.
+        """Add one frame: what was found and what is true, both (H, W) uint8 with class ids, 0 = sound.
 
         Raises:
             ValueError: the shapes differ, or a label is above the number of classes.
@@ -52,7 +52,7 @@ class Scores:
         self._present += [_dice(counts, empty=0)[present].sum(), _iou(counts, empty=0)[present].sum()]
 
     def report(self) -> dict[str, float]:
-        """All figures so far, 0..1, keyed `dice_` or `iou_` and the convention; `dice_micro_2` is class 2 alone.
+        """Return all figures so far, 0..1, keyed `dice_` or `iou_` and the convention; `dice_micro_2` is class 2 alone.
 
         `dice_micro_mean` is the plain mean of the classes' micro Dice: it falls when one class collapses. A class that
         is neither found nor true in any frame counts 1. Without frames (or, for present and meter's IoU, without
@@ -75,7 +75,7 @@ class Scores:
 
 
 def _count(found: Labels, truth: Labels, classes: int) -> Counts:
-    """(3, C): pixels that both call a class, that were found, that are true."""
+    """Return (3, C): pixels that both call a class, that were found, that are true."""
     if found.shape != truth.shape:
         raise ValueError(f"found labels are {found.shape}, true ones {truth.shape}; expected the same frame")
     if max(found.max(initial=0), truth.max(initial=0)) > classes:

@@ -39,7 +39,7 @@ class Bar:
         self._progress.stop()
 
     def step(self, step: int, loss: float, lr: float, schedule: Schedule) -> None:
-        """Counts one optimiser step."""
+        """Count one optimiser step."""
         now = time.monotonic()
         self._losses.append(loss)
         self._recent = [*self._recent[-20:], (now, self._recent[-1][1] + schedule.settings.batch)]
@@ -56,13 +56,13 @@ class Bar:
             self._console.print(said)
 
     def epoch_loss(self) -> float:
-        """Mean loss since the last call, and begins a new mean."""
+        """Return mean loss since the last call, and begin a new mean."""
         mean = sum(self._losses) / len(self._losses)
         self._losses.clear()
         return mean
 
     def epoch(self, line: dict[str, float], scores: dict[str, float]) -> None:
-        """Prints an epoch's figures, each under its convention's name."""
+        """Print an epoch's figures, each under its convention's name."""
         self._recent = [(time.monotonic(), 0)]  # the validation's time is no training speed
         names = ("micro_mean", "micro", "kaggle", "meter", "present")
         dice = "  ".join(f"{name} {scores[f'dice_{name}']:.4f}/{scores[f'iou_{name}']:.4f}" for name in names)

@@ -25,7 +25,7 @@ QUANTISED = ("Conv", "Add", "MaxPool", "Concat", "Resize")
 
 
 def quantise(fp32: Path, frames: Iterable[npt.NDArray[np.uint8]], classes: int, path: Path) -> None:
-    """Writes the INT8 form of a deployed graph, its ranges taken from frames (H, W) uint8, one in memory at a time.
+    """Write the INT8 form of a deployed graph, its ranges taken from frames (H, W) uint8, one in memory at a time.
 
     Normalisation, the first convolution (1 % of the work, and the only one to see raw contrast), the last one, and
     all that follows it stay fp32: thresholds act on the same probabilities as before.
@@ -61,7 +61,7 @@ def quantise(fp32: Path, frames: Iterable[npt.NDArray[np.uint8]], classes: int, 
 
 
 def kept_float(model: onnx.ModelProto) -> list[str]:
-    """Names of the nodes up to and with the first convolution, and from the last convolution on."""
+    """Return names of the nodes up to and with the first convolution, and from the last convolution on."""
     nodes = list(model.graph.node)
     convolutions = [i for i, node in enumerate(nodes) if node.op_type == "Conv"]
     first, last = convolutions[0], convolutions[-1]
@@ -77,7 +77,7 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime is no
         self.count = 0
 
     def get_next(self) -> dict[str, npt.NDArray[np.generic]] | None:
-        """The next frame as the graph's inputs, or None at the end."""
+        """Return the next frame as the graph's inputs, or None at the end."""
         frame = next(self._frames, None)
         if frame is None:
             return None

@@ -13,7 +13,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 def encode(mask: Mask) -> str:
-    """Writes a mask (H, W) bool as runs; the exact inverse of `decode`."""
+    """Write a mask (H, W) bool as runs; the exact inverse of `decode`."""
     flat = np.asarray(mask, dtype=bool).ravel(order="F")
     edges = np.flatnonzero(np.diff(flat.astype(np.int8), prepend=0, append=0))
     runs = edges.reshape(-1, 2)  # first pixel of a run, first pixel past it; from 0
@@ -22,7 +22,7 @@ def encode(mask: Mask) -> str:
 
 
 def decode(text: str, height_px: int, width_px: int) -> Mask:
-    """Reads runs into a mask (height_px, width_px) bool.
+    """Read runs into a mask (height_px, width_px) bool.
 
     Runs may stand in any order and may touch.
 

@@ -22,28 +22,28 @@ class Schedule:
     """Monotonic clock when the run would have begun, had it never been interrupted."""
 
     def elapsed_s(self) -> float:
-        """Wall clock spent so far."""
+        """Return wall clock spent so far."""
         return time.monotonic() - self.start_s
 
     def progress(self, step: int) -> float:
-        """0 at the start, 1 or more at the end."""
+        """Return 0 at the start, 1 or more at the end."""
         epochs = self.settings.epochs or (None if self.settings.minutes else PAPER_EPOCHS)
         by_steps = step / (epochs * self.epoch_steps) if epochs else 0.0
         by_time = self.elapsed_s() / (60 * self.settings.minutes) if self.settings.minutes else 0.0
         return max(by_steps, by_time)
 
     def left_s(self, step: int) -> float:
-        """Seconds that the rest will take at the pace so far."""
+        """Return seconds that the rest will take at the pace so far."""
         done = self.progress(step)
         return max(0.0, self.elapsed_s() * (1 - done) / done) if done else math.inf
 
     def lr(self, step: int) -> float:
-        """Learning rate of the step after `step` steps."""
+        """Return learning rate of the step after `step` steps."""
         return one_cycle(self.progress(step), self.settings.lr)
 
 
 def one_cycle(progress: float, highest: float) -> float:
-    """Learning rate at `progress` 0..1: from a 25th up to `highest`, then down to a 1000th, both along a cosine.
+    """Return learning rate at `progress` 0..1: from a 25th up to `highest`, then down to a 1000th, both along a cosine.
 
     Source: Smith & Topin, "Super-Convergence", 2018; the momentum is left alone.
     """

@@ -51,7 +51,7 @@ class SeverstalFrames:
         return Sample(self.name(index), pixels, labels)
 
     def name(self, index: int) -> str:
-        """Return the frame\'s name without reading it."""
+        """Return the frame's name without reading it."""
         return f"{self._folder.name}/{self._files[index].stem}"
 
     def classes(self, index: int) -> frozenset[int] | None:
@@ -60,7 +60,7 @@ class SeverstalFrames:
 
 
 def _kaggle_runs(path: Path) -> dict[str, dict[int, str]]:
-    """Stem of the image -> class -> runs, from `ImageId,ClassId,EncodedPixels` or `ImageId_ClassId,EncodedPixels`."""
+    """Return image stem -> class -> runs, from `ImageId,ClassId,EncodedPixels` or `ImageId_ClassId,EncodedPixels`."""
     runs: dict[str, dict[int, str]] = defaultdict(dict)
     with path.open(newline="") as file:
         reader = csv.DictReader(file)
@@ -85,7 +85,7 @@ def _kaggle_runs(path: Path) -> dict[str, dict[int, str]]:
 
 
 def _manifest(folder: Path, only: str) -> frozenset[str]:
-    """Stems that a CSV in the folder marks, for `FILE:COLUMN=VALUE`; its column `file` may name another suffix."""
+    """Return the stems that a CSV in the folder marks, for `FILE:COLUMN=VALUE`; its column `file` may rename."""
     name, _, condition = only.partition(":")
     column, equals, value = condition.partition("=")
     if not equals or not (folder / name).is_file():

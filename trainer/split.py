@@ -31,7 +31,7 @@ class Part:
         return self.source[self.indices[index]]
 
     def name(self, index: int) -> str:
-        """Return the frame\'s name without reading it."""
+        """Return the frame's name without reading it."""
         return self.source.name(self.indices[index])
 
     def classes(self, index: int) -> frozenset[int] | None:
@@ -40,7 +40,7 @@ class Part:
 
 
 def open_data(settings: Settings) -> tuple[Frames, Frames]:
-    """The frames that a run learns from and those that it is measured on; the same each time.
+    """Return the frames that a run learns from and those that it is measured on; the same each time.
 
     Raises:
         ValueError: data that cannot be used.
@@ -52,7 +52,7 @@ def open_data(settings: Settings) -> tuple[Frames, Frames]:
 
 
 def split(source: Frames, seed: int, train_share: float = TRAIN_SHARE) -> tuple[Part, Part]:
-    """Divides a set in (train, validation), each stratum alike; the same for the same seed and names.
+    """Divide a set in (train, validation), each stratum alike; the same for the same seed and names.
 
     A stratum is the frames with the same set of defect classes; where the classes are not known before rendering
     (procedural steel), the frames of one coil. A stratum of one goes to train.

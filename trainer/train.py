@@ -39,7 +39,7 @@ class Diverged(ValueError):
 
 
 def fit(settings: Settings, run: Path, console: Console, resume: bool = False) -> Card:
-    """Trains a network into the folder `run` and returns the card of its last checkpoint.
+    """Train a network into the folder `run` and return the card of its last checkpoint.
 
     With `resume` the run goes on from `last.pt` with that checkpoint's settings, but for `epochs` and `minutes`
     where `settings` has them.
@@ -76,20 +76,12 @@ def fit(settings: Settings, run: Path, console: Console, resume: bool = False) -
             lr = schedule.lr(card.step)
             loss = learner.step(*next(crops), lr)
             card = replace(card, step=card.step + 1, elapsed_s=schedule.elapsed_s())
-            if not math.isfinite(loss):
-                raise Diverged(
-                    f"loss is {loss} at step {card.step}, learning rate {lr:.2g}; expected a number. Start again with "
-                    f"a lower --lr, or with --precision fp32; {run / 'best.pt'} is the best from before."
-                )
+            refuse_divergence(loss, card.step, lr, run)
             bar.step(card.step, loss, lr, schedule)
 
             # 5. Each epoch, measure the averaged weights on the validation frames and keep the best.
             if end := card.step % epoch_steps == 0 or schedule.progress(card.step) >= 1:
-                scores = validate(learner, validation)
-                best = max(card.best, scores["dice_micro_mean"])
-                is_best, card = best > card.best, replace(card, scores=scores, best=best)
-                if is_best:
-                    checkpoint.save(run / "best.pt", card, learner.average.state_dict())
+                card = keep_best(run, replace(card, scores=validate(learner, validation)), learner)
                 epoch = {
                     "epoch": math.ceil(card.step / epoch_steps),
                     "step": card.step,
@@ -97,8 +89,8 @@ def fit(settings: Settings, run: Path, console: Console, resume: bool = False) -
                     "lr": lr,
                 }
                 with (run / "metrics.jsonl").open("a") as file:
-                    print(json.dumps({**epoch, "elapsed_s": schedule.elapsed_s(), **scores}), file=file)
-                bar.epoch(epoch, scores)
+                    print(json.dumps({**epoch, "elapsed_s": schedule.elapsed_s(), **card.scores}), file=file)
+                bar.epoch(epoch, card.scores)
 
             # 6. Now and then, keep what a kill would otherwise lose.
             if end or schedule.elapsed_s() - saved_s >= 60 * settings.checkpoint_minutes:
@@ -108,8 +100,26 @@ def fit(settings: Settings, run: Path, console: Console, resume: bool = False) -
     return card
 
 
+def refuse_divergence(loss: float, step: int, lr: float, run: Path) -> None:
+    """Raise Diverged unless the loss is finite."""
+    if not math.isfinite(loss):
+        raise Diverged(
+            f"loss is {loss} at step {step}, learning rate {lr:.2g}; expected a number. Start again with a lower --lr, "
+            f"or with --precision fp32; {run / 'best.pt'} is the best from before."
+        )
+
+
+def keep_best(run: Path, card: Card, learner: Learner) -> Card:
+    """Write `best.pt` if the card's scores are the best so far; return the card that knows."""
+    if (score := card.scores["dice_micro_mean"]) <= card.best:
+        return card
+    card = replace(card, best=score)
+    checkpoint.save(run / "best.pt", card, learner.average.state_dict())
+    return card
+
+
 def load_last(run: Path, settings: Settings, resume: bool) -> tuple[Card, dict[str, Tensor], dict[str, object]] | None:
-    """The run's last checkpoint where one is to be resumed, with the new budget where one is asked for.
+    """Return the run's last checkpoint where one is to be resumed, with the new budget where one is asked for.
 
     Raises:
         ValueError: there is a run but none is to be resumed, or the other way round.
@@ -126,7 +136,7 @@ def load_last(run: Path, settings: Settings, resume: bool) -> tuple[Card, dict[s
 
 
 def new_network(card: Card) -> UNet:
-    """The card's network as it starts to learn: random, the same for the same seed, or with pre-trained encoder."""
+    """Return the card's network as it starts to learn: random from the seed, or with a pre-trained encoder."""
     torch.manual_seed(card.settings.seed)
     unet = checkpoint.build(card)
     if card.settings.weights:
@@ -135,7 +145,7 @@ def new_network(card: Card) -> UNet:
 
 
 def survey(frames: Frames, settings: Settings) -> Card:
-    """Looks at some of the training frames: mean and deviation of their grey levels, shares of the classes."""
+    """Look at some of the training frames: mean and deviation of their grey levels, shares of the classes."""
     chosen = np.random.default_rng(settings.seed).permutation(len(frames))[:SURVEY_FRAMES]
     samples = [frames[int(index)] for index in chosen]
     mean, square = np.mean([(s.pixels.mean(), np.square(s.pixels, dtype=np.float64).mean()) for s in samples], axis=0)
@@ -146,7 +156,7 @@ def survey(frames: Frames, settings: Settings) -> Card:
 
 
 def load_crops(card: Card, train: Frames) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of crops without end, from the card's step on, made in `workers` other processes."""
+    """Return batches of crops without end, from the card's step on, made in `workers` other processes."""
     settings = card.settings
     look = Look(settings.crop_height_px, settings.crop_width_px, settings.defect_share, card.class_shares)
     crops = Crops(train, 2**40, settings.seed, look)
@@ -168,7 +178,7 @@ def _one_thread(worker: int) -> None:
 
 @torch.inference_mode()
 def validate(learner: Learner, frames: Frames) -> dict[str, float]:
-    """Scores of the averaged weights on whole frames, each pixel given its most probable class."""
+    """Return scores of the averaged weights on whole frames, each pixel given its most probable class."""
     unet = learner.average.eval()
     scores = Scores(len(CLASS_NAMES))
     for index in range(len(frames)):

@@ -27,8 +27,7 @@ from inspector.simulator.sheet import CLASSES, Planted
 from inspector.simulator.thumbnail import SHRINK, Thumbnail
 
 KINDS = tuple(
-    DefectClass(id=number, name=name, threshold=0.5, min_area_mm2=100.0)
-    for number, name in enumerate(CLASSES, start=1)
+    DefectClass(id=number, name=name, threshold=0.5, min_area_mm2=100.0) for number, name in enumerate(CLASSES, start=1)
 )
 SCRATCH = Planted(0, 3, 11_000.0, 13_000.0, 400.0, 410.0, 9000.0)
 CRACK = Planted(1, 2, 5000.0, 5100.0, 700.0, 710.0, 500.0)
@@ -42,9 +41,7 @@ def reported(planted: Planted, name: str) -> Defect:
     return msgspec.convert({**fields, **origin, "confidence": 0.9, "is_partial": False, "frames": 1}, Defect)
 
 
-def coil_map(
-    metres: float = 60.0, defects: tuple[Defect, ...] = (), missed: tuple[Missed, ...] = ()
-) -> CoilMap:
+def coil_map(metres: float = 60.0, defects: tuple[Defect, ...] = (), missed: tuple[Missed, ...] = ()) -> CoilMap:
     """Make the map of a coil on which a scratch, over a fold, and a crack were planted."""
     return CoilMap(
         title="Coil C1",

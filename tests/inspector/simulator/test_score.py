@@ -10,8 +10,7 @@ from inspector.simulator.score import Score, score
 from inspector.simulator.sheet import CLASSES, Planted
 
 KINDS = tuple(
-    DefectClass(id=number, name=name, threshold=0.5, min_area_mm2=100.0)
-    for number, name in enumerate(CLASSES, start=1)
+    DefectClass(id=number, name=name, threshold=0.5, min_area_mm2=100.0) for number, name in enumerate(CLASSES, start=1)
 )
 CRACK = Planted(0, 2, 1000.0, 1100.0, 200.0, 210.0, 500.0)
 SCRATCH = Planted(1, 3, 1050.0, 1950.0, 600.0, 610.0, 5000.0)

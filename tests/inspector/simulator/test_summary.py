@@ -105,7 +105,14 @@ def test_heard_keeps_to_its_coil() -> None:
     heard = Heard("C1")
     gap = Missed(camera="top", coil="C1", start_mm=0.0, end_mm=160.0, reasons={"crc": 1})
     alarm = Alarm(
-        name="a", state="unacknowledged", priority="low", coil="C1", camera="top", message="m", count=1, defect_id="d1"
+        name="a",
+        state="unacknowledged",
+        priority="low",
+        coil="C1",
+        camera="top",
+        message="m",
+        count=1,
+        defect_id="d1",
     )
     other = msgspec.structs.replace(PATCH, id="d2", coil="C2")
     for said_event in (event(PATCH), event(PATCH), event(other, "C2"), event(gap), event(alarm)):
