@@ -31,9 +31,8 @@ def check(args: argparse.Namespace) -> int:
 
     settings, folder = prepare(args.config)
     cameras = ", ".join(camera.name for camera in settings.camera)
-    print(
-        f"{args.config}: line {settings.line}, cameras {cameras}, recipe {folder.name}, {len(settings.alarm)} alarms: good"
-    )
+    alarms = len(settings.alarm)
+    print(f"{args.config}: good. Line {settings.line}, cameras {cameras}, recipe {folder.name}, {alarms} alarms")
     return 0
 
 
@@ -57,6 +56,7 @@ def events(args: argparse.Namespace) -> int:
 
 def acknowledge(args: argparse.Namespace) -> int:
     """Pass an operator's acknowledgement on to a running inspector."""
+    import urllib.error
     import urllib.parse
     import urllib.request
 
@@ -64,6 +64,9 @@ def acknowledge(args: argparse.Namespace) -> int:
     try:
         with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=5) as answer:
             print(answer.read().decode().strip())
+    except urllib.error.HTTPError as error:
+        with error:
+            raise InspectorError(f"{url}: {error.read().decode().strip()}") from None
     except OSError as error:
         raise InspectorError(f"{url}: {error}. Is the inspector running, and is this its http.bind?") from error
     return 0

@@ -32,7 +32,7 @@ PATTERNS = {
     HTTP: "like 127.0.0.1:9477",
 }
 """What people are told instead of a pattern."""
-SOCKET_HINT = 'Write "tcp://HOST:PORT" or "ipc:///run/inspector/NAME".'
+SOCKET_HINT = 'Write "tcp://HOST:PORT" or "ipc:///run/inspector/LINE/NAME".'
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

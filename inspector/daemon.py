@@ -111,7 +111,13 @@ class Daemon:
         loaded = load(settings, self._folder)
         self._infer = Infer(loaded)
         self._intake = Intake(
-            self._context, settings.intake, settings.batch, cameras, card.height, card.width, self._stop
+            self._context,
+            settings.intake,
+            settings.batch,
+            cameras=cameras,
+            height=card.height,
+            width=card.width,
+            stop=self._stop,
         )
         self._reload = Reload(self._path, settings, loaded.recipe, self._on_reloaded, self._on_reload_failed)
         self._in_force(loaded)

@@ -46,6 +46,7 @@ class Intake:
         context: zmq.Context[zmq.Socket[bytes]],
         section: IntakeSection,
         batch: BatchSection,
+        *,
         cameras: Collection[str],
         height: int,
         width: int,
@@ -140,9 +141,7 @@ class Intake:
 def shed(held: Batch | None, batch: Batch) -> Batch:
     """Turn the frames of a batch for which there is no room into losses, after those already held."""
     losses = tuple(
-        Loss("dropped", "overload", arrival.header.camera, 1, arrival.header)
-        if isinstance(arrival, Frame)
-        else arrival
+        Loss("dropped", "overload", arrival.header.camera, 1, arrival.header) if isinstance(arrival, Frame) else arrival
         for arrival in batch.arrivals
     )
     return Batch((held.arrivals if held else ()) + losses, batch.pixels[:0], batch.closed_ns)

@@ -45,9 +45,7 @@ class _Open(msgspec.Struct, eq=False):
     def meets(self, piece: Detection) -> bool:
         """Whether `piece`, of the next frame, continues this."""
         head = piece.head
-        return (
-            head is not None and self.class_id == piece.class_id and any(_touch(head, t) for t in self.tails)
-        )
+        return head is not None and self.class_id == piece.class_id and any(_touch(head, t) for t in self.tails)
 
     def absorb(self, other: _Open) -> None:
         """Grow by what turned out to be the same defect."""

@@ -43,9 +43,7 @@ def load(folder: Path) -> tuple[Recipe, bytes]:
     try:
         model = (folder / MODEL).read_bytes()
     except OSError as error:
-        raise RecipeError(
-            f"{folder / MODEL}: cannot be read: {error.strerror}. Export the recipe again."
-        ) from error
+        raise RecipeError(f"{folder / MODEL}: cannot be read: {error.strerror}. Export the recipe again.") from error
     found = hashlib.sha256(model).hexdigest()
     if found != recipe.sha256:
         raise RecipeError(

@@ -23,6 +23,8 @@ from inspector.errors import SocketError
 
 ALIVE_S = 10.0
 """Healthy while the last stage finished something within this time."""
+CLOSE_S = 0.1
+"""How long the server takes at most to notice that it is to close."""
 
 
 class Vitals:
@@ -65,7 +67,7 @@ class Web:
                 f"http.bind {bind}: {error}. Stop the program that holds it, or choose another port."
             ) from error
         self.port: int = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, name="web", daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(CLOSE_S,), name="web", daemon=True).start()
 
     def close(self) -> None:
         """Stop serving."""

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from inspector.errors import InspectorError
 from trainer.checkpoint import Settings
+from trainer.coil import Coil
 
 DATA_HELP = "a Severstal folder, a folder of images/ and masks/, or sheet:SEEDS:FRAMES, as sheet:100-139:2000:defects=6"
 
@@ -44,6 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     _fit_parser(commands.add_parser("fit", help="train a network into a run's folder"))
     _export_parser(commands.add_parser("export", help="write a run's best network as a recipe"))
+    _tune_parser(commands.add_parser("tune", help="choose a recipe's thresholds and minimum areas on procedural coils"))
     _evaluate_parser(commands.add_parser("evaluate", help="measure a recipe, pixel by pixel, on the daemon's engine"))
     return parser
 
@@ -64,6 +66,7 @@ def _fit_parser(fit: argparse.ArgumentParser) -> None:
     fit.add_argument(
         "--weights", help="pre-trained encoder: a torchvision state dict, or imagenet where its host is reached"
     )
+    fit.add_argument("--start", metavar="CHECKPOINT", help="go on teaching this network, as RUN/best.pt, on other data")
     fit.add_argument(
         "--epochs", type=int, help="passes over the training frames (default 23, the paper's, without --minutes)"
     )
@@ -137,6 +140,41 @@ def _export(given: argparse.Namespace) -> int:
     scores = {name.removeprefix("validation_"): value for name, value in recipe.scores.items()}
     print(table({name: float(value) for name, value in scores.items()}, CLASS_NAMES))
     return 0
+
+
+def _tune_parser(tune: argparse.ArgumentParser) -> None:
+    tune.set_defaults(run=_tune)
+    tune.add_argument("recipe", type=Path, metavar="RECIPE", help="the recipe's folder; its recipe.toml is rewritten")
+    for option, meaning in (("--calibrate", "to choose on"), ("--test", "to measure on, never to choose on")):
+        tune.add_argument(
+            option, required=True, type=_coils, metavar="SEEDS:FRAMES", help=f"coils {meaning}, as 950-951:900"
+        )
+    tune.add_argument(
+        "--max-false-per-100m", type=float, default=1.0, metavar="N", help="false defects allowed (default %(default)s)"
+    )
+
+
+def _tune(given: argparse.Namespace) -> int:
+    from trainer.tune import tune
+
+    card = tune(given.recipe, _made(given.calibrate), _made(given.test), given.max_false_per_100m, print)
+    scores = {name.removeprefix("coil_"): value for name, value in card.scores.items() if name.startswith("coil_")}
+    print(f"test: {scores['metres']} m never chosen on, {scores['planted']:.0f} defects planted")
+    for name, value in scores.items():
+        print(f"  {name:20} {value}")
+    return 0
+
+
+def _coils(text: str) -> tuple[range, int]:
+    seeds, _, frames = text.partition(":")
+    first, _, last = seeds.partition("-")
+    if not (first.isdigit() and (last or first).isdigit() and frames.isdigit() and int(frames)):
+        raise argparse.ArgumentTypeError(f"{text}: expected SEEDS:FRAMES, as 950-951:900")
+    return range(int(first), int(last or first) + 1), int(frames)
+
+
+def _made(coils: tuple[range, int]) -> list[Coil]:
+    return [Coil(seed, coils[1]) for seed in coils[0]]
 
 
 def _evaluate_parser(evaluate: argparse.ArgumentParser) -> None:

@@ -30,6 +30,8 @@ class Settings:
     encoder: str = "resnet34"
     weights: str | None = None
     """Pre-trained encoder: a state dict's path, or `imagenet`."""
+    start: str | None = None
+    """Checkpoint whose network to go on teaching; its encoder, decoder and normalisation are kept."""
     decoder: tuple[int, int, int, int] = (128, 64, 48, 32)
     epochs: int | None = None
     minutes: float | None = None

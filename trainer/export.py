@@ -63,14 +63,21 @@ def export(run: Path, folder: Path, asked: Asked) -> Recipe:
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "model.onnx"
         write_onnx(unet, len(asked.classes), height_px, width_px, path)
+        fp32 = path.read_bytes()
         if asked.precision == "int8":
             frames = calibration(train, asked.calibration_frames, card.settings.seed)
             quantise(path, frames, len(asked.classes), path)
         model = path.read_bytes()
     fields["sha256"] = hashlib.sha256(model).hexdigest()
     evaluate.check_sizes(validation, height_px, width_px)
-    judged = evaluate.judge(OpenVino(_checked(fields, folder), model), validation)
-    scores = evaluate.pixel_scores(judged, len(asked.classes))
+
+    def measure(graph: bytes) -> dict[str, float]:
+        engine = OpenVino(_checked(fields, folder), graph)
+        return evaluate.pixel_scores(evaluate.judge(engine, validation), len(asked.classes))
+
+    scores = measure(model)
+    if asked.precision == "int8":
+        scores["int8_dice_micro_loss"] = measure(fp32)["dice_micro"] - scores["dice_micro"]
     fields["scores"] = {f"validation_{name}": round(value, 4) for name, value in scores.items()}
     return write_recipe(folder, model, fields)
 
@@ -133,10 +140,10 @@ def _checked(fields: Mapping[str, object], folder: Path) -> Recipe:
 
 def to_toml(fields: Mapping[str, object]) -> str:
     """Write text, numbers, and one level of tables and of arrays of tables as TOML 1.0; Python brings no writer."""
-    parts = ["\n".join(_pair(k, v) for k, v in fields.items() if not isinstance(v, list | dict))]
+    parts = ["\n".join(_pair(k, v) for k, v in fields.items() if not isinstance(v, list | tuple | dict))]
     for key, value in fields.items():
-        tables = value if isinstance(value, list) else [value] if isinstance(value, dict) else []
-        heading = f"[[{key}]]" if isinstance(value, list) else f"[{key}]"
+        tables = value if isinstance(value, list | tuple) else [value] if isinstance(value, dict) else []
+        heading = f"[[{key}]]" if isinstance(value, list | tuple) else f"[{key}]"
         parts += ["\n".join([heading, *(_pair(k, v) for k, v in table.items())]) for table in tables]
     return "\n\n".join(parts) + "\n"
 

@@ -61,8 +61,8 @@ def fit(settings: Settings, run: Path, console: Console, resume: bool = False) -
         learner.restore(training, weights, card.step)
     else:
         write_split(run / "split.csv", train, validation)
-        card = survey(train, settings)
-        learner = Learner(new_network(card), settings.precision)
+        card, unet = begin(settings, train)
+        learner = Learner(unet, settings.precision)
 
     # 3. How far to go, and the crops to learn from, from where it stands.
     epoch_steps = max(1, (settings.epoch_crops or len(train)) // settings.batch)
@@ -135,13 +135,25 @@ def load_last(run: Path, settings: Settings, resume: bool) -> tuple[Card, dict[s
     return replace(card, settings=replace(card.settings, **budget)), weights, training
 
 
-def new_network(card: Card) -> UNet:
-    """Return the card's network as it starts to learn: random from the seed, or with a pre-trained encoder."""
-    torch.manual_seed(card.settings.seed)
-    unet = checkpoint.build(card)
-    if card.settings.weights:
-        load_encoder(unet, card.settings.encoder, card.settings.weights)
-    return unet
+def begin(settings: Settings, train: Frames) -> tuple[Card, UNet]:
+    """Return the card and the network of a new run: random from the seed, with a pre-trained encoder, or taught before.
+
+    Raises:
+        ValueError: weights or a checkpoint that cannot be used.
+    """
+    torch.manual_seed(settings.seed)
+    if settings.start:
+        earlier, weights, _ = checkpoint.load(Path(settings.start))
+        settings = replace(settings, encoder=earlier.settings.encoder, decoder=earlier.settings.decoder)
+        card = replace(survey(train, settings), mean=earlier.mean, std=earlier.std)
+        unet = checkpoint.build(card)
+        unet.load_state_dict(weights)
+    else:
+        card = survey(train, settings)
+        unet = checkpoint.build(card)
+        if settings.weights:
+            load_encoder(unet, settings.encoder, settings.weights)
+    return card, unet
 
 
 def survey(frames: Frames, settings: Settings) -> Card:

@@ -7,13 +7,19 @@ because the most probable class whose probability reaches the higher threshold i
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import msgspec
 import numpy as np
 
+from inspector import recipe
+from inspector.engines.openvino import OpenVino
 from inspector.records import DefectClass, Maps, Recipe
-from trainer.coil import Coil, score_coil
+from inspector.simulator.score import Score
+from trainer.coil import Coil, judge, score_coil
+from trainer.export import write_recipe
+from trainer.metrics import Scores
 
 LOWEST = 0.25
 THRESHOLDS = (0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.92)
@@ -28,6 +34,56 @@ class Outcome(msgspec.Struct, frozen=True):
     found: int
     planted: int
     false: int
+
+
+def tune(
+    folder: Path,
+    calibration: Sequence[Coil],
+    test: Sequence[Coil],
+    max_false_per_100m: float,
+    say: Callable[[str], None],
+) -> Recipe:
+    """Choose the recipe's settings on `calibration`, measure them on `test`, and write both into `recipe.toml`.
+
+    Raises: RecipeError, EngineError.
+    """
+    card, model = recipe.load(folder)
+    metres = sum(coil.metres for coil in calibration)
+    say(f"calibration: {metres:.0f} m of procedural steel, at most {max_false_per_100m:g} false defects per 100 m")
+    engine = OpenVino(lowered(card), model)
+    table = outcomes(card, [(coil, list(judge(engine, coil))) for coil in calibration])
+    chosen = choose(table, max_false_per_100m * metres / 100)
+    for kind, one in zip(card.classes, chosen, strict=True):
+        share = f"found {one.found} of {one.planted}, {one.false} false"
+        say(f"  {kind.name:10} threshold {one.threshold:.2f}, at least {one.min_area_mm2:3.0f} mm2: {share}")
+    card = with_settings(card, [(one.threshold, one.min_area_mm2) for one in chosen])
+    scores = dict(card.scores) | measure(card, model, test)
+    card = msgspec.structs.replace(card, scores=scores)
+    return write_recipe(folder, model, msgspec.to_builtins(card))
+
+
+def measure(card: Recipe, model: bytes, coils: Sequence[Coil]) -> dict[str, float]:
+    """Run the recipe as it is down held-out coils; return pixel and defect scores, keyed `coil_...`."""
+    engine, pixels, scores = OpenVino(card, model), Scores(len(card.classes)), list[Score]()
+    for coil in coils:
+        sheet, maps = coil.sheet(), []
+        for number, one in enumerate(judge(engine, coil)):
+            pixels.add(one.labels[0], sheet.frame(number).labels)
+            maps.append(one)
+        scores.append(score_coil(maps, card, coil))
+    totals = [score.total for score in scores]
+    planted, found, false = (sum(getattr(one, name) for one in totals) for name in ("planted", "found", "false"))
+    metres = sum(coil.metres for coil in coils)
+    result = {"metres": metres, "planted": planted, "recall": found / max(1, planted)}
+    result |= {"small": sum(one.small for one in totals), "confused": sum(one.confused for one in totals)}
+    result["false_per_100m"] = 100 * false / metres
+    for number, kind in enumerate(card.classes):
+        of_class = [score.classes[number] for score in scores]
+        result[f"recall_{kind.name}"] = sum(one.found for one in of_class) / max(
+            1, sum(one.planted for one in of_class)
+        )
+    dice = {name: value for name, value in pixels.report().items() if name.startswith("dice_")}
+    return {f"coil_{name}": round(float(value), 4) for name, value in (result | dice).items()}
 
 
 def lowered(card: Recipe) -> Recipe:

@@ -50,9 +50,7 @@ def paint_chalk(rng: np.random.Generator, rows: int, px: int, contrast_grey: flo
     shape = smooth_noise(rng, rows, px, 16, 9) + _blob(rng, rows, px) * 3 - 1.6
     shape += smooth_noise(rng, rows, px, 3, 3) * 0.3
     white = cv2.GaussianBlur((shape > 0).astype(np.float32), (0, 0), 0.8)
-    return Patch(
-        delta=(white * (200 + contrast_grey)).astype(np.float32), keep=(1 - white).astype(np.float32)
-    )
+    return Patch(delta=(white * (200 + contrast_grey)).astype(np.float32), keep=(1 - white).astype(np.float32))
 
 
 def _blob(rng: np.random.Generator, rows: int, px: int) -> Floats:

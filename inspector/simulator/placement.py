@@ -105,12 +105,8 @@ class Placement:
         drawn = self._drawn(block)
         if not self._apart:
             return drawn
-        earlier = [
-            spot for before in range(max(0, block - REACH_BLOCKS), block) for spot in self._drawn(before)
-        ]
-        return tuple(
-            spot for order, spot in enumerate(drawn) if not any(map(spot.touches, [*earlier, *drawn[:order]]))
-        )
+        earlier = [spot for before in range(max(0, block - REACH_BLOCKS), block) for spot in self._drawn(before)]
+        return tuple(spot for order, spot in enumerate(drawn) if not any(map(spot.touches, [*earlier, *drawn[:order]])))
 
     def _draw(self, block: int) -> tuple[Spot, ...]:
         rng = np.random.default_rng([*self._key, block])

@@ -78,9 +78,7 @@ class Sheet:
         self._contrast_grey = 3.0 + 0.06 * self._steel.level_grey + 0.75 * self._steel.grain_grey
         block_m = BLOCK_ROWS * mm_per_row / 1000
         self._defects = Placement((seed, 6), DEFECTS, defects_per_m * block_m, self._steel, apart=True)
-        self._lookalikes = Placement(
-            (seed, 7), LOOKALIKES, lookalikes_per_m * block_m, self._steel, apart=False
-        )
+        self._lookalikes = Placement((seed, 7), LOOKALIKES, lookalikes_per_m * block_m, self._steel, apart=False)
         self._defect_patch = lru_cache(maxsize=48)(self._paint_defect)
         self._lookalike_patch = lru_cache(maxsize=48)(self._paint_lookalike)
 

@@ -13,8 +13,7 @@ from inspector import recipe, wire
 from inspector.engines.openvino import OpenVino
 from inspector.records import Bytes3D
 from inspector.simulator.sheet import Sheet
-from tests.e2e.mill import Mill
-from tests.e2e.mill import Camera
+from tests.e2e.mill import Camera, Mill
 
 FRAMES, BATCH, ROUNDS = 48, 4, 3
 

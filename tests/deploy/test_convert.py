@@ -1,4 +1,4 @@
-"""The converter on a machine without a GPU: a real engine where TensorRT-RTX is installed, a clear refusal elsewhere."""
+"""The converter without a GPU: a real engine where TensorRT-RTX is installed, a clear refusal elsewhere."""
 
 from __future__ import annotations
 

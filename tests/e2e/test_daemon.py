@@ -105,7 +105,7 @@ def test_sigterm_drains_what_had_arrived(tmp_path: Path) -> None:
 
 
 def test_overload_is_shed_and_told(tmp_path: Path) -> None:
-    """With when_full = "drop", frames sent faster than they are judged end as inspected, dropped or missing: all of them."""
+    """With when_full = "drop", frames sent faster than they are judged all end as inspected, dropped or missing."""
     with Mill(tmp_path, when_full="drop") as mill, Camera(mill) as camera:
         for _ in range(600):
             camera.send((10, 30, 20, 40, DARK), (40, 60, 100, 200, BRIGHT))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -112,6 +112,7 @@ def flood(labels: Bytes2D) -> list[tuple[int, int, int, int, int, int]]:
     return sorted(regions)
 
 
+@settings(max_examples=50)
 @given(st.integers(0, 10**6), st.floats(0.05, 0.6))
 def test_regions(seed: int, share: float) -> None:
     """On any map the regions are those that a flood fill finds."""

@@ -30,7 +30,7 @@ replay_bind = "tcp://*:5557"
 path = "journal"
 """
 SECTIONS = "line, recipe, engine, intake, batch, camera, alarm, events, journal, http"
-SOCKET = 'expected text like tcp://127.0.0.1:5555. Write "tcp://HOST:PORT" or "ipc:///run/inspector/NAME".'
+SOCKET = 'expected text like tcp://127.0.0.1:5555. Write "tcp://HOST:PORT" or "ipc:///run/inspector/LINE/NAME".'
 LETTERS = "text of up to 64 letters, digits and _ . : / -"
 NAME = f"expected {LETTERS}. "
 NAMES = f'expected a list of {LETTERS}, at least one. Write classes = ["NAME"].'
@@ -63,9 +63,7 @@ FAULTS = {
     ('[recipe]\npath = "steel-r34"', ""): (
         "recipe is missing; expected a section. Add it: Which network judges the strip."
     ),
-    ('line = "line3"\n', ""): (
-        f"line is missing; {NAME}Add it: Name of the line; it stands in every event's source."
-    ),
+    ('line = "line3"\n', ""): (f"line is missing; {NAME}Add it: Name of the line; it stands in every event's source."),
     ('line = "line3"', 'line = "line 3"'): f"line is 'line 3'; {NAME}Correct the value.",
     ('line = "line3"', 'line = "line3\\n"'): f"line is 'line3\\n'; {NAME}Correct the value.",
     ('line = "line3"', f'line = "{"x" * 65}"'): f"line is '{'x' * 65}'; {NAME}Correct the value.",

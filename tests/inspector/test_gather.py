@@ -1,6 +1,6 @@
 """The batching policy, for every sequence of arrivals and clock readings."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.gather import Gather
@@ -9,6 +9,7 @@ STEPS = st.lists(st.tuples(st.integers(0, 50), st.booleans()), max_size=60)
 """Nanoseconds that pass, and whether a frame comes then."""
 
 
+@settings(max_examples=50)
 @given(STEPS, st.integers(1, 5), st.integers(1, 40), st.integers(1, 80))
 def test_laws(steps: list[tuple[int, bool]], max_frames: int, wait_ns: int, tick_ns: int) -> None:
     """Whatever comes when, a batch leaves when full, when its first frame has waited, or at the tick; not before."""

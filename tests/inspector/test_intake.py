@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 import zmq
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector import wire
@@ -33,7 +33,7 @@ class Line:
         self.stop = threading.Event()
         section = IntakeSection(bind="tcp://127.0.0.1:*", max_frame_mb=1)
         batch = BatchSection(max_frames=max_frames, wait_ms=wait_ms)
-        self.intake = Intake(context, section, batch, CAMERAS, HEIGHT, WIDTH, self.stop)
+        self.intake = Intake(context, section, batch, cameras=CAMERAS, height=HEIGHT, width=WIDTH, stop=self.stop)
         self.batches = iter(self.intake)
         self._camera = context.socket(zmq.PUSH)
         self._camera.connect(self.intake.address)
@@ -295,7 +295,15 @@ def test_port_in_use(context: Context, line: Line) -> None:
     """A port in use is named, with what to do; nothing is left open."""
     section = IntakeSection(bind=line.intake.address)
     with pytest.raises(SocketError) as caught:
-        Intake(context, section, BatchSection(), CAMERAS, HEIGHT, WIDTH, threading.Event())
+        Intake(
+            context,
+            section,
+            BatchSection(),
+            cameras=CAMERAS,
+            height=HEIGHT,
+            width=WIDTH,
+            stop=threading.Event(),
+        )
     assert str(caught.value) == (
         f"intake.bind {line.intake.address}: Address already in use (addr='{line.intake.address}'). "
         "Stop the program that holds it, or choose another."
@@ -313,6 +321,7 @@ ARRIVALS = st.one_of(
 BATCHES = st.lists(st.lists(ARRIVALS, max_size=5), min_size=1, max_size=5)
 
 
+@settings(max_examples=50)
 @given(BATCHES)
 def test_shed(batches: list[list[Frame | Loss]]) -> None:
     """Batches without room become one batch of losses only: every frame dropped with its header, all in order."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import cv2
 import msgspec
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.analyse import detect
@@ -91,6 +91,7 @@ def united(coil: Bytes2D, min_area_mm2: float) -> list[Found]:
     return sorted(defects)
 
 
+@settings(max_examples=50)
 @given(COILS, st.sampled_from([0.0, 7.0, 40.0]))
 def test_like_the_slow_way(coil: Bytes2D, min_area_mm2: float) -> None:
     """Any coil gives the defects that uniting all pieces at once gives; minimum areas are those of the whole."""
@@ -100,6 +101,7 @@ def test_like_the_slow_way(coil: Bytes2D, min_area_mm2: float) -> None:
     assert not any(defect.is_partial for defect in defects)
 
 
+@settings(max_examples=50)
 @given(COILS)
 def test_nothing_that_is_connected_is_torn(coil: Bytes2D) -> None:
     """Regions of the uncut coil are each whole within one defect, and no area is lost or counted twice."""
@@ -120,6 +122,7 @@ def test_nothing_that_is_connected_is_torn(coil: Bytes2D) -> None:
         assert len(mine) <= count - 1
 
 
+@settings(max_examples=50)
 @given(
     st.lists(
         st.tuples(st.integers(0, 3), st.integers(0, 40), st.integers(1, 30), st.integers(1, 3), st.integers(1, 2)),
@@ -142,6 +145,7 @@ def test_like_the_uncut_coil(strokes: list[tuple[int, int, int, int, int]]) -> N
     assert sorted(shape(defect)[:-1] for defect in merged(coil, recipe("dark", "bright"))) == sorted(expected)
 
 
+@settings(max_examples=50)
 @given(COILS, st.sampled_from([0.0, 2000.0]))
 def test_partial(coil: Bytes2D, min_area_mm2: float) -> None:
     """Every id that is told ends in exactly one whole defect, which only grew; no area is told whole twice."""

@@ -63,6 +63,14 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(mask_folder: Path, t
         assert torch.equal(value, checkpoint.load(halved / "last.pt")[1][name]), name
 
 
+def test_a_taught_network_goes_on_learning(run: tuple[Path, Card], mask_folder: Path, tmp_path: Path) -> None:
+    """A run that starts from another's best begins with its knowledge and keeps its shape and normalisation."""
+    settings = tiny_settings(mask_folder, start=str(run[0] / "best.pt"), decoder=(64, 64, 64, 64), epochs=1)
+    card = fit(settings, tmp_path / "run", QUIET)
+    assert epochs(tmp_path / "run")[0]["loss"] < epochs(run[0])[0]["loss"]
+    assert (card.mean, card.settings.decoder) == (run[1].mean, (32, 16, 16, 16))
+
+
 def test_a_run_is_never_overwritten(run: tuple[Path, Card], mask_folder: Path) -> None:
     """A second fit into the same folder says how to resume instead."""
     with pytest.raises(ValueError, match="holds a run already; go on with it by --resume"):

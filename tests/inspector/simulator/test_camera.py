@@ -71,7 +71,15 @@ def replayed(context: Context, faults: Faults, encoding: Encoding = "raw8") -> t
     """Replay two coils into the real intake; return both their counts."""
     stop = threading.Event()
     section = IntakeSection(bind="tcp://127.0.0.1:*", when_full="wait")
-    intake = Intake(context, section, BatchSection(max_frames=8, wait_ms=2), ["top"], HEIGHT, WIDTH, stop)
+    intake = Intake(
+        context,
+        section,
+        BatchSection(max_frames=8, wait_ms=2),
+        cameras=["top"],
+        height=HEIGHT,
+        width=WIDTH,
+        stop=stop,
+    )
     camera = Camera(context, intake.address, "top", faults=faults, encoding=encoding, seed=3)
 
     def send() -> None:

@@ -1,0 +1,118 @@
+"""The stage that has batches judged: order, nothing held back, and a recipe swapped between two batches."""
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inspector.flow import buffered
+from inspector.infer import Infer, Loaded
+from inspector.records import Batch, Bytes3D, Frame, Judged, Maps, Recipe
+from tests.frames import RECIPE, batch, header, missing, recipe
+
+PATIENCE_S = 5
+
+
+class Grey:
+    """An engine in memory: a pixel's class is its grey level. It insists on the protocol's rules."""
+
+    name = "grey"
+
+    def __init__(self, in_flight: int = 2) -> None:
+        self.in_flight = in_flight
+        self.closed = False
+        self.most = 0
+        """Batches that were in flight at once."""
+        self._busy: deque[Bytes3D] = deque()
+
+    def submit(self, frames: Bytes3D) -> None:
+        """Begin judging."""
+        assert len(frames) and not self.closed and len(self._busy) < self.in_flight
+        self._busy.append(frames)
+        self.most = max(self.most, len(self._busy))
+
+    def result(self) -> Maps:
+        """Finish the oldest."""
+        frames = self._busy.popleft()
+        return Maps(frames.copy(), frames.copy(), np.ones((len(frames), 2), np.float32))
+
+    def close(self) -> None:
+        """Refuse all further work."""
+        assert not self._busy, "closed with batches in flight"
+        self.closed = True
+
+
+def painted(number: int, frames: int) -> Batch:
+    """Make a batch whose pixels all say its number; one without frames is a loss, or a tick."""
+    of = batch(*(Frame(header(number), 0) for _ in range(frames)), *([missing(1)] * (number % 2)), closed_ns=number)
+    of.pixels[:] = number
+    return of
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers(0, 3), max_size=20), st.integers(1, 3), st.integers(1, 3))
+def test_order(sizes: list[int], in_flight: int, depth: int) -> None:
+    """Every batch comes out once, in order, with the maps of its own frames, and those without frames too."""
+    engine = Grey(in_flight)
+    batches = [painted(number, frames) for number, frames in enumerate(sizes)]
+    judged = list(Infer(Loaded(RECIPE, engine))(buffered(batches, depth, "test")))
+    assert [one.batch for one in judged] == batches
+    for one in judged:
+        assert one.recipe is RECIPE
+        if one.maps is None:
+            assert not len(one.batch.pixels)
+        else:
+            assert np.array_equal(one.maps.labels, one.batch.pixels)
+
+
+def test_two_in_flight() -> None:
+    """While more waits, the engine has as many batches in flight as it can take."""
+    engine = Grey()
+    batches = buffered([painted(number, 1) for number in range(6)], 8, "test")
+    while len(batches) < 7:  # the six, and the end of the stream
+        threading.Event().wait(0.001)
+    assert len(list(Infer(Loaded(RECIPE, engine))(batches))) == 6
+    assert engine.most == 2
+
+
+def test_nothing_waits_for_the_next_batch() -> None:
+    """When nothing else is there, a batch is judged and handed on at once: a quiet line has no lag."""
+    go_on = threading.Semaphore(0)
+
+    def upstream() -> Iterator[Batch]:
+        for number in range(3):
+            yield painted(number, 1)
+            assert go_on.acquire(timeout=PATIENCE_S)
+
+    judged = Infer(Loaded(RECIPE, Grey()))(buffered(upstream(), 2, "test"))
+    for number in range(3):
+        assert next(judged).batch.closed_ns == number
+        go_on.release()
+
+
+def test_swap() -> None:
+    """A new recipe judges from the next batch on, and the old engine is closed once its last batch is out."""
+    turn = threading.Semaphore(0)
+
+    def upstream() -> Iterator[Batch]:
+        for number in range(4):
+            assert turn.acquire(timeout=PATIENCE_S)
+            yield painted(number, 1)
+
+    old, new = Grey(), Grey()
+    infer = Infer(Loaded(RECIPE, old))
+    judged = infer(buffered(upstream(), 2, "test"))
+
+    def step() -> Judged:
+        turn.release()
+        return next(judged)
+
+    assert step().recipe is RECIPE
+    other: Recipe = recipe("dark", "bright", version="2")
+    infer.loaded = Loaded(other, new)
+    assert (old.closed, new.closed) == (False, False)
+    assert [step().recipe for _ in range(3)] == [other] * 3
+    assert (old.closed, new.closed) == (True, False)
