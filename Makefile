@@ -33,7 +33,7 @@ recipe: $(VENV)/.dev
 	  --out runs/steel-r34
 	$(RUN) -m trainer export runs/steel-r34 --out inspector/recipes/steel-r34 --score-frames 40 \
 	  --trained-on "procedural steel of this project (inspector.simulator.sheet), seeds 100-139; no real steel"
-	$(RUN) -m trainer tune inspector/recipes/steel-r34 --calibrate 950-953:320 --test 960-965:320
+	$(RUN) -m trainer tune inspector/recipes/steel-r34 --calibrate 950-952:320 --test 960-963:320
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info

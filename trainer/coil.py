@@ -5,7 +5,7 @@ What the trainer promises of a recipe is counted here exactly as the line will c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -65,16 +65,19 @@ def judge(engine: Segmenter, coil: Coil) -> Iterator[Maps]:
         yield from _single(engine.result())
 
 
-def score_coil(maps: Sequence[Maps], card: Recipe, coil: Coil) -> Score:
-    """Count what the line would have reported of these maps against what was planted."""
+def report(maps: Sequence[Maps], card: Recipe, coil: Coil) -> list[Defect]:
+    """Return the defects that the line would report of these maps."""
     sheet = coil.sheet()
     camera = CameraSection(name=CAMERA, mm_per_px=sheet.mm_per_px, mm_per_row=sheet.mm_per_row)
     analyse, strip = Analyse([camera]), Strip([camera])
     reports = [strip(analyse(_judged(card, one, number))) for number, one in enumerate(maps)]
     reports.append(strip.close(0))
-    defects = [item for report in reports for item in report.said if isinstance(item, Defect)]
-    planted = sheet.planted(0.0, 1000 * coil.metres)
-    return score(defects, planted, card.classes, coil.metres)
+    return [item for one in reports for item in one.said if isinstance(item, Defect)]
+
+
+def score_coil(defects: Iterable[Defect], card: Recipe, coil: Coil) -> Score:
+    """Count reported defects against what was planted."""
+    return score(defects, coil.sheet().planted(0.0, 1000 * coil.metres), card.classes, coil.metres)
 
 
 def _single(maps: Maps) -> Iterator[Maps]:

@@ -17,7 +17,7 @@ from inspector import recipe
 from inspector.engines.openvino import OpenVino
 from inspector.records import DefectClass, Maps, Recipe
 from inspector.simulator.score import Score
-from trainer.coil import Coil, judge, score_coil
+from trainer.coil import Coil, judge, report, score_coil
 from trainer.export import write_recipe
 from trainer.metrics import Scores
 
@@ -70,7 +70,7 @@ def measure(card: Recipe, model: bytes, coils: Sequence[Coil]) -> dict[str, floa
         for number, one in enumerate(judge(engine, coil)):
             pixels.add(one.labels[0], sheet.frame(number).labels)
             maps.append(one)
-        scores.append(score_coil(maps, card, coil))
+        scores.append(score_coil(report(maps, card, coil), card, coil))
     totals = [score.total for score in scores]
     planted, found, false = (sum(getattr(one, name) for one in totals) for name in ("planted", "found", "false"))
     metres = sum(coil.metres for coil in coils)
@@ -114,10 +114,13 @@ def outcomes(card: Recipe, coils: Sequence[tuple[Coil, Sequence[Maps]]]) -> list
     table: list[list[Outcome]] = [[] for _ in card.classes]
     for threshold in THRESHOLDS:
         trial = with_settings(card, [(threshold, 0.0)] * len(card.classes))
-        thinned = [(coil, [raised(one, trial.classes) for one in maps]) for coil, maps in coils]
-        for area in AREAS_MM2:
+        said = [report([raised(one, trial.classes) for one in maps], trial, coil) for coil, maps in coils]
+        for area in AREAS_MM2:  # the line drops what is smaller when a defect is complete, so it may be dropped here
             setting = with_settings(card, [(threshold, area)] * len(card.classes))
-            scores = [score_coil(maps, setting, coil).classes for coil, maps in thinned]
+            scores = [
+                score_coil([defect for defect in defects if defect.area_mm2 >= area], setting, coil).classes
+                for defects, (coil, _) in zip(said, coils, strict=True)
+            ]
             for number, column in enumerate(zip(*scores, strict=True)):
                 found, planted, false = (
                     sum(getattr(one, name) for one in column) for name in ("found", "planted", "false")
