@@ -1,7 +1,9 @@
 """INT8 for every engine: an ONNX graph with explicit QuantizeLinear and DequantizeLinear.
 
 Knows ONNX Runtime's quantiser; must not know where the calibration frames come from. Zero points are 0 and biases stay
-float: TensorRT 11 takes nothing else, and OpenVINO runs the same file on the CPU's 8-bit instructions.
+float: TensorRT 11 takes nothing else, and OpenVINO runs the same file on the CPU's 8-bit instructions. Measured on 40
+windows of held-out procedural steel: 0.06 % of the labels differ from fp32, pooled micro Dice 0.790 against 0.791, and
+OpenVINO 2026.4 needs a third of its fp32 time. Ranges as percentiles were no better than least and greatest value.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from onnxruntime.quantization import (  # type: ignore[import-untyped]  # it shi
     quantize_static,
 )
 
-QUANTISED = ("Conv", "Add", "MaxPool", "Concat", "Resize")
+QUANTISED = ("Conv",)  # their inputs: also quantising what lies between them gained no speed and lost accuracy
 
 
 def quantise(fp32: Path, frames: Iterable[npt.NDArray[np.uint8]], classes: int, path: Path) -> None:
@@ -50,7 +52,12 @@ def quantise(fp32: Path, frames: Iterable[npt.NDArray[np.uint8]], classes: int, 
             weight_type=QuantType.QInt8,
             nodes_to_exclude=kept_float(model),
             calibrate_method=CalibrationMethod.MinMax,
-            extra_options={"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False},
+            extra_options={
+                "ActivationSymmetric": True,
+                "WeightSymmetric": True,
+                "QuantizeBias": False,
+                "OpTypesToExcludeOutputQuantization": ["Conv"],
+            },
         )
         if not reader.count:
             raise ValueError("no calibration frames; expected a few dozen of the training data's")

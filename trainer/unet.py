@@ -54,7 +54,7 @@ class UNet(nn.Module):
         expansion = 4 if encoder == "resnet50" else 1
         skips = [256 * expansion, 128 * expansion, 64 * expansion, 64]
         inner = [512 * expansion, *decoder]
-        self.ups = nn.ModuleList(_Up(a, skip, b) for (a, b), skip in zip(pairwise(inner), skips, strict=True))
+        self.ups = nn.ModuleList(UpBlock(a, skip, b) for (a, b), skip in zip(pairwise(inner), skips, strict=True))
         self.head = nn.Conv2d(decoder[-1], 1 + classes, 3, padding=1)
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -78,11 +78,12 @@ class UNet(nn.Module):
         return logits
 
 
-class _Up(nn.Module):
+class UpBlock(nn.Module):
     """Doubles the resolution, joins the encoder's features of that size, and convolves twice."""
 
     def __init__(self, channels: int, skip: int, out: int) -> None:
         super().__init__()
+        self.channels = channels, skip
         self.convs = nn.Sequential(
             nn.Conv2d(channels + skip, out, 3, padding=1, bias=False),
             nn.BatchNorm2d(out),
@@ -93,6 +94,7 @@ class _Up(nn.Module):
         )
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        """Return features (N, out, H, W) of the skip's size from x (N, channels, H / 2, W / 2)."""
         joined: Tensor = self.convs(torch.cat([functional.interpolate(x, scale_factor=2.0, mode="nearest"), skip], 1))
         return joined
 

@@ -23,7 +23,7 @@ class Segmenter(Protocol):
     """Batches that may be submitted before a result is taken."""
 
     def submit(self, frames: Bytes3D) -> None:
-        """Begin judging `(N, H, W) uint8`, 1 <= N <= max_frames; the caller leaves the array alone until `result`."""
+        """Begin judging `(N, H, W) uint8`, 1 <= N <= max_frames; nobody writes to the array until its `result`."""
 
     def result(self) -> Maps:
         """Wait for the oldest submitted batch.

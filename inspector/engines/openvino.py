@@ -57,7 +57,7 @@ class OpenVino:
             ) from error
         self.name = f"openvino-{ov.__version__.split('-')[0]}-{recipe.precision}"
         self._thresholds = np.array([kind.threshold for kind in recipe.classes], np.float32)
-        self._busy: deque[ov.InferRequest] = deque()
+        self._busy: deque[tuple[ov.InferRequest, Bytes3D]] = deque()
 
     @staticmethod
     def _check(graph: ov.Model, recipe: Recipe) -> None:
@@ -78,18 +78,18 @@ class OpenVino:
     def submit(self, frames: Bytes3D) -> None:
         """Begin judging `(N, H, W) uint8` without copying it."""
         assert self._idle, "more batches in flight than the engine allows"
-        request = self._idle.popleft()
-        request.set_tensor("frames", ov.Tensor(np.ascontiguousarray(frames), shared_memory=True))
+        request, frames = self._idle.popleft(), np.ascontiguousarray(frames)
+        request.set_tensor("frames", ov.Tensor(frames, shared_memory=True))
         request.set_tensor("thresholds", ov.Tensor(self._thresholds, shared_memory=True))
         request.start_async()
-        self._busy.append(request)
+        self._busy.append((request, frames))  # OpenVINO reads the array's memory and does not hold it
 
     def result(self) -> Maps:
         """Wait for the oldest submitted batch; the maps are the caller's own copies.
 
         Raises: EngineError.
         """
-        request = self._busy.popleft()
+        request, _ = self._busy.popleft()
         try:
             request.wait()
         except RuntimeError as error:

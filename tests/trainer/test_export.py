@@ -72,19 +72,19 @@ def test_a_recipe_runs_on_both_engines_with_exactly_the_contract(recipes: dict[s
         inputs = {"frames": FRAMES[:count], "thresholds": thresholds}
         labels, confidence, presence = session.run(None, inputs)
         result = compiled(inputs)
-        assert (labels == result["labels"]).mean() > 0.99
+        assert (labels == result["labels"]).mean() > 0.995
         assert ((labels > 0) == (confidence > 0)).all()
         assert labels.shape == (count, HEIGHT, WIDTH) and presence.shape == (count, 4)
 
 
 def test_the_graph_is_lean_and_fit_for_tensorrt(recipes: dict[str, Path]) -> None:
-    """Bytes meet Cast first, floats Clip before they become bytes; batch norms are folded, no weight is there twice."""
+    """Bytes meet Cast first, floats Clip before they are bytes; norms are folded, joins split, no weight is twice."""
     graph = onnx.load(recipes["fp32"] / "model.onnx").graph
     producers = {name: node for node in graph.node for name in node.output}
     assert [node.op_type for node in graph.node if "frames" in node.input] == ["Cast"]
     assert all(producers[producers[name].input[0]].op_type == "Clip" for name in ("labels", "confidence"))
     kinds = Counter(node.op_type for node in graph.node)
-    assert not kinds.keys() & {"BatchNormalization", "Identity", "Constant", "Shape", "ArgMax", "TopK"}
+    assert not kinds.keys() & {"BatchNormalization", "Concat", "Identity", "Constant", "Shape", "ArgMax", "TopK"}
     weights = [w.SerializeToString() for w in graph.initializer if w.dims and len(w.dims) == 4]
     assert len(weights) == kinds["Conv"]
     used = {name for node in graph.node for name in node.input}

@@ -59,8 +59,9 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(mask_folder: Path, t
         with pytest.raises(Enough):
             fit(settings, halved, QUIET)
     assert fit(Settings(data=()), halved, QUIET, resume=True).step == 4
-    for name, value in checkpoint.load(whole / "last.pt")[1].items():
-        assert torch.equal(value, checkpoint.load(halved / "last.pt")[1][name]), name
+    weights = [checkpoint.load(run / "last.pt")[1] for run in (whole, halved)]
+    for name in weights[0]:
+        assert torch.equal(weights[0][name], weights[1][name]), name
 
 
 def test_a_taught_network_goes_on_learning(run: tuple[Path, Card], mask_folder: Path, tmp_path: Path) -> None:
