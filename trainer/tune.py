@@ -1,7 +1,8 @@
 """Thresholds and minimum areas chosen on calibration coils, for the line's own count of false and missed defects.
 
-The network runs once, at the lowest threshold; a higher one is then exact arithmetic on its confidence map,
-because the most probable class whose probability reaches the higher threshold is the same class.
+The network runs once, at the lowest threshold; a higher one, the same for all classes, is then exact arithmetic on its
+confidence map, because the most probable class stays the most probable. Where the thresholds chosen for the classes
+differ, the graph may name a runner-up that this arithmetic calls sound: the figures of the test run are the ones to trust.
 """
 
 from __future__ import annotations
