@@ -6,6 +6,7 @@ a loss too. A bad frame never stops the line. Runs on one thread, which also own
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Collection, Iterator, Sequence
 from threading import Event as Flag
@@ -20,12 +21,16 @@ from inspector.errors import FrameError, SocketError
 from inspector.gather import Gather
 from inspector.records import Batch, Bytes3D, Frame, Header, Loss
 
+log = logging.getLogger("inspector")
+
 TICK_NS = 250_000_000
 """An idle line still sends an empty batch this often: alarms time out, the watchdog sees life."""
 DRAIN_NS = 500_000_000
 """After a stop, how long to go on taking what has already arrived."""
 SLICE_NS = 50_000_000
 """The longest wait on the socket, so that a stop is noticed."""
+COMPLAIN_NS = 60_000_000_000
+"""A camera's bad frames of one kind are put in words this often; all of them are counted."""
 
 
 class _Place(msgspec.Struct):
@@ -33,6 +38,25 @@ class _Place(msgspec.Struct):
 
     boot: str
     number: int
+
+
+class _Complaints:
+    """Puts bad frames in words, for the log: the first of a kind at once, then one of its kind a minute."""
+
+    def __init__(self) -> None:
+        self._told_ns: dict[tuple[str, str], int] = {}
+        self._untold: dict[tuple[str, str], int] = {}
+
+    def add(self, camera: str, error: FrameError, now_ns: int) -> None:
+        """Take in a bad frame of a known camera, or of an unknown one (empty)."""
+        kind = camera, error.reason
+        if kind in self._told_ns and now_ns - self._told_ns[kind] < COMPLAIN_NS:
+            self._untold[kind] = self._untold.get(kind, 0) + 1
+            return
+        untold = self._untold.pop(kind, 0)
+        more = f" ({untold} more since the last such line)" if untold else ""
+        self._told_ns[kind] = now_ns
+        log.warning("rejected a frame of %s: %s: %s%s", camera or "an unknown camera", error.reason, error, more)
 
 
 class Intake:
@@ -56,6 +80,7 @@ class Intake:
         self._shape = (batch.max_frames, height, width)
         self._gather = Gather(batch.max_frames, batch.wait_ms * 1_000_000, TICK_NS)
         self._places: dict[str, _Place] = {}
+        self._complaints = _Complaints()
         self._stop = stop
         self._socket = context.socket(zmq.PULL)
         self._socket.linger = 0
@@ -84,7 +109,10 @@ class Intake:
                 if self._stop.is_set():
                     now_ns = time.monotonic_ns()
                     drain_until_ns = drain_until_ns or now_ns + DRAIN_NS
-                    if now_ns > drain_until_ns or not (batch.arrivals or self._socket.poll(0)):
+                    if not (batch.arrivals or self._socket.poll(0)):
+                        return
+                    if now_ns > drain_until_ns:
+                        log.warning("stopped while cameras go on sending: what they sent last is not inspected")
                         return
         finally:
             self._socket.close()
@@ -117,7 +145,9 @@ class Intake:
             wire.unpack(header, parts[1], pixels[self._gather.frames])
         except FrameError as error:
             known = header if header is not None and header.camera in self._cameras else None
-            arrivals.append(Loss("rejected", error.reason, known.camera if known else "", 1, known))
+            camera = known.camera if known else ""
+            self._complaints.add(camera, error, now_ns)
+            arrivals.append(Loss("rejected", error.reason, camera, 1, known))
             return
         arrivals.append(Frame(header, now_ns))
         self._gather.add(now_ns)
@@ -132,7 +162,8 @@ class Intake:
             self._places[header.camera] = _Place(header.boot, header.number)
             return []
         if header.number <= place.number:
-            raise FrameError("order", f"frame {header.number} after {place.number}; expected a higher number")
+            wrong = f"frame {header.number} after {place.number}; expected a higher number, or another boot"
+            raise FrameError("order", wrong)
         missing = header.number - place.number - 1
         place.number = header.number
         return [Loss("missing", "lost", header.camera, missing)] if missing else []

@@ -246,7 +246,11 @@ class Missed(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="m
     start_mm: float
     end_mm: float
     reasons: dict[str, int]
-    """Why, with the number of frames (0: nobody knows how many); empty when only the position jumped."""
+    """Why, with the number of frames (0: nobody knows how many); empty when only the position jumped.
+
+    `restart`: the camera process began anew; `silent`: the camera sent nothing while others saw this strip; `lost`:
+    frames that never came; else the reason for which frames were dropped or rejected.
+    """
 
 
 class CoilReport(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="coil"):

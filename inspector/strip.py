@@ -2,8 +2,8 @@
 
 Laws: on every coil, for each camera, the stretches inspected and those told as missed follow one another from
 the head (0 mm) to the farthest frame without hole or overlap; strip that comes by again counts once. A coil
-starts with its first frame and ends when the last camera has left it. Clocks are passed in (in the batches);
-sockets and engines are unknown here.
+starts with its first frame and ends when the last camera has left it. What passes a configured camera that is dead
+is missed like anything else. Clocks are passed in (in the batches); sockets and engines are unknown here.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ UNNAMED = "unnamed"
 """The coil of frames whose header names none."""
 TELL_AFTER_NS = 1_000_000_000
 """A stretch that is still being missed is told at the latest after this time."""
+SILENT_NS = 10_000_000_000
+"""A camera that has sent nothing for this time, while another has gone on to the next coil, is taken for dead."""
 SLACK = 0.01
 """A frame that begins this near to the end of the last, as a share of its length, begins right there:
 positions come rounded to millimetres, and the travel per row is known no better."""
@@ -42,12 +44,19 @@ class _Lane(msgspec.Struct):
     reasons: dict[str, int] = {}
     """Losses since the last inspected frame that are not told yet: reason -> frames."""
     lost_since_ns: int = 0
+    heard_ns: int = 0
+    """When the batch with its last frame was closed."""
 
 
 class _Totals(msgspec.Struct):
     """One coil's sums over all cameras."""
 
     cameras: set[str] = msgspec.field(default_factory=set)
+    """That are on the coil now."""
+    visitors: set[str] = msgspec.field(default_factory=set)
+    """That are on it or were."""
+    farthest_mm: float = 0.0
+    """End of the farthest frame of any camera."""
     inspected_mm: float = 0.0
     missed_mm: float = 0.0
     frames: int = 0
@@ -73,23 +82,25 @@ class Strip:
                 said += self._lose(arrival, analysed.closed_ns)
             else:
                 inspected.append(arrival)
-                said += self._inspect(arrival)
+                said += self._inspect(arrival, analysed.closed_ns)
         for camera, lane in self._lanes.items():
             if lane.placed_mm > lane.told_mm and analysed.closed_ns - lane.lost_since_ns >= TELL_AFTER_NS:
                 said.append(self._miss(camera, lane, lane.placed_mm))
+        for camera in self._silent(analysed.closed_ns):
+            said += self._leave(camera, is_silent=True)
         reached_mm = {(lane.coil, camera): lane.last_mm for camera, lane in self._lanes.items()}
         return Report(tuple(said), tuple(inspected), tuple(losses), reached_mm, analysed.closed_ns)
 
     def close(self, now_ns: int) -> Report:
         """End of the stream: complete what is open and let every coil end."""
         said: list[Data] = []
-        for camera in list(self._lanes):
-            said += self._leave(camera)
+        for camera, lane in list(self._lanes.items()):
+            said += self._leave(camera, is_silent=now_ns - lane.heard_ns >= TELL_AFTER_NS)
         return Report(tuple(said), (), (), {}, now_ns)
 
-    def _inspect(self, arrival: Inspected) -> Iterator[Data]:
+    def _inspect(self, arrival: Inspected, now_ns: int) -> Iterator[Data]:
         header = arrival.frame.header
-        lane, start_mm = yield from self._place(header)
+        lane, start_mm = yield from self._place(header, now_ns)
         if start_mm > lane.told_mm or "restart" in lane.reasons:
             yield self._miss(header.camera, lane, start_mm)
         totals = self._coils[lane.coil]
@@ -102,7 +113,7 @@ class Strip:
         """Remember a loss until the stretch it belongs to is known."""
         lane = self._lanes.get(loss.camera)
         if loss.header is not None and loss.reason != "order":  # such a number had its place before
-            lane, _ = yield from self._place(loss.header)
+            lane, _ = yield from self._place(loss.header, now_ns)
         if lane is None:
             return  # before the camera's first frame: that frame's position tells what was missed
         if not lane.reasons:
@@ -111,7 +122,16 @@ class Strip:
         if loss.reason != "order":
             yield from self._count(lane.merge.close())
 
-    def _place(self, header: Header) -> Generator[Data, None, tuple[_Lane, float]]:
+    def _silent(self, now_ns: int) -> list[str]:
+        """Cameras that seem dead, on a coil that another camera has left."""
+        return [
+            camera
+            for camera, lane in self._lanes.items()
+            if now_ns - lane.heard_ns >= SILENT_NS
+            and self._coils[lane.coil].cameras < self._coils[lane.coil].visitors
+        ]
+
+    def _place(self, header: Header, now_ns: int) -> Generator[Data, None, tuple[_Lane, float]]:
         """Take the camera's lane to the frame's end, and return it with where on the coil the frame begins.
 
         That is where the encoder says, else it follows from the frames before.
@@ -134,21 +154,23 @@ class Strip:
             yield self._miss(header.camera, lane, lane.placed_mm)
         lane.boot, lane.number, lane.last_mm = header.boot, header.number, end_mm
         lane.placed_mm = max(lane.placed_mm, end_mm)
+        lane.heard_ns = now_ns
+        totals = self._coils[lane.coil]
+        totals.farthest_mm = max(totals.farthest_mm, end_mm)
         return lane, start_mm
 
     def _miss(self, camera: str, lane: _Lane, to_mm: float) -> Missed:
         """Tell that the strip up to `to_mm` was not inspected."""
-        start_mm, end_mm = lane.told_mm, max(to_mm, lane.told_mm)
-        missed = Missed(
-            camera=camera,
-            coil=lane.coil,
-            start_mm=round(start_mm, 1),
-            end_mm=round(end_mm, 1),
-            reasons=lane.reasons,
-        )
-        self._coils[lane.coil].missed_mm += end_mm - start_mm
+        end_mm = max(to_mm, lane.told_mm)
+        missed = self._missed(camera, lane.coil, lane.told_mm, end_mm, lane.reasons)
         lane.told_mm, lane.reasons = end_mm, {}
         return missed
+
+    def _missed(self, camera: str, coil: str, start_mm: float, end_mm: float, reasons: dict[str, int]) -> Missed:
+        self._coils[coil].missed_mm += end_mm - start_mm
+        return Missed(
+            camera=camera, coil=coil, start_mm=round(start_mm, 1), end_mm=round(end_mm, 1), reasons=reasons
+        )
 
     def _lane(self, header: Header) -> Generator[Data, None, _Lane]:
         """The camera's lane on the header's coil; it may have to leave another coil first."""
@@ -164,20 +186,29 @@ class Strip:
             self._coils[coil] = _Totals()
             yield CoilReport(state="started", coil=coil, inspected_m=0.0, missed_m=0.0, frames=0, defects={})
         self._coils[coil].cameras.add(header.camera)
+        self._coils[coil].visitors.add(header.camera)
         side = header.side or self._cameras[header.camera].side
         lane = _Lane(coil, Merge(header.camera, coil, side), header.boot, header.number - 1)
         self._lanes[header.camera] = lane
         return lane
 
-    def _leave(self, camera: str) -> Iterator[Data]:
-        """End a camera's way along its coil, and the coil with the last camera."""
+    def _leave(self, camera: str, *, is_silent: bool = False) -> Iterator[Data]:
+        """End a camera's way along its coil, and the coil with the last camera.
+
+        What others saw of the coil and a silent camera did not is missed; so is all of it where a camera never came.
+        """
         lane = self._lanes.pop(camera)
         yield from self._count(lane.merge.close())
+        totals = self._coils[lane.coil]
+        if is_silent and lane.placed_mm < totals.farthest_mm:
+            lane.placed_mm = totals.farthest_mm
+            lane.reasons["silent"] = 0
         if lane.reasons:
             yield self._miss(camera, lane, lane.placed_mm)
-        totals = self._coils[lane.coil]
         totals.cameras.discard(camera)
         if not totals.cameras:
+            for absent in sorted(self._cameras.keys() - totals.visitors):
+                yield self._missed(absent, lane.coil, 0.0, totals.farthest_mm, {"silent": 0})
             del self._coils[lane.coil]
             yield CoilReport(
                 state="ended",

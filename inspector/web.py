@@ -1,8 +1,8 @@
 """What Prometheus, probes and operators' tools reach over HTTP: /metrics, /health, /ready, acknowledgements.
 
 Laws: *ready* means warmed up on the real engine and taking frames; *healthy* means the last stage finished
-work lately (an idle line finishes a tick four times a second). Serves on threads of its own; never blocks the
-line.
+work lately (an idle line finishes a tick four times a second), or has not begun to: how long a start may take is
+the service manager's business. Serves on threads of its own; never blocks the line.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Vitals:
         return (self._clock_ns() - self._worked_ns) / 1e9
 
     def alive(self) -> bool:
-        """Whether that is recent."""
-        return self.idle_s() < ALIVE_S
+        """Whether that is recent, or not to be expected yet."""
+        return bool(self.not_ready) or self.idle_s() < ALIVE_S
 
 
 class Web:

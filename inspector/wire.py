@@ -103,7 +103,7 @@ def read_header(part: Part) -> Header:
         if (version := _version_of(part)) not in (1, None):
             wrong = f"header version is {version}; expected 1. Update this inspector first"
             raise FrameError("version", wrong) from None
-        raise FrameError("header", f"header: {error}. Compare it with schemas/frame.schema.json") from None
+        raise FrameError("header", f"{error}. Compare it with schemas/frame.schema.json") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FrameError("json", f"header is not JSON: {error}; found {bytes(part[:32])!r}") from None
 

@@ -66,8 +66,8 @@ def paint_crack(rng: np.random.Generator, rows: int, px: int, contrast_grey: flo
     centre += smooth_line(rng, rows, 5) * 0.8
     slant = np.linspace(-1, 1, rows, dtype=np.float32) * np.float32(rng.uniform(-0.5, 0.5) * room_px)
     centre = np.clip(centre + slant, -room_px, room_px) + np.float32(px / 2)
-    half_px = rng.uniform(0.6, 1.4) * np.clip(1 + 0.3 * smooth_line(rng, rows, 12), 0.6, 1.6)
-    strength = np.clip(0.8 + 0.35 * smooth_line(rng, rows, 18), 0.25, 1.2) * _taper(rows, 8)
+    half_px = rng.uniform(0.8, 1.6) * np.clip(1 + 0.3 * smooth_line(rng, rows, 12), 0.6, 1.6)
+    strength = np.clip(0.85 + 0.3 * smooth_line(rng, rows, 18), 0.4, 1.2) * _taper(rows, 8)
     distance = np.abs(across - centre[:, None])
     delta = -strength[:, None] * np.exp(-((distance / half_px[:, None]) ** 2))
     strip_half_px = rng.uniform(3.5, 5.5)
@@ -80,7 +80,7 @@ def paint_crack(rng: np.random.Generator, rows: int, px: int, contrast_grey: flo
         fork_delta = -0.7 * strength[:, None] * np.exp(-((fork_distance / half_px[:, None]) ** 2))
         delta = np.minimum(delta, fork_delta)
         mask |= fork_distance <= strip_half_px
-    depth_grey = contrast_grey * rng.uniform(2.0, 3.6)
+    depth_grey = contrast_grey * rng.uniform(2.4, 4.2)
     delta = (delta * depth_grey * mask).astype(np.float32)
     return _trimmed(delta, np.ones_like(delta), _one_solid_piece(mask.astype(np.uint8)))
 

@@ -75,7 +75,6 @@ class Sheet:
         self.defects_per_m = defects_per_m
         self.lookalikes_per_m = lookalikes_per_m
         self._steel = Steel(seed, width_px)
-        self._contrast_grey = 3.0 + 0.06 * self._steel.level_grey + 0.75 * self._steel.grain_grey
         block_m = BLOCK_ROWS * mm_per_row / 1000
         self._defects = Placement((seed, 6), DEFECTS, defects_per_m * block_m, self._steel, apart=True)
         self._lookalikes = Placement((seed, 7), LOOKALIKES, lookalikes_per_m * block_m, self._steel, apart=False)
@@ -147,11 +146,11 @@ class Sheet:
 
     def _paint_defect(self, spot: Spot) -> Patch:
         paint = DEFECTS[spot.kind].paint
-        return paint(np.random.default_rng([*spot.key, 1]), spot.rows, spot.px, self._contrast_grey)
+        return paint(np.random.default_rng([*spot.key, 1]), spot.rows, spot.px, self._steel.contrast_grey)
 
     def _paint_lookalike(self, spot: Spot) -> Patch:
         paint = LOOKALIKES[spot.kind].paint
-        return paint(np.random.default_rng([*spot.key, 1]), spot.rows, spot.px, self._contrast_grey)
+        return paint(np.random.default_rng([*spot.key, 1]), spot.rows, spot.px, self._steel.contrast_grey)
 
 
 def _apply(patch: Patch, spot: Spot, surface: Floats, first_row: int) -> None:

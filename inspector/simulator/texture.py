@@ -19,7 +19,9 @@ _RIM_PX = 24  # the strip's rim is rounded: it shines less over about this width
 class Steel:
     """One coil's sound surface, drawn from its seed; every method takes any window of rows.
 
-    `level_grey` is the mean grey level before lighting, `grain_grey` the deviation of the fine grain.
+    `level_grey` is the mean grey level before lighting, `grain_grey` the deviation of the fine grain, and
+    `contrast_grey` how far from `level_grey` an object must lie to be seen in that grain. Defects are drawn at twice
+    that and more, the surface's own markings below it: what nobody could tell apart would teach and test nothing.
     """
 
     def __init__(self, seed: int, width_px: int) -> None:
@@ -27,7 +29,8 @@ class Steel:
         self.width_px = width_px
         self.level_grey = float(rng.uniform(70, 128))
         self.grain_grey = float(rng.uniform(3.5, 9.0))
-        self._streaks = _streak_pool(rng, width_px)
+        self.contrast_grey = 3.0 + 0.06 * self.level_grey + 0.75 * self.grain_grey
+        self._streaks = _streak_pool(rng, width_px, self.contrast_grey)
         self._grain = _grain_pool(rng, width_px, self.grain_grey)
         self._dark = np.clip(rng.normal(2.5, 1.2, (_DARK_ROWS, width_px)), 0, 8).astype(np.uint8)
         self._streakiness = Drift((seed, 1), width_px, width_px / 9, 1900)
@@ -89,7 +92,7 @@ def _rim(depth_px: Floats) -> Floats:
     return share
 
 
-def _streak_pool(rng: np.random.Generator, width_px: int) -> NDArray[np.int8]:
+def _streak_pool(rng: np.random.Generator, width_px: int, contrast_grey: float) -> NDArray[np.int8]:
     """Return (STREAK_ROWS, width_px) streaks and two-tone tongues of scale film along the travel, mottled."""
     rows = STREAK_ROWS
     long_streaks = smooth_noise(rng, rows, width_px, 500, rng.uniform(5, 14))
@@ -97,9 +100,9 @@ def _streak_pool(rng: np.random.Generator, width_px: int) -> NDArray[np.int8]:
     mottle = smooth_noise(rng, rows, width_px, 45, 30)
     tongue = smooth_noise(rng, rows, width_px, rng.uniform(25, 90), rng.uniform(3, 8))
     tongue += smooth_noise(rng, rows, width_px, 220, 45) * 0.9
-    tongue += smooth_noise(rng, rows, width_px, 7, 2.5) * 0.45
+    tongue += smooth_noise(rng, rows, width_px, 7, 2.5) * 0.3
     tone = np.clip((tongue - rng.uniform(0.5, 2.2)) * 4, 0, 1)
-    tone_grey = rng.uniform(6, 24) * rng.choice([-1, -1, 1])
+    tone_grey = contrast_grey * rng.uniform(0.3, 1.0) * rng.choice([-1, -1, 1])
     pool = long_streaks * rng.uniform(1.5, 4.5) + mottle * rng.uniform(1, 4)
     pool += tone * np.float32(tone_grey)
     return _packed(pool - pool.mean())

@@ -78,6 +78,23 @@ def told(arrivals: list[Frame | Loss]) -> list[object]:
     return [a.header.number if isinstance(a, Frame) else (a.reason, a.count) for a in arrivals]
 
 
+def test_bad_frames_are_put_in_words(context: Context, caplog: pytest.LogCaptureFixture) -> None:
+    """The log says what is wrong with a camera's frames, once and not for each of a thousand."""
+    with Line(context) as line:
+        line.send(9)
+        for number in range(5):
+            line.send(number)
+        line.send_parts(b"{}", b"")
+        line.take(7)
+    words = [record.getMessage() for record in caplog.records]
+    assert words == [
+        "rejected a frame of top: order: frame 0 after 9; expected a higher number, or another boot",
+        words[1],
+    ]
+    assert words[1].startswith("rejected a frame of an unknown camera: header: Object missing")
+
+
+
 @pytest.fixture
 def context() -> Iterator[Context]:
     """Give a context that is empty again at the end."""

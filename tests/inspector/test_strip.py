@@ -23,7 +23,7 @@ from inspector.records import (
     Missed,
     Span,
 )
-from inspector.strip import SLACK, TELL_AFTER_NS, UNNAMED, Strip
+from inspector.strip import SILENT_NS, SLACK, TELL_AFTER_NS, UNNAMED, Strip
 from tests.frames import batch, dropped, header, inspected, missing
 
 LENGTH_MM = 10.0
@@ -152,7 +152,7 @@ class Ledger:
 @example(steps=[("seen", 1), ("crc", 1), ("back", 2), ("seen", 1), ("seen", 1)])
 def test_law(encoder: bool, steps: list[Step]) -> None:
     """From the head of each coil to its farthest frame, what was inspected and what was told as missed tile it."""
-    camera, strip, ledger = Camera(encoder=encoder), Strip(CAMERAS), Ledger()
+    camera, strip, ledger = Camera(encoder=encoder), Strip(CAMERAS[:1]), Ledger()
     visits: list[tuple[str, float]] = []
     now_ns = 0
     for step in [*steps, ("coil", 3)]:
@@ -176,7 +176,7 @@ def test_law(encoder: bool, steps: list[Step]) -> None:
 @given(STEPS)
 def test_every_lost_frame_is_told_once(steps: list[Step]) -> None:
     """Without an encoder each lost frame took up strip: the reasons in the events add up to all losses."""
-    camera, strip, ledger = Camera(encoder=False), Strip(CAMERAS), Ledger()
+    camera, strip, ledger = Camera(encoder=False), Strip(CAMERAS[:1]), Ledger()
     lost: Counter[str] = Counter()
     for step in [("seen", 1), *steps]:
         for arrival in camera.do(step):
@@ -191,9 +191,10 @@ def test_every_lost_frame_is_told_once(steps: list[Step]) -> None:
     assert ledger.reasons == lost
 
 
-def run(arrivals: Sequence[Arrival], sizes: Sequence[int] = ()) -> list[Data]:
+def run(arrivals: Sequence[Arrival], sizes: Sequence[int] = (), cameras: Sequence[CameraSection] = ()) -> list[Data]:
     """Send arrivals through a strip in batches of these sizes, to its end; return all that is said."""
-    strip, said, at = Strip(CAMERAS), list[Data](), 0
+    names = {arrival_camera(arrival) for arrival in arrivals}
+    strip, said, at = Strip(cameras or [camera for camera in CAMERAS if camera.name in names]), list[Data](), 0
     for size in [*sizes, len(arrivals)]:
         said += strip(Analysed(tuple(arrivals[at : at + size]), 0)).said
         at += size
@@ -232,7 +233,7 @@ def test_overload_is_told_like_any_loss(steps: list[Step]) -> None:
 def test_cameras_do_not_disturb_each_other(first: list[Step], second: list[Step], random: Random) -> None:
     """What two cameras miss and see on shared coils is what each would alone; a coil's totals are their sums."""
     alone = [
-        [arrival for step in steps for arrival in camera.do(step) if arrival_of(arrival)]
+        [arrival for step in steps for arrival in camera.do(step) if arrival_camera(arrival)]
         for camera, steps in ((Camera("top"), first), (Camera("bottom", encoder=False), second))
     ]
     both, left = list[Arrival](), [list(reversed(arrivals)) for arrivals in alone]
@@ -244,17 +245,18 @@ def test_cameras_do_not_disturb_each_other(first: list[Step], second: list[Step]
         said = run(arrivals)
         assert missed_by(name, together) == missed_by(name, said)
         sums = [a + b for a, b in zip(sums, totals(said), strict=True)]
-    assert totals(together) == pytest.approx(sums, abs=0.05)
+    silent_mm = sum(item.end_mm for item in gaps(together) if "silent" in item.reasons)
+    assert totals(together) == pytest.approx([sums[0], sums[1] + silent_mm / 1000], abs=0.05)
 
 
-def arrival_of(arrival: Arrival) -> bool:
-    """Whether it is known which camera it is of."""
-    return isinstance(arrival, Inspected) or bool(arrival.camera)
+def arrival_camera(arrival: Arrival) -> str:
+    """Which camera it is of; empty where nobody can know."""
+    return arrival.frame.header.camera if isinstance(arrival, Inspected) else arrival.camera
 
 
 def missed_by(camera: str, said: Iterable[Data]) -> list[Missed]:
-    """What a camera missed."""
-    return [item for item in said if isinstance(item, Missed) and item.camera == camera]
+    """What a camera missed while it was there."""
+    return [item for item in said if isinstance(item, Missed) and item.camera == camera and "silent" not in item.reasons]
 
 
 def totals(said: Iterable[Data]) -> list[float]:
@@ -267,8 +269,8 @@ def totals(said: Iterable[Data]) -> list[float]:
 
 
 def say(*arrivals: Arrival, strip: Strip | None = None, now_ns: int = 0) -> tuple[Data, ...]:
-    """What is said of these arrivals."""
-    return (strip or Strip(CAMERAS))(Analysed(arrivals, now_ns)).said
+    """What is said of these arrivals, on a line with one camera unless a strip is given."""
+    return (strip or Strip(CAMERAS[:1]))(Analysed(arrivals, now_ns)).said
 
 
 def seen(number: int, *regions: Detection, coil: str | None = "C", **facts: Any) -> Inspected:
@@ -386,6 +388,34 @@ def test_coil_ends_with_its_last_camera() -> None:
     said = list(say(inspected(header(1, "bottom", coil="D")), strip=strip))
     assert said == [CoilReport(state="ended", coil="C", inspected_m=0.02, missed_m=0.0, frames=2, defects={})]
     assert coils(strip.close(0).said) == [("D", "ended")]
+
+
+def test_a_dead_camera_misses_the_rest_of_its_coil() -> None:
+    """What a camera that fell silent did not see is told once it is taken for dead, and the coil ends without it."""
+    strip = Strip(CAMERAS)
+    bottom = [inspected(header(number, "bottom", coil="C")) for number in range(4)]
+    say(seen(0), *bottom, inspected(header(4, "bottom", coil="D")), strip=strip)
+    assert say(strip=strip, now_ns=SILENT_NS - 1) == ()
+    assert say(strip=strip, now_ns=SILENT_NS) == (
+        missed(10.0, 40.0, silent=0),
+        CoilReport(state="ended", coil="C", inspected_m=0.05, missed_m=0.03, frames=5, defects={}),
+    )
+
+
+def test_a_camera_that_waits_is_not_dead() -> None:
+    """While the line stands, silence of every camera ends no coil."""
+    strip = Strip(CAMERAS)
+    say(seen(0), inspected(header(0, "bottom", coil="C")), strip=strip)
+    assert say(strip=strip, now_ns=100 * SILENT_NS) == ()
+
+
+def test_a_camera_that_never_came_missed_the_coil() -> None:
+    """A configured camera that sent no frame of a coil missed all of it."""
+    said = run([seen(0), seen(1), seen(0, coil="D")], cameras=CAMERAS)
+    assert gaps(said) == [
+        Missed(camera="bottom", coil="C", start_mm=0.0, end_mm=20.0, reasons={"silent": 0}),
+        Missed(camera="bottom", coil="D", start_mm=0.0, end_mm=10.0, reasons={"silent": 0}),
+    ]
 
 
 def test_reached() -> None:

@@ -53,8 +53,16 @@ def site() -> Iterator[Site]:
     site.web.close()
 
 
+def test_health_while_starting(site: Site) -> None:
+    """A start that takes its time is not a stall: who restarts on /health would never let a big engine warm up."""
+    site.clock.now_s += 10 * ALIVE_S
+    assert site.ask("/health") == (200, "healthy\n")
+    assert site.ask("/ready") == (503, "starting\n")
+
+
 def test_health(site: Site) -> None:
     """Healthy is who finished work lately: 503 when the last stage has stalled, 200 again when it goes on."""
+    site.vitals.not_ready = ""
     assert site.ask("/health") == (200, "healthy\n")
     site.clock.now_s += ALIVE_S - 0.1
     assert site.ask("/health") == (200, "healthy\n")
