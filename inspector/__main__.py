@@ -74,7 +74,8 @@ def acknowledge(args: argparse.Namespace) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    from inspector.simulator import demo, replay
+    from inspector.demo import play
+    from inspector.simulator import replay
 
     top = argparse.ArgumentParser(prog="inspector", description="Inline steel inspector.")
     top.add_argument("--version", action="version", version=__version__)
@@ -97,7 +98,7 @@ def parser() -> argparse.ArgumentParser:
         "--http", default="127.0.0.1:9477", metavar="HOST:PORT", help="http.bind (default: %(default)s)"
     )
     replay.add_arguments(add("replay", replay.run, "be a camera: procedural steel or images, with faults on request"))
-    demo.add_arguments(add("demo", demo.run, "inspect a simulated coil from end to end, and show it"))
+    play.add_arguments(add("demo", play.run, "inspect a simulated coil from end to end, and show it"))
     return top
 
 

@@ -127,8 +127,7 @@ class Strip:
         return [
             camera
             for camera, lane in self._lanes.items()
-            if now_ns - lane.heard_ns >= SILENT_NS
-            and self._coils[lane.coil].cameras < self._coils[lane.coil].visitors
+            if now_ns - lane.heard_ns >= SILENT_NS and self._coils[lane.coil].cameras < self._coils[lane.coil].visitors
         ]
 
     def _place(self, header: Header, now_ns: int) -> Generator[Data, None, tuple[_Lane, float]]:
@@ -168,9 +167,7 @@ class Strip:
 
     def _missed(self, camera: str, coil: str, start_mm: float, end_mm: float, reasons: dict[str, int]) -> Missed:
         self._coils[coil].missed_mm += end_mm - start_mm
-        return Missed(
-            camera=camera, coil=coil, start_mm=round(start_mm, 1), end_mm=round(end_mm, 1), reasons=reasons
-        )
+        return Missed(camera=camera, coil=coil, start_mm=round(start_mm, 1), end_mm=round(end_mm, 1), reasons=reasons)
 
     def _lane(self, header: Header) -> Generator[Data, None, _Lane]:
         """The camera's lane on the header's coil; it may have to leave another coil first."""

@@ -194,7 +194,7 @@ def test_a_port_in_use_is_named_and_exits_1(tmp_path: Path) -> None:
 def test_the_daemon_imports_neither_torch_nor_trainer() -> None:
     """A host beside the line needs only the runtime's packages."""
     code = (
-        "import sys, inspector.daemon, inspector.__main__, inspector.engines.openvino, inspector.simulator.demo\n"
+        "import sys, inspector.daemon, inspector.__main__, inspector.engines.openvino, inspector.demo.play\n"
         "inspector.__main__.parser()\n"
         "heavy = {'torch', 'torchvision', 'trainer', 'deploy', 'onnx', 'onnxruntime', 'rich'} & sys.modules.keys()\n"
         "sys.exit(str(heavy) if heavy else 0)"

@@ -94,7 +94,6 @@ def test_bad_frames_are_put_in_words(context: Context, caplog: pytest.LogCapture
     assert words[1].startswith("rejected a frame of an unknown camera: header: Object missing")
 
 
-
 @pytest.fixture
 def context() -> Iterator[Context]:
     """Give a context that is empty again at the end."""

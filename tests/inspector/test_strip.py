@@ -256,7 +256,9 @@ def arrival_camera(arrival: Arrival) -> str:
 
 def missed_by(camera: str, said: Iterable[Data]) -> list[Missed]:
     """What a camera missed while it was there."""
-    return [item for item in said if isinstance(item, Missed) and item.camera == camera and "silent" not in item.reasons]
+    return [
+        item for item in said if isinstance(item, Missed) and item.camera == camera and "silent" not in item.reasons
+    ]
 
 
 def totals(said: Iterable[Data]) -> list[float]:

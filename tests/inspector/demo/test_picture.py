@@ -7,9 +7,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from inspector.records import Defect, DefectClass, Missed
-from inspector.simulator.ink import Canvas, Colour, Rect
-from inspector.simulator.picture import (
+from inspector.demo.ink import Canvas, Colour, Rect
+from inspector.demo.picture import (
     CLASS_COLOURS,
     FALSE,
     MARGIN_PX,
@@ -22,6 +21,7 @@ from inspector.simulator.picture import (
     draw,
     save,
 )
+from inspector.records import Defect, DefectClass, Missed
 from inspector.simulator.score import score
 from inspector.simulator.sheet import CLASSES, Planted
 from inspector.simulator.thumbnail import SHRINK, Thumbnail

@@ -16,8 +16,8 @@ import cv2
 import msgspec
 import numpy as np
 
+from inspector.demo.ink import WHITE, Canvas, Colour, Ink, Rect, Style
 from inspector.records import Bytes2D, Defect, Missed
-from inspector.simulator.ink import WHITE, Canvas, Colour, Ink, Rect, Style
 from inspector.simulator.score import Outcome, Score
 from inspector.simulator.sheet import Planted
 

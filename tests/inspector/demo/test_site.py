@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from inspector import config
+from inspector.demo.site import TEMPLATE, Ports, settle
 from inspector.errors import InspectorError, RecipeError, SocketError
 from inspector.simulator.sheet import CLASSES
-from inspector.simulator.site import TEMPLATE, Ports, settle
 from tests.ports import free_base
 
 CARD = """name = "r"

@@ -7,15 +7,15 @@ import msgspec
 import pytest
 from prometheus_client import generate_latest
 
+from inspector.demo import scrape
+from inspector.demo.listener import Heard
+from inspector.demo.scrape import Counts
+from inspector.demo.screen import Screen
+from inspector.demo.summary import FALSE_LISTED, Figures, percentile, summary
 from inspector.metrics import Metrics
 from inspector.records import Alarm, Defect, Event, Health, Missed
-from inspector.simulator import scrape
-from inspector.simulator.listener import Heard
 from inspector.simulator.score import ClassScore, Outcome, Score
-from inspector.simulator.scrape import Counts
-from inspector.simulator.screen import Screen
 from inspector.simulator.sheet import CLASSES, Planted
-from inspector.simulator.summary import FALSE_LISTED, Figures, percentile, summary
 from inspector.web import Vitals, Web
 
 CRACK = Planted(1, 2, 5000.0, 5100.0, 700.0, 710.0, 500.0)

@@ -11,9 +11,9 @@ from datetime import datetime
 
 import msgspec
 
+from inspector.demo.scrape import Counts
 from inspector.records import Defect
 from inspector.simulator.score import Outcome, Score
-from inspector.simulator.scrape import Counts
 from inspector.simulator.sheet import Planted
 
 FALSE_LISTED = 20

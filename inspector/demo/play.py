@@ -22,18 +22,18 @@ import msgspec
 import numpy as np
 
 from inspector import show
+from inspector.demo import picture, scrape
+from inspector.demo.child import Child
+from inspector.demo.listener import Heard, Listener
+from inspector.demo.scrape import Counts
+from inspector.demo.screen import Screen
+from inspector.demo.site import HOST, Ports, Site, settle
+from inspector.demo.summary import Figures, subtitle, summary
 from inspector.errors import EXIT_FAILURE, InspectorError
 from inspector.records import Missed
-from inspector.simulator import picture, scrape
 from inspector.simulator.camera import Sent
-from inspector.simulator.child import Child
-from inspector.simulator.listener import Heard, Listener
 from inspector.simulator.score import score
-from inspector.simulator.scrape import Counts
-from inspector.simulator.screen import Screen
 from inspector.simulator.sheet import Sheet
-from inspector.simulator.site import HOST, Ports, Site, settle
-from inspector.simulator.summary import Figures, subtitle, summary
 from inspector.simulator.thumbnail import SHRINK
 
 COIL, RUN_IN = "DEMO", "RUN-IN"
