@@ -25,20 +25,12 @@ import msgspec
 import zmq
 
 from inspector.errors import SocketError
-from inspector.publish import (
-    DEAD_AFTER_MS,
-    HANDSHAKE_MS,
-    HEARTBEAT_MS,
-    LIMIT_EVENTS,
-    ReplayHead,
-    ReplayRequest,
-)
-from inspector.records import Event, Heartbeat
+from inspector.publish import DEAD_AFTER_MS, HANDSHAKE_MS, HEARTBEAT_MS
+from inspector.records import HEARTBEAT_TOPIC, LIMIT_EVENTS, Event, Heartbeat, ReplayHead, ReplayRequest
 
 QUEUE_EVENTS = 10_000
 MAX_PART_BYTES = 16 * 2**20
 REPLAY_TRIES = 3
-HEARTBEAT_TOPIC = "health.heartbeat"
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,7 +25,7 @@ import apsw
 import msgspec
 
 from inspector.errors import JournalError
-from inspector.records import Alarm, CoilReport, Data, Defect, Event, Health, Heartbeat, Missed
+from inspector.records import HEARTBEAT_TOPIC, Alarm, CoilReport, Data, Defect, Event, Health, Heartbeat, Missed
 
 APPLICATION_ID = 0x1A5BEC70  # marks our files to `file` and to us
 SCHEMA_VERSION = 1
@@ -45,8 +45,6 @@ SEGMENTS = 16  # files in a full journal: the least part of it that retention ta
 SCAN_SEQS = 4096  # read in one replay at most, 2 MB or so: a rare topic must not hold up the line
 CHECKPOINT_PAGES = 128  # of 4 KiB: keeps the write-ahead log no larger than the smallest segment
 BUSY_MS = 1000  # patience with somebody's SQLite shell
-
-HEARTBEAT_TOPIC = "health.heartbeat"
 
 
 class Message(NamedTuple):

@@ -14,18 +14,17 @@ topic part and a payload part for each event, exactly as published.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import msgspec
 import zmq
-from msgspec import Meta
 
 from inspector.errors import JournalError, SocketError
+from inspector.records import LIMIT_EVENTS, ReplayHead, ReplayRequest
 
-if TYPE_CHECKING:  # the client reads the protocol here and has no use for SQLite
+if TYPE_CHECKING:  # the client keeps its sockets as these are kept, and has no use for SQLite
     from inspector.journal import Journal, Message
 
-LIMIT_EVENTS = 1000  # in one answer, 0.6 MB or so
 REQUESTS_A_CALL = 4
 ENVELOPE_PARTS = 3  # identity; and from a REQ its request's id, where it numbers them, and an empty part
 REQUEST_BYTES = 4096
@@ -34,37 +33,6 @@ HEARTBEAT_MS = 2000
 DEAD_AFTER_MS = 10_000  # longer than a subscriber pauses for breath, shorter than TCP takes
 HANDSHAKE_MS = 5000
 LINGER_MS = 1000  # what is in the queues may still leave within this time after close()
-
-
-class ReplayRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Asks for journalled events again."""
-
-    epoch: Annotated[str, Meta(max_length=64)] | None
-    """The journal that `after` counts in; None takes whichever it is."""
-    after: Annotated[int, Meta(ge=0)]
-    """The last `seq` that is not wanted; 0 asks from the beginning."""
-    limit: Annotated[int, Meta(ge=1)] = LIMIT_EVENTS
-    """Events wanted at most; there are never more than 1000 in one answer."""
-    prefix: Annotated[str, Meta(max_length=128)] = ""
-    """Only topics that begin so."""
-
-
-class ReplayHead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """First part of the answer; `count` pairs of parts follow."""
-
-    epoch: str
-    """Of the journal that answers."""
-    first: int
-    """Oldest `seq` still held."""
-    last: int
-    """Newest `seq` recorded."""
-    through: int
-    """Everything asked for up to this `seq` is in this answer or the ones before: ask next after it."""
-    count: int
-    more: bool
-    """True while `through` is not yet `last`."""
-    error: str = ""
-    """What was wrong with the request, and what to do."""
 
 
 class Publisher:

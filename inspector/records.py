@@ -334,3 +334,43 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     topicseq: int
     """Gap-free from 1 within the epoch and the topic's root (`defect.`, `alarm.`, ...); 0 on a heartbeat."""
     data: Data
+
+
+HEARTBEAT_TOPIC = "health.heartbeat"
+
+
+# --- replay: what a subscriber asks for, and how it is answered -------------------------------------------
+
+LIMIT_EVENTS = 1000
+"""In one answer; 0.6 MB or so."""
+
+
+class ReplayRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Asks for journalled events again."""
+
+    epoch: Annotated[str, Meta(max_length=64)] | None
+    """The journal that `after` counts in; None takes whichever it is."""
+    after: Annotated[int, Meta(ge=0)]
+    """The last `seq` that is not wanted; 0 asks from the beginning."""
+    limit: Annotated[int, Meta(ge=1)] = LIMIT_EVENTS
+    """Events wanted at most; there are never more than 1000 in one answer."""
+    prefix: Annotated[str, Meta(max_length=128)] = ""
+    """Only topics that begin so."""
+
+
+class ReplayHead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """First part of the answer; `count` pairs of parts follow."""
+
+    epoch: str
+    """Of the journal that answers."""
+    first: int
+    """Oldest `seq` still held."""
+    last: int
+    """Newest `seq` recorded."""
+    through: int
+    """Everything asked for up to this `seq` is in this answer or the ones before: ask next after it."""
+    count: int
+    more: bool
+    """True while `through` is not yet `last`."""
+    error: str = ""
+    """What was wrong with the request, and what to do."""

@@ -2,7 +2,7 @@
 
 The network runs once, at the lowest threshold; a higher one, the same for all classes, is then exact arithmetic on its
 confidence map, because the most probable class stays the most probable. Where the thresholds chosen for the classes
-differ, the graph may name a runner-up that this arithmetic calls sound: the figures of the test run are the ones to trust.
+differ, the graph may name a runner-up that this arithmetic calls sound: trust the figures of the test run.
 """
 
 from __future__ import annotations

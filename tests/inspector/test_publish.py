@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from inspector.errors import SocketError
 from inspector.journal import Journal, Message
-from inspector.publish import LIMIT_EVENTS, Publisher
-from inspector.records import CoilReport, Health
+from inspector.publish import Publisher
+from inspector.records import LIMIT_EVENTS, CoilReport, Health
 
 ROOT = Path(__file__).parents[2]
 ANYWHERE = "tcp://127.0.0.1:*"
