@@ -72,8 +72,8 @@ def detect(
 ) -> tuple[Detection, ...]:
     """Find the connected regions (8-neighbourhood) of each class in one frame.
 
-    A region below its class's minimum area is left out, unless it touches the first or last row: what it is
-    part of may be larger. `labels`, `confidence` (H, W) uint8; `presence` (C,) float32.
+    A region below its class's minimum area or confidence is left out, unless it touches the first or last row: what
+    it is part of may be larger and surer. `labels`, `confidence` (H, W) uint8; `presence` (C,) float32.
     """
     found: list[Detection] = []
     for kind in recipe.classes:
@@ -97,10 +97,13 @@ def _regions(
         x, y, width, height, area_px = (int(value) for value in stats[number])
         area_mm2 = area_px * mm_per_px * mm_per_row
         head, tail = y == 0, y + height == labels.shape[0]
-        if area_mm2 < kind.min_area_mm2 and not (head or tail):
+        is_whole = not (head or tail)
+        if is_whole and area_mm2 < kind.min_area_mm2:
             continue
         region = numbers[y : y + height, x : x + width] == number
-        peak = int(confidence[y : y + height, x : x + width][region].max())
+        peak = int(confidence[y : y + height, x : x + width][region].max()) / 255
+        if is_whole and peak < kind.min_confidence:
+            continue
         left_mm = offset_mm + x * mm_per_px
         yield Detection(
             class_id=kind.id,
@@ -109,7 +112,7 @@ def _regions(
             start_mm=y * mm_per_row,
             end_mm=(y + height) * mm_per_row,
             area_mm2=area_mm2,
-            confidence=peak / 255,
+            confidence=peak,
             head=_span(region[0], left_mm, mm_per_px) if head else None,
             tail=_span(region[-1], left_mm, mm_per_px) if tail else None,
         )

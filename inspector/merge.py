@@ -1,8 +1,8 @@
 """One defect from the pieces it leaves in consecutive frames of one camera. Pure, stateful.
 
 Laws: a region that touches a frame's last row stays open until the next frame of that camera shows whether it
-goes on; it is reported once when it ends, and as partial before that if it is long. Minimum areas are those
-of the whole, not of its pieces. No area is reported twice. Must not know: gaps, coils' totals, other cameras.
+goes on; it is reported once when it ends, and as partial before that if it is long. Minimum areas and
+confidences are those of the whole, not of its pieces. No area is reported twice. Must not know: gaps, coils' totals, other cameras.
 
 Tolerance: pieces are joined by their extents on the two rows where frames meet, so that what lies within a
 fork's prongs or `TOUCH_MM` beside it counts as part of it; and two defects that were both reported as partial
@@ -128,10 +128,10 @@ class Merge:
         )
 
     def _tell(self, defect: _Open, *, partial: bool) -> Iterator[Defect]:
-        """Report a defect, as last seen in the last frame, if it is large enough."""
+        """Report a defect, as last seen in the last frame, if it is large and sure enough."""
         assert self._last is not None, "an open defect came from a frame"
         kind = self._last.recipe.classes[defect.class_id - 1]
-        if defect.area_mm2 < kind.min_area_mm2:
+        if defect.area_mm2 < kind.min_area_mm2 or defect.confidence < kind.min_confidence:
             return
         defect.is_told, defect.told_mm = True, defect.end_mm
         yield Defect(

@@ -44,6 +44,10 @@ class DefectClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A pixel counts when its probability reaches this."""
     min_area_mm2: Annotated[float, Meta(ge=0, le=1e9)]
     """A smaller defect is not reported, square millimetres."""
+    min_confidence: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """A defect whose surest pixel is less probable than this is not reported: `threshold` draws its outline, this
+    decides whether it is one (hysteresis, as in Canny's edge detector, 1986).
+    """
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

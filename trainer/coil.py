@@ -6,6 +6,7 @@ What the trainer promises of a recipe is counted here exactly as the line will c
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 import msgspec
 import numpy as np
@@ -24,7 +25,7 @@ from inspector.records import (
     Recipe,
 )
 from inspector.simulator.score import Score, score
-from inspector.simulator.sheet import Sheet
+from inspector.simulator.sheet import Planted, Sheet
 from inspector.strip import Strip
 
 CAMERA = "trainer"
@@ -77,7 +78,12 @@ def report(maps: Sequence[Maps], card: Recipe, coil: Coil) -> list[Defect]:
 
 def score_coil(defects: Iterable[Defect], card: Recipe, coil: Coil) -> Score:
     """Count reported defects against what was planted."""
-    return score(defects, coil.sheet().planted(0.0, 1000 * coil.metres), card.classes, coil.metres)
+    return score(defects, _planted(coil), card.classes, coil.metres)
+
+
+@lru_cache(maxsize=64)  # it paints every defect, and a sweep over settings asks for the same ones each time
+def _planted(coil: Coil) -> tuple[Planted, ...]:
+    return coil.sheet().planted(0.0, 1000 * coil.metres)
 
 
 def _single(maps: Maps) -> Iterator[Maps]:

@@ -1,8 +1,8 @@
-"""Thresholds and minimum areas chosen on calibration coils, for the line's own count of false and missed defects.
+"""Confidences and minimum areas chosen on calibration coils, for the line's own count of false and missed defects.
 
-The network runs once, at the lowest threshold; a higher one, the same for all classes, is then exact arithmetic on its
-confidence map, because the most probable class stays the most probable. Where the thresholds chosen for the classes
-differ, the graph may name a runner-up that this arithmetic calls sound: trust the figures of the test run.
+The network runs once. The pixel threshold, which draws a defect's outline, stays as the recipe has it; what is chosen
+is which of the outlined regions are called defects, and that the line decides when a defect is complete. So a sweep
+over one run's defects is exact.
 """
 
 from __future__ import annotations
@@ -12,25 +12,45 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from inspector import recipe
 from inspector.engines.openvino import OpenVino
-from inspector.records import DefectClass, Maps, Recipe
+from inspector.records import Defect, Recipe
 from inspector.simulator.score import Score
 from trainer.coil import Coil, judge, report, score_coil
 from trainer.export import write_recipe
 from trainer.metrics import Scores
 
-LOWEST = 0.25
-THRESHOLDS = (0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.92)
+CONFIDENCES = (
+    0.5,
+    0.6,
+    0.7,
+    0.75,
+    0.8,
+    0.85,
+    0.88,
+    0.9,
+    0.92,
+    0.94,
+    0.95,
+    0.96,
+    0.97,
+    0.98,
+    0.984,
+    0.988,
+    0.992,
+    0.996,
+    1.0,
+)
+"""Candidates for the surest pixel; the maps hold 255 steps, so finer ones are none."""
 AREAS_MM2 = (5.0, 10.0, 20.0, 40.0, 80.0, 120.0)
+"""Candidates for the smallest defect; what procedural steel plants is larger, so that none is defined away."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
     """One class at one setting, summed over the calibration coils."""
 
-    threshold: float
+    min_confidence: float
     min_area_mm2: float
     found: int
     planted: int
@@ -51,13 +71,14 @@ def tune(
     card, model = recipe.load(folder)
     metres = sum(coil.metres for coil in calibration)
     say(f"calibration: {metres:.0f} m of procedural steel, at most {max_false_per_100m:g} false defects per 100 m")
-    engine = OpenVino(lowered(card), model)
-    table = outcomes(card, [(coil, list(judge(engine, coil))) for coil in calibration])
+    everything = with_settings(card, [(0.0, 0.0)] * len(card.classes))
+    engine = OpenVino(everything, model)
+    table = outcomes(card, [(coil, report(list(judge(engine, coil)), everything, coil)) for coil in calibration])
     chosen = choose(table, max_false_per_100m * metres / 100)
     for kind, one in zip(card.classes, chosen, strict=True):
         share = f"found {one.found} of {one.planted}, {one.false} false"
-        say(f"  {kind.name:10} threshold {one.threshold:.2f}, at least {one.min_area_mm2:3.0f} mm2: {share}")
-    card = with_settings(card, [(one.threshold, one.min_area_mm2) for one in chosen])
+        say(f"  {kind.name:10} confidence {one.min_confidence:.3f}, at least {one.min_area_mm2:3.0f} mm2: {share}")
+    card = with_settings(card, [(one.min_confidence, one.min_area_mm2) for one in chosen])
     scores = dict(card.scores) | measure(card, model, test)
     card = msgspec.structs.replace(card, scores=scores)
     return write_recipe(folder, model, msgspec.to_builtins(card))
@@ -87,53 +108,38 @@ def measure(card: Recipe, model: bytes, coils: Sequence[Coil]) -> dict[str, floa
     return {f"coil_{name}": round(float(value), 4) for name, value in (result | dice).items()}
 
 
-def lowered(card: Recipe) -> Recipe:
-    """Return the card with every threshold at the lowest, as the calibration run needs it."""
-    return with_settings(card, [(LOWEST, 0.0)] * len(card.classes))
-
-
 def with_settings(card: Recipe, settings: Iterable[tuple[float, float]]) -> Recipe:
-    """Return the card with (threshold, minimum area in mm2) of each class replaced."""
+    """Return the card with (minimum confidence, minimum area in mm2) of each class replaced."""
     classes = tuple(
-        msgspec.structs.replace(kind, threshold=threshold, min_area_mm2=area)
-        for kind, (threshold, area) in zip(card.classes, settings, strict=True)
+        msgspec.structs.replace(kind, min_confidence=confidence, min_area_mm2=area)
+        for kind, (confidence, area) in zip(card.classes, settings, strict=True)
     )
     return msgspec.structs.replace(card, classes=classes)
 
 
-def raised(maps: Maps, classes: Sequence[DefectClass]) -> Maps:
-    """Return what the network would have said at these (higher) thresholds."""
-    least = np.zeros(256, np.float32)
-    for kind in classes:
-        least[kind.id] = kind.threshold
-    keep = maps.confidence >= np.round(255 * least)[maps.labels]
-    return Maps(np.where(keep, maps.labels, 0), np.where(keep, maps.confidence, 0), maps.presence)
-
-
-def outcomes(card: Recipe, coils: Sequence[tuple[Coil, Sequence[Maps]]]) -> list[list[Outcome]]:
-    """Count every class at every setting; `coils` hold the maps of a run with `lowered(card)`."""
+def outcomes(card: Recipe, coils: Sequence[tuple[Coil, Sequence[Defect]]]) -> list[list[Outcome]]:
+    """Count every class at every setting; `coils` come with the defects told when no setting held any back."""
     table: list[list[Outcome]] = [[] for _ in card.classes]
-    for threshold in THRESHOLDS:
-        trial = with_settings(card, [(threshold, 0.0)] * len(card.classes))
-        said = [report([raised(one, trial.classes) for one in maps], trial, coil) for coil, maps in coils]
-        for area in AREAS_MM2:  # the line drops what is smaller when a defect is complete, so it may be dropped here
-            setting = with_settings(card, [(threshold, area)] * len(card.classes))
-            scores = [
-                score_coil([defect for defect in defects if defect.area_mm2 >= area], setting, coil).classes
-                for defects, (coil, _) in zip(said, coils, strict=True)
-            ]
-            for number, column in enumerate(zip(*scores, strict=True)):
-                found, planted, false = (
-                    sum(getattr(one, name) for one in column) for name in ("found", "planted", "false")
-                )
-                table[number].append(Outcome(threshold, area, found, planted, false))
+    for setting in itertools.product(CONFIDENCES, AREAS_MM2):
+        trial = with_settings(card, [setting] * len(card.classes))
+        scores = [
+            score_coil(
+                [one for one in told if one.confidence >= setting[0] and one.area_mm2 >= setting[1]], trial, coil
+            )
+            for coil, told in coils
+        ]
+        for number, column in enumerate(zip(*(score.classes for score in scores), strict=True)):
+            found, planted, false = (
+                sum(getattr(one, name) for one in column) for name in ("found", "planted", "false")
+            )
+            table[number].append(Outcome(*setting, found, planted, false))
     return table
 
 
 def choose(table: Sequence[Sequence[Outcome]], max_false: float) -> list[Outcome]:
     """Choose for each class, together, the settings that find most with at most `max_false` false defects in all.
 
-    Among equals the higher threshold: farther from the next false defect.
+    Among equals the higher confidence: farther from the next false defect.
     """
     fronts = [_front(column) for column in table]
     allowed = [
@@ -144,14 +150,17 @@ def choose(table: Sequence[Sequence[Outcome]], max_false: float) -> list[Outcome
     return list(
         max(
             allowed,
-            key=lambda combination: (sum(one.found for one in combination), sum(one.threshold for one in combination)),
+            key=lambda combination: (
+                sum(one.found for one in combination),
+                sum(one.min_confidence for one in combination),
+            ),
         )
     )
 
 
 def _front(column: Sequence[Outcome]) -> list[Outcome]:
     """The settings that no other beats in both found and false."""
-    ordered = sorted(column, key=lambda one: (one.false, -one.found, -one.threshold, one.min_area_mm2))
+    ordered = sorted(column, key=lambda one: (one.false, -one.found, -one.min_confidence, one.min_area_mm2))
     front: list[Outcome] = []
     for one in ordered:
         if not front or one.found > front[-1].found:

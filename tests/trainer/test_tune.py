@@ -43,13 +43,22 @@ def test_the_truth_scores_full_recall_and_nothing_false() -> None:
     assert score.recall == 1.0 and score.total.false == 0 and score.total.confused == 0
 
 
-def test_a_raised_threshold_is_what_the_network_would_have_said() -> None:
-    """Labels less sure than the new threshold become sound; the others stay as they are."""
-    labels = np.array([[[1, 2, 3, 0]]], np.uint8)
-    confidence = np.array([[[100, 200, 127, 0]]], np.uint8)
-    raised = tune.raised(Maps(labels, confidence, np.zeros((1, 4), np.float32)), KINDS)
-    assert raised.labels.tolist() == [[[0, 2, 0, 0]]]
-    assert raised.confidence.tolist() == [[[0, 200, 0, 0]]]
+@pytest.mark.parametrize("setting", [(0.7, 5.0), (0.9, 120.0), (0.996, 40.0)])
+def test_the_sweep_counts_as_the_line_would(setting: tuple[float, float]) -> None:
+    """A setting's row in the table is what a line with that setting in its recipe reports."""
+    coil = Coil(7, 24, defects_per_m=3)
+    chance = np.random.default_rng(5)
+    maps = [
+        Maps(one.labels, (one.confidence * chance.uniform(0.8, 1.27)).astype(np.uint8), one.presence)
+        for one in told(coil, 200)
+    ]
+    table = tune.outcomes(CARD, [(coil, report(maps, CARD, coil))])
+    card = tune.with_settings(CARD, [setting] * 4)
+    line = score_coil(report(maps, card, coil), card, coil)
+    rows = [next(one for one in column if (one.min_confidence, one.min_area_mm2) == setting) for column in table]
+    assert [(one.found, one.planted, one.false) for one in rows] == [
+        (one.found, one.planted, one.false) for one in line.classes
+    ]
 
 
 @pytest.mark.parametrize(("allowed", "found"), [(0, 8), (1, 9), (3, 12), (99, 15)])
