@@ -2,7 +2,8 @@
 
 Laws: a region that touches a frame's last row stays open until the next frame of that camera shows whether it
 goes on; it is reported once when it ends, and as partial before that if it is long. Minimum areas and
-confidences are those of the whole, not of its pieces. No area is reported twice. Must not know: gaps, coils' totals, other cameras.
+confidences are those of the whole, not of its pieces. No area is reported twice. Must not know: gaps, coils'
+totals, other cameras.
 
 Tolerance: pieces are joined by their extents on the two rows where frames meet, so that what lies within a
 fork's prongs or `TOUCH_MM` beside it counts as part of it; and two defects that were both reported as partial

@@ -12,7 +12,7 @@ HEIGHT, WIDTH = 10, 20
 """Rows and columns of every frame made here; its rows are 1 mm, so it covers 10 mm of strip."""
 
 
-def recipe(*names: str, min_area_mm2: float = 0.0, version: str = "1") -> Recipe:
+def recipe(*names: str, min_area_mm2: float = 0.0, min_confidence: float = 0.0, version: str = "1") -> Recipe:
     """Make a recipe of these classes."""
     return Recipe(
         name="test",
@@ -24,7 +24,7 @@ def recipe(*names: str, min_area_mm2: float = 0.0, version: str = "1") -> Recipe
         height=HEIGHT,
         width=WIDTH,
         trained_on="nothing",
-        classes=tuple(DefectClass(i, name, 0.5, min_area_mm2) for i, name in enumerate(names, 1)),
+        classes=tuple(DefectClass(i, name, 0.5, min_area_mm2, min_confidence) for i, name in enumerate(names, 1)),
     )
 
 

@@ -74,6 +74,22 @@ def test_minimum_area(labels: Bytes2D, is_told: bool) -> None:
     assert bool(found(labels, recipe("dark", min_area_mm2=12.0))) is is_told
 
 
+@pytest.mark.parametrize(
+    ("labels", "surest", "is_told"),
+    [
+        (box(1, 4, 0, 3), 203, False),
+        (box(1, 4, 0, 3), 204, True),
+        (box(0, 4, 0, 3), 1, True),
+        (box(HEIGHT - 3, HEIGHT, 0, 3), 1, True),
+    ],
+)
+def test_minimum_confidence(labels: Bytes2D, surest: int, is_told: bool) -> None:
+    """One sure pixel is enough; what is nowhere sure is left out, unless it may go on and grow surer."""
+    confidence = np.minimum(labels, 1)
+    confidence[tuple(np.argwhere(labels)[-1])] = surest
+    assert bool(found(labels, recipe("dark", min_confidence=0.8), confidence=confidence)) is is_told
+
+
 def test_confidence_is_the_regions_own() -> None:
     """A surer neighbour within the same box does not lend its probability."""
     labels = box(0, 5, 0, 5)

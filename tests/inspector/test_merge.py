@@ -145,6 +145,21 @@ def test_like_the_uncut_coil(strokes: list[tuple[int, int, int, int, int]]) -> N
     assert sorted(shape(defect)[:-1] for defect in merged(coil, recipe("dark", "bright"))) == sorted(expected)
 
 
+def test_confidence_is_that_of_the_surest_piece() -> None:
+    """A defect over two frames is told whole if any of it is sure, and not at all if none of it is."""
+    by = recipe("dark", min_confidence=0.8)
+    for surest, count in ((0.9, 1), (0.7, 0)):
+        merge = Merge("top", "C", "top")
+        across = Span(0.0, 2.0)
+        first = Detection(1, 0.0, 2.0, 4.0, 6.0, 4.0, 0.5, None, across)
+        second = Detection(1, 0.0, 2.0, 0.0, 3.0, 6.0, surest, across, None)
+        told = [
+            *merge.add(inspected(header(0, height=ROWS), first, by=by), 0.0),
+            *merge.add(inspected(header(1, height=ROWS), second, by=by), ROWS),
+        ]
+        assert [(one.area_mm2, one.confidence, one.frames) for one in told] == [(10.0, surest, 2)] * count
+
+
 @settings(max_examples=50)
 @given(COILS, st.sampled_from([0.0, 2000.0]))
 def test_partial(coil: Bytes2D, min_area_mm2: float) -> None:
