@@ -25,7 +25,7 @@ from inspector.records import (
     Recipe,
 )
 from inspector.simulator.score import Score, score
-from inspector.simulator.sheet import Planted, Sheet
+from inspector.simulator.sheet import MM_PER_PX, ROWS, Planted, Sheet
 from inspector.strip import Strip
 
 CAMERA = "trainer"
@@ -47,8 +47,7 @@ class Coil(msgspec.Struct, frozen=True):
     @property
     def metres(self) -> float:
         """Its length."""
-        sheet = self.sheet()
-        return self.frames * sheet.rows * sheet.mm_per_row / 1000
+        return self.frames * ROWS * MM_PER_PX / 1000
 
 
 def judge(engine: Segmenter, coil: Coil) -> Iterator[Maps]:
@@ -68,8 +67,7 @@ def judge(engine: Segmenter, coil: Coil) -> Iterator[Maps]:
 
 def report(maps: Sequence[Maps], card: Recipe, coil: Coil) -> list[Defect]:
     """Return the defects that the line would report of these maps."""
-    sheet = coil.sheet()
-    camera = CameraSection(name=CAMERA, mm_per_px=sheet.mm_per_px, mm_per_row=sheet.mm_per_row)
+    camera = CameraSection(name=CAMERA, mm_per_px=MM_PER_PX, mm_per_row=MM_PER_PX)
     analyse, strip = Analyse([camera]), Strip([camera])
     reports = [strip(analyse(_judged(card, one, number))) for number, one in enumerate(maps)]
     reports.append(strip.close(0))

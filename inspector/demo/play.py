@@ -33,12 +33,11 @@ from inspector.errors import EXIT_FAILURE, InspectorError
 from inspector.records import Missed
 from inspector.simulator.camera import Sent
 from inspector.simulator.score import score
-from inspector.simulator.sheet import Sheet
+from inspector.simulator.sheet import MM_PER_PX, ROWS, Sheet
 from inspector.simulator.thumbnail import SHRINK
 
 COIL, RUN_IN = "DEMO", "RUN-IN"
-MM_PER_PX = 0.625
-FRAME_M = 256 * MM_PER_PX / 1000
+FRAME_M = ROWS * MM_PER_PX / 1000
 RUN_IN_FRAMES, RUN_IN_S = 24, 8.0
 LOAD = 0.85
 """The line runs at this share of what the machine can take; at 1 every frame would wait in a full queue."""

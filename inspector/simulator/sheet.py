@@ -18,6 +18,9 @@ from inspector.simulator.texture import Steel
 
 CLASSES = ("pitted", "crack", "scratch", "patch")  # class ids 1..4, in Severstal's order
 
+WIDTH_PX, ROWS, MM_PER_PX = 1600, 256, 0.625
+"""A frame's size, as Severstal's, and a pixel's, along and across: a strip of one metre."""
+
 _NUMBERS_PER_BLOCK = 10_000
 
 
@@ -58,10 +61,10 @@ class Sheet:
         self,
         seed: int,
         *,
-        width_px: int = 1600,
-        rows: int = 256,
-        mm_per_px: float = 0.625,
-        mm_per_row: float = 0.625,
+        width_px: int = WIDTH_PX,
+        rows: int = ROWS,
+        mm_per_px: float = MM_PER_PX,
+        mm_per_row: float = MM_PER_PX,
         defects_per_m: float = 1.5,
         lookalikes_per_m: float = 2.0,
     ) -> None:
