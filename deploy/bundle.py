@@ -61,7 +61,7 @@ def bundle(
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary) / out.stem
         (root / "wheels").mkdir(parents=True)
-        say(f"{recipe.CARD}: recipe {card}. Building our wheel")
+        say(f"recipe {card}: building our wheel")
         wheel = _build_wheel(Path(temporary) / "source", root / "wheels")
         say(f"collecting wheels for Python {python} on {target}")
         wanted = f"{wheel}[{','.join(extras)}]" if extras else str(wheel)
@@ -71,9 +71,8 @@ def bundle(
         _sum(root)
         _pack(root, out)
         count = len(list((root / "wheels").iterdir()))
-    say(
-        f"{out}: {out.stat().st_size / 2**20:.1f} MiB, {count} wheels. There: tar xf {out.name} && {out.stem}/install.sh"
-    )
+    size = f"{out.stat().st_size / 2**20:.1f} MiB, {count} wheels"
+    say(f"{out}: {size}. There: tar xf {out.name} && {out.stem}/install.sh")
 
 
 def accepted(target: str) -> tuple[str, ...]:

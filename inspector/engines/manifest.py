@@ -122,12 +122,17 @@ def read(folder: Path) -> Manifest:
 
 def write(folder: Path, manifest: Manifest) -> None:
     """Write the manifest into a recipe's folder, whole or not at all."""
+    replace(folder / MANIFEST, to_toml(manifest).encode())
+
+
+def to_toml(manifest: Manifest) -> str:
+    """Return the manifest as the file holds it."""
     fields: dict[str, Any] = msgspec.to_builtins(manifest)
     tables = {name: value for name, value in fields.items() if isinstance(value, dict)}
     lines = [f"{name} = {_toml(value)}" for name, value in fields.items() if name not in tables]
     for name, table in tables.items():
         lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
-    replace(folder / MANIFEST, ("\n".join(lines) + "\n").encode())
+    return "\n".join(lines) + "\n"
 
 
 def replace(path: Path, content: bytes) -> None:

@@ -1,0 +1,55 @@
+"""The way to a built engine: what this machine lacks is said first, in words that say what to do."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from inspector import recipe
+from inspector.engines import built, driver
+from inspector.errors import EngineError
+from tests.manifests import write_engine
+from tests.recipes import write_recipe
+
+
+def has_driver() -> bool:
+    """Whether the driver's library is here, asked without our own code."""
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def has_tensorrt() -> bool:
+    """Whether either flavour is here."""
+    return any(importlib.util.find_spec(name) for name in ("tensorrt", "tensorrt_rtx_bindings"))
+
+
+def test_a_missing_driver_is_named() -> None:
+    """A library that is not there: what was looked for, and what to install."""
+    with pytest.raises(EngineError, match=r"no NVIDIA driver was found: libnone\.so.* Install the driver"):
+        driver.gpus("libnone.so")
+
+
+@pytest.mark.skipif(has_driver(), reason="an NVIDIA driver is installed")
+@pytest.mark.skipif(not has_tensorrt(), reason='TensorRT-RTX is not installed (pip install ".[rtx]")')
+def test_without_a_driver_a_built_engine_does_not_load(tmp_path: Path) -> None:
+    """The real refusal of this machine, whatever the manifest says."""
+    folder = write_recipe(tmp_path)
+    card = recipe.read_card(folder)
+    write_engine(folder, card)
+    with pytest.raises(EngineError, match=r"no NVIDIA driver was found: libcuda\.so\.1"):
+        built.open_unverified(folder, card)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not has_driver(), reason="no NVIDIA driver")
+def test_the_driver_names_its_gpus() -> None:
+    """At least one, each with a compute capability of two numbers."""
+    for gpu in driver.gpus():
+        major, minor = gpu.compute_capability.split(".")
+        assert gpu.name and int(major) >= 5 and int(minor) >= 0
