@@ -15,7 +15,7 @@ from deploy.build import PORTABLE, build
 from deploy.precision import graph_at
 from inspector import recipe
 from inspector.engines import driver, flavour, manifest
-from inspector.engines.manifest import ENGINE, Manifest, Precision, Runtime
+from inspector.engines.manifest import ENGINE, MANIFEST, Manifest, Precision, Runtime
 from inspector.errors import EngineError
 from inspector.records import Recipe
 
@@ -44,7 +44,7 @@ def convert(
     if not reasons:
         say(f"{folder / ENGINE}: nothing changed, not built again")
         return manifest.read(folder)
-    say("\n".join(reasons))
+    say("\n".join([*reasons, f"building {folder / ENGINE}"]))
     graph, folded = graph_at(precision, card, model)
     began = time.monotonic()
     try:
@@ -94,16 +94,17 @@ def _reasons(
     precision: Precision,
     batches: Sequence[int],
     targets: tuple[str, ...],
-) -> tuple[str, ...]:
+) -> list[str]:
     """Say why an engine has to be built; empty when the one that is there is what is asked for."""
     try:
         there = manifest.read(folder)
         digest = hashlib.sha256(manifest.read_engine(folder)).hexdigest()
-    except EngineError as error:
-        return (str(error),)
+    except EngineError:
+        return [f"{folder}: holds no engine with a manifest that can be read"]
     asked = {"batches": tuple(batches), "compute_capabilities": targets}
-    return manifest.faults(there, folder, card, digest, here, precision=precision, verified=False) + tuple(
-        f"{folder / manifest.MANIFEST}: {key} is {list(getattr(there, key))}; asked for {list(value)}"
+    faults = manifest.faults(there, folder, card, digest, here, precision=precision, verified=False)
+    return [fault.what for fault in faults] + [
+        f"{folder / MANIFEST}: {key} is {list(getattr(there, key))}; asked for {list(value)}"
         for key, value in asked.items()
         if getattr(there, key) != value
-    )
+    ]

@@ -106,6 +106,18 @@ class Runtime(msgspec.Struct, frozen=True):
     """Of the GPU; None where none is known."""
 
 
+class Fault(msgspec.Struct, frozen=True):
+    """One thing that keeps an engine from running; as text, both in one line."""
+
+    what: str
+    """Where it stands, what was found and what was expected."""
+    advice: str
+    """What to do."""
+
+    def __str__(self) -> str:
+        return f"{self.what}. {self.advice}"
+
+
 def read(folder: Path) -> Manifest:
     """Read the manifest of the engine in a recipe's folder, strictly.
 
@@ -161,7 +173,7 @@ def load(
     digest = hashlib.sha256(engine).hexdigest()
     found = faults(manifest, folder, recipe, digest, runtime, max_frames=max_frames, verified=verified)
     if found:
-        raise EngineError("\n".join(found))
+        raise EngineError("\n".join(map(str, found)))
     return manifest, engine
 
 
@@ -187,7 +199,7 @@ def faults(
     precision: Precision | None = None,
     max_frames: int | None = None,
     verified: bool = True,
-) -> tuple[str, ...]:
+) -> tuple[Fault, ...]:
     """Say all that keeps the engine in `folder` from running here: found, expected, what to do; empty if nothing does.
 
     `engine_sha256` is of the file as it was found. `precision`: another one is a fault. `max_frames`: the largest batch
@@ -204,22 +216,21 @@ def faults(
         ("precision", manifest.precision, precision or manifest.precision, "as asked for", build),
     ]
     said = [
-        f'{path}: {name} is "{found}"; expected "{expected}", {why}. {advice}'
+        Fault(f'{path}: {name} is "{found}"; expected "{expected}", {why}', advice)
         for name, found, expected, why, advice in facts
         if found != expected
     ]
     gpu, targets = runtime.compute_capability, ", ".join(manifest.compute_capabilities)
     if gpu is not None and gpu not in manifest.compute_capabilities:
-        said.append(f"{path}: compute_capabilities is {targets}; expected {gpu} among them, this GPU's. {build}")
+        what = f"{path}: compute_capabilities is {targets}; expected {gpu} among them, this GPU's"
+        said.append(Fault(what, build))
     least, most = manifest.batches[0], manifest.batches[-1]
     if max_frames is not None and (least > 1 or most < max_frames):
-        said.append(
-            f"{path}: batches range from {least} to {most}; expected 1 to {max_frames}, as batch.max_frames says. "
-            f"Lower that, or run `deploy convert {folder} --batches 1,{max_frames}`."
-        )
+        what = f"{path}: batches range from {least} to {most}; expected 1 to {max_frames}, as batch.max_frames says"
+        said.append(Fault(what, f"Lower that, or run `deploy convert {folder} --batches 1,{max_frames}`."))
     if verified and not manifest.verified:
         why = "what was measured is out of bounds" if manifest.parity else "never measured against its ONNX"
-        said.append(f"{path}: verified is false ({why}); expected true. Run `deploy verify {folder}`.")
+        said.append(Fault(f"{path}: verified is false ({why}); expected true", f"Run `deploy verify {folder}`."))
     return tuple(said)
 
 

@@ -22,7 +22,7 @@ from inspector.engines import manifest
 from inspector.engines.manifest import Parity
 from inspector.engines.openvino import OpenVino
 from inspector.errors import InspectorError
-from tests.inspector.engines.test_driver import has_driver, has_tensorrt
+from tests.gpu import has_driver, has_tensorrt
 from tests.manifests import write_engine
 from tests.recipes import HEIGHT, WIDTH, write_recipe
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -11,22 +9,9 @@ import pytest
 from inspector import recipe
 from inspector.engines import built, driver
 from inspector.errors import EngineError
+from tests.gpu import has_driver, has_tensorrt
 from tests.manifests import write_engine
 from tests.recipes import write_recipe
-
-
-def has_driver() -> bool:
-    """Whether the driver's library is here, asked without our own code."""
-    try:
-        ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return False
-    return True
-
-
-def has_tensorrt() -> bool:
-    """Whether either flavour is here."""
-    return any(importlib.util.find_spec(name) for name in ("tensorrt", "tensorrt_rtx_bindings"))
 
 
 def test_a_missing_driver_is_named() -> None:
