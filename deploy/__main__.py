@@ -1,34 +1,115 @@
-"""The converter's commands: `deploy convert RECIPE`."""
+"""The converter's commands: `deploy convert | verify | bundle`; exit codes as the inspector's."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import get_args
 
-from inspector.errors import InspectorError
+from inspector.engines.manifest import ENGINE, MANIFEST, Precision
+from inspector.errors import EXIT_FAILURE, InspectorError
+
+
+def convert(args: argparse.Namespace) -> int:
+    """Build a recipe's engine."""
+    from deploy.convert import LOG, convert
+
+    made = convert(args.recipe, args.precision, args.batches, print, _progress())
+    sizes = f"batches {made.batches[0]} to {made.batches[-1]}"
+    targets = ", ".join(made.compute_capabilities)
+    kind = f"{made.precision}{', Q/DQ folded away' if made.folded else ''}, {sizes}, for compute capability {targets}"
+    print(
+        f"{args.recipe / ENGINE}: {made.engine_bytes / 2**20:.1f} MiB, {kind}, "
+        f"built in {made.build_seconds:.1f} s by {made.flavour} {made.version}\n"
+        f"{MANIFEST} says what it is, {LOG} what the builder said. "
+        + ("Verified." if made.verified else f"Not verified: run `deploy verify {args.recipe}`.")
+    )
+    return 0
+
+
+def verify(args: argparse.Namespace) -> int:
+    """Prove a recipe's engine equal to its ONNX."""
+    from deploy.verify import verify
+
+    return 0 if verify(args.recipe, args.frames, args.images, args.masks, print) else EXIT_FAILURE
+
+
+def bundle(args: argparse.Namespace) -> int:
+    """Pack an installation for a machine without a network."""
+    from deploy.bundle import bundle
+
+    extras = tuple(args.extra)
+    bundle(args.recipe, args.out, python=args.python, target=args.platform, extras=extras, say=print)
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    from deploy.bundle import this_platform, this_python
+
+    top = argparse.ArgumentParser(prog="deploy", description="Makes engines of recipes, proves and packs them.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, function: Callable[[argparse.Namespace], int], words: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=words, description=words)
+        command.set_defaults(function=function)
+        command.add_argument("recipe", type=Path, metavar="RECIPE", help="the recipe's folder")
+        return command
+
+    command = add("convert", convert, "build a recipe's engine with TensorRT or TensorRT-RTX, beside the recipe")
+    command.add_argument("--precision", choices=get_args(Precision), default="fp16", help="(default: %(default)s)")
+    command.add_argument(
+        "--batches",
+        type=batch_sizes,
+        default=(1, 4, 8, 16),
+        metavar="N,N,...",
+        help="sizes that `verify` tries; the engine takes any from the least to the most (default: 1,4,8,16)",
+    )
+    command = add("verify", verify, "run a recipe's engine and its ONNX on the same frames, and compare")
+    command.add_argument("--frames", type=int, metavar="N", help="so many (default: 58 of steel, all images)")
+    command.add_argument("--images", type=Path, metavar="FOLDER", help="these instead of procedural steel")
+    command.add_argument(
+        "--masks", type=Path, metavar="FOLDER", help="truth: PNGs of the images' names, grey = class id"
+    )
+    command = add("bundle", bundle, "pack a recipe and the daemon for a machine without a network")
+    command.add_argument("--python", default=this_python(), metavar="X.Y", help="it has (default: %(default)s)")
+    command.add_argument("--platform", default=this_platform(), help="as in wheels' names (default: %(default)s)")
+    command.add_argument(
+        "--extra", action="append", default=[], help='of ours, like "rtx" to convert there; repeatable'
+    )
+    command.add_argument("--out", type=Path, required=True, metavar="FILE.tar", help="where it goes")
+    return top
+
+
+def batch_sizes(text: str) -> tuple[int, ...]:
+    """Read ascending batch sizes."""
+    sizes = tuple(int(part) for part in text.split(","))
+    if list(sizes) != sorted(set(sizes)) or sizes[0] < 1:
+        raise argparse.ArgumentTypeError(f"batch sizes are {text}; expected ascending ones from 1, like 1,4,8,16")
+    return sizes
+
+
+def _progress() -> Callable[[str], None]:
+    """Show what is going on, on one line of a terminal; say nothing elsewhere, the builder's log has it."""
+    if not sys.stderr.isatty():
+        return lambda words: None
+    return lambda words: print(f"\r\x1b[2K{words:.78}", end="", file=sys.stderr, flush=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
-    top = argparse.ArgumentParser(prog="deploy", description="Converts recipes to engines.")
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
-    words = "build the engine of a recipe with TensorRT or TensorRT-RTX, beside the recipe"
-    command = commands.add_parser("convert", help=words, description=words)
-    command.add_argument("recipe", type=Path, help="the recipe's folder")
-    command.add_argument("--precision", choices=("int8", "fp32"), default="int8", help="(default: %(default)s)")
-    command.add_argument("--max-frames", type=int, default=8, metavar="N", help="largest batch (default: %(default)s)")
-    args = top.parse_args(argv)
+    args = parser().parse_args(argv)
     try:
-        from deploy.convert import MANIFEST, convert
-
-        engine = convert(args.recipe, args.precision, args.max_frames)
+        code: int = args.function(args)
     except InspectorError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    print(f"{engine}: {engine.stat().st_size / 2**20:.1f} MiB; {(engine.parent / MANIFEST).name} says what it is")
-    return 0
+    except ModuleNotFoundError as error:
+        print(f'{error.name} is not installed; expected the extra "rtx" or "gpu". Install it: .[rtx]', file=sys.stderr)
+        return EXIT_FAILURE
+    return code
 
 
 if __name__ == "__main__":

@@ -1,110 +1,110 @@
-"""A recipe's ONNX compiled to an engine by TensorRT or TensorRT-RTX; both have one Python API.
+"""A recipe's ONNX compiled to the engine beside it, with the manifest that says what it is.
 
-Building needs no GPU with the RTX flavour. The engine file is executable code tied to flavour and version: it
-goes beside the recipe with a manifest, `engine.toml`, that names what it was built from and by what.
+Building needs no GPU with the RTX flavour. Building again does nothing unless something changed, and says what did.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib
-import os
 import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import onnx
-
-from deploy.fold import fold, is_quantised
+from deploy.build import PORTABLE, build
+from deploy.precision import graph_at
 from inspector import recipe
+from inspector.engines import driver, flavour, manifest
+from inspector.engines.manifest import ENGINE, MANIFEST, Manifest, Precision, Runtime
 from inspector.errors import EngineError
 from inspector.records import Recipe
 
-FLAVOURS = {"tensorrt": "tensorrt", "tensorrt_rtx": "tensorrt_rtx_bindings"}
-"""Flavour -> the module that speaks for it."""
-ENGINE, MANIFEST = "engine.plan", "engine.toml"
+LOG = "engine.log"
+"""What the builder said, beside the engine."""
 
 
-def flavour() -> tuple[str, Any]:
-    """Return name and module of the TensorRT flavour that is installed.
+def convert(
+    folder: Path,
+    precision: Precision,
+    batches: Sequence[int],
+    say: Callable[[str], None],
+    progress: Callable[[str], None],
+) -> Manifest:
+    """Build the engine of the recipe in `folder`, unless the one that is there already is that; return its manifest.
 
-    Raises: EngineError when none is.
-    """
-    for name, module in FLAVOURS.items():
-        try:
-            return name, importlib.import_module(module)
-        except ImportError:
-            continue
-    raise EngineError(
-        "neither TensorRT nor TensorRT-RTX is installed; expected one. "
-        'Install the extra "rtx" (RTX cards), or "gpu" with NVIDIA\'s package index (data-centre and embedded GPUs).'
-    )
-
-
-def convert(folder: Path, precision: str, max_frames: int) -> Path:
-    """Build the engine of the recipe in `folder` for batches of 1 to `max_frames`; return its path.
-
-    `precision` "int8" takes the Q/DQ graph as it is, "fp32" folds its pairs away.
+    `batches` ascend; the engine takes any size from the first to the last. `say` hears what was found and done,
+    `progress` what is going on, and at the end nothing.
 
     Raises: RecipeError, EngineError.
     """
-    name, trt = flavour()
+    name, trt = flavour.find()
     card, model = recipe.load(folder)
-    graph = onnx.load_from_string(model)
-    if precision == "int8" and not is_quantised(graph):
-        raise EngineError(
-            f"recipe {card}: its model is {card.precision}; an int8 engine needs a Q/DQ graph. Ask for fp32."
-        )
-    if precision == "fp32":
-        graph = fold(graph)
+    here, targets = Runtime(name, trt.__version__), _targets(name)
+    reasons = _reasons(folder, card, here, precision=precision, batches=batches, targets=targets)
+    if not reasons:
+        say(f"{folder / ENGINE}: nothing changed, not built again")
+        return manifest.read(folder)
+    say("\n".join([*reasons, f"building {folder / ENGINE}"]))
+    graph, folded = graph_at(precision, card, model)
     began = time.monotonic()
-    plan = _build(trt, graph.SerializeToString(), card, max_frames)
-    manifest = {
-        "flavour": name,
-        "version": trt.__version__,
-        "precision": precision,
-        "max_frames": max_frames,
-        "onnx_sha256": card.sha256,
-        "engine_sha256": hashlib.sha256(plan).hexdigest(),
-        "engine_bytes": len(plan),
-        "build_seconds": round(time.monotonic() - began, 2),
-        "verified": False,
-    }
-    _write(folder / ENGINE, plan)
-    _write(folder / MANIFEST, "".join(f"{key} = {_toml(value)}\n" for key, value in manifest.items()).encode())
-    return folder / ENGINE
+    try:
+        with (folder / LOG).open("w", encoding="utf-8") as log:
+            built = build(trt, graph, batches=batches, targets=targets, log=log, progress=progress)
+    finally:
+        progress("")
+    made = Manifest(
+        flavour=name,
+        version=trt.__version__,
+        compute_capabilities=targets,
+        precision=precision,
+        folded=folded,
+        batches=tuple(batches),
+        onnx_sha256=card.sha256,
+        engine_sha256=hashlib.sha256(built.engine).hexdigest(),
+        engine_bytes=len(built.engine),
+        built=datetime.now(UTC).isoformat(timespec="seconds"),
+        build_seconds=round(time.monotonic() - began, 2),
+        inputs=built.inputs,
+        outputs=built.outputs,
+    )
+    # The engine first: between the two the old manifest does not fit it, and it does not run.
+    manifest.replace(folder / ENGINE, built.engine)
+    manifest.write(folder, made)
+    return made
 
 
-def _build(trt: Any, model: bytes, card: Recipe, max_frames: int) -> bytes:
-    logger = trt.Logger(trt.Logger.WARNING)
-    builder = trt.Builder(logger)
-    network = builder.create_network(0)
-    parser = trt.OnnxParser(network, logger)
-    if not parser.parse(model):
-        faults = "; ".join(str(parser.get_error(i)) for i in range(parser.num_errors))
-        raise EngineError(
-            f"recipe {card}: TensorRT {trt.__version__} cannot parse its model: {faults}. Export it again."
-        )
-    profile = builder.create_optimization_profile()
-    shapes = [(n, card.height, card.width) for n in (1, max_frames, max_frames)]
-    profile.set_shape("frames", *shapes)
-    options = builder.create_builder_config()
-    options.add_optimization_profile(profile)
-    plan = builder.build_serialized_network(network, options)
-    if plan is None:
-        raise EngineError(f"recipe {card}: TensorRT {trt.__version__} cannot build its engine; its log above says why.")
-    return bytes(plan)
+def _targets(name: manifest.Flavour) -> tuple[str, ...]:
+    """Return the compute capabilities to build for: this machine's GPU, else what RTX engines can all run on.
+
+    Raises: EngineError for the full TensorRT without a GPU.
+    """
+    try:
+        return (driver.gpus()[0].compute_capability,)
+    except EngineError:
+        if name == "tensorrt":
+            raise
+        return PORTABLE
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a whole file or none."""
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-
-
-def _toml(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)
+def _reasons(
+    folder: Path,
+    card: Recipe,
+    here: Runtime,
+    *,
+    precision: Precision,
+    batches: Sequence[int],
+    targets: tuple[str, ...],
+) -> list[str]:
+    """Say why an engine has to be built; empty when the one that is there is what is asked for."""
+    try:
+        there = manifest.read(folder)
+        digest = hashlib.sha256(manifest.read_engine(folder)).hexdigest()
+    except EngineError:
+        return [f"{folder}: holds no engine with a manifest that can be read"]
+    asked = {"batches": tuple(batches), "compute_capabilities": targets}
+    faults = manifest.faults(there, folder, card, digest, here, precision=precision, verified=False)
+    return [fault.what for fault in faults] + [
+        f"{folder / MANIFEST}: {key} is {list(getattr(there, key))}; asked for {list(value)}"
+        for key, value in asked.items()
+        if getattr(there, key) != value
+    ]

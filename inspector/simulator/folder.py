@@ -35,9 +35,13 @@ class Folder:
     def __len__(self) -> int:
         return len(self._paths)
 
+    def path(self, index: int) -> Path:
+        """Return where image `index`, modulo their number, lies."""
+        return self._paths[index % len(self._paths)]
+
     def __call__(self, index: int) -> Bytes2D:
         """Read image `index`, modulo their number, as grey (H, W) uint8."""
-        path = self._paths[index % len(self._paths)]
+        path = self.path(index)
         pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
         if pixels is None:
             raise InspectorError(f"{path}: is no image that can be read. Remove it, or replace it.")

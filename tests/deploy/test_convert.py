@@ -1,19 +1,35 @@
-"""The converter without a GPU: a real engine where TensorRT-RTX is installed, a clear refusal elsewhere."""
+"""The converter without a GPU: real engines where TensorRT-RTX is installed, a clear refusal elsewhere."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
-import tomllib
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from deploy.__main__ import main
-from tests.recipes import write_recipe
+from deploy.build import PORTABLE
+from inspector import recipe
+from inspector.engines import driver, manifest
+from inspector.engines.manifest import Port
+from inspector.errors import EngineError
+from tests.recipes import HEIGHT, WIDTH, write_recipe
 
 HAS_RTX = importlib.util.find_spec("tensorrt_rtx_bindings") is not None
 HAS_ANY = HAS_RTX or importlib.util.find_spec("tensorrt") is not None
+
+needs_rtx = pytest.mark.skipif(not HAS_RTX, reason='TensorRT-RTX is not installed (pip install ".[rtx]")')
+
+
+def targets() -> tuple[str, ...]:
+    """What an engine must be built for here."""
+    try:
+        return (driver.gpus()[0].compute_capability,)
+    except EngineError:
+        return PORTABLE
 
 
 @pytest.mark.skipif(HAS_ANY, reason="a TensorRT is installed")
@@ -25,15 +41,76 @@ def test_without_tensorrt_the_reader_is_told_what_to_install(
     assert '"rtx"' in capsys.readouterr().err
 
 
-@pytest.mark.skipif(not HAS_RTX, reason='TensorRT-RTX is not installed (pip install ".[rtx]")')
-def test_an_engine_is_built_and_described(tmp_path: Path) -> None:
-    """The manifest names the engine beside it and the recipe it came from, by hash."""
+def test_without_onnx_the_reader_is_told_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The plain install has the command too, and it says what it needs."""
+    for name in [name for name in sys.modules if name.startswith("deploy.") and name != "deploy.__main__"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    assert main(["convert", str(write_recipe(tmp_path))]) == 1
+    assert 'onnx is not installed; expected the extra "rtx"' in capsys.readouterr().err
+
+
+@needs_rtx
+def test_the_shipped_recipe_becomes_an_engine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A real fp16 engine of the shipped INT8 recipe: the manifest says what it is, from what, for what, by what."""
+    folder = tmp_path / "steel-r34"
+    shutil.copytree(recipe.SHIPPED / "steel-r34", folder, ignore=shutil.ignore_patterns("engine.*"))
+    assert main(["convert", str(folder), "--precision", "fp16", "--batches", "1,2"]) == 0
+    card, made, engine = recipe.read_card(folder), manifest.read(folder), manifest.read_engine(folder)
+    assert (made.flavour, made.precision, made.batches, made.folded) == ("tensorrt_rtx", "fp16", (1, 2), True)
+    assert (made.onnx_sha256, made.engine_sha256) == (card.sha256, hashlib.sha256(engine).hexdigest())
+    assert (made.engine_bytes, made.compute_capabilities) == (len(engine), targets())
+    assert (made.verified, made.parity) == (False, None)
+    planes = (-1, card.height, card.width)
+    classes = len(card.classes)
+    assert set(made.inputs) == {Port("frames", "uint8", planes), Port("thresholds", "float32", (classes,))}
+    assert set(made.outputs) == {
+        Port("labels", "uint8", planes),
+        Port("confidence", "uint8", planes),
+        Port("presence", "float32", (-1, classes)),
+    }
+    # Half the bytes of its float weights, which the INT8 file holds in one byte each: it does compute in fp16.
+    int8_bytes = (folder / recipe.MODEL).stat().st_size
+    assert 1.8 * int8_bytes < len(engine) < 3.5 * int8_bytes
+    said = capsys.readouterr().out
+    assert "Q/DQ folded away" in said and f"run `deploy verify {folder}`" in said
+    assert "Engine generation completed" in (folder / "engine.log").read_text()
+
+
+@needs_rtx
+def test_building_again_does_nothing_until_something_changes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same again is not built; for other batches, or after an engine was altered, it is, and it says why."""
     folder = write_recipe(tmp_path)
-    assert main(["convert", str(folder), "--precision", "fp32", "--max-frames", "2"]) == 0
-    manifest = tomllib.loads((folder / "engine.toml").read_text())
-    assert manifest["engine_sha256"] == hashlib.sha256((folder / "engine.plan").read_bytes()).hexdigest()
-    assert manifest["onnx_sha256"] == tomllib.loads((folder / "recipe.toml").read_text())["sha256"]
-    assert (manifest["flavour"], manifest["precision"], manifest["verified"]) == ("tensorrt_rtx", "fp32", False)
+
+    def run(*words: str) -> str:
+        assert main(["convert", str(folder), *words]) == 0
+        return capsys.readouterr().out
+
+    assert "holds no engine" in run("--precision", "fp32", "--batches", "1,2")
+    first = manifest.read(folder)
+    assert first.inputs[0] == Port("frames", "uint8", (-1, HEIGHT, WIDTH))
+    assert "nothing changed, not built again" in run("--precision", "fp32", "--batches", "1,2")
+    assert manifest.read(folder) == first
+    assert "batches is [1, 2]; asked for [1, 4]" in run("--precision", "fp32", "--batches", "1,4")
+    with (folder / "engine.plan").open("ab") as file:
+        file.write(b"x")
+    assert "as engine.plan has it" in run("--precision", "fp32", "--batches", "1,4")
+    assert "nothing changed" in run("--precision", "fp32", "--batches", "1,4")
+
+
+@needs_rtx
+def test_a_failed_build_leaves_the_old_engine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What cannot be had is refused with its reason, and what ran before still fits its manifest."""
+    folder = write_recipe(tmp_path)
+    assert main(["convert", str(folder), "--precision", "fp32", "--batches", "1"]) == 0
+    before = manifest.read(folder)
+    assert main(["convert", str(folder), "--precision", "fp16", "--batches", "1"]) == 1
+    assert "has no convolution" in capsys.readouterr().err
+    assert manifest.read(folder) == before
 
 
 def test_int8_from_a_float_recipe_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,3 +118,11 @@ def test_int8_from_a_float_recipe_is_refused(tmp_path: Path, capsys: pytest.Capt
     code = main(["convert", str(write_recipe(tmp_path)), "--precision", "int8"])
     assert code == 1
     assert not (tmp_path / "engine.plan").exists() and capsys.readouterr().err
+
+
+@pytest.mark.parametrize("sizes", ["4,1", "0,4", "2,2", "many"])
+def test_odd_batch_sizes_are_refused(tmp_path: Path, sizes: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ascending, from 1, in numbers."""
+    with pytest.raises(SystemExit):
+        main(["convert", str(tmp_path), "--batches", sizes])
+    assert "--batches" in capsys.readouterr().err

@@ -1,0 +1,161 @@
+"""Everything a machine without a network needs, in one tar: wheels, recipe, unit, example and `install.sh`.
+
+Knows: pip, the source tree that this is run from, and the bundle's layout, which `install.sh` reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from string import Template
+
+from inspector import recipe
+from inspector.engines.manifest import ENGINE, MANIFEST
+from inspector.errors import InspectorError
+from inspector.records import Recipe
+
+HERE = Path(__file__).parent
+SOURCE = HERE.parent
+PACKAGES = ("inspector", "trainer", "deploy")
+UNIT = ("inspector@.service", "inspector.sysusers.conf", "inspector.tmpfiles.conf")
+LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+"""glibc 2.N and the name that its platform had before PEP 600."""
+
+
+def this_python() -> str:
+    """Return the version of the Python that runs, like "3.11"."""
+    return "{}.{}".format(*sys.version_info[:2])
+
+
+def this_platform() -> str:
+    """Return the platform that runs as wheels name it (PEP 600), like "manylinux_2_36_x86_64"."""
+    return f"manylinux_{platform.libc_ver()[1].replace('.', '_')}_{platform.machine()}"
+
+
+def bundle(
+    folder: Path, out: Path, *, python: str, target: str, extras: tuple[str, ...], say: Callable[[str], None]
+) -> None:
+    """Write the bundle of the recipe in `folder`, for a Python like "3.11" on a platform like "manylinux_2_28_x86_64".
+
+    `extras` of ours are packed too: "rtx" lets the machine itself build engines. Needs a package index.
+
+    Raises: RecipeError, InspectorError.
+    """
+    if not re.fullmatch(r"3\.\d{1,2}", python):
+        raise InspectorError(f'python is "{python}"; expected a version like 3.11. Ask `python3 --version` there.')
+    platforms = accepted(target)
+    card, _ = recipe.load(folder)
+    missing = [path for path in (SOURCE / "pyproject.toml", SOURCE / "systemd") if not path.exists()]
+    if missing:
+        raise InspectorError(f"{missing[0]}: not found; expected the source tree. Run this from a checkout.")
+    with tempfile.TemporaryDirectory() as temporary:
+        root = Path(temporary) / out.stem
+        (root / "wheels").mkdir(parents=True)
+        say(f"recipe {card}: building our wheel")
+        wheel = _build_wheel(Path(temporary) / "source", root / "wheels")
+        say(f"collecting wheels for Python {python} on {target}")
+        wanted = f"{wheel}[{','.join(extras)}]" if extras else str(wheel)
+        _download(wanted, python, platforms, root / "wheels")
+        _copy_recipe(folder, root / "recipes" / folder.name)
+        _write_rest(root, card, {"PYTHON": python, "RECIPE": folder.name, "EXTRAS": ",".join(extras)})
+        _sum(root)
+        _pack(root, out)
+        count = len(list((root / "wheels").iterdir()))
+    size = f"{out.stat().st_size / 2**20:.1f} MiB, {count} wheels"
+    say(f"{out}: {size}. There: tar xf {out.name} && {out.stem}/install.sh")
+
+
+def accepted(target: str) -> tuple[str, ...]:
+    """Return all platform tags that run on `target`, the newest first: its glibc runs wheels for every older one.
+
+    Raises: InspectorError for what is no such platform.
+    """
+    match = re.fullmatch(r"manylinux_2_(\d{1,3})_(\w+)", target)
+    if not match:
+        raise InspectorError(
+            f'platform is "{target}"; expected manylinux_2_N_ARCH, N of its glibc 2.N. Ask `ldd --version` there.'
+        )
+    minor, arch = int(match[1]), match[2]
+    tags = []
+    for older in range(minor, 4, -1):
+        tags.append(f"manylinux_2_{older}_{arch}")
+        if older in LEGACY:
+            tags.append(f"{LEGACY[older]}_{arch}")
+    return tuple(tags)
+
+
+def _build_wheel(source: Path, wheels: Path) -> Path:
+    """Build our wheel of a clean copy, so that nothing that lies about gets in and nothing is left behind."""
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(SOURCE / name, source)
+    for name in PACKAGES:
+        shutil.copytree(SOURCE / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "engine.*"))
+    _pip("wheel", "--no-deps", "--wheel-dir", str(wheels), str(source))
+    (wheel,) = wheels.iterdir()
+    return wheel
+
+
+def _download(wanted: str, python: str, platforms: tuple[str, ...], wheels: Path) -> None:
+    places = [part for tag in platforms for part in ("--platform", tag)]
+    _pip("download", "--only-binary=:all:", "--python-version", python, *places, "--dest", str(wheels), wanted)
+
+
+def _pip(*words: str) -> None:
+    """Raises: InspectorError with the end of what pip said."""
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *words]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        said = " ".join(ended.stderr.strip().splitlines()[-3:])
+        raise InspectorError(f"pip {words[0]} failed: {said}. Mend that, or ask for another --python or --platform.")
+
+
+def _copy_recipe(folder: Path, into: Path) -> None:
+    into.mkdir(parents=True)
+    shutil.copy(folder / recipe.CARD, into)
+    shutil.copy(folder / recipe.MODEL, into)
+    if (folder / ENGINE).is_file() and (folder / MANIFEST).is_file():
+        shutil.copy(folder / ENGINE, into)
+        shutil.copy(folder / MANIFEST, into)
+
+
+def _write_rest(root: Path, card: Recipe, facts: dict[str, str]) -> None:
+    shutil.copy(HERE / "install.sh", root)
+    (root / "install.sh").chmod(0o755)
+    (root / "systemd").mkdir()
+    for name in UNIT:
+        shutil.copy(SOURCE / "systemd" / name, root / "systemd")
+    example = Template((HERE / "example.toml").read_text(encoding="utf-8"))
+    classes = json.dumps([kind.name for kind in card.classes])
+    (root / "example.toml").write_text(example.substitute(recipe=facts["RECIPE"], classes=classes), encoding="utf-8")
+    lines = "".join(f"{key}={shlex.quote(value)}\n" for key, value in facts.items())
+    (root / "bundle.env").write_text(lines, encoding="utf-8")
+
+
+def _sum(root: Path) -> None:
+    """Write SHA256SUMS as `sha256sum --check` reads it."""
+    paths = sorted(path for path in root.rglob("*") if path.is_file())
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(root)}\n" for path in paths]
+    (root / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
+
+
+def _pack(root: Path, out: Path) -> None:
+    def as_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.uid = member.gid = 0
+        member.uname = member.gname = "root"
+        return member
+
+    partial = out.with_name(f".{out.name}.partial")
+    with tarfile.open(partial, "w") as tar:
+        tar.add(root, root.name, filter=as_root)
+    partial.replace(out)

@@ -1,0 +1,122 @@
+"""Two engines on the same frames, held against each other and, where it is known, against the truth.
+
+Pure: takes loaded engines and frames, returns figures; knows no files, no bounds and not which engine is which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import cycle, islice
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from inspector.engines import Segmenter
+from inspector.engines.manifest import Parity
+from inspector.records import Bytes2D, Bytes3D, Maps
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A frame for both to judge: `pixels` (H, W) uint8 and, where known, its true `labels` (H, W) uint8."""
+
+    pixels: Bytes2D
+    labels: Bytes2D | None = None
+
+
+def compare(
+    engine: Segmenter,
+    reference: Segmenter,
+    frames: Iterable[Shown],
+    batches: Sequence[int],
+    names: Sequence[str],
+    *,
+    source: str,
+    date: str,
+) -> Parity:
+    """Run both on all `frames`, in batches of the sizes `batches` by turns, and return how alike they are.
+
+    `names` are the classes' in the order of their ids. Dice is given where every frame's labels are known and some
+    pixel of them is a defect.
+
+    Raises: ValueError without frames; EngineError.
+    """
+    tally = Tally(len(names))
+    for batch in _batches(frames, batches):
+        pixels = np.stack([shown.pixels for shown in batch])
+        engine.submit(pixels)
+        reference.submit(pixels)
+        found, expected = engine.result(), reference.result()
+        known = [shown.labels for shown in batch if shown.labels is not None]
+        tally.add(found, expected, np.stack(known) if len(known) == len(batch) else None)
+    if not tally.frames:
+        raise ValueError("no frames to compare; expected at least one")
+    return Parity(
+        date=date,
+        engine=engine.name,
+        reference=reference.name,
+        source=source,
+        frames=tally.frames,
+        batches=tuple(batches),
+        label_agreement=tally.agreeing / tally.pixels,
+        iou={name: both / either for name, both, either in zip(names, tally.both, tally.either, strict=True) if either},
+        confidence_difference=tally.confidence / 255,
+        presence_difference=tally.presence,
+        dice=tally.dice(0),
+        reference_dice=tally.dice(1),
+    )
+
+
+class Tally:
+    """Sums over frames as they come; memory does not grow with them."""
+
+    def __init__(self, classes: int) -> None:
+        self.frames = self.pixels = self.agreeing = 0
+        self.both, self.either = [0] * classes, [0] * classes
+        """Pixels that both, or at least one of the two, give to each class."""
+        self.confidence, self.presence = 0, 0.0
+        """Largest differences: in 1/255 where both see the same class, and as a probability."""
+        self._hits, self._claimed = [0, 0], [0, 0]
+        self._true: int | None = 0
+
+    def add(self, found: Maps, expected: Maps, truth: Bytes3D | None) -> None:
+        """Add one batch; `truth` (N, H, W) uint8, None where it is not known."""
+        alike = found.labels == expected.labels
+        self.frames += len(alike)
+        self.pixels += alike.size
+        self.agreeing += int(np.count_nonzero(alike))
+        for place in range(len(self.both)):
+            one, other = found.labels == place + 1, expected.labels == place + 1
+            self.both[place] += int(np.count_nonzero(one & other))
+            self.either[place] += int(np.count_nonzero(one | other))
+        apart = np.abs(found.confidence.astype(np.int16) - expected.confidence)
+        self.confidence = max(self.confidence, int(apart.max(where=alike, initial=0)))
+        self.presence = max(self.presence, float(np.abs(found.presence - expected.presence).max(initial=0)))
+        self._add_truth((found.labels, expected.labels), truth)
+
+    def _add_truth(self, labels: tuple[Bytes3D, Bytes3D], truth: Bytes3D | None) -> None:
+        if truth is None or self._true is None:
+            self._true = None
+            return
+        defect: NDArray[np.bool_] = truth > 0
+        self._true += int(np.count_nonzero(defect))
+        for place, one in enumerate(labels):
+            self._hits[place] += int(np.count_nonzero((one == truth) & defect))
+            self._claimed[place] += int(np.count_nonzero(one))
+
+    def dice(self, place: int) -> float | None:
+        """Micro Dice of the engine (0) or its reference (1), pooled over classes; None without true defects.
+
+        2 |A and B| / (|A| + |B|), a pixel counting for its class.
+        """
+        return 2 * self._hits[place] / (self._claimed[place] + self._true) if self._true else None
+
+
+def _batches(frames: Iterable[Shown], sizes: Sequence[int]) -> Iterator[list[Shown]]:
+    """Yield frames in lists of the sizes given, by turns; the last list may be shorter."""
+    left = iter(frames)
+    for size in cycle(sizes):
+        batch = list(islice(left, size))
+        if not batch:
+            return
+        yield batch

@@ -1,0 +1,125 @@
+"""An engine proven equal to its recipe's ONNX, which runs on the CPU; the manifest then says so, and how equal.
+
+The reference of an fp16 or fp32 engine is the recipe's float graph in fp32 arithmetic (its Q/DQ pairs folded away where
+it has any), that of an INT8 engine its Q/DQ graph: the two differ in who computes, and in nothing decided before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from deploy import frames
+from deploy.compare import Shown, compare
+from deploy.precision import graph_at
+from inspector import recipe
+from inspector.engines import Segmenter, built, manifest
+from inspector.engines.manifest import MANIFEST, Parity, Precision
+from inspector.engines.openvino import OpenVino
+from inspector.errors import EngineError
+from inspector.records import Recipe
+
+MIN_AGREEMENT = 0.9995
+"""fp16 and fp32: share of the pixels that must be labelled alike."""
+MAX_DICE_LOSS = 0.005
+"""INT8: how far the engine's Dice against truth may lie below its reference's."""
+ROUNDS = 2
+"""Procedural frames: how often each batch size comes."""
+
+
+def verify(
+    folder: Path, count: int | None, images: Path | None, masks: Path | None, say: Callable[[str], None]
+) -> bool:
+    """Prove the engine in a recipe's folder on procedural steel, or on `images` with truth from `masks`.
+
+    `count` frames, else all images; say what was found, write it into the manifest, and return whether it is within
+    bounds.
+
+    Raises: RecipeError, EngineError, InspectorError.
+    """
+    if (masks and not images) or (count is not None and count < 1):
+        raise EngineError("--masks go with --images, and --frames is 1 or more. Give them so.")
+    card, model = recipe.load(folder)
+    with closing(built.open_unverified(folder, card)) as engine:
+        made = manifest.read(folder)
+        if images is None:
+            shown = frames.steel(card, count or ROUNDS * sum(made.batches))
+            source = f"procedural steel, coil {frames.SEED}"
+        else:
+            shown, source = frames.images(card, images, masks, count), str(images)
+        with closing(reference(card, model, made.precision)) as cpu:
+            return prove(folder, card, shown, source=source, engine=engine, cpu=cpu, say=say)
+
+
+def reference(card: Recipe, model: bytes, precision: Precision) -> Segmenter:
+    """Load what an engine of this precision must equal.
+
+    Raises: EngineError.
+    """
+    exact: Precision = "int8" if precision == "int8" else "fp32"
+    graph, _ = graph_at(exact, card, model)
+    return OpenVino(msgspec.structs.replace(card, precision=exact), graph, precision="f32")
+
+
+def prove(
+    folder: Path,
+    card: Recipe,
+    shown: Iterable[Shown],
+    *,
+    source: str,
+    engine: Segmenter,
+    cpu: Segmenter,
+    say: Callable[[str], None],
+) -> bool:
+    """Compare, say the figures and the verdict, write both into the manifest, and return the verdict.
+
+    Raises: EngineError.
+    """
+    made, names = manifest.read(folder), [kind.name for kind in card.classes]
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    parity = compare(engine, cpu, shown, made.batches, names, source=source, date=now)
+    fault = out_of_bounds(made.precision, parity)
+    manifest.write(folder, msgspec.structs.replace(made, verified=not fault, parity=parity))
+    say(figures(parity, names))
+    say(f"{folder / MANIFEST}: " + (f"not verified. {fault}" if fault else "verified."))
+    return not fault
+
+
+def out_of_bounds(precision: Precision, parity: Parity) -> str:
+    """Say what is wrong with these figures for an engine of this precision; empty when nothing is."""
+    if not parity.iou:
+        return "Neither engine found a defect: equal or not, this shows nothing. Give frames with defects."
+    if precision != "int8":
+        if parity.label_agreement >= MIN_AGREEMENT:
+            return ""
+        return (
+            f"{100 * parity.label_agreement:.4f} % of the pixels are labelled alike; expected {100 * MIN_AGREEMENT:g} "
+            "or more. Build it in fp32; if that differs too, do not use this engine, and report it."
+        )
+    if parity.dice is None or parity.reference_dice is None:
+        return "INT8 is judged by Dice against truth, and no true defects are known. Give masks with defects."
+    loss = parity.reference_dice - parity.dice
+    if loss <= MAX_DICE_LOSS:
+        return ""
+    return f"Dice is {loss:.4f} below the reference's; expected {MAX_DICE_LOSS} at most. Build it in fp16."
+
+
+def figures(parity: Parity, names: Iterable[str]) -> str:
+    """Write the figures for people."""
+    rows = [("labels alike, % of pixels", f"{100 * parity.label_agreement:.4f}")]
+    rows += [(f"IoU of the two, {name}", f"{parity.iou[name]:.4f}" if name in parity.iou else "-") for name in names]
+    rows += [
+        ("largest difference of confidence", f"{parity.confidence_difference:.4f}"),
+        ("largest difference of presence", f"{parity.presence_difference:.4f}"),
+    ]
+    if parity.dice is not None and parity.reference_dice is not None:
+        rows.append(("Dice against truth, micro", f"{parity.dice:.4f}, reference {parity.reference_dice:.4f}"))
+    sizes = ", ".join(map(str, parity.batches))
+    heading = (
+        f"{parity.engine} beside {parity.reference}: {parity.frames} frames of {parity.source}, batches of {sizes}"
+    )
+    return "\n".join([heading, *(f"  {what:<34}{figure}" for what, figure in rows)])

@@ -1,0 +1,70 @@
+"""The NVIDIA driver, asked through its own library: is it here, and which GPUs does it drive?
+
+Knows: libcuda.so.1's first few calls (CUDA Driver API: cuInit, cuDeviceGet*). Must not know: TensorRT, engines.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+import msgspec
+
+from inspector.errors import EngineError
+
+LIBRARY = "libcuda.so.1"
+_MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR
+_NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
+
+
+class Gpu(msgspec.Struct, frozen=True):
+    """One GPU that the driver sees."""
+
+    name: str
+    compute_capability: str
+    """Like "8.9"."""
+
+
+def gpus(library: str = LIBRARY) -> tuple[Gpu, ...]:
+    """Return the GPUs of this machine, at least one, in the driver's order.
+
+    Raises: EngineError when there is no driver, no GPU, or the driver refuses.
+    """
+    try:
+        cuda = ctypes.CDLL(library)
+    except OSError as error:
+        raise EngineError(
+            f"no NVIDIA driver was found: {library} cannot be loaded ({error}). "
+            "Install the driver and see that `nvidia-smi` lists the GPU; in a container, pass the GPU in."
+        ) from error
+    count = ctypes.c_int()
+    _ask(cuda.cuInit(0), cuda)
+    _ask(cuda.cuDeviceGetCount(ctypes.byref(count)), cuda)
+    if not count.value:
+        _ask(_NO_DEVICE, cuda)
+    return tuple(_describe(cuda, place) for place in range(count.value))
+
+
+def _describe(cuda: ctypes.CDLL, place: int) -> Gpu:
+    device, name = ctypes.c_int(), ctypes.create_string_buffer(256)
+    _ask(cuda.cuDeviceGet(ctypes.byref(device), place), cuda)
+    _ask(cuda.cuDeviceGetName(name, len(name), device), cuda)
+    digits = []
+    for attribute in (_MAJOR, _MINOR):
+        digit = ctypes.c_int()
+        _ask(cuda.cuDeviceGetAttribute(ctypes.byref(digit), attribute, device), cuda)
+        digits.append(str(digit.value))
+    return Gpu(name.value.decode(errors="replace"), ".".join(digits))
+
+
+def _ask(code: int, cuda: ctypes.CDLL) -> None:
+    """Raise EngineError in the driver's own words unless `code` is CUDA_SUCCESS."""
+    if code == 0:
+        return
+    words = ctypes.c_char_p()
+    cuda.cuGetErrorString(code, ctypes.byref(words))
+    said = (words.value or b"unknown error").decode(errors="replace")
+    what = "sees no GPU" if code == _NO_DEVICE else "refuses"
+    raise EngineError(
+        f"the NVIDIA driver {what}: error {code}, {said}. See what `nvidia-smi` says; "
+        "after an update of the driver, restart the machine."
+    )

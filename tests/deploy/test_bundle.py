@@ -1,0 +1,111 @@
+"""A bundle made, and installed for real where there is no network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from deploy.bundle import accepted, bundle, this_platform, this_python
+from inspector.errors import InspectorError
+from tests.recipes import write_recipe
+
+NO_NETWORK = ("unshare", "--user", "--map-root-user", "--net")
+
+
+def run(*command: str | Path) -> tuple[int, str]:
+    """Exit code, and all that was said."""
+    ended = subprocess.run(
+        command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=600
+    )
+    return ended.returncode, ended.stdout
+
+
+def no_network() -> Sequence[str]:
+    """What to put before a command so that it has no network, where this machine allows it."""
+    allowed = shutil.which(NO_NETWORK[0]) and run(*NO_NETWORK, "true")[0] == 0
+    return NO_NETWORK if allowed else ()
+
+
+@pytest.mark.slow
+def test_a_bundle_installs_without_a_network(tmp_path: Path) -> None:
+    """Packed, unpacked, installed into an empty environment with no index and no network, and it runs.
+
+    A line's configuration that was there is left alone; a bundle that was altered on its way installs nothing.
+    """
+    folder, out = write_recipe(tmp_path / "tiny"), tmp_path / "box.tar"
+    try:
+        bundle(folder, out, python=this_python(), target=this_platform(), extras=(), say=print)
+    except InspectorError:
+        if run(sys.executable, "-m", "pip", "download", "--no-deps", "--dest", tmp_path, "prometheus-client")[0]:
+            pytest.skip("no package index can be reached")
+        raise
+    with tarfile.open(out) as tar:
+        tar.extractall(tmp_path, filter="data")
+    box, root = tmp_path / "box", tmp_path / "root"
+    assert not list((box / "wheels").glob("torch*"))
+    mine = root / "etc" / "inspector" / "line1.toml"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+
+    command = [*no_network(), str(box / "install.sh"), "--python", sys.executable, "--root", str(root)]
+    code, said = run(*command)
+    assert code == 0, said
+    assert "example.toml: good. Line line1, cameras top, recipe tiny, 1 alarms" in said
+    assert mine.read_text() == "mine"
+    assert (root / "etc/systemd/system/inspector@.service").is_file()
+    assert (root / "etc/inspector/recipes/tiny/model.onnx").read_bytes() == (folder / "model.onnx").read_bytes()
+    program = root / "opt/inspector/bin/python"
+    code, said = run(program, "-I", "-c", "import inspector, openvino, zmq, apsw, cv2; print(inspector.__file__)")
+    assert code == 0 and said.startswith(str(root)), said
+
+    shutil.rmtree(root)
+    with (box / "recipes/tiny/model.onnx").open("ab") as file:
+        file.write(b"x")
+    code, said = run(*command)
+    assert code == 1 and "altered or half copied. Copy the tar again." in said
+    assert not root.exists()
+
+
+def test_older_platforms_are_accepted_too() -> None:
+    """Wheels for every glibc up to that machine's, under new and old names, the newest first."""
+    tags = accepted("manylinux_2_18_x86_64")
+    assert tags[:3] == ("manylinux_2_18_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
+    assert {"manylinux_2_5_x86_64", "manylinux1_x86_64", "manylinux2010_x86_64"} <= set(tags)
+    assert "manylinux_2_19_x86_64" not in tags
+
+
+@pytest.mark.parametrize(
+    ("python", "target", "words"),
+    [
+        ("3.11", "linux_x86_64", r'platform is "linux_x86_64"; expected manylinux_2_N_ARCH'),
+        ("3.11", "manylinux2014_x86_64", r"expected manylinux_2_N_ARCH"),
+        ("cp311", "manylinux_2_28_x86_64", r'python is "cp311"; expected a version like 3\.11'),
+    ],
+)
+def test_what_is_no_platform_is_refused_before_anything_is_fetched(
+    tmp_path: Path, python: str, target: str, words: str
+) -> None:
+    """With what to ask that machine."""
+    with pytest.raises(InspectorError, match=words):
+        bundle(write_recipe(tmp_path), tmp_path / "a.tar", python=python, target=target, extras=(), say=print)
+    assert not (tmp_path / "a.tar").exists()
+
+
+def test_an_installer_says_what_is_wrong_with_the_python(tmp_path: Path) -> None:
+    """Another version than the bundle's is refused, not tried."""
+    shutil.copy(Path(__file__).parents[2] / "deploy" / "install.sh", tmp_path)
+    os.chmod(tmp_path / "install.sh", 0o755)
+    (tmp_path / "bundle.env").write_text("PYTHON=3.99\nRECIPE=tiny\nEXTRAS=''\n")
+    (tmp_path / "SHA256SUMS").write_text(
+        subprocess.run(["sha256sum", "bundle.env"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    )
+    code, said = run(tmp_path / "install.sh", "--python", sys.executable, "--root", tmp_path / "root")
+    assert code == 1 and "expected Python 3.99. Install it, or make the bundle with another --python." in said
+    assert not (tmp_path / "root").exists()

@@ -1,0 +1,197 @@
+"""Proving an engine: the bounds, what goes into the manifest, and the refusal of a machine without a driver.
+
+No GPU is needed: what is proven here runs on the CPU too, on the graph that a GPU engine would be built from.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+import pytest
+
+from deploy import frames
+from deploy.__main__ import main
+from deploy.compare import Shown
+from deploy.precision import graph_at
+from deploy.verify import figures, out_of_bounds, prove, reference
+from inspector import recipe
+from inspector.engines import manifest
+from inspector.engines.manifest import Parity
+from inspector.engines.openvino import OpenVino
+from inspector.errors import InspectorError
+from tests.gpu import has_driver, has_tensorrt
+from tests.manifests import write_engine
+from tests.recipes import HEIGHT, WIDTH, write_recipe
+
+GOOD = Parity(
+    date="2026-11-22",
+    engine="one",
+    reference="other",
+    source="paint",
+    frames=1,
+    batches=(1,),
+    label_agreement=0.9995,
+    iou={"dark": 0.9},
+    confidence_difference=0.1,
+    presence_difference=0.1,
+    dice=0.7951,
+    reference_dice=0.8,
+)
+
+
+def but(**changes: object) -> Parity:
+    """The figures above with changes."""
+    return msgspec.structs.replace(GOOD, **changes)
+
+
+@pytest.mark.parametrize("precision", ["fp16", "fp32"])
+def test_float_engines_are_judged_by_labels(precision: manifest.Precision) -> None:
+    """99.95 % of the pixels, whatever Dice says."""
+    assert not out_of_bounds(precision, but(dice=0.1))
+    assert "99.9490 % of the pixels are labelled alike; expected 99.95 " in out_of_bounds(
+        precision, but(label_agreement=0.99949)
+    )
+
+
+def test_int8_is_judged_by_dice() -> None:
+    """0.005 below the reference at most, whatever the labels say; better than the reference is no fault."""
+    assert not out_of_bounds("int8", but(label_agreement=0.9))
+    assert not out_of_bounds("int8", but(dice=0.9))
+    assert "Dice is 0.0052 below the reference's" in out_of_bounds("int8", but(dice=0.7948))
+    assert "no true defects are known" in out_of_bounds("int8", but(dice=None, reference_dice=None))
+
+
+def test_frames_without_defects_prove_nothing() -> None:
+    """Two engines that call everything sound agree everywhere."""
+    assert "shows nothing" in out_of_bounds("fp32", but(iou={}, label_agreement=1.0))
+
+
+def test_figures_are_said_with_a_dash_for_what_nobody_found() -> None:
+    """Every figure that the manifest gets, for people."""
+    said = figures(GOOD, ["dark", "bright"])
+    for words in ("99.9500", "dark", "0.9000", "0.7951, reference 0.8000"):
+        assert words in said
+    assert any(line.split()[-2:] == ["bright", "-"] for line in said.splitlines())
+
+
+@pytest.mark.skipif(has_driver(), reason="an NVIDIA driver is installed")
+@pytest.mark.skipif(not has_tensorrt(), reason='TensorRT-RTX is not installed (pip install ".[rtx]")')
+def test_without_a_driver_nothing_is_verified(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 1, the reason and what to do; the manifest stays as it was."""
+    folder = write_recipe(tmp_path)
+    made = write_engine(folder, recipe.read_card(folder))
+    assert main(["verify", str(folder)]) == 1
+    assert "no NVIDIA driver was found" in capsys.readouterr().err
+    assert manifest.read(folder) == made
+
+
+def test_masks_without_images_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Truth belongs to somebody's images, not to procedural steel."""
+    assert main(["verify", str(write_recipe(tmp_path)), "--masks", str(tmp_path)]) == 1
+    assert "--masks go with --images" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_cpu_twins_of_the_shipped_recipe_are_compared(tmp_path: Path, precision: manifest.Precision) -> None:
+    """The graphs of fp16 and INT8 engines beside the folded fp32 one, on the same steel: alike, and written down.
+
+    How alike depends on the weights; that it is far from chance, and that verdict and manifest follow the figures, not.
+    """
+    card, model = recipe.load(recipe.SHIPPED / "steel-r34")
+    if precision == "int8" and card.precision != "int8":
+        pytest.skip("the shipped recipe holds no INT8 graph")
+    made = write_engine(tmp_path, card, precision=precision, batches=(1, 2))
+    graph, _ = graph_at(precision, card, model)
+    engine = OpenVino(msgspec.structs.replace(card, precision=precision), graph)
+    said: list[str] = []
+    good = prove(
+        tmp_path,
+        card,
+        frames.steel(card, 3),
+        source="steel",
+        engine=engine,
+        cpu=reference(card, model, "fp32"),
+        say=said.append,
+    )
+    written = manifest.read(tmp_path)
+    parity = written.parity
+    assert parity is not None and parity.label_agreement > 0.97 and parity.frames == 3
+    assert good == written.verified == (not out_of_bounds(precision, parity))
+    assert written == msgspec.structs.replace(made, verified=good, parity=parity)
+    assert parity.engine.endswith(precision) and parity.reference.endswith("fp32")
+    assert said[1].endswith(" verified.") == good
+
+
+def test_an_engine_that_fails_is_no_longer_verified(tmp_path: Path) -> None:
+    """A verdict of last month does not outlive this one."""
+    folder = write_recipe(tmp_path)
+    card, model = recipe.load(folder)
+    write_engine(folder, card, precision="fp32", verified=True, parity=GOOD)
+    pixels = np.full((HEIGHT, WIDTH), 45, np.uint8)
+    deaf = msgspec.structs.replace(
+        card, classes=tuple(msgspec.structs.replace(kind, threshold=0.99) for kind in card.classes)
+    )
+    said: list[str] = []
+    assert not prove(
+        folder,
+        card,
+        [Shown(pixels)],
+        source="paint",
+        engine=OpenVino(deaf, model),
+        cpu=reference(card, model, "fp32"),
+        say=said.append,
+    )
+    assert not manifest.read(folder).verified
+    assert "not verified. 0.0000 % of the pixels are labelled alike" in said[-1]
+
+
+def paint(folder: Path, name: str, value: int, height: int = HEIGHT) -> None:
+    """Write a grey PNG of one value."""
+    folder.mkdir(exist_ok=True)
+    assert cv2.imwrite(str(folder / name), np.full((height, WIDTH), value, np.uint8))
+
+
+def test_images_come_with_their_own_masks(tmp_path: Path) -> None:
+    """By name, in order, as many as asked for; without masks truth is not known."""
+    card = recipe.read_card(write_recipe(tmp_path))
+    images, masks = tmp_path / "images", tmp_path / "masks"
+    for place, name in enumerate(("a", "b", "c")):
+        paint(images, f"{name}.bmp", 100 + place)
+        paint(masks, f"{name}.png", place)
+    shown = list(frames.images(card, images, masks, None))
+    assert [(int(one.pixels[0, 0]), int(one.labels[0, 0])) for one in shown if one.labels is not None] == [
+        (100, 0),
+        (101, 1),
+        (102, 2),
+    ]
+    assert [one.labels for one in frames.images(card, images, None, 2)] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("value", "height", "words"),
+    [
+        (3, HEIGHT, "values up to 3; expected 256 x 64 and class ids 0..2"),
+        (1, 63, "is 256 x 63 px"),
+        (None, HEIGHT, "no mask that can be read"),
+    ],
+)
+def test_a_mask_that_does_not_fit_is_named(tmp_path: Path, value: int | None, height: int, words: str) -> None:
+    """Missing, of another size, or with a class that the recipe has not."""
+    card = recipe.read_card(write_recipe(tmp_path))
+    paint(tmp_path / "images", "a.png", 128)
+    if value is not None:
+        paint(tmp_path / "masks", "a.png", value, height)
+    with pytest.raises(InspectorError, match=words):
+        list(frames.images(card, tmp_path / "images", tmp_path / "masks", None))
+
+
+def test_steel_has_truth_only_for_a_recipe_of_its_classes(tmp_path: Path) -> None:
+    """Class 1 of another recipe is not `pitted`."""
+    card = recipe.read_card(write_recipe(tmp_path))
+    assert [one.labels for one in frames.steel(card, 1)] == [None]
+    shipped = recipe.read_card(recipe.SHIPPED / "steel-r34")
+    (shown,) = frames.steel(shipped, 1)
+    assert shown.labels is not None and shown.labels.shape == shown.pixels.shape == (shipped.height, shipped.width)

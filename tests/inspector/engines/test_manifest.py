@@ -1,0 +1,190 @@
+"""The engine's manifest: what is written is what is read, and each thing that does not fit is said in words."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inspector import recipe
+from inspector.engines import manifest
+from inspector.engines.manifest import Manifest, Parity, Runtime
+from inspector.errors import EngineError
+from inspector.records import Recipe
+from tests.frames import RECIPE
+from tests.manifests import ENGINE, describe, write_engine
+from tests.recipes import write_recipe
+
+HERE = Runtime("tensorrt_rtx", "1.7.1.116", "8.9")
+PARITY = Parity(
+    date="2026-11-22T20:10:00+00:00",
+    engine="one",
+    reference="other",
+    source="steel",
+    frames=58,
+    batches=(1, 2),
+    label_agreement=0.99987,
+    iou={"dark": 1.0, "bright": 0.0},
+    confidence_difference=1e-07,
+    presence_difference=0.25,
+)
+
+
+MADE = describe(RECIPE)
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Recipe:
+    """A recipe in a folder of its own."""
+    return recipe.read_card(write_recipe(tmp_path))
+
+
+RATIOS = st.floats(0, 1)
+
+
+@given(words=st.text(), iou=st.dictionaries(st.text(), RATIOS), dice=st.none() | RATIOS, seconds=st.floats(0, 1e9))
+def test_what_is_written_is_read(words: str, iou: dict[str, float], dice: float | None, seconds: float) -> None:
+    """Whatever stands in a manifest comes back from its TOML as it was, control characters and all."""
+    parity = msgspec.structs.replace(PARITY, source=words, iou=iou, dice=dice, reference_dice=dice)
+    made = msgspec.structs.replace(
+        MADE, version=words, build_seconds=seconds, folded=not iou, verified=bool(iou), parity=parity
+    )
+    assert msgspec.convert(tomllib.loads(manifest.to_toml(made)), Manifest) == made
+
+
+def test_what_is_written_into_a_folder_is_read_there(tmp_path: Path, card: Recipe) -> None:
+    """With a parity and without, and nothing else is left in the folder."""
+    for parity in (None, PARITY):
+        made = write_engine(tmp_path, card, parity=parity)
+        assert manifest.read(tmp_path) == made
+    assert {path.name for path in tmp_path.iterdir()} == {"model.onnx", "recipe.toml", "engine.plan", "engine.toml"}
+
+
+def test_an_engine_that_fits_is_handed_over_with_its_bytes(tmp_path: Path, card: Recipe) -> None:
+    """Verified, of this recipe, for this GPU and these batches: nothing is said against it."""
+    made = write_engine(tmp_path, card, verified=True, parity=PARITY)
+    assert manifest.load(tmp_path, card, HERE, max_frames=2) == (made, ENGINE)
+
+
+SHA = "f" * 64
+MISFITS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    (
+        {"flavour": "tensorrt"},
+        {},
+        'flavour is "tensorrt"; expected "tensorrt_rtx", as is installed. Run `deploy convert FOLDER` on this machine.',
+    ),
+    (
+        {"version": "1.6.0"},
+        {},
+        'version is "1.6.0"; expected "1.7.1.116", as is installed of tensorrt_rtx. '
+        "Run `deploy convert FOLDER` on this machine.",
+    ),
+    (
+        {"onnx_sha256": SHA},
+        {},
+        f'onnx_sha256 is "{SHA}"; expected "RECIPE_SHA", as recipe tiny@1 has it. '
+        "Run `deploy convert FOLDER` on this machine.",
+    ),
+    (
+        {"engine_sha256": SHA},
+        {},
+        f'engine_sha256 is "{SHA}"; expected "ENGINE_SHA", as engine.plan has it. engine.plan was altered or truncated '
+        "and must not run: copy it again, or build it. Run `deploy convert FOLDER` on this machine.",
+    ),
+    (
+        {},
+        {"precision": "fp32"},
+        'precision is "fp16"; expected "fp32", as asked for. Run `deploy convert FOLDER` on this machine.',
+    ),
+    (
+        {"compute_capabilities": ("7.5", "8.6")},
+        {},
+        "compute_capabilities is 7.5, 8.6; expected 8.9 among them, this GPU's. "
+        "Run `deploy convert FOLDER` on this machine.",
+    ),
+    (
+        {},
+        {"max_frames": 8},
+        "batches range from 1 to 2; expected 1 to 8, as batch.max_frames says. "
+        "Lower that, or run `deploy convert FOLDER --batches 1,8`.",
+    ),
+    (
+        {"batches": (4, 8)},
+        {"max_frames": 8},
+        "batches range from 4 to 8; expected 1 to 8, as batch.max_frames says. "
+        "Lower that, or run `deploy convert FOLDER --batches 1,8`.",
+    ),
+    (
+        {"verified": False, "parity": None},
+        {},
+        "verified is false (never measured against its ONNX); expected true. Run `deploy verify FOLDER`.",
+    ),
+    (
+        {"verified": False},
+        {},
+        "verified is false (what was measured is out of bounds); expected true. Run `deploy verify FOLDER`.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "asked", "words"), MISFITS)
+def test_each_misfit_is_said(
+    tmp_path: Path, card: Recipe, changes: dict[str, Any], asked: dict[str, Any], words: str
+) -> None:
+    """What was found, what was expected, and what to do; and nothing else is complained of."""
+    good = write_engine(tmp_path, card)
+    made = write_engine(tmp_path, card, **{"verified": True, "parity": PARITY, **changes})
+    found = manifest.faults(made, tmp_path, card, good.engine_sha256, HERE, **asked)
+    words = words.replace("FOLDER", str(tmp_path)).replace("RECIPE_SHA", card.sha256)
+    assert [str(fault) for fault in found] == [
+        f"{tmp_path / 'engine.toml'}: {words.replace('ENGINE_SHA', good.engine_sha256)}"
+    ]
+
+
+def test_a_truncated_engine_does_not_load(tmp_path: Path, card: Recipe) -> None:
+    """One byte less than the manifest's hash was taken of, and the bytes are not handed over."""
+    write_engine(tmp_path, card, verified=True, parity=PARITY)
+    (tmp_path / "engine.plan").write_bytes(ENGINE[:-1])
+    with pytest.raises(EngineError, match=r"engine\.plan was altered or truncated"):
+        manifest.load(tmp_path, card, HERE)
+
+
+def test_all_faults_come_in_one_go(tmp_path: Path, card: Recipe) -> None:
+    """One line for each."""
+    write_engine(tmp_path, card, version="1.6.0", flavour="tensorrt")
+    with pytest.raises(EngineError) as caught:
+        manifest.load(tmp_path, card, HERE, max_frames=4)
+    assert len(str(caught.value).splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('precision = "fp16"', 'precision = "fp8"', "Invalid enum value 'fp8'"),
+        ("batches = [1, 2]", "batches = []", "length >= 1"),
+        ("folded = true", "folded = true\nfold = 1", "unknown field `fold`"),
+        ("folded = true\n", "", "missing required field `folded`"),
+        ("folded = true", "folded =", "Invalid value"),
+    ],
+)
+def test_a_manifest_is_read_strictly(tmp_path: Path, card: Recipe, old: str, new: str, words: str) -> None:
+    """A key too many, too few or wrong is an error that names it."""
+    write_engine(tmp_path, card)
+    path = tmp_path / "engine.toml"
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(EngineError, match=words):
+        manifest.read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["engine.toml", "engine.plan"])
+def test_a_missing_file_is_named_with_what_to_do(tmp_path: Path, card: Recipe, name: str) -> None:
+    """A recipe that was never converted says so."""
+    write_engine(tmp_path, card)
+    (tmp_path / name).unlink()
+    with pytest.raises(EngineError, match=rf"{name}: cannot be read: No such file.*Run `deploy convert"):
+        manifest.load(tmp_path, card, HERE)
