@@ -26,14 +26,17 @@ docs: $(VENV)/.dev
 	$(RUN) -m inspector.schema
 	$(RUN) -m inspector.reference README.md
 
-# The shipped recipe: trained, exported, tuned and measured, each on procedural coils of its own.
+# The shipped recipe: taught in two courses on coils of their own, exported, tuned and measured, each on others again.
 recipe: $(VENV)/.dev
 	$(RUN) -m trainer fit sheet:100-129:8000:defects=12,lookalikes=10 sheet:130-139:8000:defects=1,lookalikes=10 \
 	  --validate sheet:900-907:5:defects=4 --encoder resnet34 --minutes 71 --epoch-crops 1200 --crop 256x256 --batch 8 \
-	  --out runs/steel-r34
-	$(RUN) -m trainer export runs/steel-r34 --out inspector/recipes/steel-r34 --score-frames 40 \
-	  --trained-on "procedural steel of this project (inspector.simulator.sheet), seeds 100-139; no real steel"
-	$(RUN) -m trainer tune inspector/recipes/steel-r34 --calibrate 950-952:320 --test 960-963:320
+	  --out runs/steel-r34-first
+	$(RUN) -m trainer fit sheet:300-374:8000:defects=10,lookalikes=10 sheet:375-399:8000:defects=1,lookalikes=10 \
+	  --validate sheet:900-911:5:defects=4 --start runs/steel-r34-first/best.pt --minutes 88 --epoch-crops 2400 \
+	  --crop 256x256 --batch 8 --lr 8e-4 --defect-share 0.5 --seed 2 --out runs/steel-r34
+	$(RUN) -m trainer export runs/steel-r34 --out inspector/recipes/steel-r34 --version 2 --score-frames 60 \
+	  --trained-on "procedural steel of this project (inspector.simulator.sheet), seeds 100-139 and 300-399; no real steel"
+	$(RUN) -m trainer tune inspector/recipes/steel-r34 --calibrate 950-965:80 --test 970-989:100
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info
