@@ -49,7 +49,10 @@ def check(wanted: Wanted, say: Say, watch: Callable[[int], Iterable[int]] = rang
         wanted.out.mkdir(parents=True, exist_ok=True)
         readable = Part(frames, tuple(one.index for one in census.facts))
         faults += _check_split(wanted, readable, _positions(census.copies(), readable), say)
-        contact.save(contact.draw(frames, census, " ".join(wanted.data)), wanted.out / "contact.png")
+        contact.save(
+            contact.draw(frames, census, " + ".join(Path(spec).name for spec in wanted.data)),
+            wanted.out / "contact.png",
+        )
         say(f"{'contact sheet':16}{wanted.out / 'contact.png'}")
     return faults
 
