@@ -62,7 +62,8 @@ class Census:
 
 def take_census(frames: Frames, indices: Iterable[int]) -> Census:
     """Read these frames of a set, one in memory at a time."""
-    facts, faults = [], []
+    facts: list[Facts] = []
+    faults: list[str] = []
     for index in indices:
         try:
             sample = frames[index]
@@ -71,5 +72,6 @@ def take_census(frames: Frames, indices: Iterable[int]) -> Census:
             continue
         class_px = tuple(int(np.count_nonzero(sample.labels == i)) for i in range(1, len(CLASS_NAMES) + 1))
         digest = hashlib.blake2b(repr(sample.pixels.shape).encode() + sample.pixels.tobytes(), digest_size=16)
-        facts.append(Facts(index, *sample.pixels.shape, class_px, digest.digest()))
+        height_px, width_px = sample.pixels.shape
+        facts.append(Facts(index, height_px, width_px, class_px, digest.digest()))
     return Census(tuple(facts), tuple(faults))

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.faults import DataError
-from trainer.samples import Frames, Plane
+from trainer.samples import Frames, Plane, read_grey
 
 SIDE_PX = 32
 """Thumbnails are square, whatever the frame's shape."""
@@ -39,17 +39,17 @@ def near_duplicates(frames: Frames) -> list[tuple[int, ...]]:
     Raises:
         DataError: an image that cannot be read; all of them.
     """
-    indices, thumbnails, faults = [], [], []
+    indices: list[int] = []
+    thumbnails: list[Thumbnails] = []
+    faults: list[str] = []
     for index in range(len(frames)):
         if (path := frames.image(index)) is None:
             continue
-        # A quarter of each side is enough, and a JPEG decodes to it several times faster.
-        image = cv2.imread(str(path), cv2.IMREAD_REDUCED_GRAYSCALE_4)
-        if image is None:
-            faults.append(f"{path}: cannot be read as an image. Is the file missing or cut off?")
-            continue
-        indices.append(index)
-        thumbnails.append(shrink(np.asarray(image, np.uint8)))
+        try:
+            thumbnails.append(shrink(read_grey(path)))
+            indices.append(index)
+        except DataError as error:
+            faults += error.faults
     if faults:
         raise DataError(*faults)
     pairs = near_pairs(np.array(thumbnails, np.float32).reshape(-1, SIDE_PX, SIDE_PX))
@@ -77,7 +77,7 @@ def near_pairs(thumbnails: Thumbnails) -> Iterator[tuple[int, int]]:
     hashes = np.array([hash_thumbnail(one) for one in thumbnails], np.uint64)
     textures = thumbnails - thumbnails.mean(axis=1, keepdims=True)
     textures -= textures.mean(axis=2, keepdims=True)
-    textures = textures.reshape(len(textures), -1)
+    textures = textures.reshape(-1, SIDE_PX * SIDE_PX)
     lengths = np.linalg.norm(textures, axis=1)
     for first, second in _near_hashes(hashes):
         both = float(lengths[first] * lengths[second])

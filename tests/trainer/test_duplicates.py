@@ -21,8 +21,8 @@ def folder(tmp_path: Path) -> Path:
     for number, pixels in enumerate(frames):
         cv2.imwrite(str(tmp_path / "train_images" / f"{number:02}.png"), pixels)
     copies: dict[str, npt.NDArray[np.uint8]] = {
-        "20.png": cv2.convertScaleAbs(frames[2], alpha=1.15, beta=4),  # type: ignore[dict-item]  # cv2 says Any
-        "30.png": cv2.resize(frames[3], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA),  # type: ignore[dict-item]
+        "20.png": cv2.convertScaleAbs(frames[2], alpha=1.15, beta=4),
+        "30.png": cv2.resize(frames[3], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA),
         "40.png": frames[4],
         "41.png": frames[4],
     }
