@@ -15,11 +15,16 @@ Numbers = npt.NDArray[np.int64]
 
 def encode(mask: Mask) -> str:
     """Write a mask (H, W) bool as runs; the exact inverse of `decode`."""
-    flat = np.asarray(mask, dtype=bool).ravel(order="F")
-    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    ends = ([0] if flat[:1].any() else []), changes, ([flat.size] if flat[-1:].any() else [])
-    numbers = np.concatenate(ends).astype(np.int64)  # first pixel of a run, first pixel past it, ...; from 0
-    numbers[1::2] -= numbers[::2]
+    mask = np.ascontiguousarray(mask, dtype=bool)
+    height_px, width_px = mask.shape
+    changed = np.empty(mask.shape, bool)  # from the pixel above; at the top, from the last one of the column before
+    np.not_equal(mask[1:], mask[:-1], out=changed[1:])
+    np.not_equal(mask[0, 1:], mask[-1, :-1], out=changed[0, 1:])
+    changed[0, 0] = mask[0, 0]
+    rows, columns = np.divmod(np.flatnonzero(changed), width_px)
+    edges = np.sort(columns * height_px + rows)  # found row by row, which spares turning the whole mask
+    numbers = np.append(edges, [mask.size] * (len(edges) % 2)).astype(np.int64)
+    numbers[1::2] -= numbers[::2]  # first pixel past a run, to its length
     numbers[::2] += 1
     return " ".join(map(str, numbers.tolist()))
 
