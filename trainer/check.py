@@ -78,7 +78,7 @@ def _check_split(wanted: Wanted, readable: Part, copies: Sequence[tuple[int, ...
     """Report duplicates and the split; write the split unless one was given; return what stops training."""
     near = near_duplicates(readable)
     for kind, groups in (("exact copies", copies), ("near-duplicates", near)):
-        said = f"{len(groups)} groups, {sum(map(len, groups))} frames" if groups else "none"
+        said = f"{_groups(groups)}, {sum(map(len, groups))} frames" if groups else "none"
         say(f"{kind:16}{said}")
         for group in groups[:NAMED]:
             say(f"{'':16}{', '.join(readable.name(index) for index in group[:NAMED])}{_rest(group)}")
@@ -91,13 +91,17 @@ def _check_split(wanted: Wanted, readable: Part, copies: Sequence[tuple[int, ...
     leaks = across(train, validation, near)
     made = str(wanted.split) if wanted.split else f"seed {wanted.seed}"
     say(f"{'split':16}{len(train)} frames to learn from, {len(validation)} to measure on ({made})")
-    say(f"{'leaks':16}" + (f"{len(leaks)} groups on both sides" if leaks else "no near-duplicates on both sides"))
+    say(f"{'leaks':16}" + (f"{_groups(leaks)} on both sides" if leaks else "no near-duplicates on both sides"))
     for group in leaks[:NAMED]:
         say(f"{'':16}{', '.join(readable.name(index) for index in group[:NAMED])}{_rest(group)}")
     if not wanted.split:
         write_split(wanted.out / "split.csv", train, validation)
         say(f"{'split written':16}{wanted.out / 'split.csv'}; use it with: fit --split {wanted.out / 'split.csv'}")
     return []
+
+
+def _groups(groups: Sequence[tuple[int, ...]]) -> str:
+    return f"{len(groups)} group{'' if len(groups) == 1 else 's'}"
 
 
 def _rest(group: Sequence[int]) -> str:

@@ -89,7 +89,7 @@ def near_pairs(thumbnails: Thumbnails) -> Iterator[tuple[int, int]]:
 
 
 def _near_hashes(hashes: Hashes) -> Iterator[tuple[int, int]]:
-    """Yield the pairs of hashes within NEAR_BITS; all pairs are compared, which takes a second for 12 568."""
+    """Yield the pairs of hashes within NEAR_BITS; all pairs are compared, which takes two seconds for 12 568."""
     for start in range(0, len(hashes), BLOCK):
         block = hashes[start : start + BLOCK, None]
         near = np.bitwise_count(block ^ hashes[None, start:]) <= NEAR_BITS
