@@ -1,7 +1,7 @@
-"""The commands: `python -m trainer fit`, `export`, `evaluate`.
+"""The commands: `python -m trainer check`, `fit`, `export`, `tune`, `evaluate`.
 
 Every error is one line on stderr; exit code 2 for a command line, data or file that cannot be used, 1 for a run that
-went wrong (a loss that is no number), 130 for Ctrl-C.
+went wrong (a loss that is no number) and for faults that `check` found, 130 for Ctrl-C.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ from inspector.errors import InspectorError
 from trainer.checkpoint import Settings
 from trainer.coil import Coil
 
-DATA_HELP = "a Severstal folder, a folder of images/ and masks/, or sheet:SEEDS:FRAMES, as sheet:100-139:2000:defects=6"
+DATA_HELP = (
+    "a Severstal folder, a folder of images/ and masks/, a COCO .json, or sheet:SEEDS:FRAMES, as "
+    "sheet:100-139:2000:defects=6"
+)
+ONLY_HELP = "Severstal: frames so marked, as manifest.csv:kind=full_masks"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,11 +47,35 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the command line."""
     parser = argparse.ArgumentParser("python -m trainer", description=sys.modules[__name__].__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    _check_parser(commands.add_parser("check", help="report on data, and all that stops training on it"))
     _fit_parser(commands.add_parser("fit", help="train a network into a run's folder"))
     _export_parser(commands.add_parser("export", help="write a run's best network as a recipe"))
     _tune_parser(commands.add_parser("tune", help="choose a recipe's thresholds and minimum areas on procedural coils"))
     _evaluate_parser(commands.add_parser("evaluate", help="measure a recipe, pixel by pixel, on the daemon's engine"))
     return parser
+
+
+def _check_parser(check: argparse.ArgumentParser) -> None:
+    check.set_defaults(run=_check)
+    check.add_argument("data", nargs="+", help=DATA_HELP + "; several are joined")
+    check.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
+    check.add_argument("--split", type=Path, metavar="FILE", help="judge this split.csv instead of making one")
+    check.add_argument("--seed", type=int, default=Settings(data=()).seed, help="of the split (default %(default)s)")
+    check.add_argument(
+        "--out", type=Path, default=Path("check"), help="folder for split.csv and contact.png (default %(default)s)"
+    )
+
+
+def _check(given: argparse.Namespace) -> int:
+    from trainer.check import Wanted, check
+    from trainer.progress import count
+
+    wanted = Wanted(given.data, given.only, given.split, given.seed, given.out)
+    faults = check(wanted, print, count)
+    for fault in faults:
+        print(f"fault: {fault}", file=sys.stderr)
+    print(f"{len(faults)} faults stop training on this data" if faults else "no faults")
+    return 1 if faults else 0
 
 
 def _fit_parser(fit: argparse.ArgumentParser) -> None:
@@ -59,9 +87,8 @@ def _fit_parser(fit: argparse.ArgumentParser) -> None:
     fit.add_argument(
         "--validate", nargs="+", default=(), metavar="DATA", help="measure on these; else on a fifth of DATA"
     )
-    fit.add_argument(
-        "--only", metavar="CSV:COLUMN=VALUE", help="Severstal: frames so marked, as manifest.csv:kind=full_masks"
-    )
+    fit.add_argument("--split", metavar="FILE", help="a split.csv that check or an earlier run wrote, to follow")
+    fit.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
     fit.add_argument("--encoder", choices=("resnet18", "resnet34", "resnet50"), default=usual.encoder)
     fit.add_argument(
         "--weights", help="pre-trained encoder: a torchvision state dict, or imagenet where its host is reached"
@@ -181,7 +208,7 @@ def _evaluate_parser(evaluate: argparse.ArgumentParser) -> None:
     evaluate.set_defaults(run=_evaluate)
     evaluate.add_argument("recipe", type=Path, metavar="RECIPE", help="the recipe's folder")
     evaluate.add_argument("data", nargs="+", help=DATA_HELP)
-    evaluate.add_argument("--only", metavar="CSV:COLUMN=VALUE", help="Severstal: frames so marked")
+    evaluate.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
     evaluate.add_argument("--json", action="store_true", help="one JSON object instead of a table")
 
 

@@ -27,6 +27,8 @@ class Settings:
     validate: Sequence[str] = ()
     """Frames to measure on; empty: a fifth of `data`."""
     only: str | None = None
+    split: str | None = None
+    """A `split.csv` to follow instead of making one."""
     encoder: str = "resnet34"
     weights: str | None = None
     """Pre-trained encoder: a state dict's path, or `imagenet`."""

@@ -56,7 +56,7 @@ def export(run: Path, folder: Path, asked: Asked) -> Recipe:
         ValueError: no such run, data that is gone, or something asked for that a recipe cannot be.
     """
     unet, card = load_network(run)
-    train, validation = open_data(card.settings)
+    train, validation = open_data(card.settings, run)
     validation = Part(validation, tuple(range(min(len(validation), asked.score_frames))))
     height_px, width_px = asked.size_px or validation[0].pixels.shape
     fields = describe(asked, card.settings.encoder, height_px, width_px)

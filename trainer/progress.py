@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn, track
 
 if TYPE_CHECKING:
     from trainer.schedule import Schedule
 
 LOG_EVERY_S = 60.0
+
+
+def count(frames: int) -> Iterable[int]:
+    """Yield 0..frames-1, showing on a terminal how many are done."""
+    console = Console(stderr=True)
+    return track(range(frames), "reading", console=console, transient=True, disable=not console.is_terminal)
 
 
 class Bar:

@@ -10,19 +10,27 @@ import numpy as np
 import numpy.typing as npt
 
 Mask = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.int64]
 
 
 def encode(mask: Mask) -> str:
     """Write a mask (H, W) bool as runs; the exact inverse of `decode`."""
-    flat = np.asarray(mask, dtype=bool).ravel(order="F")
-    edges = np.flatnonzero(np.diff(flat.astype(np.int8), prepend=0, append=0))
-    runs = edges.reshape(-1, 2)  # first pixel of a run, first pixel past it; from 0
-    pairs = np.stack([runs[:, 0] + 1, runs[:, 1] - runs[:, 0]], axis=1)
-    return " ".join(map(str, pairs.ravel()))
+    mask = np.ascontiguousarray(mask, dtype=bool)
+    height_px, width_px = mask.shape
+    changed = np.empty(mask.shape, bool)  # from the pixel above; at the top, from the last one of the column before
+    np.not_equal(mask[1:], mask[:-1], out=changed[1:])
+    np.not_equal(mask[0, 1:], mask[-1, :-1], out=changed[0, 1:])
+    changed[0, 0] = mask[0, 0]
+    rows, columns = np.divmod(np.flatnonzero(changed), width_px)
+    edges = np.sort(columns * height_px + rows)  # found row by row, which spares turning the whole mask
+    numbers = np.append(edges, [mask.size] * (len(edges) % 2)).astype(np.int64)
+    numbers[1::2] -= numbers[::2]  # first pixel past a run, to its length
+    numbers[::2] += 1
+    return " ".join(map(str, numbers.tolist()))
 
 
 def decode(text: str, height_px: int, width_px: int) -> Mask:
-    """Read runs into a mask (height_px, width_px) bool.
+    """Read runs into a mask (height_px, width_px) bool, column-major in memory.
 
     Runs may stand in any order and may touch.
 
@@ -37,17 +45,23 @@ def decode(text: str, height_px: int, width_px: int) -> Mask:
     _refuse(length < 1, pairs, f"is of no pixels; expected a length of 1 or more in {frame}")
     _refuse(first < 0, pairs, "starts before the first pixel; expected starts counted from 1")
     _refuse(length > size - first, pairs, f"ends past the last pixel, {size}, of {frame}. Is the frame's size right?")
-    order = np.argsort(first, kind="stable")
-    first, past = first[order], (first + length)[order]
-    _refuse(np.append(past[:-1] > first[1:], np.zeros(min(len(past), 1), bool)), pairs[order], "overlaps the next one")
-    steps = np.zeros(size + 1, np.int8)  # +1 where a run starts, -1 just past it; touching runs cancel out
-    np.add.at(steps, first, 1)
-    np.add.at(steps, past, -1)
-    flat = np.cumsum(steps[:-1], dtype=np.int8).astype(bool)
-    return flat.reshape((height_px, width_px), order="F")
+    if (first[1:] < first[:-1]).any():
+        order = np.argsort(first, kind="stable")
+        pairs, first, length = pairs[order], first[order], length[order]
+    past = first + length
+    _refuse(past[:-1] > first[1:], pairs, "overlaps the next one")
+    edges = np.concatenate(([0], np.stack([first, past], axis=1).ravel(), [size]))
+    return fill_runs(np.diff(edges)).reshape((height_px, width_px), order="F")
 
 
-def _numbers(text: str) -> npt.NDArray[np.int64]:
+def fill_runs(lengths: Numbers) -> Mask:
+    """Return pixels (sum of lengths,) bool, by turns unset and set for so many."""
+    values = np.zeros(len(lengths), bool)
+    values[1::2] = True
+    return np.repeat(values, lengths)
+
+
+def _numbers(text: str) -> Numbers:
     words = text.split()
     try:
         numbers = np.array(words, dtype=np.int64)
@@ -58,7 +72,7 @@ def _numbers(text: str) -> npt.NDArray[np.int64]:
     return numbers
 
 
-def _refuse(bad: Mask, pairs: npt.NDArray[np.int64], why: str) -> None:
+def _refuse(bad: Mask, pairs: Numbers, why: str) -> None:
     if bad.any():
         at = int(np.argmax(bad))
         raise ValueError(f"run-length mask: run {at + 1} of {len(pairs)} ({pairs[at, 0]} {pairs[at, 1]}) {why}")

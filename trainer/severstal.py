@@ -3,85 +3,105 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from trainer import rle
-from trainer.samples import CLASS_NAMES, Sample, read_grey
+from trainer.faults import DataError
+from trainer.labelled import Entry, Found
+from trainer.samples import CLASS_NAMES, Plane, list_images
 
 CLASS_IDS = {str(number): number for number in range(1, len(CLASS_NAMES) + 1)}
 
 
-class SeverstalFrames:
-    """Kaggle's folder: `train_images/` and `train.csv`, in either of the forms it was published in.
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """A row of the CSV: one class of one image."""
+
+    where: str
+    class_id: int
+    text: str
+
+    def classes(self) -> frozenset[int]:
+        """Return its class."""
+        return frozenset({self.class_id})
+
+    def draw(self, height_px: int, width_px: int) -> Plane:
+        """Return class ids (height_px, width_px) uint8."""
+        try:
+            mask = rle.decode(self.text, height_px, width_px)
+        except ValueError as error:
+            raise DataError(f"class {self.class_id}: {error}") from error
+        return mask.view(np.uint8) * np.uint8(self.class_id)
+
+
+def read_severstal(folder: Path, only: str | None = None) -> Found:
+    """Read `train.csv`, in either of the forms it was published in, and find the frames in `train_images/`.
 
     An image that the CSV does not name is sound, and so is one it names with no pixels. `only`, as
     `manifest.csv:kind=full_masks`, keeps the frames whose row in that CSV (columns ImageId, file) says so:
     a frame labelled for some classes only would teach that its other defects are sound steel.
 
+    Faults: a class other than 1..4, a class of an image twice, a mask without its image, two images of one name.
+
     Raises:
-        ValueError: a missing file or column, an id twice, a class other than 1..4, nothing left to read.
+        DataError: a missing column, or a wrong `only`.
     """
-
-    def __init__(self, folder: Path, only: str | None = None) -> None:
-        self._runs = _kaggle_runs(folder / "train.csv")
-        keep = _manifest(folder, only) if only else None
-        files = {p.stem: p for p in sorted((folder / "train_images").iterdir()) if p.suffix in (".jpg", ".png")}
-        self._files = [files[stem] for stem in sorted(files) if keep is None or stem in keep]
-        self._folder = folder
-        if not self._files:
-            raise ValueError(
-                f"{folder}: no .jpg or .png frame in train_images/ to use" + (f" with {only}" if only else "")
-            )
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-    def __getitem__(self, index: int) -> Sample:
-        path = self._files[index]
-        pixels = read_grey(path)
-        labels = np.zeros_like(pixels)
-        for class_id, runs in sorted(self._runs.get(path.stem, {}).items()):
-            try:
-                labels[rle.decode(runs, *pixels.shape)] = class_id  # a later class wins a shared pixel
-            except ValueError as error:
-                raise ValueError(f"{self._folder / 'train.csv'}: {path.stem} class {class_id}: {error}") from error
-        return Sample(self.name(index), pixels, labels)
-
-    def name(self, index: int) -> str:
-        """Return the frame's name without reading it."""
-        return f"{self._folder.name}/{self._files[index].stem}"
-
-    def classes(self, index: int) -> frozenset[int] | None:
-        """Return the defect classes in a frame, None where only reading it would tell."""
-        return frozenset(self._runs.get(self._files[index].stem, {}))
+    rows, faults = _rows(folder / "train.csv")
+    keep = _manifest(folder, only) if only else None
+    images, same = list_images(folder / "train_images")
+    for stem, of_image in rows.items():
+        if stem not in images and (keep is None or stem in keep):
+            faults += [
+                f"{one.where}: {stem} has no image in {folder / 'train_images'}. Copy it there, or leave out the row."
+                for one in of_image
+            ]
+    entries = [
+        Entry(f"{folder.name}/{stem}", image, sorted(rows.get(stem, ()), key=lambda row: row.class_id))
+        for stem, image in images.items()
+        if keep is None or stem in keep
+    ]
+    if not entries:
+        wanted = f" with {only}" if only else ""
+        faults.append(f"{folder}: no frame in train_images/ to use{wanted}; expected .jpg or .png")
+    return Found(entries, same + faults)
 
 
-def _kaggle_runs(path: Path) -> dict[str, dict[int, str]]:
-    """Return image stem -> class -> runs, from `ImageId,ClassId,EncodedPixels` or `ImageId_ClassId,EncodedPixels`."""
-    runs: dict[str, dict[int, str]] = defaultdict(dict)
+def _rows(path: Path) -> tuple[dict[str, list[Runs]], list[str]]:
+    """Return image stem -> rows with pixels, from either form, and what is wrong with the other rows."""
+    rows: dict[str, dict[int, Runs]] = defaultdict(dict)
+    faults: list[str] = []
+    csv.field_size_limit(sys.maxsize)  # half a frame of single pixels is longer than Python's usual limit
     with path.open(newline="") as file:
         reader = csv.DictReader(file)
         columns = reader.fieldnames or []
         joined = "ImageId_ClassId" in columns
         if "EncodedPixels" not in columns or not (joined or {"ImageId", "ClassId"} <= set(columns)):
-            raise ValueError(f"{path}: columns are {', '.join(columns)}; expected ImageId,ClassId,EncodedPixels")
+            raise DataError(
+                f"{path}: line 1: columns are {', '.join(columns) or 'none'}; expected ImageId,ClassId,EncodedPixels "
+                "or ImageId_ClassId,EncodedPixels"
+            )
         for row in reader:
             image, _, class_text = (
                 row["ImageId_ClassId"].rpartition("_") if joined else (row["ImageId"], "", row["ClassId"])
             )
             where = f"{path}: line {reader.line_num}"
             if class_text not in CLASS_IDS or not image:
-                raise ValueError(f"{where}: class is {class_text!r}; expected 1..{len(CLASS_IDS)}")
-            of_image = runs[Path(image).stem]
-            if not (row["EncodedPixels"] or "").strip():
+                faults.append(f"{where}: class is {class_text!r}; expected 1..{len(CLASS_IDS)}")
                 continue
-            if int(class_text) in of_image:
-                raise ValueError(f"{where}: {image} has class {class_text} twice; join its runs in one row")
-            of_image[int(class_text)] = row["EncodedPixels"]
-    return dict(runs)
+            text, class_id = (row["EncodedPixels"] or "").strip(), CLASS_IDS[class_text]
+            earlier = rows[Path(image).stem].get(class_id)
+            if earlier and text:
+                said = "again" if earlier.text == text else "with other runs"
+                first = earlier.where.rpartition(": ")[2]
+                faults.append(f"{where}: {image} has class {class_text} twice, {said}; first in {first}. Keep one row.")
+            elif text:
+                rows[Path(image).stem][class_id] = Runs(where, class_id, text)
+    return {stem: list(of_image.values()) for stem, of_image in rows.items()}, faults
 
 
 def _manifest(folder: Path, only: str) -> frozenset[str]:
@@ -89,11 +109,11 @@ def _manifest(folder: Path, only: str) -> frozenset[str]:
     name, _, condition = only.partition(":")
     column, equals, value = condition.partition("=")
     if not equals or not (folder / name).is_file():
-        raise ValueError(
+        raise DataError(
             f"--only {only}: expected FILE:COLUMN=VALUE with FILE in {folder}, as manifest.csv:kind=full_masks"
         )
     with (folder / name).open(newline="") as file:
         reader = csv.DictReader(file)
         if not {column, "ImageId"} <= set(reader.fieldnames or []):
-            raise ValueError(f"{folder / name}: has no column {column} or no ImageId")
+            raise DataError(f"{folder / name}: has no column {column} or no ImageId")
         return frozenset(Path(row.get("file") or row["ImageId"]).stem for row in reader if row[column] == value)

@@ -1,9 +1,10 @@
-"""Which frames teach and which measure; knows frames' names and classes, never their pixels."""
+"""Which frames teach and which measure; knows frames' names, classes and twins, never their pixels."""
 
 from __future__ import annotations
 
 import csv
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +12,13 @@ import numpy as np
 
 from trainer import data
 from trainer.checkpoint import Settings
+from trainer.duplicates import near_duplicates
+from trainer.faults import DataError
 from trainer.files import replace_file
 from trainer.samples import Frames, Sample
 
 TRAIN_SHARE = 0.8  # the paper's 80:20
+PARTS = ("train", "validation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,52 +42,136 @@ class Part:
         """Return the defect classes in a frame, None where only reading it would tell."""
         return self.source.classes(self.indices[index])
 
+    def image(self, index: int) -> Path | None:
+        """Return the file of a frame's pixels, None where there is none."""
+        return self.source.image(self.indices[index])
 
-def open_data(settings: Settings) -> tuple[Frames, Frames]:
+
+def open_data(settings: Settings, run: Path | None = None) -> tuple[Frames, Frames]:
     """Return the frames that a run learns from and those that it is measured on; the same each time.
 
+    What `split.csv` in the folder `run` says holds, then what `settings.split` says; else the set is split anew.
+
     Raises:
-        ValueError: data that cannot be used.
+        DataError: data that cannot be used, or a split of other data.
     """
     frames = data.frames(settings.data, settings.only)
     if settings.validate:
         return frames, data.frames(settings.validate, settings.only)
-    return split(frames, settings.seed)
+    if run and (run / "split.csv").is_file():
+        return read_split(run / "split.csv", frames)
+    if settings.split:
+        return read_split(Path(settings.split), frames)
+    return split(frames, settings.seed, near_duplicates(frames))
 
 
-def split(source: Frames, seed: int, train_share: float = TRAIN_SHARE) -> tuple[Part, Part]:
+def split(
+    source: Frames, seed: int, together: Sequence[Sequence[int]] = (), train_share: float = TRAIN_SHARE
+) -> tuple[Part, Part]:
     """Divide a set in (train, validation), each stratum alike; the same for the same seed and names.
 
     A stratum is the frames with the same set of defect classes; where the classes are not known before rendering
-    (procedural steel), the frames of one coil. A stratum of one goes to train.
+    (procedural steel), the frames of one coil. A stratum of one goes to train. Groups of indices in `together` stay on
+    one side, in the stratum of all their classes; a stratum's share is then met as nearly as its groups allow.
 
     Raises:
-        ValueError: nothing would be left to validate on.
+        DataError: nothing would be left to validate on.
     """
-    strata: dict[str, list[int]] = defaultdict(list)
-    for index in range(len(source)):
-        classes = source.classes(index)
-        coil = source.name(index).rpartition("/")[0]
-        strata[coil if classes is None else "+".join(map(str, sorted(classes)))].append(index)
+    grouped = {index for group in together for index in group}
+    groups = sorted([tuple(group) for group in together] + [(i,) for i in range(len(source)) if i not in grouped])
+    strata: dict[str, list[tuple[int, ...]]] = defaultdict(list)
+    for group in groups:
+        strata[_stratum(source, group)].append(group)
     chance = np.random.default_rng(seed)
     train: list[int] = []
     validation: list[int] = []
     for key in sorted(strata):
-        members = chance.permutation(strata[key]).tolist()
-        held_out = min(len(members) - 1, round(len(members) * (1 - train_share)))
-        validation += members[:held_out]
-        train += members[held_out:]
+        members = strata[key]
+        total = sum(map(len, members))
+        room = min(total - 1, round(total * (1 - train_share)))
+        for at in chance.permutation(len(members)):
+            fits = len(members[at]) <= room
+            room -= len(members[at]) if fits else 0
+            (validation if fits else train).extend(members[at])
     if not validation:
-        raise ValueError(
+        raise DataError(
             f"{len(source)} frames are too few to hold any out for validation; expected 5 or more of a kind"
         )
     return Part(source, tuple(sorted(train))), Part(source, tuple(sorted(validation)))
 
 
+def _stratum(source: Frames, group: Sequence[int]) -> str:
+    classes: set[int] = set()
+    for index in group:
+        if (of_frame := source.classes(index)) is None:
+            return source.name(index).rpartition("/")[0]
+        classes |= of_frame
+    return "+".join(map(str, sorted(classes)))
+
+
+def across(train: Part, validation: Part, together: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+    """Return the groups of which some frames teach and others measure: what was learned by heart counts as found."""
+    teaching, measuring = set(train.indices), set(validation.indices)
+    return [tuple(group) for group in together if not (teaching.isdisjoint(group) or measuring.isdisjoint(group))]
+
+
+def read_split(path: Path, source: Frames) -> tuple[Part, Part]:
+    """Divide a set as a `split.csv` says, whose columns `name` and `part` are needed.
+
+    Raises:
+        DataError: no such file or column, a part other than train and validation, a name twice, nothing to learn from
+            or to measure on, or other frames than the set's; all of them.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; expected a split.csv that `trainer check` or `trainer fit` wrote")
+    parts: dict[str, str] = {}
+    faults = []
+    with path.open(newline="") as file:
+        reader = csv.DictReader(file)
+        if not {"name", "part"} <= set(reader.fieldnames or []):
+            raise DataError(f"{path}: line 1: columns are {', '.join(reader.fieldnames or [])}; expected name,part")
+        for row in reader:
+            where = f"{path}: line {reader.line_num}: {row['name']}"
+            if row["part"] not in PARTS:
+                faults.append(f"{where} is in part {row['part']!r}; expected {' or '.join(PARTS)}")
+            if row["name"] in parts:
+                faults.append(f"{where} stands there twice; expected each frame once")
+            parts[row["name"]] = row["part"]
+    names = [source.name(index) for index in range(len(source))]
+    faults += _strangers(path, names, parts)
+    train, validation = (
+        Part(source, tuple(index for index, name in enumerate(names) if parts.get(name) == part)) for part in PARTS
+    )
+    if not faults and not (len(train) and len(validation)):
+        faults.append(f"{path}: {len(train)} frames in train, {len(validation)} in validation; expected some in each")
+    if faults:
+        raise DataError(*faults)
+    return train, validation
+
+
+def _strangers(path: Path, names: Sequence[str], parts: dict[str, str]) -> list[str]:
+    """Say where a split and a set of frames differ."""
+    faults = [
+        f"{path}: {count} frames of DATA are named {name}; expected each name once. Rename one of the folders."
+        for name, count in Counter(names).items()
+        if count > 1
+    ]
+    for some, words in (
+        ([name for name in names if name not in parts], "of DATA are not in it"),
+        (sorted(parts.keys() - set(names)), "in it are not in DATA"),
+    ):
+        if some:
+            faults.append(
+                f"{path}: {len(some)} frames {words}, as {some[0]}; expected the same frames. Give the DATA it was "
+                "made of, or make a new split with `trainer check`."
+            )
+    return faults
+
+
 def write_split(path: Path, train: Frames, validation: Frames) -> None:
     """Write `name,part,classes` of every frame: what a run learned from, and what it was measured on."""
     lines = []
-    for part, members in (("train", train), ("validation", validation)):
+    for part, members in zip(PARTS, (train, validation), strict=True):
         for index in range(len(members)):
             classes = members.classes(index)
             lines.append((members.name(index), part, "?" if classes is None else "+".join(map(str, sorted(classes)))))

@@ -51,7 +51,7 @@ def fit(settings: Settings, run: Path, console: Console, resume: bool = False) -
     # 1. The run: a new one, or one to go on with; and its data.
     last = load_last(run, settings, resume)
     settings = last[0].settings if last else settings
-    train, validation = open_data(settings)
+    train, validation = open_data(settings, run if last else None)
     console.print(f"{len(train)} frames to learn from, {len(validation)} to measure on")
 
     # 2. The network.

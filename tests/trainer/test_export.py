@@ -161,7 +161,7 @@ def test_evaluate_prints_every_convention(
     ("arguments", "says"),
     [
         (["fit", "--out", "/tmp/x"], "trainer fit: no DATA; expected"),
-        (["fit", "/nowhere", "--out", "/tmp/x"], "there is no such folder"),
+        (["fit", "/nowhere", "--out", "/tmp/x"], "there is no such file or folder"),
         (["fit", "--resume", "--out", "/nowhere"], "/nowhere/last.pt: no such file"),
         (["export", "/nowhere", "--out", "/tmp/x"], "/nowhere/best.pt: no such file"),
         (["evaluate", "/nowhere", "sheet:1:1"], "/nowhere/recipe.toml: cannot be read"),

@@ -1,12 +1,16 @@
 import csv
+import random
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainer.data import Joined
+from trainer.faults import DataError
 from trainer.samples import Sample
-from trainer.split import split, write_split
+from trainer.split import across, read_split, split, write_split
 
 
 class Named:
@@ -26,6 +30,9 @@ class Named:
 
     def classes(self, index: int) -> frozenset[int] | None:
         return self._classes[index]
+
+    def image(self, index: int) -> Path | None:
+        return None
 
 
 SETS = st.lists(st.frozensets(st.integers(1, 4), max_size=2), min_size=1, max_size=60)
@@ -54,3 +61,55 @@ def test_split_csv_says_where_each_frame_went(tmp_path: Path) -> None:
     assert sorted(row["name"] for row in rows) == [f"coil/{i}" for i in range(5)]
     assert [row["part"] for row in rows] == ["train"] * 4 + ["validation"]
     assert {row["classes"] for row in rows} == {"1+3"}
+
+
+@given(SETS, st.integers(0, 9), st.randoms())
+def test_frames_that_belong_together_are_never_parted(
+    classes: list[frozenset[int]], seed: int, chance: random.Random
+) -> None:
+    """Whatever the groups, none lies on both sides, no frame is lost, and no more than a fifth is held out."""
+    source = Named([frozenset()] * 20 + classes)
+    members = list(range(len(source)))
+    chance.shuffle(members)
+    groups = [members[i : i + 3] for i in range(0, len(members) // 2, 3)]
+    train, validation = split(source, seed, groups)
+    assert not across(train, validation, groups)
+    assert sorted(train.indices + validation.indices) == list(range(len(source)))
+    assert across(*split(source, seed), [members]) == [tuple(members)]
+
+
+def test_a_written_split_is_followed(tmp_path: Path) -> None:
+    """What one run was taught, the next is taught too, whatever its seed."""
+    source = Named([frozenset({1})] * 30)
+    parts = split(source, 5)
+    write_split(tmp_path / "split.csv", *parts)
+    assert read_split(tmp_path / "split.csv", source) == parts != split(source, 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "no such file; expected a split.csv that"),
+        ("frame,side\n", "line 1: columns are frame, side; expected name,part"),
+        ("name,part\ncoil/0,train\ncoil/1,test\n", "line 3: coil/1 is in part 'test'; expected train or validation"),
+        ("name,part\ncoil/0,train\ncoil/0,train\ncoil/1,validation\n", "line 3: coil/0 stands there twice"),
+        ("name,part\ncoil/0,train\n", "1 frames of DATA are not in it, as coil/1"),
+        ("name,part\ncoil/0,train\ncoil/1,validation\ncoil/2,train\n", "1 frames in it are not in DATA, as coil/2"),
+        ("name,part\ncoil/0,train\ncoil/1,train\n", "2 frames in train, 0 in validation; expected some in each"),
+    ],
+)
+def test_a_split_of_other_frames_is_refused(tmp_path: Path, content: str | None, says: str) -> None:
+    """A split that does not fit teaches nobody; the message leads to the line."""
+    if content:
+        (tmp_path / "split.csv").write_text(content)
+    with pytest.raises(DataError) as caught:
+        read_split(tmp_path / "split.csv", Named([frozenset()] * 2))
+    assert says in str(caught.value)
+
+
+def test_a_split_needs_names_that_tell_frames_apart(tmp_path: Path) -> None:
+    """Two folders of one name would make it ambiguous."""
+    one = Named([frozenset()] * 2)
+    (tmp_path / "split.csv").write_text("name,part\ncoil/0,train\ncoil/1,validation\n")
+    with pytest.raises(DataError, match="2 frames of DATA are named coil/0; expected each name once"):
+        read_split(tmp_path / "split.csv", Joined([one, one]))

@@ -1,0 +1,19 @@
+"""What is wrong with data, all of it at once, in words that lead to the file."""
+
+from __future__ import annotations
+
+SHOWN = 20
+"""Faults in one error's text; a folder of a wrong size has thousands."""
+
+
+class DataError(ValueError):
+    """Data that cannot be trained on; each fault says where, what was found, what was expected and what to do."""
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__(*faults)
+        self.faults = faults
+
+    def __str__(self) -> str:
+        more = len(self.faults) - SHOWN
+        rest = (f"... and {more} more; `trainer check` lists them all",) if more > 0 else ()
+        return "\n".join(self.faults[:SHOWN] + rest)
