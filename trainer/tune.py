@@ -16,7 +16,7 @@ import msgspec
 from inspector import recipe
 from inspector.engines.openvino import OpenVino
 from inspector.records import Defect, Recipe
-from inspector.simulator.score import Score
+from inspector.simulator.score import ClassScore, Score
 from trainer.coil import Coil, judge, report, score_coil
 from trainer.export import write_recipe
 from trainer.metrics import Scores
@@ -43,8 +43,8 @@ CONFIDENCES = (
     1.0,
 )
 """Candidates for the surest pixel; the maps hold 255 steps, so finer ones are none."""
-AREAS_MM2 = (5.0, 10.0, 20.0, 40.0, 80.0, 120.0)
-"""Candidates for the smallest defect; what procedural steel plants is larger, so that none is defined away."""
+AREAS_MM2 = (5.0, 20.0, 40.0, 80.0, 120.0, 160.0, 200.0, 300.0)
+"""Candidates for the smallest defect. A planted defect that is smaller counts as not found: none is defined away."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -94,18 +94,24 @@ def measure(card: Recipe, model: bytes, coils: Sequence[Coil]) -> dict[str, floa
             maps.append(one)
         scores.append(score_coil(report(maps, card, coil), card, coil))
     totals = [score.total for score in scores]
-    planted, found, false = (sum(getattr(one, name) for one in totals) for name in ("planted", "found", "false"))
+    planted, found, false = (
+        sum(values) for values in zip(*((_all_planted(one), one.found, one.false) for one in totals), strict=True)
+    )
     metres = sum(coil.metres for coil in coils)
     result = {"metres": metres, "planted": planted, "recall": found / max(1, planted)}
     result |= {"small": sum(one.small for one in totals), "confused": sum(one.confused for one in totals)}
     result["false_per_100m"] = 100 * false / metres
     for number, kind in enumerate(card.classes):
         of_class = [score.classes[number] for score in scores]
-        result[f"recall_{kind.name}"] = sum(one.found for one in of_class) / max(
-            1, sum(one.planted for one in of_class)
-        )
+        every = sum(map(_all_planted, of_class))
+        result[f"recall_{kind.name}"] = sum(one.found for one in of_class) / max(1, every)
     dice = {name: value for name, value in pixels.report().items() if name.startswith("dice_")}
     return {f"coil_{name}": round(float(value), 4) for name, value in (result | dice).items()}
+
+
+def _all_planted(count: ClassScore) -> int:
+    """Planted defects, also those below the minimum area."""
+    return count.planted + count.small
 
 
 def with_settings(card: Recipe, settings: Iterable[tuple[float, float]]) -> Recipe:
@@ -129,10 +135,8 @@ def outcomes(card: Recipe, coils: Sequence[tuple[Coil, Sequence[Defect]]]) -> li
             for coil, told in coils
         ]
         for number, column in enumerate(zip(*(score.classes for score in scores), strict=True)):
-            found, planted, false = (
-                sum(getattr(one, name) for one in column) for name in ("found", "planted", "false")
-            )
-            table[number].append(Outcome(*setting, found, planted, false))
+            found, false = sum(one.found for one in column), sum(one.false for one in column)
+            table[number].append(Outcome(*setting, found, sum(map(_all_planted, column)), false))
     return table
 
 
