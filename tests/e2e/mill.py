@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -40,8 +41,8 @@ def free_ports(count: int) -> list[int]:
 class Mill:
     """A running inspector in `folder`; its configuration may be edited between `start` and `stop`."""
 
-    def __init__(self, folder: Path, when_full: str = "wait") -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, when_full: str = "wait", cameras: Sequence[str] = ("top",)) -> None:
+        self.folder, self.cameras = folder, cameras
         self.frames, self.events, self.replay, self.http = free_ports(4)
         self.config = folder / "line.toml"
         self.process: subprocess.Popen[str] | None = None
@@ -50,9 +51,7 @@ class Mill:
 
     def write(self, when_full: str = "wait", extra: str = "") -> None:
         """Write the configuration file."""
-        cameras = "".join(
-            f'[[camera]]\nname = "{name}"\nmm_per_px = 0.5\nmm_per_row = 0.5\n' for name in ("top", "bottom")
-        )
+        cameras = "".join(f'[[camera]]\nname = "{name}"\nmm_per_px = 0.5\nmm_per_row = 0.5\n' for name in self.cameras)
         self.config.write_text(
             f'line = "test"\n[recipe]\npath = "recipe"\n[intake]\nbind = "tcp://127.0.0.1:{self.frames}"\n'
             f'when_full = "{when_full}"\n{cameras}'

@@ -204,7 +204,8 @@ def test_the_daemon_imports_neither_torch_nor_trainer() -> None:
 
 def test_two_cameras_share_a_coil(tmp_path: Path) -> None:
     """Two cameras on one coil share batches, and the coil ends when both have left it."""
-    with Mill(tmp_path) as mill, Camera(mill, "top") as top, Camera(mill, "bottom") as bottom:
+    cameras = ("top", "bottom")
+    with Mill(tmp_path, cameras=cameras) as mill, Camera(mill, "top") as top, Camera(mill, "bottom") as bottom:
         top.send()
         mill.until(1)
         for number in range(10):
