@@ -20,12 +20,12 @@ def main() -> None:
         labels = np.zeros((card.height, card.width), np.uint8)
         for i in range(defects):
             labels[40 + 50 * (i % 3) : 70 + 50 * (i % 3), 70 * i + 20 : 70 * i + 60] = 1 + i % len(card.classes)
-        confidence = np.where(labels, 200, 0).astype(np.uint8)
+        confidence = np.where(labels, 255, 0).astype(np.uint8)
         presence = np.array([np.any(labels == kind.id) for kind in card.classes], np.float32)
         times = []
         for _ in range(200):
             began = time.perf_counter()
-            found = detect(labels, confidence, presence, card, 0.625, 0.625)
+            found = detect(labels, confidence, presence, card, mm_per_px=0.625, mm_per_row=0.625)
             times.append(time.perf_counter() - began)
         assert len(found) == defects
         print(f"{defects:2} defects: {1000 * statistics.median(times):.3f} ms")
