@@ -21,7 +21,8 @@ UNNAMED = "unnamed"
 TELL_AFTER_NS = 1_000_000_000
 """A stretch that is still being missed is told at the latest after this time."""
 SILENT_NS = 10_000_000_000
-"""A camera that has sent nothing for this time, while another has gone on to the next coil, is taken for dead."""
+"""A camera that has sent nothing for so long while others went on sending, one of them on the next coil, is taken for
+dead; on a line that stands nobody is."""
 SLACK = 0.01
 """A frame that begins this near to the end of the last, as a share of its length, begins right there:
 positions come rounded to millimetres, and the travel per row is known no better."""
@@ -86,16 +87,19 @@ class Strip:
         for camera, lane in self._lanes.items():
             if lane.placed_mm > lane.told_mm and analysed.closed_ns - lane.lost_since_ns >= TELL_AFTER_NS:
                 said.append(self._miss(camera, lane, lane.placed_mm))
-        for camera in self._silent(analysed.closed_ns):
-            said += self._leave(camera, is_silent=True)
+        for camera in self._silent(SILENT_NS):
+            totals = self._coils[self._lanes[camera].coil]
+            if totals.cameras < totals.visitors:  # another has left this coil
+                said += self._leave(camera, is_silent=True)
         reached_mm = {(lane.coil, camera): lane.last_mm for camera, lane in self._lanes.items()}
         return Report(tuple(said), tuple(inspected), tuple(losses), reached_mm, analysed.closed_ns)
 
     def close(self, now_ns: int) -> Report:
         """End of the stream: complete what is open and let every coil end."""
         said: list[Data] = []
-        for camera, lane in list(self._lanes.items()):
-            said += self._leave(camera, is_silent=now_ns - lane.heard_ns >= TELL_AFTER_NS)
+        silent = self._silent(TELL_AFTER_NS)
+        for camera in list(self._lanes):
+            said += self._leave(camera, is_silent=camera in silent)
         return Report(tuple(said), (), (), {}, now_ns)
 
     def _inspect(self, arrival: Inspected, now_ns: int) -> Iterator[Data]:
@@ -122,13 +126,10 @@ class Strip:
         if loss.reason != "order":
             yield from self._count(lane.merge.close())
 
-    def _silent(self, now_ns: int) -> list[str]:
-        """Cameras that seem dead, on a coil that another camera has left."""
-        return [
-            camera
-            for camera, lane in self._lanes.items()
-            if now_ns - lane.heard_ns >= SILENT_NS and self._coils[lane.coil].cameras < self._coils[lane.coil].visitors
-        ]
+    def _silent(self, for_ns: int) -> list[str]:
+        """Cameras that were last heard so long before another."""
+        last_ns = max((lane.heard_ns for lane in self._lanes.values()), default=0)
+        return [camera for camera, lane in self._lanes.items() if last_ns - lane.heard_ns >= for_ns]
 
     def _place(self, header: Header, now_ns: int) -> Generator[Data, None, tuple[_Lane, float]]:
         """Take the camera's lane to the frame's end, and return it with where on the coil the frame begins.

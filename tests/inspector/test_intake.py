@@ -87,10 +87,8 @@ def test_bad_frames_are_put_in_words(context: Context, caplog: pytest.LogCapture
         line.send_parts(b"{}", b"")
         line.take(7)
     words = [record.getMessage() for record in caplog.records]
-    assert words == [
-        "rejected a frame of top: order: frame 0 after 9; expected a higher number, or another boot",
-        words[1],
-    ]
+    assert len(words) == 2
+    assert words[0] == "rejected a frame of top: order: frame 0 after 9; expected a higher number, or another boot"
     assert words[1].startswith("rejected a frame of an unknown camera: header: Object missing")
 
 

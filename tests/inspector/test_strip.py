@@ -397,18 +397,20 @@ def test_a_dead_camera_misses_the_rest_of_its_coil() -> None:
     strip = Strip(CAMERAS)
     bottom = [inspected(header(number, "bottom", coil="C")) for number in range(4)]
     say(seen(0), *bottom, inspected(header(4, "bottom", coil="D")), strip=strip)
-    assert say(strip=strip, now_ns=SILENT_NS - 1) == ()
-    assert say(strip=strip, now_ns=SILENT_NS) == (
+    assert say(inspected(header(5, "bottom", coil="D")), strip=strip, now_ns=SILENT_NS - 1) == ()
+    assert say(inspected(header(6, "bottom", coil="D")), strip=strip, now_ns=SILENT_NS) == (
         missed(10.0, 40.0, silent=0),
         CoilReport(state="ended", coil="C", inspected_m=0.05, missed_m=0.03, frames=5, defects={}),
     )
 
 
 def test_a_camera_that_waits_is_not_dead() -> None:
-    """While the line stands, silence of every camera ends no coil."""
+    """While the line stands, silence of every camera ends no coil, even where one is on the next coil already."""
     strip = Strip(CAMERAS)
-    say(seen(0), inspected(header(0, "bottom", coil="C")), strip=strip)
+    say(seen(0), inspected(header(0, "bottom", coil="C")), inspected(header(1, "bottom", coil="D")), strip=strip)
     assert say(strip=strip, now_ns=100 * SILENT_NS) == ()
+    said = say(seen(1), seen(2, coil="D"), strip=strip, now_ns=100 * SILENT_NS)
+    assert gaps(said) == [] and coils(said) == [("C", "ended")]
 
 
 def test_a_camera_that_never_came_missed_the_coil() -> None:
