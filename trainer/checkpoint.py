@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,41 +14,8 @@ import torch
 from torch import Tensor
 
 from trainer.files import replace_file
+from trainer.settings import Settings
 from trainer.unet import UNet
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a run was asked to do; everything that decides its outcome, so that it can be told and repeated."""
-
-    data: Sequence[str]
-    """Where the frames come from, as `trainer.data.frames` reads it."""
-    validate: Sequence[str] = ()
-    """Frames to measure on; empty: a fifth of `data`."""
-    only: str | None = None
-    split: str | None = None
-    """A `split.csv` to follow instead of making one."""
-    encoder: str = "resnet34"
-    weights: str | None = None
-    """Pre-trained encoder: a state dict's path, or `imagenet`."""
-    start: str | None = None
-    """Checkpoint whose network to go on teaching; its encoder, decoder and normalisation are kept."""
-    decoder: tuple[int, int, int, int] = (128, 64, 48, 32)
-    epochs: int | None = None
-    minutes: float | None = None
-    """Wall clock for the whole run, validation included; the learning rate follows it."""
-    epoch_crops: int | None = None
-    """Crops an epoch; None: one for each training frame."""
-    batch: int = 4
-    crop_height_px: int = 256
-    crop_width_px: int = 512
-    lr: float = 1e-3
-    """Highest learning rate of the one cycle."""
-    defect_share: float = 0.6
-    precision: str = "auto"
-    workers: int = 1
-    seed: int = 0
-    checkpoint_minutes: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)

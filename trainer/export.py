@@ -7,7 +7,6 @@ model first: a reader that checks the hash refuses the moment between, and never
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -127,7 +126,7 @@ def write_recipe(folder: Path, model: bytes, fields: Mapping[str, object]) -> Re
     with replace_file(folder / "model.onnx") as temporary:
         temporary.write_bytes(model)
     with replace_file(folder / "recipe.toml") as temporary:
-        temporary.write_text(to_toml(fields), encoding="utf-8")
+        temporary.write_bytes(msgspec.toml.encode(fields))
     return recipe
 
 
@@ -136,22 +135,6 @@ def _checked(fields: Mapping[str, object], folder: Path) -> Recipe:
         return msgspec.convert(fields, Recipe)
     except msgspec.ValidationError as error:
         raise ValueError(f"{folder / 'recipe.toml'}: {error}; change what export was asked for") from error
-
-
-def to_toml(fields: Mapping[str, object]) -> str:
-    """Write text, numbers, and one level of tables and of arrays of tables as TOML 1.0; Python brings no writer."""
-    parts = ["\n".join(_pair(k, v) for k, v in fields.items() if not isinstance(v, list | tuple | dict))]
-    for key, value in fields.items():
-        tables = value if isinstance(value, list | tuple) else [value] if isinstance(value, dict) else []
-        heading = f"[[{key}]]" if isinstance(value, list | tuple) else f"[{key}]"
-        parts += ["\n".join([heading, *(_pair(k, v) for k, v in table.items())]) for table in tables]
-    return "\n\n".join(parts) + "\n"
-
-
-def _pair(key: str, value: object) -> str:
-    # JSON's strings are TOML's basic strings but for DEL, which TOML wants escaped; its numbers are TOML's.
-    assert isinstance(value, str | int | float) and not isinstance(value, bool)
-    return f"{key} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f").replace("NaN", "nan")
 
 
 def choose_classes(

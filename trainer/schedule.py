@@ -6,7 +6,7 @@ import math
 import time
 from dataclasses import dataclass
 
-from trainer.checkpoint import Settings
+from trainer.settings import Settings
 
 PAPER_EPOCHS = 23  # FIELD.md: where the paper's ResNet34 stopped improving
 WARM_UP = 0.15  # share of the run in which the learning rate rises

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from trainer import data
-from trainer.checkpoint import Settings
 from trainer.duplicates import near_duplicates
 from trainer.faults import DataError
 from trainer.files import replace_file
 from trainer.samples import Frames, Sample
+from trainer.settings import Settings
 
 TRAIN_SHARE = 0.8  # the paper's 80:20
 PARTS = ("train", "validation")

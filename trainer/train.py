@@ -21,13 +21,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from trainer import checkpoint
-from trainer.checkpoint import Card, Settings
+from trainer.checkpoint import Card
 from trainer.crops import Crops, Look
 from trainer.learner import Learner
 from trainer.metrics import Scores
 from trainer.progress import Bar
 from trainer.samples import CLASS_NAMES, Frames
 from trainer.schedule import Schedule
+from trainer.settings import Settings
 from trainer.split import open_data, write_split
 from trainer.unet import UNet, load_encoder
 

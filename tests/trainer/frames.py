@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.checkpoint import Settings
 from trainer.samples import Plane
+from trainer.settings import Settings
 
 HEIGHT, WIDTH = 64, 128
 

@@ -1,4 +1,3 @@
-import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -9,15 +8,13 @@ import onnxruntime
 import openvino
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from inspector import recipe
 from inspector.engines.openvino import OpenVino
 from tests.trainer.frames import HEIGHT, WIDTH, draw_frame
 from trainer import __main__, evaluate
 from trainer.checkpoint import Card
-from trainer.export import choose_classes, load_network, to_toml
+from trainer.export import choose_classes, load_network
 from trainer.graph import Deployed
 from trainer.samples import CLASS_NAMES
 
@@ -116,19 +113,6 @@ def test_the_card_is_what_the_inspector_reads(recipes: dict[str, Path]) -> None:
         (2, "crack", 0.4, 5.0),
     ]
     assert {"validation_dice_kaggle", "validation_dice_micro_4", "validation_frames"} < card.scores.keys()
-
-
-TEXT = st.text(st.characters(exclude_categories=["Cs"]))
-
-
-NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
-
-
-@given(st.dictionaries(st.from_regex(r"[a-y_]+", fullmatch=True), TEXT | NUMBERS))
-def test_what_is_written_as_toml_reads_back(table: dict[str, object]) -> None:
-    """Any text and number survive, in plain keys, tables and arrays of tables."""
-    fields: dict[str, object] = {**table, "zz": [table, table], "zzz": table}
-    assert tomllib.loads(to_toml(fields)) == fields
 
 
 def test_equal_probabilities_go_to_the_first_class() -> None:

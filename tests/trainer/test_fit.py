@@ -9,8 +9,9 @@ from rich.console import Console
 
 from tests.trainer.frames import tiny_settings
 from trainer import checkpoint, learner
-from trainer.checkpoint import Card, Settings
+from trainer.checkpoint import Card
 from trainer.schedule import Schedule, one_cycle
+from trainer.settings import Settings
 from trainer.train import Diverged, fit
 
 QUIET = Console(quiet=True)

@@ -1,0 +1,34 @@
+"""`trainer check`: what data holds, and all that stops training on it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from trainer.commands.arguments import DATA_HELP, ONLY_HELP
+from trainer.settings import Settings
+
+
+def add_arguments(check: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    check.add_argument("data", nargs="+", help=DATA_HELP + "; several are joined")
+    check.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
+    check.add_argument("--split", type=Path, metavar="FILE", help="judge this split.csv instead of making one")
+    check.add_argument("--seed", type=int, default=Settings(data=()).seed, help="of the split (default %(default)s)")
+    check.add_argument(
+        "--out", type=Path, default=Path("check"), help="folder for split.csv and contact.png (default %(default)s)"
+    )
+
+
+def run(given: argparse.Namespace) -> int:
+    """Run the command and return the exit code."""
+    from trainer.check import Wanted, check
+    from trainer.progress import count
+
+    wanted = Wanted(given.data, given.only, given.split, given.seed, given.out)
+    faults = check(wanted, print, count)
+    for fault in faults:
+        print(f"fault: {fault}", file=sys.stderr)
+    print(f"{len(faults)} faults stop training on this data" if faults else "no faults")
+    return 1 if faults else 0

@@ -1,0 +1,55 @@
+"""`trainer export`: write a run's best network as a recipe."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+
+from trainer.commands.arguments import named_number, size
+
+
+def add_arguments(export: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    export.add_argument("source", type=Path, metavar="RUN", help="the run's folder")
+    export.add_argument("--out", type=Path, required=True, metavar="RECIPE", help="the recipe's folder")
+    export.add_argument("--name", help="the recipe's name (default: its folder's)")
+    export.add_argument("--version", default="1", help="the recipe's version (default %(default)s)")
+    export.add_argument("--precision", choices=("int8", "fp32"), default="int8", help="(default %(default)s)")
+    export.add_argument("--trained-on", help="in words, what it was trained on (default: the run's data)")
+    export.add_argument("--size", type=size, metavar="HxW", help="frames on the line, pixels (default: the data's)")
+    for option, metavar, meaning in (
+        ("--threshold", "CLASS=P", "least probability of a pixel, as crack=0.4 (default 0.5)"),
+        ("--min-area", "CLASS=MM2", "smallest defect, as crack=10 (default 20)"),
+    ):
+        export.add_argument(option, metavar=metavar, help=meaning, action="append", default=[], type=named_number)
+    export.add_argument("--calibration-frames", type=int, default=24, help="for int8 (default %(default)s)")
+    export.add_argument(
+        "--score-frames", type=int, default=200, help="validation frames measured (default %(default)s)"
+    )
+
+
+def run(given: argparse.Namespace) -> int:
+    """Run the command and return the exit code."""
+    from trainer.evaluate import table
+    from trainer.export import Asked, choose_classes, export, load_network
+    from trainer.samples import CLASS_NAMES
+
+    settings = load_network(given.source)[1].settings
+    asked = Asked(
+        name=given.name or given.out.name,
+        version=given.version,
+        created=datetime.now(UTC).date().isoformat(),
+        trained_on=given.trained_on or " ".join(settings.data),
+        classes=choose_classes(CLASS_NAMES, dict(given.threshold), dict(given.min_area)),
+        precision=given.precision,
+        size_px=given.size,
+        calibration_frames=given.calibration_frames,
+        score_frames=given.score_frames,
+    )
+    recipe = export(given.source, given.out, asked)
+    size_mib = (given.out / "model.onnx").stat().stsize / 2**20
+    print(f"{given.out}: {recipe}, {recipe.precision}, {size_mib:.1f} MiB; on the validation frames:")
+    scores = {name.removeprefix("validation_"): value for name, value in recipe.scores.items()}
+    print(table({name: float(value) for name, value in scores.items()}, CLASS_NAMES))
+    return 0
