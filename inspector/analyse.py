@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -15,7 +14,6 @@ from inspector.config import CameraSection
 from inspector.records import (
     Analysed,
     Bytes2D,
-    DefectClass,
     Detection,
     Frame,
     Inspected,
@@ -24,6 +22,7 @@ from inspector.records import (
     Recipe,
     Span,
 )
+from inspector.regions import Indices, Regions, regions
 
 
 class Analyse:
@@ -75,49 +74,41 @@ def detect(
     A region below its class's minimum area or confidence is left out, unless it touches the first or last row: what
     it is part of may be larger and surer. `labels`, `confidence` (H, W) uint8; `presence` (C,) float32.
     """
-    found: list[Detection] = []
+    wanted = np.zeros(256, np.bool_)
     for kind in recipe.classes:
-        if presence[kind.id - 1] >= kind.threshold:
-            found += _regions(labels, confidence, kind, mm_per_px, mm_per_row, offset_mm=offset_mm)
-    return tuple(found)
+        wanted[kind.id] = presence[kind.id - 1] >= kind.threshold
+    if not wanted.any():
+        return ()
+    found = regions(labels, confidence, wanted)
+    area_mm2 = found.area * mm_per_px * mm_per_row
+    min_area_mm2 = np.array([kind.min_area_mm2 for kind in recipe.classes])[found.label - 1]
+    min_confidence = np.array([kind.min_confidence for kind in recipe.classes])[found.label - 1]
+    may_go_on = (found.top == 0) | (found.bottom == labels.shape[0])
+    told = np.flatnonzero(may_go_on | ((area_mm2 >= min_area_mm2) & (found.peak / 255 >= min_confidence)))
+    scale = {"mm_per_px": mm_per_px, "mm_per_row": mm_per_row, "offset_mm": offset_mm}
+    return tuple(_detections(found, told, labels.shape[0], **scale))
 
 
-def _regions(
-    labels: Bytes2D,
-    confidence: Bytes2D,
-    kind: DefectClass,
-    mm_per_px: float,
-    mm_per_row: float,
-    *,
-    offset_mm: float,
+def _detections(
+    found: Regions, told: Indices, height: int, *, mm_per_px: float, mm_per_row: float, offset_mm: float
 ) -> Iterator[Detection]:
-    mask = (labels == kind.id).view(np.uint8)
-    count, numbers, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    for number in range(1, count):
-        x, y, width, height, area_px = (int(value) for value in stats[number])
-        area_mm2 = area_px * mm_per_px * mm_per_row
-        head, tail = y == 0, y + height == labels.shape[0]
-        is_whole = not (head or tail)
-        if is_whole and area_mm2 < kind.min_area_mm2:
-            continue
-        region = numbers[y : y + height, x : x + width] == number
-        peak = int(confidence[y : y + height, x : x + width][region].max()) / 255
-        if is_whole and peak < kind.min_confidence:
-            continue
-        left_mm = offset_mm + x * mm_per_px
+    """Put the regions `told` of a map of `height` rows into millimetres."""
+    # one take and one tolist for each fact: a look into an array for each region would cost more than all the rest
+    columns = [getattr(found, name)[told].tolist() for name in found.__struct_fields__]
+    for region in zip(*columns, strict=True):
+        label, left, right, top, bottom, area, peak, head_left, head_right, tail_left, tail_right = region
         yield Detection(
-            class_id=kind.id,
-            left_mm=left_mm,
-            right_mm=left_mm + width * mm_per_px,
-            start_mm=y * mm_per_row,
-            end_mm=(y + height) * mm_per_row,
-            area_mm2=area_mm2,
-            confidence=peak,
-            head=_span(region[0], left_mm, mm_per_px) if head else None,
-            tail=_span(region[-1], left_mm, mm_per_px) if tail else None,
+            class_id=label,
+            left_mm=offset_mm + left * mm_per_px,
+            right_mm=offset_mm + right * mm_per_px,
+            start_mm=top * mm_per_row,
+            end_mm=bottom * mm_per_row,
+            area_mm2=area * mm_per_px * mm_per_row,
+            confidence=peak / 255,
+            head=_span(head_left, head_right, mm_per_px, offset_mm) if top == 0 else None,
+            tail=_span(tail_left, tail_right, mm_per_px, offset_mm) if bottom == height else None,
         )
 
 
-def _span(row: npt.NDArray[np.bool_], left_mm: float, mm_per_px: float) -> Span:
-    columns = np.flatnonzero(row)
-    return Span(left_mm + int(columns[0]) * mm_per_px, left_mm + int(columns[-1] + 1) * mm_per_px)
+def _span(left: int, right: int, mm_per_px: float, offset_mm: float) -> Span:
+    return Span(offset_mm + left * mm_per_px, offset_mm + right * mm_per_px)
