@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from threading import Event as Flag
 
 import msgspec
@@ -23,6 +23,13 @@ from inspector.records import Batch, Bytes3D, Frame, Header, Loss
 
 log = logging.getLogger("inspector")
 
+Allocate = Callable[[tuple[int, int, int]], Bytes3D]
+"""Gives memory for one batch, (N, H, W) uint8, contents undefined, that is nobody else's while a view of it lives.
+
+An engine that reads from memory of its own kind (pinned, for a GPU) gives that, so that a frame is copied once. It is
+called on the intake's thread, must not wait, and gives ordinary memory when it has no other left.
+"""
+
 TICK_NS = 250_000_000
 """An idle line still sends an empty batch this often: alarms time out, the watchdog sees life."""
 DRAIN_NS = 500_000_000
@@ -31,6 +38,11 @@ SLICE_NS = 50_000_000
 """The longest wait on the socket, so that a stop is noticed."""
 COMPLAIN_NS = 60_000_000_000
 """A camera's bad frames of one kind are put in words this often; all of them are counted."""
+
+
+def plain(shape: tuple[int, int, int]) -> Bytes3D:
+    """Allocate ordinary memory for a batch."""
+    return np.empty(shape, np.uint8)
 
 
 class _Place(msgspec.Struct):
@@ -75,6 +87,7 @@ class Intake:
         height: int,
         width: int,
         stop: Flag,
+        allocate: Allocate = plain,
     ) -> None:
         self._cameras = frozenset(cameras)
         self._shape = (batch.max_frames, height, width)
@@ -82,6 +95,9 @@ class Intake:
         self._places: dict[str, _Place] = {}
         self._complaints = _Complaints()
         self._stop = stop
+        self._allocate = allocate
+        self._pixels: Bytes3D | None = None
+        """Of the batch being filled, once a frame is there: a line that stands holds no memory."""
         self._socket = context.socket(zmq.PULL)
         self._socket.linger = 0
         self._socket.rcvhwm = section.receive_frames
@@ -119,7 +135,6 @@ class Intake:
 
     def _fill(self) -> Batch:
         """Gather one batch."""
-        pixels: Bytes3D = np.empty(self._shape, np.uint8)
         arrivals: list[Frame | Loss] = []
         self._gather.leave(time.monotonic_ns())
         while left_ns := self._gather.left_ns(time.monotonic_ns()):
@@ -128,10 +143,13 @@ class Intake:
                     break
                 continue
             parts = self._socket.recv_multipart(copy=False)
-            self._accept([part.buffer for part in parts], pixels, arrivals)
+            self._accept([part.buffer for part in parts], arrivals)
+        pixels, self._pixels = self._pixels, None
+        if pixels is None:
+            pixels = plain((0, *self._shape[1:]))
         return Batch(tuple(arrivals), pixels[: self._gather.frames], time.monotonic_ns())
 
-    def _accept(self, parts: Sequence[memoryview], pixels: Bytes3D, arrivals: list[Frame | Loss]) -> None:
+    def _accept(self, parts: Sequence[memoryview], arrivals: list[Frame | Loss]) -> None:
         """Put one message into the batch, as a frame or as a loss."""
         now_ns = time.monotonic_ns()
         header = None
@@ -142,7 +160,9 @@ class Intake:
             if header.camera not in self._cameras:
                 raise FrameError("camera", f"camera {header.camera!r} is not in the configuration")
             arrivals += self._count(header)
-            wire.unpack(header, parts[1], pixels[self._gather.frames])
+            if self._pixels is None:
+                self._pixels = self._allocate(self._shape)
+            wire.unpack(header, parts[1], self._pixels[self._gather.frames])
         except FrameError as error:
             known = header if header is not None and header.camera in self._cameras else None
             camera = known.camera if known else ""

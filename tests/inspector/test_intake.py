@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from inspector import wire
 from inspector.config import BatchSection, IntakeSection
 from inspector.errors import SocketError
-from inspector.intake import Intake, shed
-from inspector.records import Batch, Bytes2D, Frame, Header, Loss
+from inspector.intake import Allocate, Intake, plain, shed
+from inspector.records import Batch, Bytes2D, Bytes3D, Frame, Header, Loss
 from tests import frames
 from tests.frames import HEIGHT, WIDTH
 
@@ -29,11 +29,13 @@ CAMERAS = ("top", "bottom")
 class Line:
     """An intake on a free port, and cameras that push to it."""
 
-    def __init__(self, context: Context, max_frames: int = 4, wait_ms: int = 5) -> None:
+    def __init__(self, context: Context, max_frames: int = 4, wait_ms: int = 5, allocate: Allocate = plain) -> None:
         self.stop = threading.Event()
         section = IntakeSection(bind="tcp://127.0.0.1:*", max_frame_mb=1)
         batch = BatchSection(max_frames=max_frames, wait_ms=wait_ms)
-        self.intake = Intake(context, section, batch, cameras=CAMERAS, height=HEIGHT, width=WIDTH, stop=self.stop)
+        self.intake = Intake(
+            context, section, batch, cameras=CAMERAS, height=HEIGHT, width=WIDTH, stop=self.stop, allocate=allocate
+        )
         self.batches = iter(self.intake)
         self._camera = context.socket(zmq.PUSH)
         self._camera.connect(self.intake.address)
@@ -120,6 +122,25 @@ def test_pixels_lie_in_their_frames_order(line: Line) -> None:
         assert [int(plane.max()) for plane in batch.pixels] == numbers
         assert all(plane.min() == plane.max() for plane in batch.pixels)
         seen += len(numbers)
+
+
+def test_memory_is_the_allocators(context: Context) -> None:
+    """Pixels lie in the memory that was given, one piece a batch, the next batch elsewhere; an idle line takes none."""
+    given = list[Bytes3D]()
+
+    def allocate(shape: tuple[int, int, int]) -> Bytes3D:
+        assert shape == (2, HEIGHT, WIDTH)
+        given.append(np.zeros(shape, np.uint8))
+        return given[-1]
+
+    with Line(context, max_frames=2, wait_ms=1000, allocate=allocate) as line:
+        assert len(next(line.batches).pixels) == 0 and not given  # the line stands
+        for number in range(1, 5):
+            line.send(number)
+        batches = [next(line.batches), next(line.batches)]
+    assert [[int(plane.max()) for plane in batch.pixels] for batch in batches] == [[1, 2], [3, 4]]
+    assert len(given) == 2
+    assert all(batch.pixels.base is memory for batch, memory in zip(batches, given, strict=True))
 
 
 def test_gap(line: Line) -> None:
