@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from trainer import checkpoint
+from trainer.census import find_overlaps, say_overlaps
 from trainer.checkpoint import Card
 from trainer.crops import Crops, Look
 from trainer.learner import Learner
@@ -54,6 +55,8 @@ def fit(settings: Settings, run: Path, console: Console, resume: bool = False) -
     settings = last[0].settings if last else settings
     train, validation = open_data(settings, run if last else None)
     console.print(f"{len(train)} frames to learn from, {len(validation)} to measure on")
+    for line in say_overlaps([*find_overlaps(train), *find_overlaps(validation)]):
+        console.print(line, soft_wrap=True)
 
     # 2. The network.
     if last:
