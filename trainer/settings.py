@@ -36,5 +36,7 @@ class Settings:
     defect_share: float = 0.6
     precision: str = "auto"
     workers: int = 1
+    cache_gb: float | None = None
+    """Memory for decoded frames; None: half of what is free, up to 8 with a GPU and 2 without. 10^9 bytes."""
     seed: int = 0
     checkpoint_minutes: float = 3.0

@@ -9,21 +9,20 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from rich.console import Console
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from trainer import checkpoint
+from trainer.census import find_overlaps, say_overlaps
 from trainer.checkpoint import Card
-from trainer.crops import Crops, Look
+from trainer.crops import Look
 from trainer.learner import Learner
+from trainer.loading import keep, load_crops
 from trainer.metrics import Scores
 from trainer.progress import Bar
 from trainer.samples import CLASS_NAMES, Frames
@@ -54,6 +53,8 @@ def fit(settings: Settings, run: Path, console: Console, resume: bool = False) -
     settings = last[0].settings if last else settings
     train, validation = open_data(settings, run if last else None)
     console.print(f"{len(train)} frames to learn from, {len(validation)} to measure on")
+    for line in say_overlaps([*find_overlaps(train), *find_overlaps(validation)]):
+        console.print(line, soft_wrap=True)
 
     # 2. The network.
     if last:
@@ -68,7 +69,8 @@ def fit(settings: Settings, run: Path, console: Console, resume: bool = False) -
     # 3. How far to go, and the crops to learn from, from where it stands.
     epoch_steps = max(1, (settings.epoch_crops or len(train)) // settings.batch)
     schedule = Schedule(settings, epoch_steps, time.monotonic() - card.elapsed_s)
-    crops = load_crops(card, train)
+    look = Look(card.settings.crop_height_px, card.settings.crop_width_px, settings.defect_share, card.class_shares)
+    crops = load_crops(card, keep(train, settings.cache_gb, learner.device), look, learner.device)
     saved_s = schedule.elapsed_s()
 
     with Bar(console) as bar:
@@ -166,27 +168,6 @@ def survey(frames: Frames, settings: Settings) -> Card:
     deviation = max(1.0, math.sqrt(max(0.0, square - mean**2)))  # a set of blank frames must not divide by zero
     shares = tuple(float(share) for share in np.maximum(having, 1 / len(samples)))
     return Card(settings, round(float(mean), 3), round(deviation, 3), shares)
-
-
-def load_crops(card: Card, train: Frames) -> Iterator[tuple[Tensor, Tensor]]:
-    """Return batches of crops without end, from the card's step on, made in `workers` other processes."""
-    settings = card.settings
-    look = Look(settings.crop_height_px, settings.crop_width_px, settings.defect_share, card.class_shares)
-    crops = Crops(train, 2**40, settings.seed, look)
-    return iter(
-        DataLoader(
-            crops,
-            settings.batch,
-            sampler=range(card.step * settings.batch, len(crops)),
-            num_workers=settings.workers,
-            worker_init_fn=_one_thread,
-            pin_memory=torch.cuda.is_available(),
-        )
-    )
-
-
-def _one_thread(worker: int) -> None:
-    cv2.setNumThreads(0)
 
 
 @torch.inference_mode()

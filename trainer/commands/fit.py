@@ -41,6 +41,12 @@ def add_arguments(fit: argparse.ArgumentParser) -> None:
     fit.add_argument(
         "--workers", type=int, default=usual.workers, help="processes that make crops (default %(default)s)"
     )
+    fit.add_argument(
+        "--cache-gb",
+        type=float,
+        metavar="GB",
+        help="memory for decoded frames (default: half of what is free, up to 8 with a GPU, 2 without)",
+    )
     fit.add_argument("--seed", type=int, default=usual.seed)
     fit.add_argument("--checkpoint-minutes", type=float, default=usual.checkpoint_minutes)
 
