@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from trainer.commands.arguments import DATA_HELP, ONLY_HELP, size
+from trainer.commands.arguments import DATA_HELP, FOLD_HELP, ONLY_HELP, size
 from trainer.settings import Settings
 
 
@@ -22,6 +22,7 @@ def add_arguments(fit: argparse.ArgumentParser) -> None:
         "--validate", nargs="+", default=(), metavar="DATA", help="measure on these; else on a fifth of DATA"
     )
     fit.add_argument("--split", metavar="FILE", help="a split.csv that check or an earlier run wrote, to follow")
+    fit.add_argument("--fold", metavar="K/N", help=FOLD_HELP)
     fit.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
     fit.add_argument("--encoder", choices=("resnet18", "resnet34", "resnet50"), default=usual.encoder)
     fit.add_argument(
