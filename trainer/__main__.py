@@ -11,11 +11,12 @@ import sys
 from collections.abc import Sequence
 
 from inspector.errors import InspectorError
-from trainer.commands import check, evaluate, export, fit, show, tune
+from trainer.commands import check, compare, evaluate, export, fit, show, tune
 
 COMMANDS = {
     "check": (check, "report on data, and all that stops training on it"),
     "fit": (fit, "train a network into a run's folder"),
+    "compare": (compare, "train three encoders alike: the paper's Table 1 beside ours"),
     "export": (export, "write a run's best network as a recipe"),
     "tune": (tune, "choose a recipe's thresholds and minimum areas on procedural coils"),
     "evaluate": (evaluate, "measure a recipe, pixel by pixel, on the daemon's engine"),

@@ -181,4 +181,4 @@ def _told(kinds: Plane) -> str:
     counts = {kind: int((kinds == kind).sum()) for kind in ERRORS}
     true = counts[HIT] + counts[MISSED] + counts[WRONG]
     shares = ", ".join(f"{ERRORS[kind][0]} {counts[kind] / max(1, true):.1%}" for kind in (HIT, MISSED, WRONG))
-    return f"{shares} of {true} px; invented {counts[INVENTED]}" if true else f"invented {counts[INVENTED]} px"
+    return f"{shares} of {true} px; invented {counts[INVENTED]} px" if true else f"invented {counts[INVENTED]} px"

@@ -67,7 +67,7 @@ def draw_classes(pixels: Plane, labels: Plane, size: Size) -> Canvas:
     for class_id in classes:
         _paint(picture, labels == class_id, class_colour(class_id))
     ink = Ink(picture)
-    small = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST)
+    small = np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST), np.uint8)
     taken: list[Rect] = []
     for class_id in classes:
         for box, inside in _regions(labels == class_id, size[0] / labels.shape[1]):
