@@ -1,4 +1,4 @@
-"""The commands: `python -m trainer check`, `fit`, `export`, `tune`, `evaluate`.
+"""The commands: `python -m trainer check`, `fit`, `export`, `tune`, `evaluate`, `show`.
 
 Every error is one line on stderr; exit code 2 for a command line, data or file that cannot be used, 1 for a run that
 went wrong (a loss that is no number) and for faults that `check` found, 130 for Ctrl-C.
@@ -11,14 +11,16 @@ import sys
 from collections.abc import Sequence
 
 from inspector.errors import InspectorError
-from trainer.commands import check, evaluate, export, fit, tune
+from trainer.commands import check, compare, evaluate, export, fit, show, tune
 
 COMMANDS = {
     "check": (check, "report on data, and all that stops training on it"),
     "fit": (fit, "train a network into a run's folder"),
+    "compare": (compare, "train three encoders alike: the paper's Table 1 beside ours"),
     "export": (export, "write a run's best network as a recipe"),
     "tune": (tune, "choose a recipe's thresholds and minimum areas on procedural coils"),
     "evaluate": (evaluate, "measure a recipe, pixel by pixel, on the daemon's engine"),
+    "show": (show, "draw image, truth, prediction and errors of frames as a recipe sees them"),
 }
 
 

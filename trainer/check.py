@@ -14,7 +14,7 @@ from trainer.census import Census, take_census
 from trainer.duplicates import near_duplicates
 from trainer.faults import DataError
 from trainer.samples import CLASS_NAMES
-from trainer.split import Part, across, read_split, split, write_split
+from trainer.split import Part, across, divide, read_split, write_split
 
 NAMED = 5
 """Groups of duplicates that the report names."""
@@ -33,6 +33,8 @@ class Wanted:
     seed: int
     out: Path
     """Folder for `split.csv` and `contact.png`."""
+    fold: str | None = None
+    """`K/N`, as in `Settings`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +111,15 @@ def _check_split(wanted: Wanted, readable: Part, copies: Sequence[tuple[int, ...
         if len(groups) > NAMED:
             say(f"{'':16}... and {len(groups) - NAMED} more groups")
     try:
-        train, validation = read_split(wanted.split, readable) if wanted.split else split(readable, wanted.seed, near)
+        if wanted.split:
+            train, validation = read_split(wanted.split, readable)
+        else:
+            train, validation = divide(readable, wanted.seed, near, wanted.fold)
     except DataError as error:
         return list(error.faults)
     leaks = across(train, validation, near)
-    made = str(wanted.split) if wanted.split else f"seed {wanted.seed}"
+    fold = f", fold {wanted.fold}" if wanted.fold else ""
+    made = str(wanted.split) if wanted.split else f"seed {wanted.seed}{fold}"
     say(f"{'split':16}{len(train)} frames to learn from, {len(validation)} to measure on ({made})")
     say(f"{'leaks':16}" + (f"{_groups(leaks)} on both sides" if leaks else "no near-duplicates on both sides"))
     for group in leaks[:NAMED]:

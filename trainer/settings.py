@@ -17,6 +17,8 @@ class Settings:
     only: str | None = None
     split: str | None = None
     """A `split.csv` to follow instead of making one."""
+    fold: str | None = None
+    """`K/N`: measure on fold K of N and learn from the others, instead of 80:20; the seed decides which frames."""
     encoder: str = "resnet34"
     weights: str | None = None
     """Pre-trained encoder: a state dict's path, or `imagenet`."""

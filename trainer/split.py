@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,11 +51,14 @@ class Part:
 def open_data(settings: Settings, run: Path | None = None) -> tuple[Frames, Frames]:
     """Return the frames that a run learns from and those that it is measured on; the same each time.
 
-    What `split.csv` in the folder `run` says holds, then what `settings.split` says; else the set is split anew.
+    What `split.csv` in the folder `run` says holds, then what `settings.split` says; else the set is divided anew, in
+    `settings.fold` and the rest where that is given.
 
     Raises:
-        DataError: data that cannot be used, or a split of other data.
+        DataError: data that cannot be used, a split of other data, or a fold beside another way to divide.
     """
+    if settings.fold and (settings.validate or settings.split):
+        raise DataError(f"--fold {settings.fold} stands beside --split or --validate; expected one of them. Leave one.")
     frames = data.frames(settings.data, settings.only)
     if settings.validate:
         return frames, data.frames(settings.validate, settings.only)
@@ -62,7 +66,16 @@ def open_data(settings: Settings, run: Path | None = None) -> tuple[Frames, Fram
         return read_split(run / "split.csv", frames)
     if settings.split:
         return read_split(Path(settings.split), frames)
-    return split(frames, settings.seed, near_duplicates(frames))
+    return divide(frames, settings.seed, near_duplicates(frames), settings.fold)
+
+
+def divide(source: Frames, seed: int, together: Sequence[Sequence[int]], fold: str | None) -> tuple[Part, Part]:
+    """Divide a set in (train, validation): 80 to 20, or with `fold`, as `2/5`, in the other folds and that one.
+
+    Raises:
+        DataError: a set too small, or no such fold.
+    """
+    return hold_out(source, seed, together, *parse_fold(fold)) if fold else split(source, seed, together)
 
 
 def split(
@@ -77,11 +90,7 @@ def split(
     Raises:
         DataError: nothing would be left to validate on.
     """
-    grouped = {index for group in together for index in group}
-    groups = sorted([tuple(group) for group in together] + [(i,) for i in range(len(source)) if i not in grouped])
-    strata: dict[str, list[tuple[int, ...]]] = defaultdict(list)
-    for group in groups:
-        strata[_stratum(source, group)].append(group)
+    strata = _strata(source, together)
     chance = np.random.default_rng(seed)
     train: list[int] = []
     validation: list[int] = []
@@ -98,6 +107,66 @@ def split(
             f"{len(source)} frames are too few to hold any out for validation; expected 5 or more of a kind"
         )
     return Part(source, tuple(sorted(train))), Part(source, tuple(sorted(validation)))
+
+
+def parse_fold(text: str) -> tuple[int, int]:
+    """Read `K/N`: fold K of N, counted from 1.
+
+    Raises:
+        DataError: it is something else.
+    """
+    match = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text)
+    number, count = map(int, match.groups()) if match else (0, 0)
+    if not 1 <= number <= count or count < 2:
+        raise DataError(f"--fold {text}: expected K/N, fold K of N, as 1/5 to 5/5; N is 2 or more")
+    return number, count
+
+
+def hold_out(
+    source: Frames, seed: int, together: Sequence[Sequence[int]], number: int, count: int
+) -> tuple[Part, Part]:
+    """Return (train, validation): fold `number` of `count`, from 1, is held out, the others teach."""
+    held = folds(source, seed, together, count)[number - 1]
+    out = set(held.indices)
+    return Part(source, tuple(index for index in range(len(source)) if index not in out)), held
+
+
+def folds(source: Frames, seed: int, together: Sequence[Sequence[int]], count: int) -> list[Part]:
+    """Divide a set in `count` folds, each stratum (see `split`) alike; the same for the same seed and names.
+
+    Each frame lies in one fold, a group of indices in `together` within one. Where nothing is grouped, folds differ by
+    at most one frame, in every stratum and on the whole; of groups the larger are dealt first, so that the smaller and
+    the single frames even out what they leave.
+
+    Raises:
+        DataError: a fold would be empty.
+    """
+    chance = np.random.default_rng(seed)
+    dealt: list[list[int]] = [[] for _ in range(count)]
+    strata = _strata(source, together)
+    for key in sorted(strata):
+        of_stratum = [0] * count
+        shuffled = [strata[key][at] for at in chance.permutation(len(strata[key]))]
+        for group in sorted(shuffled, key=len, reverse=True):
+            least = min(range(count), key=lambda fold: (of_stratum[fold], len(dealt[fold])))
+            of_stratum[least] += len(group)
+            dealt[least].extend(group)
+    if not all(dealt):
+        raise DataError(
+            f"{len(source)} frames, near-duplicates together, are too few for {count} folds; expected at least one in "
+            "each. Ask for fewer folds."
+        )
+    return [Part(source, tuple(sorted(indices))) for indices in dealt]
+
+
+def _strata(source: Frames, together: Sequence[Sequence[int]]) -> dict[str, list[tuple[int, ...]]]:
+    """Return the groups of each stratum, single frames as groups of one, in order."""
+    grouped = {index for group in together for index in group}
+    groups = sorted([tuple(group) for group in together] + [(i,) for i in range(len(source)) if i not in grouped])
+    strata: dict[str, list[tuple[int, ...]]] = defaultdict(list)
+    for group in groups:
+        strata[_stratum(source, group)].append(group)
+    return strata
 
 
 def _stratum(source: Frames, group: Sequence[int]) -> str:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from trainer.data import Joined
 from trainer.faults import DataError
 from trainer.samples import Sample
-from trainer.split import across, read_split, split, write_split
+from trainer.settings import Settings
+from trainer.split import across, divide, folds, open_data, parse_fold, read_split, split, write_split
 
 
 class Named:
@@ -113,3 +114,75 @@ def test_a_split_needs_names_that_tell_frames_apart(tmp_path: Path) -> None:
     (tmp_path / "split.csv").write_text("name,part\ncoil/0,train\ncoil/1,validation\n")
     with pytest.raises(DataError, match="2 frames of DATA are named coil/0; expected each name once"):
         read_split(tmp_path / "split.csv", Joined([one, one]))
+
+
+def test_the_80_to_20_split_of_a_seed_never_changes() -> None:
+    """A run of an earlier version is repeated by its seed: these frames were held out before there were folds."""
+    source = Named([frozenset({number % 3}) for number in range(30)])
+    assert split(source, 7, [(0, 3, 6), (1, 2)])[1].indices == (10, 13, 14, 23, 24, 27)
+
+
+@given(SETS, st.integers(0, 9), st.integers(2, 7))
+def test_folds_are_disjoint_together_the_whole_set_and_alike(
+    classes: list[frozenset[int]], seed: int, count: int
+) -> None:
+    """Each frame is measured on once, and no fold has two frames more than another: of all, and of each stratum."""
+    source = Named([frozenset()] * count + classes)
+    dealt = folds(source, seed, [], count)
+    assert sorted(index for fold in dealt for index in fold.indices) == list(range(len(source)))
+    for stratum in {None, *map(source.classes, range(len(source)))}:
+        sizes = [sum(stratum in (None, source.classes(i)) for i in fold.indices) for fold in dealt]
+        assert max(sizes) - min(sizes) <= 1
+    assert folds(source, seed, [], count) == dealt
+
+
+@given(SETS, st.integers(0, 9), st.randoms())
+def test_folds_never_part_what_belongs_together(
+    classes: list[frozenset[int]], seed: int, chance: random.Random
+) -> None:
+    """Whatever the groups, no fold is measured on steel that the others teach, and no frame is lost."""
+    source = Named([frozenset()] * 20 + classes)
+    members = list(range(len(source)))
+    chance.shuffle(members)
+    groups = [members[i : i + 3] for i in range(0, len(members) // 2, 3)]
+    measured: list[int] = []
+    for number in range(1, 5):
+        train, validation = divide(source, seed, groups, f"{number}/4")
+        assert not across(train, validation, groups)
+        assert sorted(train.indices + validation.indices) == sorted(members)
+        measured += validation.indices
+    assert sorted(measured) == sorted(members)
+
+
+def test_another_seed_deals_other_folds() -> None:
+    """The seed decides which frames lie together."""
+    source = Named([frozenset({1})] * 30)
+    assert divide(source, 0, [], "2/5") != divide(source, 1, [], "2/5")
+    assert len({divide(source, 0, [], f"{number}/5")[1].indices for number in range(1, 6)}) == 5
+
+
+@pytest.mark.parametrize("text", ["0/5", "6/5", "1/1", "5", "a/b", "1/5/2", "-1/5", ""])
+def test_a_fold_that_is_none_is_refused(text: str) -> None:
+    """A wrong fold is told with what would be right."""
+    with pytest.raises(DataError, match="expected K/N, fold K of N, as 1/5 to 5/5"):
+        parse_fold(text)
+
+
+def test_too_many_folds_are_refused() -> None:
+    """A fold without frames would measure nothing; a group counts as one."""
+    with pytest.raises(DataError, match="6 frames, near-duplicates together, are too few for 5 folds"):
+        folds(Named([frozenset()] * 6), 0, [(0, 1, 2)], 5)
+
+
+def test_a_fold_stands_alone(mask_folder: Path) -> None:
+    """A fold beside a split or beside frames to validate on would contradict it."""
+    for other in ({"split": "split.csv"}, {"validate": (str(mask_folder),)}):
+        with pytest.raises(DataError, match="--fold 1/5 stands beside --split or --validate"):
+            open_data(Settings(data=(str(mask_folder),), fold="1/5", **other))  # type: ignore[arg-type]
+
+
+def test_a_runs_fold_is_held_out_of_its_data(mask_folder: Path) -> None:
+    """What the command line asks for reaches the frames: five folds measure on all forty, each once."""
+    parts = [open_data(Settings(data=(str(mask_folder),), fold=f"{number}/5"))[1] for number in range(1, 6)]
+    names = [part.name(index) for part in parts for index in range(len(part))]
+    assert len(names) == len(set(names)) == 40

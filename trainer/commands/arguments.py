@@ -10,6 +10,8 @@ DATA_HELP = (
 )
 ONLY_HELP = "Severstal: frames so marked, as manifest.csv:kind=full_masks"
 
+FOLD_HELP = "measure on fold K of N, learn from the rest; all N together measure on every frame once"
+
 
 def named_number(text: str) -> tuple[str, float]:
     """Read `CLASS=NUMBER`."""

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from trainer.commands.arguments import DATA_HELP, ONLY_HELP
+from trainer.commands.arguments import DATA_HELP, FOLD_HELP, ONLY_HELP
 from trainer.settings import Settings
 
 
@@ -14,7 +14,9 @@ def add_arguments(check: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     check.add_argument("data", nargs="+", help=DATA_HELP + "; several are joined")
     check.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
-    check.add_argument("--split", type=Path, metavar="FILE", help="judge this split.csv instead of making one")
+    way = check.add_mutually_exclusive_group()
+    way.add_argument("--split", type=Path, metavar="FILE", help="judge this split.csv instead of making one")
+    way.add_argument("--fold", metavar="K/N", help=FOLD_HELP)
     check.add_argument("--seed", type=int, default=Settings(data=()).seed, help="of the split (default %(default)s)")
     check.add_argument(
         "--out", type=Path, default=Path("check"), help="folder for split.csv and contact.png (default %(default)s)"
@@ -26,7 +28,7 @@ def run(given: argparse.Namespace) -> int:
     from trainer.check import Wanted, check
     from trainer.progress import count
 
-    wanted = Wanted(given.data, given.only, given.split, given.seed, given.out)
+    wanted = Wanted(given.data, given.only, given.split, given.seed, given.out, given.fold)
     found = check(wanted, print, count)
     for kind, lines in (("warning", found.warnings), ("fault", found.faults)):
         for line in lines:

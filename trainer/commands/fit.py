@@ -8,26 +8,32 @@ from pathlib import Path
 
 from rich.console import Console
 
-from trainer.commands.arguments import DATA_HELP, ONLY_HELP, size
+from trainer.commands.arguments import DATA_HELP, FOLD_HELP, ONLY_HELP, size
 from trainer.settings import Settings
 
 
 def add_arguments(fit: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
-    usual = Settings(data=())
     fit.add_argument("data", nargs="*", type=str, help=DATA_HELP + "; several are joined")
     fit.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
     fit.add_argument("--resume", action="store_true", help="go on from RUN/last.pt, with its settings and data")
+    fit.add_argument("--encoder", choices=("resnet18", "resnet34", "resnet50"), default=Settings(data=()).encoder)
+    fit.add_argument("--start", metavar="CHECKPOINT", help="go on teaching this network, as RUN/best.pt, on other data")
+    add_training(fit)
+
+
+def add_training(fit: argparse.ArgumentParser) -> None:
+    """Say how a network is taught; `compare` takes the same."""
+    usual = Settings(data=())
     fit.add_argument(
         "--validate", nargs="+", default=(), metavar="DATA", help="measure on these; else on a fifth of DATA"
     )
     fit.add_argument("--split", metavar="FILE", help="a split.csv that check or an earlier run wrote, to follow")
+    fit.add_argument("--fold", metavar="K/N", help=FOLD_HELP)
     fit.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
-    fit.add_argument("--encoder", choices=("resnet18", "resnet34", "resnet50"), default=usual.encoder)
     fit.add_argument(
         "--weights", help="pre-trained encoder: a torchvision state dict, or imagenet where its host is reached"
     )
-    fit.add_argument("--start", metavar="CHECKPOINT", help="go on teaching this network, as RUN/best.pt, on other data")
     fit.add_argument(
         "--epochs", type=int, help="passes over the training frames (default 23, the paper's, without --minutes)"
     )
@@ -57,9 +63,13 @@ def run(given: argparse.Namespace) -> int:
 
     if not given.data and not given.resume:
         raise ValueError(f"no DATA; expected {DATA_HELP}")
-    asked = {field.name: getattr(given, field.name) for field in fields(Settings) if hasattr(given, field.name)}
-    height_px, width_px = given.crop
-    settings = Settings(**asked, crop_height_px=height_px, crop_width_px=width_px)
-    card = fit(settings, given.out, Console(), given.resume)
+    card = fit(asked(given), given.out, Console(), given.resume)
     print(f"{given.out}: best dice_micro_mean {card.best:.4f}; next: python -m trainer export {given.out} --out RECIPE")
     return 0
+
+
+def asked(given: argparse.Namespace) -> Settings:
+    """Return the settings that a command line asks for."""
+    named = {field.name: getattr(given, field.name) for field in fields(Settings) if hasattr(given, field.name)}
+    height_px, width_px = given.crop
+    return Settings(**named, crop_height_px=height_px, crop_width_px=width_px)

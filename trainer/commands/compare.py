@@ -1,0 +1,38 @@
+"""`trainer compare`: the paper's Table 1 for one's own data."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from trainer.commands import fit
+from trainer.commands.arguments import DATA_HELP
+
+ENCODERS = ("resnet18", "resnet34", "resnet50")
+
+
+def add_arguments(compare: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    compare.add_argument("data", nargs="+", help=DATA_HELP + "; several are joined")
+    compare.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="of the runs and the table; asked again, it goes on"
+    )
+    compare.add_argument(
+        "--encoders", nargs="+", choices=ENCODERS, default=ENCODERS, metavar="ENCODER", help="(default: all three)"
+    )
+    fit.add_training(compare)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Run the command and return the exit code."""
+    from trainer.compare import compare
+
+    try:
+        compare(fit.asked(given), list(dict.fromkeys(given.encoders)), given.out, Console())
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,46 @@
+"""`trainer show`: draw image, truth, prediction and errors of frames as a recipe sees them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from trainer.commands.arguments import DATA_HELP, ONLY_HELP
+
+
+def add_arguments(show: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    show.add_argument("recipe", metavar="RECIPE", help="the recipe's folder, or the name of a shipped one")
+    show.add_argument(
+        "images", nargs="+", metavar="IMAGES", help=f"{DATA_HELP}; or image files, or a folder of them, without truth"
+    )
+    show.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
+    show.add_argument("--frames", type=_count, metavar="N", help="the first N (default: every frame)")
+    show.add_argument("--out", type=Path, required=True, metavar="FILE.png", help="the picture")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Run the command and return the exit code."""
+    import cv2
+
+    from inspector import recipe
+    from inspector.engines.openvino import OpenVino
+    from trainer import figure, show
+    from trainer.files import replace_file
+
+    card, model = recipe.load(recipe.find(given.recipe, Path()))
+    sources = show.open_images(given.images, given.only)
+    engine = OpenVino(card, model)
+    shown = list(show.judge(engine, card, sources, given.frames))
+    page = show.describe(card, engine, shown, sum(map(len, sources)))
+    encoded = cv2.imencode(".png", figure.draw(page, shown))[1]
+    with replace_file(given.out) as temporary:
+        temporary.write_bytes(encoded.tobytes())
+    print(f"{given.out}: {len(shown)} frames as {card} sees them")
+    return 0
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text}: expected a number of frames, 1 or more")
+    return int(text)
