@@ -1,7 +1,7 @@
 """The commands: `python -m trainer check`, `fit`, `export`, `tune`, `evaluate`.
 
 Every error is one line on stderr; exit code 2 for a command line, data or file that cannot be used, 1 for a run that
-went wrong (a loss that is no number) and for faults that `check` found, 130 for Ctrl-C.
+went wrong (a loss that is no number) and for faults that `check` and `tune` found, 130 for Ctrl-C.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ COMMANDS = {
     "check": (check, "report on data, and all that stops training on it"),
     "fit": (fit, "train a network into a run's folder"),
     "export": (export, "write a run's best network as a recipe"),
-    "tune": (tune, "choose a recipe's thresholds and minimum areas on procedural coils"),
+    "tune": (tune, "choose a recipe's confidences and minimum areas for what you wish"),
     "evaluate": (evaluate, "measure a recipe, pixel by pixel, on the daemon's engine"),
 }
 
