@@ -1,7 +1,7 @@
 """The commands: `python -m trainer check`, `fit`, `export`, `tune`, `evaluate`, `show`.
 
 Every error is one line on stderr; exit code 2 for a command line, data or file that cannot be used, 1 for a run that
-went wrong (a loss that is no number) and for faults that `check` found, 130 for Ctrl-C.
+went wrong (a loss that is no number) and for faults that `check` and `tune` found, 130 for Ctrl-C.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ COMMANDS = {
     "fit": (fit, "train a network into a run's folder"),
     "compare": (compare, "train three encoders alike: the paper's Table 1 beside ours"),
     "export": (export, "write a run's best network as a recipe"),
-    "tune": (tune, "choose a recipe's thresholds and minimum areas on procedural coils"),
+    "tune": (tune, "choose a recipe's confidences and minimum areas for what you wish"),
     "evaluate": (evaluate, "measure a recipe, pixel by pixel, on the daemon's engine"),
     "show": (show, "draw image, truth, prediction and errors of frames as a recipe sees them"),
 }

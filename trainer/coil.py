@@ -1,11 +1,11 @@
-"""A recipe run down a procedural coil by the line's own rules: the daemon's engine, analysis, merging and scoring.
+"""A recipe run down strip by the line's own rules: analysis, merging, and what they report.
 
 What the trainer promises of a recipe is counted here exactly as the line will count it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import msgspec
@@ -24,13 +24,25 @@ from inspector.records import (
     Maps,
     Recipe,
 )
-from inspector.simulator.score import Score, score
-from inspector.simulator.sheet import MM_PER_PX, ROWS, Planted, Sheet
+from inspector.simulator.sheet import MM_PER_PX, ROWS, Planted, Rendered, Sheet
 from inspector.strip import Strip
 
 CAMERA = "trainer"
 BATCH = 4
 NO_PIXELS: Bytes3D = np.empty((0, 0, 0), np.uint8)
+
+
+class Scale(msgspec.Struct, frozen=True):
+    """How large a pixel is on the strip."""
+
+    mm_per_px: float = MM_PER_PX
+    mm_per_row: float = MM_PER_PX
+    is_assumed: bool = True
+    """Nobody said so: it is procedural steel's."""
+
+    def __str__(self) -> str:
+        size = f"{self.mm_per_px:g} mm a pixel, {self.mm_per_row:g} mm a row"
+        return f"{size} (assumed: --mm-per-px, --mm-per-row)" if self.is_assumed else size
 
 
 class Coil(msgspec.Struct, frozen=True):
@@ -49,39 +61,40 @@ class Coil(msgspec.Struct, frozen=True):
         """Its length."""
         return self.frames * ROWS * MM_PER_PX / 1000
 
-
-def judge(engine: Segmenter, coil: Coil) -> Iterator[Maps]:
-    """Yield the maps of every frame, each of shape (1, H, W), two batches in flight."""
-    sheet = coil.sheet()
-    waiting = 0
-    for first in range(0, coil.frames, BATCH):
-        indices = range(first, min(first + BATCH, coil.frames))
-        engine.submit(np.stack([sheet.frame(index).pixels for index in indices]))
-        waiting += 1
-        if waiting == engine.in_flight:
-            yield from _single(engine.result())
-            waiting -= 1
-    for _ in range(waiting):
-        yield from _single(engine.result())
+    def planted(self) -> tuple[Planted, ...]:
+        """Return what was planted on it."""
+        return _planted(self)
 
 
-def report(maps: Sequence[Maps], card: Recipe, coil: Coil) -> list[Defect]:
-    """Return the defects that the line would report of these maps."""
-    camera = CameraSection(name=CAMERA, mm_per_px=MM_PER_PX, mm_per_row=MM_PER_PX)
-    analyse, strip = Analyse([camera]), Strip([camera])
-    reports = [strip(analyse(_judged(card, one, number))) for number, one in enumerate(maps)]
-    reports.append(strip.close(0))
-    return [item for one in reports for item in one.said if isinstance(item, Defect)]
-
-
-def score_coil(defects: Iterable[Defect], card: Recipe, coil: Coil) -> Score:
-    """Count reported defects against what was planted."""
-    return score(defects, _planted(coil), card.classes, coil.metres)
-
-
-@lru_cache(maxsize=64)  # it paints every defect, and a sweep over settings asks for the same ones each time
+@lru_cache(maxsize=64)  # it paints every defect
 def _planted(coil: Coil) -> tuple[Planted, ...]:
     return coil.sheet().planted(0.0, 1000 * coil.metres)
+
+
+def judge(engine: Segmenter, coil: Coil) -> Iterator[tuple[Rendered, Maps]]:
+    """Yield every frame with its maps, each of shape (1, H, W), as many batches in flight as the engine allows."""
+    sheet = coil.sheet()
+    waiting: list[list[Rendered]] = []
+    for first in range(0, coil.frames, BATCH):
+        batch = [sheet.frame(index) for index in range(first, min(first + BATCH, coil.frames))]
+        engine.submit(np.stack([frame.pixels for frame in batch]))
+        waiting.append(batch)
+        if len(waiting) == engine.in_flight:
+            yield from zip(waiting.pop(0), _single(engine.result()), strict=True)
+    while waiting:
+        yield from zip(waiting.pop(0), _single(engine.result()), strict=True)
+
+
+def report(maps: Iterable[Maps], card: Recipe, scale: Scale) -> tuple[Defect, ...]:
+    """Return the defects that the line would report of strip with these maps, each once, as it was told last."""
+    camera = CameraSection(name=CAMERA, mm_per_px=scale.mm_per_px, mm_per_row=scale.mm_per_row)
+    analyse, strip = Analyse([camera]), Strip([camera])
+    last: dict[str, Defect] = {}
+    for number, one in enumerate(maps):
+        said = strip(analyse(_judged(card, one, number))).said
+        last |= {item.id: item for item in said if isinstance(item, Defect)}
+    last |= {item.id: item for item in strip.close(0).said if isinstance(item, Defect)}
+    return tuple(last.values())
 
 
 def _single(maps: Maps) -> Iterator[Maps]:
@@ -100,6 +113,6 @@ def _judged(card: Recipe, maps: Maps, number: int) -> Judged:
         height=card.height,
         encoding="raw8",
         crc32=0,
-        coil="procedural",
+        coil=CAMERA,
     )
     return Judged(Batch((Frame(header, 0),), NO_PIXELS, 0), card, maps)

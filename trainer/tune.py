@@ -1,172 +1,141 @@
-"""Confidences and minimum areas chosen on calibration coils, for the line's own count of false and missed defects.
+"""A recipe's confidences and minimum areas, chosen on calibration steel and measured on test steel never chosen on.
 
-The network runs once. The pixel threshold, which draws a defect's outline, stays as the recipe has it; what is chosen
-is which of the outlined regions are called defects, and that the line decides when a defect is complete. So a sweep
-over one run's defects is exact.
+The network runs once over each. What is chosen must meet the user's wish by the line's own count of found and false
+defects; what the recipe then promises is what the test part says, with exact bounds.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from inspector import recipe
 from inspector.engines.openvino import OpenVino
-from inspector.records import Defect, Recipe
-from inspector.simulator.score import ClassScore, Score
-from trainer.coil import Coil, judge, report, score_coil
+from inspector.records import DefectClass, Recipe
+from trainer.choice import Choice, Wish, choose
 from trainer.export import write_recipe
 from trainer.metrics import Scores
+from trainer.stretch import Steel
+from trainer.sweep import outcomes, wide_open, with_settings
+from trainer.tally import Tally
 
-CONFIDENCES = (
-    0.5,
-    0.6,
-    0.7,
-    0.75,
-    0.8,
-    0.85,
-    0.88,
-    0.9,
-    0.92,
-    0.94,
-    0.95,
-    0.96,
-    0.97,
-    0.98,
-    0.984,
-    0.988,
-    0.992,
-    0.996,
-    1.0,
-)
-"""Candidates for the surest pixel; the maps hold 255 steps, so finer ones are none."""
-AREAS_MM2 = (5.0, 20.0, 40.0, 80.0, 120.0, 160.0, 200.0, 300.0)
-"""Candidates for the smallest defect. A planted defect that is smaller counts as not found: none is defined away."""
+KINDS = ("coil_", "frame_")
+"""How the keys of what was measured here begin; what was measured at other settings goes."""
 
 
-class Outcome(msgspec.Struct, frozen=True):
-    """One class at one setting, summed over the calibration coils."""
+class Tuned(msgspec.Struct, frozen=True):
+    """What came of it."""
 
-    min_confidence: float
-    min_area_mm2: float
-    found: int
-    planted: int
-    false: int
+    card: Recipe
+    """As written; as it was where a class failed the gate."""
+    is_written: bool
+    faults: tuple[str, ...]
+    """Classes without a true positive, by name, and wishes that the calibration part does not meet."""
 
 
 def tune(
     folder: Path,
-    calibration: Sequence[Coil],
-    test: Sequence[Coil],
-    max_false_per_100m: float,
+    calibration: Steel,
+    test: Steel,
+    wish: Wish,
     say: Callable[[str], None],
-) -> Recipe:
+    *,
+    accept_collapsed: bool = False,
+) -> Tuned:
     """Choose the recipe's settings on `calibration`, measure them on `test`, and write both into `recipe.toml`.
 
-    Raises: RecipeError, EngineError.
+    A class without a true positive fails the gate: nothing is written unless that is accepted.
+
+    Raises: RecipeError, EngineError, ValueError for a frame that cannot be used.
     """
     card, model = recipe.load(folder)
-    metres = sum(coil.metres for coil in calibration)
-    say(f"calibration: {metres:.0f} m of procedural steel, at most {max_false_per_100m:g} false defects per 100 m")
-    everything = with_settings(card, [(0.0, 0.0)] * len(card.classes))
-    engine = OpenVino(everything, model)
-    table = outcomes(card, [(coil, report(list(judge(engine, coil)), everything, coil)) for coil in calibration])
-    chosen = choose(table, max_false_per_100m * metres / 100)
-    for kind, one in zip(card.classes, chosen, strict=True):
-        share = f"found {one.found} of {one.planted}, {one.false} false"
-        say(f"  {kind.name:10} confidence {one.min_confidence:.3f}, at least {one.min_area_mm2:3.0f} mm2: {share}")
-    card = with_settings(card, [(one.min_confidence, one.min_area_mm2) for one in chosen])
-    scores = dict(card.scores) | measure(card, model, test)
-    card = msgspec.structs.replace(card, scores=scores)
-    return write_recipe(folder, model, msgspec.to_builtins(card))
+    say(f"calibration: {calibration}")
+    say(f"wish: {wish}")
+    opened = wide_open(card)
+    table = outcomes(card, calibration.judge(OpenVino(opened, model), opened))
+    choices = choose(table, card.classes, wish, calibration.metres)
+    for kind, choice in zip(card.classes, choices, strict=True):
+        say(f"  {_line(kind, choice)}")
+    collapsed = [kind.name for kind, choice in zip(card.classes, choices, strict=True) if choice.fault]
+    faults = tuple(choice.fault for choice in choices if choice.fault)
+    if not all(choice.is_met for choice in choices):
+        faults += (f"the wish is not met on the calibration part: {wish}. See what is said of each class.",)
+    if collapsed and not accept_collapsed:
+        return Tuned(card, False, faults)
+    card = with_settings(card, [_setting(*pair) for pair in zip(card.classes, choices, strict=True)])
+    tally, scores = measure(card, model, test)
+    say(f"test, never chosen on: {test}")
+    for line in told(tally):
+        say(f"  {line}")
+    kept = {name: value for name, value in card.scores.items() if not name.startswith(KINDS)}
+    if collapsed:
+        kept[f"{test.kind}_collapsed"] = ", ".join(collapsed)
+    card = msgspec.structs.replace(card, scores=kept | scores)
+    return Tuned(write_recipe(folder, model, msgspec.to_builtins(card)), True, faults)
 
 
-def measure(card: Recipe, model: bytes, coils: Sequence[Coil]) -> dict[str, float]:
-    """Run the recipe as it is down held-out coils; return pixel and defect scores, keyed `coil_...`."""
-    engine, pixels, scores = OpenVino(card, model), Scores(len(card.classes)), list[Score]()
-    for coil in coils:
-        sheet, maps = coil.sheet(), []
-        for number, one in enumerate(judge(engine, coil)):
-            pixels.add(one.labels[0], sheet.frame(number).labels)
-            maps.append(one)
-        scores.append(score_coil(report(maps, card, coil), card, coil))
-    totals = [score.total for score in scores]
-    planted, found, false = (
-        sum(values) for values in zip(*((_all_planted(one), one.found, one.false) for one in totals), strict=True)
-    )
-    metres = sum(coil.metres for coil in coils)
-    result = {"metres": metres, "planted": planted, "recall": found / max(1, planted)}
-    result |= {"small": sum(one.small for one in totals), "confused": sum(one.confused for one in totals)}
-    result["false_per_100m"] = 100 * false / metres
-    for number, kind in enumerate(card.classes):
-        of_class = [score.classes[number] for score in scores]
-        every = sum(map(_all_planted, of_class))
-        result[f"recall_{kind.name}"] = sum(one.found for one in of_class) / max(1, every)
-    dice = {name: value for name, value in pixels.report().items() if name.startswith("dice_")}
-    return {f"coil_{name}": round(float(value), 4) for name, value in (result | dice).items()}
+def measure(card: Recipe, model: bytes, steel: Steel) -> tuple[Tally, dict[str, float | int | str]]:
+    """Run the recipe as it is down held-out steel; return defect counts, and scores keyed `coil_...` or `frame_...`."""
+    pixels, tally = Scores(len(card.classes)), Tally(card.classes)
+    for stretch in steel.judge(OpenVino(card, model), card, pixels):
+        tally.add(stretch)
+    total = tally.total()
+    result: dict[str, float | int | str | None] = {
+        "metres": tally.metres,
+        "planted": total.true,
+        "recall": total.recall,
+        "recall_lower95": total.recall_at_least,
+        "precision": total.precision,
+        "small": total.small,
+        "confused": total.confused,
+        "false_per_100m": total.false_per_100m,
+        "false_per_100m_upper95": total.false_per_100m_at_most,
+    }
+    for one in tally.classes():
+        result |= {f"planted_{one.name}": one.true, f"recall_{one.name}": one.recall}
+        result[f"recall_{one.name}_lower95"] = one.recall_at_least
+    result |= {name: value for name, value in pixels.report().items() if name.startswith("dice_")}
+    result["promise"] = "; ".join(promises(tally))
+    return tally, {
+        f"{steel.kind}_{name}": round(value, 4) if isinstance(value, float) else value
+        for name, value in result.items()
+        if value is not None and not (isinstance(value, float) and math.isnan(value))  # a rate of nothing is left out
+    }
 
 
-def _all_planted(count: ClassScore) -> int:
-    """Planted defects, also those below the minimum area."""
-    return count.planted + count.small
-
-
-def with_settings(card: Recipe, settings: Iterable[tuple[float, float]]) -> Recipe:
-    """Return the card with (minimum confidence, minimum area in mm2) of each class replaced."""
-    classes = tuple(
-        msgspec.structs.replace(kind, min_confidence=confidence, min_area_mm2=area)
-        for kind, (confidence, area) in zip(card.classes, settings, strict=True)
-    )
-    return msgspec.structs.replace(card, classes=classes)
-
-
-def outcomes(card: Recipe, coils: Sequence[tuple[Coil, Sequence[Defect]]]) -> list[list[Outcome]]:
-    """Count every class at every setting; `coils` come with the defects told when no setting held any back."""
-    table: list[list[Outcome]] = [[] for _ in card.classes]
-    for setting in itertools.product(CONFIDENCES, AREAS_MM2):
-        trial = with_settings(card, [setting] * len(card.classes))
-        scores = [
-            score_coil(
-                [one for one in told if one.confidence >= setting[0] and one.area_mm2 >= setting[1]], trial, coil
-            )
-            for coil, told in coils
-        ]
-        for number, column in enumerate(zip(*(score.classes for score in scores), strict=True)):
-            found, false = sum(one.found for one in column), sum(one.false for one in column)
-            table[number].append(Outcome(*setting, found, sum(map(_all_planted, column)), false))
-    return table
-
-
-def choose(table: Sequence[Sequence[Outcome]], max_false: float) -> list[Outcome]:
-    """Choose for each class, together, the settings that find most with at most `max_false` false defects in all.
-
-    Among equals the higher confidence: farther from the next false defect.
-    """
-    fronts = [_front(column) for column in table]
-    allowed = [
-        combination for combination in itertools.product(*fronts) if sum(one.false for one in combination) <= max_false
-    ]
-    if not allowed:
-        return [min(front, key=lambda one: one.false) for front in fronts]
-    return list(
-        max(
-            allowed,
-            key=lambda combination: (
-                sum(one.found for one in combination),
-                sum(one.min_confidence for one in combination),
-            ),
+def told(tally: Tally) -> list[str]:
+    """Return a test's count for people, a line a class and one for all."""
+    lines = []
+    for one in [*tally.classes(), tally.total()]:
+        small = f", {one.small} below the minimum area" if one.small else ""
+        lines.append(
+            f"{one.name:10} found {one.found} of {one.true}{small}, {one.false} false ({one.false_per_100m:.2f} per "
+            f"100 m, <= {one.false_per_100m_at_most:.2f} with 95 % confidence); {one.promise}"
         )
-    )
+    return lines
 
 
-def _front(column: Sequence[Outcome]) -> list[Outcome]:
-    """The settings that no other beats in both found and false."""
-    ordered = sorted(column, key=lambda one: (one.false, -one.found, -one.min_confidence, one.min_area_mm2))
-    front: list[Outcome] = []
-    for one in ordered:
-        if not front or one.found > front[-1].found:
-            front.append(one)
-    return front
+def promises(tally: Tally) -> list[str]:
+    """Return what the recipe may say of itself, in words."""
+    total = tally.total()
+    return [f"{one.name}: {one.promise}" for one in tally.classes()] + [
+        f"false defects <= {total.false_per_100m_at_most:.2f} per 100 m with 95 % confidence on {tally.metres:.1f} m"
+    ]
+
+
+def _line(kind: DefectClass, choice: Choice) -> str:
+    confidence, area_mm2 = _setting(kind, choice)
+    said = f"{kind.name:10} confidence {confidence:.3f}, at least {area_mm2:3.0f} mm2"
+    if one := choice.outcome:
+        said += f": found {one.found} of {one.planted}, {one.false} false"
+    return f"{said}; {choice.remark}" if choice.remark else said
+
+
+def _setting(kind: DefectClass, choice: Choice) -> tuple[float, float]:
+    """Return minimum confidence and minimum area of a class: what was chosen, or what it had."""
+    if one := choice.outcome:
+        return one.min_confidence, one.min_area_mm2
+    return kind.min_confidence, kind.min_area_mm2

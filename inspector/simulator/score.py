@@ -110,7 +110,7 @@ def score(
     last = {defect.id: defect for defect in reported}
     defects = sorted(last.values(), key=lambda defect: defect.start_mm)
     targets = sorted(planted, key=lambda target: (target.start_mm, target.number))
-    overlap = _overlap(_boxes(targets), _boxes(defects), tolerance_mm)
+    overlap = overlaps(targets, defects, tolerance_mm)
     gaps = [(gap.start_mm, gap.end_mm) for gap in missed]
     outcomes = []
     for target, hits in zip(targets, overlap, strict=True):
@@ -126,6 +126,13 @@ def score(
         found=tuple(defect for index, defect in enumerate(defects) if index in true),
         false=false,
     )
+
+
+def overlaps(
+    planted: Sequence[Planted], reported: Sequence[Defect], tolerance_mm: float = TOLERANCE_MM
+) -> list[NDArray[np.bool_]]:
+    """Say of each planted defect which of the reported (B,) overlap its box, whatever their class."""
+    return _overlap(_boxes(planted), _boxes(reported), tolerance_mm)
 
 
 def _verdict(

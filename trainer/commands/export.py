@@ -8,12 +8,15 @@ from pathlib import Path
 
 from trainer.commands.arguments import named_number, size
 
+FOLDER = "recipe"
+"""Of a run, where its recipe is written unless told otherwise."""
+
 
 def add_arguments(export: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     export.add_argument("source", type=Path, metavar="RUN", help="the run's folder")
-    export.add_argument("--out", type=Path, required=True, metavar="RECIPE", help="the recipe's folder")
-    export.add_argument("--name", help="the recipe's name (default: its folder's)")
+    export.add_argument("--out", type=Path, metavar="RECIPE", help="the recipe's folder (default: RUN/recipe)")
+    export.add_argument("--name", help="the recipe's name (default: its folder's; the run's for RUN/recipe)")
     export.add_argument("--version", default="1", help="the recipe's version (default %(default)s)")
     export.add_argument("--precision", choices=("int8", "fp32"), default="int8", help="(default %(default)s)")
     export.add_argument("--trained-on", help="in words, what it was trained on (default: the run's data)")
@@ -35,9 +38,10 @@ def run(given: argparse.Namespace) -> int:
     from trainer.export import Asked, choose_classes, export, load_network
     from trainer.samples import CLASS_NAMES
 
+    folder = given.out or given.source / FOLDER
     settings = load_network(given.source)[1].settings
     asked = Asked(
-        name=given.name or given.out.name,
+        name=given.name or (given.out or given.source).resolve().name,
         version=given.version,
         created=datetime.now(UTC).date().isoformat(),
         trained_on=given.trained_on or " ".join(settings.data),
@@ -47,9 +51,9 @@ def run(given: argparse.Namespace) -> int:
         calibration_frames=given.calibration_frames,
         score_frames=given.score_frames,
     )
-    recipe = export(given.source, given.out, asked)
-    size_mib = (given.out / "model.onnx").stat().stsize / 2**20
-    print(f"{given.out}: {recipe}, {recipe.precision}, {size_mib:.1f} MiB; on the validation frames:")
+    recipe = export(given.source, folder, asked)
+    size_mib = (folder / "model.onnx").stat().st_size / 2**20
+    print(f"{folder}: {recipe}, {recipe.precision}, {size_mib:.1f} MiB; on the validation frames:")
     scores = {name.removeprefix("validation_"): value for name, value in recipe.scores.items()}
     print(table({name: float(value) for name, value in scores.items()}, CLASS_NAMES))
     return 0

@@ -1,44 +1,88 @@
-"""`trainer tune`: choose a recipe's thresholds and minimum areas."""
+"""`trainer tune`: choose a recipe's confidences and minimum areas for what the user wishes."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from trainer.coil import Coil
+from trainer.commands import export
+from trainer.commands.arguments import DATA_HELP, ONLY_HELP, add_scale, rate, scale
+
+if TYPE_CHECKING:
+    from trainer.stretch import Steel
 
 
 def add_arguments(tune: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
-    tune.add_argument("recipe", type=Path, metavar="RECIPE", help="the recipe's folder; its recipe.toml is rewritten")
+    tune.add_argument(
+        "source",
+        type=Path,
+        metavar="RUN|RECIPE",
+        help="a run's folder, whose validation frames are halved (tune.csv) and whose RUN/recipe is exported if it is "
+        "not there; or a recipe's folder, with --calibrate and --test. recipe.toml is rewritten",
+    )
     for option, meaning in (("--calibrate", "to choose on"), ("--test", "to measure on, never to choose on")):
         tune.add_argument(
-            option, required=True, type=_coils, metavar="SEEDS:FRAMES", help=f"coils {meaning}, as 950-951:900"
+            option,
+            nargs="+",
+            metavar="COILS|DATA",
+            help=f"for a recipe: procedural coils {meaning}, as 950-951:900 (SEEDS:FRAMES), or frames: {DATA_HELP}",
         )
-    tune.add_argument(
-        "--max-false-per-100m", type=float, default=1.0, metavar="N", help="false defects allowed (default %(default)s)"
+    tune.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
+    wish = tune.add_mutually_exclusive_group()
+    wish.add_argument("--max-false-per-100m", type=float, metavar="N", help="false defects allowed (default 1)")
+    wish.add_argument(
+        "--min-recall", type=rate, metavar="SHARE", help="of each class, as 0.95; then as few false ones as possible"
     )
+    tune.add_argument(
+        "--accept-collapsed", action="store_true", help="write the recipe though a class is never found, and say so"
+    )
+    add_scale(tune)
 
 
 def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
+    from trainer.choice import Wish
     from trainer.tune import tune
 
-    card = tune(given.recipe, _made(given.calibrate), _made(given.test), given.max_false_per_100m, print)
-    scores = {name.removeprefix("coil_"): value for name, value in card.scores.items() if name.startswith("coil_")}
-    print(f"test: {scores['metres']} m never chosen on, {scores['planted']:.0f} defects planted")
-    for name, value in scores.items():
-        print(f"  {name:20} {value}")
-    return 0
+    folder, calibration, test = _opened(given)
+    allowed = given.max_false_per_100m
+    if allowed is None and given.min_recall is None:
+        allowed = 1.0
+    wish = Wish(max_false_per_100m=allowed, min_recall=given.min_recall)
+    tuned = tune(folder, calibration, test, wish, print, accept_collapsed=given.accept_collapsed)
+    for fault in tuned.faults:
+        print(f"fault: {fault}", file=sys.stderr)
+    print(f"{folder}: {'rewritten' if tuned.is_written else 'left as it was'}")
+    return 1 if tuned.faults else 0
 
 
-def _coils(text: str) -> tuple[range, int]:
-    seeds, _, frames = text.partition(":")
-    first, _, last = seeds.partition("-")
-    if not (first.isdigit() and (last or first).isdigit() and frames.isdigit() and int(frames)):
-        raise argparse.ArgumentTypeError(f"{text}: expected SEEDS:FRAMES, as 950-951:900")
-    return range(int(first), int(last or first) + 1), int(frames)
+def _opened(given: argparse.Namespace) -> tuple[Path, Steel, Steel]:
+    """Return the recipe's folder, and the steel to choose and to measure on."""
+    from trainer.export import load_network
+    from trainer.tuning import halves, steel
 
-
-def _made(coils: tuple[range, int]) -> list[Coil]:
-    return [Coil(seed, coils[1]) for seed in coils[0]]
+    is_run = (given.source / "best.pt").is_file()
+    if is_run and (given.calibrate or given.test):
+        raise ValueError(
+            f"{given.source} is a run: its own validation frames are divided. For other steel give its recipe: "
+            f"{given.source / 'recipe'}"
+        )
+    if not is_run and not (given.calibrate and given.test):
+        raise ValueError(
+            f"{given.source}: holds no best.pt, so it is no run; expected --calibrate and --test for a recipe's folder"
+        )
+    if not is_run:
+        calibration, test = (steel(specs, given.only, scale(given)) for specs in (given.calibrate, given.test))
+        return given.source, calibration, test
+    folder = given.source / export.FOLDER
+    if not (folder / "recipe.toml").is_file():
+        print(f"{folder}: not there; exporting it")
+        exporting = argparse.ArgumentParser()
+        export.add_arguments(exporting)
+        export.run(exporting.parse_args([str(given.source)]))
+    elif (given.source / "best.pt").stat().st_mtime > (folder / "model.onnx").stat().st_mtime:
+        print(f"{folder} is older than best.pt; `trainer export {given.source}` makes it anew")
+    return folder, *halves(load_network(given.source)[1].settings, given.source, scale(given))
