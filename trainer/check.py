@@ -35,8 +35,18 @@ class Wanted:
     """Folder for `split.csv` and `contact.png`."""
 
 
-def check(wanted: Wanted, say: Say, watch: Callable[[int], Iterable[int]] = range) -> list[str]:
-    """Report on data through `say`; return all that stops training on it, each fault a line of its own.
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is wrong with data, each a line of its own."""
+
+    faults: Sequence[str]
+    """These stop training."""
+    warnings: Sequence[str]
+    """These do not, but somebody should know."""
+
+
+def check(wanted: Wanted, say: Say, watch: Callable[[int], Iterable[int]] = range) -> Findings:
+    """Report on data through `say`; return what is wrong with it.
 
     `watch` yields the numbers below its argument, one as each frame is read, and may show how far it is.
     """
@@ -54,7 +64,16 @@ def check(wanted: Wanted, say: Say, watch: Callable[[int], Iterable[int]] = rang
             wanted.out / "contact.png",
         )
         say(f"{'contact sheet':16}{wanted.out / 'contact.png'}")
-    return faults
+    return Findings(faults, [*census.warnings, *_without_frames(census)])
+
+
+def _without_frames(census: Census) -> list[str]:
+    """Say which classes no frame has."""
+    return [
+        f"no frame has class {class_id} ({name}); a network taught on this set never finds one. Add some."
+        for class_id, name in enumerate(CLASS_NAMES, 1)
+        if census.facts and not census.having(class_id)
+    ]
 
 
 def _contents(census: Census, opened: int) -> Iterator[str]:
@@ -65,6 +84,11 @@ def _contents(census: Census, opened: int) -> Iterator[str]:
     more = f" and {len(sizes) - NAMED} more" if len(sizes) > NAMED else ""
     yield f"{'sizes':16}{', '.join(sizes[:NAMED])}{more}"
     yield f"{'sound':16}{census.sound()} frames, {census.sound() / max(1, read):.1%}"
+    yield f"{'overlaps':16}" + (
+        f"{census.overlapping} frames have pixels of several classes; the class with fewer in the frame keeps them"
+        if census.overlapping
+        else "none: no pixel is of several classes"
+    )
     yield f"{'class':16}{'frames':>8}{'of all':>9}{'of all pixels':>16}"
     for class_id, name in enumerate(CLASS_NAMES, 1):
         having = len(census.having(class_id))

@@ -7,9 +7,9 @@ run goes on with the very crops it would have seen, in any number of loading pro
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -40,8 +40,21 @@ class Look:
     """Sensor noise: standard deviation up to this, grey levels."""
 
 
-class Crops(Dataset[tuple[Tensor, Tensor]]):
-    """Crops by number: pixels (1, H, W) float32 in grey levels, labels (H, W) uint8."""
+class RawCrop(NamedTuple):
+    """A crop whose light `trainer.relight` is still to change; a tuple, so that torch can make batches of it."""
+
+    pixels: Tensor
+    """(1, H, W) uint8 grey levels."""
+    labels: Tensor
+    """(H, W) uint8 class ids."""
+    light: Tensor
+    """(4,) float32: gain, offset, exponent and noise."""
+    key: Tensor
+    """() int32: which noise."""
+
+
+class Crops(Dataset[RawCrop]):
+    """Crops by number."""
 
     def __init__(self, frames: Frames, count: int, seed: int, look: Look) -> None:
         self._frames = frames
@@ -57,12 +70,11 @@ class Crops(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, number: int) -> RawCrop:
         sample = self._sample(number // self._look.per_frame)
         chance = np.random.default_rng((self._seed, 1, number))
         pixels, labels = crop(sample, self._look, chance)
-        relit = relight(pixels, self._look, chance)
-        return torch.from_numpy(relit)[None], torch.from_numpy(labels)
+        return RawCrop(torch.from_numpy(pixels)[None], torch.from_numpy(labels), *draw_light(self._look, chance))
 
     def _sample(self, draw: int) -> Sample:
         if self._last.draw != draw:
@@ -102,12 +114,12 @@ def crop(sample: Sample, look: Look, chance: np.random.Generator) -> tuple[Plane
     top = int(chance.integers(height - look.height_px + 1))
     left = int(chance.integers(width - look.width_px + 1))
     if chance.random() < look.defect_share and labels.any():
-        present = np.unique(labels[labels > 0])
+        present = np.flatnonzero([(labels == i).any() for i in range(1, len(look.class_shares) + 1)]) + 1
         rarity = 1 / np.asarray(look.class_shares)[present - 1]
-        rows, columns = np.nonzero(labels == chance.choice(present, p=rarity / rarity.sum()))
-        at = chance.integers(len(rows))
-        top = _around(int(rows[at]), look.height_px, height, chance)
-        left = _around(int(columns[at]), look.width_px, width, chance)
+        places = np.flatnonzero(labels == np.uint8(chance.choice(present, p=rarity / rarity.sum())))
+        row, column = divmod(int(chance.choice(places)), width)
+        top = _around(row, look.height_px, height, chance)
+        left = _around(column, look.width_px, width, chance)
     window = np.s_[top : top + look.height_px, left : left + look.width_px]
     flips = np.s_[:: chance.choice((-1, 1)), :: chance.choice((-1, 1))]
     return np.ascontiguousarray(pixels[window][flips]), np.ascontiguousarray(labels[window][flips])
@@ -119,12 +131,8 @@ def _around(pixel: int, length: int, limit: int, chance: np.random.Generator) ->
     return min(max(first, 0), limit - length)
 
 
-def relight(pixels: Plane, look: Look, chance: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Change exposure, black level, response and noise a little; return grey levels 0..255 as float32."""
-    gain, offset, gamma = chance.uniform(-1, 1, 3) * (look.gain, look.offset_grey, look.gamma)
-    table = np.clip(255 * (np.arange(256) / 255) ** (1 + gamma) * (1 + gain) + offset, 0, 255).astype(np.float32)
-    noise_grey = chance.uniform(0, look.noise_grey)
-    noisy: npt.NDArray[np.float32] = table[pixels]
-    noisy += chance.standard_normal(pixels.shape, np.float32) * np.float32(noise_grey)
-    np.clip(noisy, 0, 255, out=noisy)
-    return noisy
+def draw_light(look: Look, chance: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Draw a crop's light (4,) float32, a little off 1, 0, 1 and no noise, and the noise's key () int32."""
+    gain, offset_grey, gamma = chance.uniform(-1, 1, 3) * (look.gain, look.offset_grey, look.gamma)
+    light = 1 + gain, offset_grey, 1 + gamma, chance.uniform(0, look.noise_grey)
+    return torch.tensor(light, dtype=torch.float32), torch.tensor(chance.integers(2**31), dtype=torch.int32)

@@ -41,7 +41,7 @@ def _draw(axes: Axes, lines: Lines, curves: Mapping[str, str], title: str, span:
         points = [(line["epoch"], line.get(key)) for line in lines]
         marker = "o" if len(lines) < 30 else ""
         x, y = zip(*((epoch, float("nan") if value is None else value) for epoch, value in points), strict=True)
-        axes.plot(x, y, color=colour, linewidth=1.8, marker=marker, markersize=3.5)
+        axes.plot(x, y, color=colour, linewidth=1.8, marker=marker, markersize=3.5, clip_on=False)
         if (last := points[-1][1]) is not None:
             ends.append((last, f"{label} {last:.3f}", colour))
     axes.set_title(title, loc="left", fontsize=12, color=INK)
@@ -54,7 +54,6 @@ def _draw(axes: Axes, lines: Lines, curves: Mapping[str, str], title: str, span:
     axes.spines["bottom"].set_color(FAINT)
     axes.set_ylim(*span)
     axes.set_xlim(lines[0]["epoch"], max(lines[-1]["epoch"] or 0, 2))
-    axes.margins(y=0.1)
     _name_ends(axes, sorted(ends))
 
 

@@ -79,18 +79,16 @@ class LabelledFrames:
                 f"{entry.image}: is {width_px} x {height_px} px; its labels are for {entry.size_px[1]} x "
                 f"{entry.size_px[0]} px. Use the image that was annotated."
             )
-        labels = np.zeros_like(pixels)
+        planes: list[tuple[str, Plane]] = []
         for annotation in () if faults else entry.annotations:
             try:
-                drawn = annotation.draw(height_px, width_px)
+                planes.append((annotation.where, annotation.draw(height_px, width_px)))
             except DataError as error:
                 faults += _placed(annotation, error)
-                continue
-            faults += _overlaps(labels, drawn, f"{annotation.where}: {entry.name}")
-            np.copyto(labels, drawn, where=drawn > 0)
         if faults:
             raise DataError(*faults)
-        return Sample(entry.name, pixels, labels)
+        labels, warnings = _join(planes, np.zeros_like(pixels), entry.name)
+        return Sample(entry.name, pixels, labels, warnings)
 
     def name(self, index: int) -> str:
         """Return the frame's name without reading it."""
@@ -121,13 +119,29 @@ def _placed(annotation: Annotation, error: DataError) -> list[str]:
     return [f"{annotation.where}: {fault}" for fault in error.faults]
 
 
-def _overlaps(labels: Plane, drawn: Plane, where: str) -> list[str]:
-    """Say which classes share pixels: a network that names one class a pixel cannot be taught both."""
-    if not labels.any():
-        return []
-    shared = (labels > 0) & (drawn > 0) & (labels != drawn)
-    return [
-        f"{where}: {int((shared & (labels == class_id)).sum())} px are class {class_id} ({CLASS_NAMES[class_id - 1]}) "
-        "already; expected one class a pixel. Give them to one of the two."
-        for class_id in np.unique(labels[shared]).tolist()
-    ]
+def _join(planes: Sequence[tuple[str, Plane]], labels: Plane, name: str) -> tuple[Plane, tuple[str, ...]]:
+    """Put the annotations of a frame together in `labels`; return it, and what is said of pixels of several classes.
+
+    A network names one class a pixel, so such a pixel goes to the class with fewer pixels in the frame, of equals to
+    the one of the higher number: a small defect on a large one stays seen, whatever the order in the file.
+    """
+    warnings: list[str] = []
+    for where, drawn in planes:
+        shared = (labels > 0) & (drawn > 0) & (labels != drawn)
+        if shared.any():
+            pairs, counts = np.unique(np.stack([labels[shared], drawn[shared]]), axis=1, return_counts=True)
+            warnings += [
+                f"{where}: {name}: {count} px of class {_named(new)} are class {_named(old)} already; the class with "
+                "fewer pixels in the frame keeps them"
+                for (old, new), count in zip(pairs.T.tolist(), counts.tolist(), strict=True)
+            ]
+        np.copyto(labels, drawn, where=drawn > 0)
+    if warnings:
+        masks = {i: np.any([drawn == i for _, drawn in planes], axis=0) for i in range(1, len(CLASS_NAMES) + 1)}
+        for class_id in sorted(masks, key=lambda i: (-np.count_nonzero(masks[i]), i)):
+            labels[masks[class_id]] = class_id
+    return labels, tuple(warnings)
+
+
+def _named(class_id: int) -> str:
+    return f"{class_id} ({CLASS_NAMES[class_id - 1]})"

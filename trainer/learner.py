@@ -29,9 +29,8 @@ class Learner:
         self._average = (
             AveragedModel(self._unet, multi_avg_fn=_averaging(settings.ema), use_buffers=True) if settings.ema else None
         )
-        self._forward: Callable[[Tensor], Tensor] = ranks.joined(
-            self._unet
-        )  # after the average, which must not wait for other ranks
+        # The average is made by now: that must not wait for other ranks.
+        self._forward: Callable[[Tensor], Tensor] = ranks.joined(self._unet)
         if settings.compile == "on" or (settings.compile == "auto" and self.device.type == "cuda"):
             self._forward = torch.compile(self._forward, dynamic=False)
         self._optimiser = _optimiser(settings, self._unet)

@@ -31,6 +31,8 @@ class Sample:
     """(H, W) uint8 grey levels."""
     labels: Plane
     """(H, W) uint8, 0 = sound, else the class id 1..4."""
+    warnings: tuple[str, ...] = ()
+    """What is odd in its labels but stops nothing, each with its place: pixels that several classes claim."""
 
 
 class Frames(Protocol):

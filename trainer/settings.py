@@ -63,5 +63,7 @@ class Settings:
     compile: Switch = "auto"
     """Whether torch.compile fuses the training step; `auto`: on a GPU."""
     workers: int = 1
+    cache_gb: float | None = None
+    """Memory for decoded frames; None: half of what is free, up to 8 with a GPU and 2 without. 10^9 bytes."""
     seed: int = 0
     checkpoint_minutes: float = 3.0

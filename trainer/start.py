@@ -12,6 +12,7 @@ from rich.console import Console
 from torch import Tensor
 
 from trainer import checkpoint
+from trainer.census import find_overlaps, say_overlaps
 from trainer.checkpoint import Card
 from trainer.learner import Learner
 from trainer.parallel import Ranks
@@ -59,6 +60,8 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
     ranks.wait()  # the others need not look for near-duplicates again
     train, validation = parts if ranks.first else open_data(settings, run)
     console.print(f"{len(train)} frames to learn from, {len(validation)} to measure on")
+    for line in say_overlaps([*find_overlaps(train), *find_overlaps(validation)]) if ranks.first else ():
+        console.print(line, soft_wrap=True)
     gaps = find_gaps(train, validation)
     warn_of(gaps, console)
     if last:

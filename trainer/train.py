@@ -6,34 +6,28 @@ A run's folder: `config.toml` (what was asked, and what it ran on), `split.csv` 
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
-import torch
 from rich.console import Console
-from torch import Tensor
-from torch.utils.data import DataLoader
 
 from trainer import checkpoint
 from trainer.checkpoint import Card
-from trainer.crops import Crops, Look
+from trainer.crops import Look
 from trainer.faults import Diverged
 from trainer.feed import Feed
 from trainer.learner import Learner
+from trainer.loading import keep, load_crops
 from trainer.logbook import Logbook
 from trainer.memory import explain_shortage
 from trainer.parallel import Ranks, join_ranks
 from trainer.progress import Bar
-from trainer.samples import Frames
 from trainer.schedule import Schedule
 from trainer.settings import Settings
 from trainer.start import Begun, start
-from trainer.stop import Stop, Stopped, leave_signals_to_parent
+from trainer.stop import Stop, Stopped
 from trainer.validate import Measured, validate
 
 AGAIN = "python -m trainer fit --resume --out {}"
@@ -63,7 +57,9 @@ def learn(begun: Begun, run: Path, stop: Stop, console: Console) -> Card:
     card, learner, ranks = begun.card, begun.learner, begun.ranks
     # 2. How far to go, and the crops to learn from, from where it stands.
     schedule = Schedule(card.settings, max(1, (card.settings.epoch_crops or len(begun.train)) // card.settings.batch))
-    feed = Feed(lambda card, full_frames: load_crops(card, begun.train, ranks, full_frames))
+    train = keep(begun.train, card.settings.cache_gb, learner.device, ranks.count)
+    place = {"rank": ranks.rank, "ranks": ranks.count}
+    feed = Feed(lambda card, full: load_crops(card, train, make_look(card, full), learner.device, **place))
     began_s, saved_s = time.monotonic() - card.elapsed_s, card.elapsed_s
 
     with Bar(console, begun.gaps.unmeasured) as bar, Logbook(run, begun) as log:
@@ -72,7 +68,7 @@ def learn(begun: Begun, run: Path, stop: Stop, console: Console) -> Card:
             card, signal_number = look_up(card, began_s, stop, ranks)
             ended = schedule.progress(card.step, card.elapsed_s) >= 1
             epoch_ends = card.step > card.measured_step and (ended or card.step % schedule.epoch_steps == 0)
-            if epoch_ends and (measured := validate(learner, begun.validation, ranks, stop)):
+            if epoch_ends and (measured := validate(learner, begun.validation, ranks, stop, card.settings.workers)):
                 card, epoch = judge(card, measured, schedule)
                 card = keep_best(card, run, learner, ranks)
                 epoch |= bar.pace()
@@ -149,35 +145,10 @@ def save_last(card: Card, run: Path, learner: Learner, ranks: Ranks) -> None:
     ranks.wait()
 
 
-def load_crops(card: Card, train: Frames, ranks: Ranks, full_frames: bool = False) -> Iterator[tuple[Tensor, Tensor]]:
-    """Return batches without end, from the card's step on, made in `workers` other processes: the rank's share of each.
-
-    The crops of a step are the same ones however many ranks divide them.
-    """
+def make_look(card: Card, full_frames: bool) -> Look:
+    """Return how crops are cut and relit."""
     settings = card.settings
     look = Look(settings.crop_height_px, settings.crop_width_px, settings.defect_share, card.class_shares)
     if full_frames:
         look = replace(look, height_px=card.frame_height_px, width_px=card.frame_width_px, per_frame=1)
-    if not settings.relight:
-        look = replace(look, gain=0.0, offset_grey=0.0, gamma=0.0, noise_grey=0.0)
-    crops = Crops(train, 2**40, settings.seed, look)
-    return iter(
-        DataLoader(
-            crops,
-            share := ranks.share(settings.batch),
-            sampler=_numbers(card.step * settings.batch + ranks.rank * share, share, settings.batch),
-            num_workers=settings.workers,
-            worker_init_fn=_settle,
-            pin_memory=torch.cuda.is_available(),
-        )
-    )
-
-
-def _numbers(first: int, share: int, batch: int) -> Iterator[int]:
-    for begin in itertools.count(first, batch):
-        yield from range(begin, begin + share)
-
-
-def _settle(worker: int) -> None:
-    cv2.setNumThreads(0)
-    leave_signals_to_parent()
+    return look if settings.relight else replace(look, gain=0.0, offset_grey=0.0, gamma=0.0, noise_grey=0.0)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from trainer.learner import Learner
+from trainer.loading import load_frames
 from trainer.metrics import Scores
 from trainer.parallel import Ranks
 from trainer.samples import CLASS_NAMES, Frames
+from trainer.split import Part
 from trainer.stop import Stop
 
 
@@ -24,21 +25,20 @@ class Measured:
     """Keyed as in `metrics`."""
 
 
-def validate(learner: Learner, frames: Frames, ranks: Ranks, stop: Stop) -> Measured | None:
+def validate(learner: Learner, frames: Frames, ranks: Ranks, stop: Stop, workers: int) -> Measured | None:
     """Measure the averaged weights, each pixel given its most probable class; None if a signal came meanwhile.
 
-    Each rank takes every so-manieth frame, and all return the sums.
+    Each rank takes every so-manieth frame, and all return the sums; `workers` other processes read ahead.
     """
     scores = Scores(len(CLASS_NAMES))
     loss = 0.0
-    for index in range(ranks.rank, len(frames), ranks.count):
+    mine = Part(frames, tuple(range(ranks.rank, len(frames), ranks.count)))
+    for pixels, labels in load_frames(mine, workers):
         if stop.signal_number:
             break
-        sample = frames[index]
-        logits = learner.judge(torch.from_numpy(sample.pixels)[None, None].float())
-        labels = torch.from_numpy(sample.labels)[None].to(learner.device)
-        loss += learner.loss(logits, labels).item()
-        scores.add(logits[0].argmax(0).byte().cpu().numpy(), sample.labels)
+        logits = learner.judge(pixels[None, None].float())
+        loss += learner.loss(logits, labels[None].to(learner.device)).item()
+        scores.add(logits[0].argmax(0).byte().cpu().numpy(), labels.numpy())
     (signal_number,) = ranks.highest(stop.signal_number)
     if signal_number:
         return None

@@ -1,13 +1,12 @@
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.trainer.frames import HEIGHT, WIDTH, draw_frame
+from tests.trainer.frames import HEIGHT, WIDTH
 from trainer import data
-from trainer.crops import Crops, Look, crop, relight
+from trainer.crops import Crops, Look, crop
 from trainer.samples import Sample
 
 LOOK = Look(height_px=32, width_px=48)
@@ -57,13 +56,3 @@ def test_crop_number_k_is_the_same_in_any_process(mask_folder: Path) -> None:
     for k in (7, 0, 11):
         assert all((a == b).all() for a, b in zip(in_order[k], other[k], strict=True))
     assert not all((a == b).all() for a, b in zip(in_order[0], Crops(frames, 100, 4, LOOK)[0], strict=True))
-
-
-@given(st.integers(0, 2**32))
-def test_relit_crops_stay_grey_levels(seed: int) -> None:
-    """Exposure, offset, response and noise never leave 0..255, and no change at all is no change."""
-    pixels, _ = draw_frame(1)
-    lit: npt.NDArray[np.float32] = relight(pixels, LOOK, np.random.default_rng(seed))
-    assert lit.dtype == np.float32 and lit.min() >= 0 and lit.max() <= 255
-    same = Look(gain=0, offset_grey=0, gamma=0, noise_grey=0)
-    assert np.allclose(relight(pixels, same, np.random.default_rng(seed)), pixels, atol=1e-3)

@@ -27,8 +27,10 @@ def run(given: argparse.Namespace) -> int:
     from trainer.progress import count
 
     wanted = Wanted(given.data, given.only, given.split, given.seed, given.out)
-    faults = check(wanted, print, count)
-    for fault in faults:
-        print(f"fault: {fault}", file=sys.stderr)
-    print(f"{len(faults)} faults stop training on this data" if faults else "no faults")
-    return 1 if faults else 0
+    found = check(wanted, print, count)
+    for kind, lines in (("warning", found.warnings), ("fault", found.faults)):
+        for line in lines:
+            print(f"{kind}: {line}", file=sys.stderr)
+    warned = f"; {len(found.warnings)} warnings" if found.warnings else ""
+    print((f"{len(found.faults)} faults stop training on this data" if found.faults else "no faults") + warned)
+    return 1 if found.faults else 0

@@ -108,6 +108,12 @@ def _add_machine(fit: argparse.ArgumentParser, usual: Settings) -> None:
         "--precision", choices=("auto", "fp32", "bf16"), help="auto: bf16 where it is faster (paper: fp32)"
     )
     machine.add_argument("--compile", choices=get_args(Switch), help="torch.compile; auto: on a GPU")
+    machine.add_argument(
+        "--cache-gb",
+        type=float,
+        metavar="GB",
+        help="memory for decoded frames (default: half of what is free, up to 8 with a GPU, 2 without)",
+    )
     machine.add_argument("--workers", type=int, help=f"processes that make crops (default {usual.workers})")
 
 
