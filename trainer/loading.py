@@ -17,6 +17,7 @@ from trainer.checkpoint import Card
 from trainer.crops import Crops, Look, RawCrop
 from trainer.relight import relight
 from trainer.samples import Frames
+from trainer.stop import leave_signals_to_parent
 
 MOST_GB = {"cuda": 8, "cpu": 2}
 """Most that the cache takes unless told: all of Severstal where a GPU waits for it; on a CPU a step takes a hundred
@@ -98,6 +99,7 @@ def _processes(workers: int) -> dict[str, Any]:
 
 def _one_thread(worker: int) -> None:
     cv2.setNumThreads(0)
+    leave_signals_to_parent()
 
 
 def _lit(crops: Sequence[RawCrop]) -> tuple[Tensor, Tensor]:
