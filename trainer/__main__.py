@@ -1,7 +1,8 @@
-"""The commands: `python -m trainer check`, `fit`, `export`, `tune`, `evaluate`, `show`.
+"""The commands: `python -m trainer check`, `fit`, `export`, `tune`, `evaluate`.
 
 Every error is one line on stderr; exit code 2 for a command line, data or file that cannot be used, 1 for a run that
-went wrong (a loss that is no number) and for faults that `check` found, 130 for Ctrl-C.
+went wrong (a loss that is no number, no memory, no room on disk) and for faults that `check` found, 130 for Ctrl-C and
+143 for SIGTERM.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Sequence
 
 from inspector.errors import InspectorError
 from trainer.commands import check, compare, evaluate, export, fit, show, tune
+from trainer.faults import RunError
+from trainer.stop import Stopped
 
 COMMANDS = {
     "check": (check, "report on data, and all that stops training on it"),
@@ -32,11 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; a run goes on with: fit --resume --out RUN", file=sys.stderr)
         return 130
+    except Stopped as stopped:
+        print(f"trainer {given.command}: {stopped}", file=sys.stderr)
+        return stopped.exit_code
     except (ValueError, OSError, InspectorError) as error:
-        from trainer.train import Diverged
-
         print(f"trainer {given.command}: {error}", file=sys.stderr)
-        return 1 if isinstance(error, Diverged) else 2
+        return 1 if isinstance(error, RunError) else 2
     return exit_code
 
 

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import errno
+import math
+import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,14 +16,17 @@ import msgspec
 import torch
 from torch import Tensor
 
+from trainer.faults import DiskFull
 from trainer.files import replace_file
 from trainer.settings import Settings
 from trainer.unet import UNet
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a checkpoint says of itself."""
+    """What a checkpoint says of itself; fields with a default are absent from older ones."""
 
     settings: Settings
     mean: float
@@ -28,6 +34,9 @@ class Card:
     std: float
     class_shares: tuple[float, ...]
     """Share of the training frames that have each class, from a sample; never 0."""
+    frame_height_px: int = 256
+    """The largest training frame of that sample; whole frames are learnt from at this size."""
+    frame_width_px: int = 1600
     step: int = 0
     """Optimiser steps taken."""
     elapsed_s: float = 0.0
@@ -35,7 +44,16 @@ class Card:
     best: float = -1.0
     """Highest dice_micro_mean so far."""
     scores: dict[str, float] = field(default_factory=dict)
-    """Of these weights on the validation frames, keyed by convention; empty before the first validation."""
+    """Of the averaged weights on the validation frames, keyed by convention; empty before the first validation."""
+    measured_step: int = 0
+    """Step that `scores` are of; epochs' losses are summed from there."""
+    loss_sum: float = 0.0
+    lr: float = 0.0
+    """Learning rate of the last step."""
+    lowest_loss: float = math.inf
+    """Lowest validation loss so far."""
+    stale_epochs: int = 0
+    """Epochs since the validation loss was that low."""
 
 
 def build(card: Card, classes: int = 4) -> UNet:
@@ -44,12 +62,36 @@ def build(card: Card, classes: int = 4) -> UNet:
 
 
 def save(path: Path, card: Card, weights: dict[str, Tensor], training: dict[str, Any] | None = None) -> None:
-    """Write a checkpoint; `path` is the old or the new one at every moment, also when killed."""
+    """Write a checkpoint; `path` is the old or the new one at every moment, also when killed.
+
+    Raises:
+        DiskFull: there is no room; `path` is the old one.
+    """
     content: dict[str, Any] = {"card": asdict(card), "weights": weights}
     if training is not None:
         content["training"] = training
-    with replace_file(path) as temporary:
-        torch.save(content, temporary)
+    try:
+        # A file of ours: given a path, torch's own writer says "unexpected pos" where a disk is full.
+        with replace_file(path) as temporary, temporary.open("wb") as file:
+            torch.save(content, file)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise DiskFull(
+            f"{path}: {error.strerror}; the checkpoint takes {_size_bytes(content):,} bytes, "
+            f"{shutil.disk_usage(path.parent).free:,} are free"
+            f"{'' if error.errno != errno.EFBIG else ', and files may not grow so large (ulimit -f)'}. "
+            f"{'The one before it is as it was' if path.exists() else 'There is none before it'}. "
+            "Make room, then go on by --resume."
+        ) from error
+
+
+def _size_bytes(content: object) -> int:
+    if isinstance(content, Tensor):
+        return content.nbytes
+    if isinstance(content, dict):
+        return sum(map(_size_bytes, content.values()))
+    return 0
 
 
 def load(path: Path) -> tuple[Card, dict[str, Tensor], dict[str, Any] | None]:

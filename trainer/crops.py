@@ -29,6 +29,7 @@ class Look:
     """Share of the crops that are placed on a defect; the rest lie anywhere."""
     class_shares: tuple[float, ...] = (1.0,) * len(CLASS_NAMES)
     """How common each class is, as the share of frames that have it: a crop prefers its frame's rarest."""
+    per_frame: int = PER_FRAME
     gain: float = 0.15
     """Exposure: grey levels times 1 +- this."""
     offset_grey: float = 8.0
@@ -57,7 +58,7 @@ class Crops(Dataset[tuple[Tensor, Tensor]]):
         return self._count
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
-        sample = self._sample(number // PER_FRAME)
+        sample = self._sample(number // self._look.per_frame)
         chance = np.random.default_rng((self._seed, 1, number))
         pixels, labels = crop(sample, self._look, chance)
         relit = relight(pixels, self._look, chance)

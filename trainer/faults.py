@@ -1,4 +1,4 @@
-"""What is wrong with data, all of it at once, in words that lead to the file."""
+"""What is wrong with data, all of it at once, in words that lead to the file; and what goes wrong with a run."""
 
 from __future__ import annotations
 
@@ -17,3 +17,19 @@ class DataError(ValueError):
         more = len(self.faults) - SHOWN
         rest = (f"... and {more} more; `trainer check` lists them all",) if more > 0 else ()
         return "\n".join(self.faults[:SHOWN] + rest)
+
+
+class RunError(ValueError):
+    """A run that began well and went wrong; the message says what is kept and what to change."""
+
+
+class Diverged(RunError):
+    """The loss is no number any more."""
+
+
+class OutOfMemory(RunError):
+    """A step's tensors found no room."""
+
+
+class DiskFull(RunError):
+    """A checkpoint found no room; the one before it is as it was."""

@@ -6,6 +6,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from trainer.settings import Loss
+
+
+def training_loss(name: Loss, logits: Tensor, labels: Tensor) -> Tensor:
+    """Return softmax cross-entropy, with the soft Dice or the Lovasz loss added where `name` says so.
+
+    Args: logits (N, 1 + C, H, W) of any float type, labels (N, H, W) uint8 with 0 = sound. Returns a float32 scalar.
+    """
+    if name == "dice":
+        return cross_entropy_dice(logits, labels)
+    surprise = functional.log_softmax(logits.float(), 1)
+    cross_entropy = functional.nll_loss(surprise, labels.long())
+    return cross_entropy if name == "cross_entropy" else cross_entropy + lovasz_softmax(surprise.exp(), labels)
+
 
 def cross_entropy_dice(logits: Tensor, labels: Tensor, dice_weight: float = 1.0) -> Tensor:
     """Return softmax cross-entropy plus `dice_weight` times the soft Dice loss of the defect classes.
@@ -35,3 +49,25 @@ def soft_dice_loss(found: Tensor, labels: Tensor) -> Tensor:
             of_class = found[:, class_id]
             losses.append(1 - 2 * of_class[truth].sum() / (of_class.square().sum() + truth_area))
     return torch.stack(losses).mean() if losses else found.new_zeros(())
+
+
+def lovasz_softmax(found: Tensor, labels: Tensor) -> Tensor:
+    """Return the Lovasz-softmax loss over the batch's pixels, averaged over the classes that are in it, sound included.
+
+    It is the convex extension of one minus IoU: the errors of a class, greatest first, each weighed by what IoU loses
+    when that pixel joins those already wrong (Berman et al., CVPR 2018, equations 8 and 11, algorithm 1).
+
+    Args: found (N, 1 + C, H, W) float32 probabilities, labels (N, H, W) uint8. Returns a float32 scalar.
+    """
+    class_ids = torch.arange(found.shape[1], device=found.device)[:, None]
+    truth = labels.reshape(1, -1) == class_ids  # (1 + C, pixels)
+    errors = (truth.float() - found.movedim(1, 0).flatten(1)).abs()
+    errors, order = errors.sort(dim=1, descending=True)
+    truth = truth.gather(1, order)
+    areas = truth.sum(1, keepdim=True)
+    shared = areas - truth.cumsum(1)
+    union = areas + (~truth).cumsum(1)
+    lost = 1 - shared / union  # one minus IoU when the pixels up to here are wrong
+    lost = torch.cat([lost[:, :1], lost.diff(dim=1)], 1)
+    present = areas.squeeze(1) > 0
+    return (errors * lost).sum(1)[present].mean()

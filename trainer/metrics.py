@@ -11,6 +11,8 @@ present  mean over the (frame, class) pairs that have a defect.
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 import numpy.typing as npt
 
@@ -50,6 +52,21 @@ class Scores:
         present = counts[2] > 0
         self._present_pairs += int(present.sum())
         self._present += [_dice(counts, empty=0)[present].sum(), _iou(counts, empty=0)[present].sum()]
+
+    def sums(self) -> npt.NDArray[np.float64]:
+        """Return all that was summed as one vector: added to that of other frames, it is that of both."""
+        counts = (self.frames, self._present_pairs, self._defect_frames)
+        return np.concatenate([self._sums.ravel(), self._kaggle, self._meter, self._present, counts]).astype(np.float64)
+
+    @classmethod
+    def of_sums(cls, sums: npt.NDArray[np.float64]) -> Self:
+        """Return the scores that such a vector is of."""
+        per_class, kaggle, meter, present, counts = np.split(sums, [-9, -7, -5, -3])
+        scores = cls(len(per_class) // 3)
+        scores._sums = per_class.reshape(3, -1).astype(np.int64)
+        scores._kaggle, scores._meter, scores._present = kaggle, meter, present
+        scores.frames, scores._present_pairs, scores._defect_frames = (int(count) for count in counts)
+        return scores
 
     def report(self) -> dict[str, float]:
         """Return all figures so far, 0..1, keyed `dice_` or `iou_` and the convention; `dice_micro_2` is class 2 alone.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -13,9 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, track
 
 if TYPE_CHECKING:
+    from trainer.checkpoint import Card
     from trainer.schedule import Schedule
 
 LOG_EVERY_S = 60.0
+RECENT_STEPS = 20
 
 
 def count(frames: int) -> Iterable[int]:
@@ -25,16 +27,18 @@ def count(frames: int) -> Iterable[int]:
 
 
 class Bar:
-    """Shows epoch, loss, learning rate, crops a second and time left; averages the loss over the epoch."""
+    """Shows epoch, loss, learning rate, crops a second, the share of time spent waiting for them, and time left."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, unmeasured: Sequence[int] = ()) -> None:
         self._console = console
+        self._unmeasured = unmeasured
         columns = TextColumn("{task.description}"), BarColumn()
         self._progress = Progress(*columns, console=console, disable=not console.is_terminal)
         self._task = self._progress.add_task("", total=1.0)
-        self._losses: list[float] = []
-        self._recent: list[tuple[float, int]] = [(time.monotonic(), 0)]
-        self._logged_s = time.monotonic()
+        self._losses: deque[float] = deque(maxlen=RECENT_STEPS)
+        self._steps: deque[tuple[float, float, int]] = deque(maxlen=RECENT_STEPS)  # seconds, seconds waited, crops
+        self._epoch = (0.0, 0.0, 0)
+        self._began_s = self._logged_s = time.monotonic()
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -45,35 +49,49 @@ class Bar:
     ) -> None:
         self._progress.stop()
 
-    def step(self, step: int, loss: float, lr: float, schedule: Schedule) -> None:
-        """Count one optimiser step."""
-        now = time.monotonic()
+    def begin_step(self) -> None:
+        """Begin a step's time here: validation and checkpoints are no training."""
+        self._began_s = time.monotonic()
+
+    def step(self, card: Card, loss: float, schedule: Schedule, waited_s: float) -> None:
+        """End and count one optimiser step, of which `waited_s` went by before its crops were there."""
+        now_s = time.monotonic()
+        step = now_s - self._began_s, waited_s, card.settings.batch
         self._losses.append(loss)
-        self._recent = [*self._recent[-20:], (now, self._recent[-1][1] + schedule.settings.batch)]
-        (then, before), (_, crops) = self._recent[0], self._recent[-1]
+        self._steps.append(step)
+        self._epoch = _added(self._epoch, step)
+        images_per_s, waiting_share = _pace(*_added(*self._steps))
         said = (
-            f"epoch {math.ceil(step / schedule.epoch_steps)}  step {step}  "
-            f"loss {sum(self._losses[-20:]) / len(self._losses[-20:]):.4f}  lr {lr:.1e}  "
-            f"{(crops - before) / max(now - then, 1e-9):.1f} img/s  "
-            f"{timedelta(seconds=round(min(schedule.left_s(step), 1e8)))} left"
+            f"epoch {schedule.epoch(card.step)}  step {card.step}  "
+            f"loss {sum(self._losses) / len(self._losses):.4f}  lr {card.lr:.1e}  "
+            f"{images_per_s:.1f} img/s  waits {waiting_share:.0%}  "
+            f"{timedelta(seconds=round(min(schedule.left_s(card.step, card.elapsed_s), 1e8)))} left"
         )
-        self._progress.update(self._task, completed=schedule.progress(step), description=said)
-        if not self._console.is_terminal and now - self._logged_s >= LOG_EVERY_S:
-            self._logged_s = now
+        self._progress.update(self._task, completed=schedule.progress(card.step, card.elapsed_s), description=said)
+        if not self._console.is_terminal and now_s - self._logged_s >= LOG_EVERY_S:
+            self._logged_s = now_s
             self._console.print(said)
 
-    def epoch_loss(self) -> float:
-        """Return mean loss since the last call, and begin a new mean."""
-        mean = sum(self._losses) / len(self._losses)
-        self._losses.clear()
-        return mean
+    def pace(self) -> dict[str, float]:
+        """Return crops a second and the share of time waited for them since the last call, validation left out."""
+        images_per_s, waiting_share = _pace(*self._epoch)
+        self._epoch = (0.0, 0.0, 0)
+        return {"images_per_s": images_per_s, "waiting_share": waiting_share}
 
-    def epoch(self, line: dict[str, float], scores: dict[str, float]) -> None:
+    def epoch(self, line: Mapping[str, float]) -> None:
         """Print an epoch's figures, each under its convention's name."""
-        self._recent = [(time.monotonic(), 0)]  # the validation's time is no training speed
         names = ("micro_mean", "micro", "kaggle", "meter", "present")
-        dice = "  ".join(f"{name} {scores[f'dice_{name}']:.4f}/{scores[f'iou_{name}']:.4f}" for name in names)
-        classes = " ".join(f"{scores[f'dice_micro_{i}']:.3f}" for i in range(1, 5))
+        dice = "  ".join(f"{name} {line[f'dice_{name}']:.4f}/{line[f'iou_{name}']:.4f}" for name in names)
+        classes = " ".join("none" if i in self._unmeasured else f"{line[f'dice_micro_{i}']:.3f}" for i in range(1, 5))
         said = f"epoch {line['epoch']}  step {line['step']}  loss {line['loss']:.4f}"
-        said += f"  Dice/IoU {dice}  Dice micro 1..4 {classes}"
+        said += f"  validation {line['validation_loss']:.4f}  Dice/IoU {dice}  Dice micro 1..4 {classes}"
         self._console.print(said, soft_wrap=True)
+
+
+def _added(*steps: tuple[float, float, int]) -> tuple[float, float, int]:
+    seconds, waited_s, crops = zip(*steps, strict=True)
+    return sum(seconds), sum(waited_s), sum(crops)
+
+
+def _pace(seconds: float, waited_s: float, crops: int) -> tuple[float, float]:
+    return crops / max(seconds, 1e-9), waited_s / max(seconds, 1e-9)

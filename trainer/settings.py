@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
+
+Loss = Literal["cross_entropy", "dice", "lovasz"]
+Optimiser = Literal["adam", "adamw"]
+Curve = Literal["constant", "one_cycle"]
+Switch = Literal["auto", "on", "off"]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a run was asked to do; everything that decides its outcome, so that it can be told and repeated."""
+    """What a run was asked to do; everything that decides its outcome, so that it can be told and repeated.
+
+    What is not given is as in the preset `best`; `trainer.presets` has the paper's.
+    """
 
     data: Sequence[str]
     """Where the frames come from, as `trainer.data.frames` reads it."""
@@ -28,15 +37,33 @@ class Settings:
     epochs: int | None = None
     minutes: float | None = None
     """Wall clock for the whole run, validation included; the learning rate follows it."""
+    patience: int = 0
+    """Epochs without a lower validation loss after which the run ends; 0: it uses its budget up."""
     epoch_crops: int | None = None
     """Crops an epoch; None: one for each training frame."""
     batch: int = 4
+    """Crops a step, over all ranks."""
     crop_height_px: int = 256
     crop_width_px: int = 512
-    lr: float = 1e-3
-    """Highest learning rate of the one cycle."""
+    full_frame_share: float = 0.0
+    """Share of the run, its last part, that sees whole frames instead of crops; 1: all of it."""
     defect_share: float = 0.6
+    """Share of the crops placed on a defect, rare classes first; 0: frames and places by chance alone."""
+    relight: bool = True
+    """Whether exposure, black level, response and noise of a crop are varied."""
+    loss: Loss = "dice"
+    """Softmax cross-entropy; `dice` and `lovasz` are added to it."""
+    optimiser: Optimiser = "adamw"
+    schedule: Curve = "one_cycle"
+    lr: float = 1e-3
+    """Learning rate: the constant one, or the highest of the one cycle."""
+    max_gradient: float = 1.0
+    """Norm to which a step's gradient is cut; 0: it is left alone."""
+    ema: float = 0.99
+    """Decay of the running average of the weights, which is what is measured and kept; 0: the weights themselves."""
     precision: str = "auto"
+    compile: Switch = "auto"
+    """Whether torch.compile fuses the training step; `auto`: on a GPU."""
     workers: int = 1
     seed: int = 0
     checkpoint_minutes: float = 3.0

@@ -1,12 +1,12 @@
 """The training loop; everything it uses has a file of its own.
 
-A run's folder: `split.csv` (which frame taught, which measured), `metrics.jsonl` (one line an epoch),
-`last.pt` (to resume), `best.pt` (to export).
+A run's folder: `config.toml` (what was asked, and what it ran on), `split.csv` (which frame taught, which measured),
+`metrics.jsonl` (one line an epoch), `curves.png`, `last.pt` (to resume), `best.pt` (to export).
 """
 
 from __future__ import annotations
 
-import json
+import itertools
 import math
 import time
 from collections.abc import Iterator
@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
-import numpy as np
 import torch
 from rich.console import Console
 from torch import Tensor
@@ -23,82 +22,88 @@ from torch.utils.data import DataLoader
 from trainer import checkpoint
 from trainer.checkpoint import Card
 from trainer.crops import Crops, Look
+from trainer.faults import Diverged
+from trainer.feed import Feed
 from trainer.learner import Learner
-from trainer.metrics import Scores
+from trainer.logbook import Logbook
+from trainer.memory import explain_shortage
+from trainer.parallel import Ranks, join_ranks
 from trainer.progress import Bar
-from trainer.samples import CLASS_NAMES, Frames
+from trainer.samples import Frames
 from trainer.schedule import Schedule
 from trainer.settings import Settings
-from trainer.split import open_data, write_split
-from trainer.unet import UNet, load_encoder
+from trainer.start import Begun, start
+from trainer.stop import Stop, Stopped, leave_signals_to_parent
+from trainer.validate import Measured, validate
 
-SURVEY_FRAMES = 64
-
-
-class Diverged(ValueError):
-    """The loss is no number any more."""
+AGAIN = "python -m trainer fit --resume --out {}"
 
 
 def fit(settings: Settings, run: Path, console: Console, resume: bool = False) -> Card:
     """Train a network into the folder `run` and return the card of its last checkpoint.
 
     With `resume` the run goes on from `last.pt` with that checkpoint's settings, but for `epochs` and `minutes`
-    where `settings` has them.
+    where `settings` has them. Under torchrun each process calls this; the first alone writes and talks.
 
     Raises:
         ValueError: data, weights or a checkpoint that cannot be used.
-        Diverged: the loss became NaN or infinite; `last.pt` is from before.
+        RunError: it went wrong on the way: no memory, no room on disk, a loss that is NaN or infinite.
+        Stopped: a signal ended it; `last.pt` is where it stood.
     """
-    # 1. The run: a new one, or one to go on with; and its data.
-    last = load_last(run, settings, resume)
-    settings = last[0].settings if last else settings
-    train, validation = open_data(settings, run if last else None)
-    console.print(f"{len(train)} frames to learn from, {len(validation)} to measure on")
+    with join_ranks() as ranks:
+        console = console if ranks.first else Console(quiet=True)
+        # 1. The network and its data: of a new run, or of one to go on with.
+        begun = start(settings, run, console, ranks, resume)
+        with Stop(console) as stop, explain_shortage(begun.card.settings):
+            return learn(begun, run, stop, console)
 
-    # 2. The network.
-    if last:
-        card, weights, training = last
-        learner = Learner(checkpoint.build(card), settings.precision)
-        learner.restore(training, weights, card.step)
-    else:
-        write_split(run / "split.csv", train, validation)
-        card, unet = begin(settings, train)
-        learner = Learner(unet, settings.precision)
 
-    # 3. How far to go, and the crops to learn from, from where it stands.
-    epoch_steps = max(1, (settings.epoch_crops or len(train)) // settings.batch)
-    schedule = Schedule(settings, epoch_steps, time.monotonic() - card.elapsed_s)
-    crops = load_crops(card, train)
-    saved_s = schedule.elapsed_s()
+def learn(begun: Begun, run: Path, stop: Stop, console: Console) -> Card:
+    """Take steps until the budget or the patience ends; return the last checkpoint's card."""
+    card, learner, ranks = begun.card, begun.learner, begun.ranks
+    # 2. How far to go, and the crops to learn from, from where it stands.
+    schedule = Schedule(card.settings, max(1, (card.settings.epoch_crops or len(begun.train)) // card.settings.batch))
+    feed = Feed(lambda card, full_frames: load_crops(card, begun.train, ranks, full_frames))
+    began_s, saved_s = time.monotonic() - card.elapsed_s, card.elapsed_s
 
-    with Bar(console) as bar:
-        while schedule.progress(card.step) < 1:
-            # 4. A step.
-            lr = schedule.lr(card.step)
-            loss = learner.step(*next(crops), lr)
-            card = replace(card, step=card.step + 1, elapsed_s=schedule.elapsed_s())
-            refuse_divergence(loss, card.step, lr, run)
-            bar.step(card.step, loss, lr, schedule)
+    with Bar(console, begun.gaps.unmeasured) as bar, Logbook(run, begun) as log:
+        while True:
+            # 3. Each epoch, measure the averaged weights on the validation frames and keep the best.
+            card, signal_number = look_up(card, began_s, stop, ranks)
+            ended = schedule.progress(card.step, card.elapsed_s) >= 1
+            epoch_ends = card.step > card.measured_step and (ended or card.step % schedule.epoch_steps == 0)
+            if epoch_ends and (measured := validate(learner, begun.validation, ranks, stop)):
+                card, epoch = judge(card, measured, schedule)
+                card = keep_best(card, run, learner, ranks)
+                epoch |= bar.pace()
+                log.epoch(epoch)
+                bar.epoch(epoch)
+                ended |= 0 < card.settings.patience <= card.stale_epochs
+            card, signal_number = look_up(card, began_s, stop, ranks)
 
-            # 5. Each epoch, measure the averaged weights on the validation frames and keep the best.
-            if end := card.step % epoch_steps == 0 or schedule.progress(card.step) >= 1:
-                card = keep_best(run, replace(card, scores=validate(learner, validation)), learner)
-                epoch = {
-                    "epoch": math.ceil(card.step / epoch_steps),
-                    "step": card.step,
-                    "loss": bar.epoch_loss(),
-                    "lr": lr,
-                }
-                with (run / "metrics.jsonl").open("a") as file:
-                    print(json.dumps({**epoch, "elapsed_s": schedule.elapsed_s(), **card.scores}), file=file)
-                bar.epoch(epoch, card.scores)
+            # 4. Keep what a kill would otherwise lose: each epoch, now and then, and when asked to stop.
+            if epoch_ends or signal_number or card.elapsed_s - saved_s >= 60 * card.settings.checkpoint_minutes:
+                save_last(card, run, learner, ranks)
+                saved_s = card.elapsed_s
+            if signal_number:
+                raise Stopped(f"stopped at step {card.step}; go on with: {AGAIN.format(run)}", signal_number)
+            if ended:
+                return card
 
-            # 6. Now and then, keep what a kill would otherwise lose.
-            if end or schedule.elapsed_s() - saved_s >= 60 * settings.checkpoint_minutes:
-                card = replace(card, elapsed_s=schedule.elapsed_s())
-                checkpoint.save(run / "last.pt", card, learner.average.state_dict(), learner.state())
-                saved_s = schedule.elapsed_s()
-    return card
+            # 5. A step.
+            bar.begin_step()
+            pixels, labels = feed.next(card, schedule.full_frames(card.step, card.elapsed_s))
+            lr = schedule.lr(card.step, card.elapsed_s)
+            loss = learner.step(pixels, labels, lr)
+            refuse_divergence(loss, card.step + 1, lr, run)
+            card = replace(card, step=card.step + 1, loss_sum=card.loss_sum + loss, lr=lr)
+            bar.step(card, loss, schedule, feed.waited_s())
+
+
+def look_up(card: Card, began_s: float, stop: Stop, ranks: Ranks) -> tuple[Card, int]:
+    """Return the card at the present time, and the signal that came or 0; all ranks the same."""
+    elapsed_s, signal_number = ranks.highest(time.monotonic() - began_s, stop.signal_number)
+    return replace(card, elapsed_s=elapsed_s), int(signal_number)
 
 
 def refuse_divergence(loss: float, step: int, lr: float, run: Path) -> None:
@@ -110,94 +115,69 @@ def refuse_divergence(loss: float, step: int, lr: float, run: Path) -> None:
         )
 
 
-def keep_best(run: Path, card: Card, learner: Learner) -> Card:
+def judge(card: Card, measured: Measured, schedule: Schedule) -> tuple[Card, dict[str, float]]:
+    """Return the card that knows an epoch's validation, and the epoch's line of figures."""
+    line = {
+        "epoch": schedule.epoch(card.step),
+        "step": card.step,
+        "elapsed_s": card.elapsed_s,
+        "lr": card.lr,
+        "loss": card.loss_sum / (card.step - card.measured_step),
+        "validation_loss": measured.loss,
+        **measured.scores,
+    }
+    fell = measured.loss < card.lowest_loss
+    card = replace(card, scores=measured.scores, measured_step=card.step, loss_sum=0.0)
+    card = replace(card, stale_epochs=0 if fell else card.stale_epochs + 1)
+    return replace(card, lowest_loss=min(card.lowest_loss, measured.loss)), line
+
+
+def keep_best(card: Card, run: Path, learner: Learner, ranks: Ranks) -> Card:
     """Write `best.pt` if the card's scores are the best so far; return the card that knows."""
     if (score := card.scores["dice_micro_mean"]) <= card.best:
         return card
     card = replace(card, best=score)
-    checkpoint.save(run / "best.pt", card, learner.average.state_dict())
+    if ranks.first:
+        checkpoint.save(run / "best.pt", card, learner.average.state_dict())
     return card
 
 
-def load_last(run: Path, settings: Settings, resume: bool) -> tuple[Card, dict[str, Tensor], dict[str, object]] | None:
-    """Return the run's last checkpoint where one is to be resumed, with the new budget where one is asked for.
+def save_last(card: Card, run: Path, learner: Learner, ranks: Ranks) -> None:
+    """Write `last.pt`; return when it is on disk."""
+    if ranks.first:
+        checkpoint.save(run / "last.pt", card, learner.average.state_dict(), learner.state())
+    ranks.wait()
 
-    Raises:
-        ValueError: there is a run but none is to be resumed, or the other way round.
+
+def load_crops(card: Card, train: Frames, ranks: Ranks, full_frames: bool = False) -> Iterator[tuple[Tensor, Tensor]]:
+    """Return batches without end, from the card's step on, made in `workers` other processes: the rank's share of each.
+
+    The crops of a step are the same ones however many ranks divide them.
     """
-    if not resume:
-        if (run / "last.pt").exists():
-            raise ValueError(f"{run}: holds a run already; go on with it by --resume, or give another --out")
-        return None
-    card, weights, training = checkpoint.load(run / "last.pt")
-    if training is None:
-        raise ValueError(f"{run / 'last.pt'}: has no training state; it can be exported, not resumed")
-    budget = {name: value for name in ("epochs", "minutes") if (value := getattr(settings, name)) is not None}
-    return replace(card, settings=replace(card.settings, **budget)), weights, training
-
-
-def begin(settings: Settings, train: Frames) -> tuple[Card, UNet]:
-    """Return the card and the network of a new run: random from the seed, with a pre-trained encoder, or taught before.
-
-    Raises:
-        ValueError: weights or a checkpoint that cannot be used.
-    """
-    torch.manual_seed(settings.seed)
-    if settings.start:
-        earlier, weights, _ = checkpoint.load(Path(settings.start))
-        settings = replace(settings, encoder=earlier.settings.encoder, decoder=earlier.settings.decoder)
-        card = replace(survey(train, settings), mean=earlier.mean, std=earlier.std)
-        unet = checkpoint.build(card)
-        unet.load_state_dict(weights)
-    else:
-        card = survey(train, settings)
-        unet = checkpoint.build(card)
-        if settings.weights:
-            load_encoder(unet, settings.encoder, settings.weights)
-    return card, unet
-
-
-def survey(frames: Frames, settings: Settings) -> Card:
-    """Look at some of the training frames: mean and deviation of their grey levels, shares of the classes."""
-    chosen = np.random.default_rng(settings.seed).permutation(len(frames))[:SURVEY_FRAMES]
-    samples = [frames[int(index)] for index in chosen]
-    mean, square = np.mean([(s.pixels.mean(), np.square(s.pixels, dtype=np.float64).mean()) for s in samples], axis=0)
-    having = np.mean([[(s.labels == i).any() for i in range(1, len(CLASS_NAMES) + 1)] for s in samples], axis=0)
-    deviation = max(1.0, math.sqrt(max(0.0, square - mean**2)))  # a set of blank frames must not divide by zero
-    shares = tuple(float(share) for share in np.maximum(having, 1 / len(samples)))
-    return Card(settings, round(float(mean), 3), round(deviation, 3), shares)
-
-
-def load_crops(card: Card, train: Frames) -> Iterator[tuple[Tensor, Tensor]]:
-    """Return batches of crops without end, from the card's step on, made in `workers` other processes."""
     settings = card.settings
     look = Look(settings.crop_height_px, settings.crop_width_px, settings.defect_share, card.class_shares)
+    if full_frames:
+        look = replace(look, height_px=card.frame_height_px, width_px=card.frame_width_px, per_frame=1)
+    if not settings.relight:
+        look = replace(look, gain=0.0, offset_grey=0.0, gamma=0.0, noise_grey=0.0)
     crops = Crops(train, 2**40, settings.seed, look)
     return iter(
         DataLoader(
             crops,
-            settings.batch,
-            sampler=range(card.step * settings.batch, len(crops)),
+            share := ranks.share(settings.batch),
+            sampler=_numbers(card.step * settings.batch + ranks.rank * share, share, settings.batch),
             num_workers=settings.workers,
-            worker_init_fn=_one_thread,
+            worker_init_fn=_settle,
             pin_memory=torch.cuda.is_available(),
         )
     )
 
 
-def _one_thread(worker: int) -> None:
+def _numbers(first: int, share: int, batch: int) -> Iterator[int]:
+    for begin in itertools.count(first, batch):
+        yield from range(begin, begin + share)
+
+
+def _settle(worker: int) -> None:
     cv2.setNumThreads(0)
-
-
-@torch.inference_mode()
-def validate(learner: Learner, frames: Frames) -> dict[str, float]:
-    """Return scores of the averaged weights on whole frames, each pixel given its most probable class."""
-    unet = learner.average.eval()
-    scores = Scores(len(CLASS_NAMES))
-    for index in range(len(frames)):
-        sample = frames[index]
-        pixels = torch.from_numpy(sample.pixels)[None, None].to(learner.device, torch.float32)
-        with learner.autocast():
-            logits = unet(pixels.contiguous(memory_format=torch.channels_last))
-        scores.add(logits[0].argmax(0).byte().cpu().numpy(), sample.labels)
-    return scores.report()
+    leave_signals_to_parent()

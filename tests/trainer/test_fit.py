@@ -10,9 +10,10 @@ from rich.console import Console
 from tests.trainer.frames import tiny_settings
 from trainer import checkpoint, learner
 from trainer.checkpoint import Card
+from trainer.faults import Diverged
 from trainer.schedule import Schedule, one_cycle
 from trainer.settings import Settings
-from trainer.train import Diverged, fit
+from trainer.train import fit
 
 QUIET = Console(quiet=True)
 
@@ -33,7 +34,8 @@ def test_twenty_steps_lower_the_loss(run: tuple[Path, Card]) -> None:
 def test_a_run_leaves_what_it_promises(run: tuple[Path, Card]) -> None:
     """Split, metrics, a checkpoint to resume and a lighter one to export."""
     folder, card = run
-    assert {p.name for p in folder.iterdir()} == {"split.csv", "metrics.jsonl", "last.pt", "best.pt"}
+    promised = {"config.toml", "split.csv", "metrics.jsonl", "curves.png", "last.pt", "best.pt"}
+    assert {p.name for p in folder.iterdir() if not p.name.startswith("events.out.tfevents")} == promised
     best, weights, training = checkpoint.load(folder / "best.pt")
     assert training is None and best.scores["dice_micro_mean"] == best.best == card.best
     checkpoint.build(best).load_state_dict(weights)
@@ -97,17 +99,18 @@ def test_the_learning_rate_rises_once_and_falls() -> None:
 
 def test_the_budget_ends_by_steps_or_by_the_clock() -> None:
     """Whichever is used up first; a run without a budget gets the paper's 23 epochs."""
-    by_steps = Schedule(Settings(data=(), epochs=2), epoch_steps=10, start_s=0.0)
-    assert by_steps.progress(20) == 1.0
-    usual = Schedule(Settings(data=()), epoch_steps=10, start_s=0.0)
-    assert usual.progress(230) == 1.0 and usual.left_s(0) == math.inf
-    by_clock = Schedule(Settings(data=(), minutes=1e-9), epoch_steps=10, start_s=0.0)
-    assert by_clock.progress(0) > 1 and by_clock.left_s(0) == 0
+    by_steps = Schedule(Settings(data=(), epochs=2), epoch_steps=10)
+    assert by_steps.progress(20, 1e9) == 1.0
+    usual = Schedule(Settings(data=()), epoch_steps=10)
+    assert usual.progress(230, 1e9) == 1.0 and usual.left_s(0, 0.0) == math.inf
+    by_clock = Schedule(Settings(data=(), minutes=1.0), epoch_steps=10)
+    assert by_clock.progress(0, 60.0) == 1 and by_clock.left_s(0, 60.0) == 0
 
 
 def test_bf16_is_chosen_only_where_it_is_asked_for_or_fast() -> None:
     """What was asked for is done."""
-    assert learner.choose_device("bf16")[1] == "bf16" and learner.choose_device("fp32")[1] == "fp32"
+    cpu = torch.device("cpu")
+    assert learner.choose_precision("bf16", cpu) == "bf16" and learner.choose_precision("fp32", cpu) == "fp32"
 
 
 def test_a_checkpoint_never_runs_code(tmp_path: Path) -> None:

@@ -3,67 +3,171 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
+from msgspec import convert
 from rich.console import Console
 
 from trainer.commands.arguments import DATA_HELP, FOLD_HELP, ONLY_HELP, size
-from trainer.settings import Settings
+from trainer.presets import PRESETS
+from trainer.settings import Curve, Loss, Optimiser, Settings, Switch
+
+GOES_ON = ("epochs", "minutes")
+"""What a resumed run may be asked anew."""
 
 
 def add_arguments(fit: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
-    fit.add_argument("data", nargs="*", type=str, help=DATA_HELP + "; several are joined")
+    fit.set_defaults(out=None, resume=False)
+    fit.add_argument("data", nargs="*", type=str, default=argparse.SUPPRESS, help=DATA_HELP + "; several are joined")
     fit.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
     fit.add_argument("--resume", action="store_true", help="go on from RUN/last.pt, with its settings and data")
-    fit.add_argument("--encoder", choices=("resnet18", "resnet34", "resnet50"), default=Settings(data=()).encoder)
-    fit.add_argument("--start", metavar="CHECKPOINT", help="go on teaching this network, as RUN/best.pt, on other data")
+    fit.add_argument(
+        "--encoder",
+        choices=("resnet18", "resnet34", "resnet50"),
+        default=argparse.SUPPRESS,
+        help=f"(default {Settings(data=()).encoder})",
+    )
+    fit.add_argument(
+        "--start",
+        metavar="CHECKPOINT",
+        default=argparse.SUPPRESS,
+        help="go on teaching this network, as RUN/best.pt, on other data",
+    )
     add_training(fit)
 
 
 def add_training(fit: argparse.ArgumentParser) -> None:
-    """Say how a network is taught; `compare` takes the same."""
+    """Say how a network is taught; an option that is not given is absent, so that a preset can say it."""
     usual = Settings(data=())
-    fit.add_argument(
-        "--validate", nargs="+", default=(), metavar="DATA", help="measure on these; else on a fifth of DATA"
-    )
+    fit.set_defaults(preset=None, crop=None)
+    fit.argument_default = argparse.SUPPRESS
+    fit.add_argument("--preset", choices=tuple(PRESETS), help="what is not given otherwise (default best)")
+    fit.add_argument("--validate", nargs="+", metavar="DATA", help="measure on these; else on a fifth of DATA")
     fit.add_argument("--split", metavar="FILE", help="a split.csv that check or an earlier run wrote, to follow")
     fit.add_argument("--fold", metavar="K/N", help=FOLD_HELP)
     fit.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
     fit.add_argument(
         "--weights", help="pre-trained encoder: a torchvision state dict, or imagenet where its host is reached"
     )
-    fit.add_argument(
-        "--epochs", type=int, help="passes over the training frames (default 23, the paper's, without --minutes)"
+    fit.add_argument("--seed", type=int, help=f"of split, network and crops (default {usual.seed})")
+    _add_budget(fit, usual)
+    _add_recipe(fit)
+    _add_machine(fit, usual)
+
+
+def _add_budget(fit: argparse.ArgumentParser, usual: Settings) -> None:
+    budget = fit.add_argument_group("how long")
+    budget.add_argument(
+        "--epochs",
+        type=int,
+        help="passes over the training frames (default, without --minutes: 23, the paper's; with patience at most 100)",
     )
-    fit.add_argument("--minutes", type=float, help="wall clock for the whole run; the learning rate follows it")
-    fit.add_argument("--epoch-crops", type=int, help="crops an epoch (default: one a training frame)")
-    fit.add_argument("--batch", type=int, default=usual.batch, help="crops a step (default %(default)s)")
-    fit.add_argument("--crop", type=size, default=(256, 512), metavar="HxW", help="crop, pixels (default 256x512)")
-    fit.add_argument("--lr", type=float, default=usual.lr, help="highest learning rate (default %(default)s)")
-    fit.add_argument("--defect-share", type=float, default=usual.defect_share, help="share of crops placed on a defect")
-    fit.add_argument("--precision", choices=("auto", "fp32", "bf16"), default=usual.precision)
-    fit.add_argument(
-        "--workers", type=int, default=usual.workers, help="processes that make crops (default %(default)s)"
+    budget.add_argument("--minutes", type=float, help="wall clock for the whole run; the learning rate follows it")
+    budget.add_argument(
+        "--patience", type=int, metavar="EPOCHS", help="end after so many without a lower validation loss; 0: never"
     )
-    fit.add_argument("--seed", type=int, default=usual.seed)
-    fit.add_argument("--checkpoint-minutes", type=float, default=usual.checkpoint_minutes)
+    budget.add_argument("--epoch-crops", type=int, help="crops an epoch (default: one a training frame)")
+    budget.add_argument(
+        "--checkpoint-minutes", type=float, help=f"most that a kill may lose (default {usual.checkpoint_minutes:g})"
+    )
+
+
+def _add_recipe(fit: argparse.ArgumentParser) -> None:
+    paper, best = ({**vars_of(Settings(data=())), **preset} for preset in (PRESETS["paper"], PRESETS["best"]))
+
+    def usually(name: str) -> str:
+        return f"(best: {best[name]}, paper: {paper[name]})"
+
+    recipe = fit.add_argument_group("what leads from the paper's recipe to ours, each alone")
+    recipe.add_argument(
+        "--loss", choices=get_args(Loss), help=f"dice and lovasz add to cross_entropy {usually('loss')}"
+    )
+    recipe.add_argument("--optimiser", choices=get_args(Optimiser), help=usually("optimiser"))
+    recipe.add_argument("--schedule", choices=get_args(Curve), help=f"of the learning rate {usually('schedule')}")
+    recipe.add_argument("--lr", type=float, help=f"learning rate, the highest of one_cycle {usually('lr')}")
+    recipe.add_argument(
+        "--max-gradient",
+        type=float,
+        metavar="NORM",
+        help=f"cut a step's gradient to it; 0: no {usually('max_gradient')}",
+    )
+    recipe.add_argument(
+        "--ema", type=float, metavar="DECAY", help=f"of the average of weights that is kept; 0: none {usually('ema')}"
+    )
+    recipe.add_argument("--crop", type=size, metavar="HxW", help="crop, pixels (default 256x512)")
+    recipe.add_argument(
+        "--full-frame-share",
+        type=float,
+        metavar="SHARE",
+        help=f"last part of the run that learns from whole frames {usually('full_frame_share')}",
+    )
+    recipe.add_argument(
+        "--defect-share",
+        type=float,
+        metavar="SHARE",
+        help=f"of crops placed on a defect, rare classes first; 0: by chance {usually('defect_share')}",
+    )
+    recipe.add_argument(
+        "--relight", action=argparse.BooleanOptionalAction, help=f"vary exposure and noise {usually('relight')}"
+    )
+
+
+def _add_machine(fit: argparse.ArgumentParser, usual: Settings) -> None:
+    machine = fit.add_argument_group("what it runs on")
+    machine.add_argument(
+        "--batch", type=int, help=f"crops a step, divided among torchrun's processes (default {usual.batch})"
+    )
+    machine.add_argument(
+        "--precision", choices=("auto", "fp32", "bf16"), help="auto: bf16 where it is faster (paper: fp32)"
+    )
+    machine.add_argument("--compile", choices=get_args(Switch), help="torch.compile; auto: on a GPU")
+    machine.add_argument("--workers", type=int, help=f"processes that make crops (default {usual.workers})")
+
+
+def vars_of(settings: Settings) -> dict[str, object]:
+    """Return the settings by name."""
+    return {field.name: getattr(settings, field.name) for field in fields(Settings)}
 
 
 def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
     from trainer.train import fit
 
-    if not given.data and not given.resume:
-        raise ValueError(f"no DATA; expected {DATA_HELP}")
-    card = fit(asked(given), given.out, Console(), given.resume)
+    settings = asked(given)
+    if given.resume:
+        refuse_changes(settings, given.out)
+        wanted = convert({"data": (), **{name: settings[name] for name in GOES_ON if name in settings}}, Settings)
+    else:
+        if not settings.get("data"):
+            raise ValueError(f"no DATA; expected {DATA_HELP}")
+        wanted = convert({**PRESETS["best"], **settings}, Settings)
+    card = fit(wanted, given.out, Console(), given.resume)
     print(f"{given.out}: best dice_micro_mean {card.best:.4f}; next: python -m trainer export {given.out} --out RECIPE")
     return 0
 
 
-def asked(given: argparse.Namespace) -> Settings:
-    """Return the settings that a command line asks for."""
-    named = {field.name: getattr(given, field.name) for field in fields(Settings) if hasattr(given, field.name)}
-    height_px, width_px = given.crop
-    return Settings(**named, crop_height_px=height_px, crop_width_px=width_px)
+def asked(given: argparse.Namespace) -> dict[str, object]:
+    """Return the settings that the command line names, by the preset too, where one is given."""
+    settings = {field.name: getattr(given, field.name) for field in fields(Settings) if hasattr(given, field.name)}
+    if given.crop:
+        settings["crop_height_px"], settings["crop_width_px"] = given.crop
+    return {**(PRESETS[given.preset] if given.preset else {}), **settings}
+
+
+def refuse_changes(settings: Mapping[str, object], folder: Path) -> None:
+    """Raise ValueError where a run that goes on is asked for other settings than its own."""
+    from trainer import checkpoint
+
+    has = vars_of(checkpoint.load(folder / "last.pt")[0].settings)
+    for name, value in settings.items():
+        own = has[name]
+        same = list(own) == list(value) if isinstance(value, list) and isinstance(own, list | tuple) else own == value
+        if name not in GOES_ON and not same and not (name == "data" and not value):
+            raise ValueError(
+                f"{folder}: its {name} is {own}, --resume was given {value}; a run keeps what it began with, but for "
+                "--epochs and --minutes. Leave it out, or begin another run with --start and --out."
+            )

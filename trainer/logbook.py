@@ -1,0 +1,126 @@
+"""What a run leaves for people to read: `config.toml`, `metrics.jsonl`, `curves.png`; TensorBoard where installed.
+
+The first rank alone writes. A resumed run's lines after its checkpoint's step are taken back: they will come again.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+import torch
+
+from trainer.curves import draw_curves
+from trainer.files import replace_file
+from trainer.samples import CLASS_NAMES
+from trainer.start import Begun
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+PACKAGES = {"trainer": "inline-steel-inspector", "torch": "torch", "torchvision": "torchvision", "numpy": "numpy"}
+
+
+class Logbook:
+    """Writes a run's figures, an epoch at a time."""
+
+    def __init__(self, run: Path, begun: Begun) -> None:
+        self._run = run
+        self._writes = begun.ranks.first
+        self._board: SummaryWriter | None = None
+        self._lines: list[dict[str, float]] = []
+        if self._writes:
+            self._lines = [line for line in read_metrics(run) if line["step"] <= begun.card.step]
+            with replace_file(run / "metrics.jsonl") as temporary:
+                temporary.write_bytes(b"".join(map(_json, self._lines)))
+            write_config(run, begun)
+            self._board = _board(run, begun.card.step)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._board:
+            self._board.close()
+
+    def epoch(self, line: Mapping[str, float]) -> None:
+        """Write down an epoch's figures, keyed `dice_` or `iou_` and the convention, and draw all so far."""
+        if not self._writes:
+            return
+        self._lines.append(dict(line))
+        with (self._run / "metrics.jsonl").open("ab") as file:
+            file.write(_json(line))
+        with replace_file(self._run / "curves.png") as temporary:
+            draw_curves(self._lines, CLASS_NAMES, temporary)
+        if self._board:
+            for name, value in line.items():
+                group = name.partition("_")[0]
+                tag = f"{group}/{name}" if group in ("dice", "iou") else f"run/{name}"
+                self._board.add_scalar(tag, value, int(line["step"]))
+            self._board.flush()
+
+
+def read_metrics(run: Path) -> list[dict[str, float]]:
+    """Return a run's figures, one dict an epoch; a line that a kill cut off is left out."""
+    path = run / "metrics.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
+    return [msgspec.json.decode(line) for line in lines if line.endswith(b"\n")]
+
+
+def _json(line: Mapping[str, float]) -> bytes:
+    return msgspec.json.encode(line) + b"\n"
+
+
+def write_config(run: Path, begun: Begun) -> None:
+    """Write all settings, what the data holds, and, for this and each earlier start, what the run runs on."""
+    path = run / "config.toml"
+    earlier = tomllib.loads(path.read_text()).get("start", []) if path.is_file() else []
+    content: dict[str, Any] = {
+        "settings": {name: value for name, value in asdict(begun.card.settings).items() if value is not None},
+        "data": {
+            "frames_to_learn_from": len(begun.train),
+            "frames_to_measure_on": len(begun.validation),
+            "mean": begun.card.mean,
+            "std": begun.card.std,
+            "untaught_classes": [CLASS_NAMES[class_id - 1] for class_id in begun.gaps.untaught],
+            "unmeasured_classes": [CLASS_NAMES[class_id - 1] for class_id in begun.gaps.unmeasured],
+        },
+        "start": [*earlier, _facts(begun)],
+    }
+    with replace_file(path) as temporary:
+        temporary.write_bytes(msgspec.toml.encode(content))
+
+
+def _facts(begun: Begun) -> dict[str, Any]:
+    device = begun.learner.device
+    return {
+        "at": datetime.now(UTC).replace(microsecond=0),
+        "step": begun.card.step,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
+        "precision": begun.learner.precision,
+        "processes": begun.ranks.count,
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count() or 0,
+        "system": platform.system(),
+        "python": platform.python_version(),
+        **{name: version(package) for name, package in PACKAGES.items()},
+    }
+
+
+def _board(run: Path, step: int) -> SummaryWriter | None:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ModuleNotFoundError:  # a convenience of those who have it
+        return None
+    return SummaryWriter(str(run), purge_step=step + 1)

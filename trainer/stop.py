@@ -1,0 +1,57 @@
+"""Ctrl-C and SIGTERM while a run goes on: the step under way is finished first. Knows signals alone."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Self
+
+from rich.console import Console
+
+
+class Stopped(Exception):
+    """A run was asked to stop, and its checkpoint is on disk."""
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal_number
+
+
+class Stop:
+    """Remembers the first signal; the second acts as it does without us. Handlers are put back at the end."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._earlier: dict[int, signal._HANDLER] = {}
+        self.signal_number = 0
+        """The signal that came; 0: none."""
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():  # elsewhere Python takes no handlers
+            self._earlier = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._restore()
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.signal_number = number
+        self._restore()
+        self._console.print("stopping after this step; once more stops at once, without saving")
+
+    def _restore(self) -> None:
+        for number, handler in self._earlier.items():
+            signal.signal(number, handler)
+        self._earlier = {}
+
+
+def leave_signals_to_parent() -> None:
+    """Let a loading process live on while the loop finishes its step: Ctrl-C reaches the whole group of processes.
+
+    It ends when its parent asks it to, or is gone.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
