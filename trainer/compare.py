@@ -30,7 +30,7 @@ from trainer.table import CONVENTIONS, Basis, Row
 from trainer.train import fit
 
 ENCODERS = ("resnet18", "resnet34", "resnet50")
-OF_THE_MACHINE = ("encoder", "workers", "checkpoint_minutes")
+OF_THE_MACHINE = ("encoder", "workers", "checkpoint_minutes", "compile")
 """Settings that may differ when a comparison goes on: the encoder is each run's own, the others change no figure."""
 
 
@@ -121,8 +121,8 @@ def measure(runs: Sequence[Path]) -> tuple[list[Row], Basis]:
     with (runs[0] / "split.csv").open(newline="") as file:
         parts = Counter(row["part"] for row in csv.DictReader(file))
     device = f"{watch.device}, {watch.precision}, batch {watch.batch}"
-    loss = getattr(settings, "loss", "cross_entropy_dice")
-    return rows, Basis(parts["train"], parts["validation"], device, f"what the run learned by ({loss})")
+    loss = "softmax cross-entropy" + ("" if settings.loss == "cross_entropy" else f" plus {settings.loss}")
+    return rows, Basis(parts["train"], parts["validation"], device, loss)
 
 
 def read_figures(run: Path, best: Card) -> dict[str, float | None]:

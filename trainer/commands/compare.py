@@ -6,10 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
+from msgspec import convert
 from rich.console import Console
 
 from trainer.commands import fit
 from trainer.commands.arguments import DATA_HELP
+from trainer.presets import PRESETS
+from trainer.settings import Settings
+from trainer.stop import Stopped
 
 ENCODERS = ("resnet18", "resnet34", "resnet50")
 
@@ -30,9 +34,10 @@ def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
     from trainer.compare import compare
 
+    settings = convert({**PRESETS["best"], **fit.asked(given)}, Settings)
     try:
-        compare(fit.asked(given), list(dict.fromkeys(given.encoders)), given.out, Console())
-    except KeyboardInterrupt:
+        compare(settings, list(dict.fromkeys(given.encoders)), given.out, Console())
+    except (KeyboardInterrupt, Stopped) as stopped:
         print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
-        return 130
+        return stopped.exit_code if isinstance(stopped, Stopped) else 130
     return 0
