@@ -43,10 +43,9 @@ class _Open(msgspec.Struct, eq=False):
     tails: tuple[Span, ...] = ()
     """Where it touches the last row of the frame before."""
 
-    def meets(self, piece: Detection) -> bool:
-        """Whether `piece`, of the next frame, continues this."""
-        head = piece.head
-        return head is not None and self.class_id == piece.class_id and any(_touch(head, t) for t in self.tails)
+    def meets(self, head: Span) -> bool:
+        """Whether a piece of this class that begins the next frame at `head` continues this."""
+        return any(_touch(head, tail) for tail in self.tails)
 
     def absorb(self, other: _Open) -> None:
         """Grow by what turned out to be the same defect."""
@@ -72,9 +71,12 @@ class Merge:
         if self._last and self._last.recipe != inspected.recipe:  # classes may mean something else now
             yield from self.close()
         seen: dict[_Open, list[Span]] = {}  # open defects in this frame, and where they leave it
+        before: dict[int, list[_Open]] = {}  # by class: thousands are open under a dirty lens
+        for defect in self._open:
+            before.setdefault(defect.class_id, []).append(defect)
         for number, piece in enumerate(inspected.detections):
             defect = self._begin(inspected, piece, at_mm, number)
-            if met := [earlier for earlier in self._open if earlier.meets(piece)]:
+            if piece.head and (met := [one for one in before.get(piece.class_id, ()) if one.meets(piece.head)]):
                 defect = self._join(met, defect, seen)
             seen.setdefault(defect, []).extend([piece.tail] if piece.tail else [])
         for defect in self._open:
