@@ -13,7 +13,7 @@ from tests.bench.steel_folder import write_steel
 from trainer.cache import default_bound_bytes
 from trainer.loading import MOST_GB
 
-FRAMES, STEPS, EVERY_S = 40, 8, 0.2
+FRAMES, STEPS, EVERY_S = 12, 3, 0.2
 WANTED_GB = 6
 
 
