@@ -1,7 +1,9 @@
 import math
+import warnings
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -63,3 +65,73 @@ def test_a_label_beyond_the_classes_is_refused() -> None:
     """A fifth class of four is a fault of the caller's, not background."""
     with pytest.raises(ValueError, match=r"a label is 5; expected class ids 0\.\.4"):
         Scores(CLASSES).add(np.full((2, 2), 5, np.uint8), np.zeros((2, 2), np.uint8))
+
+
+def batch_of(chance: np.random.Generator, frames: int = 5) -> tuple[Labels, Labels]:
+    """Random found and true labels (N, 16, 24), alike in part; class 3 is in some frames only, class 4 in none."""
+    truth = chance.integers(0, 4, (frames, 16, 24), np.uint8)
+    truth[::2][truth[::2] == 3] = 0
+    found = np.where(chance.random(truth.shape) < 0.3, chance.integers(0, 4, truth.shape), truth).astype(np.uint8)
+    return found, truth
+
+
+def ours(found: Labels, truth: Labels) -> dict[str, float]:
+    """Our figures of these frames."""
+    scores = Scores(CLASSES)
+    for one, other in zip(found, truth, strict=True):
+        scores.add(one, other)
+    return scores.report()
+
+
+# Its dice_score warns of a default that is given here.
+@pytest.mark.filterwarnings("ignore:dice_score metric currently defaults:UserWarning")
+@pytest.mark.parametrize("seed", range(5))
+def test_torchmetrics_agrees(seed: int) -> None:
+    """Pooled, by class, in mean and by frame, its Dice and Jaccard of the same masks are ours to 1e-6."""
+    functional = pytest.importorskip("torchmetrics.functional", reason="torchmetrics comes with .[dev]")
+    segmentation = pytest.importorskip("torchmetrics.functional.segmentation")
+    found, truth = batch_of(np.random.default_rng(seed))
+    report = ours(found, truth)
+    hot = [torch.nn.functional.one_hot(torch.from_numpy(m).long(), CLASSES + 1).movedim(-1, 1) for m in (found, truth)]
+    whole = [one.movedim(1, 0).flatten(1)[None] for one in hot]  # the set as one frame, (1, 1 + C, pixels)
+    no_sound = {"num_classes": CLASSES + 1, "include_background": False}
+    by_class = segmentation.dice_score(*whole, average="none", **no_sound)[0]
+    iou_by_class = functional.jaccard_index(
+        *map(torch.from_numpy, (found, truth)), task="multiclass", num_classes=CLASSES + 1, average="none"
+    )[1:]
+    for class_id in (1, 2, 3):
+        assert float(by_class[class_id - 1]) == pytest.approx(report[f"dice_micro_{class_id}"], abs=1e-6)
+        assert float(iou_by_class[class_id - 1]) == pytest.approx(report[f"iou_micro_{class_id}"], abs=1e-6)
+    pooled = segmentation.dice_score(*whole, average="micro", **no_sound)
+    assert float(pooled) == pytest.approx(report["dice_micro"], abs=1e-6)
+    defects = [one[:, 1:].flatten().int() for one in hot]
+    assert float(functional.jaccard_index(*defects, task="binary")) == pytest.approx(report["iou_micro"], abs=1e-6)
+    by_frame = segmentation.dice_score(*hot, average="micro", **no_sound)
+    assert float(by_frame.mean()) == pytest.approx(report["dice_meter"], abs=1e-6)
+    pairs = segmentation.dice_score(*hot, average="none", **no_sound)
+    present = hot[1][:, 1:].flatten(2).any(2)
+    assert float(pairs[present].mean()) == pytest.approx(report["dice_present"], abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_segmentation_models_pytorch_agrees(seed: int) -> None:
+    """Its functional metrics in every reduction that is one of our conventions, empty masks too, to 1e-6."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the packages that it imports
+        smp = pytest.importorskip("segmentation_models_pytorch.metrics", reason="it comes with .[bench]")
+    found, truth = batch_of(np.random.default_rng(seed))
+    report = ours(found, truth)
+    hot = [np.stack([labels == c for c in range(1, CLASSES + 1)], 1) for labels in (found, truth)]
+    stats = smp.get_stats(*(torch.from_numpy(one).long() for one in hot), mode="multilabel")  # each (N, C)
+    whole = [one.sum(0, keepdim=True) for one in stats]
+    frames = [one.sum(1, keepdim=True) for one in stats]
+    for name, score in (("dice", smp.f1_score), ("iou", smp.iou_score)):
+        figures = {
+            "kaggle": score(*stats, reduction="macro-imagewise", zero_division=1.0),
+            "micro": score(*stats, reduction="micro", zero_division=1.0),
+            "micro_mean": score(*stats, reduction="macro", zero_division=1.0),
+            "meter": score(*frames, reduction="none", zero_division=1.0).mean(),
+            **{f"micro_{c + 1}": one for c, one in enumerate(score(*whole, zero_division=1.0)[0])},
+        }
+        for convention, figure in figures.items():
+            assert float(figure) == pytest.approx(report[f"{name}_{convention}"], abs=1e-6), (name, convention)
