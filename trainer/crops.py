@@ -122,7 +122,7 @@ def crop(sample: Sample, look: Look, chance: np.random.Generator) -> tuple[Plane
         left = _around(column, look.width_px, width, chance)
     window = np.s_[top : top + look.height_px, left : left + look.width_px]
     flips = np.s_[:: chance.choice((-1, 1)), :: chance.choice((-1, 1))]
-    return pixels[window][flips].copy(), labels[window][flips].copy()
+    return pixels[window][flips].copy(), labels[window][flips].copy()  # torch takes no part of a kept frame
 
 
 def _around(pixel: int, length: int, limit: int, chance: np.random.Generator) -> int:

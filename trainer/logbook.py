@@ -36,10 +36,11 @@ class Logbook:
     def __init__(self, run: Path, begun: Begun) -> None:
         self._run = run
         self._writes = begun.ranks.first
+        self._unmeasured = {f"{ratio}_micro_{i}" for ratio in ("dice", "iou") for i in begun.gaps.unmeasured}
         self._board: SummaryWriter | None = None
-        self._lines: list[dict[str, float]] = []
+        self._lines: list[dict[str, float | None]] = []
         if self._writes:
-            self._lines = [line for line in read_metrics(run) if line["step"] <= begun.card.step]
+            self._lines = [line for line in read_metrics(run) if (line["step"] or 0) <= begun.card.step]
             with replace_file(run / "metrics.jsonl") as temporary:
                 temporary.write_bytes(b"".join(map(_json, self._lines)))
             write_config(run, begun)
@@ -55,30 +56,36 @@ class Logbook:
             self._board.close()
 
     def epoch(self, line: Mapping[str, float]) -> None:
-        """Write down an epoch's figures, keyed `dice_` or `iou_` and the convention, and draw all so far."""
+        """Write down an epoch's figures, keyed `dice_` or `iou_` and the convention, and draw all so far.
+
+        A class that no validation frame has is null there: what Scores says of it, 1 or 0, is no measurement.
+        """
         if not self._writes:
             return
-        self._lines.append(dict(line))
+        now = {name: None if name in self._unmeasured else value for name, value in line.items()}
+        self._lines.append(now)
         with (self._run / "metrics.jsonl").open("ab") as file:
-            file.write(_json(line))
+            file.write(_json(now))
         with replace_file(self._run / "curves.png") as temporary:
             draw_curves(self._lines, CLASS_NAMES, temporary)
         if self._board:
-            for name, value in line.items():
+            for name, value in now.items():
+                if value is None:
+                    continue
                 group = name.partition("_")[0]
                 tag = f"{group}/{name}" if group in ("dice", "iou") else f"run/{name}"
                 self._board.add_scalar(tag, value, int(line["step"]))
             self._board.flush()
 
 
-def read_metrics(run: Path) -> list[dict[str, float]]:
-    """Return a run's figures, one dict an epoch; a line that a kill cut off is left out."""
+def read_metrics(run: Path) -> list[dict[str, float | None]]:
+    """Return a run's figures, one dict an epoch, None what was not measured; a line that a kill cut off is left out."""
     path = run / "metrics.jsonl"
     lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
     return [msgspec.json.decode(line) for line in lines if line.endswith(b"\n")]
 
 
-def _json(line: Mapping[str, float]) -> bytes:
+def _json(line: Mapping[str, float | None]) -> bytes:
     return msgspec.json.encode(line) + b"\n"
 
 

@@ -88,7 +88,7 @@ class Ranks:
         gpu = self.device.type == "cuda"
         share: Callable[[nn.Module], nn.Module] = nn.SyncBatchNorm.convert_sync_batchnorm if gpu else share_statistics
         network = share(network)
-        return DistributedDataParallel(network, broadcast_buffers=False, gradient_as_bucket_view=True)
+        return DistributedDataParallel(network, forward_sync_buffers=False, gradient_as_bucket_view=True)
 
 
 @contextmanager

@@ -152,4 +152,6 @@ def warn_of(gaps: Gaps, console: Console) -> None:
     ):
         for class_id in class_ids:
             name = CLASS_NAMES[class_id - 1]
-            console.print(f"warning: no {lack} frame has class {class_id}, {name}; expected one or more: {then}.")
+            console.print(
+                f"warning: no {lack} frame has class {class_id}, {name}; expected one or more: {then}.", soft_wrap=True
+            )

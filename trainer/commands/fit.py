@@ -151,8 +151,7 @@ def run(given: argparse.Namespace) -> int:
         if not settings.get("data"):
             raise ValueError(f"no DATA; expected {DATA_HELP}")
         wanted = convert({**PRESETS["best"], **settings}, Settings)
-    card = fit(wanted, given.out, Console(), given.resume)
-    print(f"{given.out}: best dice_micro_mean {card.best:.4f}; next: python -m trainer export {given.out} --out RECIPE")
+    fit(wanted, given.out, Console(), given.resume)
     return 0
 
 
