@@ -18,7 +18,7 @@ COMMANDS = {
     "fit": (fit, "train a network into a run's folder"),
     "export": (export, "write a run's best network as a recipe"),
     "tune": (tune, "choose a recipe's confidences and minimum areas for what you wish"),
-    "evaluate": (evaluate, "measure a recipe, pixel by pixel, on the daemon's engine"),
+    "evaluate": (evaluate, "report on a recipe, for acceptance, by the daemon's engine"),
 }
 
 
