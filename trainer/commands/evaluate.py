@@ -54,7 +54,8 @@ def run(given: argparse.Namespace) -> int:
                 image = frames.image(index)
                 rows.add(image.name if image else sample.name, reported_labels(maps, card, measure))
     if is_labelled:
-        report = acceptance.report(engine.name, given.data)
+        asked = [*given.data, *(("--only", given.only) if given.only else ())]
+        report = acceptance.report(engine.name, asked)
         if given.out:
             _write(given.out, report, acceptance)
         print(msgspec.json.encode(report).decode() if given.json else _table(report, acceptance))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from trainer.acceptance import BadFrame, Report
@@ -13,6 +14,8 @@ from trainer.page.wording import colour, figure, swatch
 Shots = tuple[tuple[bytes, bytes, bytes], float]
 """Image, truth and found of a frame as JPEG, and its width / height."""
 ALL_COLOUR = "#2d5b86"
+LISTED = 3
+"""Defects told one by one in a caption."""
 WIDE = 1.6  # frames this much wider than high are shown one below the other
 
 
@@ -60,7 +63,7 @@ def worst(report: Report, shots: Iterable[Shots]) -> str:
 
 def _figure_of(number: int, frame: BadFrame, pictures: tuple[bytes, bytes, bytes], ratio: float) -> str:
     wrong = [
-        f'<span class="bad">{word}</span> {escape("; ".join(things))}'
+        f'<span class="bad">{word}</span> {escape(_listed(things))}'
         for word, things in (("missed", frame.missed), ("confused", frame.confused), ("invented", frame.invented))
         if things
     ]
@@ -75,3 +78,11 @@ def _figure_of(number: int, frame: BadFrame, pictures: tuple[bytes, bytes, bytes
         f"<figure><figcaption><b>{number}. {escape(frame.name)}</b> · {said}</figcaption>"
         f'<div class="shots{shape}">{images}</div></figure>'
     )
+
+
+def _listed(things: Sequence[str]) -> str:
+    """Return a few defects in full, many as counts by class; all of them stand in `report.json`."""
+    if len(things) <= LISTED:
+        return "; ".join(things)
+    counts = Counter(thing.partition(" of ")[0] for thing in things)
+    return ", ".join(f"{count} {name}" for name, count in counts.most_common())
