@@ -22,7 +22,7 @@ COMMANDS = {
     "compare": (compare, "train three encoders alike: the paper's Table 1 beside ours"),
     "export": (export, "write a run's best network as a recipe"),
     "tune": (tune, "choose a recipe's confidences and minimum areas for what you wish"),
-    "evaluate": (evaluate, "measure a recipe, pixel by pixel, on the daemon's engine"),
+    "evaluate": (evaluate, "report on a recipe, for acceptance, by the daemon's engine"),
     "show": (show, "draw image, truth, prediction and errors of frames as a recipe sees them"),
 }
 

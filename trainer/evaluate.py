@@ -27,12 +27,18 @@ def judge(engine: Segmenter, frames: Frames) -> Iterator[tuple[Sample, Maps]]:
     """Yield every frame with the engine's maps of it, each of shape (1, H, W), as many in flight as it allows.
 
     Raises:
-        ValueError: a frame that cannot be read.
+        ValueError: a frame that cannot be read, or of another size than the one before.
         EngineError: the engine failed.
     """
     waiting: list[Sample] = []
     for index in range(len(frames)):
         sample = frames[index]
+        if waiting and sample.pixels.shape != waiting[-1].pixels.shape:
+            (height_px, width_px), (before_px, before_wide_px) = sample.pixels.shape, waiting[-1].pixels.shape
+            raise ValueError(
+                f"{sample.name}: is {width_px} x {height_px} px, the one before it {before_wide_px} x {before_px} px; "
+                "expected frames of one size, the recipe's. Leave out the others."
+            )
         engine.submit(sample.pixels[None])
         waiting.append(sample)
         if len(waiting) == engine.in_flight:

@@ -26,7 +26,8 @@ class Scores:
     def __init__(self, classes: int) -> None:
         self._classes = classes
         self.frames = 0
-        self._sums = np.zeros((3, classes), np.int64)  # shared, found and true pixels of each class
+        self.confusion: Counts = np.zeros((classes + 1, classes + 1), np.int64)
+        """Pixels by (true class, found class), 0 = sound."""
         self._kaggle = np.zeros(2)  # dice, iou, each summed
         self._meter = np.zeros(2)
         self._present = np.zeros(2)
@@ -39,9 +40,10 @@ class Scores:
         Raises:
             ValueError: the shapes differ, or a label is above the number of classes.
         """
-        counts = _count(found, truth, self._classes)
+        joint = _joint(found, truth, self._classes)
+        counts = _areas(joint)
         self.frames += 1
-        self._sums += counts
+        self.confusion += joint
         self._kaggle += [_dice(counts, empty=1).sum(), _iou(counts, empty=1).sum()]
         # Flattened over classes: a pixel called by the wrong class is one miss and one false find.
         flat = counts.sum(axis=1, keepdims=True)
@@ -75,10 +77,11 @@ class Scores:
         is neither found nor true in any frame counts 1. Without frames (or, for present and meter's IoU, without
         defects) the figure is nan.
         """
-        pooled = self._sums.sum(axis=1, keepdims=True)
+        sums = _areas(self.confusion)
+        pooled = sums.sum(axis=1, keepdims=True)
         figures: dict[str, float] = {}
         for place, (name, ratio) in enumerate((("dice", _dice), ("iou", _iou))):
-            per_class = ratio(self._sums, empty=1)
+            per_class = ratio(sums, empty=1)
             meter_frames = (self.frames, self._defect_frames)[place]
             figures |= {
                 f"{name}_kaggle": _mean(self._kaggle[place], self.frames * self._classes),
@@ -91,15 +94,19 @@ class Scores:
         return figures
 
 
-def _count(found: Labels, truth: Labels, classes: int) -> Counts:
-    """Return (3, C): pixels that both call a class, that were found, that are true."""
+def _joint(found: Labels, truth: Labels, classes: int) -> Counts:
+    """Return (C + 1, C + 1): pixels by (true class, found class)."""
     if found.shape != truth.shape:
         raise ValueError(f"found labels are {found.shape}, true ones {truth.shape}; expected the same frame")
     if max(found.max(initial=0), truth.max(initial=0)) > classes:
         raise ValueError(f"a label is {max(found.max(), truth.max())}; expected class ids 0..{classes}")
     joint = np.bincount(truth.ravel().astype(np.intp) * (classes + 1) + found.ravel(), minlength=(classes + 1) ** 2)
-    table = joint.reshape(classes + 1, classes + 1)  # truth down, found across
-    return np.stack([table.diagonal(), table.sum(0), table.sum(1)])[:, 1:].astype(np.int64)
+    return joint.reshape(classes + 1, classes + 1).astype(np.int64)
+
+
+def _areas(joint: Counts) -> Counts:
+    """Return (3, C): pixels that both call a class, that were found, that are true."""
+    return np.stack([joint.diagonal(), joint.sum(0), joint.sum(1)])[:, 1:]
 
 
 def _dice(counts: Counts, empty: float) -> npt.NDArray[np.float64]:

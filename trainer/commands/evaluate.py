@@ -1,31 +1,103 @@
-"""`trainer evaluate`: measure a recipe on the daemon's engine."""
+"""`trainer evaluate`: an acceptance report of a recipe, on the daemon's engine."""
 
 from __future__ import annotations
 
 import argparse
-import json
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from trainer.commands.arguments import DATA_HELP, ONLY_HELP
+from trainer.commands.arguments import DATA_HELP, ONLY_HELP, add_scale, scale
+
+if TYPE_CHECKING:
+    from trainer.acceptance import Acceptance, Report
+    from trainer.samples import Frames
 
 
 def add_arguments(evaluate: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     evaluate.add_argument("recipe", type=Path, metavar="RECIPE", help="the recipe's folder")
-    evaluate.add_argument("data", nargs="+", help=DATA_HELP)
+    evaluate.add_argument(
+        "data", nargs="+", help=DATA_HELP + "; several are joined. For --submission alone, a folder of images will do"
+    )
     evaluate.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
-    evaluate.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    evaluate.add_argument("--out", type=Path, metavar="FOLDER", help="folder for report.html and report.json")
+    evaluate.add_argument("--submission", type=Path, metavar="FILE.csv", help="write Kaggle's submission.csv, too")
+    evaluate.add_argument("--json", action="store_true", help="one JSON object, the report, instead of a table")
+    add_scale(evaluate)
 
 
 def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
+    import msgspec
+
     from inspector import recipe
     from inspector.engines.openvino import OpenVino
-    from trainer import data, evaluate
+    from trainer import evaluate
+    from trainer.acceptance import Acceptance
+    from trainer.progress import count
+    from trainer.reported import reported_labels
+    from trainer.submission import write_submission
 
     card, model = recipe.load(given.recipe)
-    frames = data.frames(given.data, given.only)
+    frames, is_labelled = _opened(given)
     evaluate.check_sizes(frames, card.height, card.width)
-    scores = evaluate.pixel_scores(evaluate.judge(OpenVino(card, model), frames), len(card.classes))
-    print(json.dumps(scores) if given.json else evaluate.table(scores, [kind.name for kind in card.classes]))
+    engine, measure = OpenVino(card, model), scale(given)
+    acceptance = Acceptance(card, measure)
+    with ExitStack() as stack:
+        rows = given.submission and stack.enter_context(write_submission(given.submission, len(card.classes)))
+        judged = evaluate.judge(engine, frames)
+        for index, (sample, maps) in zip(count(len(frames)), judged, strict=True):
+            if is_labelled:
+                acceptance.add(sample, maps)
+            if rows:
+                image = frames.image(index)
+                rows.add(image.name if image else sample.name, reported_labels(maps, card, measure))
+    if is_labelled:
+        asked = [*given.data, *(("--only", given.only) if given.only else ())]
+        report = acceptance.report(engine.name, asked)
+        if given.out:
+            _write(given.out, report, acceptance)
+        print(msgspec.json.encode(report).decode() if given.json else _table(report, acceptance))
+    for made in (given.submission, is_labelled and given.out and given.out / "report.html"):
+        if made and not given.json:
+            print(f"written: {made}")
     return 0
+
+
+def _opened(given: argparse.Namespace) -> tuple[Frames, bool]:
+    """Return the frames, and whether they have labels."""
+    from trainer import data
+    from trainer.submission import Unlabelled, is_plain
+
+    if len(given.data) == 1 and is_plain(Path(given.data[0])):
+        if not given.submission or given.out or given.json:
+            raise ValueError(f"{given.data[0]}: images without labels; expected --submission FILE.csv alone for those")
+        return Unlabelled(Path(given.data[0])), False
+    return data.frames(given.data, given.only), True
+
+
+def _write(folder: Path, report: Report, acceptance: Acceptance) -> None:
+    """Write `report.html` and `report.json`."""
+    import msgspec
+
+    from trainer import page
+    from trainer.files import replace_file
+
+    html = page.write(report, acceptance.shots())
+    for name, content in (
+        ("report.html", html.encode()),
+        ("report.json", msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n"),
+    ):
+        with replace_file(folder / name) as temporary:
+            temporary.write_bytes(content)
+
+
+def _table(report: Report, acceptance: Acceptance) -> str:
+    """Return the report for a terminal: pixels under their conventions, then defects with bounds."""
+    from trainer import evaluate, tune
+
+    pixels = {**acceptance.outlined.report(), "frames": float(report.basis.frames)}
+    names = [one.name for one in report.classes]
+    strip = f"defects on {report.basis.metres:.1f} m at {report.basis.scale}"
+    return "\n".join([evaluate.table(pixels, names), strip, *tune.told(acceptance.tally)])
