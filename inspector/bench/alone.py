@@ -18,7 +18,7 @@ from inspector.engines import Segmenter
 from inspector.records import Bytes3D, Maps
 
 Feed = Callable[[int], Bytes3D]
-"""Makes batch number i."""
+"""Makes a batch of a number: which one it is, or of how many frames."""
 Take = Callable[[Maps], object]
 """What is done with a batch's maps."""
 LEAST = 3
@@ -30,12 +30,14 @@ def ready(shots: Shots, size: int) -> tuple[Feed, Take]:
     return lambda number: shots.batch(number, size), lambda maps: None
 
 
-def copied(shots: Shots, size: int) -> tuple[Feed, Take]:
+def copied(engine: Segmenter, shots: Shots, size: int) -> tuple[Feed, Take]:
     """Batches copied from frames' wire bytes, as `inspector.intake` does; every map out, in host memory."""
+    # a GPU's engine has pinned memory of its own that intake writes into
+    buffer: Feed = getattr(engine, "buffer", lambda frames: np.empty((frames, *shots.pixels.shape[1:]), np.uint8))
     parts = [shots.message(number, 0, "C", "b", 0.0) for number in range(len(shots.payloads))]
 
     def feed(number: int) -> Bytes3D:
-        pixels: Bytes3D = np.empty((size, *shots.pixels.shape[1:]), np.uint8)
+        pixels = buffer(size)
         for place in range(size):
             head, payload = parts[(number * size + place) % len(parts)]
             wire.unpack(wire.read_header(head), payload, pixels[place])

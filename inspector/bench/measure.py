@@ -56,6 +56,7 @@ class _Subject(msgspec.Struct, frozen=True):
     folder: Path
     card: Recipe
     kind: str
+    precision: str
     gflop: float
     roof: Roof
 
@@ -82,14 +83,16 @@ def measure(folders: Sequence[Path], plan: Plan, say: Say) -> Bench:
         subjects.append(_describe(card, gflop))
         for kind in plan.engines:
             try:
-                _probe(folder, kind)
+                precision = _precision(folder, card, kind)
+                if (kind, precision) not in roofs:
+                    say(f"{card} on {kind}: the roof")
+                    roofs[kind, precision] = roof.measure(kind, precision, min(plan.seconds, 3.0))
+                subject = _Subject(folder, card, kind, precision, gflop, roofs[kind, precision])
+                for batch in plan.batches:
+                    say(f"{card} on {kind}, batches of {batch}")
+                    rows += _rows(subject, shots, batch, plan)
             except EngineError as error:
                 skipped.append(Skipped(str(card), kind, str(error)))
-                continue
-            if (kind, card.precision) not in roofs:
-                say(f"{card} on {kind}: the roof")
-                roofs[kind, card.precision] = roof.measure(kind, card.precision, min(plan.seconds, 3.0))
-            rows += _rows(_Subject(folder, card, kind, gflop, roofs[kind, card.precision]), shots, plan, say)
     if not rows:
         raise EngineError("\n".join(f"{one.kind}: {one.why}" for one in skipped))
     return Bench(
@@ -130,20 +133,23 @@ def _engine(folder: Path, kind: str, batch: int) -> Segmenter:
         return reload.load(read, found).engine
 
 
-def _probe(folder: Path, kind: str) -> None:
-    """Raise EngineError for an engine that does not load at all."""
-    _engine(folder, kind, 1).close()
+def _precision(folder: Path, card: Recipe, kind: str) -> str:
+    """Load the engine for single frames, and return what it computes in: the recipe's precision unless it says other.
+
+    Raises: EngineError.
+    """
+    with closing(_engine(folder, kind, 1)) as engine:
+        facts: dict[str, str] = getattr(engine, "facts", {})  # a built engine's precision is its own
+        return facts.get("precision", card.precision)
 
 
-def _rows(subject: _Subject, shots: Shots, plan: Plan, say: Say) -> Iterator[Row]:
-    for batch in plan.batches:
-        say(f"{subject.card} on {subject.kind}, batches of {batch}")
-        with (
-            tempfile.TemporaryDirectory() as temporary,
-            closing(_engine(subject.folder, subject.kind, batch)) as engine,
-            Line(Path(temporary), subject.folder, subject.kind, shots, batch=batch, wait_ms=plan.wait_ms) as line,
-        ):
-            yield from _batch_rows(subject, engine, line, shots, batch=batch, plan=plan)
+def _rows(subject: _Subject, shots: Shots, batch: int, plan: Plan) -> Iterator[Row]:
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        closing(_engine(subject.folder, subject.kind, batch)) as engine,
+        Line(Path(temporary), subject.folder, subject.kind, shots, batch=batch, wait_ms=plan.wait_ms) as line,
+    ):
+        yield from _batch_rows(subject, engine, line, shots, batch=batch, plan=plan)
 
 
 def _batch_rows(
@@ -151,7 +157,7 @@ def _batch_rows(
 ) -> Iterator[Row]:
     """Measure one batch size."""
     each_s = plan.seconds / plan.rounds
-    ways = {"engine": alone.ready(shots, batch), "copies": alone.copied(shots, batch)}
+    ways = {"engine": alone.ready(shots, batch), "copies": alone.copied(engine, shots, batch)}
     rates: dict[str, list[float]] = {"engine": [], "copies": [], "daemon": []}
     times: dict[str, list[float]] = {"engine": [], "copies": []}
     alone.rate_fps(engine, *ways["engine"], 0.0)  # the first batches after loading are slower
@@ -171,7 +177,7 @@ def _batch_rows(
             sha256=subject.card.sha256,
             kind=subject.kind,
             engine=engine.name,
-            precision=subject.card.precision,
+            precision=subject.precision,
             batch=batch,
             measured=measured,
             rates_fps=tuple(round(rate, 3) for rate in rates_fps),
