@@ -120,8 +120,8 @@ def _line(subject: Subject) -> tuple[Step, ...]:
     return (
         Step(
             name="bench",
-            words=_python(*run, *folders, "--batches", BATCHES, "--seconds", "1.5", "--json", str(bench)),
-            budget_s=150,
+            words=_python(*run, *folders, "--batches", "1,8,16", "--seconds", "1", "--json", str(bench)),
+            budget_s=160,
             needs=proven,
             json=bench,
         ),
