@@ -1,11 +1,12 @@
 # make demo   inspect a simulated coil from end to end, on this machine, now
 # make test   everything that can be tested here
 # make check  ruff, mypy --strict, import-linter
+# make gpu-check  everything that only a machine with a GPU can prove; needs nothing of ours installed
 PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test check bench docs recipe clean
+.PHONY: demo test check bench gpu-check docs recipe clean
 
 demo: $(VENV)/.runtime
 	$(RUN) -m inspector demo
@@ -21,6 +22,10 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(RUN) -m tests.bench
+
+# A GPU host may have no network: what Python there has must do.
+gpu-check:
+	PYTHONPATH=.$(if $(PYTHONPATH),:$(PYTHONPATH)) $(or $(wildcard $(RUN)),$(PYTHON)) -m deploy gpu-check --out deploy/results
 
 docs: $(VENV)/.dev
 	$(RUN) -m inspector.schema

@@ -1,4 +1,4 @@
-"""The converter's commands: `deploy convert | verify | bundle`; exit codes as the inspector's."""
+"""The converter's commands: `deploy convert | verify | bundle | gpu-check`; exit codes as the inspector's."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import get_args
 
 from inspector.engines.manifest import ENGINE, MANIFEST, Precision
 from inspector.errors import EXIT_FAILURE, InspectorError
+from inspector.recipe import SHIPPED
 
 
 def convert(args: argparse.Namespace) -> int:
@@ -43,6 +44,13 @@ def bundle(args: argparse.Namespace) -> int:
     extras = tuple(args.extra)
     bundle(args.recipe, args.out, python=args.python, target=args.platform, extras=extras, say=print)
     return 0
+
+
+def gpu_check(args: argparse.Namespace) -> int:
+    """Check a machine with a GPU, all of it, in under eight minutes."""
+    from deploy.gpu_check.command import check
+
+    return check(args.recipe, args.out, lambda words: print(words, flush=True))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -80,6 +88,14 @@ def parser() -> argparse.ArgumentParser:
         "--extra", action="append", default=[], help='of ours, like "rtx" to convert there; repeatable'
     )
     command.add_argument("--out", type=Path, required=True, metavar="FILE.tar", help="where it goes")
+    command = commands.add_parser(
+        "gpu-check", help=(words := "check this machine's GPU, engines and daemon"), description=words
+    )
+    command.set_defaults(function=gpu_check)
+    command.add_argument(
+        "--recipe", type=Path, default=SHIPPED / "steel-r34", metavar="FOLDER", help="(the shipped one)"
+    )
+    command.add_argument("--out", type=Path, default=Path("deploy/results"), help="(default: %(default)s)")
     return top
 
 

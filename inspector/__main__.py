@@ -1,4 +1,4 @@
-"""The commands: `inspector run | check | replay | events | demo | acknowledge`, and their exit codes.
+"""The commands: `inspector run | check | replay | events | demo | bench | acknowledge`, and their exit codes.
 
 0 = done, 1 = failed (systemd restarts), 78 = configuration (systemd does not).
 """
@@ -74,6 +74,7 @@ def acknowledge(args: argparse.Namespace) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
+    from inspector.bench import command as bench
     from inspector.demo import play
     from inspector.simulator import replay
 
@@ -98,6 +99,9 @@ def parser() -> argparse.ArgumentParser:
         "--http", default="127.0.0.1:9477", metavar="HOST:PORT", help="http.bind (default: %(default)s)"
     )
     replay.add_arguments(add("replay", replay.run, "be a camera: procedural steel or images, with faults on request"))
+    bench.add_arguments(
+        add("bench", bench.run, "measure this machine: engine, copies and the whole daemon, beside the roof")
+    )
     play.add_arguments(add("demo", play.run, "inspect a simulated coil from end to end, and show it"))
     return top
 

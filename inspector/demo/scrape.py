@@ -59,13 +59,21 @@ def counts(host: str, port: int) -> Counts:
 
     Raises: OSError when nobody answers.
     """
+    found = {NAMES[name]: value for name, value in sums(host, port).items() if name in NAMES}
+    return msgspec.convert(found, Counts, strict=False)
+
+
+def sums(host: str, port: int) -> dict[str, float]:
+    """Read /metrics: each sample's name with the sum of its values over all labels.
+
+    Raises: OSError when nobody answers.
+    """
     _, text = _get(host, port, "/metrics")
-    sums: dict[str, float] = {}
+    totals: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            if field := NAMES.get(sample.name):
-                sums[field] = sums.get(field, 0) + sample.value
-    return msgspec.convert(sums, Counts, strict=False)
+            totals[sample.name] = totals.get(sample.name, 0.0) + sample.value
+    return totals
 
 
 def _get(host: str, port: int, path: str) -> tuple[int, str]:

@@ -133,7 +133,7 @@ class Camera:
         self._unseen = 0
         """Numbers skipped since the last readable header of this boot."""
         self._reboot()
-        self._socket = _connected(context, connect)
+        self._socket = connected(context, connect)
 
     @property
     def sent(self) -> Sent:
@@ -246,7 +246,11 @@ def _damaged(header: Header, payload: bytes, fault: str) -> list[wire.Part]:
     return wire.encode(header, payload)
 
 
-def _connected(context: zmq.Context[zmq.Socket[bytes]], connect: str) -> zmq.Socket[bytes]:
+def connected(context: zmq.Context[zmq.Socket[bytes]], connect: str) -> zmq.Socket[bytes]:
+    """Return a PUSH socket as a camera should have it.
+
+    Raises: SocketError when the address is none.
+    """
     socket = context.socket(zmq.PUSH)
     socket.sndhwm = SEND_FRAMES
     socket.sndbuf = SEND_BYTES

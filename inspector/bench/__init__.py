@@ -1,0 +1,1 @@
+"""How fast is it: the engine alone, the engine with its copies, and the whole daemon, beside the machine's own roof."""

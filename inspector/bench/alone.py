@@ -1,0 +1,75 @@
+"""The engine without the daemon: how fast, and how long one batch takes.
+
+`engine` hands over batches that lie ready; `copies` makes each batch of frames as they came off the wire (header read,
+checksum checked, pixels copied once) and has every map out. Rates are with as many batches in flight as the engine
+allows, times with one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from inspector import wire
+from inspector.bench.frames import Shots
+from inspector.engines import Segmenter
+from inspector.records import Bytes3D, Maps
+
+Feed = Callable[[int], Bytes3D]
+"""Makes a batch of a number: which one it is, or of how many frames."""
+Take = Callable[[Maps], object]
+"""What is done with a batch's maps."""
+LEAST = 3
+"""Batches, however short the time."""
+
+
+def ready(shots: Shots, size: int) -> tuple[Feed, Take]:
+    """Batches that lie ready in memory; maps as the engine hands them over."""
+    return lambda number: shots.batch(number, size), lambda maps: None
+
+
+def copied(engine: Segmenter, shots: Shots, size: int) -> tuple[Feed, Take]:
+    """Batches copied from frames' wire bytes, as `inspector.intake` does; every map out, in host memory."""
+    # a GPU's engine has pinned memory of its own that intake writes into
+    buffer: Feed = getattr(engine, "buffer", lambda frames: np.empty((frames, *shots.pixels.shape[1:]), np.uint8))
+    parts = [shots.message(number, 0, "C", "b", 0.0) for number in range(len(shots.payloads))]
+
+    def feed(number: int) -> Bytes3D:
+        pixels = buffer(size)
+        for place in range(size):
+            head, payload = parts[(number * size + place) % len(parts)]
+            wire.unpack(wire.read_header(head), payload, pixels[place])
+        return pixels
+
+    return feed, lambda maps: (np.asarray(maps.labels), np.asarray(maps.confidence), np.asarray(maps.presence))
+
+
+def rate_fps(engine: Segmenter, feed: Feed, take: Take, seconds: float) -> float:
+    """Frames a second, from the first hand-over to the last maps, for at least so long."""
+    frames = begun = 0
+    began = time.perf_counter()
+    waiting = 0
+    while begun < LEAST or time.perf_counter() - began < seconds:
+        batch = feed(begun)
+        engine.submit(batch)
+        begun, waiting, frames = begun + 1, waiting + 1, frames + len(batch)
+        if waiting >= engine.in_flight:
+            take(engine.result())
+            waiting -= 1
+    for _ in range(waiting):
+        take(engine.result())
+    return frames / (time.perf_counter() - began)
+
+
+def times_ms(engine: Segmenter, feed: Feed, take: Take, seconds: float) -> list[float]:
+    """Milliseconds of each batch, one at a time, for at least so long."""
+    times: list[float] = []
+    began = time.perf_counter()
+    while len(times) < LEAST or time.perf_counter() - began < seconds:
+        start = time.perf_counter()
+        engine.submit(feed(len(times)))
+        take(engine.result())
+        times.append(1000 * (time.perf_counter() - start))
+    return times

@@ -1,0 +1,100 @@
+"""`inspector bench`: the options, and what is printed and written."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from inspector import recipe
+from inspector.bench import compare, figures
+from inspector.bench.measure import KINDS, Plan, measure
+from inspector.bench.table import table
+from inspector.errors import InspectorError
+
+SHIPPED = "steel-r34"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `inspector bench`."""
+    add, usual = parser.add_argument, Plan()
+    add("recipe", nargs="*", default=[SHIPPED], metavar="RECIPE", help=f"folders, or a shipped one ({SHIPPED})")
+    add("--batches", type=_sizes, default=usual.batches, metavar="N,N,...", help="most frames in a batch (1,2,4,8)")
+    add("--seconds", type=_positive, default=usual.seconds, metavar="S", help="of each measurement (%(default)s)")
+    add("--load-seconds", type=_positive, metavar="S", help="of the latency under load (as --seconds)")
+    add(
+        "--rounds",
+        type=int,
+        choices=range(1, 21),
+        default=usual.rounds,
+        metavar="N",
+        help="that take turns (%(default)s)",
+    )
+    add(
+        "--wait-ms",
+        type=int,
+        choices=range(1, 1001),
+        default=usual.wait_ms,
+        metavar="MS",
+        help="batch.wait_ms (%(default)s)",
+    )
+    add("--engines", type=_kinds, default=KINDS, metavar="KIND,...", help=f"of {', '.join(KINDS)} (all)")
+    add("--images", type=Path, metavar="FOLDER", help="frames, instead of procedural steel")
+    add("--json", type=Path, metavar="FILE", help="write all figures there")
+    add("--compare", type=Path, nargs=2, metavar=("A.json", "B.json"), help="measure nothing: B beside A")
+    add("--any-recipe", action="store_true", help="compare even benches of different recipes")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print, or compare.
+
+    Raises: InspectorError.
+    """
+    if args.compare:
+        a, b = map(figures.read, args.compare)
+        print(compare.compare(a, b, (str(args.compare[0]), str(args.compare[1])), any_recipe=args.any_recipe))
+        return 0
+    if args.json and not args.json.parent.is_dir():  # said now, not after minutes
+        raise InspectorError(f"{args.json}: its folder is not there. Make it, or give another file.")
+    plan = Plan(
+        batches=args.batches,
+        engines=args.engines,
+        seconds=args.seconds,
+        load_seconds=args.load_seconds or args.seconds,
+        rounds=args.rounds,
+        wait_ms=args.wait_ms,
+        images=args.images,
+    )
+    folders = [recipe.find(name, Path()) for name in args.recipe]
+    bench = measure(folders, plan, lambda words: print(f"... {words}", file=sys.stderr, flush=True))
+    print(table(bench))
+    if args.json:
+        figures.write(args.json, bench)
+    return 0
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    try:
+        sizes = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        sizes = ()
+    if not sizes or list(sizes) != sorted(set(sizes)) or not 1 <= sizes[0] <= sizes[-1] <= 256:
+        raise argparse.ArgumentTypeError(f"batch sizes are {text}; expected ascending ones of 1..256, like 1,2,4,8")
+    return sizes
+
+
+def _kinds(text: str) -> tuple[str, ...]:
+    kinds = tuple(text.split(","))
+    if unknown := [kind for kind in kinds if kind not in KINDS]:
+        raise argparse.ArgumentTypeError(f"{', '.join(unknown)} is no engine; expected some of {', '.join(KINDS)}")
+    return kinds
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is no time; expected seconds above 0")
+    return value

@@ -1,0 +1,231 @@
+"""One run of the bench: every recipe on every engine at every batch size, the measurements taking turns.
+
+Engines are loaded as the daemon loads them (`inspector.reload`), so what the daemon can run is what is measured, and
+what it refuses is refused here in the same words. Rounds take turns between engine, copies and daemon, so that a noisy
+machine slows all of them alike.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import msgspec
+
+from inspector import recipe, reload
+from inspector.bench import alone, frames, machine, roof, work
+from inspector.bench.figures import Added, Bench, Measured, Roof, Row, Skipped, Subject, percentile
+from inspector.bench.frames import Shots
+from inspector.bench.line import Line, settings
+from inspector.config import EngineSection
+from inspector.engines import Segmenter
+from inspector.errors import EngineError
+from inspector.records import Recipe
+
+LOAD = 0.8
+"""Share of the daemon's own rate at which its latency is measured."""
+KINDS: tuple[str, ...] = get_args(get_type_hints(EngineSection)["kind"])
+"""Every engine that this version knows."""
+Say = Callable[[str], None]
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What to measure, and for how long."""
+
+    batches: tuple[int, ...] = (1, 2, 4, 8)
+    engines: tuple[str, ...] = KINDS
+    seconds: float = 5.0
+    """Of each measurement, all rounds together."""
+    load_seconds: float = 5.0
+    """Of the latency under load."""
+    rounds: int = 3
+    wait_ms: int = 10
+    """The daemon's batching deadline."""
+    images: Path | None = None
+    """Instead of procedural steel."""
+
+
+class _Subject(msgspec.Struct, frozen=True):
+    """A recipe on an engine."""
+
+    folder: Path
+    card: Recipe
+    kind: str
+    precision: str
+
+    def __str__(self) -> str:
+        return f"{self.card} on {self.kind}"
+
+
+def measure(folders: Sequence[Path], plan: Plan, say: Say) -> Bench:
+    """Measure the recipes in `folders`; `say` hears what is going on.
+
+    Raises: RecipeError, InspectorError; EngineError when no engine at all could be measured.
+    """
+    load_before, date = machine.load_average(), datetime.now(UTC).isoformat(timespec="seconds")
+    run = _Run(plan, say)
+    for folder in folders:
+        run.take(folder)
+    if not run.rows:
+        raise EngineError("\n".join(f"{one.kind}: {one.why}" for one in run.skipped))
+    return Bench(
+        date=date,
+        seconds=plan.seconds,
+        rounds=plan.rounds,
+        load_before=load_before,
+        load_after=machine.load_average(),
+        source="; ".join(sorted(run.sources)),
+        machine=machine.describe(),
+        recipes=tuple(run.recipes.values()),
+        roofs=tuple(run.roofs.values()),
+        rows=tuple(map(run.beneath_roof, run.rows)),
+        skipped=tuple(run.skipped),
+    )
+
+
+class _Run:
+    """What one run has found so far."""
+
+    def __init__(self, plan: Plan, say: Say) -> None:
+        self._plan, self._say = plan, say
+        self.recipes: dict[str, Subject] = {}
+        self.roofs: dict[tuple[str, str], Roof] = {}
+        self.rows: list[Row] = []
+        self.skipped: list[Skipped] = []
+        self.sources: set[str] = set()
+
+    def take(self, folder: Path) -> None:
+        """Measure one recipe on every engine; one that does not load is skipped."""
+        card, model = recipe.load(folder)
+        self._say(f"{card}: frames")
+        shots = _shots(card, self._plan)
+        self.sources.add(shots.source)
+        gflop = round(work.gflop_per_frame(card, model), 3)
+        self.recipes[card.sha256] = Subject(
+            recipe=str(card), sha256=card.sha256, width=card.width, height=card.height, gflop_per_frame=gflop
+        )
+        for kind in self._plan.engines:
+            try:
+                subject = _Subject(folder, card, kind, _precision(folder, card, kind))
+                self._raise_roof(subject)
+                for batch in self._plan.batches:
+                    self._say(f"{subject}, batches of {batch}")
+                    self.rows += _rows(subject, shots, batch, self._plan)
+                self._raise_roof(subject)
+            except EngineError as error:
+                self.skipped.append(Skipped(str(card), kind, str(error)))
+
+    def _raise_roof(self, subject: _Subject) -> None:
+        """Measure the roof before and after an engine: on a shared machine the higher one is nearer the truth."""
+        self._say(f"{subject}: the roof")
+        key = subject.kind, subject.precision
+        found = roof.measure(*key, min(self._plan.seconds, 3.0))
+        if key not in self.roofs or (found.gflops or 0.0) > (self.roofs[key].gflops or 0.0):
+            self.roofs[key] = found
+
+    def beneath_roof(self, row: Row) -> Row:
+        """Say how much of its roof a measurement reaches; nothing of a load, whose rate is given."""
+        top = self.roofs[row.kind, row.precision].gflops
+        if row.measured == "load" or not top:
+            return row
+        share = row.fps * self.recipes[row.sha256].gflop_per_frame / top
+        return msgspec.structs.replace(row, roof_share=round(share, 4))
+
+
+def _shots(card: Recipe, plan: Plan) -> Shots:
+    count = 2 * max(*plan.batches, 8)
+    return frames.images(card, plan.images, count) if plan.images else frames.steel(card, count)
+
+
+def _engine(folder: Path, kind: str, batch: int) -> Segmenter:
+    """Load and warm the engine exactly as a daemon with this configuration would.
+
+    Raises: EngineError.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        config = Path(temporary) / "line.toml"
+        config.write_text(settings(folder.resolve(), kind, batch, 10, [1, 2, 3, 4]), encoding="utf-8")
+        read, found = reload.prepare(config)
+        return reload.load(read, found).engine
+
+
+def _precision(folder: Path, card: Recipe, kind: str) -> str:
+    """Load the engine for single frames, and return what it computes in: the recipe's precision unless it says other.
+
+    Raises: EngineError.
+    """
+    with closing(_engine(folder, kind, 1)) as engine:
+        facts: dict[str, str] = getattr(engine, "facts", {})  # a built engine's precision is its own
+        return facts.get("precision", card.precision)
+
+
+def _rows(subject: _Subject, shots: Shots, batch: int, plan: Plan) -> Iterator[Row]:
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        closing(_engine(subject.folder, subject.kind, batch)) as engine,
+        Line(Path(temporary), subject.folder, subject.kind, shots, batch=batch, wait_ms=plan.wait_ms) as line,
+    ):
+        yield from _batch_rows(subject, engine, line, shots, batch=batch, plan=plan)
+
+
+def _batch_rows(
+    subject: _Subject, engine: Segmenter, line: Line, shots: Shots, *, batch: int, plan: Plan
+) -> Iterator[Row]:
+    """Measure one batch size."""
+    each_s = plan.seconds / plan.rounds
+    ways = {"engine": alone.ready(shots, batch), "copies": alone.copied(engine, shots, batch)}
+    rates: dict[str, list[float]] = {"engine": [], "copies": [], "daemon": []}
+    times: dict[str, list[float]] = {"engine": [], "copies": []}
+    alone.rate_fps(engine, *ways["engine"], 0.0)  # the first batches after loading are slower
+    line.rate_fps(max(2, 2 * batch))
+    for _ in range(plan.rounds):
+        for name, way in ways.items():
+            rates[name].append(alone.rate_fps(engine, *way, each_s))
+            times[name] += alone.times_ms(engine, *way, each_s)
+        count = max(3, math.ceil(rates["copies"][-1] * each_s / batch))
+        rates["daemon"].append(line.rate_fps(count * batch))
+
+    def row(
+        measured: Measured, rates_fps: Sequence[float], times_ms: Sequence[float], added: Added | None = None
+    ) -> Row:
+        return Row(
+            sha256=subject.card.sha256,
+            kind=subject.kind,
+            engine=engine.name,
+            precision=subject.precision,
+            batch=batch,
+            measured=measured,
+            rates_fps=tuple(round(rate, 3) for rate in rates_fps),
+            p50_ms=round(percentile(times_ms, 0.50), 3) if times_ms else None,
+            p99_ms=round(percentile(times_ms, 0.99), 3) if times_ms else None,
+            samples=len(times_ms),
+            roof_share=None,
+            added=added,
+        )
+
+    yield row("engine", rates["engine"], times["engine"])
+    yield row("copies", rates["copies"], times["copies"])
+    yield row("daemon", rates["daemon"], ())
+    loaded = line.under_load(LOAD * percentile(rates["daemon"], 0.5), plan.load_seconds)
+    size = min(batch, math.ceil(loaded.batch_frames))
+    own_ms = alone.times_ms(engine, *alone.ready(shots, size), each_s)
+    yield row(
+        "load", [loaded.rate_fps], loaded.latencies_ms, _added(loaded.latencies_ms, own_ms, loaded.batch_frames, plan)
+    )
+
+
+def _added(latencies_ms: Sequence[float], own_ms: Sequence[float], batch_frames: float, plan: Plan) -> Added:
+    whole, own = ([percentile(values, share) for share in (0.50, 0.99)] for values in (latencies_ms, own_ms))
+    return Added(
+        p50_ms=round(whole[0] - own[0], 3),
+        p99_ms=round(whole[1] - own[1], 3),
+        batch_frames=round(batch_frames, 2),
+        engine_p50_ms=round(own[0], 3),
+        engine_p99_ms=round(own[1], 3),
+        wait_ms=plan.wait_ms,
+    )

@@ -1,0 +1,116 @@
+"""Two benches side by side: what counts as a difference, and what may be compared at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from inspector.bench import figures
+from inspector.bench.compare import compare, verdict
+from inspector.bench.figures import Bench, Machine, Row, Subject
+from inspector.bench.table import aligned
+from inspector.errors import InspectorError
+
+MACHINE = Machine(
+    cpu="abacus", cores=2, flags=(), memory_gb=1.0, kernel="6", python="3.12", versions={}, gpus=(), driver=""
+)
+
+
+def row(*rates_fps: float, measured: figures.Measured = "engine", p99_ms: float = 1.0, sha256: str = "a" * 64) -> Row:
+    """Make a row."""
+    return Row(
+        sha256=sha256,
+        kind="openvino",
+        engine="openvino-1-fp32",
+        precision="fp32",
+        batch=1,
+        measured=measured,
+        rates_fps=rates_fps,
+        p50_ms=1.0,
+        p99_ms=p99_ms,
+        samples=9,
+        roof_share=None,
+    )
+
+
+def bench(*rows: Row, sha256: str = "a" * 64, machine: Machine = MACHINE) -> Bench:
+    """Make a bench."""
+    return Bench(
+        date="2026-11-22",
+        seconds=1.0,
+        rounds=3,
+        load_before=0.0,
+        load_after=0.0,
+        source="steel",
+        machine=machine,
+        recipes=(Subject(recipe="tiny@1", sha256=sha256, width=2, height=2, gflop_per_frame=1.0),),
+        roofs=(),
+        rows=rows,
+        skipped=(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "said"),
+    [
+        ((10.0, 11.0, 12.0), (14.0, 15.0, 16.0), "faster"),
+        ((10.0, 11.0, 12.0), (7.0, 8.0, 9.0), "slower"),
+        ((10.0, 11.0, 14.0), (12.0, 13.0, 16.0), "within the noise"),
+        ((10.0, 10.0, 10.0), (10.4, 10.4, 10.4), "alike"),
+    ],
+)
+def test_a_difference_must_exceed_the_scatter(a: tuple[float, ...], b: tuple[float, ...], said: str) -> None:
+    """Rounds that overlap prove nothing, nor do 5 %."""
+    assert verdict(row(*a), row(*b)) == said
+
+
+@pytest.mark.parametrize(("p99_ms", "said"), [(1.2, "later"), (0.8, "sooner"), (1.03, "alike")])
+def test_under_load_the_latency_is_judged(p99_ms: float, said: str) -> None:
+    """The rate is given there, so only the p99 can tell."""
+    assert verdict(row(8.0, measured="load"), row(80.0, measured="load", p99_ms=p99_ms)) == said
+
+
+def test_different_recipes_are_refused_unless_asked_for() -> None:
+    """A faster network is not a faster engine; asked for, the table says that they differ."""
+    a, b = bench(row(10.0)), bench(row(20.0, sha256="b" * 64), sha256="b" * 64)
+    with pytest.raises(InspectorError, match=r"a\.json is of tiny@1 .*expected the same models.*--any-recipe"):
+        compare(a, b, ("a.json", "b.json"), any_recipe=False)
+    said = compare(a, b, ("a.json", "b.json"), any_recipe=True)
+    assert "THE RECIPES DIFFER" in said and "2.000" in said and said.endswith("faster")
+
+
+def test_other_machines_are_named() -> None:
+    """Both are described as soon as they differ in anything."""
+    other = msgspec.structs.replace(MACHINE, cpu="Pascaline")
+    said = compare(bench(row(10.0)), bench(row(10.0), machine=other), ("a", "b"), any_recipe=False)
+    assert "machines differ" in said and "abacus" in said and "Pascaline" in said
+
+
+def test_nothing_in_common_is_an_error() -> None:
+    """An empty table would look like a result."""
+    with pytest.raises(InspectorError, match="no measurement in common"):
+        compare(bench(row(1.0)), bench(row(1.0, measured="daemon")), ("a", "b"), any_recipe=False)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b"[1]"])
+def test_what_is_no_bench_is_refused(tmp_path: Path, content: bytes) -> None:
+    """With the file and what to give instead."""
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    with pytest.raises(InspectorError, match=r"a\.json: .*inspector bench --json"):
+        figures.read(path)
+
+
+def test_another_format_is_refused(tmp_path: Path) -> None:
+    """Figures whose meaning changed are not compared."""
+    path = tmp_path / "a.json"
+    figures.write(path, msgspec.structs.replace(bench(row(1.0)), format=99))
+    with pytest.raises(InspectorError, match="format is 99; expected 1"):
+        figures.read(path)
+
+
+def test_columns_are_aligned() -> None:
+    """Words to the left, figures to the right, each column as wide as its widest cell."""
+    assert aligned([("what", "n"), ("a", "5"), ("longer", "10.5")]) == ["what       n", "a          5", "longer  10.5"]
