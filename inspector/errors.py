@@ -37,6 +37,16 @@ class EngineError(InspectorError):
     """The inference engine cannot be loaded or failed while running."""
 
 
+class EngineRefused(EngineError):
+    """The engine is missing, stale, unproven or not for this machine: trying again in five seconds changes nothing."""
+
+    exit_code = EXIT_CONFIG
+
+
+class GpuLost(EngineError):
+    """The GPU's context is broken: every further call of this process fails, and only a new process helps."""
+
+
 class SocketError(InspectorError):
     """An address cannot be bound."""
 

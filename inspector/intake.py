@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from threading import Event as Flag
 
 import msgspec
@@ -75,9 +75,12 @@ class Intake:
         height: int,
         width: int,
         stop: Flag,
+        allocate: Callable[[int], Bytes3D] | None = None,
     ) -> None:
+        """`allocate` gives the array of `(max_frames, height, width) uint8` that a batch is gathered in."""
         self._cameras = frozenset(cameras)
-        self._shape = (batch.max_frames, height, width)
+        self._max_frames = batch.max_frames
+        self._allocate = allocate or (lambda frames: np.empty((frames, height, width), np.uint8))
         self._gather = Gather(batch.max_frames, batch.wait_ms * 1_000_000, TICK_NS)
         self._places: dict[str, _Place] = {}
         self._complaints = _Complaints()
@@ -119,7 +122,7 @@ class Intake:
 
     def _fill(self) -> Batch:
         """Gather one batch."""
-        pixels: Bytes3D = np.empty(self._shape, np.uint8)
+        pixels = self._allocate(self._max_frames)
         arrivals: list[Frame | Loss] = []
         self._gather.leave(time.monotonic_ns())
         while left_ns := self._gather.left_ns(time.monotonic_ns()):
