@@ -17,7 +17,7 @@ from typing import IO
 
 from inspector.config import EngineSection
 from inspector.engines import manifest
-from inspector.errors import EngineError, EngineRefused
+from inspector.errors import EngineRefused, Stopped
 
 log = logging.getLogger("inspector")
 
@@ -34,7 +34,7 @@ def rebuild(
     `tell` hears what is going on, at once and every few seconds, and at the end nothing. It ends early when `stopped`
     says so.
 
-    Raises: EngineRefused with what the converter said, when it fails; EngineError when stopped.
+    Raises: EngineRefused with what the converter said, when it fails; Stopped.
     """
     try:
         for command in commands(section, folder, max_frames):
@@ -93,7 +93,7 @@ def _wait(
             tell(f"{said}, {passed_s:.0f} s")
             told_s = passed_s
         if stopped():
-            raise EngineError("stopped while rebuilding the engine; the old one is as it was, or without a proof")
+            raise Stopped("stopped while rebuilding the engine; the next start takes it up again")
         time.sleep(POLL_S)
 
 

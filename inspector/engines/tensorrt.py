@@ -72,9 +72,10 @@ class TensorRt:
             self.close()
             raise
         self._rota = Rota(self._held.slots)
-        self._computed: Any = None
-        """Event of the batch that was submitted last."""
-        log.info("%s on %s%s", self.name, self._device.name, "" if made.verified else ", NOT VERIFIED")
+        if made.verified:
+            log.info("%s on %s", self.name, self._device.name)
+        else:
+            log.warning("%s on %s: NOT VERIFIED to equal its ONNX", self.name, self._device.name)
 
     @property
     def _shape(self) -> tuple[int, int, int]:
@@ -91,12 +92,12 @@ class TensorRt:
             held.memory.append(pycuda.mem_alloc(size))
         thresholds, scratch = held.memory
         pycuda.memcpy_htod(thresholds, self._thresholds)
-        self._context = _Contexts(self._runtime, held.engine, int(thresholds), int(scratch), scratch_bytes)
+        held.contexts = _Contexts(self._runtime, held.engine, int(thresholds), int(scratch), scratch_bytes)
         for _ in range(self.in_flight):
             slot = _Slot()
             held.slots.append(slot)
             slot.fill(self._device, self._extents)
-            slot.context = self._context.make(slot)
+            slot.context = held.contexts.make(slot)
 
     def _record(self, sizes: list[int]) -> None:
         """Record CUDA graphs of batches of these sizes where they pay; TensorRT-RTX records its own."""
@@ -108,7 +109,8 @@ class TensorRt:
 
     def _record_one(self, slot: _Slot, size: int) -> None:
         """Record one, in a context of its own that keeps this shape; keep it if it is faster."""
-        context = self._context.make(slot)
+        assert self._held.contexts is not None
+        context = self._held.contexts.make(slot)
 
         def work() -> None:
             self._execute(context, slot)
@@ -123,7 +125,7 @@ class TensorRt:
         timed(work)  # TensorRT updates its state on the first run of a shape, which must not be recorded
         try:
             graph = Graph(work, slot.stream.handle)
-        except (EngineError, ImportError) as error:
+        except (EngineError, ImportError, RuntimeError, self._device.cuda.Error) as error:
             log.info("no CUDA graph for batches of %d: %s", size, error)
             return
         slot.recorded[size] = context, graph
@@ -145,13 +147,13 @@ class TensorRt:
 
     def submit(self, frames: Bytes3D) -> None:
         """Begin judging `(N, H, W) uint8`; from an array of `buffer` the GPU reads while the processor goes on."""
-        slot, pycuda = self._rota.take(), self._device.cuda
+        slot, held, pycuda = self._rota.take(), self._held, self._device.cuda
         slot.batch = np.ascontiguousarray(frames)
         count = len(frames)
         with self._device.at_work("submitting a batch"):
             pycuda.memcpy_htod_async(int(slot.frames), slot.batch, slot.stream)
-            if self._computed is not None:
-                slot.stream.wait_for_event(self._computed)
+            if held.computed is not None:
+                slot.stream.wait_for_event(held.computed)
             if count in slot.recorded:
                 slot.recorded[count][1].launch()
             else:
@@ -160,7 +162,7 @@ class TensorRt:
                     slot.shaped = count
                 self._execute(slot.context, slot)
             slot.computed.record(slot.stream)
-            self._computed = slot.computed
+            held.computed = slot.computed
             pycuda.memcpy_dtoh_async(slot.presence_here[:count], int(slot.presence), slot.stream)
             slot.done.record(slot.stream)
 
@@ -232,7 +234,7 @@ class _Slot:
 
     def free(self) -> None:
         """Give everything back; only at work."""
-        if hasattr(self, "stream"):
+        if hasattr(self, "done"):
             self.stream.synchronize()
         for _, graph in self.recorded.values():
             graph.close()
@@ -242,6 +244,8 @@ class _Slot:
             taken.free()
         for array in self.pinned:
             array.base.free()  # type: ignore[union-attr]  # pycuda's PagelockedHostAllocation
+        if hasattr(self, "done"):
+            del self.stream, self.computed, self.done  # here, while the context is current
 
 
 class _Contexts:
@@ -275,6 +279,9 @@ class _Held:
 
     def __init__(self) -> None:
         self.engine: Any = None
+        self.contexts: _Contexts | None = None
+        self.computed: Any = None
+        """Event of the batch that was submitted last."""
         self.memory: list[Any] = []
         self.slots: list[_Slot] = []
 
@@ -283,10 +290,11 @@ def _release(device: Device, held: _Held) -> None:
     """Give everything back, contexts before their engine."""
     try:
         with device.at_work("giving back an engine"):
+            held.computed = None
             for slot in held.slots:
                 slot.free()
             held.slots.clear()
-            held.engine = None
+            held.contexts = held.engine = None
             for taken in held.memory:
                 taken.free()
             held.memory.clear()
