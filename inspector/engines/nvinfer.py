@@ -70,22 +70,29 @@ class Runtime:
         diagnostics = int(diagnose(plan)[1]) if diagnose else 0
         raise refusal(f"{self.flavour} {self._trt.__version__}", diagnostics, said)
 
-    def context(self, engine: Any, scratch: int, scratch_bytes: int) -> Any:
+    def options(self, engine: Any) -> Any:
+        """Say how an engine's contexts are to be made; they share what TensorRT-RTX compiles for them.
+
+        Kept with the engine and no longer: what it holds may hold the engine.
+        """
+        user_managed = self._trt.ExecutionContextAllocationStrategy.USER_MANAGED
+        if self.flavour != "tensorrt_rtx":
+            return user_managed
+        options = engine.create_runtime_config()
+        options.set_execution_context_allocation_strategy(user_managed)
+        options.cuda_graph_strategy = self._trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
+        # EAGER: the first batch of each size waits for its kernels, so that a warmed engine is a fast one.
+        strategies = self._trt.DynamicShapesKernelSpecializationStrategy
+        options.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
+        options.set_runtime_cache(options.create_runtime_cache())
+        return options
+
+    def context(self, engine: Any, options: Any, scratch: int, scratch_bytes: int) -> Any:
         """Make an IExecutionContext that works in `scratch`, device memory shared with others that do not run now.
 
         Raises: EngineError.
         """
-        user_managed = self._trt.ExecutionContextAllocationStrategy.USER_MANAGED
-        if self.flavour == "tensorrt_rtx":
-            options = engine.create_runtime_config()
-            options.set_execution_context_allocation_strategy(user_managed)
-            options.cuda_graph_strategy = self._trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
-            # EAGER: the first batch of each size waits for its kernels, so that a warmed engine is a fast one.
-            strategies = self._trt.DynamicShapesKernelSpecializationStrategy
-            options.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
-            context = engine.create_execution_context(options)
-        else:
-            context = engine.create_execution_context(user_managed)
+        context = engine.create_execution_context(options)
         if context is None:
             raise EngineError(f"{self.flavour} cannot make an execution context: {self.last_words()}.")
         context.set_device_memory(scratch, scratch_bytes)

@@ -253,6 +253,7 @@ class _Contexts:
 
     def __init__(self, runtime: Runtime, engine: Any, thresholds: int, scratch: int, scratch_bytes: int) -> None:
         self._runtime, self._engine, self._thresholds = runtime, engine, thresholds
+        self._options = runtime.options(engine)
         self._scratch = scratch, scratch_bytes
 
     def make(self, slot: _Slot) -> Any:
@@ -260,7 +261,7 @@ class _Contexts:
 
         Raises: EngineError.
         """
-        context = self._runtime.context(self._engine, *self._scratch)
+        context = self._runtime.context(self._engine, self._options, *self._scratch)
         ports = {
             "frames": int(slot.frames),
             "thresholds": self._thresholds,
