@@ -18,13 +18,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inspector.engines import cuda, memory, nvinfer
-from inspector.engines.cuda import Device
 from inspector.engines.graphs import Graph
 from inspector.engines.manifest import Manifest
-from inspector.engines.nvinfer import Runtime
+from inspector.engines.resident import Contexts, Held, Slot, release, set_size
 from inspector.engines.slots import Extents, Rota, pays, runs, suspicious
 from inspector.errors import EngineError
 from inspector.records import Bytes3D, Maps, Recipe
@@ -60,8 +58,8 @@ class TensorRt:
             "gpu": self._device.name,
             "verified": str(made.verified).lower(),
         }
-        self._held = _Held()
-        self._release = weakref.finalize(self, _release, self._device, self._held)
+        self._held = Held()
+        self._release = weakref.finalize(self, release, self._device, self._held)
         self._release.atexit = False  # the process's end gives everything back; CUDA may be gone by then
         try:
             with self._device.at_work(f"loading the engine of recipe {recipe}"):
@@ -92,9 +90,9 @@ class TensorRt:
             held.memory.append(pycuda.mem_alloc(size))
         thresholds, scratch = held.memory
         pycuda.memcpy_htod(thresholds, self._thresholds)
-        held.contexts = _Contexts(self._runtime, held.engine, int(thresholds), int(scratch), scratch_bytes)
+        held.contexts = Contexts(self._runtime, held.engine, int(thresholds), int(scratch), scratch_bytes)
         for _ in range(self.in_flight):
-            slot = _Slot()
+            slot = Slot()
             held.slots.append(slot)
             slot.fill(self._device, self._extents)
             slot.context = held.contexts.make(slot)
@@ -107,7 +105,7 @@ class TensorRt:
             for slot in self._held.slots:
                 self._record_one(slot, size)
 
-    def _record_one(self, slot: _Slot, size: int) -> None:
+    def _record_one(self, slot: Slot, size: int) -> None:
         """Record one, in a context of its own that keeps this shape; keep it if it is faster."""
         assert self._held.contexts is not None
         context = self._held.contexts.make(slot)
@@ -121,7 +119,7 @@ class TensorRt:
             slot.stream.synchronize()
             return time.perf_counter() - began_s
 
-        _shape(context, size, self._extents)
+        set_size(context, size, self._extents)
         timed(work)  # TensorRT updates its state on the first run of a shape, which must not be recorded
         try:
             graph = Graph(work, slot.stream.handle)
@@ -158,7 +156,7 @@ class TensorRt:
                 slot.recorded[count][1].launch()
             else:
                 if slot.shaped != count:
-                    _shape(slot.context, count, self._extents)
+                    set_size(slot.context, count, self._extents)
                     slot.shaped = count
                 self._execute(slot.context, slot)
             slot.computed.record(slot.stream)
@@ -166,7 +164,7 @@ class TensorRt:
             pycuda.memcpy_dtoh_async(slot.presence_here[:count], int(slot.presence), slot.stream)
             slot.done.record(slot.stream)
 
-    def _execute(self, context: Any, slot: _Slot) -> None:
+    def _execute(self, context: Any, slot: Slot) -> None:
         """Raises: EngineError; a broken context shows as CUDA's own error."""
         if not context.execute_async_v3(slot.stream.handle):
             slot.stream.synchronize()
@@ -187,7 +185,7 @@ class TensorRt:
         slot.batch = None
         return Maps(labels=maps[0], confidence=maps[1], presence=presence)
 
-    def _fetch(self, slot: _Slot, count: int, planes: list[int]) -> tuple[Bytes3D, Bytes3D]:
+    def _fetch(self, slot: Slot, count: int, planes: list[int]) -> tuple[Bytes3D, Bytes3D]:
         """Return labels and confidence of a batch of `count`: those of `planes` from the GPU, the others 0."""
         shape = (count, *self._shape[1:])
         maps = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)  # pages that nobody writes to cost nothing
@@ -205,107 +203,3 @@ class TensorRt:
     def close(self) -> None:
         """Give back all but the pinned blocks, which the next engine uses."""
         self._release()
-
-
-class _Slot:
-    """What one batch in flight has for itself; filled only at work."""
-
-    def __init__(self) -> None:
-        self.batch: Bytes3D | None = None
-        """Kept while the GPU reads it."""
-        self.context: Any = None
-        self.shaped = 0
-        """Batch size that `context` is set to."""
-        self.recorded: dict[int, tuple[Any, Graph]] = {}
-        """Batch size -> the context that it was recorded in, which must live as long, and the graph."""
-        self.memory: list[Any] = []
-        self.pinned: list[NDArray[Any]] = []
-
-    def fill(self, device: Device, extents: Extents) -> None:
-        """Take stream, events and memory; what was taken before a failure is in the lists and is given back."""
-        self.stream, self.computed, self.done = device.stream(), device.event(), device.event()
-        stack = extents.stack_bytes
-        for size in (stack, stack, stack, extents.presence_bytes):
-            self.memory.append(device.cuda.mem_alloc(size))
-        self.frames, self.labels, self.confidence, self.presence = self.memory
-        self.pinned.append(device.pin((2, extents.frames, extents.height, extents.width), np.uint8))
-        self.pinned.append(device.pin((extents.frames, extents.classes), np.float32))
-        self.maps_here, self.presence_here = self.pinned
-
-    def free(self) -> None:
-        """Give everything back; only at work."""
-        if hasattr(self, "done"):
-            self.stream.synchronize()
-        for _, graph in self.recorded.values():
-            graph.close()
-        self.recorded.clear()
-        self.context = None
-        for taken in self.memory:
-            taken.free()
-        for array in self.pinned:
-            array.base.free()  # type: ignore[union-attr]  # pycuda's PagelockedHostAllocation
-        if hasattr(self, "done"):
-            del self.stream, self.computed, self.done  # here, while the context is current
-
-
-class _Contexts:
-    """Makes execution contexts for slots, all in one scratch memory."""
-
-    def __init__(self, runtime: Runtime, engine: Any, thresholds: int, scratch: int, scratch_bytes: int) -> None:
-        self._runtime, self._engine, self._thresholds = runtime, engine, thresholds
-        self._options = runtime.options(engine)
-        self._scratch = scratch, scratch_bytes
-
-    def make(self, slot: _Slot) -> Any:
-        """Make one that reads and writes a slot's memory.
-
-        Raises: EngineError.
-        """
-        context = self._runtime.context(self._engine, self._options, *self._scratch)
-        ports = {
-            "frames": int(slot.frames),
-            "thresholds": self._thresholds,
-            "labels": int(slot.labels),
-            "confidence": int(slot.confidence),
-            "presence": int(slot.presence),
-        }
-        for name, address in ports.items():
-            if not context.set_tensor_address(name, address):
-                raise EngineError(f"the engine has no tensor {name}: {self._runtime.last_words()}. Build it again.")
-        return context
-
-
-class _Held:
-    """What lies on the GPU, apart from its engine object, so that it is given back even when nobody closes that."""
-
-    def __init__(self) -> None:
-        self.engine: Any = None
-        self.contexts: _Contexts | None = None
-        self.computed: Any = None
-        """Event of the batch that was submitted last."""
-        self.memory: list[Any] = []
-        self.slots: list[_Slot] = []
-
-
-def _release(device: Device, held: _Held) -> None:
-    """Give everything back, contexts before their engine."""
-    try:
-        with device.at_work("giving back an engine"):
-            held.computed = None
-            for slot in held.slots:
-                slot.free()
-            held.slots.clear()
-            held.contexts = held.engine = None
-            for taken in held.memory:
-                taken.free()
-            held.memory.clear()
-    except EngineError as error:
-        log.warning("%s", error)
-
-
-def _shape(context: Any, count: int, extents: Extents) -> None:
-    """Raises: EngineError for a batch size that the engine does not take."""
-    if not context.set_input_shape("frames", (count, extents.height, extents.width)):
-        raise EngineError(
-            f"the engine refuses batches of {count} frames. Run `deploy convert` with --batches 1,{count}."
-        )
