@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import get_args
 
-from inspector.engines.manifest import ENGINE, MANIFEST, Precision
+from inspector.engines.manifest import ENGINE, MANIFEST, Flavour, Precision
 from inspector.errors import EXIT_FAILURE, InspectorError
 from inspector.recipe import SHIPPED
 
@@ -17,7 +17,8 @@ def convert(args: argparse.Namespace) -> int:
     """Build a recipe's engine."""
     from deploy.convert import LOG, convert
 
-    made = convert(args.recipe, args.precision, args.batches, print, _progress())
+    only = None if args.flavour == "auto" else args.flavour
+    made = convert(args.recipe, args.precision, args.batches, print, _progress(), only=only)
     sizes = f"batches {made.batches[0]} to {made.batches[-1]}"
     targets = ", ".join(made.compute_capabilities)
     kind = f"{made.precision}{', Q/DQ folded away' if made.folded else ''}, {sizes}, for compute capability {targets}"
@@ -68,6 +69,12 @@ def parser() -> argparse.ArgumentParser:
 
     command = add("convert", convert, "build a recipe's engine with TensorRT or TensorRT-RTX, beside the recipe")
     command.add_argument("--precision", choices=get_args(Precision), default="fp16", help="(default: %(default)s)")
+    command.add_argument(
+        "--flavour",
+        choices=("auto", *get_args(Flavour)),
+        default="auto",
+        help="which TensorRT (default: what is there)",
+    )
     command.add_argument(
         "--batches",
         type=batch_sizes,

@@ -15,7 +15,7 @@ from deploy.build import PORTABLE, build
 from deploy.precision import graph_at
 from inspector import recipe
 from inspector.engines import driver, flavour, manifest
-from inspector.engines.manifest import ENGINE, MANIFEST, Manifest, Precision, Runtime
+from inspector.engines.manifest import ENGINE, MANIFEST, Flavour, Manifest, Precision, Runtime
 from inspector.errors import EngineError
 from inspector.records import Recipe
 
@@ -29,15 +29,17 @@ def convert(
     batches: Sequence[int],
     say: Callable[[str], None],
     progress: Callable[[str], None],
+    *,
+    only: Flavour | None = None,
 ) -> Manifest:
     """Build the engine of the recipe in `folder`, unless the one that is there already is that; return its manifest.
 
     `batches` ascend; the engine takes any size from the first to the last. `say` hears what was found and done,
-    `progress` what is going on, and at the end nothing.
+    `progress` what is going on, and at the end nothing. `only` this flavour, else the one that is installed.
 
     Raises: RecipeError, EngineError.
     """
-    name, trt = flavour.find()
+    name, trt = flavour.find(only=only)
     card, model = recipe.load(folder)
     here, targets = Runtime(name, trt.__version__), _targets(name)
     reasons = _reasons(folder, card, here, precision=precision, batches=batches, targets=targets)

@@ -50,7 +50,7 @@ def verify(
             shown = frames.steel(card, count or ROUNDS * sum(made.batches))
             source = f"procedural steel, coil {frames.SEED}"
         else:
-            shown, source = frames.images(card, images, masks, count), str(images)
+            shown, source = frames.images(card, images, masks, count), str(images.resolve())
         with closing(reference(card, model, made.precision)) as cpu:
             return prove(folder, card, shown, source=source, engine=engine, cpu=cpu, say=say)
 

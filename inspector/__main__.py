@@ -21,15 +21,16 @@ def run(args: argparse.Namespace) -> int:
     from inspector.daemon import Daemon
     from inspector.notify import Notifier
 
-    Daemon(args.config, Notifier.from_environment(os.environ, os.getpid())).run()
+    Daemon(args.config, Notifier.from_environment(os.environ, os.getpid()), unverified=args.unverified).run()
     return 0
 
 
 def check(args: argparse.Namespace) -> int:
     """Read a configuration, and everything it refers to, as `run` would."""
-    from inspector.reload import prepare
+    from inspector.reload import check_engine, prepare
 
     settings, folder = prepare(args.config)
+    check_engine(settings, folder, unverified=args.unverified)
     cameras = ", ".join(camera.name for camera in settings.camera)
     alarms = len(settings.alarm)
     print(f"{args.config}: good. Line {settings.line}, cameras {cameras}, recipe {folder.name}, {alarms} alarms")
@@ -91,7 +92,11 @@ def parser() -> argparse.ArgumentParser:
         ("run", run, "inspect a line: frames in, defects, alarms and metrics out"),
         ("check", check, "check a configuration file, and change nothing"),
     ):
-        add(name, function, words).add_argument("config", type=Path, metavar="CONFIG", help="the line's TOML file")
+        command = add(name, function, words)
+        command.add_argument("config", type=Path, metavar="CONFIG", help="the line's TOML file")
+        command.add_argument(
+            "--unverified", action="store_true", help="accept a built engine that `deploy verify` has not proven"
+        )
     _add_events_arguments(add("events", events, "print events as they happen"))
     command = add("acknowledge", acknowledge, "acknowledge an alarm")
     command.add_argument("alarm", help="the alarm's name")

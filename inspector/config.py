@@ -48,13 +48,33 @@ class RecipeSection(Section, frozen=True):
 class EngineSection(Section, frozen=True):
     """What the network runs on."""
 
-    kind: Annotated[Literal["openvino"], key("The inference engine; `openvino` runs on any x86-64 or ARM CPU.")] = (
-        "openvino"
-    )
+    kind: Annotated[
+        Literal["openvino", "tensorrt"],
+        key(
+            "The inference engine: `openvino` runs on any x86-64 or ARM CPU, `tensorrt` runs the engine that "
+            "`deploy convert` built beside the recipe, on an NVIDIA GPU."
+        ),
+    ] = "openvino"
     threads: Annotated[
         int,
-        key("Processor threads for inference; 0 takes all.", "Leave it out to use all cores.", ge=0, le=1024),
+        key("Processor threads for `openvino`; 0 takes all.", "Leave it out to use all cores.", ge=0, le=1024),
     ] = 0
+    flavour: Annotated[
+        Literal["auto", "tensorrt", "tensorrt_rtx"],
+        key("Which TensorRT runs a `tensorrt` engine; `auto` takes the one that built it."),
+    ] = "auto"
+    gpu: Annotated[
+        int,
+        key("Number of the GPU, in the driver's order.", "0 is the first; `nvidia-smi` lists them.", ge=0, le=63),
+    ] = 0
+    rebuild: Annotated[
+        bool,
+        key(
+            "Build and verify the `tensorrt` engine anew when it is missing or no longer fits machine and recipe, "
+            "before frames are taken; else the inspector says what does not fit and exits 78. It takes a recipe folder "
+            "that the service may write to: then nothing but that folder's rights guards the engine file."
+        ),
+    ] = False
 
 
 class IntakeSection(Section, frozen=True):
@@ -249,7 +269,7 @@ def expected(annotation: Any) -> str:
         item = get_args(bare)[0]
         words = "a list of " + ("sections" if _is_section(item) else expected(item))
     else:
-        words = {int: "a whole number", float: "a number", str: "text"}[bare]
+        words = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[bare]
     for limit in _metas(annotation):
         if limit.pattern:
             words += f" {PATTERNS[limit.pattern]}"

@@ -26,7 +26,7 @@ from inspector import __version__, recipe
 from inspector.alarms import Alarms
 from inspector.analyse import Analyse
 from inspector.config import Config
-from inspector.errors import InspectorError
+from inspector.errors import GpuLost, InspectorError
 from inspector.flow import Buffer, buffered, each
 from inspector.infer import Infer, Loaded
 from inspector.intake import Intake, shed
@@ -34,8 +34,8 @@ from inspector.journal import Journal
 from inspector.metrics import Metrics
 from inspector.notify import Notifier
 from inspector.publish import Publisher
-from inspector.records import Data, Health, Report
-from inspector.reload import Reload, load, prepare
+from inspector.records import Bytes3D, Data, Health, Report
+from inspector.reload import Options, Reload, load, prepare
 from inspector.strip import Strip
 from inspector.web import Vitals, Web
 
@@ -44,6 +44,8 @@ log = logging.getLogger("inspector")
 BEAT_NS = 1_000_000_000
 JUDGED_BATCHES = 2
 """Judged batches that may wait for analysis; each holds its maps."""
+PATIENCE_S = 60.0
+"""While an engine is rebuilt, systemd is asked for so much more time, again and again."""
 REPORTS = 64
 """Reports that may wait for the disk; one commit takes them all."""
 
@@ -54,13 +56,16 @@ class Daemon:
     Raises: ConfigError, RecipeError when it cannot run as configured.
     """
 
-    def __init__(self, path: Path, notifier: Notifier) -> None:
+    def __init__(self, path: Path, notifier: Notifier, *, unverified: bool = False) -> None:
+        """`unverified` runs a built engine that was not proven equal to the recipe's ONNX."""
         self._path, self._notifier = path, notifier
         self._settings, self._folder = prepare(path)
         self._stop, self._hangup = threading.Event(), threading.Event()
         self._aside: SimpleQueue[Data] = SimpleQueue()
         """What is said of the inspector itself, by any thread."""
         self._vitals = Vitals()
+        self._options = Options(unverified, self._on_rebuild, self._stop.is_set)
+        self._lost: GpuLost | None = None
         self._closing: list[Callable[[], None]] = []
         """How to close what is open, in the order it was opened."""
         self._beat_ns = 0
@@ -108,8 +113,9 @@ class Daemon:
         self._publish = self._metrics.timed("publish", self._publisher.publish)
         self._vitals.not_ready = f"warming up recipe {card}"
         self._notifier.status(self._vitals.not_ready)
-        loaded = load(settings, self._folder)
+        loaded = load(settings, self._folder, self._options)
         self._infer = Infer(loaded)
+        self._metrics.watch_memory(self._memory)
         self._intake = Intake(
             self._context,
             settings.intake,
@@ -118,8 +124,11 @@ class Daemon:
             height=card.height,
             width=card.width,
             stop=self._stop,
+            allocate=self._buffer,
         )
-        self._reload = Reload(self._path, settings, loaded.recipe, self._on_reloaded, self._on_reload_failed)
+        self._reload = Reload(
+            self._path, settings, loaded.recipe, self._on_reloaded, self._on_reload_failed, options=self._options
+        )
         self._in_force(loaded)
         self._say("started", f"inspector {__version__} on {loaded.engine.name}")
 
@@ -137,6 +146,8 @@ class Daemon:
             self._vitals.worked()
             self._publisher.serve_replay()
             self._beat()
+            if self._lost is not None:
+                raise self._lost
             if self._hangup.is_set() and self._reload.begin():
                 self._hangup.clear()
                 self._notifier.reloading()
@@ -204,12 +215,30 @@ class Daemon:
         self._notifier.ready(self._status())
 
     def _on_reload_failed(self, error: InspectorError) -> None:
+        if isinstance(error, GpuLost):  # the engine that runs has the same context: it is lost too
+            self._lost = error
         self._metrics.reloaded(success=False)
         self._say("reload_failed", str(error))
         self._notifier.ready(self._status())
 
+    def _buffer(self, frames: int) -> Bytes3D:
+        """Return room for a batch, near the engine that judges now."""
+        return self._infer.loaded.engine.buffer(frames)
+
+    def _memory(self) -> dict[str, int]:
+        return self._infer.loaded.engine.memory()
+
+    def _on_rebuild(self, words: str) -> None:
+        """Tell everybody that an engine is being rebuilt, or, without words, that this is over."""
+        self._vitals.doing = words
+        self._metrics.rebuilding.set(bool(words))
+        if words:
+            self._notifier.status(words)
+            self._notifier.extend(PATIENCE_S)
+
     def _in_force(self, loaded: Loaded) -> None:
         self._metrics.reloaded(success=True)
+        self._metrics.engine.info(loaded.engine.facts)
         self._metrics.recipe.info(
             {
                 "name": loaded.recipe.name,
@@ -225,7 +254,8 @@ class Daemon:
         self._aside.put(Health(state=state, message=message, recipe=name, version=__version__))
 
     def _status(self) -> str:
-        return f"{self._infer.loaded.recipe} on {self._infer.loaded.engine.name}: {self._metrics.frames}"
+        loaded, doing = self._infer.loaded, self._vitals.doing
+        return f"{loaded.recipe} on {loaded.engine.name}: {self._metrics.frames}" + (f"; {doing}" if doing else "")
 
     def _on_stop(self, number: int, frame: object) -> None:
         """Begin to drain; a second signal ends at once."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+EXIT_DONE = 0
 EXIT_FAILURE = 1
 EXIT_CONFIG = 78  # sysexits.h EX_CONFIG; the systemd unit never restarts on it
 
@@ -35,6 +36,22 @@ class RecipeError(InspectorError):
 
 class EngineError(InspectorError):
     """The inference engine cannot be loaded or failed while running."""
+
+
+class EngineRefused(EngineError):
+    """The engine is missing, stale, unproven or not for this machine: trying again in five seconds changes nothing."""
+
+    exit_code = EXIT_CONFIG
+
+
+class GpuLost(EngineError):
+    """The GPU's context is broken: every further call of this process fails, and only a new process helps."""
+
+
+class Stopped(InspectorError):
+    """Told to stop while something long was going on that cannot be drained."""
+
+    exit_code = EXIT_DONE
 
 
 class SocketError(InspectorError):

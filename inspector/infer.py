@@ -27,18 +27,24 @@ class Infer:
     """Iterates over judged batches; `loaded` may be assigned anew at any time, from any thread."""
 
     def __init__(self, loaded: Loaded) -> None:
-        self.loaded = loaded
+        self.loaded = self._current = loaded
 
     def __call__(self, batches: Buffer[Batch]) -> Iterator[Judged]:
         """Judge what comes, with up to the engine's `in_flight` batches under way."""
-        current = self.loaded
+        try:
+            yield from self._judge(batches)
+        finally:
+            self._current.engine.close()
+
+    def _judge(self, batches: Buffer[Batch]) -> Iterator[Judged]:
+        current = self._current = self.loaded
         pending: deque[Batch] = deque()
         for batch in batches:
             if self.loaded is not current:
                 while pending:
                     yield self._finish(current, pending)
                 current.engine.close()
-                current = self.loaded
+                current = self._current = self.loaded
             if len(batch.pixels):
                 current.engine.submit(batch.pixels)
             pending.append(batch)

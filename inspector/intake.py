@@ -23,8 +23,9 @@ from inspector.records import Batch, Bytes3D, Frame, Header, Loss
 
 log = logging.getLogger("inspector")
 
-Allocate = Callable[[tuple[int, int, int]], Bytes3D]
-"""Gives memory for one batch, (N, H, W) uint8, contents undefined, that is nobody else's while a view of it lives.
+Allocate = Callable[[int], Bytes3D]
+"""Gives memory for a batch of so many frames, (N, H, W) uint8, contents undefined, nobody else's while a view of it
+lives.
 
 An engine that reads from memory of its own kind (pinned, for a GPU) gives that, so that a frame is copied once. It is
 called on the intake's thread, must not wait, and gives ordinary memory when it has no other left.
@@ -38,11 +39,6 @@ SLICE_NS = 50_000_000
 """The longest wait on the socket, so that a stop is noticed."""
 COMPLAIN_NS = 60_000_000_000
 """A camera's bad frames of one kind are put in words this often; all of them are counted."""
-
-
-def plain(shape: tuple[int, int, int]) -> Bytes3D:
-    """Allocate ordinary memory for a batch."""
-    return np.empty(shape, np.uint8)
 
 
 class _Place(msgspec.Struct):
@@ -87,15 +83,16 @@ class Intake:
         height: int,
         width: int,
         stop: Flag,
-        allocate: Allocate = plain,
+        allocate: Allocate | None = None,
     ) -> None:
+        """`allocate` lends memory for a batch, on the thread that iterates; None: ordinary memory."""
         self._cameras = frozenset(cameras)
         self._shape = (batch.max_frames, height, width)
         self._gather = Gather(batch.max_frames, batch.wait_ms * 1_000_000, TICK_NS)
         self._places: dict[str, _Place] = {}
         self._complaints = _Complaints()
         self._stop = stop
-        self._allocate = allocate
+        self._allocate = allocate or (lambda frames: np.empty((frames, height, width), np.uint8))
         self._pixels: Bytes3D | None = None
         """Of the batch being filled, once a frame is there: a line that stands holds no memory."""
         self._socket = context.socket(zmq.PULL)
@@ -146,7 +143,7 @@ class Intake:
             self._accept([part.buffer for part in parts], arrivals)
         pixels, self._pixels = self._pixels, None
         if pixels is None:
-            pixels = plain((0, *self._shape[1:]))
+            pixels = np.empty((0, *self._shape[1:]), np.uint8)
         return Batch(tuple(arrivals), pixels[: self._gather.frames], time.monotonic_ns())
 
     def _accept(self, parts: Sequence[memoryview], arrivals: list[Frame | Loss]) -> None:
@@ -161,7 +158,7 @@ class Intake:
                 raise FrameError("camera", f"camera {header.camera!r} is not in the configuration")
             arrivals += self._count(header)
             if self._pixels is None:
-                self._pixels = self._allocate(self._shape)
+                self._pixels = self._allocate(self._shape[0])
             wire.unpack(header, parts[1], self._pixels[self._gather.frames])
         except FrameError as error:
             known = header if header is not None and header.camera in self._cameras else None

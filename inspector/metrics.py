@@ -101,6 +101,29 @@ class FrameAccount(Collector):
         yield from (flight, *counters.values())
 
 
+class _DeviceMemory(Collector):
+    """Asks for the memory of the engine's device."""
+
+    def __init__(self, taken: Callable[[], dict[str, int]]) -> None:
+        self._taken = taken
+
+    def describe(self) -> Iterator[Metric]:
+        """Name the metric without asking for it: at the start there is no engine yet."""
+        yield self._family()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield it, without samples where there is no such device."""
+        family = self._family()
+        for kind, count in self._taken().items():
+            family.add_metric([kind], count)
+        yield family
+
+    @staticmethod
+    def _family() -> GaugeMetricFamily:
+        words = "GPU memory: in all, used by all programs, and by this process where the driver can tell."
+        return GaugeMetricFamily("inspector_gpu_memory_bytes", words, labels=["kind"])
+
+
 class Metrics:
     """The registry and all that is in it."""
 
@@ -136,6 +159,8 @@ class Metrics:
         )
         self._events = counter("inspector_events", "Events recorded and published.", ["topic"])
         self.recipe = Info("inspector_recipe", "The recipe that judges, and its engine.", registry=registry)
+        self.engine = Info("inspector_engine", "The engine that judges, and what it runs on.", registry=registry)
+        self.rebuilding = gauge("inspector_engine_rebuilding", "1 while an engine is being built and verified anew.")
         self.ready = gauge("inspector_ready", "1 when warmed up and taking frames.")
         self._reload_success = gauge(
             "inspector_last_reload_success", "1 when the configuration in force is the last one asked for."
@@ -153,6 +178,10 @@ class Metrics:
     def watch_queue(self, stage: str, depth: Callable[[], int]) -> None:
         """Show the length of a queue as it is at each scrape."""
         self._queue.labels(stage).set_function(depth)
+
+    def watch_memory(self, taken: Callable[[], dict[str, int]]) -> None:
+        """Show the device memory that is taken, by kind, as it is at each scrape; nothing where there is none."""
+        self.registry.register(_DeviceMemory(taken))
 
     def timed(self, stage: str, work: Callable[[T], U]) -> Callable[[T], U]:
         """Wrap a stage's work so that the time of each call is observed."""

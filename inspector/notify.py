@@ -57,6 +57,10 @@ class Notifier:
         """One line for `systemctl status`."""
         self._send(f"STATUS={status}")
 
+    def extend(self, seconds: float) -> None:
+        """Starting, reloading or stopping takes longer: systemd is to wait so many seconds from now (systemd 236)."""
+        self._send(f"EXTEND_TIMEOUT_USEC={int(seconds * 1e6)}")
+
     def stopping(self, status: str) -> None:
         """The end began; the process drains."""
         self._send("STOPPING=1", f"STATUS={status}")

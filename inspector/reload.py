@@ -6,15 +6,21 @@ running line exactly as it was and says why. Must not know: sockets, stages.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from inspector import config, engines, recipe
 from inspector.config import Config
-from inspector.errors import ConfigError, InspectorError
+from inspector.errors import ConfigError, EngineRefused, InspectorError
 from inspector.infer import Loaded
+from inspector.rebuild import rebuild
 from inspector.records import Recipe
+
+log = logging.getLogger("inspector")
 
 RELOADABLE = frozenset({"recipe", "engine", "alarm"})
 """Sections that a reload puts into force; a change in any other needs a restart, and is refused."""
@@ -41,13 +47,52 @@ def prepare(path: Path) -> tuple[Config, Path]:
     return settings, folder
 
 
-def load(settings: Config, folder: Path) -> Loaded:
-    """Load, verify and warm what judges.
+def check_engine(settings: Config, folder: Path, *, unverified: bool = False) -> None:
+    """Check what of a built engine can be checked without a GPU, unless it would be built anew.
 
-    Raises: RecipeError, EngineError.
+    Raises: EngineRefused.
+    """
+    if settings.engine.kind == "tensorrt" and not settings.engine.rebuild:
+        from inspector.engines import built
+
+        card = recipe.read_card(folder)
+        only, most = built.asked(settings.engine), settings.batch.max_frames
+        built.check(folder, card, only=only, max_frames=most, verified=not unverified)
+
+
+class Options(msgspec.Struct, frozen=True):
+    """How to load what judges, beside what the configuration says."""
+
+    unverified: bool = False
+    """Run a built engine that was not proven equal to the recipe's ONNX."""
+    tell: Callable[[str], None] = lambda words: None
+    """Hears that an engine is being rebuilt, and when that is over nothing."""
+    stopped: Callable[[], bool] = lambda: False
+    """Whether to give up rebuilding."""
+
+
+PLAIN = Options()
+
+
+def load(settings: Config, folder: Path, options: Options = PLAIN) -> Loaded:
+    """Load, verify and warm what judges; a stale engine is built anew where the configuration asks for it.
+
+    Raises: RecipeError, EngineError, EngineRefused.
     """
     card, model = recipe.load(folder)
-    return Loaded(card, engines.load(settings.engine, card, model, settings.batch.max_frames))
+    section, most = settings.engine, settings.batch.max_frames
+
+    def load_engine() -> Loaded:
+        return Loaded(card, engines.load(section, card, model, most, folder, unverified=options.unverified))
+
+    try:
+        return load_engine()
+    except EngineRefused as error:
+        if section.kind != "tensorrt" or not section.rebuild:
+            raise
+        log.warning("the engine does not fit, and is built anew: %s", error)
+    rebuild(section, folder, most, options.tell, options.stopped)
+    return load_engine()
 
 
 class Reload:
@@ -60,10 +105,12 @@ class Reload:
         running: Recipe,
         done: Callable[[Config, Loaded], None],
         failed: Callable[[InspectorError], None],
+        *,
+        options: Options = PLAIN,
     ) -> None:
         """`done` and `failed` are called on the reload's thread."""
         self._path, self._settings, self._running = path, settings, running
-        self._done, self._failed = done, failed
+        self._done, self._failed, self._options = done, failed, options
         self._thread: threading.Thread | None = None
 
     def begin(self) -> bool:
@@ -78,7 +125,7 @@ class Reload:
         try:
             settings, folder = prepare(self._path)
             self._refuse(settings, recipe.read_card(folder))
-            loaded = load(settings, folder)
+            loaded = load(settings, folder, self._options)
         except InspectorError as error:
             self._failed(error)
             return

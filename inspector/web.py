@@ -33,6 +33,8 @@ class Vitals:
     def __init__(self, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self.not_ready = "starting"
         """Why frames are not being taken yet; empty when ready."""
+        self.doing = ""
+        """What else is going on that people should know of, like a rebuild."""
         self._clock_ns = clock_ns
         self._worked_ns = clock_ns()
 
@@ -106,7 +108,9 @@ class _Handler(BaseHTTPRequestHandler):
             case "/health":
                 self._say_whether("healthy", but=stalled)
             case "/ready":
-                self._say_whether("ready", but=vitals.not_ready or stalled)
+                but = vitals.not_ready or stalled
+                more = f"; {vitals.doing}" if vitals.doing else ""
+                self._say_whether(f"ready{more}", but=but and but + more)
             case _:
                 self._say(HTTPStatus.NOT_FOUND, "expected /metrics, /health or /ready")
 

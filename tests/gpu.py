@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 
+import pytest
+
 
 def has_driver() -> bool:
     """Whether NVIDIA's driver library can be loaded."""
@@ -15,6 +17,22 @@ def has_driver() -> bool:
     return True
 
 
+def has_pycuda() -> bool:
+    """Whether pycuda is installed; without a driver it cannot be imported all the same."""
+    return importlib.util.find_spec("pycuda") is not None
+
+
 def has_tensorrt() -> bool:
     """Whether either flavour of TensorRT is installed."""
     return any(importlib.util.find_spec(name) for name in ("tensorrt", "tensorrt_rtx_bindings"))
+
+
+def needs_gpu(test: object) -> object:
+    """Mark a test that runs an engine: it skips, with the reason, where that cannot be."""
+    for missing, reason in (
+        (not has_tensorrt(), 'TensorRT is not installed (pip install ".[rtx-run]" or ".[gpu]")'),
+        (not has_pycuda(), 'pycuda is not installed (pip install ".[rtx-run]" or ".[gpu]")'),
+        (not has_driver(), "no NVIDIA driver"),
+    ):
+        test = pytest.mark.skipif(missing, reason=reason)(test)
+    return pytest.mark.gpu(test)

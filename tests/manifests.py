@@ -29,7 +29,11 @@ def describe(card: Recipe, **changes: Any) -> Manifest:
         "built": "2026-11-22T20:00:00+00:00",
         "build_seconds": 1.5,
         "inputs": (Port("frames", "uint8", (-1, rows, columns)), Port("thresholds", "float32", (len(card.classes),))),
-        "outputs": (Port("labels", "uint8", (-1, rows, columns)),),
+        "outputs": (
+            Port("labels", "uint8", (-1, rows, columns)),
+            Port("confidence", "uint8", (-1, rows, columns)),
+            Port("presence", "float32", (-1, len(card.classes))),
+        ),
     }
     return Manifest(**{**facts, **changes})
 

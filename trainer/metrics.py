@@ -11,6 +11,7 @@ present  mean over the (frame, class) pairs that have a defect.
 
 from __future__ import annotations
 
+import math
 from typing import Self
 
 import numpy as np
@@ -58,14 +59,17 @@ class Scores:
     def sums(self) -> npt.NDArray[np.float64]:
         """Return all that was summed as one vector: added to that of other frames, it is that of both."""
         counts = (self.frames, self._present_pairs, self._defect_frames)
-        return np.concatenate([self._sums.ravel(), self._kaggle, self._meter, self._present, counts]).astype(np.float64)
+        return np.concatenate([self.confusion.ravel(), self._kaggle, self._meter, self._present, counts]).astype(
+            np.float64
+        )
 
     @classmethod
     def of_sums(cls, sums: npt.NDArray[np.float64]) -> Self:
         """Return the scores that such a vector is of."""
-        per_class, kaggle, meter, present, counts = np.split(sums, [-9, -7, -5, -3])
-        scores = cls(len(per_class) // 3)
-        scores._sums = per_class.reshape(3, -1).astype(np.int64)
+        confusion, kaggle, meter, present, counts = np.split(sums, [-9, -7, -5, -3])
+        labels = math.isqrt(len(confusion))
+        scores = cls(labels - 1)
+        scores.confusion = confusion.reshape(labels, labels).astype(np.int64)
         scores._kaggle, scores._meter, scores._present = kaggle, meter, present
         scores.frames, scores._present_pairs, scores._defect_frames = (int(count) for count in counts)
         return scores

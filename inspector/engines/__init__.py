@@ -6,6 +6,7 @@ outside this folder knows which engine it is. Engines are loaded by name so that
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -19,8 +20,13 @@ class Segmenter(Protocol):
 
     name: str
     """Engine, version and precision, for people."""
+    facts: dict[str, str]
+    """The same by name, for metrics: kind, version, precision; on a GPU flavour, gpu and verified too."""
     in_flight: int
     """Batches that may be submitted before a result is taken."""
+
+    def buffer(self, frames: int) -> Bytes3D:
+        """Return an array of `(frames, H, W) uint8` that `submit` reads fastest; from any thread, any content."""
 
     def submit(self, frames: Bytes3D) -> None:
         """Begin judging `(N, H, W) uint8`, 1 <= N <= max_frames; nobody writes to the array until its `result`."""
@@ -31,25 +37,45 @@ class Segmenter(Protocol):
         Raises: EngineError.
         """
 
+    def memory(self) -> dict[str, int]:
+        """Return bytes of the device's memory: `total`, `used`, `process`, as far as known; from any thread."""
+
     def close(self) -> None:
         """Give back what the engine holds."""
 
 
-def load(section: EngineSection, recipe: Recipe, model: bytes, max_frames: int) -> Segmenter:
+def load(
+    section: EngineSection, recipe: Recipe, model: bytes, max_frames: int, folder: Path, *, unverified: bool = False
+) -> Segmenter:
     """Load and warm the engine that `section` names: every batch size has run once when this returns.
 
-    Raises: EngineError.
-    """
-    from inspector.engines.openvino import OpenVino
+    `model` is the recipe's ONNX, `folder` where it and a built engine lie. `unverified` runs a built engine that was
+    not proven equal to the model.
 
-    engine = OpenVino(recipe, model, threads=section.threads)
-    warm(engine, recipe, max_frames)
+    Raises: EngineError; EngineRefused when trying again is in vain.
+    """
+    engine: Segmenter
+    if section.kind == "tensorrt":
+        from inspector.engines import built
+
+        engine = built.load(section, recipe, max_frames, folder, unverified=unverified)
+    else:
+        from inspector.engines.openvino import OpenVino
+
+        engine = OpenVino(recipe, model, threads=section.threads)
+    try:
+        warm(engine, recipe, max_frames)
+    except BaseException:
+        engine.close()
+        raise
     return engine
 
 
 def warm(engine: Segmenter, recipe: Recipe, max_frames: int) -> None:
-    """Run every batch size once, so that no frame of the line pays for a first time."""
+    """Run every batch size once for each batch in flight, so that no frame of the line pays for a first time."""
     frames = np.zeros((max_frames, recipe.height, recipe.width), np.uint8)
     for size in range(1, max_frames + 1):
-        engine.submit(frames[:size])
-        engine.result()
+        for _ in range(engine.in_flight):
+            engine.submit(frames[:size])
+        for _ in range(engine.in_flight):
+            engine.result()

@@ -1,36 +1,101 @@
 """The one door to a recipe's built engine: whoever wants the engine that `deploy convert` left asks here.
 
-Refuses in an order that tells the reader what to mend first: TensorRT, the driver, then the engine itself.
+Refuses in an order that tells the reader what to mend first: the manifest, the files' hashes, the TensorRT installed,
+the proof; then the driver, and last what only a GPU can tell. Nothing of an engine runs before all of it fits.
 """
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+from typing import Any
 
+from inspector.config import EngineSection
 from inspector.engines import Segmenter, driver, flavour, manifest
-from inspector.engines.manifest import Runtime
-from inspector.errors import EngineError
+from inspector.engines.manifest import MANIFEST, Flavour, Manifest, Runtime
+from inspector.engines.slots import port_faults
+from inspector.errors import EngineRefused
 from inspector.records import Recipe
 
 
-def runtime() -> Runtime:
-    """Say what an engine would run with on this machine: the TensorRT installed, and the first GPU.
+def load(
+    section: EngineSection, recipe: Recipe, max_frames: int, folder: Path, *, unverified: bool = False
+) -> Segmenter:
+    """Load the engine in a recipe's folder to run it, for batches of up to `max_frames`; it is not warm yet.
 
-    Raises: EngineError when either is missing.
+    Raises: EngineRefused with all that does not fit, a line each; EngineError.
     """
-    name, module = flavour.find()
-    return Runtime(name, module.__version__, driver.gpus()[0].compute_capability)
+    made, plan, trt = check(folder, recipe, only=asked(section), max_frames=max_frames, verified=not unverified)
+    check_gpu(folder, made, section.gpu)
+    return _run(recipe, made, plan, trt=trt, gpu=section.gpu, max_frames=max_frames)
+
+
+def asked(section: EngineSection) -> Flavour | None:
+    """Return the flavour that the configuration insists on, if it does."""
+    return None if section.flavour == "auto" else section.flavour
 
 
 def open_unverified(folder: Path, recipe: Recipe) -> Segmenter:
-    """Load the engine in a recipe's folder to prove it: everything about it is checked but its being verified.
+    """Load the engine in a recipe's folder to prove it, for its own largest batch: only its proof is not asked for.
 
-    Raises: EngineError. In this version always: what runs TensorRT engines is not part of it yet.
+    Raises: EngineRefused, EngineError.
     """
-    here = runtime()
-    manifest.load(folder, recipe, here, verified=False)
-    raise EngineError(
-        f"{folder / manifest.ENGINE}: fits this machine ({here.flavour} {here.version}, compute capability "
-        f"{here.compute_capability}), but this version of the inspector cannot run TensorRT engines yet. "
-        'Keep engine.kind = "openvino" until a version that can.'
-    )
+    made, plan, trt = check(folder, recipe, verified=False)
+    check_gpu(folder, made, 0)
+    return _run(recipe, made, plan, trt=trt, gpu=0, max_frames=made.batches[-1])
+
+
+def check(
+    folder: Path,
+    recipe: Recipe,
+    *,
+    only: Flavour | None = None,
+    max_frames: int | None = None,
+    verified: bool = True,
+) -> tuple[Manifest, bytes, Any]:
+    """Check all of an engine that can be checked without a GPU; return manifest, engine and the flavour's module.
+
+    The bytes are exactly those whose hash was checked. `only` this flavour, else the one that built it if it is here.
+
+    Raises: EngineRefused with one line for each fault.
+    """
+    made, plan = manifest.read(folder), manifest.read_engine(folder)
+    here, trt, missing = None, None, []
+    try:
+        name, trt = flavour.find(only=only, first=made.flavour)
+        here = Runtime(name, trt.__version__)
+    except EngineRefused as error:
+        missing = [str(error)]
+    digest = hashlib.sha256(plan).hexdigest()
+    found = manifest.faults(made, folder, recipe, digest, here, max_frames=max_frames, verified=verified)
+    ports = [
+        f"{folder / MANIFEST}: {fault}. Export the recipe again, then `deploy convert`."
+        for fault in port_faults(recipe, made.inputs, made.outputs)
+    ]
+    if found or ports or missing:
+        raise EngineRefused("\n".join([*map(str, found), *ports, *missing]))
+    return made, plan, trt
+
+
+def check_gpu(folder: Path, made: Manifest, number: int) -> None:
+    """Check that GPU `number` is there and is one that the engine was built for.
+
+    Raises: EngineError without a driver, which may come yet; EngineRefused for another GPU.
+    """
+    gpus = driver.gpus()
+    if number >= len(gpus):
+        names = ", ".join(gpu.name for gpu in gpus)
+        raise EngineRefused(f"engine.gpu is {number}; expected 0..{len(gpus) - 1} for {names}. Correct it.")
+    gpu = gpus[number]
+    if gpu.compute_capability not in made.compute_capabilities:
+        targets = ", ".join(made.compute_capabilities)
+        raise EngineRefused(
+            f"{folder / MANIFEST}: compute_capabilities is {targets}; expected {gpu.compute_capability} among them, "
+            f"that of {gpu.name}. Run `deploy convert {folder}` on this machine."
+        )
+
+
+def _run(recipe: Recipe, made: Manifest, plan: bytes, *, trt: Any, gpu: int, max_frames: int) -> Segmenter:
+    from inspector.engines.tensorrt import TensorRt
+
+    return TensorRt(recipe, made, plan, trt=trt, gpu=gpu, max_frames=max_frames)

@@ -9,23 +9,24 @@ import importlib
 from typing import Any
 
 from inspector.engines.manifest import Flavour
-from inspector.errors import EngineError
+from inspector.errors import EngineRefused
 
 MODULES: dict[Flavour, str] = {"tensorrt": "tensorrt", "tensorrt_rtx": "tensorrt_rtx_bindings"}
 """Flavour -> the module that speaks for it."""
 
 
-def find() -> tuple[Flavour, Any]:
-    """Return name and module of the flavour that is installed.
+def find(*, only: Flavour | None = None, first: Flavour | None = None) -> tuple[Flavour, Any]:
+    """Return name and module of the flavour that is installed: `only` that one, or `first` that one and else the other.
 
-    Raises: EngineError when none is.
+    Raises: EngineRefused when none is.
     """
-    for name, module in MODULES.items():
+    for name in (only,) if only else sorted(MODULES, key=lambda name: name != first):
         try:
-            return name, importlib.import_module(module)
+            return name, importlib.import_module(MODULES[name])
         except ImportError:
             continue
-    raise EngineError(
-        "neither TensorRT nor TensorRT-RTX is installed; expected one. "
-        'Install the extra "rtx" (RTX cards), or "gpu" with NVIDIA\'s package index (data-centre and embedded GPUs).'
+    wanted = f"{only} is not installed" if only else "neither TensorRT nor TensorRT-RTX is installed; expected one"
+    raise EngineRefused(
+        f'{wanted}. Install the extra "rtx" to build engines for RTX cards and "rtx-run" to run them, or "gpu" with '
+        "NVIDIA's package index (data-centre and embedded GPUs)."
     )

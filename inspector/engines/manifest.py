@@ -8,7 +8,6 @@ Knows: the manifest's file, and what must agree with what. Must not know: Tensor
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import tomllib
@@ -19,7 +18,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from inspector.errors import EngineError
+from inspector.errors import EngineRefused
 from inspector.records import Recipe
 
 ENGINE, MANIFEST = "engine.plan", "engine.toml"
@@ -102,8 +101,6 @@ class Runtime(msgspec.Struct, frozen=True):
 
     flavour: Flavour
     version: str
-    compute_capability: str | None = None
-    """Of the GPU; None where none is known."""
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -121,15 +118,15 @@ class Fault(msgspec.Struct, frozen=True):
 def read(folder: Path) -> Manifest:
     """Read the manifest of the engine in a recipe's folder, strictly.
 
-    Raises: EngineError naming file, key and what was expected.
+    Raises: EngineRefused naming file, key and what was expected.
     """
     path = folder / MANIFEST
     try:
         return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Manifest)
     except OSError as error:
-        raise EngineError(f"{path}: cannot be read: {error.strerror}. Run `deploy convert {folder}`.") from error
+        raise EngineRefused(f"{path}: cannot be read: {error.strerror}. Run `deploy convert {folder}`.") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise EngineError(f"{path}: {error}. Run `deploy convert {folder}` again.") from error
+        raise EngineRefused(f"{path}: {error}. Run `deploy convert {folder}` again.") from error
 
 
 def write(folder: Path, manifest: Manifest) -> None:
@@ -162,31 +159,16 @@ def replace(path: Path, content: bytes) -> None:
         os.close(folder)
 
 
-def load(
-    folder: Path, recipe: Recipe, runtime: Runtime, *, max_frames: int | None = None, verified: bool = True
-) -> tuple[Manifest, bytes]:
-    """Read a recipe's engine to run it; its bytes are exactly those whose hash was checked.
-
-    Raises: EngineError with one line for each fault that `faults` finds.
-    """
-    manifest, engine = read(folder), read_engine(folder)
-    digest = hashlib.sha256(engine).hexdigest()
-    found = faults(manifest, folder, recipe, digest, runtime, max_frames=max_frames, verified=verified)
-    if found:
-        raise EngineError("\n".join(map(str, found)))
-    return manifest, engine
-
-
 def read_engine(folder: Path) -> bytes:
     """Read the engine file in a recipe's folder, unchecked.
 
-    Raises: EngineError.
+    Raises: EngineRefused.
     """
     path = folder / ENGINE
     try:
         return path.read_bytes()
     except OSError as error:
-        raise EngineError(f"{path}: cannot be read: {error.strerror}. Run `deploy convert {folder}`.") from error
+        raise EngineRefused(f"{path}: cannot be read: {error.strerror}. Run `deploy convert {folder}`.") from error
 
 
 def faults(
@@ -194,7 +176,7 @@ def faults(
     folder: Path,
     recipe: Recipe,
     engine_sha256: str,
-    runtime: Runtime,
+    runtime: Runtime | None,
     *,
     precision: Precision | None = None,
     max_frames: int | None = None,
@@ -202,28 +184,28 @@ def faults(
 ) -> tuple[Fault, ...]:
     """Say all that keeps the engine in `folder` from running here: found, expected, what to do; empty if nothing does.
 
-    `engine_sha256` is of the file as it was found. `precision`: another one is a fault. `max_frames`: the largest batch
-    that will come. `verified` False: an engine that was never proven equal passes, so that it can be proven.
+    `engine_sha256` is of the file as it was found. `runtime` None: no TensorRT is known. `precision`: another one is
+    a fault. `max_frames`: the largest batch that will come. `verified` False: an engine that was never proven equal
+    passes, so that it can be proven.
     """
     path = folder / MANIFEST
     build = f"Run `deploy convert {folder}` on this machine."
     altered = f"{ENGINE} was altered or truncated and must not run: copy it again, or build it. {build}"
-    facts = [
-        ("flavour", manifest.flavour, runtime.flavour, "as is installed", build),
-        ("version", manifest.version, runtime.version, f"as is installed of {runtime.flavour}", build),
-        ("onnx_sha256", manifest.onnx_sha256, recipe.sha256, f"as recipe {recipe} has it", build),
+    facts: list[tuple[str, str, str, str, str]] = [
         ("engine_sha256", manifest.engine_sha256, engine_sha256, f"as {ENGINE} has it", altered),
+        ("onnx_sha256", manifest.onnx_sha256, recipe.sha256, f"as recipe {recipe} has it", build),
         ("precision", manifest.precision, precision or manifest.precision, "as asked for", build),
     ]
+    if runtime is not None:
+        facts += [
+            ("flavour", manifest.flavour, runtime.flavour, "as is installed", build),
+            ("version", manifest.version, runtime.version, f"as is installed of {runtime.flavour}", build),
+        ]
     said = [
         Fault(f'{path}: {name} is "{found}"; expected "{expected}", {why}', advice)
         for name, found, expected, why, advice in facts
         if found != expected
     ]
-    gpu, targets = runtime.compute_capability, ", ".join(manifest.compute_capabilities)
-    if gpu is not None and gpu not in manifest.compute_capabilities:
-        what = f"{path}: compute_capabilities is {targets}; expected {gpu} among them, this GPU's"
-        said.append(Fault(what, build))
     least, most = manifest.batches[0], manifest.batches[-1]
     if max_frames is not None and (least > 1 or most < max_frames):
         what = f"{path}: batches range from {least} to {most}; expected 1 to {max_frames}, as batch.max_frames says"

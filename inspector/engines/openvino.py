@@ -55,7 +55,10 @@ class OpenVino:
                 f"recipe {recipe}: OpenVINO {ov.__version__} cannot compile its model: {error}. "
                 "Export the recipe again, or install the OpenVINO version in pyproject.toml."
             ) from error
-        self.name = f"openvino-{ov.__version__.split('-')[0]}-{recipe.precision}"
+        version = ov.__version__.split("-")[0]
+        self.name = f"openvino-{version}-{recipe.precision}"
+        self.facts = {"kind": "openvino", "version": version, "precision": recipe.precision}
+        self._shape = recipe.height, recipe.width
         self._thresholds = np.array([kind.threshold for kind in recipe.classes], np.float32)
         self._busy: deque[tuple[ov.InferRequest, Bytes3D]] = deque()
 
@@ -74,6 +77,14 @@ class OpenVino:
                 f"recipe {recipe}: its model takes frames {shape}; expected (N, {recipe.height}, {recipe.width}) "
                 "as recipe.toml says. Export it again."
             )
+
+    def buffer(self, frames: int) -> Bytes3D:
+        """Return a new array of `(frames, H, W)`: any memory is as near as another."""
+        return np.empty((frames, *self._shape), np.uint8)
+
+    def memory(self) -> dict[str, int]:
+        """Say nothing: there is no memory but the process's own."""
+        return {}
 
     def submit(self, frames: Bytes3D) -> None:
         """Begin judging `(N, H, W) uint8` without copying it."""

@@ -51,8 +51,11 @@ FAULTS = {
         "batch.max_farmes is not a key; expected one of max_frames, wait_ms. Did you mean batch.max_frames?"
     ),
     ("[recipe]", "[gpu]\nkind = 1\n[recipe]"): (f"gpu is not a key; expected one of {SECTIONS}. Remove it."),
-    ("[recipe]", '[engine]\nkind = "tensorrt"\n[recipe]'): (
-        "engine.kind is 'tensorrt'; expected one of \"openvino\". Correct the value."
+    ("[recipe]", '[engine]\nkind = "tensorflow"\n[recipe]'): (
+        'engine.kind is \'tensorflow\'; expected one of "openvino", "tensorrt". Correct the value.'
+    ),
+    ("[recipe]", "[engine]\nrebuild = 1\n[recipe]"): (
+        "engine.rebuild is 1; expected true or false. Correct the value."
     ),
     ('[recipe]\npath = "steel-r34"', "recipe = 3"): (
         "recipe is 3; expected a section. Write [recipe] on a line of its own."

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from inspector import wire
 from inspector.config import BatchSection, IntakeSection
 from inspector.errors import SocketError
-from inspector.intake import Allocate, Intake, plain, shed
+from inspector.intake import Allocate, Intake, shed
 from inspector.records import Batch, Bytes2D, Bytes3D, Frame, Header, Loss
 from tests import frames
 from tests.frames import HEIGHT, WIDTH
@@ -29,7 +29,9 @@ CAMERAS = ("top", "bottom")
 class Line:
     """An intake on a free port, and cameras that push to it."""
 
-    def __init__(self, context: Context, max_frames: int = 4, wait_ms: int = 5, allocate: Allocate = plain) -> None:
+    def __init__(
+        self, context: Context, max_frames: int = 4, wait_ms: int = 5, allocate: Allocate | None = None
+    ) -> None:
         self.stop = threading.Event()
         section = IntakeSection(bind="tcp://127.0.0.1:*", max_frame_mb=1)
         batch = BatchSection(max_frames=max_frames, wait_ms=wait_ms)
@@ -128,9 +130,8 @@ def test_memory_is_the_allocators(context: Context) -> None:
     """Pixels lie in the memory that was given, one piece a batch, the next batch elsewhere; an idle line takes none."""
     given = list[Bytes3D]()
 
-    def allocate(shape: tuple[int, int, int]) -> Bytes3D:
-        assert shape == (2, HEIGHT, WIDTH)
-        given.append(np.zeros(shape, np.uint8))
+    def allocate(frames: int) -> Bytes3D:
+        given.append(np.zeros((frames, HEIGHT, WIDTH), np.uint8))
         return given[-1]
 
     with Line(context, max_frames=2, wait_ms=1000, allocate=allocate) as line:
@@ -139,7 +140,7 @@ def test_memory_is_the_allocators(context: Context) -> None:
             line.send(number)
         batches = [next(line.batches), next(line.batches)]
     assert [[int(plane.max()) for plane in batch.pixels] for batch in batches] == [[1, 2], [3, 4]]
-    assert len(given) == 2
+    assert [len(memory) for memory in given] == [2, 2]
     assert all(batch.pixels.base is memory for batch, memory in zip(batches, given, strict=True))
 
 

@@ -230,3 +230,14 @@ def test_queues_are_read_when_scraped() -> None:
     metrics.watch_queue("analyse", waiting.__len__)
     waiting.pop()
     assert [value for name, _, value in samples(metrics) if name == "inspector_queue_batches"] == [2]
+
+
+def test_device_memory_is_asked_for_at_each_scrape() -> None:
+    """By kind, in bytes; without a device the metric has no samples, and registering it asks nobody."""
+    metrics, taken = Metrics(["top"], ["dark"]), dict[str, int]()
+    metrics.watch_memory(lambda: taken)
+    assert b"inspector_gpu_memory_bytes{" not in generate_latest(metrics.registry)
+    taken |= {"total": 8 * 2**30, "process": 2**20}
+    text = generate_latest(metrics.registry)
+    assert b'inspector_gpu_memory_bytes{kind="process"} 1.048576e+06' in text
+    assert b'inspector_gpu_memory_bytes{kind="total"}' in text

@@ -148,3 +148,11 @@ def test_close_frees_the_port() -> None:
     again = Site(f"127.0.0.1:{site.web.port}")
     assert again.ask("/health")[0] == 200
     again.web.close()
+
+
+def test_ready_tells_what_else_goes_on(site: Site) -> None:
+    """A rebuild of the engine is said whether the line waits for it or runs on meanwhile."""
+    site.vitals.doing = "rebuilding the engine"
+    assert site.ask("/ready") == (503, "starting; rebuilding the engine\n")
+    site.vitals.not_ready = ""
+    assert site.ask("/ready") == (200, "ready; rebuilding the engine\n")

@@ -1,0 +1,106 @@
+"""A missing or stale engine built and proven anew, by the converter's own commands in processes of their own.
+
+Knows: the converter's command line. Must not know: the converter (it needs packages that the daemon must not load),
+who is told what goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from inspector.config import EngineSection
+from inspector.engines import manifest
+from inspector.errors import EngineRefused, Stopped
+
+log = logging.getLogger("inspector")
+
+TELL_S = 5.0
+"""How often it is said that it still goes on."""
+POLL_S = 0.1
+
+
+def rebuild(
+    section: EngineSection, folder: Path, max_frames: int, tell: Callable[[str], None], stopped: Callable[[], bool]
+) -> None:
+    """Run `deploy convert` and `deploy verify` on the recipe in `folder`, at the precision of the engine before.
+
+    `tell` hears what is going on, at once and every few seconds, and at the end nothing. It ends early when `stopped`
+    says so.
+
+    Raises: EngineRefused with what the converter said, when it fails; Stopped.
+    """
+    try:
+        for command in commands(section, folder, max_frames):
+            _run(command, tell, stopped)
+    finally:
+        tell("")
+
+
+def commands(section: EngineSection, folder: Path, max_frames: int) -> list[list[str]]:
+    """Return the two commands' words: for the engine as it was before, where that is known, and the batches to come."""
+    build = [f"--batches={_sizes({1, max_frames})}"]
+    proof: list[str] = []
+    try:
+        before = manifest.read(folder)
+    except EngineRefused:
+        pass
+    else:
+        build = [f"--precision={before.precision}", f"--batches={_sizes({1, max_frames, *before.batches})}"]
+        if before.parity and Path(before.parity.source).is_absolute() and Path(before.parity.source).is_dir():
+            proof = [f"--images={before.parity.source}"]
+    if section.flavour != "auto":
+        build.append(f"--flavour={section.flavour}")
+    return [["convert", str(folder), *build], ["verify", str(folder), *proof]]
+
+
+def _sizes(sizes: set[int]) -> str:
+    return ",".join(map(str, sorted(sizes)))
+
+
+def _run(words: list[str], tell: Callable[[str], None], stopped: Callable[[], bool]) -> None:
+    said = f"rebuilding the engine: deploy {' '.join(words)}"
+    log.warning("%s", said)
+    # -P: the working folder, which the service may write to, is no place to import from.
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as heard,
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", "deploy", *words], stdin=subprocess.DEVNULL, stdout=heard, stderr=heard
+        ) as process,
+    ):
+        try:
+            _wait(process, said, tell, stopped)
+        except BaseException:
+            process.kill()
+            raise
+        _judge(process.returncode, words, heard)
+
+
+def _wait(
+    process: subprocess.Popen[bytes], said: str, tell: Callable[[str], None], stopped: Callable[[], bool]
+) -> None:
+    began_s = time.monotonic()
+    told_s = -TELL_S
+    while process.poll() is None:
+        passed_s = time.monotonic() - began_s
+        if passed_s - told_s >= TELL_S:
+            tell(f"{said}, {passed_s:.0f} s")
+            told_s = passed_s
+        if stopped():
+            raise Stopped("stopped while rebuilding the engine; the next start takes it up again")
+        time.sleep(POLL_S)
+
+
+def _judge(code: int, words: list[str], heard: IO[str]) -> None:
+    heard.seek(0)
+    lines = [line.rstrip() for line in heard if line.strip()]
+    for line in lines:
+        log.info("deploy %s: %s", words[0], line)
+    if code:
+        raise EngineRefused("\n".join([f"`deploy {' '.join(words)}` ended with {code} and said:", *lines[-12:]]))

@@ -1,0 +1,62 @@
+"""A stale engine built anew: what is asked of the converter, and what is said meanwhile."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from inspector import recipe
+from inspector.config import EngineSection
+from inspector.engines import manifest
+from inspector.errors import EXIT_CONFIG, EngineRefused, Stopped
+from inspector.rebuild import commands, rebuild
+from tests.gpu import has_driver, has_tensorrt
+from tests.inspector.engines.test_built import PARITY
+from tests.manifests import write_engine
+from tests.recipes import write_recipe
+
+SECTION = EngineSection(kind="tensorrt", rebuild=True)
+
+
+def test_without_an_engine_the_converter_chooses(tmp_path: Path) -> None:
+    """Its own precision, for the batches that will come."""
+    assert commands(SECTION, tmp_path, 8) == [["convert", str(tmp_path), "--batches=1,8"], ["verify", str(tmp_path)]]
+
+
+def test_an_engine_is_built_again_as_it_was(tmp_path: Path) -> None:
+    """Precision and batches of the one before, proven on the same images; the flavour only where it is insisted on."""
+    folder = write_recipe(tmp_path)
+    parity = msgspec.structs.replace(PARITY, source=str(tmp_path))
+    write_engine(folder, recipe.read_card(folder), precision="int8", batches=(1, 4), parity=parity)
+    section = EngineSection(kind="tensorrt", flavour="tensorrt_rtx", rebuild=True)
+    assert commands(section, folder, 8) == [
+        ["convert", str(folder), "--precision=int8", "--batches=1,4,8", "--flavour=tensorrt_rtx"],
+        ["verify", str(folder), f"--images={tmp_path}"],
+    ]
+
+
+@pytest.mark.skipif(not has_tensorrt(), reason='TensorRT-RTX is not installed (pip install ".[rtx]")')
+@pytest.mark.skipif(has_driver(), reason="an NVIDIA driver is installed")
+def test_the_converter_runs_and_its_refusal_is_passed_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The real commands: the engine is built without a GPU, the proof needs one, and says so; exit code 78."""
+    folder = write_recipe(tmp_path)
+    write_engine(folder, recipe.read_card(folder), precision="fp32", batches=(1, 2))
+    told: list[str] = []
+    with caplog.at_level(logging.INFO), pytest.raises(EngineRefused, match="no NVIDIA driver was found") as caught:
+        rebuild(SECTION, folder, 2, told.append, lambda: False)
+    assert caught.value.exit_code == EXIT_CONFIG
+    assert told[0].startswith(f"rebuilding the engine: deploy convert {folder}") and told[-1] == ""
+    assert any("verify" in words for words in told)
+    assert manifest.read(folder).engine_bytes == len(manifest.read_engine(folder)) > 10_000
+    assert "as engine.plan has it" in caplog.text or "is built" in caplog.text or "building" in caplog.text
+
+
+def test_a_rebuild_ends_when_the_inspector_is_stopped(tmp_path: Path) -> None:
+    """SIGTERM does not wait for minutes, and nothing more is said to go on."""
+    told: list[str] = []
+    with pytest.raises(Stopped, match="stopped while rebuilding") as caught:
+        rebuild(SECTION, write_recipe(tmp_path), 2, told.append, lambda: True)
+    assert told[-1] == "" and caught.value.exit_code == 0
