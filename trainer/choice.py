@@ -116,7 +116,7 @@ def _collapse(kind: DefectClass, outcome: Outcome, column: Sequence[Outcome]) ->
         cheapest = min((one for one in column if one.found), key=lambda one: one.false)
         return (
             f"{said}the setting that the wish leaves it; {cheapest.found} are at the price of {cheapest.false} false "
-            f"ones, {best} at most. Allow more false defects, or train on more frames with this class."
+            f"ones, {best} at most. Allow more, train on more frames with this class, or --accept-collapsed"
         )
     return (
         f"{said}any setting: the network does not know it. Train on more frames with this class (see `trainer check`), "
