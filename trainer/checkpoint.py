@@ -74,16 +74,24 @@ def save(path: Path, card: Card, weights: dict[str, Tensor], training: dict[str,
         # A file of ours: given a path, torch's own writer says "unexpected pos" where a disk is full.
         with replace_file(path) as temporary, temporary.open("wb") as file:
             torch.save(content, file)
-    except OSError as error:
-        if error.errno not in FULL:
+    except (OSError, RuntimeError) as error:
+        full = _no_room(error)
+        if full is None:
             raise
         raise DiskFull(
-            f"{path}: {error.strerror}; the checkpoint takes {_size_bytes(content):,} bytes, "
+            f"{path}: {full.strerror}; the checkpoint takes {_size_bytes(content):,} bytes, "
             f"{shutil.disk_usage(path.parent).free:,} are free"
-            f"{'' if error.errno != errno.EFBIG else ', and files may not grow so large (ulimit -f)'}. "
+            f"{'' if full.errno != errno.EFBIG else ', and files may not grow so large (ulimit -f)'}. "
             f"{'The one before it is as it was' if path.exists() else 'There is none before it'}. "
             "Make room, then go on by --resume."
         ) from error
+
+
+def _no_room(error: BaseException | None) -> OSError | None:
+    """Return the error that says so: torch's writer, which fails once more on its way out, may have covered it."""
+    while error is not None and not (isinstance(error, OSError) and error.errno in FULL):
+        error = error.__context__
+    return error
 
 
 def _size_bytes(content: object) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from inspector import recipe
 from inspector.bench import compare, figures
 from inspector.bench.measure import KINDS, Plan, measure
 from inspector.bench.table import table
-from inspector.errors import InspectorError
+from inspector.errors import EXIT_FAILURE, InspectorError
 
 SHIPPED = "steel-r34"
 
@@ -66,7 +67,11 @@ def run(args: argparse.Namespace) -> int:
         images=args.images,
     )
     folders = [recipe.find(name, Path()) for name in args.recipe]
-    bench = measure(folders, plan, lambda words: print(f"... {words}", file=sys.stderr, flush=True))
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_FAILURE))  # or the daemon would outlive us
+    try:
+        bench = measure(folders, plan, lambda words: print(f"... {words}", file=sys.stderr, flush=True))
+    finally:
+        signal.signal(signal.SIGTERM, before)
     print(table(bench))
     if args.json:
         figures.write(args.json, bench)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -68,6 +71,21 @@ def test_an_engine_that_does_not_load_is_named(tmp_path: Path, capsys: pytest.Ca
     (recipe / "model.onnx").write_bytes(b"no network")
     assert main(["bench", str(recipe), "--seconds", "0.1"]) == 78
     assert "sha256 is" in capsys.readouterr().err
+
+
+def test_told_to_end_it_takes_the_daemon_with_it(tmp_path: Path) -> None:
+    """SIGTERM in the middle of a measurement ends it with 1, and nothing listens on after it."""
+    recipe = write_recipe(tmp_path / "recipe")
+    words = [sys.executable, "-m", "inspector", "bench", str(recipe), "--batches", "1", "--seconds", "0.1"]
+    more = ["--load-seconds", "600", "--engines", "openvino"]
+    bench = subprocess.Popen([*words, *more], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (children := Path(f"/proc/{bench.pid}/task/{bench.pid}/children").read_text().split()):
+        assert bench.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    bench.terminate()
+    assert bench.wait(60) == 1
+    assert not any(Path(f"/proc/{child}").exists() for child in children)
 
 
 @pytest.mark.parametrize(
