@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from inspector.errors import InspectorError
 from trainer.commands import check, compare, evaluate, export, fit, show, tune
 from trainer.faults import RunError
-from trainer.stop import Stopped
+from trainer.learn.stop import Stopped
 
 COMMANDS = {
     "check": (check, "report on data, and all that stops training on it"),

@@ -20,7 +20,7 @@ class Settings:
     """
 
     data: Sequence[str]
-    """Where the frames come from, as `trainer.data.frames` reads it."""
+    """Where the frames come from, as `trainer.data.sources.frames` reads it."""
     validate: Sequence[str] = ()
     """Frames to measure on; empty: a fifth of `data`."""
     only: str | None = None

@@ -13,12 +13,12 @@ import cv2
 import torch
 
 from tests.bench.steel_folder import write_steel
-from trainer import data
-from trainer.checkpoint import Card, build
-from trainer.crops import Crops, Look
-from trainer.learner import Learner
-from trainer.loading import keep, load_crops
-from trainer.relight import relight
+from trainer.data import sources
+from trainer.learn.checkpoint import Card, build
+from trainer.learn.crops import Crops, Look
+from trainer.learn.learner import Learner
+from trainer.learn.loading import keep, load_crops
+from trainer.learn.relight import relight
 from trainer.settings import Settings
 
 FRAMES, ROUNDS, CROPS, STEPS = 48, 3, 96, 12
@@ -39,7 +39,7 @@ def print_parts(steel: str) -> None:
     threads = cv2.getNumThreads(), torch.get_num_threads()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    frames = data.frames([steel])
+    frames = sources.frames([steel])
     cached = keep(frames, 1.0, CPU)
     crops = Crops(cached, 2**62, 0, Look())
     raw = [crops[number] for number in range(CROPS)]
@@ -85,7 +85,7 @@ def print_loader(steel: str) -> None:
 def loader_rate(steel: str, workers: int, cache_gb: float) -> tuple[float, float]:
     """Return crops a second of the loader's first pass over the frames, and of a second loader on the same cache."""
     card = Card(Settings(data=(steel,), workers=workers), 88.0, 45.0, (0.2,) * 4)
-    train = keep(data.frames([steel]), cache_gb, CPU)
+    train = keep(sources.frames([steel]), cache_gb, CPU)
     rates = []
     for _ in range(2):
         batches = load_crops(card, train, Look(), CPU)
@@ -102,7 +102,7 @@ def print_waiting(steel: str) -> None:
     for workers in (0, 1):
         card = Card(Settings(data=(steel,), workers=workers), 88.0, 45.0, (0.2,) * 4)
         learner = Learner(build(card), "auto")
-        train = keep(data.frames([steel]), None, learner.device)
+        train = keep(sources.frames([steel]), None, learner.device)
         batches = load_crops(card, train, Look(), learner.device)
         learner.step(*next(batches), 1e-4)
         waited_s, began = 0.0, time.perf_counter()

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from trainer import rle
+from trainer.data import rle
 
 MASKS, ROUNDS = 60, 9
 Mask = npt.NDArray[np.bool_]

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from tests.bench.steel_folder import write_steel
-from trainer.cache import default_bound_bytes
-from trainer.loading import MOST_GB
+from trainer.data.cache import default_bound_bytes
+from trainer.learn.loading import MOST_GB
 
 FRAMES, STEPS, EVERY_S = 12, 3, 0.2
 WANTED_GB = 6

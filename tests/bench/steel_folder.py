@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 
 from inspector.simulator.sheet import Sheet
-from trainer import rle
+from trainer.data import rle
 
 JPEG_QUALITY = 95
 

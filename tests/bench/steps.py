@@ -20,10 +20,10 @@ from typing import Any
 from rich.console import Console
 
 from trainer.commands.arguments import size
+from trainer.data.split import open_data
+from trainer.learn.train import fit
 from trainer.presets import PAPER
 from trainer.settings import Settings
-from trainer.split import open_data
-from trainer.train import fit
 
 STEPS: tuple[tuple[str, bool, Mapping[str, object]], ...] = (
     ("paper", True, {}),

@@ -18,7 +18,7 @@ import msgspec
 import torch
 
 from inspector.bench import gpu_roof
-from trainer.unet import UNet
+from trainer.learn.unet import UNet
 
 CANNOT = 77
 """Exit code for a device that is not there (`deploy.gpu_check.steps.SKIP`)."""

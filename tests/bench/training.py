@@ -25,11 +25,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from tests.bench.steel_folder import write_steel
-from trainer import data, rle
-from trainer.checkpoint import Card, build
-from trainer.crops import Look
-from trainer.learner import Learner
-from trainer.loading import keep, load_crops
+from trainer.data import rle, sources
+from trainer.learn.checkpoint import Card, build
+from trainer.learn.crops import Look
+from trainer.learn.learner import Learner
+from trainer.learn.loading import keep, load_crops
 from trainer.settings import Settings
 
 FRAMES, BATCH, HEIGHT, WIDTH, WORKERS = 48, 4, 256, 512, 1
@@ -103,7 +103,7 @@ def our_step(folder: Path) -> tuple[Step, nn.Module]:
     card = Card(Settings(data=(str(folder),), batch=BATCH, workers=WORKERS), 88.0, 45.0, (0.2,) * 4)
     unet = build(card)
     learner = Learner(unet, PRECISION)
-    train = keep(data.frames([str(folder)]), None, learner.device)
+    train = keep(sources.frames([str(folder)]), None, learner.device)
     batches = load_crops(card, train, Look(HEIGHT, WIDTH), learner.device)
     return lambda: learner.step(*next(batches), 1e-4), unet
 

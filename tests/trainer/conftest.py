@@ -11,10 +11,10 @@ import torch
 from rich.console import Console
 
 from tests.trainer.frames import draw_frame, tiny_settings
-from trainer.checkpoint import Card
-from trainer.export import Asked, choose_classes, export
-from trainer.samples import CLASS_NAMES
-from trainer.train import fit
+from trainer.data.samples import CLASS_NAMES
+from trainer.learn.checkpoint import Card
+from trainer.learn.train import fit
+from trainer.recipe.export import Asked, choose_classes, export
 
 # Two threads wait for each other on a shared machine, and these frames are too small to gain from them.
 torch.set_num_threads(1)

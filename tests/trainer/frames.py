@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.samples import Plane
+from trainer.data.samples import Plane
 from trainer.settings import Settings
 
 HEIGHT, WIDTH = 64, 128

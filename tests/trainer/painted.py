@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from tests.recipes import HEIGHT, SOUND, WIDTH
-from trainer.samples import Plane
+from trainer.data.samples import Plane
 
 DARK, BRIGHT = 1, 2
 SURE, UNSURE = {DARK: 10, BRIGHT: 245}, {DARK: 40, BRIGHT: 215}

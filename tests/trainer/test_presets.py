@@ -7,15 +7,15 @@ import msgspec
 import pytest
 
 from tests.trainer.frames import draw_frame
-from trainer import checkpoint
-from trainer.checkpoint import Card
 from trainer.commands.fit import add_arguments, asked
-from trainer.curves import draw_curves
+from trainer.data.samples import CLASS_NAMES, Sample
+from trainer.learn import checkpoint
+from trainer.learn.checkpoint import Card
+from trainer.learn.curves import draw_curves
+from trainer.learn.schedule import Schedule
+from trainer.learn.start import find_gaps
 from trainer.presets import PRESETS
-from trainer.samples import CLASS_NAMES, Sample
-from trainer.schedule import Schedule
 from trainer.settings import Settings
-from trainer.start import find_gaps
 
 
 def given(*arguments: str) -> dict[str, object]:

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from trainer.coil import Scale
+    from trainer.judge.coil import Scale
 
 DATA_HELP = (
     "a Severstal folder, a folder of images/ and masks/, a COCO .json, or sheet:SEEDS:FRAMES, as "
@@ -64,7 +64,7 @@ def add_scale(command: argparse.ArgumentParser) -> None:
 
 def scale(given: argparse.Namespace) -> Scale:
     """Return how large a pixel is, as told or assumed."""
-    from trainer.coil import Scale
+    from trainer.judge.coil import Scale
 
     if given.mm_per_px is None and given.mm_per_row is None:
         return Scale()

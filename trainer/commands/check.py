@@ -25,8 +25,8 @@ def add_arguments(check: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
-    from trainer.check import Wanted, check
-    from trainer.progress import count
+    from trainer.data.check import Wanted, check
+    from trainer.learn.progress import count
 
     wanted = Wanted(given.data, given.only, given.split, given.seed, given.out, given.fold)
     found = check(wanted, print, count)

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from trainer.commands import fit
 from trainer.commands.arguments import DATA_HELP
+from trainer.learn.stop import Stopped
 from trainer.presets import PRESETS
 from trainer.settings import Settings
-from trainer.stop import Stopped
 
 ENCODERS = ("resnet18", "resnet34", "resnet50")
 
@@ -32,7 +32,7 @@ def add_arguments(compare: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
-    from trainer.compare import compare
+    from trainer.paper.compare import compare
 
     settings = convert({**PRESETS["best"], **fit.asked(given)}, Settings)
     try:

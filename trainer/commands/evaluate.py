@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from trainer.commands.arguments import DATA_HELP, ONLY_HELP, add_scale, scale
 
 if TYPE_CHECKING:
-    from trainer.acceptance import Acceptance, Report
-    from trainer.samples import Frames
+    from trainer.data.samples import Frames
+    from trainer.judge.acceptance import Acceptance, Report
 
 
 def add_arguments(evaluate: argparse.ArgumentParser) -> None:
@@ -33,11 +33,11 @@ def run(given: argparse.Namespace) -> int:
 
     from inspector import recipe
     from inspector.engines.openvino import OpenVino
-    from trainer import evaluate
-    from trainer.acceptance import Acceptance
-    from trainer.progress import count
-    from trainer.reported import reported_labels
-    from trainer.submission import write_submission
+    from trainer.judge.acceptance import Acceptance
+    from trainer.judge.reported import reported_labels
+    from trainer.judge.submission import write_submission
+    from trainer.learn.progress import count
+    from trainer.recipe import evaluate
 
     card, model = recipe.load(given.recipe)
     frames, is_labelled = _opened(given)
@@ -67,22 +67,22 @@ def run(given: argparse.Namespace) -> int:
 
 def _opened(given: argparse.Namespace) -> tuple[Frames, bool]:
     """Return the frames, and whether they have labels."""
-    from trainer import data
-    from trainer.submission import Unlabelled, is_plain
+    from trainer.data import sources
+    from trainer.judge.submission import Unlabelled, is_plain
 
     if len(given.data) == 1 and is_plain(Path(given.data[0])):
         if not given.submission or given.out or given.json:
             raise ValueError(f"{given.data[0]}: images without labels; expected --submission FILE.csv alone for those")
         return Unlabelled(Path(given.data[0])), False
-    return data.frames(given.data, given.only), True
+    return sources.frames(given.data, given.only), True
 
 
 def _write(folder: Path, report: Report, acceptance: Acceptance) -> None:
     """Write `report.html` and `report.json`."""
     import msgspec
 
-    from trainer import page
     from trainer.files import replace_file
+    from trainer.judge import page
 
     html = page.write(report, acceptance.shots())
     for name, content in (
@@ -95,7 +95,8 @@ def _write(folder: Path, report: Report, acceptance: Acceptance) -> None:
 
 def _table(report: Report, acceptance: Acceptance) -> str:
     """Return the report for a terminal: pixels under their conventions, then defects with bounds."""
-    from trainer import evaluate, tune
+    from trainer.judge import tune
+    from trainer.recipe import evaluate
 
     pixels = {**acceptance.outlined.report(), "frames": float(report.basis.frames)}
     names = [one.name for one in report.classes]

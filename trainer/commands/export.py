@@ -34,9 +34,9 @@ def add_arguments(export: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
-    from trainer.evaluate import table
-    from trainer.export import Asked, choose_classes, export, load_network
-    from trainer.samples import CLASS_NAMES
+    from trainer.data.samples import CLASS_NAMES
+    from trainer.recipe.evaluate import table
+    from trainer.recipe.export import Asked, choose_classes, export, load_network
 
     folder = given.out or given.source / FOLDER
     settings = load_network(given.source)[1].settings

@@ -141,7 +141,7 @@ def vars_of(settings: Settings) -> dict[str, object]:
 
 def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
-    from trainer.train import fit
+    from trainer.learn.train import fit
 
     settings = asked(given)
     if given.resume:
@@ -165,7 +165,7 @@ def asked(given: argparse.Namespace) -> dict[str, object]:
 
 def refuse_changes(settings: Mapping[str, object], folder: Path) -> None:
     """Raise ValueError where a run that goes on is asked for other settings than its own."""
-    from trainer import checkpoint
+    from trainer.learn import checkpoint
 
     has = vars_of(checkpoint.load(folder / "last.pt")[0].settings)
     for name, value in settings.items():

@@ -25,8 +25,8 @@ def run(given: argparse.Namespace) -> int:
 
     from inspector import recipe
     from inspector.engines.openvino import OpenVino
-    from trainer import figure, show
     from trainer.files import replace_file
+    from trainer.paper import figure, show
 
     card, model = recipe.load(recipe.find(given.recipe, Path()))
     sources = show.open_images(given.images, given.only)

@@ -11,7 +11,7 @@ from trainer.commands import export
 from trainer.commands.arguments import DATA_HELP, ONLY_HELP, add_scale, rate, scale
 
 if TYPE_CHECKING:
-    from trainer.stretch import Steel
+    from trainer.judge.stretch import Steel
 
 
 def add_arguments(tune: argparse.ArgumentParser) -> None:
@@ -44,8 +44,8 @@ def add_arguments(tune: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
-    from trainer.choice import Wish
-    from trainer.tune import tune
+    from trainer.judge.choice import Wish
+    from trainer.judge.tune import tune
 
     folder, calibration, test = _opened(given)
     allowed = given.max_false_per_100m
@@ -61,8 +61,8 @@ def run(given: argparse.Namespace) -> int:
 
 def _opened(given: argparse.Namespace) -> tuple[Path, Steel, Steel]:
     """Return the recipe's folder, and the steel to choose and to measure on."""
-    from trainer.export import load_network
-    from trainer.tuning import halves, steel
+    from trainer.judge.tuning import halves, steel
+    from trainer.recipe.export import load_network
 
     is_run = (given.source / "best.pt").is_file()
     if is_run and (given.calibrate or given.test):

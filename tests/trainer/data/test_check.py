@@ -1,0 +1,96 @@
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.trainer.frames import tiny_settings
+from trainer.__main__ import main
+from trainer.data.split import open_data
+
+
+@pytest.fixture
+def twins(mask_folder: Path, tmp_path: Path) -> Path:
+    """The forty frames, and the first ten again: the even ones brighter, the odd ones the same."""
+    folder = tmp_path / "twins"
+    for part in ("images", "masks"):
+        (folder / part).mkdir(parents=True)
+        for path in (mask_folder / part).iterdir():
+            (folder / part / path.name).write_bytes(path.read_bytes())
+            if int(path.stem) < 10:
+                pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+                assert pixels is not None
+                lit = cv2.convertScaleAbs(pixels, alpha=1.1) if part == "images" and int(path.stem) % 2 == 0 else pixels
+                cv2.imwrite(str(folder / part / f"{path.stem}-again.png"), lit)
+    return folder
+
+
+def test_the_report_counts_what_is_there(twins: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Frames, sizes, sound ones, classes, copies, near-duplicates and the split, each on a line of its own."""
+    assert main(["check", str(twins), "--out", str(tmp_path / "out")]) == 0
+    lines = {line[:16].strip(): line[16:].split() for line in capsys.readouterr().out.splitlines()}
+    assert lines["frames"] == ["50", "read"] and lines["sizes"] == ["128", "x", "64", "px", "(50)"]
+    assert lines["sound"][:2] == ["13", "frames,"]
+    having = [int(lines[f"{i} {name}"][0]) for i, name in enumerate(("pitted", "crack", "scratch", "patch"), 1)]
+    assert sum(having) == 37
+    area = 24 * 40 / (64 * 128)  # of every drawn defect
+    assert lines["1 pitted"][2] == f"{having[0] * area / 50:.3%}"
+    assert lines["exact copies"][:4] == ["5", "groups,", "10", "frames"]
+    assert int(lines["near-duplicates"][0]) >= 10 and lines["leaks"][:2] == ["no", "near-duplicates"]
+    assert lines["no faults"] == []
+
+
+def test_twins_stay_together_and_the_split_is_the_one_that_fit_makes(twins: Path, tmp_path: Path) -> None:
+    """What check wrote, a run with the same seed would have made, and one with another follows when told to."""
+    assert main(["check", str(twins), "--out", str(tmp_path / "out")]) == 0
+    path = tmp_path / "out" / "split.csv"
+    part = {row["name"].rpartition("/")[2]: row["part"] for row in csv.DictReader(path.read_text().splitlines())}
+    assert all(part[name] == part[f"{name}-again"] for name in (f"{number:03}" for number in range(10)))
+    for settings in (tiny_settings(twins), tiny_settings(twins, split=str(path), seed=9)):
+        train, validation = open_data(settings)
+        assert {train.name(i).rpartition("/")[2] for i in range(len(train))} == {
+            n for n, p in part.items() if p == "train"
+        }
+        assert len(train) + len(validation) == 50
+
+
+def test_a_split_that_parts_twins_is_reported(twins: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody else's split is judged and left as it is."""
+    names = sorted(path.stem for path in (twins / "images").iterdir())
+    rows = [f"twins/{name},{'validation' if 'again' in name else 'train'}" for name in names]
+    (tmp_path / "mine.csv").write_text("\n".join(["name,part", *rows]))
+    assert main(["check", str(twins), "--split", str(tmp_path / "mine.csv"), "--out", str(tmp_path / "out")]) == 0
+    assert "leaks           10 groups on both sides" in capsys.readouterr().out
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["contact.png"]
+
+
+def test_every_fault_is_listed_and_the_exit_code_says_so(
+    twins: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A missing mask, a cut image, a mask of another size: all in one go, the rest reported on all the same."""
+    (twins / "masks" / "001.png").unlink()
+    image = twins / "images" / "002.png"
+    image.write_bytes(image.read_bytes()[:-20])
+    cv2.imwrite(str(twins / "masks" / "003.png"), np.zeros((9, 9), np.uint8))
+    assert main(["check", str(twins), "--out", str(tmp_path / "out")]) == 1
+    out, err = capsys.readouterr()
+    assert [line.split(": ")[1].rpartition("/")[2] for line in err.splitlines()] == ["001.png", "002.png", "003.png"]
+    assert "frames          47 read, 2 with faults" in out and "3 faults stop training" in out
+
+
+def test_the_contact_sheet_outlines_masks_in_their_colours(twins: Path, tmp_path: Path) -> None:
+    """Every class's colour is on the page, in its legend, its heading and around its defects."""
+    assert main(["check", str(twins), "--out", str(tmp_path / "out")]) == 0
+    sheet = cv2.imread(str(tmp_path / "out" / "contact.png"))
+    assert sheet is not None and sheet.shape[1] == 2000
+    for colour in ((242, 196, 72), (64, 160, 255), (86, 226, 250), (140, 214, 92)):
+        rows = np.flatnonzero((sheet == colour).all(axis=2).sum(axis=1))
+        assert rows.size > 90  # the legend and the heading alone are 40
+
+
+def test_data_that_is_not_there_is_a_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing to report on is no crash."""
+    assert main(["check", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")]) == 1
+    assert "there is no such file or folder" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

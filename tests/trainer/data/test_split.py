@@ -1,0 +1,188 @@
+import csv
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainer.data.samples import Sample
+from trainer.data.sources import Joined
+from trainer.data.split import across, divide, folds, open_data, parse_fold, read_split, split, write_split
+from trainer.faults import DataError
+from trainer.settings import Settings
+
+
+class Named:
+    """Frames known by their classes alone."""
+
+    def __init__(self, classes: list[frozenset[int]]) -> None:
+        self._classes = classes
+
+    def __len__(self) -> int:
+        return len(self._classes)
+
+    def __getitem__(self, index: int) -> Sample:
+        return Sample(self.name(index), np.zeros((1, 1), np.uint8), np.zeros((1, 1), np.uint8))
+
+    def name(self, index: int) -> str:
+        return f"coil/{index}"
+
+    def classes(self, index: int) -> frozenset[int] | None:
+        return self._classes[index]
+
+    def image(self, index: int) -> Path | None:
+        return None
+
+
+SETS = st.lists(st.frozensets(st.integers(1, 4), max_size=2), min_size=1, max_size=60)
+
+
+@given(SETS, st.integers(0, 9))
+def test_every_frame_lands_in_one_part_and_every_stratum_is_shared_80_to_20(
+    classes: list[frozenset[int]], seed: int
+) -> None:
+    """No frame is lost or in both parts, and a set of classes is held out to a fifth, rounded."""
+    source = Named([frozenset()] * 5 + classes)  # enough sound frames that something is held out
+    train, validation = split(source, seed)
+    assert sorted(train.indices + validation.indices) == list(range(len(source)))
+    for stratum in set(map(source.classes, range(len(source)))):
+        held_out = sum(source.classes(i) == stratum for i in validation.indices)
+        total = held_out + sum(source.classes(i) == stratum for i in train.indices)
+        assert held_out == min(total - 1, round(total * 0.2))
+    assert split(source, seed) == (train, validation)
+
+
+def test_split_csv_says_where_each_frame_went(tmp_path: Path) -> None:
+    """The run's record can be read back by any program."""
+    source = Named([frozenset({1, 3})] * 5)
+    write_split(tmp_path / "split.csv", *split(source, 0))
+    rows = list(csv.DictReader((tmp_path / "split.csv").read_text().splitlines()))
+    assert sorted(row["name"] for row in rows) == [f"coil/{i}" for i in range(5)]
+    assert [row["part"] for row in rows] == ["train"] * 4 + ["validation"]
+    assert {row["classes"] for row in rows} == {"1+3"}
+
+
+@given(SETS, st.integers(0, 9), st.randoms())
+def test_frames_that_belong_together_are_never_parted(
+    classes: list[frozenset[int]], seed: int, chance: random.Random
+) -> None:
+    """Whatever the groups, none lies on both sides, no frame is lost, and no more than a fifth is held out."""
+    source = Named([frozenset()] * 20 + classes)
+    members = list(range(len(source)))
+    chance.shuffle(members)
+    groups = [members[i : i + 3] for i in range(0, len(members) // 2, 3)]
+    train, validation = split(source, seed, groups)
+    assert not across(train, validation, groups)
+    assert sorted(train.indices + validation.indices) == list(range(len(source)))
+    assert across(*split(source, seed), [members]) == [tuple(members)]
+
+
+def test_a_written_split_is_followed(tmp_path: Path) -> None:
+    """What one run was taught, the next is taught too, whatever its seed."""
+    source = Named([frozenset({1})] * 30)
+    parts = split(source, 5)
+    write_split(tmp_path / "split.csv", *parts)
+    assert read_split(tmp_path / "split.csv", source) == parts != split(source, 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "no such file; expected a split.csv that"),
+        ("frame,side\n", "line 1: columns are frame, side; expected name,part"),
+        ("name,part\ncoil/0,train\ncoil/1,test\n", "line 3: coil/1 is in part 'test'; expected train or validation"),
+        ("name,part\ncoil/0,train\ncoil/0,train\ncoil/1,validation\n", "line 3: coil/0 stands there twice"),
+        ("name,part\ncoil/0,train\n", "1 frames of DATA are not in it, as coil/1"),
+        ("name,part\ncoil/0,train\ncoil/1,validation\ncoil/2,train\n", "1 frames in it are not in DATA, as coil/2"),
+        ("name,part\ncoil/0,train\ncoil/1,train\n", "2 frames in train, 0 in validation; expected some in each"),
+    ],
+)
+def test_a_split_of_other_frames_is_refused(tmp_path: Path, content: str | None, says: str) -> None:
+    """A split that does not fit teaches nobody; the message leads to the line."""
+    if content:
+        (tmp_path / "split.csv").write_text(content)
+    with pytest.raises(DataError) as caught:
+        read_split(tmp_path / "split.csv", Named([frozenset()] * 2))
+    assert says in str(caught.value)
+
+
+def test_a_split_needs_names_that_tell_frames_apart(tmp_path: Path) -> None:
+    """Two folders of one name would make it ambiguous."""
+    one = Named([frozenset()] * 2)
+    (tmp_path / "split.csv").write_text("name,part\ncoil/0,train\ncoil/1,validation\n")
+    with pytest.raises(DataError, match="2 frames of DATA are named coil/0; expected each name once"):
+        read_split(tmp_path / "split.csv", Joined([one, one]))
+
+
+def test_the_80_to_20_split_of_a_seed_never_changes() -> None:
+    """A run of an earlier version is repeated by its seed: these frames were held out before there were folds."""
+    source = Named([frozenset({number % 3}) for number in range(30)])
+    assert split(source, 7, [(0, 3, 6), (1, 2)])[1].indices == (10, 13, 14, 23, 24, 27)
+
+
+@given(SETS, st.integers(0, 9), st.integers(2, 7))
+def test_folds_are_disjoint_together_the_whole_set_and_alike(
+    classes: list[frozenset[int]], seed: int, count: int
+) -> None:
+    """Each frame is measured on once, and no fold has two frames more than another: of all, and of each stratum."""
+    source = Named([frozenset()] * count + classes)
+    dealt = folds(source, seed, [], count)
+    assert sorted(index for fold in dealt for index in fold.indices) == list(range(len(source)))
+    for stratum in {None, *map(source.classes, range(len(source)))}:
+        sizes = [sum(stratum in (None, source.classes(i)) for i in fold.indices) for fold in dealt]
+        assert max(sizes) - min(sizes) <= 1
+    assert folds(source, seed, [], count) == dealt
+
+
+@given(SETS, st.integers(0, 9), st.randoms())
+def test_folds_never_part_what_belongs_together(
+    classes: list[frozenset[int]], seed: int, chance: random.Random
+) -> None:
+    """Whatever the groups, no fold is measured on steel that the others teach, and no frame is lost."""
+    source = Named([frozenset()] * 20 + classes)
+    members = list(range(len(source)))
+    chance.shuffle(members)
+    groups = [members[i : i + 3] for i in range(0, len(members) // 2, 3)]
+    measured: list[int] = []
+    for number in range(1, 5):
+        train, validation = divide(source, seed, groups, f"{number}/4")
+        assert not across(train, validation, groups)
+        assert sorted(train.indices + validation.indices) == sorted(members)
+        measured += validation.indices
+    assert sorted(measured) == sorted(members)
+
+
+def test_another_seed_deals_other_folds() -> None:
+    """The seed decides which frames lie together."""
+    source = Named([frozenset({1})] * 30)
+    assert divide(source, 0, [], "2/5") != divide(source, 1, [], "2/5")
+    assert len({divide(source, 0, [], f"{number}/5")[1].indices for number in range(1, 6)}) == 5
+
+
+@pytest.mark.parametrize("text", ["0/5", "6/5", "1/1", "5", "a/b", "1/5/2", "-1/5", ""])
+def test_a_fold_that_is_none_is_refused(text: str) -> None:
+    """A wrong fold is told with what would be right."""
+    with pytest.raises(DataError, match="expected K/N, fold K of N, as 1/5 to 5/5"):
+        parse_fold(text)
+
+
+def test_too_many_folds_are_refused() -> None:
+    """A fold without frames would measure nothing; a group counts as one."""
+    with pytest.raises(DataError, match="6 frames, near-duplicates together, are too few for 5 folds"):
+        folds(Named([frozenset()] * 6), 0, [(0, 1, 2)], 5)
+
+
+def test_a_fold_stands_alone(mask_folder: Path) -> None:
+    """A fold beside a split or beside frames to validate on would contradict it."""
+    for other in ({"split": "split.csv"}, {"validate": (str(mask_folder),)}):
+        with pytest.raises(DataError, match="--fold 1/5 stands beside --split or --validate"):
+            open_data(Settings(data=(str(mask_folder),), fold="1/5", **other))  # type: ignore[arg-type]
+
+
+def test_a_runs_fold_is_held_out_of_its_data(mask_folder: Path) -> None:
+    """What the command line asks for reaches the frames: five folds measure on all forty, each once."""
+    parts = [open_data(Settings(data=(str(mask_folder),), fold=f"{number}/5"))[1] for number in range(1, 6)]
+    names = [part.name(index) for part in parts for index in range(len(part))]
+    assert len(names) == len(set(names)) == 40

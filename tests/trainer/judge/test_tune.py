@@ -1,0 +1,178 @@
+"""Choosing thresholds and minimum areas by the line's own count."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from inspector.records import DefectClass, Maps, Recipe
+from inspector.simulator.score import Score, score
+from trainer.judge.choice import Wish, choose, within_false, within_misses
+from trainer.judge.coil import Coil, Scale, report
+from trainer.judge.stretch import Stretch
+from trainer.judge.sweep import Outcome, outcomes, wide_open, with_settings
+from trainer.judge.tally import Tally
+
+KINDS = tuple(DefectClass(i, name, 0.5, 0.0) for i, name in enumerate(("pitted", "crack", "scratch", "patch"), 1))
+CARD = Recipe(
+    name="perfect",
+    version="1",
+    created="2026-11-22",
+    encoder="none",
+    precision="fp32",
+    sha256="0" * 64,
+    height=256,
+    width=1600,
+    trained_on="the truth",
+    classes=KINDS,
+)
+
+
+def told(coil: Coil, confidence: int) -> list[Maps]:
+    """Maps of a network that knows the truth, and is this sure of it."""
+    sheet, maps = coil.sheet(), []
+    for number in range(coil.frames):
+        labels = sheet.frame(number).labels[None]
+        present = [confidence / 255 * bool((labels == kind.id).any()) for kind in KINDS]
+        maps.append(Maps(labels, np.where(labels, confidence, 0).astype(np.uint8), np.array([present], np.float32)))
+    return maps
+
+
+def stretch_of(maps: list[Maps], card: Recipe, coil: Coil) -> Stretch:
+    """Report maps of a coil under a card."""
+    return Stretch("coil", coil.metres, coil.planted(), report(maps, card, Scale()))
+
+
+def line_score(maps: list[Maps], card: Recipe, coil: Coil) -> Score:
+    """Count a coil by the line's own rule."""
+    return score(report(maps, card, Scale()), coil.planted(), card.classes, coil.metres)
+
+
+def test_the_truth_scores_full_recall_and_nothing_false() -> None:
+    """Maps that are the truth come through analysis, merging and scoring without a loss: the count itself is sound."""
+    coil = Coil(7, 40, defects_per_m=3)
+    tally = Tally(KINDS)
+    tally.add(stretch_of(told(coil, 200), CARD, coil))
+    total = tally.total()
+    assert total.true > 10 and total.found == total.true
+    assert total.recall == total.precision == 1.0 and total.false == total.confused == total.missed == 0
+
+
+def uneven(coil: Coil) -> list[Maps]:
+    """Maps whose sureness differs from frame to frame, and that call some of one class another."""
+    chance = np.random.default_rng(5)
+    return [
+        Maps(
+            np.where(one.labels == 2, 3, one.labels).astype(np.uint8) if number % 3 else np.roll(one.labels, 300, 2),
+            (np.roll(one.confidence, 0 if number % 3 else 300, 2) * chance.uniform(0.8, 1.27)).astype(np.uint8),
+            np.ones_like(one.presence),
+        )
+        for number, one in enumerate(told(coil, 200))
+    ]
+
+
+@pytest.mark.parametrize("setting", [(0.7, 5.0), (0.9, 120.0), (0.95, 40.0)])
+def test_the_sweep_counts_as_the_line_would(setting: tuple[float, float]) -> None:
+    """A setting's row in the table is what a line with that setting in its recipe reports, found and false."""
+    coil = Coil(7, 24, defects_per_m=3)
+    maps = uneven(coil)
+    table = outcomes(CARD, [stretch_of(maps, CARD, coil)])
+    card = with_settings(CARD, [setting] * 4)
+    line = line_score(maps, card, coil)
+    rows = [next(one for one in column if (one.min_confidence, one.min_area_mm2) == setting) for column in table]
+    small_found = [  # the line's rule sets the small apart; here every defect counts
+        sum(o.verdict == "small" and o.planted.class_id == kind.id and kind.name in o.seen_as for o in line.outcomes)
+        for kind in KINDS
+    ]
+    assert [(one.found, one.planted, one.false) for one in rows] == [
+        (one.found + small, one.planted + one.small, one.false)
+        for one, small in zip(line.classes, small_found, strict=True)
+    ]
+    assert sum(one.false for one in rows) and sum(one.found for one in rows)
+
+
+def test_the_tally_counts_as_the_line_would() -> None:
+    """Found, confused, missed and false are the score's of the demo and the line; precision comes on top."""
+    coil = Coil(7, 40, defects_per_m=4)
+    maps = uneven(coil)
+    tally = Tally(KINDS)
+    errors = tally.add(stretch_of(maps, CARD, coil))
+    line = line_score(maps, CARD, coil)
+    assert [(one.true, one.found, one.confused, one.missed, one.false) for one in tally.classes()] == [
+        (one.planted, one.found, one.confused, one.missed, one.false) for one in line.classes
+    ]
+    total = tally.total()
+    assert total.confused and total.missed and total.false
+    assert (len(errors.missed), len(errors.confused), len(errors.false)) == (total.missed, total.confused, total.false)
+    assert tally.confusion[:, 0].sum() == total.missed and tally.confusion[0].sum() == total.false
+    assert total.right <= total.reported - total.false
+
+
+@pytest.mark.parametrize(("allowed", "found"), [(0, 8), (1, 9), (3, 12), (99, 15)])
+def test_the_choice_finds_most_within_what_is_allowed(allowed: float, found: int) -> None:
+    """False defects are spent, over all classes together, where they buy most."""
+    table = [
+        [Outcome(0.8, 5, 5, 10, 0), Outcome(0.6, 5, 6, 10, 1), Outcome(0.4, 5, 7, 10, 9)],
+        [Outcome(0.8, 5, 3, 10, 0), Outcome(0.6, 5, 6, 10, 2), Outcome(0.4, 5, 8, 10, 4)],
+    ]
+    chosen = within_false(table, allowed)
+    assert sum(one.found for one in chosen) == found and sum(one.false for one in chosen) <= allowed
+
+
+def test_where_nothing_is_allowed_the_fewest_false_are_chosen_and_it_is_said() -> None:
+    """An impossible wish ends in the least harm and is told."""
+    table = [[Outcome(0.8, 5, 5, 10, 3), Outcome(0.4, 5, 9, 10, 7)]]
+    (choice,) = choose(table, KINDS[:1], Wish(max_false_per_100m=0), 100)
+    assert choice.outcome is not None and choice.outcome.false == 3
+    assert not choice.is_met and not choice.fault
+
+
+@pytest.mark.parametrize(
+    ("stretches", "min_recall", "found", "says"),
+    [
+        (40, 0.9, 38, ""),  # (40 x 0.05 + 1) / 41 <= 0.1, and 36 found is not enough for it
+        (8, 0.9, 36, "8 with it can promise nothing of the next one, 9 are needed"),
+        (40, 0.99, 40, "40 with it can promise nothing of the next one, 99 are needed"),
+        (40, 0.5, 36, ""),
+    ],
+)
+def test_a_recall_is_chosen_with_what_risk_control_adds(
+    stretches: int, min_recall: float, found: int, says: str
+) -> None:
+    """The fewest false defects whose expected miss rate on a new frame is controlled; where none can be, it says so."""
+    column = [
+        Outcome(0.9, 5, 36, 40, 1, miss_rate=0.1, stretches=stretches),
+        Outcome(0.7, 5, 38, 40, 4, miss_rate=0.05, stretches=stretches),
+        Outcome(0.5, 5, 40, 40, 9, miss_rate=0.0, stretches=stretches),
+    ]
+    outcome, remark, is_met = within_misses(column, 1 - min_recall)
+    assert (outcome.found, remark, is_met) == (found, says, True)
+
+
+def test_a_recall_out_of_reach_is_told_with_what_can_be_had() -> None:
+    """The most that any setting finds, at the fewest false ones of those."""
+    column = [Outcome(0.9, 5, 5, 10, 1, 0.5, 9), Outcome(0.7, 5, 8, 10, 4, 0.2, 9), Outcome(0.5, 5, 8, 10, 9, 0.2, 9)]
+    outcome, remark, is_met = within_misses(column, 0.1)
+    assert (outcome.min_confidence, is_met) == (0.7, False)
+    assert remark == "recall 0.9 is not reached at any setting, 8 of 10 at most"
+
+
+def test_a_class_without_a_true_positive_fails_by_name() -> None:
+    """The collapsed class is named, with what to do, and one left with nothing; one not there is not judged."""
+    table = [
+        [Outcome(0.9, 5, 0, 12, 0), Outcome(0.5, 5, 0, 12, 3)],
+        [Outcome(0.9, 5, 0, 12, 0), Outcome(0.5, 5, 7, 12, 30)],
+        [Outcome(0.9, 5, 0, 0, 0), Outcome(0.5, 5, 0, 0, 4)],
+        [Outcome(0.9, 5, 12, 12, 0), Outcome(0.5, 5, 12, 12, 0)],
+    ]
+    pitted, crack, scratch, patch = choose(table, KINDS, Wish(max_false_per_100m=1), 100)
+    assert pitted.fault.startswith("class 1 pitted: none of 12 defects is found at any setting")
+    assert "--accept-collapsed" in pitted.fault
+    assert "at the setting that the wish leaves it; 7 are at the price of 30 false ones" in crack.fault
+    assert scratch.outcome is None and "not measured" in scratch.remark and not scratch.fault
+    assert not patch.fault and patch.outcome is not None and patch.outcome.min_confidence == 0.9
+
+
+def test_settings_wide_open_hold_nothing_back() -> None:
+    """The sweep's one run reports what any of its settings could."""
+    assert {(kind.min_confidence, kind.min_area_mm2) for kind in wide_open(CARD).classes} == {(0.0, 0.0)}

@@ -1,0 +1,122 @@
+"""`trainer tune` on frames: from a run or a recipe to rewritten settings and what they promise."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from inspector import recipe
+from tests.recipes import HEIGHT, WIDTH, write_recipe
+from tests.trainer.painted import DARK, paint, write_frames
+from trainer import __main__
+from trainer.judge.coil import Scale
+from trainer.judge.stretch import regions
+from trainer.learn.checkpoint import Card
+
+SCALE = ("--mm-per-px", "0.5", "--mm-per-row", "0.5")
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[str, str, str]:
+    """A recipe, frames to choose on, frames to measure on."""
+    calibration, test = write_frames(tmp_path / "a", 24), write_frames(tmp_path / "b", 12)
+    return str(write_recipe(tmp_path / "recipe")), str(calibration), str(test)
+
+
+def test_frames_choose_a_recipes_settings(folders: tuple[str, str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Unsure false defects are held back, every true one is kept; the recipe says so with its bound, in words."""
+    folder, calibration, test = folders
+    assert __main__.main(["tune", folder, "--calibrate", calibration, "--test", test, *SCALE]) == 0
+    card, _ = recipe.load(Path(folder))
+    for kind in card.classes:
+        assert 0.6 < kind.min_confidence <= 0.9 and kind.min_area_mm2 <= 32
+    assert (card.scores["frame_recall"], card.scores["frame_false_per_100m"]) == (1.0, 0.0)
+    assert card.scores["frame_recall_dark_lower95"] == pytest.approx(0.05 ** (1 / 6), abs=1e-4)
+    assert "dark: recall >= 0.61 with 95 % confidence on 6 defects" in str(card.scores["frame_promise"])
+    assert card.scores["frame_metres"] == pytest.approx(12 * HEIGHT * 0.5 / 1000, abs=1e-4)
+    printed = capsys.readouterr().out
+    assert "24 frames, 0.8 m at 0.5 mm a pixel, 0.5 mm a row" in printed and "assumed" not in printed
+
+
+def test_a_recall_is_wished_for(folders: tuple[str, str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    """With --min-recall each class finds so much; the scale is said to be assumed where nobody gave it."""
+    folder, calibration, test = folders
+    assert __main__.main(["tune", folder, "--calibrate", calibration, "--test", test, "--min-recall", "0.9"]) == 0
+    card, _ = recipe.load(Path(folder))
+    assert all(kind.min_confidence > 0.6 for kind in card.classes) and card.scores["frame_recall"] == 1.0
+    assert "assumed: --mm-per-px" in capsys.readouterr().out
+
+
+def test_a_collapsed_class_is_not_written_unless_accepted(
+    tmp_path: Path, folders: tuple[str, str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 1 and the recipe as it was; accepted, the recipe names the class that it never finds."""
+    folder, calibration, test = folders
+    for masks in (Path(calibration), Path(test)):  # what is labelled bright is sound to look at
+        for path in sorted((masks / "images").glob("*.png"))[1::2]:
+            cv2.imwrite(str(path), paint()[0])
+    before = (Path(folder) / "recipe.toml").read_bytes()
+    command = ["tune", folder, "--calibrate", calibration, "--test", test]
+    assert __main__.main(command) == 1
+    error = capsys.readouterr().err
+    assert "fault: class 2 bright: none of 12 defects is found at any setting" in error
+    assert (Path(folder) / "recipe.toml").read_bytes() == before
+    assert __main__.main([*command, "--accept-collapsed"]) == 1
+    card, _ = recipe.load(Path(folder))
+    assert card.scores["frame_collapsed"] == "bright" and card.scores["frame_recall_bright"] == 0
+
+
+def test_a_run_is_exported_halved_and_tuned(
+    run: tuple[Path, Card], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run's folder is enough: its recipe appears, each validation frame is in one half, and the same one again."""
+    folder = tmp_path / "mine"
+    shutil.copytree(run[0], folder)
+    splits = []
+    for _ in range(2):
+        __main__.main(["tune", str(folder), "--max-false-per-100m", "1000", "--accept-collapsed"])
+        splits.append((folder / "tune.csv").read_text())
+    printed = capsys.readouterr().out
+    assert printed.count("not there; exporting it") == 1 and printed.count("rewritten") == 2
+    card, _ = recipe.load(folder / "recipe")
+    assert str(card) == "mine@1" and "frame_promise" in card.scores and "validation_dice_micro" in card.scores
+    parts = {row["name"]: row["part"] for row in csv.DictReader(splits[0].splitlines())}
+    with (folder / "split.csv").open() as file:
+        assert parts.keys() == {row["name"] for row in csv.DictReader(file) if row["part"] == "validation"}
+    assert set(parts.values()) == {"calibration", "test"} and splits[0] == splits[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["{recipe}"], "holds no best.pt, so it is no run; expected --calibrate and --test"),
+        (["{run}", "--calibrate", "1:2", "--test", "2:2"], "is a run: its own validation frames are divided"),
+        (["{recipe}", "--calibrate", "1:2", "sheet:1:2", "--test", "2:2"], "sheet:1:2: expected coils only"),
+        (["{recipe}", "--calibrate", "9-3:2", "--test", "2:2"], "9-3:2: expected coils only, as 950-951:900"),
+    ],
+)
+def test_what_to_tune_on_is_told(
+    arguments: list[str], says: str, run: tuple[Path, Card], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line, exit code 2, and what to give instead."""
+    made = {"recipe": str(write_recipe(tmp_path / "recipe")), "run": str(run[0])}
+    assert __main__.main(["tune", *(one.format(**made) for one in arguments)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert says in line
+
+
+def test_a_labelled_region_is_a_true_defect() -> None:
+    """Each connected region of a class, in millimetres from the frame's corner; touching at a corner is connected."""
+    _, labels = paint((8, 16, 0, True), (40, 100, 0, True), (40, 200, 255, True))
+    labels[16:20, 32:40] = DARK  # below the first box's corner
+    planted = regions(labels, Scale(0.5, 2.0, is_assumed=False))
+    assert labels.shape == (HEIGHT, WIDTH) and [one.class_id for one in planted] == [1, 1, 2]
+    first = planted[0]
+    assert (first.start_mm, first.end_mm, first.left_mm, first.right_mm) == (16, 40, 8, 20)
+    assert first.area_mm2 == 8 * 16 + 4 * 8
+    assert regions(np.zeros_like(labels), Scale()) == ()

@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.trainer.frames import HEIGHT, WIDTH
+from trainer.data import sources
+from trainer.data.samples import Sample
+from trainer.learn.crops import Crops, Look, crop
+
+LOOK = Look(height_px=32, width_px=48)
+
+
+def coordinates() -> Sample:
+    """A frame whose pixels and labels both tell where they are, so that a crop shows what was done to it."""
+    plane = (np.arange(HEIGHT)[:, None] * 3 + np.arange(WIDTH)).astype(np.uint8)
+    return Sample("a/b", plane, plane % 5)
+
+
+@given(st.integers(0, 2**32))
+def test_pixels_and_labels_are_cut_and_flipped_alike(seed: int) -> None:
+    """Whatever chance decides, the labels still fit the pixels."""
+    pixels, labels = crop(coordinates(), LOOK, np.random.default_rng(seed))
+    assert pixels.shape == labels.shape == (32, 48)
+    assert (labels == pixels % 5).all()
+
+
+@given(st.integers(0, 2**32), st.integers(1, 100), st.integers(1, 100))
+def test_a_frame_smaller_than_the_crop_is_padded_with_black_sound_steel(seed: int, height: int, width: int) -> None:
+    """Crops of any frame have the size asked for, and nothing is invented in the padding."""
+    sample = Sample("a/b", np.full((height, width), 7, np.uint8), np.full((height, width), 2, np.uint8))
+    pixels, labels = crop(sample, LOOK, np.random.default_rng(seed))
+    assert pixels.shape == labels.shape == (32, 48)
+    assert ((pixels == 7) == (labels == 2)).all() and set(np.unique(pixels)) <= {0, 7}
+    assert (pixels == 7).sum() == min(height, 32) * min(width, 48)
+
+
+def test_crops_on_a_defect_show_it_and_the_rarest_most() -> None:
+    """With defect_share 1 every crop has a defect; of two classes in a frame the rare one is sought more often."""
+    labels = np.zeros((HEIGHT, 400), np.uint8)
+    labels[10:20, 10:20], labels[10:20, 380:390] = 1, 2
+    sample = Sample("a/b", labels, labels)
+    look = Look(32, 48, defect_share=1.0, class_shares=(0.9, 0.1, 1, 1))
+    chance = np.random.default_rng(0)
+    seen = [np.unique(crop(sample, look, chance)[1]).max() for _ in range(200)]
+    assert min(seen) >= 1
+    assert 0.8 < seen.count(2) / 200 < 0.99
+
+
+def test_crop_number_k_is_the_same_in_any_process(mask_folder: Path) -> None:
+    """Asked alone or after others, a crop is the same: a resumed run goes on with the crops it would have seen."""
+    frames = sources.frames([str(mask_folder)])
+    one, other = Crops(frames, 100, 3, LOOK), Crops(frames, 100, 3, LOOK)
+    in_order = [one[k] for k in range(12)]
+    for k in (7, 0, 11):
+        assert all((a == b).all() for a, b in zip(in_order[k], other[k], strict=True))
+    assert not all((a == b).all() for a, b in zip(in_order[0], Crops(frames, 100, 4, LOOK)[0], strict=True))

@@ -1,0 +1,125 @@
+import itertools
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+
+from tests.trainer.frames import tiny_settings
+from trainer.faults import Diverged
+from trainer.learn import checkpoint, learner
+from trainer.learn.checkpoint import Card
+from trainer.learn.schedule import Schedule, one_cycle
+from trainer.learn.train import fit
+from trainer.settings import Settings
+
+QUIET = Console(quiet=True)
+
+
+def epochs(run: Path) -> list[dict[str, float]]:
+    """Read a run's figures, one dict an epoch."""
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_twenty_steps_lower_the_loss(run: tuple[Path, Card]) -> None:
+    """The loop learns, and writes an epoch's figures by their conventions' names."""
+    first, second = epochs(run[0])
+    assert second["loss"] < 0.8 * first["loss"]
+    assert (first["epoch"], first["step"], second["step"]) == (1, 10, 20)
+    assert {"dice_kaggle", "dice_meter", "dice_micro", "dice_micro_4", "dice_present", "iou_meter"} < second.keys()
+
+
+def test_a_run_leaves_what_it_promises(run: tuple[Path, Card]) -> None:
+    """Split, metrics, a checkpoint to resume and a lighter one to export."""
+    folder, card = run
+    promised = {"config.toml", "split.csv", "metrics.jsonl", "curves.png", "last.pt", "best.pt"}
+    assert {p.name for p in folder.iterdir() if not p.name.startswith("events.out.tfevents")} == promised
+    best, weights, training = checkpoint.load(folder / "best.pt")
+    assert training is None and best.scores["dice_micro_mean"] == best.best == card.best
+    checkpoint.build(best).load_state_dict(weights)
+
+
+def test_a_resumed_run_ends_where_an_uninterrupted_one_does(mask_folder: Path, tmp_path: Path) -> None:
+    """Half the run, then the rest from its checkpoint: the same weights as in one go, to the last bit."""
+    whole, halved = tmp_path / "whole", tmp_path / "halved"
+    settings = tiny_settings(mask_folder, epoch_crops=8)
+    fit(settings, whole, QUIET)
+
+    class Enough(Exception):
+        pass
+
+    with pytest.MonkeyPatch.context() as patch:  # the kill: right after the first epoch's checkpoint
+        save = checkpoint.save
+
+        def save_and_die(path: Path, *rest: object) -> None:
+            save(path, *rest)  # type: ignore[arg-type]
+            if path.name == "last.pt":
+                raise Enough
+
+        patch.setattr(checkpoint, "save", save_and_die)
+        with pytest.raises(Enough):
+            fit(settings, halved, QUIET)
+    assert fit(Settings(data=()), halved, QUIET, resume=True).step == 4
+    weights = [checkpoint.load(run / "last.pt")[1] for run in (whole, halved)]
+    for name in weights[0]:
+        assert torch.equal(weights[0][name], weights[1][name]), name
+
+
+def test_a_taught_network_goes_on_learning(run: tuple[Path, Card], mask_folder: Path, tmp_path: Path) -> None:
+    """A run that starts from another's best begins with its knowledge and keeps its shape and normalisation."""
+    settings = tiny_settings(mask_folder, start=str(run[0] / "best.pt"), decoder=(64, 64, 64, 64), epochs=1)
+    card = fit(settings, tmp_path / "run", QUIET)
+    assert epochs(tmp_path / "run")[0]["loss"] < epochs(run[0])[0]["loss"]
+    assert (card.mean, card.settings.decoder) == (run[1].mean, (32, 16, 16, 16))
+
+
+def test_a_run_is_never_overwritten(run: tuple[Path, Card], mask_folder: Path) -> None:
+    """A second fit into the same folder says how to resume instead."""
+    with pytest.raises(ValueError, match="holds a run already; go on with it by --resume"):
+        fit(tiny_settings(mask_folder), run[0], QUIET)
+
+
+def test_a_loss_that_is_no_number_ends_the_run(mask_folder: Path, tmp_path: Path) -> None:
+    """A learning rate beyond all reason is told with the step and what to change."""
+    settings = tiny_settings(mask_folder, lr=1e30, epoch_crops=4000, epochs=1)
+    with pytest.raises(Diverged, match=r"loss is (nan|inf) at step \d+, .*lower --lr"):
+        fit(settings, tmp_path / "run", QUIET)
+
+
+def test_the_learning_rate_rises_once_and_falls() -> None:
+    """One cycle: continuous, its top where the warm-up ends."""
+    rates = [one_cycle(i / 1000, 1e-3) for i in range(1001)]
+    assert max(rates) == rates[150] == 1e-3
+    assert rates[:150] == sorted(rates[:150]) and rates[150:] == sorted(rates[150:], reverse=True)
+    assert rates[0] == pytest.approx(4e-5) and rates[-1] == pytest.approx(1e-6)
+    assert max(abs(a - b) for a, b in itertools.pairwise(rates)) < 2e-5
+
+
+def test_the_budget_ends_by_steps_or_by_the_clock() -> None:
+    """Whichever is used up first; a run without a budget gets the paper's 23 epochs."""
+    by_steps = Schedule(Settings(data=(), epochs=2), epoch_steps=10)
+    assert by_steps.progress(20, 1e9) == 1.0
+    usual = Schedule(Settings(data=()), epoch_steps=10)
+    assert usual.progress(230, 1e9) == 1.0 and usual.left_s(0, 0.0) == math.inf
+    by_clock = Schedule(Settings(data=(), minutes=1.0), epoch_steps=10)
+    assert by_clock.progress(0, 60.0) == 1 and by_clock.left_s(0, 60.0) == 0
+
+
+def test_bf16_is_chosen_only_where_it_is_asked_for_or_fast() -> None:
+    """What was asked for is done."""
+    cpu = torch.device("cpu")
+    assert learner.choose_precision("bf16", cpu) == "bf16" and learner.choose_precision("fp32", cpu) == "fp32"
+
+
+def test_a_checkpoint_never_runs_code(tmp_path: Path) -> None:
+    """A pickle, a stranger's file and a missing one are refused by name."""
+    torch.save({"card": Path("x")}, tmp_path / "pickle.pt")
+    with pytest.raises(ValueError, match="without running code"):
+        checkpoint.load(tmp_path / "pickle.pt")
+    torch.save({"weights": {}}, tmp_path / "other.pt")
+    with pytest.raises(ValueError, match="not a checkpoint of this version"):
+        checkpoint.load(tmp_path / "other.pt")
+    with pytest.raises(ValueError, match="no such file"):
+        checkpoint.load(tmp_path / "none.pt")

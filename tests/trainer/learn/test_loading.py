@@ -1,0 +1,56 @@
+import itertools
+from pathlib import Path
+
+import torch
+
+from tests.trainer.frames import tiny_settings
+from trainer.data import sources
+from trainer.learn.checkpoint import Card
+from trainer.learn.crops import Look
+from trainer.learn.loading import keep, load_crops, load_frames
+
+CPU = torch.device("cpu")
+
+
+def card(mask_folder: Path, step: int = 0, **changes: object) -> Card:
+    """A card of a run at a step."""
+    return Card(tiny_settings(mask_folder, **changes), 100.0, 30.0, (0.2,) * 4, step)
+
+
+def batches(of: Card, folder: Path, count: int, **ranks: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """The first batches that a run at this card would learn from."""
+    train = keep(sources.frames([str(folder)]), of.settings.cache_gb, CPU)
+    return list(itertools.islice(load_crops(of, train, Look(64, 64), CPU, **ranks), count))
+
+
+def same(one: list[tuple[torch.Tensor, torch.Tensor]], other: list[tuple[torch.Tensor, torch.Tensor]]) -> bool:
+    """Tell whether two lists of batches are equal to the last bit."""
+    return len(one) == len(other) and all(
+        torch.equal(a, b) for left, right in zip(one, other, strict=True) for a, b in zip(left, right, strict=True)
+    )
+
+
+def test_crops_depend_on_seed_and_number_alone(mask_folder: Path) -> None:
+    """No matter how many processes make them, what the cache holds, or whether the run was resumed."""
+    usual = batches(card(mask_folder), mask_folder, 6)
+    assert usual[0][0].shape == (4, 1, 64, 64) and usual[0][1].dtype == torch.uint8
+    assert same(usual, batches(card(mask_folder, workers=2), mask_folder, 6))
+    assert same(usual, batches(card(mask_folder, cache_gb=0.0), mask_folder, 6))
+    assert same(usual[4:], batches(card(mask_folder, step=4), mask_folder, 2))
+    assert not same(usual, batches(card(mask_folder, seed=1), mask_folder, 6))
+
+
+def test_processes_that_train_together_share_a_step(mask_folder: Path) -> None:
+    """Two ranks learn, two crops each, from what one process would learn from in steps of four."""
+    whole = batches(card(mask_folder), mask_folder, 3)
+    halves = [batches(card(mask_folder), mask_folder, 3, rank=rank, ranks=2) for rank in range(2)]
+    joined = [tuple(torch.cat(parts) for parts in zip(*both, strict=True)) for both in zip(*halves, strict=True)]
+    assert same(whole, joined)  # type: ignore[arg-type]  # tuples of two by construction
+
+
+def test_frames_come_whole_and_in_order(mask_folder: Path) -> None:
+    """Read ahead in another process, they are those of the set."""
+    frames = sources.frames([str(mask_folder)])
+    for index, (pixels, labels) in enumerate(load_frames(frames, workers=1)):
+        assert (pixels.numpy() == frames[index].pixels).all() and (labels.numpy() == frames[index].labels).all()
+    assert index == len(frames) - 1

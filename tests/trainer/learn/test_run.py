@@ -1,0 +1,136 @@
+"""A run that is killed, stopped, starved or repeated, as real processes and real signals see it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+
+from tests.trainer.frames import tiny_settings
+from trainer.__main__ import main
+from trainer.faults import OutOfMemory
+from trainer.learn import checkpoint, memory
+from trainer.learn.logbook import read_metrics
+from trainer.learn.train import fit
+
+QUIET = Console(quiet=True)
+TINY = ["--encoder", "resnet18", "--crop", "64x64", "--epoch-crops", "8", "--lr", "3e-3", "--precision", "fp32"]
+LIMITED = """
+import resource, signal, sys
+from trainer.__main__ import main
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def begin(mask_folder: Path, run: Path, *more: str, resume: bool = False) -> subprocess.Popen[str]:
+    """Start `trainer fit` as a user would, in a process of its own."""
+    what = ["--resume"] if resume else [str(mask_folder), *TINY]
+    command = [sys.executable, "-m", "trainer", "fit", *what, "--out", str(run), *more]
+    quick = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=quick)
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    """Return once the file is there."""
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+def assert_same_weights(runs: Sequence[Path]) -> None:
+    """Both runs' last networks are alike to the last bit."""
+    first, second = (checkpoint.load(run / "last.pt") for run in runs)
+    assert first[0].step == second[0].step
+    for name in first[1]:
+        assert torch.equal(first[1][name], second[1][name]), name
+
+
+def test_a_killed_run_goes_on_to_the_last_bit(mask_folder: Path, tmp_path: Path) -> None:
+    """kill -9 in the midst, then --resume: the weights and figures of a run that nobody touched."""
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    process = begin(mask_folder, killed, "--epochs", "3", "--workers", "1")
+    wait_for(killed / "last.pt", process)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    process.communicate()
+    assert checkpoint.load(killed / "last.pt")[0].step < 6
+    resumed = begin(mask_folder, killed, resume=True)
+    assert resumed.wait(300) == 0, resumed.communicate()
+    resumed.communicate()
+    untouched = begin(mask_folder, whole, "--epochs", "3", "--workers", "0")
+    assert untouched.wait(300) == 0, untouched.communicate()
+    untouched.communicate()
+    assert_same_weights([killed, whole])
+    timed = {"elapsed_s", "images_per_s", "waiting_share"}
+    lines = [[{k: v for k, v in line.items() if k not in timed} for line in read_metrics(r)] for r in (killed, whole)]
+    assert lines[0] == lines[1] and [line["epoch"] for line in lines[0]] == [1, 2, 3]
+    assert len(tomllib.loads((killed / "config.toml").read_text())["start"]) == 2
+
+
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_the_run(mask_folder: Path, tmp_path: Path, number: signal.Signals, exit_code: int) -> None:
+    """Ctrl-C and SIGTERM, sent to all processes as a terminal does, end a run after a step and say how to go on."""
+    run = tmp_path / "run"
+    process = begin(mask_folder, run, "--epochs", "1000", "--workers", "1")
+    wait_for(run / "best.pt", process)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for child in children:
+        os.kill(int(child), number)  # the loading processes
+    process.send_signal(number)
+    said = process.communicate(timeout=120)
+    assert process.returncode == exit_code, said
+    assert f"go on with: python -m trainer fit --resume --out {run}" in said[1] and "Traceback" not in said[1]
+    card, _, training = checkpoint.load(run / "last.pt")
+    assert training is not None and card.step > 0 and f"stopped at step {card.step}" in said[1]
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(mask_folder: Path, tmp_path: Path) -> None:
+    """Where a file may not grow, the run says what it needs, exits 1, and leaves the old checkpoint and no litter."""
+    run = tmp_path / "run"
+    fit(tiny_settings(mask_folder, epoch_crops=8, epochs=1), run, QUIET)
+    before = (run / "last.pt").read_bytes()
+    command = [sys.executable, "-c", LIMITED, "fit", "--resume", "--out", str(run), "--epochs", "2"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 1 and "the checkpoint takes" in done.stderr, done.stderr
+    assert "The one before it is as it was" in done.stderr
+    assert (run / "last.pt").read_bytes() == before
+    assert not list(run.glob(".*.tmp"))
+
+
+def test_no_memory_is_told_with_what_to_change() -> None:
+    """torch's own refusal becomes what was tried and half of it."""
+    settings = tiny_settings(Path("data"))
+    half = r"4 crops of 64 x 64 px a step. Start again with --batch 2"
+    with pytest.raises(OutOfMemory, match=half), memory.explain_shortage(settings):
+        torch.empty(10**14)
+    with pytest.raises(RuntimeError, match="other"), memory.explain_shortage(settings):
+        raise RuntimeError("other")
+
+
+def test_equal_seeds_make_equal_runs(mask_folder: Path, tmp_path: Path) -> None:
+    """Two runs of the paper's steps with one seed have the same weights; another seed has others."""
+    runs = [tmp_path / name for name in ("one", "two", "other")]
+    for run, seed in zip(runs, (5, 5, 6), strict=True):
+        changes = {"full_frame_share": 0.5, "ema": 0.0, "optimiser": "adam", "loss": "lovasz", "relight": False}
+        fit(tiny_settings(mask_folder, seed=seed, epoch_crops=8, **changes), run, QUIET)
+    assert_same_weights(runs[:2])
+    with pytest.raises(AssertionError):
+        assert_same_weights(runs[1:])
+
+
+def test_a_resumed_run_keeps_what_it_began_with(
+    run: tuple[Path, object], mask_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Other settings than its own are refused by name, the same ones are not."""
+    assert main(["fit", "--resume", "--out", str(run[0]), "--batch", "8"]) == 2
+    assert "its batch is 4, --resume was given 8" in capsys.readouterr().err
+    assert main(["fit", str(mask_folder), "--resume", "--out", str(run[0]), "--batch", "4"]) == 0

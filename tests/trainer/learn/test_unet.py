@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torchvision import models  # type: ignore[import-untyped]  # it ships no types
+
+from trainer.learn.unet import ENCODERS, UNet, load_encoder
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_logits_have_the_frames_size(encoder: str) -> None:
+    """Every encoder maps (N, 1, H, W) to a logit of sound and of each class for every pixel."""
+    unet = UNet(encoder, classes=3).eval()
+    with torch.inference_mode():
+        assert unet(torch.zeros(2, 1, 64, 96)).shape == (2, 4, 64, 96)
+
+
+def test_a_size_that_does_not_halve_five_times_is_refused() -> None:
+    """The message gives the size to crop or pad to."""
+    with pytest.raises(ValueError, match=r"frame is 100 x 250 px; .* multiples of 32.* to 128 x 256 px"):
+        UNet("resnet18")(torch.zeros(1, 1, 250, 100))
+
+
+def test_a_grey_frame_is_worth_three_equal_channels(tmp_path: Path) -> None:
+    """The folded first convolution gives what a torchvision ResNet gives on grey repeated thrice."""
+    torch.manual_seed(0)
+    resnet = models.resnet18(weights=None).eval()
+    torch.save(resnet.state_dict(), tmp_path / "r18.pt")
+    unet = UNet("resnet18", mean=0.0, std=1.0).eval()
+    load_encoder(unet, "resnet18", str(tmp_path / "r18.pt"))
+    frame = torch.rand(1, 1, 64, 64)
+    with torch.inference_mode():
+        expected = resnet.layer1(resnet.maxpool(resnet.relu(resnet.bn1(resnet.conv1(frame.repeat(1, 3, 1, 1))))))
+        assert torch.allclose(unet.stages[0](unet.pool(unet.stem(frame))), expected, atol=1e-5)
+        assert torch.equal(unet.stages[3][1].bn2.running_var, resnet.layer4[1].bn2.running_var)
+
+
+def test_weights_of_another_encoder_are_refused(tmp_path: Path) -> None:
+    """A mix-up of encoders, a pickle and a missing file are named before training starts."""
+    torch.save(models.resnet34(weights=None).state_dict(), tmp_path / "r34.pt")
+    with pytest.raises(ValueError, match="differ from resnet18's"):
+        load_encoder(UNet("resnet18"), "resnet18", str(tmp_path / "r34.pt"))
+    torch.save({"conv1.weight": Path("x")}, tmp_path / "pickle.pt")
+    with pytest.raises(ValueError, match="without running code"):
+        load_encoder(UNet("resnet18"), "resnet18", str(tmp_path / "pickle.pt"))
+    with pytest.raises(ValueError, match="no such file"):
+        load_encoder(UNet("resnet18"), "resnet18", str(tmp_path / "none.pt"))
+
+
+def test_an_unknown_encoder_is_refused() -> None:
+    """The message lists the known ones."""
+    with pytest.raises(ValueError, match="expected one of resnet18, resnet34, resnet50"):
+        UNet("vgg")

@@ -1,0 +1,161 @@
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import onnx
+import onnxruntime
+import openvino
+import pytest
+import torch
+
+from inspector import recipe
+from inspector.engines.openvino import OpenVino
+from tests.trainer.frames import HEIGHT, WIDTH, draw_frame
+from trainer import __main__
+from trainer.data.samples import CLASS_NAMES
+from trainer.learn.checkpoint import Card
+from trainer.recipe import evaluate
+from trainer.recipe.export import choose_classes, load_network
+from trainer.recipe.graph import Deployed
+
+FRAMES = np.stack([draw_frame(number)[0] for number in range(100, 116)])
+
+
+def by_torch(run: Path, thresholds: list[float]) -> tuple[np.ndarray, ...]:
+    """What the network and the recipe's rule say, computed in torch and numpy."""
+    unet, _ = load_network(run)
+    with torch.inference_mode():
+        found = unet(torch.from_numpy(FRAMES)[:, None].float()).softmax(1)[:, 1:].numpy()
+    reached = np.where(found >= np.array(thresholds)[:, None, None], found, 0)
+    labels = np.where(reached.max(1) > 0, 1 + reached.argmax(1), 0)
+    return labels, np.round(255 * reached.max(1)), found.max((2, 3))
+
+
+@pytest.mark.parametrize("thresholds", [[0.5, 0.4, 0.5, 0.5], [0.05, 0.1, 0.2, 0.9]])
+def test_the_graph_says_what_the_network_says(
+    run: tuple[Path, Card], recipes: dict[str, Path], thresholds: list[float]
+) -> None:
+    """The fp32 recipe on the daemon's engine labels 99.9 % of the pixels as torch does, at any thresholds."""
+    card, model = recipe.load(recipes["fp32"])
+    classes = choose_classes(CLASS_NAMES, dict(zip(CLASS_NAMES, thresholds, strict=True)), {})
+    # Left to itself OpenVINO computes in bf16 where the CPU can; the graph is compared in its own precision.
+    engine = OpenVino(msgspec.structs.replace(card, classes=classes), model, precision="f32")
+    engine.submit(FRAMES)
+    maps = engine.result()
+    labels, confidence, presence = by_torch(run[0], thresholds)
+    assert (maps.labels == labels).mean() >= 0.999
+    assert (np.abs(maps.confidence.astype(float) - confidence) <= 2).mean() >= 0.999
+    assert np.allclose(maps.presence, presence, atol=0.02)
+    assert labels.any()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_a_recipe_runs_on_both_engines_with_exactly_the_contract(recipes: dict[str, Path], precision: str) -> None:
+    """OpenVINO and ONNX Runtime load it; inputs, outputs, types and shapes are DESIGN.md's, the batch is free."""
+    path = recipes[precision] / "model.onnx"
+    session = onnxruntime.InferenceSession(path)
+    assert [(i.name, i.type, i.shape[1:]) for i in session.get_inputs()] == [
+        ("frames", "tensor(uint8)", [HEIGHT, WIDTH]),
+        ("thresholds", "tensor(float)", []),
+    ]
+    assert [(o.name, o.type, o.shape[1:]) for o in session.get_outputs()] == [
+        ("labels", "tensor(uint8)", [HEIGHT, WIDTH]),
+        ("confidence", "tensor(uint8)", [HEIGHT, WIDTH]),
+        ("presence", "tensor(float)", [4]),
+    ]
+    thresholds = np.full(4, 0.5, np.float32)
+    compiled = openvino.compile_model(path, "CPU")
+    for count in (1, 3):
+        inputs = {"frames": FRAMES[:count], "thresholds": thresholds}
+        labels, confidence, presence = session.run(None, inputs)
+        result = compiled(inputs)
+        assert (labels == result["labels"]).mean() > 0.995
+        assert ((labels > 0) == (confidence > 0)).all()
+        assert labels.shape == (count, HEIGHT, WIDTH) and presence.shape == (count, 4)
+
+
+def test_the_graph_is_lean_and_fit_for_tensorrt(recipes: dict[str, Path]) -> None:
+    """Bytes meet Cast first, floats Clip before they are bytes; norms are folded, joins split, no weight is twice."""
+    graph = onnx.load(recipes["fp32"] / "model.onnx").graph
+    producers = {name: node for node in graph.node for name in node.output}
+    assert [node.op_type for node in graph.node if "frames" in node.input] == ["Cast"]
+    assert all(producers[producers[name].input[0]].op_type == "Clip" for name in ("labels", "confidence"))
+    kinds = Counter(node.op_type for node in graph.node)
+    assert not kinds.keys() & {"BatchNormalization", "Concat", "Identity", "Constant", "Shape", "ArgMax", "TopK"}
+    weights = [w.SerializeToString() for w in graph.initializer if w.dims and len(w.dims) == 4]
+    assert len(weights) == kinds["Conv"]
+    used = {name for node in graph.node for name in node.input}
+    assert {w.name for w in graph.initializer} <= used
+    assert not any(node.metadata_props for node in graph.node)
+
+
+def test_int8_is_explicit_and_symmetric(recipes: dict[str, Path]) -> None:
+    """Zero points are int8 zeros, biases stay float, and only the first and the last convolution keep float weights."""
+    model = onnx.load(recipes["int8"] / "model.onnx")
+    initial = {w.name: onnx.numpy_helper.to_array(w) for w in model.graph.initializer}
+    quantisers = [n for n in model.graph.node if n.op_type in ("QuantizeLinear", "DequantizeLinear")]
+    zeros = [initial[node.input[2]] for node in quantisers]
+    assert zeros and all(zero.dtype == np.int8 and not zero.any() for zero in zeros)
+    kernels = {name: value for name, value in initial.items() if value.ndim == 4}
+    assert sum(value.dtype == np.float32 for value in kernels.values()) == 2
+    assert not any(value.dtype == np.int32 for value in initial.values())
+    size = {p: (recipes[p] / "model.onnx").stat().st_size for p in recipes}
+    assert size["int8"] < 0.3 * size["fp32"]
+
+
+def test_the_card_is_what_the_inspector_reads(recipes: dict[str, Path]) -> None:
+    """recipe.toml passes the inspector's strict reading, with the classes asked for and scores named by convention."""
+    card, _ = recipe.load(recipes["int8"])
+    assert (str(card), card.precision, card.height, card.width) == ("tiny@1", "int8", HEIGHT, WIDTH)
+    assert card.trained_on == 'rectangles, "obvious" ones'
+    assert [(k.id, k.name, k.threshold, k.min_area_mm2) for k in card.classes][:2] == [
+        (1, "pitted", 0.5, 20.0),
+        (2, "crack", 0.4, 5.0),
+    ]
+    assert {"validation_dice_kaggle", "validation_dice_micro_4", "validation_frames"} < card.scores.keys()
+
+
+def test_equal_probabilities_go_to_the_first_class() -> None:
+    """Ties fall as ArgMax would have them fall, and nothing is found where nothing reaches its threshold."""
+
+    class Fixed(torch.nn.Module):
+        def forward(self, frames: torch.Tensor) -> torch.Tensor:
+            return torch.tensor([0.0, 1.0, 3.0, 3.0]).log()[None, :, None, None].expand(len(frames), 4, 1, 2)
+
+    deployed = Deployed(Fixed(), 3)  # type: ignore[arg-type]  # stands in for a network with known logits
+    frames = torch.zeros(1, 1, 2, dtype=torch.uint8)
+    labels, confidence, _ = deployed(frames, torch.tensor([0.1, 0.4, 0.4]))
+    assert labels.tolist() == [[[2, 2]]] and confidence.tolist() == [[[109, 109]]]
+    labels, confidence, presence = deployed(frames, torch.tensor([0.5, 0.5, 0.5]))
+    assert not labels.any() and not confidence.any()
+    assert presence.tolist()[0] == pytest.approx([1 / 7, 3 / 7, 3 / 7])
+
+
+def test_evaluate_prints_every_convention(
+    recipes: dict[str, Path], mask_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command measures a recipe on a folder and names each figure's convention."""
+    assert __main__.main(["evaluate", str(recipes["int8"]), str(mask_folder)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("40 frames")
+    assert all(name in printed for name in [*evaluate.NAMES, "micro, 2 crack"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["fit", "--out", "/tmp/x"], "trainer fit: no DATA; expected"),
+        (["fit", "/nowhere", "--out", "/tmp/x"], "there is no such file or folder"),
+        (["fit", "--resume", "--out", "/nowhere"], "/nowhere/last.pt: no such file"),
+        (["export", "/nowhere", "--out", "/tmp/x"], "/nowhere/best.pt: no such file"),
+        (["evaluate", "/nowhere", "sheet:1:1"], "/nowhere/recipe.toml: cannot be read"),
+    ],
+)
+def test_an_error_is_one_line_and_exit_code_2(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No traceback for what a person can put right."""
+    assert __main__.main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert says in line

@@ -1,0 +1,1 @@
+"""Labelled steel: read from every layout, checked, split, kept in memory. Knows no network."""

@@ -1,0 +1,105 @@
+"""What a set of labelled frames holds, found by reading every frame once; knows no format and prints nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainer.data.samples import CLASS_NAMES, Frames
+from trainer.faults import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Of one frame that can be read."""
+
+    index: int
+    """In the set."""
+    height_px: int
+    width_px: int
+    class_px: tuple[int, ...]
+    """Pixels of classes 1..4."""
+    digest: bytes
+    """Of size and grey levels: equal where two frames are the same, whatever their files are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """Of a set: the frames that can be read, and what is wrong with the others."""
+
+    facts: tuple[Facts, ...]
+    faults: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    """What is odd but stops nothing."""
+    overlapping: int = 0
+    """Frames in which some pixels are of several classes."""
+
+    def sizes(self) -> list[tuple[tuple[int, int], int]]:
+        """Return ((height, width), frames), the most common first; pixels."""
+        return Counter((one.height_px, one.width_px) for one in self.facts).most_common()
+
+    def sound(self) -> int:
+        """Return how many frames have no defect."""
+        return sum(not any(one.class_px) for one in self.facts)
+
+    def having(self, class_id: int) -> list[Facts]:
+        """Return the frames that have a class, those with fewest pixels of it first."""
+        some = [one for one in self.facts if one.class_px[class_id - 1]]
+        return sorted(some, key=lambda one: one.class_px[class_id - 1])
+
+    def pixel_share(self, class_id: int) -> float:
+        """Return a class's share of all pixels."""
+        all_px = sum(one.height_px * one.width_px for one in self.facts)
+        return sum(one.class_px[class_id - 1] for one in self.facts) / max(1, all_px)
+
+    def copies(self) -> list[tuple[int, ...]]:
+        """Return groups of two or more frames that are the same to the last pixel, by index."""
+        groups: dict[bytes, list[int]] = defaultdict(list)
+        for one in self.facts:
+            groups[one.digest].append(one.index)
+        return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
+def take_census(frames: Frames, indices: Iterable[int]) -> Census:
+    """Read these frames of a set, one in memory at a time."""
+    facts: list[Facts] = []
+    faults: list[str] = []
+    warnings: list[str] = []
+    overlapping = 0
+    for index in indices:
+        try:
+            sample = frames[index]
+        except DataError as error:
+            faults += error.faults
+            continue
+        warnings += sample.warnings
+        overlapping += bool(sample.warnings)
+        class_px = tuple(int(np.count_nonzero(sample.labels == i)) for i in range(1, len(CLASS_NAMES) + 1))
+        digest = hashlib.blake2b(repr(sample.pixels.shape).encode() + sample.pixels.tobytes(), digest_size=16)
+        height_px, width_px = sample.pixels.shape
+        facts.append(Facts(index, height_px, width_px, class_px, digest.digest()))
+    return Census(tuple(facts), tuple(faults), tuple(warnings), overlapping)
+
+
+def find_overlaps(frames: Frames) -> list[str]:
+    """Return what is said of frames in which some pixels are of several classes, a line a frame at least.
+
+    Reads only the frames that have more than one class: 427 of Severstal's 12 568.
+
+    Raises:
+        DataError: one of them cannot be read.
+    """
+    several = [index for index in range(len(frames)) if len(frames.classes(index) or ()) > 1]
+    return [warning for index in several for warning in frames[index].warnings]
+
+
+def say_overlaps(warnings: Sequence[str]) -> list[str]:
+    """Return what a run says of overlaps: one line, or none."""
+    return [
+        f"{len(warnings)} masks share pixels that several classes claim, as {warning}; `trainer check` lists them all"
+        for warning in warnings[:1]
+    ]

@@ -1,0 +1,144 @@
+"""A data report before anything is trained: what the set holds, what is wrong with it, and how it would be split.
+
+Writes `split.csv`, for `fit --split`, and `contact.png`, a sheet of frames with their masks outlined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainer.data import contact, sources
+from trainer.data.census import Census, take_census
+from trainer.data.duplicates import near_duplicates
+from trainer.data.samples import CLASS_NAMES
+from trainer.data.split import Part, across, divide, read_split, write_split
+from trainer.faults import DataError
+
+NAMED = 5
+"""Groups of duplicates that the report names."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be checked."""
+
+    data: Sequence[str]
+    only: str | None
+    split: Path | None
+    """A split to judge; None: make one from `seed`."""
+    seed: int
+    out: Path
+    """Folder for `split.csv` and `contact.png`."""
+    fold: str | None = None
+    """`K/N`, as in `Settings`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is wrong with data, each a line of its own."""
+
+    faults: Sequence[str]
+    """These stop training."""
+    warnings: Sequence[str]
+    """These do not, but somebody should know."""
+
+
+def check(wanted: Wanted, say: Say, watch: Callable[[int], Iterable[int]] = range) -> Findings:
+    """Report on data through `say`; return what is wrong with it.
+
+    `watch` yields the numbers below its argument, one as each frame is read, and may show how far it is.
+    """
+    frames, opening = sources.open_all(wanted.data, wanted.only)
+    census = take_census(frames, watch(len(frames)))
+    faults = [*opening, *census.faults]
+    for line in _contents(census, len(frames)):
+        say(line)
+    if census.facts:
+        wanted.out.mkdir(parents=True, exist_ok=True)
+        readable = Part(frames, tuple(one.index for one in census.facts))
+        faults += _check_split(wanted, readable, _positions(census.copies(), readable), say)
+        contact.save(
+            contact.draw(frames, census, " + ".join(Path(spec).name for spec in wanted.data)),
+            wanted.out / "contact.png",
+        )
+        say(f"{'contact sheet':16}{wanted.out / 'contact.png'}")
+    return Findings(faults, [*census.warnings, *_without_frames(census)])
+
+
+def _without_frames(census: Census) -> list[str]:
+    """Say which classes no frame has."""
+    return [
+        f"no frame has class {class_id} ({name}); a network taught on this set never finds one. Add some."
+        for class_id, name in enumerate(CLASS_NAMES, 1)
+        if census.facts and not census.having(class_id)
+    ]
+
+
+def _contents(census: Census, opened: int) -> Iterator[str]:
+    """Yield counts, sizes and classes."""
+    read = len(census.facts)
+    yield f"{'frames':16}{read} read" + (f", {opened - read} with faults" if opened > read else "")
+    sizes = [f"{width} x {height} px ({count})" for (height, width), count in census.sizes()]
+    more = f" and {len(sizes) - NAMED} more" if len(sizes) > NAMED else ""
+    yield f"{'sizes':16}{', '.join(sizes[:NAMED])}{more}"
+    yield f"{'sound':16}{census.sound()} frames, {census.sound() / max(1, read):.1%}"
+    yield f"{'overlaps':16}" + (
+        f"{census.overlapping} frames have pixels of several classes; the class with fewer in the frame keeps them"
+        if census.overlapping
+        else "none: no pixel is of several classes"
+    )
+    yield f"{'class':16}{'frames':>8}{'of all':>9}{'of all pixels':>16}"
+    for class_id, name in enumerate(CLASS_NAMES, 1):
+        having = len(census.having(class_id))
+        yield (
+            f"{f'{class_id} {name}':16}{having:8}{having / max(1, read):9.1%}{census.pixel_share(class_id):16.3%}"
+            + ("" if having else "   cannot be learned from this set")
+        )
+
+
+def _check_split(wanted: Wanted, readable: Part, copies: Sequence[tuple[int, ...]], say: Say) -> list[str]:
+    """Report duplicates and the split; write the split unless one was given; return what stops training."""
+    near = near_duplicates(readable)
+    for kind, groups in (("exact copies", copies), ("near-duplicates", near)):
+        said = f"{_groups(groups)}, {sum(map(len, groups))} frames" if groups else "none"
+        say(f"{kind:16}{said}")
+        for group in groups[:NAMED]:
+            say(f"{'':16}{', '.join(readable.name(index) for index in group[:NAMED])}{_rest(group)}")
+        if len(groups) > NAMED:
+            say(f"{'':16}... and {len(groups) - NAMED} more groups")
+    try:
+        if wanted.split:
+            train, validation = read_split(wanted.split, readable)
+        else:
+            train, validation = divide(readable, wanted.seed, near, wanted.fold)
+    except DataError as error:
+        return list(error.faults)
+    leaks = across(train, validation, near)
+    fold = f", fold {wanted.fold}" if wanted.fold else ""
+    made = str(wanted.split) if wanted.split else f"seed {wanted.seed}{fold}"
+    say(f"{'split':16}{len(train)} frames to learn from, {len(validation)} to measure on ({made})")
+    say(f"{'leaks':16}" + (f"{_groups(leaks)} on both sides" if leaks else "no near-duplicates on both sides"))
+    for group in leaks[:NAMED]:
+        say(f"{'':16}{', '.join(readable.name(index) for index in group[:NAMED])}{_rest(group)}")
+    if not wanted.split:
+        write_split(wanted.out / "split.csv", train, validation)
+        say(f"{'split written':16}{wanted.out / 'split.csv'}; use it with: fit --split {wanted.out / 'split.csv'}")
+    return []
+
+
+def _groups(groups: Sequence[tuple[int, ...]]) -> str:
+    return f"{len(groups)} group{'' if len(groups) == 1 else 's'}"
+
+
+def _rest(group: Sequence[int]) -> str:
+    return f" and {len(group) - NAMED} more" if len(group) > NAMED else ""
+
+
+def _positions(groups: Sequence[tuple[int, ...]], part: Part) -> list[tuple[int, ...]]:
+    """Turn groups of indices of the whole set into groups of positions in a part of it."""
+    at = {index: position for position, index in enumerate(part.indices)}
+    return [tuple(at[index] for index in group) for group in groups]

@@ -1,0 +1,167 @@
+"""COCO's JSON of annotated images (T.-Y. Lin et al., "Microsoft COCO", 2014): polygons and both forms of run lengths.
+
+Images are looked for by `file_name` beside the JSON, in `images/` beside it, and in `images/` one folder up. A category
+is a class by its name or number.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import numpy as np
+
+from trainer.data import counts, polygon
+from trainer.data.labelled import Entry, Found
+from trainer.data.masks import CLASS_FOLDERS
+from trainer.data.samples import CLASS_NAMES, Plane
+from trainer.faults import DataError
+
+Size = Annotated[int, msgspec.Meta(ge=1, le=2**15)]
+
+
+class Image(msgspec.Struct, frozen=True):
+    """One of `images`."""
+
+    id: int
+    file_name: str
+    height: Size
+    width: Size
+
+
+class RunLengths(msgspec.Struct, frozen=True):
+    """A segmentation by counts."""
+
+    counts: list[int] | str
+    size: tuple[Size, Size]
+    """Height, width."""
+
+
+class Instance(msgspec.Struct, frozen=True):
+    """One of `annotations`."""
+
+    id: int
+    image_id: int
+    category_id: int
+    segmentation: list[list[float]] | RunLengths = []
+
+
+class Category(msgspec.Struct, frozen=True):
+    """One of `categories`."""
+
+    id: int
+    name: str
+
+
+class Coco(msgspec.Struct, frozen=True):
+    """The file, as far as training needs it."""
+
+    images: list[Image]
+    annotations: list[Instance]
+    categories: list[Category]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """An annotation that is of a class."""
+
+    where: str
+    class_id: int
+    segmentation: list[list[float]] | RunLengths
+
+    def classes(self) -> frozenset[int]:
+        """Return its class."""
+        return frozenset({self.class_id})
+
+    def draw(self, height_px: int, width_px: int) -> Plane:
+        """Return class ids (height_px, width_px) uint8."""
+        try:
+            if isinstance(self.segmentation, RunLengths):
+                if self.segmentation.size != (height_px, width_px):
+                    height, width = self.segmentation.size
+                    raise ValueError(f"size is {height} x {width}; expected height x width {height_px} x {width_px}")
+                mask = counts.decode(self.segmentation.counts, height_px, width_px)
+            else:
+                mask = np.zeros((height_px, width_px), bool)
+                for vertices in self.segmentation:
+                    mask |= polygon.fill(vertices, height_px, width_px)
+        except ValueError as error:
+            raise DataError(str(error)) from error
+        return mask.view(np.uint8) * np.uint8(self.class_id)
+
+
+def read_coco(path: Path) -> Found:
+    """Read the JSON and find its images.
+
+    Faults: an id or a file twice, an image that is not there, an annotation of no image, no class or no pixels, or the
+    same annotation twice.
+
+    Raises:
+        DataError: no JSON, or none of this form.
+    """
+    try:
+        coco = msgspec.json.decode(path.read_bytes(), type=Coco)
+    except msgspec.DecodeError as error:
+        raise DataError(f"{path}: {error}; expected COCO's images, annotations and categories") from error
+    shapes, faults = _shapes(path, coco)
+    entries, missing = _entries(path, coco.images, shapes)
+    if not entries:
+        missing.append(f"{path}: none of its {len(coco.images)} images is there; expected them beside it or in images/")
+    return Found(entries, faults + missing)
+
+
+def _shapes(path: Path, coco: Coco) -> tuple[dict[int, list[Shape]], list[str]]:
+    """Return the annotations that can be used by image id, and what is wrong with the others."""
+    faults: list[str] = []
+    names = {category.id: category.name for category in coco.categories}
+    image_ids = {image.id for image in coco.images}
+    shapes: dict[int, list[Shape]] = defaultdict(list)
+    earlier: dict[tuple[int, int, bytes], int] = {}
+    ids: dict[int, int] = {}
+    for number, one in enumerate(coco.annotations):
+        where = f"{path}: annotations[{number}] (id {one.id})"
+        class_id = CLASS_FOLDERS.get(names.get(one.category_id, "").lower())
+        if ids.setdefault(one.id, number) != number:
+            faults.append(f"{where}: has the id of annotations[{ids[one.id]}]; expected each once. Remove one of them.")
+        if one.image_id not in image_ids:
+            faults.append(
+                f"{where}: image_id is {one.image_id}, which no image has. Add the image, or remove the mask."
+            )
+        elif class_id is None:
+            found = f"category {one.category_id} ({names.get(one.category_id, 'not in categories')})"
+            faults.append(f"{where}: {found} is no class; expected {', '.join(CLASS_NAMES)}. Rename the category.")
+        elif not one.segmentation:
+            faults.append(f"{where}: has no segmentation; expected polygons or run lengths. A box alone cannot teach.")
+        else:
+            same = earlier.setdefault((one.image_id, class_id, msgspec.json.encode(one.segmentation)), number)
+            if same != number:
+                faults.append(f"{where}: is annotations[{same}] again. Remove one of them.")
+            shapes[one.image_id].append(Shape(where, class_id, one.segmentation))
+    return shapes, faults
+
+
+def _entries(path: Path, images: Sequence[Image], shapes: dict[int, list[Shape]]) -> tuple[list[Entry], list[str]]:
+    """Return the frames whose image files are there, in the order of their names, and what is wrong with the others."""
+    entries: dict[str, Entry] = {}
+    ids: dict[int, int] = {}
+    faults = []
+    for number, image in enumerate(images):
+        where = f"{path}: images[{number}] (id {image.id})"
+        places = [
+            folder / image.file_name for folder in (path.parent, path.parent / "images", path.parents[1] / "images")
+        ]
+        file = next((place for place in places if place.is_file()), None)
+        name = f"{path.stem}/{Path(image.file_name).with_suffix('').as_posix()}"
+        if ids.setdefault(image.id, number) != number:
+            faults.append(f"{where}: has the id of images[{ids[image.id]}]; expected each once. Remove one of them.")
+        elif name in entries:
+            faults.append(f"{where}: has the name of another image, {image.file_name}; expected each once. Remove one.")
+        elif file is None:
+            faults.append(f"{where}: {image.file_name} is not there; looked for {', '.join(map(str, places))}")
+        else:
+            entries[name] = Entry(name, file, tuple(shapes.get(image.id, ())), (image.height, image.width))
+    return [entries[name] for name in sorted(entries)], faults

@@ -1,0 +1,147 @@
+"""A contact sheet: a few frames of each class with the outlines of their masks, and some sound ones.
+
+Knows layout and colours; must not know formats. Frames are chosen by the area of the class, from the smallest to the
+largest at even steps, so that the sheet shows what is usual and what is extreme, not what is pretty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from inspector.demo.ink import Canvas, Colour, Ink, Rect, Style
+from inspector.demo.picture import CLASS_COLOURS, FAINT, HAIR, INK, MARGIN_PX, PAGE_PX, PAPER
+from trainer.data.census import Census, Facts
+from trainer.data.samples import CLASS_NAMES, Frames, Sample
+
+HEAD_PX, SECTION_PX, CAPTION_PX, GAP_PX = 132, 62, 30, 20
+FRAME_PX = 200
+"""Frames are about so high on the page."""
+AT_LEAST = 4
+"""Frames of a class, where it has so many."""
+
+TITLE, NOTE = Style(40, INK, 650), Style(19, FAINT)
+NAME, CAPTION = Style(24, INK, 650), Style(16, FAINT)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Frames under one heading."""
+
+    title: str
+    note: str
+    colour: Colour | None
+    chosen: Sequence[Facts]
+
+
+def save(canvas: Canvas, path: Path) -> None:
+    """Write a sheet as a PNG."""
+    cv2.imwrite(str(path), canvas)
+
+
+def draw(frames: Frames, census: Census, title: str) -> Canvas:
+    """Draw the sheet (H, W, 3) uint8 of frames that the census could read; reads the chosen ones again."""
+    grid = _Grid(census)
+    sections = _sections(census, max(grid.columns, AT_LEAST))
+    height = HEAD_PX + sum(SECTION_PX + grid.height(len(section.chosen)) for section in sections) + MARGIN_PX
+    ink = Ink(np.full((height, PAGE_PX, 3), PAPER, np.uint8))
+    _head(ink, census, title)
+    top = HEAD_PX
+    for section in sections:
+        _heading(ink, section, top + 40)
+        top += SECTION_PX
+        for number, facts in enumerate(section.chosen):
+            _frame(ink, frames[facts.index], facts, grid.cell(number, top))
+        top += grid.height(len(section.chosen))
+    return ink.canvas
+
+
+class _Grid:
+    """Cells of one size for all frames, after the shape that most of them have."""
+
+    def __init__(self, census: Census) -> None:
+        (height_px, width_px), _ = census.sizes()[0]
+        across = PAGE_PX - 2 * MARGIN_PX
+        self.columns = min(8, max(1, round(across / (FRAME_PX * width_px / height_px))))
+        self._width = (across - (self.columns - 1) * GAP_PX) // self.columns
+        self._height = min(2 * FRAME_PX, round(self._width * height_px / width_px))
+
+    def cell(self, number: int, top: int) -> Rect:
+        """Where the frame so numbered in a section goes, which begins at `top`."""
+        left = MARGIN_PX + number % self.columns * (self._width + GAP_PX)
+        y = top + number // self.columns * (self._height + CAPTION_PX + GAP_PX // 2)
+        return Rect(left, y, left + self._width, y + self._height)
+
+    def height(self, count: int) -> int:
+        """Pixels that so many frames need, with what parts them from the next section."""
+        return -(-count // self.columns) * (self._height + CAPTION_PX + GAP_PX // 2) + GAP_PX
+
+
+def _sections(census: Census, count: int) -> list[Section]:
+    sections = []
+    total = max(1, len(census.facts))
+    for class_id, name in enumerate(CLASS_NAMES, 1):
+        having = census.having(class_id)
+        note = f"{len(having)} frames, {len(having) / total:.1%}   {census.pixel_share(class_id):.2%} of all pixels"
+        note += "   smallest to largest" if having else ""
+        sections.append(Section(f"{class_id} {name}", note, CLASS_COLOURS[class_id - 1], _spread(having, count)))
+    sound = [one for one in census.facts if not any(one.class_px)]
+    sections.append(Section("sound", f"{len(sound)} frames, {len(sound) / total:.1%}", None, _spread(sound, count)))
+    return sections
+
+
+def _spread(some: Sequence[Facts], count: int) -> list[Facts]:
+    """Return at most `count` of them at even steps, first and last included."""
+    if not some:
+        return []
+    steps = np.linspace(0, len(some) - 1, min(count, len(some))).round().astype(int)
+    return [some[step] for step in steps.tolist()]
+
+
+def _head(ink: Ink, census: Census, title: str) -> None:
+    words = title if ink.width(title, TITLE) < PAGE_PX - 2 * MARGIN_PX else f"{title[:70]} ..."
+    ink.text((MARGIN_PX, 66), words, TITLE)
+    sizes = ", ".join(f"{width} x {height} px" for (height, width), _ in census.sizes()[:3])
+    note = f"{len(census.facts)} frames of {sizes}. x runs across the strip, y along it. Outlines: "
+    x = ink.text((MARGIN_PX, 102), note, NOTE)
+    for name, colour in zip(CLASS_NAMES, CLASS_COLOURS, strict=True):
+        ink.fill(Rect(x + 10, 88, x + 30, 104), colour)
+        x = ink.text((x + 38, 102), name, NOTE) + 8
+    ink.line((MARGIN_PX, HEAD_PX - 6), (PAGE_PX - MARGIN_PX, HEAD_PX - 6), HAIR)
+
+
+def _heading(ink: Ink, section: Section, y: int) -> None:
+    x = MARGIN_PX
+    if section.colour:
+        ink.fill(Rect(x, y - 19, x + 24, y + 3), section.colour)
+        x += 36
+    x = ink.text((x, y), section.title, NAME)
+    ink.text((x + 18, y), section.note, NOTE)
+
+
+def _frame(ink: Ink, sample: Sample, facts: Facts, cell: Rect) -> None:
+    """Draw a frame as large as the cell allows, outline its masks, and say below what it is."""
+    height_px, width_px = sample.pixels.shape
+    scale = min(cell.width / width_px, cell.height / height_px)
+    size = max(1, round(width_px * scale)), max(1, round(height_px * scale))
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    picture = np.ascontiguousarray(np.repeat(cv2.resize(sample.pixels, size, interpolation=way)[..., None], 3, axis=2))
+    outlines = [
+        (colour, cv2.findContours((enlarged == class_id).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)[0])
+        for enlarged in (cv2.resize(sample.labels, size, interpolation=cv2.INTER_NEAREST),)
+        for class_id, colour in enumerate(CLASS_COLOURS, 1)
+    ]
+    for _, contours in outlines:
+        cv2.drawContours(picture, contours, -1, (24, 20, 18), 4, cv2.LINE_AA)  # a dark seam: seen on bright steel too
+    for colour, contours in outlines:
+        cv2.drawContours(picture, contours, -1, colour, 2, cv2.LINE_AA)
+    ink.canvas[cell.top : cell.top + size[1], cell.left : cell.left + size[0]] = picture
+    shares = [
+        f"{name} {px / (height_px * width_px):.1%}" for name, px in zip(CLASS_NAMES, facts.class_px, strict=True) if px
+    ]
+    words = "   ".join([sample.name.rpartition("/")[2], *shares])
+    ink.text((cell.left, cell.top + size[1] + 21), words, CAPTION)

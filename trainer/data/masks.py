@@ -1,0 +1,153 @@
+"""A folder of `images/` and `masks/`: index PNGs, or a folder of masks for each class.
+
+Index: `masks/<image>.png` for every image, grey values 0 = sound, 1..4 = class. By class:
+`masks/<class>/<image>.png`, the class by its name or number, any value but 0 = defect; an image in none is sound.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from trainer.data.labelled import Annotation, Entry, Found
+from trainer.data.samples import CLASS_NAMES, Plane, list_images, read_mask
+from trainer.faults import DataError
+
+CLASS_FOLDERS = {name: class_id for class_id, name in enumerate(CLASS_NAMES, 1)} | {
+    str(class_id): class_id for class_id in range(1, len(CLASS_NAMES) + 1)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class IndexMask:
+    """A PNG whose grey values are class ids."""
+
+    path: Path
+
+    @property
+    def where(self) -> str:
+        """The file."""
+        return str(self.path)
+
+    def classes(self) -> frozenset[int]:
+        """Read which classes it has."""
+        return frozenset(np.unique(self._read()).tolist()) - {0}
+
+    def draw(self, height_px: int, width_px: int) -> Plane:
+        """Return its values (height_px, width_px) uint8."""
+        labels = self._read()
+        _check_size(labels, height_px, width_px)
+        return labels
+
+    def _read(self) -> Plane:
+        labels = read_mask(self.path)
+        if labels.max() > len(CLASS_NAMES):
+            raise DataError(
+                f"holds the value {labels.max()}; expected class ids 0..{len(CLASS_NAMES)}. "
+                "If it is the mask of one class, put it in masks/<class>/."
+            )
+        return labels
+
+
+@dataclass(frozen=True, slots=True)
+class ClassMask:
+    """A PNG whose pixels other than 0 are of one class."""
+
+    path: Path
+    class_id: int
+
+    @property
+    def where(self) -> str:
+        """The file."""
+        return str(self.path)
+
+    def classes(self) -> frozenset[int]:
+        """Read whether it has its class."""
+        return frozenset({self.class_id} if self._read().any() else ())
+
+    def draw(self, height_px: int, width_px: int) -> Plane:
+        """Return class ids (height_px, width_px) uint8."""
+        mask = self._read()
+        _check_size(mask, height_px, width_px)
+        return np.where(mask > 0, np.uint8(self.class_id), np.uint8(0))
+
+    def _read(self) -> Plane:
+        mask = read_mask(self.path)
+        values = np.unique(mask)
+        if len(values[values > 0]) > 1:
+            shown = ", ".join(map(str, values[:6].tolist()))
+            raise DataError(
+                f"holds {len(values)} values ({shown}{', ...' if len(values) > 6 else ''}); expected 0 and one other. "
+                "Index masks stand in masks/ itself."
+            )
+        return mask
+
+
+def read_mask_folder(folder: Path) -> Found:
+    """Find the images of a folder and their masks, whichever way those are kept.
+
+    Faults: no images, an image without an index mask, a mask without its image or of no class, both ways mixed.
+    """
+    images, faults = list_images(folder / "images")
+    if not images:
+        faults.append(f"{folder / 'images'}: no image in it; expected .jpg, .png or .bmp")
+    by_class = sorted(path for path in (folder / "masks").iterdir() if path.is_dir())
+    loose, same = list_images(folder / "masks")
+    faults += same
+    if by_class and loose:
+        faults.append(
+            f"{folder / 'masks'}: holds both folders (as {by_class[0].name}) and masks (as {min(loose)}.png); "
+            "expected folders of masks, one a class, or index masks. Remove what is not meant."
+        )
+    masks: dict[str, list[Annotation]] = defaultdict(list)
+    if by_class:
+        faults += _by_class(by_class, images, masks)
+    else:
+        for stem, path in loose.items():
+            faults += _misplaced(path, stem in images)
+            masks[stem].append(IndexMask(path))
+        faults += [
+            f"{image}: has no mask {folder / 'masks' / stem}.png; expected one for each image, all zero if it is sound"
+            for stem, image in images.items()
+            if stem not in loose
+        ]
+    kept = images.items() if by_class else [(stem, image) for stem, image in images.items() if stem in loose]
+    return Found([Entry(f"{folder.name}/{stem}", image, masks[stem]) for stem, image in kept], faults)
+
+
+def _by_class(folders: list[Path], images: dict[str, Path], masks: dict[str, list[Annotation]]) -> list[str]:
+    """Add the masks in folders named after classes; return faults."""
+    faults = []
+    for folder in folders:
+        if folder.name not in CLASS_FOLDERS:
+            faults.append(f"{folder}: is named after no class; expected {', '.join(CLASS_FOLDERS)}. Rename it.")
+            continue
+        found, same = list_images(folder)
+        faults += same
+        for stem, path in found.items():
+            faults += _misplaced(path, stem in images)
+            masks[stem].append(ClassMask(path, CLASS_FOLDERS[folder.name]))
+    return faults
+
+
+def _misplaced(path: Path, has_image: bool) -> list[str]:
+    """Say what is wrong with a mask file before it is read."""
+    faults = []
+    if path.suffix.lower() in (".jpg", ".jpeg"):
+        faults.append(f"{path}: is a JPEG, which alters values; expected a PNG. Save the mask again from its source.")
+    if not has_image:
+        faults.append(
+            f"{path}: is a mask without an image; expected {path.stem} in images/. Copy it there, or remove it."
+        )
+    return faults
+
+
+def _check_size(mask: Plane, height_px: int, width_px: int) -> None:
+    if mask.shape != (height_px, width_px):
+        raise DataError(
+            f"is {mask.shape[1]} x {mask.shape[0]} px; expected the image's {width_px} x {height_px} px. "
+            "Draw it on the image as it is."
+        )

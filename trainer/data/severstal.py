@@ -1,0 +1,119 @@
+"""Kaggle's "Severstal: Steel Defect Detection" (2019) as it is published: `train_images/` beside `train.csv`."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from trainer.data import rle
+from trainer.data.labelled import Entry, Found
+from trainer.data.samples import CLASS_NAMES, Plane, list_images
+from trainer.faults import DataError
+
+CLASS_IDS = {str(number): number for number in range(1, len(CLASS_NAMES) + 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """A row of the CSV: one class of one image."""
+
+    where: str
+    class_id: int
+    text: str
+
+    def classes(self) -> frozenset[int]:
+        """Return its class."""
+        return frozenset({self.class_id})
+
+    def draw(self, height_px: int, width_px: int) -> Plane:
+        """Return class ids (height_px, width_px) uint8."""
+        try:
+            mask = rle.decode(self.text, height_px, width_px)
+        except ValueError as error:
+            raise DataError(f"class {self.class_id}: {error}") from error
+        return mask.view(np.uint8) * np.uint8(self.class_id)
+
+
+def read_severstal(folder: Path, only: str | None = None) -> Found:
+    """Read `train.csv`, in either of the forms it was published in, and find the frames in `train_images/`.
+
+    An image that the CSV does not name is sound, and so is one it names with no pixels. `only`, as
+    `manifest.csv:kind=full_masks`, keeps the frames whose row in that CSV (columns ImageId, file) says so:
+    a frame labelled for some classes only would teach that its other defects are sound steel.
+
+    Faults: a class other than 1..4, a class of an image twice, a mask without its image, two images of one name.
+
+    Raises:
+        DataError: a missing column, or a wrong `only`.
+    """
+    rows, faults = _rows(folder / "train.csv")
+    keep = _manifest(folder, only) if only else None
+    images, same = list_images(folder / "train_images")
+    for stem, of_image in rows.items():
+        if stem not in images and (keep is None or stem in keep):
+            faults += [
+                f"{one.where}: {stem} has no image in {folder / 'train_images'}. Copy it there, or leave out the row."
+                for one in of_image
+            ]
+    entries = [
+        Entry(f"{folder.name}/{stem}", image, sorted(rows.get(stem, ()), key=lambda row: row.class_id))
+        for stem, image in images.items()
+        if keep is None or stem in keep
+    ]
+    if not entries:
+        wanted = f" with {only}" if only else ""
+        faults.append(f"{folder}: no frame in train_images/ to use{wanted}; expected .jpg or .png")
+    return Found(entries, same + faults)
+
+
+def _rows(path: Path) -> tuple[dict[str, list[Runs]], list[str]]:
+    """Return image stem -> rows with pixels, from either form, and what is wrong with the other rows."""
+    rows: dict[str, dict[int, Runs]] = defaultdict(dict)
+    faults: list[str] = []
+    csv.field_size_limit(sys.maxsize)  # half a frame of single pixels is longer than Python's usual limit
+    with path.open(newline="") as file:
+        reader = csv.DictReader(file)
+        columns = reader.fieldnames or []
+        joined = "ImageId_ClassId" in columns
+        if "EncodedPixels" not in columns or not (joined or {"ImageId", "ClassId"} <= set(columns)):
+            raise DataError(
+                f"{path}: line 1: columns are {', '.join(columns) or 'none'}; expected ImageId,ClassId,EncodedPixels "
+                "or ImageId_ClassId,EncodedPixels"
+            )
+        for row in reader:
+            image, _, class_text = (
+                row["ImageId_ClassId"].rpartition("_") if joined else (row["ImageId"], "", row["ClassId"])
+            )
+            where = f"{path}: line {reader.line_num}"
+            if class_text not in CLASS_IDS or not image:
+                faults.append(f"{where}: class is {class_text!r}; expected 1..{len(CLASS_IDS)}")
+                continue
+            text, class_id = (row["EncodedPixels"] or "").strip(), CLASS_IDS[class_text]
+            earlier = rows[Path(image).stem].get(class_id)
+            if earlier and text:
+                said = "again" if earlier.text == text else "with other runs"
+                first = earlier.where.rpartition(": ")[2]
+                faults.append(f"{where}: {image} has class {class_text} twice, {said}; first in {first}. Keep one row.")
+            elif text:
+                rows[Path(image).stem][class_id] = Runs(where, class_id, text)
+    return {stem: list(of_image.values()) for stem, of_image in rows.items()}, faults
+
+
+def _manifest(folder: Path, only: str) -> frozenset[str]:
+    """Return the stems that a CSV in the folder marks, for `FILE:COLUMN=VALUE`; its column `file` may rename."""
+    name, _, condition = only.partition(":")
+    column, equals, value = condition.partition("=")
+    if not equals or not (folder / name).is_file():
+        raise DataError(
+            f"--only {only}: expected FILE:COLUMN=VALUE with FILE in {folder}, as manifest.csv:kind=full_masks"
+        )
+    with (folder / name).open(newline="") as file:
+        reader = csv.DictReader(file)
+        if not {column, "ImageId"} <= set(reader.fieldnames or []):
+            raise DataError(f"{folder / name}: has no column {column} or no ImageId")
+        return frozenset(Path(row.get("file") or row["ImageId"]).stem for row in reader if row[column] == value)

@@ -1,0 +1,250 @@
+"""Which frames teach and which measure; knows frames' names, classes and twins, never their pixels."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from trainer.data import sources
+from trainer.data.duplicates import near_duplicates
+from trainer.data.samples import Frames, Sample
+from trainer.faults import DataError
+from trainer.files import replace_file
+from trainer.settings import Settings
+
+TRAIN_SHARE = 0.8  # the paper's 80:20
+PARTS = ("train", "validation")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some frames of a set, in the set's order."""
+
+    source: Frames
+    indices: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.source[self.indices[index]]
+
+    def name(self, index: int) -> str:
+        """Return the frame's name without reading it."""
+        return self.source.name(self.indices[index])
+
+    def classes(self, index: int) -> frozenset[int] | None:
+        """Return the defect classes in a frame, None where only reading it would tell."""
+        return self.source.classes(self.indices[index])
+
+    def image(self, index: int) -> Path | None:
+        """Return the file of a frame's pixels, None where there is none."""
+        return self.source.image(self.indices[index])
+
+
+def open_data(settings: Settings, run: Path | None = None) -> tuple[Frames, Frames]:
+    """Return the frames that a run learns from and those that it is measured on; the same each time.
+
+    What `split.csv` in the folder `run` says holds, then what `settings.split` says; else the set is divided anew, in
+    `settings.fold` and the rest where that is given.
+
+    Raises:
+        DataError: data that cannot be used, a split of other data, or a fold beside another way to divide.
+    """
+    if settings.fold and (settings.validate or settings.split):
+        raise DataError(f"--fold {settings.fold} stands beside --split or --validate; expected one of them. Leave one.")
+    frames = sources.frames(settings.data, settings.only)
+    if settings.validate:
+        return frames, sources.frames(settings.validate, settings.only)
+    if run and (run / "split.csv").is_file():
+        return read_split(run / "split.csv", frames)
+    if settings.split:
+        return read_split(Path(settings.split), frames)
+    return divide(frames, settings.seed, near_duplicates(frames), settings.fold)
+
+
+def divide(source: Frames, seed: int, together: Sequence[Sequence[int]], fold: str | None) -> tuple[Part, Part]:
+    """Divide a set in (train, validation): 80 to 20, or with `fold`, as `2/5`, in the other folds and that one.
+
+    Raises:
+        DataError: a set too small, or no such fold.
+    """
+    return hold_out(source, seed, together, *parse_fold(fold)) if fold else split(source, seed, together)
+
+
+def split(
+    source: Frames, seed: int, together: Sequence[Sequence[int]] = (), train_share: float = TRAIN_SHARE
+) -> tuple[Part, Part]:
+    """Divide a set in (train, validation), each stratum alike; the same for the same seed and names.
+
+    A stratum is the frames with the same set of defect classes; where the classes are not known before rendering
+    (procedural steel), the frames of one coil. A stratum of one goes to train. Groups of indices in `together` stay on
+    one side, in the stratum of all their classes; a stratum's share is then met as nearly as its groups allow.
+
+    Raises:
+        DataError: nothing would be left to validate on.
+    """
+    strata = _strata(source, together)
+    chance = np.random.default_rng(seed)
+    train: list[int] = []
+    validation: list[int] = []
+    for key in sorted(strata):
+        members = strata[key]
+        total = sum(map(len, members))
+        room = min(total - 1, round(total * (1 - train_share)))
+        for at in chance.permutation(len(members)):
+            fits = len(members[at]) <= room
+            room -= len(members[at]) if fits else 0
+            (validation if fits else train).extend(members[at])
+    if not validation:
+        raise DataError(
+            f"{len(source)} frames are too few to hold any out for validation; expected 5 or more of a kind"
+        )
+    return Part(source, tuple(sorted(train))), Part(source, tuple(sorted(validation)))
+
+
+def parse_fold(text: str) -> tuple[int, int]:
+    """Read `K/N`: fold K of N, counted from 1.
+
+    Raises:
+        DataError: it is something else.
+    """
+    match = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text)
+    number, count = map(int, match.groups()) if match else (0, 0)
+    if not 1 <= number <= count or count < 2:
+        raise DataError(f"--fold {text}: expected K/N, fold K of N, as 1/5 to 5/5; N is 2 or more")
+    return number, count
+
+
+def hold_out(
+    source: Frames, seed: int, together: Sequence[Sequence[int]], number: int, count: int
+) -> tuple[Part, Part]:
+    """Return (train, validation): fold `number` of `count`, from 1, is held out, the others teach."""
+    held = folds(source, seed, together, count)[number - 1]
+    out = set(held.indices)
+    return Part(source, tuple(index for index in range(len(source)) if index not in out)), held
+
+
+def folds(source: Frames, seed: int, together: Sequence[Sequence[int]], count: int) -> list[Part]:
+    """Divide a set in `count` folds, each stratum (see `split`) alike; the same for the same seed and names.
+
+    Each frame lies in one fold, a group of indices in `together` within one. Where nothing is grouped, folds differ by
+    at most one frame, in every stratum and on the whole; of groups the larger are dealt first, so that the smaller and
+    the single frames even out what they leave.
+
+    Raises:
+        DataError: a fold would be empty.
+    """
+    chance = np.random.default_rng(seed)
+    dealt: list[list[int]] = [[] for _ in range(count)]
+    strata = _strata(source, together)
+    for key in sorted(strata):
+        of_stratum = [0] * count
+        shuffled = [strata[key][at] for at in chance.permutation(len(strata[key]))]
+        for group in sorted(shuffled, key=len, reverse=True):
+            least = min(range(count), key=lambda fold: (of_stratum[fold], len(dealt[fold])))
+            of_stratum[least] += len(group)
+            dealt[least].extend(group)
+    if not all(dealt):
+        raise DataError(
+            f"{len(source)} frames, near-duplicates together, are too few for {count} folds; expected at least one in "
+            "each. Ask for fewer folds."
+        )
+    return [Part(source, tuple(sorted(indices))) for indices in dealt]
+
+
+def _strata(source: Frames, together: Sequence[Sequence[int]]) -> dict[str, list[tuple[int, ...]]]:
+    """Return the groups of each stratum, single frames as groups of one, in order."""
+    grouped = {index for group in together for index in group}
+    groups = sorted([tuple(group) for group in together] + [(i,) for i in range(len(source)) if i not in grouped])
+    strata: dict[str, list[tuple[int, ...]]] = defaultdict(list)
+    for group in groups:
+        strata[_stratum(source, group)].append(group)
+    return strata
+
+
+def _stratum(source: Frames, group: Sequence[int]) -> str:
+    classes: set[int] = set()
+    for index in group:
+        if (of_frame := source.classes(index)) is None:
+            return source.name(index).rpartition("/")[0]
+        classes |= of_frame
+    return "+".join(map(str, sorted(classes)))
+
+
+def across(train: Part, validation: Part, together: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+    """Return the groups of which some frames teach and others measure: what was learned by heart counts as found."""
+    teaching, measuring = set(train.indices), set(validation.indices)
+    return [tuple(group) for group in together if not (teaching.isdisjoint(group) or measuring.isdisjoint(group))]
+
+
+def read_split(path: Path, source: Frames) -> tuple[Part, Part]:
+    """Divide a set as a `split.csv` says, whose columns `name` and `part` are needed.
+
+    Raises:
+        DataError: no such file or column, a part other than train and validation, a name twice, nothing to learn from
+            or to measure on, or other frames than the set's; all of them.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; expected a split.csv that `trainer check` or `trainer fit` wrote")
+    parts: dict[str, str] = {}
+    faults = []
+    with path.open(newline="") as file:
+        reader = csv.DictReader(file)
+        if not {"name", "part"} <= set(reader.fieldnames or []):
+            raise DataError(f"{path}: line 1: columns are {', '.join(reader.fieldnames or [])}; expected name,part")
+        for row in reader:
+            where = f"{path}: line {reader.line_num}: {row['name']}"
+            if row["part"] not in PARTS:
+                faults.append(f"{where} is in part {row['part']!r}; expected {' or '.join(PARTS)}")
+            if row["name"] in parts:
+                faults.append(f"{where} stands there twice; expected each frame once")
+            parts[row["name"]] = row["part"]
+    names = [source.name(index) for index in range(len(source))]
+    faults += _strangers(path, names, parts)
+    train, validation = (
+        Part(source, tuple(index for index, name in enumerate(names) if parts.get(name) == part)) for part in PARTS
+    )
+    if not faults and not (len(train) and len(validation)):
+        faults.append(f"{path}: {len(train)} frames in train, {len(validation)} in validation; expected some in each")
+    if faults:
+        raise DataError(*faults)
+    return train, validation
+
+
+def _strangers(path: Path, names: Sequence[str], parts: dict[str, str]) -> list[str]:
+    """Say where a split and a set of frames differ."""
+    faults = [
+        f"{path}: {count} frames of DATA are named {name}; expected each name once. Rename one of the folders."
+        for name, count in Counter(names).items()
+        if count > 1
+    ]
+    for some, words in (
+        ([name for name in names if name not in parts], "of DATA are not in it"),
+        (sorted(parts.keys() - set(names)), "in it are not in DATA"),
+    ):
+        if some:
+            faults.append(
+                f"{path}: {len(some)} frames {words}, as {some[0]}; expected the same frames. Give the DATA it was "
+                "made of, or make a new split with `trainer check`."
+            )
+    return faults
+
+
+def write_split(path: Path, train: Frames, validation: Frames) -> None:
+    """Write `name,part,classes` of every frame: what a run learned from, and what it was measured on."""
+    lines = []
+    for part, members in zip(PARTS, (train, validation), strict=True):
+        for index in range(len(members)):
+            classes = members.classes(index)
+            lines.append((members.name(index), part, "?" if classes is None else "+".join(map(str, sorted(classes)))))
+    with replace_file(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("name", "part", "classes"))
+        writer.writerows(lines)

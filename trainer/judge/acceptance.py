@@ -1,0 +1,178 @@
+"""A recipe judged on labelled frames by the daemon's own engine and the line's own rules: what a report rests on.
+
+After the idea of VDI/VDE/VDMA 2632-4: per class, found and invented defects are counted against the truth and given
+with the bound that so many trials allow. Frames stream through; memory holds sums and the ten worst frames.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+import inspector
+from inspector.records import DefectClass, Maps, Recipe
+from trainer.data.samples import Sample
+from trainer.judge.coil import Scale
+from trainer.judge.reliability import Bin, Reliability, calibration_error
+from trainer.judge.reported import reported_labels
+from trainer.judge.stretch import stretch
+from trainer.judge.tally import ClassTally, Tally
+from trainer.judge.worst import Seen, Worst, pictures
+from trainer.metrics import Scores
+
+
+class Basis(msgspec.Struct, frozen=True, kw_only=True):
+    """What the figures rest on."""
+
+    recipe: str
+    """`name@version`."""
+    sha256: str
+    """Of `model.onnx`."""
+    precision: str
+    encoder: str
+    trained_on: str
+    engine: str
+    data: str
+    """As the command line named it."""
+    frames: int
+    metres: float
+    scale: str
+    defects: int
+    """Truly there."""
+    judged_at: str
+    """RFC 3339, UTC."""
+    version: str
+    """Of this software."""
+
+
+class Trust(msgspec.Struct, frozen=True):
+    """Reliability of one class's labelled pixels."""
+
+    name: str
+    bins: tuple[Bin, ...]
+    error: float | None
+    """Expected calibration error; None where nothing is labelled."""
+
+
+class BadFrame(msgspec.Struct, frozen=True):
+    """One of the worst frames, in words."""
+
+    name: str
+    missed: tuple[str, ...]
+    confused: tuple[str, ...]
+    invented: tuple[str, ...]
+    wrong_px: int
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """All of it; `report.json` is this."""
+
+    basis: Basis
+    settings: tuple[DefectClass, ...]
+    classes: tuple[ClassTally, ...]
+    total: ClassTally
+    confusion: tuple[tuple[int, ...], ...]
+    """Defects by (true class, reported class): row 0 is nothing true, column 0 nothing reported."""
+    pixel_confusion: tuple[tuple[int, ...], ...]
+    """Pixels by (true class, labelled class), 0 = sound; of all that the network labelled."""
+    outlined: dict[str, float | None]
+    """Dice and IoU of all that the network labelled, keyed by convention."""
+    reported: dict[str, float | None]
+    """The same of what the recipe's areas and confidences let through."""
+    reliability: tuple[Trust, ...]
+    """All classes together first."""
+    worst: tuple[BadFrame, ...]
+
+
+class Acceptance:
+    """Counts frames as they come. For one thread."""
+
+    def __init__(self, card: Recipe, scale: Scale) -> None:
+        self._card, self._scale = card, scale
+        classes = len(card.classes)
+        self.outlined, self._reported = Scores(classes), Scores(classes)
+        self.tally, self._reliability = Tally(card.classes), Reliability(classes)
+        self.worst = Worst()
+
+    def add(self, sample: Sample, maps: Maps) -> None:
+        """Count one frame and its maps (1, H, W).
+
+        Raises:
+            ValueError: labels that the recipe has no class for.
+        """
+        labels = maps.labels[0]
+        try:
+            self.outlined.add(labels, sample.labels)
+        except ValueError as error:
+            raise ValueError(f"{sample.name}: {error}") from error
+        reported = reported_labels(maps, self._card, self._scale)
+        self._reported.add(reported, sample.labels)
+        self._reliability.add(labels, maps.confidence[0], sample.labels)
+        alone = stretch(sample.name, sample.labels, maps, self._card, self._scale)
+        self.worst.add(Seen(sample, labels, reported, alone, self.tally.add(alone)))
+
+    def report(self, engine: str, data: Sequence[str]) -> Report:
+        """Return what was counted so far."""
+        card, total = self._card, self.tally.total()
+        basis = Basis(
+            recipe=str(card),
+            sha256=card.sha256,
+            precision=card.precision,
+            encoder=card.encoder,
+            trained_on=card.trained_on,
+            engine=engine,
+            data=" ".join(data),
+            frames=self.outlined.frames,
+            metres=self.tally.metres,
+            scale=str(self._scale),
+            defects=total.true,
+            judged_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            version=inspector.__version__,
+        )
+        names: list[tuple[str, int | None]] = [("all", None), *((kind.name, kind.id) for kind in card.classes)]
+        trust = ((name, self._reliability.bins(class_id)) for name, class_id in names)
+        return Report(
+            basis=basis,
+            settings=card.classes,
+            classes=tuple(self.tally.classes()),
+            total=total,
+            confusion=tuple(map(tuple, self.tally.confusion.tolist())),
+            pixel_confusion=tuple(map(tuple, self.outlined.confusion.tolist())),
+            outlined=_known(self.outlined.report()),
+            reported=_known(self._reported.report()),
+            reliability=tuple(Trust(name, tuple(bins), calibration_error(bins)) for name, bins in trust),
+            worst=tuple(self._describe(seen) for seen in self.worst.frames()),
+        )
+
+    def shots(self) -> Iterator[tuple[tuple[bytes, bytes, bytes], float]]:
+        """Yield image, truth and found of each of the worst frames as JPEG, with its width / height."""
+        for seen in self.worst.frames():
+            height_px, width_px = seen.sample.pixels.shape
+            yield pictures(seen, self._scale), width_px / height_px
+
+    def _describe(self, seen: Seen) -> BadFrame:
+        planted, told, errors = seen.stretch.planted, seen.stretch.told, seen.errors
+        names = [kind.name for kind in self._card.classes]
+
+        def true(number: int) -> str:
+            one = planted[number]
+            return f"{names[one.class_id - 1]} of {one.area_mm2:.0f} mm2 at {one.left_mm:.0f} mm"
+
+        return BadFrame(
+            name=seen.sample.name,
+            missed=tuple(map(true, errors.missed)),
+            confused=tuple(map(true, errors.confused)),
+            invented=tuple(
+                f"{one.name} of {one.area_mm2:.0f} mm2 at {one.left_mm:.0f} mm, {one.confidence:.2f} sure"
+                for one in (told[number] for number in errors.false)
+            ),
+            wrong_px=seen.badness[1],
+        )
+
+
+def _known(figures: dict[str, float]) -> dict[str, float | None]:
+    """Return figures with None where there was nothing to measure: JSON has no nan."""
+    return {name: None if math.isnan(value) else value for name, value in figures.items()}

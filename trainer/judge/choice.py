@@ -1,0 +1,134 @@
+"""Which setting each class gets: what the user wishes for, met on the calibration part as well as it can be. Pure.
+
+At most so many false defects: over all classes together, spent where they find most. At least such a recall: for each
+class, by conformal risk control on the stretches that have it, then the fewest false ones. That control holds for the
+confidence at each area by itself; choosing the best of eight areas on the same stretches loosens it a little, which is
+why a recipe's promise is what was counted on the test part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from inspector.records import DefectClass
+from trainer.judge.bounds import expected_loss, units_needed
+from trainer.judge.sweep import Outcome
+
+EPSILON = 1e-9  # 1 - 0.95 is a little more than 0.05
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """What the user wants, in his own terms: exactly one of the two."""
+
+    max_false_per_100m: float | None = None
+    """False defects of all classes together."""
+    min_recall: float | None = None
+    """Of each class."""
+
+    def __str__(self) -> str:
+        if self.min_recall is not None:
+            return f"each class's recall at least {self.min_recall:g}, then as few false defects as possible"
+        return f"at most {self.max_false_per_100m:g} false defects per 100 m, then as many found as possible"
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """A class's setting and what it did on the calibration part."""
+
+    outcome: Outcome | None
+    """None: the class was not measured, its setting stays."""
+    remark: str = ""
+    """What the user should know of it."""
+    is_met: bool = True
+    """Whether the wish is, on the calibration part."""
+    fault: str = ""
+    """Why it fails the gate, and what to do; such a recipe is not to be trusted with this class."""
+
+
+def choose(table: Sequence[Sequence[Outcome]], kinds: Sequence[DefectClass], wish: Wish, metres: float) -> list[Choice]:
+    """Choose every class's setting, from its outcomes at each."""
+    measured = [place for place, column in enumerate(table) if column[0].planted]
+    columns = [table[place] for place in measured]
+    if wish.min_recall is not None:
+        picked = [within_misses(column, 1 - wish.min_recall) for column in columns]
+    else:
+        assert wish.max_false_per_100m is not None, "a wish has one of the two"
+        allowed = wish.max_false_per_100m * metres / 100
+        chosen = within_false(columns, allowed)
+        is_met = sum(one.false for one in chosen) <= allowed
+        picked = [(one, "" if is_met else "no setting has so few false defects", is_met) for one in chosen]
+    choices = [Choice(None, "no defect in the calibration part: not measured, its setting stays") for _ in kinds]
+    for place, column, (outcome, remark, is_met) in zip(measured, columns, picked, strict=True):
+        choices[place] = Choice(outcome, remark, is_met, _collapse(kinds[place], outcome, column))
+    return choices
+
+
+def within_false(table: Sequence[Sequence[Outcome]], max_false: float) -> list[Outcome]:
+    """Choose for each class, together, the settings that find most with at most `max_false` false defects in all.
+
+    Among equals the higher confidence: farther from the next false defect.
+    """
+    fronts = [_front(column) for column in table]
+    best: dict[int, tuple[tuple[int, float], list[Outcome]]] = {0: ((0, 0.0), [])}  # by false defects spent
+    for front in fronts:
+        longer: dict[int, tuple[tuple[int, float], list[Outcome]]] = {}
+        for spent, ((found, confidence), settings) in best.items():
+            for one in front:
+                total, worth = spent + one.false, (found + one.found, confidence + one.min_confidence)
+                if total <= max_false and (total not in longer or worth > longer[total][0]):
+                    longer[total] = worth, [*settings, one]
+        best = longer
+    if not best:
+        return [min(front, key=lambda one: one.false) for front in fronts]
+    return max(best.values(), key=lambda entry: entry[0])[1]
+
+
+def within_misses(column: Sequence[Outcome], max_miss_rate: float) -> tuple[Outcome, str, bool]:
+    """Choose a class's setting with the fewest false defects whose expected miss rate is controlled.
+
+    Returns it, a remark on it, and whether the wish is met. Where there are too few stretches to promise anything the
+    plain recall decides; where no setting reaches that, the most is found.
+    """
+    units = column[0].stretches
+    kept = [one for one in column if expected_loss(one.miss_rate, units) <= max_miss_rate + EPSILON]
+    remark, is_met = "", True
+    if not kept:
+        kept = [one for one in column if one.found >= (1 - max_miss_rate) * one.planted - EPSILON]
+        needed = units_needed(max_miss_rate)
+        remark = f"{units} with it can promise nothing of the next one, " + (
+            f"{needed} are needed" if units < needed else "too many of them are missed"
+        )
+    if not kept:
+        most = max(one.found for one in column)
+        kept = [one for one in column if one.found == most]
+        is_met = False
+        remark = f"recall {1 - max_miss_rate:g} is not reached at any setting, {most} of {column[0].planted} at most"
+    return min(kept, key=lambda one: (one.false, -one.min_confidence, one.min_area_mm2)), remark, is_met
+
+
+def _collapse(kind: DefectClass, outcome: Outcome, column: Sequence[Outcome]) -> str:
+    """Say so if a class has no true positive."""
+    if outcome.found:
+        return ""
+    said = f"class {kind.id} {kind.name}: none of {outcome.planted} defects is found at "
+    if best := max(column, key=lambda one: (one.found, -one.false)).found:
+        cheapest = min((one for one in column if one.found), key=lambda one: one.false)
+        return (
+            f"{said}the setting that the wish leaves it; {cheapest.found} are at the price of {cheapest.false} false "
+            f"ones, {best} at most. Allow more, train on more frames with this class, or --accept-collapsed"
+        )
+    return (
+        f"{said}any setting: the network does not know it. Train on more frames with this class (see `trainer check`), "
+        f"lower its threshold ({kind.threshold:g}) in recipe.toml, or write the recipe all the same: --accept-collapsed"
+    )
+
+
+def _front(column: Sequence[Outcome]) -> list[Outcome]:
+    """The settings that no other beats in both found and false."""
+    ordered = sorted(column, key=lambda one: (one.false, -one.found, -one.min_confidence, one.min_area_mm2))
+    front: list[Outcome] = []
+    for one in ordered:
+        if not front or one.found > front[-1].found:
+            front.append(one)
+    return front

@@ -1,0 +1,88 @@
+"""What is looked at rather than read: reliability diagrams and pictures of the worst frames."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from trainer.judge.acceptance import BadFrame, Report
+from trainer.judge.page import chart
+from trainer.judge.page.wording import colour, figure, swatch
+
+Shots = tuple[tuple[bytes, bytes, bytes], float]
+"""Image, truth and found of a frame as JPEG, and its width / height."""
+ALL_COLOUR = "#2d5b86"
+LISTED = 3
+"""Defects told one by one in a caption."""
+WIDE = 1.6  # frames this much wider than high are shown one below the other
+
+
+def reliability(report: Report) -> str:
+    """Return a diagram of each class's probabilities, and of all."""
+    charts = []
+    for number, trust in enumerate(report.reliability):
+        kinds = report.settings if number == 0 else report.settings[number - 1 : number]
+        least = min(kind.threshold for kind in kinds)
+        pen = colour(number - 1) if number else ALL_COLOUR
+        pixels = sum(one.pixels for one in trust.bins)
+        said = f"{pixels / 1000:,.1f} thousand px, error {figure(trust.error)}" if pixels else "no pixel labelled"
+        name = "all classes" if number == 0 else escape(trust.name)
+        charts.append(
+            f"<div><h3>{name} <small style='color:var(--soft);font-weight:400'>{said}</small></h3>"
+            f"{chart.reliability(trust.bins, least, pen)}</div>"
+        )
+    return (
+        "<h2>Is a probability what it says?</h2><p>Of the pixels labelled with some probability, the share that "
+        "truly is of "
+        "that class; on the dashed line the two agree, above it the network is too modest, below it too sure. Bars "
+        "show how "
+        "many pixels there are. Below a class's threshold (hatched) the deployed network tells no probability, so "
+        "nothing is "
+        "known there. Pixels of one defect are no independent trials: no bounds are given.</p>"
+        f'<div class="charts">{"".join(charts)}</div>'
+    )
+
+
+def worst(report: Report, shots: Iterable[Shots]) -> str:
+    """Return the worst frames as pictures, `shots` in their order."""
+    names = "".join(f"<span>{swatch(number)}{escape(one.name)}</span>" for number, one in enumerate(report.classes))
+    figures = "".join(
+        _figure_of(number, frame, pictures, ratio)
+        for number, (frame, (pictures, ratio)) in enumerate(zip(report.worst, shots, strict=True), 1)
+    )
+    return (
+        f"<h2>The {len(report.worst)} worst frames</h2><p>By defects missed, confused or invented, then by wrong "
+        f"pixels. A red "
+        "box marks what was missed or confused (in the truth) and what was invented (in what was found); grey "
+        "outlines were "
+        f'held back by the recipe\'s settings.</p><p class="legend">{names}</p>{figures}'
+    )
+
+
+def _figure_of(number: int, frame: BadFrame, pictures: tuple[bytes, bytes, bytes], ratio: float) -> str:
+    wrong = [
+        f'<span class="bad">{word}</span> {escape(_listed(things))}'
+        for word, things in (("missed", frame.missed), ("confused", frame.confused), ("invented", frame.invented))
+        if things
+    ]
+    said = " · ".join([*wrong, f"{frame.wrong_px:,} px wrong"])
+    images = "".join(
+        f'<div><span>{name}</span><img alt="{name}" '
+        f'src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"></div>'
+        for name, jpeg in zip(("image", "truth", "found"), pictures, strict=True)
+    )
+    shape = "" if ratio > WIDE else " narrow"
+    return (
+        f"<figure><figcaption><b>{number}. {escape(frame.name)}</b> · {said}</figcaption>"
+        f'<div class="shots{shape}">{images}</div></figure>'
+    )
+
+
+def _listed(things: Sequence[str]) -> str:
+    """Return a few defects in full, many as counts by class; all of them stand in `report.json`."""
+    if len(things) <= LISTED:
+        return "; ".join(things)
+    counts = Counter(thing.partition(" of ")[0] for thing in things)
+    return ", ".join(f"{count} {name}" for name, count in counts.most_common())

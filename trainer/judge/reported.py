@@ -1,0 +1,35 @@
+"""The pixels of a frame that belong to what the line would report of it, by the recipe's areas and confidences.
+
+`inspector.analyse` tells regions, not their pixels: pictures and submissions need those. Both must agree; a test holds
+them together.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from inspector.records import Bytes2D, Maps, Recipe
+from trainer.judge.coil import Scale
+
+
+def reported_labels(maps: Maps, card: Recipe, scale: Scale) -> Bytes2D:
+    """Return labels (H, W) uint8 of one frame's maps (1, H, W), sound where the recipe's settings hold a region back.
+
+    The frame is judged by itself: a region at its edge is as large as it is seen.
+    """
+    labels, confidence = maps.labels[0], maps.confidence[0]
+    kept: Bytes2D = np.zeros_like(labels)
+    for kind in card.classes:
+        mask = (labels == kind.id).view(np.uint8)
+        count, numbers, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+        if count == 1 or maps.presence[0, kind.id - 1] < kind.threshold:
+            continue
+        peaks = np.zeros(count, np.uint8)
+        inside = mask.view(bool)
+        np.maximum.at(peaks, numbers[inside], confidence[inside])
+        areas_mm2 = stats[:, cv2.CC_STAT_AREA] * (scale.mm_per_px * scale.mm_per_row)
+        passes = (areas_mm2 >= kind.min_area_mm2) & (peaks / 255 >= kind.min_confidence)
+        passes[0] = False  # all that is not of this class
+        kept[passes[numbers]] = kind.id
+    return kept

@@ -1,0 +1,143 @@
+"""Strip with all that is truly there and all that was reported of it: what thresholds are chosen and measured on.
+
+A stretch is a whole procedural coil, its frames in a row, or one labelled frame by itself. Of a frame
+
+- a true defect is a connected region (8-neighbourhood) of one class in its labels, however small: none is defined away;
+- what is reported is what the line reports of a coil that is one frame long;
+- they match as everywhere in this project (`inspector.simulator.score`): a true defect is found when a reported one of
+  its class overlaps its box or lies within 5 mm of it, and a reported defect near no true one is false.
+
+A defect that crosses several labelled frames counts in each, for nobody knows that they are neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import cv2
+import msgspec
+import numpy as np
+
+from inspector.engines import Segmenter
+from inspector.records import Bytes2D, Defect, Maps, Recipe
+from inspector.simulator.sheet import Planted, Rendered
+from trainer.data.samples import Frames
+from trainer.judge.coil import Coil, Scale, judge, report
+from trainer.metrics import Scores
+from trainer.recipe import evaluate
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """Strip that was judged as one; positions from its first row."""
+
+    name: str
+    metres: float
+    planted: tuple[Planted, ...]
+    """What is truly there."""
+    told: tuple[Defect, ...]
+    """What was reported, each defect once."""
+
+
+class Steel(Protocol):
+    """Labelled strip that a recipe can be run on."""
+
+    kind: str
+    """`coil` or `frame`: what one stretch is."""
+
+    @property
+    def metres(self) -> float:
+        """All of it."""
+
+    def judge(self, engine: Segmenter, card: Recipe, pixels: Scores | None = None) -> Iterator[Stretch]:
+        """Yield every stretch as the line would report it under `card`; add its label maps to `pixels`."""
+
+    def __str__(self) -> str: ...
+
+
+class Coils:
+    """Procedural coils, each judged whole: its frames follow one another."""
+
+    kind = "coil"
+
+    def __init__(self, coils: Sequence[Coil]) -> None:
+        self._coils = coils
+
+    @property
+    def metres(self) -> float:
+        """All of it."""
+        return sum(coil.metres for coil in self._coils)
+
+    def judge(self, engine: Segmenter, card: Recipe, pixels: Scores | None = None) -> Iterator[Stretch]:
+        """Yield every coil."""
+        for coil in self._coils:
+            told = report(_measured(judge(engine, coil), pixels), card, Scale())
+            yield Stretch(f"coil {coil.seed}", coil.metres, coil.planted(), told)
+
+    def __str__(self) -> str:
+        return f"{len(self._coils)} coils, {self.metres:.0f} m of procedural steel"
+
+
+class Singles:
+    """Labelled frames, each judged by itself."""
+
+    kind = "frame"
+
+    def __init__(self, frames: Frames, scale: Scale) -> None:
+        self.frames = frames
+        self.scale = scale
+        self._rows = len(frames[0].pixels)
+
+    @property
+    def metres(self) -> float:
+        """All of it."""
+        return len(self.frames) * self._rows * self.scale.mm_per_row / 1000
+
+    def judge(self, engine: Segmenter, card: Recipe, pixels: Scores | None = None) -> Iterator[Stretch]:
+        """Yield every frame.
+
+        Raises:
+            ValueError: a frame that cannot be read or has another size than the recipe takes.
+        """
+        evaluate.check_sizes(self.frames, card.height, card.width)
+        for sample, maps in evaluate.judge(engine, self.frames):
+            if pixels:
+                pixels.add(maps.labels[0], sample.labels)
+            yield stretch(sample.name, sample.labels, maps, card, self.scale)
+
+    def __str__(self) -> str:
+        return f"{len(self.frames)} frames, {self.metres:.1f} m at {self.scale}"
+
+
+def stretch(name: str, labels: Bytes2D, maps: Maps, card: Recipe, scale: Scale) -> Stretch:
+    """Return a frame with its labels (H, W) uint8 and maps (1, H, W) as a stretch of its own."""
+    metres = len(labels) * scale.mm_per_row / 1000
+    return Stretch(name, metres, regions(labels, scale), report([maps], card, scale))
+
+
+def regions(labels: Bytes2D, scale: Scale) -> tuple[Planted, ...]:
+    """Return the connected regions (8-neighbourhood) of each class in labels (H, W) uint8, 0 = sound."""
+    found: list[Planted] = []
+    for class_id in np.unique(labels[labels > 0]).tolist():
+        mask = (labels == class_id).view(np.uint8)
+        count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+        for x, y, width, height, area_px in stats[1:count].tolist():
+            planted = Planted(
+                number=len(found),
+                class_id=class_id,
+                start_mm=y * scale.mm_per_row,
+                end_mm=(y + height) * scale.mm_per_row,
+                left_mm=x * scale.mm_per_px,
+                right_mm=(x + width) * scale.mm_per_px,
+                area_mm2=area_px * scale.mm_per_px * scale.mm_per_row,
+            )
+            found.append(planted)
+    return tuple(found)
+
+
+def _measured(judged: Iterator[tuple[Rendered, Maps]], pixels: Scores | None) -> Iterator[Maps]:
+    """Yield the maps, and add them to `pixels` on the way."""
+    for frame, maps in judged:
+        if pixels:
+            pixels.add(maps.labels[0], frame.labels)
+        yield maps

@@ -1,0 +1,141 @@
+"""A recipe's confidences and minimum areas, chosen on calibration steel and measured on test steel never chosen on.
+
+The network runs once over each. What is chosen must meet the user's wish by the line's own count of found and false
+defects; what the recipe then promises is what the test part says, with exact bounds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from inspector import recipe
+from inspector.engines.openvino import OpenVino
+from inspector.records import DefectClass, Recipe
+from trainer.judge.choice import Choice, Wish, choose
+from trainer.judge.stretch import Steel
+from trainer.judge.sweep import outcomes, wide_open, with_settings
+from trainer.judge.tally import Tally
+from trainer.metrics import Scores
+from trainer.recipe.export import write_recipe
+
+KINDS = ("coil_", "frame_")
+"""How the keys of what was measured here begin; what was measured at other settings goes."""
+
+
+class Tuned(msgspec.Struct, frozen=True):
+    """What came of it."""
+
+    card: Recipe
+    """As written; as it was where a class failed the gate."""
+    is_written: bool
+    faults: tuple[str, ...]
+    """Classes without a true positive, by name, and wishes that the calibration part does not meet."""
+
+
+def tune(
+    folder: Path,
+    calibration: Steel,
+    test: Steel,
+    wish: Wish,
+    say: Callable[[str], None],
+    *,
+    accept_collapsed: bool = False,
+) -> Tuned:
+    """Choose the recipe's settings on `calibration`, measure them on `test`, and write both into `recipe.toml`.
+
+    A class without a true positive fails the gate: nothing is written unless that is accepted.
+
+    Raises: RecipeError, EngineError, ValueError for a frame that cannot be used.
+    """
+    card, model = recipe.load(folder)
+    say(f"calibration: {calibration}")
+    say(f"wish: {wish}")
+    opened = wide_open(card)
+    table = outcomes(card, calibration.judge(OpenVino(opened, model), opened))
+    choices = choose(table, card.classes, wish, calibration.metres)
+    for kind, choice in zip(card.classes, choices, strict=True):
+        say(f"  {_line(kind, choice)}")
+    collapsed = [kind.name for kind, choice in zip(card.classes, choices, strict=True) if choice.fault]
+    faults = tuple(choice.fault for choice in choices if choice.fault)
+    if not all(choice.is_met for choice in choices):
+        faults += (f"the wish is not met on the calibration part: {wish}. See what is said of each class.",)
+    if collapsed and not accept_collapsed:
+        return Tuned(card, False, faults)
+    card = with_settings(card, [_setting(*pair) for pair in zip(card.classes, choices, strict=True)])
+    tally, scores = measure(card, model, test)
+    say(f"test, never chosen on: {test}")
+    for line in told(tally):
+        say(f"  {line}")
+    kept = {name: value for name, value in card.scores.items() if not name.startswith(KINDS)}
+    if collapsed:
+        kept[f"{test.kind}_collapsed"] = ", ".join(collapsed)
+    card = msgspec.structs.replace(card, scores=kept | scores)
+    return Tuned(write_recipe(folder, model, msgspec.to_builtins(card)), True, faults)
+
+
+def measure(card: Recipe, model: bytes, steel: Steel) -> tuple[Tally, dict[str, float | int | str]]:
+    """Run the recipe as it is down held-out steel; return defect counts, and scores keyed `coil_...` or `frame_...`."""
+    pixels, tally = Scores(len(card.classes)), Tally(card.classes)
+    for stretch in steel.judge(OpenVino(card, model), card, pixels):
+        tally.add(stretch)
+    total = tally.total()
+    result: dict[str, float | int | str | None] = {
+        "metres": tally.metres,
+        "planted": total.true,
+        "recall": total.recall,
+        "recall_lower95": total.recall_at_least,
+        "precision": total.precision,
+        "small": total.small,
+        "confused": total.confused,
+        "false_per_100m": total.false_per_100m,
+        "false_per_100m_upper95": total.false_per_100m_at_most,
+    }
+    for one in tally.classes():
+        result |= {f"planted_{one.name}": one.true, f"recall_{one.name}": one.recall}
+        result[f"recall_{one.name}_lower95"] = one.recall_at_least
+    result |= {name: value for name, value in pixels.report().items() if name.startswith("dice_")}
+    result["promise"] = "; ".join(promises(tally))
+    return tally, {
+        f"{steel.kind}_{name}": round(value, 4) if isinstance(value, float) else value
+        for name, value in result.items()
+        if value is not None and not (isinstance(value, float) and math.isnan(value))  # a rate of nothing is left out
+    }
+
+
+def told(tally: Tally) -> list[str]:
+    """Return a test's count for people, a line a class and one for all."""
+    lines = []
+    for one in [*tally.classes(), tally.total()]:
+        small = f", {one.small} below the minimum area" if one.small else ""
+        lines.append(
+            f"{one.name:10} found {one.found} of {one.true}{small}, {one.false} false ({one.false_per_100m:.2f} per "
+            f"100 m, <= {one.false_per_100m_at_most:.2f} with 95 % confidence); {one.promise}"
+        )
+    return lines
+
+
+def promises(tally: Tally) -> list[str]:
+    """Return what the recipe may say of itself, in words."""
+    total = tally.total()
+    return [f"{one.name}: {one.promise}" for one in tally.classes()] + [
+        f"false defects <= {total.false_per_100m_at_most:.2f} per 100 m with 95 % confidence on {tally.metres:.1f} m"
+    ]
+
+
+def _line(kind: DefectClass, choice: Choice) -> str:
+    confidence, area_mm2 = _setting(kind, choice)
+    said = f"{kind.name:10} confidence {confidence:.3f}, at least {area_mm2:3.0f} mm2"
+    if one := choice.outcome:
+        said += f": found {one.found} of {one.planted}, {one.false} false"
+    return f"{said}; {choice.remark}" if choice.remark else said
+
+
+def _setting(kind: DefectClass, choice: Choice) -> tuple[float, float]:
+    """Return minimum confidence and minimum area of a class: what was chosen, or what it had."""
+    if one := choice.outcome:
+        return one.min_confidence, one.min_area_mm2
+    return kind.min_confidence, kind.min_area_mm2

@@ -1,0 +1,74 @@
+"""The steel that `trainer tune` chooses and measures on: a run's own validation frames in two halves, or what is named.
+
+Knows runs, splits and DATA; must not know how settings are chosen.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from trainer.data import sources
+from trainer.data.duplicates import near_duplicates
+from trainer.data.split import Part, open_data, split
+from trainer.faults import DataError
+from trainer.files import replace_file
+from trainer.judge.coil import Coil, Scale
+from trainer.judge.stretch import Coils, Singles, Steel
+from trainer.settings import Settings
+
+COILS = re.compile(r"(?P<first>\d+)(-(?P<last>\d+))?:(?P<frames>[1-9]\d*)")
+PARTS = ("calibration", "test")
+
+
+def halves(settings: Settings, run: Path, scale: Scale) -> tuple[Singles, Singles]:
+    """Divide the frames that a run was measured on in calibration and test, and write that into `RUN/tune.csv`.
+
+    Stratified and seeded like the run's own split, near-duplicates on one side; the same each time.
+
+    Raises:
+        DataError: the run's data cannot be used, or holds too few validation frames.
+    """
+    _, validation = open_data(settings, run)
+    try:
+        parts = split(validation, settings.seed, near_duplicates(validation), train_share=0.5)
+    except DataError as error:
+        raise DataError(
+            f"{run}: {len(validation)} validation frames are too few to choose on some and measure on others; "
+            "expected 2 or more of a kind. Give other frames: trainer tune RUN/recipe --calibrate DATA --test DATA"
+        ) from error
+    _write(run / "tune.csv", parts)
+    calibration, test = (Singles(part, scale) for part in parts)
+    return calibration, test
+
+
+def steel(specs: Sequence[str], only: str | None, scale: Scale) -> Steel:
+    """Open what the command line names: coils as `950-951:900`, or any DATA, whose frames are judged one by one.
+
+    Raises:
+        DataError: data that cannot be used.
+    """
+    matches = [COILS.fullmatch(spec) for spec in specs]
+    if not any(matches):
+        return Singles(sources.frames(specs, only), scale)
+    coils: list[Coil] = []
+    for spec, match in zip(specs, matches, strict=True):
+        first = int(match["first"]) if match else 0
+        last = int(match["last"] or first) if match else -1
+        if match is None or last < first:
+            raise DataError(f"{spec}: expected coils only, as 950-951:900, or DATA only")
+        coils += [Coil(seed, int(match["frames"])) for seed in range(first, last + 1)]
+    return Coils(coils)
+
+
+def _write(path: Path, parts: tuple[Part, Part]) -> None:
+    """Write `name,part` of every frame."""
+    rows = [
+        (frames.name(index), name) for name, frames in zip(PARTS, parts, strict=True) for index in range(len(frames))
+    ]
+    with replace_file(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("name", "part"))
+        writer.writerows(rows)

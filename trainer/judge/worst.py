@@ -1,0 +1,122 @@
+"""The frames on which a recipe did worst, and pictures of them: image, truth, found.
+
+Worst is most defects missed, confused or invented, then most pixels wrong. Only so many frames are held at a time.
+"""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from inspector.demo.ink import Canvas, Colour
+from inspector.demo.picture import CLASS_COLOURS
+from inspector.records import Bytes2D, Defect
+from inspector.simulator.sheet import Planted
+from trainer.data.samples import Plane, Sample
+from trainer.judge.coil import Scale
+from trainer.judge.stretch import Stretch
+from trainer.judge.tally import Errors
+
+KEPT = 10
+WIDTH_PX, ENLARGED = 1400, 4
+"""Pictures are at most so wide, and small frames at most enlarged so much."""
+SEAM: Colour = (24, 20, 18)
+HELD_BACK: Colour = (190, 190, 190)
+WRONG: Colour = (60, 40, 225)
+QUALITY = 82  # of JPEG: grain of steel makes PNGs five times as large
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A frame and what became of it."""
+
+    sample: Sample
+    outlined: Bytes2D
+    """What the network labelled, (H, W) uint8."""
+    reported: Bytes2D
+    """What of that the recipe reports."""
+    stretch: Stretch
+    errors: Errors
+
+    @property
+    def badness(self) -> tuple[int, int]:
+        """What makes one frame worse than another."""
+        return self.errors.count, int(np.count_nonzero(self.reported != self.sample.labels))
+
+
+class Worst:
+    """Keeps the worst frames of those that come."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept = kept
+        self._seen: list[tuple[tuple[int, int], Seen]] = []
+
+    def add(self, seen: Seen) -> None:
+        """Take a frame into account; one without a wrong pixel is none of the worst."""
+        badness = seen.badness
+        if not any(badness) or (len(self._seen) == self._kept and badness <= self._seen[0][0]):
+            return
+        bisect.insort(self._seen, (badness, seen), key=lambda entry: entry[0])
+        del self._seen[: -self._kept]
+
+    def frames(self) -> list[Seen]:
+        """Return them, the worst first."""
+        return [seen for _, seen in reversed(self._seen)]
+
+
+def pictures(seen: Seen, scale: Scale) -> tuple[bytes, bytes, bytes]:
+    """Return JPEGs of the image, of the truth and of what was found, defects outlined in their class's colour.
+
+    What was missed or confused, and what was invented, stands in a red box; grey outlines are regions that the recipe's
+    settings held back.
+    """
+    stretch, errors = seen.stretch, seen.errors
+    truth, found = _enlarge(seen.sample.pixels), _enlarge(seen.sample.pixels)
+    _outline(truth, seen.sample.labels)
+    _outline(found, np.where(seen.reported == seen.outlined, 0, seen.outlined).astype(np.uint8), HELD_BACK)
+    _outline(found, seen.reported)
+    factor = truth.shape[1] / seen.sample.pixels.shape[1]
+    for number in (*errors.missed, *errors.confused):
+        _box(truth, stretch.planted[number], scale, factor)
+    for number in errors.false:
+        _box(found, stretch.told[number], scale, factor)
+    image, drawn, told = (_jpeg(canvas) for canvas in (_enlarge(seen.sample.pixels), truth, found))
+    return image, drawn, told
+
+
+def _enlarge(pixels: Plane) -> Canvas:
+    """Return a colour picture of a frame, as large as it is shown."""
+    height_px, width_px = pixels.shape
+    factor = min(WIDTH_PX / width_px, ENLARGED)
+    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    size = round(width_px * factor), max(1, round(height_px * factor))
+    return np.ascontiguousarray(np.repeat(cv2.resize(pixels, size, interpolation=way)[..., None], 3, axis=2))
+
+
+def _outline(canvas: Canvas, labels: Bytes2D, colour: Colour | None = None) -> None:
+    """Draw the outline of each class, dark beside bright so that it is seen on any steel."""
+    enlarged = cv2.resize(labels, (canvas.shape[1], canvas.shape[0]), interpolation=cv2.INTER_NEAREST)
+    for class_id in np.unique(labels[labels > 0]).tolist():
+        mask = (enlarged == class_id).astype(np.uint8)
+        contours = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)[0]
+        cv2.drawContours(canvas, contours, -1, SEAM, 4 if colour is None else 2, cv2.LINE_AA)
+        pen = CLASS_COLOURS[(class_id - 1) % len(CLASS_COLOURS)] if colour is None else colour
+        cv2.drawContours(canvas, contours, -1, pen, 2 if colour is None else 1, cv2.LINE_AA)
+
+
+def _box(canvas: Canvas, thing: Planted | Defect, scale: Scale, factor: float) -> None:
+    """Draw a red box around a defect."""
+    left, right = (round(mm / scale.mm_per_px * factor) for mm in (thing.left_mm, thing.right_mm))
+    top, bottom = (round(mm / scale.mm_per_row * factor) for mm in (thing.start_mm, thing.end_mm))
+    height_px, width_px = canvas.shape[:2]
+    start = max(left - 7, 1), max(top - 7, 1)
+    end = min(right + 7, width_px - 2), min(bottom + 7, height_px - 2)
+    cv2.rectangle(canvas, start, end, (255, 255, 255), 4, cv2.LINE_AA)
+    cv2.rectangle(canvas, start, end, WRONG, 2, cv2.LINE_AA)
+
+
+def _jpeg(canvas: Canvas) -> bytes:
+    return cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()

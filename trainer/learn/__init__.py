@@ -1,0 +1,1 @@
+"""A run: crops, network, loss, steps, checkpoints, and what a person sees of it."""

@@ -1,0 +1,112 @@
+"""Crops and frames on their way to the device, made ahead in other processes; knows neither network nor optimiser."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from trainer.data.cache import GB, Cached, default_bound_bytes
+from trainer.data.samples import Frames
+from trainer.learn.checkpoint import Card
+from trainer.learn.crops import Crops, Look, RawCrop
+from trainer.learn.relight import relight
+from trainer.learn.stop import leave_signals_to_parent
+
+MOST_GB = {"cuda": 8, "cpu": 2}
+"""Most that the cache takes unless told: all of Severstal where a GPU waits for it; on a CPU a step takes a hundred
+times as long as reading its frames, and a run must fit beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Numbers of the crops that one of several training processes learns from: its share of each step's."""
+
+    first_step: int
+    batch: int
+    """Crops a step, of all processes."""
+    rank: int = 0
+    ranks: int = 1
+
+    def __iter__(self) -> Iterator[int]:
+        share = self.batch // self.ranks
+        for begin in itertools.count(self.first_step * self.batch + self.rank * share, self.batch):
+            yield from range(begin, begin + share)
+
+
+def load_crops(
+    card: Card, train: Frames, look: Look, device: torch.device, *, rank: int = 0, ranks: int = 1
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Return batches of crops without end, from the card's step on, on the device; made in `workers` other processes.
+
+    Pixels (N, 1, H, W) float32 grey levels, labels (N, H, W) uint8. Of `ranks` processes that train together, number
+    `rank` gets its share of each step. Light is changed on the GPU where there is one, else where the crop is made.
+    """
+    settings = card.settings
+    on_gpu = device.type == "cuda"
+    loader = DataLoader(
+        Crops(train, 2**62, settings.seed, look),
+        settings.batch // ranks,
+        sampler=Numbers(card.step, settings.batch, rank, ranks),
+        collate_fn=default_collate if on_gpu else _lit,
+        pin_memory=on_gpu,
+        **_processes(settings.workers),
+    )
+    if not on_gpu:
+        return iter(loader)
+    return (_lit_on(raw, device) for raw in loader)
+
+
+def load_frames(frames: Frames, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Return all frames in order, read ahead in `workers` other processes: pixels and labels (H, W) uint8."""
+    return iter(DataLoader(_Planes(frames), batch_size=None, **_processes(workers)))
+
+
+def keep(frames: Frames, cache_gb: float | None, device: torch.device, ranks: int = 1) -> Cached:
+    """Return the frames with a cache of `cache_gb`, for each of `ranks` processes a part of it.
+
+    None: half of the free memory, up to 8 GB with a GPU, to 2 GB without. Ask once a run, before anything is loaded.
+    """
+    most = default_bound_bytes(MOST_GB.get(device.type, 2) * GB) if cache_gb is None else int(cache_gb * GB)
+    return Cached(frames, most // ranks)
+
+
+class _Planes(Dataset[tuple[Tensor, Tensor]]):
+    """Frames as tensors."""
+
+    def __init__(self, frames: Frames) -> None:
+        self._frames = frames
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        sample = self._frames[index]
+        return torch.tensor(sample.pixels), torch.from_numpy(sample.labels)
+
+
+def _processes(workers: int) -> dict[str, Any]:
+    # Forked, so that they share the cache; the crops of one process are not worth a second thread each.
+    forked = {"multiprocessing_context": "fork"} if workers else {}
+    return {"num_workers": workers, "worker_init_fn": _one_thread, **forked}
+
+
+def _one_thread(worker: int) -> None:
+    cv2.setNumThreads(0)
+    leave_signals_to_parent()
+
+
+def _lit(crops: Sequence[RawCrop]) -> tuple[Tensor, Tensor]:
+    raw: RawCrop = default_collate(list(crops))
+    return relight(raw.pixels, raw.light, raw.key), raw.labels
+
+
+def _lit_on(raw: RawCrop, device: torch.device) -> tuple[Tensor, Tensor]:
+    pixels, labels, light, key = (part.to(device, non_blocking=True) for part in raw)
+    return relight(pixels, light, key), labels

@@ -1,0 +1,133 @@
+"""What a run leaves for people to read: `config.toml`, `metrics.jsonl`, `curves.png`; TensorBoard where installed.
+
+The first rank alone writes. A resumed run's lines after its checkpoint's step are taken back: they will come again.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+import torch
+
+from trainer.data.samples import CLASS_NAMES
+from trainer.files import replace_file
+from trainer.learn.curves import draw_curves
+from trainer.learn.start import Begun
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+PACKAGES = {"trainer": "inline-steel-inspector", "torch": "torch", "torchvision": "torchvision", "numpy": "numpy"}
+
+
+class Logbook:
+    """Writes a run's figures, an epoch at a time."""
+
+    def __init__(self, run: Path, begun: Begun) -> None:
+        self._run = run
+        self._writes = begun.ranks.first
+        self._unmeasured = {f"{ratio}_micro_{i}" for ratio in ("dice", "iou") for i in begun.gaps.unmeasured}
+        self._board: SummaryWriter | None = None
+        self._lines: list[dict[str, float | None]] = []
+        if self._writes:
+            self._lines = [line for line in read_metrics(run) if (line["step"] or 0) <= begun.card.step]
+            with replace_file(run / "metrics.jsonl") as temporary:
+                temporary.write_bytes(b"".join(map(_json, self._lines)))
+            write_config(run, begun)
+            self._board = _board(run, begun.card.step)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._board:
+            self._board.close()
+
+    def epoch(self, line: Mapping[str, float]) -> None:
+        """Write down an epoch's figures, keyed `dice_` or `iou_` and the convention, and draw all so far.
+
+        A class that no validation frame has is null there: what Scores says of it, 1 or 0, is no measurement.
+        """
+        if not self._writes:
+            return
+        now = {name: None if name in self._unmeasured else value for name, value in line.items()}
+        self._lines.append(now)
+        with (self._run / "metrics.jsonl").open("ab") as file:
+            file.write(_json(now))
+        with replace_file(self._run / "curves.png") as temporary:
+            draw_curves(self._lines, CLASS_NAMES, temporary)
+        if self._board:
+            for name, value in now.items():
+                if value is None:
+                    continue
+                group = name.partition("_")[0]
+                tag = f"{group}/{name}" if group in ("dice", "iou") else f"run/{name}"
+                self._board.add_scalar(tag, value, int(line["step"]))
+            self._board.flush()
+
+
+def read_metrics(run: Path) -> list[dict[str, float | None]]:
+    """Return a run's figures, one dict an epoch, None what was not measured; a line that a kill cut off is left out."""
+    path = run / "metrics.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
+    return [msgspec.json.decode(line) for line in lines if line.endswith(b"\n")]
+
+
+def _json(line: Mapping[str, float | None]) -> bytes:
+    return msgspec.json.encode(line) + b"\n"
+
+
+def write_config(run: Path, begun: Begun) -> None:
+    """Write all settings, what the data holds, and, for this and each earlier start, what the run runs on."""
+    path = run / "config.toml"
+    earlier = tomllib.loads(path.read_text()).get("start", []) if path.is_file() else []
+    content: dict[str, Any] = {
+        "settings": {name: value for name, value in asdict(begun.card.settings).items() if value is not None},
+        "data": {
+            "frames_to_learn_from": len(begun.train),
+            "frames_to_measure_on": len(begun.validation),
+            "mean": begun.card.mean,
+            "std": begun.card.std,
+            "untaught_classes": [CLASS_NAMES[class_id - 1] for class_id in begun.gaps.untaught],
+            "unmeasured_classes": [CLASS_NAMES[class_id - 1] for class_id in begun.gaps.unmeasured],
+        },
+        "start": [*earlier, _facts(begun)],
+    }
+    with replace_file(path) as temporary:
+        temporary.write_bytes(msgspec.toml.encode(content))
+
+
+def _facts(begun: Begun) -> dict[str, Any]:
+    device = begun.learner.device
+    return {
+        "at": datetime.now(UTC).replace(microsecond=0),
+        "step": begun.card.step,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
+        "precision": begun.learner.precision,
+        "processes": begun.ranks.count,
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count() or 0,
+        "system": platform.system(),
+        "python": platform.python_version(),
+        **{name: version(package) for name, package in PACKAGES.items()},
+    }
+
+
+def _board(run: Path, step: int) -> SummaryWriter | None:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ModuleNotFoundError:  # a convenience of those who have it
+        return None
+    return SummaryWriter(str(run), purge_step=step + 1)

@@ -1,0 +1,157 @@
+"""How a run begins: its data, its network and its card, new or from the checkpoint that it goes on from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from trainer.data.census import find_overlaps, say_overlaps
+from trainer.data.samples import CLASS_NAMES, Frames
+from trainer.data.split import open_data, write_split
+from trainer.learn import checkpoint
+from trainer.learn.checkpoint import Card
+from trainer.learn.learner import Learner
+from trainer.learn.parallel import Ranks
+from trainer.learn.unet import STRIDE_PX, UNet, load_encoder
+from trainer.settings import Settings
+
+SURVEY_FRAMES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """Classes, by id, that a part of the data has no frame of; empty where only reading all frames would tell."""
+
+    untaught: tuple[int, ...] = ()
+    unmeasured: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A run that can take its next step."""
+
+    card: Card
+    learner: Learner
+    train: Frames
+    validation: Frames
+    gaps: Gaps
+    ranks: Ranks
+
+
+def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume: bool) -> Begun:
+    """Open the data and make the network of a new run, or with `resume` those of `run` as it was left.
+
+    Raises:
+        ValueError: data, weights or a checkpoint that cannot be used; a run where none should be, or none to resume.
+    """
+    last = load_last(run, settings, resume)
+    settings = last[0].settings if last else settings
+    ranks.share(settings.batch)
+    if ranks.first:
+        parts = open_data(settings, run if last else None)
+        if not last:
+            write_split(run / "split.csv", *parts)
+    ranks.wait()  # the others need not look for near-duplicates again
+    train, validation = parts if ranks.first else open_data(settings, run)
+    console.print(f"{len(train)} frames to learn from, {len(validation)} to measure on")
+    for line in say_overlaps([*find_overlaps(train), *find_overlaps(validation)]) if ranks.first else ():
+        console.print(line, soft_wrap=True)
+    gaps = find_gaps(train, validation)
+    warn_of(gaps, console)
+    if last:
+        card, weights, training = last
+        learner = Learner(checkpoint.build(card), settings, ranks)
+        learner.restore(training, weights, card.step)
+    else:
+        card, unet = begin(settings, train)
+        learner = Learner(unet, settings, ranks)
+    return Begun(card, learner, train, validation, gaps, ranks)
+
+
+def load_last(run: Path, settings: Settings, resume: bool) -> tuple[Card, dict[str, Tensor], dict[str, object]] | None:
+    """Return the run's last checkpoint where one is to be resumed, with the new budget where one is asked for.
+
+    Raises:
+        ValueError: there is a run but none is to be resumed, or the other way round.
+    """
+    if not resume:
+        if (run / "last.pt").exists():
+            raise ValueError(f"{run}: holds a run already; go on with it by --resume, or give another --out")
+        return None
+    card, weights, training = checkpoint.load(run / "last.pt")
+    if training is None:
+        raise ValueError(f"{run / 'last.pt'}: has no training state; it can be exported, not resumed")
+    if card.scores and not card.measured_step:  # by a trainer that did not write down when it measured
+        card = replace(card, measured_step=card.step)
+    budget = {name: value for name in ("epochs", "minutes") if (value := getattr(settings, name)) is not None}
+    return replace(card, settings=replace(card.settings, **budget)), weights, training
+
+
+def begin(settings: Settings, train: Frames) -> tuple[Card, UNet]:
+    """Return the card and the network of a new run: random from the seed, with a pre-trained encoder, or taught before.
+
+    Raises:
+        ValueError: weights or a checkpoint that cannot be used.
+    """
+    torch.manual_seed(settings.seed)
+    if settings.start:
+        earlier, weights, _ = checkpoint.load(Path(settings.start))
+        settings = replace(settings, encoder=earlier.settings.encoder, decoder=earlier.settings.decoder)
+        card = replace(survey(train, settings), mean=earlier.mean, std=earlier.std)
+        unet = checkpoint.build(card)
+        unet.load_state_dict(weights)
+    else:
+        card = survey(train, settings)
+        unet = checkpoint.build(card)
+        if settings.weights:
+            load_encoder(unet, settings.encoder, settings.weights)
+    return card, unet
+
+
+def survey(frames: Frames, settings: Settings) -> Card:
+    """Look at some of the training frames: mean and deviation of their grey levels, shares of the classes, size."""
+    chosen = np.random.default_rng(settings.seed).permutation(len(frames))[:SURVEY_FRAMES]
+    samples = [frames[int(index)] for index in chosen]
+    mean, square = np.mean([(s.pixels.mean(), np.square(s.pixels, dtype=np.float64).mean()) for s in samples], axis=0)
+    having = np.mean([[(s.labels == i).any() for i in range(1, len(CLASS_NAMES) + 1)] for s in samples], axis=0)
+    deviation = max(1.0, math.sqrt(max(0.0, square - mean**2)))  # a set of blank frames must not divide by zero
+    shares = tuple(float(share) for share in np.maximum(having, 1 / len(samples)))
+    sizes_px = np.max([sample.pixels.shape for sample in samples], axis=0)
+    height_px, width_px = (-(-int(size_px) // STRIDE_PX) * STRIDE_PX for size_px in sizes_px)
+    return Card(settings, round(float(mean), 3), round(deviation, 3), shares, height_px, width_px)
+
+
+def find_gaps(train: Frames, validation: Frames) -> Gaps:
+    """Return which classes no training frame teaches and no validation frame measures."""
+    return Gaps(*(_absent(frames) for frames in (train, validation)))
+
+
+def _absent(frames: Frames) -> tuple[int, ...]:
+    wanted = set(range(1, len(CLASS_NAMES) + 1))
+    for index in range(len(frames)):
+        present = frames.classes(index)
+        if present is None:
+            return ()
+        wanted -= present
+        if not wanted:
+            break
+    return tuple(sorted(wanted))
+
+
+def warn_of(gaps: Gaps, console: Console) -> None:
+    """Say which classes cannot be learnt or measured on this data."""
+    for class_ids, lack, then in (
+        (gaps.untaught, "training", "it cannot be learnt. Add frames that have it, or never trust this class"),
+        (gaps.unmeasured, "validation", "its figures are not measured. Add frames that have it, or give --validate"),
+    ):
+        for class_id in class_ids:
+            name = CLASS_NAMES[class_id - 1]
+            console.print(
+                f"warning: no {lack} frame has class {class_id}, {name}; expected one or more: {then}.", soft_wrap=True
+            )

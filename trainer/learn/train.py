@@ -1,0 +1,157 @@
+"""The training loop; everything it uses has a file of its own.
+
+A run's folder: `config.toml` (what was asked, and what it ran on), `split.csv` (which frame taught, which measured),
+`metrics.jsonl` (one line an epoch), `curves.png`, `last.pt` (to resume), `best.pt` (to export).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from trainer.faults import Diverged
+from trainer.learn import checkpoint
+from trainer.learn.checkpoint import Card
+from trainer.learn.crops import Look
+from trainer.learn.feed import Feed
+from trainer.learn.learner import Learner
+from trainer.learn.loading import keep, load_crops
+from trainer.learn.logbook import Logbook
+from trainer.learn.memory import explain_shortage
+from trainer.learn.parallel import Ranks, join_ranks
+from trainer.learn.progress import Bar
+from trainer.learn.schedule import Schedule
+from trainer.learn.start import Begun, start
+from trainer.learn.stop import Stop, Stopped
+from trainer.learn.validate import Measured, validate
+from trainer.settings import Settings
+
+AGAIN = "python -m trainer fit --resume --out {}"
+
+
+def fit(settings: Settings, run: Path, console: Console, resume: bool = False) -> Card:
+    """Train a network into the folder `run` and return the card of its last checkpoint.
+
+    With `resume` the run goes on from `last.pt` with that checkpoint's settings, but for `epochs` and `minutes`
+    where `settings` has them. Under torchrun each process calls this; the first alone writes and talks.
+
+    Raises:
+        ValueError: data, weights or a checkpoint that cannot be used.
+        RunError: it went wrong on the way: no memory, no room on disk, a loss that is NaN or infinite.
+        Stopped: a signal ended it; `last.pt` is where it stood.
+    """
+    with join_ranks() as ranks:
+        console = console if ranks.first else Console(quiet=True)
+        # 1. The network and its data: of a new run, or of one to go on with.
+        begun = start(settings, run, console, ranks, resume)
+        with Stop(console) as stop, explain_shortage(begun.card.settings):
+            card = learn(begun, run, stop, console)
+        said = f"{run}: best dice_micro_mean {card.best:.4f}; next: python -m trainer export {run} --out RECIPE"
+        console.print(said, soft_wrap=True)
+        return card
+
+
+def learn(begun: Begun, run: Path, stop: Stop, console: Console) -> Card:
+    """Take steps until the budget or the patience ends; return the last checkpoint's card."""
+    card, learner, ranks = begun.card, begun.learner, begun.ranks
+    # 2. How far to go, and the crops to learn from, from where it stands.
+    schedule = Schedule(card.settings, max(1, (card.settings.epoch_crops or len(begun.train)) // card.settings.batch))
+    train = keep(begun.train, card.settings.cache_gb, learner.device, ranks.count)
+    place = {"rank": ranks.rank, "ranks": ranks.count}
+    feed = Feed(lambda card, full: load_crops(card, train, make_look(card, full), learner.device, **place))
+    began_s, saved_s = time.monotonic() - card.elapsed_s, card.elapsed_s
+
+    with Bar(console, begun.gaps.unmeasured) as bar, Logbook(run, begun) as log:
+        while True:
+            # 3. Each epoch, measure the averaged weights on the validation frames and keep the best.
+            card, signal_number = look_up(card, began_s, stop, ranks)
+            ended = schedule.progress(card.step, card.elapsed_s) >= 1
+            epoch_ends = card.step > card.measured_step and (ended or card.step % schedule.epoch_steps == 0)
+            if epoch_ends and (measured := validate(learner, begun.validation, ranks, stop, card.settings.workers)):
+                card, epoch = judge(card, measured, schedule)
+                card = keep_best(card, run, learner, ranks)
+                epoch |= bar.pace()
+                log.epoch(epoch)
+                bar.epoch(epoch)
+                ended |= 0 < card.settings.patience <= card.stale_epochs
+            card, signal_number = look_up(card, began_s, stop, ranks)
+
+            # 4. Keep what a kill would otherwise lose: each epoch, now and then, and when asked to stop.
+            if epoch_ends or signal_number or card.elapsed_s - saved_s >= 60 * card.settings.checkpoint_minutes:
+                save_last(card, run, learner, ranks)
+                saved_s = card.elapsed_s
+            if signal_number:
+                raise Stopped(f"stopped at step {card.step}; go on with: {AGAIN.format(run)}", signal_number)
+            if ended:
+                return card
+
+            # 5. A step.
+            bar.begin_step()
+            pixels, labels = feed.next(card, schedule.full_frames(card.step, card.elapsed_s))
+            lr = schedule.lr(card.step, card.elapsed_s)
+            loss = learner.step(pixels, labels, lr)
+            refuse_divergence(loss, card.step + 1, lr, run)
+            card = replace(card, step=card.step + 1, loss_sum=card.loss_sum + loss, lr=lr)
+            bar.step(card, loss, schedule, feed.waited_s())
+
+
+def look_up(card: Card, began_s: float, stop: Stop, ranks: Ranks) -> tuple[Card, int]:
+    """Return the card at the present time, and the signal that came or 0; all ranks the same."""
+    elapsed_s, signal_number = ranks.highest(time.monotonic() - began_s, stop.signal_number)
+    return replace(card, elapsed_s=elapsed_s), int(signal_number)
+
+
+def refuse_divergence(loss: float, step: int, lr: float, run: Path) -> None:
+    """Raise Diverged unless the loss is finite."""
+    if not math.isfinite(loss):
+        raise Diverged(
+            f"loss is {loss} at step {step}, learning rate {lr:.2g}; expected a number. Start again with a lower --lr, "
+            f"or with --precision fp32; {run / 'best.pt'} is the best from before."
+        )
+
+
+def judge(card: Card, measured: Measured, schedule: Schedule) -> tuple[Card, dict[str, float]]:
+    """Return the card that knows an epoch's validation, and the epoch's line of figures."""
+    line = {
+        "epoch": schedule.epoch(card.step),
+        "step": card.step,
+        "elapsed_s": card.elapsed_s,
+        "lr": card.lr,
+        "loss": card.loss_sum / (card.step - card.measured_step),
+        "validation_loss": measured.loss,
+        **measured.scores,
+    }
+    fell = measured.loss < card.lowest_loss
+    card = replace(card, scores=measured.scores, measured_step=card.step, loss_sum=0.0)
+    card = replace(card, stale_epochs=0 if fell else card.stale_epochs + 1)
+    return replace(card, lowest_loss=min(card.lowest_loss, measured.loss)), line
+
+
+def keep_best(card: Card, run: Path, learner: Learner, ranks: Ranks) -> Card:
+    """Write `best.pt` if the card's scores are the best so far; return the card that knows."""
+    if (score := card.scores["dice_micro_mean"]) <= card.best:
+        return card
+    card = replace(card, best=score)
+    if ranks.first:
+        checkpoint.save(run / "best.pt", card, learner.average.state_dict())
+    return card
+
+
+def save_last(card: Card, run: Path, learner: Learner, ranks: Ranks) -> None:
+    """Write `last.pt`; return when it is on disk."""
+    if ranks.first:
+        checkpoint.save(run / "last.pt", card, learner.average.state_dict(), learner.state())
+    ranks.wait()
+
+
+def make_look(card: Card, full_frames: bool) -> Look:
+    """Return how crops are cut and relit."""
+    settings = card.settings
+    look = Look(settings.crop_height_px, settings.crop_width_px, settings.defect_share, card.class_shares)
+    if full_frames:
+        look = replace(look, height_px=card.frame_height_px, width_px=card.frame_width_px, per_frame=1)
+    return look if settings.relight else replace(look, gain=0.0, offset_grey=0.0, gamma=0.0, noise_grey=0.0)

@@ -1,0 +1,47 @@
+"""What a run is judged by between epochs: loss and scores of the averaged weights on whole validation frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainer.data.samples import CLASS_NAMES, Frames
+from trainer.data.split import Part
+from trainer.learn.learner import Learner
+from trainer.learn.loading import load_frames
+from trainer.learn.parallel import Ranks
+from trainer.learn.stop import Stop
+from trainer.metrics import Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One epoch's validation."""
+
+    loss: float
+    """The training loss of one frame at a time, in mean."""
+    scores: dict[str, float]
+    """Keyed as in `metrics`."""
+
+
+def validate(learner: Learner, frames: Frames, ranks: Ranks, stop: Stop, workers: int) -> Measured | None:
+    """Measure the averaged weights, each pixel given its most probable class; None if a signal came meanwhile.
+
+    Each rank takes every so-manieth frame, and all return the sums; `workers` other processes read ahead.
+    """
+    scores = Scores(len(CLASS_NAMES))
+    loss = 0.0
+    mine = Part(frames, tuple(range(ranks.rank, len(frames), ranks.count)))
+    for pixels, labels in load_frames(mine, workers):
+        if stop.signal_number:
+            break
+        logits = learner.judge(pixels[None, None].float())
+        loss += learner.loss(logits, labels[None].to(learner.device)).item()
+        scores.add(logits[0].argmax(0).byte().cpu().numpy(), labels.numpy())
+    (signal_number,) = ranks.highest(stop.signal_number)
+    if signal_number:
+        return None
+    loss, *sums = ranks.total(loss, *scores.sums().tolist())
+    scores = Scores.of_sums(np.array(sums))
+    return Measured(loss / scores.frames, scores.report())

@@ -1,0 +1,166 @@
+"""The paper's experiment: encoders trained alike, on one split, and their figures beside the paper's.
+
+Its folder: `compare.json` (what was asked), `split.csv` (made once, followed by all), a run for each encoder in a
+folder of its name, `table.md` and `table.csv`. A run is done when its `finished.json` names the step that its `last.pt`
+is of.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+import msgspec
+from rich.console import Console
+
+from trainer.data.split import open_data, write_split
+from trainer.faults import DataError
+from trainer.files import replace_file
+from trainer.learn import checkpoint
+from trainer.learn.checkpoint import Card
+from trainer.learn.train import fit
+from trainer.paper import table
+from trainer.paper.cost import Stopwatch, count_gflop, count_parameters
+from trainer.paper.table import CONVENTIONS, Basis, Row
+from trainer.settings import Settings
+
+ENCODERS = ("resnet18", "resnet34", "resnet50")
+OF_THE_MACHINE = ("encoder", "workers", "checkpoint_minutes", "compile")
+"""Settings that may differ when a comparison goes on: the encoder is each run's own, the others change no figure."""
+
+
+def compare(settings: Settings, encoders: Sequence[str], folder: Path, console: Console) -> None:
+    """Train each encoder as `settings` say, unless it is done already, and write the tables.
+
+    Called again after an interruption it goes on: with the next encoder, or within one from its `last.pt`.
+
+    Raises:
+        DataError: data that cannot be used, or a folder that holds a comparison of something else.
+        ValueError: as `trainer.learn.train.fit`.
+    """
+    keep_alike(settings, folder / "compare.json")
+    settings = share_split(settings, folder / "split.csv")
+    for encoder in encoders:
+        run = folder / encoder
+        if is_finished(run):
+            console.print(f"{encoder}: done already, in {run}")
+            continue
+        resume = (run / "last.pt").is_file()
+        console.print(f"{encoder}: " + ("goes on in" if resume else "begins in") + f" {run}")
+        card = fit(replace(settings, encoder=encoder), run, console, resume)
+        _write(run / "finished.json", json.dumps({"step": card.step}))
+    rows, basis = measure([folder / encoder for encoder in encoders])
+    _write(folder / "table.md", table.markdown(rows, basis))
+    _write(folder / "table.csv", table.to_csv(rows))
+    console.print(table.on_terminal(rows))
+    for note in table.notes(basis):
+        console.print(f"- {note}")
+    console.print(f"{folder / 'table.md'}, {folder / 'table.csv'}")
+
+
+def keep_alike(settings: Settings, path: Path) -> None:
+    """Write down what is asked, or hold it against what is written there.
+
+    Raises:
+        DataError: the folder's encoders were trained otherwise.
+    """
+    asked = {name: value for name, value in _plain(settings).items() if name not in OF_THE_MACHINE}
+    if not path.is_file():
+        _write(path, json.dumps(asked, indent=1))
+        return
+    try:
+        before = json.loads(path.read_text())
+    except ValueError as error:
+        raise DataError(
+            f"{path}: is damaged ({error}); expected what `trainer compare` wrote. Give another --out."
+        ) from error
+    faults = [
+        f"{path}: {name} was {before[name]}, now it is {asked[name]}; expected the same for every encoder. "
+        "Ask as before, or give another --out."
+        for name in sorted(asked.keys() & before.keys())
+        if asked[name] != before[name]
+    ]
+    if faults:
+        raise DataError(*faults)
+
+
+def share_split(settings: Settings, path: Path) -> Settings:
+    """Return settings that follow the comparison's own split, made and written where there is none yet."""
+    if settings.validate:
+        return settings
+    if not path.is_file():
+        write_split(path, *open_data(settings))
+    return replace(settings, split=str(path), fold=None)
+
+
+def is_finished(run: Path) -> bool:
+    """Return whether the run ended by itself: its marker is of the very step that its checkpoint is of."""
+    try:
+        step = json.loads((run / "finished.json").read_text())["step"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return (run / "last.pt").is_file() and step == checkpoint.load(run / "last.pt")[0].step
+
+
+def measure(runs: Sequence[Path]) -> tuple[list[Row], Basis]:
+    """Return the figures of finished runs, and what they rest on; frames a second are measured now, side by side."""
+    cards, unets = {}, {}
+    for run in runs:
+        cards[run.name], weights, _ = checkpoint.load(run / "best.pt")
+        unets[run.name] = checkpoint.build(cards[run.name])
+        unets[run.name].load_state_dict(weights)
+    settings = cards[runs[0].name].settings
+    watch = Stopwatch(settings.precision)
+    speeds = watch.frames_per_s(unets)
+    rows = [Row(run.name, {**read_figures(run, cards[run.name]), "frames_per_s": speeds[run.name]}) for run in runs]
+    with (runs[0] / "split.csv").open(newline="") as file:
+        parts = Counter(row["part"] for row in csv.DictReader(file))
+    device = f"{watch.device}, {watch.precision}, batch {watch.batch}"
+    loss = "softmax cross-entropy" + ("" if settings.loss == "cross_entropy" else f" plus {settings.loss}")
+    return rows, Basis(parts["train"], parts["validation"], device, loss)
+
+
+def read_figures(run: Path, best: Card) -> dict[str, float | None]:
+    """Return what a run's folder says of it; `best` is the card of its `best.pt`.
+
+    Raises:
+        ValueError: no epoch of the best network in `metrics.jsonl`.
+    """
+    lines = {line["step"]: line for line in map(json.loads, (run / "metrics.jsonl").read_text().splitlines())}
+    if best.step not in lines:
+        raise ValueError(
+            f"{run / 'metrics.jsonl'}: no line of step {best.step}, which best.pt is of. Remove {run}, train it again."
+        )
+    return {
+        "loss": lines[best.step].get("validation_loss"),
+        **{f"{ratio}_{name}": best.scores.get(f"{ratio}_{name}") for ratio in ("iou", "dice") for name in CONVENTIONS},
+        "epochs": max(line["epoch"] for line in lines.values()),
+        "best_epoch": lines[best.step]["epoch"],
+        "minutes_per_epoch": _minutes_per_epoch([(0, 0.0), *((s, lines[s]["elapsed_s"]) for s in sorted(lines))]),
+        "parameters": count_parameters(best),
+        "gflop": count_gflop(best),
+    }
+
+
+def _minutes_per_epoch(ends: Sequence[tuple[int, float]]) -> float:
+    """Return the median over epochs of full length, given each one's last step and seconds since the run began."""
+    epochs = [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(ends)]
+    steps = max(steps for steps, _ in epochs)  # the last one is shorter where the clock ended the run
+    return median(seconds for length, seconds in epochs if length == steps) / 60
+
+
+def _plain(settings: Settings) -> dict[str, object]:
+    """Return settings as JSON would give them back."""
+    plain: dict[str, object] = msgspec.json.decode(msgspec.json.encode(settings))
+    return plain
+
+
+def _write(path: Path, text: str) -> None:
+    with replace_file(path) as temporary:
+        temporary.write_text(text)

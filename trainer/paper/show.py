@@ -1,0 +1,115 @@
+"""Frames as a recipe sees them, for Figure 1: opened with or without truth, judged by the daemon's own engine.
+
+Knows recipes, engines and frames; how they are drawn is `figure`'s. Needs no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from inspector.engines import Segmenter
+from inspector.records import Recipe
+from trainer.data import sources
+from trainer.data.samples import IMAGE_SUFFIXES, Frames, Sample, list_images, read_grey
+from trainer.data.split import Part
+from trainer.faults import DataError
+from trainer.paper.figure import Page, Shown
+from trainer.recipe import evaluate
+
+MOST = 60
+"""Frames on a page; it would be 20 000 px high."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unlabelled:
+    """Image files of which nobody says what is in them: `classes` is None, and a sample's labels mean nothing."""
+
+    paths: Sequence[Path]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Sample:
+        pixels = read_grey(self.paths[index])
+        return Sample(self.name(index), pixels, np.zeros_like(pixels))
+
+    def name(self, index: int) -> str:
+        """Return the frame's name without reading it."""
+        return f"{self.paths[index].parent.name}/{self.paths[index].stem}"
+
+    def classes(self, index: int) -> frozenset[int] | None:
+        """Return None: nobody knows."""
+        return None
+
+    def image(self, index: int) -> Path | None:
+        """Return the file of a frame's pixels."""
+        return self.paths[index]
+
+
+def open_images(specs: Sequence[str], only: str | None) -> list[Frames]:
+    """Open what the command line names: image files and folders of nothing else, or DATA as `data.sources` has it.
+
+    Raises:
+        DataError: neither, or no image in it.
+    """
+    opened: list[Frames] = []
+    for spec in specs:
+        path = Path(spec)
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            opened.append(Unlabelled([path]))
+        elif path.is_dir() and (images := list_images(path)[0]):
+            opened.append(Unlabelled(list(images.values())))
+        else:
+            opened.append(sources.frames([spec], only))
+    return opened
+
+
+def judge(engine: Segmenter, card: Recipe, sources: Sequence[Frames], count: int | None) -> Iterator[Shown]:
+    """Yield the first `count` frames, or all of them, as the engine sees them.
+
+    Raises:
+        DataError: more frames than a page takes, or one that cannot be read.
+        ValueError: a frame of another size than the recipe's.
+        EngineError: the engine failed.
+    """
+    total = sum(map(len, sources))
+    if min(total, count or total) > MOST:
+        raise DataError(f"{count or total} frames; expected {MOST} at most on a page. Give --frames {MOST} or fewer.")
+    left = count or total
+    for source in sources:
+        part = Part(source, tuple(range(min(left, len(source)))))
+        left -= len(part)
+        for index in part.indices:
+            evaluate.check_sizes(Part(source, (index,)), card.height, card.width)
+        known = not isinstance(source, Unlabelled)
+        for sample, maps in evaluate.judge(engine, part):
+            yield Shown(sample.name, sample.pixels, sample.labels if known else None, maps.labels[0])
+
+
+def describe(card: Recipe, engine: Segmenter, frames: Sequence[Shown], total: int) -> Page:
+    """Return what stands around the frames: which recipe, on what, and what the figures mean."""
+    labelled = sum(one.truth is not None for one in frames)
+    foot = [
+        "prediction: pixels whose probability reaches their class's threshold; "
+        "minimum areas and confidence, which decide what is reported, are not applied."
+    ]
+    if labelled:
+        foot.append(
+            f"Dice (meter): {evaluate.NAMES['meter'].partition(';')[0]}. Beside it each class of the frame alone."
+        )
+    if labelled < len(frames):
+        foot.append(f"{len(frames) - labelled} frames came as images alone: no truth, and so no error map and no Dice.")
+    shown = f"{len(frames)} of {total} frames" if len(frames) < total else f"{len(frames)} frames"
+    return Page(
+        title=f"{card}",
+        notes=(
+            f"{card.encoder}, {card.precision}, on {engine.name}; trained on {card.trained_on}",
+            f"{shown} of {card.width} x {card.height} px: x runs across the strip, y along it.",
+        ),
+        foot=tuple(foot),
+        class_names=[kind.name for kind in card.classes],
+    )

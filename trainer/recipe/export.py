@@ -1,0 +1,155 @@
+"""From a run to a recipe folder: `model.onnx`, the deployed graph, and `recipe.toml`, what it is and how good.
+
+Knows the recipe's layout; must not know how the network was trained. Each of the two files is replaced whole, the
+model first: a reader that checks the hash refuses the moment between, and never takes half of each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from inspector.engines.openvino import OpenVino
+from inspector.records import DefectClass, Recipe
+from trainer.data.samples import Frames, Plane
+from trainer.data.split import Part, open_data
+from trainer.files import replace_file
+from trainer.learn import checkpoint
+from trainer.learn.unet import UNet
+from trainer.recipe import evaluate
+from trainer.recipe.graph import write_onnx
+from trainer.recipe.quantize import quantise
+
+THRESHOLD, MIN_AREA_MM2 = 0.5, 20.0  # before anyone tuned them
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the person who exports decides; everything else follows from the run."""
+
+    name: str
+    version: str
+    created: str
+    """Date, ISO 8601."""
+    trained_on: str
+    classes: tuple[DefectClass, ...]
+    precision: str
+    """`fp32` or `int8`."""
+    size_px: tuple[int, int] | None = None
+    """Height and width of the frames on the line; None: as those of the run's data."""
+    calibration_frames: int = 24
+    """Training frames that INT8 takes its ranges from."""
+    score_frames: int = 200
+    """Validation frames, at most, that the recipe is measured on."""
+
+
+def export(run: Path, folder: Path, asked: Asked) -> Recipe:
+    """Write the best network of a run as a recipe, measured as the daemon will run it.
+
+    Raises:
+        ValueError: no such run, data that is gone, or something asked for that a recipe cannot be.
+    """
+    unet, card = load_network(run)
+    train, validation = open_data(card.settings, run)
+    validation = Part(validation, tuple(range(min(len(validation), asked.score_frames))))
+    height_px, width_px = asked.size_px or validation[0].pixels.shape
+    fields = describe(asked, card.settings.encoder, height_px, width_px)
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "model.onnx"
+        write_onnx(unet, len(asked.classes), height_px, width_px, path)
+        fp32 = path.read_bytes()
+        if asked.precision == "int8":
+            frames = calibration(train, asked.calibration_frames, card.settings.seed)
+            quantise(path, frames, len(asked.classes), path)
+        model = path.read_bytes()
+    fields["sha256"] = hashlib.sha256(model).hexdigest()
+    evaluate.check_sizes(validation, height_px, width_px)
+
+    def measure(graph: bytes) -> dict[str, float]:
+        engine = OpenVino(_checked(fields, folder), graph)
+        return evaluate.pixel_scores(evaluate.judge(engine, validation), len(asked.classes))
+
+    scores = measure(model)
+    if asked.precision == "int8":
+        scores["int8_dice_micro_loss"] = measure(fp32)["dice_micro"] - scores["dice_micro"]
+    fields["scores"] = {f"validation_{name}": round(value, 4) for name, value in scores.items()}
+    return write_recipe(folder, model, fields)
+
+
+def load_network(run: Path) -> tuple[UNet, checkpoint.Card]:
+    """Return the best network of a run, ready to be exported.
+
+    Raises:
+        ValueError: no such run, or a checkpoint of something else.
+    """
+    card, weights, _ = checkpoint.load(run / "best.pt")
+    unet = checkpoint.build(card)
+    unet.load_state_dict(weights)
+    return unet.eval(), card
+
+
+def calibration(train: Frames, count: int, seed: int) -> Iterator[Plane]:
+    """Return training frames chosen at random, one in memory at a time."""
+    for index in np.random.default_rng(seed).permutation(len(train))[:count]:
+        yield train[int(index)].pixels
+
+
+def describe(asked: Asked, encoder: str, height_px: int, width_px: int) -> dict[str, object]:
+    """Return what `recipe.toml` says, in its order; hash and scores are not known yet."""
+    return {
+        "name": asked.name,
+        "version": asked.version,
+        "created": asked.created,
+        "encoder": encoder,
+        "precision": asked.precision,
+        "sha256": "0" * 64,
+        "height": height_px,
+        "width": width_px,
+        "trained_on": asked.trained_on,
+        "class": [msgspec.to_builtins(kind) for kind in asked.classes],
+        "scores": {},
+    }
+
+
+def write_recipe(folder: Path, model: bytes, fields: Mapping[str, object]) -> Recipe:
+    """Write `model.onnx` and `recipe.toml` into a folder and return what the latter says.
+
+    Raises:
+        ValueError: something that is not allowed in a recipe; the folder is left as it was.
+    """
+    recipe = _checked(fields, folder)
+    with replace_file(folder / "model.onnx") as temporary:
+        temporary.write_bytes(model)
+    with replace_file(folder / "recipe.toml") as temporary:
+        temporary.write_bytes(msgspec.toml.encode(fields))
+    return recipe
+
+
+def _checked(fields: Mapping[str, object], folder: Path) -> Recipe:
+    try:
+        return msgspec.convert(fields, Recipe)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{folder / 'recipe.toml'}: {error}; change what export was asked for") from error
+
+
+def choose_classes(
+    names: Sequence[str], thresholds: Mapping[str, float], min_areas_mm2: Mapping[str, float]
+) -> tuple[DefectClass, ...]:
+    """Return the recipe's classes, with least probability and smallest area where given by name.
+
+    Raises:
+        ValueError: a name that is no class.
+    """
+    odd = (thresholds.keys() | min_areas_mm2.keys()) - set(names)
+    if odd:
+        raise ValueError(f"class {', '.join(sorted(odd))} is unknown; expected {', '.join(names)}")
+    return tuple(
+        DefectClass(number, name, thresholds.get(name, THRESHOLD), min_areas_mm2.get(name, MIN_AREA_MM2))
+        for number, name in enumerate(names, 1)
+    )
