@@ -32,12 +32,10 @@ def ready(shots: Shots, size: int) -> tuple[Feed, Take]:
 
 def copied(engine: Segmenter, shots: Shots, size: int) -> tuple[Feed, Take]:
     """Batches copied from frames' wire bytes, as `inspector.intake` does; every map out, in host memory."""
-    # a GPU's engine has pinned memory of its own that intake writes into
-    buffer: Feed = getattr(engine, "buffer", lambda frames: np.empty((frames, *shots.pixels.shape[1:]), np.uint8))
     parts = [shots.message(number, 0, "C", "b", 0.0) for number in range(len(shots.payloads))]
 
     def feed(number: int) -> Bytes3D:
-        pixels = buffer(size)
+        pixels = engine.buffer(size)
         for place in range(size):
             head, payload = parts[(number * size + place) % len(parts)]
             wire.unpack(wire.read_header(head), payload, pixels[place])

@@ -111,7 +111,7 @@ class _Run:
         )
         for kind in self._plan.engines:
             try:
-                subject = _Subject(folder, card, kind, _precision(folder, card, kind))
+                subject = _Subject(folder, card, kind, _precision(folder, kind))
                 self._raise_roof(subject)
                 for batch in self._plan.batches:
                     self._say(f"{subject}, batches of {batch}")
@@ -154,14 +154,13 @@ def _engine(folder: Path, kind: str, batch: int) -> Segmenter:
         return reload.load(read, found).engine
 
 
-def _precision(folder: Path, card: Recipe, kind: str) -> str:
-    """Load the engine for single frames, and return what it computes in: the recipe's precision unless it says other.
+def _precision(folder: Path, kind: str) -> str:
+    """Load the engine for single frames, and return what it computes in.
 
     Raises: EngineError.
     """
     with closing(_engine(folder, kind, 1)) as engine:
-        facts: dict[str, str] = getattr(engine, "facts", {})  # a built engine's precision is its own
-        return facts.get("precision", card.precision)
+        return engine.facts["precision"]  # a built engine's is its own
 
 
 def _rows(subject: _Subject, shots: Shots, batch: int, plan: Plan) -> Iterator[Row]:
