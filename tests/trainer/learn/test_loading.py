@@ -14,7 +14,7 @@ CPU = torch.device("cpu")
 
 def card(mask_folder: Path, step: int = 0, **changes: object) -> Card:
     """A card of a run at a step."""
-    return Card(tiny_settings(mask_folder, **changes), 100.0, 30.0, (0.2,) * 4, step)
+    return Card(tiny_settings(mask_folder, **changes), 100.0, 30.0, (0.2,) * 4, step=step)
 
 
 def batches(of: Card, folder: Path, count: int, **ranks: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
