@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -86,8 +85,8 @@ def test_broken_off_leaves_nothing_running(tmp_path: Path) -> None:
     """Ctrl-C ends the daemon and the camera too: the ports are free again."""
     base = free_base()
     # Whoever runs the tests in the background may have SIGINT ignored, which children inherit.
-    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    running = subprocess.Popen(demo(tmp_path, base), stdout=subprocess.PIPE, text=True, preexec_fn=heed)
+    heeding = ["env", "--default-signal=INT", *demo(tmp_path, base)]
+    running = subprocess.Popen(heeding, stdout=subprocess.PIPE, text=True)
     assert running.stdout is not None
     for line in running.stdout:
         if "frames/s; the line runs" in line:
