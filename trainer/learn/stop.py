@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
@@ -49,9 +50,17 @@ class Stop:
 
 
 def leave_signals_to_parent() -> None:
-    """Let a loading process live on while the loop finishes its step: Ctrl-C reaches the whole group of processes.
+    """Let a loading process live on while the loop finishes its step: Ctrl-C and SIGTERM reach the whole group.
 
-    It ends when its parent asks it to, or is gone.
+    It ends when its parent says so: by torch's own event, or by SIGTERM, which multiprocessing sends at its end and
+    then waits for ever.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=_end_when_told, daemon=True).start()
+
+
+def _end_when_told() -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+        pass
+    os._exit(0)

@@ -93,6 +93,35 @@ def test_a_signal_saves_the_run(mask_folder: Path, tmp_path: Path, number: signa
     assert training is not None and card.step > 0 and f"stopped at step {card.step}" in said[1]
 
 
+LOADING = """
+import multiprocessing, subprocess, time
+from trainer.learn.stop import leave_signals_to_parent
+
+def load(ready):
+    leave_signals_to_parent()
+    ready.set()
+    time.sleep(60)
+
+context = multiprocessing.get_context("fork")
+ready = context.Event()
+loading = context.Process(target=load, args=(ready,))
+loading.start()
+ready.wait()
+subprocess.run(["kill", "-TERM", str(loading.pid)])
+loading.join(0.5)
+print(loading.is_alive())
+loading.terminate()
+loading.join(20)
+print(loading.exitcode)
+"""
+
+
+def test_a_loading_process_ends_for_its_parent_alone() -> None:
+    """SIGTERM to the group leaves it at work; from its parent, which waits for it at its own end, it is gone."""
+    done = subprocess.run([sys.executable, "-c", LOADING], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "0"]
+
+
 def test_a_full_disk_keeps_the_checkpoint_before(mask_folder: Path, tmp_path: Path) -> None:
     """Where a file may not grow, the run says what it needs, exits 1, and leaves the old checkpoint and no litter."""
     run = tmp_path / "run"
