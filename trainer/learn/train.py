@@ -132,8 +132,8 @@ def judge(card: Card, measured: Measured, schedule: Schedule) -> tuple[Card, dic
 
 
 def keep_best(card: Card, run: Path, learner: Learner, ranks: Ranks) -> Card:
-    """Write `best.pt` if the card's scores are the best so far; return the card that knows."""
-    if (score := card.scores["dice_micro_mean"]) <= card.best:
+    """Write `best.pt` if no scores so far are better, the later of equals; return the card that knows."""
+    if (score := card.scores["dice_micro_mean"]) < card.best:
         return card
     card = replace(card, best=score)
     if ranks.first:
