@@ -143,6 +143,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         print(f'{error.name} is not installed; expected the extra "rtx" or "gpu". Install it: .[rtx]', file=sys.stderr)
         return EXIT_FAILURE
+    except OSError as error:
+        print(
+            f"{error.filename or args.recipe}: {error.strerror or error}. Mend that, and run it again.", file=sys.stderr
+        )
+        return EXIT_FAILURE
     return code
 
 

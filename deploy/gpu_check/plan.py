@@ -72,6 +72,12 @@ def _reference(subject: Subject) -> tuple[Step, ...]:
             json=copies,
         ),
         Step(
+            name="contexts, pinned memory and streams",
+            words=_python("-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider", f"{GPU_TESTS}/test_cuda.py"),
+            budget_s=60,
+            skip=_missing("pycuda", "pytest", "hypothesis"),
+        ),
+        Step(
             name="torch as the reference",
             words=_python("-m", "tests.bench.torch_speed", "--device", "cuda", "--json", str(torch)),
             budget_s=70,
