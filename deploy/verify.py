@@ -40,7 +40,7 @@ def verify(
     *,
     gpu: int = 0,
 ) -> bool:
-    """Prove the engine in a recipe's folder on procedural steel, or on `images` with truth from `masks`, on GPU number `gpu`.
+    """Prove the engine in a recipe's folder, on GPU `gpu`, on procedural steel or on `images` with truth from `masks`.
 
     `count` frames, else all images; say what was found, write it into the manifest, and return whether it is within
     bounds.
