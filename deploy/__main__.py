@@ -18,7 +18,7 @@ def convert(args: argparse.Namespace) -> int:
     from deploy.convert import LOG, convert
 
     only = None if args.flavour == "auto" else args.flavour
-    made = convert(args.recipe, args.precision, args.batches, print, _progress(), only=only)
+    made = convert(args.recipe, args.precision, args.batches, print, _progress(), only=only, gpu=args.gpu)
     sizes = f"batches {made.batches[0]} to {made.batches[-1]}"
     targets = ", ".join(made.compute_capabilities)
     kind = f"{made.precision}{', Q/DQ folded away' if made.folded else ''}, {sizes}, for compute capability {targets}"
@@ -35,7 +35,7 @@ def verify(args: argparse.Namespace) -> int:
     """Prove a recipe's engine equal to its ONNX."""
     from deploy.verify import verify
 
-    return 0 if verify(args.recipe, args.frames, args.images, args.masks, print) else EXIT_FAILURE
+    return 0 if verify(args.recipe, args.frames, args.images, args.masks, print, gpu=args.gpu) else EXIT_FAILURE
 
 
 def bundle(args: argparse.Namespace) -> int:
@@ -67,7 +67,9 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("recipe", type=Path, metavar="RECIPE", help="the recipe's folder")
         return command
 
-    command = add("convert", convert, "build a recipe's engine with TensorRT or TensorRT-RTX, beside the recipe")
+    command = building = add(
+        "convert", convert, "build a recipe's engine with TensorRT or TensorRT-RTX, beside the recipe"
+    )
     command.add_argument("--precision", choices=get_args(Precision), default="fp16", help="(default: %(default)s)")
     command.add_argument(
         "--flavour",
@@ -82,12 +84,14 @@ def parser() -> argparse.ArgumentParser:
         metavar="N,N,...",
         help="sizes that `verify` tries; the engine takes any from the least to the most (default: 1,4,8,16)",
     )
-    command = add("verify", verify, "run a recipe's engine and its ONNX on the same frames, and compare")
+    command = proving = add("verify", verify, "run a recipe's engine and its ONNX on the same frames, and compare")
     command.add_argument("--frames", type=int, metavar="N", help="so many (default: 58 of steel, all images)")
     command.add_argument("--images", type=Path, metavar="FOLDER", help="these instead of procedural steel")
     command.add_argument(
         "--masks", type=Path, metavar="FOLDER", help="truth: PNGs of the images' names, grey = class id"
     )
+    for command in (building, proving):
+        command.add_argument("--gpu", type=gpu_number, default=0, metavar="N", help="as engine.gpu (default: 0)")
     command = add("bundle", bundle, "pack a recipe and the daemon for a machine without a network")
     command.add_argument("--python", default=this_python(), metavar="X.Y", help="it has (default: %(default)s)")
     command.add_argument("--platform", default=this_platform(), help="as in wheels' names (default: %(default)s)")
@@ -114,6 +118,13 @@ def batch_sizes(text: str) -> tuple[int, ...]:
     return sizes
 
 
+def gpu_number(text: str) -> int:
+    """Read the number of a GPU."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"GPU is {text}; expected its number, 0 for the first")
+    return int(text)
+
+
 def _progress() -> Callable[[str], None]:
     """Show what is going on, on one line of a terminal; say nothing elsewhere, the builder's log has it."""
     if not sys.stderr.isatty():
@@ -131,6 +142,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except ModuleNotFoundError as error:
         print(f'{error.name} is not installed; expected the extra "rtx" or "gpu". Install it: .[rtx]', file=sys.stderr)
+        return EXIT_FAILURE
+    except OSError as error:
+        print(
+            f"{error.filename or args.recipe}: {error.strerror or error}. Mend that, and run it again.", file=sys.stderr
+        )
         return EXIT_FAILURE
     return code
 

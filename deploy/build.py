@@ -44,7 +44,13 @@ def build(
     Raises: EngineError.
     """
     logger, monitor = _logger(trt, log), _monitor(trt, progress)
-    builder = trt.Builder(logger)
+    try:
+        builder = trt.Builder(logger)
+    except TypeError as error:  # how its bindings say that the library made none
+        raise EngineError(
+            f"TensorRT {trt.__version__} cannot begin to build: CUDA does not work here; the end of {log.name} says "
+            "why. See what `nvidia-smi` says; after an update of the driver, restart the machine."
+        ) from error
     network = builder.create_network(0)
     parser = trt.OnnxParser(network, logger)
     if not parser.parse(model):

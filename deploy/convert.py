@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from deploy.precision import graph_at
 from inspector import recipe
 from inspector.engines import driver, flavour, manifest
 from inspector.engines.manifest import ENGINE, MANIFEST, Flavour, Manifest, Precision, Runtime
-from inspector.errors import EngineError
+from inspector.errors import EngineError, EngineRefused
 from inspector.records import Recipe
 
 LOG = "engine.log"
@@ -31,17 +32,19 @@ def convert(
     progress: Callable[[str], None],
     *,
     only: Flavour | None = None,
+    gpu: int = 0,
 ) -> Manifest:
     """Build the engine of the recipe in `folder`, unless the one that is there already is that; return its manifest.
 
     `batches` ascend; the engine takes any size from the first to the last. `say` hears what was found and done,
     `progress` what is going on, and at the end nothing. `only` this flavour, else the one that is installed.
+    It is built for GPU number `gpu`, if there is any.
 
     Raises: RecipeError, EngineError.
     """
     name, trt = flavour.find(only=only)
     card, model = recipe.load(folder)
-    here, targets = Runtime(name, trt.__version__), _targets(name)
+    here, targets = Runtime(name, trt.__version__), _targets(name, gpu)
     reasons = _reasons(folder, card, here, precision=precision, batches=batches, targets=targets)
     if not reasons:
         say(f"{folder / ENGINE}: nothing changed, not built again")
@@ -50,7 +53,7 @@ def convert(
     graph, folded = graph_at(precision, card, model)
     began = time.monotonic()
     try:
-        with (folder / LOG).open("w", encoding="utf-8") as log:
+        with _on(name, gpu), (folder / LOG).open("w", encoding="utf-8") as log:
             built = build(trt, graph, batches=batches, targets=targets, log=log, progress=progress)
     finally:
         progress("")
@@ -75,17 +78,28 @@ def convert(
     return made
 
 
-def _targets(name: manifest.Flavour) -> tuple[str, ...]:
-    """Return the compute capabilities to build for: this machine's GPU, else what RTX engines can all run on.
+def _targets(name: Flavour, gpu: int) -> tuple[str, ...]:
+    """Return the compute capabilities to build for: this GPU's, else what RTX engines can all run on.
 
-    Raises: EngineError for the full TensorRT without a GPU.
+    Raises: EngineRefused when there are GPUs but not so many; EngineError for the full TensorRT without any.
     """
     try:
-        return (driver.gpus()[0].compute_capability,)
+        return (driver.numbered(gpu).compute_capability,)
+    except EngineRefused:
+        raise
     except EngineError:
         if name == "tensorrt":
             raise
         return PORTABLE
+
+
+def _on(name: Flavour, gpu: int) -> AbstractContextManager[None]:
+    """The full TensorRT builds for the GPU that is current, the first one where nobody chose."""
+    if name == "tensorrt_rtx" or not gpu:
+        return nullcontext()
+    from inspector.engines import cuda
+
+    return cuda.device(gpu).at_work("building an engine")
 
 
 def _reasons(

@@ -32,9 +32,15 @@ ROUNDS = 2
 
 
 def verify(
-    folder: Path, count: int | None, images: Path | None, masks: Path | None, say: Callable[[str], None]
+    folder: Path,
+    count: int | None,
+    images: Path | None,
+    masks: Path | None,
+    say: Callable[[str], None],
+    *,
+    gpu: int = 0,
 ) -> bool:
-    """Prove the engine in a recipe's folder on procedural steel, or on `images` with truth from `masks`.
+    """Prove the engine in a recipe's folder, on GPU `gpu`, on procedural steel or on `images` with truth from `masks`.
 
     `count` frames, else all images; say what was found, write it into the manifest, and return whether it is within
     bounds.
@@ -44,7 +50,7 @@ def verify(
     if (masks and not images) or (count is not None and count < 1):
         raise EngineError("--masks go with --images, and --frames is 1 or more. Give them so.")
     card, model = recipe.load(folder)
-    with closing(built.open_unverified(folder, card)) as engine:
+    with closing(built.open_unverified(folder, card, gpu)) as engine:
         made = manifest.read(folder)
         if images is None:
             shown = frames.steel(card, count or ROUNDS * sum(made.batches))

@@ -148,9 +148,8 @@ class Daemon:
             self._beat()
             if self._lost is not None:
                 raise self._lost
-            if self._hangup.is_set() and self._reload.begin():
-                self._hangup.clear()
-                self._notifier.reloading()
+            if self._hangup.is_set():
+                self._reload.begin(self._on_reload_begins)
 
     def shutdown(self) -> None:
         """Say goodbye while there is a voice, then close in the reverse order of opening."""
@@ -206,6 +205,11 @@ class Daemon:
             self._notifier.status(self._status())
 
     # --- reload ---------------------------------------------------------------------------------------------
+
+    def _on_reload_begins(self) -> None:
+        """Nothing is read yet: a signal that comes from here on asks for another reload, and READY comes after this."""
+        self._hangup.clear()
+        self._notifier.reloading()
 
     def _on_reloaded(self, settings: Config, loaded: Loaded) -> None:
         self._infer.loaded = loaded

@@ -12,7 +12,8 @@ before they met remain two.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -43,10 +44,6 @@ class _Open(msgspec.Struct, eq=False):
     tails: tuple[Span, ...] = ()
     """Where it touches the last row of the frame before."""
 
-    def meets(self, head: Span) -> bool:
-        """Whether a piece of this class that begins the next frame at `head` continues this."""
-        return any(_touch(head, tail) for tail in self.tails)
-
     def absorb(self, other: _Open) -> None:
         """Grow by what turned out to be the same defect."""
         self.start_mm = min(self.start_mm, other.start_mm)
@@ -71,16 +68,17 @@ class Merge:
         if self._last and self._last.recipe != inspected.recipe:  # classes may mean something else now
             yield from self.close()
         seen: dict[_Open, list[Span]] = {}  # open defects in this frame, and where they leave it
-        before: dict[int, list[_Open]] = {}  # by class: thousands are open under a dirty lens
-        for defect in self._open:
-            before.setdefault(defect.class_id, []).append(defect)
+        joined: dict[_Open, _Open] = {}  # what went on in another, which has its tails since then
+        order = {defect: place for place, defect in enumerate(self._open)}
+        met = self._met(inspected.detections)
         for number, piece in enumerate(inspected.detections):
             defect = self._begin(inspected, piece, at_mm, number)
-            if piece.head and (met := [one for one in before.get(piece.class_id, ()) if one.meets(piece.head)]):
-                defect = self._join(met, defect, seen)
+            if before := met.get(number):
+                here = sorted({_now(one, joined) for one in before}, key=order.__getitem__)
+                defect = _join(here, defect, seen, joined)
             seen.setdefault(defect, []).extend([piece.tail] if piece.tail else [])
         for defect in self._open:
-            if defect not in seen:
+            if defect not in seen and (defect.is_told or defect not in joined):
                 yield from self._tell(defect, partial=False)
         self._last, self._open = inspected, []
         for defect, tails in seen.items():
@@ -99,22 +97,23 @@ class Merge:
             yield from self._tell(defect, partial=False)
         self._open = []
 
-    def _join(self, met: list[_Open], piece: _Open, seen: dict[_Open, list[Span]]) -> _Open:
-        """Make one of the open defects that meet in `piece`, and return it."""
-        owner, *others = sorted(met, key=lambda defect: (not defect.is_told, defect.start_mm))
-        owner.absorb(piece)
-        tails = seen.setdefault(owner, [])
-        for other in others:
-            owner.tails, other.tails = owner.tails + other.tails, ()
-            tails += seen.get(other, [])
-            if other.is_told:  # its id is out: it ends here
-                if other in seen:
-                    seen[other] = []
-            else:
-                owner.absorb(other)
-                self._open.remove(other)
-                seen.pop(other, None)
-        return owner
+    def _met(self, pieces: Sequence[Detection]) -> dict[int, list[_Open]]:
+        """Open defects that pieces of a frame go on from, by the piece's number."""
+        heads: dict[int, list[tuple[int, Span]]] = {}
+        tails: dict[int, list[tuple[_Open, Span]]] = {}
+        for number, piece in enumerate(pieces):
+            if piece.head:
+                heads.setdefault(piece.class_id, []).append((number, piece.head))
+        for defect in self._open:
+            tails.setdefault(defect.class_id, []).extend((defect, tail) for tail in defect.tails)
+        return {
+            number: [tails[class_id][place][0] for place in places]
+            for class_id, begun in heads.items()
+            if class_id in tails
+            for (number, _), places in zip(
+                begun, touching([head for _, head in begun], [tail for _, tail in tails[class_id]]), strict=True
+            )
+        }
 
     def _begin(self, inspected: Inspected, piece: Detection, at_mm: float, number: int) -> _Open:
         header = inspected.frame.header
@@ -156,5 +155,44 @@ class Merge:
         )
 
 
-def _touch(a: Span, b: Span) -> bool:
-    return a.left_mm <= b.right_mm + TOUCH_MM and b.left_mm <= a.right_mm + TOUCH_MM
+def touching(heads: Sequence[Span], tails: Sequence[Span]) -> list[list[int]]:
+    """Return for each head the places of the tails that it touches, ascending.
+
+    One sweep from left to right: beneath a dirty lens a row has hundreds of each, and pairing all with all would cost
+    more than the network.
+    """
+    places = sorted(range(len(tails)), key=lambda place: tails[place].left_mm)
+    lefts = [tails[place].left_mm for place in places]
+    met: list[list[int]] = [[] for _ in heads]
+    under: list[int] = []  # tails that began left of the head and may reach it
+    begun = 0
+    for number in sorted(range(len(heads)), key=lambda number: heads[number].left_mm):
+        head, passed = heads[number], begun
+        begun = bisect_right(lefts, head.left_mm, lo=passed)
+        under = [place for place in under + places[passed:begun] if tails[place].right_mm + TOUCH_MM >= head.left_mm]
+        met[number] = sorted(under + places[begun : bisect_right(lefts, head.right_mm + TOUCH_MM, lo=begun)])
+    return met
+
+
+def _now(defect: _Open, joined: dict[_Open, _Open]) -> _Open:
+    """Return what a defect has gone on in by now."""
+    while (later := joined.get(defect)) is not None:
+        defect = later
+    return defect
+
+
+def _join(met: list[_Open], piece: _Open, seen: dict[_Open, list[Span]], joined: dict[_Open, _Open]) -> _Open:
+    """Make one of the open defects that meet in `piece`, and return it."""
+    owner, *others = sorted(met, key=lambda defect: (not defect.is_told, defect.start_mm))
+    owner.absorb(piece)
+    tails = seen.setdefault(owner, [])
+    for other in others:
+        joined[other] = owner
+        tails += seen.get(other, [])
+        if other.is_told:  # its id is out: it ends here
+            if other in seen:
+                seen[other] = []
+        else:
+            owner.absorb(other)
+            seen.pop(other, None)
+    return owner

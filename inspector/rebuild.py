@@ -16,14 +16,16 @@ from pathlib import Path
 from typing import IO
 
 from inspector.config import EngineSection
-from inspector.engines import manifest
-from inspector.errors import EngineRefused, Stopped
+from inspector.engines import driver, manifest
+from inspector.errors import EngineError, EngineRefused, Stopped
 
 log = logging.getLogger("inspector")
 
 TELL_S = 5.0
 """How often it is said that it still goes on."""
 POLL_S = 0.1
+LIMIT_S = 7200.0
+"""Far more than the slowest build takes: what goes on so long hangs."""
 
 
 def rebuild(
@@ -34,7 +36,8 @@ def rebuild(
     `tell` hears what is going on, at once and every few seconds, and at the end nothing. It ends early when `stopped`
     says so.
 
-    Raises: EngineRefused with what the converter said, when it fails; Stopped.
+    Raises: EngineRefused with what the converter said, when it fails; EngineError where the driver is what is missing,
+    or when it hangs; Stopped.
     """
     try:
         for command in commands(section, folder, max_frames):
@@ -57,7 +60,8 @@ def commands(section: EngineSection, folder: Path, max_frames: int) -> list[list
             proof = [f"--images={before.parity.source}"]
     if section.flavour != "auto":
         build.append(f"--flavour={section.flavour}")
-    return [["convert", str(folder), *build], ["verify", str(folder), *proof]]
+    gpu = [f"--gpu={section.gpu}"] if section.gpu else []
+    return [["convert", str(folder), *build, *gpu], ["verify", str(folder), *proof, *gpu]]
 
 
 def _sizes(sizes: set[int]) -> str:
@@ -92,6 +96,8 @@ def _wait(
         if passed_s - told_s >= TELL_S:
             tell(f"{said}, {passed_s:.0f} s")
             told_s = passed_s
+        if passed_s > LIMIT_S:
+            raise EngineError(f"{said} did not end within {LIMIT_S:g} s. Run it yourself to see where it stands.")
         if stopped():
             raise Stopped("stopped while rebuilding the engine; the next start takes it up again")
         time.sleep(POLL_S)
@@ -102,5 +108,11 @@ def _judge(code: int, words: list[str], heard: IO[str]) -> None:
     lines = [line.rstrip() for line in heard if line.strip()]
     for line in lines:
         log.info("deploy %s: %s", words[0], line)
-    if code:
-        raise EngineRefused("\n".join([f"`deploy {' '.join(words)}` ended with {code} and said:", *lines[-12:]]))
+    if not code:
+        return
+    said = "\n".join([f"`deploy {' '.join(words)}` ended with {code} and said:", *lines[-12:]])
+    try:
+        driver.gpus()
+    except EngineError as error:  # at boot the driver may come later: then another start goes on from here
+        raise EngineError(said) from error
+    raise EngineRefused(said)

@@ -113,10 +113,14 @@ class Reload:
         self._done, self._failed, self._options = done, failed, options
         self._thread: threading.Thread | None = None
 
-    def begin(self) -> bool:
-        """Start a reload; False while the one before is still at it (ask again)."""
+    def begin(self, announce: Callable[[], None] = lambda: None) -> bool:
+        """Start a reload; False while the one before is still at it (ask again).
+
+        `announce` is called before it starts, and so before `done` and `failed`.
+        """
         if self._thread is not None and self._thread.is_alive():
             return False
+        announce()
         self._thread = threading.Thread(target=self._work, name="reload", daemon=True)
         self._thread.start()
         return True

@@ -29,8 +29,13 @@ def has_tensorrt() -> bool:
 
 def needs_gpu(test: object) -> object:
     """Mark a test that runs an engine: it skips, with the reason, where that cannot be."""
+    reason = 'TensorRT is not installed (pip install ".[rtx-run]" or ".[gpu]")'
+    return needs_pycuda(pytest.mark.skipif(not has_tensorrt(), reason=reason)(test))
+
+
+def needs_pycuda(test: object) -> object:
+    """Mark a test that works on a GPU without an engine, likewise."""
     for missing, reason in (
-        (not has_tensorrt(), 'TensorRT is not installed (pip install ".[rtx-run]" or ".[gpu]")'),
         (not has_pycuda(), 'pycuda is not installed (pip install ".[rtx-run]" or ".[gpu]")'),
         (not has_driver(), "no NVIDIA driver"),
     ):

@@ -53,7 +53,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     said: tuple[str, ...]
     """The last lines of its output."""
     figures: Any = None
-    """The JSON it wrote, as it is."""
+    """The JSON it wrote, as it is; a step that failed may have written one."""
 
 
 def run(
@@ -105,11 +105,12 @@ def _do(step: Step, root: Path, log: Path, budget_s: float) -> Outcome:
     said = tuple(path.read_text(errors="replace").splitlines()[-TAIL_LINES:])
     status, reason = _judge(step, code, said, budget_s)
     figures = None
-    if step.json is not None and status == "passed":
+    if step.json is not None:
         try:
-            figures = msgspec.json.decode(step.json.read_bytes())
+            figures = msgspec.json.decode(step.json.read_bytes())  # of a failed step too: they say why
         except (OSError, msgspec.DecodeError) as error:
-            status, reason = "failed", f"it left no figures in {step.json.name}: {error}"
+            if status == "passed":
+                status, reason = "failed", f"it left no figures in {step.json.name}: {error}"
     seconds = round(time.monotonic() - began, 1)
     return Outcome(name=step.name, status=status, reason=reason, seconds=seconds, said=said, figures=figures)
 

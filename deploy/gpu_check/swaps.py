@@ -10,7 +10,6 @@ import argparse
 import json
 import math
 import re
-import shutil
 import signal
 import socket
 import statistics
@@ -29,7 +28,9 @@ SETTLED = 5
 """Swaps before memory is expected to stand still: allocators keep what they expect to need again."""
 HOST_MIB, DEVICE_MIB = 64.0, 32.0
 """How far the last swaps' median may lie above that of the first settled ones; a leaked engine is larger."""
-START_S, SWAP_S = 60.0, 30.0
+START_S, SWAP_S = 180.0, 30.0
+"""TensorRT-RTX compiles its kernels first: as long as the systemd unit waits for a start, and for one swap."""
+MEMORY = "inspector_gpu_memory_bytes"
 
 
 class Trace(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +39,8 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     host_mib: tuple[float, ...]
     """Resident memory of the daemon."""
     device_mib: tuple[float, ...]
-    """In use on the GPU, by all programs; empty where nvidia-smi is not there to ask."""
+    """In use on the GPU as the daemon's own metric says, by it where the driver can tell, else by all programs; empty
+    where there is no such metric."""
     seconds: tuple[float, ...]
     """From SIGHUP to the new engine being in force."""
     host_growth_mib: float
@@ -50,15 +52,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--count", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=600.0, help="begin no swap later than this")
     parser.add_argument("--engine", default="tensorrt")
     parser.add_argument("--json", type=Path, required=True)
     args = parser.parse_args(argv)
-    found = trace(args.recipe, args.engine, args.count)
+    found = trace(args.recipe, args.engine, args.count, args.seconds)
     args.json.write_bytes(msgspec.json.encode(found))
     device = "-" if found.device_growth_mib is None else f"{found.device_growth_mib:+.1f} MiB"
     middle = statistics.median(found.seconds)
-    print(f"{args.count} swaps, median {middle:.2f} s; host {found.host_growth_mib:+.1f} MiB, device {device}")
-    return 1 if grew(found) else 0
+    done = len(found.seconds)
+    within = "" if done == args.count else f" of {args.count} within {args.seconds:g} s"
+    print(f"{done} swaps{within}, median {middle:.2f} s; host {found.host_growth_mib:+.1f} MiB, device {device}")
+    return 1 if grew(found) or done < args.count else 0
 
 
 def grew(found: Trace) -> bool:
@@ -66,14 +71,15 @@ def grew(found: Trace) -> bool:
     return found.host_growth_mib > HOST_MIB or (found.device_growth_mib or 0.0) > DEVICE_MIB
 
 
-def trace(recipe: Path, engine: str, count: int) -> Trace:
-    """Run a daemon on the recipe and have it swap `count` times."""
+def trace(recipe: Path, engine: str, count: int, limit_s: float) -> Trace:
+    """Run a daemon on the recipe and have it swap `count` times, at least once; fewer when the time is over."""
+    until = time.monotonic() + limit_s
     with tempfile.TemporaryDirectory() as folder, _daemon(Path(folder), recipe, engine) as (process, port):
-        host, device, seconds = [_resident_mib(process.pid)], _device_mib(), list[float]()
-        for _ in range(count):
+        host, device, seconds = [_resident_mib(process.pid)], _device_mib(port), list[float]()
+        while len(seconds) < count and (not seconds or time.monotonic() < until):
             seconds.append(_swap(process, port))
             host.append(_resident_mib(process.pid))
-            device += _device_mib()
+            device += _device_mib(port)
     return Trace(
         host_mib=tuple(host),
         device_mib=tuple(device),
@@ -137,10 +143,10 @@ def _until(process: subprocess.Popen[bytes], seconds: float, done: Callable[[], 
 
 
 def _metric(port: int, name: str) -> float:
-    """Read one metric without labels; NaN, which equals nothing, while nobody answers."""
+    """Read one metric, its labels being part of the name; NaN, which equals nothing, while nobody answers."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-            found = re.search(rf"^{name} (\S+)$", answer.read().decode(), re.M)
+            found = re.search(rf"^{re.escape(name)} (\S+)$", answer.read().decode(), re.M)
     except OSError:
         return math.nan
     return float(found[1]) if found else math.nan
@@ -152,17 +158,12 @@ def _resident_mib(pid: int) -> float:
     return round(int(found[1]) / 1024, 1) if found else 0.0
 
 
-def _device_mib() -> list[float]:
-    """One value for the first GPU; none where it cannot be asked."""
-    asked = shutil.which("nvidia-smi")
-    if asked is None:
-        return []
-    words = [asked, "--id=0", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=10, check=False)
-    try:
-        return [float(done.stdout.strip())]
-    except ValueError:  # "[N/A]", where the GPU is a slice of one
-        return []
+def _device_mib(port: int) -> list[float]:
+    """One value; none where the engine is on no GPU, or nobody can tell."""
+    for kind in ("process", "used"):
+        if not math.isnan(taken := _metric(port, f'{MEMORY}{{kind="{kind}"}}')):
+            return [round(taken / 2**20, 1)]
+    return []
 
 
 def _free_ports(count: int) -> list[int]:

@@ -21,13 +21,19 @@ Feed = Callable[[int], Bytes3D]
 """Makes a batch of a number: which one it is, or of how many frames."""
 Take = Callable[[Maps], object]
 """What is done with a batch's maps."""
+READY = 4
+"""Batches that take turns."""
 LEAST = 3
 """Batches, however short the time."""
 
 
-def ready(shots: Shots, size: int) -> tuple[Feed, Take]:
-    """Batches that lie ready in memory; maps as the engine hands them over."""
-    return lambda number: shots.batch(number, size), lambda maps: None
+def ready(engine: Segmenter, shots: Shots, size: int) -> tuple[Feed, Take]:
+    """Batches that lie ready in memory of the engine's own kind; maps as the engine hands them over."""
+    batches = []
+    for number in range(READY):
+        batches.append(engine.buffer(size))
+        batches[-1][:] = shots.batch(number, size)
+    return lambda number: batches[number % READY], lambda maps: None
 
 
 def copied(engine: Segmenter, shots: Shots, size: int) -> tuple[Feed, Take]:

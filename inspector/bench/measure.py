@@ -18,7 +18,7 @@ from typing import get_args, get_type_hints
 import msgspec
 
 from inspector import recipe, reload
-from inspector.bench import alone, frames, machine, roof, work
+from inspector.bench import alone, frames, machine
 from inspector.bench.figures import Added, Bench, Measured, Roof, Row, Skipped, Subject, percentile
 from inspector.bench.frames import Shots
 from inspector.bench.line import Line, settings
@@ -101,6 +101,8 @@ class _Run:
 
     def take(self, folder: Path) -> None:
         """Measure one recipe on every engine; one that does not load is skipped."""
+        from inspector.bench import work  # OpenVINO comes with it: half a second that other commands need not pay
+
         card, model = recipe.load(folder)
         self._say(f"{card}: frames")
         shots = _shots(card, self._plan)
@@ -122,6 +124,8 @@ class _Run:
 
     def _raise_roof(self, subject: _Subject) -> None:
         """Measure the roof before and after an engine: on a shared machine the higher one is nearer the truth."""
+        from inspector.bench import roof  # see `take`
+
         self._say(f"{subject}: the roof")
         key = subject.kind, subject.precision
         found = roof.measure(*key, min(self._plan.seconds, 3.0))
@@ -177,7 +181,7 @@ def _batch_rows(
 ) -> Iterator[Row]:
     """Measure one batch size."""
     each_s = plan.seconds / plan.rounds
-    ways = {"engine": alone.ready(shots, batch), "copies": alone.copied(engine, shots, batch)}
+    ways = {"engine": alone.ready(engine, shots, batch), "copies": alone.copied(engine, shots, batch)}
     rates: dict[str, list[float]] = {"engine": [], "copies": [], "daemon": []}
     times: dict[str, list[float]] = {"engine": [], "copies": []}
     alone.rate_fps(engine, *ways["engine"], 0.0)  # the first batches after loading are slower
@@ -212,7 +216,7 @@ def _batch_rows(
     yield row("daemon", rates["daemon"], ())
     loaded = line.under_load(LOAD * percentile(rates["daemon"], 0.5), plan.load_seconds)
     size = min(batch, math.ceil(loaded.batch_frames))
-    own_ms = alone.times_ms(engine, *alone.ready(shots, size), each_s)
+    own_ms = alone.times_ms(engine, *alone.ready(engine, shots, size), each_s)
     yield row(
         "load", [loaded.rate_fps], loaded.latencies_ms, _added(loaded.latencies_ms, own_ms, loaded.batch_frames, plan)
     )

@@ -35,14 +35,14 @@ def asked(section: EngineSection) -> Flavour | None:
     return None if section.flavour == "auto" else section.flavour
 
 
-def open_unverified(folder: Path, recipe: Recipe) -> Segmenter:
-    """Load the engine in a recipe's folder to prove it, for its own largest batch: only its proof is not asked for.
+def open_unverified(folder: Path, recipe: Recipe, gpu: int = 0) -> Segmenter:
+    """Load the engine in a recipe's folder to prove it, for its own largest batch; only its proof is not asked for.
 
     Raises: EngineRefused, EngineError.
     """
     made, plan, trt = check(folder, recipe, verified=False)
-    check_gpu(folder, made, 0)
-    return _run(recipe, made, plan, trt=trt, gpu=0, max_frames=made.batches[-1])
+    check_gpu(folder, made, gpu)
+    return _run(recipe, made, plan, trt=trt, gpu=gpu, max_frames=made.batches[-1])
 
 
 def check(
@@ -82,16 +82,12 @@ def check_gpu(folder: Path, made: Manifest, number: int) -> None:
 
     Raises: EngineError without a driver, which may come yet; EngineRefused for another GPU.
     """
-    gpus = driver.gpus()
-    if number >= len(gpus):
-        names = ", ".join(gpu.name for gpu in gpus)
-        raise EngineRefused(f"engine.gpu is {number}; expected 0..{len(gpus) - 1} for {names}. Correct it.")
-    gpu = gpus[number]
+    gpu = driver.numbered(number)
     if gpu.compute_capability not in made.compute_capabilities:
         targets = ", ".join(made.compute_capabilities)
         raise EngineRefused(
             f"{folder / MANIFEST}: compute_capabilities is {targets}; expected {gpu.compute_capability} among them, "
-            f"that of {gpu.name}. Run `deploy convert {folder}` on this machine."
+            f"that of {gpu.name}. Run `deploy convert {folder}{f' --gpu {number}' if number else ''}` on this machine."
         )
 
 

@@ -62,7 +62,10 @@ class Device:
 
         Raises: EngineError for what CUDA refuses, GpuLost when it will go on refusing.
         """
-        self._context.push()
+        try:
+            self._context.push()
+        except self.cuda.Error as error:  # it is refused only where the context is lost
+            raise self._lost(what, error, error) from error
         try:
             yield
         except self.cuda.Error as error:
@@ -74,6 +77,15 @@ class Device:
     def pool(self, shape: tuple[int, ...]) -> Pool:
         """Return the pinned blocks of this shape (N, H, W); they live as long as the process."""
         return self._pools.setdefault(shape, Pool(lambda: self._pin_block(shape)))
+
+    def memory(self) -> dict[str, int]:
+        """Say how much memory there is and how much of it all programs take, in bytes, as CUDA itself knows it."""
+        try:
+            with self.at_work("asking for its memory"):
+                free, total = self.cuda.mem_get_info()
+        except EngineError:  # who asks for figures only wants figures
+            return {}
+        return {"total": int(total), "used": int(total - free)}
 
     def _pin_block(self, shape: tuple[int, ...]) -> Bytes3D:
         with self.at_work(f"pinning {np.prod(shape) / 2**20:.1f} MiB of memory"):
@@ -98,14 +110,17 @@ class Device:
         try:
             self.cuda.Context.synchronize()
         except self.cuda.Error as lost:
-            return GpuLost(
-                f"{self.name} failed while {what}: {error}; its context is lost ({lost}). The process must start anew; "
-                "if it comes again, see `dmesg | grep -i xid` and `nvidia-smi -q`."
-            )
+            return self._lost(what, error, lost)
         if isinstance(error, self.cuda.MemoryError):
             free, total = self.cuda.mem_get_info()
             return out_of_memory(self.name, what, free, total)
         return EngineError(f"{self.name} failed while {what}: {error}. Report this as a bug.")
+
+    def _lost(self, what: str, error: Exception, lost: Exception) -> GpuLost:
+        return GpuLost(
+            f"{self.name} failed while {what}: {error}; its context is lost ({lost}). The process must start anew; "
+            "if it comes again, see `dmesg | grep -i xid` and `nvidia-smi -q`."
+        )
 
 
 def out_of_memory(name: str, what: str, free_bytes: int, total_bytes: int) -> EngineError:

@@ -9,7 +9,7 @@ import ctypes
 
 import msgspec
 
-from inspector.errors import EngineError
+from inspector.errors import EngineError, EngineRefused
 
 LIBRARY = "libcuda.so.1"
 _MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR
@@ -42,6 +42,20 @@ def gpus(library: str = LIBRARY) -> tuple[Gpu, ...]:
     if not count.value:
         _ask(_NO_DEVICE, cuda)
     return tuple(_describe(cuda, place) for place in range(count.value))
+
+
+def numbered(number: int) -> Gpu:
+    """Return the GPU of this number in the driver's order.
+
+    Raises: EngineError without a driver, which may come yet; EngineRefused when there are not so many.
+    """
+    found = gpus()
+    if number >= len(found):
+        names = ", ".join(gpu.name for gpu in found)
+        raise EngineRefused(
+            f"GPU {number} is not there; expected 0..{len(found) - 1} for {names}. Correct engine.gpu, or --gpu."
+        )
+    return found[number]
 
 
 def _describe(cuda: ctypes.CDLL, place: int) -> Gpu:

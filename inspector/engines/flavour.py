@@ -20,12 +20,17 @@ def find(*, only: Flavour | None = None, first: Flavour | None = None) -> tuple[
 
     Raises: EngineRefused when none is.
     """
+    broken = []
     for name in (only,) if only else sorted(MODULES, key=lambda name: name != first):
         try:
             return name, importlib.import_module(MODULES[name])
-        except ImportError:
-            continue
+        except ModuleNotFoundError as error:
+            if error.name != MODULES[name]:
+                broken.append(f"{name} is installed but cannot be loaded: {error}")
+        except (ImportError, OSError, RuntimeError) as error:  # its libraries are missing or of another version
+            broken.append(f"{name} is installed but cannot be loaded: {error}")
     wanted = f"{only} is not installed" if only else "neither TensorRT nor TensorRT-RTX is installed; expected one"
+    wanted = "; ".join(broken) or wanted
     raise EngineRefused(
         f'{wanted}. Install the extra "rtx" to build engines for RTX cards and "rtx-run" to run them, or "gpu" with '
         "NVIDIA's package index (data-centre and embedded GPUs)."

@@ -1,6 +1,6 @@
 """How much of a GPU's memory is taken, asked of NVIDIA's management library: any thread may ask, no context is needed.
 
-Without nvidia-ml-py, or where the library answers nothing, nothing is said.
+Without nvidia-ml-py, or where the library answers nothing, nothing is said; CUDA is asked then (`cuda.Device.memory`).
 """
 
 from __future__ import annotations

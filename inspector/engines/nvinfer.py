@@ -54,7 +54,10 @@ class Runtime:
         self.said: deque[str] = deque(maxlen=8)
         """Its last errors."""
         self._logger = _logger(trt, self.said)
-        self._runtime = trt.Runtime(self._logger)
+        try:
+            self._runtime = trt.Runtime(self._logger)
+        except TypeError as error:  # how its bindings say that the library made none: CUDA does not work
+            raise refusal(f"{flavour} {trt.__version__}", 0, tuple(self.said) or (str(error),)) from error
 
     def deserialise(self, plan: bytes) -> Any:
         """Turn an engine file's bytes into an ICudaEngine; a context must be current.

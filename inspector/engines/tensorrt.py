@@ -24,7 +24,7 @@ from inspector.engines.graphs import Graph
 from inspector.engines.manifest import Manifest
 from inspector.engines.resident import Contexts, Held, Slot, release, set_size
 from inspector.engines.slots import Extents, Rota, pays, runs, suspicious
-from inspector.errors import EngineError
+from inspector.errors import EngineError, GpuLost
 from inspector.records import Bytes3D, Maps, Recipe
 
 log = logging.getLogger("inspector")
@@ -136,12 +136,21 @@ class TensorRt:
     # --- judging --------------------------------------------------------------------------------------------
 
     def buffer(self, frames: int) -> Bytes3D:
-        """Return a pinned array of `(frames, H, W)`, from any thread; it goes back when nobody refers to it."""
-        return self._device.pool(self._shape).lend()[:frames]
+        """Return a pinned array of `(frames, H, W)`, from any thread; it goes back when nobody refers to it.
+
+        Raises: GpuLost.
+        """
+        try:
+            return self._device.pool(self._shape).lend()[:frames]
+        except GpuLost:
+            raise
+        except EngineError as error:  # the line goes on with memory that the GPU copies from more slowly
+            log.warning("%s Ordinary memory is used instead.", error)
+            return np.empty((frames, *self._shape[1:]), np.uint8)
 
     def memory(self) -> dict[str, int]:
         """Say what of the GPU's memory is taken, in bytes, from any thread."""
-        return memory.used_bytes(self._device.bus_id)
+        return memory.used_bytes(self._device.bus_id) or self._device.memory()
 
     def submit(self, frames: Bytes3D) -> None:
         """Begin judging `(N, H, W) uint8`; from an array of `buffer` the GPU reads while the processor goes on."""

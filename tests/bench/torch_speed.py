@@ -7,6 +7,7 @@ weights (speed does not ask for others), in channels_last as the trainer has it;
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import statistics
 import sys
 import time
@@ -18,7 +19,6 @@ import msgspec
 import torch
 
 from inspector.bench import gpu_roof
-from trainer.learn.unet import UNet
 
 CANNOT = 77
 """Exit code for a device that is not there (`deploy.gpu_check.steps.SKIP`)."""
@@ -44,8 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         found["roofs"].append(msgspec.to_builtins(roof))
     if args.device == "cuda":
         found["bus"] = bus(16 * height * width)
+    if importlib.util.find_spec("torchvision") is None:  # the network is torchvision's; the rest is worth having
+        print("torchvision is not installed: the network is not measured", file=sys.stderr)
+        args.batches = ""
     peak = found["roofs"][0]["gflops"]
-    for batch in map(int, args.batches.split(",")):
+    for batch in map(int, filter(None, args.batches.split(","))):
         row = network(args.device, batch, height, width, args.seconds)
         row["of_roof"] = round(row["frames_per_s"] * gflop(height, width) / peak, 4)
         found["network"].append(row)
@@ -56,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def network(device: str, batch: int, height: int, width: int, seconds: float) -> dict[str, Any]:
     """Time the trainer's ResNet-34 U-Net on batches that lie on the device; the median counts."""
+    from trainer.learn.unet import UNet
+
     kind = torch.float16 if device == "cuda" else torch.float32
     unet = UNet("resnet34").eval().to(device, kind, memory_format=torch.channels_last)
     frames = torch.full((batch, 1, height, width), 128.0, device=device, dtype=kind)
@@ -71,6 +76,8 @@ def network(device: str, batch: int, height: int, width: int, seconds: float) ->
 
 def gflop(height: int, width: int) -> float:
     """Count 10^9 operations of one frame, a multiplication and an addition as two, by the shapes of its layers."""
+    from trainer.learn.unet import UNet
+
     total = 0
 
     def add(layer: torch.nn.Conv2d, _: object, out: torch.Tensor) -> None:

@@ -113,6 +113,15 @@ def test_a_failed_build_leaves_the_old_engine(tmp_path: Path, capsys: pytest.Cap
     assert manifest.read(folder) == before
 
 
+@needs_rtx
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file and the system's reason, no traceback: a service's recipe is often another's."""
+    folder = write_recipe(tmp_path)
+    (folder / "engine.log").mkdir()
+    assert main(["convert", str(folder), "--precision", "fp32"]) == 1
+    assert "engine.log: Is a directory. Mend that" in capsys.readouterr().err
+
+
 def test_int8_from_a_float_recipe_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing pretends to be INT8."""
     code = main(["convert", str(write_recipe(tmp_path)), "--precision", "int8"])

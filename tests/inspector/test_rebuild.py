@@ -11,7 +11,7 @@ import pytest
 from inspector import recipe
 from inspector.config import EngineSection
 from inspector.engines import manifest
-from inspector.errors import EXIT_CONFIG, EngineRefused, Stopped
+from inspector.errors import EXIT_FAILURE, EngineError, Stopped
 from inspector.rebuild import commands, rebuild
 from tests.gpu import has_driver, has_tensorrt
 from tests.inspector.engines.test_built import PARITY
@@ -27,27 +27,27 @@ def test_without_an_engine_the_converter_chooses(tmp_path: Path) -> None:
 
 
 def test_an_engine_is_built_again_as_it_was(tmp_path: Path) -> None:
-    """Precision and batches of the one before, proven on the same images; the flavour only where it is insisted on."""
+    """Precision and batches of the one before, proven on the same images, on the line's GPU; the flavour if asked."""
     folder = write_recipe(tmp_path)
     parity = msgspec.structs.replace(PARITY, source=str(tmp_path))
     write_engine(folder, recipe.read_card(folder), precision="int8", batches=(1, 4), parity=parity)
-    section = EngineSection(kind="tensorrt", flavour="tensorrt_rtx", rebuild=True)
+    section = EngineSection(kind="tensorrt", flavour="tensorrt_rtx", gpu=1, rebuild=True)
     assert commands(section, folder, 8) == [
-        ["convert", str(folder), "--precision=int8", "--batches=1,4,8", "--flavour=tensorrt_rtx"],
-        ["verify", str(folder), f"--images={tmp_path}"],
+        ["convert", str(folder), "--precision=int8", "--batches=1,4,8", "--flavour=tensorrt_rtx", "--gpu=1"],
+        ["verify", str(folder), f"--images={tmp_path}", "--gpu=1"],
     ]
 
 
 @pytest.mark.skipif(not has_tensorrt(), reason='TensorRT-RTX is not installed (pip install ".[rtx]")')
 @pytest.mark.skipif(has_driver(), reason="an NVIDIA driver is installed")
 def test_the_converter_runs_and_its_refusal_is_passed_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The real commands: the engine is built without a GPU, the proof needs one, and says so; exit code 78."""
+    """The real commands: the engine is built without a GPU, the proof needs one, which may come yet; exit code 1."""
     folder = write_recipe(tmp_path)
     write_engine(folder, recipe.read_card(folder), precision="fp32", batches=(1, 2))
     told: list[str] = []
-    with caplog.at_level(logging.INFO), pytest.raises(EngineRefused, match="no NVIDIA driver was found") as caught:
+    with caplog.at_level(logging.INFO), pytest.raises(EngineError, match="no NVIDIA driver was found") as caught:
         rebuild(SECTION, folder, 2, told.append, lambda: False)
-    assert caught.value.exit_code == EXIT_CONFIG
+    assert caught.value.exit_code == EXIT_FAILURE
     assert told[0].startswith(f"rebuilding the engine: deploy convert {folder}") and told[-1] == ""
     assert any("verify" in words for words in told)
     assert manifest.read(folder).engine_bytes == len(manifest.read_engine(folder)) > 10_000

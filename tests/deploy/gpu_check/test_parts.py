@@ -15,12 +15,15 @@ from tests.recipes import write_recipe
 
 
 def test_a_real_daemon_swaps_its_engine(tmp_path: Path) -> None:
-    """Each SIGHUP is a swap that took its time, with the daemon's memory after it."""
+    """Each SIGHUP is a swap that took its time, with the daemon's memory after it; too few in the time have failed."""
     recipe, out = write_recipe(tmp_path / "recipe"), tmp_path / "swaps.json"
     assert swaps.main([str(recipe), "--count", "3", "--engine", "openvino", "--json", str(out)]) == 0
     found = msgspec.json.decode(out.read_bytes(), type=Trace)
     assert len(found.seconds) == 3 and min(found.seconds) > 0
-    assert len(found.host_mib) == 4 and min(found.host_mib) > 10
+    assert len(found.host_mib) == 4 and min(found.host_mib) > 10 and not found.device_mib
+    words = ["--count", "3", "--seconds", "0.001", "--engine", "openvino", "--json", str(out)]
+    assert swaps.main([str(recipe), *words]) == 1
+    assert len(msgspec.json.decode(out.read_bytes(), type=Trace).seconds) == 1
 
 
 def test_a_swap_that_fails_is_a_failure(tmp_path: Path) -> None:

@@ -73,12 +73,14 @@ def test_an_excused_failure_is_a_skip_with_the_real_words(tmp_path: Path) -> Non
 
 
 def test_figures_come_from_the_file_that_the_step_leaves(tmp_path: Path) -> None:
-    """They are kept as they are; a step that leaves none has failed."""
+    """They are kept as they are, a failed step's too; a step that leaves none has failed."""
     path = tmp_path / "figures.json"
     writes = Step(name="a", words=python(f"open({str(path)!r}, 'w').write('[1, 2]')"), budget_s=20, json=path)
     silent = Step(name="b", words=python(""), budget_s=20, json=tmp_path / "none.json")
-    done = do(tmp_path, writes, silent)
+    grew = Step(name="c", words=python("raise SystemExit('it grew')"), budget_s=20, json=path)
+    done = do(tmp_path, writes, silent, grew)
     assert done[0].figures == [1, 2]
+    assert (done[2].status, done[2].figures) == ("failed", [1, 2])
     assert done[1].status == "failed" and "left no figures in none.json" in done[1].reason
 
 

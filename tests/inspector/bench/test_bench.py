@@ -101,3 +101,9 @@ def test_a_wrong_option_is_refused(words: list[str], said: str, capsys: pytest.C
     with pytest.raises(SystemExit):
         main(["bench", *words])
     assert said in capsys.readouterr().err
+
+
+def test_other_commands_do_not_pay_for_the_bench() -> None:
+    """The command line knows the bench's options without its engine: `run` on a GPU loads no OpenVINO."""
+    code = "import sys; from inspector.__main__ import parser; parser(); sys.exit('openvino' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

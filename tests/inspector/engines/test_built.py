@@ -171,5 +171,5 @@ def test_another_gpu_is_refused(tmp_path: Path) -> None:
     write_engine(folder, card, compute_capabilities=("1.0",))
     with pytest.raises(EngineRefused, match=r"compute_capabilities is 1\.0; expected"):
         built.check_gpu(folder, made, 0)
-    with pytest.raises(EngineRefused, match=f"engine.gpu is 63; expected 0..{len(driver.gpus()) - 1}"):
+    with pytest.raises(EngineRefused, match=f"GPU 63 is not there; expected 0..{len(driver.gpus()) - 1}"):
         built.check_gpu(folder, made, 63)
