@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, track
 
+from trainer.metrics import CONVENTIONS
+
 if TYPE_CHECKING:
     from trainer.learn.checkpoint import Card
     from trainer.learn.schedule import Schedule
@@ -80,8 +82,7 @@ class Bar:
 
     def epoch(self, line: Mapping[str, float]) -> None:
         """Print an epoch's figures, each under its convention's name."""
-        names = ("micro_mean", "micro", "kaggle", "meter", "present")
-        dice = "  ".join(f"{name} {line[f'dice_{name}']:.4f}/{line[f'iou_{name}']:.4f}" for name in names)
+        dice = "  ".join(f"{name} {line[f'dice_{name}']:.4f}/{line[f'iou_{name}']:.4f}" for name in CONVENTIONS)
         classes = " ".join("none" if i in self._unmeasured else f"{line[f'dice_micro_{i}']:.3f}" for i in range(1, 5))
         said = f"epoch {line['epoch']}  step {line['step']}  loss {line['loss']:.4f}"
         said += f"  validation {line['validation_loss']:.4f}  Dice/IoU {dice}  Dice micro 1..4 {classes}"
