@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,25 +36,55 @@ def size(text: str) -> tuple[int, int]:
     return int(height), int(width)
 
 
+def count(text: str) -> int:
+    """Read a whole number, 1 or more."""
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text}: expected a whole number, 1 or more")
+    return int(text)
+
+
+def whole(text: str) -> int:
+    """Read a whole number, 0 or more."""
+    return 0 if text == "0" else count(text)
+
+
+def positive(text: str) -> float:
+    """Read a number above 0."""
+    return _number(text, lambda number: number > 0, "a number above 0, as 0.5")
+
+
+def amount(text: str) -> float:
+    """Read a number, 0 or more."""
+    return _number(text, lambda number: number >= 0, "a number, 0 or more")
+
+
+def share(text: str) -> float:
+    """Read a share from 0 to 1."""
+    return _number(text, lambda number: 0 <= number <= 1, "a share from 0 to 1, as 0.6")
+
+
 def rate(text: str) -> float:
     """Read a share above 0 and below 1."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected a share above 0 and below 1, as 0.95")
-    return number
+    return _number(text, lambda number: 0 < number < 1, "a share above 0 and below 1, as 0.95")
+
+
+def decay(text: str) -> float:
+    """Read a share, 0 or more and below 1."""
+    return _number(text, lambda number: 0 <= number < 1, "a number from 0 to below 1, as 0.99")
 
 
 def length(text: str) -> float:
     """Read millimetres above 0."""
+    return _number(text, lambda number: 0 < number < 1000, "millimetres above 0, as 0.5")
+
+
+def _number(text: str, is_right: Callable[[float], bool], expected: str) -> float:
     try:
         number = float(text)
     except ValueError:
-        number = 0.0
-    if not 0 < number < 1000:
-        raise argparse.ArgumentTypeError(f"{text}: expected millimetres above 0, as 0.5")
+        number = math.nan
+    if not (math.isfinite(number) and is_right(number)):
+        raise argparse.ArgumentTypeError(f"{text}: expected {expected}")
     return number
 
 

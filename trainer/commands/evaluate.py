@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def add_arguments(evaluate: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
-    evaluate.add_argument("recipe", type=Path, metavar="RECIPE", help="the recipe's folder")
+    evaluate.add_argument("recipe", metavar="RECIPE", help="the recipe's folder, or the name of a shipped one")
     evaluate.add_argument(
         "data", nargs="+", help=DATA_HELP + "; several are joined. For --submission alone, a folder of images will do"
     )
@@ -39,7 +39,7 @@ def run(given: argparse.Namespace) -> int:
     from trainer.learn.progress import count
     from trainer.recipe import evaluate
 
-    card, model = recipe.load(given.recipe)
+    card, model = recipe.load(recipe.find(given.recipe, Path()))
     frames, is_labelled = _opened(given)
     evaluate.check_sizes(frames, card.height, card.width)
     engine, measure = OpenVino(card, model), scale(given)
