@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from trainer.settings import STRIDE_PX
+
 if TYPE_CHECKING:
     from trainer.judge.coil import Scale
 
@@ -29,11 +31,13 @@ def named_number(text: str) -> tuple[str, float]:
 
 
 def size(text: str) -> tuple[int, int]:
-    """Read `HEIGHTxWIDTH` in pixels; both are above 0."""
-    height, _, width = text.partition("x")
-    if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
-        raise argparse.ArgumentTypeError(f"{text}: expected HEIGHTxWIDTH in pixels, as 256x512")
-    return int(height), int(width)
+    """Read `HEIGHTxWIDTH` in pixels; both are above 0 and multiples of 32."""
+    sides = [int(side) for side in text.split("x") if side.isascii() and side.isdigit()]
+    if len(sides) != 2 or text.count("x") != 1 or not all(sides) or any(side % STRIDE_PX for side in sides):
+        raise argparse.ArgumentTypeError(
+            f"{text}: expected HEIGHTxWIDTH in pixels, both multiples of {STRIDE_PX}, as 256x512"
+        )
+    return sides[0], sides[1]
 
 
 def count(text: str) -> int:

@@ -160,6 +160,8 @@ def run(given: argparse.Namespace) -> int:
     else:
         if not settings.get("data"):
             raise ValueError(f"no DATA; expected {DATA_HELP}")
+        if settings.get("start") and (own := [name for name in ("encoder", "weights") if name in settings]):
+            raise ValueError(f"--{own[0]} stands beside --start, which keeps the checkpoint's network. Leave one out.")
         wanted = convert({**PRESETS["best"], **settings}, Settings)
     fit(wanted, given.out, Console(), given.resume)
     return 0

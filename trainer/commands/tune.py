@@ -68,7 +68,7 @@ def _opened(given: argparse.Namespace) -> tuple[Path, Steel, Steel]:
     if is_run and (given.calibrate or given.test):
         raise ValueError(
             f"{given.source} is a run: its own validation frames are divided. For other steel give its recipe: "
-            f"{given.source / 'recipe'}"
+            f"{given.source / export.FOLDER}"
         )
     if not is_run and not (given.calibrate and given.test):
         raise ValueError(

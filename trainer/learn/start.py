@@ -18,8 +18,8 @@ from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
 from trainer.learn.learner import Learner
 from trainer.learn.parallel import Ranks
-from trainer.learn.unet import STRIDE_PX, UNet, load_encoder
-from trainer.settings import MAY_CHANGE, Settings
+from trainer.learn.unet import UNet, load_encoder
+from trainer.settings import MAY_CHANGE, STRIDE_PX, Settings
 
 SURVEY_FRAMES = 64
 

@@ -116,6 +116,7 @@ def test_frames_that_the_network_cannot_take_are_refused_at_once() -> None:
         "patience -1",
         "ema 1",
         "lr 0",
+        "crop 60x64",
         "defect-share 2",
     ],
 )
