@@ -42,14 +42,18 @@ def size(text: str) -> tuple[int, int]:
 
 def count(text: str) -> int:
     """Read a whole number, 1 or more."""
-    if not (text.isascii() and text.isdigit() and int(text)):
-        raise argparse.ArgumentTypeError(f"{text}: expected a whole number, 1 or more")
-    return int(text)
+    return _whole(text, 1)
 
 
 def whole(text: str) -> int:
     """Read a whole number, 0 or more."""
-    return 0 if text == "0" else count(text)
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) >= least):
+        raise argparse.ArgumentTypeError(f"{text}: expected a whole number, {least} or more")
+    return int(text)
 
 
 def positive(text: str) -> float:
