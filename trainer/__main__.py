@@ -1,4 +1,4 @@
-"""The commands: `python -m trainer check`, `fit`, `export`, `tune`, `evaluate`.
+"""From labelled frames to a recipe: `check` the data, `fit` a network, `export` and `tune` its recipe, `evaluate` it.
 
 Every error is one line on stderr; exit code 2 for a command line, data or file that cannot be used, 1 for a run that
 went wrong (a loss that is no number, no memory, no room on disk) and for faults that `check` and `tune` found, 130 for
@@ -33,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         exit_code: int = given.run(given)
     except KeyboardInterrupt:
-        print("interrupted; a run goes on with: fit --resume --out RUN", file=sys.stderr)
+        goes_on = "; what last.pt holds goes on with: fit --resume --out RUN" if given.command == "fit" else ""
+        print(f"trainer {given.command}: interrupted{goes_on}", file=sys.stderr)
         return 130
     except Stopped as stopped:
         print(f"trainer {given.command}: {stopped}", file=sys.stderr)

@@ -7,6 +7,8 @@ meter    per frame, all classes flattened into one, both empty = 1; IoU over the
          (the "Meter" of the Kaggle starter kernels, which the paper's figures agree with).
 micro    intersections and areas summed over the whole set: per class, and pooled over the classes.
 present  mean over the (frame, class) pairs that have a defect.
+
+`micro_mean` is the plain mean of micro over the classes that are true in some frame.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+
+CONVENTIONS = ("kaggle", "meter", "micro", "micro_mean", "present")
+"""By name, as keys have them behind `dice_` and `iou_`."""
 
 Labels = npt.NDArray[np.uint8]
 Counts = npt.NDArray[np.int64]
@@ -78,20 +83,22 @@ class Scores:
         """Return all figures so far, 0..1, keyed `dice_` or `iou_` and the convention; `dice_micro_2` is class 2 alone.
 
         `dice_micro_mean` is the plain mean of the classes' micro Dice: it falls when one class collapses. A class that
-        is neither found nor true in any frame counts 1. Without frames (or, for present and meter's IoU, without
-        defects) the figure is nan.
+        is true in no frame is not in it: one invented pixel would turn its 1 into 0, whatever else is found. Alone,
+        such a class is 0 where it is found and nan where it is not. Without frames (or, for micro_mean, present and
+        meter's IoU, without defects) the figure is nan.
         """
         sums = _areas(self.confusion)
         pooled = sums.sum(axis=1, keepdims=True)
         figures: dict[str, float] = {}
         for place, (name, ratio) in enumerate((("dice", _dice), ("iou", _iou))):
-            per_class = ratio(sums, empty=1)
+            per_class = ratio(sums, empty=math.nan)
+            measured = per_class[sums[2] > 0]
             meter_frames = (self.frames, self._defect_frames)[place]
             figures |= {
                 f"{name}_kaggle": _mean(self._kaggle[place], self.frames * self._classes),
                 f"{name}_meter": _mean(self._meter[place], meter_frames),
                 f"{name}_micro": float(ratio(pooled, empty=1)[0]),
-                f"{name}_micro_mean": float(per_class.mean()),
+                f"{name}_micro_mean": _mean(measured.sum(), len(measured)),
                 f"{name}_present": _mean(self._present[place], self._present_pairs),
                 **{f"{name}_micro_{i + 1}": float(value) for i, value in enumerate(per_class)},
             }

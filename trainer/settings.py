@@ -10,6 +10,11 @@ Loss = Literal["cross_entropy", "dice", "lovasz"]
 Optimiser = Literal["adam", "adamw"]
 Curve = Literal["constant", "one_cycle"]
 Switch = Literal["auto", "on", "off"]
+ENCODERS = ("resnet18", "resnet34", "resnet50")
+STRIDE_PX = 32
+"""Height and width of all that a network takes are multiples of it: the encoder halves them five times."""
+MAY_CHANGE = ("epochs", "minutes", "workers", "cache_gb", "checkpoint_minutes")
+"""Settings that a resumed run may be given anew: how long it takes, and what changes no figure."""
 
 
 @dataclass(frozen=True, slots=True)

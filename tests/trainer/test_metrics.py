@@ -38,8 +38,8 @@ def by_definition(frames: list[tuple[Labels, Labels]]) -> dict[str, float]:
         figures[f"{name}_present"] = mean([dice_iou(f, t, 1)[i] for f, t in pairs if t.any()])
         figures[f"{name}_meter"] = mean([dice_iou(f, t, 1)[i] for f, t in hot if name == "dice" or t.any()])
         figures[f"{name}_micro"] = dice_iou(*(np.stack(side) for side in zip(*whole, strict=True)), empty=1)[i]
-        figures |= {f"{name}_micro_{c + 1}": dice_iou(*whole[c], empty=1)[i] for c in range(CLASSES)}
-        figures[f"{name}_micro_mean"] = mean([dice_iou(*one, empty=1)[i] for one in whole])
+        figures |= {f"{name}_micro_{c + 1}": dice_iou(*whole[c], empty=math.nan)[i] for c in range(CLASSES)}
+        figures[f"{name}_micro_mean"] = mean([dice_iou(f, t, 1)[i] for f, t in whole if t.any()])
     return figures
 
 
@@ -59,6 +59,20 @@ def test_finding_nothing_scores_high_in_kaggles_convention_only() -> None:
     report = scores.report()
     assert report["dice_kaggle"] == 0.75
     assert report["dice_meter"] == report["dice_micro"] == report["dice_present"] == 0
+
+
+def test_a_class_that_is_nowhere_true_is_no_part_of_the_mean() -> None:
+    """One stray pixel of a class that no frame has must not decide which network is kept."""
+    truth = np.array([[1, 1, 1, 0]], np.uint8)
+    clean, stray = (np.array([row], np.uint8) for row in ([1, 1, 0, 0], [1, 1, 0, 2]))
+    reports = []
+    for found in (clean, stray):
+        scores = Scores(2)
+        scores.add(found, truth)
+        reports.append(scores.report())
+    assert [one["dice_micro_mean"] for one in reports] == [0.8, 0.8]
+    assert math.isnan(reports[0]["dice_micro_2"]) and reports[1]["dice_micro_2"] == 0
+    assert reports[1]["dice_micro"] < reports[0]["dice_micro"]
 
 
 def test_a_label_beyond_the_classes_is_refused() -> None:
@@ -129,9 +143,9 @@ def test_segmentation_models_pytorch_agrees(seed: int) -> None:
         figures = {
             "kaggle": score(*stats, reduction="macro-imagewise", zero_division=1.0),
             "micro": score(*stats, reduction="micro", zero_division=1.0),
-            "micro_mean": score(*stats, reduction="macro", zero_division=1.0),
+            "micro_mean": score(*(one[:, :3] for one in stats), reduction="macro", zero_division=1.0),
             "meter": score(*frames, reduction="none", zero_division=1.0).mean(),
-            **{f"micro_{c + 1}": one for c, one in enumerate(score(*whole, zero_division=1.0)[0])},
+            **{f"micro_{c + 1}": one for c, one in enumerate(score(*whole, zero_division=1.0)[0][:3])},
         }
         for convention, figure in figures.items():
             assert float(figure) == pytest.approx(report[f"{name}_{convention}"], abs=1e-6), (name, convention)

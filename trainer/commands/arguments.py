@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from trainer.settings import STRIDE_PX
 
 if TYPE_CHECKING:
     from trainer.judge.coil import Scale
@@ -27,32 +31,68 @@ def named_number(text: str) -> tuple[str, float]:
 
 
 def size(text: str) -> tuple[int, int]:
-    """Read `HEIGHTxWIDTH` in pixels; both are above 0."""
-    height, _, width = text.partition("x")
-    if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
-        raise argparse.ArgumentTypeError(f"{text}: expected HEIGHTxWIDTH in pixels, as 256x512")
-    return int(height), int(width)
+    """Read `HEIGHTxWIDTH` in pixels; both are above 0 and multiples of 32."""
+    sides = [int(side) for side in text.split("x") if side.isascii() and side.isdigit()]
+    if len(sides) != 2 or text.count("x") != 1 or not all(sides) or any(side % STRIDE_PX for side in sides):
+        raise argparse.ArgumentTypeError(
+            f"{text}: expected HEIGHTxWIDTH in pixels, both multiples of {STRIDE_PX}, as 256x512"
+        )
+    return sides[0], sides[1]
+
+
+def count(text: str) -> int:
+    """Read a whole number, 1 or more."""
+    return _whole(text, 1)
+
+
+def whole(text: str) -> int:
+    """Read a whole number, 0 or more."""
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) >= least):
+        raise argparse.ArgumentTypeError(f"{text}: expected a whole number, {least} or more")
+    return int(text)
+
+
+def positive(text: str) -> float:
+    """Read a number above 0."""
+    return _number(text, lambda number: number > 0, "a number above 0, as 0.5")
+
+
+def amount(text: str) -> float:
+    """Read a number, 0 or more."""
+    return _number(text, lambda number: number >= 0, "a number, 0 or more")
+
+
+def share(text: str) -> float:
+    """Read a share from 0 to 1."""
+    return _number(text, lambda number: 0 <= number <= 1, "a share from 0 to 1, as 0.6")
 
 
 def rate(text: str) -> float:
     """Read a share above 0 and below 1."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected a share above 0 and below 1, as 0.95")
-    return number
+    return _number(text, lambda number: 0 < number < 1, "a share above 0 and below 1, as 0.95")
+
+
+def decay(text: str) -> float:
+    """Read a share, 0 or more and below 1."""
+    return _number(text, lambda number: 0 <= number < 1, "a number from 0 to below 1, as 0.99")
 
 
 def length(text: str) -> float:
     """Read millimetres above 0."""
+    return _number(text, lambda number: 0 < number < 1000, "millimetres above 0, as 0.5")
+
+
+def _number(text: str, is_right: Callable[[float], bool], expected: str) -> float:
     try:
         number = float(text)
     except ValueError:
-        number = 0.0
-    if not 0 < number < 1000:
-        raise argparse.ArgumentTypeError(f"{text}: expected millimetres above 0, as 0.5")
+        number = math.nan
+    if not (math.isfinite(number) and is_right(number)):
+        raise argparse.ArgumentTypeError(f"{text}: expected {expected}")
     return number
 
 

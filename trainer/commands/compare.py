@@ -13,9 +13,7 @@ from trainer.commands import fit
 from trainer.commands.arguments import DATA_HELP
 from trainer.learn.stop import Stopped
 from trainer.presets import PRESETS
-from trainer.settings import Settings
-
-ENCODERS = ("resnet18", "resnet34", "resnet50")
+from trainer.settings import ENCODERS, Settings
 
 
 def add_arguments(compare: argparse.ArgumentParser) -> None:

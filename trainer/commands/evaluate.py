@@ -68,12 +68,12 @@ def run(given: argparse.Namespace) -> int:
 def _opened(given: argparse.Namespace) -> tuple[Frames, bool]:
     """Return the frames, and whether they have labels."""
     from trainer.data import sources
-    from trainer.judge.submission import Unlabelled, is_plain
+    from trainer.data.unlabelled import is_plain, open_plain
 
     if len(given.data) == 1 and is_plain(Path(given.data[0])):
         if not given.submission or given.out or given.json:
             raise ValueError(f"{given.data[0]}: images without labels; expected --submission FILE.csv alone for those")
-        return Unlabelled(Path(given.data[0])), False
+        return open_plain(Path(given.data[0])), False
     return sources.frames(given.data, given.only), True
 
 

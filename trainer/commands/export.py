@@ -6,7 +6,7 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from trainer.commands.arguments import named_number, size
+from trainer.commands.arguments import count, named_number, size
 
 FOLDER = "recipe"
 """Of a run, where its recipe is written unless told otherwise."""
@@ -26,9 +26,9 @@ def add_arguments(export: argparse.ArgumentParser) -> None:
         ("--min-area", "CLASS=MM2", "smallest defect, as crack=10 (default 20)"),
     ):
         export.add_argument(option, metavar=metavar, help=meaning, action="append", default=[], type=named_number)
-    export.add_argument("--calibration-frames", type=int, default=24, help="for int8 (default %(default)s)")
+    export.add_argument("--calibration-frames", type=count, default=24, help="for int8 (default %(default)s)")
     export.add_argument(
-        "--score-frames", type=int, default=200, help="validation frames measured (default %(default)s)"
+        "--score-frames", type=count, default=200, help="validation frames measured (default %(default)s)"
     )
 
 

@@ -11,12 +11,20 @@ from typing import get_args
 from msgspec import convert
 from rich.console import Console
 
-from trainer.commands.arguments import DATA_HELP, FOLD_HELP, ONLY_HELP, size
+from trainer.commands.arguments import (
+    DATA_HELP,
+    FOLD_HELP,
+    ONLY_HELP,
+    amount,
+    count,
+    decay,
+    positive,
+    share,
+    size,
+    whole,
+)
 from trainer.presets import PRESETS
-from trainer.settings import Curve, Loss, Optimiser, Settings, Switch
-
-GOES_ON = ("epochs", "minutes")
-"""What a resumed run may be asked anew."""
+from trainer.settings import ENCODERS, MAY_CHANGE, Curve, Loss, Optimiser, Settings, Switch
 
 
 def add_arguments(fit: argparse.ArgumentParser) -> None:
@@ -27,7 +35,7 @@ def add_arguments(fit: argparse.ArgumentParser) -> None:
     fit.add_argument("--resume", action="store_true", help="go on from RUN/last.pt, with its settings and data")
     fit.add_argument(
         "--encoder",
-        choices=("resnet18", "resnet34", "resnet50"),
+        choices=ENCODERS,
         default=argparse.SUPPRESS,
         help=f"(default {Settings(data=()).encoder})",
     )
@@ -53,7 +61,7 @@ def add_training(fit: argparse.ArgumentParser) -> None:
     fit.add_argument(
         "--weights", help="pre-trained encoder: a torchvision state dict, or imagenet where its host is reached"
     )
-    fit.add_argument("--seed", type=int, help=f"of split, network and crops (default {usual.seed})")
+    fit.add_argument("--seed", type=whole, help=f"of split, network and crops (default {usual.seed})")
     _add_budget(fit, usual)
     _add_recipe(fit)
     _add_machine(fit, usual)
@@ -63,16 +71,19 @@ def _add_budget(fit: argparse.ArgumentParser, usual: Settings) -> None:
     budget = fit.add_argument_group("how long")
     budget.add_argument(
         "--epochs",
-        type=int,
+        type=count,
         help="passes over the training frames (default, without --minutes: 23, the paper's; with patience at most 100)",
     )
-    budget.add_argument("--minutes", type=float, help="wall clock for the whole run; the learning rate follows it")
+    budget.add_argument("--minutes", type=positive, help="wall clock for the whole run; the learning rate follows it")
     budget.add_argument(
-        "--patience", type=int, metavar="EPOCHS", help="end after so many without a lower validation loss; 0: never"
+        "--patience",
+        type=whole,
+        metavar="EPOCHS",
+        help="end after so many without a lower validation loss; 0: never",
     )
-    budget.add_argument("--epoch-crops", type=int, help="crops an epoch (default: one a training frame)")
+    budget.add_argument("--epoch-crops", type=count, help="crops an epoch (default: one a training frame)")
     budget.add_argument(
-        "--checkpoint-minutes", type=float, help=f"most that a kill may lose (default {usual.checkpoint_minutes:g})"
+        "--checkpoint-minutes", type=amount, help=f"most that a kill may lose (default {usual.checkpoint_minutes:g})"
     )
 
 
@@ -88,26 +99,26 @@ def _add_recipe(fit: argparse.ArgumentParser) -> None:
     )
     recipe.add_argument("--optimiser", choices=get_args(Optimiser), help=usually("optimiser"))
     recipe.add_argument("--schedule", choices=get_args(Curve), help=f"of the learning rate {usually('schedule')}")
-    recipe.add_argument("--lr", type=float, help=f"learning rate, the highest of one_cycle {usually('lr')}")
+    recipe.add_argument("--lr", type=positive, help=f"learning rate, the highest of one_cycle {usually('lr')}")
     recipe.add_argument(
         "--max-gradient",
-        type=float,
+        type=amount,
         metavar="NORM",
         help=f"cut a step's gradient to it; 0: no {usually('max_gradient')}",
     )
     recipe.add_argument(
-        "--ema", type=float, metavar="DECAY", help=f"of the average of weights that is kept; 0: none {usually('ema')}"
+        "--ema", type=decay, metavar="DECAY", help=f"of the average of weights that is kept; 0: none {usually('ema')}"
     )
     recipe.add_argument("--crop", type=size, metavar="HxW", help="crop, pixels (default 256x512)")
     recipe.add_argument(
         "--full-frame-share",
-        type=float,
+        type=share,
         metavar="SHARE",
         help=f"last part of the run that learns from whole frames {usually('full_frame_share')}",
     )
     recipe.add_argument(
         "--defect-share",
-        type=float,
+        type=share,
         metavar="SHARE",
         help=f"of crops placed on a defect, rare classes first; 0: by chance {usually('defect_share')}",
     )
@@ -119,7 +130,7 @@ def _add_recipe(fit: argparse.ArgumentParser) -> None:
 def _add_machine(fit: argparse.ArgumentParser, usual: Settings) -> None:
     machine = fit.add_argument_group("what it runs on")
     machine.add_argument(
-        "--batch", type=int, help=f"crops a step, divided among torchrun's processes (default {usual.batch})"
+        "--batch", type=count, help=f"crops a step, divided among torchrun's processes (default {usual.batch})"
     )
     machine.add_argument(
         "--precision", choices=("auto", "fp32", "bf16"), help="auto: bf16 where it is faster (paper: fp32)"
@@ -127,11 +138,11 @@ def _add_machine(fit: argparse.ArgumentParser, usual: Settings) -> None:
     machine.add_argument("--compile", choices=get_args(Switch), help="torch.compile; auto: on a GPU")
     machine.add_argument(
         "--cache-gb",
-        type=float,
+        type=amount,
         metavar="GB",
         help="memory for decoded frames (default: half of what is free, up to 8 with a GPU, 2 without)",
     )
-    machine.add_argument("--workers", type=int, help=f"processes that make crops (default {usual.workers})")
+    machine.add_argument("--workers", type=whole, help=f"processes that make crops (default {usual.workers})")
 
 
 def vars_of(settings: Settings) -> dict[str, object]:
@@ -145,11 +156,12 @@ def run(given: argparse.Namespace) -> int:
 
     settings = asked(given)
     if given.resume:
-        refuse_changes(settings, given.out)
-        wanted = convert({"data": (), **{name: settings[name] for name in GOES_ON if name in settings}}, Settings)
+        wanted = convert({**refuse_changes(settings, given.out), **settings}, Settings)
     else:
         if not settings.get("data"):
             raise ValueError(f"no DATA; expected {DATA_HELP}")
+        if settings.get("start") and (own := [name for name in ("encoder", "weights") if name in settings]):
+            raise ValueError(f"--{own[0]} stands beside --start, which keeps the checkpoint's network. Leave one out.")
         wanted = convert({**PRESETS["best"], **settings}, Settings)
     fit(wanted, given.out, Console(), given.resume)
     return 0
@@ -163,16 +175,18 @@ def asked(given: argparse.Namespace) -> dict[str, object]:
     return {**(PRESETS[given.preset] if given.preset else {}), **settings}
 
 
-def refuse_changes(settings: Mapping[str, object], folder: Path) -> None:
-    """Raise ValueError where a run that goes on is asked for other settings than its own."""
+def refuse_changes(settings: Mapping[str, object], folder: Path) -> dict[str, object]:
+    """Return the settings of a run that goes on; raise ValueError where it is asked for others that it must keep."""
     from trainer.learn import checkpoint
 
     has = vars_of(checkpoint.load(folder / "last.pt")[0].settings)
     for name, value in settings.items():
         own = has[name]
         same = list(own) == list(value) if isinstance(value, list) and isinstance(own, list | tuple) else own == value
-        if name not in GOES_ON and not same and not (name == "data" and not value):
+        if name not in MAY_CHANGE and not same and not (name == "data" and not value):
             raise ValueError(
                 f"{folder}: its {name} is {own}, --resume was given {value}; a run keeps what it began with, but for "
-                "--epochs and --minutes. Leave it out, or begin another run with --start and --out."
+                f"{', '.join('--' + one.replace('_', '-') for one in MAY_CHANGE)}. Leave it out, or begin another run "
+                "with --start and --out."
             )
+    return has

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from trainer.commands.arguments import DATA_HELP, ONLY_HELP
+from trainer.commands.arguments import DATA_HELP, ONLY_HELP, count
 
 
 def add_arguments(show: argparse.ArgumentParser) -> None:
@@ -15,7 +15,7 @@ def add_arguments(show: argparse.ArgumentParser) -> None:
         "images", nargs="+", metavar="IMAGES", help=f"{DATA_HELP}; or image files, or a folder of them, without truth"
     )
     show.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
-    show.add_argument("--frames", type=_count, metavar="N", help="the first N (default: every frame)")
+    show.add_argument("--frames", type=count, metavar="N", help="the first N (default: every frame)")
     show.add_argument("--out", type=Path, required=True, metavar="FILE.png", help="the picture")
 
 
@@ -38,9 +38,3 @@ def run(given: argparse.Namespace) -> int:
         temporary.write_bytes(encoded.tobytes())
     print(f"{given.out}: {len(shown)} frames as {card} sees them")
     return 0
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text}: expected a number of frames, 1 or more")
-    return int(text)

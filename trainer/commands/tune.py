@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer.commands import export
-from trainer.commands.arguments import DATA_HELP, ONLY_HELP, add_scale, rate, scale
+from trainer.commands.arguments import DATA_HELP, ONLY_HELP, add_scale, amount, rate, scale
 
 if TYPE_CHECKING:
     from trainer.judge.stretch import Steel
@@ -32,7 +32,7 @@ def add_arguments(tune: argparse.ArgumentParser) -> None:
         )
     tune.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
     wish = tune.add_mutually_exclusive_group()
-    wish.add_argument("--max-false-per-100m", type=float, metavar="N", help="false defects allowed (default 1)")
+    wish.add_argument("--max-false-per-100m", type=amount, metavar="N", help="false defects allowed (default 1)")
     wish.add_argument(
         "--min-recall", type=rate, metavar="SHARE", help="of each class, as 0.95; then as few false ones as possible"
     )
@@ -68,7 +68,7 @@ def _opened(given: argparse.Namespace) -> tuple[Path, Steel, Steel]:
     if is_run and (given.calibrate or given.test):
         raise ValueError(
             f"{given.source} is a run: its own validation frames are divided. For other steel give its recipe: "
-            f"{given.source / 'recipe'}"
+            f"{given.source / export.FOLDER}"
         )
     if not is_run and not (given.calibrate and given.test):
         raise ValueError(

@@ -76,7 +76,7 @@ def _rows(path: Path) -> tuple[dict[str, list[Runs]], list[str]]:
     rows: dict[str, dict[int, Runs]] = defaultdict(dict)
     faults: list[str] = []
     csv.field_size_limit(sys.maxsize)  # half a frame of single pixels is longer than Python's usual limit
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         columns = reader.fieldnames or []
         joined = "ImageId_ClassId" in columns
@@ -112,7 +112,7 @@ def _manifest(folder: Path, only: str) -> frozenset[str]:
         raise DataError(
             f"--only {only}: expected FILE:COLUMN=VALUE with FILE in {folder}, as manifest.csv:kind=full_masks"
         )
-    with (folder / name).open(newline="") as file:
+    with (folder / name).open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         if not {column, "ImageId"} <= set(reader.fieldnames or []):
             raise DataError(f"{folder / name}: has no column {column} or no ImageId")

@@ -195,7 +195,7 @@ def read_split(path: Path, source: Frames) -> tuple[Part, Part]:
         raise DataError(f"{path}: no such file; expected a split.csv that `trainer check` or `trainer fit` wrote")
     parts: dict[str, str] = {}
     faults = []
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         if not {"name", "part"} <= set(reader.fieldnames or []):
             raise DataError(f"{path}: line 1: columns are {', '.join(reader.fieldnames or [])}; expected name,part")

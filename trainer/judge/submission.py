@@ -16,46 +16,7 @@ import numpy as np
 
 from inspector.records import Bytes2D
 from trainer.data import rle
-from trainer.data.samples import IMAGE_SUFFIXES, Sample, list_images, read_grey
 from trainer.files import replace_file
-
-NO_LABELS = np.zeros((0, 0), np.uint8)
-
-
-class Unlabelled:
-    """The images of a plain folder, whose labels nobody knows."""
-
-    def __init__(self, folder: Path) -> None:
-        """Raise ValueError where two files share a name."""
-        images, faults = list_images(folder)
-        if faults:
-            raise ValueError("\n".join(faults))
-        self._folder, self._images = folder, list(images.values())
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    def __getitem__(self, index: int) -> Sample:
-        return Sample(self.name(index), read_grey(self._images[index]), NO_LABELS)
-
-    def name(self, index: int) -> str:
-        """Return the frame's name without reading it."""
-        return f"{self._folder.name}/{self._images[index].stem}"
-
-    def classes(self, index: int) -> frozenset[int] | None:
-        """Return None: nobody knows."""
-        return None
-
-    def image(self, index: int) -> Path | None:
-        """Return the file of a frame's pixels."""
-        return self._images[index]
-
-
-def is_plain(path: Path) -> bool:
-    """Say whether a path is a folder with images in it and neither Severstal's layout nor one with masks."""
-    if not path.is_dir() or (path / "train.csv").exists() or (path / "masks").exists():
-        return False
-    return any(file.suffix.lower() in IMAGE_SUFFIXES for file in path.iterdir())
 
 
 class Submission:

@@ -10,7 +10,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-CONVENTIONS = ("kaggle", "meter", "micro", "micro_mean", "present")
+from trainer.metrics import CONVENTIONS
+
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")  # Okabe & Ito: told apart by the colour-blind too
 INK, FAINT = "#333333", "#dddddd"
 APART = 0.045  # of the axis' height: names closer than that would lie on each other

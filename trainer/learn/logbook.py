@@ -5,6 +5,7 @@ The first rank alone writes. A resumed run's lines after its checkpoint's step a
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import tomllib
@@ -58,11 +59,11 @@ class Logbook:
     def epoch(self, line: Mapping[str, float]) -> None:
         """Write down an epoch's figures, keyed `dice_` or `iou_` and the convention, and draw all so far.
 
-        A class that no validation frame has is null there: what Scores says of it, 1 or 0, is no measurement.
+        A class that no validation frame has is null there, found or not: nothing of it is measured.
         """
         if not self._writes:
             return
-        now = {name: None if name in self._unmeasured else value for name, value in line.items()}
+        now = {name: None if name in self._unmeasured or math.isnan(value) else value for name, value in line.items()}
         self._lines.append(now)
         with (self._run / "metrics.jsonl").open("ab") as file:
             file.write(_json(now))

@@ -25,7 +25,7 @@ def explain_shortage(settings: Settings) -> Iterator[None]:
         if "DataLoader worker" in said and any(words in said for words in SHARED_FULL):
             raise OutOfMemory(
                 f"a loading process found no room ({said}); expected batches to fit into /dev/shm. Go on with "
-                "--workers 0, or give the machine (a container: --shm-size) more."
+                "--resume --workers 0, or give the machine (a container: --shm-size) more."
             ) from error
         if isinstance(error, MemoryError | torch.OutOfMemoryError) or CPU_FULL in said:
             raise OutOfMemory(f"{said}; expected room for {_advice(settings)}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, track
+
+from trainer.metrics import CONVENTIONS
 
 if TYPE_CHECKING:
     from trainer.learn.checkpoint import Card
@@ -80,9 +83,10 @@ class Bar:
 
     def epoch(self, line: Mapping[str, float]) -> None:
         """Print an epoch's figures, each under its convention's name."""
-        names = ("micro_mean", "micro", "kaggle", "meter", "present")
-        dice = "  ".join(f"{name} {line[f'dice_{name}']:.4f}/{line[f'iou_{name}']:.4f}" for name in names)
-        classes = " ".join("none" if i in self._unmeasured else f"{line[f'dice_micro_{i}']:.3f}" for i in range(1, 5))
+        dice = "  ".join(f"{name} {line[f'dice_{name}']:.4f}/{line[f'iou_{name}']:.4f}" for name in CONVENTIONS)
+        by_class = {i: line[f"dice_micro_{i}"] for i in range(1, 5)}
+        unmeasured = {*self._unmeasured, *(i for i, dice in by_class.items() if math.isnan(dice))}
+        classes = " ".join("none" if i in unmeasured else f"{dice:.3f}" for i, dice in by_class.items())
         said = f"epoch {line['epoch']}  step {line['step']}  loss {line['loss']:.4f}"
         said += f"  validation {line['validation_loss']:.4f}  Dice/IoU {dice}  Dice micro 1..4 {classes}"
         self._console.print(said, soft_wrap=True)

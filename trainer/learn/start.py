@@ -18,8 +18,8 @@ from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
 from trainer.learn.learner import Learner
 from trainer.learn.parallel import Ranks
-from trainer.learn.unet import STRIDE_PX, UNet, load_encoder
-from trainer.settings import Settings
+from trainer.learn.unet import UNet, load_encoder
+from trainer.settings import MAY_CHANGE, STRIDE_PX, Settings
 
 SURVEY_FRAMES = 64
 
@@ -59,6 +59,7 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
             write_split(run / "split.csv", *parts)
     ranks.wait()  # the others need not look for near-duplicates again
     train, validation = parts if ranks.first else open_data(settings, run)
+    refuse_odd_size(validation)
     console.print(f"{len(train)} frames to learn from, {len(validation)} to measure on")
     for line in say_overlaps([*find_overlaps(train), *find_overlaps(validation)]) if ranks.first else ():
         console.print(line, soft_wrap=True)
@@ -74,8 +75,19 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
     return Begun(card, learner, train, validation, gaps, ranks)
 
 
+def refuse_odd_size(validation: Frames) -> None:
+    """Raise ValueError where the network cannot take whole frames: else an epoch goes by before it is known."""
+    height_px, width_px = validation[0].pixels.shape
+    if height_px % STRIDE_PX or width_px % STRIDE_PX:
+        raise ValueError(
+            f"{validation.name(0)}: is {width_px} x {height_px} px; expected width and height in multiples of "
+            f"{STRIDE_PX}. Crop or pad the frames, as the line will, to {-(-width_px // STRIDE_PX) * STRIDE_PX} x "
+            f"{-(-height_px // STRIDE_PX) * STRIDE_PX} px."
+        )
+
+
 def load_last(run: Path, settings: Settings, resume: bool) -> tuple[Card, dict[str, Tensor], dict[str, object]] | None:
-    """Return the run's last checkpoint where one is to be resumed, with the new budget where one is asked for.
+    """Return the run's last checkpoint where one is to be resumed, with what `settings` has of MAY_CHANGE.
 
     Raises:
         ValueError: there is a run but none is to be resumed, or the other way round.
@@ -89,8 +101,8 @@ def load_last(run: Path, settings: Settings, resume: bool) -> tuple[Card, dict[s
         raise ValueError(f"{run / 'last.pt'}: has no training state; it can be exported, not resumed")
     if card.scores and not card.measured_step:  # by a trainer that did not write down when it measured
         card = replace(card, measured_step=card.step)
-    budget = {name: value for name in ("epochs", "minutes") if (value := getattr(settings, name)) is not None}
-    return replace(card, settings=replace(card.settings, **budget)), weights, training
+    asked = {name: value for name in MAY_CHANGE if (value := getattr(settings, name)) is not None}
+    return replace(card, settings=replace(card.settings, **asked)), weights, training
 
 
 def begin(settings: Settings, train: Frames) -> tuple[Card, UNet]:

@@ -31,13 +31,14 @@ from trainer.learn.validate import Measured, validate
 from trainer.settings import Settings
 
 AGAIN = "python -m trainer fit --resume --out {}"
+NEXT = "python -m trainer export {0}, then python -m trainer tune {0}"
 
 
 def fit(settings: Settings, run: Path, console: Console, resume: bool = False) -> Card:
     """Train a network into the folder `run` and return the card of its last checkpoint.
 
-    With `resume` the run goes on from `last.pt` with that checkpoint's settings, but for `epochs` and `minutes`
-    where `settings` has them. Under torchrun each process calls this; the first alone writes and talks.
+    With `resume` the run goes on from `last.pt` with that checkpoint's settings, but for those of MAY_CHANGE
+    (`trainer.settings`) that `settings` has. Under torchrun each process calls this; the first alone writes and talks.
 
     Raises:
         ValueError: data, weights or a checkpoint that cannot be used.
@@ -50,8 +51,8 @@ def fit(settings: Settings, run: Path, console: Console, resume: bool = False) -
         begun = start(settings, run, console, ranks, resume)
         with Stop(console) as stop, explain_shortage(begun.card.settings):
             card = learn(begun, run, stop, console)
-        said = f"{run}: best dice_micro_mean {card.best:.4f}; next: python -m trainer export {run} --out RECIPE"
-        console.print(said, soft_wrap=True)
+        best = f"best dice_micro_mean {card.best:.4f}" if card.best >= 0 else "no validation frame has a defect"
+        console.print(f"{run}: {best}; next: {NEXT.format(run)}", soft_wrap=True)
         return card
 
 
@@ -69,7 +70,7 @@ def learn(begun: Begun, run: Path, stop: Stop, console: Console) -> Card:
         while True:
             # 3. Each epoch, measure the averaged weights on the validation frames and keep the best.
             card, signal_number = look_up(card, began_s, stop, ranks)
-            ended = schedule.progress(card.step, card.elapsed_s) >= 1
+            ended = has_ended(card, schedule)
             epoch_ends = card.step > card.measured_step and (ended or card.step % schedule.epoch_steps == 0)
             if epoch_ends and (measured := validate(learner, begun.validation, ranks, stop, card.settings.workers)):
                 card, epoch = judge(card, measured, schedule)
@@ -77,7 +78,7 @@ def learn(begun: Begun, run: Path, stop: Stop, console: Console) -> Card:
                 epoch |= bar.pace()
                 log.epoch(epoch)
                 bar.epoch(epoch)
-                ended |= 0 < card.settings.patience <= card.stale_epochs
+                ended |= has_ended(card, schedule)
             card, signal_number = look_up(card, began_s, stop, ranks)
 
             # 4. Keep what a kill would otherwise lose: each epoch, now and then, and when asked to stop.
@@ -103,6 +104,12 @@ def look_up(card: Card, began_s: float, stop: Stop, ranks: Ranks) -> tuple[Card,
     """Return the card at the present time, and the signal that came or 0; all ranks the same."""
     elapsed_s, signal_number = ranks.highest(time.monotonic() - began_s, stop.signal_number)
     return replace(card, elapsed_s=elapsed_s), int(signal_number)
+
+
+def has_ended(card: Card, schedule: Schedule) -> bool:
+    """Return whether the budget or the patience is used up; so it is, too, for a run that is resumed after its end."""
+    is_stale = 0 < card.settings.patience <= card.stale_epochs
+    return is_stale or schedule.progress(card.step, card.elapsed_s) >= 1
 
 
 def refuse_divergence(loss: float, step: int, lr: float, run: Path) -> None:
@@ -132,10 +139,14 @@ def judge(card: Card, measured: Measured, schedule: Schedule) -> tuple[Card, dic
 
 
 def keep_best(card: Card, run: Path, learner: Learner, ranks: Ranks) -> Card:
-    """Write `best.pt` if no scores so far are better, the later of equals; return the card that knows."""
-    if (score := card.scores["dice_micro_mean"]) < card.best:
+    """Write `best.pt` if no scores so far are better, the later of equals; return the card that knows.
+
+    Where no validation frame has a defect the score is nan, and the latest network is kept.
+    """
+    score = card.scores["dice_micro_mean"]
+    if score < card.best:
         return card
-    card = replace(card, best=score)
+    card = card if math.isnan(score) else replace(card, best=score)
     if ranks.first:
         checkpoint.save(run / "best.pt", card, learner.average.state_dict())
     return card

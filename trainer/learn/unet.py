@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision import models  # type: ignore[import-untyped]  # it ships no types
 
-ENCODERS = ("resnet18", "resnet34", "resnet50")
-STRIDE_PX = 32  # the encoder halves the frame five times
+from trainer.settings import ENCODERS, STRIDE_PX
 
 
 class UNet(nn.Module):

@@ -25,12 +25,12 @@ from trainer.files import replace_file
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
 from trainer.learn.train import fit
+from trainer.metrics import CONVENTIONS
 from trainer.paper import table
 from trainer.paper.cost import Stopwatch, count_gflop, count_parameters
-from trainer.paper.table import CONVENTIONS, Basis, Row
+from trainer.paper.table import Basis, Row
 from trainer.settings import Settings
 
-ENCODERS = ("resnet18", "resnet34", "resnet50")
 OF_THE_MACHINE = ("encoder", "workers", "checkpoint_minutes", "compile")
 """Settings that may differ when a comparison goes on: the encoder is each run's own, the others change no figure."""
 

@@ -6,48 +6,20 @@ Knows recipes, engines and frames; how they are drawn is `figure`'s. Needs no to
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from inspector.engines import Segmenter
 from inspector.records import Recipe
 from trainer.data import sources
-from trainer.data.samples import IMAGE_SUFFIXES, Frames, Sample, list_images, read_grey
+from trainer.data.samples import IMAGE_SUFFIXES, Frames
 from trainer.data.split import Part
+from trainer.data.unlabelled import Unlabelled, is_plain, open_plain
 from trainer.faults import DataError
 from trainer.paper.figure import Page, Shown
 from trainer.recipe import evaluate
 
 MOST = 60
 """Frames on a page; it would be 20 000 px high."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unlabelled:
-    """Image files of which nobody says what is in them: `classes` is None, and a sample's labels mean nothing."""
-
-    paths: Sequence[Path]
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> Sample:
-        pixels = read_grey(self.paths[index])
-        return Sample(self.name(index), pixels, np.zeros_like(pixels))
-
-    def name(self, index: int) -> str:
-        """Return the frame's name without reading it."""
-        return f"{self.paths[index].parent.name}/{self.paths[index].stem}"
-
-    def classes(self, index: int) -> frozenset[int] | None:
-        """Return None: nobody knows."""
-        return None
-
-    def image(self, index: int) -> Path | None:
-        """Return the file of a frame's pixels."""
-        return self.paths[index]
 
 
 def open_images(specs: Sequence[str], only: str | None) -> list[Frames]:
@@ -61,8 +33,8 @@ def open_images(specs: Sequence[str], only: str | None) -> list[Frames]:
         path = Path(spec)
         if path.suffix.lower() in IMAGE_SUFFIXES:
             opened.append(Unlabelled([path]))
-        elif path.is_dir() and (images := list_images(path)[0]):
-            opened.append(Unlabelled(list(images.values())))
+        elif is_plain(path):
+            opened.append(open_plain(path))
         else:
             opened.append(sources.frames([spec], only))
     return opened

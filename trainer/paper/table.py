@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-CONVENTIONS = ("kaggle", "meter", "micro", "micro_mean", "present")
+from trainer.metrics import CONVENTIONS
+
 PAPER_CONVENTION = "meter"
 DASH = "-"
 PAPER: Mapping[str, Mapping[str, float]] = {
@@ -130,8 +131,8 @@ def notes(basis: Basis) -> list[str]:
         f"loss: ours is {basis.loss}, on the frames measured; the paper's is a softmax loss, it is not known here on "
         "which frames.",
         "kaggle: mean over (frame, class), both empty = 1. meter: per frame, classes flattened, both empty = 1; IoU "
-        "where a defect is. micro: pixels summed over all frames, classes pooled. micro_mean: the same for each class, "
-        "then the mean. present: mean over the (frame, class) pairs with a defect.",
+        "where a defect is. micro: pixels summed over all frames, classes pooled. micro_mean: the same for each class "
+        "that is there, then the mean. present: mean over the (frame, class) pairs with a defect.",
         f"The paper does not name its conventions. Its figures stand at {PAPER_CONVENTION}, the one of these that a "
         "Dice above 2 IoU / (1 + IoU), as the paper has it, can come from.",
         "Minutes per epoch: the median of whole epochs, measuring included, on the machine that trained.",

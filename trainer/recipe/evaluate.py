@@ -1,11 +1,12 @@
 """A recipe measured pixel by pixel, through the very engine that the daemon runs it on.
 
-Knows recipes, engines and frames; needs no torch. What the line reports (defects, false alarms) is measured in `coil`.
+Knows recipes, engines and frames; needs no torch. What the line reports (defects, false alarms) is `trainer.judge`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -18,7 +19,7 @@ NAMES = {
     "kaggle": "mean over (frame, class), both empty = 1",
     "meter": "per frame, classes flattened, both empty = 1; IoU where a defect is",
     "micro": "pixels summed over all frames, classes pooled",
-    "micro_mean": "the same for each class, then the mean",
+    "micro_mean": "the same for each class that is there, then the mean",
     "present": "mean over the (frame, class) pairs with a defect",
 }
 
@@ -65,12 +66,17 @@ def check_sizes(frames: Frames, height_px: int, width_px: int) -> None:
         )
 
 
-def table(scores: dict[str, float], class_names: Iterable[str]) -> str:
-    """Return the scores as text for people, each figure beside its convention."""
+def table(scores: Mapping[str, float], class_names: Iterable[str]) -> str:
+    """Return the scores as text for people, each figure beside its convention; a dash where nothing is measured."""
+
+    def told(key: str) -> str:
+        figure = scores.get(key, math.nan)
+        return f"{'-':>8}" if math.isnan(figure) else f"{figure:8.4f}"
+
     lines = [f"{scores['frames']:.0f} frames", f"{'':24}{'Dice':>8}{'IoU':>8}"]
     for name, meaning in NAMES.items():
-        lines.append(f"{name:24}{scores[f'dice_{name}']:8.4f}{scores[f'iou_{name}']:8.4f}  {meaning}")
+        lines.append(f"{name:24}{told(f'dice_{name}')}{told(f'iou_{name}')}  {meaning}")
     for number, name in enumerate(class_names, 1):
-        dice, iou = scores[f"dice_micro_{number}"], scores[f"iou_micro_{number}"]
-        lines.append(f"{f'micro, {number} {name}':24}{dice:8.4f}{iou:8.4f}  pixels summed over all frames")
+        dice, iou = told(f"dice_micro_{number}"), told(f"iou_micro_{number}")
+        lines.append(f"{f'micro, {number} {name}':24}{dice}{iou}  pixels summed over all frames")
     return "\n".join(lines)

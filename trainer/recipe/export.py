@@ -7,6 +7,7 @@ model first: a reader that checks the hash refuses the moment between, and never
 from __future__ import annotations
 
 import hashlib
+import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,6 +61,9 @@ def export(run: Path, folder: Path, asked: Asked) -> Recipe:
     validation = Part(validation, tuple(range(min(len(validation), asked.score_frames))))
     height_px, width_px = asked.size_px or validation[0].pixels.shape
     fields = describe(asked, card.settings.encoder, height_px, width_px)
+    # What cannot be is refused before the minutes that a graph takes.
+    _checked(fields, folder)
+    evaluate.check_sizes(validation, height_px, width_px)
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "model.onnx"
         write_onnx(unet, len(asked.classes), height_px, width_px, path)
@@ -69,7 +73,6 @@ def export(run: Path, folder: Path, asked: Asked) -> Recipe:
             quantise(path, frames, len(asked.classes), path)
         model = path.read_bytes()
     fields["sha256"] = hashlib.sha256(model).hexdigest()
-    evaluate.check_sizes(validation, height_px, width_px)
 
     def measure(graph: bytes) -> dict[str, float]:
         engine = OpenVino(_checked(fields, folder), graph)
@@ -78,7 +81,9 @@ def export(run: Path, folder: Path, asked: Asked) -> Recipe:
     scores = measure(model)
     if asked.precision == "int8":
         scores["int8_dice_micro_loss"] = measure(fp32)["dice_micro"] - scores["dice_micro"]
-    fields["scores"] = {f"validation_{name}": round(value, 4) for name, value in scores.items()}
+    fields["scores"] = {  # what nothing measured is left out
+        f"validation_{name}": round(value, 4) for name, value in scores.items() if not math.isnan(value)
+    }
     return write_recipe(folder, model, fields)
 
 

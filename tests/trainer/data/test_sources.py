@@ -38,9 +38,9 @@ def read_all(source: sources.Frames) -> list[Sample]:
     return [source[index] for index in range(len(source))]
 
 
-@pytest.mark.parametrize("csv", [SPLIT_FORM, JOINED_FORM])
+@pytest.mark.parametrize("csv", [SPLIT_FORM, JOINED_FORM, "\ufeff" + SPLIT_FORM])
 def test_both_published_forms_of_the_csv_say_the_same(kaggle: Path, csv: str) -> None:
-    """Either form gives the same labels; frames it leaves out or empty are sound."""
+    """Either form gives the same labels, as does one saved by Excel; frames it leaves out or empty are sound."""
     (kaggle / "train.csv").write_text(csv)
     a, b, c = read_all(sources.frames([str(kaggle)]))
     assert (a.labels == LABELS).all() and a.pixels.dtype == a.labels.dtype == np.uint8

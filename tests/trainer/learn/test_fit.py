@@ -1,18 +1,25 @@
 import itertools
 import json
 import math
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from rich.console import Console
 
 from tests.trainer.frames import tiny_settings
+from trainer.__main__ import main
+from trainer.data.samples import Sample
 from trainer.faults import Diverged
 from trainer.learn import checkpoint, learner
 from trainer.learn.checkpoint import Card
+from trainer.learn.parallel import Ranks
 from trainer.learn.schedule import Schedule, one_cycle
-from trainer.learn.train import fit
+from trainer.learn.start import refuse_odd_size
+from trainer.learn.train import fit, keep_best
 from trainer.settings import Settings
 
 QUIET = Console(quiet=True)
@@ -65,6 +72,60 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(mask_folder: Path, t
     weights = [checkpoint.load(run / "last.pt")[1] for run in (whole, halved)]
     for name in weights[0]:
         assert torch.equal(weights[0][name], weights[1][name]), name
+
+
+def test_a_run_that_patience_ended_is_not_taught_further(run: tuple[Path, Card], tmp_path: Path) -> None:
+    """Resumed, it ends where it ended: not a step more, not a line more."""
+    patient = tmp_path / "run"
+    shutil.copytree(run[0], patient)
+    card, weights, training = checkpoint.load(patient / "last.pt")
+    card = replace(card, settings=replace(card.settings, epochs=9, patience=1), stale_epochs=1)
+    checkpoint.save(patient / "last.pt", card, weights, training)
+    assert fit(Settings(data=()), patient, QUIET, resume=True).step == card.step
+    assert epochs(patient) == epochs(run[0])
+
+
+def test_the_best_is_the_latest_where_nothing_is_measured(run: tuple[Path, Card], tmp_path: Path) -> None:
+    """Without a defect among the validation frames no score chooses, and there is a network to export all the same."""
+    taught = replace(run[1], best=-1.0, step=7, scores={"dice_micro_mean": math.nan})
+    unet = checkpoint.build(taught)
+    card = keep_best(taught, tmp_path, learner.Learner(unet, taught.settings, Ranks()), Ranks())
+    assert card.best == -1.0 and checkpoint.load(tmp_path / "best.pt")[0].step == 7
+
+
+def test_frames_that_the_network_cannot_take_are_refused_at_once() -> None:
+    """Not after the first epoch, when whole frames are measured for the first time."""
+
+    class Odd(list[Sample]):
+        def name(self, index: int) -> str:
+            return self[index].name
+
+    plane = np.zeros((100, 128), np.uint8)
+    with pytest.raises(ValueError, match=r"odd/0: is 128 x 100 px; .* multiples of 32. .* to 128 x 128 px"):
+        refuse_odd_size(Odd([Sample("odd/0", plane, plane)]))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "batch 0",
+        "epochs 0",
+        "minutes -1",
+        "minutes nan",
+        "workers -1",
+        "patience -1",
+        "ema 1",
+        "lr 0",
+        "crop 60x64",
+        "defect-share 2",
+    ],
+)
+def test_numbers_that_no_run_can_use_are_refused(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the option's name, before anything is read: 0 crops a step would divide by zero, 0 epochs mean 23."""
+    option, number = wrong.split()
+    with pytest.raises(SystemExit) as refused:
+        main(["fit", "data", "--out", "run", f"--{option}", number])
+    assert refused.value.code == 2 and f"argument --{option}: {number}: expected" in capsys.readouterr().err
 
 
 def test_a_taught_network_goes_on_learning(run: tuple[Path, Card], mask_folder: Path, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_two_processes_are_one(mask_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "two.py").write_text(TWO)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command = [*torchrun, str(tmp_path / "two.py"), msgspec.json.encode(settings).decode(), str(shared)]
-    quick = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    quick = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[3])}
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=quick, timeout=500)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("frames to learn from") == 1, done.stdout

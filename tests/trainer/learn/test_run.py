@@ -35,7 +35,7 @@ def begin(mask_folder: Path, run: Path, *more: str, resume: bool = False) -> sub
     """Start `trainer fit` as a user would, in a process of its own."""
     what = ["--resume"] if resume else [str(mask_folder), *TINY]
     command = [sys.executable, "-m", "trainer", "fit", *what, "--out", str(run), *more]
-    quick = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    quick = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[3])}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=quick)
 
 
@@ -159,7 +159,8 @@ def test_equal_seeds_make_equal_runs(mask_folder: Path, tmp_path: Path) -> None:
 def test_a_resumed_run_keeps_what_it_began_with(
     run: tuple[Path, object], mask_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Other settings than its own are refused by name, the same ones are not."""
+    """Other settings than its own are refused by name; the same ones, and what changes no figure, are not."""
     assert main(["fit", "--resume", "--out", str(run[0]), "--batch", "8"]) == 2
     assert "its batch is 4, --resume was given 8" in capsys.readouterr().err
     assert main(["fit", str(mask_folder), "--resume", "--out", str(run[0]), "--batch", "4"]) == 0
+    assert main(["fit", "--resume", "--out", str(run[0]), "--workers", "1"]) == 0

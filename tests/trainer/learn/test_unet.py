@@ -4,7 +4,8 @@ import pytest
 import torch
 from torchvision import models  # type: ignore[import-untyped]  # it ships no types
 
-from trainer.learn.unet import ENCODERS, UNet, load_encoder
+from trainer.learn.unet import UNet, load_encoder
+from trainer.settings import ENCODERS
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)

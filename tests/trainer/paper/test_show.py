@@ -12,9 +12,10 @@ from inspector.demo.ink import Rect
 from tests.trainer.frames import HEIGHT, WIDTH
 from trainer.__main__ import main
 from trainer.data.samples import CLASS_NAMES, Plane
+from trainer.data.unlabelled import Unlabelled
 from trainer.paper import overlay
 from trainer.paper.figure import Page, Shown, draw
-from trainer.paper.show import Unlabelled, open_images
+from trainer.paper.show import open_images
 
 LABELS = arrays(np.uint8, (6, 9), elements=st.integers(0, 4))
 

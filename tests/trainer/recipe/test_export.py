@@ -146,10 +146,11 @@ def test_evaluate_prints_every_convention(
     ("arguments", "says"),
     [
         (["fit", "--out", "/tmp/x"], "trainer fit: no DATA; expected"),
+        (["fit", "/nowhere", "--out", "/tmp/x", "--start", "a.pt", "--encoder", "resnet18"], "--encoder stands beside"),
         (["fit", "/nowhere", "--out", "/tmp/x"], "there is no such file or folder"),
         (["fit", "--resume", "--out", "/nowhere"], "/nowhere/last.pt: no such file"),
         (["export", "/nowhere", "--out", "/tmp/x"], "/nowhere/best.pt: no such file"),
-        (["evaluate", "/nowhere", "sheet:1:1"], "/nowhere/recipe.toml: cannot be read"),
+        (["evaluate", "/nowhere", "sheet:1:1"], "no recipe.toml in /nowhere, nor is a recipe of that name shipped"),
     ],
 )
 def test_an_error_is_one_line_and_exit_code_2(

@@ -1,0 +1,57 @@
+"""Images of which nobody says what is in them: to be shown or judged, never to be learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from trainer.data.samples import IMAGE_SUFFIXES, Sample, list_images, read_grey
+from trainer.faults import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Unlabelled:
+    """Image files: `classes` is None, and a sample's labels mean nothing."""
+
+    paths: Sequence[Path]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Sample:
+        pixels = read_grey(self.paths[index])
+        return Sample(self.name(index), pixels, np.zeros_like(pixels))
+
+    def name(self, index: int) -> str:
+        """Return the frame's name without reading it."""
+        return f"{self.paths[index].parent.name}/{self.paths[index].stem}"
+
+    def classes(self, index: int) -> frozenset[int] | None:
+        """Return None: nobody knows."""
+        return None
+
+    def image(self, index: int) -> Path | None:
+        """Return the file of a frame's pixels."""
+        return self.paths[index]
+
+
+def is_plain(path: Path) -> bool:
+    """Say whether a path is a folder with images in it and neither Severstal's layout nor one with masks."""
+    if not path.is_dir() or (path / "train.csv").exists() or (path / "masks").exists():
+        return False
+    return any(file.suffix.lower() in IMAGE_SUFFIXES for file in path.iterdir())
+
+
+def open_plain(folder: Path) -> Unlabelled:
+    """Open a plain folder's images, in the order of their names.
+
+    Raises:
+        DataError: two files share a name.
+    """
+    images, faults = list_images(folder)
+    if faults:
+        raise DataError(*faults)
+    return Unlabelled(list(images.values()))
