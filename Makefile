@@ -34,11 +34,11 @@ docs: $(VENV)/.dev
 # The shipped recipe: taught in three courses, exported, tuned and measured, each on coils of its own. The third course's
 # are those of 400-499 on whose sound frames the second's network saw most (LOG.md).
 HARD = 400 410 413 417 419 423 426 428 433 434 436 439 445 455 457 463 464 465 471 487 488 490 493 497
-COURSE = --crop 256x256 --batch 8 --defect-share 0.5
+COURSE = --crop 256x256 --batch 8 --defect-share 0.5 --loss dice
 
 recipe: $(VENV)/.dev
 	$(RUN) -m trainer fit sheet:100-129:8000:defects=12,lookalikes=10 sheet:130-139:8000:defects=1,lookalikes=10 \
-	  --validate sheet:900-907:5:defects=4 --encoder resnet34 --minutes 71 --epoch-crops 1200 --crop 256x256 --batch 8 \
+	  --validate sheet:900-907:5:defects=4 --encoder resnet34 --minutes 71 --epoch-crops 1200 --crop 256x256 --batch 8 --loss dice \
 	  --out runs/steel-r34-first
 	$(RUN) -m trainer fit sheet:300-374:8000:defects=10,lookalikes=10 sheet:375-399:8000:defects=1,lookalikes=10 \
 	  --validate sheet:900-911:5:defects=4 --start runs/steel-r34-first/best.pt --minutes 88 $(COURSE) \

@@ -56,7 +56,7 @@ class Settings:
     """Share of the crops placed on a defect, rare classes first; 0: frames and places by chance alone."""
     relight: bool = True
     """Whether exposure, black level, response and noise of a crop are varied."""
-    loss: Loss = "dice"
+    loss: Loss = "lovasz"
     """Softmax cross-entropy; `dice` and `lovasz` are added to it."""
     optimiser: Optimiser = "adamw"
     schedule: Curve = "one_cycle"

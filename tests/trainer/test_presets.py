@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import msgspec
 import pytest
+import torch
 
 from tests.trainer.frames import draw_frame
 from trainer.commands.fit import add_arguments, asked
@@ -51,14 +52,15 @@ def test_the_papers_learning_rate_stays_and_its_frames_are_whole() -> None:
     assert Schedule(Settings(data=(), patience=3), 10).progress(1000, 0.0) == 1
 
 
-def test_a_card_from_before_these_settings_loads() -> None:
+def test_a_card_from_before_these_settings_loads(tmp_path: Path) -> None:
     """Fields that an older checkpoint lacks take the values that it was trained with."""
     old = asdict(Card(Settings(data=("x",)), 88.0, 45.0, (0.5,) * 4, step=7))
     for name in (*PRESETS["paper"].keys() - {"defect_share", "precision"}, "compile"):
         del old["settings"][name]
     for name in ("frame_height_px", "frame_width_px", "measured_step", "loss_sum", "lr", "lowest_loss", "stale_epochs"):
         del old[name]
-    card = msgspec.convert(old, checkpoint.Card)
+    torch.save({"card": old, "weights": {}}, tmp_path / "old.pt")
+    card, _, _ = checkpoint.load(tmp_path / "old.pt")
     assert card.step == 7 and (card.settings.loss, card.settings.ema, card.settings.full_frame_share) == (
         "dice",
         0.99,

@@ -115,6 +115,7 @@ def load(path: Path) -> tuple[Card, dict[str, Tensor], dict[str, Any] | None]:
     except Exception as error:  # torch names no common type for a bad archive, a cut file and refused pickles
         raise ValueError(f"{path}: not a checkpoint that loads without running code ({error})") from error
     try:
+        content["card"]["settings"].setdefault("loss", "dice")  # before there was a choice
         return msgspec.convert(content["card"], Card), content["weights"], content.get("training")
     except (KeyError, TypeError, msgspec.ValidationError) as error:
         raise ValueError(f"{path}: not a checkpoint of this version of the trainer ({error})") from error
