@@ -18,6 +18,7 @@ from trainer.learn.checkpoint import Card, build
 from trainer.learn.crops import Crops, Look
 from trainer.learn.learner import Learner
 from trainer.learn.loading import keep, load_crops
+from trainer.learn.parallel import Ranks
 from trainer.learn.relight import relight
 from trainer.settings import Settings
 
@@ -101,7 +102,7 @@ def print_waiting(steel: str) -> None:
     """Print the share of a training's time that steps wait for crops."""
     for workers in (0, 1):
         card = Card(Settings(data=(steel,), workers=workers), 88.0, 45.0, (0.2,) * 4)
-        learner = Learner(build(card), "auto")
+        learner = Learner(build(card), card.settings, Ranks())
         train = keep(sources.frames([steel]), None, learner.device)
         batches = load_crops(card, train, Look(), learner.device)
         learner.step(*next(batches), 1e-4)

@@ -30,6 +30,7 @@ from trainer.learn.checkpoint import Card, build
 from trainer.learn.crops import Look
 from trainer.learn.learner import Learner
 from trainer.learn.loading import keep, load_crops
+from trainer.learn.parallel import Ranks
 from trainer.settings import Settings
 
 FRAMES, BATCH, HEIGHT, WIDTH, WORKERS = 48, 4, 256, 512, 1
@@ -100,9 +101,10 @@ def plain_step(folder: Path, channels: int) -> tuple[Step, nn.Module]:
 
 def our_step(folder: Path) -> tuple[Step, nn.Module]:
     """Return a step of our loop."""
-    card = Card(Settings(data=(str(folder),), batch=BATCH, workers=WORKERS), 88.0, 45.0, (0.2,) * 4)
+    settings = Settings(data=(str(folder),), batch=BATCH, workers=WORKERS, precision=PRECISION)
+    card = Card(settings, 88.0, 45.0, (0.2,) * 4)
     unet = build(card)
-    learner = Learner(unet, PRECISION)
+    learner = Learner(unet, settings, Ranks(device=DEVICE))
     train = keep(sources.frames([str(folder)]), None, learner.device)
     batches = load_crops(card, train, Look(HEIGHT, WIDTH), learner.device)
     return lambda: learner.step(*next(batches), 1e-4), unet
