@@ -66,6 +66,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Frames must have exactly this many rows and columns."""
     trained_on: str
     """In words, so that nobody takes a demonstration for a qualified recipe."""
+    calibrated_on: tuple[str, ...] = ()
+    """Names of the frames that INT8 took its ranges from; empty where none were, or nobody wrote them down."""
     classes: Annotated[tuple[DefectClass, ...], Meta(min_length=1)] = msgspec.field(name="class")
     scores: dict[str, float | int | str] = {}
     """Measured on frames it was not trained on; the keys name convention and unit."""

@@ -26,7 +26,10 @@ def add_arguments(export: argparse.ArgumentParser) -> None:
         ("--min-area", "CLASS=MM2", "smallest defect, as crack=10 (default 20)"),
     ):
         export.add_argument(option, metavar=metavar, help=meaning, action="append", default=[], type=named_number)
-    export.add_argument("--calibration-frames", type=count, default=24, help="for int8 (default %(default)s)")
+    export.add_argument(
+        "--calibrate", nargs="+", default=(), metavar="DATA", help="frames for int8's ranges (default: the run's own)"
+    )
+    export.add_argument("--calibration-frames", type=count, default=24, help="so many of them (default %(default)s)")
     export.add_argument(
         "--score-frames", type=count, default=200, help="validation frames measured (default %(default)s)"
     )
@@ -48,6 +51,7 @@ def run(given: argparse.Namespace) -> int:
         classes=choose_classes(CLASS_NAMES, dict(given.threshold), dict(given.min_area)),
         precision=given.precision,
         size_px=given.size,
+        calibrate=given.calibrate,
         calibration_frames=given.calibration_frames,
         score_frames=given.score_frames,
     )

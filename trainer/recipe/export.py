@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,8 @@ import numpy as np
 
 from inspector.engines.openvino import OpenVino
 from inspector.records import DefectClass, Recipe
-from trainer.data.samples import Frames, Plane
+from trainer.data import sources
+from trainer.data.samples import Frames
 from trainer.data.split import Part, open_data
 from trainer.files import replace_file
 from trainer.learn import checkpoint
@@ -44,8 +45,10 @@ class Asked:
     """`fp32` or `int8`."""
     size_px: tuple[int, int] | None = None
     """Height and width of the frames on the line; None: as those of the run's data."""
+    calibrate: Sequence[str] = ()
+    """Frames that INT8 takes its ranges from, as `trainer.data.sources` reads them; empty: those of the run."""
     calibration_frames: int = 24
-    """Training frames that INT8 takes its ranges from."""
+    """So many of them, at random."""
     score_frames: int = 200
     """Validation frames, at most, that the recipe is measured on."""
 
@@ -64,13 +67,16 @@ def export(run: Path, folder: Path, asked: Asked) -> Recipe:
     # What cannot be is refused before the minutes that a graph takes.
     _checked(fields, folder)
     evaluate.check_sizes(validation, height_px, width_px)
+    usual = sources.frames(asked.calibrate) if asked.calibrate else train
+    evaluate.check_sizes(usual, height_px, width_px)
+    chosen = calibration(usual, asked.calibration_frames, card.settings.seed)
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "model.onnx"
         write_onnx(unet, len(asked.classes), height_px, width_px, path)
         fp32 = path.read_bytes()
         if asked.precision == "int8":
-            frames = calibration(train, asked.calibration_frames, card.settings.seed)
-            quantise(path, frames, len(asked.classes), path)
+            quantise(path, (chosen[i].pixels for i in range(len(chosen))), len(asked.classes), path)
+            fields["calibrated_on"] = [chosen.name(i) for i in range(len(chosen))]
         model = path.read_bytes()
     fields["sha256"] = hashlib.sha256(model).hexdigest()
 
@@ -99,10 +105,9 @@ def load_network(run: Path) -> tuple[UNet, checkpoint.Card]:
     return unet.eval(), card
 
 
-def calibration(train: Frames, count: int, seed: int) -> Iterator[Plane]:
-    """Return training frames chosen at random, one in memory at a time."""
-    for index in np.random.default_rng(seed).permutation(len(train))[:count]:
-        yield train[int(index)].pixels
+def calibration(frames: Frames, count: int, seed: int) -> Part:
+    """Return frames chosen at random."""
+    return Part(frames, tuple(map(int, np.random.default_rng(seed).permutation(len(frames))[:count])))
 
 
 def describe(asked: Asked, encoder: str, height_px: int, width_px: int) -> dict[str, object]:

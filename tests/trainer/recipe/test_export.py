@@ -1,3 +1,4 @@
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -109,11 +110,23 @@ def test_the_card_is_what_the_inspector_reads(recipes: dict[str, Path]) -> None:
     card, _ = recipe.load(recipes["int8"])
     assert (str(card), card.precision, card.height, card.width) == ("tiny@1", "int8", HEIGHT, WIDTH)
     assert card.trained_on == 'rectangles, "obvious" ones'
+    assert len(card.calibrated_on) == 8 and not recipe.load(recipes["fp32"])[0].calibrated_on
     assert [(k.id, k.name, k.threshold, k.min_area_mm2) for k in card.classes][:2] == [
         (1, "pitted", 0.5, 20.0),
         (2, "crack", 0.4, 5.0),
     ]
     assert {"validation_dice_kaggle", "validation_dice_micro_1", "validation_frames"} < card.scores.keys()
+
+
+def test_int8_takes_its_ranges_from_the_frames_that_are_named(
+    run: tuple[Path, Card], mask_folder: Path, tmp_path: Path
+) -> None:
+    """`--calibrate` names the frames, and the recipe says which of them it were."""
+    mine = shutil.copytree(mask_folder, tmp_path / "mine")
+    asked = ["export", str(run[0]), "--out", str(tmp_path / "recipe"), "--calibrate", str(mine)]
+    assert __main__.main([*asked, "--calibration-frames", "3", "--score-frames", "2"]) == 0
+    card, _ = recipe.load(tmp_path / "recipe")
+    assert len(card.calibrated_on) == 3 and all(name.startswith("mine/") for name in card.calibrated_on)
 
 
 def test_equal_probabilities_go_to_the_first_class() -> None:
