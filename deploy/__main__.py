@@ -67,23 +67,8 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("recipe", type=Path, metavar="RECIPE", help="the recipe's folder")
         return command
 
-    command = building = add(
-        "convert", convert, "build a recipe's engine with TensorRT or TensorRT-RTX, beside the recipe"
-    )
-    command.add_argument("--precision", choices=get_args(Precision), default="fp16", help="(default: %(default)s)")
-    command.add_argument(
-        "--flavour",
-        choices=("auto", *get_args(Flavour)),
-        default="auto",
-        help="which TensorRT (default: what is there)",
-    )
-    command.add_argument(
-        "--batches",
-        type=batch_sizes,
-        default=(1, 4, 8, 16),
-        metavar="N,N,...",
-        help="sizes that `verify` tries; the engine takes any from the least to the most (default: 1,4,8,16)",
-    )
+    building = add("convert", convert, "build a recipe's engine with TensorRT or TensorRT-RTX, beside the recipe")
+    _add_engine(building)
     command = proving = add("verify", verify, "run a recipe's engine and its ONNX on the same frames, and compare")
     command.add_argument("--frames", type=int, metavar="N", help="so many (default: 58 of steel, all images)")
     command.add_argument("--images", type=Path, metavar="FOLDER", help="these instead of procedural steel")
@@ -108,6 +93,24 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--out", type=Path, default=Path("deploy/results"), help="(default: %(default)s)")
     return top
+
+
+def _add_engine(command: argparse.ArgumentParser) -> None:
+    """Say what engine may be asked for."""
+    command.add_argument("--precision", choices=get_args(Precision), default="fp16", help="(default: %(default)s)")
+    command.add_argument(
+        "--flavour",
+        choices=("auto", *get_args(Flavour)),
+        default="auto",
+        help="which TensorRT (default: what is there)",
+    )
+    command.add_argument(
+        "--batches",
+        type=batch_sizes,
+        default=(1, 4, 8, 16),
+        metavar="N,N,...",
+        help="sizes that `verify` tries; the engine takes any from the least to the most (default: 1,4,8,16)",
+    )
 
 
 def batch_sizes(text: str) -> tuple[int, ...]:
