@@ -185,13 +185,14 @@ def _batch_rows(
     rates: dict[str, list[float]] = {"engine": [], "copies": [], "daemon": []}
     times: dict[str, list[float]] = {"engine": [], "copies": []}
     alone.rate_fps(engine, *ways["engine"], 0.0)  # the first batches after loading are slower
-    line.rate_fps(max(2, 2 * batch))
-    for _ in range(plan.rounds):
-        for name, way in ways.items():
-            rates[name].append(alone.rate_fps(engine, *way, each_s))
-            times[name] += alone.times_ms(engine, *way, each_s)
-        count = max(3, math.ceil(rates["copies"][-1] * each_s / batch))
-        rates["daemon"].append(line.rate_fps(count * batch))
+    count = max(3, math.ceil(line.rate_fps(max(2, 2 * batch)) * each_s / batch))
+    for number in range(plan.rounds):
+        for name in in_turn(tuple(rates), number):
+            if name == "daemon":
+                rates[name].append(line.rate_fps(count * batch))
+                continue
+            rates[name].append(alone.rate_fps(engine, *ways[name], each_s))
+            times[name] += alone.times_ms(engine, *ways[name], each_s)
 
     def row(
         measured: Measured, rates_fps: Sequence[float], times_ms: Sequence[float], added: Added | None = None
@@ -220,6 +221,11 @@ def _batch_rows(
     yield row(
         "load", [loaded.rate_fps], loaded.latencies_ms, _added(loaded.latencies_ms, own_ms, loaded.batch_frames, plan)
     )
+
+
+def in_turn(names: Sequence[str], number: int) -> list[str]:
+    """Return the names in the order of round `number`: there and back, so that none always comes after the same one."""
+    return list(names) if number % 2 == 0 else list(reversed(names))
 
 
 def _added(latencies_ms: Sequence[float], own_ms: Sequence[float], batch_frames: float, plan: Plan) -> Added:

@@ -11,7 +11,7 @@ import pytest
 
 from inspector.__main__ import main
 from inspector.bench import figures
-from inspector.bench.measure import KINDS
+from inspector.bench.measure import KINDS, in_turn
 from tests.recipes import write_recipe
 
 
@@ -107,3 +107,10 @@ def test_other_commands_do_not_pay_for_the_bench() -> None:
     """The command line knows the bench's options without its engine: `run` on a GPU loads no OpenVINO."""
     code = "import sys; from inspector.__main__ import parser; parser(); sys.exit('openvino' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_none_always_comes_after_the_same_one() -> None:
+    """What ran before slows what comes next; over the rounds it falls on each."""
+    ran = [name for number in range(4) for name in in_turn(("engine", "copies", "daemon"), number)]
+    before = {name: {ran[i - 1] for i in range(1, len(ran)) if ran[i] == name} for name in ran}
+    assert all(len(others) > 1 for others in before.values())

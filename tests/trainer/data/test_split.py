@@ -64,19 +64,25 @@ def test_split_csv_says_where_each_frame_went(tmp_path: Path) -> None:
     assert {row["classes"] for row in rows} == {"1+3"}
 
 
+def grouped(classes: list[frozenset[int]], chance: random.Random) -> tuple[Named, list[list[int]]]:
+    """Twenty sound frames and the others, and half of all in groups of three that belong together."""
+    source = Named([frozenset()] * 20 + classes)
+    members = list(range(len(source)))
+    chance.shuffle(members)
+    return source, [members[i : i + 3] for i in range(0, len(members) // 2, 3)]
+
+
 @given(SETS, st.integers(0, 9), st.randoms())
 def test_frames_that_belong_together_are_never_parted(
     classes: list[frozenset[int]], seed: int, chance: random.Random
 ) -> None:
     """Whatever the groups, none lies on both sides, no frame is lost, and no more than a fifth is held out."""
-    source = Named([frozenset()] * 20 + classes)
-    members = list(range(len(source)))
-    chance.shuffle(members)
-    groups = [members[i : i + 3] for i in range(0, len(members) // 2, 3)]
+    source, groups = grouped(classes, chance)
+    everything = list(range(len(source)))
     train, validation = split(source, seed, groups)
     assert not across(train, validation, groups)
-    assert sorted(train.indices + validation.indices) == list(range(len(source)))
-    assert across(*split(source, seed), [members]) == [tuple(members)]
+    assert sorted(train.indices + validation.indices) == everything
+    assert across(*split(source, seed), [everything]) == [tuple(everything)]
 
 
 def test_a_written_split_is_followed(tmp_path: Path) -> None:
@@ -141,17 +147,15 @@ def test_folds_never_part_what_belongs_together(
     classes: list[frozenset[int]], seed: int, chance: random.Random
 ) -> None:
     """Whatever the groups, no fold is measured on steel that the others teach, and no frame is lost."""
-    source = Named([frozenset()] * 20 + classes)
-    members = list(range(len(source)))
-    chance.shuffle(members)
-    groups = [members[i : i + 3] for i in range(0, len(members) // 2, 3)]
+    source, groups = grouped(classes, chance)
+    everything = list(range(len(source)))
     measured: list[int] = []
     for number in range(1, 5):
         train, validation = divide(source, seed, groups, f"{number}/4")
         assert not across(train, validation, groups)
-        assert sorted(train.indices + validation.indices) == sorted(members)
+        assert sorted(train.indices + validation.indices) == everything
         measured += validation.indices
-    assert sorted(measured) == sorted(members)
+    assert sorted(measured) == everything
 
 
 def test_another_seed_deals_other_folds() -> None:
