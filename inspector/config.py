@@ -119,7 +119,8 @@ class BatchSection(Section, frozen=True):
     wait_ms: Annotated[
         int,
         key(
-            "How long the first frame of a batch may wait for others.",
+            "How long the first frame of a batch may wait for others. A batch that would wait for the engine anyway goes "
+            "on filling.",
             "Set 10 for a 60 fps line.",
             ge=1,
             le=1000,

@@ -1,12 +1,17 @@
 """When is a batch ready, and how long may it wait: the policy, without clocks or sockets.
 
-Laws: a batch is never larger than the engine takes; its first frame never waits longer than `wait_ns`; when
-nothing arrives an empty batch leaves every `tick_ns`, so that everything downstream keeps living.
+Laws: a batch is never larger than the engine takes; its first frame never waits longer than `wait_ns` for other
+frames, and a batch that would only wait for the engine goes on filling instead; when nothing arrives an empty batch
+leaves every `tick_ns`, so that everything downstream keeps living.
 """
 
 from __future__ import annotations
 
 import msgspec
+
+
+RETRY_NS = 1_000_000
+"""How soon to look again whether a batch that has waited long enough is wanted."""
 
 
 class Gather(msgspec.Struct):
@@ -28,12 +33,18 @@ class Gather(msgspec.Struct):
             self.oldest_ns = now_ns
         self.frames += 1
 
-    def left_ns(self, now_ns: int) -> int:
-        """How long the batch may still wait; 0 when it must leave now."""
+    def left_ns(self, now_ns: int, *, wanted: bool = True) -> int:
+        """How long the batch may still wait; 0 when it must leave now.
+
+        `wanted` is whether nothing waits before the engine: a batch that leaves too early for it would only be smaller,
+        and the engine slower for that. A full one always leaves.
+        """
         if self.frames == self.max_frames:
             return 0
         deadline_ns = self.oldest_ns + self.wait_ns if self.frames else self.opened_ns + self.tick_ns
-        return max(0, deadline_ns - now_ns)
+        if deadline_ns > now_ns:
+            return deadline_ns - now_ns
+        return 0 if wanted or not self.frames else RETRY_NS
 
     def leave(self, now_ns: int) -> None:
         """Begin the next batch."""

@@ -84,14 +84,18 @@ class Intake:
         width: int,
         stop: Flag,
         allocate: Allocate | None = None,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`allocate` lends memory for a batch, on the thread that iterates; None: ordinary memory."""
+        """`allocate` lends memory for a batch; None: ordinary memory. `wanted` says whether nothing waits before the engine.
+
+        Both are called on the thread that iterates.
+        """
         self._cameras = frozenset(cameras)
         self._shape = (batch.max_frames, height, width)
         self._gather = Gather(batch.max_frames, batch.wait_ms * 1_000_000, TICK_NS)
         self._places: dict[str, _Place] = {}
         self._complaints = _Complaints()
-        self._stop = stop
+        self._stop, self._wanted = stop, wanted
         self._allocate = allocate or (lambda frames: np.empty((frames, height, width), np.uint8))
         self._pixels: Bytes3D | None = None
         """Of the batch being filled, once a frame is there: a line that stands holds no memory."""
@@ -134,7 +138,7 @@ class Intake:
         """Gather one batch."""
         arrivals: list[Frame | Loss] = []
         self._gather.leave(time.monotonic_ns())
-        while left_ns := self._gather.left_ns(time.monotonic_ns()):
+        while left_ns := self._gather.left_ns(time.monotonic_ns(), wanted=self._wanted()):
             if not self._socket.poll(min(left_ns, SLICE_NS) // 1_000_000):
                 if self._stop.is_set():
                     break

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from inspector import wire
 from inspector.config import BatchSection, IntakeSection
 from inspector.errors import SocketError
-from inspector.intake import Allocate, Intake, shed
+from inspector.intake import Intake, shed
 from inspector.records import Batch, Bytes2D, Bytes3D, Frame, Header, Loss
 from tests import frames
 from tests.frames import HEIGHT, WIDTH
@@ -29,14 +29,12 @@ CAMERAS = ("top", "bottom")
 class Line:
     """An intake on a free port, and cameras that push to it."""
 
-    def __init__(
-        self, context: Context, max_frames: int = 4, wait_ms: int = 5, allocate: Allocate | None = None
-    ) -> None:
+    def __init__(self, context: Context, max_frames: int = 4, wait_ms: int = 5, **options: Any) -> None:
         self.stop = threading.Event()
         section = IntakeSection(bind="tcp://127.0.0.1:*", max_frame_mb=1)
         batch = BatchSection(max_frames=max_frames, wait_ms=wait_ms)
         self.intake = Intake(
-            context, section, batch, cameras=CAMERAS, height=HEIGHT, width=WIDTH, stop=self.stop, allocate=allocate
+            context, section, batch, cameras=CAMERAS, height=HEIGHT, width=WIDTH, stop=self.stop, **options
         )
         self.batches = iter(self.intake)
         self._camera = context.socket(zmq.PUSH)
@@ -373,3 +371,24 @@ def test_shed(batches: list[list[Frame | Loss]]) -> None:
     ]
     assert list(held.arrivals) == expected
     assert Counter(type(a) for a in held.arrivals).keys() <= {Loss}
+
+
+def test_while_the_engine_is_busy_a_batch_goes_on_filling(context: Context) -> None:
+    """Frames that come long after the deadline share one batch until one is wanted; a full one does not wait."""
+    wanted = threading.Event()
+    with Line(context, max_frames=8, wait_ms=1, wanted=wanted.is_set) as line:
+
+        def camera() -> None:
+            for number in range(3):
+                line.send(number)
+                time.sleep(0.02)
+            wanted.set()
+
+        sending = threading.Thread(target=camera)
+        sending.start()
+        assert told(list(next(line.batches).arrivals)) == [0, 1, 2]
+        sending.join()
+        wanted.clear()
+        for number in range(3, 11):
+            line.send(number)
+        assert told(list(next(line.batches).arrivals)) == list(range(3, 11))

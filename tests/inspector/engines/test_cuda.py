@@ -97,7 +97,7 @@ try:
     with gpu.at_work("writing where nobody may"):
         wild = gpu.cuda.module_from_buffer(b'''
 .version 7.0
-.target sm_70
+.target sm_75
 .address_size 64
 .visible .entry wild() {
     .reg .u64 %where;
