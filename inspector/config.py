@@ -119,7 +119,7 @@ class BatchSection(Section, frozen=True):
     wait_ms: Annotated[
         int,
         key(
-            "How long the first frame of a batch may wait for others. A batch that would wait for the engine anyway goes "
+            "How long the first frame of a batch may wait for others. While the engine is busy a batch goes "
             "on filling.",
             "Set 10 for a 60 fps line.",
             ge=1,

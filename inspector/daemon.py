@@ -66,8 +66,8 @@ class Daemon:
         self._vitals = Vitals()
         self._options = Options(unverified, self._on_rebuild, self._stop.is_set)
         self._lost: GpuLost | None = None
-        self._waiting: Callable[[], int] = lambda: 0
-        """Batches that wait for the engine."""
+        self._queued: Callable[[], int] = lambda: 0
+        """Batches between intake and engine."""
         self._closing: list[Callable[[], None]] = []
         """How to close what is open, in the order it was opened."""
         self._beat_ns = 0
@@ -127,7 +127,7 @@ class Daemon:
             width=card.width,
             stop=self._stop,
             allocate=self._buffer,
-            wanted=lambda: not self._waiting(),
+            wanted=lambda: self._infer.idle and not self._queued(),
         )
         self._reload = Reload(
             self._path, settings, loaded.recipe, self._on_reloaded, self._on_reload_failed, options=self._options
@@ -176,7 +176,7 @@ class Daemon:
         strip = Strip(settings.camera)
         give_up = shed if settings.intake.when_full == "drop" else None
         batches = buffered(each(self._intake, metrics.frames.enter), settings.intake.queue_batches, "intake", give_up)
-        self._waiting = batches.__len__
+        self._queued = batches.__len__
         judged = buffered(each(self._infer(batches), metrics.judged), JUDGED_BATCHES, "infer")
         analysed = each(judged, metrics.timed("analyse", Analyse(settings.camera)))
         placed = each(analysed, metrics.timed("strip", strip), lambda: strip.close(time.monotonic_ns()))

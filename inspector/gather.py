@@ -36,8 +36,8 @@ class Gather(msgspec.Struct):
     def left_ns(self, now_ns: int, *, wanted: bool = True) -> int:
         """How long the batch may still wait; 0 when it must leave now.
 
-        `wanted` is whether nothing waits before the engine: a batch that leaves too early for it would only be smaller,
-        and the engine slower for that. A full one always leaves.
+        `wanted` is whether the engine is idle: a batch that leaves too early for it would only be smaller, and the
+        engine slower for that. A full one always leaves.
         """
         if self.frames == self.max_frames:
             return 0

@@ -28,6 +28,12 @@ class Infer:
 
     def __init__(self, loaded: Loaded) -> None:
         self.loaded = self._current = loaded
+        self._pending: deque[Batch] = deque()
+
+    @property
+    def idle(self) -> bool:
+        """Whether the engine has nothing under way; from any thread."""
+        return not self._pending
 
     def __call__(self, batches: Buffer[Batch]) -> Iterator[Judged]:
         """Judge what comes, with up to the engine's `in_flight` batches under way."""
@@ -38,7 +44,7 @@ class Infer:
 
     def _judge(self, batches: Buffer[Batch]) -> Iterator[Judged]:
         current = self._current = self.loaded
-        pending: deque[Batch] = deque()
+        pending = self._pending
         for batch in batches:
             if self.loaded is not current:
                 while pending:
@@ -55,6 +61,5 @@ class Infer:
 
     @staticmethod
     def _finish(current: Loaded, pending: deque[Batch]) -> Judged:
-        batch = pending.popleft()
-        maps = current.engine.result() if len(batch.pixels) else None
-        return Judged(batch, current.recipe, maps)
+        maps = current.engine.result() if len(pending[0].pixels) else None
+        return Judged(pending.popleft(), current.recipe, maps)

@@ -86,7 +86,7 @@ class Intake:
         allocate: Allocate | None = None,
         wanted: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`allocate` lends memory for a batch; None: ordinary memory. `wanted` says whether nothing waits before the engine.
+        """`allocate` lends memory for a batch; None: ordinary memory. `wanted` says whether the engine is idle.
 
         Both are called on the thread that iterates.
         """

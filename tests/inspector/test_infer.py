@@ -93,6 +93,22 @@ def test_nothing_waits_for_the_next_batch() -> None:
         go_on.release()
 
 
+def test_it_is_idle_once_the_result_is_out_and_not_before() -> None:
+    """Intake lets a batch go on filling while it is not: the engine is busy until its result was taken."""
+    idle: list[bool] = []
+
+    class Watched(Grey):
+        def result(self) -> Maps:
+            idle.append(infer.idle)
+            return super().result()
+
+    infer = Infer(Loaded(RECIPE, Watched()))
+    for _ in infer(buffered([painted(number, 1) for number in range(3)], 8, "test")):
+        pass
+    assert idle == [False] * 3
+    assert infer.idle
+
+
 def test_swap() -> None:
     """A new recipe judges from the next batch on, and the old engine is closed once its last batch is out."""
     turn = threading.Semaphore(0)
