@@ -1,18 +1,25 @@
 # make demo   inspect a simulated coil from end to end, on this machine, now
 # make test   everything that can be tested here
+# make emulator  a GPU of host memory: with it `make test` runs the code for GPUs too; takes minutes and a C++ compiler
 # make check  ruff, mypy --strict, import-linter
 # make gpu-check  everything that only a machine with a GPU can prove; needs nothing of ours installed
 PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test check bench gpu-check docs recipe clean
+.PHONY: demo test emulator check bench gpu-check docs recipe clean
 
 demo: $(VENV)/.runtime
 	$(RUN) -m inspector demo
 
 test: $(VENV)/.dev
 	$(RUN) -m pytest
+
+emulator: build/emulator/.built
+
+build/emulator/.built: tests/emulator/driver.cpp tests/emulator/__main__.py | $(VENV)/.dev
+	$(RUN) -m tests.emulator build/emulator
+	touch $@
 
 check: $(VENV)/.dev
 	$(VENV)/bin/ruff check .

@@ -32,6 +32,7 @@ def compare(
     names: Sequence[str],
     *,
     source: str,
+    masks: str = "",
     date: str,
 ) -> Parity:
     """Run both on all `frames`, in batches of the sizes `batches` by turns, and return how alike they are.
@@ -56,6 +57,7 @@ def compare(
         engine=engine.name,
         reference=reference.name,
         source=source,
+        masks=masks,
         frames=tally.frames,
         batches=tuple(batches),
         label_agreement=tally.agreeing / tally.pixels,

@@ -16,7 +16,7 @@ from deploy.build import PORTABLE, build
 from deploy.precision import graph_at
 from inspector import recipe
 from inspector.engines import driver, flavour, manifest
-from inspector.engines.manifest import ENGINE, MANIFEST, Flavour, Manifest, Precision, Runtime
+from inspector.engines.manifest import ENGINE, KERNELS, MANIFEST, Flavour, Manifest, Precision, Runtime
 from inspector.errors import EngineError, EngineRefused
 from inspector.records import Recipe
 
@@ -58,8 +58,8 @@ def convert(
     finally:
         progress("")
     made = Manifest(
-        flavour=name,
-        version=trt.__version__,
+        flavour=here.flavour,
+        version=here.version,
         compute_capabilities=targets,
         precision=precision,
         folded=folded,
@@ -72,10 +72,15 @@ def convert(
         inputs=built.inputs,
         outputs=built.outputs,
     )
-    # The engine first: between the two the old manifest does not fit it, and it does not run.
-    manifest.replace(folder / ENGINE, built.engine)
-    manifest.write(folder, made)
+    _write(folder, made, built.engine)
     return made
+
+
+def _write(folder: Path, made: Manifest, engine: bytes) -> None:
+    """Write the engine first: between the two the old manifest does not fit it, and it does not run."""
+    manifest.replace(folder / ENGINE, engine)
+    manifest.write(folder, made)
+    (folder / KERNELS).unlink(missing_ok=True)  # of the engine before
 
 
 def _targets(name: Flavour, gpu: int) -> tuple[str, ...]:

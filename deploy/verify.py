@@ -16,7 +16,7 @@ import msgspec
 from deploy import frames
 from deploy.compare import Shown, compare
 from deploy.precision import graph_at
-from inspector import recipe
+from inspector import engines, recipe
 from inspector.engines import Segmenter, built, manifest
 from inspector.engines.manifest import MANIFEST, Parity, Precision
 from inspector.engines.openvino import OpenVino
@@ -52,13 +52,17 @@ def verify(
     card, model = recipe.load(folder)
     with closing(built.open_unverified(folder, card, gpu)) as engine:
         made = manifest.read(folder)
+        engines.warm(engine, card, range(made.batches[0], made.batches[-1] + 1))  # compiles what the daemon will run
         if images is None:
             shown = frames.steel(card, count or ROUNDS * sum(made.batches))
             source = f"procedural steel, coil {frames.SEED}"
         else:
             shown, source = frames.images(card, images, masks, count), str(images.resolve())
+        truth = str(masks.resolve()) if masks else ""
         with closing(reference(card, model, made.precision)) as cpu:
-            return prove(folder, card, shown, source=source, engine=engine, cpu=cpu, say=say)
+            proven = prove(folder, card, shown, source=source, masks=truth, engine=engine, cpu=cpu, say=say)
+        manifest.write_kernels(folder, engine.kernels())
+    return proven
 
 
 def reference(card: Recipe, model: bytes, precision: Precision) -> Segmenter:
@@ -77,6 +81,7 @@ def prove(
     shown: Iterable[Shown],
     *,
     source: str,
+    masks: str = "",
     engine: Segmenter,
     cpu: Segmenter,
     say: Callable[[str], None],
@@ -87,7 +92,7 @@ def prove(
     """
     made, names = manifest.read(folder), [kind.name for kind in card.classes]
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    parity = compare(engine, cpu, shown, made.batches, names, source=source, date=now)
+    parity = compare(engine, cpu, shown, made.batches, names, source=source, masks=masks, date=now)
     fault = out_of_bounds(made.precision, parity)
     manifest.write(folder, msgspec.structs.replace(made, verified=not fault, parity=parity))
     say(figures(parity, names))

@@ -45,7 +45,7 @@ BEAT_NS = 1_000_000_000
 JUDGED_BATCHES = 2
 """Judged batches that may wait for analysis; each holds its maps."""
 PATIENCE_S = 60.0
-"""While an engine is rebuilt, systemd is asked for so much more time, again and again."""
+"""While an engine is rebuilt or warmed up, systemd is asked for so much more time, again and again."""
 REPORTS = 64
 """Reports that may wait for the disk; one commit takes them all."""
 
@@ -64,7 +64,7 @@ class Daemon:
         self._aside: SimpleQueue[Data] = SimpleQueue()
         """What is said of the inspector itself, by any thread."""
         self._vitals = Vitals()
-        self._options = Options(unverified, self._on_rebuild, self._stop.is_set)
+        self._options = Options(unverified, self._tell, self._on_rebuilding, self._stop.is_set)
         self._lost: GpuLost | None = None
         self._queued: Callable[[], int] = lambda: 0
         """Batches between intake and engine."""
@@ -113,7 +113,7 @@ class Daemon:
         self._closing.append(self._publisher.close)
         self._record = self._metrics.timed("journal", self._journal.record)
         self._publish = self._metrics.timed("publish", self._publisher.publish)
-        self._vitals.not_ready = f"warming up recipe {card}"
+        self._vitals.not_ready = f"loading recipe {card}"
         self._notifier.status(self._vitals.not_ready)
         loaded = load(settings, self._folder, self._options)
         self._infer = Infer(loaded)
@@ -236,10 +236,12 @@ class Daemon:
     def _memory(self) -> dict[str, int]:
         return self._infer.loaded.engine.memory()
 
-    def _on_rebuild(self, words: str) -> None:
-        """Tell everybody that an engine is being rebuilt, or, without words, that this is over."""
+    def _on_rebuilding(self, yes: bool) -> None:
+        self._metrics.rebuilding.set(yes)
+
+    def _tell(self, words: str) -> None:
+        """Tell everybody what takes long, or, without words, that it is over."""
         self._vitals.doing = words
-        self._metrics.rebuilding.set(bool(words))
         if words:
             self._notifier.status(words)
             self._notifier.extend(PATIENCE_S)

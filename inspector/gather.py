@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import msgspec
 
-
 RETRY_NS = 1_000_000
 """How soon to look again whether a batch that has waited long enough is wanted."""
 

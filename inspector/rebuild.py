@@ -33,17 +33,13 @@ def rebuild(
 ) -> None:
     """Run `deploy convert` and `deploy verify` on the recipe in `folder`, at the precision of the engine before.
 
-    `tell` hears what is going on, at once and every few seconds, and at the end nothing. It ends early when `stopped`
-    says so.
+    `tell` hears what is going on, at once and every few seconds. It ends early when `stopped` says so.
 
     Raises: EngineRefused with what the converter said, when it fails; EngineError where the driver is what is missing,
     or when it hangs; Stopped.
     """
-    try:
-        for command in commands(section, folder, max_frames):
-            _run(command, tell, stopped)
-    finally:
-        tell("")
+    for command in commands(section, folder, max_frames):
+        _run(command, tell, stopped)
 
 
 def commands(section: EngineSection, folder: Path, max_frames: int) -> list[list[str]]:
@@ -58,6 +54,8 @@ def commands(section: EngineSection, folder: Path, max_frames: int) -> list[list
         build = [f"--precision={before.precision}", f"--batches={_sizes({1, max_frames, *before.batches})}"]
         if before.parity and Path(before.parity.source).is_absolute() and Path(before.parity.source).is_dir():
             proof = [f"--images={before.parity.source}"]
+            if before.parity.masks:
+                proof.append(f"--masks={before.parity.masks}")
     if section.flavour != "auto":
         build.append(f"--flavour={section.flavour}")
     gpu = [f"--gpu={section.gpu}"] if section.gpu else []

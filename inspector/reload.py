@@ -66,7 +66,9 @@ class Options(msgspec.Struct, frozen=True):
     unverified: bool = False
     """Run a built engine that was not proven equal to the recipe's ONNX."""
     tell: Callable[[str], None] = lambda words: None
-    """Hears that an engine is being rebuilt, and when that is over nothing."""
+    """Hears what goes on while it takes long, and at the end nothing."""
+    rebuilding: Callable[[bool], None] = lambda yes: None
+    """Hears that an engine is being rebuilt, and that this is over."""
     stopped: Callable[[], bool] = lambda: False
     """Whether to give up rebuilding."""
 
@@ -83,16 +85,24 @@ def load(settings: Config, folder: Path, options: Options = PLAIN) -> Loaded:
     section, most = settings.engine, settings.batch.max_frames
 
     def load_engine() -> Loaded:
-        return Loaded(card, engines.load(section, card, model, most, folder, unverified=options.unverified))
+        unverified, tell = options.unverified, options.tell
+        return Loaded(card, engines.load(section, card, model, most, folder, unverified=unverified, tell=tell))
 
     try:
+        try:
+            return load_engine()
+        except EngineRefused as error:
+            if section.kind != "tensorrt" or not section.rebuild:
+                raise
+            log.warning("the engine does not fit, and is built anew: %s", error)
+        options.rebuilding(True)
+        try:
+            rebuild(section, folder, most, options.tell, options.stopped)
+        finally:
+            options.rebuilding(False)
         return load_engine()
-    except EngineRefused as error:
-        if section.kind != "tensorrt" or not section.rebuild:
-            raise
-        log.warning("the engine does not fit, and is built anew: %s", error)
-    rebuild(section, folder, most, options.tell, options.stopped)
-    return load_engine()
+    finally:
+        options.tell("")
 
 
 class Reload:

@@ -6,6 +6,7 @@ outside this folder knows which engine it is. Engines are loaded by name so that
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -44,13 +45,24 @@ class Segmenter(Protocol):
         """Give back what the engine holds."""
 
 
+Tell = Callable[[str], None]
+"""Hears what goes on, while it takes long."""
+
+
 def load(
-    section: EngineSection, recipe: Recipe, model: bytes, max_frames: int, folder: Path, *, unverified: bool = False
+    section: EngineSection,
+    recipe: Recipe,
+    model: bytes,
+    max_frames: int,
+    folder: Path,
+    *,
+    unverified: bool = False,
+    tell: Tell = lambda words: None,
 ) -> Segmenter:
     """Load and warm the engine that `section` names: every batch size has run once when this returns.
 
     `model` is the recipe's ONNX, `folder` where it and a built engine lie. `unverified` runs a built engine that was
-    not proven equal to the model.
+    not proven equal to the model. `tell` hears how far it is.
 
     Raises: EngineError; EngineRefused when trying again is in vain.
     """
@@ -64,17 +76,18 @@ def load(
 
         engine = OpenVino(recipe, model, threads=section.threads)
     try:
-        warm(engine, recipe, max_frames)
+        warm(engine, recipe, range(1, max_frames + 1), tell)
     except BaseException:
         engine.close()
         raise
     return engine
 
 
-def warm(engine: Segmenter, recipe: Recipe, max_frames: int) -> None:
+def warm(engine: Segmenter, recipe: Recipe, sizes: range, tell: Tell = lambda words: None) -> None:
     """Run every batch size once for each batch in flight, so that no frame of the line pays for a first time."""
-    frames = np.zeros((max_frames, recipe.height, recipe.width), np.uint8)
-    for size in range(1, max_frames + 1):
+    frames = np.zeros((sizes[-1], recipe.height, recipe.width), np.uint8)
+    for size in sizes:
+        tell(f"warming up {engine.name}: batches of {size} of {sizes[-1]}")
         for _ in range(engine.in_flight):
             engine.submit(frames[:size])
         for _ in range(engine.in_flight):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inspector.config import EngineSection
 from inspector.engines import Segmenter, driver, flavour, manifest
@@ -16,6 +16,9 @@ from inspector.engines.manifest import MANIFEST, Flavour, Manifest, Runtime
 from inspector.engines.slots import port_faults
 from inspector.errors import EngineRefused
 from inspector.records import Recipe
+
+if TYPE_CHECKING:
+    from inspector.engines.tensorrt import TensorRt
 
 
 def load(
@@ -27,7 +30,8 @@ def load(
     """
     made, plan, trt = check(folder, recipe, only=asked(section), max_frames=max_frames, verified=not unverified)
     check_gpu(folder, made, section.gpu)
-    return _run(recipe, made, plan, trt=trt, gpu=section.gpu, max_frames=max_frames)
+    kernels = manifest.read_kernels(folder, made)
+    return _run(recipe, made, plan, kernels, trt=trt, gpu=section.gpu, max_frames=max_frames)
 
 
 def asked(section: EngineSection) -> Flavour | None:
@@ -35,14 +39,16 @@ def asked(section: EngineSection) -> Flavour | None:
     return None if section.flavour == "auto" else section.flavour
 
 
-def open_unverified(folder: Path, recipe: Recipe, gpu: int = 0) -> Segmenter:
+def open_unverified(folder: Path, recipe: Recipe, gpu: int = 0) -> TensorRt:
     """Load the engine in a recipe's folder to prove it, for its own largest batch; only its proof is not asked for.
+
+    Nothing that was compiled for it before is used.
 
     Raises: EngineRefused, EngineError.
     """
     made, plan, trt = check(folder, recipe, verified=False)
     check_gpu(folder, made, gpu)
-    return _run(recipe, made, plan, trt=trt, gpu=gpu, max_frames=made.batches[-1])
+    return _run(recipe, made, plan, b"", trt=trt, gpu=gpu, max_frames=made.batches[-1])
 
 
 def check(
@@ -91,7 +97,9 @@ def check_gpu(folder: Path, made: Manifest, number: int) -> None:
         )
 
 
-def _run(recipe: Recipe, made: Manifest, plan: bytes, *, trt: Any, gpu: int, max_frames: int) -> Segmenter:
+def _run(
+    recipe: Recipe, made: Manifest, plan: bytes, kernels: bytes, *, trt: Any, gpu: int, max_frames: int
+) -> TensorRt:
     from inspector.engines.tensorrt import TensorRt
 
-    return TensorRt(recipe, made, plan, trt=trt, gpu=gpu, max_frames=max_frames)
+    return TensorRt(recipe, made, plan, kernels, trt=trt, gpu=gpu, max_frames=max_frames)

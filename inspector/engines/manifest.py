@@ -8,7 +8,9 @@ Knows: the manifest's file, and what must agree with what. Must not know: Tensor
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 import os
 import tomllib
 from collections.abc import Mapping
@@ -21,8 +23,10 @@ from msgspec import Meta
 from inspector.errors import EngineRefused
 from inspector.records import Recipe
 
-ENGINE, MANIFEST = "engine.plan", "engine.toml"
-"""Files beside `recipe.toml`."""
+log = logging.getLogger("inspector")
+
+ENGINE, MANIFEST, KERNELS = "engine.plan", "engine.toml", "engine.cache"
+"""Files beside `recipe.toml`; the last holds what TensorRT-RTX compiled of the engine for one GPU and driver."""
 
 Precision = Literal["fp16", "int8", "fp32"]
 Flavour = Literal["tensorrt", "tensorrt_rtx"]
@@ -50,7 +54,9 @@ class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     reference: str
     """Engine, version and precision of the one it was held against."""
     source: str
-    """Where the frames came from, in words."""
+    """Where the frames came from: a folder, or in words."""
+    masks: str = ""
+    """Folder of their truth; empty where it was known without one, or not at all."""
     frames: Annotated[int, Meta(ge=1)]
     batches: tuple[int, ...]
     """Batch sizes that took turns."""
@@ -92,6 +98,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     outputs: tuple[Port, ...]
     verified: bool = False
     """True once its parity was measured and is within the bound of its precision."""
+    kernels_sha256: Sha256 | None = None
+    """Of `engine.cache`, which the proof leaves; absent where nothing is compiled when an engine is loaded."""
     parity: Parity | None = None
     """Absent until it was measured."""
 
@@ -169,6 +177,29 @@ def read_engine(folder: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise EngineRefused(f"{path}: cannot be read: {error.strerror}. Run `deploy convert {folder}`.") from error
+
+
+def read_kernels(folder: Path, manifest: Manifest) -> bytes:
+    """Read what was compiled for this engine; empty, and a warning, where that is not what the manifest names."""
+    if manifest.kernels_sha256 is None:
+        return b""
+    path = folder / KERNELS
+    try:
+        kernels = path.read_bytes()
+    except OSError as error:
+        log.warning("%s: cannot be read: %s; kernels are compiled anew. Run `deploy verify`.", path, error.strerror)
+        return b""
+    if hashlib.sha256(kernels).hexdigest() != manifest.kernels_sha256:
+        log.warning("%s: altered, and not used; kernels are compiled anew. Run `deploy verify`.", path)
+        return b""
+    return kernels
+
+
+def write_kernels(folder: Path, kernels: bytes) -> None:
+    """Keep what was compiled for the engine in a recipe's folder; nothing, where nothing is."""
+    if kernels:
+        replace(folder / KERNELS, kernels)
+        write(folder, msgspec.structs.replace(read(folder), kernels_sha256=hashlib.sha256(kernels).hexdigest()))
 
 
 def faults(

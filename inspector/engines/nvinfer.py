@@ -73,10 +73,11 @@ class Runtime:
         diagnostics = int(diagnose(plan)[1]) if diagnose else 0
         raise refusal(f"{self.flavour} {self._trt.__version__}", diagnostics, said)
 
-    def options(self, engine: Any) -> Any:
+    def options(self, engine: Any, kernels: bytes) -> Any:
         """Say how an engine's contexts are to be made; they share what TensorRT-RTX compiles for them.
 
-        Kept with the engine and no longer: what it holds may hold the engine.
+        `kernels` is what it compiled before, or empty. Kept with the engine and no longer: what it holds may hold the
+        engine.
         """
         user_managed = self._trt.ExecutionContextAllocationStrategy.USER_MANAGED
         if self.flavour != "tensorrt_rtx":
@@ -87,8 +88,19 @@ class Runtime:
         # EAGER: the first batch of each size waits for its kernels, so that a warmed engine is a fast one.
         strategies = self._trt.DynamicShapesKernelSpecializationStrategy
         options.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
-        options.set_runtime_cache(options.create_runtime_cache())
+        cache = options.create_runtime_cache()
+        if kernels and not cache.deserialize(kernels):
+            log.warning(
+                "%s: its compiled kernels are another GPU's, driver's or version's, and are compiled anew, which takes "
+                "longer. Run `deploy verify` on this machine to keep them.",
+                self.flavour,
+            )
+        options.set_runtime_cache(cache)
         return options
+
+    def kernels(self, options: Any) -> bytes:
+        """Return what was compiled so far for contexts made with `options`; empty from the full TensorRT."""
+        return bytes(options.get_runtime_cache().serialize()) if self.flavour == "tensorrt_rtx" else b""
 
     def context(self, engine: Any, options: Any, scratch: int, scratch_bytes: int) -> Any:
         """Make an IExecutionContext that works in `scratch`, device memory shared with others that do not run now.

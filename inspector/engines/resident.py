@@ -67,10 +67,16 @@ class Slot:
 class Contexts:
     """Makes execution contexts for slots, all in one scratch memory."""
 
-    def __init__(self, runtime: Runtime, engine: Any, thresholds: int, scratch: int, scratch_bytes: int) -> None:
+    def __init__(
+        self, runtime: Runtime, engine: Any, kernels: bytes, *, thresholds: int, scratch: int, scratch_bytes: int
+    ) -> None:
         self._runtime, self._engine, self._thresholds = runtime, engine, thresholds
-        self._options = runtime.options(engine)
+        self._options = runtime.options(engine, kernels)
         self._scratch = scratch, scratch_bytes
+
+    def kernels(self) -> bytes:
+        """Return what was compiled so far; empty where nothing is."""
+        return self._runtime.kernels(self._options)
 
     def make(self, slot: Slot) -> Any:
         """Make one that reads and writes a slot's memory.

@@ -43,8 +43,13 @@ class TensorRt:
 
     in_flight = 2
 
-    def __init__(self, recipe: Recipe, made: Manifest, plan: bytes, *, trt: Any, gpu: int, max_frames: int) -> None:
-        """Load `plan`, whose manifest is `made`, with the flavour's module `trt` on GPU number `gpu`."""
+    def __init__(
+        self, recipe: Recipe, made: Manifest, plan: bytes, kernels: bytes, *, trt: Any, gpu: int, max_frames: int
+    ) -> None:
+        """Load `plan`, whose manifest is `made`, with the flavour's module `trt` on GPU number `gpu`.
+
+        `kernels` is what was compiled for it before, or empty.
+        """
         self._extents = Extents(max_frames, recipe.height, recipe.width, len(recipe.classes))
         self._thresholds = np.array([kind.threshold for kind in recipe.classes], np.float32)
         self._device = cuda.device(gpu)
@@ -63,7 +68,7 @@ class TensorRt:
         self._release.atexit = False  # the process's end gives everything back; CUDA may be gone by then
         try:
             with self._device.at_work(f"loading the engine of recipe {recipe}"):
-                self._load(plan)
+                self._load(plan, kernels)
                 self._record([size for size in {*made.batches, max_frames} if size <= max_frames])
             self._device.pool(self._shape).reserve(RESERVE)
         except BaseException:
@@ -81,7 +86,7 @@ class TensorRt:
 
     # --- loading --------------------------------------------------------------------------------------------
 
-    def _load(self, plan: bytes) -> None:
+    def _load(self, plan: bytes, kernels: bytes) -> None:
         """Put engine, thresholds, scratch memory and slots on the GPU."""
         held, pycuda = self._held, self._device.cuda
         held.engine = self._runtime.deserialise(plan)
@@ -90,7 +95,14 @@ class TensorRt:
             held.memory.append(pycuda.mem_alloc(size))
         thresholds, scratch = held.memory
         pycuda.memcpy_htod(thresholds, self._thresholds)
-        held.contexts = Contexts(self._runtime, held.engine, int(thresholds), int(scratch), scratch_bytes)
+        held.contexts = Contexts(
+            self._runtime,
+            held.engine,
+            kernels,
+            thresholds=int(thresholds),
+            scratch=int(scratch),
+            scratch_bytes=scratch_bytes,
+        )
         for _ in range(self.in_flight):
             slot = Slot()
             held.slots.append(slot)
@@ -147,6 +159,12 @@ class TensorRt:
         except EngineError as error:  # the line goes on with memory that the GPU copies from more slowly
             log.warning("%s Ordinary memory is used instead.", error)
             return np.empty((frames, *self._shape[1:]), np.uint8)
+
+    def kernels(self) -> bytes:
+        """Return what TensorRT-RTX compiled for the batch sizes that ran; empty from the full TensorRT."""
+        assert self._held.contexts is not None, "closed"
+        with self._device.at_work("keeping its kernels"):
+            return self._held.contexts.kernels()
 
     def memory(self) -> dict[str, int]:
         """Say what of the GPU's memory is taken, in bytes, from any thread."""

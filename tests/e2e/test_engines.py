@@ -99,7 +99,7 @@ def test_a_rebuild_is_said_on_ready_metrics_and_status(mill: Mill) -> None:
             except BlockingIOError:
                 break
     assert process.returncode == 1, stderr
-    assert seen[0] == 503 and "warming up recipe tiny@1; rebuilding the engine: deploy " in seen[1]
+    assert seen[0] == 503 and "loading recipe tiny@1; rebuilding the engine: deploy " in seen[1]
     assert rebuilding == 1
     assert any(words.startswith("STATUS=rebuilding the engine: deploy convert") for words in told)
     assert "EXTEND_TIMEOUT_USEC=60000000" in told and not any(words.startswith("READY=1") for words in told)

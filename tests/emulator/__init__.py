@@ -1,1 +1,4 @@
-"""A GPU of host memory and a TensorRT on it: the daemon's and the converter's own code with the real pycuda, without a GPU."""
+"""A GPU of host memory and a TensorRT on it: our own code for GPUs runs, with the real pycuda, where no GPU is.
+
+It shows that calls, threads, order and memory are right. Of TensorRT's own behaviour and of any speed it shows nothing.
+"""

@@ -1,4 +1,4 @@
-"""`python -m tests.emulator FOLDER`: builds the emulated driver and the real pycuda for it, once; prints how to use them.
+"""`python -m tests.emulator FOLDER`: builds the emulated driver, and the real pycuda on it.
 
 Needs a C++ compiler and a package index: CUDA's headers come as wheels. FOLDER gets `libcuda.so.1` and `site`, where
 pycuda and what it needs are installed, apart from this Python's own packages.
@@ -56,7 +56,7 @@ def stubs_for(extension: bytes) -> str:
 
 
 def build_pycuda(work: Path, include: Path, folder: Path) -> None:
-    """Compile pycuda from its source, as its own instructions say, without the random numbers that nobody here draws."""
+    """Compile pycuda from its source, as its own instructions say, without cuRAND, which nobody here needs."""
     pip("download", "--quiet", "--no-deps", "--no-binary", "pycuda", "--dest", str(work), "pycuda>=2026.1,<2027")
     (source,) = work.glob("pycuda-*.tar.gz")
     with tarfile.open(source) as tar:

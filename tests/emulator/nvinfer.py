@@ -23,7 +23,10 @@ import openvino as ov
 MARK = b"emulated engine "
 PACE_S = tuple(1e-6 * float(us) for us in os.environ.get("EMULATED_PACE_US", "").split(",") if us)
 """Seconds a batch and a frame of it take, given together: then the engine only waits, and calls everything sound."""
-COMPILE_S = 1e-3 * int(os.environ.get("EMULATED_COMPILE_MS", "0"))
+BREAKS_AT = int(os.environ.get("EMULATED_BREAKS_AT", "0"))
+"""The batch, counted from 1, in which the context breaks."""
+DRIVER = os.environ.get("EMULATED_DRIVER", "580")
+"""Kernels that another one compiled are refused."""
 HOST_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 _driver = ctypes.CDLL("libcuda.so.1")
@@ -42,6 +45,8 @@ class Call(NamedTuple):
 
 class ILogger:
     class Severity(enum.IntEnum):
+        """As TensorRT numbers them."""
+
         INTERNAL_ERROR, ERROR, WARNING, INFO, VERBOSE = range(5)
 
     def log(self, severity: Any, message: str) -> None: ...
@@ -56,6 +61,7 @@ class ExecutionContextAllocationStrategy(enum.Enum):
 
 
 def nptype(dtype: Any) -> Any:
+    """Return numpy's type of a tensor's, which it is here."""
     return dtype
 
 
@@ -148,23 +154,27 @@ class Builder:
 
 
 class RuntimeCache:
-    """Remembers the shapes for which kernels were "compiled"; a shape that is new takes a while."""
+    """Remembers the shapes for which kernels were "compiled", by one driver."""
+
+    compiled = 0
+    """Shapes, by this process."""
 
     def __init__(self) -> None:
         self.shapes: set[tuple[int, ...]] = set()
 
     def compile(self, shape: tuple[int, ...]) -> None:
         if shape not in self.shapes:
-            time.sleep(COMPILE_S)
             self.shapes.add(shape)
+            RuntimeCache.compiled += 1
 
     def serialize(self) -> bytes:
-        return MARK + json.dumps(sorted(self.shapes)).encode()
+        return json.dumps([DRIVER, sorted(self.shapes)]).encode()
 
     def deserialize(self, blob: bytes) -> bool:
-        if not bytes(blob).startswith(MARK):
+        driver, shapes = json.loads(blob)
+        if driver != DRIVER:
             return False
-        self.shapes |= {tuple(shape) for shape in json.loads(bytes(blob).removeprefix(MARK))}
+        self.shapes |= {tuple(shape) for shape in shapes}
         return True
 
 
@@ -178,6 +188,9 @@ class RuntimeConfig:
 
     def create_runtime_cache(self) -> RuntimeCache:
         return RuntimeCache()
+
+    def get_runtime_cache(self) -> RuntimeCache | None:
+        return self.cache
 
     def set_runtime_cache(self, cache: RuntimeCache) -> bool:
         self.cache = cache
@@ -226,6 +239,9 @@ class Engine:
 
 
 class Context:
+    batches = 0
+    """That this process ran."""
+
     def __init__(self, engine: Engine, cache: RuntimeCache | None) -> None:
         self._engine, self._cache = engine, cache
         self._request = engine.compiled.create_infer_request()
@@ -273,6 +289,10 @@ class Context:
         if overlaps:
             _driver.emulatedBreak()
             return
+        Context.batches += 1
+        if Context.batches == BREAKS_AT:
+            _driver.emulatedBreak()
+            return
         network = self._engine.network
         frames, thresholds = (
             _view(call.addresses[tensor.name], tensor.dtype, shape)
@@ -299,4 +319,6 @@ def _turn(context: Context | None, place: int) -> None:
 def _view(address: int, dtype: Any, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     return np.frombuffer((ctypes.c_uint8 * size).from_address(address), dtype).reshape(shape)
+
+
 Runtime.makes = Engine

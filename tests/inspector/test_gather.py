@@ -12,7 +12,7 @@ STEPS = st.lists(st.tuples(st.integers(0, 50), st.booleans(), st.booleans()), ma
 @settings(max_examples=50)
 @given(STEPS, st.integers(1, 5), st.integers(1, 40), st.integers(1, 80))
 def test_laws(steps: list[tuple[int, bool, bool]], max_frames: int, wait_ns: int, tick_ns: int) -> None:
-    """Whatever comes when, a batch leaves when full, at the tick, or when its first frame has waited and it is wanted."""
+    """Whatever comes when, a batch leaves when full, at the tick, or when it has waited and is wanted."""
     gather = Gather(max_frames, wait_ns, tick_ns)
     now_ns = 1000
     gather.leave(now_ns)

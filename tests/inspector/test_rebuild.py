@@ -29,12 +29,12 @@ def test_without_an_engine_the_converter_chooses(tmp_path: Path) -> None:
 def test_an_engine_is_built_again_as_it_was(tmp_path: Path) -> None:
     """Precision and batches of the one before, proven on the same images, on the line's GPU; the flavour if asked."""
     folder = write_recipe(tmp_path)
-    parity = msgspec.structs.replace(PARITY, source=str(tmp_path))
+    parity = msgspec.structs.replace(PARITY, source=str(tmp_path), masks=str(tmp_path / "masks"))
     write_engine(folder, recipe.read_card(folder), precision="int8", batches=(1, 4), parity=parity)
     section = EngineSection(kind="tensorrt", flavour="tensorrt_rtx", gpu=1, rebuild=True)
     assert commands(section, folder, 8) == [
         ["convert", str(folder), "--precision=int8", "--batches=1,4,8", "--flavour=tensorrt_rtx", "--gpu=1"],
-        ["verify", str(folder), f"--images={tmp_path}", "--gpu=1"],
+        ["verify", str(folder), f"--images={tmp_path}", f"--masks={tmp_path / 'masks'}", "--gpu=1"],
     ]
 
 
@@ -48,15 +48,14 @@ def test_the_converter_runs_and_its_refusal_is_passed_on(tmp_path: Path, caplog:
     with caplog.at_level(logging.INFO), pytest.raises(EngineError, match="no NVIDIA driver was found") as caught:
         rebuild(SECTION, folder, 2, told.append, lambda: False)
     assert caught.value.exit_code == EXIT_FAILURE
-    assert told[0].startswith(f"rebuilding the engine: deploy convert {folder}") and told[-1] == ""
+    assert told[0].startswith(f"rebuilding the engine: deploy convert {folder}")
     assert any("verify" in words for words in told)
     assert manifest.read(folder).engine_bytes == len(manifest.read_engine(folder)) > 10_000
     assert "as engine.plan has it" in caplog.text or "is built" in caplog.text or "building" in caplog.text
 
 
 def test_a_rebuild_ends_when_the_inspector_is_stopped(tmp_path: Path) -> None:
-    """SIGTERM does not wait for minutes, and nothing more is said to go on."""
-    told: list[str] = []
+    """SIGTERM does not wait for minutes."""
     with pytest.raises(Stopped, match="stopped while rebuilding") as caught:
-        rebuild(SECTION, write_recipe(tmp_path), 2, told.append, lambda: True)
-    assert told[-1] == "" and caught.value.exit_code == 0
+        rebuild(SECTION, write_recipe(tmp_path), 2, lambda words: None, lambda: True)
+    assert caught.value.exit_code == 0

@@ -1,0 +1,85 @@
+"""A small INT8 recipe of procedural steel's four classes: one quantised convolution that calls dark pixels defects.
+
+It finds next to nothing rightly. It has what converting, proving and running an engine ask of a recipe, and is fast.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx.parser
+from onnx import numpy_helper
+
+from inspector.simulator.sheet import CLASSES
+
+HEIGHT, WIDTH = 64, 256
+GREY = 1 / 127
+SLOPES, OFFSETS = (-4.0, -5.0, -6.0, -7.0), (1.2, 1.2, 1.2, 1.2)
+"""Of each class: probability = slope * grey + offset, grey and probability from 0 to 1."""
+
+GRAPH = """
+<ir_version: 10, opset_import: ["" : 20]>
+dark_steel (uint8[n, {h}, {w}] frames, float[4] thresholds)
+    => (uint8[n, {h}, {w}] labels, uint8[n, {h}, {w}] confidence, float[n, 4] presence)
+<float zero = {{0.0}}, float one = {{1.0}}, float full = {{255.0}}, int8 middle = {{0}},
+ int64[1] channel = {{1}}, int64[2] plane = {{2, 3}}, int64[4] column = {{1, 4, 1, 1}}>
+{{
+    bytes = Cast<to = 1>(frames)
+    bytes4 = Unsqueeze(bytes, channel)
+    grey = Div(bytes4, full)
+    grey_q = QuantizeLinear(grey, grey_scale, middle)
+    grey_dq = DequantizeLinear(grey_q, grey_scale, middle)
+    w_dq = DequantizeLinear<axis = 0>(w, w_scale, w_zero)
+    b_dq = DequantizeLinear<axis = 0>(b, b_scale)
+    raw = Conv(grey_dq, w_dq, b_dq)
+    p = Clip(raw, zero, one)
+    presence = ReduceMax<keepdims = 0>(p, plane)
+    t = Reshape(thresholds, column)
+    reached = GreaterOrEqual(p, t)
+    counted = Where(reached, p, zero)
+    best = ReduceMax<keepdims = 0>(counted, channel)
+    which = ArgMax<axis = 1, keepdims = 0>(counted)
+    which_f = Cast<to = 1>(which)
+    class_id = Add(which_f, one)
+    any = Greater(best, zero)
+    label = Where(any, class_id, zero)
+    labels = Cast<to = 2>(label)
+    scaled = Mul(best, full)
+    rounded = Round(scaled)
+    confidence = Cast<to = 2>(rounded)
+}}
+"""
+
+
+def write(folder: Path) -> Path:
+    """Write the recipe folder and return it."""
+    model = onnx.parser.parse_model(GRAPH.format(h=HEIGHT, w=WIDTH))
+    scale = np.abs(np.float32(SLOPES)) / 127
+    constants = {
+        "grey_scale": np.float32(GREY),
+        "w": np.sign(SLOPES).astype(np.int8).reshape(4, 1, 1, 1) * np.int8(127),
+        "w_scale": scale,
+        "w_zero": np.zeros(4, np.int8),
+        "b": np.round(np.float32(OFFSETS) / (GREY * scale)).astype(np.int32),
+        "b_scale": (GREY * scale).astype(np.float32),
+    }
+    model.graph.initializer.extend(
+        numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()
+    )
+    onnx.checker.check_model(model)
+    content = model.SerializeToString()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.onnx").write_bytes(content)
+    classes = "".join(
+        f'[[class]]\nid = {place}\nname = "{name}"\nthreshold = 0.5\nmin_area_mm2 = 4.0\n'
+        for place, name in enumerate(CLASSES, 1)
+    )
+    (folder / "recipe.toml").write_text(
+        f'name = "dark-steel"\nversion = "1"\ncreated = "2026-11-26"\nencoder = "none"\nprecision = "int8"\n'
+        f'sha256 = "{hashlib.sha256(content).hexdigest()}"\nheight = {HEIGHT}\nwidth = {WIDTH}\n'
+        f'trained_on = "nothing: dark pixels are defects"\n{classes}'
+    )
+    return folder

@@ -1,0 +1,209 @@
+"""Our own code for GPUs, run for real on an emulated one: the real pycuda, daemon and converter as processes.
+
+What is emulated are NVIDIA's driver and TensorRT, so this shows that our calls, threads, order and memory are right,
+and nothing of theirs. It needs `make emulator` once, and skips with that reason where nobody did.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from deploy.gpu_check import plan, steps
+from deploy.gpu_check.plan import Subject
+from inspector.engines import manifest
+from inspector.engines.driver import Gpu
+from inspector.engines.manifest import Flavour, Runtime
+from inspector.records import CoilReport, Health
+from tests.e2e.mill import Camera, Mill
+from tests.emulator import recipe
+from tests.gpu import has_driver
+from tests.recipes import DARK
+
+ROOT = Path(__file__).parents[2]
+BUILT = ROOT / "build" / "emulator"
+"""Where `make emulator` builds it."""
+FLAVOURS: dict[Flavour, str] = {"tensorrt_rtx": "rtx", "tensorrt": "full"}
+"""Flavour -> the folder here that emulates it."""
+
+pytestmark = [
+    pytest.mark.skipif(
+        not (BUILT / "site" / "pycuda").is_dir(), reason="the emulated GPU is not built (make emulator)"
+    ),
+    pytest.mark.skipif(has_driver(), reason="an NVIDIA driver is installed: the tests marked gpu show more"),
+]
+
+
+@pytest.fixture(params=FLAVOURS)
+def flavour(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Flavour:
+    """Have the processes that a test starts find this flavour's emulation, and the emulated driver."""
+    name: Flavour = request.param
+    paths = [ROOT / "tests" / "emulator" / FLAVOURS[name], BUILT / "site", ROOT]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, paths)))
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(BUILT))
+    return name
+
+
+only_rtx = pytest.mark.parametrize("flavour", ["tensorrt_rtx"], indirect=True)
+
+
+def python(*words: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+    """Run Python to its end."""
+    return subprocess.run(
+        [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=seconds
+    )
+
+
+def convert(folder: Path, *words: str) -> None:
+    """Build an engine and prove it."""
+    for command in (["convert", str(folder), *words], ["verify", str(folder)]):
+        done = python("-m", "deploy", *command)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def mill(flavour: Flavour, tmp_path: Path) -> Mill:
+    """A line whose recipe has an engine of the flavour, proven."""
+    mill = Mill(tmp_path)
+    convert(tmp_path / "recipe", "--precision", "fp32", "--batches", "1,4")
+    mill.write(extra='[engine]\nkind = "tensorrt"\n')
+    return mill
+
+
+def test_the_tests_for_gpus_pass(flavour: Flavour) -> None:
+    """All that `pytest -m gpu` asks of an engine, but speed, and what would take minutes without a GPU."""
+    slow = "not two_batches" + (" and not too_large and not shipped" if flavour == "tensorrt" else "")
+    done = python(
+        "-m", "pytest", "-m", "gpu", "-k", slow, "-p", "no:cacheprovider", "tests/inspector/engines", seconds=300
+    )
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout and "skipped" not in done.stdout
+
+
+def test_the_daemon_finds_on_it_what_was_painted(mill: Mill) -> None:
+    """Frames and defects go the whole way; metrics name GPU, flavour and memory; five reloads swap the engine."""
+    with mill, Camera(mill) as camera:
+        assert mill.metric("inspector_engine_info", kind="tensorrt", gpu="emulated GPU (host memory)", verified="true")
+        used, total = (mill.metric("inspector_gpu_memory_bytes", kind=kind) for kind in ("used", "total"))
+        assert 0 < used < total
+        for number in range(20):
+            camera.send(*([(10, 30, 20, 40, DARK)] if number % 2 else []))
+            if not number % 4:
+                swap(mill)
+        camera.send(coil="C2")
+        data = [event.data for event in mill.heard("coil.ended")]
+        ended = next(item for item in data if isinstance(item, CoilReport) and item.state == "ended")
+        assert (ended.frames, ended.missed_m, ended.defects) == (20, 0, {"dark": 10})
+        assert mill.metric("inspector_gpu_memory_bytes", kind="used") == used
+        assert mill.stop()[0] == 0
+
+
+def swap(mill: Mill) -> None:
+    """Have the engine reloaded."""
+    assert mill.process is not None
+    name = "inspector_last_reload_timestamp_seconds"
+    before, deadline = mill.metric(name), time.monotonic() + 20
+    mill.process.send_signal(signal.SIGHUP)
+    while mill.metric(name) == before:
+        assert time.monotonic() < deadline, "no reload"
+        time.sleep(0.02)
+    assert mill.metric("inspector_last_reload_success") == 1
+
+
+@only_rtx
+def test_a_context_that_breaks_under_the_line_ends_it_with_1(mill: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
+    """systemd starts it anew: no fall-back to the CPU, no traceback, and what was lost is said."""
+    monkeypatch.setenv("EMULATED_BREAKS_AT", "12")  # warming up takes eight
+    with mill, Camera(mill) as camera:
+        assert mill.process is not None
+        for _ in range(40):
+            camera.send()
+        code = mill.process.wait(20)
+        assert mill.process.stderr is not None
+        words = mill.process.stderr.read()
+    assert code == 1
+    assert "its context is lost" in words and "The process must start anew" in words
+    assert "Traceback" not in words and "openvino" not in words
+
+
+LOAD = """
+import logging, sys
+from pathlib import Path
+from inspector import engines, recipe
+from inspector.config import EngineSection
+from tests.emulator.nvinfer import RuntimeCache
+logging.basicConfig(level=logging.WARNING)
+folder = Path(sys.argv[1])
+card, model = recipe.load(folder)
+engines.load(EngineSection(kind="tensorrt"), card, model, 4, folder).close()
+print("compiled", RuntimeCache.compiled)
+"""
+
+
+@only_rtx
+def test_what_the_proof_compiled_is_kept(mill: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start compiles nothing; altered, or another driver's, the kernels are compiled anew, and it is said."""
+    folder = mill.folder / "recipe"
+    kept = folder / manifest.KERNELS
+    assert manifest.read(folder).kernels_sha256 and kept.is_file()
+    done = python("-c", LOAD, str(folder))
+    assert done.stdout == "compiled 0\n" and not done.stderr
+    monkeypatch.setenv("EMULATED_DRIVER", "590")
+    done = python("-c", LOAD, str(folder))
+    assert (
+        done.stdout == "compiled 4\n" and "another GPU's, driver's or version's, and are compiled anew" in done.stderr
+    )
+    monkeypatch.delenv("EMULATED_DRIVER")
+    kept.write_bytes(kept.read_bytes() + b" ")
+    done = python("-c", LOAD, str(folder))
+    assert done.stdout == "compiled 4\n" and "engine.cache: altered, and not used" in done.stderr
+    convert(folder, "--precision", "fp32", "--batches", "1,8")
+    assert python("-c", LOAD, str(folder)).stdout == "compiled 0\n"
+
+
+@only_rtx
+def test_a_stale_engine_is_rebuilt_and_the_line_starts(mill: Mill) -> None:
+    """With engine.rebuild a damaged engine is built and proven anew, and what was told is heard no more at the end."""
+    (mill.folder / "recipe" / manifest.ENGINE).write_bytes(b"damaged")
+    mill.write(extra='[engine]\nkind = "tensorrt"\nrebuild = true\n')
+    with mill, Camera(mill) as camera:
+        assert manifest.read(mill.folder / "recipe").verified
+        assert mill.metric("inspector_engine_rebuilding") == 0
+        camera.send((10, 30, 20, 40, DARK))
+        mill.until(1)
+        started = mill.heard("health.started")[-1].data
+        assert isinstance(started, Health) and "tensorrt_rtx" in started.message
+        assert mill.stop()[0] == 0
+
+
+@only_rtx
+def test_the_check_up_runs_to_its_end(flavour: Flavour, tmp_path: Path) -> None:
+    """The steps of `make gpu-check`, but PyTorch's, the tests (run above) and what measures speed."""
+    (tmp_path / "work").mkdir()
+    subject = Subject(
+        gpu=Gpu("emulated GPU (host memory)", "8.9"),
+        runtime=Runtime(flavour, "emulated"),
+        no_runtime="",
+        recipe=recipe.write(tmp_path / "recipe"),
+        work=tmp_path / "work",
+    )
+    wanted = {"copies by pycuda", *(f"{verb} {kind}" for verb in ("convert", "verify") for kind in plan.PRECISIONS)}
+    wanted.add(f"{plan.SWAPS} hot swaps")
+    missing = ("copies by pycuda",)  # pycuda is on the processes' path, not on this one's
+    chosen = [
+        msgspec.structs.replace(step, skip="" if step.name in missing else step.skip)
+        for step in plan.steps(subject)
+        if step.name in wanted
+    ]
+    outcomes = steps.run(chosen, ROOT, tmp_path / "work", 300.0, lambda words: None)
+    assert {outcome.name for outcome in outcomes} == wanted
+    assert not [outcome for outcome in outcomes if outcome.status != "passed"]
+    trace = next(outcome.figures for outcome in outcomes if "swaps" in outcome.name)
+    assert len(trace["seconds"]) == plan.SWAPS and trace["device_growth_mib"] == 0
