@@ -8,6 +8,7 @@ allows, times with one.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
@@ -76,4 +77,27 @@ def times_ms(engine: Segmenter, feed: Feed, take: Take, seconds: float) -> list[
         engine.submit(feed(len(times)))
         take(engine.result())
         times.append(1000 * (time.perf_counter() - start))
+    return times
+
+
+def under_load(engine: Segmenter, feed: Feed, take: Take, batches_per_s: float, seconds: float) -> list[float]:
+    """Milliseconds of each of the batches that come evenly at this rate, from when it is due to its maps.
+
+    Batches wait for one another as they do in the daemon, with as many in flight as the engine allows.
+    """
+    count = max(LEAST, round(batches_per_s * seconds))
+    times: list[float] = []
+    pending: deque[float] = deque()
+    began, begun = time.perf_counter(), 0
+    while len(times) < count:
+        due = began + begun / batches_per_s
+        if begun < count and len(pending) < engine.in_flight and (not pending or time.perf_counter() >= due):
+            batch = feed(begun)
+            time.sleep(max(0.0, due - time.perf_counter()))
+            engine.submit(batch)
+            pending.append(due)
+            begun += 1
+        else:
+            take(engine.result())
+            times.append(1000 * (time.perf_counter() - pending.popleft()))
     return times

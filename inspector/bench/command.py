@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MS",
         help="batch.wait_ms (%(default)s)",
     )
+    add("--threads", type=int, choices=range(1025), default=usual.threads, metavar="N", help="engine.threads (all)")
     add("--engines", type=_kinds, default=KINDS, metavar="KIND,...", help=f"of {', '.join(KINDS)} (all)")
     add("--images", type=Path, metavar="FOLDER", help="frames, instead of procedural steel")
     add("--json", type=Path, metavar="FILE", help="write all figures there")
@@ -64,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
         load_seconds=args.load_seconds or args.seconds,
         rounds=args.rounds,
         wait_ms=args.wait_ms,
+        threads=args.threads,
         images=args.images,
     )
     folders = [recipe.find(name, Path()) for name in args.recipe]

@@ -14,7 +14,7 @@ import msgspec
 
 from inspector.errors import InspectorError
 
-FORMAT = 1
+FORMAT = 2
 """Of the JSON; another one is refused."""
 
 Measured = Literal["engine", "copies", "daemon", "load"]
@@ -101,14 +101,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Added(msgspec.Struct, frozen=True, kw_only=True):
-    """What the daemon adds to the time of the engine, quantile by quantile."""
+    """What the daemon adds to the time of the engine under the same load, quantile by quantile."""
 
     p50_ms: float
     p99_ms: float
     batch_frames: float
     """Mean size of the batches that the daemon made of the frames."""
     engine_p50_ms: float
-    """Of a batch of that size, rounded up, by the engine alone, measured directly after."""
+    """Of batches of that size, rounded, that come to the engine alone at the same rate, measured by turns."""
     engine_p99_ms: float
     wait_ms: int
     """The batching deadline in force (`batch.wait_ms`), which is part of what is added."""
@@ -131,6 +131,8 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     """Of each measurement."""
     rounds: int
+    threads: int = 0
+    """Of the processor that a CPU engine had; 0: all."""
     load_before: float
     """Load average over a minute: above 0 on an idle machine means that others had the cores too."""
     load_after: float

@@ -34,7 +34,7 @@ SETTLE_S = 0.3
 """A subscription takes a moment to reach the publisher."""
 
 
-class Measured(msgspec.Struct, frozen=True):
+class Loaded(msgspec.Struct, frozen=True):
     """Frames under a steady load."""
 
     rate_fps: float
@@ -48,11 +48,15 @@ class Measured(msgspec.Struct, frozen=True):
 class Line:
     """A running daemon for one recipe, one engine and one batch size; ready when the `with` block begins."""
 
-    def __init__(self, folder: Path, recipe: Path, kind: str, shots: Shots, *, batch: int, wait_ms: int) -> None:
+    def __init__(
+        self, folder: Path, recipe: Path, kind: str, shots: Shots, *, batch: int, wait_ms: int, threads: int = 0
+    ) -> None:
         self._folder, self._shots = folder, shots
         self._ports = _free_ports(4)
         self._config = folder / "line.toml"
-        self._config.write_text(settings(recipe.resolve(), kind, batch, wait_ms, self._ports), encoding="utf-8")
+        self._config.write_text(
+            settings(recipe.resolve(), kind, batch, wait_ms, self._ports, threads=threads), encoding="utf-8"
+        )
         self._number, self._boot, self._coil, self._position_mm = 0, uuid.uuid4().hex[:12], "", 0.0
 
     def __enter__(self) -> Self:
@@ -88,7 +92,7 @@ class Line:
         ended_ns = self._arrivals_ns({end})[end]
         return 1e9 * frames / (ended_ns - began_ns)
 
-    def under_load(self, rate_fps: float, seconds: float) -> Measured:
+    def under_load(self, rate_fps: float, seconds: float) -> Loaded:
         """Send frames evenly at this rate for so long, and say when their events came.
 
         Raises: InspectorError when the daemon fails, stalls, or loses a frame or an event.
@@ -104,7 +108,7 @@ class Line:
         arrived_ns = self._arrivals_ns(captured_ns.keys())
         latencies_ms = tuple((arrived_ns[coil] - captured_ns[coil]) / 1e6 for coil in captured_ns)
         after = self._batches()
-        return Measured((frames - 1) / seconds_taken, latencies_ms, (after[0] - before[0]) / (after[1] - before[1]))
+        return Loaded((frames - 1) / seconds_taken, latencies_ms, (after[0] - before[0]) / (after[1] - before[1]))
 
     # --- the parts of it ------------------------------------------------------------------------------------
 
@@ -157,12 +161,12 @@ class Line:
             time.sleep(0.05)
 
 
-def settings(recipe: Path, kind: str, batch: int, wait_ms: int, ports: list[int]) -> str:
+def settings(recipe: Path, kind: str, batch: int, wait_ms: int, ports: list[int], *, threads: int) -> str:
     """Write the configuration: one camera, no alarms, everything else as by default."""
     frames, events, replay, http = ports
     path = msgspec.json.encode(str(recipe)).decode()
     return (
-        f'line = "bench"\n[recipe]\npath = {path}\n[engine]\nkind = "{kind}"\n'
+        f'line = "bench"\n[recipe]\npath = {path}\n[engine]\nkind = "{kind}"\nthreads = {threads}\n'
         f'[intake]\nbind = "tcp://{HOST}:{frames}"\nwhen_full = "wait"\n'
         f"[batch]\nmax_frames = {batch}\nwait_ms = {wait_ms}\n"
         f'[[camera]]\nname = "{CAMERA}"\nmm_per_px = {MM_PER_ROW}\nmm_per_row = {MM_PER_ROW}\n'

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import fmean
 from typing import get_args, get_type_hints
 
 import msgspec
@@ -21,7 +22,7 @@ from inspector import recipe, reload
 from inspector.bench import alone, frames, machine
 from inspector.bench.figures import Added, Bench, Measured, Roof, Row, Skipped, Subject, percentile
 from inspector.bench.frames import Shots
-from inspector.bench.line import Line, settings
+from inspector.bench.line import Line, Loaded, settings
 from inspector.config import EngineSection
 from inspector.engines import Segmenter
 from inspector.errors import EngineError
@@ -46,6 +47,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int = 3
     wait_ms: int = 10
     """The daemon's batching deadline."""
+    threads: int = 0
+    """Of the processor for a CPU engine; 0: all."""
     images: Path | None = None
     """Instead of procedural steel."""
 
@@ -77,6 +80,7 @@ def measure(folders: Sequence[Path], plan: Plan, say: Say) -> Bench:
         date=date,
         seconds=plan.seconds,
         rounds=plan.rounds,
+        threads=plan.threads,
         load_before=load_before,
         load_after=machine.load_average(),
         source="; ".join(sorted(run.sources)),
@@ -113,7 +117,7 @@ class _Run:
         )
         for kind in self._plan.engines:
             try:
-                subject = _Subject(folder, card, kind, _precision(folder, kind))
+                subject = _Subject(folder, card, kind, _precision(folder, kind, self._plan.threads))
                 self._raise_roof(subject)
                 for batch in self._plan.batches:
                     self._say(f"{subject}, batches of {batch}")
@@ -146,32 +150,40 @@ def _shots(card: Recipe, plan: Plan) -> Shots:
     return frames.images(card, plan.images, count) if plan.images else frames.steel(card, count)
 
 
-def _engine(folder: Path, kind: str, batch: int) -> Segmenter:
+def _engine(folder: Path, kind: str, batch: int, threads: int) -> Segmenter:
     """Load and warm the engine exactly as a daemon with this configuration would.
 
     Raises: EngineError.
     """
     with tempfile.TemporaryDirectory() as temporary:
         config = Path(temporary) / "line.toml"
-        config.write_text(settings(folder.resolve(), kind, batch, 10, [1, 2, 3, 4]), encoding="utf-8")
+        config.write_text(settings(folder.resolve(), kind, batch, 10, [1, 2, 3, 4], threads=threads), encoding="utf-8")
         read, found = reload.prepare(config)
         return reload.load(read, found).engine
 
 
-def _precision(folder: Path, kind: str) -> str:
+def _precision(folder: Path, kind: str, threads: int) -> str:
     """Load the engine for single frames, and return what it computes in.
 
     Raises: EngineError.
     """
-    with closing(_engine(folder, kind, 1)) as engine:
+    with closing(_engine(folder, kind, 1, threads)) as engine:
         return engine.facts["precision"]  # a built engine's is its own
 
 
 def _rows(subject: _Subject, shots: Shots, batch: int, plan: Plan) -> Iterator[Row]:
     with (
         tempfile.TemporaryDirectory() as temporary,
-        closing(_engine(subject.folder, subject.kind, batch)) as engine,
-        Line(Path(temporary), subject.folder, subject.kind, shots, batch=batch, wait_ms=plan.wait_ms) as line,
+        closing(_engine(subject.folder, subject.kind, batch, plan.threads)) as engine,
+        Line(
+            Path(temporary),
+            subject.folder,
+            subject.kind,
+            shots,
+            batch=batch,
+            wait_ms=plan.wait_ms,
+            threads=plan.threads,
+        ) as line,
     ):
         yield from _batch_rows(subject, engine, line, shots, batch=batch, plan=plan)
 
@@ -215,12 +227,24 @@ def _batch_rows(
     yield row("engine", rates["engine"], times["engine"])
     yield row("copies", rates["copies"], times["copies"])
     yield row("daemon", rates["daemon"], ())
-    loaded = line.under_load(LOAD * percentile(rates["daemon"], 0.5), plan.load_seconds)
-    size = min(batch, math.ceil(loaded.batch_frames))
-    own_ms = alone.times_ms(engine, *alone.ready(engine, shots, size), each_s)
-    yield row(
-        "load", [loaded.rate_fps], loaded.latencies_ms, _added(loaded.latencies_ms, own_ms, loaded.batch_frames, plan)
-    )
+    loads, own_ms = _under_load(engine, line, shots, LOAD * percentile(rates["daemon"], 0.5), plan)
+    latencies_ms = [latency for load in loads for latency in load.latencies_ms]
+    added = _added(latencies_ms, own_ms, fmean(load.batch_frames for load in loads), plan)
+    yield row("load", [load.rate_fps for load in loads], latencies_ms, added)
+
+
+def _under_load(
+    engine: Segmenter, line: Line, shots: Shots, rate_fps: float, plan: Plan
+) -> tuple[list[Loaded], list[float]]:
+    """Measure the daemon at this rate, and the engine alone on batches like the daemon's at the same rate, by turns."""
+    loads: list[Loaded] = []
+    own_ms: list[float] = []
+    for _ in range(plan.rounds):
+        loads.append(line.under_load(rate_fps, plan.load_seconds / plan.rounds))
+        size = max(1, round(loads[-1].batch_frames))
+        ready = alone.ready(engine, shots, size)
+        own_ms += alone.under_load(engine, *ready, rate_fps / size, plan.load_seconds / plan.rounds)
+    return loads, own_ms
 
 
 def in_turn(names: Sequence[str], number: int) -> list[str]:

@@ -23,7 +23,8 @@ def table(bench: Bench) -> str:
 def about(bench: Bench) -> Iterator[str]:
     """Write what was measured, when, and on what."""
     loads = f"load average {bench.load_before} before, {bench.load_after} after"
-    yield f"{bench.date}, {bench.seconds:g} s each in {bench.rounds} rounds, {loads}"
+    threads = f", CPU engines on {bench.threads} threads" if bench.threads else ""
+    yield f"{bench.date}, {bench.seconds:g} s each in {bench.rounds} rounds, {loads}{threads}"
     yield machine(bench.machine)
     for one in bench.recipes:
         size = f"{one.width} x {one.height}, {one.gflop_per_frame:.1f} GFLOP a frame"
@@ -95,7 +96,8 @@ def _notes(bench: Bench) -> Iterator[str]:
         if added := row.added:
             yield (
                 f"{row.engine}, batches of {row.batch} at most: under load {added.batch_frames:g} frames a "
-                f"batch, whose own time is p50 {added.engine_p50_ms:.1f} ms, p99 {added.engine_p99_ms:.1f} ms; "
+                f"batch, for which the engine alone, loaded alike, takes p50 {added.engine_p50_ms:.1f} ms, "
+                f"p99 {added.engine_p99_ms:.1f} ms; "
                 f"of what is added up to {added.wait_ms} ms is the batching deadline ({row.samples} frames)"
             )
     for one in bench.skipped:

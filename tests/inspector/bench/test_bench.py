@@ -33,7 +33,7 @@ def test_it_measures_engine_copies_and_daemon_at_each_batch_size(measured: Path)
     ]
     for row in bench.rows:
         assert row.fps > 0
-        assert len(row.rates_fps) == (1 if row.measured == "load" else 2)
+        assert len(row.rates_fps) == 2
         assert (row.p99_ms is None) == (row.measured == "daemon")
         assert (row.added is None) == (row.measured != "load")
         if row.added:

@@ -107,7 +107,7 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
     """Figures whose meaning changed are not compared."""
     path = tmp_path / "a.json"
     figures.write(path, msgspec.structs.replace(bench(row(1.0)), format=99))
-    with pytest.raises(InspectorError, match="format is 99; expected 1"):
+    with pytest.raises(InspectorError, match="format is 99; expected 2"):
         figures.read(path)
 
 
