@@ -144,7 +144,7 @@ def load_pycuda() -> Any:
     except ModuleNotFoundError as error:
         raise EngineRefused(
             f'{error.name} is not installed; engine.kind = "tensorrt" needs pycuda. Install the extra "gpu" or '
-            '"rtx-run"; it is compiled on installation and needs the CUDA toolkit\'s headers (set CUDA_ROOT).'
+            '"rtx-run"; it is compiled on installation and needs the CUDA toolkit\'s nvcc first on the PATH, or CPATH.'
         ) from error
     except ImportError as error:
         raise EngineError(

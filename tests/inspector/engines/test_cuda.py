@@ -17,7 +17,7 @@ from tests.gpu import has_driver, has_pycuda, needs_pycuda
 @pytest.mark.skipif(has_pycuda(), reason="pycuda is installed")
 def test_without_pycuda_the_reader_is_told_what_to_install() -> None:
     """The extra by name, and what compiling it takes; trying again is in vain."""
-    with pytest.raises(EngineRefused, match=r'needs pycuda. Install the extra "gpu" or "rtx-run".*CUDA_ROOT'):
+    with pytest.raises(EngineRefused, match=r'needs pycuda. Install the extra "gpu" or "rtx-run".*nvcc'):
         cuda.device(0)
 
 
