@@ -133,6 +133,20 @@ def test_a_context_that_breaks_under_the_line_ends_it_with_1(mill: Mill, monkeyp
     assert "Traceback" not in words and "openvino" not in words
 
 
+@only_rtx
+def test_a_slow_start_of_each_batch_loses_no_frame(mill: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that takes 20 ms for a batch of any size keeps up with 100 frames a second that may not wait."""
+    monkeypatch.setenv("EMULATED_PACE_US", "20000,0")
+    mill.write(when_full="drop", extra='[engine]\nkind = "tensorrt"\n[batch]\nmax_frames = 4\nwait_ms = 1\n')
+    with mill, Camera(mill) as camera:
+        for _ in range(200):
+            camera.send()
+            time.sleep(0.01)
+        mill.until(200)
+        assert mill.metric("inspector_frames_dropped_total") == 0
+        assert mill.metric("inspector_batch_frames_count") < 150  # batches of one would be 200
+
+
 LOAD = """
 import logging, sys
 from pathlib import Path
