@@ -20,7 +20,7 @@ from pathlib import Path
 from string import Template
 
 from inspector import recipe
-from inspector.engines.manifest import ENGINE, MANIFEST
+from inspector.engines.manifest import ENGINE, KERNELS, MANIFEST
 from inspector.errors import InspectorError
 from inspector.records import Recipe
 
@@ -125,8 +125,9 @@ def _copy_recipe(folder: Path, into: Path) -> None:
     shutil.copy(folder / recipe.CARD, into)
     shutil.copy(folder / recipe.MODEL, into)
     if (folder / ENGINE).is_file() and (folder / MANIFEST).is_file():
-        shutil.copy(folder / ENGINE, into)
-        shutil.copy(folder / MANIFEST, into)
+        for name in (ENGINE, MANIFEST, KERNELS):
+            if (folder / name).is_file():
+                shutil.copy(folder / name, into)
 
 
 def _write_rest(root: Path, card: Recipe, facts: dict[str, str]) -> None:

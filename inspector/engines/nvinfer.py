@@ -100,7 +100,10 @@ class Runtime:
 
     def kernels(self, options: Any) -> bytes:
         """Return what was compiled so far for contexts made with `options`; empty from the full TensorRT."""
-        return bytes(options.get_runtime_cache().serialize()) if self.flavour == "tensorrt_rtx" else b""
+        if self.flavour != "tensorrt_rtx":
+            return b""
+        kept = options.get_runtime_cache().serialize()
+        return b"" if kept is None else bytes(kept)
 
     def context(self, engine: Any, options: Any, scratch: int, scratch_bytes: int) -> Any:
         """Make an IExecutionContext that works in `scratch`, device memory shared with others that do not run now.
