@@ -17,7 +17,7 @@ test: $(VENV)/.dev
 
 emulator: build/emulator/.built
 
-build/emulator/.built: tests/emulator/driver.cpp tests/emulator/__main__.py | $(VENV)/.dev
+build/emulator/.built: tests/emulator/driver.cpp tests/emulator/work.hpp tests/emulator/__main__.py | $(VENV)/.dev
 	$(RUN) -m tests.emulator build/emulator
 	touch $@
 

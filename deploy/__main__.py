@@ -35,7 +35,8 @@ def verify(args: argparse.Namespace) -> int:
     """Prove a recipe's engine equal to its ONNX."""
     from deploy.verify import verify
 
-    return 0 if verify(args.recipe, args.frames, args.images, args.masks, print, gpu=args.gpu) else EXIT_FAILURE
+    good = verify(args.recipe, args.frames, args.images, args.masks, print, progress=_progress(), gpu=args.gpu)
+    return 0 if good else EXIT_FAILURE
 
 
 def bundle(args: argparse.Namespace) -> int:

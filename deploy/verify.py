@@ -14,11 +14,11 @@ from pathlib import Path
 import msgspec
 
 from deploy import frames
-from deploy.compare import Shown, compare
+from deploy.compare import compare
 from deploy.precision import graph_at
 from inspector import engines, recipe
 from inspector.engines import Segmenter, built, manifest
-from inspector.engines.manifest import MANIFEST, Parity, Precision
+from inspector.engines.manifest import MANIFEST, Manifest, Parity, Precision
 from inspector.engines.openvino import OpenVino
 from inspector.errors import EngineError
 from inspector.records import Recipe
@@ -38,31 +38,37 @@ def verify(
     masks: Path | None,
     say: Callable[[str], None],
     *,
+    progress: Callable[[str], None] = lambda words: None,
     gpu: int = 0,
 ) -> bool:
     """Prove the engine in a recipe's folder, on GPU `gpu`, on procedural steel or on `images` with truth from `masks`.
 
     `count` frames, else all images; say what was found, write it into the manifest, and return whether it is within
-    bounds.
+    bounds. `progress` hears what is going on, and at the end nothing. What TensorRT-RTX compiled meanwhile, for every
+    batch size that the daemon may run, is kept.
 
     Raises: RecipeError, EngineError, InspectorError.
     """
     if (masks and not images) or (count is not None and count < 1):
         raise EngineError("--masks go with --images, and --frames is 1 or more. Give them so.")
     card, model = recipe.load(folder)
-    with closing(built.open_unverified(folder, card, gpu)) as engine:
-        made = manifest.read(folder)
-        engines.warm(engine, card, range(made.batches[0], made.batches[-1] + 1))  # compiles what the daemon will run
+    made, engine = built.open_unverified(folder, card, gpu)
+    with closing(engine):
         if images is None:
             shown = frames.steel(card, count or ROUNDS * sum(made.batches))
             source = f"procedural steel, coil {frames.SEED}"
         else:
             shown, source = frames.images(card, images, masks, count), str(images.resolve())
-        truth = str(masks.resolve()) if masks else ""
-        with closing(reference(card, model, made.precision)) as cpu:
-            proven = prove(folder, card, shown, source=source, masks=truth, engine=engine, cpu=cpu, say=say)
-        manifest.write_kernels(folder, engine.kernels())
-    return proven
+        try:
+            engines.warm(engine, card, range(made.batches[0], made.batches[-1] + 1), progress)
+            progress("comparing it with its ONNX on the CPU")
+            names, now = [kind.name for kind in card.classes], datetime.now(UTC).isoformat(timespec="seconds")
+            truth = str(masks.resolve()) if masks else ""
+            with closing(reference(card, model, made.precision)) as cpu:
+                parity = compare(engine, cpu, shown, made.batches, names, source=source, masks=truth, date=now)
+        finally:
+            progress("")
+        return judge(folder, made, card, parity, kernels=engine.kernels(), say=say)
 
 
 def reference(card: Recipe, model: bytes, precision: Precision) -> Segmenter:
@@ -75,27 +81,16 @@ def reference(card: Recipe, model: bytes, precision: Precision) -> Segmenter:
     return OpenVino(msgspec.structs.replace(card, precision=exact), graph, precision="f32")
 
 
-def prove(
-    folder: Path,
-    card: Recipe,
-    shown: Iterable[Shown],
-    *,
-    source: str,
-    masks: str = "",
-    engine: Segmenter,
-    cpu: Segmenter,
-    say: Callable[[str], None],
+def judge(
+    folder: Path, made: Manifest, card: Recipe, parity: Parity, *, kernels: bytes, say: Callable[[str], None]
 ) -> bool:
-    """Compare, say the figures and the verdict, write both into the manifest, and return the verdict.
+    """Say the figures and the verdict, write both beside the engine with the kernels it compiled, return the verdict.
 
-    Raises: EngineError.
+    Raises: EngineRefused when the engine was built anew meanwhile.
     """
-    made, names = manifest.read(folder), [kind.name for kind in card.classes]
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    parity = compare(engine, cpu, shown, made.batches, names, source=source, masks=masks, date=now)
     fault = out_of_bounds(made.precision, parity)
-    manifest.write(folder, msgspec.structs.replace(made, verified=not fault, parity=parity))
-    say(figures(parity, names))
+    manifest.write_proof(folder, made, parity, kernels, verified=not fault)
+    say(figures(parity, [kind.name for kind in card.classes]))
     say(f"{folder / MANIFEST}: " + (f"not verified. {fault}" if fault else "verified."))
     return not fault
 

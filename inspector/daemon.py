@@ -45,7 +45,7 @@ BEAT_NS = 1_000_000_000
 JUDGED_BATCHES = 2
 """Judged batches that may wait for analysis; each holds its maps."""
 PATIENCE_S = 60.0
-"""While an engine is rebuilt or warmed up, systemd is asked for so much more time, again and again."""
+"""While an engine is rebuilt or warmed up at a start, systemd is asked for so much more time, again and again."""
 REPORTS = 64
 """Reports that may wait for the disk; one commit takes them all."""
 
@@ -244,6 +244,7 @@ class Daemon:
         self._vitals.doing = words
         if words:
             self._notifier.status(words)
+        if words and self._vitals.not_ready:  # it would put off the watchdog of a line that runs
             self._notifier.extend(PATIENCE_S)
 
     def _in_force(self, loaded: Loaded) -> None:

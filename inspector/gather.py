@@ -1,8 +1,8 @@
 """When is a batch ready, and how long may it wait: the policy, without clocks or sockets.
 
-Laws: a batch is never larger than the engine takes; its first frame never waits longer than `wait_ns` for other
-frames, and a batch that would only wait for the engine goes on filling instead; when nothing arrives an empty batch
-leaves every `tick_ns`, so that everything downstream keeps living.
+Laws: a batch is never larger than the engine takes; a full one leaves at once, any other when its first frame has
+waited for `wait_ns` and the engine is idle, for until then it would only wait there; when nothing arrives an empty
+batch leaves every `tick_ns`, so that everything downstream keeps living.
 """
 
 from __future__ import annotations

@@ -51,9 +51,9 @@ class Infer:
                     yield self._finish(current, pending)
                 current.engine.close()
                 current = self._current = self.loaded
+            pending.append(batch)
             if len(batch.pixels):
                 current.engine.submit(batch.pixels)
-            pending.append(batch)
             while pending and (len(pending) >= current.engine.in_flight or not len(batches)):
                 yield self._finish(current, pending)
         while pending:

@@ -58,7 +58,10 @@ class Notifier:
         self._send(f"STATUS={status}")
 
     def extend(self, seconds: float) -> None:
-        """Starting, reloading or stopping takes longer: systemd is to wait so many seconds from now (systemd 236)."""
+        """Starting takes longer: systemd is to wait so many seconds from now (systemd 236).
+
+        On a service that runs it would put off the watchdog instead.
+        """
         self._send(f"EXTEND_TIMEOUT_USEC={int(seconds * 1e6)}")
 
     def stopping(self, status: str) -> None:

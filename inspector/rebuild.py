@@ -17,6 +17,7 @@ from typing import IO
 
 from inspector.config import EngineSection
 from inspector.engines import driver, manifest
+from inspector.engines.manifest import Parity
 from inspector.errors import EngineError, EngineRefused, Stopped
 
 log = logging.getLogger("inspector")
@@ -52,14 +53,27 @@ def commands(section: EngineSection, folder: Path, max_frames: int) -> list[list
         pass
     else:
         build = [f"--precision={before.precision}", f"--batches={_sizes({1, max_frames, *before.batches})}"]
-        if before.parity and Path(before.parity.source).is_absolute() and Path(before.parity.source).is_dir():
-            proof = [f"--images={before.parity.source}"]
-            if before.parity.masks:
-                proof.append(f"--masks={before.parity.masks}")
+        proof = _proof(before.parity) if before.parity else []
     if section.flavour != "auto":
         build.append(f"--flavour={section.flavour}")
     gpu = [f"--gpu={section.gpu}"] if section.gpu else []
     return [["convert", str(folder), *build, *gpu], ["verify", str(folder), *proof, *gpu]]
+
+
+def _proof(before: Parity) -> list[str]:
+    """Return the options for a proof on the same frames; none, which is procedural steel, where they are not there."""
+    folders = [Path(name) for name in (before.source, before.masks) if name]
+    try:
+        there = all(folder.is_absolute() and any(folder.iterdir()) for folder in folders)
+    except OSError:  # not there, no folder, or closed to the service
+        there = False
+    if not there:
+        return []
+    return [
+        f"--images={before.source}",
+        *([f"--masks={before.masks}"] if before.masks else []),
+        f"--frames={before.frames}",
+    ]
 
 
 def _sizes(sizes: set[int]) -> str:

@@ -15,7 +15,7 @@ import msgspec
 
 from inspector import config, engines, recipe
 from inspector.config import Config
-from inspector.errors import ConfigError, EngineRefused, InspectorError
+from inspector.errors import ConfigError, EngineRefused, InspectorError, Stopped
 from inspector.infer import Loaded
 from inspector.rebuild import rebuild
 from inspector.records import Recipe
@@ -70,7 +70,7 @@ class Options(msgspec.Struct, frozen=True):
     rebuilding: Callable[[bool], None] = lambda yes: None
     """Hears that an engine is being rebuilt, and that this is over."""
     stopped: Callable[[], bool] = lambda: False
-    """Whether to give up rebuilding."""
+    """Whether to give up what takes long."""
 
 
 PLAIN = Options()
@@ -79,13 +79,18 @@ PLAIN = Options()
 def load(settings: Config, folder: Path, options: Options = PLAIN) -> Loaded:
     """Load, verify and warm what judges; a stale engine is built anew where the configuration asks for it.
 
-    Raises: RecipeError, EngineError, EngineRefused.
+    Raises: RecipeError, EngineError, EngineRefused; Stopped.
     """
     card, model = recipe.load(folder)
     section, most = settings.engine, settings.batch.max_frames
 
+    def tell(words: str) -> None:
+        if options.stopped():
+            raise Stopped("stopped while the engine was loading")
+        options.tell(words)
+
     def load_engine() -> Loaded:
-        unverified, tell = options.unverified, options.tell
+        unverified = options.unverified
         return Loaded(card, engines.load(section, card, model, most, folder, unverified=unverified, tell=tell))
 
     try:
@@ -140,6 +145,8 @@ class Reload:
             settings, folder = prepare(self._path)
             self._refuse(settings, recipe.read_card(folder))
             loaded = load(settings, folder, self._options)
+        except Stopped:  # nobody waits for it any more
+            return
         except InspectorError as error:
             self._failed(error)
             return

@@ -87,7 +87,7 @@ def warm(engine: Segmenter, recipe: Recipe, sizes: range, tell: Tell = lambda wo
     """Run every batch size once for each batch in flight, so that no frame of the line pays for a first time."""
     frames = np.zeros((sizes[-1], recipe.height, recipe.width), np.uint8)
     for size in sizes:
-        tell(f"warming up {engine.name}: batches of {size} of {sizes[-1]}")
+        tell(f"warming up {engine.name}: batch size {size} of {sizes[-1]}")
         for _ in range(engine.in_flight):
             engine.submit(frames[:size])
         for _ in range(engine.in_flight):

@@ -39,16 +39,16 @@ def asked(section: EngineSection) -> Flavour | None:
     return None if section.flavour == "auto" else section.flavour
 
 
-def open_unverified(folder: Path, recipe: Recipe, gpu: int = 0) -> TensorRt:
+def open_unverified(folder: Path, recipe: Recipe, gpu: int = 0) -> tuple[Manifest, TensorRt]:
     """Load the engine in a recipe's folder to prove it, for its own largest batch; only its proof is not asked for.
 
-    Nothing that was compiled for it before is used.
+    Returns its manifest too. Nothing that was compiled for it before is used.
 
     Raises: EngineRefused, EngineError.
     """
     made, plan, trt = check(folder, recipe, verified=False)
     check_gpu(folder, made, gpu)
-    return _run(recipe, made, plan, b"", trt=trt, gpu=gpu, max_frames=made.batches[-1])
+    return made, _run(recipe, made, plan, b"", trt=trt, gpu=gpu, max_frames=made.batches[-1])
 
 
 def check(

@@ -155,7 +155,8 @@ def to_toml(manifest: Manifest) -> str:
 def replace(path: Path, content: bytes) -> None:
     """Replace a file by new content in one step: a reader, and a power cut, see the old one or the new one."""
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
+    partial.unlink(missing_ok=True)
+    with partial.open("xb") as file:  # never through a link that somebody else put there
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
@@ -195,11 +196,21 @@ def read_kernels(folder: Path, manifest: Manifest) -> bytes:
     return kernels
 
 
-def write_kernels(folder: Path, kernels: bytes) -> None:
-    """Keep what was compiled for the engine in a recipe's folder; nothing, where nothing is."""
+def write_proof(folder: Path, proven: Manifest, parity: Parity, kernels: bytes, *, verified: bool) -> None:
+    """Write what the proof of the engine of `proven` found, and keep the kernels that were compiled for it, if any.
+
+    Raises: EngineRefused when another engine lies there by now.
+    """
+    if (there := read(folder)).engine_sha256 != proven.engine_sha256:
+        raise EngineRefused(
+            f"{folder / MANIFEST}: engine_sha256 is {there.engine_sha256}; expected {proven.engine_sha256}, of the "
+            f"engine that was proven: it was built anew meanwhile. Run `deploy verify {folder}` again."
+        )
+    (folder / KERNELS).unlink(missing_ok=True)
     if kernels:
         replace(folder / KERNELS, kernels)
-        write(folder, msgspec.structs.replace(read(folder), kernels_sha256=hashlib.sha256(kernels).hexdigest()))
+    digest = hashlib.sha256(kernels).hexdigest() if kernels else None
+    write(folder, msgspec.structs.replace(proven, verified=verified, parity=parity, kernels_sha256=digest))
 
 
 def faults(

@@ -91,7 +91,7 @@ class Runtime:
         cache = options.create_runtime_cache()
         if kernels and not cache.deserialize(kernels):
             log.warning(
-                "%s: its compiled kernels are another GPU's, driver's or version's, and are compiled anew, which takes "
+                "%s: the compiled kernels do not fit this GPU, driver or version, and are compiled anew, which takes "
                 "longer. Run `deploy verify` on this machine to keep them.",
                 self.flavour,
             )

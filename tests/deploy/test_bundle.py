@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 
 from deploy.bundle import accepted, bundle, this_platform, this_python
+from inspector import recipe
+from inspector.engines import manifest
 from inspector.errors import InspectorError
+from tests.manifests import write_engine
 from tests.recipes import write_recipe
 
 NO_NETWORK = ("unshare", "--user", "--map-root-user", "--net")
@@ -40,6 +43,8 @@ def test_a_bundle_installs_without_a_network(tmp_path: Path) -> None:
     A line's configuration that was there is left alone; a bundle that was altered on its way installs nothing.
     """
     folder, out = write_recipe(tmp_path / "tiny"), tmp_path / "box.tar"
+    write_engine(folder, recipe.read_card(folder))
+    (folder / manifest.KERNELS).write_bytes(b"compiled")
     try:
         bundle(folder, out, python=this_python(), target=this_platform(), extras=(), say=print)
     except InspectorError:
@@ -61,6 +66,8 @@ def test_a_bundle_installs_without_a_network(tmp_path: Path) -> None:
     assert mine.read_text() == "mine"
     assert (root / "etc/systemd/system/inspector@.service").is_file()
     assert (root / "etc/inspector/recipes/tiny/model.onnx").read_bytes() == (folder / "model.onnx").read_bytes()
+    for name in (manifest.ENGINE, manifest.MANIFEST, manifest.KERNELS):
+        assert (root / "etc/inspector/recipes/tiny" / name).read_bytes() == (folder / name).read_bytes()
     program = root / "opt/inspector/bin/python"
     code, said = run(program, "-I", "-c", "import inspector, openvino, zmq, apsw, cv2; print(inspector.__file__)")
     assert code == 0 and said.startswith(str(root)), said

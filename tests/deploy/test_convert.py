@@ -95,7 +95,9 @@ def test_building_again_does_nothing_until_something_changes(
     assert first.inputs[0] == Port("frames", "uint8", (-1, HEIGHT, WIDTH))
     assert "nothing changed, not built again" in run("--precision", "fp32", "--batches", "1,2")
     assert manifest.read(folder) == first
+    (folder / manifest.KERNELS).touch()
     assert "batches is [1, 2]; asked for [1, 4]" in run("--precision", "fp32", "--batches", "1,4")
+    assert not (folder / manifest.KERNELS).exists()  # it was the engine's before
     with (folder / "engine.plan").open("ab") as file:
         file.write(b"x")
     assert "as engine.plan has it" in run("--precision", "fp32", "--batches", "1,4")

@@ -14,14 +14,15 @@ import pytest
 
 from deploy import frames
 from deploy.__main__ import main
-from deploy.compare import Shown
+from deploy.compare import Shown, compare
 from deploy.precision import graph_at
-from deploy.verify import figures, out_of_bounds, prove, reference
+from deploy.verify import figures, judge, out_of_bounds, reference
 from inspector import recipe
 from inspector.engines import manifest
 from inspector.engines.manifest import Parity
 from inspector.engines.openvino import OpenVino
-from inspector.errors import InspectorError
+from inspector.errors import EngineRefused, InspectorError
+from inspector.simulator.sheet import CLASSES
 from tests.gpu import has_driver, has_tensorrt
 from tests.manifests import write_engine
 from tests.recipes import HEIGHT, WIDTH, write_recipe
@@ -107,15 +108,9 @@ def test_cpu_twins_of_the_shipped_recipe_are_compared(tmp_path: Path, precision:
     graph, _ = graph_at(precision, card, model)
     engine = OpenVino(msgspec.structs.replace(card, precision=precision), graph)
     said: list[str] = []
-    good = prove(
-        tmp_path,
-        card,
-        frames.steel(card, 3),
-        source="steel",
-        engine=engine,
-        cpu=reference(card, model, "fp32"),
-        say=said.append,
-    )
+    cpu = reference(card, model, "fp32")
+    measured = compare(engine, cpu, frames.steel(card, 3), made.batches, CLASSES, source="steel", date=GOOD.date)
+    good = judge(tmp_path, made, card, measured, kernels=b"", say=said.append)
     written = manifest.read(tmp_path)
     parity = written.parity
     assert parity is not None and parity.label_agreement > 0.97 and parity.frames == 3
@@ -125,25 +120,32 @@ def test_cpu_twins_of_the_shipped_recipe_are_compared(tmp_path: Path, precision:
     assert said[1].endswith(" verified.") == good
 
 
+def test_an_engine_built_anew_meanwhile_is_not_called_proven(tmp_path: Path) -> None:
+    """The verdict is on the engine that ran, and on no other."""
+    folder = write_recipe(tmp_path)
+    card = recipe.read_card(folder)
+    ran = write_engine(folder, card, precision="fp32")
+    newer = msgspec.structs.replace(ran, engine_sha256="0" * 64)
+    manifest.write(folder, newer)
+    with pytest.raises(EngineRefused, match=r"it was built anew meanwhile\. Run `deploy verify"):
+        judge(folder, ran, card, GOOD, kernels=b"kernels", say=print)
+    assert manifest.read(folder) == newer and not (folder / manifest.KERNELS).exists()
+
+
 def test_an_engine_that_fails_is_no_longer_verified(tmp_path: Path) -> None:
     """A verdict of last month does not outlive this one."""
     folder = write_recipe(tmp_path)
     card, model = recipe.load(folder)
-    write_engine(folder, card, precision="fp32", verified=True, parity=GOOD)
+    made = write_engine(folder, card, precision="fp32", verified=True, parity=GOOD)
     pixels = np.full((HEIGHT, WIDTH), 45, np.uint8)
     deaf = msgspec.structs.replace(
         card, classes=tuple(msgspec.structs.replace(kind, threshold=0.99) for kind in card.classes)
     )
     said: list[str] = []
-    assert not prove(
-        folder,
-        card,
-        [Shown(pixels)],
-        source="paint",
-        engine=OpenVino(deaf, model),
-        cpu=reference(card, model, "fp32"),
-        say=said.append,
-    )
+    cpu = reference(card, model, "fp32")
+    names = [kind.name for kind in card.classes]
+    measured = compare(OpenVino(deaf, model), cpu, [Shown(pixels)], (1,), names, source="paint", date=GOOD.date)
+    assert not judge(folder, made, card, measured, kernels=b"", say=said.append)
     assert not manifest.read(folder).verified
     assert "not verified. 0.0000 % of the pixels are labelled alike" in said[-1]
 

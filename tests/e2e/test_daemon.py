@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import msgspec
@@ -217,3 +219,30 @@ def test_two_cameras_share_a_coil(tmp_path: Path) -> None:
         bottom.send(coil="C2")
         ended = mill.heard("coil.ended")[-1].data
         assert isinstance(ended, CoilReport) and (ended.coil, ended.frames, ended.defects) == ("C1", 20, {"dark": 10})
+
+
+def test_systemd_is_asked_for_time_at_the_start_and_never_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Warming up prolongs the start; at a reload the same would put off the watchdog of a line that may hang."""
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    told: list[str] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+
+        def listen() -> None:
+            while not (told and told[-1].startswith("STOPPING=1")):
+                told.append(systemd.recv(65536).decode())
+
+        listening = threading.Thread(target=listen)
+        listening.start()
+        with Mill(tmp_path) as mill:
+            assert mill.process is not None
+            mill.process.send_signal(signal.SIGHUP)
+            mill.heard("health.reloaded")
+            assert mill.stop()[0] == 0
+        listening.join(10)
+    ready = next(place for place, words in enumerate(told) if words.startswith("READY=1"))
+    assert any(words.startswith("EXTEND_TIMEOUT_USEC=") for words in told[:ready])
+    assert not any(words.startswith("EXTEND_TIMEOUT_USEC=") for words in told[ready:])
+    assert any("warming up openvino" in words and "batch size 4 of 4" in words for words in told[ready:])

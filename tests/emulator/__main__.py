@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -27,8 +28,9 @@ def build(folder: Path) -> None:
         work = Path(temporary)
         pip("install", "--quiet", "--no-deps", "--target", str(work / "headers"), *HEADERS)
         include = work / "headers" / "nvidia" / "cu13" / "include"
-        compile_driver(include, folder, stubs="")
-        build_pycuda(work, include, folder)
+        if not (folder / "site").is_dir():
+            compile_driver(include, folder, stubs="")
+            build_pycuda(work, include, folder)
         (extension,) = (folder / "site" / "pycuda").glob("_driver*.so")
         compile_driver(include, folder, stubs_for(extension.read_bytes()))
 
@@ -64,8 +66,8 @@ def build_pycuda(work: Path, include: Path, folder: Path) -> None:
     (root,) = (path for path in work.glob("pycuda-*") if path.is_dir())
     options = ["--no-cuda-enable-curand", f"--cuda-inc-dir={include}", f"--cudadrv-lib-dir={folder.resolve()}"]
     subprocess.run([sys.executable, "configure.py", *options], cwd=root, check=True, stdout=subprocess.DEVNULL)
-    pip("install", "--quiet", "--target", str(folder / "site"), "--upgrade", "--no-deps", str(root), CFLAGS="-O0")
-    pip("install", "--quiet", "--target", str(folder / "site"), "pytools", "platformdirs", "mako")
+    pip("install", "--quiet", "--target", str(work / "site"), str(root), CFLAGS="-O0")
+    shutil.move(work / "site", folder / "site")  # there is all of it, or nothing
 
 
 def pip(*words: str, **environment: str) -> None:

@@ -2,8 +2,8 @@
 //
 // It keeps the laws that real drivers keep and that our code must: a context is current by thread; work on a stream is
 // done later, in order, by another thread, while streams know nothing of each other but by events; pinned memory is
-// read when its turn comes, pageable memory when it is handed over; what touches memory that is not there breaks the
-// context for good; memory is finite, and all of it is counted. Its kernels are functions of the host (cuLaunchHostFunc,
+// read when its turn comes, pageable memory when it is handed over; what touches memory that is not there (any more)
+// breaks the context for good; a stream that records takes no call that waits; memory is finite, and all of it is counted. Its kernels are functions of the host (cuLaunchHostFunc,
 // which the emulated TensorRT uses); a kernel of a module writes where nobody may. What it does not know answers
 // CUDA_ERROR_NOT_SUPPORTED. It shows nothing of a GPU's speed.
 //
@@ -12,49 +12,36 @@
 
 #include <dlfcn.h>
 
-#include <atomic>
-#include <chrono>
-#include <condition_variable>
+#include "work.hpp"
+
 #include <cstdlib>
 #include <cstring>
-#include <deque>
-#include <functional>
 #include <map>
-#include <memory>
-#include <mutex>
-#include <random>
 #include <string>
-#include <thread>
-#include <vector>
 
 #define API extern "C" __attribute__((visibility("default"))) CUresult
 
 namespace {
 
-using Work = std::function<void()>;
-
-size_t setting(const char* name, size_t usual) {
-    const char* text = std::getenv(name);
-    return text ? std::strtoull(text, nullptr, 10) : usual;
-}
-
 const size_t total_bytes = setting("EMULATED_GPU_MIB", 4096) << 20;
-const size_t delay_us = setting("EMULATED_GPU_DELAY_US", 0);
 
 std::mutex memory_lock;
 std::map<uintptr_t, size_t> on_device, pinned;  // address -> bytes
 size_t used_bytes = 0;
 
-std::atomic<int> broken{0};  // the context's sticky error
 int context_object, module_object, function_object;
 thread_local std::vector<CUcontext> stack;
 
-bool holds(const std::map<uintptr_t, size_t>& blocks, uintptr_t address, size_t bytes) {
-    std::lock_guard<std::mutex> guard(memory_lock);
+bool holds_locked(const std::map<uintptr_t, size_t>& blocks, uintptr_t address, size_t bytes) {
     auto after = blocks.upper_bound(address);
     if (after == blocks.begin()) return false;
     auto block = std::prev(after);
     return address + bytes <= block->first + block->second;
+}
+
+bool is_pinned(const void* pointer, size_t bytes) {
+    std::lock_guard<std::mutex> guard(memory_lock);
+    return holds_locked(pinned, reinterpret_cast<uintptr_t>(pointer), bytes);
 }
 
 CUresult state() {
@@ -62,92 +49,12 @@ CUresult state() {
     return stack.empty() ? CUDA_ERROR_INVALID_CONTEXT : CUDA_SUCCESS;
 }
 
+// Calls that wait, and events, are no part of a recording here; real drivers refuse the former and spoil the recording.
+#define NOT_RECORDING(stream) \
+    if (stream_of(stream)->capture) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED
+
 #define AT_WORK                                   \
     if (CUresult now = state(); now != CUDA_SUCCESS) return now
-
-struct Moment {  // one recording of an event
-    std::mutex lock;
-    std::condition_variable reached;
-    bool done = false;
-    std::chrono::steady_clock::time_point when;
-
-    void reach() {
-        std::lock_guard<std::mutex> guard(lock);
-        done = true;
-        when = std::chrono::steady_clock::now();
-        reached.notify_all();
-    }
-    void wait() {
-        std::unique_lock<std::mutex> guard(lock);
-        reached.wait(guard, [this] { return done; });
-    }
-};
-
-// A queue and the thread that works it off. It outlives its handle until it is empty, as CUDA's do.
-struct Line {
-    std::mutex lock;
-    std::condition_variable changed;
-    std::deque<Work> waiting;
-    bool busy = false, closing = false;
-
-    void put(Work work) {
-        std::lock_guard<std::mutex> guard(lock);
-        waiting.push_back(std::move(work));
-        changed.notify_all();
-    }
-    void close() {
-        std::lock_guard<std::mutex> guard(lock);
-        closing = true;
-        changed.notify_all();
-    }
-    bool idle() {
-        std::lock_guard<std::mutex> guard(lock);
-        return waiting.empty() && !busy;
-    }
-    void wait() {
-        std::unique_lock<std::mutex> guard(lock);
-        changed.wait(guard, [this] { return waiting.empty() && !busy; });
-    }
-    void work_off() {
-        std::mt19937 chance(std::random_device{}());
-        std::unique_lock<std::mutex> guard(lock);
-        while (true) {
-            changed.wait(guard, [this] { return closing || !waiting.empty(); });
-            if (waiting.empty()) return;
-            Work work = std::move(waiting.front());
-            waiting.pop_front();
-            busy = true;
-            guard.unlock();
-            if (delay_us) std::this_thread::sleep_for(std::chrono::microseconds(chance() % delay_us));
-            if (!broken) work();
-            work = nullptr;
-            guard.lock();
-            busy = false;
-            changed.notify_all();
-        }
-    }
-};
-
-struct Graph {
-    std::vector<Work> works;
-};
-
-struct Stream {
-    std::shared_ptr<Line> line = std::make_shared<Line>();
-    std::unique_ptr<Graph> capture;  // while recording
-
-    Stream() { std::thread([line = line] { line->work_off(); }).detach(); }
-    void put(Work work) {
-        if (capture)
-            capture->works.push_back(std::move(work));
-        else
-            line->put(std::move(work));
-    }
-};
-
-struct Event {
-    std::shared_ptr<Moment> last;  // of its latest recording
-};
 
 std::mutex streams_lock;
 std::map<Stream*, std::shared_ptr<Line>> streams;
@@ -164,13 +71,18 @@ Stream* stream_of(CUstream handle) {
 
 Event* event_of(CUevent handle) { return reinterpret_cast<Event*>(handle); }
 
-void copy(uintptr_t to, uintptr_t from, size_t bytes, bool into_device, bool from_device) {
-    bool there = (!into_device || holds(on_device, to, bytes)) && (!from_device || holds(on_device, from, bytes));
-    if (!there) {
+enum Where { anywhere, in_pinned, on_gpu };  // anywhere: the caller waits, or it was staged
+
+bool there(Where where, uintptr_t address, size_t bytes) {
+    return where == anywhere || holds_locked(where == on_gpu ? on_device : pinned, address, bytes);
+}
+
+void copy(uintptr_t to, Where to_where, uintptr_t from, Where from_where, size_t bytes) {
+    std::lock_guard<std::mutex> guard(memory_lock);  // nobody frees it meanwhile
+    if (there(to_where, to, bytes) && there(from_where, from, bytes))
+        std::memcpy(reinterpret_cast<void*>(to), reinterpret_cast<void*>(from), bytes);
+    else
         broken = CUDA_ERROR_ILLEGAL_ADDRESS;
-        return;
-    }
-    std::memcpy(reinterpret_cast<void*>(to), reinterpret_cast<void*>(from), bytes);
 }
 
 uintptr_t address(const void* pointer) { return reinterpret_cast<uintptr_t>(pointer); }
@@ -234,6 +146,7 @@ API cuGetErrorString(CUresult error, const char** words) {
              : error == CUDA_ERROR_OUT_OF_MEMORY    ? "out of memory"
              : error == CUDA_ERROR_INVALID_CONTEXT  ? "invalid device context"
              : error == CUDA_ERROR_INVALID_VALUE    ? "invalid argument"
+             : error == CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED ? "operation not permitted when stream is capturing"
              : error == CUDA_ERROR_NOT_SUPPORTED    ? "operation not supported by the emulated driver"
                                                     : "error of the emulated driver";
     return CUDA_SUCCESS;
@@ -295,34 +208,39 @@ API cuMemFreeHost(void* block) {
 
 API cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void* from, size_t bytes, CUstream stream) {
     AT_WORK;
-    if (holds(pinned, address(from), bytes)) {
-        stream_of(stream)->put([=] { copy(to, address(from), bytes, true, false); });
+    if (is_pinned(from, bytes)) {
+        stream_of(stream)->put([=] { copy(to, on_gpu, address(from), in_pinned, bytes); });
         return CUDA_SUCCESS;
     }
+    NOT_RECORDING(stream);
     auto staged = std::make_shared<std::string>(static_cast<const char*>(from), bytes);
-    stream_of(stream)->put([=] { copy(to, address(staged->data()), bytes, true, false); });
+    stream_of(stream)->put([=] { copy(to, on_gpu, address(staged->data()), anywhere, bytes); });
     return CUDA_SUCCESS;
 }
 API cuMemcpyDtoHAsync_v2(void* to, CUdeviceptr from, size_t bytes, CUstream stream) {
     AT_WORK;
-    bool later = holds(pinned, address(to), bytes);
-    stream_of(stream)->put([=] { copy(address(to), from, bytes, false, true); });
-    if (!later) stream_of(stream)->line->wait();
+    if (is_pinned(to, bytes)) {
+        stream_of(stream)->put([=] { copy(address(to), in_pinned, from, on_gpu, bytes); });
+        return CUDA_SUCCESS;
+    }
+    NOT_RECORDING(stream);
+    stream_of(stream)->put([=] { copy(address(to), anywhere, from, on_gpu, bytes); });
+    stream_of(stream)->line->wait();
     return state();
 }
 API cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream) {
     AT_WORK;
-    stream_of(stream)->put([=] { copy(to, from, bytes, true, true); });
+    stream_of(stream)->put([=] { copy(to, on_gpu, from, on_gpu, bytes); });
     return CUDA_SUCCESS;
 }
 API cuMemcpyHtoD_v2(CUdeviceptr to, const void* from, size_t bytes) {
     AT_WORK;
-    copy(to, address(from), bytes, true, false);
+    copy(to, on_gpu, address(from), anywhere, bytes);
     return state();
 }
 API cuMemcpyDtoH_v2(void* to, CUdeviceptr from, size_t bytes) {
     AT_WORK;
-    copy(address(to), from, bytes, false, true);
+    copy(address(to), anywhere, from, on_gpu, bytes);
     return state();
 }
 
@@ -345,15 +263,18 @@ API cuStreamDestroy_v2(CUstream handle) {
 }
 API cuStreamSynchronize(CUstream stream) {
     AT_WORK;
+    NOT_RECORDING(stream);
     stream_of(stream)->line->wait();
     return state();
 }
 API cuStreamQuery(CUstream stream) {
     AT_WORK;
+    NOT_RECORDING(stream);
     return stream_of(stream)->line->idle() ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY;
 }
 API cuStreamWaitEvent(CUstream stream, CUevent event, unsigned int) {
     AT_WORK;
+    NOT_RECORDING(stream);
     if (auto moment = event_of(event)->last) stream_of(stream)->put([moment] { moment->wait(); });
     return CUDA_SUCCESS;
 }
@@ -364,6 +285,7 @@ API cuEventCreate(CUevent* event, unsigned int) {
 API cuEventDestroy_v2(CUevent event) { return delete event_of(event), CUDA_SUCCESS; }
 API cuEventRecord(CUevent event, CUstream stream) {
     AT_WORK;
+    NOT_RECORDING(stream);
     auto moment = std::make_shared<Moment>();
     event_of(event)->last = moment;
     // Reached even when the context breaks: who waits for it must hear of that.

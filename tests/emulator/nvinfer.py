@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import enum
+import itertools
 import json
 import os
 import threading
@@ -25,8 +26,8 @@ PACE_S = tuple(1e-6 * float(us) for us in os.environ.get("EMULATED_PACE_US", "")
 """Seconds a batch and a frame of it take, given together: then the engine only waits, and calls everything sound."""
 BREAKS_AT = int(os.environ.get("EMULATED_BREAKS_AT", "0"))
 """The batch, counted from 1, in which the context breaks."""
-DRIVER = os.environ.get("EMULATED_DRIVER", "580")
-"""Kernels that another one compiled are refused."""
+CUDA = tuple(map(int, os.environ.get("EMULATED_CUDA", "13.1").split(".")))
+"""Version of the driver: kernels are taken that one of the same major version and not a newer one compiled."""
 HOST_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 _driver = ctypes.CDLL("libcuda.so.1")
@@ -168,11 +169,11 @@ class RuntimeCache:
             RuntimeCache.compiled += 1
 
     def serialize(self) -> bytes:
-        return json.dumps([DRIVER, sorted(self.shapes)]).encode()
+        return json.dumps([CUDA, sorted(self.shapes)]).encode()
 
     def deserialize(self, blob: bytes) -> bool:
-        driver, shapes = json.loads(blob)
-        if driver != DRIVER:
+        (major, minor), shapes = json.loads(blob)
+        if major != CUDA[0] or minor > CUDA[1]:
             return False
         self.shapes |= {tuple(shape) for shape in shapes}
         return True
@@ -249,8 +250,8 @@ class Context:
         self._shape: tuple[int, ...] = ()
         self._scratch = 0
         self._calls: list[Call] = []
-        this = weakref.ref(self)  # a context goes when its last user lets go of it, as TensorRT's do
-        self._turn = HOST_FUNCTION(lambda place: _turn(this(), place))
+        self._number = next(_numbers)
+        _living[self._number] = self
 
     def set_device_memory(self, address: int, size: int) -> None:
         assert size >= self._engine.device_memory_size_v2
@@ -278,8 +279,8 @@ class Context:
         call = Call(self._shape, dict(self._addresses), self._scratch)
         if call not in self._calls:  # a recorded graph comes back to it again and again
             self._calls.append(call)
-        place = self._calls.index(call) + 1
-        code = _driver.cuLaunchHostFunc(ctypes.c_void_p(stream), self._turn, ctypes.c_void_p(place))
+        ticket = self._number << 16 | self._calls.index(call)
+        code = _driver.cuLaunchHostFunc(ctypes.c_void_p(stream), _on_turn, ctypes.c_void_p(ticket))
         return bool(code == 0)
 
     def _run(self, call: Call) -> None:
@@ -311,9 +312,20 @@ class Context:
             _running.discard(call.scratch)
 
 
-def _turn(context: Context | None, place: int) -> None:
-    assert context is not None, "a context was let go of while its work was on a stream"
-    context._run(context._calls[place - 1])
+_numbers = itertools.count(1)
+_living: weakref.WeakValueDictionary[int, Context] = weakref.WeakValueDictionary()
+"""A context goes when its last user lets go of it, as TensorRT's do, whatever is still on a stream."""
+
+
+@HOST_FUNCTION
+def _on_turn(ticket: int) -> None:
+    """Run a call when its turn comes; one whose context is gone, or that fails, breaks the CUDA context."""
+    try:
+        context = _living[ticket >> 16]
+        context._run(context._calls[ticket & 0xFFFF])
+    except BaseException:
+        _driver.emulatedBreak()
+        raise
 
 
 def _view(address: int, dtype: Any, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:

@@ -163,18 +163,18 @@ print("compiled", RuntimeCache.compiled)
 
 @only_rtx
 def test_what_the_proof_compiled_is_kept(mill: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A start compiles nothing; altered, or another driver's, the kernels are compiled anew, and it is said."""
+    """A start compiles nothing; altered, or of an unfit driver, the kernels are compiled anew, and it is said."""
     folder = mill.folder / "recipe"
     kept = folder / manifest.KERNELS
     assert manifest.read(folder).kernels_sha256 and kept.is_file()
     done = python("-c", LOAD, str(folder))
     assert done.stdout == "compiled 0\n" and not done.stderr
-    monkeypatch.setenv("EMULATED_DRIVER", "590")
-    done = python("-c", LOAD, str(folder))
-    assert (
-        done.stdout == "compiled 4\n" and "another GPU's, driver's or version's, and are compiled anew" in done.stderr
-    )
-    monkeypatch.delenv("EMULATED_DRIVER")
+    for version, compiled in (("13.2", 0), ("14.0", 4), ("13.0", 4)):
+        monkeypatch.setenv("EMULATED_CUDA", version)
+        done = python("-c", LOAD, str(folder))
+        assert done.stdout == f"compiled {compiled}\n"
+        assert ("do not fit this GPU, driver or version, and are compiled anew" in done.stderr) == bool(compiled)
+    monkeypatch.delenv("EMULATED_CUDA")
     kept.write_bytes(kept.read_bytes() + b" ")
     done = python("-c", LOAD, str(folder))
     assert done.stdout == "compiled 4\n" and "engine.cache: altered, and not used" in done.stderr

@@ -94,10 +94,14 @@ def test_nothing_waits_for_the_next_batch() -> None:
 
 
 def test_it_is_idle_once_the_result_is_out_and_not_before() -> None:
-    """Intake lets a batch go on filling while it is not: the engine is busy until its result was taken."""
+    """Intake lets a batch go on filling while it is not: from the hand-over until the result was taken."""
     idle: list[bool] = []
 
     class Watched(Grey):
+        def submit(self, frames: Bytes3D) -> None:
+            idle.append(infer.idle)
+            super().submit(frames)
+
         def result(self) -> Maps:
             idle.append(infer.idle)
             return super().result()
@@ -105,7 +109,7 @@ def test_it_is_idle_once_the_result_is_out_and_not_before() -> None:
     infer = Infer(Loaded(RECIPE, Watched()))
     for _ in infer(buffered([painted(number, 1) for number in range(3)], 8, "test")):
         pass
-    assert idle == [False] * 3
+    assert idle == [False] * 6
     assert infer.idle
 
 

@@ -28,14 +28,18 @@ def test_without_an_engine_the_converter_chooses(tmp_path: Path) -> None:
 
 def test_an_engine_is_built_again_as_it_was(tmp_path: Path) -> None:
     """Precision and batches of the one before, proven on the same images, on the line's GPU; the flavour if asked."""
-    folder = write_recipe(tmp_path)
-    parity = msgspec.structs.replace(PARITY, source=str(tmp_path), masks=str(tmp_path / "masks"))
+    folder, masks = write_recipe(tmp_path / "recipe"), tmp_path / "masks"
+    masks.mkdir()
+    (masks / "a.png").touch()
+    parity = msgspec.structs.replace(PARITY, source=str(tmp_path), masks=str(masks))
     write_engine(folder, recipe.read_card(folder), precision="int8", batches=(1, 4), parity=parity)
     section = EngineSection(kind="tensorrt", flavour="tensorrt_rtx", gpu=1, rebuild=True)
     assert commands(section, folder, 8) == [
         ["convert", str(folder), "--precision=int8", "--batches=1,4,8", "--flavour=tensorrt_rtx", "--gpu=1"],
-        ["verify", str(folder), f"--images={tmp_path}", f"--masks={tmp_path / 'masks'}", "--gpu=1"],
+        ["verify", str(folder), f"--images={tmp_path}", f"--masks={masks}", "--frames=58", "--gpu=1"],
     ]
+    (masks / "a.png").unlink()  # without the truth the images are no proof: procedural steel is what is left
+    assert commands(section, folder, 8)[1] == ["verify", str(folder), "--gpu=1"]
 
 
 @pytest.mark.skipif(not has_tensorrt(), reason='TensorRT-RTX is not installed (pip install ".[rtx]")')

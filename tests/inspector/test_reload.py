@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from inspector.config import Config
-from inspector.errors import ConfigError, InspectorError, RecipeError
+from inspector.errors import ConfigError, InspectorError, RecipeError, Stopped
 from inspector.infer import Loaded
-from inspector.reload import Reload, load, prepare
+from inspector.reload import Options, Reload, load, prepare
 from tests.recipes import HEIGHT, WIDTH, write_recipe
 
 LINE = """
@@ -169,3 +169,12 @@ def test_prepare(tmp_path: Path, spoil: Callable[[Path, Path], None], error: typ
     spoil(tmp_path / "line3.toml", tmp_path / "recipe")
     with pytest.raises(error):
         prepare(tmp_path / "line3.toml")
+
+
+def test_a_start_that_is_stopped_does_not_warm_up_to_its_end(tmp_path: Path) -> None:
+    """`systemctl stop` during a long start waits for one batch size, not for all."""
+    line, told = Line(tmp_path), list[str]()
+    options = Options(tell=told.append, stopped=lambda: len(told) >= 2)
+    with pytest.raises(Stopped):
+        load(line.settings, line.recipe, options)
+    assert [words.rpartition(": ")[2] for words in told] == ["batch size 1 of 4", "batch size 2 of 4", ""]

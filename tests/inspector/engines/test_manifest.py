@@ -175,3 +175,37 @@ def test_a_missing_file_is_named_with_what_to_do(tmp_path: Path, card: Recipe, n
     (tmp_path / name).unlink()
     with pytest.raises(EngineRefused, match=rf"{name}: cannot be read: No such file.*Run `deploy convert"):
         (manifest.read if name == "engine.toml" else manifest.read_engine)(tmp_path)
+
+
+def test_kernels_are_kept_with_the_proof_and_only_the_very_bytes_are_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the manifest does not name is never given to TensorRT-RTX: altered, lost, or left by another proof."""
+    card = recipe.read_card(write_recipe(tmp_path))
+    made = write_engine(tmp_path, card)
+    kept = tmp_path / manifest.KERNELS
+    kept.write_bytes(b"somebody's")
+    assert manifest.read_kernels(tmp_path, made) == b"" and not caplog.records
+    manifest.write_proof(tmp_path, made, PARITY, b"compiled", verified=True)
+    proven = manifest.read(tmp_path)
+    assert proven.verified and manifest.read_kernels(tmp_path, proven) == b"compiled"
+    kept.write_bytes(b"compilee")
+    assert manifest.read_kernels(tmp_path, proven) == b""
+    kept.unlink()
+    assert manifest.read_kernels(tmp_path, proven) == b""
+    assert [record.getMessage().split(": ")[1].split(",")[0] for record in caplog.records] == [
+        "altered",
+        "cannot be read",
+    ]
+    manifest.write_proof(tmp_path, made, PARITY, b"compiled", verified=True)
+    manifest.write_proof(tmp_path, made, PARITY, b"", verified=True)
+    assert manifest.read(tmp_path).kernels_sha256 is None and not kept.exists()
+
+
+def test_a_file_is_not_written_through_a_link(tmp_path: Path) -> None:
+    """Who may write to the folder cannot have root write elsewhere."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    (tmp_path / f".{manifest.KERNELS}.partial").symlink_to(victim)
+    manifest.replace(tmp_path / manifest.KERNELS, b"new")
+    assert victim.read_bytes() == b"precious" and (tmp_path / manifest.KERNELS).read_bytes() == b"new"
