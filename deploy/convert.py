@@ -37,8 +37,7 @@ def convert(
     """Build the engine of the recipe in `folder`, unless the one that is there already is that; return its manifest.
 
     `batches` ascend; the engine takes any size from the first to the last. `say` hears what was found and done,
-    `progress` what is going on, and at the end nothing. `only` this flavour, else the one that is installed.
-    It is built for GPU number `gpu`, if there is any.
+    `progress` what is going on, and at the end nothing. `only` this flavour, else the one installed; for GPU `gpu`, if any.
 
     Raises: RecipeError, EngineError.
     """
