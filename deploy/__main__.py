@@ -12,6 +12,11 @@ from inspector.engines.manifest import ENGINE, MANIFEST, Flavour, Precision
 from inspector.errors import EXIT_FAILURE, InspectorError
 from inspector.recipe import SHIPPED
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+MAX_BATCH = 256
+"""As `batch.max_frames` of a line."""
+
 
 def convert(args: argparse.Namespace) -> int:
     """Build a recipe's engine."""
@@ -116,9 +121,10 @@ def _add_engine(command: argparse.ArgumentParser) -> None:
 
 def batch_sizes(text: str) -> tuple[int, ...]:
     """Read ascending batch sizes."""
-    sizes = tuple(int(part) for part in text.split(","))
-    if list(sizes) != sorted(set(sizes)) or sizes[0] < 1:
-        raise argparse.ArgumentTypeError(f"batch sizes are {text}; expected ascending ones from 1, like 1,4,8,16")
+    parts = text.split(",")
+    sizes = tuple(int(part) for part in parts) if all(part.isdecimal() for part in parts) else (0,)
+    if list(sizes) != sorted(set(sizes)) or not 1 <= sizes[0] <= sizes[-1] <= MAX_BATCH:
+        raise argparse.ArgumentTypeError(f"they are {text}; expected ascending ones of 1..{MAX_BATCH}, like 1,4,8,16")
     return sizes
 
 
@@ -148,10 +154,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f'{error.name} is not installed; expected the extra "rtx" or "gpu". Install it: .[rtx]', file=sys.stderr)
         return EXIT_FAILURE
     except OSError as error:
-        print(
-            f"{error.filename or args.recipe}: {error.strerror or error}. Mend that, and run it again.", file=sys.stderr
-        )
+        where = error.filename or getattr(args, "out", None) or args.recipe
+        print(f"{where}: {error.strerror or error}. Mend that, and run it again.", file=sys.stderr)
         return EXIT_FAILURE
+    except KeyboardInterrupt:
+        print("stopped; what was there is as it was", file=sys.stderr)
+        return INTERRUPTED
     return code
 
 

@@ -15,17 +15,21 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from string import Template
 
 from inspector import recipe
+from inspector.engines import manifest
 from inspector.engines.manifest import ENGINE, KERNELS, MANIFEST
-from inspector.errors import InspectorError
+from inspector.errors import EngineRefused, InspectorError
 from inspector.records import Recipe
 
 HERE = Path(__file__).parent
 SOURCE = HERE.parent
+PYTHONS = ("3.11", "3.12", "3.13")
+"""What `requires-python` in pyproject.toml admits."""
 PACKAGES = ("inspector", "trainer", "deploy")
 UNIT = ("inspector@.service", "inspector.sysusers.conf", "inspector.tmpfiles.conf")
 LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
@@ -51,13 +55,10 @@ def bundle(
 
     Raises: RecipeError, InspectorError.
     """
-    if not re.fullmatch(r"3\.\d{1,2}", python):
-        raise InspectorError(f'python is "{python}"; expected a version like 3.11. Ask `python3 --version` there.')
     platforms = accepted(target)
     card, _ = recipe.load(folder)
-    missing = [path for path in (SOURCE / "pyproject.toml", SOURCE / "systemd") if not path.exists()]
-    if missing:
-        raise InspectorError(f"{missing[0]}: not found; expected the source tree. Run this from a checkout.")
+    _check(out, python, extras)
+    say(_engine(folder, card))
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary) / out.stem
         (root / "wheels").mkdir(parents=True)
@@ -73,6 +74,40 @@ def bundle(
         count = len(list((root / "wheels").iterdir()))
     size = f"{out.stat().st_size / 2**20:.1f} MiB, {count} wheels"
     say(f"{out}: {size}. There: tar xf {out.name} && {out.stem}/install.sh")
+
+
+def _check(out: Path, python: str, extras: tuple[str, ...]) -> None:
+    """Raises: InspectorError for what would only show after minutes, or on the machine without a network."""
+    missing = [path for path in (SOURCE / "pyproject.toml", SOURCE / "systemd") if not path.exists()]
+    if missing:
+        raise InspectorError(f"{missing[0]}: not found; expected the source tree. Run this from a checkout.")
+    if python not in PYTHONS:
+        raise InspectorError(
+            f'python is "{python}"; expected one of {", ".join(PYTHONS)}. Ask `python3 --version` there.'
+        )
+    project = tomllib.loads((SOURCE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    known = sorted(project["optional-dependencies"])
+    if unknown := [extra for extra in extras if extra not in known]:
+        raise InspectorError(f"extra is {', '.join(unknown)}; expected some of {', '.join(known)}. Correct --extra.")
+    if out.is_dir() or not out.parent.is_dir():
+        what = "is a folder" if out.is_dir() else f"{out.parent} is not there"
+        raise InspectorError(f"{out}: {what}; expected a file's name in a folder that is. Correct --out.")
+
+
+def _engine(folder: Path, card: Recipe) -> str:
+    """Say what engine goes along.
+
+    Raises: EngineRefused for one whose files do not fit each other.
+    """
+    there = [name for name in (ENGINE, MANIFEST) if (folder / name).is_file()]
+    if not there:
+        return f"recipe {card}: no engine beside it; the machine runs it on its CPU, or builds one (--extra rtx)"
+    made = manifest.read(folder)
+    digest = hashlib.sha256(manifest.read_engine(folder)).hexdigest()
+    if faults := manifest.faults(made, folder, card, digest, None, verified=False):
+        raise EngineRefused("\n".join(map(str, faults)))
+    proof = "proven" if made.verified else "NOT PROVEN: `deploy verify` has to run on that machine"
+    return f"recipe {card}: with its engine, {made.flavour} {made.version} {made.precision}, {proof}"
 
 
 def accepted(target: str) -> tuple[str, ...]:
@@ -116,8 +151,12 @@ def _pip(*words: str) -> None:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *words]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     if ended.returncode:
-        said = " ".join(ended.stderr.strip().splitlines()[-3:])
-        raise InspectorError(f"pip {words[0]} failed: {said}. Mend that, or ask for another --python or --platform.")
+        lines = [line.strip() for line in ended.stderr.splitlines() if line.strip()]
+        said = [line for line in lines if "ERROR" in line or "error:" in line] or lines
+        raise InspectorError(
+            f"pip {words[0]} failed: {' '.join(said[-3:])}. It needs a package index; mend that, or ask for another "
+            "--python or --platform."
+        )
 
 
 def _copy_recipe(folder: Path, into: Path) -> None:
@@ -157,6 +196,10 @@ def _pack(root: Path, out: Path) -> None:
         return member
 
     partial = out.with_name(f".{out.name}.partial")
-    with tarfile.open(partial, "w") as tar:
-        tar.add(root, root.name, filter=as_root)
-    partial.replace(out)
+    try:
+        with tarfile.open(partial, "w") as tar:
+            tar.add(root, root.name, filter=as_root)
+        partial.replace(out)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise

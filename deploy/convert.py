@@ -17,6 +17,7 @@ from deploy.precision import graph_at
 from inspector import recipe
 from inspector.engines import driver, flavour, manifest
 from inspector.engines.manifest import ENGINE, KERNELS, MANIFEST, Flavour, Manifest, Precision, Runtime
+from inspector.engines.slots import port_faults
 from inspector.errors import EngineError, EngineRefused
 from inspector.records import Recipe
 
@@ -37,7 +38,7 @@ def convert(
     """Build the engine of the recipe in `folder`, unless the one that is there already is that; return its manifest.
 
     `batches` ascend; the engine takes any size from the first to the last. `say` hears what was found and done,
-    `progress` what is going on, and at the end nothing. `only` this flavour, else the one installed; for GPU `gpu`, if any.
+    `progress` what is going on, and at the end nothing. `only` this flavour, else the one installed; for GPU `gpu`.
 
     Raises: RecipeError, EngineError.
     """
@@ -71,6 +72,10 @@ def convert(
         inputs=built.inputs,
         outputs=built.outputs,
     )
+    if misfits := port_faults(card, made.inputs, made.outputs):
+        raise EngineError(
+            f"{folder / recipe.MODEL}: {'; '.join(misfits)}. Correct recipe.toml, or export the recipe again."
+        )
     _write(folder, made, built.engine)
     return made
 
@@ -119,12 +124,17 @@ def _reasons(
     try:
         there = manifest.read(folder)
         digest = hashlib.sha256(manifest.read_engine(folder)).hexdigest()
-    except EngineError:
-        return [f"{folder}: holds no engine with a manifest that can be read"]
+    except EngineError as error:
+        return [f"no engine that can be used: {str(error).partition('. Run `deploy')[0]}"]
     asked = {"batches": tuple(batches), "compute_capabilities": targets}
     faults = manifest.faults(there, folder, card, digest, here, precision=precision, verified=False)
-    return [fault.what for fault in faults] + [
-        f"{folder / MANIFEST}: {key} is {list(getattr(there, key))}; asked for {list(value)}"
-        for key, value in asked.items()
-        if getattr(there, key) != value
-    ]
+    misfits = [f"{folder / MANIFEST}: {fault}" for fault in port_faults(card, there.inputs, there.outputs)]
+    return (
+        [fault.what for fault in faults]
+        + misfits
+        + [
+            f"{folder / MANIFEST}: {key} is {list(getattr(there, key))}; asked for {list(value)}"
+            for key, value in asked.items()
+            if getattr(there, key) != value
+        ]
+    )

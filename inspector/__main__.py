@@ -30,10 +30,12 @@ def check(args: argparse.Namespace) -> int:
     from inspector.reload import check_engine, prepare
 
     settings, folder = prepare(args.config)
-    check_engine(settings, folder, unverified=args.unverified)
+    remarks = check_engine(settings, folder, unverified=args.unverified)
     cameras = ", ".join(camera.name for camera in settings.camera)
     alarms = len(settings.alarm)
     print(f"{args.config}: good. Line {settings.line}, cameras {cameras}, recipe {folder.name}, {alarms} alarms")
+    for remark in remarks:
+        print(f"engine: {remark}")
     return 0
 
 
@@ -71,6 +73,10 @@ def acknowledge(args: argparse.Namespace) -> int:
     except OSError as error:
         raise InspectorError(f"{url}: {error}. Is the inspector running, and is this its http.bind?") from error
     return 0
+
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -134,6 +140,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InspectorError as error:
         print(error, file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:  # of commands that do not drain
+        return INTERRUPTED
     return code
 
 

@@ -126,5 +126,6 @@ def _judge(code: int, words: list[str], heard: IO[str]) -> None:
     try:
         driver.gpus()
     except EngineError as error:  # at boot the driver may come later: then another start goes on from here
-        raise EngineError(said) from error
+        if str(error) in lines:
+            raise EngineError(said) from error
     raise EngineRefused(said)

@@ -22,11 +22,16 @@ CARD = "recipe.toml"
 def find(name: str, beside: Path) -> Path:
     """Folder of the recipe `name`: a path relative to `beside`, or the name of a shipped recipe.
 
-    Raises: RecipeError when there is neither.
+    Raises: RecipeError when there is neither, or it may not be entered.
     """
     for folder in (beside / name, SHIPPED / name):
-        if (folder / CARD).is_file():
-            return folder
+        try:
+            if (folder / CARD).is_file():
+                return folder
+        except PermissionError as error:
+            raise RecipeError(
+                f"{folder}: cannot be entered: {error.strerror}. Let the inspector's user read it (chmod a+rX)."
+            ) from error
     shipped = ", ".join(sorted(card.parent.name for card in SHIPPED.glob(f"*/{CARD}"))) or "none"
     raise RecipeError(
         f'recipe "{name}": no {CARD} in {beside / name}, nor is a recipe of that name shipped ({shipped}). '

@@ -47,17 +47,27 @@ def prepare(path: Path) -> tuple[Config, Path]:
     return settings, folder
 
 
-def check_engine(settings: Config, folder: Path, *, unverified: bool = False) -> None:
-    """Check what of a built engine can be checked without a GPU, unless it would be built anew.
+def check_engine(settings: Config, folder: Path, *, unverified: bool = False) -> list[str]:
+    """Check what of a built engine can be checked without a GPU; return what to know of it though it is no fault.
 
-    Raises: EngineRefused.
+    Raises: EngineRefused; where an engine that does not fit would be built anew, only for want of TensorRT.
     """
-    if settings.engine.kind == "tensorrt" and not settings.engine.rebuild:
-        from inspector.engines import built
+    if settings.engine.kind != "tensorrt":
+        return []
+    from inspector.engines import built, flavour
 
-        card = recipe.read_card(folder)
-        only, most = built.asked(settings.engine), settings.batch.max_frames
+    card = recipe.read_card(folder)
+    only, most = built.asked(settings.engine), settings.batch.max_frames
+    unseen = "driver and GPU were not looked at: `inspector run` does that"
+    try:
         built.check(folder, card, only=only, max_frames=most, verified=not unverified)
+    except EngineRefused as error:
+        if not settings.engine.rebuild:
+            raise
+        flavour.find(only=only)
+        faults = [f"does not fit, and would be built anew at the start: {line}" for line in str(error).splitlines()]
+        return [*faults, unseen]
+    return [unseen]
 
 
 class Options(msgspec.Struct, frozen=True):

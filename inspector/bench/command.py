@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from inspector import recipe
@@ -23,23 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--batches", type=_sizes, default=usual.batches, metavar="N,N,...", help="most frames in a batch (1,2,4,8)")
     add("--seconds", type=_positive, default=usual.seconds, metavar="S", help="of each measurement (%(default)s)")
     add("--load-seconds", type=_positive, metavar="S", help="of the latency under load (as --seconds)")
-    add(
-        "--rounds",
-        type=int,
-        choices=range(1, 21),
-        default=usual.rounds,
-        metavar="N",
-        help="that take turns (%(default)s)",
-    )
-    add(
-        "--wait-ms",
-        type=int,
-        choices=range(1, 1001),
-        default=usual.wait_ms,
-        metavar="MS",
-        help="batch.wait_ms (%(default)s)",
-    )
-    add("--threads", type=int, choices=range(1025), default=usual.threads, metavar="N", help="engine.threads (all)")
+    add("--rounds", type=_whole(1, 20), default=usual.rounds, metavar="N", help="that take turns (%(default)s)")
+    add("--wait-ms", type=_whole(1, 1000), default=usual.wait_ms, metavar="MS", help="batch.wait_ms (%(default)s)")
+    add("--threads", type=_whole(0, 1024), default=usual.threads, metavar="N", help="engine.threads (0: all)")
     add("--engines", type=_kinds, default=KINDS, metavar="KIND,...", help=f"of {', '.join(KINDS)} (all)")
     add("--images", type=Path, metavar="FOLDER", help="frames, instead of procedural steel")
     add("--json", type=Path, metavar="FILE", help="write all figures there")
@@ -56,8 +43,9 @@ def run(args: argparse.Namespace) -> int:
         a, b = map(figures.read, args.compare)
         print(compare.compare(a, b, (str(args.compare[0]), str(args.compare[1])), any_recipe=args.any_recipe))
         return 0
-    if args.json and not args.json.parent.is_dir():  # said now, not after minutes
-        raise InspectorError(f"{args.json}: its folder is not there. Make it, or give another file.")
+    if args.json and (args.json.is_dir() or not args.json.parent.is_dir()):  # said now, not after minutes
+        what = "is a folder" if args.json.is_dir() else "its folder is not there"
+        raise InspectorError(f"{args.json}: {what}. Give a file's name in a folder that is.")
     plan = Plan(
         batches=args.batches,
         engines=args.engines,
@@ -88,6 +76,18 @@ def _sizes(text: str) -> tuple[int, ...]:
     if not sizes or list(sizes) != sorted(set(sizes)) or not 1 <= sizes[0] <= sizes[-1] <= 256:
         raise argparse.ArgumentTypeError(f"batch sizes are {text}; expected ascending ones of 1..256, like 1,2,4,8")
     return sizes
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    """Make a reader of whole numbers within bounds."""
+
+    def read(text: str) -> int:
+        value = int(text) if text.removeprefix("-").isdecimal() else least - 1
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"it is {text}; expected a whole number {least}..{most}")
+        return value
+
+    return read
 
 
 def _kinds(text: str) -> tuple[str, ...]:

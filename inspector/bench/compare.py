@@ -31,11 +31,23 @@ def compare(a: Bench, b: Bench, names: tuple[str, str], *, any_recipe: bool) -> 
     if not rows:
         raise InspectorError(f"{names[0]} and {names[1]} have no measurement in common. Give the same --batches.")
     lines = [f"A  {names[0]}, {a.date}", f"   {said[0]}", f"B  {names[1]}, {b.date}", f"   {said[1]}"]
+    if how := _how(a, b):
+        lines.append(how)
     if differ:
         lines.append("THE RECIPES DIFFER: a ratio holds what the networks differ in, too")
     if a.machine != b.machine:
         lines += [f"the machines differ: A  {machine(a.machine)}", f"                     B  {machine(b.machine)}"]
     return "\n".join([*lines, "", *aligned([HEADS, *rows])])
+
+
+def _how(a: Bench, b: Bench) -> str:
+    """Say in what the two were measured otherwise; empty when in nothing."""
+    said = [
+        f"{name} {getattr(a, name):g} in A, {getattr(b, name):g} in B"
+        for name in ("threads", "seconds", "rounds")
+        if getattr(a, name) != getattr(b, name)
+    ]
+    return f"MEASURED DIFFERENTLY: {', '.join(said)} (0 threads: all)" if said else ""
 
 
 def _rows(a: Bench, b: Bench, *, by_model: bool) -> Iterator[tuple[str, ...]]:

@@ -132,7 +132,7 @@ class _Run:
 
         self._say(f"{subject}: the roof")
         key = subject.kind, subject.precision
-        found = roof.measure(*key, min(self._plan.seconds, 3.0))
+        found = roof.measure(*key, min(self._plan.seconds, 3.0), self._plan.threads)
         if key not in self.roofs or (found.gflops or 0.0) > (self.roofs[key].gflops or 0.0):
             self.roofs[key] = found
 

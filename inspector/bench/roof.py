@@ -25,24 +25,29 @@ COPY_BYTES = 2**28
 GPU_TIMEOUT_S = 120.0
 
 
-def measure(kind: str, precision: str, seconds: float) -> Roof:
-    """Measure the roof of the engine `kind` at a recipe's precision, trying for about so long."""
+def measure(kind: str, precision: str, seconds: float, threads: int = 0) -> Roof:
+    """Measure the roof of the engine `kind` at a recipe's precision, trying for about so long.
+
+    `threads` of the processor for a CPU engine; 0: all.
+    """
     if kind == "openvino":
         int8 = precision == "int8"
         return Roof(
             engine=kind,
             arithmetic="int8" if int8 else "fp32",
-            gflops=round(_product(int8=int8, seconds=seconds), 1),
+            gflops=round(_product(int8=int8, seconds=seconds, threads=threads), 1),
             copy_gb_per_s=round(_copy(seconds), 2),
             how=f"OpenVINO, {LAYERS} products of {ROWS} x {SIDE} by {SIDE} squared; numpy, {COPY_BYTES >> 20} MiB",
         )
     return _gpu(kind, precision, seconds)
 
 
-def _product(*, int8: bool, seconds: float) -> float:
+def _product(*, int8: bool, seconds: float, threads: int) -> float:
     """Return 10^9 operations a second, the best of several runs."""
     chance = np.random.default_rng(0)
     options = {"PERFORMANCE_HINT": "LATENCY", **({} if int8 else {"INFERENCE_PRECISION_HINT": "f32"})}
+    if threads:
+        options["INFERENCE_NUM_THREADS"] = str(threads)
     request = core().compile_model(_chain(chance, int8=int8), "CPU", options).create_infer_request()
     left = chance.standard_normal((ROWS, SIDE)).astype(np.float32)
     request.set_input_tensor(0, ov.Tensor(left, shared_memory=True))

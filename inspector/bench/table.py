@@ -97,8 +97,8 @@ def _notes(bench: Bench) -> Iterator[str]:
             yield (
                 f"{row.engine}, batches of {row.batch} at most: under load {added.batch_frames:g} frames a "
                 f"batch, for which the engine alone, loaded alike, takes p50 {added.engine_p50_ms:.1f} ms, "
-                f"p99 {added.engine_p99_ms:.1f} ms; "
-                f"of what is added up to {added.wait_ms} ms is the batching deadline ({row.samples} frames)"
+                f"p99 {added.engine_p99_ms:.1f} ms (p99 of {row.samples} frames)"
+                + (f"; up to {added.wait_ms} ms of what is added is the batching deadline" if row.batch > 1 else "")
             )
     for one in bench.skipped:
         yield f"not measured: {one.recipe} on {one.kind}: {one.why}"

@@ -156,11 +156,15 @@ def replace(path: Path, content: bytes) -> None:
     """Replace a file by new content in one step: a reader, and a power cut, see the old one or the new one."""
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
-    with partial.open("xb") as file:  # never through a link that somebody else put there
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("xb") as file:  # never through a link that somebody else put there
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -234,7 +238,6 @@ def faults(
     build = f"Run `deploy convert {folder}` on this machine."
     altered = f"{ENGINE} was altered or truncated and must not run: copy it again, or build it. {build}"
     facts: list[tuple[str, str, str, str, str]] = [
-        ("engine_sha256", manifest.engine_sha256, engine_sha256, f"as {ENGINE} has it", altered),
         ("onnx_sha256", manifest.onnx_sha256, recipe.sha256, f"as recipe {recipe} has it", build),
         ("precision", manifest.precision, precision or manifest.precision, "as asked for", build),
     ]
@@ -248,6 +251,11 @@ def faults(
         for name, found, expected, why, advice in facts
         if found != expected
     ]
+    if engine_sha256 != manifest.engine_sha256:
+        what = (
+            f'{folder / ENGINE}: sha256 is "{engine_sha256}"; expected "{manifest.engine_sha256}", as {MANIFEST} says'
+        )
+        said.insert(0, Fault(what, altered))
     least, most = manifest.batches[0], manifest.batches[-1]
     if max_frames is not None and (least > 1 or most < max_frames):
         what = f"{path}: batches range from {least} to {most}; expected 1 to {max_frames}, as batch.max_frames says"

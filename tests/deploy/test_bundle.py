@@ -7,15 +7,16 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from deploy.bundle import accepted, bundle, this_platform, this_python
+from deploy.bundle import PYTHONS, SOURCE, accepted, bundle, this_platform, this_python
 from inspector import recipe
 from inspector.engines import manifest
-from inspector.errors import InspectorError
+from inspector.errors import EngineRefused, InspectorError
 from tests.manifests import write_engine
 from tests.recipes import write_recipe
 
@@ -93,7 +94,8 @@ def test_older_platforms_are_accepted_too() -> None:
     [
         ("3.11", "linux_x86_64", r'platform is "linux_x86_64"; expected manylinux_2_N_ARCH'),
         ("3.11", "manylinux2014_x86_64", r"expected manylinux_2_N_ARCH"),
-        ("cp311", "manylinux_2_28_x86_64", r'python is "cp311"; expected a version like 3\.11'),
+        ("cp311", "manylinux_2_28_x86_64", r'python is "cp311"; expected one of 3\.11, '),
+        ("3.9", "manylinux_2_28_x86_64", r'python is "3\.9"; expected one of 3\.11, '),
     ],
 )
 def test_what_is_no_platform_is_refused_before_anything_is_fetched(
@@ -116,3 +118,35 @@ def test_an_installer_says_what_is_wrong_with_the_python(tmp_path: Path) -> None
     code, said = run(tmp_path / "install.sh", "--python", sys.executable, "--root", tmp_path / "root")
     assert code == 1 and "expected Python 3.99. Install it, or make the bundle with another --python." in said
     assert not (tmp_path / "root").exists()
+
+
+@pytest.mark.parametrize(
+    ("extras", "out", "words"),
+    [
+        (("rtxx",), "box.tar", r"extra is rtxx; expected some of .*rtx"),
+        ((), "nowhere/box.tar", r"box\.tar: .*nowhere is not there"),
+        ((), ".", r"is a folder; expected a file's name"),
+    ],
+)
+def test_slips_are_refused_before_anything_is_fetched(
+    tmp_path: Path, extras: tuple[str, ...], out: str, words: str
+) -> None:
+    """Not after minutes, and not by an installer in the mill."""
+    folder = write_recipe(tmp_path / "tiny")
+    with pytest.raises(InspectorError, match=words):
+        bundle(folder, tmp_path / out, python="3.11", target="manylinux_2_28_x86_64", extras=extras, say=print)
+
+
+def test_an_engine_that_the_line_would_refuse_is_not_packed(tmp_path: Path) -> None:
+    """Altered here, or not of this recipe: said here, where it can be built again."""
+    folder = write_recipe(tmp_path / "tiny")
+    write_engine(folder, recipe.read_card(folder), onnx_sha256="0" * 64)
+    with pytest.raises(EngineRefused, match="onnx_sha256"):
+        bundle(folder, tmp_path / "a.tar", python="3.11", target="manylinux_2_28_x86_64", extras=(), say=print)
+
+
+def test_the_pythons_are_those_of_the_project() -> None:
+    """`requires-python` and what a bundle may be made for are one."""
+    project = tomllib.loads((SOURCE / "pyproject.toml").read_text())["project"]
+    newest = int(PYTHONS[-1].partition(".")[2])
+    assert project["requires-python"] == f">={PYTHONS[0]},<3.{newest + 1}"

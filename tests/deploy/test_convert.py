@@ -8,6 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from deploy.__main__ import main
@@ -90,7 +91,7 @@ def test_building_again_does_nothing_until_something_changes(
         assert main(["convert", str(folder), *words]) == 0
         return capsys.readouterr().out
 
-    assert "holds no engine" in run("--precision", "fp32", "--batches", "1,2")
+    assert "no engine that can be used: " in run("--precision", "fp32", "--batches", "1,2")
     first = manifest.read(folder)
     assert first.inputs[0] == Port("frames", "uint8", (-1, HEIGHT, WIDTH))
     assert "nothing changed, not built again" in run("--precision", "fp32", "--batches", "1,2")
@@ -100,7 +101,7 @@ def test_building_again_does_nothing_until_something_changes(
     assert not (folder / manifest.KERNELS).exists()  # it was the engine's before
     with (folder / "engine.plan").open("ab") as file:
         file.write(b"x")
-    assert "as engine.plan has it" in run("--precision", "fp32", "--batches", "1,4")
+    assert "as engine.toml says" in run("--precision", "fp32", "--batches", "1,4")
     assert "nothing changed" in run("--precision", "fp32", "--batches", "1,4")
 
 
@@ -137,3 +138,21 @@ def test_odd_batch_sizes_are_refused(tmp_path: Path, sizes: str, capsys: pytest.
     with pytest.raises(SystemExit):
         main(["convert", str(tmp_path), "--batches", sizes])
     assert "--batches" in capsys.readouterr().err
+
+
+@needs_rtx
+def test_a_card_that_is_not_its_models_is_refused_and_a_manifest_that_is_not_its_engines_mended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What `inspector check` would refuse, `convert` neither builds nor takes for unchanged."""
+    folder = write_recipe(tmp_path)
+    words = ["convert", str(folder), "--precision", "fp32", "--batches", "1"]
+    assert main(words) == 0
+    made = manifest.read(folder)
+    manifest.write(folder, msgspec.structs.replace(made, outputs=made.outputs[:1]))
+    assert main(words) == 0
+    assert "outputs are labels" in capsys.readouterr().out and manifest.read(folder).outputs == made.outputs
+    card = folder / recipe.CARD
+    card.write_text(card.read_text().replace(f"height = {HEIGHT}", "height = 32"))
+    assert main(words) == 1
+    assert "model.onnx: inputs are" in capsys.readouterr().err

@@ -118,7 +118,7 @@ def test_all_faults_are_said_in_the_order_of_mending(folder: Path) -> None:
     truncate(folder)
     change(folder, version="1.0.0", verified=False)
     keys = [line.partition(": ")[2].split()[0] for line in refusal(folder, max_frames=4).splitlines()]
-    assert keys == ["engine_sha256", "version", "batches", "verified"]
+    assert keys == ["sha256", "version", "batches", "verified"]
 
 
 def test_a_flavour_that_is_not_installed_is_named(folder: Path) -> None:

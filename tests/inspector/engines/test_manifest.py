@@ -94,7 +94,7 @@ MISFITS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (
         {"engine_sha256": SHA},
         {},
-        f'engine_sha256 is "{SHA}"; expected "ENGINE_SHA", as engine.plan has it. engine.plan was altered or truncated '
+        f'sha256 is "ENGINE_SHA"; expected "{SHA}", as engine.toml says. engine.plan was altered or truncated '
         "and must not run: copy it again, or build it. Run `deploy convert FOLDER` on this machine.",
     ),
     (
@@ -136,16 +136,15 @@ def test_each_misfit_is_said(
     made = write_engine(tmp_path, card, **{"verified": True, "parity": PARITY, **changes})
     found = manifest.faults(made, tmp_path, card, good.engine_sha256, HERE, **asked)
     words = words.replace("FOLDER", str(tmp_path)).replace("RECIPE_SHA", card.sha256)
-    assert [str(fault) for fault in found] == [
-        f"{tmp_path / 'engine.toml'}: {words.replace('ENGINE_SHA', good.engine_sha256)}"
-    ]
+    file = "engine.plan" if words.startswith("sha256") else "engine.toml"
+    assert [str(fault) for fault in found] == [f"{tmp_path / file}: {words.replace('ENGINE_SHA', good.engine_sha256)}"]
 
 
 def test_all_faults_come_in_one_go(tmp_path: Path, card: Recipe) -> None:
     """What the files say of each other first, then what is installed, the proof last."""
     made = write_engine(tmp_path, card, version="1.6.0", flavour="tensorrt")
     found = manifest.faults(made, tmp_path, card, SHA, HERE, max_frames=4)
-    keys = ["engine_sha256 is", "flavour is", "version is", "batches range", "verified is"]
+    keys = ["engine.plan: sha256 is", "flavour is", "version is", "batches range", "verified is"]
     assert [key for key, fault in zip(keys, found, strict=True) if key in fault.what] == keys
 
 
