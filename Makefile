@@ -31,8 +31,13 @@ bench: $(VENV)/.dev
 	$(RUN) -m tests.bench
 
 # A GPU host may have no network: what Python there has must do.
+GPU_PYTHON = $(or $(wildcard $(RUN)),$(PYTHON))
+NEEDED = apsw cv2 msgspec numpy onnx openvino prometheus_client zmq
+
 gpu-check:
-	PYTHONPATH=.$(if $(PYTHONPATH),:$(PYTHONPATH)) $(or $(wildcard $(RUN)),$(PYTHON)) -m deploy gpu-check --out deploy/results
+	@$(GPU_PYTHON) -c 'import importlib.util, sys; gone = [name for name in sys.argv[1:] if not importlib.util.find_spec(name)]; \
+	  sys.exit(f"{sys.executable}: lacks {chr(44).join(gone)}. Install them, or name their folder in PYTHONPATH." if gone else 0)' $(NEEDED)
+	PYTHONPATH=.$(if $(PYTHONPATH),:$(PYTHONPATH)) $(GPU_PYTHON) -m deploy gpu-check --out deploy/results
 
 docs: $(VENV)/.dev
 	$(RUN) -m inspector.schema

@@ -5,10 +5,7 @@ Knows: their one Python API, which arrives as a module. Must not know: recipes' 
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 import msgspec
@@ -38,16 +35,17 @@ def build(
     targets: Sequence[str],
     log: TextIO,
     progress: Callable[[str], None],
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Built:
     """Compile a recipe's graph for batches of the first to the last of `batches`, at its best for the last.
 
     `targets` are compute capabilities; TensorRT-RTX alone can build for other GPUs than the machine's own. The
-    builder's log goes to `log` as it is said; `progress` is called with what is being done, from TensorRT's threads.
+    builder's log goes to `log` as it is said; `progress` is called with what is being done, and `cancelled` whether to
+    give up, from TensorRT's threads.
 
-    Raises: EngineError; KeyboardInterrupt after Ctrl-C, once the builder has let go.
+    Raises: EngineError.
     """
-    stop = threading.Event()
-    logger, monitor = _logger(trt, log), _monitor(trt, progress, stop)
+    logger, monitor = _logger(trt, log), _monitor(trt, progress, cancelled)
     try:
         builder = trt.Builder(logger)
     except TypeError as error:  # how its bindings say that the library made none
@@ -74,27 +72,11 @@ def build(
             )  # least, best, most: a line that falls behind fills its batches
             profile.set_shape(port.name, *((size, *port.shape[1:]) for size in sizes))
     options.add_optimization_profile(profile)
-    with _interrupts_set(stop):
-        engine = builder.build_serialized_network(network, options)
-    if stop.is_set():
-        raise KeyboardInterrupt
+    engine = builder.build_serialized_network(network, options)
     if engine is None:
         raise EngineError(f"TensorRT {trt.__version__} cannot build the engine; the end of {log.name} says why.")
     outputs = tuple(_port(trt, network.get_output(i)) for i in range(network.num_outputs))
     return Built(bytes(engine), inputs, outputs)
-
-
-@contextmanager
-def _interrupts_set(stop: threading.Event) -> Iterator[None]:
-    """Have Ctrl-C set `stop` for a while: raised in a callback, TensorRT would swallow it and go on."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, lambda *_: stop.set())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _set_targets(trt: Any, options: Any, targets: Sequence[str]) -> None:
@@ -130,7 +112,7 @@ def _logger(trt: Any, log: TextIO) -> Any:
     return Logger()
 
 
-def _monitor(trt: Any, progress: Callable[[str], None], stop: threading.Event) -> Any:
+def _monitor(trt: Any, progress: Callable[[str], None], cancelled: Callable[[], bool]) -> Any:
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]  # the module is chosen when it runs
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
@@ -142,7 +124,7 @@ def _monitor(trt: Any, progress: Callable[[str], None], stop: threading.Event) -
 
         def step_complete(self, phase: str, step: int) -> bool:
             progress(f"{phase}: {step + 1} of {self._steps[phase]}")
-            return not stop.is_set()  # whether to go on
+            return not cancelled()
 
         def phase_finish(self, phase: str) -> None:
             self._steps.pop(phase, None)

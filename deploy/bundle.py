@@ -171,6 +171,7 @@ def _copy_recipe(folder: Path, into: Path) -> None:
 
 def _write_rest(root: Path, card: Recipe, facts: dict[str, str]) -> None:
     shutil.copy(HERE / "install.sh", root)
+    shutil.copy(SOURCE / "README.md", root)
     (root / "install.sh").chmod(0o755)
     (root / "systemd").mkdir()
     for name in UNIT:

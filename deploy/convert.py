@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
+from deploy import interrupt
 from deploy.build import PORTABLE, build
 from deploy.precision import graph_at
 from inspector import recipe
@@ -53,8 +54,8 @@ def convert(
     graph, folded = graph_at(precision, card, model)
     began = time.monotonic()
     try:
-        with _on(name, gpu), (folder / LOG).open("w", encoding="utf-8") as log:
-            built = build(trt, graph, batches=batches, targets=targets, log=log, progress=progress)
+        with _on(name, gpu), (folder / LOG).open("w", encoding="utf-8") as log, interrupt.held_back() as pressed:
+            built = build(trt, graph, batches=batches, targets=targets, log=log, progress=progress, cancelled=pressed)
     finally:
         progress("")
     made = Manifest(
@@ -72,16 +73,19 @@ def convert(
         inputs=built.inputs,
         outputs=built.outputs,
     )
+    _write(folder, card, made, built.engine)
+    return made
+
+
+def _write(folder: Path, card: Recipe, made: Manifest, engine: bytes) -> None:
+    """Write the engine first: between the two the old manifest does not fit it, and it does not run.
+
+    Raises: EngineError for a model that is not what its recipe says.
+    """
     if misfits := port_faults(card, made.inputs, made.outputs):
         raise EngineError(
             f"{folder / recipe.MODEL}: {'; '.join(misfits)}. Correct recipe.toml, or export the recipe again."
         )
-    _write(folder, made, built.engine)
-    return made
-
-
-def _write(folder: Path, made: Manifest, engine: bytes) -> None:
-    """Write the engine first: between the two the old manifest does not fit it, and it does not run."""
     manifest.replace(folder / ENGINE, engine)
     manifest.write(folder, made)
     (folder / KERNELS).unlink(missing_ok=True)  # of the engine before

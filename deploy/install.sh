@@ -2,6 +2,7 @@
 # Installs the inspector from this bundle, with no network; run as root. Running it again updates what is there.
 #   --python FILE   the Python to use, of the bundle's version (default: pythonX.Y)
 #   --root DIR      put everything below DIR and leave the system's services alone: to try it
+#   --help          this text
 # It writes /opt/inspector, /etc/inspector/recipes, /etc/inspector/example.toml and the unit; no line's configuration.
 set -eu
 
@@ -10,14 +11,27 @@ fail() {
     exit 1
 }
 
+from=$PWD
+here() { # a path as seen from where the caller stands; a bare name is looked up on the PATH
+    case $1 in
+        /*) echo "$1" ;;
+        */*) echo "$from/$1" ;;
+        *) if [ "${2:-}" = folder ]; then echo "$from/$1"; else echo "$1"; fi ;;
+    esac
+}
+
 cd "$(dirname "$0")"
 . ./bundle.env
 python=python$PYTHON root=
 while [ $# -gt 0 ]; do
     case $1 in
-        --python) python=${2:?--python needs a FILE} ;;
-        --root) root=${2:?--root needs a DIR} ;;
-        *) fail "$1 is not an option; expected --python FILE or --root DIR." ;;
+        --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p;}' install.sh; exit 0 ;;
+        --python | --root) [ $# -gt 1 ] || fail "$1 needs a path after it." ;;
+        *) fail "$1 is not an option; expected --python FILE, --root DIR or --help." ;;
+    esac
+    case $1 in
+        --python) python=$(here "$2") ;;
+        --root) root=$(here "$2" folder) ;;
     esac
     shift 2
 done
@@ -29,6 +43,7 @@ found=$("$python" -c 'import sys; print("{}.{}".format(*sys.version_info[:2]))' 
 [ -n "$root" ] || [ "$(id -u)" -eq 0 ] || fail "not run as root; expected root. Use sudo, or --root DIR to try it."
 
 program=$root/opt/inspector etc=$root/etc
+echo "installing into $program"
 "$python" -m venv "$program" || fail "$python cannot make a virtual environment. Install its venv module."
 PIP_CONFIG_FILE=/dev/null "$program/bin/python" -m pip --isolated --disable-pip-version-check install --quiet \
     --upgrade --no-index --find-links wheels "inline-steel-inspector${EXTRAS:+[$EXTRAS]}"
@@ -46,4 +61,6 @@ if [ -z "$root" ]; then
 fi
 
 "$program/bin/inspector" check "$etc/inspector/example.toml"
-echo "Copy $etc/inspector/example.toml to line1.toml there, correct it, and: systemctl enable --now inspector@line1"
+start="systemctl enable --now inspector@line1"
+[ -z "$root" ] || start="$program/bin/inspector run $etc/inspector/line1.toml"
+echo "Copy $etc/inspector/example.toml to line1.toml there, correct it, and: $start"

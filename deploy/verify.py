@@ -49,8 +49,10 @@ def verify(
 
     Raises: RecipeError, EngineError, InspectorError.
     """
-    if (masks and not images) or (count is not None and count < 1):
-        raise EngineError("--masks go with --images, and --frames is 1 or more. Give them so.")
+    if masks and not images:
+        raise EngineError("--masks go with --images: they are the truth of somebody's images. Give both.")
+    if count is not None and count < 1:
+        raise EngineError(f"--frames is {count}; expected 1 or more.")
     card, model = recipe.load(folder)
     made, engine = built.open_unverified(folder, card, gpu)
     with closing(engine):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import shutil
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -156,3 +159,29 @@ def test_a_card_that_is_not_its_models_is_refused_and_a_manifest_that_is_not_its
     card.write_text(card.read_text().replace(f"height = {HEIGHT}", "height = 32"))
     assert main(words) == 1
     assert "model.onnx: inputs are" in capsys.readouterr().err
+
+
+@needs_rtx
+def test_ctrl_c_ends_a_build_and_leaves_nothing(tmp_path: Path) -> None:
+    """TensorRT would swallow it and go on: exit code 130, in words, and no engine."""
+    folder = tmp_path / "steel"
+    shutil.copytree(recipe.SHIPPED / "steel-r34", folder, ignore=shutil.ignore_patterns("engine.*"))
+    # Whoever runs the tests in the background has Ctrl-C ignored; a user at a terminal has not.
+    run = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from deploy.__main__ import main; "
+    words = [
+        sys.executable,
+        "-u",
+        "-c",
+        f"{run}raise SystemExit(main(['convert', {str(folder)!r}, '--precision', 'int8']))",
+    ]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while "building" not in process.stdout.readline():
+            pass
+        log = folder / "engine.log"
+        while not (log.exists() and log.stat().st_size):  # the builder is at it
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and said.strip() == "stopped; what was there is as it was"
+    assert not (folder / manifest.ENGINE).exists() and not (folder / manifest.MANIFEST).exists()
