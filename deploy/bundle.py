@@ -113,6 +113,8 @@ def _engine(folder: Path, card: Recipe) -> str:
 def accepted(target: str) -> tuple[str, ...]:
     """Return all platform tags that run on `target`, the newest first: its glibc runs wheels for every older one.
 
+    The last is what wheels are called that somebody compiled for himself, like pycuda's; no index has such.
+
     Raises: InspectorError for what is no such platform.
     """
     match = re.fullmatch(r"manylinux_2_(\d{1,3})_(\w+)", target)
@@ -126,7 +128,7 @@ def accepted(target: str) -> tuple[str, ...]:
         tags.append(f"manylinux_2_{older}_{arch}")
         if older in LEGACY:
             tags.append(f"{LEGACY[older]}_{arch}")
-    return tuple(tags)
+    return (*tags, f"linux_{arch}")
 
 
 def _build_wheel(source: Path, wheels: Path) -> Path:

@@ -87,6 +87,7 @@ def test_older_platforms_are_accepted_too() -> None:
     assert tags[:3] == ("manylinux_2_18_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
     assert {"manylinux_2_5_x86_64", "manylinux1_x86_64", "manylinux2010_x86_64"} <= set(tags)
     assert "manylinux_2_19_x86_64" not in tags
+    assert tags[-1] == "linux_x86_64"  # a wheel that was compiled by hand: pycuda's, in PIP_FIND_LINKS
 
 
 @pytest.mark.parametrize(
