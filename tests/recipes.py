@@ -7,6 +7,7 @@ daemon runs it like any other, and a test can paint a defect and know to the pix
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
@@ -55,16 +56,31 @@ def write_recipe(folder: Path, name: str = "tiny", threshold: float = 0.5, min_a
     """Write the recipe folder and return it."""
     model = onnx.parser.parse_model(GRAPH.format(h=HEIGHT, w=WIDTH))
     onnx.checker.check_model(model)
-    content = model.SerializeToString()
+    names, made = ("dark", "bright"), model.SerializeToString()
+    return write_folder(folder, made, name, names, (HEIGHT, WIDTH), threshold=threshold, min_area_mm2=min_area_mm2)
+
+
+def write_folder(
+    folder: Path,
+    model: bytes,
+    name: str,
+    classes: Sequence[str],
+    size: tuple[int, int],
+    *,
+    precision: str = "fp32",
+    threshold: float = 0.5,
+    min_area_mm2: float = 4.0,
+) -> Path:
+    """Write a model and the card that describes it; `size` is rows and columns."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.onnx").write_bytes(content)
-    classes = "".join(
+    (folder / "model.onnx").write_bytes(model)
+    kinds = "".join(
         f'[[class]]\nid = {i}\nname = "{kind}"\nthreshold = {threshold}\nmin_area_mm2 = {min_area_mm2}\n'
-        for i, kind in enumerate(("dark", "bright"), 1)
+        for i, kind in enumerate(classes, 1)
     )
     (folder / "recipe.toml").write_text(
-        f'name = "{name}"\nversion = "1"\ncreated = "2026-11-22"\nencoder = "threshold"\nprecision = "fp32"\n'
-        f'sha256 = "{hashlib.sha256(content).hexdigest()}"\nheight = {HEIGHT}\nwidth = {WIDTH}\n'
-        f'trained_on = "nothing: dark and bright pixels are defects"\n{classes}'
+        f'name = "{name}"\nversion = "1"\ncreated = "2026-11-22"\nencoder = "threshold"\nprecision = "{precision}"\n'
+        f'sha256 = "{hashlib.sha256(model).hexdigest()}"\nheight = {size[0]}\nwidth = {size[1]}\n'
+        f'trained_on = "nothing: dark and bright pixels are defects"\n{kinds}'
     )
     return folder

@@ -5,7 +5,6 @@ It finds next to nothing rightly. It has what converting, proving and running an
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ import onnx.parser
 from onnx import numpy_helper
 
 from inspector.simulator.sheet import CLASSES
+from tests.recipes import write_folder
 
 HEIGHT, WIDTH = 64, 256
 GREY = 1 / 127
@@ -70,16 +70,4 @@ def write(folder: Path) -> Path:
         numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()
     )
     onnx.checker.check_model(model)
-    content = model.SerializeToString()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.onnx").write_bytes(content)
-    classes = "".join(
-        f'[[class]]\nid = {place}\nname = "{name}"\nthreshold = 0.5\nmin_area_mm2 = 4.0\n'
-        for place, name in enumerate(CLASSES, 1)
-    )
-    (folder / "recipe.toml").write_text(
-        f'name = "dark-steel"\nversion = "1"\ncreated = "2026-11-26"\nencoder = "none"\nprecision = "int8"\n'
-        f'sha256 = "{hashlib.sha256(content).hexdigest()}"\nheight = {HEIGHT}\nwidth = {WIDTH}\n'
-        f'trained_on = "nothing: dark pixels are defects"\n{classes}'
-    )
-    return folder
+    return write_folder(folder, model.SerializeToString(), "dark-steel", CLASSES, (HEIGHT, WIDTH), precision="int8")
