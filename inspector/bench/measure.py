@@ -236,14 +236,17 @@ def _batch_rows(
 def _under_load(
     engine: Segmenter, line: Line, shots: Shots, rate_fps: float, plan: Plan
 ) -> tuple[list[Loaded], list[float]]:
-    """Measure the daemon at this rate, and the engine alone on batches like the daemon's at the same rate, by turns."""
+    """Measure the daemon at this rate, and the engine alone on batches like the daemon's at the same rate, by turns.
+
+    The daemon for `load_seconds`, which may be long; the engine as long as in every other measurement.
+    """
     loads: list[Loaded] = []
     own_ms: list[float] = []
     for _ in range(plan.rounds):
         loads.append(line.under_load(rate_fps, plan.load_seconds / plan.rounds))
         size = max(1, round(loads[-1].batch_frames))
         ready = alone.ready(engine, shots, size)
-        own_ms += alone.under_load(engine, *ready, rate_fps / size, plan.load_seconds / plan.rounds)
+        own_ms += alone.under_load(engine, *ready, rate_fps / size, plan.seconds / plan.rounds)
     return loads, own_ms
 
 
