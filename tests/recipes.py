@@ -17,6 +17,24 @@ HEIGHT, WIDTH = 64, 256
 SOUND, DARK, BRIGHT = 128, 0, 255
 """Grey levels: probability of `dark` is (100 - grey) / 100, of `bright` (grey - 155) / 100."""
 
+DECIDE = """\
+    presence = ReduceMax<keepdims = 0>(p, plane)
+    t = Reshape(thresholds, column)
+    reached = GreaterOrEqual(p, t)
+    counted = Where(reached, p, zero)
+    best = ReduceMax<keepdims = 0>(counted, channel)
+    which = ArgMax<axis = 1, keepdims = 0>(counted)
+    which_f = Cast<to = 1>(which)
+    class_id = Add(which_f, one)
+    any = Greater(best, zero)
+    label = Where(any, class_id, zero)
+    labels = Cast<to = 2>(label)
+    scaled = Mul(best, full)
+    rounded = Round(scaled)
+    confidence = Cast<to = 2>(rounded)
+"""
+"""How every recipe's graph ends: probabilities `p` (N, C, H, W) against thresholds; `column` is their shape there."""
+
 GRAPH = """
 <ir_version: 10, opset_import: ["" : 20]>
 thresholding (uint8[n, {h}, {w}] frames, float[2] thresholds)
@@ -34,27 +52,13 @@ thresholding (uint8[n, {h}, {w}] frames, float[2] thresholds)
     dark4 = Unsqueeze(dark, channel)
     bright4 = Unsqueeze(bright, channel)
     p = Concat<axis = 1>(dark4, bright4)
-    presence = ReduceMax<keepdims = 0>(p, plane)
-    t = Reshape(thresholds, column)
-    reached = GreaterOrEqual(p, t)
-    counted = Where(reached, p, zero)
-    best = ReduceMax<keepdims = 0>(counted, channel)
-    which = ArgMax<axis = 1, keepdims = 0>(counted)
-    which_f = Cast<to = 1>(which)
-    class_id = Add(which_f, one)
-    any = Greater(best, zero)
-    label = Where(any, class_id, zero)
-    labels = Cast<to = 2>(label)
-    scaled = Mul(best, full)
-    rounded = Round(scaled)
-    confidence = Cast<to = 2>(rounded)
-}}
+{decide}}}
 """
 
 
 def write_recipe(folder: Path, name: str = "tiny", threshold: float = 0.5, min_area_mm2: float = 4.0) -> Path:
     """Write the recipe folder and return it."""
-    model = onnx.parser.parse_model(GRAPH.format(h=HEIGHT, w=WIDTH))
+    model = onnx.parser.parse_model(GRAPH.format(h=HEIGHT, w=WIDTH, decide=DECIDE))
     onnx.checker.check_model(model)
     names, made = ("dark", "bright"), model.SerializeToString()
     return write_folder(folder, made, name, names, (HEIGHT, WIDTH), threshold=threshold, min_area_mm2=min_area_mm2)

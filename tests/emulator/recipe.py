@@ -13,7 +13,7 @@ import onnx.parser
 from onnx import numpy_helper
 
 from inspector.simulator.sheet import CLASSES
-from tests.recipes import write_folder
+from tests.recipes import DECIDE, write_folder
 
 HEIGHT, WIDTH = 64, 256
 GREY = 1 / 127
@@ -36,27 +36,13 @@ dark_steel (uint8[n, {h}, {w}] frames, float[4] thresholds)
     b_dq = DequantizeLinear<axis = 0>(b, b_scale)
     raw = Conv(grey_dq, w_dq, b_dq)
     p = Clip(raw, zero, one)
-    presence = ReduceMax<keepdims = 0>(p, plane)
-    t = Reshape(thresholds, column)
-    reached = GreaterOrEqual(p, t)
-    counted = Where(reached, p, zero)
-    best = ReduceMax<keepdims = 0>(counted, channel)
-    which = ArgMax<axis = 1, keepdims = 0>(counted)
-    which_f = Cast<to = 1>(which)
-    class_id = Add(which_f, one)
-    any = Greater(best, zero)
-    label = Where(any, class_id, zero)
-    labels = Cast<to = 2>(label)
-    scaled = Mul(best, full)
-    rounded = Round(scaled)
-    confidence = Cast<to = 2>(rounded)
-}}
+{decide}}}
 """
 
 
 def write(folder: Path) -> Path:
     """Write the recipe folder and return it."""
-    model = onnx.parser.parse_model(GRAPH.format(h=HEIGHT, w=WIDTH))
+    model = onnx.parser.parse_model(GRAPH.format(h=HEIGHT, w=WIDTH, decide=DECIDE))
     scale = np.abs(np.float32(SLOPES)) / 127
     constants = {
         "grey_scale": np.float32(GREY),
