@@ -40,8 +40,8 @@ gpu-check:
 	PYTHONPATH=.$(if $(PYTHONPATH),:$(PYTHONPATH)) $(GPU_PYTHON) -m deploy gpu-check --out deploy/results
 
 docs: $(VENV)/.dev
-	$(RUN) -m inspector.schema
-	$(RUN) -m inspector.reference README.md
+	$(RUN) -m inspector.events.schema
+	$(RUN) -m inspector.service.docs README.md
 
 # The shipped recipe: taught in three courses, exported, tuned and measured, each on coils of its own. The third course's
 # are those of 400-499 on whose sound frames the second's network saw most (LOG.md).

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import get_args
 
-from inspector.engines.manifest import ENGINE, MANIFEST, Flavour, Precision
+from inspector.engines.nvidia.manifest import ENGINE, MANIFEST, Flavour, Precision
 from inspector.errors import EXIT_FAILURE, InspectorError
 from inspector.recipe import SHIPPED
 

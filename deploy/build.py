@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import msgspec
 import numpy as np
 
-from inspector.engines.manifest import Port
+from inspector.engines.nvidia.manifest import Port
 from inspector.errors import EngineError
 
 PORTABLE = ("8.0", "8.6", "8.9", "12.0")

@@ -21,10 +21,10 @@ from pathlib import Path
 from string import Template
 
 from inspector import recipe
-from inspector.engines import manifest
-from inspector.engines.manifest import ENGINE, KERNELS, MANIFEST
+from inspector.engines.nvidia import manifest
+from inspector.engines.nvidia.manifest import ENGINE, KERNELS, MANIFEST
 from inspector.errors import EngineRefused, InspectorError
-from inspector.records import Recipe
+from inspector.records.recipe import Recipe
 
 HERE = Path(__file__).parent
 SOURCE = HERE.parent

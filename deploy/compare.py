@@ -12,9 +12,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.engines import Segmenter
-from inspector.engines.manifest import Parity
-from inspector.records import Bytes2D, Bytes3D, Maps
+from inspector.engines.nvidia.manifest import Parity
+from inspector.engines.segmenter import Segmenter
+from inspector.records.frame import Bytes2D, Bytes3D
+from inspector.records.recipe import Maps
 
 
 class Shown(msgspec.Struct, frozen=True):

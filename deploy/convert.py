@@ -16,11 +16,11 @@ from deploy import interrupt
 from deploy.build import PORTABLE, build
 from deploy.precision import graph_at
 from inspector import recipe
-from inspector.engines import driver, flavour, manifest
-from inspector.engines.manifest import ENGINE, KERNELS, MANIFEST, Flavour, Manifest, Precision, Runtime
-from inspector.engines.slots import port_faults
+from inspector.engines.nvidia import driver, flavour, manifest
+from inspector.engines.nvidia.manifest import ENGINE, KERNELS, MANIFEST, Flavour, Manifest, Precision, Runtime
+from inspector.engines.nvidia.slots import port_faults
 from inspector.errors import EngineError, EngineRefused
-from inspector.records import Recipe
+from inspector.records.recipe import Recipe
 
 LOG = "engine.log"
 """What the builder said, beside the engine."""
@@ -110,7 +110,7 @@ def _on(name: Flavour, gpu: int) -> AbstractContextManager[None]:
     """The full TensorRT builds for the GPU that is current, the first one where nobody chose."""
     if name == "tensorrt_rtx" or not gpu:
         return nullcontext()
-    from inspector.engines import cuda
+    from inspector.engines.nvidia import cuda
 
     return cuda.device(gpu).at_work("building an engine")
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from deploy.compare import Shown
 from inspector.errors import InspectorError
-from inspector.records import Bytes2D, Recipe
+from inspector.records.frame import Bytes2D
+from inspector.records.recipe import Recipe
 from inspector.simulator.folder import Folder
 from inspector.simulator.sheet import CLASSES, Sheet
 

@@ -6,9 +6,9 @@ import onnx
 
 from deploy.fold import fold, is_quantised
 from deploy.half import halve
-from inspector.engines.manifest import Precision
+from inspector.engines.nvidia.manifest import Precision
 from inspector.errors import EngineError
-from inspector.records import Recipe
+from inspector.records.recipe import Recipe
 
 
 def graph_at(precision: Precision, recipe: Recipe, model: bytes) -> tuple[bytes, bool]:

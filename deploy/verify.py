@@ -16,12 +16,14 @@ import msgspec
 from deploy import frames
 from deploy.compare import compare
 from deploy.precision import graph_at
-from inspector import engines, recipe
-from inspector.engines import Segmenter, built, manifest
-from inspector.engines.manifest import MANIFEST, Manifest, Parity, Precision
+from inspector import recipe
+from inspector.engines import segmenter
+from inspector.engines.nvidia import built, manifest
+from inspector.engines.nvidia.manifest import MANIFEST, Manifest, Parity, Precision
 from inspector.engines.openvino import OpenVino
+from inspector.engines.segmenter import Segmenter
 from inspector.errors import EngineError
-from inspector.records import Recipe
+from inspector.records.recipe import Recipe
 
 MIN_AGREEMENT = 0.9995
 """fp16 and fp32: share of the pixels that must be labelled alike."""
@@ -62,7 +64,7 @@ def verify(
         else:
             shown, source = frames.images(card, images, masks, count), str(images.resolve())
         try:
-            engines.warm(engine, card, range(made.batches[0], made.batches[-1] + 1), progress)
+            segmenter.warm(engine, card, range(made.batches[0], made.batches[-1] + 1), progress)
             progress("comparing it with its ONNX on the CPU")
             names, now = [kind.name for kind in card.classes], datetime.now(UTC).isoformat(timespec="seconds")
             truth = str(masks.resolve()) if masks else ""

@@ -18,8 +18,8 @@ from inspector.errors import InspectorError
 
 def run(args: argparse.Namespace) -> int:
     """Run the daemon until it is told to stop."""
-    from inspector.daemon import Daemon
-    from inspector.notify import Notifier
+    from inspector.service.daemon import Daemon
+    from inspector.service.systemd import Notifier
 
     Daemon(args.config, Notifier.from_environment(os.environ, os.getpid()), unverified=args.unverified).run()
     return 0
@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
 
 def check(args: argparse.Namespace) -> int:
     """Read a configuration, and everything it refers to, as `run` would."""
-    from inspector.reload import check_engine, prepare
+    from inspector.service.reload import check_engine, prepare
 
     settings, folder = prepare(args.config)
     remarks = check_engine(settings, folder, unverified=args.unverified)
@@ -41,7 +41,7 @@ def check(args: argparse.Namespace) -> int:
 
 def events(args: argparse.Namespace) -> int:
     """Print events as they happen."""
-    from inspector.show import print_events
+    from inspector.events.text import print_events
 
     return print_events(
         args.connect,

@@ -25,8 +25,8 @@ import msgspec
 import zmq
 
 from inspector.errors import SocketError
-from inspector.publish import DEAD_AFTER_MS, HANDSHAKE_MS, HEARTBEAT_MS
-from inspector.records import HEARTBEAT_TOPIC, LIMIT_EVENTS, Event, Heartbeat, ReplayHead, ReplayRequest
+from inspector.records.events import HEARTBEAT_TOPIC, LIMIT_EVENTS, Event, Heartbeat, ReplayHead, ReplayRequest
+from inspector.sockets import DEAD_AFTER_MS, HANDSHAKE_MS, HEARTBEAT_MS
 
 QUEUE_EVENTS = 10_000
 MAX_PART_BYTES = 16 * 2**20

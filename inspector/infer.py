@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from inspector.engines import Segmenter
+from inspector.engines.segmenter import Segmenter
 from inspector.flow import Buffer
-from inspector.records import Batch, Judged, Recipe
+from inspector.records.recipe import Recipe
+from inspector.records.stages import Batch, Judged
 
 
 class Loaded(msgspec.Struct, frozen=True):

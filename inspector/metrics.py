@@ -25,7 +25,8 @@ from prometheus_client import (
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from inspector.records import Batch, Defect, Frame, Judged, Missed, Report
+from inspector.records.events import Defect, Missed
+from inspector.records.stages import Batch, Frame, Judged, Report
 
 T = TypeVar("T")
 U = TypeVar("U")

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from inspector.errors import RecipeError
-from inspector.records import Recipe
+from inspector.records.recipe import Recipe
 
 SHIPPED = Path(__file__).parent / "recipes"
 MODEL = "model.onnx"

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from inspector.errors import FrameError
-from inspector.records import Bytes2D, Header
+from inspector.records.frame import Bytes2D, Header
 
 Part = bytes | memoryview
 

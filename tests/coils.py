@@ -8,9 +8,11 @@ from collections.abc import Iterable
 import pytest
 from hypothesis import strategies as st
 
-from inspector.config import CameraSection
-from inspector.records import CoilReport, Data, Header, Inspected, Loss, Missed
-from inspector.strip import SLACK, UNNAMED
+from inspector.config.camera import CameraSection
+from inspector.records.events import CoilReport, Data, Missed
+from inspector.records.frame import Header
+from inspector.records.stages import Inspected, Loss
+from inspector.strip.strip import SLACK, UNNAMED
 from tests.frames import dropped, header, inspected, missing
 
 LENGTH_MM = 10.0

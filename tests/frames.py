@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from inspector.records import Batch, DefectClass, Detection, Frame, Header, Inspected, Loss, Recipe
+from inspector.records.frame import Header
+from inspector.records.recipe import DefectClass, Recipe
+from inspector.records.stages import Batch, Detection, Frame, Inspected, Loss
 
 HEIGHT, WIDTH = 10, 20
 """Rows and columns of every frame made here; its rows are 1 mm, so it covers 10 mm of strip."""

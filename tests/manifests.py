@@ -6,9 +6,9 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from inspector.engines import manifest
-from inspector.engines.manifest import Manifest, Port
-from inspector.records import Recipe
+from inspector.engines.nvidia import manifest
+from inspector.engines.nvidia.manifest import Manifest, Port
+from inspector.records.recipe import Recipe
 
 ENGINE = b"not an engine: nobody runs it"
 

@@ -21,8 +21,8 @@ from deploy.gpu_check import plan, steps
 from deploy.gpu_check.plan import Subject
 from deploy.gpu_check.report import CheckUp, file_name, markdown
 from inspector import recipe
-from inspector.engines import driver, flavour
-from inspector.engines.manifest import Runtime
+from inspector.engines.nvidia import driver, flavour
+from inspector.engines.nvidia.manifest import Runtime
 from inspector.errors import EXIT_FAILURE, EngineError
 
 NO_GPU = 2

@@ -14,8 +14,8 @@ import msgspec
 
 from deploy.build import PORTABLE
 from deploy.gpu_check.steps import Step
-from inspector.engines.driver import Gpu
-from inspector.engines.manifest import Runtime
+from inspector.engines.nvidia.driver import Gpu
+from inspector.engines.nvidia.manifest import Runtime
 
 RTX_KNOWN = ("7.5", *PORTABLE, "12.1")
 """Compute capabilities of the RTX cards (Turing, Ampere, Ada, Blackwell) that NVIDIA makes TensorRT-RTX for."""

@@ -15,8 +15,9 @@ import numpy as np
 
 from inspector import wire
 from inspector.bench.frames import Shots
-from inspector.engines import Segmenter
-from inspector.records import Bytes3D, Maps
+from inspector.engines.segmenter import Segmenter
+from inspector.records.frame import Bytes3D
+from inspector.records.recipe import Maps
 
 Feed = Callable[[int], Bytes3D]
 """Makes a batch of a number: which one it is, or of how many frames."""

@@ -11,7 +11,8 @@ import msgspec
 import numpy as np
 
 from inspector import wire
-from inspector.records import Bytes3D, Header, Recipe
+from inspector.records.frame import Bytes3D, Header
+from inspector.records.recipe import Recipe
 from inspector.simulator.folder import Folder
 from inspector.simulator.sheet import Sheet
 

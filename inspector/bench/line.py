@@ -20,11 +20,11 @@ import msgspec
 import zmq
 
 from inspector.bench.frames import CAMERA, MM_PER_ROW, Shots
-from inspector.demo import scrape
-from inspector.demo.child import Child
-from inspector.demo.listener import Listener
 from inspector.errors import InspectorError
-from inspector.records import CoilReport, Missed
+from inspector.harness import scrape
+from inspector.harness.child import Child
+from inspector.harness.listener import Listener
+from inspector.records.events import CoilReport, Missed
 from inspector.simulator.camera import connected
 
 HOST = "127.0.0.1"

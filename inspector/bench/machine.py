@@ -13,7 +13,7 @@ from pathlib import Path
 
 from inspector import __version__
 from inspector.bench.figures import Machine
-from inspector.engines import driver
+from inspector.engines.nvidia import driver
 from inspector.errors import EngineError
 
 PACKAGES = (

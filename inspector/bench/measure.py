@@ -1,8 +1,8 @@
 """One run of the bench: every recipe on every engine at every batch size, the measurements taking turns.
 
-Engines are loaded as the daemon loads them (`inspector.reload`), so what the daemon can run is what is measured, and
-what it refuses is refused here in the same words. Rounds take turns between engine, copies and daemon, so that a noisy
-machine slows all of them alike.
+Engines are loaded as the daemon loads them (`inspector.service.reload`), so what the daemon can run is what is
+measured, and what it refuses is refused here in the same words. Rounds take turns
+between engine, copies and daemon, so that a noisy machine slows all of them alike.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from typing import get_args, get_type_hints
 
 import msgspec
 
-from inspector import recipe, reload
+from inspector import recipe
 from inspector.bench import alone, frames, machine
 from inspector.bench.figures import Added, Bench, Measured, Roof, Row, Skipped, Subject, percentile
 from inspector.bench.frames import Shots
 from inspector.bench.line import Line, Loaded, settings
-from inspector.config import EngineSection
-from inspector.engines import Segmenter
+from inspector.engines.segmenter import Segmenter
+from inspector.engines.settings import EngineSection
 from inspector.errors import EngineError
-from inspector.records import Recipe
+from inspector.records.recipe import Recipe
+from inspector.service import reload
 
 LOAD = 0.8
 """Share of the daemon's own rate at which its latency is measured."""

@@ -11,7 +11,7 @@ from math import prod
 
 import openvino as ov
 
-from inspector.records import Recipe
+from inspector.records.recipe import Recipe
 
 COUNTED = ("Convolution", "GroupConvolution", "ConvolutionBackpropData", "MatMul")
 

@@ -21,16 +21,17 @@ import cv2
 import msgspec
 import numpy as np
 
-from inspector import show
-from inspector.demo import picture, scrape
-from inspector.demo.child import Child
-from inspector.demo.listener import Heard, Listener
-from inspector.demo.scrape import Counts
 from inspector.demo.screen import Screen
 from inspector.demo.site import HOST, Ports, Site, settle
 from inspector.demo.summary import Figures, subtitle, summary
+from inspector.drawing import coil_map
 from inspector.errors import EXIT_FAILURE, InspectorError
-from inspector.records import Missed
+from inspector.events import text
+from inspector.harness import scrape
+from inspector.harness.child import Child
+from inspector.harness.listener import Heard, Listener
+from inspector.harness.scrape import Counts
+from inspector.records.events import Missed
 from inspector.simulator.camera import Sent
 from inspector.simulator.score import score
 from inspector.simulator.sheet import MM_PER_PX, ROWS, Sheet
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     screen = Screen(sys.stdout)
     site = settle(args.out, Ports.counted_from(args.port_base), args.recipe)
     try:
-        Demo(args, site, screen, colour=show.wants_colour(sys.stdout, os.environ)).run()
+        Demo(args, site, screen, colour=text.wants_colour(sys.stdout, os.environ)).run()
     except KeyboardInterrupt:
         screen.line("broken off")
         return EXIT_FAILURE
@@ -216,17 +217,17 @@ class Demo:
             lost_events=self._listener.lost,
             score=result,
         )
-        coil_map = picture.CoilMap(
+        drawn = coil_map.CoilMap(
             title=f"Coil {COIL}",
             subtitle=subtitle(figures, datetime.now(UTC)),
-            foot=f"Procedural steel, a simulation (seed {seed}). {picture.READING}",
+            foot=f"Procedural steel, a simulation (seed {seed}). {coil_map.READING}",
             thumbnail=thumbnail.astype(np.uint8, copy=False),
             mm_per_row=SHRINK * MM_PER_PX,
             mm_per_px=SHRINK * MM_PER_PX,
             score=result,
             missed=tuple(heard.missed),
         )
-        picture.save(coil_map, folder / "coil.png")
+        coil_map.save(drawn, folder / "coil.png")
         self._screen.line(summary(figures))
         self._screen.line()
         self._screen.line(f"  picture     {folder / 'coil.png'}")
@@ -244,7 +245,7 @@ class Demo:
         for received_ns, event in self._listener.take(wait_s):
             self._heard.take(received_ns, event)
             if event.subject != RUN_IN:
-                self._screen.line(show.line(event, self._colour))
+                self._screen.line(text.line(event, self._colour))
 
     def _show_status(self, counts: Counts, metres: float, passing_s: float, planned_s: float) -> None:
         if not counts.received:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import msgspec
 
-from inspector import config, recipe
+from inspector import recipe
 from inspector.errors import InspectorError, SocketError
-from inspector.records import Recipe
+from inspector.records.recipe import Recipe
+from inspector.service import line
 from inspector.simulator.sheet import CLASSES
 
 TEMPLATE = Path(__file__).with_name("demo.toml")
@@ -60,7 +61,7 @@ def settle(folder: Path, ports: Ports, recipe_name: str | None) -> Site:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / TEMPLATE.name
     path.write_text(text, encoding="utf-8")
-    card = recipe.read_card(recipe.find(config.load(path).recipe.path, folder))
+    card = recipe.read_card(recipe.find(line.load(path).recipe.path, folder))
     names = tuple(kind.name for kind in card.classes)
     if names != CLASSES:
         raise InspectorError(

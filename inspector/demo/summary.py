@@ -11,8 +11,8 @@ from datetime import datetime
 
 import msgspec
 
-from inspector.demo.scrape import Counts
-from inspector.records import Defect
+from inspector.harness.scrape import Counts
+from inspector.records.events import Defect
 from inspector.simulator.score import Outcome, Score
 from inspector.simulator.sheet import Planted
 

@@ -12,7 +12,8 @@ import numpy as np
 import openvino as ov
 
 from inspector.errors import EngineError
-from inspector.records import Bytes3D, Maps, Recipe
+from inspector.records.frame import Bytes3D
+from inspector.records.recipe import Maps, Recipe
 
 INPUTS = {"frames", "thresholds"}
 OUTPUTS = {"labels", "confidence", "presence"}

@@ -23,7 +23,7 @@ from msgspec import Meta
 
 from inspector import wire
 from inspector.errors import SocketError
-from inspector.records import Bytes2D, Header
+from inspector.records.frame import Bytes2D, Header
 
 Encoding = Literal["raw8", "jpeg", "png"]
 Pictures = Callable[[int], Bytes2D]

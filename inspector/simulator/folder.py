@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from inspector.errors import InspectorError
-from inspector.records import Bytes2D
+from inspector.records.frame import Bytes2D
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 

@@ -16,7 +16,7 @@ import msgspec
 import zmq
 
 from inspector.errors import InspectorError
-from inspector.records import Name
+from inspector.records.names import Name
 from inspector.simulator.camera import Camera, Coil, Faults, Sent
 from inspector.simulator.folder import Folder
 from inspector.simulator.sheet import Sheet

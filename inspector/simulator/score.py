@@ -18,7 +18,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.records import Defect, DefectClass, Missed
+from inspector.records.events import Defect, Missed
+from inspector.records.recipe import DefectClass
 from inspector.simulator.sheet import Planted
 
 Verdict = Literal["found", "confused", "missed", "small", "unseen"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from inspector.records import Bytes2D
+from inspector.records.frame import Bytes2D
 
 SHRINK = 8
 """This many rows and pixels of the strip become one: 5 mm at the usual 0.625 mm."""

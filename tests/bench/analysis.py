@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 
 from inspector import recipe
-from inspector.analyse import detect
-from inspector.records import Bytes2D, Recipe
+from inspector.analysis.analyse import detect
+from inspector.records.frame import Bytes2D
+from inspector.records.recipe import Recipe
 
 
 def main() -> None:

@@ -18,7 +18,8 @@ import onnxruntime
 from deploy.fold import fold
 from inspector import recipe
 from inspector.engines.openvino import OpenVino
-from inspector.records import Bytes3D, Maps, Recipe
+from inspector.records.frame import Bytes3D
+from inspector.records.recipe import Maps, Recipe
 from inspector.simulator.sheet import Sheet
 
 SEED = 990

@@ -15,7 +15,7 @@ import pytest
 
 from deploy.bundle import PYTHONS, SOURCE, accepted, bundle, this_platform, this_python
 from inspector import recipe
-from inspector.engines import manifest
+from inspector.engines.nvidia import manifest
 from inspector.errors import EngineRefused, InspectorError
 from tests.manifests import write_engine
 from tests.recipes import write_recipe

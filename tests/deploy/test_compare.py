@@ -11,9 +11,9 @@ import pytest
 
 from deploy.compare import Shown, compare
 from inspector import recipe
-from inspector.engines.manifest import Parity
+from inspector.engines.nvidia.manifest import Parity
 from inspector.engines.openvino import OpenVino
-from inspector.records import Bytes2D, Bytes3D
+from inspector.records.frame import Bytes2D, Bytes3D
 from tests.recipes import BRIGHT, DARK, HEIGHT, SOUND, WIDTH, write_recipe
 
 FAINT = 45

@@ -17,8 +17,8 @@ import pytest
 from deploy.__main__ import main
 from deploy.build import PORTABLE
 from inspector import recipe
-from inspector.engines import driver, manifest
-from inspector.engines.manifest import Port
+from inspector.engines.nvidia import driver, manifest
+from inspector.engines.nvidia.manifest import Port
 from inspector.errors import EngineError
 from tests.recipes import HEIGHT, WIDTH, write_recipe
 

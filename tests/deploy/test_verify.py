@@ -18,8 +18,8 @@ from deploy.compare import Shown, compare
 from deploy.precision import graph_at
 from deploy.verify import figures, judge, out_of_bounds, reference
 from inspector import recipe
-from inspector.engines import manifest
-from inspector.engines.manifest import Parity
+from inspector.engines.nvidia import manifest
+from inspector.engines.nvidia.manifest import Parity
 from inspector.engines.openvino import OpenVino
 from inspector.errors import EngineRefused, InspectorError
 from inspector.simulator.sheet import CLASSES

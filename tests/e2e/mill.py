@@ -21,7 +21,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from inspector import wire
 from inspector.client import Events
-from inspector.records import Bytes2D, Event
+from inspector.records.events import Event
+from inspector.records.frame import Bytes2D
 from tests.recipes import HEIGHT, SOUND, WIDTH, write_recipe
 
 FRAME_MM = HEIGHT * 0.5

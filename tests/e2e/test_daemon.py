@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from inspector import wire
-from inspector.records import Alarm, CoilReport, Defect, Health, Missed
+from inspector.records.events import Alarm, CoilReport, Defect, Health, Missed
 from tests.e2e.mill import FRAME_MM, Camera, Mill, paint
 from tests.recipes import BRIGHT, DARK, HEIGHT, WIDTH, write_recipe
 
@@ -196,7 +196,7 @@ def test_a_port_in_use_is_named_and_exits_1(tmp_path: Path) -> None:
 def test_the_daemon_imports_neither_torch_nor_trainer() -> None:
     """A host beside the line needs only the runtime's packages."""
     code = (
-        "import sys, inspector.daemon, inspector.__main__, inspector.engines.openvino, inspector.demo.play\n"
+        "import sys, inspector.service.daemon, inspector.__main__, inspector.engines.openvino, inspector.demo.play\n"
         "inspector.__main__.parser()\n"
         "heavy = {'torch', 'torchvision', 'trainer', 'deploy', 'onnx', 'onnxruntime', 'rich'} & sys.modules.keys()\n"
         "sys.exit(str(heavy) if heavy else 0)"

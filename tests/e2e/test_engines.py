@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from deploy.__main__ import main as deploy
-from inspector.engines import manifest
+from inspector.engines.nvidia import manifest
 from tests.e2e.mill import Camera, Mill
 from tests.gpu import has_driver, has_tensorrt
 
@@ -112,7 +112,7 @@ def test_a_reload_to_an_engine_that_cannot_run_leaves_the_line(tmp_path: Path) -
     """The CPU goes on; the reason is an event and a metric."""
     import signal
 
-    from inspector.records import Health
+    from inspector.records.events import Health
 
     with Mill(tmp_path) as mill, Camera(mill) as camera:
         assert mill.process is not None

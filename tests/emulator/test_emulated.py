@@ -18,10 +18,10 @@ import pytest
 
 from deploy.gpu_check import plan, steps
 from deploy.gpu_check.plan import Subject
-from inspector.engines import manifest
-from inspector.engines.driver import Gpu
-from inspector.engines.manifest import Flavour, Runtime
-from inspector.records import CoilReport, Health
+from inspector.engines.nvidia import manifest
+from inspector.engines.nvidia.driver import Gpu
+from inspector.engines.nvidia.manifest import Flavour, Runtime
+from inspector.records.events import CoilReport, Health
 from tests.e2e.mill import Camera, Mill
 from tests.emulator import recipe
 from tests.gpu import has_driver
@@ -150,13 +150,14 @@ def test_a_slow_start_of_each_batch_loses_no_frame(mill: Mill, monkeypatch: pyte
 LOAD = """
 import logging, sys
 from pathlib import Path
-from inspector import engines, recipe
-from inspector.config import EngineSection
+from inspector import recipe
+from inspector.engines import segmenter
+from inspector.engines.settings import EngineSection
 from tests.emulator.nvinfer import RuntimeCache
 logging.basicConfig(level=logging.WARNING)
 folder = Path(sys.argv[1])
 card, model = recipe.load(folder)
-engines.load(EngineSection(kind="tensorrt"), card, model, 4, folder).close()
+segmenter.load(EngineSection(kind="tensorrt"), card, model, 4, folder).close()
 print("compiled", RuntimeCache.compiled)
 """
 

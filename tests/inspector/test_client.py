@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from inspector.client import Events, Gap
 from inspector.errors import SocketError
-from inspector.journal import Journal, Message
-from inspector.publish import Publisher
-from inspector.records import Alarm, CoilReport, Data, Event, Health, Heartbeat
+from inspector.events.journal import Journal, Message
+from inspector.events.publish import Publisher
+from inspector.records.events import Alarm, CoilReport, Data, Event, Health, Heartbeat
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from inspector.flow import buffered
 from inspector.infer import Infer, Loaded
-from inspector.records import Batch, Bytes3D, Frame, Judged, Maps, Recipe
+from inspector.records.frame import Bytes3D
+from inspector.records.recipe import Maps, Recipe
+from inspector.records.stages import Batch, Frame, Judged
 from tests.frames import RECIPE, batch, header, missing, recipe
 
 PATIENCE_S = 5

@@ -16,7 +16,8 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from inspector.metrics import Metrics
-from inspector.records import Batch, Defect, Frame, Judged, Loss, Missed, Report
+from inspector.records.events import Defect, Missed
+from inspector.records.stages import Batch, Frame, Judged, Loss, Report
 from tests.frames import RECIPE, batch, dropped, header, inspected, missing
 
 CAMERAS = ("top", "bottom")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from inspector import wire
 from inspector.errors import FrameError
-from inspector.records import Bytes2D, Header
+from inspector.records.frame import Bytes2D, Header
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}", fullmatch=True)
 FRAME = np.random.default_rng(2).integers(0, 256, (24, 40), np.uint8)

@@ -13,8 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from inspector.demo.ink import Canvas, Colour, Ink, Rect, Style
-from inspector.demo.picture import CLASS_COLOURS, FAINT, HAIR, INK, MARGIN_PX, PAGE_PX, PAPER
+from inspector.drawing.canvas import Canvas, Colour, Ink, Rect, Style
+from inspector.drawing.coil_map import CLASS_COLOURS, FAINT, HAIR, INK, MARGIN_PX, PAGE_PX, PAPER
 from trainer.data.census import Census, Facts
 from trainer.data.samples import CLASS_NAMES, Frames, Sample
 

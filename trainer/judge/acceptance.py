@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import msgspec
 
 import inspector
-from inspector.records import DefectClass, Maps, Recipe
+from inspector.records.recipe import DefectClass, Maps, Recipe
 from trainer.data.samples import Sample
 from trainer.judge.coil import Scale
 from trainer.judge.reliability import Bin, Reliability, calibration_error

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from inspector.records import DefectClass
+from inspector.records.recipe import DefectClass
 from trainer.judge.bounds import expected_loss, units_needed
 from trainer.judge.sweep import Outcome
 

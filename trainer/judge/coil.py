@@ -11,21 +11,15 @@ from functools import lru_cache
 import msgspec
 import numpy as np
 
-from inspector.analyse import Analyse
-from inspector.config import CameraSection
-from inspector.engines import Segmenter
-from inspector.records import (
-    Batch,
-    Bytes3D,
-    Defect,
-    Frame,
-    Header,
-    Judged,
-    Maps,
-    Recipe,
-)
+from inspector.analysis.analyse import Analyse
+from inspector.config.camera import CameraSection
+from inspector.engines.segmenter import Segmenter
+from inspector.records.events import Defect
+from inspector.records.frame import Bytes3D, Header
+from inspector.records.recipe import Maps, Recipe
+from inspector.records.stages import Batch, Frame, Judged
 from inspector.simulator.sheet import MM_PER_PX, ROWS, Planted, Rendered, Sheet
-from inspector.strip import Strip
+from inspector.strip.strip import Strip
 
 CAMERA = "trainer"
 BATCH = 4

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from inspector.records import Bytes2D
+from inspector.records.frame import Bytes2D
 
 STEPS = 256  # of the confidence maps
 BIN = 0.05

@@ -1,6 +1,6 @@
 """The pixels of a frame that belong to what the line would report of it, by the recipe's areas and confidences.
 
-`inspector.analyse` tells regions, not their pixels: pictures and submissions need those. Both must agree; a test holds
+`inspector.analysis` tells regions, not their pixels: pictures and submissions need those. Both must agree; a test holds
 them together.
 """
 
@@ -9,7 +9,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from inspector.records import Bytes2D, Maps, Recipe
+from inspector.records.frame import Bytes2D
+from inspector.records.recipe import Maps, Recipe
 from trainer.judge.coil import Scale
 
 

@@ -19,8 +19,10 @@ import cv2
 import msgspec
 import numpy as np
 
-from inspector.engines import Segmenter
-from inspector.records import Bytes2D, Defect, Maps, Recipe
+from inspector.engines.segmenter import Segmenter
+from inspector.records.events import Defect
+from inspector.records.frame import Bytes2D
+from inspector.records.recipe import Maps, Recipe
 from inspector.simulator.sheet import Planted, Rendered
 from trainer.data.samples import Frames
 from trainer.judge.coil import Coil, Scale, judge, report

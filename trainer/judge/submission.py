@@ -14,7 +14,7 @@ from typing import TextIO
 
 import numpy as np
 
-from inspector.records import Bytes2D
+from inspector.records.frame import Bytes2D
 from trainer.data import rle
 from trainer.files import replace_file
 

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from inspector.records import Recipe
+from inspector.records.recipe import Recipe
 from inspector.simulator.score import overlaps
 from trainer.judge.stretch import Stretch
 

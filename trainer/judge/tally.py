@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from inspector.records import DefectClass
+from inspector.records.recipe import DefectClass
 from inspector.simulator.score import overlaps
 from trainer.judge.bounds import count_at_most, rate_at_least
 from trainer.judge.stretch import Stretch

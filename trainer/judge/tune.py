@@ -14,7 +14,7 @@ import msgspec
 
 from inspector import recipe
 from inspector.engines.openvino import OpenVino
-from inspector.records import DefectClass, Recipe
+from inspector.records.recipe import DefectClass, Recipe
 from trainer.judge.choice import Choice, Wish, choose
 from trainer.judge.stretch import Steel
 from trainer.judge.sweep import outcomes, wide_open, with_settings

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from inspector.demo.ink import Canvas, Colour
-from inspector.demo.picture import CLASS_COLOURS
-from inspector.records import Bytes2D, Defect
+from inspector.drawing.canvas import Canvas, Colour
+from inspector.drawing.coil_map import CLASS_COLOURS
+from inspector.records.events import Defect
+from inspector.records.frame import Bytes2D
 from inspector.simulator.sheet import Planted
 from trainer.data.samples import Plane, Sample
 from trainer.judge.coil import Scale

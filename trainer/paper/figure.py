@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inspector.demo.ink import Canvas, Ink, Rect, Style
-from inspector.demo.picture import FAINT, HAIR, INK, MARGIN_PX, PAGE_PX, PAPER
+from inspector.drawing.canvas import Canvas, Ink, Rect, Style
+from inspector.drawing.coil_map import FAINT, HAIR, INK, MARGIN_PX, PAGE_PX, PAPER
 from trainer.data.samples import Plane
 from trainer.metrics import Scores
 from trainer.paper.overlay import (

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inspector.demo.ink import Canvas, Colour, Ink, Rect, Style
-from inspector.demo.picture import CLASS_COLOURS, INK
+from inspector.drawing.canvas import Canvas, Colour, Ink, Rect, Style
+from inspector.drawing.coil_map import CLASS_COLOURS, INK
 from trainer.data.samples import Plane
 
 Size = tuple[int, int]

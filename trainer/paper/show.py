@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from inspector.engines import Segmenter
-from inspector.records import Recipe
+from inspector.engines.segmenter import Segmenter
+from inspector.records.recipe import Recipe
 from trainer.data import sources
 from trainer.data.samples import IMAGE_SUFFIXES, Frames
 from trainer.data.split import Part

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from inspector.engines import Segmenter
-from inspector.records import Maps
+from inspector.engines.segmenter import Segmenter
+from inspector.records.recipe import Maps
 from trainer.data.samples import Frames, Sample
 from trainer.metrics import Scores
 

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from inspector.engines.openvino import OpenVino
-from inspector.records import DefectClass, Recipe
+from inspector.records.recipe import DefectClass, Recipe
 from trainer.data import sources
 from trainer.data.samples import Frames
 from trainer.data.split import Part, open_data

@@ -14,8 +14,8 @@ from deploy.gpu_check.command import NO_GPU, ROOT, write
 from deploy.gpu_check.plan import Subject
 from deploy.gpu_check.report import CheckUp, file_name
 from deploy.gpu_check.steps import Outcome
-from inspector.engines.driver import Gpu
-from inspector.engines.manifest import Runtime
+from inspector.engines.nvidia.driver import Gpu
+from inspector.engines.nvidia.manifest import Runtime
 from tests.gpu import has_driver
 from tests.recipes import write_recipe
 

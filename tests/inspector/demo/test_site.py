@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from inspector import config
 from inspector.demo.site import TEMPLATE, Ports, settle
 from inspector.errors import InspectorError, RecipeError, SocketError
+from inspector.service import line
 from inspector.simulator.sheet import CLASSES
 from tests.ports import free_base
 
@@ -37,7 +37,7 @@ def card(folder: Path, names: tuple[str, ...]) -> Path:
 def test_template_is_a_good_configuration(tmp_path: Path) -> None:
     """What newcomers copy from is read without a fault, and has the ports that the demo names."""
     (tmp_path / "demo.toml").write_text(TEMPLATE.read_text())
-    settings = config.load(tmp_path / "demo.toml")
+    settings = line.load(tmp_path / "demo.toml")
     assert settings.intake.bind == f"tcp://127.0.0.1:{Ports().frames}"
     assert settings.http.bind == f"127.0.0.1:{Ports().http}"
     assert {name for alarm in settings.alarm for name in alarm.classes} <= set(CLASSES)
@@ -48,7 +48,7 @@ def test_ports_and_recipe_are_put_in(tmp_path: Path) -> None:
     base = free_base()
     recipe = card(tmp_path / "mine", CLASSES)
     site = settle(tmp_path / "demo", Ports.counted_from(base), str(recipe))
-    settings = config.load(site.config)
+    settings = line.load(site.config)
     assert settings.intake.bind == f"tcp://127.0.0.1:{base}"
     assert settings.events.bind == f"tcp://127.0.0.1:{base + 1}"
     assert settings.events.replay_bind == f"tcp://127.0.0.1:{base + 2}"

@@ -7,16 +7,16 @@ import msgspec
 import pytest
 from prometheus_client import generate_latest
 
-from inspector.demo import scrape
-from inspector.demo.listener import Heard
-from inspector.demo.scrape import Counts
 from inspector.demo.screen import Screen
 from inspector.demo.summary import FALSE_LISTED, Figures, percentile, summary
+from inspector.harness import scrape
+from inspector.harness.listener import Heard
+from inspector.harness.scrape import Counts
 from inspector.metrics import Metrics
-from inspector.records import Alarm, Defect, Event, Health, Missed
+from inspector.records.events import Alarm, Defect, Event, Health, Missed
+from inspector.service.web import Vitals, Web
 from inspector.simulator.score import ClassScore, Outcome, Score
 from inspector.simulator.sheet import CLASSES, Planted
-from inspector.web import Vitals, Web
 
 CRACK = Planted(1, 2, 5000.0, 5100.0, 700.0, 710.0, 500.0)
 PATCH = Defect(

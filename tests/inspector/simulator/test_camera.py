@@ -14,10 +14,11 @@ import pytest
 import zmq
 
 from inspector import wire
-from inspector.config import BatchSection, IntakeSection
 from inspector.errors import InspectorError, SocketError
-from inspector.intake import Intake
-from inspector.records import Bytes2D, Header, Loss
+from inspector.intake.push import Intake
+from inspector.intake.settings import BatchSection, IntakeSection
+from inspector.records.frame import Bytes2D, Header
+from inspector.records.stages import Loss
 from inspector.simulator import replay
 from inspector.simulator.camera import Camera, Coil, Encoding, Faults, Sent
 from inspector.simulator.folder import Folder

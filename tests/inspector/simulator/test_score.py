@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspector.records import Defect, DefectClass, Missed
+from inspector.records.events import Defect, Missed
+from inspector.records.recipe import DefectClass
 from inspector.simulator.score import Score, score
 from inspector.simulator.sheet import CLASSES, Planted
 

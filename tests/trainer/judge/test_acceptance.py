@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inspector.records import Maps
+from inspector.records.recipe import Maps
 from tests.recipes import HEIGHT, WIDTH, write_recipe
 from tests.trainer.painted import BRIGHT, DARK, SURE, UNSURE, paint, write_frames
 from trainer import __main__

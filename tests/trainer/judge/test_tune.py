@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inspector.records import DefectClass, Maps, Recipe
+from inspector.records.recipe import DefectClass, Maps, Recipe
 from inspector.simulator.score import Score, score
 from trainer.judge.choice import Wish, choose, within_false, within_misses
 from trainer.judge.coil import Coil, Scale, report

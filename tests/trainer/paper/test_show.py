@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from inspector.demo.ink import Rect
+from inspector.drawing.canvas import Rect
 from tests.trainer.frames import HEIGHT, WIDTH
 from trainer.__main__ import main
 from trainer.data.samples import CLASS_NAMES, Plane

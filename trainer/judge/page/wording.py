@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inspector.demo.picture import CLASS_COLOURS
+from inspector.drawing.coil_map import CLASS_COLOURS
 
 NOTHING = "·"
 """Stands where there was nothing to measure."""

@@ -1,0 +1,1 @@
+"""One frame, without its neighbours: maps to detections."""

@@ -1,0 +1,1 @@
+"""Pictures: a canvas, its palette, the coil's map."""

@@ -1,0 +1,295 @@
+"""The map of a coil: the strip folded into rows, with what was planted, found, missed and falsely reported.
+
+Travel runs to the right, the left edge of the strip is up, a metre scale stands under each row. Drawn from
+the thumbnail that the camera's side collected, and from the score.
+
+Knows: layout, and what each sign means. Must not know: how anything was found.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+
+from inspector.drawing.canvas import WHITE, Canvas, Colour, Ink, Rect, Style
+from inspector.records.events import Defect, Missed
+from inspector.records.frame import Bytes2D
+from inspector.simulator.score import Outcome, Score
+from inspector.simulator.sheet import Planted
+
+READING = "Travel is to the right, the left edge of the strip is up, both directions are to the same scale."
+"""How to read the map, for its foot."""
+
+PAGE_PX, MARGIN_PX = 2000, 60
+HEAD_PX, LEGEND_PX, SCALE_PX, FOOT_PX = 132, 66, 62, 52
+ROWS_PX = 1400
+"""The rows together are at most so high: what a screen shows."""
+STRIP_PX = 320
+"""The strip is at most so high where there are several rows."""
+ROW_METRES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000)
+
+PAPER: Colour = (250, 250, 249)
+INK: Colour = (48, 40, 34)
+FAINT: Colour = (140, 132, 126)
+HAIR: Colour = (222, 218, 214)
+STEEL: Colour = (150, 152, 154)
+MISSED: Colour = (44, 34, 224)
+FALSE: Colour = (206, 52, 190)
+UNSEEN: Colour = (70, 62, 56)
+CLASS_COLOURS: tuple[Colour, ...] = ((242, 196, 72), (64, 160, 255), (86, 226, 250), (140, 214, 92))
+"""By class id from 1, then again from the first; told apart by colour-blind eyes too."""
+
+Tones = tuple[float, float, float, float]
+
+TITLE, FIGURE = Style(40, INK, 650), Style(44, INK, 650)
+NOTE, ENTRY, NAME, FIGURE_NAME, SCALE = (
+    Style(19, FAINT),
+    Style(18, INK),
+    Style(18, INK, 650),
+    Style(17, FAINT),
+    Style(16, FAINT),
+)
+TAG = Style(15, WHITE, 650)
+
+
+class CoilMap(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is drawn."""
+
+    title: str
+    subtitle: str
+    foot: str
+    thumbnail: Bytes2D
+    """(rows along, px across) uint8, from the coil's head."""
+    mm_per_row: float
+    """Of the thumbnail, along the strip."""
+    mm_per_px: float
+    """Of the thumbnail, across the strip."""
+    score: Score
+    missed: tuple[Missed, ...] = ()
+    """Strip that was not inspected."""
+
+
+def save(coil: CoilMap, path: Path) -> None:
+    """Draw a coil's map and write it as a PNG."""
+    cv2.imwrite(str(path), draw(coil))
+
+
+def draw(coil: CoilMap) -> Canvas:
+    """Draw a coil's map (H, W, 3) uint8."""
+    fold = Fold(coil)
+    ink = Ink(np.full((fold.bottom + FOOT_PX, PAGE_PX, 3), PAPER, np.uint8))
+    _head(ink, coil)
+    _legend(ink, coil)
+    tones = _tones(coil.thumbnail)
+    for row in range(fold.rows):
+        _steel(ink, coil, fold, row, tones)
+        _scale(ink, fold, row)
+    for gap in coil.missed:
+        for piece in fold.stretch(gap.start_mm, gap.end_mm):
+            ink.fill(piece, PAPER, 0.55)
+            ink.hatch(piece, UNSEEN)
+    _Marks(ink, fold, coil.score).draw()
+    ink.text((MARGIN_PX, fold.bottom + 28), coil.foot, FIGURE_NAME)
+    return ink.canvas
+
+
+class Fold:
+    """Where on the page each millimetre of the coil lies."""
+
+    def __init__(self, coil: CoilMap) -> None:
+        rows, across = coil.thumbnail.shape
+        self.length_mm: float = rows * coil.mm_per_row
+        self._width_mm: float = across * coil.mm_per_px
+        fitting = (metres for metres in ROW_METRES if self._fits(metres))
+        self.row_mm: float = 1000.0 * next(fitting, ROW_METRES[-1])
+        self.px_per_mm = (PAGE_PX - 2 * MARGIN_PX) / self.row_mm
+        self._strip_px: int = round(self._width_mm * self.px_per_mm)
+        self.rows = math.ceil(self.length_mm / self.row_mm)
+        self.bottom = self._top(self.rows)
+
+    def strip(self, row: int) -> Rect:
+        """The strip in a row; the last one may be short."""
+        length_mm = min(self.row_mm, self.length_mm - row * self.row_mm)
+        right = MARGIN_PX + round(length_mm * self.px_per_mm)
+        return Rect(MARGIN_PX, self._top(row), right, self._top(row) + self._strip_px)
+
+    def stretch(self, start_mm: float, end_mm: float) -> Iterator[Rect]:
+        """Yield a length of the whole strip as it lies in the rows: in pieces, where it crosses a fold."""
+        for row in range(max(0, int(start_mm / self.row_mm)), min(self.rows - 1, int(end_mm / self.row_mm)) + 1):
+            strip = self.strip(row)
+            left, right = ((mm - row * self.row_mm) * self.px_per_mm for mm in (start_mm, end_mm))
+            piece = Rect(MARGIN_PX + math.floor(left), strip.top, MARGIN_PX + math.ceil(right), strip.bottom)
+            if piece.meets(strip):
+                yield piece.within(strip)
+
+    def box(self, thing: Defect | Planted) -> list[Rect]:
+        """Where a defect lies on the page: in pieces, where it crosses a fold."""
+        top, bottom = math.floor(thing.left_mm * self.px_per_mm), math.ceil(thing.right_mm * self.px_per_mm)
+        pieces = self.stretch(thing.start_mm, thing.end_mm)
+        return [Rect(piece.left, piece.top + top, piece.right, piece.top + bottom) for piece in pieces]
+
+    def _top(self, row: int) -> int:
+        return HEAD_PX + LEGEND_PX + row * (self._strip_px + SCALE_PX)
+
+    def _fits(self, row_metres: int) -> bool:
+        rows = math.ceil(self.length_mm / row_metres / 1000)
+        strip_px = self._width_mm * (PAGE_PX - 2 * MARGIN_PX) / row_metres / 1000
+        return rows <= 1 or (strip_px <= STRIP_PX and rows * (strip_px + SCALE_PX) <= ROWS_PX)
+
+
+# --- page --------------------------------------------------------------------------------------------------
+
+
+def _head(ink: Ink, coil: CoilMap) -> None:
+    ink.text((MARGIN_PX, 66), coil.title, TITLE)
+    ink.text((MARGIN_PX, 100), coil.subtitle, NOTE)
+    total = coil.score.total
+    figures = [
+        ("planted", total.planted, INK),
+        ("found", total.found, INK),
+        ("confused", total.confused, MISSED),
+    ]
+    figures += [("missed", total.missed, MISSED), ("false", total.false, FALSE)]
+    apart = [("too small", total.small, FAINT), ("not seen", total.unseen, FAINT)]
+    x = PAGE_PX - MARGIN_PX
+    for words, count, colour in reversed(figures + [figure for figure in apart if figure[1]]):
+        style = msgspec.structs.replace(FIGURE, colour=colour if count else FAINT)
+        ink.text((x, 66), str(count), style, align=1)
+        ink.text((x, 94), words, FIGURE_NAME, align=1)
+        x -= max(ink.width(str(count), style), ink.width(words, FIGURE_NAME)) + 44
+    ink.line((MARGIN_PX, HEAD_PX - 6), (PAGE_PX - MARGIN_PX, HEAD_PX - 6), HAIR)
+
+
+def _legend(ink: Ink, coil: CoilMap) -> None:
+    """Explain every sign on the page, with counts, in one line."""
+    y = HEAD_PX + 30
+    x = MARGIN_PX
+    for number, one in enumerate(coil.score.classes, start=1):
+        swatch = _swatch(ink, x)
+        ink.fill(swatch, _colour(number), 0.30)
+        ink.box(swatch, _colour(number), 2)
+        x = ink.text((x + 54, y), one.name, NAME)
+        x = ink.text((x + 8, y), f"{one.found} of {one.planted}", NOTE) + 34
+    for words, colour, px in (("planted", WHITE, 1), ("missed, confused", MISSED, 3), ("false", FALSE, 3)):
+        ink.box(_swatch(ink, x), colour, px)
+        x = ink.text((x + 54, y), words, ENTRY) + 34
+    if coil.missed:
+        ink.hatch(_swatch(ink, x).grown(7), UNSEEN)
+        ink.text((x + 54, y), "not inspected", ENTRY)
+
+
+def _swatch(ink: Ink, x: int) -> Rect:
+    """Draw a piece of steel for a sign of the legend; return where the sign goes."""
+    steel = Rect(x, HEAD_PX + 10, x + 44, HEAD_PX + 38)
+    ink.fill(steel, STEEL)
+    return steel.grown(-7)
+
+
+def _steel(ink: Ink, coil: CoilMap, fold: Fold, row: int, tones: Tones) -> None:
+    """Draw the strip of a row."""
+    strip = fold.strip(row)
+    first, last = (round(edge * fold.row_mm / coil.mm_per_row) for edge in (row, row + 1))
+    part = np.ascontiguousarray(coil.thumbnail[first:last].T)
+    way = cv2.INTER_AREA if strip.width < part.shape[1] else cv2.INTER_CUBIC
+    grey = cv2.resize(part, (strip.width, strip.height), interpolation=way)
+    tone = np.interp(grey, tones, (34, 92, 168, 206))[..., None]
+    ink.canvas[strip.top : strip.bottom, strip.left : strip.right] = tone * (1.0, 0.985, 0.965)
+
+
+def _scale(ink: Ink, fold: Fold, row: int) -> None:
+    """Draw the metres under a row."""
+    strip = fold.strip(row)
+    y = strip.bottom + 8
+    ink.line((strip.left, y), (strip.right, y), FAINT)
+    step = next((step for step in (1, 2, 5, 10, 20, 50) if step * 1000 * fold.px_per_mm >= 80), 100)
+    start_mm, end_mm = row * fold.row_mm, min((row + 1) * fold.row_mm, fold.length_mm)
+    for metre in range(math.ceil(start_mm / 1000), math.floor(end_mm / 1000) + 1):
+        x = MARGIN_PX + round((metre * 1000 - start_mm) * fold.px_per_mm)
+        ink.line((x, y), (x, y + (4 if metre % step else 8)), FAINT)
+        if metre % step == 0:
+            ink.text((x, y + 26), f"{metre} m", SCALE, align=0.5)
+
+
+def _tones(thumbnail: Bytes2D) -> Tones:
+    """Grey levels that become the darkest, dark, light and lightest tone of the page."""
+    sample = thumbnail[:: 1 + len(thumbnail) // 5000]
+    steel = sample[sample > 12]
+    low, high = np.percentile(steel, (4, 96)) if steel.size else (0.0, 255.0)
+    return 0.0, max(1.0, float(low)), max(2.0, float(high)), 255.0
+
+
+def _colour(class_id: int) -> Colour:
+    return CLASS_COLOURS[(class_id - 1) % len(CLASS_COLOURS)]
+
+
+# --- marks -------------------------------------------------------------------------------------------------
+
+
+class _Marks:
+    """Draws what was planted and what was found, then, on top, what went wrong."""
+
+    def __init__(self, ink: Ink, fold: Fold, score: Score) -> None:
+        self._ink, self._fold, self._score = ink, fold, score
+        self._names = [one.name for one in score.classes]
+        self._marks: list[Rect] = []
+        """All boxes so far; tags keep clear of them where they can."""
+        self._tags: list[Rect] = []
+
+    def draw(self) -> None:
+        """Draw everything."""
+        for defect in self._score.found:
+            self._found(defect)
+        for outcome in self._score.outcomes:
+            for piece in self._fold.box(outcome.planted):
+                self._marks.append(piece.at_least(8).grown(5))
+                if outcome.verdict not in ("missed", "confused"):
+                    self._ink.box(piece.at_least(8).grown(4), WHITE)
+        for outcome in self._score.outcomes:
+            if outcome.verdict in ("missed", "confused"):
+                self._alarm(outcome.planted, self._words(outcome), MISSED)
+        for defect in self._score.false:
+            self._alarm(defect, f"false {defect.name}", FALSE)
+
+    def _found(self, defect: Defect) -> None:
+        colour = _colour(self._names.index(defect.name) + 1)
+        for piece in self._fold.box(defect):
+            self._ink.fill(piece.at_least(8), colour, 0.30)
+            self._ink.box(piece.at_least(8).grown(1), colour, 2)
+
+    def _words(self, outcome: Outcome) -> str:
+        name = self._names[outcome.planted.class_id - 1]
+        return f"{name} seen as {' and '.join(outcome.seen_as)}" if outcome.seen_as else f"missed {name}"
+
+    def _alarm(self, thing: Defect | Planted, words: str, colour: Colour) -> None:
+        """Draw thick boxes, and a tag beside the first of them unless it would hide another."""
+        boxes = [piece.at_least(10).grown(5) for piece in self._fold.box(thing)]
+        for box in boxes:
+            self._ink.box(box.grown(1), WHITE)
+            self._ink.box(box, colour, 3)
+        for box in boxes[:1]:
+            spot = self._room(box, self._ink.width(words, TAG) + 14, 23)
+            if any(spot.meets(tag) for tag in self._tags):
+                continue  # the colour of the box says it too
+            self._tags.append(spot)
+            self._ink.fill(spot, colour)
+            self._ink.text((spot.left + 7, spot.bottom - 6), words, TAG)
+
+    def _room(self, box: Rect, width: int, height: int) -> Rect:
+        """Find the place beside a box where a tag hides least; to the right of it, all else being equal."""
+        middle = (box.top + box.bottom - height) // 2
+        right, left, above, below = box.right + 4, box.left - width - 4, box.top - height - 4, box.bottom + 4
+        corners = [(right, middle), (left, middle), (box.left, above), (box.left, below)]
+        corners += [(right, above), (right, below), (left, above), (left, below)]
+        page = Rect(MARGIN_PX, HEAD_PX + LEGEND_PX - 20, PAGE_PX - MARGIN_PX, self._fold.bottom)
+
+        def harm(spot: Rect) -> int:
+            outside = spot.within(page) != spot
+            tags = sum(spot.meets(tag) for tag in self._tags)
+            return 1000 * outside + 100 * tags + sum(spot.meets(mark) for mark in self._marks)
+
+        return min((Rect(x, y, x + width, y + height) for x, y in corners), key=harm)

@@ -1,0 +1,106 @@
+"""The one door to a recipe's built engine: whoever wants the engine that `deploy convert` left asks here.
+
+Refuses in an order that tells the reader what to mend first: the manifest, the files' hashes, the TensorRT installed,
+the proof; then the driver, and last what only a GPU can tell. Nothing of an engine runs before all of it fits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inspector.engines.nvidia import driver, flavour, manifest
+from inspector.engines.nvidia.manifest import MANIFEST, Flavour, Manifest, Runtime
+from inspector.engines.nvidia.slots import port_faults
+from inspector.engines.segmenter import Segmenter
+from inspector.engines.settings import EngineSection
+from inspector.errors import EngineRefused
+from inspector.records.recipe import Recipe
+
+if TYPE_CHECKING:
+    from inspector.engines.nvidia.tensorrt import TensorRt
+
+
+def load(
+    section: EngineSection, recipe: Recipe, max_frames: int, folder: Path, *, unverified: bool = False
+) -> Segmenter:
+    """Load the engine in a recipe's folder to run it, for batches of up to `max_frames`; it is not warm yet.
+
+    Raises: EngineRefused with all that does not fit, a line each; EngineError.
+    """
+    made, plan, trt = check(folder, recipe, only=asked(section), max_frames=max_frames, verified=not unverified)
+    check_gpu(folder, made, section.gpu)
+    kernels = manifest.read_kernels(folder, made)
+    return _run(recipe, made, plan, kernels, trt=trt, gpu=section.gpu, max_frames=max_frames)
+
+
+def asked(section: EngineSection) -> Flavour | None:
+    """Return the flavour that the configuration insists on, if it does."""
+    return None if section.flavour == "auto" else section.flavour
+
+
+def open_unverified(folder: Path, recipe: Recipe, gpu: int = 0) -> tuple[Manifest, TensorRt]:
+    """Load the engine in a recipe's folder to prove it, for its own largest batch; only its proof is not asked for.
+
+    Returns its manifest too. Nothing that was compiled for it before is used.
+
+    Raises: EngineRefused, EngineError.
+    """
+    made, plan, trt = check(folder, recipe, verified=False)
+    check_gpu(folder, made, gpu)
+    return made, _run(recipe, made, plan, b"", trt=trt, gpu=gpu, max_frames=made.batches[-1])
+
+
+def check(
+    folder: Path,
+    recipe: Recipe,
+    *,
+    only: Flavour | None = None,
+    max_frames: int | None = None,
+    verified: bool = True,
+) -> tuple[Manifest, bytes, Any]:
+    """Check all of an engine that can be checked without a GPU; return manifest, engine and the flavour's module.
+
+    The bytes are exactly those whose hash was checked. `only` this flavour, else the one that built it if it is here.
+
+    Raises: EngineRefused with one line for each fault.
+    """
+    made, plan = manifest.read(folder), manifest.read_engine(folder)
+    here, trt, missing = None, None, []
+    try:
+        name, trt = flavour.find(only=only, first=made.flavour)
+        here = Runtime(name, trt.__version__)
+    except EngineRefused as error:
+        missing = [str(error)]
+    digest = hashlib.sha256(plan).hexdigest()
+    found = manifest.faults(made, folder, recipe, digest, here, max_frames=max_frames, verified=verified)
+    ports = [
+        f"{folder / MANIFEST}: {fault}. Export the recipe again, then `deploy convert`."
+        for fault in port_faults(recipe, made.inputs, made.outputs)
+    ]
+    if found or ports or missing:
+        raise EngineRefused("\n".join([*map(str, found), *ports, *missing]))
+    return made, plan, trt
+
+
+def check_gpu(folder: Path, made: Manifest, number: int) -> None:
+    """Check that GPU `number` is there and is one that the engine was built for.
+
+    Raises: EngineError without a driver, which may come yet; EngineRefused for another GPU.
+    """
+    gpu = driver.numbered(number)
+    if gpu.compute_capability not in made.compute_capabilities:
+        targets = ", ".join(made.compute_capabilities)
+        raise EngineRefused(
+            f"{folder / MANIFEST}: compute_capabilities is {targets}; expected {gpu.compute_capability} among them, "
+            f"that of {gpu.name}. Run `deploy convert {folder}{f' --gpu {number}' if number else ''}` on this machine."
+        )
+
+
+def _run(
+    recipe: Recipe, made: Manifest, plan: bytes, kernels: bytes, *, trt: Any, gpu: int, max_frames: int
+) -> TensorRt:
+    from inspector.engines.nvidia.tensorrt import TensorRt
+
+    return TensorRt(recipe, made, plan, kernels, trt=trt, gpu=gpu, max_frames=max_frames)

@@ -1,0 +1,45 @@
+"""The sections that say what assesses frames, and on what."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from inspector.config.reader import Section, key
+
+
+class RecipeSection(Section, frozen=True):
+    """Which network judges the strip."""
+
+    path: Annotated[str, key("A recipe folder (relative to this file), or the name of a shipped recipe.", min_length=1)]
+
+
+class EngineSection(Section, frozen=True):
+    """What the network runs on."""
+
+    kind: Annotated[
+        Literal["openvino", "tensorrt"],
+        key(
+            "The inference engine: `openvino` runs on any x86-64 or ARM CPU, `tensorrt` runs the engine that "
+            "`deploy convert` built beside the recipe, on an NVIDIA GPU."
+        ),
+    ] = "openvino"
+    threads: Annotated[
+        int,
+        key("Processor threads for `openvino`; 0 takes all.", "Leave it out to use all cores.", ge=0, le=1024),
+    ] = 0
+    flavour: Annotated[
+        Literal["auto", "tensorrt", "tensorrt_rtx"],
+        key("Which TensorRT runs a `tensorrt` engine; `auto` takes the one that built it."),
+    ] = "auto"
+    gpu: Annotated[
+        int,
+        key("Number of the GPU, in the driver's order.", "0 is the first; `nvidia-smi` lists them.", ge=0, le=63),
+    ] = 0
+    rebuild: Annotated[
+        bool,
+        key(
+            "Build and verify the `tensorrt` engine anew when it is missing or no longer fits machine and recipe, "
+            "before frames are taken; else the inspector says what does not fit and exits 78. It takes a recipe folder "
+            "that the service may write to: then nothing but that folder's rights guards the engine file."
+        ),
+    ] = False

@@ -1,0 +1,35 @@
+"""The sections that say where events go out and where they are kept."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from inspector.config.reader import SOCKET, SOCKET_HINT, Section, key
+
+
+class EventsSection(Section, frozen=True):
+    """Where events go out."""
+
+    bind: Annotated[str, key("PUB socket with all events.", SOCKET_HINT, pattern=SOCKET)]
+    replay_bind: Annotated[str, key("ROUTER socket that answers replay requests.", SOCKET_HINT, pattern=SOCKET)]
+    send_events: Annotated[
+        int,
+        key("Events kept for each slow subscriber (ZMQ_SNDHWM); it can replay the rest.", ge=1, le=1_000_000),
+    ] = 10_000
+
+
+class JournalSection(Section, frozen=True):
+    """Where events are kept."""
+
+    path: Annotated[
+        str, key("Folder of the journal (relative to this file); one inspector, one journal.", min_length=1)
+    ]
+    max_mb: Annotated[
+        int,
+        key(
+            "The oldest events are deleted beyond this size.",
+            "1024 holds about two million events.",
+            ge=8,
+            le=1_000_000,
+        ),
+    ] = 1024

@@ -1,0 +1,138 @@
+"""Events for people: one line each, in columns, in colour on a terminal; and what `inspector events` does.
+
+Knows: what is worth reading first. Must not know: sockets (that is the client's), argparse, the environment
+(handed in). `line` and `wants_colour` are pure.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TextIO
+
+import msgspec
+
+from inspector.client import Events, Gap
+from inspector.errors import EXIT_FAILURE
+from inspector.records.events import Alarm, CoilReport, Data, Defect, Event, Health, Heartbeat, Missed
+
+RED, GREEN, YELLOW, MAGENTA, CYAN, DIM = "1;31", "32", "33", "35", "36", "2"
+
+
+def line(event: Event, colour: bool) -> str:
+    """One line without its end: UTC, what, its name, the metre on the coil, size and place across."""
+    what, name, rest = _words(event.data)
+    name, rest = _printable(name), _printable(rest)
+    text = f"{event.time[11:]:13}  {what:6}  {name:20} {rest}".rstrip()
+    return f"\x1b[{_colour(event.data)}m{text}\x1b[0m" if colour else text
+
+
+def wants_colour(out: TextIO, environ: Mapping[str, str]) -> bool:
+    """Colour is for terminals, and never where NO_COLOR is set (https://no-color.org)."""
+    return out.isatty() and not environ.get("NO_COLOR")
+
+
+def print_events(
+    connect: str,
+    replay: str | None,
+    topics: Sequence[str],
+    *,
+    as_json: bool,
+    since: int | None,
+    count: int | None,
+    timeout_s: float | None,
+    environ: Mapping[str, str],
+    out: TextIO,
+    err: TextIO,
+) -> int:
+    """Print events as they come, flushed one by one, and return the exit code.
+
+    `since` is the first `seq` wanted from the journal; without it only new events are shown. Ends after
+    `count` events, or when none came for `timeout_s`, which is a failure only when fewer than `count` came.
+    Ctrl-C, and a reader that closed the pipe, are ways to end.
+
+    Raises: SocketError when an address is not one.
+    """
+    colour = wants_colour(out, environ)
+    after = None if since is None else (None, max(0, since - 1))
+
+    def tell(gap: Gap) -> None:
+        end = "?" if gap.last_seq is None else gap.last_seq
+        print(f"LOST {gap.count} events, seq {gap.first_seq} to {end}: {gap.reason}", file=err, flush=True)
+
+    shown = 0
+    try:
+        with Events(connect, replay=replay, topics=topics, after=after, timeout_s=timeout_s, on_gap=tell) as events:
+            while shown != count and (event := next(events, None)) is not None:
+                text = msgspec.json.encode(event).decode() if as_json else line(event, colour)
+                print(text, file=out, flush=True)
+                shown += 1
+    except KeyboardInterrupt:
+        return 0
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # or the interpreter fails to flush at exit
+        return 0
+    if count is not None and shown < count:
+        print(f"{shown} of {count} events came; none for the last {timeout_s:g} s from {connect}.", file=err)
+        return EXIT_FAILURE
+    return 0
+
+
+def _words(data: Data) -> tuple[str, str, str]:
+    match data:
+        case Defect():
+            more = ", goes on" if data.is_partial else ""
+            return (
+                "defect",
+                data.name,
+                f"{_metre(data.start_mm)}  {data.length_mm:8.1f} x {data.width_mm:6.1f} mm  "
+                f"across {data.left_mm:7.1f} to {data.right_mm:7.1f} mm  {data.confidence:4.0%}  "
+                f"{data.coil} {data.camera} {data.side}{more}",
+            )
+        case Missed():
+            why = _counts(data.reasons) or "the position jumped"
+            return "missed", data.camera, f"{_metre(data.start_mm)}  {_span(data)}  {data.coil}: {why}"
+        case CoilReport():
+            totals = (
+                f": {data.inspected_m:.1f} m inspected, {data.missed_m:.1f} m missed, {data.frames} frames, "
+                f"{sum(data.defects.values())} defects ({_counts(data.defects) or 'none'})"
+            )
+            return "coil", data.coil, data.state + (totals if data.state == "ended" else "")
+        case Alarm():
+            where = " ".join(filter(None, (data.coil, data.camera)))
+            return "ALARM", data.name, f"{data.priority}, {data.state}: {data.message}  {where}"
+        case Health():
+            return "health", data.state, f"{data.message}  {data.recipe} {data.version}"
+        case Heartbeat():
+            return "beat", "", f"last seq {data.last_seq}"
+
+
+def _colour(data: Data) -> str:
+    match data:
+        case Defect():
+            return YELLOW
+        case Missed():
+            return MAGENTA
+        case Alarm():
+            return RED if data.state == "unacknowledged" else GREEN
+        case CoilReport():
+            return CYAN
+        case Health() | Heartbeat():
+            return DIM
+
+
+def _metre(position_mm: float) -> str:
+    return f"at {position_mm / 1000:10.3f} m"
+
+
+def _span(missed: Missed) -> str:
+    return f"{missed.end_mm - missed.start_mm:8.1f} mm"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in sorted(counts.items()))
+
+
+def _printable(text: str) -> str:
+    """Names come over the network: none may move the cursor."""
+    return "".join(char if char.isprintable() else "?" for char in text)

@@ -1,0 +1,1 @@
+"""Where frames come in: taken off the socket, checked, counted and batched."""

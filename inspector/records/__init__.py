@@ -1,0 +1,18 @@
+"""The nouns of the line: every type that crosses a seam. Read this folder first.
+
+A frame flows like this; each arrow is one record below:
+
+    camera --(Header + pixels)--> intake --Batch--> infer --Judged--> analyse --Analysed--> strip
+           --Report--> alarms --Report--> journal --Event--> publish
+
+Knows: shapes, units and meaning of what is passed on. Must not know: sockets, engines, files, clocks.
+
+Everything here is frozen. `x` runs across the strip, `y` along the travel; millimetres along the coil are
+counted from its head, millimetres across from pixel column 0 of the camera (plus the camera's offset).
+
+    frame.py    what cameras send                      changing it breaks cameras
+    recipe.py   what a recipe's card and graph say     changing it breaks trainer and converter
+    events.py   what subscribers receive and ask for   changing it breaks them
+    stages.py   what passes between stages             changing it breaks nobody outside
+    names.py    what a name may look like
+"""

@@ -1,0 +1,66 @@
+"""What a recipe's card says and what its graph returns. Changing it breaks trainer and converter."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from inspector.records.frame import Bytes3D
+from inspector.records.names import Name
+
+
+class DefectClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One kind of defect and how sure and how large it must be; tuning these rebuilds nothing."""
+
+    id: Annotated[int, Meta(ge=1, le=254)]
+    """Its value in the label maps; ids count up from 1 without gaps."""
+    name: Name
+    threshold: Annotated[float, Meta(gt=0, lt=1)]
+    """A pixel counts when its probability reaches this."""
+    min_area_mm2: Annotated[float, Meta(ge=0, le=1e9)]
+    """A smaller defect is not reported, square millimetres."""
+    min_confidence: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """A defect whose surest pixel is less probable than this is not reported: `threshold` draws its outline, this
+    decides whether it is one (hysteresis, as in Canny's edge detector, 1986).
+    """
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What `recipe.toml` says; the network itself is `model.onnx` beside it."""
+
+    name: Name
+    version: str
+    created: str
+    """Date of export, ISO 8601."""
+    encoder: str
+    precision: Literal["fp32", "fp16", "int8"]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    """Of `model.onnx`."""
+    height: Annotated[int, Meta(ge=32, le=16384)]
+    width: Annotated[int, Meta(ge=32, le=16384)]
+    """Frames must have exactly this many rows and columns."""
+    trained_on: str
+    """In words, so that nobody takes a demonstration for a qualified recipe."""
+    calibrated_on: tuple[str, ...] = ()
+    """Names of the frames that INT8 took its ranges from; empty where none were, or nobody wrote them down."""
+    classes: Annotated[tuple[DefectClass, ...], Meta(min_length=1)] = msgspec.field(name="class")
+    scores: dict[str, float | int | str] = {}
+    """Measured on frames it was not trained on; the keys name convention and unit."""
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+class Maps(msgspec.Struct, frozen=True):
+    """What the network says of N frames."""
+
+    labels: Bytes3D
+    """(N, H, W) uint8: 0 = sound, else the class id."""
+    confidence: Bytes3D
+    """(N, H, W) uint8: probability of that class x 255; 0 where sound."""
+    presence: NDArray[np.float32]
+    """(N, C) float32: highest probability of each defect class anywhere in the frame."""

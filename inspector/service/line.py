@@ -1,0 +1,81 @@
+"""A line's whole configuration file, composed of the sections beside each room.
+
+Each constructor receives its own section; nobody receives the whole, but the daemon that wires it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from inspector.alarms.settings import AlarmSection
+from inspector.config.camera import CameraSection
+from inspector.config.reader import Section, faults_of, key
+from inspector.engines.settings import EngineSection, RecipeSection
+from inspector.errors import ConfigError
+from inspector.events.settings import EventsSection, JournalSection
+from inspector.intake.settings import BatchSection, IntakeSection
+from inspector.records.names import Name
+from inspector.service.settings import HttpSection
+
+
+class Config(Section, frozen=True, kw_only=True):
+    """The whole file."""
+
+    line: Annotated[Name, key("Name of the line; it stands in every event's source.")]
+    recipe: RecipeSection
+    engine: EngineSection = EngineSection()
+    intake: IntakeSection
+    batch: BatchSection = BatchSection()
+    camera: Annotated[
+        tuple[CameraSection, ...],
+        key("A [[camera]] section for each camera.", "Write [[camera]] on a line of its own.", min_length=1),
+    ]
+    alarm: Annotated[
+        tuple[AlarmSection, ...],
+        key("An [[alarm]] section for each alarm.", "Write [[alarm]] on a line of its own."),
+    ] = ()
+    events: EventsSection
+    journal: JournalSection
+    http: HttpSection = HttpSection()
+
+
+def load(path: Path) -> Config:
+    """Read and check a configuration file; relative paths in it are taken from its folder.
+
+    Raises: ConfigError with one line for each fault.
+    """
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}. Give a TOML file."]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{path}: is not UTF-8 text: {error}. Save it as UTF-8."]) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{path}: is not TOML: {error}. Mend that line."]) from error
+    faults = list(faults_of(tree, Config, ""))
+    if not faults:
+        config = msgspec.convert(tree, Config)
+        faults = list(_contradictions(config))
+    if faults:
+        raise ConfigError([f"{path.name}: {fault}" for fault in faults])
+    journal = msgspec.structs.replace(config.journal, path=str(path.parent / config.journal.path))
+    return msgspec.structs.replace(config, journal=journal)
+
+
+def _contradictions(config: Config) -> list[str]:
+    """What each value allows but the file as a whole does not."""
+    faults = []
+    for kind, names in (
+        ("camera", [camera.name for camera in config.camera]),
+        ("alarm", [alarm.name for alarm in config.alarm]),
+    ):
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            faults.append(f'{kind} name "{name}" is given {names.count(name)} times; expected once. Rename the others.')
+    binds = [config.intake.bind, config.events.bind, config.events.replay_bind]
+    for bind in sorted({bind for bind in binds if binds.count(bind) > 1 and not bind.endswith(":*")}):
+        faults.append(f'address "{bind}" is used for two sockets; expected one each. Choose another port.')
+    return faults

@@ -1,0 +1,1 @@
+"""Where on the coil: places, merges and accounts for strip."""

@@ -1,0 +1,189 @@
+"""From maps to detections: every region once, with its place and size in millimetres."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from inspector.analysis.analyse import Analyse, detect
+from inspector.config.camera import CameraSection
+from inspector.records.frame import Bytes2D
+from inspector.records.recipe import Maps, Recipe
+from inspector.records.stages import Detection, Frame, Inspected, Judged, Loss, Span
+from tests.frames import HEIGHT, RECIPE, WIDTH, batch, dropped, header, missing, recipe
+
+SOUND = np.zeros((HEIGHT, WIDTH), np.uint8)
+
+
+def found(labels: Bytes2D, by: Recipe = RECIPE, confidence: Bytes2D | None = None) -> list[Detection]:
+    """Detect in a map of pixels that are 2 mm wide and 0.5 mm long, 100 mm from the edge."""
+    if confidence is None:
+        confidence = (labels > 0).astype(np.uint8) * 255
+    presence = np.array([(labels == kind.id).any() for kind in by.classes], np.float32)
+    return list(detect(labels, confidence, presence, by, mm_per_px=2.0, mm_per_row=0.5, offset_mm=100.0))
+
+
+def box(top: int, bottom: int, left: int, right: int, class_id: int = 1) -> Bytes2D:
+    """Draw a region on a sound map."""
+    labels = SOUND.copy()
+    labels[top:bottom, left:right] = class_id
+    return labels
+
+
+def test_millimetres() -> None:
+    """A region is told with box and area in millimetres, the camera's offset included, and its best probability."""
+    labels = box(2, 6, 3, 8, class_id=2)
+    confidence = np.where(labels, 130, 0).astype(np.uint8)
+    confidence[3, 4] = 204
+    assert found(labels, confidence=confidence) == [
+        Detection(
+            class_id=2,
+            left_mm=106.0,
+            right_mm=116.0,
+            start_mm=1.0,
+            end_mm=3.0,
+            area_mm2=20.0,
+            confidence=0.8,
+            head=None,
+            tail=None,
+        )
+    ]
+
+
+def test_head_and_tail() -> None:
+    """A region that touches the first or last row says which columns it covers there, and not elsewhere."""
+    labels = box(0, HEIGHT, 5, 6)
+    labels[0, 5:9] = 1
+    labels[-1, 2:6] = 1
+    (region,) = found(labels)
+    assert (region.left_mm, region.right_mm) == (104.0, 118.0)
+    assert region.head == Span(110.0, 118.0)
+    assert region.tail == Span(104.0, 112.0)
+
+
+@pytest.mark.parametrize(
+    ("labels", "is_told"),
+    [
+        (box(1, 4, 0, 3), False),
+        (box(1, 4, 0, 4), True),
+        (box(0, 1, 0, 1), True),
+        (box(HEIGHT - 1, HEIGHT, 0, 1), True),
+    ],
+)
+def test_minimum_area(labels: Bytes2D, is_told: bool) -> None:
+    """What is too small is left out, unless it touches an edge behind which it may go on."""
+    assert bool(found(labels, recipe("dark", min_area_mm2=12.0))) is is_told
+
+
+@pytest.mark.parametrize(
+    ("labels", "surest", "is_told"),
+    [
+        (box(1, 4, 0, 3), 203, False),
+        (box(1, 4, 0, 3), 204, True),
+        (box(0, 4, 0, 3), 1, True),
+        (box(HEIGHT - 3, HEIGHT, 0, 3), 1, True),
+    ],
+)
+def test_minimum_confidence(labels: Bytes2D, surest: int, is_told: bool) -> None:
+    """One sure pixel is enough; what is nowhere sure is left out, unless it may go on and grow surer."""
+    confidence = np.minimum(labels, 1)
+    confidence[tuple(np.argwhere(labels)[-1])] = surest
+    assert bool(found(labels, recipe("dark", min_confidence=0.8), confidence=confidence)) is is_told
+
+
+def test_confidence_is_the_regions_own() -> None:
+    """A surer neighbour within the same box does not lend its probability."""
+    labels = box(0, 5, 0, 5)
+    labels[1:4, 1:4] = 0
+    labels[2, 2] = 1
+    confidence = np.where(labels, 51, 0).astype(np.uint8)
+    confidence[2, 2] = 255
+    assert sorted(region.confidence for region in found(labels, confidence=confidence)) == [0.2, 1.0]
+
+
+def test_presence_decides() -> None:
+    """A class below its threshold everywhere is not looked for; one that just reaches it in 32 bits is."""
+    by = recipe("dark", "bright")
+    labels = box(2, 4, 2, 4, class_id=2)
+    for share, count in ((0.5, 1), (np.nextafter(np.float32(0.5), np.float32(0)), 0)):
+        presence = np.array([0, share], np.float32)
+        assert len(detect(labels, labels, presence, by, mm_per_px=1, mm_per_row=1)) == count
+
+
+def flood(labels: Bytes2D) -> list[tuple[int, int, int, int, int, int]]:
+    """Find regions the slow way: class, top, bottom, left, right, pixels."""
+    left = {(y, x): int(labels[y, x]) for y, x in zip(*np.nonzero(labels), strict=True)}
+    regions = []
+    while left:
+        start, kind = left.popitem()
+        region, edge = [start], [start]
+        while edge:
+            y, x = edge.pop()
+            for near in [(y + dy, x + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]:
+                if left.get(near) == kind:
+                    del left[near]
+                    region.append(near)
+                    edge.append(near)
+        ys, xs = [y for y, _ in region], [x for _, x in region]
+        regions.append((kind, min(ys), max(ys) + 1, min(xs), max(xs) + 1, len(region)))
+    return sorted(regions)
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 10**6), st.floats(0.05, 0.6))
+def test_regions(seed: int, share: float) -> None:
+    """On any map the regions are those that a flood fill finds."""
+    random = np.random.default_rng(seed)
+    labels = (random.integers(1, 3, SOUND.shape) * (random.random(SOUND.shape) < share)).astype(np.uint8)
+    regions = [
+        (
+            region.class_id,
+            region.start_mm / 0.5,
+            region.end_mm / 0.5,
+            (region.left_mm - 100) / 2,
+            (region.right_mm - 100) / 2,
+            region.area_mm2,
+        )
+        for region in found(labels)
+    ]
+    assert sorted(regions) == flood(labels)
+    for region in found(labels):
+        assert (region.head is not None) == (region.start_mm == 0)
+        assert (region.tail is not None) == (region.end_mm == HEIGHT / 2)
+
+
+def judged(arrivals: list[Frame | Loss], planes: list[NDArray[np.uint8]]) -> Judged:
+    """Say that the network saw these maps."""
+    labels = np.array(planes, np.uint8).reshape(-1, HEIGHT, WIDTH)
+    presence = np.array([[(plane == kind).any() for kind in (1, 2)] for plane in planes], np.float32)
+    return Judged(batch(*arrivals, closed_ns=7), RECIPE, Maps(labels, labels * 100, presence) if planes else None)
+
+
+def test_stage() -> None:
+    """Each frame gets its own maps, camera and travel per row, and losses pass by in their place."""
+    cameras = [
+        CameraSection(name="top", mm_per_px=1.0, mm_per_row=1.0),
+        CameraSection(name="bottom", mm_per_px=3.0, mm_per_row=2.0, offset_mm=50.0),
+    ]
+    lost = [missing(2), dropped(header(9))]
+    arrivals: list[Frame | Loss] = [
+        lost[0],
+        Frame(header(0), 0),
+        Frame(header(1, camera="bottom"), 0),
+        lost[1],
+        Frame(header(2, mm_per_row=0.25), 0),
+    ]
+    analysed = Analyse(cameras)(judged(arrivals, [box(1, 2, 0, 1), box(2, 3, 0, 1), box(4, 5, 0, 1)]))
+    assert analysed.closed_ns == 7
+    first, top, bottom, second, slow = analysed.arrivals
+    assert [first, second] == lost
+    for arrival, length_mm, left_mm, start_mm in ((top, 10, 0, 1), (bottom, 20, 50, 4), (slow, 2.5, 0, 1)):
+        assert isinstance(arrival, Inspected) and arrival.length_mm == length_mm
+        (region,) = arrival.detections
+        assert (region.left_mm, region.start_mm) == (left_mm, start_mm)
+
+
+def test_tick() -> None:
+    """A batch without frames passes through, so that the stages behind it hear of the time."""
+    assert Analyse([])(judged([missing(1)], [])).arrivals == (missing(1),)

@@ -1,0 +1,262 @@
+"""The event sockets on 127.0.0.1: out goes what is on disk, replay answers anybody, nobody slows us."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zmq
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from inspector.errors import SocketError
+from inspector.events.journal import Journal, Message
+from inspector.events.publish import Publisher
+from inspector.records.events import LIMIT_EVENTS, CoilReport, Health
+
+ROOT = Path(__file__).parents[3]
+ANYWHERE = "tcp://127.0.0.1:*"
+HEALTH = Health(state="started", message="x" * 1000, recipe="steel@1", version="1")
+COIL = CoilReport(state="started", coil="C1042", inspected_m=0, missed_m=0, frames=0, defects={})
+
+Context = zmq.Context[zmq.Socket[bytes]]
+Socket = zmq.Socket[bytes]
+
+
+@pytest.fixture
+def context() -> Iterator[Context]:
+    """Everything that a test forgets to close."""
+    context: Context = zmq.Context()
+    yield context
+    context.destroy(linger=0)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    """An empty journal of epoch e1."""
+    journal = Journal(
+        tmp_path / "journal", 64, "/inspector/l", clock_utc=lambda: datetime.now(UTC), new_epoch=lambda: "e1"
+    )
+    yield journal
+    journal.close()
+
+
+@pytest.fixture
+def publisher(context: Context, journal: Journal) -> Iterator[Publisher]:
+    """Both sockets on ports that were free."""
+    publisher = Publisher(context, ANYWHERE, ANYWHERE, journal, hwm=1000)
+    yield publisher
+    publisher.close()
+
+
+def listening(context: Context, publisher: Publisher, topic: str = "") -> Socket:
+    """A subscriber that surely hears what is published from now on."""
+    subscriber = context.socket(zmq.SUB)
+    subscriber.rcvtimeo = 5000
+    subscriber.subscribe(topic)
+    subscriber.subscribe("health.heartbeat")
+    subscriber.connect(publisher.address)
+    while not subscriber.poll(20):
+        publisher.heartbeat()
+    while subscriber.poll(100):
+        subscriber.recv_multipart()
+    return subscriber
+
+
+def ask(context: Context, publisher: Publisher, *parts: bytes) -> tuple[dict[str, Any], list[Message]]:
+    """Ask as a program in any other language would: a REQ socket and JSON."""
+    with context.socket(zmq.REQ) as asker:
+        asker.connect(publisher.replay_address)
+        asker.send_multipart(parts)
+        while not asker.poll(5):
+            publisher.serve_replay()
+        head, *rest = asker.recv_multipart()
+        told = [Message(topic.decode(), payload) for topic, payload in zip(rest[::2], rest[1::2], strict=True)]
+        return json.loads(head), told
+
+
+def test_what_is_published_is_what_is_on_disk(context: Context, journal: Journal, publisher: Publisher) -> None:
+    """A subscriber gets topic and payload byte for byte as replay gives them."""
+    with listening(context, publisher) as subscriber:
+        publisher.publish(journal.record([HEALTH, COIL]))
+        heard = [subscriber.recv_multipart() for _ in range(2)]
+    assert [Message(topic.decode(), payload) for topic, payload in heard] == [*journal.replay(0, 10).messages]
+
+
+def test_topics_filter(context: Context, journal: Journal, publisher: Publisher) -> None:
+    """A subscription to a topic root gets nothing else."""
+    with listening(context, publisher, "coil.") as subscriber:
+        publisher.publish(journal.record([HEALTH, COIL]))
+        assert subscriber.recv_multipart()[0] == b"coil.started"
+
+
+def test_replay_pages(context: Context, journal: Journal, publisher: Publisher) -> None:
+    """Asking on from `through` until `more` is false yields everything, in answers of bounded size."""
+    recorded = journal.record([COIL] * (2 * LIMIT_EVENTS + 1))
+    told: list[Message] = []
+    head: dict[str, Any] = {"through": 0, "more": True}
+    while head["more"]:
+        request = {"epoch": "e1", "after": head["through"], "limit": 10**9, "prefix": ""}
+        head, page = ask(context, publisher, json.dumps(request).encode())
+        assert len(page) == head["count"] <= LIMIT_EVENTS
+        told += page
+    assert tuple(told) == recorded
+    assert head == {"epoch": "e1", "first": 1, "last": 2001, "through": 2001, "count": 1, "more": False}
+
+
+def test_replay_by_prefix(context: Context, journal: Journal, publisher: Publisher) -> None:
+    """A prefix picks topics, and `through` still goes to the end."""
+    _, coil, _ = journal.record([HEALTH, COIL, HEALTH])
+    head, told = ask(context, publisher, b'{"epoch": null, "after": 0, "limit": 5, "prefix": "coil."}')
+    assert (told, head["through"], head["more"]) == ([coil], 3, False)
+
+
+@pytest.mark.parametrize(
+    ("parts", "error"),
+    [
+        ((b"",), "Input data was truncated"),
+        ((b"\xff\xff",), "invalid character"),
+        ((b'{"epoch": null, "after": 1, "prefix": "\xff"}',), "invalid start byte"),
+        ((b'{"epoch": null, "after": -1}',), "Expected `int` >= 0 - at `$.after`. Send {"),
+        ((b'{"epoch": null}',), "missing required field `after`"),
+        ((b'{"epoch": null, "after": 0, "limit": 0}',), "Expected `int` >= 1 - at `$.limit`"),
+        ((b'{"epoch": null, "after": 0, "befor": 1}',), "unknown field `befor`"),
+        ((b"[" * 4000,), "Expected `object`, got `array`"),
+        ((b'{"epoch": "e0", "after": 7}',), "epoch e0 is not this journal's, e1. Ask that one, after 0."),
+        ((b"{}",) * 9, "9 parts came; expected one. Send one part"),
+    ],
+)
+def test_bad_request_is_answered_with_words(
+    context: Context, publisher: Publisher, parts: tuple[bytes, ...], error: str
+) -> None:
+    """What was wrong and what to send stands in the answer; nothing raises."""
+    head, told = ask(context, publisher, *parts)
+    assert error in head["error"]
+    assert (told, head["more"]) == ([], False)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    request=st.binary(max_size=200)
+    | st.fixed_dictionaries(
+        {"epoch": st.none() | st.text(), "after": st.integers(), "limit": st.integers(), "prefix": st.text()}
+    ).map(lambda tree: json.dumps(tree).encode())
+)
+def test_any_request_is_answered(context: Context, publisher: Publisher, request: bytes) -> None:
+    """Whatever bytes are asked, an answer comes."""
+    head, _ = ask(context, publisher, request)
+    assert head["epoch"] == "e1"
+
+
+def test_asker_that_is_gone_disturbs_nobody(context: Context, journal: Journal, publisher: Publisher) -> None:
+    """A request whose asker hung up is dropped, and the next one answered."""
+    journal.record([COIL])
+    with context.socket(zmq.DEALER) as gone:
+        gone.connect(publisher.replay_address)
+        gone.send(b'{"epoch": null, "after": 0}')
+        while not publisher._replay.poll(10):
+            pass
+    assert ask(context, publisher, b'{"epoch": null, "after": 0}')[0]["count"] == 1
+
+
+@pytest.mark.parametrize("key", ["events.bind", "events.replay_bind"])
+def test_address_in_use(context: Context, journal: Journal, publisher: Publisher, key: str) -> None:
+    """A taken address is named with its key and what to do."""
+    taken = publisher.address
+    binds = (taken, ANYWHERE) if key == "events.bind" else (ANYWHERE, taken)
+    with pytest.raises(SocketError, match=rf"{key}: {taken} cannot be bound: .*in use\. Stop"):
+        Publisher(context, *binds, journal, hwm=10)
+
+
+def test_address_of_another_machine(context: Context, journal: Journal) -> None:
+    """An address that is not ours is refused with what to do."""
+    with pytest.raises(SocketError, match=r"events\.bind: tcp://192\.0\.2\.1:5 cannot be bound.* of this machine"):
+        Publisher(context, "tcp://192.0.2.1:5", ANYWHERE, journal, hwm=10)
+
+
+def test_slow_subscriber_does_not_block(context: Context, journal: Journal) -> None:
+    """One that never reads is sent far more than its queue holds, and publishing ends all the same."""
+    publisher = Publisher(context, ANYWHERE, ANYWHERE, journal, hwm=10)
+    recorded = journal.record([HEALTH] * 500)
+    with context.socket(zmq.SUB) as slow:
+        slow.rcvhwm = 1
+        slow.rcvbuf = 4096
+        slow.subscribe("")
+        slow.connect(publisher.address)
+        while not slow.poll(20):
+            publisher.heartbeat()
+        publishing = threading.Thread(target=publisher.publish, args=(recorded * 100,), daemon=True)
+        publishing.start()
+        publishing.join(timeout=30)
+        assert not publishing.is_alive()
+    publisher.close()
+
+
+def test_close_delivers_the_tail(context: Context, journal: Journal) -> None:
+    """What was published right before close still arrives."""
+    own: Context = zmq.Context()
+    publisher = Publisher(own, ANYWHERE, ANYWHERE, journal, hwm=1000)
+    with listening(context, publisher) as subscriber:
+        publisher.publish(journal.record([HEALTH] * 900))
+        publisher.close()
+        own.term()
+        assert sum(1 for _ in range(900) if subscriber.recv_multipart()) == 900
+
+
+DYING = """
+import os, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+import zmq
+from inspector.events.journal import Journal
+from inspector.events.publish import Publisher
+from inspector.records.events import Health
+
+context = zmq.Context()
+journal = Journal(Path(sys.argv[1]), 8, "/inspector/l", lambda: datetime.now(UTC), lambda: "e1")
+publisher = Publisher(context, "tcp://127.0.0.1:*", "tcp://127.0.0.1:*", journal, hwm=10_000)
+print(publisher.address, flush=True)
+sys.stdin.readline()
+for group in range(50):
+    recorded = journal.record([Health(state="started", message=str(group), recipe="r", version="1")] * 20)
+    if group == 40:
+        os.kill(os.getpid(), signal.SIGKILL)
+    publisher.publish(recorded)
+"""
+
+
+def test_killed_between_commit_and_publish(context: Context, tmp_path: Path) -> None:
+    """After kill -9 everything that anyone heard is on disk, byte for byte, and the numbers have no hole."""
+    command = [sys.executable, "-c", DYING, str(tmp_path / "journal")]
+    with (
+        subprocess.Popen(command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
+        context.socket(zmq.SUB) as subscriber,
+        subscriber.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED) as monitor,
+    ):
+        assert process.stdin is not None and process.stdout is not None
+        subscriber.subscribe("")
+        subscriber.connect(process.stdout.readline().strip())
+        assert monitor.poll(5000)
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert process.wait(timeout=20) == -signal.SIGKILL
+        heard = []
+        while subscriber.poll(300):
+            topic, payload = subscriber.recv_multipart()
+            heard.append(Message(topic.decode(), payload))
+        subscriber.disable_monitor()
+    journal = Journal(
+        tmp_path / "journal", 8, "/inspector/l", clock_utc=lambda: datetime.now(UTC), new_epoch=lambda: "e2"
+    )
+    held = journal.replay(0, 10_000).messages
+    assert heard and set(heard) <= set(held)
+    assert (journal.epoch, journal.last_seq, len(held)) == ("e1", 41 * 20, 41 * 20)
+    journal.close()

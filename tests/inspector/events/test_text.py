@@ -1,0 +1,245 @@
+"""What people read of an event, and how `inspector events` ends: real pipes, real signals."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+import zmq
+
+from inspector.events.journal import Journal
+from inspector.events.publish import Publisher
+from inspector.events.text import line, wants_colour
+from inspector.records.events import Alarm, CoilReport, Data, Defect, Event, Health, Heartbeat, Missed
+
+ROOT = Path(__file__).parents[3]
+
+DEFECT = Defect(
+    id="a-1",
+    name="scratches",
+    camera="cam1",
+    coil="C1042",
+    side="top",
+    start_mm=123_456.7,
+    end_mm=124_268.9,
+    left_mm=812.0,
+    right_mm=815.1,
+    area_mm2=900.0,
+    confidence=0.984,
+    is_partial=False,
+    frames=4,
+    recipe="steel@1",
+    captured_ns=0,
+)
+ALARM = Alarm(
+    name="long-scratch",
+    state="unacknowledged",
+    priority="high",
+    coil="C1042",
+    camera="cam1",
+    message="3 of scratches within 10 m",
+    count=3,
+    defect_id="a-1",
+)
+ENDED = CoilReport(
+    state="ended",
+    coil="C1042",
+    inspected_m=123.44,
+    missed_m=1,
+    frames=9,
+    defects={"scratches": 4, "patches": 1},
+)
+STARTED = CoilReport(state="started", coil="C1042", inspected_m=0, missed_m=0, frames=0, defects={})
+MISSED = Missed(camera="cam1", coil="C1042", start_mm=12_000, end_mm=14_300, reasons={"full": 4, "crc": 1})
+JUMPED = Missed(camera="cam1", coil="C1042", start_mm=0, end_mm=1, reasons={})
+HEALTH = Health(state="started", message="warm", recipe="steel@1", version="0.1")
+HOSTILE = Health(state="reload_failed", message="a\x1b[2Jb\nc", recipe="steel@1", version="0.1")
+
+
+def event(data: Data) -> Event:
+    """An envelope around `data`."""
+    return Event(
+        id="e1-1",
+        source="/inspector/l",
+        type="any",
+        time="2026-03-01T14:03:07.412Z",
+        subject="-",
+        epoch="e1",
+        seq=1,
+        topicseq=1,
+        data=data,
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (
+            DEFECT,
+            "defect  scratches            at    123.457 m     812.2 x    3.1 mm  "
+            "across   812.0 to   815.1 mm   98%  C1042 cam1 top",
+        ),
+        (
+            msgspec.structs.replace(DEFECT, name="patches", is_partial=True, confidence=1.0),
+            "defect  patches              at    123.457 m     812.2 x    3.1 mm  "
+            "across   812.0 to   815.1 mm  100%  C1042 cam1 top, goes on",
+        ),
+        (MISSED, "missed  cam1                 at     12.000 m    2300.0 mm  C1042: crc 1, full 4"),
+        (JUMPED, "missed  cam1                 at      0.000 m       1.0 mm  C1042: the position jumped"),
+        (
+            ALARM,
+            "ALARM   long-scratch         high, unacknowledged: 3 of scratches within 10 m  C1042 cam1",
+        ),
+        (STARTED, "coil    C1042                started"),
+        (
+            ENDED,
+            "coil    C1042                ended: 123.4 m inspected, 1.0 m missed, 9 frames, "
+            "5 defects (patches 1, scratches 4)",
+        ),
+        (HEALTH, "health  started              warm  steel@1 0.1"),
+        (HOSTILE, "health  reload_failed        a?[2Jb?c  steel@1 0.1"),
+        (Heartbeat(last_seq=7, last_topicseq={}), "beat                         last seq 7"),
+    ],
+)
+def test_line(data: Data, text: str) -> None:
+    """Each kind of event is one aligned line, and nothing in it can move the cursor."""
+    assert line(event(data), colour=False) == f"14:03:07.412Z  {text}"
+
+
+def test_colour_wraps_the_same_text() -> None:
+    """Colour changes no character, and an alarm that is gone looks unlike one that stands."""
+    plain = line(event(ALARM), colour=False)
+    assert line(event(ALARM), colour=True) == f"\x1b[1;31m{plain}\x1b[0m"
+    assert line(event(msgspec.structs.replace(ALARM, state="normal")), colour=True).startswith("\x1b[32m")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("out", "environ", "wanted"),
+    [
+        (Terminal(), {}, True),
+        (Terminal(), {"NO_COLOR": ""}, True),
+        (Terminal(), {"NO_COLOR": "1"}, False),
+        (io.StringIO(), {}, False),
+    ],
+)
+def test_colour_is_for_terminals(out: io.StringIO, environ: dict[str, str], wanted: bool) -> None:
+    """Pipes and NO_COLOR get plain text."""
+    assert wants_colour(out, environ) is wanted
+
+
+@pytest.fixture
+def publisher(tmp_path: Path) -> Iterator[Publisher]:
+    """A publisher with three journalled events, which nobody serves."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    journal = Journal(tmp_path, 8, "/inspector/l", clock_utc=lambda: datetime.now(UTC), new_epoch=lambda: "e1")
+    journal.record([STARTED, DEFECT, ALARM])
+    publisher = Publisher(context, "tcp://127.0.0.1:*", "tcp://127.0.0.1:*", journal, hwm=100)
+    yield publisher
+    publisher.close()
+    journal.close()
+    context.destroy(linger=0)
+
+
+COMMAND = """
+import os, sys
+from inspector.events.text import print_events
+connect, replay, *rest = sys.argv[1:]
+count, timeout_s, as_json = rest
+sys.exit(print_events(
+    connect, replay or None, ["defect.", "alarm."], as_json=as_json == "json", since=1,
+    count=int(count) or None, timeout_s=float(timeout_s), environ=os.environ, out=sys.stdout, err=sys.stderr,
+))
+"""
+
+
+def command(publisher: Publisher, *options: str, replay: str | None = None) -> subprocess.Popen[str]:
+    """`inspector events` as a process of its own."""
+    addresses = (publisher.address, publisher.replay_address if replay is None else replay)
+    return subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *addresses, *options],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def serve(publisher: Publisher, process: subprocess.Popen[str], seconds: float = 20) -> tuple[str, str, int]:
+    """Live as the daemon does until the process ends; what it said and its exit code."""
+    for _ in range(int(seconds / 0.01)):
+        publisher.heartbeat()
+        publisher.serve_replay()
+        try:
+            return *process.communicate(timeout=0.01), process.returncode
+        except subprocess.TimeoutExpired:
+            pass
+    process.kill()
+    raise AssertionError("it never ended")
+
+
+def test_json_since_and_count(publisher: Publisher) -> None:
+    """JSON since 1, counting 2: two CloudEvents of the topics asked for, one a line, and exit code 0."""
+    out, err, code = serve(publisher, command(publisher, "2", "10", "json"))
+    assert [json.loads(text)["type"] for text in out.splitlines()] == [
+        "defect.scratches",
+        "alarm.long-scratch",
+    ]
+    assert (err, code) == ("", 0)
+
+
+def test_silence_ends_it(publisher: Publisher) -> None:
+    """After the timeout it ends: 0, or 1 with words when fewer came than were to be counted."""
+    out, err, code = serve(publisher, command(publisher, "0", "1", "text"))
+    assert ("scratches" in out, "\x1b" in out, err, code) == (True, False, "", 0)
+    _, err, code = serve(publisher, command(publisher, "3", "1", "text"))
+    assert (err, code) == (f"2 of 3 events came; none for the last 1 s from {publisher.address}.\n", 1)
+
+
+def test_ctrl_c_ends_quietly(publisher: Publisher) -> None:
+    """Ctrl-C is a way to end: exit code 0, no traceback."""
+    process = command(publisher, "0", "20", "text")
+    assert process.stdout is not None
+    while not has_printed(process, publisher):
+        pass
+    process.send_signal(signal.SIGINT)
+    _, err, code = serve(publisher, process)
+    assert (err, code) == ("", 0)
+
+
+def test_closed_pipe_ends_quietly(publisher: Publisher) -> None:
+    """A reader that goes away (`| head`) is a way to end: exit code 0, no traceback."""
+    process = command(publisher, "0", "20", "text")
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    process.stdout = None
+    _, err, code = serve(publisher, process)
+    assert (err, code) == ("", 0)
+
+
+def has_printed(process: subprocess.Popen[str], publisher: Publisher) -> bool:
+    """Whether the process has printed anything, while the publisher lives on."""
+    assert process.stdout is not None
+    publisher.heartbeat()
+    publisher.serve_replay()
+    poller = zmq.Poller()
+    poller.register(process.stdout.fileno(), zmq.POLLIN)
+    return bool(poller.poll(10))
+
+
+def test_loss_is_told_on_stderr(publisher: Publisher) -> None:
+    """What cannot be had is said, with numbers and reason, beside the events."""
+    out, err, code = serve(publisher, command(publisher, "0", "1", "text", replay=""))
+    assert (out, err, code) == ("", "LOST 3 events, seq 1 to 3: no replay address was given\n", 0)

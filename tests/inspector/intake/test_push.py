@@ -1,0 +1,395 @@
+"""The frame socket, with real cameras on it: everything that is sent is in exactly one batch, or known as lost."""
+
+import itertools
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import msgspec
+import numpy as np
+import pytest
+import zmq
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inspector import wire
+from inspector.errors import SocketError
+from inspector.intake.push import Intake, shed
+from inspector.intake.settings import BatchSection, IntakeSection
+from inspector.records.frame import Bytes2D, Bytes3D, Header
+from inspector.records.stages import Batch, Frame, Loss
+from tests import frames
+from tests.frames import HEIGHT, WIDTH
+
+Context = zmq.Context[zmq.Socket[bytes]]
+CAMERAS = ("top", "bottom")
+
+
+class Line:
+    """An intake on a free port, and cameras that push to it."""
+
+    def __init__(self, context: Context, max_frames: int = 4, wait_ms: int = 5, **options: Any) -> None:
+        self.stop = threading.Event()
+        section = IntakeSection(bind="tcp://127.0.0.1:*", max_frame_mb=1)
+        batch = BatchSection(max_frames=max_frames, wait_ms=wait_ms)
+        self.intake = Intake(
+            context, section, batch, cameras=CAMERAS, height=HEIGHT, width=WIDTH, stop=self.stop, **options
+        )
+        self.batches = iter(self.intake)
+        self._camera = context.socket(zmq.PUSH)
+        self._camera.connect(self.intake.address)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._camera.close(linger=0)
+
+    def send_parts(self, *parts: bytes | memoryview) -> None:
+        """Send a message as it is."""
+        self._camera.send_multipart(parts)
+
+    def send(self, number: int, camera: str = "top", **facts: Any) -> None:
+        """Send a good frame."""
+        self.send_parts(*wire.encode(*message(number, camera, **facts)))
+
+    def take(self, count: int) -> list[Frame | Loss]:
+        """Take batches until they hold so many arrivals."""
+        arrivals: list[Frame | Loss] = []
+        deadline = time.monotonic() + 5
+        while len(arrivals) < count:
+            assert time.monotonic() < deadline, f"only {arrivals}"
+            arrivals += next(self.batches).arrivals
+        return arrivals
+
+    def rest(self) -> list[Frame | Loss]:
+        """Stop, and take all that comes until the end."""
+        self.stop.set()
+        return [arrival for batch in self.batches for arrival in batch.arrivals]
+
+
+def message(number: int, camera: str = "top", boot: str = "b", **facts: Any) -> tuple[Header, bytes]:
+    """Make a frame whose pixels all say its number."""
+    pixels = np.full((HEIGHT, WIDTH), number % 256, np.uint8)
+    return wire.frame_message(pixels, camera=camera, boot=boot, number=number, captured_ns=0, **facts)
+
+
+def told(arrivals: list[Frame | Loss]) -> list[object]:
+    """Say it shortly: a frame by its number, a loss by its reason and count."""
+    return [a.header.number if isinstance(a, Frame) else (a.reason, a.count) for a in arrivals]
+
+
+def test_bad_frames_are_put_in_words(context: Context, caplog: pytest.LogCaptureFixture) -> None:
+    """The log says what is wrong with a camera's frames, once and not for each of a thousand."""
+    with Line(context) as line:
+        line.send(9)
+        for number in range(5):
+            line.send(number)
+        line.send_parts(b"{}", b"")
+        line.take(7)
+    words = [record.getMessage() for record in caplog.records]
+    assert len(words) == 2
+    assert words[0] == "rejected a frame of top: order: frame 0 after 9; expected a higher number, or another boot"
+    assert words[1].startswith("rejected a frame of an unknown camera: header: Object missing")
+
+
+@pytest.fixture
+def context() -> Iterator[Context]:
+    """Give a context that is empty again at the end."""
+    context: Context = zmq.Context()
+    yield context
+    context.destroy(linger=0)
+
+
+@pytest.fixture
+def line(context: Context) -> Iterator[Line]:
+    """Give a line of two cameras."""
+    with Line(context) as line:
+        yield line
+
+
+def test_pixels_lie_in_their_frames_order(line: Line) -> None:
+    """Plane after plane of a batch holds the pixels of frame after frame, whatever was refused between them."""
+    for number in range(6):
+        line.send(number)
+        line.send_parts(b"junk")
+    seen = 0
+    while seen < 6:
+        batch = next(line.batches)
+        numbers = [arrival.header.number for arrival in batch.arrivals if isinstance(arrival, Frame)]
+        assert batch.pixels.shape == (len(numbers), HEIGHT, WIDTH)
+        assert [int(plane.max()) for plane in batch.pixels] == numbers
+        assert all(plane.min() == plane.max() for plane in batch.pixels)
+        seen += len(numbers)
+
+
+def test_memory_is_the_allocators(context: Context) -> None:
+    """Pixels lie in the memory that was given, one piece a batch, the next batch elsewhere; an idle line takes none."""
+    given = list[Bytes3D]()
+
+    def allocate(frames: int) -> Bytes3D:
+        given.append(np.zeros((frames, HEIGHT, WIDTH), np.uint8))
+        return given[-1]
+
+    with Line(context, max_frames=2, wait_ms=1000, allocate=allocate) as line:
+        assert len(next(line.batches).pixels) == 0 and not given  # the line stands
+        for number in range(1, 5):
+            line.send(number)
+        batches = [next(line.batches), next(line.batches)]
+    assert [[int(plane.max()) for plane in batch.pixels] for batch in batches] == [[1, 2], [3, 4]]
+    assert [len(memory) for memory in given] == [2, 2]
+    assert all(batch.pixels.base is memory for batch, memory in zip(batches, given, strict=True))
+
+
+def test_gap(line: Line) -> None:
+    """Frames that never arrived are a loss, told before the frame that shows it."""
+    for number in (5, 6, 9, 10, 20):
+        line.send(number)
+    assert told(line.take(7)) == [5, 6, ("lost", 2), 9, 10, ("lost", 9), 20]
+
+
+def test_reboot(line: Line) -> None:
+    """A camera that restarts counts anew: nothing is missing, and nothing of the new boot is refused."""
+    line.send(1000)
+    line.send(0, boot="c")
+    line.send(2, boot="c")
+    assert told(line.take(4)) == [1000, 0, ("lost", 1), 2]
+
+
+def test_repeated_number(line: Line) -> None:
+    """A number that was passed already is refused, with its header, and the count goes on undisturbed."""
+    for number in (1, 2, 2, 1, 3):
+        line.send(number)
+    arrivals = line.take(5)
+    assert told(arrivals) == [1, 2, ("order", 1), ("order", 1), 3]
+    assert isinstance(arrivals[2], Loss) and arrivals[2].header == message(2)[0]
+
+
+def test_cameras_are_counted_apart(line: Line) -> None:
+    """Each camera has its own numbers, and their frames share a batch."""
+    for number in (0, 1):
+        line.send(number, "top")
+        line.send(number + 50, "bottom")
+    sizes, arrivals = [], list[Frame | Loss]()
+    while len(arrivals) < 4:
+        batch = next(line.batches)
+        sizes.append(len(batch.pixels))
+        arrivals += batch.arrivals
+    assert told(arrivals) == [0, 50, 1, 51]
+    assert max(sizes) > 1
+
+
+def bad(change: Callable[[Header, bytes], tuple[Header, bytes]]) -> tuple[bytes | memoryview, ...]:
+    """Make the parts of frame 1 with something changed."""
+    return tuple(wire.encode(*change(*message(1))))
+
+
+def with_fields(**facts: Any) -> Callable[[Header, bytes], tuple[Header, bytes]]:
+    """Change fields of the header only."""
+    return lambda header, payload: (msgspec.structs.replace(header, **facts), payload)
+
+
+def with_image(pixels: Bytes2D) -> Callable[[Header, bytes], tuple[Header, bytes]]:
+    """Send another image than the header says."""
+
+    def change(header: Header, payload: bytes) -> tuple[Header, bytes]:
+        large, payload = wire.frame_message(pixels, camera="top", boot="b", number=1, captured_ns=0, encoding="png")
+        return msgspec.structs.replace(large, height=HEIGHT, width=WIDTH), payload
+
+    return change
+
+
+HEAD, BODY = wire.encode(*message(1))
+LARGE = np.zeros((HEIGHT * 2, WIDTH), np.uint8)
+BAD: dict[str, list[tuple[bytes | memoryview, ...]]] = {
+    "parts": [(b"",), (HEAD,), (HEAD, BODY, BODY)],
+    "json": [(b"", BODY), (b"\xff\xfe", BODY), (b"{nonsense", BODY)],
+    "version": [bad(with_fields(v=2))],
+    "header": [(b"[]", BODY), (b"{}", BODY), bad(with_fields(number="1")), bad(with_fields(camera="a b"))],
+    "camera": [bad(with_fields(camera="spy"))],
+    "size": [bad(with_fields(height=HEIGHT + 1)), (HEAD, bytes(BODY)[:-1]), (HEAD, b"")],
+    "crc": [bad(with_fields(crc32=1)), (HEAD, b"\xff" + bytes(BODY)[1:])],
+    "decode": [bad(with_fields(encoding="png")), bad(with_fields(encoding="jpeg"))],
+    "too_large": [bad(with_image(LARGE)), (b" " * 5000, BODY)],
+}
+
+
+@pytest.mark.parametrize(("reason", "messages"), BAD.items())
+def test_bad_input(line: Line, reason: str, messages: list[tuple[bytes | memoryview, ...]]) -> None:
+    """Bad input of every kind is counted by its reason, one loss for each message, and the line goes on."""
+    line.send(0)
+    for parts in messages:
+        line.send_parts(*parts)
+    line.send(len(messages) + 1)
+    arrivals = line.take(len(messages) + 2)
+    assert told(arrivals)[0] == 0
+    refused = [a for a in arrivals if isinstance(a, Loss) and a.end == "rejected"]
+    assert {a.reason for a in refused} - {reason} <= {"order"}  # the second frame 1 is refused for that
+    assert len(refused) == len(messages)
+    assert isinstance(arrivals[-1], Frame)
+
+
+def test_a_bad_frame_is_not_missing_as_well(line: Line) -> None:
+    """A frame that came damaged is refused with its header, so that its strip is known, and is no gap."""
+    line.send(0)
+    line.send_parts(HEAD, b"\xff" + bytes(BODY)[1:])
+    line.send(2)
+    arrivals = line.take(3)
+    assert told(arrivals) == [0, ("crc", 1), 2]
+    assert isinstance(arrivals[1], Loss) and arrivals[1].header == message(1)[0]
+
+
+def test_huge_message(line: Line) -> None:
+    """A message above the limit is never read into memory; its camera may go on, and the gap is noticed."""
+    line.send(0)
+    assert told(line.take(1)) == [0]
+    line.send_parts(HEAD, bytes(1_100_000))
+    arrivals = list[Frame | Loss]()
+    for number in range(2, 500):
+        line.send(number)
+        if arrivals := list(next(line.batches).arrivals):
+            break
+    first, second = arrivals[:2]
+    assert isinstance(first, Loss) and (first.end, first.reason) == ("missing", "lost")
+    assert isinstance(second, Frame) and first.count == second.header.number - 1
+
+
+def test_batch_is_full(context: Context) -> None:
+    """No batch is larger than the engine takes, and a full one does not wait."""
+    with Line(context, max_frames=4, wait_ms=1000) as line:
+        for number in range(9):
+            line.send(number)
+        began = time.monotonic()
+        assert [len(next(line.batches).pixels) for _ in range(2)] == [4, 4]
+        assert time.monotonic() - began < 0.9
+
+
+def test_deadline(context: Context) -> None:
+    """The first frame of a batch waits for others as long as configured, from when it came, and no longer."""
+    sent_ns = []
+
+    def send(line: Line) -> None:
+        for number in range(2):
+            time.sleep(0.03)  # the intake waits on its socket meanwhile
+            sent_ns.append(time.monotonic_ns())
+            line.send(number)
+
+    with Line(context, wait_ms=100) as line:
+        sender = threading.Thread(target=send, args=(line,))
+        sender.start()
+        batch = next(line.batches)
+        sender.join()
+    received_ns = [arrival.received_ns for arrival in batch.arrivals if isinstance(arrival, Frame)]
+    assert len(received_ns) == 2
+    assert all(sent <= received for sent, received in zip(sent_ns, received_ns, strict=True))
+    assert 100 <= (batch.closed_ns - received_ns[0]) / 1e6 < 250
+
+
+def test_tick(line: Line) -> None:
+    """An idle line sends an empty batch four times a second, so that all downstream keeps living."""
+    began = time.monotonic()
+    batch = next(line.batches)
+    assert batch.arrivals == () and batch.pixels.shape == (0, HEIGHT, WIDTH)
+    assert 0.2 < time.monotonic() - began < 0.5
+
+
+def test_drain(line: Line) -> None:
+    """At a stop, everything that had been sent is in exactly one batch, and then the stream ends."""
+    for number in range(100):
+        line.send(number)
+    got = line.take(10)
+    assert told(got + line.rest()) == list(range(100))
+
+
+def test_drain_ends_while_cameras_go_on(line: Line) -> None:
+    """A camera that never pauses cannot keep the line from stopping, and what was taken is without gap."""
+    done = threading.Event()
+
+    def send() -> None:
+        for number in itertools.count():
+            if done.is_set():
+                return
+            line.send(number)
+            time.sleep(0.002)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    got = line.take(5)
+    began = time.monotonic()
+    got += line.rest()
+    took = time.monotonic() - began
+    done.set()
+    sender.join()
+    assert took < 1.0
+    assert told(got) == list(range(len(got)))
+
+
+def test_port_in_use(context: Context, line: Line) -> None:
+    """A port in use is named, with what to do; nothing is left open."""
+    section = IntakeSection(bind=line.intake.address)
+    with pytest.raises(SocketError) as caught:
+        Intake(
+            context,
+            section,
+            BatchSection(),
+            cameras=CAMERAS,
+            height=HEIGHT,
+            width=WIDTH,
+            stop=threading.Event(),
+        )
+    assert str(caught.value) == (
+        f"intake.bind {line.intake.address}: Address already in use (addr='{line.intake.address}'). "
+        "Stop the program that holds it, or choose another."
+    )
+    assert caught.value.exit_code == 1
+
+
+ARRIVALS = st.one_of(
+    st.builds(
+        lambda camera, number: Frame(frames.header(number, camera), 0), st.sampled_from(CAMERAS), st.integers(0, 9)
+    ),
+    st.builds(frames.missing, st.integers(1, 9), st.sampled_from(CAMERAS)),
+    st.builds(lambda number: frames.dropped(frames.header(number), "crc"), st.integers(0, 9)),
+)
+BATCHES = st.lists(st.lists(ARRIVALS, max_size=5), min_size=1, max_size=5)
+
+
+@settings(max_examples=50)
+@given(BATCHES)
+def test_shed(batches: list[list[Frame | Loss]]) -> None:
+    """Batches without room become one batch of losses only: every frame dropped with its header, all in order."""
+    held: Batch | None = None
+    for number, arrivals in enumerate(batches):
+        held = shed(held, frames.batch(*arrivals, closed_ns=number))
+    assert held is not None
+    assert len(held.pixels) == 0 and held.closed_ns == len(batches) - 1
+    expected = [
+        Loss("dropped", "overload", a.header.camera, 1, a.header) if isinstance(a, Frame) else a
+        for arrivals in batches
+        for a in arrivals
+    ]
+    assert list(held.arrivals) == expected
+    assert Counter(type(a) for a in held.arrivals).keys() <= {Loss}
+
+
+def test_while_the_engine_is_busy_a_batch_goes_on_filling(context: Context) -> None:
+    """Frames that come long after the deadline share one batch until one is wanted; a full one does not wait."""
+    wanted = threading.Event()
+    with Line(context, max_frames=8, wait_ms=1, wanted=wanted.is_set) as line:
+
+        def camera() -> None:
+            for number in range(3):
+                line.send(number)
+                time.sleep(0.02)
+            wanted.set()
+
+        sending = threading.Thread(target=camera)
+        sending.start()
+        assert told(list(next(line.batches).arrivals)) == [0, 1, 2]
+        sending.join()
+        wanted.clear()
+        for number in range(3, 11):
+            line.send(number)
+        assert told(list(next(line.batches).arrivals)) == list(range(3, 11))

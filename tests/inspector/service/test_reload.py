@@ -1,0 +1,180 @@
+"""A configuration made ready: all that it refers to is checked, and a bad one never replaces a good one."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from inspector.errors import ConfigError, InspectorError, RecipeError, Stopped
+from inspector.infer import Loaded
+from inspector.service.line import Config
+from inspector.service.reload import Options, Reload, load, prepare
+from tests.recipes import HEIGHT, WIDTH, write_recipe
+
+LINE = """
+line = "line3"
+[recipe]
+path = "recipe"
+[intake]
+bind = "tcp://127.0.0.1:5555"
+[[camera]]
+name = "top"
+mm_per_px = 0.6
+mm_per_row = 0.5
+[[alarm]]
+name = "spots"
+classes = ["dark"]
+[events]
+bind = "tcp://127.0.0.1:5556"
+replay_bind = "tcp://127.0.0.1:5557"
+[journal]
+path = "journal"
+"""
+
+
+class Line:
+    """A configuration file with its recipe, and a line that runs it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path, self.recipe = folder / "line3.toml", folder / "recipe"
+        self.path.write_text(LINE)
+        write_recipe(self.recipe)
+        self.settings, found = prepare(self.path)
+        assert found == self.recipe
+        self.loaded = load(self.settings, self.recipe)
+        self.errors: list[InspectorError] = []
+        self._said = threading.Event()
+        self._reload = Reload(self.path, self.settings, self.loaded.recipe, self._done, self._failed)
+
+    def _done(self, settings: Config, loaded: Loaded) -> None:
+        self.settings, self.loaded = settings, loaded
+        self._said.set()
+
+    def _failed(self, error: InspectorError) -> None:
+        self.errors.append(error)
+        self._said.set()
+
+    def change(self, old: str, new: str) -> None:
+        """Edit the file."""
+        text = self.path.read_text()
+        assert old in text
+        self.path.write_text(text.replace(old, new))
+
+    def reload(self) -> list[str]:
+        """Reload and wait for the outcome; return what was wrong."""
+        self.errors.clear()
+        self._said.clear()
+        while not self._reload.begin():
+            threading.Event().wait(0.001)
+        assert self._said.wait(30)
+        return [line for error in self.errors for line in str(error).splitlines()]
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Line:
+    """Give a line; each test leaves it with a good configuration."""
+    return Line(tmp_path_factory.mktemp("line"))
+
+
+def test_good_reload(line: Line) -> None:
+    """New alarms and a new recipe are handed over together, loaded and ready to judge."""
+    write_recipe(line.recipe, name="keener", threshold=0.3)
+    line.change('name = "spots"', 'name = "stains"')
+    assert line.reload() == []
+    assert str(line.loaded.recipe) == "keener@1"
+    assert [alarm.name for alarm in line.settings.alarm] == ["stains"]
+    assert line.loaded.engine.name.startswith("openvino")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            'classes = ["dark"]',
+            'classes = ["dark", "drak"]',
+            'line3.toml: alarm "{alarm}" watches class "drak"; expected one of dark, bright (recipe {recipe}). '
+            "Correct its classes.",
+        ),
+        (
+            "mm_per_px = 0.6",
+            "mm_per_px = 0.7",
+            "line3.toml: camera has changed; a reload takes only alarm, engine, recipe. "
+            "Restart the service to change it.",
+        ),
+        ("mm_per_px = 0.6", "mm_per_px = -1", None),
+        ("[[camera]]", "[[camera", None),
+        ('path = "recipe"', 'path = "elsewhere"', None),
+    ],
+)
+def test_bad_reload(line: Line, old: str, new: str, said: str | None) -> None:
+    """What cannot be taken leaves the running line exactly as it was, and says why, a line for each fault."""
+    before = line.settings, line.loaded
+    line.change(old, new)
+    words = line.reload()
+    line.change(new, old)
+    assert (line.settings, line.loaded) == before
+    assert len(words) == 1
+    if said:
+        assert words == [said.format(alarm=line.settings.alarm[0].name, recipe=line.loaded.recipe)]
+
+
+def test_altered_recipe(line: Line) -> None:
+    """A recipe whose model is not the one on its card does not replace the running one."""
+    before, model = line.loaded, (line.recipe / "model.onnx").read_bytes()
+    (line.recipe / "model.onnx").write_bytes(model + b"\0")
+    (words,) = line.reload()
+    (line.recipe / "model.onnx").write_bytes(model)
+    assert line.loaded is before and "sha256" in words
+
+
+def test_recipe_of_another_size(line: Line) -> None:
+    """A recipe for other frames than the cameras send is refused before it is loaded."""
+    card = line.recipe / "recipe.toml"
+    text = card.read_text()
+    card.write_text(text.replace(f"width = {WIDTH}", "width = 128"))
+    words = line.reload()
+    card.write_text(text)
+    assert words == [
+        f"line3.toml: recipe {line.loaded.recipe} takes frames of 128 x {HEIGHT}; "
+        f"the cameras send {WIDTH} x {HEIGHT}. Restart the service to change the frame size."
+    ]
+
+
+def test_a_failed_reload_does_not_become_the_standard(line: Line) -> None:
+    """After a refused reload the next is compared with what runs, and a good one is taken."""
+    line.change("mm_per_px = 0.6", "mm_per_px = 0.7")
+    assert len(line.reload()) == 1
+    assert len(line.reload()) == 1
+    line.change("mm_per_px = 0.7", "mm_per_px = 0.6")
+    assert line.reload() == []
+
+
+def spoil_class(line: Path, recipe: Path) -> None:
+    """Watch a class that the recipe does not have."""
+    line.write_text(LINE.replace('"dark"', '"drak"'))
+
+
+def remove_recipe(line: Path, recipe: Path) -> None:
+    """Take the recipe's card away."""
+    (recipe / "recipe.toml").unlink()
+
+
+@pytest.mark.parametrize(("spoil", "error"), [(spoil_class, ConfigError), (remove_recipe, RecipeError)])
+def test_prepare(tmp_path: Path, spoil: Callable[[Path, Path], None], error: type[InspectorError]) -> None:
+    """What a start would fail on is found by reading alone, before anything is opened."""
+    (tmp_path / "line3.toml").write_text(LINE)
+    write_recipe(tmp_path / "recipe")
+    prepare(tmp_path / "line3.toml")
+    spoil(tmp_path / "line3.toml", tmp_path / "recipe")
+    with pytest.raises(error):
+        prepare(tmp_path / "line3.toml")
+
+
+def test_a_start_that_is_stopped_does_not_warm_up_to_its_end(tmp_path: Path) -> None:
+    """`systemctl stop` during a long start waits for one batch size, not for all."""
+    line, told = Line(tmp_path), list[str]()
+    options = Options(tell=told.append, stopped=lambda: len(told) >= 2)
+    with pytest.raises(Stopped):
+        load(line.settings, line.recipe, options)
+    assert [words.rpartition(": ")[2] for words in told] == ["batch size 1 of 4", "batch size 2 of 4", ""]

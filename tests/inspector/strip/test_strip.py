@@ -1,0 +1,304 @@
+"""The strip: for any mix of frames, losses, jumps and restarts, every millimetre is inspected or told as missed."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from inspector.config.camera import CameraSection
+from inspector.intake.push import shed
+from inspector.records.events import CoilReport, Data, Defect, Missed
+from inspector.records.stages import Analysed, Detection, Inspected, Loss, Span
+from inspector.strip.strip import SILENT_NS, TELL_AFTER_NS, UNNAMED, Strip
+from tests.coils import CAMERAS, LENGTH_MM, NEAR_MM, STEPS, Arrival, Camera, Ledger, Step
+from tests.frames import batch, dropped, header, inspected, missing
+
+
+@pytest.mark.parametrize("encoder", [True, False])
+@given(steps=STEPS)
+@example(steps=[("seen", 1), ("overload", 1), ("restart", 0), ("seen", 1)])
+@example(steps=[("seen", 1)] * 9 + [("back", 9), ("crc", 1), ("seen", 1)])
+@example(steps=[("seen", 1), ("crc", 1), ("back", 2), ("seen", 1), ("seen", 1)])
+def test_law(encoder: bool, steps: list[Step]) -> None:
+    """From the head of each coil to its farthest frame, what was inspected and what was told as missed tile it."""
+    camera, strip, ledger = Camera(encoder=encoder), Strip(CAMERAS[:1]), Ledger()
+    visits: list[tuple[str, float]] = []
+    now_ns = 0
+    for step in [*steps, ("coil", 3)]:
+        if step[0] == "wait":
+            now_ns += step[1] * TELL_AFTER_NS // 5
+        visit = camera.coil, camera.farthest_mm
+        report = strip(Analysed(tuple(camera.do(step)), now_ns))
+        if camera.coil != visit[0] and ledger.edge_mm:
+            visits.append(visit)
+        ledger.hear(report.said)
+        for frame in report.inspected:
+            ledger.see(frame, camera.at_mm - LENGTH_MM)
+    visits.append(("coil3", LENGTH_MM))
+    ledger.hear(strip.close(now_ns).said)
+    assert not ledger.edge_mm
+    assert [coil for coil, _ in ledger.ended] == [coil for coil, _ in visits]
+    assert [at_mm for _, at_mm in ledger.ended] == pytest.approx([at_mm for _, at_mm in visits], abs=NEAR_MM)
+
+
+@settings(max_examples=50)
+@given(STEPS)
+def test_every_lost_frame_is_told_once(steps: list[Step]) -> None:
+    """Without an encoder each lost frame took up strip: the reasons in the events add up to all losses."""
+    camera, strip, ledger = Camera(encoder=False), Strip(CAMERAS[:1]), Ledger()
+    lost: Counter[str] = Counter()
+    for step in [("seen", 1), *steps]:
+        for arrival in camera.do(step):
+            if isinstance(arrival, Loss) and arrival.camera and arrival.reason != "order":
+                lost[arrival.reason] += arrival.count
+            report = strip(Analysed((arrival,), 0))
+            ledger.hear(report.said)
+            for frame in report.inspected:
+                ledger.see(frame, camera.at_mm - LENGTH_MM)
+    ledger.hear(strip.close(0).said)
+    del ledger.reasons["restart"], ledger.reasons["order"]
+    assert ledger.reasons == lost
+
+
+def run(arrivals: Sequence[Arrival], sizes: Sequence[int] = (), cameras: Sequence[CameraSection] = ()) -> list[Data]:
+    """Send arrivals through a strip in batches of these sizes, to its end; return all that is said."""
+    names = {arrival_camera(arrival) for arrival in arrivals}
+    strip, said, at = Strip(cameras or [camera for camera in CAMERAS if camera.name in names]), list[Data](), 0
+    for size in [*sizes, len(arrivals)]:
+        said += strip(Analysed(tuple(arrivals[at : at + size]), 0)).said
+        at += size
+    return said + list(strip.close(0).said)
+
+
+@settings(max_examples=50)
+@given(STEPS, st.lists(st.integers(0, 9)))
+def test_batches_do_not_matter(steps: list[Step], sizes: list[int]) -> None:
+    """How arrivals were gathered into batches changes nothing of what is said."""
+    camera = Camera()
+    arrivals = [arrival for step in steps for arrival in camera.do(step)]
+    assert run(arrivals, sizes) == run(arrivals)
+
+
+@settings(max_examples=50)
+@given(STEPS)
+def test_overload_is_told_like_any_loss(steps: list[Step]) -> None:
+    """What was shed before the engine is missed: the coils' lengths are those that they have without overload."""
+    camera = Camera()
+    arrivals = [arrival for step in steps for arrival in camera.do(step)]
+    as_shed = list[Arrival]()
+    for arrival in arrivals:
+        kept = shed(None, batch(arrival.frame if isinstance(arrival, Inspected) else arrival)).arrivals
+        as_shed += [loss for loss in kept if isinstance(loss, Loss)]
+    lengths = [
+        [(item.coil, item.inspected_m + item.missed_m) for item in run(them) if isinstance(item, CoilReport)]
+        for them in (arrivals, as_shed)
+    ]
+    assert [coil for coil, _ in lengths[0]] == [coil for coil, _ in lengths[1]]
+    assert [m for _, m in lengths[0]] == pytest.approx([m for _, m in lengths[1]], abs=0.002)
+
+
+@settings(max_examples=50)
+@given(STEPS, STEPS, st.randoms(use_true_random=False))
+def test_cameras_do_not_disturb_each_other(first: list[Step], second: list[Step], random: Random) -> None:
+    """What two cameras miss and see on shared coils is what each would alone; a coil's totals are their sums."""
+    alone = [
+        [arrival for step in steps for arrival in camera.do(step) if arrival_camera(arrival)]
+        for camera, steps in ((Camera("top"), first), (Camera("bottom", encoder=False), second))
+    ]
+    both, left = list[Arrival](), [list(reversed(arrivals)) for arrivals in alone]
+    while any(left):
+        both.append(random.choice([arrivals for arrivals in left if arrivals]).pop())
+    together = run(both)
+    sums = [0.0, 0.0]
+    for name, arrivals in zip(("top", "bottom"), alone, strict=True):
+        said = run(arrivals)
+        assert missed_by(name, together) == missed_by(name, said)
+        sums = [a + b for a, b in zip(sums, totals(said), strict=True)]
+    silent_mm = sum(item.end_mm for item in gaps(together) if "silent" in item.reasons)
+    assert totals(together) == pytest.approx([sums[0], sums[1] + silent_mm / 1000], abs=0.05)
+
+
+def arrival_camera(arrival: Arrival) -> str:
+    """Which camera it is of; empty where nobody can know."""
+    return arrival.frame.header.camera if isinstance(arrival, Inspected) else arrival.camera
+
+
+def missed_by(camera: str, said: Iterable[Data]) -> list[Missed]:
+    """What a camera missed while it was there."""
+    return [
+        item for item in said if isinstance(item, Missed) and item.camera == camera and "silent" not in item.reasons
+    ]
+
+
+def totals(said: Iterable[Data]) -> list[float]:
+    """Metres inspected and missed on all coils."""
+    ended = [item for item in said if isinstance(item, CoilReport) and item.state == "ended"]
+    return [sum(item.inspected_m for item in ended), sum(item.missed_m for item in ended)]
+
+
+# --- what each law means, by example ----------------------------------------------------------------------
+
+
+def say(*arrivals: Arrival, strip: Strip | None = None, now_ns: int = 0) -> tuple[Data, ...]:
+    """What is said of these arrivals, on a line with one camera unless a strip is given."""
+    return (strip or Strip(CAMERAS[:1]))(Analysed(arrivals, now_ns)).said
+
+
+def seen(number: int, *regions: Detection, coil: str | None = "C", **facts: Any) -> Inspected:
+    """An inspected frame; on an encoder line where `start_mm` is given."""
+    return inspected(header(number, coil=coil, **facts), *regions)
+
+
+def missed(start_mm: float, end_mm: float, coil: str = "C", **reasons: int) -> Missed:
+    """Say that strip was missed under the camera on top."""
+    return Missed(camera="top", coil=coil, start_mm=start_mm, end_mm=end_mm, reasons=reasons)
+
+
+def coils(said: Iterable[Data]) -> list[tuple[str, str]]:
+    """Coils that started and ended."""
+    return [(item.coil, item.state) for item in said if isinstance(item, CoilReport)]
+
+
+def gaps(said: Iterable[Data]) -> list[Missed]:
+    """Stretches that were missed."""
+    return [item for item in said if isinstance(item, Missed)]
+
+
+THROUGH = Detection(1, 0.0, 2.0, 0.0, LENGTH_MM, 20.0, 0.9, Span(0.0, 2.0), Span(0.0, 2.0))
+"""A scratch from a frame's first row to its last."""
+
+
+def scratches(*arrivals: Arrival) -> list[tuple[float, float]]:
+    """Where the defects begin and end that are told of these arrivals; the coil's total is their number."""
+    said = run(arrivals)
+    defects = [(item.start_mm, item.end_mm) for item in said if isinstance(item, Defect)]
+    assert isinstance(said[-1], CoilReport) and said[-1].defects == {"dark": len(defects)}
+    return defects
+
+
+def test_position_alone() -> None:
+    """What an encoder's position leaves out is missed, without a reason: the head of a coil, and any gap."""
+    assert gaps(say(seen(7, start_mm=500.0), seen(8, start_mm=535.0))) == [missed(0.0, 500.0), missed(510.0, 535.0)]
+
+
+def test_restart() -> None:
+    """A camera that restarts and has no encoder missed nobody knows how much: that is told, and what is open ends."""
+    arrivals = seen(0, THROUGH), seen(0, THROUGH, boot="new")
+    assert gaps(say(*arrivals)) == [missed(10.0, 10.0, restart=0)]
+    assert scratches(*arrivals) == [(0.0, 10.0), (10.0, 20.0)]
+
+
+def test_loss_before_a_restart() -> None:
+    """What was lost before a restart is told with its length."""
+    lost = dropped(header(1, coil="C"))
+    assert gaps(say(seen(0), lost, seen(0, boot="new"))) == [missed(10.0, 20.0, overload=1, restart=0)]
+
+
+def test_lasting_loss() -> None:
+    """A stretch that goes on being missed is told while it lasts, at the latest after a second, then the rest of it."""
+    strip = Strip(CAMERAS)
+    say(seen(0), strip=strip)
+    for number in range(1, 5):
+        said = say(dropped(header(number, coil="C")), strip=strip, now_ns=number * TELL_AFTER_NS // 3)
+        assert gaps(said) == ([missed(10.0, 50.0, overload=4)] if number == 4 else [])
+    assert gaps(say(dropped(header(5, coil="C")), seen(6), strip=strip)) == [missed(50.0, 60.0, overload=1)]
+
+
+def test_repeated_frame_of_another_coil() -> None:
+    """A frame that comes a second time, after its coil has gone, neither ends the coil that runs nor begins another."""
+    arrivals = seen(0, coil="A"), seen(1, coil="B"), dropped(header(0, coil="A"), "order"), seen(2, coil="B")
+    assert coils(say(*arrivals)) == [("A", "started"), ("A", "ended"), ("B", "started")]
+    assert gaps(say(*arrivals)) == []
+
+
+def test_strip_that_comes_by_again_counts_once() -> None:
+    """A strip that stands still, or is run back, under a camera that goes on adds no metres that are not there."""
+    positions = [0.0, 10.0, 10.0, 10.0, 3.0, 13.0, 23.0]
+    said = run([seen(number, start_mm=at_mm) for number, at_mm in enumerate(positions)])
+    ended = said[-1]
+    assert isinstance(ended, CoilReport)
+    assert (ended.inspected_m, ended.missed_m, ended.frames) == (0.033, 0.0, 7)
+
+
+def test_coils_without_names() -> None:
+    """Where coils have no names, a position that begins again is the next coil, and its lost head is told."""
+    first = [seen(number, coil=None, start_mm=number * 10.0) for number in range(5)]
+    lost = dropped(header(5, start_mm=0.0))
+    said = run([*first, lost, seen(6, coil=None, start_mm=10.0)])
+    assert coils(said) == [(UNNAMED, "started"), (UNNAMED, "ended")] * 2
+    assert gaps(said) == [missed(0.0, 10.0, UNNAMED, overload=1)]
+
+
+def test_travel_per_row_may_change() -> None:
+    """Where positions are counted, a frame moves the strip by its own travel, and no frame before it."""
+    arrivals = [seen(number, mm_per_row=1.0 + number / 10) for number in range(5)]
+    said = run(arrivals)
+    assert gaps(said) == []
+    assert isinstance(said[-1], CoilReport) and said[-1].inspected_m == pytest.approx(0.06)
+
+
+def test_scratch_over_frames() -> None:
+    """A defect goes on from frame to frame where the encoder is half a percent off, and keeps to its positions."""
+    frames = [seen(number, THROUGH, start_mm=number * 10.05) for number in range(41)]
+    assert scratches(*frames) == [(0.0, 412.0)]
+
+
+@pytest.mark.parametrize("lost", [dropped(header(1, coil="C", start_mm=10.0)), missing(1)])
+@pytest.mark.parametrize("start_mm", [10.0, 20.0, 5.0])
+def test_nothing_goes_on_over_a_loss(lost: Loss, start_mm: float) -> None:
+    """What was seen before and after a loss is two defects, wherever the position says that the frames lie."""
+    found = scratches(seen(0, THROUGH, start_mm=0.0), lost, seen(2, THROUGH, start_mm=start_mm))
+    assert found == [(0.0, 10.0), (start_mm, start_mm + 10.0)]
+
+
+def test_coil_ends_with_its_last_camera() -> None:
+    """A coil starts with the first camera that sees it, ends with the last that leaves it, and sums up both."""
+    strip = Strip(CAMERAS)
+    said = list(say(seen(0), inspected(header(0, "bottom", coil="C")), seen(1, coil="D"), strip=strip))
+    assert coils(said) == [("C", "started"), ("D", "started")]
+    said = list(say(inspected(header(1, "bottom", coil="D")), strip=strip))
+    assert said == [CoilReport(state="ended", coil="C", inspected_m=0.02, missed_m=0.0, frames=2, defects={})]
+    assert coils(strip.close(0).said) == [("D", "ended")]
+
+
+def test_a_dead_camera_misses_the_rest_of_its_coil() -> None:
+    """What a camera that fell silent did not see is told once it is taken for dead, and the coil ends without it."""
+    strip = Strip(CAMERAS)
+    bottom = [inspected(header(number, "bottom", coil="C")) for number in range(4)]
+    say(seen(0), *bottom, inspected(header(4, "bottom", coil="D")), strip=strip)
+    assert say(inspected(header(5, "bottom", coil="D")), strip=strip, now_ns=SILENT_NS - 1) == ()
+    assert say(inspected(header(6, "bottom", coil="D")), strip=strip, now_ns=SILENT_NS) == (
+        missed(10.0, 40.0, silent=0),
+        CoilReport(state="ended", coil="C", inspected_m=0.05, missed_m=0.03, frames=5, defects={}),
+    )
+
+
+def test_a_camera_that_waits_is_not_dead() -> None:
+    """While the line stands, silence of every camera ends no coil, even where one is on the next coil already."""
+    strip = Strip(CAMERAS)
+    say(seen(0), inspected(header(0, "bottom", coil="C")), inspected(header(1, "bottom", coil="D")), strip=strip)
+    assert say(strip=strip, now_ns=100 * SILENT_NS) == ()
+    said = say(seen(1), seen(2, coil="D"), strip=strip, now_ns=100 * SILENT_NS)
+    assert gaps(said) == [] and coils(said) == [("C", "ended")]
+
+
+def test_a_camera_that_never_came_missed_the_coil() -> None:
+    """A configured camera that sent no frame of a coil missed all of it."""
+    said = run([seen(0), seen(1), seen(0, coil="D")], cameras=CAMERAS)
+    assert gaps(said) == [
+        Missed(camera="bottom", coil="C", start_mm=0.0, end_mm=20.0, reasons={"silent": 0}),
+        Missed(camera="bottom", coil="D", start_mm=0.0, end_mm=10.0, reasons={"silent": 0}),
+    ]
+
+
+def test_reached() -> None:
+    """A report says how far each camera has come on its coil, be it inspected or missed."""
+    report = Strip(CAMERAS)(
+        Analysed((seen(0), dropped(header(1, coil="C")), inspected(header(0, "bottom", coil="D"))), 9)
+    )
+    assert report.reached_mm == {("C", "top"): 20.0, ("D", "bottom"): 10.0}
+    assert report.closed_ns == 9
