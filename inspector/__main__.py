@@ -1,4 +1,4 @@
-"""The commands: `inspector run | check | replay | events | demo | bench | acknowledge`, and their exit codes.
+"""The commands: `inspector run | check | reload | replay | events | demo | bench | acknowledge`, and their exit codes.
 
 0 = done, 1 = failed (systemd restarts), 78 = configuration (systemd does not).
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import logging
 import os
 import sys
@@ -18,11 +19,27 @@ from inspector.errors import InspectorError
 
 def run(args: argparse.Namespace) -> int:
     """Run the daemon until it is told to stop."""
+    from inspector.service.answer import Answers
     from inspector.service.daemon import Daemon
     from inspector.service.systemd import Notifier
 
-    Daemon(args.config, Notifier.from_environment(os.environ, os.getpid()), unverified=args.unverified).run()
+    faulthandler.enable()  # systemd's watchdog ends what hangs with SIGABRT: the log says where each thread was
+    notifier = Notifier.from_environment(os.environ, os.getpid())
+    answers = Answers.from_environment(os.environ, os.getpid())
+    Daemon(args.config, notifier, answers, unverified=args.unverified).run()
     return 0
+
+
+def reload(args: argparse.Namespace) -> int:
+    """Have a running inspector read its configuration again, and wait for what becomes of it."""
+    from inspector.service.answer import ask, runtime_folder
+
+    answer = ask(args.pid, runtime_folder(os.environ))
+    if answer.exit_code:
+        print(answer.message, file=sys.stderr)
+    else:
+        print(f"reloaded: {answer.message}")
+    return answer.exit_code
 
 
 def check(args: argparse.Namespace) -> int:
@@ -103,6 +120,8 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--unverified", action="store_true", help="accept a built engine that `deploy verify` has not proven"
         )
+    command = add("reload", reload, "have a running inspector read its configuration again, and wait for its answer")
+    command.add_argument("pid", type=process_id, metavar="PID", help="the inspector; it answers in RUNTIME_DIRECTORY")
     _add_events_arguments(add("events", events, "print events as they happen"))
     command = add("acknowledge", acknowledge, "acknowledge an alarm")
     command.add_argument("alarm", help="the alarm's name")
@@ -115,6 +134,13 @@ def parser() -> argparse.ArgumentParser:
     )
     play.add_arguments(add("demo", play.run, "inspect a simulated coil from end to end, and show it"))
     return top
+
+
+def process_id(text: str) -> int:
+    """Read the number of a process; 0 and negative numbers would mean groups of them."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"PID is {text}; expected a process's number")
+    return int(text)
 
 
 def _add_events_arguments(command: argparse.ArgumentParser) -> None:

@@ -25,7 +25,7 @@ import zmq
 from inspector import __version__, recipe
 from inspector.alarms.states import Alarms
 from inspector.analysis.analyse import Analyse
-from inspector.errors import GpuLost, InspectorError
+from inspector.errors import EXIT_DONE, GpuLost, InspectorError
 from inspector.events.journal import Journal
 from inspector.events.publish import Publisher
 from inspector.flow import Buffer, buffered, each
@@ -35,6 +35,7 @@ from inspector.metrics import Metrics
 from inspector.records.events import Data, Health
 from inspector.records.frame import Bytes3D
 from inspector.records.stages import Report
+from inspector.service.answer import Answers
 from inspector.service.line import Config
 from inspector.service.reload import Options, Reload, load, prepare
 from inspector.service.systemd import Notifier
@@ -58,9 +59,12 @@ class Daemon:
     Raises: ConfigError, RecipeError when it cannot run as configured.
     """
 
-    def __init__(self, path: Path, notifier: Notifier, *, unverified: bool = False) -> None:
+    def __init__(
+        self, path: Path, notifier: Notifier, answers: Answers | None = None, *, unverified: bool = False
+    ) -> None:
         """`unverified` runs a built engine that was not proven equal to the recipe's ONNX."""
         self._path, self._notifier = path, notifier
+        self._answers = answers or Answers()
         self._settings, self._folder = prepare(path)
         self._stop, self._hangup = threading.Event(), threading.Event()
         self._aside: SimpleQueue[Data] = SimpleQueue()
@@ -82,6 +86,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, lambda *_: self._hangup.set())
+        self._answers.give(EXIT_DONE, "started")
         try:
             self.startup()
             self.main_loop()
@@ -215,14 +220,17 @@ class Daemon:
     def _on_reload_begins(self) -> None:
         """Nothing is read yet: a signal that comes from here on asks for another reload, and READY comes after this."""
         self._hangup.clear()
+        self._answers.begin()
         self._notifier.reloading()
 
     def _on_reloaded(self, settings: Config, loaded: Loaded) -> None:
         self._infer.loaded = loaded
         self._alarms.replace(settings.alarm)
         self._in_force(loaded)
-        self._say("reloaded", f"recipe {loaded.recipe} on {loaded.engine.name}")
+        in_force = f"recipe {loaded.recipe} on {loaded.engine.name}"
+        self._say("reloaded", in_force)
         self._notifier.ready(self._status())
+        self._answers.give(EXIT_DONE, in_force)
 
     def _on_reload_failed(self, error: InspectorError) -> None:
         if isinstance(error, GpuLost):  # the engine that runs has the same context: it is lost too
@@ -230,6 +238,7 @@ class Daemon:
         self._metrics.reloaded(success=False)
         self._say("reload_failed", str(error))
         self._notifier.ready(self._status())
+        self._answers.give(error.exit_code, str(error))
 
     def _buffer(self, frames: int) -> Bytes3D:
         """Return room for a batch, near the engine that judges now."""
