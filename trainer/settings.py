@@ -10,7 +10,9 @@ Loss = Literal["cross_entropy", "dice", "lovasz"]
 Optimiser = Literal["adam", "adamw"]
 Curve = Literal["constant", "one_cycle"]
 Switch = Literal["auto", "on", "off"]
-ENCODERS = ("resnet18", "resnet34", "resnet50")
+PAPER_ENCODERS = ("resnet18", "resnet34", "resnet50")
+EFFICIENTNET = "efficientnet-lite0"
+ENCODERS = (*PAPER_ENCODERS, EFFICIENTNET)
 STRIDE_PX = 32
 """Height and width of all that a network takes are multiples of it: the encoder halves them five times."""
 MAY_CHANGE = ("epochs", "minutes", "workers", "cache_gb", "checkpoint_minutes")
@@ -62,6 +64,8 @@ class Settings:
     schedule: Curve = "one_cycle"
     lr: float = 1e-3
     """Learning rate: the constant one, or the highest of the one cycle."""
+    encoder_lr: float | None = None
+    """Learning rate of the encoder, which follows the same curve; None: as the decoder's."""
     max_gradient: float = 1.0
     """Norm to which a step's gradient is cut; 0: it is left alone."""
     ema: float = 0.99

@@ -13,7 +13,7 @@ from trainer.commands import fit
 from trainer.commands.arguments import DATA_HELP
 from trainer.learn.stop import Stopped
 from trainer.presets import PRESETS
-from trainer.settings import ENCODERS, Settings
+from trainer.settings import ENCODERS, PAPER_ENCODERS, Settings
 
 
 def add_arguments(compare: argparse.ArgumentParser) -> None:
@@ -23,7 +23,12 @@ def add_arguments(compare: argparse.ArgumentParser) -> None:
         "--out", type=Path, required=True, metavar="FOLDER", help="of the runs and the table; asked again, it goes on"
     )
     compare.add_argument(
-        "--encoders", nargs="+", choices=ENCODERS, default=ENCODERS, metavar="ENCODER", help="(default: all three)"
+        "--encoders",
+        nargs="+",
+        choices=ENCODERS,
+        default=PAPER_ENCODERS,
+        metavar="ENCODER",
+        help="(default: the paper's three)",
     )
     fit.add_training(compare)
 

@@ -59,7 +59,7 @@ def add_training(fit: argparse.ArgumentParser) -> None:
     fit.add_argument("--fold", metavar="K/N", help=FOLD_HELP)
     fit.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
     fit.add_argument(
-        "--weights", help="pre-trained encoder: a torchvision state dict, or imagenet where its host is reached"
+        "--weights", help="pre-trained encoder: a state dict's file, or imagenet (installed for efficientnet-lite0)"
     )
     fit.add_argument("--seed", type=whole, help=f"of split, network and crops (default {usual.seed})")
     _add_budget(fit, usual)
@@ -100,6 +100,9 @@ def _add_recipe(fit: argparse.ArgumentParser) -> None:
     recipe.add_argument("--optimiser", choices=get_args(Optimiser), help=usually("optimiser"))
     recipe.add_argument("--schedule", choices=get_args(Curve), help=f"of the learning rate {usually('schedule')}")
     recipe.add_argument("--lr", type=positive, help=f"learning rate, the highest of one_cycle {usually('lr')}")
+    recipe.add_argument(
+        "--encoder-lr", type=positive, metavar="LR", help="learning rate of the encoder (default: as the decoder's)"
+    )
     recipe.add_argument(
         "--max-gradient",
         type=amount,

@@ -48,7 +48,7 @@ class Learner:
         With several ranks the crops are this rank's share, and the loss is that of the whole batch.
         """
         for group in self._optimiser.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group.get("share", 1.0)  # an older checkpoint has none
         self._unet.train()
         with self.autocast():
             logits = self._forward(self._moved(pixels))
@@ -95,9 +95,15 @@ class Learner:
 
 
 def _optimiser(settings: Settings, unet: UNet) -> torch.optim.Optimizer:
+    if settings.encoder_lr is None:
+        groups = [{"params": list(unet.parameters()), "share": 1.0}]
+    else:
+        encoder, decoder = unet.split_parameters()
+        share = settings.encoder_lr / settings.lr
+        groups = [{"params": decoder, "share": 1.0}, {"params": encoder, "share": share}]
     if settings.optimiser == "adam":
-        return torch.optim.Adam(unet.parameters())
-    return torch.optim.AdamW(unet.parameters(), weight_decay=WEIGHT_DECAY)
+        return torch.optim.Adam(groups)
+    return torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
 
 
 def _averaging(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:

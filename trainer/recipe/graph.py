@@ -96,7 +96,8 @@ def fold_batch_norms(unet: UNet) -> UNet:
         for (first, conv), (second, norm) in zip(list(names.items()), list(names.items())[1:], strict=False):
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 setattr(module, first, fuse_conv_bn_eval(conv.eval(), norm.eval()))
-                setattr(module, second, nn.Identity())
+                # timm's batch norms hold the activation that follows them.
+                setattr(module, second, getattr(norm, "act", nn.Identity()))
     left = [name for name, module in unet.named_modules() if isinstance(module, nn.BatchNorm2d)]
     assert not left, f"batch norms without a convolution before them: {left}"
     return unet
