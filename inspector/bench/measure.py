@@ -31,8 +31,8 @@ from inspector.service import reload
 
 LOAD = 0.8
 """Share of the daemon's own rate at which its latency is measured."""
-KINDS: tuple[str, ...] = get_args(get_type_hints(EngineSection)["kind"])
-"""Every engine that this version knows."""
+KINDS = tuple(kind for kind in get_args(get_type_hints(EngineSection)["kind"]) if kind != "stub")
+"""Every engine that inspects."""
 Say = Callable[[str], None]
 
 

@@ -72,6 +72,10 @@ def load(
         from inspector.engines.nvidia import built
 
         engine = built.load(section, recipe, max_frames, folder, unverified=unverified)
+    elif section.kind == "stub":
+        from inspector.engines.stub import Stub
+
+        engine = Stub(recipe)
     else:
         from inspector.engines.openvino import OpenVino
 

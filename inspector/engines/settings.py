@@ -17,10 +17,10 @@ class EngineSection(Section, frozen=True):
     """What the network runs on."""
 
     kind: Annotated[
-        Literal["openvino", "tensorrt"],
+        Literal["openvino", "tensorrt", "stub"],
         key(
             "The inference engine: `openvino` runs on any x86-64 or ARM CPU, `tensorrt` runs the engine that "
-            "`deploy convert` built beside the recipe, on an NVIDIA GPU."
+            "`deploy convert` built beside the recipe, on an NVIDIA GPU. `stub` inspects nothing (tests, benches)."
         ),
     ] = "openvino"
     threads: Annotated[
@@ -42,4 +42,8 @@ class EngineSection(Section, frozen=True):
             "before frames are taken; else the inspector says what does not fit and exits 78. It takes a recipe folder "
             "that the service may write to: then nothing but that folder's rights guards the engine file."
         ),
+    ] = False
+    inspects_nothing: Annotated[
+        bool,
+        key("Must be true beside kind `stub`, so that nobody runs a line on it by mistake; false with any other kind."),
     ] = False

@@ -1,4 +1,4 @@
-"""A command of this program as a process of its own, whose output goes to a file.
+"""A command of this program as a process of its own, whose output goes to files.
 
 Knows: processes and signals. Must not know: what the command does.
 """
@@ -8,29 +8,31 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from inspector.errors import InspectorError
 
-GRACE_S = 20.0
-"""After SIGTERM, how long before SIGKILL."""
+GRACE_S = 60.0
+"""After SIGTERM, how long before SIGKILL; a busy machine takes tens of seconds for what an idle one does in two."""
 TAIL_LINES = 20
 
 
 class Child:
     """Runs `inspector WORDS...` until it ends or the `with` block does.
 
-    Standard output goes to `out`, standard error to `log`.
+    Standard output goes to `out`, standard error to `log`; `env` replaces the environment where it is given.
     """
 
-    def __init__(self, words: list[str], out: Path, log: Path) -> None:
+    def __init__(self, words: list[str], out: Path, log: Path, *, env: Mapping[str, str] | None = None) -> None:
         self._name = f"inspector {words[0]}"
         self._log = log
+        self._is_asked = False
         with out.open("wb") as stdout, log.open("wb") as stderr:
             command = [sys.executable, "-m", "inspector", *words]
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=env)
 
     def __enter__(self) -> Self:
         return self
@@ -38,28 +40,70 @@ class Child:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.terminate()
         try:
-            self.terminate()
             self._process.wait(GRACE_S)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.kill()
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    @property
+    def code(self) -> int | None:
+        """Exit code; None while it runs, the negative number of the signal that killed it."""
+        return self._process.poll()
+
+    @property
+    def log(self) -> str:
+        """All that it has written to standard error so far."""
+        return self._log.read_text(errors="replace")
 
     def runs(self) -> bool:
         """Whether it is still at work.
 
-        Raises: InspectorError with the end of what it said, when it has failed.
+        Raises: InspectorError with the end of its log, when it has failed.
         """
-        code = self._process.poll()
+        code = self.code
         if code:
-            said = self._log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
-            raise InspectorError("\n".join([f"{self._name} ended with exit code {code}; it said:", *said]))
+            raise InspectorError(self.described(f"ended with exit code {code}"))
         return code is None
 
+    def described(self, what: str) -> str:
+        """Say what became of it, with the end of its log."""
+        lines = self.log.splitlines()[-TAIL_LINES:]
+        return "\n".join([f"{self._name} {what}; the end of {self._log}:", *(lines or ["(nothing)"])])
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.code is None:
+            self._process.send_signal(number)
+
     def terminate(self) -> None:
-        """Ask it to drain and end."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+        """Ask it to drain and end; asking again does nothing.
+
+        A second SIGTERM would meet a Python that is already finalising, where it kills.
+        """
+        if not self._is_asked:
+            self._is_asked = True
+            self.send(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once and wait until it is gone."""
+        self._process.kill()
+        self._process.wait()
+
+    def wait(self, wait_s: float = GRACE_S) -> int:
+        """Wait until it ends by itself; return its exit code.
+
+        Raises: InspectorError with the end of its log, when it does not end in time.
+        """
+        try:
+            return self._process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            raise InspectorError(self.described(f"did not end within {wait_s:g} s")) from None
 
     def finish(self) -> None:
         """Ask it to drain and wait until it has.
@@ -67,8 +111,5 @@ class Child:
         Raises: InspectorError when it fails, or does not end in time.
         """
         self.terminate()
-        try:
-            self._process.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
-            raise InspectorError(f"{self._name} did not end within {GRACE_S:g} s of SIGTERM") from None
+        self.wait()
         self.runs()

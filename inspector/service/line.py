@@ -75,6 +75,12 @@ def _contradictions(config: Config) -> list[str]:
     ):
         for name in sorted({name for name in names if names.count(name) > 1}):
             faults.append(f'{kind} name "{name}" is given {names.count(name)} times; expected once. Rename the others.')
+    engine = config.engine
+    if (engine.kind == "stub") != engine.inspects_nothing:
+        faults.append(
+            f'engine.kind is "{engine.kind}" and engine.inspects_nothing is {str(engine.inspects_nothing).lower()}; '
+            'expected kind "stub" and true together (tests and benches), or neither. Remove both to inspect a line.'
+        )
     binds = [config.intake.bind, config.events.bind, config.events.replay_bind]
     for bind in sorted({bind for bind in binds if binds.count(bind) > 1 and not bind.endswith(":*")}):
         faults.append(f'address "{bind}" is used for two sockets; expected one each. Choose another port.')

@@ -1,13 +1,13 @@
 """The stage that has batches judged: order, nothing held back, and a recipe swapped between two batches."""
 
 import threading
-from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.engines.stub import Stub, grey_is_class
 from inspector.flow import buffered
 from inspector.infer import Infer, Loaded
 from inspector.records.frame import Bytes3D
@@ -18,33 +18,9 @@ from tests.frames import RECIPE, batch, header, missing, recipe
 PATIENCE_S = 5
 
 
-class Grey:
-    """An engine in memory: a pixel's class is its grey level. It insists on the protocol's rules."""
-
-    name = "grey"
-
-    def __init__(self, in_flight: int = 2) -> None:
-        self.in_flight = in_flight
-        self.closed = False
-        self.most = 0
-        """Batches that were in flight at once."""
-        self._busy: deque[Bytes3D] = deque()
-
-    def submit(self, frames: Bytes3D) -> None:
-        """Begin judging."""
-        assert len(frames) and not self.closed and len(self._busy) < self.in_flight
-        self._busy.append(frames)
-        self.most = max(self.most, len(self._busy))
-
-    def result(self) -> Maps:
-        """Finish the oldest."""
-        frames = self._busy.popleft()
-        return Maps(frames.copy(), frames.copy(), np.ones((len(frames), 2), np.float32))
-
-    def close(self) -> None:
-        """Refuse all further work."""
-        assert not self._busy, "closed with batches in flight"
-        self.closed = True
+def grey(in_flight: int = 2) -> Stub:
+    """Make an engine for which a pixel's class is its grey level."""
+    return Stub(RECIPE, grey_is_class(2), in_flight=in_flight)
 
 
 def painted(number: int, frames: int) -> Batch:
@@ -58,7 +34,7 @@ def painted(number: int, frames: int) -> Batch:
 @given(st.lists(st.integers(0, 3), max_size=20), st.integers(1, 3), st.integers(1, 3))
 def test_order(sizes: list[int], in_flight: int, depth: int) -> None:
     """Every batch comes out once, in order, with the maps of its own frames, and those without frames too."""
-    engine = Grey(in_flight)
+    engine = grey(in_flight)
     batches = [painted(number, frames) for number, frames in enumerate(sizes)]
     judged = list(Infer(Loaded(RECIPE, engine))(buffered(batches, depth, "test")))
     assert [one.batch for one in judged] == batches
@@ -72,12 +48,12 @@ def test_order(sizes: list[int], in_flight: int, depth: int) -> None:
 
 def test_two_in_flight() -> None:
     """While more waits, the engine has as many batches in flight as it can take."""
-    engine = Grey()
+    engine = grey()
     batches = buffered([painted(number, 1) for number in range(6)], 8, "test")
     while len(batches) < 7:  # the six, and the end of the stream
         threading.Event().wait(0.001)
     assert len(list(Infer(Loaded(RECIPE, engine))(batches))) == 6
-    assert engine.most == 2
+    assert engine.most_in_flight == 2
 
 
 def test_nothing_waits_for_the_next_batch() -> None:
@@ -89,7 +65,7 @@ def test_nothing_waits_for_the_next_batch() -> None:
             yield painted(number, 1)
             assert go_on.acquire(timeout=PATIENCE_S)
 
-    judged = Infer(Loaded(RECIPE, Grey()))(buffered(upstream(), 2, "test"))
+    judged = Infer(Loaded(RECIPE, grey()))(buffered(upstream(), 2, "test"))
     for number in range(3):
         assert next(judged).batch.closed_ns == number
         go_on.release()
@@ -99,7 +75,7 @@ def test_it_is_idle_once_the_result_is_out_and_not_before() -> None:
     """Intake lets a batch go on filling while it is not: from the hand-over until the result was taken."""
     idle: list[bool] = []
 
-    class Watched(Grey):
+    class Watched(Stub):
         def submit(self, frames: Bytes3D) -> None:
             idle.append(infer.idle)
             super().submit(frames)
@@ -108,7 +84,7 @@ def test_it_is_idle_once_the_result_is_out_and_not_before() -> None:
             idle.append(infer.idle)
             return super().result()
 
-    infer = Infer(Loaded(RECIPE, Watched()))
+    infer = Infer(Loaded(RECIPE, Watched(RECIPE)))
     for _ in infer(buffered([painted(number, 1) for number in range(3)], 8, "test")):
         pass
     assert idle == [False] * 6
@@ -124,7 +100,7 @@ def test_swap() -> None:
             assert turn.acquire(timeout=PATIENCE_S)
             yield painted(number, 1)
 
-    old, new = Grey(), Grey()
+    old, new = grey(), grey()
     infer = Infer(Loaded(RECIPE, old))
     judged = infer(buffered(upstream(), 2, "test"))
 
@@ -135,6 +111,6 @@ def test_swap() -> None:
     assert step().recipe is RECIPE
     other: Recipe = recipe("dark", "bright", version="2")
     infer.loaded = Loaded(other, new)
-    assert (old.closed, new.closed) == (False, False)
+    assert (old.is_closed, new.is_closed) == (False, False)
     assert [step().recipe for _ in range(3)] == [other] * 3
-    assert (old.closed, new.closed) == (True, False)
+    assert (old.is_closed, new.is_closed) == (True, False)

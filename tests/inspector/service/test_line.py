@@ -54,7 +54,11 @@ FAULTS = {
     ),
     ("[recipe]", "[gpu]\nkind = 1\n[recipe]"): (f"gpu is not a key; expected one of {SECTIONS}. Remove it."),
     ("[recipe]", '[engine]\nkind = "tensorflow"\n[recipe]'): (
-        'engine.kind is \'tensorflow\'; expected one of "openvino", "tensorrt". Correct the value.'
+        'engine.kind is \'tensorflow\'; expected one of "openvino", "tensorrt", "stub". Correct the value.'
+    ),
+    ("[recipe]", '[engine]\nkind = "stub"\n[recipe]'): (
+        'engine.kind is "stub" and engine.inspects_nothing is false; expected kind "stub" and true together '
+        "(tests and benches), or neither. Remove both to inspect a line."
     ),
     ("[recipe]", "[engine]\nrebuild = 1\n[recipe]"): (
         "engine.rebuild is 1; expected true or false. Correct the value."

@@ -1,0 +1,46 @@
+"""A command as a process: signalled once, and its last words in every error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from inspector.errors import InspectorError
+from inspector.harness.child import Child
+
+
+def test_asked_to_end_a_hundred_times_it_ends_once_and_well(tmp_path: Path) -> None:
+    """A second SIGTERM kills a Python that is finalising (-15): one is sent, however often somebody asks."""
+    words = ["replay", "--connect", f"ipc://{tmp_path / 'nobody'}", "--json"]
+    with Child(words, tmp_path / "out", tmp_path / "log") as child:
+        while child.runs() and not _handles_sigterm(child.pid):
+            pass
+        while child.code is None:
+            child.terminate()
+        assert child.code == 0, child.log
+    assert (tmp_path / "out").read_text().startswith('{"messages":0')
+
+
+def _handles_sigterm(pid: int) -> bool:
+    """Whether the process has a handler of its own for SIGTERM (bit 14 of the caught signals)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) >> 14 & 1)
+
+
+def test_a_failure_shows_the_end_of_its_log(tmp_path: Path) -> None:
+    """The reader of the error needs no other file."""
+    with Child(["run", str(tmp_path / "none.toml")], tmp_path / "out", tmp_path / "log") as child:
+        assert child.wait() == 78
+        with pytest.raises(InspectorError, match=r"(?s)inspector run ended with exit code 78; the end of .*none\.toml"):
+            child.runs()
+
+
+def test_one_that_does_not_end_is_reported_with_its_log(tmp_path: Path) -> None:
+    """Patience is stated, and what it wrote; a child that wrote nothing is reported as such."""
+    words = ["replay", "--connect", f"ipc://{tmp_path / 'nobody'}"]
+    with Child(words, tmp_path / "out", tmp_path / "log") as child:
+        with pytest.raises(InspectorError, match=r"(?s)inspector replay did not end within 0 s; .*\(nothing\)"):
+            child.wait(0.0)
+        child.kill()
