@@ -7,8 +7,9 @@
             print(event.data)
 
 Loss is found from the numbers that events and heartbeats carry, and mended from the inspector's journal; what
-cannot be mended is counted in `lost` and told to `on_gap`. To go on after a restart of one's own program,
-keep `(event.epoch, event.seq)` of the last event dealt with and hand it over as `after`.
+cannot be mended is counted in `lost` and reported to `on_gap`. To go on after a restart of one's own program,
+keep `(event.epoch, event.seq)` of the last event dealt with and hand it over as `after`. A kind of event that a
+later inspector has and this client does not know comes as `Unknown`, in its place and with its data as sent.
 
 Knows: the event socket and the replay protocol. Must not know: how the inspector came to say any of this.
 An Events object belongs to one thread.
@@ -25,7 +26,15 @@ import msgspec
 import zmq
 
 from inspector.errors import SocketError
-from inspector.records.events import HEARTBEAT_TOPIC, LIMIT_EVENTS, Event, Heartbeat, ReplayHead, ReplayRequest
+from inspector.records.events import (
+    HEARTBEAT_TOPIC,
+    LIMIT_EVENTS,
+    Event,
+    Heartbeat,
+    ReplayHead,
+    ReplayRequest,
+    read_event,
+)
 from inspector.sockets import DEAD_AFTER_MS, HANDSHAKE_MS, HEARTBEAT_MS
 
 QUEUE_EVENTS = 10_000
@@ -81,7 +90,6 @@ class Events:
         self._epoch: str | None = after[0] if after else None
         self._seq: int | None = after[1] if after else None
         self._number = self._seq if not self._root or self._seq == 0 else None
-        self._decode = msgspec.json.Decoder(Event).decode
         self._decode_head = msgspec.json.Decoder(ReplayHead).decode
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._live = self._connected(zmq.SUB, address)
@@ -137,6 +145,9 @@ class Events:
 
     def _in_order(self, event: Event) -> Iterator[Event]:
         """Yield what should have come before `event` and did not, then `event`, unless known already."""
+        if event.seq == 0 and not isinstance(event.data, Heartbeat):
+            yield event  # of a later version: not numbered, so it says nothing of what came before
+            return
         beat = event.data if isinstance(event.data, Heartbeat) else None
         if beat is not None:
             seq = beat.last_seq
@@ -178,7 +189,7 @@ class Events:
             if head.error or head.through <= after:
                 reason = head.error or f"the journal ends at {head.last}"
                 break
-            reason = "the journal no longer holds them, or in words unknown here"
+            reason = "the journal no longer holds them"
             if self._number is None and head.first > after + 1:
                 self._report(after + 1, head.first - 1, head.first - 1 - after, reason)
             for event in events:
@@ -243,9 +254,9 @@ class Events:
         return socket
 
     def _decoded(self, parts: Sequence[bytes]) -> Event | None:
-        """Read an event; one in words unknown here is None: a hole in the numbers, and told as one."""
+        """Read an event; what is no event of ours is None: a hole in the numbers, and reported as one."""
         try:
-            return self._decode(parts[1]) if len(parts) == 2 else None
+            return read_event(parts[1]) if len(parts) == 2 else None
         except (ValueError, RecursionError):
             return None
 

@@ -11,7 +11,7 @@ import time
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -25,7 +25,7 @@ from prometheus_client import (
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from inspector.records.events import Defect, Missed
+from inspector.records.events import ROOTS, AlarmState, Defect, Missed
 from inspector.records.stages import Batch, Frame, Judged, Report
 
 T = TypeVar("T")
@@ -43,7 +43,6 @@ FRAMES = {
     "missing": ("Frames that never arrived.", ["camera"]),
 }
 """What is counted of frames: meaning and labels."""
-STATES = ("normal", "unacknowledged", "acknowledged", "returned")
 
 
 class FrameAccount(Collector):
@@ -173,8 +172,8 @@ class Metrics:
             self._latency.labels(camera)
             for name in classes:
                 self._defects.labels(camera, name)
-        for root in ("defect", "alarm", "coil", "missed", "health"):
-            self._events.labels(root)
+        for root in ROOTS:
+            self._events.labels(root.rstrip("."))
 
     def watch_queue(self, stage: str, depth: Callable[[], int]) -> None:
         """Show the length of a queue as it is at each scrape."""
@@ -218,7 +217,7 @@ class Metrics:
                 if not item.is_partial:
                     self._defects.labels(item.camera, item.name).inc()
         counts = Tally(alarms)
-        for state in STATES:
+        for state in get_args(AlarmState):
             self._alarms.labels(state).set(counts[state])
 
     def reloaded(self, *, success: bool) -> None:

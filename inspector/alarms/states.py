@@ -18,26 +18,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from queue import SimpleQueue
-from typing import Literal
 
 import msgspec
 
 from inspector.alarms.settings import AlarmSection
-from inspector.records.events import Alarm, Data, Defect
+from inspector.records.events import Alarm, AlarmState, Data, Defect
 from inspector.records.stages import Report
 
-State = Literal["normal", "unacknowledged", "acknowledged", "returned"]
-
-ON: dict[State, State] = {"normal": "unacknowledged", "returned": "unacknowledged"}
-OFF: dict[State, State] = {"unacknowledged": "returned", "acknowledged": "normal"}
-ACKNOWLEDGE: dict[State, State] = {"unacknowledged": "acknowledged", "returned": "normal"}
+ON: dict[AlarmState, AlarmState] = {"normal": "unacknowledged", "returned": "unacknowledged"}
+OFF: dict[AlarmState, AlarmState] = {"unacknowledged": "returned", "acknowledged": "normal"}
+ACKNOWLEDGE: dict[AlarmState, AlarmState] = {"unacknowledged": "acknowledged", "returned": "normal"}
 
 
 class _Rule(msgspec.Struct):
     """One alarm and where it stands."""
 
     section: AlarmSection
-    state: State = "normal"
+    state: AlarmState = "normal"
     met: dict[str, Defect] = {}
     """Defects within the window by id."""
     last: Defect | None = None
@@ -72,7 +69,7 @@ class _Rule(msgspec.Struct):
             return None
         return self.enter(change)
 
-    def enter(self, state: State) -> Alarm:
+    def enter(self, state: AlarmState) -> Alarm:
         """Take on a state and tell it."""
         self.state = state
         section, last, count = self.section, self.last, self.count()
@@ -134,7 +131,7 @@ class Alarms:
                 changes.append(change)
         return msgspec.structs.replace(report, said=(*report.said, *changes)) if changes else report
 
-    def states(self) -> dict[str, State]:
+    def states(self) -> dict[str, AlarmState]:
         """Every alarm's state by name."""
         return {name: rule.state for name, rule in self._rules.items()}
 

@@ -22,10 +22,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import apsw
-import msgspec
 
 from inspector.errors import JournalError
-from inspector.records.events import HEARTBEAT_TOPIC, Alarm, CoilReport, Data, Defect, Event, Health, Heartbeat, Missed
+from inspector.records.events import CONTRACT, Data, Event, Heartbeat, write_event
 
 APPLICATION_ID = 0x1A5BEC70  # marks our files to `file` and to us
 SCHEMA_VERSION = 1
@@ -88,7 +87,6 @@ class Journal:
         self._max_bytes = max_mb * 2**20
         self._source = source
         self._clock_utc = clock_utc
-        self._encode = msgspec.json.Encoder().encode
         self._topicseq: dict[str, int] = {}
         self.epoch = ""
         self.last_seq = 0
@@ -126,7 +124,7 @@ class Journal:
             time, topicseq = self._time(), dict(self._topicseq)
             rows = []
             for seq, data in enumerate(said, self.last_seq + 1):
-                root = topic_root(_topic(data))
+                root = topic_root(data.topic)
                 topicseq[root] = topicseq.get(root, 0) + 1
                 rows.append((seq, self._envelope(data, time, seq, topicseq[root])))
             with self._newest:  # a transaction
@@ -171,15 +169,16 @@ class Journal:
         event = Event(
             id=f"{self.epoch}-{seq or f'0-{time}'}",
             source=self._source,
-            type=_topic(data),
+            type=data.topic,
             time=time,
-            subject="-" if isinstance(data, Health | Heartbeat) else data.coil or "-",
+            subject=data.subject,
+            contract=CONTRACT,
             epoch=self.epoch,
             seq=seq,
             topicseq=topicseq,
             data=data,
         )
-        return Message(event.type, self._encode(event))
+        return Message(event.type, write_event(event))
 
     def _time(self) -> str:
         return self._clock_utc().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -254,22 +253,6 @@ class Journal:
             yield older
         finally:
             older.close()
-
-
-def _topic(data: Data) -> str:
-    match data:
-        case Defect():
-            return f"defect.{data.name}"
-        case Missed():
-            return f"missed.{data.camera}"
-        case CoilReport():
-            return f"coil.{data.state}"
-        case Alarm():
-            return f"alarm.{data.name}"
-        case Health():
-            return f"health.{data.state}"
-        case Heartbeat():
-            return HEARTBEAT_TOPIC
 
 
 def _open_to_write(file: Path) -> apsw.Connection | None:

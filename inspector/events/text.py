@@ -7,24 +7,42 @@ Knows: what is worth reading first. Must not know: sockets (that is the client's
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import TextIO
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TextIO
 
 import msgspec
 
 from inspector.client import Events, Gap
 from inspector.errors import EXIT_FAILURE
-from inspector.records.events import Alarm, CoilReport, Data, Defect, Event, Health, Heartbeat, Missed
+from inspector.records.events import (
+    Alarm,
+    CoilReport,
+    Defect,
+    Event,
+    Health,
+    Heartbeat,
+    Missed,
+    Unknown,
+    write_event,
+)
 
 RED, GREEN, YELLOW, MAGENTA, CYAN, DIM = "1;31", "32", "33", "35", "36", "2"
+PLAIN_BYTES = 400
+"""Of an event without a layout, so much is shown."""
 
 
 def line(event: Event, colour: bool) -> str:
     """One line without its end: UTC, what, its name, the metre on the coil, size and place across."""
-    what, name, rest = _words(event.data)
-    name, rest = _printable(name), _printable(rest)
+    layout = LAYOUTS.get(type(event.data))
+    row = layout(event.data) if layout else _plain(event)
+    what, name, rest = _printable(row.what), _printable(row.name), _printable(row.rest)
     text = f"{event.time[11:]:13}  {what:6}  {name:20} {rest}".rstrip()
-    return f"\x1b[{_colour(event.data)}m{text}\x1b[0m" if colour else text
+    return f"\x1b[{row.colour}m{text}\x1b[0m" if colour else text
+
+
+def counted(count: int, noun: str) -> str:
+    """A number and what it counts, in the singular or the plural."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def wants_colour(out: TextIO, environ: Mapping[str, str]) -> bool:
@@ -58,13 +76,13 @@ def print_events(
 
     def tell(gap: Gap) -> None:
         end = "?" if gap.last_seq is None else gap.last_seq
-        print(f"LOST {gap.count} events, seq {gap.first_seq} to {end}: {gap.reason}", file=err, flush=True)
+        print(f"LOST {counted(gap.count, 'event')}, seq {gap.first_seq} to {end}: {gap.reason}", file=err, flush=True)
 
     shown = 0
     try:
         with Events(connect, replay=replay, topics=topics, after=after, timeout_s=timeout_s, on_gap=tell) as events:
             while shown != count and (event := next(events, None)) is not None:
-                text = msgspec.json.encode(event).decode() if as_json else line(event, colour)
+                text = write_event(event).decode() if as_json else line(event, colour)
                 print(text, file=out, flush=True)
                 shown += 1
     except KeyboardInterrupt:
@@ -78,47 +96,69 @@ def print_events(
     return 0
 
 
-def _words(data: Data) -> tuple[str, str, str]:
-    match data:
-        case Defect():
-            more = ", goes on" if data.is_partial else ""
-            return (
-                "defect",
-                data.name,
-                f"{_metre(data.start_mm)}  {data.length_mm:8.1f} x {data.width_mm:6.1f} mm  "
-                f"across {data.left_mm:7.1f} to {data.right_mm:7.1f} mm  {data.confidence:4.0%}  "
-                f"{data.coil} {data.camera} {data.side}{more}",
-            )
-        case Missed():
-            why = _counts(data.reasons) or "the position jumped"
-            return "missed", data.camera, f"{_metre(data.start_mm)}  {_span(data)}  {data.coil}: {why}"
-        case CoilReport():
-            totals = (
-                f": {data.inspected_m:.1f} m inspected, {data.missed_m:.1f} m missed, {data.frames} frames, "
-                f"{sum(data.defects.values())} defects ({_counts(data.defects) or 'none'})"
-            )
-            return "coil", data.coil, data.state + (totals if data.state == "ended" else "")
-        case Alarm():
-            where = " ".join(filter(None, (data.coil, data.camera)))
-            return "ALARM", data.name, f"{data.priority}, {data.state}: {data.message}  {where}"
-        case Health():
-            return "health", data.state, f"{data.message}  {data.recipe} {data.version}"
-        case Heartbeat():
-            return "beat", "", f"last seq {data.last_seq}"
+class _Row(NamedTuple):
+    """One event in columns."""
+
+    what: str
+    name: str
+    rest: str
+    colour: str = DIM
 
 
-def _colour(data: Data) -> str:
-    match data:
-        case Defect():
-            return YELLOW
-        case Missed():
-            return MAGENTA
-        case Alarm():
-            return RED if data.state == "unacknowledged" else GREEN
-        case CoilReport():
-            return CYAN
-        case Health() | Heartbeat():
-            return DIM
+def _defect(data: Defect) -> _Row:
+    more = ", goes on" if data.is_partial else ""
+    rest = (
+        f"{_metre(data.start_mm)}  {data.length_mm:8.1f} x {data.width_mm:6.1f} mm  "
+        f"across {data.left_mm:7.1f} to {data.right_mm:7.1f} mm  {data.confidence:4.0%}  "
+        f"{data.coil} {data.camera} {data.side}{more}"
+    )
+    return _Row("defect", data.name, rest, YELLOW)
+
+
+def _missed(data: Missed) -> _Row:
+    why = _counts(data.reasons) or "the position jumped"
+    return _Row("missed", data.camera, f"{_metre(data.start_mm)}  {_span(data)}  {data.coil}: {why}", MAGENTA)
+
+
+def _coil(data: CoilReport) -> _Row:
+    totals = (
+        f": {data.inspected_m:.1f} m inspected, {data.missed_m:.1f} m missed, {counted(data.frames, 'frame')}, "
+        f"{counted(sum(data.defects.values()), 'defect')} ({_counts(data.defects) or 'none'})"
+    )
+    return _Row("coil", data.coil, data.state + ("" if data.state == "started" else totals), CYAN)
+
+
+def _alarm(data: Alarm) -> _Row:
+    where = " ".join(filter(None, (data.coil, data.camera)))
+    rest = f"{data.priority}, {data.state}: {data.message}  {where}"
+    return _Row("ALARM", data.name, rest, RED if data.state == "unacknowledged" else GREEN)
+
+
+def _health(data: Health) -> _Row:
+    return _Row("health", data.state, f"{data.message}  {data.recipe} {data.version}")
+
+
+def _heartbeat(data: Heartbeat) -> _Row:
+    return _Row("beat", "", f"last seq {data.last_seq}")
+
+
+LAYOUTS: dict[type, Callable[[Any], _Row]] = {
+    Defect: _defect,
+    Missed: _missed,
+    CoilReport: _coil,
+    Alarm: _alarm,
+    Health: _health,
+    Heartbeat: _heartbeat,
+}
+"""What is worth reading first, by kind; any other kind is shown as it came."""
+
+
+def _plain(event: Event) -> _Row:
+    """A kind without a layout of its own, or one of a later version."""
+    kind, _, name = event.type.partition(".")
+    raw = event.data.raw if isinstance(event.data, Unknown) else msgspec.json.encode(event.data)
+    rest = raw[:PLAIN_BYTES].decode(errors="replace") + (" ..." if len(raw) > PLAIN_BYTES else "")
+    return _Row(kind, name, rest)
 
 
 def _metre(position_mm: float) -> str:

@@ -1,14 +1,47 @@
-"""What subscribers receive, and how they ask for it again. Changing it breaks them."""
+"""What subscribers receive, and how they ask for it again. Changing it breaks them; README.md of events/ is the rule.
+
+Knows: the kinds of events, the topic and subject of each, the envelope, what a reader does with what it does not
+know. Must not know: sockets, the journal, how anything came about.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
 
+CONTRACT = "1.1"
+"""Version of what is promised here: the first number grows when an old reader would break, the second with each
+addition."""
 
-class Defect(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="defect"):
+CoilState = Literal["started", "ended"]
+AlarmState = Literal["normal", "unacknowledged", "acknowledged", "returned"]
+Priority = Literal["low", "medium", "high"]
+HealthState = Literal["started", "stopping", "reloaded", "reload_failed"]
+"""What we write today. A reader takes any other word too, so the records below say `str`."""
+
+
+def _known(words: object) -> Meta:
+    """Name for the schema the words that are known today; others are no fault."""
+    return Meta(examples=list(get_args(words)))
+
+
+class _Kind(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """What every kind of event can say of itself."""
+
+    @property
+    def topic(self) -> str:
+        """What it is published under: the kind, a dot, and the name by which people filter."""
+        raise NotImplementedError
+
+    @property
+    def subject(self) -> str:
+        """The coil it concerns; `-` where it concerns none."""
+        return "-"
+
+
+class Defect(_Kind, frozen=True, kw_only=True, tag="defect"):
     """A defect on the coil, put together from the frames it crosses."""
 
     id: str
@@ -42,8 +75,18 @@ class Defect(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="d
         """Extent across the strip."""
         return self.right_mm - self.left_mm
 
+    @property
+    def topic(self) -> str:
+        """`defect.` and the class."""
+        return f"defect.{self.name}"
 
-class Missed(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="missed"):
+    @property
+    def subject(self) -> str:
+        """The coil."""
+        return self.coil or "-"
+
+
+class Missed(_Kind, frozen=True, kw_only=True, tag="missed"):
     """A stretch of strip that was not inspected; of no length when nobody knows how long it was."""
 
     camera: str
@@ -53,15 +96,25 @@ class Missed(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="m
     reasons: dict[str, int]
     """Why, with the number of frames (0: nobody knows how many); empty when only the position jumped.
 
-    `restart`: the camera process began anew; `silent`: the camera sent nothing while others saw this strip; `lost`:
+    `restart`: the camera process began again; `silent`: the camera sent nothing while others saw this strip; `lost`:
     frames that never came; else the reason for which frames were dropped or rejected.
     """
 
+    @property
+    def topic(self) -> str:
+        """`missed.` and the camera."""
+        return f"missed.{self.camera}"
 
-class CoilReport(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="coil"):
+    @property
+    def subject(self) -> str:
+        """The coil."""
+        return self.coil or "-"
+
+
+class CoilReport(_Kind, frozen=True, kw_only=True, tag="coil"):
     """A coil came under the cameras, or left them; the totals are over all cameras."""
 
-    state: Literal["started", "ended"]
+    state: Annotated[str, _known(CoilState)]
     coil: str
     inspected_m: float
     missed_m: float
@@ -69,13 +122,23 @@ class CoilReport(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", ta
     defects: dict[str, int]
     """Finished defects by class name."""
 
+    @property
+    def topic(self) -> str:
+        """`coil.` and the state."""
+        return f"coil.{self.state}"
 
-class Alarm(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="alarm"):
+    @property
+    def subject(self) -> str:
+        """The coil."""
+        return self.coil or "-"
+
+
+class Alarm(_Kind, frozen=True, kw_only=True, tag="alarm"):
     """A change of state of one alarm (states as in ISA-18.2)."""
 
     name: str
-    state: Literal["unacknowledged", "acknowledged", "returned", "normal"]
-    priority: Literal["low", "medium", "high"]
+    state: Annotated[str, _known(AlarmState)]
+    priority: Annotated[str, _known(Priority)]
     coil: str
     camera: str
     message: str
@@ -84,31 +147,67 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="al
     defect_id: str
     """The defect that completed the rule; empty when the alarm went away."""
 
+    @property
+    def topic(self) -> str:
+        """`alarm.` and the alarm's name."""
+        return f"alarm.{self.name}"
 
-class Health(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="health"):
+    @property
+    def subject(self) -> str:
+        """The coil of the last defect that met the rule."""
+        return self.coil or "-"
+
+
+class Health(_Kind, frozen=True, kw_only=True, tag="health"):
     """The inspector speaks of itself."""
 
-    state: Literal["started", "stopping", "reloaded", "reload_failed"]
+    state: Annotated[str, _known(HealthState)]
     message: str
     recipe: str
     version: str
 
+    @property
+    def topic(self) -> str:
+        """`health.` and the state."""
+        return f"health.{self.state}"
 
-class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="heartbeat"):
+
+HEARTBEAT_TOPIC = "health.heartbeat"
+
+
+class Heartbeat(_Kind, frozen=True, kw_only=True, tag="heartbeat"):
     """Sent each second and never journalled: lets a subscriber see that nothing is missing at the end."""
 
     last_seq: int
     last_topicseq: dict[str, int]
     """Last `topicseq` of each topic root."""
 
+    @property
+    def topic(self) -> str:
+        """The one topic that is not named after its kind: who follows `health.` gets it too."""
+        return HEARTBEAT_TOPIC
+
 
 Data = Defect | Missed | CoilReport | Alarm | Health | Heartbeat
+"""All kinds of today: the one list of them."""
+
+ROOTS = tuple(f"{kind.__struct_config__.tag}." for kind in get_args(Data) if kind is not Heartbeat)
+"""First words of the topics, with their dots; `topicseq` counts within each."""
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """A CloudEvents 1.0 envelope; on the wire it is the second part, the topic being the first."""
+class Unknown(msgspec.Struct, frozen=True, kw_only=True):
+    """Data that this reader has no record for: a kind of a later version, or a known one in another shape."""
 
-    specversion: Literal["1.0"] = "1.0"
+    kind: str
+    """What it calls itself; empty where it says nothing."""
+    raw: bytes
+    """The data as JSON, as it came."""
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """CloudEvents 1.0; on the wire it is the second part, the topic being the first."""
+
+    specversion: str = "1.0"
     id: str
     """`epoch`-`seq`: unique."""
     source: str
@@ -119,17 +218,66 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """When it was recorded, RFC 3339 in UTC."""
     subject: str
     """The coil it concerns; `-` where it concerns none."""
-    datacontenttype: Literal["application/json"] = "application/json"
+    datacontenttype: str = "application/json"
+    contract: str = "1.0"
+    """Version of this contract that the writer keeps; writers before 1.1 named none."""
     epoch: str
     """Identity of the journal; sequence numbers are comparable within one epoch only."""
     seq: int
     """Gap-free from 1 within the epoch; 0 on a heartbeat."""
     topicseq: int
     """Gap-free from 1 within the epoch and the topic's root (`defect.`, `alarm.`, ...); 0 on a heartbeat."""
-    data: Data
 
 
-HEARTBEAT_TOPIC = "health.heartbeat"
+class Event(Envelope, frozen=True, kw_only=True):
+    """An envelope and what it carries."""
+
+    data: Data | Unknown
+
+
+class _Sealed(Envelope, frozen=True, kw_only=True):
+    """An envelope that was opened, and its contents not yet."""
+
+    data: msgspec.Raw
+
+
+class _Named(msgspec.Struct, frozen=True):
+    """The one thing that every kind of data says of itself."""
+
+    kind: str = ""
+
+
+_open = msgspec.json.Decoder(_Sealed).decode
+_data = msgspec.json.Decoder(Data).decode
+_named = msgspec.json.Decoder(_Named).decode
+
+
+def read_event(payload: bytes | memoryview) -> Event:
+    """Read an event of any version: what is unknown in it becomes `Unknown`, and is counted like any other.
+
+    Raises: ValueError, RecursionError when it is no envelope of ours.
+    """
+    sealed = _open(payload)
+    raw = bytes(sealed.data)
+    data: Data | Unknown
+    try:
+        data = _data(raw)
+    except (ValueError, RecursionError):
+        try:
+            data = Unknown(kind=_named(raw).kind, raw=raw)
+        except (ValueError, RecursionError):  # no object, or one whose `kind` is no word
+            data = Unknown(kind="", raw=raw)
+    facts = {name: getattr(sealed, name) for name in Envelope.__struct_fields__}
+    return Event(**facts, data=data)
+
+
+def write_event(event: Event) -> bytes:
+    """Write an event as JSON; unknown data as it came."""
+    if not isinstance(event.data, Unknown):
+        return msgspec.json.encode(event)
+    facts = {name: getattr(event, name) for name in Envelope.__struct_fields__}
+    return msgspec.json.encode(_Sealed(**facts, data=msgspec.Raw(event.data.raw)))
+
 
 LIMIT_EVENTS = 1000
 """In one answer; 0.6 MB or so."""

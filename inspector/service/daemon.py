@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Literal
 
 import zmq
 
@@ -32,7 +31,7 @@ from inspector.flow import Buffer, buffered, each
 from inspector.infer import Infer, Loaded
 from inspector.intake.push import Intake, shed
 from inspector.metrics import Metrics
-from inspector.records.events import Data, Health
+from inspector.records.events import Data, Health, HealthState
 from inspector.records.frame import Bytes3D
 from inspector.records.stages import Report
 from inspector.service.answer import Answers
@@ -270,7 +269,7 @@ class Daemon:
             }
         )
 
-    def _say(self, state: Literal["started", "stopping", "reloaded", "reload_failed"], message: str) -> None:
+    def _say(self, state: HealthState, message: str) -> None:
         (log.error if state == "reload_failed" else log.info)("%s: %s", state, message)
         name = str(self._infer.loaded.recipe)
         self._aside.put(Health(state=state, message=message, recipe=name, version=__version__))

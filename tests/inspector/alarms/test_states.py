@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.alarms.settings import AlarmSection
-from inspector.alarms.states import ACKNOWLEDGE, OFF, ON, Alarms, State
-from inspector.records.events import Alarm, Data, Defect
+from inspector.alarms.states import ACKNOWLEDGE, OFF, ON, Alarms
+from inspector.records.events import Alarm, AlarmState, Data, Defect
 from inspector.records.stages import Report
 
 MS = 1_000_000
@@ -64,7 +64,7 @@ class Desk:
         assert self.alarms.acknowledge("scratches")
         return self.hear()
 
-    def get_to(self, state: State) -> None:
+    def get_to(self, state: AlarmState) -> None:
         """Go to a state the shortest way, and leave the condition met only where the state needs it."""
         if state != "normal":
             self.hear(defect())
@@ -77,7 +77,7 @@ class Desk:
         assert self.state == state
 
     @property
-    def state(self) -> State:
+    def state(self) -> AlarmState:
         """Where the alarm stands."""
         return self.alarms.states()["scratches"]
 
@@ -87,8 +87,8 @@ def states(changes: list[Alarm]) -> list[str]:
     return [change.state for change in changes]
 
 
-STATES: tuple[State, ...] = ("normal", "unacknowledged", "acknowledged", "returned")
-TABLE: list[tuple[State, str, State | None]] = [
+STATES: tuple[AlarmState, ...] = ("normal", "unacknowledged", "acknowledged", "returned")
+TABLE: list[tuple[AlarmState, str, AlarmState | None]] = [
     ("normal", "met", "unacknowledged"),
     ("normal", "gone", None),
     ("normal", "acknowledge", None),
@@ -105,7 +105,7 @@ TABLE: list[tuple[State, str, State | None]] = [
 
 
 @pytest.mark.parametrize(("state", "cause", "becomes"), TABLE)
-def test_table(state: State, cause: str, becomes: State | None) -> None:
+def test_table(state: AlarmState, cause: str, becomes: AlarmState | None) -> None:
     """Each row and column of the table: from this state, for this cause, to that state, told once."""
     desk = Desk()
     desk.get_to(state)
@@ -302,7 +302,7 @@ def test_requests_keep_their_order() -> None:
 def test_life(steps: list[tuple[str, int]], count: int, on_delay_ms: int, off_delay_ms: int) -> None:
     """Whatever happens, changes follow the table, none is told twice, and an alarm is met when it is raised."""
     desk = Desk(msgspec.structs.replace(SECTION, count=count, on_delay_ms=on_delay_ms, off_delay_ms=off_delay_ms))
-    state: State = "normal"
+    state: AlarmState = "normal"
     for number, (kind, amount) in enumerate(steps):
         changes: list[Alarm] = []
         if kind == "defect":

@@ -19,7 +19,18 @@ from hypothesis import strategies as st
 
 from inspector.errors import JournalError
 from inspector.events.journal import SCAN_SEQS, Journal, Message, topic_root
-from inspector.records.events import Alarm, CoilReport, Data, Defect, Event, Health, Heartbeat, Missed
+from inspector.records.events import (
+    CONTRACT,
+    Alarm,
+    CoilReport,
+    Data,
+    Defect,
+    Event,
+    Health,
+    Heartbeat,
+    Missed,
+    read_event,
+)
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -71,7 +82,7 @@ def held(journal: Journal) -> Iterator[Message]:
 
 def events(messages: Iterable[Message]) -> list[Event]:
     """The messages, read."""
-    return [msgspec.json.decode(message.payload, type=Event) for message in messages]
+    return [read_event(message.payload) for message in messages]
 
 
 def test_envelope_is_cloudevents(tmp_path: Path) -> None:
@@ -89,6 +100,7 @@ def test_envelope_is_cloudevents(tmp_path: Path) -> None:
         "time": "2026-03-01T12:00:00.000Z",
         "subject": "C1042",
         "datacontenttype": "application/json",
+        "contract": CONTRACT,
         "epoch": "e1",
         "seq": 1,
         "topicseq": 1,

@@ -18,7 +18,7 @@ import zmq
 from inspector.events.journal import Journal
 from inspector.events.publish import Publisher
 from inspector.events.text import line, wants_colour
-from inspector.records.events import Alarm, CoilReport, Data, Defect, Event, Health, Heartbeat, Missed
+from inspector.records.events import Alarm, CoilReport, Data, Defect, Event, Health, Heartbeat, Missed, Unknown
 
 ROOT = Path(__file__).parents[3]
 
@@ -77,6 +77,20 @@ def event(data: Data) -> Event:
         topicseq=1,
         data=data,
     )
+
+
+def test_a_kind_without_a_layout_is_shown_as_it_came() -> None:
+    """An event of a later version has its topic and its data on its line, cut where that is long."""
+    unknown = msgspec.structs.replace(event(HEALTH), type="repeat.top", data=Unknown(kind="repeat", raw=b'{"mm":1}'))
+    assert line(unknown, colour=False) == '14:03:07.412Z  repeat  top                  {"mm":1}'
+    long = msgspec.structs.replace(unknown, data=Unknown(kind="repeat", raw=b"x" * 10_000))
+    assert len(line(long, colour=False)) < 500 and line(long, colour=False).endswith(" ...")
+
+
+def test_one_is_singular() -> None:
+    """One frame, one defect: no plural."""
+    ended = msgspec.structs.replace(ENDED, frames=1, defects={"scratches": 1})
+    assert "1 frame, 1 defect (scratches 1)" in line(event(ended), colour=False)
 
 
 @pytest.mark.parametrize(
