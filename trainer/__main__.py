@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from inspector.errors import InspectorError
-from trainer.commands import check, compare, evaluate, export, fit, show, tune
+from trainer.commands import check, compare, crossval, evaluate, export, fit, show, tune
 from trainer.faults import RunError
 from trainer.learn.stop import Stopped
 
@@ -20,6 +20,7 @@ COMMANDS = {
     "check": (check, "report on data, and all that stops training on it"),
     "fit": (fit, "train a network into a run's folder"),
     "compare": (compare, "train three encoders alike: the paper's Table 1 beside ours"),
+    "crossval": (crossval, "measure on every frame once, by networks that never saw it, with intervals"),
     "export": (export, "write a run's best network as a recipe"),
     "tune": (tune, "choose a recipe's confidences and minimum areas for what you wish"),
     "evaluate": (evaluate, "report on a recipe, for acceptance, by the daemon's engine"),

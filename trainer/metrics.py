@@ -34,10 +34,10 @@ class Scores:
         self.frames = 0
         self.confusion: Counts = np.zeros((classes + 1, classes + 1), np.int64)
         """Pixels by (true class, found class), 0 = sound."""
-        self._kaggle = np.zeros(2)  # dice, iou, each summed
+        self._kaggle = np.zeros((2, classes))  # dice, iou, each summed
         self._meter = np.zeros(2)
-        self._present = np.zeros(2)
-        self._present_pairs = 0
+        self._present = np.zeros((2, classes))
+        self._present_frames = np.zeros(classes)
         self._defect_frames = 0
 
     def add(self, found: Labels, truth: Labels) -> None:
@@ -50,7 +50,7 @@ class Scores:
         counts = _areas(joint)
         self.frames += 1
         self.confusion += joint
-        self._kaggle += [_dice(counts, empty=1).sum(), _iou(counts, empty=1).sum()]
+        self._kaggle += [_dice(counts, empty=1), _iou(counts, empty=1)]
         # Flattened over classes: a pixel called by the wrong class is one miss and one false find.
         flat = counts.sum(axis=1, keepdims=True)
         self._meter[0] += _dice(flat, empty=1)[0]
@@ -58,25 +58,25 @@ class Scores:
             self._defect_frames += 1
             self._meter[1] += _iou(flat, empty=0)[0]
         present = counts[2] > 0
-        self._present_pairs += int(present.sum())
-        self._present += [_dice(counts, empty=0)[present].sum(), _iou(counts, empty=0)[present].sum()]
+        self._present_frames += present
+        self._present += np.array([_dice(counts, empty=0), _iou(counts, empty=0)]) * present
 
     def sums(self) -> npt.NDArray[np.float64]:
         """Return all that was summed as one vector: added to that of other frames, it is that of both."""
-        counts = (self.frames, self._present_pairs, self._defect_frames)
-        return np.concatenate([self.confusion.ravel(), self._kaggle, self._meter, self._present, counts]).astype(
-            np.float64
-        )
+        parts = self.confusion, self._kaggle, self._meter, self._present, self._present_frames
+        counts = self.frames, self._defect_frames
+        return np.concatenate([*(np.ravel(part) for part in parts), counts]).astype(np.float64)
 
     @classmethod
-    def of_sums(cls, sums: npt.NDArray[np.float64]) -> Self:
+    def of_sums(cls, sums: npt.NDArray[np.float64], classes: int) -> Self:
         """Return the scores that such a vector is of."""
-        confusion, kaggle, meter, present, counts = np.split(sums, [-9, -7, -5, -3])
-        labels = math.isqrt(len(confusion))
-        scores = cls(labels - 1)
-        scores.confusion = confusion.reshape(labels, labels).astype(np.int64)
-        scores._kaggle, scores._meter, scores._present = kaggle, meter, present
-        scores.frames, scores._present_pairs, scores._defect_frames = (int(count) for count in counts)
+        scores = cls(classes)
+        ends = np.cumsum([(classes + 1) ** 2, 2 * classes, 2, 2 * classes, classes])
+        confusion, kaggle, meter, present, present_frames, counts = np.split(sums, ends)
+        scores.confusion = confusion.reshape(classes + 1, classes + 1).astype(np.int64)
+        scores._kaggle, scores._present = kaggle.reshape(2, classes), present.reshape(2, classes)
+        scores._meter, scores._present_frames = meter, present_frames
+        scores.frames, scores._defect_frames = (int(count) for count in counts)
         return scores
 
     def report(self) -> dict[str, float]:
@@ -95,13 +95,25 @@ class Scores:
             measured = per_class[sums[2] > 0]
             meter_frames = (self.frames, self._defect_frames)[place]
             figures |= {
-                f"{name}_kaggle": _mean(self._kaggle[place], self.frames * self._classes),
+                f"{name}_kaggle": _mean(self._kaggle[place].sum(), self.frames * self._classes),
                 f"{name}_meter": _mean(self._meter[place], meter_frames),
                 f"{name}_micro": float(ratio(pooled, empty=1)[0]),
                 f"{name}_micro_mean": _mean(measured.sum(), len(measured)),
-                f"{name}_present": _mean(self._present[place], self._present_pairs),
+                f"{name}_present": _mean(self._present[place].sum(), int(self._present_frames.sum())),
                 **{f"{name}_micro_{i + 1}": float(value) for i, value in enumerate(per_class)},
             }
+        return figures
+
+    def report_classes(self) -> dict[str, float]:
+        """Return each class's mean over frames so far, 0..1, keyed as `dice_kaggle_2` and `iou_present_2`, or nan."""
+        figures: dict[str, float] = {}
+        for place, name in enumerate(("dice", "iou")):
+            for number in range(self._classes):
+                present_frames = int(self._present_frames[number])
+                figures |= {
+                    f"{name}_kaggle_{number + 1}": _mean(self._kaggle[place, number], self.frames),
+                    f"{name}_present_{number + 1}": _mean(self._present[place, number], present_frames),
+                }
         return figures
 
 

@@ -30,6 +30,7 @@ def add_arguments(compare: argparse.ArgumentParser) -> None:
         metavar="ENCODER",
         help="(default: the paper's three)",
     )
+    fit.add_division(compare)
     fit.add_training(compare)
 
 

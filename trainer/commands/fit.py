@@ -33,6 +33,13 @@ def add_arguments(fit: argparse.ArgumentParser) -> None:
     fit.add_argument("data", nargs="*", type=str, default=argparse.SUPPRESS, help=DATA_HELP + "; several are joined")
     fit.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
     fit.add_argument("--resume", action="store_true", help="go on from RUN/last.pt, with its settings and data")
+    add_network(fit)
+    add_division(fit)
+    add_training(fit)
+
+
+def add_network(fit: argparse.ArgumentParser) -> None:
+    """Say which network learns."""
     fit.add_argument(
         "--encoder",
         choices=ENCODERS,
@@ -41,11 +48,24 @@ def add_arguments(fit: argparse.ArgumentParser) -> None:
     )
     fit.add_argument(
         "--start",
-        metavar="CHECKPOINT",
+        metavar="TAUGHT",
         default=argparse.SUPPRESS,
-        help="go on teaching this network, as RUN/best.pt, on other data",
+        help="go on teaching this network: RUN/best.pt, a recipe's folder, or the name of a shipped one, as steel-r34",
     )
-    add_training(fit)
+
+
+def refuse_two_networks(settings: Mapping[str, object]) -> None:
+    """Raise ValueError where a network is both new and taught before."""
+    if settings.get("start") and (own := [name for name in ("encoder", "weights") if name in settings]):
+        raise ValueError(f"--{own[0]} stands beside --start, which keeps the network as it is. Leave one out.")
+
+
+def add_division(fit: argparse.ArgumentParser) -> None:
+    """Say which frames are measured on."""
+    fit.argument_default = argparse.SUPPRESS
+    fit.add_argument("--validate", nargs="+", metavar="DATA", help="measure on these; else on a fifth of DATA")
+    fit.add_argument("--split", metavar="FILE", help="a split.csv that check or an earlier run wrote, to follow")
+    fit.add_argument("--fold", metavar="K/N", help=FOLD_HELP)
 
 
 def add_training(fit: argparse.ArgumentParser) -> None:
@@ -54,9 +74,6 @@ def add_training(fit: argparse.ArgumentParser) -> None:
     fit.set_defaults(preset=None, crop=None)
     fit.argument_default = argparse.SUPPRESS
     fit.add_argument("--preset", choices=tuple(PRESETS), help="what is not given otherwise (default best)")
-    fit.add_argument("--validate", nargs="+", metavar="DATA", help="measure on these; else on a fifth of DATA")
-    fit.add_argument("--split", metavar="FILE", help="a split.csv that check or an earlier run wrote, to follow")
-    fit.add_argument("--fold", metavar="K/N", help=FOLD_HELP)
     fit.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
     fit.add_argument(
         "--weights", help="pre-trained encoder: a state dict's file, or imagenet (installed for efficientnet-lite0)"
@@ -163,8 +180,7 @@ def run(given: argparse.Namespace) -> int:
     else:
         if not settings.get("data"):
             raise ValueError(f"no DATA; expected {DATA_HELP}")
-        if settings.get("start") and (own := [name for name in ("encoder", "weights") if name in settings]):
-            raise ValueError(f"--{own[0]} stands beside --start, which keeps the checkpoint's network. Leave one out.")
+        refuse_two_networks(settings)
         wanted = convert({**PRESETS["best"], **settings}, Settings)
     fit(wanted, given.out, Console(), given.resume)
     return 0

@@ -43,5 +43,5 @@ def validate(learner: Learner, frames: Frames, ranks: Ranks, stop: Stop, workers
     if signal_number:
         return None
     loss, *sums = ranks.total(loss, *scores.sums().tolist())
-    scores = Scores.of_sums(np.array(sums))
+    scores = Scores.of_sums(np.array(sums), len(CLASS_NAMES))
     return Measured(loss / scores.frames, scores.report())

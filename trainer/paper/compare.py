@@ -16,23 +16,18 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-import msgspec
 from rich.console import Console
 
 from trainer.data.split import open_data, write_split
-from trainer.faults import DataError
 from trainer.files import replace_file
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
-from trainer.learn.train import fit
+from trainer.learn.series import finish, keep_alike
 from trainer.metrics import CONVENTIONS
 from trainer.paper import table
 from trainer.paper.cost import Stopwatch, count_gflop, count_parameters
 from trainer.paper.table import Basis, Row
 from trainer.settings import Settings
-
-OF_THE_MACHINE = ("encoder", "workers", "checkpoint_minutes", "compile")
-"""Settings that may differ when a comparison goes on: the encoder is each run's own, the others change no figure."""
 
 
 def compare(settings: Settings, encoders: Sequence[str], folder: Path, console: Console) -> None:
@@ -44,17 +39,10 @@ def compare(settings: Settings, encoders: Sequence[str], folder: Path, console: 
         DataError: data that cannot be used, or a folder that holds a comparison of something else.
         ValueError: as `trainer.learn.train.fit`.
     """
-    keep_alike(settings, folder / "compare.json")
+    keep_alike(settings, folder / "compare.json", own=("encoder",))
     settings = share_split(settings, folder / "split.csv")
     for encoder in encoders:
-        run = folder / encoder
-        if is_finished(run):
-            console.print(f"{encoder}: done already, in {run}")
-            continue
-        resume = (run / "last.pt").is_file()
-        console.print(f"{encoder}: " + ("goes on in" if resume else "begins in") + f" {run}")
-        card = fit(replace(settings, encoder=encoder), run, console, resume)
-        _write(run / "finished.json", json.dumps({"step": card.step}))
+        finish(replace(settings, encoder=encoder), folder / encoder, console)
     rows, basis = measure([folder / encoder for encoder in encoders])
     _write(folder / "table.md", table.markdown(rows, basis))
     _write(folder / "table.csv", table.to_csv(rows))
@@ -64,32 +52,6 @@ def compare(settings: Settings, encoders: Sequence[str], folder: Path, console: 
     console.print(f"{folder / 'table.md'}, {folder / 'table.csv'}")
 
 
-def keep_alike(settings: Settings, path: Path) -> None:
-    """Write down what is asked, or hold it against what is written there.
-
-    Raises:
-        DataError: the folder's encoders were trained otherwise.
-    """
-    asked = {name: value for name, value in _plain(settings).items() if name not in OF_THE_MACHINE}
-    if not path.is_file():
-        _write(path, json.dumps(asked, indent=1))
-        return
-    try:
-        before = json.loads(path.read_text())
-    except ValueError as error:
-        raise DataError(
-            f"{path}: is damaged ({error}); expected what `trainer compare` wrote. Give another --out."
-        ) from error
-    faults = [
-        f"{path}: {name} was {before[name]}, now it is {asked[name]}; expected the same for every encoder. "
-        "Ask as before, or give another --out."
-        for name in sorted(asked.keys() & before.keys())
-        if asked[name] != before[name]
-    ]
-    if faults:
-        raise DataError(*faults)
-
-
 def share_split(settings: Settings, path: Path) -> Settings:
     """Return settings that follow the comparison's own split, made and written where there is none yet."""
     if settings.validate:
@@ -97,15 +59,6 @@ def share_split(settings: Settings, path: Path) -> Settings:
     if not path.is_file():
         write_split(path, *open_data(settings))
     return replace(settings, split=str(path), fold=None)
-
-
-def is_finished(run: Path) -> bool:
-    """Return whether the run ended by itself: its marker is of the very step that its checkpoint is of."""
-    try:
-        step = json.loads((run / "finished.json").read_text())["step"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return (run / "last.pt").is_file() and step == checkpoint.load(run / "last.pt")[0].step
 
 
 def measure(runs: Sequence[Path]) -> tuple[list[Row], Basis]:
@@ -153,12 +106,6 @@ def _minutes_per_epoch(ends: Sequence[tuple[int, float]]) -> float:
     epochs = [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(ends)]
     steps = max(steps for steps, _ in epochs)  # the last one is shorter where the clock ended the run
     return median(seconds for length, seconds in epochs if length == steps) / 60
-
-
-def _plain(settings: Settings) -> dict[str, object]:
-    """Return settings as JSON would give them back."""
-    plain: dict[str, object] = msgspec.json.decode(msgspec.json.encode(settings))
-    return plain
 
 
 def _write(path: Path, text: str) -> None:

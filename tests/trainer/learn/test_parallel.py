@@ -70,4 +70,4 @@ def test_scores_of_two_halves_are_the_scores_of_all() -> None:
     for number, (found, truth) in enumerate(planes):
         parts[number % 2].add(found, truth)
         parts[2].add(found, truth)
-    assert Scores.of_sums(parts[0].sums() + parts[1].sums()).report() == pytest.approx(parts[2].report())
+    assert Scores.of_sums(parts[0].sums() + parts[1].sums(), 4).report() == pytest.approx(parts[2].report())

@@ -15,9 +15,10 @@ from tests.trainer.frames import tiny_settings
 from trainer.__main__ import main
 from trainer.faults import DataError
 from trainer.learn import checkpoint
+from trainer.learn.series import is_finished, keep_alike
 from trainer.learn.unet import UNet
 from trainer.paper import cost, table
-from trainer.paper.compare import compare, is_finished, keep_alike, read_figures
+from trainer.paper.compare import compare, read_figures
 from trainer.paper.cost import Stopwatch, count_gflop, count_parameters
 from trainer.paper.table import Basis, Row
 
@@ -63,8 +64,8 @@ def test_a_comparison_goes_on_only_as_it_began(mask_folder: Path, tmp_path: Path
     """Encoders trained otherwise than the first would not be comparable; what is another machine's may differ."""
     path = tmp_path / "compare.json"
     keep_alike(tiny_settings(mask_folder), path)
-    keep_alike(tiny_settings(mask_folder, workers=3, encoder="resnet50"), path)
-    with pytest.raises(DataError, match=r"compare.json: epochs was 2, now it is 3; expected the same for every enc"):
+    keep_alike(tiny_settings(mask_folder, workers=3, encoder="resnet50"), path, own=("encoder",))
+    with pytest.raises(DataError, match=r"compare.json: epochs was 2, now it is 3; expected the same for every run"):
         keep_alike(tiny_settings(mask_folder, epochs=3), path)
     path.write_text("{")
     with pytest.raises(DataError, match=r"compare.json: is damaged"):

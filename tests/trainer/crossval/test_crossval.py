@@ -1,0 +1,113 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from rich.console import Console
+
+from tests.trainer.frames import draw_frame, tiny_settings
+from trainer.__main__ import main
+from trainer.crossval.assess import Assessed, near_areas
+from trainer.crossval.folds import crossval
+from trainer.crossval.pooled import near_dice, pool
+from trainer.learn import checkpoint
+from trainer.learn.series import is_finished
+from trainer.metrics import Scores
+
+QUIET = Console(quiet=True)
+
+
+def test_every_frame_is_assessed_once_by_a_network_that_never_saw_it(mask_folder: Path, tmp_path: Path) -> None:
+    """Three folds hold every frame once; the report's figures are those of all frames together."""
+    settings = tiny_settings(mask_folder, epochs=1, epoch_crops=16)
+    crossval(settings, 3, tmp_path, QUIET, flips=True, edges_px=3)
+    names = []
+    for number in (1, 2, 3):
+        run = tmp_path / f"fold-{number}"
+        found = [json.loads(line)["name"] for line in (run / "assessed.jsonl").read_text().splitlines()]
+        taught = [line.split(",")[0] for line in (run / "split.csv").read_text().splitlines() if ",train," in line]
+        assert found and not set(found) & set(taught)
+        names += found
+    assert len(names) == len(set(names)) == 40
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["frames"] == 40 and report["plain"].keys() == report["flips"].keys()
+    figure = report["flips"]["pooled"]["dice_micro"]
+    assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1
+    assert report["edges"]["dice_micro"]["value"] >= report["plain"]["pooled"]["dice_micro"]["value"]
+    assert "| present |" in (tmp_path / "report.md").read_text()
+
+
+@pytest.mark.slow
+def test_a_killed_crossval_goes_on_where_it_was(
+    mask_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After kill -9 in the second fold the first is left alone and the second goes on from its checkpoint."""
+    words = [
+        *("crossval", str(mask_folder), "--out", str(tmp_path / "out"), "--folds", "2", "--encoder", "resnet18"),
+        *("--epochs", "3", "--epoch-crops", "8", "--crop", "64x64", "--workers", "0", "--precision", "fp32"),
+    ]
+    first, second = tmp_path / "out" / "fold-1", tmp_path / "out" / "fold-2"
+    process = subprocess.Popen([sys.executable, "-m", "trainer", *words], stdout=subprocess.DEVNULL)
+    try:
+        give_up_s = time.monotonic() + 240
+        while not (second / "last.pt").is_file():
+            assert process.poll() is None and time.monotonic() < give_up_s
+            time.sleep(0.02)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert is_finished(first) and not is_finished(second)
+    done_ns = (first / "last.pt").stat().st_mtime_ns
+    assert main(words) == 0
+    printed = capsys.readouterr().out.replace("\n", " ")
+    assert "fold-1: done already" in printed and "fold-2: goes on in" in printed
+    assert (first / "last.pt").stat().st_mtime_ns == done_ns
+    assert checkpoint.load(second / "last.pt")[0].step == 6 and (tmp_path / "out" / "report.md").is_file()
+
+
+def sums_of(found: np.ndarray, truth: np.ndarray) -> list[float]:
+    """Return one frame's sums over four classes."""
+    scores = Scores(4)
+    scores.add(found, truth)
+    return scores.sums().tolist()
+
+
+def test_pooled_figures_are_those_of_all_frames_at_once() -> None:
+    """Frames assessed one by one and pooled over folds give what `Scores` gives of all; intervals hold the figures."""
+    frames, whole = [], Scores(4)
+    for number in range(24):
+        _, truth = draw_frame(number)
+        found = np.roll(truth, number, axis=1)
+        whole.add(found, truth)
+        edges = near_areas(found, truth, 4, 5).tolist()
+        frames.append(Assessed(str(number), sums_of(found, truth), edges, 5))
+    report = pool([frames[:10], frames[10:]], draws=200)
+    pooled = report.plain.pooled
+    for name, value in {**whole.report(), **whole.report_classes()}.items():
+        assert pooled[name].value == pytest.approx(value)
+        low, high = pooled[name].low, pooled[name].high
+        assert low is not None and high is not None and low - 0.02 <= value <= high + 0.02
+    assert report.frames_by_fold == [10, 14] and sum(report.frames_by_class) == 18
+
+
+def test_what_nothing_measures_has_no_figure() -> None:
+    """A class that no frame has is absent, not zero."""
+    sound = np.zeros((8, 8), np.uint8)
+    report = pool([[Assessed("sound", sums_of(sound, sound), near_areas(sound, sound, 4, 5).tolist(), 5)]], draws=5)
+    assert report.plain.pooled["dice_present_2"].value is None and report.edges["dice_micro_2"].value is None
+    assert report.plain.pooled["dice_kaggle"].value == 1
+
+
+@pytest.mark.parametrize(("shift_px", "edges_px", "expected"), [(3, 3, 1.0), (3, 0, 1 - 3 / 20), (40, 3, 0.0)])
+def test_an_outline_may_lie_a_little_off(shift_px: int, edges_px: int, expected: float) -> None:
+    """A 20 px square found 3 px off is right within 3 px, loses its overhang without, and is wrong far away."""
+    truth = np.zeros((64, 128), np.uint8)
+    cv2.rectangle(truth, (30, 20), (49, 39), 2, -1)
+    areas = near_areas(np.roll(truth, shift_px, axis=1), truth, 4, edges_px)
+    assert near_dice(areas.astype(float))["dice_micro"] == pytest.approx(expected)
+    assert areas[1, 1] == areas[3, 1] == 400
