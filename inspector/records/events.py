@@ -49,19 +49,29 @@ class Defect(_Kind, frozen=True, kw_only=True, tag="defect"):
     name: str
     """Class of the defect, by the recipe's name."""
     camera: str
+    """The camera that saw it, as named in the configuration."""
     coil: str
+    """The coil, as the frames named it; `unnamed` where they name none."""
     side: str
+    """Side of the strip: `top` or `bottom`."""
     start_mm: float
+    """Begin along the travel, millimetres from the coil's head."""
     end_mm: float
+    """End along the travel."""
     left_mm: float
+    """Left edge across the strip, millimetres from pixel column 0 of the camera, plus the camera's offset."""
     right_mm: float
+    """Right edge across the strip."""
     area_mm2: float
+    """Area of its pixels, square millimetres; not that of the box."""
     confidence: float
+    """Highest probability of any of its pixels, 0 to 1."""
     is_partial: bool
     """True while the defect still goes on: a longer one with the same id follows."""
     frames: int
     """How many frames it crosses so far."""
     recipe: str
+    """Name and version of the recipe that found it, `NAME@VERSION`."""
     captured_ns: int
     """Capture time of the last frame it was seen in, nanoseconds since the UNIX epoch."""
 
@@ -90,9 +100,13 @@ class Missed(_Kind, frozen=True, kw_only=True, tag="missed"):
     """A stretch of strip that was not inspected; of no length when nobody knows how long it was."""
 
     camera: str
+    """The camera that did not see it."""
     coil: str
+    """The coil, as the frames named it."""
     start_mm: float
+    """Begin along the travel, millimetres from the coil's head."""
     end_mm: float
+    """End along the travel."""
     reasons: dict[str, int]
     """Why, with the number of frames (0: nobody knows how many); empty when only the position jumped.
 
@@ -115,10 +129,15 @@ class CoilReport(_Kind, frozen=True, kw_only=True, tag="coil"):
     """A coil came under the cameras, or left them; the totals are over all cameras."""
 
     state: Annotated[str, _known(CoilState)]
+    """`started` (the totals are 0) or `ended`."""
     coil: str
+    """The coil, as the frames named it."""
     inspected_m: float
+    """Strip inspected, metres; strip that came by again counts once."""
     missed_m: float
+    """Strip not inspected, metres."""
     frames: int
+    """Frames inspected."""
     defects: dict[str, int]
     """Finished defects by class name."""
 
@@ -137,11 +156,17 @@ class Alarm(_Kind, frozen=True, kw_only=True, tag="alarm"):
     """A change of state of one alarm (states as in ISA-18.2)."""
 
     name: str
+    """The alarm, as named in the configuration."""
     state: Annotated[str, _known(AlarmState)]
+    """The state it has now."""
     priority: Annotated[str, _known(Priority)]
+    """How urgent the operator's response is."""
     coil: str
+    """The coil of the last defect that met the rule; empty when there was none."""
     camera: str
+    """The camera of that defect; empty when there was none."""
     message: str
+    """For people."""
     count: int
     """Defects that met the rule within its window when the state changed."""
     defect_id: str
@@ -162,9 +187,13 @@ class Health(_Kind, frozen=True, kw_only=True, tag="health"):
     """The inspector speaks of itself."""
 
     state: Annotated[str, _known(HealthState)]
+    """What happened: `reload_failed` leaves the configuration before in force."""
     message: str
+    """For people."""
     recipe: str
+    """Name and version of the recipe in force, `NAME@VERSION`."""
     version: str
+    """Version of the program."""
 
     @property
     def topic(self) -> str:
@@ -179,6 +208,7 @@ class Heartbeat(_Kind, frozen=True, kw_only=True, tag="heartbeat"):
     """Sent each second and never journalled: lets a subscriber see that nothing is missing at the end."""
 
     last_seq: int
+    """Last `seq` recorded."""
     last_topicseq: dict[str, int]
     """Last `topicseq` of each topic root."""
 
@@ -208,6 +238,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """CloudEvents 1.0; on the wire it is the second part, the topic being the first."""
 
     specversion: str = "1.0"
+    """Version of CloudEvents."""
     id: str
     """`epoch`-`seq`: unique."""
     source: str
@@ -219,6 +250,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     """The coil it concerns; `-` where it concerns none."""
     datacontenttype: str = "application/json"
+    """Form of `data`."""
     contract: str = "1.0"
     """Version of this contract that the writer keeps; writers before 1.1 named none."""
     epoch: str
@@ -233,6 +265,7 @@ class Event(Envelope, frozen=True, kw_only=True):
     """An envelope and what it carries."""
 
     data: Data | Unknown
+    """What happened; its `kind` names the record."""
 
 
 class _Sealed(Envelope, frozen=True, kw_only=True):
