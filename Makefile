@@ -1,13 +1,14 @@
 # make demo   inspect a simulated coil from end to end, on this machine, now
 # make test   everything that can be tested here
 # make emulator  a GPU of host memory: with it `make test` runs the code for GPUs too; takes minutes and a C++ compiler
+# make soak   the long forms of tests that look for rare faults; hours
 # make check  ruff, mypy --strict, import-linter
 # make gpu-check  everything that only a machine with a GPU can prove; needs nothing of ours installed
 PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test emulator check bench gpu-check docs recipe clean
+.PHONY: demo test emulator check bench soak gpu-check docs recipe clean
 
 demo: $(VENV)/.runtime
 	$(RUN) -m inspector demo
@@ -38,6 +39,9 @@ gpu-check:
 	@$(GPU_PYTHON) -c 'import importlib.util, sys; gone = [name for name in sys.argv[1:] if not importlib.util.find_spec(name)]; \
 	  sys.exit(f"{sys.executable}: lacks {chr(44).join(gone)}. Install them, or name their folder in PYTHONPATH." if gone else 0)' $(NEEDED)
 	PYTHONPATH=.$(if $(PYTHONPATH),:$(PYTHONPATH)) $(GPU_PYTHON) -m deploy gpu-check --out deploy/results
+
+soak: $(VENV)/.dev
+	$(RUN) -m tests.soak.signals 10000
 
 docs: $(VENV)/.dev
 	$(RUN) -m inspector.events.schema

@@ -5,20 +5,30 @@
 
 from __future__ import annotations
 
+import sys
+
+if sys.argv[1:2] in (
+    ["run"],
+    ["replay"],
+):  # before anything that takes time: a signal without a handler would end the process
+    from inspector import signals
+
+    signals.hold()
+
 import argparse
 import faulthandler
 import logging
 import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from inspector import __version__
-from inspector.errors import InspectorError
+from inspector.errors import EXIT_INTERRUPTED, InspectorError
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the daemon until it is told to stop."""
+    from inspector import signals
     from inspector.service.answer import Answers
     from inspector.service.daemon import Daemon
     from inspector.service.systemd import Notifier
@@ -26,7 +36,9 @@ def run(args: argparse.Namespace) -> int:
     faulthandler.enable()  # systemd's watchdog ends what hangs with SIGABRT: the log says where each thread was
     notifier = Notifier.from_environment(os.environ, os.getpid())
     answers = Answers.from_environment(os.environ, os.getpid())
-    Daemon(args.config, notifier, answers, unverified=args.unverified).run()
+    stop, hangup = signals.Flag(), signals.Flag()
+    with signals.received(stop, hangup):
+        Daemon(args.config, notifier, answers, stop=stop, hangup=hangup, unverified=args.unverified).run()
     return 0
 
 
@@ -74,6 +86,25 @@ def events(args: argparse.Namespace) -> int:
     )
 
 
+def replay(args: argparse.Namespace) -> int:
+    """Be a camera, until the coils are sent or a signal asks for the end."""
+    from inspector import signals
+    from inspector.simulator.replay import run
+
+    with signals.received(stop := signals.Flag()):
+        return run(args, stop)
+
+
+def demo(args: argparse.Namespace) -> int:
+    """Inspect a simulated coil; SIGTERM ends it as Ctrl-C does, and with it the processes that it runs."""
+    import signal
+
+    from inspector.demo.play import run
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    return run(args)
+
+
 def acknowledge(args: argparse.Namespace) -> int:
     """Pass an operator's acknowledgement on to a running inspector."""
     import urllib.error
@@ -92,15 +123,11 @@ def acknowledge(args: argparse.Namespace) -> int:
     return 0
 
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
-
-
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     from inspector.bench import command as bench
     from inspector.demo import play
-    from inspector.simulator import replay
+    from inspector.simulator import replay as camera
 
     top = argparse.ArgumentParser(prog="inspector", description="Inline steel inspector.")
     top.add_argument("--version", action="version", version=__version__)
@@ -128,11 +155,11 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--http", default="127.0.0.1:9477", metavar="HOST:PORT", help="http.bind (default: %(default)s)"
     )
-    replay.add_arguments(add("replay", replay.run, "be a camera: procedural steel or images, with faults on request"))
+    camera.add_arguments(add("replay", replay, "be a camera: procedural steel or images, with faults on request"))
     bench.add_arguments(
         add("bench", bench.run, "measure this machine: engine, copies and the whole daemon, beside the roof")
     )
-    play.add_arguments(add("demo", play.run, "inspect a simulated coil from end to end, and show it"))
+    play.add_arguments(add("demo", demo, "inspect a simulated coil from end to end, and show it"))
     return top
 
 
@@ -167,7 +194,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:  # of commands that do not drain
-        return INTERRUPTED
+        return EXIT_INTERRUPTED
     return code
 
 

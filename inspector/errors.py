@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 EXIT_DONE = 0
 EXIT_FAILURE = 1
+EXIT_INTERRUPTED = 130  # Ctrl-C, as shells have it
 EXIT_CONFIG = 78  # sysexits.h EX_CONFIG; the systemd unit never restarts on it
 
 

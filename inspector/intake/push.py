@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from threading import Event as Flag
 
 import msgspec
 import numpy as np
@@ -21,6 +20,7 @@ from inspector.intake.batching import Gather
 from inspector.intake.settings import BatchSection, IntakeSection
 from inspector.records.frame import Bytes3D, Header
 from inspector.records.stages import Batch, Frame, Loss
+from inspector.signals import Flag
 
 log = logging.getLogger("inspector")
 

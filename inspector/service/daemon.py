@@ -4,14 +4,12 @@
     (thread intake)      (thread infer)      (thread analyse)                        (main thread)
 
 Laws: an event is on disk before anyone hears it; the watchdog is patted only when the last stage has finished
-something; a bad configuration never replaces a good one. Signal handlers only set flags.
+something; a bad configuration never replaces a good one.
 """
 
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -39,6 +37,7 @@ from inspector.service.line import Config
 from inspector.service.reload import Options, Reload, load, prepare
 from inspector.service.systemd import Notifier
 from inspector.service.web import Vitals, Web
+from inspector.signals import Flag
 from inspector.strip.strip import Strip
 
 log = logging.getLogger("inspector")
@@ -59,13 +58,23 @@ class Daemon:
     """
 
     def __init__(
-        self, path: Path, notifier: Notifier, answers: Answers | None = None, *, unverified: bool = False
+        self,
+        path: Path,
+        notifier: Notifier,
+        answers: Answers | None = None,
+        *,
+        stop: Flag,
+        hangup: Flag,
+        unverified: bool = False,
     ) -> None:
-        """`unverified` runs a built engine that was not proven equal to the recipe's ONNX."""
+        """`stop` asks it to drain and end, `hangup` to read its configuration again; any thread may set them.
+
+        `unverified` runs a built engine that was not proven equal to the recipe's ONNX.
+        """
         self._path, self._notifier = path, notifier
         self._answers = answers or Answers()
         self._settings, self._folder = prepare(path)
-        self._stop, self._hangup = threading.Event(), threading.Event()
+        self._stop, self._hangup = stop, hangup
         self._aside: SimpleQueue[Data] = SimpleQueue()
         """What is said of the inspector itself, by any thread."""
         self._vitals = Vitals()
@@ -82,9 +91,6 @@ class Daemon:
 
         Raises: InspectorError when something that the line cannot do without fails.
         """
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_stop)
-        signal.signal(signal.SIGHUP, lambda *_: self._hangup.set())
         self._answers.give(EXIT_DONE, "started")
         try:
             self.startup()
@@ -277,8 +283,3 @@ class Daemon:
     def _status(self) -> str:
         loaded, doing = self._infer.loaded, self._vitals.doing
         return f"{loaded.recipe} on {loaded.engine.name}: {self._metrics.frames}" + (f"; {doing}" if doing else "")
-
-    def _on_stop(self, number: int, frame: object) -> None:
-        """Begin to drain; a second signal ends at once."""
-        self._stop.set()
-        signal.signal(number, signal.SIG_DFL)

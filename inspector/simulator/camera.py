@@ -9,7 +9,6 @@ A Camera belongs to one thread.
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
 from collections import Counter
@@ -24,6 +23,7 @@ from msgspec import Meta
 from inspector import wire
 from inspector.errors import SocketError
 from inspector.records.frame import Bytes2D, Header
+from inspector.signals import Flag
 
 Encoding = Literal["raw8", "jpeg", "png"]
 Pictures = Callable[[int], Bytes2D]
@@ -117,7 +117,7 @@ class Camera:
         seed: int = 0,
         watch: Callable[[Bytes2D], None] | None = None,
         patience_s: float = 30.0,
-        stop: threading.Event | None = None,
+        stop: Flag | None = None,
     ) -> None:
         self._connect, self._name, self._side, self._mm_per_row = connect, name, side, mm_per_row
         self._period_ns = round(1e9 / rate_fps) if rate_fps else 0
@@ -126,7 +126,7 @@ class Camera:
         self._rng = np.random.default_rng(seed)
         self._watch = watch
         self._patience_s = patience_s
-        self._stop = stop or threading.Event()
+        self._stop = stop or Flag()
         self._due_ns = 0
         self._counts: Counter[str] = Counter()
         self._boot, self._number = "", 0

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import signal
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +15,7 @@ import zmq
 
 from inspector.errors import InspectorError
 from inspector.records.names import Name
+from inspector.signals import Flag
 from inspector.simulator.camera import Camera, Coil, Faults, Sent
 from inspector.simulator.folder import Folder
 from inspector.simulator.sheet import Sheet
@@ -55,15 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="say what was sent as JSON")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Send the coils and say what was sent; Ctrl-C and SIGTERM end it early.
+def run(args: argparse.Namespace, stop: Flag | None = None) -> int:
+    """Send the coils and report what was sent; `stop`, which any thread may set, ends it early.
 
     Raises: InspectorError for an option that cannot be; SocketError when nobody takes frames.
     """
     faults = _faults(args.fault, args.freeze_s)
-    stop = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
     thumbnail = Thumbnail()
     with zmq.Context() as context:
         camera = Camera(

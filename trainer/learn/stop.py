@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -19,11 +20,16 @@ class Stopped(Exception):
         self.exit_code = 128 + signal_number
 
 
+WORDS = b"stopping after this step; once more stops at once, without saving\n"
+
+
 class Stop:
     """Remembers the first signal; the second acts as it does without us. Handlers are put back at the end."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
+        self._descriptor = -1
+        with contextlib.suppress(OSError):  # a console that is no file
+            self._descriptor = -1 if console.quiet else console.file.fileno()
         self._earlier: dict[int, signal._HANDLER] = {}
         self.signal_number = 0
         """The signal that came; 0: none."""
@@ -39,9 +45,11 @@ class Stop:
         self._restore()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        # No lock may be taken here: the console may be the very thing that was interrupted, so the words go past it.
         self.signal_number = number
         self._restore()
-        self._console.print("stopping after this step; once more stops at once, without saving")
+        with contextlib.suppress(OSError):
+            os.write(self._descriptor, WORDS)
 
     def _restore(self) -> None:
         for number, handler in self._earlier.items():

@@ -20,6 +20,7 @@ from inspector.intake.push import Intake, shed
 from inspector.intake.settings import BatchSection, IntakeSection
 from inspector.records.frame import Bytes2D, Bytes3D, Header
 from inspector.records.stages import Batch, Frame, Loss
+from inspector.signals import Flag
 from tests import frames
 from tests.frames import HEIGHT, WIDTH
 
@@ -31,7 +32,7 @@ class Line:
     """An intake on a free port, and cameras that push to it."""
 
     def __init__(self, context: Context, max_frames: int = 4, wait_ms: int = 5, **options: Any) -> None:
-        self.stop = threading.Event()
+        self.stop = Flag()
         section = IntakeSection(bind="tcp://127.0.0.1:*", max_frame_mb=1)
         batch = BatchSection(max_frames=max_frames, wait_ms=wait_ms)
         self.intake = Intake(
@@ -337,7 +338,7 @@ def test_port_in_use(context: Context, line: Line) -> None:
             cameras=CAMERAS,
             height=HEIGHT,
             width=WIDTH,
-            stop=threading.Event(),
+            stop=Flag(),
         )
     assert str(caught.value) == (
         f"intake.bind {line.intake.address}: Address already in use (addr='{line.intake.address}'). "

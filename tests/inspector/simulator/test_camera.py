@@ -19,6 +19,7 @@ from inspector.intake.push import Intake
 from inspector.intake.settings import BatchSection, IntakeSection
 from inspector.records.frame import Bytes2D, Header
 from inspector.records.stages import Loss
+from inspector.signals import Flag
 from inspector.simulator import replay
 from inspector.simulator.camera import Camera, Coil, Encoding, Faults, Sent
 from inspector.simulator.folder import Folder
@@ -70,7 +71,7 @@ def taken(socket: Socket) -> tuple[Header, Bytes2D]:
 
 def replayed(context: Context, faults: Faults, encoding: Encoding = "raw8") -> tuple[Sent, Counter[str]]:
     """Replay two coils into the real intake; return both their counts."""
-    stop = threading.Event()
+    stop = Flag()
     section = IntakeSection(bind="tcp://127.0.0.1:*", when_full="wait")
     intake = Intake(
         context,
@@ -173,7 +174,7 @@ def test_rate_is_kept_without_drift(context: Context, receiver: Socket) -> None:
 
 def test_full_receiver_holds_the_camera_back(context: Context, receiver: Socket) -> None:
     """Without a rate the camera waits for the receiver, and a stop ends the wait."""
-    stop = threading.Event()
+    stop = Flag()
     camera = Camera(context, address(receiver), "top", stop=stop)
     large = np.zeros((256, 1600), np.uint8)
     coil = Coil(name="C1", pictures=lambda index: large, frames=None)
