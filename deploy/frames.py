@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from deploy.compare import Shown
-from inspector.errors import InspectorError
+from inspector.errors import ImageError, InspectorError
+from inspector.images.reader import decode_labels, read
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Recipe
 from inspector.simulator.folder import Folder
@@ -35,7 +33,7 @@ def images(recipe: Recipe, folder: Path, masks: Path | None, count: int | None) 
 
     Raises: InspectorError for a folder without images; on reading, for an image or mask that does not fit.
     """
-    pictures = Folder(folder, recipe.width, recipe.height)
+    pictures = Folder(folder, recipe.width, recipe.height, recipe.window)
     return (
         Shown(pictures(index), _mask(masks / f"{pictures.path(index).stem}.png", recipe) if masks else None)
         for index in range(min(len(pictures), count or len(pictures)))
@@ -43,12 +41,15 @@ def images(recipe: Recipe, folder: Path, masks: Path | None, count: int | None) 
 
 
 def _mask(path: Path, recipe: Recipe) -> Bytes2D:
-    labels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    if labels is None:
-        raise InspectorError(f"{path}: no mask that can be read; expected one for each image. Draw it, all 0 if sound.")
+    try:
+        labels = decode_labels(read(path)).pixels
+    except ImageError as error:
+        raise InspectorError(
+            f"{path}: {error}; expected a mask for each image, the grey values class ids, all 0 if sound"
+        ) from None
     if labels.shape != (recipe.height, recipe.width) or labels.max() > len(recipe.classes):
         raise InspectorError(
             f"{path}: is {labels.shape[1]} x {labels.shape[0]} px with values up to {labels.max()}; expected "
             f"{recipe.width} x {recipe.height} and class ids 0..{len(recipe.classes)}. Draw it for recipe {recipe}."
         )
-    return labels.astype(np.uint8, copy=False)
+    return labels

@@ -69,3 +69,11 @@ class FrameError(InspectorError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class ImageError(InspectorError):
+    """An image that cannot be used as a frame; `reason` is the word it is counted under: decode, size or too_large."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

@@ -14,15 +14,16 @@ import cv2
 import msgspec
 import numpy as np
 
-from inspector.errors import FrameError
+from inspector.errors import FrameError, ImageError
+from inspector.images import reader
 from inspector.records.frame import Bytes2D, Header
+from inspector.records.recipe import Window
 
 Part = bytes | memoryview
 
 MAX_HEADER_BYTES = 4096
 """A header with every field at its longest has under 600 bytes; the rest is room for later versions."""
 
-_GREY = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION  # an EXIF turn would swap width and height
 _JPEG_QUALITY = 95  # as Severstal's frames were saved
 _PNG_EFFORT = 1  # 0..9; steel hardly compresses, more only costs time
 
@@ -108,10 +109,11 @@ def read_header(part: Part) -> Header:
         raise FrameError("json", f"header is not JSON: {error}; found {bytes(part[:32])!r}") from None
 
 
-def unpack(header: Header, payload: Part, out: Bytes2D) -> None:
+def unpack(header: Header, payload: Part, out: Bytes2D, window: Window | None = None) -> tuple[str, ...]:
     """Check the second part of a message against its header and write its pixels into `out` (H, W) uint8.
 
-    When it raises, `out` may hold anything.
+    `window` turns more than 8 bits into grey; without it they are refused. Returns what was done to the image that its
+    owner should know, in words. When it raises, `out` may hold anything.
 
     Raises: FrameError with reason `size`, `crc`, `too_large` or `decode`.
     """
@@ -126,8 +128,13 @@ def unpack(header: Header, payload: Part, out: Bytes2D) -> None:
         raise FrameError("crc", f"{wrong}. Damaged on its way?")
     if header.encoding == "raw8":
         out[:] = np.frombuffer(payload, np.uint8).reshape(out.shape)
-    else:
-        _decode(header.encoding, payload, out)
+        return ()
+    try:
+        head, pixels = reader.decode(payload, size=(width, height), window=window, kind=header.encoding)
+    except ImageError as error:
+        raise FrameError(error.reason, f"{header.encoding} image {error}") from None
+    out[:] = pixels
+    return head.oddities()
 
 
 def _version_of(part: Part) -> int | None:
@@ -136,46 +143,3 @@ def _version_of(part: Part) -> int | None:
         return _version.decode(part).v
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-
-
-def _decode(encoding: str, payload: Part, out: Bytes2D) -> None:
-    height, width = out.shape
-    size = _png_size(payload) if encoding == "png" else _jpeg_size(payload)
-    if size is None:
-        raise FrameError("decode", f"payload is no {encoding} image; it begins with {bytes(payload[:8])!r}")
-    if size != (width, height):
-        reason = "too_large" if size[0] > width or size[1] > height else "size"
-        raise FrameError(reason, f"{encoding} image is {size[0]} x {size[1]} px; expected {width} x {height}")
-    try:
-        pixels = cv2.imdecode(np.frombuffer(payload, np.uint8), _GREY)
-    except cv2.error as error:
-        raise FrameError("decode", f"{encoding} image cannot be decoded: {error.err}") from None
-    if pixels is None or pixels.shape != out.shape:
-        raise FrameError("decode", f"{encoding} image of {len(payload)} bytes cannot be decoded. Cut off?")
-    out[:] = pixels
-
-
-def _png_size(payload: Part) -> tuple[int, int] | None:
-    """Width and height that a PNG asks for (PNG 3rd edition, 11.2.1 IHDR); None when it is no PNG."""
-    if len(payload) < 24 or bytes(payload[:8]) != b"\x89PNG\r\n\x1a\n" or bytes(payload[12:16]) != b"IHDR":
-        return None
-    return int.from_bytes(payload[16:20], "big"), int.from_bytes(payload[20:24], "big")
-
-
-def _jpeg_size(payload: Part) -> tuple[int, int] | None:
-    """Width and height that a JPEG asks for (ITU-T T.81, B.2.2 frame header); None when there is none."""
-    if bytes(payload[:3]) != b"\xff\xd8\xff":
-        return None
-    at = 2
-    while at + 9 <= len(payload) and payload[at] == 0xFF:
-        marker = payload[at + 1]
-        if marker == 0xFF:  # fill byte
-            at += 1
-        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # SOFn, but DHT, JPG and DAC
-            height, width = payload[at + 5 : at + 7], payload[at + 7 : at + 9]
-            return int.from_bytes(width, "big"), int.from_bytes(height, "big")
-        elif marker < 0xC0 or 0xD0 <= marker <= 0xDA:  # no segment, or the scan begins with no frame header
-            return None
-        else:
-            at += 2 + int.from_bytes(payload[at + 2 : at + 4], "big")
-    return None

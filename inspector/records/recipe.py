@@ -13,6 +13,16 @@ from inspector.records.frame import Bytes3D
 from inspector.records.names import Name
 
 
+class Window(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Which two stored levels become grey 0 and grey 255, for images of more than 8 bits; linear in between."""
+
+    black: Annotated[int, Meta(ge=0, le=65534)]
+    white: Annotated[int, Meta(ge=1, le=65535)]
+
+    def __str__(self) -> str:
+        return f"{self.black}-{self.white}"
+
+
 class DefectClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One kind of defect and how sure and how large it must be; tuning these rebuilds nothing."""
 
@@ -43,6 +53,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     height: Annotated[int, Meta(ge=32, le=16384)]
     width: Annotated[int, Meta(ge=32, le=16384)]
     """Frames must have exactly this many rows and columns."""
+    window: Window | None = None
+    """How frames of more than 8 bits become grey, as those it was trained on did; None: such frames are refused."""
     trained_on: str
     """In words, so that nobody takes a demonstration for a qualified recipe."""
     calibrated_on: tuple[str, ...] = ()

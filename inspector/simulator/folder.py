@@ -5,28 +5,37 @@ Knows: files, sorted by name, decoded when they are needed. Must not know: who s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from inspector.errors import InspectorError
+from inspector.errors import ImageError, InspectorError
+from inspector.images.reader import SUFFIXES, decode, read
 from inspector.records.frame import Bytes2D
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+from inspector.records.recipe import Window
 
 
 class Folder:
     """The images of a folder, in the order of their names, again from the first after the last.
 
+    Images of more than 8 bits need a `window`. What is odd about images (colour, a turn that EXIF asks for) goes to
+    `report` once a kind.
+
     Raises: InspectorError when there is no image in it; when called, for an image that cannot be read or is
     not `width` x `height`.
     """
 
-    def __init__(self, path: Path, width: int, height: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        width: int,
+        height: int,
+        window: Window | None = None,
+        report: Callable[[str], None] = lambda line: None,
+    ) -> None:
         inner = path / "train_images"
         folder = inner if inner.is_dir() else path
-        self._shape = (height, width)
+        self._size, self._window, self._report = (width, height), window, report
+        self._reported: set[str] = set()
         self._paths = sorted(p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES)
         if not self._paths:
             kinds = ", ".join(SUFFIXES)
@@ -42,12 +51,14 @@ class Folder:
     def __call__(self, index: int) -> Bytes2D:
         """Read image `index`, modulo their number, as grey (H, W) uint8."""
         path = self.path(index)
-        pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-        if pixels is None:
-            raise InspectorError(f"{path}: is no image that can be read. Remove it, or replace it.")
-        if pixels.shape != self._shape:
-            raise InspectorError(
-                f"{path}: is {pixels.shape[1]} x {pixels.shape[0]} px; expected {self._shape[1]} x "
-                f"{self._shape[0]}. Give --width and --height, or leave it out of the folder."
-            )
-        return pixels.astype(np.uint8, copy=False)
+        try:
+            head, pixels = decode(read(path), self._size, self._window)
+        except ImageError as error:
+            wrong_size = error.reason in ("size", "too_large")
+            advice = ". Give --width and --height, or leave it out of the folder." if wrong_size else ""
+            raise InspectorError(f"{path}: {error}{advice}") from None
+        for words in head.oddities():
+            if words not in self._reported:
+                self._reported.add(words)
+                self._report(f"{path}: {words}. Others like it are not reported.")
+        return pixels

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import zmq
 
 from inspector.errors import InspectorError
+from inspector.images.head import parse_window
 from inspector.records.names import Name
+from inspector.records.recipe import Window
 from inspector.signals import Flag
 from inspector.simulator.camera import Camera, Coil, Faults, Sent
 from inspector.simulator.folder import Folder
@@ -31,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--side", choices=["top", "bottom"], default="top", help="of the strip (%(default)s)")
     add = parser.add_argument_group("what passes under the camera").add_argument
     add("--images", type=Path, metavar="FOLDER", help="images by their names; Severstal's folder as it is")
+    add("--window", type=_window, metavar="BLACK-WHITE", help="levels of 16-bit images that are black and white")
     add("--seed", type=int, default=1, help="of procedural steel; each next coil adds one (%(default)s)")
     add("--coil", type=name, nargs="+", default=["C1"], metavar="NAME", help="one coil after the other (C1)")
     add("--metres", type=positive, help="of each coil (the folder once; steel: until Ctrl-C)")
@@ -98,7 +103,7 @@ def _coil(args: argparse.Namespace, number: int, name: str) -> Coil:
     if args.metres is not None:
         frames = math.ceil(args.metres * 1000 / (args.height * args.mm_per_row))
     if args.images:
-        folder = Folder(args.images, args.width, args.height)
+        folder = Folder(args.images, args.width, args.height, args.window, partial(print, file=sys.stderr, flush=True))
         frames = len(folder) if frames is None else frames
         return Coil(name=name, pictures=folder, frames=frames, start_mm=args.start_mm)
     size = {"width_px": args.width, "rows": args.height}
@@ -140,6 +145,13 @@ def _number(*, above: float = -math.inf, at_least: float = -math.inf) -> Callabl
         return value
 
     return number
+
+
+def _window(text: str) -> Window:
+    try:
+        return parse_window(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _whole(text: str) -> int:

@@ -177,7 +177,7 @@ def test_images_come_with_their_own_masks(tmp_path: Path) -> None:
     [
         (3, HEIGHT, "values up to 3; expected 256 x 64 and class ids 0..2"),
         (1, 63, "is 256 x 63 px"),
-        (None, HEIGHT, "no mask that can be read"),
+        (None, HEIGHT, "is missing.*expected a mask for each image"),
     ],
 )
 def test_a_mask_that_does_not_fit_is_named(tmp_path: Path, value: int | None, height: int, words: str) -> None:

@@ -35,6 +35,8 @@ class Census:
     faults: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     """What is odd but stops nothing."""
+    oddities: tuple[tuple[str, str, int], ...] = ()
+    """What was done to images: in words, the first frame's name, and to how many it was done."""
     overlapping: int = 0
     """Frames in which some pixels are of several classes."""
 
@@ -69,6 +71,7 @@ def take_census(frames: Frames, indices: Iterable[int]) -> Census:
     facts: list[Facts] = []
     faults: list[str] = []
     warnings: list[str] = []
+    odd: dict[str, list[str]] = defaultdict(list)
     overlapping = 0
     for index in indices:
         try:
@@ -77,12 +80,15 @@ def take_census(frames: Frames, indices: Iterable[int]) -> Census:
             faults += error.faults
             continue
         warnings += sample.warnings
+        for words in sample.oddities:
+            odd[words].append(sample.name)
         overlapping += bool(sample.warnings)
         class_px = tuple(int(np.count_nonzero(sample.labels == i)) for i in range(1, len(CLASS_NAMES) + 1))
         digest = hashlib.blake2b(repr(sample.pixels.shape).encode() + sample.pixels.tobytes(), digest_size=16)
         height_px, width_px = sample.pixels.shape
         facts.append(Facts(index, height_px, width_px, class_px, digest.digest()))
-    return Census(tuple(facts), tuple(faults), tuple(warnings), overlapping)
+    oddities = tuple((words, names[0], len(names)) for words, names in odd.items())
+    return Census(tuple(facts), tuple(faults), tuple(warnings), oddities, overlapping)
 
 
 def find_overlaps(frames: Frames) -> list[str]:

@@ -66,7 +66,8 @@ def check(wanted: Wanted, say: Say, watch: Callable[[int], Iterable[int]] = rang
             wanted.out / "contact.png",
         )
         say(f"{'contact sheet':16}{wanted.out / 'contact.png'}")
-    return Findings(faults, [*census.warnings, *_without_frames(census)])
+    odd = [f"{name}: {words} (of {count} frames so)" for words, name, count in census.oddities]
+    return Findings(faults, [*census.warnings, *odd, *_without_frames(census)])
 
 
 def _without_frames(census: Census) -> list[str]:

@@ -71,7 +71,7 @@ class LabelledFrames:
 
     def __getitem__(self, index: int) -> Sample:
         entry = self._entries[index]
-        pixels = read_grey(entry.image)
+        head, pixels = read_grey(entry.image)
         height_px, width_px = pixels.shape
         faults = []
         if entry.size_px not in (None, pixels.shape):
@@ -88,7 +88,7 @@ class LabelledFrames:
         if faults:
             raise DataError(*faults)
         labels, warnings = _join(planes, np.zeros_like(pixels), entry.name)
-        return Sample(entry.name, pixels, labels, warnings)
+        return Sample(entry.name, pixels, labels, warnings, head.oddities())
 
     def name(self, index: int) -> str:
         """Return the frame's name without reading it."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.data.samples import IMAGE_SUFFIXES, Sample, list_images, read_grey
+from inspector.images.reader import SUFFIXES
+from trainer.data.samples import Sample, list_images, read_grey
 from trainer.faults import DataError
 
 
@@ -22,7 +23,7 @@ class Unlabelled:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> Sample:
-        pixels = read_grey(self.paths[index])
+        pixels = read_grey(self.paths[index]).pixels
         return Sample(self.name(index), pixels, np.zeros_like(pixels))
 
     def name(self, index: int) -> str:
@@ -42,7 +43,7 @@ def is_plain(path: Path) -> bool:
     """Say whether a path is a folder with images in it and neither Severstal's layout nor one with masks."""
     if not path.is_dir() or (path / "train.csv").exists() or (path / "masks").exists():
         return False
-    return any(file.suffix.lower() in IMAGE_SUFFIXES for file in path.iterdir())
+    return any(file.suffix.lower() in SUFFIXES for file in path.iterdir())
 
 
 def open_plain(folder: Path) -> Unlabelled:

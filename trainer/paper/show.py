@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from inspector.engines.segmenter import Segmenter
+from inspector.images.reader import SUFFIXES
 from inspector.records.recipe import Recipe
 from trainer.data import sources
-from trainer.data.samples import IMAGE_SUFFIXES, Frames
+from trainer.data.samples import Frames
 from trainer.data.split import Part
 from trainer.data.unlabelled import Unlabelled, is_plain, open_plain
 from trainer.faults import DataError
@@ -31,7 +32,7 @@ def open_images(specs: Sequence[str], only: str | None) -> list[Frames]:
     opened: list[Frames] = []
     for spec in specs:
         path = Path(spec)
-        if path.suffix.lower() in IMAGE_SUFFIXES:
+        if path.suffix.lower() in SUFFIXES:
             opened.append(Unlabelled([path]))
         elif is_plain(path):
             opened.append(open_plain(path))

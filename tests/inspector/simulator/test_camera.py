@@ -245,7 +245,7 @@ def test_image_of_another_size_is_refused(folder: Path) -> None:
 def test_damaged_image_is_refused(folder: Path) -> None:
     """A file that is no image is named."""
     (folder / "a.png").write_bytes(b"no image")
-    with pytest.raises(InspectorError, match=r"a\.png: is no image that can be read"):
+    with pytest.raises(InspectorError, match=r"a\.png: is no png, jpeg, bmp or tiff image"):
         Folder(folder, WIDTH, HEIGHT)(0)
 
 

@@ -47,7 +47,7 @@ def test_procedural_steel_is_not_looked_at() -> None:
 def test_an_image_that_cannot_be_read_is_named(folder: Path) -> None:
     """The split is not made of frames nobody can see."""
     (folder / "train_images" / "05.png").write_text("no image")
-    with pytest.raises(DataError, match=r"05\.png: cannot be read"):
+    with pytest.raises(DataError, match=r"05\.png: is no png"):
         near_duplicates(sources.frames([str(folder)]))
 
 

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from inspector.errors import ImageError
+from inspector.images.head import parse_window
+from inspector.images.reader import decode, decode_labels, inspect, read
+from inspector.records.recipe import Window
+from tests.images import (
+    HEIGHT,
+    WIDTH,
+    chunk,
+    encode,
+    exif,
+    header,
+    many_scans,
+    png,
+    rows,
+    segment,
+    strip,
+    turned,
+)
+
+PIXELS = strip()
+STREAM = zlib.compress(rows(PIXELS))
+JPEG = encode(PIXELS, ".jpg", cv2.IMWRITE_JPEG_QUALITY, 95)
+PROGRESSIVE = encode(PIXELS, ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+DEEP = np.tile(np.linspace(0, 4095, WIDTH).astype(np.uint16), (HEIGHT, 1))
+CURVED = encode(DEEP, ".png")
+
+REFUSED = {
+    "empty": (b"", "is no png, jpeg, bmp or tiff image"),
+    "text": (b"ImageId,ClassId", "is no png, jpeg, bmp or tiff image"),
+    "png: cut off": (encode(PIXELS, ".png")[:-20], "cut off"),
+    "png: a chunk of 4 GB": (png(header())[:-12] + struct.pack(">I", 2**32 - 16) + b"IDAT" + bytes(4), "cut off or"),
+    "png: CRC": (png(header(), chunk(b"IDAT", STREAM)[:-1] + b"?"), "wrong CRC in chunk IDAT"),
+    "png: animated": (png(header(), chunk(b"acTL", bytes(8)), chunk(b"IDAT", STREAM)), "is animated"),
+    "png: unknown chunk": (png(header(), chunk(b"vpAg", bytes(9)), chunk(b"IDAT", STREAM)), "not known to be harmless"),
+    "png: no pixels": (png(header()), "in an order that no PNG has"),
+    "png: pixels in two places": (
+        png(header(), chunk(b"IDAT", STREAM[:9]), chunk(b"tEXt"), chunk(b"IDAT", STREAM[9:])),
+        "in an order that no PNG has",
+    ),
+    "png: two headers": (png(header(), header(), chunk(b"IDAT", STREAM)), "in an order that no PNG has"),
+    "png: header last": (png(chunk(b"IDAT", STREAM), header()), "begins with chunk IDAT"),
+    "png: interlaced": (png(header(interlace=1), chunk(b"IDAT", STREAM)), "is interlaced"),
+    "png: depth of none": (png(header(depth=3), chunk(b"IDAT", STREAM)), "an IHDR that no PNG has"),
+    "png: too few rows": (png(header(height=HEIGHT + 1), chunk(b"IDAT", STREAM)), "holds fewer pixels"),
+    "png: too many rows": (png(header(height=HEIGHT - 1), chunk(b"IDAT", STREAM)), "holds more pixels"),
+    "png: bomb": (png(header(), chunk(b"IDAT", zlib.compress(bytes(10**8)))), "holds more pixels"),
+    "png: damaged stream": (png(header(), chunk(b"IDAT", STREAM[:40] + b"????" + STREAM[44:])), "damaged stream"),
+    "png: checksum of the stream": (png(header(), chunk(b"IDAT", STREAM[:-1] + b"?")), "damaged stream"),
+    "png: filter of none": (
+        png(header(), chunk(b"IDAT", zlib.compress(b"\x07" + rows(PIXELS)[1:]))),
+        "a filter that no PNG has",
+    ),
+    "png: palette missing": (png(header(colour=3), chunk(b"IDAT", STREAM)), "a palette of 0 bytes"),
+    "png: index without colour": (
+        png(header(colour=3), chunk(b"PLTE", bytes(9)), chunk(b"IDAT", STREAM)),
+        "in a palette of 3 colours",
+    ),
+    "png: trailing bytes": (encode(PIXELS, ".png") + b"PK", "2 bytes behind its end"),
+    "png: more chunks than bytes": (png(header(), *[chunk(b"tEXt")] * 9999, chunk(b"IDAT", STREAM)), "more chunks"),
+    "png: stitched coil": (png(header(8192, 200_000), chunk(b"IDAT", STREAM)), "Cut it into frames"),
+    "png: 16 bits": (CURVED, "has 16 bits a sample"),
+    "jpeg: cut off, but with its end": (JPEG[: len(JPEG) * 4 // 10] + b"\xff\xd9", "is damaged"),
+    "jpeg: cut off": (JPEG[: len(JPEG) * 4 // 10], "is cut off"),
+    "jpeg: without its end": (JPEG[:-2], "is cut off"),
+    "jpeg: a hole": (JPEG[: len(JPEG) // 2] + b"\x55" * 60 + JPEG[len(JPEG) // 2 + 60 :], "is damaged"),
+    "jpeg: trailing bytes": (JPEG + JPEG, "bytes behind its end"),
+    "jpeg: only an end": (b"\xff\xd8\xff\xd9", "ends without an image"),
+    "jpeg: scan first": (b"\xff\xd8\xff\xda" + bytes(99), "Cut off"),
+    "jpeg: two frames": (
+        JPEG.replace(b"\xff\xc4", segment(0xC0, struct.pack(">BHHB", 8, 8, 8, 1) + b"\1\x11\0") + b"\xff\xc4", 1),
+        "two frame headers",
+    ),
+    "jpeg: arithmetic": (JPEG.replace(b"\xff\xc0", b"\xff\xc9"), "in a way"),
+    "jpeg: 12 bits": (JPEG.replace(b"\xff\xc0\0\x0b\x08", b"\xff\xc1\0\x0b\x0c"), "has 12 bits"),
+    "jpeg: many scans": (many_scans(1000), "more than 20 scans"),
+    "jpeg: many segments": (JPEG[:2] + segment(0xFE, b"") * 1000 + JPEG[2:], "more than 600 segments"),
+    "bmp: cut off": (encode(PIXELS, ".bmp")[:-1], "is cut off"),
+    "tiff: cut off": (encode(PIXELS, ".tif")[:-1], "is cut off"),
+    "tiff: 16 bits": (encode(DEEP, ".tif"), "has 16 bits a sample"),
+    "tiff: float": (encode(DEEP.astype(np.float32), ".tif"), "expected grey"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_no_sound_frame_is_refused_in_words(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """Damage, tricks and forms without a rule end in one error with its reason, and nothing on stderr."""
+    content, words = REFUSED[name]
+    with pytest.raises(ImageError, match=re.escape(words)) as caught:
+        decode(content)
+    assert caught.value.reason == ("too_large" if "coil" in name else "decode")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif"])
+def test_lossless_formats_come_back_to_the_last_pixel(suffix: str) -> None:
+    """What was written is what is read, as grey levels and as labels."""
+    content = encode(PIXELS, suffix)
+    assert np.array_equal(decode(content).pixels, PIXELS)
+    assert np.array_equal(decode_labels(content).pixels, PIXELS)
+    assert inspect(content).oddities() == ()
+
+
+@pytest.mark.parametrize("content", [JPEG, PROGRESSIVE, many_scans(19)])
+def test_jpeg_is_decoded_as_opencv_does(content: bytes) -> None:
+    """Baseline and progressive, up to the bound of scans, give OpenCV's pixels."""
+    expected = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert np.array_equal(decode(content).pixels, expected)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".jpg"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_colour_becomes_luminance_and_is_reported(suffix: str, channels: int) -> None:
+    """One rule for colour, whatever the format; alpha is left out."""
+    colour = np.dstack([strip(seed) for seed in range(channels)])
+    is_jpeg = suffix == ".jpg"
+    picture = decode(encode(colour[..., :3] if is_jpeg else colour, suffix, *((1, 100) if is_jpeg else ())))
+    expected = cv2.cvtColor(np.ascontiguousarray(colour[..., :3]), cv2.COLOR_BGR2GRAY)
+    assert np.abs(picture.pixels.astype(int) - expected).max() <= (3 if is_jpeg else 0)
+    assert picture.head.oddities() == ("is stored in colour; its luminance is used",)
+
+
+def test_a_palette_is_colour_in_a_frame_and_values_in_a_mask() -> None:
+    """An index mask with a palette for people's eyes is read as it is meant."""
+    indices = (PIXELS % 3).astype(np.uint8)
+    colours = bytes([0, 0, 0, 255, 0, 0, 0, 0, 255])
+    content = png(header(colour=3), chunk(b"PLTE", colours), chunk(b"IDAT", zlib.compress(rows(indices))))
+    assert np.array_equal(decode_labels(content).pixels, indices)
+    assert np.array_equal(decode(content).pixels, np.array([0, 76, 29], np.uint8)[indices])
+
+
+def test_one_bit_is_black_and_white_in_a_frame_and_0_and_1_in_a_mask() -> None:
+    """A mask of one bit is the index mask of one class."""
+    content = encode((PIXELS > 128).astype(np.uint8) * 255, ".png", cv2.IMWRITE_PNG_BILEVEL, 1)
+    assert inspect(content).depth == 1
+    assert np.array_equal(decode(content).pixels, (PIXELS > 128) * 255)
+    assert np.array_equal(decode_labels(content).pixels, PIXELS > 128)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_sixteen_bits_pass_through_the_stated_window(suffix: str) -> None:
+    """Black and white are where the window says, linear between, cut off beyond."""
+    picture = decode(encode(DEEP, suffix), window=Window(1000, 3000))
+    expected = np.clip(np.rint((DEEP.astype(float) - 1000) * 255 / 2000), 0, 255)
+    assert np.array_equal(picture.pixels, expected)
+    assert np.array_equal(decode(encode(PIXELS, suffix), window=Window(1000, 3000)).pixels, PIXELS)
+
+
+@pytest.mark.parametrize("text", ["", "4095", "4095-0", "7-7", "0-65536", "0 - 4095", "-1-4"])
+def test_a_window_that_is_none_is_refused(text: str) -> None:
+    """The message shows a right one."""
+    with pytest.raises(ValueError, match="as 0-4095"):
+        parse_window(text)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        turned(JPEG, 3),
+        png(header(), chunk(b"eXIf", exif(3)), chunk(b"IDAT", STREAM)),
+        png(header(), chunk(b"IDAT", STREAM), chunk(b"eXIf", exif(3))),
+    ],
+)
+def test_an_orientation_turns_nothing_and_is_reported(content: bytes) -> None:
+    """Masks are drawn on pixels as stored: so they stay."""
+    head, pixels = decode(content)
+    assert np.abs(pixels.astype(int) - PIXELS).mean() < 3
+    assert head.oddities() == ("has EXIF orientation 3; pixels are used as stored, not turned",)
+
+
+@pytest.mark.parametrize("block", [b"", b"II", exif(9), exif(3)[:-9], b"MM\0*\xff\xff\xff\xff" + bytes(8)])
+def test_exif_that_cannot_be_read_says_nothing(block: bytes) -> None:
+    """A broken block in a whole image is not the image's fault."""
+    content = JPEG[:2] + segment(0xE1, b"Exif\0\0" + block) + JPEG[2:]
+    assert decode(content).head.oddities() == ()
+
+
+def test_size_and_kind_are_refused_before_pixels() -> None:
+    """A line's frame has one size and one encoding; all else has a reason of its own."""
+    content = encode(PIXELS, ".png")
+    for size, reason in (((WIDTH, HEIGHT + 1), "size"), ((WIDTH - 1, HEIGHT), "too_large")):
+        with pytest.raises(ImageError, match=f"is {WIDTH} x {HEIGHT} px; expected") as caught:
+            decode(content, size)
+        assert caught.value.reason == reason
+    with pytest.raises(ImageError, match="is no jpeg image"):
+        decode(content, kind="jpeg")
+    with pytest.raises(ImageError, match="no image of 48 x 32 px needs them") as caught:
+        decode(content + bytes(10**6), (WIDTH, HEIGHT))
+    assert caught.value.reason == "too_large"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(JPEG, "is a JPEG"), (encode(DEEP, ".png"), "is 16-bit"), (encode(np.dstack([PIXELS] * 3), ".png"), "3 channels")],
+)
+def test_what_holds_no_labels_is_refused(content: bytes, words: str) -> None:
+    """Values that were altered or mean colours are no classes."""
+    with pytest.raises(ImageError, match=words):
+        decode_labels(content)
+
+
+def test_padding_behind_the_end_is_no_damage() -> None:
+    """Cameras that send blocks of a fixed size fill them with zeros."""
+    for content in (JPEG, encode(PIXELS, ".png")):
+        assert decode(content + bytes(100)).pixels.shape == PIXELS.shape
+
+
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    """Missing, empty and a folder are told apart."""
+    (tmp_path / "a.png").touch()
+    for path, words in ((tmp_path / "b.png", "is missing"), (tmp_path / "a.png", "is empty"), (tmp_path, "directory")):
+        with pytest.raises(ImageError, match=words):
+            read(path)
