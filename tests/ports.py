@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from itertools import count
 
 
 def free_base() -> int:
-    """Find four ports in a row that are free now; the first of them."""
-    for base in count(20_000, 4):
+    """Find four ports in a row that are free now; the first of them. Processes begin to look at different places."""
+    for base in count(20_000 + 4 * (os.getpid() % 2_500), 4):
         try:
             for port in range(base, base + 4):
                 with socket.socket() as probe:

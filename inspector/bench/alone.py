@@ -40,7 +40,7 @@ def ready(engine: Segmenter, shots: Shots, size: int) -> tuple[Feed, Take]:
 
 def copied(engine: Segmenter, shots: Shots, size: int) -> tuple[Feed, Take]:
     """Batches copied from frames' wire bytes, as `inspector.intake` does; every map out, in host memory."""
-    parts = [shots.message(number, 0, "C", "b", 0.0) for number in range(len(shots.payloads))]
+    parts = [wire.encode(*shots.frame(number)) for number in range(len(shots.payloads))]
 
     def feed(number: int) -> Bytes3D:
         pixels = engine.buffer(size)

@@ -31,11 +31,10 @@ class Shots(msgspec.Struct, frozen=True):
     payloads: tuple[bytes, ...]
     headers: tuple[Header, ...]
 
-    def message(self, number: int, captured_ns: int, coil: str, boot: str, start_mm: float) -> list[wire.Part]:
-        """Make the message of frame `number`."""
+    def frame(self, number: int) -> tuple[Header, bytes]:
+        """Return header and payload of frame `number`; what only its camera knows is still to be filled in."""
         place = number % len(self.payloads)
-        facts = {"number": number, "captured_ns": captured_ns, "coil": coil, "boot": boot, "start_mm": start_mm}
-        return wire.encode(msgspec.structs.replace(self.headers[place], **facts), self.payloads[place])
+        return self.headers[place], self.payloads[place]
 
     def batch(self, number: int, size: int) -> Bytes3D:
         """Return `size` frames that lie in a row in memory, other ones for another `number` where there are enough."""

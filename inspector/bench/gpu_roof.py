@@ -40,7 +40,7 @@ def measure(torch: Any, device: str, precision: str, seconds: float, *, side: in
     return Roof(
         engine="",
         arithmetic=precision,
-        gflops=round(2 * side**3 / product_s / 1e9, 1),
+        gflops=round(2 * side**3 / product_s / 1e9, 3),
         copy_gb_per_s=round(copy_bytes / copy_s / 1e9, 2),
         how=f"PyTorch {torch.__version__} on {name}, {side} x {side} squared; {copy_bytes >> 20} MiB copied there",
     )

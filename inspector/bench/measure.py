@@ -26,6 +26,7 @@ from inspector.bench.line import Line, Loaded, settings
 from inspector.engines.segmenter import Segmenter
 from inspector.engines.settings import EngineSection
 from inspector.errors import EngineError
+from inspector.harness.ports import Ports
 from inspector.records.recipe import Recipe
 from inspector.service import reload
 
@@ -157,8 +158,7 @@ def _engine(folder: Path, kind: str, batch: int, threads: int) -> Segmenter:
     Raises: EngineError.
     """
     with tempfile.TemporaryDirectory() as temporary:
-        config = Path(temporary) / "line.toml"
-        config.write_text(settings(folder.resolve(), kind, batch, 10, [1, 2, 3, 4], threads=threads), encoding="utf-8")
+        config = settings(Path(temporary) / "line.toml", Ports(), folder, kind=kind, batch=batch, threads=threads)
         read, found = reload.prepare(config)
         return reload.load(read, found).engine
 

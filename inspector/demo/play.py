@@ -21,15 +21,16 @@ import cv2
 import msgspec
 import numpy as np
 
+from inspector.demo.received import Received
 from inspector.demo.screen import Screen
-from inspector.demo.site import HOST, Ports, Site, settle
-from inspector.demo.summary import Figures, subtitle, summary
+from inspector.demo.site import Site, settle
+from inspector.demo.summary import Figures, number_of, subtitle, summary
 from inspector.drawing import coil_map
 from inspector.errors import EXIT_FAILURE, InspectorError
 from inspector.events import text
-from inspector.harness import scrape
 from inspector.harness.child import Child
-from inspector.harness.listener import Heard, Listener
+from inspector.harness.daemon import Daemon
+from inspector.harness.ports import HOST, Ports
 from inspector.harness.scrape import Counts
 from inspector.records.events import Missed
 from inspector.simulator.camera import Sent
@@ -44,9 +45,9 @@ LOAD = 0.85
 """The line runs at this share of what the machine can take; at 1 every frame would wait in a full queue."""
 FASTEST_FPS = 50.0
 """What one core draws of procedural steel."""
-START_S, SETTLE_S, QUIET_S = 120.0, 60.0, 3.0
+RUN_IN_LIMIT_S, SETTLE_S, QUIET_S = 300.0, 60.0, 10.0
 SLACK_S = 15.0
-"""How much longer than planned the drive may take."""
+"""How much longer than `--seconds` the drive may take, on a machine that slows down meanwhile."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     Raises: InspectorError when a port is taken, a recipe is missing, or a process fails.
     """
     screen = Screen(sys.stdout)
-    site = settle(args.out, Ports.counted_from(args.port_base), args.recipe)
+    site = settle(args.out, Ports() if args.port_base is None else Ports.counted_from(args.port_base), args.recipe)
     try:
         Demo(args, site, screen, colour=text.wants_colour(sys.stdout, os.environ)).run()
     except KeyboardInterrupt:
@@ -83,27 +84,28 @@ class Demo:
 
     def __init__(self, args: argparse.Namespace, site: Site, screen: Screen, *, colour: bool) -> None:
         self._args, self._site, self._screen, self._colour = args, site, screen, colour
-        self._heard = Heard(COIL)
+        self._received = Received(COIL)
 
     def run(self) -> None:
         """Start, drive, drain, sum up.
 
         Raises: InspectorError when a process fails.
         """
-        ports = self._site.ports
         self._introduce()
+        began_s = time.monotonic()
         with ExitStack() as stack:
-            daemon = stack.enter_context(self._child("run", str(self._site.config)))
-            self._wait_until_ready(daemon)
-            addresses = (f"tcp://{HOST}:{port}" for port in (ports.events, ports.replay))
-            self._listener = stack.enter_context(Listener(*addresses))
+            daemon = Daemon(self._site.config, self._site.ports)
+            stack.enter_context(daemon.start(report=lambda why: self._screen.line(f"waiting: {why}")))
+            self._screen.line(f"ready after {time.monotonic() - began_s:.1f} s, recipe {self._site.recipe}")
+            self._listener = stack.enter_context(daemon.listener())
             rate_fps = LOAD * self._run_in(daemon)
-            before = self._counts()
+            before, engine_before = daemon.counts(), engine_time(daemon)
             sent, seconds = self._drive(daemon, rate_fps)
-            counts = self._counts().since(before)
+            counts, (engine_s, batches) = daemon.counts().since(before), engine_time(daemon)
             self._drain(daemon)
         self._screen.clear()
-        self._sum_up(sent, seconds, counts)
+        share_ms = 1000 * (engine_s - engine_before[0]) / max(1.0, batches - engine_before[1])
+        self._sum_up(sent, seconds, counts, share_ms)
 
     # --- phases ---------------------------------------------------------------------------------------------
 
@@ -120,32 +122,20 @@ class Demo:
         say(f"  configuration and log:          {self._site.config}  {folder / 'run.log'}")
         say()
 
-    def _wait_until_ready(self, daemon: Child) -> None:
-        began_s = time.monotonic()
-        told = ""
-        while why := scrape.not_ready(HOST, self._site.ports.http):
-            if not daemon.runs() or time.monotonic() - began_s > START_S:
-                raise InspectorError(f"the inspector is not ready after {START_S:g} s: {why}. See run.log.")
-            if why != told:
-                self._screen.line(f"waiting: {why}")
-                told = why
-            time.sleep(0.1)
-        self._screen.line(f"ready after {time.monotonic() - began_s:.1f} s, recipe {self._site.recipe}")
-
-    def _run_in(self, daemon: Child) -> float:
+    def _run_in(self, daemon: Daemon) -> float:
         """Send some sound strip as fast as it is taken; return how many frames a second that was."""
-        before = self._counts()
+        before = daemon.counts()
         marks: list[tuple[float, int]] = []
-        deadline_s = time.monotonic() + START_S
+        deadline_s = time.monotonic() + RUN_IN_LIMIT_S
         with self._camera("--coil", RUN_IN, "--frames", str(RUN_IN_FRAMES), "--defects-per-m", "0") as camera:
-            while camera.runs() or self._counts().since(before).ended < self._sent().messages:
-                now_s, done = time.monotonic(), self._counts().since(before).inspected
+            while camera.runs() or daemon.counts().since(before).ended < self._sent().messages:
+                now_s, done = time.monotonic(), daemon.counts().since(before).inspected
                 if done > (marks[-1][1] if marks else 0):
                     marks.append((now_s, done))
                 if marks and now_s - marks[0][0] > RUN_IN_S:
                     camera.terminate()
                 if now_s > deadline_s:
-                    raise InspectorError(f"only {done} frames were inspected in {START_S:g} s. See run.log.")
+                    raise InspectorError(f"only {done} frames were inspected in {RUN_IN_LIMIT_S:g} s. See run.log.")
                 self._step(daemon, 0.02)
         (first_s, first), (last_s, last) = (marks[0], marks[-1]) if marks else ((0.0, 0), (0.0, 0))
         measured_fps = (last - first) / (last_s - first_s) if last > first else FASTEST_FPS
@@ -155,12 +145,12 @@ class Demo:
         self._screen.line()
         return capacity_fps
 
-    def _drive(self, daemon: Child, rate_fps: float) -> tuple[Sent, float]:
+    def _drive(self, daemon: Daemon, rate_fps: float) -> tuple[Sent, float]:
         """Let the coil pass; return what was sent and how long that took."""
         args = self._args
         metres = min(args.metres, args.seconds * rate_fps * FRAME_M)
         frames = max(1, round(metres / FRAME_M))
-        before = self._counts()
+        before = daemon.counts()
         options = ["--coil", COIL, "--frames", str(frames), "--rate", f"{rate_fps:.3f}"]
         options += ["--thumbnail", str(self._site.folder / "strip.png")]
         options += [word for fault in args.fault for word in ("--fault", fault)]
@@ -168,43 +158,44 @@ class Demo:
         with self._camera(*options) as camera:
             while camera.runs():
                 self._step(daemon, 0.25)
-                counts = self._counts().since(before)
+                counts = daemon.counts().since(before)
                 began_s = began_s or (time.monotonic() if counts.received else 0.0)
                 passing_s = time.monotonic() - began_s if began_s else 0.0
-                if passing_s > frames / rate_fps + SLACK_S:
+                if passing_s > args.seconds + SLACK_S:
                     camera.terminate()
                 self._show_status(counts, metres, passing_s, frames / rate_fps)
         sent = self._sent()
-        self._wait(lambda: self._counts().since(before).ended >= sent.messages, daemon)
+        self._wait(lambda: daemon.counts().since(before).ended >= sent.messages, daemon)
         return sent, time.monotonic() - began_s
 
-    def _drain(self, daemon: Child) -> None:
-        """End the daemon; what it still completes is heard, but has no latency: it waited for us."""
+    def _drain(self, daemon: Daemon) -> None:
+        """End the daemon; what it still completes is received, but has no latency: it waited for us."""
         self._step(daemon, 0.0)
-        self._heard.is_live = False
+        self._received.is_live = False
         self._screen.line()
         self._screen.line("end of the coil: SIGTERM, the inspector drains")
-        daemon.finish()
+        if code := daemon.stop():
+            raise InspectorError(daemon.child.described(f"ended with exit code {code}"))
         quiet_s = time.monotonic() + QUIET_S
-        while not self._heard.is_over and time.monotonic() < quiet_s:
-            self._hear(0.1)
+        while not self._received.is_over and time.monotonic() < quiet_s:
+            self._receive(0.1)
         self._screen.line("the inspector ended with exit code 0")
         self._screen.line()
 
-    def _sum_up(self, sent: Sent, seconds: float, counts: Counts) -> None:
+    def _sum_up(self, sent: Sent, seconds: float, counts: Counts, engine_ms: float) -> None:
         folder, seed = self._site.folder, self._args.seed
         thumbnail = cv2.imread(str(folder / "strip.png"), cv2.IMREAD_GRAYSCALE)
         if thumbnail is None:
             raise InspectorError(f"{folder / 'strip.png'}: the camera left no picture of the strip. See replay.log.")
         passed_mm = len(thumbnail) * SHRINK * MM_PER_PX
         beyond = Missed(camera="top", coil=COIL, start_mm=passed_mm, end_mm=passed_mm + 1e6, reasons={})
-        heard = self._heard
+        received = self._received
         result = score(
-            heard.defects.values(),
+            received.defects.values(),
             Sheet(seed).planted(0, passed_mm),
             self._site.recipe.classes,
             counts.inspected_m,
-            [*heard.missed, beyond],
+            [*received.missed, beyond],
         )
         figures = Figures(
             coil=COIL,
@@ -213,7 +204,8 @@ class Demo:
             seconds=seconds,
             sent=sent.messages,
             counts=counts,
-            latencies_ms=heard.latencies_ms,
+            latencies_ms=received.latencies_ms,
+            engine_ms=engine_ms,
             lost_events=self._listener.lost,
             score=result,
         )
@@ -225,7 +217,7 @@ class Demo:
             mm_per_row=SHRINK * MM_PER_PX,
             mm_per_px=SHRINK * MM_PER_PX,
             score=result,
-            missed=tuple(heard.missed),
+            missed=tuple(received.missed),
         )
         coil_map.save(drawn, folder / "coil.png")
         self._screen.line(summary(figures))
@@ -234,16 +226,15 @@ class Demo:
 
     # --- one step -------------------------------------------------------------------------------------------
 
-    def _step(self, daemon: Child, wait_s: float) -> None:
-        """Let a moment pass: hear what is said, and see that the daemon lives."""
-        self._hear(wait_s)
-        if not daemon.runs():
-            raise InspectorError("the inspector was stopped by somebody else. See run.log.")
+    def _step(self, daemon: Daemon, wait_s: float) -> None:
+        """Let a moment pass: take the events that come, and see that the daemon lives."""
+        self._receive(wait_s)
+        daemon.check()
 
-    def _hear(self, wait_s: float) -> None:
+    def _receive(self, wait_s: float) -> None:
         """Take and show the events that have come."""
         for received_ns, event in self._listener.take(wait_s):
-            self._heard.take(received_ns, event)
+            self._received.take(received_ns, event)
             if event.subject != RUN_IN:
                 self._screen.line(text.line(event, self._colour))
 
@@ -253,10 +244,10 @@ class Demo:
         share = f"{counts.inspected_m:6.1f} of {metres:.1f} m"
         speed = f"{counts.inspected / passing_s:.1f} frames/s" if passing_s > 1 else ""
         left = f"{max(0.0, planned_s - passing_s):.0f} s left"
-        found = f"{len(self._heard.defects)} defects, {self._heard.alarms} alarms"
+        found = f"{number_of(len(self._received.defects), 'defect')}, {number_of(self._received.alarms, 'alarm')}"
         self._screen.status("  ".join(filter(None, (share, speed, found, left))))
 
-    def _wait(self, done: Callable[[], bool], daemon: Child) -> None:
+    def _wait(self, done: Callable[[], bool], daemon: Daemon) -> None:
         deadline_s = time.monotonic() + SETTLE_S
         while not done() and time.monotonic() < deadline_s:
             self._step(daemon, 0.05)
@@ -265,16 +256,13 @@ class Demo:
         """What the camera that has just ended says it sent."""
         return msgspec.json.decode((self._site.folder / "replay.json").read_bytes(), type=Sent)
 
-    def _counts(self) -> Counts:
-        try:
-            return scrape.counts(HOST, self._site.ports.http)
-        except OSError as error:
-            raise InspectorError(f"/metrics on port {self._site.ports.http}: {error}. See run.log.") from error
-
     def _camera(self, *options: str) -> Child:
         connect = f"tcp://{HOST}:{self._site.ports.frames}"
-        return self._child("replay", "--connect", connect, "--seed", str(self._args.seed), "--json", *options)
+        words = ["replay", "--connect", connect, "--seed", str(self._args.seed), "--json", *options]
+        return Child(words, self._site.folder / "replay.json", self._site.folder / "replay.log")
 
-    def _child(self, *words: str) -> Child:
-        folder = self._site.folder
-        return Child(list(words), folder / f"{words[0]}.json", folder / f"{words[0]}.log")
+
+def engine_time(daemon: Daemon) -> tuple[float, float]:
+    """Seconds that batches have spent in the engine and waiting for it, and their number."""
+    seconds, batches = (daemon.value(f"inspector_stage_seconds_{part}", stage="infer") for part in ("sum", "count"))
+    return seconds, batches

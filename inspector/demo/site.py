@@ -12,26 +12,12 @@ import msgspec
 
 from inspector import recipe
 from inspector.errors import InspectorError, SocketError
+from inspector.harness.ports import HOST, Ports
 from inspector.records.recipe import Recipe
 from inspector.service import line
 from inspector.simulator.sheet import CLASSES
 
 TEMPLATE = Path(__file__).with_name("demo.toml")
-HOST = "127.0.0.1"
-
-
-class Ports(msgspec.Struct, frozen=True):
-    """The four ports of one inspector; the defaults are those in `demo.toml`."""
-
-    frames: int = 5555
-    events: int = 5556
-    replay: int = 5557
-    http: int = 9477
-
-    @classmethod
-    def counted_from(cls, base: int | None) -> Ports:
-        """The port `base` and the next three; None: the defaults."""
-        return cls() if base is None else cls(base, base + 1, base + 2, base + 3)
 
 
 class Site(msgspec.Struct, frozen=True):

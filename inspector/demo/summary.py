@@ -1,4 +1,4 @@
-"""What a demo says at its end, in plain text; pure.
+"""The summary that a demo prints at its end, in plain text; pure.
 
 Knows: tables. Must not know: how the figures came about.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from statistics import fmean
 
 import msgspec
 
@@ -27,13 +28,15 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     passed_m: float
     """Strip that passed under the camera, metres."""
     seconds: float
-    """It took so long."""
+    """Time that took."""
     sent: int
-    """Frames that the camera put on the socket."""
+    """Number of frames that the camera put on the socket."""
     counts: Counts
-    """What the inspector counted of them."""
+    """The inspector's count of them."""
     latencies_ms: Sequence[float]
-    """Capture to receipt of the event, of each defect told while the strip ran."""
+    """Time from capture to receipt of the event, of each defect reported while the strip ran."""
+    engine_ms: float
+    """Mean time of a batch from its closing to the engine's answer."""
     lost_events: int
     score: Score
 
@@ -63,7 +66,7 @@ def _lines(figures: Figures) -> Iterator[str]:
     ends = (figures.sent, counts.inspected, counts.dropped, counts.rejected, counts.missing)
     yield _row("", ends)
     yield f"  strip       {counts.inspected_m:.1f} m inspected, {counts.missed_m:.1f} m missed"
-    yield f"  latency     {_latency(figures)}"
+    yield from _latency(figures)
     yield ""
     yield _row("defects", ("planted", "found", "confused", "missed", "false"))
     for one in (*score.classes, score.total):
@@ -76,11 +79,22 @@ def _lines(figures: Figures) -> Iterator[str]:
         yield f"  events      {figures.lost_events} were lost on the way here: the counts above are too low"
 
 
-def _latency(figures: Figures) -> str:
-    if not figures.latencies_ms:
-        return "no defect was told while the strip ran"
-    p50, p99 = (percentile(figures.latencies_ms, share) for share in (0.50, 0.99))
-    return f"p50 {p50:.0f} ms, p99 {p99:.0f} ms from capture to event ({len(figures.latencies_ms)} defects)"
+def number_of(count: int, noun: str) -> str:
+    """Write a count with its noun: 1 alarm, 2 alarms."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _latency(figures: Figures) -> Iterator[str]:
+    """Write the latency, and how much of it is the engine's: a slow machine explains itself."""
+    measured = figures.latencies_ms
+    if not measured:
+        yield "  latency     no defect was reported while the strip ran"
+        return
+    p50, p99 = (percentile(measured, share) for share in (0.50, 0.99))
+    defects = number_of(len(measured), "defect")
+    yield f"  latency     p50 {p50:.0f} ms, p99 {p99:.0f} ms from capture to event ({defects})"
+    rest_ms = max(0.0, fmean(measured) - figures.engine_ms)
+    yield f"              on average {figures.engine_ms:.0f} ms of that for the network, {rest_ms:.0f} ms for all else"
 
 
 def _apart(score: Score) -> Iterator[str]:

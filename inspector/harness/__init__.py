@@ -1,1 +1,1 @@
-"""A daemon on free ports, run and observed by a program: for demo, bench, checks and tests."""
+"""An inspector on ports of its own, run and observed by a program: for the demo, the bench, check-ups and tests."""

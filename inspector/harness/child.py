@@ -8,7 +8,9 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,9 +32,15 @@ class Child:
         self._name = f"inspector {words[0]}"
         self._log = log
         self._is_asked = False
-        with out.open("wb") as stdout, log.open("wb") as stderr:
-            command = [sys.executable, "-m", "inspector", *words]
+        command = [sys.executable, "-m", "inspector", *words]
+        with out.open("wb") as stdout, log.open("wb") as stderr, _later(signal.SIGINT, signal.SIGTERM) as came:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=env)
+        try:
+            for number in came:
+                signal.raise_signal(number)
+        except BaseException:
+            self.kill()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -113,3 +121,25 @@ class Child:
         self.terminate()
         self.wait()
         self.runs()
+
+
+@contextmanager
+def _later(*numbers: signal.Signals) -> Iterator[list[signal.Signals]]:
+    """Collect signals instead of having them handled: an exception out of the middle of a start would leave an orphan.
+
+    Only the main thread may set handlers; on another one nothing is collected.
+    """
+    came: list[signal.Signals] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+    before = {number: signal.getsignal(number) for number in numbers}
+    try:
+        for number in numbers:
+            if before[number] not in (signal.SIG_IGN, None):  # ignored ones are inherited by the child, and stay so
+                signal.signal(number, lambda given, _: came.append(signal.Signals(given)))
+        yield came
+    finally:
+        for number, handler in before.items():
+            if handler not in (signal.SIG_IGN, None):
+                signal.signal(number, handler)

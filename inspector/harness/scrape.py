@@ -1,4 +1,4 @@
-"""What an inspector says over HTTP: whether it is ready, and its counts.
+"""What an inspector answers over HTTP: whether it is ready, and its metrics.
 
 Knows: /ready, /metrics and the names in it. Must not know: who asks, and why.
 """
@@ -6,11 +6,16 @@ Knows: /ready, /metrics and the names in it. Must not know: who asks, and why.
 from __future__ import annotations
 
 import http.client
+from collections.abc import Iterator
 
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
-TIMEOUT_S = 5.0
+from inspector.harness.ports import HOST
+
+TIMEOUT_S = 30.0
+"""A busy machine leaves a healthy inspector unheard for seconds."""
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,39 +50,42 @@ NAMES = {
 }
 
 
-def not_ready(host: str, port: int) -> str:
+def not_ready(port: int) -> str:
     """Say why the inspector takes no frames yet; empty when it does."""
     try:
-        status, words = _get(host, port, "/ready")
+        status, words = get(port, "/ready")
     except OSError:
         return "starting"
     return "" if status == http.client.OK else words.strip()
 
 
-def counts(host: str, port: int) -> Counts:
-    """Read the counts off /metrics.
+def counts(port: int) -> Counts:
+    """Read the counts of frames and strip.
 
     Raises: OSError when nobody answers.
     """
-    found = {NAMES[name]: value for name, value in sums(host, port).items() if name in NAMES}
-    return msgspec.convert(found, Counts, strict=False)
-
-
-def sums(host: str, port: int) -> dict[str, float]:
-    """Read /metrics: each sample's name with the sum of its values over all labels.
-
-    Raises: OSError when nobody answers.
-    """
-    _, text = _get(host, port, "/metrics")
     totals: dict[str, float] = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            totals[sample.name] = totals.get(sample.name, 0.0) + sample.value
-    return totals
+    for sample in _samples(port):
+        if field := NAMES.get(sample.name):
+            totals[field] = totals.get(field, 0.0) + sample.value
+    return msgspec.convert(totals, Counts, strict=False)
 
 
-def _get(host: str, port: int, path: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
+def values(port: int, name: str, **labels: str) -> list[float]:
+    """Read a metric's samples that carry these labels; empty when there are none.
+
+    Raises: OSError when nobody answers.
+    """
+    wanted = labels.items()
+    return [sample.value for sample in _samples(port) if sample.name == name and wanted <= sample.labels.items()]
+
+
+def get(port: int, path: str) -> tuple[int, str]:
+    """Ask for a path; return status and text.
+
+    Raises: OSError when nobody answers.
+    """
+    connection = http.client.HTTPConnection(HOST, port, timeout=TIMEOUT_S)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -86,3 +94,9 @@ def _get(host: str, port: int, path: str) -> tuple[int, str]:
         raise ConnectionError(str(error)) from error
     finally:
         connection.close()
+
+
+def _samples(port: int) -> Iterator[Sample]:
+    _, text = get(port, "/metrics")
+    for family in text_string_to_metric_families(text):
+        yield from family.samples

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
-import zmq
-from prometheus_client.parser import text_string_to_metric_families
 
 from inspector import wire
 from inspector.client import Events
+from inspector.harness import configuration, scrape
+from inspector.harness.daemon import Daemon
+from inspector.harness.feed import Feed
+from inspector.harness.ports import Ports
 from inspector.records.events import Event
 from inspector.records.frame import Bytes2D
 from tests.recipes import HEIGHT, SOUND, WIDTH, write_recipe
@@ -28,15 +24,15 @@ from tests.recipes import HEIGHT, SOUND, WIDTH, write_recipe
 FRAME_MM = HEIGHT * 0.5
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago."""
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [int(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+ALARM = """[[alarm]]
+name = "three-dark"
+classes = ["dark"]
+count = 3
+within_m = 5
+off_delay_ms = 200
+"""
+PATIENCE_S = 45.0
+"""How long a test waits for anything: far longer than a busy machine takes, and less than a hanging test is given."""
 
 
 class Mill:
@@ -44,46 +40,43 @@ class Mill:
 
     def __init__(self, folder: Path, when_full: str = "wait", cameras: Sequence[str] = ("top",)) -> None:
         self.folder, self.cameras = folder, cameras
-        self.frames, self.events, self.replay, self.http = free_ports(4)
+        self.ports = Ports.free()
         self.config = folder / "line.toml"
-        self.process: subprocess.Popen[str] | None = None
+        self._daemon: Daemon | None = None
         write_recipe(folder / "recipe")
         self.write(when_full=when_full)
 
     def write(self, when_full: str = "wait", extra: str = "") -> None:
         """Write the configuration file."""
-        cameras = "".join(f'[[camera]]\nname = "{name}"\nmm_per_px = 0.5\nmm_per_row = 0.5\n' for name in self.cameras)
-        self.config.write_text(
-            f'line = "test"\n[recipe]\npath = "recipe"\n[intake]\nbind = "tcp://127.0.0.1:{self.frames}"\n'
-            f'when_full = "{when_full}"\n{cameras}'
-            '[[alarm]]\nname = "three-dark"\nclasses = ["dark"]\ncount = 3\nwithin_m = 5\noff_delay_ms = 200\n'
-            f'[events]\nbind = "tcp://127.0.0.1:{self.events}"\nreplay_bind = "tcp://127.0.0.1:{self.replay}"\n'
-            f'[journal]\npath = "journal"\n[http]\nbind = "127.0.0.1:{self.http}"\n{extra}'
+        configuration.write(
+            self.config,
+            self.ports,
+            Path("recipe"),
+            line="test",
+            mm_per_px=0.5,
+            cameras=self.cameras,
+            sections={"intake": {"when_full": when_full}},
+            extra=ALARM + extra,
         )
 
     def start(self) -> Self:
         """Run it and wait until it is ready."""
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "inspector", "run", str(self.config)],
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONWARNINGS": "error"},
-        )
-        deadline = time.monotonic() + 30
-        while self.get("/ready")[0] != 200:
-            assert self.process.poll() is None, self.process.communicate()[1]
-            assert time.monotonic() < deadline, f"not ready: {self.get('/ready')}"
-            time.sleep(0.02)
+        self._daemon = Daemon(self.config, self.ports, env={**os.environ, "PYTHONWARNINGS": "error"})
+        self._daemon.start(PATIENCE_S)
         return self
+
+    @property
+    def daemon(self) -> Daemon:
+        """The running one."""
+        assert self._daemon is not None, "the mill was not started"
+        return self._daemon
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
         """Signal it; return exit code and what it wrote."""
-        assert self.process is not None
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        _, words = self.process.communicate(timeout=20)
-        code, self.process = self.process.returncode, None
-        return code, words
+        child = self.daemon.child
+        code = self.daemon.stop(number, PATIENCE_S)
+        self._daemon = None
+        return code, child.log
 
     def __enter__(self) -> Self:
         return self.start()
@@ -91,45 +84,34 @@ class Mill:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.process is not None:
+        if self._daemon is not None:
             self.stop(signal.SIGKILL)
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and text of an HTTP request; status 0 when nobody listens."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=5) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
+            return scrape.get(self.ports.http, path)
         except OSError:
             return 0, ""
 
     def metric(self, name: str, **labels: str) -> float:
-        """Sum of a metric's samples that carry these labels."""
-        families = text_string_to_metric_families(self.get("/metrics")[1])
-        return sum(
-            sample.value
-            for family in families
-            for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
-        )
+        """Sum of a metric's samples that carry these labels; 0 when nobody listens."""
+        try:
+            return sum(scrape.values(self.ports.http, name, **labels))
+        except OSError:
+            return 0.0
 
     def until(self, frames: int, name: str = "inspector_frames_inspected_total") -> None:
         """Wait until so many frames have ended in this way."""
-        deadline = time.monotonic() + 20
-        while (count := self.metric(name)) < frames:
-            assert time.monotonic() < deadline, f"{count} of {frames} in {name}"
-            time.sleep(0.02)
+        self.wait_until(lambda: self.metric(name) >= frames, f"bring {name} to {frames}")
 
-    def listen(self, timeout_s: float = 5.0) -> Events:
+    def wait_until(self, done: Callable[[], bool], what: str) -> None:
+        """Wait for something that the inspector is to do."""
+        self.daemon.wait_until(done, what, PATIENCE_S)
+
+    def listen(self, timeout_s: float = PATIENCE_S) -> Events:
         """A subscriber that begins with the journal's first event."""
-        return Events(
-            f"tcp://127.0.0.1:{self.events}",
-            replay=f"tcp://127.0.0.1:{self.replay}",
-            after=(None, 0),
-            timeout_s=timeout_s,
-        )
+        return self.daemon.events(timeout_s=timeout_s)
 
     def heard(self, last: str) -> list[Event]:
         """All events up to the first of type `last`."""
@@ -143,15 +125,11 @@ class Mill:
 
 
 class Camera:
-    """A camera process: numbers, CRCs and positions as a line would send them."""
+    """A camera of a mill, with frames that a test paints."""
 
     def __init__(self, mill: Mill, name: str = "top", boot: str = "b1") -> None:
-        self.name, self.boot, self.number, self.position_mm = name, boot, 0, 0.0
-        self.coil = "C1"
-        self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.PUSH)
-        self._socket.linger = 2000
-        self._socket.connect(f"tcp://127.0.0.1:{mill.frames}")
+        self.name = name
+        self.feed = Feed(mill.ports.address("frames"), mm_per_row=0.5, boot=boot, alive=mill.daemon.check)
 
     def __enter__(self) -> Self:
         return self
@@ -159,35 +137,22 @@ class Camera:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._socket.close()
-        self._context.term()
+        self.feed.__exit__(kind, error, trace)
 
     def send(self, *boxes: tuple[int, int, int, int, int], coil: str = "C1", encoding: str = "raw8") -> None:
         """Send the next frame: sound steel with `(top, bottom, left, right, grey)` boxes painted on it."""
-        if coil != self.coil:
-            self.coil, self.position_mm = coil, 0.0
-        pixels = paint(*boxes)
         header, payload = wire.frame_message(
-            pixels,
-            camera=self.name,
-            boot=self.boot,
-            number=self.number,
-            captured_ns=time.time_ns(),
-            encoding=encoding,
-            coil=coil,
-            start_mm=self.position_mm,
+            paint(*boxes), camera=self.name, boot="b", number=0, captured_ns=0, encoding=encoding
         )
-        self.send_parts(*wire.encode(header, payload))
-        self.skip()
+        self.feed.send(header, payload, coil)
 
     def send_parts(self, *parts: bytes | memoryview) -> None:
         """Send a message as it is."""
-        self._socket.send_multipart(parts)
+        self.feed.send_parts(*parts)
 
     def skip(self) -> None:
         """Let a frame go by unsent."""
-        self.number += 1
-        self.position_mm += FRAME_MM
+        self.feed.skip(HEIGHT)
 
 
 def paint(*boxes: tuple[int, int, int, int, int]) -> Bytes2D:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import subprocess
 import sys
@@ -14,7 +13,8 @@ import pytest
 
 from inspector import wire
 from inspector.records.events import Alarm, CoilReport, Defect, Health, Missed
-from tests.e2e.mill import FRAME_MM, Camera, Mill, paint
+from inspector.records.frame import Header
+from tests.e2e.mill import FRAME_MM, PATIENCE_S, Camera, Mill, paint
 from tests.recipes import BRIGHT, DARK, HEIGHT, WIDTH, write_recipe
 
 
@@ -50,10 +50,8 @@ def test_every_bad_frame_is_counted_and_its_strip_is_told_as_missed(tmp_path: Pa
     with Mill(tmp_path) as mill, Camera(mill) as camera:
 
         def broken(reason: str) -> None:
-            header, payload = wire.frame_message(
-                paint(), camera="top", boot="b1", number=camera.number, captured_ns=1, coil="C1",
-                start_mm=camera.position_mm,
-            )  # fmt: skip
+            header, payload = wire.frame_message(paint(), camera="top", boot="b1", number=0, captured_ns=1)
+            header = camera.feed.numbered(header, "C1", captured_ns=1)
             head, body = wire.encode(header, payload)
             messages = {
                 "parts": (head,),
@@ -84,7 +82,7 @@ def test_every_bad_frame_is_counted_and_its_strip_is_told_as_missed(tmp_path: Pa
         assert (missed[-1].start_mm, missed[-1].end_mm) == (FRAME_MM, 2 * FRAME_MM)
 
 
-def _as_png(header: wire.Header) -> tuple[wire.Header, bytes]:
+def _as_png(header: Header) -> tuple[Header, bytes]:
     import zlib
 
     junk = b"\x89PNG\r\n\x1a\n but no image"
@@ -125,17 +123,16 @@ def test_overload_is_shed_and_told(tmp_path: Path) -> None:
 def test_sighup_takes_a_good_recipe_and_refuses_a_bad_one(tmp_path: Path) -> None:
     """A reload swaps the recipe while frames run; an altered recipe is refused and the old one goes on."""
     with Mill(tmp_path) as mill, Camera(mill) as camera:
-        assert mill.process is not None
         camera.send((10, 30, 20, 40, 60))  # probability 0.4: below the threshold of 0.5
         write_recipe(tmp_path / "recipe", name="keener", threshold=0.3)
-        mill.process.send_signal(signal.SIGHUP)
+        mill.daemon.reload()
         assert isinstance(mill.heard("health.reloaded")[-1].data, Health)
         camera.send((10, 30, 20, 40, 60))
         camera.send()
         defect = mill.heard("defect.dark")[-1].data
         assert isinstance(defect, Defect) and defect.recipe == "keener@1" and defect.start_mm > FRAME_MM
         (tmp_path / "recipe" / "model.onnx").write_bytes(b"altered")
-        mill.process.send_signal(signal.SIGHUP)
+        mill.daemon.reload()
         failed = mill.heard("health.reload_failed")[-1].data
         assert isinstance(failed, Health) and "sha256" in failed.message
         assert mill.metric("inspector_last_reload_success") == 0
@@ -149,8 +146,8 @@ def test_acknowledgement_over_http_is_an_event(tmp_path: Path) -> None:
         for _ in range(4):
             camera.send((10, 30, 20, 40, DARK))
         mill.heard("alarm.three-dark")
-        command = [sys.executable, "-m", "inspector", "acknowledge", "three-dark", "--http", f"127.0.0.1:{mill.http}"]
-        subprocess.run(command, check=True, capture_output=True)
+        words = ["acknowledge", "three-dark", "--http", f"127.0.0.1:{mill.ports.http}"]
+        subprocess.run([sys.executable, "-m", "inspector", *words], check=True, capture_output=True)
         states = []
         with mill.listen() as events:
             for event in events:
@@ -183,13 +180,13 @@ def test_a_port_in_use_is_named_and_exits_1(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     with Mill(tmp_path / "a") as first:
         second = Mill(tmp_path / "b")
-        second.frames = first.frames
+        second.ports = msgspec.structs.replace(second.ports, frames=first.ports.frames)
         second.write()
         done = subprocess.run(
             [sys.executable, "-m", "inspector", "run", str(second.config)], capture_output=True, text=True, check=False
         )
         assert done.returncode == 1
-        assert f"intake.bind tcp://127.0.0.1:{first.frames}" in done.stderr and "Traceback" not in done.stderr
+        assert f"intake.bind tcp://127.0.0.1:{first.ports.frames}" in done.stderr and "Traceback" not in done.stderr
         assert first.get("/ready")[0] == 200
 
 
@@ -229,6 +226,7 @@ def test_systemd_is_asked_for_time_at_the_start_and_never_later(
     told: list[str] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(PATIENCE_S)
 
         def listen() -> None:
             while not (told and told[-1].startswith("STOPPING=1")):
@@ -237,11 +235,10 @@ def test_systemd_is_asked_for_time_at_the_start_and_never_later(
         listening = threading.Thread(target=listen)
         listening.start()
         with Mill(tmp_path) as mill:
-            assert mill.process is not None
-            mill.process.send_signal(signal.SIGHUP)
+            mill.daemon.reload()
             mill.heard("health.reloaded")
             assert mill.stop()[0] == 0
-        listening.join(10)
+        listening.join()
     ready = next(place for place, words in enumerate(told) if words.startswith("READY=1"))
     assert any(words.startswith("EXTEND_TIMEOUT_USEC=") for words in told[:ready])
     assert not any(words.startswith("EXTEND_TIMEOUT_USEC=") for words in told[ready:])

@@ -13,6 +13,7 @@ import pytest
 
 from deploy.__main__ import main as deploy
 from inspector.engines.nvidia import manifest
+from inspector.harness.daemon import Daemon
 from tests.e2e.mill import Camera, Mill
 from tests.gpu import has_driver, has_tensorrt
 
@@ -71,36 +72,29 @@ def test_a_rebuild_is_said_on_ready_metrics_and_status(mill: Mill) -> None:
     """With engine.rebuild the engine is built again and everybody is told; its proof waits for a driver: exit 1."""
     (mill.folder / "recipe" / "engine.plan").write_bytes(b"damaged")
     mill.write(extra='[engine]\nkind = "tensorrt"\nrebuild = true\n')
-    words = [sys.executable, "-m", "inspector", "check", str(mill.config)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    command = [sys.executable, "-m", "inspector", "check", str(mill.config)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "would be built anew at the start: " in done.stdout
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(mill.folder / "notify"))
         systemd.setblocking(False)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "inspector", "run", str(mill.config)],
-            stderr=subprocess.PIPE,
-            text=True,
-            env={"PATH": "", "PYTHONPATH": ":".join(sys.path), "NOTIFY_SOCKET": str(mill.folder / "notify")},
-        )
-        seen = (0, "")
-        rebuilding = 0.0
-        while process.poll() is None:
-            status, words = mill.get("/ready")
-            if "rebuilding" in words:
-                seen = status, words
-                rebuilding = max(
-                    rebuilding, mill.metric("inspector_engine_rebuilding") if mill.get("/health")[0] else 0
-                )
-            time.sleep(0.02)
-        _, stderr = process.communicate()
+        env = {"PATH": "", "PYTHONPATH": ":".join(sys.path), "NOTIFY_SOCKET": str(mill.folder / "notify")}
+        seen, rebuilding = (0, ""), 0.0
+        with Daemon(mill.config, mill.ports, env=env).launch() as child:
+            while child.code is None:
+                status, words = mill.get("/ready")
+                if "rebuilding" in words:
+                    seen = status, words
+                    rebuilding = max(rebuilding, mill.metric("inspector_engine_rebuilding"))
+                time.sleep(0.02)
+            stderr = child.log
         told = []
         while True:
             try:
                 told.append(systemd.recv(65536).decode())
             except BlockingIOError:
                 break
-    assert process.returncode == 1, stderr
+    assert child.code == 1, stderr
     assert seen[0] == 503 and "loading recipe tiny@1; rebuilding the engine: deploy " in seen[1]
     assert rebuilding == 1
     assert any(words.startswith("STATUS=rebuilding the engine: deploy convert") for words in told)
@@ -110,15 +104,12 @@ def test_a_rebuild_is_said_on_ready_metrics_and_status(mill: Mill) -> None:
 
 def test_a_reload_to_an_engine_that_cannot_run_leaves_the_line(tmp_path: Path) -> None:
     """The CPU goes on; the reason is an event and a metric."""
-    import signal
-
     from inspector.records.events import Health
 
     with Mill(tmp_path) as mill, Camera(mill) as camera:
-        assert mill.process is not None
         assert mill.metric("inspector_engine_info", kind="openvino") == 1
         mill.write(extra='[engine]\nkind = "tensorrt"\n')
-        mill.process.send_signal(signal.SIGHUP)
+        mill.daemon.reload()
         failed = mill.heard("health.reload_failed")[-1].data
         assert isinstance(failed, Health) and "engine.toml: cannot be read" in failed.message
         assert mill.metric("inspector_last_reload_success") == 0

@@ -49,7 +49,7 @@ def test_int8_is_a_roof_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(roof, "COPY_BYTES", 2**20)
     for precision, arithmetic in (("int8", "int8"), ("fp32", "fp32"), ("fp16", "fp32")):
         found = roof.measure("openvino", precision, 0.01)
-        assert found.arithmetic == arithmetic and found.gflops and found.gflops > 1 and found.copy_gb_per_s
+        assert found.arithmetic == arithmetic and found.gflops and found.gflops > 0 and found.copy_gb_per_s
 
 
 @pytest.mark.parametrize("precision", ["fp16", "fp32", "int8"])

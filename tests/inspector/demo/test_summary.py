@@ -1,20 +1,16 @@
-"""What the demo says at its end, and what it says it from."""
+"""The demo's summary, and what it is made from."""
 
 import io
 from typing import Any
 
 import msgspec
 import pytest
-from prometheus_client import generate_latest
 
+from inspector.demo.received import Received
 from inspector.demo.screen import Screen
-from inspector.demo.summary import FALSE_LISTED, Figures, percentile, summary
-from inspector.harness import scrape
-from inspector.harness.listener import Heard
+from inspector.demo.summary import FALSE_LISTED, Figures, number_of, percentile, summary
 from inspector.harness.scrape import Counts
-from inspector.metrics import Metrics
 from inspector.records.events import Alarm, Defect, Event, Health, Missed
-from inspector.service.web import Vitals, Web
 from inspector.simulator.score import ClassScore, Outcome, Score
 from inspector.simulator.sheet import CLASSES, Planted
 
@@ -41,6 +37,7 @@ def said(score: Score, **figures: Any) -> str:
         "seconds": 20.0,
         "sent": 63,
         "lost_events": 0,
+        "engine_ms": 80.0,
     }
     counts = Counts(received=63, inspected=60, rejected=3, missing=1, inspected_m=9.6, missed_m=0.64)
     return summary(Figures(**{**usual, "counts": counts, "latencies_ms": [], "score": score, **figures}))
@@ -53,6 +50,13 @@ def test_frames_and_strip_are_accounted_for() -> None:
     assert "9.6 m inspected, 0.6 m missed" in words
     assert "10.0 m at 0.50 m/s" in words
     assert "p50 100 ms, p99 198 ms from capture to event (200 defects)" in words
+    assert "on average 80 ms of that for the network, 20 ms for all else" in words
+
+
+def test_one_is_not_written_as_many() -> None:
+    """A count and its noun agree."""
+    assert (number_of(1, "alarm"), number_of(0, "alarm"), number_of(2, "alarm")) == ("1 alarm", "0 alarms", "2 alarms")
+    assert "from capture to event (1 defect)" in said(scored(), latencies_ms=[5.0])
 
 
 @pytest.mark.parametrize(
@@ -100,9 +104,9 @@ def event(data: Defect | Missed | Alarm | Health, coil: str = "C1") -> Event:
     return Event(**rest, subject=coil, seq=1, topicseq=1, data=data)
 
 
-def test_heard_keeps_to_its_coil() -> None:
-    """Only what is said of the coil counts, a defect once, and its latency only while the line runs."""
-    heard = Heard("C1")
+def test_events_received_keep_to_its_coil() -> None:
+    """Only events of the coil count, a defect once, and its latency only while the line runs."""
+    received = Received("C1")
     gap = Missed(camera="top", coil="C1", start_mm=0.0, end_mm=160.0, reasons={"crc": 1})
     alarm = Alarm(
         name="a",
@@ -116,29 +120,13 @@ def test_heard_keeps_to_its_coil() -> None:
     )
     other = msgspec.structs.replace(PATCH, id="d2", coil="C2")
     for said_event in (event(PATCH), event(PATCH), event(other, "C2"), event(gap), event(alarm)):
-        heard.take(4_000_000, said_event)
-    heard.is_live = False
-    heard.take(9_000_000, event(msgspec.structs.replace(PATCH, id="d3")))
-    heard.take(9_000_000, event(Health(state="stopping", message="", recipe="", version=""), "-"))
-    assert sorted(heard.defects) == ["d1", "d3"]
-    assert (heard.missed, heard.alarms, heard.latencies_ms) == ([gap], 1, [3.0, 3.0])
-    assert heard.is_over
-
-
-def test_counts_are_read_from_the_inspectors_own_metrics() -> None:
-    """Every name that is read exists: a renamed metric cannot become a silent zero."""
-    metrics, vitals = Metrics(["top", "bottom"], CLASSES), Vitals()
-    web = Web("127.0.0.1:0", metrics.registry, vitals, lambda name: True)
-    try:
-        assert scrape.not_ready("127.0.0.1", web.port) == "starting"
-        vitals.not_ready = ""
-        assert scrape.not_ready("127.0.0.1", web.port) == ""
-        assert scrape.counts("127.0.0.1", web.port) == Counts()
-        text = generate_latest(metrics.registry).decode()
-        assert [name for name in scrape.NAMES if f"# TYPE {name.removesuffix('_total')}" not in text] == []
-    finally:
-        web.close()
-    assert scrape.not_ready("127.0.0.1", web.port) == "starting"
+        received.take(4_000_000, said_event)
+    received.is_live = False
+    received.take(9_000_000, event(msgspec.structs.replace(PATCH, id="d3")))
+    received.take(9_000_000, event(Health(state="stopping", message="", recipe="", version=""), "-"))
+    assert sorted(received.defects) == ["d1", "d3"]
+    assert (received.missed, received.alarms, received.latencies_ms) == ([gap], 1, [3.0, 3.0])
+    assert received.is_over
 
 
 class Terminal(io.StringIO):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,3 +47,23 @@ def test_one_that_does_not_end_is_reported_with_its_log(tmp_path: Path) -> None:
         with pytest.raises(InspectorError, match=r"(?s)inspector replay did not end within 0 s; .*\(nothing\)"):
             child.wait(0.0)
         child.kill()
+
+
+def test_an_interrupted_start_leaves_no_orphan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal in the middle of the start waits until there is a process to end, and then ends both."""
+    started: list[int] = []
+
+    class Interrupted(subprocess.Popen[bytes]):
+        def __init__(self, *words: Any, **options: Any) -> None:
+            super().__init__(*words, **options)
+            started.append(self.pid)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Child(["replay", "--connect", f"ipc://{tmp_path / 'nobody'}"], tmp_path / "out", tmp_path / "log")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert started and not Path(f"/proc/{started[0]}").exists()
