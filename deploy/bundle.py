@@ -19,6 +19,7 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from string import Template
+from typing import Literal
 
 from inspector import recipe
 from inspector.engines.nvidia import manifest
@@ -32,6 +33,8 @@ PYTHONS = ("3.11", "3.12", "3.13")
 """What `requires-python` in pyproject.toml admits."""
 PACKAGES = ("inspector", "trainer", "deploy")
 UNIT = ("inspector@.service", "inspector.sysusers.conf", "inspector.tmpfiles.conf")
+SUFFIXES: dict[str, Literal["w", "w:gz"]] = {".tar": "w", ".tar.gz": "w:gz", ".tgz": "w:gz"}
+"""How a bundle's name may end, and how `tarfile` is to write it."""
 LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 """glibc 2.N and the name that its platform had before PEP 600."""
 
@@ -55,12 +58,13 @@ def bundle(
 
     Raises: RecipeError, InspectorError.
     """
+    folder = folder.resolve()  # "." has a name too
     platforms = accepted(target)
     card, _ = recipe.load(folder)
     _check(out, python, extras)
     say(_engine(folder, card))
     with tempfile.TemporaryDirectory() as temporary:
-        root = Path(temporary) / out.stem
+        root = Path(temporary) / out.name.removesuffix(_suffix(out))
         (root / "wheels").mkdir(parents=True)
         say(f"recipe {card}: building our wheel")
         wheel = _build_wheel(Path(temporary) / "source", root / "wheels")
@@ -73,7 +77,8 @@ def bundle(
         _pack(root, out)
         count = len(list((root / "wheels").iterdir()))
     size = f"{out.stat().st_size / 2**20:.1f} MiB, {count} wheels"
-    say(f"{out}: {size}. There: tar xf {out.name} && {out.stem}/install.sh")
+    command = shlex.quote(f"{root.name}/install.sh")
+    say(f"{out}: {size}. There: tar xf {shlex.quote(out.name)} && {command}")
 
 
 def _check(out: Path, python: str, extras: tuple[str, ...]) -> None:
@@ -92,6 +97,19 @@ def _check(out: Path, python: str, extras: tuple[str, ...]) -> None:
     if out.is_dir() or not out.parent.is_dir():
         what = "is a folder" if out.is_dir() else f"{out.parent} is not there"
         raise InspectorError(f"{out}: {what}; expected a file's name in a folder that is. Correct --out.")
+
+    if not out.name.removesuffix(_suffix(out)):
+        raise InspectorError(f"{out}: has no name before its suffix. Correct --out, like mine.tar.")
+
+
+def _suffix(out: Path) -> str:
+    """Raises: InspectorError for a name that promises another kind of file."""
+    for suffix in SUFFIXES:
+        if out.name.endswith(suffix):
+            return suffix
+    raise InspectorError(
+        f"{out}: is called {out.name}; expected a name that ends in {', '.join(SUFFIXES)}. Correct --out."
+    )
 
 
 def _engine(folder: Path, card: Recipe) -> str:
@@ -180,7 +198,8 @@ def _write_rest(root: Path, card: Recipe, facts: dict[str, str]) -> None:
         shutil.copy(SOURCE / "systemd" / name, root / "systemd")
     example = Template((HERE / "example.toml").read_text(encoding="utf-8"))
     classes = json.dumps([kind.name for kind in card.classes])
-    (root / "example.toml").write_text(example.substitute(recipe=facts["RECIPE"], classes=classes), encoding="utf-8")
+    recipe_path = json.dumps(f"recipes/{facts['RECIPE']}", ensure_ascii=False)
+    (root / "example.toml").write_text(example.substitute(recipe=recipe_path, classes=classes), encoding="utf-8")
     lines = "".join(f"{key}={shlex.quote(value)}\n" for key, value in facts.items())
     (root / "bundle.env").write_text(lines, encoding="utf-8")
 
@@ -200,7 +219,7 @@ def _pack(root: Path, out: Path) -> None:
 
     partial = out.with_name(f".{out.name}.partial")
     try:
-        with tarfile.open(partial, "w") as tar:
+        with tarfile.open(partial, SUFFIXES[_suffix(out)]) as tar:
             tar.add(root, root.name, filter=as_root)
         partial.replace(out)
     except BaseException:

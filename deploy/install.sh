@@ -2,9 +2,12 @@
 # Installs the inspector from this bundle, with no network; run as root. Running it again updates what is there.
 #   --python FILE   the Python to use, of the bundle's version (default: pythonX.Y)
 #   --root DIR      put everything below DIR and leave the system's services alone: to try it
+#   --uninstall     stop all lines and remove what was installed; configurations, recipes and journals stay
+#   --purge         with --uninstall: remove those too, and the service's account
 #   --help          this text
 # It writes /opt/inspector, /etc/inspector/recipes, /etc/inspector/example.toml and the unit; no line's configuration.
 set -eu
+umask 022 # the service's account reads what root installs
 
 fail() {
     echo "install.sh: $1" >&2
@@ -20,14 +23,52 @@ here() { # a path as seen from where the caller stands; a bare name is looked up
     esac
 }
 
+uninstall() {
+    [ ! -e "$program" ] || [ -f "$program/pyvenv.cfg" ] ||
+        fail "$program holds something else than an installed inspector. Remove it by hand."
+    if [ -z "$root" ]; then
+        systemctl stop 'inspector@*.service'
+    fi
+    rm -rf "$program"
+    rm -f "$etc"/systemd/system/*.wants/inspector@*.service "$etc/systemd/system/inspector@.service" \
+        "$etc/sysusers.d/inspector.conf" "$etc/tmpfiles.d/inspector.conf" "$etc/inspector/example.toml"
+    if [ -z "$root" ]; then
+        systemctl daemon-reload
+        systemctl reset-failed 'inspector@*.service'
+    fi
+    if [ -n "$purge" ]; then
+        rm -rf "$etc/inspector" "$root/var/lib/inspector" "$etc"/systemd/system/inspector@*.service.d
+        [ -n "$root" ] || ! id inspector >/dev/null 2>&1 || userdel inspector
+        echo "removed, with configurations, recipes and journals"
+    else
+        echo "removed; $etc/inspector and $root/var/lib/inspector are as they were (--purge removes them)"
+    fi
+}
+
+install_recipe() { # what was there under its name and is not the same stays, under another name
+    into=$etc/inspector/recipes/$RECIPE
+    for file in "recipes/$RECIPE"/*; do
+        if [ -e "$into" ] && ! cmp -s "$file" "$into/${file##*/}"; then
+            kept=$into.before-$(date +%Y%m%d-%H%M%S)
+            cp -a "$into" "$kept"
+            echo "recipe $RECIPE was another: what was there is kept as $kept"
+            break
+        fi
+    done
+    mkdir -p "$into"
+    install -m 644 "recipes/$RECIPE"/* "$into"
+}
+
 cd "$(dirname "$0")"
 . ./bundle.env
-python=python$PYTHON root=
+python=python$PYTHON root='' uninstall='' purge=''
 while [ $# -gt 0 ]; do
     case $1 in
         --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p;}' install.sh; exit 0 ;;
+        --uninstall) uninstall=yes; shift; continue ;;
+        --purge) purge=yes; shift; continue ;;
         --python | --root) [ $# -gt 1 ] || fail "$1 needs a path after it." ;;
-        *) fail "$1 is not an option; expected --python FILE, --root DIR or --help." ;;
+        *) fail "$1 is not an option; expected --python FILE, --root DIR, --uninstall, --purge or --help." ;;
     esac
     case $1 in
         --python) python=$(here "$2") ;;
@@ -35,32 +76,49 @@ while [ $# -gt 0 ]; do
     esac
     shift 2
 done
+[ -z "$purge" ] || [ -n "$uninstall" ] || fail "--purge goes with --uninstall."
+[ -n "$root" ] || [ "$(id -u)" -eq 0 ] || fail "not run as root; expected root. Use sudo, or --root DIR to try it."
+program=$root/opt/inspector etc=$root/etc
+if [ -n "$uninstall" ]; then
+    uninstall
+    exit
+fi
 
 sha256sum --quiet --check SHA256SUMS || fail "a file of this bundle was altered or half copied. Copy the tar again."
 found=$("$python" -c 'import sys; print("{}.{}".format(*sys.version_info[:2]))' 2>/dev/null) || found=missing
 [ "$found" = "$PYTHON" ] ||
     fail "$python is $found; expected Python $PYTHON. Install it, or make the bundle with another --python."
-[ -n "$root" ] || [ "$(id -u)" -eq 0 ] || fail "not run as root; expected root. Use sudo, or --root DIR to try it."
+prefix=$("$python" -c 'import os, sys; print(os.path.realpath(sys.base_prefix))')
+case $root$prefix in
+    /root/* | /home/* | /run/user/*)
+        fail "$python lives in $prefix, where the service sees nothing. Give a --python that all may read, like /usr/bin/python$PYTHON." ;;
+esac
 
-program=$root/opt/inspector etc=$root/etc
 echo "installing into $program"
 "$python" -m venv "$program" || fail "$python cannot make a virtual environment. Install its venv module."
-PIP_CONFIG_FILE=/dev/null "$program/bin/python" -m pip --isolated --disable-pip-version-check install --quiet \
-    --upgrade --no-index --find-links wheels "inline-steel-inspector${EXTRAS:+[$EXTRAS]}"
+pip() {
+    PIP_CONFIG_FILE=/dev/null "$program/bin/python" -m pip --isolated --disable-pip-version-check install --quiet \
+        --no-index --find-links wheels "$@"
+}
+pip --upgrade "inline-steel-inspector${EXTRAS:+[$EXTRAS]}"
+pip --force-reinstall --no-deps inline-steel-inspector # the same version may have been another build
 
-mkdir -p "$etc/inspector/recipes/$RECIPE" "$etc/sysusers.d" "$etc/tmpfiles.d" "$etc/systemd/system"
-install -m 644 "recipes/$RECIPE"/* "$etc/inspector/recipes/$RECIPE"
+mkdir -p "$etc/inspector/recipes" "$etc/sysusers.d" "$etc/tmpfiles.d" "$etc/systemd/system"
+install_recipe
 install -m 644 example.toml "$etc/inspector/example.toml"
 install -m 644 systemd/inspector.sysusers.conf "$etc/sysusers.d/inspector.conf"
 install -m 644 systemd/inspector.tmpfiles.conf "$etc/tmpfiles.d/inspector.conf"
 install -m 644 systemd/inspector@.service "$etc/systemd/system"
+running=''
 if [ -z "$root" ]; then
     systemd-sysusers
     systemd-tmpfiles --create inspector.conf
     systemctl daemon-reload
+    running=$(systemctl list-units --plain --no-legend --state=active 'inspector@*.service' | cut -d ' ' -f 1)
 fi
 
 "$program/bin/inspector" check "$etc/inspector/example.toml"
 start="systemctl enable --now inspector@line1"
 [ -z "$root" ] || start="$program/bin/inspector run $etc/inspector/line1.toml"
 echo "Copy $etc/inspector/example.toml to line1.toml there, correct it, and: $start"
+[ -z "$running" ] || echo "Still running what was there before:" $running "(systemctl restart runs the new one)"
