@@ -89,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--extra", action="append", default=[], help='of ours, like "rtx" to convert there; repeatable'
     )
-    command.add_argument("--out", type=Path, required=True, metavar="FILE.tar", help="where it goes")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE.tar[.gz]", help="where it goes")
     command = commands.add_parser(
         "gpu-check", help=(words := "check this machine's GPU, engines and daemon"), description=words
     )

@@ -64,7 +64,7 @@ def bundle(
     _check(out, python, extras)
     say(_engine(folder, card))
     with tempfile.TemporaryDirectory() as temporary:
-        root = Path(temporary) / out.name.removesuffix(_suffix(out))
+        root = Path(temporary) / "packed" / out.name.removesuffix(_suffix(out))
         (root / "wheels").mkdir(parents=True)
         say(f"recipe {card}: building our wheel")
         wheel = _build_wheel(Path(temporary) / "source", root / "wheels")
@@ -74,7 +74,7 @@ def bundle(
         _copy_recipe(folder, root / "recipes" / folder.name)
         _write_rest(root, card, {"PYTHON": python, "RECIPE": folder.name, "EXTRAS": ",".join(extras)})
         _sum(root)
-        _pack(root, out)
+        pack(root, out)
         count = len(list((root / "wheels").iterdir()))
     size = f"{out.stat().st_size / 2**20:.1f} MiB, {count} wheels"
     command = shlex.quote(f"{root.name}/install.sh")
@@ -97,7 +97,6 @@ def _check(out: Path, python: str, extras: tuple[str, ...]) -> None:
     if out.is_dir() or not out.parent.is_dir():
         what = "is a folder" if out.is_dir() else f"{out.parent} is not there"
         raise InspectorError(f"{out}: {what}; expected a file's name in a folder that is. Correct --out.")
-
     if not out.name.removesuffix(_suffix(out)):
         raise InspectorError(f"{out}: has no name before its suffix. Correct --out, like mine.tar.")
 
@@ -211,7 +210,9 @@ def _sum(root: Path) -> None:
     (root / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
 
 
-def _pack(root: Path, out: Path) -> None:
+def pack(root: Path, out: Path) -> None:
+    """Write the folder `root` as one tar, compressed where its name says so; whole or not at all."""
+
     def as_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
         member.uid = member.gid = 0
         member.uname = member.gname = "root"

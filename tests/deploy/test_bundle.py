@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.bundle import PYTHONS, SOURCE, accepted, bundle, this_platform, this_python
+from deploy.bundle import PYTHONS, SOURCE, accepted, bundle, pack
 from inspector import recipe
 from inspector.engines.nvidia import manifest
 from inspector.errors import EngineRefused, InspectorError
@@ -38,47 +38,73 @@ def no_network() -> Sequence[str]:
 
 
 @pytest.mark.slow
-def test_a_bundle_installs_without_a_network(tmp_path: Path) -> None:
-    """Packed, unpacked, installed into an empty environment with no index and no network, and it runs.
+def test_a_bundle_installs_without_a_network(box: Path, tmp_path: Path) -> None:
+    """Installed into an empty environment with no index and no network, from and to paths with a space, it runs.
 
-    A line's configuration that was there is left alone; a bundle that was altered on its way installs nothing.
+    A line's configuration that was there is left alone, at the end too.
     """
-    folder, out = write_recipe(tmp_path / "tiny"), tmp_path / "box.tar"
-    write_engine(folder, recipe.read_card(folder))
-    (folder / manifest.KERNELS).write_bytes(b"compiled")
-    try:
-        bundle(folder, out, python=this_python(), target=this_platform(), extras=(), say=print)
-    except InspectorError:
-        if run(sys.executable, "-m", "pip", "download", "--no-deps", "--dest", tmp_path, "prometheus-client")[0]:
-            pytest.skip("no package index can be reached")
-        raise
-    with tarfile.open(out) as tar:
-        tar.extractall(tmp_path, filter="data")
-    box, root = tmp_path / "box", tmp_path / "root"
-    assert not list((box / "wheels").glob("torch*"))
+    root = tmp_path / "the root"
+    assert " " in str(box) and not list((box / "wheels").glob("torch*"))
     mine = root / "etc" / "inspector" / "line1.toml"
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
 
-    command = [*no_network(), str(box / "install.sh"), "--python", sys.executable, "--root", str(root)]
-    code, said = run(*command)
+    code, said = run(*no_network(), box / "install.sh", "--python", sys.executable, "--root", root)
     assert code == 0, said
-    assert "example.toml: good. Line line1, cameras top, recipe tiny, 1 alarms" in said
+    assert "example.toml: good. Line line1, cameras top, recipe heavy, 1 alarms" in said
     assert mine.read_text() == "mine"
-    assert (root / "etc/systemd/system/inspector@.service").is_file()
-    assert (root / "etc/inspector/recipes/tiny/model.onnx").read_bytes() == (folder / "model.onnx").read_bytes()
-    for name in (manifest.ENGINE, manifest.MANIFEST, manifest.KERNELS):
-        assert (root / "etc/inspector/recipes/tiny" / name).read_bytes() == (folder / name).read_bytes()
-    program = root / "opt/inspector/bin/python"
-    code, said = run(program, "-I", "-c", "import inspector, openvino, zmq, apsw, cv2; print(inspector.__file__)")
+    unit = root / "etc/systemd/system/inspector@.service"
+    assert unit.is_file()
+    for name in ("model.onnx", manifest.ENGINE, manifest.MANIFEST, manifest.KERNELS):
+        installed, packed = root / "etc/inspector/recipes/heavy" / name, box / "recipes/heavy" / name
+        assert installed.read_bytes() == packed.read_bytes()
+    program = root / "opt/inspector/bin"
+    code, said = run(
+        program / "python", "-I", "-c", "import inspector, openvino, zmq, apsw, cv2; print(inspector.__file__)"
+    )
     assert code == 0 and said.startswith(str(root)), said
+    assert run(program / "inspector", "--version")[0] == 0
 
-    shutil.rmtree(root)
-    with (box / "recipes/tiny/model.onnx").open("ab") as file:
-        file.write(b"x")
-    code, said = run(*command)
+    assert run(box / "install.sh", "--uninstall", "--root", root)[0] == 0
+    assert mine.read_text() == "mine" and not program.exists() and not unit.exists()
+    assert run(box / "install.sh", "--uninstall", "--purge", "--root", root)[0] == 0
+    assert not mine.exists()
+
+
+@pytest.mark.slow
+def test_an_altered_bundle_installs_nothing(box: Path, tmp_path: Path) -> None:
+    """A file that was half copied is found before anything is written."""
+    model = box / "recipes/heavy/model.onnx"
+    whole = model.read_bytes()
+    model.write_bytes(whole[:-1])
+    try:
+        code, said = run(box / "install.sh", "--python", sys.executable, "--root", tmp_path / "root")
+    finally:
+        model.write_bytes(whole)
     assert code == 1 and "altered or half copied. Copy the tar again." in said
-    assert not root.exists()
+    assert not (tmp_path / "root").exists()
+
+
+@pytest.mark.slow
+def test_uninstall_removes_only_what_was_installed(box: Path, tmp_path: Path) -> None:
+    """A folder of that name that is no installed inspector is left alone."""
+    other = tmp_path / "opt/inspector"
+    other.mkdir(parents=True)
+    code, said = run(box / "install.sh", "--uninstall", "--root", tmp_path)
+    assert code == 1 and "holds something else than an installed inspector" in said
+    assert other.exists()
+
+
+@pytest.mark.parametrize(("name", "compressed"), [("box.tar", False), ("box.tar.gz", True), ("box.tgz", True)])
+def test_a_bundle_is_what_its_name_says(tmp_path: Path, name: str, compressed: bool) -> None:
+    """Compressed where its name says so; the folder in it has the name without the suffix."""
+    folder = tmp_path / "box"
+    folder.mkdir()
+    (folder / "bundle.env").write_text("PYTHON=3.11\n")
+    pack(folder, tmp_path / name)
+    assert (tmp_path / name).read_bytes().startswith(b"\x1f\x8b") == compressed
+    with tarfile.open(tmp_path / name) as tar:
+        assert tar.getnames() == ["box", "box/bundle.env"]
 
 
 def test_older_platforms_are_accepted_too() -> None:
@@ -127,6 +153,8 @@ def test_an_installer_says_what_is_wrong_with_the_python(tmp_path: Path) -> None
         (("rtxx",), "box.tar", r"extra is rtxx; expected some of .*rtx"),
         ((), "nowhere/box.tar", r"box\.tar: .*nowhere is not there"),
         ((), ".", r"is a folder; expected a file's name"),
+        ((), "box.zip", r"is called box\.zip; expected a name that ends in \.tar, \.tar\.gz, \.tgz"),
+        ((), ".tar", r"has no name before its suffix"),
     ],
 )
 def test_slips_are_refused_before_anything_is_fetched(

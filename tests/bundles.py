@@ -1,0 +1,36 @@
+"""A bundle to install from, made once for all tests: it takes seconds and a package index."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from deploy.bundle import bundle, this_platform, this_python
+from inspector import recipe
+from inspector.engines.nvidia import manifest
+from inspector.errors import InspectorError
+from tests.manifests import write_engine
+from tests.systemd.heavy import write_recipe
+
+
+def make_box(folder: Path) -> Path:
+    """Make a bundle of the heavy recipe with an engine, unpack it below a name with a space, and return that folder."""
+    made, out = write_recipe(folder / "heavy"), folder / "the box.tar"
+    write_engine(made, recipe.read_card(made))
+    (made / manifest.KERNELS).write_bytes(b"compiled")
+    try:
+        with contextlib.chdir(made):  # the recipe is given as ".", and has a name all the same
+            bundle(Path(), out, python=this_python(), target=this_platform(), extras=(), say=print)
+    except InspectorError:
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", folder, "prometheus-client"]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("no package index can be reached")
+        raise
+    with tarfile.open(out) as tar:
+        tar.extractall(folder, filter="data")
+    return folder / "the box"

@@ -1,0 +1,223 @@
+"""The service on a machine with a real systemd: installed, fed, killed, hung, reloaded, stopped, removed.
+
+In order: each test leaves a line that runs, and the last removes it. What takes how long is printed, never asserted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from inspector.errors import EXIT_CONFIG
+from tests.systemd.heavy import ENDLESS, SLOW
+from tests.systemd.line import CONFIG, SETTINGS, UNIT, Line
+from tests.systemd.machine import BUNDLE, PYTHON, Machine
+
+pytestmark = pytest.mark.slow
+
+ALARM = '[[alarm]]\nname = "{name}"\nclasses = ["{name}"]\n'
+INSTALL = f"{BUNDLE}/install.sh"
+
+
+@pytest.fixture(scope="module")
+def figures(request: pytest.FixtureRequest) -> Iterator[dict[str, float]]:
+    """Collect seconds, and print them when all tests are done."""
+    figures: dict[str, float] = {}
+    yield figures
+    words = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in figures.items())
+    with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
+        print(f"\nunder systemd: {words}")
+
+
+@pytest.fixture(scope="module")
+def installed(machine: Machine, figures: dict[str, float]) -> Line:
+    """Give a line that `install.sh` has put there and `systemctl enable --now` has started."""
+    began_s = time.monotonic()
+    said = machine.out(INSTALL, "--python", PYTHON)
+    figures["install"] = time.monotonic() - began_s
+    assert "example.toml: good. Line line1, cameras top, recipe heavy, 1 alarms" in said
+    line = Line(machine)
+    line.configure()
+    began_s = time.monotonic()
+    machine.out("systemctl", "enable", "--now", UNIT)
+    figures["start"] = time.monotonic() - began_s
+    assert line.ready(), "`systemctl start` returned before frames were taken"
+    return line
+
+
+@pytest.fixture
+def line(installed: Line) -> Line:
+    """Give the line as it was configured first, running."""
+    installed.serve()
+    return installed
+
+
+def test_start(line: Line) -> None:
+    """It runs as the service's account, in folders that are its own, and its log holds nothing to worry about."""
+    machine = line.machine
+    assert line.show("StatusText").startswith("heavy@1 on openvino")
+    pid = line.show("MainPID")
+    assert machine.out("stat", "--format", "%U:%G", f"/proc/{pid}") == "inspector:inspector"
+    assert machine.out("stat", "--format", "%U:%G %a", "/etc/inspector") == "root:inspector 750"
+    assert machine.out("stat", "--format", "%U %a", "/var/lib/inspector/line3/journal").split()[0] == "inspector"
+    assert machine.out("ls", "-A", "/var/lib/inspector") == "line3", "something was written into the home"
+    words = line.log().lower()
+    assert "warning" not in words and "error" not in words and "telemetry" not in words
+
+
+def test_exposure(line: Line) -> None:
+    """systemd counts an exposure of 1.4 or less for the unit that runs (--threshold is in tenths)."""
+    line.machine.out("systemd-analyze", "security", "--no-pager", "--threshold=14", UNIT)
+
+
+def test_frames_in_events_out(line: Line) -> None:
+    """A camera's frames become defects, on the event socket and in the journal."""
+    line.send(3)
+    types = [event.type for event in line.heard("defect.dark", 3)]
+    assert types[0] == "health.started" and "coil.started" in types
+
+
+def test_killed(line: Line, figures: dict[str, float]) -> None:
+    """After kill -9 it is started again and goes on in the same journal, with the next number."""
+    before = line.heard("defect.dark", 3)
+    restarts = int(line.show("NRestarts"))
+    line.machine.out("kill", "-9", line.show("MainPID"))
+    figures["serving again after kill -9"] = line.until(
+        lambda: int(line.show("NRestarts")) == restarts + 1 and line.ready(), "started again after kill -9"
+    )
+    line.send(1)
+    after = line.heard("defect.dark", 4)
+    assert after[: len(before)] == before
+    assert [event.type for event in after].count("health.started") == 2
+
+
+def test_hung(line: Line, figures: dict[str, float]) -> None:
+    """An engine that never returns is noticed by the watchdog; the log says where each thread was."""
+    restarts = int(line.show("NRestarts"))
+    line.send(1, first_grey=ENDLESS)
+    figures["serving again after a hang"] = line.until(
+        lambda: int(line.show("NRestarts")) == restarts + 1 and line.ready(), "started again after a hang"
+    )
+    figures["of which WatchdogSec"] = float(line.show("WatchdogUSec").removesuffix("s"))
+    words = line.log()
+    assert "Watchdog timeout" in words
+    assert "Fatal Python error: Aborted" in words and "service/daemon.py" in words
+
+
+def test_good_reload(line: Line, figures: dict[str, float]) -> None:
+    """`systemctl reload` returns when the new configuration is in force."""
+    line.configure(SETTINGS + ALARM.format(name="dark"))
+    pid, began_s = line.show("MainPID"), time.monotonic()
+    line.machine.out("systemctl", "reload", UNIT)
+    figures["reload"] = time.monotonic() - began_s
+    assert line.metric("inspector_last_reload_success") == 1
+    line.send(1)
+    assert line.heard("alarm.dark")[-1].type == "alarm.dark"
+    assert line.show("MainPID") == pid
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (SETTINGS.replace("mm_per_px = 0.5", "mm_per_px = 0.6"), "camera has changed"),
+        (SETTINGS.replace("127.0.0.1:9477", "127.0.0.1:9478"), "http has changed"),
+        (SETTINGS + ALARM.format(name="drak"), 'watches class "drak"'),
+        (SETTINGS.replace("[[camera]]", "[[camera"), "is not TOML"),
+        (SETTINGS.replace("recipes/heavy", "recipes/light"), "recipes/light"),
+    ],
+    ids=["camera", "port", "class", "broken", "recipe"],
+)
+def test_refused_reload(line: Line, text: str, words: str) -> None:
+    """What the daemon refuses fails `systemctl reload`, says why in the log, and the line runs on as it was."""
+    pid, restarts = line.show("MainPID"), line.show("NRestarts")
+    line.configure(text)
+    code, said = line.machine.run("systemctl", "reload", UNIT)
+    assert code != 0 and "failed" in said
+    assert words in line.log().rpartition("Reloading")[2]
+    assert (line.show("ActiveState"), line.show("MainPID"), line.show("NRestarts")) == ("active", pid, restarts)
+    assert line.ready()
+
+
+def test_two_reloads_at_once(line: Line) -> None:
+    """Each of them is answered, truly; so are five of systemd's own."""
+    pid = line.show("MainPID")
+    ask = f"RUNTIME_DIRECTORY=/run/inspector/line3 /opt/inspector/bin/inspector reload {pid}"
+    both = f"cd /; ({ask}; echo code $?) & ({ask}; echo code $?) & wait"
+    assert line.machine.out("sh", "-c", both).count("code 0") == 2
+    line.configure(SETTINGS + "nonsense = 1\n")
+    assert line.machine.out("sh", "-c", both).count(f"code {EXIT_CONFIG}") == 2
+    line.configure()
+    many = f"for n in 1 2 3 4 5; do (systemctl reload {UNIT}; echo code $?) & done; wait"
+    assert line.machine.out("sh", "-c", many).count("code 0") == 5
+    assert (line.show("MainPID"), line.ready()) == (pid, True)
+
+
+def test_stop_drains(line: Line, figures: dict[str, float]) -> None:
+    """Frames that were taken are inspected before the end, and their defects are in the journal."""
+    line.machine.out("systemctl", "restart", UNIT)
+    before = len([event for event in line.heard("health.started", started(line)) if event.type == "defect.dark"])
+    line.send(6, first_grey=SLOW)
+    line.until(lambda: line.metric("inspector_frames_received_total") == 6, "six frames taken")
+    waiting = 6 - line.metric("inspector_frames_inspected_total")
+    began_s = time.monotonic()
+    line.machine.out("systemctl", "stop", UNIT)
+    figures[f"stop with {waiting:.0f} frames waiting"] = time.monotonic() - began_s
+    assert waiting > 0, "the engine was too fast for a queue: nothing was tried"
+    assert (line.show("ActiveState"), line.show("Result")) == ("inactive", "success")
+    line.machine.out("systemctl", "start", UNIT)
+    types = [event.type for event in line.heard("health.started", started(line))]
+    assert types.count("defect.dark") == before + 6
+    assert types[-2:] == ["health.stopping", "health.started"]
+
+
+def started(line: Line) -> int:
+    """Count how often the line has started so far."""
+    return line.log().count("INFO started: ")
+
+
+def test_a_bad_configuration_stays_down(line: Line) -> None:
+    """It ends with 78 and is not tried again, until somebody mends the file."""
+    restarts = line.show("NRestarts")
+    line.machine.out("systemctl", "stop", UNIT)
+    line.configure(SETTINGS + "nonsense = 1\n")
+    assert line.machine.run("systemctl", "start", UNIT)[0] != 0
+    assert (line.show("ActiveState"), line.show("ExecMainStatus")) == ("failed", str(EXIT_CONFIG))
+    assert line.show("NRestarts") == restarts
+    assert "nonsense" in line.log()
+
+
+def test_installing_again(line: Line) -> None:
+    """It changes nothing but what is older, keeps a recipe that was changed, and the line runs on meanwhile."""
+    machine, pid = line.machine, line.show("MainPID")
+    machine.out("sh", "-c", "echo '# tuned here' >>/etc/inspector/recipes/heavy/recipe.toml")
+    for expected in (2, 2):
+        said = machine.out(INSTALL, "--python", PYTHON)
+        assert f"Still running what was there before: {UNIT}" in said
+        recipes = machine.out("ls", "/etc/inspector/recipes").splitlines()
+        assert len(recipes) == expected
+    (kept,) = (name for name in recipes if name.startswith("heavy.before-"))
+    assert "# tuned here" in machine.out("cat", f"/etc/inspector/recipes/{kept}/recipe.toml")
+    assert (line.show("MainPID"), line.ready()) == (pid, True)
+    machine.out("systemctl", "restart", UNIT)
+    assert line.ready()
+
+
+def test_uninstall(line: Line) -> None:
+    """All lines stop and nothing of the program stays; configurations, recipes and journals do, until --purge."""
+    machine = line.machine
+    machine.out(INSTALL, "--uninstall")
+    assert machine.run("systemctl", "cat", UNIT)[0] != 0
+    gone = ("/opt/inspector", "/etc/systemd/system/inspector@.service", "/run/inspector/line3")
+    kept = (CONFIG, "/etc/inspector/recipes/heavy/model.onnx", "/var/lib/inspector/line3/journal")
+    for path in gone:
+        assert machine.run("test", "-e", path)[0] != 0, path
+    for path in kept:
+        assert machine.run("test", "-e", path)[0] == 0, path
+    assert machine.out("find", "/etc/systemd/system", "-name", "inspector*") == ""
+    assert not line.ready()
+    machine.out(INSTALL, "--uninstall", "--purge")
+    for path in (*gone, *kept, "/etc/inspector", "/var/lib/inspector"):
+        assert machine.run("test", "-e", path)[0] != 0, path
+    assert machine.run("id", "inspector")[0] != 0
