@@ -16,6 +16,7 @@ import msgspec
 import torch
 from torch import Tensor
 
+from trainer.data.samples import CLASS_NAMES
 from trainer.faults import DiskFull
 from trainer.files import replace_file
 from trainer.learn.unet import UNet
@@ -34,6 +35,8 @@ class Card:
     std: float
     class_shares: tuple[float, ...]
     """Share of the training frames that have each class, from a sample; never 0."""
+    class_names: tuple[str, ...] = CLASS_NAMES
+    """Of the defect classes 1, 2, ..., in order."""
     frame_height_px: int = 256
     """The largest training frame of that sample; whole frames are learnt from at this size."""
     frame_width_px: int = 1600
@@ -56,9 +59,9 @@ class Card:
     """Epochs since the validation loss was that low."""
 
 
-def build(card: Card, classes: int = 4) -> UNet:
+def build(card: Card) -> UNet:
     """Return the card's network, its weights not yet loaded."""
-    return UNet(card.settings.encoder, classes, card.settings.decoder, card.mean, card.std)
+    return UNet(card.settings.encoder, len(card.class_names), card.settings.decoder, card.mean, card.std)
 
 
 def save(path: Path, card: Card, weights: dict[str, Tensor], training: dict[str, Any] | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,12 +17,15 @@ from trainer.data.samples import CLASS_NAMES, Frames
 from trainer.data.split import open_data, write_split
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
+from trainer.learn.crops import Crops, Look
 from trainer.learn.learner import Learner
 from trainer.learn.parallel import Ranks
+from trainer.learn.taught import load_taught, read_taught
 from trainer.learn.unet import UNet, load_encoder
 from trainer.settings import MAY_CHANGE, STRIDE_PX, Settings
 
 SURVEY_FRAMES = 64
+SURVEY_CROPS, SURVEY_BATCH = 32, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +117,26 @@ def begin(settings: Settings, train: Frames) -> tuple[Card, UNet]:
     """
     torch.manual_seed(settings.seed)
     if settings.start:
-        earlier, weights, _ = checkpoint.load(Path(settings.start))
-        settings = replace(settings, encoder=earlier.settings.encoder, decoder=earlier.settings.decoder)
-        card = replace(survey(train, settings), mean=earlier.mean, std=earlier.std)
+        taught = read_taught(settings.start)
+        settings = replace(settings, encoder=taught.encoder, decoder=taught.decoder)
+        card = replace(survey(train, settings), mean=taught.mean, std=taught.std)
         unet = checkpoint.build(card)
-        unet.load_state_dict(weights)
+        load_taught(unet, taught, card.class_names, usual_crops(train, card))
     else:
         card = survey(train, settings)
         unet = checkpoint.build(card)
         if settings.weights:
             load_encoder(unet, settings.encoder, settings.weights)
     return card, unet
+
+
+def usual_crops(train: Frames, card: Card) -> Iterator[Tensor]:
+    """Yield batches of grey levels (N, 1, H, W) float32 as the run will learn from, read when asked for."""
+    settings = card.settings
+    look = Look(settings.crop_height_px, settings.crop_width_px, settings.defect_share, card.class_shares, per_frame=1)
+    crops = Crops(train, SURVEY_CROPS, settings.seed, look)
+    for first in range(0, SURVEY_CROPS, SURVEY_BATCH):
+        yield torch.stack([crops[number].pixels for number in range(first, first + SURVEY_BATCH)]).float()
 
 
 def survey(frames: Frames, settings: Settings) -> Card:
@@ -136,7 +149,14 @@ def survey(frames: Frames, settings: Settings) -> Card:
     shares = tuple(float(share) for share in np.maximum(having, 1 / len(samples)))
     sizes_px = np.max([sample.pixels.shape for sample in samples], axis=0)
     height_px, width_px = (-(-int(size_px) // STRIDE_PX) * STRIDE_PX for size_px in sizes_px)
-    return Card(settings, round(float(mean), 3), round(deviation, 3), shares, height_px, width_px)
+    return Card(
+        settings,
+        round(float(mean), 3),
+        round(deviation, 3),
+        shares,
+        frame_height_px=height_px,
+        frame_width_px=width_px,
+    )
 
 
 def find_gaps(train: Frames, validation: Frames) -> Gaps:

@@ -5,6 +5,7 @@ Grey bytes in, class logits out. Decoder after Ronneberger et al., "U-Net", MICC
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import torch
@@ -101,6 +102,19 @@ class UpBlock(nn.Module):
         """Return features (N, out, H, W) of the skip's size from x (N, channels, H / 2, W / 2)."""
         joined: Tensor = self.convs(torch.cat([functional.interpolate(x, scale_factor=2.0, mode="nearest"), skip], 1))
         return joined
+
+
+def conv_norm_pairs(unet: nn.Module) -> Iterator[tuple[nn.Module, str, str]]:
+    """Yield (container, full name of a convolution, full name of the batch norm right after it).
+
+    In every container of this network a batch norm directly follows its convolution.
+    """
+    for path, module in unet.named_modules():
+        names = list(module.named_children())
+        for (first, conv), (second, norm) in pairwise(names):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                prefix = f"{path}." if path else ""
+                yield module, prefix + first, prefix + second
 
 
 def load_encoder(unet: UNet, encoder: str, weights: str) -> None:

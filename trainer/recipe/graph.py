@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
 from trainer.files import replace_file
-from trainer.learn.unet import UNet, UpBlock
+from trainer.learn.unet import UNet, UpBlock, conv_norm_pairs
 
 OPSET = 20  # TensorRT and OpenVINO both read it; FIELD.md
 INPUTS = ("frames", "thresholds")
@@ -90,14 +90,13 @@ def fold_batch_norms(unet: UNet) -> UNet:
 
     Done here and not left to an exporter's optimiser, so that quantisation sees the weights that will run.
     """
-    for module in unet.modules():
-        names = dict(module.named_children())
-        # In every container of this network a batch norm directly follows its convolution.
-        for (first, conv), (second, norm) in zip(list(names.items()), list(names.items())[1:], strict=False):
-            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                setattr(module, first, fuse_conv_bn_eval(conv.eval(), norm.eval()))
-                # timm's batch norms hold the activation that follows them.
-                setattr(module, second, getattr(norm, "act", nn.Identity()))
+    for module, *names in list(conv_norm_pairs(unet)):
+        first, second = (name.rpartition(".")[2] for name in names)
+        conv, norm = module.get_submodule(first), module.get_submodule(second)
+        assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+        setattr(module, first, fuse_conv_bn_eval(conv.eval(), norm.eval()))
+        # timm's batch norms hold the activation that follows them.
+        setattr(module, second, getattr(norm, "act", nn.Identity()))
     left = [name for name, module in unet.named_modules() if isinstance(module, nn.BatchNorm2d)]
     assert not left, f"batch norms without a convolution before them: {left}"
     return unet
