@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import zmq
 
+from inspector import sockets
 from inspector.errors import JournalError, SocketError
 from inspector.records.events import LIMIT_EVENTS, ReplayHead, ReplayRequest
 from inspector.sockets import DEAD_AFTER_MS, HANDSHAKE_MS, HEARTBEAT_MS
@@ -78,6 +79,8 @@ class Publisher:
         """Unbind; what is queued may leave for a second while the context is terminated."""
         self._replay.close(linger=0)
         self._events.close(linger=LINGER_MS)
+        for address in (self.address, self.replay_address):
+            sockets.release(address)
 
     def _answer(self, request: list[bytes]) -> list[bytes]:
         if len(request) != 1:
@@ -122,12 +125,5 @@ def _bound(context: zmq.Context[zmq.Socket[bytes]], kind: int, address: str, key
     socket.heartbeat_ivl, socket.heartbeat_timeout = HEARTBEAT_MS, DEAD_AFTER_MS
     socket.handshake_ivl = HANDSHAKE_MS
     socket.linger = LINGER_MS
-    socket.ipv6 = "[" in address
-    try:
-        socket.bind(address)
-    except zmq.ZMQError as error:
-        socket.close(linger=0)
-        words = zmq.strerror(error.errno or 0)
-        advice = "Stop the program that has it" if error.errno == zmq.EADDRINUSE else "Give an address of this machine"
-        raise SocketError(f"{key}: {address} cannot be bound: {words}. {advice}, or choose another.") from error
+    sockets.bind(socket, address, key)
     return socket

@@ -1,0 +1,171 @@
+"""Sockets: what cannot be bound is put in words, nobody takes a path from another, and nobody sends without end."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import zmq
+
+from inspector import sockets
+from inspector.errors import SocketError
+from inspector.sockets import Ended, Guard, Socket
+from tests import zmtp
+
+Open = Callable[[int], Socket]
+PATIENCE_S = 30
+LIMIT_BYTES = 1_000_000
+
+
+@pytest.fixture
+def opened() -> Iterator[Open]:
+    """Give what opens sockets, all of which are closed at the end."""
+    context: zmq.Context[Socket] = zmq.Context()
+    context.setsockopt(zmq.LINGER, 0)
+    with ExitStack() as stack:
+        yield lambda kind: stack.enter_context(context.socket(kind))
+    context.term()
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Wait until it holds."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_ipc_path_that_is_served_is_refused(opened: Open, tmp_path: Path) -> None:
+    """Another process that has the path keeps it, and gets what is sent there."""
+    address = f"ipc://{tmp_path}/frames"
+    script = (
+        "import time, zmq; from inspector import sockets as o; s = zmq.Context().socket(zmq.PULL); "
+        f"o.bind(s, {address!r}, 'intake.bind'); print('bound', flush=True); print(s.recv().decode(), flush=True); "
+        "time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as other:
+        watchdog = threading.Timer(PATIENCE_S, other.kill)
+        watchdog.start()
+        assert other.stdout is not None and other.stdout.readline() == "bound\n"
+        with pytest.raises(SocketError) as caught:
+            sockets.bind(opened(zmq.PULL), address, "intake.bind")
+        assert str(caught.value) == (
+            f"intake.bind: {address} cannot be bound: Address already in use. Stop the program that has it, "
+            "or choose another."
+        )
+        camera = opened(zmq.PUSH)
+        camera.connect(address)
+        camera.send(b"frame")
+        assert other.stdout.readline() == "frame\n"
+        watchdog.cancel()
+        other.kill()
+    sockets.bind(opened(zmq.PULL), address, "intake.bind")  # its socket file is still there
+    sockets.release(address)
+
+
+def test_ipc_path_of_a_stranger_is_refused(opened: Open, tmp_path: Path) -> None:
+    """Who serves a path without our lock keeps it all the same."""
+    stranger = opened(zmq.PULL)
+    stranger.bind(f"ipc://{tmp_path}/frames")
+    with pytest.raises(SocketError, match="Address already in use"):
+        sockets.bind(opened(zmq.PULL), f"ipc://{tmp_path}/frames", "intake.bind")
+
+
+def test_ipv6(opened: Open) -> None:
+    """An IPv6 address is bound, and a camera reaches it."""
+    bound = opened(zmq.PULL)
+    address = sockets.bind(bound, "tcp://[::1]:*", "intake.bind")
+    camera = opened(zmq.PUSH)
+    camera.ipv6 = True
+    camera.connect(address)
+    camera.send(b"frame")
+    assert bound.recv() == b"frame"
+
+
+@pytest.mark.parametrize(
+    ("address", "is_open"),
+    [
+        ("tcp://*:5555", True),
+        ("tcp://0.0.0.0:5555", True),
+        ("tcp://[::]:5555", True),
+        ("tcp://127.0.0.1:5555", False),
+        ("tcp://[::1]:5555", False),
+        ("ipc:///run/frames", False),
+    ],
+)
+def test_open_to_all(address: str, is_open: bool) -> None:
+    """A wildcard is known by all its names."""
+    assert sockets.open_to_all(address) is is_open
+
+
+def test_message_without_end_is_cut(opened: Open) -> None:
+    """A peer that sends part after part of one message is cut at the limit; another's messages go on."""
+    pull = opened(zmq.PULL)
+    guard = Guard(pull, LIMIT_BYTES)
+    address = sockets.bind(pull, "tcp://127.0.0.1:*", "intake.bind")
+    good = opened(zmq.PUSH)
+    good.connect(address)
+    peer = zmtp.connect(int(address.rpartition(":")[2]))
+    name = "{}:{}".format(*peer.getsockname())
+    part = zmtp.part(bytes(10_000), more=True)
+    is_cut = threading.Event()
+
+    def send() -> None:
+        try:
+            while True:
+                peer.sendall(part)
+                time.sleep(0.0001)
+        except OSError:
+            is_cut.set()
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    ended = list[Ended]()
+    while not (is_cut.is_set() and ended):
+        good.send(b"frame")
+        frame = pull.recv(copy=False)
+        ended += guard.look({int(frame.get(zmq.SRCFD))})
+    sender.join()
+    peer.close()
+    assert ended == [Ended(name, is_cut=True)]
+    assert len(guard) == 1
+    guard.close()
+
+
+def test_whole_messages_are_never_cut(opened: Open) -> None:
+    """However much a peer sends, while its messages end and are taken it is left alone; its end is known."""
+    pull = opened(zmq.PULL)
+    guard = Guard(pull, LIMIT_BYTES)
+    camera = opened(zmq.PUSH)
+    camera.connect(sockets.bind(pull, "tcp://127.0.0.1:*", "intake.bind"))
+    for _ in range(50):
+        camera.send_multipart([b"head", bytes(LIMIT_BYTES // 2)])
+        source = pull.recv_multipart(copy=False)[0].get(zmq.SRCFD)
+        assert guard.look({int(source)}) == []
+    camera.close()
+    wait_for(lambda: any(not ended.is_cut for ended in guard.look(set())))
+    guard.close()
+
+
+def test_shut(opened: Open) -> None:
+    """After `shut` everything that had come can still be received, and nothing comes any more."""
+    pull = opened(zmq.PULL)
+    pull.rcvhwm = 2
+    guard = Guard(pull, LIMIT_BYTES)
+    address = sockets.bind(pull, "tcp://127.0.0.1:*", "intake.bind")
+    camera = opened(zmq.PUSH)
+    camera.connect(address)
+    for number in range(20):
+        camera.send(b"%d" % number)
+    assert pull.recv() == b"0"
+    pull.unbind(address)
+    guard.shut()
+    numbers = list[int]()
+    while pull.poll(500):
+        numbers.append(int(pull.recv()))
+    assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) >= 2
+    guard.close()
