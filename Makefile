@@ -42,6 +42,7 @@ gpu-check:
 
 soak: $(VENV)/.dev
 	$(RUN) -m tests.soak.signals 10000
+	$(RUN) -m tests.soak.images 200000
 
 docs: $(VENV)/.dev
 	$(RUN) -m inspector.events.schema

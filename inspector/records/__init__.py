@@ -16,3 +16,8 @@ counted from its head, millimetres across from pixel column 0 of the camera (plu
     stages.py   what passes between stages             changing it breaks nobody outside
     names.py    what a name may look like
 """
+
+from inspector.records.events import Health
+from inspector.records.frame import Header
+
+__all__ = ["Header", "Health"]  # where programs written against 0.1 find them

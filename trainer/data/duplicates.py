@@ -46,7 +46,7 @@ def near_duplicates(frames: Frames) -> list[tuple[int, ...]]:
         if (path := frames.image(index)) is None:
             continue
         try:
-            thumbnails.append(shrink(read_grey(path).pixels))
+            thumbnails.append(shrink(read_grey(path)))
             indices.append(index)
         except DataError as error:
             faults += error.faults

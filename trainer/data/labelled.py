@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from trainer.data.samples import CLASS_NAMES, Plane, Sample, read_grey
+from trainer.data.samples import CLASS_NAMES, Plane, Sample, read_picture
 from trainer.faults import DataError
 
 
@@ -71,7 +71,7 @@ class LabelledFrames:
 
     def __getitem__(self, index: int) -> Sample:
         entry = self._entries[index]
-        head, pixels = read_grey(entry.image)
+        head, pixels = read_picture(entry.image)
         height_px, width_px = pixels.shape
         faults = []
         if entry.size_px not in (None, pixels.shape):

@@ -56,8 +56,13 @@ class Frames(Protocol):
         """Return the file of a frame's pixels, or None where there is none (procedural steel)."""
 
 
-def read_grey(path: Path, window: Window | None = None) -> Picture:
-    """Read an image file as grey levels (H, W) uint8, colour as its luminance, more than 8 bits through `window`.
+def read_grey(path: Path, window: Window | None = None) -> Plane:
+    """Read an image file as grey levels (H, W) uint8, as `read_picture` does."""
+    return read_picture(path, window).pixels
+
+
+def read_picture(path: Path, window: Window | None = None) -> Picture:
+    """Read an image file as head and grey levels, colour as its luminance, more than 8 bits through `window`.
 
     Raises:
         DataError: it is missing, damaged, no image, or of more than 8 bits without a window.

@@ -23,7 +23,7 @@ class Unlabelled:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> Sample:
-        pixels = read_grey(self.paths[index]).pixels
+        pixels = read_grey(self.paths[index])
         return Sample(self.name(index), pixels, np.zeros_like(pixels))
 
     def name(self, index: int) -> str:
