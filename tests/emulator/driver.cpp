@@ -7,7 +7,8 @@
 // which the emulated TensorRT uses); a kernel of a module writes where nobody may. What it does not know answers
 // CUDA_ERROR_NOT_SUPPORTED. It shows nothing of a GPU's speed.
 //
-// Environment: EMULATED_GPU_MIB memory (4096), EMULATED_GPU_DELAY_US the longest wait before each piece of work (0).
+// Environment: EMULATED_GPU_MIB memory (4096), EMULATED_GPU_DELAY_US the longest wait before each piece of work (0),
+// EMULATED_STICKY_POP=1 a lost context cannot be popped (drivers differ in that; pycuda then aborts the thread's end).
 #include <cuda.h>
 
 #include <dlfcn.h>
@@ -23,6 +24,7 @@
 
 namespace {
 
+const bool sticky_pop = setting("EMULATED_STICKY_POP", 0);
 const size_t total_bytes = setting("EMULATED_GPU_MIB", 4096) << 20;
 
 std::mutex memory_lock;
@@ -163,6 +165,7 @@ API cuCtxPushCurrent_v2(CUcontext context) {
     return context ? (stack.push_back(context), CUDA_SUCCESS) : CUDA_ERROR_INVALID_CONTEXT;
 }
 API cuCtxPopCurrent_v2(CUcontext* context) {
+    if (sticky_pop && broken) return state();
     if (stack.empty()) return CUDA_ERROR_INVALID_CONTEXT;
     if (context) *context = stack.back();
     stack.pop_back();
@@ -246,13 +249,20 @@ API cuMemcpyDtoH_v2(void* to, CUdeviceptr from, size_t bytes) {
 
 // --- streams, events, kernels --------------------------------------------------------------------------------
 
-API cuStreamCreate(CUstream* stream, unsigned int) {
+API cuCtxGetStreamPriorityRange(int* least, int* greatest) {
+    AT_WORK;
+    return *least = 0, *greatest = -5, CUDA_SUCCESS;
+}
+API cuStreamCreateWithPriority(CUstream* stream, unsigned int, int priority) {
     AT_WORK;
     auto made = new Stream();
+    made->priority = priority;
     std::lock_guard<std::mutex> guard(streams_lock);
     streams[made] = made->line;
     return *stream = reinterpret_cast<CUstream>(made), CUDA_SUCCESS;
 }
+API cuStreamCreate(CUstream* stream, unsigned int flags) { return cuStreamCreateWithPriority(stream, flags, 0); }
+API cuStreamGetPriority(CUstream stream, int* priority) { return *priority = stream_of(stream)->priority, CUDA_SUCCESS; }
 API cuStreamDestroy_v2(CUstream handle) {
     auto stream = stream_of(handle);
     std::lock_guard<std::mutex> guard(streams_lock);

@@ -2,11 +2,13 @@
 
 An engine file is the ONNX graph behind a mark; OpenVINO computes it when its turn on the stream comes, reading and
 writing the emulated GPU's memory. It keeps TensorRT's laws that our code must keep: a context runs only with its shape
-and all its addresses set, of a size that the profile allows; contexts that share scratch memory must not run at once.
+and all its addresses set, of a size that the profile allows; contexts that share scratch memory must not run at once. One batch is computed at a time, as on one card, whoever
+gave it; of those that wait the more urgent stream's comes first.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import enum
 import itertools
@@ -15,6 +17,7 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,12 +39,41 @@ _running: set[int] = set()  # scratch memory in use
 _lock = threading.Lock()
 
 
+class Card:
+    """The one thing that computes, held by one batch at a time: the lowest priority first, then who waits longest."""
+
+    def __init__(self) -> None:
+        self._changed, self._waiting, self._tickets = threading.Condition(), list[tuple[int, int]](), itertools.count()
+        self._busy = False
+
+    @contextlib.contextmanager
+    def held(self, priority: int) -> Iterator[None]:
+        """Wait for it, and hold it."""
+        with self._changed:
+            turn = priority, next(self._tickets)
+            self._waiting.append(turn)
+            self._changed.wait_for(lambda: not self._busy and min(self._waiting) == turn)
+            self._waiting.remove(turn)
+            self._busy = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()
+
+
+_card = Card()
+
+
 class Call(NamedTuple):
     """A context as it was when it was put on a stream."""
 
     shape: tuple[int, ...]
     addresses: dict[str, int]
     scratch: int
+    priority: int
+    """Of the stream."""
 
 
 class ILogger:
@@ -116,12 +148,19 @@ class Profile:
         self.sizes = least[0], most[0]
 
 
+class BuilderFlag(enum.Enum):
+    TF32 = 0
+
+
 class BuilderConfig:
     progress_monitor: Any = None
     num_compute_capabilities = 0
 
     def set_compute_capability(self, capability: Any, place: int) -> bool:
         return True
+
+    def clear_flag(self, flag: BuilderFlag) -> None:
+        self.cleared = flag
 
     def add_optimization_profile(self, profile: Profile) -> int:
         self.profile = profile
@@ -276,7 +315,9 @@ class Context:
             return False
         if self._cache is not None:
             self._cache.compile(self._shape)
-        call = Call(self._shape, dict(self._addresses), self._scratch)
+        priority = ctypes.c_int()
+        _driver.cuStreamGetPriority(ctypes.c_void_p(stream), ctypes.byref(priority))
+        call = Call(self._shape, dict(self._addresses), self._scratch, priority.value)
         if call not in self._calls:  # a recorded graph comes back to it again and again
             self._calls.append(call)
         ticket = self._number << 16 | self._calls.index(call)
@@ -290,10 +331,16 @@ class Context:
         if overlaps:
             _driver.emulatedBreak()
             return
-        Context.batches += 1
-        if Context.batches == BREAKS_AT:
-            _driver.emulatedBreak()
-            return
+        with _card.held(call.priority):
+            Context.batches += 1
+            if Context.batches == BREAKS_AT:
+                _driver.emulatedBreak()
+            else:
+                self._compute(call)
+        with _lock:
+            _running.discard(call.scratch)
+
+    def _compute(self, call: Call) -> None:
         network = self._engine.network
         frames, thresholds = (
             _view(call.addresses[tensor.name], tensor.dtype, shape)
@@ -303,13 +350,11 @@ class Context:
             time.sleep(PACE_S[0] + PACE_S[1] * len(frames))
             for tensor in network.outputs:
                 ctypes.memset(call.addresses[tensor.name], 0, len(frames) * tensor.bytes)
-        else:
-            self._request.infer([frames.copy(), thresholds.copy()])
-            for place, tensor in enumerate(network.outputs):
-                found = self._request.get_output_tensor(place).data
-                _view(call.addresses[tensor.name], tensor.dtype, found.shape)[:] = found
-        with _lock:
-            _running.discard(call.scratch)
+            return
+        self._request.infer([frames.copy(), thresholds.copy()])
+        for place, tensor in enumerate(network.outputs):
+            found = self._request.get_output_tensor(place).data
+            _view(call.addresses[tensor.name], tensor.dtype, found.shape)[:] = found
 
 
 _numbers = itertools.count(1)

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -27,6 +28,8 @@ from tests.emulator import recipe
 from tests.gpu import has_driver
 from tests.recipes import DARK
 
+FRAME_US = 15_000
+"""What the emulated card takes for a frame where its speed matters: slow, so that a busy machine keeps up with it."""
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "build" / "emulator"
 """Where `make emulator` builds it."""
@@ -112,6 +115,21 @@ def swap(mill: Mill) -> None:
     mill.daemon.reload()
     mill.wait_until(lambda: mill.metric(name) > before, "reload")
     assert mill.metric("inspector_last_reload_success") == 1
+
+
+def test_a_swap_at_70_percent_load_drops_no_frame(mill: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new engine is loaded and warmed up on the card that runs the line; its work waits for the line's."""
+    convert(mill.folder / "recipe", "--precision", "fp32", "--batches", "1,2,4,8,16")
+    monkeypatch.setenv("EMULATED_PACE_US", f"0,{FRAME_US}")
+    mill.write(when_full="drop", extra='[engine]\nkind = "tensorrt"\n[batch]\nmax_frames = 16\n')
+    with mill, Camera(mill) as camera, ThreadPoolExecutor(1) as threads:
+        swaps = threads.submit(lambda: [swap(mill) for _ in range(2)])
+        while not swaps.done():
+            camera.send()
+            time.sleep(1e-6 * FRAME_US / 0.7)
+        swaps.result()
+        mill.until(camera.number)
+        assert mill.metric("inspector_frames_dropped_total") == 0
 
 
 @only_rtx

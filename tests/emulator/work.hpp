@@ -93,6 +93,7 @@ struct Graph {
 struct Stream {
     std::shared_ptr<Line> line = std::make_shared<Line>();
     std::unique_ptr<Graph> capture;  // while recording
+    int priority = 0;
 
     Stream() { std::thread([line = line] { line->work_off(); }).detach(); }
     void put(Work work) {
