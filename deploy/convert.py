@@ -17,8 +17,8 @@ from deploy.build import PORTABLE, build
 from deploy.precision import graph_at
 from inspector import recipe
 from inspector.engines.nvidia import driver, flavour, manifest
+from inspector.engines.nvidia.in_flight import port_faults
 from inspector.engines.nvidia.manifest import ENGINE, KERNELS, MANIFEST, Flavour, Manifest, Precision, Runtime
-from inspector.engines.nvidia.slots import port_faults
 from inspector.errors import EngineError, EngineRefused
 from inspector.records.recipe import Recipe
 

@@ -18,7 +18,7 @@ from deploy.compare import compare
 from deploy.precision import graph_at
 from inspector import recipe
 from inspector.engines import segmenter
-from inspector.engines.nvidia import built, manifest
+from inspector.engines.nvidia import loader, manifest
 from inspector.engines.nvidia.manifest import MANIFEST, Manifest, Parity, Precision
 from inspector.engines.openvino import OpenVino
 from inspector.engines.segmenter import Segmenter
@@ -56,7 +56,7 @@ def verify(
     if count is not None and count < 1:
         raise EngineError(f"--frames is {count}; expected 1 or more.")
     card, model = recipe.load(folder)
-    made, engine = built.open_unverified(folder, card, gpu)
+    made, engine = loader.open_unverified(folder, card, gpu)
     with closing(engine):
         if images is None:
             shown = frames.steel(card, count or ROUNDS * sum(made.batches))

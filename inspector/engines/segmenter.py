@@ -69,9 +69,9 @@ def load(
     """
     engine: Segmenter
     if section.kind == "tensorrt":
-        from inspector.engines.nvidia import built
+        from inspector.engines.nvidia import loader
 
-        engine = built.load(section, recipe, max_frames, folder, unverified=unverified)
+        engine = loader.load(section, recipe, max_frames, folder, unverified=unverified)
     elif section.kind == "stub":
         from inspector.engines.stub import Stub
 

@@ -58,13 +58,13 @@ def check_engine(settings: Config, folder: Path, *, unverified: bool = False) ->
         return ["stub: this line inspects nothing"]
     if settings.engine.kind != "tensorrt":
         return []
-    from inspector.engines.nvidia import built, flavour
+    from inspector.engines.nvidia import flavour, loader
 
     card = recipe.read_card(folder)
-    only, most = built.asked(settings.engine), settings.batch.max_frames
+    only, most = loader.asked(settings.engine), settings.batch.max_frames
     unseen = "driver and GPU were not looked at: `inspector run` does that"
     try:
-        built.check(folder, card, only=only, max_frames=most, verified=not unverified)
+        loader.check(folder, card, only=only, max_frames=most, verified=not unverified)
     except EngineRefused as error:
         if not settings.engine.rebuild:
             raise

@@ -2,8 +2,8 @@
 
 An engine file is the ONNX graph behind a mark; OpenVINO computes it when its turn on the stream comes, reading and
 writing the emulated GPU's memory. It keeps TensorRT's laws that our code must keep: a context runs only with its shape
-and all its addresses set, of a size that the profile allows; contexts that share scratch memory must not run at once. One batch is computed at a time, as on one card, whoever
-gave it; of those that wait the more urgent stream's comes first.
+and all its addresses set, of a size that the profile allows; contexts that share scratch memory must not run at once.
+One batch is computed at a time, as on one card, whoever gave it; of those that wait, the more urgent stream's first.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ other slot's copies run meanwhile. Computing itself goes one batch after the oth
 begin): two at once would finish neither sooner, and so all contexts share one scratch memory. Only `presence` is copied
 back; the maps of frames in which no class reaches its threshold are 0 by the graph's rule, the others are fetched.
 
-Knows: the two modules' work together (`cuda`, `nvinfer`). Must not know: files, manifests' faults (`built` has checked
+Knows: the two modules' work together (`cuda`, `nvinfer`). Must not know: files, manifests' faults (`loader` has checked
 them). Not thread-safe, but may be loaded on one thread and used on another.
 """
 
@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from inspector.engines.nvidia import cuda, memory, nvinfer
+from inspector.engines.nvidia import cuda, nvinfer, nvml
+from inspector.engines.nvidia.allocations import Contexts, Held, Slot, release, set_size
 from inspector.engines.nvidia.graphs import Graph
+from inspector.engines.nvidia.in_flight import Extents, Rotation, pays, runs, suspicious
 from inspector.engines.nvidia.manifest import Manifest
-from inspector.engines.nvidia.resident import Contexts, Held, Slot, release, set_size
-from inspector.engines.nvidia.slots import Extents, Rota, pays, runs, suspicious
 from inspector.errors import EngineError, GpuLost
 from inspector.records.frame import Bytes3D
 from inspector.records.recipe import Maps, Recipe
@@ -75,7 +75,7 @@ class TensorRt:
         except BaseException:
             self.close()
             raise
-        self._rota = Rota(self._held.slots)
+        self._rotation = Rotation(self._held.slots)
         if made.verified:
             log.info("%s on %s", self.name, self._device.name)
         else:
@@ -169,11 +169,11 @@ class TensorRt:
 
     def memory(self) -> dict[str, int]:
         """Say what of the GPU's memory is taken, in bytes, from any thread."""
-        return memory.used_bytes(self._device.bus_id) or self._device.memory()
+        return nvml.used_bytes(self._device.bus_id) or self._device.memory()
 
     def submit(self, frames: Bytes3D) -> None:
         """Begin judging `(N, H, W) uint8`; from an array of `buffer` the GPU reads while the processor goes on."""
-        slot, held, pycuda = self._rota.take(), self._held, self._device.cuda
+        slot, held, pycuda = self._rotation.take(), self._held, self._device.cuda
         slot.batch = np.ascontiguousarray(frames)
         count = len(frames)
         with self._device.at_work("submitting a batch"):
@@ -203,7 +203,7 @@ class TensorRt:
 
         Raises: EngineError, GpuLost.
         """
-        slot = self._rota.finish()
+        slot = self._rotation.finish()
         assert slot.batch is not None
         count = len(slot.batch)
         with self._device.at_work("judging a batch"):

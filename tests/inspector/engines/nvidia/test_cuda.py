@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from inspector.engines.nvidia import cuda, memory
+from inspector.engines.nvidia import cuda, nvml
 from inspector.errors import EngineError, EngineRefused
 from tests.gpu import has_driver, has_pycuda, needs_pycuda
 
@@ -41,7 +41,7 @@ def test_out_of_memory_says_how_much_and_what_to_do() -> None:
 def test_memory_of_no_gpu_is_not_said() -> None:
     """NVIDIA's real library wrapper finds no driver: no figure, and no error either."""
     pytest.importorskip("pynvml")
-    assert memory.used_bytes("0000:01:00.0") == {}
+    assert nvml.used_bytes("0000:01:00.0") == {}
 
 
 @needs_pycuda

@@ -44,7 +44,7 @@ class Extents(msgspec.Struct, frozen=True):
         return 4 * self.frames * self.classes
 
 
-class Rota(Generic[T]):
+class Rotation(Generic[T]):
     """Things that are taken in turn and finished in the order they were taken."""
 
     def __init__(self, things: Sequence[T]) -> None:

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector import recipe
+from inspector.engines.nvidia.in_flight import Extents, Rotation, pays, port_faults, runs, suspicious
 from inspector.engines.nvidia.manifest import Port
-from inspector.engines.nvidia.slots import Extents, Rota, pays, port_faults, runs, suspicious
 from inspector.engines.openvino import OpenVino
 from tests.frames import RECIPE
 from tests.manifests import describe
@@ -28,18 +28,25 @@ def test_room_for_a_batch() -> None:
 
 def test_slots_take_turns_and_end_in_order() -> None:
     """Results come in the order of submission, and a slot is used again only once it has ended."""
-    rota = Rota(["a", "b"])
-    assert [rota.take(), rota.take(), rota.finish(), rota.take(), rota.finish(), rota.finish()] == list("abaaba")
+    rotation = Rotation(["a", "b"])
+    assert [
+        rotation.take(),
+        rotation.take(),
+        rotation.finish(),
+        rotation.take(),
+        rotation.finish(),
+        rotation.finish(),
+    ] == list("abaaba")
 
 
 def test_too_many_in_flight_is_our_own_bug() -> None:
     """A third batch in two slots, or a result of nothing, does not go on with somebody else's buffers."""
-    rota = Rota(["a"])
+    rotation = Rotation(["a"])
     with pytest.raises(AssertionError):
-        rota.finish()
-    rota.take()
+        rotation.finish()
+    rotation.take()
     with pytest.raises(AssertionError):
-        rota.take()
+        rotation.take()
 
 
 @given(st.sets(st.integers(0, 40)))

@@ -11,7 +11,7 @@ import pytest
 
 from deploy.__main__ import main as deploy
 from inspector import recipe
-from inspector.engines.nvidia import built, driver, flavour, manifest
+from inspector.engines.nvidia import driver, flavour, loader, manifest
 from inspector.engines.nvidia.manifest import Parity
 from inspector.engines.settings import EngineSection
 from inspector.errors import EXIT_CONFIG, EngineError, EngineRefused
@@ -59,7 +59,7 @@ def change(folder: Path, **changes: object) -> None:
 def refusal(folder: Path, section: EngineSection = SECTION, max_frames: int = 2, unverified: bool = False) -> str:
     """Try to load and return the words of the refusal; the daemon would exit with 78."""
     with pytest.raises(EngineRefused) as caught:
-        built.load(section, recipe.read_card(folder), max_frames, folder, unverified=unverified)
+        loader.load(section, recipe.read_card(folder), max_frames, folder, unverified=unverified)
     assert caught.value.exit_code == EXIT_CONFIG
     return str(caught.value)
 
@@ -145,10 +145,10 @@ def test_an_engine_that_fits_waits_for_the_driver(folder: Path) -> None:
     """All that can be checked is good: what is missing may come in five seconds, so that systemd tries again."""
     card = recipe.read_card(folder)
     with pytest.raises(EngineError, match=r"no NVIDIA driver was found: libcuda\.so\.1") as caught:
-        built.load(SECTION, card, 2, folder)
+        loader.load(SECTION, card, 2, folder)
     assert caught.value.exit_code == 1
     with pytest.raises(EngineError, match="no NVIDIA driver"):
-        built.open_unverified(folder, card)
+        loader.open_unverified(folder, card)
 
 
 @pytest.mark.skipif(has_driver(), reason="an NVIDIA driver is installed")
@@ -156,7 +156,7 @@ def test_unverified_is_taken_when_told_so(folder: Path) -> None:
     """`--unverified` passes over the missing proof and over nothing else."""
     change(folder, verified=False)
     with pytest.raises(EngineError, match="no NVIDIA driver"):
-        built.load(SECTION, recipe.read_card(folder), 2, folder, unverified=True)
+        loader.load(SECTION, recipe.read_card(folder), 2, folder, unverified=True)
     truncate(folder)
     assert "altered or truncated" in refusal(folder, unverified=True)
 
@@ -170,6 +170,6 @@ def test_another_gpu_is_refused(tmp_path: Path) -> None:
     made = describe(card, compute_capabilities=("1.0",))
     write_engine(folder, card, compute_capabilities=("1.0",))
     with pytest.raises(EngineRefused, match=r"compute_capabilities is 1\.0; expected"):
-        built.check_gpu(folder, made, 0)
+        loader.check_gpu(folder, made, 0)
     with pytest.raises(EngineRefused, match=f"GPU 63 is not there; expected 0..{len(driver.gpus()) - 1}"):
-        built.check_gpu(folder, made, 63)
+        loader.check_gpu(folder, made, 63)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from inspector.engines.nvidia.cuda import Device
 from inspector.engines.nvidia.graphs import Graph
+from inspector.engines.nvidia.in_flight import Extents
 from inspector.engines.nvidia.nvinfer import Runtime
-from inspector.engines.nvidia.slots import Extents
 from inspector.errors import EngineError
 from inspector.records.frame import Bytes3D
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inspector.engines.nvidia import driver, flavour, manifest
+from inspector.engines.nvidia.in_flight import port_faults
 from inspector.engines.nvidia.manifest import MANIFEST, Flavour, Manifest, Runtime
-from inspector.engines.nvidia.slots import port_faults
 from inspector.engines.segmenter import Segmenter
 from inspector.engines.settings import EngineSection
 from inspector.errors import EngineRefused
