@@ -6,6 +6,8 @@ Without nvidia-ml-py, or where the library answers nothing, nothing is said; CUD
 from __future__ import annotations
 
 import os
+from functools import cache
+from typing import Any
 
 
 def used_bytes(bus_id: str) -> dict[str, int]:
@@ -14,21 +16,31 @@ def used_bytes(bus_id: str) -> dict[str, int]:
     `total`: what it has; `used`: taken by all programs; `process`: by this one, absent where the driver cannot see
     whose it is (in a container, say).
     """
+    gpu = _opened(bus_id)
+    if gpu is None:
+        return {}
+    import pynvml
+
+    try:
+        memory = pynvml.nvmlDeviceGetMemoryInfo(gpu)
+        found = {"total": int(memory.total), "used": int(memory.used)}
+        for process in pynvml.nvmlDeviceGetComputeRunningProcesses(gpu):
+            if process.pid == os.getpid() and process.usedGpuMemory is not None:
+                found["process"] = int(process.usedGpuMemory)
+        return found
+    except pynvml.NVMLError:
+        return {}
+
+
+@cache
+def _opened(bus_id: str) -> Any:
+    """Open the library and find the GPU, once for the process; None where that cannot be."""
     try:
         import pynvml
     except ModuleNotFoundError:
-        return {}
+        return None
     try:
         pynvml.nvmlInit()
-        try:
-            gpu = pynvml.nvmlDeviceGetHandleByPciBusId(bus_id)
-            memory = pynvml.nvmlDeviceGetMemoryInfo(gpu)
-            found = {"total": int(memory.total), "used": int(memory.used)}
-            for process in pynvml.nvmlDeviceGetComputeRunningProcesses(gpu):
-                if process.pid == os.getpid() and process.usedGpuMemory is not None:
-                    found["process"] = int(process.usedGpuMemory)
-            return found
-        finally:
-            pynvml.nvmlShutdown()
+        return pynvml.nvmlDeviceGetHandleByPciBusId(bus_id)
     except pynvml.NVMLError:
-        return {}
+        return None
