@@ -192,9 +192,12 @@ class Intake:
 
 
 def shed(held: Batch | None, batch: Batch) -> Batch:
-    """Turn the frames of a batch for which there is no room into losses, after those already held."""
+    """Turn the frames of a batch for which there is no room into losses, after those already held.
+
+    Nothing of the batch's memory is kept: it may be lent.
+    """
     losses = tuple(
         Loss("dropped", "overload", arrival.header.camera, 1, arrival.header) if isinstance(arrival, Frame) else arrival
         for arrival in batch.arrivals
     )
-    return Batch((held.arrivals if held else ()) + losses, batch.pixels[:0], batch.closed_ns)
+    return Batch((held.arrivals if held else ()) + losses, batch.pixels[:0].copy(), batch.closed_ns)
