@@ -17,7 +17,6 @@ from deploy import frames
 from deploy.compare import compare
 from deploy.precision import graph_at
 from inspector import recipe
-from inspector.engines import segmenter
 from inspector.engines.nvidia import loader, manifest
 from inspector.engines.nvidia.manifest import MANIFEST, Manifest, Parity, Precision
 from inspector.engines.openvino import OpenVino
@@ -64,7 +63,7 @@ def verify(
         else:
             shown, source = frames.images(card, images, masks, count), str(images.resolve())
         try:
-            segmenter.warm(engine, card, range(made.batches[0], made.batches[-1] + 1), progress)
+            engine.warm(progress, gently=False)
             progress("comparing it with its ONNX on the CPU")
             names, now = [kind.name for kind in card.classes], datetime.now(UTC).isoformat(timespec="seconds")
             truth = str(masks.resolve()) if masks else ""

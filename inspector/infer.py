@@ -11,10 +11,23 @@ from collections.abc import Iterator
 
 import msgspec
 
-from inspector.engines.segmenter import Segmenter
+from inspector.engines.segmenter import Depths, Segmenter
 from inspector.flow import Buffer
 from inspector.records.recipe import Recipe
 from inspector.records.stages import Batch, Judged
+
+JUDGED_BATCHES = 2
+"""Judged batches that may wait for analysis; each holds its pixels and maps."""
+
+
+def depths(queued: int, in_flight: int = 2) -> Depths:
+    """Return how many batches there are at once where `queued` may wait for the engine.
+
+    Frames: one being filled and the one handed over before it; those that wait, those in flight, the one handed on
+    before them; those that wait for analysis, and two there while the next takes the place of the last. Maps: the
+    same from the engine on, with the one that is being fetched.
+    """
+    return Depths(frames=2 + queued + in_flight + 1 + JUDGED_BATCHES + 2, maps=2 + JUDGED_BATCHES + 2)
 
 
 class Loaded(msgspec.Struct, frozen=True):

@@ -6,10 +6,12 @@ outside this folder knows which engine it is. Engines are loaded by name so that
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
 import numpy as np
 
 from inspector.engines.settings import EngineSection
@@ -34,7 +36,7 @@ class Segmenter(Protocol):
         """Begin judging `(N, H, W) uint8`, 1 <= N <= max_frames; nobody writes to the array until its `result`."""
 
     def result(self) -> Maps:
-        """Wait for the oldest submitted batch.
+        """Wait for the oldest submitted batch. Its maps are the caller's to read; nobody writes to them while he does.
 
         Raises: EngineError.
         """
@@ -45,6 +47,19 @@ class Segmenter(Protocol):
     def close(self) -> None:
         """Give back what the engine holds."""
 
+
+class Depths(msgspec.Struct, frozen=True):
+    """How many batches exist at once, for an engine that keeps memory of its own kind for them."""
+
+    frames: int = 8
+    """Being filled, queued, in flight, and held until they are analysed."""
+    maps: int = 4
+    """Of batches that are done, until they are analysed."""
+
+
+DEPTHS = Depths()
+PAUSE = 4.0
+"""After each run of a warm-up beside a line, the line has processor or card to itself for this many times as long."""
 
 Tell = Callable[[str], None]
 """Hears what goes on, while it takes long."""
@@ -57,22 +72,25 @@ def load(
     max_frames: int,
     folder: Path,
     *,
+    depths: Depths = DEPTHS,
     unverified: bool = False,
+    gently: bool = False,
     tell: Tell = lambda words: None,
 ) -> Segmenter:
     """Load and warm the engine that `section` names: every batch size has run once when this returns.
 
     `model` is the recipe's ONNX, `folder` where it and a built engine lie. `unverified` runs a built engine that was
-    not proven equal to the model. `tell` hears how far it is.
+    not proven equal to the model. `gently`: another engine runs a line here meanwhile. `tell` receives how far it is.
 
     Raises: EngineError; EngineRefused when trying again is in vain.
     """
-    engine: Segmenter
     if section.kind == "tensorrt":
         from inspector.engines.nvidia import loader
 
-        engine = loader.load(section, recipe, max_frames, folder, unverified=unverified)
-    elif section.kind == "stub":
+        built = loader.load(section, recipe, max_frames, folder, depths=depths, unverified=unverified)
+        return _closed_on_failure(built, lambda: built.warm(tell, gently=gently))
+    engine: Segmenter
+    if section.kind == "stub":
         from inspector.engines.stub import Stub
 
         engine = Stub(recipe)
@@ -80,20 +98,31 @@ def load(
         from inspector.engines.openvino import OpenVino
 
         engine = OpenVino(recipe, model, threads=section.threads)
+    return _closed_on_failure(engine, lambda: warm(engine, recipe, range(1, max_frames + 1), tell, gently=gently))
+
+
+def _closed_on_failure(engine: Segmenter, work: Callable[[], None]) -> Segmenter:
     try:
-        warm(engine, recipe, range(1, max_frames + 1), tell)
+        work()
     except BaseException:
         engine.close()
         raise
     return engine
 
 
-def warm(engine: Segmenter, recipe: Recipe, sizes: range, tell: Tell = lambda words: None) -> None:
-    """Run every batch size once for each batch in flight, so that no frame of the line pays for a first time."""
+def warm(
+    engine: Segmenter, recipe: Recipe, sizes: range, tell: Tell = lambda words: None, *, gently: bool = False
+) -> None:
+    """Run every batch size once for each batch in flight, so that no frame of the line pays for a first time.
+
+    `gently`: pause after each, as another engine runs a line here meanwhile.
+    """
     frames = np.zeros((sizes[-1], recipe.height, recipe.width), np.uint8)
     for size in sizes:
         tell(f"warming up {engine.name}: batch size {size} of {sizes[-1]}")
         for _ in range(engine.in_flight):
+            began_s = time.monotonic()
             engine.submit(frames[:size])
-        for _ in range(engine.in_flight):
             engine.result()
+            if gently:
+                time.sleep(PAUSE * (time.monotonic() - began_s))

@@ -26,7 +26,7 @@ from inspector.errors import EXIT_DONE, GpuLost, InspectorError
 from inspector.events.journal import Journal
 from inspector.events.publish import Publisher
 from inspector.flow import Buffer, buffered, each
-from inspector.infer import Infer, Loaded
+from inspector.infer import JUDGED_BATCHES, Infer, Loaded
 from inspector.intake.push import Intake, shed
 from inspector.metrics import Metrics
 from inspector.records.events import Data, Health, HealthState
@@ -43,8 +43,6 @@ from inspector.strip.strip import Strip
 log = logging.getLogger("inspector")
 
 BEAT_NS = 1_000_000_000
-JUDGED_BATCHES = 2
-"""Judged batches that may wait for analysis; each holds its maps."""
 PATIENCE_S = 60.0
 """While an engine is rebuilt or warmed up at a start, systemd is asked for so much more time, again and again."""
 REPORTS = 64

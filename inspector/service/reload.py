@@ -16,7 +16,7 @@ import msgspec
 from inspector import recipe
 from inspector.engines import segmenter
 from inspector.errors import ConfigError, EngineRefused, InspectorError, Stopped
-from inspector.infer import Loaded
+from inspector.infer import Loaded, depths
 from inspector.records.recipe import Recipe
 from inspector.service import line
 from inspector.service.line import Config
@@ -90,8 +90,10 @@ class Options(msgspec.Struct, frozen=True):
 PLAIN = Options()
 
 
-def load(settings: Config, folder: Path, options: Options = PLAIN) -> Loaded:
+def load(settings: Config, folder: Path, options: Options = PLAIN, *, gently: bool = False) -> Loaded:
     """Load, verify and warm what judges; a stale engine is built anew where the configuration asks for it.
+
+    `gently`: a line runs here meanwhile.
 
     Raises: RecipeError, EngineError, EngineRefused; Stopped.
     """
@@ -104,8 +106,18 @@ def load(settings: Config, folder: Path, options: Options = PLAIN) -> Loaded:
         options.tell(words)
 
     def load_engine() -> Loaded:
-        unverified = options.unverified
-        return Loaded(card, segmenter.load(section, card, model, most, folder, unverified=unverified, tell=tell))
+        engine = segmenter.load(
+            section,
+            card,
+            model,
+            most,
+            folder,
+            depths=depths(settings.intake.queue_batches),
+            unverified=options.unverified,
+            gently=gently,
+            tell=tell,
+        )
+        return Loaded(card, engine)
 
     try:
         try:
@@ -158,7 +170,7 @@ class Reload:
         try:
             settings, folder = prepare(self._path)
             self._refuse(settings, recipe.read_card(folder))
-            loaded = load(settings, folder, self._options)
+            loaded = load(settings, folder, self._options, gently=True)
         except Stopped:  # nobody waits for it any more
             return
         except InspectorError as error:

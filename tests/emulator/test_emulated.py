@@ -51,6 +51,8 @@ def flavour(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     paths = [ROOT / "tests" / "emulator" / FLAVOURS[name], BUILT / "site", ROOT]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, paths)))
     monkeypatch.setenv("LD_LIBRARY_PATH", str(BUILT))
+    if name == "tensorrt":  # one of the two has every piece of work wait, which shows what nobody waits for
+        monkeypatch.setenv("EMULATED_GPU_DELAY_US", "500")
     return name
 
 
@@ -132,18 +134,36 @@ def test_a_swap_at_70_percent_load_drops_no_frame(mill: Mill, monkeypatch: pytes
         assert mill.metric("inspector_frames_dropped_total") == 0
 
 
-@only_rtx
-def test_a_context_that_breaks_under_the_line_ends_it_with_1(mill: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
-    """systemd starts it anew: no fall-back to the CPU, no traceback, and what was lost is said."""
-    monkeypatch.setenv("EMULATED_BREAKS_AT", "12")  # warming up takes eight
+@pytest.mark.parametrize("sticky", ["0", "1"])
+def test_a_context_that_breaks_under_the_line_ends_it_with_1(
+    mill: Mill, monkeypatch: pytest.MonkeyPatch, sticky: str
+) -> None:
+    """Whether or not the driver pops a lost context: no abort, no traceback, and systemd starts the process again.
+
+    The last batches are launched as recorded graphs by the full TensorRT.
+    """
+    monkeypatch.setenv("EMULATED_BREAKS_AT", "12")  # warming up takes six
+    monkeypatch.setenv("EMULATED_STICKY_POP", sticky)
     with mill, Camera(mill) as camera:
         with pytest.raises(InspectorError, match="exit code 1"):
             while True:
                 camera.send()
                 mill.daemon.check()
         words = mill.daemon.child.log
-    assert "its context is lost" in words and "The process must start anew" in words
-    assert "Traceback" not in words and "openvino" not in words
+    assert "its context is lost" in words and "The process must start again" in words
+    assert "Traceback" not in words and "openvino" not in words and "PyCUDA" not in words
+
+
+def test_overload_pins_nothing(mill: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every batch that can exist at once has pinned memory from the start, also where each has suspicious frames."""
+    monkeypatch.setenv("EMULATED_GPU_DELAY_US", "20000")
+    mill.write(when_full="drop", extra='[engine]\nkind = "tensorrt"\n[batch]\nmax_frames = 4\nwait_ms = 1\n')
+    with mill, Camera(mill) as camera:
+        while mill.metric("inspector_frames_dropped_total") < 100:
+            for _ in range(20):
+                camera.send((10, 30, 20, 40, DARK))
+        code, words = mill.stop()
+    assert code == 0 and "ordinary memory" not in words, words
 
 
 @only_rtx
@@ -177,13 +197,13 @@ print("compiled", RuntimeCache.compiled)
 
 @only_rtx
 def test_what_the_proof_compiled_is_kept(mill: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A start compiles nothing; altered, or of an unfit driver, the kernels are compiled anew, and it is said."""
+    """A start compiles nothing; altered, or of an unfit driver, the kernels are compiled again, and it is reported."""
     folder = mill.folder / "recipe"
     kept = folder / manifest.KERNELS
     assert manifest.read(folder).kernels_sha256 and kept.is_file()
     done = python("-c", LOAD, str(folder))
     assert done.stdout == "compiled 0\n" and not done.stderr
-    for version, compiled in (("13.2", 0), ("14.0", 4), ("13.0", 4)):
+    for version, compiled in (("13.2", 0), ("14.0", 2), ("13.0", 2)):
         monkeypatch.setenv("EMULATED_CUDA", version)
         done = python("-c", LOAD, str(folder))
         assert done.stdout == f"compiled {compiled}\n"
@@ -191,7 +211,7 @@ def test_what_the_proof_compiled_is_kept(mill: Mill, monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("EMULATED_CUDA")
     kept.write_bytes(kept.read_bytes() + b" ")
     done = python("-c", LOAD, str(folder))
-    assert done.stdout == "compiled 4\n" and "engine.cache: altered, and not used" in done.stderr
+    assert done.stdout == "compiled 2\n" and "engine.cache: altered, and not used" in done.stderr
     convert(folder, "--precision", "fp32", "--batches", "1,8")
     assert python("-c", LOAD, str(folder)).stdout == "compiled 0\n"
 

@@ -8,7 +8,7 @@ Knows: buffers, streams, events, contexts. Must not know: the order in which bat
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,13 @@ from inspector.engines.nvidia.cuda import Device
 from inspector.engines.nvidia.graphs import Graph
 from inspector.engines.nvidia.in_flight import Extents
 from inspector.engines.nvidia.nvinfer import Runtime
+from inspector.engines.nvidia.streams import Event, Stream
 from inspector.errors import EngineError
 from inspector.records.frame import Bytes3D
 
 log = logging.getLogger("inspector")
+
+T = TypeVar("T", bound=Stream | Event)
 
 
 class Slot:
@@ -36,21 +39,26 @@ class Slot:
         """Batch size -> the context that it was recorded in, which must live as long, and the graph."""
         self.memory: list[Any] = []
         self.pinned: list[NDArray[Any]] = []
+        self._handles: list[Stream | Event] = []
 
     def fill(self, device: Device, extents: Extents) -> None:
-        """Take stream, events and memory; what was taken before a failure is in the lists and is given back."""
-        self.stream, self.computed, self.done = device.stream(), device.event(), device.event()
+        """Take stream, events and memory; what was taken before a failure is kept and is given back."""
+        self.stream = self._keep(Stream(urgent=True))
+        self.computed, self.done = self._keep(Event()), self._keep(Event())
         stack = extents.stack_bytes
         for size in (stack, stack, stack, extents.presence_bytes):
             self.memory.append(device.cuda.mem_alloc(size))
         self.frames, self.labels, self.confidence, self.presence = self.memory
-        self.pinned.append(device.pin((2, extents.frames, extents.height, extents.width), np.uint8))
         self.pinned.append(device.pin((extents.frames, extents.classes), np.float32))
-        self.maps_here, self.presence_here = self.pinned
+        (self.presence_here,) = self.pinned
+
+    def _keep(self, handle: T) -> T:
+        self._handles.append(handle)
+        return handle
 
     def free(self) -> None:
         """Give everything back; only at work."""
-        if hasattr(self, "done"):
+        if self._handles:
             self.stream.synchronize()
         for _, graph in self.recorded.values():
             graph.close()
@@ -60,8 +68,9 @@ class Slot:
             taken.free()
         for array in self.pinned:
             array.base.free()  # type: ignore[union-attr]  # pycuda's PagelockedHostAllocation
-        if hasattr(self, "done"):
-            del self.stream, self.computed, self.done  # here, while the context is current
+        for handle in self._handles:
+            handle.close()
+        self._handles.clear()
 
 
 class Contexts:
@@ -103,10 +112,12 @@ class Held:
     def __init__(self) -> None:
         self.engine: Any = None
         self.contexts: Contexts | None = None
-        self.computed: Any = None
+        self.computed: Event | None = None
         """Event of the batch that was submitted last."""
         self.memory: list[Any] = []
         self.slots: list[Slot] = []
+        self.quiet: Stream | None = None
+        """For what is done while loading."""
 
 
 def release(device: Device, held: Held) -> None:
@@ -117,6 +128,9 @@ def release(device: Device, held: Held) -> None:
             for slot in held.slots:
                 slot.free()
             held.slots.clear()
+            if held.quiet is not None:
+                held.quiet.close()
+                held.quiet = None
             held.contexts = held.engine = None
             for taken in held.memory:
                 taken.free()

@@ -1,8 +1,9 @@
 """The GPU through pycuda: one context for the life of the process, current only while somebody works in it.
 
 Laws, each from pycuda's source (2026.1, cuda.hpp): a thread that ends with a context pushed aborts the process, so
-every piece of work pushes and pops; memory, streams and events are freed only in a thread where the very `Context`
-object is current under which they were made, else they leak with a warning, so there is one such object for each GPU.
+every piece of work pushes and pops; memory is freed only in a thread where the very `Context` object is current under
+which it was made, else it leaks with a warning, so there is one such object for each GPU. Some drivers do not pop a
+context that is lost: it is detached then, which pycuda takes off the thread's stack, and nobody is let in again.
 
 Knows: contexts, memory, what CUDA's errors mean. Must not know: TensorRT, recipes. pycuda is imported when it is asked
 for: without the driver it cannot be.
@@ -21,13 +22,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from inspector.engines.nvidia.pinned import Pool
+from inspector.engines.nvidia.maps import MapPool
+from inspector.engines.nvidia.pinned import Bytes, Pool
 from inspector.errors import EngineError, EngineRefused, GpuLost
-from inspector.records.frame import Bytes3D
 
 log = logging.getLogger("inspector")
-
-NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: does not wait for the default stream, which TensorRT and others may use
 
 
 @cache
@@ -55,6 +54,9 @@ class Device:
                 f"GPU {number} cannot be used: {error}. See what `nvidia-smi` says of it, and engine.gpu."
             ) from error
         self._pools: dict[tuple[int, ...], Pool] = {}
+        self._map_pools: dict[tuple[int, ...], MapPool] = {}
+        self._lost_by = ""
+        """What the context was lost by, once it is."""
 
     @contextlib.contextmanager
     def at_work(self, what: str) -> Iterator[None]:
@@ -62,21 +64,41 @@ class Device:
 
         Raises: EngineError for what CUDA refuses, GpuLost when it will go on refusing.
         """
+        if self._lost_by:
+            raise self._lost(what)
         try:
             self._context.push()
         except self.cuda.Error as error:  # it is refused only where the context is lost
-            raise self._lost(what, error, error) from error
+            raise self._lose(what, error, error) from error
         try:
             yield
-        except self.cuda.Error as error:
-            raise self._worded(what, error) from error
+        except (self.cuda.Error, EngineError) as error:
+            worded = self._worded(what, error)
+            if worded is error:
+                raise
+            raise worded from error
         finally:
-            with contextlib.suppress(self.cuda.Error):  # a broken context must not hide why it broke
+            self._leave(what)
+
+    def _leave(self, what: str) -> None:
+        """Take the context off this thread, whatever has become of it."""
+        if not self._lost_by:
+            try:
                 self.cuda.Context.pop()
+            except self.cuda.Error as error:
+                raise self._lose(what, error, error) from error
+        if self._lost_by:  # perhaps by another thread: pycuda drops a detached context when it looks for a living one
+            with contextlib.suppress(self.cuda.Error):
+                self.cuda.Event()
 
     def pool(self, shape: tuple[int, ...]) -> Pool:
         """Return the pinned blocks of this shape (N, H, W); they live as long as the process."""
         return self._pools.setdefault(shape, Pool(lambda: self._pin_block(shape)))
+
+    def map_pool(self, frames: int, height: int, width: int) -> MapPool:
+        """Return the pinned blocks for the maps of so many frames, likewise."""
+        shape = 2, frames, height, width
+        return self._map_pools.setdefault(shape, MapPool(shape, lambda: self._pin_block(shape)))
 
     def memory(self) -> dict[str, int]:
         """Say how much memory there is and how much of it all programs take, in bytes, as CUDA itself knows it."""
@@ -87,7 +109,7 @@ class Device:
             return {}
         return {"total": int(total), "used": int(total - free)}
 
-    def _pin_block(self, shape: tuple[int, ...]) -> Bytes3D:
+    def _pin_block(self, shape: tuple[int, ...]) -> Bytes:
         with self.at_work(f"pinning {np.prod(shape) / 2**20:.1f} MiB of memory"):
             return self.pin(shape, np.uint8)
 
@@ -96,30 +118,31 @@ class Device:
         pinned: NDArray[Any] = self.cuda.pagelocked_empty(shape, kind)
         return pinned
 
-    def event(self) -> Any:
-        """Return a new event whose wait sleeps instead of spinning: the processor has analysis to do; only at work."""
-        flags = self.cuda.event_flags
-        return self.cuda.Event(flags.BLOCKING_SYNC | flags.DISABLE_TIMING)
-
-    def stream(self) -> Any:
-        """Return a new stream; only at work."""
-        return self.cuda.Stream(NON_BLOCKING)
-
     def _worded(self, what: str, error: Exception) -> EngineError:
-        """Say what an error of CUDA means; the context is asked whether it still works."""
+        """Say what an error means; the context is asked whether it still works."""
         try:
             self.cuda.Context.synchronize()
         except self.cuda.Error as lost:
-            return self._lost(what, error, lost)
+            return self._lose(what, error, lost)
+        if isinstance(error, EngineError):
+            return error
         if isinstance(error, self.cuda.MemoryError):
             free, total = self.cuda.mem_get_info()
             return out_of_memory(self.name, what, free, total)
         return EngineError(f"{self.name} failed while {what}: {error}. Report this as a bug.")
 
-    def _lost(self, what: str, error: Exception, lost: Exception) -> GpuLost:
+    def _lose(self, what: str, error: Exception, lost: Exception) -> GpuLost:
+        """Remember that the context is lost, and detach it: else what pycuda still frees in it aborts the process."""
+        if not self._lost_by:
+            self._lost_by = f"{error}; its context is lost ({lost})"
+            with contextlib.suppress(self.cuda.Error):
+                self._context.detach()
+        return self._lost(what)
+
+    def _lost(self, what: str) -> GpuLost:
         return GpuLost(
-            f"{self.name} failed while {what}: {error}; its context is lost ({lost}). The process must start anew; "
-            "if it comes again, see `dmesg | grep -i xid` and `nvidia-smi -q`."
+            f"{self.name} failed while {what}: {self._lost_by}. The process must start again; if it comes again, see "
+            "`dmesg | grep -i xid` and `nvidia-smi -q`."
         )
 
 

@@ -29,19 +29,27 @@ def gpus(library: str = LIBRARY) -> tuple[Gpu, ...]:
 
     Raises: EngineError when there is no driver, no GPU, or the driver refuses.
     """
+    cuda = load(library)
+    count = ctypes.c_int()
+    ask(cuda.cuInit(0), cuda)
+    ask(cuda.cuDeviceGetCount(ctypes.byref(count)), cuda)
+    if not count.value:
+        ask(_NO_DEVICE, cuda)
+    return tuple(_describe(cuda, place) for place in range(count.value))
+
+
+def load(name: str = LIBRARY) -> ctypes.CDLL:
+    """Load the driver's library.
+
+    Raises: EngineError when there is none.
+    """
     try:
-        cuda = ctypes.CDLL(library)
+        return ctypes.CDLL(name)
     except OSError as error:
         raise EngineError(
-            f"no NVIDIA driver was found: {library} cannot be loaded ({error}). "
+            f"no NVIDIA driver was found: {name} cannot be loaded ({error}). "
             "Install the driver and see that `nvidia-smi` lists the GPU; in a container, pass the GPU in."
         ) from error
-    count = ctypes.c_int()
-    _ask(cuda.cuInit(0), cuda)
-    _ask(cuda.cuDeviceGetCount(ctypes.byref(count)), cuda)
-    if not count.value:
-        _ask(_NO_DEVICE, cuda)
-    return tuple(_describe(cuda, place) for place in range(count.value))
 
 
 def numbered(number: int) -> Gpu:
@@ -60,17 +68,17 @@ def numbered(number: int) -> Gpu:
 
 def _describe(cuda: ctypes.CDLL, place: int) -> Gpu:
     device, name = ctypes.c_int(), ctypes.create_string_buffer(256)
-    _ask(cuda.cuDeviceGet(ctypes.byref(device), place), cuda)
-    _ask(cuda.cuDeviceGetName(name, len(name), device), cuda)
+    ask(cuda.cuDeviceGet(ctypes.byref(device), place), cuda)
+    ask(cuda.cuDeviceGetName(name, len(name), device), cuda)
     digits = []
     for attribute in (_MAJOR, _MINOR):
         digit = ctypes.c_int()
-        _ask(cuda.cuDeviceGetAttribute(ctypes.byref(digit), attribute, device), cuda)
+        ask(cuda.cuDeviceGetAttribute(ctypes.byref(digit), attribute, device), cuda)
         digits.append(str(digit.value))
     return Gpu(name.value.decode(errors="replace"), ".".join(digits))
 
 
-def _ask(code: int, cuda: ctypes.CDLL) -> None:
+def ask(code: int, cuda: ctypes.CDLL) -> None:
     """Raise EngineError in the driver's own words unless `code` is CUDA_SUCCESS."""
     if code == 0:
         return

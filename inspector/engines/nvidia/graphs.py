@@ -13,7 +13,7 @@ from inspector.errors import EngineError
 
 
 class Graph:
-    """A recorded piece of work, for the stream and the addresses it was recorded with.
+    """A recorded piece of work, for the addresses it was recorded with.
 
     Raises: EngineError when it cannot be recorded; the stream is as before then.
     """
@@ -22,27 +22,27 @@ class Graph:
         """Record what `work` puts on `stream` (its handle), which is not run now."""
         from cuda.bindings import driver
 
-        self._driver, self._stream = driver, driver.CUstream(stream)
+        self._driver, recording = driver, driver.CUstream(stream)
         # THREAD_LOCAL: another engine works on another thread meanwhile, and may not spoil this, nor this that.
         self._ask(
-            driver.cuStreamBeginCapture(self._stream, driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL)
+            driver.cuStreamBeginCapture(recording, driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL)
         )
         try:
             work()
         finally:
-            ended, graph = driver.cuStreamEndCapture(self._stream)
+            ended, graph = driver.cuStreamEndCapture(recording)
         self._ask((ended,))
         try:
             self._ready = self._ask(driver.cuGraphInstantiate(graph, 0))
         finally:
             driver.cuGraphDestroy(graph)
 
-    def launch(self) -> None:
-        """Put the recorded work on its stream.
+    def launch(self, stream: int) -> None:
+        """Put the recorded work on a stream, whose priority it takes.
 
         Raises: EngineError.
         """
-        self._ask(self._driver.cuGraphLaunch(self._ready, self._stream))
+        self._ask(self._driver.cuGraphLaunch(self._ready, self._driver.CUstream(stream)))
 
     def close(self) -> None:
         """Forget the recording."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from statistics import median
 from typing import Generic, TypeVar
 
 import msgspec
@@ -83,9 +82,17 @@ def runs(places: Sequence[int]) -> list[tuple[int, int]]:
     return joined
 
 
-def pays(plain_s: Sequence[float], better_s: Sequence[float], least_gain: float = 0.02) -> bool:
-    """Say whether the second way is faster than the first by at least `least_gain` of the first's median."""
-    return median(better_s) <= (1 - least_gain) * median(plain_s)
+def padded(count: int, sizes: Sequence[int]) -> int:
+    """Return the size that a batch of `count` runs in: the least of the ascending `sizes` that holds it."""
+    return next(size for size in sizes if size >= count)
+
+
+def sizes_to_run(built: Sequence[int], most: int) -> tuple[int, ...]:
+    """Return the ascending batch sizes that a line of up to `most` frames a batch runs.
+
+    Those that the engine was built and proven for, and the largest: to load an engine is to run each of them.
+    """
+    return (*(size for size in built if size < most), most)
 
 
 def port_faults(recipe: Recipe, inputs: Sequence[Port], outputs: Sequence[Port]) -> list[str]:

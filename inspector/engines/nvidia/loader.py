@@ -7,13 +7,14 @@ the proof; then the driver, and last what only a GPU can tell. Nothing of an eng
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inspector.engines.nvidia import driver, flavour, manifest
-from inspector.engines.nvidia.in_flight import port_faults
+from inspector.engines.nvidia.in_flight import port_faults, sizes_to_run
 from inspector.engines.nvidia.manifest import MANIFEST, Flavour, Manifest, Runtime
-from inspector.engines.segmenter import Segmenter
+from inspector.engines.segmenter import DEPTHS, Depths
 from inspector.engines.settings import EngineSection
 from inspector.errors import EngineRefused
 from inspector.records.recipe import Recipe
@@ -23,16 +24,25 @@ if TYPE_CHECKING:
 
 
 def load(
-    section: EngineSection, recipe: Recipe, max_frames: int, folder: Path, *, unverified: bool = False
-) -> Segmenter:
+    section: EngineSection,
+    recipe: Recipe,
+    max_frames: int,
+    folder: Path,
+    *,
+    depths: Depths = DEPTHS,
+    unverified: bool = False,
+) -> TensorRt:
     """Load the engine in a recipe's folder to run it, for batches of up to `max_frames`; it is not warm yet.
+
+    `depths` says how many batches there are at once.
 
     Raises: EngineRefused with all that does not fit, a line each; EngineError.
     """
     made, plan, trt = check(folder, recipe, only=asked(section), max_frames=max_frames, verified=not unverified)
     check_gpu(folder, made, section.gpu)
     kernels = manifest.read_kernels(folder, made)
-    return _run(recipe, made, plan, kernels, trt=trt, gpu=section.gpu, max_frames=max_frames)
+    sizes = sizes_to_run(made.batches, max_frames)
+    return _run(recipe, made, plan, kernels, trt=trt, gpu=section.gpu, sizes=sizes, depths=depths)
 
 
 def asked(section: EngineSection) -> Flavour | None:
@@ -41,7 +51,7 @@ def asked(section: EngineSection) -> Flavour | None:
 
 
 def open_unverified(folder: Path, recipe: Recipe, gpu: int = 0) -> tuple[Manifest, TensorRt]:
-    """Load the engine in a recipe's folder to prove it, for its own largest batch; only its proof is not asked for.
+    """Load the engine in a recipe's folder to prove it, in each size up to its largest; its proof is not asked for.
 
     Returns its manifest too. Nothing that was compiled for it before is used.
 
@@ -49,7 +59,8 @@ def open_unverified(folder: Path, recipe: Recipe, gpu: int = 0) -> tuple[Manifes
     """
     made, plan, trt = check(folder, recipe, verified=False)
     check_gpu(folder, made, gpu)
-    return made, _run(recipe, made, plan, b"", trt=trt, gpu=gpu, max_frames=made.batches[-1])
+    sizes = range(made.batches[0], made.batches[-1] + 1)  # batch.max_frames of a line may be any of them
+    return made, _run(recipe, made, plan, b"", trt=trt, gpu=gpu, sizes=sizes, depths=DEPTHS)
 
 
 def check(
@@ -99,8 +110,16 @@ def check_gpu(folder: Path, made: Manifest, number: int) -> None:
 
 
 def _run(
-    recipe: Recipe, made: Manifest, plan: bytes, kernels: bytes, *, trt: Any, gpu: int, max_frames: int
+    recipe: Recipe,
+    made: Manifest,
+    plan: bytes,
+    kernels: bytes,
+    *,
+    trt: Any,
+    gpu: int,
+    sizes: Sequence[int],
+    depths: Depths,
 ) -> TensorRt:
     from inspector.engines.nvidia.tensorrt import TensorRt
 
-    return TensorRt(recipe, made, plan, kernels, trt=trt, gpu=gpu, max_frames=max_frames)
+    return TensorRt(recipe, made, plan, kernels, trt=trt, gpu=gpu, sizes=sizes, depths=depths)

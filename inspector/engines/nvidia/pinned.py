@@ -1,53 +1,58 @@
 """Buffers that go round: a few blocks of costly memory, lent out as arrays and back when nobody holds them any more.
 
-Pinned memory takes milliseconds to get and is freed in a thread that has the GPU's context, so it is never freed while
-the line runs: intake fills a block, the engine copies from it, and the last to let go of the array gives it back.
+Pinned memory takes milliseconds to get and is freed in a thread that has the GPU's context, so it is made only while an
+engine loads and never freed while the line runs: whoever is lent a block owns it as long as he holds the array or any
+slice of it, and the last to let go gives it back.
 
 Knows: who holds a block. Must not know: CUDA; what makes a block is passed in.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from inspector.records.frame import Bytes3D
+Bytes = NDArray[np.uint8]
 
 
 class Pool:
-    """Blocks of one shape; `lend` from any thread, and there are as many as were ever lent at once."""
+    """Blocks of one shape; `lend` from any thread, at most as many as were reserved."""
 
-    def __init__(self, make: Callable[[], Bytes3D]) -> None:
+    def __init__(self, make: Callable[[], Bytes]) -> None:
         self._make = make
-        self._free: deque[Bytes3D] = deque()
+        self._free: deque[Bytes] = deque()
+        self._reserving = threading.Lock()
         self.blocks = 0
         """How many were made."""
 
-    def lend(self) -> Bytes3D:
-        """Return an array of a free block, else of a new one; its content is whatever was there.
-
-        Raises: what `make` raises.
-        """
+    def lend(self) -> Bytes | None:
+        """Return an array of a free block, its content whatever was there; None when all are lent."""
         try:
             block = self._free.pop()  # the one used last: its pages are still in the cache
         except IndexError:
-            block = self._make()
-            self.blocks += 1
+            return None
         return np.asarray(_Loan(block, self._free))
 
     def reserve(self, count: int) -> None:
-        """Make sure that so many can be lent at once without a new one."""
-        loans = [self.lend() for _ in range(count)]
-        loans.clear()
+        """Make blocks until there are `count`, lent ones included.
+
+        Raises: what `make` raises.
+        """
+        with self._reserving:
+            while self.blocks < count:
+                self._free.append(self._make())
+                self.blocks += 1
 
 
 class _Loan:
     """What an array and all its slices refer to: when the last of them goes, so does this, and the block is free."""
 
-    def __init__(self, block: Bytes3D, free: deque[Bytes3D]) -> None:
+    def __init__(self, block: Bytes, free: deque[Bytes]) -> None:
         self.__array_interface__: dict[str, Any] = block.__array_interface__
         self._block, self._free = block, free
 

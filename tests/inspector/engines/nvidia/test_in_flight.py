@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector import recipe
-from inspector.engines.nvidia.in_flight import Extents, Rotation, pays, port_faults, runs, suspicious
+from inspector.engines.nvidia.in_flight import Extents, Rotation, padded, port_faults, runs, sizes_to_run, suspicious
 from inspector.engines.nvidia.manifest import Port
 from inspector.engines.openvino import OpenVino
 from tests.frames import RECIPE
@@ -79,10 +79,14 @@ def test_a_threshold_is_reached_when_it_is_met() -> None:
     assert suspicious(presence, thresholds) == [0, 2]
 
 
-def test_a_graph_pays_by_its_median() -> None:
-    """One slow run decides nothing; two per cent do."""
-    assert pays([1.0, 1.0, 9.0], [0.97, 0.97, 20.0])
-    assert not pays([1.0, 1.0, 1.0], [0.99, 0.99, 0.1])
+@given(st.sets(st.integers(1, 40), min_size=1), st.integers(1, 40))
+def test_a_batch_runs_in_the_next_larger_size(built: set[int], most: int) -> None:
+    """Every batch of a line has one; the largest is not padded, nor is one that the engine was built for."""
+    sizes = sizes_to_run(sorted(built), most)
+    assert list(sizes) == sorted(set(sizes)) and sizes[-1] == most and set(sizes) <= built | {most}
+    for count in range(1, most + 1):
+        size = padded(count, sizes)
+        assert size >= count and not any(count <= smaller < size for smaller in sizes)
 
 
 def test_inputs_and_outputs_are_those_of_the_recipe() -> None:
