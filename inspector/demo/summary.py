@@ -93,8 +93,8 @@ def _latency(figures: Figures) -> Iterator[str]:
     p50, p99 = (percentile(measured, share) for share in (0.50, 0.99))
     defects = number_of(len(measured), "defect")
     yield f"  latency     p50 {p50:.0f} ms, p99 {p99:.0f} ms from capture to event ({defects})"
-    rest_ms = max(0.0, fmean(measured) - figures.engine_ms)
-    yield f"              on average {figures.engine_ms:.0f} ms of that for the network, {rest_ms:.0f} ms for all else"
+    rest = f"{max(0.0, fmean(measured) - figures.engine_ms):.0f} ms waiting and all else"
+    yield f"              on average {figures.engine_ms:.0f} ms of that in the network, {rest}"
 
 
 def _apart(score: Score) -> Iterator[str]:

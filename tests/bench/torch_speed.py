@@ -62,7 +62,7 @@ def network(device: str, batch: int, height: int, width: int, seconds: float) ->
     from trainer.learn.unet import UNet
 
     kind = torch.float16 if device == "cuda" else torch.float32
-    unet = UNet("resnet34").eval().to(device, kind, memory_format=torch.channels_last)
+    unet = UNet("resnet34").eval().to(device, kind).to(memory_format=torch.channels_last)
     frames = torch.full((batch, 1, height, width), 128.0, device=device, dtype=kind)
     with torch.inference_mode():
         times = _times_s(lambda: unet(frames), device, seconds)

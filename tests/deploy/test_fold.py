@@ -20,10 +20,10 @@ def quantised() -> onnx.ModelProto:
         "x_scale": np.float32(0.5),
         "x_zero": np.int8(0),
         "w": weights,
-        "w_scale": np.float32([0.01, 0.02, 0.03]),
+        "w_scale": np.array([0.01, 0.02, 0.03], np.float32),
         "w_zero": np.zeros(3, np.int8),
-        "b": np.int32([10, -20, 30]),
-        "b_scale": np.float32([0.005, 0.01, 0.015]),
+        "b": np.array([10, -20, 30], np.int32),
+        "b_scale": np.array([0.005, 0.01, 0.015], np.float32),
     }
     nodes = [
         helper.make_node("QuantizeLinear", ["x", "x_scale", "x_zero"], ["x_q"]),
@@ -47,7 +47,7 @@ def test_a_folded_graph_computes_what_the_quantised_one_does_on_its_grid() -> No
     model = quantised()
     folded = fold(model)
     x = np.random.default_rng(1).integers(-127, 128, (1, 2, 8, 8)).astype(np.float32) * 0.5
-    before, after = (ReferenceEvaluator(one).run(None, {"x": x})[0] for one in (model, folded))
+    (before,), (after,) = (list(ReferenceEvaluator(graph).run(None, {"x": x})) for graph in (model, folded))
     np.testing.assert_allclose(after, before, rtol=1e-5, atol=1e-4)
     assert [node.op_type for node in folded.graph.node] == ["Conv"]
 

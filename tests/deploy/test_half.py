@@ -80,7 +80,7 @@ def test_it_computes_the_same_but_for_rounding() -> None:
     halved = halve(model)
     assert (list(halved.graph.input), list(halved.graph.output)) == (list(model.graph.input), list(model.graph.output))
     frames = np.random.default_rng(1).integers(0, 256, (2, 8, 8), np.uint8)
-    inputs = {"frames": frames, "thresholds": np.float32([0.1, 0.1])}
+    inputs = {"frames": frames, "thresholds": np.array([0.1, 0.1], np.float32)}
     for before, after in zip(*(ReferenceEvaluator(one).run(None, inputs) for one in (model, halved)), strict=True):
         assert after.dtype == np.float32
         np.testing.assert_allclose(after, before, atol=5e-3)
@@ -97,7 +97,7 @@ def test_a_weight_beyond_half_is_refused_by_name() -> None:
     """Infinity is no weight."""
     model = network()
     (place,) = (i for i, tensor in enumerate(model.graph.initializer) if tensor.name == "b1")
-    model.graph.initializer[place].CopyFrom(numpy_helper.from_array(np.float32([0, 7e4, 0]), "b1"))
+    model.graph.initializer[place].CopyFrom(numpy_helper.from_array(np.array([0, 7e4, 0], np.float32), "b1"))
     with pytest.raises(ValueError, match=r"weight b1 reaches 7e\+04; fp16 ends at 65504"):
         halve(model)
 

@@ -362,7 +362,7 @@ _living: weakref.WeakValueDictionary[int, Context] = weakref.WeakValueDictionary
 """A context goes when its last user lets go of it, as TensorRT's do, whatever is still on a stream."""
 
 
-@HOST_FUNCTION
+@HOST_FUNCTION  # type: ignore[untyped-decorator]  # ctypes describes no decorator
 def _on_turn(ticket: int) -> None:
     """Run a call when its turn comes; one whose context is gone, or that fails, breaks the CUDA context."""
     try:

@@ -43,13 +43,13 @@ dark_steel (uint8[n, {h}, {w}] frames, float[4] thresholds)
 def write(folder: Path) -> Path:
     """Write the recipe folder and return it."""
     model = onnx.parser.parse_model(GRAPH.format(h=HEIGHT, w=WIDTH, decide=DECIDE))
-    scale = np.abs(np.float32(SLOPES)) / 127
+    scale = np.abs(np.array(SLOPES, np.float32)) / 127
     constants = {
         "grey_scale": np.float32(GREY),
         "w": np.sign(SLOPES).astype(np.int8).reshape(4, 1, 1, 1) * np.int8(127),
         "w_scale": scale,
         "w_zero": np.zeros(4, np.int8),
-        "b": np.round(np.float32(OFFSETS) / (GREY * scale)).astype(np.int32),
+        "b": np.round(np.array(OFFSETS, np.float32) / (GREY * scale)).astype(np.int32),
         "b_scale": (GREY * scale).astype(np.float32),
     }
     model.graph.initializer.extend(

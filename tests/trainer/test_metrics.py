@@ -37,7 +37,8 @@ def by_definition(frames: list[tuple[Labels, Labels]]) -> dict[str, float]:
         figures[f"{name}_kaggle"] = mean([dice_iou(f, t, 1)[i] for f, t in pairs])
         figures[f"{name}_present"] = mean([dice_iou(f, t, 1)[i] for f, t in pairs if t.any()])
         figures[f"{name}_meter"] = mean([dice_iou(f, t, 1)[i] for f, t in hot if name == "dice" or t.any()])
-        figures[f"{name}_micro"] = dice_iou(*(np.stack(side) for side in zip(*whole, strict=True)), empty=1)[i]
+        found, true = (np.stack(side) for side in zip(*whole, strict=True))
+        figures[f"{name}_micro"] = dice_iou(found, true, 1)[i]
         figures |= {f"{name}_micro_{c + 1}": dice_iou(*whole[c], empty=math.nan)[i] for c in range(CLASSES)}
         figures[f"{name}_micro_mean"] = mean([dice_iou(f, t, 1)[i] for f, t in whole if t.any()])
     return figures

@@ -20,12 +20,12 @@ class DynamicShapesKernelSpecializationStrategy(enum.Enum):
     LAZY, EAGER, NONE = range(3)
 
 
-class Engine(nvinfer.Engine):
+class Engine(nvinfer.Engine):  # type: ignore[no-redef]  # the full TensorRT's, with what RTX adds
     def create_runtime_config(self) -> nvinfer.RuntimeConfig:
         return nvinfer.RuntimeConfig()
 
 
-class Runtime(nvinfer.Runtime):
+class Runtime(nvinfer.Runtime):  # type: ignore[no-redef]  # likewise
     makes = Engine
 
     def get_engine_validity(self, plan: bytes) -> tuple[str, int]:

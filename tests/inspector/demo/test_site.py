@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from inspector.demo.site import TEMPLATE, Ports, settle
+from inspector.demo.site import TEMPLATE, settle
 from inspector.errors import InspectorError, RecipeError, SocketError
+from inspector.harness.ports import Ports
 from inspector.service import line
 from inspector.simulator.sheet import CLASSES
 from tests.ports import free_base

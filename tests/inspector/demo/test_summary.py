@@ -50,7 +50,7 @@ def test_frames_and_strip_are_accounted_for() -> None:
     assert "9.6 m inspected, 0.6 m missed" in words
     assert "10.0 m at 0.50 m/s" in words
     assert "p50 100 ms, p99 198 ms from capture to event (200 defects)" in words
-    assert "on average 80 ms of that for the network, 20 ms for all else" in words
+    assert "on average 80 ms of that in the network, 20 ms waiting and all else" in words
 
 
 def test_one_is_not_written_as_many() -> None:

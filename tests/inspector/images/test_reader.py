@@ -115,7 +115,7 @@ def test_lossless_formats_come_back_to_the_last_pixel(suffix: str) -> None:
 def test_jpeg_is_decoded_as_opencv_does(content: bytes) -> None:
     """Baseline and progressive, up to the bound of scans, give OpenCV's pixels."""
     expected = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
-    assert np.array_equal(decode(content).pixels, expected)
+    assert expected is not None and np.array_equal(decode(content).pixels, expected)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".jpg"])

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from inspector.simulator.sheet import Sheet
@@ -20,15 +19,15 @@ def folder(tmp_path: Path) -> Path:
     frames = [sheet.frame(5 * index).pixels for index in range(12)]
     for number, pixels in enumerate(frames):
         cv2.imwrite(str(tmp_path / "train_images" / f"{number:02}.png"), pixels)
-    copies: dict[str, npt.NDArray[np.uint8]] = {
+    copies: dict[str, cv2.typing.MatLike] = {
         "20.png": cv2.convertScaleAbs(frames[2], alpha=1.15, beta=4),
         "30.png": cv2.resize(frames[3], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA),
         "40.png": frames[4],
         "41.png": frames[4],
     }
     cv2.imwrite(str(tmp_path / "train_images" / "10b.jpg"), frames[1], [cv2.IMWRITE_JPEG_QUALITY, 40])
-    for name, pixels in copies.items():
-        cv2.imwrite(str(tmp_path / "train_images" / name), pixels)
+    for name, copy in copies.items():
+        cv2.imwrite(str(tmp_path / "train_images" / name), copy)
     return tmp_path
 
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from trainer.data import rle, sources
-from trainer.data.samples import Sample
+from trainer.data.samples import Frames, Sample
 from trainer.faults import DataError
 
 H, W = 4, 6
@@ -33,7 +33,7 @@ def kaggle(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def read_all(source: sources.Frames) -> list[Sample]:
+def read_all(source: Frames) -> list[Sample]:
     """Read a whole set."""
     return [source[index] for index in range(len(source))]
 

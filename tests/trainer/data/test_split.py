@@ -182,7 +182,7 @@ def test_a_fold_stands_alone(mask_folder: Path) -> None:
     """A fold beside a split or beside frames to validate on would contradict it."""
     for other in ({"split": "split.csv"}, {"validate": (str(mask_folder),)}):
         with pytest.raises(DataError, match="--fold 1/5 stands beside --split or --validate"):
-            open_data(Settings(data=(str(mask_folder),), fold="1/5", **other))  # type: ignore[arg-type]
+            open_data(Settings(data=(str(mask_folder),), fold="1/5", **other))
 
 
 def test_a_runs_fold_is_held_out_of_its_data(mask_folder: Path) -> None:

@@ -33,7 +33,7 @@ def test_a_grey_frame_is_worth_three_equal_channels(tmp_path: Path) -> None:
     with torch.inference_mode():
         expected = resnet.layer1(resnet.maxpool(resnet.relu(resnet.bn1(resnet.conv1(frame.repeat(1, 3, 1, 1))))))
         assert torch.allclose(unet.stages[0](unet.pool(unet.stem(frame))), expected, atol=1e-5)
-        assert torch.equal(unet.stages[3][1].bn2.running_var, resnet.layer4[1].bn2.running_var)
+        assert torch.equal(unet.state_dict()["stages.3.1.bn2.running_var"], resnet.layer4[1].bn2.running_var)
 
 
 def test_weights_of_another_encoder_are_refused(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_maps_of_all_other_frames_are_nought(tmp_path: Path) -> None:
     engine = OpenVino(card, model)
     engine.submit(frames)
     maps = engine.result()
-    found = suspicious(maps.presence, np.float32([kind.threshold for kind in card.classes]))
+    found = suspicious(maps.presence, np.array([kind.threshold for kind in card.classes], np.float32))
     others = sorted(set(range(24)) - set(found))
     assert found and others
     assert not maps.labels[others].any() and not maps.confidence[others].any()
@@ -74,8 +74,8 @@ def test_maps_of_all_other_frames_are_nought(tmp_path: Path) -> None:
 
 def test_a_threshold_is_reached_when_it_is_met() -> None:
     """The graph asks for >=, and so does this: in float32, as both compute."""
-    thresholds = np.float32([0.3, 0.7])
-    presence = np.stack([thresholds, np.nextafter(thresholds, np.float32(0)), np.float32([0.0, 0.7])])
+    thresholds = np.array([0.3, 0.7], np.float32)
+    presence = np.stack([thresholds, np.nextafter(thresholds, np.float32(0)), np.array([0.0, 0.7], np.float32)])
     assert suspicious(presence, thresholds) == [0, 2]
 
 
