@@ -27,7 +27,7 @@ def make_box(folder: Path) -> Path:
         with contextlib.chdir(made):  # the recipe is given as ".", and has a name all the same
             bundle(Path(), out, python=this_python(), target=this_platform(), extras=(), say=print)
     except InspectorError:
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", folder, "prometheus-client"]
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", str(folder), "prometheus-client"]
         if subprocess.run(command, capture_output=True, check=False).returncode:
             pytest.skip("no package index can be reached")
         raise

@@ -1,20 +1,18 @@
 """What holds for all tests."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
 import pytest
 from hypothesis import settings
+
+SLOW_S = 600
+"""A test marked slow may take this long on a busy machine; any other one a minute (pyproject.toml)."""
 
 # no test asserts a time: other work may share the cores
 settings.register_profile("steel", deadline=None)
 settings.load_profile("steel")
 
 
-@pytest.fixture(scope="session")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give an unpacked bundle, made once; whoever alters it makes it whole again."""
-    from tests.bundles import make_box
-
-    return make_box(tmp_path_factory.mktemp("bundle"))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give slow tests more time before they count as hanging."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW_S))

@@ -99,11 +99,8 @@ def _labels(judge: Callable[[Bytes3D], Maps], frames: Bytes3D) -> Bytes3D:
 
 def dice(labels: Bytes3D, truth: Bytes3D) -> float:
     """Micro Dice of all defect classes pooled: 2 |A and B| / (|A| + |B|), a pixel counting for its class."""
-    both, all_pixels = (
-        np.count_nonzero((labels == truth) & (truth > 0)),
-        np.count_nonzero(labels) + np.count_nonzero(truth),
-    )
-    return float(2 * both / np.maximum(1, all_pixels))
+    both = np.count_nonzero((labels == truth) & (truth > 0))
+    return float(2 * both / np.maximum(1, np.count_nonzero(labels) + np.count_nonzero(truth)))
 
 
 if __name__ == "__main__":

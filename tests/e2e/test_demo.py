@@ -15,7 +15,7 @@ from tests.ports import free_base
 
 METRES, SEED = 2.4, 1
 
-pytestmark = pytest.mark.timeout(600)  # half a minute each where nothing else runs
+pytestmark = pytest.mark.slow
 
 
 def demo(folder: Path, base: int, *words: str) -> list[str]:

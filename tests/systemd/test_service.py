@@ -27,7 +27,9 @@ def figures(request: pytest.FixtureRequest) -> Iterator[dict[str, float]]:
     figures: dict[str, float] = {}
     yield figures
     words = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in figures.items())
-    with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
+    capture = request.config.pluginmanager.get_plugin("capturemanager")
+    assert capture is not None
+    with capture.global_and_fixture_disabled():
         print(f"\nunder systemd: {words}")
 
 
