@@ -139,6 +139,11 @@ class Camera:
     ) -> None:
         self.feed.__exit__(kind, error, trace)
 
+    @property
+    def number(self) -> int:
+        """Number of the next frame: so many have passed."""
+        return self.feed.number
+
     def send(self, *boxes: tuple[int, int, int, int, int], coil: str = "C1", encoding: str = "raw8") -> None:
         """Send the next frame: sound steel with `(top, bottom, left, right, grey)` boxes painted on it."""
         header, payload = wire.frame_message(

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.inspector.engines.nvidia.test_built import PARITY
 
 from inspector import recipe
 from inspector.engines.nvidia import manifest
@@ -15,6 +14,7 @@ from inspector.engines.settings import EngineSection
 from inspector.errors import EXIT_FAILURE, EngineError, Stopped
 from inspector.service.rebuild import commands, rebuild
 from tests.gpu import has_driver, has_tensorrt
+from tests.inspector.engines.nvidia.test_loader import PARITY
 from tests.manifests import write_engine
 from tests.recipes import write_recipe
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from inspector.engines.nvidia.in_flight import runs
 from inspector.engines.nvidia.maps import MapPool
@@ -21,7 +22,7 @@ def test_lent_maps_are_the_gpus(marked: list[list[bool]], blocks: int, held: int
     """Batches come and go, some are held for a while: each holds what the GPU had, and goes on holding it."""
     pool = MapPool(SHAPE, lambda: np.full(SHAPE, 0xA5, np.uint8))
     pool.reserve(blocks)
-    lent = []
+    lent: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = []
     for number, marks in enumerate(marked, 1):
         gpu = np.zeros(SHAPE, np.uint8)
         suspicious = [place for place, is_marked in enumerate(marks) if is_marked]
