@@ -118,6 +118,7 @@ class Camera:
         watch: Callable[[Bytes2D], None] | None = None,
         patience_s: float = 30.0,
         stop: Flag | None = None,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._connect, self._name, self._side, self._mm_per_row = connect, name, side, mm_per_row
         self._period_ns = round(1e9 / rate_fps) if rate_fps else 0
@@ -127,7 +128,7 @@ class Camera:
         self._watch = watch
         self._patience_s = patience_s
         self._stop = stop or Flag()
-        self._due_ns = 0
+        self._clock_ns, self._due_ns = clock_ns, 0
         self._counts: Counter[str] = Counter()
         self._boot, self._number = "", 0
         self._unseen = 0
@@ -216,8 +217,8 @@ class Camera:
             return
         if not self._due_ns:  # the line starts when somebody looks
             self._wait_for_room()
-            self._due_ns = time.monotonic_ns()
-        self._stop.wait(max(0, self._due_ns - time.monotonic_ns()) / 1e9)
+            self._due_ns = self._clock_ns()
+        self._stop.wait(max(0, self._due_ns - self._clock_ns()) / 1e9)
         self._due_ns += self._period_ns
 
     def _wait_for_room(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -50,11 +49,10 @@ def test_a_failed_step_stops_only_what_needs_it(tmp_path: Path) -> None:
 
 def test_a_step_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
     """Its budget is its own: the child that it started is gone too, and the next step runs."""
-    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
-    began = time.monotonic()
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(3600)'])"
     done = do(tmp_path, Step(name="a", words=python(code), budget_s=1.5), Step(name="b", words=python(""), budget_s=20))
     assert [one.status for one in done] == ["failed", "passed"]
-    assert done[0].reason == "not done within 2 s" and time.monotonic() - began < 30
+    assert done[0].reason == "not done within 2 s"
 
 
 def test_all_steps_share_one_budget(tmp_path: Path) -> None:
