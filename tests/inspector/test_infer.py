@@ -4,12 +4,15 @@ import threading
 from collections.abc import Iterator
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.engines.nvidia.pinned import Pool
 from inspector.engines.stub import Stub, grey_is_class
-from inspector.flow import buffered
-from inspector.infer import Infer, Loaded
+from inspector.flow import buffered, each
+from inspector.infer import JUDGED_BATCHES, Infer, Loaded, depths
+from inspector.intake.push import shed
 from inspector.records.frame import Bytes3D
 from inspector.records.recipe import Maps, Recipe
 from inspector.records.stages import Batch, Frame, Judged
@@ -69,6 +72,43 @@ def test_nothing_waits_for_the_next_batch() -> None:
     for number in range(3):
         assert next(judged).batch.closed_ns == number
         go_on.release()
+
+
+@pytest.mark.parametrize("queued", [1, 2, 5])
+def test_depths_are_enough_when_the_line_is_overloaded(queued: int) -> None:
+    """Each batch has a block of its own while anybody holds it, however slow the analysis."""
+    assert batches_without_a_block(queued, depths(queued).frames) == 0
+    assert batches_without_a_block(queued, 2) > 0
+
+
+def batches_without_a_block(queued: int, blocks: int) -> int:
+    """Let 60 batches through a line whose analysis waits until others were shed; count those that found none free."""
+    pool, begun, wanting = Pool(lambda: np.zeros((1, RECIPE.height, RECIPE.width), np.uint8)), 0, 0
+    pool.reserve(blocks)
+
+    def intake() -> Iterator[Batch]:
+        nonlocal begun, wanting
+        for number in range(60):
+            threading.Event().wait(0.002)  # the others come to their turn
+            pixels = pool.lend()
+            begun += 1
+            if pixels is None:
+                wanting += 1
+                pixels = np.empty((1, RECIPE.height, RECIPE.width), np.uint8)
+            one = Batch((Frame(header(number), 0),), pixels, number)
+            del pixels
+            yield one
+
+    def analyse(judged: Judged) -> int:
+        seen = begun
+        while begun < min(seen + 8, 60):
+            threading.Event().wait(0.001)
+        return judged.batch.closed_ns
+
+    batches = buffered(intake(), queued, "intake", shed)
+    judged = buffered(Infer(Loaded(RECIPE, grey()))(batches), JUDGED_BATCHES, "infer")
+    assert list(each(judged, analyse))
+    return wanting
 
 
 def test_it_is_idle_once_the_result_is_out_and_not_before() -> None:
