@@ -16,8 +16,9 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from inspector.metrics import Metrics
-from inspector.records.events import Defect, Missed
+from inspector.records.events import Missed
 from inspector.records.stages import Batch, Frame, Judged, Loss, Report
+from tests.defects import any_defect
 from tests.frames import RECIPE, batch, dropped, header, inspected, missing
 
 CAMERAS = ("top", "bottom")
@@ -125,23 +126,7 @@ def test_account_between_threads() -> None:
     assert not any(found["in_flight"].values())
 
 
-DEFECT = Defect(
-    id="1",
-    name="dark",
-    camera="top",
-    coil="C",
-    side="top",
-    start_mm=0.0,
-    end_mm=1.0,
-    left_mm=0.0,
-    right_mm=1.0,
-    area_mm2=1.0,
-    confidence=1.0,
-    is_partial=False,
-    frames=1,
-    recipe="test@1",
-    captured_ns=10**18,
-)
+DEFECT = any_defect(recipe="test@1", captured_ns=10**18)
 
 
 def used() -> Metrics:

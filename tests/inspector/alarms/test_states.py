@@ -11,25 +11,12 @@ from inspector.alarms.settings import AlarmSection
 from inspector.alarms.states import ACKNOWLEDGE, OFF, ON, Alarms
 from inspector.records.events import Alarm, AlarmState, Data, Defect
 from inspector.records.stages import Report
+from tests.defects import any_defect
 
 MS = 1_000_000
 SECTION = AlarmSection(name="scratches", classes=("scratch",), within_m=10.0, on_delay_ms=0, off_delay_ms=3000)
-DEFECT = Defect(
-    id="1",
-    name="scratch",
-    camera="top",
-    coil="C",
-    side="top",
-    start_mm=900.0,
-    end_mm=1000.0,
-    left_mm=0.0,
-    right_mm=10.0,
-    area_mm2=50.0,
-    confidence=0.9,
-    is_partial=False,
-    frames=1,
-    recipe="test@1",
-    captured_ns=0,
+DEFECT = any_defect(
+    name="scratch", start_mm=900.0, end_mm=1000.0, right_mm=10.0, area_mm2=50.0, confidence=0.9, recipe="test@1"
 )
 
 

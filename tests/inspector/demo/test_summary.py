@@ -13,12 +13,21 @@ from inspector.harness.scrape import Counts
 from inspector.records.events import Alarm, Defect, Event, Health, Missed
 from inspector.simulator.score import ClassScore, Outcome, Score
 from inspector.simulator.sheet import CLASSES, Planted
+from tests.defects import any_defect
 
 CRACK = Planted(1, 2, 5000.0, 5100.0, 700.0, 710.0, 500.0)
-PATCH = Defect(
-    id="d1", name="patch", camera="top", coil="C1", side="top", start_mm=1500.0, end_mm=1540.0, left_mm=10.0,
-    right_mm=30.0, area_mm2=700.0, confidence=0.9, is_partial=False, frames=1, recipe="r@1", captured_ns=1_000_000,
-)  # fmt: skip
+PATCH = any_defect(
+    id="d1",
+    name="patch",
+    coil="C1",
+    start_mm=1500.0,
+    end_mm=1540.0,
+    left_mm=10.0,
+    right_mm=30.0,
+    area_mm2=700.0,
+    confidence=0.9,
+    captured_ns=1_000_000,
+)
 NOTHING = ClassScore(name="", planted=0, found=0, confused=0, missed=0, false=0, small=0, unseen=0)
 
 

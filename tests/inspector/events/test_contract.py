@@ -21,7 +21,6 @@ from inspector.records.events import (
     CoilReport,
     CoilState,
     Data,
-    Defect,
     Event,
     Health,
     HealthState,
@@ -32,26 +31,11 @@ from inspector.records.events import (
     read_event,
     write_event,
 )
+from tests.defects import any_defect
 from tests.inspector.events import client_4bdc204 as old
 from tests.inspector.test_client import Line
 
-DEFECT = Defect(
-    id="1",
-    name="dark",
-    camera="top",
-    coil="C",
-    side="top",
-    start_mm=0.0,
-    end_mm=1.0,
-    left_mm=0.0,
-    right_mm=1.0,
-    area_mm2=1.0,
-    confidence=1.0,
-    is_partial=False,
-    frames=1,
-    recipe="test@1",
-    captured_ns=1,
-)
+DEFECT = any_defect(recipe="test@1", captured_ns=1)
 COIL = CoilReport(state="started", coil="C", inspected_m=0.0, missed_m=0.0, frames=0, defects={})
 ALARM = Alarm(name="pits", state="normal", priority="low", coil="C", camera="top", message="", count=0, defect_id="")
 HEALTH = Health(state="started", message="", recipe="test@1", version="1")

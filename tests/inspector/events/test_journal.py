@@ -24,29 +24,27 @@ from inspector.records.events import (
     Alarm,
     CoilReport,
     Data,
-    Defect,
     Event,
     Health,
     Heartbeat,
     Missed,
     read_event,
 )
+from tests.defects import any_defect
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
-DEFECT = Defect(
+DEFECT = any_defect(
     id="a-1",
     name="scratches",
     camera="cam1",
     coil="C1042",
-    side="top",
     start_mm=1500.0,
     end_mm=1750.5,
     left_mm=12.0,
     right_mm=13.5,
     area_mm2=88.25,
     confidence=0.97,
-    is_partial=False,
     frames=2,
     recipe="steel@1",
     captured_ns=1_700_000_000_000_000_000,

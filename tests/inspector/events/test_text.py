@@ -18,26 +18,24 @@ import zmq
 from inspector.events.journal import Journal
 from inspector.events.publish import Publisher
 from inspector.events.text import line, wants_colour
-from inspector.records.events import Alarm, CoilReport, Data, Defect, Event, Health, Heartbeat, Missed, Unknown
+from inspector.records.events import Alarm, CoilReport, Data, Event, Health, Heartbeat, Missed, Unknown
+from tests.defects import any_defect
 
 ROOT = Path(__file__).parents[3]
 
-DEFECT = Defect(
+DEFECT = any_defect(
     id="a-1",
     name="scratches",
     camera="cam1",
     coil="C1042",
-    side="top",
     start_mm=123_456.7,
     end_mm=124_268.9,
     left_mm=812.0,
     right_mm=815.1,
     area_mm2=900.0,
     confidence=0.984,
-    is_partial=False,
     frames=4,
     recipe="steel@1",
-    captured_ns=0,
 )
 ALARM = Alarm(
     name="long-scratch",

@@ -1,6 +1,6 @@
 """One defect from its pieces: a coil cut into frames gives the defects that the uncut coil has."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import cv2
 import msgspec
@@ -13,7 +13,7 @@ from inspector.records.events import Defect
 from inspector.records.frame import Bytes2D, Header
 from inspector.records.recipe import Recipe
 from inspector.records.stages import Detection, Inspected, Span
-from inspector.strip.merge import PARTIAL_MM, TOUCH_MM, Merge, _Open, touching
+from inspector.strip.merge import PARTIAL_MM, TOUCH_MM, Merge, touching
 from tests.frames import header, inspected, recipe
 
 ROWS, COLUMNS, PX_MM = 6, 14, 3.0
@@ -269,66 +269,3 @@ def test_the_sweep_finds_every_pair(heads: list[Span], tails: list[Span]) -> Non
     """Any spans, nested and overlapping ones too: the very pairs that holding all against all finds."""
     expected = [[place for place, tail in enumerate(tails) if touches(head, tail)] for head in heads]
     assert touching(heads, tails) == expected
-
-
-class Pairing(Merge):
-    """Merge as it was before it swept: each piece is held against every open defect of its class."""
-
-    def add(self, inspected: Inspected, at_mm: float) -> Iterator[Defect]:
-        """Do the same as `Merge.add`."""
-        if self._last and self._last.recipe != inspected.recipe:
-            yield from self.close()
-        seen: dict[_Open, list[Span]] = {}
-        before = list(self._open)
-        for number, piece in enumerate(inspected.detections):
-            defect = self._begin(inspected, piece, at_mm, number)
-            met = [
-                one
-                for one in before
-                if one.class_id == piece.class_id and piece.head and any(touches(piece.head, t) for t in one.tails)
-            ]
-            if met:
-                defect = self._unite(met, defect, seen)
-            seen.setdefault(defect, []).extend([piece.tail] if piece.tail else [])
-        for defect in self._open:
-            if defect not in seen:
-                yield from self._tell(defect, partial=False)
-        self._last, self._open = inspected, []
-        for defect, tails in seen.items():
-            defect.frames += 1
-            defect.tails = tuple(tails)
-            if not tails:
-                yield from self._tell(defect, partial=False)
-                continue
-            self._open.append(defect)
-            if defect.end_mm - defect.told_mm >= PARTIAL_MM:
-                yield from self._tell(defect, partial=True)
-
-    def _unite(self, met: Sequence[_Open], piece: _Open, seen: dict[_Open, list[Span]]) -> _Open:
-        owner, *others = sorted(met, key=lambda defect: (not defect.is_told, defect.start_mm))
-        owner.absorb(piece)
-        tails = seen.setdefault(owner, [])
-        for other in others:
-            owner.tails, other.tails = owner.tails + other.tails, ()
-            tails += seen.get(other, [])
-            if other.is_told:
-                if other in seen:
-                    seen[other] = []
-            else:
-                owner.absorb(other)
-                self._open.remove(other)
-                seen.pop(other, None)
-        return owner
-
-
-@settings(max_examples=80)
-@given(COILS, st.sampled_from([0.0, 7.0, 2000.0]), st.sampled_from([1.0, 250.0]))
-def test_like_pairing_all_with_all(coil: Bytes2D, min_area_mm2: float, row_mm: float) -> None:
-    """Any coil, with defects told in parts and meeting later: the same events with the same ids in the same order."""
-    by, told = recipe("dark", "bright", min_area_mm2=min_area_mm2), list[list[Defect]]()
-    for kind in (Merge, Pairing):
-        merge, defects = kind("top", "C", "top"), list[Defect]()
-        for number, frame in enumerate(cut(coil, by, row_mm)):
-            defects += merge.add(frame, number * ROWS * row_mm)
-        told.append(defects + list(merge.close()))
-    assert told[0] == told[1]

@@ -1,0 +1,29 @@
+"""Defects for tests that care about a few facts of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inspector.records.events import Defect
+
+
+def any_defect(**facts: Any) -> Defect:
+    """Make a dark spot of 1 mm at the head of coil C, but for these facts."""
+    usual: dict[str, Any] = {
+        "id": "1",
+        "name": "dark",
+        "camera": "top",
+        "coil": "C",
+        "side": "top",
+        "start_mm": 0.0,
+        "end_mm": 1.0,
+        "left_mm": 0.0,
+        "right_mm": 1.0,
+        "area_mm2": 1.0,
+        "confidence": 1.0,
+        "is_partial": False,
+        "frames": 1,
+        "recipe": "r@1",
+        "captured_ns": 0,
+    }
+    return Defect(**{**usual, **facts})
