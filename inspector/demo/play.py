@@ -33,8 +33,8 @@ from inspector.harness.daemon import Daemon
 from inspector.harness.ports import HOST, Ports
 from inspector.harness.scrape import Counts
 from inspector.records.events import Missed
+from inspector.score import score
 from inspector.simulator.camera import Sent
-from inspector.simulator.score import score
 from inspector.simulator.sheet import MM_PER_PX, ROWS, Sheet
 from inspector.simulator.thumbnail import SHRINK
 

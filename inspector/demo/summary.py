@@ -14,7 +14,7 @@ import msgspec
 
 from inspector.harness.scrape import Counts
 from inspector.records.events import Defect
-from inspector.simulator.score import Outcome, Score
+from inspector.score import Outcome, Score
 from inspector.simulator.sheet import Planted
 
 FALSE_LISTED = 20

@@ -19,7 +19,7 @@ import numpy as np
 from inspector.drawing.canvas import WHITE, Canvas, Colour, Ink, Rect, Style
 from inspector.records.events import Defect, Missed
 from inspector.records.frame import Bytes2D
-from inspector.simulator.score import Outcome, Score
+from inspector.score import Outcome, Score
 from inspector.simulator.sheet import Planted
 
 READING = "Travel is to the right, the left edge of the strip is up, both directions are to the same scale."

@@ -4,7 +4,7 @@ A stretch is a whole procedural coil, its frames in a row, or one labelled frame
 
 - a true defect is a connected region (8-neighbourhood) of one class in its labels, however small: none is defined away;
 - what is reported is what the line reports of a coil that is one frame long;
-- they match as everywhere in this project (`inspector.simulator.score`): a true defect is found when a reported one of
+- they match as everywhere in this project (`inspector.score`): a true defect is found when a reported one of
   its class overlaps its box or lies within 5 mm of it, and a reported defect near no true one is false.
 
 A defect that crosses several labelled frames counts in each, for nobody knows that they are neighbours.

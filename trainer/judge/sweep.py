@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.records.recipe import Recipe
-from inspector.simulator.score import overlaps
+from inspector.score import overlaps
 from trainer.judge.stretch import Stretch
 
 CONFIDENCES = np.array(

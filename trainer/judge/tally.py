@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.records.recipe import DefectClass
-from inspector.simulator.score import overlaps
+from inspector.score import overlaps
 from trainer.judge.bounds import count_at_most, rate_at_least
 from trainer.judge.stretch import Stretch
 

@@ -11,7 +11,7 @@ from inspector.demo.screen import Screen
 from inspector.demo.summary import FALSE_LISTED, Figures, number_of, percentile, summary
 from inspector.harness.scrape import Counts
 from inspector.records.events import Alarm, Defect, Event, Health, Missed
-from inspector.simulator.score import ClassScore, Outcome, Score
+from inspector.score import ClassScore, Outcome, Score
 from inspector.simulator.sheet import CLASSES, Planted
 from tests.defects import any_defect
 

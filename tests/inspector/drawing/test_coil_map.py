@@ -23,7 +23,7 @@ from inspector.drawing.coil_map import (
 )
 from inspector.records.events import Defect, Missed
 from inspector.records.recipe import DefectClass
-from inspector.simulator.score import score
+from inspector.score import score
 from inspector.simulator.sheet import CLASSES, Planted
 from inspector.simulator.thumbnail import SHRINK, Thumbnail
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inspector.records.recipe import DefectClass, Maps, Recipe
-from inspector.simulator.score import Score, score
+from inspector.score import Score, score
 from trainer.judge.choice import Wish, choose, within_false, within_misses
 from trainer.judge.coil import Coil, Scale, report
 from trainer.judge.stretch import Stretch

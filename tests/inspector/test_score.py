@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from inspector.records.events import Defect, Missed
 from inspector.records.recipe import DefectClass
-from inspector.simulator.score import Score, score
+from inspector.score import Score, score
 from inspector.simulator.sheet import CLASSES, Planted
 
 KINDS = tuple(
