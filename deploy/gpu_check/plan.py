@@ -12,13 +12,11 @@ from pathlib import Path
 
 import msgspec
 
-from deploy.build import PORTABLE
+from deploy import build
 from deploy.gpu_check.steps import Step
 from inspector.engines.nvidia.driver import Gpu
 from inspector.engines.nvidia.manifest import Runtime
 
-RTX_KNOWN = ("7.5", *PORTABLE, "12.1")
-"""Compute capabilities of the RTX cards (Turing, Ampere, Ada, Blackwell) that NVIDIA makes TensorRT-RTX for."""
 GPU_TESTS = "tests/inspector/engines"
 """Tests of what a GPU runs; other folders import packages that such a machine need not have."""
 PRECISIONS = ("fp16", "int8")
@@ -51,13 +49,8 @@ def steps(subject: Subject) -> tuple[Step, ...]:
 
 def unsupported(subject: Subject) -> str:
     """Say that this GPU is none that the installed TensorRT is made for; empty when it is."""
-    here, gpu = subject.runtime, subject.gpu
-    if here is None or here.flavour != "tensorrt_rtx" or gpu.compute_capability in RTX_KNOWN:
-        return ""
-    return (
-        f"{gpu.name} (compute capability {gpu.compute_capability}) is not supported by TensorRT-RTX "
-        f'{here.version}, which is for {", ".join(RTX_KNOWN)}. Install the full TensorRT: pip install ".[gpu]"'
-    )
+    here = subject.runtime
+    return build.unsupported(subject.gpu) if here is not None and here.flavour == "tensorrt_rtx" else ""
 
 
 def _reference(subject: Subject) -> tuple[Step, ...]:
