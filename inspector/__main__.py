@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from inspector import __version__
-from inspector.errors import EXIT_INTERRUPTED, InspectorError
+from inspector.errors import EXIT_FAILURE, EXIT_INTERRUPTED, InspectorError
 
 
 def run(args: argparse.Namespace) -> int:
@@ -38,7 +38,16 @@ def run(args: argparse.Namespace) -> int:
     answers = Answers.from_environment(os.environ, os.getpid())
     stop, hangup = signals.Flag(), signals.Flag()
     with signals.received(stop, hangup):
-        Daemon(args.config, notifier, answers, stop=stop, hangup=hangup, unverified=args.unverified).run()
+        daemon = Daemon(args.config, notifier, answers, stop=stop, hangup=hangup, unverified=args.unverified)
+        try:
+            daemon.run()
+        except InspectorError as error:
+            if daemon.is_stuck:  # Python would wait for the thread that hangs, or abort
+                print(error, file=sys.stderr, flush=True)
+                os._exit(error.exit_code)
+            raise
+        if daemon.is_stuck:
+            os._exit(EXIT_FAILURE)
     return 0
 
 
@@ -56,7 +65,7 @@ def reload(args: argparse.Namespace) -> int:
 
 def check(args: argparse.Namespace) -> int:
     """Read a configuration, and everything it refers to, as `run` would."""
-    from inspector.service.reload import check_engine, prepare
+    from inspector.service.prepare import check_engine, prepare
 
     settings, folder = prepare(args.config)
     remarks = check_engine(settings, folder, unverified=args.unverified)

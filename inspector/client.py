@@ -35,7 +35,7 @@ from inspector.records.events import (
     ReplayRequest,
     read_event,
 )
-from inspector.sockets import DEAD_AFTER_MS, HANDSHAKE_MS, HEARTBEAT_MS
+from inspector.sockets import HANDSHAKE_MS, keep_alive
 
 QUEUE_EVENTS = 10_000
 MAX_PART_BYTES = 16 * 2**20
@@ -222,9 +222,12 @@ class Events:
         """Ask the journal for what follows `after`; None when no sensible answer came in time."""
         assert self._replay is not None
         request = ReplayRequest(epoch=self._epoch, after=after, limit=LIMIT_EVENTS, prefix=self._root)
+        wait_ms = int(1000 * self._patience_s / REPLAY_TRIES)
         for _ in range(REPLAY_TRIES):
-            self._replay.send(msgspec.json.encode(request))
-            if self._replay.poll(int(1000 * self._patience_s / REPLAY_TRIES)):
+            if not self._replay.poll(wait_ms, zmq.POLLOUT):
+                continue  # nobody is there, or no journal: a send would wait for ever
+            self._replay.send(msgspec.json.encode(request), zmq.DONTWAIT)
+            if self._replay.poll(wait_ms):
                 head, *parts = self._replay.recv_multipart()
                 pairs = zip(parts[::2], parts[1::2], strict=False)
                 try:
@@ -240,7 +243,7 @@ class Events:
         socket.rcvhwm = QUEUE_EVENTS
         socket.linger = 0
         socket.maxmsgsize = MAX_PART_BYTES
-        socket.heartbeat_ivl, socket.heartbeat_timeout = HEARTBEAT_MS, DEAD_AFTER_MS
+        keep_alive(socket)
         socket.handshake_ivl = HANDSHAKE_MS
         socket.ipv6 = "[" in address
         if kind == zmq.REQ:  # may ask again when no answer came; the late one is thrown away

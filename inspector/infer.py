@@ -6,13 +6,16 @@ while the engine works on it. Runs on one thread, the only one that talks to the
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections import deque
 from collections.abc import Iterator
 
 import msgspec
 
 from inspector.engines.segmenter import Depths, Segmenter
-from inspector.flow import Buffer
+from inspector.errors import EngineError
+from inspector.flow import Buffer, Cancelled
 from inspector.records.recipe import Recipe
 from inspector.records.stages import Batch, Judged
 
@@ -35,14 +38,43 @@ class Loaded(msgspec.Struct, frozen=True):
 
     recipe: Recipe
     engine: Segmenter
+    batch_s: float = 0.0
+    """How long the largest batches took when the engine was warmed up, as many as are in flight."""
 
 
 class Infer:
     """Iterates over judged batches; `loaded` may be assigned anew at any time, from any thread."""
 
     def __init__(self, loaded: Loaded) -> None:
-        self.loaded = self._current = loaded
+        self._current = loaded
+        self._next: Loaded | None = None
+        self._is_closed = False
+        self._swap = threading.Lock()
         self._pending: deque[Batch] = deque()
+
+    @property
+    def loaded(self) -> Loaded:
+        """What infers from the next batch on."""
+        return self._next or self._current
+
+    @loaded.setter
+    def loaded(self, loaded: Loaded) -> None:
+        with self._swap:
+            unused, self._next = self._next, loaded
+            if self._is_closed:
+                unused, self._next = loaded, None
+        if unused is not None:
+            unused.engine.close()
+
+    def close(self) -> None:
+        """Close the engines; to be called where no batch is under way."""
+        with self._swap:
+            engines = [] if self._is_closed else [self._current.engine]
+            if self._next is not None:
+                engines.append(self._next.engine)
+            self._is_closed, self._next = True, None
+        for engine in engines:
+            engine.close()
 
     @property
     def idle(self) -> bool:
@@ -53,18 +85,24 @@ class Infer:
         """Judge what comes, with up to the engine's `in_flight` batches under way."""
         try:
             yield from self._judge(batches)
+        except (GeneratorExit, Cancelled):  # nobody waits for what is under way, but no engine is closed at work
+            with contextlib.suppress(EngineError):
+                while self._pending:
+                    self._finish(self._current, self._pending)
+            raise
         finally:
-            self._current.engine.close()
+            self.close()
 
     def _judge(self, batches: Buffer[Batch]) -> Iterator[Judged]:
-        current = self._current = self.loaded
-        pending = self._pending
+        current, pending = self._current, self._pending
         for batch in batches:
-            if self.loaded is not current:
+            if self._next is not None:
                 while pending:
                     yield self._finish(current, pending)
                 current.engine.close()
-                current = self._current = self.loaded
+                with self._swap:
+                    current = self._current = self._next
+                    self._next = None
             pending.append(batch)
             if len(batch.pixels):
                 current.engine.submit(batch.pixels)

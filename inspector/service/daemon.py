@@ -1,56 +1,65 @@
 """The supervisor: wires the flow, keeps it alive, reloads it, and drains it.
 
-    intake -> [queue] -> infer -> [queue] -> analyse -> strip -> alarms -> [queue] -> journal -> publish
-    (thread intake)      (thread infer)      (thread analyse)                        (main thread)
+    intake -> [queue] -> infer -> [queue] -> analyse -> strip -> alarms -> [queue] -> journal -> [queue] -> publish
+    (thread intake)      (thread infer)      (thread analyse)                         (thread journal)     (main thread)
 
-Laws: an event is on disk before anyone hears it; the watchdog is patted only when the last stage has finished
-something; a bad configuration never replaces a good one.
+Laws: an event is on disk before anyone receives it; the watchdog is patted only when the last stage has finished
+something; a bad configuration never replaces a good one. The main thread waits for nothing but the flow, and for that
+a moment at a time: it notices a stop, a reload and a heartbeat that is due whatever the stages do. All threads end
+before `run` returns; one that does not (a driver that hangs) is reported by `is_stuck`.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-import uuid
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from contextlib import ExitStack
 from pathlib import Path
-from queue import SimpleQueue
+from typing import Any
 
 import zmq
 
 from inspector import __version__, recipe
 from inspector.alarms.states import Alarms
 from inspector.analysis.analyse import Analyse
-from inspector.errors import EXIT_DONE, GpuLost, InspectorError
-from inspector.events.journal import Journal
-from inspector.events.publish import Publisher
+from inspector.errors import EXIT_DONE, GpuLost, InspectorError, Stuck
 from inspector.flow import Buffer, buffered, each
 from inspector.infer import JUDGED_BATCHES, Infer, Loaded
 from inspector.intake.push import Intake, shed
 from inspector.metrics import Metrics
-from inspector.records.events import Data, Health, HealthState
+from inspector.records.events import Health, HealthState
 from inspector.records.frame import Bytes3D
-from inspector.records.stages import Report
 from inspector.service.answer import Answers
 from inspector.service.line import Config
-from inspector.service.reload import Options, Reload, load, prepare
+from inspector.service.prepare import Load, Options, load, prepare
+from inspector.service.reload import Reload
 from inspector.service.systemd import Notifier
-from inspector.service.web import Vitals, Web
+from inspector.service.vitals import Vitals
+from inspector.service.voice import Recorded, Voice
+from inspector.service.web import Web
 from inspector.signals import Flag
 from inspector.strip.strip import Strip
 
 log = logging.getLogger("inspector")
 
 BEAT_NS = 1_000_000_000
+LOOK_S = 0.05
+"""The longest that the main thread waits before it looks around."""
 PATIENCE_S = 60.0
 """While an engine is rebuilt or warmed up at a start, systemd is asked for so much more time, again and again."""
 REPORTS = 64
 """Reports that may wait for the disk; one commit takes them all."""
+GROUPS = 4
+"""Recorded groups that may wait for the main thread."""
+CLOSE_S = 5.0
+"""How long a thread may take to end, besides the batch that is under way."""
+HUNG_S = 1.0
+"""The same where something hangs."""
 
 
 class Daemon:
-    """One inspector for one line: `startup`, `main_loop`, `shutdown`, all on the main thread.
+    """One inspector for one line: `startup`, `main_loop`, `shutdown`, all on the thread that calls `run`.
 
     Raises: ConfigError, RecipeError when it cannot run as configured.
     """
@@ -64,25 +73,33 @@ class Daemon:
         stop: Flag,
         hangup: Flag,
         unverified: bool = False,
+        load: Load = load,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         """`stop` asks it to drain and end, `hangup` to read its configuration again; any thread may set them.
 
-        `unverified` runs a built engine that was not proven equal to the recipe's ONNX.
+        `unverified` runs a built engine that was not proven equal to the recipe's ONNX. `clock_ns` is monotonic.
         """
         self._path, self._notifier = path, notifier
         self._answers = answers or Answers()
         self._settings, self._folder = prepare(path)
         self._stop, self._hangup = stop, hangup
-        self._aside: SimpleQueue[Data] = SimpleQueue()
-        """What is said of the inspector itself, by any thread."""
-        self._vitals = Vitals()
+        self._load, self._clock_ns = load, clock_ns
+        self._vitals = Vitals(clock_ns)
         self._options = Options(unverified, self._tell, self._on_rebuilding, self._stop.is_set)
         self._lost: GpuLost | None = None
         self._queued: Callable[[], int] = lambda: 0
         """Batches between intake and engine."""
-        self._closing: list[Callable[[], None]] = []
-        """How to close what is open, in the order it was opened."""
+        self._opened = ExitStack()
+        """How to close what is open, in the reverse order."""
         self._beat_ns = 0
+        self._hung: set[str] = set()
+        """Threads that did not end."""
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a thread did not end: then the process must end without it."""
+        return bool(self._hung)
 
     def run(self) -> None:
         """Start, work until told to stop, and drain.
@@ -100,36 +117,24 @@ class Daemon:
 
     def startup(self) -> None:
         """Open what can refuse first; warm up; take frames last."""
-        settings, card = self._settings, recipe.read_card(self._folder)
+        settings, card, opened = self._settings, recipe.read_card(self._folder), self._opened
         cameras = [camera.name for camera in settings.camera]
         self._alarms = Alarms(settings.alarm)
         self._metrics = Metrics(cameras, [kind.name for kind in card.classes])
         self._web = Web(settings.http.bind, self._metrics.registry, self._vitals, self._alarms.acknowledge)
-        self._closing.append(self._web.close)
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        journal = settings.journal
-        self._journal = Journal(
-            Path(journal.path),
-            journal.max_mb,
-            f"/inspector/{settings.line}",
-            clock_utc=lambda: datetime.now(UTC),
-            new_epoch=lambda: uuid.uuid4().hex,
-        )
-        self._closing.append(self._journal.close)
-        events = settings.events
-        self._publisher = Publisher(
-            self._context, events.bind, events.replay_bind, self._journal, hwm=events.send_events
-        )
-        self._closing.append(self._publisher.close)
-        self._record = self._metrics.timed("journal", self._journal.record)
-        self._publish = self._metrics.timed("publish", self._publisher.publish)
+        opened.callback(self._web.close)
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        opened.callback(self._end, context)
+        self._voice = Voice(context, settings, self._metrics)
+        opened.callback(self._close_voice)
         self._vitals.not_ready = f"loading recipe {card}"
         self._notifier.status(self._vitals.not_ready)
-        loaded = load(settings, self._folder, self._options)
+        loaded = self._load(settings, self._folder, self._options)
         self._infer = Infer(loaded)
+        opened.callback(self._close_engine)
         self._metrics.watch_memory(self._memory)
         self._intake = Intake(
-            self._context,
+            context,
             settings.intake,
             settings.batch,
             cameras=cameras,
@@ -140,48 +145,47 @@ class Daemon:
             wanted=lambda: self._infer.idle and not self._queued(),
         )
         self._reload = Reload(
-            self._path, settings, loaded.recipe, self._on_reloaded, self._on_reload_failed, options=self._options
+            self._path,
+            settings,
+            loaded.recipe,
+            self._on_reloaded,
+            self._on_reload_failed,
+            options=self._options,
+            load=self._load,
         )
         self._in_force(loaded)
         self._say("started", f"inspector {__version__} on {loaded.engine.name}")
+        self._voice.publish(self._voice.record(()))
+        opened.callback(self._say_goodbye)
+        opened.callback(self._end_reload)
 
     def main_loop(self) -> None:
-        """Record and publish what the flow yields, until it ends."""
-        self._finish([])
-        reports = self._flow()
+        """Publish what the flow yields, until it ends."""
+        recorded = self._flow()
         self._vitals.worked()
         self._vitals.not_ready = ""
         self._metrics.ready.set(1)
         self._notifier.ready(self._status())
         log.info("ready: frames on %s, http on port %d", self._intake.address, self._web.port)
-        for group in reports.groups():
-            self._finish(group)
-            self._vitals.worked()
-            self._publisher.serve_replay()
-            self._beat()
-            if self._lost is not None:
-                raise self._lost
-            if self._hangup.is_set():
-                self._reload.begin(self._on_reload_begins)
+        for group in recorded.groups(LOOK_S):
+            for item in group:
+                self._publish(item)
+            if group:
+                self._vitals.worked()
+            self._look()
 
     def shutdown(self) -> None:
-        """Say goodbye while there is a voice, then close in the reverse order of opening."""
-        drained = self._stop.is_set() and not self._vitals.not_ready
+        """End the threads, say goodbye while there is a voice, then close in the reverse order of opening."""
+        self._drained = self._stop.is_set() and not self._vitals.not_ready
         self._vitals.not_ready = "stopping"
+        self._stop.set()  # for whatever still loads
         self._notifier.stopping("draining")
-        try:
-            if hasattr(self, "_infer"):
-                self._metrics.ready.set(0)
-                self._say("stopping", "drained" if drained else "ended by a fault")
-                self._finish([])
-        finally:
-            for close in reversed(self._closing):
-                close()
+        self._opened.close()
         log.info("stopped")
 
     # --- the flow -------------------------------------------------------------------------------------------
 
-    def _flow(self) -> Buffer[Report]:
+    def _flow(self) -> Buffer[Recorded]:
         metrics, settings = self._metrics, self._settings
         strip = Strip(settings.camera)
         give_up = shed if settings.intake.when_full == "drop" else None
@@ -191,32 +195,77 @@ class Daemon:
         analysed = each(judged, metrics.timed("analyse", Analyse(settings.camera)))
         placed = each(analysed, metrics.timed("strip", strip), lambda: strip.close(time.monotonic_ns()))
         reports = buffered(each(placed, metrics.timed("alarms", self._alarms)), REPORTS, "analyse")
-        for buffer in (batches, judged, reports):
+        recorded = buffered(self._voice.recorded(reports), GROUPS, "journal")
+        buffers: tuple[Buffer[Any], ...] = (batches, judged, reports, recorded)
+        for buffer in buffers:
             metrics.watch_queue(buffer.name, buffer.__len__)
-        return reports
+        self._opened.callback(self._end_flow, buffers)
+        return recorded
 
-    def _finish(self, reports: Sequence[Report]) -> None:
-        """Record, then publish, then count; in this order."""
-        said = [item for report in reports for item in report.said]
-        while not self._aside.empty():
-            said.append(self._aside.get())
-        if said:
-            recorded = self._record(said)
-            self._publish(recorded)
-            for topic, _ in recorded:
-                self._metrics.published(topic)
+    def _publish(self, recorded: Recorded) -> None:
+        """Publish, then count, what is on disk."""
+        self._voice.publish(recorded)
         now_unix_ns = time.time_ns()
-        for report in reports:
+        for report in recorded.reports:
             self._metrics.reported(report, self._alarms.states().values(), now_unix_ns)
 
-    def _beat(self) -> None:
-        """Each second: tell subscribers and systemd that all is well; this is reached only when work was finished."""
-        now_ns = time.monotonic_ns()
+    def _look(self) -> None:
+        """See to what is due besides the flow: heartbeat, watchdog, reload, and a stop that does not come about.
+
+        Raises: GpuLost; Stuck when a stop was asked for and nothing is finished any more.
+        """
+        now_ns, vitals = self._clock_ns(), self._vitals
         if now_ns - self._beat_ns >= BEAT_NS:
             self._beat_ns = now_ns
-            self._publisher.heartbeat()
-            self._notifier.watchdog()
+            if vitals.alive():
+                self._voice.heartbeat()
+            if vitals.to_be_patted():
+                self._notifier.watchdog()
             self._notifier.status(self._status())
+        if self._lost is not None:
+            raise self._lost
+        if self._hangup.is_set():
+            self._reload.begin(self._on_reload_begins)
+        if self._stop.is_set() and not vitals.alive():
+            raise Stuck(
+                f"asked to stop, but no stage has finished anything for {vitals.idle_s():.0f} s "
+                f"({self._metrics.frames}). Engine or disk hang: see the log, `dmesg` and the driver."
+            )
+
+    # --- the end --------------------------------------------------------------------------------------------
+
+    def _end_flow(self, buffers: Sequence[Buffer[Any]]) -> None:
+        for buffer in buffers:
+            buffer.cancel()
+        for buffer in reversed(buffers):
+            if not buffer.close(self._patience_s()):
+                self._hung.add(buffer.name)
+
+    def _end_reload(self) -> None:
+        if not self._reload.close(self._patience_s()):
+            self._hung.add("reload")
+
+    def _patience_s(self) -> float:
+        """How long a thread may take to end: the batch that is under way, unless something hangs anyway."""
+        limit_s = self._vitals.limit_s()
+        return HUNG_S if self._hung or self._vitals.idle_s() > limit_s else CLOSE_S + limit_s
+
+    def _say_goodbye(self) -> None:
+        self._metrics.ready.set(0)
+        if "journal" not in self._hung:
+            self._say("stopping", "drained" if self._drained else "ended by a fault")
+            self._voice.publish(self._voice.record(()))
+
+    def _close_voice(self) -> None:
+        self._voice.close(journal="journal" not in self._hung)
+
+    def _close_engine(self) -> None:
+        if "infer" not in self._hung:
+            self._infer.close()
+
+    def _end(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+        if "intake" not in self._hung:  # it owns a socket
+            context.destroy()
 
     # --- reload ---------------------------------------------------------------------------------------------
 
@@ -262,6 +311,7 @@ class Daemon:
             self._notifier.extend(PATIENCE_S)
 
     def _in_force(self, loaded: Loaded) -> None:
+        self._vitals.batch_s = loaded.batch_s
         self._metrics.reloaded(success=True)
         self._metrics.engine.info(loaded.engine.facts)
         self._metrics.recipe.info(
@@ -276,7 +326,7 @@ class Daemon:
     def _say(self, state: HealthState, message: str) -> None:
         (log.error if state == "reload_failed" else log.info)("%s: %s", state, message)
         name = str(self._infer.loaded.recipe)
-        self._aside.put(Health(state=state, message=message, recipe=name, version=__version__))
+        self._voice.say(Health(state=state, message=message, recipe=name, version=__version__))
 
     def _status(self) -> str:
         loaded, doing = self._infer.loaded, self._vitals.doing

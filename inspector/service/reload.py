@@ -1,12 +1,11 @@
-"""A configuration made ready to run, at the start and again at each SIGHUP.
+"""A new configuration taken while the line runs, at each SIGHUP.
 
-Laws: parse strictly, validate fully, load and warm aside, then hand over once; whatever fails leaves the
-running line exactly as it was and says why. Must not know: sockets, stages.
+Laws: load and warm aside, then hand over once; whatever fails leaves the running line exactly as it was and says why.
+Must not know: sockets, stages.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,126 +13,14 @@ from pathlib import Path
 import msgspec
 
 from inspector import recipe
-from inspector.engines import segmenter
-from inspector.errors import ConfigError, EngineRefused, InspectorError, Stopped
-from inspector.infer import Loaded, depths
+from inspector.errors import ConfigError, InspectorError, Stopped
+from inspector.infer import Loaded
 from inspector.records.recipe import Recipe
-from inspector.service import line
 from inspector.service.line import Config
-from inspector.service.rebuild import rebuild
-
-log = logging.getLogger("inspector")
+from inspector.service.prepare import PLAIN, Load, Options, load, prepare
 
 RELOADABLE = frozenset({"recipe", "engine", "alarm"})
 """Sections that a reload puts into force; a change in any other needs a restart, and is refused."""
-
-
-def prepare(path: Path) -> tuple[Config, Path]:
-    """Read and check a configuration with all that it refers to; return it and the recipe's folder.
-
-    Raises: ConfigError, RecipeError.
-    """
-    settings = line.load(path)
-    folder = recipe.find(settings.recipe.path, path.parent)
-    card, _ = recipe.load(folder)
-    names = [kind.name for kind in card.classes]
-    faults = [
-        f'{path.name}: alarm "{alarm.name}" watches class "{name}"; expected one of {", ".join(names)} '
-        f"(recipe {card}). Correct its classes."
-        for alarm in settings.alarm
-        for name in alarm.classes
-        if name not in names
-    ]
-    if faults:
-        raise ConfigError(faults)
-    return settings, folder
-
-
-def check_engine(settings: Config, folder: Path, *, unverified: bool = False) -> list[str]:
-    """Check what of a built engine can be checked without a GPU; return what to know of it though it is no fault.
-
-    Raises: EngineRefused; where an engine that does not fit would be built anew, only for want of TensorRT.
-    """
-    if settings.engine.kind == "stub":
-        return ["stub: this line inspects nothing"]
-    if settings.engine.kind != "tensorrt":
-        return []
-    from inspector.engines.nvidia import flavour, loader
-
-    card = recipe.read_card(folder)
-    only, most = loader.asked(settings.engine), settings.batch.max_frames
-    unseen = "driver and GPU were not looked at: `inspector run` does that"
-    try:
-        loader.check(folder, card, only=only, max_frames=most, verified=not unverified)
-    except EngineRefused as error:
-        if not settings.engine.rebuild:
-            raise
-        flavour.find(only=only)
-        faults = [f"does not fit, and would be built anew at the start: {line}" for line in str(error).splitlines()]
-        return [*faults, unseen]
-    return [unseen]
-
-
-class Options(msgspec.Struct, frozen=True):
-    """How to load what judges, beside what the configuration says."""
-
-    unverified: bool = False
-    """Run a built engine that was not proven equal to the recipe's ONNX."""
-    tell: Callable[[str], None] = lambda words: None
-    """Hears what goes on while it takes long, and at the end nothing."""
-    rebuilding: Callable[[bool], None] = lambda yes: None
-    """Hears that an engine is being rebuilt, and that this is over."""
-    stopped: Callable[[], bool] = lambda: False
-    """Whether to give up what takes long."""
-
-
-PLAIN = Options()
-
-
-def load(settings: Config, folder: Path, options: Options = PLAIN, *, gently: bool = False) -> Loaded:
-    """Load, verify and warm what judges; a stale engine is built anew where the configuration asks for it.
-
-    `gently`: a line runs here meanwhile.
-
-    Raises: RecipeError, EngineError, EngineRefused; Stopped.
-    """
-    card, model = recipe.load(folder)
-    section, most = settings.engine, settings.batch.max_frames
-
-    def tell(words: str) -> None:
-        if options.stopped():
-            raise Stopped("stopped while the engine was loading")
-        options.tell(words)
-
-    def load_engine() -> Loaded:
-        engine = segmenter.load(
-            section,
-            card,
-            model,
-            most,
-            folder,
-            depths=depths(settings.intake.queue_batches),
-            unverified=options.unverified,
-            gently=gently,
-            tell=tell,
-        )
-        return Loaded(card, engine)
-
-    try:
-        try:
-            return load_engine()
-        except EngineRefused as error:
-            if section.kind != "tensorrt" or not section.rebuild:
-                raise
-            log.warning("the engine does not fit, and is built anew: %s", error)
-        options.rebuilding(True)
-        try:
-            rebuild(section, folder, most, options.tell, options.stopped)
-        finally:
-            options.rebuilding(False)
-        return load_engine()
-    finally:
-        options.tell("")
 
 
 class Reload:
@@ -148,10 +35,12 @@ class Reload:
         failed: Callable[[InspectorError], None],
         *,
         options: Options = PLAIN,
+        load: Load = load,
     ) -> None:
         """`done` and `failed` are called on the reload's thread."""
         self._path, self._settings, self._running = path, settings, running
-        self._done, self._failed, self._options = done, failed, options
+        self._done, self._failed, self._load = done, failed, load
+        self._options = msgspec.structs.replace(options, gently=True)
         self._thread: threading.Thread | None = None
 
     def begin(self, announce: Callable[[], None] = lambda: None) -> bool:
@@ -166,11 +55,17 @@ class Reload:
         self._thread.start()
         return True
 
+    def close(self, patience_s: float) -> bool:
+        """Wait until the reload under way has ended, as it does soon once `options.stopped`; False when it has not."""
+        if self._thread is not None:
+            self._thread.join(patience_s)
+        return self._thread is None or not self._thread.is_alive()
+
     def _work(self) -> None:
         try:
             settings, folder = prepare(self._path)
             self._refuse(settings, recipe.read_card(folder))
-            loaded = load(settings, folder, self._options, gently=True)
+            loaded = self._load(settings, folder, self._options)
         except Stopped:  # nobody waits for it any more
             return
         except InspectorError as error:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import socket
 import socketserver
 import threading
-import time
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -20,35 +19,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from inspector.errors import SocketError
+from inspector.service.vitals import Vitals
 
-ALIVE_S = 10.0
-"""Healthy while the last stage finished something within this time."""
 CLOSE_S = 0.1
 """How long the server takes at most to notice that it is to close."""
-
-
-class Vitals:
-    """Signs of life: written by the main thread, read by the web server."""
-
-    def __init__(self, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
-        self.not_ready = "starting"
-        """Why frames are not being taken yet; empty when ready."""
-        self.doing = ""
-        """What else is going on that people should know of, like a rebuild."""
-        self._clock_ns = clock_ns
-        self._worked_ns = clock_ns()
-
-    def worked(self) -> None:
-        """Note that the last stage has finished something."""
-        self._worked_ns = self._clock_ns()
-
-    def idle_s(self) -> float:
-        """Seconds since the last stage finished something."""
-        return (self._clock_ns() - self._worked_ns) / 1e9
-
-    def alive(self) -> bool:
-        """Whether that is recent, or not to be expected yet."""
-        return bool(self.not_ready) or self.idle_s() < ALIVE_S
 
 
 class Web:

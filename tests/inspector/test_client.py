@@ -19,6 +19,7 @@ from inspector.client import Events, Gap
 from inspector.errors import SocketError
 from inspector.events.journal import Journal, Message
 from inspector.events.publish import Publisher
+from inspector.events.replay import Replays
 from inspector.records.events import Alarm, CoilReport, Data, Event, Health, Heartbeat
 
 ROOT = Path(__file__).parents[2]
@@ -63,7 +64,8 @@ class Line:
         self.journal = Journal(
             path, max_mb, "/inspector/l", clock_utc=lambda: datetime.now(UTC), new_epoch=lambda: epoch
         )
-        self.publisher = Publisher(self.context, *binds, self.journal, hwm)
+        self.publisher = Publisher(self.context, binds[0], self.journal, hwm)
+        self.replays = Replays(self.context, binds[1], self.journal)
         self.turn = threading.Lock()
         self.is_over = threading.Event()
         self.thread = threading.Thread(target=self.live)
@@ -73,7 +75,6 @@ class Line:
         while not self.is_over.wait(0.005):
             with self.turn:
                 self.publisher.heartbeat()
-                self.publisher.serve_replay()
 
     def say(self, *said: Data, lost: bool = False) -> None:
         """Record, and publish, unless it shall be lost on the way."""
@@ -86,7 +87,7 @@ class Line:
         """A client; what is said from now on it hears or finds missing."""
         with self.turn:
             options.setdefault("after", (self.journal.epoch, self.journal.last_seq))
-        options.setdefault("replay", self.publisher.replay_address)
+        options.setdefault("replay", self.replays.address)
         options.setdefault("timeout_s", 5.0)
         return Events(self.publisher.address, **options)  # type: ignore[arg-type]  # any of its keywords
 
@@ -94,6 +95,7 @@ class Line:
         self.is_over.set()
         self.thread.join()
         self.publisher.close()
+        self.replays.close()
         self.journal.close()
         self.context.destroy(linger=0)
 
@@ -231,7 +233,7 @@ def test_what_the_journal_no_longer_holds_is_told(
 def test_restart_of_the_daemon_loses_nothing(tmp_path: Path) -> None:
     """What was recorded and never published, as after kill -9, reaches a client after the restart."""
     with Line(tmp_path / "journal") as line:
-        binds = (line.publisher.address, line.publisher.replay_address)
+        binds = (line.publisher.address, line.replays.address)
         events = line.listen()
         line.say(COIL)
         assert next(events).seq == 1

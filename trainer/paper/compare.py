@@ -19,7 +19,6 @@ from statistics import median
 from rich.console import Console
 
 from trainer.data.split import open_data, write_split
-from trainer.faults import UserError
 from trainer.files import replace_file
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
@@ -38,7 +37,7 @@ def compare(settings: Settings, encoders: Sequence[str], folder: Path, console: 
 
     Raises:
         DataError: data that cannot be used, or a folder that holds a comparison of something else.
-        UserError: as `trainer.learn.train.fit`.
+        ValueError: as `trainer.learn.train.fit`.
     """
     keep_alike(settings, folder / "compare.json", own=("encoder",))
     settings = share_split(settings, folder / "split.csv")
@@ -84,11 +83,11 @@ def read_figures(run: Path, best: Card) -> dict[str, float | None]:
     """Return what a run's folder says of it; `best` is the card of its `best.pt`.
 
     Raises:
-        UserError: no epoch of the best network in `metrics.jsonl`.
+        ValueError: no epoch of the best network in `metrics.jsonl`.
     """
     lines = {line["step"]: line for line in map(json.loads, (run / "metrics.jsonl").read_text().splitlines())}
     if best.step not in lines:
-        raise UserError(
+        raise ValueError(
             f"{run / 'metrics.jsonl'}: no line of step {best.step}, which best.pt is of. Remove {run}, train it again."
         )
     return {

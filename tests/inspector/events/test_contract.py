@@ -142,7 +142,7 @@ def test_the_old_client_says_what_it_did_not_know(line: Line) -> None:
     gaps: list[old.Gap] = []
     after = (line.journal.epoch, 0)
     with old.Events(
-        line.publisher.address, replay=line.publisher.replay_address, after=after, timeout_s=5.0, on_gap=gaps.append
+        line.publisher.address, replay=line.replays.address, after=after, timeout_s=5.0, on_gap=gaps.append
     ) as events:
         line.say(COIL, REPEAT, GROWN, REPEAT, DEFECT)
         heard = [next(events) for _ in range(3)]
@@ -155,7 +155,7 @@ def test_the_old_client_says_what_it_did_not_know(line: Line) -> None:
 def test_the_old_client_of_one_root_loses_nothing(line: Line) -> None:
     """Whoever follows one root of 1.0 does not notice kinds of later versions at all."""
     after = (line.journal.epoch, 0)
-    replay = line.publisher.replay_address
+    replay = line.replays.address
     with old.Events(line.publisher.address, replay=replay, topics=("alarm.",), after=after, timeout_s=5.0) as events:
         line.say(REPEAT, ALARM, REPEAT, lost=True)
         line.say(GROWN, REPEAT, ALARM)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import shutil
 import sqlite3
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,6 +34,7 @@ from inspector.records.events import (
     Missed,
     read_event,
 )
+from inspector.signals import Flag
 from tests.defects import any_defect
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -379,3 +384,210 @@ def test_power_cuts_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
         assert survived[:acknowledged] == recorded[:acknowledged]
         assert survived == recorded[: len(survived)]
         journal.close()
+
+
+# --- somebody meddles with the files ------------------------------------------------------------------------
+
+
+def newest(path: Path) -> Path:
+    """The segment that is written."""
+    return max(path.glob("events-*.sqlite"))
+
+
+def remove_the_folder(path: Path) -> None:
+    """The folder goes with all that is in it."""
+    shutil.rmtree(path)
+
+
+def move_the_folder(path: Path) -> None:
+    """Another folder takes its name."""
+    path.rename(path.with_name("moved"))
+    path.mkdir()
+
+
+def remove_the_file(path: Path) -> None:
+    """The database goes."""
+    newest(path).unlink()
+
+
+def remove_the_log(path: Path) -> None:
+    """The write-ahead log goes."""
+    newest(path).with_name(f"{newest(path).name}-wal").unlink()
+
+
+def replace_the_log(path: Path) -> None:
+    """An empty write-ahead log takes its place."""
+    log = newest(path).with_name(f"{newest(path).name}-wal")
+    log.unlink()
+    log.write_bytes(b"")
+
+
+def restore_a_copy(path: Path) -> None:
+    """A copy takes the database's name."""
+    copy = path / "copy"
+    shutil.copy(newest(path), copy)
+    copy.replace(newest(path))
+
+
+@pytest.mark.parametrize(
+    "meddle",
+    [remove_the_folder, move_the_folder, remove_the_file, remove_the_log, replace_the_log, restore_a_copy],
+)
+def test_files_that_are_taken_away_are_noticed(tmp_path: Path, meddle: Callable[[Path], None]) -> None:
+    """Nothing more is recorded where nobody would find it, not even on a line that has nothing to record."""
+    path = tmp_path / "journal"
+    journal = opened(path)
+    journal.record([DEFECT])
+    meddle(path)
+    for said in ([], [ALARM]):
+        with pytest.raises(JournalError, match=r"was (removed|replaced) while the inspector writes to it"):
+            journal.record(said)
+    with suppress(JournalError):
+        journal.close()
+
+
+@pytest.mark.parametrize("meddle", [remove_the_log, replace_the_log])
+def test_events_whose_log_was_taken_away_are_saved(tmp_path: Path, meddle: Callable[[Path], None]) -> None:
+    """Closing writes into the database what only the log held, so no number is ever given twice."""
+    journal = opened(tmp_path)
+    recorded = journal.record([DEFECT, ALARM])
+    meddle(tmp_path)
+    journal.close()
+    journal = opened(tmp_path)
+    assert tuple(held(journal)) == recorded
+    journal.close()
+
+
+def test_a_journal_is_held_even_when_its_names_are_removed(tmp_path: Path) -> None:
+    """The folder itself is held: no file's removal lets a second inspector in."""
+    journal = opened(tmp_path)
+    for file in tmp_path.iterdir():
+        file.unlink()
+    with pytest.raises(JournalError, match="in use by process"):
+        opened(tmp_path)
+    with suppress(JournalError):
+        journal.close()
+
+
+def test_strange_files_in_the_folder_are_left_alone(tmp_path: Path) -> None:
+    """A backup copy, a shell's leavings and a folder disturb nothing, and stay."""
+    journal = opened(tmp_path)
+    journal.record([DEFECT])
+    journal.close()
+    strange = [
+        tmp_path / name for name in ("events-backup.sqlite", "events-1.sqlite", "events-000000000001.sqlite.bak")
+    ]
+    for file in strange:
+        shutil.copy(newest(tmp_path), file)
+    (tmp_path / "events-9.sqlite").mkdir()
+    journal = opened(tmp_path)
+    assert journal.record([ALARM]) == tuple(held(journal))[1:]
+    journal.close()
+    assert all(file.exists() for file in strange)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM journal",
+        "INSERT INTO journal VALUES ('e2')",
+        "DELETE FROM event WHERE seq = (SELECT max(seq) FROM event)",
+        "DELETE FROM event WHERE seq = 2",
+        "DELETE FROM counter",
+        "DROP TABLE counter",
+        "DROP TABLE journal",
+    ],
+)
+def test_rows_that_were_changed_are_refused_in_words(tmp_path: Path, change: str) -> None:
+    """Numbers that contradict each other are never gone on from."""
+    journal = opened(tmp_path)
+    journal.record([DEFECT, ALARM, DEFECT])
+    journal.close()
+    shell = sqlite3.connect(newest(tmp_path))
+    shell.execute(change)
+    shell.commit()
+    shell.close()
+    with pytest.raises(JournalError, match=r"rows were changed|a damaged one: move it away"):
+        opened(tmp_path)
+
+
+def test_a_damaged_older_file_ends_no_replay(tmp_path: Path) -> None:
+    """What lies in it is missing from the answers, and what lies behind it comes."""
+    journal = opened(tmp_path, max_mb=1)
+    for _ in range(12):
+        journal.record([LONG_HEALTH] * 8)
+    files = sorted(tmp_path.glob("events-*.sqlite"))
+    assert len(files) > 2
+    first, second, third = (int(file.stem.split("-")[1]) for file in files[:3])
+    files[1].write_bytes(b"no database at all " * 4000)
+    assert [event.seq for event in events(held(journal))] == [*range(first, second), *range(third, 97)]
+    journal.close()
+
+
+def test_one_large_group_stays_below_the_limit(tmp_path: Path) -> None:
+    """Retention keeps up within a call too: a frame of noise must not fill the disk."""
+    journal = opened(tmp_path, max_mb=1)
+    recorded = journal.record([LONG_HEALTH] * 2000)
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= 2**20
+    assert len(recorded) == journal.last_seq == 2000
+    assert tuple(held(journal)) == recorded[journal.first_seq - 1 :]
+    journal.close()
+
+
+def test_a_reader_on_another_thread_sees_whole_groups(tmp_path: Path) -> None:
+    """Replay goes on while events are recorded and files come and go: in order, byte for byte, no hole."""
+    journal = opened(tmp_path, max_mb=1)
+    recorded: list[Message] = []
+    heard: dict[int, Message] = {}
+    over = Flag()
+
+    def read() -> None:
+        after = 0
+        while not over.is_set() or after < journal.last_seq:
+            found = journal.replay(after, 50)
+            first = found.through_seq - len(found.messages) + 1
+            heard.update(enumerate(found.messages, first))
+            after = found.through_seq
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    for _ in range(200):
+        recorded += journal.record([LONG_HEALTH] * 8)
+    over.set()
+    reading.join()
+    assert heard and all(recorded[seq - 1] == message for seq, message in heard.items())
+    assert max(heard) == 1600
+    journal.close()
+
+
+RECORDING = """
+import os, sys, threading, time
+from datetime import UTC, datetime
+from pathlib import Path
+from inspector.events.journal import Journal
+from inspector.records.events import Health
+
+def go_on():
+    while not Path(os.environ["SYNCING"]).exists():
+        time.sleep(0.001)
+    Path(os.environ["PASSED"]).touch()
+
+journal = Journal(Path(sys.argv[1]), 8, "/inspector/l", lambda: datetime.now(UTC), lambda: "e1")
+os.environ["SYNCING"], os.environ["PASSED"] = sys.argv[2:]
+threading.Thread(target=go_on).start()
+journal.record([Health(state="started", message="", recipe="r", version="1")])
+journal.close()
+"""
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="the disk that waits is made by a C compiler")
+def test_a_slow_disk_stops_no_other_thread(tmp_path: Path) -> None:
+    """A commit waits for the disk without the interpreter's lock: frames, heartbeats and replay go on meanwhile."""
+    disk = tmp_path / "waiting_disk.so"
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-O1", "-o", disk, Path(__file__).with_name("waiting_disk.c")], check=True
+    )
+    command = [sys.executable, "-c", RECORDING, *(str(tmp_path / name) for name in ("journal", "syncing", "passed"))]
+    done = subprocess.run(command, env={**os.environ, "LD_PRELOAD": str(disk)}, check=False)
+    assert done.returncode == 0
+    assert (tmp_path / "syncing").exists(), "the disk was never asked to wait"

@@ -58,7 +58,7 @@ def test_its_client_runs(line: Line, tmp_path: Path) -> None:
     client.write_text(source)
     line.say(COIL, COIL)
     with subprocess.Popen(
-        [NODE, str(client), line.publisher.address, line.publisher.replay_address], stdout=subprocess.PIPE, text=True
+        [NODE, str(client), line.publisher.address, line.replays.address], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         heard: list[str] = []

@@ -1,8 +1,7 @@
-"""The event sockets on 127.0.0.1: out goes what is on disk, replay answers anybody, nobody slows us."""
+"""The event socket on 127.0.0.1: out goes what is on disk, and nobody slows us."""
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -10,17 +9,14 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 import zmq
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from inspector.errors import SocketError
 from inspector.events.journal import Journal, Message
 from inspector.events.publish import Publisher
-from inspector.records.events import LIMIT_EVENTS, CoilReport, Health
+from inspector.records.events import CoilReport, Health
 
 ROOT = Path(__file__).parents[3]
 ANYWHERE = "tcp://127.0.0.1:*"
@@ -51,8 +47,8 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 @pytest.fixture
 def publisher(context: Context, journal: Journal) -> Iterator[Publisher]:
-    """Both sockets on ports that were free."""
-    publisher = Publisher(context, ANYWHERE, ANYWHERE, journal, hwm=1000)
+    """A socket on a port that was free."""
+    publisher = Publisher(context, ANYWHERE, journal, hwm=1000)
     yield publisher
     publisher.close()
 
@@ -71,18 +67,6 @@ def listening(context: Context, publisher: Publisher, topic: str = "") -> Socket
     return subscriber
 
 
-def ask(context: Context, publisher: Publisher, *parts: bytes) -> tuple[dict[str, Any], list[Message]]:
-    """Ask as a program in any other language would: a REQ socket and JSON."""
-    with context.socket(zmq.REQ) as asker:
-        asker.connect(publisher.replay_address)
-        asker.send_multipart(parts)
-        while not asker.poll(5):
-            publisher.serve_replay()
-        head, *rest = asker.recv_multipart()
-        told = [Message(topic.decode(), payload) for topic, payload in zip(rest[::2], rest[1::2], strict=True)]
-        return json.loads(head), told
-
-
 def test_what_is_published_is_what_is_on_disk(context: Context, journal: Journal, publisher: Publisher) -> None:
     """A subscriber gets topic and payload byte for byte as replay gives them."""
     with listening(context, publisher) as subscriber:
@@ -98,93 +82,21 @@ def test_topics_filter(context: Context, journal: Journal, publisher: Publisher)
         assert subscriber.recv_multipart()[0] == b"coil.started"
 
 
-def test_replay_pages(context: Context, journal: Journal, publisher: Publisher) -> None:
-    """Asking on from `through` until `more` is false yields everything, in answers of bounded size."""
-    recorded = journal.record([COIL] * (2 * LIMIT_EVENTS + 1))
-    told: list[Message] = []
-    head: dict[str, Any] = {"through": 0, "more": True}
-    while head["more"]:
-        request = {"epoch": "e1", "after": head["through"], "limit": 10**9, "prefix": ""}
-        head, page = ask(context, publisher, json.dumps(request).encode())
-        assert len(page) == head["count"] <= LIMIT_EVENTS
-        told += page
-    assert tuple(told) == recorded
-    assert head == {"epoch": "e1", "first": 1, "last": 2001, "through": 2001, "count": 1, "more": False}
-
-
-def test_replay_by_prefix(context: Context, journal: Journal, publisher: Publisher) -> None:
-    """A prefix picks topics, and `through` still goes to the end."""
-    _, coil, _ = journal.record([HEALTH, COIL, HEALTH])
-    head, told = ask(context, publisher, b'{"epoch": null, "after": 0, "limit": 5, "prefix": "coil."}')
-    assert (told, head["through"], head["more"]) == ([coil], 3, False)
-
-
-@pytest.mark.parametrize(
-    ("parts", "error"),
-    [
-        ((b"",), "Input data was truncated"),
-        ((b"\xff\xff",), "invalid character"),
-        ((b'{"epoch": null, "after": 1, "prefix": "\xff"}',), "invalid start byte"),
-        ((b'{"epoch": null, "after": -1}',), "Expected `int` >= 0 - at `$.after`. Send {"),
-        ((b'{"epoch": null}',), "missing required field `after`"),
-        ((b'{"epoch": null, "after": 0, "limit": 0}',), "Expected `int` >= 1 - at `$.limit`"),
-        ((b'{"epoch": null, "after": 0, "befor": 1}',), "unknown field `befor`"),
-        ((b"[" * 4000,), "Expected `object`, got `array`"),
-        ((b'{"epoch": "e0", "after": 7}',), "epoch e0 is not this journal's, e1. Ask that one, after 0."),
-        ((b"{}",) * 9, "9 parts came; expected one. Send one part"),
-    ],
-)
-def test_bad_request_is_answered_with_words(
-    context: Context, publisher: Publisher, parts: tuple[bytes, ...], error: str
-) -> None:
-    """What was wrong and what to send stands in the answer; nothing raises."""
-    head, told = ask(context, publisher, *parts)
-    assert error in head["error"]
-    assert (told, head["more"]) == ([], False)
-
-
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    request=st.binary(max_size=200)
-    | st.fixed_dictionaries(
-        {"epoch": st.none() | st.text(), "after": st.integers(), "limit": st.integers(), "prefix": st.text()}
-    ).map(lambda tree: json.dumps(tree).encode())
-)
-def test_any_request_is_answered(context: Context, publisher: Publisher, request: bytes) -> None:
-    """Whatever bytes are asked, an answer comes."""
-    head, _ = ask(context, publisher, request)
-    assert head["epoch"] == "e1"
-
-
-def test_asker_that_is_gone_disturbs_nobody(context: Context, journal: Journal, publisher: Publisher) -> None:
-    """A request whose asker hung up is dropped, and the next one answered."""
-    journal.record([COIL])
-    with context.socket(zmq.DEALER) as gone:
-        gone.connect(publisher.replay_address)
-        gone.send(b'{"epoch": null, "after": 0}')
-        while not publisher._replay.poll(10):
-            pass
-    assert ask(context, publisher, b'{"epoch": null, "after": 0}')[0]["count"] == 1
-
-
-@pytest.mark.parametrize("key", ["events.bind", "events.replay_bind"])
-def test_address_in_use(context: Context, journal: Journal, publisher: Publisher, key: str) -> None:
+def test_address_in_use(context: Context, journal: Journal, publisher: Publisher) -> None:
     """A taken address is named with its key and what to do."""
-    taken = publisher.address
-    binds = (taken, ANYWHERE) if key == "events.bind" else (ANYWHERE, taken)
-    with pytest.raises(SocketError, match=rf"{key}: {taken} cannot be bound: .*in use\. Stop"):
-        Publisher(context, *binds, journal, hwm=10)
+    with pytest.raises(SocketError, match=rf"events.bind: {publisher.address} cannot be bound: .*in use\. Stop"):
+        Publisher(context, publisher.address, journal, hwm=10)
 
 
 def test_address_of_another_machine(context: Context, journal: Journal) -> None:
     """An address that is not ours is refused with what to do."""
     with pytest.raises(SocketError, match=r"events\.bind: tcp://192\.0\.2\.1:5 cannot be bound.* of this machine"):
-        Publisher(context, "tcp://192.0.2.1:5", ANYWHERE, journal, hwm=10)
+        Publisher(context, "tcp://192.0.2.1:5", journal, hwm=10)
 
 
 def test_slow_subscriber_does_not_block(context: Context, journal: Journal) -> None:
     """One that never reads is sent far more than its queue holds, and publishing ends all the same."""
-    publisher = Publisher(context, ANYWHERE, ANYWHERE, journal, hwm=10)
+    publisher = Publisher(context, ANYWHERE, journal, hwm=10)
     recorded = journal.record([HEALTH] * 500)
     with context.socket(zmq.SUB) as slow:
         slow.rcvhwm = 1
@@ -203,7 +115,7 @@ def test_slow_subscriber_does_not_block(context: Context, journal: Journal) -> N
 def test_close_delivers_the_tail(context: Context, journal: Journal) -> None:
     """What was published right before close still arrives."""
     own: Context = zmq.Context()
-    publisher = Publisher(own, ANYWHERE, ANYWHERE, journal, hwm=1000)
+    publisher = Publisher(own, ANYWHERE, journal, hwm=1000)
     with listening(context, publisher) as subscriber:
         publisher.publish(journal.record([HEALTH] * 900))
         publisher.close()
@@ -222,7 +134,7 @@ from inspector.records.events import Health
 
 context = zmq.Context()
 journal = Journal(Path(sys.argv[1]), 8, "/inspector/l", lambda: datetime.now(UTC), lambda: "e1")
-publisher = Publisher(context, "tcp://127.0.0.1:*", "tcp://127.0.0.1:*", journal, hwm=10_000)
+publisher = Publisher(context, "tcp://127.0.0.1:*", journal, hwm=10_000)
 print(publisher.address, flush=True)
 sys.stdin.readline()
 for group in range(50):

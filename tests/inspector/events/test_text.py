@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ import zmq
 
 from inspector.events.journal import Journal
 from inspector.events.publish import Publisher
+from inspector.events.replay import Replays
 from inspector.events.text import line, wants_colour
 from inspector.records.events import Alarm, CoilReport, Data, Event, Health, Heartbeat, Missed, Unknown
 from tests.defects import any_defect
@@ -152,14 +154,23 @@ def test_colour_is_for_terminals(out: io.StringIO, environ: dict[str, str], want
     assert wants_colour(out, environ) is wanted
 
 
+class Feed(NamedTuple):
+    """A publisher, which nobody serves, and its replay."""
+
+    publisher: Publisher
+    replays: Replays
+
+
 @pytest.fixture
-def publisher(tmp_path: Path) -> Iterator[Publisher]:
-    """A publisher with three journalled events, which nobody serves."""
+def feed(tmp_path: Path) -> Iterator[Feed]:
+    """Three journalled events."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     journal = Journal(tmp_path, 8, "/inspector/l", clock_utc=lambda: datetime.now(UTC), new_epoch=lambda: "e1")
     journal.record([STARTED, DEFECT, ALARM])
-    publisher = Publisher(context, "tcp://127.0.0.1:*", "tcp://127.0.0.1:*", journal, hwm=100)
-    yield publisher
+    publisher = Publisher(context, "tcp://127.0.0.1:*", journal, hwm=100)
+    replays = Replays(context, "tcp://127.0.0.1:*", journal)
+    yield Feed(publisher, replays)
+    replays.close()
     publisher.close()
     journal.close()
     context.destroy(linger=0)
@@ -177,9 +188,9 @@ sys.exit(print_events(
 """
 
 
-def command(publisher: Publisher, *options: str, replay: str | None = None) -> subprocess.Popen[str]:
+def command(feed: Feed, *options: str, replay: str | None = None) -> subprocess.Popen[str]:
     """`inspector events` as a process of its own."""
-    addresses = (publisher.address, publisher.replay_address if replay is None else replay)
+    addresses = (feed.publisher.address, feed.replays.address if replay is None else replay)
     return subprocess.Popen(
         [sys.executable, "-c", COMMAND, *addresses, *options],
         cwd=ROOT,
@@ -189,11 +200,10 @@ def command(publisher: Publisher, *options: str, replay: str | None = None) -> s
     )
 
 
-def serve(publisher: Publisher, process: subprocess.Popen[str], seconds: float = 20) -> tuple[str, str, int]:
+def serve(feed: Feed, process: subprocess.Popen[str], seconds: float = 20) -> tuple[str, str, int]:
     """Live as the daemon does until the process ends; what it said and its exit code."""
     for _ in range(int(seconds / 0.01)):
-        publisher.heartbeat()
-        publisher.serve_replay()
+        feed.publisher.heartbeat()
         try:
             return *process.communicate(timeout=0.01), process.returncode
         except subprocess.TimeoutExpired:
@@ -202,9 +212,9 @@ def serve(publisher: Publisher, process: subprocess.Popen[str], seconds: float =
     raise AssertionError("it never ended")
 
 
-def test_json_since_and_count(publisher: Publisher) -> None:
+def test_json_since_and_count(feed: Feed) -> None:
     """JSON since 1, counting 2: two CloudEvents of the topics asked for, one a line, and exit code 0."""
-    out, err, code = serve(publisher, command(publisher, "2", "10", "json"))
+    out, err, code = serve(feed, command(feed, "2", "10", "json"))
     assert [json.loads(text)["type"] for text in out.splitlines()] == [
         "defect.scratches",
         "alarm.long-scratch",
@@ -212,46 +222,45 @@ def test_json_since_and_count(publisher: Publisher) -> None:
     assert (err, code) == ("", 0)
 
 
-def test_silence_ends_it(publisher: Publisher) -> None:
+def test_silence_ends_it(feed: Feed) -> None:
     """After the timeout it ends: 0, or 1 with words when fewer came than were to be counted."""
-    out, err, code = serve(publisher, command(publisher, "0", "1", "text"))
+    out, err, code = serve(feed, command(feed, "0", "1", "text"))
     assert ("scratches" in out, "\x1b" in out, err, code) == (True, False, "", 0)
-    _, err, code = serve(publisher, command(publisher, "3", "1", "text"))
-    assert (err, code) == (f"2 of 3 events came; none for the last 1 s from {publisher.address}.\n", 1)
+    _, err, code = serve(feed, command(feed, "3", "1", "text"))
+    assert (err, code) == (f"2 of 3 events came; none for the last 1 s from {feed.publisher.address}.\n", 1)
 
 
-def test_ctrl_c_ends_quietly(publisher: Publisher) -> None:
+def test_ctrl_c_ends_quietly(feed: Feed) -> None:
     """Ctrl-C is a way to end: exit code 0, no traceback."""
-    process = command(publisher, "0", "20", "text")
+    process = command(feed, "0", "20", "text")
     assert process.stdout is not None
-    while not has_printed(process, publisher):
+    while not has_printed(process, feed):
         pass
     process.send_signal(signal.SIGINT)
-    _, err, code = serve(publisher, process)
+    _, err, code = serve(feed, process)
     assert (err, code) == ("", 0)
 
 
-def test_closed_pipe_ends_quietly(publisher: Publisher) -> None:
+def test_closed_pipe_ends_quietly(feed: Feed) -> None:
     """A reader that goes away (`| head`) is a way to end: exit code 0, no traceback."""
-    process = command(publisher, "0", "20", "text")
+    process = command(feed, "0", "20", "text")
     assert process.stdout is not None and process.stderr is not None
     process.stdout.close()
     process.stdout = None
-    _, err, code = serve(publisher, process)
+    _, err, code = serve(feed, process)
     assert (err, code) == ("", 0)
 
 
-def has_printed(process: subprocess.Popen[str], publisher: Publisher) -> bool:
+def has_printed(process: subprocess.Popen[str], feed: Feed) -> bool:
     """Whether the process has printed anything, while the publisher lives on."""
     assert process.stdout is not None
-    publisher.heartbeat()
-    publisher.serve_replay()
+    feed.publisher.heartbeat()
     poller = zmq.Poller()
     poller.register(process.stdout.fileno(), zmq.POLLIN)
     return bool(poller.poll(10))
 
 
-def test_loss_is_told_on_stderr(publisher: Publisher) -> None:
+def test_loss_is_told_on_stderr(feed: Feed) -> None:
     """What cannot be had is said, with numbers and reason, beside the events."""
-    out, err, code = serve(publisher, command(publisher, "0", "1", "text", replay=""))
+    out, err, code = serve(feed, command(feed, "0", "1", "text", replay=""))
     assert (out, err, code) == ("", "LOST 3 events, seq 1 to 3: no replay address was given\n", 0)

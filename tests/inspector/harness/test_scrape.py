@@ -7,7 +7,8 @@ from prometheus_client import generate_latest
 from inspector.harness import scrape
 from inspector.harness.scrape import Counts
 from inspector.metrics import Metrics
-from inspector.service.web import Vitals, Web
+from inspector.service.vitals import Vitals
+from inspector.service.web import Web
 from inspector.simulator.sheet import CLASSES
 
 

@@ -9,7 +9,8 @@ import pytest
 from inspector.errors import ConfigError, InspectorError, RecipeError, Stopped
 from inspector.infer import Loaded
 from inspector.service.line import Config
-from inspector.service.reload import Options, Reload, load, prepare
+from inspector.service.prepare import Options, load, prepare
+from inspector.service.reload import Reload
 from tests.recipes import HEIGHT, WIDTH, write_recipe
 
 LINE = """

@@ -9,7 +9,8 @@ import pytest
 
 from inspector.errors import SocketError
 from inspector.metrics import Metrics
-from inspector.service.web import ALIVE_S, Vitals, Web
+from inspector.service.vitals import ALIVE_S, Vitals
+from inspector.service.web import Web
 
 
 class Clock:

@@ -1,0 +1,67 @@
+"""Events read back from the journal's files, while another thread writes the newest.
+
+Laws: what is damaged or gone is left out and reported once; it never ends the replay of what is whole.
+
+Knows: SQLite. Must not know: the envelope, who asks. Belongs to one thread, which need not be the journal's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+
+import apsw
+
+from inspector.events.segments import BUSY_MS, Folder
+
+log = logging.getLogger("inspector")
+
+REPLAY = """SELECT seq, topic, payload FROM event
+WHERE seq > ?1 AND seq <= ?2 AND substr(topic, 1, length(?3)) = ?3 ORDER BY seq LIMIT ?4"""
+OPEN_FILES = 2
+"""Kept open for the next question: askers go on where they were."""
+
+Row = tuple[int, str, bytes]
+
+
+class Reader:
+    """Reads segments by their first numbers."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._open: dict[int, apsw.Connection] = {}
+        self._damaged: set[int] = set()
+
+    def read(self, start: int, after: int, through: int, prefix: str, limit: int) -> list[Row]:
+        """Return rows of one segment; none of it when it is gone or damaged.
+
+        Raises: apsw.Error when something else is wrong, like too many open files.
+        """
+        if start in self._damaged:
+            return []
+        try:
+            return list(self._segment(start).execute(REPLAY, (after, through, prefix, limit)))
+        except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError) as error:
+            self._damaged.add(start)
+            log.error("%s: is damaged and left out of replays: %s", self._folder.file(start), error)
+        except apsw.CantOpenError:
+            if self._folder.file(start).exists():
+                raise
+        return []
+
+    def close(self) -> None:
+        """Close what is open."""
+        for segment in self._open.values():
+            with contextlib.suppress(apsw.Error):
+                segment.close()
+        self._open.clear()
+
+    def _segment(self, start: int) -> apsw.Connection:
+        segment = self._open.pop(start, None)
+        if segment is None:
+            while len(self._open) >= OPEN_FILES:
+                self._open.pop(next(iter(self._open))).close()
+            segment = apsw.Connection(str(self._folder.file(start)), flags=apsw.SQLITE_OPEN_READWRITE)
+            segment.set_busy_timeout(BUSY_MS)
+        self._open[start] = segment  # the last one asked for stays longest
+        return segment

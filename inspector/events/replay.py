@@ -1,0 +1,111 @@
+"""The socket that answers replay from the journal, on a thread of its own: ROUTER.
+
+Laws: a bad request is answered with words and never raises. Each answer is bounded. Askers have their turns one after
+the other, and together at most half of a processor core: the line goes on meanwhile.
+
+Replay, as JSON so that any language can ask: request `ReplayRequest` in one part; answer `ReplayHead`, then a
+topic part and a payload part for each event, exactly as published.
+
+Knows: the socket and the replay protocol. Must not know: what an event says, who asks.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+import zmq
+
+from inspector.errors import JournalError
+from inspector.events.binding import bound
+from inspector.records.events import LIMIT_EVENTS, ReplayHead, ReplayRequest
+from inspector.signals import Flag
+from inspector.sockets import Guard, release
+
+if TYPE_CHECKING:
+    from inspector.events.journal import Journal
+
+ENVELOPE_PARTS = 3  # identity; and from a REQ its request's id, where it numbers them, and an empty part
+WAITING_ANSWERS = 4  # for one asker; a fifth is dropped and must be asked for again
+UNFINISHED_BYTES = 2**20
+"""The most that an asker may send without completing a request."""
+LOOK_MS = 50
+"""The longest wait on the socket, so that a close is noticed."""
+
+
+class Replays:
+    """Answers from construction to `close`.
+
+    Raises: SocketError when the address cannot be bound.
+    """
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], bind: str, journal: Journal) -> None:
+        self._journal = journal
+        self._decode = msgspec.json.Decoder(ReplayRequest).decode
+        self._encode = msgspec.json.Encoder().encode
+        self._socket, self.address = bound(context, zmq.ROUTER, bind, "events.replay_bind", WAITING_ANSWERS)
+        self._closing = Flag()
+        self._thread = threading.Thread(target=self._serve, name="replay", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Answer what is being answered, and unbind."""
+        self._closing.set()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        guard = Guard(self._socket, UNFINISHED_BYTES)
+        while not self._closing.is_set():
+            completed = set()
+            if self._socket.poll(LOOK_MS):
+                began_s = time.thread_time()
+                frames = self._socket.recv_multipart(copy=False)
+                completed.add(int(frames[-1].get(zmq.SRCFD)))
+                self._reply([frame.bytes for frame in frames])
+                time.sleep(time.thread_time() - began_s)
+            guard.look(completed)
+        guard.close()
+        self._socket.close(linger=0)
+        release(self.address)
+
+    def _reply(self, parts: list[bytes]) -> None:
+        delimiter = parts.index(b"", 1) if b"" in parts[1:ENVELOPE_PARTS] else 0
+        envelope, request = parts[: delimiter + 1], parts[delimiter + 1 :]
+        self._socket.send_multipart((*envelope, *self._answer(request)))
+
+    def _answer(self, request: list[bytes]) -> list[bytes]:
+        if len(request) != 1:
+            return self._refusal(f"{len(request)} parts came; expected one. Send one part of JSON.")
+        try:
+            asked = self._decode(request[0])
+        except (ValueError, RecursionError) as error:
+            return self._refusal(f'{error}. Send {{"epoch": null, "after": 0, "limit": 1000, "prefix": ""}}.')
+        if asked.epoch not in (None, self._journal.epoch):
+            return self._refusal(
+                f"epoch {asked.epoch} is not this journal's, {self._journal.epoch}. Ask that one, after 0."
+            )
+        try:
+            found = self._journal.replay(asked.after, min(asked.limit, LIMIT_EVENTS), asked.prefix)
+        except JournalError as error:
+            return self._refusal(str(error))
+        head = self._head(through=found.through_seq, count=len(found.messages))
+        return [head, *(part for topic, payload in found.messages for part in (topic.encode(), payload))]
+
+    def _refusal(self, error: str) -> list[bytes]:
+        return [self._head(through=0, count=0, error=error)]
+
+    def _head(self, through: int, count: int, error: str = "") -> bytes:
+        position = self._journal.position
+        return self._encode(
+            ReplayHead(
+                epoch=self._journal.epoch,
+                first=position.first_seq,
+                last=position.last_seq,
+                through=through,
+                count=count,
+                more=not error and through < position.last_seq,
+                error=error,
+            )
+        )

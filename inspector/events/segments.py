@@ -1,0 +1,244 @@
+"""The journal's files: SQLite databases named after the first number in them, of which the newest is written.
+
+Laws: what is not named like ours is left alone. A new file is whole, with its name on disk, before it is written to.
+One process at a time holds the folder itself, so that no name in it can be taken away to let another one in.
+
+Knows: SQLite, the folder. Must not know: what an event is, sockets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import apsw
+
+from inspector.errors import JournalError
+
+APPLICATION_ID = 0x1A5BEC70  # marks our files to `file` and to us
+SCHEMA_VERSION = 1
+SCHEMA = f"""
+CREATE TABLE journal (epoch TEXT NOT NULL) STRICT;
+CREATE TABLE counter (root TEXT PRIMARY KEY, topicseq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE event (seq INTEGER PRIMARY KEY, topic TEXT NOT NULL, payload BLOB NOT NULL) STRICT;
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
+COUNT = "INSERT INTO counter VALUES (?, ?) ON CONFLICT (root) DO UPDATE SET topicseq = excluded.topicseq"
+OURS = re.compile(r"events-(\d{12})\.sqlite")
+SIDES = ("", "-wal", "-shm")
+"""What belongs to a database file beside itself."""
+CHECKPOINT_PAGES = 128  # of 4 KiB: keeps the write-ahead log no larger than the smallest segment
+BUSY_MS = 1000  # patience with somebody's SQLite shell
+
+
+class Folder:
+    """The journal's folder, made when it is not there, and held by this process until `close`.
+
+    Raises: JournalError when another process holds it; OSError.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not path.is_dir():
+            path.mkdir(parents=True)
+            _sync(path.parent)
+        self._held = _hold(path)
+        self._written: dict[Path, int] = {}
+        """Inode of each file of the newest segment."""
+
+    def close(self) -> None:
+        """Let others in."""
+        os.close(self._held)
+
+    def starts(self) -> list[int]:
+        """First numbers of the segments that are there, in order."""
+        return sorted(int(ours[1]) for file in self.path.iterdir() if (ours := OURS.fullmatch(file.name)))
+
+    def file(self, start: int) -> Path:
+        """Name of the segment whose first number is `start`."""
+        return self.path / f"events-{start:012d}.sqlite"
+
+    def size_bytes(self, start: int) -> int:
+        """Size of a segment with its write-ahead log."""
+        size = 0
+        for side in ("", "-wal"):
+            with contextlib.suppress(FileNotFoundError):
+                size += _side(self.file(start), side).stat().st_size
+        return size
+
+    def unlink(self, start: int) -> None:
+        """Remove a segment."""
+        for side in SIDES:
+            _side(self.file(start), side).unlink(missing_ok=True)
+
+    def begin(self, start: int, epoch: str, counts: Mapping[str, int]) -> apsw.Connection:
+        """Make a segment that takes over the numbers as they stand."""
+        segment = apsw.Connection(str(self.file(start)))
+        try:
+            make_durable(segment)
+            segment.execute("BEGIN IMMEDIATE")
+            segment.execute(SCHEMA)
+            segment.execute("INSERT INTO journal VALUES (?)", (epoch,))
+            segment.executemany(COUNT, counts.items())
+            segment.execute("COMMIT")
+            _sync(self.path)
+        except BaseException:
+            with contextlib.suppress(apsw.Error):
+                segment.close()
+            with contextlib.suppress(OSError):
+                self.unlink(start)
+            raise
+        return segment
+
+    def watch(self, start: int) -> None:
+        """Remember which files are written from now on."""
+        files = (_side(self.file(start), side) for side in SIDES)
+        self._written = {file: file.stat().st_ino for file in files}
+
+    def check(self) -> None:
+        """Find out whether what is written can still be found under its name.
+
+        Raises: JournalError when somebody removed or replaced a file that is in use, or the folder.
+        """
+        here = os.fstat(self._held).st_ino
+        for path, inode in ((self.path, here), *self._written.items()):
+            try:
+                found = path.stat().st_ino
+            except FileNotFoundError:
+                found = 0
+            if found != inode:
+                raise JournalError(
+                    f"{path}: was {'replaced' if found else 'removed'} while the inspector writes to it; what it "
+                    "records would be lost. Leave the folder to the inspector; stop it before you move or restore it."
+                )
+
+
+def open_to_write(file: Path) -> apsw.Connection | None:
+    """Open a segment; None when it is an empty database.
+
+    Raises: JournalError when it is somebody else's; apsw.Error.
+    """
+    segment = apsw.Connection(str(file))
+    try:
+        ((application_id,),) = segment.execute("PRAGMA application_id")
+        ((version,),) = segment.execute("PRAGMA user_version")
+        ((tables,),) = segment.execute("SELECT count(*) FROM sqlite_schema")
+        if tables == 0:
+            segment.close()
+            return None
+        if (application_id, version) != (APPLICATION_ID, SCHEMA_VERSION):
+            raise JournalError(
+                f"{file}: is an SQLite file marked {application_id:#x} version {version}; expected a journal, "
+                f"{APPLICATION_ID:#x} version {SCHEMA_VERSION}. "
+                "Give another folder as journal.path, or use the program that wrote this one."
+            )
+        make_durable(segment)
+    except BaseException:
+        segment.close()
+        raise
+    return segment
+
+
+def numbers(segment: apsw.Connection, start: int) -> tuple[str, int, dict[str, int]]:
+    """Return a segment's epoch, last number and last number of each topic root.
+
+    Raises: JournalError when they contradict each other: rows were taken out.
+    """
+    epochs = [epoch for (epoch,) in segment.execute("SELECT epoch FROM journal")]
+    counts = dict(segment.execute("SELECT root, topicseq FROM counter"))
+    ((last, held),) = segment.execute("SELECT max(seq), count(*) FROM event")
+    last = last or start - 1
+    if len(epochs) != 1 or last != sum(counts.values()) or held != last - start + 1:
+        raise JournalError(
+            f"{segment.filename}: holds {held} events up to {last}, {len(epochs)} epochs, and topics that count "
+            f"{sum(counts.values())} events; expected {last - start + 1} events, 1 epoch and the same count: rows were "
+            "changed. Restore the folder from a backup, or move it away, and a new journal (a new epoch) begins."
+        )
+    return epochs[0], last, counts
+
+
+def make_durable(segment: apsw.Connection) -> None:
+    """Have every commit survive a power cut.
+
+    Raises: JournalError where the file system cannot do that.
+    """
+    segment.set_busy_timeout(BUSY_MS)
+    ((mode,),) = segment.execute("PRAGMA journal_mode = WAL")
+    if mode != "wal":
+        raise JournalError(
+            f"{segment.filename}: this file system allows no write-ahead log (journal_mode is {mode}). "
+            "Put journal.path on a local disk."
+        )
+    segment.execute("PRAGMA synchronous = FULL")  # NORMAL loses acknowledged events in a power cut
+    segment.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+
+
+@contextlib.contextmanager
+def worded(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the system report into a JournalError that says what to do."""
+    try:
+        yield
+    except (apsw.Error, OSError) as error:
+        raise JournalError(f"{path}: {error}. {_advice(error)}") from error
+
+
+def _advice(error: Exception) -> str:
+    match error:
+        case apsw.FullError() | OSError(errno=errno.ENOSPC):
+            return "The disk is full: free space on it, or lower journal.max_mb."
+        case apsw.NotADBError() | apsw.CorruptError() | apsw.SQLError():
+            return "This is no journal, or a damaged one: move it away, and a new one (a new epoch) begins."
+        case apsw.BusyError() | apsw.LockedError():
+            return "Another program holds it open for writing: close that one."
+        case apsw.ReadOnlyError() | PermissionError() | apsw.CantOpenError() | OSError():
+            return "Give a folder as journal.path that this user may write to."
+        case _:
+            return "Check the disk (`dmesg`); what was recorded before is kept."
+
+
+def _side(file: Path, side: str) -> Path:
+    return file.with_name(file.name + side)
+
+
+def _hold(path: Path) -> int:
+    """Take the folder for this process, until it ends however it ends."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = _holder(os.fstat(folder))
+        os.close(folder)
+        raise JournalError(
+            f"{path}: is in use by {holder}; expected one inspector to a journal. "
+            "Stop that process, or give this line its own journal.path."
+        ) from None
+    except OSError:
+        os.close(folder)
+        raise
+    return folder
+
+
+def _holder(folder: os.stat_result) -> str:
+    """Name the process that holds a folder, as far as the kernel shows it."""
+    place = f"{os.major(folder.st_dev):02x}:{os.minor(folder.st_dev):02x}:{folder.st_ino}"
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
+            words = line.split()
+            if words[1:2] == ["FLOCK"] and place in words:
+                return f"process {words[4]}"
+    return "another process"
+
+
+def _sync(folder: Path) -> None:
+    """Put the names in a folder on disk: they need an fsync of their own."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,138 @@
+"""A configuration made ready to run: read, checked with all that it refers to, loaded, warmed up.
+
+Knows: the configuration's parts. Must not know: sockets, stages, the line that runs meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from inspector import recipe
+from inspector.engines import segmenter
+from inspector.errors import ConfigError, EngineRefused, Stopped
+from inspector.infer import Loaded, depths
+from inspector.service import line
+from inspector.service.line import Config
+from inspector.service.rebuild import rebuild
+
+log = logging.getLogger("inspector")
+
+
+def prepare(path: Path) -> tuple[Config, Path]:
+    """Read and check a configuration with all that it refers to; return it and the recipe's folder.
+
+    Raises: ConfigError, RecipeError.
+    """
+    settings = line.load(path)
+    folder = recipe.find(settings.recipe.path, path.parent)
+    card, _ = recipe.load(folder)
+    names = [kind.name for kind in card.classes]
+    faults = [
+        f'{path.name}: alarm "{alarm.name}" watches class "{name}"; expected one of {", ".join(names)} '
+        f"(recipe {card}). Correct its classes."
+        for alarm in settings.alarm
+        for name in alarm.classes
+        if name not in names
+    ]
+    if faults:
+        raise ConfigError(faults)
+    return settings, folder
+
+
+def check_engine(settings: Config, folder: Path, *, unverified: bool = False) -> list[str]:
+    """Check what of a built engine can be checked without a GPU; return what to know of it though it is no fault.
+
+    Raises: EngineRefused; where an engine that does not fit would be built anew, only for want of TensorRT.
+    """
+    if settings.engine.kind == "stub":
+        return ["stub: this line inspects nothing"]
+    if settings.engine.kind != "tensorrt":
+        return []
+    from inspector.engines.nvidia import flavour, loader
+
+    card = recipe.read_card(folder)
+    only, most = loader.asked(settings.engine), settings.batch.max_frames
+    unseen = "driver and GPU were not looked at: `inspector run` does that"
+    try:
+        loader.check(folder, card, only=only, max_frames=most, verified=not unverified)
+    except EngineRefused as error:
+        if not settings.engine.rebuild:
+            raise
+        flavour.find(only=only)
+        faults = [f"does not fit, and would be built anew at the start: {line}" for line in str(error).splitlines()]
+        return [*faults, unseen]
+    return [unseen]
+
+
+class Options(msgspec.Struct, frozen=True):
+    """How to load what judges, beside what the configuration says."""
+
+    unverified: bool = False
+    """Run a built engine that was not proven equal to the recipe's ONNX."""
+    tell: Callable[[str], None] = lambda words: None
+    """Hears what goes on while it takes long, and at the end nothing."""
+    rebuilding: Callable[[bool], None] = lambda yes: None
+    """Hears that an engine is being rebuilt, and that this is over."""
+    stopped: Callable[[], bool] = lambda: False
+    """Whether to give up what takes long."""
+    gently: bool = False
+    """A line runs here meanwhile."""
+
+
+PLAIN = Options()
+Load = Callable[[Config, Path, Options], Loaded]
+"""What `load` does."""
+
+
+def load(settings: Config, folder: Path, options: Options = PLAIN) -> Loaded:
+    """Load, verify and warm what judges; a stale engine is built anew where the configuration asks for it.
+
+    Raises: RecipeError, EngineError, EngineRefused; Stopped.
+    """
+    card, model = recipe.load(folder)
+    section, most = settings.engine, settings.batch.max_frames
+
+    told_s = time.monotonic()
+
+    def tell(words: str) -> None:
+        nonlocal told_s
+        if options.stopped():
+            raise Stopped("stopped while the engine was loading")
+        told_s = time.monotonic()
+        options.tell(words)
+
+    def load_engine() -> Loaded:
+        engine = segmenter.load(
+            section,
+            card,
+            model,
+            most,
+            folder,
+            depths=depths(settings.intake.queue_batches),
+            unverified=options.unverified,
+            gently=options.gently,
+            tell=tell,
+        )
+        largest_s = time.monotonic() - told_s  # they come last
+        return Loaded(card, engine, batch_s=largest_s / (1 + segmenter.PAUSE) if options.gently else largest_s)
+
+    try:
+        try:
+            return load_engine()
+        except EngineRefused as error:
+            if section.kind != "tensorrt" or not section.rebuild:
+                raise
+            log.warning("the engine does not fit, and is built anew: %s", error)
+        options.rebuilding(True)
+        try:
+            rebuild(section, folder, most, options.tell, options.stopped)
+        finally:
+            options.rebuilding(False)
+        return load_engine()
+    finally:
+        options.tell("")

@@ -1,0 +1,109 @@
+"""How events leave: recorded on the journal's thread, then published and counted on the main thread, in this order.
+
+Laws: nothing is published, nor counted, that is not on disk. The main thread never waits for the disk, so heartbeats
+go on behind a slow one.
+
+Knows: the journal and the event sockets. Must not know: stages, what is said.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import SimpleQueue
+from typing import NamedTuple
+
+import zmq
+
+from inspector.events.journal import Journal, Message, Position
+from inspector.events.publish import Publisher
+from inspector.events.replay import Replays
+from inspector.flow import Buffer
+from inspector.metrics import Metrics
+from inspector.records.events import Data
+from inspector.records.stages import Report
+from inspector.service.line import Config
+
+
+class Recorded(NamedTuple):
+    """Reports whose events are on disk."""
+
+    reports: Sequence[Report]
+    messages: tuple[Message, ...]
+    position: Position
+    """How far the journal goes with them."""
+
+
+class Voice:
+    """Journal, publisher and replays of one line, open from construction to `close`.
+
+    Raises: JournalError, SocketError.
+    """
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], settings: Config, metrics: Metrics) -> None:
+        events, journal = settings.events, settings.journal
+        self._metrics = metrics
+        self._aside: SimpleQueue[Data] = SimpleQueue()
+        self._journal = Journal(
+            Path(journal.path),
+            journal.max_mb,
+            f"/inspector/{settings.line}",
+            clock_utc=lambda: datetime.now(UTC),
+            new_epoch=lambda: uuid.uuid4().hex,
+        )
+        try:
+            self._publisher = Publisher(context, events.bind, self._journal, hwm=events.send_events)
+            try:
+                self._replays = Replays(context, events.replay_bind, self._journal)
+            except BaseException:
+                self._publisher.close()
+                raise
+        except BaseException:
+            self._journal.close()
+            raise
+        self._record = metrics.timed("journal", self._journal.record)
+        self._publish = metrics.timed("publish", self._publisher.publish)
+        self._published = self._journal.position
+
+    def say(self, data: Data) -> None:
+        """Have something of the inspector itself recorded with the next reports; from any thread."""
+        self._aside.put(data)
+
+    def recorded(self, reports: Buffer[Report]) -> Iterator[Recorded]:
+        """Yield reports once they are on disk, all that wait in one commit.
+
+        Raises: JournalError, at the latest with the next tick of an idle line, when the disk or the files forbid it.
+        """
+        for group in reports.groups():
+            yield self.record(group)
+
+    def record(self, reports: Sequence[Report]) -> Recorded:
+        """Put on disk what reports say, and what else was said; not on two threads at once."""
+        said = [data for report in reports for data in report.said]
+        while not self._aside.empty():
+            said.append(self._aside.get())
+        messages = self._record(said) if said else self._journal.record(said)
+        return Recorded(reports, messages, self._journal.position)
+
+    def publish(self, recorded: Recorded) -> None:
+        """Send out what is on disk, and count it."""
+        if recorded.messages:
+            self._publish(recorded.messages)
+            for topic, _ in recorded.messages:
+                self._metrics.published(topic)
+        self._published = recorded.position
+
+    def heartbeat(self) -> None:
+        """Report how far the published numbers go."""
+        self._publisher.heartbeat(self._published)
+
+    def close(self, *, journal: bool = True) -> None:
+        """Answer no more replays, unbind, and fold the journal, unless its thread hangs."""
+        try:
+            self._replays.close()
+            self._publisher.close()
+        finally:
+            if journal:
+                self._journal.close()
