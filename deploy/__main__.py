@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import get_args
 
+from deploy.folder import copy_recipe, find, held
 from inspector.engines.nvidia.manifest import ENGINE, MANIFEST, Flavour, Precision
 from inspector.errors import EXIT_FAILURE, InspectorError
 from inspector.recipe import SHIPPED
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
+ENGINE_MAKERS = "`deploy convert` or `deploy verify`"
+"""Of these, one at a time works in a recipe's folder."""
 MAX_BATCH = 256
 """As `batch.max_frames` of a line."""
 
@@ -23,15 +27,20 @@ def convert(args: argparse.Namespace) -> int:
     from deploy.convert import LOG, convert
 
     only = None if args.flavour == "auto" else args.flavour
-    made = convert(args.recipe, args.precision, args.batches, print, _progress(), only=only, gpu=args.gpu)
+    folder = find(args.recipe)
+    if args.out is not None:
+        copy_recipe(folder, args.out)
+        folder = args.out
+    with held(folder, ENGINE_MAKERS):
+        made = convert(folder, args.precision, args.batches, print, _progress(), only=only, gpu=args.gpu)
     sizes = f"batches {made.batches[0]} to {made.batches[-1]}"
     targets = ", ".join(made.compute_capabilities)
     kind = f"{made.precision}{', Q/DQ folded away' if made.folded else ''}, {sizes}, for compute capability {targets}"
     print(
-        f"{args.recipe / ENGINE}: {made.engine_bytes / 2**20:.1f} MiB, {kind}, "
+        f"{folder / ENGINE}: {made.engine_bytes / 2**20:.1f} MiB, {kind}, "
         f"built in {made.build_seconds:.1f} s by {made.flavour} {made.version}\n"
         f"{MANIFEST} says what it is, {LOG} what the builder said. "
-        + ("Verified." if made.verified else f"Not verified: run `deploy verify {args.recipe}`.")
+        + ("Verified." if made.verified else f"Not verified: run `deploy verify {shlex.quote(str(folder))}`.")
     )
     return 0
 
@@ -40,7 +49,9 @@ def verify(args: argparse.Namespace) -> int:
     """Prove a recipe's engine equal to its ONNX."""
     from deploy.verify import verify
 
-    good = verify(args.recipe, args.frames, args.images, args.masks, print, progress=_progress(), gpu=args.gpu)
+    folder = find(args.recipe)
+    with held(folder, ENGINE_MAKERS):
+        good = verify(folder, args.frames, args.images, args.masks, print, progress=_progress(), gpu=args.gpu)
     return 0 if good else EXIT_FAILURE
 
 
@@ -49,7 +60,7 @@ def bundle(args: argparse.Namespace) -> int:
     from deploy.bundle import bundle
 
     extras = tuple(args.extra)
-    bundle(args.recipe, args.out, python=args.python, target=args.platform, extras=extras, say=print)
+    bundle(find(args.recipe), args.out, python=args.python, target=args.platform, extras=extras, say=print)
     return 0
 
 
@@ -57,7 +68,7 @@ def gpu_check(args: argparse.Namespace) -> int:
     """Check a machine with a GPU, all of it, in under eight minutes."""
     from deploy.gpu_check.command import check
 
-    return check(args.recipe, args.out, lambda words: print(words, flush=True))
+    return check(find(args.recipe), args.out, lambda words: print(words, flush=True))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -70,52 +81,76 @@ def parser() -> argparse.ArgumentParser:
     def add(name: str, function: Callable[[argparse.Namespace], int], words: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=words, description=words)
         command.set_defaults(function=function)
-        command.add_argument("recipe", type=Path, metavar="RECIPE", help="the recipe's folder")
+        command.add_argument("recipe", type=Path, metavar="RECIPE", help="recipe's folder, or name of a shipped one")
         return command
 
     building = add("convert", convert, "build a recipe's engine with TensorRT or TensorRT-RTX, beside the recipe")
     _add_engine(building)
+    building.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="copy the recipe there and build its engine beside the copy, where RECIPE cannot be written to",
+    )
     command = proving = add("verify", verify, "run a recipe's engine and its ONNX on the same frames, and compare")
-    command.add_argument("--frames", type=int, metavar="N", help="so many (default: 58 of steel, all images)")
-    command.add_argument("--images", type=Path, metavar="FOLDER", help="these instead of procedural steel")
+    command.add_argument("--frames", type=int, metavar="N", help="how many (default: 62 procedural, or all images)")
+    command.add_argument("--images", type=Path, metavar="FOLDER", help="compare on these (default: procedural steel)")
     command.add_argument(
-        "--masks", type=Path, metavar="FOLDER", help="truth: PNGs of the images' names, grey = class id"
+        "--masks", type=Path, metavar="FOLDER", help="true defects: PNGs of the images' names, grey value = class id"
     )
     for command in (building, proving):
-        command.add_argument("--gpu", type=gpu_number, default=0, metavar="N", help="as engine.gpu (default: 0)")
+        command.add_argument("--gpu", type=gpu_number, default=0, metavar="N", help="number of the GPU (default: 0)")
     command = add("bundle", bundle, "pack a recipe and the daemon for a machine without a network")
-    command.add_argument("--python", default=this_python(), metavar="X.Y", help="it has (default: %(default)s)")
-    command.add_argument("--platform", default=this_platform(), help="as in wheels' names (default: %(default)s)")
+    command.add_argument("--python", default=this_python(), metavar="X.Y", help="Python there (default: %(default)s)")
     command.add_argument(
-        "--extra", action="append", default=[], help='of ours, like "rtx" to convert there; repeatable'
+        "--platform",
+        default=this_platform(),
+        help="as wheels name it (default: %(default)s)",
     )
-    command.add_argument("--out", type=Path, required=True, metavar="FILE.tar[.gz]", help="where it goes")
+    command.add_argument(
+        "--extra",
+        action="append",
+        default=[],
+        help='extra to pack, like "rtx" to convert there; repeatable',
+    )
+    command.add_argument("--out", type=Path, required=True, metavar="FILE.tar[.gz]", help="file to write")
     command = commands.add_parser(
         "gpu-check", help=(words := "check this machine's GPU, engines and daemon"), description=words
     )
     command.set_defaults(function=gpu_check)
     command.add_argument(
-        "--recipe", type=Path, default=SHIPPED / "steel-r34", metavar="FOLDER", help="(the shipped one)"
+        "--recipe",
+        type=Path,
+        default=SHIPPED / "steel-r34",
+        metavar="RECIPE",
+        help="default: the shipped one",
     )
-    command.add_argument("--out", type=Path, default=Path("deploy/results"), help="(default: %(default)s)")
+    command.add_argument(
+        "--out", type=Path, default=Path("deploy/results"), help="results' folder (default: %(default)s)"
+    )
     return top
 
 
 def _add_engine(command: argparse.ArgumentParser) -> None:
     """Say what engine may be asked for."""
-    command.add_argument("--precision", choices=get_args(Precision), default="fp16", help="(default: %(default)s)")
+    command.add_argument(
+        "--precision",
+        choices=get_args(Precision),
+        default="fp16",
+        help="default: %(default)s",
+    )
     command.add_argument(
         "--flavour",
         choices=("auto", *get_args(Flavour)),
         default="auto",
-        help="which TensorRT (default: what is there)",
+        help="which TensorRT builds it (default: the installed one)",
     )
     command.add_argument(
         "--batches",
         type=batch_sizes,
-        default=(1, 4, 8, 16),
+        default=(1, 2, 4, 8, 16),
         metavar="N,N,...",
-        help="sizes that `verify` tries; the engine takes any from the least to the most (default: 1,4,8,16)",
+        help="batch sizes that are proven and run; a batch in between runs in the next larger (default: 1,2,4,8,16)",
     )
 
 
@@ -124,7 +159,9 @@ def batch_sizes(text: str) -> tuple[int, ...]:
     parts = text.split(",")
     sizes = tuple(int(part) for part in parts) if all(part.isdecimal() for part in parts) else (0,)
     if list(sizes) != sorted(set(sizes)) or not 1 <= sizes[0] <= sizes[-1] <= MAX_BATCH:
-        raise argparse.ArgumentTypeError(f"they are {text}; expected ascending ones of 1..{MAX_BATCH}, like 1,4,8,16")
+        raise argparse.ArgumentTypeError(
+            f"batch sizes are {text}; expected ascending ones of 1..{MAX_BATCH}, like 1,2,4,8,16"
+        )
     return sizes
 
 

@@ -11,12 +11,26 @@ from typing import Any, TextIO
 import msgspec
 import numpy as np
 
+from inspector.engines.nvidia.driver import Gpu
 from inspector.engines.nvidia.manifest import Port
 from inspector.errors import EngineError
 
-PORTABLE = ("8.0", "8.6", "8.9", "12.0")
-"""What TensorRT-RTX builds for where no GPU says otherwise: Ampere, Ada and Blackwell. Turing needs an engine of its
-own (NVIDIA, "CPU-Only AOT and TensorRT-RTX Engines")."""
+PORTABLE = ("8.6", "8.9", "12.0")
+"""What TensorRT-RTX builds for where no GPU says otherwise: Ampere, Ada and Blackwell cards. Turing needs an engine of
+its own (NVIDIA, "CPU-Only AOT and TensorRT-RTX Engines")."""
+RTX_KNOWN = ("7.5", *PORTABLE, "12.1")
+"""Compute capabilities that NVIDIA makes TensorRT-RTX for; it builds for 8.0 too, and runs on no such card (support
+matrix of 1.7)."""
+
+
+def unsupported(gpu: Gpu) -> str:
+    """Say that a GPU is none that TensorRT-RTX is made for; empty when it is."""
+    if gpu.compute_capability in RTX_KNOWN:
+        return ""
+    return (
+        f"{gpu.name} has compute capability {gpu.compute_capability}; expected one of {', '.join(RTX_KNOWN)}, which "
+        'TensorRT-RTX is made for. Install the full TensorRT for data-centre and embedded GPUs: pip install ".[gpu]"'
+    )
 
 
 class Built(msgspec.Struct, frozen=True):
@@ -33,13 +47,15 @@ def build(
     *,
     batches: Sequence[int],
     targets: Sequence[str],
+    exact: bool,
     log: TextIO,
     progress: Callable[[str], None],
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Built:
     """Compile a recipe's graph for batches of the first to the last of `batches`, at its best for the last.
 
-    `targets` are compute capabilities; TensorRT-RTX alone can build for other GPUs than the machine's own. The
+    `targets` are compute capabilities; TensorRT-RTX alone can build for other GPUs than the machine's own. `exact`:
+    float32 is multiplied as such, not rounded to TF32's 10 bits first, which both flavours do unless forbidden. The
     builder's log goes to `log` as it is said; `progress` is called with what is being done, and `cancelled` whether to
     give up, from TensorRT's threads.
 
@@ -58,9 +74,8 @@ def build(
     if not parser.parse(model):
         errors = "; ".join(str(parser.get_error(i)) for i in range(parser.num_errors))
         raise EngineError(f"TensorRT {trt.__version__} cannot parse the model: {errors}. Export the recipe again.")
-    options = builder.create_builder_config()
+    options = options_for(trt, builder, targets, exact=exact)
     options.progress_monitor = monitor
-    _set_targets(trt, options, targets)
     profile = builder.create_optimization_profile()
     inputs = tuple(_port(trt, network.get_input(i)) for i in range(network.num_inputs))
     for port in inputs:
@@ -79,11 +94,17 @@ def build(
     return Built(bytes(engine), inputs, outputs)
 
 
-def _set_targets(trt: Any, options: Any, targets: Sequence[str]) -> None:
-    """Raises: EngineError for a GPU that this TensorRT-RTX does not know; the full TensorRT builds for its own GPU."""
+def options_for(trt: Any, builder: Any, targets: Sequence[str], *, exact: bool) -> Any:
+    """Return what an engine is built with: for which GPUs, and whether float32 is exact.
+
+    Raises: EngineError for a GPU that this TensorRT-RTX does not know; the full TensorRT builds for its own GPU.
+    """
+    options = builder.create_builder_config()
+    if exact:
+        options.clear_flag(trt.BuilderFlag.TF32)
     known = getattr(trt, "ComputeCapability", None)
     if known is None:
-        return
+        return options
     options.num_compute_capabilities = len(targets)
     for place, target in enumerate(targets):
         member = getattr(known, f"SM{target.replace('.', '')}", None)
@@ -93,6 +114,7 @@ def _set_targets(trt: Any, options: Any, targets: Sequence[str]) -> None:
                 'Install the extra "gpu" (the full TensorRT) for data-centre and embedded GPUs.'
             )
         options.set_compute_capability(member, place)
+    return options
 
 
 def _port(trt: Any, tensor: Any) -> Port:

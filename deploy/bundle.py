@@ -33,6 +33,12 @@ PYTHONS = ("3.11", "3.12", "3.13")
 """What `requires-python` in pyproject.toml admits."""
 PACKAGES = ("inspector", "trainer", "deploy")
 UNIT = ("inspector@.service", "inspector.sysusers.conf", "inspector.tmpfiles.conf")
+PAGES = {
+    "systemd/README.md": "README.md",
+    "inspector/README.md": "INSPECTOR.md",
+    "inspector/events/README.md": "EVENTS.md",
+}
+"""What a machine without a network needs to read, and its name in the bundle."""
 SUFFIXES: dict[str, Literal["w", "w:gz"]] = {".tar": "w", ".tar.gz": "w:gz", ".tgz": "w:gz"}
 """How a bundle's name may end, and how `tarfile` is to write it."""
 LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
@@ -190,7 +196,8 @@ def _copy_recipe(folder: Path, into: Path) -> None:
 
 def _write_rest(root: Path, card: Recipe, facts: dict[str, str]) -> None:
     shutil.copy(HERE / "install.sh", root)
-    shutil.copy(SOURCE / "README.md", root)
+    for path, name in PAGES.items():
+        shutil.copy(SOURCE / path, root / name)
     (root / "install.sh").chmod(0o755)
     (root / "systemd").mkdir()
     for name in UNIT:

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deploy import interrupt
-from deploy.build import PORTABLE, build
+from deploy.build import PORTABLE, build, unsupported
+from deploy.folder import check_writable
 from deploy.precision import graph_at
 from inspector import recipe
 from inspector.engines.nvidia import driver, flavour, manifest
@@ -38,7 +39,7 @@ def convert(
 ) -> Manifest:
     """Build the engine of the recipe in `folder`, unless the one that is there already is that; return its manifest.
 
-    `batches` ascend; the engine takes any size from the first to the last. `say` hears what was found and done,
+    `batches` ascend; the engine takes any size from the first to the last. `say` receives what was found and done,
     `progress` what is going on, and at the end nothing. `only` this flavour, else the one installed; for GPU `gpu`.
 
     Raises: RecipeError, EngineError.
@@ -51,11 +52,22 @@ def convert(
         say(f"{folder / ENGINE}: nothing changed, not built again")
         return manifest.read(folder)
     say("\n".join([*reasons, f"building {folder / ENGINE}"]))
-    graph, folded = graph_at(precision, card, model)
+    check_writable(folder, "Let this user write there, or build elsewhere: --out FOLDER.")
     began = time.monotonic()
     try:
-        with _on(name, gpu), (folder / LOG).open("w", encoding="utf-8") as log, interrupt.held_back() as pressed:
-            built = build(trt, graph, batches=batches, targets=targets, log=log, progress=progress, cancelled=pressed)
+        with (folder / LOG).open("w", encoding="utf-8") as log:
+            graph, folded = graph_at(precision, card, model)
+            with _on(name, gpu), interrupt.held_back() as pressed:
+                built = build(
+                    trt,
+                    graph,
+                    batches=batches,
+                    targets=targets,
+                    exact=precision == "fp32",
+                    log=log,
+                    progress=progress,
+                    cancelled=pressed,
+                )
     finally:
         progress("")
     made = Manifest(
@@ -94,16 +106,20 @@ def _write(folder: Path, card: Recipe, made: Manifest, engine: bytes) -> None:
 def _targets(name: Flavour, gpu: int) -> tuple[str, ...]:
     """Return the compute capabilities to build for: this GPU's, else what RTX engines can all run on.
 
-    Raises: EngineRefused when there are GPUs but not so many; EngineError for the full TensorRT without any.
+    Raises: EngineRefused when there are GPUs but not so many, or for one that this flavour is not made for; EngineError
+    for the full TensorRT without any.
     """
     try:
-        return (driver.numbered(gpu).compute_capability,)
+        found = driver.numbered(gpu)
     except EngineRefused:
         raise
     except EngineError:
         if name == "tensorrt":
             raise
         return PORTABLE
+    if name == "tensorrt_rtx" and (words := unsupported(found)):
+        raise EngineRefused(words)
+    return (found.compute_capability,)
 
 
 def _on(name: Flavour, gpu: int) -> AbstractContextManager[None]:

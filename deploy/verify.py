@@ -15,6 +15,7 @@ import msgspec
 
 from deploy import frames
 from deploy.compare import compare
+from deploy.folder import check_writable
 from deploy.precision import graph_at
 from inspector import recipe
 from inspector.engines.nvidia import loader, manifest
@@ -45,8 +46,8 @@ def verify(
     """Prove the engine in a recipe's folder, on GPU `gpu`, on procedural steel or on `images` with truth from `masks`.
 
     `count` frames, else all images; say what was found, write it into the manifest, and return whether it is within
-    bounds. `progress` hears what is going on, and at the end nothing. What TensorRT-RTX compiled meanwhile, for every
-    batch size that the daemon may run, is kept.
+    bounds. `progress` receives what is going on, and at the end nothing. What TensorRT-RTX compiled meanwhile, for
+    every batch size that the daemon may run, is kept.
 
     Raises: RecipeError, EngineError, InspectorError.
     """
@@ -54,6 +55,7 @@ def verify(
         raise EngineError("--masks go with --images: they are the truth of somebody's images. Give both.")
     if count is not None and count < 1:
         raise EngineError(f"--frames is {count}; expected 1 or more.")
+    check_writable(folder, "Let this user write there: the proof lies beside the engine.")
     card, model = recipe.load(folder)
     made, engine = loader.open_unverified(folder, card, gpu)
     with closing(engine):

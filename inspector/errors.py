@@ -10,6 +10,7 @@ from collections.abc import Sequence
 EXIT_DONE = 0
 EXIT_FAILURE = 1
 EXIT_INTERRUPTED = 130  # Ctrl-C, as shells have it
+EXIT_BUSY = 75  # sysexits.h EX_TEMPFAIL: the same command works later
 EXIT_CONFIG = 78  # sysexits.h EX_CONFIG; the systemd unit never restarts on it
 
 
@@ -47,6 +48,12 @@ class EngineRefused(EngineError):
 
 class GpuLost(EngineError):
     """The GPU's context is broken: every further call of this process fails, and only a new process helps."""
+
+
+class Busy(InspectorError):
+    """Another process of ours is at work in the same place; the same command works when that has ended."""
+
+    exit_code = EXIT_BUSY
 
 
 class Stopped(InspectorError):

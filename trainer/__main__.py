@@ -8,12 +8,14 @@ Ctrl-C and 143 for SIGTERM.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
 
-from inspector.errors import InspectorError
+from inspector.errors import EXIT_FAILURE, InspectorError
 from trainer.commands import check, compare, crossval, evaluate, export, fit, show, tune
-from trainer.faults import RunError
+from trainer.faults import UserError
 from trainer.learn.stop import Stopped
 
 COMMANDS = {
@@ -33,16 +35,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = build_parser().parse_args(arguments)
     try:
         exit_code: int = given.run(given)
+        sys.stdout.flush()  # here, where a full disk can still be put in words
     except KeyboardInterrupt:
         goes_on = "; what last.pt holds goes on with: fit --resume --out RUN" if given.command == "fit" else ""
-        print(f"trainer {given.command}: interrupted{goes_on}", file=sys.stderr)
-        return 130
+        return _end(given, f"interrupted{goes_on}", 130)
     except Stopped as stopped:
-        print(f"trainer {given.command}: {stopped}", file=sys.stderr)
-        return stopped.exit_code
-    except (ValueError, OSError, InspectorError) as error:
-        print(f"trainer {given.command}: {error}", file=sys.stderr)
-        return 1 if isinstance(error, RunError) else 2
+        return _end(given, str(stopped), stopped.exit_code)
+    except BrokenPipeError:
+        return _end(given, "nobody reads its output any more; what was under way was left", EXIT_FAILURE)
+    except OSError as error:
+        place = error.filename or "standard output"
+        return _end(given, f"{place}: {error.strerror or error}. Mend that, and run it again.", UserError.exit_code)
+    except InspectorError as error:
+        return _end(given, str(error), error.exit_code if isinstance(error, UserError) else UserError.exit_code)
+    return exit_code
+
+
+def _end(given: argparse.Namespace, words: str, exit_code: int) -> int:
+    """Say on stderr why a command ended, and return its exit code."""
+    with contextlib.suppress(OSError):
+        print(f"trainer {given.command}: {words}", file=sys.stderr, flush=True)
+    try:
+        sys.stdout.flush()
+    except OSError:  # else Python tries once more at its exit, with a traceback and a code of its own
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return exit_code
 
 

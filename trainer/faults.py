@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from inspector.errors import EXIT_FAILURE, InspectorError
+
 SHOWN = 20
 """Faults in one error's text; a folder of a wrong size has thousands."""
 
 
-class DataError(ValueError):
+class UserError(InspectorError):
+    """What a person can mend: a command line, data, a file; the message says how. Anything else is our bug."""
+
+    exit_code = 2
+
+
+class DataError(UserError):
     """Data that cannot be trained on; each fault says where, what was found, what was expected and what to do."""
 
     def __init__(self, *faults: str) -> None:
@@ -19,8 +27,10 @@ class DataError(ValueError):
         return "\n".join(self.faults[:SHOWN] + rest)
 
 
-class RunError(ValueError):
+class RunError(UserError):
     """A run that began well and went wrong; the message says what is kept and what to change."""
+
+    exit_code = EXIT_FAILURE
 
 
 class Diverged(RunError):

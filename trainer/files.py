@@ -1,11 +1,15 @@
-"""Files that are either old or new, never half of each."""
+"""Files that are either old or new, never half of each, and folders that one program writes into."""
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from trainer.faults import UserError
 
 
 @contextmanager
@@ -28,3 +32,29 @@ def replace_file(path: Path) -> Iterator[Path]:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+@contextmanager
+def hold_folder(folder: Path) -> Iterator[None]:
+    """Keep a folder, made if need be, to this program until the end; a kill lets go of it.
+
+    A file system that knows no locks cannot tell, and then nothing is held.
+
+    Raises:
+        UserError: another program holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno == errno.EWOULDBLOCK:
+            os.close(held)
+            raise UserError(
+                f"{folder}: another trainer writes into it; expected one at a time. Wait until that has ended, or give "
+                "another folder (--out)."
+            ) from None
+    try:
+        yield
+    finally:
+        os.close(held)

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 import deploy
+from deploy.folder import check_writable, held
 from deploy.gpu_check import plan, steps
 from deploy.gpu_check.plan import Subject
 from deploy.gpu_check.report import CheckUp, file_name, markdown
@@ -33,7 +34,7 @@ ROOT = Path(deploy.__file__).resolve().parents[1]
 def check(folder: Path, out: Path, say: Callable[[str], None]) -> int:
     """Check this machine's first GPU on the recipe in `folder`; write into `out`, and return the exit code.
 
-    Raises: RecipeError.
+    Raises: RecipeError; Busy while another check-up writes there.
     """
     card = recipe.read_card(folder)
     try:
@@ -43,7 +44,9 @@ def check(folder: Path, out: Path, say: Callable[[str], None]) -> int:
         return NO_GPU
     runtime, no_runtime = _runtime()
     say(f"{gpu.name}, compute capability {gpu.compute_capability}, {_words(runtime) or no_runtime}")
-    with tempfile.TemporaryDirectory(prefix="gpu-check-") as temporary:
+    out.mkdir(parents=True, exist_ok=True)
+    with held(out, "`deploy gpu-check`"), tempfile.TemporaryDirectory(prefix="gpu-check-") as temporary:
+        check_writable(out, "Choose another folder with --out.")
         work = Path(temporary)
         subject = Subject(gpu=gpu, runtime=runtime, no_runtime=no_runtime, recipe=folder.resolve(), work=work)
         if unsupported := plan.unsupported(subject):

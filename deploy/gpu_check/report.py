@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from deploy.gpu_check.plan import SWAPS
 from deploy.gpu_check.steps import Outcome
 
 ROOF_SHARE, INT8_GAIN, DAEMON_SHARE, ADDED_MS = 0.5, 1.6, 0.97, 3.0
@@ -68,7 +69,7 @@ def _lines(done: CheckUp) -> Iterator[str]:
     yield from _section(
         "Bench", ("engine", "batch", "measured", "frames/s", "p50 ms", "p99 ms", "of roof"), _bench(done)
     )
-    for name in ("copies by pycuda", "torch as the reference", "50 hot swaps"):
+    for name in ("copies by pycuda", "torch as the reference", f"{SWAPS} hot swaps"):
         yield from _figures(name, _of(done.steps, name))
     for step in done.steps:
         if step.status == "failed":

@@ -59,12 +59,18 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 def run(
     steps: Sequence[Step], root: Path, log: Path, total_s: float, say: Callable[[str], None]
 ) -> tuple[Outcome, ...]:
-    """Do the steps in the folder `root`, which Python imports from; write all they say into the folder `log`."""
+    """Do the steps in the folder `root`, which Python imports from; write all they say into the folder `log`.
+
+    A step has its own budget and what those before it have left, within `total_s` of all.
+    """
     outcomes: list[Outcome] = []
     until = time.monotonic() + total_s
+    planned_s, began = 0.0, time.monotonic()
     for step in steps:
         missing = [name for name in step.needs if not any(o.name == name and o.status == "passed" for o in outcomes)]
-        budget_s = min(step.budget_s, until - time.monotonic())
+        now = time.monotonic()
+        budget_s = min(step.budget_s + max(0.0, planned_s - (now - began)), until - now)
+        planned_s += step.budget_s
         if step.skip:
             outcome = _undone(step, "skipped", step.skip)
         elif missing:

@@ -1,4 +1,4 @@
-"""The configuration reference, generated from the records: `python -m inspector.service.docs README.md`.
+"""The configuration reference, generated from the records: `python -m inspector.service.docs inspector/README.md`.
 
 Writes between the two marker lines of the file it is given; a test holds the shipped README to it.
 """

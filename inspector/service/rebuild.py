@@ -18,7 +18,7 @@ from typing import IO
 from inspector.engines.nvidia import driver, manifest
 from inspector.engines.nvidia.manifest import Parity
 from inspector.engines.settings import EngineSection
-from inspector.errors import EngineError, EngineRefused, Stopped
+from inspector.errors import EXIT_BUSY, EngineError, EngineRefused, Stopped
 
 log = logging.getLogger("inspector")
 
@@ -37,7 +37,7 @@ def rebuild(
     `tell` hears what is going on, at once and every few seconds. It ends early when `stopped` says so.
 
     Raises: EngineRefused with what the converter said, when it fails; EngineError where the driver is what is missing,
-    or when it hangs; Stopped.
+    where another process is at it, or when it hangs; Stopped.
     """
     for command in commands(section, folder, max_frames):
         _run(command, tell, stopped)
@@ -123,6 +123,8 @@ def _judge(code: int, words: list[str], heard: IO[str]) -> None:
     if not code:
         return
     said = "\n".join([f"`deploy {' '.join(words)}` ended with {code} and said:", *lines[-12:]])
+    if code == EXIT_BUSY:  # another line of this recipe rebuilds it: the next start finds it done
+        raise EngineError(said)
     try:
         driver.gpus()
     except EngineError as error:  # at boot the driver may come later: then another start goes on from here

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 import shutil
 import signal
@@ -15,9 +16,10 @@ import msgspec
 import pytest
 
 from deploy.__main__ import main
-from deploy.build import PORTABLE
+from deploy.build import PORTABLE, options_for, unsupported
 from inspector import recipe
 from inspector.engines.nvidia import driver, manifest
+from inspector.engines.nvidia.driver import Gpu
 from inspector.engines.nvidia.manifest import Port
 from inspector.errors import EngineError
 from tests.recipes import HEIGHT, WIDTH, write_recipe
@@ -81,6 +83,33 @@ def test_the_shipped_recipe_becomes_an_engine(tmp_path: Path, capsys: pytest.Cap
     said = capsys.readouterr().out
     assert "Q/DQ folded away" in said and f"run `deploy verify {folder}`" in said
     assert "Engine generation completed" in (folder / "engine.log").read_text()
+
+
+@needs_rtx
+def test_fp32_is_not_rounded_to_tf32() -> None:
+    """TensorRT multiplies float32 with 10-bit mantissas unless it is forbidden; an engine called fp32 forbids it."""
+    trt = importlib.import_module("tensorrt_rtx_bindings")
+    builder = trt.Builder(trt.Logger())
+    for exact in (False, True):
+        options = options_for(trt, builder, ("8.9",), exact=exact)
+        assert options.get_flag(trt.BuilderFlag.TF32) != exact
+
+
+@pytest.mark.parametrize("capability", ["8.0", "8.7", "9.0", "10.0"])
+def test_gpus_that_are_no_rtx_cards_are_refused_in_words(capability: str) -> None:
+    """TensorRT-RTX builds for 8.0 and runs on none of them; the reader is sent to the full TensorRT."""
+    assert f"compute capability {capability}; expected one of 7.5, 8.6" in unsupported(Gpu("A100", capability))
+    assert not any(unsupported(Gpu("RTX", known)) for known in PORTABLE)
+
+
+@needs_rtx
+def test_out_builds_beside_a_copy(tmp_path: Path) -> None:
+    """The recipe's own folder, which may be read-only, stays as it was."""
+    folder, out = write_recipe(tmp_path / "recipe"), tmp_path / "copy"
+    before = sorted(folder.iterdir())
+    assert main(["convert", str(folder), "--precision", "fp32", "--batches", "1", "--out", str(out)]) == 0
+    assert sorted(folder.iterdir()) == before
+    assert manifest.read(out).onnx_sha256 == recipe.read_card(folder).sha256
 
 
 @needs_rtx

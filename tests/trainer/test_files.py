@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from trainer.files import replace_file
+from trainer.faults import UserError
+from trainer.files import hold_folder, replace_file
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -15,3 +16,14 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
         raise RuntimeError
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["card"]
+
+
+def test_a_folder_is_held_by_one_and_let_go_of(tmp_path: Path) -> None:
+    """The second is refused in words, leaves nothing behind, and may have it once the first has ended."""
+    folder = tmp_path / "run"
+    with hold_folder(folder):
+        with pytest.raises(UserError, match="another trainer writes into it"), hold_folder(folder):
+            pass
+        assert not list(folder.iterdir())
+    with hold_folder(folder):
+        pass

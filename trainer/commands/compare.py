@@ -36,11 +36,13 @@ def add_arguments(compare: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
+    from trainer.files import hold_folder
     from trainer.paper.compare import compare
 
     settings = convert({**PRESETS["best"], **fit.asked(given)}, Settings)
     try:
-        compare(settings, list(dict.fromkeys(given.encoders)), given.out, Console())
+        with hold_folder(given.out):
+            compare(settings, list(dict.fromkeys(given.encoders)), given.out, Console())
     except (KeyboardInterrupt, Stopped) as stopped:
         print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         return stopped.exit_code if isinstance(stopped, Stopped) else 130

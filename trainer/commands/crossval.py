@@ -38,11 +38,13 @@ def add_arguments(crossval: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
     from trainer.crossval.folds import crossval
+    from trainer.files import hold_folder
 
     fit.refuse_two_networks(settings := fit.asked(given))
     wanted = convert({**PRESETS["best"], **settings}, Settings)
     try:
-        crossval(wanted, given.folds, given.out, Console(), flips=given.flips, edges_px=given.edges_px)
+        with hold_folder(given.out):
+            crossval(wanted, given.folds, given.out, Console(), flips=given.flips, edges_px=given.edges_px)
     except (KeyboardInterrupt, Stopped) as stopped:
         print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         return stopped.exit_code if isinstance(stopped, Stopped) else 130

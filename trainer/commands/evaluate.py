@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer.commands.arguments import DATA_HELP, ONLY_HELP, add_scale, scale
+from trainer.faults import UserError
 
 if TYPE_CHECKING:
     from trainer.data.samples import Frames
@@ -72,7 +73,7 @@ def _opened(given: argparse.Namespace) -> tuple[Frames, bool]:
 
     if len(given.data) == 1 and is_plain(Path(given.data[0])):
         if not given.submission or given.out or given.json:
-            raise ValueError(f"{given.data[0]}: images without labels; expected --submission FILE.csv alone for those")
+            raise UserError(f"{given.data[0]}: images without labels; expected --submission FILE.csv alone for those")
         return open_plain(Path(given.data[0])), False
     return sources.frames(given.data, given.only), True
 

@@ -37,14 +37,20 @@ def add_arguments(export: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
+    from trainer.data.names import allowed_name
     from trainer.data.samples import CLASS_NAMES
+    from trainer.files import hold_folder
     from trainer.recipe.evaluate import table
     from trainer.recipe.export import Asked, choose_classes, export, load_network
 
     folder = given.out or given.source / FOLDER
     settings = load_network(given.source)[1].settings
+    called = (given.out or given.source).resolve().name
+    name = given.name or allowed_name(called, FOLDER)
+    if name != (given.name or called):
+        print(f"the recipe's name is {name}: {called!r} cannot be one (--name gives another)")
     asked = Asked(
-        name=given.name or (given.out or given.source).resolve().name,
+        name=name,
         version=given.version,
         created=datetime.now(UTC).date().isoformat(),
         trained_on=given.trained_on or " ".join(settings.data),
@@ -55,7 +61,8 @@ def run(given: argparse.Namespace) -> int:
         calibration_frames=given.calibration_frames,
         score_frames=given.score_frames,
     )
-    recipe = export(given.source, folder, asked)
+    with hold_folder(folder):
+        recipe = export(given.source, folder, asked)
     size_mib = (folder / "model.onnx").stat().st_size / 2**20
     print(f"{folder}: {recipe}, {recipe.precision}, {size_mib:.1f} MiB; on the validation frames:")
     scores = {name.removeprefix("validation_"): value for name, value in recipe.scores.items()}

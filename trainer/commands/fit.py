@@ -23,6 +23,7 @@ from trainer.commands.arguments import (
     size,
     whole,
 )
+from trainer.faults import UserError
 from trainer.presets import PRESETS
 from trainer.settings import ENCODERS, MAY_CHANGE, Curve, Loss, Optimiser, Settings, Switch
 
@@ -55,9 +56,9 @@ def add_network(fit: argparse.ArgumentParser) -> None:
 
 
 def refuse_two_networks(settings: Mapping[str, object]) -> None:
-    """Raise ValueError where a network is both new and taught before."""
+    """Raise UserError where a network is both new and taught before."""
     if settings.get("start") and (own := [name for name in ("encoder", "weights") if name in settings]):
-        raise ValueError(f"--{own[0]} stands beside --start, which keeps the network as it is. Leave one out.")
+        raise UserError(f"--{own[0]} stands beside --start, which keeps the network as it is. Leave one out.")
 
 
 def add_division(fit: argparse.ArgumentParser) -> None:
@@ -179,7 +180,7 @@ def run(given: argparse.Namespace) -> int:
         wanted = convert({**refuse_changes(settings, given.out), **settings}, Settings)
     else:
         if not settings.get("data"):
-            raise ValueError(f"no DATA; expected {DATA_HELP}")
+            raise UserError(f"no DATA; expected {DATA_HELP}")
         refuse_two_networks(settings)
         wanted = convert({**PRESETS["best"], **settings}, Settings)
     fit(wanted, given.out, Console(), given.resume)
@@ -195,7 +196,7 @@ def asked(given: argparse.Namespace) -> dict[str, object]:
 
 
 def refuse_changes(settings: Mapping[str, object], folder: Path) -> dict[str, object]:
-    """Return the settings of a run that goes on; raise ValueError where it is asked for others that it must keep."""
+    """Return the settings of a run that goes on; raise UserError where it is asked for others that it must keep."""
     from trainer.learn import checkpoint
 
     has = vars_of(checkpoint.load(folder / "last.pt")[0].settings)
@@ -203,7 +204,7 @@ def refuse_changes(settings: Mapping[str, object], folder: Path) -> dict[str, ob
         own = has[name]
         same = list(own) == list(value) if isinstance(value, list) and isinstance(own, list | tuple) else own == value
         if name not in MAY_CHANGE and not same and not (name == "data" and not value):
-            raise ValueError(
+            raise UserError(
                 f"{folder}: its {name} is {own}, --resume was given {value}; a run keeps what it began with, but for "
                 f"{', '.join('--' + one.replace('_', '-') for one in MAY_CHANGE)}. Leave it out, or begin another run "
                 "with --start and --out."

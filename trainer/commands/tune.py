@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer.commands import export
 from trainer.commands.arguments import DATA_HELP, ONLY_HELP, add_scale, amount, rate, scale
+from trainer.faults import UserError
 
 if TYPE_CHECKING:
     from trainer.judge.stretch import Steel
@@ -44,6 +46,7 @@ def add_arguments(tune: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
+    from trainer.files import hold_folder
     from trainer.judge.choice import Wish
     from trainer.judge.tune import tune
 
@@ -52,7 +55,8 @@ def run(given: argparse.Namespace) -> int:
     if allowed is None and given.min_recall is None:
         allowed = 1.0
     wish = Wish(max_false_per_100m=allowed, min_recall=given.min_recall)
-    tuned = tune(folder, calibration, test, wish, print, accept_collapsed=given.accept_collapsed)
+    with hold_folder(folder):
+        tuned = tune(folder, calibration, test, wish, print, accept_collapsed=given.accept_collapsed)
     for fault in tuned.faults:
         print(f"fault: {fault}", file=sys.stderr)
     print(f"{folder}: {'rewritten' if tuned.is_written else 'left as it was'}")
@@ -66,12 +70,12 @@ def _opened(given: argparse.Namespace) -> tuple[Path, Steel, Steel]:
 
     is_run = (given.source / "best.pt").is_file()
     if is_run and (given.calibrate or given.test):
-        raise ValueError(
+        raise UserError(
             f"{given.source} is a run: its own validation frames are divided. For other steel give its recipe: "
             f"{given.source / export.FOLDER}"
         )
     if not is_run and not (given.calibrate and given.test):
-        raise ValueError(
+        raise UserError(
             f"{given.source}: holds no best.pt, so it is no run; expected --calibrate and --test for a recipe's folder"
         )
     if not is_run:
@@ -84,5 +88,5 @@ def _opened(given: argparse.Namespace) -> tuple[Path, Steel, Steel]:
         export.add_arguments(exporting)
         export.run(exporting.parse_args([str(given.source)]))
     elif (given.source / "best.pt").stat().st_mtime > (folder / "model.onnx").stat().st_mtime:
-        print(f"{folder} is older than best.pt; `trainer export {given.source}` makes it anew")
+        print(f"{folder} is older than best.pt; `trainer export {shlex.quote(str(given.source))}` makes it anew")
     return folder, *halves(load_network(given.source)[1].settings, given.source, scale(given))

@@ -30,7 +30,7 @@ def crossval(settings: Settings, folds: int, folder: Path, console: Console, *, 
 
     Raises:
         DataError: data that cannot be used, or a folder that holds another cross-validation.
-        ValueError: as `trainer.learn.train.fit`.
+        UserError: as `trainer.learn.train.fit`.
         Stopped: a signal ended it; the same call goes on.
     """
     parse_fold(f"1/{folds}")  # refuses a count that cannot be

@@ -5,6 +5,7 @@ Writes `split.csv`, for `fit --split`, and `contact.png`, a sheet of frames with
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,7 +128,8 @@ def _check_split(wanted: Wanted, readable: Part, copies: Sequence[tuple[int, ...
         say(f"{'':16}{', '.join(readable.name(index) for index in group[:NAMED])}{_rest(group)}")
     if not wanted.split:
         write_split(wanted.out / "split.csv", train, validation)
-        say(f"{'split written':16}{wanted.out / 'split.csv'}; use it with: fit --split {wanted.out / 'split.csv'}")
+        path = wanted.out / "split.csv"
+        say(f"{'split written':16}{path}; use it with: fit --split {shlex.quote(str(path))}")
     return []
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from trainer.data import counts, polygon
 from trainer.data.labelled import Entry, Found
 from trainer.data.masks import CLASS_FOLDERS
+from trainer.data.rows import read_text
 from trainer.data.samples import CLASS_NAMES, Plane
 from trainer.faults import DataError
 
@@ -104,14 +105,33 @@ def read_coco(path: Path) -> Found:
         DataError: no JSON, or none of this form.
     """
     try:
-        coco = msgspec.json.decode(path.read_bytes(), type=Coco)
+        coco = msgspec.json.decode(read_text(path), type=Coco)
     except msgspec.DecodeError as error:
         raise DataError(f"{path}: {error}; expected COCO's images, annotations and categories") from error
+    doubled = _doubled(path, coco.categories)
     shapes, faults = _shapes(path, coco)
+    faults = doubled + faults
     entries, missing = _entries(path, coco.images, shapes)
     if not entries:
         missing.append(f"{path}: none of its {len(coco.images)} images is there; expected them beside it or in images/")
     return Found(entries, faults + missing)
+
+
+def _doubled(path: Path, categories: Sequence[Category]) -> list[str]:
+    """Say which categories share an id or a name, as after merging two files: their annotations mean either."""
+    faults = []
+    by_id: dict[int, Category] = {}
+    by_name: dict[str, Category] = {}
+    for number, category in enumerate(categories):
+        where = f"{path}: categories[{number}] (id {category.id}, {category.name})"
+        if (other := by_id.setdefault(category.id, category)) is not category:
+            faults.append(
+                f"{where}: has the id of {other.name}; expected each id once. Number the categories of one file anew, "
+                "and its annotations with them."
+            )
+        elif (other := by_name.setdefault(category.name.casefold(), category)) is not category:
+            faults.append(f"{where}: has the name of category {other.id}; expected each name once. Join them.")
+    return faults
 
 
 def _shapes(path: Path, coco: Coco) -> tuple[dict[int, list[Shape]], list[str]]:

@@ -17,6 +17,7 @@ from inspector.drawing.canvas import Canvas, Colour, Ink, Rect, Style
 from inspector.drawing.palette import CLASS_COLOURS, FAINT, HAIR, INK, MARGIN_PX, PAGE_PX, PAPER
 from trainer.data.census import Census, Facts
 from trainer.data.samples import CLASS_NAMES, Frames, Sample
+from trainer.files import replace_file
 
 HEAD_PX, SECTION_PX, CAPTION_PX, GAP_PX = 132, 62, 30, 20
 FRAME_PX = 200
@@ -40,7 +41,8 @@ class Section:
 
 def save(canvas: Canvas, path: Path) -> None:
     """Write a sheet as a PNG."""
-    cv2.imwrite(str(path), canvas)
+    with replace_file(path) as temporary:
+        temporary.write_bytes(cv2.imencode(".png", canvas)[1].tobytes())
 
 
 def draw(frames: Frames, census: Census, title: str) -> Canvas:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ import numpy as np
 
 from trainer.data import rle
 from trainer.data.labelled import Entry, Found
+from trainer.data.rows import read_rows
 from trainer.data.samples import CLASS_NAMES, Plane, list_images
 from trainer.faults import DataError
 
@@ -75,32 +74,28 @@ def _rows(path: Path) -> tuple[dict[str, list[Runs]], list[str]]:
     """Return image stem -> rows with pixels, from either form, and what is wrong with the other rows."""
     rows: dict[str, dict[int, Runs]] = defaultdict(dict)
     faults: list[str] = []
-    csv.field_size_limit(sys.maxsize)  # half a frame of single pixels is longer than Python's usual limit
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        columns = reader.fieldnames or []
-        joined = "ImageId_ClassId" in columns
-        if "EncodedPixels" not in columns or not (joined or {"ImageId", "ClassId"} <= set(columns)):
-            raise DataError(
-                f"{path}: line 1: columns are {', '.join(columns) or 'none'}; expected ImageId,ClassId,EncodedPixels "
-                "or ImageId_ClassId,EncodedPixels"
-            )
-        for row in reader:
-            image, _, class_text = (
-                row["ImageId_ClassId"].rpartition("_") if joined else (row["ImageId"], "", row["ClassId"])
-            )
-            where = f"{path}: line {reader.line_num}"
-            if class_text not in CLASS_IDS or not image:
-                faults.append(f"{where}: class is {class_text!r}; expected 1..{len(CLASS_IDS)}")
-                continue
-            text, class_id = (row["EncodedPixels"] or "").strip(), CLASS_IDS[class_text]
-            earlier = rows[Path(image).stem].get(class_id)
-            if earlier and text:
-                said = "again" if earlier.text == text else "with other runs"
-                first = earlier.where.rpartition(": ")[2]
-                faults.append(f"{where}: {image} has class {class_text} twice, {said}; first in {first}. Keep one row.")
-            elif text:
-                rows[Path(image).stem][class_id] = Runs(where, class_id, text)
+    columns, lines = read_rows(path)
+    joined = "ImageId_ClassId" in columns
+    if "EncodedPixels" not in columns or not (joined or {"ImageId", "ClassId"} <= set(columns)):
+        raise DataError(
+            f"{path}: line 1: columns are {', '.join(columns) or 'none'}; expected ImageId,ClassId,EncodedPixels "
+            "or ImageId_ClassId,EncodedPixels"
+        )
+    for where, row in lines:
+        image, _, class_text = (
+            row["ImageId_ClassId"].rpartition("_") if joined else (row["ImageId"], "", row["ClassId"])
+        )
+        if class_text not in CLASS_IDS or not image:
+            faults.append(f"{where}: class is {class_text!r}; expected 1..{len(CLASS_IDS)}")
+            continue
+        text, class_id = row["EncodedPixels"].strip(), CLASS_IDS[class_text]
+        earlier = rows[Path(image).stem].get(class_id)
+        if earlier and text:
+            runs = "again" if earlier.text == text else "with other runs"
+            first = earlier.where.rpartition(": ")[2]
+            faults.append(f"{where}: {image} has class {class_text} twice, {runs}; first in {first}. Keep one row.")
+        elif text:
+            rows[Path(image).stem][class_id] = Runs(where, class_id, text)
     return {stem: list(of_image.values()) for stem, of_image in rows.items()}, faults
 
 
@@ -112,8 +107,7 @@ def _manifest(folder: Path, only: str) -> frozenset[str]:
         raise DataError(
             f"--only {only}: expected FILE:COLUMN=VALUE with FILE in {folder}, as manifest.csv:kind=full_masks"
         )
-    with (folder / name).open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if not {column, "ImageId"} <= set(reader.fieldnames or []):
-            raise DataError(f"{folder / name}: has no column {column} or no ImageId")
-        return frozenset(Path(row.get("file") or row["ImageId"]).stem for row in reader if row[column] == value)
+    columns, lines = read_rows(folder / name)
+    if not {column, "ImageId"} <= set(columns):
+        raise DataError(f"{folder / name}: has no column {column} or no ImageId")
+    return frozenset(Path(row.get("file") or row["ImageId"]).stem for _, row in lines if row[column] == value)

@@ -13,6 +13,7 @@ import numpy as np
 
 from trainer.data import sources
 from trainer.data.duplicates import near_duplicates
+from trainer.data.rows import read_rows
 from trainer.data.samples import Frames, Sample
 from trainer.faults import DataError
 from trainer.files import replace_file
@@ -195,17 +196,16 @@ def read_split(path: Path, source: Frames) -> tuple[Part, Part]:
         raise DataError(f"{path}: no such file; expected a split.csv that `trainer check` or `trainer fit` wrote")
     parts: dict[str, str] = {}
     faults = []
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if not {"name", "part"} <= set(reader.fieldnames or []):
-            raise DataError(f"{path}: line 1: columns are {', '.join(reader.fieldnames or [])}; expected name,part")
-        for row in reader:
-            where = f"{path}: line {reader.line_num}: {row['name']}"
-            if row["part"] not in PARTS:
-                faults.append(f"{where} is in part {row['part']!r}; expected {' or '.join(PARTS)}")
-            if row["name"] in parts:
-                faults.append(f"{where} stands there twice; expected each frame once")
-            parts[row["name"]] = row["part"]
+    columns, lines = read_rows(path)
+    if not {"name", "part"} <= set(columns):
+        raise DataError(f"{path}: line 1: columns are {', '.join(columns)}; expected name,part")
+    for place, row in lines:
+        where = f"{place}: {row['name']}"
+        if row["part"] not in PARTS:
+            faults.append(f"{where} is in part {row['part']!r}; expected {' or '.join(PARTS)}")
+        if row["name"] in parts:
+            faults.append(f"{where} stands there twice; expected each frame once")
+        parts[row["name"]] = row["part"]
     names = [source.name(index) for index in range(len(source))]
     faults += _strangers(path, names, parts)
     train, validation = (
@@ -244,7 +244,7 @@ def write_split(path: Path, train: Frames, validation: Frames) -> None:
         for index in range(len(members)):
             classes = members.classes(index)
             lines.append((members.name(index), part, "?" if classes is None else "+".join(map(str, sorted(classes)))))
-    with replace_file(path) as temporary, temporary.open("w", newline="") as file:
+    with replace_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("name", "part", "classes"))
         writer.writerows(lines)

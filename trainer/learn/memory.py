@@ -11,8 +11,11 @@ from trainer.faults import OutOfMemory
 from trainer.settings import Settings
 
 CPU_FULL = "can't allocate memory"  # torch's allocator on the CPU has no error type of its own
-SHARED_FULL = ("Bus error", "shared memory", "No space left on device")
-"""What DataLoader says where its processes hand batches over in /dev/shm and that is full."""
+IN_A_LOADER = "DataLoader worker"
+SHARED_FULL = ("Bus error", "shared memory", "No space left on device", "Too many open files", "Killed")
+"""What is found, in any line of any error of the chain, where loading processes hand batches over in /dev/shm and that
+is full, or where one of them was ended for want of memory.
+"""
 
 
 @contextmanager
@@ -21,15 +24,24 @@ def explain_shortage(settings: Settings) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError, of GPUs, is a RuntimeError
-        said = str(error).splitlines()[0] if str(error) else "MemoryError"
-        if "DataLoader worker" in said and any(words in said for words in SHARED_FULL):
+        lines = [line.strip() for line in _lines(error)] or ["MemoryError"]
+        said = lines[0]
+        full = [line for line in lines if any(words in line for words in SHARED_FULL)]
+        if full and any(IN_A_LOADER in line for line in lines):
             raise OutOfMemory(
-                f"a loading process found no room ({said}); expected batches to fit into /dev/shm. Go on with "
-                "--resume --workers 0, or give the machine (a container: --shm-size) more."
+                f"a loading process found no room ({full[-1]}); expected batches to fit into /dev/shm. Give "
+                "--workers 0 (and --resume, where RUN/last.pt is), or the machine (a container: --shm-size) more."
             ) from error
         if isinstance(error, MemoryError | torch.OutOfMemoryError) or CPU_FULL in said:
             raise OutOfMemory(f"{said}; expected room for {_advice(settings)}") from error
         raise
+
+
+def _lines(error: BaseException | None) -> Iterator[str]:
+    """Yield every line that an error and those it came from say."""
+    while error is not None:
+        yield from str(error).splitlines()
+        error = error.__cause__ or error.__context__
 
 
 def _advice(settings: Settings) -> str:

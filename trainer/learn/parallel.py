@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from trainer.faults import UserError
+
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
@@ -34,10 +36,10 @@ class Ranks:
         """Return how many of a step's crops this rank takes.
 
         Raises:
-            ValueError: they cannot be divided evenly.
+            UserError: they cannot be divided evenly.
         """
         if batch % self.count:
-            raise ValueError(
+            raise UserError(
                 f"batch is {batch}; expected a multiple of the {self.count} processes. Give --batch "
                 f"{-(-batch // self.count) * self.count}"
             )

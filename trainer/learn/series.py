@@ -26,7 +26,7 @@ def finish(settings: Settings, run: Path, console: Console) -> None:
     """Train a run to its end: a new one, one that was left, or none where it is done already.
 
     Raises:
-        ValueError: as `trainer.learn.train.fit`.
+        UserError: as `trainer.learn.train.fit`.
         Stopped: a signal ended it; the same call goes on.
     """
     if is_finished(run):

@@ -15,6 +15,7 @@ from torch import Tensor
 from trainer.data.census import find_overlaps, say_overlaps
 from trainer.data.samples import CLASS_NAMES, Frames
 from trainer.data.split import open_data, write_split
+from trainer.faults import UserError
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
 from trainer.learn.crops import Crops, Look
@@ -52,7 +53,7 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
     """Open the data and make the network of a new run, or with `resume` those of `run` as it was left.
 
     Raises:
-        ValueError: data, weights or a checkpoint that cannot be used; a run where none should be, or none to resume.
+        UserError: data, weights or a checkpoint that cannot be used; a run where none should be, or none to resume.
     """
     last = load_last(run, settings, resume)
     settings = last[0].settings if last else settings
@@ -80,10 +81,10 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
 
 
 def refuse_odd_size(validation: Frames) -> None:
-    """Raise ValueError where the network cannot take whole frames: else an epoch goes by before it is known."""
+    """Raise UserError where the network cannot take whole frames: else an epoch goes by before it is known."""
     height_px, width_px = validation[0].pixels.shape
     if height_px % STRIDE_PX or width_px % STRIDE_PX:
-        raise ValueError(
+        raise UserError(
             f"{validation.name(0)}: is {width_px} x {height_px} px; expected width and height in multiples of "
             f"{STRIDE_PX}. Crop or pad the frames, as the line will, to {-(-width_px // STRIDE_PX) * STRIDE_PX} x "
             f"{-(-height_px // STRIDE_PX) * STRIDE_PX} px."
@@ -94,15 +95,15 @@ def load_last(run: Path, settings: Settings, resume: bool) -> tuple[Card, dict[s
     """Return the run's last checkpoint where one is to be resumed, with what `settings` has of MAY_CHANGE.
 
     Raises:
-        ValueError: there is a run but none is to be resumed, or the other way round.
+        UserError: there is a run but none is to be resumed, or the other way round.
     """
     if not resume:
         if (run / "last.pt").exists():
-            raise ValueError(f"{run}: holds a run already; go on with it by --resume, or give another --out")
+            raise UserError(f"{run}: holds a run already; go on with it by --resume, or give another --out")
         return None
     card, weights, training = checkpoint.load(run / "last.pt")
     if training is None:
-        raise ValueError(f"{run / 'last.pt'}: has no training state; it can be exported, not resumed")
+        raise UserError(f"{run / 'last.pt'}: has no training state; it can be exported, not resumed")
     if card.scores and not card.measured_step:  # by a trainer that did not write down when it measured
         card = replace(card, measured_step=card.step)
     asked = {name: value for name in MAY_CHANGE if (value := getattr(settings, name)) is not None}
@@ -113,7 +114,7 @@ def begin(settings: Settings, train: Frames) -> tuple[Card, UNet]:
     """Return the card and the network of a new run: random from the seed, with a pre-trained encoder, or taught before.
 
     Raises:
-        ValueError: weights or a checkpoint that cannot be used.
+        UserError: weights or a checkpoint that cannot be used.
     """
     torch.manual_seed(settings.seed)
     if settings.start:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from inspector import recipe
 from inspector.errors import RecipeError
+from trainer.faults import UserError
 from trainer.learn import checkpoint
 from trainer.learn.unet import UNet, conv_norm_pairs
 from trainer.settings import ENCODERS
@@ -50,7 +51,7 @@ def read_taught(start: str) -> Taught:
     """Return the network of a checkpoint's file, of a recipe's folder, or of a shipped recipe by its name.
 
     Raises:
-        ValueError: neither, or one that is damaged or not of this trainer.
+        UserError: neither, or one that is damaged or not of this trainer.
     """
     if Path(start).is_file():
         card, weights, _ = checkpoint.load(Path(start))
@@ -59,15 +60,15 @@ def read_taught(start: str) -> Taught:
     try:
         described, model = recipe.load(recipe.find(start, Path()))
     except RecipeError as error:
-        raise ValueError(f"--start {start}: neither a checkpoint's file nor a recipe ({error})") from error
+        raise UserError(f"--start {start}: neither a checkpoint's file nor a recipe ({error})") from error
     weights = dict(_weights(onnx.load_from_string(model)))
     try:
         first, second, third, fourth = (len(weights[f"ups.{level}.convs.3.weight"]) for level in range(4))
         mean, std = (float(weights[name]) for name in ("mean", "std"))
     except KeyError as error:
-        raise ValueError(f"--start {start}: holds no network of this trainer ({error.args[0]} is missing)") from error
+        raise UserError(f"--start {start}: holds no network of this trainer ({error.args[0]} is missing)") from error
     if described.encoder not in ENCODERS:
-        raise ValueError(f"--start {start}: its encoder is {described.encoder}; expected one of {', '.join(ENCODERS)}")
+        raise UserError(f"--start {start}: its encoder is {described.encoder}; expected one of {', '.join(ENCODERS)}")
     names = tuple(kind.name for kind in described.classes)
     return Taught(start, described.encoder, (first, second, third, fourth), mean, std, names, weights)
 
@@ -102,7 +103,7 @@ def load_taught(unet: UNet, taught: Taught, class_names: tuple[str, ...], usual:
     batches (N, 1, H, W) float32 grey levels like those to learn from: folded batch norms get their statistics.
 
     Raises:
-        ValueError: weights that are not this network's.
+        UserError: weights that are not this network's.
     """
     state = dict(taught.weights)
     for part in ("weight", "bias"):
@@ -112,13 +113,11 @@ def load_taught(unet: UNet, taught: Taught, class_names: tuple[str, ...], usual:
         for _, conv, norm in conv_norm_pairs(unet):
             biases[norm] = state.pop(f"{conv}.bias", None)
         if any(bias is None for bias in biases.values()):
-            raise ValueError(
-                f"--start {taught.origin}: lacks biases of convolutions; expected a recipe of this trainer"
-            )
+            raise UserError(f"--start {taught.origin}: lacks biases of convolutions; expected a recipe of this trainer")
     missing, odd = unet.load_state_dict(state, strict=False)
     missing = [name for name in missing if name.rpartition(".")[0] not in biases]
     if missing or odd:
-        raise ValueError(
+        raise UserError(
             f"--start {taught.origin}: {len(missing)} tensors of {taught.encoder} are missing and {len(odd)} are "
             f"unknown, {[*missing, *odd][0]} first; expected a network of this trainer"
         )

@@ -7,13 +7,16 @@ A run's folder: `config.toml` (what was asked, and what it ran on), `split.csv` 
 from __future__ import annotations
 
 import math
+import shlex
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 from trainer.faults import Diverged
+from trainer.files import hold_folder
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
 from trainer.learn.crops import Look
@@ -45,14 +48,14 @@ def fit(settings: Settings, run: Path, console: Console, resume: bool = False) -
         RunError: it went wrong on the way: no memory, no room on disk, a loss that is NaN or infinite.
         Stopped: a signal ended it; `last.pt` is where it stood.
     """
-    with join_ranks() as ranks:
+    with join_ranks() as ranks, hold_folder(run) if ranks.first else nullcontext():
         console = console if ranks.first else Console(quiet=True)
         # 1. The network and its data: of a new run, or of one to go on with.
         begun = start(settings, run, console, ranks, resume)
         with Stop(console) as stop, explain_shortage(begun.card.settings):
             card = learn(begun, run, stop, console)
         best = f"best dice_micro_mean {card.best:.4f}" if card.best >= 0 else "no validation frame has a defect"
-        console.print(f"{run}: {best}; next: {NEXT.format(run)}", soft_wrap=True)
+        console.print(f"{run}: {best}; next: {NEXT.format(shlex.quote(str(run)))}", soft_wrap=True)
         return card
 
 
@@ -86,7 +89,9 @@ def learn(begun: Begun, run: Path, stop: Stop, console: Console) -> Card:
                 save_last(card, run, learner, ranks)
                 saved_s = card.elapsed_s
             if signal_number:
-                raise Stopped(f"stopped at step {card.step}; go on with: {AGAIN.format(run)}", signal_number)
+                raise Stopped(
+                    f"stopped at step {card.step}; go on with: {AGAIN.format(shlex.quote(str(run)))}", signal_number
+                )
             if ended:
                 return card
 

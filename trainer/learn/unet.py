@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainer.faults import UserError
 from trainer.learn.encoders import build_encoder, pretrained
 from trainer.settings import STRIDE_PX
 
@@ -127,7 +128,7 @@ def load_encoder(unet: UNet, encoder: str, weights: str) -> None:
     wanted = {k: v for k, v in unet.state_dict().items() if k.startswith(ENCODER_PARTS)}
     odd = list(wanted.keys() ^ state.keys()) or [k for k in wanted if wanted[k].shape != state[k].shape]
     if odd:
-        raise ValueError(
+        raise UserError(
             f"{weights}: {len(odd)} tensors differ from {encoder}'s, {sorted(odd)[0]} first. Which encoder is it?"
         )
     unet.load_state_dict(state, strict=False)

@@ -19,6 +19,7 @@ from statistics import median
 from rich.console import Console
 
 from trainer.data.split import open_data, write_split
+from trainer.faults import UserError
 from trainer.files import replace_file
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
@@ -37,7 +38,7 @@ def compare(settings: Settings, encoders: Sequence[str], folder: Path, console: 
 
     Raises:
         DataError: data that cannot be used, or a folder that holds a comparison of something else.
-        ValueError: as `trainer.learn.train.fit`.
+        UserError: as `trainer.learn.train.fit`.
     """
     keep_alike(settings, folder / "compare.json", own=("encoder",))
     settings = share_split(settings, folder / "split.csv")
@@ -83,11 +84,11 @@ def read_figures(run: Path, best: Card) -> dict[str, float | None]:
     """Return what a run's folder says of it; `best` is the card of its `best.pt`.
 
     Raises:
-        ValueError: no epoch of the best network in `metrics.jsonl`.
+        UserError: no epoch of the best network in `metrics.jsonl`.
     """
     lines = {line["step"]: line for line in map(json.loads, (run / "metrics.jsonl").read_text().splitlines())}
     if best.step not in lines:
-        raise ValueError(
+        raise UserError(
             f"{run / 'metrics.jsonl'}: no line of step {best.step}, which best.pt is of. Remove {run}, train it again."
         )
     return {

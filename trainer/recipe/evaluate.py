@@ -13,6 +13,7 @@ import numpy as np
 from inspector.engines.segmenter import Segmenter
 from inspector.records.recipe import Maps
 from trainer.data.samples import Frames, Sample
+from trainer.faults import UserError
 from trainer.metrics import Scores
 
 NAMES = {
@@ -28,7 +29,7 @@ def judge(engine: Segmenter, frames: Frames) -> Iterator[tuple[Sample, Maps]]:
     """Yield every frame with the engine's maps of it, each of shape (1, H, W), as many in flight as it allows.
 
     Raises:
-        ValueError: a frame that cannot be read, or of another size than the one before.
+        UserError: a frame that cannot be read, or of another size than the one before.
         EngineError: the engine failed.
     """
     waiting: list[Sample] = []
@@ -36,7 +37,7 @@ def judge(engine: Segmenter, frames: Frames) -> Iterator[tuple[Sample, Maps]]:
         sample = frames[index]
         if waiting and sample.pixels.shape != waiting[-1].pixels.shape:
             (height_px, width_px), (before_px, before_wide_px) = sample.pixels.shape, waiting[-1].pixels.shape
-            raise ValueError(
+            raise UserError(
                 f"{sample.name}: is {width_px} x {height_px} px, the one before it {before_wide_px} x {before_px} px; "
                 "expected frames of one size, the recipe's. Leave out the others."
             )
@@ -60,7 +61,7 @@ def check_sizes(frames: Frames, height_px: int, width_px: int) -> None:
     """Raise ValueError unless the first frame has the size that the recipe takes."""
     shape = np.shape(frames[0].pixels)
     if shape != (height_px, width_px):
-        raise ValueError(
+        raise UserError(
             f"{frames.name(0)}: is {shape[1]} x {shape[0]} px; the recipe takes {width_px} x {height_px} px. "
             f"Export it for this size: --size {shape[0]}x{shape[1]}"
         )

@@ -21,6 +21,7 @@ from inspector.records.recipe import DefectClass, Recipe
 from trainer.data import sources
 from trainer.data.samples import Frames
 from trainer.data.split import Part, open_data
+from trainer.faults import UserError
 from trainer.files import replace_file
 from trainer.learn import checkpoint
 from trainer.learn.unet import UNet
@@ -57,7 +58,7 @@ def export(run: Path, folder: Path, asked: Asked) -> Recipe:
     """Write the best network of a run as a recipe, measured as the daemon will run it.
 
     Raises:
-        ValueError: no such run, data that is gone, or something asked for that a recipe cannot be.
+        UserError: no such run, data that is gone, or something asked for that a recipe cannot be.
     """
     unet, card = load_network(run)
     train, validation = open_data(card.settings, run)
@@ -97,7 +98,7 @@ def load_network(run: Path) -> tuple[UNet, checkpoint.Card]:
     """Return the best network of a run, ready to be exported.
 
     Raises:
-        ValueError: no such run, or a checkpoint of something else.
+        UserError: no such run, or a checkpoint of something else.
     """
     card, weights, _ = checkpoint.load(run / "best.pt")
     unet = checkpoint.build(card)
@@ -131,7 +132,7 @@ def write_recipe(folder: Path, model: bytes, fields: Mapping[str, object]) -> Re
     """Write `model.onnx` and `recipe.toml` into a folder and return what the latter says.
 
     Raises:
-        ValueError: something that is not allowed in a recipe; the folder is left as it was.
+        UserError: something that is not allowed in a recipe; the folder is left as it was.
     """
     recipe = _checked(fields, folder)
     with replace_file(folder / "model.onnx") as temporary:
@@ -145,7 +146,7 @@ def _checked(fields: Mapping[str, object], folder: Path) -> Recipe:
     try:
         return msgspec.convert(fields, Recipe)
     except msgspec.ValidationError as error:
-        raise ValueError(f"{folder / 'recipe.toml'}: {error}; change what export was asked for") from error
+        raise UserError(f"{folder / 'recipe.toml'}: {error}; change what export was asked for") from error
 
 
 def choose_classes(
@@ -154,11 +155,11 @@ def choose_classes(
     """Return the recipe's classes, with least probability and smallest area where given by name.
 
     Raises:
-        ValueError: a name that is no class.
+        UserError: a name that is no class.
     """
     odd = (thresholds.keys() | min_areas_mm2.keys()) - set(names)
     if odd:
-        raise ValueError(f"class {', '.join(sorted(odd))} is unknown; expected {', '.join(names)}")
+        raise UserError(f"class {', '.join(sorted(odd))} is unknown; expected {', '.join(names)}")
     return tuple(
         DefectClass(number, name, thresholds.get(name, THRESHOLD), min_areas_mm2.get(name, MIN_AREA_MM2))
         for number, name in enumerate(names, 1)

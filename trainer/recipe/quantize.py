@@ -23,6 +23,8 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
+from trainer.faults import UserError
+
 QUANTISED = ("Conv",)  # their inputs: also quantising what lies between them gained no speed and lost accuracy
 
 
@@ -33,7 +35,7 @@ def quantise(fp32: Path, frames: Iterable[npt.NDArray[np.uint8]], classes: int, 
     all that follows it stay fp32: thresholds act on the same probabilities as before.
 
     Raises:
-        ValueError: no frames.
+        UserError: no frames.
     """
     model = onnx.load(fp32)
     # Says that it needs no preparing: shapes are known and batch norms folded already.
@@ -60,7 +62,7 @@ def quantise(fp32: Path, frames: Iterable[npt.NDArray[np.uint8]], classes: int, 
             },
         )
         if not reader.count:
-            raise ValueError("no calibration frames; expected a few dozen of the training data's")
+            raise UserError("no calibration frames; expected a few dozen of the training data's")
         quantised = onnx.load(raw)
     del quantised.graph.value_info[:], quantised.metadata_props[:]
     onnx.checker.check_model(quantised, full_check=True)

@@ -30,7 +30,7 @@ def test_a_swap_that_fails_is_a_failure(tmp_path: Path) -> None:
     """A daemon that cannot start at all ends the step with words."""
     recipe = write_recipe(tmp_path / "recipe")
     (recipe / "model.onnx").write_bytes(b"no network")
-    with pytest.raises(SystemExit, match="the daemon ended with exit code 78"):
+    with pytest.raises(SystemExit, match="inspector run ended with exit code 78"):
         swaps.main([str(recipe), "--count", "1", "--engine", "openvino", "--json", str(tmp_path / "swaps.json")])
 
 

@@ -55,6 +55,14 @@ def test_a_step_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
     assert done[0].reason == "not done within 2 s"
 
 
+def test_what_a_step_leaves_the_next_may_use(tmp_path: Path) -> None:
+    """A quick first step makes a slow second one possible, whose own budget would not do."""
+    quick = Step(name="a", words=python(""), budget_s=60)
+    slow = Step(name="b", words=python("import time; time.sleep(0.5)"), budget_s=0.001)
+    assert [one.status for one in do(tmp_path, quick, slow)] == ["passed", "passed"]
+    assert [one.status for one in do(tmp_path, slow)] == ["failed"]
+
+
 def test_all_steps_share_one_budget(tmp_path: Path) -> None:
     """What no time is left for has failed, not passed in silence."""
     done = do(tmp_path, Step(name="late", words=python(""), budget_s=20), total_s=0.0)

@@ -170,3 +170,21 @@ def test_another_json_is_refused(tmp_path: Path) -> None:
         DataError, match=r"steel\.json: .*`images`.*; expected COCO's images, annotations and categories"
     ):
         sources.frames([write(tmp_path, {"frames": []})])
+
+
+def test_categories_that_share_an_id_or_a_name_are_faults(coco: dict[str, Any], tmp_path: Path) -> None:
+    """After merging two files nobody knows which of them an annotation means."""
+    first = coco["categories"][0]
+    coco["categories"] += [{**first, "name": "patch"}, {**first, "id": 99, "name": first["name"].upper()}]
+    with pytest.raises(DataError) as caught:
+        sources.frames([write(tmp_path, coco)])
+    words = ["has the id of", "has the name of category"]
+    assert all(word in fault for word, fault in zip(words, caught.value.faults, strict=True))
+
+
+def test_json_of_another_encoding_is_named(coco: dict[str, Any], tmp_path: Path) -> None:
+    """As Windows' editors save it."""
+    path = tmp_path / "steel.json"
+    path.write_text(json.dumps(coco), encoding="utf-16")
+    with pytest.raises(DataError, match=r"steel\.json: line 1: is not UTF-8"):
+        sources.frames([str(path)])

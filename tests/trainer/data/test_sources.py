@@ -8,7 +8,7 @@ import pytest
 
 from trainer.data import rle, sources
 from trainer.data.samples import Frames, Sample
-from trainer.faults import DataError
+from trainer.faults import DataError, UserError
 
 H, W = 4, 6
 CLASS_1, CLASS_3 = np.zeros((H, W), bool), np.zeros((H, W), bool)
@@ -216,5 +216,5 @@ def test_procedural_steel_is_the_same_each_time() -> None:
 )
 def test_a_spec_that_names_nothing_is_refused(spec: str, says: str) -> None:
     """The message says what a spec looks like."""
-    with pytest.raises(ValueError, match=re.escape(says)):
+    with pytest.raises(UserError, match=re.escape(says)):
         sources.frames([spec])

@@ -13,7 +13,7 @@ from rich.console import Console
 from tests.trainer.frames import tiny_settings
 from trainer.__main__ import main
 from trainer.data.samples import Sample
-from trainer.faults import Diverged
+from trainer.faults import Diverged, UserError
 from trainer.learn import checkpoint, learner
 from trainer.learn.checkpoint import Card
 from trainer.learn.parallel import Ranks
@@ -101,7 +101,7 @@ def test_frames_that_the_network_cannot_take_are_refused_at_once() -> None:
             return self[index].name
 
     plane = np.zeros((100, 128), np.uint8)
-    with pytest.raises(ValueError, match=r"odd/0: is 128 x 100 px; .* multiples of 32. .* to 128 x 128 px"):
+    with pytest.raises(UserError, match=r"odd/0: is 128 x 100 px; .* multiples of 32. .* to 128 x 128 px"):
         refuse_odd_size(Odd([Sample("odd/0", plane, plane)]))  # type: ignore[arg-type]
 
 
@@ -138,7 +138,7 @@ def test_a_taught_network_goes_on_learning(run: tuple[Path, Card], mask_folder: 
 
 def test_a_run_is_never_overwritten(run: tuple[Path, Card], mask_folder: Path) -> None:
     """A second fit into the same folder says how to resume instead."""
-    with pytest.raises(ValueError, match="holds a run already; go on with it by --resume"):
+    with pytest.raises(UserError, match="holds a run already; go on with it by --resume"):
         fit(tiny_settings(mask_folder), run[0], QUIET)
 
 
@@ -177,10 +177,10 @@ def test_bf16_is_chosen_only_where_it_is_asked_for_or_fast() -> None:
 def test_a_checkpoint_never_runs_code(tmp_path: Path) -> None:
     """A pickle, a stranger's file and a missing one are refused by name."""
     torch.save({"card": Path("x")}, tmp_path / "pickle.pt")
-    with pytest.raises(ValueError, match="without running code"):
+    with pytest.raises(UserError, match="without running code"):
         checkpoint.load(tmp_path / "pickle.pt")
     torch.save({"weights": {}}, tmp_path / "other.pt")
-    with pytest.raises(ValueError, match="not a checkpoint of this version"):
+    with pytest.raises(UserError, match="not a checkpoint of this version"):
         checkpoint.load(tmp_path / "other.pt")
-    with pytest.raises(ValueError, match="no such file"):
+    with pytest.raises(UserError, match="no such file"):
         checkpoint.load(tmp_path / "none.pt")

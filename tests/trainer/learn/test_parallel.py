@@ -10,6 +10,7 @@ import torch
 from rich.console import Console
 
 from tests.trainer.frames import tiny_settings
+from trainer.faults import UserError
 from trainer.learn import checkpoint
 from trainer.learn.logbook import read_metrics
 from trainer.learn.parallel import Ranks
@@ -59,7 +60,7 @@ def test_two_processes_are_one(mask_folder: Path, tmp_path: Path) -> None:
 def test_a_batch_must_be_divisible() -> None:
     """Three processes cannot share four crops, and are told which batch they can."""
     assert Ranks(count=2).share(4) == 2
-    with pytest.raises(ValueError, match=r"expected a multiple of the 3 processes\. Give --batch 6"):
+    with pytest.raises(UserError, match=r"expected a multiple of the 3 processes\. Give --batch 6"):
         Ranks(count=3).share(4)
 
 

@@ -145,6 +145,23 @@ def test_no_memory_is_told_with_what_to_change() -> None:
         raise RuntimeError("other")
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        "RuntimeError: unable to allocate shared memory(shm) for file </torch_1_2>: No space left on device (28)",
+        "OSError: [Errno 24] Too many open files",
+    ],
+)
+def test_a_full_shared_memory_is_found_anywhere_in_the_chain(last: str) -> None:
+    """DataLoader's first line says only that a worker failed; the reason is its last, or another error's."""
+    settings = tiny_settings(Path("data"))
+    first = "Caught RuntimeError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):"
+    with pytest.raises(OutOfMemory, match="--workers 0"), memory.explain_shortage(settings):
+        raise RuntimeError(f"{first}\n{last}")
+    with pytest.raises(OutOfMemory, match="--workers 0"), memory.explain_shortage(settings):
+        raise RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly") from OSError(last)
+
+
 def test_equal_seeds_make_equal_runs(mask_folder: Path, tmp_path: Path) -> None:
     """Two runs of the paper's steps with one seed have the same weights; another seed has others."""
     runs = [tmp_path / name for name in ("one", "two", "other")]

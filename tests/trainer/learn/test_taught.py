@@ -11,6 +11,7 @@ from inspector import recipe
 from inspector.engines.openvino import OpenVino
 from tests.trainer.frames import draw_frame, tiny_settings
 from trainer.data import sources
+from trainer.faults import UserError
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
 from trainer.learn.parallel import Ranks
@@ -93,7 +94,7 @@ def test_classes_keep_their_rows_by_name(run: tuple[Path, Card]) -> None:
 
 def test_what_holds_no_network_is_refused(tmp_path: Path, mask_folder: Path) -> None:
     """A name that is no recipe is named with what would have been one."""
-    with pytest.raises(ValueError, match=r"--start nothing: neither a checkpoint's file nor a recipe .*steel-r34"):
+    with pytest.raises(UserError, match=r"--start nothing: neither a checkpoint's file nor a recipe .*steel-r34"):
         start(tiny_settings(mask_folder, start="nothing"), tmp_path, QUIET, Ranks(), resume=False)
     assert not (tmp_path / "last.pt").exists()
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torchvision import models  # type: ignore[import-untyped]  # it ships no types
 
+from trainer.faults import UserError
 from trainer.learn.unet import UNet, load_encoder
 from trainer.settings import ENCODERS
 
@@ -39,16 +40,16 @@ def test_a_grey_frame_is_worth_three_equal_channels(tmp_path: Path) -> None:
 def test_weights_of_another_encoder_are_refused(tmp_path: Path) -> None:
     """A mix-up of encoders, a pickle and a missing file are named before training starts."""
     torch.save(models.resnet34(weights=None).state_dict(), tmp_path / "r34.pt")
-    with pytest.raises(ValueError, match="differ from resnet18's"):
+    with pytest.raises(UserError, match="differ from resnet18's"):
         load_encoder(UNet("resnet18"), "resnet18", str(tmp_path / "r34.pt"))
     torch.save({"conv1.weight": Path("x")}, tmp_path / "pickle.pt")
-    with pytest.raises(ValueError, match="without running code"):
+    with pytest.raises(UserError, match="without running code"):
         load_encoder(UNet("resnet18"), "resnet18", str(tmp_path / "pickle.pt"))
-    with pytest.raises(ValueError, match="no such file"):
+    with pytest.raises(UserError, match="no such file"):
         load_encoder(UNet("resnet18"), "resnet18", str(tmp_path / "none.pt"))
 
 
 def test_an_unknown_encoder_is_refused() -> None:
     """The message lists the known ones."""
-    with pytest.raises(ValueError, match="expected one of resnet18, resnet34, resnet50, efficientnet-lite0"):
+    with pytest.raises(UserError, match="expected one of resnet18, resnet34, resnet50, efficientnet-lite0"):
         UNet("vgg")

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tests.trainer.frames import tiny_settings
 from trainer.__main__ import main
-from trainer.faults import DataError
+from trainer.faults import DataError, UserError
 from trainer.learn import checkpoint
 from trainer.learn.series import is_finished, keep_alike
 from trainer.learn.unet import UNet
@@ -129,7 +129,7 @@ def test_figures_are_those_of_the_best_epoch(run: tuple[Path, checkpoint.Card], 
     assert (figures["loss"], figures["best_epoch"], figures["epochs"]) == (0.5, 1, 3)
     assert figures["minutes_per_epoch"] == 1.5  # of 1 and 2
     (tmp_path / "metrics.jsonl").write_text(json.dumps(lines[3]))
-    with pytest.raises(ValueError, match=f"no line of step {best.step}, which best.pt is of"):
+    with pytest.raises(UserError, match=f"no line of step {best.step}, which best.pt is of"):
         read_figures(tmp_path, best)
 
 

@@ -1,0 +1,73 @@
+"""The recipe folder that a command works in: by path or shipped name, one command at a time, writable or elsewhere."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.__main__ import main
+from deploy.folder import check_writable, copy_recipe, find, held
+from inspector import recipe
+from inspector.errors import EXIT_BUSY, Busy, EngineError, RecipeError
+from tests.recipes import write_recipe
+
+HOLD = """
+import sys
+from pathlib import Path
+from deploy.folder import held
+with held(Path(sys.argv[1]), "command"):
+    print(flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_path_stays_as_given_and_a_shipped_name_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder goes before a shipped recipe of its name; what is neither is refused with the shipped names."""
+    assert find(Path("steel-r34")) == recipe.SHIPPED / "steel-r34"
+    write_recipe(tmp_path / "steel-r34")
+    monkeypatch.chdir(tmp_path)
+    assert find(Path("steel-r34")) == Path("steel-r34")
+    with pytest.raises(RecipeError, match="steel-r34"):
+        find(Path("none"))
+
+
+def test_a_second_command_is_refused_while_the_first_works(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two processes, either command: the second ends with 75 and says why; afterwards nothing is left in the way."""
+    folder = write_recipe(tmp_path / "recipe")
+    before = sorted(folder.iterdir())
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as first:
+        assert first.stdin is not None and first.stdout is not None
+        assert first.stdout.readline()
+        for command in ("convert", "verify"):
+            assert main([command, str(folder)]) == EXIT_BUSY
+            assert "another `deploy convert` or `deploy verify` is at work here" in capsys.readouterr().err
+        first.stdin.close()
+        assert first.wait(60) == 0
+    with held(folder, "command"):
+        assert sorted(folder.iterdir()) == before
+        with pytest.raises(Busy):
+            held(folder, "command").__enter__()
+
+
+def test_a_folder_that_takes_no_file_is_refused_with_what_to_do() -> None:
+    """Before the work, and with the system's reason."""
+    with pytest.raises(EngineError, match=r"/proc/self: cannot be written to: .* Try --out"):
+        check_writable(Path("/proc/self"), "Try --out.")
+
+
+def test_a_copied_recipe_is_the_recipe_and_another_is_left_alone(tmp_path: Path) -> None:
+    """Copied once more, nothing changes; where another recipe lies, nothing is overwritten."""
+    folder, out = write_recipe(tmp_path / "recipe"), tmp_path / "new" / "copy"
+    copy_recipe(folder, out)
+    copy_recipe(folder, out)
+    assert recipe.load(out) == recipe.load(folder)
+    other = (out / recipe.CARD).read_text().replace('version = "', 'version = "9')
+    (out / recipe.CARD).write_text(other)
+    with pytest.raises(RecipeError, match=r"differs from that of .*Choose an empty folder for --out"):
+        copy_recipe(folder, out)
+    assert (out / recipe.CARD).read_text() == other

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from trainer.data.names import allowed_name
+from trainer.data.rows import read_rows
+from trainer.data.severstal import read_severstal
+from trainer.data.split import read_split
+from trainer.data.unlabelled import Unlabelled
+from trainer.faults import DataError
+
+TEXT = "name,part\ntôle,train\n"
+
+
+def test_rows_come_with_their_places(tmp_path: Path) -> None:
+    """UTF-8 with or without its mark; what a short row lacks is empty."""
+    for encoding in ("utf-8", "utf-8-sig"):
+        (tmp_path / "a.csv").write_text(TEXT + "b\n", encoding=encoding)
+        columns, rows = read_rows(tmp_path / "a.csv")
+        assert columns == ("name", "part")
+        assert list(rows) == [
+            (f"{tmp_path}/a.csv: line 2", {"name": "tôle", "part": "train"}),
+            (f"{tmp_path}/a.csv: line 3", {"name": "b", "part": ""}),
+        ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+def test_every_csv_of_another_encoding_is_named(tmp_path: Path, encoding: str) -> None:
+    """Masks, manifest and split alike: the file, the line and what to save it as."""
+    for name in ("train.csv", "manifest.csv", "split.csv"):
+        (tmp_path / name).write_text(TEXT, encoding=encoding)
+    (tmp_path / "train_images").mkdir()
+    with pytest.raises(DataError, match=r"train\.csv: line \d: is not UTF-8 .* Save it as CSV UTF-8"):
+        read_severstal(tmp_path)
+    with pytest.raises(DataError, match=r"split\.csv: line \d: is not UTF-8"):
+        read_split(tmp_path / "split.csv", Unlabelled([]))
+    (tmp_path / "train.csv").write_text("ImageId,ClassId,EncodedPixels\n")
+    with pytest.raises(DataError, match=r"manifest\.csv: line \d: is not UTF-8"):
+        read_severstal(tmp_path, "manifest.csv:name=b")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("line 3", "line-3"),
+        ("rolled-in scale", "rolled-in-scale"),
+        ("Tôle Süd", "Tole-Sud"),
+        ("  (fine) ", "fine"),
+        ("裂纹", "otherwise"),
+        ("..", "otherwise"),
+        ("a" * 99, "a" * 64),
+        ("steel-r34", "steel-r34"),
+    ],
+)
+def test_a_name_is_made_of_what_people_call_things(text: str, name: str) -> None:
+    """What may stand in a recipe stays as it is; the rest is left out or becomes a hyphen."""
+    assert allowed_name(text, "otherwise") == name

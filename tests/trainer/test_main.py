@@ -1,0 +1,73 @@
+"""Commands as a shell runs them: closed pipes, full disks, folders with spaces, a second copy."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from inspector.errors import RecipeError
+from trainer import __main__ as program
+from trainer.commands import show
+from trainer.faults import RunError, UserError
+
+ROOT = Path(__file__).parents[2]
+
+
+def trainer(arguments: Sequence[str], **options: object) -> subprocess.Popen[str]:
+    """Start a command; its stderr is text."""
+    command = [sys.executable, "-m", "trainer", *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, **options)  # type: ignore[call-overload]
+
+
+def test_a_closed_pipe_ends_a_command_in_one_line(mask_folder: Path, tmp_path: Path) -> None:
+    """As `trainer check DATA | head -1` does."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = trainer(["check", str(mask_folder), "--out", str(tmp_path)], stdout=writing)
+    os.close(writing)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert errors.splitlines()[-1].startswith("trainer check: nobody reads its output any more")
+    assert "Traceback" not in errors and "Exception ignored" not in errors
+
+
+def test_a_full_disk_under_the_output_is_put_in_words(mask_folder: Path, tmp_path: Path) -> None:
+    """As `trainer check DATA > report.txt` on a full disk."""
+    with Path("/dev/full").open("w") as full:
+        process = trainer(["check", str(mask_folder), "--out", str(tmp_path)], stdout=full)
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert "trainer check: standard output: No space left on device. Mend that" in errors
+    assert "Traceback" not in errors and "Exception ignored" not in errors
+
+
+def test_only_what_a_person_can_mend_is_put_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of ours keeps its traceback; those of users, runs and recipes end in exit codes."""
+    wordable: tuple[tuple[Exception, int], ...] = (
+        (UserError("x"), 2),
+        (RunError("x"), 1),
+        (RecipeError("x"), 2),
+        (OSError(5, "x"), 2),
+    )
+    for error, exit_code in wordable:
+        monkeypatch.setattr(show, "run", raising(error))
+        assert program.main(["show", "recipe", "images", "--out", "a.png"]) == exit_code
+    for bug in (ValueError("a bug"), KeyError("a bug"), RuntimeError("a bug")):
+        monkeypatch.setattr(show, "run", raising(bug))
+        with pytest.raises(type(bug), match="a bug"):
+            program.main(["show", "recipe", "images", "--out", "a.png"])
+
+
+def raising(error: Exception) -> Callable[[object], int]:
+    """Return a command that ends so."""
+
+    def run(given: object) -> int:
+        raise error
+
+    return run

@@ -1,0 +1,52 @@
+"""CSV files as spreadsheets and scripts write them, read strictly; knows no columns of its own."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from trainer.faults import DataError
+
+
+def read_text(path: Path) -> str:
+    """Read a text file as UTF-8, with or without its mark.
+
+    Raises:
+        DataError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise DataError(
+            f"{path}: line {line}: is not UTF-8 (byte {error.start} is {error.object[error.start]:#04x}); expected "
+            "UTF-8. Save it as CSV UTF-8."
+        ) from error
+
+
+def read_rows(path: Path) -> tuple[tuple[str, ...], Iterator[tuple[str, Mapping[str, str]]]]:
+    """Return a CSV's columns and its rows, each with its place, `FILE: line N`; what a short row lacks is empty.
+
+    Raises:
+        DataError: as `read_text`; while rows are taken, for a line that no CSV has.
+    """
+    csv.field_size_limit(sys.maxsize)  # half a frame of single pixels is longer than Python's usual limit
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), restval="")
+    try:
+        columns = tuple(reader.fieldnames or ())
+    except csv.Error as error:
+        raise DataError(f"{path}: line 1: {error}. Save it as CSV UTF-8.") from error
+    return columns, _rows(path, reader)
+
+
+def _rows(path: Path, reader: csv.DictReader[str]) -> Iterator[tuple[str, Mapping[str, str]]]:
+    try:
+        for row in reader:
+            yield f"{path}: line {reader.line_num}", row
+    except csv.Error as error:
+        raise DataError(f"{path}: line {reader.line_num}: {error}. Save it as CSV UTF-8.") from error
