@@ -166,7 +166,7 @@ def parser() -> argparse.ArgumentParser:
     )
     camera.add_arguments(add("replay", replay, "be a camera: procedural steel or images, with faults on request"))
     bench.add_arguments(
-        add("bench", bench.run, "measure this machine: engine, copies and the whole daemon, beside the roof")
+        add("bench", bench.run, "measure this machine: engine, copies and the whole daemon, compared with its roof")
     )
     play.add_arguments(add("demo", demo, "inspect a simulated coil from end to end, and show it"))
     return top

@@ -3,7 +3,7 @@
 A planted defect is *found* when a reported defect of its class overlaps its box on the coil, *confused* when
 only defects of other classes do, else *missed*. A reported defect that overlaps nothing planted is *false*.
 What was planted below the minimum area, or mostly where the strip was not inspected, is counted apart as
-*small* and *unseen*, reported or not: what is judged must not depend on what was found.
+*small* and *unseen*, reported or not: what is counted must not depend on what was found.
 
 Knows: boxes on one coil, seen by one camera. Must not know: frames, pixels, sockets.
 """

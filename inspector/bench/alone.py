@@ -53,7 +53,7 @@ def copied(engine: Segmenter, shots: Shots, size: int) -> tuple[Feed, Take]:
 
 
 def rate_fps(engine: Segmenter, feed: Feed, take: Take, seconds: float) -> float:
-    """Frames a second, from the first hand-over to the last maps, for at least so long."""
+    """Frames a second, from the first hand-over to the last maps, for at least `seconds`."""
     frames = begun = 0
     began = time.perf_counter()
     waiting = 0
@@ -70,7 +70,7 @@ def rate_fps(engine: Segmenter, feed: Feed, take: Take, seconds: float) -> float
 
 
 def times_ms(engine: Segmenter, feed: Feed, take: Take, seconds: float) -> list[float]:
-    """Milliseconds of each batch, one at a time, for at least so long."""
+    """Milliseconds of each batch, one at a time, for at least `seconds`."""
     times: list[float] = []
     began = time.perf_counter()
     while len(times) < LEAST or time.perf_counter() - began < seconds:

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--engines", type=_kinds, default=KINDS, metavar="KIND,...", help=f"of {', '.join(KINDS)} (all)")
     add("--images", type=Path, metavar="FOLDER", help="frames, instead of procedural steel")
     add("--json", type=Path, metavar="FILE", help="write all figures there")
-    add("--compare", type=Path, nargs=2, metavar=("A.json", "B.json"), help="measure nothing: B beside A")
+    add("--compare", type=Path, nargs=2, metavar=("A.json", "B.json"), help="measure nothing: B compared with A")
     add("--any-recipe", action="store_true", help="compare even benches of different recipes")
 
 
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         a, b = map(figures.read, args.compare)
         print(compare.compare(a, b, (str(args.compare[0]), str(args.compare[1])), any_recipe=args.any_recipe))
         return 0
-    if args.json and (args.json.is_dir() or not args.json.parent.is_dir()):  # said now, not after minutes
+    if args.json and (args.json.is_dir() or not args.json.parent.is_dir()):  # now, not after minutes
         what = "is a folder" if args.json.is_dir() else "its folder is not there"
         raise InspectorError(f"{args.json}: {what}. Give a file's name in a folder that is.")
     plan = Plan(

@@ -15,22 +15,22 @@ Key = tuple[str, str, int, str]
 
 
 def compare(a: Bench, b: Bench, names: tuple[str, str], *, any_recipe: bool) -> str:
-    """Write B's figures beside A's; `names` are where they come from.
+    """Write B's figures compared with A's; `names` are where they come from.
 
     Raises: InspectorError when the recipes differ, unless `any_recipe`; when nothing was measured in both.
     """
     models = [{one.sha256: one.recipe for one in bench.recipes} for bench in (a, b)]
     differ = models[0].keys() != models[1].keys()
-    said = [", ".join(f"{name} ({sha[:12]})" for sha, name in sorted(of.items())) for of in models]
+    listed = [", ".join(f"{name} ({sha[:12]})" for sha, name in sorted(of.items())) for of in models]
     if differ and not any_recipe:
         raise InspectorError(
-            f"{names[0]} is of {said[0]}, {names[1]} of {said[1]}; expected the same models. "
+            f"{names[0]} is of {listed[0]}, {names[1]} of {listed[1]}; expected the same models. "
             "Measure the same recipes, or give --any-recipe to hold different ones side by side."
         )
     rows = list(_rows(a, b, by_model=not differ))
     if not rows:
         raise InspectorError(f"{names[0]} and {names[1]} have no measurement in common. Give the same --batches.")
-    lines = [f"A  {names[0]}, {a.date}", f"   {said[0]}", f"B  {names[1]}, {b.date}", f"   {said[1]}"]
+    lines = [f"A  {names[0]}, {a.date}", f"   {listed[0]}", f"B  {names[1]}, {b.date}", f"   {listed[1]}"]
     if how := _how(a, b):
         lines.append(how)
     if differ:
@@ -41,13 +41,13 @@ def compare(a: Bench, b: Bench, names: tuple[str, str], *, any_recipe: bool) -> 
 
 
 def _how(a: Bench, b: Bench) -> str:
-    """Say in what the two were measured otherwise; empty when in nothing."""
-    said = [
+    """List in what the two were measured otherwise; empty when in nothing."""
+    listed = [
         f"{name} {getattr(a, name):g} in A, {getattr(b, name):g} in B"
         for name in ("threads", "seconds", "rounds")
         if getattr(a, name) != getattr(b, name)
     ]
-    return f"MEASURED DIFFERENTLY: {', '.join(said)} (0 threads: all)" if said else ""
+    return f"MEASURED DIFFERENTLY: {', '.join(listed)} (0 threads: all)" if listed else ""
 
 
 def _rows(a: Bench, b: Bench, *, by_model: bool) -> Iterator[tuple[str, ...]]:
@@ -76,7 +76,7 @@ def _key(row: Row, *, by_model: bool) -> Key:
 def verdict(a: Row, b: Row) -> str:
     """Say whether B is faster or slower: the rounds must not overlap, and the medians differ by more than 5 %.
 
-    Under load the rate is given, not found: there the p99 is judged, by the margin alone.
+    Under load the rate is given, not found: there the p99 is compared, by the margin alone.
     """
     if a.measured == "load":
         assert a.p99_ms is not None and b.p99_ms is not None, "a load is measured by its latencies"

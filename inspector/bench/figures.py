@@ -41,7 +41,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """NVIDIA's, or empty."""
 
 
-class Subject(msgspec.Struct, frozen=True, kw_only=True):
+class Model(msgspec.Struct, frozen=True, kw_only=True):
     """One recipe that was measured."""
 
     recipe: str
@@ -108,7 +108,7 @@ class Added(msgspec.Struct, frozen=True, kw_only=True):
     batch_frames: float
     """Mean size of the batches that the daemon made of the frames."""
     engine_p50_ms: float
-    """Of batches of that size, rounded, that come to the engine alone at the same rate, measured by turns."""
+    """Of batches of that size, rounded, that come to the engine alone at the same rate, alternating with it."""
     engine_p99_ms: float
     wait_ms: int
     """The batching deadline in force (`batch.wait_ms`), which is part of what is added."""
@@ -139,7 +139,7 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     """Where the frames came from, in words."""
     machine: Machine
-    recipes: tuple[Subject, ...]
+    recipes: tuple[Model, ...]
     roofs: tuple[Roof, ...]
     rows: tuple[Row, ...]
     skipped: tuple[Skipped, ...]

@@ -47,7 +47,7 @@ def steel(recipe: Recipe, count: int) -> Shots:
     """Draw `count` frames of procedural steel of the recipe's size."""
     sheet = Sheet(SEED, width_px=recipe.width, rows=recipe.height)
     drawn = np.stack([sheet.frame(index).pixels for index in range(count)])
-    return _shots(f"procedural steel, coil {SEED}, {count} frames by turns", drawn)
+    return _shots(f"procedural steel, coil {SEED}, {count} frames in turn", drawn)
 
 
 def images(recipe: Recipe, folder: Path, count: int) -> Shots:
@@ -56,7 +56,7 @@ def images(recipe: Recipe, folder: Path, count: int) -> Shots:
     Raises: InspectorError for images that are none, or not of the recipe's size.
     """
     pictures = Folder(folder, recipe.width, recipe.height)
-    return _shots(f"{folder}, {count} images by turns", np.stack([pictures(index) for index in range(count)]))
+    return _shots(f"{folder}, {count} images in turn", np.stack([pictures(index) for index in range(count)]))
 
 
 def _shots(source: str, pixels: Bytes3D) -> Shots:

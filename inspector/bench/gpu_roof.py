@@ -1,7 +1,7 @@
 """`python -m inspector.bench.gpu_roof PRECISION SECONDS`: a GPU's roof by PyTorch, as JSON on standard output.
 
 PyTorch is looked up by name, for the inspector neither has nor needs it: where it is not installed (a mill PC), the
-roof is not known and the bench says so. No other module may import this one's `torch`.
+roof is not known, and the bench reports that. No other module may import this one's `torch`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ COPY_BYTES = 2**30
 
 
 def measure(torch: Any, device: str, precision: str, seconds: float, *, side: int, copy_bytes: int) -> Roof:
-    """Measure a matrix product in `precision` (`int8`, `fp16`, `fp32`) and a copy on `device`, for so long each."""
+    """Measure a matrix product in `precision` (`int8`, `fp16`, `fp32`) and a copy on `device`, for `seconds` each."""
     kind = {"int8": torch.int8, "fp16": torch.float16, "fp32": torch.float32}[precision]
     if precision == "int8":
         left = torch.randint(-128, 127, (side, side), dtype=kind, device=device)
@@ -47,7 +47,7 @@ def measure(torch: Any, device: str, precision: str, seconds: float, *, side: in
 
 
 def _best_s(work: Callable[[], object], wait: Callable[[], object], seconds: float) -> float:
-    """Return the shortest time of `work`: ten at a time, for about so long, at least twice after once for warmth."""
+    """Return the shortest time of `work`: ten at a time, for about `seconds`, at least twice after once for warmth."""
     times: list[float] = []
     until = 0.0
     while len(times) < 3 or time.perf_counter() < until:

@@ -27,7 +27,7 @@ SETTLE_S = 0.3
 """A subscription takes a moment to reach the publisher."""
 
 
-class Loaded(msgspec.Struct, frozen=True):
+class Load(msgspec.Struct, frozen=True):
     """Frames under a steady load."""
 
     rate_fps: float
@@ -77,8 +77,8 @@ class Line:
         ended_ns = self._arrivals_ns({end})[end]
         return 1e9 * frames / (ended_ns - began_ns)
 
-    def under_load(self, rate_fps: float, seconds: float) -> Loaded:
-        """Send frames evenly at this rate for so long, and say when their events came.
+    def under_load(self, rate_fps: float, seconds: float) -> Load:
+        """Send frames evenly at this rate, and return when their events came.
 
         Raises: InspectorError when the daemon fails, stalls, or loses a frame or an event.
         """
@@ -93,7 +93,7 @@ class Line:
         arrived_ns = self._arrivals_ns(captured_ns.keys())
         latencies_ms = tuple((arrived_ns[coil] - captured_ns[coil]) / 1e6 for coil in captured_ns)
         after = self._batches()
-        return Loaded((frames - 1) / seconds_taken, latencies_ms, (after[0] - before[0]) / (after[1] - before[1]))
+        return Load((frames - 1) / seconds_taken, latencies_ms, (after[0] - before[0]) / (after[1] - before[1]))
 
     # --- the parts of it ------------------------------------------------------------------------------------
 

@@ -20,9 +20,9 @@ import msgspec
 
 from inspector import recipe
 from inspector.bench import alone, frames, machine
-from inspector.bench.figures import Added, Bench, Measured, Roof, Row, Skipped, Subject, percentile
+from inspector.bench.figures import Added, Bench, Measured, Model, Roof, Row, Skipped, percentile
 from inspector.bench.frames import Shots
-from inspector.bench.line import Line, Loaded, settings
+from inspector.bench.line import Line, Load, settings
 from inspector.engines.segmenter import Segmenter
 from inspector.engines.settings import EngineSection
 from inspector.errors import EngineError
@@ -55,7 +55,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Instead of procedural steel."""
 
 
-class _Subject(msgspec.Struct, frozen=True):
+class _Pairing(msgspec.Struct, frozen=True):
     """A recipe on an engine."""
 
     folder: Path
@@ -68,7 +68,7 @@ class _Subject(msgspec.Struct, frozen=True):
 
 
 def measure(folders: Sequence[Path], plan: Plan, say: Say) -> Bench:
-    """Measure the recipes in `folders`; `say` hears what is going on.
+    """Measure the recipes in `folders`; `say` receives what is going on.
 
     Raises: RecipeError, InspectorError; EngineError when no engine at all could be measured.
     """
@@ -99,7 +99,7 @@ class _Run:
 
     def __init__(self, plan: Plan, say: Say) -> None:
         self._plan, self._say = plan, say
-        self.recipes: dict[str, Subject] = {}
+        self.recipes: dict[str, Model] = {}
         self.roofs: dict[tuple[str, str], Roof] = {}
         self.rows: list[Row] = []
         self.skipped: list[Skipped] = []
@@ -114,12 +114,12 @@ class _Run:
         shots = _shots(card, self._plan)
         self.sources.add(shots.source)
         gflop = round(work.gflop_per_frame(card, model), 3)
-        self.recipes[card.sha256] = Subject(
+        self.recipes[card.sha256] = Model(
             recipe=str(card), sha256=card.sha256, width=card.width, height=card.height, gflop_per_frame=gflop
         )
         for kind in self._plan.engines:
             try:
-                subject = _Subject(folder, card, kind, _precision(folder, kind, self._plan.threads))
+                subject = _Pairing(folder, card, kind, _precision(folder, kind, self._plan.threads))
                 self._raise_roof(subject)
                 for batch in self._plan.batches:
                     self._say(f"{subject}, batches of {batch}")
@@ -128,7 +128,7 @@ class _Run:
             except EngineError as error:
                 self.skipped.append(Skipped(str(card), kind, str(error)))
 
-    def _raise_roof(self, subject: _Subject) -> None:
+    def _raise_roof(self, subject: _Pairing) -> None:
         """Measure the roof before and after an engine: on a shared machine the higher one is nearer the truth."""
         from inspector.bench import roof  # see `take`
 
@@ -139,7 +139,7 @@ class _Run:
             self.roofs[key] = found
 
     def beneath_roof(self, row: Row) -> Row:
-        """Say how much of its roof a measurement reaches; nothing of a load, whose rate is given."""
+        """State how much of its roof a measurement reaches; nothing of a load, whose rate is given."""
         top = self.roofs[row.kind, row.precision].gflops
         if row.measured == "load" or not top:
             return row
@@ -172,7 +172,7 @@ def _precision(folder: Path, kind: str, threads: int) -> str:
         return engine.facts["precision"]  # a built engine's is its own
 
 
-def _rows(subject: _Subject, shots: Shots, batch: int, plan: Plan) -> Iterator[Row]:
+def _rows(subject: _Pairing, shots: Shots, batch: int, plan: Plan) -> Iterator[Row]:
     with (
         tempfile.TemporaryDirectory() as temporary,
         closing(_engine(subject.folder, subject.kind, batch, plan.threads)) as engine,
@@ -190,7 +190,7 @@ def _rows(subject: _Subject, shots: Shots, batch: int, plan: Plan) -> Iterator[R
 
 
 def _batch_rows(
-    subject: _Subject, engine: Segmenter, line: Line, shots: Shots, *, batch: int, plan: Plan
+    subject: _Pairing, engine: Segmenter, line: Line, shots: Shots, *, batch: int, plan: Plan
 ) -> Iterator[Row]:
     """Measure one batch size."""
     each_s = plan.seconds / plan.rounds
@@ -236,12 +236,12 @@ def _batch_rows(
 
 def _under_load(
     engine: Segmenter, line: Line, shots: Shots, rate_fps: float, plan: Plan
-) -> tuple[list[Loaded], list[float]]:
-    """Measure the daemon at this rate, and the engine alone on batches like the daemon's at the same rate, by turns.
+) -> tuple[list[Load], list[float]]:
+    """Measure the daemon at this rate, and the engine alone on batches like the daemon's at the same rate, alternating.
 
     The daemon for `load_seconds`, which may be long; the engine as long as in every other measurement.
     """
-    loads: list[Loaded] = []
+    loads: list[Load] = []
     own_ms: list[float] = []
     for _ in range(plan.rounds):
         loads.append(line.under_load(rate_fps, plan.load_seconds / plan.rounds))

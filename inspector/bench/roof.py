@@ -26,7 +26,7 @@ GPU_TIMEOUT_S = 120.0
 
 
 def measure(kind: str, precision: str, seconds: float, threads: int = 0) -> Roof:
-    """Measure the roof of the engine `kind` at a recipe's precision, trying for about so long.
+    """Measure the roof of the engine `kind` at a recipe's precision, trying for about `seconds`.
 
     `threads` of the processor for a CPU engine; 0: all.
     """
@@ -78,7 +78,7 @@ def _copy(seconds: float) -> float:
 
 
 def _best_s(work: object, seconds: float) -> float:
-    """Run `work` again and again for so long, at least twice after once for warmth; return the shortest time."""
+    """Run `work` again and again for `seconds`, at least twice after once for warmth; return the shortest time."""
     assert callable(work)
     work()
     times: list[float] = []

@@ -24,7 +24,7 @@ import numpy as np
 from inspector.demo.received import Received
 from inspector.demo.screen import Screen
 from inspector.demo.site import Site, settle
-from inspector.demo.summary import Figures, number_of, subtitle, summary
+from inspector.demo.summary import Figures, subtitle, summary
 from inspector.drawing import coil_map
 from inspector.errors import EXIT_FAILURE, InspectorError
 from inspector.events import text
@@ -244,7 +244,7 @@ class Demo:
         share = f"{counts.inspected_m:6.1f} of {metres:.1f} m"
         speed = f"{counts.inspected / passing_s:.1f} frames/s" if passing_s > 1 else ""
         left = f"{max(0.0, planned_s - passing_s):.0f} s left"
-        found = f"{number_of(len(self._received.defects), 'defect')}, {number_of(self._received.alarms, 'alarm')}"
+        found = f"{text.counted(len(self._received.defects), 'defect')}, {text.counted(self._received.alarms, 'alarm')}"
         self._screen.status("  ".join(filter(None, (share, speed, found, left))))
 
     def _wait(self, done: Callable[[], bool], daemon: Daemon) -> None:
@@ -253,7 +253,7 @@ class Demo:
             self._step(daemon, 0.05)
 
     def _sent(self) -> Sent:
-        """What the camera that has just ended says it sent."""
+        """What the camera that has just ended reports to have sent."""
         return msgspec.json.decode((self._site.folder / "replay.json").read_bytes(), type=Sent)
 
     def _camera(self, *options: str) -> Child:

@@ -1,6 +1,6 @@
 """A terminal with one line at the bottom that stays; a log file gets plain lines instead.
 
-Knows: escape codes and the terminal's width. Must not know: what is said.
+Knows: escape codes and the terminal's width. Must not know: what the words are about.
 """
 
 from __future__ import annotations

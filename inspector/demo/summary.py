@@ -12,6 +12,7 @@ from statistics import fmean
 
 import msgspec
 
+from inspector.events.text import counted
 from inspector.harness.scrape import Counts
 from inspector.records.events import Defect
 from inspector.score import Outcome, Score
@@ -79,11 +80,6 @@ def _lines(figures: Figures) -> Iterator[str]:
         yield f"  events      {figures.lost_events} were lost on the way here: the counts above are too low"
 
 
-def number_of(count: int, noun: str) -> str:
-    """Write a count with its noun: 1 alarm, 2 alarms."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def _latency(figures: Figures) -> Iterator[str]:
     """Write the latency, and how much of it is the engine's: a slow machine explains itself."""
     measured = figures.latencies_ms
@@ -91,7 +87,7 @@ def _latency(figures: Figures) -> Iterator[str]:
         yield "  latency     no defect was reported while the strip ran"
         return
     p50, p99 = (percentile(measured, share) for share in (0.50, 0.99))
-    defects = number_of(len(measured), "defect")
+    defects = counted(len(measured), "defect")
     yield f"  latency     p50 {p50:.0f} ms, p99 {p99:.0f} ms from capture to event ({defects})"
     rest = f"{max(0.0, fmean(measured) - figures.engine_ms):.0f} ms waiting and all else"
     yield f"              on average {figures.engine_ms:.0f} ms of that in the network, {rest}"

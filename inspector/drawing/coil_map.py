@@ -263,7 +263,7 @@ class _Marks:
         return f"{name} seen as {' and '.join(outcome.seen_as)}" if outcome.seen_as else f"missed {name}"
 
     def _alarm(self, thing: Defect | Planted, words: str, colour: Colour) -> None:
-        """Draw thick boxes, and a tag beside the first of them unless it would hide another."""
+        """Draw thick boxes, and a tag next to the first of them unless it would hide another."""
         boxes = [piece.at_least(10).grown(5) for piece in self._fold.box(thing)]
         for box in boxes:
             self._ink.box(box.grown(1), WHITE)
@@ -271,13 +271,13 @@ class _Marks:
         for box in boxes[:1]:
             spot = self._room(box, self._ink.width(words, TAG) + 14, 23)
             if any(spot.meets(tag) for tag in self._tags):
-                continue  # the colour of the box says it too
+                continue  # the colour of the box has the same meaning
             self._tags.append(spot)
             self._ink.fill(spot, colour)
             self._ink.text((spot.left + 7, spot.bottom - 6), words, TAG)
 
     def _room(self, box: Rect, width: int, height: int) -> Rect:
-        """Find the place beside a box where a tag hides least; to the right of it, all else being equal."""
+        """Find the place next to a box where a tag hides least; to the right of it, all else being equal."""
         middle = (box.top + box.bottom - height) // 2
         right, left, above, below = box.right + 4, box.left - width - 4, box.top - height - 4, box.bottom + 4
         corners = [(right, middle), (left, middle), (box.left, above), (box.left, below)]

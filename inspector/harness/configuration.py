@@ -29,7 +29,7 @@ def write(
     """Write the configuration of a line with these cameras, and return its path.
 
     `sections` adds keys to a section or replaces them; `extra` is TOML that follows as it stands. The journal lies
-    beside the file.
+    next to the file.
     """
     usual: dict[str, Section] = {
         "recipe": {"path": str(recipe)},

@@ -1,4 +1,4 @@
-"""A daemon beside this program: started, ready, fed, observed, stopped.
+"""A daemon next to this program: started, ready, fed, observed, stopped.
 
 Knows: the command, its signals, its ports, its log. Must not know: which recipe it runs, what is sent to it, why.
 """
@@ -32,7 +32,7 @@ POLL_S = 0.05
 class Daemon:
     """`inspector run CONFIG`, from `start` to `stop` or the end of the `with` block.
 
-    Its log lies beside the configuration, as `run.log`; every error here ends with the log's last lines.
+    Its log lies next to the configuration, as `run.log`; every error here ends with the log's last lines.
     """
 
     def __init__(

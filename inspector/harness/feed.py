@@ -77,7 +77,7 @@ class Feed:
         self._socket.send_multipart(parts)
 
     def skip(self, rows: int) -> None:
-        """Let a frame of so many rows pass."""
+        """Let a frame of this height pass."""
         self.number += 1
         self.position_mm += rows * self._mm_per_row
 

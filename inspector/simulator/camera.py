@@ -71,7 +71,7 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Coil(msgspec.Struct, frozen=True, kw_only=True):
-    """What is replayed: so many frames of one coil."""
+    """What is replayed: frames of one coil."""
 
     name: str
     pictures: Pictures
@@ -89,7 +89,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     good: int
     """Of these, frames that deserve to be inspected."""
     missing: int
-    """Frames whose absence the numbers tell."""
+    """Frames whose absence the numbers show."""
     faults: dict[str, int]
     """How often each fault happened."""
 
@@ -144,7 +144,7 @@ class Camera:
         return Sent(**totals, faults=faults)
 
     def replay(self, coil: Coil) -> None:
-        """Send one coil; returns early when told to stop.
+        """Send one coil; returns early when asked to stop.
 
         Raises: SocketError when nobody takes frames; msgspec.ValidationError for a coil name that is none.
         """
@@ -222,7 +222,7 @@ class Camera:
         self._due_ns += self._period_ns
 
     def _wait_for_room(self) -> bool:
-        """Wait until the receiver takes a frame; False when told to stop meanwhile."""
+        """Wait until the receiver takes a frame; False when asked to stop meanwhile."""
         deadline = time.monotonic() + self._patience_s
         while not self._socket.poll(SLICE_MS, zmq.POLLOUT):
             if self._stop.is_set():

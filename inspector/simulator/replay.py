@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--freeze-s", type=at_least_0, default=1.0, help="how long a freeze lasts (%(default)s)")
     add("--fault-seed", type=int, default=0, help="(%(default)s)")
     add("--thumbnail", type=Path, metavar="PNG", help="write what passed, shrunk, to this file at the end")
-    add("--json", action="store_true", help="say what was sent as JSON")
+    add("--json", action="store_true", help="report what was sent as JSON")
 
 
 def run(args: argparse.Namespace, stop: Flag | None = None) -> int:
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace, stop: Flag | None = None) -> int:
 
 
 def words(sent: Sent) -> str:
-    """Say in one line what a camera did."""
+    """Write in one line what a camera did."""
     faults = ", ".join(f"{name} {count}" for name, count in sent.faults.items() if count) or "none"
     return f"sent {sent.messages} frames, {sent.good} of them good; {sent.missing} missing; faults: {faults}"
 

@@ -60,7 +60,7 @@ def test_demo_runs_through(tmp_path: Path, faults: tuple[str, ...]) -> None:
 
 
 def test_taken_port_ends_it_at_once(tmp_path: Path) -> None:
-    """A second demo beside the first says what to do, and ends with 1."""
+    """A second demo at the same time reports what to do, and ends with 1."""
     base = free_base()
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", base))
@@ -72,7 +72,7 @@ def test_taken_port_ends_it_at_once(tmp_path: Path) -> None:
 
 
 def test_daemon_that_dies_is_shown(tmp_path: Path) -> None:
-    """When the inspector cannot start, the demo ends with what it said."""
+    """When the inspector cannot start, the demo ends with its last words."""
     (tmp_path / "journal").write_text("a file where the journal's folder should be")
     done = subprocess.run(demo(tmp_path, free_base()), capture_output=True, text=True, check=False)
     assert done.returncode == 1

@@ -9,7 +9,7 @@ import pytest
 
 from inspector.bench import figures
 from inspector.bench.compare import compare, verdict
-from inspector.bench.figures import Bench, Machine, Row, Subject
+from inspector.bench.figures import Bench, Machine, Model, Row
 from inspector.bench.table import aligned
 from inspector.errors import InspectorError
 
@@ -45,7 +45,7 @@ def bench(*rows: Row, sha256: str = "a" * 64, machine: Machine = MACHINE) -> Ben
         load_after=0.0,
         source="steel",
         machine=machine,
-        recipes=(Subject(recipe="tiny@1", sha256=sha256, width=2, height=2, gflop_per_frame=1.0),),
+        recipes=(Model(recipe="tiny@1", sha256=sha256, width=2, height=2, gflop_per_frame=1.0),),
         roofs=(),
         rows=rows,
         skipped=(),

@@ -8,7 +8,7 @@ import pytest
 
 from inspector.demo.received import Received
 from inspector.demo.screen import Screen
-from inspector.demo.summary import FALSE_LISTED, Figures, number_of, percentile, summary
+from inspector.demo.summary import FALSE_LISTED, Figures, percentile, summary
 from inspector.harness.scrape import Counts
 from inspector.records.events import Alarm, Defect, Event, Health, Missed
 from inspector.score import ClassScore, Outcome, Score
@@ -64,7 +64,6 @@ def test_frames_and_strip_are_accounted_for() -> None:
 
 def test_one_is_not_written_as_many() -> None:
     """A count and its noun agree."""
-    assert (number_of(1, "alarm"), number_of(0, "alarm"), number_of(2, "alarm")) == ("1 alarm", "0 alarms", "2 alarms")
     assert "from capture to event (1 defect)" in said(scored(), latencies_ms=[5.0])
 
 
