@@ -3,12 +3,13 @@
 # make emulator  a GPU of host memory: with it `make test` runs the code for GPUs too; takes minutes and a C++ compiler
 # make soak   the long forms of tests that look for rare faults; hours
 # make check  ruff, mypy --strict, import-linter
+# make release  wheel, sdist, bill of materials and notes of the commit that is checked out, in dist/VERSION
 # make gpu-check  everything that only a machine with a GPU can prove; needs nothing of ours installed
 PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test emulator check bench soak gpu-check docs recipe clean
+.PHONY: demo test emulator check bench soak release gpu-check docs recipe clean
 
 demo: $(VENV)/.runtime
 	$(RUN) -m inspector demo
@@ -43,6 +44,9 @@ gpu-check:
 soak: $(VENV)/.dev
 	$(RUN) -m tests.soak.signals 10000
 	$(RUN) -m tests.soak.images 200000
+
+release: $(VENV)/.runtime
+	$(RUN) -m deploy.release dist
 
 docs: $(VENV)/.dev
 	$(RUN) -m inspector.events.schema
