@@ -24,24 +24,24 @@ from pathlib import Path
 from deploy.bundle import SOURCE
 from inspector.errors import EXIT_FAILURE, InspectorError
 
-TOOLS = ("build>=1.6,<2", "cyclonedx-bom>=7.5,<8")
-"""What builds a wheel from a source tree, and what lists an environment as a CycloneDX bill of materials."""
+TOOLS = ("pip", "build>=1.6,<2", "cyclonedx-bom>=7.5,<8")
+"""What builds a wheel from a source tree, with a pip of its own; what lists an environment as CycloneDX has it."""
 NAME = "inline_steel_inspector"
 
 
-def release(source: Path, out: Path, say: Callable[[str], None]) -> None:
+def release(source: Path, out: Path, tools: Path, say: Callable[[str], None]) -> None:
     """Build the release of the commit that `source` has checked out into `out`/VERSION; whole or not at all.
+
+    `tools` is the folder of programs of an environment with TOOLS.
 
     Raises: InspectorError for what is not ready to be released, or when a tool fails.
     """
     version, notes = check(source)
     commit = git(source, "rev-parse", "HEAD")
-    seconds = git(source, "show", "--no-patch", "--format=%ct", "HEAD")
     with tempfile.TemporaryDirectory() as temporary:
         work, made = Path(temporary), Path(temporary) / "made"
         say(f"{version}: building {commit[:12]}")
-        tree, tools = unpack(source, "HEAD", work / "tree"), environment(work / "tools", *TOOLS)
-        environ = {**os.environ, "SOURCE_DATE_EPOCH": seconds}
+        tree, environ = unpack(source, "HEAD", work / "tree"), timed(source)
         wheel = build(tools, tree, made, environ)
         say("listing what comes with it")
         list_materials(tools, wheel, tree, made / f"{NAME}-{version}.cdx.json", environ)
@@ -106,13 +106,22 @@ def unpack(source: Path, commit: str, into: Path) -> Path:
     return into
 
 
+def timed(source: Path) -> Mapping[str, str]:
+    """Return an environment in which tools date what they make like the commit that `source` has checked out.
+
+    Raises: InspectorError.
+    """
+    return {**os.environ, "SOURCE_DATE_EPOCH": git(source, "show", "--no-patch", "--format=%ct", "HEAD")}
+
+
 def environment(folder: Path, *packages: str) -> Path:
     """Make a virtual environment with these packages; return its folder of programs.
 
     Raises: InspectorError.
     """
-    run([sys.executable, "-m", "venv", folder], os.environ)
-    run([folder / "bin/python", "-m", "pip", "--disable-pip-version-check", "install", "-q", *packages], os.environ)
+    run([sys.executable, "-m", "venv", "--without-pip", folder], os.environ)
+    python = folder / "bin" / "python"
+    run([sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-compile", *packages], os.environ)
     return folder / "bin"
 
 
@@ -134,10 +143,7 @@ def list_materials(tools: Path, wheel: Path, tree: Path, out: Path, environ: Map
     Raises: InspectorError.
     """
     with tempfile.TemporaryDirectory() as temporary:
-        installed = Path(temporary)
-        run([sys.executable, "-m", "venv", "--without-pip", installed], environ)
-        python = installed / "bin" / "python"
-        run([tools / "python", "-m", "pip", "--python", python, "install", "-q", wheel], environ)
+        python = environment(Path(temporary), str(wheel)) / "python"
         project: list[str | Path] = ["--pyproject", tree / "pyproject.toml", "--mc-type", "application"]
         run([tools / "cyclonedx-py", "environment", *project, "--output-reproducible", "-o", out, python], environ)
 
@@ -165,7 +171,9 @@ def run(command: list[str | Path], environ: Mapping[str, str]) -> bytes:
 def main() -> int:
     """Build the release of this source tree."""
     try:
-        release(SOURCE, Path(sys.argv[1]), lambda words: print(words, flush=True))
+        with tempfile.TemporaryDirectory() as temporary:
+            tools = environment(Path(temporary), *TOOLS)
+            release(SOURCE, Path(sys.argv[1]), tools, lambda words: print(words, flush=True))
     except InspectorError as error:
         print(error, file=sys.stderr)
         return EXIT_FAILURE

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 import tomllib
 import zipfile
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from deploy.bundle import SOURCE
-from deploy.release import NAME, build, changes, check, environment, release, unpack
+from deploy.release import NAME, TOOLS, build, changes, check, environment, release, timed, unpack
 from inspector.errors import InspectorError
 
 CHANGELOG = """# Changelog
@@ -98,8 +97,8 @@ def test_release(tmp_path: Path) -> None:
         subprocess.run(["git", "clone", "--quiet", SOURCE, clone], check=True, capture_output=True)
     except subprocess.CalledProcessError:
         pytest.skip("this source tree is no git repository")
-    out = tmp_path / "dist"
-    release(clone, out, print)
+    out, tools = tmp_path / "dist", environment(tmp_path / "tools", *TOOLS)
+    release(clone, out, tools, print)
     (folder,) = out.iterdir()
     base = f"{NAME}-{folder.name}"
     wheel = folder / f"{base}-py3-none-any.whl"
@@ -114,11 +113,5 @@ def test_release(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "inspector/recipes/steel-r34/model.onnx" in names and not [name for name in names if "tests/" in name]
 
-    (tmp_path / "again").mkdir()
-    seconds = subprocess.run(
-        ["git", "-C", clone, "show", "--no-patch", "--format=%ct", "HEAD"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    tools = environment(tmp_path / "tools", "build")
-    environ = {**os.environ, "SOURCE_DATE_EPOCH": seconds}
-    again = build(tools, unpack(clone, "HEAD", tmp_path / "again" / "tree"), tmp_path / "again" / "made", environ)
+    again = build(tools, unpack(clone, "HEAD", tmp_path / "again"), tmp_path / "made again", timed(clone))
     assert again.read_bytes() == wheel.read_bytes()
