@@ -11,7 +11,7 @@ import time
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import TypeVar, get_args
+from typing import ParamSpec, TypeVar, get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -25,11 +25,11 @@ from prometheus_client import (
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from inspector.records.events import ROOTS, AlarmState, Defect, Missed
-from inspector.records.stages import Batch, Frame, Judged, Report
+from inspector.records.events import ROOTS, AlarmState, Crowded, Defect, Missed
+from inspector.records.stages import Batch, Findings, Frame, Judged
 
+P = ParamSpec("P")
 T = TypeVar("T")
-U = TypeVar("U")
 
 STAGE_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 LATENCY_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2.5, 5, 10)
@@ -37,7 +37,7 @@ LATENCY_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1
 BATCH_FRAMES = (1, 2, 4, 8, 16, 32, 64)
 FRAMES = {
     "received": ("Frames taken off the socket.", ["camera"]),
-    "inspected": ("Frames judged, recorded and told.", ["camera"]),
+    "inspected": ("Frames inspected, recorded and reported.", ["camera"]),
     "dropped": ("Good frames given up.", ["camera", "reason"]),
     "rejected": ("Bad frames.", ["camera", "reason"]),
     "missing": ("Frames that never arrived.", ["camera"]),
@@ -63,12 +63,12 @@ class FrameAccount(Collector):
                     self._received[arrival.camera] += arrival.count
         return batch
 
-    def leave(self, report: Report) -> None:
+    def leave(self, findings: Findings) -> None:
         """Count how frames ended."""
         with self._lock:
-            for inspected in report.inspected:
+            for inspected in findings.inspected:
                 self._ended[inspected.frame.header.camera, "inspected", ""] += 1
-            for loss in report.losses:
+            for loss in findings.losses:
                 self._ended[loss.camera, loss.end, loss.reason] += loss.count
 
     def __str__(self) -> str:
@@ -148,11 +148,22 @@ class Metrics:
             ["camera"],
             buckets=LATENCY_SECONDS,
         )
+        self._engine = histogram(
+            "inspector_received_to_inferred_seconds",
+            "The part of that which the engine takes: from a frame being received to its maps being there.",
+            ["camera"],
+            buckets=LATENCY_SECONDS,
+        )
         self._batch = histogram("inspector_batch_frames", "Frames in a batch.", buckets=BATCH_FRAMES)
         self._queue = gauge("inspector_queue_batches", "Batches that wait for a stage.", ["stage"])
-        self._defects = counter("inspector_defects", "Defects told.", ["camera", "class"])
+        self._defects = counter("inspector_defects", "Defects reported.", ["camera", "class"])
+        self._crowded = counter(
+            "inspector_frames_crowded", "Frames inspected with more regions than can be defects.", ["camera"]
+        )
         self._alarms = gauge("inspector_alarms", "Alarms by their state.", ["state"])
-        self._inspected = counter("inspector_strip_inspected_metres", "Strip inspected.", ["camera"])
+        self._inspected = counter(
+            "inspector_strip_inspected_metres", "Strip inspected; what comes by again counts once.", ["camera"]
+        )
         self._missed = counter("inspector_strip_missed_metres", "Strip not inspected.", ["camera"])
         self._seen = gauge(
             "inspector_camera_last_frame_timestamp_seconds", "Capture time of the last frame.", ["camera"]
@@ -170,6 +181,8 @@ class Metrics:
             self._inspected.labels(camera)
             self._missed.labels(camera)
             self._latency.labels(camera)
+            self._engine.labels(camera)
+            self._crowded.labels(camera)
             for name in classes:
                 self._defects.labels(camera, name)
         for root in ROOTS:
@@ -183,13 +196,13 @@ class Metrics:
         """Show the device memory that is taken, by kind, as it is at each scrape; nothing where there is none."""
         self.registry.register(_DeviceMemory(taken))
 
-    def timed(self, stage: str, work: Callable[[T], U]) -> Callable[[T], U]:
+    def timed(self, stage: str, work: Callable[P, T]) -> Callable[P, T]:
         """Wrap a stage's work so that the time of each call is observed."""
         histogram = self._stage.labels(stage)
 
-        def work_timed(item: T) -> U:
+        def work_timed(*args: P.args, **options: P.kwargs) -> T:
             with histogram.time():
-                return work(item)
+                return work(*args, **options)
 
         return work_timed
 
@@ -198,24 +211,30 @@ class Metrics:
         if frames := len(judged.batch.pixels):
             self._stage.labels("infer").observe((time.monotonic_ns() - judged.batch.closed_ns) / 1e9)
             self._batch.observe(frames)
-            waits = [a.received_ns for a in judged.batch.arrivals if isinstance(a, Frame)]
-            self._stage.labels("gather").observe((judged.batch.closed_ns - min(waits)) / 1e9)
+            waiting = [arrival for arrival in judged.batch.arrivals if isinstance(arrival, Frame)]
+            first_ns, now_ns = min(frame.received_ns for frame in waiting), time.monotonic_ns()
+            self._stage.labels("gather").observe((judged.batch.closed_ns - first_ns) / 1e9)
+            for frame in waiting:
+                self._engine.labels(frame.header.camera).observe((now_ns - frame.received_ns) / 1e9)
         return judged
 
-    def reported(self, report: Report, alarms: Iterable[str], now_unix_ns: int) -> None:
-        """Count a report whose events are recorded and published."""
-        self.frames.leave(report)
-        for inspected in report.inspected:
-            camera = inspected.frame.header.camera
-            self._inspected.labels(camera).inc(inspected.length_mm / 1000)
-            self._seen.labels(camera).set(inspected.frame.header.captured_ns / 1e9)
-        for item in report.said:
-            if isinstance(item, Missed):
-                self._missed.labels(item.camera).inc((item.end_mm - item.start_mm) / 1000)
-            elif isinstance(item, Defect):
-                self._latency.labels(item.camera).observe(max(0, now_unix_ns - item.captured_ns) / 1e9)
-                if not item.is_partial:
-                    self._defects.labels(item.camera, item.name).inc()
+    def reported(self, findings: Findings, alarms: Iterable[str], now_unix_ns: int) -> None:
+        """Count findings whose events are recorded and published."""
+        self.frames.leave(findings)
+        for inspected in findings.inspected:
+            header = inspected.frame.header
+            self._seen.labels(header.camera).set(header.captured_ns / 1e9)
+        for camera, new_mm in findings.inspected_mm.items():
+            self._inspected.labels(camera).inc(new_mm / 1000)
+        for event in findings.events:
+            if isinstance(event, Missed):
+                self._missed.labels(event.camera).inc((event.end_mm - event.start_mm) / 1000)
+            elif isinstance(event, Defect | Crowded):
+                self._latency.labels(event.camera).observe(max(0, now_unix_ns - event.captured_ns) / 1e9)
+                if isinstance(event, Crowded):
+                    self._crowded.labels(event.camera).inc()
+                elif not event.is_partial:
+                    self._defects.labels(event.camera, event.name).inc()
         counts = Tally(alarms)
         for state in get_args(AlarmState):
             self._alarms.labels(state).set(counts[state])

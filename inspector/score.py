@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspector.records.events import Defect, Missed
+from inspector.records.extent import Extent
 from inspector.records.recipe import DefectClass
 from inspector.simulator.sheet import Planted
 
@@ -139,10 +140,10 @@ def overlaps(
 def _verdict(
     target: Planted, seen_as: tuple[str, ...], kind: DefectClass, gaps: Sequence[tuple[float, float]]
 ) -> Verdict:
-    if target.area_mm2 < kind.min_area_mm2:
+    if not kind.is_large(target.area_mm2):
         return "small"
     unseen_mm = sum(max(0.0, min(target.end_mm, end) - max(target.start_mm, start)) for start, end in gaps)
-    if unseen_mm > (target.end_mm - target.start_mm) / 2:
+    if unseen_mm > target.length_mm / 2:
         return "unseen"
     if kind.name in seen_as:
         return "found"
@@ -163,7 +164,7 @@ def _count(kind: DefectClass, outcomes: Sequence[Outcome], false: Sequence[Defec
     )
 
 
-def _boxes(things: Sequence[Planted] | Sequence[Defect]) -> NDArray[np.float64]:
+def _boxes(things: Sequence[Extent]) -> NDArray[np.float64]:
     """Return (N, 4): start, end, left, right, millimetres."""
     sides = [(thing.start_mm, thing.end_mm, thing.left_mm, thing.right_mm) for thing in things]
     return np.array(sides, np.float64).reshape(-1, 4)

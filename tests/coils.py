@@ -12,7 +12,8 @@ from inspector.config.camera import CameraSection
 from inspector.records.events import CoilReport, Data, Missed
 from inspector.records.frame import Header
 from inspector.records.stages import Inspected, Loss
-from inspector.strip.strip import SLACK, UNNAMED
+from inspector.strip.geometry import SLACK
+from inspector.strip.strip import UNNAMED
 from tests.frames import dropped, header, inspected, missing
 
 LENGTH_MM = 10.0
@@ -32,6 +33,8 @@ class Camera:
         self.coil, self.boot, self.number, self.at_mm = "coil0", 0, 0, 0.0
         self.unsaid = 0
         """Frames that are missing and that no later frame has shown yet."""
+        self.is_counted = True
+        """Whether intake knows the number of the last frame that came."""
         self.last: Header | None = None
         self.farthest_mm = 0.0
         """Of the frames that came, seen or lost, since the camera came to the coil."""
@@ -62,6 +65,11 @@ class Camera:
                 return self._frame("seen" if amount else "crc", begins=True)
         return []
 
+    def pass_unseen(self, frames: int) -> None:
+        """Send frames that nobody takes, and that no intake will miss."""
+        self._pass(frames)
+        self.is_counted = False
+
     def _pass(self, frames: int) -> None:
         self.number += frames
         self.unsaid += frames
@@ -74,7 +82,8 @@ class Camera:
             self.at_mm += LENGTH_MM * (1 if begins else self.unsaid + 1)
         jitter_mm = (self.number % 5 - 2) * 0.01 if self.encoder else 0.0
         start_mm = self.at_mm + jitter_mm if self.encoder else None
-        shown: list[Arrival] = [missing(self.unsaid, self.name)] if self.unsaid else []
+        shown: list[Arrival] = [missing(self.unsaid, self.name)] if self.unsaid and self.is_counted else []
+        self.is_counted = True
         self.last = header(self.number, self.name, f"b{self.boot}", coil=self.coil, start_mm=start_mm)
         self._pass(1)
         self.unsaid = 0
@@ -101,14 +110,17 @@ class Ledger:
         self.ended: list[tuple[str, float]] = []
         self.reasons: Counter[str] = Counter()
         self._sums_mm: dict[str, list[float]] = {}
+        self._kept: dict[str, tuple[float, list[float]]] = {}
 
-    def hear(self, said: Iterable[Data]) -> None:
-        """Take in what was said."""
+    def hear(self, said: Iterable[Data], *, is_stop: bool = False) -> None:
+        """Take in what was said; at a stop, a coil that ends may go on with what is known of it."""
         for item in said:
             match item:
                 case CoilReport(state="started"):
                     assert item.coil not in self.edge_mm
-                    self.edge_mm[item.coil], self._sums_mm[item.coil] = 0.0, [0.0, 0.0]
+                    edge_mm, sums_mm = self._kept.get(item.coil, (0.0, [0.0, 0.0]))
+                    self._kept = {}
+                    self.edge_mm[item.coil], self._sums_mm[item.coil] = edge_mm, sums_mm
                 case Missed():
                     assert abs(item.start_mm - self.edge_mm[item.coil]) <= NEAR_MM, "a hole or an overlap"
                     assert item.end_mm > item.start_mm or item.reasons, "an event about nothing"
@@ -121,6 +133,8 @@ class Ledger:
                     assert totals_mm == pytest.approx(self._sums_mm[item.coil], abs=5)
                     assert sum(totals_mm) == pytest.approx(edge_mm, abs=1.5)
                     self.ended.append((item.coil, edge_mm))
+                    if is_stop:
+                        self._kept[item.coil] = edge_mm, self._sums_mm[item.coil]
 
     def see(self, frame: Inspected, at_mm: float | None = None) -> None:
         """Take in an inspected frame."""
@@ -129,6 +143,6 @@ class Ledger:
         start_mm = of.start_mm if of.start_mm is not None else at_mm
         assert start_mm is not None
         assert start_mm <= self.edge_mm[coil] + NEAR_MM, "a hole before an inspected frame"
-        end_mm = max(self.edge_mm[coil], start_mm + frame.length_mm)
+        end_mm = max(self.edge_mm[coil], start_mm + of.height * (of.mm_per_row or 1.0))
         self._sums_mm[coil][0] += end_mm - self.edge_mm[coil]
         self.edge_mm[coil] = end_mm

@@ -8,7 +8,7 @@ import numpy as np
 
 from inspector.records.frame import Header
 from inspector.records.recipe import DefectClass, Recipe
-from inspector.records.stages import Batch, Detection, Frame, Inspected, Loss
+from inspector.records.stages import Batch, Detection, Findings, Frame, Inspected, Loss
 
 HEIGHT, WIDTH = 10, 20
 """Rows and columns of every frame made here; its rows are 1 mm, so it covers 10 mm of strip."""
@@ -41,7 +41,7 @@ def header(number: int = 0, camera: str = "top", boot: str = "b", **facts: Any) 
 
 def inspected(of: Header, *detections: Detection, by: Recipe = RECIPE) -> Inspected:
     """Make an inspected frame."""
-    return Inspected(Frame(of, 0), of.height * (of.mm_per_row or 1.0), detections, by)
+    return Inspected(Frame(of, 0), detections, by)
 
 
 def dropped(of: Header, reason: str = "overload") -> Loss:
@@ -52,6 +52,15 @@ def dropped(of: Header, reason: str = "overload") -> Loss:
 def missing(count: int, camera: str = "top") -> Loss:
     """Make the loss of frames that never arrived."""
     return Loss("missing", "lost", camera, count)
+
+
+def findings(*arrivals: Inspected | Loss, now_ns: int = 0, is_last: bool = False) -> Findings:
+    """Make what analysis hands on."""
+    return Findings(arrivals=arrivals, closed_ns=now_ns, is_last=is_last)
+
+
+LAST = findings(is_last=True)
+"""What the flow ends with."""
 
 
 def batch(*arrivals: Frame | Loss, closed_ns: int = 0) -> Batch:

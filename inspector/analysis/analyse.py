@@ -11,19 +11,23 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.analysis.regions import Indices, Regions, regions
-from inspector.config.camera import CameraSection
+from inspector.analysis.settings import AnalysisSection
+from inspector.config.camera import CameraSection, Footprint
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Recipe
-from inspector.records.stages import Analysed, Detection, Frame, Inspected, Judged, Loss, Span
+from inspector.records.stages import Crowd, Detection, Findings, Frame, Inspected, Judged, Loss, Span
 
 
 class Analyse:
-    """The stage: judged batches in, analysed batches out."""
+    """The stage that makes findings of judged batches."""
 
-    def __init__(self, cameras: Iterable[CameraSection]) -> None:
+    name = "analyse"
+
+    def __init__(self, cameras: Iterable[CameraSection], section: AnalysisSection | None = None) -> None:
         self._cameras = {camera.name: camera for camera in cameras}
+        self._max_regions = (section or AnalysisSection()).max_regions
 
-    def __call__(self, judged: Judged) -> Analysed:
+    def __call__(self, judged: Judged) -> Findings:
         """Analyse every frame of a batch, in arrival order."""
         arrivals: list[Inspected | Loss] = []
         plane = 0
@@ -33,22 +37,17 @@ class Analyse:
                 plane += 1
             else:
                 arrivals.append(arrival)
-        return Analysed(tuple(arrivals), judged.batch.closed_ns)
+        return Findings(arrivals=tuple(arrivals), closed_ns=judged.batch.closed_ns)
 
     def _inspect(self, judged: Judged, frame: Frame, plane: int) -> Inspected:
         assert judged.maps is not None, "frames were judged"
-        camera = self._cameras[frame.header.camera]
-        mm_per_row = frame.header.mm_per_row or camera.mm_per_row
-        found = detect(
-            judged.maps.labels[plane],
-            judged.maps.confidence[plane],
-            judged.maps.presence[plane],
-            judged.recipe,
-            mm_per_px=camera.mm_per_px,
-            mm_per_row=mm_per_row,
-            offset_mm=camera.offset_mm,
-        )
-        return Inspected(frame, frame.header.height * mm_per_row, found, judged.recipe)
+        maps, recipe = judged.maps, judged.recipe
+        footprint = self._cameras[frame.header.camera].footprint(frame.header)
+        planes = maps.labels[plane], maps.confidence[plane], maps.presence[plane]
+        found = detect(*planes, recipe, footprint, max_regions=self._max_regions)
+        if isinstance(found, Crowd):
+            return Inspected(frame, (), recipe, found)
+        return Inspected(frame, found, recipe)
 
 
 def detect(
@@ -56,12 +55,11 @@ def detect(
     confidence: Bytes2D,
     presence: npt.NDArray[np.float32],
     recipe: Recipe,
+    footprint: Footprint,
     *,
-    mm_per_px: float,
-    mm_per_row: float,
-    offset_mm: float = 0.0,
-) -> tuple[Detection, ...]:
-    """Find the connected regions (8-neighbourhood) of each class in one frame.
+    max_regions: int,
+) -> tuple[Detection, ...] | Crowd:
+    """Find the connected regions (8-neighbourhood) of each class in one frame; more than `max_regions` are a crowd.
 
     A region below its class's minimum area or confidence is left out, unless it touches the first or last row: what
     it is part of may be larger and surer. `labels`, `confidence` (H, W) uint8; `presence` (C,) float32.
@@ -72,35 +70,51 @@ def detect(
     if not wanted.any():
         return ()
     found = regions(labels, confidence, wanted)
-    area_mm2 = found.area * mm_per_px * mm_per_row
-    min_area_mm2 = np.array([kind.min_area_mm2 for kind in recipe.classes])[found.label - 1]
-    min_confidence = np.array([kind.min_confidence for kind in recipe.classes])[found.label - 1]
-    may_go_on = (found.top == 0) | (found.bottom == labels.shape[0])
-    told = np.flatnonzero(may_go_on | ((area_mm2 >= min_area_mm2) & (found.peak / 255 >= min_confidence)))
-    scale = {"mm_per_px": mm_per_px, "mm_per_row": mm_per_row, "offset_mm": offset_mm}
-    return tuple(_detections(found, told, labels.shape[0], **scale))
+    area_mm2, peak = found.area * (footprint.mm_per_px * footprint.mm_per_row), found.peak / 255
+    reported = (found.top == 0) | (found.bottom == labels.shape[0])  # they may go on
+    for kind in recipe.classes:
+        mine = found.label == kind.id
+        reported[mine] |= kind.reports(area_mm2[mine], peak[mine])
+    kept = np.flatnonzero(reported)
+    if len(kept) > max_regions or not found.is_whole:
+        return _crowd(found, kept if found.is_whole else np.arange(len(found.label)), recipe, footprint)
+    return tuple(_detections(found, kept, labels.shape[0], footprint))
 
 
-def _detections(
-    found: Regions, told: Indices, height: int, *, mm_per_px: float, mm_per_row: float, offset_mm: float
-) -> Iterator[Detection]:
-    """Put the regions `told` of a map of `height` rows into millimetres."""
-    # one take and one tolist for each fact: a look into an array for each region would cost more than all the rest
-    columns = [getattr(found, name)[told].tolist() for name in found.__struct_fields__]
-    for region in zip(*columns, strict=True):
-        label, left, right, top, bottom, area, peak, head_left, head_right, tail_left, tail_right = region
+def _crowd(found: Regions, kept: Indices, recipe: Recipe, footprint: Footprint) -> Crowd:
+    """Sum up the regions `kept`."""
+    counts = np.bincount(found.label[kept], minlength=256)
+    return Crowd(
+        start_mm=int(found.top[kept].min()) * footprint.mm_per_row,
+        end_mm=int(found.bottom[kept].max()) * footprint.mm_per_row,
+        left_mm=footprint.offset_mm + int(found.left[kept].min()) * footprint.mm_per_px,
+        right_mm=footprint.offset_mm + int(found.right[kept].max()) * footprint.mm_per_px,
+        area_mm2=int(found.area[kept].sum()) * footprint.mm_per_px * footprint.mm_per_row,
+        regions={kind.name: int(counts[kind.id]) for kind in recipe.classes if counts[kind.id]},
+        confidence=int(found.peak[kept].max()) / 255,
+    )
+
+
+def _detections(found: Regions, kept: Indices, height: int, footprint: Footprint) -> Iterator[Detection]:
+    """Put the regions `kept` of a map of `height` rows into millimetres."""
+    mm_per_px, mm_per_row, offset_mm = footprint.mm_per_px, footprint.mm_per_row, footprint.offset_mm
+    heads = _spans(found.head_left[kept], found.head_right[kept], footprint)
+    tails = _spans(found.tail_left[kept], found.tail_right[kept], footprint)
+    boxes = np.stack((found.top, found.bottom, found.left, found.right, found.area, found.label, found.peak))[:, kept]
+    for (top, bottom, left, right, area, label, peak), head, tail in zip(boxes.T.tolist(), heads, tails, strict=True):
         yield Detection(
             class_id=label,
-            left_mm=offset_mm + left * mm_per_px,
-            right_mm=offset_mm + right * mm_per_px,
             start_mm=top * mm_per_row,
             end_mm=bottom * mm_per_row,
+            left_mm=offset_mm + left * mm_per_px,
+            right_mm=offset_mm + right * mm_per_px,
             area_mm2=area * mm_per_px * mm_per_row,
             confidence=peak / 255,
-            head=_span(head_left, head_right, mm_per_px, offset_mm) if top == 0 else None,
-            tail=_span(tail_left, tail_right, mm_per_px, offset_mm) if bottom == height else None,
+            head=head if top == 0 else None,
+            tail=tail if bottom == height else None,
         )
 
 
-def _span(left: int, right: int, mm_per_px: float, offset_mm: float) -> Span:
-    return Span(offset_mm + left * mm_per_px, offset_mm + right * mm_per_px)
+def _spans(left: Indices, right: Indices, footprint: Footprint) -> list[Span]:
+    edges = footprint.offset_mm + np.stack((left, right), axis=1) * footprint.mm_per_px
+    return [Span(left_mm, right_mm) for left_mm, right_mm in edges.tolist()]

@@ -17,6 +17,10 @@ from inspector.records.frame import Bytes2D
 
 Indices = NDArray[np.intp]
 
+MOST_RUNS = 150
+"""In a row, on average: what is torn more than that is noise, and putting it together would take longer than the
+network does (measured figures: LOG.md)."""
+
 
 class Regions(msgspec.Struct, frozen=True):
     """R regions in the order of their first pixels, row by row; one array of shape (R,) for each fact, in pixels."""
@@ -37,6 +41,8 @@ class Regions(msgspec.Struct, frozen=True):
     tail_left: Indices
     """Columns on the map's last row, where `bottom` is its height."""
     tail_right: Indices
+    is_whole: bool
+    """False where the map had more runs than `MOST_RUNS` allows: these are the regions of its first rows."""
 
 
 class _Runs(msgspec.Struct, frozen=True):
@@ -55,7 +61,7 @@ def regions(labels: Bytes2D, confidence: Bytes2D, wanted: NDArray[np.bool_]) -> 
     `labels`, `confidence` (H, W) uint8; `wanted` (256,) bool.
     """
     height, width = labels.shape
-    runs = _runs(labels, confidence, wanted)
+    runs, is_whole = _runs(labels, confidence, wanted)
     first = _first_runs(len(runs.label), *_touching(runs, width + 2))
     is_first = first == np.arange(len(first))
     number = (np.cumsum(is_first) - 1)[first]
@@ -79,11 +85,12 @@ def regions(labels: Bytes2D, confidence: Bytes2D, wanted: NDArray[np.bool_]) -> 
         head_right=head_right,
         tail_left=tail_left,
         tail_right=tail_right,
+        is_whole=is_whole,
     )
 
 
-def _runs(labels: Bytes2D, confidence: Bytes2D, wanted: NDArray[np.bool_]) -> _Runs:
-    """Cut the map where its label changes and where a row begins; keep the wanted stretches."""
+def _runs(labels: Bytes2D, confidence: Bytes2D, wanted: NDArray[np.bool_]) -> tuple[_Runs, bool]:
+    """Cut the map where its label changes and where a row begins; keep the wanted runs, and say if these are all."""
     width, flat = labels.shape[1], labels.reshape(-1)
     is_cut = np.empty(flat.size + 1, np.bool_)
     np.not_equal(flat[1:], flat[:-1], out=is_cut[1:-1])
@@ -91,12 +98,15 @@ def _runs(labels: Bytes2D, confidence: Bytes2D, wanted: NDArray[np.bool_]) -> _R
     cuts = np.flatnonzero(is_cut)
     label = flat[cuts[:-1]]
     kept = np.flatnonzero(wanted[label])
+    most = MOST_RUNS * labels.shape[0]
+    is_whole = len(kept) <= most
+    kept = kept[:most]
     start, end = cuts[kept], cuts[kept + 1]
     row, left = np.divmod(start, width)
     # reduceat takes the highest of [start, end) and of what lies between two runs; only the first is asked for
     bounds = np.stack((start, end), axis=1).reshape(-1)
     peak = np.maximum.reduceat(confidence.reshape(-1), bounds[: bounds.size - bool(kept.size and end[-1] == flat.size)])
-    return _Runs(label[kept], row, left, left + (end - start), peak[::2])
+    return _Runs(label[kept], row, left, left + (end - start), peak[::2]), is_whole
 
 
 def _touching(runs: _Runs, stride: int) -> tuple[Indices, Indices]:

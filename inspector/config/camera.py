@@ -4,8 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import msgspec
+
 from inspector.config.reader import Section, key
+from inspector.records.frame import Header
 from inspector.records.names import Name
+
+
+class Footprint(msgspec.Struct, frozen=True):
+    """How a frame lies on the strip, by all that is known of it."""
+
+    mm_per_px: float
+    mm_per_row: float
+    offset_mm: float
+    """Position across of pixel column 0."""
+    side: str
+    length_mm: float
+    """Strip that it covers along the travel."""
 
 
 class CameraSection(Section, frozen=True):
@@ -26,3 +41,14 @@ class CameraSection(Section, frozen=True):
         ),
     ] = 0.0
     side: Annotated[Literal["top", "bottom"], key("Side of the strip, unless the frame header says it.")] = "top"
+
+    def footprint(self, header: Header) -> Footprint:
+        """Fill in what the header of one of its frames leaves open: the one place that knows."""
+        mm_per_row = header.mm_per_row or self.mm_per_row
+        return Footprint(
+            mm_per_px=self.mm_per_px,
+            mm_per_row=mm_per_row,
+            offset_mm=self.offset_mm,
+            side=header.side or self.side,
+            length_mm=header.height * mm_per_row,
+        )

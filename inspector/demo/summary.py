@@ -117,7 +117,7 @@ def _fate(outcome: Outcome) -> str:
 
 
 def _place(thing: Planted | Defect, name: str) -> str:
-    size = f"{thing.end_mm - thing.start_mm:.0f} x {thing.right_mm - thing.left_mm:.0f} mm"
+    size = f"{thing.length_mm:.0f} x {thing.width_mm:.0f} mm"
     across = f"across {thing.left_mm:.0f} to {thing.right_mm:.0f} mm"
     return f"{name:<10} at {thing.start_mm / 1000:8.3f} m, {across}, {size}"
 

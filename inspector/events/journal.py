@@ -2,7 +2,8 @@
 
 Laws: `record` returns only when its events would survive a power cut, and they are there in order. `seq`, and
 `topicseq` within each topic root, count from 1 without a hole for as long as the epoch lasts: over restarts,
-crashes and rotation. What is replayed is, byte for byte, what was recorded. One process at a time. The oldest
+crashes and rotation. What is replayed is, byte for byte, what was recorded. What the stages have to know after a
+restart is kept with the last of the events that it follows from. One process at a time. The oldest
 events go first, whole files at a time, because a full disk refuses DELETE but not unlink.
 
 Knows: the envelope, the numbers, retention. Must not know: sockets, who listens, what a defect means.
@@ -24,7 +25,7 @@ from typing import NamedTuple
 import apsw
 
 from inspector.events.reader import Reader
-from inspector.events.segments import COUNT, Folder, numbers, open_to_write, worded
+from inspector.events.segments import COUNT, KEEP, Folder, numbers, open_to_write, worded
 from inspector.records.events import CONTRACT, Data, Event, Heartbeat, write_event
 
 log = logging.getLogger("inspector")
@@ -92,6 +93,7 @@ class Journal:
         self._group_bytes = min(GROUP_BYTES, self._segment_bytes // 2)
         self._source = source
         self._clock_utc = clock_utc
+        self._states: dict[str, bytes] = {}
         self.epoch = ""
         self.position = Position((), 0, MappingProxyType({}))
         """Replaced whole after each commit, so that another thread reads numbers that belong together."""
@@ -121,15 +123,27 @@ class Journal:
         """Last `topicseq` of each topic root."""
         return self.position.last_topicseq
 
-    def record(self, said: Sequence[Data]) -> tuple[Message, ...]:
+    @property
+    def states(self) -> Mapping[str, bytes]:
+        """What each stage of the process before has to know to go on, by its name."""
+        return MappingProxyType(self._states)
+
+    def record(self, said: Sequence[Data], states: Mapping[str, bytes] = MappingProxyType({})) -> tuple[Message, ...]:
         """Number what was said, put it on disk, and return it as it is to be published.
 
-        One transaction, unless it is more than `GROUP_BYTES`; without events, only see that the files are there.
+        `states` are those of the stages after what was said. One transaction, unless it is more than `GROUP_BYTES`;
+        without events and with states as before, only see that the files are there.
         """
         assert not any(isinstance(data, Heartbeat) for data in said), "a heartbeat is never journalled"
         with worded(self._path):
             self._folder.check()
-            return tuple(message for group in self._groups(said) for message in self._commit(*group))
+            changed = dict(states.items() - self._states.items())
+            groups = [*self._groups(said)]
+            if changed and not groups:
+                groups = [([], dict(self.last_topicseq))]
+            for number, (group, topicseq) in enumerate(groups, 1):
+                self._commit(group, topicseq, changed if number == len(groups) else {})
+        return tuple(message for group, _ in groups for message in group)
 
     def heartbeat(self, position: Position | None = None) -> Message:
         """Report how far the numbers go, up to `position` or now; neither numbered nor journalled itself."""
@@ -183,7 +197,7 @@ class Journal:
         if group:
             yield group, topicseq
 
-    def _commit(self, group: list[Message], topicseq: dict[str, int]) -> list[Message]:
+    def _commit(self, group: list[Message], topicseq: dict[str, int], states: Mapping[str, bytes]) -> None:
         starts, last_seq, before = self.position
         if self._folder.size_bytes(starts[-1]) >= self._segment_bytes:
             self._rotate()
@@ -195,6 +209,7 @@ class Journal:
             rows = ((seq, *message) for seq, message in enumerate(group, last_seq + 1))
             segment.executemany("INSERT INTO event VALUES (?, ?, ?)", rows)
             segment.executemany(COUNT, topicseq.items() - before.items())
+            segment.executemany(KEEP, states.items())
             segment.execute("COMMIT")
         except BaseException:
             if segment.in_transaction:
@@ -202,7 +217,7 @@ class Journal:
                     segment.execute("ROLLBACK")
             raise
         self.position = Position(starts, last_seq + len(group), MappingProxyType(topicseq))
-        return group
+        self._states |= states
 
     def _envelope(self, data: Data, time: str, seq: int, topicseq: int) -> Message:
         event = Event(
@@ -231,6 +246,7 @@ class Journal:
             if segment is not None:
                 try:
                     self.epoch, last_seq, topicseq = numbers(segment, starts[-1])
+                    self._states = dict(segment.execute("SELECT name, state FROM stage"))
                 except BaseException:
                     segment.close()
                     raise
@@ -242,7 +258,7 @@ class Journal:
     def _begin(self, epoch: str) -> apsw.Connection:
         """Make the next segment, which takes over the numbers as they stand."""
         starts, last_seq, topicseq = self.position
-        segment = self._folder.begin(last_seq + 1, epoch, topicseq)
+        segment = self._folder.begin(last_seq + 1, epoch, topicseq, self._states)
         self.epoch = epoch
         self.position = Position((*starts, last_seq + 1), last_seq, topicseq)
         return segment

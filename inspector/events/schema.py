@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from inspector.records import events, frame
+from inspector.records import events, extent, frame
 
 FOLDER = Path(__file__).parents[1] / "schemas"
 PAGE = Path(__file__).parent / "README.md"
@@ -93,7 +93,7 @@ def _schema(record: type[msgspec.Struct], title: str) -> dict[str, Any]:
 def _meanings() -> dict[str, dict[str, str]]:
     """What the records say of each field in the string below it, by name of the record, inherited fields included."""
     meanings: dict[str, dict[str, str]] = {}
-    for record in (node for room in (frame, events, sys.modules[__name__]) for node in _classes(room)):
+    for record in (node for room in (extent, frame, events, sys.modules[__name__]) for node in _classes(room)):
         mine = meanings.setdefault(record.name, {})
         for base in record.bases:
             mine |= meanings.get(ast.unparse(base).rpartition(".")[2], {})

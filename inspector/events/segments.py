@@ -30,6 +30,8 @@ PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 """
 COUNT = "INSERT INTO counter VALUES (?, ?) ON CONFLICT (root) DO UPDATE SET topicseq = excluded.topicseq"
+STAGES = "CREATE TABLE IF NOT EXISTS stage (name TEXT PRIMARY KEY, state BLOB NOT NULL) STRICT, WITHOUT ROWID"
+KEEP = "INSERT INTO stage VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET state = excluded.state"
 OURS = re.compile(r"events-(\d{12})\.sqlite")
 SIDES = ("", "-wal", "-shm")
 """What belongs to a database file beside itself."""
@@ -77,8 +79,8 @@ class Folder:
         for side in SIDES:
             _side(self.file(start), side).unlink(missing_ok=True)
 
-    def begin(self, start: int, epoch: str, counts: Mapping[str, int]) -> apsw.Connection:
-        """Make a segment that takes over the numbers as they stand."""
+    def begin(self, start: int, epoch: str, counts: Mapping[str, int], states: Mapping[str, bytes]) -> apsw.Connection:
+        """Make a segment that takes over the numbers, and the stages' states, as they stand."""
         segment = apsw.Connection(str(self.file(start)))
         try:
             make_durable(segment)
@@ -86,6 +88,8 @@ class Folder:
             segment.execute(SCHEMA)
             segment.execute("INSERT INTO journal VALUES (?)", (epoch,))
             segment.executemany(COUNT, counts.items())
+            segment.execute(STAGES)
+            segment.executemany(KEEP, states.items())
             segment.execute("COMMIT")
             _sync(self.path)
         except BaseException:
@@ -139,6 +143,7 @@ def open_to_write(file: Path) -> apsw.Connection | None:
                 "Give another folder as journal.path, or use the program that wrote this one."
             )
         make_durable(segment)
+        segment.execute(STAGES)  # a journal of 0.1 has none
     except BaseException:
         segment.close()
         raise

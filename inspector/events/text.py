@@ -17,6 +17,7 @@ from inspector.errors import EXIT_FAILURE
 from inspector.records.events import (
     Alarm,
     CoilReport,
+    Crowded,
     Defect,
     Event,
     Health,
@@ -115,6 +116,14 @@ def _defect(data: Defect) -> _Row:
     return _Row("defect", data.name, rest, YELLOW)
 
 
+def _crowded(data: Crowded) -> _Row:
+    rest = (
+        f"{_metre(data.start_mm)}  {data.length_mm:8.1f} x {data.width_mm:6.1f} mm  "
+        f"dirty or blind: {counted(sum(data.regions.values()), 'region')} ({_counts(data.regions)})  {data.coil}"
+    )
+    return _Row("CROWD", data.camera, rest, MAGENTA)
+
+
 def _missed(data: Missed) -> _Row:
     why = _counts(data.reasons) or "the position jumped"
     return _Row("missed", data.camera, f"{_metre(data.start_mm)}  {_span(data)}  {data.coil}: {why}", MAGENTA)
@@ -144,6 +153,7 @@ def _heartbeat(data: Heartbeat) -> _Row:
 
 LAYOUTS: dict[type, Callable[[Any], _Row]] = {
     Defect: _defect,
+    Crowded: _crowded,
     Missed: _missed,
     CoilReport: _coil,
     Alarm: _alarm,

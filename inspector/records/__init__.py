@@ -2,8 +2,8 @@
 
 A frame flows like this; each arrow is one record below:
 
-    camera --(Header + pixels)--> intake --Batch--> infer --Judged--> analyse --Analysed--> strip
-           --Report--> alarms --Report--> journal --Event--> publish
+    camera --(Header + pixels)--> intake --Batch--> infer --Judged--> analyse --Findings--> strip --Findings--> alarms
+           --Findings--> journal --Event--> publish
 
 Knows: shapes, units and meaning of what is passed on. Must not know: sockets, engines, files, clocks.
 
@@ -11,6 +11,7 @@ Everything here is frozen. `x` runs across the strip, `y` along the travel; mill
 counted from its head, millimetres across from pixel column 0 of the camera (plus the camera's offset).
 
     frame.py    what cameras send                      changing it breaks cameras
+    extent.py   where something lies, how large it is     a defect's, everywhere
     recipe.py   what a recipe's card and graph say     changing it breaks trainer and converter
     events.py   what subscribers receive and ask for   changing it breaks them
     stages.py   what passes between stages             changing it breaks nobody outside

@@ -11,6 +11,8 @@ from typing import Annotated, Literal, get_args
 import msgspec
 from msgspec import Meta
 
+from inspector.records.extent import Extent
+
 CONTRACT = "1.1"
 """Version of what is promised here: the first number grows when an old reader would break, the second with each
 addition."""
@@ -41,7 +43,7 @@ class _Kind(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
         return "-"
 
 
-class Defect(_Kind, frozen=True, kw_only=True, tag="defect"):
+class Defect(_Kind, Extent, frozen=True, kw_only=True, tag="defect"):
     """A defect on the coil, put together from the frames it crosses."""
 
     id: str
@@ -54,16 +56,6 @@ class Defect(_Kind, frozen=True, kw_only=True, tag="defect"):
     """The coil, as the frames named it; `unnamed` where they name none."""
     side: str
     """Side of the strip: `top` or `bottom`."""
-    start_mm: float
-    """Begin along the travel, millimetres from the coil's head."""
-    end_mm: float
-    """End along the travel."""
-    left_mm: float
-    """Left edge across the strip, millimetres from pixel column 0 of the camera, plus the camera's offset."""
-    right_mm: float
-    """Right edge across the strip."""
-    area_mm2: float
-    """Area of its pixels, square millimetres; not that of the box."""
     confidence: float
     """Highest probability of any of its pixels, 0 to 1."""
     is_partial: bool
@@ -74,16 +66,6 @@ class Defect(_Kind, frozen=True, kw_only=True, tag="defect"):
     """Name and version of the recipe that found it, `NAME@VERSION`."""
     captured_ns: int
     """Capture time of the last frame it was seen in, nanoseconds since the UNIX epoch."""
-
-    @property
-    def length_mm(self) -> float:
-        """Extent along the travel."""
-        return self.end_mm - self.start_mm
-
-    @property
-    def width_mm(self) -> float:
-        """Extent across the strip."""
-        return self.right_mm - self.left_mm
 
     @property
     def topic(self) -> str:
@@ -110,14 +92,46 @@ class Missed(_Kind, frozen=True, kw_only=True, tag="missed"):
     reasons: dict[str, int]
     """Why, with the number of frames (0: nobody knows how many); empty when only the position jumped.
 
-    `restart`: the camera process began again; `silent`: the camera sent nothing while others saw this strip; `lost`:
-    frames that never came; else the reason for which frames were dropped or rejected.
+    `restart`: the camera process began again; `silent`: the camera sent nothing while others saw this strip; `down`:
+    the inspector did not run; `lost`: frames that never came; else why frames were dropped or rejected.
     """
 
     @property
     def topic(self) -> str:
         """`missed.` and the camera."""
         return f"missed.{self.camera}"
+
+    @property
+    def subject(self) -> str:
+        """The coil."""
+        return self.coil or "-"
+
+
+class Crowded(_Kind, Extent, frozen=True, kw_only=True, tag="crowded"):
+    """A frame with more regions than can be defects: the lens is dirty, the light is gone, or the network is blind.
+
+    It takes the place of the frame's defects. The box is around all of them, and the area is that of all.
+    """
+
+    camera: str
+    """The camera that saw it, as named in the configuration."""
+    coil: str
+    """The coil, as the frames named it; `unnamed` where they name none."""
+    side: str
+    """Side of the strip: `top` or `bottom`."""
+    regions: dict[str, int]
+    """How many by class; where the frame is nothing but specks, at least so many."""
+    confidence: float
+    """Highest probability of any pixel, 0 to 1."""
+    recipe: str
+    """Name and version of the recipe that found them, `NAME@VERSION`."""
+    captured_ns: int
+    """Capture time of the frame, nanoseconds since the UNIX epoch."""
+
+    @property
+    def topic(self) -> str:
+        """`crowded.` and the camera."""
+        return f"crowded.{self.camera}"
 
     @property
     def subject(self) -> str:
@@ -140,6 +154,8 @@ class CoilReport(_Kind, frozen=True, kw_only=True, tag="coil"):
     """Frames inspected."""
     defects: dict[str, int]
     """Finished defects by class name."""
+    crowded: int = 0
+    """Frames inspected that gave a `crowded` event: what they showed is not among `defects`."""
 
     @property
     def topic(self) -> str:
@@ -218,7 +234,7 @@ class Heartbeat(_Kind, frozen=True, kw_only=True, tag="heartbeat"):
         return HEARTBEAT_TOPIC
 
 
-Data = Defect | Missed | CoilReport | Alarm | Health | Heartbeat
+Data = Defect | Crowded | Missed | CoilReport | Alarm | Health | Heartbeat
 """All kinds of today: the one list of them."""
 
 ROOTS = tuple(f"{kind.__struct_config__.tag}." for kind in get_args(Data) if kind is not Heartbeat)

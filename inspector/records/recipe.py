@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, overload
 
 import msgspec
 import numpy as np
@@ -37,6 +37,25 @@ class DefectClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A defect whose surest pixel is less probable than this is not reported: `threshold` draws its outline, this
     decides whether it is one (hysteresis, as in Canny's edge detector, 1986).
     """
+
+    @overload
+    def reports(self, area_mm2: float, confidence: float) -> bool: ...
+    @overload
+    def reports(self, area_mm2: NDArray[Any], confidence: NDArray[Any]) -> NDArray[np.bool_]: ...
+    def reports(self, area_mm2: Any, confidence: Any) -> Any:
+        """Whether a defect is large and sure enough to be reported: the one rule, for the line and the trainer.
+
+        `area_mm2` is its whole area, `confidence` (0..1) that of its surest pixel: two numbers, or two arrays.
+        """
+        return self.is_large(area_mm2) & (confidence >= self.min_confidence)
+
+    @overload
+    def is_large(self, area_mm2: float) -> bool: ...
+    @overload
+    def is_large(self, area_mm2: NDArray[Any]) -> NDArray[np.bool_]: ...
+    def is_large(self, area_mm2: Any) -> Any:
+        """Whether a defect is large enough, be it as sure as it may."""
+        return area_mm2 >= self.min_area_mm2
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
 from inspector.records.events import Data
+from inspector.records.extent import Extent
 from inspector.records.frame import Bytes3D, Header
 from inspector.records.recipe import Maps, Recipe
 
@@ -59,47 +60,83 @@ class Span(msgspec.Struct, frozen=True):
     right_mm: float
 
 
-class Detection(msgspec.Struct, frozen=True):
-    """A connected region of one class within one frame; positions from the frame's first row and column."""
+class Detection(Extent, frozen=True, kw_only=True):
+    """A connected region of one class within one frame; positions along the travel from the frame's first row."""
 
     class_id: int
-    left_mm: float
-    right_mm: float
-    start_mm: float
-    end_mm: float
-    area_mm2: float
     confidence: float
     """Highest probability within the region, 0..1."""
-    head: Span | None
+    head: Span | None = None
     """Where it touches the frame's first row: it may have begun in the frame before."""
-    tail: Span | None
+    tail: Span | None = None
     """Where it touches the frame's last row: it may go on in the next frame."""
+
+
+class Crowd(Extent, frozen=True, kw_only=True):
+    """More regions in one frame than can be defects: a dirty lens, no light, a network that is blind.
+
+    The box around them and the area of all; positions along the travel from the frame's first row.
+    """
+
+    regions: dict[str, int]
+    """How many by class name; where the frame is nothing but specks, at least so many."""
+    confidence: float
+    """Highest probability within them, 0..1."""
 
 
 class Inspected(msgspec.Struct, frozen=True):
     """One frame that went all the way through the network, and what was seen in it."""
 
     frame: Frame
-    length_mm: float
-    """Strip that the frame covers along the travel."""
     detections: tuple[Detection, ...]
     recipe: Recipe
+    crowd: Crowd | None = None
+    """What was seen, where it was too much to be listed."""
 
 
-class Analysed(msgspec.Struct, frozen=True):
-    """A batch after analysis: inspected frames and losses, still in arrival order."""
+class Findings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything one batch gave rise to so far: what passes from stage to stage, each adding to it, to the journal."""
 
-    arrivals: tuple[Inspected | Loss, ...]
-    closed_ns: int
-
-
-class Report(msgspec.Struct, frozen=True):
-    """Everything one batch gave rise to, on its way to the journal."""
-
-    said: tuple[Data, ...]
-    inspected: tuple[Inspected, ...]
-    losses: tuple[Loss, ...]
-    reached_mm: dict[tuple[str, str], float]
-    """How far the coil under each camera has come, inspected or missed, by coil and camera."""
+    arrivals: tuple[Inspected | Loss, ...] = ()
+    """Inspected frames and losses, in arrival order."""
     closed_ns: int
     """Monotonic clock when the batch was handed over, nanoseconds."""
+    is_last: bool = False
+    """The stream ends here: what is open is to be completed."""
+    events: tuple[Data, ...] = ()
+    """What will be recorded and published, in this order."""
+    inspected_mm: dict[str, float] = {}
+    """Strip that was inspected for the first time, by camera: what comes by again is not in it."""
+    reached_mm: dict[tuple[str, str], float] = {}
+    """How far the coil under each camera has come, inspected or missed, by coil and camera."""
+    states: dict[str, bytes] = {}
+    """What each stage has to know to go on after a restart, by its name: recorded together with the events."""
+
+    @property
+    def inspected(self) -> tuple[Inspected, ...]:
+        """The frames that were inspected."""
+        return tuple(arrival for arrival in self.arrivals if isinstance(arrival, Inspected))
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """The frames that were not."""
+        return tuple(arrival for arrival in self.arrivals if isinstance(arrival, Loss))
+
+
+class Stage(Protocol):
+    """One step of the flow from a batch's findings to more findings."""
+
+    name: str
+    """Names it in metrics and in the journal."""
+
+    def __call__(self, findings: Findings) -> Findings:
+        """Add to what was found."""
+
+    def state(self) -> bytes:
+        """What it has to know to go on after a restart."""
+
+    def restore(self, state: bytes, now_ns: int) -> None:
+        """Go on from a state of this version or another, before the first call; `now_ns` is the monotonic clock.
+
+        Raises: ValueError when the state cannot be read; the stage is as new then.
+        """

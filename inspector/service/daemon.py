@@ -18,10 +18,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import zmq
 
 from inspector import __version__, recipe
-from inspector.alarms.states import Alarms
+from inspector.alarms.alarms import Alarms
 from inspector.analysis.analyse import Analyse
 from inspector.errors import EXIT_DONE, GpuLost, InspectorError, Stuck
 from inspector.flow import Buffer, buffered, each
@@ -30,6 +31,7 @@ from inspector.intake.push import Intake, shed
 from inspector.metrics import Metrics
 from inspector.records.events import Health, HealthState
 from inspector.records.frame import Bytes3D
+from inspector.records.stages import Findings, Stage
 from inspector.service.answer import Answers
 from inspector.service.line import Config
 from inspector.service.prepare import Load, Options, load, prepare
@@ -48,8 +50,8 @@ LOOK_S = 0.05
 """The longest that the main thread waits before it looks around."""
 PATIENCE_S = 60.0
 """While an engine is rebuilt or warmed up at a start, systemd is asked for so much more time, again and again."""
-REPORTS = 64
-"""Reports that may wait for the disk; one commit takes them all."""
+FINDINGS = 64
+"""Batches' findings that may wait for the disk; one commit takes them all."""
 GROUPS = 4
 """Recorded groups that may wait for the main thread."""
 CLOSE_S = 5.0
@@ -120,6 +122,7 @@ class Daemon:
         settings, card, opened = self._settings, recipe.read_card(self._folder), self._opened
         cameras = [camera.name for camera in settings.camera]
         self._alarms = Alarms(settings.alarm)
+        self._stages: list[Stage] = [Strip(settings.camera), self._alarms]
         self._metrics = Metrics(cameras, [kind.name for kind in card.classes])
         self._web = Web(settings.http.bind, self._metrics.registry, self._vitals, self._alarms.acknowledge)
         opened.callback(self._web.close)
@@ -127,6 +130,7 @@ class Daemon:
         opened.callback(self._end, context)
         self._voice = Voice(context, settings, self._metrics)
         opened.callback(self._close_voice)
+        self._restore()
         self._vitals.not_ready = f"loading recipe {card}"
         self._notifier.status(self._vitals.not_ready)
         loaded = self._load(settings, self._folder, self._options)
@@ -187,27 +191,42 @@ class Daemon:
 
     def _flow(self) -> Buffer[Recorded]:
         metrics, settings = self._metrics, self._settings
-        strip = Strip(settings.camera)
         give_up = shed if settings.intake.when_full == "drop" else None
         batches = buffered(each(self._intake, metrics.frames.enter), settings.intake.queue_batches, "intake", give_up)
         self._queued = batches.__len__
         judged = buffered(each(self._infer(batches), metrics.judged), JUDGED_BATCHES, "infer")
-        analysed = each(judged, metrics.timed("analyse", Analyse(settings.camera)))
-        placed = each(analysed, metrics.timed("strip", strip), lambda: strip.close(time.monotonic_ns()))
-        reports = buffered(each(placed, metrics.timed("alarms", self._alarms)), REPORTS, "analyse")
-        recorded = buffered(self._voice.recorded(reports), GROUPS, "journal")
-        buffers: tuple[Buffer[Any], ...] = (batches, judged, reports, recorded)
+        analyse = Analyse(settings.camera, settings.analysis)
+        findings = each(judged, metrics.timed(analyse.name, analyse), _last)
+        for stage in self._stages:
+            findings = each(findings, metrics.timed(stage.name, stage))
+        found = buffered(each(findings, self._with_states), FINDINGS, analyse.name)
+        recorded = buffered(self._voice.recorded(found), GROUPS, "journal")
+        buffers: tuple[Buffer[Any], ...] = (batches, judged, found, recorded)
         for buffer in buffers:
             metrics.watch_queue(buffer.name, buffer.__len__)
         self._opened.callback(self._end_flow, buffers)
         return recorded
 
+    def _restore(self) -> None:
+        """Let each stage go on where the process before was when it last recorded anything."""
+        for stage in self._stages:
+            state = self._voice.states.get(stage.name)
+            try:
+                if state is not None:
+                    stage.restore(state, time.monotonic_ns())
+            except ValueError as error:
+                log.warning("%s begins as new: what the journal kept of it cannot be read: %s", stage.name, error)
+
+    def _with_states(self, findings: Findings) -> Findings:
+        """Add what every stage would have to know to go on from here; none is at work meanwhile."""
+        return msgspec.structs.replace(findings, states={stage.name: stage.state() for stage in self._stages})
+
     def _publish(self, recorded: Recorded) -> None:
         """Publish, then count, what is on disk."""
         self._voice.publish(recorded)
         now_unix_ns = time.time_ns()
-        for report in recorded.reports:
-            self._metrics.reported(report, self._alarms.states().values(), now_unix_ns)
+        for findings in recorded.group:
+            self._metrics.reported(findings, self._alarms.states().values(), now_unix_ns)
 
     def _look(self) -> None:
         """See to what is due besides the flow: heartbeat, watchdog, reload, and a stop that does not come about.
@@ -331,3 +350,8 @@ class Daemon:
     def _status(self) -> str:
         loaded, doing = self._infer.loaded, self._vitals.doing
         return f"{loaded.recipe} on {loaded.engine.name}: {self._metrics.frames}" + (f"; {doing}" if doing else "")
+
+
+def _last() -> Findings:
+    """What the flow ends with: every stage completes what is open."""
+    return Findings(closed_ns=time.monotonic_ns(), is_last=True)

@@ -12,6 +12,7 @@ from typing import Annotated
 import msgspec
 
 from inspector.alarms.settings import AlarmSection
+from inspector.analysis.settings import AnalysisSection
 from inspector.config.camera import CameraSection
 from inspector.config.reader import Section, faults_of, key
 from inspector.engines.settings import EngineSection, RecipeSection
@@ -38,6 +39,7 @@ class Config(Section, frozen=True, kw_only=True):
         tuple[AlarmSection, ...],
         key("An [[alarm]] section for each alarm.", "Write [[alarm]] on a line of its own."),
     ] = ()
+    analysis: AnalysisSection = AnalysisSection()
     events: EventsSection
     journal: JournalSection
     http: HttpSection = HttpSection()

@@ -8,8 +8,9 @@ Knows: the journal and the event sockets. Must not know: stages, what is said.
 
 from __future__ import annotations
 
+import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
@@ -23,14 +24,17 @@ from inspector.events.replay import Replays
 from inspector.flow import Buffer
 from inspector.metrics import Metrics
 from inspector.records.events import Data
-from inspector.records.stages import Report
+from inspector.records.stages import Findings
 from inspector.service.line import Config
+
+KEEP_NS = 250_000_000
+"""Where nothing happens the stages' states are kept this often, so that sound strip is on record too."""
 
 
 class Recorded(NamedTuple):
-    """Reports whose events are on disk."""
+    """Findings whose events are on disk."""
 
-    reports: Sequence[Report]
+    group: Sequence[Findings]
     messages: tuple[Message, ...]
     position: Position
     """How far the journal goes with them."""
@@ -66,26 +70,37 @@ class Voice:
         self._record = metrics.timed("journal", self._journal.record)
         self._publish = metrics.timed("publish", self._publisher.publish)
         self._published = self._journal.position
+        self._kept_ns = 0
+
+    @property
+    def states(self) -> Mapping[str, bytes]:
+        """What each stage of the process before has to know to go on, by its name."""
+        return self._journal.states
 
     def say(self, data: Data) -> None:
-        """Have something of the inspector itself recorded with the next reports; from any thread."""
+        """Have something of the inspector itself recorded with the next findings; from any thread."""
         self._aside.put(data)
 
-    def recorded(self, reports: Buffer[Report]) -> Iterator[Recorded]:
-        """Yield reports once they are on disk, all that wait in one commit.
+    def recorded(self, found: Buffer[Findings]) -> Iterator[Recorded]:
+        """Yield findings once they are on disk, all that wait in one commit.
 
         Raises: JournalError, at the latest with the next tick of an idle line, when the disk or the files forbid it.
         """
-        for group in reports.groups():
+        for group in found.groups():
             yield self.record(group)
 
-    def record(self, reports: Sequence[Report]) -> Recorded:
-        """Put on disk what reports say, and what else was said; not on two threads at once."""
-        said = [data for report in reports for data in report.said]
+    def record(self, group: Sequence[Findings]) -> Recorded:
+        """Put on disk what was found, and what else was said; not on two threads at once."""
+        events = [event for findings in group for event in findings.events]
         while not self._aside.empty():
-            said.append(self._aside.get())
-        messages = self._record(said) if said else self._journal.record(said)
-        return Recorded(reports, messages, self._journal.position)
+            events.append(self._aside.get())
+        now_ns = time.monotonic_ns()
+        is_due = bool(events) or now_ns - self._kept_ns >= KEEP_NS
+        states = group[-1].states if group and is_due else {}
+        if states:
+            self._kept_ns = now_ns
+        messages = self._record(events, states) if events else self._journal.record((), states)
+        return Recorded(group, messages, self._journal.position)
 
     def publish(self, recorded: Recorded) -> None:
         """Send out what is on disk, and count it."""

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from inspector.records.extent import Extent
 from inspector.simulator.defects import Patch
 from inspector.simulator.noise import Floats
 from inspector.simulator.placement import BLOCK_ROWS, DEFECTS, LOOKALIKES, REACH_BLOCKS, Placement, Spot
@@ -24,20 +25,14 @@ WIDTH_PX, ROWS, MM_PER_PX = 1600, 256, 0.625
 _NUMBERS_PER_BLOCK = 10_000
 
 
-class Planted(msgspec.Struct, frozen=True):
+class Planted(Extent, frozen=True):
     """One defect of the coil, measured on its exact mask.
 
-    `number` increases along the coil, with gaps. `start_mm` and `end_mm` run along the travel from the coil's
-    first row, `left_mm` and `right_mm` across from pixel column 0; ends are exclusive.
+    `number` increases along the coil, with gaps.
     """
 
     number: int
     class_id: int
-    start_mm: float
-    end_mm: float
-    left_mm: float
-    right_mm: float
-    area_mm2: float
 
 
 class Rendered(msgspec.Struct, frozen=True):

@@ -13,99 +13,105 @@ before they met remain two.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from inspector.records.events import Defect
+from inspector.records.extent import Extent
+from inspector.records.recipe import DefectClass
 from inspector.records.stages import Detection, Inspected, Span
 
 PARTIAL_MM = 2000.0
-"""A defect that still goes on is reported every so many millimetres, so that nobody waits for its end."""
+"""A defect that still goes on is reported each time it has grown by this, so that nobody waits for its end."""
 TOUCH_MM = 2.0
 """Spans on neighbouring rows this close belong together; a few pixels, as the maps' edges are uncertain."""
 
 
-class _Open(msgspec.Struct, eq=False):
+class Open(msgspec.Struct, eq=False):
     """A defect under construction; positions on the coil."""
 
     id: str
     class_id: int
-    start_mm: float
-    end_mm: float
-    left_mm: float
-    right_mm: float
-    area_mm2: float
+    extent: Extent
     confidence: float
-    told_mm: float
+    reported_mm: float
     """Position up to which it was reported as partial."""
-    is_told: bool = False
+    is_reported: bool = False
     """Whether it was reported as partial at all."""
     frames: int = 0
     tails: tuple[Span, ...] = ()
     """Where it touches the last row of the frame before."""
 
-    def absorb(self, other: _Open) -> None:
+    def absorb(self, other: Open) -> None:
         """Grow by what turned out to be the same defect."""
-        self.start_mm = min(self.start_mm, other.start_mm)
-        self.end_mm = max(self.end_mm, other.end_mm)
-        self.left_mm = min(self.left_mm, other.left_mm)
-        self.right_mm = max(self.right_mm, other.right_mm)
-        self.area_mm2 += other.area_mm2
+        self.extent = self.extent.joined(other.extent)
         self.confidence = max(self.confidence, other.confidence)
         self.frames = max(self.frames, other.frames)
 
 
-class Merge:
+class Merge(msgspec.Struct, eq=False):
     """The open defects of one camera on one coil."""
 
-    def __init__(self, camera: str, coil: str, side: str) -> None:
-        self._camera, self._coil, self._side = camera, coil, side
-        self._open: list[_Open] = []
-        self._last: Inspected | None = None
+    camera: str
+    coil: str
+    side: str
+    open: list[Open] = []
+    recipe: str = ""
+    """Name and version of the one that saw what is open."""
+    classes: tuple[DefectClass, ...] = ()
+    """Its classes."""
+    captured_ns: int = 0
+    """Capture time of the last frame."""
 
-    def add(self, inspected: Inspected, at_mm: float) -> Iterator[Defect]:
-        """Add the frame that begins at `at_mm`, directly after the one before; yield what it completes."""
-        if self._last and self._last.recipe != inspected.recipe:  # classes may mean something else now
-            yield from self.close()
-        seen: dict[_Open, list[Span]] = {}  # open defects in this frame, and where they leave it
-        joined: dict[_Open, _Open] = {}  # what went on in another, which has its tails since then
-        order = {defect: place for place, defect in enumerate(self._open)}
+    def add(self, inspected: Inspected, at_mm: float) -> list[Defect]:
+        """Add the frame that begins at `at_mm`, directly after the one before; return what it completes."""
+        reported: list[Defect] = []
+        by = str(inspected.recipe), inspected.recipe.classes
+        if (self.recipe, self.classes) != by:  # classes may mean something else now
+            reported += self.close()
+            self.recipe, self.classes = by
+        seen: dict[Open, list[Span]] = {}  # open defects in this frame, and where they leave it
+        joined: dict[Open, Open] = {}  # what went on in another, which has its tails since then
+        order = {defect: place for place, defect in enumerate(self.open)}
         met = self._met(inspected.detections)
         for number, piece in enumerate(inspected.detections):
             defect = self._begin(inspected, piece, at_mm, number)
             if before := met.get(number):
-                here = sorted({_now(one, joined) for one in before}, key=order.__getitem__)
-                defect = _join(here, defect, seen, joined)
+                owners = sorted({_now(owner, joined) for owner in before}, key=order.__getitem__)
+                defect = _join(owners, defect, seen, joined)
             seen.setdefault(defect, []).extend([piece.tail] if piece.tail else [])
-        for defect in self._open:
-            if defect not in seen and (defect.is_told or defect not in joined):
-                yield from self._tell(defect, partial=False)
-        self._last, self._open = inspected, []
+        for defect in self.open:
+            if defect not in seen and (defect.is_reported or defect not in joined):
+                self._report(defect, reported, partial=False)
+        self.captured_ns, self.open = inspected.frame.header.captured_ns, []
         for defect, tails in seen.items():
             defect.frames += 1
             defect.tails = tuple(tails)
             if not tails:
-                yield from self._tell(defect, partial=False)
+                self._report(defect, reported, partial=False)
                 continue
-            self._open.append(defect)
-            if defect.end_mm - defect.told_mm >= PARTIAL_MM:
-                yield from self._tell(defect, partial=True)
+            self.open.append(defect)
+            if defect.extent.end_mm - defect.reported_mm >= PARTIAL_MM:
+                self._report(defect, reported, partial=True)
+        return reported
 
-    def close(self) -> Iterator[Defect]:
+    def close(self) -> list[Defect]:
         """Complete everything that is open: no frame follows."""
-        for defect in self._open:
-            yield from self._tell(defect, partial=False)
-        self._open = []
+        reported: list[Defect] = []
+        for defect in self.open:
+            self._report(defect, reported, partial=False)
+        self.open = []
+        return reported
 
-    def _met(self, pieces: Sequence[Detection]) -> dict[int, list[_Open]]:
+    def _met(self, pieces: Sequence[Detection]) -> dict[int, list[Open]]:
         """Open defects that pieces of a frame go on from, by the piece's number."""
         heads: dict[int, list[tuple[int, Span]]] = {}
-        tails: dict[int, list[tuple[_Open, Span]]] = {}
+        tails: dict[int, list[tuple[Open, Span]]] = {}
         for number, piece in enumerate(pieces):
             if piece.head:
                 heads.setdefault(piece.class_id, []).append((number, piece.head))
-        for defect in self._open:
+        for defect in self.open:
             tails.setdefault(defect.class_id, []).extend((defect, tail) for tail in defect.tails)
         return {
             number: [tails[class_id][place][0] for place in places]
@@ -116,43 +122,36 @@ class Merge:
             )
         }
 
-    def _begin(self, inspected: Inspected, piece: Detection, at_mm: float, number: int) -> _Open:
-        header = inspected.frame.header
-        return _Open(
-            id=f"{self._coil}/{self._camera}/{header.boot}/{header.number}/{number}",
+    def _begin(self, inspected: Inspected, piece: Detection, at_mm: float, number: int) -> Open:
+        header, extent = inspected.frame.header, piece.moved(at_mm)
+        return Open(
+            id=f"{self.coil}/{self.camera}/{header.boot}/{header.number}/{number}",
             class_id=piece.class_id,
-            start_mm=at_mm + piece.start_mm,
-            end_mm=at_mm + piece.end_mm,
-            left_mm=piece.left_mm,
-            right_mm=piece.right_mm,
-            area_mm2=piece.area_mm2,
+            extent=extent,
             confidence=piece.confidence,
-            told_mm=at_mm + piece.start_mm,
+            reported_mm=extent.start_mm,
         )
 
-    def _tell(self, defect: _Open, *, partial: bool) -> Iterator[Defect]:
+    def _report(self, defect: Open, reported: list[Defect], *, partial: bool) -> None:
         """Report a defect, as last seen in the last frame, if it is large and sure enough."""
-        assert self._last is not None, "an open defect came from a frame"
-        kind = self._last.recipe.classes[defect.class_id - 1]
-        if defect.area_mm2 < kind.min_area_mm2 or defect.confidence < kind.min_confidence:
+        kind = self.classes[defect.class_id - 1]
+        if not kind.reports(defect.extent.area_mm2, defect.confidence):
             return
-        defect.is_told, defect.told_mm = True, defect.end_mm
-        yield Defect(
-            id=defect.id,
-            name=kind.name,
-            camera=self._camera,
-            coil=self._coil,
-            side=self._side,
-            start_mm=round(defect.start_mm, 1),
-            end_mm=round(defect.end_mm, 1),
-            left_mm=round(defect.left_mm, 1),
-            right_mm=round(defect.right_mm, 1),
-            area_mm2=round(defect.area_mm2, 1),
-            confidence=round(defect.confidence, 3),
-            is_partial=partial,
-            frames=defect.frames,
-            recipe=str(self._last.recipe),
-            captured_ns=self._last.frame.header.captured_ns,
+        defect.is_reported, defect.reported_mm = True, defect.extent.end_mm
+        reported.append(
+            Defect(
+                **defect.extent.rounded(),
+                id=defect.id,
+                name=kind.name,
+                camera=self.camera,
+                coil=self.coil,
+                side=self.side,
+                confidence=round(defect.confidence, 3),
+                is_partial=partial,
+                frames=defect.frames,
+                recipe=self.recipe,
+                captured_ns=self.captured_ns,
+            )
         )
 
 
@@ -175,22 +174,22 @@ def touching(heads: Sequence[Span], tails: Sequence[Span]) -> list[list[int]]:
     return met
 
 
-def _now(defect: _Open, joined: dict[_Open, _Open]) -> _Open:
+def _now(defect: Open, joined: dict[Open, Open]) -> Open:
     """Return what a defect has gone on in by now."""
     while (later := joined.get(defect)) is not None:
         defect = later
     return defect
 
 
-def _join(met: list[_Open], piece: _Open, seen: dict[_Open, list[Span]], joined: dict[_Open, _Open]) -> _Open:
+def _join(met: list[Open], piece: Open, seen: dict[Open, list[Span]], joined: dict[Open, Open]) -> Open:
     """Make one of the open defects that meet in `piece`, and return it."""
-    owner, *others = sorted(met, key=lambda defect: (not defect.is_told, defect.start_mm))
+    owner, *others = sorted(met, key=lambda defect: (not defect.is_reported, defect.extent.start_mm))
     owner.absorb(piece)
     tails = seen.setdefault(owner, [])
     for other in others:
         joined[other] = owner
         tails += seen.get(other, [])
-        if other.is_told:  # its id is out: it ends here
+        if other.is_reported:  # its id is out: it ends here
             if other in seen:
                 seen[other] = []
         else:

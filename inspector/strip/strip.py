@@ -1,227 +1,269 @@
 """The strip under the cameras: where each frame lies on its coil, and what was seen of it. Pure, stateful.
 
-Laws: on every coil, for each camera, the stretches inspected and those told as missed follow one another from
+Laws: on every coil, for each camera, the stretches inspected and those reported as missed follow one another from
 the head (0 mm) to the farthest frame without hole or overlap; strip that comes by again counts once. A coil
 starts with its first frame and ends when the last camera has left it. What passes a configured camera that is dead
-is missed like anything else. Clocks are passed in (in the batches); sockets and engines are unknown here.
+is missed like anything else. All this holds over a restart of the inspector: what passed while it was down is missed,
+with the reason `down`, and nothing else is. A coil that was ended by a stop and goes on is started again with its sums.
+Clocks are passed in (in the batches); sockets and engines are unknown here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable
 
 import msgspec
 
 from inspector.config.camera import CameraSection
-from inspector.records.events import CoilReport, Data, Defect, Missed
+from inspector.records.events import Crowded, Data, Defect
 from inspector.records.frame import Header
-from inspector.records.stages import Analysed, Inspected, Loss, Report
+from inspector.records.stages import Crowd, Findings, Inspected, Loss
+from inspector.strip.geometry import Place, Track, place
+from inspector.strip.ledger import Coil, Lane
 from inspector.strip.merge import Merge
 
 UNNAMED = "unnamed"
 """The coil of frames whose header names none."""
 TELL_AFTER_NS = 1_000_000_000
-"""A stretch that is still being missed is told at the latest after this time."""
+"""A stretch that is still being missed is reported at the latest after this time."""
 SILENT_NS = 10_000_000_000
 """A camera that has sent nothing for so long while others went on sending, one of them on the next coil, is taken for
 dead; on a line that stands nobody is."""
-SLACK = 0.01
-"""A frame that begins this near to the end of the last, as a share of its length, begins right there:
-positions come rounded to millimetres, and the travel per row is known no better."""
 
 
-class _Lane(msgspec.Struct):
-    """One camera's way along one coil."""
+class _State(msgspec.Struct):
+    """All that is known of the strip: lanes by camera, coils by name."""
 
-    coil: str
-    merge: Merge
-    boot: str
-    number: int
-    """Of the last frame that found its place, seen or lost."""
-    last_mm: float = 0.0
-    """End of that frame."""
-    placed_mm: float = 0.0
-    """Farthest end of a frame."""
-    told_mm: float = 0.0
-    """Up to here the strip is inspected or told as missed; from here to `placed_mm` it is lost, untold."""
-    reasons: dict[str, int] = {}
-    """Losses since the last inspected frame that are not told yet: reason -> frames."""
-    lost_since_ns: int = 0
-    heard_ns: int = 0
-    """When the batch with its last frame was closed."""
+    lanes: dict[str, Lane] = {}
+    coils: dict[str, Coil] = {}
 
 
-class _Totals(msgspec.Struct):
-    """One coil's sums over all cameras."""
+class _Turn(msgspec.Struct):
+    """What one batch adds."""
 
-    cameras: set[str] = msgspec.field(default_factory=set)
-    """That are on the coil now."""
-    visitors: set[str] = msgspec.field(default_factory=set)
-    """That are on it or were."""
-    farthest_mm: float = 0.0
-    """End of the farthest frame of any camera."""
-    inspected_mm: float = 0.0
-    missed_mm: float = 0.0
-    frames: int = 0
-    defects: dict[str, int] = {}
+    now_ns: int
+    events: list[Data] = []
+    inspected_mm: dict[str, float] = {}
 
 
 class Strip:
-    """The stage: analysed batches in, reports out."""
+    """The stage that knows the coil."""
+
+    name = "strip"
 
     def __init__(self, cameras: Iterable[CameraSection]) -> None:
         self._cameras = {camera.name: camera for camera in cameras}
-        self._lanes: dict[str, _Lane] = {}
-        self._coils: dict[str, _Totals] = {}
+        self._state = _State()
 
-    def __call__(self, analysed: Analysed) -> Report:
+    def __call__(self, findings: Findings) -> Findings:
         """Place every arrival of a batch on the strip."""
-        said: list[Data] = []
-        inspected: list[Inspected] = []
-        losses: list[Loss] = []
-        for arrival in analysed.arrivals:
+        turn = _Turn(findings.closed_ns)
+        for arrival in findings.arrivals:
             if isinstance(arrival, Loss):
-                losses.append(arrival)
-                said += self._lose(arrival, analysed.closed_ns)
+                self._lose(arrival, turn)
             else:
-                inspected.append(arrival)
-                said += self._inspect(arrival, analysed.closed_ns)
-        for camera, lane in self._lanes.items():
-            if lane.placed_mm > lane.told_mm and analysed.closed_ns - lane.lost_since_ns >= TELL_AFTER_NS:
-                said.append(self._miss(camera, lane, lane.placed_mm))
-        for camera in self._silent(SILENT_NS):
-            totals = self._coils[self._lanes[camera].coil]
-            if totals.cameras < totals.visitors:  # another has left this coil
-                said += self._leave(camera, is_silent=True)
-        reached_mm = {(lane.coil, camera): lane.last_mm for camera, lane in self._lanes.items()}
-        return Report(tuple(said), tuple(inspected), tuple(losses), reached_mm, analysed.closed_ns)
+                self._inspect(arrival, turn)
+        self._report_lasting_losses(turn)
+        self._leave_the_dead(turn)
+        if findings.is_last:
+            self._stop(turn)
+        return msgspec.structs.replace(
+            findings,
+            events=(*findings.events, *turn.events),
+            inspected_mm=turn.inspected_mm,
+            reached_mm={(lane.coil, camera): lane.track.last_mm for camera, lane in self._lanes.items()},
+        )
 
-    def close(self, now_ns: int) -> Report:
-        """End of the stream: complete what is open and let every coil end."""
-        said: list[Data] = []
-        silent = self._silent(TELL_AFTER_NS)
-        for camera in list(self._lanes):
-            said += self._leave(camera, is_silent=camera in silent)
-        return Report(tuple(said), (), (), {}, now_ns)
+    def state(self) -> bytes:
+        """Lanes and coils as they stand."""
+        return msgspec.json.encode(self._state)
 
-    def _inspect(self, arrival: Inspected, now_ns: int) -> Iterator[Data]:
+    def restore(self, state: bytes, now_ns: int) -> None:
+        """Go on with the lanes and coils of a state; cameras that are no longer configured have left.
+
+        Raises: ValueError when it cannot be read.
+        """
+        self._state = msgspec.json.decode(state, type=_State)
+        for lane in self._lanes.values():
+            lane.is_restored, lane.heard_ns, lane.lost_since_ns = True, now_ns, now_ns
+
+    # --- a batch ----------------------------------------------------------------------------------------------
+
+    def _inspect(self, arrival: Inspected, turn: _Turn) -> None:
         header = arrival.frame.header
-        lane, start_mm = yield from self._place(header, now_ns)
-        if start_mm > lane.told_mm or "restart" in lane.reasons:
-            yield self._miss(header.camera, lane, start_mm)
-        totals = self._coils[lane.coil]
-        totals.inspected_mm += lane.placed_mm - lane.told_mm
-        totals.frames += 1
-        lane.told_mm, lane.reasons = lane.placed_mm, {}
-        yield from self._count(lane.merge.add(arrival, start_mm))
+        lane, at = self._place(header, turn)
+        coil = self._coils[lane.coil]
+        if at.start_mm > lane.told_mm or "restart" in lane.reasons:
+            self._miss(header.camera, lane, at.start_mm, turn)
+        new_mm = lane.track.placed_mm - lane.told_mm
+        coil.inspected_mm += new_mm
+        coil.frames += 1
+        turn.inspected_mm[header.camera] = turn.inspected_mm.get(header.camera, 0.0) + new_mm
+        lane.told_mm, lane.reasons = lane.track.placed_mm, {}
+        if arrival.crowd is None:
+            self._count(lane.merge.add(arrival, at.start_mm), turn)
+            return
+        self._count(lane.merge.close(), turn)
+        coil.crowded += 1
+        turn.events.append(_crowded(arrival, arrival.crowd, lane, at))
 
-    def _lose(self, loss: Loss, now_ns: int) -> Iterator[Data]:
+    def _lose(self, loss: Loss, turn: _Turn) -> None:
         """Remember a loss until the stretch it belongs to is known."""
         lane = self._lanes.get(loss.camera)
         if loss.header is not None and loss.reason != "order":  # such a number had its place before
-            lane, _ = yield from self._place(loss.header, now_ns)
+            lane, _ = self._place(loss.header, turn)
         if lane is None:
             return  # before the camera's first frame: that frame's position tells what was missed
-        if not lane.reasons:
-            lane.lost_since_ns = now_ns
-        lane.reasons[loss.reason] = lane.reasons.get(loss.reason, 0) + loss.count
+        lane.lose(loss.reason, loss.count, turn.now_ns)
         if loss.reason != "order":
-            yield from self._count(lane.merge.close())
+            self._count(lane.merge.close(), turn)
+
+    def _report_lasting_losses(self, turn: _Turn) -> None:
+        for camera, lane in self._lanes.items():
+            if lane.is_losing and turn.now_ns - lane.lost_since_ns >= TELL_AFTER_NS:
+                self._miss(camera, lane, lane.track.placed_mm, turn)
+
+    def _leave_the_dead(self, turn: _Turn) -> None:
+        for camera in self._silent(SILENT_NS):
+            coil = self._coils[self._lanes[camera].coil]
+            if coil.cameras < coil.visitors:  # another has left this coil
+                self._leave(camera, turn, is_silent=True)
 
     def _silent(self, for_ns: int) -> list[str]:
-        """Cameras that were last heard so long before another."""
+        """Cameras whose last frame came so long before another's."""
         last_ns = max((lane.heard_ns for lane in self._lanes.values()), default=0)
         return [camera for camera, lane in self._lanes.items() if last_ns - lane.heard_ns >= for_ns]
 
-    def _place(self, header: Header, now_ns: int) -> Generator[Data, None, tuple[_Lane, float]]:
-        """Take the camera's lane to the frame's end, and return it with where on the coil the frame begins.
+    # --- places -----------------------------------------------------------------------------------------------
 
-        That is where the encoder says, else it follows from the frames before.
-        """
-        lane = yield from self._lane(header)
-        length_mm = header.height * (header.mm_per_row or self._cameras[header.camera].mm_per_row)
-        if header.start_mm is not None:
-            start_mm = header.start_mm
-        elif header.boot == lane.boot:
-            start_mm = lane.last_mm + (header.number - lane.number - 1) * length_mm
-        else:  # nobody knows what the camera missed while it restarted
-            start_mm = lane.last_mm
+    def _place(self, header: Header, turn: _Turn) -> tuple[Lane, Place]:
+        """Take the camera's lane to the frame's end, and return it with where on the coil the frame lies."""
+        lane = self._lane(header, turn)
+        at = place(header, self._cameras[header.camera].footprint(header).length_mm, lane.track)
+        if lane.is_restored:
+            self._go_on(lane, header, turn)
+        if not at.is_known:
             lane.reasons["restart"] = 0
-        end_mm = start_mm + length_mm
-        if abs(start_mm - lane.last_mm) <= SLACK * length_mm:
-            start_mm = lane.last_mm
-        if start_mm != lane.last_mm or "restart" in lane.reasons:
-            yield from self._count(lane.merge.close())
-        if start_mm < lane.placed_mm and lane.placed_mm > lane.told_mm:  # set back behind a loss
-            yield self._miss(header.camera, lane, lane.placed_mm)
-        lane.boot, lane.number, lane.last_mm = header.boot, header.number, end_mm
-        lane.placed_mm = max(lane.placed_mm, end_mm)
-        lane.heard_ns = now_ns
-        totals = self._coils[lane.coil]
-        totals.farthest_mm = max(totals.farthest_mm, end_mm)
-        return lane, start_mm
+        if not at.follows:
+            self._count(lane.merge.close(), turn)
+        if at.start_mm < lane.track.placed_mm and lane.is_losing:  # set back behind a loss
+            self._miss(header.camera, lane, lane.track.placed_mm, turn)
+        lane.track.go_on(header, at)
+        lane.heard_ns = turn.now_ns
+        coil = self._coils[lane.coil]
+        coil.farthest_mm = max(coil.farthest_mm, at.end_mm)
+        return lane, at
 
-    def _miss(self, camera: str, lane: _Lane, to_mm: float) -> Missed:
-        """Tell that the strip up to `to_mm` was not inspected."""
-        end_mm = max(to_mm, lane.told_mm)
-        missed = self._missed(camera, lane.coil, lane.told_mm, end_mm, lane.reasons)
-        lane.told_mm, lane.reasons = end_mm, {}
-        return missed
+    def _go_on(self, lane: Lane, header: Header, turn: _Turn) -> None:
+        """Take up a lane after a restart: frames that were numbered meanwhile passed while nobody looked."""
+        lane.is_restored = False
+        is_same_boot = header.boot == lane.track.boot
+        passed = header.number - lane.track.number - 1 if is_same_boot else 0
+        if passed > 0 or not is_same_boot:
+            lane.lose("down", passed, turn.now_ns)
 
-    def _missed(self, camera: str, coil: str, start_mm: float, end_mm: float, reasons: dict[str, int]) -> Missed:
-        self._coils[coil].missed_mm += end_mm - start_mm
-        return Missed(camera=camera, coil=coil, start_mm=round(start_mm, 1), end_mm=round(end_mm, 1), reasons=reasons)
-
-    def _lane(self, header: Header) -> Generator[Data, None, _Lane]:
+    def _lane(self, header: Header, turn: _Turn) -> Lane:
         """The camera's lane on the header's coil; it may have to leave another coil first."""
-        coil, start_mm = header.coil or UNNAMED, header.start_mm
+        name, start_mm = header.coil or UNNAMED, header.start_mm
         lane = self._lanes.get(header.camera)
         # where coils have no names, another one has come when the position begins again
-        is_next = lane and not header.coil and start_mm is not None and max(start_mm, 0) < lane.placed_mm / 2
-        if lane is not None and lane.coil == coil and not is_next:
-            return lane
-        if lane is not None:
-            yield from self._leave(header.camera)
-        if coil not in self._coils:
-            self._coils[coil] = _Totals()
-            yield CoilReport(state="started", coil=coil, inspected_m=0.0, missed_m=0.0, frames=0, defects={})
-        self._coils[coil].cameras.add(header.camera)
-        self._coils[coil].visitors.add(header.camera)
-        side = header.side or self._cameras[header.camera].side
-        lane = _Lane(coil, Merge(header.camera, coil, side), header.boot, header.number - 1)
-        self._lanes[header.camera] = lane
+        is_next = lane and not header.coil and start_mm is not None and max(start_mm, 0) < lane.track.placed_mm / 2
+        if lane is not None and (lane.coil != name or is_next):
+            self._leave(header.camera, turn)
+            lane = None
+        coil = self._coils.get(name)
+        if coil is None or coil.is_ended:
+            coil = self._coils[name] = coil or Coil(name)
+            coil.is_ended = False
+            turn.events.append(coil.report("started"))
+        if lane is None:
+            coil.cameras.add(header.camera)
+            coil.visitors.add(header.camera)
+            merge = Merge(header.camera, name, self._cameras[header.camera].footprint(header).side)
+            told_mm = coil.absent_mm.pop(header.camera, 0.0)
+            track = Track(header.boot, header.number - 1, placed_mm=told_mm)
+            lane = self._lanes[header.camera] = Lane(name, merge, track, told_mm)
         return lane
 
-    def _leave(self, camera: str, *, is_silent: bool = False) -> Iterator[Data]:
-        """End a camera's way along its coil, and the coil with the last camera.
+    def _leave(self, camera: str, turn: _Turn, *, is_silent: bool = False) -> None:
+        """End a camera's way along its coil, and the coil with the last camera."""
+        lane = self._lanes[camera]
+        coil = self._coils[lane.coil]
+        if not coil.is_ended:
+            if lane.is_restored:
+                lane.lose("down", 0, turn.now_ns)
+            self._complete(camera, turn, is_silent=is_silent)
+        del self._lanes[camera]
+        coil.cameras.discard(camera)
+        if not coil.cameras:
+            if not coil.is_ended:
+                self._end(coil, turn)
+            del self._coils[coil.name]
 
-        What others saw of the coil and a silent camera did not is missed; so is all of it where a camera never came.
-        """
-        lane = self._lanes.pop(camera)
-        yield from self._count(lane.merge.close())
-        totals = self._coils[lane.coil]
-        if is_silent and lane.placed_mm < totals.farthest_mm:
-            lane.placed_mm = totals.farthest_mm
+    def _complete(self, camera: str, turn: _Turn, *, is_silent: bool) -> None:
+        """Report what is open: defects, losses, and of a silent camera all that others saw of the coil."""
+        lane = self._lanes[camera]
+        self._count(lane.merge.close(), turn)
+        farthest_mm = self._coils[lane.coil].farthest_mm
+        if is_silent and lane.track.placed_mm < farthest_mm:
+            lane.track.placed_mm = farthest_mm
             lane.reasons["silent"] = 0
         if lane.reasons:
-            yield self._miss(camera, lane, lane.placed_mm)
-        totals.cameras.discard(camera)
-        if not totals.cameras:
-            for absent in sorted(self._cameras.keys() - totals.visitors):
-                yield self._missed(absent, lane.coil, 0.0, totals.farthest_mm, {"silent": 0})
-            del self._coils[lane.coil]
-            yield CoilReport(
-                state="ended",
-                coil=lane.coil,
-                inspected_m=round(totals.inspected_mm / 1000, 3),
-                missed_m=round(totals.missed_mm / 1000, 3),
-                frames=totals.frames,
-                defects=dict(sorted(totals.defects.items())),
-            )
+            self._miss(camera, lane, lane.track.placed_mm, turn)
 
-    def _count(self, defects: Iterable[Defect]) -> Iterator[Defect]:
+    def _end(self, coil: Coil, turn: _Turn) -> None:
+        """End a coil; a camera that never came missed all of it."""
+        for camera in sorted(self._cameras.keys() - coil.visitors):
+            start_mm = coil.absent_mm.get(camera, 0.0)
+            if coil.farthest_mm > start_mm:
+                turn.events.append(coil.miss(camera, start_mm, coil.farthest_mm, {"silent": 0}))
+                coil.absent_mm[camera] = coil.farthest_mm
+        turn.events.append(coil.report("ended"))
+
+    def _stop(self, turn: _Turn) -> None:
+        """The inspector stops: every coil ends, and all is kept for the case that it goes on after a start."""
+        silent = self._silent(TELL_AFTER_NS)
+        for coil in self._coils.values():
+            if coil.is_ended:
+                continue
+            for camera in [camera for camera, lane in self._lanes.items() if lane.coil == coil.name]:
+                self._complete(camera, turn, is_silent=camera in silent)
+            self._end(coil, turn)
+            coil.is_ended = True
+
+    # --- sums -------------------------------------------------------------------------------------------------
+
+    def _miss(self, camera: str, lane: Lane, to_mm: float, turn: _Turn) -> None:
+        """Report that the strip up to `to_mm` was not inspected."""
+        end_mm = max(to_mm, lane.told_mm)
+        turn.events.append(self._coils[lane.coil].miss(camera, lane.told_mm, end_mm, lane.reasons))
+        lane.told_mm, lane.reasons = end_mm, {}
+
+    def _count(self, defects: Iterable[Defect], turn: _Turn) -> None:
         for defect in defects:
             if not defect.is_partial:
                 counts = self._coils[defect.coil].defects
                 counts[defect.name] = counts.get(defect.name, 0) + 1
-            yield defect
+            turn.events.append(defect)
+
+    @property
+    def _lanes(self) -> dict[str, Lane]:
+        return self._state.lanes
+
+    @property
+    def _coils(self) -> dict[str, Coil]:
+        return self._state.coils
+
+
+def _crowded(arrival: Inspected, crowd: Crowd, lane: Lane, at: Place) -> Crowded:
+    """The one event of a frame that has more in it than can be listed."""
+    return Crowded(
+        **crowd.moved(at.start_mm).rounded(),
+        camera=arrival.frame.header.camera,
+        coil=lane.coil,
+        side=lane.merge.side,
+        regions=dict(sorted(crowd.regions.items())),
+        confidence=round(crowd.confidence, 3),
+        recipe=str(arrival.recipe),
+        captured_ns=arrival.frame.header.captured_ns,
+    )

@@ -16,10 +16,10 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from inspector.metrics import Metrics
-from inspector.records.events import Missed
-from inspector.records.stages import Batch, Frame, Judged, Loss, Report
+from inspector.records.events import Crowded, Missed
+from inspector.records.stages import Batch, Findings, Frame, Judged, Loss
 from tests.defects import any_defect
-from tests.frames import RECIPE, batch, dropped, header, inspected, missing
+from tests.frames import RECIPE, batch, dropped, findings, header, inspected, missing
 
 CAMERAS = ("top", "bottom")
 ENDS = ("inspected", "dropped", "rejected")
@@ -61,11 +61,9 @@ def assert_balanced(metrics: Metrics) -> dict[str, Counter[str]]:
     return found
 
 
-def report_of(of: Batch) -> Report:
-    """Make the report that a batch ends in when nothing else happens to it."""
-    seen = tuple(inspected(arrival.header) for arrival in of.arrivals if isinstance(arrival, Frame))
-    losses = tuple(arrival for arrival in of.arrivals if isinstance(arrival, Loss))
-    return Report((), seen, losses, {}, 0)
+def findings_of(of: Batch) -> Findings:
+    """Make the findings that a batch ends in when nothing else happens to it."""
+    return findings(*(inspected(arrival.header) if isinstance(arrival, Frame) else arrival for arrival in of.arrivals))
 
 
 @settings(max_examples=50)
@@ -79,7 +77,7 @@ def test_account(turns: list[tuple[bool, list[Frame | Loss]]]) -> None:
         waiting.append(metrics.frames.enter(batch(*arrivals)))
         entered.update(a.header.camera if isinstance(a, Frame) else a.camera for a in arrivals if not never_came(a))
         if leaves:
-            metrics.reported(report_of(waiting.pop(0)), [], 0)
+            metrics.reported(findings_of(waiting.pop(0)), [], 0)
         found = assert_balanced(metrics)
         assert +found["received"] == +entered
         in_flight = sum(not never_came(arrival) for one in waiting for arrival in one.arrivals)
@@ -105,7 +103,7 @@ def test_account_between_threads() -> None:
     def leave() -> None:
         for _ in range(2000):
             under_way.acquire()
-            metrics.reported(report_of(one), [], 0)
+            metrics.reported(findings_of(one), [], 0)
         done.set()
 
     threads = [threading.Thread(target=work) for work in (enter, leave)]
@@ -129,6 +127,22 @@ def test_account_between_threads() -> None:
 DEFECT = any_defect(recipe="test@1", captured_ns=10**18)
 
 
+CROWDED = Crowded(
+    camera="bottom",
+    coil="C",
+    side="top",
+    start_mm=0.0,
+    end_mm=1.0,
+    left_mm=0.0,
+    right_mm=1.0,
+    area_mm2=1.0,
+    regions={"dark": 17_000},
+    confidence=1.0,
+    recipe="test@1",
+    captured_ns=10**18,
+)
+
+
 def used() -> Metrics:
     """Metrics in which every series has a value."""
     metrics = Metrics(CAMERAS, ["dark"])
@@ -138,8 +152,10 @@ def used() -> Metrics:
     metrics.timed("strip", lambda item: item)(0)
     metrics.watch_queue("infer", lambda: 2)
     lost = Missed(camera="bottom", coil="C", start_mm=0.0, end_mm=2500.0, reasons={})
-    told = Report((DEFECT, lost), (inspected(header(0, captured_ns=10**18)),), (), {}, 0)
-    metrics.reported(told, ["normal", "returned", "normal"], 10**18 + 40_000_000)
+    found = msgspec.structs.replace(
+        findings(inspected(header(0, captured_ns=10**18))), events=(DEFECT, lost, CROWDED), inspected_mm={"top": 10.0}
+    )
+    metrics.reported(found, ["normal", "returned", "normal"], 10**18 + 40_000_000)
     metrics.published("defect.dark")
     metrics.recipe.info({"name": "test", "version": "1", "sha256": "0", "engine": "none"})
     metrics.ready.set(1)
@@ -161,6 +177,9 @@ def used() -> Metrics:
         ("inspector_stage_seconds_sum", {"stage": "gather"}, 0.005),
         ("inspector_batch_frames_count", {}, 1),
         ("inspector_queue_batches", {"stage": "infer"}, 2),
+        ("inspector_frames_crowded_total", {"camera": "bottom"}, 1),
+        ("inspector_frames_crowded_total", {"camera": "top"}, 0),
+        ("inspector_received_to_inferred_seconds_count", {"camera": "top"}, 1),
         ("inspector_alarms", {"state": "normal"}, 2),
         ("inspector_alarms", {"state": "returned"}, 1),
         ("inspector_alarms", {"state": "acknowledged"}, 0),
@@ -182,14 +201,14 @@ def test_partial_defects_are_not_counted() -> None:
     metrics = Metrics(CAMERAS, ["dark"])
     for is_partial in (True, True, False):
         told = msgspec.structs.replace(DEFECT, is_partial=is_partial)
-        metrics.reported(Report((told,), (), (), {}, 0), [], 10**18)
+        metrics.reported(Findings(closed_ns=0, events=(told,)), [], 10**18)
     assert sum(v for n, _, v in samples(metrics) if n == "inspector_defects_total") == 1
 
 
 def test_a_camera_clock_that_runs_ahead() -> None:
     """A latency that seems negative counts as none: a sum that falls would look like a restart to Prometheus."""
     metrics = Metrics(CAMERAS, ["dark"])
-    metrics.reported(Report((DEFECT,), (), (), {}, 0), [], 10**18 - 10**9)
+    metrics.reported(Findings(closed_ns=0, events=(DEFECT,)), [], 10**18 - 10**9)
     assert [v for n, found, v in samples(metrics) if n.endswith("event_seconds_sum") and found["camera"] == "top"] == [
         0
     ]

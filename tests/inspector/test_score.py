@@ -13,8 +13,8 @@ from inspector.simulator.sheet import CLASSES, Planted
 KINDS = tuple(
     DefectClass(id=number, name=name, threshold=0.5, min_area_mm2=100.0) for number, name in enumerate(CLASSES, start=1)
 )
-CRACK = Planted(0, 2, 1000.0, 1100.0, 200.0, 210.0, 500.0)
-SCRATCH = Planted(1, 3, 1050.0, 1950.0, 600.0, 610.0, 5000.0)
+CRACK = Planted(0, 2, start_mm=1000.0, end_mm=1100.0, left_mm=200.0, right_mm=210.0, area_mm2=500.0)
+SCRATCH = Planted(1, 3, start_mm=1050.0, end_mm=1950.0, left_mm=600.0, right_mm=610.0, area_mm2=5000.0)
 
 
 Box = tuple[float, float, float, float]
@@ -132,7 +132,10 @@ def test_everything_is_counted_once(
     gap: tuple[float, float],
 ) -> None:
     """Every planted defect has exactly one verdict, every report is true or false, and the sums agree."""
-    targets = [Planted(i, kind, y, y + 40, x, x + 20, area) for i, (kind, y, x, area) in enumerate(planted)]
+    targets = [
+        Planted(i, kind, start_mm=y, end_mm=y + 40, left_mm=x, right_mm=x + 20, area_mm2=area)
+        for i, (kind, y, x, area) in enumerate(planted)
+    ]
     reports = [defect(name, (y, y + 40, x, x + 20), i) for i, (name, y, x) in enumerate(reported)]
     missed = Missed(camera="top", coil="C1", start_mm=min(gap), end_mm=max(gap), reasons={})
     result = score(reports, targets, KINDS, 1.0, [missed])

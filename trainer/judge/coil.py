@@ -17,7 +17,7 @@ from inspector.engines.segmenter import Segmenter
 from inspector.records.events import Defect
 from inspector.records.frame import Bytes3D, Header
 from inspector.records.recipe import Maps, Recipe
-from inspector.records.stages import Batch, Frame, Judged
+from inspector.records.stages import Batch, Findings, Frame, Judged
 from inspector.simulator.sheet import MM_PER_PX, ROWS, Planted, Rendered, Sheet
 from inspector.strip.strip import Strip
 
@@ -85,9 +85,10 @@ def report(maps: Iterable[Maps], card: Recipe, scale: Scale) -> tuple[Defect, ..
     analyse, strip = Analyse([camera]), Strip([camera])
     last: dict[str, Defect] = {}
     for number, one in enumerate(maps):
-        said = strip(analyse(_judged(card, one, number))).said
-        last |= {item.id: item for item in said if isinstance(item, Defect)}
-    last |= {item.id: item for item in strip.close(0).said if isinstance(item, Defect)}
+        found = strip(analyse(_judged(card, one, number)))
+        last |= {event.id: event for event in found.events if isinstance(event, Defect)}
+    found = strip(Findings(closed_ns=0, is_last=True))
+    last |= {event.id: event for event in found.events if isinstance(event, Defect)}
     return tuple(last.values())
 
 

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from inspector.records.recipe import Recipe
+from inspector.records.recipe import DefectClass, Recipe
 from inspector.score import overlaps
 from trainer.judge.stretch import Stretch
 
@@ -24,6 +24,12 @@ CONFIDENCES = np.array(
 """Candidates for the surest pixel; the maps hold 255 steps, so finer ones are none."""
 AREAS_MM2 = np.array((5.0, 20.0, 40.0, 80.0, 120.0, 160.0, 200.0, 300.0))
 """Candidates for the smallest defect. A true defect that is smaller counts as not found: none is defined away."""
+
+SETTINGS = [
+    [DefectClass(1, "any", 0.5, min_area_mm2=float(area_mm2), min_confidence=float(surest)) for area_mm2 in AREAS_MM2]
+    for surest in CONFIDENCES
+]
+"""Every pair of candidates, as the line would apply it."""
 
 Grid = npt.NDArray[np.int64]
 
@@ -54,9 +60,10 @@ class Sweep:
     def add(self, stretch: Stretch, class_ids: dict[str, int]) -> None:
         """Count a stretch whose defects were told when no setting held any back; classes by name."""
         told_class = np.array([class_ids[defect.name] for defect in stretch.told], np.int64)
-        confidence = np.array([defect.confidence for defect in stretch.told])[:, None, None]
-        area_mm2 = np.array([defect.area_mm2 for defect in stretch.told])[:, None, None]
-        passes = (confidence >= CONFIDENCES[:, None]) & (area_mm2 >= AREAS_MM2)  # (told, confidences, areas)
+        confidence = np.array([defect.confidence for defect in stretch.told])
+        area_mm2 = np.array([defect.area_mm2 for defect in stretch.told])
+        grid = [[setting.reports(area_mm2, confidence) for setting in row] for row in SETTINGS]
+        passes = np.moveaxis(np.array(grid, bool), -1, 0)  # (told, confidences, areas)
         hits = np.array(overlaps(stretch.planted, stretch.told), bool).reshape(len(stretch.planted), len(stretch.told))
         lonely = ~hits.any(axis=0)
         planted_class = np.array([planted.class_id for planted in stretch.planted], np.int64)

@@ -91,7 +91,7 @@ class Tally:
                 own = (hit & same[number]).any()
                 seen_as = planted.class_id if own else int(told_class[np.flatnonzero(hit)[sureness[hit].argmax()]])
             self.confusion[planted.class_id, seen_as] += 1
-            self._small[planted.class_id] += planted.area_mm2 < self._kinds[planted.class_id - 1].min_area_mm2
+            self._small[planted.class_id] += not self._kinds[planted.class_id - 1].is_large(planted.area_mm2)
             if seen_as != planted.class_id:
                 (confused if seen_as else missed).append(number)
         right, lonely = (hits & same).any(axis=0), ~hits.any(axis=0)

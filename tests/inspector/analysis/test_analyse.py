@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from inspector.analysis.analyse import Analyse, detect
-from inspector.config.camera import CameraSection
+from inspector.analysis.settings import AnalysisSection
+from inspector.config.camera import CameraSection, Footprint
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Maps, Recipe
-from inspector.records.stages import Detection, Frame, Inspected, Judged, Loss, Span
+from inspector.records.stages import Crowd, Detection, Frame, Inspected, Judged, Loss, Span
 from tests.frames import HEIGHT, RECIPE, WIDTH, batch, dropped, header, missing, recipe
 
 SOUND = np.zeros((HEIGHT, WIDTH), np.uint8)
@@ -21,7 +22,9 @@ def found(labels: Bytes2D, by: Recipe = RECIPE, confidence: Bytes2D | None = Non
     if confidence is None:
         confidence = (labels > 0).astype(np.uint8) * 255
     presence = np.array([(labels == kind.id).any() for kind in by.classes], np.float32)
-    return list(detect(labels, confidence, presence, by, mm_per_px=2.0, mm_per_row=0.5, offset_mm=100.0))
+    regions = detect(labels, confidence, presence, by, Footprint(2.0, 0.5, 100.0, "top", HEIGHT / 2), max_regions=1000)
+    assert isinstance(regions, tuple)
+    return list(regions)
 
 
 def box(top: int, bottom: int, left: int, right: int, class_id: int = 1) -> Bytes2D:
@@ -108,7 +111,8 @@ def test_presence_decides() -> None:
     labels = box(2, 4, 2, 4, class_id=2)
     for share, count in ((0.5, 1), (np.nextafter(np.float32(0.5), np.float32(0)), 0)):
         presence = np.array([0, share], np.float32)
-        assert len(detect(labels, labels, presence, by, mm_per_px=1, mm_per_row=1)) == count
+        found = detect(labels, labels, presence, by, Footprint(1.0, 1.0, 0.0, "top", HEIGHT), max_regions=9)
+        assert isinstance(found, tuple) and len(found) == count
 
 
 def flood(labels: Bytes2D) -> list[tuple[int, int, int, int, int, int]]:
@@ -178,8 +182,8 @@ def test_stage() -> None:
     assert analysed.closed_ns == 7
     first, top, bottom, second, slow = analysed.arrivals
     assert [first, second] == lost
-    for arrival, length_mm, left_mm, start_mm in ((top, 10, 0, 1), (bottom, 20, 50, 4), (slow, 2.5, 0, 1)):
-        assert isinstance(arrival, Inspected) and arrival.length_mm == length_mm
+    for arrival, left_mm, start_mm in ((top, 0, 1), (bottom, 50, 4), (slow, 0, 1)):
+        assert isinstance(arrival, Inspected)
         (region,) = arrival.detections
         assert (region.left_mm, region.start_mm) == (left_mm, start_mm)
 
@@ -187,3 +191,56 @@ def test_stage() -> None:
 def test_tick() -> None:
     """A batch without frames passes through, so that the stages behind it hear of the time."""
     assert Analyse([])(judged([missing(1)], [])).arrivals == (missing(1),)
+
+
+def noise(height: int = 256, width: int = 1600) -> Bytes2D:
+    """A frame in which every pixel is sound or of one of two classes, by chance."""
+    return np.random.default_rng(0).integers(0, 3, (height, width)).astype(np.uint8)
+
+
+def crowd_of(labels: Bytes2D, max_regions: int) -> Crowd:
+    """Detect in a map of pixels of 1 mm, 100 mm from the edge, where it is too much to be listed."""
+    confidence = (labels > 0).astype(np.uint8) * 204
+    footprint = Footprint(1.0, 1.0, 100.0, "top", float(len(labels)))
+    found = detect(labels, confidence, np.ones(2, np.float32), RECIPE, footprint, max_regions=max_regions)
+    assert isinstance(found, Crowd)
+    return found
+
+
+def test_more_than_can_be_listed() -> None:
+    """One region more than the limit, and all of them are summed up: counts by class, box, area, best probability."""
+    labels = SOUND.copy()
+    labels[2:8:2, 4:12:2] = 1
+    labels[5, 15] = 2
+    assert len(found(labels)) == 13
+    footprint = Footprint(1.0, 1.0, 100.0, "top", HEIGHT)
+    assert len(detect(labels, labels, np.ones(2, np.float32), RECIPE, footprint, max_regions=13)) == 13  # type: ignore[arg-type]
+    assert crowd_of(labels, 12) == Crowd(
+        start_mm=2.0,
+        end_mm=7.0,
+        left_mm=104.0,
+        right_mm=116.0,
+        area_mm2=13.0,
+        regions={"dark": 12, "bright": 1},
+        confidence=0.8,
+    )
+
+
+def test_noise() -> None:
+    """A frame of noise is a crowd however high the limit is, and counts at least what its first rows hold."""
+    crowd = crowd_of(noise(), 10**6)
+    assert sum(crowd.regions.values()) > 2_000
+    assert (crowd.left_mm, crowd.right_mm) == (100.0, 1700.0)
+
+
+def test_the_stage_hands_on_a_crowd() -> None:
+    """A frame of noise is inspected, with a crowd instead of detections; its neighbours in the batch keep theirs."""
+    camera = CameraSection(name="top", mm_per_px=1.0, mm_per_row=1.0)
+    frames: list[Frame | Loss] = [Frame(header(number), 0) for number in range(2)]
+    stage = Analyse([camera], AnalysisSection(max_regions=5))
+    full = SOUND.copy()
+    full[::2, ::2] = 1
+    first, second = stage(judged(frames, [full, box(1, 2, 0, 1)])).arrivals
+    assert isinstance(first, Inspected) and isinstance(second, Inspected)
+    assert (first.detections, first.crowd and first.crowd.regions) == ((), {"dark": 50})
+    assert (len(second.detections), second.crowd) == (1, None)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from inspector.analysis.regions import regions
+from inspector.analysis.regions import MOST_RUNS, regions
 from inspector.records.frame import Bytes2D
 
 EVERY: NDArray[np.bool_] = np.arange(256) > 0
@@ -52,7 +52,8 @@ def check(labels: Bytes2D, confidence: Bytes2D) -> None:
     """Compare every fact of every region; spans count only where the region touches the first or last row."""
     found = regions(labels, confidence, EVERY)
     expected = [facts(labels, confidence, region) for region in flood(labels)]
-    names = found.__struct_fields__
+    names = [name for name in found.__struct_fields__ if name != "is_whole"]
+    assert found.is_whole
     got = [
         dict(zip(names, map(int, one), strict=True)) for one in zip(*(getattr(found, n) for n in names), strict=True)
     ]
@@ -117,3 +118,17 @@ def test_order() -> None:
     """Regions come in the order of their first pixels: a defect's number within its frame is the same each time."""
     labels = np.array([[0, 0, 2], [1, 0, 0], [0, 0, 3]], np.uint8)
     assert regions(labels, labels, EVERY).label.tolist() == [2, 1, 3]
+
+
+def test_noise_is_cut() -> None:
+    """A map with more runs than can be put together gives the regions of its first rows, and says so."""
+    height, width = 64, 2 * MOST_RUNS + 100
+    labels = np.tile(np.array([[1, 0]], np.uint8), (height, width // 2 + 1))
+    labels[1::2] = 0
+    found = regions(labels, labels, EVERY)
+    assert found.is_whole
+    labels[1::2] = np.array([0, 2] * (width // 2 + 1), np.uint8)
+    found = regions(labels, labels, EVERY)
+    assert not found.is_whole
+    assert found.area.sum() == MOST_RUNS * height
+    assert found.bottom.max() < height

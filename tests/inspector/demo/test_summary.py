@@ -15,7 +15,7 @@ from inspector.score import ClassScore, Outcome, Score
 from inspector.simulator.sheet import CLASSES, Planted
 from tests.defects import any_defect
 
-CRACK = Planted(1, 2, 5000.0, 5100.0, 700.0, 710.0, 500.0)
+CRACK = Planted(1, 2, start_mm=5000.0, end_mm=5100.0, left_mm=700.0, right_mm=710.0, area_mm2=500.0)
 PATCH = any_defect(
     id="d1",
     name="patch",

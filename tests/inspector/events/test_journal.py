@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -591,3 +591,48 @@ def test_a_slow_disk_stops_no_other_thread(tmp_path: Path) -> None:
     done = subprocess.run(command, env={**os.environ, "LD_PRELOAD": str(disk)}, check=False)
     assert done.returncode == 0
     assert (tmp_path / "syncing").exists(), "the disk was never asked to wait"
+
+
+def test_states_are_kept_with_the_events(tmp_path: Path) -> None:
+    """What the stages have to know is there after a restart and over rotation, as of the last events recorded."""
+    journal = opened(tmp_path, max_mb=1)
+    assert journal.states == {}
+    journal.record([DEFECT], {"strip": b"1", "alarms": b"a"})
+    journal.record([], {"strip": b"2"})
+    journal.close()
+    journal = opened(tmp_path, max_mb=1)
+    assert (journal.states, journal.last_seq) == ({"strip": b"2", "alarms": b"a"}, 1)
+    while len([*tmp_path.glob("events-*.sqlite")]) < 3:
+        journal.record([LONG_HEALTH] * 100)
+    journal.close()
+    journal = opened(tmp_path, max_mb=1)
+    assert journal.states == {"strip": b"2", "alarms": b"a"}
+    journal.close()
+
+
+def test_states_that_stay_the_same_are_not_written(tmp_path: Path) -> None:
+    """A line that stands writes nothing, however often its states are handed over."""
+    journal = opened(tmp_path)
+    journal.record([DEFECT], {"strip": b"1"})
+    before = {file: file.stat().st_size for file in tmp_path.iterdir()}
+    for _ in range(9):
+        journal.record([], {"strip": b"1"})
+    assert {file: file.stat().st_size for file in tmp_path.iterdir()} == before
+    journal.close()
+
+
+def test_a_journal_of_0_1_has_no_states(tmp_path: Path) -> None:
+    """A journal that was written before there were states is read, and keeps them from then on."""
+    journal = opened(tmp_path)
+    journal.record([DEFECT])
+    journal.close()
+    (file,) = tmp_path.glob("events-*.sqlite")
+    with closing(apsw.Connection(str(file))) as old:
+        old.execute("DROP TABLE stage")
+    journal = opened(tmp_path)
+    assert journal.states == {}
+    journal.record([], {"strip": b"1"})
+    journal.close()
+    journal = opened(tmp_path)
+    assert (journal.states, journal.last_seq) == ({"strip": b"1"}, 1)
+    journal.close()

@@ -1,6 +1,7 @@
 """One defect from its pieces: a coil cut into frames gives the defects that the uncut coil has."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import cv2
 import msgspec
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.analysis.analyse import detect
+from inspector.config.camera import Footprint
 from inspector.records.events import Defect
 from inspector.records.frame import Bytes2D, Header
 from inspector.records.recipe import Recipe
@@ -41,7 +43,9 @@ def cut(coil: Bytes2D, by: Recipe, row_mm: float) -> Iterator[Inspected]:
     """Cut a coil into frames and detect in each alone."""
     for number, labels in enumerate(coil.reshape(-1, ROWS, COLUMNS)):
         presence = np.ones(len(by.classes), np.float32)
-        regions = detect(labels, labels, presence, by, mm_per_px=PX_MM, mm_per_row=row_mm)
+        footprint = Footprint(PX_MM, row_mm, 0.0, "top", ROWS * row_mm)
+        regions = detect(labels, labels, presence, by, footprint, max_regions=1000)
+        assert isinstance(regions, tuple)
         yield inspected(header(number, height=ROWS, width=COLUMNS, mm_per_row=row_mm), *regions, by=by)
 
 
@@ -154,8 +158,9 @@ def test_confidence_is_that_of_the_surest_piece() -> None:
     for surest, count in ((0.9, 1), (0.7, 0)):
         merge = Merge("top", "C", "top")
         across = Span(0.0, 2.0)
-        first = Detection(1, 0.0, 2.0, 4.0, 6.0, 4.0, 0.5, None, across)
-        second = Detection(1, 0.0, 2.0, 0.0, 3.0, 6.0, surest, across, None)
+        box: Any = {"class_id": 1, "left_mm": 0.0, "right_mm": 2.0}
+        first = Detection(**box, start_mm=4.0, end_mm=6.0, area_mm2=4.0, confidence=0.5, tail=across)
+        second = Detection(**box, start_mm=0.0, end_mm=3.0, area_mm2=6.0, confidence=surest, head=across)
         told = [
             *merge.add(inspected(header(0, height=ROWS), first, by=by), 0.0),
             *merge.add(inspected(header(1, height=ROWS), second, by=by), ROWS),
@@ -208,7 +213,17 @@ def test_two_that_were_told_remain_two() -> None:
 
 def piece(start: float, end: float, head: Span | None, tail: Span | None) -> Detection:
     """Make a region of one class."""
-    return Detection(1, 0.0, 10.0, start, end, 5.0, 0.9, head, tail)
+    return Detection(
+        class_id=1,
+        start_mm=start,
+        end_mm=end,
+        left_mm=0.0,
+        right_mm=10.0,
+        area_mm2=5.0,
+        confidence=0.9,
+        head=head,
+        tail=tail,
+    )
 
 
 def test_tolerance() -> None:

@@ -5,17 +5,18 @@ from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inspector.config.camera import CameraSection
 from inspector.intake.push import shed
-from inspector.records.events import CoilReport, Data, Defect, Missed
-from inspector.records.stages import Analysed, Detection, Inspected, Loss, Span
+from inspector.records.events import CoilReport, Crowded, Data, Defect, Missed
+from inspector.records.stages import Crowd, Detection, Inspected, Loss, Span
 from inspector.strip.strip import SILENT_NS, TELL_AFTER_NS, UNNAMED, Strip
 from tests.coils import CAMERAS, LENGTH_MM, NEAR_MM, STEPS, Arrival, Camera, Ledger, Step
-from tests.frames import batch, dropped, header, inspected, missing
+from tests.frames import LAST, batch, dropped, findings, header, inspected, missing
 
 
 @pytest.mark.parametrize("encoder", [True, False])
@@ -32,14 +33,14 @@ def test_law(encoder: bool, steps: list[Step]) -> None:
         if step[0] == "wait":
             now_ns += step[1] * TELL_AFTER_NS // 5
         visit = camera.coil, camera.farthest_mm
-        report = strip(Analysed(tuple(camera.do(step)), now_ns))
+        found = strip(findings(*camera.do(step), now_ns=now_ns))
         if camera.coil != visit[0] and ledger.edge_mm:
             visits.append(visit)
-        ledger.hear(report.said)
-        for frame in report.inspected:
+        ledger.hear(found.events)
+        for frame in found.inspected:
             ledger.see(frame, camera.at_mm - LENGTH_MM)
     visits.append(("coil3", LENGTH_MM))
-    ledger.hear(strip.close(now_ns).said)
+    ledger.hear(strip(findings(now_ns=now_ns, is_last=True)).events)
     assert not ledger.edge_mm
     assert [coil for coil, _ in ledger.ended] == [coil for coil, _ in visits]
     assert [at_mm for _, at_mm in ledger.ended] == pytest.approx([at_mm for _, at_mm in visits], abs=NEAR_MM)
@@ -55,11 +56,11 @@ def test_every_lost_frame_is_told_once(steps: list[Step]) -> None:
         for arrival in camera.do(step):
             if isinstance(arrival, Loss) and arrival.camera and arrival.reason != "order":
                 lost[arrival.reason] += arrival.count
-            report = strip(Analysed((arrival,), 0))
-            ledger.hear(report.said)
-            for frame in report.inspected:
+            found = strip(findings(arrival))
+            ledger.hear(found.events)
+            for frame in found.inspected:
                 ledger.see(frame, camera.at_mm - LENGTH_MM)
-    ledger.hear(strip.close(0).said)
+    ledger.hear(strip(LAST).events)
     del ledger.reasons["restart"], ledger.reasons["order"]
     assert ledger.reasons == lost
 
@@ -69,9 +70,9 @@ def run(arrivals: Sequence[Arrival], sizes: Sequence[int] = (), cameras: Sequenc
     names = {arrival_camera(arrival) for arrival in arrivals}
     strip, said, at = Strip(cameras or [camera for camera in CAMERAS if camera.name in names]), list[Data](), 0
     for size in [*sizes, len(arrivals)]:
-        said += strip(Analysed(tuple(arrivals[at : at + size]), 0)).said
+        said += strip(findings(*arrivals[at : at + size])).events
         at += size
-    return said + list(strip.close(0).said)
+    return said + list(strip(LAST).events)
 
 
 @settings(max_examples=50)
@@ -145,7 +146,7 @@ def totals(said: Iterable[Data]) -> list[float]:
 
 def say(*arrivals: Arrival, strip: Strip | None = None, now_ns: int = 0) -> tuple[Data, ...]:
     """What is said of these arrivals, on a line with one camera unless a strip is given."""
-    return (strip or Strip(CAMERAS[:1]))(Analysed(arrivals, now_ns)).said
+    return (strip or Strip(CAMERAS[:1]))(findings(*arrivals, now_ns=now_ns)).events
 
 
 def seen(number: int, *regions: Detection, coil: str | None = "C", **facts: Any) -> Inspected:
@@ -168,7 +169,17 @@ def gaps(said: Iterable[Data]) -> list[Missed]:
     return [item for item in said if isinstance(item, Missed)]
 
 
-THROUGH = Detection(1, 0.0, 2.0, 0.0, LENGTH_MM, 20.0, 0.9, Span(0.0, 2.0), Span(0.0, 2.0))
+THROUGH = Detection(
+    class_id=1,
+    start_mm=0.0,
+    end_mm=LENGTH_MM,
+    left_mm=0.0,
+    right_mm=2.0,
+    area_mm2=20.0,
+    confidence=0.9,
+    head=Span(0.0, 2.0),
+    tail=Span(0.0, 2.0),
+)
 """A scratch from a frame's first row to its last."""
 
 
@@ -262,7 +273,7 @@ def test_coil_ends_with_its_last_camera() -> None:
     assert coils(said) == [("C", "started"), ("D", "started")]
     said = list(say(inspected(header(1, "bottom", coil="D")), strip=strip))
     assert said == [CoilReport(state="ended", coil="C", inspected_m=0.02, missed_m=0.0, frames=2, defects={})]
-    assert coils(strip.close(0).said) == [("D", "ended")]
+    assert coils(strip(LAST).events) == [("D", "ended")]
 
 
 def test_a_dead_camera_misses_the_rest_of_its_coil() -> None:
@@ -296,9 +307,143 @@ def test_a_camera_that_never_came_missed_the_coil() -> None:
 
 
 def test_reached() -> None:
-    """A report says how far each camera has come on its coil, be it inspected or missed."""
-    report = Strip(CAMERAS)(
-        Analysed((seen(0), dropped(header(1, coil="C")), inspected(header(0, "bottom", coil="D"))), 9)
+    """Findings say how far each camera has come on its coil, be it inspected or missed."""
+    found = Strip(CAMERAS)(
+        findings(seen(0), dropped(header(1, coil="C")), inspected(header(0, "bottom", coil="D")), now_ns=9)
     )
-    assert report.reached_mm == {("C", "top"): 20.0, ("D", "bottom"): 10.0}
-    assert report.closed_ns == 9
+    assert found.reached_mm == {("C", "top"): 20.0, ("D", "bottom"): 10.0}
+    assert found.closed_ns == 9
+
+
+def test_what_comes_by_again_is_not_inspected_again() -> None:
+    """The metres that a batch adds are those seen for the first time."""
+    strip = Strip(CAMERAS[:1])
+    found = [strip(findings(seen(number, start_mm=at_mm))) for number, at_mm in enumerate([0.0, 10.0, 10.0, 5.0, 15.0])]
+    assert [one.inspected_mm["top"] for one in found] == [10.0, 10.0, 0.0, 0.0, 5.0]
+
+
+# --- frames with too much in them ----------------------------------------------------------------------------
+
+CROWD = Crowd(
+    start_mm=1.0, end_mm=9.0, left_mm=0.0, right_mm=20.0, area_mm2=90.0, regions={"dark": 900, "bright": 17_000},
+    confidence=0.9,
+)  # fmt: skip
+
+
+def test_a_crowd_is_one_event() -> None:
+    """A frame of noise is one event at its place; it was inspected, and its regions are no defects of the coil."""
+    noise = msgspec.structs.replace(seen(1), crowd=CROWD)
+    said = run([seen(0, THROUGH), noise, seen(2, THROUGH)])
+    (crowded,) = [event for event in said if isinstance(event, Crowded)]
+    assert (crowded.start_mm, crowded.end_mm, crowded.regions) == (11.0, 19.0, {"bright": 17_000, "dark": 900})
+    assert [event.frames for event in said if isinstance(event, Defect)] == [1, 1], "nothing goes on over a crowd"
+    ended = said[-1]
+    assert isinstance(ended, CoilReport)
+    assert (ended.frames, ended.crowded, ended.inspected_m, ended.defects) == (3, 1, 0.03, {"dark": 2})
+
+
+# --- over a restart of the inspector ------------------------------------------------------------------------
+
+
+def restarted(strip: Strip, cameras: Sequence[CameraSection] = CAMERAS[:1], now_ns: int = 0) -> Strip:
+    """Another process that goes on from what this one kept."""
+    other = Strip(cameras)
+    other.restore(strip.state(), now_ns)
+    return other
+
+
+DOWN = st.tuples(st.sampled_from(["kill", "stop"]), st.integers(0, 4))
+
+
+@pytest.mark.parametrize("encoder", [True, False])
+@settings(max_examples=100)
+@given(st.lists(st.one_of(STEPS.map(lambda steps: ("run", steps)), DOWN.map(lambda down: ("down", down))), max_size=5))
+def test_law_over_restarts(encoder: bool, parts: list[tuple[str, Any]]) -> None:
+    """Killed or stopped anywhere, and started again while strip went on passing: no hole, no overlap."""
+    camera, strip, ledger = Camera(encoder=encoder), Strip(CAMERAS[:1]), Ledger()
+    for kind, part in [*parts, ("run", [("seen", 1)])]:
+        for step in part if kind == "run" else ():
+            found = strip(findings(*camera.do(step)))
+            ledger.hear(found.events)
+            for frame in found.inspected:
+                ledger.see(frame, camera.at_mm - LENGTH_MM)
+        if kind == "down":
+            if part[0] == "stop":
+                ledger.hear(strip(LAST).events, is_stop=True)
+            strip = restarted(strip)
+            camera.pass_unseen(part[1])
+    ledger.hear(strip(LAST).events)
+    assert not ledger.edge_mm
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_what_passed_meanwhile_is_missed_and_nothing_else(is_stopped: bool) -> None:
+    """Killed or stopped within a coil: the frames that went by are missed, with their number, and the sums go on."""
+    strip = Strip(CAMERAS[:1])
+    said = list(say(*(seen(number) for number in range(5)), strip=strip))
+    if is_stopped:
+        said += strip(LAST).events
+    strip = restarted(strip)
+    later = list(say(seen(8), seen(9), strip=strip))
+    later += strip(LAST).events
+    assert gaps(said) == [] and gaps(later) == [missed(50.0, 80.0, down=3)]
+    ended = later[-1]
+    assert isinstance(ended, CoilReport)
+    assert (ended.inspected_m, ended.missed_m, ended.frames) == (0.07, 0.03, 7)
+    assert coils([*said, *later])[-1] == ("C", "ended") and later.count(ended) == 1
+
+
+def test_a_defect_goes_on_over_a_restart() -> None:
+    """What was open when the inspector was killed is whole where no frame was lost, and is reported where one was."""
+    for number, lengths_mm in ((1, [20.0]), (2, [10.0, 10.0])):
+        strip = Strip(CAMERAS[:1])
+        say(seen(0, THROUGH), strip=strip)
+        strip = restarted(strip)
+        said = [*say(seen(number, THROUGH), strip=strip), *strip(LAST).events]
+        assert [event.length_mm for event in said if isinstance(event, Defect)] == lengths_mm
+
+
+def test_another_coil_came_meanwhile() -> None:
+    """After a kill the old coil still ends, and nobody knows how much of it passed; after a stop it has ended."""
+    for is_stopped, expected in ((False, [missed(10.0, 10.0, down=0)]), (True, [])):
+        strip = Strip(CAMERAS[:1])
+        say(seen(0), strip=strip)
+        if is_stopped:
+            strip(LAST)
+        said = say(seen(70, coil="D"), strip=restarted(strip))
+        assert gaps(said) == expected
+        assert coils(said) == [("C", "ended")] * (not is_stopped) + [("D", "started")]
+
+
+def test_both_restarted() -> None:
+    """A camera that was started again too, without an encoder: nobody knows what passed."""
+    strip = Strip(CAMERAS[:1])
+    say(seen(0), strip=strip)
+    assert gaps(say(seen(0, boot="new"), strip=restarted(strip))) == [missed(10.0, 10.0, down=0, restart=0)]
+
+
+def test_a_camera_that_never_came_is_reported_once() -> None:
+    """What an absent camera missed up to a stop is not reported again after it."""
+    strip = Strip(CAMERAS)
+    first = [*say(seen(0), strip=strip), *strip(LAST).events]
+    strip = restarted(strip, CAMERAS)
+    second = [*say(seen(1), strip=strip), *strip(LAST).events]
+    assert [(gap.start_mm, gap.end_mm) for gap in gaps([*first, *second])] == [(0.0, 10.0), (10.0, 20.0)]
+
+
+def test_a_camera_that_is_no_longer_configured() -> None:
+    """Its lane ends like that of a dead camera, and the coil with the others."""
+    strip = Strip(CAMERAS)
+    say(seen(0), inspected(header(0, "bottom", coil="C")), strip=strip)
+    strip = restarted(strip)
+    said = say(seen(1), seen(2, coil="D"), strip=strip, now_ns=SILENT_NS)
+    assert coils(said) == [("D", "started"), ("C", "ended")]
+
+
+def test_a_state_of_another_version_is_refused() -> None:
+    """What cannot be read is an error, and the strip is as new."""
+    strip = Strip(CAMERAS)
+    for state in (b"", b"[]", b'{"lanes":{"top":{}}}'):
+        with pytest.raises(ValueError):
+            strip.restore(state, 0)
+    assert coils(say(seen(0), strip=strip)) == [("C", "started")]

@@ -1,16 +1,17 @@
 """Alarms: the table of states row by row, the delays to the nanosecond, and the window in metres."""
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inspector.alarms.alarms import Alarms
 from inspector.alarms.settings import AlarmSection
-from inspector.alarms.states import ACKNOWLEDGE, OFF, ON, Alarms
+from inspector.alarms.states import TABLE
 from inspector.records.events import Alarm, AlarmState, Data, Defect
-from inspector.records.stages import Report
+from inspector.records.stages import Findings
 from tests.defects import any_defect
 
 MS = 1_000_000
@@ -29,18 +30,26 @@ class Desk:
     """Alarms, with a strip that one can run and a clock that one can set."""
 
     def __init__(self, *sections: AlarmSection) -> None:
-        self.alarms = Alarms(sections or [SECTION])
+        self.sections = sections or (SECTION,)
+        self.alarms = Alarms(self.sections)
         self.now_ms = 0
         self.reached_mm = {("C", "top"): 1000.0}
 
     def hear(self, *said: Data, after_ms: float = 0) -> list[Alarm]:
         """Pass on what was said, some time after the last; return the changes of state."""
         self.now_ms += int(after_ms)
-        report = Report(said, (), (), self.reached_mm, self.now_ms * MS)
-        answer = self.alarms(report)
-        assert answer.said[: len(said)] == said
-        assert msgspec.structs.replace(answer, said=said) == report
-        return [item for item in answer.said[len(said) :] if isinstance(item, Alarm)]
+        found = Findings(events=said, reached_mm=self.reached_mm, closed_ns=self.now_ms * MS)
+        answer = self.alarms(found)
+        assert answer.events[: len(said)] == said
+        assert msgspec.structs.replace(answer, events=said) == found
+        return [event for event in answer.events[len(said) :] if isinstance(event, Alarm)]
+
+    def restart(self, *sections: AlarmSection) -> None:
+        """Begin again with what was kept, in a process whose clock stands elsewhere."""
+        kept = self.alarms.state()
+        self.alarms = Alarms(sections or self.sections)
+        self.now_ms += 1_000_000
+        self.alarms.restore(kept, self.now_ms * MS)
 
     def run_on(self, metres: float) -> None:
         """Let the strip run."""
@@ -75,7 +84,7 @@ def states(changes: list[Alarm]) -> list[str]:
 
 
 STATES: tuple[AlarmState, ...] = ("normal", "unacknowledged", "acknowledged", "returned")
-TABLE: list[tuple[AlarmState, str, AlarmState | None]] = [
+STEPS: list[tuple[AlarmState, str, AlarmState | None]] = [
     ("normal", "met", "unacknowledged"),
     ("normal", "gone", None),
     ("normal", "acknowledge", None),
@@ -91,7 +100,7 @@ TABLE: list[tuple[AlarmState, str, AlarmState | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("state", "cause", "becomes"), TABLE)
+@pytest.mark.parametrize(("state", "cause", "becomes"), STEPS)
 def test_table(state: AlarmState, cause: str, becomes: AlarmState | None) -> None:
     """Each row and column of the table: from this state, for this cause, to that state, told once."""
     desk = Desk()
@@ -110,9 +119,20 @@ def test_table(state: AlarmState, cause: str, becomes: AlarmState | None) -> Non
 
 
 def test_table_is_the_codes() -> None:
-    """The table above is the one that the code follows: no transition is left untested."""
-    for cause, table in (("met", ON), ("gone", OFF), ("acknowledge", ACKNOWLEDGE)):
-        assert {state: becomes for state, what, becomes in TABLE if what == cause and becomes} == table
+    """The steps above are those that the code follows: no transition is left untested."""
+    steps = {state: {cause: becomes for one, cause, becomes in STEPS if one == state and becomes} for state in STATES}
+    assert steps == TABLE
+
+
+def test_no_state_is_a_dead_end() -> None:
+    """From every state every other one is reached."""
+    for state in STATES:
+        reached, edge = {state}, [state]
+        while edge:
+            news = set(TABLE[edge.pop()].values()) - reached
+            reached |= news
+            edge += news
+        assert reached == set(STATES)
 
 
 def test_one_alarm_is_raised_once() -> None:
@@ -278,7 +298,7 @@ def test_requests_keep_their_order() -> None:
             st.tuples(st.just("defect"), st.integers(0, 200)),
             st.tuples(st.just("run"), st.integers(0, 20)),
             st.tuples(st.just("wait"), st.integers(0, 4000)),
-            st.tuples(st.just("acknowledge"), st.just(0)),
+            st.tuples(st.sampled_from(["acknowledge", "restart"]), st.just(0)),
         ),
         max_size=40,
     ),
@@ -300,11 +320,79 @@ def test_life(steps: list[tuple[str, int]], count: int, on_delay_ms: int, off_de
             changes = desk.hear(after_ms=10)
         elif kind == "wait":
             changes = desk.hear(after_ms=amount)
+        elif kind == "restart":
+            desk.restart()
+            assert desk.state == state
         else:
             changes = desk.acknowledge()
         for change in changes:
-            assert change.state in {ON.get(state), OFF.get(state), ACKNOWLEDGE.get(state)}
+            assert change.state in TABLE[state].values()
             if change.state == "unacknowledged":
                 assert change.count >= count
-            state = change.state
+            state = cast(AlarmState, change.state)
     assert desk.state == state
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_restart_changes_no_state(state: AlarmState) -> None:
+    """Whatever state an alarm is in, it is in after a restart, without an event, and goes on by the table."""
+    desk = Desk()
+    desk.get_to(state)
+    desk.restart()
+    assert desk.state == state
+    assert desk.hear() == []
+    if "acknowledge" in TABLE[state]:
+        assert states(desk.acknowledge()) == [TABLE[state]["acknowledge"]]
+
+
+def test_a_restart_keeps_the_window() -> None:
+    """Defects from before a restart count with those after it, and are left behind with their metres."""
+    desk = Desk(msgspec.structs.replace(SECTION, count=3, off_delay_ms=0))
+    assert desk.hear(defect(1), defect(2)) == []
+    desk.restart()
+    assert states(desk.hear(defect(3))) == ["unacknowledged"]
+    desk.run_on(10.1)
+    assert states(desk.hear()) == ["returned"]
+
+
+def test_a_restart_begins_no_delay_again() -> None:
+    """What was left of a delay is left after a restart; the time in between counts for nothing."""
+    desk = Desk()
+    desk.hear(defect())
+    desk.run_on(100)
+    desk.hear()
+    desk.hear(after_ms=2000)
+    desk.restart()
+    assert desk.hear(after_ms=999) == []
+    assert states(desk.hear(after_ms=1)) == ["returned"]
+
+
+def test_a_rule_that_is_gone_after_a_restart() -> None:
+    """An alarm whose rule was taken away meanwhile goes back to normal, reported once; a new rule begins normal."""
+    desk = Desk()
+    desk.hear(defect())
+    desk.restart(msgspec.structs.replace(SECTION, name="others", count=5))
+    assert desk.alarms.acknowledge("others") and not desk.alarms.acknowledge("scratches")
+    assert [(change.name, change.state) for change in desk.hear()] == [("scratches", "normal")]
+    assert desk.alarms.states() == {"others": "normal"}
+
+
+def test_a_state_of_another_version_is_refused() -> None:
+    """What cannot be read is an error, and leaves the alarms as new."""
+    desk = Desk()
+    for state in (b"", b"[]", b'{"scratches":{"state":"normal"}}'):
+        with pytest.raises(ValueError):
+            desk.alarms.restore(state, 0)
+    assert desk.state == "normal"
+
+
+def test_what_is_kept_of_a_line_that_stands_stays_the_same() -> None:
+    """While nothing happens nothing new has to be written, however long that is."""
+    desk = Desk()
+    desk.hear(defect(), after_ms=10_000)
+    before = desk.alarms.state()
+    desk.hear(after_ms=10_000)
+    assert desk.alarms.state() != before or desk.hear(after_ms=10_000) == []
+    before = desk.alarms.state()
+    desk.hear(after_ms=250)
+    assert desk.alarms.state() == before

@@ -1,0 +1,57 @@
+"""Where on its coil a frame lies: by its header, its footprint, and the frames before it. Pure.
+
+Knows: positions along the travel. Must not know: what was seen there, what was lost, other cameras.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from inspector.records.frame import Header
+
+SLACK = 0.01
+"""A frame that begins this near to the end of the last, as a share of its length, begins right there:
+positions come rounded to millimetres, and the travel per row is known no better."""
+
+
+class Track(msgspec.Struct):
+    """How far one camera's frames have come along a coil, seen or lost."""
+
+    boot: str
+    number: int
+    """Of the last frame that found its place."""
+    last_mm: float = 0.0
+    """End of that frame."""
+    placed_mm: float = 0.0
+    """Farthest end of a frame."""
+
+    def go_on(self, header: Header, place: Place) -> None:
+        """Take up the place of the next frame."""
+        self.boot, self.number, self.last_mm = header.boot, header.number, place.end_mm
+        self.placed_mm = max(self.placed_mm, place.end_mm)
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a frame begins and ends on its coil."""
+
+    start_mm: float
+    end_mm: float
+    follows: bool
+    """It begins right where the frame before it ends."""
+    is_known: bool
+    """False where the camera restarted and has no encoder: nobody knows what passed meanwhile."""
+
+
+def place(header: Header, length_mm: float, track: Track) -> Place:
+    """Place a frame of this length: where the encoder says, else after the frames before, by their numbers."""
+    is_known = True
+    if header.start_mm is not None:
+        start_mm = header.start_mm
+    elif header.boot == track.boot:
+        start_mm = track.last_mm + (header.number - track.number - 1) * length_mm
+    else:
+        start_mm, is_known = track.last_mm, False
+    end_mm = start_mm + length_mm
+    if abs(start_mm - track.last_mm) <= SLACK * length_mm:
+        start_mm = track.last_mm
+    return Place(start_mm, end_mm, start_mm == track.last_mm and is_known, is_known)

@@ -1,0 +1,86 @@
+"""The account of strip: what of each coil was inspected under each camera, what was missed, and the coil's sums.
+
+Laws: a lane's stretches, inspected and missed, follow one another from the head without hole or overlap. All of it
+can be written down and read again, so that a restart goes on where the last one ended.
+
+Knows: lengths, reasons, sums. Must not know: where a frame lies (that is geometry's), when a coil ends.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from inspector.records.events import CoilReport, CoilState, Missed
+from inspector.strip.geometry import Track
+from inspector.strip.merge import Merge
+
+
+class Lane(msgspec.Struct):
+    """One camera's way along one coil."""
+
+    coil: str
+    merge: Merge
+    track: Track
+    told_mm: float = 0.0
+    """Up to here the strip is inspected or reported as missed; from here to `track.placed_mm` it is lost."""
+    reasons: dict[str, int] = {}
+    """Losses since the last inspected frame that are not reported yet: reason -> frames."""
+    lost_since_ns: int = 0
+    heard_ns: int = 0
+    """When the batch with its last frame was closed."""
+    is_restored: bool = False
+    """Nothing came since the inspector was started again: what passed meanwhile was not seen."""
+
+    def lose(self, reason: str, count: int, now_ns: int) -> None:
+        """Note frames that were lost, until the stretch they belong to is known."""
+        if not self.reasons:
+            self.lost_since_ns = now_ns
+        self.reasons[reason] = self.reasons.get(reason, 0) + count
+
+    @property
+    def is_losing(self) -> bool:
+        """Whether strip is lost and not reported yet."""
+        return self.track.placed_mm > self.told_mm
+
+
+class Coil(msgspec.Struct):
+    """One coil's sums over all cameras."""
+
+    name: str
+    cameras: set[str] = msgspec.field(default_factory=set)
+    """That are on the coil now."""
+    visitors: set[str] = msgspec.field(default_factory=set)
+    """That are on it or were."""
+    absent_mm: dict[str, float] = {}
+    """Cameras that never came, and up to where that was reported."""
+    is_ended: bool = False
+    """It was reported as ended because the inspector stopped; it may go on."""
+    farthest_mm: float = 0.0
+    """End of the farthest frame of any camera."""
+    inspected_mm: float = 0.0
+    missed_mm: float = 0.0
+    frames: int = 0
+    defects: dict[str, int] = {}
+    crowded: int = 0
+    """Frames with more in them than defects."""
+
+    def miss(self, camera: str, start_mm: float, end_mm: float, reasons: dict[str, int]) -> Missed:
+        """Count a stretch as missed; return its event."""
+        self.missed_mm += end_mm - start_mm
+        return Missed(
+            camera=camera, coil=self.name, start_mm=round(start_mm, 1), end_mm=round(end_mm, 1), reasons=reasons
+        )
+
+    def report(self, state: CoilState) -> CoilReport:
+        """The coil's event; its sums only where it has ended."""
+        if state == "started":
+            return CoilReport(state=state, coil=self.name, inspected_m=0.0, missed_m=0.0, frames=0, defects={})
+        return CoilReport(
+            state=state,
+            coil=self.name,
+            inspected_m=round(self.inspected_mm / 1000, 3),
+            missed_m=round(self.missed_mm / 1000, 3),
+            frames=self.frames,
+            defects=dict(sorted(self.defects.items())),
+            crowded=self.crowded,
+        )
