@@ -71,6 +71,8 @@ def test_a_card_from_before_these_settings_loads(tmp_path: Path) -> None:
 class Drawn:
     """Frames with the classes that their numbers say."""
 
+    class_names = CLASS_NAMES
+
     def __init__(self, *classes: set[int]) -> None:
         self._classes = classes
 

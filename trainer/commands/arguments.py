@@ -40,6 +40,14 @@ def size(text: str) -> tuple[int, int]:
     return sides[0], sides[1]
 
 
+def frame_size(text: str) -> tuple[int, int]:
+    """Read `HEIGHTxWIDTH` in pixels, both at least 32."""
+    sides = [int(side) for side in text.split("x") if side.isascii() and side.isdigit()]
+    if len(sides) != 2 or text.count("x") != 1 or min(sides) < STRIDE_PX:
+        raise argparse.ArgumentTypeError(f"{text}: expected HEIGHTxWIDTH in pixels, at least {STRIDE_PX}, as 256x1600")
+    return sides[0], sides[1]
+
+
 def count(text: str) -> int:
     """Read a whole number, 1 or more."""
     return _whole(text, 1)

@@ -42,12 +42,11 @@ def run(given: argparse.Namespace) -> int:
 
     card, model = recipe.load(recipe.find(given.recipe, Path()))
     frames, is_labelled = _opened(given)
-    evaluate.check_sizes(frames, card.height, card.width)
     engine, measure = OpenVino(card, model), scale(given)
     acceptance = Acceptance(card, measure)
     with ExitStack() as stack:
         rows = given.submission and stack.enter_context(write_submission(given.submission, len(card.classes)))
-        judged = evaluate.judge(engine, frames)
+        judged = evaluate.judge(engine, frames, card)
         for index, (sample, maps) in zip(count(len(frames)), judged, strict=True):
             if is_labelled:
                 acceptance.add(sample, maps)

@@ -6,7 +6,7 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from trainer.commands.arguments import count, named_number, size
+from trainer.commands.arguments import count, frame_size, named_number
 
 FOLDER = "recipe"
 """Of a run, where its recipe is written unless told otherwise."""
@@ -20,7 +20,9 @@ def add_arguments(export: argparse.ArgumentParser) -> None:
     export.add_argument("--version", default="1", help="the recipe's version (default %(default)s)")
     export.add_argument("--precision", choices=("int8", "fp32"), default="int8", help="(default %(default)s)")
     export.add_argument("--trained-on", help="in words, what it was trained on (default: the run's data)")
-    export.add_argument("--size", type=size, metavar="HxW", help="frames on the line, pixels (default: the data's)")
+    export.add_argument(
+        "--size", type=frame_size, metavar="HxW", help="frames on the line, pixels (default: the data's largest)"
+    )
     for option, metavar, meaning in (
         ("--threshold", "CLASS=P", "least probability of a pixel, as crack=0.4 (default 0.5)"),
         ("--min-area", "CLASS=MM2", "smallest defect, as crack=10 (default 20)"),
@@ -38,13 +40,12 @@ def add_arguments(export: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
     from trainer.data.names import allowed_name
-    from trainer.data.samples import CLASS_NAMES
     from trainer.files import hold_folder
     from trainer.recipe.evaluate import table
     from trainer.recipe.export import Asked, choose_classes, export, load_network
 
     folder = given.out or given.source / FOLDER
-    settings = load_network(given.source)[1].settings
+    card = load_network(given.source)[1]
     called = (given.out or given.source).resolve().name
     name = given.name or allowed_name(called, FOLDER)
     if name != (given.name or called):
@@ -53,8 +54,8 @@ def run(given: argparse.Namespace) -> int:
         name=name,
         version=given.version,
         created=datetime.now(UTC).date().isoformat(),
-        trained_on=given.trained_on or " ".join(settings.data),
-        classes=choose_classes(CLASS_NAMES, dict(given.threshold), dict(given.min_area)),
+        trained_on=given.trained_on or " ".join(card.settings.data),
+        classes=choose_classes(card.class_names, dict(given.threshold), dict(given.min_area)),
         precision=given.precision,
         size_px=given.size,
         calibrate=given.calibrate,
@@ -66,5 +67,5 @@ def run(given: argparse.Namespace) -> int:
     size_mib = (folder / "model.onnx").stat().st_size / 2**20
     print(f"{folder}: {recipe}, {recipe.precision}, {size_mib:.1f} MiB; on the validation frames:")
     scores = {name.removeprefix("validation_"): value for name, value in recipe.scores.items()}
-    print(table({name: float(value) for name, value in scores.items()}, CLASS_NAMES))
+    print(table({name: float(value) for name, value in scores.items()}, card.class_names))
     return 0

@@ -18,6 +18,7 @@ from trainer.crossval.assess import Assessed, assess
 from trainer.crossval.pooled import pool
 from trainer.data.split import parse_fold
 from trainer.files import replace_file
+from trainer.learn import checkpoint
 from trainer.learn.series import finish, keep_alike
 from trainer.settings import Settings
 
@@ -40,9 +41,10 @@ def crossval(settings: Settings, folds: int, folder: Path, console: Console, *, 
         run = folder / f"fold-{number}"
         finish(replace(settings, fold=f"{number}/{folds}"), run, console)
         by_fold.append(assess(run, flips=flips, edges_px=edges_px))
+        class_names = checkpoint.load(run / "last.pt")[0].class_names
         console.print(table.progress(pool(by_fold, draws=0)), soft_wrap=True)
     report = pool(by_fold)
-    text = table.markdown(report)
+    text = table.markdown(report, class_names)
     _write(folder / "report.json", msgspec.json.format(msgspec.json.encode(report), indent=1))
     _write(folder / "report.md", text.encode())
     console.print(text, soft_wrap=True, markup=False, highlight=False)

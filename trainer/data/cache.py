@@ -32,6 +32,7 @@ class Cached:
 
     def __init__(self, frames: Frames, bound_bytes: int) -> None:
         self._frames = frames
+        self.class_names = frames.class_names
         self._arena = np.frombuffer(mmap.mmap(-1, max(1, bound_bytes)), np.uint8)
         table = np.frombuffer(mmap.mmap(-1, (len(frames) + 1) * 5 * 8), np.int64).reshape(-1, 5)
         self._table, self._used = table[:-1], table[-1, :1]

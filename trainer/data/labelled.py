@@ -57,13 +57,16 @@ class Found:
 
     entries: Sequence[Entry]
     faults: Sequence[str]
+    class_names: tuple[str, ...] = CLASS_NAMES
+    """Of the classes 1, 2, ..., in order."""
 
 
 class LabelledFrames:
     """Frames put together from image files and annotations, when asked for."""
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    def __init__(self, entries: Sequence[Entry], class_names: tuple[str, ...] = CLASS_NAMES) -> None:
         self._entries = entries
+        self.class_names = class_names
         self._classes: dict[int, frozenset[int]] = {}
 
     def __len__(self) -> int:

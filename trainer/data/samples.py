@@ -42,6 +42,10 @@ class Frames(Protocol):
     Reading one raises DataError, with the file's name, when it cannot be used.
     """
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the defect classes 1, 2, ... of this set, in order; empty where nothing is labelled."""
+
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Sample: ...

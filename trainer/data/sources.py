@@ -11,7 +11,7 @@ from inspector.simulator.sheet import Sheet
 from trainer.data.coco import read_coco
 from trainer.data.labelled import Found, LabelledFrames
 from trainer.data.masks import read_mask_folder
-from trainer.data.samples import Frames, Sample
+from trainer.data.samples import CLASS_NAMES, Frames, Sample
 from trainer.data.severstal import read_severstal
 from trainer.faults import DataError
 
@@ -23,6 +23,7 @@ class SheetFrames:
         self._sheets = [Sheet(seed, **sheet) for seed in seeds]  # type: ignore[arg-type]  # checked by frames()
         self._seeds = tuple(seeds)
         self._frames = frames
+        self.class_names = CLASS_NAMES
 
     def __len__(self) -> int:
         return len(self._sheets) * self._frames
@@ -50,6 +51,11 @@ class Joined:
     """Several sets, one after the other."""
 
     sources: Sequence[Frames]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the defect classes, which all sets share."""
+        return self.sources[0].class_names
 
     def __len__(self) -> int:
         return sum(len(source) for source in self.sources)
@@ -113,7 +119,7 @@ def open_all(specs: Sequence[str], only: str | None = None) -> tuple[Frames, lis
         except DataError as error:
             faults += error.faults
         else:
-            sources.append(LabelledFrames(found.entries))
+            sources.append(LabelledFrames(found.entries, found.class_names))
             faults += found.faults
     return sources[0] if len(sources) == 1 else Joined(sources), faults
 

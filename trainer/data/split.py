@@ -13,6 +13,7 @@ import numpy as np
 
 from trainer.data import sources
 from trainer.data.duplicates import near_duplicates
+from trainer.data.renumber import renumber
 from trainer.data.rows import read_rows
 from trainer.data.samples import Frames, Sample
 from trainer.faults import DataError
@@ -29,6 +30,11 @@ class Part:
 
     source: Frames
     indices: tuple[int, ...]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the defect classes 1, 2, ..., in order."""
+        return self.source.class_names
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -62,7 +68,8 @@ def open_data(settings: Settings, run: Path | None = None) -> tuple[Frames, Fram
         raise DataError(f"--fold {settings.fold} stands beside --split or --validate; expected one of them. Leave one.")
     frames = sources.frames(settings.data, settings.only)
     if settings.validate:
-        return frames, sources.frames(settings.validate, settings.only)
+        validation = sources.frames(settings.validate, settings.only)
+        return frames, renumber(validation, frames.class_names, "what is learnt from")
     if run and (run / "split.csv").is_file():
         return read_split(run / "split.csv", frames)
     if settings.split:

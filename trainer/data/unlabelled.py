@@ -18,6 +18,7 @@ class Unlabelled:
     """Image files: `classes` is None, and a sample's labels mean nothing."""
 
     paths: Sequence[Path]
+    class_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -13,6 +13,7 @@ A defect that crosses several labelled frames counts in each, for nobody knows t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Protocol
 
 import cv2
@@ -88,21 +89,19 @@ class Singles:
     def __init__(self, frames: Frames, scale: Scale) -> None:
         self.frames = frames
         self.scale = scale
-        self._rows = len(frames[0].pixels)
 
-    @property
+    @cached_property
     def metres(self) -> float:
-        """All of it."""
-        return len(self.frames) * self._rows * self.scale.mm_per_row / 1000
+        """All of it; every frame is read for its height."""
+        return sum(len(self.frames[i].pixels) for i in range(len(self.frames))) * self.scale.mm_per_row / 1000
 
     def judge(self, engine: Segmenter, card: Recipe, pixels: Scores | None = None) -> Iterator[Stretch]:
         """Yield every frame.
 
         Raises:
-            ValueError: a frame that cannot be read or has another size than the recipe takes.
+            ValueError: a frame that cannot be read or is larger than the recipe takes.
         """
-        evaluate.check_sizes(self.frames, card.height, card.width)
-        for sample, maps in evaluate.judge(engine, self.frames):
+        for sample, maps in evaluate.judge(engine, self.frames, card):
             if pixels:
                 pixels.add(maps.labels[0], sample.labels)
             yield stretch(sample.name, sample.labels, maps, card, self.scale)

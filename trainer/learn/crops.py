@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from trainer.data.samples import CLASS_NAMES, Frames, Plane, Sample
+from trainer.data.samples import Frames, Plane, Sample
 
 PER_FRAME = 2  # crops taken from a frame once it is read or rendered: half the reading, hardly less variety
 
@@ -27,8 +27,9 @@ class Look:
     width_px: int = 512
     defect_share: float = 0.6
     """Share of the crops that are placed on a defect; the rest lie anywhere."""
-    class_shares: tuple[float, ...] = (1.0,) * len(CLASS_NAMES)
-    """How common each class is, as the share of frames that have it: a crop prefers its frame's rarest."""
+    class_shares: tuple[float, ...] = ()
+    """How common each class is, as the share of frames that have it: a crop prefers its frame's rarest.
+    Empty: all alike."""
     per_frame: int = PER_FRAME
     gain: float = 0.15
     """Exposure: grey levels times 1 +- this."""
@@ -63,7 +64,7 @@ class Crops(Dataset[RawCrop]):
         self._look = look
         self._of_class = [
             [i for i in range(len(frames)) if class_id in (frames.classes(i) or ())]
-            for class_id in range(1, len(CLASS_NAMES) + 1)
+            for class_id in range(1, len(frames.class_names) + 1)
         ]
         self._last = _Last()
 
@@ -114,8 +115,8 @@ def crop(sample: Sample, look: Look, chance: np.random.Generator) -> tuple[Plane
     top = int(chance.integers(height - look.height_px + 1))
     left = int(chance.integers(width - look.width_px + 1))
     if chance.random() < look.defect_share and labels.any():
-        present = np.flatnonzero([(labels == i).any() for i in range(1, len(look.class_shares) + 1)]) + 1
-        rarity = 1 / np.asarray(look.class_shares)[present - 1]
+        present = np.flatnonzero(np.bincount(labels.ravel(), minlength=2)[1:]) + 1
+        rarity = 1 / np.asarray(look.class_shares)[present - 1] if look.class_shares else np.ones(len(present))
         places = np.flatnonzero(labels == np.uint8(chance.choice(present, p=rarity / rarity.sum())))
         row, column = divmod(int(chance.choice(places)), width)
         top = _around(row, look.height_px, height, chance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -15,6 +16,7 @@ from trainer.metrics import CONVENTIONS
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")  # Okabe & Ito: told apart by the colour-blind too
 INK, FAINT = "#333333", "#dddddd"
 APART = 0.045  # of the axis' height: names closer than that would lie on each other
+MOST_CLASSES = 12
 
 Lines = Sequence[Mapping[str, float | None]]
 
@@ -26,7 +28,7 @@ def draw_curves(lines: Lines, class_names: Sequence[str], path: Path) -> None:
     losses, conventions, classes = figure.subplots(1, 3)
     _draw(losses, lines, {"training": "loss", "validation": "validation_loss"}, "Loss", (0, None))
     _draw(conventions, lines, {name: f"dice_{name}" for name in CONVENTIONS}, "Dice by convention", (0, 1))
-    by_class = {f"{i} {name}": f"dice_micro_{i}" for i, name in enumerate(class_names, 1)}
+    by_class = _weakest({f"{i} {name}": f"dice_micro_{i}" for i, name in enumerate(class_names, 1)}, lines[-1])
     _draw(classes, lines, by_class, "Dice by class (micro)", (0, 1))
     if best := _best(lines):
         epoch, score = best
@@ -36,9 +38,16 @@ def draw_curves(lines: Lines, class_names: Sequence[str], path: Path) -> None:
     figure.savefig(path, format="png")
 
 
+def _weakest(by_class: Mapping[str, str], last: Mapping[str, float | None]) -> dict[str, str]:
+    """Return the classes with room in the picture, those with the lowest figures; in order."""
+    figures = {label: 1.0 if (value := last.get(key)) is None else value for label, key in by_class.items()}
+    shown = sorted(figures, key=figures.__getitem__)[:MOST_CLASSES]
+    return {label: key for label, key in by_class.items() if label in shown}
+
+
 def _draw(axes: Axes, lines: Lines, curves: Mapping[str, str], title: str, span: tuple[float, float | None]) -> None:
     ends = []
-    for (label, key), colour in zip(curves.items(), COLOURS, strict=False):
+    for (label, key), colour in zip(curves.items(), cycle(COLOURS), strict=False):
         points = [(line["epoch"], line.get(key)) for line in lines]
         marker = "o" if len(lines) < 30 else ""
         x, y = zip(*((epoch, float("nan") if value is None else value) for epoch, value in points), strict=True)

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 import torch
 
-from trainer.data.samples import CLASS_NAMES
 from trainer.files import replace_file
 from trainer.learn.curves import draw_curves
 from trainer.learn.start import Begun
@@ -37,6 +36,7 @@ class Logbook:
     def __init__(self, run: Path, begun: Begun) -> None:
         self._run = run
         self._writes = begun.ranks.first
+        self._class_names = begun.card.class_names
         self._unmeasured = {f"{ratio}_micro_{i}" for ratio in ("dice", "iou") for i in begun.gaps.unmeasured}
         self._board: SummaryWriter | None = None
         self._lines: list[dict[str, float | None]] = []
@@ -68,7 +68,7 @@ class Logbook:
         with (self._run / "metrics.jsonl").open("ab") as file:
             file.write(_json(now))
         with replace_file(self._run / "curves.png") as temporary:
-            draw_curves(self._lines, CLASS_NAMES, temporary)
+            draw_curves(self._lines, self._class_names, temporary)
         if self._board:
             for name, value in now.items():
                 if value is None:
@@ -101,8 +101,9 @@ def write_config(run: Path, begun: Begun) -> None:
             "frames_to_measure_on": len(begun.validation),
             "mean": begun.card.mean,
             "std": begun.card.std,
-            "untaught_classes": [CLASS_NAMES[class_id - 1] for class_id in begun.gaps.untaught],
-            "unmeasured_classes": [CLASS_NAMES[class_id - 1] for class_id in begun.gaps.unmeasured],
+            "classes": list(begun.card.class_names),
+            "untaught_classes": [begun.card.class_names[class_id - 1] for class_id in begun.gaps.untaught],
+            "unmeasured_classes": [begun.card.class_names[class_id - 1] for class_id in begun.gaps.unmeasured],
         },
         "start": [*earlier, _facts(begun)],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections import deque
@@ -84,11 +85,14 @@ class Bar:
     def epoch(self, line: Mapping[str, float]) -> None:
         """Print an epoch's figures, each under its convention's name."""
         dice = "  ".join(f"{name} {line[f'dice_{name}']:.4f}/{line[f'iou_{name}']:.4f}" for name in CONVENTIONS)
-        by_class = {i: line[f"dice_micro_{i}"] for i in range(1, 5)}
+        by_class = {
+            i: line[f"dice_micro_{i}"]
+            for i in itertools.takewhile(lambda i: f"dice_micro_{i}" in line, itertools.count(1))
+        }
         unmeasured = {*self._unmeasured, *(i for i, dice in by_class.items() if math.isnan(dice))}
         classes = " ".join("none" if i in unmeasured else f"{dice:.3f}" for i, dice in by_class.items())
         said = f"epoch {line['epoch']}  step {line['step']}  loss {line['loss']:.4f}"
-        said += f"  validation {line['validation_loss']:.4f}  Dice/IoU {dice}  Dice micro 1..4 {classes}"
+        said += f"  validation {line['validation_loss']:.4f}  Dice/IoU {dice}  Dice micro by class {classes}"
         self._console.print(said, soft_wrap=True)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from rich.console import Console
 from torch import Tensor
 
 from trainer.data.census import find_overlaps, say_overlaps
-from trainer.data.samples import CLASS_NAMES, Frames
+from trainer.data.samples import Frames
 from trainer.data.split import open_data, write_split
 from trainer.faults import UserError
 from trainer.learn import checkpoint
@@ -64,12 +64,11 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
             write_split(run / "split.csv", *parts)
     ranks.wait()  # the others need not look for near-duplicates again
     train, validation = parts if ranks.first else open_data(settings, run)
-    refuse_odd_size(validation)
     console.print(f"{len(train)} frames to learn from, {len(validation)} to measure on")
     for line in say_overlaps([*find_overlaps(train), *find_overlaps(validation)]) if ranks.first else ():
         console.print(line, soft_wrap=True)
     gaps = find_gaps(train, validation)
-    warn_of(gaps, console)
+    warn_of(gaps, train.class_names, console)
     if last:
         card, weights, training = last
         learner = Learner(checkpoint.build(card), settings, ranks)
@@ -78,17 +77,6 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
         card, unet = begin(settings, train)
         learner = Learner(unet, settings, ranks)
     return Begun(card, learner, train, validation, gaps, ranks)
-
-
-def refuse_odd_size(validation: Frames) -> None:
-    """Raise UserError where the network cannot take whole frames: else an epoch goes by before it is known."""
-    height_px, width_px = validation[0].pixels.shape
-    if height_px % STRIDE_PX or width_px % STRIDE_PX:
-        raise UserError(
-            f"{validation.name(0)}: is {width_px} x {height_px} px; expected width and height in multiples of "
-            f"{STRIDE_PX}. Crop or pad the frames, as the line will, to {-(-width_px // STRIDE_PX) * STRIDE_PX} x "
-            f"{-(-height_px // STRIDE_PX) * STRIDE_PX} px."
-        )
 
 
 def load_last(run: Path, settings: Settings, resume: bool) -> tuple[Card, dict[str, Tensor], dict[str, object]] | None:
@@ -145,7 +133,8 @@ def survey(frames: Frames, settings: Settings) -> Card:
     chosen = np.random.default_rng(settings.seed).permutation(len(frames))[:SURVEY_FRAMES]
     samples = [frames[int(index)] for index in chosen]
     mean, square = np.mean([(s.pixels.mean(), np.square(s.pixels, dtype=np.float64).mean()) for s in samples], axis=0)
-    having = np.mean([[(s.labels == i).any() for i in range(1, len(CLASS_NAMES) + 1)] for s in samples], axis=0)
+    names = frames.class_names
+    having = np.mean([[(s.labels == i).any() for i in range(1, len(names) + 1)] for s in samples], axis=0)
     deviation = max(1.0, math.sqrt(max(0.0, square - mean**2)))  # a set of blank frames must not divide by zero
     shares = tuple(float(share) for share in np.maximum(having, 1 / len(samples)))
     sizes_px = np.max([sample.pixels.shape for sample in samples], axis=0)
@@ -155,6 +144,7 @@ def survey(frames: Frames, settings: Settings) -> Card:
         round(float(mean), 3),
         round(deviation, 3),
         shares,
+        names,
         frame_height_px=height_px,
         frame_width_px=width_px,
     )
@@ -166,7 +156,7 @@ def find_gaps(train: Frames, validation: Frames) -> Gaps:
 
 
 def _absent(frames: Frames) -> tuple[int, ...]:
-    wanted = set(range(1, len(CLASS_NAMES) + 1))
+    wanted = set(range(1, len(frames.class_names) + 1))
     for index in range(len(frames)):
         present = frames.classes(index)
         if present is None:
@@ -177,14 +167,14 @@ def _absent(frames: Frames) -> tuple[int, ...]:
     return tuple(sorted(wanted))
 
 
-def warn_of(gaps: Gaps, console: Console) -> None:
+def warn_of(gaps: Gaps, class_names: Sequence[str], console: Console) -> None:
     """Say which classes cannot be learnt or measured on this data."""
     for class_ids, lack, then in (
         (gaps.untaught, "training", "it cannot be learnt. Add frames that have it, or never trust this class"),
         (gaps.unmeasured, "validation", "its figures are not measured. Add frames that have it, or give --validate"),
     ):
         for class_id in class_ids:
-            name = CLASS_NAMES[class_id - 1]
+            name = class_names[class_id - 1]
             console.print(
                 f"warning: no {lack} frame has class {class_id}, {name}; expected one or more: {then}.", soft_wrap=True
             )

@@ -27,9 +27,10 @@ class UNet(nn.Module):
     full resolution (32 -> 16 -> 16 channels) would add 3.0 to 38 billion multiplications a 1600 x 256 frame and keep
     more planes of the frame's size for the backward pass, to place an edge half a pixel better than people draw it.
 
+    A frame whose sides are no multiples of 32 is padded with black, right and below, as beyond the strip's edge.
+
     Raises:
-        ValueError: an unknown encoder or one whose package is missing; in `forward` a height or width that is no
-            multiple of 32.
+        ValueError: an unknown encoder, or one whose package is missing.
     """
 
     mean: Tensor
@@ -58,11 +59,9 @@ class UNet(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         """Return logits of each class, sound first."""
         height, width = frames.shape[-2:]
-        if height % STRIDE_PX or width % STRIDE_PX:
-            raise ValueError(
-                f"frame is {width} x {height} px; expected width and height in multiples of {STRIDE_PX}. "
-                f"Crop or pad to {-(-width // STRIDE_PX) * STRIDE_PX} x {-(-height // STRIDE_PX) * STRIDE_PX} px."
-            )
+        below, right = -height % STRIDE_PX, -width % STRIDE_PX
+        if below or right:
+            frames = functional.pad(frames, (0, right, 0, below))
         x = self.stem((frames - self.mean) / self.std)
         skips = [x]
         x = self.pool(x)
@@ -73,7 +72,7 @@ class UNet(nn.Module):
         for up in self.ups:
             x = up(x, skips.pop())
         logits: Tensor = functional.interpolate(self.head(x), scale_factor=2.0, mode="bilinear", align_corners=False)
-        return logits
+        return logits[..., :height, :width] if below or right else logits
 
     def split_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
         """Return the encoder's parameters and all others."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainer.data.samples import CLASS_NAMES, Frames
+from trainer.data.samples import Frames
 from trainer.data.split import Part
 from trainer.learn.learner import Learner
 from trainer.learn.loading import load_frames
@@ -30,7 +30,8 @@ def validate(learner: Learner, frames: Frames, ranks: Ranks, stop: Stop, workers
 
     Each rank takes every so-manieth frame, and all return the sums; `workers` other processes read ahead.
     """
-    scores = Scores(len(CLASS_NAMES))
+    classes = len(frames.class_names)
+    scores = Scores(classes)
     loss = 0.0
     mine = Part(frames, tuple(range(ranks.rank, len(frames), ranks.count)))
     for pixels, labels in load_frames(mine, workers):
@@ -43,5 +44,5 @@ def validate(learner: Learner, frames: Frames, ranks: Ranks, stop: Stop, workers
     if signal_number:
         return None
     loss, *sums = ranks.total(loss, *scores.sums().tolist())
-    scores = Scores.of_sums(np.array(sums), len(CLASS_NAMES))
+    scores = Scores.of_sums(np.array(sums), classes)
     return Measured(loss / scores.frames, scores.report())

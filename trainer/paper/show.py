@@ -56,10 +56,8 @@ def judge(engine: Segmenter, card: Recipe, sources: Sequence[Frames], count: int
     for source in sources:
         part = Part(source, tuple(range(min(left, len(source)))))
         left -= len(part)
-        for index in part.indices:
-            evaluate.check_sizes(Part(source, (index,)), card.height, card.width)
         known = not isinstance(source, Unlabelled)
-        for sample, maps in evaluate.judge(engine, part):
+        for sample, maps in evaluate.judge(engine, part, card):
             yield Shown(sample.name, sample.pixels, sample.labels if known else None, maps.labels[0])
 
 

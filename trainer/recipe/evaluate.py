@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from inspector.engines.segmenter import Segmenter
-from inspector.records.recipe import Maps
-from trainer.data.samples import Frames, Sample
+from inspector.records.recipe import Maps, Recipe
+from trainer.data.renumber import renumber
+from trainer.data.samples import Frames, Plane, Sample
 from trainer.faults import UserError
 from trainer.metrics import Scores
 
@@ -25,28 +26,47 @@ NAMES = {
 }
 
 
-def judge(engine: Segmenter, frames: Frames) -> Iterator[tuple[Sample, Maps]]:
+def judge(engine: Segmenter, frames: Frames, card: Recipe) -> Iterator[tuple[Sample, Maps]]:
     """Yield every frame with the engine's maps of it, each of shape (1, H, W), as many in flight as it allows.
 
+    A frame smaller than the recipe's is padded with black, right and below; its maps are its own size again. Class
+    numbers are the recipe's, by name.
+
     Raises:
-        UserError: a frame that cannot be read, or of another size than the one before.
+        UserError: a frame that cannot be read, or larger than the recipe's; a class that the recipe lacks.
         EngineError: the engine failed.
     """
+    frames = renumber(frames, [kind.name for kind in card.classes], f"recipe {card}")
     waiting: list[Sample] = []
     for index in range(len(frames)):
         sample = frames[index]
-        if waiting and sample.pixels.shape != waiting[-1].pixels.shape:
-            (height_px, width_px), (before_px, before_wide_px) = sample.pixels.shape, waiting[-1].pixels.shape
-            raise UserError(
-                f"{sample.name}: is {width_px} x {height_px} px, the one before it {before_wide_px} x {before_px} px; "
-                "expected frames of one size, the recipe's. Leave out the others."
-            )
-        engine.submit(sample.pixels[None])
+        engine.submit(pad(sample, card.height, card.width)[None])
         waiting.append(sample)
         if len(waiting) == engine.in_flight:
-            yield waiting.pop(0), engine.result()
+            yield _own(waiting.pop(0), engine.result())
     while waiting:
-        yield waiting.pop(0), engine.result()
+        yield _own(waiting.pop(0), engine.result())
+
+
+def _own(sample: Sample, maps: Maps) -> tuple[Sample, Maps]:
+    """Return a frame and its maps without the padding."""
+    own = (slice(None), *(slice(side) for side in sample.pixels.shape))
+    return sample, Maps(maps.labels[own], maps.confidence[own], maps.presence)
+
+
+def pad(sample: Sample, height_px: int, width_px: int) -> Plane:
+    """Return a frame's pixels with black right and below, to the recipe's size.
+
+    Raises:
+        UserError: the frame is larger.
+    """
+    height, width = sample.pixels.shape
+    if height > height_px or width > width_px:
+        raise UserError(
+            f"{sample.name}: is {width} x {height} px; the recipe takes at most {width_px} x {height_px} px. "
+            f"Export it for the largest frame: --size {height}x{width}"
+        )
+    return np.pad(sample.pixels, ((0, height_px - height), (0, width_px - width)))
 
 
 def pixel_scores(judged: Iterable[tuple[Sample, Maps]], classes: int) -> dict[str, float]:
@@ -55,16 +75,6 @@ def pixel_scores(judged: Iterable[tuple[Sample, Maps]], classes: int) -> dict[st
     for sample, maps in judged:
         scores.add(maps.labels[0], sample.labels)
     return {**scores.report(), "frames": scores.frames}
-
-
-def check_sizes(frames: Frames, height_px: int, width_px: int) -> None:
-    """Raise ValueError unless the first frame has the size that the recipe takes."""
-    shape = np.shape(frames[0].pixels)
-    if shape != (height_px, width_px):
-        raise UserError(
-            f"{frames.name(0)}: is {shape[1]} x {shape[0]} px; the recipe takes {width_px} x {height_px} px. "
-            f"Export it for this size: --size {shape[0]}x{shape[1]}"
-        )
 
 
 def table(scores: Mapping[str, float], class_names: Iterable[str]) -> str:

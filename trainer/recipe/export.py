@@ -19,6 +19,7 @@ import numpy as np
 from inspector.engines.openvino import OpenVino
 from inspector.records.recipe import DefectClass, Recipe
 from trainer.data import sources
+from trainer.data.renumber import renumber
 from trainer.data.samples import Frames
 from trainer.data.split import Part, open_data
 from trainer.faults import UserError
@@ -45,7 +46,7 @@ class Asked:
     precision: str
     """`fp32` or `int8`."""
     size_px: tuple[int, int] | None = None
-    """Height and width of the frames on the line; None: as those of the run's data."""
+    """Height and width of the frames on the line; None: of the largest that is measured or calibrated on."""
     calibrate: Sequence[str] = ()
     """Frames that INT8 takes its ranges from, as `trainer.data.sources` reads them; empty: those of the run."""
     calibration_frames: int = 24
@@ -63,27 +64,31 @@ def export(run: Path, folder: Path, asked: Asked) -> Recipe:
     unet, card = load_network(run)
     train, validation = open_data(card.settings, run)
     validation = Part(validation, tuple(range(min(len(validation), asked.score_frames))))
-    height_px, width_px = asked.size_px or validation[0].pixels.shape
+    usual = sources.frames(asked.calibrate) if asked.calibrate else train
+    chosen = calibration(usual, asked.calibration_frames, card.settings.seed)
+    height_px, width_px = asked.size_px or largest(validation, chosen)
     fields = describe(asked, card.settings.encoder, height_px, width_px)
     # What cannot be is refused before the minutes that a graph takes.
-    _checked(fields, folder)
-    evaluate.check_sizes(validation, height_px, width_px)
-    usual = sources.frames(asked.calibrate) if asked.calibrate else train
-    evaluate.check_sizes(usual, height_px, width_px)
-    chosen = calibration(usual, asked.calibration_frames, card.settings.seed)
+    recipe = _checked(fields, folder)
+    for frames in (validation, chosen) if asked.size_px else ():
+        for index in range(len(frames)):
+            evaluate.pad(frames[index], height_px, width_px)
+    renumber(validation, card.class_names, f"recipe {recipe}")
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "model.onnx"
         write_onnx(unet, len(asked.classes), height_px, width_px, path)
         fp32 = path.read_bytes()
         if asked.precision == "int8":
-            quantise(path, (chosen[i].pixels for i in range(len(chosen))), len(asked.classes), path)
+            planes = (evaluate.pad(chosen[i], height_px, width_px) for i in range(len(chosen)))
+            quantise(path, planes, len(asked.classes), path)
             fields["calibrated_on"] = [chosen.name(i) for i in range(len(chosen))]
         model = path.read_bytes()
     fields["sha256"] = hashlib.sha256(model).hexdigest()
 
     def measure(graph: bytes) -> dict[str, float]:
-        engine = OpenVino(_checked(fields, folder), graph)
-        return evaluate.pixel_scores(evaluate.judge(engine, validation), len(asked.classes))
+        recipe = _checked(fields, folder)
+        judged = evaluate.judge(OpenVino(recipe, graph), validation, recipe)
+        return evaluate.pixel_scores(judged, len(asked.classes))
 
     scores = measure(model)
     if asked.precision == "int8":
@@ -92,6 +97,12 @@ def export(run: Path, folder: Path, asked: Asked) -> Recipe:
         f"validation_{name}": round(value, 4) for name, value in scores.items() if not math.isnan(value)
     }
     return write_recipe(folder, model, fields)
+
+
+def largest(*sets: Frames) -> tuple[int, int]:
+    """Return height and width, pixels, that every frame of the sets fits in."""
+    shapes = [frames[index].pixels.shape for frames in sets for index in range(len(frames))]
+    return max(shape[0] for shape in shapes), max(shape[1] for shape in shapes)
 
 
 def load_network(run: Path) -> tuple[UNet, checkpoint.Card]:
@@ -138,7 +149,7 @@ def write_recipe(folder: Path, model: bytes, fields: Mapping[str, object]) -> Re
     with replace_file(folder / "model.onnx") as temporary:
         temporary.write_bytes(model)
     with replace_file(folder / "recipe.toml") as temporary:
-        temporary.write_bytes(msgspec.toml.encode(fields))
+        temporary.write_bytes(msgspec.toml.encode({name: value for name, value in fields.items() if value is not None}))
     return recipe
 
 

@@ -9,11 +9,13 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from trainer.data import cache, sources
 from trainer.data.cache import Cached
-from trainer.data.samples import Frames, Sample
+from trainer.data.samples import CLASS_NAMES, Frames, Sample
 
 
 class Read:
     """Frames that count how often each was read; of any planes."""
+
+    class_names = CLASS_NAMES
 
     def __init__(self, samples: list[Sample], in_files: bool = True) -> None:
         self.samples, self.in_files = samples, in_files

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.data.samples import Sample
+from trainer.data.samples import CLASS_NAMES, Sample
 from trainer.data.sources import Joined
 from trainer.data.split import across, divide, folds, open_data, parse_fold, read_split, split, write_split
 from trainer.faults import DataError
@@ -16,6 +16,8 @@ from trainer.settings import Settings
 
 class Named:
     """Frames known by their classes alone."""
+
+    class_names = CLASS_NAMES
 
     def __init__(self, classes: list[frozenset[int]]) -> None:
         self._classes = classes

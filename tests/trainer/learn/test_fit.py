@@ -5,20 +5,17 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from rich.console import Console
 
 from tests.trainer.frames import tiny_settings
 from trainer.__main__ import main
-from trainer.data.samples import Sample
 from trainer.faults import Diverged, UserError
 from trainer.learn import checkpoint, learner
 from trainer.learn.checkpoint import Card
 from trainer.learn.parallel import Ranks
 from trainer.learn.schedule import Schedule, one_cycle
-from trainer.learn.start import refuse_odd_size
 from trainer.learn.train import fit, keep_best
 from trainer.settings import Settings
 
@@ -91,18 +88,6 @@ def test_the_best_is_the_latest_where_nothing_is_measured(run: tuple[Path, Card]
     unet = checkpoint.build(taught)
     card = keep_best(taught, tmp_path, learner.Learner(unet, taught.settings, Ranks()), Ranks())
     assert card.best == -1.0 and checkpoint.load(tmp_path / "best.pt")[0].step == 7
-
-
-def test_frames_that_the_network_cannot_take_are_refused_at_once() -> None:
-    """Not after the first epoch, when whole frames are measured for the first time."""
-
-    class Odd(list[Sample]):
-        def name(self, index: int) -> str:
-            return self[index].name
-
-    plane = np.zeros((100, 128), np.uint8)
-    with pytest.raises(UserError, match=r"odd/0: is 128 x 100 px; .* multiples of 32. .* to 128 x 128 px"):
-        refuse_odd_size(Odd([Sample("odd/0", plane, plane)]))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,16 @@ def test_logits_have_the_frames_size(encoder: str) -> None:
         assert unet(torch.zeros(2, 1, 64, 96)).shape == (2, 4, 64, 96)
 
 
-def test_a_size_that_does_not_halve_five_times_is_refused() -> None:
-    """The message gives the size to crop or pad to."""
-    with pytest.raises(ValueError, match=r"frame is 100 x 250 px; .* multiples of 32.* to 128 x 256 px"):
-        UNet("resnet18")(torch.zeros(1, 1, 250, 100))
+@pytest.mark.parametrize(("height_px", "width_px"), [(250, 100), (64, 100), (33, 32)])
+def test_a_frame_of_any_size_is_padded_with_black(height_px: int, width_px: int) -> None:
+    """Right and below, and the logits are those of the frame so padded, cut to its size."""
+    torch.manual_seed(0)
+    unet = UNet("resnet18").eval()
+    frame = 255 * torch.rand(1, 1, height_px, width_px)
+    padded = torch.zeros(1, 1, -(-height_px // 32) * 32, -(-width_px // 32) * 32)
+    padded[..., :height_px, :width_px] = frame
+    with torch.inference_mode():
+        assert torch.equal(unet(frame), unet(padded)[..., :height_px, :width_px])
 
 
 def test_a_grey_frame_is_worth_three_equal_channels(tmp_path: Path) -> None:

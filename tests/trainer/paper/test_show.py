@@ -129,7 +129,7 @@ def test_images_alone_have_no_truth(recipes: dict[str, Path], mask_folder: Path,
 @pytest.mark.parametrize(
     ("images", "says"),
     [
-        (["sheet:1:1"], f"the recipe takes {WIDTH} x {HEIGHT} px"),
+        (["sheet:1:1"], f"the recipe takes at most {WIDTH} x {HEIGHT} px"),
         (["sheet:1:61"], "61 frames; expected 60 at most on a page. Give --frames 60 or fewer."),
         (["nowhere"], "nowhere: expected a folder with train_images/"),
     ],
