@@ -33,6 +33,16 @@ def figures(request: pytest.FixtureRequest) -> Iterator[dict[str, float]]:
         print(f"\nunder systemd: {words}")
 
 
+def test_a_python_that_the_service_cannot_see(machine: Machine) -> None:
+    """A Python below /home is refused before anything is installed."""
+    machine.out("mkdir", "-p", "/home/python")
+    machine.out("mount", "--bind", "/opt/python", "/home/python")
+    code, said = machine.run(INSTALL, "--python", PYTHON.replace("/opt", "/home"))
+    assert code == 1 and "lives in /home/python, where the service sees nothing" in said
+    machine.out("umount", "/home/python")
+    assert machine.run("test", "-e", "/opt/inspector")[0] != 0
+
+
 @pytest.fixture(scope="module")
 def installed(machine: Machine, figures: dict[str, float]) -> Line:
     """Give a line that `install.sh` has put there and `systemctl enable --now` has started."""
