@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import unquote
 
 from prometheus_client import CollectorRegistry
@@ -87,7 +88,7 @@ class _Server(socketserver.TCPServer):
         self._changed = threading.Condition()
         super().__init__(address, _Handler)
 
-    def get_request(self) -> tuple[socket.socket, object]:
+    def get_request(self) -> tuple[socket.socket, Any]:
         """Accept a connection; without a descriptor for it, let others have the processor."""
         try:
             return super().get_request()
@@ -95,7 +96,7 @@ class _Server(socketserver.TCPServer):
             time.sleep(CLOSE_S)
             raise
 
-    def process_request(self, request: socket.socket, client_address: object) -> None:
+    def process_request(self, request: Any, client_address: Any) -> None:
         """Serve it on a thread, once there is room for it."""
         thread = threading.Thread(target=self._serve, args=(request, client_address), name="web-answer", daemon=True)
         with self._changed:
@@ -126,9 +127,9 @@ class _Server(socketserver.TCPServer):
         if not isinstance(error, OSError):
             log.error("http: unexpected %r. Report this as a bug.", error)
 
-    def _serve(self, request: socket.socket, client_address: object) -> None:
+    def _serve(self, request: socket.socket, client_address: Any) -> None:
         try:
-            self.finish_request(request, client_address)  # type: ignore[arg-type]
+            self.finish_request(request, client_address)
         except Exception:
             self.handle_error(request, client_address)
         finally:
