@@ -69,12 +69,13 @@ def reload(args: argparse.Namespace) -> int:
 def check(args: argparse.Namespace) -> int:
     """Read a configuration, and everything it refers to, as `run` would."""
     from inspector.service.prepare import check_engine, prepare
+    from inspector.words import counted
 
     settings, folder = prepare(args.config)
     remarks = check_engine(settings, folder, unverified=args.unverified)
     cameras = ", ".join(camera.name for camera in settings.camera)
-    alarms = len(settings.alarm)
-    print(f"{args.config}: good. Line {settings.line}, cameras {cameras}, recipe {folder.name}, {alarms} alarms")
+    alarms = counted(len(settings.alarm), "alarm")
+    print(f"{args.config}: good. Line {settings.line}, cameras {cameras}, recipe {folder.name}, {alarms}")
     for remark in remarks:
         print(f"engine: {remark}")
     return 0

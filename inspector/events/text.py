@@ -27,6 +27,7 @@ from inspector.records.events import (
     Unknown,
     write_event,
 )
+from inspector.words import counted
 
 RED, GREEN, YELLOW, MAGENTA, CYAN, DIM = "1;31", "32", "33", "35", "36", "2"
 LOOK_S = 0.5
@@ -42,11 +43,6 @@ def line(event: Event, colour: bool) -> str:
     what, name, rest = _printable(row.what), _printable(row.name), _printable(row.rest)
     text = f"{event.time[11:]:13}  {what:6}  {name:20} {rest}".rstrip()
     return f"\x1b[{row.colour}m{text}\x1b[0m" if colour else text
-
-
-def counted(count: int, noun: str) -> str:
-    """A number and what it counts, in the singular or the plural."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def wants_colour(out: TextIO, environ: Mapping[str, str]) -> bool:

@@ -49,7 +49,7 @@ def installed(machine: Machine, figures: dict[str, float]) -> Line:
     began_s = time.monotonic()
     said = machine.out(INSTALL, "--python", PYTHON)
     figures["install"] = time.monotonic() - began_s
-    assert "example.toml: good. Line line1, cameras top, recipe heavy, 1 alarms" in said
+    assert "example.toml: good. Line line1, cameras top, recipe heavy, 1 alarm" in said
     line = Line(machine)
     line.configure()
     began_s = time.monotonic()
