@@ -134,6 +134,6 @@ fi
 
 "$program/bin/inspector" check "$etc/inspector/example.toml"
 start="systemctl enable --now inspector@line1"
-[ -z "$root" ] || start="$program/bin/inspector run $etc/inspector/line1.toml"
-echo "Copy $etc/inspector/example.toml to line1.toml there, correct it, and: $start"
+[ -z "$root" ] || start="\"$program/bin/inspector\" run \"$etc/inspector/line1.toml\""
+echo "Copy \"$etc/inspector/example.toml\" to line1.toml there, correct it, and: $start"
 [ -z "$running" ] || echo "Still running what was there before:" $running "(systemctl restart runs the new one)"

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="nee
 
 
 def run(*command: str | Path) -> tuple[int, str]:
-    """Exit code, and all that was said."""
+    """Exit code, and all output."""
     ended = subprocess.run(
         command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=60
     )
@@ -47,8 +47,8 @@ def test_verify_would_notice_a_typo(installed: Path) -> None:
 
 def test_exposure_is_at_most_1_4(installed: Path) -> None:
     """`systemd-analyze security` counts an exposure of 1.4 or less (--threshold is in tenths)."""
-    code, said = run("systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=14", installed)
-    assert code == 0, said
+    code, output = run("systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=14", installed)
+    assert code == 0, output
 
 
 def test_a_bad_configuration_is_not_restarted() -> None:
@@ -66,8 +66,8 @@ def test_account_and_folder_can_be_made(tmp_path: Path) -> None:
     ):
         if not shutil.which(tool):
             pytest.skip(f"needs {tool}")
-        code, said = run(tool, f"--root={tmp_path}", *options, FOLDER / name)
-        assert code == 0, said
+        code, output = run(tool, f"--root={tmp_path}", *options, FOLDER / name)
+        assert code == 0, output
     assert "inspector:" in (tmp_path / "etc/passwd").read_text()
     assert (tmp_path / "etc/inspector").stat().st_mode & 0o777 == 0o750
 
