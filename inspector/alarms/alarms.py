@@ -16,7 +16,6 @@ from inspector.alarms.settings import AlarmSection
 from inspector.alarms.states import TABLE, Cause
 from inspector.records.events import Alarm, AlarmState, Data
 from inspector.records.stages import Findings
-from inspector.words import counted
 
 
 class Acknowledge(msgspec.Struct, frozen=True):
@@ -50,11 +49,10 @@ class _Rule(msgspec.Struct):
         self.state = state
         section, last, count = self.condition.section, self.condition.last, self.condition.count
         kinds = " or ".join(section.classes)
-        fewer = "no defect" if section.count == 1 else f"fewer than {section.count} defects"
         message = {
-            "unacknowledged": f"{counted(count, 'defect')} within {section.within_m:g} m ({kinds})",
+            "unacknowledged": f"{count} {kinds} within {section.within_m:g} m",
             "acknowledged": "acknowledged by the operator",
-            "returned": f"{fewer} within {section.within_m:g} m ({kinds}); not acknowledged",
+            "returned": f"no longer {section.count} {kinds} within {section.within_m:g} m; not acknowledged",
             "normal": "back to normal",
         }[state]
         return Alarm(

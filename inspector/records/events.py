@@ -13,13 +13,14 @@ from msgspec import Meta
 
 from inspector.records.extent import Extent
 
-CONTRACT = "1.1"
+CONTRACT = "1.2"
 """Version of what is promised here: the first number grows when an old reader would break, the second with each
 addition."""
 
 CoilState = Literal["started", "ended"]
 AlarmState = Literal["normal", "unacknowledged", "acknowledged", "returned"]
 Priority = Literal["low", "medium", "high"]
+RepeatState = Literal["new", "update", "ended"]
 HealthState = Literal["started", "stopping", "reloaded", "reload_failed"]
 """What we write today. A reader takes any other word too, so the records below say `str`."""
 
@@ -139,6 +140,43 @@ class Crowded(_Kind, Extent, frozen=True, kw_only=True, tag="crowded"):
         return self.coil or "-"
 
 
+class Repeat(_Kind, frozen=True, kw_only=True, tag="repeat"):
+    """Defects of one class at one place across that come again at a constant distance: prints of a damaged roll."""
+
+    id: str
+    """That of its first defect; the same for as long as it goes on, over a weld too."""
+    state: Annotated[str, _known(RepeatState)]
+    """`new` on this coil, `update` when its marks have doubled in number, `ended` when they stay away."""
+    name: str
+    """Class of the defects, by the recipe's name."""
+    coil: str
+    """The coil under the cameras."""
+    side: str
+    """Side of the strip: `top` or `bottom`."""
+    across_mm: float
+    """Where across the strip, millimetres."""
+    period_mm: float
+    """Distance from mark to mark along the travel, millimetres."""
+    marks: int
+    """Marks on this coil."""
+    newest: str
+    """The newest of the defects, by its id."""
+    confidence: float
+    """Probability that it is no chance, 0 to 1."""
+    rolls: tuple[str, ...]
+    """Rolls of the configuration that explain the distance, the likeliest first; empty where none does."""
+
+    @property
+    def topic(self) -> str:
+        """`repeat.` and the class."""
+        return f"repeat.{self.name}"
+
+    @property
+    def subject(self) -> str:
+        """The coil."""
+        return self.coil or "-"
+
+
 class CoilReport(_Kind, frozen=True, kw_only=True, tag="coil"):
     """A coil came under the cameras, or left them; the totals are over all cameras."""
 
@@ -234,7 +272,7 @@ class Heartbeat(_Kind, frozen=True, kw_only=True, tag="heartbeat"):
         return HEARTBEAT_TOPIC
 
 
-Data = Defect | Crowded | Missed | CoilReport | Alarm | Health | Heartbeat
+Data = Defect | Repeat | Crowded | Missed | CoilReport | Alarm | Health | Heartbeat
 """All kinds of today: the one list of them."""
 
 ROOTS = tuple(f"{kind.__struct_config__.tag}." for kind in get_args(Data) if kind is not Heartbeat)

@@ -41,6 +41,7 @@ from inspector.service.vitals import Vitals
 from inspector.service.voice import Recorded, Voice
 from inspector.service.web import Web
 from inspector.signals import Flag
+from inspector.strip.repeats import Repeats
 from inspector.strip.strip import Strip
 
 log = logging.getLogger("inspector")
@@ -122,7 +123,7 @@ class Daemon:
         settings, card, opened = self._settings, recipe.read_card(self._folder), self._opened
         cameras = [camera.name for camera in settings.camera]
         self._alarms = Alarms(settings.alarm)
-        self._stages: list[Stage] = [Strip(settings.camera), self._alarms]
+        self._stages: list[Stage] = [Strip(settings.camera), Repeats(settings.repeat, settings.roll), self._alarms]
         self._metrics = Metrics(cameras, [kind.name for kind in card.classes])
         self._web = Web(settings.http.bind, self._metrics.registry, self._vitals, self._alarms.acknowledge)
         opened.callback(self._web.close)

@@ -21,6 +21,7 @@ from inspector.events.settings import EventsSection, JournalSection
 from inspector.intake.settings import BatchSection, IntakeSection
 from inspector.records.names import Name
 from inspector.service.settings import HttpSection
+from inspector.strip.settings import RepeatSection, RollSection
 
 
 class Config(Section, frozen=True, kw_only=True):
@@ -40,6 +41,11 @@ class Config(Section, frozen=True, kw_only=True):
         key("An [[alarm]] section for each alarm.", "Write [[alarm]] on a line of its own."),
     ] = ()
     analysis: AnalysisSection = AnalysisSection()
+    repeat: RepeatSection = RepeatSection()
+    roll: Annotated[
+        tuple[RollSection, ...],
+        key("A [[roll]] section for each roll that touches the strip.", "Write [[roll]] on a line of its own."),
+    ] = ()
     events: EventsSection
     journal: JournalSection
     http: HttpSection = HttpSection()
@@ -74,6 +80,7 @@ def _contradictions(config: Config) -> list[str]:
     for kind, names in (
         ("camera", [camera.name for camera in config.camera]),
         ("alarm", [alarm.name for alarm in config.alarm]),
+        ("roll", [roll.name for roll in config.roll]),
     ):
         for name in sorted({name for name in names if names.count(name) > 1}):
             faults.append(f'{kind} name "{name}" is given {names.count(name)} times; expected once. Rename the others.')
@@ -82,6 +89,11 @@ def _contradictions(config: Config) -> list[str]:
         faults.append(
             f'engine.kind is "{engine.kind}" and engine.inspects_nothing is {str(engine.inspects_nothing).lower()}; '
             'expected kind "stub" and true together (tests and benches), or neither. Remove both to inspect a line.'
+        )
+    if config.repeat.min_period_mm >= config.repeat.max_period_mm:
+        faults.append(
+            f"repeat.min_period_mm is {config.repeat.min_period_mm:g}; expected less than repeat.max_period_mm, "
+            f"{config.repeat.max_period_mm:g}. Correct one of them."
         )
     binds = [config.intake.bind, config.events.bind, config.events.replay_bind]
     for bind in sorted({bind for bind in binds if binds.count(bind) > 1 and not bind.endswith(":*")}):

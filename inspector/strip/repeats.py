@@ -1,0 +1,124 @@
+"""Repeats: which defects are prints of one damaged roll, reported while the coil runs. Pure, stateful.
+
+Laws: only finished defects are marks, each once; a repeat is reported when it is found, when its marks have doubled in
+number, when it goes on upon the next coil, and when it ends. It goes on over a weld and over a restart of the
+inspector; marks that had not yet repeated often enough are forgotten at a restart.
+
+Knows: defects, coils, the roll table. Must not know: frames, alarms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from inspector.records.events import CoilReport, Data, Defect, Repeat, RepeatState
+from inspector.records.stages import Findings
+from inspector.strip.chains import Search
+from inspector.strip.rolls import Roll, suspects
+from inspector.strip.settings import RepeatSection, RollSection
+from inspector.strip.tracks import Found, Mark, Track, Tracks
+
+
+class _State(msgspec.Struct):
+    """What goes on after a restart."""
+
+    head_mm: dict[str, float] = {}
+    """Where on the line each coil under the cameras begins: positions of the line go on over a weld."""
+    reached_mm: float = 0.0
+    """How far the line has come."""
+    coil: str = ""
+    tracks: list[Track] = []
+    announced: dict[str, int] = {}
+    """Marks of each repeat when it was last reported, by its id."""
+
+
+class Repeats:
+    """The stage that adds `repeat` events."""
+
+    name = "repeats"
+
+    def __init__(self, section: RepeatSection, rolls: Iterable[RollSection]) -> None:
+        self._rolls = [Roll(roll.name, roll.circumference_mm, 1 + roll.elongation_percent / 100) for roll in rolls]
+        self._tolerance = section.stretch_percent / 100
+        search = Search(
+            min_period_mm=section.min_period_mm,
+            max_period_mm=section.max_period_mm,
+            known_mm=tuple(roll.period_mm for roll in self._rolls),
+            across_mm=section.across_mm,
+            along_mm=section.along_mm,
+            stretch=self._tolerance,
+        )
+        self._longest_mm = section.min_period_mm
+        self._tracks = Tracks(search)
+        self._state = _State()
+
+    def __call__(self, findings: Findings) -> Findings:
+        """Look for repeats among the defects of a batch."""
+        events: list[Data] = []
+        for data in findings.events:
+            if isinstance(data, CoilReport) and data.state == "started":
+                self._begin(data.coil)
+            elif isinstance(data, Defect) and not data.is_partial and data.length_mm < self._longest_mm:
+                events += self._add(data)
+        for (coil, _), reached_mm in findings.reached_mm.items():
+            if coil in self._state.head_mm:
+                self._state.reached_mm = max(self._state.reached_mm, self._state.head_mm[coil] + reached_mm)
+        events += [self._event(found, "ended") for found in self._tracks.end(self._state.reached_mm)]
+        for event in events:
+            if isinstance(event, Repeat) and event.state == "ended":
+                self._state.announced.pop(event.id, None)
+        return msgspec.structs.replace(findings, events=(*findings.events, *events)) if events else findings
+
+    def state(self) -> bytes:
+        """Repeats under way, and where the coils lie on the line."""
+        self._state.tracks = self._tracks.under_way()
+        return msgspec.json.encode(self._state)
+
+    def restore(self, state: bytes, now_ns: int) -> None:
+        """Go on with the repeats of a state.
+
+        Raises: ValueError when it cannot be read.
+        """
+        self._state = msgspec.json.decode(state, type=_State)
+        self._tracks.resume(self._state.tracks)
+
+    def _begin(self, coil: str) -> None:
+        """Put the coil's head where the line has come to."""
+        state = self._state
+        if coil not in state.head_mm:
+            state.head_mm = {**dict(list(state.head_mm.items())[-1:]), coil: state.reached_mm}
+        if coil != state.coil:
+            state.coil, state.announced = coil, {}
+            self._tracks.coil()
+
+    def _add(self, defect: Defect) -> list[Data]:
+        head_mm = self._state.head_mm.get(defect.coil)
+        if head_mm is None:
+            return []
+        across_mm = (defect.left_mm + defect.right_mm) / 2
+        found = self._tracks.add(Mark(defect.id, defect.name, defect.side, across_mm, head_mm + defect.start_mm))
+        if found is None:
+            return []
+        before = self._state.announced.get(found.id)
+        if before is not None and found.marks < 2 * before:
+            return []
+        self._state.announced[found.id] = found.marks
+        return [self._event(found, "new" if before is None else "update")]
+
+    def _event(self, found: Found, state: RepeatState) -> Repeat:
+        suspected = suspects(found.period_mm, self._rolls, 2 * self._tolerance)
+        return Repeat(
+            id=found.id,
+            state=state,
+            name=found.name,
+            coil=self._state.coil,
+            side=found.side,
+            across_mm=round(found.across_mm, 1),
+            period_mm=round(found.period_mm, 1),
+            marks=found.marks,
+            newest=found.newest,
+            confidence=found.confidence,
+            rolls=tuple(suspect.roll.name for suspect in suspected),
+        )

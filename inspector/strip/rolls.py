@@ -1,0 +1,61 @@
+"""Which roll prints at a distance: the line's roll table against a period that was found. Pure.
+
+A roll prints its mark once a turn; what the strip is elongated by after it pulls the marks apart. Knows: the table.
+Must not know: how the period was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import msgspec
+
+HARMONICS = (1, 2, 3)
+"""A mark that prints only every second or third turn shows a multiple of the roll's distance."""
+
+
+class Roll(msgspec.Struct, frozen=True):
+    """One roll of the line."""
+
+    name: str
+    circumference_mm: float
+    elongation: float = 1.0
+    """How many times longer the strip is at the cameras than behind this roll: 1.02 after 2 % of temper rolling."""
+
+    @property
+    def period_mm(self) -> float:
+        """Distance of its marks at the cameras."""
+        return self.circumference_mm * self.elongation
+
+
+class Suspect(msgspec.Struct, frozen=True):
+    """A roll that explains a period."""
+
+    roll: Roll
+    harmonic: int
+    """It prints every so many turns."""
+    off: float
+    """Difference between the period found and the expected one, as a share of the expected one."""
+
+
+def suspects(period_mm: float, rolls: Sequence[Roll], tolerance: float) -> list[Suspect]:
+    """Rolls whose marks lie `period_mm` apart within `tolerance` (a share), the likeliest first.
+
+    A roll that prints every turn is likelier than one that prints every second; then the closer one.
+    """
+    found = []
+    for roll in rolls:
+        for harmonic in HARMONICS:
+            off = period_mm / (harmonic * roll.period_mm) - 1.0
+            if abs(off) <= tolerance:
+                found.append(Suspect(roll, harmonic, off))
+    return sorted(found, key=lambda suspect: (suspect.harmonic, abs(suspect.off)))
+
+
+def indistinct(rolls: Sequence[Roll], tolerance: float) -> list[tuple[Roll, Roll]]:
+    """Pairs of rolls whose marks lie equally far apart within `tolerance`: no period can tell which of them it is."""
+    ordered = sorted(rolls, key=lambda roll: roll.period_mm)
+    return [
+        (small, large) for small, large in pairwise(ordered) if large.period_mm <= small.period_mm * (1 + tolerance)
+    ]

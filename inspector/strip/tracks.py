@@ -1,0 +1,275 @@
+"""Marks that come again at a constant distance: a damaged roll prints one each turn. Pure, stateful.
+
+Laws: a repeat is reported only when chance does not explain it (`chains.py`). A mark belongs to one repeat at most;
+memory is bounded by the window.
+
+Knows: marks, by class, side, place across and position along the line. Must not know: frames, cameras, alarms.
+
+Positions are those of the line, which go on over a weld; `Tracks.coil` begins the next coil.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from itertools import pairwise
+
+import msgspec
+import numpy as np
+
+from inspector.strip.chains import TURNS, Search, Tests, least_by_chance
+
+LANE_MARKS = 64
+"""Marks of one lane that are kept at most: strip so dirty tells nothing about rolls."""
+LOST_AFTER = 6
+"""Turns in a row without the mark that end a repeat; at 30 % missed marks that is chance in 1 of 1 400 turns."""
+STEPS_TO_SETTLE = 2
+"""Steps that show a common divisor before it is believed."""
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """A defect as the search sees it; millimetres."""
+
+    id: str
+    name: str
+    """Class of the defect."""
+    side: str
+    across_mm: float
+    """Its middle, from the operator's edge or the camera's first column: the same for every mark."""
+    line_mm: float
+    """Its first row, along the line."""
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """A mark that repeats, as known when its newest mark was added."""
+
+    id: str
+    """That of its first mark."""
+    name: str
+    side: str
+    across_mm: float
+    period_mm: float
+    marks: int
+    """Marks on this coil."""
+    turns: int
+    """Turns between its first and its newest mark."""
+    expected_false: float
+    """Chains as convincing that chance shows on such a coil, expected number when it was found."""
+    newest: str
+    """Id of the newest mark."""
+    is_new: bool
+    """First report of this repeat on this coil."""
+
+    @property
+    def confidence(self) -> float:
+        """Probability that it is no chance, 0..1."""
+        return 1.0 - min(1.0, self.expected_false)
+
+
+class Track(msgspec.Struct, eq=False):
+    """A repeat under way."""
+
+    first: Mark
+    last: Mark
+    period_mm: float
+    marks: int
+    turns: int
+    """From the first mark to the last."""
+    steps: list[int]
+    """Turns from mark to mark, newest last."""
+    expected_false: float
+    is_reported: bool = False
+    """On this coil."""
+
+    def settle(self) -> None:
+        """Take the period for what it is where every step is a multiple of some turns: half a turn prints nothing."""
+        if len(self.steps) >= STEPS_TO_SETTLE and (common := math.gcd(*self.steps)) > 1:
+            self.period_mm *= common
+            self.turns //= common
+            self.steps = [step // common for step in self.steps]
+
+    def report(self) -> Found:
+        """Return what is known of it, new at the first time on a coil."""
+        is_new, self.is_reported = not self.is_reported, True
+        return Found(
+            id=self.first.id,
+            name=self.first.name,
+            side=self.first.side,
+            across_mm=self.last.across_mm,
+            period_mm=self.period_mm,
+            marks=self.marks,
+            turns=self.turns,
+            expected_false=self.expected_false,
+            newest=self.last.id,
+            is_new=is_new,
+        )
+
+
+Lane = tuple[str, str, int]
+"""Side, class and place across."""
+
+
+class Tracks:
+    """Finds repeats among marks that come in the order of their positions (nearly: by less than a period)."""
+
+    def __init__(self, search: Search | None = None) -> None:
+        self._search = search or Search()
+        self._lanes: dict[Lane, deque[Mark]] = {}
+        """Marks that belong to no repeat, oldest first."""
+        self._tracks: dict[tuple[str, str], list[Track]] = {}
+        self._strewn: dict[tuple[str, str], deque[float]] = {}
+        """Positions of all marks of a class on a side within the window, for their density."""
+        self._tests = Tests()
+
+    @property
+    def tests(self) -> int:
+        """Chains looked at on this coil."""
+        return self._tests.known + self._tests.other
+
+    def coil(self) -> None:
+        """Begin the next coil: what repeats goes on, and is reported again with its first mark there."""
+        self._tests = Tests()
+        for track in self._all():
+            track.marks, track.is_reported = 0, False
+
+    def rolls_changed(self) -> None:
+        """Forget everything: other rolls print other marks."""
+        self._lanes.clear()
+        self._tracks.clear()
+
+    def add(self, mark: Mark) -> Found | None:
+        """Take in one mark; return the repeat it belongs to, if it belongs to one."""
+        self._strew(mark)
+        tracks = self._tracks.get((mark.side, mark.name), [])
+        for track in tracks:
+            if turns := self._turns_to(track, mark):
+                return self._extend(track, mark, turns)
+        near = self._near(mark)
+        found = self._found(mark, near) if len(near) >= self._search.marks - 1 else None
+        if found is not None:
+            return self._joined(found).report()
+        self._keep(mark)
+        return None
+
+    def end(self, line_mm: float) -> list[Found]:
+        """End the repeats whose mark has not come for `LOST_AFTER` turns at `line_mm`, and return them."""
+        ended = []
+        for key, tracks in self._tracks.items():
+            gone = [track for track in tracks if line_mm - track.last.line_mm > LOST_AFTER * track.period_mm]
+            ended += [track.report() for track in gone]
+            self._tracks[key] = [track for track in tracks if track not in gone]
+        return ended
+
+    def under_way(self) -> list[Track]:
+        """Return all that repeats now, for `resume`."""
+        return list(self._all())
+
+    def resume(self, tracks: list[Track]) -> None:
+        """Go on with repeats that were under way; what had not repeated often enough is forgotten."""
+        for track in tracks:
+            self._tracks.setdefault((track.first.side, track.first.name), []).append(track)
+
+    # --- repeats under way ----------------------------------------------------------------------------------
+
+    def _all(self) -> Iterator[Track]:
+        for tracks in self._tracks.values():
+            yield from tracks
+
+    def _slack_mm(self, period_mm: float, turns: int) -> float:
+        """How far a mark may lie from where it is expected `turns` turns after another."""
+        return 2 * self._search.along_mm + self._search.stretch * period_mm * math.sqrt(turns)
+
+    def _turns_to(self, track: Track, mark: Mark) -> int:
+        """Turns from a repeat's newest mark to this one; 0 when it is none of its marks."""
+        if abs(mark.across_mm - track.last.across_mm) > self._search.across_mm:
+            return 0
+        turns = round((mark.line_mm - track.last.line_mm) / track.period_mm)
+        if not 1 <= turns <= LOST_AFTER:
+            return 0
+        away_mm = abs(mark.line_mm - track.last.line_mm - turns * track.period_mm)
+        return turns if away_mm <= self._slack_mm(track.period_mm, turns) else 0
+
+    def _extend(self, track: Track, mark: Mark, turns: int) -> Found:
+        seen_mm = (mark.line_mm - track.last.line_mm) / turns
+        weight = turns / (turns + min(track.turns, TURNS))
+        track.period_mm += weight * (seen_mm - track.period_mm)
+        track.last = mark
+        track.turns += turns
+        track.steps = [*track.steps, turns][-TURNS:]
+        track.marks += 1
+        track.settle()
+        return track.report()
+
+    def _joined(self, new: Track) -> Track:
+        """Add a repeat to those under way; one that lies between the marks of another makes its period shorter."""
+        tracks = self._tracks.setdefault((new.first.side, new.first.name), [])
+        for old in tracks:
+            if abs(old.last.across_mm - new.last.across_mm) > self._search.across_mm:
+                continue
+            slack_mm = self._slack_mm(old.period_mm, 1)
+            if abs(old.period_mm - new.period_mm) > slack_mm:
+                continue
+            for parts in (2, 3):
+                away = (new.last.line_mm - old.last.line_mm) / (old.period_mm / parts)
+                if abs(away - round(away)) * old.period_mm / parts <= slack_mm:
+                    old.period_mm /= parts
+                    old.turns = round((new.last.line_mm - old.first.line_mm) / old.period_mm)
+                    old.last, old.marks = new.last, old.marks + new.marks
+                    old.steps.clear()
+                    return old
+        tracks.append(new)
+        return new
+
+    # --- free marks -----------------------------------------------------------------------------------------
+
+    def _strew(self, mark: Mark) -> None:
+        """Count a mark for the density of its class, and forget those before the window."""
+        at_mm = self._strewn.setdefault((mark.side, mark.name), deque())
+        at_mm.append(mark.line_mm)
+        while at_mm[0] < mark.line_mm - TURNS * self._search.max_period_mm:
+            at_mm.popleft()
+
+    def _bin(self, across_mm: float) -> int:
+        return math.floor(across_mm / self._search.across_mm)
+
+    def _keep(self, mark: Mark) -> None:
+        key = mark.side, mark.name, self._bin(mark.across_mm)
+        self._lanes.setdefault(key, deque(maxlen=LANE_MARKS)).append(mark)
+
+    def _near(self, mark: Mark) -> list[Mark]:
+        """Free marks of the class at this place across, within the window, newest first; older ones are dropped."""
+        oldest_mm = mark.line_mm - TURNS * self._search.max_period_mm
+        near: list[Mark] = []
+        place = self._bin(mark.across_mm)
+        for number in (place - 1, place, place + 1):
+            lane = self._lanes.get((mark.side, mark.name, number))
+            if lane is None:
+                continue
+            while lane and lane[0].line_mm < oldest_mm:
+                lane.popleft()
+            if not lane:
+                del self._lanes[mark.side, mark.name, number]
+                continue
+            near += [m for m in lane if abs(m.across_mm - mark.across_mm) <= self._search.across_mm]
+        near.sort(key=lambda m: -m.line_mm)
+        return near
+
+    def _found(self, mark: Mark, near: list[Mark]) -> Track | None:
+        """Look for a chain through this mark that is no chance, and take its marks out of the lanes."""
+        back_mm = mark.line_mm - np.array([m.line_mm for m in near])
+        elsewhere = len(self._strewn[mark.side, mark.name])
+        chain = least_by_chance(back_mm, elsewhere, self._search, self._tests)
+        if chain is None:
+            return None
+        for place in chain.turn:
+            taken = near[place]
+            self._lanes[taken.side, taken.name, self._bin(taken.across_mm)].remove(taken)
+        turns = sorted((0, *chain.turn.values()), reverse=True)
+        at_mm = [0.0, *(-float(back_mm[place]) for place in chain.turn)]
+        period_mm = -float(np.polyfit([0, *chain.turn.values()], at_mm, 1)[0])
+        first = near[max(chain.turn, key=chain.turn.__getitem__)]
+        steps = [far - close for far, close in pairwise(turns)]
+        track = Track(first, mark, period_mm, len(turns), turns[0], steps, math.exp(chain.log_expected))
+        track.settle()
+        return track

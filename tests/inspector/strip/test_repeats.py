@@ -1,0 +1,89 @@
+"""The stage that finds repeats among the defects of the line."""
+
+import pytest
+
+from inspector.records.events import CoilReport, Data, Defect, Repeat
+from inspector.records.stages import Findings
+from inspector.strip.repeats import Repeats
+from inspector.strip.settings import RepeatSection, RollSection
+from inspector.strip.tracks import LOST_AFTER
+from tests.defects import any_defect
+
+PERIOD_MM = 1500.0
+ROLLS = (RollSection("bridle", 1500.0), RollSection("pinch", 700.0))
+
+
+def mark(number: int, coil: str = "C", *, head_mm: float = 0.0) -> Defect:
+    """The print of a roll's turn `number`, on a coil whose head is at `head_mm` of the line."""
+    at_mm = number * PERIOD_MM - head_mm
+    return any_defect(id=f"m{number}", coil=coil, start_mm=at_mm, end_mm=at_mm + 5, left_mm=400.0, right_mm=410.0)
+
+
+def begins(coil: str) -> CoilReport:
+    """A coil comes under the cameras."""
+    return CoilReport(state="started", coil=coil, inspected_m=0, missed_m=0, frames=0, defects={})
+
+
+def run(stage: Repeats, events: list[Data], *, coil: str = "C", reached_mm: float = 0.0) -> list[Repeat]:
+    """One batch through the stage; what it added."""
+    before = Findings(closed_ns=0, events=tuple(events), reached_mm={(coil, "top"): reached_mm})
+    added = stage(before).events[len(events) :]
+    assert all(isinstance(event, Repeat) for event in added)
+    return [event for event in added if isinstance(event, Repeat)]
+
+
+def test_a_roll_mark_is_reported_and_the_roll_named() -> None:
+    """New with its first convincing mark, then each time the marks have doubled."""
+    stage = Repeats(RepeatSection(), ROLLS)
+    found = run(stage, [begins("C"), *(mark(number) for number in range(20))])
+    assert [event.state for event in found] == ["new", "update", "update"]
+    assert found[0].marks <= 4 and found[1].marks == 2 * found[0].marks
+    assert found[0].rolls == ("bridle",) and found[0].period_mm == pytest.approx(PERIOD_MM, abs=0.5)
+    assert found[0].topic == "repeat.dark" and found[0].subject == "C"
+    assert found[0].across_mm == 405.0 and found[0].confidence > 0.99
+
+
+def test_it_goes_on_over_the_weld() -> None:
+    """The first mark on the next coil is reported at once, under the same id."""
+    stage = Repeats(RepeatSection(), ROLLS)
+    before = run(stage, [begins("C"), *(mark(number) for number in range(8))], reached_mm=11_000.0)
+    after = run(stage, [begins("D"), mark(8, "D", head_mm=11_000.0)], coil="D", reached_mm=2000.0)
+    assert [(event.state, event.coil, event.marks) for event in after] == [("new", "D", 1)]
+    assert {event.id for event in before + after} == {before[0].id}
+
+
+def test_it_ends_when_the_marks_stay_away() -> None:
+    """Sound strip for long enough ends it once, with all its marks."""
+    stage = Repeats(RepeatSection(), ROLLS)
+    run(stage, [begins("C"), *(mark(number) for number in range(8))], reached_mm=11_000.0)
+    assert run(stage, [], reached_mm=7 * PERIOD_MM + LOST_AFTER * PERIOD_MM - 10) == []
+    ended = run(stage, [], reached_mm=7 * PERIOD_MM + LOST_AFTER * PERIOD_MM + 100)
+    assert [(event.state, event.marks) for event in ended] == [("ended", 8)]
+    assert run(stage, [], reached_mm=1e6) == []
+
+
+def test_it_goes_on_after_a_restart() -> None:
+    """Another process goes on with the state: the repeat is not found for a second time."""
+    stage = Repeats(RepeatSection(), ROLLS)
+    before = run(stage, [begins("C"), *(mark(number) for number in range(8))], reached_mm=11_000.0)
+    after = Repeats(RepeatSection(), ROLLS)
+    after.restore(stage.state(), 0)
+    found = run(after, [mark(number) for number in range(8, 20)], reached_mm=30_000.0)
+    assert [event.state for event in found] == ["update"]
+    assert found[0].id == before[0].id and found[0].marks == 2 * before[-1].marks
+
+
+def test_long_and_unfinished_defects_are_no_marks() -> None:
+    """A scratch that still goes on, or is longer than a turn, says nothing of rolls."""
+    stage = Repeats(RepeatSection(), ROLLS)
+    partial = [
+        any_defect(id=f"p{n}", start_mm=n * PERIOD_MM, end_mm=n * PERIOD_MM + 5, is_partial=True) for n in range(9)
+    ]
+    long = [any_defect(id=f"l{n}", start_mm=n * PERIOD_MM, end_mm=n * PERIOD_MM + 400) for n in range(9)]
+    assert run(stage, [begins("C"), *partial, *long]) == []
+
+
+def test_an_unreadable_state_is_a_value_error() -> None:
+    """What another version kept is refused in the one way that the daemon handles."""
+    with pytest.raises(ValueError):
+        Repeats(RepeatSection(), ()).restore(b'{"tracks": 3}', 0)

@@ -1,0 +1,148 @@
+"""Repeats found among planted roll marks, and none among marks strewn at random."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inspector.strip.chains import Search
+from inspector.strip.tracks import LOST_AFTER, Found, Mark, Tracks
+
+WIDTH_MM = 1500.0
+
+
+def strewn(rng: np.random.Generator, count: int, length_mm: float) -> list[Mark]:
+    """Random defects of four classes over the whole strip."""
+    line_mm, across_mm = np.sort(rng.uniform(0, length_mm, count)), rng.uniform(0, WIDTH_MM, count)
+    kinds = rng.integers(0, 4, count)
+    return [
+        Mark(f"random-{n}", f"class-{kinds[n]}", "top", float(across_mm[n]), float(line_mm[n])) for n in range(count)
+    ]
+
+
+def printed(
+    rng: np.random.Generator, period_mm: float, turns: int, *, missed: float = 0.0, start_mm: float = 0.0
+) -> list[Mark]:
+    """Marks of one roll at 700 mm across, each found to a millimetre, a share of them missed."""
+    marks = []
+    at_mm = start_mm
+    for turn in range(turns):
+        if rng.random() >= missed:
+            across_mm, line_mm = 700 + rng.normal(0, 1), at_mm + rng.normal(0, 1)
+            marks.append(Mark(f"roll-{period_mm:.0f}-{turn}", "class-0", "top", float(across_mm), float(line_mm)))
+        at_mm += period_mm * (1 + rng.normal(0, 0.0005))
+    return marks
+
+
+def run(repeats: Tracks, marks: list[Mark]) -> list[Found]:
+    """Add marks in the order of their positions; return all reports."""
+    found = [repeats.add(mark) for mark in sorted(marks, key=lambda mark: mark.line_mm)]
+    return [repeat for repeat in found if repeat is not None]
+
+
+@pytest.mark.parametrize("count", [200, 20_000])
+def test_random_defects_show_no_repeat(count: int) -> None:
+    """Ten coils of five kilometres, clean or dirty, show none."""
+    rng = np.random.default_rng(count)
+    for _ in range(10 if count < 1000 else 2):
+        assert run(Tracks(), strewn(rng, count, 5e6)) == []
+
+
+def test_the_fourth_mark_on_clean_strip_is_enough() -> None:
+    """A roll is found by its fourth mark with 30 % missed, among 200 random defects on five kilometres."""
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        period_mm = float(rng.uniform(600, 4000))
+        marks = printed(rng, period_mm, 20, missed=0.3)
+        found = run(Tracks(), marks + strewn(rng, 4, 1e5))
+        assert found[0].marks <= 5
+        assert found[-1].period_mm == pytest.approx(period_mm, rel=2e-3)
+
+
+def test_missed_every_second_turn_is_the_double_period() -> None:
+    """What prints every second turn only is told as such: half of it would be a guess."""
+    found = run(Tracks(), printed(np.random.default_rng(2), 2000.0, 10)[::2])
+    assert found[-1].period_mm == pytest.approx(4000, rel=1e-3)
+
+
+def test_marks_between_make_the_period_shorter() -> None:
+    """A chain found at twice its period takes up the marks between once they are seen to repeat."""
+    rng = np.random.default_rng(3)
+    marks = printed(rng, 1500.0, 24)
+    seen = [mark for turn, mark in enumerate(marks) if turn > 10 or turn % 2 == 0]
+    found = run(Tracks(), seen)
+    assert found[3].period_mm == pytest.approx(3000, rel=1e-3)
+    assert found[-1].period_mm == pytest.approx(1500, rel=1e-3)
+    assert found[-1].id == found[3].id
+
+
+def test_two_rolls_in_one_lane_are_two_repeats() -> None:
+    """Marks of two rolls at the same place across are told apart by their periods."""
+    rng = np.random.default_rng(4)
+    found = run(Tracks(), printed(rng, 1000.0, 20) + printed(rng, 1370.0, 15, start_mm=333.0))
+    periods = {repeat.id: repeat.period_mm for repeat in found}
+    assert sorted(round(period_mm, -1) for period_mm in periods.values()) == [1000, 1370]
+
+
+def test_the_same_mark_on_the_next_coil_is_reported_with_its_first_mark_there() -> None:
+    """After a weld the repeat goes on under its id, new on that coil."""
+    marks = printed(np.random.default_rng(5), 1200.0, 14)
+    repeats = Tracks()
+    before = run(repeats, marks[:8])
+    repeats.coil()
+    after = run(repeats, marks[8:])
+    assert [repeat.is_new for repeat in after] == [True] + [False] * 5
+    assert {repeat.id for repeat in before} == {repeat.id for repeat in after}
+    assert after[0].marks == 1 and after[-1].marks == 6
+
+
+def test_a_repeat_ends_when_its_mark_stays_away() -> None:
+    """`end` names it once, after `LOST_AFTER` turns; a roll change forgets it at once."""
+    repeats = Tracks()
+    found = run(repeats, printed(np.random.default_rng(6), 1000.0, 6))
+    assert repeats.end(5000.0 + LOST_AFTER * 1000.0) == []
+    assert [repeat.id for repeat in repeats.end(5000.0 + LOST_AFTER * 1000.0 + 50.0)] == [found[0].id]
+    assert repeats.end(1e6) == []
+    run(repeats, printed(np.random.default_rng(6), 1000.0, 6))
+    repeats.rolls_changed()
+    assert repeats.add(Mark("next", "class-0", "top", 700.0, 6000.0)) is None
+
+
+def test_other_classes_sides_and_places_do_not_help() -> None:
+    """Marks that differ in class, side or place across never make a repeat together."""
+    marks = printed(np.random.default_rng(7), 1000.0, 8)
+    for changed in (
+        [Mark(m.id, f"class-{n}", m.side, m.across_mm, m.line_mm) for n, m in enumerate(marks)],
+        [
+            Mark(m.id, m.name, "top" if n % 4 else "bottom", m.across_mm + 20 * n, m.line_mm)
+            for n, m in enumerate(marks)
+        ],
+    ):
+        assert run(Tracks(), changed) == []
+
+
+def test_a_known_roll_is_found_sooner_on_dirty_strip() -> None:
+    """A period of the roll table needs no more marks than one that nobody expects, and fewer on the whole."""
+    needed = {}
+    for known_mm in ((), (2000.0,)):
+        rng = np.random.default_rng(8)
+        search = Search(known_mm=known_mm)
+        needed[known_mm] = [
+            run(Tracks(search), printed(rng, 2000.0, 30, missed=0.3) + strewn(rng, 2400, 6e4))[0].marks
+            for _ in range(10)
+        ]
+    assert sum(needed[2000.0,]) < sum(needed[()])
+
+
+@given(
+    marks=st.lists(
+        st.tuples(st.floats(0, 40), st.floats(0, 1e5), st.sampled_from("ab")), max_size=120, unique_by=lambda m: m[1]
+    )
+)
+def test_a_mark_belongs_to_one_repeat(marks: list[tuple[float, float, str]]) -> None:
+    """Whatever comes: each mark is the newest of one report at most, and counts rise by one."""
+    repeats = Tracks()
+    found = run(repeats, [Mark(f"{n}", name, "top", at, line) for n, (at, line, name) in enumerate(marks)])
+    newest = [repeat.newest for repeat in found]
+    assert len(newest) == len(set(newest))
+    assert all(repeat.marks >= 3 and repeat.period_mm > 0 and 0 <= repeat.confidence <= 1 for repeat in found)
