@@ -65,9 +65,9 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     metres: float
     """Strip inspected, metres."""
     classes: tuple[ClassScore, ...]
-    """In the order of class ids."""
+    """Counts by class, in the order of class ids."""
     outcomes: tuple[Outcome, ...]
-    """Of every planted defect, along the coil."""
+    """What became of every planted defect, along the coil."""
     found: tuple[Defect, ...]
     """Reported defects that overlap something planted, along the coil."""
     false: tuple[Defect, ...]

@@ -22,12 +22,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add, usual = parser.add_argument, Plan()
     add("recipe", nargs="*", default=[SHIPPED], metavar="RECIPE", help=f"folders, or a shipped one ({SHIPPED})")
     add("--batches", type=_sizes, default=usual.batches, metavar="N,N,...", help="most frames in a batch (1,2,4,8)")
-    add("--seconds", type=_positive, default=usual.seconds, metavar="S", help="of each measurement (%(default)s)")
-    add("--load-seconds", type=_positive, metavar="S", help="of the latency under load (as --seconds)")
-    add("--rounds", type=_whole(1, 20), default=usual.rounds, metavar="N", help="that take turns (%(default)s)")
-    add("--wait-ms", type=_whole(1, 1000), default=usual.wait_ms, metavar="MS", help="batch.wait_ms (%(default)s)")
-    add("--threads", type=_whole(0, 1024), default=usual.threads, metavar="N", help="engine.threads (0: all)")
-    add("--engines", type=_kinds, default=KINDS, metavar="KIND,...", help=f"of {', '.join(KINDS)} (all)")
+    add("--seconds", type=_positive, default=usual.seconds, metavar="S", help="each measurement's length (%(default)s)")
+    add("--load-seconds", type=_positive, metavar="S", help="length of the measurement under load (as --seconds)")
+    add("--rounds", type=_whole(1, 20), default=usual.rounds, metavar="N", help="rounds that alternate (%(default)s)")
+    add(
+        "--wait-ms",
+        type=_whole(1, 1000),
+        default=usual.wait_ms,
+        metavar="MS",
+        help="sets batch.wait_ms (%(default)s)",
+    )
+    add("--threads", type=_whole(0, 1024), default=usual.threads, metavar="N", help="sets engine.threads (0: all)")
+    add(
+        "--engines",
+        type=_kinds,
+        default=KINDS,
+        metavar="KIND,...",
+        help=f"some of {', '.join(KINDS)} (all)",
+    )
     add("--images", type=Path, metavar="FOLDER", help="frames, instead of procedural steel")
     add("--json", type=Path, metavar="FILE", help="write all figures there")
     add("--compare", type=Path, nargs=2, metavar=("A.json", "B.json"), help="measure nothing: B compared with A")

@@ -34,7 +34,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     kernel: str
     python: str
     versions: dict[str, str]
-    """Of the packages that matter, by name; without those that are not installed."""
+    """Versions of the packages that matter, by name; without those that are not installed."""
     gpus: tuple[str, ...]
     """Name and compute capability of each."""
     driver: str
@@ -47,11 +47,11 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     recipe: str
     """Name and version."""
     sha256: str
-    """Of its model."""
+    """SHA-256 of its model."""
     width: int
     height: int
     gflop_per_frame: float
-    """Of its convolutions and matrix products, a multiplication and an addition counting two."""
+    """Work of its convolutions and matrix products, a multiplication and an addition counting two."""
 
 
 class Roof(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,18 +61,18 @@ class Roof(msgspec.Struct, frozen=True, kw_only=True):
     """Kind of the engine it is the roof of, as `engine.kind` names it."""
     arithmetic: str
     gflops: float | None
-    """Of a large matrix product, 10^9 operations a second; None where nothing here could measure it."""
+    """Rate of a large matrix product, 10^9 operations a second; None where nothing here could measure it."""
     copy_gb_per_s: float | None
     """Bytes copied within memory, 10^9 a second; each is read once and written once."""
     how: str
-    """With what it was measured, or why it was not."""
+    """Means by which it was measured, or why it was not."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One measurement."""
 
     sha256: str
-    """Of the recipe's model."""
+    """SHA-256 of the recipe's model."""
     kind: str
     """The engine's, as `engine.kind` names it."""
     engine: str
@@ -84,15 +84,15 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     rates_fps: tuple[float, ...]
     """Frames a second of each round; of `load`, the rate at which frames were sent."""
     p50_ms: float | None
-    """Of a batch, from its hand-over to its maps, one at a time (`engine`, `copies`); of a frame, from capture to the
-    arrival of its event at a subscriber (`load`)."""
+    """Time of a batch, from its hand-over to its maps, one at a time (`engine`, `copies`); of a frame, from capture
+    to the arrival of its event at a subscriber (`load`)."""
     p99_ms: float | None
     samples: int
-    """That the percentiles are of."""
+    """Number of times that the percentiles are taken from."""
     roof_share: float | None
     """Operations a second by those of the roof."""
     added: Added | None = None
-    """Of `load` alone."""
+    """What the daemon adds; `load` alone has it."""
 
     @property
     def fps(self) -> float:
@@ -108,7 +108,7 @@ class Added(msgspec.Struct, frozen=True, kw_only=True):
     batch_frames: float
     """Mean size of the batches that the daemon made of the frames."""
     engine_p50_ms: float
-    """Of batches of that size, rounded, that come to the engine alone at the same rate, alternating with it."""
+    """Times of batches of that size, rounded, that come to the engine alone at the same rate, alternating with it."""
     engine_p99_ms: float
     wait_ms: int
     """The batching deadline in force (`batch.wait_ms`), which is part of what is added."""
@@ -129,10 +129,10 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     date: str
     """UTC, ISO 8601."""
     seconds: float
-    """Of each measurement."""
+    """Length of each measurement."""
     rounds: int
     threads: int = 0
-    """Of the processor that a CPU engine had; 0: all."""
+    """Processor threads that a CPU engine had; 0: all."""
     load_before: float
     """Load average over a minute: above 0 on an idle machine means that others had the cores too."""
     load_after: float

@@ -26,7 +26,7 @@ class Shots(msgspec.Struct, frozen=True):
     """Frames that come again and again: `pixels` (N, H, W) uint8, and the same as payloads with their headers."""
 
     source: str
-    """In words."""
+    """Where they come from, in words."""
     pixels: Bytes3D
     payloads: tuple[bytes, ...]
     headers: tuple[Header, ...]

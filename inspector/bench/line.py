@@ -31,9 +31,9 @@ class Load(msgspec.Struct, frozen=True):
     """Frames under a steady load."""
 
     rate_fps: float
-    """As they were sent."""
+    """Rate at which they were sent."""
     latencies_ms: tuple[float, ...]
-    """From capture to the event's arrival, of each frame."""
+    """Time from capture to the event's arrival, of each frame."""
     batch_frames: float
     """Mean size of the batches they went in."""
 

@@ -43,14 +43,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     batches: tuple[int, ...] = (1, 2, 4, 8)
     engines: tuple[str, ...] = KINDS
     seconds: float = 5.0
-    """Of each measurement, all rounds together."""
+    """Length of each measurement, all rounds together."""
     load_seconds: float = 5.0
-    """Of the latency under load."""
+    """Length of the measurement under load."""
     rounds: int = 3
     wait_ms: int = 10
     """The daemon's batching deadline."""
     threads: int = 0
-    """Of the processor for a CPU engine; 0: all."""
+    """Processor threads for a CPU engine; 0: all."""
     images: Path | None = None
     """Instead of procedural steel."""
 

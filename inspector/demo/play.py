@@ -56,10 +56,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, default=Path("demo"), help="folder for what it leaves (%(default)s)")
     add("--metres", type=float, default=60.0, help="length of the coil at most (%(default)s)")
     add("--seconds", type=float, default=60.0, help="length of the drive at most (%(default)s)")
-    add("--seed", type=int, default=1, help="of the steel; another one is another coil (%(default)s)")
-    add("--recipe", metavar="FOLDER", help="instead of the shipped recipe")
-    add("--fault", action="append", default=[], metavar="NAME=P", help="as in `inspector replay`")
-    add("--port-base", type=int, metavar="PORT", help="this port and the next three (5555 to 5557, 9477)")
+    add("--seed", type=int, default=1, help="seed of the steel; another one is another coil (%(default)s)")
+    add("--recipe", metavar="FOLDER", help="recipe that runs instead of the shipped one")
+    add("--fault", action="append", default=[], metavar="NAME=P", help="faults of the camera, as in `inspector replay`")
+    add("--port-base", type=int, metavar="PORT", help="first of four ports in a row (5555 to 5557, 9477)")
 
 
 def run(args: argparse.Namespace) -> int:

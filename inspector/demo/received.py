@@ -14,7 +14,7 @@ class Received:
     def __init__(self, coil: str) -> None:
         self._coil = coil
         self.defects: dict[str, Defect] = {}
-        """By id, the last report of each."""
+        """Last report of each defect, by id."""
         self.missed: list[Missed] = []
         self.alarms = 0
         """Number that were raised."""

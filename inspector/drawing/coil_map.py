@@ -66,9 +66,9 @@ class CoilMap(msgspec.Struct, frozen=True, kw_only=True):
     thumbnail: Bytes2D
     """(rows along, px across) uint8, from the coil's head."""
     mm_per_row: float
-    """Of the thumbnail, along the strip."""
+    """Millimetres a row of the thumbnail, along the strip."""
     mm_per_px: float
-    """Of the thumbnail, across the strip."""
+    """Millimetres a pixel of the thumbnail, across the strip."""
     score: Score
     missed: tuple[Missed, ...] = ()
     """Strip that was not inspected."""

@@ -87,7 +87,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     messages: int
     """Put on the socket."""
     good: int
-    """Of these, frames that deserve to be inspected."""
+    """Frames among these that deserve to be inspected."""
     missing: int
     """Frames whose absence the numbers show."""
     faults: dict[str, int]

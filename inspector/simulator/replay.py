@@ -32,29 +32,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--connect", default="tcp://127.0.0.1:5555", help="the inspector's intake.bind (%(default)s)")
     add("--camera", type=name, default="top", help="name, as in the inspector's configuration (%(default)s)")
-    add("--side", choices=["top", "bottom"], default="top", help="of the strip (%(default)s)")
+    add("--side", choices=["top", "bottom"], default="top", help="side of the strip (%(default)s)")
     add = parser.add_argument_group("what passes under the camera").add_argument
-    add("--images", type=Path, metavar="FOLDER", help="images by their names; Severstal's folder as it is")
+    add("--images", type=Path, metavar="FOLDER", help="images in the order of their names; Severstal's folder as it is")
     add("--window", type=_window, metavar="BLACK-WHITE", help="levels of 16-bit images that are black and white")
-    add("--seed", type=int, default=1, help="of procedural steel; each next coil adds one (%(default)s)")
-    add("--coil", type=name, nargs="+", default=["C1"], metavar="NAME", help="one coil after the other (C1)")
-    add("--metres", type=positive, help="of each coil (the folder once; steel: until Ctrl-C)")
-    add("--frames", type=whole, help="of each coil, instead of --metres")
-    steel = "of procedural steel, each metre"
-    add("--defects-per-m", type=at_least_0, default=1.5, help=f"{steel} (%(default)s)")
-    add("--lookalikes-per-m", type=at_least_0, default=2.0, help=f"{steel} (%(default)s)")
+    add("--seed", type=int, default=1, help="seed of procedural steel; each next coil adds one (%(default)s)")
+    add("--coil", type=name, nargs="+", default=["C1"], metavar="NAME", help="names of coils, one after the other (C1)")
+    add("--metres", type=positive, help="length of each coil (the folder once; steel: until Ctrl-C)")
+    add("--frames", type=whole, help="frames of each coil, instead of --metres")
+    steel = "of procedural steel"
+    add("--defects-per-m", type=at_least_0, default=1.5, help=f"defects in each metre {steel} (%(default)s)")
+    add("--lookalikes-per-m", type=at_least_0, default=2.0, help=f"harmless marks in each metre {steel} (%(default)s)")
     add("--start-mm", type=at_least_0, default=0.0, help="position of the first row (%(default)s)")
     add("--width", type=whole, default=1600, help="pixels across (%(default)s)")
     add("--height", type=whole, default=256, help="rows of a frame (%(default)s)")
-    add("--mm-per-px", type=positive, default=0.625, help="across (%(default)s)")
-    add("--mm-per-row", type=positive, default=0.625, help="along (%(default)s)")
+    add("--mm-per-px", type=positive, default=0.625, help="millimetres a pixel across (%(default)s)")
+    add("--mm-per-row", type=positive, default=0.625, help="millimetres a row along (%(default)s)")
     add = parser.add_argument_group("how it is sent").add_argument
     add("--rate", type=at_least_0, default=0.0, help="frames a second; 0: as they are taken (%(default)s)")
-    add("--encoding", choices=["raw8", "jpeg", "png"], default="raw8", help="of the pixels (%(default)s)")
+    add("--encoding", choices=["raw8", "jpeg", "png"], default="raw8", help="encoding of the pixels (%(default)s)")
     kinds = ", ".join(Faults().probabilities())
-    add("--fault", action="append", default=[], metavar="NAME=P", help=f"probability a frame, of {kinds}")
+    add(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME=P",
+        help=f"probability of a fault a frame, of {kinds}",
+    )
     add("--freeze-s", type=at_least_0, default=1.0, help="how long a freeze lasts (%(default)s)")
-    add("--fault-seed", type=int, default=0, help="(%(default)s)")
+    add("--fault-seed", type=int, default=0, help="seed of the faults (%(default)s)")
     add("--thumbnail", type=Path, metavar="PNG", help="write what passed, shrunk, to this file at the end")
     add("--json", action="store_true", help="report what was sent as JSON")
 
