@@ -20,6 +20,7 @@ import faulthandler
 import logging
 import os
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from inspector import __version__
@@ -34,10 +35,12 @@ def run(args: argparse.Namespace) -> int:
     from inspector.service.systemd import Notifier
 
     faulthandler.enable()  # systemd's watchdog ends what hangs with SIGABRT: the log says where each thread was
-    notifier = Notifier.from_environment(os.environ, os.getpid())
     answers = Answers.from_environment(os.environ, os.getpid())
     stop, hangup = signals.Flag(), signals.Flag()
-    with signals.received(stop, hangup):
+    with (
+        closing(Notifier.from_environment(os.environ, os.getpid())) as notifier,
+        signals.received(stop, hangup),
+    ):
         daemon = Daemon(args.config, notifier, answers, stop=stop, hangup=hangup, unverified=args.unverified)
         try:
             daemon.run()

@@ -31,6 +31,10 @@ class Notifier:
         """How often to call `watchdog`, seconds: half of what systemd allows; None when it does not watch."""
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._clock_ns = clock_ns
+        # Open for as long as we live: the watchdog must be fed when somebody else has taken all descriptors.
+        self._channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) if address else None
+        if self._channel is not None:
+            self._channel.settimeout(PATIENCE_S)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], pid: int) -> Self:
@@ -40,6 +44,11 @@ class Notifier:
         is_for_us = environ.get("WATCHDOG_PID", str(pid)) == str(pid)
         watched = bool(address) and is_for_us and usec.isdecimal() and int(usec) > 0
         return cls(address, int(usec) / 2e6 if watched else None)
+
+    def close(self) -> None:
+        """Say no more."""
+        if self._channel is not None:
+            self._channel.close()
 
     def ready(self, status: str) -> None:
         """Started, or done with reloading."""
@@ -69,9 +78,8 @@ class Notifier:
         self._send("STOPPING=1", f"STATUS={status}")
 
     def _send(self, *assignments: str) -> None:
-        if not self._address:
+        if self._channel is None:
             return
         message = "\n".join(" ".join(assignment.splitlines()) for assignment in assignments)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel, contextlib.suppress(OSError):
-            channel.settimeout(PATIENCE_S)
-            channel.sendto(message.encode(), self._address)
+        with contextlib.suppress(OSError):
+            self._channel.sendto(message.encode(), self._address)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,11 @@ from inspector.service.systemd import Notifier
 
 def test_every_message(tmp_path: Path) -> None:
     """Each call sends one datagram of assignments as sd_notify(3) has them."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd,
+        closing(Notifier(str(tmp_path / "notify"), clock_ns=lambda: 5_000_999)) as notifier,
+    ):
         systemd.bind(str(tmp_path / "notify"))
-        notifier = Notifier(str(tmp_path / "notify"), clock_ns=lambda: 5_000_999)
         calls: list[tuple[Callable[[], None], bytes]] = [
             (lambda: notifier.ready("warm on openvino"), b"READY=1\nSTATUS=warm on openvino"),
             (notifier.reloading, b"RELOADING=1\nMONOTONIC_USEC=5000"),
@@ -35,7 +39,8 @@ def test_abstract_socket() -> None:
     name = f"inspector-test-{os.getpid()}-{time.monotonic_ns()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(f"\0{name}")
-        Notifier.from_environment({"NOTIFY_SOCKET": f"@{name}"}, pid=1).watchdog()
+        with closing(Notifier.from_environment({"NOTIFY_SOCKET": f"@{name}"}, pid=1)) as notifier:
+            notifier.watchdog()
         assert systemd.recv(4096) == b"WATCHDOG=1"
 
 
@@ -53,13 +58,15 @@ def test_abstract_socket() -> None:
 )
 def test_watchdog_interval(environ: dict[str, str], interval_s: float | None) -> None:
     """The watchdog is fed at half its limit, and only where systemd watches this very process."""
-    assert Notifier.from_environment(environ, pid=42).watchdog_interval_s == interval_s
+    with closing(Notifier.from_environment(environ, pid=42)) as notifier:
+        assert notifier.watchdog_interval_s == interval_s
 
 
 def test_without_systemd_nothing_happens() -> None:
     """No NOTIFY_SOCKET, or one that nobody reads: the line goes on."""
     Notifier.from_environment({}, pid=42).ready("warm")
-    Notifier.from_environment({"NOTIFY_SOCKET": "/nonexistent/notify"}, pid=42).ready("warm")
+    with closing(Notifier.from_environment({"NOTIFY_SOCKET": "/nonexistent/notify"}, pid=42)) as notifier:
+        notifier.ready("warm")
 
 
 def test_full_queue_does_not_block(tmp_path: Path) -> None:
@@ -72,4 +79,27 @@ def test_full_queue_does_not_block(tmp_path: Path) -> None:
             with pytest.raises(BlockingIOError):
                 for _ in range(100_000):
                     other.sendto(b"X=1", str(tmp_path / "notify"))
-        Notifier(str(tmp_path / "notify")).watchdog()
+        with closing(Notifier(str(tmp_path / "notify"))) as notifier:
+            notifier.watchdog()
+
+
+def test_the_watchdog_is_fed_when_no_descriptor_is_left(tmp_path: Path) -> None:
+    """Whoever opens connections without end does not have systemd kill the line."""
+    held: list[int] = []
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd,
+        closing(Notifier(str(tmp_path / "notify"))) as notifier,
+    ):
+        systemd.bind(str(tmp_path / "notify"))
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (systemd.fileno() + 50, limits[1]))
+            with pytest.raises(OSError):
+                while True:
+                    held.append(os.dup(systemd.fileno()))
+            notifier.watchdog()
+            assert systemd.recv(4096) == b"WATCHDOG=1"
+        finally:
+            for number in held:
+                os.close(number)
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
