@@ -304,3 +304,11 @@ def test_import_is_light() -> None:
     code = f"import sys, inspector.client; print(*{heavy} & sys.modules.keys())"
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True)
     assert ended.stdout.split() == []
+
+
+def test_no_heartbeats_of_zeromq(line: Line) -> None:
+    """With them libzmq aborts a program that is busy for long (tests/soak/late.py takes the time to show it)."""
+    with line.listen() as events:
+        assert events._replay is not None
+        ends = (events._live, events._replay, line.publisher._events, line.replays._socket)
+        assert [end.getsockopt(zmq.HEARTBEAT_IVL) for end in ends] == [0] * 4

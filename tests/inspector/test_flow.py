@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.flow import Buffer, buffered, each
+from inspector.flow import Buffer, Cancelled, buffered, each
 
-PATIENCE_S = 5
+PATIENCE_S = 60
 
 
 class Tap:
@@ -170,3 +170,62 @@ def test_each(items: list[int]) -> None:
     """A stage does its work on every item in order, and says its last word at the end only."""
     assert list(each(items, lambda item: item + 1)) == [item + 1 for item in items]
     assert list(each(items, lambda item: item + 1, lambda: -1)) == [*(item + 1 for item in items), -1]
+
+
+def test_close_ends_an_upstream_that_waits_for_room() -> None:
+    """A thread that nobody reads from is not left behind: it ends at its next item, on its own thread."""
+    ended = threading.Event()
+
+    def upstream() -> Iterator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            ended.set()
+
+    buffer = buffered(upstream(), 1, "test")
+    assert next(buffer) == 1
+    assert buffer.close(PATIENCE_S)
+    assert ended.is_set()
+
+
+def test_a_thread_ends_when_what_it_reads_from_is_cancelled() -> None:
+    """Behind a stage that hangs all others end, and only that one is left."""
+    go_on = threading.Event()
+
+    def hanging() -> Iterator[int]:
+        yield 1
+        go_on.wait()
+
+    first = buffered(hanging(), 1, "first")
+    second = buffered(each(first, lambda item: item), 1, "second")
+    assert next(second) == 1
+    for buffer in (first, second):
+        buffer.cancel()
+    assert second.close(PATIENCE_S)
+    assert not first.close(0.05)
+    go_on.set()
+    assert first.close(PATIENCE_S)
+
+
+def test_a_reader_that_waits_is_ended_by_cancel() -> None:
+    """It raises `Cancelled` there, and wherever else it reads on."""
+    tap = Tap()
+    buffer = buffered(tap, 1, "test")
+    threading.Timer(0.05, buffer.cancel).start()
+    for _ in range(2):
+        with pytest.raises(Cancelled):
+            next(buffer)
+    tap.close()
+    assert buffer.close(PATIENCE_S)
+
+
+def test_groups_come_empty_when_nothing_did() -> None:
+    """Whoever has something else to see to is woken for it."""
+    tap = Tap()
+    groups = buffered(tap, 2, "test").groups(wait_s=0.01)
+    assert next(groups) == []
+    tap.turn()
+    assert next(group for group in groups if group) == [(1,)]
+    tap.close()
+    assert [group for group in groups if group] == []
