@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import get_args
 
 from deploy.folder import copy_recipe, find, held
+from inspector import output
 from inspector.engines.nvidia.manifest import ENGINE, MANIFEST, Flavour, Precision
 from inspector.errors import EXIT_FAILURE, InspectorError
 from inspector.recipe import SHIPPED
@@ -181,6 +182,10 @@ def _progress() -> Callable[[str], None]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
+    return output.guarded(lambda: _main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
     args = parser().parse_args(argv)
     try:
         code: int = args.function(args)
@@ -191,6 +196,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f'{error.name} is not installed; expected the extra "rtx" or "gpu". Install it: .[rtx]', file=sys.stderr)
         return EXIT_FAILURE
     except OSError as error:
+        if output.refusal():
+            raise
         where = error.filename or getattr(args, "out", None) or args.recipe
         print(f"{where}: {error.strerror or error}. Mend that, and run it again.", file=sys.stderr)
         return EXIT_FAILURE

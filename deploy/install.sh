@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the inspector from this bundle, with no network; run as root. Running it again updates what is there.
-#   --python FILE   the Python to use, of the bundle's version (default: pythonX.Y)
+#   --python FILE   the Python to use, of the bundle's version (default: pythonX.Y, else the system's)
 #   --root DIR      put everything below DIR and leave the system's services alone: to try it
 #   --uninstall     stop all lines and remove what was installed; configurations, recipes and journals stay
 #   --purge         with --uninstall: remove those too, and the service's account
@@ -20,6 +20,19 @@ here() { # a path as seen from where the caller stands; a bare name is looked up
         /*) echo "$1" ;;
         */*) echo "$from/$1" ;;
         *) if [ "${2:-}" = folder ]; then echo "$from/$1"; else echo "$1"; fi ;;
+    esac
+}
+
+unfit() { # says why a Python will not do; nothing of one that will
+    found=$("$1" -c 'import sys; print("{}.{}".format(*sys.version_info[:2]))' 2>/dev/null) || found=missing
+    if [ "$found" != "$PYTHON" ]; then
+        echo "$1 is $found; expected Python $PYTHON. Install it, or make the bundle with another --python."
+        return
+    fi
+    prefix=$("$1" -c 'import os, sys; print(os.path.realpath(sys.base_prefix))')
+    case $root:$prefix in
+        :/root/* | :/home/* | :/run/user/*)
+            echo "$1 lives in $prefix, where the service sees nothing. Give a --python that all may read." ;;
     esac
 }
 
@@ -61,7 +74,7 @@ install_recipe() { # what was there under its name and is not the same stays, un
 
 cd "$(dirname "$0")"
 . ./bundle.env
-python=python$PYTHON root='' uninstall='' purge=''
+python='' root='' uninstall='' purge=''
 while [ $# -gt 0 ]; do
     case $1 in
         --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p;}' install.sh; exit 0 ;;
@@ -85,14 +98,16 @@ if [ -n "$uninstall" ]; then
 fi
 
 sha256sum --quiet --check SHA256SUMS || fail "a file of this bundle was altered or half copied. Copy the tar again."
-found=$("$python" -c 'import sys; print("{}.{}".format(*sys.version_info[:2]))' 2>/dev/null) || found=missing
-[ "$found" = "$PYTHON" ] ||
-    fail "$python is $found; expected Python $PYTHON. Install it, or make the bundle with another --python."
-prefix=$("$python" -c 'import os, sys; print(os.path.realpath(sys.base_prefix))')
-case $root$prefix in
-    /root/* | /home/* | /run/user/*)
-        fail "$python lives in $prefix, where the service sees nothing. Give a --python that all may read, like /usr/bin/python$PYTHON." ;;
-esac
+if [ -n "$python" ]; then set -- "$python"; else
+    set -- "python$PYTHON" "/usr/bin/python$PYTHON" "/usr/local/bin/python$PYTHON"
+fi
+python='' first=''
+for candidate in "$@"; do
+    why=$(unfit "$candidate")
+    [ -n "$why" ] || { python=$candidate; break; }
+    first=${first:-$why}
+done
+[ -n "$python" ] || fail "$first"
 
 echo "installing into $program"
 "$python" -m venv "$program" || fail "$python cannot make a virtual environment. Install its venv module."
@@ -119,6 +134,6 @@ fi
 
 "$program/bin/inspector" check "$etc/inspector/example.toml"
 start="systemctl enable --now inspector@line1"
-[ -z "$root" ] || start="$program/bin/inspector run $etc/inspector/line1.toml"
-echo "Copy $etc/inspector/example.toml to line1.toml there, correct it, and: $start"
+[ -z "$root" ] || start="\"$program/bin/inspector\" run \"$etc/inspector/line1.toml\""
+echo "Copy \"$etc/inspector/example.toml\" to line1.toml there, correct it, and: $start"
 [ -z "$running" ] || echo "Still running what was there before:" $running "(systemctl restart runs the new one)"

@@ -1,30 +1,33 @@
 """The commands: `inspector run | check | reload | replay | events | demo | bench | acknowledge`, and their exit codes.
 
-0 = done, 1 = failed (systemd restarts), 78 = configuration (systemd does not).
+0 = done, 1 = failed (systemd restarts), 78 = configuration (systemd does not), 130 = Ctrl-C where nothing drains. A
+reader that closes the pipe (`| head`) ends a command with 0; a full disk behind standard output is a failure.
 """
 
 from __future__ import annotations
 
 import sys
 
-if sys.argv[1:2] in (
-    ["run"],
-    ["replay"],
-):  # before anything that takes time: a signal without a handler would end the process
+# Before anything that takes time: a signal without a handler would end the process.
+if sys.argv[1:2] in (["run"], ["replay"]):
     from inspector import signals
 
     signals.hold()
 
 import argparse
 import faulthandler
+import io
 import logging
+import math
 import os
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from inspector import __version__
+from inspector import __version__, output
 from inspector.errors import EXIT_FAILURE, EXIT_INTERRUPTED, InspectorError
+
+LONGEST_S = 10**6
 
 
 def run(args: argparse.Namespace) -> int:
@@ -46,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
             daemon.run()
         except InspectorError as error:
             if daemon.is_stuck:  # Python would wait for the thread that hangs, or abort
-                print(error, file=sys.stderr, flush=True)
+                output.report(error)
                 os._exit(error.exit_code)
             raise
         if daemon.is_stuck:
@@ -60,7 +63,7 @@ def reload(args: argparse.Namespace) -> int:
 
     answer = ask(args.pid, runtime_folder(os.environ))
     if answer.exit_code:
-        print(answer.message, file=sys.stderr)
+        output.report(answer.message)
     else:
         print(f"reloaded: {answer.message}")
     return answer.exit_code
@@ -69,12 +72,13 @@ def reload(args: argparse.Namespace) -> int:
 def check(args: argparse.Namespace) -> int:
     """Read a configuration, and everything it refers to, as `run` would."""
     from inspector.service.prepare import check_engine, prepare
+    from inspector.words import counted
 
     settings, folder = prepare(args.config)
     remarks = check_engine(settings, folder, unverified=args.unverified)
     cameras = ", ".join(camera.name for camera in settings.camera)
-    alarms = len(settings.alarm)
-    print(f"{args.config}: good. Line {settings.line}, cameras {cameras}, recipe {folder.name}, {alarms} alarms")
+    alarms = counted(len(settings.alarm), "alarm")
+    print(f"{args.config}: good. Line {settings.line}, cameras {cameras}, recipe {folder.name}, {alarms}")
     for remark in remarks:
         print(f"engine: {remark}")
     return 0
@@ -84,6 +88,8 @@ def events(args: argparse.Namespace) -> int:
     """Print events as they happen."""
     from inspector.events.text import print_events
 
+    if sys.stdout is None:
+        raise InspectorError("standard output is closed; expected somewhere to print events to.")
     return print_events(
         args.connect,
         args.replay,
@@ -94,7 +100,7 @@ def events(args: argparse.Namespace) -> int:
         timeout_s=args.timeout,
         environ=os.environ,
         out=sys.stdout,
-        err=sys.stderr,
+        err=sys.stderr or io.StringIO(),
     )
 
 
@@ -119,6 +125,7 @@ def demo(args: argparse.Namespace) -> int:
 
 def acknowledge(args: argparse.Namespace) -> int:
     """Pass an operator's acknowledgement on to a running inspector."""
+    import http.client
     import urllib.error
     import urllib.parse
     import urllib.request
@@ -130,7 +137,7 @@ def acknowledge(args: argparse.Namespace) -> int:
     except urllib.error.HTTPError as error:
         with error:
             raise InspectorError(f"{url}: {error.read().decode().strip()}") from None
-    except OSError as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise InspectorError(f"{url}: {error}. Is the inspector running, and is this its http.bind?") from error
     return 0
 
@@ -182,6 +189,24 @@ def process_id(text: str) -> int:
     return int(text)
 
 
+def at_least_0(text: str) -> int:
+    """Read a whole number that is not negative."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text}: expected a whole number, 0 or more")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """Read a time; `nan` and `inf` are none."""
+    try:
+        time_s = float(text)
+    except ValueError:
+        time_s = math.nan
+    if not 0 <= time_s <= LONGEST_S:
+        raise argparse.ArgumentTypeError(f"{text}: expected seconds, 0 to {LONGEST_S}")
+    return time_s
+
+
 def _add_events_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--connect", default="tcp://127.0.0.1:5556", help="events.bind (default: %(default)s)")
     command.add_argument("--replay", default="tcp://127.0.0.1:5557", help="events.replay_bind (default: %(default)s)")
@@ -189,13 +214,17 @@ def _add_events_arguments(command: argparse.ArgumentParser) -> None:
         "--topic", action="append", metavar="PREFIX", help="only topics that begin so; may be repeated"
     )
     command.add_argument("--json", action="store_true", help="one CloudEvents JSON a line")
-    command.add_argument("--since", type=int, metavar="SEQ", help="first the journal's events from this number on")
-    command.add_argument("--count", type=int, metavar="N", help="end after so many events")
-    command.add_argument("--timeout", type=float, metavar="S", help="end when none came for so many seconds")
+    command.add_argument("--since", type=at_least_0, metavar="SEQ", help="first the journal's events from here on")
+    command.add_argument("--count", type=at_least_0, metavar="N", help="end after so many events")
+    command.add_argument("--timeout", type=seconds, metavar="S", help="end when none came for so many seconds")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
+    return output.guarded(lambda: _main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
     args = parser().parse_args(argv)
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
@@ -203,7 +232,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code: int = args.function(args)
     except InspectorError as error:
-        print(error, file=sys.stderr)
+        output.report(error)
         return error.exit_code
     except KeyboardInterrupt:  # of commands that do not drain
         return EXIT_INTERRUPTED

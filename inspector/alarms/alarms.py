@@ -16,6 +16,7 @@ from inspector.alarms.settings import AlarmSection
 from inspector.alarms.states import TABLE, Cause
 from inspector.records.events import Alarm, AlarmState, Data
 from inspector.records.stages import Findings
+from inspector.words import counted
 
 
 class Acknowledge(msgspec.Struct, frozen=True):
@@ -49,10 +50,11 @@ class _Rule(msgspec.Struct):
         self.state = state
         section, last, count = self.condition.section, self.condition.last, self.condition.count
         kinds = " or ".join(section.classes)
+        fewer = "no defect" if section.count == 1 else f"fewer than {section.count} defects"
         message = {
-            "unacknowledged": f"{count} {kinds} within {section.within_m:g} m",
+            "unacknowledged": f"{counted(count, 'defect')} within {section.within_m:g} m ({kinds})",
             "acknowledged": "acknowledged by the operator",
-            "returned": f"no longer {section.count} {kinds} within {section.within_m:g} m; not acknowledged",
+            "returned": f"{fewer} within {section.within_m:g} m ({kinds}); not acknowledged",
             "normal": "back to normal",
         }[state]
         return Alarm(

@@ -77,19 +77,22 @@ def detect(
         reported[mine] |= kind.reports(area_mm2[mine], peak[mine])
     kept = np.flatnonzero(reported)
     if len(kept) > max_regions or not found.is_whole:
-        return _crowd(found, kept if found.is_whole else np.arange(len(found.label)), recipe, footprint)
+        return _crowd(found, kept if found.is_whole else np.arange(len(found.label)), wanted[labels], recipe, footprint)
     return tuple(_detections(found, kept, labels.shape[0], footprint))
 
 
-def _crowd(found: Regions, kept: Indices, recipe: Recipe, footprint: Footprint) -> Crowd:
-    """Sum up the regions `kept`."""
+def _crowd(
+    found: Regions, kept: Indices, covered: npt.NDArray[np.bool_], recipe: Recipe, footprint: Footprint
+) -> Crowd:
+    """Sum up the regions `kept`; box and area are of all pixels `covered` (H, W)."""
     counts = np.bincount(found.label[kept], minlength=256)
+    rows, columns = (np.flatnonzero(covered.any(axis=axis)) for axis in (1, 0))
     return Crowd(
-        start_mm=int(found.top[kept].min()) * footprint.mm_per_row,
-        end_mm=int(found.bottom[kept].max()) * footprint.mm_per_row,
-        left_mm=footprint.offset_mm + int(found.left[kept].min()) * footprint.mm_per_px,
-        right_mm=footprint.offset_mm + int(found.right[kept].max()) * footprint.mm_per_px,
-        area_mm2=int(found.area[kept].sum()) * footprint.mm_per_px * footprint.mm_per_row,
+        start_mm=int(rows[0]) * footprint.mm_per_row,
+        end_mm=(int(rows[-1]) + 1) * footprint.mm_per_row,
+        left_mm=footprint.offset_mm + int(columns[0]) * footprint.mm_per_px,
+        right_mm=footprint.offset_mm + (int(columns[-1]) + 1) * footprint.mm_per_px,
+        area_mm2=int(np.count_nonzero(covered)) * footprint.mm_per_px * footprint.mm_per_row,
         regions={kind.name: int(counts[kind.id]) for kind in recipe.classes if counts[kind.id]},
         confidence=int(found.peak[kept].max()) / 255,
     )

@@ -37,6 +37,7 @@ from inspector.score import score
 from inspector.simulator.camera import Sent
 from inspector.simulator.sheet import MM_PER_PX, ROWS, Sheet
 from inspector.simulator.thumbnail import SHRINK
+from inspector.words import counted
 
 COIL, RUN_IN = "DEMO", "RUN-IN"
 FRAME_M = ROWS * MM_PER_PX / 1000
@@ -244,7 +245,7 @@ class Demo:
         share = f"{counts.inspected_m:6.1f} of {metres:.1f} m"
         speed = f"{counts.inspected / passing_s:.1f} frames/s" if passing_s > 1 else ""
         left = f"{max(0.0, planned_s - passing_s):.0f} s left"
-        found = f"{text.counted(len(self._received.defects), 'defect')}, {text.counted(self._received.alarms, 'alarm')}"
+        found = f"{counted(len(self._received.defects), 'defect')}, {counted(self._received.alarms, 'alarm')}"
         self._screen.status("  ".join(filter(None, (share, speed, found, left))))
 
     def _wait(self, done: Callable[[], bool], daemon: Daemon) -> None:

@@ -12,11 +12,11 @@ from statistics import fmean
 
 import msgspec
 
-from inspector.events.text import counted
 from inspector.harness.scrape import Counts
 from inspector.records.events import Defect
 from inspector.score import Outcome, Score
 from inspector.simulator.sheet import Planted
+from inspector.words import counted
 
 FALSE_LISTED = 20
 

@@ -17,6 +17,19 @@ import msgspec
 import numpy as np
 
 from inspector.drawing.canvas import WHITE, Canvas, Colour, Ink, Rect, Style
+from inspector.drawing.palette import (
+    FAINT,
+    FALSE,
+    HAIR,
+    INK,
+    MARGIN_PX,
+    MISSED,
+    PAGE_PX,
+    PAPER,
+    STEEL,
+    UNSEEN,
+    class_colour,
+)
 from inspector.records.events import Defect, Missed
 from inspector.records.frame import Bytes2D
 from inspector.score import Outcome, Score
@@ -25,24 +38,12 @@ from inspector.simulator.sheet import Planted
 READING = "Travel is to the right, the left edge of the strip is up, both directions are to the same scale."
 """How to read the map, for its foot."""
 
-PAGE_PX, MARGIN_PX = 2000, 60
 HEAD_PX, LEGEND_PX, SCALE_PX, FOOT_PX = 132, 66, 62, 52
 ROWS_PX = 1400
 """The rows together are at most so high: what a screen shows."""
 STRIP_PX = 320
 """The strip is at most so high where there are several rows."""
 ROW_METRES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000)
-
-PAPER: Colour = (250, 250, 249)
-INK: Colour = (48, 40, 34)
-FAINT: Colour = (140, 132, 126)
-HAIR: Colour = (222, 218, 214)
-STEEL: Colour = (150, 152, 154)
-MISSED: Colour = (44, 34, 224)
-FALSE: Colour = (206, 52, 190)
-UNSEEN: Colour = (70, 62, 56)
-CLASS_COLOURS: tuple[Colour, ...] = ((242, 196, 72), (64, 160, 255), (86, 226, 250), (140, 214, 92))
-"""By class id from 1, then again from the first; told apart by colour-blind eyes too."""
 
 Tones = tuple[float, float, float, float]
 
@@ -171,8 +172,8 @@ def _legend(ink: Ink, coil: CoilMap) -> None:
     x = MARGIN_PX
     for number, one in enumerate(coil.score.classes, start=1):
         swatch = _swatch(ink, x)
-        ink.fill(swatch, _colour(number), 0.30)
-        ink.box(swatch, _colour(number), 2)
+        ink.fill(swatch, class_colour(number), 0.30)
+        ink.box(swatch, class_colour(number), 2)
         x = ink.text((x + 54, y), one.name, NAME)
         x = ink.text((x + 8, y), f"{one.found} of {one.planted}", NOTE) + 34
     for words, colour, px in (("planted", WHITE, 1), ("missed, confused", MISSED, 3), ("false", FALSE, 3)):
@@ -223,10 +224,6 @@ def _tones(thumbnail: Bytes2D) -> Tones:
     return 0.0, max(1.0, float(low)), max(2.0, float(high)), 255.0
 
 
-def _colour(class_id: int) -> Colour:
-    return CLASS_COLOURS[(class_id - 1) % len(CLASS_COLOURS)]
-
-
 # --- marks -------------------------------------------------------------------------------------------------
 
 
@@ -256,7 +253,7 @@ class _Marks:
             self._alarm(defect, f"false {defect.name}", FALSE)
 
     def _found(self, defect: Defect) -> None:
-        colour = _colour(self._names.index(defect.name) + 1)
+        colour = class_colour(self._names.index(defect.name) + 1)
         for piece in self._fold.box(defect):
             self._ink.fill(piece.at_least(8), colour, 0.30)
             self._ink.box(piece.at_least(8).grown(1), colour, 2)

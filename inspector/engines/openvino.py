@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 import openvino as ov
 
-from inspector.errors import EngineError
+from inspector.errors import EngineError, RecipeError
 from inspector.records.frame import Bytes3D
 from inspector.records.recipe import Maps, Recipe
 
@@ -30,10 +30,58 @@ def _core() -> ov.Core:
     return ov.Core()
 
 
+def read(recipe: Recipe, model: bytes) -> ov.Model:
+    """Read a recipe's graph, and hold it against the recipe's card.
+
+    Raises: RecipeError when it is no ONNX, or another graph than the card describes.
+    """
+    try:
+        graph = _core().read_model(model)
+    except RuntimeError as error:
+        raise RecipeError(
+            f"recipe {recipe}: its model cannot be read as ONNX: {_first_line(error)}. Export the recipe again."
+        ) from error
+    inputs = {port.any_name: port for port in graph.inputs}
+    outputs = {port.any_name: port for port in graph.outputs}
+    if set(inputs) != INPUTS or set(outputs) != OUTPUTS:
+        raise RecipeError(
+            f"recipe {recipe}: its model has inputs {sorted(inputs)} and outputs {sorted(outputs)}; expected "
+            f"{sorted(INPUTS)} and {sorted(OUTPUTS)}. Export it with this version's `trainer export`."
+        )
+    size, classes = [-1, recipe.height, recipe.width], len(recipe.classes)
+    for port, kind, expected in (
+        (inputs["frames"], "u8", size),
+        (inputs["thresholds"], "f32", [classes]),
+        (outputs["labels"], "u8", size),
+        (outputs["confidence"], "u8", size),
+        (outputs["presence"], "f32", [-1, classes]),
+    ):
+        found = [d.get_length() if d.is_static else -1 for d in port.partial_shape]
+        if port.element_type.get_type_name() != kind or not _fits(found, expected):
+            raise RecipeError(
+                f"recipe {recipe}: `{port.any_name}` of its model is {port.element_type.get_type_name()} {found}; "
+                f"expected {kind} {expected}, as recipe.toml has {recipe.width} x {recipe.height} pixels and classes "
+                f"{', '.join(kind.name for kind in recipe.classes)}. Put the card back as exported, or export again."
+            )
+    return graph
+
+
+def _fits(found: list[int], expected: list[int]) -> bool:
+    """Whether a shape may be the one expected; -1 is any length."""
+    return len(found) == len(expected) and all(
+        -1 in pair or len(set(pair)) == 1 for pair in zip(found, expected, strict=True)
+    )
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else repr(error)
+
+
 class OpenVino:
     """A recipe's model compiled for this CPU, with two inference requests used in turn.
 
-    Raises: EngineError when the model cannot be read or compiled, or is not the graph of a recipe.
+    Raises: RecipeError when the model is not the graph that the recipe describes; EngineError when it is not compiled.
     """
 
     in_flight = 2
@@ -45,11 +93,9 @@ class OpenVino:
             options["INFERENCE_NUM_THREADS"] = threads
         if precision:
             options["INFERENCE_PRECISION_HINT"] = precision
+        graph = read(recipe, model)
         try:
-            core = _core()
-            graph = core.read_model(model)
-            self._check(graph, recipe)
-            compiled = core.compile_model(graph, "CPU", options)
+            compiled = _core().compile_model(graph, "CPU", options)
             self._idle = deque(compiled.create_infer_request() for _ in range(self.in_flight))
         except RuntimeError as error:
             raise EngineError(
@@ -62,22 +108,6 @@ class OpenVino:
         self._shape = recipe.height, recipe.width
         self._thresholds = np.array([kind.threshold for kind in recipe.classes], np.float32)
         self._busy: deque[tuple[ov.InferRequest, Bytes3D]] = deque()
-
-    @staticmethod
-    def _check(graph: ov.Model, recipe: Recipe) -> None:
-        inputs = {port.any_name: port.partial_shape for port in graph.inputs}
-        outputs = {port.any_name for port in graph.outputs}
-        if set(inputs) != INPUTS or outputs != OUTPUTS:
-            raise EngineError(
-                f"recipe {recipe}: its model has inputs {sorted(inputs)} and outputs {sorted(outputs)}; expected "
-                f"{sorted(INPUTS)} and {sorted(OUTPUTS)}. Export it with this version's `trainer export`."
-            )
-        shape = [d.get_length() if d.is_static else -1 for d in inputs["frames"]]
-        if shape[1:] != [recipe.height, recipe.width]:
-            raise EngineError(
-                f"recipe {recipe}: its model takes frames {shape}; expected (N, {recipe.height}, {recipe.width}) "
-                "as recipe.toml says. Export it again."
-            )
 
     def buffer(self, frames: int) -> Bytes3D:
         """Return a new array of `(frames, H, W)`: any memory is as near as another."""

@@ -65,6 +65,17 @@ Tell = Callable[[str], None]
 """Hears what goes on, while it takes long."""
 
 
+def check(section: EngineSection, recipe: Recipe, model: bytes) -> None:
+    """Hold a recipe's card against its graph, which every engine runs, or is built from.
+
+    Raises: RecipeError.
+    """
+    if section.kind != "stub":
+        from inspector.engines.openvino import read
+
+        read(recipe, model)
+
+
 def load(
     section: EngineSection,
     recipe: Recipe,

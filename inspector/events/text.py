@@ -6,12 +6,13 @@ Knows: what is worth reading first. Must not know: sockets (that is the client's
 
 from __future__ import annotations
 
-import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TextIO
 
 import msgspec
 
+from inspector import output
 from inspector.client import Events, Gap
 from inspector.errors import EXIT_FAILURE
 from inspector.records.events import (
@@ -27,8 +28,11 @@ from inspector.records.events import (
     Unknown,
     write_event,
 )
+from inspector.words import counted
 
 RED, GREEN, YELLOW, MAGENTA, CYAN, DIM = "1;31", "32", "33", "35", "36", "2"
+LOOK_S = 0.5
+"""How often to look whether the reader of a pipe is still there."""
 PLAIN_BYTES = 400
 """Of an event without a layout, so much is shown."""
 
@@ -40,11 +44,6 @@ def line(event: Event, colour: bool) -> str:
     what, name, rest = _printable(row.what), _printable(row.name), _printable(row.rest)
     text = f"{event.time[11:]:13}  {what:6}  {name:20} {rest}".rstrip()
     return f"\x1b[{row.colour}m{text}\x1b[0m" if colour else text
-
-
-def counted(count: int, noun: str) -> str:
-    """A number and what it counts, in the singular or the plural."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def wants_colour(out: TextIO, environ: Mapping[str, str]) -> bool:
@@ -71,7 +70,7 @@ def print_events(
     `count` events, or when none came for `timeout_s`, which is a failure only when fewer than `count` came.
     Ctrl-C, and a reader that closed the pipe, are ways to end.
 
-    Raises: SocketError when an address is not one.
+    Raises: SocketError when an address is not one; OSError when `out` takes no more.
     """
     colour = wants_colour(out, environ)
     after = None if since is None else (None, max(0, since - 1))
@@ -80,17 +79,19 @@ def print_events(
         end = "?" if gap.last_seq is None else gap.last_seq
         print(f"LOST {counted(gap.count, 'event')}, seq {gap.first_seq} to {end}: {gap.reason}", file=err, flush=True)
 
-    shown = 0
+    shown, since_s = 0, time.monotonic()
     try:
-        with Events(connect, replay=replay, topics=topics, after=after, timeout_s=timeout_s, on_gap=tell) as events:
-            while shown != count and (event := next(events, None)) is not None:
-                text = write_event(event).decode() if as_json else line(event, colour)
-                print(text, file=out, flush=True)
-                shown += 1
+        with Events(connect, replay=replay, topics=topics, after=after, timeout_s=LOOK_S, on_gap=tell) as events:
+            while shown != count and not output.is_gone(out):
+                event = next(events, None)
+                if event is not None:
+                    print(write_event(event).decode() if as_json else line(event, colour), file=out, flush=True)
+                    shown, since_s = shown + 1, time.monotonic()
+                elif timeout_s is not None and time.monotonic() - since_s >= timeout_s:
+                    break
+            else:
+                return 0
     except KeyboardInterrupt:
-        return 0
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # or the interpreter fails to flush at exit
         return 0
     if count is not None and shown < count:
         print(f"{shown} of {count} events came; none for the last {timeout_s:g} s from {connect}.", file=err)

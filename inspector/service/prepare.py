@@ -30,7 +30,8 @@ def prepare(path: Path) -> tuple[Config, Path]:
     """
     settings = line.load(path)
     folder = recipe.find(settings.recipe.path, path.parent)
-    card, _ = recipe.load(folder)
+    card, model = recipe.load(folder)
+    segmenter.check(settings.engine, card, model)
     names = [kind.name for kind in card.classes]
     faults = [
         f'{path.name}: alarm "{alarm.name}" watches class "{name}"; expected one of {", ".join(names)} '

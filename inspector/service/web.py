@@ -7,12 +7,18 @@ the service manager's business. Serves on threads of its own; never blocks the l
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import socket
 import socketserver
+import sys
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import unquote
 
 from prometheus_client import CollectorRegistry
@@ -21,8 +27,14 @@ from prometheus_client.exposition import choose_encoder
 from inspector.errors import SocketError
 from inspector.service.vitals import Vitals
 
+log = logging.getLogger("inspector")
+
 CLOSE_S = 0.1
 """How long the server takes at most to notice that it is to close."""
+MOST_CONNECTIONS = 16
+"""Prometheus, a probe and a few people; each takes a descriptor and a thread from the line."""
+ANSWER_S = 1.0
+"""How long a peer may take over its answer when others wait."""
 
 
 class Web:
@@ -43,17 +55,25 @@ class Web:
                 f"http.bind {bind}: {error}. Stop the program that holds it, or choose another port."
             ) from error
         self.port: int = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, args=(CLOSE_S,), name="web", daemon=True).start()
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(CLOSE_S,), name="web", daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
         """Stop serving."""
         self._server.shutdown()
+        self._thread.join()
         self._server.server_close()
 
 
-class _Server(socketserver.ThreadingTCPServer):
-    daemon_threads = True
+class _Server(socketserver.TCPServer):
+    """Serves each connection on a thread of its own, and `MOST_CONNECTIONS` of them at most.
+
+    A newcomer takes the place of the oldest that has not asked anything yet, then of the oldest that does not take its
+    answer: whoever holds connections open, and however many, keeps nobody out.
+    """
+
     allow_reuse_address = True
+    request_queue_size = 64
 
     def __init__(
         self,
@@ -64,7 +84,83 @@ class _Server(socketserver.ThreadingTCPServer):
     ) -> None:
         self.registry, self.vitals, self.acknowledge = registry, vitals, acknowledge
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self._open: dict[socket.socket, _Connection] = {}
+        self._changed = threading.Condition()
         super().__init__(address, _Handler)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection; without a descriptor for it, let others have the processor."""
+        try:
+            return super().get_request()
+        except OSError:
+            time.sleep(CLOSE_S)
+            raise
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve it on a thread, once there is room for it."""
+        thread = threading.Thread(target=self._serve, args=(request, client_address), name="web-answer", daemon=True)
+        with self._changed:
+            while len(self._open) >= MOST_CONNECTIONS:
+                self._make_room()
+                self._changed.wait(CLOSE_S)
+            self._open[request] = _Connection(thread)
+        thread.start()
+
+    def asked(self, request: socket.socket) -> None:
+        """Note that a connection has asked something: it is to have its answer."""
+        with self._changed:
+            self._open[request].asked_s = time.monotonic()
+
+    def server_close(self) -> None:
+        """End what is open, and all threads."""
+        super().server_close()
+        with self._changed:
+            threads = [connection.thread for connection in self._open.values()]
+            for request in self._open:
+                _shut(request)
+        for thread in threads:
+            thread.join()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a peer that went away; anything else is a bug."""
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            log.error("http: unexpected %r. Report this as a bug.", error)
+
+    def _serve(self, request: socket.socket, client_address: Any) -> None:
+        try:
+            self.finish_request(request, client_address)
+        except Exception:
+            self.handle_error(request, client_address)
+        finally:
+            self.shutdown_request(request)
+            with self._changed:
+                del self._open[request]
+                self._changed.notify()
+
+    def _make_room(self) -> None:
+        """End the oldest connection of those that wait for nothing, or for too long."""
+        idle = [request for request, connection in self._open.items() if not connection.asked_s]
+        late_s = time.monotonic() - ANSWER_S
+        late = [request for request, connection in self._open.items() if connection.asked_s < late_s]
+        for request in (idle or late)[:1]:
+            self._open[request].asked_s = time.monotonic()  # its thread ends soon: once is enough
+            _shut(request)
+
+
+@dataclass
+class _Connection:
+    """One that is open."""
+
+    thread: threading.Thread
+    asked_s: float = 0.0
+    """When it asked something; 0 until then."""
+
+
+def _shut(request: socket.socket) -> None:
+    """End a connection whose thread may be reading or writing; that one closes it."""
+    with contextlib.suppress(OSError):
+        request.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -73,6 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "inspector"
 
     def do_GET(self) -> None:
+        self.server.asked(self.connection)
         vitals = self.server.vitals
         stalled = "" if vitals.alive() else f"no work finished for {vitals.idle_s():.0f} s"
         match self.path.partition("?")[0]:
@@ -89,6 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._say(HTTPStatus.NOT_FOUND, "expected /metrics, /health or /ready")
 
     def do_POST(self) -> None:
+        self.server.asked(self.connection)
         name = unquote(self.path.removeprefix("/acknowledge/"))
         if not self.path.startswith("/acknowledge/"):
             self._say(HTTPStatus.NOT_FOUND, "expected /acknowledge/ALARM")

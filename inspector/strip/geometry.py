@@ -24,11 +24,23 @@ class Track(msgspec.Struct):
     """End of that frame."""
     placed_mm: float = 0.0
     """Farthest end of a frame."""
+    length_mm: float = 0.0
+    """Of that frame."""
+    placeless: int = 0
+    """Bad frames since, of whose headers nothing is believed: the next good frame shows where they lay."""
 
-    def go_on(self, header: Header, place: Place) -> None:
+    def go_on(self, header: Header, place: Place, length_mm: float) -> None:
         """Take up the place of the next frame."""
         self.boot, self.number, self.last_mm = header.boot, header.number, place.end_mm
         self.placed_mm = max(self.placed_mm, place.end_mm)
+        self.length_mm, self.placeless = length_mm, 0
+
+    def assume(self) -> None:
+        """Take bad frames for having followed the last good one: nobody knows better."""
+        self.last_mm += self.placeless * self.length_mm
+        self.number += self.placeless
+        self.placed_mm = max(self.placed_mm, self.last_mm)
+        self.placeless = 0
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -37,7 +49,7 @@ class Place(msgspec.Struct, frozen=True):
     start_mm: float
     end_mm: float
     follows: bool
-    """It begins right where the frame before it ends."""
+    """It begins right where the last good frame ends."""
     is_known: bool
     """False where the camera restarted and has no encoder: nobody knows what passed meanwhile."""
 
@@ -49,8 +61,8 @@ def place(header: Header, length_mm: float, track: Track) -> Place:
         start_mm = header.start_mm
     elif header.boot == track.boot:
         start_mm = track.last_mm + (header.number - track.number - 1) * length_mm
-    else:
-        start_mm, is_known = track.last_mm, False
+    else:  # nobody knows what passed meanwhile, but for the frames that came and were bad
+        start_mm, is_known = track.last_mm + track.placeless * length_mm, False
     end_mm = start_mm + length_mm
     if abs(start_mm - track.last_mm) <= SLACK * length_mm:
         start_mm = track.last_mm

@@ -86,6 +86,7 @@ class Strip:
         self._state = msgspec.json.decode(state, type=_State)
         for lane in self._lanes.values():
             lane.is_restored, lane.heard_ns, lane.lost_since_ns = True, now_ns, now_ns
+            self._assume(lane)
 
     # --- a batch ----------------------------------------------------------------------------------------------
 
@@ -115,13 +116,17 @@ class Strip:
         if lane is None:
             return  # before the camera's first frame: that frame's position tells what was missed
         lane.lose(loss.reason, loss.count, turn.now_ns)
+        if loss.header is None and loss.end != "missing" and loss.reason != "order":
+            lane.track.placeless += loss.count
         if loss.reason != "order":
             self._count(lane.merge.close(), turn)
 
     def _report_lasting_losses(self, turn: _Turn) -> None:
         for camera, lane in self._lanes.items():
-            if lane.is_losing and turn.now_ns - lane.lost_since_ns >= TELL_AFTER_NS:
-                self._miss(camera, lane, lane.track.placed_mm, turn)
+            if turn.now_ns - lane.lost_since_ns >= TELL_AFTER_NS:
+                self._assume(lane)
+                if lane.is_losing:
+                    self._miss(camera, lane, lane.track.placed_mm, turn)
 
     def _leave_the_dead(self, turn: _Turn) -> None:
         for camera in self._silent(SILENT_NS):
@@ -139,7 +144,8 @@ class Strip:
     def _place(self, header: Header, turn: _Turn) -> tuple[Lane, Place]:
         """Take the camera's lane to the frame's end, and return it with where on the coil the frame lies."""
         lane = self._lane(header, turn)
-        at = place(header, self._cameras[header.camera].footprint(header).length_mm, lane.track)
+        length_mm = self._cameras[header.camera].footprint(header).length_mm
+        at = place(header, length_mm, lane.track)
         if lane.is_restored:
             self._go_on(lane, header, turn)
         if not at.is_known:
@@ -148,7 +154,7 @@ class Strip:
             self._count(lane.merge.close(), turn)
         if at.start_mm < lane.track.placed_mm and lane.is_losing:  # set back behind a loss
             self._miss(header.camera, lane, lane.track.placed_mm, turn)
-        lane.track.go_on(header, at)
+        lane.track.go_on(header, at, length_mm)
         lane.heard_ns = turn.now_ns
         coil = self._coils[lane.coil]
         coil.farthest_mm = max(coil.farthest_mm, at.end_mm)
@@ -203,6 +209,7 @@ class Strip:
     def _complete(self, camera: str, turn: _Turn, *, is_silent: bool) -> None:
         """Report what is open: defects, losses, and of a silent camera all that others saw of the coil."""
         lane = self._lanes[camera]
+        self._assume(lane)
         self._count(lane.merge.close(), turn)
         farthest_mm = self._coils[lane.coil].farthest_mm
         if is_silent and lane.track.placed_mm < farthest_mm:
@@ -210,6 +217,12 @@ class Strip:
             lane.reasons["silent"] = 0
         if lane.reasons:
             self._miss(camera, lane, lane.track.placed_mm, turn)
+
+    def _assume(self, lane: Lane) -> None:
+        """Give bad frames the place behind the last good one."""
+        lane.track.assume()
+        coil = self._coils[lane.coil]
+        coil.farthest_mm = max(coil.farthest_mm, lane.track.placed_mm)
 
     def _end(self, coil: Coil, turn: _Turn) -> None:
         """End a coil; a camera that never came missed all of it."""

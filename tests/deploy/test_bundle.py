@@ -51,7 +51,7 @@ def test_a_bundle_installs_without_a_network(box: Path, tmp_path: Path) -> None:
 
     code, said = run(*no_network(), box / "install.sh", "--python", sys.executable, "--root", root)
     assert code == 0, said
-    assert "example.toml: good. Line line1, cameras top, recipe heavy, 1 alarms" in said
+    assert "example.toml: good. Line line1, cameras top, recipe heavy, 1 alarm" in said
     assert mine.read_text() == "mine"
     unit = root / "etc/systemd/system/inspector@.service"
     assert unit.is_file()

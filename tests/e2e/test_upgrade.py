@@ -111,7 +111,7 @@ def send(ports: Ports, boot: str, count: int) -> None:
     context.term()
 
 
-def heard(ports: Ports, last: str, count: int) -> list[Event]:
+def received(ports: Ports, last: str, count: int) -> list[Event]:
     """Return the journal's events from its first to the `count`th of type `last`."""
     events: list[Event] = []
     with Events(ports.address("events"), replay=ports.address("replay"), after=(None, 0), timeout_s=WAIT_S) as stream:
@@ -143,16 +143,16 @@ def test_upgrade(box: Path, tmp_path: Path) -> None:
 
     with Daemon(config, ports, env=before) as old:
         send(ports, "b1", 4)
-        heard(ports, "defect.dark", 4)
+        received(ports, "defect.dark", 4)
         assert old.stop() == 0
     with Daemon(config, ports, env=after) as new:
-        events = heard(ports, "health.started", 2)
+        events = received(ports, "health.started", 2)
         types = [event.type for event in events]
         versions = [event.data.version for event in events if isinstance(event.data, Health)]
         assert versions == [version_of(tree), version_of(tree), version_of(SOURCE)]
         assert types.count("defect.dark") == 4 and types[-2:] == ["health.stopping", "health.started"]
         send(ports, "b2", 2)
-        events = heard(ports, "defect.dark", 6)
+        events = received(ports, "defect.dark", 6)
         assert [event.seq for event in events] == list(range(1, len(events) + 1))
         assert len({event.epoch for event in events}) == 1
         follow = ["events", "--connect", ports.address("events"), "--replay", ports.address("replay"), "--json"]

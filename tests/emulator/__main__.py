@@ -1,12 +1,16 @@
 """`python -m tests.emulator FOLDER`: builds the emulated driver, and the real pycuda on it.
 
 Needs a C++ compiler and a package index: CUDA's headers come as wheels. FOLDER gets `libcuda.so.1` and `site`, where
-pycuda and what it needs are installed, apart from this Python's own packages.
+pycuda and what it needs are installed, apart from this Python's own packages. With EMULATOR_CACHE set to a folder, what
+was built there from the same sources for the same Python is copied instead.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -19,6 +23,19 @@ HERE = Path(__file__).parent
 HEADERS = ("nvidia-cuda-runtime", "nvidia-cuda-profiler-api", "nvidia-cuda-cccl")
 """Wheels that hold cuda.h, cudaProfiler.h and what these include."""
 NOT_SUPPORTED = 801  # CUDA_ERROR_NOT_SUPPORTED
+
+
+def cached(cache: Path, folder: Path) -> None:
+    """Copy the build of these sources from `cache` into `folder`; build it first where it is not there yet."""
+    parts = [path.read_bytes() for path in sorted(HERE.glob("*.?pp"))] + [Path(__file__).read_bytes()]
+    parts.append(f"{platform.machine()} {platform.python_version()} {platform.libc_ver()}".encode())
+    kept = cache / f"emulator-{hashlib.sha256(b''.join(parts)).hexdigest()[:16]}"
+    if not kept.is_dir():
+        with tempfile.TemporaryDirectory(dir=cache) as temporary:
+            build(Path(temporary) / "built")
+            with contextlib.suppress(OSError):  # another build was faster
+                (Path(temporary) / "built").rename(kept)  # there is all of it, or nothing
+    shutil.copytree(kept, folder, symlinks=True, dirs_exist_ok=True)
 
 
 def build(folder: Path) -> None:
@@ -77,4 +94,8 @@ def pip(*words: str, **environment: str) -> None:
 
 
 if __name__ == "__main__":
-    build(Path(sys.argv[1]))
+    if where := os.environ.get("EMULATOR_CACHE"):
+        Path(where).mkdir(parents=True, exist_ok=True)
+        cached(Path(where), Path(sys.argv[1]))
+    else:
+        build(Path(sys.argv[1]))

@@ -37,6 +37,7 @@ FLAVOURS: dict[Flavour, str] = {"tensorrt_rtx": "rtx", "tensorrt": "full"}
 """Flavour -> the folder here that emulates it."""
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(
         not (BUILT / "site" / "pycuda").is_dir(), reason="the emulated GPU is not built (make emulator)"
     ),

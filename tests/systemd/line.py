@@ -124,15 +124,15 @@ class Line:
         socket.close()
         context.term()
 
-    def heard(self, last: str, count: int = 1) -> list[Event]:
+    def received(self, last: str, count: int = 1) -> list[Event]:
         """Return the journal's events from its first to the `count`th of type `last`: all of them, in order."""
-        heard: list[Event] = []
+        received: list[Event] = []
         with Events("tcp://127.0.0.1:5556", replay="tcp://127.0.0.1:5557", after=(None, 0), timeout_s=WAIT_S) as events:
             for event in events:
-                heard.append(event)
-                if [event.type for event in heard].count(last) == count:
+                received.append(event)
+                if [event.type for event in received].count(last) == count:
                     break
-        types = [event.type for event in heard]
+        types = [event.type for event in received]
         assert types.count(last) == count, f"{count} {last} among {types}\n{self.log()[-4000:]}"
-        assert [event.seq for event in heard] == list(range(1, len(heard) + 1))
-        return heard
+        assert [event.seq for event in received] == list(range(1, len(received) + 1))
+        return received

@@ -28,11 +28,13 @@ def refusal() -> str:
         return "only root makes namespaces that a systemd boots in"
     if not SYSTEMD.exists():
         return "systemd is not installed"
+    kinds = ["--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup", "--fork"]
+    mounts = (
+        "mount -t tmpfs tmpfs /mnt && cd /mnt && mkdir upper work root cgroup && mount -t cgroup2 cgroup2 cgroup && "
+        "mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work overlay root"
+    )
     tried = subprocess.run(
-        ["unshare", "--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup", "--fork", "true"],
-        capture_output=True,
-        text=True,
-        check=False,
+        ["unshare", *kinds, "--propagation", "private", "sh", "-c", mounts], capture_output=True, text=True, check=False
     )
     return f"the kernel refuses namespaces: {tried.stderr.strip()}" if tried.returncode else ""
 

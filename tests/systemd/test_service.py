@@ -33,13 +33,23 @@ def figures(request: pytest.FixtureRequest) -> Iterator[dict[str, float]]:
         print(f"\nunder systemd: {words}")
 
 
+def test_a_python_that_the_service_cannot_see(machine: Machine) -> None:
+    """A Python below /home is refused before anything is installed."""
+    machine.out("mkdir", "-p", "/home/python")
+    machine.out("mount", "--bind", "/opt/python", "/home/python")
+    code, output = machine.run(INSTALL, "--python", PYTHON.replace("/opt", "/home"))
+    assert code == 1 and "lives in /home/python, where the service sees nothing" in output
+    machine.out("umount", "/home/python")
+    assert machine.run("test", "-e", "/opt/inspector")[0] != 0
+
+
 @pytest.fixture(scope="module")
 def installed(machine: Machine, figures: dict[str, float]) -> Line:
     """Give a line that `install.sh` has put there and `systemctl enable --now` has started."""
     began_s = time.monotonic()
-    said = machine.out(INSTALL, "--python", PYTHON)
+    output = machine.out(INSTALL, "--python", PYTHON)
     figures["install"] = time.monotonic() - began_s
-    assert "example.toml: good. Line line1, cameras top, recipe heavy, 1 alarms" in said
+    assert "example.toml: good. Line line1, cameras top, recipe heavy, 1 alarm" in output
     line = Line(machine)
     line.configure()
     began_s = time.monotonic()
@@ -77,20 +87,20 @@ def test_exposure(line: Line) -> None:
 def test_frames_in_events_out(line: Line) -> None:
     """A camera's frames become defects, on the event socket and in the journal."""
     line.send(3)
-    types = [event.type for event in line.heard("defect.dark", 3)]
+    types = [event.type for event in line.received("defect.dark", 3)]
     assert types[0] == "health.started" and "coil.started" in types
 
 
 def test_killed(line: Line, figures: dict[str, float]) -> None:
     """After kill -9 it is started again and goes on in the same journal, with the next number."""
-    before = line.heard("defect.dark", 3)
+    before = line.received("defect.dark", 3)
     restarts = int(line.show("NRestarts"))
     line.machine.out("kill", "-9", line.show("MainPID"))
     figures["serving again after kill -9"] = line.until(
         lambda: int(line.show("NRestarts")) == restarts + 1 and line.ready(), "started again after kill -9"
     )
     line.send(1)
-    after = line.heard("defect.dark", 4)
+    after = line.received("defect.dark", 4)
     assert after[: len(before)] == before
     assert [event.type for event in after].count("health.started") == 2
 
@@ -116,7 +126,7 @@ def test_good_reload(line: Line, figures: dict[str, float]) -> None:
     figures["reload"] = time.monotonic() - began_s
     assert line.metric("inspector_last_reload_success") == 1
     line.send(1)
-    assert line.heard("alarm.dark")[-1].type == "alarm.dark"
+    assert line.received("alarm.dark")[-1].type == "alarm.dark"
     assert line.show("MainPID") == pid
 
 
@@ -135,8 +145,8 @@ def test_refused_reload(line: Line, text: str, words: str) -> None:
     """What the daemon refuses fails `systemctl reload`, says why in the log, and the line runs on as it was."""
     pid, restarts = line.show("MainPID"), line.show("NRestarts")
     line.configure(text)
-    code, said = line.machine.run("systemctl", "reload", UNIT)
-    assert code != 0 and "failed" in said
+    code, output = line.machine.run("systemctl", "reload", UNIT)
+    assert code != 0 and "failed" in output
     assert words in line.log().rpartition("Reloading")[2]
     assert (line.show("ActiveState"), line.show("MainPID"), line.show("NRestarts")) == ("active", pid, restarts)
     assert line.ready()
@@ -159,7 +169,7 @@ def test_two_reloads_at_once(line: Line) -> None:
 def test_stop_drains(line: Line, figures: dict[str, float]) -> None:
     """Frames that were taken are inspected before the end, and their defects are in the journal."""
     line.machine.out("systemctl", "restart", UNIT)
-    before = len([event for event in line.heard("health.started", started(line)) if event.type == "defect.dark"])
+    before = len([event for event in line.received("health.started", started(line)) if event.type == "defect.dark"])
     line.send(6, first_grey=SLOW)
     line.until(lambda: line.metric("inspector_frames_received_total") == 6, "six frames taken")
     waiting = 6 - line.metric("inspector_frames_inspected_total")
@@ -169,7 +179,7 @@ def test_stop_drains(line: Line, figures: dict[str, float]) -> None:
     assert waiting > 0, "the engine was too fast for a queue: nothing was tried"
     assert (line.show("ActiveState"), line.show("Result")) == ("inactive", "success")
     line.machine.out("systemctl", "start", UNIT)
-    types = [event.type for event in line.heard("health.started", started(line))]
+    types = [event.type for event in line.received("health.started", started(line))]
     assert types.count("defect.dark") == before + 6
     assert types[-2:] == ["health.stopping", "health.started"]
 
@@ -195,8 +205,8 @@ def test_installing_again(line: Line) -> None:
     machine, pid = line.machine, line.show("MainPID")
     machine.out("sh", "-c", "echo '# tuned here' >>/etc/inspector/recipes/heavy/recipe.toml")
     for expected in (2, 2):
-        said = machine.out(INSTALL, "--python", PYTHON)
-        assert f"Still running what was there before: {UNIT}" in said
+        output = machine.out(INSTALL, "--python", PYTHON)
+        assert f"Still running what was there before: {UNIT}" in output
         recipes = machine.out("ls", "/etc/inspector/recipes").splitlines()
         assert len(recipes) == expected
     (kept,) = (name for name in recipes if name.startswith("heavy.before-"))

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from inspector.drawing.canvas import Canvas, Colour, Ink, Rect, Style
-from inspector.drawing.coil_map import CLASS_COLOURS, FAINT, HAIR, INK, MARGIN_PX, PAGE_PX, PAPER
+from inspector.drawing.palette import CLASS_COLOURS, FAINT, HAIR, INK, MARGIN_PX, PAGE_PX, PAPER
 from trainer.data.census import Census, Facts
 from trainer.data.samples import CLASS_NAMES, Frames, Sample
 from trainer.files import replace_file

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from inspector.drawing.canvas import Canvas, Colour
-from inspector.drawing.coil_map import CLASS_COLOURS
+from inspector.drawing.palette import class_colour
 from inspector.records.events import Defect
 from inspector.records.frame import Bytes2D
 from inspector.simulator.sheet import Planted
@@ -104,7 +104,7 @@ def _outline(canvas: Canvas, labels: Bytes2D, colour: Colour | None = None) -> N
         mask = (enlarged == class_id).astype(np.uint8)
         contours = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)[0]
         cv2.drawContours(canvas, contours, -1, SEAM, 4 if colour is None else 2, cv2.LINE_AA)
-        pen = CLASS_COLOURS[(class_id - 1) % len(CLASS_COLOURS)] if colour is None else colour
+        pen = class_colour(class_id) if colour is None else colour
         cv2.drawContours(canvas, contours, -1, pen, 2 if colour is None else 1, cv2.LINE_AA)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inspector.drawing.canvas import Canvas, Ink, Rect, Style
-from inspector.drawing.coil_map import FAINT, HAIR, INK, MARGIN_PX, PAGE_PX, PAPER
+from inspector.drawing.palette import FAINT, HAIR, INK, MARGIN_PX, PAGE_PX, PAPER
 from trainer.data.samples import Plane
 from trainer.metrics import Scores
 from trainer.paper.overlay import (

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.drawing.canvas import Canvas, Colour, Ink, Rect, Style
-from inspector.drawing.coil_map import CLASS_COLOURS, INK
+from inspector.drawing.palette import INK, class_colour
 from trainer.data.samples import Plane
 
 Size = tuple[int, int]
@@ -75,11 +75,6 @@ def draw_classes(pixels: Plane, labels: Plane, size: Size) -> Canvas:
                 taken.append(place)
                 draw_tag(ink, (place.left, place.top), class_id)
     return picture
-
-
-def class_colour(class_id: int) -> Colour:
-    """Return the colour of a class, as on the coil's map."""
-    return CLASS_COLOURS[(class_id - 1) % len(CLASS_COLOURS)]
 
 
 def draw_tag(ink: Ink, at: tuple[int, int], class_id: int) -> None:

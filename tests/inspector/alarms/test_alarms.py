@@ -146,7 +146,7 @@ def test_one_alarm_is_raised_once() -> None:
         priority="medium",
         coil="C",
         camera="top",
-        message="2 scratch within 10 m",
+        message="2 defects within 10 m (scratch)",
         count=2,
         defect_id="2",
     )

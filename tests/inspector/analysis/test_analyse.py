@@ -230,7 +230,8 @@ def test_noise() -> None:
     """A frame of noise is a crowd however high the limit is, and counts at least what its first rows hold."""
     crowd = crowd_of(noise(), 10**6)
     assert sum(crowd.regions.values()) > 2_000
-    assert (crowd.left_mm, crowd.right_mm) == (100.0, 1700.0)
+    assert (crowd.left_mm, crowd.right_mm, crowd.start_mm, crowd.end_mm) == (100.0, 1700.0, 0.0, 256.0)
+    assert crowd.area_mm2 == np.count_nonzero(noise())
 
 
 def test_the_stage_hands_on_a_crowd() -> None:

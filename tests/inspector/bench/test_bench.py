@@ -14,6 +14,8 @@ from inspector.bench import figures
 from inspector.bench.measure import KINDS, in_turn
 from tests.recipes import write_recipe
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:

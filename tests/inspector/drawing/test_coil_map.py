@@ -8,19 +8,8 @@ import numpy as np
 import pytest
 
 from inspector.drawing.canvas import Canvas, Colour, Rect
-from inspector.drawing.coil_map import (
-    CLASS_COLOURS,
-    FALSE,
-    MARGIN_PX,
-    MISSED,
-    PAGE_PX,
-    PAPER,
-    UNSEEN,
-    CoilMap,
-    Fold,
-    draw,
-    save,
-)
+from inspector.drawing.coil_map import CoilMap, Fold, draw, save
+from inspector.drawing.palette import CLASS_COLOURS, FALSE, MARGIN_PX, MISSED, PAGE_PX, PAPER, UNSEEN
 from inspector.records.events import Defect, Missed
 from inspector.records.recipe import DefectClass
 from inspector.score import score

@@ -69,28 +69,28 @@ def test_an_answer_of_a_reload_that_began_before_is_not_taken(runtime: Path) -> 
     """The one that was at it had read the file as it was; whoever asks now waits for the next."""
     inspector = Inspector(runtime)
     inspector.answers.begin()
-    heard, asked = [], threading.Event()
+    received, asked = [], threading.Event()
 
     def on_hangup(*_: object) -> None:
         inspector.answers.give(EXIT_CONFIG, "of the reload before")
         asked.set()
 
     signal.signal(signal.SIGHUP, on_hangup)
-    asking = threading.Thread(target=lambda: heard.append(ask(os.getpid(), runtime)))
+    asking = threading.Thread(target=lambda: received.append(ask(os.getpid(), runtime)))
     asking.start()
     assert asked.wait(30)
     inspector.answers.begin()
     inspector.answers.give(EXIT_DONE, "of the reload after")
     asking.join(30)
-    assert [answer.message for answer in heard] == ["of the reload after"]
+    assert [answer.message for answer in received] == ["of the reload after"]
 
 
 def test_two_who_ask_at_once_take_one_answer(runtime: Path) -> None:
     """Two signals may become one reload: it began after both, and is both's answer."""
     inspector, asked = Inspector(runtime), threading.Event()
     signal.signal(signal.SIGHUP, lambda *_: asked.set())
-    heard: list[str] = []
-    asking = [threading.Thread(target=lambda: heard.append(ask(os.getpid(), runtime).message)) for _ in range(2)]
+    received: list[str] = []
+    asking = [threading.Thread(target=lambda: received.append(ask(os.getpid(), runtime).message)) for _ in range(2)]
     for thread in asking:
         thread.start()
     assert asked.wait(30)
@@ -99,7 +99,7 @@ def test_two_who_ask_at_once_take_one_answer(runtime: Path) -> None:
         inspector.answers.give(EXIT_DONE, "in force")
         for thread in asking:
             thread.join(0.05)
-    assert heard == ["in force", "in force"]
+    assert received == ["in force", "in force"]
 
 
 def test_a_process_that_does_not_answer_is_sent_nothing(runtime: Path) -> None:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import onnx.parser
 import pytest
 
 from inspector.errors import ConfigError, InspectorError, RecipeError, Stopped
@@ -11,7 +12,7 @@ from inspector.infer import Loaded
 from inspector.service.line import Config
 from inspector.service.prepare import Options, load, prepare
 from inspector.service.reload import Reload
-from tests.recipes import HEIGHT, WIDTH, write_recipe
+from tests.recipes import DECIDE, GRAPH, HEIGHT, WIDTH, write_folder, write_recipe
 
 LINE = """
 line = "line3"
@@ -131,13 +132,12 @@ def test_altered_recipe(line: Line) -> None:
 
 def test_recipe_of_another_size(line: Line) -> None:
     """A recipe for other frames than the cameras send is refused before it is loaded."""
-    card = line.recipe / "recipe.toml"
-    text = card.read_text()
-    card.write_text(text.replace(f"width = {WIDTH}", "width = 128"))
+    model = onnx.parser.parse_model(GRAPH.format(h=HEIGHT, w=128, decide=DECIDE)).SerializeToString()
+    write_folder(line.recipe, model, "narrow", ("dark", "bright"), (HEIGHT, 128))
     words = line.reload()
-    card.write_text(text)
+    write_recipe(line.recipe, name="keener")
     assert words == [
-        f"line3.toml: recipe {line.loaded.recipe} takes frames of 128 x {HEIGHT}; "
+        f"line3.toml: recipe narrow@1 takes frames of 128 x {HEIGHT}; "
         f"the cameras send {WIDTH} x {HEIGHT}. Restart the service to change the frame size."
     ]
 

@@ -1,16 +1,21 @@
 """What is reached over HTTP, by real requests: metrics, signs of life, acknowledgements."""
 
 import http.client
+import socket
+import struct
+import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
 from inspector.errors import SocketError
 from inspector.metrics import Metrics
 from inspector.service.vitals import ALIVE_S, Vitals
-from inspector.service.web import Web
+from inspector.service.web import MOST_CONNECTIONS, Web
 
 
 class Clock:
@@ -117,6 +122,65 @@ def test_a_stalled_client_blocks_nobody(site: Site) -> None:
         assert site.ask("/health")[0] == 200
     finally:
         silent.close()
+
+
+def test_connections_and_threads_are_bounded(site: Site) -> None:
+    """Hundreds who connect, ask half a question or do not read their answer keep nobody out, and cost no more."""
+    held: list[socket.socket] = []
+    for begun in (b"", b"GET /metrics HTTP/1.1\r\nX-a: ", b"GET /metrics HTTP/1.1\r\n\r\n"):
+        for _ in range(100):
+            held.append(socket.create_connection(("127.0.0.1", site.web.port), timeout=60))
+            with suppress(OSError):  # it may have been ended already
+                held[-1].sendall(begun)
+    assert site.ask("/health")[0] == 200
+    deadline = time.monotonic() + 60
+    while sum(thread.name == "web-answer" for thread in threading.enumerate()) > MOST_CONNECTIONS:
+        assert time.monotonic() < deadline
+    for connection in held:
+        connection.close()
+    assert site.ask("/health")[0] == 200
+
+
+def test_peers_that_go_away_are_no_news(
+    site: Site, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A connection that is reset, or sends garbage, leaves nothing in the log."""
+    for words in (b"GET /metrics HTTP/1.1\r\n\r\n", b"\x00\xff" * 100, b"\r\n", b"GET / HTTP/9.9\r\n\r\n", b""):
+        for _ in range(5):
+            rude = socket.create_connection(("127.0.0.1", site.web.port), timeout=60)
+            rude.sendall(words)
+            rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            rude.close()
+    assert site.ask("/health")[0] == 200
+    assert caplog.text == ""
+    assert capfd.readouterr() == ("", "")
+
+
+def test_close_leaves_no_thread() -> None:
+    """Whoever is still connected is disconnected, and the threads end."""
+    before = set(threading.enumerate())
+    site = Site()
+    with socket.create_connection(("127.0.0.1", site.web.port), timeout=60) as silent:
+        assert site.ask("/health")[0] == 200
+        site.web.close()
+        assert silent.recv(1) == b""
+    assert set(threading.enumerate()) == before
+
+
+def test_health_follows_batches_that_take_long(site: Site) -> None:
+    """A slow engine is no dead one: what its batches take, at the warm-up and since, is what may be expected."""
+    site.vitals.not_ready = ""
+    site.vitals.worked()
+    site.vitals.batch_s = 12.0
+    site.clock.now_s += 35
+    assert site.ask("/health")[0] == 200
+    site.clock.now_s += 2
+    assert site.ask("/health")[0] == 503
+    site.vitals.worked()
+    site.clock.now_s += 100
+    assert site.ask("/health")[0] == 200
+    site.clock.now_s += 20
+    assert site.ask("/health")[0] == 503
 
 
 def test_ipv6() -> None:

@@ -22,6 +22,7 @@ from trainer.metrics import Scores
 QUIET = Console(quiet=True)
 
 
+@pytest.mark.slow
 def test_every_frame_is_assessed_once_by_a_network_that_never_saw_it(mask_folder: Path, tmp_path: Path) -> None:
     """Three folds hold every frame once; the report's figures are those of all frames together."""
     settings = tiny_settings(mask_folder, epochs=1, epoch_crops=16)

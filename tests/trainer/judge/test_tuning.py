@@ -71,6 +71,7 @@ def test_a_collapsed_class_is_not_written_unless_accepted(
     assert card.scores["frame_collapsed"] == "bright" and card.scores["frame_recall_bright"] == 0
 
 
+@pytest.mark.slow
 def test_a_run_is_exported_halved_and_tuned(
     run: tuple[Path, Card], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,6 +38,7 @@ def read_table(folder: Path) -> dict[tuple[str, str], dict[str, str]]:
     return {(row["encoder"], row["source"]): row for row in rows}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_cost")
 def test_two_encoders_are_trained_alike_and_stand_beside_the_paper(mask_folder: Path, tmp_path: Path) -> None:
     """One split for both, a run each, and a table whose figures are those of the runs; asked again, none is trained."""

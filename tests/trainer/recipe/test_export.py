@@ -121,6 +121,7 @@ def test_the_card_is_what_the_inspector_reads(recipes: dict[str, Path]) -> None:
     assert {"validation_dice_kaggle", "validation_dice_micro_1", "validation_frames"} < card.scores.keys()
 
 
+@pytest.mark.slow
 def test_int8_takes_its_ranges_from_the_frames_that_are_named(
     run: tuple[Path, Card], mask_folder: Path, tmp_path: Path
 ) -> None:
@@ -178,6 +179,7 @@ def test_an_error_is_one_line_and_exit_code_2(
     assert says in line
 
 
+@pytest.mark.slow
 def test_int8_of_the_fast_encoder_agrees_on_every_engine(tmp_path: Path) -> None:
     """EfficientNet-Lite0 in INT8 gives, on OpenVINO and ONNX Runtime, nearly fp32's probabilities."""
     torch.manual_seed(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inspector.drawing.coil_map import CLASS_COLOURS
+from inspector.drawing.palette import class_colour, hexadecimal
 
 NOTHING = "·"
 """Stands where there was nothing to measure."""
@@ -15,8 +15,7 @@ def swatch(place: int) -> str:
 
 def colour(place: int) -> str:
     """Return a class's colour; classes count from 0."""
-    blue, green, red = CLASS_COLOURS[place % len(CLASS_COLOURS)]
-    return f"#{red:02x}{green:02x}{blue:02x}"
+    return hexadecimal(class_colour(place + 1))
 
 
 def share(value: float | None) -> str:

@@ -1,0 +1,118 @@
+"""Standard output that goes nowhere: a closed pipe, a full disk, none at all. For every command line of the project.
+
+Knows: the three standard descriptors. Must not know: what is printed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import logging
+import os
+import select
+import sys
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from inspector.errors import EXIT_DONE, EXIT_FAILURE
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """Run a command that prints, and return its exit code.
+
+    A reader that closed the pipe (`| head`) is a way to end: 0, or the code of a command that ended by itself. A disk
+    that takes no more is a failure, in one line.
+    """
+    _fill_standard_descriptors()
+    _watch_stdout()
+    logging.raiseExceptions = False  # a log on a full disk is no reason to write tracebacks to it
+    code = EXIT_DONE
+    error: OSError | SystemExit | None = None
+    try:
+        code = command()
+    except (OSError, SystemExit) as raised:  # argparse exits, after it has printed its help
+        error = raised
+    refused = refusal()
+    if refused is None:
+        if error is not None:
+            raise error
+        return code
+    _discard()
+    if refused.errno == errno.EPIPE:
+        return code
+    report(f"standard output: {refused.strerror}. Nothing more is printed.")
+    return EXIT_FAILURE
+
+
+def report(words: object) -> None:
+    """Print to standard error, where there is one that takes it."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(words, file=sys.stderr, flush=True)
+
+
+def is_gone(out: TextIO) -> bool:
+    """Whether the reader of a pipe has closed it, so that the next write would fail."""
+    try:
+        number = out.fileno()
+    except OSError:  # no file
+        return False
+    poller = select.poll()
+    poller.register(number, 0)
+    return bool(poller.poll(0))
+
+
+def _fill_standard_descriptors() -> None:
+    """Open what a parent closed: the next file or socket would get its number, and with it what a library prints."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+
+
+def refusal() -> OSError | None:
+    """Why standard output did not take what was printed; None while it does."""
+    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    if not isinstance(raw, _Remembering):
+        return None
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    return raw.refused
+
+
+class _Remembering(io.FileIO):
+    """A descriptor that knows that a write failed: argparse, for one, swallows the error, and a retry may not fail."""
+
+    refused: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write, and remember a refusal."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            self.refused = error
+            raise
+
+
+def _watch_stdout() -> None:
+    """Notice what standard output refuses, unless somebody (a test) has put something else in its place."""
+    stdout = sys.stdout
+    if stdout is None or stdout is not sys.__stdout__ or not isinstance(stdout, io.TextIOWrapper):
+        return
+    stdout.flush()
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(_Remembering(1, "w", closefd=False)),
+        stdout.encoding,
+        stdout.errors,
+        line_buffering=stdout.line_buffering,
+        write_through=stdout.write_through,
+    )
+
+
+def _discard() -> None:
+    """Have the interpreter's last flush succeed."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)

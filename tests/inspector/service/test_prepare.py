@@ -1,0 +1,108 @@
+"""A recipe whose card and graph contradict each other is refused before anything runs, by `check` as by `run`."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+import onnx.parser
+import pytest
+
+from inspector import __main__ as inspector
+from inspector.errors import EXIT_CONFIG
+from tests.ports import free_base
+from tests.recipes import write_recipe
+
+OTHER_GRAPH = """
+<ir_version: 10, opset_import: ["" : 20]>
+other (float[n, 3, 224, 224] image) => (float[n, 3, 224, 224] logits) { logits = Relu(image) }
+"""
+
+
+def replace_model(folder: Path, model: bytes) -> None:
+    """Put another model in the folder, with its hash."""
+    card = folder / "recipe.toml"
+    (folder / "model.onnx").write_bytes(model)
+    digest = hashlib.sha256(model).hexdigest()
+    card.write_text(re.sub(r'sha256 = "\w+"', f'sha256 = "{digest}"', card.read_text()))
+
+
+def take_a_class_out(folder: Path) -> None:
+    """The card names one class fewer than the graph has."""
+    card = folder / "recipe.toml"
+    text = card.read_text()
+    begin = text.index("[[class]]", text.index("[[class]]") + 1)
+    card.write_text(text[:begin])
+
+
+def put_a_class_in(folder: Path) -> None:
+    """The card names one class more than the graph has."""
+    card = folder / "recipe.toml"
+    text = card.read_text()
+    last = text[text.rindex("[[class]]") :]
+    card.write_text(f"{text}\n{last.replace('id = 2', 'id = 3').replace('bright', 'brighter')}")
+
+
+def another_size(folder: Path) -> None:
+    """The card names another frame size."""
+    card = folder / "recipe.toml"
+    card.write_text(card.read_text().replace("height = 64", "height = 32"))
+
+
+def no_network(folder: Path) -> None:
+    """The model is no ONNX at all."""
+    replace_model(folder, b"no network at all")
+
+
+def empty_network(folder: Path) -> None:
+    """The model is an empty file."""
+    replace_model(folder, b"")
+
+
+def foreign_network(folder: Path) -> None:
+    """The model is another tool's."""
+    replace_model(folder, onnx.parser.parse_model(OTHER_GRAPH).SerializeToString())
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (take_a_class_out, r"`thresholds` of its model is f32 \[2\]; expected f32 \[1\]"),
+        (put_a_class_in, r"`thresholds` of its model is f32 \[2\]; expected f32 \[3\]"),
+        (another_size, r"`frames` of its model is u8 \[-1, 64, 256\]; expected u8 \[-1, 32, 256\]"),
+        (no_network, r"cannot be read as ONNX: "),
+        (empty_network, r"cannot be read as ONNX: |has inputs \[\]"),
+        (foreign_network, r"has inputs \['image'\] and outputs \['logits'\]; expected \['frames', 'thresholds'\]"),
+    ],
+)
+def test_a_card_that_is_not_its_graphs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], spoil: Callable[[Path], None], said: str, command: str
+) -> None:
+    """The line is never started on it, nor restarted for ever: 78, and one line."""
+    folder = write_recipe(tmp_path / "recipe")
+    spoil(folder)
+    frames, events, replay, http = range(base := free_base(), base + 4)
+    config = tmp_path / "line.toml"
+    config.write_text(
+        f'line = "l"\n[recipe]\npath = "recipe"\n[intake]\nbind = "tcp://127.0.0.1:{frames}"\n'
+        '[[camera]]\nname = "top"\n'
+        f'mm_per_px = 1\nmm_per_row = 1\n[events]\nbind = "tcp://127.0.0.1:{events}"\n'
+        f'replay_bind = "tcp://127.0.0.1:{replay}"\n[journal]\npath = "journal"\n[http]\nbind = "127.0.0.1:{http}"\n'
+    )
+    if command == "check":
+        assert inspector.main(["check", str(config)]) == EXIT_CONFIG
+        words = capsys.readouterr().err
+    else:
+        done = subprocess.run(
+            [sys.executable, "-m", "inspector", "run", str(config)], stderr=subprocess.PIPE, text=True, check=False
+        )
+        assert done.returncode == EXIT_CONFIG
+        words = done.stderr
+    assert re.search(said, words)
+    assert len(words.splitlines()) == 1

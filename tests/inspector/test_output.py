@@ -1,0 +1,100 @@
+"""Standard output that goes nowhere ends every command in words and with a documented exit code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.recipes import write_recipe
+
+ROOT = Path(__file__).parents[2]
+NOWHERE = "ipc:///nowhere/at/all"
+COMMANDS = {
+    "help": "inspector --help",
+    "check": "inspector check line.toml",
+    "replay help": "inspector replay --help",
+    "deploy help": "deploy --help",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a good configuration."""
+    folder = tmp_path_factory.mktemp("line")
+    write_recipe(folder / "recipe")
+    (folder / "line.toml").write_text(
+        'line = "l"\n[recipe]\npath = "recipe"\n[intake]\nbind = "ipc://f"\n[[camera]]\nname = "top"\nmm_per_px = 1\n'
+        'mm_per_row = 1\n[events]\nbind = "ipc://e"\nreplay_bind = "ipc://r"\n[journal]\npath = "journal"\n'
+    )
+    return folder
+
+
+def ended(words: str, redirection: str, folder: Path) -> tuple[int, str]:
+    """Exit code and standard error of a command whose output is redirected by the shell."""
+    done = subprocess.run(
+        ["bash", "-c", f"exec {sys.executable} -m {words} {redirection}"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+def test_a_full_disk_is_one_line(words: str, folder: Path) -> None:
+    """What cannot be printed fails the command: 1, and a line that says why."""
+    code, err = ended(words, "> /dev/full", folder)
+    assert (code, err) == (1, "standard output: No space left on device. Nothing more is printed.\n")
+
+
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+def test_a_closed_pipe_is_a_way_to_end(words: str, folder: Path) -> None:
+    """A reader that does not read on ends it quietly."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", *words.split()],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+def test_no_standard_descriptor_at_all(words: str, folder: Path) -> None:
+    """A parent that closed all three gets the exit code, and no file takes their place."""
+    assert ended(words, "<&- >&- 2>&-", folder)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code", "err"),
+    [
+        (">&-", 1, "standard output is closed; expected somewhere to print events to.\n"),
+        ("--timeout nan", 2, None),
+        ("--timeout -1", 2, None),
+        ("--count -1", 2, None),
+        ("--since -1", 2, None),
+        ("--timeout 0", 0, ""),
+    ],
+)
+def test_events(redirection: str, code: int, err: str | None, folder: Path) -> None:
+    """Printing events is nothing without an output, and times are numbers."""
+    found, words = ended(f"inspector events --connect {NOWHERE} --replay {NOWHERE}", redirection, folder)
+    assert found == code
+    assert "Traceback" not in words
+    assert err is None or words == err
