@@ -35,7 +35,8 @@ def cached(cache: Path, folder: Path) -> None:
             build(Path(temporary) / "built")
             with contextlib.suppress(OSError):  # another build was faster
                 (Path(temporary) / "built").rename(kept)  # there is all of it, or nothing
-    shutil.copytree(kept, folder, symlinks=True, dirs_exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(kept, folder, symlinks=True)
 
 
 def build(folder: Path) -> None:
