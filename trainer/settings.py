@@ -30,6 +30,10 @@ class Settings:
     """Where the frames come from, as `trainer.data.sources.frames` reads it."""
     validate: Sequence[str] = ()
     """Frames to measure on; empty: a fifth of `data`."""
+    extra: Sequence[str] = ()
+    """Frames to learn from besides, never measured on; a folder of images alone: for `teacher` to label."""
+    extra_share: float = 0.5
+    """Share of the crops that are cut from `extra`."""
     only: str | None = None
     split: str | None = None
     """A `split.csv` to follow instead of making one."""
@@ -40,6 +44,10 @@ class Settings:
     """Pre-trained encoder: a state dict's path, or `imagenet`."""
     start: str | None = None
     """Checkpoint whose network to go on teaching; its encoder, decoder and normalisation are kept."""
+    teacher: str | None = None
+    """Network, as `start` names one, whose probabilities are learnt too, on all frames."""
+    teacher_share: float = 0.5
+    """Weight of the teacher's word against the labels'; where no labels are, its word alone counts."""
     decoder: tuple[int, int, int, int] = (128, 64, 48, 32)
     epochs: int | None = None
     minutes: float | None = None
@@ -56,6 +64,8 @@ class Settings:
     """Share of the run, its last part, that sees whole frames instead of crops; 1: all of it."""
     defect_share: float = 0.6
     """Share of the crops placed on a defect, rare classes first; 0: frames and places by chance alone."""
+    paste_share: float = 0.0
+    """Share of the crops that get a defect of another frame pasted on."""
     relight: bool = True
     """Whether exposure, black level, response and noise of a crop are varied."""
     loss: Loss = "lovasz"

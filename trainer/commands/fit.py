@@ -75,6 +75,24 @@ def add_training(fit: argparse.ArgumentParser) -> None:
     fit.set_defaults(preset=None, crop=None)
     fit.argument_default = argparse.SUPPRESS
     fit.add_argument("--preset", choices=tuple(PRESETS), help="what is not given otherwise (default best)")
+    fit.add_argument("--extra", nargs="+", metavar="DATA", help="learn from these too, never measure on them")
+    fit.add_argument(
+        "--extra-share",
+        type=share,
+        metavar="SHARE",
+        help=f"of the crops cut from --extra (default {usual.extra_share})",
+    )
+    fit.add_argument(
+        "--teacher",
+        metavar="TAUGHT",
+        help="learn this network's probabilities too, as --start names one; alone where --extra has no labels",
+    )
+    fit.add_argument(
+        "--teacher-share",
+        type=share,
+        metavar="SHARE",
+        help=f"weight of its word against the labels' (default {usual.teacher_share})",
+    )
     fit.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
     fit.add_argument(
         "--weights", help="pre-trained encoder: a state dict's file, or imagenet (installed for efficientnet-lite0)"
@@ -142,6 +160,12 @@ def _add_recipe(fit: argparse.ArgumentParser) -> None:
         type=share,
         metavar="SHARE",
         help=f"of crops placed on a defect, rare classes first; 0: by chance {usually('defect_share')}",
+    )
+    recipe.add_argument(
+        "--paste-share",
+        type=share,
+        metavar="SHARE",
+        help="of crops that get another frame's defect pasted on (default 0)",
     )
     recipe.add_argument(
         "--relight", action=argparse.BooleanOptionalAction, help=f"vary exposure and noise {usually('relight')}"

@@ -7,6 +7,7 @@ goes on.
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +18,13 @@ from trainer.crossval import table
 from trainer.crossval.assess import Assessed, assess
 from trainer.crossval.pooled import pool
 from trainer.data.split import parse_fold
+from trainer.faults import DataError
 from trainer.files import replace_file
 from trainer.learn import checkpoint
 from trainer.learn.series import finish, keep_alike
 from trainer.settings import Settings
+
+ASKED = "crossval.json"
 
 
 def crossval(settings: Settings, folds: int, folder: Path, console: Console, *, flips: bool, edges_px: int) -> None:
@@ -35,11 +39,11 @@ def crossval(settings: Settings, folds: int, folder: Path, console: Console, *, 
         Stopped: a signal ended it; the same call goes on.
     """
     parse_fold(f"1/{folds}")  # refuses a count that cannot be
-    keep_alike(replace(settings, fold=f"*/{folds}"), folder / "crossval.json")
+    keep_alike(replace(settings, fold=f"*/{folds}"), folder / ASKED)
     by_fold: list[list[Assessed]] = []
     for number in range(1, folds + 1):
         run = folder / f"fold-{number}"
-        finish(replace(settings, fold=f"{number}/{folds}"), run, console)
+        finish(of_fold(settings, number, folds), run, console)
         by_fold.append(assess(run, flips=flips, edges_px=edges_px))
         class_names = checkpoint.load(run / "last.pt")[0].class_names
         console.print(table.progress(pool(by_fold, draws=0)), soft_wrap=True)
@@ -49,6 +53,40 @@ def crossval(settings: Settings, folds: int, folder: Path, console: Console, *, 
     _write(folder / "report.md", text.encode())
     console.print(text, soft_wrap=True, markup=False, highlight=False)
     console.print(f"{folder / 'report.md'}, {folder / 'report.json'}")
+
+
+def of_fold(settings: Settings, number: int, folds: int) -> Settings:
+    """Return a fold's settings; where it starts from or is taught by another cross-validation, by that one's fold.
+
+    Raises:
+        DataError: a network that has seen, or may have seen, frames that are held out from it.
+    """
+    settings = replace(settings, fold=f"{number}/{folds}")
+    return replace(
+        settings,
+        start=settings.start and _fold_of("--start", settings.start, settings),
+        teacher=settings.teacher and _fold_of("--teacher", settings.teacher, settings),
+    )
+
+
+def _fold_of(option: str, origin: str, settings: Settings) -> str:
+    """Return the network of `origin` that has not seen what `settings.fold` holds out."""
+    path = Path(origin)
+    number, folds = parse_fold(settings.fold or "")
+    if (path / ASKED).is_file():
+        before = json.loads((path / ASKED).read_text())
+        same = (list(settings.data), settings.only, settings.seed, f"*/{folds}")
+        if (before["data"], before["only"], before["seed"], before["fold"]) != same:
+            raise DataError(
+                f"{option} {origin}: its folds are others; expected the same DATA, --only, --seed and --folds"
+            )
+        return str(path / f"fold-{number}" / "last.pt")
+    if path.is_file() and set(checkpoint.load(path)[0].settings.data) & set(settings.data):
+        raise DataError(
+            f"{option} {origin}: has learnt from DATA, so that it knows what is held out; expected a network of other "
+            "data, or the folder of a cross-validation with the same folds"
+        )
+    return origin
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -65,7 +65,7 @@ def renumber(frames: Frames, class_names: Sequence[str], whose: str) -> Frames:
     if frames.class_names == CLASS_NAMES and not set(wanted) & set(CLASS_NAMES):
         return frames  # index masks and Kaggle's table have numbers alone: the names were this trainer's guess
     table = np.full(256, ABSENT, np.uint8)
-    table[0] = 0
+    table[0] = 0  # and UNKNOWN, which no set of named classes has, stays what it is
     for number, name in enumerate(frames.class_names, 1):
         if name in wanted:
             table[number] = 1 + wanted.index(name)

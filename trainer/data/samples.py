@@ -18,6 +18,8 @@ from trainer.faults import DataError
 Plane = npt.NDArray[np.uint8]
 CLASS_NAMES = CLASSES
 """Names of classes 1..4, in order: what Severstal's numbers mean and what procedural steel shows."""
+UNKNOWN = 255
+"""Label of a pixel that nobody labelled; no class's number, for there are 254 at most."""
 
 
 @dataclass(frozen=True, slots=True)

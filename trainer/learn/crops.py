@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from trainer.data.samples import Frames, Plane, Sample
+from trainer.data.samples import UNKNOWN, Frames, Plane, Sample
+from trainer.learn.paste import cut_piece, known_classes, paste
 
 PER_FRAME = 2  # crops taken from a frame once it is read or rendered: half the reading, hardly less variety
 
@@ -30,6 +31,12 @@ class Look:
     class_shares: tuple[float, ...] = ()
     """How common each class is, as the share of frames that have it: a crop prefers its frame's rarest.
     Empty: all alike."""
+    own_frames: int | None = None
+    """Frames before those of another origin; None: all."""
+    extra_share: float = 0.0
+    """Share of the crops that are cut from those after."""
+    paste_share: float = 0.0
+    """Share of the crops that get a defect of another frame; needs `class_shares`."""
     per_frame: int = PER_FRAME
     gain: float = 0.15
     """Exposure: grey levels times 1 +- this."""
@@ -62,10 +69,9 @@ class Crops(Dataset[RawCrop]):
         self._count = count
         self._seed = seed
         self._look = look
-        self._of_class = [
-            [i for i in range(len(frames)) if class_id in (frames.classes(i) or ())]
-            for class_id in range(1, len(frames.class_names) + 1)
-        ]
+        own = len(frames) if look.own_frames is None else look.own_frames
+        ranges = (range(own), range(own, len(frames)))
+        self._parts = [_Places(frames, indices) for indices in ranges if indices]
         self._last = _Last()
 
     def __len__(self) -> int:
@@ -75,19 +81,45 @@ class Crops(Dataset[RawCrop]):
         sample = self._sample(number // self._look.per_frame)
         chance = np.random.default_rng((self._seed, 1, number))
         pixels, labels = crop(sample, self._look, chance)
+        if self._look.paste_share and chance.random() < self._look.paste_share:
+            self._paste(pixels, labels, chance)
         return RawCrop(torch.from_numpy(pixels)[None], torch.from_numpy(labels), *draw_light(self._look, chance))
+
+    def _paste(self, pixels: Plane, labels: Plane, chance: np.random.Generator) -> None:
+        """Put a defect of another frame of the run's own onto a crop, in place, where there is room."""
+        donor = self._frames[self._parts[0].draw(1.0, chance)]
+        if classes := known_classes(donor.labels):
+            rarity = 1 / np.asarray([self._look.class_shares[class_id - 1] for class_id in classes])
+            class_id = int(chance.choice(classes, p=rarity / rarity.sum()))
+            piece = cut_piece(donor.pixels, donor.labels, class_id, (self._look.height_px, self._look.width_px), chance)
+            paste(pixels, labels, piece, chance)
 
     def _sample(self, draw: int) -> Sample:
         if self._last.draw != draw:
             chance = np.random.default_rng((self._seed, 0, draw))
-            present = [of_class for of_class in self._of_class if of_class]
-            if present and chance.random() < self._look.defect_share:
-                index = int(chance.choice(present[chance.integers(len(present))]))
-            else:
-                index = int(chance.integers(len(self._frames)))
+            is_extra = len(self._parts) > 1 and chance.random() < self._look.extra_share
+            index = self._parts[is_extra].draw(self._look.defect_share, chance)
             self._last = _Last(draw, self._frames[index])
         assert self._last.sample is not None
         return self._last.sample
+
+
+class _Places:
+    """Frames of one origin, and which of them have each class."""
+
+    def __init__(self, frames: Frames, indices: range) -> None:
+        self._indices = indices
+        of_class: dict[int, list[int]] = {}
+        for index in indices:
+            for class_id in sorted(frames.classes(index) or ()):
+                of_class.setdefault(class_id, []).append(index)
+        self._of_class = [of_class[class_id] for class_id in sorted(of_class)]
+
+    def draw(self, defect_share: float, chance: np.random.Generator) -> int:
+        """Return a frame of a class drawn first, all alike, with probability `defect_share`; else any frame."""
+        if self._of_class and chance.random() < defect_share:
+            return int(chance.choice(self._of_class[chance.integers(len(self._of_class))]))
+        return self._indices[int(chance.integers(len(self._indices)))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +146,8 @@ def crop(sample: Sample, look: Look, chance: np.random.Generator) -> tuple[Plane
         height, width = pixels.shape
     top = int(chance.integers(height - look.height_px + 1))
     left = int(chance.integers(width - look.width_px + 1))
-    if chance.random() < look.defect_share and labels.any():
-        present = np.flatnonzero(np.bincount(labels.ravel(), minlength=2)[1:]) + 1
+    present = np.flatnonzero(np.bincount(labels.ravel(), minlength=UNKNOWN + 1)[1:UNKNOWN]) + 1
+    if chance.random() < look.defect_share and len(present):
         rarity = 1 / np.asarray(look.class_shares)[present - 1] if look.class_shares else np.ones(len(present))
         places = np.flatnonzero(labels == np.uint8(chance.choice(present, p=rarity / rarity.sum())))
         row, column = divmod(int(chance.choice(places)), width)

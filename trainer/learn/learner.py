@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from trainer.learn.loss import training_loss
+from trainer.learn.loss import teacher_loss, training_loss
 from trainer.learn.parallel import Ranks
 from trainer.learn.unet import UNet
 from trainer.settings import Settings
@@ -22,9 +22,10 @@ WEIGHT_DECAY = 1e-2  # AdamW's usual
 class Learner:
     """Takes one optimiser step at a time; `average` is the network to measure and keep. For one thread."""
 
-    def __init__(self, unet: UNet, settings: Settings, ranks: Ranks) -> None:
+    def __init__(self, unet: UNet, settings: Settings, ranks: Ranks, teacher: UNet | None = None) -> None:
         self.device, self.precision = ranks.device, choose_precision(settings.precision, ranks.device)
         self._settings, self._ranks = settings, ranks
+        self._teacher = teacher.to(self.device).to(memory_format=torch.channels_last).eval() if teacher else None
         self._unet = unet.to(self.device).to(memory_format=torch.channels_last)
         self._average = (
             AveragedModel(self._unet, multi_avg_fn=_averaging(settings.ema), use_buffers=True) if settings.ema else None
@@ -53,7 +54,11 @@ class Learner:
         with self.autocast():
             logits = self._forward(self._moved(pixels))
         labels = labels.to(self.device, non_blocking=True)
-        loss = self.loss(self._ranks.whole(logits), self._ranks.whole(labels))
+        logits = self._ranks.whole(logits)
+        loss = self.loss(logits, self._ranks.whole(labels))
+        if self._teacher:
+            share = self._settings.teacher_share
+            loss = (1 - share) * loss + share * teacher_loss(logits, self._ranks.whole(self._taught(pixels)))
         self._optimiser.zero_grad(set_to_none=True)
         # The ranks' gradients are averaged; what is wanted is their sum, each being of its own share.
         (loss * self._ranks.count).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
@@ -63,6 +68,12 @@ class Learner:
         if self._average:
             self._average.update_parameters(self._unet)
         return loss.item()
+
+    def _taught(self, pixels: Tensor) -> Tensor:
+        assert self._teacher is not None
+        with torch.no_grad(), self.autocast():
+            logits: Tensor = self._teacher(self._moved(pixels))
+        return logits.float().softmax(1)
 
     def judge(self, pixels: Tensor) -> Tensor:
         """Return the averaged network's logits (N, 1 + C, H, W) of frames (N, 1, H, W) float32 grey levels."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from trainer.data.samples import UNKNOWN
 from trainer.settings import Loss
 
 
@@ -13,11 +14,12 @@ def training_loss(name: Loss, logits: Tensor, labels: Tensor) -> Tensor:
     """Return softmax cross-entropy, with the soft Dice or the Lovasz loss added where `name` says so.
 
     Args: logits (N, 1 + C, H, W) of any float type, labels (N, H, W) uint8 with 0 = sound. Returns a float32 scalar.
+    Pixels that are UNKNOWN, 255, count nothing.
     """
     if name == "dice":
         return cross_entropy_dice(logits, labels)
     surprise = functional.log_softmax(logits.float(), 1)
-    cross_entropy = functional.nll_loss(surprise, labels.long())
+    cross_entropy = _cross_entropy(surprise, labels)
     return cross_entropy if name == "cross_entropy" else cross_entropy + lovasz_softmax(surprise.exp(), labels)
 
 
@@ -29,7 +31,21 @@ def cross_entropy_dice(logits: Tensor, labels: Tensor, dice_weight: float = 1.0)
     Args: logits (N, 1 + C, H, W) of any float type, labels (N, H, W) uint8 with 0 = sound. Returns a float32 scalar.
     """
     surprise = functional.log_softmax(logits.float(), 1)
-    return functional.nll_loss(surprise, labels.long()) + dice_weight * soft_dice_loss(surprise.exp(), labels)
+    return _cross_entropy(surprise, labels) + dice_weight * soft_dice_loss(surprise.exp(), labels)
+
+
+def _cross_entropy(surprise: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean over the known pixels, 0 where there is none."""
+    total = functional.nll_loss(surprise, labels.long(), ignore_index=UNKNOWN, reduction="sum")
+    return total / (labels != UNKNOWN).sum().clamp_min(1)
+
+
+def teacher_loss(logits: Tensor, taught: Tensor) -> Tensor:
+    """Return the cross-entropy of logits with a teacher's probabilities, both (N, 1 + C, H, W); a float32 scalar.
+
+    Hinton, Vinyals & Dean, "Distilling the knowledge in a neural network", 2015, at temperature 1.
+    """
+    return -(taught * functional.log_softmax(logits.float(), 1)).sum(1).mean()
 
 
 def soft_dice_loss(found: Tensor, labels: Tensor) -> Tensor:
@@ -41,6 +57,8 @@ def soft_dice_loss(found: Tensor, labels: Tensor) -> Tensor:
     Args: found (N, 1 + C, H, W) float32 probabilities, labels (N, H, W) uint8. Returns a float32 scalar, 0 for a
     batch of sound frames.
     """
+    if (unknown := labels == UNKNOWN).any():
+        found = found.masked_fill(unknown[:, None], 0.0)
     losses = []
     for class_id in range(1, found.shape[1]):
         truth = labels == class_id
@@ -60,8 +78,11 @@ def lovasz_softmax(found: Tensor, labels: Tensor) -> Tensor:
     Args: found (N, 1 + C, H, W) float32 probabilities, labels (N, H, W) uint8. Returns a float32 scalar.
     """
     class_ids = torch.arange(found.shape[1], device=found.device)[:, None]
-    truth = labels.reshape(1, -1) == class_ids  # (1 + C, pixels)
-    errors = (truth.float() - found.movedim(1, 0).flatten(1)).abs()
+    known = labels.flatten() != UNKNOWN
+    if not known.any():
+        return found.new_zeros(())
+    truth = labels.flatten()[known] == class_ids  # (1 + C, pixels)
+    errors = (truth.float() - found.movedim(1, 0).flatten(1)[:, known]).abs()
     errors, order = errors.sort(dim=1, descending=True)
     truth = truth.gather(1, order)
     areas = truth.sum(1, keepdim=True)

@@ -13,6 +13,7 @@ from rich.console import Console
 from torch import Tensor
 
 from trainer.data.census import find_overlaps, say_overlaps
+from trainer.data.extra import open_extra
 from trainer.data.samples import Frames
 from trainer.data.split import open_data, write_split
 from trainer.faults import UserError
@@ -44,6 +45,8 @@ class Begun:
     card: Card
     learner: Learner
     train: Frames
+    extra: Frames | None
+    """Frames to learn from besides."""
     validation: Frames
     gaps: Gaps
     ranks: Ranks
@@ -64,19 +67,21 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
             write_split(run / "split.csv", *parts)
     ranks.wait()  # the others need not look for near-duplicates again
     train, validation = parts if ranks.first else open_data(settings, run)
-    console.print(f"{len(train)} frames to learn from, {len(validation)} to measure on")
+    extra = open_extra(settings.extra, train, validation, has_teacher=settings.teacher is not None)
+    besides = f" and {len(extra)} besides" if extra else ""
+    console.print(f"{len(train)} frames to learn from{besides}, {len(validation)} to measure on")
     for line in say_overlaps([*find_overlaps(train), *find_overlaps(validation)]) if ranks.first else ():
         console.print(line, soft_wrap=True)
     gaps = find_gaps(train, validation)
     warn_of(gaps, train.class_names, console)
     if last:
         card, weights, training = last
-        learner = Learner(checkpoint.build(card), settings, ranks)
+        learner = Learner(checkpoint.build(card), settings, ranks, open_teacher(card, train))
         learner.restore(training, weights, card.step)
     else:
         card, unet = begin(settings, train)
-        learner = Learner(unet, settings, ranks)
-    return Begun(card, learner, train, validation, gaps, ranks)
+        learner = Learner(unet, settings, ranks, open_teacher(card, train))
+    return Begun(card, learner, train, extra, validation, gaps, ranks)
 
 
 def load_last(run: Path, settings: Settings, resume: bool) -> tuple[Card, dict[str, Tensor], dict[str, object]] | None:
@@ -117,6 +122,25 @@ def begin(settings: Settings, train: Frames) -> tuple[Card, UNet]:
         if settings.weights:
             load_encoder(unet, settings.encoder, settings.weights)
     return card, unet
+
+
+def open_teacher(card: Card, train: Frames) -> UNet | None:
+    """Return the network whose probabilities are learnt, None where there is none.
+
+    Raises:
+        UserError: it cannot be used, or knows other classes.
+    """
+    if card.settings.teacher is None:
+        return None
+    taught = read_taught(card.settings.teacher)
+    if taught.class_names != card.class_names:
+        raise UserError(
+            f"--teacher {taught.origin}: knows the classes {', '.join(taught.class_names)}; expected those of DATA: "
+            f"{', '.join(card.class_names)}"
+        )
+    unet = UNet(taught.encoder, len(taught.class_names), taught.decoder, taught.mean, taught.std)
+    load_taught(unet, taught, card.class_names, usual_crops(train, card))
+    return unet
 
 
 def usual_crops(train: Frames, card: Card) -> Iterator[Tensor]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from trainer.data.sources import Joined
 from trainer.faults import Diverged
 from trainer.files import hold_folder
 from trainer.learn import checkpoint
@@ -64,9 +65,12 @@ def learn(begun: Begun, run: Path, stop: Stop, console: Console) -> Card:
     card, learner, ranks = begun.card, begun.learner, begun.ranks
     # 2. How far to go, and the crops to learn from, from where it stands.
     schedule = Schedule(card.settings, max(1, (card.settings.epoch_crops or len(begun.train)) // card.settings.batch))
-    train = keep(begun.train, card.settings.cache_gb, learner.device, ranks.count)
+    frames = Joined([begun.train, begun.extra]) if begun.extra else begun.train
+    train = keep(frames, card.settings.cache_gb, learner.device, ranks.count)
     place = {"rank": ranks.rank, "ranks": ranks.count}
-    feed = Feed(lambda card, full: load_crops(card, train, make_look(card, full), learner.device, **place))
+    feed = Feed(
+        lambda card, full: load_crops(card, train, make_look(card, full, len(begun.train)), learner.device, **place)
+    )
     began_s, saved_s = time.monotonic() - card.elapsed_s, card.elapsed_s
 
     with Bar(console, begun.gaps.unmeasured) as bar, Logbook(run, begun) as log:
@@ -164,10 +168,11 @@ def save_last(card: Card, run: Path, learner: Learner, ranks: Ranks) -> None:
     ranks.wait()
 
 
-def make_look(card: Card, full_frames: bool) -> Look:
-    """Return how crops are cut and relit."""
+def make_look(card: Card, full_frames: bool, own_frames: int) -> Look:
+    """Return how crops are cut and relit; frames after the first `own_frames` are of other origin."""
     settings = card.settings
     look = Look(settings.crop_height_px, settings.crop_width_px, settings.defect_share, card.class_shares)
+    look = replace(look, own_frames=own_frames, extra_share=settings.extra_share, paste_share=settings.paste_share)
     if full_frames:
         look = replace(look, height_px=card.frame_height_px, width_px=card.frame_width_px, per_frame=1)
     return look if settings.relight else replace(look, gain=0.0, offset_grey=0.0, gamma=0.0, noise_grey=0.0)

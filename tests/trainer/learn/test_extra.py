@@ -1,0 +1,114 @@
+"""Frames and networks of other origin that a run learns from."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from tests.trainer.frames import tiny_settings
+from trainer.crossval.folds import crossval, of_fold
+from trainer.data.extra import open_extra
+from trainer.data.samples import UNKNOWN
+from trainer.data.split import open_data
+from trainer.faults import DataError, UserError
+from trainer.learn import checkpoint
+from trainer.learn.checkpoint import Card
+from trainer.learn.crops import Crops, Look
+from trainer.learn.loss import teacher_loss, training_loss
+from trainer.learn.train import fit
+
+QUIET = Console(quiet=True)
+
+
+def test_copies_of_what_is_measured_on_are_left_out(mask_folder: Path, tmp_path: Path) -> None:
+    """Of a copy of the whole set, only the frames that do not measure are learnt from besides."""
+    copy = shutil.copytree(mask_folder, tmp_path / "copy")
+    train, validation = open_data(tiny_settings(mask_folder))
+    extra = open_extra([str(copy)], train, validation)
+    assert extra is not None
+    measured = {validation.name(index).rpartition("/")[2] for index in range(len(validation))}
+    names = {extra.name(index).rpartition("/")[2] for index in range(len(extra))}
+    assert len(extra) == len(train) and not names & measured
+
+
+def test_images_alone_are_for_a_teacher(mask_folder: Path) -> None:
+    """Without one they are refused; with one, every pixel of them is unknown."""
+    train, validation = open_data(tiny_settings(mask_folder))
+    images = str(mask_folder / "images")
+    with pytest.raises(DataError, match="images without labels; expected --teacher"):
+        open_extra([images], train, validation)
+    extra = open_extra([images], train, validation, has_teacher=True)
+    assert extra is not None and (extra[0].labels == UNKNOWN).all()
+
+
+def test_crops_come_from_both_in_the_share_asked_for(mask_folder: Path) -> None:
+    """Of frames 30..39 as the others, three quarters of the crops, whatever the classes."""
+    source, _ = open_data(tiny_settings(mask_folder, validate=(str(mask_folder),)))
+    look = Look(64, 64, own_frames=30, extra_share=0.75, per_frame=1)
+    crops = Crops(source, 400, 0, look)
+    drawn = []
+    for number in range(400):
+        crops[number]
+        drawn.append(crops._last.sample.name)  # type: ignore[union-attr]
+    extra = {source.name(index) for index in range(30, 40)}
+    assert 0.68 < np.mean([name in extra for name in drawn]) < 0.82
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "dice", "lovasz"])
+def test_unknown_pixels_count_nothing(name: str) -> None:
+    """The loss of a batch is that of its known half alone; of none known it is zero, with a finite gradient."""
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 5, 8, 8, generator=generator)
+    labels = torch.randint(0, 5, (2, 8, 8), generator=generator).byte()
+    known = training_loss(name, logits[:1], labels[:1])  # type: ignore[arg-type]
+    labels[1] = UNKNOWN
+    assert training_loss(name, logits, labels).item() == pytest.approx(known.item(), rel=1e-5)  # type: ignore[arg-type]
+    logits.requires_grad_()
+    nothing = training_loss(name, logits, torch.full_like(labels, UNKNOWN))  # type: ignore[arg-type]
+    (nothing + 0 * logits.sum()).backward()  # type: ignore[no-untyped-call]
+    assert nothing.item() == 0 and logits.grad is not None and logits.grad.isfinite().all()
+
+
+def test_agreeing_with_the_teacher_is_best() -> None:
+    """The loss is least, the teacher's own entropy, where the probabilities are the same."""
+    taught = torch.tensor([0.7, 0.2, 0.1])[None, :, None, None]
+    own = teacher_loss(taught.log(), taught).item()
+    assert own == pytest.approx(float(-(taught * taught.log()).sum()))
+    assert teacher_loss(torch.zeros(1, 3, 1, 1), taught).item() > own
+
+
+def test_a_student_learns_from_images_that_nobody_labelled(
+    run: tuple[Path, Card], mask_folder: Path, tmp_path: Path
+) -> None:
+    """Taught on unlabelled images, it comes to agree with the teacher; where it stood is in its card."""
+    settings = tiny_settings(
+        mask_folder, teacher=str(run[0] / "best.pt"), extra=(str(mask_folder / "images"),), paste_share=0.5
+    )
+    card = fit(settings, tmp_path / "student", QUIET)
+    assert card.settings.extra == (str(mask_folder / "images"),) and card.step == 20
+    resumed = fit(settings, tmp_path / "student", QUIET, resume=True)
+    assert resumed.step == 20
+
+
+def test_a_teacher_of_other_classes_is_refused(run: tuple[Path, Card], mask_folder: Path, tmp_path: Path) -> None:
+    """Its probabilities would be of something else."""
+    card, weights, _ = checkpoint.load(run[0] / "best.pt")
+    other = Card(card.settings, card.mean, card.std, card.class_shares, ("a", "b", "c", "d"))
+    checkpoint.save(tmp_path / "other.pt", other, weights)
+    with pytest.raises(UserError, match="knows the classes a, b, c, d; expected those of DATA: pitted"):
+        fit(tiny_settings(mask_folder, teacher=str(tmp_path / "other.pt")), tmp_path / "run", QUIET)
+
+
+def test_no_fold_is_taught_by_a_network_that_saw_it(run: tuple[Path, Card], mask_folder: Path, tmp_path: Path) -> None:
+    """A checkpoint of the same data is refused; a cross-validation of the same folds gives each fold its own."""
+    settings = tiny_settings(mask_folder, epochs=1, epoch_crops=4)
+    with pytest.raises(DataError, match=r"--teacher .*best.pt: has learnt from DATA"):
+        of_fold(tiny_settings(mask_folder, teacher=str(run[0] / "best.pt")), 1, 2)
+    crossval(settings, 2, tmp_path / "first", QUIET, flips=False, edges_px=3)
+    second = tiny_settings(mask_folder, start=str(tmp_path / "first"), teacher=str(tmp_path / "first"))
+    assert of_fold(second, 2, 2).teacher == of_fold(second, 2, 2).start == str(tmp_path / "first/fold-2/last.pt")
+    with pytest.raises(DataError, match="its folds are others"):
+        of_fold(second, 2, 3)

@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from tests.trainer.frames import draw_frame
+from trainer.learn.paste import MARGIN_PX, cut_piece, paste
+
+
+def test_a_defect_comes_with_its_contrast() -> None:
+    """Put onto brighter steel, the defect is as much darker than that as it was than its own; labels follow."""
+    chance = np.random.default_rng(0)
+    pixels, labels = np.full((80, 80), 100, np.uint8), np.zeros((80, 80), np.uint8)
+    pixels[30:40, 30:50], labels[30:40, 30:50] = 60, 2
+    piece = cut_piece(pixels, labels, 2, (64, 64), chance)
+    assert piece.mask.shape == (10 + 2 * MARGIN_PX, 20 + 2 * MARGIN_PX) and piece.mask.sum() == 200
+    target, found = np.full((64, 64), 180, np.uint8), np.zeros((64, 64), np.uint8)
+    assert paste(target, found, piece, chance)
+    assert (found == 2).sum() == 200 and set(np.unique(target[found == 2])) == {140}
+    assert (target[found == 0] == 180).all()  # the margin was plain steel
+
+
+def test_nothing_is_put_beyond_the_strip_or_over_a_defect() -> None:
+    """Black has no room, nor has a crop that is one defect; both stay as they were."""
+    chance = np.random.default_rng(1)
+    pixels, labels = draw_frame(1)
+    (class_id,) = set(np.unique(labels)) - {0}
+    piece = cut_piece(pixels, labels, int(class_id), (48, 48), chance)
+    for target, found in (
+        (np.zeros((48, 48), np.uint8), np.zeros((48, 48), np.uint8)),
+        (np.full((48, 48), 120, np.uint8), np.full((48, 48), 1, np.uint8)),
+    ):
+        before = target.copy(), found.copy()
+        assert not paste(target, found, piece, chance)
+        assert np.array_equal(target, before[0]) and np.array_equal(found, before[1])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_piece_fits_and_holds_one_region(seed: int) -> None:
+    """A region larger than the crop is cut to it; of two regions one is taken."""
+    chance = np.random.default_rng(seed)
+    labels = np.zeros((100, 200), np.uint8)
+    labels[10:90, 5:95] = 1
+    labels[40:44, 150:154] = 1
+    piece = cut_piece(np.full_like(labels, 90), labels, 1, (32, 64), chance)
+    assert piece.mask.shape[0] <= 32 and piece.mask.shape[1] <= 64
+    assert piece.mask.sum() in {16, *range(17, 32 * 64 + 1)}
