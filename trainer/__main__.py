@@ -64,7 +64,7 @@ def _end(given: argparse.Namespace, words: str, exit_code: int) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the command line."""
-    parser = argparse.ArgumentParser("python -m trainer", description=sys.modules[__name__].__doc__)
+    parser = argparse.ArgumentParser("trainer", description=sys.modules[__name__].__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (command, meaning) in COMMANDS.items():
         one = commands.add_parser(name, help=meaning)

@@ -112,7 +112,7 @@ def load(path: Path) -> tuple[Card, dict[str, Tensor], dict[str, Any] | None]:
         UserError: no such file, not a checkpoint of this trainer, or one with other settings than this version's.
     """
     if not path.is_file():
-        raise UserError(f"{path}: no such file; expected a checkpoint that `python -m trainer fit` wrote")
+        raise UserError(f"{path}: no such file; expected a checkpoint that `trainer fit` wrote")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch names no common type for a bad archive, a cut file and refused pickles

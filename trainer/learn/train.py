@@ -34,8 +34,8 @@ from trainer.learn.stop import Stop, Stopped
 from trainer.learn.validate import Measured, validate
 from trainer.settings import Settings
 
-AGAIN = "python -m trainer fit --resume --out {}"
-NEXT = "python -m trainer export {0}, then python -m trainer tune {0}"
+AGAIN = "trainer fit --resume --out {}"
+NEXT = "trainer export {0}, then trainer tune {0}"
 
 
 def fit(settings: Settings, run: Path, console: Console, resume: bool = False) -> Card:
