@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from trainer.settings import Settings
+from trainer.settings import EFFICIENTNET, Settings
 
 PAPER: Mapping[str, object] = {
     "loss": "cross_entropy",
@@ -25,7 +25,22 @@ PAPER: Mapping[str, object] = {
 }
 """In the order in which an ablation would leave it, a step at a time."""
 
+FEW: Mapping[str, object] = {
+    "encoder": EFFICIENTNET,
+    "weights": "imagenet",
+    "loss": "dice",
+    "lr": 2e-3,
+    "encoder_lr": 5e-4,
+    "crop_height_px": 256,
+    "crop_width_px": 256,
+    "batch": 8,
+    "epoch_crops": 1200,
+    "epochs": 8,
+}
+"""For tens to hundreds of labelled frames (LOG.md, 2026-11-27): an encoder that has seen ImageNet, taught slowly."""
+
 PRESETS: Mapping[str, Mapping[str, object]] = {
     "paper": PAPER,
     "best": {name: getattr(Settings(data=()), name) for name in PAPER},
+    "few": FEW,
 }

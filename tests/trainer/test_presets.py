@@ -35,6 +35,18 @@ def test_an_option_overrides_its_preset() -> None:
     assert given("--no-relight")["relight"] is False
 
 
+def test_few_frames_have_a_preset() -> None:
+    """It is valid, each option overrides it, and a network to start from replaces its own."""
+    few = msgspec.convert(given("--preset", "few"), Settings)
+    assert (few.encoder, few.weights, few.encoder_lr) == ("efficientnet-lite0", "imagenet", 5e-4)
+    assert (
+        given("--preset", "few", "--epochs", "2", "--crop", "64x96").items()
+        >= {"epochs": 2, "crop_width_px": 96}.items()
+    )
+    started = given("--preset", "few", "--start", "steel-r34")
+    assert not {"encoder", "weights"} & started.keys() and started["lr"] == few.lr
+
+
 def test_the_presets_differ_step_by_step() -> None:
     """Both are valid settings, and every step between them changes something."""
     paper, best = (msgspec.convert({"data": ["x"], **PRESETS[name]}, Settings) for name in ("paper", "best"))

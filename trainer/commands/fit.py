@@ -27,6 +27,9 @@ from trainer.faults import UserError
 from trainer.presets import PRESETS
 from trainer.settings import ENCODERS, MAY_CHANGE, Curve, Loss, Optimiser, Settings, Switch
 
+NETWORK = ("encoder", "weights")
+"""Settings that --start stands for."""
+
 
 def add_arguments(fit: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
@@ -57,7 +60,7 @@ def add_network(fit: argparse.ArgumentParser) -> None:
 
 def refuse_two_networks(settings: Mapping[str, object]) -> None:
     """Raise UserError where a network is both new and taught before."""
-    if settings.get("start") and (own := [name for name in ("encoder", "weights") if name in settings]):
+    if settings.get("start") and (own := [name for name in NETWORK if name in settings]):
         raise UserError(f"--{own[0]} stands beside --start, which keeps the network as it is. Leave one out.")
 
 
@@ -216,7 +219,10 @@ def asked(given: argparse.Namespace) -> dict[str, object]:
     settings = {field.name: getattr(given, field.name) for field in fields(Settings) if hasattr(given, field.name)}
     if given.crop:
         settings["crop_height_px"], settings["crop_width_px"] = given.crop
-    return {**(PRESETS[given.preset] if given.preset else {}), **settings}
+    preset = dict(PRESETS[given.preset] if given.preset else {})
+    if settings.get("start"):  # it brings its own network
+        preset = {name: value for name, value in preset.items() if name not in NETWORK}
+    return {**preset, **settings}
 
 
 def refuse_changes(settings: Mapping[str, object], folder: Path) -> dict[str, object]:
