@@ -71,16 +71,18 @@ def reload(args: argparse.Namespace) -> int:
 
 def check(args: argparse.Namespace) -> int:
     """Read a configuration, and everything it refers to, as `run` would."""
-    from inspector.service.prepare import check_engine, prepare
+    from inspector.service.prepare import check_engine, prepare, remarks
     from inspector.words import counted
 
     settings, folder = prepare(args.config)
-    remarks = check_engine(settings, folder, unverified=args.unverified)
+    engine_remarks = check_engine(settings, folder, unverified=args.unverified)
     cameras = ", ".join(camera.name for camera in settings.camera)
     alarms = counted(len(settings.alarm), "alarm")
     print(f"{args.config}: good. Line {settings.line}, cameras {cameras}, recipe {folder.name}, {alarms}")
-    for remark in remarks:
+    for remark in engine_remarks:
         print(f"engine: {remark}")
+    for remark in remarks(settings):
+        print(remark)
     return 0
 
 

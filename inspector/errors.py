@@ -6,6 +6,10 @@ A message says what was found, what was expected, where, and what to do.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:  # every command imports this first, and few need numpy
+    from inspector.records.stages import Rejection
 
 EXIT_DONE = 0
 EXIT_FAILURE = 1
@@ -77,7 +81,7 @@ class JournalError(InspectorError):
 class FrameError(InspectorError):
     """A frame message that cannot be used; `reason` is the word it is counted under."""
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: Rejection, message: str) -> None:
         super().__init__(message)
         self.reason = reason
 
@@ -85,6 +89,6 @@ class FrameError(InspectorError):
 class ImageError(InspectorError):
     """An image that cannot be used as a frame; `reason` is the word it is counted under: decode, size or too_large."""
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: Literal["decode", "size", "too_large"], message: str) -> None:
         super().__init__(message)
         self.reason = reason

@@ -15,7 +15,6 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 U = TypeVar("U")
-Shed = Callable[[T | None, T], T]
 
 CLOSE_LOOK_S = 0.01
 
@@ -34,13 +33,13 @@ class _End:
 class Buffer(Generic[T]):
     """The reading end of a bounded queue: an iterator, that can also say and take what is there already."""
 
-    def __init__(self, upstream: Iterable[T], depth: int, name: str, shed: Shed[T] | None = None) -> None:
+    def __init__(self, upstream: Iterable[T], depth: int, name: str) -> None:
         self.name = name
         self.depth = depth
         self._queue: queue.Queue[T | _End] = queue.Queue(depth)
         self._end: _End | None = None
         self._is_cancelled = False
-        self._thread = threading.Thread(target=self._pump, args=(upstream, shed), name=name, daemon=True)
+        self._thread = threading.Thread(target=self._pump, args=(upstream,), name=name, daemon=True)
         self._thread.start()
 
     def __iter__(self) -> Iterator[T]:
@@ -106,47 +105,26 @@ class Buffer(Generic[T]):
             return _End(Cancelled())
         return self._queue.get(timeout=wait_s)
 
-    def _pump(self, upstream: Iterable[T], shed: Shed[T] | None) -> None:
+    def _pump(self, upstream: Iterable[T]) -> None:
         error: BaseException | None = None
         try:
-            if shed is None:
-                for item in upstream:
-                    self._queue.put(item)
-                    if self._is_cancelled:
-                        break
-            else:
-                self._pump_shedding(upstream, shed)
+            for item in upstream:
+                self._queue.put(item)
+                if self._is_cancelled:
+                    break
             if isinstance(upstream, Generator):
                 upstream.close()  # on the thread that owns what it owns
         except BaseException as caught:  # whatever it is ends the reader, with this traceback
             error = caught
         self._queue.put(_End(error))
 
-    def _pump_shedding(self, upstream: Iterable[T], shed: Shed[T]) -> None:
-        held: T | None = None
-        try:
-            for item in upstream:
-                try:
-                    if held is not None:
-                        self._queue.put_nowait(held)
-                        held = None
-                    self._queue.put_nowait(item)
-                except queue.Full:
-                    held = shed(held, item)
-                if self._is_cancelled:
-                    break
-        finally:
-            if held is not None:
-                self._queue.put(held)
 
-
-def buffered(upstream: Iterable[T], depth: int, name: str, shed: Shed[T] | None = None) -> Buffer[T]:
+def buffered(upstream: Iterable[T], depth: int, name: str) -> Buffer[T]:
     """Run `upstream` on a thread called `name` and return the reading end of a queue of `depth` items.
 
-    A full queue holds upstream back, unless `shed` is given: then `shed(held, item)` makes one light item of
-    the items that found no room, which takes their place in the order once there is room again.
+    A full queue holds upstream back.
     """
-    return Buffer(upstream, depth, name, shed)
+    return Buffer(upstream, depth, name)
 
 
 def each(upstream: Iterable[T], work: Callable[[T], U], last: Callable[[], U] | None = None) -> Iterator[U]:

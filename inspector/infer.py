@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 
 import msgspec
 
+from inspector.demand import Demand
 from inspector.engines.segmenter import Depths, Segmenter
 from inspector.errors import EngineError
 from inspector.flow import Buffer, Cancelled
@@ -45,7 +46,9 @@ class Loaded(msgspec.Struct, frozen=True):
 class Infer:
     """Iterates over judged batches; `loaded` may be assigned anew at any time, from any thread."""
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: Loaded, demand: Demand) -> None:
+        """`demand` is fed with what the engine begins and finishes."""
+        self._demand = demand
         self._current = loaded
         self._next: Loaded | None = None
         self._is_closed = False
@@ -76,11 +79,6 @@ class Infer:
         for engine in engines:
             engine.close()
 
-    @property
-    def idle(self) -> bool:
-        """Whether the engine has nothing under way; from any thread."""
-        return not self._pending
-
     def __call__(self, batches: Buffer[Batch]) -> Iterator[Judged]:
         """Judge what comes, with up to the engine's `in_flight` batches under way."""
         try:
@@ -96,6 +94,7 @@ class Infer:
     def _judge(self, batches: Buffer[Batch]) -> Iterator[Judged]:
         current, pending = self._current, self._pending
         for batch in batches:
+            self._demand.take(Counter(frame.header.camera for frame in batch.frames()))
             if self._next is not None:
                 while pending:
                     yield self._finish(current, pending)
@@ -111,7 +110,7 @@ class Infer:
         while pending:
             yield self._finish(current, pending)
 
-    @staticmethod
-    def _finish(current: Loaded, pending: deque[Batch]) -> Judged:
+    def _finish(self, current: Loaded, pending: deque[Batch]) -> Judged:
         maps = current.engine.result() if len(pending[0].pixels) else None
+        self._demand.finish()
         return Judged(pending.popleft(), current.recipe, maps)

@@ -208,13 +208,12 @@ class Metrics:
 
     def judged(self, judged: Judged) -> Judged:
         """Observe a batch that the engine has done with."""
-        if frames := len(judged.batch.pixels):
+        if frames := len(judged.batch.planes):
             self._stage.labels("infer").observe((time.monotonic_ns() - judged.batch.closed_ns) / 1e9)
             self._batch.observe(frames)
-            waiting = [arrival for arrival in judged.batch.arrivals if isinstance(arrival, Frame)]
-            first_ns, now_ns = min(frame.received_ns for frame in waiting), time.monotonic_ns()
+            first_ns, now_ns = next(judged.batch.frames()).received_ns, time.monotonic_ns()
             self._stage.labels("gather").observe((judged.batch.closed_ns - first_ns) / 1e9)
-            for frame in waiting:
+            for frame in judged.batch.frames():
                 self._engine.labels(frame.header.camera).observe((now_ns - frame.received_ns) / 1e9)
         return judged
 

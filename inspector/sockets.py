@@ -119,6 +119,7 @@ class _Connection(msgspec.Struct):
 
     peer: str
     complete_bytes: int = 0
+    is_suspect: bool = False
     is_cut: bool = False
 
 
@@ -148,8 +149,12 @@ class Guard:
             if received is None or connection.is_cut:
                 continue
             if number in completed or received < connection.complete_bytes:
-                connection.complete_bytes = received
-            elif received - connection.complete_bytes > self._limit_bytes:
+                connection.complete_bytes, connection.is_suspect = received, False
+            elif received - connection.complete_bytes <= self._limit_bytes:
+                continue
+            elif not connection.is_suspect:  # its message may have ended, and wait to be taken
+                connection.is_suspect = True
+            else:
                 connection.is_cut = True
                 _shut(number)
         return ended
@@ -162,7 +167,8 @@ class Guard:
 
     def close(self) -> None:
         """Stop watching; to be called before the guarded socket is closed."""
-        self._guarded.disable_monitor()
+        if not self._guarded.closed:
+            self._guarded.disable_monitor()
         self._monitor.close()
 
     def __len__(self) -> int:

@@ -14,7 +14,7 @@ from inspector.records.frame import Header
 from inspector.records.stages import Inspected, Loss
 from inspector.strip.geometry import SLACK
 from inspector.strip.strip import UNNAMED
-from tests.frames import dropped, header, inspected, missing
+from tests.frames import dropped, header, inspected, missing, rejected
 
 LENGTH_MM = 10.0
 """Strip that each frame covers."""
@@ -43,10 +43,15 @@ class Camera:
         """Let something happen; return what arrives."""
         kind, amount = step
         match kind:
-            case "seen" | "overload" | "crc":
+            case "seen" | "overload":
                 return self._frame(kind)
+            case "crc":  # and a good frame, which shows where the bad one lay
+                is_known, unsaid = self.last is not None, self.unsaid
+                self._pass(1)
+                self.unsaid = unsaid
+                return [rejected("crc", self.name), *self._frame("seen", bad=int(is_known))]
             case "repeat" if self.last is not None and self.last.boot == f"b{self.boot}":
-                return [dropped(self.last, "order")]
+                return [rejected("order", self.name)]
             case "unreadable":
                 self._pass(1)
                 return [Loss("rejected", "json", "", 1)]
@@ -62,7 +67,7 @@ class Camera:
             case "coil" if self.coil != f"coil{amount}":
                 self.coil, self.at_mm = f"coil{amount}", 0.0
                 self.farthest_mm = 0.0
-                return self._frame("seen" if amount else "crc", begins=True)
+                return self._frame("seen" if amount else "overload", begins=True)
         return []
 
     def pass_unseen(self, frames: int) -> None:
@@ -75,11 +80,11 @@ class Camera:
         self.unsaid += frames
         self.at_mm += frames * LENGTH_MM if self.encoder else 0.0
 
-    def _frame(self, kind: str, *, begins: bool = False) -> list[Arrival]:
+    def _frame(self, kind: str, *, begins: bool = False, bad: int = 0) -> list[Arrival]:
         if self.last is None or self.last.boot != f"b{self.boot}":
             self.unsaid = 0  # nobody can know what is missing
         if not self.encoder:
-            self.at_mm += LENGTH_MM * (1 if begins else self.unsaid + 1)
+            self.at_mm += LENGTH_MM * (1 if begins else self.unsaid + bad + 1)
         jitter_mm = (self.number % 5 - 2) * 0.01 if self.encoder else 0.0
         start_mm = self.at_mm + jitter_mm if self.encoder else None
         shown: list[Arrival] = [missing(self.unsaid, self.name)] if self.unsaid and self.is_counted else []
@@ -88,7 +93,7 @@ class Camera:
         self._pass(1)
         self.unsaid = 0
         self.farthest_mm = max(self.farthest_mm, self.at_mm + jitter_mm)  # at its end by now
-        return [*shown, inspected(self.last) if kind == "seen" else dropped(self.last, kind)]
+        return [*shown, inspected(self.last) if kind == "seen" else dropped(self.last)]
 
 
 STEPS = st.lists(

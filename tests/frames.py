@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
+from inspector.config.camera import CameraSection
+from inspector.demand import Demand
 from inspector.records.frame import Header
 from inspector.records.recipe import DefectClass, Recipe
-from inspector.records.stages import Batch, Detection, Findings, Frame, Inspected, Loss
+from inspector.records.stages import Batch, Detection, Findings, Frame, Inspected, Loss, Rejection
 
 HEIGHT, WIDTH = 10, 20
 """Rows and columns of every frame made here; its rows are 1 mm, so it covers 10 mm of strip."""
@@ -44,9 +48,14 @@ def inspected(of: Header, *detections: Detection, by: Recipe = RECIPE) -> Inspec
     return Inspected(Frame(of, 0), detections, by)
 
 
-def dropped(of: Header, reason: str = "overload") -> Loss:
-    """Make the loss of a frame that was taken off the socket."""
-    return Loss("dropped" if reason == "overload" else "rejected", reason, of.camera, 1, of)
+def dropped(of: Header) -> Loss:
+    """Make the loss of a good frame."""
+    return Loss("dropped", "overload", of.camera, 1, of)
+
+
+def rejected(reason: Rejection, camera: str = "top") -> Loss:
+    """Make the loss of a bad frame, of which nothing is believed."""
+    return Loss("rejected", reason, camera, 1)
 
 
 def missing(count: int, camera: str = "top") -> Loss:
@@ -66,4 +75,18 @@ LAST = findings(is_last=True)
 def batch(*arrivals: Frame | Loss, closed_ns: int = 0) -> Batch:
     """Make a batch, its pixels all zero."""
     frames = sum(isinstance(arrival, Frame) for arrival in arrivals)
-    return Batch(arrivals, np.zeros((frames, HEIGHT, WIDTH), np.uint8), closed_ns)
+    planes = tuple(range(plane, plane + 1) for plane in range(frames))
+    return Batch(arrivals, np.zeros((frames, HEIGHT, WIDTH), np.uint8), planes, closed_ns)
+
+
+def camera(name: str = "top", **facts: Any) -> CameraSection:
+    """Make a camera's section: a pixel is a square millimetre."""
+    return CameraSection(**{"name": name, "mm_per_px": 1.0, "mm_per_row": 1.0, **facts})
+
+
+def consumed(batches: Iterable[Batch], demand: Demand) -> Iterator[Batch]:
+    """Yield batches as a line yields them whose engine has done with each at once."""
+    for one in batches:
+        demand.take(Counter(frame.header.camera for frame in one.frames()))
+        demand.finish()
+        yield one

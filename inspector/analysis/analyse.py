@@ -30,11 +30,11 @@ class Analyse:
     def __call__(self, judged: Judged) -> Findings:
         """Analyse every frame of a batch, in arrival order."""
         arrivals: list[Inspected | Loss] = []
-        plane = 0
+        planes = iter(judged.batch.planes)
         for arrival in judged.batch.arrivals:
             if isinstance(arrival, Frame):
+                (plane,) = next(planes)  # a frame is one plane, as yet
                 arrivals.append(self._inspect(judged, arrival, plane))
-                plane += 1
             else:
                 arrivals.append(arrival)
         return Findings(arrivals=tuple(arrivals), closed_ns=judged.batch.closed_ns)

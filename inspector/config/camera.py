@@ -41,6 +41,16 @@ class CameraSection(Section, frozen=True):
         ),
     ] = 0.0
     side: Annotated[Literal["top", "bottom"], key("Side of the strip, unless the frame header says it.")] = "top"
+    first_number: Annotated[int, key("The frame number that follows `last_number`.", ge=0, le=1)] = 0
+    last_number: Annotated[
+        int,
+        key(
+            "The highest frame number, after which the count goes on at `first_number`.",
+            "65535 for a counter of 16 bits, 4294967295 for 32 bits.",
+            ge=255,
+            le=2**63 - 1,
+        ),
+    ] = 2**63 - 1
 
     def footprint(self, header: Header) -> Footprint:
         """Fill in what the header of one of its frames leaves open: the one place that knows."""

@@ -65,8 +65,9 @@ def check_size(head: ImageHead, size: Size | None) -> None:
     Raises: ImageError with reason `size`, or `too_large` above the limits or above `size`.
     """
     if size and (head.width, head.height) != size:
-        reason = "too_large" if head.width > size[0] or head.height > size[1] else "size"
-        raise ImageError(reason, f"is {head.width} x {head.height} px; expected {size[0]} x {size[1]}")
+        is_larger = head.width > size[0] or head.height > size[1]
+        wrong = f"is {head.width} x {head.height} px; expected {size[0]} x {size[1]}"
+        raise ImageError("too_large" if is_larger else "size", wrong)
     if head.width < 1 or head.height < 1:
         raise ImageError("size", f"is {head.width} x {head.height} px; expected at least one pixel")
     decoded = head.width * head.height * head.channels * -(-head.depth // 8)

@@ -25,12 +25,12 @@ class Gather(msgspec.Struct):
     opened_ns: int = 0
     """When the batch before this one left."""
 
-    def add(self, now_ns: int) -> None:
-        """Count a frame that was accepted at `now_ns`."""
-        assert self.frames < self.max_frames, "a full batch must leave before the next frame is added"
-        if self.frames == 0:
+    def follow(self, frames: int, now_ns: int) -> None:
+        """Note how many frames are in the batch at `now_ns`."""
+        assert frames <= self.max_frames, "a full batch must leave before the next frame is added"
+        if self.frames == 0 and frames:
             self.oldest_ns = now_ns
-        self.frames += 1
+        self.frames = frames
 
     def left_ns(self, now_ns: int, *, wanted: bool = True) -> int:
         """How long the batch may still wait; 0 when it must leave now.

@@ -1,71 +1,44 @@
-"""The frame socket's owner: takes frames off it, refuses bad ones, notices missing ones, and yields batches.
+"""The frame socket's owner: takes messages off it, has them accepted, and yields batches.
 
 Laws: every frame taken off the socket is in exactly one batch, as a frame or as a loss; what never arrived is
-a loss too. A bad frame never stops the line. Runs on one thread, which also owns the socket.
+a loss too. A bad frame never stops the line. Never waits but on its socket. Runs on one thread, which also owns the
+socket.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-import msgspec
 import numpy as np
 import zmq
 
-from inspector import wire
-from inspector.errors import FrameError, SocketError
-from inspector.intake.batching import Gather
+from inspector import sockets
+from inspector.config.camera import CameraSection
+from inspector.demand import Demand
+from inspector.intake.accept import Accept, Allocate
+from inspector.intake.batching import RETRY_NS, Gather
 from inspector.intake.settings import BatchSection, IntakeSection
-from inspector.records.frame import Bytes3D, Header
-from inspector.records.stages import Batch, Frame, Loss
+from inspector.records.recipe import Window
+from inspector.records.stages import Batch
 from inspector.signals import Flag
+from inspector.wire import Part
 
 log = logging.getLogger("inspector")
-
-Allocate = Callable[[int], Bytes3D]
-"""Gives memory for a batch of so many frames, (N, H, W) uint8, contents undefined, nobody else's while a view of it
-lives.
-
-An engine that reads from memory of its own kind (pinned, for a GPU) gives that, so that a frame is copied once. It is
-called on the intake's thread, must not wait, and gives ordinary memory when it has no other left.
-"""
 
 TICK_NS = 250_000_000
 """An idle line still sends an empty batch this often: alarms time out, the watchdog sees life."""
 DRAIN_NS = 500_000_000
 """After a stop, how long to go on taking what has already arrived."""
-SLICE_NS = 50_000_000
-"""The longest wait on the socket, so that a stop is noticed."""
-COMPLAIN_NS = 60_000_000_000
-"""A camera's bad frames of one kind are put in words this often; all of them are counted."""
-
-
-class _Place(msgspec.Struct):
-    """Where a camera's counting stands."""
-
-    boot: str
-    number: int
-
-
-class _Complaints:
-    """Puts bad frames in words, for the log: the first of a kind at once, then one of its kind a minute."""
-
-    def __init__(self) -> None:
-        self._told_ns: dict[tuple[str, str], int] = {}
-        self._untold: dict[tuple[str, str], int] = {}
-
-    def add(self, camera: str, error: FrameError, now_ns: int) -> None:
-        """Take in a bad frame of a known camera, or of an unknown one (empty)."""
-        kind = camera, error.reason
-        if kind in self._told_ns and now_ns - self._told_ns[kind] < COMPLAIN_NS:
-            self._untold[kind] = self._untold.get(kind, 0) + 1
-            return
-        untold = self._untold.pop(kind, 0)
-        more = f" ({untold} more since the last such line)" if untold else ""
-        self._told_ns[kind] = now_ns
-        log.warning("rejected a frame of %s: %s: %s%s", camera or "an unknown camera", error.reason, error, more)
+REST_NS = 1_000_000_000
+"""How long what is left then may take to be counted."""
+SLICE_NS = 25_000_000
+"""The longest wait on the socket: a stop is noticed, and whoever sends without end."""
+MOST_BYTES = 2**30
+"""No part is larger; the guard ends a connection long before."""
 
 
 class Intake:
@@ -80,42 +53,60 @@ class Intake:
         section: IntakeSection,
         batch: BatchSection,
         *,
-        cameras: Collection[str],
+        cameras: Sequence[CameraSection],
         height: int,
         width: int,
         stop: Flag,
+        demand: Demand,
         allocate: Allocate | None = None,
-        wanted: Callable[[], bool] = lambda: True,
+        window: Window | None = None,
     ) -> None:
-        """`allocate` lends memory for a batch; None: ordinary memory. `wanted` says whether the engine is idle.
+        """`allocate` lends memory for a batch, on the thread that iterates; None: ordinary memory.
 
-        Both are called on the thread that iterates.
+        `demand` says what the stages after this one have room for; `window` turns pictures of more than 8 bits grey.
         """
-        self._cameras = frozenset(cameras)
-        self._shape = (batch.max_frames, height, width)
+        shape = (batch.max_frames, height, width)
         self._gather = Gather(batch.max_frames, batch.wait_ms * 1_000_000, TICK_NS)
-        self._places: dict[str, _Place] = {}
-        self._complaints = _Complaints()
-        self._stop, self._wanted = stop, wanted
-        self._allocate = allocate or (lambda frames: np.empty((frames, height, width), np.uint8))
-        self._pixels: Bytes3D | None = None
-        """Of the batch being filled, once a frame is there: a line that stands holds no memory."""
+        self._stop, self._demand, self._section = stop, demand, section
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        max_bytes = section.max_frame_mb * 1_000_000
+        limit_bytes = 2 * max_bytes + section.receive_frames * height * width
+        self._accept = Accept(
+            cameras,
+            shape,
+            allocate or (lambda frames: np.empty((frames, height, width), np.uint8)),
+            demand,
+            gives_up=section.when_full == "drop",
+            max_bytes=max_bytes,
+            threads=section.decode_threads,
+            wake=lambda: os.eventfd_write(self._wake, 1),
+            window=window,
+        )
         self._socket = context.socket(zmq.PULL)
         self._socket.linger = 0
         self._socket.rcvhwm = section.receive_frames
-        self._socket.maxmsgsize = section.max_frame_mb * 1_000_000
+        # a larger part is known by its size, and counted; where the guard does not see how much came, libzmq ends it
+        self._socket.maxmsgsize = limit_bytes if section.bind.startswith("ipc") else MOST_BYTES
         # No ZMQ_HEARTBEAT: while a full queue holds a camera back its pings are not read, and frames are lost (LOG.md).
         self._socket.tcp_keepalive = 1
         self._socket.rcvbuf = max(2**16, section.receive_frames * height * width // 2)
         self._socket.handshake_ivl = 3000
+        self._guard = sockets.Guard(self._socket, limit_bytes)
+        self._limit_mb = limit_bytes / 1e6
+        self._completed: set[int] = set()
+        self.received = 0
+        """Messages that were taken off the socket."""
+        self._looked_ns = 0
         try:
-            self._socket.bind(section.bind)
-        except zmq.ZMQError as error:
-            self._socket.close()
-            raise SocketError(
-                f"intake.bind {section.bind}: {error}. Stop the program that holds it, or choose another."
-            ) from error
-        self.address = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+            self.address = sockets.bind(self._socket, section.bind, "intake.bind")
+        except BaseException:
+            self._accept.close()
+            self._guard.close()
+            os.close(self._wake)
+            raise
+        self._poller = zmq.Poller()
+        self._poller.register(self._socket, zmq.POLLIN)
+        self._poller.register(self._wake, zmq.POLLIN)
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield batches; an empty one every 250 ms when nothing arrives."""
@@ -127,77 +118,111 @@ class Intake:
                 if self._stop.is_set():
                     now_ns = time.monotonic_ns()
                     drain_until_ns = drain_until_ns or now_ns + DRAIN_NS
-                    if not (batch.arrivals or self._socket.poll(0)):
-                        return
                     if now_ns > drain_until_ns:
-                        log.warning("stopped while cameras go on sending: what they sent last is not inspected")
+                        yield self._rest()
+                        return
+                    if not (batch.arrivals or self._accept.is_pending or self._socket.poll(0)):
                         return
         finally:
-            self._socket.close()
+            self.close()
+
+    def close(self) -> None:
+        """Close the socket and end the threads; for an intake that was never iterated over, too."""
+        if self._socket.closed:
+            return
+        self._guard.close()
+        self._socket.close()
+        sockets.release(self._section.bind)
+        self._accept.close()
+        os.close(self._wake)
 
     def _fill(self) -> Batch:
         """Gather one batch."""
-        arrivals: list[Frame | Loss] = []
-        self._gather.leave(time.monotonic_ns())
-        while left_ns := self._gather.left_ns(time.monotonic_ns(), wanted=self._wanted()):
-            if not self._socket.poll(min(left_ns, SLICE_NS) // 1_000_000):
-                if self._stop.is_set():
-                    break
-                continue
-            parts = self._socket.recv_multipart(copy=False)
-            self._accept([part.buffer for part in parts], arrivals)
-        pixels, self._pixels = self._pixels, None
-        if pixels is None:
-            pixels = np.empty((0, *self._shape[1:]), np.uint8)
-        return Batch(tuple(arrivals), pixels[: self._gather.frames], time.monotonic_ns())
-
-    def _accept(self, parts: Sequence[memoryview], arrivals: list[Frame | Loss]) -> None:
-        """Put one message into the batch, as a frame or as a loss."""
+        accept, gather, demand = self._accept, self._gather, self._demand
+        waits = self._section.when_full == "wait"
         now_ns = time.monotonic_ns()
-        header = None
+        gather.leave(now_ns)
+        while True:
+            if now_ns - self._looked_ns > SLICE_NS:
+                self._look(now_ns)
+            if accept.is_pending:
+                accept.collect()
+            gather.follow(accept.frames, now_ns)
+            left_ns = gather.left_ns(now_ns, wanted=demand.is_idle)
+            if not left_ns:
+                if demand.has_room:
+                    break
+                left_ns = RETRY_NS
+            is_open = not waits or accept.can_take
+            if not (is_open and self._receive(now_ns)):
+                is_quiet = not self._wait(min(left_ns, SLICE_NS), is_open=is_open)
+                if is_quiet and self._stop.is_set() and not accept.is_pending and demand.has_room:
+                    break
+            now_ns = time.monotonic_ns()
+        return accept.leave(time.monotonic_ns())
+
+    def _wait(self, wait_ns: int, *, is_open: bool) -> bool:
+        """Wait for a message where one may come, else for a picture or for room; return whether anything happened."""
+        wait_ms = -(-wait_ns // 1_000_000)
+        if not is_open:
+            wait_ms = 1
+            self._poller.unregister(self._socket)
+        ready = self._poller.poll(wait_ms)
+        if any(source == self._wake for source, _ in ready):
+            with contextlib.suppress(BlockingIOError):
+                os.eventfd_read(self._wake)
+        if not is_open:
+            self._poller.register(self._socket, zmq.POLLIN)
+        return bool(ready)
+
+    def _receive(self, now_ns: int) -> bool:
+        """Take one message in, if one is there."""
+        socket = self._socket
         try:
-            if len(parts) != 2:
-                raise FrameError("parts", f"message has {len(parts)} parts; expected header and pixels")
-            header = wire.read_header(parts[0])
-            if header.camera not in self._cameras:
-                raise FrameError("camera", f"camera {header.camera!r} is not in the configuration")
-            arrivals += self._count(header)
-            if self._pixels is None:
-                self._pixels = self._allocate(self._shape[0])
-            wire.unpack(header, parts[1], self._pixels[self._gather.frames])
-        except FrameError as error:
-            known = header if header is not None and header.camera in self._cameras else None
-            camera = known.camera if known else ""
-            self._complaints.add(camera, error, now_ns)
-            arrivals.append(Loss("rejected", error.reason, camera, 1, known))
-            return
-        arrivals.append(Frame(header, now_ns))
-        self._gather.add(now_ns)
+            part = socket.recv(zmq.NOBLOCK, copy=False)
+        except zmq.Again:
+            return False
+        parts: list[Part] = [part.buffer]
+        count = 1
+        while part.more:
+            part = socket.recv(copy=False)
+            count += 1
+            if count == 2:  # more than two make no frame
+                parts.append(part.buffer)
+        self.received += 1
+        self._completed.add(part.get(zmq.SRCFD))
+        self._accept.take(parts, count, now_ns)
+        return True
 
-    def _count(self, header: Header) -> list[Loss]:
-        """Follow the camera's numbers; a gap is a loss that comes before this frame.
+    def _look(self, now_ns: int) -> None:
+        """See who came and went, and end whoever sends without end."""
+        self._looked_ns = now_ns
+        for ended in self._guard.look(self._completed):
+            peer = ended.peer or "an ipc camera"
+            if ended.is_cut:
+                words = (
+                    f"{peer} sent {self._limit_mb:.0f} MB and more without ending a message; its connection was ended"
+                )
+                self._accept.cut(words, now_ns)
+            elif not ended.peer:
+                log.warning("a connection over ipc ended (a part above %.0f MB ends it, too)", self._limit_mb)
+            else:
+                log.info("the connection of %s ended", peer)
+        self._completed.clear()
 
-        Raises: FrameError with reason `order` for a number that was passed already.
-        """
-        place = self._places.get(header.camera)
-        if place is None or place.boot != header.boot:
-            self._places[header.camera] = _Place(header.boot, header.number)
-            return []
-        if header.number <= place.number:
-            wrong = f"frame {header.number} after {place.number}; expected a higher number, or another boot"
-            raise FrameError("order", wrong)
-        missing = header.number - place.number - 1
-        place.number = header.number
-        return [Loss("missing", "lost", header.camera, missing)] if missing else []
-
-
-def shed(held: Batch | None, batch: Batch) -> Batch:
-    """Turn the frames of a batch for which there is no room into losses, after those already held.
-
-    Nothing of the batch's memory is kept: it may be lent.
-    """
-    losses = tuple(
-        Loss("dropped", "overload", arrival.header.camera, 1, arrival.header) if isinstance(arrival, Frame) else arrival
-        for arrival in batch.arrivals
-    )
-    return Batch((held.arrivals if held else ()) + losses, batch.pixels[:0].copy(), batch.closed_ns)
+    def _rest(self) -> Batch:
+        """Count what has come by now, and is not inspected any more; nothing more comes in."""
+        self._accept.is_stopping = True
+        self._socket.unbind(self.address)
+        self._guard.shut()
+        until_ns = time.monotonic_ns() + REST_NS
+        while (now_ns := time.monotonic_ns()) < until_ns and self._socket.poll(20):
+            self._receive(now_ns)
+        while self._accept.is_pending:
+            self._accept.collect()
+            time.sleep(0.001)
+        self._accept.collect()
+        batch = self._accept.leave(time.monotonic_ns())
+        count = sum(loss.count for loss in batch.losses() if loss.end != "missing")
+        log.warning("stopped while cameras went on sending: %d frames that had come are not inspected", count)
+        return batch

@@ -31,10 +31,14 @@ class IntakeSection(Section, frozen=True):
             le=10_000,
         ),
     ] = 16
+    decode_threads: Annotated[
+        int,
+        key("Threads that decode JPEG and PNG frames; raw8 needs none.", "One for each core to spare.", ge=1, le=64),
+    ] = 2
     max_frame_mb: Annotated[
         int,
         key(
-            "A message part larger than this is refused (ZMQ_MAXMSGSIZE).",
+            "Pixels of a frame that take more than this, as sent, are refused.",
             "A 1600 x 256 raw8 frame has 0.4 MB.",
             ge=1,
             le=1024,

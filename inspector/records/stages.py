@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Literal, Protocol
 
 import msgspec
@@ -11,27 +12,57 @@ from inspector.records.extent import Extent
 from inspector.records.frame import Bytes3D, Header
 from inspector.records.recipe import Maps, Recipe
 
+Rejection = Literal[
+    "parts", "json", "version", "header", "camera", "size", "crc", "too_large", "decode", "order", "number"
+]
+"""Why a message is no frame."""
+Drop = Literal["overload", "decoding", "stopping"]
+"""Why a good frame is given up."""
+Reason = Rejection | Drop | Literal["lost"]
+"""Why a frame is not inspected: the words of metrics, events, log and README."""
+End = Literal["dropped", "rejected", "missing"]
+"""How a frame ends that is not inspected; `missing` never arrived, the others were taken off the socket."""
+
+REASONS: Mapping[Reason, str] = {
+    "parts": "not two parts",
+    "json": "the header is not JSON",
+    "version": "the header is of another version",
+    "header": "the header lacks something, or has a value that is not allowed",
+    "camera": "the camera is not configured",
+    "size": "not the recipe's size",
+    "crc": "pixels damaged on their way",
+    "too_large": "more bytes or pixels than a frame has",
+    "decode": "no image that can be read whole",
+    "order": "a number that has just passed",
+    "number": "a number far off the last one, until three consecutive ones show that the count began again",
+    "overload": "the engine had no room",
+    "decoding": "the camera's pictures took more than its share of the decoding",
+    "stopping": "the inspector was stopping",
+    "lost": "never arrived",
+}
+
 
 class Frame(msgspec.Struct, frozen=True):
     """A frame that was accepted: its pixels lie in the batch that carries it."""
 
     header: Header
+    """As intake understands it: `number` counts on where the camera's wraps; `boot` changes where its count began
+    again; a position that cannot be is left out."""
     received_ns: int
     """Monotonic clock when it was taken off the socket, nanoseconds."""
 
 
 class Loss(msgspec.Struct, frozen=True):
-    """Frames of one camera that will not be inspected, and why: told where it happened, in arrival order."""
+    """Frames of one camera that will not be inspected, and why: reported where it happened, in arrival order."""
 
-    end: Literal["dropped", "rejected", "missing"]
-    """`missing` never arrived (a gap in `number`); the others were taken off the socket."""
-    reason: str
+    end: End
+    reason: Reason
     camera: str
-    """Empty when the header could not be read."""
+    """Empty when the header could not be read, or names no camera of the line."""
     count: int
     """How many frames."""
     header: Header | None = None
-    """Of the frame itself (dropped, rejected with a readable header), else None."""
+    """Of a dropped frame, which was whole; nothing is believed of any other."""
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -39,9 +70,19 @@ class Batch(msgspec.Struct, frozen=True):
 
     arrivals: tuple[Frame | Loss, ...]
     pixels: Bytes3D
-    """(N, H, W) uint8, one plane for each Frame among the arrivals, in their order."""
+    """(N, H, W) uint8: what the network sees."""
+    planes: tuple[range, ...]
+    """Which planes of `pixels` are each Frame's, in the order of the frames among the arrivals."""
     closed_ns: int
     """Monotonic clock when the batch was handed over, nanoseconds."""
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the frames among the arrivals."""
+        return (arrival for arrival in self.arrivals if isinstance(arrival, Frame))
+
+    def losses(self) -> Iterator[Loss]:
+        """Yield the losses among the arrivals."""
+        return (arrival for arrival in self.arrivals if isinstance(arrival, Loss))
 
 
 class Judged(msgspec.Struct, frozen=True):

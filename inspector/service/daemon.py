@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,17 +25,18 @@ import zmq
 from inspector import __version__, recipe
 from inspector.alarms.alarms import Alarms
 from inspector.analysis.analyse import Analyse
+from inspector.demand import Demand
 from inspector.errors import EXIT_DONE, GpuLost, InspectorError, Stuck
 from inspector.flow import Buffer, buffered, each
 from inspector.infer import JUDGED_BATCHES, Infer, Loaded
-from inspector.intake.push import Intake, shed
+from inspector.intake.push import Intake
 from inspector.metrics import Metrics
 from inspector.records.events import Health, HealthState
 from inspector.records.frame import Bytes3D
 from inspector.records.stages import Findings, Stage
 from inspector.service.answer import Answers
 from inspector.service.line import Config
-from inspector.service.prepare import Load, Options, load, prepare
+from inspector.service.prepare import Load, Options, load, prepare, remarks
 from inspector.service.reload import Reload
 from inspector.service.systemd import Notifier
 from inspector.service.vitals import Vitals
@@ -91,8 +93,7 @@ class Daemon:
         self._vitals = Vitals(clock_ns)
         self._options = Options(unverified, self._tell, self._on_rebuilding, self._stop.is_set)
         self._lost: GpuLost | None = None
-        self._queued: Callable[[], int] = lambda: 0
-        """Batches between intake and engine."""
+        self._demand = Demand(self._settings.intake.queue_batches)
         self._opened = ExitStack()
         """How to close what is open, in the reverse order."""
         self._beat_ns = 0
@@ -135,20 +136,22 @@ class Daemon:
         self._vitals.not_ready = f"loading recipe {card}"
         self._notifier.status(self._vitals.not_ready)
         loaded = self._load(settings, self._folder, self._options)
-        self._infer = Infer(loaded)
+        self._infer = Infer(loaded, self._demand)
         opened.callback(self._close_engine)
         self._metrics.watch_memory(self._memory)
         self._intake = Intake(
             context,
             settings.intake,
             settings.batch,
-            cameras=cameras,
+            cameras=settings.camera,
             height=card.height,
             width=card.width,
             stop=self._stop,
+            demand=self._demand,
             allocate=self._buffer,
-            wanted=lambda: self._infer.idle and not self._queued(),
+            window=card.window,
         )
+        opened.callback(self._close_intake)
         self._reload = Reload(
             self._path,
             settings,
@@ -171,6 +174,8 @@ class Daemon:
         self._vitals.not_ready = ""
         self._metrics.ready.set(1)
         self._notifier.ready(self._status())
+        for remark in remarks(self._settings):
+            log.warning("%s", remark)
         log.info("ready: frames on %s, http on port %d", self._intake.address, self._web.port)
         for group in recorded.groups(LOOK_S):
             for item in group:
@@ -192,9 +197,7 @@ class Daemon:
 
     def _flow(self) -> Buffer[Recorded]:
         metrics, settings = self._metrics, self._settings
-        give_up = shed if settings.intake.when_full == "drop" else None
-        batches = buffered(each(self._intake, metrics.frames.enter), settings.intake.queue_batches, "intake", give_up)
-        self._queued = batches.__len__
+        batches = buffered(each(self._intake, metrics.frames.enter), settings.intake.queue_batches, "intake")
         judged = buffered(each(self._infer(batches), metrics.judged), JUDGED_BATCHES, "infer")
         analyse = Analyse(settings.camera, settings.analysis)
         findings = each(judged, metrics.timed(analyse.name, analyse), _last)
@@ -227,6 +230,7 @@ class Daemon:
         self._voice.publish(recorded)
         now_unix_ns = time.time_ns()
         for findings in recorded.group:
+            self._demand.record(Counter(inspected.frame.header.camera for inspected in findings.inspected))
             self._metrics.reported(findings, self._alarms.states().values(), now_unix_ns)
 
     def _look(self) -> None:
@@ -255,11 +259,17 @@ class Daemon:
     # --- the end --------------------------------------------------------------------------------------------
 
     def _end_flow(self, buffers: Sequence[Buffer[Any]]) -> None:
+        self._demand.close()
         for buffer in buffers:
             buffer.cancel()
         for buffer in reversed(buffers):
             if not buffer.close(self._patience_s()):
                 self._hung.add(buffer.name)
+
+    def _close_intake(self) -> None:
+        """Close an intake whose thread never began; else the thread has closed it."""
+        if "intake" not in self._hung:
+            self._intake.close()
 
     def _end_reload(self) -> None:
         if not self._reload.close(self._patience_s()):

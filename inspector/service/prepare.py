@@ -16,9 +16,11 @@ from inspector import recipe
 from inspector.engines import segmenter
 from inspector.errors import ConfigError, EngineRefused, Stopped
 from inspector.infer import Loaded, depths
+from inspector.records.recipe import Recipe
 from inspector.service import line
 from inspector.service.line import Config
 from inspector.service.rebuild import rebuild
+from inspector.sockets import open_to_all
 
 log = logging.getLogger("inspector")
 
@@ -33,7 +35,8 @@ def prepare(path: Path) -> tuple[Config, Path]:
     card, model = recipe.load(folder)
     segmenter.check(settings.engine, card, model)
     names = [kind.name for kind in card.classes]
-    faults = [
+    faults = [f"{path.name}: {fault}" for fault in _frame_faults(settings, card)]
+    faults += [
         f'{path.name}: alarm "{alarm.name}" watches class "{name}"; expected one of {", ".join(names)} '
         f"(recipe {card}). Correct its classes."
         for alarm in settings.alarm
@@ -43,6 +46,29 @@ def prepare(path: Path) -> tuple[Config, Path]:
     if faults:
         raise ConfigError(faults)
     return settings, folder
+
+
+def remarks(settings: Config) -> list[str]:
+    """Return what to know of a configuration though it is no fault."""
+    events = settings.events
+    binds = {"intake.bind": settings.intake.bind, "events.bind": events.bind, "events.replay_bind": events.replay_bind}
+    return [
+        f"{key}: {address} is open to every network that reaches this machine, without a password. "
+        "Bind the address of the network that needs it, like tcp://192.168.7.2:5555."
+        for key, address in binds.items()
+        if open_to_all(address)
+    ]
+
+
+def _frame_faults(settings: Config, card: Recipe) -> list[str]:
+    """Refuse a recipe whose frames the intake would refuse."""
+    size, most_mb = card.width * card.height, settings.intake.max_frame_mb
+    if size <= most_mb * 1_000_000:
+        return []
+    return [
+        f"intake.max_frame_mb is {most_mb}; expected at least {-(-size // 1_000_000)}: a raw8 frame of recipe {card} "
+        f"({card.width} x {card.height}) has {size / 1e6:.2f} MB. Raise it."
+    ]
 
 
 def check_engine(settings: Config, folder: Path, *, unverified: bool = False) -> list[str]:

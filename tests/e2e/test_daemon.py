@@ -186,7 +186,7 @@ def test_a_port_in_use_is_named_and_exits_1(tmp_path: Path) -> None:
             [sys.executable, "-m", "inspector", "run", str(second.config)], capture_output=True, text=True, check=False
         )
         assert done.returncode == 1
-        assert f"intake.bind tcp://127.0.0.1:{first.ports.frames}" in done.stderr and "Traceback" not in done.stderr
+        assert f"intake.bind: tcp://127.0.0.1:{first.ports.frames}" in done.stderr and "Traceback" not in done.stderr
         assert first.get("/ready")[0] == 200
 
 

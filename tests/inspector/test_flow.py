@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.flow import Buffer, Cancelled, buffered, each
+from inspector.flow import Cancelled, buffered, each
 
 PATIENCE_S = 60
 
@@ -45,11 +45,6 @@ class Tap:
         self._turn.release()
 
 
-def together(held: tuple[int, ...] | None, item: tuple[int, ...]) -> tuple[int, ...]:
-    """Shed by holding items together, so that none may be lost unseen."""
-    return (*(held or ()), *item)
-
-
 @settings(max_examples=50)
 @given(st.lists(st.integers()), st.integers(1, 5))
 def test_order(items: list[int], depth: int) -> None:
@@ -84,40 +79,24 @@ def test_bound() -> None:
         assert next(buffer) == taken
 
 
-@pytest.mark.parametrize("shed", [None, together])
 @pytest.mark.parametrize("grouped", [False, True])
-def test_exception(shed: None, grouped: bool) -> None:
+def test_exception(grouped: bool) -> None:
     """An error upstream comes out after all items before it, with the traceback of where it happened."""
 
-    def break_here() -> Iterator[tuple[int, ...]]:
-        yield (1,)
-        yield (2,)
+    def break_here() -> Iterator[int]:
+        yield 1
+        yield 2
         raise ZeroDivisionError("the cause")
 
-    buffer = buffered(break_here(), 2, "test", shed)
+    buffer = buffered(break_here(), 2, "test")
     got: list[int] = []
     with pytest.raises(ZeroDivisionError, match="the cause") as caught:
         for group in buffer.groups() if grouped else ([item] for item in buffer):
-            got += (number for item in group for number in item)
+            got += group
     assert got == [1, 2]
     assert "break_here" in [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
     with pytest.raises(ZeroDivisionError):
         next(buffer)
-
-
-def test_exception_does_not_lose_what_was_shed() -> None:
-    """What was held for want of room comes out before the error that ended the stream."""
-
-    def upstream() -> Iterator[tuple[int, ...]]:
-        yield from ((1,), (2,), (3,))
-        raise ZeroDivisionError
-
-    buffer = buffered(upstream(), 1, "test", together)
-    got: list[int] = []
-    with pytest.raises(ZeroDivisionError):
-        for item in buffer:
-            got += item
-    assert got == [1, 2, 3]
 
 
 def test_end_stays_the_end() -> None:
@@ -131,37 +110,6 @@ def test_end_stays_the_end() -> None:
 def test_thread_is_named() -> None:
     """The stage's thread carries its name, for those who look at a stack dump."""
     assert list(buffered((threading.current_thread().name for _ in range(2)), 1, "intake")) == ["intake"] * 2
-
-
-@settings(max_examples=50)
-@given(st.lists(st.booleans(), max_size=40), st.integers(1, 3))
-def test_shedding(turns: list[bool], depth: int) -> None:
-    """Shedding never holds upstream back, and keeps order, bound and every item, whoever has how many turns."""
-    tap = Tap()
-    buffer: Buffer[tuple[int, ...]] = buffered(tap, depth, "test", together)
-    got: list[tuple[int, ...]] = []
-    for is_given in turns:
-        if is_given:
-            tap.turn()
-        elif len(buffer):
-            got.append(next(buffer))
-        assert len(buffer) <= depth
-    tap.close()
-    got += buffer
-    assert [number for item in got for number in item] == list(range(1, tap.given + 1))
-
-
-def test_only_what_found_no_room_is_shed() -> None:
-    """Items that find room pass as they are, and what is shed comes in their order, as one."""
-    tap = Tap()
-    buffer: Buffer[tuple[int, ...]] = buffered(tap, 2, "test", together)
-    for _ in range(5):
-        tap.turn()
-    assert [next(buffer), next(buffer)] == [(1,), (2,)]
-    tap.turn()
-    assert [next(buffer), next(buffer)] == [(3, 4, 5), (6,)]
-    tap.close()
-    assert list(buffer) == []
 
 
 @settings(max_examples=50)

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.demand import Demand
 from inspector.engines.nvidia.pinned import Pool
 from inspector.engines.stub import Stub, grey_is_class
 from inspector.flow import buffered, each
 from inspector.infer import JUDGED_BATCHES, Infer, Loaded, depths
-from inspector.intake.push import shed
 from inspector.records.frame import Bytes3D
 from inspector.records.recipe import Maps, Recipe
 from inspector.records.stages import Batch, Frame, Judged
@@ -39,7 +39,7 @@ def test_order(sizes: list[int], in_flight: int, depth: int) -> None:
     """Every batch comes out once, in order, with the maps of its own frames, and those without frames too."""
     engine = grey(in_flight)
     batches = [painted(number, frames) for number, frames in enumerate(sizes)]
-    judged = list(Infer(Loaded(RECIPE, engine))(buffered(batches, depth, "test")))
+    judged = list(Infer(Loaded(RECIPE, engine), Demand(8))(buffered(batches, depth, "test")))
     assert [one.batch for one in judged] == batches
     for one in judged:
         assert one.recipe is RECIPE
@@ -55,7 +55,7 @@ def test_two_in_flight() -> None:
     batches = buffered([painted(number, 1) for number in range(6)], 8, "test")
     while len(batches) < 7:  # the six, and the end of the stream
         threading.Event().wait(0.001)
-    assert len(list(Infer(Loaded(RECIPE, engine))(batches))) == 6
+    assert len(list(Infer(Loaded(RECIPE, engine), Demand(8))(batches))) == 6
     assert engine.most_in_flight == 2
 
 
@@ -68,7 +68,7 @@ def test_nothing_waits_for_the_next_batch() -> None:
             yield painted(number, 1)
             assert go_on.acquire(timeout=PATIENCE_S)
 
-    judged = Infer(Loaded(RECIPE, grey()))(buffered(upstream(), 2, "test"))
+    judged = Infer(Loaded(RECIPE, grey()), Demand(8))(buffered(upstream(), 2, "test"))
     for number in range(3):
         assert next(judged).batch.closed_ns == number
         go_on.release()
@@ -83,21 +83,25 @@ def test_depths_are_enough_when_the_line_is_overloaded(queued: int) -> None:
 
 def batches_without_a_block(queued: int, blocks: int) -> int:
     """Let 60 batches through a line whose analysis waits until others were shed; count those that found none free."""
+    demand = Demand(queued)
     pool, begun, wanting = Pool(lambda: np.zeros((1, RECIPE.height, RECIPE.width), np.uint8)), 0, 0
     pool.reserve(blocks)
 
     def intake() -> Iterator[Batch]:
         nonlocal begun, wanting
+        pixels = None
         for number in range(60):
             threading.Event().wait(0.002)  # the others come to their turn
-            pixels = pool.lend()
             begun += 1
-            if pixels is None:
+            if pixels is None and (pixels := pool.lend()) is None:
                 wanting += 1
                 pixels = np.empty((1, RECIPE.height, RECIPE.width), np.uint8)
-            one = Batch((Frame(header(number), 0),), pixels, number)
-            del pixels
-            yield one
+            if demand.has_room:  # else the frame is given up, and the block goes on waiting for the next
+                one = Batch((Frame(header(number), 0),), pixels, (range(1),), number)
+                pixels = None
+                demand.hand_over()
+                yield one
+                del one
 
     def analyse(judged: Judged) -> int:
         seen = begun
@@ -105,8 +109,8 @@ def batches_without_a_block(queued: int, blocks: int) -> int:
             threading.Event().wait(0.001)
         return judged.batch.closed_ns
 
-    batches = buffered(intake(), queued, "intake", shed)
-    judged = buffered(Infer(Loaded(RECIPE, grey()))(batches), JUDGED_BATCHES, "infer")
+    batches = buffered(intake(), queued, "intake")
+    judged = buffered(Infer(Loaded(RECIPE, grey()), demand)(batches), JUDGED_BATCHES, "infer")
     assert list(each(judged, analyse))
     return wanting
 
@@ -117,18 +121,24 @@ def test_it_is_idle_once_the_result_is_out_and_not_before() -> None:
 
     class Watched(Stub):
         def submit(self, frames: Bytes3D) -> None:
-            idle.append(infer.idle)
+            idle.append(demand.is_idle)
             super().submit(frames)
 
         def result(self) -> Maps:
-            idle.append(infer.idle)
+            idle.append(demand.is_idle)
             return super().result()
 
-    infer = Infer(Loaded(RECIPE, Watched(RECIPE)))
-    for _ in infer(buffered([painted(number, 1) for number in range(3)], 8, "test")):
+    demand = Demand(8)
+
+    def upstream() -> Iterator[Batch]:
+        for number in range(3):
+            demand.hand_over()
+            yield painted(number, 1)
+
+    for _ in Infer(Loaded(RECIPE, Watched(RECIPE)), demand)(buffered(upstream(), 8, "test")):
         pass
     assert idle == [False] * 6
-    assert infer.idle
+    assert demand.is_idle
 
 
 def test_swap() -> None:
@@ -141,7 +151,7 @@ def test_swap() -> None:
             yield painted(number, 1)
 
     old, new = grey(), grey()
-    infer = Infer(Loaded(RECIPE, old))
+    infer = Infer(Loaded(RECIPE, old), Demand(8))
     judged = infer(buffered(upstream(), 2, "test"))
 
     def step() -> Judged:

@@ -19,7 +19,7 @@ from inspector.metrics import Metrics
 from inspector.records.events import Crowded, Missed
 from inspector.records.stages import Batch, Findings, Frame, Judged, Loss
 from tests.defects import any_defect
-from tests.frames import RECIPE, batch, dropped, findings, header, inspected, missing
+from tests.frames import RECIPE, batch, dropped, findings, header, inspected, missing, rejected
 
 CAMERAS = ("top", "bottom")
 ENDS = ("inspected", "dropped", "rejected")
@@ -27,7 +27,7 @@ ENDS = ("inspected", "dropped", "rejected")
 ARRIVALS = st.one_of(
     st.builds(lambda camera: Frame(header(0, camera), 0), st.sampled_from(CAMERAS)),
     st.builds(missing, st.integers(1, 9), st.sampled_from(CAMERAS)),
-    st.builds(lambda camera: dropped(header(0, camera), "crc"), st.sampled_from(CAMERAS)),
+    st.builds(lambda camera: rejected("crc", camera), st.sampled_from(CAMERAS)),
     st.builds(lambda camera: dropped(header(0, camera)), st.sampled_from(CAMERAS)),
     st.builds(lambda reason: Loss("rejected", reason, "", 1), st.sampled_from(["json", "parts"])),
 )
@@ -92,7 +92,7 @@ def never_came(arrival: Frame | Loss) -> bool:
 def test_account_between_threads() -> None:
     """A scrape while two threads count sees no frame end before it came, nor one lost between."""
     metrics = Metrics(CAMERAS, ["dark"])
-    one = batch(Frame(header(0), 0), Frame(header(0, "bottom"), 0), dropped(header(1), "crc"), missing(2))
+    one = batch(Frame(header(0), 0), Frame(header(0, "bottom"), 0), rejected("crc"), missing(2))
     under_way, done = threading.Semaphore(0), threading.Event()
 
     def enter() -> None:
@@ -146,7 +146,7 @@ CROWDED = Crowded(
 def used() -> Metrics:
     """Metrics in which every series has a value."""
     metrics = Metrics(CAMERAS, ["dark"])
-    some = batch(Frame(header(0), 0), dropped(header(1)), dropped(header(2), "crc"), missing(3), closed_ns=5_000_000)
+    some = batch(Frame(header(0), 0), dropped(header(1)), rejected("crc"), missing(3), closed_ns=5_000_000)
     metrics.frames.enter(some)
     metrics.judged(Judged(some, RECIPE, None))
     metrics.timed("strip", lambda item: item)(0)

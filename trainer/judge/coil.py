@@ -110,4 +110,4 @@ def _judged(card: Recipe, maps: Maps, number: int) -> Judged:
         crc32=0,
         coil=CAMERA,
     )
-    return Judged(Batch((Frame(header, 0),), NO_PIXELS, 0), card, maps)
+    return Judged(Batch((Frame(header, 0),), NO_PIXELS, (range(1),), 0), card, maps)

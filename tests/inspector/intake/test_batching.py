@@ -33,17 +33,17 @@ def test_laws(steps: list[tuple[int, bool, bool]], max_frames: int, wait_ns: int
             assert gather.left_ns(now_ns) == tick_ns
         now_ns += passed_ns
         if is_frame:
-            gather.add(now_ns)
             frames.append(now_ns)
+            gather.follow(len(frames), now_ns)
 
 
 def test_a_late_frame_does_not_wait_for_the_tick() -> None:
     """A frame that comes just before the tick gets its whole wait, and a frame after it changes nothing."""
     gather = Gather(max_frames=4, wait_ns=10, tick_ns=250)
     gather.leave(0)
-    gather.add(249)
+    gather.follow(1, 249)
     assert gather.left_ns(250) == 9
-    gather.add(255)
+    gather.follow(2, 255)
     assert gather.left_ns(259) == 0
 
 
@@ -51,9 +51,9 @@ def test_a_batch_that_would_only_wait_goes_on_filling() -> None:
     """While the engine has work waiting its batches fill up; once it has none, the next leaves at once."""
     gather = Gather(max_frames=3, wait_ns=10, tick_ns=250)
     gather.leave(0)
-    gather.add(0)
+    gather.follow(1, 0)
     assert gather.left_ns(20, wanted=False) == RETRY_NS
-    gather.add(30)
+    gather.follow(2, 30)
     assert gather.left_ns(31, wanted=True) == 0
-    gather.add(32)
+    gather.follow(3, 32)
     assert gather.left_ns(32, wanted=False) == 0

@@ -197,7 +197,7 @@ def test_a_stop_is_received_while_the_engine_hangs(line: Line) -> None:
     """It ends with an error that names the hang, and says that a thread is left behind."""
     line.engines[0].go_on.clear()
     line.send()
-    line.until(lambda: not line.daemon._infer.idle)
+    line.until(lambda: line.engines[0].most_in_flight > 0)
     line.stop.set()
     line.later_ns = 11_000_000_000
     line.until(lambda: line.error is not None)
@@ -217,7 +217,7 @@ def test_reloads_one_upon_the_other_close_every_engine_but_the_last(line: Line) 
     """A reload that ends before the one before was taken up replaces it, and its engine is closed."""
     line.engines[0].go_on.clear()
     line.send()
-    line.until(lambda: not line.daemon._infer.idle)
+    line.until(lambda: line.engines[0].most_in_flight > 0)
     reload_and_wait(line, engines=2)
     reload_and_wait(line, engines=3)
     assert [engine.is_closed for engine in line.engines] == [False, True, False]

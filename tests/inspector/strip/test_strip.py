@@ -11,12 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inspector.config.camera import CameraSection
-from inspector.intake.push import shed
 from inspector.records.events import CoilReport, Crowded, Data, Defect, Missed
 from inspector.records.stages import Crowd, Detection, Inspected, Loss, Span
 from inspector.strip.strip import SILENT_NS, TELL_AFTER_NS, UNNAMED, Strip
 from tests.coils import CAMERAS, LENGTH_MM, NEAR_MM, STEPS, Arrival, Camera, Ledger, Step
-from tests.frames import LAST, batch, dropped, findings, header, inspected, missing
+from tests.frames import LAST, dropped, findings, header, inspected, missing, rejected
 
 
 @pytest.mark.parametrize("encoder", [True, False])
@@ -92,8 +91,7 @@ def test_overload_is_told_like_any_loss(steps: list[Step]) -> None:
     arrivals = [arrival for step in steps for arrival in camera.do(step)]
     as_shed = list[Arrival]()
     for arrival in arrivals:
-        kept = shed(None, batch(arrival.frame if isinstance(arrival, Inspected) else arrival)).arrivals
-        as_shed += [loss for loss in kept if isinstance(loss, Loss)]
+        as_shed.append(dropped(arrival.frame.header) if isinstance(arrival, Inspected) else arrival)
     lengths = [
         [(item.coil, item.inspected_m + item.missed_m) for item in run(them) if isinstance(item, CoilReport)]
         for them in (arrivals, as_shed)
@@ -221,7 +219,7 @@ def test_lasting_loss() -> None:
 
 def test_repeated_frame_of_another_coil() -> None:
     """A frame that comes a second time, after its coil has gone, neither ends the coil that runs nor begins another."""
-    arrivals = seen(0, coil="A"), seen(1, coil="B"), dropped(header(0, coil="A"), "order"), seen(2, coil="B")
+    arrivals = seen(0, coil="A"), seen(1, coil="B"), rejected("order"), seen(2, coil="B")
     assert coils(say(*arrivals)) == [("A", "started"), ("A", "ended"), ("B", "started")]
     assert gaps(say(*arrivals)) == []
 

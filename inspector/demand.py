@@ -1,0 +1,85 @@
+"""What flows backwards: how much the stages after intake have room for. Intake asks; infer and the journal feed.
+
+Each count is written by one thread only, so nobody needs a lock; what is asked is a difference of counts.
+Must not know: frames, sockets, engines.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+
+class Demand:
+    """Counts batches and frames on their way from intake to the journal."""
+
+    def __init__(self, queue_batches: int) -> None:
+        """`queue_batches` may wait for the engine."""
+        self.queue_batches = queue_batches
+        self._is_closed = False
+        self._handed = self._taken = self._done = 0
+        self._granted: Counter[str] = Counter()
+        self._begun: Counter[str] = Counter()
+        self._recorded: Counter[str] = Counter()
+
+    # --- fed by intake
+
+    def grant(self, camera: str) -> None:
+        """Count a frame that has a place in a batch."""
+        self._granted[camera] += 1
+
+    def revoke(self, camera: str) -> None:
+        """Count a frame that had a place, and lost it to another camera's."""
+        self._granted[camera] -= 1
+
+    def hand_over(self) -> None:
+        """Count a batch that is on its way to the engine."""
+        self._handed += 1
+
+    # --- fed by infer
+
+    def take(self, frames: Mapping[str, int]) -> None:
+        """Count a batch that waits no longer, with its frames by camera."""
+        self._begun.update(frames)
+        self._taken += 1
+
+    def finish(self) -> None:
+        """Count a batch whose result is out."""
+        self._done += 1
+
+    # --- fed by the journal
+
+    def record(self, frames: Mapping[str, int]) -> None:
+        """Count frames, by camera, whose events are on disk."""
+        self._recorded.update(frames)
+
+    # --- at the end
+
+    def close(self) -> None:
+        """Say from here on that there is room: nobody takes anything any more, and nobody shall wait for it."""
+        self._is_closed = True
+
+    # --- asked by intake
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the engine has nothing under way and nothing waiting."""
+        return self._handed == self._done
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a batch that leaves now finds a place in the queue."""
+        return self._is_closed or self.queued < self.queue_batches
+
+    @property
+    def queued(self) -> int:
+        """Batches that wait for the engine."""
+        return self._handed - self._taken
+
+    def waiting(self, camera: str) -> int:
+        """Frames of a camera that have a place and that the engine has not begun."""
+        return self._granted[camera] - self._begun[camera]
+
+    def unrecorded(self, camera: str) -> int:
+        """Frames of a camera that have a place and whose events are not on disk."""
+        return self._granted[camera] - self._recorded[camera]

@@ -1,0 +1,268 @@
+"""From messages to the frames and losses of the batch being filled.
+
+Laws: nothing of a frame is believed before it is whole, its checksum right and its picture decoded; every message ends
+as a frame or as a loss, those of one camera in the order in which they came. Must not know: sockets.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+import msgspec
+import numpy as np
+
+from inspector import wire
+from inspector.config.camera import CameraSection
+from inspector.demand import Demand
+from inspector.errors import FrameError
+from inspector.intake.complaints import Complaints
+from inspector.intake.decoding import Decoders
+from inspector.intake.numbering import Believed, Numbering
+from inspector.intake.overload import gives_way
+from inspector.records.frame import Bytes2D, Bytes3D, Header
+from inspector.records.recipe import Window
+from inspector.records.stages import Batch, Drop, Frame, Loss, Rejection
+
+Allocate = Callable[[int], Bytes3D]
+"""Gives memory for a batch of so many frames, (N, H, W) uint8, contents undefined, nobody else's while a view of it
+lives.
+
+An engine that reads from memory of its own kind (pinned, for a GPU) gives that, so that a frame is copied once. It is
+called on the intake's thread, must not wait, and gives ordinary memory when it has no other left.
+"""
+
+PICTURES_WAITING = 8
+"""Pictures of one camera that may wait to be decoded: what the next costs more than the camera's share is given up."""
+
+
+class _Picture(msgspec.Struct):
+    """A frame on its way through the decoders."""
+
+    header: Header
+    payload: wire.Part
+    received_ns: int
+    pixels: Bytes2D | None = None
+    oddities: tuple[str, ...] = ()
+    error: FrameError | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it was decoded, or refused."""
+        return self.pixels is not None or self.error is not None
+
+
+class _Refused(msgspec.Struct):
+    """Messages that have to wait for their turn to be counted, as the frames before them still wait."""
+
+    reason: Rejection | Drop
+    count: int = 1
+
+
+class Accept:
+    """Fills one batch after another."""
+
+    def __init__(
+        self,
+        cameras: Iterable[CameraSection],
+        shape: tuple[int, int, int],
+        allocate: Allocate,
+        demand: Demand,
+        *,
+        gives_up: bool,
+        max_bytes: int,
+        threads: int,
+        wake: Callable[[], None],
+        window: Window | None = None,
+    ) -> None:
+        """`shape` is that of a full batch, (N, H, W); `gives_up` drops what finds no room.
+
+        `wake` is called by any thread when a picture was decoded.
+        """
+        self._cameras = {camera.name for camera in cameras}
+        self._numbering = Numbering(cameras)
+        self._shape, self._allocate, self._demand, self._gives_up = shape, allocate, demand, gives_up
+        self._max_bytes, self._window = max_bytes, window
+        self._complaints = Complaints()
+        self._queues: dict[str, deque[_Picture | _Refused]] = {}
+        self._pictures = 0
+        """In all queues."""
+        self._decoders = Decoders(threads, self._decode, wake)
+        self._arrivals: list[Frame | Loss] = []
+        self._pixels: Bytes3D | None = None
+        """Of the batch being filled, once a frame is there: a line that stands holds no memory."""
+        self._places: list[tuple[str, int, int]] = []
+        """Of the frames in the batch being filled: camera, index among the arrivals, plane."""
+        self.is_stopping = False
+        """From here on good frames are given up."""
+
+    @property
+    def frames(self) -> int:
+        """Frames in the batch being filled."""
+        return len(self._places)
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether pictures wait to be decoded, or to be placed."""
+        return self._pictures > 0
+
+    @property
+    def can_take(self) -> bool:
+        """Whether a frame of any camera that comes now finds a place, in the batch or among the pictures."""
+        return self.frames < self._shape[0] and self._pictures < PICTURES_WAITING
+
+    def take(self, parts: list[wire.Part], count: int, now_ns: int) -> None:
+        """Take a message of `count` parts in, of which the first two are given."""
+        camera = ""
+        try:
+            if count != 2:
+                raise FrameError("parts", f"message has {count} parts; expected header and pixels")
+            header = wire.read_header(parts[0])
+            if header.camera not in self._cameras:
+                raise FrameError("camera", f"camera {header.camera!r} is not in the configuration")
+            camera = header.camera
+            if len(parts[1]) > self._max_bytes:
+                wrong = f"payload has {len(parts[1])} bytes; expected at most {self._max_bytes}, as intake.max_frame_mb"
+                raise FrameError("too_large", wrong)
+            wire.check(header, parts[1], self._shape[1:])
+        except FrameError as error:
+            self._complain(camera, error.reason, f"rejected a frame of {camera or 'an unknown camera'}", error, now_ns)
+            self._refuse(camera, error.reason)
+            return
+        queue = self._queues.get(camera)
+        if header.encoding == "raw8" and not queue:
+            self._place(header, wire.read_pixels(header, parts[1])[0], now_ns)
+            return
+        if queue is None:
+            queue = self._queues[camera] = deque()
+        if len(queue) >= PICTURES_WAITING and self._gives_up:
+            self._refuse(camera, "decoding")
+            return
+        picture = _Picture(header, parts[1], now_ns)
+        queue.append(picture)
+        self._pictures += 1
+        if header.encoding == "raw8":
+            self._decode(picture)
+        else:
+            self._decoders.add(camera, picture)
+
+    def cut(self, words: str, now_ns: int) -> None:
+        """Count a message that never ended."""
+        self._complaints.add("", "endless", words, now_ns)
+        self._arrivals.append(Loss("rejected", "too_large", "", 1))
+
+    def collect(self) -> None:
+        """Place what has been decoded, as far as there is room, or none to wait for."""
+        gives_up = self._gives_up and not self._demand.has_room
+        for camera, queue in self._queues.items():
+            while queue and (self.frames < self._shape[0] or gives_up):
+                first = queue[0]
+                if isinstance(first, _Refused):
+                    queue.popleft()
+                    self._lose(camera, first.reason, first.count)
+                    continue
+                if not first.is_done:
+                    break
+                queue.popleft()
+                self._pictures -= 1
+                self._settle(first)
+
+    def leave(self, now_ns: int) -> Batch:
+        """Close the batch, and begin the next."""
+        pixels = self._pixels if self._pixels is not None else np.empty((0, *self._shape[1:]), np.uint8)
+        planes = tuple(range(plane, plane + 1) for _, _, plane in self._places)
+        batch = Batch(tuple(self._arrivals), pixels[: self.frames], planes, now_ns)
+        self._arrivals, self._pixels, self._places = [], None, []
+        self._demand.hand_over()
+        return batch
+
+    def close(self) -> None:
+        """End the decoders."""
+        self._decoders.close()
+
+    # --- the parts of it ------------------------------------------------------------------------------------
+
+    def _decode(self, picture: _Picture) -> None:
+        """Decode a picture, on a decoder's thread."""
+        try:
+            pixels, picture.oddities = wire.read_pixels(picture.header, picture.payload, self._window)
+            picture.pixels = pixels  # last: from here on it is done
+        except FrameError as error:
+            picture.error = error
+        except Exception as error:  # whatever a decoder does, its thread and the line go on
+            picture.error = FrameError("decode", f"decoder failed: {error!r}")
+
+    def _settle(self, picture: _Picture) -> None:
+        camera = picture.header.camera
+        if picture.error is not None:
+            words = f"rejected a frame of {camera}"
+            self._complain(camera, picture.error.reason, words, picture.error, picture.received_ns)
+            self._lose(camera, picture.error.reason, 1)
+            return
+        assert picture.pixels is not None
+        for oddity in picture.oddities:
+            self._complaints.add(camera, oddity, f"frames of {camera}: {oddity}", picture.received_ns)
+        self._place(picture.header, picture.pixels, picture.received_ns)
+
+    def _place(self, header: Header, pixels: Bytes2D, received_ns: int) -> None:
+        """Find the place of a whole frame: in its camera's count, and in the batch."""
+        camera = header.camera
+        try:
+            believed = self._numbering.believe(header, received_ns)
+        except FrameError as error:
+            self._complain(camera, error.reason, f"rejected a frame of {camera}", error, received_ns)
+            self._arrivals.append(Loss("rejected", error.reason, camera, 1))
+            return
+        self._count(believed, received_ns)
+        plane = self.frames if self.frames < self._shape[0] else self._take_place(camera)
+        if self.is_stopping or plane is None:
+            why: Drop = "stopping" if self.is_stopping else "overload"
+            self._arrivals.append(Loss("dropped", why, camera, 1, believed.header))
+            return
+        if self._pixels is None:
+            self._pixels = self._allocate(self._shape[0])
+        np.copyto(self._pixels[plane], pixels)
+        self._places.append((camera, len(self._arrivals), plane))
+        self._arrivals.append(Frame(believed.header, received_ns))
+        self._demand.grant(camera)
+
+    def _take_place(self, camera: str) -> int | None:
+        """Give up the last frame of a camera with more than its share, and return its plane; None if there is none."""
+        flooding = gives_way({name for name, _, _ in self._places}, camera, self._demand)
+        if flooding is None:
+            return None
+        at = max(index for index, place in enumerate(self._places) if place[0] == flooding)
+        _, index, plane = self._places.pop(at)
+        lost = self._arrivals[index]
+        assert isinstance(lost, Frame)
+        self._arrivals[index] = Loss("dropped", "overload", flooding, 1, lost.header)
+        self._demand.revoke(flooding)
+        return plane
+
+    def _count(self, believed: Believed, now_ns: int) -> None:
+        camera = believed.header.camera
+        for remark in believed.remarks:
+            self._complaints.add(camera, remark.split()[0], f"camera {camera}: {remark}", now_ns)
+        if believed.missing:
+            self._arrivals.append(Loss("missing", "lost", camera, believed.missing))
+
+    def _refuse(self, camera: str, reason: Rejection | Drop) -> None:
+        """Count a message that is no frame once those before it are counted."""
+        queue = self._queues.get(camera)
+        if not queue:
+            self._lose(camera, reason, 1)
+            return
+        last = queue[-1]
+        if isinstance(last, _Refused) and last.reason == reason:
+            last.count += 1
+        else:
+            queue.append(_Refused(reason))
+
+    def _lose(self, camera: str, reason: Rejection | Drop, count: int) -> None:
+        for _ in range(count):
+            self._numbering.refuse(camera)
+        end = "dropped" if reason == "decoding" else "rejected"
+        self._arrivals.append(Loss(end, reason, camera, count))  # type: ignore[arg-type]
+
+    def _complain(self, camera: str, kind: str, words: str, error: FrameError, now_ns: int) -> None:
+        self._complaints.add(camera, kind, f"{words}: {error.reason}: {error}", now_ns)

@@ -1,0 +1,148 @@
+"""Numbers and positions: gaps are found, absurd values change nothing, counts that begin again are followed."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inspector.errors import FrameError
+from inspector.intake.numbering import AGREEING, Numbering
+from tests import frames
+from tests.frames import HEIGHT, header
+
+SECOND_NS = 1_000_000_000
+
+
+def follow(numbers: list[int], **camera: Any) -> list[object]:
+    """Return the number given out for each, with what is missing before it; or why it is refused."""
+    numbering, found = Numbering([frames.camera(**camera)]), list[object]()
+    for number in numbers:
+        try:
+            believed = numbering.believe(header(number), 0)
+        except FrameError as error:
+            found.append(error.reason)
+        else:
+            found += [-believed.missing] if believed.missing else []
+            found.append(believed.header.number)
+    return found
+
+
+def test_absurd_number() -> None:
+    """One number far ahead is refused and changes nothing; nor is its frame missing as well."""
+    assert follow([0, 1, 2, 2**63 - 1, 3, 4, 10**12, 6]) == [0, 1, 2, "number", 3, 4, "number", 6]
+
+
+def test_wrap_that_nobody_announced() -> None:
+    """A count that falls back is followed from the third number in a row, under another boot."""
+    numbering = Numbering([frames.camera()])
+    numbering.believe(header(65535), 0)
+    for number in (0, 1):
+        with pytest.raises(FrameError, match="expected the next one, or another boot"):
+            numbering.believe(header(number), 0)
+    believed = numbering.believe(header(2), 0)
+    assert (believed.header.number, believed.header.boot, believed.missing) == (2, "b+1", 0)
+    assert believed.remarks[0].startswith("the count began again: 3 frames up to 2 after 65535")
+    after = numbering.believe(header(4), 0)
+    assert (after.header.number, after.header.boot, after.missing) == (4, "b+1", 1)
+
+
+@pytest.mark.parametrize(("first", "expected"), [(0, [65534, 65535, 65536, 65537]), (1, [65534, 65535, 65536])])
+def test_declared_wrap(first: int, expected: list[int]) -> None:
+    """A count of 16 bits goes on over its end without a loss, from 0 or from 1 (GigE Vision's block ids)."""
+    numbers = [65534, 65535, *([0, 1] if first == 0 else [1])]
+    assert follow(numbers, first_number=first, last_number=65535) == expected
+
+
+@settings(max_examples=100)
+@given(st.lists(st.integers(0, 300), max_size=50), st.sampled_from([0, 1]), st.integers(0, 1000))
+def test_declared_wrap_finds_every_gap(gaps: list[int], first: int, begin: int) -> None:
+    """Whatever is left out, and however often the count wraps, numbers given out count on and gaps are right."""
+    span = 1000 - first + 1
+    true = begin
+    numbers, expected = [begin % span + first], list[object]([begin % span + first])
+    for gap in gaps:
+        true += gap + 1
+        numbers.append(true % span + first)
+        expected += [-gap] if gap else []
+        expected.append(begin % span + first + true - begin)
+    assert follow(numbers, first_number=first, last_number=1000) == expected
+
+
+def test_frames_that_come_twice() -> None:
+    """A burst that a gateway sends again is refused as long as it could be one; the count goes on."""
+    assert follow([5, 6, 7, 6, 7, 8]) == [5, 6, 7, "order", "order", 8]
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(st.one_of(st.integers(0, 5), st.sampled_from([10**6, 2**40, 2**63 - 1])), min_size=1, max_size=40),
+)
+def test_a_sound_frame_is_never_refused(steps: list[int]) -> None:
+    """Absurd numbers between them, however many: every frame that counts on is taken, and gaps are right."""
+    numbers, sound, expected_missing = [0], 0, 0
+    for place, step in enumerate(steps):
+        if step > 5:
+            numbers.append(min(step + 7 * place, 2**63 - 1))
+            continue
+        sound += step + 1
+        numbers.append(sound)
+        expected_missing += step
+    found = follow(numbers)
+    assert [number for number in found if isinstance(number, int) and number >= 0] == [
+        number for number in numbers if number <= sound
+    ]
+    assert -sum(number for number in found if isinstance(number, int) and number < 0) <= expected_missing
+
+
+def test_long_silence_explains_a_long_gap() -> None:
+    """After an hour without a frame, as many may be missing as a camera takes in an hour."""
+    numbering = Numbering([frames.camera()])
+    numbering.believe(header(0), 0)
+    assert numbering.believe(header(400_000), 3600 * SECOND_NS).missing == 399_999
+
+
+def positions(starts: list[float | None], coils: str = "", dt_ns: int = 0) -> list[float | None]:
+    """Return what is believed of the positions of frames that follow one another."""
+    numbering = Numbering([frames.camera()])
+    believed = list[float | None]()
+    for number, start_mm in enumerate(starts):
+        coil = coils[number] if coils else "A"
+        made = header(number, coil=coil if coil != " " else None, start_mm=start_mm)
+        believed.append(numbering.believe(made, number * dt_ns).header.start_mm)
+    return believed
+
+
+def test_absurd_position() -> None:
+    """One wild encoder value is left out: its frame follows the one before, and nothing else changes."""
+    assert positions([0, 10, 20, 1e9, 40, 50]) == [0, 10, 20, None, 40, 50]
+    assert positions([0, 10, 20, -1e9, 40, 50]) == [0, 10, 20, None, 40, 50]
+    assert positions([0, 1e9, 0, 10], "AABB") == [0, None, 0, 10]
+    assert positions([0, 10, 1e9, 10, 20], "AABBB") == [0, 10, None, 10, 20]
+    assert positions([1e9, 10, 20]) == [None, 10, 20]
+
+
+def test_position_that_really_jumped() -> None:
+    """Where three frames in a row agree on it the strip did move without the camera."""
+    assert positions([0, 10, 5000, 5010, 5020, 5030]) == [0, 10, None, None, 5020, 5030]
+    assert AGREEING == 3
+
+
+def test_position_after_a_while() -> None:
+    """What the strip can have travelled since the last frame is believed at once."""
+    assert positions([0, 20_000, 40_000], dt_ns=SECOND_NS) == [0, 20_000, 40_000]
+
+
+def test_next_coil() -> None:
+    """Another coil begins near its head, named or not."""
+    assert positions([5000, 5010, 0, 10], "AABB") == [5000, 5010, 0, 10]
+    assert positions([5000, 5010, 0, 10], "    ") == [5000, 5010, 0, 10]
+
+
+def test_absurd_travel_per_row() -> None:
+    """A travel per row far from the configured one is left out."""
+    numbering = Numbering([frames.camera()])
+    believed = numbering.believe(header(0, mm_per_row=900.0, start_mm=0.0), 0)
+    assert believed.header.mm_per_row is None
+    assert believed.remarks == ("mm_per_row 900 is not believed; configured is 1",)
+    assert numbering.believe(header(1, mm_per_row=1.1, start_mm=float(HEIGHT)), 0).header.mm_per_row == 1.1

@@ -1,0 +1,41 @@
+"""A configuration is checked with all that it refers to, and what is risky though allowed is put in words."""
+
+from pathlib import Path
+
+import onnx
+import onnx.parser
+import pytest
+
+from inspector.errors import ConfigError
+from inspector.harness import configuration
+from inspector.harness.ports import Ports
+from inspector.service.prepare import prepare, remarks
+from tests.recipes import DECIDE, GRAPH, write_folder, write_recipe
+
+PORTS = Ports(frames=5555, events=5556, replay=5557, http=9477)
+
+
+def test_frames_that_the_intake_would_refuse(tmp_path: Path) -> None:
+    """A recipe whose frames are larger than the intake takes is refused, and told what it would need."""
+    model = onnx.parser.parse_model(GRAPH.format(h=1024, w=1024, decide=DECIDE)).SerializeToString()
+    write_folder(tmp_path / "r", model, "tiny", ("dark", "bright"), (1024, 1024))
+    sections = {"intake": {"max_frame_mb": 1}}
+    path = configuration.write(tmp_path / "line.toml", PORTS, Path("r"), line="l", mm_per_px=1.0, sections=sections)
+    with pytest.raises(ConfigError) as caught:
+        prepare(path)
+    assert str(caught.value) == (
+        "line.toml: intake.max_frame_mb is 1; expected at least 2: a raw8 frame of recipe tiny@1 (1024 x 1024) has "
+        "1.05 MB. Raise it."
+    )
+
+
+def test_wildcards_are_remarked_on(tmp_path: Path) -> None:
+    """Each socket that every network reaches is named, and no other."""
+    write_recipe(tmp_path / "r")
+    sections = {"intake": {"bind": "tcp://*:5555"}, "events": {"bind": "tcp://0.0.0.0:5556"}}
+    path = configuration.write(tmp_path / "line.toml", PORTS, Path("r"), line="l", mm_per_px=1.0, sections=sections)
+    settings, _ = prepare(path)
+    assert [words.split(" is open")[0] for words in remarks(settings)] == [
+        "intake.bind: tcp://*:5555",
+        "events.bind: tcp://0.0.0.0:5556",
+    ]
