@@ -136,6 +136,6 @@ class Alarms:
         before, after = dict(self._rules), dict[str, _Rule]()
         for section in sections:
             after[section.name] = rule = before.pop(section.name, None) or _Rule(Condition(section))
-            rule.condition.section = section
+            rule.condition.replace(section)
         self._rules = after  # at once: other threads look
         return [rule.enter("normal") for rule in before.values() if rule.state != "normal"]

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.alarms.alarms import Alarms
+from inspector.alarms.rules import Condition
 from inspector.alarms.settings import AlarmSection
 from inspector.alarms.states import TABLE
 from inspector.records.events import Alarm, AlarmState, Data, Defect
@@ -396,3 +397,27 @@ def test_what_is_kept_of_a_line_that_stands_stays_the_same() -> None:
     before = desk.alarms.state()
     desk.hear(after_ms=250)
     assert desk.alarms.state() == before
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["C", "D"]), st.sampled_from(["top", "bottom"]), st.integers(0, 40), st.integers(0, 9)
+        ),
+        max_size=30,
+    )
+)
+def test_the_window_is_what_it_says(steps: list[tuple[str, str, int, int]]) -> None:
+    """However defects come and positions move, on and back, those within the window count, each once."""
+    condition = Condition(AlarmSection(name="any", classes=("scratch",), within_m=0.01, count=99))
+    reached_mm: dict[tuple[str, str], float] = {}
+    said: dict[str, Defect] = {}
+    for coil, camera, end_mm, number in steps:
+        reached_mm[coil, camera] = float(end_mm)
+        said = {name: one for name, one in said.items() if abs(reached_mm[one.coil, one.camera] - one.end_mm) <= 10}
+        found = defect(number, coil=coil, camera=camera, start_mm=end_mm - 1.0, end_mm=float(end_mm))
+        said[found.id] = found
+        condition.follow(Findings(closed_ns=0, events=(found,), reached_mm=reached_mm))
+        per_coil = [sum(one.coil == coil for one in said.values()) for coil in ("C", "D")]
+        assert condition.count == max(per_coil)
+        assert condition.defects == said
