@@ -18,8 +18,8 @@ from inspector.records.frame import Bytes2D, Bytes3D
 from inspector.records.recipe import Maps
 
 
-class Shown(msgspec.Struct, frozen=True):
-    """A frame for both to judge: `pixels` (H, W) uint8 and, where known, its true `labels` (H, W) uint8."""
+class Sample(msgspec.Struct, frozen=True):
+    """A frame for both: `pixels` (H, W) uint8 and, where known, its true `labels` (H, W) uint8."""
 
     pixels: Bytes2D
     labels: Bytes2D | None = None
@@ -28,7 +28,7 @@ class Shown(msgspec.Struct, frozen=True):
 def compare(
     engine: Segmenter,
     reference: Segmenter,
-    frames: Iterable[Shown],
+    frames: Iterable[Sample],
     batches: Sequence[int],
     names: Sequence[str],
     *,
@@ -36,14 +36,14 @@ def compare(
     masks: str = "",
     date: str,
 ) -> Parity:
-    """Run both on all `frames`, in batches of the sizes `batches` by turns, and return how alike they are.
+    """Run both on all `frames`, in batches of the sizes `batches` in rotation, and return how alike they are.
 
     `names` are the classes' in the order of their ids. Dice is given where every frame's labels are known and some
     pixel of them is a defect.
 
     Raises: ValueError without frames; EngineError.
     """
-    tally = Tally(len(names))
+    tally = Sums(len(names))
     for batch in _batches(frames, batches):
         pixels = np.stack([shown.pixels for shown in batch])
         engine.submit(pixels)
@@ -70,7 +70,7 @@ def compare(
     )
 
 
-class Tally:
+class Sums:
     """Sums over frames as they come; memory does not grow with them."""
 
     def __init__(self, classes: int) -> None:
@@ -115,8 +115,8 @@ class Tally:
         return 2 * self._hits[place] / (self._claimed[place] + self._true) if self._true else None
 
 
-def _batches(frames: Iterable[Shown], sizes: Sequence[int]) -> Iterator[list[Shown]]:
-    """Yield frames in lists of the sizes given, by turns; the last list may be shorter."""
+def _batches(frames: Iterable[Sample], sizes: Sequence[int]) -> Iterator[list[Sample]]:
+    """Yield frames in lists of the sizes given, in rotation; the last list may be shorter."""
     left = iter(frames)
     for size in cycle(sizes):
         batch = list(islice(left, size))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from deploy.compare import Shown
+from deploy.compare import Sample
 from inspector.errors import ImageError, InspectorError
 from inspector.images.reader import decode_labels, read
 from inspector.records.frame import Bytes2D
@@ -17,16 +17,16 @@ SEED, DEFECTS_PER_M = 990, 4.0
 """A coil that no training and no tuning has seen, rich in defects."""
 
 
-def steel(recipe: Recipe, count: int) -> Iterator[Shown]:
+def steel(recipe: Recipe, count: int) -> Iterator[Sample]:
     """Yield frames of procedural steel of the recipe's size; with truth if its classes are those of that steel."""
     sheet = Sheet(SEED, width_px=recipe.width, rows=recipe.height, defects_per_m=DEFECTS_PER_M)
     known = tuple(kind.name for kind in recipe.classes) == CLASSES
     for index in range(count):
         drawn = sheet.frame(index)
-        yield Shown(drawn.pixels, drawn.labels if known else None)
+        yield Sample(drawn.pixels, drawn.labels if known else None)
 
 
-def images(recipe: Recipe, folder: Path, masks: Path | None, count: int | None) -> Iterator[Shown]:
+def images(recipe: Recipe, folder: Path, masks: Path | None, count: int | None) -> Iterator[Sample]:
     """Yield the images of a folder, all or the first `count`, each with its mask where `masks` is given.
 
     A mask is a PNG of its image's name whose grey values are class ids, 0 = sound.
@@ -35,7 +35,7 @@ def images(recipe: Recipe, folder: Path, masks: Path | None, count: int | None) 
     """
     pictures = Folder(folder, recipe.width, recipe.height, recipe.window)
     return (
-        Shown(pictures(index), _mask(masks / f"{pictures.path(index).stem}.png", recipe) if masks else None)
+        Sample(pictures(index), _mask(masks / f"{pictures.path(index).stem}.png", recipe) if masks else None)
         for index in range(min(len(pictures), count or len(pictures)))
     )
 

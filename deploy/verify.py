@@ -73,7 +73,7 @@ def verify(
                 parity = compare(engine, cpu, shown, made.batches, names, source=source, masks=truth, date=now)
         finally:
             progress("")
-        return judge(folder, made, card, parity, kernels=engine.kernels(), say=say)
+        return conclude(folder, made, card, parity, kernels=engine.kernels(), say=say)
 
 
 def reference(card: Recipe, model: bytes, precision: Precision) -> Segmenter:
@@ -86,12 +86,12 @@ def reference(card: Recipe, model: bytes, precision: Precision) -> Segmenter:
     return OpenVino(msgspec.structs.replace(card, precision=exact), graph, precision="f32")
 
 
-def judge(
+def conclude(
     folder: Path, made: Manifest, card: Recipe, parity: Parity, *, kernels: bytes, say: Callable[[str], None]
 ) -> bool:
     """Say the figures and the verdict, write both beside the engine with the kernels it compiled, return the verdict.
 
-    Raises: EngineRefused when the engine was built anew meanwhile.
+    Raises: EngineRefused when the engine was built again meanwhile.
     """
     fault = out_of_bounds(made.precision, parity)
     manifest.write_proof(folder, made, parity, kernels, verified=not fault)
@@ -112,7 +112,7 @@ def out_of_bounds(precision: Precision, parity: Parity) -> str:
             "or more. Build it in fp32; if that differs too, do not use this engine, and report it."
         )
     if parity.dice is None or parity.reference_dice is None:
-        return "INT8 is judged by Dice against truth, and no true defects are known. Give masks with defects."
+        return "INT8 is accepted by Dice against truth, and no true defects are known. Give masks with defects."
     loss = parity.reference_dice - parity.dice
     if loss <= MAX_DICE_LOSS:
         return ""
@@ -130,7 +130,6 @@ def figures(parity: Parity, names: Iterable[str]) -> str:
     if parity.dice is not None and parity.reference_dice is not None:
         rows.append(("Dice against truth, micro", f"{parity.dice:.4f}, reference {parity.reference_dice:.4f}"))
     sizes = ", ".join(map(str, parity.batches))
-    heading = (
-        f"{parity.engine} beside {parity.reference}: {parity.frames} frames of {parity.source}, batches of {sizes}"
-    )
+    source = f"{parity.frames} frames of {parity.source}, batches of {sizes}"
+    heading = f"{parity.engine} compared with {parity.reference}: {source}"
     return "\n".join([heading, *(f"  {what:<34}{figure}" for what, figure in rows)])

@@ -94,7 +94,7 @@ def _of(steps: Sequence[Outcome], name: str) -> Any:
 
 
 def _goals(steps: Sequence[Outcome]) -> Iterator[tuple[str, ...]]:
-    """Hold the bench's figures against the goals; nothing is said of what was not measured."""
+    """Compare the bench's figures with the goals; what was not measured is left out."""
     bench, load = _of(steps, "bench"), _of(steps, "daemon at 80 % load")
     rows = {(r["precision"], r["batch"], r["measured"]): r for r in bench["rows"]} if bench else {}
 

@@ -109,7 +109,7 @@ def _do(step: Step, root: Path, log: Path, budget_s: float) -> Outcome:
             return _undone(step, "failed", f"{step.words[0]} cannot be started: {error.strerror}")
         code = _wait(process, budget_s)
     said = tuple(path.read_text(errors="replace").splitlines()[-TAIL_LINES:])
-    status, reason = _judge(step, code, said, budget_s)
+    status, reason = _assess(step, code, said, budget_s)
     figures = None
     if step.json is not None:
         try:
@@ -135,7 +135,7 @@ def _wait(process: subprocess.Popen[bytes], budget_s: float) -> int | None:
         return None
 
 
-def _judge(step: Step, code: int | None, said: Sequence[str], budget_s: float) -> tuple[Status, str]:
+def _assess(step: Step, code: int | None, said: Sequence[str], budget_s: float) -> tuple[Status, str]:
     last = next((line.strip() for line in reversed(said) if line.strip()), "it said nothing")
     if code == 0:
         return "passed", ""

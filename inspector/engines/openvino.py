@@ -118,7 +118,7 @@ class OpenVino:
         return {}
 
     def submit(self, frames: Bytes3D) -> None:
-        """Begin judging `(N, H, W) uint8` without copying it."""
+        """Begin to assess `(N, H, W) uint8` without copying it."""
         assert self._idle, "more batches in flight than the engine allows"
         request, frames = self._idle.popleft(), np.ascontiguousarray(frames)
         request.set_tensor("frames", ov.Tensor(frames, shared_memory=True))
@@ -135,7 +135,7 @@ class OpenVino:
         try:
             request.wait()
         except RuntimeError as error:
-            raise EngineError(f"OpenVINO failed while judging a batch: {error}. Restart the inspector.") from error
+            raise EngineError(f"OpenVINO failed while assessing a batch: {error}. Restart the inspector.") from error
         maps = Maps(
             labels=request.get_tensor("labels").data.copy(),
             confidence=request.get_tensor("confidence").data.copy(),

@@ -1,4 +1,4 @@
-"""What judges frames: the `Segmenter` protocol, and the choice of the one that the configuration names.
+"""What assesses frames: the `Segmenter` protocol, and the choice of the one that the configuration names.
 
 An engine runs the recipe's one graph (frames and thresholds in; labels, confidence, presence out); nothing
 outside this folder knows which engine it is. Engines are loaded by name so that none is imported in vain.
@@ -33,7 +33,7 @@ class Segmenter(Protocol):
         """Return an array of `(frames, H, W) uint8` that `submit` reads fastest; from any thread, any content."""
 
     def submit(self, frames: Bytes3D) -> None:
-        """Begin judging `(N, H, W) uint8`, 1 <= N <= max_frames; nobody writes to the array until its `result`."""
+        """Begin to assess `(N, H, W) uint8`, 1 <= N <= max_frames; nobody writes to the array until its `result`."""
 
     def result(self) -> Maps:
         """Wait for the oldest submitted batch. Its maps are the caller's to read; nobody writes to them while he does.
@@ -62,7 +62,7 @@ PAUSE = 4.0
 """After each run of a warm-up beside a line, the line has processor or card to itself for this many times as long."""
 
 Tell = Callable[[str], None]
-"""Hears what goes on, while it takes long."""
+"""Receives what goes on, while it takes long."""
 
 
 def check(section: EngineSection, recipe: Recipe, model: bytes) -> None:

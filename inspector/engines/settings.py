@@ -8,7 +8,7 @@ from inspector.config.reader import Section, key
 
 
 class RecipeSection(Section, frozen=True):
-    """Which network judges the strip."""
+    """Which network assesses the strip."""
 
     path: Annotated[str, key("A recipe folder (relative to this file), or the name of a shipped recipe.", min_length=1)]
 
@@ -38,7 +38,7 @@ class EngineSection(Section, frozen=True):
     rebuild: Annotated[
         bool,
         key(
-            "Build and verify the `tensorrt` engine anew when it is missing or no longer fits machine and recipe, "
+            "Build and verify the `tensorrt` engine again when it is missing or no longer fits machine and recipe, "
             "before frames are taken; else the inspector says what does not fit and exits 78. It takes a recipe folder "
             "that the service may write to: then nothing but that folder's rights guards the engine file."
         ),

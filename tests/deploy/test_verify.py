@@ -14,9 +14,9 @@ import pytest
 
 from deploy import frames
 from deploy.__main__ import main
-from deploy.compare import Shown, compare
+from deploy.compare import Sample, compare
 from deploy.precision import graph_at
-from deploy.verify import figures, judge, out_of_bounds, reference
+from deploy.verify import conclude, figures, out_of_bounds, reference
 from inspector import recipe
 from inspector.engines.nvidia import manifest
 from inspector.engines.nvidia.manifest import Parity
@@ -110,7 +110,7 @@ def test_cpu_twins_of_the_shipped_recipe_are_compared(tmp_path: Path, precision:
     said: list[str] = []
     cpu = reference(card, model, "fp32")
     measured = compare(engine, cpu, frames.steel(card, 3), made.batches, CLASSES, source="steel", date=GOOD.date)
-    good = judge(tmp_path, made, card, measured, kernels=b"", say=said.append)
+    good = conclude(tmp_path, made, card, measured, kernels=b"", say=said.append)
     written = manifest.read(tmp_path)
     parity = written.parity
     assert parity is not None and parity.label_agreement > 0.97 and parity.frames == 3
@@ -127,8 +127,8 @@ def test_an_engine_built_anew_meanwhile_is_not_called_proven(tmp_path: Path) -> 
     ran = write_engine(folder, card, precision="fp32")
     newer = msgspec.structs.replace(ran, engine_sha256="0" * 64)
     manifest.write(folder, newer)
-    with pytest.raises(EngineRefused, match=r"it was built anew meanwhile\. Run `deploy verify"):
-        judge(folder, ran, card, GOOD, kernels=b"kernels", say=print)
+    with pytest.raises(EngineRefused, match=r"it was built again meanwhile\. Run `deploy verify"):
+        conclude(folder, ran, card, GOOD, kernels=b"kernels", say=print)
     assert manifest.read(folder) == newer and not (folder / manifest.KERNELS).exists()
 
 
@@ -144,8 +144,8 @@ def test_an_engine_that_fails_is_no_longer_verified(tmp_path: Path) -> None:
     said: list[str] = []
     cpu = reference(card, model, "fp32")
     names = [kind.name for kind in card.classes]
-    measured = compare(OpenVino(deaf, model), cpu, [Shown(pixels)], (1,), names, source="paint", date=GOOD.date)
-    assert not judge(folder, made, card, measured, kernels=b"", say=said.append)
+    measured = compare(OpenVino(deaf, model), cpu, [Sample(pixels)], (1,), names, source="paint", date=GOOD.date)
+    assert not conclude(folder, made, card, measured, kernels=b"", say=said.append)
     assert not manifest.read(folder).verified
     assert "not verified. 0.0000 % of the pixels are labelled alike" in said[-1]
 

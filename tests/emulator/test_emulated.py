@@ -211,7 +211,7 @@ def test_what_the_proof_compiled_is_kept(mill: Mill, monkeypatch: pytest.MonkeyP
         monkeypatch.setenv("EMULATED_CUDA", version)
         done = python("-c", LOAD, str(folder))
         assert done.stdout == f"compiled {compiled}\n"
-        assert ("do not fit this GPU, driver or version, and are compiled anew" in done.stderr) == bool(compiled)
+        assert ("do not fit this GPU, driver or version, and are compiled again" in done.stderr) == bool(compiled)
     monkeypatch.delenv("EMULATED_CUDA")
     kept.write_bytes(kept.read_bytes() + b" ")
     done = python("-c", LOAD, str(folder))
@@ -222,7 +222,7 @@ def test_what_the_proof_compiled_is_kept(mill: Mill, monkeypatch: pytest.MonkeyP
 
 @only_rtx
 def test_a_stale_engine_is_rebuilt_and_the_line_starts(mill: Mill) -> None:
-    """With engine.rebuild a damaged engine is built and proven anew, and what was told is heard no more at the end."""
+    """With engine.rebuild a damaged engine is built and proven again; its progress is no longer reported then."""
     (mill.folder / "recipe" / manifest.ENGINE).write_bytes(b"damaged")
     mill.write(extra='[engine]\nkind = "tensorrt"\nrebuild = true\n')
     with mill, Camera(mill) as camera:

@@ -1,4 +1,4 @@
-"""What batches in flight take turns on, and what of a judged batch is worth copying back. Pure.
+"""What batches in flight take turns on, and what of a finished batch is worth copying back. Pure.
 
 Knows: sizes, order, thresholds. Must not know: CUDA, TensorRT.
 """

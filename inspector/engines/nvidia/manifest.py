@@ -45,7 +45,7 @@ class Port(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """An engine beside its reference on the same frames: what `deploy verify` measured."""
+    """An engine compared with its reference on the same frames: what `deploy verify` measured."""
 
     date: str
     """ISO 8601."""
@@ -192,10 +192,10 @@ def read_kernels(folder: Path, manifest: Manifest) -> bytes:
     try:
         kernels = path.read_bytes()
     except OSError as error:
-        log.warning("%s: cannot be read: %s; kernels are compiled anew. Run `deploy verify`.", path, error.strerror)
+        log.warning("%s: cannot be read: %s; kernels are compiled again. Run `deploy verify`.", path, error.strerror)
         return b""
     if hashlib.sha256(kernels).hexdigest() != manifest.kernels_sha256:
-        log.warning("%s: altered, and not used; kernels are compiled anew. Run `deploy verify`.", path)
+        log.warning("%s: altered, and not used; kernels are compiled again. Run `deploy verify`.", path)
         return b""
     return kernels
 
@@ -208,7 +208,7 @@ def write_proof(folder: Path, proven: Manifest, parity: Parity, kernels: bytes, 
     if (there := read(folder)).engine_sha256 != proven.engine_sha256:
         raise EngineRefused(
             f"{folder / MANIFEST}: engine_sha256 is {there.engine_sha256}; expected {proven.engine_sha256}, of the "
-            f"engine that was proven: it was built anew meanwhile. Run `deploy verify {folder}` again."
+            f"engine that was proven: it was built again meanwhile. Run `deploy verify {folder}` again."
         )
     (folder / KERNELS).unlink(missing_ok=True)
     if kernels:

@@ -47,7 +47,7 @@ ADVICE = {
 
 
 class Runtime:
-    """TensorRT's runtime and all that it said lately."""
+    """TensorRT's runtime and its latest messages."""
 
     def __init__(self, flavour: Flavour, trt: Any) -> None:
         self.flavour, self._trt = flavour, trt
@@ -91,7 +91,7 @@ class Runtime:
         cache = options.create_runtime_cache()
         if kernels and not cache.deserialize(kernels):
             log.warning(
-                "%s: the compiled kernels do not fit this GPU, driver or version, and are compiled anew, which takes "
+                "%s: the compiled kernels do not fit this GPU, driver or version, and are compiled again, which takes "
                 "longer. Run `deploy verify` on this machine to keep them.",
                 self.flavour,
             )
@@ -133,8 +133,8 @@ def refusal(who: str, diagnostics: int, said: Sequence[str]) -> EngineError:
         diagnostics = 4
     reasons = [(final, words) for bit, (final, words) in ADVICE.items() if diagnostics & bit]
     if not reasons:
-        heard = said[0] if said else "no reason"
-        return EngineError(f"{who} cannot load the engine and says: {heard}. Build it again: `deploy convert`.")
+        reason = said[0] if said else "no reason"
+        return EngineError(f"{who} cannot load the engine: {reason}. Build it again: `deploy convert`.")
     kind = EngineRefused if any(final for final, _ in reasons) else EngineError
     return kind(f"{who} cannot load the engine: {'; '.join(words for _, words in reasons)}.")
 

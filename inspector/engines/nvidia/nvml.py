@@ -1,6 +1,6 @@
 """How much of a GPU's memory is taken, asked of NVIDIA's management library: any thread may ask, no context is needed.
 
-Without nvidia-ml-py, or where the library answers nothing, nothing is said; CUDA is asked then (`cuda.Device.memory`).
+Without nvidia-ml-py, or where the library does not answer, there is no figure; CUDA has one (`cuda.Device.memory`).
 """
 
 from __future__ import annotations

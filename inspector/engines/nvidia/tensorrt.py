@@ -164,7 +164,7 @@ class TensorRt:
             set_size(slot.context, size, self._extents)
             slot.shaped = size
 
-    # --- judging --------------------------------------------------------------------------------------------
+    # --- assessing ------------------------------------------------------------------------------------------
 
     def buffer(self, frames: int) -> Bytes3D:
         """Return a pinned array of `(frames, H, W)`, from any thread; it goes back when nobody refers to it.
@@ -191,7 +191,7 @@ class TensorRt:
         return nvml.used_bytes(self._device.bus_id) or self._device.memory()
 
     def submit(self, frames: Bytes3D) -> None:
-        """Begin judging `(N, H, W) uint8`; from an array of `buffer` the GPU reads while the processor goes on."""
+        """Begin to assess `(N, H, W) uint8`; from an array of `buffer` the GPU reads while the processor goes on."""
         slot, held = self._rotation.take(), self._held
         slot.batch = np.ascontiguousarray(frames)
         size = padded(len(frames), self._sizes)
@@ -222,7 +222,7 @@ class TensorRt:
         slot = self._rotation.finish()
         assert slot.batch is not None
         count = len(slot.batch)
-        with self._device.at_work("judging a batch"):
+        with self._device.at_work("assessing a batch"):
             slot.done.wait()
             presence = slot.presence_here[:count].copy()
             labels, confidence = self._fetch(slot, count, suspicious(presence, self._thresholds))

@@ -72,6 +72,5 @@ def test_without_a_diagnosis_tensorrt_speaks_itself() -> None:
     """The full TensorRT has none: its first error is the cause, the later ones follow from it."""
     error = nvinfer.refusal("tensorrt 11.0", 0, ["Serialization assertion failed", "catchCudaError"])
     assert str(error) == (
-        "tensorrt 11.0 cannot load the engine and says: Serialization assertion failed. "
-        "Build it again: `deploy convert`."
+        "tensorrt 11.0 cannot load the engine: Serialization assertion failed. Build it again: `deploy convert`."
     )
