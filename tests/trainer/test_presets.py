@@ -43,6 +43,7 @@ def test_few_frames_have_a_preset() -> None:
         given("--preset", "few", "--epochs", "2", "--crop", "64x96").items()
         >= {"epochs": 2, "crop_width_px": 96}.items()
     )
+    assert given("--decoder", "64,32,16,16")["decoder"] == (64, 32, 16, 16)
     started = given("--preset", "few", "--start", "steel-r34")
     assert not {"encoder", "weights"} & started.keys() and started["lr"] == few.lr
 

@@ -48,6 +48,14 @@ def frame_size(text: str) -> tuple[int, int]:
     return sides[0], sides[1]
 
 
+def widths(text: str) -> tuple[int, int, int, int]:
+    """Read four numbers of channels, as 128,64,48,32."""
+    sides = [int(side) for side in text.split(",") if side.isascii() and side.isdigit()]
+    if len(sides) != 4 or text.count(",") != 3 or not all(0 < side <= 1024 for side in sides):
+        raise argparse.ArgumentTypeError(f"{text}: expected four numbers of channels from 1 to 1024, as 128,64,48,32")
+    return sides[0], sides[1], sides[2], sides[3]
+
+
 def count(text: str) -> int:
     """Read a whole number, 1 or more."""
     return _whole(text, 1)

@@ -22,12 +22,13 @@ from trainer.commands.arguments import (
     share,
     size,
     whole,
+    widths,
 )
 from trainer.faults import UserError
 from trainer.presets import PRESETS
 from trainer.settings import ENCODERS, MAY_CHANGE, Curve, Loss, Optimiser, Settings, Switch
 
-NETWORK = ("encoder", "weights")
+NETWORK = ("encoder", "weights", "decoder")
 """Settings that --start stands for."""
 
 
@@ -49,6 +50,13 @@ def add_network(fit: argparse.ArgumentParser) -> None:
         choices=ENCODERS,
         default=argparse.SUPPRESS,
         help=f"(default {Settings(data=()).encoder})",
+    )
+    fit.add_argument(
+        "--decoder",
+        type=widths,
+        metavar="A,B,C,D",
+        default=argparse.SUPPRESS,
+        help="channels of the decoder's blocks, deepest first (default 128,64,48,32)",
     )
     fit.add_argument(
         "--start",
