@@ -18,7 +18,7 @@ from inspector.records.recipe import Maps, Recipe
 from inspector.records.stages import Batch, Frame, Judged
 from tests.frames import RECIPE, batch, header, missing, recipe
 
-PATIENCE_S = 5
+PATIENCE_S = 45
 
 
 def grey(in_flight: int = 2) -> Stub:

@@ -56,7 +56,7 @@ def publisher(context: Context, journal: Journal) -> Iterator[Publisher]:
 def listening(context: Context, publisher: Publisher, topic: str = "") -> Socket:
     """A subscriber that surely hears what is published from now on."""
     subscriber = context.socket(zmq.SUB)
-    subscriber.rcvtimeo = 5000
+    subscriber.rcvtimeo = 45_000
     subscriber.subscribe(topic)
     subscriber.subscribe("health.heartbeat")
     subscriber.connect(publisher.address)
@@ -107,7 +107,7 @@ def test_slow_subscriber_does_not_block(context: Context, journal: Journal) -> N
             publisher.heartbeat()
         publishing = threading.Thread(target=publisher.publish, args=(recorded * 100,), daemon=True)
         publishing.start()
-        publishing.join(timeout=30)
+        publishing.join(timeout=45)
         assert not publishing.is_alive()
     publisher.close()
 
@@ -156,12 +156,12 @@ def test_killed_between_commit_and_publish(context: Context, tmp_path: Path) -> 
         assert process.stdin is not None and process.stdout is not None
         subscriber.subscribe("")
         subscriber.connect(process.stdout.readline().strip())
-        assert monitor.poll(5000)
+        assert monitor.poll(45_000)
         process.stdin.write("\n")
         process.stdin.flush()
-        assert process.wait(timeout=20) == -signal.SIGKILL
+        assert process.wait(timeout=45) == -signal.SIGKILL
         heard = []
-        while subscriber.poll(300):
+        while subscriber.poll(1000):
             topic, payload = subscriber.recv_multipart()
             heard.append(Message(topic.decode(), payload))
         subscriber.disable_monitor()

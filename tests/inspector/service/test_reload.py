@@ -69,7 +69,7 @@ class Line:
         self._said.clear()
         while not self._reload.begin():
             threading.Event().wait(0.001)
-        assert self._said.wait(30)
+        assert self._said.wait(45)
         return [line for error in self.errors for line in str(error).splitlines()]
 
 

@@ -44,7 +44,7 @@ class Site:
         """Status and text of a request."""
         request = urllib.request.Request(f"http://{host}:{self.web.port}{path}", method=method)
         try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
+            with urllib.request.urlopen(request, timeout=45) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
