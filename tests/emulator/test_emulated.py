@@ -87,7 +87,7 @@ def test_the_tests_for_gpus_pass(flavour: Flavour) -> None:
     """All that `pytest -m gpu` asks of an engine, but speed, and what would take minutes without a GPU."""
     slow = "not two_batches" + (" and not too_large and not shipped" if flavour == "tensorrt" else "")
     done = python(
-        "-m", "pytest", "-m", "gpu", "-k", slow, "-p", "no:cacheprovider", "tests/inspector/engines", seconds=300
+        "-m", "pytest", "-m", "gpu", "-k", slow, "-p", "no:cacheprovider", "tests/inspector/engines", seconds=580
     )
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout and "skipped" not in done.stdout

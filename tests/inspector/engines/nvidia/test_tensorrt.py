@@ -82,6 +82,7 @@ def test_it_labels_as_the_cpu_does(engine: Segmenter, tiny: tuple[Path, Recipe, 
 
 
 @needs_gpu
+@pytest.mark.slow
 def test_the_shipped_recipe_is_proven() -> None:
     """`deploy convert` and `deploy verify` end well on this machine, within fp16's bound."""
     from tempfile import TemporaryDirectory
@@ -94,6 +95,7 @@ def test_the_shipped_recipe_is_proven() -> None:
 
 
 @needs_gpu
+@pytest.mark.slow
 def test_two_batches_in_flight_beat_one(steel: tuple[Path, Recipe, bytes]) -> None:
     """Copying overlaps computing: the same frames take less time when the next batch is submitted before the result.
 
@@ -126,6 +128,7 @@ def test_two_batches_in_flight_beat_one(steel: tuple[Path, Recipe, bytes]) -> No
 
 
 @needs_gpu
+@pytest.mark.slow
 def test_fifty_swaps_leave_memory_where_it_was(tiny: tuple[Path, Recipe, bytes]) -> None:
     """Each new engine is loaded and warmed beside the old one, judges, and takes its place; nothing stays behind."""
     import pycuda.driver
@@ -230,6 +233,7 @@ def test_a_lost_context_ends_the_process_with_1(tiny: tuple[Path, Recipe, bytes]
 
 
 @needs_gpu
+@pytest.mark.slow
 def test_too_large_a_batch_is_out_of_memory_and_not_lost(steel: tuple[Path, Recipe, bytes]) -> None:
     """What does not fit is refused in words, and the GPU works on: a reload that fails so leaves the line running."""
     import pycuda.driver
