@@ -123,7 +123,8 @@ class Ledger:
             match item:
                 case CoilReport(state="started"):
                     assert item.coil not in self.edge_mm
-                    edge_mm, sums_mm = self._kept.get(item.coil, (0.0, [0.0, 0.0]))
+                    goes_on = item.inspected_m + item.missed_m > 0
+                    edge_mm, sums_mm = self._kept[item.coil] if goes_on else (0.0, [0.0, 0.0])
                     self._kept = {}
                     self.edge_mm[item.coil], self._sums_mm[item.coil] = edge_mm, sums_mm
                 case Missed():

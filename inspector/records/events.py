@@ -181,7 +181,7 @@ class CoilReport(_Kind, frozen=True, kw_only=True, tag="coil"):
     """A coil came under the cameras, or left them; the totals are over all cameras."""
 
     state: Annotated[str, _known(CoilState)]
-    """`started` (the totals are 0) or `ended`."""
+    """`started`: the totals are 0, or those of before where a stop of the inspector ended it and it goes on."""
     coil: str
     """The coil, as the frames named it."""
     inspected_m: float

@@ -72,9 +72,7 @@ class Coil(msgspec.Struct):
         )
 
     def report(self, state: CoilState) -> CoilReport:
-        """The coil's event; its sums only where it has ended."""
-        if state == "started":
-            return CoilReport(state=state, coil=self.name, inspected_m=0.0, missed_m=0.0, frames=0, defects={})
+        """The coil's event, with its sums as they stand."""
         return CoilReport(
             state=state,
             coil=self.name,

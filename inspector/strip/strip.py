@@ -4,7 +4,8 @@ Laws: on every coil, for each camera, the stretches inspected and those reported
 the head (0 mm) to the farthest frame without hole or overlap; strip that comes by again counts once. A coil
 starts with its first frame and ends when the last camera has left it. What passes a configured camera that is dead
 is missed like anything else. All this holds over a restart of the inspector: what passed while it was down is missed,
-with the reason `down`, and nothing else is. A coil that was ended by a stop and goes on is started again with its sums.
+with the reason `down`, and nothing else is. A coil that was ended by a stop and goes on is started again with its sums;
+one of its name that begins at its head is another.
 Clocks are passed in (in the batches); sockets and engines are unknown here.
 """
 
@@ -172,10 +173,14 @@ class Strip:
         """The camera's lane on the header's coil; it may have to leave another coil first."""
         name, start_mm = header.coil or UNNAMED, header.start_mm
         lane = self._lanes.get(header.camera)
+        begins = lane and start_mm is not None and max(start_mm, 0) < lane.track.placed_mm / 2
         # where coils have no names, another one has come when the position begins again
-        is_next = lane and not header.coil and start_mm is not None and max(start_mm, 0) < lane.track.placed_mm / 2
-        if lane is not None and (lane.coil != name or is_next):
+        if lane is not None and (lane.coil != name or (begins and not header.coil)):
             self._leave(header.camera, turn)
+            lane = None
+        elif lane is not None and lane.is_restored and (begins or self._is_another(lane, header)):
+            for camera in sorted(self._coils[name].cameras):
+                self._leave(camera, turn)
             lane = None
         coil = self._coils.get(name)
         if coil is None or coil.is_ended:
@@ -190,6 +195,10 @@ class Strip:
             track = Track(header.boot, header.number - 1, placed_mm=told_mm)
             lane = self._lanes[header.camera] = Lane(name, merge, track, told_mm)
         return lane
+
+    def _is_another(self, lane: Lane, header: Header) -> bool:
+        """Whether a coil that a stop ended is not the one of the same name that comes: nothing joins them."""
+        return self._coils[lane.coil].is_ended and header.start_mm is None and header.boot != lane.track.boot
 
     def _leave(self, camera: str, turn: _Turn, *, is_silent: bool = False) -> None:
         """End a camera's way along its coil, and the coil with the last camera."""

@@ -453,6 +453,48 @@ def test_both_restarted() -> None:
     assert gaps(say(seen(0, boot="new"), strip=restarted(strip))) == [missed(10.0, 10.0, down=0, restart=0)]
 
 
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_the_same_name_from_its_head_is_another_coil(is_stopped: bool) -> None:
+    """A coil that runs through a second time after a restart is another: its sums begin again, for every camera."""
+    strip = Strip(CAMERAS)
+    first = [
+        inspected(header(n, camera, coil="C", start_mm=10.0 * n)) for n in range(4) for camera in ("top", "bottom")
+    ]
+    say(*first, strip=strip)
+    if is_stopped:
+        strip(LAST)
+    strip = restarted(strip, CAMERAS)
+    again = [
+        inspected(header(n, camera, "new", coil="C", start_mm=10.0 * n))
+        for n in range(2)
+        for camera in ("top", "bottom")
+    ]
+    said = [*say(*again, strip=strip), *strip(LAST).events]
+    assert coils(said) == [("C", "ended")] * (not is_stopped) + [("C", "started"), ("C", "ended")]
+    ended = said[-1]
+    assert isinstance(ended, CoilReport)
+    assert (ended.inspected_m, ended.missed_m, ended.frames) == (0.04, 0.0, 4)
+
+
+def test_another_camera_process_and_no_positions() -> None:
+    """Where a stop ended a coil, and neither numbers nor positions join what comes to it, that is another coil."""
+    strip = Strip(CAMERAS[:1])
+    say(seen(0), strip=strip)
+    strip(LAST)
+    said = say(seen(0, boot="new"), strip=restarted(strip))
+    assert coils(said) == [("C", "started")] and gaps(said) == []
+
+
+def test_a_coil_that_goes_on_says_so() -> None:
+    """It is started again with the sums that it had."""
+    strip = Strip(CAMERAS[:1])
+    say(seen(0), strip=strip)
+    strip(LAST)
+    (started,) = say(seen(1), strip=restarted(strip))
+    assert isinstance(started, CoilReport)
+    assert (started.state, started.inspected_m, started.frames) == ("started", 0.01, 1)
+
+
 def test_a_camera_that_never_came_is_reported_once() -> None:
     """What an absent camera missed up to a stop is not reported again after it."""
     strip = Strip(CAMERAS)
