@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -113,7 +114,7 @@ class Demo:
     def _introduce(self) -> None:
         folder, ports = self._site.folder, self._site.ports
         base = self._args.port_base
-        subscribe = "inspector events"
+        subscribe = f"{command()} events"
         if base is not None:
             subscribe += f" --connect tcp://{HOST}:{ports.events} --replay tcp://{HOST}:{ports.replay}"
         say = self._screen.line
@@ -267,3 +268,10 @@ def engine_time(daemon: Daemon) -> tuple[float, float]:
     """Seconds that batches have spent in the engine and waiting for it, and their number."""
     seconds, batches = (daemon.value(f"inspector_stage_seconds_{part}", stage="infer") for part in ("sum", "count"))
     return seconds, batches
+
+
+def command() -> str:
+    """How this program is called from where the user stands: a path where it is not installed for all."""
+    installed = Path(sys.executable).with_name("inspector")
+    found = shutil.which("inspector")
+    return "inspector" if found or not installed.is_file() else os.path.relpath(installed)
