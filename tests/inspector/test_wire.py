@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from inspector import wire
 from inspector.errors import FrameError
 from inspector.records.frame import Bytes2D, Header
+from inspector.wire import crc32
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}", fullmatch=True)
 FRAME = np.random.default_rng(2).integers(0, 256, (24, 40), np.uint8)
@@ -248,3 +249,10 @@ def test_random_payloads_raise_nothing_else(encoding: str, at: int, scribble: by
         wire.unpack(header_of(encoding, payload), payload, np.empty_like(FRAME))
     except FrameError as error:
         assert error.reason in {"size", "decode", "too_large"}
+
+
+def test_checksum_is_zlibs() -> None:
+    """Whichever CRC-32 is installed, it is the one that every camera can compute."""
+    for payload in (b"", b"123456789", bytes(range(256)) * 1600, memoryview(bytes(409_600))):
+        assert crc32(payload) == zlib.crc32(payload)
+    assert crc32(b"123456789") == 0xCBF43926
