@@ -87,11 +87,14 @@ def check(args: argparse.Namespace) -> int:
 
 
 def events(args: argparse.Namespace) -> int:
-    """Print events as they happen."""
+    """Print events as they happen; SIGTERM is a way to end, as Ctrl-C is."""
+    import signal
+
     from inspector.events.text import print_events
 
     if sys.stdout is None:
         raise InspectorError("standard output is closed; expected somewhere to print events to.")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     return print_events(
         args.connect,
         args.replay,

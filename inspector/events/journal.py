@@ -94,6 +94,7 @@ class Journal:
         self._source = source
         self._clock_utc = clock_utc
         self._states: dict[str, bytes] = {}
+        self._is_starved = False
         self.epoch = ""
         self.position = Position((), 0, MappingProxyType({}))
         """Replaced whole after each commit, so that another thread reads numbers that belong together."""
@@ -270,8 +271,11 @@ class Journal:
         except (apsw.CantOpenError, OSError):
             if not _starved():
                 raise
-            log.warning("%s: no file descriptor left for the next file; the one before grows meanwhile", self._path)
+            if not self._is_starved:
+                log.warning("%s: no file descriptor left for the next file; the one before grows meanwhile", self._path)
+            self._is_starved = True
             return
+        self._is_starved = False
         before, self._newest = self._newest, begun
         before.close()
         self._folder.watch(self.position.starts[-1])

@@ -1,7 +1,7 @@
 """The socket that answers replay from the journal, on a thread of its own: ROUTER.
 
 Laws: a bad request is answered with words and never raises. Each answer is bounded. Askers have their turns one after
-the other, and together at most half of a processor core: the line goes on meanwhile.
+the other, and together at most a quarter of a processor core: the line goes on meanwhile.
 
 Replay, as JSON so that any language can ask: request `ReplayRequest` in one part; answer `ReplayHead`, then a
 topic part and a payload part for each event, exactly as published.
@@ -31,6 +31,8 @@ ENVELOPE_PARTS = 3  # identity; and from a REQ its request's id, where it number
 WAITING_ANSWERS = 4  # for one asker; a fifth is dropped and must be asked for again
 UNFINISHED_BYTES = 2**20
 """The most that an asker may send without completing a request."""
+PAUSE = 3.0
+"""After each answer the line has the interpreter to itself for this many times as long as the answer took."""
 LOOK_MS = 50
 """The longest wait on the socket, so that a close is noticed."""
 
@@ -64,7 +66,7 @@ class Replays:
                 frames = self._socket.recv_multipart(copy=False)
                 completed.add(int(frames[-1].get(zmq.SRCFD)))
                 self._reply([frame.bytes for frame in frames])
-                time.sleep(time.thread_time() - began_s)
+                time.sleep(PAUSE * (time.thread_time() - began_s))
             guard.look(completed)
         guard.close()
         self._socket.close(linger=0)

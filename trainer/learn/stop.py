@@ -65,7 +65,7 @@ def leave_signals_to_parent() -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    threading.Thread(target=_end_when_told, daemon=True).start()
+    threading.Thread(target=_end_when_told, name="signals", daemon=True).start()  # it waits for ever
 
 
 def _end_when_told() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -635,4 +636,30 @@ def test_a_journal_of_0_1_has_no_states(tmp_path: Path) -> None:
     journal.close()
     journal = opened(tmp_path)
     assert (journal.states, journal.last_seq) == ({"strip": b"1"}, 1)
+    journal.close()
+
+
+def test_without_a_descriptor_the_file_grows_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever opens connections without end does not end the line: rotation waits until a file can be opened."""
+    journal = opened(tmp_path, max_mb=1)
+    journal.record([LONG_HEALTH])
+    held_open: list[int] = []
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 20, limits[1]))
+        with pytest.raises(OSError):
+            while True:
+                held_open.append(os.dup(0))
+        for _ in range(10):
+            journal.record([LONG_HEALTH] * 8)
+        assert journal.position.starts == (1,)
+    finally:
+        for number in held_open:
+            os.close(number)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    journal.record([LONG_HEALTH] * 8)
+    assert len(journal.position.starts) == 2
+    assert caplog.text.count("no file descriptor left") == 1
+    assert [event.seq for event in events(held(journal))] == [*range(journal.first_seq, 90)]
     journal.close()
