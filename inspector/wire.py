@@ -30,7 +30,8 @@ def _fastest_crc32() -> Callable[[Part], int]:
         from zlib import crc32 as slower
 
         return slower
-    return crc32
+    fastest: Callable[[Part], int] = crc32  # mypy knows its type only where it is installed
+    return fastest
 
 
 crc32 = _fastest_crc32()

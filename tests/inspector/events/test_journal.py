@@ -653,13 +653,13 @@ def test_without_a_descriptor_the_file_grows_on(tmp_path: Path, caplog: pytest.L
                 held_open.append(os.dup(0))
         for _ in range(10):
             journal.record([LONG_HEALTH] * 8)
-        assert journal.position.starts == (1,)
+        assert len(journal.position.starts) == 1
     finally:
         for number in held_open:
             os.close(number)
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     journal.record([LONG_HEALTH] * 8)
-    assert len(journal.position.starts) == 2
+    assert max(journal.position.starts) > 1
     assert caplog.text.count("no file descriptor left") == 1
     assert [event.seq for event in events(held(journal))] == [*range(journal.first_seq, 90)]
     journal.close()
