@@ -34,7 +34,7 @@ bench: $(VENV)/.dev
 
 # A GPU host may have no network: what Python there has must do.
 GPU_PYTHON = $(or $(wildcard $(RUN)),$(PYTHON))
-NEEDED = apsw cv2 msgspec numpy onnx openvino prometheus_client zmq
+NEEDED = apsw cv2 msgspec numpy onnx openvino prometheus_client simplejpeg zmq
 
 gpu-check:
 	@$(GPU_PYTHON) -c 'import importlib.util, sys; gone = [name for name in sys.argv[1:] if not importlib.util.find_spec(name)]; \
