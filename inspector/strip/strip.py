@@ -178,7 +178,7 @@ class Strip:
         if lane is not None and (lane.coil != name or (begins and not header.coil)):
             self._leave(header.camera, turn)
             lane = None
-        elif lane is not None and lane.is_restored and (begins or self._is_another(lane, header)):
+        elif lane is not None and lane.is_restored and begins:
             for camera in sorted(self._coils[name].cameras):
                 self._leave(camera, turn)
             lane = None
@@ -195,10 +195,6 @@ class Strip:
             track = Track(header.boot, header.number - 1, placed_mm=told_mm)
             lane = self._lanes[header.camera] = Lane(name, merge, track, told_mm)
         return lane
-
-    def _is_another(self, lane: Lane, header: Header) -> bool:
-        """Whether a coil that a stop ended is not the one of the same name that comes: nothing joins them."""
-        return self._coils[lane.coil].is_ended and header.start_mm is None and header.boot != lane.track.boot
 
     def _leave(self, camera: str, turn: _Turn, *, is_silent: bool = False) -> None:
         """End a camera's way along its coil, and the coil with the last camera."""

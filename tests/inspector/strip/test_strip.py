@@ -476,15 +476,6 @@ def test_the_same_name_from_its_head_is_another_coil(is_stopped: bool) -> None:
     assert (ended.inspected_m, ended.missed_m, ended.frames) == (0.04, 0.0, 4)
 
 
-def test_another_camera_process_and_no_positions() -> None:
-    """Where a stop ended a coil, and neither numbers nor positions join what comes to it, that is another coil."""
-    strip = Strip(CAMERAS[:1])
-    say(seen(0), strip=strip)
-    strip(LAST)
-    said = say(seen(0, boot="new"), strip=restarted(strip))
-    assert coils(said) == [("C", "started")] and gaps(said) == []
-
-
 def test_a_coil_that_goes_on_says_so() -> None:
     """It is started again with the sums that it had."""
     strip = Strip(CAMERAS[:1])
