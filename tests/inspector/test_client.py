@@ -312,3 +312,16 @@ def test_no_heartbeats_of_zeromq(line: Line) -> None:
         assert events._replay is not None
         ends = (events._live, events._replay, line.publisher._events, line.replays._socket)
         assert [end.getsockopt(zmq.HEARTBEAT_IVL) for end in ends] == [0] * 4
+
+
+def test_a_replay_address_where_no_journal_is(line: Line) -> None:
+    """Another kind of socket, or nobody at all: patience, then a loss that is reported, and the stream goes on."""
+    line.say(COIL, COIL)
+    for nowhere in (line.publisher.address, "tcp://127.0.0.1:9"):
+        gaps: list[Gap] = []
+        with line.listen(replay=nowhere, after=("e1", 0), patience_s=0.3, on_gap=gaps.append) as events:
+            while not gaps:
+                line.say(ALARM)
+                next(events)
+            assert (gaps[0].first_seq, gaps[0].count) == (1, gaps[0].last_seq)
+            assert gaps[0].reason == f"{nowhere} did not answer within 0.3 s"

@@ -15,8 +15,9 @@ import zmq
 
 from inspector.errors import SocketError
 from inspector.events.journal import Journal, Message
-from inspector.events.publish import Publisher
+from inspector.events.publish import SUBSCRIPTION_BYTES, Publisher
 from inspector.records.events import CoilReport, Health
+from tests import zmtp
 
 ROOT = Path(__file__).parents[3]
 ANYWHERE = "tcp://127.0.0.1:*"
@@ -112,6 +113,18 @@ def test_slow_subscriber_does_not_block(context: Context, journal: Journal) -> N
     publisher.close()
 
 
+def test_a_subscription_without_end_is_cut(context: Context, journal: Journal, publisher: Publisher) -> None:
+    """A peer that sends parts and never the last one loses its connection; the others go on."""
+    port = int(publisher.address.rpartition(":")[2])
+    with zmtp.connect(port, b"SUB") as peer, pytest.raises(OSError):  # reset, or a broken pipe
+        for _ in range(50 * SUBSCRIPTION_BYTES // 4096):
+            peer.sendall(zmtp.part(bytes(4000), more=True))
+            publisher.heartbeat()
+    with listening(context, publisher) as subscriber:
+        publisher.publish(journal.record([COIL]))
+        assert subscriber.recv_multipart()[0] == b"coil.started"
+
+
 def test_close_delivers_the_tail(context: Context, journal: Journal) -> None:
     """What was published right before close still arrives."""
     own: Context = zmq.Context()
@@ -129,7 +142,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 import zmq
 from inspector.events.journal import Journal
-from inspector.events.publish import Publisher
+from inspector.events.publish import SUBSCRIPTION_BYTES, Publisher
 from inspector.records.events import Health
 
 context = zmq.Context()
