@@ -61,13 +61,16 @@ def hold() -> None:
 def received(stop: Flag, hangup: Flag | None = None) -> Iterator[None]:
     """Have SIGTERM and SIGINT set `stop`, and SIGHUP set `hangup` where it is given.
 
-    SIGTERM may come any number of times; a SIGINT after either (a second Ctrl-C) ends the process at once. At the end
-    all of them are ignored: what is left is the way out, and a signal would replace the exit code.
+    SIGTERM may come any number of times; a second SIGINT (Ctrl-C) ends the process at once. At the end all of them are
+    ignored: what is left is the way out, and a signal would replace the exit code.
     """
+    interrupted = Flag()
 
     def on_stop(number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGINT and stop.is_set():
-            os._exit(EXIT_INTERRUPTED)
+        if number == signal.SIGINT:
+            if interrupted.is_set():  # not `stop`: Python may run the handlers of two signals in either order
+                os._exit(EXIT_INTERRUPTED)
+            interrupted.set()
         stop.set()
 
     def on_hangup(number: int, frame: FrameType | None) -> None:

@@ -23,8 +23,9 @@ ENDS = (
     (signal.SIGHUP, signal.SIGTERM),
     (signal.SIGTERM, signal.SIGHUP),
     (signal.SIGINT, signal.SIGTERM),
+    (signal.SIGTERM, signal.SIGINT),
 )
-"""A Ctrl-C after a stop is not among them: it ends at once, with 130."""
+"""A second Ctrl-C is not among them: it ends at once, with 130."""
 CLOSE_S = 200e-6
 """Two signals this close met each other in a handler."""
 HANG_S = 120.0
