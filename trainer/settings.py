@@ -35,6 +35,10 @@ class Settings:
     extra_share: float = 0.5
     """Share of the crops that are cut from `extra`."""
     only: str | None = None
+    window: tuple[int, int] | None = None
+    """Which levels of images of more than 8 bits are black and white, where the data does not state it."""
+    size: tuple[int, int] | None = None
+    """Height and width of the frames on the line, pixels; None: those of the data."""
     split: str | None = None
     """A `split.csv` to follow instead of making one."""
     fold: str | None = None

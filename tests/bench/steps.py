@@ -19,7 +19,7 @@ from typing import Any
 
 from rich.console import Console
 
-from trainer.commands.arguments import size
+from trainer.commands.arguments import crop_size
 from trainer.data.split import open_data
 from trainer.learn.train import fit
 from trainer.presets import PAPER
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("data", nargs="+")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--encoder", default="resnet18")
-    parser.add_argument("--crop", type=size, default=(256, 512))
+    parser.add_argument("--crop", type=crop_size, default=(256, 512))
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--passes", type=float, default=3.0, help="times the pixels of all training frames")
     parser.add_argument("--seeds", type=int, default=1)

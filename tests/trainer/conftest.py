@@ -35,6 +35,7 @@ def mask_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("masks")
     (folder / "images").mkdir()
     (folder / "masks").mkdir()
+    (folder / "classes.toml").write_text(f"names = {list(CLASS_NAMES)}")
     for number in range(40):
         pixels, labels = draw_frame(number)
         cv2.imwrite(str(folder / "images" / f"{number:03}.png"), pixels)

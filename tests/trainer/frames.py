@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.data.samples import Plane
+from inspector.records.recipe import Window
+from trainer.data.samples import CLASS_NAMES, Plane, Sample
 from trainer.settings import Settings
 
 HEIGHT, WIDTH = 64, 128
@@ -23,6 +24,29 @@ def draw_frame(number: int) -> tuple[Plane, Plane]:
         box = np.s_[top : top + 24, left : left + 40]
         labels[box], pixels[box] = class_id, pixels[box] + (-110, -55, 55, 110)[class_id - 1]
     return np.clip(pixels, 0, 255).astype(np.uint8), labels
+
+
+class MadeFrames:
+    """What sets of frames made by tests have in common; whoever derives makes the samples."""
+
+    class_names: tuple[str, ...] = CLASS_NAMES
+    window: Window | None = None
+
+    def __getitem__(self, index: int) -> Sample:
+        raise NotImplementedError
+
+    def image(self, index: int) -> Path | None:
+        """Return None: no file."""
+        return None
+
+    def grey(self, index: int) -> Plane:
+        """Return a frame's grey levels."""
+        return self[index].pixels
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Return a frame's height and width."""
+        height, width = self[index].pixels.shape
+        return height, width
 
 
 def tiny_settings(mask_folder: Path, **changes: object) -> Settings:

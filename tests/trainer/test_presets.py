@@ -7,7 +7,7 @@ import msgspec
 import pytest
 import torch
 
-from tests.trainer.frames import draw_frame
+from tests.trainer.frames import MadeFrames, draw_frame
 from trainer.commands.fit import add_arguments, asked
 from trainer.data.samples import CLASS_NAMES, Sample
 from trainer.learn import checkpoint
@@ -81,7 +81,7 @@ def test_a_card_from_before_these_settings_loads(tmp_path: Path) -> None:
     )
 
 
-class Drawn:
+class Drawn(MadeFrames):
     """Frames with the classes that their numbers say."""
 
     class_names = CLASS_NAMES
@@ -100,9 +100,6 @@ class Drawn:
 
     def classes(self, index: int) -> frozenset[int]:
         return frozenset(self._classes[index])
-
-    def image(self, index: int) -> Path | None:
-        return None
 
 
 def test_classes_that_nothing_teaches_are_named() -> None:

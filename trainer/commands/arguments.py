@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from inspector.images.head import parse_window
 from trainer.settings import STRIDE_PX
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ DATA_HELP = (
     "a Severstal folder, a folder of images/ and masks/, a COCO .json, or sheet:SEEDS:FRAMES, as "
     "sheet:100-139:2000:defects=6"
 )
+LEAST_PX, MOST_PX = 32, 16384
+"""Of a recipe's sides."""
 ONLY_HELP = "Severstal: frames so marked, as manifest.csv:kind=full_masks"
 
 FOLD_HELP = "measure on fold K of N, learn from the rest; all N together measure on every frame once"
@@ -30,22 +34,54 @@ def named_number(text: str) -> tuple[str, float]:
         raise argparse.ArgumentTypeError(f"{text}: expected CLASS=NUMBER, as crack=0.4") from None
 
 
-def size(text: str) -> tuple[int, int]:
+def crop_size(text: str) -> tuple[int, int]:
     """Read `HEIGHTxWIDTH` in pixels; both are above 0 and multiples of 32."""
-    sides = [int(side) for side in text.split("x") if side.isascii() and side.isdigit()]
-    if len(sides) != 2 or text.count("x") != 1 or not all(sides) or any(side % STRIDE_PX for side in sides):
+    sides = _sides(text)
+    if sides is None or not all(sides) or any(side % STRIDE_PX for side in sides):
         raise argparse.ArgumentTypeError(
             f"{text}: expected HEIGHTxWIDTH in pixels, both multiples of {STRIDE_PX}, as 256x512"
         )
-    return sides[0], sides[1]
+    return sides
 
 
 def frame_size(text: str) -> tuple[int, int]:
-    """Read `HEIGHTxWIDTH` in pixels, both at least 32."""
-    sides = [int(side) for side in text.split("x") if side.isascii() and side.isdigit()]
-    if len(sides) != 2 or text.count("x") != 1 or min(sides) < STRIDE_PX:
-        raise argparse.ArgumentTypeError(f"{text}: expected HEIGHTxWIDTH in pixels, at least {STRIDE_PX}, as 256x1600")
-    return sides[0], sides[1]
+    """Read `HEIGHTxWIDTH` in pixels, as a recipe may have them."""
+    sides = _sides(text)
+    if sides is None or not all(LEAST_PX <= side <= MOST_PX for side in sides):
+        raise argparse.ArgumentTypeError(
+            f"{text}: expected HEIGHTxWIDTH in pixels, each {LEAST_PX} to {MOST_PX}, as 256x1600"
+        )
+    return sides
+
+
+def _sides(text: str) -> tuple[int, int] | None:
+    match = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text, re.ASCII)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def window(text: str) -> tuple[int, int]:
+    """Read `BLACK-WHITE`, levels of 16 bits."""
+    try:
+        levels = parse_window(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return levels.black, levels.white
+
+
+def add_frames(command: argparse.ArgumentParser) -> None:
+    """Let a command take what the data does not state: the line's frames, and the window of more than 8 bits."""
+    command.add_argument(
+        "--size",
+        type=frame_size,
+        metavar="HxW",
+        help="frames on the line, pixels: smaller ones are padded, larger ones cut (default: what all fit into)",
+    )
+    command.add_argument(
+        "--window",
+        type=window,
+        metavar="BLACK-WHITE",
+        help="levels of 16-bit images that are black and white, as 0-4095",
+    )
 
 
 def widths(text: str) -> tuple[int, int, int, int]:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from trainer.commands.arguments import DATA_HELP, FOLD_HELP, ONLY_HELP, whole
+from trainer.commands.arguments import DATA_HELP, FOLD_HELP, ONLY_HELP, add_frames, whole
 from trainer.settings import Settings
 
 
@@ -14,6 +14,7 @@ def add_arguments(check: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     check.add_argument("data", nargs="+", help=DATA_HELP + "; several are joined")
     check.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
+    add_frames(check)
     way = check.add_mutually_exclusive_group()
     way.add_argument("--split", type=Path, metavar="FILE", help="judge this split.csv instead of making one")
     way.add_argument("--fold", metavar="K/N", help=FOLD_HELP)
@@ -25,10 +26,12 @@ def add_arguments(check: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
+    from inspector.records.recipe import Window
     from trainer.data.check import Wanted, check
     from trainer.learn.progress import count
 
-    wanted = Wanted(given.data, given.only, given.split, given.seed, given.out, given.fold)
+    window = Window(*given.window) if given.window else None
+    wanted = Wanted(given.data, given.only, given.split, given.seed, given.out, given.fold, window, given.size)
     found = check(wanted, print, count)
     for kind, lines in (("warning", found.warnings), ("fault", found.faults)):
         for line in lines:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from trainer.commands.arguments import DATA_HELP, ONLY_HELP, add_scale, scale
 from trainer.faults import UserError
 
 if TYPE_CHECKING:
+    from inspector.records.recipe import Recipe
     from trainer.data.samples import Frames
     from trainer.judge.acceptance import Acceptance, Report
 
@@ -34,6 +36,7 @@ def run(given: argparse.Namespace) -> int:
 
     from inspector import recipe
     from inspector.engines.openvino import OpenVino
+    from trainer.data.sizes import cut_larger
     from trainer.judge.acceptance import Acceptance
     from trainer.judge.reported import reported_labels
     from trainer.judge.submission import write_submission
@@ -41,7 +44,12 @@ def run(given: argparse.Namespace) -> int:
     from trainer.recipe import evaluate
 
     card, model = recipe.load(recipe.find(given.recipe, Path()))
-    frames, is_labelled = _opened(given)
+    frames, is_labelled = _opened(given, card)
+    frames, words = cut_larger(frames, (card.height, card.width))
+    if words:
+        print(words, file=sys.stderr)
+    if given.submission and "tiles" in words:
+        raise UserError("--submission: an image larger than the recipe's frames has no row; leave it out")
     engine, measure = OpenVino(card, model), scale(given)
     acceptance = Acceptance(card, measure)
     with ExitStack() as stack:
@@ -65,7 +73,7 @@ def run(given: argparse.Namespace) -> int:
     return 0
 
 
-def _opened(given: argparse.Namespace) -> tuple[Frames, bool]:
+def _opened(given: argparse.Namespace, card: Recipe) -> tuple[Frames, bool]:
     """Return the frames, and whether they have labels."""
     from trainer.data import sources
     from trainer.data.unlabelled import is_plain, open_plain
@@ -73,8 +81,9 @@ def _opened(given: argparse.Namespace) -> tuple[Frames, bool]:
     if len(given.data) == 1 and is_plain(Path(given.data[0])):
         if not given.submission or given.out or given.json:
             raise UserError(f"{given.data[0]}: images without labels; expected --submission FILE.csv alone for those")
-        return open_plain(Path(given.data[0])), False
-    return sources.frames(given.data, given.only), True
+        return open_plain(Path(given.data[0]), card.window), False
+    names, size = [kind.name for kind in card.classes], (card.height, card.width)
+    return sources.frames(given.data, given.only, classes=names, window=card.window, size=size), True
 
 
 def _write(folder: Path, report: Report, acceptance: Acceptance) -> None:

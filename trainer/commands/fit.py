@@ -15,12 +15,13 @@ from trainer.commands.arguments import (
     DATA_HELP,
     FOLD_HELP,
     ONLY_HELP,
+    add_frames,
     amount,
     count,
+    crop_size,
     decay,
     positive,
     share,
-    size,
     whole,
     widths,
 )
@@ -105,6 +106,7 @@ def add_training(fit: argparse.ArgumentParser) -> None:
         help=f"weight of its word against the labels' (default {usual.teacher_share})",
     )
     fit.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
+    add_frames(fit)
     fit.add_argument(
         "--weights", help="pre-trained encoder: a state dict's file, or imagenet (installed for efficientnet-lite0)"
     )
@@ -159,7 +161,7 @@ def _add_recipe(fit: argparse.ArgumentParser) -> None:
     recipe.add_argument(
         "--ema", type=decay, metavar="DECAY", help=f"of the average of weights that is kept; 0: none {usually('ema')}"
     )
-    recipe.add_argument("--crop", type=size, metavar="HxW", help="crop, pixels (default 256x512)")
+    recipe.add_argument("--crop", type=crop_size, metavar="HxW", help="crop, pixels (default 256x512)")
     recipe.add_argument(
         "--full-frame-share",
         type=share,

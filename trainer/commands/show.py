@@ -29,7 +29,7 @@ def run(given: argparse.Namespace) -> int:
     from trainer.paper import figure, show
 
     card, model = recipe.load(recipe.find(given.recipe, Path()))
-    sources = show.open_images(given.images, given.only)
+    sources = show.open_images(given.images, given.only, card)
     engine = OpenVino(card, model)
     shown = list(show.judge(engine, card, sources, given.frames))
     page = show.describe(card, engine, shown, sum(map(len, sources)))

@@ -65,6 +65,7 @@ def run(given: argparse.Namespace) -> int:
 
 def _opened(given: argparse.Namespace) -> tuple[Path, Steel, Steel]:
     """Return the recipe's folder, and the steel to choose and to measure on."""
+    from inspector import recipe
     from trainer.judge.tuning import halves, steel
     from trainer.recipe.export import load_network
 
@@ -79,7 +80,8 @@ def _opened(given: argparse.Namespace) -> tuple[Path, Steel, Steel]:
             f"{given.source}: holds no best.pt, so it is no run; expected --calibrate and --test for a recipe's folder"
         )
     if not is_run:
-        calibration, test = (steel(specs, given.only, scale(given)) for specs in (given.calibrate, given.test))
+        card = recipe.read_card(given.source)
+        calibration, test = (steel(specs, given.only, card, scale(given)) for specs in (given.calibrate, given.test))
         return given.source, calibration, test
     folder = given.source / export.FOLDER
     if not (folder / "recipe.toml").is_file():
@@ -89,4 +91,5 @@ def _opened(given: argparse.Namespace) -> tuple[Path, Steel, Steel]:
         export.run(exporting.parse_args([str(given.source)]))
     elif (given.source / "best.pt").stat().st_mtime > (folder / "model.onnx").stat().st_mtime:
         print(f"{folder} is older than best.pt; `trainer export {shlex.quote(str(given.source))}` makes it anew")
-    return folder, *halves(load_network(given.source)[1].settings, given.source, scale(given))
+    settings = load_network(given.source)[1].settings
+    return folder, *halves(settings, given.source, recipe.read_card(folder), scale(given))

@@ -56,7 +56,7 @@ def assess(run: Path, *, flips: bool, edges_px: int) -> list[Assessed]:
     unet = checkpoint.build(card)
     unet.load_state_dict(weights)
     unet.eval().to(memory_format=torch.channels_last)
-    _, held_out = open_data(card.settings, run)
+    _, held_out = open_data(card.settings, run, card.class_names)
     found = []
     for index, (pixels, labels) in zip(
         progress.count(len(held_out)), load_frames(held_out, card.settings.workers), strict=True

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from trainer.data.samples import Frames, Plane, Sample
+from trainer.data.samples import Derived, Frames, Plane, Sample
 
 GB = 10**9
 PLACE, HEIGHT, WIDTH, RUNS, STATE = range(5)
@@ -23,7 +23,7 @@ ABSENT, CLAIMED, PRESENT = range(3)
 """Of a frame in the cache; claimed: some process is writing it."""
 
 
-class Cached:
+class Cached(Derived):
     """Frames, each kept once it is read where there is room. Made before processes are forked, it is theirs together.
 
     Grey levels are kept as they are, labels as runs: 12 568 frames of 1600 x 256 px take 5.2 GB. Memory is taken
@@ -32,7 +32,6 @@ class Cached:
 
     def __init__(self, frames: Frames, bound_bytes: int) -> None:
         self._frames = frames
-        self.class_names = frames.class_names
         self._arena = np.frombuffer(mmap.mmap(-1, max(1, bound_bytes)), np.uint8)
         table = np.frombuffer(mmap.mmap(-1, (len(frames) + 1) * 5 * 8), np.int64).reshape(-1, 5)
         self._table, self._used = table[:-1], table[-1, :1]
@@ -72,17 +71,14 @@ class Cached:
         with self._lock:
             self._table[index, STATE] = PRESENT
 
-    def name(self, index: int) -> str:
-        """Return the frame's name without reading it."""
-        return self._frames.name(index)
+    @property
+    def base(self) -> Frames:
+        """The set that is kept."""
+        return self._frames
 
-    def classes(self, index: int) -> frozenset[int] | None:
-        """Return the defect classes in a frame, None where only reading it would tell."""
-        return self._frames.classes(index)
-
-    def image(self, index: int) -> Path | None:
-        """Return the file of a frame's pixels, None where there is none."""
-        return self._frames.image(index)
+    def at(self, index: int) -> tuple[Frames, int]:
+        """Return the set that is kept, and the same index."""
+        return self._frames, index
 
     def kept(self) -> tuple[int, int]:
         """Return how many frames are kept, and the bytes they take."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainer.data.samples import CLASS_NAMES, Frames
+from trainer.data.samples import Frames
 from trainer.faults import DataError
 
 
@@ -22,7 +22,7 @@ class Facts:
     height_px: int
     width_px: int
     class_px: tuple[int, ...]
-    """Pixels of classes 1..4."""
+    """Pixels of classes 1, 2, ..."""
     digest: bytes
     """Of size and grey levels: equal where two frames are the same, whatever their files are."""
 
@@ -83,7 +83,7 @@ def take_census(frames: Frames, indices: Iterable[int]) -> Census:
         for words in sample.oddities:
             odd[words].append(sample.name)
         overlapping += bool(sample.warnings)
-        class_px = tuple(int(np.count_nonzero(sample.labels == i)) for i in range(1, len(CLASS_NAMES) + 1))
+        class_px = tuple(int(np.count_nonzero(sample.labels == i)) for i in range(1, len(frames.class_names) + 1))
         digest = hashlib.blake2b(repr(sample.pixels.shape).encode() + sample.pixels.tobytes(), digest_size=16)
         height_px, width_px = sample.pixels.shape
         facts.append(Facts(index, height_px, width_px, class_px, digest.digest()))

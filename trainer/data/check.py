@@ -10,13 +10,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from inspector.records.recipe import Window
 from trainer.data import contact, sources
 from trainer.data.census import Census, take_census
 from trainer.data.duplicates import near_duplicates
-from trainer.data.samples import CLASS_NAMES
+from trainer.data.samples import Frames
+from trainer.data.sizes import line_size
 from trainer.data.split import Part, across, divide, read_split, write_split
 from trainer.faults import DataError
 
+LABEL = 16
+"""Characters before what a line says."""
 NAMED = 5
 """Groups of duplicates that the report names."""
 
@@ -36,6 +40,9 @@ class Wanted:
     """Folder for `split.csv` and `contact.png`."""
     fold: str | None = None
     """`K/N`, as in `Settings`."""
+    window: Window | None = None
+    size: tuple[int, int] | None = None
+    """Height and width of the line's frames, pixels, where they are stated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +60,22 @@ def check(wanted: Wanted, say: Say, watch: Callable[[int], Iterable[int]] = rang
 
     `watch` yields the numbers below its argument, one as each frame is read, and may show how far it is.
     """
-    frames, opening = sources.open_all(wanted.data, wanted.only)
+    opened = sources.open_all(wanted.data, wanted.only, window=wanted.window, size=wanted.size)
+    frames = opened.frames
+    if frames is None:
+        return Findings(opened.faults, opened.warnings)
     census = take_census(frames, watch(len(frames)))
-    faults = [*opening, *census.faults]
-    for line in _contents(census, len(frames)):
+    faults = [*opened.faults, *census.faults]
+    if not frames.class_names:
+        faults.append(f"no class in {' '.join(wanted.data)}; expected one or more to learn. Add frames with defects.")
+    for line in _contents(census, frames):
         say(line)
     if census.facts:
+        try:
+            say(f"{'line':16}{_line(census, opened.size)}")
+        except DataError as error:
+            faults += error.faults
+    if census.facts and frames.class_names:
         wanted.out.mkdir(parents=True, exist_ok=True)
         readable = Part(frames, tuple(one.index for one in census.facts))
         faults += _check_split(wanted, readable, _positions(census.copies(), readable), say)
@@ -67,22 +84,39 @@ def check(wanted: Wanted, say: Say, watch: Callable[[int], Iterable[int]] = rang
             wanted.out / "contact.png",
         )
         say(f"{'contact sheet':16}{wanted.out / 'contact.png'}")
-    odd = [f"{name}: {words} (of {count} frames so)" for words, name, count in census.oddities]
-    return Findings(faults, [*census.warnings, *odd, *_without_frames(census)])
+    odd = [
+        f"{name}: {words}" + (f"; and {count - 1} more frames" if count > 1 else "")
+        for words, name, count in census.oddities
+    ]
+    return Findings(faults, [*opened.warnings, *census.warnings, *odd, *_without_frames(census, frames.class_names)])
 
 
-def _without_frames(census: Census) -> list[str]:
+def _line(census: Census, stated: tuple[int, int] | None) -> str:
+    """Return the size of the line's frames, in words, and what becomes of frames of others."""
+    sizes = [(facts.height_px, facts.width_px) for facts in census.facts]
+    height, width = line_size(sizes, stated)
+    smaller = sum(size != (height, width) and size[0] <= height and size[1] <= width for size in sizes)
+    larger = sum(size[0] > height or size[1] > width for size in sizes)
+    done = [
+        f"{count} {words}"
+        for count, words in ((smaller, "smaller frames are padded with black"), (larger, "larger are cut into tiles"))
+        if count
+    ]
+    return f"frames of {width} x {height} px" + (f": {', '.join(done)}; --size gives another" if done else "")
+
+
+def _without_frames(census: Census, class_names: Sequence[str]) -> list[str]:
     """Say which classes no frame has."""
     return [
         f"no frame has class {class_id} ({name}); a network taught on this set never finds one. Add some."
-        for class_id, name in enumerate(CLASS_NAMES, 1)
+        for class_id, name in enumerate(class_names, 1)
         if census.facts and not census.having(class_id)
     ]
 
 
-def _contents(census: Census, opened: int) -> Iterator[str]:
+def _contents(census: Census, frames: Frames) -> Iterator[str]:
     """Yield counts, sizes and classes."""
-    read = len(census.facts)
+    read, opened = len(census.facts), len(frames)
     yield f"{'frames':16}{read} read" + (f", {opened - read} with faults" if opened > read else "")
     sizes = [f"{width} x {height} px ({count})" for (height, width), count in census.sizes()]
     more = f" and {len(sizes) - NAMED} more" if len(sizes) > NAMED else ""
@@ -93,11 +127,12 @@ def _contents(census: Census, opened: int) -> Iterator[str]:
         if census.overlapping
         else "none: no pixel is of several classes"
     )
-    yield f"{'class':16}{'frames':>8}{'of all':>9}{'of all pixels':>16}"
-    for class_id, name in enumerate(CLASS_NAMES, 1):
+    wide = max([LABEL, *(len(f"{number} {name} ") for number, name in enumerate(frames.class_names, 1))])
+    yield f"{'class':{wide}}{'frames':>8}{'of all':>9}{'of all pixels':>16}"
+    for class_id, name in enumerate(frames.class_names, 1):
         having = len(census.having(class_id))
         yield (
-            f"{f'{class_id} {name}':16}{having:8}{having / max(1, read):9.1%}{census.pixel_share(class_id):16.3%}"
+            f"{f'{class_id} {name}':{wide}}{having:8}{having / max(1, read):9.1%}{census.pixel_share(class_id):16.3%}"
             + ("" if having else "   cannot be learned from this set")
         )
 

@@ -1,7 +1,7 @@
 """COCO's JSON of annotated images (T.-Y. Lin et al., "Microsoft COCO", 2014): polygons and both forms of run lengths.
 
-Images are looked for by `file_name` beside the JSON, in `images/` beside it, and in `images/` one folder up. A category
-is a class by its name or number.
+Images are looked for by `file_name` beside the JSON, in `images/` beside it, and in `images/` one folder up. Categories
+are the classes, in the order of their ids, but for one without annotations that is only others' `supercategory`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import msgspec
 import numpy as np
 
 from trainer.data import counts, polygon
+from trainer.data.classes import ClassList, list_classes, read_stated
 from trainer.data.labelled import Entry, Found
-from trainer.data.masks import CLASS_FOLDERS
 from trainer.data.rows import read_text
-from trainer.data.samples import CLASS_NAMES, Plane
+from trainer.data.samples import Plane
 from trainer.faults import DataError
 
 Size = Annotated[int, msgspec.Meta(ge=1, le=2**15)]
@@ -56,6 +56,7 @@ class Category(msgspec.Struct, frozen=True):
 
     id: int
     name: str
+    supercategory: str | None = None
 
 
 class Coco(msgspec.Struct, frozen=True):
@@ -109,12 +110,25 @@ def read_coco(path: Path) -> Found:
     except msgspec.DecodeError as error:
         raise DataError(f"{path}: {error}; expected COCO's images, annotations and categories") from error
     doubled = _doubled(path, coco.categories)
-    shapes, faults = _shapes(path, coco)
+    stated = read_stated(path.parent)
+    classes = ClassList(()) if doubled else list_classes(_labels(coco), stated.names, path)
+    shapes, faults = ({}, []) if doubled else _shapes(path, coco, classes)
     faults = doubled + faults
     entries, missing = _entries(path, coco.images, shapes)
     if not entries:
         missing.append(f"{path}: none of its {len(coco.images)} images is there; expected them beside it or in images/")
-    return Found(entries, faults + missing)
+    return Found(entries, faults + missing, classes, stated)
+
+
+def _labels(coco: Coco) -> list[str]:
+    """Return the names of the categories that are classes, in the order of their ids."""
+    used = {one.category_id for one in coco.annotations}
+    groups = {category.supercategory for category in coco.categories}
+    return [
+        category.name
+        for category in sorted(coco.categories, key=lambda category: category.id)
+        if category.id in used or category.name not in groups
+    ]
 
 
 def _doubled(path: Path, categories: Sequence[Category]) -> list[str]:
@@ -134,7 +148,7 @@ def _doubled(path: Path, categories: Sequence[Category]) -> list[str]:
     return faults
 
 
-def _shapes(path: Path, coco: Coco) -> tuple[dict[int, list[Shape]], list[str]]:
+def _shapes(path: Path, coco: Coco, classes: ClassList) -> tuple[dict[int, list[Shape]], list[str]]:
     """Return the annotations that can be used by image id, and what is wrong with the others."""
     faults: list[str] = []
     names = {category.id: category.name for category in coco.categories}
@@ -144,7 +158,7 @@ def _shapes(path: Path, coco: Coco) -> tuple[dict[int, list[Shape]], list[str]]:
     ids: dict[int, int] = {}
     for number, one in enumerate(coco.annotations):
         where = f"{path}: annotations[{number}] (id {one.id})"
-        class_id = CLASS_FOLDERS.get(names.get(one.category_id, "").lower())
+        class_id = classes.find(names.get(one.category_id, ""))
         if ids.setdefault(one.id, number) != number:
             faults.append(f"{where}: has the id of annotations[{ids[one.id]}]; expected each once. Remove one of them.")
         if one.image_id not in image_ids:
@@ -153,7 +167,7 @@ def _shapes(path: Path, coco: Coco) -> tuple[dict[int, list[Shape]], list[str]]:
             )
         elif class_id is None:
             found = f"category {one.category_id} ({names.get(one.category_id, 'not in categories')})"
-            faults.append(f"{where}: {found} is no class; expected {', '.join(CLASS_NAMES)}. Rename the category.")
+            faults.append(f"{where}: {found} is no class; expected {', '.join(classes.names)}. Rename the category.")
         elif not one.segmentation:
             faults.append(f"{where}: has no segmentation; expected polygons or run lengths. A box alone cannot teach.")
         else:

@@ -14,14 +14,18 @@ import cv2
 import numpy as np
 
 from inspector.drawing.canvas import Canvas, Colour, Ink, Rect, Style
-from inspector.drawing.palette import CLASS_COLOURS, FAINT, HAIR, INK, MARGIN_PX, PAGE_PX, PAPER
+from inspector.drawing.palette import FAINT, HAIR, INK, MARGIN_PX, PAGE_PX, PAPER, class_colour
 from trainer.data.census import Census, Facts
-from trainer.data.samples import CLASS_NAMES, Frames, Sample
+from trainer.data.samples import Frames, Sample
 from trainer.files import replace_file
 
 HEAD_PX, SECTION_PX, CAPTION_PX, GAP_PX = 132, 62, 30, 20
 FRAME_PX = 200
 """Frames are about so high on the page."""
+NAME_PX = 200
+"""Room that a class's name needs in the head."""
+MOST_SECTIONS = 30
+"""Classes that have a section; more would make a page of a gigabyte."""
 AT_LEAST = 4
 """Frames of a class, where it has so many."""
 
@@ -48,16 +52,16 @@ def save(canvas: Canvas, path: Path) -> None:
 def draw(frames: Frames, census: Census, title: str) -> Canvas:
     """Draw the sheet (H, W, 3) uint8 of frames that the census could read; reads the chosen ones again."""
     grid = _Grid(census)
-    sections = _sections(census, max(grid.columns, AT_LEAST))
+    sections = _sections(census, frames.class_names, max(grid.columns, AT_LEAST))
     height = HEAD_PX + sum(SECTION_PX + grid.height(len(section.chosen)) for section in sections) + MARGIN_PX
     ink = Ink(np.full((height, PAGE_PX, 3), PAPER, np.uint8))
-    _head(ink, census, title)
+    _head(ink, census, frames.class_names, title)
     top = HEAD_PX
     for section in sections:
         _heading(ink, section, top + 40)
         top += SECTION_PX
         for number, facts in enumerate(section.chosen):
-            _frame(ink, frames[facts.index], facts, grid.cell(number, top))
+            _frame(ink, frames[facts.index], facts, frames.class_names, grid.cell(number, top))
         top += grid.height(len(section.chosen))
     return ink.canvas
 
@@ -83,14 +87,14 @@ class _Grid:
         return -(-count // self.columns) * (self._height + CAPTION_PX + GAP_PX // 2) + GAP_PX
 
 
-def _sections(census: Census, count: int) -> list[Section]:
+def _sections(census: Census, class_names: Sequence[str], count: int) -> list[Section]:
     sections = []
     total = max(1, len(census.facts))
-    for class_id, name in enumerate(CLASS_NAMES, 1):
+    for class_id, name in enumerate(class_names[:MOST_SECTIONS], 1):
         having = census.having(class_id)
         note = f"{len(having)} frames, {len(having) / total:.1%}   {census.pixel_share(class_id):.2%} of all pixels"
         note += "   smallest to largest" if having else ""
-        sections.append(Section(f"{class_id} {name}", note, CLASS_COLOURS[class_id - 1], _spread(having, count)))
+        sections.append(Section(f"{class_id} {name}", note, class_colour(class_id), _spread(having, count)))
     sound = [one for one in census.facts if not any(one.class_px)]
     sections.append(Section("sound", f"{len(sound)} frames, {len(sound) / total:.1%}", None, _spread(sound, count)))
     return sections
@@ -104,14 +108,17 @@ def _spread(some: Sequence[Facts], count: int) -> list[Facts]:
     return [some[step] for step in steps.tolist()]
 
 
-def _head(ink: Ink, census: Census, title: str) -> None:
+def _head(ink: Ink, census: Census, class_names: Sequence[str], title: str) -> None:
     words = title if ink.width(title, TITLE) < PAGE_PX - 2 * MARGIN_PX else f"{title[:70]} ..."
     ink.text((MARGIN_PX, 66), words, TITLE)
     sizes = ", ".join(f"{width} x {height} px" for (height, width), _ in census.sizes()[:3])
     note = f"{len(census.facts)} frames of {sizes}. x runs across the strip, y along it. Outlines: "
     x = ink.text((MARGIN_PX, 102), note, NOTE)
-    for name, colour in zip(CLASS_NAMES, CLASS_COLOURS, strict=True):
-        ink.fill(Rect(x + 10, 88, x + 30, 104), colour)
+    for class_id, name in enumerate(class_names, 1):
+        if x > PAGE_PX - 2 * MARGIN_PX - NAME_PX:
+            ink.text((x + 10, 102), "...", NOTE)
+            break
+        ink.fill(Rect(x + 10, 88, x + 30, 104), class_colour(class_id))
         x = ink.text((x + 38, 102), name, NOTE) + 8
     ink.line((MARGIN_PX, HEAD_PX - 6), (PAGE_PX - MARGIN_PX, HEAD_PX - 6), HAIR)
 
@@ -125,17 +132,18 @@ def _heading(ink: Ink, section: Section, y: int) -> None:
     ink.text((x + 18, y), section.note, NOTE)
 
 
-def _frame(ink: Ink, sample: Sample, facts: Facts, cell: Rect) -> None:
+def _frame(ink: Ink, sample: Sample, facts: Facts, class_names: Sequence[str], cell: Rect) -> None:
     """Draw a frame as large as the cell allows, outline its masks, and say below what it is."""
     height_px, width_px = sample.pixels.shape
     scale = min(cell.width / width_px, cell.height / height_px)
     size = max(1, round(width_px * scale)), max(1, round(height_px * scale))
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     picture = np.ascontiguousarray(np.repeat(cv2.resize(sample.pixels, size, interpolation=way)[..., None], 3, axis=2))
+    enlarged = cv2.resize(sample.labels, size, interpolation=cv2.INTER_NEAREST)
     outlines = [
-        (colour, cv2.findContours((enlarged == class_id).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)[0])
-        for enlarged in (cv2.resize(sample.labels, size, interpolation=cv2.INTER_NEAREST),)
-        for class_id, colour in enumerate(CLASS_COLOURS, 1)
+        (class_colour(class_id), cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)[0])
+        for class_id in np.unique(enlarged[enlarged > 0]).tolist()
+        for mask in ((enlarged == class_id).astype(np.uint8),)
     ]
     for _, contours in outlines:
         cv2.drawContours(picture, contours, -1, (24, 20, 18), 4, cv2.LINE_AA)  # a dark seam: seen on bright steel too
@@ -143,7 +151,7 @@ def _frame(ink: Ink, sample: Sample, facts: Facts, cell: Rect) -> None:
         cv2.drawContours(picture, contours, -1, colour, 2, cv2.LINE_AA)
     ink.canvas[cell.top : cell.top + size[1], cell.left : cell.left + size[0]] = picture
     shares = [
-        f"{name} {px / (height_px * width_px):.1%}" for name, px in zip(CLASS_NAMES, facts.class_px, strict=True) if px
+        f"{name} {px / (height_px * width_px):.1%}" for name, px in zip(class_names, facts.class_px, strict=True) if px
     ]
     words = "   ".join([sample.name.rpartition("/")[2], *shares])
     ink.text((cell.left, cell.top + size[1] + 21), words, CAPTION)

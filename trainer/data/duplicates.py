@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from trainer.data.samples import Frames, Plane, read_grey
+from trainer.data.samples import Frames, Plane
 from trainer.faults import DataError
 
 SIDE_PX = 32
@@ -43,10 +43,10 @@ def near_duplicates(frames: Frames) -> list[tuple[int, ...]]:
     thumbnails: list[Thumbnails] = []
     faults: list[str] = []
     for index in range(len(frames)):
-        if (path := frames.image(index)) is None:
+        if frames.image(index) is None:
             continue
         try:
-            thumbnails.append(shrink(read_grey(path)))
+            thumbnails.append(shrink(frames.grey(index)))
             indices.append(index)
         except DataError as error:
             faults += error.faults

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from trainer.data import sources
 from trainer.data.duplicates import near_duplicates
-from trainer.data.renumber import renumber
 from trainer.data.samples import UNKNOWN, Frames, Sample
 from trainer.data.sources import Joined
 from trainer.data.split import Part
@@ -42,8 +41,9 @@ def open_extra(specs: Sequence[str], train: Frames, validation: Frames, *, has_t
         plain = Path(spec)
         if is_plain(plain) and not has_teacher:
             raise DataError(f"--extra {spec}: images without labels; expected --teacher, which says what is in them")
-        frames = Unknown(open_plain(plain).paths) if is_plain(plain) else sources.frames([spec])
-        opened.append(renumber(frames, train.class_names, "what is learnt from"))
+        names, window = train.class_names, train.window
+        frames = Unknown(open_plain(plain).paths, window, names) if is_plain(plain) else None
+        opened.append(frames or sources.frames([spec], classes=names, window=window))
     extra = opened[0] if len(opened) == 1 else Joined(opened)
     measured = len(validation)
     copies: set[int] = set()

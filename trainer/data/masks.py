@@ -1,24 +1,24 @@
 """A folder of `images/` and `masks/`: index PNGs, or a folder of masks for each class.
 
-Index: `masks/<image>.png` for every image, grey values 0 = sound, 1..4 = class. By class:
-`masks/<class>/<image>.png`, the class by its name or number, any value but 0 = defect; an image in none is sound.
+Index: `masks/<image>.png` for every image, grey values (or a palette's indices) 0 = sound, 1 and up = class; a
+`classes.toml` in the folder names them. By class: `masks/<class>/<image>.png`, any value but 0 = defect; an image in
+none is sound. The folders' names are the classes'; numbers are places of classes without names.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from trainer.data.classes import MOST, STATED, ClassList, Stated, list_classes, read_stated, unnamed
 from trainer.data.labelled import Annotation, Entry, Found
-from trainer.data.samples import CLASS_NAMES, Plane, list_images, read_mask
+from trainer.data.samples import Plane, list_images, read_mask
 from trainer.faults import DataError
-
-CLASS_FOLDERS = {name: class_id for class_id, name in enumerate(CLASS_NAMES, 1)} | {
-    str(class_id): class_id for class_id in range(1, len(CLASS_NAMES) + 1)
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class IndexMask:
     """A PNG whose grey values are class ids."""
 
     path: Path
+    most: int = MOST
+    """The highest class that there is."""
 
     @property
     def where(self) -> str:
@@ -44,9 +46,9 @@ class IndexMask:
 
     def _read(self) -> Plane:
         labels = read_mask(self.path)
-        if labels.max() > len(CLASS_NAMES):
+        if labels.max() > self.most:
             raise DataError(
-                f"holds the value {labels.max()}; expected class ids 0..{len(CLASS_NAMES)}. "
+                f"holds the value {labels.max()}; expected class ids 0..{self.most}. "
                 "If it is the mask of one class, put it in masks/<class>/."
             )
         return labels
@@ -91,6 +93,7 @@ def read_mask_folder(folder: Path) -> Found:
 
     Faults: no images, an image without an index mask, a mask without its image or of no class, both ways mixed.
     """
+    stated = read_stated(folder)
     images, faults = list_images(folder / "images")
     if not images:
         faults.append(f"{folder / 'images'}: no image in it; expected .jpg, .png or .bmp")
@@ -104,32 +107,57 @@ def read_mask_folder(folder: Path) -> Found:
         )
     masks: dict[str, list[Annotation]] = defaultdict(list)
     if by_class:
-        faults += _by_class(by_class, images, masks)
+        classes = list_classes([path.name for path in by_class], stated.names, folder / "masks")
+        faults += _by_class(by_class, images, masks, classes)
     else:
+        classes, gaps = _of_values(loose.values(), stated, folder)
+        faults += gaps
         for stem, path in loose.items():
             faults += _misplaced(path, stem in images)
-            masks[stem].append(IndexMask(path))
+            masks[stem].append(IndexMask(path, len(classes.names)))
         faults += [
             f"{image}: has no mask {folder / 'masks' / stem}.png; expected one for each image, all zero if it is sound"
             for stem, image in images.items()
             if stem not in loose
         ]
     kept = images.items() if by_class else [(stem, image) for stem, image in images.items() if stem in loose]
-    return Found([Entry(f"{folder.name}/{stem}", image, masks[stem]) for stem, image in kept], faults)
+    return Found([Entry(f"{folder.name}/{stem}", image, masks[stem]) for stem, image in kept], faults, classes, stated)
 
 
-def _by_class(folders: list[Path], images: dict[str, Path], masks: dict[str, list[Annotation]]) -> list[str]:
+def _of_values(paths: Iterable[Path], stated: Stated, folder: Path) -> tuple[ClassList, list[str]]:
+    """Return the classes of index masks, by all their values unless names are stated, and a fault: values left out."""
+    if stated.names:
+        return list_classes((), stated.names, folder), []
+    values: set[int] = set()
+    for path in paths:
+        with suppress(DataError):  # said again when the frame is read
+            values |= IndexMask(path, MOST + 1).classes()
+    highest = max(values, default=0)
+    missing = sorted(set(range(1, highest + 1)) - values)
+    if not missing:
+        return unnamed(highest, folder), []
+    shown = ", ".join(map(str, sorted(values)[:8])) + (", ..." if len(values) > 8 else "")
+    return unnamed(min(highest, MOST), folder), [
+        f"{folder / 'masks'}: the masks' values are {shown}; expected classes 1, 2, ... without gaps. Put masks of "
+        f"one class in masks/<class>/; if some classes have no frame, name all of them in {folder / STATED}."
+    ]
+
+
+def _by_class(
+    folders: list[Path], images: dict[str, Path], masks: dict[str, list[Annotation]], classes: ClassList
+) -> list[str]:
     """Add the masks in folders named after classes; return faults."""
     faults = []
     for folder in folders:
-        if folder.name not in CLASS_FOLDERS:
-            faults.append(f"{folder}: is named after no class; expected {', '.join(CLASS_FOLDERS)}. Rename it.")
+        class_id = classes.find(folder.name)
+        if class_id is None:
+            faults.append(f"{folder}: is named after no class; expected {', '.join(classes.names)}. Rename it.")
             continue
         found, same = list_images(folder)
         faults += same
         for stem, path in found.items():
             faults += _misplaced(path, stem in images)
-            masks[stem].append(ClassMask(path, CLASS_FOLDERS[folder.name]))
+            masks[stem].append(ClassMask(path, class_id))
     return faults
 
 

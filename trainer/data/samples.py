@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.errors import ImageError
-from inspector.images.reader import SUFFIXES, Picture, decode, decode_labels, read
+from inspector.images.head import ImageHead
+from inspector.images.reader import SUFFIXES, Picture, decode, decode_labels, inspect, read
 from inspector.records.recipe import Window
 from inspector.simulator.sheet import CLASSES
 from trainer.faults import DataError
@@ -31,7 +32,7 @@ class Sample:
     pixels: Plane
     """(H, W) uint8 grey levels."""
     labels: Plane
-    """(H, W) uint8, 0 = sound, else the class id 1..4."""
+    """(H, W) uint8, 0 = sound, else the class's id, 1 and up."""
     warnings: tuple[str, ...] = ()
     """What is odd in its labels but stops nothing, each with its place: pixels that several classes claim."""
     oddities: tuple[str, ...] = ()
@@ -46,7 +47,11 @@ class Frames(Protocol):
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Names of the defect classes 1, 2, ... of this set, in order; empty where nothing is labelled."""
+        """Names of classes 1, 2, ...; a sample's labels are their places."""
+
+    @property
+    def window(self) -> Window | None:
+        """How images of more than 8 bits became grey; None: there are none."""
 
     def __len__(self) -> int: ...
 
@@ -60,6 +65,64 @@ class Frames(Protocol):
 
     def image(self, index: int) -> Path | None:
         """Return the file of a frame's pixels, or None where there is none (procedural steel)."""
+
+    def grey(self, index: int) -> Plane:
+        """Read a frame's grey levels (H, W) uint8 alone, without its labels."""
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Return a frame's height and width, pixels, without decoding it."""
+
+
+class Derived:
+    """Frames of other sets: each index stands for one of theirs. Whoever derives says which, in `at`."""
+
+    @property
+    def base(self) -> Frames:
+        """A set whose classes are those of all."""
+        raise NotImplementedError
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of classes 1, 2, ..."""
+        return self.base.class_names
+
+    @property
+    def window(self) -> Window | None:
+        """How images of more than 8 bits became grey; None: there are none."""
+        return self.base.window
+
+    def at(self, index: int) -> tuple[Frames, int]:
+        """Return the set that a frame is of, and its index there."""
+        raise NotImplementedError
+
+    def __getitem__(self, index: int) -> Sample:
+        source, at = self.at(index)
+        return source[at]
+
+    def name(self, index: int) -> str:
+        """Return the frame's name without reading it."""
+        source, at = self.at(index)
+        return source.name(at)
+
+    def classes(self, index: int) -> frozenset[int] | None:
+        """Return the defect classes in a frame, or None where only reading it would tell."""
+        source, at = self.at(index)
+        return source.classes(at)
+
+    def image(self, index: int) -> Path | None:
+        """Return the file of a frame's pixels, or None where there is none."""
+        source, at = self.at(index)
+        return source.image(at)
+
+    def grey(self, index: int) -> Plane:
+        """Read a frame's grey levels (H, W) uint8 alone."""
+        source, at = self.at(index)
+        return source.grey(at)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Return a frame's height and width, pixels."""
+        source, at = self.at(index)
+        return source.size(at)
 
 
 def read_grey(path: Path, window: Window | None = None) -> Plane:
@@ -75,6 +138,18 @@ def read_picture(path: Path, window: Window | None = None) -> Picture:
     """
     try:
         return decode(read(path), window=window)
+    except ImageError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def read_head(path: Path) -> ImageHead:
+    """Read what an image file says of itself; no pixel is decoded.
+
+    Raises:
+        DataError: it is missing, damaged or no image.
+    """
+    try:
+        return inspect(read(path))
     except ImageError as error:
         raise DataError(f"{path}: {error}") from error
 

@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from trainer.data import rle
+from trainer.data.classes import STATED, list_classes, read_stated
 from trainer.data.labelled import Entry, Found
 from trainer.data.rows import read_rows
 from trainer.data.samples import CLASS_NAMES, Plane, list_images
 from trainer.faults import DataError
-
-CLASS_IDS = {str(number): number for number in range(1, len(CLASS_NAMES) + 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +44,16 @@ def read_severstal(folder: Path, only: str | None = None) -> Found:
     `manifest.csv:kind=full_masks`, keeps the frames whose row in that CSV (columns ImageId, file) says so:
     a frame labelled for some classes only would teach that its other defects are sound steel.
 
-    Faults: a class other than 1..4, a class of an image twice, a mask without its image, two images of one name.
+    Classes are the four that Kaggle's numbers mean, or those that a `classes.toml` in the folder names.
+
+    Faults: another class, a class of an image twice, a mask without its image, two images of one name.
 
     Raises:
         DataError: a missing column, or a wrong `only`.
     """
-    rows, faults = _rows(folder / "train.csv")
+    stated = read_stated(folder)
+    classes = list_classes(CLASS_NAMES, stated.names, folder)
+    rows, faults = _rows(folder / "train.csv", len(classes.names))
     keep = _manifest(folder, only) if only else None
     images, same = list_images(folder / "train_images")
     for stem, of_image in rows.items():
@@ -67,13 +70,14 @@ def read_severstal(folder: Path, only: str | None = None) -> Found:
     if not entries:
         wanted = f" with {only}" if only else ""
         faults.append(f"{folder}: no frame in train_images/ to use{wanted}; expected .jpg or .png")
-    return Found(entries, same + faults)
+    return Found(entries, same + faults, classes, stated, is_sized=False)
 
 
-def _rows(path: Path) -> tuple[dict[str, list[Runs]], list[str]]:
+def _rows(path: Path, class_count: int) -> tuple[dict[str, list[Runs]], list[str]]:
     """Return image stem -> rows with pixels, from either form, and what is wrong with the other rows."""
     rows: dict[str, dict[int, Runs]] = defaultdict(dict)
     faults: list[str] = []
+    class_ids = {str(number): number for number in range(1, class_count + 1)}
     columns, lines = read_rows(path)
     joined = "ImageId_ClassId" in columns
     if "EncodedPixels" not in columns or not (joined or {"ImageId", "ClassId"} <= set(columns)):
@@ -85,10 +89,10 @@ def _rows(path: Path) -> tuple[dict[str, list[Runs]], list[str]]:
         image, _, class_text = (
             row["ImageId_ClassId"].rpartition("_") if joined else (row["ImageId"], "", row["ClassId"])
         )
-        if class_text not in CLASS_IDS or not image:
-            faults.append(f"{where}: class is {class_text!r}; expected 1..{len(CLASS_IDS)}")
+        if class_text not in class_ids or not image:
+            faults.append(f"{where}: class is {class_text!r}; expected 1..{class_count}; {STATED} names others")
             continue
-        text, class_id = row["EncodedPixels"].strip(), CLASS_IDS[class_text]
+        text, class_id = row["EncodedPixels"].strip(), class_ids[class_text]
         earlier = rows[Path(image).stem].get(class_id)
         if earlier and text:
             runs = "again" if earlier.text == text else "with other runs"

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
-from inspector.simulator.sheet import Sheet
+from inspector.records.recipe import Window
+from inspector.simulator.sheet import ROWS, WIDTH_PX, Sheet
+from trainer.data.classes import STATED, list_classes, lookup, read_stated, unite
 from trainer.data.coco import read_coco
 from trainer.data.labelled import Found, LabelledFrames
 from trainer.data.masks import read_mask_folder
-from trainer.data.samples import CLASS_NAMES, Frames, Sample
+from trainer.data.samples import CLASS_NAMES, Derived, Frames, Plane, Sample
 from trainer.data.severstal import read_severstal
 from trainer.faults import DataError
 
@@ -19,11 +24,18 @@ from trainer.faults import DataError
 class SheetFrames:
     """Procedural steel: `frames` frames of each coil, one coil a seed."""
 
+    window = None
+
     def __init__(self, seeds: Sequence[int], frames: int, **sheet: float) -> None:
         self._sheets = [Sheet(seed, **sheet) for seed in seeds]  # type: ignore[arg-type]  # checked by frames()
         self._seeds = tuple(seeds)
         self._frames = frames
-        self.class_names = CLASS_NAMES
+        self.use_classes(CLASS_NAMES)
+
+    def use_classes(self, names: tuple[str, ...]) -> None:
+        """Count classes as `names` does, which has all of this steel's."""
+        self.class_names = names
+        self._table = lookup(STEEL_CLASSES, names)
 
     def __len__(self) -> int:
         return len(self._sheets) * self._frames
@@ -31,100 +43,158 @@ class SheetFrames:
     def __getitem__(self, index: int) -> Sample:
         # Neighbours in the index are different coils: a short walk through it sees all of them.
         rendered = self._sheets[index % len(self._sheets)].frame(index // len(self._sheets))
-        return Sample(self.name(index), rendered.pixels, rendered.labels)
+        return Sample(self.name(index), rendered.pixels, self._table[rendered.labels])
 
     def name(self, index: int) -> str:
         """Return the frame's name without reading it."""
         return f"sheet-{self._seeds[index % len(self._seeds)]}/{index // len(self._seeds)}"
 
     def classes(self, index: int) -> frozenset[int] | None:
-        """Return the defect classes in a frame, None where only reading it would tell."""
+        """Return None: only reading the frame would tell."""
         return None
 
     def image(self, index: int) -> Path | None:
         """Return None: no file holds the frame."""
         return None
 
+    def grey(self, index: int) -> Plane:
+        """Draw a frame's grey levels (H, W) uint8."""
+        return self[index].pixels
 
-@dataclass(frozen=True, slots=True)
-class Joined:
+    def size(self, index: int) -> tuple[int, int]:
+        """Return a frame's height and width, pixels."""
+        return ROWS, WIDTH_PX
+
+
+class Joined(Derived):
     """Several sets, one after the other."""
 
-    sources: Sequence[Frames]
+    def __init__(self, sources: Sequence[Frames]) -> None:
+        self.sources = sources
+        self._ends = list(accumulate(map(len, sources)))
 
     @property
-    def class_names(self) -> tuple[str, ...]:
-        """Names of the defect classes, which all sets share."""
-        return self.sources[0].class_names
+    def base(self) -> Frames:
+        """The first, which has the classes of all."""
+        return self.sources[0]
+
+    @property
+    def window(self) -> Window | None:
+        """How images of more than 8 bits became grey, where any source has such."""
+        return next((source.window for source in self.sources if source.window), None)
 
     def __len__(self) -> int:
-        return sum(len(source) for source in self.sources)
+        return self._ends[-1]
 
-    def _at(self, index: int) -> tuple[Frames, int]:
-        for source in self.sources:
-            if index < len(source):
-                return source, index
-            index -= len(source)
-        raise IndexError(index)
-
-    def __getitem__(self, index: int) -> Sample:
-        source, at = self._at(index)
-        return source[at]
-
-    def name(self, index: int) -> str:
-        """Return the frame's name without reading it."""
-        source, at = self._at(index)
-        return source.name(at)
-
-    def classes(self, index: int) -> frozenset[int] | None:
-        """Return the defect classes in a frame, None where only reading it would tell."""
-        source, at = self._at(index)
-        return source.classes(at)
-
-    def image(self, index: int) -> Path | None:
-        """Return the file of a frame's pixels, None where there is none."""
-        source, at = self._at(index)
-        return source.image(at)
+    def at(self, index: int) -> tuple[Frames, int]:
+        """Return the set that a frame is of, and its index there."""
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        number = bisect_right(self._ends, index)
+        return self.sources[number], index - (self._ends[number - 1] if number else 0)
 
 
+STEEL_CLASSES = list_classes(CLASS_NAMES, (), Path("procedural steel"))
 SHEET = re.compile(r"sheet:(?P<first>\d+)(-(?P<last>\d+))?:(?P<frames>\d+)(:(?P<options>[a-z_0-9=.,]+))?")
 SHEET_OPTIONS = {"defects": "defects_per_m", "lookalikes": "lookalikes_per_m"}
 
 
-def frames(specs: Sequence[str], only: str | None = None) -> Frames:
+def frames(
+    specs: Sequence[str],
+    only: str | None = None,
+    *,
+    classes: Sequence[str] | None = None,
+    window: Window | None = None,
+    size: tuple[int, int] | None = None,
+) -> Frames:
     """Open what the command line names, joined in that order.
 
-    A spec is a folder, a COCO file, or `sheet:SEED:FRAMES` or `sheet:FIRST-LAST:FRAMES`: so many frames of each coil,
+    A spec is a folder, a COCO file, or `sheet:SEED:FRAMES` or `sheet:FIRST-LAST:FRAMES`: FRAMES of each coil,
     optionally followed by `:defects=6,lookalikes=2`, both a metre of strip.
+
+    `classes` are those of a network, and no other may be found; else they are all that the data has. `window` is that
+    of sources which state none. `size` (height, width) states the line's frames: then images may be of any.
 
     Raises:
         DataError: no such folder, none of the layouts, or anything wrong with the files that say what is in the frames.
     """
-    opened, faults = open_all(specs, only)
-    if faults:
-        raise DataError(*faults)
-    return opened
+    opened = open_all(specs, only, classes=classes, window=window, size=size)
+    if opened.faults or opened.frames is None:
+        raise DataError(*opened.faults)
+    return opened.frames
 
 
-def open_all(specs: Sequence[str], only: str | None = None) -> tuple[Frames, list[str]]:
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the command line names, as far as it can be read."""
+
+    frames: Frames | None
+    """None: nothing can be read at all."""
+    faults: Sequence[str]
+    warnings: Sequence[str] = ()
+    size: tuple[int, int] | None = None
+    """Height and width of the line's frames, where they are stated."""
+
+
+def open_all(
+    specs: Sequence[str],
+    only: str | None = None,
+    *,
+    classes: Sequence[str] | None = None,
+    window: Window | None = None,
+    size: tuple[int, int] | None = None,
+) -> Opened:
     """Open what the command line names as far as it can be read; return it with all that is wrong."""
-    sources: list[Frames] = []
+    found: list[tuple[str, SheetFrames | Found]] = []
     faults: list[str] = []
     for spec in specs:
         try:
-            if spec.startswith("sheet:"):
-                sources.append(_sheet(spec))
-                continue
-            found = _read(Path(spec), only)
+            one = _sheet(spec) if spec.startswith("sheet:") else _read(Path(spec), only)
         except DataError as error:
             faults += error.faults
         else:
-            sources.append(LabelledFrames(found.entries, found.class_names))
-            faults += found.faults
-    return sources[0] if len(sources) == 1 else Joined(sources), faults
+            found.append((spec, one))
+            faults += one.faults if isinstance(one, Found) else ()
+    lists = [STEEL_CLASSES if isinstance(one, SheetFrames) else one.classes for _, one in found]
+    states = [one.stated for _, one in found if isinstance(one, Found)]
+    try:
+        names = unite(lists, classes)
+        size = size or _agreed("size", {stated.size for stated in states} - {None})
+        window = window or _agreed("window", {stated.window for stated in states} - {None})
+    except DataError as error:
+        return Opened(None, [*faults, *error.faults])
+    opened: list[Frames] = []
+    for _, one in found:
+        if isinstance(one, SheetFrames):
+            one.use_classes(names)
+            opened.append(one)
+        else:
+            opened.append(LabelledFrames(one, names, window, any_size=size is not None))
+    warnings = [warning for each in lists for warning in each.warnings]
+    joined = None if not opened else opened[0] if len(opened) == 1 else Joined(opened)
+    return Opened(joined, faults, warnings, size)
 
 
-def _sheet(spec: str) -> Frames:
+def stated_size(specs: Sequence[str]) -> tuple[int, int] | None:
+    """Return the height and width of the line's frames that the data itself states, None where it does not.
+
+    Raises:
+        DataError: several sources state different ones.
+    """
+    paths = [Path(spec) for spec in specs if not spec.startswith("sheet:")]
+    states = [read_stated(path if path.is_dir() else path.parent) for path in paths]
+    size: tuple[int, int] | None = _agreed("size", {stated.size for stated in states} - {None})
+    return size
+
+
+def _agreed(key: str, values: set[Any]) -> Any:
+    """Return what the sources state alike, or None where none states it."""
+    if len(values) > 1:
+        raise DataError(f"{STATED}: {key} is {' and '.join(map(str, values))} in several folders; expected one for all")
+    return next(iter(values), None)
+
+
+def _sheet(spec: str) -> SheetFrames:
     match = SHEET.fullmatch(spec)
     if not match:
         raise DataError(f"{spec}: expected sheet:SEED:FRAMES, as sheet:7:500, sheet:100-139:2000:defects=6")

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from inspector.records.recipe import Window
 from trainer.data import sources
 from trainer.data.duplicates import near_duplicates
-from trainer.data.renumber import renumber
 from trainer.data.rows import read_rows
-from trainer.data.samples import Frames, Sample
+from trainer.data.samples import Derived, Frames
+from trainer.data.sizes import check_sizes
 from trainer.faults import DataError
 from trainer.files import replace_file
 from trainer.settings import Settings
@@ -24,39 +25,32 @@ TRAIN_SHARE = 0.8  # the paper's 80:20
 PARTS = ("train", "validation")
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+@dataclass(frozen=True)
+class Part(Derived):
     """Some frames of a set, in the set's order."""
 
     source: Frames
     indices: tuple[int, ...]
 
     @property
-    def class_names(self) -> tuple[str, ...]:
-        """Names of the defect classes 1, 2, ..., in order."""
-        return self.source.class_names
+    def base(self) -> Frames:
+        """The set itself."""
+        return self.source
 
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, index: int) -> Sample:
-        return self.source[self.indices[index]]
-
-    def name(self, index: int) -> str:
-        """Return the frame's name without reading it."""
-        return self.source.name(self.indices[index])
-
-    def classes(self, index: int) -> frozenset[int] | None:
-        """Return the defect classes in a frame, None where only reading it would tell."""
-        return self.source.classes(self.indices[index])
-
-    def image(self, index: int) -> Path | None:
-        """Return the file of a frame's pixels, None where there is none."""
-        return self.source.image(self.indices[index])
+    def at(self, index: int) -> tuple[Frames, int]:
+        """Return the set itself and the frame's index there."""
+        return self.source, self.indices[index]
 
 
-def open_data(settings: Settings, run: Path | None = None) -> tuple[Frames, Frames]:
+def open_data(
+    settings: Settings, run: Path | None = None, classes: Sequence[str] | None = None
+) -> tuple[Frames, Frames]:
     """Return the frames that a run learns from and those that it is measured on; the same each time.
+
+    `classes` are those of the run's network, once it has one.
 
     What `split.csv` in the folder `run` says holds, then what `settings.split` says; else the set is divided anew, in
     `settings.fold` and the rest where that is given.
@@ -66,10 +60,16 @@ def open_data(settings: Settings, run: Path | None = None) -> tuple[Frames, Fram
     """
     if settings.fold and (settings.validate or settings.split):
         raise DataError(f"--fold {settings.fold} stands beside --split or --validate; expected one of them. Leave one.")
-    frames = sources.frames(settings.data, settings.only)
+    window = Window(*settings.window) if settings.window else None
+    specs = [*settings.data, *settings.validate]
+    frames = sources.frames(specs, settings.only, classes=classes, window=window, size=settings.size)
+    if not frames.class_names:
+        raise DataError(f"{' '.join(specs)}: has no class; expected one or more to learn. Add frames with defects.")
+    check_sizes(frames)
     if settings.validate:
-        validation = sources.frames(settings.validate, settings.only)
-        return frames, renumber(validation, frames.class_names, "what is learnt from")
+        assert isinstance(frames, sources.Joined), "data and more"
+        taught = sum(map(len, frames.sources[: len(settings.data)]))
+        return Part(frames, tuple(range(taught))), Part(frames, tuple(range(taught, len(frames))))
     if run and (run / "split.csv").is_file():
         return read_split(run / "split.csv", frames)
     if settings.split:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from inspector.images.reader import SUFFIXES
-from trainer.data.samples import Sample, list_images, read_grey
+from inspector.records.recipe import Window
+from trainer.data.samples import Plane, Sample, list_images, read_grey, read_head
 from trainer.faults import DataError
 
 
@@ -18,13 +19,14 @@ class Unlabelled:
     """Image files: `classes` is None, and a sample's labels mean nothing."""
 
     paths: Sequence[Path]
+    window: Window | None = None
     class_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> Sample:
-        pixels = read_grey(self.paths[index])
+        pixels = self.grey(index)
         return Sample(self.name(index), pixels, np.zeros_like(pixels))
 
     def name(self, index: int) -> str:
@@ -39,6 +41,15 @@ class Unlabelled:
         """Return the file of a frame's pixels."""
         return self.paths[index]
 
+    def grey(self, index: int) -> Plane:
+        """Read a frame's grey levels (H, W) uint8."""
+        return read_grey(self.paths[index], self.window)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Return a frame's height and width, pixels, without decoding it."""
+        head = read_head(self.paths[index])
+        return head.height, head.width
+
 
 def is_plain(path: Path) -> bool:
     """Say whether a path is a folder with images in it and neither Severstal's layout nor one with masks."""
@@ -47,7 +58,7 @@ def is_plain(path: Path) -> bool:
     return any(file.suffix.lower() in SUFFIXES for file in path.iterdir())
 
 
-def open_plain(folder: Path) -> Unlabelled:
+def open_plain(folder: Path, window: Window | None = None) -> Unlabelled:
     """Open a plain folder's images, in the order of their names.
 
     Raises:
@@ -56,4 +67,4 @@ def open_plain(folder: Path) -> Unlabelled:
     images, faults = list_images(folder)
     if faults:
         raise DataError(*faults)
-    return Unlabelled(list(images.values()))
+    return Unlabelled(list(images.values()), window)

@@ -13,7 +13,6 @@ A defect that crosses several labelled frames counts in each, for nobody knows t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import Protocol
 
 import cv2
@@ -90,10 +89,10 @@ class Singles:
         self.frames = frames
         self.scale = scale
 
-    @cached_property
+    @property
     def metres(self) -> float:
-        """All of it; every frame is read for its height."""
-        return sum(len(self.frames[i].pixels) for i in range(len(self.frames))) * self.scale.mm_per_row / 1000
+        """All of it."""
+        return sum(self.frames.size(i)[0] for i in range(len(self.frames))) * self.scale.mm_per_row / 1000
 
     def judge(self, engine: Segmenter, card: Recipe, pixels: Scores | None = None) -> Iterator[Stretch]:
         """Yield every frame.

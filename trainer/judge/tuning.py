@@ -10,8 +10,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from inspector.records.recipe import Recipe
 from trainer.data import sources
 from trainer.data.duplicates import near_duplicates
+from trainer.data.sizes import cut_larger
 from trainer.data.split import Part, open_data, split
 from trainer.faults import DataError
 from trainer.files import replace_file
@@ -23,15 +25,17 @@ COILS = re.compile(r"(?P<first>\d+)(-(?P<last>\d+))?:(?P<frames>[1-9]\d*)")
 PARTS = ("calibration", "test")
 
 
-def halves(settings: Settings, run: Path, scale: Scale) -> tuple[Singles, Singles]:
+def halves(settings: Settings, run: Path, card: Recipe, scale: Scale) -> tuple[Singles, Singles]:
     """Divide the frames that a run was measured on in calibration and test, and write that into `RUN/tune.csv`.
+
+    Frames of other sizes than the recipe's are padded or cut after that.
 
     Stratified and seeded like the run's own split, near-duplicates on one side; the same each time.
 
     Raises:
         DataError: the run's data cannot be used, or holds too few validation frames.
     """
-    _, validation = open_data(settings, run)
+    _, validation = open_data(settings, run, [kind.name for kind in card.classes])
     try:
         parts = split(validation, settings.seed, near_duplicates(validation), train_share=0.5)
     except DataError as error:
@@ -40,11 +44,11 @@ def halves(settings: Settings, run: Path, scale: Scale) -> tuple[Singles, Single
             "expected 2 or more of a kind. Give other frames: trainer tune RUN/recipe --calibrate DATA --test DATA"
         ) from error
     _write(run / "tune.csv", parts)
-    calibration, test = (Singles(part, scale) for part in parts)
+    calibration, test = (Singles(cut_larger(part, (card.height, card.width))[0], scale) for part in parts)
     return calibration, test
 
 
-def steel(specs: Sequence[str], only: str | None, scale: Scale) -> Steel:
+def steel(specs: Sequence[str], only: str | None, card: Recipe, scale: Scale) -> Steel:
     """Open what the command line names: coils as `950-951:900`, or any DATA, whose frames are judged one by one.
 
     Raises:
@@ -52,7 +56,9 @@ def steel(specs: Sequence[str], only: str | None, scale: Scale) -> Steel:
     """
     matches = [COILS.fullmatch(spec) for spec in specs]
     if not any(matches):
-        return Singles(sources.frames(specs, only), scale)
+        size, names = (card.height, card.width), [kind.name for kind in card.classes]
+        frames = sources.frames(specs, only, classes=names, window=card.window, size=size)
+        return Singles(cut_larger(frames, size)[0], scale)
     coils: list[Coil] = []
     for spec, match in zip(specs, matches, strict=True):
         first = int(match["first"]) if match else 0

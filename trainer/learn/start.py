@@ -60,13 +60,14 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
     """
     last = load_last(run, settings, resume)
     settings = last[0].settings if last else settings
+    classes = last[0].class_names if last else None
     ranks.share(settings.batch)
     if ranks.first:
-        parts = open_data(settings, run if last else None)
+        parts = open_data(settings, run if last else None, classes)
         if not last:
             write_split(run / "split.csv", *parts)
     ranks.wait()  # the others need not look for near-duplicates again
-    train, validation = parts if ranks.first else open_data(settings, run)
+    train, validation = parts if ranks.first else open_data(settings, run, classes)
     extra = open_extra(settings.extra, train, validation, has_teacher=settings.teacher is not None)
     besides = f" and {len(extra)} besides" if extra else ""
     console.print(f"{len(train)} frames to learn from{besides}, {len(validation)} to measure on")

@@ -23,21 +23,23 @@ MOST = 60
 """Frames on a page; it would be 20 000 px high."""
 
 
-def open_images(specs: Sequence[str], only: str | None) -> list[Frames]:
+def open_images(specs: Sequence[str], only: str | None, card: Recipe) -> list[Frames]:
     """Open what the command line names: image files and folders of nothing else, or DATA as `data.sources` has it.
 
     Raises:
         DataError: neither, or no image in it.
     """
+    names, size = [kind.name for kind in card.classes], (card.height, card.width)
     opened: list[Frames] = []
     for spec in specs:
         path = Path(spec)
         if path.suffix.lower() in SUFFIXES:
-            opened.append(Unlabelled([path]))
+            opened.append(Unlabelled([path], card.window))
         elif is_plain(path):
-            opened.append(open_plain(path))
+            opened.append(open_plain(path, card.window))
         else:
-            opened.append(sources.frames([spec], only))
+            frames = sources.frames([spec], only, classes=names, window=card.window, size=size)
+            opened.append(frames)
     return opened
 
 

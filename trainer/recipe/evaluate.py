@@ -12,7 +12,6 @@ import numpy as np
 
 from inspector.engines.segmenter import Segmenter
 from inspector.records.recipe import Maps, Recipe
-from trainer.data.renumber import renumber
 from trainer.data.samples import Frames, Plane, Sample
 from trainer.faults import UserError
 from trainer.metrics import Scores
@@ -29,14 +28,14 @@ NAMES = {
 def judge(engine: Segmenter, frames: Frames, card: Recipe) -> Iterator[tuple[Sample, Maps]]:
     """Yield every frame with the engine's maps of it, each of shape (1, H, W), as many in flight as it allows.
 
-    A frame smaller than the recipe's is padded with black, right and below; its maps are its own size again. Class
-    numbers are the recipe's, by name.
+    A frame smaller than the recipe's is padded with black, right and below; its maps are its own size again.
 
     Raises:
-        UserError: a frame that cannot be read, or larger than the recipe's; a class that the recipe lacks.
+        UserError: a frame that cannot be read, or larger than the recipe's.
         EngineError: the engine failed.
     """
-    frames = renumber(frames, [kind.name for kind in card.classes], f"recipe {card}")
+    names = tuple(kind.name for kind in card.classes)
+    assert frames.class_names in (names, ()), "opened with other classes than the recipe's"
     waiting: list[Sample] = []
     for index in range(len(frames)):
         sample = frames[index]

@@ -17,10 +17,10 @@ import msgspec
 import numpy as np
 
 from inspector.engines.openvino import OpenVino
-from inspector.records.recipe import DefectClass, Recipe
+from inspector.records.recipe import DefectClass, Recipe, Window
 from trainer.data import sources
-from trainer.data.renumber import renumber
 from trainer.data.samples import Frames
+from trainer.data.sizes import check_sizes, cut_larger, line_size
 from trainer.data.split import Part, open_data
 from trainer.faults import UserError
 from trainer.files import replace_file
@@ -29,6 +29,7 @@ from trainer.learn.unet import UNet
 from trainer.recipe import evaluate
 from trainer.recipe.graph import write_onnx
 from trainer.recipe.quantize import quantise
+from trainer.settings import Settings
 
 THRESHOLD, MIN_AREA_MM2 = 0.5, 20.0  # before anyone tuned them
 
@@ -46,7 +47,7 @@ class Asked:
     precision: str
     """`fp32` or `int8`."""
     size_px: tuple[int, int] | None = None
-    """Height and width of the frames on the line; None: of the largest that is measured or calibrated on."""
+    """Height and width of the frames on the line; None: as the run or its data states, or what all fit into."""
     calibrate: Sequence[str] = ()
     """Frames that INT8 takes its ranges from, as `trainer.data.sources` reads them; empty: those of the run."""
     calibration_frames: int = 24
@@ -62,18 +63,16 @@ def export(run: Path, folder: Path, asked: Asked) -> Recipe:
         UserError: no such run, data that is gone, or something asked for that a recipe cannot be.
     """
     unet, card = load_network(run)
-    train, validation = open_data(card.settings, run)
-    validation = Part(validation, tuple(range(min(len(validation), asked.score_frames))))
-    usual = sources.frames(asked.calibrate) if asked.calibrate else train
-    chosen = calibration(usual, asked.calibration_frames, card.settings.seed)
-    height_px, width_px = asked.size_px or largest(validation, chosen)
-    fields = describe(asked, card.settings.encoder, height_px, width_px)
+    train, validation = open_data(card.settings, run, card.class_names)
+    names = [kind.name for kind in asked.classes]
+    usual = sources.frames(asked.calibrate, classes=names, window=train.window) if asked.calibrate else train
+    size_px = choose_size(asked, card.settings, check_sizes(train) + check_sizes(validation))
+    validation, _ = cut_larger(Part(validation, tuple(range(min(len(validation), asked.score_frames)))), size_px)
+    chosen, _ = cut_larger(calibration(usual, asked.calibration_frames, card.settings.seed), size_px)
+    height_px, width_px = size_px
+    fields = describe(asked, card.settings.encoder, height_px, width_px, train.window)
     # What cannot be is refused before the minutes that a graph takes.
-    recipe = _checked(fields, folder)
-    for frames in (validation, chosen) if asked.size_px else ():
-        for index in range(len(frames)):
-            evaluate.pad(frames[index], height_px, width_px)
-    renumber(validation, card.class_names, f"recipe {recipe}")
+    _checked(fields, folder)
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "model.onnx"
         write_onnx(unet, len(asked.classes), height_px, width_px, path)
@@ -99,10 +98,9 @@ def export(run: Path, folder: Path, asked: Asked) -> Recipe:
     return write_recipe(folder, model, fields)
 
 
-def largest(*sets: Frames) -> tuple[int, int]:
-    """Return height and width, pixels, that every frame of the sets fits in."""
-    shapes = [frames[index].pixels.shape for frames in sets for index in range(len(frames))]
-    return max(shape[0] for shape in shapes), max(shape[1] for shape in shapes)
+def choose_size(asked: Asked, settings: Settings, sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Return height and width of the line's frames: as asked, as the run or its data states, or what all fit into."""
+    return line_size(sizes, asked.size_px or settings.size or sources.stated_size([*settings.data, *settings.validate]))
 
 
 def load_network(run: Path) -> tuple[UNet, checkpoint.Card]:
@@ -122,7 +120,7 @@ def calibration(frames: Frames, count: int, seed: int) -> Part:
     return Part(frames, tuple(map(int, np.random.default_rng(seed).permutation(len(frames))[:count])))
 
 
-def describe(asked: Asked, encoder: str, height_px: int, width_px: int) -> dict[str, object]:
+def describe(asked: Asked, encoder: str, height_px: int, width_px: int, window: Window | None) -> dict[str, object]:
     """Return what `recipe.toml` says, in its order; hash and scores are not known yet."""
     return {
         "name": asked.name,
@@ -133,6 +131,7 @@ def describe(asked: Asked, encoder: str, height_px: int, width_px: int) -> dict[
         "sha256": "0" * 64,
         "height": height_px,
         "width": width_px,
+        **({"window": msgspec.to_builtins(window)} if window else {}),
         "trained_on": asked.trained_on,
         "class": [msgspec.to_builtins(kind) for kind in asked.classes],
         "scores": {},

@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from tests.trainer.frames import MadeFrames
 from trainer.data import cache, sources
 from trainer.data.cache import Cached
 from trainer.data.samples import CLASS_NAMES, Frames, Sample
 
 
-class Read:
+class Read(MadeFrames):
     """Frames that count how often each was read; of any planes."""
 
     class_names = CLASS_NAMES

@@ -32,10 +32,10 @@ def test_the_report_counts_what_is_there(twins: Path, tmp_path: Path, capsys: py
     lines = {line[:16].strip(): line[16:].split() for line in capsys.readouterr().out.splitlines()}
     assert lines["frames"] == ["50", "read"] and lines["sizes"] == ["128", "x", "64", "px", "(50)"]
     assert lines["sound"][:2] == ["13", "frames,"]
-    having = [int(lines[f"{i} {name}"][0]) for i, name in enumerate(("pitted", "crack", "scratch", "patch"), 1)]
+    having = [int(lines[f"{i} {name}"][0]) for i, name in enumerate(("class-1", "class-2", "class-3", "class-4"), 1)]
     assert sum(having) == 37
     area = 24 * 40 / (64 * 128)  # of every drawn defect
-    assert lines["1 pitted"][2] == f"{having[0] * area / 50:.3%}"
+    assert lines["1 class-1"][2] == f"{having[0] * area / 50:.3%}"
     assert lines["exact copies"][:4] == ["5", "groups,", "10", "frames"]
     assert int(lines["near-duplicates"][0]) >= 10 and lines["leaks"][:2] == ["no", "near-duplicates"]
     assert lines["no faults"] == []

@@ -92,7 +92,7 @@ def coco(tmp_path: Path) -> dict[str, Any]:
     square, column = [1, 1, 3, 1, 3, 3, 1, 3], [5, 0, 6, 0, 6, 4, 5, 4]
     return {
         "images": [{"id": i, "file_name": f"{n}.png", "height": H, "width": W} for i, n in enumerate("abc")],
-        "categories": [{"id": 1, "name": "Pitted"}, {"id": 7, "name": "3"}, {"id": 8, "name": "rust"}],
+        "categories": [{"id": 1, "name": "Pitted"}, {"id": 7, "name": "3"}],
         "annotations": [
             {"id": 1, "image_id": 0, "category_id": 1, "segmentation": [square, column]},
             {"id": 2, "image_id": 1, "category_id": 7, "segmentation": {"size": [H, W], "counts": "522072"}},
@@ -133,7 +133,7 @@ def test_all_faults_of_the_records_are_told_at_once(coco: dict[str, Any], tmp_pa
         "annotations[3] (id 1): has the id of annotations[0]",
         "annotations[3] (id 1): is annotations[0] again",
         "annotations[4] (id 4): image_id is 9, which no image has",
-        "annotations[5] (id 5): category 8 (rust) is no class; expected pitted, crack, scratch, patch",
+        "annotations[5] (id 5): category 8 (not in categories) is no class; expected pitted, crack, scratch, patch",
         "annotations[6] (id 6): has no segmentation; expected polygons or run lengths",
         "images[3] (id 0): has the id of images[0]",
         "images[4] (id 5): d.png is not there; looked for",

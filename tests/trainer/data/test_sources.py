@@ -144,7 +144,10 @@ SOUND = np.zeros((H, W), np.uint8)
 @pytest.mark.parametrize(
     ("mask", "says"),
     [
-        (np.full((H, W), 255, np.uint8), "b.png: holds the value 255; expected class ids 0..4"),
+        (
+            np.full((H, W), 255, np.uint8),
+            "values are 255; expected classes 1, 2, ... without gaps.",
+        ),
         (np.zeros((H, W + 1), np.uint8), "b.png: is 7 x 4 px; expected the image's 6 x 4 px"),
         (np.zeros((H, W, 3), np.uint8), "b.png: is 8-bit, 3 channels; expected 8-bit grey"),
         (np.zeros((H, W), np.uint16), "b.png: is 16-bit, 1 channels; expected 8-bit grey"),
@@ -179,6 +182,7 @@ def test_masks_in_a_folder_for_each_class_are_put_together(masks: Path) -> None:
 
 def test_faults_of_masks_by_class_are_told(masks: Path) -> None:
     """Folders of no class, masks without image and JPEGs at once; grey levels when they are read."""
+    (masks / "classes.toml").write_text('names = ["crack", "dent"]')
     write_mask(masks, "rust/a.png", SOUND)
     write_mask(masks, "crack/c.jpg", SOUND)
     with pytest.raises(DataError) as caught:

@@ -7,17 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.data.samples import CLASS_NAMES, Sample
+from tests.trainer.frames import MadeFrames
+from trainer.data.samples import Sample
 from trainer.data.sources import Joined
 from trainer.data.split import across, divide, folds, open_data, parse_fold, read_split, split, write_split
 from trainer.faults import DataError
 from trainer.settings import Settings
 
 
-class Named:
+class Named(MadeFrames):
     """Frames known by their classes alone."""
-
-    class_names = CLASS_NAMES
 
     def __init__(self, classes: list[frozenset[int]]) -> None:
         self._classes = classes
@@ -33,9 +32,6 @@ class Named:
 
     def classes(self, index: int) -> frozenset[int] | None:
         return self._classes[index]
-
-    def image(self, index: int) -> Path | None:
-        return None
 
 
 SETS = st.lists(st.frozensets(st.integers(1, 4), max_size=2), min_size=1, max_size=60)

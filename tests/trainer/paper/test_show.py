@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from inspector import recipe
 from inspector.drawing.canvas import Rect
 from tests.trainer.frames import HEIGHT, WIDTH
 from trainer.__main__ import main
@@ -118,7 +119,8 @@ def test_show_draws_a_recipe_on_labelled_frames(
 def test_images_alone_have_no_truth(recipes: dict[str, Path], mask_folder: Path, tmp_path: Path) -> None:
     """Image files and a folder of them are shown without an error map; nobody takes them for sound."""
     images = sorted((mask_folder / "images").iterdir())
-    sources = open_images([str(images[0]), str(mask_folder / "images")], None)
+    card = recipe.read_card(recipes["fp32"])
+    sources = open_images([str(images[0]), str(mask_folder / "images")], None, card)
     assert [len(source) for source in sources] == [1, 40] and all(isinstance(one, Unlabelled) for one in sources)
     assert sources[0].classes(0) is None and sources[0].image(0) == images[0]
     out = tmp_path / "plain.png"

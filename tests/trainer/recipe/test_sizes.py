@@ -53,6 +53,6 @@ def test_frames_of_every_size_go_all_the_way(
 def test_a_frame_larger_than_the_recipe_is_named(recipes: dict[str, Path], odd_folder: Path) -> None:
     """With the size to export for."""
     card, model = recipe.load(recipes["fp32"])
-    frames = sources.frames([str(odd_folder)])
+    frames = sources.frames([str(odd_folder)], classes=[kind.name for kind in card.classes])
     with pytest.raises(UserError, match=r"is 150 x 61 px; the recipe takes at most 128 x 64 px. .* --size 61x150"):
         list(evaluate.judge(OpenVino(card, model), frames, card))

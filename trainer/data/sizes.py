@@ -1,0 +1,124 @@
+"""Frames of any size, as a line's network takes them: the larger cut into tiles; the smaller are padded when assessed.
+
+Knows sizes; must not know formats or networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from trainer.data.samples import Derived, Frames, Plane, Sample
+from trainer.faults import DataError
+
+Size = tuple[int, int]
+"""Height and width, pixels."""
+
+LEAST_PX = 32
+"""A recipe's smallest side."""
+MOST_PX = 2**22
+"""Pixels of a frame beyond which nobody means that all others are padded to it."""
+
+
+class Tiled(Derived):
+    """Frames no larger than a size, made of frames of any: one that is larger becomes several, side by side."""
+
+    def __init__(self, frames: Frames, size_px: Size) -> None:
+        self._frames, self._size_px = frames, size_px
+        self._places = [
+            (index, top, left)
+            for index in range(len(frames))
+            for (height, width) in (frames.size(index),)
+            for top in range(0, height, size_px[0])
+            for left in range(0, width, size_px[1])
+        ]
+        self._last: tuple[int, Sample] | None = None
+
+    @property
+    def base(self) -> Frames:
+        """The set that they are made of."""
+        return self._frames
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def at(self, index: int) -> tuple[Frames, int]:
+        """Return the set, and the index of the frame that this one is cut from."""
+        return self._frames, self._places[index][0]
+
+    def __getitem__(self, index: int) -> Sample:
+        whole, top, left = self._places[index]
+        if self._last is None or self._last[0] != whole:  # tiles of a frame follow one another
+            self._last = whole, self._frames[whole]
+        sample = self._last[1]
+        tile = np.s_[top : top + self._size_px[0], left : left + self._size_px[1]]
+        return replace(sample, name=self.name(index), pixels=sample.pixels[tile], labels=sample.labels[tile])
+
+    def name(self, index: int) -> str:
+        """Return the frame's name, and which part of it this is where there are several."""
+        whole, top, left = self._places[index]
+        name, size = self._frames.name(whole), self._frames.size(whole)
+        return f"{name}@{left},{top}" if size[0] > self._size_px[0] or size[1] > self._size_px[1] else name
+
+    def grey(self, index: int) -> Plane:
+        """Read a frame's grey levels (H, W) uint8."""
+        return self[index].pixels
+
+    def size(self, index: int) -> Size:
+        """Return a frame's height and width, pixels."""
+        whole, top, left = self._places[index]
+        height, width = self._frames.size(whole)
+        return min(self._size_px[0], height - top), min(self._size_px[1], width - left)
+
+
+def check_sizes(frames: Frames) -> list[Size]:
+    """Return every frame's size.
+
+    Raises:
+        DataError: images that cannot be used, or whose size contradicts their labels; all of them.
+    """
+    sizes: list[Size] = []
+    faults: list[str] = []
+    for index in range(len(frames)):
+        try:
+            sizes.append(frames.size(index))
+        except DataError as error:
+            faults += error.faults
+    if faults:
+        raise DataError(*faults)
+    return sizes
+
+
+def line_size(sizes: Sequence[Size], stated: Size | None) -> Size:
+    """Return the size of the line's frames: as stated, or the one that all fit into.
+
+    Raises:
+        DataError: none was stated, and frames differ so much that nobody can mean the largest.
+    """
+    if stated:
+        return stated
+    height, width = (max(LEAST_PX, *(size[side] for size in sizes)) for side in (0, 1))
+    if len(set(sizes)) > 1 and height * width > MOST_PX:
+        raise DataError(
+            f"frames are of {len(set(sizes))} sizes, up to {width} x {height} px; expected the size of the line's "
+            "frames, to pad the smaller and cut the larger. Give --size HEIGHTxWIDTH."
+        )
+    return height, width
+
+
+def cut_larger(frames: Frames, size_px: Size) -> tuple[Frames, str]:
+    """Return frames that fit into a size, the same where they do, and in words what is cut or will be padded.
+
+    Raises:
+        DataError: an image that cannot be used.
+    """
+    sizes = check_sizes(frames)
+    larger = sum(size[0] > size_px[0] or size[1] > size_px[1] for size in sizes)
+    smaller = sum(size != size_px for size in sizes) - larger
+    tiled = Tiled(frames, size_px) if larger else frames
+    words = [f"{smaller} smaller ones are padded with black"] if smaller else []
+    words += [f"{larger} larger ones are cut into tiles, {len(tiled)} frames in all"] if larger else []
+    height, width = size_px
+    return tiled, f"the recipe takes {width} x {height} px: {', '.join(words)}" if words else ""
