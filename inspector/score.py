@@ -77,7 +77,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     def total(self) -> ClassScore:
         """All classes together."""
         fields = ("planted", "found", "confused", "missed", "false", "small", "unseen")
-        sums = {field: sum(getattr(one, field) for one in self.classes) for field in fields}
+        sums = {field: sum(getattr(kind, field) for kind in self.classes) for field in fields}
         return ClassScore(name="all", **sums)
 
     @property
@@ -151,7 +151,7 @@ def _verdict(
 
 
 def _count(kind: DefectClass, outcomes: Sequence[Outcome], false: Sequence[Defect]) -> ClassScore:
-    given = Counter(one.verdict for one in outcomes if one.planted.class_id == kind.id)
+    given = Counter(outcome.verdict for outcome in outcomes if outcome.planted.class_id == kind.id)
     return ClassScore(
         name=kind.name,
         planted=given["found"] + given["confused"] + given["missed"],

@@ -19,7 +19,7 @@ def compare(a: Bench, b: Bench, names: tuple[str, str], *, any_recipe: bool) -> 
 
     Raises: InspectorError when the recipes differ, unless `any_recipe`; when nothing was measured in both.
     """
-    models = [{one.sha256: one.recipe for one in bench.recipes} for bench in (a, b)]
+    models = [{model.sha256: model.recipe for model in bench.recipes} for bench in (a, b)]
     differ = models[0].keys() != models[1].keys()
     listed = [", ".join(f"{name} ({sha[:12]})" for sha, name in sorted(of.items())) for of in models]
     if differ and not any_recipe:

@@ -61,7 +61,7 @@ def images(recipe: Recipe, folder: Path, count: int) -> Shots:
 
 def _shots(source: str, pixels: Bytes3D) -> Shots:
     made = [
-        wire.frame_message(one, camera=CAMERA, boot="b", number=0, captured_ns=0, side="top", mm_per_row=MM_PER_ROW)
-        for one in pixels
+        wire.frame_message(plane, camera=CAMERA, boot="b", number=0, captured_ns=0, side="top", mm_per_row=MM_PER_ROW)
+        for plane in pixels
     ]
     return Shots(source, pixels, tuple(payload for _, payload in made), tuple(header for header, _ in made))

@@ -77,7 +77,7 @@ def measure(folders: Sequence[Path], plan: Plan, say: Say) -> Bench:
     for folder in folders:
         run.take(folder)
     if not run.rows:
-        raise EngineError("\n".join(f"{one.kind}: {one.why}" for one in run.skipped))
+        raise EngineError("\n".join(f"{skipped.kind}: {skipped.why}" for skipped in run.skipped))
     return Bench(
         date=date,
         seconds=plan.seconds,

@@ -26,9 +26,9 @@ def about(bench: Bench) -> Iterator[str]:
     threads = f", CPU engines on {bench.threads} threads" if bench.threads else ""
     yield f"{bench.date}, {bench.seconds:g} s each in {bench.rounds} rounds, {loads}{threads}"
     yield machine(bench.machine)
-    for one in bench.recipes:
-        size = f"{one.width} x {one.height}, {one.gflop_per_frame:.1f} GFLOP a frame"
-        yield f"recipe {one.recipe}, {size}, model {one.sha256[:12]}"
+    for model in bench.recipes:
+        size = f"{model.width} x {model.height}, {model.gflop_per_frame:.1f} GFLOP a frame"
+        yield f"recipe {model.recipe}, {size}, model {model.sha256[:12]}"
     yield f"frames: {bench.source}"
     for top in bench.roofs:
         if top.gflops is None:
@@ -100,5 +100,5 @@ def _notes(bench: Bench) -> Iterator[str]:
                 f"p99 {added.engine_p99_ms:.1f} ms (p99 of {row.samples} frames)"
                 + (f"; up to {added.wait_ms} ms of what is added is the batching deadline" if row.batch > 1 else "")
             )
-    for one in bench.skipped:
-        yield f"not measured: {one.recipe} on {one.kind}: {one.why}"
+    for skipped in bench.skipped:
+        yield f"not measured: {skipped.recipe} on {skipped.kind}: {skipped.why}"

@@ -70,8 +70,8 @@ def _lines(figures: Figures) -> Iterator[str]:
     yield from _latency(figures)
     yield ""
     yield _row("defects", ("planted", "found", "confused", "missed", "false"))
-    for one in (*score.classes, score.total):
-        yield _row(one.name, (one.planted, one.found, one.confused, one.missed, one.false))
+    for kind in (*score.classes, score.total):
+        yield _row(kind.name, (kind.planted, kind.found, kind.confused, kind.missed, kind.false))
     recall = "-" if score.recall is None else f"{score.recall:.1%}"
     false = "-" if score.false_per_100m is None else f"{score.false_per_100m:.1f}"
     yield f"  recall      {recall} of the planted, {false} false per 100 m"
@@ -100,7 +100,7 @@ def _apart(score: Score) -> Iterator[str]:
         yield f"  not counted {total.small} planted below the recipe's minimum area"
     if total.unseen:
         yield f"  not counted {total.unseen} planted in strip that was not inspected"
-    names = [one.name for one in score.classes]
+    names = [kind.name for kind in score.classes]
     for outcome in score.outcomes:
         if outcome.verdict in ("missed", "confused", "unseen"):
             yield f"    {_fate(outcome):<26} {_place(outcome.planted, names[outcome.planted.class_id - 1])}"

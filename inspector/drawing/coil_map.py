@@ -170,12 +170,12 @@ def _legend(ink: Ink, coil: CoilMap) -> None:
     """Explain every sign on the page, with counts, in one line."""
     y = HEAD_PX + 30
     x = MARGIN_PX
-    for number, one in enumerate(coil.score.classes, start=1):
+    for number, kind in enumerate(coil.score.classes, start=1):
         swatch = _swatch(ink, x)
         ink.fill(swatch, class_colour(number), 0.30)
         ink.box(swatch, class_colour(number), 2)
-        x = ink.text((x + 54, y), one.name, NAME)
-        x = ink.text((x + 8, y), f"{one.found} of {one.planted}", NOTE) + 34
+        x = ink.text((x + 54, y), kind.name, NAME)
+        x = ink.text((x + 8, y), f"{kind.found} of {kind.planted}", NOTE) + 34
     for words, colour, px in (("planted", WHITE, 1), ("missed, confused", MISSED, 3), ("false", FALSE, 3)):
         ink.box(_swatch(ink, x), colour, px)
         x = ink.text((x + 54, y), words, ENTRY) + 34
@@ -232,7 +232,7 @@ class _Marks:
 
     def __init__(self, ink: Ink, fold: Fold, score: Score) -> None:
         self._ink, self._fold, self._score = ink, fold, score
-        self._names = [one.name for one in score.classes]
+        self._names = [kind.name for kind in score.classes]
         self._marks: list[Rect] = []
         """All boxes so far; tags keep clear of them where they can."""
         self._tags: list[Rect] = []
