@@ -21,12 +21,12 @@ class Lane(msgspec.Struct):
     coil: str
     merge: Merge
     track: Track
-    told_mm: float = 0.0
+    accounted_mm: float = 0.0
     """Up to here the strip is inspected or reported as missed; from here to `track.placed_mm` it is lost."""
     reasons: dict[str, int] = {}
     """Losses since the last inspected frame that are not reported yet: reason -> frames."""
     lost_since_ns: int = 0
-    heard_ns: int = 0
+    received_ns: int = 0
     """When the batch with its last frame was closed."""
     is_restored: bool = False
     """Nothing came since the inspector was started again: what passed meanwhile was not seen."""
@@ -40,7 +40,7 @@ class Lane(msgspec.Struct):
     @property
     def is_losing(self) -> bool:
         """Whether strip is lost and not reported yet."""
-        return self.track.placed_mm > self.told_mm
+        return self.track.placed_mm > self.accounted_mm
 
 
 class Coil(msgspec.Struct):

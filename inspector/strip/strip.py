@@ -25,7 +25,7 @@ from inspector.strip.merge import Merge
 
 UNNAMED = "unnamed"
 """The coil of frames whose header names none."""
-TELL_AFTER_NS = 1_000_000_000
+REPORT_AFTER_NS = 1_000_000_000
 """A stretch that is still being missed is reported at the latest after this time."""
 SILENT_NS = 10_000_000_000
 """A camera that has sent nothing for so long while others went on sending, one of them on the next coil, is taken for
@@ -86,7 +86,7 @@ class Strip:
         """
         self._state = msgspec.json.decode(state, type=_State)
         for lane in self._lanes.values():
-            lane.is_restored, lane.heard_ns, lane.lost_since_ns = True, now_ns, now_ns
+            lane.is_restored, lane.received_ns, lane.lost_since_ns = True, now_ns, now_ns
             self._assume(lane)
 
     # --- a batch ----------------------------------------------------------------------------------------------
@@ -95,13 +95,13 @@ class Strip:
         header = arrival.frame.header
         lane, at = self._place(header, turn)
         coil = self._coils[lane.coil]
-        if at.start_mm > lane.told_mm or "restart" in lane.reasons:
+        if at.start_mm > lane.accounted_mm or "restart" in lane.reasons:
             self._miss(header.camera, lane, at.start_mm, turn)
-        new_mm = lane.track.placed_mm - lane.told_mm
+        new_mm = lane.track.placed_mm - lane.accounted_mm
         coil.inspected_mm += new_mm
         coil.frames += 1
         turn.inspected_mm[header.camera] = turn.inspected_mm.get(header.camera, 0.0) + new_mm
-        lane.told_mm, lane.reasons = lane.track.placed_mm, {}
+        lane.accounted_mm, lane.reasons = lane.track.placed_mm, {}
         if arrival.crowd is None:
             self._count(lane.merge.add(arrival, at.start_mm), turn)
             return
@@ -124,7 +124,7 @@ class Strip:
 
     def _report_lasting_losses(self, turn: _Turn) -> None:
         for camera, lane in self._lanes.items():
-            if turn.now_ns - lane.lost_since_ns >= TELL_AFTER_NS:
+            if turn.now_ns - lane.lost_since_ns >= REPORT_AFTER_NS:
                 self._assume(lane)
                 if lane.is_losing:
                     self._miss(camera, lane, lane.track.placed_mm, turn)
@@ -137,8 +137,8 @@ class Strip:
 
     def _silent(self, for_ns: int) -> list[str]:
         """Cameras whose last frame came so long before another's."""
-        last_ns = max((lane.heard_ns for lane in self._lanes.values()), default=0)
-        return [camera for camera, lane in self._lanes.items() if last_ns - lane.heard_ns >= for_ns]
+        last_ns = max((lane.received_ns for lane in self._lanes.values()), default=0)
+        return [camera for camera, lane in self._lanes.items() if last_ns - lane.received_ns >= for_ns]
 
     # --- places -----------------------------------------------------------------------------------------------
 
@@ -156,7 +156,7 @@ class Strip:
         if at.start_mm < lane.track.placed_mm and lane.is_losing:  # set back behind a loss
             self._miss(header.camera, lane, lane.track.placed_mm, turn)
         lane.track.go_on(header, at, length_mm)
-        lane.heard_ns = turn.now_ns
+        lane.received_ns = turn.now_ns
         coil = self._coils[lane.coil]
         coil.farthest_mm = max(coil.farthest_mm, at.end_mm)
         return lane, at
@@ -191,9 +191,9 @@ class Strip:
             coil.cameras.add(header.camera)
             coil.visitors.add(header.camera)
             merge = Merge(header.camera, name, self._cameras[header.camera].footprint(header).side)
-            told_mm = coil.absent_mm.pop(header.camera, 0.0)
-            track = Track(header.boot, header.number - 1, placed_mm=told_mm)
-            lane = self._lanes[header.camera] = Lane(name, merge, track, told_mm)
+            accounted_mm = coil.absent_mm.pop(header.camera, 0.0)
+            track = Track(header.boot, header.number - 1, placed_mm=accounted_mm)
+            lane = self._lanes[header.camera] = Lane(name, merge, track, accounted_mm)
         return lane
 
     def _leave(self, camera: str, turn: _Turn, *, is_silent: bool = False) -> None:
@@ -240,7 +240,7 @@ class Strip:
 
     def _stop(self, turn: _Turn) -> None:
         """The inspector stops: every coil ends, and all is kept for the case that it goes on after a start."""
-        silent = self._silent(TELL_AFTER_NS)
+        silent = self._silent(REPORT_AFTER_NS)
         for coil in self._coils.values():
             if coil.is_ended:
                 continue
@@ -253,9 +253,9 @@ class Strip:
 
     def _miss(self, camera: str, lane: Lane, to_mm: float, turn: _Turn) -> None:
         """Report that the strip up to `to_mm` was not inspected."""
-        end_mm = max(to_mm, lane.told_mm)
-        turn.events.append(self._coils[lane.coil].miss(camera, lane.told_mm, end_mm, lane.reasons))
-        lane.told_mm, lane.reasons = end_mm, {}
+        end_mm = max(to_mm, lane.accounted_mm)
+        turn.events.append(self._coils[lane.coil].miss(camera, lane.accounted_mm, end_mm, lane.reasons))
+        lane.accounted_mm, lane.reasons = end_mm, {}
 
     def _count(self, defects: Iterable[Defect], turn: _Turn) -> None:
         for defect in defects:

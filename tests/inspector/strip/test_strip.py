@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from inspector.config.camera import CameraSection
 from inspector.records.events import CoilReport, Crowded, Data, Defect, Missed
 from inspector.records.stages import Crowd, Detection, Inspected, Loss, Span
-from inspector.strip.strip import SILENT_NS, TELL_AFTER_NS, UNNAMED, Strip
+from inspector.strip.strip import SILENT_NS, REPORT_AFTER_NS, UNNAMED, Strip
 from tests.coils import CAMERAS, LENGTH_MM, NEAR_MM, STEPS, Arrival, Camera, Ledger, Step
 from tests.frames import LAST, dropped, findings, header, inspected, missing, rejected
 
@@ -30,7 +30,7 @@ def test_law(encoder: bool, steps: list[Step]) -> None:
     now_ns = 0
     for step in [*steps, ("coil", 3)]:
         if step[0] == "wait":
-            now_ns += step[1] * TELL_AFTER_NS // 5
+            now_ns += step[1] * REPORT_AFTER_NS // 5
         visit = camera.coil, camera.farthest_mm
         found = strip(findings(*camera.do(step), now_ns=now_ns))
         if camera.coil != visit[0] and ledger.edge_mm:
@@ -212,7 +212,7 @@ def test_lasting_loss() -> None:
     strip = Strip(CAMERAS)
     say(seen(0), strip=strip)
     for number in range(1, 5):
-        said = say(dropped(header(number, coil="C")), strip=strip, now_ns=number * TELL_AFTER_NS // 3)
+        said = say(dropped(header(number, coil="C")), strip=strip, now_ns=number * REPORT_AFTER_NS // 3)
         assert gaps(said) == ([missed(10.0, 50.0, overload=4)] if number == 4 else [])
     assert gaps(say(dropped(header(5, coil="C")), seen(6), strip=strip)) == [missed(50.0, 60.0, overload=1)]
 
@@ -342,8 +342,8 @@ def test_only_bad_frames_are_reported_after_a_second() -> None:
     strip = Strip(CAMERAS)
     say(seen(0), strip=strip)
     assert gaps(say(BAD, strip=strip)) == []
-    assert gaps(say(BAD, strip=strip, now_ns=TELL_AFTER_NS)) == [missed(10.0, 30.0, crc=2)]
-    assert gaps(say(seen(3), strip=strip, now_ns=TELL_AFTER_NS)) == []
+    assert gaps(say(BAD, strip=strip, now_ns=REPORT_AFTER_NS)) == [missed(10.0, 30.0, crc=2)]
+    assert gaps(say(seen(3), strip=strip, now_ns=REPORT_AFTER_NS)) == []
 
 
 def test_what_comes_by_again_is_not_inspected_again() -> None:
