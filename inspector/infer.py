@@ -1,6 +1,6 @@
-"""The stage that has batches judged: keeps the engine busy, and swaps recipes between two batches.
+"""The stage that runs batches through the network: keeps the engine busy, and swaps recipes between two batches.
 
-Laws: batches leave in the order they came; each carries the recipe that judged it; a batch is held back only
+Laws: batches leave in the order they came; each carries the recipe that it went through; a batch is held back only
 while the engine works on it. Runs on one thread, the only one that talks to the engine.
 """
 
@@ -18,10 +18,10 @@ from inspector.engines.segmenter import Depths, Segmenter
 from inspector.errors import EngineError
 from inspector.flow import Buffer, Cancelled
 from inspector.records.recipe import Recipe
-from inspector.records.stages import Batch, Judged
+from inspector.records.stages import Batch, Inferred
 
-JUDGED_BATCHES = 2
-"""Judged batches that may wait for analysis; each holds its pixels and maps."""
+INFERRED_BATCHES = 2
+"""Inferred batches that may wait for analysis; each holds its pixels and maps."""
 
 
 def depths(queued: int, in_flight: int = 2) -> Depths:
@@ -31,7 +31,7 @@ def depths(queued: int, in_flight: int = 2) -> Depths:
     before them; those that wait for analysis, and two there while the next takes the place of the last. Maps: the
     same from the engine on, with the one that is being fetched.
     """
-    return Depths(frames=2 + queued + in_flight + 1 + JUDGED_BATCHES + 2, maps=2 + JUDGED_BATCHES + 2)
+    return Depths(frames=2 + queued + in_flight + 1 + INFERRED_BATCHES + 2, maps=2 + INFERRED_BATCHES + 2)
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -44,7 +44,7 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 class Infer:
-    """Iterates over judged batches; `loaded` may be assigned anew at any time, from any thread."""
+    """Iterates over inferred batches; `loaded` may be assigned at any time, from any thread."""
 
     def __init__(self, loaded: Loaded, demand: Demand) -> None:
         """`demand` is fed with what the engine begins and finishes."""
@@ -79,10 +79,10 @@ class Infer:
         for engine in engines:
             engine.close()
 
-    def __call__(self, batches: Buffer[Batch]) -> Iterator[Judged]:
-        """Judge what comes, with up to the engine's `in_flight` batches under way."""
+    def __call__(self, batches: Buffer[Batch]) -> Iterator[Inferred]:
+        """Infer what comes, with up to the engine's `in_flight` batches under way."""
         try:
-            yield from self._judge(batches)
+            yield from self._infer(batches)
         except (GeneratorExit, Cancelled):  # nobody waits for what is under way, but no engine is closed at work
             with contextlib.suppress(EngineError):
                 while self._pending:
@@ -91,7 +91,7 @@ class Infer:
         finally:
             self.close()
 
-    def _judge(self, batches: Buffer[Batch]) -> Iterator[Judged]:
+    def _infer(self, batches: Buffer[Batch]) -> Iterator[Inferred]:
         current, pending = self._current, self._pending
         for batch in batches:
             self._demand.take(Counter(frame.header.camera for frame in batch.frames()))
@@ -110,7 +110,7 @@ class Infer:
         while pending:
             yield self._finish(current, pending)
 
-    def _finish(self, current: Loaded, pending: deque[Batch]) -> Judged:
+    def _finish(self, current: Loaded, pending: deque[Batch]) -> Inferred:
         maps = current.engine.result() if len(pending[0].pixels) else None
         self._demand.finish()
-        return Judged(pending.popleft(), current.recipe, maps)
+        return Inferred(pending.popleft(), current.recipe, maps)

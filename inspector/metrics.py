@@ -26,7 +26,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from inspector.records.events import ROOTS, AlarmState, Crowded, Defect, Missed
-from inspector.records.stages import Batch, Findings, Frame, Judged
+from inspector.records.stages import Batch, Findings, Frame, Inferred
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -169,9 +169,9 @@ class Metrics:
             "inspector_camera_last_frame_timestamp_seconds", "Capture time of the last frame.", ["camera"]
         )
         self._events = counter("inspector_events", "Events recorded and published.", ["topic"])
-        self.recipe = Info("inspector_recipe", "The recipe that judges, and its engine.", registry=registry)
-        self.engine = Info("inspector_engine", "The engine that judges, and what it runs on.", registry=registry)
-        self.rebuilding = gauge("inspector_engine_rebuilding", "1 while an engine is being built and verified anew.")
+        self.recipe = Info("inspector_recipe", "The recipe in force, and its engine.", registry=registry)
+        self.engine = Info("inspector_engine", "The engine in force, and what it runs on.", registry=registry)
+        self.rebuilding = gauge("inspector_engine_rebuilding", "1 while an engine is being built and verified.")
         self.ready = gauge("inspector_ready", "1 when warmed up and taking frames.")
         self._reload_success = gauge(
             "inspector_last_reload_success", "1 when the configuration in force is the last one asked for."
@@ -206,16 +206,16 @@ class Metrics:
 
         return work_timed
 
-    def judged(self, judged: Judged) -> Judged:
+    def inferred(self, inferred: Inferred) -> Inferred:
         """Observe a batch that the engine has done with."""
-        if frames := len(judged.batch.planes):
-            self._stage.labels("infer").observe((time.monotonic_ns() - judged.batch.closed_ns) / 1e9)
+        if frames := len(inferred.batch.planes):
+            self._stage.labels("infer").observe((time.monotonic_ns() - inferred.batch.closed_ns) / 1e9)
             self._batch.observe(frames)
-            first_ns, now_ns = next(judged.batch.frames()).received_ns, time.monotonic_ns()
-            self._stage.labels("gather").observe((judged.batch.closed_ns - first_ns) / 1e9)
-            for frame in judged.batch.frames():
+            first_ns, now_ns = next(inferred.batch.frames()).received_ns, time.monotonic_ns()
+            self._stage.labels("gather").observe((inferred.batch.closed_ns - first_ns) / 1e9)
+            for frame in inferred.batch.frames():
                 self._engine.labels(frame.header.camera).observe((now_ns - frame.received_ns) / 1e9)
-        return judged
+        return inferred
 
     def reported(self, findings: Findings, alarms: Iterable[str], now_unix_ns: int) -> None:
         """Count findings whose events are recorded and published."""

@@ -9,7 +9,7 @@ from inspector.records.names import Name
 
 
 class AlarmSection(Section, frozen=True):
-    """One alarm: enough large enough defects of these classes within so many metres."""
+    """One alarm: enough large enough defects of these classes within a length of strip."""
 
     name: Annotated[Name, key("Names the topic `alarm.<name>` and what operators read.")]
     classes: Annotated[
@@ -21,7 +21,7 @@ class AlarmSection(Section, frozen=True):
     count: Annotated[int, key("How many such defects it takes.", ge=1, le=100_000)] = 1
     within_m: Annotated[
         float,
-        key("... within so many metres of strip.", "10 asks about the last ten metres.", gt=0, le=100_000),
+        key("... within this many metres of strip.", "10 asks about the last ten metres.", gt=0, le=100_000),
     ] = 10.0
     on_delay_ms: Annotated[
         int, key("The condition must hold this long before the alarm is raised.", ge=0, le=3_600_000)

@@ -15,11 +15,11 @@ from inspector.analysis.settings import AnalysisSection
 from inspector.config.camera import CameraSection, Footprint
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Recipe
-from inspector.records.stages import Crowd, Detection, Findings, Frame, Inspected, Judged, Loss, Span
+from inspector.records.stages import Crowd, Detection, Findings, Frame, Inferred, Inspected, Loss, Span
 
 
 class Analyse:
-    """The stage that makes findings of judged batches."""
+    """The stage that makes findings of inferred batches."""
 
     name = "analyse"
 
@@ -27,21 +27,21 @@ class Analyse:
         self._cameras = {camera.name: camera for camera in cameras}
         self._max_regions = (section or AnalysisSection()).max_regions
 
-    def __call__(self, judged: Judged) -> Findings:
+    def __call__(self, inferred: Inferred) -> Findings:
         """Analyse every frame of a batch, in arrival order."""
         arrivals: list[Inspected | Loss] = []
-        planes = iter(judged.batch.planes)
-        for arrival in judged.batch.arrivals:
+        planes = iter(inferred.batch.planes)
+        for arrival in inferred.batch.arrivals:
             if isinstance(arrival, Frame):
                 (plane,) = next(planes)  # a frame is one plane, as yet
-                arrivals.append(self._inspect(judged, arrival, plane))
+                arrivals.append(self._inspect(inferred, arrival, plane))
             else:
                 arrivals.append(arrival)
-        return Findings(arrivals=tuple(arrivals), closed_ns=judged.batch.closed_ns)
+        return Findings(arrivals=tuple(arrivals), closed_ns=inferred.batch.closed_ns)
 
-    def _inspect(self, judged: Judged, frame: Frame, plane: int) -> Inspected:
-        assert judged.maps is not None, "frames were judged"
-        maps, recipe = judged.maps, judged.recipe
+    def _inspect(self, inferred: Inferred, frame: Frame, plane: int) -> Inspected:
+        assert inferred.maps is not None, "frames were inferred"
+        maps, recipe = inferred.maps, inferred.recipe
         footprint = self._cameras[frame.header.camera].footprint(frame.header)
         planes = maps.labels[plane], maps.confidence[plane], maps.presence[plane]
         found = detect(*planes, recipe, footprint, max_regions=self._max_regions)

@@ -13,7 +13,7 @@ class AnalysisSection(Section, frozen=True):
     max_regions: Annotated[
         int,
         key(
-            "A frame with more regions is one `crowded` event instead of so many defects: a dirty lens, no light. "
+            "A frame with more regions is one `crowded` event instead of as many defects: a dirty lens, no light. "
             "The field's heaviest coils, 200 000 defects on 2 km, have 16 in 160 mm.",
             "400 leaves room for 25 times that.",
             ge=1,

@@ -121,7 +121,7 @@ class Crowded(_Kind, Extent, frozen=True, kw_only=True, tag="crowded"):
     side: str
     """Side of the strip: `top` or `bottom`."""
     regions: dict[str, int]
-    """How many by class; where the frame is nothing but specks, at least so many."""
+    """How many by class; where the frame is nothing but specks, at least this many."""
     confidence: float
     """Highest probability of any pixel, 0 to 1."""
     recipe: str

@@ -85,8 +85,8 @@ class Batch(msgspec.Struct, frozen=True):
         return (arrival for arrival in self.arrivals if isinstance(arrival, Loss))
 
 
-class Judged(msgspec.Struct, frozen=True):
-    """A batch, the network's maps for its frames, and the recipe that judged them."""
+class Inferred(msgspec.Struct, frozen=True):
+    """A batch, the network's maps for its frames, and the recipe that they come from."""
 
     batch: Batch
     recipe: Recipe
@@ -120,7 +120,7 @@ class Crowd(Extent, frozen=True, kw_only=True):
     """
 
     regions: dict[str, int]
-    """How many by class name; where the frame is nothing but specks, at least so many."""
+    """How many by class name; where the frame is nothing but specks, at least this many."""
     confidence: float
     """Highest probability within them, 0..1."""
 

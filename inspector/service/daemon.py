@@ -28,7 +28,7 @@ from inspector.analysis.analyse import Analyse
 from inspector.demand import Demand
 from inspector.errors import EXIT_DONE, GpuLost, InspectorError, Stuck
 from inspector.flow import Buffer, buffered, each
-from inspector.infer import JUDGED_BATCHES, Infer, Loaded
+from inspector.infer import INFERRED_BATCHES, Infer, Loaded
 from inspector.intake.push import Intake
 from inspector.metrics import Metrics
 from inspector.records.events import Health, HealthState
@@ -198,14 +198,14 @@ class Daemon:
     def _flow(self) -> Buffer[Recorded]:
         metrics, settings = self._metrics, self._settings
         batches = buffered(each(self._intake, metrics.frames.enter), settings.intake.queue_batches, "intake")
-        judged = buffered(each(self._infer(batches), metrics.judged), JUDGED_BATCHES, "infer")
+        inferred = buffered(each(self._infer(batches), metrics.inferred), INFERRED_BATCHES, "infer")
         analyse = Analyse(settings.camera, settings.analysis)
-        findings = each(judged, metrics.timed(analyse.name, analyse), _last)
+        findings = each(inferred, metrics.timed(analyse.name, analyse), _last)
         for stage in self._stages:
             findings = each(findings, metrics.timed(stage.name, stage))
         found = buffered(each(findings, self._with_states), FINDINGS, analyse.name)
         recorded = buffered(self._voice.recorded(found), GROUPS, "journal")
-        buffers: tuple[Buffer[Any], ...] = (batches, judged, found, recorded)
+        buffers: tuple[Buffer[Any], ...] = (batches, inferred, found, recorded)
         for buffer in buffers:
             metrics.watch_queue(buffer.name, buffer.__len__)
         self._opened.callback(self._end_flow, buffers)

@@ -6,7 +6,7 @@ confidences are those of the whole, not of its pieces. No area is reported twice
 totals, other cameras.
 
 Tolerance: pieces are joined by their extents on the two rows where frames meet, so that what lies within a
-fork's prongs or `TOUCH_MM` beside it counts as part of it; and two defects that were both reported as partial
+fork's prongs or `TOUCH_MM` next to it counts as part of it; and two defects that were both reported as partial
 before they met remain two.
 """
 

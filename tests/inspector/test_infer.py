@@ -1,4 +1,4 @@
-"""The stage that has batches judged: order, nothing held back, and a recipe swapped between two batches."""
+"""The stage that has batches inferred: order, nothing held back, and a recipe swapped between two batches."""
 
 import threading
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from inspector.demand import Demand
 from inspector.engines.nvidia.pinned import Pool
 from inspector.engines.stub import Stub, grey_is_class
 from inspector.flow import buffered, each
-from inspector.infer import JUDGED_BATCHES, Infer, Loaded, depths
+from inspector.infer import INFERRED_BATCHES, Infer, Loaded, depths
 from inspector.records.frame import Bytes3D
 from inspector.records.recipe import Maps, Recipe
-from inspector.records.stages import Batch, Frame, Judged
+from inspector.records.stages import Batch, Frame, Inferred
 from tests.frames import RECIPE, batch, header, missing, recipe
 
 PATIENCE_S = 45
@@ -39,9 +39,9 @@ def test_order(sizes: list[int], in_flight: int, depth: int) -> None:
     """Every batch comes out once, in order, with the maps of its own frames, and those without frames too."""
     engine = grey(in_flight)
     batches = [painted(number, frames) for number, frames in enumerate(sizes)]
-    judged = list(Infer(Loaded(RECIPE, engine), Demand(8))(buffered(batches, depth, "test")))
-    assert [one.batch for one in judged] == batches
-    for one in judged:
+    inferred = list(Infer(Loaded(RECIPE, engine), Demand(8))(buffered(batches, depth, "test")))
+    assert [one.batch for one in inferred] == batches
+    for one in inferred:
         assert one.recipe is RECIPE
         if one.maps is None:
             assert not len(one.batch.pixels)
@@ -60,7 +60,7 @@ def test_two_in_flight() -> None:
 
 
 def test_nothing_waits_for_the_next_batch() -> None:
-    """When nothing else is there, a batch is judged and handed on at once: a quiet line has no lag."""
+    """When nothing else is there, a batch is inferred and handed on at once: a quiet line has no lag."""
     go_on = threading.Semaphore(0)
 
     def upstream() -> Iterator[Batch]:
@@ -68,9 +68,9 @@ def test_nothing_waits_for_the_next_batch() -> None:
             yield painted(number, 1)
             assert go_on.acquire(timeout=PATIENCE_S)
 
-    judged = Infer(Loaded(RECIPE, grey()), Demand(8))(buffered(upstream(), 2, "test"))
+    inferred = Infer(Loaded(RECIPE, grey()), Demand(8))(buffered(upstream(), 2, "test"))
     for number in range(3):
-        assert next(judged).batch.closed_ns == number
+        assert next(inferred).batch.closed_ns == number
         go_on.release()
 
 
@@ -103,15 +103,15 @@ def batches_without_a_block(queued: int, blocks: int) -> int:
                 yield one
                 del one
 
-    def analyse(judged: Judged) -> int:
+    def analyse(inferred: Inferred) -> int:
         seen = begun
         while begun < min(seen + 8, 60):
             threading.Event().wait(0.001)
-        return judged.batch.closed_ns
+        return inferred.batch.closed_ns
 
     batches = buffered(intake(), queued, "intake")
-    judged = buffered(Infer(Loaded(RECIPE, grey()), demand)(batches), JUDGED_BATCHES, "infer")
-    assert list(each(judged, analyse))
+    inferred = buffered(Infer(Loaded(RECIPE, grey()), demand)(batches), INFERRED_BATCHES, "infer")
+    assert list(each(inferred, analyse))
     return wanting
 
 
@@ -152,11 +152,11 @@ def test_swap() -> None:
 
     old, new = grey(), grey()
     infer = Infer(Loaded(RECIPE, old), Demand(8))
-    judged = infer(buffered(upstream(), 2, "test"))
+    inferred = infer(buffered(upstream(), 2, "test"))
 
-    def step() -> Judged:
+    def step() -> Inferred:
         turn.release()
-        return next(judged)
+        return next(inferred)
 
     assert step().recipe is RECIPE
     other: Recipe = recipe("dark", "bright", version="2")

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from inspector.metrics import Metrics
 from inspector.records.events import Crowded, Missed
-from inspector.records.stages import Batch, Findings, Frame, Judged, Loss
+from inspector.records.stages import Batch, Findings, Frame, Inferred, Loss
 from tests.defects import any_defect
 from tests.frames import RECIPE, batch, dropped, findings, header, inspected, missing, rejected
 
@@ -148,7 +148,7 @@ def used() -> Metrics:
     metrics = Metrics(CAMERAS, ["dark"])
     some = batch(Frame(header(0), 0), dropped(header(1)), rejected("crc"), missing(3), closed_ns=5_000_000)
     metrics.frames.enter(some)
-    metrics.judged(Judged(some, RECIPE, None))
+    metrics.inferred(Inferred(some, RECIPE, None))
     metrics.timed("strip", lambda item: item)(0)
     metrics.watch_queue("infer", lambda: 2)
     lost = Missed(camera="bottom", coil="C", start_mm=0.0, end_mm=2500.0, reasons={})

@@ -17,7 +17,7 @@ from inspector.engines.segmenter import Segmenter
 from inspector.records.events import Defect
 from inspector.records.frame import Bytes3D, Header
 from inspector.records.recipe import Maps, Recipe
-from inspector.records.stages import Batch, Findings, Frame, Judged
+from inspector.records.stages import Batch, Findings, Frame, Inferred
 from inspector.simulator.sheet import MM_PER_PX, ROWS, Planted, Rendered, Sheet
 from inspector.strip.strip import Strip
 
@@ -97,7 +97,7 @@ def _single(maps: Maps) -> Iterator[Maps]:
         yield Maps(maps.labels[i : i + 1], maps.confidence[i : i + 1], maps.presence[i : i + 1])
 
 
-def _judged(card: Recipe, maps: Maps, number: int) -> Judged:
+def _judged(card: Recipe, maps: Maps, number: int) -> Inferred:
     header = Header(
         v=1,
         camera=CAMERA,
@@ -110,4 +110,4 @@ def _judged(card: Recipe, maps: Maps, number: int) -> Judged:
         crc32=0,
         coil=CAMERA,
     )
-    return Judged(Batch((Frame(header, 0),), NO_PIXELS, (range(1),), 0), card, maps)
+    return Inferred(Batch((Frame(header, 0),), NO_PIXELS, (range(1),), 0), card, maps)

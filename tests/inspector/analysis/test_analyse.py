@@ -11,7 +11,7 @@ from inspector.analysis.settings import AnalysisSection
 from inspector.config.camera import CameraSection, Footprint
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Maps, Recipe
-from inspector.records.stages import Crowd, Detection, Frame, Inspected, Judged, Loss, Span
+from inspector.records.stages import Crowd, Detection, Frame, Inferred, Inspected, Loss, Span
 from tests.frames import HEIGHT, RECIPE, WIDTH, batch, dropped, header, missing, recipe
 
 SOUND = np.zeros((HEIGHT, WIDTH), np.uint8)
@@ -157,11 +157,11 @@ def test_regions(seed: int, share: float) -> None:
         assert (region.tail is not None) == (region.end_mm == HEIGHT / 2)
 
 
-def judged(arrivals: list[Frame | Loss], planes: list[NDArray[np.uint8]]) -> Judged:
+def inferred(arrivals: list[Frame | Loss], planes: list[NDArray[np.uint8]]) -> Inferred:
     """Say that the network saw these maps."""
     labels = np.array(planes, np.uint8).reshape(-1, HEIGHT, WIDTH)
     presence = np.array([[(plane == kind).any() for kind in (1, 2)] for plane in planes], np.float32)
-    return Judged(batch(*arrivals, closed_ns=7), RECIPE, Maps(labels, labels * 100, presence) if planes else None)
+    return Inferred(batch(*arrivals, closed_ns=7), RECIPE, Maps(labels, labels * 100, presence) if planes else None)
 
 
 def test_stage() -> None:
@@ -178,7 +178,7 @@ def test_stage() -> None:
         lost[1],
         Frame(header(2, mm_per_row=0.25), 0),
     ]
-    analysed = Analyse(cameras)(judged(arrivals, [box(1, 2, 0, 1), box(2, 3, 0, 1), box(4, 5, 0, 1)]))
+    analysed = Analyse(cameras)(inferred(arrivals, [box(1, 2, 0, 1), box(2, 3, 0, 1), box(4, 5, 0, 1)]))
     assert analysed.closed_ns == 7
     first, top, bottom, second, slow = analysed.arrivals
     assert [first, second] == lost
@@ -190,7 +190,7 @@ def test_stage() -> None:
 
 def test_tick() -> None:
     """A batch without frames passes through, so that the stages behind it hear of the time."""
-    assert Analyse([])(judged([missing(1)], [])).arrivals == (missing(1),)
+    assert Analyse([])(inferred([missing(1)], [])).arrivals == (missing(1),)
 
 
 def noise(height: int = 256, width: int = 1600) -> Bytes2D:
@@ -241,7 +241,7 @@ def test_the_stage_hands_on_a_crowd() -> None:
     stage = Analyse([camera], AnalysisSection(max_regions=5))
     full = SOUND.copy()
     full[::2, ::2] = 1
-    first, second = stage(judged(frames, [full, box(1, 2, 0, 1)])).arrivals
+    first, second = stage(inferred(frames, [full, box(1, 2, 0, 1)])).arrivals
     assert isinstance(first, Inspected) and isinstance(second, Inspected)
     assert (first.detections, first.crowd and first.crowd.regions) == ((), {"dark": 50})
     assert (len(second.detections), second.crowd) == (1, None)

@@ -73,7 +73,7 @@ FAULTS = {
         "recipe.path is ''; expected text, not empty. Correct the value."
     ),
     ('[recipe]\npath = "steel-r34"', ""): (
-        "recipe is missing; expected a section. Add it: Which network judges the strip."
+        "recipe is missing; expected a section. Add it: Which network assesses the strip."
     ),
     ('line = "line3"\n', ""): (f"line is missing; {NAME}Add it: Name of the line; it stands in every event's source."),
     ('line = "line3"', 'line = "line 3"'): f"line is 'line 3'; {NAME}Correct the value.",

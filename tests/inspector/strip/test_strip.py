@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from inspector.config.camera import CameraSection
 from inspector.records.events import CoilReport, Crowded, Data, Defect, Missed
 from inspector.records.stages import Crowd, Detection, Inspected, Loss, Span
-from inspector.strip.strip import SILENT_NS, REPORT_AFTER_NS, UNNAMED, Strip
+from inspector.strip.strip import REPORT_AFTER_NS, SILENT_NS, UNNAMED, Strip
 from tests.coils import CAMERAS, LENGTH_MM, NEAR_MM, STEPS, Arrival, Camera, Ledger, Step
 from tests.frames import LAST, dropped, findings, header, inspected, missing, rejected
 
