@@ -32,8 +32,10 @@ An engine that reads from memory of its own kind (pinned, for a GPU) gives that,
 called on the intake's thread, must not wait, and gives ordinary memory when it has no other left.
 """
 
-PICTURES_WAITING = 8
-"""Pictures of one camera that may wait to be decoded: what the next costs more than the camera's share is given up."""
+PICTURES_WAITING = 32
+"""Pictures of one camera that may wait to be decoded, together no larger than as many frames of raw pixels."""
+HEAD_BYTES = 4096
+"""What a picture may have besides its pixels."""
 
 
 class _Picture(msgspec.Struct):
@@ -135,7 +137,7 @@ class Accept:
             return
         if queue is None:
             queue = self._queues[camera] = deque()
-        if len(queue) >= PICTURES_WAITING and self._gives_up:
+        if self._gives_up and self._is_full(queue, len(parts[1])):
             self._refuse(camera, "decoding")
             return
         picture = _Picture(header, parts[1], now_ns)
@@ -182,6 +184,12 @@ class Accept:
 
     # --- the parts of it ------------------------------------------------------------------------------------
 
+    def _is_full(self, queue: deque[_Picture | _Refused], more_bytes: int) -> bool:
+        """Whether a camera has used up what it may have waiting."""
+        waiting = [len(picture.payload) for picture in queue if isinstance(picture, _Picture)]
+        most_bytes = PICTURES_WAITING * (self._shape[1] * self._shape[2] + HEAD_BYTES)
+        return len(waiting) >= PICTURES_WAITING or (bool(waiting) and sum(waiting) + more_bytes > most_bytes)
+
     def _decode(self, picture: _Picture) -> None:
         """Decode a picture, on a decoder's thread."""
         try:
@@ -214,8 +222,8 @@ class Accept:
             self._arrivals.append(Loss("rejected", error.reason, camera, 1))
             return
         self._count(believed, received_ns)
-        plane = self.frames if self.frames < self._shape[0] else self._take_place(camera)
-        if self.is_stopping or plane is None:
+        plane = None if self.is_stopping else self._free_plane(camera)
+        if plane is None:
             why: Drop = "stopping" if self.is_stopping else "overload"
             self._arrivals.append(Loss("dropped", why, camera, 1, believed.header))
             return
@@ -226,8 +234,10 @@ class Accept:
         self._arrivals.append(Frame(believed.header, received_ns))
         self._demand.grant(camera)
 
-    def _take_place(self, camera: str) -> int | None:
-        """Give up the last frame of a camera with more than its share, and return its plane; None if there is none."""
+    def _free_plane(self, camera: str) -> int | None:
+        """Return a plane of the batch for a frame of this camera; None when no other camera gives way."""
+        if self.frames < self._shape[0]:
+            return self.frames
         flooding = gives_way({name for name, _, _ in self._places}, camera, self._demand)
         if flooding is None:
             return None

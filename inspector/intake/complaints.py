@@ -17,7 +17,7 @@ class Complaints:
         self._logged_ns: dict[tuple[str, str], int] = {}
         self._unlogged: dict[tuple[str, str], int] = {}
 
-    def add(self, of: str, kind: str, words: str, now_ns: int) -> None:
+    def add(self, of: str, kind: str, words: str, now_ns: int, level: int = logging.WARNING) -> None:
         """Take in one thing; `of` and `kind` name it, `words` are logged."""
         key = of, kind
         if key in self._logged_ns and now_ns - self._logged_ns[key] < COMPLAIN_NS:
@@ -25,4 +25,4 @@ class Complaints:
             return
         unlogged = self._unlogged.pop(key, 0)
         self._logged_ns[key] = now_ns
-        log.warning("%s%s", words, f" ({unlogged} more since the last such line)" if unlogged else "")
+        log.log(level, "%s%s", words, f" ({unlogged} more since the last such line)" if unlogged else "")

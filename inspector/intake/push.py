@@ -21,6 +21,7 @@ from inspector.config.camera import CameraSection
 from inspector.demand import Demand
 from inspector.intake.accept import Accept, Allocate
 from inspector.intake.batching import RETRY_NS, Gather
+from inspector.intake.complaints import Complaints
 from inspector.intake.settings import BatchSection, IntakeSection
 from inspector.records.recipe import Window
 from inspector.records.stages import Batch
@@ -93,6 +94,7 @@ class Intake:
         self._socket.handshake_ivl = 3000
         self._guard = sockets.Guard(self._socket, limit_bytes)
         self._limit_mb = limit_bytes / 1e6
+        self._complaints = Complaints()
         self._completed: set[int] = set()
         self.received = 0
         """Messages that were taken off the socket."""
@@ -204,10 +206,12 @@ class Intake:
                     f"{peer} sent {self._limit_mb:.0f} MB and more without ending a message; its connection was ended"
                 )
                 self._accept.cut(words, now_ns)
-            elif not ended.peer:
-                log.warning("a connection over ipc ended (a part above %.0f MB ends it, too)", self._limit_mb)
             else:
-                log.info("the connection of %s ended", peer)
+                words = f"the connection of {peer} ended"
+                if not ended.peer:  # libzmq ends it without a word, and nothing else would tell
+                    words += f" (a part above {self._limit_mb:.0f} MB ends it, too)"
+                level = logging.INFO if ended.peer else logging.WARNING
+                self._complaints.add("", "ended", words, now_ns, level)
         self._completed.clear()
 
     def _rest(self) -> Batch:

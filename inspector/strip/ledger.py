@@ -11,6 +11,7 @@ from __future__ import annotations
 import msgspec
 
 from inspector.records.events import CoilReport, CoilState, Missed
+from inspector.records.stages import Gap
 from inspector.strip.geometry import Track
 from inspector.strip.merge import Merge
 
@@ -31,7 +32,7 @@ class Lane(msgspec.Struct):
     is_restored: bool = False
     """Nothing came since the inspector was started again: what passed meanwhile was not seen."""
 
-    def lose(self, reason: str, count: int, now_ns: int) -> None:
+    def lose(self, reason: Gap, count: int, now_ns: int) -> None:
         """Note frames that were lost, until the stretch they belong to is known."""
         if not self.reasons:
             self.lost_since_ns = now_ns
