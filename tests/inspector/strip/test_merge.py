@@ -284,3 +284,15 @@ def test_the_sweep_finds_every_pair(heads: list[Span], tails: list[Span]) -> Non
     """Any spans, nested and overlapping ones too: the very pairs that holding all against all finds."""
     expected = [[place for place, tail in enumerate(tails) if touches(head, tail)] for head in heads]
     assert touching(heads, tails) == expected
+
+
+@settings(max_examples=50)
+@given(COILS, st.integers(0, 7), st.sampled_from([1.0, 250.0]))
+def test_a_restart_tears_nothing(coil: Bytes2D, after: int, row_mm: float) -> None:
+    """Written down and read again after any frame, open defects go on as if nothing had been."""
+    by, merge, reported = recipe("dark", "bright"), Merge("top", "C", "top"), list[Defect]()
+    for number, frame in enumerate(cut(coil, by, row_mm)):
+        reported += merge.add(frame, number * ROWS * row_mm)
+        if number == after:
+            merge = msgspec.json.decode(msgspec.json.encode(merge), type=Merge)
+    assert [*reported, *merge.close()] == merged(coil, by, row_mm)
