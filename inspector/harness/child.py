@@ -53,6 +53,9 @@ class Child:
             self._process.wait(GRACE_S)
         except subprocess.TimeoutExpired:
             self.kill()
+        except BaseException:  # a second Ctrl-C: whoever gives it waits for nothing
+            self.kill()
+            raise
 
     @property
     def pid(self) -> int:

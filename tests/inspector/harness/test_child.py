@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +69,20 @@ def test_an_interrupted_start_leaves_no_orphan(tmp_path: Path, monkeypatch: pyte
     finally:
         signal.signal(signal.SIGINT, before)
     assert started and not Path(f"/proc/{started[0]}").exists()
+
+
+def test_a_second_ctrl_c_waits_for_nothing_and_leaves_no_orphan(tmp_path: Path) -> None:
+    """While a child drains, an impatient user ends it at once."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    words = ["replay", "--connect", f"ipc://{tmp_path / 'nobody'}"]
+    impatient = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    try:
+        with pytest.raises(KeyboardInterrupt), Child(words, tmp_path / "out", tmp_path / "log") as child:
+            while child.runs() and not _handles_sigterm(child.pid):
+                pass
+            child.send(signal.SIGSTOP)  # it cannot answer SIGTERM
+            impatient.start()
+        assert not Path(f"/proc/{child.pid}").exists()
+    finally:
+        impatient.join()
+        signal.signal(signal.SIGINT, before)
