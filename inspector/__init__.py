@@ -1,8 +1,17 @@
 """Inline steel inspector: the daemon beside the line, its client, and its simulated mill."""
 
-from importlib.metadata import PackageNotFoundError, version
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    __version__: str
+else:
 
-try:
-    __version__ = version("inline-steel-inspector")
-except PackageNotFoundError:  # a source tree on the path, not installed
-    __version__ = "0+source"
+    def __getattr__(name: str) -> str:
+        """Look the version up when it is asked for: that takes longer than all else before signals are held."""
+        if name != "__version__":
+            raise AttributeError(name)
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("inline-steel-inspector")
+        except PackageNotFoundError:  # a source tree on the path, not installed
+            return "0+source"
