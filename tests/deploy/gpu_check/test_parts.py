@@ -43,6 +43,7 @@ def test_a_leak_is_told_from_settling() -> None:
     assert grew(Trace(**fields, host_growth_mib=0.0, device_growth_mib=growth(leaking)))
 
 
+@pytest.mark.slow
 def test_torch_measures_a_device(tmp_path: Path) -> None:
     """Roofs in fp16 and INT8, and the trainer's network at each batch size."""
     out = tmp_path / "torch.json"

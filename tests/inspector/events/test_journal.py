@@ -535,6 +535,7 @@ def test_one_large_group_stays_below_the_limit(tmp_path: Path) -> None:
     journal.close()
 
 
+@pytest.mark.slow
 def test_a_reader_on_another_thread_sees_whole_groups(tmp_path: Path) -> None:
     """Replay goes on while events are recorded and files come and go: in order, byte for byte, no hole."""
     journal = opened(tmp_path, max_mb=1)

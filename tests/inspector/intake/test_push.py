@@ -265,6 +265,7 @@ def test_large_message(line: Line) -> None:
     assert told(line.take(3)) == [0, ("too_large", 1), 2]
 
 
+@pytest.mark.slow
 def test_huge_message(line: Line, caplog: pytest.LogCaptureFixture) -> None:
     """A message far above the limit is never read to its end: its connection is ended, which is counted and logged."""
     line.send(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from inspector import recipe
 from inspector.engines import segmenter
@@ -21,6 +22,7 @@ def resident_bytes() -> int:
     return 1024 * int(next(line for line in lines if line.startswith("VmRSS")).split()[1])
 
 
+@pytest.mark.slow
 def test_fifty_swaps_leave_host_memory_where_it_was(tmp_path: Path) -> None:
     """After the first ten have filled OpenVINO's caches, forty more add less than a batch's maps each."""
     folder = write_recipe(tmp_path)
