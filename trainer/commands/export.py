@@ -33,6 +33,12 @@ def add_arguments(export: argparse.ArgumentParser) -> None:
     )
     export.add_argument("--calibration-frames", type=count, default=24, help="so many of them (default %(default)s)")
     export.add_argument(
+        "--calibrated",
+        action="store_true",
+        help="fit temperature and the constant of sound to half of the validation frames, and show the calibration "
+        "error on the other half; thresholds then want to be lower",
+    )
+    export.add_argument(
         "--score-frames", type=count, default=200, help="validation frames measured (default %(default)s)"
     )
 
@@ -60,6 +66,7 @@ def run(given: argparse.Namespace) -> int:
         size_px=given.size,
         calibrate=given.calibrate,
         calibration_frames=given.calibration_frames,
+        calibrated=given.calibrated,
         score_frames=given.score_frames,
     )
     with hold_folder(folder):
@@ -67,5 +74,8 @@ def run(given: argparse.Namespace) -> int:
     size_mib = (folder / "model.onnx").stat().st_size / 2**20
     print(f"{folder}: {recipe}, {recipe.precision}, {size_mib:.1f} MiB; on the validation frames:")
     scores = {name.removeprefix("validation_"): value for name, value in recipe.scores.items()}
+    if (error := recipe.scores.get("validation_calibration_error")) is not None:
+        before = recipe.scores["validation_calibration_error_before"]
+        print(f"expected calibration error of pixels called a defect: {before} before, {error} now (other half)")
     print(table({name: float(value) for name, value in scores.items()}, card.class_names))
     return 0

@@ -27,6 +27,7 @@ from trainer.files import replace_file
 from trainer.learn import checkpoint
 from trainer.learn.unet import UNet
 from trainer.recipe import evaluate
+from trainer.recipe.calibrate import calibrate
 from trainer.recipe.graph import write_onnx
 from trainer.recipe.quantize import quantise
 from trainer.settings import Settings
@@ -52,6 +53,8 @@ class Asked:
     """Frames that INT8 takes its ranges from, as `trainer.data.sources` reads them; empty: those of the run."""
     calibration_frames: int = 24
     """So many of them, at random."""
+    calibrated: bool = False
+    """Whether the head is fitted to validation frames, so that its probabilities mean what they say."""
     score_frames: int = 200
     """Validation frames, at most, that the recipe is measured on."""
 
@@ -73,6 +76,7 @@ def export(run: Path, folder: Path, asked: Asked) -> Recipe:
     fields = describe(asked, card.settings.encoder, height_px, width_px, train.window)
     # What cannot be is refused before the minutes that a graph takes.
     _checked(fields, folder)
+    certainty = calibrate(unet, validation) if asked.calibrated else None
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "model.onnx"
         write_onnx(unet, len(asked.classes), height_px, width_px, path)
@@ -92,6 +96,13 @@ def export(run: Path, folder: Path, asked: Asked) -> Recipe:
     scores = measure(model)
     if asked.precision == "int8":
         scores["int8_dice_micro_loss"] = measure(fp32)["dice_micro"] - scores["dice_micro"]
+    if certainty:
+        scores |= {
+            "temperature": certainty.temperature,
+            "sound_logit": certainty.sound,
+            "calibration_error_before": certainty.error_before,
+            "calibration_error": certainty.error,
+        }
     fields["scores"] = {  # what nothing measured is left out
         f"validation_{name}": round(value, 4) for name, value in scores.items() if not math.isnan(value)
     }

@@ -19,11 +19,11 @@ from trainer.data import rle
 from trainer.data.samples import Sample
 from trainer.judge.acceptance import Acceptance, Report
 from trainer.judge.coil import Scale, report
-from trainer.judge.reliability import Reliability, calibration_error
 from trainer.judge.reported import reported_labels
 from trainer.judge.stretch import regions
 from trainer.judge.sweep import with_settings
 from trainer.judge.worst import Worst
+from trainer.recipe.reliability import Reliability, calibration_error
 
 SCALE = Scale(0.5, 0.5, is_assumed=False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from trainer.judge.reliability import Bin
+from trainer.recipe.reliability import Bin
 
 SIDE, LEFT, TOP, FOOT = 200, 34, 8, 26
 """Of a reliability diagram, pixels."""

@@ -1,0 +1,57 @@
+"""Whether probabilities of an exported network mean what they say."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from inspector import recipe
+from trainer import __main__
+from trainer.data.samples import Frames
+from trainer.data.split import Part, open_data
+from trainer.learn.checkpoint import Card
+from trainer.recipe.calibrate import calibrate
+from trainer.recipe.export import load_network
+
+
+@pytest.fixture(scope="module")
+def measured(run: tuple[Path, Card]) -> Frames:
+    """Return the run's validation frames."""
+    return open_data(run[1].settings, run[0])[1]
+
+
+def test_a_network_that_is_too_sure_is_cooled(run: tuple[Path, Card], measured: Frames) -> None:
+    """With the head's logits five times too large, the fit takes that back, and the error on other frames falls."""
+    honest, _ = load_network(run[0])
+    sure = copy.deepcopy(honest)
+    with torch.no_grad():
+        for parameter in sure.head.parameters():
+            parameter.mul_(5)
+    first, second = calibrate(honest, measured), calibrate(sure, measured)
+    assert first is not None and second is not None
+    assert second.temperature == pytest.approx(5 * first.temperature, rel=0.02)
+    assert second.error == pytest.approx(first.error, abs=0.01) and second.error <= second.error_before
+    frame = torch.from_numpy(measured[0].pixels.copy())[None, None].float()
+    with torch.inference_mode():
+        assert np.allclose(honest(frame), sure(frame), atol=0.1)
+
+
+def test_sound_frames_alone_change_nothing(run: tuple[Path, Card], measured: Frames) -> None:
+    """Where no frame has a defect there is nothing to fit to."""
+    unet, _ = load_network(run[0])
+    before = unet.head.weight.clone()
+    sound = Part(measured, tuple(i for i in range(len(measured)) if not measured[i].labels.any()))
+    assert calibrate(unet, sound) is None and torch.equal(unet.head.weight, before)
+
+
+def test_the_card_says_how_sure_it_may_be(
+    run: tuple[Path, Card], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`export --calibrated` writes temperature and both errors, and prints them."""
+    command = ["export", str(run[0]), "--out", str(tmp_path / "recipe"), "--precision", "fp32", "--calibrated"]
+    assert __main__.main(command) == 0
+    scores = recipe.read_card(tmp_path / "recipe").scores
+    assert {"validation_temperature", "validation_calibration_error", "validation_sound_logit"} < scores.keys()
+    assert "expected calibration error" in capsys.readouterr().out

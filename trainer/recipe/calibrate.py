@@ -1,0 +1,103 @@
+"""Probabilities that mean what they say: the head of a network fitted to frames that it has not learnt from.
+
+Temperature scaling (Guo, Pleiss, Sun & Weinberger, "On calibration of modern neural networks", ICML 2017) and one
+constant on the logit of sound, for crops are placed on defects far more often than frames have them. Both are linear in
+the logits, so that they go into the head's weights: the graph stays as it was. Knows the network and frames; must not
+know recipes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from trainer.data.samples import UNKNOWN, Frames
+from trainer.data.split import Part
+from trainer.learn.unet import UNet
+from trainer.recipe.reliability import Reliability, calibration_error
+
+EVERY_PX = 4
+"""Of rows and columns one in so many is looked at: neighbours say the same."""
+LEAST_FRAMES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """What the fit found, and what it is worth on other frames."""
+
+    temperature: float
+    sound: float
+    """Constant on the logit of sound, after the temperature."""
+    error_before: float
+    """Expected calibration error of the pixels called a defect, on the frames that were not fitted to."""
+    error: float
+
+
+def calibrate(unet: UNet, frames: Frames) -> Calibrated | None:
+    """Fit the head, in place, to every other frame and measure it on the rest; None where too few have defects.
+
+    The frames must not have been learnt from.
+    """
+    fitted, kept = (_pixels(unet, Part(frames, tuple(range(first, len(frames), 2)))) for first in (0, 1))
+    if len(frames) < LEAST_FRAMES or not all((labels > 0).any() for _, labels in (fitted, kept)):
+        return None
+    temperature, sound = _fit(*fitted)
+    before = _error(*kept)
+    if before is None:
+        return None
+    with torch.no_grad():
+        unet.head.weight /= temperature
+        assert unet.head.bias is not None
+        unet.head.bias /= temperature
+        unet.head.bias[0] += sound
+    logits, labels = kept
+    logits = logits / temperature
+    logits[:, 0] += sound
+    return Calibrated(temperature, sound, before, _error(logits, labels) or 0.0)
+
+
+def _pixels(unet: UNet, frames: Part) -> tuple[Tensor, Tensor]:
+    """Return logits (pixels, 1 + C) and labels (pixels,) of the known ones among every few pixels of all frames."""
+    logits, labels = [torch.empty(0, unet.head.out_channels)], [torch.empty(0, dtype=torch.long)]
+    few = np.s_[::EVERY_PX, ::EVERY_PX]
+    for index in range(len(frames)):
+        sample = frames[index]
+        with torch.inference_mode():
+            found = unet(torch.tensor(sample.pixels)[None, None].float())[0][:, few[0], few[1]]
+        truth = torch.tensor(sample.labels[few]).flatten().long()
+        known = truth != UNKNOWN
+        logits.append(found.flatten(1).T[known].clone())
+        labels.append(truth[known])
+    return torch.cat(logits), torch.cat(labels)
+
+
+def _fit(logits: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Return temperature and constant of least negative log-likelihood."""
+    parameters = torch.zeros(2, requires_grad=True)  # the logarithm of the temperature keeps it above 0
+    optimiser = torch.optim.LBFGS([parameters], max_iter=50, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimiser.zero_grad()
+        scaled = logits / parameters[0].exp()
+        shift = functional.pad(parameters[1:], (0, logits.shape[1] - 1))
+        value = functional.cross_entropy(scaled + shift, labels)
+        value.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        return value
+
+    optimiser.step(loss)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    log_temperature, sound = parameters.tolist()
+    return math.exp(log_temperature), sound
+
+
+def _error(logits: Tensor, labels: Tensor) -> float | None:
+    """Return the expected calibration error of the pixels called a defect, None where none is."""
+    probabilities, found = logits.softmax(1).max(1)
+    reliability = Reliability(logits.shape[1] - 1)
+    planes = (found.byte(), (probabilities * 255).round().byte(), labels.byte())
+    reliability.add(*(plane[None].numpy() for plane in planes))
+    return calibration_error(reliability.bins())
