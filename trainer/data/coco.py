@@ -111,8 +111,8 @@ def read_coco(path: Path) -> Found:
         raise DataError(f"{path}: {error}; expected COCO's images, annotations and categories") from error
     doubled = _doubled(path, coco.categories)
     stated = read_stated(path.parent)
-    classes = ClassList(()) if doubled else list_classes(_labels(coco), stated.names, path)
-    shapes, faults = ({}, []) if doubled else _shapes(path, coco, classes)
+    classes = list_classes(_labels(coco), stated.names, path)
+    shapes, faults = _shapes(path, coco, classes)
     faults = doubled + faults
     entries, missing = _entries(path, coco.images, shapes)
     if not entries:
@@ -124,11 +124,13 @@ def _labels(coco: Coco) -> list[str]:
     """Return the names of the categories that are classes, in the order of their ids."""
     used = {one.category_id for one in coco.annotations}
     groups = {category.supercategory for category in coco.categories}
-    return [
+    by_id = {category.id: category for category in reversed(coco.categories)}  # the first, where one is doubled
+    labels = [
         category.name
-        for category in sorted(coco.categories, key=lambda category: category.id)
+        for category in sorted(by_id.values(), key=lambda category: category.id)
         if category.id in used or category.name not in groups
     ]
+    return list({label.casefold(): label for label in reversed(labels)}.values())[::-1]
 
 
 def _doubled(path: Path, categories: Sequence[Category]) -> list[str]:
@@ -151,7 +153,7 @@ def _doubled(path: Path, categories: Sequence[Category]) -> list[str]:
 def _shapes(path: Path, coco: Coco, classes: ClassList) -> tuple[dict[int, list[Shape]], list[str]]:
     """Return the annotations that can be used by image id, and what is wrong with the others."""
     faults: list[str] = []
-    names = {category.id: category.name for category in coco.categories}
+    names = {category.id: category.name for category in reversed(coco.categories)}
     image_ids = {image.id for image in coco.images}
     shapes: dict[int, list[Shape]] = defaultdict(list)
     earlier: dict[tuple[int, int, bytes], int] = {}
