@@ -30,6 +30,8 @@ class Settings:
     """Where the frames come from, as `trainer.data.sources.frames` reads it."""
     validate: Sequence[str] = ()
     """Frames to measure on; empty: a fifth of `data`."""
+    learn_from: int | None = None
+    """Frames of the training part to learn from, strata in their shares; None: all."""
     extra: Sequence[str] = ()
     """Frames to learn from besides, never measured on; a folder of images alone: for `teacher` to label."""
     extra_share: float = 0.5

@@ -87,6 +87,9 @@ def add_training(fit: argparse.ArgumentParser) -> None:
     fit.set_defaults(preset=None, crop=None)
     fit.argument_default = argparse.SUPPRESS
     fit.add_argument("--preset", choices=tuple(PRESETS), help="what is not given otherwise (default best)")
+    fit.add_argument(
+        "--learn-from", type=count, metavar="N", help="frames of the training part to learn from: what more would bring"
+    )
     fit.add_argument("--extra", nargs="+", metavar="DATA", help="learn from these too, never measure on them")
     fit.add_argument(
         "--extra-share",

@@ -167,6 +167,24 @@ def folds(source: Frames, seed: int, together: Sequence[Sequence[int]], count: i
     return [Part(source, tuple(sorted(indices))) for indices in dealt]
 
 
+def few_of(frames: Frames, count: int, seed: int) -> Part:
+    """Return `count` of the frames, strata (see `split`) in turn; those for fewer are among those for more.
+
+    Raises:
+        DataError: there are not so many.
+    """
+    if count > len(frames):
+        raise DataError(
+            f"--learn-from {count}: there are {len(frames)} frames to learn from; expected as many or fewer"
+        )
+    chance = np.random.default_rng(seed)
+    strata = _strata(frames, ())
+    shuffled = [[strata[key][at][0] for at in chance.permutation(len(strata[key]))] for key in sorted(strata)]
+    # Each stratum's frames lie evenly on 0..1: taken in that order, every prefix has all strata in their shares.
+    places = [((at + 0.5) / len(members), index) for members in shuffled for at, index in enumerate(members)]
+    return Part(frames, tuple(sorted(index for _, index in sorted(places)[:count])))
+
+
 def _strata(source: Frames, together: Sequence[Sequence[int]]) -> dict[str, list[tuple[int, ...]]]:
     """Return the groups of each stratum, single frames as groups of one, in order."""
     grouped = {index for group in together for index in group}

@@ -15,7 +15,7 @@ from torch import Tensor
 from trainer.data.census import find_overlaps, say_overlaps
 from trainer.data.extra import open_extra
 from trainer.data.samples import Frames
-from trainer.data.split import open_data, write_split
+from trainer.data.split import few_of, open_data, write_split
 from trainer.faults import UserError
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
@@ -68,6 +68,8 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
             write_split(run / "split.csv", *parts)
     ranks.wait()  # the others need not look for near-duplicates again
     train, validation = parts if ranks.first else open_data(settings, run, classes)
+    if settings.learn_from:
+        train = few_of(train, settings.learn_from, settings.seed)
     extra = open_extra(settings.extra, train, validation, has_teacher=settings.teacher is not None)
     besides = f" and {len(extra)} besides" if extra else ""
     console.print(f"{len(train)} frames to learn from{besides}, {len(validation)} to measure on")

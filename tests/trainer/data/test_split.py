@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.trainer.frames import MadeFrames
 from trainer.data.samples import Sample
 from trainer.data.sources import Joined
-from trainer.data.split import across, divide, folds, open_data, parse_fold, read_split, split, write_split
+from trainer.data.split import across, divide, few_of, folds, open_data, parse_fold, read_split, split, write_split
 from trainer.faults import DataError
 from trainer.settings import Settings
 
@@ -188,3 +188,13 @@ def test_a_runs_fold_is_held_out_of_its_data(mask_folder: Path) -> None:
     parts = [open_data(Settings(data=(str(mask_folder),), fold=f"{number}/5"))[1] for number in range(1, 6)]
     names = [part.name(index) for part in parts for index in range(len(part))]
     assert len(names) == len(set(names)) == 40
+
+
+def test_a_few_frames_are_a_few_of_each_kind() -> None:
+    """Strata keep their shares, fewer frames are among more, and more than there are is refused."""
+    source = Named([frozenset({1})] * 8 + [frozenset({2})] * 8 + [frozenset()] * 16)
+    few, more = (set(few_of(source, count, 0).indices) for count in (8, 16))
+    assert few < more and len(more) == 16
+    assert [len(few & set(part)) for part in (range(8), range(8, 16), range(16, 32))] == [2, 2, 4]
+    with pytest.raises(DataError, match="--learn-from 33: there are 32 frames"):
+        few_of(source, 33, 0)
