@@ -24,7 +24,7 @@ COMMANDS = {
     "compare": (compare, "train three encoders alike: the paper's Table 1 beside ours"),
     "crossval": (crossval, "measure on every frame once, by networks that never saw it, with intervals"),
     "export": (export, "write a run's best network as a recipe"),
-    "tune": (tune, "choose a recipe's confidences and minimum areas for what you wish"),
+    "tune": (tune, "choose a recipe's confidences and minimum areas for what you aim at"),
     "evaluate": (evaluate, "report on a recipe, for acceptance, by the daemon's engine"),
     "show": (show, "draw image, truth, prediction and errors of frames as a recipe sees them"),
 }

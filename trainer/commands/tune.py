@@ -1,4 +1,4 @@
-"""`trainer tune`: choose a recipe's confidences and minimum areas for what the user wishes."""
+"""`trainer tune`: choose a recipe's confidences and minimum areas for what the user aims at."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def add_arguments(tune: argparse.ArgumentParser) -> None:
             help=f"for a recipe: procedural coils {meaning}, as 950-951:900 (SEEDS:FRAMES), or frames: {DATA_HELP}",
         )
     tune.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
-    wish = tune.add_mutually_exclusive_group()
-    wish.add_argument("--max-false-per-100m", type=amount, metavar="N", help="false defects allowed (default 1)")
-    wish.add_argument(
+    target = tune.add_mutually_exclusive_group()
+    target.add_argument("--max-false-per-100m", type=amount, metavar="N", help="false defects allowed (default 1)")
+    target.add_argument(
         "--min-recall", type=rate, metavar="SHARE", help="of each class, as 0.95; then as few false ones as possible"
     )
     tune.add_argument(
@@ -47,16 +47,16 @@ def add_arguments(tune: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
     from trainer.files import hold_folder
-    from trainer.judge.choice import Wish
+    from trainer.judge.targets import Target
     from trainer.judge.tune import tune
 
     folder, calibration, test = _opened(given)
     allowed = given.max_false_per_100m
     if allowed is None and given.min_recall is None:
         allowed = 1.0
-    wish = Wish(max_false_per_100m=allowed, min_recall=given.min_recall)
+    target = Target(max_false_per_100m=allowed, min_recall=given.min_recall)
     with hold_folder(folder):
-        tuned = tune(folder, calibration, test, wish, print, accept_collapsed=given.accept_collapsed)
+        tuned = tune(folder, calibration, test, target, print, accept_collapsed=given.accept_collapsed)
     for fault in tuned.faults:
         print(f"fault: {fault}", file=sys.stderr)
     print(f"{folder}: {'rewritten' if tuned.is_written else 'left as it was'}")
@@ -66,7 +66,7 @@ def run(given: argparse.Namespace) -> int:
 def _opened(given: argparse.Namespace) -> tuple[Path, Steel, Steel]:
     """Return the recipe's folder, and the steel to choose and to measure on."""
     from inspector import recipe
-    from trainer.judge.tuning import halves, steel
+    from trainer.judge.tune_data import halves, steel
     from trainer.recipe.export import load_network
 
     is_run = (given.source / "best.pt").is_file()

@@ -15,7 +15,7 @@ from typing import Annotated
 import msgspec
 import numpy as np
 
-from trainer.data import counts, polygon
+from trainer.data import coco_runs, polygon
 from trainer.data.classes import ClassList, list_classes, read_stated
 from trainer.data.labelled import Entry, Found
 from trainer.data.rows import read_text
@@ -86,7 +86,7 @@ class Shape:
                 if self.segmentation.size != (height_px, width_px):
                     height, width = self.segmentation.size
                     raise ValueError(f"size is {height} x {width}; expected height x width {height_px} x {width_px}")
-                mask = counts.decode(self.segmentation.counts, height_px, width_px)
+                mask = coco_runs.decode(self.segmentation.counts, height_px, width_px)
             else:
                 mask = np.zeros((height_px, width_px), bool)
                 for vertices in self.segmentation:

@@ -17,9 +17,9 @@ from inspector.records.recipe import DefectClass, Maps, Recipe
 from trainer.data.samples import Sample
 from trainer.faults import UserError
 from trainer.judge.coil import Scale
+from trainer.judge.defect_counts import ClassTally, Tally
 from trainer.judge.reported import reported_labels
 from trainer.judge.stretch import stretch
-from trainer.judge.tally import ClassTally, Tally
 from trainer.judge.worst import Seen, Worst, pictures
 from trainer.metrics import Scores
 from trainer.recipe.reliability import Bin, Reliability, calibration_error

@@ -1,6 +1,6 @@
 """A recipe's confidences and minimum areas, chosen on calibration steel and measured on test steel never chosen on.
 
-The network runs once over each. What is chosen must meet the user's wish by the line's own count of found and false
+The network runs once over each. What is chosen must meet the user's target by the line's own count of found and false
 defects; what the recipe then promises is what the test part says, with exact bounds.
 """
 
@@ -15,10 +15,10 @@ import msgspec
 from inspector import recipe
 from inspector.engines.openvino import OpenVino
 from inspector.records.recipe import DefectClass, Recipe
-from trainer.judge.choice import Choice, Wish, choose
+from trainer.judge.defect_counts import Tally
 from trainer.judge.stretch import Steel
 from trainer.judge.sweep import outcomes, wide_open, with_settings
-from trainer.judge.tally import Tally
+from trainer.judge.targets import Choice, Target, choose
 from trainer.metrics import Scores
 from trainer.recipe.export import write_recipe
 
@@ -33,14 +33,14 @@ class Tuned(msgspec.Struct, frozen=True):
     """As written; as it was where a class failed the gate."""
     is_written: bool
     faults: tuple[str, ...]
-    """Classes without a true positive, by name, and wishes that the calibration part does not meet."""
+    """Classes without a true positive, by name, and targets that the calibration part does not meet."""
 
 
 def tune(
     folder: Path,
     calibration: Steel,
     test: Steel,
-    wish: Wish,
+    target: Target,
     say: Callable[[str], None],
     *,
     accept_collapsed: bool = False,
@@ -53,16 +53,16 @@ def tune(
     """
     card, model = recipe.load(folder)
     say(f"calibration: {calibration}")
-    say(f"wish: {wish}")
+    say(f"target: {target}")
     opened = wide_open(card)
     table = outcomes(card, calibration.judge(OpenVino(opened, model), opened))
-    choices = choose(table, card.classes, wish, calibration.metres)
+    choices = choose(table, card.classes, target, calibration.metres)
     for kind, choice in zip(card.classes, choices, strict=True):
         say(f"  {_line(kind, choice)}")
     collapsed = [kind.name for kind, choice in zip(card.classes, choices, strict=True) if choice.fault]
     faults = tuple(choice.fault for choice in choices if choice.fault)
     if not all(choice.is_met for choice in choices):
-        faults += (f"the wish is not met on the calibration part: {wish}. See what is said of each class.",)
+        faults += (f"the target is not met on the calibration part: {target}. See what is said of each class.",)
     if collapsed and not accept_collapsed:
         return Tuned(card, False, faults)
     card = with_settings(card, [_setting(*pair) for pair in zip(card.classes, choices, strict=True)])

@@ -18,8 +18,8 @@ from inspector.records.frame import Bytes2D
 from inspector.simulator.sheet import Planted
 from trainer.data.samples import Plane, Sample
 from trainer.judge.coil import Scale
+from trainer.judge.defect_counts import Errors
 from trainer.judge.stretch import Stretch
-from trainer.judge.tally import Errors
 
 KEPT = 10
 WIDTH_PX, ENLARGED = 1400, 4

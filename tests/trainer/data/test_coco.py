@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from trainer.data import counts, polygon, sources
+from trainer.data import coco_runs, polygon, sources
 from trainer.faults import DataError
 
 H, W = 4, 6
@@ -34,15 +34,15 @@ def count(mask: npt.NDArray[np.bool_]) -> list[int]:
 @given(arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12)))
 def test_counts_are_read_as_they_are_defined(mask: npt.NDArray[np.bool_]) -> None:
     """Any mask survives being counted and read."""
-    assert (counts.decode(count(mask), *mask.shape) == mask).all()
+    assert (coco_runs.decode(count(mask), *mask.shape) == mask).all()
 
 
 def test_compressed_counts_are_those_that_the_reference_writes() -> None:
     """Text made by pycocotools 2.0: differences of both signs, and counts of several characters."""
-    assert counts.expand("522072") == COUNTS
+    assert coco_runs.expand("522072") == COUNTS
     large = np.zeros((256, 1600), bool)
     large[40:90, 200:203] = large[10:12, 900:902] = True
-    assert counts.expand("XQb1b1^6000RW^5`N^jaJ0f_^5") == count(large)
+    assert coco_runs.expand("XQb1b1^6000RW^5`N^jaJ0f_^5") == count(large)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_compressed_counts_are_those_that_the_reference_writes() -> None:
 def test_broken_counts_are_refused(given_counts: list[int] | str, says: str) -> None:
     """Nothing is guessed."""
     with pytest.raises(ValueError, match=re.escape(says)):
-        counts.decode(given_counts, H, W)
+        coco_runs.decode(given_counts, H, W)
 
 
 @given(st.integers(0, 11), st.integers(0, 11), st.integers(1, 12), st.integers(1, 12), st.booleans())

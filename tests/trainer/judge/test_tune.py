@@ -7,11 +7,11 @@ import pytest
 
 from inspector.records.recipe import DefectClass, Maps, Recipe
 from inspector.score import Score, score
-from trainer.judge.choice import Wish, choose, within_false, within_misses
 from trainer.judge.coil import Coil, Scale, report
+from trainer.judge.defect_counts import Tally
 from trainer.judge.stretch import Stretch
 from trainer.judge.sweep import Outcome, outcomes, wide_open, with_settings
-from trainer.judge.tally import Tally
+from trainer.judge.targets import Target, choose, within_false, within_misses
 
 KINDS = tuple(DefectClass(i, name, 0.5, 0.0) for i, name in enumerate(("pitted", "crack", "scratch", "patch"), 1))
 CARD = Recipe(
@@ -120,9 +120,9 @@ def test_the_choice_finds_most_within_what_is_allowed(allowed: float, found: int
 
 
 def test_where_nothing_is_allowed_the_fewest_false_are_chosen_and_it_is_said() -> None:
-    """An impossible wish ends in the least harm and is told."""
+    """An impossible target ends in the least harm and is told."""
     table = [[Outcome(0.8, 5, 5, 10, 3), Outcome(0.4, 5, 9, 10, 7)]]
-    (choice,) = choose(table, KINDS[:1], Wish(max_false_per_100m=0), 100)
+    (choice,) = choose(table, KINDS[:1], Target(max_false_per_100m=0), 100)
     assert choice.outcome is not None and choice.outcome.false == 3
     assert not choice.is_met and not choice.fault
 
@@ -165,10 +165,10 @@ def test_a_class_without_a_true_positive_fails_by_name() -> None:
         [Outcome(0.9, 5, 0, 0, 0), Outcome(0.5, 5, 0, 0, 4)],
         [Outcome(0.9, 5, 12, 12, 0), Outcome(0.5, 5, 12, 12, 0)],
     ]
-    pitted, crack, scratch, patch = choose(table, KINDS, Wish(max_false_per_100m=1), 100)
+    pitted, crack, scratch, patch = choose(table, KINDS, Target(max_false_per_100m=1), 100)
     assert pitted.fault.startswith("class 1 pitted: none of 12 defects is found at any setting")
     assert "--accept-collapsed" in pitted.fault
-    assert "at the setting that the wish leaves it; 7 are at the price of 30 false ones" in crack.fault
+    assert "at the setting that the target leaves it; 7 are at the price of 30 false ones" in crack.fault
     assert scratch.outcome is None and "not measured" in scratch.remark and not scratch.fault
     assert not patch.fault and patch.outcome is not None and patch.outcome.min_confidence == 0.9
 

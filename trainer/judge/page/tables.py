@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from html import escape
 
 from trainer.judge.acceptance import Report
+from trainer.judge.defect_counts import ClassTally
 from trainer.judge.page import chart
 from trainer.judge.page.wording import figure, per_100m, share, swatch
-from trainer.judge.tally import ClassTally
 from trainer.recipe.evaluate import NAMES
 
 

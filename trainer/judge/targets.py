@@ -1,4 +1,4 @@
-"""Which setting each class gets: what the user wishes for, met on the calibration part as well as it can be. Pure.
+"""Which setting each class gets: what the user aims at, met on the calibration part as well as it can be. Pure.
 
 At most so many false defects: over all classes together, spent where they find most. At least such a recall: for each
 class, by conformal risk control on the stretches that have it, then the fewest false ones. That control holds for the
@@ -19,7 +19,7 @@ from trainer.judge.sweep import Outcome
 EPSILON = 1e-9  # 1 - 0.95 is a little more than 0.05
 
 
-class Wish(msgspec.Struct, frozen=True):
+class Target(msgspec.Struct, frozen=True):
     """What the user wants, in his own terms: exactly one of the two."""
 
     max_false_per_100m: float | None = None
@@ -41,20 +41,22 @@ class Choice(msgspec.Struct, frozen=True):
     remark: str = ""
     """What the user should know of it."""
     is_met: bool = True
-    """Whether the wish is, on the calibration part."""
+    """Whether the target is, on the calibration part."""
     fault: str = ""
     """Why it fails the gate, and what to do; such a recipe is not to be trusted with this class."""
 
 
-def choose(table: Sequence[Sequence[Outcome]], kinds: Sequence[DefectClass], wish: Wish, metres: float) -> list[Choice]:
+def choose(
+    table: Sequence[Sequence[Outcome]], kinds: Sequence[DefectClass], target: Target, metres: float
+) -> list[Choice]:
     """Choose every class's setting, from its outcomes at each."""
     measured = [place for place, column in enumerate(table) if column[0].planted]
     columns = [table[place] for place in measured]
-    if wish.min_recall is not None:
-        picked = [within_misses(column, 1 - wish.min_recall) for column in columns]
+    if target.min_recall is not None:
+        picked = [within_misses(column, 1 - target.min_recall) for column in columns]
     else:
-        assert wish.max_false_per_100m is not None, "a wish has one of the two"
-        allowed = wish.max_false_per_100m * metres / 100
+        assert target.max_false_per_100m is not None, "a target has one of the two"
+        allowed = target.max_false_per_100m * metres / 100
         chosen = within_false(columns, allowed)
         is_met = sum(one.false for one in chosen) <= allowed
         picked = [(one, "" if is_met else "no setting has so few false defects", is_met) for one in chosen]
@@ -87,7 +89,7 @@ def within_false(table: Sequence[Sequence[Outcome]], max_false: float) -> list[O
 def within_misses(column: Sequence[Outcome], max_miss_rate: float) -> tuple[Outcome, str, bool]:
     """Choose a class's setting with the fewest false defects whose expected miss rate is controlled.
 
-    Returns it, a remark on it, and whether the wish is met. Where there are too few stretches to promise anything the
+    Returns it, a remark on it, and whether the target is met. Where there are too few stretches to promise anything the
     plain recall decides; where no setting reaches that, the most is found.
     """
     units = column[0].stretches
@@ -115,7 +117,7 @@ def _collapse(kind: DefectClass, outcome: Outcome, column: Sequence[Outcome]) ->
     if best := max(column, key=lambda one: (one.found, -one.false)).found:
         cheapest = min((one for one in column if one.found), key=lambda one: one.false)
         return (
-            f"{said}the setting that the wish leaves it; {cheapest.found} are at the price of {cheapest.false} false "
+            f"{said}the setting that the target leaves it; {cheapest.found} are at the price of {cheapest.false} false "
             f"ones, {best} at most. Allow more, train on more frames with this class, or --accept-collapsed"
         )
     return (
