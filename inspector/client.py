@@ -26,15 +26,8 @@ import msgspec
 import zmq
 
 from inspector.errors import SocketError
-from inspector.records.events import (
-    HEARTBEAT_TOPIC,
-    LIMIT_EVENTS,
-    Event,
-    Heartbeat,
-    ReplayHead,
-    ReplayRequest,
-    read_event,
-)
+from inspector.records.envelope import LIMIT_EVENTS, Event, ReplayHead, ReplayRequest, read_event
+from inspector.records.events import HEARTBEAT_TOPIC, Heartbeat
 from inspector.sockets import HANDSHAKE_MS, keep_alive
 
 QUEUE_EVENTS = 10_000

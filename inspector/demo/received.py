@@ -5,7 +5,8 @@ Knows: the events of a coil. Must not know: what was planted, how anything is sh
 
 from __future__ import annotations
 
-from inspector.records.events import Alarm, Defect, Event, Health, Missed
+from inspector.records.envelope import Event
+from inspector.records.events import Alarm, Defect, Health, Missed
 
 
 class Received:

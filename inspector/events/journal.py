@@ -26,7 +26,8 @@ import apsw
 
 from inspector.events.reader import Reader
 from inspector.events.segments import COUNT, KEEP, Folder, numbers, open_to_write, worded
-from inspector.records.events import CONTRACT, Data, Event, Heartbeat, write_event
+from inspector.records.envelope import Event, write_event
+from inspector.records.events import CONTRACT, Data, Heartbeat
 
 log = logging.getLogger("inspector")
 

@@ -20,7 +20,7 @@ import zmq
 
 from inspector.errors import JournalError
 from inspector.events.binding import bound
-from inspector.records.events import LIMIT_EVENTS, ReplayHead, ReplayRequest
+from inspector.records.envelope import LIMIT_EVENTS, ReplayHead, ReplayRequest
 from inspector.signals import Flag
 from inspector.sockets import Guard, release
 

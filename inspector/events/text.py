@@ -15,19 +15,8 @@ import msgspec
 from inspector import output
 from inspector.client import Events, Gap
 from inspector.errors import EXIT_FAILURE
-from inspector.records.events import (
-    Alarm,
-    CoilReport,
-    Crowded,
-    Defect,
-    Event,
-    Health,
-    Heartbeat,
-    Missed,
-    Repeat,
-    Unknown,
-    write_event,
-)
+from inspector.records.envelope import Event, Unknown, write_event
+from inspector.records.events import Alarm, CoilReport, Crowded, Defect, Health, Heartbeat, Missed, Repeat
 from inspector.words import counted
 
 RED, GREEN, YELLOW, MAGENTA, CYAN, DIM = "1;31", "32", "33", "35", "36", "2"

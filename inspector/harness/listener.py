@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from inspector.client import Events
-from inspector.records.events import Event
+from inspector.records.envelope import Event
 
 WAKE_S = 0.2
 

@@ -10,12 +10,13 @@ Knows: shapes, units and meaning of what is passed on. Must not know: sockets, e
 Everything here is frozen. `x` runs across the strip, `y` along the travel; millimetres along the coil are
 counted from its head, millimetres across from pixel column 0 of the camera (plus the camera's offset).
 
-    frame.py    what cameras send                      changing it breaks cameras
-    extent.py   where something lies, how large it is     a defect's, everywhere
-    recipe.py   what a recipe's card and graph say     changing it breaks trainer and converter
-    events.py   what subscribers receive and ask for   changing it breaks them
-    stages.py   what passes between stages             changing it breaks nobody outside
-    names.py    what a name may look like
+    frame.py      what cameras send                      changing it breaks cameras
+    recipe.py     what a recipe's card and graph say     changing it breaks trainer and converter
+    events.py     what subscribers receive, kind by kind changing it breaks them
+    envelope.py   how it travels, and is asked for again changing it breaks them
+    extent.py     where something lies, how large it is  changing it breaks subscribers: a defect has one
+    stages.py     what passes between stages             changing it breaks nobody outside
+    names.py      what a name may look like
 """
 
 from inspector.records.events import Health

@@ -17,7 +17,7 @@ from inspector.harness import configuration, scrape
 from inspector.harness.daemon import Daemon
 from inspector.harness.feed import Feed
 from inspector.harness.ports import Ports
-from inspector.records.events import Event
+from inspector.records.envelope import Event
 from inspector.records.frame import Bytes2D
 from tests.recipes import HEIGHT, SOUND, WIDTH, write_recipe
 

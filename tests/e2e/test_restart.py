@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from inspector import wire
-from inspector.records.events import Alarm, CoilReport, Crowded, Data, Defect, Missed, Unknown
+from inspector.records.envelope import Unknown
+from inspector.records.events import Alarm, CoilReport, Crowded, Data, Defect, Missed
 from tests.e2e.mill import FRAME_MM, Camera, Mill, paint
 from tests.recipes import DARK, HEIGHT, WIDTH
 

@@ -21,7 +21,8 @@ from inspector.client import Events
 from inspector.errors import InspectorError
 from inspector.harness.daemon import Daemon
 from inspector.harness.ports import Ports
-from inspector.records.events import Event, Health
+from inspector.records.envelope import Event
+from inspector.records.events import Health
 
 FIRST = "4bdc204f5a118081f6f6a36dde70c65a223eaa1a"
 """The last commit of 0.1.0, which has no tag."""

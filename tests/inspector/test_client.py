@@ -20,7 +20,8 @@ from inspector.errors import SocketError
 from inspector.events.journal import Journal, Message
 from inspector.events.publish import Publisher
 from inspector.events.replay import Replays
-from inspector.records.events import Alarm, CoilReport, Data, Event, Health, Heartbeat
+from inspector.records.envelope import Event
+from inspector.records.events import Alarm, CoilReport, Data, Health, Heartbeat
 
 ROOT = Path(__file__).parents[2]
 

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from inspector import wire
 from inspector.client import Events
-from inspector.records.events import Event
+from inspector.records.envelope import Event
 from tests.recipes import DARK, HEIGHT, SOUND, WIDTH
 from tests.systemd.machine import Machine
 

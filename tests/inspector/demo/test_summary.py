@@ -10,7 +10,8 @@ from inspector.demo.received import Received
 from inspector.demo.screen import Screen
 from inspector.demo.summary import FALSE_LISTED, Figures, percentile, summary
 from inspector.harness.scrape import Counts
-from inspector.records.events import Alarm, Defect, Event, Health, Missed
+from inspector.records.envelope import Event
+from inspector.records.events import Alarm, Defect, Health, Missed
 from inspector.score import ClassScore, Outcome, Score
 from inspector.simulator.sheet import CLASSES, Planted
 from tests.defects import any_defect

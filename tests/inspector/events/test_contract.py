@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from inspector.client import Events
 from inspector.records import events as records
+from inspector.records.envelope import Event, Unknown, read_event, write_event
 from inspector.records.events import (
     CONTRACT,
     ROOTS,
@@ -21,15 +22,11 @@ from inspector.records.events import (
     CoilReport,
     CoilState,
     Data,
-    Event,
     Health,
     HealthState,
     Heartbeat,
     Missed,
     Priority,
-    Unknown,
-    read_event,
-    write_event,
 )
 from tests.defects import any_defect
 from tests.inspector.events import client_4bdc204 as old

@@ -24,17 +24,8 @@ from hypothesis import strategies as st
 
 from inspector.errors import JournalError
 from inspector.events.journal import SCAN_SEQS, Journal, Message, topic_root
-from inspector.records.events import (
-    CONTRACT,
-    Alarm,
-    CoilReport,
-    Data,
-    Event,
-    Health,
-    Heartbeat,
-    Missed,
-    read_event,
-)
+from inspector.records.envelope import Event, read_event
+from inspector.records.events import CONTRACT, Alarm, CoilReport, Data, Health, Heartbeat, Missed
 from inspector.signals import Flag
 from tests.defects import any_defect
 

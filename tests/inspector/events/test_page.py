@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from inspector.events import schema
-from inspector.records.events import ReplayHead, ReplayRequest
+from inspector.records.envelope import ReplayHead, ReplayRequest
 from tests.inspector.test_client import ALARM, COIL, Line
 
 TEXT = schema.PAGE.read_text(encoding="utf-8")

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from inspector.errors import SocketError
 from inspector.events.journal import Journal, Message
 from inspector.events.replay import UNFINISHED_BYTES, Replays
-from inspector.records.events import LIMIT_EVENTS, CoilReport, Health
+from inspector.records.envelope import LIMIT_EVENTS
+from inspector.records.events import CoilReport, Health
 from tests import zmtp
 
 ANYWHERE = "tcp://127.0.0.1:*"

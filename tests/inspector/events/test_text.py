@@ -20,7 +20,8 @@ from inspector.events.journal import Journal
 from inspector.events.publish import Publisher
 from inspector.events.replay import Replays
 from inspector.events.text import line, wants_colour
-from inspector.records.events import Alarm, CoilReport, Data, Event, Health, Heartbeat, Missed, Unknown
+from inspector.records.envelope import Event, Unknown
+from inspector.records.events import Alarm, CoilReport, Data, Health, Heartbeat, Missed
 from tests.defects import any_defect
 
 ROOT = Path(__file__).parents[3]
