@@ -84,6 +84,7 @@ def _schema(record: type[msgspec.Struct], title: str) -> dict[str, Any]:
     schema = {"$schema": DIALECT, "title": title} | msgspec.json.schema(record)
     meanings = _meanings()
     for name, definition in schema["$defs"].items():
+        definition["description"] = inspect.cleandoc(definition["description"])
         for field, properties in definition["properties"].items():
             if meaning := meanings[name].get(field):
                 properties["description"] = meaning
