@@ -12,7 +12,7 @@ from inspector.images.head import parse_window
 from trainer.settings import STRIDE_PX
 
 if TYPE_CHECKING:
-    from trainer.judge.coil import Scale
+    from trainer.assessment.coil import Scale
 
 DATA_HELP = (
     "a Severstal folder, a folder of images/ and masks/, a COCO .json, or sheet:SEEDS:FRAMES, as "
@@ -156,7 +156,7 @@ def add_scale(command: argparse.ArgumentParser) -> None:
 
 def scale(given: argparse.Namespace) -> Scale:
     """Return how large a pixel is, as told or assumed."""
-    from trainer.judge.coil import Scale
+    from trainer.assessment.coil import Scale
 
     if given.mm_per_px is None and given.mm_per_row is None:
         return Scale()

@@ -13,8 +13,8 @@ from trainer.faults import UserError
 
 if TYPE_CHECKING:
     from inspector.records.recipe import Recipe
+    from trainer.assessment.acceptance import Acceptance, Report
     from trainer.data.samples import Frames
-    from trainer.judge.acceptance import Acceptance, Report
 
 
 def add_arguments(evaluate: argparse.ArgumentParser) -> None:
@@ -36,10 +36,10 @@ def run(given: argparse.Namespace) -> int:
 
     from inspector import recipe
     from inspector.engines.openvino import OpenVino
+    from trainer.assessment.acceptance import Acceptance
+    from trainer.assessment.reported import reported_labels
+    from trainer.assessment.submission import write_submission
     from trainer.data.sizes import cut_larger
-    from trainer.judge.acceptance import Acceptance
-    from trainer.judge.reported import reported_labels
-    from trainer.judge.submission import write_submission
     from trainer.learn.progress import count
     from trainer.recipe import evaluate
 
@@ -90,8 +90,8 @@ def _write(folder: Path, report: Report, acceptance: Acceptance) -> None:
     """Write `report.html` and `report.json`."""
     import msgspec
 
+    from trainer.assessment import page
     from trainer.files import replace_file
-    from trainer.judge import page
 
     html = page.write(report, acceptance.shots())
     for name, content in (
@@ -104,7 +104,7 @@ def _write(folder: Path, report: Report, acceptance: Acceptance) -> None:
 
 def _table(report: Report, acceptance: Acceptance) -> str:
     """Return the report for a terminal: pixels under their conventions, then defects with bounds."""
-    from trainer.judge import tune
+    from trainer.assessment import tune
     from trainer.recipe import evaluate
 
     pixels = {**acceptance.outlined.report(), "frames": float(report.basis.frames)}

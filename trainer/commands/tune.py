@@ -13,7 +13,7 @@ from trainer.commands.arguments import DATA_HELP, ONLY_HELP, add_scale, amount, 
 from trainer.faults import UserError
 
 if TYPE_CHECKING:
-    from trainer.judge.stretch import Steel
+    from trainer.assessment.stretch import Steel
 
 
 def add_arguments(tune: argparse.ArgumentParser) -> None:
@@ -46,9 +46,9 @@ def add_arguments(tune: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
+    from trainer.assessment.targets import Target
+    from trainer.assessment.tune import tune
     from trainer.files import hold_folder
-    from trainer.judge.targets import Target
-    from trainer.judge.tune import tune
 
     folder, calibration, test = _opened(given)
     allowed = given.max_false_per_100m
@@ -66,7 +66,7 @@ def run(given: argparse.Namespace) -> int:
 def _opened(given: argparse.Namespace) -> tuple[Path, Steel, Steel]:
     """Return the recipe's folder, and the steel to choose and to measure on."""
     from inspector import recipe
-    from trainer.judge.tune_data import halves, steel
+    from trainer.assessment.tune_data import halves, steel
     from trainer.recipe.export import load_network
 
     is_run = (given.source / "best.pt").is_file()

@@ -1,6 +1,6 @@
 """A recipe measured pixel by pixel, through the very engine that the daemon runs it on.
 
-Knows recipes, engines and frames; needs no torch. What the line reports (defects, false alarms) is `trainer.judge`'s.
+Knows recipes, engines and frames; needs no torch. What the line reports (defects, false alarms): `trainer/assessment`.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from inspector.records.recipe import DefectClass
 from inspector.score import overlaps
-from trainer.judge.bounds import count_at_most, rate_at_least
-from trainer.judge.stretch import Stretch
+from trainer.assessment.bounds import count_at_most, rate_at_least
+from trainer.assessment.stretch import Stretch
 
 
 class ClassTally(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from inspector.records.recipe import DefectClass, Recipe
 from inspector.score import overlaps
-from trainer.judge.stretch import Stretch
+from trainer.assessment.stretch import Stretch
 
 CONFIDENCES = np.array(
     (0.0, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.88, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.984, 0.988, 0.992, 0.996, 1)

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from inspector.records.recipe import Recipe
+from trainer.assessment.coil import Coil, Scale
+from trainer.assessment.stretch import Coils, Singles, Steel
 from trainer.data import sources
 from trainer.data.duplicates import near_duplicates
 from trainer.data.sizes import cut_larger
 from trainer.data.split import Part, open_data, split
 from trainer.faults import DataError
 from trainer.files import replace_file
-from trainer.judge.coil import Coil, Scale
-from trainer.judge.stretch import Coils, Singles, Steel
 from trainer.settings import Settings
 
 COILS = re.compile(r"(?P<first>\d+)(-(?P<last>\d+))?:(?P<frames>[1-9]\d*)")

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from trainer.judge.acceptance import BadFrame, Report
-from trainer.judge.page import chart
-from trainer.judge.page.wording import colour, figure, swatch
+from trainer.assessment.acceptance import BadFrame, Report
+from trainer.assessment.page import chart
+from trainer.assessment.page.wording import colour, figure, swatch
 
 Shots = tuple[tuple[bytes, bytes, bytes], float]
 """Image, truth and found of a frame as JPEG, and its width / height."""

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from trainer.judge.bounds import count_at_most, expected_loss, rate_at_least, rate_at_most, units_needed
+from trainer.assessment.bounds import count_at_most, expected_loss, rate_at_least, rate_at_most, units_needed
 
 
 @pytest.mark.parametrize(

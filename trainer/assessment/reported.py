@@ -11,7 +11,7 @@ import numpy as np
 
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Maps, Recipe
-from trainer.judge.coil import Scale
+from trainer.assessment.coil import Scale
 
 
 def reported_labels(maps: Maps, card: Recipe, scale: Scale) -> Bytes2D:

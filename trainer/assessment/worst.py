@@ -16,10 +16,10 @@ from inspector.drawing.palette import class_colour
 from inspector.records.events import Defect
 from inspector.records.frame import Bytes2D
 from inspector.simulator.sheet import Planted
+from trainer.assessment.coil import Scale
+from trainer.assessment.defect_counts import Errors
+from trainer.assessment.stretch import Stretch
 from trainer.data.samples import Plane, Sample
-from trainer.judge.coil import Scale
-from trainer.judge.defect_counts import Errors
-from trainer.judge.stretch import Stretch
 
 KEPT = 10
 WIDTH_PX, ENLARGED = 1400, 4

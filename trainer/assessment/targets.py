@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import msgspec
 
 from inspector.records.recipe import DefectClass
-from trainer.judge.bounds import expected_loss, units_needed
-from trainer.judge.sweep import Outcome
+from trainer.assessment.bounds import expected_loss, units_needed
+from trainer.assessment.sweep import Outcome
 
 EPSILON = 1e-9  # 1 - 0.95 is a little more than 0.05
 

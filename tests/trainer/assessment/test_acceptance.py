@@ -15,14 +15,14 @@ from inspector.records.recipe import Maps
 from tests.recipes import HEIGHT, WIDTH, write_recipe
 from tests.trainer.painted import BRIGHT, DARK, SURE, UNSURE, paint, write_frames
 from trainer import __main__
+from trainer.assessment.acceptance import Acceptance, Report
+from trainer.assessment.coil import Scale, report
+from trainer.assessment.reported import reported_labels
+from trainer.assessment.stretch import regions
+from trainer.assessment.sweep import with_settings
+from trainer.assessment.worst import Worst
 from trainer.data import rle
 from trainer.data.samples import Sample
-from trainer.judge.acceptance import Acceptance, Report
-from trainer.judge.coil import Scale, report
-from trainer.judge.reported import reported_labels
-from trainer.judge.stretch import regions
-from trainer.judge.sweep import with_settings
-from trainer.judge.worst import Worst
 from trainer.recipe.reliability import Reliability, calibration_error
 
 SCALE = Scale(0.5, 0.5, is_assumed=False)

@@ -7,11 +7,11 @@ import pytest
 
 from inspector.records.recipe import DefectClass, Maps, Recipe
 from inspector.score import Score, score
-from trainer.judge.coil import Coil, Scale, report
-from trainer.judge.defect_counts import Tally
-from trainer.judge.stretch import Stretch
-from trainer.judge.sweep import Outcome, outcomes, wide_open, with_settings
-from trainer.judge.targets import Target, choose, within_false, within_misses
+from trainer.assessment.coil import Coil, Scale, report
+from trainer.assessment.defect_counts import Tally
+from trainer.assessment.stretch import Stretch
+from trainer.assessment.sweep import Outcome, outcomes, wide_open, with_settings
+from trainer.assessment.targets import Target, choose, within_false, within_misses
 
 KINDS = tuple(DefectClass(i, name, 0.5, 0.0) for i, name in enumerate(("pitted", "crack", "scratch", "patch"), 1))
 CARD = Recipe(

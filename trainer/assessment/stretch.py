@@ -24,8 +24,8 @@ from inspector.records.events import Defect
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Maps, Recipe
 from inspector.simulator.sheet import Planted, Rendered
+from trainer.assessment.coil import Coil, Scale, judge, report
 from trainer.data.samples import Frames
-from trainer.judge.coil import Coil, Scale, judge, report
 from trainer.metrics import Scores
 from trainer.recipe import evaluate
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from trainer.judge.acceptance import Report
-from trainer.judge.defect_counts import ClassTally
-from trainer.judge.page import chart
-from trainer.judge.page.wording import figure, per_100m, share, swatch
+from trainer.assessment.acceptance import Report
+from trainer.assessment.defect_counts import ClassTally
+from trainer.assessment.page import chart
+from trainer.assessment.page.wording import figure, per_100m, share, swatch
 from trainer.recipe.evaluate import NAMES
 
 

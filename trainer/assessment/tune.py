@@ -15,10 +15,10 @@ import msgspec
 from inspector import recipe
 from inspector.engines.openvino import OpenVino
 from inspector.records.recipe import DefectClass, Recipe
-from trainer.judge.defect_counts import Tally
-from trainer.judge.stretch import Steel
-from trainer.judge.sweep import outcomes, wide_open, with_settings
-from trainer.judge.targets import Choice, Target, choose
+from trainer.assessment.defect_counts import Tally
+from trainer.assessment.stretch import Steel
+from trainer.assessment.sweep import outcomes, wide_open, with_settings
+from trainer.assessment.targets import Choice, Target, choose
 from trainer.metrics import Scores
 from trainer.recipe.export import write_recipe
 

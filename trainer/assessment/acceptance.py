@@ -14,13 +14,13 @@ import msgspec
 
 import inspector
 from inspector.records.recipe import DefectClass, Maps, Recipe
+from trainer.assessment.coil import Scale
+from trainer.assessment.defect_counts import ClassTally, Tally
+from trainer.assessment.reported import reported_labels
+from trainer.assessment.stretch import stretch
+from trainer.assessment.worst import Seen, Worst, pictures
 from trainer.data.samples import Sample
 from trainer.faults import UserError
-from trainer.judge.coil import Scale
-from trainer.judge.defect_counts import ClassTally, Tally
-from trainer.judge.reported import reported_labels
-from trainer.judge.stretch import stretch
-from trainer.judge.worst import Seen, Worst, pictures
 from trainer.metrics import Scores
 from trainer.recipe.reliability import Bin, Reliability, calibration_error
 

@@ -14,8 +14,8 @@ from inspector import recipe
 from tests.recipes import HEIGHT, WIDTH, write_recipe
 from tests.trainer.painted import DARK, paint, write_frames
 from trainer import __main__
-from trainer.judge.coil import Scale
-from trainer.judge.stretch import regions
+from trainer.assessment.coil import Scale
+from trainer.assessment.stretch import regions
 from trainer.learn.checkpoint import Card
 
 SCALE = ("--mm-per-px", "0.5", "--mm-per-row", "0.5")

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
-from trainer.judge.acceptance import Report
-from trainer.judge.page.looks import Shots, reliability, worst
-from trainer.judge.page.tables import defects, matrices, pixels
-from trainer.judge.page.wording import figure, per_100m, share
+from trainer.assessment.acceptance import Report
+from trainer.assessment.page.looks import Shots, reliability, worst
+from trainer.assessment.page.tables import defects, matrices, pixels
+from trainer.assessment.page.wording import figure, per_100m, share
 
 CSS = Path(__file__).with_name("page.css")
 COUNTING = (
