@@ -59,6 +59,20 @@ def turned(jpeg: bytes, orientation: int) -> bytes:
     return jpeg[:2] + segment(0xE1, b"Exif\0\0" + exif(orientation)) + jpeg[2:]
 
 
+def turned_tiff(tiff: bytes, orientation: int) -> bytes:
+    """Return a TIFF of OpenCV's with another directory, at its end, that says an orientation."""
+    (at,) = struct.unpack_from("<I", tiff, 4)
+    (count,) = struct.unpack_from("<H", tiff, at)
+    entries = {
+        struct.unpack_from("<H", tiff, place)[0]: tiff[place : place + 12]
+        for place in range(at + 2, at + 2 + 12 * count, 12)
+    }
+    entries[274] = struct.pack("<HHIHH", 274, 3, 1, orientation, 0)
+    even = tiff + bytes(len(tiff) % 2)
+    directory = struct.pack("<H", len(entries)) + b"".join(entries[tag] for tag in sorted(entries)) + bytes(4)
+    return even[:4] + struct.pack("<I", len(even)) + even[8:] + directory
+
+
 def many_scans(scans: int, width: int = WIDTH, height: int = HEIGHT) -> bytes:
     """Return a progressive JPEG of as many empty scans."""
     blocks = (width // 8) * (height // 8)

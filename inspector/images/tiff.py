@@ -19,9 +19,12 @@ WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, OFFSETS = 256, 257, 258, 259, 262
 ORIENTATION, SAMPLES, STRIP_BYTES, PLANAR, TILE_OFFSETS, TILE_BYTES, FORMAT = 274, 277, 279, 284, 324, 325, 339
 COMPRESSIONS = {1: "none", 5: "LZW", 8: "Deflate", 32946: "Deflate", 32773: "PackBits"}
 UNSIGNED, BLACK_IS_ZERO, COLOUR = 1, 1, 2
-SIZES = {1: "B", 3: "H", 4: "I"}
+SHORT = 3
+SIZES = {1: "B", SHORT: "H", 4: "I"}
 """Of the field types that these tags have: BYTE, SHORT, LONG."""
 MAX_ENTRIES, MAX_STRIPS = 512, 100_000
+ORIENTATIONS = range(1, 9)
+"""Any other is as good as none, as in EXIF."""
 
 
 def walk(content: bytes | memoryview, size: Size | None = None) -> ImageHead:
@@ -34,13 +37,14 @@ def walk(content: bytes | memoryview, size: Size | None = None) -> ImageHead:
     tags = _directory(view, order)
     width, height, samples = (tags.get(tag, (0,))[0] for tag in (WIDTH, HEIGHT, SAMPLES))
     depths, format_ = tags.get(BITS, (1,)), tags.get(FORMAT, (UNSIGNED,))
+    turned = tags.get(ORIENTATION, (AS_STORED,))[0]
     head = ImageHead(
         kind="tiff",
         width=width,
         height=height,
         depth=max(depths),
         channels=samples or 1,
-        orientation=tags.get(ORIENTATION, (AS_STORED,))[0],
+        orientation=turned if turned in ORIENTATIONS else AS_STORED,
     )
     check_size(head, size)
     kind, compression = tags.get(PHOTOMETRIC, (-1,))[0], tags.get(COMPRESSION, (1,))[0]
@@ -97,15 +101,31 @@ def _at(view: memoryview, order: str, place: int) -> int:
     return int(number)
 
 
+def _as_stored(content: bytes | memoryview) -> bytearray:
+    """Return a walked TIFF that asks for no turning.
+
+    libtiff turns what it decodes by this tag, whatever OpenCV is asked for.
+    """
+    plain = bytearray(content)
+    order = "<" if plain[:2] == b"II" else ">"
+    at = _at(memoryview(content), order, 4)
+    (entries,) = struct.unpack_from(f"{order}H", plain, at)
+    for place in range(at + 2, at + 2 + 12 * entries, 12):
+        if struct.unpack_from(f"{order}H", plain, place) == (ORIENTATION,):
+            struct.pack_into(f"{order}HIHH", plain, place + 2, SHORT, 1, AS_STORED, 0)
+    return plain
+
+
 def decode(content: bytes | memoryview, head: ImageHead) -> Samples:
     """Return samples (H, W), or (H, W, channels) with blue first, as stored.
 
     Raises: ImageError with reason `decode`.
     """
+    plain = np.frombuffer(_as_stored(content), np.uint8)
     # OpenCV's log would write of each damaged file on stderr; the error raised here says it.
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
-        samples = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+        samples = cv2.imdecode(plain, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
         raise ImageError("decode", f"cannot be decoded: {error.err}. Copy it again.") from None
     finally:

@@ -26,6 +26,7 @@ from tests.images import (
     segment,
     strip,
     turned,
+    turned_tiff,
 )
 
 PIXELS = strip()
@@ -176,6 +177,15 @@ def test_an_orientation_turns_nothing_and_is_reported(content: bytes) -> None:
     head, pixels = decode(content)
     assert np.abs(pixels.astype(int) - PIXELS).mean() < 3
     assert head.oddities() == ("has EXIF orientation 3; pixels are used as stored, not turned",)
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_a_tiff_is_read_as_stored_whatever_its_orientation(orientation: int) -> None:
+    """libtiff would mirror 2 to 4, and OpenCV give up at 5 to 8; 0 and 9 mean nothing."""
+    for pixels in (PIXELS, DEEP):
+        head, decoded = decode(turned_tiff(encode(pixels, ".tif"), orientation), window=Window(0, 255 * 16))
+        assert np.array_equal(decoded, pixels if pixels is PIXELS else np.rint(DEEP / 16).clip(0, 255))
+        assert bool(head.oddities()) == (2 <= orientation <= 8)
 
 
 @pytest.mark.parametrize("block", [b"", b"II", exif(9), exif(3)[:-9], b"MM\0*\xff\xff\xff\xff" + bytes(8)])
