@@ -163,6 +163,14 @@ def _shut(request: socket.socket) -> None:
         request.shutdown(socket.SHUT_RDWR)
 
 
+def _encoder(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
+    """Choose a form of the metrics by what a scraper accepts; the plain one where that cannot be understood."""
+    try:
+        return choose_encoder(accept)
+    except (TypeError, ValueError):  # versions that are no numbers
+        return choose_encoder("")
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     timeout = 10  # seconds; a peer that stalls gives its thread back
@@ -174,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
         stalled = "" if vitals.alive() else f"no work finished for {vitals.idle_s():.0f} s"
         match self.path.partition("?")[0]:
             case "/metrics":
-                encode, content_type = choose_encoder(self.headers.get("Accept", ""))
+                encode, content_type = _encoder(self.headers.get("Accept", ""))
                 self._answer(HTTPStatus.OK, encode(self.server.registry), content_type)
             case "/health":
                 self._say_whether("healthy", but=stalled)

@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import pytest
 
@@ -94,6 +94,17 @@ def test_metrics(site: Site) -> None:
     for path in ("/metrics", "/metrics?name=x"):
         status, text = site.ask(path)
         assert status == 200 and "# TYPE inspector_frames_received_total counter" in text
+
+
+@pytest.mark.parametrize("accept", ["application/openmetrics-text; version=x,;;;q=y", "\xff", ","])
+def test_metrics_are_given_to_whoever_asks_oddly(site: Site, accept: str) -> None:
+    """What a scraper says it accepts is no reason to leave it without an answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", site.web.port, timeout=45)
+    with closing(connection):
+        connection.request("GET", "/metrics", headers={"Accept": accept})
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert b"inspector_frames_received_total" in answer.read()
 
 
 def test_acknowledge(site: Site) -> None:
