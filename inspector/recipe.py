@@ -28,9 +28,10 @@ def find(name: str, beside: Path) -> Path:
         try:
             if (folder / CARD).is_file():
                 return folder
-        except PermissionError as error:
+        except OSError as error:
             raise RecipeError(
-                f"{folder}: cannot be entered: {error.strerror}. Let the inspector's user read it (chmod a+rX)."
+                f"{folder}: cannot be entered: {error.strerror}. Let the inspector's user read it "
+                "(chmod a+rX), or give another folder."
             ) from error
     shipped = ", ".join(sorted(card.parent.name for card in SHIPPED.glob(f"*/{CARD}"))) or "none"
     raise RecipeError(
@@ -68,7 +69,7 @@ def read_card(folder: Path) -> Recipe:
         recipe = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Recipe)
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read: {error.strerror}. Give a recipe folder.") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (ValueError, RecursionError) as error:  # tomllib's, msgspec's and text's are ValueErrors
         raise RecipeError(f"{path}: {error}. Correct it, or export the recipe again.") from error
     ids = [kind.id for kind in recipe.classes]
     names = [kind.name for kind in recipe.classes]

@@ -92,6 +92,8 @@ def faults_of(value: Any, annotation: Any, where: str) -> list[str]:
     item = get_args(bare)[0] if get_origin(bare) is tuple else None
     if _is_section(item) and isinstance(value, list) and value:
         return [fault for i, part in enumerate(value) for fault in faults_of(part, item, f"{where}[{i}]")]
+    if isinstance(value, str) and "\0" in value:  # no path or address may hold it: the system calls raise
+        return [f"{where} is {value!r}; expected text without NUL. Take it out."]
     try:
         msgspec.convert(value, annotation)
     except msgspec.ValidationError:

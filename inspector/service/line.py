@@ -5,7 +5,10 @@ Each constructor receives its own section; nobody receives the whole, but the da
 
 from __future__ import annotations
 
+import itertools
+import os
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +25,10 @@ from inspector.intake.settings import BatchSection, IntakeSection
 from inspector.records.names import Name
 from inspector.service.settings import HttpSection
 from inspector.strip.settings import RepeatSection, RollSection
+
+LONGEST_IPC = 107
+"""Bytes of a Unix socket's path (unix(7))."""
+EVERY_HOST = {"", "*", "0.0.0.0", "[::]"}
 
 
 class Config(Section, frozen=True, kw_only=True):
@@ -62,7 +69,7 @@ def load(path: Path) -> Config:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}. Give a TOML file."]) from error
     except UnicodeDecodeError as error:
         raise ConfigError([f"{path}: is not UTF-8 text: {error}. Save it as UTF-8."]) from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # tomllib lets out more than its own: a number of 5000 digits
         raise ConfigError([f"{path}: is not TOML: {error}. Mend that line."]) from error
     faults = list(faults_of(tree, Config, ""))
     if not faults:
@@ -95,7 +102,27 @@ def _contradictions(config: Config) -> list[str]:
             f"repeat.min_period_mm is {config.repeat.min_period_mm:g}; expected less than repeat.max_period_mm, "
             f"{config.repeat.max_period_mm:g}. Correct one of them."
         )
-    binds = [config.intake.bind, config.events.bind, config.events.replay_bind]
-    for bind in sorted({bind for bind in binds if binds.count(bind) > 1 and not bind.endswith(":*")}):
-        faults.append(f'address "{bind}" is used for two sockets; expected one each. Choose another port.')
+    faults += _address_faults(config)
     return faults
+
+
+def _address_faults(config: Config) -> Iterator[str]:
+    """Addresses of which only one can be bound, or none."""
+    binds = [config.intake.bind, config.events.bind, config.events.replay_bind, f"tcp://{config.http.bind}"]
+    for one, other in itertools.combinations(binds, 2):
+        if _collide(one, other):
+            also = "" if one == other else f' and "{other}"'
+            yield f'address "{one}"{also} is used for two sockets; expected one each. Choose another port.'
+    for bind in binds:
+        path = os.fsencode(bind.removeprefix("ipc://"))
+        if bind.startswith("ipc://") and len(path) > LONGEST_IPC:
+            yield f"{bind} has {len(path)} bytes behind ipc://; expected at most {LONGEST_IPC}. Choose a shorter path."
+
+
+def _collide(one: str, other: str) -> bool:
+    """Whether two addresses cannot be bound together: the same, or the same port where one of them takes all hosts."""
+    if one.startswith("ipc://") or other.startswith("ipc://"):
+        return os.path.normpath(one) == os.path.normpath(other)
+    (host, _, port), (another, _, same) = (address.removeprefix("tcp://").rpartition(":") for address in (one, other))
+    hosts = {"127.0.0.1" if name == "localhost" else name for name in (host, another)}
+    return port == same and port not in ("*", "0") and (len(hosts) == 1 or bool(hosts & EVERY_HOST))

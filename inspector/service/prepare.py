@@ -6,8 +6,10 @@ Knows: the configuration's parts. Must not know: sockets, stages, the line that 
 from __future__ import annotations
 
 import logging
+import os
+import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -35,7 +37,7 @@ def prepare(path: Path) -> tuple[Config, Path]:
     card, model = recipe.load(folder)
     segmenter.check(settings.engine, card, model)
     names = [kind.name for kind in card.classes]
-    faults = [f"{path.name}: {fault}" for fault in _frame_faults(settings, card)]
+    faults = [f"{path.name}: {fault}" for fault in (*_frame_faults(settings, card), *_place_faults(settings))]
     faults += [
         f'{path.name}: alarm "{alarm.name}" watches class "{name}"; expected one of {", ".join(names)} '
         f"(recipe {card}). Correct its classes."
@@ -50,14 +52,18 @@ def prepare(path: Path) -> tuple[Config, Path]:
 
 def remarks(settings: Config) -> list[str]:
     """Return what to know of a configuration though it is no fault."""
-    events = settings.events
-    binds = {"intake.bind": settings.intake.bind, "events.bind": events.bind, "events.replay_bind": events.replay_bind}
     return [
         f"{key}: {address} is open to every network that reaches this machine, without a password. "
         "Bind the address of the network that needs it, like tcp://192.168.7.2:5555."
-        for key, address in binds.items()
+        for key, address in _binds(settings).items()
         if open_to_all(address)
     ]
+
+
+def _binds(settings: Config) -> dict[str, str]:
+    """The addresses of ZeroMQ sockets, by key."""
+    events = settings.events
+    return {"intake.bind": settings.intake.bind, "events.bind": events.bind, "events.replay_bind": events.replay_bind}
 
 
 def _frame_faults(settings: Config, card: Recipe) -> list[str]:
@@ -69,6 +75,26 @@ def _frame_faults(settings: Config, card: Recipe) -> list[str]:
         f"intake.max_frame_mb is {most_mb}; expected at least {-(-size // 1_000_000)}: a raw8 frame of recipe {card} "
         f"({card.width} x {card.height}) has {size / 1e6:.2f} MB. Raise it."
     ]
+
+
+def _place_faults(settings: Config) -> Iterator[str]:
+    """Refuse paths at which no folder, or no socket, can ever be; what is only not there yet may come."""
+    journal = Path(settings.journal.path)
+    for place in (journal, *journal.parents):
+        try:
+            if not stat.S_ISDIR(place.stat().st_mode):
+                yield f"journal.path is {journal}, and {place} is no folder; expected a folder. Choose another."
+            break
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except PermissionError:  # the service's user may be another
+            break
+        except OSError as error:
+            yield f"journal.path is {journal}: {error.strerror}; expected a folder. Choose another."
+            break
+    for key, bind in _binds(settings).items():
+        if bind.startswith("ipc://") and os.path.isdir(bind.removeprefix("ipc://")):
+            yield f"{key} is {bind}, a folder; expected a path for a socket. Add a name to it."
 
 
 def check_engine(settings: Config, folder: Path, *, unverified: bool = False) -> list[str]:

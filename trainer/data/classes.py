@@ -70,7 +70,7 @@ def read_stated(folder: Path) -> Stated:
         return NOTHING
     try:
         stated = msgspec.convert(tomllib.loads(read_text(path)), Stated)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (ValueError, RecursionError) as error:  # tomllib's, msgspec's and text's are ValueErrors
         raise DataError(
             f'{path}: {error}; expected names = ["pitted", "crack"], and where needed window = [0, 4095] and '
             "size = [256, 1600]"

@@ -133,7 +133,7 @@ def read(folder: Path) -> Manifest:
         return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Manifest)
     except OSError as error:
         raise EngineRefused(f"{path}: cannot be read: {error.strerror}. Run `deploy convert {folder}`.") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (ValueError, RecursionError) as error:  # tomllib's, msgspec's and text's are ValueErrors
         raise EngineRefused(f"{path}: {error}. Run `deploy convert {folder}` again.") from error
 
 

@@ -85,6 +85,21 @@ FAULTS = {
     ("tcp://*:5556", "tcp://*:5555"): (
         'address "tcp://*:5555" is used for two sockets; expected one each. Choose another port.'
     ),
+    ("tcp://*:5556", "tcp://127.0.0.1:5555"): (
+        'address "tcp://*:5555" and "tcp://127.0.0.1:5555" is used for two sockets; expected one each. Choose another '
+        "port."
+    ),
+    ("[journal]", '[http]\nbind = "localhost:5557"\n[journal]'): (
+        'address "tcp://*:5557" and "tcp://localhost:5557" is used for two sockets; expected one each. Choose another '
+        "port."
+    ),
+    ("tcp://*:5555", "ipc:///run/" + 103 * "x"): (
+        f"ipc:///run/{103 * 'x'} has 108 bytes behind ipc://; expected at most 107. Choose a shorter path."
+    ),
+    ('"journal"', r'"a\u0000b"'): r"journal.path is 'a\x00b'; expected text without NUL. Take it out.",
+    ("tcp://*:5555", r"ipc:///run/a\u0000b"): (
+        r"intake.bind is 'ipc:///run/a\x00b'; expected text without NUL. Take it out."
+    ),
     ("[journal]", '[http]\nbind = "9477"\n[journal]'): (
         "http.bind is '9477'; expected text like 127.0.0.1:9477. Write \"HOST:PORT\"."
     ),
@@ -204,6 +219,12 @@ def test_empty_file(tmp_path: Path) -> None:
     [
         (b"line = ", "is not TOML: Invalid value (at end of document). Mend that line."),
         (b"a = 1\na = 2\n", "is not TOML: Cannot overwrite a value (at line 2, column 6). Mend that line."),
+        (b"a = " + b"[" * 10_000, "is not TOML: maximum recursion depth exceeded. Mend that line."),
+        (
+            b"a = " + b"9" * 5000,
+            "is not TOML: Exceeds the limit (4300 digits) for integer string conversion: value has 5000 digits; use "
+            "sys.set_int_max_str_digits() to increase the limit. Mend that line.",
+        ),
         (
             b'line = "\xff"',
             "is not UTF-8 text: 'utf-8' codec can't decode byte 0xff in position 8: invalid start byte. "

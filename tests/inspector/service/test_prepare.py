@@ -69,6 +69,46 @@ def foreign_network(folder: Path) -> None:
     replace_model(folder, onnx.parser.parse_model(OTHER_GRAPH).SerializeToString())
 
 
+def write_configuration(folder: Path, recipe: str = "recipe", intake: str = "", journal: str = "journal") -> Path:
+    """Write a line's file into a folder, with free ports."""
+    frames, events, replay, http = range(base := free_base(), base + 4)
+    config = folder / "line.toml"
+    config.write_text(
+        f'line = "l"\n[recipe]\npath = "{recipe}"\n[intake]\nbind = "{intake or f"tcp://127.0.0.1:{frames}"}"\n'
+        '[[camera]]\nname = "top"\n'
+        f'mm_per_px = 1\nmm_per_row = 1\n[events]\nbind = "tcp://127.0.0.1:{events}"\n'
+        f'replay_bind = "tcp://127.0.0.1:{replay}"\n[journal]\npath = "{journal}"\n[http]\nbind = "127.0.0.1:{http}"\n'
+    )
+    return config
+
+
+@pytest.mark.parametrize(
+    ("places", "said"),
+    [
+        ({"journal": "line.toml"}, "line.toml is no folder; expected a folder"),
+        ({"journal": "line.toml/deeper/still"}, "line.toml is no folder; expected a folder"),
+        ({"journal": "x" * 300}, "File name too long; expected a folder"),
+        ({"journal": "loop/journal"}, "Too many levels of symbolic links; expected a folder"),
+        ({"recipe": "x" * 300}, "cannot be entered: File name too long"),
+        ({"recipe": "loop"}, "nor is a recipe of that name shipped"),
+        ({"intake": "ipc://HERE"}, ", a folder; expected a path for a socket"),
+    ],
+)
+def test_a_place_where_nothing_can_ever_be_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], places: dict[str, str], said: str
+) -> None:
+    """`check` does not call good what `run` could only fail on, and be restarted for ever."""
+    write_recipe(tmp_path / "recipe")
+    (tmp_path / "loop").symlink_to("loop")
+    config = write_configuration(
+        tmp_path, **{name: place.replace("HERE", str(tmp_path)) for name, place in places.items()}
+    )
+    assert inspector.main(["check", str(config)]) == EXIT_CONFIG
+    words = capsys.readouterr().err
+    assert said in words
+    assert len(words.splitlines()) == 1
+
+
 @pytest.mark.parametrize("command", ["check", "run"])
 @pytest.mark.parametrize(
     ("spoil", "said"),
@@ -87,14 +127,7 @@ def test_a_card_that_is_not_its_graphs(
     """The line is never started on it, nor restarted for ever: 78, and one line."""
     folder = write_recipe(tmp_path / "recipe")
     spoil(folder)
-    frames, events, replay, http = range(base := free_base(), base + 4)
-    config = tmp_path / "line.toml"
-    config.write_text(
-        f'line = "l"\n[recipe]\npath = "recipe"\n[intake]\nbind = "tcp://127.0.0.1:{frames}"\n'
-        '[[camera]]\nname = "top"\n'
-        f'mm_per_px = 1\nmm_per_row = 1\n[events]\nbind = "tcp://127.0.0.1:{events}"\n'
-        f'replay_bind = "tcp://127.0.0.1:{replay}"\n[journal]\npath = "journal"\n[http]\nbind = "127.0.0.1:{http}"\n'
-    )
+    config = write_configuration(tmp_path)
     if command == "check":
         assert inspector.main(["check", str(config)]) == EXIT_CONFIG
         words = capsys.readouterr().err
