@@ -20,7 +20,7 @@ from inspector.sockets import Guard, release
 if TYPE_CHECKING:  # the client keeps its sockets as these are kept, and has no use for SQLite
     from inspector.events.journal import Journal, Message, Position
 
-SUBSCRIPTION_BYTES = 4 * 2**20
+SUBSCRIPTION_BYTES = 2**20
 """Far more than a subscriber ever has to send."""
 
 
@@ -46,6 +46,9 @@ class Publisher:
         `position` is what was published last: what is recorded and on its way is no loss yet.
         """
         self.publish((self._journal.heartbeat(position),))
+
+    def look(self) -> None:
+        """End subscribers that send without end; to be called often, for what they send meanwhile is kept."""
         self._guard.look(set())
 
     def close(self) -> None:

@@ -239,6 +239,7 @@ class Daemon:
         Raises: GpuLost; Stuck when a stop was asked for and nothing is finished any more.
         """
         now_ns, vitals = self._clock_ns(), self._vitals
+        self._voice.look()
         if now_ns - self._beat_ns >= BEAT_NS:
             self._beat_ns = now_ns
             if vitals.alive():

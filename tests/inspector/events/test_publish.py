@@ -119,7 +119,7 @@ def test_a_subscription_without_end_is_cut(context: Context, journal: Journal, p
     with zmtp.connect(port, b"SUB") as peer, pytest.raises(OSError):  # reset, or a broken pipe
         for _ in range(50 * SUBSCRIPTION_BYTES // 4096):
             peer.sendall(zmtp.part(bytes(4000), more=True))
-            publisher.heartbeat()
+            publisher.look()
     with listening(context, publisher) as subscriber:
         publisher.publish(journal.record([COIL]))
         assert subscriber.recv_multipart()[0] == b"coil.started"
@@ -142,7 +142,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 import zmq
 from inspector.events.journal import Journal
-from inspector.events.publish import SUBSCRIPTION_BYTES, Publisher
+from inspector.events.publish import Publisher
 from inspector.records.events import Health
 
 context = zmq.Context()
