@@ -16,12 +16,12 @@ ENCODERS = (*PAPER_ENCODERS, EFFICIENTNET)
 STRIDE_PX = 32
 """Height and width of all that a network takes are multiples of it: the encoder halves them five times."""
 MAY_CHANGE = ("epochs", "minutes", "workers", "cache_gb", "checkpoint_minutes")
-"""Settings that a resumed run may be given anew: how long it takes, and what changes no figure."""
+"""Settings that a resumed run may be given again: how long it takes, and what changes no figure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a run was asked to do; everything that decides its outcome, so that it can be told and repeated.
+    """What a run was asked to do; everything that decides its outcome, so that it can be reported and repeated.
 
     What is not given is as in the preset `best`; `trainer.presets` has the paper's.
     """

@@ -1,7 +1,7 @@
-"""A recipe judged on labelled frames by the daemon's own engine and the line's own rules: what a report rests on.
+"""A recipe assessed on labelled frames by the daemon's own engine and the line's own rules: what a report rests on.
 
 After the idea of VDI/VDE/VDMA 2632-4: per class, found and invented defects are counted against the truth and given
-with the bound that so many trials allow. Frames stream through; memory holds sums and the ten worst frames.
+with the bound that N trials allow. Frames stream through; memory holds sums and the ten worst frames.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Basis(msgspec.Struct, frozen=True, kw_only=True):
     scale: str
     defects: int
     """Truly there."""
-    judged_at: str
+    assessed_at: str
     """RFC 3339, UTC."""
     version: str
     """Of this software."""
@@ -130,7 +130,7 @@ class Acceptance:
             metres=self.tally.metres,
             scale=str(self._scale),
             defects=total.true,
-            judged_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            assessed_at=datetime.now(UTC).isoformat(timespec="seconds"),
             version=inspector.__version__,
         )
         names: list[tuple[str, int | None]] = [("all", None), *((kind.name, kind.id) for kind in card.classes)]
@@ -155,7 +155,7 @@ class Acceptance:
             yield pictures(seen, self._scale), width_px / height_px
 
     def _describe(self, seen: Seen) -> BadFrame:
-        planted, told, errors = seen.stretch.planted, seen.stretch.told, seen.errors
+        planted, reported, errors = seen.stretch.planted, seen.stretch.reported, seen.errors
         names = [kind.name for kind in self._card.classes]
 
         def true(number: int) -> str:
@@ -168,7 +168,7 @@ class Acceptance:
             confused=tuple(map(true, errors.confused)),
             invented=tuple(
                 f"{one.name} of {one.area_mm2:.0f} mm2 at {one.left_mm:.0f} mm, {one.confidence:.2f} sure"
-                for one in (told[number] for number in errors.false)
+                for one in (reported[number] for number in errors.false)
             ),
             wrong_px=seen.badness[1],
         )

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 CONFIDENCE = 0.95
-"""Of every bound here, unless told otherwise; what VDI/VDE/VDMA 2632-4 asks a rate to be given with is an interval."""
+"""Confidence of every bound, unless another is given; VDI/VDE/VDMA 2632-4 asks for an interval with each rate."""
 HALVINGS = 60  # of an interval: past what a float can tell
 
 Logs = npt.NDArray[np.floating]
@@ -22,7 +22,7 @@ Logs = npt.NDArray[np.floating]
 def rate_at_least(successes: int, trials: int, confidence: float = CONFIDENCE) -> float:
     """Return the lower bound of a rate, 0 when nothing succeeded or was tried.
 
-    The rate at which so many successes or more would be seen with probability 1 - confidence (Clopper & Pearson,
+    The rate at which N successes or more would be seen with probability 1 - confidence (Clopper & Pearson,
     "The use of confidence or fiducial limits", Biometrika 26, 1934).
     """
     if successes == 0:

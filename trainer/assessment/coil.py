@@ -32,7 +32,7 @@ class Scale(msgspec.Struct, frozen=True):
     mm_per_px: float = MM_PER_PX
     mm_per_row: float = MM_PER_PX
     is_assumed: bool = True
-    """Nobody said so: it is procedural steel's."""
+    """An assumption: it is procedural steel's."""
 
     def __str__(self) -> str:
         size = f"{self.mm_per_px:g} mm a pixel, {self.mm_per_row:g} mm a row"
@@ -65,7 +65,7 @@ def _planted(coil: Coil) -> tuple[Planted, ...]:
     return coil.sheet().planted(0.0, 1000 * coil.metres)
 
 
-def judge(engine: Segmenter, coil: Coil) -> Iterator[tuple[Rendered, Maps]]:
+def infer(engine: Segmenter, coil: Coil) -> Iterator[tuple[Rendered, Maps]]:
     """Yield every frame with its maps, each of shape (1, H, W), as many batches in flight as the engine allows."""
     sheet = coil.sheet()
     waiting: list[list[Rendered]] = []
@@ -80,12 +80,12 @@ def judge(engine: Segmenter, coil: Coil) -> Iterator[tuple[Rendered, Maps]]:
 
 
 def report(maps: Iterable[Maps], card: Recipe, scale: Scale) -> tuple[Defect, ...]:
-    """Return the defects that the line would report of strip with these maps, each once, as it was told last."""
+    """Return the defects that the line would report of strip with these maps, each once, as it was reported last."""
     camera = CameraSection(name=CAMERA, mm_per_px=scale.mm_per_px, mm_per_row=scale.mm_per_row)
     analyse, strip = Analyse([camera]), Strip([camera])
     last: dict[str, Defect] = {}
     for number, one in enumerate(maps):
-        found = strip(analyse(_judged(card, one, number)))
+        found = strip(analyse(_inferred(card, one, number)))
         last |= {event.id: event for event in found.events if isinstance(event, Defect)}
     found = strip(Findings(closed_ns=0, is_last=True))
     last |= {event.id: event for event in found.events if isinstance(event, Defect)}
@@ -97,7 +97,7 @@ def _single(maps: Maps) -> Iterator[Maps]:
         yield Maps(maps.labels[i : i + 1], maps.confidence[i : i + 1], maps.presence[i : i + 1])
 
 
-def _judged(card: Recipe, maps: Maps, number: int) -> Inferred:
+def _inferred(card: Recipe, maps: Maps, number: int) -> Inferred:
     header = Header(
         v=1,
         camera=CAMERA,

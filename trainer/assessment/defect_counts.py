@@ -1,8 +1,8 @@
 """Defects counted against the truth: what was found, missed, taken for another class, invented. Pure, memory-bounded.
 
-A true defect counts once: as found when a reported defect of its class overlaps it, else as the class of the surest one
-that does, else as missed. A reported defect counts once: as right when it overlaps a true one of its class, else as
-confused when it overlaps any, else as false. Those below a minimum area are counted like all others.
+A true defect counts once: as found when a reported defect of its class overlaps it, else as the class of the most
+confident one that does, else as missed. A reported defect counts once: as right when it overlaps a true one of its
+class, else as confused when it overlaps any, else as false. Those below a minimum area are counted like all others.
 """
 
 from __future__ import annotations
@@ -79,24 +79,28 @@ class Tally:
     def add(self, stretch: Stretch) -> Errors:
         """Count a stretch as it was reported; say what was wrong."""
         self.metres += stretch.metres
-        told_class = np.array([self._ids[defect.name] for defect in stretch.told], np.int64)
-        sureness = np.array([defect.confidence for defect in stretch.told])
-        hits = np.array(overlaps(stretch.planted, stretch.told), bool).reshape(len(stretch.planted), len(stretch.told))
-        same = np.array([planted.class_id for planted in stretch.planted], np.int64)[:, None] == told_class
+        reported_class = np.array([self._ids[defect.name] for defect in stretch.reported], np.int64)
+        confidence = np.array([defect.confidence for defect in stretch.reported])
+        hits = np.array(overlaps(stretch.planted, stretch.reported), bool).reshape(
+            len(stretch.planted), len(stretch.reported)
+        )
+        same = np.array([planted.class_id for planted in stretch.planted], np.int64)[:, None] == reported_class
         missed: list[int] = []
         confused: list[int] = []
         for number, (planted, hit) in enumerate(zip(stretch.planted, hits, strict=True)):
             seen_as = 0
             if hit.any():
                 own = (hit & same[number]).any()
-                seen_as = planted.class_id if own else int(told_class[np.flatnonzero(hit)[sureness[hit].argmax()]])
+                seen_as = (
+                    planted.class_id if own else int(reported_class[np.flatnonzero(hit)[confidence[hit].argmax()]])
+                )
             self.confusion[planted.class_id, seen_as] += 1
             self._small[planted.class_id] += not self._kinds[planted.class_id - 1].is_large(planted.area_mm2)
             if seen_as != planted.class_id:
                 (confused if seen_as else missed).append(number)
         right, lonely = (hits & same).any(axis=0), ~hits.any(axis=0)
         for counts, which in ((self._reported, np.ones_like(right)), (self._right, right), (self.confusion[0], lonely)):
-            np.add.at(counts, told_class[which], 1)
+            np.add.at(counts, reported_class[which], 1)
         return Errors(tuple(missed), tuple(confused), tuple(np.flatnonzero(lonely).tolist()))
 
     def classes(self) -> list[ClassTally]:

@@ -24,20 +24,20 @@ from inspector.records.events import Defect
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Maps, Recipe
 from inspector.simulator.sheet import Planted, Rendered
-from trainer.assessment.coil import Coil, Scale, judge, report
+from trainer.assessment.coil import Coil, Scale, infer, report
 from trainer.data.samples import Frames
 from trainer.metrics import Scores
 from trainer.recipe import evaluate
 
 
 class Stretch(msgspec.Struct, frozen=True):
-    """Strip that was judged as one; positions from its first row."""
+    """Strip that was assessed as one; positions from its first row."""
 
     name: str
     metres: float
     planted: tuple[Planted, ...]
     """What is truly there."""
-    told: tuple[Defect, ...]
+    reported: tuple[Defect, ...]
     """What was reported, each defect once."""
 
 
@@ -51,14 +51,14 @@ class Steel(Protocol):
     def metres(self) -> float:
         """All of it."""
 
-    def judge(self, engine: Segmenter, card: Recipe, pixels: Scores | None = None) -> Iterator[Stretch]:
+    def assess(self, engine: Segmenter, card: Recipe, pixels: Scores | None = None) -> Iterator[Stretch]:
         """Yield every stretch as the line would report it under `card`; add its label maps to `pixels`."""
 
     def __str__(self) -> str: ...
 
 
 class Coils:
-    """Procedural coils, each judged whole: its frames follow one another."""
+    """Procedural coils, each assessed whole: its frames follow one another."""
 
     kind = "coil"
 
@@ -70,18 +70,18 @@ class Coils:
         """All of it."""
         return sum(coil.metres for coil in self._coils)
 
-    def judge(self, engine: Segmenter, card: Recipe, pixels: Scores | None = None) -> Iterator[Stretch]:
+    def assess(self, engine: Segmenter, card: Recipe, pixels: Scores | None = None) -> Iterator[Stretch]:
         """Yield every coil."""
         for coil in self._coils:
-            told = report(_measured(judge(engine, coil), pixels), card, Scale())
-            yield Stretch(f"coil {coil.seed}", coil.metres, coil.planted(), told)
+            reported = report(_measured(infer(engine, coil), pixels), card, Scale())
+            yield Stretch(f"coil {coil.seed}", coil.metres, coil.planted(), reported)
 
     def __str__(self) -> str:
         return f"{len(self._coils)} coils, {self.metres:.0f} m of procedural steel"
 
 
 class Singles:
-    """Labelled frames, each judged by itself."""
+    """Labelled frames, each assessed by itself."""
 
     kind = "frame"
 
@@ -94,7 +94,7 @@ class Singles:
         """All of it."""
         return sum(self.frames.size(i)[0] for i in range(len(self.frames))) * self.scale.mm_per_row / 1000
 
-    def judge(self, engine: Segmenter, card: Recipe, pixels: Scores | None = None) -> Iterator[Stretch]:
+    def assess(self, engine: Segmenter, card: Recipe, pixels: Scores | None = None) -> Iterator[Stretch]:
         """Yield every frame.
 
         Raises:
@@ -135,9 +135,9 @@ def regions(labels: Bytes2D, scale: Scale) -> tuple[Planted, ...]:
     return tuple(found)
 
 
-def _measured(judged: Iterator[tuple[Rendered, Maps]], pixels: Scores | None) -> Iterator[Maps]:
+def _measured(inferred: Iterator[tuple[Rendered, Maps]], pixels: Scores | None) -> Iterator[Maps]:
     """Yield the maps, and add them to `pixels` on the way."""
-    for frame, maps in judged:
+    for frame, maps in inferred:
         if pixels:
             pixels.add(maps.labels[0], frame.labels)
         yield maps

@@ -21,13 +21,16 @@ from trainer.assessment.stretch import Stretch
 CONFIDENCES = np.array(
     (0.0, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.88, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.984, 0.988, 0.992, 0.996, 1)
 )
-"""Candidates for the surest pixel; the maps hold 255 steps, so finer ones are none."""
+"""Candidates for the highest confidence; the maps hold 255 steps, so finer ones are none."""
 AREAS_MM2 = np.array((5.0, 20.0, 40.0, 80.0, 120.0, 160.0, 200.0, 300.0))
 """Candidates for the smallest defect. A true defect that is smaller counts as not found: none is defined away."""
 
 SETTINGS = [
-    [DefectClass(1, "any", 0.5, min_area_mm2=float(area_mm2), min_confidence=float(surest)) for area_mm2 in AREAS_MM2]
-    for surest in CONFIDENCES
+    [
+        DefectClass(1, "any", 0.5, min_area_mm2=float(area_mm2), min_confidence=float(confidence))
+        for area_mm2 in AREAS_MM2
+    ]
+    for confidence in CONFIDENCES
 ]
 """Every pair of candidates, as the line would apply it."""
 
@@ -58,18 +61,20 @@ class Sweep:
         self._planted, self._stretches = np.zeros(classes, np.int64), np.zeros(classes, np.int64)
 
     def add(self, stretch: Stretch, class_ids: dict[str, int]) -> None:
-        """Count a stretch whose defects were told when no setting held any back; classes by name."""
-        told_class = np.array([class_ids[defect.name] for defect in stretch.told], np.int64)
-        confidence = np.array([defect.confidence for defect in stretch.told])
-        area_mm2 = np.array([defect.area_mm2 for defect in stretch.told])
+        """Count a stretch whose defects were reported when no setting held any back; classes by name."""
+        reported_class = np.array([class_ids[defect.name] for defect in stretch.reported], np.int64)
+        confidence = np.array([defect.confidence for defect in stretch.reported])
+        area_mm2 = np.array([defect.area_mm2 for defect in stretch.reported])
         grid = [[setting.reports(area_mm2, confidence) for setting in row] for row in SETTINGS]
-        passes = np.moveaxis(np.array(grid, bool), -1, 0)  # (told, confidences, areas)
-        hits = np.array(overlaps(stretch.planted, stretch.told), bool).reshape(len(stretch.planted), len(stretch.told))
+        passes = np.moveaxis(np.array(grid, bool), -1, 0)  # (reported, confidences, areas)
+        hits = np.array(overlaps(stretch.planted, stretch.reported), bool).reshape(
+            len(stretch.planted), len(stretch.reported)
+        )
         lonely = ~hits.any(axis=0)
         planted_class = np.array([planted.class_id for planted in stretch.planted], np.int64)
         for place in range(len(self._planted)):
-            self._false[place] += passes[lonely & (told_class == place + 1)].sum(axis=0)
-            of_class = hits[planted_class == place + 1] & (told_class == place + 1)
+            self._false[place] += passes[lonely & (reported_class == place + 1)].sum(axis=0)
+            of_class = hits[planted_class == place + 1] & (reported_class == place + 1)
             if not len(of_class):
                 continue
             found = sum((passes[hit].any(axis=0) for hit in of_class), np.zeros(passes.shape[1:], np.int64))

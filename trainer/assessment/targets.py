@@ -1,6 +1,6 @@
 """Which setting each class gets: what the user aims at, met on the calibration part as well as it can be. Pure.
 
-At most so many false defects: over all classes together, spent where they find most. At least such a recall: for each
+At most N false defects: over all classes together, spent where they find most. At least such a recall: for each
 class, by conformal risk control on the stretches that have it, then the fewest false ones. That control holds for the
 confidence at each area by itself; choosing the best of eight areas on the same stretches loosens it a little, which is
 why a recipe's promise is what was counted on the test part.
@@ -113,15 +113,15 @@ def _collapse(kind: DefectClass, outcome: Outcome, column: Sequence[Outcome]) ->
     """Say so if a class has no true positive."""
     if outcome.found:
         return ""
-    said = f"class {kind.id} {kind.name}: none of {outcome.planted} defects is found at "
+    none = f"class {kind.id} {kind.name}: none of {outcome.planted} defects is found at "
     if best := max(column, key=lambda one: (one.found, -one.false)).found:
         cheapest = min((one for one in column if one.found), key=lambda one: one.false)
         return (
-            f"{said}the setting that the target leaves it; {cheapest.found} are at the price of {cheapest.false} false "
+            f"{none}the setting that the target leaves it; {cheapest.found} are at the price of {cheapest.false} false "
             f"ones, {best} at most. Allow more, train on more frames with this class, or --accept-collapsed"
         )
     return (
-        f"{said}any setting: the network does not know it. Train on more frames with this class (see `trainer check`), "
+        f"{none}any setting: the network does not know it. Train on more frames with this class (see `trainer check`), "
         f"lower its threshold ({kind.threshold:g}) in recipe.toml, or write the recipe all the same: --accept-collapsed"
     )
 

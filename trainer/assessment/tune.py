@@ -55,20 +55,20 @@ def tune(
     say(f"calibration: {calibration}")
     say(f"target: {target}")
     opened = wide_open(card)
-    table = outcomes(card, calibration.judge(OpenVino(opened, model), opened))
+    table = outcomes(card, calibration.assess(OpenVino(opened, model), opened))
     choices = choose(table, card.classes, target, calibration.metres)
     for kind, choice in zip(card.classes, choices, strict=True):
         say(f"  {_line(kind, choice)}")
     collapsed = [kind.name for kind, choice in zip(card.classes, choices, strict=True) if choice.fault]
     faults = tuple(choice.fault for choice in choices if choice.fault)
     if not all(choice.is_met for choice in choices):
-        faults += (f"the target is not met on the calibration part: {target}. See what is said of each class.",)
+        faults += (f"the target is not met on the calibration part: {target}. See the remark on each class.",)
     if collapsed and not accept_collapsed:
         return Tuned(card, False, faults)
     card = with_settings(card, [_setting(*pair) for pair in zip(card.classes, choices, strict=True)])
     tally, scores = measure(card, model, test)
     say(f"test, never chosen on: {test}")
-    for line in told(tally):
+    for line in defect_lines(tally):
         say(f"  {line}")
     kept = {name: value for name, value in card.scores.items() if not name.startswith(KINDS)}
     if collapsed:
@@ -80,7 +80,7 @@ def tune(
 def measure(card: Recipe, model: bytes, steel: Steel) -> tuple[Tally, dict[str, float | int | str]]:
     """Run the recipe as it is down held-out steel; return defect counts, and scores keyed `coil_...` or `frame_...`."""
     pixels, tally = Scores(len(card.classes)), Tally(card.classes)
-    for stretch in steel.judge(OpenVino(card, model), card, pixels):
+    for stretch in steel.assess(OpenVino(card, model), card, pixels):
         tally.add(stretch)
     total = tally.total()
     result: dict[str, float | int | str | None] = {
@@ -106,7 +106,7 @@ def measure(card: Recipe, model: bytes, steel: Steel) -> tuple[Tally, dict[str, 
     }
 
 
-def told(tally: Tally) -> list[str]:
+def defect_lines(tally: Tally) -> list[str]:
     """Return a test's count for people, a line a class and one for all."""
     lines = []
     for one in [*tally.classes(), tally.total()]:
@@ -128,10 +128,10 @@ def promises(tally: Tally) -> list[str]:
 
 def _line(kind: DefectClass, choice: Choice) -> str:
     confidence, area_mm2 = _setting(kind, choice)
-    said = f"{kind.name:10} confidence {confidence:.3f}, at least {area_mm2:3.0f} mm2"
+    words = f"{kind.name:10} confidence {confidence:.3f}, at least {area_mm2:3.0f} mm2"
     if one := choice.outcome:
-        said += f": found {one.found} of {one.planted}, {one.false} false"
-    return f"{said}; {choice.remark}" if choice.remark else said
+        words += f": found {one.found} of {one.planted}, {one.false} false"
+    return f"{words}; {choice.remark}" if choice.remark else words
 
 
 def _setting(kind: DefectClass, choice: Choice) -> tuple[float, float]:

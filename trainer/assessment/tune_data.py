@@ -49,7 +49,7 @@ def halves(settings: Settings, run: Path, card: Recipe, scale: Scale) -> tuple[S
 
 
 def steel(specs: Sequence[str], only: str | None, card: Recipe, scale: Scale) -> Steel:
-    """Open what the command line names: coils as `950-951:900`, or any DATA, whose frames are judged one by one.
+    """Open what the command line names: coils as `950-951:900`, or any DATA, whose frames are assessed one by one.
 
     Raises:
         DataError: data that cannot be used.

@@ -1,6 +1,6 @@
 """The frames on which a recipe did worst, and pictures of them: image, truth, found.
 
-Worst is most defects missed, confused or invented, then most pixels wrong. Only so many frames are held at a time.
+Worst is most defects missed, confused or invented, then most pixels wrong. Only N frames are held at a time.
 """
 
 from __future__ import annotations
@@ -83,9 +83,9 @@ def pictures(seen: Seen, scale: Scale) -> tuple[bytes, bytes, bytes]:
     for number in (*errors.missed, *errors.confused):
         _box(truth, stretch.planted[number], scale, factor)
     for number in errors.false:
-        _box(found, stretch.told[number], scale, factor)
-    image, drawn, told = (_jpeg(canvas) for canvas in (_enlarge(seen.sample.pixels), truth, found))
-    return image, drawn, told
+        _box(found, stretch.reported[number], scale, factor)
+    image, drawn, reported = (_jpeg(canvas) for canvas in (_enlarge(seen.sample.pixels), truth, found))
+    return image, drawn, reported
 
 
 def _enlarge(pixels: Plane) -> Canvas:
@@ -98,7 +98,7 @@ def _enlarge(pixels: Plane) -> Canvas:
 
 
 def _outline(canvas: Canvas, labels: Bytes2D, colour: Colour | None = None) -> None:
-    """Draw the outline of each class, dark beside bright so that it is seen on any steel."""
+    """Draw the outline of each class, dark next to bright so that it is seen on any steel."""
     enlarged = cv2.resize(labels, (canvas.shape[1], canvas.shape[0]), interpolation=cv2.INTER_NEAREST)
     for class_id in np.unique(labels[labels > 0]).tolist():
         mask = (enlarged == class_id).astype(np.uint8)

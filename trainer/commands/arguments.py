@@ -149,13 +149,13 @@ def _number(text: str, is_right: Callable[[float], bool], expected: str) -> floa
 
 
 def add_scale(command: argparse.ArgumentParser) -> None:
-    """Let a command be told how large a pixel is."""
+    """Let a command be given how large a pixel is."""
     command.add_argument("--mm-per-px", type=length, metavar="MM", help="a pixel across the strip (assumed: 0.625)")
     command.add_argument("--mm-per-row", type=length, metavar="MM", help="a row along it (default: as a pixel across)")
 
 
 def scale(given: argparse.Namespace) -> Scale:
-    """Return how large a pixel is, as told or assumed."""
+    """Return how large a pixel is, as given or assumed."""
     from trainer.assessment.coil import Scale
 
     if given.mm_per_px is None and given.mm_per_row is None:

@@ -16,7 +16,7 @@ def add_arguments(check: argparse.ArgumentParser) -> None:
     check.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
     add_frames(check)
     way = check.add_mutually_exclusive_group()
-    way.add_argument("--split", type=Path, metavar="FILE", help="judge this split.csv instead of making one")
+    way.add_argument("--split", type=Path, metavar="FILE", help="check this split.csv instead of making one")
     way.add_argument("--fold", metavar="K/N", help=FOLD_HELP)
     check.add_argument("--seed", type=whole, default=Settings(data=()).seed, help="of the split (default %(default)s)")
     check.add_argument(

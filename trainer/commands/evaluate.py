@@ -110,4 +110,4 @@ def _table(report: Report, acceptance: Acceptance) -> str:
     pixels = {**acceptance.outlined.report(), "frames": float(report.basis.frames)}
     names = [one.name for one in report.classes]
     strip = f"defects on {report.basis.metres:.1f} m at {report.basis.scale}"
-    return "\n".join([evaluate.table(pixels, names), strip, *tune.told(acceptance.tally)])
+    return "\n".join([evaluate.table(pixels, names), strip, *tune.defect_lines(acceptance.tally)])

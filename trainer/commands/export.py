@@ -9,7 +9,7 @@ from pathlib import Path
 from trainer.commands.arguments import count, frame_size, named_number
 
 FOLDER = "recipe"
-"""Of a run, where its recipe is written unless told otherwise."""
+"""Of a run, where its recipe is written unless another folder is named."""
 
 
 def add_arguments(export: argparse.ArgumentParser) -> None:
@@ -31,7 +31,7 @@ def add_arguments(export: argparse.ArgumentParser) -> None:
     export.add_argument(
         "--calibrate", nargs="+", default=(), metavar="DATA", help="frames for int8's ranges (default: the run's own)"
     )
-    export.add_argument("--calibration-frames", type=count, default=24, help="so many of them (default %(default)s)")
+    export.add_argument("--calibration-frames", type=count, default=24, help="number of them (default %(default)s)")
     export.add_argument(
         "--calibrated",
         action="store_true",

@@ -131,7 +131,7 @@ def _add_budget(fit: argparse.ArgumentParser, usual: Settings) -> None:
         "--patience",
         type=whole,
         metavar="EPOCHS",
-        help="end after so many without a lower validation loss; 0: never",
+        help="end after N epochs without a lower validation loss; 0: never",
     )
     budget.add_argument("--epoch-crops", type=count, help="crops an epoch (default: one a training frame)")
     budget.add_argument(

@@ -31,7 +31,7 @@ def run(given: argparse.Namespace) -> int:
     card, model = recipe.load(recipe.find(given.recipe, Path()))
     sources = show.open_images(given.images, given.only, card)
     engine = OpenVino(card, model)
-    shown = list(show.judge(engine, card, sources, given.frames))
+    shown = list(show.infer(engine, card, sources, given.frames))
     page = show.describe(card, engine, shown, sum(map(len, sources)))
     encoded = cv2.imencode(".png", figure.draw(page, shown))[1]
     with replace_file(given.out) as temporary:

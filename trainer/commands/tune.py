@@ -90,6 +90,6 @@ def _opened(given: argparse.Namespace) -> tuple[Path, Steel, Steel]:
         export.add_arguments(exporting)
         export.run(exporting.parse_args([str(given.source)]))
     elif (given.source / "best.pt").stat().st_mtime > (folder / "model.onnx").stat().st_mtime:
-        print(f"{folder} is older than best.pt; `trainer export {shlex.quote(str(given.source))}` makes it anew")
+        print(f"{folder} is older than best.pt; `trainer export {shlex.quote(str(given.source))}` makes it again")
     settings = load_network(given.source)[1].settings
     return folder, *halves(settings, given.source, recipe.read_card(folder), scale(given))

@@ -1,4 +1,4 @@
-"""The paper's experiment: encoders trained alike, on one split, and their figures beside the paper's.
+"""The paper's experiment: encoders trained alike, on one split, and their figures next to the paper's.
 
 Its folder: `compare.json` (what was asked), `split.csv` (made once, followed by all), a run for each encoder in a
 folder of its name, `table.md` and `table.csv`. A run is done when its `finished.json` names the step that its `last.pt`

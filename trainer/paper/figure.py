@@ -30,7 +30,7 @@ from trainer.paper.overlay import (
 
 HEAD_PX, LEGEND_PX, TITLE_PX, CAPTION_PX, GAP_PX, APART_PX, FOOT_PX = 144, 58, 44, 26, 20, 26, 64
 WIDE = 2.5
-"""Frames wider than so many times their height lie two in a row."""
+"""Frames wider than N times their height lie two in a row."""
 PANEL_PX = 460
 """No panel is higher."""
 TITLE, NOTE, NAME = Style(38, INK, 650), Style(19, FAINT), Style(22, INK, 650)
@@ -140,10 +140,10 @@ def _frame(ink: Ink, page: Page, one: Shown, cells: _Cells, top: int) -> None:
     x = ink.text((MARGIN_PX, top + 30), one.name, NAME)
     ink.text((x + 24, top + 30), "   ".join(_figures(one, page.class_names)), FIGURE)
 
-    def put(name: str, said: str, picture: Canvas) -> None:
+    def put(name: str, words: str, picture: Canvas) -> None:
         place = cells.panel(name, top)
         end = ink.text((place.left, place.top - 8), name, CAPTION_NAME)
-        ink.text((end + 14, place.top - 8), _shortened(ink, said, CAPTION, place.right - end - 14), CAPTION)
+        ink.text((end + 14, place.top - 8), _shortened(ink, words, CAPTION, place.right - end - 14), CAPTION)
         ink.canvas[place.top : place.bottom, place.left : place.right] = picture
         ink.box(place, HAIR)
 
@@ -154,7 +154,7 @@ def _frame(ink: Ink, page: Page, one: Shown, cells: _Cells, top: int) -> None:
             put(name, _shares(labels, page.class_names), draw_classes(one.pixels, labels, size))
     if one.truth is not None:
         kinds = errors(one.truth, one.found)
-        put("error", _told(kinds), draw_errors(one.pixels, kinds, size))
+        put("error", _words(kinds), draw_errors(one.pixels, kinds, size))
 
 
 def _figures(one: Shown, class_names: Sequence[str]) -> Iterator[str]:
@@ -173,11 +173,11 @@ def _figures(one: Shown, class_names: Sequence[str]) -> Iterator[str]:
 
 def _shares(labels: Plane, class_names: Sequence[str]) -> str:
     shares = [(name, float((labels == class_id).mean())) for class_id, name in enumerate(class_names, 1)]
-    told = [f"{name} {share:.2%}" if share >= 1e-4 else f"{name} < 0.01%" for name, share in shares if share]
-    return "   ".join(told) or "sound"
+    words = [f"{name} {share:.2%}" if share >= 1e-4 else f"{name} < 0.01%" for name, share in shares if share]
+    return "   ".join(words) or "sound"
 
 
-def _told(kinds: Plane) -> str:
+def _words(kinds: Plane) -> str:
     counts = {kind: int((kinds == kind).sum()) for kind in ERRORS}
     true = counts[HIT] + counts[MISSED] + counts[WRONG]
     shares = ", ".join(f"{ERRORS[kind][0]} {counts[kind] / max(1, true):.1%}" for kind in (HIT, MISSED, WRONG))

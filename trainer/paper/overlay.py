@@ -1,6 +1,6 @@
 """Masks and errors laid over steel: what colours stand for, and how thin and small things stay visible.
 
-Knows planes of grey levels and of class ids; must not know pages. A class is told by its number too, not by colour
+Knows planes of grey levels and of class ids; must not know pages. A class is known by its number too, not by colour
 alone.
 """
 
@@ -35,7 +35,7 @@ ERRORS: dict[int, tuple[str, Colour]] = {
     INVENTED: ("invented", (255, 150, 50)),
     WRONG: ("wrong class", (0, 190, 255)),
 }
-"""Told apart with any of the three kinds of colour blindness; a test computes it."""
+"""Distinct with any of the three kinds of colour blindness; a test computes it."""
 
 
 def errors(truth: Plane, found: Plane) -> Plane:

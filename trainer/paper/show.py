@@ -1,4 +1,4 @@
-"""Frames as a recipe sees them, for Figure 1: opened with or without truth, judged by the daemon's own engine.
+"""Frames as a recipe sees them, for Figure 1: opened with or without truth, assessed by the daemon's own engine.
 
 Knows recipes, engines and frames; how they are drawn is `figure`'s. Needs no torch.
 """
@@ -43,7 +43,7 @@ def open_images(specs: Sequence[str], only: str | None, card: Recipe) -> list[Fr
     return opened
 
 
-def judge(engine: Segmenter, card: Recipe, sources: Sequence[Frames], count: int | None) -> Iterator[Shown]:
+def infer(engine: Segmenter, card: Recipe, sources: Sequence[Frames], count: int | None) -> Iterator[Shown]:
     """Yield the first `count` frames, or all of them, as the engine sees them.
 
     Raises:

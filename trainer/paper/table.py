@@ -1,4 +1,4 @@
-"""Table 1 of the paper beside the same figures of our own runs, as Markdown, CSV and on a terminal.
+"""Table 1 of the paper, compared with the same figures of our own runs, as Markdown, CSV and on a terminal.
 
 Knows what each figure is of and says it; must not know how anything was trained or measured. A figure that nobody
 measured is a dash.
@@ -81,11 +81,11 @@ def cells(rows: Sequence[Row]) -> list[list[str]]:
     """Return the table's lines, the head first: a name, then for each encoder ours and the paper's."""
     lines = [["", *(words for row in rows for words in (f"{row.encoder}, ours", f"{row.encoder}, paper"))]]
     for line in LINES:
-        told = [line.name]
+        texts = [line.name]
         for row in rows:
             paper = PAPER.get(row.encoder, {}).get(line.paper)
-            told += [_told(row.figures.get(line.key), line), _told(paper, line)]
-        lines.append(told)
+            texts += [_cell(row.figures.get(line.key), line), _cell(paper, line)]
+        lines.append(texts)
     return lines
 
 
@@ -145,5 +145,5 @@ def _missing(figure: float | None) -> bool:
     return figure is None or math.isnan(figure)
 
 
-def _told(figure: float | None, line: Line) -> str:
+def _cell(figure: float | None, line: Line) -> str:
     return DASH if figure is None or math.isnan(figure) else f"{figure * line.scale:.{line.digits}f}"

@@ -100,11 +100,11 @@ def test_what_is_drawn_is_what_is_reported(tmp_path: Path) -> None:
         kept = sorted(
             (one.class_id, one.left_mm, one.area_mm2) for one in regions(reported_labels(maps, tuned, SCALE), SCALE)
         )
-        told = sorted(
+        reported = sorted(
             ({"dark": 1, "bright": 2}[one.name], one.left_mm, one.area_mm2) for one in report([maps], tuned, SCALE)
         )
-        assert len(kept) == len(told) > 0
-        assert np.allclose(kept, told, atol=0.06)  # reports are rounded to 0.1
+        assert len(kept) == len(reported) > 0
+        assert np.allclose(kept, reported, atol=0.06)  # reports are rounded to 0.1
 
 
 def test_the_worst_frames_are_kept_and_no_more(acceptance: Acceptance) -> None:

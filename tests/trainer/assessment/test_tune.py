@@ -28,7 +28,7 @@ CARD = Recipe(
 )
 
 
-def told(coil: Coil, confidence: int) -> list[Maps]:
+def maps_of(coil: Coil, confidence: int) -> list[Maps]:
     """Maps of a network that knows the truth, and is this sure of it."""
     sheet, maps = coil.sheet(), []
     for number in range(coil.frames):
@@ -52,7 +52,7 @@ def test_the_truth_scores_full_recall_and_nothing_false() -> None:
     """Maps that are the truth come through analysis, merging and scoring without a loss: the count itself is sound."""
     coil = Coil(7, 40, defects_per_m=3)
     tally = Tally(KINDS)
-    tally.add(stretch_of(told(coil, 200), CARD, coil))
+    tally.add(stretch_of(maps_of(coil, 200), CARD, coil))
     total = tally.total()
     assert total.true > 10 and total.found == total.true
     assert total.recall == total.precision == 1.0 and total.false == total.confused == total.missed == 0
@@ -67,7 +67,7 @@ def uneven(coil: Coil) -> list[Maps]:
             (np.roll(one.confidence, 0 if number % 3 else 300, 2) * chance.uniform(0.8, 1.27)).astype(np.uint8),
             np.ones_like(one.presence),
         )
-        for number, one in enumerate(told(coil, 200))
+        for number, one in enumerate(maps_of(coil, 200))
     ]
 
 
@@ -120,7 +120,7 @@ def test_the_choice_finds_most_within_what_is_allowed(allowed: float, found: int
 
 
 def test_where_nothing_is_allowed_the_fewest_false_are_chosen_and_it_is_said() -> None:
-    """An impossible target ends in the least harm and is told."""
+    """An impossible target ends in the least harm and is reported."""
     table = [[Outcome(0.8, 5, 5, 10, 3), Outcome(0.4, 5, 9, 10, 7)]]
     (choice,) = choose(table, KINDS[:1], Target(max_false_per_100m=0), 100)
     assert choice.outcome is not None and choice.outcome.false == 3
@@ -149,7 +149,7 @@ def test_a_recall_is_chosen_with_what_risk_control_adds(
     assert (outcome.found, remark, is_met) == (found, says, True)
 
 
-def test_a_recall_out_of_reach_is_told_with_what_can_be_had() -> None:
+def test_a_recall_out_of_reach_is_reported_with_what_can_be_had() -> None:
     """The most that any setting finds, at the fewest false ones of those."""
     column = [Outcome(0.9, 5, 5, 10, 1, 0.5, 9), Outcome(0.7, 5, 8, 10, 4, 0.2, 9), Outcome(0.5, 5, 8, 10, 9, 0.2, 9)]
     outcome, remark, is_met = within_misses(column, 0.1)

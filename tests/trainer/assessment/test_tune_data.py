@@ -101,7 +101,7 @@ def test_a_run_is_exported_halved_and_tuned(
         (["{recipe}", "--calibrate", "9-3:2", "--test", "2:2"], "9-3:2: expected coils only, as 950-951:900"),
     ],
 )
-def test_what_to_tune_on_is_told(
+def test_what_to_tune_on_is_reported(
     arguments: list[str], says: str, run: tuple[Path, Card], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One line, exit code 2, and what to give instead."""

@@ -136,7 +136,7 @@ def test_images_alone_have_no_truth(recipes: dict[str, Path], mask_folder: Path,
         (["nowhere"], "nowhere: expected a folder with train_images/"),
     ],
 )
-def test_what_cannot_be_shown_is_told(
+def test_what_cannot_be_shown_is_reported(
     recipes: dict[str, Path], tmp_path: Path, images: list[str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A wrong size, too many frames, no such folder: one line, exit code 2, and no picture."""

@@ -16,7 +16,7 @@ from trainer.assessment.page.wording import figure, per_100m, share
 
 CSS = Path(__file__).with_name("page.css")
 COUNTING = (
-    "Every frame is judged by itself, by the engine and the rules that run on the line. A true defect is a "
+    "Every frame is assessed by itself, by the engine and the rules that run on the line. A true defect is a "
     "connected region "
     "of one class in the labels, however small. It is <b>found</b> when a reported defect of its class overlaps its "
     "box or "
@@ -58,10 +58,10 @@ def write(report: Report, shots: Iterable[Shots]) -> str:
 def _head(report: Report) -> str:
     basis = report.basis
     return (
-        f"<header><div><h1>Acceptance report</h1><p>Surface inspection recipe, judged on {basis.frames} labelled "
+        f"<header><div><h1>Acceptance report</h1><p>Surface inspection recipe, assessed on {basis.frames} labelled "
         f"frames, "
         f'{basis.metres:.1f} m of strip</p></div><div class="stamp"><b>{escape(basis.recipe)}</b><br>'
-        f"{escape(basis.judged_at[:10])}</div></header>"
+        f"{escape(basis.assessed_at[:10])}</div></header>"
     )
 
 
@@ -98,11 +98,11 @@ def _basis(report: Report) -> str:
         ("Recipe", f"{escape(basis.recipe)}, {escape(basis.encoder)}, {basis.precision}"),
         ("sha256 of the model", f"<code>{basis.sha256}</code>"),
         ("Trained on", escape(basis.trained_on)),
-        ("Judged on", f"<code>{escape(basis.data)}</code>"),
+        ("Assessed on", f"<code>{escape(basis.data)}</code>"),
         ("Frames, strip", f"{basis.frames} frames, {basis.metres:.2f} m at {escape(basis.scale)}"),
         ("True defects", f"{basis.defects}"),
         ("Engine, software", f"{escape(basis.engine)}, version {escape(basis.version)}"),
-        ("Judged at", escape(basis.judged_at)),
+        ("Assessed at", escape(basis.assessed_at)),
     )
     lines = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in rows)
     return (

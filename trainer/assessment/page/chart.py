@@ -23,7 +23,7 @@ def bar(value: float | None, bound: float | None) -> str:
 
 
 def reliability(bins: Sequence[Bin], least: float, colour: str) -> str:
-    """Draw share right over probability said; below `least`, the threshold, nothing is known: hatched."""
+    """Draw share right over probability reported; below `least`, the threshold, nothing is known: hatched."""
     width, height = LEFT + SIDE + 8, TOP + SIDE + FOOT
     marks = "".join([*_ground(least), *_shares(bins, colour), *_curve(bins, colour)])
     return f'<svg class="reliability" viewBox="0 0 {width} {height}" role="img">{marks}</svg>'
@@ -50,7 +50,7 @@ def _ground(least: float) -> Iterator[str]:
             yield f'<text x="{LEFT - 5}" y="{_y(tick) + 3.5:.1f}" text-anchor="end">{tick:g}</text>'
             yield f'<text x="{_x(tick)}" y="{TOP + SIDE + 13}" text-anchor="middle">{tick:g}</text>'
     yield f'<line class="ideal" x1="{_x(0)}" y1="{_y(0)}" x2="{_x(1)}" y2="{_y(1)}"/>'
-    yield f'<text x="{_x(0.5)}" y="{TOP + SIDE + 24}" text-anchor="middle">probability said</text>'
+    yield f'<text x="{_x(0.5)}" y="{TOP + SIDE + 24}" text-anchor="middle">probability reported</text>'
     yield f'<text transform="translate(9 {_y(0.5)}) rotate(-90)" text-anchor="middle">share right</text>'
 
 
@@ -70,8 +70,8 @@ def _curve(bins: Sequence[Bin], colour: str) -> Iterator[str]:
     points = " ".join(f"{_x(one.confidence)},{_y(one.right)}" for one in bins)
     yield f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{points}"/>'
     for one in bins:
-        said = f"said {one.confidence:.2f}, right {one.right:.2f}, {one.pixels} px"
+        words = f"reported {one.confidence:.2f}, right {one.right:.2f}, {one.pixels} px"
         yield (
             f'<circle fill="{colour}" stroke="#fff" cx="{_x(one.confidence)}" cy="{_y(one.right)}" r="3.4">'
-            f"<title>{said}</title></circle>"
+            f"<title>{words}</title></circle>"
         )

@@ -15,7 +15,7 @@ Shots = tuple[tuple[bytes, bytes, bytes], float]
 """Image, truth and found of a frame as JPEG, and its width / height."""
 ALL_COLOUR = "#2d5b86"
 LISTED = 3
-"""Defects told one by one in a caption."""
+"""Defects listed one by one in a caption."""
 WIDE = 1.6  # frames this much wider than high are shown one below the other
 
 
@@ -27,10 +27,10 @@ def reliability(report: Report) -> str:
         least = min(kind.threshold for kind in kinds)
         pen = colour(number - 1) if number else ALL_COLOUR
         pixels = sum(one.pixels for one in trust.bins)
-        said = f"{pixels / 1000:,.1f} thousand px, error {figure(trust.error)}" if pixels else "no pixel labelled"
+        words = f"{pixels / 1000:,.1f} thousand px, error {figure(trust.error)}" if pixels else "no pixel labelled"
         name = "all classes" if number == 0 else escape(trust.name)
         charts.append(
-            f"<div><h3>{name} <small style='color:var(--soft);font-weight:400'>{said}</small></h3>"
+            f"<div><h3>{name} <small style='color:var(--soft);font-weight:400'>{words}</small></h3>"
             f"{chart.reliability(trust.bins, least, pen)}</div>"
         )
     return (
@@ -67,7 +67,7 @@ def _figure_of(number: int, frame: BadFrame, pictures: tuple[bytes, bytes, bytes
         for word, things in (("missed", frame.missed), ("confused", frame.confused), ("invented", frame.invented))
         if things
     ]
-    said = " · ".join([*wrong, f"{frame.wrong_px:,} px wrong"])
+    words = " · ".join([*wrong, f"{frame.wrong_px:,} px wrong"])
     images = "".join(
         f'<div><span>{name}</span><img alt="{name}" '
         f'src="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"></div>'
@@ -75,7 +75,7 @@ def _figure_of(number: int, frame: BadFrame, pictures: tuple[bytes, bytes, bytes
     )
     shape = "" if ratio > WIDE else " narrow"
     return (
-        f"<figure><figcaption><b>{number}. {escape(frame.name)}</b> · {said}</figcaption>"
+        f"<figure><figcaption><b>{number}. {escape(frame.name)}</b> · {words}</figcaption>"
         f'<div class="shots{shape}">{images}</div></figure>'
     )
 

@@ -22,7 +22,7 @@ def defects(report: Report) -> str:
     rows = [_row(one, swatch(number) + escape(one.name)) for number, one in enumerate(report.classes)]
     rows.append(_row(report.total, "all").replace("<tr>", '<tr class="total">', 1))
     settings = "; ".join(
-        f"{escape(kind.name)}: outline at {kind.threshold:g}, surest pixel ≥ {kind.min_confidence:g}, "
+        f"{escape(kind.name)}: outline at {kind.threshold:g}, highest confidence ≥ {kind.min_confidence:g}, "
         f"area ≥ {kind.min_area_mm2:g} mm²"
         for kind in report.settings
     )
@@ -51,7 +51,7 @@ def matrices(report: Report) -> str:
     """Return the confusion of defects and of pixels."""
     names = [one.name for one in report.classes]
     return (
-        "<h2>What was taken for what</h2><p>Rows are the truth, columns what the recipe said; shades are shares of "
+        "<h2>What was taken for what</h2><p>Rows are the truth, columns what the recipe reported; shades are shares of "
         "the "
         'row.</p><div class="two">'
         f"<div><h3>Defects</h3>{_matrix(report.confusion, names, 'missed', 'nothing there')}</div>"
@@ -71,14 +71,14 @@ def _matrix(counts: Sequence[Sequence[int]], names: Sequence[str], column: str, 
         cells = []
         for j in order:
             if i == j == 0 and not is_pixels:
-                cells.append("<td></td>")  # nothing there and nothing said: not countable
+                cells.append("<td></td>")  # nothing there and nothing reported: not countable
                 continue
             part = counts[i][j] / total if total else 0.0
-            said = f"{counts[i][j] / 1000:,.1f}" if is_pixels else f"{counts[i][j]}"
+            words = f"{counts[i][j] / 1000:,.1f}" if is_pixels else f"{counts[i][j]}"
             ground = f"rgba(45,91,134,{0.75 * part**0.7:.3f})"
             light = ";color:#fff" if part > 0.6 else ""
             mark = ' class="right"' if i == j else ""
-            cells.append(f'<td{mark} style="background:{ground}{light}" title="{part:.1%}">{said}</td>')
+            cells.append(f'<td{mark} style="background:{ground}{light}" title="{part:.1%}">{words}</td>')
         lines.append(f"<tr><td>{escape((row, *names)[i])}</td>{''.join(cells)}</tr>")
     return f'<table class="matrix"><tr><th></th>{head}</tr>{"".join(lines)}</table>'
 
