@@ -40,7 +40,7 @@ def convert(args: argparse.Namespace) -> int:
     print(
         f"{folder / ENGINE}: {made.engine_bytes / 2**20:.1f} MiB, {kind}, "
         f"built in {made.build_seconds:.1f} s by {made.flavour} {made.version}\n"
-        f"{MANIFEST} says what it is, {LOG} what the builder said. "
+        f"{MANIFEST} says what it is, {LOG} the builder's log. "
         + ("Verified." if made.verified else f"Not verified: run `deploy verify {shlex.quote(str(folder))}`.")
     )
     return 0

@@ -56,7 +56,7 @@ def build(
 
     `targets` are compute capabilities; TensorRT-RTX alone can build for other GPUs than the machine's own. `exact`:
     float32 is multiplied as such, not rounded to TF32's 10 bits first, which both flavours do unless forbidden. The
-    builder's log goes to `log` as it is said; `progress` is called with what is being done, and `cancelled` whether to
+    builder's log goes to `log` as it comes; `progress` is called with what is being done, and `cancelled` whether to
     give up, from TensorRT's threads.
 
     Raises: EngineError.

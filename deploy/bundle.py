@@ -172,14 +172,14 @@ def _download(wanted: str, python: str, platforms: tuple[str, ...], wheels: Path
 
 
 def _pip(*words: str) -> None:
-    """Raises: InspectorError with the end of what pip said."""
+    """Raises: InspectorError with the end of what pip reported."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *words]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     if ended.returncode:
         lines = [line.strip() for line in ended.stderr.splitlines() if line.strip()]
-        said = [line for line in lines if "ERROR" in line or "error:" in line] or lines
+        errors = [line for line in lines if "ERROR" in line or "error:" in line] or lines
         raise InspectorError(
-            f"pip {words[0]} failed: {' '.join(said[-3:])}. It needs a package index; mend that, or ask for another "
+            f"pip {words[0]} failed: {' '.join(errors[-3:])}. It needs a package index; mend that, or ask for another "
             "--python or --platform."
         )
 

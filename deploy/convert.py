@@ -24,7 +24,7 @@ from inspector.errors import EngineError, EngineRefused
 from inspector.records.recipe import Recipe
 
 LOG = "engine.log"
-"""What the builder said, beside the engine."""
+"""The builder's log, beside the engine."""
 
 
 def convert(
@@ -106,7 +106,7 @@ def _write(folder: Path, card: Recipe, made: Manifest, engine: bytes) -> None:
 def _targets(name: Flavour, gpu: int) -> tuple[str, ...]:
     """Return the compute capabilities to build for: this GPU's, else what RTX engines can all run on.
 
-    Raises: EngineRefused when there are GPUs but not so many, or for one that this flavour is not made for; EngineError
+    Raises: EngineRefused when there are GPUs but fewer, or for one that this flavour is not made for; EngineError
     for the full TensorRT without any.
     """
     try:

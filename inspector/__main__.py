@@ -31,7 +31,7 @@ LONGEST_S = 10**6
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the daemon until it is told to stop."""
+    """Run the daemon until it is asked to stop."""
     from inspector import signals
     from inspector.service.answer import Answers
     from inspector.service.daemon import Daemon
@@ -220,8 +220,8 @@ def _add_events_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--json", action="store_true", help="one CloudEvents JSON a line")
     command.add_argument("--since", type=at_least_0, metavar="SEQ", help="first the journal's events from here on")
-    command.add_argument("--count", type=at_least_0, metavar="N", help="end after so many events")
-    command.add_argument("--timeout", type=seconds, metavar="S", help="end when none came for so many seconds")
+    command.add_argument("--count", type=at_least_0, metavar="N", help="end after N events")
+    command.add_argument("--timeout", type=seconds, metavar="S", help="end when none came for S seconds")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

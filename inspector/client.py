@@ -119,9 +119,9 @@ class Events:
     def _follow(self) -> Iterator[Event]:
         silent_since = time.monotonic()
         while (event := self._receive(silent_since)) is not None:
-            for told in self._in_order(event):
-                if self._heartbeats if told.seq == 0 else told.type.startswith(self._topics):
-                    yield told
+            for whole in self._in_order(event):
+                if self._heartbeats if whole.seq == 0 else whole.type.startswith(self._topics):
+                    yield whole
                     silent_since = time.monotonic()
 
     def _receive(self, silent_since: float) -> Event | None:
@@ -194,7 +194,7 @@ class Events:
                 yield event
             after = head.through
         if self._number is None:
-            self._number = number - max(0, seq - after)  # at most so many are missing
+            self._number = number - max(0, seq - after)  # at most this number is missing
         self._skip_to(seq, number, reason)
 
     def _skip_to(self, seq: int, number: int, reason: str) -> None:

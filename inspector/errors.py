@@ -61,7 +61,7 @@ class Busy(InspectorError):
 
 
 class Stopped(InspectorError):
-    """Told to stop while something long was going on that cannot be drained."""
+    """Asked to stop while something long was going on that cannot be drained."""
 
     exit_code = EXIT_DONE
 

@@ -179,10 +179,10 @@ class Guard:
         """Learn who came and who went."""
         ended = []
         while self._monitor.poll(0):
-            heard = recv_monitor_message(self._monitor)
-            number = int(heard["value"])
+            change = recv_monitor_message(self._monitor)
+            number = int(change["value"])
             gone = self._connections.pop(number, None)
-            if heard["event"] == zmq.Event.ACCEPTED:
+            if change["event"] == zmq.Event.ACCEPTED:
                 self._connections[number] = _Connection(_peer(number))
             elif gone is not None:
                 ended.append(Ended(gone.peer, gone.is_cut))

@@ -73,7 +73,7 @@ def _lines(done: CheckUp) -> Iterator[str]:
         yield from _figures(name, _of(done.steps, name))
     for step in done.steps:
         if step.status == "failed":
-            yield from ("", f"## What `{step.name}` said last", "", "```", *step.said, "```")
+            yield from ("", f"## What `{step.name}` reported last", "", "```", *step.output, "```")
 
 
 def _section(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -50,7 +50,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     """Empty when it passed."""
     seconds: float
-    said: tuple[str, ...]
+    output: tuple[str, ...]
     """The last lines of its output."""
     figures: Any = None
     """The JSON it wrote, as it is; a step that failed may have written one."""
@@ -86,7 +86,7 @@ def run(
 
 
 def _undone(step: Step, status: Status, reason: str) -> Outcome:
-    return Outcome(name=step.name, status=status, reason=reason, seconds=0.0, said=())
+    return Outcome(name=step.name, status=status, reason=reason, seconds=0.0, output=())
 
 
 def _do(step: Step, root: Path, log: Path, budget_s: float) -> Outcome:
@@ -108,8 +108,8 @@ def _do(step: Step, root: Path, log: Path, budget_s: float) -> Outcome:
         except OSError as error:
             return _undone(step, "failed", f"{step.words[0]} cannot be started: {error.strerror}")
         code = _wait(process, budget_s)
-    said = tuple(path.read_text(errors="replace").splitlines()[-TAIL_LINES:])
-    status, reason = _assess(step, code, said, budget_s)
+    output = tuple(path.read_text(errors="replace").splitlines()[-TAIL_LINES:])
+    status, reason = _assess(step, code, output, budget_s)
     figures = None
     if step.json is not None:
         try:
@@ -118,7 +118,7 @@ def _do(step: Step, root: Path, log: Path, budget_s: float) -> Outcome:
             if status == "passed":
                 status, reason = "failed", f"it left no figures in {step.json.name}: {error}"
     seconds = round(time.monotonic() - began, 1)
-    return Outcome(name=step.name, status=status, reason=reason, seconds=seconds, said=said, figures=figures)
+    return Outcome(name=step.name, status=status, reason=reason, seconds=seconds, output=output, figures=figures)
 
 
 def _wait(process: subprocess.Popen[bytes], budget_s: float) -> int | None:
@@ -135,8 +135,8 @@ def _wait(process: subprocess.Popen[bytes], budget_s: float) -> int | None:
         return None
 
 
-def _assess(step: Step, code: int | None, said: Sequence[str], budget_s: float) -> tuple[Status, str]:
-    last = next((line.strip() for line in reversed(said) if line.strip()), "it said nothing")
+def _assess(step: Step, code: int | None, output: Sequence[str], budget_s: float) -> tuple[Status, str]:
+    last = next((line.strip() for line in reversed(output) if line.strip()), "it reported nothing")
     if code == 0:
         return "passed", ""
     if code == SKIP:

@@ -30,7 +30,7 @@ PATTERNS = {
     SOCKET: "like tcp://127.0.0.1:5555",
     HTTP: "like 127.0.0.1:9477",
 }
-"""What people are told instead of a pattern."""
+"""What people read instead of a pattern."""
 
 SOCKET_HINT = 'Write "tcp://HOST:PORT" or "ipc:///run/inspector/LINE/NAME".'
 

@@ -130,17 +130,17 @@ class Journal:
         """What each stage of the process before has to know to go on, by its name."""
         return MappingProxyType(self._states)
 
-    def record(self, said: Sequence[Data], states: Mapping[str, bytes] = MappingProxyType({})) -> tuple[Message, ...]:
-        """Number what was said, put it on disk, and return it as it is to be published.
+    def record(self, events: Sequence[Data], states: Mapping[str, bytes] = MappingProxyType({})) -> tuple[Message, ...]:
+        """Number events, put them on disk, and return them as they are to be published.
 
-        `states` are those of the stages after what was said. One transaction, unless it is more than `GROUP_BYTES`;
+        `states` are those of the stages after these events. One transaction, unless it is more than `GROUP_BYTES`;
         without events and with states as before, only see that the files are there.
         """
-        assert not any(isinstance(data, Heartbeat) for data in said), "a heartbeat is never journalled"
+        assert not any(isinstance(data, Heartbeat) for data in events), "a heartbeat is never journalled"
         with worded(self._path):
             self._folder.check()
             changed = dict(states.items() - self._states.items())
-            groups = [*self._groups(said)]
+            groups = [*self._groups(events)]
             if changed and not groups:
                 groups = [([], dict(self.last_topicseq))]
             for number, (group, topicseq) in enumerate(groups, 1):
@@ -184,11 +184,11 @@ class Journal:
 
     # --- one group ------------------------------------------------------------------------------------------
 
-    def _groups(self, said: Sequence[Data]) -> Iterator[tuple[list[Message], dict[str, int]]]:
+    def _groups(self, events: Sequence[Data]) -> Iterator[tuple[list[Message], dict[str, int]]]:
         """Yield numbered messages and the topics' numbers after them, as much as one transaction may write."""
-        time, topicseq = self._time() if said else "", dict(self.last_topicseq)
+        time, topicseq = self._time() if events else "", dict(self.last_topicseq)
         group, size = list[Message](), 0
-        for seq, data in enumerate(said, self.last_seq + 1):
+        for seq, data in enumerate(events, self.last_seq + 1):
             root = topic_root(data.topic)
             topicseq[root] = topicseq.get(root, 0) + 1
             group.append(self._envelope(data, time, seq, topicseq[root]))

@@ -25,7 +25,7 @@ from inspector.records.recipe import Window
 from inspector.records.stages import Batch, Drop, Frame, Loss, Rejection
 
 Allocate = Callable[[int], Bytes3D]
-"""Gives memory for a batch of so many frames, (N, H, W) uint8, contents undefined, nobody else's while a view of it
+"""Gives memory for a batch of N frames, (N, H, W) uint8, contents undefined, nobody else's while a view of it
 lives.
 
 An engine that reads from memory of its own kind (pinned, for a GPU) gives that, so that a frame is copied once. It is

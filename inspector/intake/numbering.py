@@ -16,7 +16,7 @@ from inspector.errors import FrameError
 from inspector.records.frame import Header
 
 AGREEING = 3
-"""So many frames in a row make a new count, or a new position, believable."""
+"""Number of frames in a row that make a new count, or a new position, believable."""
 JUMP_FRAMES, FRAMES_PER_S = 1000, 2000
 """Frames that may be missing at once, and more for each second of silence: no line camera has more frames a second."""
 JUST_PASSED = 64

@@ -34,7 +34,7 @@ class DefectClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_area_mm2: Annotated[float, Meta(ge=0, le=1e9)]
     """A smaller defect is not reported, square millimetres."""
     min_confidence: Annotated[float, Meta(ge=0, le=1)] = 0.0
-    """A defect whose surest pixel is less probable than this is not reported: `threshold` draws its outline, this
+    """A defect whose highest confidence is lower than this is not reported: `threshold` draws its outline, this
     decides whether it is one (hysteresis, as in Canny's edge detector, 1986).
     """
 
@@ -45,7 +45,7 @@ class DefectClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def reports(self, area_mm2: Any, confidence: Any) -> Any:
         """Whether a defect is large and sure enough to be reported: the one rule, for the line and the trainer.
 
-        `area_mm2` is its whole area, `confidence` (0..1) that of its surest pixel: two numbers, or two arrays.
+        `area_mm2` is its whole area, `confidence` (0..1) its highest pixel probability: two numbers, or two arrays.
         """
         return self.is_large(area_mm2) & (confidence >= self.min_confidence)
 

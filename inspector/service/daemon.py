@@ -106,7 +106,7 @@ class Daemon:
         return bool(self._hung)
 
     def run(self) -> None:
-        """Start, work until told to stop, and drain.
+        """Start, work until asked to stop, and drain.
 
         Raises: InspectorError when something that the line cannot do without fails.
         """
@@ -324,7 +324,7 @@ class Daemon:
         self._answers.give(error.exit_code, str(error))
 
     def _buffer(self, frames: int) -> Bytes3D:
-        """Return room for a batch, near the engine that judges now."""
+        """Return room for a batch, near the engine in force."""
         return self._infer.loaded.engine.buffer(frames)
 
     def _memory(self) -> dict[str, int]:

@@ -100,7 +100,7 @@ def _place_faults(settings: Config) -> Iterator[str]:
 def check_engine(settings: Config, folder: Path, *, unverified: bool = False) -> list[str]:
     """Check what of a built engine can be checked without a GPU; return what to know of it though it is no fault.
 
-    Raises: EngineRefused; where an engine that does not fit would be built anew, only for want of TensorRT.
+    Raises: EngineRefused; where an engine that does not fit would be built again, only for want of TensorRT.
     """
     if settings.engine.kind == "stub":
         return ["stub: this line inspects nothing"]
@@ -117,20 +117,20 @@ def check_engine(settings: Config, folder: Path, *, unverified: bool = False) ->
         if not settings.engine.rebuild:
             raise
         flavour.find(only=only)
-        faults = [f"does not fit, and would be built anew at the start: {line}" for line in str(error).splitlines()]
+        faults = [f"does not fit, and would be built again at the start: {line}" for line in str(error).splitlines()]
         return [*faults, unseen]
     return [unseen]
 
 
 class Options(msgspec.Struct, frozen=True):
-    """How to load what judges, beside what the configuration says."""
+    """How to load the engine, in addition to what the configuration says."""
 
     unverified: bool = False
     """Run a built engine that was not proven equal to the recipe's ONNX."""
     tell: Callable[[str], None] = lambda words: None
-    """Hears what goes on while it takes long, and at the end nothing."""
+    """Receives what goes on while it takes long, and at the end nothing."""
     rebuilding: Callable[[bool], None] = lambda yes: None
-    """Hears that an engine is being rebuilt, and that this is over."""
+    """Receives that an engine is being rebuilt, and that this is over."""
     stopped: Callable[[], bool] = lambda: False
     """Whether to give up what takes long."""
     gently: bool = False
@@ -143,7 +143,7 @@ Load = Callable[[Config, Path, Options], Loaded]
 
 
 def load(settings: Config, folder: Path, options: Options = PLAIN) -> Loaded:
-    """Load, verify and warm what judges; a stale engine is built anew where the configuration asks for it.
+    """Load, verify and warm the engine; a stale engine is built again where the configuration asks for it.
 
     Raises: RecipeError, EngineError, EngineRefused; Stopped.
     """
@@ -180,7 +180,7 @@ def load(settings: Config, folder: Path, options: Options = PLAIN) -> Loaded:
         except EngineRefused as error:
             if section.kind != "tensorrt" or not section.rebuild:
                 raise
-            log.warning("the engine does not fit, and is built anew: %s", error)
+            log.warning("the engine does not fit, and is built again: %s", error)
         options.rebuilding(True)
         try:
             rebuild(section, folder, most, options.tell, options.stopped)

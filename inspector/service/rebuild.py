@@ -1,7 +1,7 @@
-"""A missing or stale engine built and proven anew, by the converter's own commands in processes of their own.
+"""A missing or stale engine built and proven again, by the converter's own commands in processes of their own.
 
 Knows: the converter's command line. Must not know: the converter (it needs packages that the daemon must not load),
-who is told what goes on.
+who receives what goes on.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from inspector.errors import EXIT_BUSY, EngineError, EngineRefused, Stopped
 log = logging.getLogger("inspector")
 
 TELL_S = 5.0
-"""How often it is said that it still goes on."""
+"""How often a rebuild that still goes on is reported."""
 POLL_S = 0.1
 LIMIT_S = 7200.0
 """Far more than the slowest build takes: what goes on so long hangs."""
@@ -34,9 +34,9 @@ def rebuild(
 ) -> None:
     """Run `deploy convert` and `deploy verify` on the recipe in `folder`, at the precision of the engine before.
 
-    `tell` hears what is going on, at once and every few seconds. It ends early when `stopped` says so.
+    `tell` receives what is going on, at once and every few seconds. It ends early when `stopped` returns true.
 
-    Raises: EngineRefused with what the converter said, when it fails; EngineError where the driver is what is missing,
+    Raises: EngineRefused with the converter's last lines, if it fails; EngineError where the driver is what is missing,
     where another process is at it, or when it hangs; Stopped.
     """
     for command in commands(section, folder, max_frames):
@@ -81,53 +81,53 @@ def _sizes(sizes: set[int]) -> str:
 
 
 def _run(words: list[str], tell: Callable[[str], None], stopped: Callable[[], bool]) -> None:
-    said = f"rebuilding the engine: deploy {' '.join(words)}"
-    log.warning("%s", said)
+    task = f"rebuilding the engine: deploy {' '.join(words)}"
+    log.warning("%s", task)
     # -P: the working folder, which the service may write to, is no place to import from.
     with (
-        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as heard,
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output,
         subprocess.Popen(
-            [sys.executable, "-P", "-m", "deploy", *words], stdin=subprocess.DEVNULL, stdout=heard, stderr=heard
+            [sys.executable, "-P", "-m", "deploy", *words], stdin=subprocess.DEVNULL, stdout=output, stderr=output
         ) as process,
     ):
         try:
-            _wait(process, said, tell, stopped)
+            _wait(process, task, tell, stopped)
         except BaseException:
             process.kill()
             raise
-        _judge(process.returncode, words, heard)
+        _raise_if_failed(process.returncode, words, output)
 
 
 def _wait(
-    process: subprocess.Popen[bytes], said: str, tell: Callable[[str], None], stopped: Callable[[], bool]
+    process: subprocess.Popen[bytes], task: str, tell: Callable[[str], None], stopped: Callable[[], bool]
 ) -> None:
     began_s = time.monotonic()
-    told_s = -TELL_S
+    reported_s = -TELL_S
     while process.poll() is None:
         passed_s = time.monotonic() - began_s
-        if passed_s - told_s >= TELL_S:
-            tell(f"{said}, {passed_s:.0f} s")
-            told_s = passed_s
+        if passed_s - reported_s >= TELL_S:
+            tell(f"{task}, {passed_s:.0f} s")
+            reported_s = passed_s
         if passed_s > LIMIT_S:
-            raise EngineError(f"{said} did not end within {LIMIT_S:g} s. Run it yourself to see where it stands.")
+            raise EngineError(f"{task} did not end within {LIMIT_S:g} s. Run it yourself to see where it stands.")
         if stopped():
             raise Stopped("stopped while rebuilding the engine; the next start takes it up again")
         time.sleep(POLL_S)
 
 
-def _judge(code: int, words: list[str], heard: IO[str]) -> None:
-    heard.seek(0)
-    lines = [line.rstrip() for line in heard if line.strip()]
+def _raise_if_failed(code: int, words: list[str], output: IO[str]) -> None:
+    output.seek(0)
+    lines = [line.rstrip() for line in output if line.strip()]
     for line in lines:
         log.info("deploy %s: %s", words[0], line)
     if not code:
         return
-    said = "\n".join([f"`deploy {' '.join(words)}` ended with {code} and said:", *lines[-12:]])
+    report = "\n".join([f"`deploy {' '.join(words)}` ended with {code} and reported:", *lines[-12:]])
     if code == EXIT_BUSY:  # another line of this recipe rebuilds it: the next start finds it done
-        raise EngineError(said)
+        raise EngineError(report)
     try:
         driver.gpus()
     except EngineError as error:  # at boot the driver may come later: then another start goes on from here
         if str(error) in lines:
-            raise EngineError(said) from error
-    raise EngineRefused(said)
+            raise EngineError(report) from error
+    raise EngineRefused(report)

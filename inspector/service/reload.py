@@ -71,7 +71,7 @@ class Reload:
         except InspectorError as error:
             self._failed(error)
             return
-        except Exception as error:  # the top of this thread: whatever it is, the line runs on and somebody hears of it
+        except Exception as error:  # the top of this thread: whatever it is, the line runs on and somebody learns of it
             self._failed(InspectorError(f"{self._path.name}: unexpected {error!r}. Report this as a bug."))
             return
         self._settings, self._running = settings, loaded.recipe

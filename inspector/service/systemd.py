@@ -67,7 +67,7 @@ class Notifier:
         self._send(f"STATUS={status}")
 
     def extend(self, seconds: float) -> None:
-        """Starting takes longer: systemd is to wait so many seconds from now (systemd 236).
+        """Starting takes longer: systemd is to wait N seconds from now (systemd 236).
 
         On a service that runs it would put off the watchdog instead.
         """

@@ -3,7 +3,7 @@
 Laws: nothing is published, nor counted, that is not on disk. The main thread never waits for the disk, so heartbeats
 go on behind a slow one.
 
-Knows: the journal and the event sockets. Must not know: stages, what is said.
+Knows: the journal and the event sockets. Must not know: stages, what is reported.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Voice:
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], settings: Config, metrics: Metrics) -> None:
         events, journal = settings.events, settings.journal
         self._metrics = metrics
-        self._aside: SimpleQueue[Data] = SimpleQueue()
+        self._waiting: SimpleQueue[Data] = SimpleQueue()
         self._journal = Journal(
             Path(journal.path),
             journal.max_mb,
@@ -79,7 +79,7 @@ class Voice:
 
     def say(self, data: Data) -> None:
         """Have something of the inspector itself recorded with the next findings; from any thread."""
-        self._aside.put(data)
+        self._waiting.put(data)
 
     def recorded(self, found: Buffer[Findings]) -> Iterator[Recorded]:
         """Yield findings once they are on disk, all that wait in one commit.
@@ -90,10 +90,10 @@ class Voice:
             yield self.record(group)
 
     def record(self, group: Sequence[Findings]) -> Recorded:
-        """Put on disk what was found, and what else was said; not on two threads at once."""
+        """Put on disk what was found, and what else was reported; not on two threads at once."""
         events = [event for findings in group for event in findings.events]
-        while not self._aside.empty():
-            events.append(self._aside.get())
+        while not self._waiting.empty():
+            events.append(self._waiting.get())
         now_ns = time.monotonic_ns()
         is_due = bool(events) or now_ns - self._kept_ns >= KEEP_NS
         states = group[-1].states if group and is_due else {}

@@ -45,7 +45,7 @@ class Rendered(msgspec.Struct, frozen=True):
 class Sheet:
     """One coil, drawn from its seed; other seeds are other steel under other light. For one thread at a time.
 
-    It pickles as its arguments, and is built anew on the other side. `defects_per_m` and `lookalikes_per_m`
+    It pickles as its arguments, and is built again on the other side. `defects_per_m` and `lookalikes_per_m`
     are what is drawn per metre of travel; a few per cent of the defects find no room and are left out.
 
     Raises:

@@ -34,7 +34,7 @@ class Suspect(msgspec.Struct, frozen=True):
 
     roll: Roll
     harmonic: int
-    """It prints every so many turns."""
+    """It prints once in this number of turns."""
     off: float
     """Difference between the period found and the expected one, as a share of the expected one."""
 

@@ -74,7 +74,7 @@ def test_a_rebuild_is_said_on_ready_metrics_and_status(mill: Mill) -> None:
     mill.write(extra='[engine]\nkind = "tensorrt"\nrebuild = true\n')
     command = [sys.executable, "-m", "inspector", "check", str(mill.config)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0 and "would be built anew at the start: " in done.stdout
+    assert done.returncode == 0 and "would be built again at the start: " in done.stdout
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(mill.folder / "notify"))
         systemd.setblocking(False)

@@ -96,7 +96,7 @@ class Device:
         return self._pools.setdefault(shape, Pool(lambda: self._pin_block(shape)))
 
     def map_pool(self, frames: int, height: int, width: int) -> MapPool:
-        """Return the pinned blocks for the maps of so many frames, likewise."""
+        """Return the pinned blocks for the maps of N frames, likewise."""
         shape = 2, frames, height, width
         return self._map_pools.setdefault(shape, MapPool(shape, lambda: self._pin_block(shape)))
 

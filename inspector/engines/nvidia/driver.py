@@ -55,7 +55,7 @@ def load(name: str = LIBRARY) -> ctypes.CDLL:
 def numbered(number: int) -> Gpu:
     """Return the GPU of this number in the driver's order.
 
-    Raises: EngineError without a driver, which may come yet; EngineRefused when there are not so many.
+    Raises: EngineError without a driver, which may come yet; EngineRefused when there are fewer.
     """
     found = gpus()
     if number >= len(found):
@@ -84,9 +84,9 @@ def ask(code: int, cuda: ctypes.CDLL) -> None:
         return
     words = ctypes.c_char_p()
     cuda.cuGetErrorString(code, ctypes.byref(words))
-    said = (words.value or b"unknown error").decode(errors="replace")
+    reason = (words.value or b"unknown error").decode(errors="replace")
     what = "sees no GPU" if code == _NO_DEVICE else "refuses"
     raise EngineError(
-        f"the NVIDIA driver {what}: error {code}, {said}. See what `nvidia-smi` says; "
+        f"the NVIDIA driver {what}: error {code}, {reason}. See what `nvidia-smi` says; "
         "after an update of the driver, restart the machine."
     )

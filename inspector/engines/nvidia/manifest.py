@@ -246,7 +246,7 @@ def faults(
             ("flavour", manifest.flavour, runtime.flavour, "as is installed", build),
             ("version", manifest.version, runtime.version, f"as is installed of {runtime.flavour}", build),
         ]
-    said = [
+    faults = [
         Fault(f'{path}: {name} is "{found}"; expected "{expected}", {why}', advice)
         for name, found, expected, why, advice in facts
         if found != expected
@@ -255,15 +255,15 @@ def faults(
         what = (
             f'{folder / ENGINE}: sha256 is "{engine_sha256}"; expected "{manifest.engine_sha256}", as {MANIFEST} says'
         )
-        said.insert(0, Fault(what, altered))
+        faults.insert(0, Fault(what, altered))
     least, most = manifest.batches[0], manifest.batches[-1]
     if max_frames is not None and (least > 1 or most < max_frames):
         what = f"{path}: batches range from {least} to {most}; expected 1 to {max_frames}, as batch.max_frames says"
-        said.append(Fault(what, f"Lower that, or run `deploy convert {folder} --batches 1,{max_frames}`."))
+        faults.append(Fault(what, f"Lower that, or run `deploy convert {folder} --batches 1,{max_frames}`."))
     if verified and not manifest.verified:
         why = "what was measured is out of bounds" if manifest.parity else "never measured against its ONNX"
-        said.append(Fault(f"{path}: verified is false ({why}); expected true", f"Run `deploy verify {folder}`."))
-    return tuple(said)
+        faults.append(Fault(f"{path}: verified is false ({why}); expected true", f"Run `deploy verify {folder}`."))
+    return tuple(faults)
 
 
 def _toml(value: object) -> str:

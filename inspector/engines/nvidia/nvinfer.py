@@ -51,27 +51,27 @@ class Runtime:
 
     def __init__(self, flavour: Flavour, trt: Any) -> None:
         self.flavour, self._trt = flavour, trt
-        self.said: deque[str] = deque(maxlen=8)
+        self.errors: deque[str] = deque(maxlen=8)
         """Its last errors."""
-        self._logger = _logger(trt, self.said)
+        self._logger = _logger(trt, self.errors)
         try:
             self._runtime = trt.Runtime(self._logger)
         except TypeError as error:  # how its bindings say that the library made none: CUDA does not work
-            raise refusal(f"{flavour} {trt.__version__}", 0, tuple(self.said) or (str(error),)) from error
+            raise refusal(f"{flavour} {trt.__version__}", 0, tuple(self.errors) or (str(error),)) from error
 
     def deserialise(self, plan: bytes) -> Any:
         """Turn an engine file's bytes into an ICudaEngine; a context must be current.
 
         Raises: EngineRefused, EngineError, with the reason as far as TensorRT knows it.
         """
-        self.said.clear()
+        self.errors.clear()
         engine = self._runtime.deserialize_cuda_engine(plan)
         if engine is not None:
             return engine
-        said = tuple(self.said)
+        errors = tuple(self.errors)
         diagnose = getattr(self._runtime, "get_engine_validity", None)  # TensorRT-RTX alone has it
         diagnostics = int(diagnose(plan)[1]) if diagnose else 0
-        raise refusal(f"{self.flavour} {self._trt.__version__}", diagnostics, said)
+        raise refusal(f"{self.flavour} {self._trt.__version__}", diagnostics, errors)
 
     def options(self, engine: Any, kernels: bytes) -> Any:
         """Say how an engine's contexts are to be made; they share what TensorRT-RTX compiles for them.
@@ -118,7 +118,7 @@ class Runtime:
 
     def last_words(self) -> str:
         """Return its last error."""
-        return self.said[-1] if self.said else "it gave no reason"
+        return self.errors[-1] if self.errors else "it gave no reason"
 
 
 @cache
@@ -127,19 +127,19 @@ def runtime(flavour: Flavour, trt: Any) -> Runtime:
     return Runtime(flavour, trt)
 
 
-def refusal(who: str, diagnostics: int, said: Sequence[str]) -> EngineError:
+def refusal(who: str, diagnostics: int, errors: Sequence[str]) -> EngineError:
     """Word why an engine could not be deserialised, from TensorRT's own diagnostics and its last errors."""
-    if not diagnostics and any("cudaError 35" in line for line in said):
+    if not diagnostics and any("cudaError 35" in line for line in errors):
         diagnostics = 4
     reasons = [(final, words) for bit, (final, words) in ADVICE.items() if diagnostics & bit]
     if not reasons:
-        reason = said[0] if said else "no reason"
+        reason = errors[0] if errors else "no reason"
         return EngineError(f"{who} cannot load the engine: {reason}. Build it again: `deploy convert`.")
     kind = EngineRefused if any(final for final, _ in reasons) else EngineError
     return kind(f"{who} cannot load the engine: {'; '.join(words for _, words in reasons)}.")
 
 
-def _logger(trt: Any, said: deque[str]) -> Any:
+def _logger(trt: Any, errors: deque[str]) -> Any:
     severities = trt.ILogger.Severity
     bad = {severities.ERROR, severities.INTERNAL_ERROR}
 
@@ -149,7 +149,7 @@ def _logger(trt: Any, said: deque[str]) -> Any:
 
         def log(self, severity: Any, message: str) -> None:
             if severity in bad:
-                said.append(message)
+                errors.append(message)
             level = logging.WARNING if severity in bad or severity == severities.WARNING else logging.DEBUG
             log.log(level, "TensorRT: %s", message)
 

@@ -120,9 +120,11 @@ def test_what_was_found_is_written_down(tmp_path: Path) -> None:
     ]
     load = row("fp16", "load", 80.0, added={"p99_ms": 14.0, "wait_ms": 10})
     done = checked(
-        Outcome(name="bench", status="passed", reason="", seconds=9.0, said=(), figures={"rows": rows}),
-        Outcome(name="daemon at 80 % load", status="passed", reason="", seconds=60, said=(), figures={"rows": [load]}),
-        Outcome(name="swaps", status="failed", reason="exit code 1", seconds=2.0, said=("device +900 MiB",)),
+        Outcome(name="bench", status="passed", reason="", seconds=9.0, output=(), figures={"rows": rows}),
+        Outcome(
+            name="daemon at 80 % load", status="passed", reason="", seconds=60, output=(), figures={"rows": [load]}
+        ),
+        Outcome(name="swaps", status="failed", reason="exit code 1", seconds=2.0, output=("device +900 MiB",)),
     )
     write(done, tmp_path / "results", lambda words: None)
     path = tmp_path / "results" / "gpu-check-nvidia-rtx-4090-laptop.json"
@@ -138,7 +140,7 @@ def test_what_was_found_is_written_down(tmp_path: Path) -> None:
 
 def test_nothing_measured_claims_no_goal(tmp_path: Path) -> None:
     """Skipped steps leave a page without figures, and no failure."""
-    done = checked(Outcome(name="bench", status="skipped", reason="needs verify fp16", seconds=0.0, said=()))
+    done = checked(Outcome(name="bench", status="skipped", reason="needs verify fp16", seconds=0.0, output=()))
     write(done, tmp_path, lambda words: None)
     page = (tmp_path / f"{file_name(done.gpu)}.md").read_text()
     assert "reached" not in page and "missed" not in page and "| bench | skipped | 0 | needs verify fp16 |" in page

@@ -94,7 +94,7 @@ def test_steps_import_from_the_checkout(tmp_path: Path) -> None:
     """With nothing of ours installed, PYTHONPATH is enough."""
     (tmp_path / "ours.py").write_text("")
     (done,) = do(tmp_path, Step(name="a", words=python("import ours"), budget_s=20))
-    assert done.status == "passed", done.said
+    assert done.status == "passed", done.output
 
 
 def test_a_command_that_is_not_there_is_a_failure(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A stale engine built anew: what is asked of the converter, and what is said meanwhile."""
+"""A stale engine built again: what is asked of the converter, and what is reported meanwhile."""
 
 from __future__ import annotations
 
