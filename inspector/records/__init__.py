@@ -2,8 +2,8 @@
 
 A frame flows like this; each arrow is one record below:
 
-    camera --(Header + pixels)--> intake --Batch--> infer --Inferred--> analyse --Findings--> strip --Findings--> alarms
-           --Findings--> journal --Event--> publish
+    camera --(Header + pixels)--> intake --Batch--> infer --Inferred--> analyse --Findings--> strip
+           --Findings--> repeats --Findings--> alarms --Findings--> journal --Event--> publish
 
 Knows: shapes, units and meaning of what is passed on. Must not know: sockets, engines, files, clocks.
 

@@ -1,7 +1,8 @@
 """The supervisor: wires the flow, keeps it alive, reloads it, and drains it.
 
-    intake -> [queue] -> infer -> [queue] -> analyse -> strip -> alarms -> [queue] -> journal -> [queue] -> publish
-    (thread intake)      (thread infer)      (thread analyse)                         (thread journal)     (main thread)
+    intake => infer => analyse -> strip -> repeats -> alarms => journal => publish      => is a bounded queue
+    thread    thread   thread analyse                           thread     main thread
+    intake    infer                                             journal
 
 Laws: an event is on disk before anyone receives it; the watchdog is patted only when the last stage has finished
 something; a bad configuration never replaces a good one. The main thread waits for nothing but the flow, and for that
