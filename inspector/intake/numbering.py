@@ -2,7 +2,7 @@
 
 Laws: numbers given out count on by one for each frame, lost ones included, and only another `boot` begins again. One
 absurd value is never believed and changes nothing that comes after it. A count or a position that really began
-elsewhere is believed once three frames in a row agree on it.
+elsewhere is believed once three frames in a row agree on it, as ones that follow each other with small gaps.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ AGREEING = 3
 """Number of frames in a row that make a new count, or a new position, believable."""
 JUMP_FRAMES, FRAMES_PER_S = 1000, 2000
 """Frames that may be missing at once, and more for each second of silence: no line camera has more frames a second."""
+SMALL_GAP = 64
+"""Frames that may be missing between those that agree on a new count: a line that loses every other frame has one."""
 JUST_PASSED = 64
 """A number at most so far behind has been seen: the frame came twice or late."""
 JUMP_FRAME_LENGTHS, MM_PER_S = 10, 30_000
@@ -105,12 +107,15 @@ class Numbering:
     def _elsewhere(self, place: _Place, header: Header, ahead: int, now_ns: int) -> Believed:
         """Take in a number that does not follow; once enough agree the count has begun again there."""
         camera = self._cameras[header.camera]
-        agrees = place.agreeing and header.number == place.next_number
+        span = camera.last_number - camera.first_number + 1 if camera.last_number < ENDLESS else 0
+        has_passed = -JUST_PASSED <= ahead < 0
+        gap = 0 if has_passed else SMALL_GAP
+        agrees = place.agreeing and 0 <= _ahead(header.number - place.next_number, span) <= gap
         place.agreeing = place.agreeing + 1 if agrees else 1
         place.next_number = header.number + 1 if header.number < camera.last_number else camera.first_number
         if place.agreeing < AGREEING:
             wrong = f"frame {header.number} after {place.number}"
-            if -JUST_PASSED <= ahead < 0:
+            if has_passed:
                 raise FrameError("order", f"{wrong}; expected a higher number, or another boot")
             place.bad += 1
             raise FrameError("number", f"{wrong}; expected the next one, or another boot")

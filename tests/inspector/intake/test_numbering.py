@@ -47,6 +47,20 @@ def test_wrap_that_nobody_announced() -> None:
     assert (after.header.number, after.header.boot, after.missing) == (4, "b+1", 1)
 
 
+@pytest.mark.parametrize("last_number", [2**63 - 1, 2**31 - 1])
+@pytest.mark.parametrize("step", [2, 60])
+def test_a_count_that_begins_again_is_followed_over_gaps(step: int, last_number: int) -> None:
+    """A line that loses frames, or a gateway that thins them out, never shows three neighbours: it is not shut out."""
+    found = follow([10**9, *range(0, 5 * step, step)], last_number=last_number)
+    assert found == [10**9, "number", "number", 2 * step, 1 - step, 3 * step, 1 - step, 4 * step]
+
+
+def test_numbers_without_an_order_begin_no_count() -> None:
+    """What falls, repeats or leaps is no count, however long it goes on."""
+    for numbers in ([500 - 3 * place for place in range(99)], [7] * 99, [1000 * place for place in range(99)]):
+        assert follow([10**9, *numbers]) == [10**9, *["number"] * 99]
+
+
 @pytest.mark.parametrize(("first", "expected"), [(0, [65534, 65535, 65536, 65537]), (1, [65534, 65535, 65536])])
 def test_declared_wrap(first: int, expected: list[int]) -> None:
     """A count of 16 bits goes on over its end without a loss, from 0 or from 1 (GigE Vision's block ids)."""
@@ -83,7 +97,7 @@ def test_a_sound_frame_is_never_refused(steps: list[int]) -> None:
     numbers, sound, expected_missing = [0], 0, 0
     for place, step in enumerate(steps):
         if step > 5:
-            numbers.append(min(step + 7 * place, 2**63 - 1))
+            numbers.append(min(step + 700 * place, 2**63 - 1))
             continue
         sound += step + 1
         numbers.append(sound)
