@@ -8,6 +8,7 @@ not walked to its end. Work and memory are in proportion to the size that the he
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,6 +96,8 @@ def read(path: Path) -> bytes:
     Raises: ImageError: it is missing, empty, or cannot be read.
     """
     try:
+        if not stat.S_ISREG(mode := path.stat().st_mode) and not stat.S_ISDIR(mode):  # a pipe's end may never come
+            raise ImageError("decode", "is a pipe or a device; expected an image file")
         content = path.read_bytes()
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)

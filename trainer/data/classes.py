@@ -5,6 +5,7 @@ Knows names and numbers; must not know layouts or frames. A class's id is its pl
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -66,8 +67,10 @@ def read_stated(folder: Path) -> Stated:
         DataError: it is no TOML, or holds another key or value.
     """
     path = folder / STATED
-    if not path.is_file():
+    if not os.path.lexists(path):
         return NOTHING
+    if not path.is_file():
+        raise DataError(f"{path}: is no file; expected TOML. Remove it, or mend its link.")
     try:
         stated = msgspec.convert(tomllib.loads(read_text(path)), Stated)
     except (ValueError, RecursionError) as error:  # tomllib's, msgspec's and text's are ValueErrors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -167,11 +168,16 @@ def read_mask(path: Path) -> Plane:
 
 
 def list_images(folder: Path) -> tuple[dict[str, Path], list[str]]:
-    """Return the image files in a folder by stem, in order, and faults: a stem that two files share."""
+    """Return the image files in a folder by stem, in order, and faults: a stem that two share, or that is no text."""
     images: dict[str, Path] = {}
     faults = []
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in SUFFIXES and images.setdefault(path.stem, path) is not path:
+        if path.suffix.lower() not in SUFFIXES:
+            continue
+        if (name := os.fsencode(path.name)) != path.name.encode(errors="replace"):
+            shown = name.decode(errors="backslashreplace")
+            faults.append(f"{path.parent}: the file name {shown} is not UTF-8; expected UTF-8. Rename it.")
+        elif images.setdefault(path.stem, path) is not path:
             faults.append(
                 f"{path}: has the name of {images[path.stem].name}; expected one image of a name. Remove one."
             )

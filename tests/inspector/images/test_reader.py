@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import struct
 import zlib
@@ -226,8 +227,17 @@ def test_padding_behind_the_end_is_no_damage() -> None:
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
-    """Missing, empty and a folder are told apart."""
+    """Missing, empty, a folder, and what never ends or never begins, are told apart."""
     (tmp_path / "a.png").touch()
-    for path, words in ((tmp_path / "b.png", "is missing"), (tmp_path / "a.png", "is empty"), (tmp_path, "directory")):
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "zero.png").symlink_to("/dev/zero")
+    for name, words in (
+        ("b.png", "is missing"),
+        ("a.png", "is empty"),
+        ("", "directory"),
+        ("pipe.png", "is a pipe or a device"),
+        ("zero.png", "is a pipe or a device"),
+    ):
+        path = tmp_path / name
         with pytest.raises(ImageError, match=words):
             read(path)

@@ -1,3 +1,4 @@
+import os
 import re
 from pathlib import Path
 
@@ -168,6 +169,21 @@ def test_masks_and_images_must_come_in_pairs(masks: Path) -> None:
         sources.frames([str(masks)])
     words = ("c.png: is a mask without an image", "a.png: has no mask", "b.png: has no mask")
     assert all(word in fault for word, fault in zip(words, caught.value.faults, strict=True))
+
+
+def test_a_name_that_is_no_text_is_refused(masks: Path) -> None:
+    """A file name in another encoding could not be written into a split, nor read from one."""
+    (masks / "images" / "b.png").rename(masks / "images" / os.fsdecode(b"\xe4.png"))
+    with pytest.raises(DataError, match=r"the file name \\xe4\.png is not UTF-8; expected UTF-8\. Rename it\."):
+        sources.frames([str(masks)])
+
+
+@pytest.mark.parametrize("target", ["classes.toml", "nowhere", "images"])
+def test_a_classes_toml_that_is_no_file_is_refused(masks: Path, target: str) -> None:
+    """A link that leads nowhere is not taken for nothing stated."""
+    (masks / "classes.toml").symlink_to(target)
+    with pytest.raises(DataError, match=r"classes\.toml: is no file; expected TOML"):
+        sources.frames([str(masks)])
 
 
 def test_masks_in_a_folder_for_each_class_are_put_together(masks: Path) -> None:
