@@ -100,7 +100,7 @@ class Singles:
         Raises:
             ValueError: a frame that cannot be read or is larger than the recipe takes.
         """
-        for sample, maps in evaluate.judge(engine, self.frames, card):
+        for sample, maps in evaluate.infer(engine, self.frames, card):
             if pixels:
                 pixels.add(maps.labels[0], sample.labels)
             yield stretch(sample.name, sample.labels, maps, card, self.scale)

@@ -54,8 +54,8 @@ def run(given: argparse.Namespace) -> int:
     acceptance = Acceptance(card, measure)
     with ExitStack() as stack:
         rows = given.submission and stack.enter_context(write_submission(given.submission, len(card.classes)))
-        judged = evaluate.judge(engine, frames, card)
-        for index, (sample, maps) in zip(count(len(frames)), judged, strict=True):
+        inferred = evaluate.infer(engine, frames, card)
+        for index, (sample, maps) in zip(count(len(frames)), inferred, strict=True):
             if is_labelled:
                 acceptance.add(sample, maps)
             if rows:

@@ -3,7 +3,7 @@
 Knows bytes and forked processes; must not know crops or chance. Whoever reads a frame first puts it in; nothing is ever
 thrown out. Frames are drawn by chance, so that any one is as likely to be wanted next as when it came: throwing out the
 least recently used (LRU) would copy memory for the same share of hits, or, where every frame comes once an epoch, for
-fewer. What does not fit is read each time. Procedural steel is rendered anew: it hardly ever repeats.
+fewer. What does not fit is read each time. Procedural steel is rendered again: it hardly ever repeats.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Cached(Derived):
     """Frames, each kept once it is read where there is room. Made before processes are forked, it is theirs together.
 
     Grey levels are kept as they are, labels as runs: 12 568 frames of 1600 x 256 px take 5.2 GB. Memory is taken
-    as it is filled. A frame's warnings are told by its first reading alone.
+    as it is filled. A frame's warnings are reported by its first reading alone.
     """
 
     def __init__(self, frames: Frames, bound_bytes: int) -> None:

@@ -92,7 +92,7 @@ def take_census(frames: Frames, indices: Iterable[int]) -> Census:
 
 
 def find_overlaps(frames: Frames) -> list[str]:
-    """Return what is said of frames in which some pixels are of several classes, a line a frame at least.
+    """Return the remarks on frames in which some pixels are of several classes, a line a frame at least.
 
     Reads only the frames that have more than one class: 427 of Severstal's 12 568.
 

@@ -34,7 +34,7 @@ class Wanted:
     data: Sequence[str]
     only: str | None
     split: Path | None
-    """A split to judge; None: make one from `seed`."""
+    """A split to check; None: make one from `seed`."""
     seed: int
     out: Path
     """Folder for `split.csv` and `contact.png`."""
@@ -141,8 +141,8 @@ def _check_split(wanted: Wanted, readable: Part, copies: Sequence[tuple[int, ...
     """Report duplicates and the split; write the split unless one was given; return what stops training."""
     near = near_duplicates(readable)
     for kind, groups in (("exact copies", copies), ("near-duplicates", near)):
-        said = f"{_groups(groups)}, {sum(map(len, groups))} frames" if groups else "none"
-        say(f"{kind:16}{said}")
+        text = f"{_groups(groups)}, {sum(map(len, groups))} frames" if groups else "none"
+        say(f"{kind:16}{text}")
         for group in groups[:NAMED]:
             say(f"{'':16}{', '.join(readable.name(index) for index in group[:NAMED])}{_rest(group)}")
         if len(groups) > NAMED:

@@ -142,7 +142,7 @@ def _doubled(path: Path, categories: Sequence[Category]) -> list[str]:
         where = f"{path}: categories[{number}] (id {category.id}, {category.name})"
         if (other := by_id.setdefault(category.id, category)) is not category:
             faults.append(
-                f"{where}: has the id of {other.name}; expected each id once. Number the categories of one file anew, "
+                f"{where}: has the id of {other.name}; expected each id once. Number the categories of one file again, "
                 "and its annotations with them."
             )
         elif (other := by_name.setdefault(category.name.casefold(), category)) is not category:

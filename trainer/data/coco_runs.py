@@ -1,6 +1,6 @@
 """Run-length masks as COCO's JSON writes them; knows nothing of files, frames or classes.
 
-A mask is a list of counts, column by column, top to bottom: so many pixels sound, so many defect, by turns, beginning
+A mask is a list of counts, column by column, top to bottom: pixels sound and pixels defect, alternating, beginning
 with sound. Compressed, the counts are text: from the fourth on each is the difference to the one before last; each is
 cut in groups of five bits, lowest first, one character (48 + group, + 32 where another follows) each, the last group's
 top bit its sign (P. Dollar, T.-Y. Lin, "COCO API", 2014, maskApi).

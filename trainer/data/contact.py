@@ -27,7 +27,7 @@ NAME_PX = 200
 MOST_SECTIONS = 30
 """Classes that have a section; more would make a page of a gigabyte."""
 AT_LEAST = 4
-"""Frames of a class, where it has so many."""
+"""Frames of a class, at most."""
 
 TITLE, NOTE = Style(40, INK, 650), Style(19, FAINT)
 NAME, CAPTION = Style(24, INK, 650), Style(16, FAINT)
@@ -83,7 +83,7 @@ class _Grid:
         return Rect(left, y, left + self._width, y + self._height)
 
     def height(self, count: int) -> int:
-        """Pixels that so many frames need, with what parts them from the next section."""
+        """Pixels that this number of frames needs, with what parts them from the next section."""
         return -(-count // self.columns) * (self._height + CAPTION_PX + GAP_PX // 2) + GAP_PX
 
 

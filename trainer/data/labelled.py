@@ -192,7 +192,7 @@ def _placed(annotation: Annotation, error: DataError) -> list[str]:
 def _join(
     planes: Sequence[tuple[str, Plane]], labels: Plane, name: str, class_names: Sequence[str]
 ) -> tuple[Plane, tuple[str, ...]]:
-    """Put the annotations of a frame together in `labels`; return it, and what is said of pixels of several classes.
+    """Put the annotations of a frame together in `labels`; return it, and the remarks on pixels of several classes.
 
     A network names one class a pixel, so such a pixel goes to the class with fewer pixels in the frame, of equals to
     the one of the higher number: a small defect on a large one stays seen, whatever the order in the file.

@@ -130,7 +130,7 @@ def _of_values(paths: Iterable[Path], stated: Stated, folder: Path) -> tuple[Cla
         return list_classes((), stated.names, folder), []
     values: set[int] = set()
     for path in paths:
-        with suppress(DataError):  # said again when the frame is read
+        with suppress(DataError):  # reported again when the frame is read
             values |= IndexMask(path, MOST + 1).classes()
     highest = max(values, default=0)
     missing = sorted(set(range(1, highest + 1)) - values)

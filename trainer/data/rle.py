@@ -55,7 +55,7 @@ def decode(text: str, height_px: int, width_px: int) -> Mask:
 
 
 def fill_runs(lengths: Numbers) -> Mask:
-    """Return pixels (sum of lengths,) bool, by turns unset and set for so many."""
+    """Return pixels (sum of lengths,) bool, alternating unset and set for each length."""
     values = np.zeros(len(lengths), bool)
     values[1::2] = True
     return np.repeat(values, lengths)

@@ -52,7 +52,7 @@ def open_data(
 
     `classes` are those of the run's network, once it has one.
 
-    What `split.csv` in the folder `run` says holds, then what `settings.split` says; else the set is divided anew, in
+    What `split.csv` in the folder `run` says holds, then what `settings.split` says; else the set is divided again, in
     `settings.fold` and the rest where that is given.
 
     Raises:
@@ -171,7 +171,7 @@ def few_of(frames: Frames, count: int, seed: int) -> Part:
     """Return `count` of the frames, strata (see `split`) in turn; those for fewer are among those for more.
 
     Raises:
-        DataError: there are not so many.
+        DataError: there are fewer.
     """
     if count > len(frames):
         raise DataError(

@@ -1,4 +1,4 @@
-"""Images of which nobody says what is in them: to be shown or judged, never to be learnt from."""
+"""Images of which nobody has labelled the contents: to be shown or assessed, never to be learnt from."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from trainer.metrics import CONVENTIONS
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")  # Okabe & Ito: told apart by the colour-blind too
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")  # Okabe & Ito: distinct for the colour-blind too
 INK, FAINT = "#333333", "#dddddd"
 APART = 0.045  # of the axis' height: names closer than that would lie on each other
 MOST_CLASSES = 12

@@ -75,7 +75,7 @@ class Learner:
             logits: Tensor = self._teacher(self._moved(pixels))
         return logits.float().softmax(1)
 
-    def judge(self, pixels: Tensor) -> Tensor:
+    def infer(self, pixels: Tensor) -> Tensor:
         """Return the averaged network's logits (N, 1 + C, H, W) of frames (N, 1, H, W) float32 grey levels."""
         with torch.inference_mode(), self.autocast():
             logits: Tensor = self.average.eval()(self._moved(pixels))

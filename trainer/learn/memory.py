@@ -25,15 +25,15 @@ def explain_shortage(settings: Settings) -> Iterator[None]:
         yield
     except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError, of GPUs, is a RuntimeError
         lines = [line.strip() for line in _lines(error)] or ["MemoryError"]
-        said = lines[0]
+        reason = lines[0]
         full = [line for line in lines if any(words in line for words in SHARED_FULL)]
         if full and any(IN_A_LOADER in line for line in lines):
             raise OutOfMemory(
                 f"a loading process found no room ({full[-1]}); expected batches to fit into /dev/shm. Give "
                 "--workers 0 (and --resume, where RUN/last.pt is), or the machine (a container: --shm-size) more."
             ) from error
-        if isinstance(error, MemoryError | torch.OutOfMemoryError) or CPU_FULL in said:
-            raise OutOfMemory(f"{said}; expected room for {_advice(settings)}") from error
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or CPU_FULL in reason:
+            raise OutOfMemory(f"{reason}; expected room for {_advice(settings)}") from error
         raise
 
 

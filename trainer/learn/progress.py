@@ -65,16 +65,16 @@ class Bar:
         self._steps.append(step)
         self._epoch = _added(self._epoch, step)
         images_per_s, waiting_share = _pace(*_added(*self._steps))
-        said = (
+        text = (
             f"epoch {schedule.epoch(card.step)}  step {card.step}  "
             f"loss {sum(self._losses) / len(self._losses):.4f}  lr {card.lr:.1e}  "
             f"{images_per_s:.1f} img/s  waits {waiting_share:.0%}  "
             f"{timedelta(seconds=round(min(schedule.left_s(card.step, card.elapsed_s), 1e8)))} left"
         )
-        self._progress.update(self._task, completed=schedule.progress(card.step, card.elapsed_s), description=said)
+        self._progress.update(self._task, completed=schedule.progress(card.step, card.elapsed_s), description=text)
         if not self._console.is_terminal and now_s - self._logged_s >= LOG_EVERY_S:
             self._logged_s = now_s
-            self._console.print(said)
+            self._console.print(text)
 
     def pace(self) -> dict[str, float]:
         """Return crops a second and the share of time waited for them since the last call, validation left out."""
@@ -91,9 +91,9 @@ class Bar:
         }
         unmeasured = {*self._unmeasured, *(i for i, dice in by_class.items() if math.isnan(dice))}
         classes = " ".join("none" if i in unmeasured else f"{dice:.3f}" for i, dice in by_class.items())
-        said = f"epoch {line['epoch']}  step {line['step']}  loss {line['loss']:.4f}"
-        said += f"  validation {line['validation_loss']:.4f}  Dice/IoU {dice}  Dice micro by class {classes}"
-        self._console.print(said, soft_wrap=True)
+        text = f"epoch {line['epoch']}  step {line['step']}  loss {line['loss']:.4f}"
+        text += f"  validation {line['validation_loss']:.4f}  Dice/IoU {dice}  Dice micro by class {classes}"
+        self._console.print(text, soft_wrap=True)
 
 
 def _added(*steps: tuple[float, float, int]) -> tuple[float, float, int]:

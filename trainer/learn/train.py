@@ -80,7 +80,7 @@ def learn(begun: Begun, run: Path, stop: Stop, console: Console) -> Card:
             ended = has_ended(card, schedule)
             epoch_ends = card.step > card.measured_step and (ended or card.step % schedule.epoch_steps == 0)
             if epoch_ends and (measured := validate(learner, begun.validation, ranks, stop, card.settings.workers)):
-                card, epoch = judge(card, measured, schedule)
+                card, epoch = assess(card, measured, schedule)
                 card = keep_best(card, run, learner, ranks)
                 epoch |= bar.pace()
                 log.epoch(epoch)
@@ -130,7 +130,7 @@ def refuse_divergence(loss: float, step: int, lr: float, run: Path) -> None:
         )
 
 
-def judge(card: Card, measured: Measured, schedule: Schedule) -> tuple[Card, dict[str, float]]:
+def assess(card: Card, measured: Measured, schedule: Schedule) -> tuple[Card, dict[str, float]]:
     """Return the card that knows an epoch's validation, and the epoch's line of figures."""
     line = {
         "epoch": schedule.epoch(card.step),

@@ -1,4 +1,4 @@
-"""What a run is judged by between epochs: loss and scores of the averaged weights on whole validation frames."""
+"""What a run is assessed by between epochs: loss and scores of the averaged weights on whole validation frames."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def validate(learner: Learner, frames: Frames, ranks: Ranks, stop: Stop, workers
     for pixels, labels in load_frames(mine, workers):
         if stop.signal_number:
             break
-        logits = learner.judge(pixels[None, None].float())
+        logits = learner.infer(pixels[None, None].float())
         loss += learner.loss(logits, labels[None].to(learner.device)).item()
         scores.add(logits[0].argmax(0).byte().cpu().numpy(), labels.numpy())
     (signal_number,) = ranks.highest(stop.signal_number)

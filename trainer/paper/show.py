@@ -59,7 +59,7 @@ def infer(engine: Segmenter, card: Recipe, sources: Sequence[Frames], count: int
         part = Part(source, tuple(range(min(left, len(source)))))
         left -= len(part)
         known = not isinstance(source, Unlabelled)
-        for sample, maps in evaluate.judge(engine, part, card):
+        for sample, maps in evaluate.infer(engine, part, card):
             yield Shown(sample.name, sample.pixels, sample.labels if known else None, maps.labels[0])
 
 

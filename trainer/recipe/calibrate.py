@@ -22,7 +22,7 @@ from trainer.learn.unet import UNet
 from trainer.recipe.reliability import Reliability, calibration_error
 
 EVERY_PX = 4
-"""Of rows and columns one in so many is looked at: neighbours say the same."""
+"""Of rows and columns one in this number is looked at: neighbours say the same."""
 LEAST_FRAMES = 4
 
 

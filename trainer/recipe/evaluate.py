@@ -25,7 +25,7 @@ NAMES = {
 }
 
 
-def judge(engine: Segmenter, frames: Frames, card: Recipe) -> Iterator[tuple[Sample, Maps]]:
+def infer(engine: Segmenter, frames: Frames, card: Recipe) -> Iterator[tuple[Sample, Maps]]:
     """Yield every frame with the engine's maps of it, each of shape (1, H, W), as many in flight as it allows.
 
     A frame smaller than the recipe's is padded with black, right and below; its maps are its own size again.
@@ -68,25 +68,25 @@ def pad(sample: Sample, height_px: int, width_px: int) -> Plane:
     return np.pad(sample.pixels, ((0, height_px - height), (0, width_px - width)))
 
 
-def pixel_scores(judged: Iterable[tuple[Sample, Maps]], classes: int) -> dict[str, float]:
+def pixel_scores(inferred: Iterable[tuple[Sample, Maps]], classes: int) -> dict[str, float]:
     """Return Dice and IoU of the label maps, keyed as in `metrics`, and the number of `frames`."""
     scores = Scores(classes)
-    for sample, maps in judged:
+    for sample, maps in inferred:
         scores.add(maps.labels[0], sample.labels)
     return {**scores.report(), "frames": scores.frames}
 
 
 def table(scores: Mapping[str, float], class_names: Iterable[str]) -> str:
-    """Return the scores as text for people, each figure beside its convention; a dash where nothing is measured."""
+    """Return the scores as text for people, each figure next to its convention; a dash where nothing is measured."""
 
-    def told(key: str) -> str:
+    def cell(key: str) -> str:
         figure = scores.get(key, math.nan)
         return f"{'-':>8}" if math.isnan(figure) else f"{figure:8.4f}"
 
     lines = [f"{scores['frames']:.0f} frames", f"{'':24}{'Dice':>8}{'IoU':>8}"]
     for name, meaning in NAMES.items():
-        lines.append(f"{name:24}{told(f'dice_{name}')}{told(f'iou_{name}')}  {meaning}")
+        lines.append(f"{name:24}{cell(f'dice_{name}')}{cell(f'iou_{name}')}  {meaning}")
     for number, name in enumerate(class_names, 1):
-        dice, iou = told(f"dice_micro_{number}"), told(f"iou_micro_{number}")
+        dice, iou = cell(f"dice_micro_{number}"), cell(f"iou_micro_{number}")
         lines.append(f"{f'micro, {number} {name}':24}{dice}{iou}  pixels summed over all frames")
     return "\n".join(lines)

@@ -52,7 +52,7 @@ class Asked:
     calibrate: Sequence[str] = ()
     """Frames that INT8 takes its ranges from, as `trainer.data.sources` reads them; empty: those of the run."""
     calibration_frames: int = 24
-    """So many of them, at random."""
+    """Number of them, at random."""
     calibrated: bool = False
     """Whether the head is fitted to validation frames, so that its probabilities mean what they say."""
     score_frames: int = 200
@@ -90,8 +90,8 @@ def export(run: Path, folder: Path, asked: Asked) -> Recipe:
 
     def measure(graph: bytes) -> dict[str, float]:
         recipe = _checked(fields, folder)
-        judged = evaluate.judge(OpenVino(recipe, graph), validation, recipe)
-        return evaluate.pixel_scores(judged, len(asked.classes))
+        inferred = evaluate.infer(OpenVino(recipe, graph), validation, recipe)
+        return evaluate.pixel_scores(inferred, len(asked.classes))
 
     scores = measure(model)
     if asked.precision == "int8":

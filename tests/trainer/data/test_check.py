@@ -56,7 +56,7 @@ def test_twins_stay_together_and_the_split_is_the_one_that_fit_makes(twins: Path
 
 
 def test_a_split_that_parts_twins_is_reported(twins: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Somebody else's split is judged and left as it is."""
+    """Somebody else's split is checked and left as it is."""
     names = sorted(path.stem for path in (twins / "images").iterdir())
     rows = [f"twins/{name},{'validation' if 'again' in name else 'train'}" for name in names]
     (tmp_path / "mine.csv").write_text("\n".join(["name,part", *rows]))

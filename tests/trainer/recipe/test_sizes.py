@@ -42,9 +42,9 @@ def test_frames_of_every_size_go_all_the_way(
     card, model = recipe.load(folder)
     assert (card.height, card.width) == (130, 150)
     frames = sources.frames(settings.data)
-    judged = list(evaluate.judge(OpenVino(card, model), frames, card))
-    assert [maps.labels.shape[1:] for _, maps in judged] == [sample.pixels.shape for sample, _ in judged]
-    assert len({sample.pixels.shape for sample, _ in judged}) == 24
+    inferred = list(evaluate.infer(OpenVino(card, model), frames, card))
+    assert [maps.labels.shape[1:] for _, maps in inferred] == [sample.pixels.shape for sample, _ in inferred]
+    assert len({sample.pixels.shape for sample, _ in inferred}) == 24
     capsys.readouterr()
     assert __main__.main(["evaluate", str(folder), str(odd_folder)]) == 0
     assert "24 frames" in capsys.readouterr().out
@@ -55,4 +55,4 @@ def test_a_frame_larger_than_the_recipe_is_named(recipes: dict[str, Path], odd_f
     card, model = recipe.load(recipes["fp32"])
     frames = sources.frames([str(odd_folder)], classes=[kind.name for kind in card.classes])
     with pytest.raises(UserError, match=r"is 150 x 61 px; the recipe takes at most 128 x 64 px. .* --size 61x150"):
-        list(evaluate.judge(OpenVino(card, model), frames, card))
+        list(evaluate.infer(OpenVino(card, model), frames, card))
