@@ -177,13 +177,15 @@ class Metrics:
             "inspector_last_reload_success", "1 when the configuration in force is the last one asked for."
         )
         self._reload_time = gauge("inspector_last_reload_timestamp_seconds", "When that was.")
-        for camera in cameras:  # a series that is there from the start makes rate() see the first increase
-            self._inspected.labels(camera)
-            self._missed.labels(camera)
-            self._latency.labels(camera)
-            self._engine.labels(camera)
-            self._crowded.labels(camera)
-            for name in classes:
+        self._begin_series(cameras, classes)
+
+    def _begin_series(self, cameras: Iterable[str], classes: Iterable[str]) -> None:
+        """Let each series be there from the start: then rate() sees its first increase."""
+        names = tuple(classes)
+        for camera in cameras:
+            for family in (self._inspected, self._missed, self._latency, self._engine, self._crowded):
+                family.labels(camera)
+            for name in names:
                 self._defects.labels(camera, name)
         for root in ROOTS:
             self._events.labels(root.rstrip("."))
