@@ -323,6 +323,6 @@ def test_a_replay_address_where_no_journal_is(line: Line) -> None:
         with line.listen(replay=nowhere, after=("e1", 0), patience_s=0.3, on_gap=gaps.append) as events:
             while not gaps:
                 line.say(ALARM)
-                next(events)
+                next(events, None)  # silence ends an iteration, and it is taken up again
             assert (gaps[0].first_seq, gaps[0].count) == (1, gaps[0].last_seq)
             assert gaps[0].reason == f"{nowhere} did not answer within 0.3 s"

@@ -116,7 +116,9 @@ def test_a_process_that_does_not_answer_is_sent_nothing(runtime: Path) -> None:
 
 def test_an_inspector_that_ends_is_not_waited_for(runtime: Path) -> None:
     """Killed, or stopped, while it was at it."""
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL); print(flush=True); input()"  # as under nohup
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None and other.stdout.readline()
         Answers(runtime, other.pid).give(EXIT_DONE, "started")
         reaping = threading.Thread(target=other.wait)
         reaping.start()
