@@ -199,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.path.startswith("/acknowledge/"):
             self._say(HTTPStatus.NOT_FOUND, "expected /acknowledge/ALARM")
         elif self.server.acknowledge(name):
-            self._say(HTTPStatus.ACCEPTED, f"{name}: passed on; the alarm's next event tells its new state")
+            self._say(HTTPStatus.ACCEPTED, f"{name}: passed on; the alarm's next event carries its new state")
         else:
             self._say(HTTPStatus.NOT_FOUND, f"{name}: no such alarm; expected a name from the configuration")
 
