@@ -26,6 +26,7 @@ from inspector.engines.nvidia import manifest
 from inspector.engines.nvidia.manifest import ENGINE, KERNELS, MANIFEST
 from inspector.errors import EngineRefused, InspectorError
 from inspector.records.recipe import Recipe
+from inspector.words import counted
 
 HERE = Path(__file__).parent
 SOURCE = HERE.parent
@@ -82,7 +83,7 @@ def bundle(
         _sum(root)
         pack(root, out)
         count = len(list((root / "wheels").iterdir()))
-    size = f"{out.stat().st_size / 2**20:.1f} MiB, {count} wheels"
+    size = f"{out.stat().st_size / 2**20:.1f} MiB, {counted(count, 'wheel')}"
     command = shlex.quote(f"{root.name}/install.sh")
     say(f"{out}: {size}. There: tar xf {shlex.quote(out.name)} && {command}")
 

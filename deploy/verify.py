@@ -24,6 +24,7 @@ from inspector.engines.openvino import OpenVino
 from inspector.engines.segmenter import Segmenter
 from inspector.errors import EngineError
 from inspector.records.recipe import Recipe
+from inspector.words import counted
 
 MIN_AGREEMENT = 0.9995
 """fp16 and fp32: share of the pixels that must be labelled alike."""
@@ -130,6 +131,6 @@ def figures(parity: Parity, names: Iterable[str]) -> str:
     if parity.dice is not None and parity.reference_dice is not None:
         rows.append(("Dice against truth, micro", f"{parity.dice:.4f}, reference {parity.reference_dice:.4f}"))
     sizes = ", ".join(map(str, parity.batches))
-    source = f"{parity.frames} frames of {parity.source}, batches of {sizes}"
+    source = f"{counted(parity.frames, 'frame')} of {parity.source}, batches of {sizes}"
     heading = f"{parity.engine} compared with {parity.reference}: {source}"
     return "\n".join([heading, *(f"  {what:<34}{figure}" for what, figure in rows)])

@@ -18,6 +18,7 @@ from inspector.errors import FrameError, ImageError
 from inspector.images import reader
 from inspector.records.frame import Bytes2D, Header
 from inspector.records.recipe import Window
+from inspector.words import counted
 
 Part = bytes | memoryview
 
@@ -112,7 +113,7 @@ def read_header(part: Part) -> Header:
     Raises: FrameError with reason `too_large`, `json`, `version` or `header`.
     """
     if len(part) > MAX_HEADER_BYTES:
-        raise FrameError("too_large", f"header has {len(part)} bytes; expected at most {MAX_HEADER_BYTES}")
+        raise FrameError("too_large", f"header has {counted(len(part), 'byte')}; expected at most {MAX_HEADER_BYTES}")
     try:
         return _header.decode(part)
     except msgspec.ValidationError as error:
@@ -148,7 +149,7 @@ def check(header: Header, payload: Part, shape: tuple[int, int]) -> None:
         found, wanted = f"{header.width} x {header.height}", f"{width} x {height}"
         raise FrameError("size", f"frame is {found} px; expected {wanted} px, as in the recipe")
     if header.encoding == "raw8" and len(payload) != height * width:
-        raise FrameError("size", f"raw8 payload has {len(payload)} bytes; expected {width} x {height}")
+        raise FrameError("size", f"raw8 payload has {counted(len(payload), 'byte')}; expected {width} x {height}")
     if (checksum := crc32(payload)) != header.crc32:
         wrong = f"crc32 of the payload is {checksum}; expected {header.crc32}, as in the header"
         raise FrameError("crc", f"{wrong}. Damaged on its way?")

@@ -15,6 +15,7 @@ from inspector.records.frame import Bytes3D, Header
 from inspector.records.recipe import Recipe
 from inspector.simulator.folder import Folder
 from inspector.simulator.sheet import Sheet
+from inspector.words import counted
 
 SEED = 991
 """A coil that no training and no tuning has seen; as many defects and look-alikes as `inspector replay` draws."""
@@ -47,7 +48,7 @@ def steel(recipe: Recipe, count: int) -> Shots:
     """Draw `count` frames of procedural steel of the recipe's size."""
     sheet = Sheet(SEED, width_px=recipe.width, rows=recipe.height)
     drawn = np.stack([sheet.frame(index).pixels for index in range(count)])
-    return _shots(f"procedural steel, coil {SEED}, {count} frames in turn", drawn)
+    return _shots(f"procedural steel, coil {SEED}, {counted(count, 'frame')} in turn", drawn)
 
 
 def images(recipe: Recipe, folder: Path, count: int) -> Shots:
@@ -56,7 +57,7 @@ def images(recipe: Recipe, folder: Path, count: int) -> Shots:
     Raises: InspectorError for images that are none, or not of the recipe's size.
     """
     pictures = Folder(folder, recipe.width, recipe.height)
-    return _shots(f"{folder}, {count} images in turn", np.stack([pictures(index) for index in range(count)]))
+    return _shots(f"{folder}, {counted(count, 'image')} in turn", np.stack([pictures(index) for index in range(count)]))
 
 
 def _shots(source: str, pixels: Bytes3D) -> Shots:

@@ -22,6 +22,7 @@ from inspector.harness import configuration
 from inspector.harness.daemon import STALL_S, Daemon
 from inspector.harness.ports import Ports
 from inspector.records.events import CoilReport, Missed
+from inspector.words import counted
 
 SETTLE_S = 0.3
 """A subscription takes a moment to reach the publisher."""
@@ -118,7 +119,7 @@ class Line:
             self._daemon.check()
             if time.monotonic() - last_s > STALL_S:
                 raise InspectorError(
-                    f"{len(arrived)} of {len(coils)} events came, and none for {STALL_S:g} s; expected all"
+                    f"{len(arrived)} of {counted(len(coils), 'event')} came, and none for {STALL_S:g} s; expected all"
                 )
         return arrived
 

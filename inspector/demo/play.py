@@ -137,7 +137,9 @@ class Demo:
                 if marks and now_s - marks[0][0] > RUN_IN_S:
                     camera.terminate()
                 if now_s > deadline_s:
-                    raise InspectorError(f"only {done} frames were inspected in {RUN_IN_LIMIT_S:g} s. See run.log.")
+                    raise InspectorError(
+                        f"only {counted(done, 'frame')} inspected in {RUN_IN_LIMIT_S:g} s. See run.log."
+                    )
                 self._step(daemon, 0.02)
         (first_s, first), (last_s, last) = (marks[0], marks[-1]) if marks else ((0.0, 0), (0.0, 0))
         measured_fps = (last - first) / (last_s - first_s) if last > first else FASTEST_FPS

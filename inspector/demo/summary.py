@@ -107,7 +107,7 @@ def _apart(score: Score) -> Iterator[str]:
     for defect in score.false[:FALSE_LISTED]:
         yield f"    {'false, nothing planted':<26} {_place(defect, defect.name)}"
     if len(score.false) > FALSE_LISTED:
-        yield f"    and {len(score.false) - FALSE_LISTED} more false ones"
+        yield f"    and {counted(len(score.false) - FALSE_LISTED, 'more false one')}"
 
 
 def _fate(outcome: Outcome) -> str:

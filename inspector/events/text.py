@@ -83,7 +83,7 @@ def print_events(
     except KeyboardInterrupt:
         return 0
     if count is not None and shown < count:
-        print(f"{shown} of {count} events came; none for the last {timeout_s:g} s from {connect}.", file=err)
+        print(f"{shown} of {counted(count, 'event')} came; none for the last {timeout_s:g} s from {connect}.", file=err)
         return EXIT_FAILURE
     return 0
 

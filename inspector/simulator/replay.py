@@ -24,6 +24,7 @@ from inspector.simulator.camera import Camera, Coil, Faults, Sent
 from inspector.simulator.folder import Folder
 from inspector.simulator.sheet import Sheet
 from inspector.simulator.thumbnail import Thumbnail
+from inspector.words import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -100,7 +101,7 @@ def run(args: argparse.Namespace, stop: Flag | None = None) -> int:
 def words(sent: Sent) -> str:
     """Write in one line what a camera did."""
     faults = ", ".join(f"{name} {count}" for name, count in sent.faults.items() if count) or "none"
-    return f"sent {sent.messages} frames, {sent.good} of them good; {sent.missing} missing; faults: {faults}"
+    return f"sent {counted(sent.messages, 'frame')}, {sent.good} of them good; {sent.missing} missing; faults: {faults}"
 
 
 def _coil(args: argparse.Namespace, number: int, name: str) -> Coil:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from inspector.records.recipe import DefectClass
 from inspector.score import overlaps
+from inspector.words import counted
 from trainer.assessment.bounds import count_at_most, rate_at_least
 from trainer.assessment.stretch import Stretch
 
@@ -48,7 +49,7 @@ class ClassTally(msgspec.Struct, frozen=True, kw_only=True):
         """What the recipe may say of itself."""
         if self.recall_at_least is None:
             return "not measured: no defect"
-        return f"recall >= {self.recall_at_least:.2f} with 95 % confidence on {self.true} defects"
+        return f"recall >= {self.recall_at_least:.2f} with 95 % confidence on {counted(self.true, 'defect')}"
 
 
 class Errors(msgspec.Struct, frozen=True):

@@ -24,6 +24,7 @@ from inspector.records.events import Defect
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Maps, Recipe
 from inspector.simulator.sheet import Planted, Rendered
+from inspector.words import counted
 from trainer.assessment.coil import Coil, Scale, infer, report
 from trainer.data.samples import Frames
 from trainer.metrics import Scores
@@ -77,7 +78,7 @@ class Coils:
             yield Stretch(f"coil {coil.seed}", coil.metres, coil.planted(), reported)
 
     def __str__(self) -> str:
-        return f"{len(self._coils)} coils, {self.metres:.0f} m of procedural steel"
+        return f"{counted(len(self._coils), 'coil')}, {self.metres:.0f} m of procedural steel"
 
 
 class Singles:
@@ -106,7 +107,7 @@ class Singles:
             yield stretch(sample.name, sample.labels, maps, card, self.scale)
 
     def __str__(self) -> str:
-        return f"{len(self.frames)} frames, {self.metres:.1f} m at {self.scale}"
+        return f"{counted(len(self.frames), 'frame')}, {self.metres:.1f} m at {self.scale}"
 
 
 def stretch(name: str, labels: Bytes2D, maps: Maps, card: Recipe, scale: Scale) -> Stretch:

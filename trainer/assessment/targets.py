@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from inspector.records.recipe import DefectClass
+from inspector.words import counted
 from trainer.assessment.bounds import expected_loss, units_needed
 from trainer.assessment.sweep import Outcome
 
@@ -30,7 +31,7 @@ class Target(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         if self.min_recall is not None:
             return f"each class's recall at least {self.min_recall:g}, then as few false defects as possible"
-        return f"at most {self.max_false_per_100m:g} false defects per 100 m, then as many found as possible"
+        return f"at most {self.max_false_per_100m:g} false per 100 m, then as many found as possible"
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -113,7 +114,7 @@ def _collapse(kind: DefectClass, outcome: Outcome, column: Sequence[Outcome]) ->
     """Say so if a class has no true positive."""
     if outcome.found:
         return ""
-    none = f"class {kind.id} {kind.name}: none of {outcome.planted} defects is found at "
+    none = f"class {kind.id} {kind.name}: none of {counted(outcome.planted, 'defect')} is found at "
     if best := max(column, key=lambda one: (one.found, -one.false)).found:
         cheapest = min((one for one in column if one.found), key=lambda one: one.false)
         return (

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from inspector.records.recipe import Recipe
+from inspector.words import counted
 from trainer.assessment.coil import Coil, Scale
 from trainer.assessment.stretch import Coils, Singles, Steel
 from trainer.data import sources
@@ -40,7 +41,7 @@ def halves(settings: Settings, run: Path, card: Recipe, scale: Scale) -> tuple[S
         parts = split(validation, settings.seed, near_duplicates(validation), train_share=0.5)
     except DataError as error:
         raise DataError(
-            f"{run}: {len(validation)} validation frames are too few to choose on some and measure on others; "
+            f"{run}: {counted(len(validation), 'validation frame')}: too few to choose on some and measure on others; "
             "expected 2 or more of a kind. Give other frames: trainer tune RUN/recipe --calibrate DATA --test DATA"
         ) from error
     _write(run / "tune.csv", parts)

@@ -27,6 +27,7 @@ def add_arguments(check: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
     from inspector.records.recipe import Window
+    from inspector.words import counted
     from trainer.data.check import Wanted, check
     from trainer.learn.progress import count
 
@@ -36,6 +37,8 @@ def run(given: argparse.Namespace) -> int:
     for kind, lines in (("warning", found.warnings), ("fault", found.faults)):
         for line in lines:
             print(f"{kind}: {line}", file=sys.stderr)
-    warned = f"; {len(found.warnings)} warnings" if found.warnings else ""
-    print((f"{len(found.faults)} faults stop training on this data" if found.faults else "no faults") + warned)
+    warned = f"; {counted(len(found.warnings), 'warning')}" if found.warnings else ""
+    stops = "stops" if len(found.faults) == 1 else "stop"
+    faults = f"{counted(len(found.faults), 'fault')} {stops} training on this data" if found.faults else "no faults"
+    print(faults + warned)
     return 1 if found.faults else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from inspector.words import counted
 from trainer.commands.arguments import DATA_HELP, ONLY_HELP, count
 
 
@@ -36,5 +37,5 @@ def run(given: argparse.Namespace) -> int:
     encoded = cv2.imencode(".png", figure.draw(page, shown))[1]
     with replace_file(given.out) as temporary:
         temporary.write_bytes(encoded.tobytes())
-    print(f"{given.out}: {len(shown)} frames as {card} sees them")
+    print(f"{given.out}: {counted(len(shown), 'frame')} as {card} sees {'it' if len(shown) == 1 else 'them'}")
     return 0

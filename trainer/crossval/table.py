@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from inspector.words import counted
 from trainer.crossval.pooled import Figure, Report, Way
 from trainer.metrics import CONVENTIONS
 
@@ -22,7 +23,8 @@ def progress(report: Report) -> str:
         _cell(way.pooled[f"dice_micro_{number}"]) for number in range(1, len(report.frames_by_class) + 1)
     )
     dice = "  ".join(f"{name} {_cell(way.pooled[f'dice_{name}'])}" for name in CONVENTIONS)
-    return f"{report.frames} frames so far{', flips' if report.flips else ''}: Dice {dice}  micro by class {by_class}"
+    done = f"{counted(report.frames, 'frame')} so far{', flips' if report.flips else ''}"
+    return f"{done}: Dice {dice}  micro by class {by_class}"
 
 
 def markdown(report: Report, class_names: Sequence[str] = ()) -> str:
@@ -30,8 +32,9 @@ def markdown(report: Report, class_names: Sequence[str] = ()) -> str:
     names = class_names or [f"class {number}" for number in range(1, len(report.frames_by_class) + 1)]
     ways = [("as they are", report.plain), *([("four flips, mean", report.flips)] if report.flips else [])]
     lines = [
-        f"{report.frames} frames, each assessed once by a network that saw neither it nor its near-duplicates; "
-        f"in brackets {report.confidence:.0%} intervals from {report.draws} resamplings of the frames.",
+        f"{counted(report.frames, 'frame')}, each assessed once by a network that saw neither it nor its "
+        f"near-duplicates; in brackets {report.confidence:.0%} intervals from {report.draws} resamplings of the "
+        "frames.",
     ]
     for title, way in ways:
         lines += ["", f"Frames {title}:", "", *_conventions(way), "", *_classes(way, names, report), "", *_folds(way)]

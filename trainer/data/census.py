@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from inspector.words import counted
 from trainer.data.samples import Frames
 from trainer.faults import DataError
 
@@ -106,6 +107,7 @@ def find_overlaps(frames: Frames) -> list[str]:
 def say_overlaps(warnings: Sequence[str]) -> list[str]:
     """Return what a run says of overlaps: one line, or none."""
     return [
-        f"{len(warnings)} masks share pixels that several classes claim, as {warning}; `trainer check` lists them all"
+        f"{counted(len(warnings), 'mask')} with pixels that several classes claim, as {warning}; "
+        "`trainer check` lists them all"
         for warning in warnings[:1]
     ]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inspector.records.recipe import Window
+from inspector.words import counted
 from trainer.data import contact, sources
 from trainer.data.census import Census, take_census
 from trainer.data.duplicates import near_duplicates
@@ -85,7 +86,7 @@ def check(wanted: Wanted, say: Say, watch: Callable[[int], Iterable[int]] = rang
         )
         say(f"{'contact sheet':16}{wanted.out / 'contact.png'}")
     odd = [
-        f"{name}: {words}" + (f"; and {count - 1} more frames" if count > 1 else "")
+        f"{name}: {words}" + (f"; and {counted(count - 1, 'more frame')}" if count > 1 else "")
         for words, name, count in census.oddities
     ]
     return Findings(faults, [*opened.warnings, *census.warnings, *odd, *_without_frames(census, frames.class_names)])
@@ -121,7 +122,7 @@ def _contents(census: Census, frames: Frames) -> Iterator[str]:
     sizes = [f"{width} x {height} px ({count})" for (height, width), count in census.sizes()]
     more = f" and {len(sizes) - NAMED} more" if len(sizes) > NAMED else ""
     yield f"{'sizes':16}{', '.join(sizes[:NAMED])}{more}"
-    yield f"{'sound':16}{census.sound()} frames, {census.sound() / max(1, read):.1%}"
+    yield f"{'sound':16}{counted(census.sound(), 'frame')}, {census.sound() / max(1, read):.1%}"
     yield f"{'overlaps':16}" + (
         f"{census.overlapping} frames have pixels of several classes; the class with fewer in the frame keeps them"
         if census.overlapping
@@ -141,12 +142,12 @@ def _check_split(wanted: Wanted, readable: Part, copies: Sequence[tuple[int, ...
     """Report duplicates and the split; write the split unless one was given; return what stops training."""
     near = near_duplicates(readable)
     for kind, groups in (("exact copies", copies), ("near-duplicates", near)):
-        text = f"{_groups(groups)}, {sum(map(len, groups))} frames" if groups else "none"
+        text = f"{_groups(groups)}, {counted(sum(map(len, groups)), 'frame')}" if groups else "none"
         say(f"{kind:16}{text}")
         for group in groups[:NAMED]:
             say(f"{'':16}{', '.join(readable.name(index) for index in group[:NAMED])}{_rest(group)}")
         if len(groups) > NAMED:
-            say(f"{'':16}... and {len(groups) - NAMED} more groups")
+            say(f"{'':16}... and {counted(len(groups) - NAMED, 'more group')}")
     try:
         if wanted.split:
             train, validation = read_split(wanted.split, readable)
@@ -157,7 +158,7 @@ def _check_split(wanted: Wanted, readable: Part, copies: Sequence[tuple[int, ...
     leaks = across(train, validation, near)
     fold = f", fold {wanted.fold}" if wanted.fold else ""
     made = str(wanted.split) if wanted.split else f"seed {wanted.seed}{fold}"
-    say(f"{'split':16}{len(train)} frames to learn from, {len(validation)} to measure on ({made})")
+    say(f"{'split':16}{counted(len(train), 'frame')} to learn from, {len(validation)} to measure on ({made})")
     say(f"{'leaks':16}" + (f"{_groups(leaks)} on both sides" if leaks else "no near-duplicates on both sides"))
     for group in leaks[:NAMED]:
         say(f"{'':16}{', '.join(readable.name(index) for index in group[:NAMED])}{_rest(group)}")

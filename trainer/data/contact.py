@@ -15,6 +15,7 @@ import numpy as np
 
 from inspector.drawing.canvas import Canvas, Colour, Ink, Rect, Style
 from inspector.drawing.palette import FAINT, HAIR, INK, MARGIN_PX, PAGE_PX, PAPER, class_colour
+from inspector.words import counted
 from trainer.data.census import Census, Facts
 from trainer.data.samples import Frames, Sample
 from trainer.files import replace_file
@@ -92,11 +93,14 @@ def _sections(census: Census, class_names: Sequence[str], count: int) -> list[Se
     total = max(1, len(census.facts))
     for class_id, name in enumerate(class_names[:MOST_SECTIONS], 1):
         having = census.having(class_id)
-        note = f"{len(having)} frames, {len(having) / total:.1%}   {census.pixel_share(class_id):.2%} of all pixels"
+        note = f"{counted(len(having), 'frame')}, {len(having) / total:.1%}   "
+        note += f"{census.pixel_share(class_id):.2%} of all pixels"
         note += "   smallest to largest" if having else ""
         sections.append(Section(f"{class_id} {name}", note, class_colour(class_id), _spread(having, count)))
     sound = [one for one in census.facts if not any(one.class_px)]
-    sections.append(Section("sound", f"{len(sound)} frames, {len(sound) / total:.1%}", None, _spread(sound, count)))
+    sections.append(
+        Section("sound", f"{counted(len(sound), 'frame')}, {len(sound) / total:.1%}", None, _spread(sound, count))
+    )
     return sections
 
 
@@ -112,7 +116,7 @@ def _head(ink: Ink, census: Census, class_names: Sequence[str], title: str) -> N
     words = title if ink.width(title, TITLE) < PAGE_PX - 2 * MARGIN_PX else f"{title[:70]} ..."
     ink.text((MARGIN_PX, 66), words, TITLE)
     sizes = ", ".join(f"{width} x {height} px" for (height, width), _ in census.sizes()[:3])
-    note = f"{len(census.facts)} frames of {sizes}. x runs across the strip, y along it. Outlines: "
+    note = f"{counted(len(census.facts), 'frame')} of {sizes}. x runs across the strip, y along it. Outlines: "
     x = ink.text((MARGIN_PX, 102), note, NOTE)
     for class_id, name in enumerate(class_names, 1):
         if x > PAGE_PX - 2 * MARGIN_PX - NAME_PX:

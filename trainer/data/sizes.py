@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from inspector.words import counted
 from trainer.data.samples import Derived, Frames, Plane, Sample
 from trainer.faults import DataError
 
@@ -118,7 +119,11 @@ def cut_larger(frames: Frames, size_px: Size) -> tuple[Frames, str]:
     larger = sum(size[0] > size_px[0] or size[1] > size_px[1] for size in sizes)
     smaller = sum(size != size_px for size in sizes) - larger
     tiled = Tiled(frames, size_px) if larger else frames
-    words = [f"{smaller} smaller ones are padded with black"] if smaller else []
-    words += [f"{larger} larger ones are cut into tiles, {len(tiled)} frames in all"] if larger else []
+    words = [f"{counted(smaller, 'smaller frame is', 'smaller ones are')} padded with black"] if smaller else []
+    words += (
+        [f"{counted(larger, 'larger frame is', 'larger ones are')} cut into tiles, {len(tiled)} frames in all"]
+        if larger
+        else []
+    )
     height, width = size_px
     return tiled, f"the recipe takes {width} x {height} px: {', '.join(words)}" if words else ""

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from inspector.records.recipe import Window
+from inspector.words import counted
 from trainer.data import sources
 from trainer.data.duplicates import near_duplicates
 from trainer.data.rows import read_rows
@@ -112,7 +113,7 @@ def split(
             (validation if fits else train).extend(members[at])
     if not validation:
         raise DataError(
-            f"{len(source)} frames are too few to hold any out for validation; expected 5 or more of a kind"
+            f"{counted(len(source), 'frame')}: too few to hold any out for validation; expected 5 or more of a kind"
         )
     return Part(source, tuple(sorted(train))), Part(source, tuple(sorted(validation)))
 
@@ -161,8 +162,8 @@ def folds(source: Frames, seed: int, together: Sequence[Sequence[int]], count: i
             dealt[least].extend(group)
     if not all(dealt):
         raise DataError(
-            f"{len(source)} frames, near-duplicates together, are too few for {count} folds; expected at least one in "
-            "each. Ask for fewer folds."
+            f"{counted(len(source), 'frame')}, near-duplicates together: too few for {count} folds; "
+            "expected at least one in each. Ask for fewer folds."
         )
     return [Part(source, tuple(sorted(indices))) for indices in dealt]
 
@@ -175,7 +176,8 @@ def few_of(frames: Frames, count: int, seed: int) -> Part:
     """
     if count > len(frames):
         raise DataError(
-            f"--learn-from {count}: there are {len(frames)} frames to learn from; expected as many or fewer"
+            f"--learn-from {count}: the data has {counted(len(frames), 'frame')} to learn from; "
+            "expected as many or fewer"
         )
     chance = np.random.default_rng(seed)
     strata = _strata(frames, ())
@@ -237,7 +239,9 @@ def read_split(path: Path, source: Frames) -> tuple[Part, Part]:
         Part(source, tuple(index for index, name in enumerate(names) if parts.get(name) == part)) for part in PARTS
     )
     if not faults and not (len(train) and len(validation)):
-        faults.append(f"{path}: {len(train)} frames in train, {len(validation)} in validation; expected some in each")
+        faults.append(
+            f"{path}: {counted(len(train), 'frame')} in train, {len(validation)} in validation; expected some in each"
+        )
     if faults:
         raise DataError(*faults)
     return train, validation
@@ -251,13 +255,13 @@ def _strangers(path: Path, names: Sequence[str], parts: dict[str, str]) -> list[
         if count > 1
     ]
     for some, words in (
-        ([name for name in names if name not in parts], "of DATA are not in it"),
-        (sorted(parts.keys() - set(names)), "in it are not in DATA"),
+        ([name for name in names if name not in parts], "of DATA not in the split"),
+        (sorted(parts.keys() - set(names)), "in the split not in DATA"),
     ):
         if some:
             faults.append(
-                f"{path}: {len(some)} frames {words}, as {some[0]}; expected the same frames. Give the DATA it was "
-                "made of, or make a new split with `trainer check`."
+                f"{path}: {counted(len(some), 'frame')} {words}, as {some[0]}; expected the same frames. "
+                "Give the DATA it was made of, or make a new split with `trainer check`."
             )
     return faults
 

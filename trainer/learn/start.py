@@ -12,6 +12,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
+from inspector.words import counted
 from trainer.data.census import find_overlaps, say_overlaps
 from trainer.data.extra import open_extra
 from trainer.data.samples import Frames
@@ -72,7 +73,7 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
         train = few_of(train, settings.learn_from, settings.seed)
     extra = open_extra(settings.extra, train, validation, has_teacher=settings.teacher is not None)
     besides = f" and {len(extra)} besides" if extra else ""
-    console.print(f"{len(train)} frames to learn from{besides}, {len(validation)} to measure on")
+    console.print(f"{counted(len(train), 'frame')} to learn from{besides}, {len(validation)} to measure on")
     for line in say_overlaps([*find_overlaps(train), *find_overlaps(validation)]) if ranks.first else ():
         console.print(line, soft_wrap=True)
     gaps = find_gaps(train, validation)

@@ -11,6 +11,7 @@ from pathlib import Path
 from inspector.engines.segmenter import Segmenter
 from inspector.images.reader import SUFFIXES
 from inspector.records.recipe import Recipe
+from inspector.words import counted
 from trainer.data import sources
 from trainer.data.samples import Frames
 from trainer.data.split import Part
@@ -75,8 +76,11 @@ def describe(card: Recipe, engine: Segmenter, frames: Sequence[Shown], total: in
             f"Dice (meter): {evaluate.NAMES['meter'].partition(';')[0]}. Beside it each class of the frame alone."
         )
     if labelled < len(frames):
-        foot.append(f"{len(frames) - labelled} frames came as images alone: no truth, and so no error map and no Dice.")
-    shown = f"{len(frames)} of {total} frames" if len(frames) < total else f"{len(frames)} frames"
+        foot.append(
+            f"{counted(len(frames) - labelled, 'frame')} came as images alone: "
+            "no truth, and so no error map and no Dice."
+        )
+    shown = f"{len(frames)} of {counted(total, 'frame')}" if len(frames) < total else counted(total, "frame")
     return Page(
         title=f"{card}",
         notes=(

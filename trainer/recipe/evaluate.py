@@ -12,6 +12,7 @@ import numpy as np
 
 from inspector.engines.segmenter import Segmenter
 from inspector.records.recipe import Maps, Recipe
+from inspector.words import counted
 from trainer.data.samples import Frames, Plane, Sample
 from trainer.faults import UserError
 from trainer.metrics import Scores
@@ -83,7 +84,7 @@ def table(scores: Mapping[str, float], class_names: Iterable[str]) -> str:
         figure = scores.get(key, math.nan)
         return f"{'-':>8}" if math.isnan(figure) else f"{figure:8.4f}"
 
-    lines = [f"{scores['frames']:.0f} frames", f"{'':24}{'Dice':>8}{'IoU':>8}"]
+    lines = [counted(round(scores["frames"]), "frame"), f"{'':24}{'Dice':>8}{'IoU':>8}"]
     for name, meaning in NAMES.items():
         lines.append(f"{name:24}{cell(f'dice_{name}')}{cell(f'iou_{name}')}  {meaning}")
     for number, name in enumerate(class_names, 1):

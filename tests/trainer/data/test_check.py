@@ -94,3 +94,12 @@ def test_data_that_is_not_there_is_a_fault(tmp_path: Path, capsys: pytest.Captur
     assert main(["check", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")]) == 1
     assert "there is no such file or folder" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_one_fault_and_one_frame_are_spoken_of_in_the_singular(
+    twins: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the last line counts agrees in number with its verb."""
+    (twins / "masks" / "001.png").unlink()
+    assert main(["check", str(twins), "--out", str(tmp_path / "out")]) == 1
+    assert "1 fault stops training on this data" in capsys.readouterr().out

@@ -114,4 +114,4 @@ def test_fit_trains_on_and_says_once_what_it_did(tmp_path: Path) -> None:
     settings = tiny_settings(as_severstal(tmp_path / "set"), epoch_crops=8, epochs=2)
     assert fit(settings, tmp_path / "run", console).step == 4
     said = [line for line in console.export_text().splitlines() if "several classes" in line]
-    assert len(said) == 1 and "1 masks" in said[0] and "trainer check" in said[0] and "train.csv: line 3" in said[0]
+    assert len(said) == 1 and "1 mask with" in said[0] and "trainer check" in said[0] and "train.csv: line 3" in said[0]

@@ -98,8 +98,8 @@ def test_a_written_split_is_followed(tmp_path: Path) -> None:
         ("frame,side\n", "line 1: columns are frame, side; expected name,part"),
         ("name,part\ncoil/0,train\ncoil/1,test\n", "line 3: coil/1 is in part 'test'; expected train or validation"),
         ("name,part\ncoil/0,train\ncoil/0,train\ncoil/1,validation\n", "line 3: coil/0 stands there twice"),
-        ("name,part\ncoil/0,train\n", "1 frames of DATA are not in it, as coil/1"),
-        ("name,part\ncoil/0,train\ncoil/1,validation\ncoil/2,train\n", "1 frames in it are not in DATA, as coil/2"),
+        ("name,part\ncoil/0,train\n", "1 frame of DATA not in the split, as coil/1"),
+        ("name,part\ncoil/0,train\ncoil/1,validation\ncoil/2,train\n", "1 frame in the split not in DATA, as coil/2"),
         ("name,part\ncoil/0,train\ncoil/1,train\n", "2 frames in train, 0 in validation; expected some in each"),
     ],
 )
@@ -172,7 +172,7 @@ def test_a_fold_that_is_none_is_refused(text: str) -> None:
 
 def test_too_many_folds_are_refused() -> None:
     """A fold without frames would measure nothing; a group counts as one."""
-    with pytest.raises(DataError, match="6 frames, near-duplicates together, are too few for 5 folds"):
+    with pytest.raises(DataError, match="6 frames, near-duplicates together: too few for 5 folds"):
         folds(Named([frozenset()] * 6), 0, [(0, 1, 2)], 5)
 
 
@@ -196,5 +196,5 @@ def test_a_few_frames_are_a_few_of_each_kind() -> None:
     few, more = (set(few_of(source, count, 0).indices) for count in (8, 16))
     assert few < more and len(more) == 16
     assert [len(few & set(part)) for part in (range(8), range(8, 16), range(16, 32))] == [2, 2, 4]
-    with pytest.raises(DataError, match="--learn-from 33: there are 32 frames"):
+    with pytest.raises(DataError, match="--learn-from 33: the data has 32 frames"):
         few_of(source, 33, 0)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
+from inspector.words import counted
 from trainer.assessment.acceptance import Report
 from trainer.assessment.page.looks import Shots, reliability, worst
 from trainer.assessment.page.tables import defects, matrices, pixels
@@ -68,7 +69,11 @@ def _head(report: Report) -> str:
 def _cards(report: Report) -> str:
     total, dice = report.total, report.outlined["dice_micro"]
     cards = (
-        ("Recall", share(total.recall), f"≥ {share(total.recall_at_least)} · {total.found} of {total.true} defects"),
+        (
+            "Recall",
+            share(total.recall),
+            f"≥ {share(total.recall_at_least)} · {total.found} of {counted(total.true, 'defect')}",
+        ),
         (
             "Precision",
             share(total.precision),
@@ -99,7 +104,7 @@ def _basis(report: Report) -> str:
         ("sha256 of the model", f"<code>{basis.sha256}</code>"),
         ("Trained on", escape(basis.trained_on)),
         ("Assessed on", f"<code>{escape(basis.data)}</code>"),
-        ("Frames, strip", f"{basis.frames} frames, {basis.metres:.2f} m at {escape(basis.scale)}"),
+        ("Frames, strip", f"{counted(basis.frames, 'frame')}, {basis.metres:.2f} m at {escape(basis.scale)}"),
         ("True defects", f"{basis.defects}"),
         ("Engine, software", f"{escape(basis.engine)}, version {escape(basis.version)}"),
         ("Assessed at", escape(basis.assessed_at)),
