@@ -192,7 +192,8 @@ class Intake:
         """See who came and went, and end whoever sends without end."""
         self._looked_ns = now_ns
         for ended in self._guard.look(self._completed):
-            peer = ended.peer or "an ipc camera"
+            is_ipc = self._section.bind.startswith("ipc")
+            peer = ended.peer or ("an ipc camera" if is_ipc else "a camera")  # one of TCP may go before it is seen
             if ended.is_cut:
                 words = (
                     f"{peer} sent {self._limit_mb:.0f} MB and more without ending a message; its connection was ended"
@@ -200,9 +201,9 @@ class Intake:
                 self._accept.cut(words, now_ns)
             else:
                 words = f"the connection of {peer} ended"
-                if not ended.peer:  # libzmq ends it without a word, and nothing else would tell
+                if is_ipc:  # libzmq ends it without a word, and nothing else would tell
                     words += f" (a part above {self._limit_mb:.0f} MB ends it, too)"
-                level = logging.INFO if ended.peer else logging.WARNING
+                level = logging.WARNING if is_ipc else logging.INFO
                 self._complaints.add("", "ended", words, now_ns, level)
         self._completed.clear()
 
