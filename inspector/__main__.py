@@ -135,7 +135,7 @@ def acknowledge(args: argparse.Namespace) -> int:
     import urllib.parse
     import urllib.request
 
-    url = f"http://{args.http}/acknowledge/{urllib.parse.quote(args.alarm, safe='')}"
+    url = f"http://{args.http}/acknowledge/{urllib.parse.quote(os.fsencode(args.alarm), safe='')}"
     try:
         with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=5) as answer:
             print(answer.read().decode().strip())

@@ -16,7 +16,7 @@ import msgspec
 import zmq
 
 from inspector.errors import InspectorError
-from inspector.images.head import parse_window
+from inspector.images.head import MAX_DECODED_BYTES, MAX_SIDE_PX, parse_window
 from inspector.records.names import Name
 from inspector.records.recipe import Window
 from inspector.signals import Flag
@@ -71,6 +71,11 @@ def run(args: argparse.Namespace, stop: Flag | None = None) -> int:
 
     Raises: InspectorError for an option that cannot be; SocketError when nobody takes frames.
     """
+    if max(args.width, args.height) > MAX_SIDE_PX or args.width * args.height > MAX_DECODED_BYTES:
+        raise InspectorError(
+            f"--width {args.width} --height {args.height}: expected at most {MAX_SIDE_PX} px a side and "
+            f"{MAX_DECODED_BYTES / 1e6:.0f} million pixels. Give the size of a frame, not of a coil."
+        )
     faults = _faults(args.fault, args.freeze_s)
     thumbnail = Thumbnail()
     with zmq.Context() as context:

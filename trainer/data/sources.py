@@ -95,6 +95,8 @@ class Joined(Derived):
 
 
 STEEL_CLASSES = list_classes(CLASS_NAMES, (), Path("procedural steel"))
+MOST_DIGITS = 9
+"""Of a seed or a count: their product stays below what Python can index."""
 SHEET = re.compile(r"sheet:(?P<first>\d+)(-(?P<last>\d+))?:(?P<frames>\d+)(:(?P<options>[a-z_0-9=.,]+))?")
 SHEET_OPTIONS = {"defects": "defects_per_m", "lookalikes": "lookalikes_per_m"}
 
@@ -198,6 +200,8 @@ def _sheet(spec: str) -> SheetFrames:
     match = SHEET.fullmatch(spec)
     if not match:
         raise DataError(f"{spec}: expected sheet:SEED:FRAMES, as sheet:7:500, sheet:100-139:2000:defects=6")
+    if max(len(match[name] or "") for name in ("first", "last", "frames")) > MOST_DIGITS:
+        raise DataError(f"{spec}: expected numbers of at most {MOST_DIGITS} digits, as sheet:100-139:2000")
     first, last = int(match["first"]), int(match["last"] or match["first"])
     options = dict(pair.partition("=")[::2] for pair in match["options"].split(",")) if match["options"] else {}
     odd = options.keys() - SHEET_OPTIONS.keys()

@@ -1,6 +1,7 @@
 """What is reached over HTTP, by real requests: metrics, signs of life, acknowledgements."""
 
 import http.client
+import os
 import socket
 import struct
 import threading
@@ -12,7 +13,8 @@ from contextlib import closing, suppress
 
 import pytest
 
-from inspector.errors import SocketError
+from inspector import __main__ as inspector
+from inspector.errors import EXIT_FAILURE, SocketError
 from inspector.metrics import Metrics
 from inspector.service.vitals import ALIVE_S, Vitals
 from inspector.service.web import MOST_CONNECTIONS, Web
@@ -94,6 +96,13 @@ def test_metrics(site: Site) -> None:
     for path in ("/metrics", "/metrics?name=x"):
         status, text = site.ask(path)
         assert status == 200 and "# TYPE inspector_frames_received_total counter" in text
+
+
+def test_an_alarm_whose_name_is_no_text_is_unknown(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """A shell passes any bytes as a name; the daemon answers, and no traceback is shown."""
+    name = os.fsdecode(b"dark\xff")
+    assert inspector.main(["acknowledge", name, "--http", f"127.0.0.1:{site.web.port}"]) == EXIT_FAILURE
+    assert "no such alarm" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("accept", ["application/openmetrics-text; version=x,;;;q=y", "\xff", ","])

@@ -283,6 +283,13 @@ def arguments(*words: str) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
+@pytest.mark.parametrize("size", [("99999999999", "1"), ("1", "65536"), ("65535", "65535")])
+def test_a_frame_that_no_memory_holds_is_refused(size: tuple[str, str]) -> None:
+    """In words, before any of it is drawn."""
+    with pytest.raises(InspectorError, match="Give the size of a frame, not of a coil"):
+        replay.run(arguments("--width", size[0], "--height", size[1]))
+
+
 @pytest.fixture
 def command(receiver: Socket, capsys: pytest.CaptureFixture[str]) -> Command:
     """Give a way to run `inspector replay`: returns the headers that arrived, and what it says it sent."""

@@ -229,6 +229,8 @@ def test_procedural_steel_is_the_same_each_time() -> None:
         ("sheet:", "expected sheet:SEED:FRAMES"),
         ("sheet:1:0", "is empty"),
         ("sheet:5-1:9", "is empty"),
+        ("sheet:1:9999999999", "expected numbers of at most 9 digits"),
+        ("sheet:1-99999999999999999999:1", "expected numbers of at most 9 digits"),
         ("sheet:1:9:rust=3", "unknown rust; expected defects, lookalikes"),
         ("sheet:1:9:defects=a.b", "expected numbers a metre"),
         ("/nowhere", "there is no such file or folder"),
