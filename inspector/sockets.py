@@ -71,9 +71,9 @@ def release(address: str) -> None:
 
 
 def open_to_all(address: str) -> bool:
-    """Whether every network that reaches this machine reaches the address."""
+    """Whether every network that reaches this machine reaches the address, `tcp://HOST:PORT` or HTTP's `HOST:PORT`."""
     host = address.removeprefix("tcp://").rpartition(":")[0]
-    return address.startswith("tcp://") and host in ("*", "0.0.0.0", "[::]")
+    return not address.startswith("ipc://") and host in ("", "*", "0.0.0.0", "[::]")
 
 
 def _claim(address: str) -> None:

@@ -54,8 +54,8 @@ def remarks(settings: Config) -> list[str]:
     """Return what to know of a configuration though it is no fault."""
     return [
         f"{key}: {address} is open to every network that reaches this machine, without a password. "
-        "Bind the address of the network that needs it, like tcp://192.168.7.2:5555."
-        for key, address in _binds(settings).items()
+        f"Bind the address of the network that needs it, like {_inside(address)}."
+        for key, address in (*_binds(settings).items(), ("http.bind", settings.http.bind))
         if open_to_all(address)
     ]
 
@@ -64,6 +64,12 @@ def _binds(settings: Config) -> dict[str, str]:
     """The addresses of ZeroMQ sockets, by key."""
     events = settings.events
     return {"intake.bind": settings.intake.bind, "events.bind": events.bind, "events.replay_bind": events.replay_bind}
+
+
+def _inside(address: str) -> str:
+    """An example of an address that one network reaches, with the port of this one."""
+    scheme = "tcp://" if address.startswith("tcp://") else ""
+    return f"{scheme}192.168.7.2:{address.rpartition(':')[2]}"
 
 
 def _frame_faults(settings: Config, card: Recipe) -> list[str]:
