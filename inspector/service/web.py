@@ -193,6 +193,8 @@ class _Handler(BaseHTTPRequestHandler):
             case _:
                 self._say(HTTPStatus.NOT_FOUND, "expected /metrics, /health or /ready")
 
+    do_HEAD = do_GET
+
     def do_POST(self) -> None:
         self.server.asked(self.connection)
         name = unquote(self.path.removeprefix("/acknowledge/"))
@@ -217,4 +219,5 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":  # load balancers ask so (RFC 9110, 9.3.2)
+            self.wfile.write(body)

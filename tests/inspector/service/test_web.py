@@ -80,6 +80,15 @@ def test_health(site: Site) -> None:
     assert site.ask("/health") == (200, "healthy\n")
 
 
+def test_head_is_answered_without_a_body(site: Site) -> None:
+    """A load balancer that only asks for the status gets it, and the connection goes on."""
+    with closing(http.client.HTTPConnection("127.0.0.1", site.web.port, timeout=45)) as connection:
+        for _ in range(2):
+            connection.request("HEAD", "/health")
+            answer = connection.getresponse()
+            assert (answer.status, answer.getheader("Content-Length"), answer.read()) == (200, "8", b"")
+
+
 def test_ready(site: Site) -> None:
     """Ready is who is warmed up and alive; else the answer says what is waited for."""
     assert site.ask("/ready") == (503, "starting\n")
