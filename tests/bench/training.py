@@ -72,7 +72,7 @@ class Plain(Dataset[tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]):
 
 def plain_step(folder: Path, channels: int) -> tuple[Step, nn.Module]:
     """Return a step of the plain loop."""
-    import segmentation_models_pytorch as smp  # type: ignore[import-untyped]  # an extra of benches alone
+    import segmentation_models_pytorch as smp  # an extra of benches alone
 
     unet: nn.Module = smp.Unet("resnet34", encoder_weights=None, in_channels=channels, classes=5).to(DEVICE).train()
     optimiser = torch.optim.AdamW(unet.parameters(), lr=1e-4)
