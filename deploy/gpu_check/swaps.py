@@ -26,6 +26,8 @@ SETTLED = 5
 """Swaps before memory is expected to stand still: allocators keep what they expect to need again."""
 HOST_MIB, DEVICE_MIB = 64.0, 32.0
 """How far the last swaps' median may lie above that of the first settled ones; a leaked engine is larger."""
+PASSED = "inspector_stage_seconds_count"
+"""How many batches have passed a stage, ticks of an idle line included."""
 SWAP_S = 60.0
 """The longest that one swap may take: TensorRT-RTX compiles its kernels first."""
 MEMORY = "inspector_gpu_memory_bytes"
@@ -113,7 +115,11 @@ def _swap(daemon: Daemon) -> float:
     daemon.wait_until(lambda: daemon.value(name) > before, "swap the engine", SWAP_S)
     if daemon.value("inspector_last_reload_success") != 1:
         raise InspectorError(daemon.child.described("refused the reload"))
-    return round(time.monotonic() - began, 3)
+    took_s = round(time.monotonic() - began, 3)
+    # The engine before is closed when the next batch, or tick, is inferred: memory is looked at after that.
+    passed = daemon.value(PASSED, stage="analyse")
+    daemon.wait_until(lambda: daemon.value(PASSED, stage="analyse") >= passed + 2, "close the engine before", SWAP_S)
+    return took_s
 
 
 def _resident_mib(pid: int) -> float:
