@@ -54,8 +54,10 @@ class Coil(msgspec.Struct):
     """That are on it or were."""
     absent_mm: dict[str, float] = {}
     """Cameras that never came, and up to where that was reported."""
+    left_mm: dict[str, float] = {}
+    """Cameras that left it, and up to where it was accounted for under each."""
     is_ended: bool = False
-    """It was reported as ended because the inspector stopped; it may go on."""
+    """It was reported as ended, because the inspector stopped or the cameras left it; it may go on."""
     farthest_mm: float = 0.0
     """End of the farthest frame of any camera."""
     inspected_mm: float = 0.0
@@ -64,6 +66,14 @@ class Coil(msgspec.Struct):
     defects: dict[str, int] = {}
     crowded: int = 0
     """Frames with more in them than defects."""
+
+    def return_mm(self, camera: str, start_mm: float | None) -> float:
+        """Up to where the coil is accounted for under a camera that left it and is back; 0 where it begins again.
+
+        It begins again where its position does, and where nobody knows the position.
+        """
+        left_mm = self.left_mm.pop(camera, 0.0)
+        return left_mm if start_mm is not None and start_mm >= left_mm / 2 else 0.0
 
     def miss(self, camera: str, start_mm: float, end_mm: float, reasons: dict[str, int]) -> Missed:
         """Count a stretch as missed; return its event."""

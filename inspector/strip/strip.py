@@ -27,6 +27,8 @@ UNNAMED = "unnamed"
 """The coil of frames whose header names none."""
 REPORT_AFTER_NS = 1_000_000_000
 """A stretch that is still being missed is reported at the latest after this time."""
+REMEMBERED = 4
+"""Coils that all cameras have left whose accounts are kept, should frames name them again."""
 SILENT_NS = 10_000_000_000
 """A camera that has sent nothing for so long while others went on sending, one of them on the next coil, is taken for
 dead; on a line that stands nobody is."""
@@ -183,6 +185,9 @@ class Strip:
                 self._leave(camera, turn)
             lane = None
         coil = self._coils.get(name)
+        return_mm = coil.return_mm(header.camera, start_mm) if coil and lane is None else 0.0
+        if coil is not None and coil.is_ended and not coil.cameras and not return_mm:
+            coil = None
         if coil is None or coil.is_ended:
             coil = self._coils[name] = coil or Coil(name)
             coil.is_ended = False
@@ -191,7 +196,7 @@ class Strip:
             coil.cameras.add(header.camera)
             coil.visitors.add(header.camera)
             merge = Merge(header.camera, name, self._cameras[header.camera].footprint(header).side)
-            accounted_mm = coil.absent_mm.pop(header.camera, 0.0)
+            accounted_mm = max(coil.absent_mm.pop(header.camera, 0.0), return_mm)
             track = Track(header.boot, header.number - 1, placed_mm=accounted_mm)
             lane = self._lanes[header.camera] = Lane(name, merge, track, accounted_mm)
         return lane
@@ -204,12 +209,23 @@ class Strip:
             if lane.is_restored:
                 lane.lose("down", 0, turn.now_ns)
             self._complete(camera, turn, is_silent=is_silent)
+        coil.left_mm[camera] = lane.accounted_mm
         del self._lanes[camera]
         coil.cameras.discard(camera)
         if not coil.cameras:
             if not coil.is_ended:
                 self._end(coil, turn)
-            del self._coils[coil.name]
+            self._remember(coil)
+
+    def _remember(self, coil: Coil) -> None:
+        """Keep the account of a coil that all cameras have left: one frame with a wrong name must not cost it."""
+        coil.is_ended = True
+        del self._coils[coil.name]
+        if coil.name != UNNAMED:
+            self._coils[coil.name] = coil  # the last one now
+        gone = [name for name, other in self._coils.items() if other.is_ended and not other.cameras]
+        for name in gone[:-REMEMBERED]:
+            del self._coils[name]
 
     def _complete(self, camera: str, turn: _Turn, *, is_silent: bool) -> None:
         """Report what is open: defects, losses, and of a silent camera all that others saw of the coil."""

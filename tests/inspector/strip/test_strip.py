@@ -264,6 +264,40 @@ def test_nothing_goes_on_over_a_loss(lost: Loss, start_mm: float) -> None:
     assert found == [(0.0, 10.0), (start_mm, start_mm + 10.0)]
 
 
+def test_a_wrong_name_does_not_cost_the_coil_its_account() -> None:
+    """One frame names another coil: of the coil that goes on only that frame's strip is missed, and its sums go on."""
+    places = {number: 1000.0 + number * LENGTH_MM for number in range(6)}
+    frames = [seen(n, coil="X" if n == 3 else "C", start_mm=at_mm) for n, at_mm in places.items()]
+    events = [
+        *say(*frames[:3], strip=(strip := Strip(CAMERAS[:1]))),
+        *say(*frames[3:], strip=strip),
+        *strip(LAST).events,
+    ]
+    assert coils(events) == [
+        ("C", "started"),
+        ("C", "ended"),
+        ("X", "started"),
+        ("X", "ended"),
+        ("C", "started"),
+        ("C", "ended"),
+    ]
+    assert [gap for gap in gaps(events) if gap.coil == "C"] == [missed(0, places[0]), missed(places[3], places[4])]
+    last = events[-1]
+    assert isinstance(last, CoilReport) and last.inspected_m == pytest.approx(5 * LENGTH_MM / 1000)
+
+
+def test_a_coil_that_comes_by_again_from_its_head_is_inspected_again() -> None:
+    """A second pass after another coil is a coil of its own; nothing of it counts as known."""
+    strip = Strip(CAMERAS[:1])
+    first = [seen(n, start_mm=n * LENGTH_MM) for n in range(4)]
+    other = [seen(n, coil="D", start_mm=(n - 4) * LENGTH_MM) for n in range(4, 8)]
+    again = [seen(n, start_mm=(n - 8) * LENGTH_MM) for n in range(8, 12)]
+    events = [*say(*first, *other, *again, strip=strip), *strip(LAST).events]
+    ended = [event for event in events if isinstance(event, CoilReport) and event.state == "ended"]
+    assert [(report.coil, report.frames) for report in ended] == [("C", 4), ("D", 4), ("C", 4)]
+    assert gaps(events) == []
+
+
 def test_coil_ends_with_its_last_camera() -> None:
     """A coil starts with the first camera that sees it, ends with the last that leaves it, and sums up both."""
     strip = Strip(CAMERAS)
