@@ -152,6 +152,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """Strip that was inspected for the first time, by camera: what comes by again is not in it."""
     reached_mm: dict[tuple[str, str], float] = {}
     """How far the coil under each camera has come, inspected or missed, by coil and camera."""
+    left_mm: dict[tuple[str, str], float] = {}
+    """How far coils had come that cameras left with this batch, by coil and camera."""
     states: dict[str, bytes] = {}
     """What each stage has to know to go on after a restart, by its name: recorded together with the events."""
 

@@ -20,6 +20,9 @@ from inspector.strip.rolls import Roll, suspects
 from inspector.strip.settings import RepeatSection, RollSection
 from inspector.strip.tracks import Found, Mark, Track, Tracks
 
+REMEMBERED = 4
+"""Coils whose heads are kept beside the newest: another camera may still be on one, or frames name it again."""
+
 
 class _State(msgspec.Struct):
     """What goes on after a restart."""
@@ -57,14 +60,13 @@ class Repeats:
     def __call__(self, findings: Findings) -> Findings:
         """Look for repeats among the defects of a batch."""
         events: list[Data] = []
+        self._reach(findings.left_mm)  # the coils before a weld: the next begins there
         for data in findings.events:
             if isinstance(data, CoilReport) and data.state == "started":
-                self._begin(data.coil)
+                self._begin(data)
             elif isinstance(data, Defect) and not data.is_partial and data.length_mm < self._longest_mm:
                 events += self._add(data)
-        for (coil, _), reached_mm in findings.reached_mm.items():
-            if coil in self._state.head_mm:
-                self._state.reached_mm = max(self._state.reached_mm, self._state.head_mm[coil] + reached_mm)
+        self._reach(findings.reached_mm)
         events += [self._event(found, "ended") for found in self._tracks.end(self._state.reached_mm)]
         for event in events:
             if isinstance(event, Repeat) and event.state == "ended":
@@ -84,12 +86,21 @@ class Repeats:
         self._state = msgspec.json.decode(state, type=_State)
         self._tracks.resume(self._state.tracks)
 
-    def _begin(self, coil: str) -> None:
-        """Put the coil's head where the line has come to."""
+    def _reach(self, ends_mm: dict[tuple[str, str], float]) -> None:
+        """Follow how far the line has come, by the coils whose heads are known."""
         state = self._state
-        if coil not in state.head_mm:
-            state.head_mm = {**dict(list(state.head_mm.items())[-1:]), coil: state.reached_mm}
-        if coil != state.coil:
+        for (coil, _), reached_mm in ends_mm.items():
+            if coil in state.head_mm:
+                state.reached_mm = max(state.reached_mm, state.head_mm[coil] + reached_mm)
+
+    def _begin(self, report: CoilReport) -> None:
+        """Put a coil's head where the line has come to, unless it goes on, as after a stop or a wrong name."""
+        state, coil = self._state, report.coil
+        goes_on = coil in state.head_mm and report.inspected_m + report.missed_m > 0
+        if not goes_on:
+            others = {name: head_mm for name, head_mm in state.head_mm.items() if name != coil}
+            state.head_mm = {**dict(list(others.items())[-REMEMBERED:]), coil: state.reached_mm}
+        if not goes_on or coil != state.coil:
             state.coil, state.announced = coil, {}
             self._tracks.coil()
 

@@ -4,8 +4,8 @@ Laws: on every coil, for each camera, the stretches inspected and those reported
 the head (0 mm) to the farthest frame without hole or overlap; strip that comes by again counts once. A coil
 starts with its first frame and ends when the last camera has left it. What passes a configured camera that is dead
 is missed like anything else. All this holds over a restart of the inspector: what passed while it was down is missed,
-with the reason `down`, and nothing else is. A coil that was ended by a stop and goes on is started again with its sums;
-one of its name that begins at its head is another.
+with the reason `down`, and nothing else is. A coil that was ended by a stop, or by a
+frame with a wrong name, and goes on is started again with its sums; one of its name that begins at its head is another.
 Clocks are passed in (in the batches); sockets and engines are unknown here.
 """
 
@@ -47,6 +47,8 @@ class _Turn(msgspec.Struct):
     now_ns: int
     events: list[Data] = []
     inspected_mm: dict[str, float] = {}
+    left_mm: dict[tuple[str, str], float] = {}
+    """How far coils had come that cameras left."""
 
 
 class Strip:
@@ -74,6 +76,7 @@ class Strip:
             findings,
             events=(*findings.events, *turn.events),
             inspected_mm=turn.inspected_mm,
+            left_mm=turn.left_mm,
             reached_mm={(lane.coil, camera): lane.track.last_mm for camera, lane in self._lanes.items()},
         )
 
@@ -210,6 +213,7 @@ class Strip:
                 lane.lose("down", 0, turn.now_ns)
             self._complete(camera, turn, is_silent=is_silent)
         coil.left_mm[camera] = lane.accounted_mm
+        turn.left_mm[coil.name, camera] = lane.track.last_mm
         del self._lanes[camera]
         coil.cameras.discard(camera)
         if not coil.cameras:

@@ -3,11 +3,14 @@
 import pytest
 
 from inspector.records.events import CoilReport, Data, Defect, Repeat
-from inspector.records.stages import Findings
+from inspector.records.stages import Detection, Findings
 from inspector.strip.repeats import Repeats
 from inspector.strip.settings import RepeatSection, RollSection
+from inspector.strip.strip import Strip
 from inspector.strip.tracks import LOST_AFTER
+from tests.coils import CAMERAS, LENGTH_MM
 from tests.defects import any_defect
+from tests.frames import findings, header, inspected
 
 PERIOD_MM = 1500.0
 ROLLS = (RollSection("bridle", 1500.0), RollSection("pinch", 700.0))
@@ -50,6 +53,27 @@ def test_it_goes_on_over_the_weld() -> None:
     after = run(stage, [begins("D"), mark(8, "D", head_mm=11_000.0)], coil="D", reached_mm=2000.0)
     assert [(event.state, event.coil, event.marks) for event in after] == [("new", "D", 1)]
     assert {event.id for event in before + after} == {before[0].id}
+
+
+@pytest.mark.parametrize("coils", [("C", "D"), (None, None)])
+@pytest.mark.parametrize("size", [1, 3, 7])
+def test_the_flow_finds_it_over_a_weld(coils: tuple[str | None, str | None], size: int) -> None:
+    """Strip and repeats together, the weld anywhere in a batch, coils named or not: it is one repeat."""
+    every, before = 5, 43
+    spot = Detection(class_id=1, start_mm=2.0, end_mm=4.0, left_mm=3.0, right_mm=5.0, area_mm2=4.0, confidence=0.9)
+    frames = []
+    for number in range(80):
+        is_second = number >= before
+        at_mm = (number - before * is_second) * LENGTH_MM
+        regions = (spot,) if number % every == 0 else ()
+        frames.append(inspected(header(number, coil=coils[is_second], start_mm=at_mm), *regions))
+    strip, stage = Strip(CAMERAS[:1]), Repeats(RepeatSection(min_period_mm=50, along_mm=0.1, across_mm=1), ())
+    batches = [findings(*frames[at : at + size]) for at in range(0, len(frames), size)]
+    found = [event for batch in batches for event in stage(strip(batch)).events if isinstance(event, Repeat)]
+    assert {event.id for event in found} == {found[0].id}
+    assert {event.period_mm for event in found} == {every * LENGTH_MM}
+    assert [event.state for event in found].count("new") == 2
+    assert not [event for event in found if event.state == "ended"]
 
 
 def test_it_ends_when_the_marks_stay_away() -> None:
