@@ -29,24 +29,6 @@ Socket = zmq.Socket[bytes]
 
 
 @pytest.fixture
-def context() -> Iterator[Context]:
-    """Everything that a test forgets to close."""
-    context: Context = zmq.Context()
-    yield context
-    context.destroy(linger=0)
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    """An empty journal of epoch e1."""
-    journal = Journal(
-        tmp_path / "journal", 64, "/inspector/l", clock_utc=lambda: datetime.now(UTC), new_epoch=lambda: "e1"
-    )
-    yield journal
-    journal.close()
-
-
-@pytest.fixture
 def publisher(context: Context, journal: Journal) -> Iterator[Publisher]:
     """A socket on a port that was free."""
     publisher = Publisher(context, ANYWHERE, journal, hwm=1000)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,24 +23,6 @@ HEALTH = Health(state="started", message="x" * 1000, recipe="steel@1", version="
 COIL = CoilReport(state="started", coil="C1042", inspected_m=0, missed_m=0, frames=0, defects={})
 
 Context = zmq.Context[zmq.Socket[bytes]]
-
-
-@pytest.fixture
-def context() -> Iterator[Context]:
-    """Everything that a test forgets to close."""
-    context: Context = zmq.Context()
-    yield context
-    context.destroy(linger=0)
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    """An empty journal of epoch e1."""
-    journal = Journal(
-        tmp_path / "journal", 64, "/inspector/l", clock_utc=lambda: datetime.now(UTC), new_epoch=lambda: "e1"
-    )
-    yield journal
-    journal.close()
 
 
 @pytest.fixture
