@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from random import Random
-from typing import Any
 
 import msgspec
 import pytest
@@ -12,10 +11,11 @@ from hypothesis import strategies as st
 
 from inspector.config.camera import CameraSection
 from inspector.records.events import CoilReport, Crowded, Data, Defect, Missed
-from inspector.records.stages import Crowd, Detection, Inspected, Loss, Span
+from inspector.records.stages import Crowd, Inspected, Loss
 from inspector.strip.strip import REPORT_AFTER_NS, SILENT_NS, UNNAMED, Strip
 from tests.coils import CAMERAS, LENGTH_MM, NEAR_MM, STEPS, Arrival, Camera, Ledger, Step
 from tests.frames import LAST, dropped, findings, header, inspected, missing, rejected
+from tests.strips import THROUGH, coils, gaps, missed, say, seen, totals
 
 
 @pytest.mark.parametrize("encoder", [True, False])
@@ -133,52 +133,7 @@ def missed_by(camera: str, said: Iterable[Data]) -> list[Missed]:
     ]
 
 
-def totals(said: Iterable[Data]) -> list[float]:
-    """Metres inspected and missed on all coils."""
-    ended = [item for item in said if isinstance(item, CoilReport) and item.state == "ended"]
-    return [sum(item.inspected_m for item in ended), sum(item.missed_m for item in ended)]
-
-
 # --- what each law means, by example ----------------------------------------------------------------------
-
-
-def say(*arrivals: Arrival, strip: Strip | None = None, now_ns: int = 0) -> tuple[Data, ...]:
-    """What is said of these arrivals, on a line with one camera unless a strip is given."""
-    return (strip or Strip(CAMERAS[:1]))(findings(*arrivals, now_ns=now_ns)).events
-
-
-def seen(number: int, *regions: Detection, coil: str | None = "C", **facts: Any) -> Inspected:
-    """An inspected frame; on an encoder line where `start_mm` is given."""
-    return inspected(header(number, coil=coil, **facts), *regions)
-
-
-def missed(start_mm: float, end_mm: float, coil: str = "C", **reasons: int) -> Missed:
-    """Say that strip was missed under the camera on top."""
-    return Missed(camera="top", coil=coil, start_mm=start_mm, end_mm=end_mm, reasons=reasons)
-
-
-def coils(said: Iterable[Data]) -> list[tuple[str, str]]:
-    """Coils that started and ended."""
-    return [(item.coil, item.state) for item in said if isinstance(item, CoilReport)]
-
-
-def gaps(said: Iterable[Data]) -> list[Missed]:
-    """Stretches that were missed."""
-    return [item for item in said if isinstance(item, Missed)]
-
-
-THROUGH = Detection(
-    class_id=1,
-    start_mm=0.0,
-    end_mm=LENGTH_MM,
-    left_mm=0.0,
-    right_mm=2.0,
-    area_mm2=20.0,
-    confidence=0.9,
-    head=Span(0.0, 2.0),
-    tail=Span(0.0, 2.0),
-)
-"""A scratch from a frame's first row to its last."""
 
 
 def scratches(*arrivals: Arrival) -> list[tuple[float, float]]:
@@ -364,13 +319,6 @@ def test_bad_frames_before_a_restart_of_the_camera_are_missed() -> None:
     assert gaps(say(seen(5), BAD, BAD, seen(2, boot="new"))) == [missed(10.0, 30.0, crc=2, restart=0)]
 
 
-def test_bad_frames_before_a_restart_of_the_inspector_are_missed_once() -> None:
-    """Frames that were bad before it was killed are not counted again among those that passed meanwhile."""
-    strip = Strip(CAMERAS[:1])
-    say(seen(0), BAD, strip=strip)
-    assert gaps(say(seen(4), strip=restarted(strip))) == [missed(10.0, 40.0, crc=1, down=2)]
-
-
 def test_only_bad_frames_are_reported_after_a_second() -> None:
     """A camera of which no frame is good any more is missing strip, and this is reported while it lasts."""
     strip = Strip(CAMERAS)
@@ -405,143 +353,3 @@ def test_a_crowd_is_one_event() -> None:
     ended = said[-1]
     assert isinstance(ended, CoilReport)
     assert (ended.frames, ended.crowded, ended.inspected_m, ended.defects) == (3, 1, 0.03, {"dark": 2})
-
-
-# --- over a restart of the inspector ------------------------------------------------------------------------
-
-
-def restarted(strip: Strip, cameras: Sequence[CameraSection] = CAMERAS[:1], now_ns: int = 0) -> Strip:
-    """Another process that goes on from what this one kept."""
-    other = Strip(cameras)
-    other.restore(strip.state(), now_ns)
-    return other
-
-
-DOWN = st.tuples(st.sampled_from(["kill", "stop"]), st.integers(0, 4))
-
-
-@pytest.mark.parametrize("encoder", [True, False])
-@settings(max_examples=100)
-@given(st.lists(st.one_of(STEPS.map(lambda steps: ("run", steps)), DOWN.map(lambda down: ("down", down))), max_size=5))
-def test_law_over_restarts(encoder: bool, parts: list[tuple[str, Any]]) -> None:
-    """Killed or stopped anywhere, and started again while strip went on passing: no hole, no overlap."""
-    camera, strip, ledger = Camera(encoder=encoder), Strip(CAMERAS[:1]), Ledger()
-    for kind, part in [*parts, ("run", [("seen", 1)])]:
-        for step in part if kind == "run" else ():
-            found = strip(findings(*camera.do(step)))
-            ledger.hear(found.events)
-            for frame in found.inspected:
-                ledger.see(frame, camera.at_mm - LENGTH_MM)
-        if kind == "down":
-            if part[0] == "stop":
-                ledger.hear(strip(LAST).events, is_stop=True)
-            strip = restarted(strip)
-            camera.pass_unseen(part[1])
-    ledger.hear(strip(LAST).events)
-    assert not ledger.edge_mm
-
-
-@pytest.mark.parametrize("is_stopped", [False, True])
-def test_what_passed_meanwhile_is_missed_and_nothing_else(is_stopped: bool) -> None:
-    """Killed or stopped within a coil: the frames that went by are missed, with their number, and the sums go on."""
-    strip = Strip(CAMERAS[:1])
-    said = list(say(*(seen(number) for number in range(5)), strip=strip))
-    if is_stopped:
-        said += strip(LAST).events
-    strip = restarted(strip)
-    later = list(say(seen(8), seen(9), strip=strip))
-    later += strip(LAST).events
-    assert gaps(said) == [] and gaps(later) == [missed(50.0, 80.0, down=3)]
-    ended = later[-1]
-    assert isinstance(ended, CoilReport)
-    assert (ended.inspected_m, ended.missed_m, ended.frames) == (0.07, 0.03, 7)
-    assert coils([*said, *later])[-1] == ("C", "ended") and later.count(ended) == 1
-
-
-def test_a_defect_goes_on_over_a_restart() -> None:
-    """What was open when the inspector was killed is whole where no frame was lost, and is reported where one was."""
-    for number, lengths_mm in ((1, [20.0]), (2, [10.0, 10.0])):
-        strip = Strip(CAMERAS[:1])
-        say(seen(0, THROUGH), strip=strip)
-        strip = restarted(strip)
-        said = [*say(seen(number, THROUGH), strip=strip), *strip(LAST).events]
-        assert [event.length_mm for event in said if isinstance(event, Defect)] == lengths_mm
-
-
-def test_another_coil_came_meanwhile() -> None:
-    """After a kill the old coil still ends, and nobody knows how much of it passed; after a stop it has ended."""
-    for is_stopped, expected in ((False, [missed(10.0, 10.0, down=0)]), (True, [])):
-        strip = Strip(CAMERAS[:1])
-        say(seen(0), strip=strip)
-        if is_stopped:
-            strip(LAST)
-        said = say(seen(70, coil="D"), strip=restarted(strip))
-        assert gaps(said) == expected
-        assert coils(said) == [("C", "ended")] * (not is_stopped) + [("D", "started")]
-
-
-def test_both_restarted() -> None:
-    """A camera that was started again too, without an encoder: nobody knows what passed."""
-    strip = Strip(CAMERAS[:1])
-    say(seen(0), strip=strip)
-    assert gaps(say(seen(0, boot="new"), strip=restarted(strip))) == [missed(10.0, 10.0, down=0, restart=0)]
-
-
-@pytest.mark.parametrize("is_stopped", [False, True])
-def test_the_same_name_from_its_head_is_another_coil(is_stopped: bool) -> None:
-    """A coil that runs through a second time after a restart is another: its sums begin again, for every camera."""
-    strip = Strip(CAMERAS)
-    first = [
-        inspected(header(n, camera, coil="C", start_mm=10.0 * n)) for n in range(4) for camera in ("top", "bottom")
-    ]
-    say(*first, strip=strip)
-    if is_stopped:
-        strip(LAST)
-    strip = restarted(strip, CAMERAS)
-    again = [
-        inspected(header(n, camera, "new", coil="C", start_mm=10.0 * n))
-        for n in range(2)
-        for camera in ("top", "bottom")
-    ]
-    said = [*say(*again, strip=strip), *strip(LAST).events]
-    assert coils(said) == [("C", "ended")] * (not is_stopped) + [("C", "started"), ("C", "ended")]
-    ended = said[-1]
-    assert isinstance(ended, CoilReport)
-    assert (ended.inspected_m, ended.missed_m, ended.frames) == (0.04, 0.0, 4)
-
-
-def test_a_coil_that_goes_on_says_so() -> None:
-    """It is started again with the sums that it had."""
-    strip = Strip(CAMERAS[:1])
-    say(seen(0), strip=strip)
-    strip(LAST)
-    (started,) = say(seen(1), strip=restarted(strip))
-    assert isinstance(started, CoilReport)
-    assert (started.state, started.inspected_m, started.frames) == ("started", 0.01, 1)
-
-
-def test_a_camera_that_never_came_is_reported_once() -> None:
-    """What an absent camera missed up to a stop is not reported again after it."""
-    strip = Strip(CAMERAS)
-    first = [*say(seen(0), strip=strip), *strip(LAST).events]
-    strip = restarted(strip, CAMERAS)
-    second = [*say(seen(1), strip=strip), *strip(LAST).events]
-    assert [(gap.start_mm, gap.end_mm) for gap in gaps([*first, *second])] == [(0.0, 10.0), (10.0, 20.0)]
-
-
-def test_a_camera_that_is_no_longer_configured() -> None:
-    """Its lane ends like that of a dead camera, and the coil with the others."""
-    strip = Strip(CAMERAS)
-    say(seen(0), inspected(header(0, "bottom", coil="C")), strip=strip)
-    strip = restarted(strip)
-    said = say(seen(1), seen(2, coil="D"), strip=strip, now_ns=SILENT_NS)
-    assert coils(said) == [("D", "started"), ("C", "ended")]
-
-
-def test_a_state_of_another_version_is_refused() -> None:
-    """What cannot be read is an error, and the strip is as new."""
-    strip = Strip(CAMERAS)
-    for state in (b"", b"[]", b'{"lanes":{"top":{}}}'):
-        with pytest.raises(ValueError):
-            strip.restore(state, 0)
-    assert coils(say(seen(0), strip=strip)) == [("C", "started")]

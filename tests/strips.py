@@ -1,0 +1,55 @@
+"""Arrivals for a strip, and what its events say: for tests of the coil."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from inspector.records.events import CoilReport, Data, Missed
+from inspector.records.stages import Detection, Inspected, Span
+from inspector.strip.strip import Strip
+from tests.coils import CAMERAS, LENGTH_MM, Arrival
+from tests.frames import findings, header, inspected
+
+
+def totals(said: Iterable[Data]) -> list[float]:
+    """Metres inspected and missed on all coils."""
+    ended = [item for item in said if isinstance(item, CoilReport) and item.state == "ended"]
+    return [sum(item.inspected_m for item in ended), sum(item.missed_m for item in ended)]
+
+
+def say(*arrivals: Arrival, strip: Strip | None = None, now_ns: int = 0) -> tuple[Data, ...]:
+    """What is said of these arrivals, on a line with one camera unless a strip is given."""
+    return (strip or Strip(CAMERAS[:1]))(findings(*arrivals, now_ns=now_ns)).events
+
+
+def seen(number: int, *regions: Detection, coil: str | None = "C", **facts: Any) -> Inspected:
+    """An inspected frame; on an encoder line where `start_mm` is given."""
+    return inspected(header(number, coil=coil, **facts), *regions)
+
+
+def missed(start_mm: float, end_mm: float, coil: str = "C", **reasons: int) -> Missed:
+    """Say that strip was missed under the camera on top."""
+    return Missed(camera="top", coil=coil, start_mm=start_mm, end_mm=end_mm, reasons=reasons)
+
+
+def coils(said: Iterable[Data]) -> list[tuple[str, str]]:
+    """Coils that started and ended."""
+    return [(item.coil, item.state) for item in said if isinstance(item, CoilReport)]
+
+
+def gaps(said: Iterable[Data]) -> list[Missed]:
+    """Stretches that were missed."""
+    return [item for item in said if isinstance(item, Missed)]
+
+
+THROUGH = Detection(
+    class_id=1,
+    start_mm=0.0,
+    end_mm=LENGTH_MM,
+    left_mm=0.0,
+    right_mm=2.0,
+    area_mm2=20.0,
+    confidence=0.9,
+    head=Span(0.0, 2.0),
+    tail=Span(0.0, 2.0),
+)
+"""A scratch from a frame's first row to its last."""
