@@ -40,6 +40,8 @@ def crossval(settings: Settings, folds: int, folder: Path, console: Console, *, 
     """
     parse_fold(f"1/{folds}")  # refuses a count that cannot be
     keep_alike(replace(settings, fold=f"*/{folds}"), folder / ASKED)
+    for doubt in doubts(settings):
+        console.print(doubt, soft_wrap=True, markup=False, highlight=False)
     by_fold: list[list[Assessed]] = []
     for number in range(1, folds + 1):
         run = folder / f"fold-{number}"
@@ -48,7 +50,7 @@ def crossval(settings: Settings, folds: int, folder: Path, console: Console, *, 
         class_names = checkpoint.load(run / "last.pt")[0].class_names
         console.print(table.progress(pool(by_fold, draws=0)), soft_wrap=True)
     report = pool(by_fold)
-    text = table.markdown(report, class_names)
+    text = "\n\n".join([*doubts(settings), table.markdown(report, class_names)])
     _write(folder / "report.json", msgspec.json.format(msgspec.json.encode(report), indent=1))
     _write(folder / "report.md", text.encode())
     console.print(text, soft_wrap=True, markup=False, highlight=False)
@@ -67,6 +69,16 @@ def of_fold(settings: Settings, number: int, folds: int) -> Settings:
         start=settings.start and _fold_of("--start", settings.start, settings),
         teacher=settings.teacher and _fold_of("--teacher", settings.teacher, settings),
     )
+
+
+def doubts(settings: Settings) -> list[str]:
+    """Return in words what may make the figures too good: a recipe does not list what it has learnt from."""
+    return [
+        f"{option} {origin}: a recipe does not list what it has learnt from. If DATA is among it, every figure is "
+        "too good: read trained_on in its recipe.toml."
+        for option, origin in (("--start", settings.start), ("--teacher", settings.teacher))
+        if origin and not Path(origin).is_file() and not (Path(origin) / ASKED).is_file()
+    ]
 
 
 def _fold_of(option: str, origin: str, settings: Settings) -> str:

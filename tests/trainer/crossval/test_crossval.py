@@ -13,11 +13,12 @@ from rich.console import Console
 from tests.trainer.frames import draw_frame, tiny_settings
 from trainer.__main__ import main
 from trainer.crossval.assess import Assessed, near_areas
-from trainer.crossval.folds import crossval
+from trainer.crossval.folds import ASKED, crossval, doubts
 from trainer.crossval.pooled import near_dice, pool
 from trainer.learn import checkpoint
 from trainer.learn.series import is_finished
 from trainer.metrics import Scores
+from trainer.settings import Settings
 
 QUIET = Console(quiet=True)
 
@@ -112,3 +113,13 @@ def test_an_outline_may_lie_a_little_off(shift_px: int, edges_px: int, expected:
     areas = near_areas(np.roll(truth, shift_px, axis=1), truth, 4, edges_px)
     assert near_dice(areas.astype(float))["dice_micro"] == pytest.approx(expected)
     assert areas[1, 1] == areas[3, 1] == 400
+
+
+def test_a_recipe_to_start_from_is_doubted(tmp_path: Path) -> None:
+    """A recipe may have learnt from what is held out; a checkpoint and other folds are looked into."""
+    (tmp_path / "last.pt").touch()
+    (tmp_path / "folds").mkdir()
+    (tmp_path / "folds" / ASKED).touch()
+    asked = Settings(data=("steel",), start="steel-fast", teacher=str(tmp_path / "last.pt"))
+    assert [doubt.split(":")[0] for doubt in doubts(asked)] == ["--start steel-fast"]
+    assert doubts(Settings(data=("steel",), teacher=str(tmp_path / "folds"))) == []
