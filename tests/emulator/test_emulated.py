@@ -6,7 +6,6 @@ and nothing of theirs. It needs `make emulator` once, and skips with that reason
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from inspector.engines.nvidia.driver import Gpu
 from inspector.engines.nvidia.manifest import Flavour, Runtime
 from inspector.errors import InspectorError
 from inspector.records.events import CoilReport, Health
+from tests import emulator
 from tests.e2e.mill import Camera, Mill
 from tests.emulator import recipe
 from tests.gpu import has_driver
@@ -30,28 +30,20 @@ from tests.recipes import DARK
 
 FRAME_US = 15_000
 """What the emulated card takes for a frame where its speed matters: slow, so that a busy machine keeps up with it."""
-ROOT = Path(__file__).parents[2]
-BUILT = ROOT / "build" / "emulator"
-"""Where `make emulator` builds it."""
-FLAVOURS: dict[Flavour, str] = {"tensorrt_rtx": "rtx", "tensorrt": "full"}
-"""Flavour -> the folder here that emulates it."""
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        not (BUILT / "site" / "pycuda").is_dir(), reason="the emulated GPU is not built (make emulator)"
-    ),
+    pytest.mark.skipif(not emulator.is_built(), reason="the emulated GPU is not built (make emulator)"),
     pytest.mark.skipif(has_driver(), reason="an NVIDIA driver is installed: the tests marked gpu show more"),
 ]
 
 
-@pytest.fixture(params=FLAVOURS)
+@pytest.fixture(params=emulator.FLAVOURS)
 def flavour(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Flavour:
     """Have the processes that a test starts find this flavour's emulation, and the emulated driver."""
     name: Flavour = request.param
-    paths = [ROOT / "tests" / "emulator" / FLAVOURS[name], BUILT / "site", ROOT]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, paths)))
-    monkeypatch.setenv("LD_LIBRARY_PATH", str(BUILT))
+    for variable, value in emulator.environment(name).items():
+        monkeypatch.setenv(variable, value)
     if name == "tensorrt":  # one of the two has every piece of work wait, which shows what nobody waits for
         monkeypatch.setenv("EMULATED_GPU_DELAY_US", "500")
     return name
@@ -63,7 +55,7 @@ only_rtx = pytest.mark.parametrize("flavour", ["tensorrt_rtx"], indirect=True)
 def python(*words: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
     """Run Python to its end."""
     return subprocess.run(
-        [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=seconds
+        [sys.executable, *words], cwd=emulator.ROOT, capture_output=True, text=True, check=False, timeout=seconds
     )
 
 
@@ -254,7 +246,7 @@ def test_the_check_up_runs_to_its_end(flavour: Flavour, tmp_path: Path) -> None:
         for step in plan.steps(subject)
         if step.name in wanted
     ]
-    outcomes = steps.run(chosen, ROOT, tmp_path / "work", 300.0, lambda words: None)
+    outcomes = steps.run(chosen, emulator.ROOT, tmp_path / "work", 300.0, lambda words: None)
     assert {outcome.name for outcome in outcomes} == wanted
     assert not [outcome for outcome in outcomes if outcome.status != "passed"]
     trace = next(outcome.figures for outcome in outcomes if "swaps" in outcome.name)

@@ -1,6 +1,7 @@
 """Pairs of signals at every phase of an inspector's life: `python -m tests.soak.signals [PAIRS] [SEED]`.
 
-Each life gets some pairs a few microseconds apart, while it starts, runs, reloads and drains, and must end with 0.
+Each life gets some pairs a few microseconds apart, while it starts, runs, reloads, rebuilds an engine and drains, and
+must end with 0. An engine is rebuilt on the emulated GPU, where that is built (`make emulator`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from inspector.engines.nvidia import manifest
+from tests import emulator
+from tests.emulator import recipe
 from tests.ports import free_base
 from tests.recipes import write_recipe
 
@@ -28,6 +32,8 @@ ENDS = (
 """A second Ctrl-C is not among them: it ends at once, with 130."""
 CLOSE_S = 200e-6
 """Two signals this close met each other in a handler."""
+AFTER_S = 1.0
+"""The pairs begin at any time within it after what they wait for; a rebuild takes 3 s."""
 HANG_S = 120.0
 
 
@@ -37,26 +43,44 @@ def lives(pairs: int, seed: int, folder: Path) -> int:
     Raises: AssertionError for a life that ended otherwise than with 0, or not at all, with the seed that shows it.
     """
     rng = random.Random(seed)
-    config = _configuration(folder)
+    phases = ["start", "start", "run"]
+    plain = _configuration(folder, 'kind = "stub"\ninspects_nothing = true\n')
+    if emulator.is_built():
+        phases.append("rebuild")
+        rebuilding = _with_an_engine(folder / "gpu")
     sent = life = 0
     while sent < pairs:
         life += 1
-        sent += _live(config, rng, min(PAIRS_A_LIFE, pairs - sent), f"life {life} of seed {seed}")
+        some = min(PAIRS_A_LIFE, pairs - sent)
+        name = f"life {life} of seed {seed}"
+        match rng.choice(phases):
+            case "rebuild":
+                (rebuilding.parent / "recipe" / manifest.ENGINE).write_bytes(b"damaged")
+                _live(rebuilding, rng, some, f"{name}, rebuild", until="rebuilding the engine")
+            case "run":
+                _live(plain, rng, some, f"{name}, run", until="ready")
+            case _:
+                _live(plain, rng, some, f"{name}, start")
+        sent += some
     return sent
 
 
-def _live(config: Path, rng: random.Random, pairs: int, name: str) -> int:
+def _live(config: Path, rng: random.Random, pairs: int, name: str, until: str = "") -> None:
+    """Live once: the pairs are sent at once, or after a line of the log with the words `until`."""
     with subprocess.Popen(
-        [sys.executable, "-m", "inspector", "run", str(config)], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "inspector", "run", str(config)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | (emulator.environment("tensorrt_rtx") if emulator.is_built() else {}),
     ) as process:
         assert process.stderr is not None
         _until_held(process.pid)
-        phase = rng.choice(("start", "start", "run"))
         lines = []
-        while phase == "run" and (line := process.stderr.readline()):
+        while until and (line := process.stderr.readline()):
             lines.append(line)
-            if "ready" in line:
+            if until in line:
                 break
+        time.sleep(rng.uniform(0, AFTER_S))
         for _ in range(pairs - 1):
             _send(process.pid, (signal.SIGHUP, signal.SIGHUP), rng)
             time.sleep(rng.choice((0, 0.001, 0.02)))
@@ -68,9 +92,8 @@ def _live(config: Path, rng: random.Random, pairs: int, name: str) -> int:
             _, rest = process.communicate(timeout=HANG_S)
         except subprocess.TimeoutExpired:
             process.kill()
-            raise AssertionError(f"{name}, {phase}: hangs; it wrote {''.join(lines)}") from None
-        assert process.returncode == 0, f"{name}, {phase}: ended with {process.returncode}; {''.join(lines)}{rest}"
-    return pairs
+            raise AssertionError(f"{name}: hangs; it wrote {''.join(lines)}") from None
+        assert process.returncode == 0, f"{name}: ended with {process.returncode}; {''.join(lines)}{rest}"
 
 
 def _send(pid: int, pair: tuple[signal.Signals, signal.Signals], rng: random.Random) -> None:
@@ -94,12 +117,26 @@ def _mask(pid: int, name: str) -> int:
     return int(next(line for line in lines if line.startswith(f"{name}:")).split()[1], 16)
 
 
-def _configuration(folder: Path) -> Path:
+def _with_an_engine(folder: Path) -> Path:
+    """Write a configuration whose recipe has an engine for the emulated GPU, proven; return it."""
+    written = recipe.write(folder / "recipe")
+    for command in (["convert", str(written), "--precision=fp32", "--batches=1,4"], ["verify", str(written)]):
+        subprocess.run(
+            [sys.executable, "-m", "deploy", *command],
+            check=True,
+            capture_output=True,
+            env=os.environ | emulator.environment("tensorrt_rtx"),
+        )
+    return _configuration(folder, 'kind = "tensorrt"\nrebuild = true\n')
+
+
+def _configuration(folder: Path, engine: str) -> Path:
     frames, events, replay, http = range(base := free_base(), base + 4)
-    write_recipe(folder / "recipe")
+    if not (folder / "recipe").exists():
+        write_recipe(folder / "recipe")
     config = folder / "line.toml"
     config.write_text(
-        'line = "signals"\n[recipe]\npath = "recipe"\n[engine]\nkind = "stub"\ninspects_nothing = true\n'
+        f'line = "signals"\n[recipe]\npath = "recipe"\n[engine]\n{engine}'
         f'[intake]\nbind = "tcp://127.0.0.1:{frames}"\n[[camera]]\nname = "top"\nmm_per_px = 0.5\nmm_per_row = 0.5\n'
         f'[events]\nbind = "tcp://127.0.0.1:{events}"\nreplay_bind = "tcp://127.0.0.1:{replay}"\n'
         f'[journal]\npath = "journal"\n[http]\nbind = "127.0.0.1:{http}"\n'
