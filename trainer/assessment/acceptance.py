@@ -15,9 +15,9 @@ import msgspec
 import inspector
 from inspector.records.recipe import DefectClass, Maps, Recipe
 from trainer.assessment.coil import Scale
-from trainer.assessment.defect_counts import ClassTally, Tally
+from trainer.assessment.defect_counts import ClassCounts, DefectCounts
+from trainer.assessment.labelled_strip import assessed_frame
 from trainer.assessment.reported import reported_labels
-from trainer.assessment.stretch import stretch
 from trainer.assessment.worst import Seen, Worst, pictures
 from trainer.data.samples import Sample
 from trainer.faults import UserError
@@ -68,13 +68,13 @@ class BadFrame(msgspec.Struct, frozen=True):
     wrong_px: int
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class AcceptanceReport(msgspec.Struct, frozen=True, kw_only=True):
     """All of it; `report.json` is this."""
 
     basis: Basis
     settings: tuple[DefectClass, ...]
-    classes: tuple[ClassTally, ...]
-    total: ClassTally
+    classes: tuple[ClassCounts, ...]
+    total: ClassCounts
     confusion: tuple[tuple[int, ...], ...]
     """Defects by (true class, reported class): row 0 is nothing true, column 0 nothing reported."""
     pixel_confusion: tuple[tuple[int, ...], ...]
@@ -95,7 +95,7 @@ class Acceptance:
         self._card, self._scale = card, scale
         classes = len(card.classes)
         self.outlined, self._reported = Scores(classes), Scores(classes)
-        self.tally, self._reliability = Tally(card.classes), Reliability(classes)
+        self.counts, self._reliability = DefectCounts(card.classes), Reliability(classes)
         self.worst = Worst()
 
     def add(self, sample: Sample, maps: Maps) -> None:
@@ -112,12 +112,12 @@ class Acceptance:
         reported = reported_labels(maps, self._card, self._scale)
         self._reported.add(reported, sample.labels)
         self._reliability.add(labels, maps.confidence[0], sample.labels)
-        alone = stretch(sample.name, sample.labels, maps, self._card, self._scale)
-        self.worst.add(Seen(sample, labels, reported, alone, self.tally.add(alone)))
+        alone = assessed_frame(sample.name, sample.labels, maps, self._card, self._scale)
+        self.worst.add(Seen(sample, labels, reported, alone, self.counts.add(alone)))
 
-    def report(self, engine: str, data: Sequence[str]) -> Report:
+    def report(self, engine: str, data: Sequence[str]) -> AcceptanceReport:
         """Return what was counted so far."""
-        card, total = self._card, self.tally.total()
+        card, total = self._card, self.counts.total()
         basis = Basis(
             recipe=str(card),
             sha256=card.sha256,
@@ -127,7 +127,7 @@ class Acceptance:
             engine=engine,
             data=" ".join(data),
             frames=self.outlined.frames,
-            metres=self.tally.metres,
+            metres=self.counts.metres,
             scale=str(self._scale),
             defects=total.true,
             assessed_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -135,12 +135,12 @@ class Acceptance:
         )
         names: list[tuple[str, int | None]] = [("all", None), *((kind.name, kind.id) for kind in card.classes)]
         trust = ((name, self._reliability.bins(class_id)) for name, class_id in names)
-        return Report(
+        return AcceptanceReport(
             basis=basis,
             settings=card.classes,
-            classes=tuple(self.tally.classes()),
+            classes=tuple(self.counts.classes()),
             total=total,
-            confusion=tuple(map(tuple, self.tally.confusion.tolist())),
+            confusion=tuple(map(tuple, self.counts.confusion.tolist())),
             pixel_confusion=tuple(map(tuple, self.outlined.confusion.tolist())),
             outlined=_known(self.outlined.report()),
             reported=_known(self._reported.report()),
@@ -155,20 +155,20 @@ class Acceptance:
             yield pictures(seen, self._scale), width_px / height_px
 
     def _describe(self, seen: Seen) -> BadFrame:
-        planted, reported, errors = seen.stretch.planted, seen.stretch.reported, seen.errors
+        planted, reported, errors = seen.strip.planted, seen.strip.reported, seen.errors
         names = [kind.name for kind in self._card.classes]
 
         def true(number: int) -> str:
-            one = planted[number]
-            return f"{names[one.class_id - 1]} of {one.area_mm2:.0f} mm2 at {one.left_mm:.0f} mm"
+            defect = planted[number]
+            return f"{names[defect.class_id - 1]} of {defect.area_mm2:.0f} mm2 at {defect.left_mm:.0f} mm"
 
         return BadFrame(
             name=seen.sample.name,
             missed=tuple(map(true, errors.missed)),
             confused=tuple(map(true, errors.confused)),
             invented=tuple(
-                f"{one.name} of {one.area_mm2:.0f} mm2 at {one.left_mm:.0f} mm, {one.confidence:.2f} sure"
-                for one in (reported[number] for number in errors.false)
+                f"{defect.name} of {defect.area_mm2:.0f} mm2 at {defect.left_mm:.0f} mm, {defect.confidence:.2f} sure"
+                for defect in (reported[number] for number in errors.false)
             ),
             wrong_px=seen.badness[1],
         )

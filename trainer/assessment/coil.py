@@ -39,7 +39,7 @@ class Scale(msgspec.Struct, frozen=True):
         return f"{size} (assumed: --mm-per-px, --mm-per-row)" if self.is_assumed else size
 
 
-class Coil(msgspec.Struct, frozen=True):
+class ProceduralCoil(msgspec.Struct, frozen=True):
     """The first `frames` frames of the procedural coil drawn from `seed`."""
 
     seed: int
@@ -61,11 +61,11 @@ class Coil(msgspec.Struct, frozen=True):
 
 
 @lru_cache(maxsize=64)  # it paints every defect
-def _planted(coil: Coil) -> tuple[Planted, ...]:
+def _planted(coil: ProceduralCoil) -> tuple[Planted, ...]:
     return coil.sheet().planted(0.0, 1000 * coil.metres)
 
 
-def infer(engine: Segmenter, coil: Coil) -> Iterator[tuple[Rendered, Maps]]:
+def infer(engine: Segmenter, coil: ProceduralCoil) -> Iterator[tuple[Rendered, Maps]]:
     """Yield every frame with its maps, each of shape (1, H, W), as many batches in flight as the engine allows."""
     sheet = coil.sheet()
     waiting: list[list[Rendered]] = []
@@ -84,8 +84,8 @@ def report(maps: Iterable[Maps], card: Recipe, scale: Scale) -> tuple[Defect, ..
     camera = CameraSection(name=CAMERA, mm_per_px=scale.mm_per_px, mm_per_row=scale.mm_per_row)
     analyse, strip = Analyse([camera]), Strip([camera])
     last: dict[str, Defect] = {}
-    for number, one in enumerate(maps):
-        found = strip(analyse(_inferred(card, one, number)))
+    for number, frame_maps in enumerate(maps):
+        found = strip(analyse(_inferred(card, frame_maps, number)))
         last |= {event.id: event for event in found.events if isinstance(event, Defect)}
     found = strip(Findings(closed_ns=0, is_last=True))
     last |= {event.id: event for event in found.events if isinstance(event, Defect)}

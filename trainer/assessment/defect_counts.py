@@ -17,10 +17,10 @@ from inspector.records.recipe import DefectClass
 from inspector.score import overlaps
 from inspector.words import counted
 from trainer.assessment.bounds import count_at_most, rate_at_least
-from trainer.assessment.stretch import Stretch
+from trainer.assessment.labelled_strip import AssessedStrip
 
 
-class ClassTally(msgspec.Struct, frozen=True, kw_only=True):
+class ClassCounts(msgspec.Struct, frozen=True, kw_only=True):
     """One class's count, and what it says with 95 % confidence; rates of nothing are None."""
 
     name: str
@@ -53,7 +53,7 @@ class ClassTally(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Errors(msgspec.Struct, frozen=True):
-    """What was wrong in one stretch: the numbers of the true and the reported defects concerned."""
+    """What was wrong in one strip: the numbers of the true and the reported defects concerned."""
 
     missed: tuple[int, ...]
     confused: tuple[int, ...]
@@ -66,8 +66,8 @@ class Errors(msgspec.Struct, frozen=True):
         return len(self.missed) + len(self.confused) + len(self.false)
 
 
-class Tally:
-    """Counts over stretches as they come. For one thread."""
+class DefectCounts:
+    """Counts over strips as they come. For one thread."""
 
     def __init__(self, kinds: Sequence[DefectClass]) -> None:
         self._kinds = kinds
@@ -77,18 +77,16 @@ class Tally:
         """(true class, reported class): row 0 is nothing true (false defects), column 0 nothing reported (missed)."""
         self._right, self._reported, self._small = np.zeros((3, len(kinds) + 1), np.int64)
 
-    def add(self, stretch: Stretch) -> Errors:
-        """Count a stretch as it was reported; say what was wrong."""
-        self.metres += stretch.metres
-        reported_class = np.array([self._ids[defect.name] for defect in stretch.reported], np.int64)
-        confidence = np.array([defect.confidence for defect in stretch.reported])
-        hits = np.array(overlaps(stretch.planted, stretch.reported), bool).reshape(
-            len(stretch.planted), len(stretch.reported)
-        )
-        same = np.array([planted.class_id for planted in stretch.planted], np.int64)[:, None] == reported_class
+    def add(self, strip: AssessedStrip) -> Errors:
+        """Count a strip as it was reported; say what was wrong."""
+        self.metres += strip.metres
+        reported_class = np.array([self._ids[defect.name] for defect in strip.reported], np.int64)
+        confidence = np.array([defect.confidence for defect in strip.reported])
+        hits = np.array(overlaps(strip.planted, strip.reported), bool).reshape(len(strip.planted), len(strip.reported))
+        same = np.array([planted.class_id for planted in strip.planted], np.int64)[:, None] == reported_class
         missed: list[int] = []
         confused: list[int] = []
-        for number, (planted, hit) in enumerate(zip(stretch.planted, hits, strict=True)):
+        for number, (planted, hit) in enumerate(zip(strip.planted, hits, strict=True)):
             seen_as = 0
             if hit.any():
                 own = (hit & same[number]).any()
@@ -104,20 +102,20 @@ class Tally:
             np.add.at(counts, reported_class[which], 1)
         return Errors(tuple(missed), tuple(confused), tuple(np.flatnonzero(lonely).tolist()))
 
-    def classes(self) -> list[ClassTally]:
+    def classes(self) -> list[ClassCounts]:
         """Return every class's count so far."""
         return [self._count(kind.name, np.array([kind.id])) for kind in self._kinds]
 
-    def total(self) -> ClassTally:
+    def total(self) -> ClassCounts:
         """Return the count of all classes together."""
         return self._count("all", np.arange(1, len(self._kinds) + 1))
 
-    def _count(self, name: str, ids: npt.NDArray[np.int64]) -> ClassTally:
+    def _count(self, name: str, ids: npt.NDArray[np.int64]) -> ClassCounts:
         true = int(self.confusion[ids].sum())
         found, missed = int(self.confusion[ids, ids].sum()), int(self.confusion[ids, 0].sum())
         reported, right = int(self._reported[ids].sum()), int(self._right[ids].sum())
         false, hundreds_m = int(self.confusion[0, ids].sum()), self.metres / 100
-        return ClassTally(
+        return ClassCounts(
             name=name,
             true=true,
             found=found,

@@ -3,7 +3,7 @@
 The pixel threshold, which draws a defect's outline, stays as the recipe has it; what a setting decides is which of the
 outlined regions are called defects, and that the line decides when a defect is complete. So a sweep over one run's
 defects, reported when no setting held any back, is exact (areas to 0.1 mm2, as they are reported). Memory does not grow
-with the stretches.
+with the strips.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from inspector.records.recipe import DefectClass, Recipe
 from inspector.score import overlaps
-from trainer.assessment.stretch import Stretch
+from trainer.assessment.labelled_strip import AssessedStrip
 
 CONFIDENCES = np.array(
     (0.0, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.88, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.984, 0.988, 0.992, 0.996, 1)
@@ -37,8 +37,8 @@ SETTINGS = [
 Grid = npt.NDArray[np.int64]
 
 
-class Outcome(msgspec.Struct, frozen=True):
-    """One class at one setting, summed over the stretches."""
+class SettingOutcome(msgspec.Struct, frozen=True):
+    """One class at one setting, summed over the strips."""
 
     min_confidence: float
     min_area_mm2: float
@@ -46,32 +46,30 @@ class Outcome(msgspec.Struct, frozen=True):
     planted: int
     false: int
     miss_rate: float = 0.0
-    """Share missed of a stretch's defects of the class, mean over the stretches that have any."""
-    stretches: int = 0
+    """Share missed of a strip's defects of the class, mean over the strips that have any."""
+    strips: int = 0
     """That have a defect of the class."""
 
 
 class Sweep:
-    """Sums over stretches as they come. For one thread."""
+    """Sums over strips as they come. For one thread."""
 
     def __init__(self, classes: int) -> None:
         shape = (classes, len(CONFIDENCES), len(AREAS_MM2))
         self._found, self._false = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
         self._missed_shares = np.zeros(shape)
-        self._planted, self._stretches = np.zeros(classes, np.int64), np.zeros(classes, np.int64)
+        self._planted, self._strips = np.zeros(classes, np.int64), np.zeros(classes, np.int64)
 
-    def add(self, stretch: Stretch, class_ids: dict[str, int]) -> None:
-        """Count a stretch whose defects were reported when no setting held any back; classes by name."""
-        reported_class = np.array([class_ids[defect.name] for defect in stretch.reported], np.int64)
-        confidence = np.array([defect.confidence for defect in stretch.reported])
-        area_mm2 = np.array([defect.area_mm2 for defect in stretch.reported])
+    def add(self, strip: AssessedStrip, class_ids: dict[str, int]) -> None:
+        """Count a strip whose defects were reported when no setting held any back; classes by name."""
+        reported_class = np.array([class_ids[defect.name] for defect in strip.reported], np.int64)
+        confidence = np.array([defect.confidence for defect in strip.reported])
+        area_mm2 = np.array([defect.area_mm2 for defect in strip.reported])
         grid = [[setting.reports(area_mm2, confidence) for setting in row] for row in SETTINGS]
         passes = np.moveaxis(np.array(grid, bool), -1, 0)  # (reported, confidences, areas)
-        hits = np.array(overlaps(stretch.planted, stretch.reported), bool).reshape(
-            len(stretch.planted), len(stretch.reported)
-        )
+        hits = np.array(overlaps(strip.planted, strip.reported), bool).reshape(len(strip.planted), len(strip.reported))
         lonely = ~hits.any(axis=0)
-        planted_class = np.array([planted.class_id for planted in stretch.planted], np.int64)
+        planted_class = np.array([planted.class_id for planted in strip.planted], np.int64)
         for place in range(len(self._planted)):
             self._false[place] += passes[lonely & (reported_class == place + 1)].sum(axis=0)
             of_class = hits[planted_class == place + 1] & (reported_class == place + 1)
@@ -81,20 +79,20 @@ class Sweep:
             self._found[place] += found
             self._missed_shares[place] += 1 - found / len(of_class)
             self._planted[place] += len(of_class)
-            self._stretches[place] += 1
+            self._strips[place] += 1
 
-    def table(self) -> list[list[Outcome]]:
+    def table(self) -> list[list[SettingOutcome]]:
         """Return every class at every setting."""
         return [
             [
-                Outcome(
+                SettingOutcome(
                     float(confidence),
                     float(area_mm2),
                     int(self._found[place, i, j]),
                     int(self._planted[place]),
                     int(self._false[place, i, j]),
-                    float(self._missed_shares[place, i, j] / max(1, self._stretches[place])),
-                    int(self._stretches[place]),
+                    float(self._missed_shares[place, i, j] / max(1, self._strips[place])),
+                    int(self._strips[place]),
                 )
                 for i, confidence in enumerate(CONFIDENCES)
                 for j, area_mm2 in enumerate(AREAS_MM2)
@@ -103,12 +101,12 @@ class Sweep:
         ]
 
 
-def outcomes(card: Recipe, stretches: Iterable[Stretch]) -> list[list[Outcome]]:
+def outcomes(card: Recipe, strips: Iterable[AssessedStrip]) -> list[list[SettingOutcome]]:
     """Count every class at every setting."""
     sweep = Sweep(len(card.classes))
     class_ids = {kind.name: kind.id for kind in card.classes}
-    for stretch in stretches:
-        sweep.add(stretch, class_ids)
+    for strip in strips:
+        sweep.add(strip, class_ids)
     return sweep.table()
 
 

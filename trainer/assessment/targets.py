@@ -1,8 +1,8 @@
 """Which setting each class gets: what the user aims at, met on the calibration part as well as it can be. Pure.
 
 At most N false defects: over all classes together, spent where they find most. At least such a recall: for each
-class, by conformal risk control on the stretches that have it, then the fewest false ones. That control holds for the
-confidence at each area by itself; choosing the best of eight areas on the same stretches loosens it a little, which is
+class, by conformal risk control on the strips that have it, then the fewest false ones. That control holds for the
+confidence at each area by itself; choosing the best of eight areas on the same strips loosens it a little, which is
 why a recipe's promise is what was counted on the test part.
 """
 
@@ -15,7 +15,7 @@ import msgspec
 from inspector.records.recipe import DefectClass
 from inspector.words import counted
 from trainer.assessment.bounds import expected_loss, units_needed
-from trainer.assessment.sweep import Outcome
+from trainer.assessment.sweep import SettingOutcome
 
 EPSILON = 1e-9  # 1 - 0.95 is a little more than 0.05
 
@@ -34,10 +34,10 @@ class Target(msgspec.Struct, frozen=True):
         return f"at most {self.max_false_per_100m:g} false per 100 m, then as many found as possible"
 
 
-class Choice(msgspec.Struct, frozen=True):
+class ChosenSetting(msgspec.Struct, frozen=True):
     """A class's setting and what it did on the calibration part."""
 
-    outcome: Outcome | None
+    outcome: SettingOutcome | None
     """None: the class was not measured, its setting stays."""
     remark: str = ""
     """What the user should know of it."""
@@ -48,8 +48,8 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 def choose(
-    table: Sequence[Sequence[Outcome]], kinds: Sequence[DefectClass], target: Target, metres: float
-) -> list[Choice]:
+    table: Sequence[Sequence[SettingOutcome]], kinds: Sequence[DefectClass], target: Target, metres: float
+) -> list[ChosenSetting]:
     """Choose every class's setting, from its outcomes at each."""
     measured = [place for place, column in enumerate(table) if column[0].planted]
     columns = [table[place] for place in measured]
@@ -59,64 +59,64 @@ def choose(
         assert target.max_false_per_100m is not None, "a target has one of the two"
         allowed = target.max_false_per_100m * metres / 100
         chosen = within_false(columns, allowed)
-        is_met = sum(one.false for one in chosen) <= allowed
-        picked = [(one, "" if is_met else "no setting has so few false defects", is_met) for one in chosen]
-    choices = [Choice(None, "no defect in the calibration part: not measured, its setting stays") for _ in kinds]
+        is_met = sum(outcome.false for outcome in chosen) <= allowed
+        picked = [(outcome, "" if is_met else "no setting has so few false defects", is_met) for outcome in chosen]
+    choices = [ChosenSetting(None, "no defect in the calibration part: not measured, its setting stays") for _ in kinds]
     for place, column, (outcome, remark, is_met) in zip(measured, columns, picked, strict=True):
-        choices[place] = Choice(outcome, remark, is_met, _collapse(kinds[place], outcome, column))
+        choices[place] = ChosenSetting(outcome, remark, is_met, _collapse(kinds[place], outcome, column))
     return choices
 
 
-def within_false(table: Sequence[Sequence[Outcome]], max_false: float) -> list[Outcome]:
+def within_false(table: Sequence[Sequence[SettingOutcome]], max_false: float) -> list[SettingOutcome]:
     """Choose for each class, together, the settings that find most with at most `max_false` false defects in all.
 
     Among equals the higher confidence: farther from the next false defect.
     """
     fronts = [_front(column) for column in table]
-    best: dict[int, tuple[tuple[int, float], list[Outcome]]] = {0: ((0, 0.0), [])}  # by false defects spent
+    best: dict[int, tuple[tuple[int, float], list[SettingOutcome]]] = {0: ((0, 0.0), [])}  # by false defects spent
     for front in fronts:
-        longer: dict[int, tuple[tuple[int, float], list[Outcome]]] = {}
+        longer: dict[int, tuple[tuple[int, float], list[SettingOutcome]]] = {}
         for spent, ((found, confidence), settings) in best.items():
-            for one in front:
-                total, worth = spent + one.false, (found + one.found, confidence + one.min_confidence)
+            for outcome in front:
+                total, worth = spent + outcome.false, (found + outcome.found, confidence + outcome.min_confidence)
                 if total <= max_false and (total not in longer or worth > longer[total][0]):
-                    longer[total] = worth, [*settings, one]
+                    longer[total] = worth, [*settings, outcome]
         best = longer
     if not best:
-        return [min(front, key=lambda one: one.false) for front in fronts]
+        return [min(front, key=lambda outcome: outcome.false) for front in fronts]
     return max(best.values(), key=lambda entry: entry[0])[1]
 
 
-def within_misses(column: Sequence[Outcome], max_miss_rate: float) -> tuple[Outcome, str, bool]:
+def within_misses(column: Sequence[SettingOutcome], max_miss_rate: float) -> tuple[SettingOutcome, str, bool]:
     """Choose a class's setting with the fewest false defects whose expected miss rate is controlled.
 
-    Returns it, a remark on it, and whether the target is met. Where there are too few stretches to promise anything the
+    Returns it, a remark on it, and whether the target is met. Where there are too few strips to promise anything the
     plain recall decides; where no setting reaches that, the most is found.
     """
-    units = column[0].stretches
-    kept = [one for one in column if expected_loss(one.miss_rate, units) <= max_miss_rate + EPSILON]
+    units = column[0].strips
+    kept = [outcome for outcome in column if expected_loss(outcome.miss_rate, units) <= max_miss_rate + EPSILON]
     remark, is_met = "", True
     if not kept:
-        kept = [one for one in column if one.found >= (1 - max_miss_rate) * one.planted - EPSILON]
+        kept = [outcome for outcome in column if outcome.found >= (1 - max_miss_rate) * outcome.planted - EPSILON]
         needed = units_needed(max_miss_rate)
         remark = f"{units} with it can promise nothing of the next one, " + (
             f"{needed} are needed" if units < needed else "too many of them are missed"
         )
     if not kept:
-        most = max(one.found for one in column)
-        kept = [one for one in column if one.found == most]
+        most = max(outcome.found for outcome in column)
+        kept = [outcome for outcome in column if outcome.found == most]
         is_met = False
         remark = f"recall {1 - max_miss_rate:g} is not reached at any setting, {most} of {column[0].planted} at most"
-    return min(kept, key=lambda one: (one.false, -one.min_confidence, one.min_area_mm2)), remark, is_met
+    return min(kept, key=lambda outcome: (outcome.false, -outcome.min_confidence, outcome.min_area_mm2)), remark, is_met
 
 
-def _collapse(kind: DefectClass, outcome: Outcome, column: Sequence[Outcome]) -> str:
+def _collapse(kind: DefectClass, outcome: SettingOutcome, column: Sequence[SettingOutcome]) -> str:
     """Say so if a class has no true positive."""
     if outcome.found:
         return ""
     none = f"class {kind.id} {kind.name}: none of {counted(outcome.planted, 'defect')} is found at "
-    if best := max(column, key=lambda one: (one.found, -one.false)).found:
-        cheapest = min((one for one in column if one.found), key=lambda one: one.false)
+    if best := max(column, key=lambda outcome: (outcome.found, -outcome.false)).found:
+        cheapest = min((outcome for outcome in column if outcome.found), key=lambda outcome: outcome.false)
         return (
             f"{none}the setting that the target leaves it; {cheapest.found} are at the price of {cheapest.false} false "
             f"ones, {best} at most. Allow more, train on more frames with this class, or --accept-collapsed"
@@ -127,11 +127,11 @@ def _collapse(kind: DefectClass, outcome: Outcome, column: Sequence[Outcome]) ->
     )
 
 
-def _front(column: Sequence[Outcome]) -> list[Outcome]:
+def _front(column: Sequence[SettingOutcome]) -> list[SettingOutcome]:
     """The settings that no other beats in both found and false."""
-    ordered = sorted(column, key=lambda one: (one.false, -one.found, -one.min_confidence, one.min_area_mm2))
-    front: list[Outcome] = []
-    for one in ordered:
-        if not front or one.found > front[-1].found:
-            front.append(one)
+    ordered = sorted(column, key=lambda row: (row.false, -row.found, -row.min_confidence, row.min_area_mm2))
+    front: list[SettingOutcome] = []
+    for outcome in ordered:
+        if not front or outcome.found > front[-1].found:
+            front.append(outcome)
     return front

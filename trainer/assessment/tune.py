@@ -1,4 +1,4 @@
-"""A recipe's confidences and minimum areas, chosen on calibration steel and measured on test steel never chosen on.
+"""A recipe's confidences and minimum areas, chosen on calibration strip and measured on test strip never chosen on.
 
 The network runs once over each. What is chosen must meet the user's target by the line's own count of found and false
 defects; what the recipe then promises is what the test part says, with exact bounds.
@@ -15,10 +15,10 @@ import msgspec
 from inspector import recipe
 from inspector.engines.openvino import OpenVino
 from inspector.records.recipe import DefectClass, Recipe
-from trainer.assessment.defect_counts import Tally
-from trainer.assessment.stretch import Steel
+from trainer.assessment.defect_counts import DefectCounts
+from trainer.assessment.labelled_strip import LabelledStrip
 from trainer.assessment.sweep import outcomes, wide_open, with_settings
-from trainer.assessment.targets import Choice, Target, choose
+from trainer.assessment.targets import ChosenSetting, Target, choose
 from trainer.metrics import Scores
 from trainer.recipe.export import write_recipe
 
@@ -38,8 +38,8 @@ class Tuned(msgspec.Struct, frozen=True):
 
 def tune(
     folder: Path,
-    calibration: Steel,
-    test: Steel,
+    calibration: LabelledStrip,
+    test: LabelledStrip,
     target: Target,
     say: Callable[[str], None],
     *,
@@ -66,9 +66,9 @@ def tune(
     if collapsed and not accept_collapsed:
         return Tuned(card, False, faults)
     card = with_settings(card, [_setting(*pair) for pair in zip(card.classes, choices, strict=True)])
-    tally, scores = measure(card, model, test)
+    counts, scores = measure(card, model, test)
     say(f"test, never chosen on: {test}")
-    for line in defect_lines(tally):
+    for line in defect_lines(counts):
         say(f"  {line}")
     kept = {name: value for name, value in card.scores.items() if not name.startswith(KINDS)}
     if collapsed:
@@ -77,14 +77,14 @@ def tune(
     return Tuned(write_recipe(folder, model, msgspec.to_builtins(card)), True, faults)
 
 
-def measure(card: Recipe, model: bytes, steel: Steel) -> tuple[Tally, dict[str, float | int | str]]:
-    """Run the recipe as it is down held-out steel; return defect counts, and scores keyed `coil_...` or `frame_...`."""
-    pixels, tally = Scores(len(card.classes)), Tally(card.classes)
-    for stretch in steel.assess(OpenVino(card, model), card, pixels):
-        tally.add(stretch)
-    total = tally.total()
+def measure(card: Recipe, model: bytes, labelled: LabelledStrip) -> tuple[DefectCounts, dict[str, float | int | str]]:
+    """Run the recipe as it is down held-out strip; return defect counts, and scores keyed `coil_...` or `frame_...`."""
+    pixels, counts = Scores(len(card.classes)), DefectCounts(card.classes)
+    for strip in labelled.assess(OpenVino(card, model), card, pixels):
+        counts.add(strip)
+    total = counts.total()
     result: dict[str, float | int | str | None] = {
-        "metres": tally.metres,
+        "metres": counts.metres,
         "planted": total.true,
         "recall": total.recall,
         "recall_lower95": total.recall_at_least,
@@ -94,48 +94,49 @@ def measure(card: Recipe, model: bytes, steel: Steel) -> tuple[Tally, dict[str, 
         "false_per_100m": total.false_per_100m,
         "false_per_100m_upper95": total.false_per_100m_at_most,
     }
-    for one in tally.classes():
-        result |= {f"planted_{one.name}": one.true, f"recall_{one.name}": one.recall}
-        result[f"recall_{one.name}_lower95"] = one.recall_at_least
+    for kind in counts.classes():
+        result |= {f"planted_{kind.name}": kind.true, f"recall_{kind.name}": kind.recall}
+        result[f"recall_{kind.name}_lower95"] = kind.recall_at_least
     result |= {name: value for name, value in pixels.report().items() if name.startswith("dice_")}
-    result["promise"] = "; ".join(promises(tally))
-    return tally, {
-        f"{steel.kind}_{name}": round(value, 4) if isinstance(value, float) else value
+    result["promise"] = "; ".join(promises(counts))
+    return counts, {
+        f"{labelled.kind}_{name}": round(value, 4) if isinstance(value, float) else value
         for name, value in result.items()
         if value is not None and not (isinstance(value, float) and math.isnan(value))  # a rate of nothing is left out
     }
 
 
-def defect_lines(tally: Tally) -> list[str]:
+def defect_lines(counts: DefectCounts) -> list[str]:
     """Return a test's count for people, a line a class and one for all."""
     lines = []
-    for one in [*tally.classes(), tally.total()]:
-        small = f", {one.small} below the minimum area" if one.small else ""
+    for kind in [*counts.classes(), counts.total()]:
+        small = f", {kind.small} below the minimum area" if kind.small else ""
         lines.append(
-            f"{one.name:10} found {one.found} of {one.true}{small}, {one.false} false ({one.false_per_100m:.2f} per "
-            f"100 m, <= {one.false_per_100m_at_most:.2f} with 95 % confidence); {one.promise}"
+            f"{kind.name:10} found {kind.found} of {kind.true}{small}, {kind.false} false "
+            f"({kind.false_per_100m:.2f} per 100 m, <= {kind.false_per_100m_at_most:.2f} with 95 % confidence); "
+            f"{kind.promise}"
         )
     return lines
 
 
-def promises(tally: Tally) -> list[str]:
+def promises(counts: DefectCounts) -> list[str]:
     """Return what the recipe may say of itself, in words."""
-    total = tally.total()
-    return [f"{one.name}: {one.promise}" for one in tally.classes()] + [
-        f"false defects <= {total.false_per_100m_at_most:.2f} per 100 m with 95 % confidence on {tally.metres:.1f} m"
+    total = counts.total()
+    return [f"{kind.name}: {kind.promise}" for kind in counts.classes()] + [
+        f"false defects <= {total.false_per_100m_at_most:.2f} per 100 m with 95 % confidence on {counts.metres:.1f} m"
     ]
 
 
-def _line(kind: DefectClass, choice: Choice) -> str:
+def _line(kind: DefectClass, choice: ChosenSetting) -> str:
     confidence, area_mm2 = _setting(kind, choice)
     words = f"{kind.name:10} confidence {confidence:.3f}, at least {area_mm2:3.0f} mm2"
-    if one := choice.outcome:
-        words += f": found {one.found} of {one.planted}, {one.false} false"
+    if outcome := choice.outcome:
+        words += f": found {outcome.found} of {outcome.planted}, {outcome.false} false"
     return f"{words}; {choice.remark}" if choice.remark else words
 
 
-def _setting(kind: DefectClass, choice: Choice) -> tuple[float, float]:
+def _setting(kind: DefectClass, choice: ChosenSetting) -> tuple[float, float]:
     """Return minimum confidence and minimum area of a class: what was chosen, or what it had."""
-    if one := choice.outcome:
-        return one.min_confidence, one.min_area_mm2
+    if outcome := choice.outcome:
+        return outcome.min_confidence, outcome.min_area_mm2
     return kind.min_confidence, kind.min_area_mm2

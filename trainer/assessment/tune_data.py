@@ -1,4 +1,4 @@
-"""The steel that `trainer tune` chooses and measures on: a run's own validation frames in two halves, or what is named.
+"""The strip that `trainer tune` chooses and measures on: a run's own validation frames in two halves, or what is named.
 
 Knows runs, splits and DATA; must not know how settings are chosen.
 """
@@ -12,8 +12,8 @@ from pathlib import Path
 
 from inspector.records.recipe import Recipe
 from inspector.words import counted
-from trainer.assessment.coil import Coil, Scale
-from trainer.assessment.stretch import Coils, Singles, Steel
+from trainer.assessment.coil import ProceduralCoil, Scale
+from trainer.assessment.labelled_strip import LabelledStrip, SingleFrames, WholeCoils
 from trainer.data import sources
 from trainer.data.duplicates import near_duplicates
 from trainer.data.sizes import cut_larger
@@ -26,7 +26,7 @@ COILS = re.compile(r"(?P<first>\d+)(-(?P<last>\d+))?:(?P<frames>[1-9]\d*)")
 PARTS = ("calibration", "test")
 
 
-def halves(settings: Settings, run: Path, card: Recipe, scale: Scale) -> tuple[Singles, Singles]:
+def halves(settings: Settings, run: Path, card: Recipe, scale: Scale) -> tuple[SingleFrames, SingleFrames]:
     """Divide the frames that a run was measured on in calibration and test, and write that into `RUN/tune.csv`.
 
     Frames of other sizes than the recipe's are padded or cut after that.
@@ -45,11 +45,11 @@ def halves(settings: Settings, run: Path, card: Recipe, scale: Scale) -> tuple[S
             "expected 2 or more of a kind. Give other frames: trainer tune RUN/recipe --calibrate DATA --test DATA"
         ) from error
     _write(run / "tune.csv", parts)
-    calibration, test = (Singles(cut_larger(part, (card.height, card.width))[0], scale) for part in parts)
+    calibration, test = (SingleFrames(cut_larger(part, (card.height, card.width))[0], scale) for part in parts)
     return calibration, test
 
 
-def steel(specs: Sequence[str], only: str | None, card: Recipe, scale: Scale) -> Steel:
+def labelled_strip(specs: Sequence[str], only: str | None, card: Recipe, scale: Scale) -> LabelledStrip:
     """Open what the command line names: coils as `950-951:900`, or any DATA, whose frames are assessed one by one.
 
     Raises:
@@ -59,15 +59,15 @@ def steel(specs: Sequence[str], only: str | None, card: Recipe, scale: Scale) ->
     if not any(matches):
         size, names = (card.height, card.width), [kind.name for kind in card.classes]
         frames = sources.frames(specs, only, classes=names, window=card.window, size=size)
-        return Singles(cut_larger(frames, size)[0], scale)
-    coils: list[Coil] = []
+        return SingleFrames(cut_larger(frames, size)[0], scale)
+    coils: list[ProceduralCoil] = []
     for spec, match in zip(specs, matches, strict=True):
         first = int(match["first"]) if match else 0
         last = int(match["last"] or first) if match else -1
         if match is None or last < first:
             raise DataError(f"{spec}: expected coils only, as 950-951:900, or DATA only")
-        coils += [Coil(seed, int(match["frames"])) for seed in range(first, last + 1)]
-    return Coils(coils)
+        coils += [ProceduralCoil(seed, int(match["frames"])) for seed in range(first, last + 1)]
+    return WholeCoils(coils)
 
 
 def _write(path: Path, parts: tuple[Part, Part]) -> None:

@@ -18,7 +18,7 @@ from inspector.records.frame import Bytes2D
 from inspector.simulator.sheet import Planted
 from trainer.assessment.coil import Scale
 from trainer.assessment.defect_counts import Errors
-from trainer.assessment.stretch import Stretch
+from trainer.assessment.labelled_strip import AssessedStrip
 from trainer.data.samples import Plane, Sample
 
 KEPT = 10
@@ -39,7 +39,7 @@ class Seen:
     """What the network labelled, (H, W) uint8."""
     reported: Bytes2D
     """What of that the recipe reports."""
-    stretch: Stretch
+    strip: AssessedStrip
     errors: Errors
 
     @property
@@ -74,16 +74,16 @@ def pictures(seen: Seen, scale: Scale) -> tuple[bytes, bytes, bytes]:
     What was missed or confused, and what was invented, stands in a red box; grey outlines are regions that the recipe's
     settings held back.
     """
-    stretch, errors = seen.stretch, seen.errors
+    strip, errors = seen.strip, seen.errors
     truth, found = _enlarge(seen.sample.pixels), _enlarge(seen.sample.pixels)
     _outline(truth, seen.sample.labels)
     _outline(found, np.where(seen.reported == seen.outlined, 0, seen.outlined).astype(np.uint8), HELD_BACK)
     _outline(found, seen.reported)
     factor = truth.shape[1] / seen.sample.pixels.shape[1]
     for number in (*errors.missed, *errors.confused):
-        _box(truth, stretch.planted[number], scale, factor)
+        _box(truth, strip.planted[number], scale, factor)
     for number in errors.false:
-        _box(found, stretch.reported[number], scale, factor)
+        _box(found, strip.reported[number], scale, factor)
     image, drawn, reported = (_jpeg(canvas) for canvas in (_enlarge(seen.sample.pixels), truth, found))
     return image, drawn, reported
 

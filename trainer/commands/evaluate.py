@@ -13,7 +13,7 @@ from trainer.faults import UserError
 
 if TYPE_CHECKING:
     from inspector.records.recipe import Recipe
-    from trainer.assessment.acceptance import Acceptance, Report
+    from trainer.assessment.acceptance import Acceptance, AcceptanceReport
     from trainer.data.samples import Frames
 
 
@@ -86,7 +86,7 @@ def _opened(given: argparse.Namespace, card: Recipe) -> tuple[Frames, bool]:
     return sources.frames(given.data, given.only, classes=names, window=card.window, size=size), True
 
 
-def _write(folder: Path, report: Report, acceptance: Acceptance) -> None:
+def _write(folder: Path, report: AcceptanceReport, acceptance: Acceptance) -> None:
     """Write `report.html` and `report.json`."""
     import msgspec
 
@@ -102,12 +102,12 @@ def _write(folder: Path, report: Report, acceptance: Acceptance) -> None:
             temporary.write_bytes(content)
 
 
-def _table(report: Report, acceptance: Acceptance) -> str:
+def _table(report: AcceptanceReport, acceptance: Acceptance) -> str:
     """Return the report for a terminal: pixels under their conventions, then defects with bounds."""
     from trainer.assessment import tune
     from trainer.recipe import evaluate
 
     pixels = {**acceptance.outlined.report(), "frames": float(report.basis.frames)}
-    names = [one.name for one in report.classes]
+    names = [kind.name for kind in report.classes]
     strip = f"defects on {report.basis.metres:.1f} m at {report.basis.scale}"
-    return "\n".join([evaluate.table(pixels, names), strip, *tune.defect_lines(acceptance.tally)])
+    return "\n".join([evaluate.table(pixels, names), strip, *tune.defect_lines(acceptance.counts)])

@@ -13,7 +13,7 @@ from trainer.commands.arguments import DATA_HELP, ONLY_HELP, add_scale, amount, 
 from trainer.faults import UserError
 
 if TYPE_CHECKING:
-    from trainer.assessment.stretch import Steel
+    from trainer.assessment.labelled_strip import LabelledStrip
 
 
 def add_arguments(tune: argparse.ArgumentParser) -> None:
@@ -63,16 +63,16 @@ def run(given: argparse.Namespace) -> int:
     return 1 if tuned.faults else 0
 
 
-def _opened(given: argparse.Namespace) -> tuple[Path, Steel, Steel]:
-    """Return the recipe's folder, and the steel to choose and to measure on."""
+def _opened(given: argparse.Namespace) -> tuple[Path, LabelledStrip, LabelledStrip]:
+    """Return the recipe's folder, and the strip to choose and to measure on."""
     from inspector import recipe
-    from trainer.assessment.tune_data import halves, steel
+    from trainer.assessment.tune_data import halves, labelled_strip
     from trainer.recipe.export import load_network
 
     is_run = (given.source / "best.pt").is_file()
     if is_run and (given.calibrate or given.test):
         raise UserError(
-            f"{given.source} is a run: its own validation frames are divided. For other steel give its recipe: "
+            f"{given.source} is a run: its own validation frames are divided. For other frames give its recipe: "
             f"{given.source / export.FOLDER}"
         )
     if not is_run and not (given.calibrate and given.test):
@@ -81,7 +81,9 @@ def _opened(given: argparse.Namespace) -> tuple[Path, Steel, Steel]:
         )
     if not is_run:
         card = recipe.read_card(given.source)
-        calibration, test = (steel(specs, given.only, card, scale(given)) for specs in (given.calibrate, given.test))
+        calibration, test = (
+            labelled_strip(specs, given.only, card, scale(given)) for specs in (given.calibrate, given.test)
+        )
         return given.source, calibration, test
     folder = given.source / export.FOLDER
     if not (folder / "recipe.toml").is_file():

@@ -40,7 +40,7 @@ class Way(msgspec.Struct, frozen=True):
     by_fold: Sequence[Mapping[str, float | None]]
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class PooledReport(msgspec.Struct, frozen=True, kw_only=True):
     """A cross-validation's outcome."""
 
     frames: int
@@ -56,12 +56,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     draws: int
 
 
-def pool(by_fold: Sequence[Sequence[Assessed]], draws: int = DRAWS) -> Report:
+def pool(by_fold: Sequence[Sequence[Assessed]], draws: int = DRAWS) -> PooledReport:
     """Return the report of the folds so far; without `draws` it has no intervals."""
     frames = [frame for fold in by_fold for frame in fold]
     classes = len(frames[0].edges[0])
     has_flips = all(frame.flips is not None for frame in frames)
-    return Report(
+    return PooledReport(
         frames=len(frames),
         frames_by_fold=[len(fold) for fold in by_fold],
         frames_by_class=[sum(frame.edges[3][number] > 0 for frame in frames) for number in range(classes)],

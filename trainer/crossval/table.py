@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from inspector.words import counted
-from trainer.crossval.pooled import Figure, Report, Way
+from trainer.crossval.pooled import Figure, PooledReport, Way
 from trainer.metrics import CONVENTIONS
 
 DASH = "-"
@@ -16,7 +16,7 @@ MEANINGS = (
 )
 
 
-def progress(report: Report) -> str:
+def progress(report: PooledReport) -> str:
     """Return one line on the folds so far."""
     way = report.flips or report.plain
     by_class = " ".join(
@@ -27,7 +27,7 @@ def progress(report: Report) -> str:
     return f"{done}: Dice {dice}  micro by class {by_class}"
 
 
-def markdown(report: Report, class_names: Sequence[str] = ()) -> str:
+def markdown(report: PooledReport, class_names: Sequence[str] = ()) -> str:
     """Return the whole report; classes are numbered where they are not named."""
     names = class_names or [f"class {number}" for number in range(1, len(report.frames_by_class) + 1)]
     ways = [("as they are", report.plain), *([("four flips, mean", report.flips)] if report.flips else [])]
@@ -56,7 +56,7 @@ def _conventions(way: Way) -> Iterator[str]:
         yield f"| {name} | {_cell(way.pooled[f'dice_{name}'])} | {_cell(way.pooled[f'iou_{name}'])} |"
 
 
-def _classes(way: Way, names: Sequence[str], report: Report) -> Iterator[str]:
+def _classes(way: Way, names: Sequence[str], report: PooledReport) -> Iterator[str]:
     conventions = ("micro", "present", "kaggle")
     heads = [f"{ratio}, {name}" for name in conventions for ratio in ("Dice", "IoU")]
     yield f"| class | frames with it | {' | '.join(heads)} |"

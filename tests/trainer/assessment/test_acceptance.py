@@ -15,10 +15,10 @@ from inspector.records.recipe import Maps
 from tests.recipes import HEIGHT, WIDTH, write_recipe
 from tests.trainer.painted import BRIGHT, DARK, SURE, UNSURE, paint, write_frames
 from trainer import __main__
-from trainer.assessment.acceptance import Acceptance, Report
+from trainer.assessment.acceptance import Acceptance, AcceptanceReport
 from trainer.assessment.coil import Scale, report
+from trainer.assessment.labelled_strip import regions
 from trainer.assessment.reported import reported_labels
-from trainer.assessment.stretch import regions
 from trainer.assessment.sweep import with_settings
 from trainer.assessment.worst import Worst
 from trainer.data import rle
@@ -78,12 +78,12 @@ def test_reliability_is_the_share_right_of_each_probability() -> None:
     labels = np.full((10, 10), 1, np.uint8)
     truth = np.repeat([[1], [2]], [5, 5], 0).astype(np.uint8) * np.ones((1, 10), np.uint8)
     reliability.add(labels, np.full((10, 10), round(0.9 * 255), np.uint8), truth)
-    (one,) = reliability.bins(1)
-    assert (one.low, one.high, one.pixels, one.right) == (0.9, 0.95, 100, 0.5)
-    assert one.confidence == pytest.approx(0.9, abs=0.003)
-    assert calibration_error([one]) == pytest.approx(0.4, abs=0.003)
+    (cell,) = reliability.bins(1)
+    assert (cell.low, cell.high, cell.pixels, cell.right) == (0.9, 0.95, 100, 0.5)
+    assert cell.confidence == pytest.approx(0.9, abs=0.003)
+    assert calibration_error([cell]) == pytest.approx(0.4, abs=0.003)
     assert reliability.bins(2) == [] and calibration_error([]) is None
-    assert reliability.bins() == [one]
+    assert reliability.bins() == [cell]
 
 
 def test_what_is_drawn_is_what_is_reported(tmp_path: Path) -> None:
@@ -98,10 +98,12 @@ def test_what_is_drawn_is_what_is_reported(tmp_path: Path) -> None:
         settings = [(chance.uniform(0.5, 1), chance.uniform(0, 60)) for _ in range(2)]
         tuned = with_settings(card, settings)
         kept = sorted(
-            (one.class_id, one.left_mm, one.area_mm2) for one in regions(reported_labels(maps, tuned, SCALE), SCALE)
+            (defect.class_id, defect.left_mm, defect.area_mm2)
+            for defect in regions(reported_labels(maps, tuned, SCALE), SCALE)
         )
         reported = sorted(
-            ({"dark": 1, "bright": 2}[one.name], one.left_mm, one.area_mm2) for one in report([maps], tuned, SCALE)
+            ({"dark": 1, "bright": 2}[defect.name], defect.left_mm, defect.area_mm2)
+            for defect in report([maps], tuned, SCALE)
         )
         assert len(kept) == len(reported) > 0
         assert np.allclose(kept, reported, atol=0.06)  # reports are rounded to 0.1
@@ -137,7 +139,7 @@ def test_the_report_is_one_file_that_needs_no_other(
         assert word in page
     import msgspec
 
-    said = msgspec.json.decode((tmp_path / "report" / "report.json").read_bytes(), type=Report)
+    said = msgspec.json.decode((tmp_path / "report" / "report.json").read_bytes(), type=AcceptanceReport)
     assert said.total.true == said.total.found == 12 and said.total.false == 4
     assert said.basis.recipe == "tiny@1" and "assumed" not in said.basis.scale
 

@@ -7,10 +7,10 @@ import pytest
 
 from inspector.records.recipe import DefectClass, Maps, Recipe
 from inspector.score import Score, score
-from trainer.assessment.coil import Coil, Scale, report
-from trainer.assessment.defect_counts import Tally
-from trainer.assessment.stretch import Stretch
-from trainer.assessment.sweep import Outcome, outcomes, wide_open, with_settings
+from trainer.assessment.coil import ProceduralCoil, Scale, report
+from trainer.assessment.defect_counts import DefectCounts
+from trainer.assessment.labelled_strip import AssessedStrip
+from trainer.assessment.sweep import SettingOutcome, outcomes, wide_open, with_settings
 from trainer.assessment.targets import Target, choose, within_false, within_misses
 
 KINDS = tuple(DefectClass(i, name, 0.5, 0.0) for i, name in enumerate(("pitted", "crack", "scratch", "patch"), 1))
@@ -28,7 +28,7 @@ CARD = Recipe(
 )
 
 
-def maps_of(coil: Coil, confidence: int) -> list[Maps]:
+def maps_of(coil: ProceduralCoil, confidence: int) -> list[Maps]:
     """Maps of a network that knows the truth, and is this sure of it."""
     sheet, maps = coil.sheet(), []
     for number in range(coil.frames):
@@ -38,73 +38,73 @@ def maps_of(coil: Coil, confidence: int) -> list[Maps]:
     return maps
 
 
-def stretch_of(maps: list[Maps], card: Recipe, coil: Coil) -> Stretch:
+def strip_of(maps: list[Maps], card: Recipe, coil: ProceduralCoil) -> AssessedStrip:
     """Report maps of a coil under a card."""
-    return Stretch("coil", coil.metres, coil.planted(), report(maps, card, Scale()))
+    return AssessedStrip("coil", coil.metres, coil.planted(), report(maps, card, Scale()))
 
 
-def line_score(maps: list[Maps], card: Recipe, coil: Coil) -> Score:
+def line_score(maps: list[Maps], card: Recipe, coil: ProceduralCoil) -> Score:
     """Count a coil by the line's own rule."""
     return score(report(maps, card, Scale()), coil.planted(), card.classes, coil.metres)
 
 
 def test_the_truth_scores_full_recall_and_nothing_false() -> None:
     """Maps that are the truth come through analysis, merging and scoring without a loss: the count itself is sound."""
-    coil = Coil(7, 40, defects_per_m=3)
-    tally = Tally(KINDS)
-    tally.add(stretch_of(maps_of(coil, 200), CARD, coil))
-    total = tally.total()
+    coil = ProceduralCoil(7, 40, defects_per_m=3)
+    counts = DefectCounts(KINDS)
+    counts.add(strip_of(maps_of(coil, 200), CARD, coil))
+    total = counts.total()
     assert total.true > 10 and total.found == total.true
     assert total.recall == total.precision == 1.0 and total.false == total.confused == total.missed == 0
 
 
-def uneven(coil: Coil) -> list[Maps]:
+def uneven(coil: ProceduralCoil) -> list[Maps]:
     """Maps whose sureness differs from frame to frame, and that call some of one class another."""
     chance = np.random.default_rng(5)
     return [
         Maps(
-            np.where(one.labels == 2, 3, one.labels).astype(np.uint8) if number % 3 else np.roll(one.labels, 300, 2),
-            (np.roll(one.confidence, 0 if number % 3 else 300, 2) * chance.uniform(0.8, 1.27)).astype(np.uint8),
-            np.ones_like(one.presence),
+            np.where(maps.labels == 2, 3, maps.labels).astype(np.uint8) if number % 3 else np.roll(maps.labels, 300, 2),
+            (np.roll(maps.confidence, 0 if number % 3 else 300, 2) * chance.uniform(0.8, 1.27)).astype(np.uint8),
+            np.ones_like(maps.presence),
         )
-        for number, one in enumerate(maps_of(coil, 200))
+        for number, maps in enumerate(maps_of(coil, 200))
     ]
 
 
 @pytest.mark.parametrize("setting", [(0.7, 5.0), (0.9, 120.0), (0.95, 40.0)])
 def test_the_sweep_counts_as_the_line_would(setting: tuple[float, float]) -> None:
     """A setting's row in the table is what a line with that setting in its recipe reports, found and false."""
-    coil = Coil(7, 24, defects_per_m=3)
+    coil = ProceduralCoil(7, 24, defects_per_m=3)
     maps = uneven(coil)
-    table = outcomes(CARD, [stretch_of(maps, CARD, coil)])
+    table = outcomes(CARD, [strip_of(maps, CARD, coil)])
     card = with_settings(CARD, [setting] * 4)
     line = line_score(maps, card, coil)
-    rows = [next(one for one in column if (one.min_confidence, one.min_area_mm2) == setting) for column in table]
+    rows = [next(row for row in column if (row.min_confidence, row.min_area_mm2) == setting) for column in table]
     small_found = [  # the line's rule sets the small apart; here every defect counts
         sum(o.verdict == "small" and o.planted.class_id == kind.id and kind.name in o.seen_as for o in line.outcomes)
         for kind in KINDS
     ]
-    assert [(one.found, one.planted, one.false) for one in rows] == [
-        (one.found + small, one.planted + one.small, one.false)
-        for one, small in zip(line.classes, small_found, strict=True)
+    assert [(outcome.found, outcome.planted, outcome.false) for outcome in rows] == [
+        (outcome.found + small, outcome.planted + outcome.small, outcome.false)
+        for outcome, small in zip(line.classes, small_found, strict=True)
     ]
-    assert sum(one.false for one in rows) and sum(one.found for one in rows)
+    assert sum(outcome.false for outcome in rows) and sum(outcome.found for outcome in rows)
 
 
-def test_the_tally_counts_as_the_line_would() -> None:
+def test_defects_are_counted_as_the_line_would() -> None:
     """Found, confused, missed and false are the score's of the demo and the line; precision comes on top."""
-    coil = Coil(7, 40, defects_per_m=4)
+    coil = ProceduralCoil(7, 40, defects_per_m=4)
     maps = uneven(coil)
-    tally = Tally(KINDS)
-    errors = tally.add(stretch_of(maps, CARD, coil))
+    counts = DefectCounts(KINDS)
+    errors = counts.add(strip_of(maps, CARD, coil))
     line = line_score(maps, CARD, coil)
-    assert [(one.true, one.found, one.confused, one.missed, one.false) for one in tally.classes()] == [
-        (one.planted, one.found, one.confused, one.missed, one.false) for one in line.classes
-    ]
-    total = tally.total()
+    assert [
+        (outcome.true, outcome.found, outcome.confused, outcome.missed, outcome.false) for outcome in counts.classes()
+    ] == [(outcome.planted, outcome.found, outcome.confused, outcome.missed, outcome.false) for outcome in line.classes]
+    total = counts.total()
     assert total.confused and total.missed and total.false
     assert (len(errors.missed), len(errors.confused), len(errors.false)) == (total.missed, total.confused, total.false)
-    assert tally.confusion[:, 0].sum() == total.missed and tally.confusion[0].sum() == total.false
+    assert counts.confusion[:, 0].sum() == total.missed and counts.confusion[0].sum() == total.false
     assert total.right <= total.reported - total.false
 
 
@@ -112,23 +112,23 @@ def test_the_tally_counts_as_the_line_would() -> None:
 def test_the_choice_finds_most_within_what_is_allowed(allowed: float, found: int) -> None:
     """False defects are spent, over all classes together, where they buy most."""
     table = [
-        [Outcome(0.8, 5, 5, 10, 0), Outcome(0.6, 5, 6, 10, 1), Outcome(0.4, 5, 7, 10, 9)],
-        [Outcome(0.8, 5, 3, 10, 0), Outcome(0.6, 5, 6, 10, 2), Outcome(0.4, 5, 8, 10, 4)],
+        [SettingOutcome(0.8, 5, 5, 10, 0), SettingOutcome(0.6, 5, 6, 10, 1), SettingOutcome(0.4, 5, 7, 10, 9)],
+        [SettingOutcome(0.8, 5, 3, 10, 0), SettingOutcome(0.6, 5, 6, 10, 2), SettingOutcome(0.4, 5, 8, 10, 4)],
     ]
     chosen = within_false(table, allowed)
-    assert sum(one.found for one in chosen) == found and sum(one.false for one in chosen) <= allowed
+    assert sum(outcome.found for outcome in chosen) == found and sum(outcome.false for outcome in chosen) <= allowed
 
 
 def test_where_nothing_is_allowed_the_fewest_false_are_chosen_and_it_is_said() -> None:
     """An impossible target ends in the least harm and is reported."""
-    table = [[Outcome(0.8, 5, 5, 10, 3), Outcome(0.4, 5, 9, 10, 7)]]
+    table = [[SettingOutcome(0.8, 5, 5, 10, 3), SettingOutcome(0.4, 5, 9, 10, 7)]]
     (choice,) = choose(table, KINDS[:1], Target(max_false_per_100m=0), 100)
     assert choice.outcome is not None and choice.outcome.false == 3
     assert not choice.is_met and not choice.fault
 
 
 @pytest.mark.parametrize(
-    ("stretches", "min_recall", "found", "says"),
+    ("strips", "min_recall", "found", "says"),
     [
         (40, 0.9, 38, ""),  # (40 x 0.05 + 1) / 41 <= 0.1, and 36 found is not enough for it
         (8, 0.9, 36, "8 with it can promise nothing of the next one, 9 are needed"),
@@ -136,14 +136,12 @@ def test_where_nothing_is_allowed_the_fewest_false_are_chosen_and_it_is_said() -
         (40, 0.5, 36, ""),
     ],
 )
-def test_a_recall_is_chosen_with_what_risk_control_adds(
-    stretches: int, min_recall: float, found: int, says: str
-) -> None:
+def test_a_recall_is_chosen_with_what_risk_control_adds(strips: int, min_recall: float, found: int, says: str) -> None:
     """The fewest false defects whose expected miss rate on a new frame is controlled; where none can be, it says so."""
     column = [
-        Outcome(0.9, 5, 36, 40, 1, miss_rate=0.1, stretches=stretches),
-        Outcome(0.7, 5, 38, 40, 4, miss_rate=0.05, stretches=stretches),
-        Outcome(0.5, 5, 40, 40, 9, miss_rate=0.0, stretches=stretches),
+        SettingOutcome(0.9, 5, 36, 40, 1, miss_rate=0.1, strips=strips),
+        SettingOutcome(0.7, 5, 38, 40, 4, miss_rate=0.05, strips=strips),
+        SettingOutcome(0.5, 5, 40, 40, 9, miss_rate=0.0, strips=strips),
     ]
     outcome, remark, is_met = within_misses(column, 1 - min_recall)
     assert (outcome.found, remark, is_met) == (found, says, True)
@@ -151,7 +149,11 @@ def test_a_recall_is_chosen_with_what_risk_control_adds(
 
 def test_a_recall_out_of_reach_is_reported_with_what_can_be_had() -> None:
     """The most that any setting finds, at the fewest false ones of those."""
-    column = [Outcome(0.9, 5, 5, 10, 1, 0.5, 9), Outcome(0.7, 5, 8, 10, 4, 0.2, 9), Outcome(0.5, 5, 8, 10, 9, 0.2, 9)]
+    column = [
+        SettingOutcome(0.9, 5, 5, 10, 1, 0.5, 9),
+        SettingOutcome(0.7, 5, 8, 10, 4, 0.2, 9),
+        SettingOutcome(0.5, 5, 8, 10, 9, 0.2, 9),
+    ]
     outcome, remark, is_met = within_misses(column, 0.1)
     assert (outcome.min_confidence, is_met) == (0.7, False)
     assert remark == "recall 0.9 is not reached at any setting, 8 of 10 at most"
@@ -160,10 +162,10 @@ def test_a_recall_out_of_reach_is_reported_with_what_can_be_had() -> None:
 def test_a_class_without_a_true_positive_fails_by_name() -> None:
     """The collapsed class is named, with what to do, and one left with nothing; one not there is not judged."""
     table = [
-        [Outcome(0.9, 5, 0, 12, 0), Outcome(0.5, 5, 0, 12, 3)],
-        [Outcome(0.9, 5, 0, 12, 0), Outcome(0.5, 5, 7, 12, 30)],
-        [Outcome(0.9, 5, 0, 0, 0), Outcome(0.5, 5, 0, 0, 4)],
-        [Outcome(0.9, 5, 12, 12, 0), Outcome(0.5, 5, 12, 12, 0)],
+        [SettingOutcome(0.9, 5, 0, 12, 0), SettingOutcome(0.5, 5, 0, 12, 3)],
+        [SettingOutcome(0.9, 5, 0, 12, 0), SettingOutcome(0.5, 5, 7, 12, 30)],
+        [SettingOutcome(0.9, 5, 0, 0, 0), SettingOutcome(0.5, 5, 0, 0, 4)],
+        [SettingOutcome(0.9, 5, 12, 12, 0), SettingOutcome(0.5, 5, 12, 12, 0)],
     ]
     pitted, crack, scratch, patch = choose(table, KINDS, Target(max_false_per_100m=1), 100)
     assert pitted.fault.startswith("class 1 pitted: none of 12 defects is found at any setting")

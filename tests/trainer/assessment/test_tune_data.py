@@ -15,7 +15,7 @@ from tests.recipes import HEIGHT, WIDTH, write_recipe
 from tests.trainer.painted import DARK, paint, write_frames
 from trainer import __main__
 from trainer.assessment.coil import Scale
-from trainer.assessment.stretch import regions
+from trainer.assessment.labelled_strip import regions
 from trainer.learn.checkpoint import Card
 
 SCALE = ("--mm-per-px", "0.5", "--mm-per-row", "0.5")
@@ -106,7 +106,7 @@ def test_what_to_tune_on_is_reported(
 ) -> None:
     """One line, exit code 2, and what to give instead."""
     made = {"recipe": str(write_recipe(tmp_path / "recipe")), "run": str(run[0])}
-    assert __main__.main(["tune", *(one.format(**made) for one in arguments)]) == 2
+    assert __main__.main(["tune", *(argument.format(**made) for argument in arguments)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert says in line
 
@@ -116,7 +116,7 @@ def test_a_labelled_region_is_a_true_defect() -> None:
     _, labels = paint((8, 16, 0, True), (40, 100, 0, True), (40, 200, 255, True))
     labels[16:20, 32:40] = DARK  # below the first box's corner
     planted = regions(labels, Scale(0.5, 2.0, is_assumed=False))
-    assert labels.shape == (HEIGHT, WIDTH) and [one.class_id for one in planted] == [1, 1, 2]
+    assert labels.shape == (HEIGHT, WIDTH) and [defect.class_id for defect in planted] == [1, 1, 2]
     first = planted[0]
     assert (first.start_mm, first.end_mm, first.left_mm, first.right_mm) == (16, 40, 8, 20)
     assert first.area_mm2 == 8 * 16 + 4 * 8

@@ -10,10 +10,10 @@ from html import escape
 from pathlib import Path
 
 from inspector.words import counted
-from trainer.assessment.acceptance import Report
-from trainer.assessment.page.looks import Shots, reliability, worst
+from trainer.assessment.acceptance import AcceptanceReport
+from trainer.assessment.page.formatting import figure, per_100m, share
+from trainer.assessment.page.pictures import Shots, reliability, worst
 from trainer.assessment.page.tables import defects, matrices, pixels
-from trainer.assessment.page.wording import figure, per_100m, share
 
 CSS = Path(__file__).with_name("page.css")
 COUNTING = (
@@ -33,7 +33,7 @@ COUNTING = (
 )
 
 
-def write(report: Report, shots: Iterable[Shots]) -> str:
+def write(report: AcceptanceReport, shots: Iterable[Shots]) -> str:
     """Return the page; `shots` are those of the worst frames, in order."""
     body = "".join(
         (
@@ -56,7 +56,7 @@ def write(report: Report, shots: Iterable[Shots]) -> str:
     )
 
 
-def _head(report: Report) -> str:
+def _head(report: AcceptanceReport) -> str:
     basis = report.basis
     return (
         f"<header><div><h1>Acceptance report</h1><p>Surface inspection recipe, assessed on {basis.frames} labelled "
@@ -66,7 +66,7 @@ def _head(report: Report) -> str:
     )
 
 
-def _cards(report: Report) -> str:
+def _cards(report: AcceptanceReport) -> str:
     total, dice = report.total, report.outlined["dice_micro"]
     cards = (
         (
@@ -97,7 +97,7 @@ def _cards(report: Report) -> str:
     )
 
 
-def _basis(report: Report) -> str:
+def _basis(report: AcceptanceReport) -> str:
     basis = report.basis
     rows = (
         ("Recipe", f"{escape(basis.recipe)}, {escape(basis.encoder)}, {basis.precision}"),

@@ -56,10 +56,10 @@ def _ground(least: float) -> Iterator[str]:
 
 def _shares(bins: Sequence[Bin], colour: str) -> Iterator[str]:
     """Draw how many of the pixels lie in each bin, up to a quarter of the height."""
-    most = max((one.pixels for one in bins), default=1)
-    for one in bins:
-        height = max(0.6, SIDE / 4 * one.pixels / most)
-        left, right = _x(one.low) + 0.5, _x(one.high) - 0.5
+    most = max((cell.pixels for cell in bins), default=1)
+    for cell in bins:
+        height = max(0.6, SIDE / 4 * cell.pixels / most)
+        left, right = _x(cell.low) + 0.5, _x(cell.high) - 0.5
         yield (
             f'<rect fill="{colour}" opacity="0.22" x="{left:.1f}" y="{_y(0) - height:.1f}" '
             f'width="{right - left:.1f}" height="{height:.1f}"/>'
@@ -67,11 +67,11 @@ def _shares(bins: Sequence[Bin], colour: str) -> Iterator[str]:
 
 
 def _curve(bins: Sequence[Bin], colour: str) -> Iterator[str]:
-    points = " ".join(f"{_x(one.confidence)},{_y(one.right)}" for one in bins)
+    points = " ".join(f"{_x(cell.confidence)},{_y(cell.right)}" for cell in bins)
     yield f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{points}"/>'
-    for one in bins:
-        words = f"reported {one.confidence:.2f}, right {one.right:.2f}, {one.pixels} px"
+    for cell in bins:
+        words = f"reported {cell.confidence:.2f}, right {cell.right:.2f}, {cell.pixels} px"
         yield (
-            f'<circle fill="{colour}" stroke="#fff" cx="{_x(one.confidence)}" cy="{_y(one.right)}" r="3.4">'
+            f'<circle fill="{colour}" stroke="#fff" cx="{_x(cell.confidence)}" cy="{_y(cell.right)}" r="3.4">'
             f"<title>{words}</title></circle>"
         )

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from trainer.assessment.acceptance import Report
-from trainer.assessment.defect_counts import ClassTally
+from trainer.assessment.acceptance import AcceptanceReport
+from trainer.assessment.defect_counts import ClassCounts
 from trainer.assessment.page import chart
-from trainer.assessment.page.wording import figure, per_100m, share, swatch
+from trainer.assessment.page.formatting import figure, per_100m, share, swatch
 from trainer.recipe.evaluate import NAMES
 
 
-def defects(report: Report) -> str:
+def defects(report: AcceptanceReport) -> str:
     """Return every class's count with its bounds, and the settings it was made at."""
     head = (
         "<tr><th>class</th><th>true</th><th>found</th><th>confused</th><th>missed</th><th>recall<br>"
         "(≥ with 95 %)</th><th>reported</th><th>right</th><th>invented</th><th>precision<br>(≥ with 95 %)</th>"
         "<th>invented per 100 m<br>(≤ with 95 %)</th></tr>"
     )
-    rows = [_row(one, swatch(number) + escape(one.name)) for number, one in enumerate(report.classes)]
+    rows = [_row(counts, swatch(number) + escape(counts.name)) for number, counts in enumerate(report.classes)]
     rows.append(_row(report.total, "all").replace("<tr>", '<tr class="total">', 1))
     settings = "; ".join(
         f"{escape(kind.name)}: outline at {kind.threshold:g}, highest confidence ≥ {kind.min_confidence:g}, "
@@ -32,24 +32,26 @@ def defects(report: Report) -> str:
     )
 
 
-def _row(one: ClassTally, name: str) -> str:
+def _row(counts: ClassCounts, name: str) -> str:
     def rate(value: float | None, bound: float | None) -> str:
         if value is None:
             return "<td><small>not measured</small></td>"
         return f"<td>{share(value)} <small>≥ {share(bound)}</small>{chart.bar(value, bound)}</td>"
 
-    small = f" <small>({one.small} small)</small>" if one.small else ""
+    small = f" <small>({counts.small} small)</small>" if counts.small else ""
     return (
-        f"<tr><td>{name}</td><td>{one.true}{small}</td><td>{one.found}</td><td>{one.confused}</td><td>{one.missed}</td>"
-        f"{rate(one.recall, one.recall_at_least)}<td>{one.reported}</td><td>{one.right}</td><td>{one.false}</td>"
-        f"{rate(one.precision, one.precision_at_least)}"
-        f"<td>{per_100m(one.false_per_100m)} <small>≤ {per_100m(one.false_per_100m_at_most)}</small></td></tr>"
+        f"<tr><td>{name}</td><td>{counts.true}{small}</td><td>{counts.found}</td>"
+        f"<td>{counts.confused}</td><td>{counts.missed}</td>"
+        f"{rate(counts.recall, counts.recall_at_least)}"
+        f"<td>{counts.reported}</td><td>{counts.right}</td><td>{counts.false}</td>"
+        f"{rate(counts.precision, counts.precision_at_least)}"
+        f"<td>{per_100m(counts.false_per_100m)} <small>≤ {per_100m(counts.false_per_100m_at_most)}</small></td></tr>"
     )
 
 
-def matrices(report: Report) -> str:
+def matrices(report: AcceptanceReport) -> str:
     """Return the confusion of defects and of pixels."""
-    names = [one.name for one in report.classes]
+    names = [counts.name for counts in report.classes]
     return (
         "<h2>What was taken for what</h2><p>Rows are the truth, columns what the recipe reported; shades are shares of "
         "the "
@@ -83,12 +85,12 @@ def _matrix(counts: Sequence[Sequence[int]], names: Sequence[str], column: str, 
     return f'<table class="matrix"><tr><th></th>{head}</tr>{"".join(lines)}</table>'
 
 
-def pixels(report: Report) -> str:
+def pixels(report: AcceptanceReport) -> str:
     """Return Dice and IoU in every convention."""
     keys = [(name, f"{name}", meaning) for name, meaning in NAMES.items()]
     keys += [
-        (f"micro_{number}", f"micro, {one.name}", "this class alone, pixels summed over all frames")
-        for number, one in enumerate(report.classes, 1)
+        (f"micro_{number}", f"micro, {counts.name}", "this class alone, pixels summed over all frames")
+        for number, counts in enumerate(report.classes, 1)
     ]
     lines = "".join(
         f'<tr><td>{escape(name)}</td><td class="words">{escape(meaning)}</td>'

@@ -1,6 +1,6 @@
 """Strip with all that is truly there and all that was reported of it: what thresholds are chosen and measured on.
 
-A stretch is a whole procedural coil, its frames in a row, or one labelled frame by itself. Of a frame
+A strip is a whole procedural coil, its frames in a row, or one labelled frame by itself. Of a frame
 
 - a true defect is a connected region (8-neighbourhood) of one class in its labels, however small: none is defined away;
 - what is reported is what the line reports of a coil that is one frame long;
@@ -25,14 +25,14 @@ from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Maps, Recipe
 from inspector.simulator.sheet import Planted, Rendered
 from inspector.words import counted
-from trainer.assessment.coil import Coil, Scale, infer, report
+from trainer.assessment.coil import ProceduralCoil, Scale, infer, report
 from trainer.data.samples import Frames
 from trainer.metrics import Scores
 from trainer.recipe import evaluate
 
 
-class Stretch(msgspec.Struct, frozen=True):
-    """Strip that was assessed as one; positions from its first row."""
+class AssessedStrip(msgspec.Struct, frozen=True):
+    """Strip that was assessed as a whole; positions from its first row."""
 
     name: str
     metres: float
@@ -42,28 +42,28 @@ class Stretch(msgspec.Struct, frozen=True):
     """What was reported, each defect once."""
 
 
-class Steel(Protocol):
+class LabelledStrip(Protocol):
     """Labelled strip that a recipe can be run on."""
 
     kind: str
-    """`coil` or `frame`: what one stretch is."""
+    """`coil` or `frame`: what one strip is."""
 
     @property
     def metres(self) -> float:
         """All of it."""
 
-    def assess(self, engine: Segmenter, card: Recipe, pixels: Scores | None = None) -> Iterator[Stretch]:
-        """Yield every stretch as the line would report it under `card`; add its label maps to `pixels`."""
+    def assess(self, engine: Segmenter, card: Recipe, pixels: Scores | None = None) -> Iterator[AssessedStrip]:
+        """Yield every strip as the line would report it under `card`; add its label maps to `pixels`."""
 
     def __str__(self) -> str: ...
 
 
-class Coils:
+class WholeCoils:
     """Procedural coils, each assessed whole: its frames follow one another."""
 
     kind = "coil"
 
-    def __init__(self, coils: Sequence[Coil]) -> None:
+    def __init__(self, coils: Sequence[ProceduralCoil]) -> None:
         self._coils = coils
 
     @property
@@ -71,17 +71,17 @@ class Coils:
         """All of it."""
         return sum(coil.metres for coil in self._coils)
 
-    def assess(self, engine: Segmenter, card: Recipe, pixels: Scores | None = None) -> Iterator[Stretch]:
+    def assess(self, engine: Segmenter, card: Recipe, pixels: Scores | None = None) -> Iterator[AssessedStrip]:
         """Yield every coil."""
         for coil in self._coils:
             reported = report(_measured(infer(engine, coil), pixels), card, Scale())
-            yield Stretch(f"coil {coil.seed}", coil.metres, coil.planted(), reported)
+            yield AssessedStrip(f"coil {coil.seed}", coil.metres, coil.planted(), reported)
 
     def __str__(self) -> str:
         return f"{counted(len(self._coils), 'coil')}, {self.metres:.0f} m of procedural steel"
 
 
-class Singles:
+class SingleFrames:
     """Labelled frames, each assessed by itself."""
 
     kind = "frame"
@@ -95,7 +95,7 @@ class Singles:
         """All of it."""
         return sum(self.frames.size(i)[0] for i in range(len(self.frames))) * self.scale.mm_per_row / 1000
 
-    def assess(self, engine: Segmenter, card: Recipe, pixels: Scores | None = None) -> Iterator[Stretch]:
+    def assess(self, engine: Segmenter, card: Recipe, pixels: Scores | None = None) -> Iterator[AssessedStrip]:
         """Yield every frame.
 
         Raises:
@@ -104,16 +104,16 @@ class Singles:
         for sample, maps in evaluate.infer(engine, self.frames, card):
             if pixels:
                 pixels.add(maps.labels[0], sample.labels)
-            yield stretch(sample.name, sample.labels, maps, card, self.scale)
+            yield assessed_frame(sample.name, sample.labels, maps, card, self.scale)
 
     def __str__(self) -> str:
         return f"{counted(len(self.frames), 'frame')}, {self.metres:.1f} m at {self.scale}"
 
 
-def stretch(name: str, labels: Bytes2D, maps: Maps, card: Recipe, scale: Scale) -> Stretch:
-    """Return a frame with its labels (H, W) uint8 and maps (1, H, W) as a stretch of its own."""
+def assessed_frame(name: str, labels: Bytes2D, maps: Maps, card: Recipe, scale: Scale) -> AssessedStrip:
+    """Return a frame with its labels (H, W) uint8 and maps (1, H, W) as a strip of its own."""
     metres = len(labels) * scale.mm_per_row / 1000
-    return Stretch(name, metres, regions(labels, scale), report([maps], card, scale))
+    return AssessedStrip(name, metres, regions(labels, scale), report([maps], card, scale))
 
 
 def regions(labels: Bytes2D, scale: Scale) -> tuple[Planted, ...]:

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from trainer.assessment.acceptance import BadFrame, Report
+from trainer.assessment.acceptance import AcceptanceReport, BadFrame
 from trainer.assessment.page import chart
-from trainer.assessment.page.wording import colour, figure, swatch
+from trainer.assessment.page.formatting import colour, figure, swatch
 
 Shots = tuple[tuple[bytes, bytes, bytes], float]
 """Image, truth and found of a frame as JPEG, and its width / height."""
@@ -19,14 +19,14 @@ LISTED = 3
 WIDE = 1.6  # frames this much wider than high are shown one below the other
 
 
-def reliability(report: Report) -> str:
+def reliability(report: AcceptanceReport) -> str:
     """Return a diagram of each class's probabilities, and of all."""
     charts = []
     for number, trust in enumerate(report.reliability):
         kinds = report.settings if number == 0 else report.settings[number - 1 : number]
         least = min(kind.threshold for kind in kinds)
         pen = colour(number - 1) if number else ALL_COLOUR
-        pixels = sum(one.pixels for one in trust.bins)
+        pixels = sum(cell.pixels for cell in trust.bins)
         words = f"{pixels / 1000:,.1f} thousand px, error {figure(trust.error)}" if pixels else "no pixel labelled"
         name = "all classes" if number == 0 else escape(trust.name)
         charts.append(
@@ -45,9 +45,9 @@ def reliability(report: Report) -> str:
     )
 
 
-def worst(report: Report, shots: Iterable[Shots]) -> str:
+def worst(report: AcceptanceReport, shots: Iterable[Shots]) -> str:
     """Return the worst frames as pictures, `shots` in their order."""
-    names = "".join(f"<span>{swatch(number)}{escape(one.name)}</span>" for number, one in enumerate(report.classes))
+    names = "".join(f"<span>{swatch(number)}{escape(kind.name)}</span>" for number, kind in enumerate(report.classes))
     figures = "".join(
         _figure_of(number, frame, pictures, ratio)
         for number, (frame, (pictures, ratio)) in enumerate(zip(report.worst, shots, strict=True), 1)
