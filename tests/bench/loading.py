@@ -16,10 +16,10 @@ from tests.bench.steel_folder import write_steel
 from trainer.data import sources
 from trainer.learn.checkpoint import Card, build
 from trainer.learn.crops import Crops, Look
-from trainer.learn.learner import Learner
 from trainer.learn.loading import keep, load_crops
+from trainer.learn.network import TrainingNetwork
 from trainer.learn.parallel import Ranks
-from trainer.learn.relight import relight
+from trainer.learn.photometric import change_light
 from trainer.settings import Settings
 
 FRAMES, ROUNDS, CROPS, STEPS = 48, 3, 96, 12
@@ -51,7 +51,7 @@ def print_parts(steel: str) -> None:
         ("frame from its file", lambda i: frames[i % FRAMES]),
         ("frame from the cache", lambda i: cached[i % FRAMES]),
         ("crop of a frame in the cache, before its light", crops.__getitem__),
-        ("light of a crop", lambda i: relight(*lights[i])),
+        ("light of a crop", lambda i: change_light(*lights[i])),
     ):
         print(f"{said:48} {cost_ms(work):7.3f} ms of one core")
     kept, used_bytes = cached.kept()
@@ -102,19 +102,19 @@ def print_waiting(steel: str) -> None:
     """Print the share of a training's time that steps wait for crops."""
     for workers in (0, 1):
         card = Card(Settings(data=(steel,), workers=workers), 88.0, 45.0, (0.2,) * 4)
-        learner = Learner(build(card), card.settings, Ranks())
-        train = keep(sources.frames([steel]), None, learner.device)
-        batches = load_crops(card, train, Look(), learner.device)
-        learner.step(*next(batches), 1e-4)
+        network = TrainingNetwork(build(card), card.settings, Ranks())
+        train = keep(sources.frames([steel]), None, network.device)
+        batches = load_crops(card, train, Look(), network.device)
+        network.step(*next(batches), 1e-4)
         waited_s, began = 0.0, time.perf_counter()
         for _ in range(STEPS):
             asked = time.perf_counter()
             batch = next(batches)
             waited_s += time.perf_counter() - asked
-            learner.step(*batch, 1e-4)
+            network.step(*batch, 1e-4)
         whole_s = time.perf_counter() - began
         print(
-            f"{STEPS} steps of 4 crops on {learner.device}, {workers} loading processes: "
+            f"{STEPS} steps of 4 crops on {network.device}, {workers} loading processes: "
             f"{4 * STEPS / whole_s:.2f} crops/s, {waited_s / whole_s:.2%} of the time waiting (wanted: below 3 %)"
         )
 

@@ -28,8 +28,8 @@ from tests.bench.steel_folder import write_steel
 from trainer.data import rle, sources
 from trainer.learn.checkpoint import Card, build
 from trainer.learn.crops import Look
-from trainer.learn.learner import Learner
 from trainer.learn.loading import keep, load_crops
+from trainer.learn.network import TrainingNetwork
 from trainer.learn.parallel import Ranks
 from trainer.settings import Settings
 
@@ -104,10 +104,10 @@ def our_step(folder: Path) -> tuple[Step, nn.Module]:
     settings = Settings(data=(str(folder),), batch=BATCH, workers=WORKERS, precision=PRECISION)
     card = Card(settings, 88.0, 45.0, (0.2,) * 4)
     unet = build(card)
-    learner = Learner(unet, settings, Ranks(device=DEVICE))
-    train = keep(sources.frames([str(folder)]), None, learner.device)
-    batches = load_crops(card, train, Look(HEIGHT, WIDTH), learner.device)
-    return lambda: learner.step(*next(batches), 1e-4), unet
+    network = TrainingNetwork(unet, settings, Ranks(device=DEVICE))
+    train = keep(sources.frames([str(folder)]), None, network.device)
+    batches = load_crops(card, train, Look(HEIGHT, WIDTH), network.device)
+    return lambda: network.step(*next(batches), 1e-4), unet
 
 
 def _forever(loader: DataLoader[Any]) -> Iterator[list[Tensor]]:

@@ -49,7 +49,7 @@ class Look:
 
 
 class RawCrop(NamedTuple):
-    """A crop whose light `trainer.learn.relight` is still to change; a tuple, so that torch can make batches of it."""
+    """A crop whose light `photometric` is still to change; a tuple, so that torch can make batches of it."""
 
     pixels: Tensor
     """(1, H, W) uint8 grey levels."""

@@ -16,7 +16,7 @@ from trainer.data.cache import GB, Cached, default_bound_bytes
 from trainer.data.samples import Frames
 from trainer.learn.checkpoint import Card
 from trainer.learn.crops import Crops, Look, RawCrop
-from trainer.learn.relight import relight
+from trainer.learn.photometric import change_light
 from trainer.learn.stop import leave_signals_to_parent
 
 MOST_GB = {"cuda": 8, "cpu": 2}
@@ -104,9 +104,9 @@ def _one_thread(worker: int) -> None:
 
 def _lit(crops: Sequence[RawCrop]) -> tuple[Tensor, Tensor]:
     raw: RawCrop = default_collate(list(crops))
-    return relight(raw.pixels, raw.light, raw.key), raw.labels
+    return change_light(raw.pixels, raw.light, raw.key), raw.labels
 
 
 def _lit_on(raw: RawCrop, device: torch.device) -> tuple[Tensor, Tensor]:
     pixels, labels, light, key = (part.to(device, non_blocking=True) for part in raw)
-    return relight(pixels, light, key), labels
+    return change_light(pixels, light, key), labels

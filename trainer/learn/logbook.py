@@ -112,12 +112,12 @@ def write_config(run: Path, begun: Begun) -> None:
 
 
 def _facts(begun: Begun) -> dict[str, Any]:
-    device = begun.learner.device
+    device = begun.network.device
     return {
         "at": datetime.now(UTC).replace(microsecond=0),
         "step": begun.card.step,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
-        "precision": begun.learner.precision,
+        "precision": begun.network.precision,
         "processes": begun.ranks.count,
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count() or 0,

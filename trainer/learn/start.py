@@ -21,7 +21,7 @@ from trainer.faults import UserError
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
 from trainer.learn.crops import Crops, Look
-from trainer.learn.learner import Learner
+from trainer.learn.network import TrainingNetwork
 from trainer.learn.parallel import Ranks
 from trainer.learn.taught import load_taught, read_taught
 from trainer.learn.unet import UNet, load_encoder
@@ -44,7 +44,7 @@ class Begun:
     """A run that can take its next step."""
 
     card: Card
-    learner: Learner
+    network: TrainingNetwork
     train: Frames
     extra: Frames | None
     """Frames to learn from besides."""
@@ -80,12 +80,12 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
     warn_of(gaps, train.class_names, console)
     if last:
         card, weights, training = last
-        learner = Learner(checkpoint.build(card), settings, ranks, open_teacher(card, train))
-        learner.restore(training, weights, card.step)
+        network = TrainingNetwork(checkpoint.build(card), settings, ranks, open_teacher(card, train))
+        network.restore(training, weights, card.step)
     else:
         card, unet = begin(settings, train)
-        learner = Learner(unet, settings, ranks, open_teacher(card, train))
-    return Begun(card, learner, train, extra, validation, gaps, ranks)
+        network = TrainingNetwork(unet, settings, ranks, open_teacher(card, train))
+    return Begun(card, network, train, extra, validation, gaps, ranks)
 
 
 def load_last(run: Path, settings: Settings, resume: bool) -> tuple[Card, dict[str, Tensor], dict[str, object]] | None:

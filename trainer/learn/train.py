@@ -22,10 +22,10 @@ from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
 from trainer.learn.crops import Look
 from trainer.learn.feed import Feed
-from trainer.learn.learner import Learner
 from trainer.learn.loading import keep, load_crops
 from trainer.learn.logbook import Logbook
 from trainer.learn.memory import explain_shortage
+from trainer.learn.network import TrainingNetwork
 from trainer.learn.parallel import Ranks, join_ranks
 from trainer.learn.progress import Bar
 from trainer.learn.schedule import Schedule
@@ -62,14 +62,14 @@ def fit(settings: Settings, run: Path, console: Console, resume: bool = False) -
 
 def learn(begun: Begun, run: Path, stop: Stop, console: Console) -> Card:
     """Take steps until the budget or the patience ends; return the last checkpoint's card."""
-    card, learner, ranks = begun.card, begun.learner, begun.ranks
+    card, network, ranks = begun.card, begun.network, begun.ranks
     # 2. How far to go, and the crops to learn from, from where it stands.
     schedule = Schedule(card.settings, max(1, (card.settings.epoch_crops or len(begun.train)) // card.settings.batch))
     frames = Joined([begun.train, begun.extra]) if begun.extra else begun.train
-    train = keep(frames, card.settings.cache_gb, learner.device, ranks.count)
+    train = keep(frames, card.settings.cache_gb, network.device, ranks.count)
     place = {"rank": ranks.rank, "ranks": ranks.count}
     feed = Feed(
-        lambda card, full: load_crops(card, train, make_look(card, full, len(begun.train)), learner.device, **place)
+        lambda card, full: load_crops(card, train, make_look(card, full, len(begun.train)), network.device, **place)
     )
     began_s, saved_s = time.monotonic() - card.elapsed_s, card.elapsed_s
 
@@ -79,9 +79,9 @@ def learn(begun: Begun, run: Path, stop: Stop, console: Console) -> Card:
             card, signal_number = look_up(card, began_s, stop, ranks)
             ended = has_ended(card, schedule)
             epoch_ends = card.step > card.measured_step and (ended or card.step % schedule.epoch_steps == 0)
-            if epoch_ends and (measured := validate(learner, begun.validation, ranks, stop, card.settings.workers)):
+            if epoch_ends and (measured := validate(network, begun.validation, ranks, stop, card.settings.workers)):
                 card, epoch = assess(card, measured, schedule)
-                card = keep_best(card, run, learner, ranks)
+                card = keep_best(card, run, network, ranks)
                 epoch |= bar.pace()
                 log.epoch(epoch)
                 bar.epoch(epoch)
@@ -90,7 +90,7 @@ def learn(begun: Begun, run: Path, stop: Stop, console: Console) -> Card:
 
             # 4. Keep what a kill would otherwise lose: each epoch, now and then, and when asked to stop.
             if epoch_ends or signal_number or card.elapsed_s - saved_s >= 60 * card.settings.checkpoint_minutes:
-                save_last(card, run, learner, ranks)
+                save_last(card, run, network, ranks)
                 saved_s = card.elapsed_s
             if signal_number:
                 raise Stopped(
@@ -103,7 +103,7 @@ def learn(begun: Begun, run: Path, stop: Stop, console: Console) -> Card:
             bar.begin_step()
             pixels, labels = feed.next(card, schedule.full_frames(card.step, card.elapsed_s))
             lr = schedule.lr(card.step, card.elapsed_s)
-            loss = learner.step(pixels, labels, lr)
+            loss = network.step(pixels, labels, lr)
             refuse_divergence(loss, card.step + 1, lr, run)
             card = replace(card, step=card.step + 1, loss_sum=card.loss_sum + loss, lr=lr)
             bar.step(card, loss, schedule, feed.waited_s())
@@ -147,7 +147,7 @@ def assess(card: Card, measured: Measured, schedule: Schedule) -> tuple[Card, di
     return replace(card, lowest_loss=min(card.lowest_loss, measured.loss)), line
 
 
-def keep_best(card: Card, run: Path, learner: Learner, ranks: Ranks) -> Card:
+def keep_best(card: Card, run: Path, network: TrainingNetwork, ranks: Ranks) -> Card:
     """Write `best.pt` if no scores so far are better, the later of equals; return the card that knows.
 
     Where no validation frame has a defect the score is nan, and the latest network is kept.
@@ -157,14 +157,14 @@ def keep_best(card: Card, run: Path, learner: Learner, ranks: Ranks) -> Card:
         return card
     card = card if math.isnan(score) else replace(card, best=score)
     if ranks.first:
-        checkpoint.save(run / "best.pt", card, learner.average.state_dict())
+        checkpoint.save(run / "best.pt", card, network.average.state_dict())
     return card
 
 
-def save_last(card: Card, run: Path, learner: Learner, ranks: Ranks) -> None:
+def save_last(card: Card, run: Path, network: TrainingNetwork, ranks: Ranks) -> None:
     """Write `last.pt`; return when it is on disk."""
     if ranks.first:
-        checkpoint.save(run / "last.pt", card, learner.average.state_dict(), learner.state())
+        checkpoint.save(run / "last.pt", card, network.average.state_dict(), network.state())
     ranks.wait()
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from trainer.data.samples import Frames
 from trainer.data.split import Part
-from trainer.learn.learner import Learner
 from trainer.learn.loading import load_frames
+from trainer.learn.network import TrainingNetwork
 from trainer.learn.parallel import Ranks
 from trainer.learn.stop import Stop
 from trainer.metrics import Scores
@@ -25,7 +25,7 @@ class Measured:
     """Keyed as in `metrics`."""
 
 
-def validate(learner: Learner, frames: Frames, ranks: Ranks, stop: Stop, workers: int) -> Measured | None:
+def validate(network: TrainingNetwork, frames: Frames, ranks: Ranks, stop: Stop, workers: int) -> Measured | None:
     """Measure the averaged weights, each pixel given its most probable class; None if a signal came meanwhile.
 
     Each rank takes every so-manieth frame, and all return the sums; `workers` other processes read ahead.
@@ -37,8 +37,8 @@ def validate(learner: Learner, frames: Frames, ranks: Ranks, stop: Stop, workers
     for pixels, labels in load_frames(mine, workers):
         if stop.signal_number:
             break
-        logits = learner.infer(pixels[None, None].float())
-        loss += learner.loss(logits, labels[None].to(learner.device)).item()
+        logits = network.infer(pixels[None, None].float())
+        loss += network.loss(logits, labels[None].to(network.device)).item()
         scores.add(logits[0].argmax(0).byte().cpu().numpy(), labels.numpy())
     (signal_number,) = ranks.highest(stop.signal_number)
     if signal_number:

@@ -12,7 +12,7 @@ from rich.console import Console
 from tests.trainer.frames import tiny_settings
 from trainer.__main__ import main
 from trainer.faults import Diverged, UserError
-from trainer.learn import checkpoint, learner
+from trainer.learn import checkpoint, network
 from trainer.learn.checkpoint import Card
 from trainer.learn.parallel import Ranks
 from trainer.learn.schedule import Schedule, one_cycle
@@ -86,7 +86,7 @@ def test_the_best_is_the_latest_where_nothing_is_measured(run: tuple[Path, Card]
     """Without a defect among the validation frames no score chooses, and there is a network to export all the same."""
     taught = replace(run[1], best=-1.0, step=7, scores={"dice_micro_mean": math.nan})
     unet = checkpoint.build(taught)
-    card = keep_best(taught, tmp_path, learner.Learner(unet, taught.settings, Ranks()), Ranks())
+    card = keep_best(taught, tmp_path, network.TrainingNetwork(unet, taught.settings, Ranks()), Ranks())
     assert card.best == -1.0 and checkpoint.load(tmp_path / "best.pt")[0].step == 7
 
 
@@ -156,7 +156,7 @@ def test_the_budget_ends_by_steps_or_by_the_clock() -> None:
 def test_bf16_is_chosen_only_where_it_is_asked_for_or_fast() -> None:
     """What was asked for is done."""
     cpu = torch.device("cpu")
-    assert learner.choose_precision("bf16", cpu) == "bf16" and learner.choose_precision("fp32", cpu) == "fp32"
+    assert network.choose_precision("bf16", cpu) == "bf16" and network.choose_precision("fp32", cpu) == "fp32"
 
 
 def test_a_checkpoint_never_runs_code(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ MIX: Final = 0x45D9F3B
 """Odd multiplier of a 32-bit hash, Th. Mueller's, found by search; two rounds of it change half of all bits."""
 
 
-def relight(pixels: Tensor, light: Tensor, key: Tensor) -> Tensor:
+def change_light(pixels: Tensor, light: Tensor, key: Tensor) -> Tensor:
     """Return grey levels (N, 1, H, W) float32 in 0..255 of pixels (N, 1, H, W) uint8 in another light, on their device.
 
     `light` is (N, 4) float32, as `LIGHT` says, `key` (N,) int32, which noise it is. H x W must be even.

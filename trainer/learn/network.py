@@ -19,7 +19,7 @@ Tensors = tuple[Tensor, ...] | list[Tensor]
 WEIGHT_DECAY = 1e-2  # AdamW's usual
 
 
-class Learner:
+class TrainingNetwork:
     """Takes one optimiser step at a time; `average` is the network to measure and keep. For one thread."""
 
     def __init__(self, unet: UNet, settings: Settings, ranks: Ranks, teacher: UNet | None = None) -> None:
@@ -97,7 +97,7 @@ class Learner:
         return {"unet": self._unet.state_dict(), "optimiser": self._optimiser.state_dict()}
 
     def restore(self, state: Mapping[str, Any], average: dict[str, Tensor], steps: int) -> None:
-        """Go on where a learner stood after `steps` steps."""
+        """Go on where a network stood after `steps` steps."""
         self._unet.load_state_dict(state["unet"])
         self._optimiser.load_state_dict(state["optimiser"])
         if self._average:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tests.trainer.frames import draw_frame
 from trainer.learn.crops import Look, draw_light
-from trainer.learn.relight import normal_noise, relight
+from trainer.learn.photometric import change_light, normal_noise
 
 NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU that torch can use")
 DEVICES = ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, NO_GPU])]
@@ -37,7 +37,7 @@ def test_the_numbers_are_the_formulas_on_every_device(device: str) -> None:
     drawn = [draw_light(Look(), np.random.default_rng(seed)) for seed in range(6)]
     light, key = (torch.stack(part) for part in zip(*drawn, strict=True))
     pixels = torch.stack([torch.from_numpy(draw_frame(seed)[0])[None] for seed in range(6)])
-    lit = relight(pixels.to(device), light.to(device), key.to(device)).cpu()
+    lit = change_light(pixels.to(device), light.to(device), key.to(device)).cpu()
     assert lit.dtype == torch.float32 and lit.shape == pixels.shape
     for of_crop in range(6):
         wanted = by_definition(pixels[of_crop], light[of_crop], key[of_crop])
@@ -49,10 +49,10 @@ def test_relit_crops_stay_grey_levels(seed: int) -> None:
     """Exposure, offset, response and noise never leave 0..255, and no change at all is no change."""
     pixels = torch.from_numpy(draw_frame(1)[0])[None, None]
     light, key = draw_light(Look(), np.random.default_rng(seed))
-    lit = relight(pixels, light[None], key[None])
+    lit = change_light(pixels, light[None], key[None])
     assert lit.min() >= 0 and lit.max() <= 255 and not torch.equal(lit, pixels.float())
     light, key = draw_light(Look(gain=0, offset_grey=0, gamma=0, noise_grey=0), np.random.default_rng(seed))
-    assert torch.allclose(relight(pixels, light[None], key[None]), pixels.float(), atol=1e-3)
+    assert torch.allclose(change_light(pixels, light[None], key[None]), pixels.float(), atol=1e-3)
 
 
 def test_noise_is_normal_and_of_no_pattern() -> None:
