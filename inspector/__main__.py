@@ -33,12 +33,12 @@ LONGEST_S = 10**6
 def run(args: argparse.Namespace) -> int:
     """Run the daemon until it is asked to stop."""
     from inspector import signals
-    from inspector.service.answer import Answers
     from inspector.service.daemon import Daemon
+    from inspector.service.reload_answer import ReloadAnswers
     from inspector.service.systemd import Notifier
 
     faulthandler.enable()  # systemd's watchdog ends what hangs with SIGABRT: the log says where each thread was
-    answers = Answers.from_environment(os.environ, os.getpid())
+    answers = ReloadAnswers.from_environment(os.environ, os.getpid())
     stop, hangup = signals.Flag(), signals.Flag()
     with (
         closing(Notifier.from_environment(os.environ, os.getpid())) as notifier,
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 def reload(args: argparse.Namespace) -> int:
     """Have a running inspector read its configuration again, and wait for what becomes of it."""
-    from inspector.service.answer import ask, runtime_folder
+    from inspector.service.reload_answer import ask, runtime_folder
 
     answer = ask(args.pid, runtime_folder(os.environ))
     if answer.exit_code:

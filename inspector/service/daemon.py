@@ -35,13 +35,13 @@ from inspector.metrics import Metrics
 from inspector.records.events import Health, HealthState
 from inspector.records.frame import Bytes3D
 from inspector.records.stages import Findings, Stage
-from inspector.service.answer import Answers
+from inspector.service.event_sink import EventSink, Recorded
 from inspector.service.line import Config
+from inspector.service.liveness import Liveness
 from inspector.service.prepare import Load, Options, load, prepare, remarks
 from inspector.service.reload import Reload
+from inspector.service.reload_answer import ReloadAnswers
 from inspector.service.systemd import Notifier
-from inspector.service.vitals import Vitals
-from inspector.service.voice import Recorded, Voice
 from inspector.service.web import Web
 from inspector.signals import Flag
 from inspector.strip.repeats import Repeats
@@ -74,7 +74,7 @@ class Daemon:
         self,
         path: Path,
         notifier: Notifier,
-        answers: Answers | None = None,
+        answers: ReloadAnswers | None = None,
         *,
         stop: Flag,
         hangup: Flag,
@@ -87,11 +87,11 @@ class Daemon:
         `unverified` runs a built engine that was not proven equal to the recipe's ONNX. `clock_ns` is monotonic.
         """
         self._path, self._notifier = path, notifier
-        self._answers = answers or Answers()
+        self._answers = answers or ReloadAnswers()
         self._settings, self._folder = prepare(path)
         self._stop, self._hangup = stop, hangup
         self._load, self._clock_ns = load, clock_ns
-        self._vitals = Vitals(clock_ns)
+        self._liveness = Liveness(clock_ns)
         self._options = Options(unverified, self._tell, self._on_rebuilding, self._stop.is_set)
         self._lost: GpuLost | None = None
         self._demand = Demand(self._settings.intake.queue_batches)
@@ -127,15 +127,15 @@ class Daemon:
         self._alarms = Alarms(settings.alarm)
         self._stages: list[Stage] = [Strip(settings.camera), Repeats(settings.repeat, settings.roll), self._alarms]
         self._metrics = Metrics(cameras, [kind.name for kind in card.classes])
-        self._web = Web(settings.http.bind, self._metrics.registry, self._vitals, self._alarms.acknowledge)
+        self._web = Web(settings.http.bind, self._metrics.registry, self._liveness, self._alarms.acknowledge)
         opened.callback(self._web.close)
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         opened.callback(self._end, context)
-        self._voice = Voice(context, settings, self._metrics)
-        opened.callback(self._close_voice)
+        self._sink = EventSink(context, settings, self._metrics)
+        opened.callback(self._close_sink)
         self._restore()
-        self._vitals.not_ready = f"loading recipe {card}"
-        self._notifier.status(self._vitals.not_ready)
+        self._liveness.not_ready = f"loading recipe {card}"
+        self._notifier.status(self._liveness.not_ready)
         loaded = self._load(settings, self._folder, self._options)
         self._infer = Infer(loaded, self._demand)
         opened.callback(self._close_engine)
@@ -164,15 +164,15 @@ class Daemon:
         )
         self._in_force(loaded)
         self._say("started", f"inspector {__version__} on {loaded.engine.name}")
-        self._voice.publish(self._voice.record(()))
+        self._sink.publish(self._sink.record(()))
         opened.callback(self._say_goodbye)
         opened.callback(self._end_reload)
 
     def main_loop(self) -> None:
         """Publish what the flow yields, until it ends."""
         recorded = self._flow()
-        self._vitals.worked()
-        self._vitals.not_ready = ""
+        self._liveness.worked()
+        self._liveness.not_ready = ""
         self._metrics.ready.set(1)
         self._notifier.ready(self._status())
         for remark in remarks(self._settings):
@@ -182,13 +182,13 @@ class Daemon:
             for item in group:
                 self._publish(item)
             if group:
-                self._vitals.worked()
+                self._liveness.worked()
             self._look()
 
     def shutdown(self) -> None:
-        """End the threads, say goodbye while there is a voice, then close in the reverse order of opening."""
-        self._drained = self._stop.is_set() and not self._vitals.not_ready
-        self._vitals.not_ready = "stopping"
+        """End the threads, say goodbye while events still go out, then close in the reverse order of opening."""
+        self._drained = self._stop.is_set() and not self._liveness.not_ready
+        self._liveness.not_ready = "stopping"
         self._stop.set()  # for whatever still loads
         self._notifier.stopping("draining")
         self._opened.close()
@@ -205,7 +205,7 @@ class Daemon:
         for stage in self._stages:
             findings = each(findings, metrics.timed(stage.name, stage))
         found = buffered(each(findings, self._with_states), FINDINGS, analyse.name)
-        recorded = buffered(self._voice.recorded(found), GROUPS, "journal")
+        recorded = buffered(self._sink.recorded(found), GROUPS, "journal")
         buffers: tuple[Buffer[Any], ...] = (batches, inferred, found, recorded)
         for buffer in buffers:
             metrics.watch_queue(buffer.name, buffer.__len__)
@@ -215,7 +215,7 @@ class Daemon:
     def _restore(self) -> None:
         """Let each stage go on where the process before was when it last recorded anything."""
         for stage in self._stages:
-            state = self._voice.states.get(stage.name)
+            state = self._sink.states.get(stage.name)
             try:
                 if state is not None:
                     stage.restore(state, time.monotonic_ns())
@@ -228,7 +228,7 @@ class Daemon:
 
     def _publish(self, recorded: Recorded) -> None:
         """Publish, then count, what is on disk."""
-        self._voice.publish(recorded)
+        self._sink.publish(recorded)
         now_unix_ns = time.time_ns()
         for findings in recorded.group:
             self._demand.record(Counter(inspected.frame.header.camera for inspected in findings.inspected))
@@ -239,22 +239,22 @@ class Daemon:
 
         Raises: GpuLost; Stuck when a stop was asked for and nothing is finished any more.
         """
-        now_ns, vitals = self._clock_ns(), self._vitals
-        self._voice.look()
+        now_ns, liveness = self._clock_ns(), self._liveness
+        self._sink.look()
         if now_ns - self._beat_ns >= BEAT_NS:
             self._beat_ns = now_ns
-            if vitals.alive():
-                self._voice.heartbeat()
-            if vitals.to_be_patted():
+            if liveness.alive():
+                self._sink.heartbeat()
+            if liveness.to_be_patted():
                 self._notifier.watchdog()
             self._notifier.status(self._status())
         if self._lost is not None:
             raise self._lost
         if self._hangup.is_set():
             self._reload.begin(self._on_reload_begins)
-        if self._stop.is_set() and not vitals.alive():
+        if self._stop.is_set() and not liveness.alive():
             raise Stuck(
-                f"asked to stop, but no stage has finished anything for {vitals.idle_s():.0f} s "
+                f"asked to stop, but no stage has finished anything for {liveness.idle_s():.0f} s "
                 f"({self._metrics.frames}). Engine or disk hang: see the log, `dmesg` and the driver."
             )
 
@@ -279,17 +279,17 @@ class Daemon:
 
     def _patience_s(self) -> float:
         """How long a thread may take to end: the batch that is under way, unless something hangs anyway."""
-        limit_s = self._vitals.limit_s()
-        return HUNG_S if self._hung or self._vitals.idle_s() > limit_s else CLOSE_S + limit_s
+        limit_s = self._liveness.limit_s()
+        return HUNG_S if self._hung or self._liveness.idle_s() > limit_s else CLOSE_S + limit_s
 
     def _say_goodbye(self) -> None:
         self._metrics.ready.set(0)
         if "journal" not in self._hung:
             self._say("stopping", "drained" if self._drained else "ended by a fault")
-            self._voice.publish(self._voice.record(()))
+            self._sink.publish(self._sink.record(()))
 
-    def _close_voice(self) -> None:
-        self._voice.close(journal="journal" not in self._hung)
+    def _close_sink(self) -> None:
+        self._sink.close(journal="journal" not in self._hung)
 
     def _close_engine(self) -> None:
         if "infer" not in self._hung:
@@ -336,14 +336,14 @@ class Daemon:
 
     def _tell(self, words: str) -> None:
         """Tell everybody what takes long, or, without words, that it is over."""
-        self._vitals.doing = words
+        self._liveness.doing = words
         if words:
             self._notifier.status(words)
-        if words and self._vitals.not_ready:  # it would put off the watchdog of a line that runs
+        if words and self._liveness.not_ready:  # it would put off the watchdog of a line that runs
             self._notifier.extend(PATIENCE_S)
 
     def _in_force(self, loaded: Loaded) -> None:
-        self._vitals.batch_s = loaded.batch_s
+        self._liveness.batch_s = loaded.batch_s
         self._metrics.reloaded(success=True)
         self._metrics.engine.info(loaded.engine.facts)
         self._metrics.recipe.info(
@@ -358,10 +358,10 @@ class Daemon:
     def _say(self, state: HealthState, message: str) -> None:
         (log.error if state == "reload_failed" else log.info)("%s: %s", state, message)
         name = str(self._infer.loaded.recipe)
-        self._voice.say(Health(state=state, message=message, recipe=name, version=__version__))
+        self._sink.say(Health(state=state, message=message, recipe=name, version=__version__))
 
     def _status(self) -> str:
-        loaded, doing = self._infer.loaded, self._vitals.doing
+        loaded, doing = self._infer.loaded, self._liveness.doing
         return f"{loaded.recipe} on {loaded.engine.name}: {self._metrics.frames}" + (f"; {doing}" if doing else "")
 
 

@@ -25,7 +25,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from inspector.errors import SocketError
-from inspector.service.vitals import Vitals
+from inspector.service.liveness import Liveness
 
 log = logging.getLogger("inspector")
 
@@ -44,12 +44,12 @@ class Web:
     """
 
     def __init__(
-        self, bind: str, registry: CollectorRegistry, vitals: Vitals, acknowledge: Callable[[str], bool]
+        self, bind: str, registry: CollectorRegistry, liveness: Liveness, acknowledge: Callable[[str], bool]
     ) -> None:
         """`acknowledge` is called on a thread of the server; False when there is no such alarm."""
         host, _, port = bind.rpartition(":")
         try:
-            self._server = _Server((host.strip("[]"), int(port)), registry, vitals, acknowledge)
+            self._server = _Server((host.strip("[]"), int(port)), registry, liveness, acknowledge)
         except OSError as error:
             raise SocketError(
                 f"http.bind {bind}: {error}. Stop the program that holds it, or choose another port."
@@ -79,10 +79,10 @@ class _Server(socketserver.TCPServer):
         self,
         address: tuple[str, int],
         registry: CollectorRegistry,
-        vitals: Vitals,
+        liveness: Liveness,
         acknowledge: Callable[[str], bool],
     ) -> None:
-        self.registry, self.vitals, self.acknowledge = registry, vitals, acknowledge
+        self.registry, self.liveness, self.acknowledge = registry, liveness, acknowledge
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self._open: dict[socket.socket, _Connection] = {}
         self._changed = threading.Condition()
@@ -178,8 +178,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked(self.connection)
-        vitals = self.server.vitals
-        stalled = "" if vitals.alive() else f"no work finished for {vitals.idle_s():.0f} s"
+        liveness = self.server.liveness
+        stalled = "" if liveness.alive() else f"no work finished for {liveness.idle_s():.0f} s"
         match self.path.partition("?")[0]:
             case "/metrics":
                 encode, content_type = _encoder(self.headers.get("Accept", ""))
@@ -187,8 +187,8 @@ class _Handler(BaseHTTPRequestHandler):
             case "/health":
                 self._say_whether("healthy", but=stalled)
             case "/ready":
-                but = vitals.not_ready or stalled
-                more = f"; {vitals.doing}" if vitals.doing else ""
+                but = liveness.not_ready or stalled
+                more = f"; {liveness.doing}" if liveness.doing else ""
                 self._say_whether(f"ready{more}", but=but and but + more)
             case _:
                 self._say(HTTPStatus.NOT_FOUND, "expected /metrics, /health or /ready")

@@ -40,7 +40,7 @@ class Recorded(NamedTuple):
     """How far the journal goes with them."""
 
 
-class Voice:
+class EventSink:
     """Journal, publisher and replays of one line, open from construction to `close`.
 
     Raises: JournalError, SocketError.

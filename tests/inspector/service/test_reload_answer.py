@@ -14,14 +14,14 @@ import pytest
 
 from inspector.__main__ import main
 from inspector.errors import EXIT_CONFIG, EXIT_DONE, InspectorError
-from inspector.service.answer import FILE, Answers, ask, runtime_folder
+from inspector.service.reload_answer import FILE, ReloadAnswers, ask, runtime_folder
 
 
 class Inspector:
     """This process, as an inspector that takes `outcomes` one a signal."""
 
     def __init__(self, folder: Path, *outcomes: tuple[int, str]) -> None:
-        self.answers = Answers(folder, os.getpid())
+        self.answers = ReloadAnswers(folder, os.getpid())
         self.answers.give(EXIT_DONE, "started")
         self.signals = 0
         self._outcomes = list(outcomes)
@@ -119,7 +119,7 @@ def test_an_inspector_that_ends_is_not_waited_for(runtime: Path) -> None:
     code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL); print(flush=True); input()"  # as under nohup
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None and other.stdout.readline()
-        Answers(runtime, other.pid).give(EXIT_DONE, "started")
+        ReloadAnswers(runtime, other.pid).give(EXIT_DONE, "started")
         reaping = threading.Thread(target=other.wait)
         reaping.start()
         with pytest.raises(InspectorError, match=f"process {other.pid} ended before it answered"):
@@ -142,6 +142,6 @@ def test_what_cannot_be_asked(
 
 def test_a_full_disk_does_not_stop_the_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """What cannot be written is logged; the inspector goes on."""
-    Answers(tmp_path / "gone", 1).give(EXIT_DONE, "in force")
+    ReloadAnswers(tmp_path / "gone", 1).give(EXIT_DONE, "in force")
     assert f"{tmp_path / 'gone' / FILE}: cannot be written" in caplog.text
-    Answers().give(EXIT_DONE, "run by hand: nobody asks")
+    ReloadAnswers().give(EXIT_DONE, "run by hand: nobody asks")

@@ -27,7 +27,7 @@ FILE = "reload.json"
 POLL_S = 0.02
 
 
-class Answer(msgspec.Struct, frozen=True):
+class ReloadAnswer(msgspec.Struct, frozen=True):
     """What became of one reload."""
 
     pid: int
@@ -40,7 +40,7 @@ class Answer(msgspec.Struct, frozen=True):
     """What is in force, or why it was refused: one line for each fault."""
 
 
-class Answers:
+class ReloadAnswers:
     """Where a running inspector answers; nowhere without a folder.
 
     `begin` is called before the configuration is read; `give` by whatever thread knows what became of it.
@@ -65,7 +65,7 @@ class Answers:
         """Say what became of the reload that began last, or that this inspector answers at all."""
         if self._folder is None:
             return
-        answer = Answer(pid=self._pid, began_ns=self._began_ns, exit_code=exit_code, message=message)
+        answer = ReloadAnswer(pid=self._pid, began_ns=self._began_ns, exit_code=exit_code, message=message)
         partial = self._folder / f".{FILE}.{self._pid}"
         try:
             partial.write_bytes(msgspec.json.encode(answer))
@@ -80,7 +80,7 @@ def runtime_folder(environ: Mapping[str, str]) -> Path | None:
     return Path(first) if first else None
 
 
-def ask(pid: int, folder: Path | None) -> Answer:
+def ask(pid: int, folder: Path | None) -> ReloadAnswer:
     """Have the inspector `pid` reload, and wait for its answer in `folder`; how long is the caller's business.
 
     Raises: InspectorError when that process does not answer there, or ends before it does.
@@ -108,8 +108,8 @@ def ask(pid: int, folder: Path | None) -> Answer:
     return answer
 
 
-def _read(folder: Path) -> Answer | None:
+def _read(folder: Path) -> ReloadAnswer | None:
     try:
-        return msgspec.json.decode((folder / FILE).read_bytes(), type=Answer)
+        return msgspec.json.decode((folder / FILE).read_bytes(), type=ReloadAnswer)
     except (OSError, msgspec.MsgspecError):
         return None

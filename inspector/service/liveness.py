@@ -21,7 +21,7 @@ HALF_LIFE_S = 3600.0
 PATTED_S = 1.0
 
 
-class Vitals:
+class Liveness:
     """Whether the inspector is ready, alive, and what it is doing besides."""
 
     def __init__(self, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
