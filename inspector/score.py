@@ -50,7 +50,7 @@ class ClassScore(msgspec.Struct, frozen=True, kw_only=True):
         return self.found / self.planted if self.planted else None
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class PlantedOutcome(msgspec.Struct, frozen=True):
     """What became of one planted defect."""
 
     planted: Planted
@@ -66,7 +66,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     """Strip inspected, metres."""
     classes: tuple[ClassScore, ...]
     """Counts by class, in the order of class ids."""
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[PlantedOutcome, ...]
     """What became of every planted defect, along the coil."""
     found: tuple[Defect, ...]
     """Reported defects that overlap something planted, along the coil."""
@@ -118,7 +118,7 @@ def score(
     for target, hits in zip(targets, overlap, strict=True):
         seen_as = tuple(sorted({defects[hit].name for hit in np.flatnonzero(hits)}))
         verdict = _verdict(target, seen_as, classes[target.class_id - 1], gaps)
-        outcomes.append(Outcome(target, verdict, seen_as))
+        outcomes.append(PlantedOutcome(target, verdict, seen_as))
     true = {index for hits in overlap for index in np.flatnonzero(hits).tolist()}
     false = tuple(defect for index, defect in enumerate(defects) if index not in true)
     return Score(
@@ -150,7 +150,7 @@ def _verdict(
     return "confused" if seen_as else "missed"
 
 
-def _count(kind: DefectClass, outcomes: Sequence[Outcome], false: Sequence[Defect]) -> ClassScore:
+def _count(kind: DefectClass, outcomes: Sequence[PlantedOutcome], false: Sequence[Defect]) -> ClassScore:
     given = Counter(outcome.verdict for outcome in outcomes if outcome.planted.class_id == kind.id)
     return ClassScore(
         name=kind.name,

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from deploy.gpu_check.plan import SWAPS
-from deploy.gpu_check.steps import Outcome
+from deploy.gpu_check.steps import StepResult
 
 ROOF_SHARE, INT8_GAIN, DAEMON_SHARE, ADDED_MS = 0.5, 1.6, 0.97, 3.0
 """The goals: of the measured fp16 peak at batch 16; INT8 by fp16; daemon by engine; added p99 beyond the deadline."""
@@ -35,7 +35,7 @@ class CheckUp(msgspec.Struct, frozen=True, kw_only=True):
     kernel: str
     recipe: str
     seconds: float
-    steps: tuple[Outcome, ...]
+    steps: tuple[StepResult, ...]
 
     @property
     def failed(self) -> bool:
@@ -84,16 +84,16 @@ def _section(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) ->
         yield f"| {' | '.join(cell.replace('|', '/') for cell in row)} |"
 
 
-def _step(step: Outcome) -> tuple[str, ...]:
+def _step(step: StepResult) -> tuple[str, ...]:
     status = "**failed**" if step.status == "failed" else step.status
     return step.name, status, f"{step.seconds:.0f}", step.reason
 
 
-def _of(steps: Sequence[Outcome], name: str) -> Any:
+def _of(steps: Sequence[StepResult], name: str) -> Any:
     return next((step.figures for step in steps if step.name == name), None)
 
 
-def _goals(steps: Sequence[Outcome]) -> Iterator[tuple[str, ...]]:
+def _goals(steps: Sequence[StepResult]) -> Iterator[tuple[str, ...]]:
     """Compare the bench's figures with the goals; what was not measured is left out."""
     bench, load = _of(steps, "bench"), _of(steps, "daemon at 80 % load")
     rows = {(r["precision"], r["batch"], r["measured"]): r for r in bench["rows"]} if bench else {}

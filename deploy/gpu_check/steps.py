@@ -42,7 +42,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """Exit code that says there was nothing to do (pytest's 5)."""
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class StepResult(msgspec.Struct, frozen=True, kw_only=True):
     """How a step ended."""
 
     name: str
@@ -58,16 +58,16 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(
     steps: Sequence[Step], root: Path, log: Path, total_s: float, say: Callable[[str], None]
-) -> tuple[Outcome, ...]:
+) -> tuple[StepResult, ...]:
     """Do the steps in the folder `root`, which Python imports from; write all they say into the folder `log`.
 
     A step has its own budget and what those before it have left, within `total_s` of all.
     """
-    outcomes: list[Outcome] = []
+    results: list[StepResult] = []
     until = time.monotonic() + total_s
     planned_s, began = 0.0, time.monotonic()
     for step in steps:
-        missing = [name for name in step.needs if not any(o.name == name and o.status == "passed" for o in outcomes)]
+        missing = [name for name in step.needs if not any(o.name == name and o.status == "passed" for o in results)]
         now = time.monotonic()
         budget_s = min(step.budget_s + max(0.0, planned_s - (now - began)), until - now)
         planned_s += step.budget_s
@@ -81,15 +81,15 @@ def run(
             say(f"{step.name} (at most {budget_s:.0f} s)")
             outcome = _do(step, root, log, budget_s)
         say(f"{step.name}: {outcome.status}" + (f", {outcome.reason}" if outcome.reason else ""))
-        outcomes.append(outcome)
-    return tuple(outcomes)
+        results.append(outcome)
+    return tuple(results)
 
 
-def _undone(step: Step, status: Status, reason: str) -> Outcome:
-    return Outcome(name=step.name, status=status, reason=reason, seconds=0.0, output=())
+def _undone(step: Step, status: Status, reason: str) -> StepResult:
+    return StepResult(name=step.name, status=status, reason=reason, seconds=0.0, output=())
 
 
-def _do(step: Step, root: Path, log: Path, budget_s: float) -> Outcome:
+def _do(step: Step, root: Path, log: Path, budget_s: float) -> StepResult:
     path = log / f"{step.name.replace(' ', '-')}.log"
     paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
@@ -118,7 +118,7 @@ def _do(step: Step, root: Path, log: Path, budget_s: float) -> Outcome:
             if status == "passed":
                 status, reason = "failed", f"it left no figures in {step.json.name}: {error}"
     seconds = round(time.monotonic() - began, 1)
-    return Outcome(name=step.name, status=status, reason=reason, seconds=seconds, output=output, figures=figures)
+    return StepResult(name=step.name, status=status, reason=reason, seconds=seconds, output=output, figures=figures)
 
 
 def _wait(process: subprocess.Popen[bytes], budget_s: float) -> int | None:

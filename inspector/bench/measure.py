@@ -19,7 +19,7 @@ from typing import get_args, get_type_hints
 import msgspec
 
 from inspector import recipe
-from inspector.bench import alone, frames, machine
+from inspector.bench import engine_only, frames, machine
 from inspector.bench.figures import Added, Bench, Measured, Model, Roof, Row, Skipped, percentile
 from inspector.bench.frames import Shots
 from inspector.bench.line import Line, Load, settings
@@ -194,18 +194,18 @@ def _batch_rows(
 ) -> Iterator[Row]:
     """Measure one batch size."""
     each_s = plan.seconds / plan.rounds
-    ways = {"engine": alone.ready(engine, shots, batch), "copies": alone.copied(engine, shots, batch)}
+    ways = {"engine": engine_only.ready(engine, shots, batch), "copies": engine_only.copied(engine, shots, batch)}
     rates: dict[str, list[float]] = {"engine": [], "copies": [], "daemon": []}
     times: dict[str, list[float]] = {"engine": [], "copies": []}
-    alone.rate_fps(engine, *ways["engine"], 0.0)  # the first batches after loading are slower
+    engine_only.rate_fps(engine, *ways["engine"], 0.0)  # the first batches after loading are slower
     count = max(3, math.ceil(line.rate_fps(max(2, 2 * batch)) * each_s / batch))
     for number in range(plan.rounds):
         for name in in_turn(tuple(rates), number):
             if name == "daemon":
                 rates[name].append(line.rate_fps(count * batch))
                 continue
-            rates[name].append(alone.rate_fps(engine, *ways[name], each_s))
-            times[name] += alone.times_ms(engine, *ways[name], each_s)
+            rates[name].append(engine_only.rate_fps(engine, *ways[name], each_s))
+            times[name] += engine_only.times_ms(engine, *ways[name], each_s)
 
     def row(
         measured: Measured, rates_fps: Sequence[float], times_ms: Sequence[float], added: Added | None = None
@@ -246,8 +246,8 @@ def _under_load(
     for _ in range(plan.rounds):
         loads.append(line.under_load(rate_fps, plan.load_seconds / plan.rounds))
         size = max(1, round(loads[-1].batch_frames))
-        ready = alone.ready(engine, shots, size)
-        own_ms += alone.under_load(engine, *ready, rate_fps / size, plan.seconds / plan.rounds)
+        ready = engine_only.ready(engine, shots, size)
+        own_ms += engine_only.under_load(engine, *ready, rate_fps / size, plan.seconds / plan.rounds)
     return loads, own_ms
 
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from inspector.demo.received import Received
 from inspector.demo.screen import Screen
-from inspector.demo.site import Site, settle
+from inspector.demo.setup import DemoSetup, set_up
 from inspector.demo.summary import Figures, subtitle, summary
 from inspector.drawing import coil_map
 from inspector.errors import EXIT_FAILURE, InspectorError
@@ -70,9 +70,9 @@ def run(args: argparse.Namespace) -> int:
     Raises: InspectorError when a port is taken, a recipe is missing, or a process fails.
     """
     screen = Screen(sys.stdout)
-    site = settle(args.out, Ports() if args.port_base is None else Ports.counted_from(args.port_base), args.recipe)
+    setup = set_up(args.out, Ports() if args.port_base is None else Ports.counted_from(args.port_base), args.recipe)
     try:
-        Demo(args, site, screen, colour=text.wants_colour(sys.stdout, os.environ)).run()
+        Demo(args, setup, screen, colour=text.wants_colour(sys.stdout, os.environ)).run()
     except KeyboardInterrupt:
         screen.line("broken off")
         return EXIT_FAILURE
@@ -84,8 +84,8 @@ def run(args: argparse.Namespace) -> int:
 class Demo:
     """One demonstration."""
 
-    def __init__(self, args: argparse.Namespace, site: Site, screen: Screen, *, colour: bool) -> None:
-        self._args, self._site, self._screen, self._colour = args, site, screen, colour
+    def __init__(self, args: argparse.Namespace, setup: DemoSetup, screen: Screen, *, colour: bool) -> None:
+        self._args, self._setup, self._screen, self._colour = args, setup, screen, colour
         self._received = Received(COIL)
 
     def run(self) -> None:
@@ -96,9 +96,9 @@ class Demo:
         self._introduce()
         began_s = time.monotonic()
         with ExitStack() as stack:
-            daemon = Daemon(self._site.config, self._site.ports)
+            daemon = Daemon(self._setup.config, self._setup.ports)
             stack.enter_context(daemon.start(report=lambda why: self._screen.line(f"waiting: {why}")))
-            self._screen.line(f"ready after {time.monotonic() - began_s:.1f} s, recipe {self._site.recipe}")
+            self._screen.line(f"ready after {time.monotonic() - began_s:.1f} s, recipe {self._setup.recipe}")
             self._listener = stack.enter_context(daemon.listener())
             rate_fps = LOAD * self._run_in(daemon)
             before, engine_before = daemon.counts(), engine_time(daemon)
@@ -112,7 +112,7 @@ class Demo:
     # --- phases ---------------------------------------------------------------------------------------------
 
     def _introduce(self) -> None:
-        folder, ports = self._site.folder, self._site.ports
+        folder, ports = self._setup.folder, self._setup.ports
         base = self._args.port_base
         subscribe = f"{command()} events"
         if base is not None:
@@ -121,7 +121,7 @@ class Demo:
         say("One coil of procedural (simulated) steel, inspected by a real daemon over real sockets.")
         say(f"  look in from another terminal:  curl http://{HOST}:{ports.http}/metrics")
         say(f"                                  {subscribe}")
-        say(f"  configuration and log:          {self._site.config}  {folder / 'run.log'}")
+        say(f"  configuration and log:          {self._setup.config}  {folder / 'run.log'}")
         say()
 
     def _run_in(self, daemon: Daemon) -> float:
@@ -156,7 +156,7 @@ class Demo:
         frames = max(1, round(metres / FRAME_M))
         before = daemon.counts()
         options = ["--coil", COIL, "--frames", str(frames), "--rate", f"{rate_fps:.3f}"]
-        options += ["--thumbnail", str(self._site.folder / "strip.png")]
+        options += ["--thumbnail", str(self._setup.folder / "strip.png")]
         options += [word for fault in args.fault for word in ("--fault", fault)]
         began_s = 0.0
         with self._camera(*options) as camera:
@@ -187,7 +187,7 @@ class Demo:
         self._screen.line()
 
     def _sum_up(self, sent: Sent, seconds: float, counts: Counts, engine_ms: float) -> None:
-        folder, seed = self._site.folder, self._args.seed
+        folder, seed = self._setup.folder, self._args.seed
         thumbnail = cv2.imread(str(folder / "strip.png"), cv2.IMREAD_GRAYSCALE)
         if thumbnail is None:
             raise InspectorError(f"{folder / 'strip.png'}: the camera left no picture of the strip. See replay.log.")
@@ -197,13 +197,13 @@ class Demo:
         result = score(
             received.defects.values(),
             Sheet(seed).planted(0, passed_mm),
-            self._site.recipe.classes,
+            self._setup.recipe.classes,
             counts.inspected_m,
             [*received.missed, beyond],
         )
         figures = Figures(
             coil=COIL,
-            recipe=str(self._site.recipe),
+            recipe=str(self._setup.recipe),
             passed_m=passed_mm / 1000,
             seconds=seconds,
             sent=sent.messages,
@@ -258,12 +258,12 @@ class Demo:
 
     def _sent(self) -> Sent:
         """What the camera that has just ended reports to have sent."""
-        return msgspec.json.decode((self._site.folder / "replay.json").read_bytes(), type=Sent)
+        return msgspec.json.decode((self._setup.folder / "replay.json").read_bytes(), type=Sent)
 
     def _camera(self, *options: str) -> Child:
-        connect = f"tcp://{HOST}:{self._site.ports.frames}"
+        connect = f"tcp://{HOST}:{self._setup.ports.frames}"
         words = ["replay", "--connect", connect, "--seed", str(self._args.seed), "--json", *options]
-        return Child(words, self._site.folder / "replay.json", self._site.folder / "replay.log")
+        return Child(words, self._setup.folder / "replay.json", self._setup.folder / "replay.log")
 
 
 def engine_time(daemon: Daemon) -> tuple[float, float]:

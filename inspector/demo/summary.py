@@ -14,7 +14,7 @@ import msgspec
 
 from inspector.harness.scrape import Counts
 from inspector.records.events import Defect
-from inspector.score import Outcome, Score
+from inspector.score import PlantedOutcome, Score
 from inspector.simulator.sheet import Planted
 from inspector.words import counted
 
@@ -110,7 +110,7 @@ def _apart(score: Score) -> Iterator[str]:
         yield f"    and {counted(len(score.false) - FALSE_LISTED, 'more false one')}"
 
 
-def _fate(outcome: Outcome) -> str:
+def _fate(outcome: PlantedOutcome) -> str:
     if outcome.verdict == "unseen":
         return "not seen, strip missed"
     return f"seen as {' and '.join(outcome.seen_as)}" if outcome.seen_as else "missed"

@@ -68,7 +68,7 @@ class Style(msgspec.Struct, frozen=True):
     """400 is regular, 650 is bold."""
 
 
-class Ink:
+class Painter:
     """Draws on one canvas."""
 
     def __init__(self, canvas: Canvas) -> None:

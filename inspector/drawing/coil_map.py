@@ -16,7 +16,7 @@ import cv2
 import msgspec
 import numpy as np
 
-from inspector.drawing.canvas import WHITE, Canvas, Colour, Ink, Rect, Style
+from inspector.drawing.canvas import WHITE, Canvas, Colour, Painter, Rect, Style
 from inspector.drawing.palette import (
     FAINT,
     FALSE,
@@ -32,7 +32,7 @@ from inspector.drawing.palette import (
 )
 from inspector.records.events import Defect, Missed
 from inspector.records.frame import Bytes2D
-from inspector.score import Outcome, Score
+from inspector.score import PlantedOutcome, Score
 from inspector.simulator.sheet import Planted
 
 READING = "Travel is to the right, the left edge of the strip is up, both directions are to the same scale."
@@ -83,20 +83,20 @@ def save(coil: CoilMap, path: Path) -> None:
 def draw(coil: CoilMap) -> Canvas:
     """Draw a coil's map (H, W, 3) uint8."""
     fold = Fold(coil)
-    ink = Ink(np.full((fold.bottom + FOOT_PX, PAGE_PX, 3), PAPER, np.uint8))
-    _head(ink, coil)
-    _legend(ink, coil)
+    painter = Painter(np.full((fold.bottom + FOOT_PX, PAGE_PX, 3), PAPER, np.uint8))
+    _head(painter, coil)
+    _legend(painter, coil)
     tones = _tones(coil.thumbnail)
     for row in range(fold.rows):
-        _steel(ink, coil, fold, row, tones)
-        _scale(ink, fold, row)
+        _steel(painter, coil, fold, row, tones)
+        _scale(painter, fold, row)
     for gap in coil.missed:
         for piece in fold.stretch(gap.start_mm, gap.end_mm):
-            ink.fill(piece, PAPER, 0.55)
-            ink.hatch(piece, UNSEEN)
-    _Marks(ink, fold, coil.score).draw()
-    ink.text((MARGIN_PX, fold.bottom + 28), coil.foot, FIGURE_NAME)
-    return ink.canvas
+            painter.fill(piece, PAPER, 0.55)
+            painter.hatch(piece, UNSEEN)
+    _Marks(painter, fold, coil.score).draw()
+    painter.text((MARGIN_PX, fold.bottom + 28), coil.foot, FIGURE_NAME)
+    return painter.canvas
 
 
 class Fold:
@@ -146,9 +146,9 @@ class Fold:
 # --- page --------------------------------------------------------------------------------------------------
 
 
-def _head(ink: Ink, coil: CoilMap) -> None:
-    ink.text((MARGIN_PX, 66), coil.title, TITLE)
-    ink.text((MARGIN_PX, 100), coil.subtitle, NOTE)
+def _head(painter: Painter, coil: CoilMap) -> None:
+    painter.text((MARGIN_PX, 66), coil.title, TITLE)
+    painter.text((MARGIN_PX, 100), coil.subtitle, NOTE)
     total = coil.score.total
     figures = [
         ("planted", total.planted, INK),
@@ -160,38 +160,38 @@ def _head(ink: Ink, coil: CoilMap) -> None:
     x = PAGE_PX - MARGIN_PX
     for words, count, colour in reversed(figures + [figure for figure in apart if figure[1]]):
         style = msgspec.structs.replace(FIGURE, colour=colour if count else FAINT)
-        ink.text((x, 66), str(count), style, align=1)
-        ink.text((x, 94), words, FIGURE_NAME, align=1)
-        x -= max(ink.width(str(count), style), ink.width(words, FIGURE_NAME)) + 44
-    ink.line((MARGIN_PX, HEAD_PX - 6), (PAGE_PX - MARGIN_PX, HEAD_PX - 6), HAIR)
+        painter.text((x, 66), str(count), style, align=1)
+        painter.text((x, 94), words, FIGURE_NAME, align=1)
+        x -= max(painter.width(str(count), style), painter.width(words, FIGURE_NAME)) + 44
+    painter.line((MARGIN_PX, HEAD_PX - 6), (PAGE_PX - MARGIN_PX, HEAD_PX - 6), HAIR)
 
 
-def _legend(ink: Ink, coil: CoilMap) -> None:
+def _legend(painter: Painter, coil: CoilMap) -> None:
     """Explain every sign on the page, with counts, in one line."""
     y = HEAD_PX + 30
     x = MARGIN_PX
     for number, kind in enumerate(coil.score.classes, start=1):
-        swatch = _swatch(ink, x)
-        ink.fill(swatch, class_colour(number), 0.30)
-        ink.box(swatch, class_colour(number), 2)
-        x = ink.text((x + 54, y), kind.name, NAME)
-        x = ink.text((x + 8, y), f"{kind.found} of {kind.planted}", NOTE) + 34
+        swatch = _swatch(painter, x)
+        painter.fill(swatch, class_colour(number), 0.30)
+        painter.box(swatch, class_colour(number), 2)
+        x = painter.text((x + 54, y), kind.name, NAME)
+        x = painter.text((x + 8, y), f"{kind.found} of {kind.planted}", NOTE) + 34
     for words, colour, px in (("planted", WHITE, 1), ("missed, confused", MISSED, 3), ("false", FALSE, 3)):
-        ink.box(_swatch(ink, x), colour, px)
-        x = ink.text((x + 54, y), words, ENTRY) + 34
+        painter.box(_swatch(painter, x), colour, px)
+        x = painter.text((x + 54, y), words, ENTRY) + 34
     if coil.missed:
-        ink.hatch(_swatch(ink, x).grown(7), UNSEEN)
-        ink.text((x + 54, y), "not inspected", ENTRY)
+        painter.hatch(_swatch(painter, x).grown(7), UNSEEN)
+        painter.text((x + 54, y), "not inspected", ENTRY)
 
 
-def _swatch(ink: Ink, x: int) -> Rect:
+def _swatch(painter: Painter, x: int) -> Rect:
     """Draw a piece of steel for a sign of the legend; return where the sign goes."""
     steel = Rect(x, HEAD_PX + 10, x + 44, HEAD_PX + 38)
-    ink.fill(steel, STEEL)
+    painter.fill(steel, STEEL)
     return steel.grown(-7)
 
 
-def _steel(ink: Ink, coil: CoilMap, fold: Fold, row: int, tones: Tones) -> None:
+def _steel(painter: Painter, coil: CoilMap, fold: Fold, row: int, tones: Tones) -> None:
     """Draw the strip of a row."""
     strip = fold.strip(row)
     first, last = (round(edge * fold.row_mm / coil.mm_per_row) for edge in (row, row + 1))
@@ -199,21 +199,21 @@ def _steel(ink: Ink, coil: CoilMap, fold: Fold, row: int, tones: Tones) -> None:
     way = cv2.INTER_AREA if strip.width < part.shape[1] else cv2.INTER_CUBIC
     grey = cv2.resize(part, (strip.width, strip.height), interpolation=way)
     tone = np.interp(grey, tones, (34, 92, 168, 206))[..., None]
-    ink.canvas[strip.top : strip.bottom, strip.left : strip.right] = tone * (1.0, 0.985, 0.965)
+    painter.canvas[strip.top : strip.bottom, strip.left : strip.right] = tone * (1.0, 0.985, 0.965)
 
 
-def _scale(ink: Ink, fold: Fold, row: int) -> None:
+def _scale(painter: Painter, fold: Fold, row: int) -> None:
     """Draw the metres under a row."""
     strip = fold.strip(row)
     y = strip.bottom + 8
-    ink.line((strip.left, y), (strip.right, y), FAINT)
+    painter.line((strip.left, y), (strip.right, y), FAINT)
     step = next((step for step in (1, 2, 5, 10, 20, 50) if step * 1000 * fold.px_per_mm >= 80), 100)
     start_mm, end_mm = row * fold.row_mm, min((row + 1) * fold.row_mm, fold.length_mm)
     for metre in range(math.ceil(start_mm / 1000), math.floor(end_mm / 1000) + 1):
         x = MARGIN_PX + round((metre * 1000 - start_mm) * fold.px_per_mm)
-        ink.line((x, y), (x, y + (4 if metre % step else 8)), FAINT)
+        painter.line((x, y), (x, y + (4 if metre % step else 8)), FAINT)
         if metre % step == 0:
-            ink.text((x, y + 26), f"{metre} m", SCALE, align=0.5)
+            painter.text((x, y + 26), f"{metre} m", SCALE, align=0.5)
 
 
 def _tones(thumbnail: Bytes2D) -> Tones:
@@ -230,8 +230,8 @@ def _tones(thumbnail: Bytes2D) -> Tones:
 class _Marks:
     """Draws what was planted and what was found, then, on top, what went wrong."""
 
-    def __init__(self, ink: Ink, fold: Fold, score: Score) -> None:
-        self._ink, self._fold, self._score = ink, fold, score
+    def __init__(self, painter: Painter, fold: Fold, score: Score) -> None:
+        self._painter, self._fold, self._score = painter, fold, score
         self._names = [kind.name for kind in score.classes]
         self._marks: list[Rect] = []
         """All boxes so far; tags keep clear of them where they can."""
@@ -245,7 +245,7 @@ class _Marks:
             for piece in self._fold.box(outcome.planted):
                 self._marks.append(piece.at_least(8).grown(5))
                 if outcome.verdict not in ("missed", "confused"):
-                    self._ink.box(piece.at_least(8).grown(4), WHITE)
+                    self._painter.box(piece.at_least(8).grown(4), WHITE)
         for outcome in self._score.outcomes:
             if outcome.verdict in ("missed", "confused"):
                 self._alarm(outcome.planted, self._words(outcome), MISSED)
@@ -255,10 +255,10 @@ class _Marks:
     def _found(self, defect: Defect) -> None:
         colour = class_colour(self._names.index(defect.name) + 1)
         for piece in self._fold.box(defect):
-            self._ink.fill(piece.at_least(8), colour, 0.30)
-            self._ink.box(piece.at_least(8).grown(1), colour, 2)
+            self._painter.fill(piece.at_least(8), colour, 0.30)
+            self._painter.box(piece.at_least(8).grown(1), colour, 2)
 
-    def _words(self, outcome: Outcome) -> str:
+    def _words(self, outcome: PlantedOutcome) -> str:
         name = self._names[outcome.planted.class_id - 1]
         return f"{name} seen as {' and '.join(outcome.seen_as)}" if outcome.seen_as else f"missed {name}"
 
@@ -266,15 +266,15 @@ class _Marks:
         """Draw thick boxes, and a tag next to the first of them unless it would hide another."""
         boxes = [piece.at_least(10).grown(5) for piece in self._fold.box(thing)]
         for box in boxes:
-            self._ink.box(box.grown(1), WHITE)
-            self._ink.box(box, colour, 3)
+            self._painter.box(box.grown(1), WHITE)
+            self._painter.box(box, colour, 3)
         for box in boxes[:1]:
-            spot = self._room(box, self._ink.width(words, TAG) + 14, 23)
+            spot = self._room(box, self._painter.width(words, TAG) + 14, 23)
             if any(spot.meets(tag) for tag in self._tags):
                 continue  # the colour of the box has the same meaning
             self._tags.append(spot)
-            self._ink.fill(spot, colour)
-            self._ink.text((spot.left + 7, spot.bottom - 6), words, TAG)
+            self._painter.fill(spot, colour)
+            self._painter.text((spot.left + 7, spot.bottom - 6), words, TAG)
 
     def _room(self, box: Rect, width: int, height: int) -> Rect:
         """Find the place next to a box where a tag hides least; to the right of it, all else being equal."""

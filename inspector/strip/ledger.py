@@ -44,7 +44,7 @@ class Lane(msgspec.Struct):
         return self.track.placed_mm > self.accounted_mm
 
 
-class Coil(msgspec.Struct):
+class CoilSums(msgspec.Struct):
     """One coil's sums over all cameras."""
 
     name: str

@@ -20,7 +20,7 @@ from inspector.records.events import Crowded, Data, Defect
 from inspector.records.frame import Header
 from inspector.records.stages import Crowd, Findings, Inspected, Loss
 from inspector.strip.geometry import Place, Track, place
-from inspector.strip.ledger import Coil, Lane
+from inspector.strip.ledger import CoilSums, Lane
 from inspector.strip.merge import Merge
 
 UNNAMED = "unnamed"
@@ -38,7 +38,7 @@ class _State(msgspec.Struct):
     """All that is known of the strip: lanes by camera, coils by name."""
 
     lanes: dict[str, Lane] = {}
-    coils: dict[str, Coil] = {}
+    coils: dict[str, CoilSums] = {}
 
 
 class _Turn(msgspec.Struct):
@@ -192,7 +192,7 @@ class Strip:
         if coil is not None and coil.is_ended and not coil.cameras and not return_mm:
             coil = None
         if coil is None or coil.is_ended:
-            coil = self._coils[name] = coil or Coil(name)
+            coil = self._coils[name] = coil or CoilSums(name)
             coil.is_ended = False
             turn.events.append(coil.report("started"))
         if lane is None:
@@ -221,7 +221,7 @@ class Strip:
                 self._end(coil, turn)
             self._remember(coil)
 
-    def _remember(self, coil: Coil) -> None:
+    def _remember(self, coil: CoilSums) -> None:
         """Keep the account of a coil that all cameras have left: one frame with a wrong name must not cost it."""
         coil.is_ended = True
         del self._coils[coil.name]
@@ -249,7 +249,7 @@ class Strip:
         coil = self._coils[lane.coil]
         coil.farthest_mm = max(coil.farthest_mm, lane.track.placed_mm)
 
-    def _end(self, coil: Coil, turn: _Turn) -> None:
+    def _end(self, coil: CoilSums, turn: _Turn) -> None:
         """End a coil; a camera that never came missed all of it."""
         for camera in sorted(self._cameras.keys() - coil.visitors):
             start_mm = coil.absent_mm.get(camera, 0.0)
@@ -289,7 +289,7 @@ class Strip:
         return self._state.lanes
 
     @property
-    def _coils(self) -> dict[str, Coil]:
+    def _coils(self) -> dict[str, CoilSums]:
         return self._state.coils
 
 

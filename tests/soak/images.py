@@ -37,7 +37,7 @@ NUMBERS = (0, 1, 2, 4, 8, 127, 128, 255, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**
 VALUES: tuple[Any, ...] = (None, True, -1, 0, 1, 2**31, 2**63, 1e308, 0.5, "", "x", "a" * 5000, [], {}, "png", "raw8")
 
 
-class Outcome(msgspec.Struct):
+class SoakResult(msgspec.Struct):
     """What a child found."""
 
     reasons: dict[str, int]
@@ -190,7 +190,7 @@ def try_one(number: int, seed: int, small: list[bytes], large: list[bytes]) -> s
     return outcome
 
 
-def child(first: int, count: int, seed: int) -> Outcome:
+def child(first: int, count: int, seed: int) -> SoakResult:
     """Decode mutations; each one's number is on stdout before it is tried."""
     small, large = bases(), large_bases()
     reasons: Counter[str] = Counter()
@@ -205,7 +205,7 @@ def child(first: int, count: int, seed: int) -> Outcome:
         reasons[try_one(number, seed, small, large)] += 1
         if (took_s := time.thread_time() - began_s) > longest_s:
             longest_s, longest = took_s, number
-    return Outcome(dict(reasons), peak_mb() - began_mb, 1000 * longest_s, longest)
+    return SoakResult(dict(reasons), peak_mb() - began_mb, 1000 * longest_s, longest)
 
 
 def peak_mb() -> float:
@@ -213,7 +213,7 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
-def soak(count: int, seed: int) -> Outcome:
+def soak(count: int, seed: int) -> SoakResult:
     """Decode `count` mutations in children; return all that they found.
 
     Raises: AssertionError: a child crashed, wrote on stderr, or grew; the mutation's number says which.
@@ -228,13 +228,13 @@ def soak(count: int, seed: int) -> Outcome:
         where = f"exit {ran.returncode} at mutation {lines[-1:]} of seed {seed}"
         assert ran.returncode == 0, f"{where}: {ran.stderr[-999:]}"
         assert not ran.stderr, f"on stderr, seed {seed}: {ran.stderr[:999]}"
-        found = msgspec.json.decode(lines[-1], type=Outcome)
+        found = msgspec.json.decode(lines[-1], type=SoakResult)
         assert found.growth_mb <= MAX_GROWTH_MB, f"grew by {found.growth_mb:.0f} MB at {first} of seed {seed}"
         reasons.update(found.reasons)
         growth_mb = max(growth_mb, found.growth_mb)
         if found.longest_ms > longest_ms:
             longest_ms, longest = found.longest_ms, found.longest
-    return Outcome(dict(reasons), growth_mb, longest_ms, longest)
+    return SoakResult(dict(reasons), growth_mb, longest_ms, longest)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from inspector.drawing.canvas import Canvas, Colour, Ink, Rect, Style
+from inspector.drawing.canvas import Canvas, Colour, Painter, Rect, Style
 from inspector.drawing.palette import FAINT, HAIR, INK, MARGIN_PX, PAGE_PX, PAPER, class_colour
 from inspector.words import counted
 from trainer.data.census import Census, Facts
@@ -55,16 +55,16 @@ def draw(frames: Frames, census: Census, title: str) -> Canvas:
     grid = _Grid(census)
     sections = _sections(census, frames.class_names, max(grid.columns, AT_LEAST))
     height = HEAD_PX + sum(SECTION_PX + grid.height(len(section.chosen)) for section in sections) + MARGIN_PX
-    ink = Ink(np.full((height, PAGE_PX, 3), PAPER, np.uint8))
-    _head(ink, census, frames.class_names, title)
+    painter = Painter(np.full((height, PAGE_PX, 3), PAPER, np.uint8))
+    _head(painter, census, frames.class_names, title)
     top = HEAD_PX
     for section in sections:
-        _heading(ink, section, top + 40)
+        _heading(painter, section, top + 40)
         top += SECTION_PX
         for number, facts in enumerate(section.chosen):
-            _frame(ink, frames[facts.index], facts, frames.class_names, grid.cell(number, top))
+            _frame(painter, frames[facts.index], facts, frames.class_names, grid.cell(number, top))
         top += grid.height(len(section.chosen))
-    return ink.canvas
+    return painter.canvas
 
 
 class _Grid:
@@ -112,31 +112,31 @@ def _spread(some: Sequence[Facts], count: int) -> list[Facts]:
     return [some[step] for step in steps.tolist()]
 
 
-def _head(ink: Ink, census: Census, class_names: Sequence[str], title: str) -> None:
-    words = title if ink.width(title, TITLE) < PAGE_PX - 2 * MARGIN_PX else f"{title[:70]} ..."
-    ink.text((MARGIN_PX, 66), words, TITLE)
+def _head(painter: Painter, census: Census, class_names: Sequence[str], title: str) -> None:
+    words = title if painter.width(title, TITLE) < PAGE_PX - 2 * MARGIN_PX else f"{title[:70]} ..."
+    painter.text((MARGIN_PX, 66), words, TITLE)
     sizes = ", ".join(f"{width} x {height} px" for (height, width), _ in census.sizes()[:3])
     note = f"{counted(len(census.facts), 'frame')} of {sizes}. x runs across the strip, y along it. Outlines: "
-    x = ink.text((MARGIN_PX, 102), note, NOTE)
+    x = painter.text((MARGIN_PX, 102), note, NOTE)
     for class_id, name in enumerate(class_names, 1):
         if x > PAGE_PX - 2 * MARGIN_PX - NAME_PX:
-            ink.text((x + 10, 102), "...", NOTE)
+            painter.text((x + 10, 102), "...", NOTE)
             break
-        ink.fill(Rect(x + 10, 88, x + 30, 104), class_colour(class_id))
-        x = ink.text((x + 38, 102), name, NOTE) + 8
-    ink.line((MARGIN_PX, HEAD_PX - 6), (PAGE_PX - MARGIN_PX, HEAD_PX - 6), HAIR)
+        painter.fill(Rect(x + 10, 88, x + 30, 104), class_colour(class_id))
+        x = painter.text((x + 38, 102), name, NOTE) + 8
+    painter.line((MARGIN_PX, HEAD_PX - 6), (PAGE_PX - MARGIN_PX, HEAD_PX - 6), HAIR)
 
 
-def _heading(ink: Ink, section: Section, y: int) -> None:
+def _heading(painter: Painter, section: Section, y: int) -> None:
     x = MARGIN_PX
     if section.colour:
-        ink.fill(Rect(x, y - 19, x + 24, y + 3), section.colour)
+        painter.fill(Rect(x, y - 19, x + 24, y + 3), section.colour)
         x += 36
-    x = ink.text((x, y), section.title, NAME)
-    ink.text((x + 18, y), section.note, NOTE)
+    x = painter.text((x, y), section.title, NAME)
+    painter.text((x + 18, y), section.note, NOTE)
 
 
-def _frame(ink: Ink, sample: Sample, facts: Facts, class_names: Sequence[str], cell: Rect) -> None:
+def _frame(painter: Painter, sample: Sample, facts: Facts, class_names: Sequence[str], cell: Rect) -> None:
     """Draw a frame as large as the cell allows, outline its masks, and say below what it is."""
     height_px, width_px = sample.pixels.shape
     scale = min(cell.width / width_px, cell.height / height_px)
@@ -153,9 +153,9 @@ def _frame(ink: Ink, sample: Sample, facts: Facts, class_names: Sequence[str], c
         cv2.drawContours(picture, contours, -1, (24, 20, 18), 4, cv2.LINE_AA)  # a dark seam: seen on bright steel too
     for colour, contours in outlines:
         cv2.drawContours(picture, contours, -1, colour, 2, cv2.LINE_AA)
-    ink.canvas[cell.top : cell.top + size[1], cell.left : cell.left + size[0]] = picture
+    painter.canvas[cell.top : cell.top + size[1], cell.left : cell.left + size[0]] = picture
     shares = [
         f"{name} {px / (height_px * width_px):.1%}" for name, px in zip(class_names, facts.class_px, strict=True) if px
     ]
     words = "   ".join([sample.name.rpartition("/")[2], *shares])
-    ink.text((cell.left, cell.top + size[1] + 21), words, CAPTION)
+    painter.text((cell.left, cell.top + size[1] + 21), words, CAPTION)

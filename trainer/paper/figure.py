@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inspector.drawing.canvas import Canvas, Ink, Rect, Style
+from inspector.drawing.canvas import Canvas, Painter, Rect, Style
 from inspector.drawing.palette import FAINT, HAIR, INK, MARGIN_PX, PAGE_PX, PAPER
 from trainer.data.samples import Plane
 from trainer.metrics import Scores
@@ -68,16 +68,16 @@ def draw(page: Page, frames: Sequence[Shown]) -> Canvas:
     """Draw the page (H, W, 3) uint8."""
     cells = [_Cells(one) for one in frames]
     height = HEAD_PX + LEGEND_PX + sum(one.height for one in cells) + FOOT_PX + 24 * (len(page.foot) - 1)
-    ink = Ink(np.full((height, PAGE_PX, 3), PAPER, np.uint8))
+    painter = Painter(np.full((height, PAGE_PX, 3), PAPER, np.uint8))
     labelled = any(one.truth is not None for one in frames)
-    _head(ink, page, labelled)
+    _head(painter, page, labelled)
     top = HEAD_PX + LEGEND_PX
     for one, cell in zip(frames, cells, strict=True):
-        _frame(ink, page, one, cell, top)
+        _frame(painter, page, one, cell, top)
         top += cell.height
     for number, words in enumerate(page.foot):
-        ink.text((MARGIN_PX, top + 20 + 24 * number), words, CAPTION)
-    return ink.canvas
+        painter.text((MARGIN_PX, top + 20 + 24 * number), words, CAPTION)
+    return painter.canvas
 
 
 class _Cells:
@@ -106,46 +106,46 @@ class _Cells:
         return Rect(place.left, top + place.top, place.right, top + place.bottom)
 
 
-def _head(ink: Ink, page: Page, labelled: bool) -> None:
-    ink.text((MARGIN_PX, 62), page.title, TITLE)
+def _head(painter: Painter, page: Page, labelled: bool) -> None:
+    painter.text((MARGIN_PX, 62), page.title, TITLE)
     for number, words in enumerate(page.notes):
-        ink.text((MARGIN_PX, 94 + 27 * number), _shortened(ink, words, NOTE, PAGE_PX - 2 * MARGIN_PX), NOTE)
-    ink.line((MARGIN_PX, HEAD_PX - 4), (PAGE_PX - MARGIN_PX, HEAD_PX - 4), HAIR)
+        painter.text((MARGIN_PX, 94 + 27 * number), _shortened(painter, words, NOTE, PAGE_PX - 2 * MARGIN_PX), NOTE)
+    painter.line((MARGIN_PX, HEAD_PX - 4), (PAGE_PX - MARGIN_PX, HEAD_PX - 4), HAIR)
     y, x = HEAD_PX + 30, MARGIN_PX
     for class_id, name in enumerate(page.class_names, 1):
-        draw_tag(ink, (x, y - 19), class_id)
-        x = ink.text((x + 32, y), name, ENTRY) + 26
+        draw_tag(painter, (x, y - 19), class_id)
+        x = painter.text((x + 32, y), name, ENTRY) + 26
     if not labelled:
         return
     x += 24
-    x = ink.text((x, y), "error map:", NOTE) + 16
+    x = painter.text((x, y), "error map:", NOTE) + 16
     for words, colour in ERRORS.values():
         swatch = Rect(x, y - 19, x + 24, y + 5)
-        ink.fill(swatch, colour)
-        ink.box(swatch, FAINT)
-        x = ink.text((x + 34, y), words, ENTRY) + 26
+        painter.fill(swatch, colour)
+        painter.box(swatch, FAINT)
+        x = painter.text((x + 34, y), words, ENTRY) + 26
 
 
-def _shortened(ink: Ink, words: str, style: Style, width_px: int) -> str:
+def _shortened(painter: Painter, words: str, style: Style, width_px: int) -> str:
     """Return as much of a line as fits."""
     shown = words
-    while shown and ink.width(shown, style) > width_px:
+    while shown and painter.width(shown, style) > width_px:
         words = words[:-2]
         shown = f"{words} ..." if words else ""
     return shown
 
 
-def _frame(ink: Ink, page: Page, one: Shown, cells: _Cells, top: int) -> None:
+def _frame(painter: Painter, page: Page, one: Shown, cells: _Cells, top: int) -> None:
     """Draw a frame's title and its panels."""
-    x = ink.text((MARGIN_PX, top + 30), one.name, NAME)
-    ink.text((x + 24, top + 30), "   ".join(_figures(one, page.class_names)), FIGURE)
+    x = painter.text((MARGIN_PX, top + 30), one.name, NAME)
+    painter.text((x + 24, top + 30), "   ".join(_figures(one, page.class_names)), FIGURE)
 
     def put(name: str, words: str, picture: Canvas) -> None:
         place = cells.panel(name, top)
-        end = ink.text((place.left, place.top - 8), name, CAPTION_NAME)
-        ink.text((end + 14, place.top - 8), _shortened(ink, words, CAPTION, place.right - end - 14), CAPTION)
-        ink.canvas[place.top : place.bottom, place.left : place.right] = picture
-        ink.box(place, HAIR)
+        end = painter.text((place.left, place.top - 8), name, CAPTION_NAME)
+        painter.text((end + 14, place.top - 8), _shortened(painter, words, CAPTION, place.right - end - 14), CAPTION)
+        painter.canvas[place.top : place.bottom, place.left : place.right] = picture
+        painter.box(place, HAIR)
 
     size = cells.size
     put("image", "", draw_steel(one.pixels, size))

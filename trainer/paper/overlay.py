@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inspector.drawing.canvas import Canvas, Colour, Ink, Rect, Style
+from inspector.drawing.canvas import Canvas, Colour, Painter, Rect, Style
 from inspector.drawing.palette import INK, class_colour
 from trainer.data.samples import Plane
 
@@ -66,24 +66,24 @@ def draw_classes(pixels: Plane, labels: Plane, size: Size) -> Canvas:
     classes = [int(class_id) for class_id in np.unique(labels) if class_id]
     for class_id in classes:
         _paint(picture, labels == class_id, class_colour(class_id))
-    ink = Ink(picture)
+    painter = Painter(picture)
     small = np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST), np.uint8)
     taken: list[Rect] = []
     for class_id in classes:
         for box, inside in _regions(labels == class_id, size[0] / labels.shape[1]):
             if place := _place_tag(box, inside, small, class_id, taken):
                 taken.append(place)
-                draw_tag(ink, (place.left, place.top), class_id)
+                draw_tag(painter, (place.left, place.top), class_id)
     return picture
 
 
-def draw_tag(ink: Ink, at: tuple[int, int], class_id: int) -> None:
+def draw_tag(painter: Painter, at: tuple[int, int], class_id: int) -> None:
     """Draw a class's number in its colour, TAG_PX wide and high."""
     box = Rect(at[0], at[1], at[0] + TAG_PX, at[1] + TAG_PX)
-    ink.fill(box, class_colour(class_id))
-    ink.box(box, INK)
+    painter.fill(box, class_colour(class_id))
+    painter.box(box, INK)
     words = str(class_id)
-    ink.text((at[0] + (TAG_PX - ink.width(words, TAG)) // 2, at[1] + 17), words, TAG)
+    painter.text((at[0] + (TAG_PX - painter.width(words, TAG)) // 2, at[1] + 17), words, TAG)
 
 
 def _paint(picture: Canvas, where: npt.NDArray[np.bool_], colour: Colour) -> None:

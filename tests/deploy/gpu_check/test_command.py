@@ -13,7 +13,7 @@ from deploy.gpu_check import plan
 from deploy.gpu_check.command import NO_GPU, ROOT, write
 from deploy.gpu_check.plan import Subject
 from deploy.gpu_check.report import CheckUp, file_name
-from deploy.gpu_check.steps import Outcome
+from deploy.gpu_check.steps import StepResult
 from inspector.engines.nvidia.driver import Gpu
 from inspector.engines.nvidia.manifest import Runtime
 from tests.gpu import has_driver
@@ -87,7 +87,7 @@ def test_the_budgets_fit_and_the_line_comes_first(tmp_path: Path) -> None:
     assert names.index("daemon at 80 % load") < names.index("bench") < names.index("torch as the reference")
 
 
-def checked(*steps: Outcome) -> CheckUp:
+def checked(*steps: StepResult) -> CheckUp:
     """Make a check-up of these steps."""
     return CheckUp(
         date="2026-11-22T12:00:00+00:00",
@@ -120,11 +120,11 @@ def test_what_was_found_is_written_down(tmp_path: Path) -> None:
     ]
     load = row("fp16", "load", 80.0, added={"p99_ms": 14.0, "wait_ms": 10})
     done = checked(
-        Outcome(name="bench", status="passed", reason="", seconds=9.0, output=(), figures={"rows": rows}),
-        Outcome(
+        StepResult(name="bench", status="passed", reason="", seconds=9.0, output=(), figures={"rows": rows}),
+        StepResult(
             name="daemon at 80 % load", status="passed", reason="", seconds=60, output=(), figures={"rows": [load]}
         ),
-        Outcome(name="swaps", status="failed", reason="exit code 1", seconds=2.0, output=("device +900 MiB",)),
+        StepResult(name="swaps", status="failed", reason="exit code 1", seconds=2.0, output=("device +900 MiB",)),
     )
     write(done, tmp_path / "results", lambda words: None)
     path = tmp_path / "results" / "gpu-check-nvidia-rtx-4090-laptop.json"
@@ -140,7 +140,7 @@ def test_what_was_found_is_written_down(tmp_path: Path) -> None:
 
 def test_nothing_measured_claims_no_goal(tmp_path: Path) -> None:
     """Skipped steps leave a page without figures, and no failure."""
-    done = checked(Outcome(name="bench", status="skipped", reason="needs verify fp16", seconds=0.0, output=()))
+    done = checked(StepResult(name="bench", status="skipped", reason="needs verify fp16", seconds=0.0, output=()))
     write(done, tmp_path, lambda words: None)
     page = (tmp_path / f"{file_name(done.gpu)}.md").read_text()
     assert "reached" not in page and "missed" not in page and "| bench | skipped | 0 | needs verify fp16 |" in page

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.gpu_check.steps import SKIP, Outcome, Step, run
+from deploy.gpu_check.steps import SKIP, Step, StepResult, run
 
 SILENT = lambda words: None  # noqa: E731  # a sink, not a function of anything
 
@@ -17,7 +17,7 @@ def python(code: str) -> tuple[str, ...]:
     return (sys.executable, "-c", code)
 
 
-def do(tmp_path: Path, *steps: Step, total_s: float = 60.0) -> list[Outcome]:
+def do(tmp_path: Path, *steps: Step, total_s: float = 60.0) -> list[StepResult]:
     """Run steps in a folder of their own."""
     return list(run(steps, tmp_path, tmp_path, total_s, SILENT))
 

@@ -12,7 +12,7 @@ from inspector.demo.summary import FALSE_LISTED, Figures, percentile, summary
 from inspector.harness.scrape import Counts
 from inspector.records.envelope import Event
 from inspector.records.events import Alarm, Defect, Health, Missed
-from inspector.score import ClassScore, Outcome, Score
+from inspector.score import ClassScore, PlantedOutcome, Score
 from inspector.simulator.sheet import CLASSES, Planted
 from tests.defects import any_defect
 
@@ -32,7 +32,7 @@ PATCH = any_defect(
 NOTHING = ClassScore(name="", planted=0, found=0, confused=0, missed=0, false=0, small=0, unseen=0)
 
 
-def scored(outcomes: tuple[Outcome, ...] = (), false: tuple[Defect, ...] = ()) -> Score:
+def scored(outcomes: tuple[PlantedOutcome, ...] = (), false: tuple[Defect, ...] = ()) -> Score:
     """Make a score whose classes count nothing but what the test is about."""
     classes = tuple(msgspec.structs.replace(NOTHING, name=name) for name in CLASSES)
     return Score(metres=10.0, classes=classes, outcomes=outcomes, found=(), false=false)
@@ -71,12 +71,12 @@ def test_one_is_not_written_as_many() -> None:
 @pytest.mark.parametrize(
     ("outcome", "line"),
     [
-        (Outcome(CRACK, "missed", ()), "missed "),
-        (Outcome(CRACK, "confused", ("patch", "scratch")), "seen as patch and scratch "),
-        (Outcome(CRACK, "unseen", ()), "not seen, strip missed "),
+        (PlantedOutcome(CRACK, "missed", ()), "missed "),
+        (PlantedOutcome(CRACK, "confused", ("patch", "scratch")), "seen as patch and scratch "),
+        (PlantedOutcome(CRACK, "unseen", ()), "not seen, strip missed "),
     ],
 )
-def test_what_was_not_found_is_listed_by_name_and_place(outcome: Outcome, line: str) -> None:
+def test_what_was_not_found_is_listed_by_name_and_place(outcome: PlantedOutcome, line: str) -> None:
     """Nobody has to search for what the inspector overlooked."""
     (listed,) = (words for words in said(scored((outcome,))).splitlines() if "5.000 m" in words)
     assert listed.strip().startswith(line)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector.demo.site import TEMPLATE, settle
+from inspector.demo.setup import TEMPLATE, set_up
 from inspector.errors import InspectorError, RecipeError, SocketError
 from inspector.harness.ports import Ports
 from inspector.service import line
@@ -48,8 +48,8 @@ def test_ports_and_recipe_are_put_in(tmp_path: Path) -> None:
     """A demo beside a running inspector takes other ports, and any recipe folder."""
     base = free_base()
     recipe = card(tmp_path / "mine", CLASSES)
-    site = settle(tmp_path / "demo", Ports.counted_from(base), str(recipe))
-    settings = line.load(site.config)
+    setup = set_up(tmp_path / "demo", Ports.counted_from(base), str(recipe))
+    settings = line.load(setup.config)
     assert settings.intake.bind == f"tcp://127.0.0.1:{base}"
     assert settings.events.bind == f"tcp://127.0.0.1:{base + 1}"
     assert settings.events.replay_bind == f"tcp://127.0.0.1:{base + 2}"
@@ -65,17 +65,17 @@ def test_taken_port_is_named(tmp_path: Path) -> None:
         holder.bind(("127.0.0.1", base + 2))
         holder.listen()
         with pytest.raises(SocketError, match=rf"port {base + 2} \(replay\).*--port-base"):
-            settle(tmp_path, Ports.counted_from(base), None)
+            set_up(tmp_path, Ports.counted_from(base), None)
 
 
 def test_recipe_of_other_classes_is_refused(tmp_path: Path) -> None:
     """A recipe that does not know what the demo plants cannot be scored by it."""
     recipe = card(tmp_path / "mine", ("dark", "bright"))
     with pytest.raises(InspectorError, match="knows dark, bright; expected pitted, crack"):
-        settle(tmp_path / "demo", Ports.counted_from(free_base()), str(recipe))
+        set_up(tmp_path / "demo", Ports.counted_from(free_base()), str(recipe))
 
 
 def test_recipe_that_is_none_is_refused(tmp_path: Path) -> None:
     """A wrong folder is noticed before anything is started."""
     with pytest.raises(RecipeError, match=r"no recipe\.toml"):
-        settle(tmp_path / "demo", Ports.counted_from(free_base()), str(tmp_path / "none"))
+        set_up(tmp_path / "demo", Ports.counted_from(free_base()), str(tmp_path / "none"))

@@ -20,7 +20,7 @@ from inspector.simulator.sheet import CLASSES
 TEMPLATE = Path(__file__).with_name("demo.toml")
 
 
-class Site(msgspec.Struct, frozen=True):
+class DemoSetup(msgspec.Struct, frozen=True):
     """A folder with a configuration that is ready to run."""
 
     folder: Path
@@ -29,7 +29,7 @@ class Site(msgspec.Struct, frozen=True):
     recipe: Recipe
 
 
-def settle(folder: Path, ports: Ports, recipe_name: str | None) -> Site:
+def set_up(folder: Path, ports: Ports, recipe_name: str | None) -> DemoSetup:
     """Make the folder and write the configuration into it.
 
     Raises: SocketError when a port is taken; ConfigError, RecipeError when the line could not run so.
@@ -54,7 +54,7 @@ def settle(folder: Path, ports: Ports, recipe_name: str | None) -> Site:
             f"recipe {card} knows {', '.join(names)}; expected {', '.join(CLASSES)}, as the demo plants them. "
             "Give a recipe that was trained on procedural steel."
         )
-    return Site(folder, ports, path, card)
+    return DemoSetup(folder, ports, path, card)
 
 
 def _free(name: str, port: int) -> None:
