@@ -1,4 +1,4 @@
-"""The commands: `inspector run | check | reload | replay | events | demo | bench | acknowledge`, and their exit codes.
+"""The commands `inspector run | check | reload | replay | events | bridge | demo | bench | acknowledge`, how they end.
 
 0 = done, 1 = failed (systemd restarts), 78 = configuration (systemd does not), 130 = Ctrl-C where nothing drains. A
 reader that closes the pipe (`| head`) ends a command with 0; a full disk behind standard output is a failure.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 # Before anything that takes time: a signal without a handler would end the process.
-if sys.argv[1:2] in (["run"], ["replay"]):
+if sys.argv[1:2] in (["run"], ["replay"], ["bridge"]):
     from inspector import signals
 
     signals.hold()
@@ -118,6 +118,15 @@ def replay(args: argparse.Namespace) -> int:
         return run(args, stop)
 
 
+def bridge(args: argparse.Namespace) -> int:
+    """Pass events on to a broker, until a signal asks for the end."""
+    from inspector import signals
+    from inspector.bridges.command import run
+
+    with signals.received(stop := signals.Flag()):
+        return run(args, stop)
+
+
 def demo(args: argparse.Namespace) -> int:
     """Inspect a simulated coil; SIGTERM ends it as Ctrl-C does, and with it the processes that it runs."""
     import signal
@@ -150,6 +159,7 @@ def acknowledge(args: argparse.Namespace) -> int:
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     from inspector.bench import command as bench
+    from inspector.bridges import command as bridges
     from inspector.demo import play
     from inspector.simulator import replay as camera
 
@@ -174,6 +184,7 @@ def parser() -> argparse.ArgumentParser:
     command = add("reload", reload, "have a running inspector read its configuration again, and wait for its answer")
     command.add_argument("pid", type=process_id, metavar="PID", help="the inspector; it answers in RUNTIME_DIRECTORY")
     _add_events_arguments(add("events", events, "print events as they happen"))
+    bridges.add_arguments(add("bridge", bridge, "send events to a broker, and lose none"))
     command = add("acknowledge", acknowledge, "acknowledge an alarm")
     command.add_argument("alarm", help="the alarm's name")
     command.add_argument(

@@ -33,6 +33,7 @@ from inspector.sockets import HANDSHAKE_MS, keep_alive
 QUEUE_EVENTS = 10_000
 MAX_PART_BYTES = 16 * 2**20
 REPLAY_TRIES = 3
+EVICTED = "the journal no longer holds them"
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +48,8 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     nobody can know.
     """
     reason: str
+    is_final: bool = True
+    """False where the journal may still have them: who begins again after the last event dealt with asks once more."""
 
 
 class Events:
@@ -73,6 +76,10 @@ class Events:
     ) -> None:
         self.lost = 0
         """Events that were recorded and never came, so far."""
+        self.payload = b""
+        """The event that was yielded last, byte for byte as it was published."""
+        self._payloads: dict[str, bytes] = {}
+        """The same of events that are on their way, by their id."""
         self._topics = (topics,) if isinstance(topics, str) else tuple(topics) or ("",)
         self._root = _common_root(self._topics)
         self._timeout_s = timeout_s
@@ -120,9 +127,11 @@ class Events:
         silent_since = time.monotonic()
         while (event := self._receive(silent_since)) is not None:
             for whole in self._in_order(event):
+                self.payload = self._payloads.pop(whole.id, b"")
                 if self._heartbeats if whole.seq == 0 else whole.type.startswith(self._topics):
                     yield whole
                     silent_since = time.monotonic()
+            self._payloads.clear()
 
     def _receive(self, silent_since: float) -> Event | None:
         """Take the next message off the socket; None when it stayed silent for too long."""
@@ -182,7 +191,7 @@ class Events:
             if head.error or head.through <= after:
                 reason = head.error or f"the journal ends at {head.last}"
                 break
-            reason = "the journal no longer holds them"
+            reason = EVICTED
             if self._number is None and head.first > after + 1:
                 self._report(after + 1, head.first - 1, head.first - 1 - after, reason)
             for event in events:
@@ -201,15 +210,23 @@ class Events:
         """Go on to `seq`; what the numbers jump over is lost."""
         assert self._seq is not None and self._number is not None
         if number > self._number:
-            self._report(self._seq + 1, seq, number - self._number, reason)
+            self._report(self._seq + 1, seq, number - self._number, reason, is_final=reason == EVICTED)
         self._seq, self._number = seq, number
 
-    def _report(self, first_seq: int, last_seq: int | None, count: int, reason: str) -> None:
+    def _report(self, first_seq: int, last_seq: int | None, count: int, reason: str, *, is_final: bool = True) -> None:
         self.lost += count
         if self._on_gap is not None:
             assert self._epoch is not None
-            gap = Gap(epoch=self._epoch, first_seq=first_seq, last_seq=last_seq, count=count, reason=reason)
-            self._on_gap(gap)
+            self._on_gap(
+                Gap(
+                    epoch=self._epoch,
+                    first_seq=first_seq,
+                    last_seq=last_seq,
+                    count=count,
+                    reason=reason,
+                    is_final=is_final,
+                )
+            )
 
     def _ask(self, after: int) -> tuple[ReplayHead, list[Event]] | None:
         """Ask the journal for what follows `after`; None when no sensible answer came in time."""
@@ -252,9 +269,12 @@ class Events:
     def _decoded(self, parts: Sequence[bytes]) -> Event | None:
         """Read an event; what is no event of ours is None: a hole in the numbers, and reported as one."""
         try:
-            return read_event(parts[1]) if len(parts) == 2 else None
+            event = read_event(parts[1]) if len(parts) == 2 else None
         except (ValueError, RecursionError):
             return None
+        if event is not None:
+            self._payloads[event.id] = parts[1]
+        return event
 
     def _number_of(self, event: Event) -> int:
         return event.topicseq if self._root else event.seq

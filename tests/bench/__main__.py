@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from tests.bench import analysis, engines, ingest, loading, masks, memory, repeats, simulator, throughput, training
+from tests.bench import (
+    analysis,
+    bridge,
+    engines,
+    ingest,
+    loading,
+    masks,
+    memory,
+    repeats,
+    simulator,
+    throughput,
+    training,
+)
 
-for bench in (simulator, masks, analysis, repeats, engines, ingest, throughput, loading, training, memory):
+for bench in (simulator, masks, analysis, repeats, engines, ingest, throughput, bridge, loading, training, memory):
     print(f"\n## {bench.__name__.rpartition('.')[2]}: {(bench.__doc__ or '').splitlines()[0]}\n", flush=True)
     bench.main()

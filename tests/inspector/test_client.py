@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 
 import pytest
 import zmq
@@ -17,11 +14,9 @@ from hypothesis import strategies as st
 
 from inspector.client import Events, Gap
 from inspector.errors import SocketError
-from inspector.events.journal import Journal, Message
-from inspector.events.publish import Publisher
-from inspector.events.replay import Replays
 from inspector.records.envelope import Event
 from inspector.records.events import Alarm, CoilReport, Data, Health, Heartbeat
+from tests.lines import Line
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,64 +42,6 @@ SCRATCH_ALARM = Alarm(
     count=1,
     defect_id="a-2",
 )
-
-
-class Line:
-    """A journal and its publisher, kept alive by a thread as the daemon does: heartbeats and replay."""
-
-    def __init__(
-        self,
-        path: Path,
-        epoch: str = "e1",
-        *,
-        max_mb: int = 8,
-        hwm: int = 10_000,
-        binds: tuple[str, str] = ("tcp://127.0.0.1:*", "tcp://127.0.0.1:*"),
-    ) -> None:
-        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.journal = Journal(
-            path, max_mb, "/inspector/l", clock_utc=lambda: datetime.now(UTC), new_epoch=lambda: epoch
-        )
-        self.publisher = Publisher(self.context, binds[0], self.journal, hwm)
-        self.replays = Replays(self.context, binds[1], self.journal)
-        self.turn = threading.Lock()
-        self.is_over = threading.Event()
-        self.thread = threading.Thread(target=self.live)
-        self.thread.start()
-
-    def live(self) -> None:
-        while not self.is_over.wait(0.005):
-            with self.turn:
-                self.publisher.heartbeat()
-
-    def say(self, *said: Data, lost: bool = False) -> None:
-        """Record, and publish, unless it shall be lost on the way."""
-        with self.turn:
-            recorded: Sequence[Message] = self.journal.record(said)
-            if not lost:
-                self.publisher.publish(recorded)
-
-    def listen(self, **options: object) -> Events:
-        """A client; what is said from now on it hears or finds missing."""
-        with self.turn:
-            options.setdefault("after", (self.journal.epoch, self.journal.last_seq))
-        options.setdefault("replay", self.replays.address)
-        options.setdefault("timeout_s", 5.0)
-        return Events(self.publisher.address, **options)  # type: ignore[arg-type]  # any of its keywords
-
-    def close(self) -> None:
-        self.is_over.set()
-        self.thread.join()
-        self.publisher.close()
-        self.replays.close()
-        self.journal.close()
-        self.context.destroy(linger=0)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.inspector.test_client import COIL, Line
+from tests.inspector.test_client import COIL
+from tests.lines import Line
 
 BUSY_S = [9 + 0.75 * number for number in range(24)]
 EVENTS = 14_400

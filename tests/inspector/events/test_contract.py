@@ -30,7 +30,7 @@ from inspector.records.events import (
 )
 from tests.defects import any_defect
 from tests.inspector.events import client_4bdc204 as old
-from tests.inspector.test_client import Line
+from tests.lines import Line
 
 DEFECT = any_defect(recipe="test@1", captured_ns=1)
 COIL = CoilReport(state="started", coil="C", inspected_m=0.0, missed_m=0.0, frames=0, defects={})

@@ -16,7 +16,8 @@ import pytest
 
 from inspector.events import schema
 from inspector.records.envelope import ReplayHead, ReplayRequest
-from tests.inspector.test_client import ALARM, COIL, Line
+from tests.inspector.test_client import ALARM, COIL
+from tests.lines import Line
 
 TEXT = schema.PAGE.read_text(encoding="utf-8")
 NODE = shutil.which("node")

@@ -1,0 +1,91 @@
+"""The place in the journal up to which the broker has everything, kept in a file over any end of the process.
+
+Knows: one small file and its lock. Must not know: events, brokers.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from inspector.errors import EXIT_CONFIG, Busy, InspectorError
+
+
+class Place(msgspec.Struct, frozen=True):
+    """An event of one journal."""
+
+    epoch: str
+    """The journal's identity."""
+    seq: int
+    """Number of the last event that needs no sending any more."""
+
+
+class PlaceError(InspectorError):
+    """The file with the place cannot be used."""
+
+    exit_code = EXIT_CONFIG
+
+
+class PlaceFile:
+    """Reads and writes the place; one process at a time, from construction to `close`.
+
+    Raises: Busy when another bridge has it; PlaceError when it holds something else, or cannot be reached.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._lock = path.with_name(f"{path.name}.lock").open("w")
+        except OSError as error:
+            raise PlaceError(
+                f"{path}: cannot be written: {error.strerror}. Give a --place in a folder of ours."
+            ) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._lock.close()
+            raise Busy(f"{path}: another bridge keeps its place there. Stop it, or give another --place.") from error
+        try:
+            self.place = self._read()
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.close()
+
+    def keep(self, place: Place) -> None:
+        """Replace the place on disk: there is the old one or the new one, whatever happens meanwhile.
+
+        Raises: OSError when the disk does not take it.
+        """
+        new = self._path.with_name(f"{self._path.name}.new")
+        with new.open("wb") as file:
+            file.write(msgspec.json.encode(place))
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._path)
+        self.place = place
+
+    def _read(self) -> Place | None:
+        """Return the place; None where no bridge has kept one."""
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=Place)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise PlaceError(f"{self._path}: cannot be read: {error.strerror}. Mend its rights.") from error
+        except ValueError as error:
+            raise PlaceError(
+                f"{self._path}: holds no place in a journal: {error}. Remove it, and give --since SEQ to send from."
+            ) from error

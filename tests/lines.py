@@ -1,0 +1,75 @@
+"""A line that only reports: a real journal and its sockets, for tests of whoever follows its events."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+import zmq
+
+from inspector.client import Events
+from inspector.events.journal import Journal, Message
+from inspector.events.publish import Publisher
+from inspector.events.replay import Replays
+from inspector.records.events import Data
+
+
+class Line:
+    """A journal and its publisher, kept alive by a thread as the daemon does: heartbeats and replay."""
+
+    def __init__(
+        self,
+        path: Path,
+        epoch: str = "e1",
+        *,
+        max_mb: int = 8,
+        hwm: int = 10_000,
+        binds: tuple[str, str] = ("tcp://127.0.0.1:*", "tcp://127.0.0.1:*"),
+    ) -> None:
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.journal = Journal(
+            path, max_mb, "/inspector/l", clock_utc=lambda: datetime.now(UTC), new_epoch=lambda: epoch
+        )
+        self.publisher = Publisher(self.context, binds[0], self.journal, hwm)
+        self.replays = Replays(self.context, binds[1], self.journal)
+        self.turn = threading.Lock()
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self.live)
+        self.thread.start()
+
+    def live(self) -> None:
+        while not self.is_over.wait(0.005):
+            with self.turn:
+                self.publisher.heartbeat()
+
+    def say(self, *said: Data, lost: bool = False) -> None:
+        """Record, and publish, unless it shall be lost on the way."""
+        with self.turn:
+            recorded: Sequence[Message] = self.journal.record(said)
+            if not lost:
+                self.publisher.publish(recorded)
+
+    def listen(self, **options: object) -> Events:
+        """A client; what is said from now on it hears or finds missing."""
+        with self.turn:
+            options.setdefault("after", (self.journal.epoch, self.journal.last_seq))
+        options.setdefault("replay", self.replays.address)
+        options.setdefault("timeout_s", 5.0)
+        return Events(self.publisher.address, **options)  # type: ignore[arg-type]  # any of its keywords
+
+    def close(self) -> None:
+        self.is_over.set()
+        self.thread.join()
+        self.publisher.close()
+        self.replays.close()
+        self.journal.close()
+        self.context.destroy(linger=0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
