@@ -1,8 +1,16 @@
 """What is believed of a whole frame's number and position: the rules, without clocks or sockets.
 
 Laws: numbers given out count on by one for each frame, lost ones included, and only another `boot` begins again. One
-absurd value is never believed and changes nothing that comes after it. A count or a position that really began
-elsewhere is believed once three frames in a row agree on it, as ones that follow each other with small gaps.
+absurd value is never believed and changes nothing that comes after it. A count, a position or a coil's name that really
+began elsewhere is believed once three frames in a row agree on it, as ones that follow each other with small gaps.
+
+A frame that names another coil:
+
+| its position | the coil |
+|---|---|
+| is near the head, or nearer to it than to where the frame before ends | has begun: a weld |
+| is left out, cannot be believed, or is far from the frame before | has begun, seen from there on |
+| goes on where the frame before ends | is the one before, until three frames in a row name the new one |
 """
 
 from __future__ import annotations
@@ -16,7 +24,7 @@ from inspector.errors import FrameError
 from inspector.records.frame import Header
 
 AGREEING = 3
-"""Number of frames in a row that make a new count, or a new position, believable."""
+"""Number of frames in a row that make a new count, a new position, or another name of the coil, believable."""
 JUMP_FRAMES, FRAMES_PER_S = 1000, 2000
 """Frames that may be missing at once, and more for each second of silence: no line camera has more frames a second."""
 SMALL_GAP = 64
@@ -57,6 +65,9 @@ class _Place(msgspec.Struct):
     next_mm: float = 0.0
     """What would agree with a new position, and how many have."""
     agreeing_mm: int = 0
+    next_coil: str | None = None
+    """What would agree with another name of the coil, and how many have."""
+    agreeing_coil: int = 0
 
 
 class Believed(msgspec.Struct, frozen=True):
@@ -144,6 +155,13 @@ class Numbering:
             changed["mm_per_row"] = None
             mm_per_row = camera.mm_per_row
         length_mm = header.height * mm_per_row
+        if not _is_renamed(place, header, skipped * length_mm, length_mm):
+            remarks.append(
+                f"coil {header.coil or 'without a name'} of frame {header.number} is not believed; its position "
+                f"goes on along {place.coil or 'a coil without a name'}"
+            )
+            changed["coil"] = place.coil
+            header = msgspec.structs.replace(header, coil=place.coil)
         expected_mm = self._expected_mm(place, header, skipped * length_mm)
         start_mm = header.start_mm
         wanted = "up to 1e8" if expected_mm is None else f"about {expected_mm:g}"
@@ -169,6 +187,21 @@ def _ahead(distance: int, span: int) -> int:
         return distance
     distance %= span
     return distance if distance < span // 2 else distance - span
+
+
+def _is_renamed(place: _Place, header: Header, skipped_mm: float, length_mm: float) -> bool:
+    """Whether a frame's name of the coil is to be believed; see the table above."""
+    start_mm = header.start_mm
+    if header.coil == place.coil or place.end_mm is None or start_mm is None:
+        place.agreeing_coil = 0
+        return True
+    aside_mm = abs(start_mm - place.end_mm - skipped_mm)
+    if aside_mm > JUMP_FRAME_LENGTHS * length_mm or abs(start_mm) <= aside_mm:
+        place.agreeing_coil = 0
+        return True
+    place.agreeing_coil = place.agreeing_coil + 1 if header.coil == place.next_coil else 1
+    place.next_coil = header.coil
+    return place.agreeing_coil >= AGREEING
 
 
 def _fits(place: _Place, header: Header, expected_mm: float | None, length_mm: float, now_ns: int) -> bool:

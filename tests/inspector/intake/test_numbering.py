@@ -153,6 +153,39 @@ def test_next_coil() -> None:
     assert positions([5000, 5010, 0, 10], "    ") == [5000, 5010, 0, 10]
 
 
+@pytest.mark.parametrize(
+    ("starts", "named", "believed"),
+    [
+        ([500, 510, 520, 530, 540], "AAXAA", "AAAAA"),  # one wrong name
+        ([500, 510, 520, 530, 540], "AA AA", "AAAAA"),  # one without a name
+        ([500, 510, 520, 530, 540, 550], "AAXXAA", "AAAAAA"),  # two
+        ([500, 510, 520, 530, 540, 550], "AAXYXA", "AAAAAA"),
+        ([500, 510, 520, 530, 540, 550], "AAXXXX", "AAAAXX"),  # renamed under the camera
+        ([500, 510, 0, 10, 20], "AABBB", "AABBB"),  # a weld
+        ([0, 10, 0, 0, 10], "AABCC", "AABCC"),  # coils of one frame
+        ([500, 510, 9000, 9010], "AABB", "AABB"),  # a coil whose head passed unseen
+        ([None, None, None, None], "AABB", "AABB"),  # nobody knows the position
+        ([500, 510, 1e9, 10], "AABB", "AABB"),  # an encoder that stumbles at the weld
+    ],
+)
+def test_coil_with_another_name(starts: list[float | None], named: str, believed: str) -> None:
+    """A name is believed at a coil's head, and not where the position goes on, unless three frames agree on it."""
+    numbering, found = Numbering([frames.camera()]), list[str | None]()
+    for number, (start_mm, coil) in enumerate(zip(starts, named, strict=True)):
+        made = header(number, coil=coil.strip() or None, start_mm=start_mm)
+        found.append(numbering.believe(made, 0).header.coil)
+    assert "".join(coil or " " for coil in found) == believed
+
+
+def test_coil_with_another_name_is_remarked() -> None:
+    """The log says which frame's name was not believed, and which coil its strip lies on."""
+    numbering = Numbering([frames.camera()])
+    numbering.believe(header(0, coil="A", start_mm=500.0), 0)
+    believed = numbering.believe(header(1, coil="X", start_mm=510.0), 0)
+    assert believed.header.start_mm == 510.0
+    assert believed.remarks == ("coil X of frame 1 is not believed; its position goes on along A",)
+
+
 def test_absurd_travel_per_row() -> None:
     """A travel per row far from the configured one is left out."""
     numbering = Numbering([frames.camera()])
