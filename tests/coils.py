@@ -64,8 +64,12 @@ class Camera:
                 self.at_mm += amount * 3.7
             case "back" if self.encoder:
                 self.at_mm -= amount * 3.7
-            case "coil" if self.coil != f"coil{amount}":
-                self.coil, self.at_mm = f"coil{amount}", 0.0
+            case "coil" if self.coil.partition(".")[0] != f"coil{amount}":
+                # without positions a name that comes back after a frame would be taken for the coil that goes on
+                self.coil, self.at_mm = (
+                    f"coil{amount}" if self.encoder else f"coil{amount}.{self.boot}.{self.number}",
+                    0.0,
+                )
                 self.farthest_mm = 0.0
                 return self._frame("seen" if amount else "overload", begins=True)
         return []

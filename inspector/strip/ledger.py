@@ -11,9 +11,13 @@ from __future__ import annotations
 import msgspec
 
 from inspector.records.events import CoilReport, CoilState, Missed
+from inspector.records.frame import Header
 from inspector.records.stages import Gap
 from inspector.strip.geometry import Track
 from inspector.strip.merge import Merge
+
+STRAY_FRAMES = 2
+"""So few frames with another coil's name do not end a coil whose position nobody knows."""
 
 
 class Lane(msgspec.Struct):
@@ -56,6 +60,8 @@ class CoilSums(msgspec.Struct):
     """Cameras that never came, and up to where that was reported."""
     left_mm: dict[str, float] = {}
     """Cameras that left it, and up to where it was accounted for under each."""
+    left_at: dict[str, tuple[str, int]] = {}
+    """Boot and number of the last frame under each of them."""
     is_ended: bool = False
     """It was reported as ended, because the inspector stopped or the cameras left it; it may go on."""
     farthest_mm: float = 0.0
@@ -67,13 +73,25 @@ class CoilSums(msgspec.Struct):
     crowded: int = 0
     """Frames with more in them than defects."""
 
-    def return_mm(self, camera: str, start_mm: float | None) -> float:
-        """Up to where the coil is accounted for under a camera that left it and is back; 0 where it begins again.
+    def leave(self, camera: str, lane: Lane) -> None:
+        """Keep how far a camera had come that leaves."""
+        self.left_mm[camera] = lane.accounted_mm
+        self.left_at[camera] = lane.track.boot, lane.track.number
+        self.cameras.discard(camera)
 
-        It begins again where its position does, and where nobody knows the position.
+    def come_back(self, header: Header) -> tuple[float, int] | None:
+        """Where the coil goes on under a camera that left it and is back, and the number there; None: it begins again.
+
+        It begins again where its position does; where nobody knows the position, but for a few frames that named
+        another coil.
         """
-        left_mm = self.left_mm.pop(camera, 0.0)
-        return left_mm if start_mm is not None and start_mm >= left_mm / 2 else 0.0
+        left_mm = self.left_mm.pop(header.camera, 0.0)
+        boot, number = self.left_at.pop(header.camera, ("", 0))
+        if header.start_mm is not None:
+            goes_on, number = header.start_mm >= left_mm / 2, header.number - 1
+        else:
+            goes_on = header.boot == boot and 0 < header.number - number <= STRAY_FRAMES + 1
+        return (left_mm, number) if left_mm and goes_on else None
 
     def miss(self, camera: str, start_mm: float, end_mm: float, reasons: dict[str, int]) -> Missed:
         """Count a stretch as missed; return its event."""

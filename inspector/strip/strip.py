@@ -188,8 +188,8 @@ class Strip:
                 self._leave(camera, turn)
             lane = None
         coil = self._coils.get(name)
-        return_mm = coil.return_mm(header.camera, start_mm) if coil and lane is None else 0.0
-        if coil is not None and coil.is_ended and not coil.cameras and not return_mm:
+        back = coil.come_back(header) if coil and lane is None else None
+        if coil is not None and coil.is_ended and not coil.cameras and back is None:
             coil = None
         if coil is None or coil.is_ended:
             coil = self._coils[name] = coil or CoilSums(name)
@@ -199,8 +199,9 @@ class Strip:
             coil.cameras.add(header.camera)
             coil.visitors.add(header.camera)
             merge = Merge(header.camera, name, self._cameras[header.camera].footprint(header).side)
-            accounted_mm = max(coil.absent_mm.pop(header.camera, 0.0), return_mm)
-            track = Track(header.boot, header.number - 1, placed_mm=accounted_mm)
+            last_mm, number = back or (0.0, header.number - 1)
+            accounted_mm = max(coil.absent_mm.pop(header.camera, 0.0), last_mm)
+            track = Track(header.boot, number, last_mm if header.start_mm is None else 0.0, accounted_mm)
             lane = self._lanes[header.camera] = Lane(name, merge, track, accounted_mm)
         return lane
 
@@ -212,10 +213,9 @@ class Strip:
             if lane.is_restored:
                 lane.lose("down", 0, turn.now_ns)
             self._complete(camera, turn, is_silent=is_silent)
-        coil.left_mm[camera] = lane.accounted_mm
+        coil.leave(camera, lane)
         turn.left_mm[coil.name, camera] = lane.track.last_mm
         del self._lanes[camera]
-        coil.cameras.discard(camera)
         if not coil.cameras:
             if not coil.is_ended:
                 self._end(coil, turn)

@@ -38,7 +38,7 @@ def test_law(encoder: bool, steps: list[Step]) -> None:
         ledger.hear(found.events)
         for frame in found.inspected:
             ledger.see(frame, camera.at_mm - LENGTH_MM)
-    visits.append(("coil3", LENGTH_MM))
+    visits.append((camera.coil, LENGTH_MM))
     ledger.hear(strip(findings(now_ns=now_ns, is_last=True)).events)
     assert not ledger.edge_mm
     assert [coil for coil, _ in ledger.ended] == [coil for coil, _ in visits]
@@ -239,6 +239,27 @@ def test_a_wrong_name_does_not_cost_the_coil_its_account() -> None:
     assert [gap for gap in gaps(events) if gap.coil == "C"] == [missed(0, places[0]), missed(places[3], places[4])]
     last = events[-1]
     assert isinstance(last, CoilReport) and last.inspected_m == pytest.approx(5 * LENGTH_MM / 1000)
+
+
+@pytest.mark.parametrize("strays", [1, 2])
+def test_a_wrong_name_does_not_cost_the_account_where_nobody_knows_the_position(strays: int) -> None:
+    """Without an encoder the coil goes on by its frames' numbers, with the strip of the stray ones missed."""
+    strip = Strip(CAMERAS[:1])
+    frames = [seen(n, coil="X" if 3 <= n < 3 + strays else "C") for n in range(8)]
+    events = [*say(*frames, strip=strip), *strip(LAST).events]
+    assert gaps(events) == [missed(3 * LENGTH_MM, (3 + strays) * LENGTH_MM)]
+    last = events[-1]
+    assert isinstance(last, CoilReport) and (last.coil, last.frames) == ("C", 8 - strays)
+    assert last.inspected_m == pytest.approx((8 - strays) * LENGTH_MM / 1000)
+
+
+def test_a_coil_without_positions_that_comes_by_again_is_inspected_again() -> None:
+    """After more frames of another coil than can be strays it begins again."""
+    strip = Strip(CAMERAS[:1])
+    events = [*say(*(seen(n, coil="D" if 3 <= n < 6 else "C") for n in range(9)), strip=strip), *strip(LAST).events]
+    ended = [event for event in events if isinstance(event, CoilReport) and event.state == "ended"]
+    assert [(report.coil, report.frames) for report in ended] == [("C", 3), ("D", 3), ("C", 3)]
+    assert gaps(events) == []
 
 
 def test_a_coil_that_comes_by_again_from_its_head_is_inspected_again() -> None:
