@@ -149,12 +149,11 @@ class Numbering:
             changed["number"] = place.sequence
         if place.restarts:
             changed["boot"] = f"{header.boot}+{place.restarts}"
-        mm_per_row = header.mm_per_row or camera.mm_per_row
-        if not camera.mm_per_row / RATIO <= mm_per_row <= camera.mm_per_row * RATIO:
-            remarks.append(f"mm_per_row {mm_per_row:g} is not believed; configured is {camera.mm_per_row:g}")
+        if not camera.mm_per_row / RATIO <= camera.footprint(header).mm_per_row <= camera.mm_per_row * RATIO:
+            remarks.append(f"mm_per_row {header.mm_per_row:g} is not believed; configured is {camera.mm_per_row:g}")
             changed["mm_per_row"] = None
-            mm_per_row = camera.mm_per_row
-        length_mm = header.height * mm_per_row
+            header = msgspec.structs.replace(header, mm_per_row=None)
+        length_mm = camera.footprint(header).length_mm
         if not _is_renamed(place, header, skipped * length_mm, length_mm):
             remarks.append(
                 f"coil {header.coil or 'without a name'} of frame {header.number} is not believed; its position "
