@@ -35,6 +35,8 @@ SEGMENTS = 16  # files in a full journal: the least part of it that retention ta
 SCAN_SEQS = 4096  # read in one replay at most, 2 MB or so: a rare topic must not hold up the line
 GROUP_BYTES = 4 * 2**20
 """The most that one transaction writes: a group beyond it is recorded in several, so that retention keeps up."""
+EVENT_BYTES = 256
+"""No envelope is smaller: so it is known how many numbers a lost file can have given out."""
 
 
 class Message(NamedTuple):
@@ -102,7 +104,7 @@ class Journal:
         with worded(path):
             self._folder = Folder(path)
             try:
-                self._newest = self._resume(self._folder.starts()) or self._begin(new_epoch())
+                self._newest = self._resume() or self._begin(new_epoch())
                 self._folder.watch(self.position.starts[-1])
                 self._retire()
             except BaseException:
@@ -241,8 +243,17 @@ class Journal:
 
     # --- segments -------------------------------------------------------------------------------------------
 
-    def _resume(self, starts: list[int]) -> apsw.Connection | None:
+    def _resume(self) -> apsw.Connection | None:
         """Open the newest segment and take up its numbers; None where there is none."""
+        starts, lost = list[int](), 0
+        for start in self._folder.starts():
+            if not self._folder.is_emptied(start):
+                starts.append(start)
+                lost = 0
+                continue
+            lost += 1
+            aside = self._folder.set_aside(start).name
+            log.error("%s: was emptied, its events are lost; set aside as %s", self._folder.file(start), aside)
         while starts:
             segment = open_to_write(self._folder.file(starts[-1]))
             if segment is not None:
@@ -253,9 +264,19 @@ class Journal:
                     segment.close()
                     raise
                 self.position = Position(tuple(starts), last_seq, MappingProxyType(topicseq))
-                return segment
+                return self._skip(segment, lost) if lost else segment
             self._folder.unlink(starts.pop())  # the process died while it made this file
         return None
+
+    def _skip(self, segment: apsw.Connection, files: int) -> apsw.Connection:
+        """Begin a segment behind all numbers that lost files can have given out, of each topic."""
+        segment.close()
+        starts, last_seq, topicseq = self.position
+        most = files * (self._segment_bytes + self._group_bytes) // EVENT_BYTES
+        skipped = {root: number + most for root, number in topicseq.items()}
+        self.position = Position(starts, last_seq + most * len(skipped), MappingProxyType(skipped))
+        log.error("%s: the next event is %d: none of the lost numbers is used twice", self._path, self.last_seq + 1)
+        return self._begin(self.epoch)
 
     def _begin(self, epoch: str) -> apsw.Connection:
         """Make the next segment, which takes over the numbers as they stand."""

@@ -1,6 +1,7 @@
 """The journal's files: SQLite databases named after the first number in them, of which the newest is written.
 
-Laws: what is not named like ours is left alone. A new file is whole, with its name on disk, before it is written to.
+Laws: what is not named like ours is left alone. A file gets its name once it is whole, so that an empty one under such
+a name was emptied by somebody: it is set aside, never removed.
 One process at a time holds the folder itself, so that no name in it can be taken away to let another one in.
 
 Knows: SQLite, the folder. Must not know: what an event is, sockets.
@@ -11,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import itertools
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -35,6 +37,8 @@ KEEP = "INSERT INTO stage VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET state =
 OURS = re.compile(r"events-(\d{12})\.sqlite")
 SIDES = ("", "-wal", "-shm")
 """What belongs to a database file beside itself."""
+MAKING, ASIDE = ".new", ".damaged"
+"""Behind the name of a file that is not whole yet, and of one that was set aside."""
 CHECKPOINT_PAGES = 128  # of 4 KiB: keeps the write-ahead log no larger than the smallest segment
 BUSY_MS = 1000  # patience with somebody's SQLite shell
 
@@ -53,6 +57,8 @@ class Folder:
         self._held = _hold(path)
         self._written: dict[Path, int] = {}
         """Inode of each file of the newest segment."""
+        for left in path.glob(f"events-*.sqlite{MAKING}*"):  # by a process that died while it made it
+            left.unlink()
 
     def close(self) -> None:
         """Let others in."""
@@ -79,23 +85,50 @@ class Folder:
         for side in SIDES:
             _side(self.file(start), side).unlink(missing_ok=True)
 
+    def is_emptied(self, start: int) -> bool:
+        """Whether nothing is left of a segment."""
+        return self.file(start).stat().st_size == 0
+
+    def set_aside(self, start: int) -> Path:
+        """Take a segment out of the journal, and return what it is called now."""
+        file = self.file(start)
+        aside = file.with_name(file.name + ASIDE)
+        for number in itertools.count(2):
+            if not aside.exists():
+                break
+            aside = file.with_name(f"{file.name}{ASIDE}{number}")
+        for side in SIDES:
+            with contextlib.suppress(FileNotFoundError):
+                _side(file, side).rename(_side(aside, side))
+        _sync(self.path)
+        return aside
+
     def begin(self, start: int, epoch: str, counts: Mapping[str, int], states: Mapping[str, bytes]) -> apsw.Connection:
         """Make a segment that takes over the numbers, and the stages' states, as they stand."""
-        segment = apsw.Connection(str(self.file(start)))
+        file = self.file(start)
+        making = file.with_name(file.name + MAKING)
         try:
-            make_durable(segment)
-            segment.execute("BEGIN IMMEDIATE")
-            segment.execute(SCHEMA)
-            segment.execute("INSERT INTO journal VALUES (?)", (epoch,))
-            segment.executemany(COUNT, counts.items())
-            segment.execute(STAGES)
-            segment.executemany(KEEP, states.items())
-            segment.execute("COMMIT")
+            with contextlib.closing(apsw.Connection(str(making))) as made:
+                made.execute("PRAGMA synchronous = FULL")
+                made.execute("BEGIN IMMEDIATE")
+                made.execute(SCHEMA)
+                made.execute("INSERT INTO journal VALUES (?)", (epoch,))
+                made.executemany(COUNT, counts.items())
+                made.execute(STAGES)
+                made.executemany(KEEP, states.items())
+                made.execute("COMMIT")
+            making.rename(file)
             _sync(self.path)
-        except BaseException:
-            with contextlib.suppress(apsw.Error):
+            segment = apsw.Connection(str(file))
+            try:
+                make_durable(segment)
+                segment.execute("SELECT count(*) FROM stage").fetchall()  # makes the write-ahead log, which is watched
+            except BaseException:
                 segment.close()
+                raise
+        except BaseException:
             with contextlib.suppress(OSError):
+                making.unlink(missing_ok=True)
                 self.unlink(start)
             raise
         return segment

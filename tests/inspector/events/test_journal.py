@@ -196,11 +196,11 @@ def test_a_reader_in_a_shell_disturbs_nothing(tmp_path: Path) -> None:
 
 
 def test_segment_whose_making_was_cut_short_is_made_again(tmp_path: Path) -> None:
-    """An empty newest file, left by a process that died while it rotated, loses no number."""
+    """An empty file without its name, left by a process that died while it rotated, costs no number and goes."""
     journal = opened(tmp_path)
     journal.record([DEFECT, ALARM])
     journal.close()
-    (tmp_path / "events-000000000003.sqlite").touch()
+    (cut := tmp_path / "events-000000000003.sqlite.new").touch()
     journal = opened(tmp_path, epoch="e2")
     journal.record([ALARM])
     assert [(event.epoch, event.seq, event.topicseq) for event in events(held(journal))] == [
@@ -209,6 +209,52 @@ def test_segment_whose_making_was_cut_short_is_made_again(tmp_path: Path) -> Non
         ("e1", 3, 2),
     ]
     journal.close()
+    assert not cut.exists()
+
+
+@pytest.mark.parametrize("emptied", [[-1], [-2, -1], [0], [1]])
+def test_an_emptied_file_is_set_aside_in_words(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, emptied: list[int]
+) -> None:
+    """The log names the file, it keeps its place under another name, and no number of the epoch is used twice."""
+    journal, before = opened(tmp_path, max_mb=1), list[Message]()
+    for _ in range(12):
+        before += journal.record([LONG_HEALTH, DEFECT, LONG_HEALTH] * 3)
+    journal.close()
+    files = sorted(tmp_path.glob("events-*.sqlite"))
+    assert len(files) > 3
+    for place in emptied:
+        files[place].write_bytes(b"")
+    journal = opened(tmp_path, max_mb=1, epoch="e2")
+    for place in emptied:
+        assert (
+            f"{files[place]}: was emptied, its events are lost; set aside as {files[place].name}.damaged" in caplog.text
+        )
+        assert files[place].with_name(files[place].name + ".damaged").exists() and not files[place].exists()
+    after = events(journal.record([DEFECT, LONG_HEALTH]))
+    used = {(event.type.partition(".")[0], event.topicseq) for event in events(before)}
+    assert {event.epoch for event in after} == {"e1"}
+    assert min(event.seq for event in after) > max(event.seq for event in events(before))
+    assert not used & {(event.type.partition(".")[0], event.topicseq) for event in after}
+    assert [event.seq for event in events(held(journal))][-2:] == [event.seq for event in after]
+    last_seq = journal.last_seq
+    journal.close()
+    again = opened(tmp_path, max_mb=1)
+    assert again.last_seq == last_seq
+    again.close()
+
+
+def test_a_journal_that_was_emptied_whole_begins_an_epoch(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Where no file tells the epoch the numbers begin again under another one."""
+    journal = opened(tmp_path)
+    journal.record([DEFECT])
+    journal.close()
+    (only := tmp_path / "events-000000000001.sqlite").write_bytes(b"")
+    journal = opened(tmp_path, epoch="e2")
+    (event,) = events(journal.record([DEFECT]))
+    journal.close()
+    assert (event.epoch, event.seq) == ("e2", 1)
+    assert f"{only}: was emptied" in caplog.text
 
 
 def a_file(path: Path) -> None:
@@ -271,7 +317,14 @@ class FailingDisk(apsw.VFS):
         """What was acknowledged when the power went, and the files then."""
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
-        return FailingFile(self, name, flags)
+        opened_file = FailingFile(self, name, flags)
+        self.follow(f"{opened_file.name}.new", opened_file.name)
+        return opened_file
+
+    def follow(self, before: str, name: str) -> None:
+        """Take what is known of a file along to the name that it has now."""
+        if before in self.durable and not Path(before).exists():
+            self.durable[name], self.pending[name] = self.durable.pop(before), self.pending.pop(before)
 
     def xDelete(self, filename: str, syncdir: bool) -> None:
         super().xDelete(filename, syncdir)
