@@ -25,10 +25,10 @@ from typing import Self
 import msgspec
 import zmq
 
+from inspector import sockets
 from inspector.errors import SocketError
 from inspector.records.envelope import LIMIT_EVENTS, Event, ReplayHead, ReplayRequest, read_event
 from inspector.records.events import HEARTBEAT_TOPIC, Heartbeat
-from inspector.sockets import HANDSHAKE_MS, keep_alive
 
 QUEUE_EVENTS = 10_000
 MAX_PART_BYTES = 16 * 2**20
@@ -249,21 +249,12 @@ class Events:
     # --- messages -----------------------------------------------------------------------------------------
 
     def _connected(self, kind: int, address: str) -> zmq.Socket[bytes]:
-        socket = self._context.socket(kind)
-        socket.rcvhwm = QUEUE_EVENTS
-        socket.linger = 0
-        socket.maxmsgsize = MAX_PART_BYTES
-        keep_alive(socket)
-        socket.handshake_ivl = HANDSHAKE_MS
-        socket.ipv6 = "[" in address
-        if kind == zmq.REQ:  # may ask again when no answer came; the late one is thrown away
-            socket.req_relaxed = socket.req_correlate = 1
+        socket = sockets.make(self._context, kind, queue=QUEUE_EVENTS, most_bytes=MAX_PART_BYTES)
         try:
-            socket.connect(address)
-        except zmq.ZMQError as error:
+            sockets.connect(socket, address)
+        except SocketError:
             self.close()
-            words = zmq.strerror(error.errno or 0)
-            raise SocketError(f"{address}: {words}. Write tcp://HOST:PORT or ipc://PATH.") from error
+            raise
         return socket
 
     def _decoded(self, parts: Sequence[bytes]) -> Event | None:

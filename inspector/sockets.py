@@ -1,4 +1,4 @@
-"""What all ZeroMQ sockets of the inspector share: options, binding in words, and a guard against endless messages.
+"""What all ZeroMQ sockets of the inspector share: options, words for bad addresses, a guard against endless messages.
 
 Knows: ZeroMQ, and the file descriptors below it. Must not know: what is sent.
 """
@@ -28,18 +28,55 @@ _held: dict[str, socket.socket] = {}
 """Locks of the ipc paths that this process has bound; they go with the process."""
 
 
-def keep_alive(kept: Socket) -> None:
-    """Have the kernel find out a peer that is gone without a word, on TCP.
+def make(
+    context: zmq.Context[Socket],
+    kind: int,
+    *,
+    queue: int,
+    linger_ms: int = 0,
+    most_bytes: int = -1,
+    kernel_bytes: int = -1,
+) -> Socket:
+    """Make a socket of the inspector's, neither bound nor connected: the one place that sets options.
 
-    Not ZeroMQ's heartbeats: with them libzmq aborts a program that reads late (`Assertion failed: _input_stopped`, its
-    issues 3937 and 4767), and loses frames behind a full queue (LOG.md).
+    `queue` messages wait here for each peer; `most_bytes` of a part are taken, and `kernel_bytes` buffered below; -1
+    leaves that to libzmq.
+
+    The kernel finds out a peer that is gone without a word, on TCP. Not ZeroMQ's heartbeats: with them libzmq aborts a
+    program that reads late (`Assertion failed: _input_stopped`, its issues 3937 and 4767), and a ping that lies unread
+    makes the kernel throw away frames that nobody has read yet (LOG.md).
     """
-    kept.tcp_keepalive = 1
-    kept.tcp_keepalive_idle, kept.tcp_keepalive_intvl, kept.tcp_keepalive_cnt = (
+    made = context.socket(kind)
+    made.sndhwm = made.rcvhwm = queue
+    made.linger = linger_ms
+    made.maxmsgsize = most_bytes
+    made.sndbuf = made.rcvbuf = kernel_bytes
+    made.handshake_ivl = HANDSHAKE_MS
+    made.tcp_keepalive = 1
+    made.tcp_keepalive_idle, made.tcp_keepalive_intvl, made.tcp_keepalive_cnt = (
         KEEPALIVE_IDLE_S,
         KEEPALIVE_EVERY_S,
         KEEPALIVE_TRIES,
     )
+    if kind == zmq.REQ:  # may ask again when no answer came; the late one is thrown away
+        made.req_relaxed = made.req_correlate = 1
+    if kind == zmq.PUSH:  # messages wait here, not in a queue for a receiver that is not there
+        made.immediate = True
+    return made
+
+
+def connect(connected: Socket, address: str) -> None:
+    """Connect a socket to an address; whoever serves it may come later.
+
+    Raises: SocketError in words; the socket is closed then.
+    """
+    connected.ipv6 = "[" in address
+    try:
+        connected.connect(address)
+    except zmq.ZMQError as error:
+        connected.close(linger=0)
+        words = zmq.strerror(error.errno or 0)
+        raise SocketError(f"{address}: {words}. Write tcp://HOST:PORT or ipc://PATH.") from error
 
 
 def bind(bound: Socket, address: str, key: str) -> str:

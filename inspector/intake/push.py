@@ -83,7 +83,14 @@ class Intake:
             wake=lambda: os.eventfd_write(self._wake, 1),
             window=window,
         )
-        self._socket = _pull_socket(context, section, height * width, limit_bytes)
+        self._socket = sockets.make(
+            context,
+            zmq.PULL,
+            queue=section.receive_frames,
+            # a larger part is known by its size, and counted; libzmq ends it where the guard does not see how much came
+            most_bytes=limit_bytes if section.bind.startswith("ipc") else MOST_BYTES,
+            kernel_bytes=max(2**16, section.receive_frames * height * width // 2),
+        )
         self._guard = sockets.Guard(self._socket, limit_bytes)
         self._limit_mb = limit_bytes / 1e6
         self._complaints = Complaints()
@@ -223,19 +230,3 @@ class Intake:
         count = sum(loss.count for loss in batch.losses() if loss.end != "missing")
         log.warning("stopped while cameras went on sending: %d frames that had come are not inspected", count)
         return batch
-
-
-def _pull_socket(
-    context: zmq.Context[zmq.Socket[bytes]], section: IntakeSection, frame_bytes: int, limit_bytes: int
-) -> zmq.Socket[bytes]:
-    """Make the socket that frames come in by, not yet bound."""
-    pull = context.socket(zmq.PULL)
-    pull.linger = 0
-    pull.rcvhwm = section.receive_frames
-    # a larger part is known by its size, and counted; where the guard does not see how much came, libzmq ends it
-    pull.maxmsgsize = limit_bytes if section.bind.startswith("ipc") else MOST_BYTES
-    # No ZMQ_HEARTBEAT: while a full queue holds a camera back its pings are not read, and frames are lost (LOG.md).
-    pull.tcp_keepalive = 1
-    pull.rcvbuf = max(2**16, section.receive_frames * frame_bytes // 2)
-    pull.handshake_ivl = 3000
-    return pull

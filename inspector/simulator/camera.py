@@ -20,7 +20,7 @@ import numpy as np
 import zmq
 from msgspec import Meta
 
-from inspector import wire
+from inspector import sockets, wire
 from inspector.errors import SocketError
 from inspector.records.frame import Bytes2D, Header
 from inspector.signals import Flag
@@ -252,19 +252,6 @@ def connected(context: zmq.Context[zmq.Socket[bytes]], connect: str) -> zmq.Sock
 
     Raises: SocketError when the address is none.
     """
-    socket = context.socket(zmq.PUSH)
-    socket.sndhwm = SEND_FRAMES
-    socket.sndbuf = SEND_BYTES
-    socket.immediate = True  # frames wait here, not in a queue for a receiver that is not there
-    socket.linger = LINGER_MS
-    # TCP's keepalive, not ZeroMQ's heartbeat: a ping that lies unread when the camera leaves makes the kernel
-    # throw away frames that the inspector has not read yet (measured: 9 to 16 of the last frames).
-    socket.tcp_keepalive, socket.tcp_keepalive_idle, socket.tcp_keepalive_intvl = 1, 10, 5
-    socket.handshake_ivl = 3000
-    socket.ipv6 = "[" in connect
-    try:
-        socket.connect(connect)
-    except zmq.ZMQError as error:
-        socket.close(linger=0)
-        raise SocketError(f"{connect}: {error.strerror}. Write tcp://HOST:PORT or ipc://PATH.") from error
+    socket = sockets.make(context, zmq.PUSH, queue=SEND_FRAMES, linger_ms=LINGER_MS, kernel_bytes=SEND_BYTES)
+    sockets.connect(socket, connect)
     return socket

@@ -1,5 +1,6 @@
 """Sockets: what cannot be bound is put in words, nobody takes a path from another, and nobody sends without end."""
 
+import ast
 import subprocess
 import sys
 import threading
@@ -169,3 +170,25 @@ def test_shut(opened: Open) -> None:
         numbers.append(int(pull.recv()))
     assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) >= 2
     guard.close()
+
+
+def test_options_are_set_in_one_place() -> None:
+    """No other file sets an option of a ZeroMQ socket but the closing linger."""
+    options = {name.lower() for name in dir(zmq.SocketOption)} - {"linger"}
+    root = Path(sockets.__file__).parent
+    found = [
+        f"{path.relative_to(root)}: {node.attr}"
+        for path in sorted(root.rglob("*.py"))
+        if path.name != "sockets.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr in options
+    ]
+    assert found == []
+
+
+def test_what_is_no_address_is_reported_in_words(opened: Open) -> None:
+    """An address that cannot be connected to says what one looks like, and the socket is closed."""
+    socket = opened(zmq.PUSH)
+    with pytest.raises(SocketError, match=r"^nowhere: Invalid argument. Write tcp://HOST:PORT or ipc://PATH.$"):
+        sockets.connect(socket, "nowhere")
+    assert socket.closed
