@@ -74,8 +74,6 @@ def gpu_check(args: argparse.Namespace) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    from deploy.bundle import this_platform, this_python
-
     top = argparse.ArgumentParser(prog="deploy", description="Makes engines of recipes, proves and packs them.")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
@@ -101,20 +99,7 @@ def parser() -> argparse.ArgumentParser:
     )
     for command in (building, proving):
         command.add_argument("--gpu", type=gpu_number, default=0, metavar="N", help="number of the GPU (default: 0)")
-    command = add("bundle", bundle, "pack a recipe and the daemon for a machine without a network")
-    command.add_argument("--python", default=this_python(), metavar="X.Y", help="Python there (default: %(default)s)")
-    command.add_argument(
-        "--platform",
-        default=this_platform(),
-        help="as wheels name it (default: %(default)s)",
-    )
-    command.add_argument(
-        "--extra",
-        action="append",
-        default=[],
-        help='extra to pack, like "rtx" to convert there; repeatable',
-    )
-    command.add_argument("--out", type=Path, required=True, metavar="FILE.tar[.gz]", help="file to write")
+    _add_bundle(add("bundle", bundle, "pack a recipe and the daemon for a machine without a network"))
     command = commands.add_parser(
         "gpu-check", help=(words := "check this machine's GPU, engines and daemon"), description=words
     )
@@ -130,6 +115,25 @@ def parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=Path("deploy/results"), help="results' folder (default: %(default)s)"
     )
     return top
+
+
+def _add_bundle(command: argparse.ArgumentParser) -> None:
+    """Say what goes into an installation, and where it is written."""
+    from deploy.bundle import this_platform, this_python
+
+    command.add_argument("--python", default=this_python(), metavar="X.Y", help="Python there (default: %(default)s)")
+    command.add_argument(
+        "--platform",
+        default=this_platform(),
+        help="as wheels name it (default: %(default)s)",
+    )
+    command.add_argument(
+        "--extra",
+        action="append",
+        default=[],
+        help='extra to pack, like "rtx" to convert there; repeatable',
+    )
+    command.add_argument("--out", type=Path, required=True, metavar="FILE.tar[.gz]", help="file to write")
 
 
 def _add_engine(command: argparse.ArgumentParser) -> None:

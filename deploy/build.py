@@ -76,17 +76,8 @@ def build(
         raise EngineError(f"TensorRT {trt.__version__} cannot parse the model: {errors}. Export the recipe again.")
     options = options_for(trt, builder, targets, exact=exact)
     options.progress_monitor = monitor
-    profile = builder.create_optimization_profile()
     inputs = tuple(_port(trt, network.get_input(i)) for i in range(network.num_inputs))
-    for port in inputs:
-        if -1 in port.shape:
-            sizes = (
-                batches[0],
-                batches[-1],
-                batches[-1],
-            )  # least, best, most: a line that falls behind fills its batches
-            profile.set_shape(port.name, *((size, *port.shape[1:]) for size in sizes))
-    options.add_optimization_profile(profile)
+    options.add_optimization_profile(_profile(builder, inputs, batches))
     engine = builder.build_serialized_network(network, options)
     if engine is None:
         raise EngineError(f"TensorRT {trt.__version__} cannot build the engine; the end of {log.name} says why.")
@@ -115,6 +106,16 @@ def options_for(trt: Any, builder: Any, targets: Sequence[str], *, exact: bool) 
             )
         options.set_compute_capability(member, place)
     return options
+
+
+def _profile(builder: Any, inputs: Sequence[Port], batches: Sequence[int]) -> Any:
+    """Return the batch sizes that the engine is built for: a line that falls behind fills its batches."""
+    profile = builder.create_optimization_profile()
+    least, best, most = batches[0], batches[-1], batches[-1]
+    for port in inputs:
+        if -1 in port.shape:
+            profile.set_shape(port.name, *((size, *port.shape[1:]) for size in (least, best, most)))
+    return profile
 
 
 def _port(trt: Any, tensor: Any) -> Port:

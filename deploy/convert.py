@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TextIO
 
 from deploy import interrupt
-from deploy.build import PORTABLE, build, unsupported
+from deploy.build import PORTABLE, Built, build, unsupported
 from deploy.folder import check_writable
 from deploy.precision import graph_at
 from inspector import recipe
@@ -54,22 +55,9 @@ def convert(
     say("\n".join([*reasons, f"building {folder / ENGINE}"]))
     check_writable(folder, "Let this user write there, or build elsewhere: --out FOLDER.")
     began = time.monotonic()
-    try:
-        with (folder / LOG).open("w", encoding="utf-8") as log:
-            graph, folded = graph_at(precision, card, model)
-            with _on(name, gpu), interrupt.held_back() as pressed:
-                built = build(
-                    trt,
-                    graph,
-                    batches=batches,
-                    targets=targets,
-                    exact=precision == "fp32",
-                    log=log,
-                    progress=progress,
-                    cancelled=pressed,
-                )
-    finally:
-        progress("")
+    graph, folded = graph_at(precision, card, model)
+    with (folder / LOG).open("w", encoding="utf-8") as log, _on(name, gpu):
+        built = _build(trt, graph, batches, targets, exact=precision == "fp32", log=log, progress=progress)
     made = Manifest(
         flavour=here.flavour,
         version=here.version,
@@ -87,6 +75,33 @@ def convert(
     )
     _write(folder, card, made, built.engine)
     return made
+
+
+def _build(
+    trt: Any,
+    graph: bytes,
+    batches: Sequence[int],
+    targets: Sequence[str],
+    *,
+    exact: bool,
+    log: TextIO,
+    progress: Callable[[str], None],
+) -> Built:
+    """Build until it is done or Ctrl-C is pressed; no progress is shown after that."""
+    try:
+        with interrupt.held_back() as pressed:
+            return build(
+                trt,
+                graph,
+                batches=batches,
+                targets=targets,
+                exact=exact,
+                log=log,
+                progress=progress,
+                cancelled=pressed,
+            )
+    finally:
+        progress("")
 
 
 def _write(folder: Path, card: Recipe, made: Manifest, engine: bytes) -> None:

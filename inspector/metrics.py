@@ -101,6 +101,14 @@ class FrameAccount(Collector):
         yield from (flight, *counters.values())
 
 
+def _registry() -> CollectorRegistry:
+    """Return a registry with what every process has: memory, open files, the interpreter's version."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    return registry
+
+
 class _DeviceMemory(Collector):
     """Asks for the memory of the engine's device."""
 
@@ -129,9 +137,7 @@ class Metrics:
 
     def __init__(self, cameras: Iterable[str], classes: Iterable[str]) -> None:
         cameras = list(cameras)
-        self.registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
+        self.registry = registry = _registry()
         self.frames = FrameAccount(cameras)
         registry.register(self.frames)
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)

@@ -98,13 +98,7 @@ class Intake:
         self.received = 0
         """Messages that were taken off the socket."""
         self._looked_ns = 0
-        try:
-            self.address = sockets.bind(self._socket, section.bind, "intake.bind")
-        except BaseException:
-            self._accept.close()
-            self._guard.close()
-            os.close(self._wake)
-            raise
+        self.address = self._bind()
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
         self._poller.register(self._wake, zmq.POLLIN)
@@ -126,6 +120,16 @@ class Intake:
                         return
         finally:
             self.close()
+
+    def _bind(self) -> str:
+        """Return the address that frames come in at; leave nothing open where it is taken."""
+        try:
+            return sockets.bind(self._socket, self._section.bind, "intake.bind")
+        except BaseException:
+            self._accept.close()
+            self._guard.close()
+            os.close(self._wake)
+            raise
 
     def close(self) -> None:
         """Close the socket and end the threads; for an intake that was never iterated over, too."""
