@@ -121,9 +121,9 @@ class Ledger:
         self._sums_mm: dict[str, list[float]] = {}
         self._kept: dict[str, tuple[float, list[float]]] = {}
 
-    def hear(self, said: Iterable[Data], *, is_stop: bool = False) -> None:
-        """Take in what was said; at a stop, a coil that ends may go on with what is known of it."""
-        for item in said:
+    def receive(self, reported: Iterable[Data], *, is_stop: bool = False) -> None:
+        """Take in what was reported; at a stop, a coil that ends may go on with what is known of it."""
+        for item in reported:
             match item:
                 case CoilReport(state="started"):
                     assert item.coil not in self.edge_mm

@@ -1,4 +1,4 @@
-"""Frames, losses and recipes for tests of the pure stages: as short to write as what is said about them."""
+"""Frames, losses and recipes for tests of the pure stages: as short to write as what they prove."""
 
 from __future__ import annotations
 

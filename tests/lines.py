@@ -45,15 +45,15 @@ class Line:
             with self.turn:
                 self.publisher.heartbeat()
 
-    def say(self, *said: Data, lost: bool = False) -> None:
+    def say(self, *reported: Data, lost: bool = False) -> None:
         """Record, and publish, unless it shall be lost on the way."""
         with self.turn:
-            recorded: Sequence[Message] = self.journal.record(said)
+            recorded: Sequence[Message] = self.journal.record(reported)
             if not lost:
                 self.publisher.publish(recorded)
 
     def listen(self, **options: object) -> Events:
-        """A client; what is said from now on it hears or finds missing."""
+        """A client; it receives what is published from now on, or finds it missing."""
         with self.turn:
             options.setdefault("after", (self.journal.epoch, self.journal.last_seq))
         options.setdefault("replay", self.replays.address)

@@ -10,14 +10,14 @@ from tests.coils import CAMERAS, LENGTH_MM, Arrival
 from tests.frames import findings, header, inspected
 
 
-def totals(said: Iterable[Data]) -> list[float]:
+def totals(reported: Iterable[Data]) -> list[float]:
     """Metres inspected and missed on all coils."""
-    ended = [item for item in said if isinstance(item, CoilReport) and item.state == "ended"]
+    ended = [item for item in reported if isinstance(item, CoilReport) and item.state == "ended"]
     return [sum(item.inspected_m for item in ended), sum(item.missed_m for item in ended)]
 
 
 def say(*arrivals: Arrival, strip: Strip | None = None, now_ns: int = 0) -> tuple[Data, ...]:
-    """What is said of these arrivals, on a line with one camera unless a strip is given."""
+    """What is reported of these arrivals, on a line with one camera unless a strip is given."""
     return (strip or Strip(CAMERAS[:1]))(findings(*arrivals, now_ns=now_ns)).events
 
 
@@ -31,14 +31,14 @@ def missed(start_mm: float, end_mm: float, coil: str = "C", **reasons: int) -> M
     return Missed(camera="top", coil=coil, start_mm=start_mm, end_mm=end_mm, reasons=reasons)
 
 
-def coils(said: Iterable[Data]) -> list[tuple[str, str]]:
+def coils(reported: Iterable[Data]) -> list[tuple[str, str]]:
     """Coils that started and ended."""
-    return [(item.coil, item.state) for item in said if isinstance(item, CoilReport)]
+    return [(item.coil, item.state) for item in reported if isinstance(item, CoilReport)]
 
 
-def gaps(said: Iterable[Data]) -> list[Missed]:
+def gaps(reported: Iterable[Data]) -> list[Missed]:
     """Stretches that were missed."""
-    return [item for item in said if isinstance(item, Missed)]
+    return [item for item in reported if isinstance(item, Missed)]
 
 
 THROUGH = Detection(

@@ -36,7 +36,7 @@ class Ort:
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._thresholds = np.array([kind.threshold for kind in card.classes], np.float32)
 
-    def judge(self, frames: Bytes3D) -> Maps:
+    def infer(self, frames: Bytes3D) -> Maps:
         """Run one batch."""
         names = ["labels", "confidence", "presence"]
         return Maps(*self._session.run(names, {"frames": frames, "thresholds": self._thresholds}))
@@ -46,11 +46,11 @@ def openvino(card: Recipe, model: bytes, precision: str | None) -> Callable[[Byt
     """OpenVINO with the precision hint given."""
     engine = OpenVino(card, model, precision=precision)
 
-    def judge(frames: Bytes3D) -> Maps:
+    def infer(frames: Bytes3D) -> Maps:
         engine.submit(frames)
         return engine.result()
 
-    return judge
+    return infer
 
 
 def main() -> None:
@@ -59,8 +59,8 @@ def main() -> None:
     fp32 = fold(onnx.load_from_string(shipped)).SerializeToString()
     fp32_card = msgspec.structs.replace(card, precision="fp32")
     engines: dict[str, Callable[[Bytes3D], Maps]] = {
-        "ONNX Runtime fp32": Ort(fp32_card, fp32).judge,
-        "ONNX Runtime INT8": Ort(card, shipped).judge,
+        "ONNX Runtime fp32": Ort(fp32_card, fp32).infer,
+        "ONNX Runtime INT8": Ort(card, shipped).infer,
         "OpenVINO fp32": openvino(fp32_card, fp32, "f32"),
         "OpenVINO bf16": openvino(fp32_card, fp32, "bf16"),
         "OpenVINO INT8": openvino(card, shipped, None),
@@ -70,13 +70,13 @@ def main() -> None:
     rendered = [sheet.frame(i) for i in range(FRAMES)]
     frames = np.stack([one.pixels for one in rendered])
     truth = np.stack([one.labels for one in rendered])
-    labels = {name: _labels(judge, frames) for name, judge in engines.items()}
+    labels = {name: _labels(infer, frames) for name, infer in engines.items()}
     seconds: dict[str, list[float]] = {name: [] for name in engines}
     for _ in range(ROUNDS):
-        for name, judge in engines.items():
+        for name, infer in engines.items():
             began = time.perf_counter()
             for i in range(0, 8, BATCH):
-                judge(frames[i : i + BATCH])
+                infer(frames[i : i + BATCH])
             seconds[name].append((time.perf_counter() - began) / 8)
     base = "ONNX Runtime fp32"
     base_s, base_dice = statistics.median(seconds[base]), dice(labels[base], truth)
@@ -93,8 +93,8 @@ def main() -> None:
         )
 
 
-def _labels(judge: Callable[[Bytes3D], Maps], frames: Bytes3D) -> Bytes3D:
-    return np.concatenate([judge(frames[i : i + BATCH]).labels for i in range(0, len(frames), BATCH)])
+def _labels(infer: Callable[[Bytes3D], Maps], frames: Bytes3D) -> Bytes3D:
+    return np.concatenate([infer(frames[i : i + BATCH]).labels for i in range(0, len(frames), BATCH)])
 
 
 def dice(labels: Bytes3D, truth: Bytes3D) -> float:

@@ -47,13 +47,13 @@ def print_parts(steel: str) -> None:
     lights = [(one.pixels[None], one.light[None], one.key[None]) for one in raw]
     for index in range(FRAMES):
         cached[index]
-    for said, work in (
+    for printed, work in (
         ("frame from its file", lambda i: frames[i % FRAMES]),
         ("frame from the cache", lambda i: cached[i % FRAMES]),
         ("crop of a frame in the cache, before its light", crops.__getitem__),
         ("light of a crop", lambda i: change_light(*lights[i])),
     ):
-        print(f"{said:48} {cost_ms(work):7.3f} ms of one core")
+        print(f"{printed:48} {cost_ms(work):7.3f} ms of one core")
     kept, used_bytes = cached.kept()
     print(f"{'a frame takes in the cache':48} {used_bytes / kept / 1000:7.1f} kB")
     cv2.setNumThreads(threads[0])
@@ -79,8 +79,8 @@ def print_loader(steel: str) -> None:
             cold, warm = loader_rate(steel, workers, 1.0)
             rates["cold cache"].append(cold)
             rates["warm cache"].append(warm)
-        said = ", ".join(f"{name} {statistics.median(some):.0f}" for name, some in rates.items())
-        print(f"crops/s of 256 x 512 px, {workers} processes: {said} (median of {ROUNDS})")
+        printed = ", ".join(f"{name} {statistics.median(some):.0f}" for name, some in rates.items())
+        print(f"crops/s of 256 x 512 px, {workers} processes: {printed} (median of {ROUNDS})")
 
 
 def loader_rate(steel: str, workers: int, cache_gb: float) -> tuple[float, float]:

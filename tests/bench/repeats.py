@@ -129,7 +129,7 @@ def _calibrated(score: Score, count: int, rng: np.random.Generator) -> float:
 
 
 def _bound(events: int) -> float:
-    """Upper 95 % bound of a Poisson mean after so many events (normal approximation from one event on)."""
+    """Upper 95 % bound of a Poisson mean after that many events (normal approximation from one event on)."""
     return 3.0 if events == 0 else events + 1.645 * np.sqrt(events) + 2.0
 
 

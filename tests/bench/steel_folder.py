@@ -13,7 +13,7 @@ JPEG_QUALITY = 95
 
 
 def write_steel(folder: Path, frames: int, seed: int = 77) -> Path:
-    """Write so many frames of 1600 x 256 px as JPEGs, with their `train.csv`; return the folder."""
+    """Write that many frames of 1600 x 256 px as JPEGs, with their `train.csv`; return the folder."""
     (folder / "train_images").mkdir(parents=True)
     sheet = Sheet(seed, defects_per_m=4)
     rows = ["ImageId,ClassId,EncodedPixels"]

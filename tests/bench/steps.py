@@ -1,4 +1,4 @@
-"""From the paper's recipe to ours, a step at a time: all see as many pixels and are judged as they stand at their end.
+"""From the paper's recipe to ours, a step at a time: all see as many pixels, and are assessed as they end.
 
     python -m tests.bench.steps DATA --crop 160x160 --passes 3 --out runs/steps
 

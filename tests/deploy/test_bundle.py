@@ -24,7 +24,7 @@ NO_NETWORK = ("unshare", "--user", "--map-root-user", "--net")
 
 
 def run(*command: str | Path) -> tuple[int, str]:
-    """Exit code, and all that was said."""
+    """Exit code, and all that was printed."""
     ended = subprocess.run(
         command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=600
     )
@@ -49,9 +49,9 @@ def test_a_bundle_installs_without_a_network(box: Path, tmp_path: Path) -> None:
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
 
-    code, said = run(*no_network(), box / "install.sh", "--python", sys.executable, "--root", root)
-    assert code == 0, said
-    assert "example.toml: good. Line line1, cameras top, recipe heavy, 1 alarm" in said
+    code, printed = run(*no_network(), box / "install.sh", "--python", sys.executable, "--root", root)
+    assert code == 0, printed
+    assert "example.toml: good. Line line1, cameras top, recipe heavy, 1 alarm" in printed
     assert mine.read_text() == "mine"
     unit = root / "etc/systemd/system/inspector@.service"
     assert unit.is_file()
@@ -59,10 +59,10 @@ def test_a_bundle_installs_without_a_network(box: Path, tmp_path: Path) -> None:
         installed, packed = root / "etc/inspector/recipes/heavy" / name, box / "recipes/heavy" / name
         assert installed.read_bytes() == packed.read_bytes()
     program = root / "opt/inspector/bin"
-    code, said = run(
+    code, printed = run(
         program / "python", "-I", "-c", "import inspector, openvino, zmq, apsw, cv2; print(inspector.__file__)"
     )
-    assert code == 0 and said.startswith(str(root)), said
+    assert code == 0 and printed.startswith(str(root)), printed
     assert run(program / "inspector", "--version")[0] == 0
 
     assert run(box / "install.sh", "--uninstall", "--root", root)[0] == 0
@@ -78,10 +78,10 @@ def test_an_altered_bundle_installs_nothing(box: Path, tmp_path: Path) -> None:
     whole = model.read_bytes()
     model.write_bytes(whole[:-1])
     try:
-        code, said = run(box / "install.sh", "--python", sys.executable, "--root", tmp_path / "root")
+        code, printed = run(box / "install.sh", "--python", sys.executable, "--root", tmp_path / "root")
     finally:
         model.write_bytes(whole)
-    assert code == 1 and "altered or half copied. Copy the tar again." in said
+    assert code == 1 and "altered or half copied. Copy the tar again." in printed
     assert not (tmp_path / "root").exists()
 
 
@@ -90,8 +90,8 @@ def test_uninstall_removes_only_what_was_installed(box: Path, tmp_path: Path) ->
     """A folder of that name that is no installed inspector is left alone."""
     other = tmp_path / "opt/inspector"
     other.mkdir(parents=True)
-    code, said = run(box / "install.sh", "--uninstall", "--root", tmp_path)
-    assert code == 1 and "holds something else than an installed inspector" in said
+    code, printed = run(box / "install.sh", "--uninstall", "--root", tmp_path)
+    assert code == 1 and "holds something else than an installed inspector" in printed
     assert other.exists()
 
 
@@ -142,8 +142,8 @@ def test_an_installer_says_what_is_wrong_with_the_python(tmp_path: Path) -> None
     (tmp_path / "SHA256SUMS").write_text(
         subprocess.run(["sha256sum", "bundle.env"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     )
-    code, said = run(tmp_path / "install.sh", "--python", sys.executable, "--root", tmp_path / "root")
-    assert code == 1 and "expected Python 3.99. Install it, or make the bundle with another --python." in said
+    code, printed = run(tmp_path / "install.sh", "--python", sys.executable, "--root", tmp_path / "root")
+    assert code == 1 and "expected Python 3.99. Install it, or make the bundle with another --python." in printed
     assert not (tmp_path / "root").exists()
 
 
@@ -167,7 +167,7 @@ def test_slips_are_refused_before_anything_is_fetched(
 
 
 def test_an_engine_that_the_line_would_refuse_is_not_packed(tmp_path: Path) -> None:
-    """Altered here, or not of this recipe: said here, where it can be built again."""
+    """Altered here, or not of this recipe: reported here, where it can be built again."""
     folder = write_recipe(tmp_path / "tiny")
     write_engine(folder, recipe.read_card(folder), onnx_sha256="0" * 64)
     with pytest.raises(EngineRefused, match="onnx_sha256"):

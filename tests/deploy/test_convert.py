@@ -81,8 +81,8 @@ def test_the_shipped_recipe_becomes_an_engine(tmp_path: Path, capsys: pytest.Cap
     # Half the bytes of its float weights, which the INT8 file holds in one byte each: it does compute in fp16.
     int8_bytes = (folder / recipe.MODEL).stat().st_size
     assert 1.8 * int8_bytes < len(engine) < 3.5 * int8_bytes
-    said = capsys.readouterr().out
-    assert "Q/DQ folded away" in said and f"run `deploy verify {folder}`" in said
+    printed = capsys.readouterr().out
+    assert "Q/DQ folded away" in printed and f"run `deploy verify {folder}`" in printed
     assert "Engine generation completed" in (folder / "engine.log").read_text()
 
 

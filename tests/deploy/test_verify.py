@@ -72,10 +72,10 @@ def test_frames_without_defects_prove_nothing() -> None:
 
 def test_figures_are_said_with_a_dash_for_what_nobody_found() -> None:
     """Every figure that the manifest gets, for people."""
-    said = figures(GOOD, ["dark", "bright"])
+    printed = figures(GOOD, ["dark", "bright"])
     for words in ("99.9500", "dark", "0.9000", "0.7951, reference 0.8000"):
-        assert words in said
-    assert any(line.split()[-2:] == ["bright", "-"] for line in said.splitlines())
+        assert words in printed
+    assert any(line.split()[-2:] == ["bright", "-"] for line in printed.splitlines())
 
 
 @pytest.mark.skipif(has_driver(), reason="an NVIDIA driver is installed")
@@ -107,17 +107,17 @@ def test_cpu_twins_of_the_shipped_recipe_are_compared(tmp_path: Path, precision:
     made = write_engine(tmp_path, card, precision=precision, batches=(1, 2))
     graph, _ = graph_at(precision, card, model)
     engine = OpenVino(msgspec.structs.replace(card, precision=precision), graph)
-    said: list[str] = []
+    printed: list[str] = []
     cpu = reference(card, model, "fp32")
     measured = compare(engine, cpu, frames.steel(card, 3), made.batches, CLASSES, source="steel", date=GOOD.date)
-    good = conclude(tmp_path, made, card, measured, kernels=b"", say=said.append)
+    good = conclude(tmp_path, made, card, measured, kernels=b"", say=printed.append)
     written = manifest.read(tmp_path)
     parity = written.parity
     assert parity is not None and parity.label_agreement > 0.97 and parity.frames == 3
     assert good == written.verified == (not out_of_bounds(precision, parity))
     assert written == msgspec.structs.replace(made, verified=good, parity=parity)
     assert parity.engine.endswith(precision) and parity.reference.endswith("fp32")
-    assert said[1].endswith(" verified.") == good
+    assert printed[1].endswith(" verified.") == good
 
 
 def test_an_engine_built_anew_meanwhile_is_not_called_proven(tmp_path: Path) -> None:
@@ -141,13 +141,13 @@ def test_an_engine_that_fails_is_no_longer_verified(tmp_path: Path) -> None:
     deaf = msgspec.structs.replace(
         card, classes=tuple(msgspec.structs.replace(kind, threshold=0.99) for kind in card.classes)
     )
-    said: list[str] = []
+    printed: list[str] = []
     cpu = reference(card, model, "fp32")
     names = [kind.name for kind in card.classes]
     measured = compare(OpenVino(deaf, model), cpu, [Sample(pixels)], (1,), names, source="paint", date=GOOD.date)
-    assert not conclude(folder, made, card, measured, kernels=b"", say=said.append)
+    assert not conclude(folder, made, card, measured, kernels=b"", say=printed.append)
     assert not manifest.read(folder).verified
-    assert "not verified. 0.0000 % of the pixels are labelled alike" in said[-1]
+    assert "not verified. 0.0000 % of the pixels are labelled alike" in printed[-1]
 
 
 def paint(folder: Path, name: str, value: int, height: int = HEIGHT) -> None:

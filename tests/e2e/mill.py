@@ -102,7 +102,7 @@ class Mill:
             return 0.0
 
     def until(self, frames: int, name: str = "inspector_frames_inspected_total") -> None:
-        """Wait until so many frames have ended in this way."""
+        """Wait until that many frames have ended in this way."""
         self.wait_until(lambda: self.metric(name) >= frames, f"bring {name} to {frames}")
 
     def wait_until(self, done: Callable[[], bool], what: str) -> None:
@@ -113,15 +113,15 @@ class Mill:
         """A subscriber that begins with the journal's first event."""
         return self.daemon.events(timeout_s=timeout_s)
 
-    def heard(self, last: str) -> list[Event]:
+    def received(self, last: str) -> list[Event]:
         """All events up to the first of type `last`."""
-        heard = []
+        received = []
         with self.listen() as events:
             for event in events:
-                heard.append(event)
+                received.append(event)
                 if event.type == last:
-                    return heard
-        raise AssertionError(f"no {last} among {[event.type for event in heard]}")
+                    return received
+        raise AssertionError(f"no {last} among {[event.type for event in received]}")
 
 
 class Camera:
@@ -141,7 +141,7 @@ class Camera:
 
     @property
     def number(self) -> int:
-        """Number of the next frame: so many have passed."""
+        """Number of the next frame: that many have passed."""
         return self.feed.number
 
     def send(self, *boxes: tuple[int, int, int, int, int], coil: str = "C1", encoding: str = "raw8") -> None:

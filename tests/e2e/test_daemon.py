@@ -19,7 +19,7 @@ from tests.recipes import BRIGHT, DARK, HEIGHT, WIDTH, write_recipe
 
 
 def test_a_painted_coil_comes_out_as_defects_alarm_and_report(tmp_path: Path) -> None:
-    """What is painted on frames is told once, in millimetres on the coil, with one alarm and the coil's totals."""
+    """What is painted on frames is reported once, in millimetres on the coil, with one alarm and the coil's totals."""
     with Mill(tmp_path) as mill, Camera(mill) as camera:
         for number in range(12):
             boxes = [(10, 30, 20, 40, DARK)] if number in (2, 4, 6) else []
@@ -27,8 +27,8 @@ def test_a_painted_coil_comes_out_as_defects_alarm_and_report(tmp_path: Path) ->
                 boxes = [(0, HEIGHT, 100, 108, BRIGHT)]  # one scratch over three frames
             camera.send(*boxes, encoding=("raw8", "png")[number % 2])
         camera.send(coil="C2")
-        heard = mill.heard("coil.ended")
-        data = [event.data for event in heard]
+        received = mill.received("coil.ended")
+        data = [event.data for event in received]
         defects = [item for item in data if isinstance(item, Defect)]
         assert [item.name for item in defects] == ["dark", "dark", "dark", "bright"]
         scratch = defects[-1]
@@ -41,7 +41,7 @@ def test_a_painted_coil_comes_out_as_defects_alarm_and_report(tmp_path: Path) ->
         assert isinstance(ended, CoilReport)
         assert (ended.coil, ended.frames, ended.missed_m) == ("C1", 12, 0.0)
         assert ended.defects == {"bright": 1, "dark": 3}
-        assert [event.seq for event in heard] == list(range(1, len(heard) + 1))
+        assert [event.seq for event in received] == list(range(1, len(received) + 1))
         assert mill.stop()[0] == 0
 
 
@@ -77,7 +77,7 @@ def test_every_bad_frame_is_counted_and_its_strip_is_told_as_missed(tmp_path: Pa
         assert mill.metric("inspector_strip_missed_metres_total") == pytest.approx(len(reasons) * FRAME_MM / 1000)
         assert mill.metric("inspector_frames_received_total") == 2 * len(reasons) + 1
         assert mill.metric("inspector_frames_in_flight") == 0
-        missed = [event.data for event in mill.heard("missed.top")]
+        missed = [event.data for event in mill.received("missed.top")]
         assert isinstance(missed[-1], Missed)
         assert (missed[-1].start_mm, missed[-1].end_mm) == (FRAME_MM, 2 * FRAME_MM)
 
@@ -90,7 +90,7 @@ def _as_png(header: Header) -> tuple[Header, bytes]:
 
 
 def test_sigterm_drains_what_had_arrived(tmp_path: Path) -> None:
-    """Every frame sent before SIGTERM is inspected or told as lost, the coil is closed, and the exit code is 0."""
+    """Every frame sent before SIGTERM is inspected or reported as lost, the coil is closed, and the exit code is 0."""
     with Mill(tmp_path) as mill:
         with Camera(mill) as camera:
             for _ in range(30):
@@ -98,20 +98,20 @@ def test_sigterm_drains_what_had_arrived(tmp_path: Path) -> None:
             mill.until(1)
         code, words = mill.stop()
         assert code == 0, words
-        mill.start()  # the journal tells what the first run said
-        data = [event.data for event in mill.heard("health.stopping")]
+        mill.start()  # the journal has what the first run reported
+        data = [event.data for event in mill.received("health.stopping")]
         ended = [item for item in data if isinstance(item, CoilReport) and item.state == "ended"]
         assert [(item.frames, item.defects) for item in ended] == [(30, {"dark": 30})]
 
 
 def test_overload_is_shed_and_told(tmp_path: Path) -> None:
-    """With when_full = "drop", frames sent faster than they are judged all end as inspected, dropped or missing."""
+    """With when_full = "drop", frames sent faster than they are inspected all end as inspected, dropped or missing."""
     with Mill(tmp_path, when_full="drop") as mill, Camera(mill) as camera:
         for _ in range(600):
             camera.send((10, 30, 20, 40, DARK), (40, 60, 100, 200, BRIGHT))
         mill.until(600, "inspector_frames_received_total")
         camera.send(coil="C2")
-        mill.heard("coil.ended")
+        mill.received("coil.ended")
         ends = [mill.metric(f"inspector_frames_{end}_total") for end in ("inspected", "dropped", "rejected", "missing")]
         assert sum(ends) == 601 and mill.metric("inspector_frames_in_flight") == 0
         strip_m = mill.metric("inspector_strip_inspected_metres_total") + mill.metric(
@@ -126,14 +126,14 @@ def test_sighup_takes_a_good_recipe_and_refuses_a_bad_one(tmp_path: Path) -> Non
         camera.send((10, 30, 20, 40, 60))  # probability 0.4: below the threshold of 0.5
         write_recipe(tmp_path / "recipe", name="keener", threshold=0.3)
         mill.daemon.reload()
-        assert isinstance(mill.heard("health.reloaded")[-1].data, Health)
+        assert isinstance(mill.received("health.reloaded")[-1].data, Health)
         camera.send((10, 30, 20, 40, 60))
         camera.send()
-        defect = mill.heard("defect.dark")[-1].data
+        defect = mill.received("defect.dark")[-1].data
         assert isinstance(defect, Defect) and defect.recipe == "keener@1" and defect.start_mm > FRAME_MM
         (tmp_path / "recipe" / "model.onnx").write_bytes(b"altered")
         mill.daemon.reload()
-        failed = mill.heard("health.reload_failed")[-1].data
+        failed = mill.received("health.reload_failed")[-1].data
         assert isinstance(failed, Health) and "sha256" in failed.message
         assert mill.metric("inspector_last_reload_success") == 0
         camera.send()
@@ -145,7 +145,7 @@ def test_acknowledgement_over_http_is_an_event(tmp_path: Path) -> None:
     with Mill(tmp_path) as mill, Camera(mill) as camera:
         for _ in range(4):
             camera.send((10, 30, 20, 40, DARK))
-        mill.heard("alarm.three-dark")
+        mill.received("alarm.three-dark")
         words = ["acknowledge", "three-dark", "--http", f"127.0.0.1:{mill.ports.http}"]
         subprocess.run([sys.executable, "-m", "inspector", *words], check=True, capture_output=True)
         states = []
@@ -159,7 +159,7 @@ def test_acknowledgement_over_http_is_an_event(tmp_path: Path) -> None:
 
 
 def test_a_bad_configuration_exits_78_with_a_line_for_each_fault(tmp_path: Path) -> None:
-    """systemd is told not to restart, and the reader what to do."""
+    """systemd learns not to restart, and the reader what to do."""
     mill = Mill(tmp_path)
     mill.write(extra="[batch]\nwait_ms = -5\nmax_farmes = 3\n")
     for command in ("check", "run"):
@@ -214,7 +214,7 @@ def test_two_cameras_share_a_coil(tmp_path: Path) -> None:
         mill.until(20)
         top.send(coil="C2")
         bottom.send(coil="C2")
-        ended = mill.heard("coil.ended")[-1].data
+        ended = mill.received("coil.ended")[-1].data
         assert isinstance(ended, CoilReport) and (ended.coil, ended.frames, ended.defects) == ("C1", 20, {"dark": 10})
 
 
@@ -223,23 +223,23 @@ def test_systemd_is_asked_for_time_at_the_start_and_never_later(
 ) -> None:
     """Warming up prolongs the start; at a reload the same would put off the watchdog of a line that may hang."""
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-    told: list[str] = []
+    reported: list[str] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(PATIENCE_S)
 
         def listen() -> None:
-            while not (told and told[-1].startswith("STOPPING=1")):
-                told.append(systemd.recv(65536).decode())
+            while not (reported and reported[-1].startswith("STOPPING=1")):
+                reported.append(systemd.recv(65536).decode())
 
         listening = threading.Thread(target=listen)
         listening.start()
         with Mill(tmp_path) as mill:
             mill.daemon.reload()
-            mill.heard("health.reloaded")
+            mill.received("health.reloaded")
             assert mill.stop()[0] == 0
         listening.join()
-    ready = next(place for place, words in enumerate(told) if words.startswith("READY=1"))
-    assert any(words.startswith("EXTEND_TIMEOUT_USEC=") for words in told[:ready])
-    assert not any(words.startswith("EXTEND_TIMEOUT_USEC=") for words in told[ready:])
-    assert any("warming up openvino" in words and "batch size 4 of 4" in words for words in told[ready:])
+    ready = next(place for place, words in enumerate(reported) if words.startswith("READY=1"))
+    assert any(words.startswith("EXTEND_TIMEOUT_USEC=") for words in reported[:ready])
+    assert not any(words.startswith("EXTEND_TIMEOUT_USEC=") for words in reported[ready:])
+    assert any("warming up openvino" in words and "batch size 4 of 4" in words for words in reported[ready:])

@@ -45,7 +45,7 @@ def inspector(command: str, mill: Mill, *words: str) -> tuple[int, str]:
 
 
 def test_an_engine_without_a_proof_is_refused(mill: Mill) -> None:
-    """`check` and `run` exit 78 and say which command proves it; told `--unverified`, only the driver is missing."""
+    """`check` and `run` exit 78 and say which command proves it; with `--unverified` only the driver is missing."""
     for command in ("check", "run"):
         code, words = inspector(command, mill)
         assert code == 78 and "Traceback" not in words
@@ -69,7 +69,7 @@ def test_a_stale_engine_is_said_exactly(mill: Mill) -> None:
 
 
 def test_a_rebuild_is_said_on_ready_metrics_and_status(mill: Mill) -> None:
-    """With engine.rebuild the engine is built again and everybody is told; its proof waits for a driver: exit 1."""
+    """With engine.rebuild the engine is built again and that is reported; its proof waits for a driver: exit 1."""
     (mill.folder / "recipe" / "engine.plan").write_bytes(b"damaged")
     mill.write(extra='[engine]\nkind = "tensorrt"\nrebuild = true\n')
     command = [sys.executable, "-m", "inspector", "check", str(mill.config)]
@@ -88,17 +88,17 @@ def test_a_rebuild_is_said_on_ready_metrics_and_status(mill: Mill) -> None:
                     rebuilding = max(rebuilding, mill.metric("inspector_engine_rebuilding"))
                 time.sleep(0.02)
             stderr = child.log
-        told = []
+        reported = []
         while True:
             try:
-                told.append(systemd.recv(65536).decode())
+                reported.append(systemd.recv(65536).decode())
             except BlockingIOError:
                 break
     assert child.code == 1, stderr
     assert seen[0] == 503 and "loading recipe tiny@1; rebuilding the engine: deploy " in seen[1]
     assert rebuilding == 1
-    assert any(words.startswith("STATUS=rebuilding the engine: deploy convert") for words in told)
-    assert "EXTEND_TIMEOUT_USEC=60000000" in told and not any(words.startswith("READY=1") for words in told)
+    assert any(words.startswith("STATUS=rebuilding the engine: deploy convert") for words in reported)
+    assert "EXTEND_TIMEOUT_USEC=60000000" in reported and not any(words.startswith("READY=1") for words in reported)
     assert "engine.plan was altered or truncated" in stderr and "no NVIDIA driver was found" in stderr
 
 
@@ -110,7 +110,7 @@ def test_a_reload_to_an_engine_that_cannot_run_leaves_the_line(tmp_path: Path) -
         assert mill.metric("inspector_engine_info", kind="openvino") == 1
         mill.write(extra='[engine]\nkind = "tensorrt"\n')
         mill.daemon.reload()
-        failed = mill.heard("health.reload_failed")[-1].data
+        failed = mill.received("health.reload_failed")[-1].data
         assert isinstance(failed, Health) and "engine.toml: cannot be read" in failed.message
         assert mill.metric("inspector_last_reload_success") == 0
         camera.send()

@@ -25,7 +25,7 @@ def go_on(camera: Camera, number: int) -> None:
 
 
 def up_to_the_end(mill: Mill, frames: int) -> list[Data | Unknown]:
-    """All that was recorded, up to the end of the coil of so many frames."""
+    """All that was recorded, up to the end of the coil of `frames` frames."""
     data: list[Data | Unknown] = []
     with mill.listen() as events:
         for event in events:
@@ -81,18 +81,18 @@ def test_frames_of_noise_are_an_event_each(tmp_path: Path) -> None:
             camera.send(DARK_BOX)
             camera.send(coil="C2")
             mill.until(43)
-        heard = []
+        received = []
         for event in events:
-            heard.append(event)
+            received.append(event)
             if event.type == "coil.ended":
                 break
         assert events.lost == 0
         assert mill.metric("inspector_frames_crowded_total") == 40
-    crowded = [event.data for event in heard if isinstance(event.data, Crowded)]
+    crowded = [event.data for event in received if isinstance(event.data, Crowded)]
     assert len(crowded) == 40
     assert all(before.start_mm < after.start_mm for before, after in pairwise(crowded))
     assert all(event.regions == {"dark": 256} for event in crowded)
-    ended = heard[-1].data
+    ended = received[-1].data
     assert isinstance(ended, CoilReport)
     assert (ended.frames, ended.crowded, ended.defects, ended.missed_m) == (42, 40, {"dark": 2}, 0.0)
-    assert sum(isinstance(event.data, Defect) for event in heard) == 2
+    assert sum(isinstance(event.data, Defect) for event in received) == 2

@@ -96,7 +96,7 @@ def test_the_daemon_finds_on_it_what_was_painted(mill: Mill) -> None:
             if not number % 4:
                 swap(mill)
         camera.send(coil="C2")
-        data = [event.data for event in mill.heard("coil.ended")]
+        data = [event.data for event in mill.received("coil.ended")]
         ended = next(item for item in data if isinstance(item, CoilReport) and item.state == "ended")
         assert (ended.frames, ended.missed_m, ended.defects) == (20, 0, {"dark": 10})
         assert mill.metric("inspector_gpu_memory_bytes", kind="used") == used
@@ -222,7 +222,7 @@ def test_a_stale_engine_is_rebuilt_and_the_line_starts(mill: Mill) -> None:
         assert mill.metric("inspector_engine_rebuilding") == 0
         camera.send((10, 30, 20, 40, DARK))
         mill.until(1)
-        started = mill.heard("health.started")[-1].data
+        started = mill.received("health.started")[-1].data
         assert isinstance(started, Health) and "tensorrt_rtx" in started.message
         assert mill.stop()[0] == 0
 

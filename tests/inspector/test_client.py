@@ -1,4 +1,4 @@
-"""The client against a real publisher: in order, each event once, and every loss either mended or told."""
+"""The client against a real publisher: in order, each event once, and every loss either mended or reported."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def line(tmp_path: Path) -> Iterator[Line]:
 
 
 def take(events: Events, count: int) -> list[Event]:
-    """The next so many events."""
+    """The next `count` events."""
     return [next(events) for _ in range(count)]
 
 
@@ -70,7 +70,7 @@ def test_events_come_typed_and_in_order(line: Line) -> None:
 
 
 def test_begins_with_now_unless_told_otherwise(line: Line) -> None:
-    """Without `after`, what was said before is not told, and is no loss."""
+    """Without `after`, what was published before does not come, and is no loss."""
     line.say(COIL, COIL)
     with line.listen(after=None, heartbeats=True) as events:
         assert next(events).data == Heartbeat(last_seq=2, last_topicseq={"coil.": 2})
@@ -88,16 +88,16 @@ KINDS: list[tuple[Data, str]] = [
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    said=st.lists(st.tuples(st.sampled_from(KINDS), st.booleans()), max_size=12),
+    reported=st.lists(st.tuples(st.sampled_from(KINDS), st.booleans()), max_size=12),
     topics=st.sampled_from([("",), ("alarm.",), ("alarm.scratches",), ("alarm.pits", "coil."), ("al",)]),
 )
-def test_any_loss_is_mended(line: Line, said: list[tuple[tuple[Data, str], bool]], topics: tuple[str, ...]) -> None:
+def test_any_loss_is_mended(line: Line, reported: list[tuple[tuple[Data, str], bool]], topics: tuple[str, ...]) -> None:
     """Whichever messages are lost, for whichever topics, each event comes once and in order."""
     with line.listen(topics=topics) as events:
         first = line.journal.last_seq + 1
-        for (data, _), lost in said:
+        for (data, _), lost in reported:
             line.say(data, lost=lost)
-        wanted = [seq for seq, ((_, topic), _) in enumerate(said, first) if topic.startswith(topics)]
+        wanted = [seq for seq, ((_, topic), _) in enumerate(reported, first) if topic.startswith(topics)]
         assert seqs(take(events, len(wanted))) == wanted
         assert events.lost == 0
 
@@ -114,7 +114,7 @@ def test_resumes_after_a_number(line: Line, topics: tuple[str, ...]) -> None:
 
 
 def test_without_replay_loss_is_counted_and_told(line: Line) -> None:
-    """With nobody to ask, each hole is told with its bounds, before the event that showed it."""
+    """With nobody to ask, each hole is reported with its bounds, before the event that showed it."""
     gaps: list[Gap] = []
     with line.listen(replay=None, on_gap=gaps.append, heartbeats=True) as events:
         assert next(events).seq == 0
@@ -133,7 +133,7 @@ def test_without_replay_loss_is_counted_and_told(line: Line) -> None:
 
 
 def test_replay_that_does_not_answer_is_told(line: Line) -> None:
-    """A dead replay address costs its patience once, and the loss is told."""
+    """A dead replay address costs its patience once, and the loss is reported."""
     gaps: list[Gap] = []
     dead = "tcp://127.0.0.1:9"
     with line.listen(replay=dead, patience_s=0.15, on_gap=gaps.append, heartbeats=True) as events:
@@ -151,7 +151,7 @@ def test_replay_that_does_not_answer_is_told(line: Line) -> None:
 def test_what_the_journal_no_longer_holds_is_told(
     tmp_path: Path, topics: tuple[str, ...], after: int, exact: bool
 ) -> None:
-    """Coming back too late, one is told how many are gone, then gets all that is left."""
+    """Whoever comes back too late learns how many are gone, then gets all that is left."""
     gaps: list[Gap] = []
     with Line(tmp_path / "journal", max_mb=1) as line:
         for _ in range(30):
@@ -196,7 +196,7 @@ def test_new_journal_is_told_and_read_from_its_beginning(tmp_path: Path) -> None
 
 
 def test_journal_that_went_back_is_told(line: Line) -> None:
-    """A journal that ends before what was heard of it, as after restoring a copy, is no silent end."""
+    """A journal that ends before what was received from it, as after restoring a copy, is no silent end."""
     gaps: list[Gap] = []
     line.say(COIL)
     with line.listen(after=("e1", 70), on_gap=gaps.append, heartbeats=True) as events:
@@ -210,11 +210,11 @@ def test_slow_subscriber_gets_everything_once(tmp_path: Path) -> None:
     """Far behind a full queue, a client still gets each event exactly once, in order."""
     with Line(tmp_path / "journal", max_mb=64, hwm=10) as line, line.listen() as events:
         line.say(COIL)
-        heard = take(events, 1)
+        received = take(events, 1)
         for _ in range(25):
             line.say(*[HEALTH] * 200)
-        heard += take(events, 5_000)
-        assert seqs(heard) == [*range(1, 5_002)]
+        received += take(events, 5_000)
+        assert seqs(received) == [*range(1, 5_002)]
         assert events.lost == 0
 
 
@@ -231,7 +231,7 @@ def test_silence_ends_iteration_and_it_goes_on_later(line: Line) -> None:
 
 
 def test_bad_address_is_refused() -> None:
-    """What is no address is said with an example of one."""
+    """What is no address is reported with an example of one."""
     with pytest.raises(SocketError, match=r"localhost:5556: .*Write tcp://HOST:PORT"):
         Events("localhost:5556")
 

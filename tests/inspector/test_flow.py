@@ -14,7 +14,7 @@ PATIENCE_S = 60
 
 
 class Tap:
-    """An upstream that gives its next item when told to, and knows when it is asked for one."""
+    """An upstream that gives its next item when asked to, and knows when it is asked for one."""
 
     def __init__(self) -> None:
         self.given = 0

@@ -142,7 +142,7 @@ def test_it_is_idle_once_the_result_is_out_and_not_before() -> None:
 
 
 def test_swap() -> None:
-    """A new recipe judges from the next batch on, and the old engine is closed once its last batch is out."""
+    """A new recipe infers from the next batch on, and the old engine is closed once its last batch is out."""
     turn = threading.Semaphore(0)
 
     def upstream() -> Iterator[Batch]:

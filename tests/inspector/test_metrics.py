@@ -197,11 +197,11 @@ def test_value(name: str, labels: dict[str, str], value: float) -> None:
 
 
 def test_partial_defects_are_not_counted() -> None:
-    """A long defect that is told in parts counts once, when it is whole."""
+    """A long defect that is reported in parts counts once, when it is whole."""
     metrics = Metrics(CAMERAS, ["dark"])
     for is_partial in (True, True, False):
-        told = msgspec.structs.replace(DEFECT, is_partial=is_partial)
-        metrics.reported(Findings(closed_ns=0, events=(told,)), [], 10**18)
+        listed = msgspec.structs.replace(DEFECT, is_partial=is_partial)
+        metrics.reported(Findings(closed_ns=0, events=(listed,)), [], 10**18)
     assert sum(v for n, _, v in samples(metrics) if n == "inspector_defects_total") == 1
 
 

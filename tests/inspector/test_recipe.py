@@ -59,7 +59,7 @@ def test_missing_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "printed"),
     [
         ("height = 64", "", "Object missing required field `height`"),
         ("height = 64", "heigth = 64", "Object contains unknown field `heigth`"),
@@ -76,12 +76,12 @@ def test_missing_files(tmp_path: Path) -> None:
         ("[[class]]", "[[class", "Expected ']]' at the end of an array declaration"),
     ],
 )
-def test_wrong_card(tmp_path: Path, old: str, new: str, said: str) -> None:
+def test_wrong_card(tmp_path: Path, old: str, new: str, printed: str) -> None:
     """A card with a wrong, unknown or missing key is refused with file, key and what was expected."""
     folder = write_recipe(tmp_path / "tiny")
     words = change(folder, old, new)
     assert words.startswith(f"{folder}/recipe.toml: ")
-    assert said in words
+    assert printed in words
 
 
 def test_find(tmp_path: Path) -> None:

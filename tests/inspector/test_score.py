@@ -1,4 +1,4 @@
-"""The rule by which found is told from missed."""
+"""The rule by which found is distinguished from missed."""
 
 import msgspec
 import pytest

@@ -243,6 +243,6 @@ if __name__ == "__main__":
     else:
         count, seed = (int(word) for word in [*sys.argv[1:], "200000", "1"][:2]) if sys.argv[1:] else (200_000, 1)
         found = soak(count, seed)
-        told = ", ".join(f"{reason} {number}" for reason, number in sorted(found.reasons.items()))
-        print(f"{count} mutations of seed {seed}: 0 crashes, grew {found.growth_mb:.1f} MB at most; {told}")
+        reported = ", ".join(f"{reason} {number}" for reason, number in sorted(found.reasons.items()))
+        print(f"{count} mutations of seed {seed}: 0 crashes, grew {found.growth_mb:.1f} MB at most; {reported}")
         print(f"longest: {found.longest_ms:.1f} ms of processor time, mutation {found.longest}")

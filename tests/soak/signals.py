@@ -38,7 +38,7 @@ HANG_S = 120.0
 
 
 def lives(pairs: int, seed: int, folder: Path) -> int:
-    """Live until so many pairs were sent; return them.
+    """Live until that many pairs were sent; return them.
 
     Raises: AssertionError for a life that ended otherwise than with 0, or not at all, with the seed that shows it.
     """

@@ -1,4 +1,4 @@
-"""The unit as systemd itself judges it; test_service.py boots it."""
+"""The unit as systemd itself assesses it; test_service.py boots it."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def drawn(count: int, least_px: int, most_px: int) -> Iterator[tuple[Plane, Plan
 def write_set(
     folder: Path, layout: Layout, *, deep: bool = False, count: int = 45, least_px: int = 100, most_px: int = 250
 ) -> Path:
-    """Write a set and return what DATA names: 12 bits in 16 where `deep`, else grey and colour JPEGs by turns."""
+    """Write a set and return what DATA names: 12 bits in 16 where `deep`, else alternating grey and colour JPEGs."""
     (folder / "images").mkdir(parents=True)
     images: list[dict[str, object]] = []
     annotations: list[dict[str, object]] = []

@@ -26,7 +26,7 @@ def paint(*boxes: tuple[int, int, int, bool]) -> tuple[Plane, Plane]:
 
 
 def write_frames(folder: Path, frames: int) -> Path:
-    """Write frames with one sure defect each, dark and bright by turns, and in every third an unsure false one."""
+    """Write frames with one sure defect each, alternating dark and bright, and in every third an unsure false one."""
     for part in ("images", "masks"):
         (folder / part).mkdir(parents=True)
     for number in range(frames):

@@ -50,13 +50,13 @@ def test_a_gpu_that_the_flavour_is_not_made_for_is_named(
 ) -> None:
     """TensorRT-RTX is for RTX cards; a data-centre GPU wants the other one. Building is tried all the same."""
     machine = subject(tmp_path, capability, flavour)
-    said = plan.unsupported(machine)
-    assert bool(said) == unsupported
+    printed = plan.unsupported(machine)
+    assert bool(printed) == unsupported
     if unsupported:
-        assert "NVIDIA Somewhat has compute capability 9.0; expected one of 7.5, 8.6" in said
+        assert "NVIDIA Somewhat has compute capability 9.0; expected one of 7.5, 8.6" in printed
         steps = {step.name: step for step in plan.steps(machine)}
         for name in ("convert fp16", "verify fp16", "tests marked gpu"):
-            assert steps[name].excuse == said and not steps[name].skip
+            assert steps[name].excuse == printed and not steps[name].skip
 
 
 def test_without_tensorrt_the_rest_is_still_done(tmp_path: Path) -> None:

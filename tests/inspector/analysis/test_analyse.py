@@ -35,7 +35,7 @@ def box(top: int, bottom: int, left: int, right: int, class_id: int = 1) -> Byte
 
 
 def test_millimetres() -> None:
-    """A region is told with box and area in millimetres, the camera's offset included, and its best probability."""
+    """A region is reported with box and area in millimetres, the camera's offset included, and its best probability."""
     labels = box(2, 6, 3, 8, class_id=2)
     confidence = np.where(labels, 130, 0).astype(np.uint8)
     confidence[3, 4] = 204
@@ -66,7 +66,7 @@ def test_head_and_tail() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "is_told"),
+    ("labels", "is_reported"),
     [
         (box(1, 4, 0, 3), False),
         (box(1, 4, 0, 4), True),
@@ -74,13 +74,13 @@ def test_head_and_tail() -> None:
         (box(HEIGHT - 1, HEIGHT, 0, 1), True),
     ],
 )
-def test_minimum_area(labels: Bytes2D, is_told: bool) -> None:
+def test_minimum_area(labels: Bytes2D, is_reported: bool) -> None:
     """What is too small is left out, unless it touches an edge behind which it may go on."""
-    assert bool(found(labels, recipe("dark", min_area_mm2=12.0))) is is_told
+    assert bool(found(labels, recipe("dark", min_area_mm2=12.0))) is is_reported
 
 
 @pytest.mark.parametrize(
-    ("labels", "surest", "is_told"),
+    ("labels", "highest", "is_reported"),
     [
         (box(1, 4, 0, 3), 203, False),
         (box(1, 4, 0, 3), 204, True),
@@ -88,11 +88,11 @@ def test_minimum_area(labels: Bytes2D, is_told: bool) -> None:
         (box(HEIGHT - 3, HEIGHT, 0, 3), 1, True),
     ],
 )
-def test_minimum_confidence(labels: Bytes2D, surest: int, is_told: bool) -> None:
+def test_minimum_confidence(labels: Bytes2D, highest: int, is_reported: bool) -> None:
     """One sure pixel is enough; what is nowhere sure is left out, unless it may go on and grow surer."""
     confidence = np.minimum(labels, 1)
-    confidence[tuple(np.argwhere(labels)[-1])] = surest
-    assert bool(found(labels, recipe("dark", min_confidence=0.8), confidence=confidence)) is is_told
+    confidence[tuple(np.argwhere(labels)[-1])] = highest
+    assert bool(found(labels, recipe("dark", min_confidence=0.8), confidence=confidence)) is is_reported
 
 
 def test_confidence_is_the_regions_own() -> None:
@@ -189,7 +189,7 @@ def test_stage() -> None:
 
 
 def test_tick() -> None:
-    """A batch without frames passes through, so that the stages behind it hear of the time."""
+    """A batch without frames passes through, so that the stages behind it learn of the time."""
     assert Analyse([])(inferred([missing(1)], [])).arrivals == (missing(1),)
 
 

@@ -33,7 +33,7 @@ def flood(labels: Bytes2D) -> list[list[tuple[int, int]]]:
 def facts(labels: Bytes2D, confidence: Bytes2D, region: list[tuple[int, int]]) -> dict[str, int]:
     """Say of a region of pixels what `Regions` says."""
     rows, columns = [y for y, _ in region], [x for _, x in region]
-    said = {
+    printed = {
         "label": int(labels[region[0]]),
         "left": min(columns),
         "right": max(columns) + 1,
@@ -44,8 +44,8 @@ def facts(labels: Bytes2D, confidence: Bytes2D, region: list[tuple[int, int]]) -
     }
     for end, row in (("head", 0), ("tail", len(labels) - 1)):
         touching = [x for y, x in region if y == row]
-        said |= {f"{end}_left": min(touching), f"{end}_right": max(touching) + 1} if touching else {}
-    return said
+        printed |= {f"{end}_left": min(touching), f"{end}_right": max(touching) + 1} if touching else {}
+    return printed
 
 
 def check(labels: Bytes2D, confidence: Bytes2D) -> None:

@@ -91,18 +91,18 @@ def test_told_to_end_it_takes_the_daemon_with_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "printed"),
     [
         (["--batches", "4,2"], "expected ascending ones"),
         (["--engines", "abacus"], f"expected some of {', '.join(KINDS)}"),
         (["--seconds", "0"], "expected seconds above 0"),
     ],
 )
-def test_a_wrong_option_is_refused(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_option_is_refused(words: list[str], printed: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Before anything runs, with what was expected."""
     with pytest.raises(SystemExit):
         main(["bench", *words])
-    assert said in capsys.readouterr().err
+    assert printed in capsys.readouterr().err
 
 
 def test_other_commands_do_not_pay_for_the_bench() -> None:

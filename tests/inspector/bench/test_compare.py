@@ -53,7 +53,7 @@ def bench(*rows: Row, sha256: str = "a" * 64, machine: Machine = MACHINE) -> Ben
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "said"),
+    ("a", "b", "printed"),
     [
         ((10.0, 11.0, 12.0), (14.0, 15.0, 16.0), "faster"),
         ((10.0, 11.0, 12.0), (7.0, 8.0, 9.0), "slower"),
@@ -61,15 +61,15 @@ def bench(*rows: Row, sha256: str = "a" * 64, machine: Machine = MACHINE) -> Ben
         ((10.0, 10.0, 10.0), (10.4, 10.4, 10.4), "alike"),
     ],
 )
-def test_a_difference_must_exceed_the_scatter(a: tuple[float, ...], b: tuple[float, ...], said: str) -> None:
+def test_a_difference_must_exceed_the_scatter(a: tuple[float, ...], b: tuple[float, ...], printed: str) -> None:
     """Rounds that overlap prove nothing, nor do 5 %."""
-    assert verdict(row(*a), row(*b)) == said
+    assert verdict(row(*a), row(*b)) == printed
 
 
-@pytest.mark.parametrize(("p99_ms", "said"), [(1.2, "later"), (0.8, "sooner"), (1.03, "alike")])
-def test_under_load_the_latency_is_judged(p99_ms: float, said: str) -> None:
+@pytest.mark.parametrize(("p99_ms", "printed"), [(1.2, "later"), (0.8, "sooner"), (1.03, "alike")])
+def test_under_load_the_latency_is_judged(p99_ms: float, printed: str) -> None:
     """The rate is given there, so only the p99 can tell."""
-    assert verdict(row(8.0, measured="load"), row(80.0, measured="load", p99_ms=p99_ms)) == said
+    assert verdict(row(8.0, measured="load"), row(80.0, measured="load", p99_ms=p99_ms)) == printed
 
 
 def test_different_recipes_are_refused_unless_asked_for() -> None:
@@ -77,15 +77,15 @@ def test_different_recipes_are_refused_unless_asked_for() -> None:
     a, b = bench(row(10.0)), bench(row(20.0, sha256="b" * 64), sha256="b" * 64)
     with pytest.raises(InspectorError, match=r"a\.json is of tiny@1 .*expected the same models.*--any-recipe"):
         compare(a, b, ("a.json", "b.json"), any_recipe=False)
-    said = compare(a, b, ("a.json", "b.json"), any_recipe=True)
-    assert "THE RECIPES DIFFER" in said and "2.000" in said and said.endswith("faster")
+    printed = compare(a, b, ("a.json", "b.json"), any_recipe=True)
+    assert "THE RECIPES DIFFER" in printed and "2.000" in printed and printed.endswith("faster")
 
 
 def test_other_machines_are_named() -> None:
     """Both are described as soon as they differ in anything."""
     other = msgspec.structs.replace(MACHINE, cpu="Pascaline")
-    said = compare(bench(row(10.0)), bench(row(10.0), machine=other), ("a", "b"), any_recipe=False)
-    assert "machines differ" in said and "abacus" in said and "Pascaline" in said
+    printed = compare(bench(row(10.0)), bench(row(10.0), machine=other), ("a", "b"), any_recipe=False)
+    assert "machines differ" in printed and "abacus" in printed and "Pascaline" in printed
 
 
 def test_nothing_in_common_is_an_error() -> None:

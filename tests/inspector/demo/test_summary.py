@@ -38,7 +38,7 @@ def scored(outcomes: tuple[PlantedOutcome, ...] = (), false: tuple[Defect, ...] 
     return Score(metres=10.0, classes=classes, outcomes=outcomes, found=(), false=false)
 
 
-def said(score: Score, **figures: Any) -> str:
+def printed(score: Score, **figures: Any) -> str:
     """Write the summary of a score."""
     usual: dict[str, Any] = {
         "coil": "C1",
@@ -55,7 +55,7 @@ def said(score: Score, **figures: Any) -> str:
 
 def test_frames_and_strip_are_accounted_for() -> None:
     """Every frame that was sent is found again under how it ended, every metre under inspected or missed."""
-    words = said(scored(), latencies_ms=[float(ms) for ms in range(1, 201)])
+    words = printed(scored(), latencies_ms=[float(ms) for ms in range(1, 201)])
     assert "63         60          0          3          1" in words
     assert "9.6 m inspected, 0.6 m missed" in words
     assert "10.0 m at 0.50 m/s" in words
@@ -65,7 +65,7 @@ def test_frames_and_strip_are_accounted_for() -> None:
 
 def test_one_is_not_written_as_many() -> None:
     """A count and its noun agree."""
-    assert "from capture to event (1 defect)" in said(scored(), latencies_ms=[5.0])
+    assert "from capture to event (1 defect)" in printed(scored(), latencies_ms=[5.0])
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_one_is_not_written_as_many() -> None:
 )
 def test_what_was_not_found_is_listed_by_name_and_place(outcome: PlantedOutcome, line: str) -> None:
     """Nobody has to search for what the inspector overlooked."""
-    (listed,) = (words for words in said(scored((outcome,))).splitlines() if "5.000 m" in words)
+    (listed,) = (words for words in printed(scored((outcome,))).splitlines() if "5.000 m" in words)
     assert listed.strip().startswith(line)
     assert "crack" in listed
     assert "across 700 to 710 mm, 100 x 10 mm" in listed
@@ -86,14 +86,14 @@ def test_what_was_not_found_is_listed_by_name_and_place(outcome: PlantedOutcome,
 
 def test_false_ones_are_listed_up_to_a_page() -> None:
     """A poor recipe does not push the table off the screen."""
-    words = said(scored(false=(PATCH,) * (FALSE_LISTED + 7)))
+    words = printed(scored(false=(PATCH,) * (FALSE_LISTED + 7)))
     assert words.count("false, nothing planted") == FALSE_LISTED
     assert "and 7 more false ones" in words
 
 
 def test_lost_events_are_owned_up_to() -> None:
     """When events did not get here, the summary says that its counts are too low."""
-    assert "3 were lost" in said(scored(), lost_events=3)
+    assert "3 were lost" in printed(scored(), lost_events=3)
 
 
 def test_percentile_is_nearest_rank() -> None:

@@ -142,8 +142,8 @@ def test_the_old_client_says_what_it_did_not_know(line: Line) -> None:
         line.publisher.address, replay=line.replays.address, after=after, timeout_s=45.0, on_gap=gaps.append
     ) as events:
         line.say(COIL, REPEAT, GROWN, REPEAT, DEFECT)
-        heard = [next(events) for _ in range(3)]
-        assert [event.seq for event in heard] == [1, 3, 5]
+        received = [next(events) for _ in range(3)]
+        assert [event.seq for event in received] == [1, 3, 5]
         assert events.lost == 2
     assert [(gap.first_seq, gap.last_seq, gap.count) for gap in gaps] == [(2, 2, 1), (4, 4, 1)]
     assert all("words unknown here" in gap.reason for gap in gaps)
@@ -170,10 +170,10 @@ def test_todays_client_takes_what_it_does_not_know(line: Line, topics: tuple[str
     with line.listen(topics=topics) as events:
         line.say(COIL, REPEAT, GROWN, SHELVED, REPEAT, lost=lost)
         wanted = [seq for seq, data in enumerate((COIL, REPEAT, GROWN, SHELVED, REPEAT), 1) if follows(data, topics)]
-        heard = [next(events) for _ in wanted]
-        assert [event.seq for event in heard] == wanted
+        received = [next(events) for _ in wanted]
+        assert [event.seq for event in received] == wanted
         assert events.lost == 0
-    unknown = [event.data for event in heard if event.type == "repeat.top"]
+    unknown = [event.data for event in received if event.type == "repeat.top"]
     assert unknown == [Unknown(kind="repeat", raw=b'{"kind":"repeat","period_mm":1570.8}')] * 2
 
 

@@ -128,12 +128,12 @@ def test_any_history_replays_without_holes(
     """Whatever is recorded, rotated and reopened comes back byte for byte, with both numbers gap-free."""
     path = tmp_path_factory.mktemp("journal")
     journal, recorded = opened(path, max_mb=1), list[Message]()
-    for number, said in enumerate(steps):
-        if said is None:
+    for number, reported in enumerate(steps):
+        if reported is None:
             journal.close()
             journal = opened(path, max_mb=1, epoch=f"never used {number}")
         else:
-            recorded += journal.record(said)
+            recorded += journal.record(reported)
     assert list(held(journal)) == recorded[journal.first_seq - 1 :]
     assert journal.last_seq == len(recorded)
     counts: dict[str, int] = {}
@@ -484,9 +484,9 @@ def test_files_that_are_taken_away_are_noticed(tmp_path: Path, meddle: Callable[
     journal = opened(path)
     journal.record([DEFECT])
     meddle(path)
-    for said in ([], [ALARM]):
+    for reported in ([], [ALARM]):
         with pytest.raises(JournalError, match=r"was (removed|replaced) while the inspector writes to it"):
-            journal.record(said)
+            journal.record(reported)
     with suppress(JournalError):
         journal.close()
 
@@ -584,7 +584,7 @@ def test_a_reader_on_another_thread_sees_whole_groups(tmp_path: Path) -> None:
     """Replay goes on while events are recorded and files come and go: in order, byte for byte, no hole."""
     journal = opened(tmp_path, max_mb=1)
     recorded: list[Message] = []
-    heard: dict[int, Message] = {}
+    received: dict[int, Message] = {}
     over = Flag()
 
     def read() -> None:
@@ -592,7 +592,7 @@ def test_a_reader_on_another_thread_sees_whole_groups(tmp_path: Path) -> None:
         while not over.is_set() or after < journal.last_seq:
             found = journal.replay(after, 50)
             first = found.through_seq - len(found.messages) + 1
-            heard.update(enumerate(found.messages, first))
+            received.update(enumerate(found.messages, first))
             after = found.through_seq
 
     reading = threading.Thread(target=read)
@@ -601,8 +601,8 @@ def test_a_reader_on_another_thread_sees_whole_groups(tmp_path: Path) -> None:
         recorded += journal.record([LONG_HEALTH] * 8)
     over.set()
     reading.join()
-    assert heard and all(recorded[seq - 1] == message for seq, message in heard.items())
-    assert max(heard) == 1600
+    assert received and all(recorded[seq - 1] == message for seq, message in received.items())
+    assert max(received) == 1600
     journal.close()
 
 

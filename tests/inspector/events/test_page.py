@@ -62,19 +62,19 @@ def test_its_client_runs(line: Line, tmp_path: Path) -> None:
         [NODE, str(client), line.publisher.address, line.replays.address], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        heard: list[str] = []
+        received: list[str] = []
         try:
-            while not heard:  # it begins with whatever comes first after it has connected
+            while not received:  # it begins with whatever comes first after it has connected
                 line.say(COIL)
-                heard += wait_for_line(process.stdout.fileno())
+                received += wait_for_line(process.stdout.fileno())
             line.say(ALARM, COIL, lost=True)
             line.say(ALARM)
             last = line.journal.last_seq
-            while not heard[-1].startswith(f"{last} "):
-                heard.append(process.stdout.readline())
+            while not received[-1].startswith(f"{last} "):
+                received.append(process.stdout.readline())
         finally:
             process.kill()
-    seqs = [int(text.split()[0]) for text in heard]
+    seqs = [int(text.split()[0]) for text in received]
     assert seqs == [*range(seqs[0], last + 1)]
 
 

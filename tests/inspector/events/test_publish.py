@@ -37,7 +37,7 @@ def publisher(context: Context, journal: Journal) -> Iterator[Publisher]:
 
 
 def listening(context: Context, publisher: Publisher, topic: str = "") -> Socket:
-    """A subscriber that surely hears what is published from now on."""
+    """A subscriber that surely receives what is published from now on."""
     subscriber = context.socket(zmq.SUB)
     subscriber.rcvtimeo = 45_000
     subscriber.subscribe(topic)
@@ -54,8 +54,8 @@ def test_what_is_published_is_what_is_on_disk(context: Context, journal: Journal
     """A subscriber gets topic and payload byte for byte as replay gives them."""
     with listening(context, publisher) as subscriber:
         publisher.publish(journal.record([HEALTH, COIL]))
-        heard = [subscriber.recv_multipart() for _ in range(2)]
-    assert [Message(topic.decode(), payload) for topic, payload in heard] == [*journal.replay(0, 10).messages]
+        received = [subscriber.recv_multipart() for _ in range(2)]
+    assert [Message(topic.decode(), payload) for topic, payload in received] == [*journal.replay(0, 10).messages]
 
 
 def test_topics_filter(context: Context, journal: Journal, publisher: Publisher) -> None:
@@ -141,7 +141,7 @@ for group in range(50):
 
 
 def test_killed_between_commit_and_publish(context: Context, tmp_path: Path) -> None:
-    """After kill -9 everything that anyone heard is on disk, byte for byte, and the numbers have no hole."""
+    """After kill -9 everything that anyone received is on disk, byte for byte, and the numbers have no hole."""
     command = [sys.executable, "-c", DYING, str(tmp_path / "journal")]
     with (
         subprocess.Popen(command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
@@ -155,15 +155,15 @@ def test_killed_between_commit_and_publish(context: Context, tmp_path: Path) -> 
         process.stdin.write("\n")
         process.stdin.flush()
         assert process.wait(timeout=45) == -signal.SIGKILL
-        heard = []
+        received = []
         while subscriber.poll(1000):
             topic, payload = subscriber.recv_multipart()
-            heard.append(Message(topic.decode(), payload))
+            received.append(Message(topic.decode(), payload))
         subscriber.disable_monitor()
     journal = Journal(
         tmp_path / "journal", 8, "/inspector/l", clock_utc=lambda: datetime.now(UTC), new_epoch=lambda: "e2"
     )
     held = journal.replay(0, 10_000).messages
-    assert heard and set(heard) <= set(held)
+    assert received and set(received) <= set(held)
     assert (journal.epoch, journal.last_seq, len(held)) == ("e1", 41 * 20, 41 * 20)
     journal.close()

@@ -40,29 +40,29 @@ def ask(context: Context, replays: Replays, *parts: bytes) -> tuple[dict[str, An
         asker.send_multipart(parts)
         assert asker.poll(60_000)
         head, *rest = asker.recv_multipart()
-        told = [Message(topic.decode(), payload) for topic, payload in zip(rest[::2], rest[1::2], strict=True)]
-        return json.loads(head), told
+        reported = [Message(topic.decode(), payload) for topic, payload in zip(rest[::2], rest[1::2], strict=True)]
+        return json.loads(head), reported
 
 
 def test_replay_pages(context: Context, journal: Journal, replays: Replays) -> None:
     """Asking on from `through` until `more` is false yields everything, in answers of bounded size."""
     recorded = journal.record([COIL] * (2 * LIMIT_EVENTS + 1))
-    told: list[Message] = []
+    reported: list[Message] = []
     head: dict[str, Any] = {"through": 0, "more": True}
     while head["more"]:
         request = {"epoch": "e1", "after": head["through"], "limit": 10**9, "prefix": ""}
         head, page = ask(context, replays, json.dumps(request).encode())
         assert len(page) == head["count"] <= LIMIT_EVENTS
-        told += page
-    assert tuple(told) == recorded
+        reported += page
+    assert tuple(reported) == recorded
     assert head == {"epoch": "e1", "first": 1, "last": 2001, "through": 2001, "count": 1, "more": False}
 
 
 def test_replay_by_prefix(context: Context, journal: Journal, replays: Replays) -> None:
     """A prefix picks topics, and `through` still goes to the end."""
     _, coil, _ = journal.record([HEALTH, COIL, HEALTH])
-    head, told = ask(context, replays, b'{"epoch": null, "after": 0, "limit": 5, "prefix": "coil."}')
-    assert (told, head["through"], head["more"]) == ([coil], 3, False)
+    head, reported = ask(context, replays, b'{"epoch": null, "after": 0, "limit": 5, "prefix": "coil."}')
+    assert (reported, head["through"], head["more"]) == ([coil], 3, False)
 
 
 @pytest.mark.parametrize(
@@ -84,9 +84,9 @@ def test_bad_request_is_answered_with_words(
     context: Context, replays: Replays, parts: tuple[bytes, ...], error: str
 ) -> None:
     """What was wrong and what to send stands in the answer; nothing raises."""
-    head, told = ask(context, replays, *parts)
+    head, reported = ask(context, replays, *parts)
     assert error in head["error"]
-    assert (told, head["more"]) == ([], False)
+    assert (reported, head["more"]) == ([], False)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

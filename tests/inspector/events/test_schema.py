@@ -32,7 +32,7 @@ def test_every_header_field_says_what_it_means() -> None:
 
 
 def test_every_kind_of_data_is_in_the_event_schema() -> None:
-    """A client's author finds every kind of event, told apart by `kind`."""
+    """A client's author finds every kind of event, distinguished by `kind`."""
     records = msgspec.json.decode(schema.schemas()["event.schema.json"])["$defs"]
     kinds = records["Event"]["properties"]["data"]["discriminator"]["mapping"]
     assert sorted(kinds) == sorted(kind.__struct_config__.tag for kind in get_args(Data))

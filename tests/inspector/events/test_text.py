@@ -202,7 +202,7 @@ def command(feed: Feed, *options: str, replay: str | None = None) -> subprocess.
 
 
 def serve(feed: Feed, process: subprocess.Popen[str], seconds: float = 20) -> tuple[str, str, int]:
-    """Live as the daemon does until the process ends; what it said and its exit code."""
+    """Live as the daemon does until the process ends; what it printed and its exit code."""
     for _ in range(int(seconds / 0.01)):
         feed.publisher.heartbeat()
         try:
@@ -262,6 +262,6 @@ def has_printed(process: subprocess.Popen[str], feed: Feed) -> bool:
 
 
 def test_loss_is_told_on_stderr(feed: Feed) -> None:
-    """What cannot be had is said, with numbers and reason, beside the events."""
+    """What cannot be had is reported, with numbers and reason, beside the events."""
     out, err, code = serve(feed, command(feed, "0", "1", "text", replay=""))
     assert (out, err, code) == ("", "LOST 3 events, seq 1 to 3: no replay address was given\n", 0)

@@ -227,7 +227,7 @@ def test_padding_behind_the_end_is_no_damage() -> None:
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
-    """Missing, empty, a folder, and what never ends or never begins, are told apart."""
+    """Missing, empty, a folder, and what never ends or never begins, are distinguished."""
     (tmp_path / "a.png").touch()
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "zero.png").symlink_to("/dev/zero")

@@ -72,7 +72,7 @@ class Line:
         self.send_parts(*wire.encode(*message(number, camera, **facts)))
 
     def take(self, count: int) -> list[Frame | Loss]:
-        """Take batches until they hold so many arrivals."""
+        """Take batches until they hold that many arrivals."""
         arrivals: list[Frame | Loss] = []
         deadline = time.monotonic() + 45
         while len(arrivals) < count:
@@ -92,7 +92,7 @@ def message(number: int, camera: str = "top", boot: str = "b", **facts: Any) -> 
     return wire.frame_message(pixels, camera=camera, boot=boot, number=number, captured_ns=0, **facts)
 
 
-def told(arrivals: list[Frame | Loss]) -> list[object]:
+def summary(arrivals: list[Frame | Loss]) -> list[object]:
     """Say it shortly: a frame by its number, a loss by its reason and count."""
     return [a.header.number if isinstance(a, Frame) else (a.reason, a.count) for a in arrivals]
 
@@ -160,18 +160,18 @@ def test_memory_is_the_allocators(context: Context) -> None:
 
 
 def test_gap(line: Line) -> None:
-    """Frames that never arrived are a loss, told before the frame that shows it."""
+    """Frames that never arrived are a loss, reported before the frame that shows it."""
     for number in (5, 6, 9, 10, 20):
         line.send(number)
-    assert told(line.take(7)) == [5, 6, ("lost", 2), 9, 10, ("lost", 9), 20]
+    assert summary(line.take(7)) == [5, 6, ("lost", 2), 9, 10, ("lost", 9), 20]
 
 
 def test_reboot(line: Line) -> None:
-    """A camera that restarts counts anew: nothing is missing, and nothing of the new boot is refused."""
+    """A camera that restarts counts from 0 again: nothing is missing, and nothing of the new boot is refused."""
     line.send(1000)
     line.send(0, boot="c")
     line.send(2, boot="c")
-    assert told(line.take(4)) == [1000, 0, ("lost", 1), 2]
+    assert summary(line.take(4)) == [1000, 0, ("lost", 1), 2]
 
 
 def test_repeated_number(line: Line) -> None:
@@ -179,7 +179,7 @@ def test_repeated_number(line: Line) -> None:
     for number in (1, 2, 2, 1, 3):
         line.send(number)
     arrivals = line.take(5)
-    assert told(arrivals) == [1, 2, ("order", 1), ("order", 1), 3]
+    assert summary(arrivals) == [1, 2, ("order", 1), ("order", 1), 3]
     assert isinstance(arrivals[2], Loss) and arrivals[2].header is None
 
 
@@ -193,7 +193,7 @@ def test_cameras_are_counted_apart(line: Line) -> None:
         batch = next(line.batches)
         sizes.append(len(batch.pixels))
         arrivals += batch.arrivals
-    assert told(arrivals) == [0, 50, 1, 51]
+    assert summary(arrivals) == [0, 50, 1, 51]
     assert max(sizes) > 1
 
 
@@ -240,7 +240,7 @@ def test_bad_input(line: Line, reason: str, messages: list[tuple[bytes | memoryv
         line.send_parts(*parts)
     line.send(len(messages) + 1)
     arrivals = line.take(len(messages) + 2)
-    assert told(arrivals)[0] == 0
+    assert summary(arrivals)[0] == 0
     refused = [a for a in arrivals if isinstance(a, Loss) and a.end == "rejected"]
     assert {a.reason for a in refused} - {reason} <= {"order"}  # the second frame 1 is refused for that
     assert len(refused) == len(messages)
@@ -253,7 +253,7 @@ def test_a_bad_frame_is_not_missing_as_well(line: Line) -> None:
     line.send_parts(HEAD, b"\xff" + bytes(BODY)[1:])
     line.send(2)
     arrivals = line.take(3)
-    assert told(arrivals) == [0, ("crc", 1), 2]
+    assert summary(arrivals) == [0, ("crc", 1), 2]
     assert isinstance(arrivals[1], Loss) and arrivals[1].header is None
 
 
@@ -262,14 +262,14 @@ def test_large_message(line: Line) -> None:
     line.send(0)
     line.send_parts(HEAD, bytes(1_100_000))
     line.send(2)
-    assert told(line.take(3)) == [0, ("too_large", 1), 2]
+    assert summary(line.take(3)) == [0, ("too_large", 1), 2]
 
 
 @pytest.mark.slow
 def test_huge_message(line: Line, caplog: pytest.LogCaptureFixture) -> None:
     """A message far above the limit is never read to its end: its connection is ended, which is counted and logged."""
     line.send(0)
-    assert told(line.take(1)) == [0]
+    assert summary(line.take(1)) == [0]
     peer = zmtp.connect(int(line.intake.address.rpartition(":")[2]))
     name = "{}:{}".format(*peer.getsockname())
     done = threading.Event()
@@ -281,7 +281,7 @@ def test_huge_message(line: Line, caplog: pytest.LogCaptureFixture) -> None:
 
     sender = threading.Thread(target=send)
     sender.start()
-    assert told(line.take(1)) == [("too_large", 1)]
+    assert summary(line.take(1)) == [("too_large", 1)]
     sender.join()
     peer.close()
     assert f"{name} sent 2 MB and more without ending a message; its connection was ended" in caplog.text
@@ -291,12 +291,12 @@ def test_huge_message_over_ipc(context: Context, tmp_path: Path, caplog: pytest.
     """Over ipc libzmq ends the connection; the log says so, and the camera may go on."""
     with Line(context, bind=f"ipc://{tmp_path}/frames") as line:
         line.send(0)
-        assert told(line.take(1)) == [0]
+        assert summary(line.take(1)) == [0]
         line.send_parts(HEAD, bytes(3_000_000))
         while "the connection of an ipc camera ended (a part above 2 MB ends it, too)" not in caplog.text:
             next(line.batches)
         line.send(1)
-        assert told(line.take(1)) == [1]
+        assert summary(line.take(1)) == [1]
 
 
 def test_batch_is_full(context: Context) -> None:
@@ -334,7 +334,7 @@ def test_drain(line: Line) -> None:
     for number in range(100):
         line.send(number)
     got = line.take(10)
-    assert told(got + line.rest()) == list(range(100))
+    assert summary(got + line.rest()) == list(range(100))
 
 
 def test_drain_ends_while_cameras_go_on(line: Line) -> None:
@@ -355,7 +355,7 @@ def test_drain_ends_while_cameras_go_on(line: Line) -> None:
     done.set()
     sender.join()
     inspected = [arrival for arrival in got if isinstance(arrival, Frame)]
-    assert told(got) == [*range(len(inspected)), *[("stopping", 1)] * (len(got) - len(inspected))]
+    assert summary(got) == [*range(len(inspected)), *[("stopping", 1)] * (len(got) - len(inspected))]
 
 
 def test_port_in_use(context: Context, line: Line) -> None:
@@ -393,12 +393,12 @@ def test_while_the_engine_is_busy_a_batch_goes_on_filling(context: Context) -> N
 
         sending = threading.Thread(target=camera)
         sending.start()
-        assert told(list(next(line.batches).arrivals)) == [0, 1, 2]
+        assert summary(list(next(line.batches).arrivals)) == [0, 1, 2]
         sending.join()
         line.demand.hand_over()
         for number in range(3, 11):
             line.send(number)
-        assert told(list(next(line.batches).arrivals)) == list(range(3, 11))
+        assert summary(list(next(line.batches).arrivals)) == list(range(3, 11))
 
 
 def busy(line: Line) -> Iterator[Batch]:
@@ -423,7 +423,7 @@ def test_frames_without_room_are_given_up(context: Context) -> None:
         helper.start()
         batch = next(batches)
         helper.join()
-    assert told(list(batch.arrivals)) == [0, 1, *[("overload", 1)] * 4]
+    assert summary(list(batch.arrivals)) == [0, 1, *[("overload", 1)] * 4]
     lost = [arrival.header for arrival in batch.losses()]
     assert lost == [message(number)[0] for number in range(2, 6)]
 
@@ -501,7 +501,7 @@ def test_pictures_keep_their_camera_s_order(context: Context) -> None:
             else:
                 line.send(number, encoding=("raw8", "png", "jpeg")[number % 4])
         arrivals = line.take(40)
-    assert told(arrivals) == [number if number % 4 < 3 else ("crc", 1) for number in range(40)]
+    assert summary(arrivals) == [number if number % 4 < 3 else ("crc", 1) for number in range(40)]
 
 
 def wait_for(condition: Callable[[], object]) -> None:

@@ -208,7 +208,7 @@ def test_a_stop_is_received_while_the_engine_hangs(line: Line) -> None:
 
 
 def reload_and_wait(line: Line, engines: int) -> None:
-    """Ask for a reload, and wait until it has handed over the last of so many engines."""
+    """Ask for a reload, and wait until it has handed over the last of that many engines."""
     line.hangup.set()
     line.until(lambda: len(line.engines) == engines and line.daemon._infer.loaded.engine is line.engines[-1])
 

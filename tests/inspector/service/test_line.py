@@ -1,4 +1,4 @@
-"""The configuration file: what is wrong with it is said all at once, in words that tell what to do."""
+"""The configuration file: what is wrong with it is reported all at once, in words that say what to do."""
 
 import math
 import re
@@ -42,7 +42,7 @@ NAMES = f'expected a list of {LETTERS}, at least one. Write classes = ["NAME"].'
 LIST = "expected a list of sections, at least one. "
 
 FAULTS = {
-    # what is changed in the good file: what is said
+    # what is changed in the good file: what is reported
     ("[recipe]", "[batch]\nwait_ms = -5\n[recipe]"): (
         "batch.wait_ms is -5; expected a whole number 1..1000. Set 10 for a 60 fps line."
     ),
@@ -165,15 +165,15 @@ def test_byte_order_mark(tmp_path: Path) -> None:
     assert load(tmp_path, b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode()).line == "line3"
 
 
-@pytest.mark.parametrize(("change", "said"), FAULTS.items())
-def test_fault(tmp_path: Path, change: tuple[str, str], said: str) -> None:
+@pytest.mark.parametrize(("change", "printed"), FAULTS.items())
+def test_fault(tmp_path: Path, change: tuple[str, str], printed: str) -> None:
     """Each bad file gets exactly the words that name key, what was found and expected, and what to do."""
     assert GOOD.count(change[0]) == 1
-    assert faults(tmp_path, GOOD.replace(*change)) == [f"line3.toml: {said}"]
+    assert faults(tmp_path, GOOD.replace(*change)) == [f"line3.toml: {printed}"]
 
 
 def test_all_faults_at_once(tmp_path: Path) -> None:
-    """Whoever mends a file needs one run: all faults are told, a line each, in the order of their keys."""
+    """Whoever mends a file needs one run: all faults are reported, a line each, in the order of their keys."""
     changes = (
         ('line = "line3"', 'line = ""'),
         ("tcp://*:5555", "5555"),
@@ -201,7 +201,7 @@ def test_all_faults_at_once(tmp_path: Path) -> None:
 
 
 def test_empty_file(tmp_path: Path) -> None:
-    """An empty file is told every section it lacks."""
+    """Of an empty file every section that it lacks is reported."""
     found = faults(tmp_path, "")
     assert [fault.split()[1] for fault in found] == [
         "camera",
@@ -215,7 +215,7 @@ def test_empty_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "printed"),
     [
         (b"line = ", "is not TOML: Invalid value (at end of document). Mend that line."),
         (b"a = 1\na = 2\n", "is not TOML: Cannot overwrite a value (at line 2, column 6). Mend that line."),
@@ -232,9 +232,9 @@ def test_empty_file(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_not_toml(tmp_path: Path, content: bytes, said: str) -> None:
-    """What is no TOML, or no text, is said to be so, with the place."""
-    assert faults(tmp_path, content) == [f"{tmp_path}/line3.toml: {said}"]
+def test_not_toml(tmp_path: Path, content: bytes, printed: str) -> None:
+    """What is no TOML, or no text, is refused with the place."""
+    assert faults(tmp_path, content) == [f"{tmp_path}/line3.toml: {printed}"]
 
 
 def test_missing_file(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def write_configuration(folder: Path, recipe: str = "recipe", intake: str = "", 
 
 
 @pytest.mark.parametrize(
-    ("places", "said"),
+    ("places", "printed"),
     [
         ({"journal": "line.toml"}, "line.toml is no folder; expected a folder"),
         ({"journal": "line.toml/deeper/still"}, "line.toml is no folder; expected a folder"),
@@ -95,7 +95,7 @@ def write_configuration(folder: Path, recipe: str = "recipe", intake: str = "", 
     ],
 )
 def test_a_place_where_nothing_can_ever_be_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], places: dict[str, str], said: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], places: dict[str, str], printed: str
 ) -> None:
     """`check` does not call good what `run` could only fail on, and be restarted for ever."""
     write_recipe(tmp_path / "recipe")
@@ -105,13 +105,13 @@ def test_a_place_where_nothing_can_ever_be_is_refused(
     )
     assert inspector.main(["check", str(config)]) == EXIT_CONFIG
     words = capsys.readouterr().err
-    assert said in words
+    assert printed in words
     assert len(words.splitlines()) == 1
 
 
 @pytest.mark.parametrize("command", ["check", "run"])
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "printed"),
     [
         (take_a_class_out, r"`thresholds` of its model is f32 \[2\]; expected f32 \[1\]"),
         (put_a_class_in, r"`thresholds` of its model is f32 \[2\]; expected f32 \[3\]"),
@@ -122,7 +122,7 @@ def test_a_place_where_nothing_can_ever_be_is_refused(
     ],
 )
 def test_a_card_that_is_not_its_graphs(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], spoil: Callable[[Path], None], said: str, command: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], spoil: Callable[[Path], None], printed: str, command: str
 ) -> None:
     """The line is never started on it, nor restarted for ever: 78, and one line."""
     folder = write_recipe(tmp_path / "recipe")
@@ -137,5 +137,5 @@ def test_a_card_that_is_not_its_graphs(
         )
         assert done.returncode == EXIT_CONFIG
         words = done.stderr
-    assert re.search(said, words)
+    assert re.search(printed, words)
     assert len(words.splitlines()) == 1

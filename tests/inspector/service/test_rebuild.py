@@ -48,12 +48,12 @@ def test_the_converter_runs_and_its_refusal_is_passed_on(tmp_path: Path, caplog:
     """The real commands: the engine is built without a GPU, the proof needs one, which may come yet; exit code 1."""
     folder = write_recipe(tmp_path)
     write_engine(folder, recipe.read_card(folder), precision="fp32", batches=(1, 2))
-    told: list[str] = []
+    reported: list[str] = []
     with caplog.at_level(logging.INFO), pytest.raises(EngineError, match="no NVIDIA driver was found") as caught:
-        rebuild(SECTION, folder, 2, told.append, lambda: False)
+        rebuild(SECTION, folder, 2, reported.append, lambda: False)
     assert caught.value.exit_code == EXIT_FAILURE
-    assert told[0].startswith(f"rebuilding the engine: deploy convert {folder}")
-    assert any("verify" in words for words in told)
+    assert reported[0].startswith(f"rebuilding the engine: deploy convert {folder}")
+    assert any("verify" in words for words in reported)
     assert manifest.read(folder).engine_bytes == len(manifest.read_engine(folder)) > 10_000
     assert "deploy convert: building" in caplog.text
 

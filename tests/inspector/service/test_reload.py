@@ -80,7 +80,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Line:
 
 
 def test_good_reload(line: Line) -> None:
-    """New alarms and a new recipe are handed over together, loaded and ready to judge."""
+    """New alarms and a new recipe are handed over together, loaded and ready to infer."""
     write_recipe(line.recipe, name="keener", threshold=0.3)
     line.change('name = "spots"', 'name = "stains"')
     assert line.reload() == []
@@ -90,7 +90,7 @@ def test_good_reload(line: Line) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "printed"),
     [
         (
             'classes = ["dark"]',
@@ -109,7 +109,7 @@ def test_good_reload(line: Line) -> None:
         ('path = "recipe"', 'path = "elsewhere"', None),
     ],
 )
-def test_bad_reload(line: Line, old: str, new: str, said: str | None) -> None:
+def test_bad_reload(line: Line, old: str, new: str, printed: str | None) -> None:
     """What cannot be taken leaves the running line exactly as it was, and says why, a line for each fault."""
     before = line.settings, line.loaded
     line.change(old, new)
@@ -117,8 +117,8 @@ def test_bad_reload(line: Line, old: str, new: str, said: str | None) -> None:
     line.change(new, old)
     assert (line.settings, line.loaded) == before
     assert len(words) == 1
-    if said:
-        assert words == [said.format(alarm=line.settings.alarm[0].name, recipe=line.loaded.recipe)]
+    if printed:
+        assert words == [printed.format(alarm=line.settings.alarm[0].name, recipe=line.loaded.recipe)]
 
 
 def test_altered_recipe(line: Line) -> None:
@@ -174,8 +174,8 @@ def test_prepare(tmp_path: Path, spoil: Callable[[Path, Path], None], error: typ
 
 def test_a_start_that_is_stopped_does_not_warm_up_to_its_end(tmp_path: Path) -> None:
     """`systemctl stop` during a long start waits for one batch size, not for all."""
-    line, told = Line(tmp_path), list[str]()
-    options = Options(tell=told.append, stopped=lambda: len(told) >= 2)
+    line, reported = Line(tmp_path), list[str]()
+    options = Options(tell=reported.append, stopped=lambda: len(reported) >= 2)
     with pytest.raises(Stopped):
         load(line.settings, line.recipe, options)
-    assert [words.rpartition(": ")[2] for words in told] == ["batch size 1 of 4", "batch size 2 of 4", ""]
+    assert [words.rpartition(": ")[2] for words in reported] == ["batch size 1 of 4", "batch size 2 of 4", ""]

@@ -16,7 +16,7 @@ PORTS = Ports(frames=5555, events=5556, replay=5557, http=9477)
 
 
 def test_frames_that_the_intake_would_refuse(tmp_path: Path) -> None:
-    """A recipe whose frames are larger than the intake takes is refused, and told what it would need."""
+    """A recipe whose frames are larger than the intake takes is refused, with what it would need."""
     model = onnx.parser.parse_model(GRAPH.format(h=1024, w=1024, decide=DECIDE)).SerializeToString()
     write_folder(tmp_path / "r", model, "tiny", ("dark", "bright"), (1024, 1024))
     sections = {"intake": {"max_frame_mb": 1}}

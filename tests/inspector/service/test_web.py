@@ -126,7 +126,7 @@ def test_metrics_are_given_to_whoever_asks_oddly(running: RunningWeb, accept: st
 
 
 def test_acknowledge(running: RunningWeb) -> None:
-    """An acknowledgement is passed on under the alarm's name; an unknown name is told, not swallowed."""
+    """An acknowledgement is passed on under the alarm's name; an unknown name is reported, not swallowed."""
     assert running.ask("/acknowledge/three%20dark%2F1", "POST")[0] == 202
     assert running.ask("/acknowledge/four", "POST") == (
         404,
@@ -245,7 +245,7 @@ def test_close_frees_the_port() -> None:
 
 
 def test_ready_tells_what_else_goes_on(running: RunningWeb) -> None:
-    """A rebuild of the engine is said whether the line waits for it or runs on meanwhile."""
+    """A rebuild of the engine is reported whether the line waits for it or runs on meanwhile."""
     running.liveness.doing = "rebuilding the engine"
     assert running.ask("/ready") == (503, "starting; rebuilding the engine\n")
     running.liveness.not_ready = ""

@@ -314,7 +314,7 @@ def command(receiver: Socket, capsys: pytest.CaptureFixture[str]) -> Command:
 
 
 def test_command_replays_steel(command: Command, tmp_path: Path) -> None:
-    """The command sends so many metres of each coil, says what it sent, and leaves the thumbnail."""
+    """The command sends that many metres of each coil, says what it sent, and leaves the thumbnail."""
     what = ["--metres", "0.6", "--coil", "A1", "A2", "--start-mm", "80"]
     headers, sent = command(*what, "--thumbnail", str(tmp_path / "t.png"))
     assert [(header.coil, header.start_mm) for header in headers[3:5]] == [("A1", 560.0), ("A2", 80.0)]

@@ -25,7 +25,7 @@ Found = tuple[str, float, float, float, float, float, int]
 
 
 def random_map(frames: int, seed: int, share: float) -> Bytes2D:
-    """Make a coil of two classes, so many pixels of it defective."""
+    """Make a coil of two classes, with as many defective pixels of each."""
     random = np.random.default_rng(seed)
     shape = (frames * ROWS, COLUMNS)
     return (random.integers(1, 3, shape) * (random.random(shape) < share)).astype(np.uint8)
@@ -153,25 +153,25 @@ def test_like_the_uncut_coil(strokes: list[tuple[int, int, int, int, int]]) -> N
 
 
 def test_confidence_is_that_of_the_surest_piece() -> None:
-    """A defect over two frames is told whole if any of it is sure, and not at all if none of it is."""
+    """A defect over two frames is reported whole if any of it is sure, and not at all if none of it is."""
     by = recipe("dark", min_confidence=0.8)
-    for surest, count in ((0.9, 1), (0.7, 0)):
+    for highest, count in ((0.9, 1), (0.7, 0)):
         merge = Merge("top", "C", "top")
         across = Span(0.0, 2.0)
         box: Any = {"class_id": 1, "left_mm": 0.0, "right_mm": 2.0}
         first = Detection(**box, start_mm=4.0, end_mm=6.0, area_mm2=4.0, confidence=0.5, tail=across)
-        second = Detection(**box, start_mm=0.0, end_mm=3.0, area_mm2=6.0, confidence=surest, head=across)
-        told = [
+        second = Detection(**box, start_mm=0.0, end_mm=3.0, area_mm2=6.0, confidence=highest, head=across)
+        listed = [
             *merge.add(inspected(header(0, height=ROWS), first, by=by), 0.0),
             *merge.add(inspected(header(1, height=ROWS), second, by=by), ROWS),
         ]
-        assert [(one.area_mm2, one.confidence, one.frames) for one in told] == [(10.0, surest, 2)] * count
+        assert [(one.area_mm2, one.confidence, one.frames) for one in listed] == [(10.0, highest, 2)] * count
 
 
 @settings(max_examples=50)
 @given(COILS, st.sampled_from([0.0, 2000.0]))
 def test_partial(coil: Bytes2D, min_area_mm2: float) -> None:
-    """Every id that is told ends in exactly one whole defect, which only grew; no area is told whole twice."""
+    """Every id that is reported ends in exactly one whole defect, which only grew; no area is reported whole twice."""
     defects = merged(coil, recipe("dark", "bright", min_area_mm2=min_area_mm2), row_mm=250.0)
     wholes = {defect.id: defect for defect in defects if not defect.is_partial}
     assert len(wholes) == sum(not defect.is_partial for defect in defects)
@@ -189,7 +189,7 @@ def test_partial(coil: Bytes2D, min_area_mm2: float) -> None:
 
 
 def test_partial_is_told_every_two_metres() -> None:
-    """Nobody waits for the end of a long scratch: it is told as it grows, and once when it has ended."""
+    """Nobody waits for the end of a long scratch: it is reported as it grows, and once when it has ended."""
     coil = np.zeros((10 * ROWS, COLUMNS), np.uint8)
     coil[2:50, 4:6] = 1
     defects = merged(coil, recipe("dark"), row_mm=150.0)

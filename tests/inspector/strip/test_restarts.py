@@ -35,15 +35,15 @@ def test_law_over_restarts(encoder: bool, parts: list[tuple[str, Any]]) -> None:
     for kind, part in [*parts, ("run", [("seen", 1)])]:
         for step in part if kind == "run" else ():
             found = strip(findings(*camera.do(step)))
-            ledger.hear(found.events)
+            ledger.receive(found.events)
             for frame in found.inspected:
                 ledger.see(frame, camera.at_mm - LENGTH_MM)
         if kind == "down":
             if part[0] == "stop":
-                ledger.hear(strip(LAST).events, is_stop=True)
+                ledger.receive(strip(LAST).events, is_stop=True)
             strip = restarted(strip)
             camera.pass_unseen(part[1])
-    ledger.hear(strip(LAST).events)
+    ledger.receive(strip(LAST).events)
     assert not ledger.edge_mm
 
 
@@ -51,17 +51,17 @@ def test_law_over_restarts(encoder: bool, parts: list[tuple[str, Any]]) -> None:
 def test_what_passed_meanwhile_is_missed_and_nothing_else(is_stopped: bool) -> None:
     """Killed or stopped within a coil: the frames that went by are missed, with their number, and the sums go on."""
     strip = Strip(CAMERAS[:1])
-    said = list(say(*(seen(number) for number in range(5)), strip=strip))
+    reported = list(say(*(seen(number) for number in range(5)), strip=strip))
     if is_stopped:
-        said += strip(LAST).events
+        reported += strip(LAST).events
     strip = restarted(strip)
     later = list(say(seen(8), seen(9), strip=strip))
     later += strip(LAST).events
-    assert gaps(said) == [] and gaps(later) == [missed(50.0, 80.0, down=3)]
+    assert gaps(reported) == [] and gaps(later) == [missed(50.0, 80.0, down=3)]
     ended = later[-1]
     assert isinstance(ended, CoilReport)
     assert (ended.inspected_m, ended.missed_m, ended.frames) == (0.07, 0.03, 7)
-    assert coils([*said, *later])[-1] == ("C", "ended") and later.count(ended) == 1
+    assert coils([*reported, *later])[-1] == ("C", "ended") and later.count(ended) == 1
 
 
 def test_a_defect_goes_on_over_a_restart() -> None:
@@ -70,8 +70,8 @@ def test_a_defect_goes_on_over_a_restart() -> None:
         strip = Strip(CAMERAS[:1])
         say(seen(0, THROUGH), strip=strip)
         strip = restarted(strip)
-        said = [*say(seen(number, THROUGH), strip=strip), *strip(LAST).events]
-        assert [event.length_mm for event in said if isinstance(event, Defect)] == lengths_mm
+        reported = [*say(seen(number, THROUGH), strip=strip), *strip(LAST).events]
+        assert [event.length_mm for event in reported if isinstance(event, Defect)] == lengths_mm
 
 
 def test_another_coil_came_meanwhile() -> None:
@@ -81,9 +81,9 @@ def test_another_coil_came_meanwhile() -> None:
         say(seen(0), strip=strip)
         if is_stopped:
             strip(LAST)
-        said = say(seen(70, coil="D"), strip=restarted(strip))
-        assert gaps(said) == expected
-        assert coils(said) == [("C", "ended")] * (not is_stopped) + [("D", "started")]
+        reported = say(seen(70, coil="D"), strip=restarted(strip))
+        assert gaps(reported) == expected
+        assert coils(reported) == [("C", "ended")] * (not is_stopped) + [("D", "started")]
 
 
 def test_both_restarted() -> None:
@@ -109,9 +109,9 @@ def test_the_same_name_from_its_head_is_another_coil(is_stopped: bool) -> None:
         for n in range(2)
         for camera in ("top", "bottom")
     ]
-    said = [*say(*again, strip=strip), *strip(LAST).events]
-    assert coils(said) == [("C", "ended")] * (not is_stopped) + [("C", "started"), ("C", "ended")]
-    ended = said[-1]
+    reported = [*say(*again, strip=strip), *strip(LAST).events]
+    assert coils(reported) == [("C", "ended")] * (not is_stopped) + [("C", "started"), ("C", "ended")]
+    ended = reported[-1]
     assert isinstance(ended, CoilReport)
     assert (ended.inspected_m, ended.missed_m, ended.frames) == (0.04, 0.0, 4)
 
@@ -140,8 +140,8 @@ def test_a_camera_that_is_no_longer_configured() -> None:
     strip = Strip(CAMERAS)
     say(seen(0), inspected(header(0, "bottom", coil="C")), strip=strip)
     strip = restarted(strip)
-    said = say(seen(1), seen(2, coil="D"), strip=strip, now_ns=SILENT_NS)
-    assert coils(said) == [("D", "started"), ("C", "ended")]
+    reported = say(seen(1), seen(2, coil="D"), strip=strip, now_ns=SILENT_NS)
+    assert coils(reported) == [("D", "started"), ("C", "ended")]
 
 
 def test_a_state_of_another_version_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""The strip: for any mix of frames, losses, jumps and restarts, every millimetre is inspected or told as missed."""
+"""The strip: for any mix of frames, losses, jumps and restarts, every millimetre is inspected or reported as missed."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ from tests.strips import THROUGH, coils, gaps, missed, say, seen, totals
 @example(steps=[("seen", 1)] * 9 + [("back", 9), ("crc", 1), ("seen", 1)])
 @example(steps=[("seen", 1), ("crc", 1), ("back", 2), ("seen", 1), ("seen", 1)])
 def test_law(encoder: bool, steps: list[Step]) -> None:
-    """From the head of each coil to its farthest frame, what was inspected and what was told as missed tile it."""
+    """From the head of each coil to its farthest frame, what was inspected and what was reported as missed tile it."""
     camera, strip, ledger = Camera(encoder=encoder), Strip(CAMERAS[:1]), Ledger()
     visits: list[tuple[str, float]] = []
     now_ns = 0
@@ -35,11 +35,11 @@ def test_law(encoder: bool, steps: list[Step]) -> None:
         found = strip(findings(*camera.do(step), now_ns=now_ns))
         if camera.coil != visit[0] and ledger.edge_mm:
             visits.append(visit)
-        ledger.hear(found.events)
+        ledger.receive(found.events)
         for frame in found.inspected:
             ledger.see(frame, camera.at_mm - LENGTH_MM)
     visits.append((camera.coil, LENGTH_MM))
-    ledger.hear(strip(findings(now_ns=now_ns, is_last=True)).events)
+    ledger.receive(strip(findings(now_ns=now_ns, is_last=True)).events)
     assert not ledger.edge_mm
     assert [coil for coil, _ in ledger.ended] == [coil for coil, _ in visits]
     assert [at_mm for _, at_mm in ledger.ended] == pytest.approx([at_mm for _, at_mm in visits], abs=NEAR_MM)
@@ -56,28 +56,28 @@ def test_every_lost_frame_is_told_once(steps: list[Step]) -> None:
             if isinstance(arrival, Loss) and arrival.camera and arrival.reason != "order":
                 lost[arrival.reason] += arrival.count
             found = strip(findings(arrival))
-            ledger.hear(found.events)
+            ledger.receive(found.events)
             for frame in found.inspected:
                 ledger.see(frame, camera.at_mm - LENGTH_MM)
-    ledger.hear(strip(LAST).events)
+    ledger.receive(strip(LAST).events)
     del ledger.reasons["restart"], ledger.reasons["order"]
     assert ledger.reasons == lost
 
 
 def run(arrivals: Sequence[Arrival], sizes: Sequence[int] = (), cameras: Sequence[CameraSection] = ()) -> list[Data]:
-    """Send arrivals through a strip in batches of these sizes, to its end; return all that is said."""
+    """Send arrivals through a strip in batches of these sizes, to its end; return all that is reported."""
     names = {arrival_camera(arrival) for arrival in arrivals}
-    strip, said, at = Strip(cameras or [camera for camera in CAMERAS if camera.name in names]), list[Data](), 0
+    strip, reported, at = Strip(cameras or [camera for camera in CAMERAS if camera.name in names]), list[Data](), 0
     for size in [*sizes, len(arrivals)]:
-        said += strip(findings(*arrivals[at : at + size])).events
+        reported += strip(findings(*arrivals[at : at + size])).events
         at += size
-    return said + list(strip(LAST).events)
+    return reported + list(strip(LAST).events)
 
 
 @settings(max_examples=50)
 @given(STEPS, st.lists(st.integers(0, 9)))
 def test_batches_do_not_matter(steps: list[Step], sizes: list[int]) -> None:
-    """How arrivals were gathered into batches changes nothing of what is said."""
+    """How arrivals were gathered into batches changes nothing of what is reported."""
     camera = Camera()
     arrivals = [arrival for step in steps for arrival in camera.do(step)]
     assert run(arrivals, sizes) == run(arrivals)
@@ -114,9 +114,9 @@ def test_cameras_do_not_disturb_each_other(first: list[Step], second: list[Step]
     together = run(both)
     sums = [0.0, 0.0]
     for name, arrivals in zip(("top", "bottom"), alone, strict=True):
-        said = run(arrivals)
-        assert missed_by(name, together) == missed_by(name, said)
-        sums = [a + b for a, b in zip(sums, totals(said), strict=True)]
+        reported = run(arrivals)
+        assert missed_by(name, together) == missed_by(name, reported)
+        sums = [a + b for a, b in zip(sums, totals(reported), strict=True)]
     silent_mm = sum(item.end_mm for item in gaps(together) if "silent" in item.reasons)
     assert totals(together) == pytest.approx([sums[0], sums[1] + silent_mm / 1000], abs=0.05)
 
@@ -126,10 +126,10 @@ def arrival_camera(arrival: Arrival) -> str:
     return arrival.frame.header.camera if isinstance(arrival, Inspected) else arrival.camera
 
 
-def missed_by(camera: str, said: Iterable[Data]) -> list[Missed]:
+def missed_by(camera: str, reported: Iterable[Data]) -> list[Missed]:
     """What a camera missed while it was there."""
     return [
-        item for item in said if isinstance(item, Missed) and item.camera == camera and "silent" not in item.reasons
+        item for item in reported if isinstance(item, Missed) and item.camera == camera and "silent" not in item.reasons
     ]
 
 
@@ -137,10 +137,10 @@ def missed_by(camera: str, said: Iterable[Data]) -> list[Missed]:
 
 
 def scratches(*arrivals: Arrival) -> list[tuple[float, float]]:
-    """Where the defects begin and end that are told of these arrivals; the coil's total is their number."""
-    said = run(arrivals)
-    defects = [(item.start_mm, item.end_mm) for item in said if isinstance(item, Defect)]
-    assert isinstance(said[-1], CoilReport) and said[-1].defects == {"dark": len(defects)}
+    """Where the defects of these arrivals begin and end, as reported; the coil's total is their number."""
+    reported = run(arrivals)
+    defects = [(item.start_mm, item.end_mm) for item in reported if isinstance(item, Defect)]
+    assert isinstance(reported[-1], CoilReport) and reported[-1].defects == {"dark": len(defects)}
     return defects
 
 
@@ -150,25 +150,25 @@ def test_position_alone() -> None:
 
 
 def test_restart() -> None:
-    """A camera that restarts and has no encoder missed nobody knows how much: that is told, and what is open ends."""
+    """A camera that restarts and has no encoder missed an unknown length: that is reported, and what is open ends."""
     arrivals = seen(0, THROUGH), seen(0, THROUGH, boot="new")
     assert gaps(say(*arrivals)) == [missed(10.0, 10.0, restart=0)]
     assert scratches(*arrivals) == [(0.0, 10.0), (10.0, 20.0)]
 
 
 def test_loss_before_a_restart() -> None:
-    """What was lost before a restart is told with its length."""
+    """What was lost before a restart is reported with its length."""
     lost = dropped(header(1, coil="C"))
     assert gaps(say(seen(0), lost, seen(0, boot="new"))) == [missed(10.0, 20.0, overload=1, restart=0)]
 
 
 def test_lasting_loss() -> None:
-    """A stretch that goes on being missed is told while it lasts, at the latest after a second, then the rest of it."""
+    """Strip that goes on being missed is reported while it lasts, after a second at the latest, then the rest."""
     strip = Strip(CAMERAS)
     say(seen(0), strip=strip)
     for number in range(1, 5):
-        said = say(dropped(header(number, coil="C")), strip=strip, now_ns=number * REPORT_AFTER_NS // 3)
-        assert gaps(said) == ([missed(10.0, 50.0, overload=4)] if number == 4 else [])
+        reported = say(dropped(header(number, coil="C")), strip=strip, now_ns=number * REPORT_AFTER_NS // 3)
+        assert gaps(reported) == ([missed(10.0, 50.0, overload=4)] if number == 4 else [])
     assert gaps(say(dropped(header(5, coil="C")), seen(6), strip=strip)) == [missed(50.0, 60.0, overload=1)]
 
 
@@ -182,27 +182,27 @@ def test_repeated_frame_of_another_coil() -> None:
 def test_strip_that_comes_by_again_counts_once() -> None:
     """A strip that stands still, or is run back, under a camera that goes on adds no metres that are not there."""
     positions = [0.0, 10.0, 10.0, 10.0, 3.0, 13.0, 23.0]
-    said = run([seen(number, start_mm=at_mm) for number, at_mm in enumerate(positions)])
-    ended = said[-1]
+    reported = run([seen(number, start_mm=at_mm) for number, at_mm in enumerate(positions)])
+    ended = reported[-1]
     assert isinstance(ended, CoilReport)
     assert (ended.inspected_m, ended.missed_m, ended.frames) == (0.033, 0.0, 7)
 
 
 def test_coils_without_names() -> None:
-    """Where coils have no names, a position that begins again is the next coil, and its lost head is told."""
+    """Where coils have no names, a position that begins again is the next coil, and its lost head is reported."""
     first = [seen(number, coil=None, start_mm=number * 10.0) for number in range(5)]
     lost = dropped(header(5, start_mm=0.0))
-    said = run([*first, lost, seen(6, coil=None, start_mm=10.0)])
-    assert coils(said) == [(UNNAMED, "started"), (UNNAMED, "ended")] * 2
-    assert gaps(said) == [missed(0.0, 10.0, UNNAMED, overload=1)]
+    reported = run([*first, lost, seen(6, coil=None, start_mm=10.0)])
+    assert coils(reported) == [(UNNAMED, "started"), (UNNAMED, "ended")] * 2
+    assert gaps(reported) == [missed(0.0, 10.0, UNNAMED, overload=1)]
 
 
 def test_travel_per_row_may_change() -> None:
     """Where positions are counted, a frame moves the strip by its own travel, and no frame before it."""
     arrivals = [seen(number, mm_per_row=1.0 + number / 10) for number in range(5)]
-    said = run(arrivals)
-    assert gaps(said) == []
-    assert isinstance(said[-1], CoilReport) and said[-1].inspected_m == pytest.approx(0.06)
+    reported = run(arrivals)
+    assert gaps(reported) == []
+    assert isinstance(reported[-1], CoilReport) and reported[-1].inspected_m == pytest.approx(0.06)
 
 
 def test_scratch_over_frames() -> None:
@@ -277,15 +277,15 @@ def test_a_coil_that_comes_by_again_from_its_head_is_inspected_again() -> None:
 def test_coil_ends_with_its_last_camera() -> None:
     """A coil starts with the first camera that sees it, ends with the last that leaves it, and sums up both."""
     strip = Strip(CAMERAS)
-    said = list(say(seen(0), inspected(header(0, "bottom", coil="C")), seen(1, coil="D"), strip=strip))
-    assert coils(said) == [("C", "started"), ("D", "started")]
-    said = list(say(inspected(header(1, "bottom", coil="D")), strip=strip))
-    assert said == [CoilReport(state="ended", coil="C", inspected_m=0.02, missed_m=0.0, frames=2, defects={})]
+    reported = list(say(seen(0), inspected(header(0, "bottom", coil="C")), seen(1, coil="D"), strip=strip))
+    assert coils(reported) == [("C", "started"), ("D", "started")]
+    reported = list(say(inspected(header(1, "bottom", coil="D")), strip=strip))
+    assert reported == [CoilReport(state="ended", coil="C", inspected_m=0.02, missed_m=0.0, frames=2, defects={})]
     assert coils(strip(LAST).events) == [("D", "ended")]
 
 
 def test_a_dead_camera_misses_the_rest_of_its_coil() -> None:
-    """What a camera that fell silent did not see is told once it is taken for dead, and the coil ends without it."""
+    """What a silent camera did not see is reported once it is taken for dead, and the coil ends without it."""
     strip = Strip(CAMERAS)
     bottom = [inspected(header(number, "bottom", coil="C")) for number in range(4)]
     say(seen(0), *bottom, inspected(header(4, "bottom", coil="D")), strip=strip)
@@ -301,14 +301,14 @@ def test_a_camera_that_waits_is_not_dead() -> None:
     strip = Strip(CAMERAS)
     say(seen(0), inspected(header(0, "bottom", coil="C")), inspected(header(1, "bottom", coil="D")), strip=strip)
     assert say(strip=strip, now_ns=100 * SILENT_NS) == ()
-    said = say(seen(1), seen(2, coil="D"), strip=strip, now_ns=100 * SILENT_NS)
-    assert gaps(said) == [] and coils(said) == [("C", "ended")]
+    reported = say(seen(1), seen(2, coil="D"), strip=strip, now_ns=100 * SILENT_NS)
+    assert gaps(reported) == [] and coils(reported) == [("C", "ended")]
 
 
 def test_a_camera_that_never_came_missed_the_coil() -> None:
     """A configured camera that sent no frame of a coil missed all of it."""
-    said = run([seen(0), seen(1), seen(0, coil="D")], cameras=CAMERAS)
-    assert gaps(said) == [
+    reported = run([seen(0), seen(1), seen(0, coil="D")], cameras=CAMERAS)
+    assert gaps(reported) == [
         Missed(camera="bottom", coil="C", start_mm=0.0, end_mm=20.0, reasons={"silent": 0}),
         Missed(camera="bottom", coil="D", start_mm=0.0, end_mm=10.0, reasons={"silent": 0}),
     ]
@@ -329,9 +329,9 @@ BAD = Loss("rejected", "crc", "top", 1)
 
 def test_bad_frames_at_the_end_of_a_coil_are_missed() -> None:
     """Where no good frame follows bad ones on their coil, they lay behind the last that did."""
-    said = say(seen(0, coil="A"), BAD, BAD, seen(3, coil="B"))
-    assert gaps(said) == [missed(10.0, 30.0, coil="A", crc=2)]
-    (ended,) = [event for event in said if isinstance(event, CoilReport) and event.state == "ended"]
+    reported = say(seen(0, coil="A"), BAD, BAD, seen(3, coil="B"))
+    assert gaps(reported) == [missed(10.0, 30.0, coil="A", crc=2)]
+    (ended,) = [event for event in reported if isinstance(event, CoilReport) and event.state == "ended"]
     assert (ended.inspected_m, ended.missed_m) == (0.01, 0.02)
 
 
@@ -367,10 +367,10 @@ CROWD = Crowd(
 def test_a_crowd_is_one_event() -> None:
     """A frame of noise is one event at its place; it was inspected, and its regions are no defects of the coil."""
     noise = msgspec.structs.replace(seen(1), crowd=CROWD)
-    said = run([seen(0, THROUGH), noise, seen(2, THROUGH)])
-    (crowded,) = [event for event in said if isinstance(event, Crowded)]
+    reported = run([seen(0, THROUGH), noise, seen(2, THROUGH)])
+    (crowded,) = [event for event in reported if isinstance(event, Crowded)]
     assert (crowded.start_mm, crowded.end_mm, crowded.regions) == (11.0, 19.0, {"bright": 17_000, "dark": 900})
-    assert [event.frames for event in said if isinstance(event, Defect)] == [1, 1], "nothing goes on over a crowd"
-    ended = said[-1]
+    assert [event.frames for event in reported if isinstance(event, Defect)] == [1, 1], "nothing goes on over a crowd"
+    ended = reported[-1]
     assert isinstance(ended, CoilReport)
     assert (ended.frames, ended.crowded, ended.inspected_m, ended.defects) == (3, 1, 0.03, {"dark": 2})

@@ -60,7 +60,7 @@ def test_the_fourth_mark_on_clean_strip_is_enough() -> None:
 
 
 def test_missed_every_second_turn_is_the_double_period() -> None:
-    """What prints every second turn only is told as such: half of it would be a guess."""
+    """What prints every second turn only is reported as such: half of it would be a guess."""
     found = run(Tracks(), printed(np.random.default_rng(2), 2000.0, 10)[::2])
     assert found[-1].period_mm == pytest.approx(4000, rel=1e-3)
 
@@ -77,7 +77,7 @@ def test_marks_between_make_the_period_shorter() -> None:
 
 
 def test_two_rolls_in_one_lane_are_two_repeats() -> None:
-    """Marks of two rolls at the same place across are told apart by their periods."""
+    """Marks of two rolls at the same place across are distinguished by their periods."""
     rng = np.random.default_rng(4)
     found = run(Tracks(), printed(rng, 1000.0, 20) + printed(rng, 1370.0, 15, start_mm=333.0))
     periods = {repeat.id: repeat.period_mm for repeat in found}

@@ -28,7 +28,7 @@ from trainer.recipe.reliability import Reliability, calibration_error
 SCALE = Scale(0.5, 0.5, is_assumed=False)
 
 
-def said(pixels: np.ndarray) -> Maps:
+def shown(pixels: np.ndarray) -> Maps:
     """What the recipe of `tests.recipes` says of a frame, computed by its rule."""
     grey = pixels.astype(float)
     p = np.clip(np.stack([100 - grey, grey - 155]) / 100, 0, 1)
@@ -51,7 +51,7 @@ def acceptance(tmp_path: Path) -> Acceptance:
     labels[10:18, 20:36] = BRIGHT  # called dark
     wrong = pixels, labels
     for number, (seen, truth) in enumerate((right, wrong, paint((10, 20, SURE[DARK], False)), paint())):
-        acceptance.add(Sample(f"made/{number}", seen, truth), said(seen))
+        acceptance.add(Sample(f"made/{number}", seen, truth), shown(seen))
     return acceptance
 
 
@@ -73,7 +73,7 @@ def test_a_report_counts_each_error_once(acceptance: Acceptance) -> None:
 
 
 def test_reliability_is_the_share_right_of_each_probability() -> None:
-    """Pixels said with 0.9 and right in half lie at (0.9, 0.5); nothing is said of probabilities nobody gave."""
+    """Pixels of probability 0.9 that are right in half lie at (0.9, 0.5); a probability that nobody gave has no bin."""
     reliability = Reliability(2)
     labels = np.full((10, 10), 1, np.uint8)
     truth = np.repeat([[1], [2]], [5, 5], 0).astype(np.uint8) * np.ones((1, 10), np.uint8)
@@ -94,7 +94,7 @@ def test_what_is_drawn_is_what_is_reported(tmp_path: Path) -> None:
     chance = np.random.default_rng(3)
     for _ in range(30):
         blobs = cv2.GaussianBlur(chance.normal(0, 1, (HEIGHT, WIDTH)), (0, 0), 3)
-        maps = said(np.clip(128 + 900 * blobs, 0, 255).astype(np.uint8))
+        maps = shown(np.clip(128 + 900 * blobs, 0, 255).astype(np.uint8))
         settings = [(chance.uniform(0.5, 1), chance.uniform(0, 60)) for _ in range(2)]
         tuned = with_settings(card, settings)
         kept = sorted(
@@ -139,9 +139,9 @@ def test_the_report_is_one_file_that_needs_no_other(
         assert word in page
     import msgspec
 
-    said = msgspec.json.decode((tmp_path / "report" / "report.json").read_bytes(), type=AcceptanceReport)
-    assert said.total.true == said.total.found == 12 and said.total.false == 4
-    assert said.basis.recipe == "tiny@1" and "assumed" not in said.basis.scale
+    shown = msgspec.json.decode((tmp_path / "report" / "report.json").read_bytes(), type=AcceptanceReport)
+    assert shown.total.true == shown.total.found == 12 and shown.total.false == 4
+    assert shown.basis.recipe == "tiny@1" and "assumed" not in shown.basis.scale
 
 
 def test_a_submission_is_what_was_reported(made: tuple[Path, Path], tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def test_a_recall_out_of_reach_is_reported_with_what_can_be_had() -> None:
 
 
 def test_a_class_without_a_true_positive_fails_by_name() -> None:
-    """The collapsed class is named, with what to do, and one left with nothing; one not there is not judged."""
+    """The collapsed class is named, with what to do, and one left with nothing; an absent one is not assessed."""
     table = [
         [SettingOutcome(0.9, 5, 0, 12, 0), SettingOutcome(0.5, 5, 0, 12, 3)],
         [SettingOutcome(0.9, 5, 0, 12, 0), SettingOutcome(0.5, 5, 7, 12, 30)],

@@ -44,7 +44,7 @@ def test_frames_choose_a_recipes_settings(folders: tuple[str, str, str], capsys:
 
 
 def test_a_recall_is_wished_for(folders: tuple[str, str, str], capsys: pytest.CaptureFixture[str]) -> None:
-    """With --min-recall each class finds so much; the scale is said to be assumed where nobody gave it."""
+    """With --min-recall each class finds so much; the scale is marked as assumed where nobody gave it."""
     folder, calibration, test = folders
     assert __main__.main(["tune", folder, "--calibrate", calibration, "--test", test, "--min-recall", "0.9"]) == 0
     card, _ = recipe.load(Path(folder))

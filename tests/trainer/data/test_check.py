@@ -42,7 +42,7 @@ def test_the_report_counts_what_is_there(twins: Path, tmp_path: Path, capsys: py
 
 
 def test_twins_stay_together_and_the_split_is_the_one_that_fit_makes(twins: Path, tmp_path: Path) -> None:
-    """What check wrote, a run with the same seed would have made, and one with another follows when told to."""
+    """What check wrote, a run with the same seed would have made, and one with another follows when asked to."""
     assert main(["check", str(twins), "--out", str(tmp_path / "out")]) == 0
     path = tmp_path / "out" / "split.csv"
     part = {row["name"].rpartition("/")[2]: row["part"] for row in csv.DictReader(path.read_text().splitlines())}

@@ -74,7 +74,7 @@ Write = Callable[[Path], Path]
 
 @LAYOUTS
 def test_the_class_with_fewer_pixels_keeps_what_both_claim(write: Write, place: str, tmp_path: Path) -> None:
-    """In every layout alike, and it is said with the place and how many pixels."""
+    """In every layout alike, and it is reported with the place and how many pixels."""
     sample = sources.frames([str(write(tmp_path / "set"))])[0]
     assert (sample.labels == BOTH).all()
     (warning,) = sample.warnings
@@ -113,5 +113,10 @@ def test_fit_trains_on_and_says_once_what_it_did(tmp_path: Path) -> None:
     console = Console(width=400, file=StringIO(), record=True)
     settings = tiny_settings(as_severstal(tmp_path / "set"), epoch_crops=8, epochs=2)
     assert fit(settings, tmp_path / "run", console).step == 4
-    said = [line for line in console.export_text().splitlines() if "several classes" in line]
-    assert len(said) == 1 and "1 mask with" in said[0] and "trainer check" in said[0] and "train.csv: line 3" in said[0]
+    printed = [line for line in console.export_text().splitlines() if "several classes" in line]
+    assert (
+        len(printed) == 1
+        and "1 mask with" in printed[0]
+        and "trainer check" in printed[0]
+        and "train.csv: line 3" in printed[0]
+    )

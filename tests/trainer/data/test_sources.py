@@ -163,7 +163,7 @@ def test_a_wrong_index_mask_is_refused(masks: Path, mask: npt.NDArray[np.uint8],
 
 
 def test_masks_and_images_must_come_in_pairs(masks: Path) -> None:
-    """Every image without a mask and every mask without an image is told, in one go."""
+    """Every image without a mask and every mask without an image is reported, in one go."""
     write_mask(masks, "c.png", SOUND)
     with pytest.raises(DataError) as caught:
         sources.frames([str(masks)])

@@ -165,7 +165,7 @@ def test_another_seed_deals_other_folds() -> None:
 
 @pytest.mark.parametrize("text", ["0/5", "6/5", "1/1", "5", "a/b", "1/5/2", "-1/5", ""])
 def test_a_fold_that_is_none_is_refused(text: str) -> None:
-    """A wrong fold is told with what would be right."""
+    """A wrong fold is reported with what would be right."""
     with pytest.raises(DataError, match="expected K/N, fold K of N, as 1/5 to 5/5"):
         parse_fold(text)
 

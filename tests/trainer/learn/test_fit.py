@@ -128,7 +128,7 @@ def test_a_run_is_never_overwritten(run: tuple[Path, Card], mask_folder: Path) -
 
 
 def test_a_loss_that_is_no_number_ends_the_run(mask_folder: Path, tmp_path: Path) -> None:
-    """A learning rate beyond all reason is told with the step and what to change."""
+    """A learning rate beyond all reason is reported with the step and what to change."""
     settings = tiny_settings(mask_folder, lr=1e30, epoch_crops=4000, epochs=1)
     with pytest.raises(Diverged, match=r"loss is (nan|inf) at step \d+, .*lower --lr"):
         fit(settings, tmp_path / "run", QUIET)

@@ -59,7 +59,7 @@ def test_two_processes_are_one(mask_folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_batch_must_be_divisible() -> None:
-    """Three processes cannot share four crops, and are told which batch they can."""
+    """Three processes cannot share four crops; the message names a batch that they can."""
     assert Ranks(count=2).share(4) == 2
     with pytest.raises(UserError, match=r"expected a multiple of the 3 processes\. Give --batch 6"):
         Ranks(count=3).share(4)

@@ -83,11 +83,11 @@ def test_a_signal_saves_the_run(mask_folder: Path, tmp_path: Path, number: signa
     for child in children:
         os.kill(int(child), number)  # the loading processes
     process.send_signal(number)
-    said = process.communicate()
-    assert process.returncode == exit_code, said
-    assert f"go on with: trainer fit --resume --out {run}" in said[1] and "Traceback" not in said[1]
+    printed = process.communicate()
+    assert process.returncode == exit_code, printed
+    assert f"go on with: trainer fit --resume --out {run}" in printed[1] and "Traceback" not in printed[1]
     card, _, training = checkpoint.load(run / "last.pt")
-    assert training is not None and card.step > 0 and f"stopped at step {card.step}" in said[1]
+    assert training is not None and card.step > 0 and f"stopped at step {card.step}" in printed[1]
 
 
 LOADING = """

@@ -98,8 +98,8 @@ def test_a_killed_comparison_goes_on_where_it_was(
     assert 0 < step < 6
 
     assert main(words) == 0
-    said = capsys.readouterr().out.replace("\n", " ")
-    assert "resnet18: done already" in said and "resnet34: goes on in" in said
+    printed = capsys.readouterr().out.replace("\n", " ")
+    assert "resnet18: done already" in printed and "resnet34: goes on in" in printed
     assert (first / "last.pt").stat().st_mtime_ns == done_ns
     card = checkpoint.load(second / "last.pt")[0]
     assert card.step == 6 and is_finished(second) and (tmp_path / "out" / "table.md").is_file()

@@ -97,10 +97,10 @@ def test_frames_of_every_shape_find_room(shape: tuple[int, int]) -> None:
     truth, found = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
     truth[:40, 10:50], found[20:60, 10:50] = 2, 2
     pixels = np.full(shape, 120, np.uint8)
-    blind, told = (draw(PAGE, [Shown("a/1", pixels, one, found)]) for one in (None, truth))
+    blind, reported = (draw(PAGE, [Shown("a/1", pixels, one, found)]) for one in (None, truth))
     missed = overlay.ERRORS[overlay.MISSED][1]
-    assert has(told, missed) and not has(blind, missed)
-    assert blind.shape[1] == told.shape[1] == 2000
+    assert has(reported, missed) and not has(blind, missed)
+    assert blind.shape[1] == reported.shape[1] == 2000
 
 
 def test_show_draws_a_recipe_on_labelled_frames(

@@ -1,4 +1,4 @@
-"""The way to a built engine: what this machine lacks is said first, in words that say what to do."""
+"""The way to a built engine: what this machine lacks is reported first, in words that say what to do."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def test_a_batch_runs_in_the_next_larger_size(built: set[int], most: int) -> Non
 
 
 def test_inputs_and_outputs_are_those_of_the_recipe() -> None:
-    """Each side that differs is said with what it is and what it should be."""
+    """Each side that differs is reported with what it is and what it should be."""
     made = describe(RECIPE)
     assert port_faults(RECIPE, made.inputs, made.outputs) == []
     other = msgspec.structs.replace(RECIPE, width=RECIPE.width + 32)

@@ -38,7 +38,7 @@ PARITY = Parity(
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recipe with a real engine, said to be proven."""
+    """A recipe with a real engine, marked as proven."""
     folder = write_recipe(tmp_path_factory.mktemp("template"))
     assert deploy(["convert", str(folder), "--precision", "fp32", "--batches", "1,2"]) == 0
     manifest.write(folder, msgspec.structs.replace(manifest.read(folder), verified=True, parity=PARITY))
@@ -107,10 +107,10 @@ REFUSALS: list[tuple[Callable[[Path], None], str]] = [
 
 @pytest.mark.parametrize(("spoil", "words"), REFUSALS)
 def test_each_refusal_is_one_line_and_needs_no_driver(folder: Path, spoil: Callable[[Path], None], words: str) -> None:
-    """What does not fit is said, alone, with what to do; whether a GPU is here does not matter."""
+    """What does not fit is reported alone, with what to do; whether a GPU is here does not matter."""
     spoil(folder)
-    said = refusal(folder)
-    assert words in said and len(said.splitlines()) == 1
+    printed = refusal(folder)
+    assert words in printed and len(printed.splitlines()) == 1
 
 
 def test_all_faults_are_said_in_the_order_of_mending(folder: Path) -> None:

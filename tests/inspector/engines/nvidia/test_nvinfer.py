@@ -61,7 +61,7 @@ def test_every_diagnosis_of_tensorrt_rtx_has_words() -> None:
     ],
 )
 def test_a_diagnosis_in_words(diagnostics: int, kind: type[EngineError], words: str) -> None:
-    """All bits are said; what five seconds cannot mend exits 78."""
+    """All bits are reported; what five seconds cannot mend exits 78."""
     error = nvinfer.refusal("tensorrt_rtx 1.7", diagnostics, ["something"])
     assert type(error) is kind
     with pytest.raises(EngineError, match=words):

@@ -71,9 +71,9 @@ def test_it_labels_as_the_cpu_does(engine: Segmenter, tiny: tuple[Path, Recipe, 
         one, other = engine.buffer(MAX_FRAMES)[:first], noise(second, seed)
         one[:] = noise(first, seed + 100)
         one[0] = 128  # a sound frame, whose maps are not copied
-        for judge in (engine, cpu):
-            judge.submit(one)
-            judge.submit(other)
+        for compared in (engine, cpu):
+            compared.submit(one)
+            compared.submit(other)
         for _ in range(2):
             found, expected = engine.result(), cpu.result()
             np.testing.assert_array_equal(found.labels, expected.labels)
@@ -130,7 +130,7 @@ def test_two_batches_in_flight_beat_one(steel: tuple[Path, Recipe, bytes]) -> No
 @needs_gpu
 @pytest.mark.slow
 def test_fifty_swaps_leave_memory_where_it_was(tiny: tuple[Path, Recipe, bytes]) -> None:
-    """Each new engine is loaded and warmed beside the old one, judges, and takes its place; nothing stays behind."""
+    """Each new engine is loaded and warmed beside the old one, works, and takes its place; nothing stays behind."""
     import pycuda.driver
 
     from inspector.engines.nvidia import cuda
