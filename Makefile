@@ -29,7 +29,7 @@ check: $(VENV)/.dev
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports
 
-bench: $(VENV)/.dev
+bench: $(VENV)/.bench
 	$(RUN) -m tests.bench
 
 # A GPU host may have no network: what Python there has must do.
@@ -95,3 +95,7 @@ $(VENV)/.runtime: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(RUN) -m pip install --quiet --disable-pip-version-check -e ".[dev]"
 	touch $@ $(VENV)/.runtime
+
+$(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
+	$(RUN) -m pip install --quiet --disable-pip-version-check -e ".[dev,bench]"
+	touch $@ $(VENV)/.dev $(VENV)/.runtime
