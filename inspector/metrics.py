@@ -25,7 +25,7 @@ from prometheus_client import (
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from inspector.records.events import ROOTS, AlarmState, Crowded, Defect, Missed
+from inspector.records.events import ROOTS, AlarmState, CameraFault, Crowded, Defect, Missed
 from inspector.records.stages import Batch, Findings, Frame, Inferred
 
 P = ParamSpec("P")
@@ -174,6 +174,7 @@ class Metrics:
         self._seen = gauge(
             "inspector_camera_last_frame_timestamp_seconds", "Capture time of the last frame.", ["camera"]
         )
+        self._faults = gauge("inspector_camera_fault", "1 while the camera has the fault.", ["camera", "fault"])
         self._events = counter("inspector_events", "Events recorded and published.", ["topic"])
         self.recipe = Info("inspector_recipe", "The recipe in force, and its engine.", registry=registry)
         self.engine = Info("inspector_engine", "The engine in force, and what it runs on.", registry=registry)
@@ -199,6 +200,12 @@ class Metrics:
     def watch_queue(self, stage: str, depth: Callable[[], int]) -> None:
         """Show the length of a queue as it is at each scrape."""
         self._queue.labels(stage).set_function(depth)
+
+    def watch_cameras(self, cameras: Iterable[str], is_standing: Callable[[str, CameraFault], bool]) -> None:
+        """Show the faults of cameras as they are at each scrape."""
+        for camera in cameras:
+            for fault in get_args(CameraFault):
+                self._faults.labels(camera, fault).set_function(partial(is_standing, camera, fault))
 
     def watch_memory(self, taken: Callable[[], dict[str, int]]) -> None:
         """Show the device memory that is taken, by kind, as it is at each scrape; nothing where there is none."""

@@ -16,7 +16,7 @@ from inspector import output
 from inspector.client import Events, Gap
 from inspector.errors import EXIT_FAILURE
 from inspector.records.envelope import Event, Unknown, write_event
-from inspector.records.events import Alarm, CoilReport, Crowded, Defect, Health, Heartbeat, Missed, Repeat
+from inspector.records.events import Alarm, CameraStatus, CoilReport, Crowded, Defect, Health, Heartbeat, Missed, Repeat
 from inspector.words import counted
 
 RED, GREEN, YELLOW, MAGENTA, CYAN, DIM = "1;31", "32", "33", "35", "36", "2"
@@ -143,6 +143,11 @@ def _alarm(data: Alarm) -> _Row:
     return _Row("ALARM", data.name, rest, RED if data.state == "unacknowledged" else GREEN)
 
 
+def _camera(data: CameraStatus) -> _Row:
+    rest = f"{data.fault} {data.state}: {data.message}  NE 107 {data.status.replace('_', ' ')}  {data.coil}"
+    return _Row("CAMERA", data.camera, rest, RED if data.state == "raised" else GREEN)
+
+
 def _health(data: Health) -> _Row:
     return _Row("health", data.state, f"{data.message}  {data.recipe} {data.version}")
 
@@ -158,6 +163,7 @@ LAYOUTS: dict[type, Callable[[Any], _Row]] = {
     Missed: _missed,
     CoilReport: _coil,
     Alarm: _alarm,
+    CameraStatus: _camera,
     Health: _health,
     Heartbeat: _heartbeat,
 }

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from inspector.records.extent import Extent
 
-CONTRACT = "1.2"
+CONTRACT = "1.3"
 """Version of what is promised here: the first number grows when an old reader would break, the second with each
 addition."""
 
@@ -20,6 +20,11 @@ CoilState = Literal["started", "ended"]
 AlarmState = Literal["normal", "unacknowledged", "acknowledged", "returned"]
 Priority = Literal["low", "medium", "high"]
 RepeatState = Literal["new", "update", "ended"]
+CameraFault = Literal["silent", "frozen", "dark", "saturated", "flat", "encoder_standing", "encoder_backwards", "clock"]
+CameraState = Literal["raised", "returned"]
+Ne107 = Literal["failure", "check_function", "out_of_specification", "maintenance_required", "normal"]
+NE107: tuple[Ne107, ...] = get_args(Ne107)
+"""The states of a device after NAMUR NE 107, the gravest first."""
 HealthState = Literal["started", "stopping", "reloaded", "reload_failed"]
 """What we write today. A reader takes any other word too, so the records below say `str`."""
 
@@ -254,6 +259,35 @@ class Health(_Kind, frozen=True, kw_only=True, tag="health"):
         return f"health.{self.state}"
 
 
+class CameraStatus(_Kind, frozen=True, kw_only=True, tag="camera"):
+    """A camera has a fault, or has it no longer."""
+
+    camera: str
+    """The camera, as named in the configuration."""
+    fault: Annotated[str, _known(CameraFault)]
+    """What is wrong with it: `flat` is a picture without texture, `clock` a time of capture that cannot be."""
+    state: Annotated[str, _known(CameraState)]
+    """Whether it begins or ends."""
+    status: Annotated[str, _known(Ne107)]
+    """Of the camera, with all its faults, after NAMUR NE 107."""
+    message: str
+    """For people."""
+    coil: str
+    """The coil under the camera; empty where its frames name none."""
+    captured_ns: int
+    """Capture time of its last frame, nanoseconds since the UNIX epoch by its clock; 0 where none came."""
+
+    @property
+    def topic(self) -> str:
+        """`camera.` and the camera."""
+        return f"camera.{self.camera}"
+
+    @property
+    def subject(self) -> str:
+        """The coil."""
+        return self.coil or "-"
+
+
 HEARTBEAT_TOPIC = "health.heartbeat"
 
 
@@ -271,7 +305,7 @@ class Heartbeat(_Kind, frozen=True, kw_only=True, tag="heartbeat"):
         return HEARTBEAT_TOPIC
 
 
-Data = Defect | Repeat | Crowded | Missed | CoilReport | Alarm | Health | Heartbeat
+Data = Defect | Repeat | Crowded | Missed | CoilReport | Alarm | CameraStatus | Health | Heartbeat
 """All kinds of today: the one list of them."""
 
 ROOTS = tuple(f"{kind.__struct_config__.tag}." for kind in get_args(Data) if kind is not Heartbeat)

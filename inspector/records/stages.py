@@ -168,14 +168,11 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(arrival for arrival in self.arrivals if isinstance(arrival, Loss))
 
 
-class Stage(Protocol):
-    """One step of the flow from a batch's findings to more findings."""
+class Lasting(Protocol):
+    """What is known over a restart."""
 
     name: str
     """Names it in metrics and in the journal."""
-
-    def __call__(self, findings: Findings) -> Findings:
-        """Add to what was found."""
 
     def state(self) -> bytes:
         """What it has to know to go on after a restart."""
@@ -185,3 +182,10 @@ class Stage(Protocol):
 
         Raises: ValueError when the state cannot be read; the stage is as new then.
         """
+
+
+class Stage(Lasting, Protocol):
+    """One step of the flow from a batch's findings to more findings."""
+
+    def __call__(self, findings: Findings) -> Findings:
+        """Add to what was found."""

@@ -1,8 +1,8 @@
 """The supervisor: wires the flow, keeps it alive, reloads it, and drains it.
 
-    intake => infer => analyse -> strip -> repeats -> alarms => journal => publish      => is a bounded queue
-    thread    thread   thread analyse                           thread     main thread
-    intake    infer                                             journal
+    intake => infer => analyse -> camera_health -> strip -> repeats -> alarms => journal => publish
+    thread    thread   thread analyse                                            thread     main thread
+    intake    infer                         => is a bounded queue                journal
 
 Laws: an event is on disk before anyone receives it; the watchdog is patted only when the last stage has finished
 something; a bad configuration never replaces a good one. The main thread waits for nothing but the flow, and for that
@@ -26,6 +26,7 @@ import zmq
 from inspector import __version__, recipe
 from inspector.alarms.alarms import Alarms
 from inspector.analysis.analyse import Analyse
+from inspector.camera_health.watch import CameraHealth
 from inspector.demand import Demand
 from inspector.errors import EXIT_DONE, GpuLost, InspectorError, Stuck
 from inspector.flow import Buffer, buffered, each
@@ -34,7 +35,7 @@ from inspector.intake.push import Intake
 from inspector.metrics import Metrics
 from inspector.records.events import Health, HealthState
 from inspector.records.frame import Bytes3D
-from inspector.records.stages import Findings, Stage
+from inspector.records.stages import Findings, Lasting, Stage
 from inspector.service.event_sink import EventSink, Recorded
 from inspector.service.line import Config
 from inspector.service.liveness import Liveness
@@ -125,7 +126,9 @@ class Daemon:
         settings, card, opened = self._settings, recipe.read_card(self._folder), self._opened
         cameras = [camera.name for camera in settings.camera]
         self._alarms = Alarms(settings.alarm)
+        self._camera_health = CameraHealth(settings.camera, settings.camera_health)
         self._stages: list[Stage] = [Strip(settings.camera), Repeats(settings.repeat, settings.roll), self._alarms]
+        self._lasting: list[Lasting] = [self._camera_health, *self._stages]
         self._metrics = Metrics(cameras, [kind.name for kind in card.classes])
         self._web = Web(settings.http.bind, self._metrics.registry, self._liveness, self._alarms.acknowledge)
         opened.callback(self._web.close)
@@ -140,6 +143,7 @@ class Daemon:
         self._infer = Infer(loaded, self._demand)
         opened.callback(self._close_engine)
         self._metrics.watch_memory(self._memory)
+        self._metrics.watch_cameras(cameras, self._camera_health.is_standing)
         self._intake = Intake(
             context,
             settings.intake,
@@ -201,7 +205,8 @@ class Daemon:
         batches = buffered(each(self._intake, metrics.frames.enter), settings.intake.queue_batches, "intake")
         inferred = buffered(each(self._infer(batches), metrics.inferred), INFERRED_BATCHES, "infer")
         analyse = Analyse(settings.camera, settings.analysis)
-        findings = each(inferred, metrics.timed(analyse.name, analyse), _last)
+        analysed, watched = (metrics.timed(work.name, work) for work in (analyse, self._camera_health))
+        findings = each(inferred, lambda inferred: watched(inferred.batch, analysed(inferred)), _last)
         for stage in self._stages:
             findings = each(findings, metrics.timed(stage.name, stage))
         found = buffered(each(findings, self._with_states), FINDINGS, analyse.name)
@@ -214,7 +219,7 @@ class Daemon:
 
     def _restore(self) -> None:
         """Let each stage go on where the process before was when it last recorded anything."""
-        for stage in self._stages:
+        for stage in self._lasting:
             state = self._sink.states.get(stage.name)
             try:
                 if state is not None:
@@ -224,7 +229,7 @@ class Daemon:
 
     def _with_states(self, findings: Findings) -> Findings:
         """Add what every stage would have to know to go on from here; none is at work meanwhile."""
-        return msgspec.structs.replace(findings, states={stage.name: stage.state() for stage in self._stages})
+        return msgspec.structs.replace(findings, states={stage.name: stage.state() for stage in self._lasting})
 
     def _publish(self, recorded: Recorded) -> None:
         """Publish, then count, what is on disk."""

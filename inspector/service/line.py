@@ -16,6 +16,7 @@ import msgspec
 
 from inspector.alarms.settings import AlarmSection
 from inspector.analysis.settings import AnalysisSection
+from inspector.camera_health.settings import CameraHealthSection
 from inspector.config.camera import CameraSection
 from inspector.config.reader import Section, faults_of, key
 from inspector.engines.settings import EngineSection, RecipeSection
@@ -47,6 +48,7 @@ class Config(Section, frozen=True, kw_only=True):
         tuple[AlarmSection, ...],
         key("An [[alarm]] section for each alarm.", "Write [[alarm]] on a line of its own."),
     ] = ()
+    camera_health: CameraHealthSection = CameraHealthSection()
     analysis: AnalysisSection = AnalysisSection()
     repeat: RepeatSection = RepeatSection()
     roll: Annotated[

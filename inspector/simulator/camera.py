@@ -35,6 +35,9 @@ SEND_FRAMES = 2
 SEND_BYTES = 2**19
 """The kernel's share of the same queue (SO_SNDBUF); left alone, it grows to ten frames and more."""
 LINGER_MS = 10_000
+LASTING = frozenset({"stuck", "dark", "glare", "blank", "clock", "slip"})
+"""Faults that go on for many frames."""
+HOUR_NS = 3_600_000_000_000
 SLICE_MS = 100
 """The longest wait on the socket, so that a stop is noticed."""
 
@@ -56,10 +59,24 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Sent twice: the second is rejected as `order`."""
     reboot: Probability = 0.0
     """Before it the camera restarts: new `boot`, numbers from 0; no frame is lost."""
+    stuck: Probability = 0.0
+    """From here on the same picture comes again and again, for `lasting_frames`."""
+    dark: Probability = 0.0
+    """From here on there is next to no light, for `lasting_frames`."""
+    glare: Probability = 0.0
+    """From here on nearly all is white, for `lasting_frames`."""
+    blank: Probability = 0.0
+    """From here on all pixels are one grey, without the sensor's noise, for `lasting_frames`."""
+    clock: Probability = 0.0
+    """From here on the camera's clock is an hour fast, for `lasting_frames`."""
+    slip: Probability = 0.0
+    """From here on the encoder stands while frames come, for `lasting_frames`."""
     freeze: Probability = 0.0
     """Before it the camera hangs for `freeze_s`, then catches up."""
     freeze_s: Annotated[float, Meta(ge=0)] = 1.0
     """How long, seconds."""
+    lasting_frames: Annotated[int, Meta(ge=1)] = 100
+    """How long the lasting faults last; no other befalls a frame meanwhile."""
 
     def __post_init__(self) -> None:
         if (total := sum(self.probabilities().values())) > 1:
@@ -67,7 +84,8 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def probabilities(self) -> dict[str, float]:
         """Probability of each fault by its name."""
-        return {name: getattr(self, name) for name in self.__struct_fields__ if name != "freeze_s"}
+        numbers = ("freeze_s", "lasting_frames")
+        return {name: getattr(self, name) for name in self.__struct_fields__ if name not in numbers}
 
 
 class Coil(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +149,9 @@ class Camera:
         self._clock_ns, self._due_ns = clock_ns, 0
         self._counts: Counter[str] = Counter()
         self._boot, self._number = "", 0
+        self._lasting, self._lasting_frames = "", 0
+        self._stuck: tuple[Bytes2D, float] | None = None
+        """Picture and position of the first frame of a lasting fault."""
         self._unseen = 0
         """Numbers skipped since the last readable header of this boot."""
         self._reboot()
@@ -172,6 +193,7 @@ class Camera:
         elif fault == "freeze":
             self._stop.wait(self._faults.freeze_s)
         self._pace()
+        pixels, start_mm, captured_ns = self._last(pixels, start_mm, fault)
         number, self._number = self._number, self._number + 1
         if fault == "drop" or not self._wait_for_room():
             self._unseen += 1
@@ -181,7 +203,7 @@ class Camera:
             camera=self._name,
             boot=self._boot,
             number=number,
-            captured_ns=time.time_ns(),
+            captured_ns=captured_ns,
             encoding=self._encoding,
             coil=coil,
             side=self._side,
@@ -199,9 +221,35 @@ class Camera:
         if fault == "duplicate" and self._wait_for_room():
             self._send(wire.encode(header, payload))
 
+    def _last(self, pixels: Bytes2D, start_mm: float, fault: str) -> tuple[Bytes2D, float, int]:
+        """Return picture, position and time of a frame, as a fault that lasts has them."""
+        if fault in LASTING:
+            self._lasting, self._lasting_frames = fault, self._faults.lasting_frames
+            self._stuck = pixels.copy(), start_mm
+        now_ns = time.time_ns()
+        if not self._lasting_frames or self._stuck is None:
+            return pixels, start_mm, now_ns
+        self._lasting_frames -= 1
+        match self._lasting:
+            case "stuck":
+                pixels = self._stuck[0]
+            case "dark":
+                pixels = pixels // 64
+            case "glare":
+                pixels = np.maximum(pixels, 254) - (pixels < np.percentile(pixels, 10)).astype(np.uint8)
+            case "blank":
+                pixels = np.full_like(pixels, 128)
+            case "clock":
+                now_ns += HOUR_NS
+            case "slip":
+                start_mm = self._stuck[1]
+        return pixels, start_mm, now_ns
+
     def _draw(self) -> str:
         """Name the fault that befalls the next frame; mostly none."""
         chance = self._rng.random()
+        if self._lasting_frames:
+            return ""
         for name, probability in self._faults.probabilities().items():
             chance -= probability
             if chance < 0:

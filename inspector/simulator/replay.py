@@ -61,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"probability of a fault a frame, of {kinds}",
     )
     add("--freeze-s", type=at_least_0, default=1.0, help="how long a freeze lasts (%(default)s)")
+    add("--lasting-frames", type=whole, default=100, help="how long stuck, dark, glare ... last (%(default)s)")
     add("--fault-seed", type=int, default=0, help="seed of the faults (%(default)s)")
     add("--thumbnail", type=Path, metavar="PNG", help="write what passed, shrunk, to this file at the end")
     add("--json", action="store_true", help="report what was sent as JSON")
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace, stop: Flag | None = None) -> int:
             f"--width {args.width} --height {args.height}: expected at most {MAX_SIDE_PX} px a side and "
             f"{MAX_DECODED_BYTES / 1e6:.0f} million pixels. Give the size of a frame, not of a coil."
         )
-    faults = _faults(args.fault, args.freeze_s)
+    faults = _faults(args.fault, args.freeze_s, args.lasting_frames)
     thumbnail = Thumbnail()
     with zmq.Context() as context:
         camera = Camera(
@@ -135,10 +136,10 @@ def _coil(args: argparse.Namespace, number: int, name: str) -> Coil:
     )
 
 
-def _faults(pairs: list[str], freeze_s: float) -> Faults:
+def _faults(pairs: list[str], freeze_s: float, lasting_frames: int) -> Faults:
     try:
         given = {name: float(p) for name, _, p in (pair.partition("=") for pair in pairs)}
-        return msgspec.convert({**given, "freeze_s": freeze_s}, Faults)
+        return msgspec.convert({**given, "freeze_s": freeze_s, "lasting_frames": lasting_frames}, Faults)
     except ValueError as error:
         kinds = ", ".join(Faults().probabilities())
         raise InspectorError(

@@ -34,7 +34,9 @@ replay_bind = "tcp://*:5557"
 [journal]
 path = "journal"
 """
-SECTIONS = "line, recipe, engine, intake, batch, camera, alarm, analysis, repeat, roll, events, journal, http"
+SECTIONS = (
+    "line, recipe, engine, intake, batch, camera, alarm, camera_health, analysis, repeat, roll, events, journal, http"
+)
 SOCKET = 'expected text like tcp://127.0.0.1:5555. Write "tcp://HOST:PORT" or "ipc:///run/inspector/LINE/NAME".'
 LETTERS = "text of up to 64 letters, digits and _ . : / -"
 NAME = f"expected {LETTERS}. "

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import msgspec
@@ -125,8 +126,8 @@ def test_good_frames_arrive_as_they_are(context: Context, receiver: Socket) -> N
 
 def test_intake_counts_what_the_camera_counts(context: Context) -> None:
     """With all faults at once the inspector's intake sees each of them, as often as the camera made it."""
-    each = dict.fromkeys(Faults().probabilities(), 0.05)
-    sent, counts = replayed(context, Faults(**each, freeze_s=0.001))
+    each: dict[str, Any] = dict.fromkeys(Faults().probabilities(), 0.05)
+    sent, counts = replayed(context, Faults(**each, freeze_s=0.001, lasting_frames=1))
     assert all(sent.faults.values())
     assert counts["good"] == sent.good
     # what was lost between a restart and a first frame that was bad, nobody can know

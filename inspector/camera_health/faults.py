@@ -1,0 +1,120 @@
+"""Every fault of a camera: how it shows in one frame, and how grave it is. Pure.
+
+To add one: its word in `records/events.py`, a row in `FAULTS` here, a camera that has it in `simulator/camera.py`.
+
+Not here, as one frame cannot show them without a picture of how it ought to be: blur and a shifted lens. The finest
+detail of steel changes from grade to grade by more than a lens out of focus takes away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import cv2
+import msgspec
+import numpy as np
+
+from inspector.camera_health.settings import CameraHealthSection
+from inspector.records.events import CameraFault, Ne107
+from inspector.records.frame import Bytes2D
+
+STEP_ROWS, STEP_COLUMNS = 16, 16
+"""Pixels that are looked at: 1 of 256; of a frame of 1600 x 256 there are 1600."""
+WHITE = 254
+STANDS = 0.01
+"""An encoder that counts less than this share of a frame's length from frame to frame stands."""
+
+
+class Pixels(msgspec.Struct, frozen=True):
+    """What is measured of a picture."""
+
+    grey: float
+    """Mean, 0 to 255."""
+    contrast: float
+    """Standard deviation of the greys."""
+    saturated: float
+    """Share of pixels at 254 or 255, percent."""
+
+
+class Look(msgspec.Struct, frozen=True):
+    """What is known of one frame."""
+
+    pixels: Pixels
+    """Of this frame, or of one of the few before it."""
+    is_same: bool
+    """Whether the pixels, as sent, are those of the frame before (the same checksum, size and encoding)."""
+    age_s: float
+    """From its capture, by the camera's clock, to its arrival, by ours."""
+    advance: float | None
+    """How far the encoder moved since the frame before, in frame lengths; None where it is not known."""
+
+
+class Fault(NamedTuple):
+    """One fault."""
+
+    status: Ne107
+    """What it makes of the camera, after NAMUR NE 107."""
+    shows: Callable[[Look, CameraHealthSection], bool]
+    words: Callable[[Look], str]
+    is_in_pixels: bool = False
+    """Whether it shows in what is measured of pixels, which not every frame is."""
+
+
+def measure(plane: Bytes2D) -> Pixels:
+    """Look at a few of a picture's pixels (H, W)."""
+    few = np.ascontiguousarray(plane[::STEP_ROWS, ::STEP_COLUMNS])
+    mean, deviation = cv2.meanStdDev(few)
+    return Pixels(float(mean[0, 0]), float(deviation[0, 0]), 100.0 * int(np.count_nonzero(few >= WHITE)) / few.size)
+
+
+def _is_dark(look: Look, limits: CameraHealthSection) -> bool:
+    return look.pixels.grey < limits.dark_grey
+
+
+def _is_saturated(look: Look, limits: CameraHealthSection) -> bool:
+    return look.pixels.saturated > limits.saturated_percent
+
+
+def _is_flat(look: Look, limits: CameraHealthSection) -> bool:
+    return look.pixels.contrast < limits.flat_grey and not _is_dark(look, limits) and not _is_saturated(look, limits)
+
+
+def _is_frozen(look: Look, limits: CameraHealthSection) -> bool:
+    """A sensor's noise differs from frame to frame; a picture without any is flat, and always the same."""
+    return bool(limits.frozen_frames) and look.is_same and look.pixels.contrast >= limits.flat_grey
+
+
+FAULTS: Mapping[CameraFault, Fault] = {
+    "frozen": Fault("failure", _is_frozen, lambda look: "sends the same picture again and again"),
+    "dark": Fault("failure", _is_dark, lambda look: f"is dark: mean grey {look.pixels.grey:.1f}", True),
+    "saturated": Fault(
+        "out_of_specification",
+        _is_saturated,
+        lambda look: f"is saturated: {look.pixels.saturated:.0f} % of the pixels are white",
+        True,
+    ),
+    "flat": Fault(
+        "failure", _is_flat, lambda look: f"sends one grey, {look.pixels.grey:.0f}, and not even its own noise", True
+    ),
+    "encoder_standing": Fault(
+        "out_of_specification",
+        lambda look, limits: look.advance is not None and abs(look.advance) <= STANDS,
+        lambda look: "sends frames while its encoder stands",
+    ),
+    "encoder_backwards": Fault(
+        "out_of_specification",
+        lambda look, limits: look.advance is not None and look.advance < -STANDS,
+        lambda look: "sends frames while its encoder runs backwards",
+    ),
+    "clock": Fault(
+        "maintenance_required",
+        lambda look, limits: bool(limits.clock_s) and abs(look.age_s) > limits.clock_s,
+        lambda look: f"{_apart(look.age_s)}: its clock and ours differ, or its frames wait",
+    ),
+}
+"""All that show in a frame; `silent` shows in that there is none."""
+
+
+def _apart(age_s: float) -> str:
+    return f"captured {abs(age_s):.1f} s {'before' if age_s > 0 else 'after'} the frame came"

@@ -1,0 +1,58 @@
+"""The section with the limits beyond which a camera is not well."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from inspector.config.reader import Section, key
+
+
+class CameraHealthSection(Section, frozen=True):
+    """When a camera is reported as frozen, dark, saturated, flat, silent, or with a wrong clock or encoder."""
+
+    frames: Annotated[
+        int,
+        key(
+            "So many frames in a row show a fault before it is reported, and lack it before it is gone.",
+            ge=1,
+            le=100_000,
+        ),
+    ] = 32
+    frozen_frames: Annotated[
+        int,
+        key(
+            "The same for a picture that stands: byte for byte that of the frame before; 0: not watched.",
+            ge=0,
+            le=100_000,
+        ),
+    ] = 8
+    dark_grey: Annotated[
+        float,
+        key("A frame with a mean grey below this is dark: no light, a closed lens; 0: not watched.", ge=0, le=255),
+    ] = 6.0
+    saturated_percent: Annotated[
+        float, key("A frame with more pixels at 254 or 255 than this is saturated; 100: not watched.", ge=0, le=100)
+    ] = 50.0
+    flat_grey: Annotated[
+        float,
+        key(
+            "A frame whose greys vary less than this (standard deviation) shows no strip: a sensor's noise alone is "
+            "more; 0: not watched.",
+            ge=0,
+            le=255,
+        ),
+    ] = 0.2
+    clock_s: Annotated[
+        float,
+        key(
+            "A frame captured so long before it came, or after, has a wrong time, or waited; 0: not watched.",
+            ge=0,
+            le=1e6,
+        ),
+    ] = 5.0
+    silent_s: Annotated[
+        float,
+        key(
+            "A camera is silent when others have sent frames for so long and it has not; 0: not watched.", ge=0, le=1e6
+        ),
+    ] = 10.0

@@ -1,0 +1,167 @@
+"""How long a fault lasts, camera by camera: raised after enough frames with it, returned after enough without. Pure.
+
+Laws: a fault is raised once and returned once, also over a restart of the inspector. What it costs does not grow with
+the rate: pixels are measured in one frame of four. A line that stands sends no frames, and has no fault for that.
+
+Clocks are passed in.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from inspector.camera_health.faults import FAULTS, Look, Pixels, measure
+from inspector.camera_health.settings import CameraHealthSection
+from inspector.config.camera import CameraSection
+from inspector.records.events import NE107, CameraFault, CameraStatus, Ne107
+from inspector.records.frame import Header
+from inspector.records.stages import Batch, Findings, Frame
+
+MEASURED = 4
+"""Pixels are measured in each fourth frame of a camera: 10 us of a core each."""
+
+
+SILENT: Ne107 = "failure"
+"""What silence makes of a camera, after NAMUR NE 107."""
+
+
+class _Camera(msgspec.Struct):
+    """What is remembered of one camera."""
+
+    section: CameraSection
+    seen_ns: int = 0
+    """Monotonic clock when its last frame came; when watching began, before the first."""
+    frames: int = 0
+    header: Header | None = None
+    pixels: Pixels | None = None
+    standing: set[CameraFault] = set()
+    streaks: dict[CameraFault, int] = {}
+    """Frames in a row that speak against what stands."""
+
+
+class CameraHealth:
+    """Adds to a batch's findings how its cameras are."""
+
+    name = "camera_health"
+
+    def __init__(
+        self,
+        cameras: Iterable[CameraSection],
+        limits: CameraHealthSection,
+        unix_ahead_ns: Callable[[], int] = lambda: time.time_ns() - time.monotonic_ns(),
+    ) -> None:
+        """`unix_ahead_ns` is what must be added to the monotonic clock to have UNIX time."""
+        self._cameras = {camera.name: _Camera(camera) for camera in cameras}
+        self._limits, self._unix_ahead_ns = limits, unix_ahead_ns
+
+    def __call__(self, batch: Batch, findings: Findings) -> Findings:
+        """Look at every frame of a batch."""
+        events: list[CameraStatus] = []
+        if batch.planes:
+            ahead_ns = self._unix_ahead_ns()
+            for frame, planes in zip(batch.frames(), batch.planes, strict=True):
+                camera = self._cameras[frame.header.camera]
+                look = self._look(camera, frame, batch, planes.start, ahead_ns)
+                self._assess(camera, look, events)
+        self._find_silent(batch.closed_ns, events)
+        if not events:
+            return findings
+        return msgspec.structs.replace(findings, events=(*findings.events, *events))
+
+    def is_standing(self, camera: str, fault: CameraFault) -> bool:
+        """Whether a camera has a fault now; from any thread."""
+        return fault in self._cameras[camera].standing
+
+    def state(self) -> bytes:
+        """The faults that stand."""
+        return msgspec.json.encode({name: sorted(camera.standing) for name, camera in self._cameras.items()})
+
+    def restore(self, state: bytes, now_ns: int) -> None:
+        """Go on with the faults of a state; `now_ns` is the monotonic clock.
+
+        Raises: ValueError when it cannot be read.
+        """
+        for name, faults in msgspec.json.decode(state, type=dict[str, set[CameraFault]]).items():
+            if name in self._cameras:
+                self._cameras[name].standing = faults
+
+    # --- one frame ------------------------------------------------------------------------------------------------
+
+    def _look(self, camera: _Camera, frame: Frame, batch: Batch, plane: int, ahead_ns: int) -> Look:
+        before, header = camera.header, frame.header
+        if camera.frames % MEASURED == 0 or camera.pixels is None:
+            camera.pixels = measure(batch.pixels[plane])
+        camera.frames += 1
+        camera.header, camera.seen_ns = header, frame.received_ns
+        is_next = before is not None and before.boot == header.boot
+        return Look(
+            pixels=camera.pixels,
+            is_same=before is not None and is_next and _content(before) == _content(header),
+            age_s=(frame.received_ns + ahead_ns - header.captured_ns) / 1e9,
+            advance=_advance(before, header, camera.section) if before is not None and is_next else None,
+        )
+
+    def _assess(self, camera: _Camera, look: Look, events: list[CameraStatus]) -> None:
+        """Count for and against each fault."""
+        is_measured = camera.frames % MEASURED == 1
+        for name, fault in FAULTS.items():
+            if fault.is_in_pixels and not is_measured:
+                continue
+            if fault.shows(look, self._limits) == (name in camera.standing):
+                if camera.streaks:
+                    camera.streaks.pop(name, None)
+                continue
+            camera.streaks[name] = camera.streaks.get(name, 0) + (MEASURED if fault.is_in_pixels else 1)
+            frames = self._limits.frozen_frames - 1 if name == "frozen" else self._limits.frames
+            if camera.streaks[name] >= frames:
+                self._turn(camera, name, fault.words(look), events)
+        if "silent" in camera.standing:
+            self._turn(camera, "silent", "", events)
+
+    def _find_silent(self, now_ns: int, events: list[CameraStatus]) -> None:
+        """Find cameras that sent nothing while others did."""
+        newest_ns = max(camera.seen_ns for camera in self._cameras.values())
+        for camera in self._cameras.values():
+            camera.seen_ns = camera.seen_ns or now_ns
+            silent_s = (newest_ns - camera.seen_ns) / 1e9
+            if self._limits.silent_s and silent_s >= self._limits.silent_s and "silent" not in camera.standing:
+                self._turn(camera, "silent", f"has sent nothing for {silent_s:.0f} s while others did", events)
+
+    def _turn(self, camera: _Camera, fault: CameraFault, words: str, events: list[CameraStatus]) -> None:
+        """Raise a fault that does not stand, return one that does."""
+        is_raised = fault not in camera.standing
+        camera.standing = camera.standing ^ {fault}
+        camera.streaks.pop(fault, None)
+        statuses: set[Ne107] = {FAULTS[name].status if name in FAULTS else SILENT for name in camera.standing}
+        header = camera.header
+        events.append(
+            CameraStatus(
+                camera=camera.section.name,
+                fault=fault,
+                state="raised" if is_raised else "returned",
+                status=min(statuses, key=NE107.index, default="normal"),
+                message=f"camera {camera.section.name} {words if is_raised else f'is no longer {_plain(fault)}'}",
+                coil=(header.coil if header else None) or "",
+                captured_ns=header.captured_ns if header else 0,
+            )
+        )
+
+
+def _content(header: Header) -> tuple[int, str]:
+    """What two frames with the same pixels have in common: the checksum of what was sent, and its form."""
+    return header.crc32, header.encoding
+
+
+def _advance(before: Header, header: Header, camera: CameraSection) -> float | None:
+    """How far the encoder moved, in frame lengths; None on another coil, or without an encoder."""
+    if before.start_mm is None or header.start_mm is None or before.coil != header.coil:
+        return None
+    return (header.start_mm - before.start_mm) / camera.footprint(header).length_mm
+
+
+def _plain(fault: CameraFault) -> str:
+    words = {"encoder_standing": "with a standing encoder", "encoder_backwards": "with an encoder running backwards"}
+    return words.get(fault, "with a wrong clock" if fault == "clock" else fault)

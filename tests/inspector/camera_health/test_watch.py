@@ -1,0 +1,189 @@
+"""Faults of cameras from frames one by one: raised after enough of them, returned after enough good ones, once each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from inspector.camera_health.settings import CameraHealthSection
+from inspector.camera_health.watch import CameraHealth
+from inspector.records.events import CameraStatus
+from inspector.records.frame import Bytes2D
+from inspector.records.stages import Batch, Findings, Frame
+from tests.frames import camera, header
+
+LIMITS = CameraHealthSection(frames=8)
+SECOND = 1_000_000_000
+NOISE = np.random.default_rng(1).integers(90, 130, (64, 32, 48), np.uint8)
+
+
+class Line:
+    """Two cameras, and what is reported of them."""
+
+    def __init__(self, limits: CameraHealthSection = LIMITS) -> None:
+        self.health = CameraHealth([camera("top"), camera("low")], limits, lambda: 0)
+        self.now_ns = SECOND
+        self.number = 0
+        self.reported: list[CameraStatus] = []
+
+    def send(self, pixels: Bytes2D, name: str = "top", age_s: float = 0.0, **facts: Any) -> None:
+        """One frame; each pictures' own checksum unless it is given."""
+        self.now_ns += SECOND // 100
+        self.number += 1
+        facts = {"crc32": hash(pixels.tobytes()) % 2**32, "captured_ns": self.now_ns - int(age_s * SECOND), **facts}
+        frame = Frame(header(self.number, name, **facts), self.now_ns)
+        batch = Batch((frame,), pixels[None], (range(1),), self.now_ns)
+        self.take(batch)
+
+    def take(self, batch: Batch) -> None:
+        found = self.health(batch, Findings(closed_ns=batch.closed_ns))
+        self.reported += [event for event in found.events if isinstance(event, CameraStatus)]
+
+    def turns(self) -> list[tuple[str, str, str]]:
+        """What was reported: fault, state, status of the camera."""
+        return [(event.fault, event.state, event.status) for event in self.reported]
+
+
+def sound(count: int = 40) -> Iterable[Bytes2D]:
+    """Pictures as they are: each with noise of its own."""
+    return (NOISE[i % len(NOISE)] for i in range(count))
+
+
+def test_sound_frames_are_no_fault() -> None:
+    """Nothing is reported of a camera that is well."""
+    line = Line()
+    for pixels in sound(200):
+        line.send(pixels)
+    assert line.reported == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "picture"),
+    [
+        ("frozen", "failure", NOISE[0]),
+        ("dark", "failure", NOISE[1] // 64),
+        ("saturated", "out_of_specification", np.where(NOISE[2] > 95, 255, 250).astype(np.uint8)),
+        ("flat", "failure", np.full((32, 48), 128, np.uint8)),
+    ],
+)
+def test_a_picture_that_cannot_be(fault: str, status: str, picture: Bytes2D) -> None:
+    """A faulty picture is raised once, with the status of NE 107, and returned once sound frames come again."""
+    line = Line()
+    for pixels in sound():
+        line.send(pixels)
+    for i in range(40):
+        line.send(picture, crc32=7 if fault == "frozen" else i)
+    assert line.turns() == [(fault, "raised", status)]
+    for pixels in sound():
+        line.send(pixels)
+    assert line.turns()[1:] == [(fault, "returned", "normal")]
+
+
+def test_a_strip_without_texture_is_not_frozen() -> None:
+    """The same grey all over, the same bytes each time: flat, as no sensor sends this, but not frozen."""
+    line = Line()
+    for _ in range(100):
+        line.send(np.full((32, 48), 128, np.uint8))
+    assert line.turns() == [("flat", "raised", "failure")]
+
+
+@pytest.mark.parametrize("repeats", [6, 7])
+def test_frozen_from_the_eighth_on(repeats: int) -> None:
+    """Seven frames of the same bytes are none, as a replay may hold some; the eighth is."""
+    line = Line()
+    for _ in range(1 + repeats):
+        line.send(NOISE[0])
+    assert len(line.reported) == (repeats == 7)
+
+
+def test_a_clock_that_is_off() -> None:
+    """A time of capture an hour away from that of arrival, either way, is raised and returned; a single one is not."""
+    for age_s in (3600.0, -3600.0):
+        line = Line()
+        line.send(NOISE[0], age_s=age_s)
+        for pixels in sound():
+            line.send(pixels)
+        assert line.reported == []
+        for pixels in sound():
+            line.send(pixels, age_s=age_s)
+        for pixels in sound():
+            line.send(pixels)
+        assert line.turns() == [("clock", "raised", "maintenance_required"), ("clock", "returned", "normal")]
+
+
+@pytest.mark.parametrize(("step_mm", "fault"), [(0.0, "encoder_standing"), (-5.0, "encoder_backwards"), (10.0, None)])
+def test_an_encoder_that_cannot_be(step_mm: float, fault: str | None) -> None:
+    """Frames come, and the position stays or falls; another coil begins anywhere."""
+    line = Line()
+    for i, pixels in enumerate(sound(20)):
+        line.send(pixels, coil="C", start_mm=1000 + step_mm * i, mm_per_row=1.0)
+    assert [event.fault for event in line.reported] == ([fault] if fault else [])
+
+
+def test_a_silent_camera() -> None:
+    """One camera sends and the other does not: silent after 10 s, and no longer with its next frame."""
+    line = Line()
+    for pixels in sound(1200):
+        line.send(pixels)
+    assert line.turns() == [("silent", "raised", "failure")]
+    assert line.reported[0].camera == "low"
+    line.send(NOISE[0], "low")
+    assert line.turns()[1:] == [("silent", "returned", "normal")]
+
+
+def test_a_line_that_stands_has_no_fault() -> None:
+    """Nobody sends: nobody is silent."""
+    line = Line()
+    for i in range(1000):
+        line.take(Batch((), np.empty((0, 32, 48), np.uint8), (), i * SECOND))
+    assert line.reported == []
+
+
+def test_the_gravest_status_counts() -> None:
+    """With two faults a camera has the graver one's status, until that is gone."""
+    line = Line()
+    for pixels in sound():
+        line.send(pixels, age_s=100)
+    for pixels in sound():
+        line.send(pixels // 64, age_s=100)
+    for pixels in sound():
+        line.send(pixels, age_s=100)
+    assert [status for _, _, status in line.turns()] == ["maintenance_required", "failure", "maintenance_required"]
+
+
+def test_a_restart_reports_nothing_twice() -> None:
+    """What stood before a restart still stands after it, and is returned when it is gone."""
+    line, after = Line(), Line()
+    for pixels in sound():
+        line.send(pixels // 64)
+    after.health.restore(line.health.state(), 0)
+    assert after.health.is_standing("top", "dark")
+    for pixels in sound():
+        after.send(pixels // 64)
+    assert after.reported == []
+    for pixels in sound():
+        after.send(pixels)
+    assert after.turns() == [("dark", "returned", "normal")]
+
+
+def test_a_state_that_cannot_be_read() -> None:
+    """Another version's state is refused, and nothing stands."""
+    line = Line()
+    with pytest.raises(ValueError, match="melted"):
+        line.health.restore(b'{"top": ["melted"]}', 0)
+    assert not line.health.is_standing("top", "dark")
+
+
+def test_what_is_not_watched() -> None:
+    """Limits at their ends switch each fault off."""
+    limits = CameraHealthSection(
+        frames=1, frozen_frames=0, dark_grey=0, saturated_percent=100, flat_grey=0, clock_s=0, silent_s=0
+    )
+    line = Line(limits)
+    for picture in (NOISE[0], NOISE[0] * 0, np.full_like(NOISE[0], 255)):
+        for _ in range(2000):
+            line.send(picture, age_s=100)
+    assert line.reported == []
