@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import get_args
 
 from deploy.folder import copy_recipe, find, held
-from inspector import output
+from inspector import __version__, output
 from inspector.engines.nvidia.manifest import ENGINE, MANIFEST, Flavour, Precision
 from inspector.errors import EXIT_FAILURE, InspectorError
 from inspector.recipe import SHIPPED
@@ -75,6 +75,7 @@ def gpu_check(args: argparse.Namespace) -> int:
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     top = argparse.ArgumentParser(prog="deploy", description="Makes engines of recipes, proves and packs them.")
+    top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, function: Callable[[argparse.Namespace], int], words: str) -> argparse.ArgumentParser:

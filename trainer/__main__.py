@@ -2,17 +2,17 @@
 
 Every error is one line on stderr; exit code 2 for a command line, data or file that cannot be used, 1 for a run that
 went wrong (a loss that is no number, no memory, no room on disk) and for faults that `check` and `tune` found, 130 for
-Ctrl-C and 143 for SIGTERM.
+Ctrl-C and 143 for SIGTERM. A full disk behind standard output is a failure, 1; help that nobody reads is none.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
+import errno
 import sys
 from collections.abc import Sequence
 
+from inspector import __version__, output
 from inspector.errors import EXIT_FAILURE, InspectorError
 from trainer.commands import check, compare, crossval, evaluate, export, fit, show, tune
 from trainer.faults import UserError
@@ -32,10 +32,15 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
+    return output.guarded(lambda: _main(arguments))
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     given = build_parser().parse_args(arguments)
     try:
         exit_code: int = given.run(given)
-        sys.stdout.flush()  # here, where a full disk can still be put in words
+        if (refused := output.refusal()) and refused.errno == errno.EPIPE:
+            raise refused
     except KeyboardInterrupt:
         goes_on = "; what last.pt holds goes on with: fit --resume --out RUN" if given.command == "fit" else ""
         return _end(given, f"interrupted{goes_on}", 130)
@@ -44,8 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return _end(given, "nobody reads its output any more; what was under way was left", EXIT_FAILURE)
     except OSError as error:
-        place = error.filename or "standard output"
-        return _end(given, f"{place}: {error.strerror or error}. Mend that, and run it again.", UserError.exit_code)
+        if output.refusal():
+            raise
+        words = f"{error.filename or 'a file'}: {error.strerror or error}. Mend that, and run it again."
+        return _end(given, words, UserError.exit_code)
     except InspectorError as error:
         return _end(given, str(error), error.exit_code if isinstance(error, UserError) else UserError.exit_code)
     return exit_code
@@ -53,18 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _end(given: argparse.Namespace, words: str, exit_code: int) -> int:
     """Say on stderr why a command ended, and return its exit code."""
-    with contextlib.suppress(OSError):
-        print(f"trainer {given.command}: {words}", file=sys.stderr, flush=True)
-    try:
-        sys.stdout.flush()
-    except OSError:  # else Python tries once more at its exit, with a traceback and a code of its own
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    output.report(f"trainer {given.command}: {words}")
     return exit_code
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the command line."""
     parser = argparse.ArgumentParser("trainer", description=sys.modules[__name__].__doc__)
+    parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (command, meaning) in COMMANDS.items():
         one = commands.add_parser(name, help=meaning)

@@ -17,7 +17,9 @@ COMMANDS = {
     "help": "inspector --help",
     "check": "inspector check line.toml",
     "replay help": "inspector replay --help",
+    "version": "inspector --version",
     "deploy help": "deploy --help",
+    "deploy version": "deploy --version",
 }
 
 

@@ -42,9 +42,27 @@ def test_a_full_disk_under_the_output_is_put_in_words(mask_folder: Path, tmp_pat
     with Path("/dev/full").open("w") as full:
         process = trainer(["check", str(mask_folder), "--out", str(tmp_path)], stdout=full)
         _, errors = process.communicate(timeout=120)
-    assert process.returncode == 2
-    assert "trainer check: standard output: No space left on device. Mend that" in errors
+    assert process.returncode == 1
+    assert errors.splitlines()[-1] == "standard output: No space left on device. Nothing more is printed."
     assert "Traceback" not in errors and "Exception ignored" not in errors
+
+
+HELP = [["--help"], ["--version"], ["fit", "--help"]]
+
+
+@pytest.mark.parametrize("asked", HELP, ids=" ".join)
+def test_help_on_a_full_disk_fails_and_unread_does_not(asked: list[str]) -> None:
+    """As `trainer --help > /dev/full`, whose words argparse swallows, and `trainer --help | true`."""
+    with Path("/dev/full").open("w") as full:
+        process = trainer(asked, stdout=full)
+        _, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors) == (1, "standard output: No space left on device. Nothing more is printed.\n")
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = trainer(asked, stdout=writing)
+    os.close(writing)
+    _, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors) == (0, "")
 
 
 def test_only_what_a_person_can_mend_is_put_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
