@@ -92,6 +92,7 @@ class Events:
         self._number = self._seq if not self._root or self._seq == 0 else None
         self._decode_head = msgspec.json.Decoder(ReplayHead).decode
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._is_reached = False
         self._live = self._connected(zmq.SUB, address)
         for topic in {self._root, HEARTBEAT_TOPIC}:
             self._live.subscribe(topic)
@@ -120,6 +121,14 @@ class Events:
     def close(self) -> None:
         """Leave; nothing is kept."""
         self._context.destroy(linger=0)
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether an event socket has answered at the address, so far."""
+        while self._met.poll(0):
+            self._met.recv_multipart()
+            self._is_reached = True
+        return self._is_reached
 
     # --- the live stream ----------------------------------------------------------------------------------
 
@@ -250,6 +259,8 @@ class Events:
 
     def _connected(self, kind: int, address: str) -> zmq.Socket[bytes]:
         socket = sockets.make(self._context, kind, queue=QUEUE_EVENTS, most_bytes=MAX_PART_BYTES)
+        if kind == zmq.SUB:
+            self._met: zmq.Socket[bytes] = socket.get_monitor_socket(zmq.Event.HANDSHAKE_SUCCEEDED)
         try:
             sockets.connect(socket, address)
         except SocketError:

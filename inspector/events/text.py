@@ -22,6 +22,8 @@ from inspector.words import counted
 RED, GREEN, YELLOW, MAGENTA, CYAN, DIM = "1;31", "32", "33", "35", "36", "2"
 LOOK_S = 0.5
 """How often to look whether the reader of a pipe is still there."""
+REMARK_S = 5.0
+"""An inspector that has not answered for so long is remarked on."""
 PLAIN_BYTES = 400
 """Of an event without a layout, so much is shown."""
 
@@ -56,7 +58,8 @@ def print_events(
     """Print events as they come, flushed one by one, and return the exit code.
 
     `since` is the first `seq` wanted from the journal; without it only new events are shown. Ends after
-    `count` events, or when none came for `timeout_s`, which is a failure only when fewer than `count` came.
+    `count` events, or when none came for `timeout_s`, which is a failure when fewer than `count` came, or nobody
+    answered at all.
     Ctrl-C, and a reader that closed the pipe, are ways to end.
 
     Raises: SocketError when an address is not one; OSError when `out` takes no more.
@@ -69,6 +72,8 @@ def print_events(
         print(f"LOST {counted(gap.count, 'event')}, seq {gap.first_seq} to {end}: {gap.reason}", file=err, flush=True)
 
     shown, since_s = 0, time.monotonic()
+    nobody = f"nobody answers at {connect}; expected an inspector's events.bind. Check the address, and that it runs."
+    is_remarked = False
     try:
         with Events(connect, replay=replay, topics=topics, after=after, timeout_s=LOOK_S, on_gap=tell) as events:
             while shown != count and not output.is_gone(out):
@@ -77,7 +82,13 @@ def print_events(
                     print(write_event(event).decode() if as_json else line(event, colour), file=out, flush=True)
                     shown, since_s = shown + 1, time.monotonic()
                 elif timeout_s is not None and time.monotonic() - since_s >= timeout_s:
+                    if not events.is_reached:
+                        print(nobody, file=err)
+                        return EXIT_FAILURE
                     break
+                elif not is_remarked and time.monotonic() - since_s >= REMARK_S and not events.is_reached:
+                    print(f"{nobody} Waiting for it.", file=err, flush=True)
+                    is_remarked = True
             else:
                 return 0
     except KeyboardInterrupt:

@@ -91,7 +91,7 @@ def test_no_standard_descriptor_at_all(words: str, folder: Path) -> None:
         ("--timeout -1", 2, None),
         ("--count -1", 2, None),
         ("--since -1", 2, None),
-        ("--timeout 0", 0, ""),
+        ("--timeout 0", 1, None),
     ],
 )
 def test_events(redirection: str, code: int, err: str | None, folder: Path) -> None:

@@ -19,7 +19,7 @@ import zmq
 from inspector.events.journal import Journal
 from inspector.events.publish import Publisher
 from inspector.events.replay import Replays
-from inspector.events.text import line, wants_colour
+from inspector.events.text import line, print_events, wants_colour
 from inspector.records.envelope import Event, Unknown
 from inspector.records.events import Alarm, CoilReport, Data, Health, Heartbeat, Missed
 from tests.defects import any_defect
@@ -229,6 +229,27 @@ def test_silence_ends_it(feed: Feed) -> None:
     assert ("scratches" in out, "\x1b" in out, err, code) == (True, False, "", 0)
     _, err, code = serve(feed, command(feed, "3", "1", "text"))
     assert (err, code) == (f"2 of 3 events came; none for the last 1 s from {feed.publisher.address}.\n", 1)
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "tcp://no-such-host.invalid:5556", "ipc:///nowhere/at/all"])
+@pytest.mark.parametrize("count", [0, 3])
+def test_an_address_where_nobody_answers_is_named(address: str, count: int) -> None:
+    """With a timeout it fails, and says which address was tried and what should be there."""
+    out, err = io.StringIO(), io.StringIO()
+    code = print_events(
+        address,
+        None,
+        [""],
+        as_json=False,
+        since=None,
+        count=count or None,
+        timeout_s=0.6,
+        environ={},
+        out=out,
+        err=err,
+    )
+    words = f"nobody answers at {address}; expected an inspector's events.bind. Check the address, and that it runs.\n"
+    assert (code, out.getvalue(), err.getvalue()) == (1, "", words)
 
 
 def test_ctrl_c_ends_quietly(feed: Feed) -> None:
