@@ -33,11 +33,12 @@ SOURCE = HERE.parent
 PYTHONS = ("3.11", "3.12", "3.13")
 """What `requires-python` in pyproject.toml admits."""
 PACKAGES = ("inspector", "trainer", "deploy")
-UNIT = ("inspector@.service", "inspector.sysusers.conf", "inspector.tmpfiles.conf")
+UNIT = ("inspector@.service", "inspector-bridge@.service", "inspector.sysusers.conf", "inspector.tmpfiles.conf")
 PAGES = {
     "systemd/README.md": "README.md",
     "inspector/README.md": "INSPECTOR.md",
     "inspector/events/README.md": "EVENTS.md",
+    "inspector/bridges/README.md": "BRIDGES.md",
 }
 """What a machine without a network needs to read, and its name in the bundle."""
 SUFFIXES: dict[str, Literal["w", "w:gz"]] = {".tar": "w", ".tar.gz": "w:gz", ".tgz": "w:gz"}

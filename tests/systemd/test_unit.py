@@ -13,6 +13,7 @@ import pytest
 from inspector.errors import EXIT_CONFIG
 
 FOLDER = Path(__file__).parents[2] / "systemd"
+BRIDGE = (FOLDER / "inspector-bridge@.service").read_text(encoding="utf-8")
 UNIT = (FOLDER / "inspector@.service").read_text(encoding="utf-8")
 
 pytestmark = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
@@ -26,11 +27,12 @@ def run(*command: str | Path) -> tuple[int, str]:
     return ended.returncode, ended.stdout
 
 
-@pytest.fixture
-def installed(tmp_path: Path) -> Path:
-    """An instance of the unit whose program exists on this machine."""
-    path = tmp_path / "inspector@line3.service"
-    path.write_text(UNIT.replace("/opt/inspector/bin/inspector", "/bin/true"), encoding="utf-8")
+@pytest.fixture(params=[UNIT, BRIDGE], ids=["line", "bridge"])
+def installed(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """An instance of a unit whose program exists on this machine."""
+    name = "inspector" if request.param == UNIT else "inspector-bridge"
+    path = tmp_path / f"{name}@line3.service"
+    path.write_text(request.param.replace("/opt/inspector/bin/inspector", "/bin/true"), encoding="utf-8")
     return path
 
 
@@ -41,8 +43,8 @@ def test_verify_is_silent(installed: Path) -> None:
 
 def test_verify_would_notice_a_typo(installed: Path) -> None:
     """The silence above means something."""
-    installed.write_text(installed.read_text().replace("WatchdogSec=", "WatchDogSec="))
-    assert "WatchDogSec" in run("systemd-analyze", "verify", "--man=no", installed)[1]
+    installed.write_text(installed.read_text().replace("RestartSec=", "RestartSEC="))
+    assert "RestartSEC" in run("systemd-analyze", "verify", "--man=no", installed)[1]
 
 
 def test_exposure_is_at_most_1_4(installed: Path) -> None:
@@ -54,6 +56,7 @@ def test_exposure_is_at_most_1_4(installed: Path) -> None:
 def test_a_bad_configuration_is_not_restarted() -> None:
     """The exit code for a bad configuration is the one that the unit never restarts on."""
     assert f"RestartPreventExitStatus={EXIT_CONFIG}\n" in UNIT
+    assert f"RestartPreventExitStatus={EXIT_CONFIG} 2\n" in BRIDGE
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
