@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -46,9 +46,9 @@ class Loaded(msgspec.Struct, frozen=True):
 class Infer:
     """Iterates over inferred batches; `loaded` may be assigned at any time, from any thread."""
 
-    def __init__(self, loaded: Loaded, demand: Demand) -> None:
-        """`demand` is fed with what the engine begins and finishes."""
-        self._demand = demand
+    def __init__(self, loaded: Loaded, demand: Demand, shed: Callable[[Batch], Batch] = lambda batch: batch) -> None:
+        """`demand` is fed with what the engine begins and finishes; `shed` gives up what it must not begin any more."""
+        self._demand, self._shed = demand, shed
         self._current = loaded
         self._next: Loaded | None = None
         self._is_closed = False
@@ -93,8 +93,9 @@ class Infer:
 
     def _infer(self, batches: Buffer[Batch]) -> Iterator[Inferred]:
         current, pending = self._current, self._pending
-        for batch in batches:
-            self._demand.take(Counter(frame.header.camera for frame in batch.frames()))
+        for waited in batches:
+            self._demand.take(Counter(frame.header.camera for frame in waited.frames()))
+            batch = self._shed(waited)
             if self._next is not None:
                 while pending:
                     yield self._finish(current, pending)

@@ -38,7 +38,7 @@ class Line:
         **options: Any,
     ) -> None:
         self.stop, self.demand = Flag(), Demand(2)
-        section = IntakeSection(bind=bind, max_frame_mb=1, when_full="wait" if waits else "drop")
+        section = IntakeSection(bind=bind, max_frame_mb=1, overload="wait" if waits else "drop-newest")
         batch = BatchSection(max_frames=max_frames, wait_ms=wait_ms)
         facts = {"height": HEIGHT, "width": WIDTH, "stop": self.stop, "demand": self.demand, **options}
         self.intake = Intake(context, section, batch, cameras=SECTIONS, **facts)

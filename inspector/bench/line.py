@@ -1,6 +1,6 @@
 """The whole daemon as a process of its own, with a camera and a subscriber.
 
-Throughput: the camera pushes as fast as the daemon takes frames (`intake.when_full = "wait"`). Latency: each frame is a
+Throughput: the camera pushes as fast as the daemon takes frames (`intake.overload = "wait"`). Latency: each frame is a
 coil of its own, so that each gives rise to an event, that its coil has begun, whatever the steel looks like; it goes
 the whole way (inferred, analysed, placed, on disk, published), and its arrival here is what is measured.
 """
@@ -134,7 +134,7 @@ def settings(
     """Write the configuration: one camera, no alarms, everything else as by default."""
     sections: dict[str, configuration.Section] = {
         "engine": {"kind": kind, "threads": threads},
-        "intake": {"when_full": "wait"},
+        "intake": {"overload": "wait"},
         "batch": {"max_frames": batch, "wait_ms": wait_ms},
     }
     return configuration.write(

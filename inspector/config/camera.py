@@ -10,6 +10,9 @@ from inspector.config.reader import Section, key
 from inspector.records.frame import Header
 from inspector.records.names import Name
 
+Overload = Literal["wait", "drop-oldest", "drop-newest"]
+"""What becomes of frames that come faster than they are inspected."""
+
 
 class Footprint(msgspec.Struct, frozen=True):
     """How a frame lies on the strip, by all that is known of it."""
@@ -51,6 +54,18 @@ class CameraSection(Section, frozen=True):
             le=2**63 - 1,
         ),
     ] = 2**63 - 1
+    overload: Annotated[
+        Literal["intake", "wait", "drop-oldest", "drop-newest"],
+        key("What happens to its frames when they come too fast; `intake`: as `intake.overload` says."),
+    ] = "intake"
+    max_age_ms: Annotated[
+        int,
+        key(
+            "Its frames are dropped (`too_old`) rather than inspected later than this; 0: as `intake.max_age_ms`.",
+            ge=0,
+            le=3_600_000,
+        ),
+    ] = 0
 
     def footprint(self, header: Header) -> Footprint:
         """Fill in what the header of one of its frames leaves open: the one place that knows."""

@@ -6,8 +6,9 @@ as a frame or as a loss, those of one camera in the order in which they came. Mu
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 import numpy as np
@@ -19,7 +20,7 @@ from inspector.errors import FrameError
 from inspector.intake.complaints import Complaints
 from inspector.intake.decoding import Decoders
 from inspector.intake.numbering import Believed, Numbering
-from inspector.intake.overload import gives_way
+from inspector.intake.overload import Policy, gives_way, share
 from inspector.records.frame import Bytes2D, Bytes3D, Header
 from inspector.records.recipe import Window
 from inspector.records.stages import Batch, Drop, Frame, Loss, Rejection
@@ -61,6 +62,10 @@ class _Refused(msgspec.Struct):
     count: int = 1
 
 
+GIVEN_UP = FrameError("decode", "a newer picture took its place")
+"""What became of a picture whose camera would lose its oldest."""
+
+
 class Accept:
     """Fills one batch after another."""
 
@@ -71,19 +76,23 @@ class Accept:
         allocate: Allocate,
         demand: Demand,
         *,
-        gives_up: bool,
+        policies: Mapping[str, Policy],
         max_bytes: int,
         threads: int,
         wake: Callable[[], None],
         window: Window | None = None,
+        clock_unix_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        """`shape` is that of a full batch, (N, H, W); `gives_up` drops what finds no room.
+        """`shape` is that of a full batch, (N, H, W); `policies`, by camera, say what happens to what finds no room.
 
         `wake` is called by any thread when a picture was decoded.
         """
         self._cameras = {camera.name for camera in cameras}
         self._numbering = Numbering(cameras)
-        self._shape, self._allocate, self._demand, self._gives_up = shape, allocate, demand, gives_up
+        self._shape, self._allocate, self._demand, self._policies = shape, allocate, demand, policies
+        self._waiting = {name for name, policy in policies.items() if policy.waits}
+        """Cameras that are held back instead of losing frames."""
+        self._clock_unix_ns = clock_unix_ns
         self._max_bytes, self._window = max_bytes, window
         self._complaints = Complaints()
         self._queues: dict[str, deque[_Picture | _Refused]] = {}
@@ -110,8 +119,15 @@ class Accept:
 
     @property
     def can_take(self) -> bool:
-        """Whether a frame of any camera that comes now finds a place, in the batch or among the pictures."""
-        return self.frames < self._shape[0] and self._pictures < PICTURES_WAITING
+        """Whether no camera that waits has to be held back: what comes next finds a place, or may be given up."""
+        if not self._waiting:
+            return True
+        held = [queue for camera, queue in self._queues.items() if queue and camera in self._waiting]
+        if sum(map(len, held)) >= PICTURES_WAITING:
+            return False
+        if len(self._waiting) == len(self._policies):
+            return self.frames < self._shape[0]
+        return not any(isinstance(queue[0], _Picture) and queue[0].is_done for queue in held)
 
     def take(self, parts: list[wire.Part], count: int, now_ns: int) -> None:
         """Take a message of `count` parts in, of which the first two are given."""
@@ -132,12 +148,12 @@ class Accept:
             self._refuse(camera, error.reason)
             return
         queue = self._queues.get(camera)
-        if header.encoding == "raw8" and not queue:
+        if header.encoding == "raw8" and not queue and self._may_place(camera):
             self._place(header, wire.read_pixels(header, parts[1])[0], now_ns)
             return
         if queue is None:
             queue = self._queues[camera] = deque()
-        if self._gives_up and self._is_full(queue, len(parts[1])):
+        if camera not in self._waiting and self._is_full(queue, len(parts[1])) and not self._sheds_oldest(camera):
             self._refuse(camera, "decoding")
             return
         picture = _Picture(header, parts[1], now_ns)
@@ -154,20 +170,12 @@ class Accept:
         self._arrivals.append(Loss("rejected", "too_large", "", 1))
 
     def collect(self) -> None:
-        """Place what has been decoded, as far as there is room, or none to wait for."""
-        gives_up = self._gives_up and not self._demand.has_room
-        for camera, queue in self._queues.items():
-            while queue and (self.frames < self._shape[0] or gives_up):
-                first = queue[0]
-                if isinstance(first, _Refused):
-                    queue.popleft()
-                    self._lose(camera, first.reason, first.count)
-                    continue
-                if not first.is_done:
-                    break
-                queue.popleft()
-                self._pictures -= 1
-                self._settle(first)
+        """Place what has been decoded, as far as there is room, or none to wait for: each camera in its turn."""
+        goes_on = True
+        while goes_on:
+            goes_on = False
+            for camera in list(self._queues):
+                goes_on |= self._advance(camera)
 
     def leave(self, now_ns: int) -> Batch:
         """Close the batch, and begin the next."""
@@ -184,14 +192,52 @@ class Accept:
 
     # --- the parts of it ------------------------------------------------------------------------------------
 
+    def _advance(self, camera: str) -> bool:
+        """Settle the first of a camera's messages that wait, if its turn has come; return whether it had."""
+        queue = self._queues[camera]
+        if not queue:
+            return False
+        first = queue[0]
+        if isinstance(first, _Refused):
+            queue.popleft()
+            self._lose(camera, first.reason, first.count)
+            return True
+        if not (first.is_done and self._may_place(camera)):
+            return False
+        queue.popleft()
+        self._pictures -= 1
+        self._queues[camera] = self._queues.pop(camera)  # the others come first now
+        self._settle(first)
+        return True
+
+    def _may_place(self, camera: str) -> bool:
+        """Whether a frame of this camera has not to wait: it finds a place, or is to be given up for want of one."""
+        waits, has_place = camera in self._waiting, self.frames < self._shape[0]
+        if waits and has_place:
+            mine = sum(name == camera for name, _, _ in self._places)
+            return mine < share(camera, self._policies, self._shape[0])
+        return has_place or not (waits or self._demand.has_room)
+
     def _is_full(self, queue: deque[_Picture | _Refused], more_bytes: int) -> bool:
         """Whether a camera has used up what it may have waiting."""
-        waiting = [len(picture.payload) for picture in queue if isinstance(picture, _Picture)]
+        waiting = [len(picture.payload) for picture in queue if isinstance(picture, _Picture) and not picture.error]
         most_bytes = PICTURES_WAITING * (self._shape[1] * self._shape[2] + HEAD_BYTES)
         return len(waiting) >= PICTURES_WAITING or (bool(waiting) and sum(waiting) + more_bytes > most_bytes)
 
+    def _sheds_oldest(self, camera: str) -> bool:
+        """Give up the camera's oldest picture that waits to be decoded; False: it has none, or another policy."""
+        if self._policies[camera].overload != "drop-oldest":
+            return False
+        for picture in self._queues[camera]:
+            if isinstance(picture, _Picture) and not picture.is_done:
+                picture.error, picture.payload = GIVEN_UP, b""
+                return True
+        return False
+
     def _decode(self, picture: _Picture) -> None:
         """Decode a picture, on a decoder's thread."""
+        if picture.error is not None:  # given up meanwhile
+            return
         try:
             pixels, picture.oddities = wire.read_pixels(picture.header, picture.payload, self._window)
             picture.pixels = pixels  # last: from here on it is done
@@ -202,6 +248,9 @@ class Accept:
 
     def _settle(self, picture: _Picture) -> None:
         camera = picture.header.camera
+        if picture.error is GIVEN_UP:
+            self._lose(camera, "decoding", 1)
+            return
         if picture.error is not None:
             words = f"rejected a frame of {camera}"
             self._complain(camera, picture.error.reason, words, picture.error, picture.received_ns)
@@ -222,9 +271,12 @@ class Accept:
             self._arrivals.append(Loss("rejected", error.reason, camera, 1))
             return
         self._count(believed, received_ns)
-        plane = None if self.is_stopping else self._free_plane(camera)
+        why: Drop = "stopping" if self.is_stopping else "overload"
+        if self._policies[camera].is_past(header, received_ns, received_ns, self._clock_unix_ns()):
+            plane, why = None, "too_old"
+        else:
+            plane = None if self.is_stopping else self._free_plane(camera)
         if plane is None:
-            why: Drop = "stopping" if self.is_stopping else "overload"
             self._arrivals.append(Loss("dropped", why, camera, 1, believed.header))
             return
         if self._pixels is None:
@@ -235,13 +287,17 @@ class Accept:
         self._demand.grant(camera)
 
     def _free_plane(self, camera: str) -> int | None:
-        """Return a plane of the batch for a frame of this camera; None when no other camera gives way."""
+        """Return a plane of the batch for a frame of this camera; None when no frame in it gives way."""
         if self.frames < self._shape[0]:
             return self.frames
-        flooding = gives_way({name for name, _, _ in self._places}, camera, self._demand)
+        flooding = gives_way({name for name, _, _ in self._places} - self._waiting, camera, self._demand)
+        mine = [index for index, place in enumerate(self._places) if place[0] == camera]
+        if flooding is None and mine and self._policies[camera].overload == "drop-oldest":
+            flooding = camera
         if flooding is None:
             return None
-        at = max(index for index, place in enumerate(self._places) if place[0] == flooding)
+        places = [index for index, place in enumerate(self._places) if place[0] == flooding]
+        at = places[0] if self._policies[flooding].overload == "drop-oldest" else places[-1]
         _, index, plane = self._places.pop(at)
         lost = self._arrivals[index]
         assert isinstance(lost, Frame)

@@ -22,6 +22,7 @@ from inspector.demand import Demand
 from inspector.intake.accept import Accept, Allocate
 from inspector.intake.batching import RETRY_NS, Gather
 from inspector.intake.complaints import Complaints
+from inspector.intake.overload import policies
 from inspector.intake.settings import BatchSection, IntakeSection
 from inspector.records.recipe import Window
 from inspector.records.stages import Batch
@@ -77,7 +78,7 @@ class Intake:
             shape,
             allocate or (lambda frames: np.empty((frames, height, width), np.uint8)),
             demand,
-            gives_up=section.when_full == "drop",
+            policies=policies(cameras, section),
             max_bytes=max_bytes,
             threads=section.decode_threads,
             wake=lambda: os.eventfd_write(self._wake, 1),
@@ -144,7 +145,6 @@ class Intake:
     def _fill(self) -> Batch:
         """Gather one batch."""
         accept, gather, demand = self._accept, self._gather, self._demand
-        waits = self._section.when_full == "wait"
         now_ns = time.monotonic_ns()
         gather.leave(now_ns)
         while True:
@@ -158,7 +158,7 @@ class Intake:
                 if demand.has_room:
                     break
                 left_ns = RETRY_NS
-            is_open = not waits or accept.can_take
+            is_open = accept.can_take
             if not (is_open and self._receive(now_ns)):
                 is_quiet = not self._wait(min(left_ns, SLICE_NS), is_open=is_open)
                 if is_quiet and self._stop.is_set() and not accept.is_pending and demand.has_room:

@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any
 
+from inspector.config.camera import Overload
 from inspector.config.reader import SOCKET, SOCKET_HINT, Section, key
+
+WHEN_FULL = {"drop": "drop-newest", "wait": "wait"}
+"""What `intake.when_full`, up to version 0.2, is called now."""
+_WHEN_FULL = ", ".join(f'"{old}" is "{new}" now' for old, new in WHEN_FULL.items())
+
+
+def renamed(intake: dict[str, Any]) -> Iterator[str]:
+    """Give keys of a section as it was read their names of today; yield what is wrong with those of before."""
+    if "when_full" not in intake:
+        return
+    old = intake.pop("when_full")
+    if "overload" in intake:
+        yield "intake.when_full is called intake.overload now, and both are given; expected one. Remove when_full."
+    elif not isinstance(old, str) or old not in WHEN_FULL:
+        yield f"intake.when_full is {old!r}, and is called intake.overload now: {_WHEN_FULL}. Write overload instead."
+    else:
+        intake["overload"] = WHEN_FULL[old]
 
 
 class IntakeSection(Section, frozen=True):
     """Where frames come in, and what happens when they come too fast."""
 
     bind: Annotated[str, key("PULL socket that cameras PUSH frames to.", SOCKET_HINT, pattern=SOCKET)]
-    when_full: Annotated[
-        Literal["drop", "wait"],
+    overload: Annotated[
+        Overload,
         key(
-            "`drop` sheds frames (counted, and their strip reported as missed) so that lag stays bounded; "
-            "`wait` holds the camera back instead: for replaying files, never beside a running line."
+            "What happens when frames come faster than they are inspected. `drop-newest` and `drop-oldest` give frames "
+            "up (counted, and their strip reported as missed) so that lag stays bounded: the one that comes, or the "
+            "camera's oldest in the batch that is being filled. `wait` holds cameras back instead: all that share a "
+            "PULL socket, for replaying files, never beside a running line; in credit mode each by itself.",
+            f"It was called when_full: {_WHEN_FULL}.",
         ),
-    ] = "drop"
+    ] = "drop-newest"
+    max_age_ms: Annotated[
+        int,
+        key(
+            "A frame is dropped (`too_old`) rather than inspected later than this after its capture, by the camera's "
+            "clock, or after it was received; 0: no limit. It takes cameras whose clocks are right (PTP, NTP).",
+            "200 is what mills ask of an answer.",
+            ge=0,
+            le=3_600_000,
+        ),
+    ] = 0
     queue_batches: Annotated[
         int,
         key("Batches that may wait for the engine.", "2 keeps the engine busy with little lag.", ge=1, le=64),

@@ -16,7 +16,7 @@ Rejection = Literal[
     "parts", "json", "version", "header", "camera", "size", "crc", "too_large", "decode", "order", "number"
 ]
 """Why a message is no frame."""
-Drop = Literal["overload", "decoding", "stopping"]
+Drop = Literal["overload", "too_old", "decoding", "stopping"]
 """Why a good frame is given up."""
 Reason = Rejection | Drop | Literal["lost"]
 """Why a frame is not inspected: the words of metrics, events, log and README."""
@@ -38,6 +38,7 @@ REASONS: Mapping[Reason, str] = {
     "order": "a number that has just passed",
     "number": "a number far off the last one, until three consecutive ones show that the count began again",
     "overload": "the engine had no room",
+    "too_old": "older than `max_age_ms` when the engine could take it",
     "decoding": "the camera's pictures took more than its share of the decoding",
     "stopping": "the inspector was stopping",
     "lost": "never arrived",

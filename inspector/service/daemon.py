@@ -31,6 +31,8 @@ from inspector.demand import Demand
 from inspector.errors import EXIT_DONE, GpuLost, InspectorError, Stuck
 from inspector.flow import Buffer, buffered, each
 from inspector.infer import INFERRED_BATCHES, Infer, Loaded
+from inspector.intake.deadline import Deadline
+from inspector.intake.overload import policies
 from inspector.intake.push import Intake
 from inspector.metrics import Metrics
 from inspector.records.events import Health, HealthState
@@ -140,7 +142,8 @@ class Daemon:
         self._liveness.not_ready = f"loading recipe {card}"
         self._notifier.status(self._liveness.not_ready)
         loaded = self._load(settings, self._folder, self._options)
-        self._infer = Infer(loaded, self._demand)
+        fresh = Deadline(policies(settings.camera, settings.intake), time.monotonic_ns, time.time_ns)
+        self._infer = Infer(loaded, self._demand, fresh)
         opened.callback(self._close_engine)
         self._metrics.watch_memory(self._memory)
         self._metrics.watch_cameras(cameras, self._camera_health.is_standing)

@@ -22,7 +22,7 @@ from inspector.config.reader import Section, faults_of, key
 from inspector.engines.settings import EngineSection, RecipeSection
 from inspector.errors import ConfigError
 from inspector.events.settings import EventsSection, JournalSection
-from inspector.intake.settings import BatchSection, IntakeSection
+from inspector.intake.settings import BatchSection, IntakeSection, renamed
 from inspector.records.names import Name
 from inspector.service.settings import HttpSection
 from inspector.strip.settings import RepeatSection, RollSection
@@ -73,7 +73,9 @@ def load(path: Path) -> Config:
         raise ConfigError([f"{path}: is not UTF-8 text: {error}. Save it as UTF-8."]) from error
     except (ValueError, RecursionError) as error:  # tomllib lets out more than its own: a number of 5000 digits
         raise ConfigError([f"{path}: is not TOML: {error}. Mend that line."]) from error
-    faults = list(faults_of(tree, Config, ""))
+    intake = tree.get("intake")
+    faults = [*renamed(intake)] if isinstance(intake, dict) else []
+    faults = sorted([*faults, *faults_of(tree, Config, "")])
     if not faults:
         config = msgspec.convert(tree, Config)
         faults = list(_contradictions(config))

@@ -132,7 +132,7 @@ def daemon(folder: Path, seconds: float, cameras: int, cores: set[int]) -> Rate:
     address = f"ipc://{folder}/frames"
     sections: dict[str, dict[str, object]] = {
         "engine": {"kind": "stub", "inspects_nothing": True},
-        "intake": {"bind": address, "when_full": "wait"},
+        "intake": {"bind": address, "overload": "wait"},
         "batch": {"max_frames": 8},
     }
     path, shipped = folder / "line.toml", recipe.SHIPPED / "steel-r34"

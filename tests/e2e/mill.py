@@ -38,15 +38,15 @@ PATIENCE_S = 45.0
 class Mill:
     """A running inspector in `folder`; its configuration may be edited between `start` and `stop`."""
 
-    def __init__(self, folder: Path, when_full: str = "wait", cameras: Sequence[str] = ("top",)) -> None:
+    def __init__(self, folder: Path, overload: str = "wait", cameras: Sequence[str] = ("top",)) -> None:
         self.folder, self.cameras = folder, cameras
         self.ports = Ports.free()
         self.config = folder / "line.toml"
         self._daemon: Daemon | None = None
         write_recipe(folder / "recipe")
-        self.write(when_full=when_full)
+        self.write(overload=overload)
 
-    def write(self, when_full: str = "wait", extra: str = "") -> None:
+    def write(self, overload: str = "wait", extra: str = "") -> None:
         """Write the configuration file."""
         configuration.write(
             self.config,
@@ -55,7 +55,7 @@ class Mill:
             line="test",
             mm_per_px=0.5,
             cameras=self.cameras,
-            sections={"intake": {"when_full": when_full}},
+            sections={"intake": {"overload": overload}},
             extra=ALARM + extra,
         )
 

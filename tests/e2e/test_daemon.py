@@ -105,8 +105,8 @@ def test_sigterm_drains_what_had_arrived(tmp_path: Path) -> None:
 
 
 def test_overload_is_shed_and_told(tmp_path: Path) -> None:
-    """With when_full = "drop", frames sent faster than they are inspected all end as inspected, dropped or missing."""
-    with Mill(tmp_path, when_full="drop") as mill, Camera(mill) as camera:
+    """Of frames that come too fast for "drop-newest" each ends as inspected, dropped or missing."""
+    with Mill(tmp_path, overload="drop-newest") as mill, Camera(mill) as camera:
         for _ in range(600):
             camera.send((10, 30, 20, 40, DARK), (40, 60, 100, 200, BRIGHT))
         mill.until(600, "inspector_frames_received_total")

@@ -117,7 +117,7 @@ def test_a_swap_at_70_percent_load_drops_no_frame(mill: Mill, monkeypatch: pytes
     """The new engine is loaded and warmed up on the card that runs the line; its work waits for the line's."""
     convert(mill.folder / "recipe", "--precision", "fp32", "--batches", "1,2,4,8,16")
     monkeypatch.setenv("EMULATED_PACE_US", f"0,{FRAME_US}")
-    mill.write(when_full="drop", extra='[engine]\nkind = "tensorrt"\n[batch]\nmax_frames = 16\n')
+    mill.write(overload="drop-newest", extra='[engine]\nkind = "tensorrt"\n[batch]\nmax_frames = 16\n')
     with mill, Camera(mill) as camera, ThreadPoolExecutor(1) as threads:
         swaps = threads.submit(swap, mill, times=2)
         sent = 0
@@ -153,7 +153,7 @@ def test_a_context_that_breaks_under_the_line_ends_it_with_1(
 def test_overload_pins_nothing(mill: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every batch that can exist at once has pinned memory from the start, also where each has suspicious frames."""
     monkeypatch.setenv("EMULATED_GPU_DELAY_US", "20000")
-    mill.write(when_full="drop", extra='[engine]\nkind = "tensorrt"\n[batch]\nmax_frames = 4\nwait_ms = 1\n')
+    mill.write(overload="drop-newest", extra='[engine]\nkind = "tensorrt"\n[batch]\nmax_frames = 4\nwait_ms = 1\n')
     with mill, Camera(mill) as camera:
         while mill.metric("inspector_frames_dropped_total") < 100:
             for _ in range(20):
@@ -166,7 +166,7 @@ def test_overload_pins_nothing(mill: Mill, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_slow_start_of_each_batch_loses_no_frame(mill: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that takes 20 ms for a batch of any size keeps up with 100 frames a second that may not wait."""
     monkeypatch.setenv("EMULATED_PACE_US", "20000,0")
-    mill.write(when_full="drop", extra='[engine]\nkind = "tensorrt"\n[batch]\nmax_frames = 4\nwait_ms = 1\n')
+    mill.write(overload="drop-newest", extra='[engine]\nkind = "tensorrt"\n[batch]\nmax_frames = 4\nwait_ms = 1\n')
     with mill, Camera(mill) as camera:
         for _ in range(200):
             camera.send()

@@ -25,7 +25,7 @@ line = "line3"
 path = "recipes/heavy"
 [intake]
 bind = "tcp://127.0.0.1:5555"
-when_full = "wait"
+overload = "wait"
 queue_batches = 8
 [batch]
 max_frames = 1

@@ -21,12 +21,12 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         line="test",
         mm_per_px=0.5,
         cameras=["top", "bottom"],
-        sections={"engine": {"threads": 1}, "intake": {"when_full": "wait"}, "batch": {"max_frames": 8}},
+        sections={"engine": {"threads": 1}, "intake": {"overload": "wait"}, "batch": {"max_frames": 8}},
         extra='[[alarm]]\nname = "cracks"\nclasses = ["crack"]\n',
     )
     read = line.load(path)
     assert (read.line, read.engine.threads, read.batch.max_frames) == ("test", 1, 8)
-    assert (read.intake.bind, read.intake.when_full) == (ports.address("frames"), "wait")
+    assert (read.intake.bind, read.intake.overload) == (ports.address("frames"), "wait")
     assert [(camera.name, camera.mm_per_px) for camera in read.camera] == [("top", 0.5), ("bottom", 0.5)]
     assert Path(read.recipe.path) == recipe and [alarm.name for alarm in read.alarm] == ["cracks"]
 

@@ -11,26 +11,33 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector import wire
+from inspector.config.camera import Overload
 from inspector.demand import Demand
 from inspector.intake.accept import PICTURES_WAITING, Accept
+from inspector.intake.overload import policies
+from inspector.intake.settings import IntakeSection
 from inspector.records.stages import Frame, Loss
 from tests import frames
 from tests.frames import HEIGHT, WIDTH
 
 
 @contextmanager
-def accept(max_frames: int = 100, *, gives_up: bool = True) -> Iterator[Accept]:
+def accept(
+    max_frames: int = 100, *, top: Overload = "drop-newest", bottom: Overload = "drop-newest", **facts: Any
+) -> Iterator[Accept]:
     """Give an intake without a socket, of the cameras top and bottom."""
-    demand, cameras = Demand(2), [frames.camera("top"), frames.camera("bottom")]
+    demand = facts.pop("demand", Demand(2))
+    cameras = [frames.camera("top", overload=top, **facts), frames.camera("bottom", overload=bottom)]
     accept = Accept(
         cameras,
         (max_frames, HEIGHT, WIDTH),
         lambda count: np.empty((count, HEIGHT, WIDTH), np.uint8),
         demand,
-        gives_up=gives_up,
+        policies=policies(cameras, IntakeSection(bind="tcp://127.0.0.1:*")),
         max_bytes=1_000_000,
         threads=2,
         wake=lambda: None,
+        clock_unix_ns=lambda: 0,
     )
     try:
         yield accept
@@ -91,7 +98,7 @@ def test_pictures_above_the_camera_s_share_are_given_up() -> None:
 
 def test_a_line_that_waits_gives_no_picture_up() -> None:
     """Where cameras are held back instead, the intake says when it can take no more, and drops nothing."""
-    with accept(gives_up=False) as intake:
+    with accept(top="wait", bottom="wait") as intake:
         for number in range(PICTURES_WAITING):
             assert intake.can_take
             intake.take(message(number, "png"), 2, 0)
@@ -109,7 +116,7 @@ def test_every_message_ends_once_and_in_order(kinds: list[str]) -> None:
     """Whatever comes, each frame or gap of a camera is in the batch once, in order, or counted in its place."""
     expected = list[object]()
     bad_since = 0
-    with accept(gives_up=False) as intake:
+    with accept(top="wait", bottom="wait") as intake:
         intake.take(message(0), 2, 0)
         got = result(intake)
         for number, kind in enumerate(kinds, 1):
@@ -147,3 +154,89 @@ def _apart(arrivals: list[object]) -> list[object]:
         is_crc = isinstance(arrival, tuple) and arrival[0] == "crc"
         apart += [("crc", 1)] * arrival[1] if is_crc and isinstance(arrival, tuple) else [arrival]
     return apart
+
+
+def busy() -> Demand:
+    """Make the demand of an engine that takes nothing, before which the queue is full."""
+    demand = Demand(2)
+    demand.hand_over()
+    demand.hand_over()
+    return demand
+
+
+def test_the_oldest_or_the_newest_is_given_up() -> None:
+    """Where there is no room the camera's policy says which of its frames is: all are counted, and in order."""
+    for overload, expected in (
+        ("drop-oldest", [("overload", 1)] * 3 + [3, 4]),
+        ("drop-newest", [0, 1] + [("overload", 1)] * 3),
+    ):
+        with accept(2, top=overload, demand=busy()) as intake:  # type: ignore[arg-type]
+            for number in range(5):
+                intake.take(message(number), 2, 0)
+            batch = intake.leave(0)
+        got = [a.header.number if isinstance(a, Frame) else (a.reason, a.count) for a in batch.arrivals]
+        assert got == expected
+        planes = [batch.pixels[planes.start].max() for planes in batch.planes]
+        assert planes == [frame.header.number for frame in batch.frames()]
+        assert [loss.header is not None for loss in batch.losses()] == [True] * 3
+
+
+def test_the_oldest_picture_is_given_up_that_still_waits() -> None:
+    """A camera that would lose its oldest loses it before it is decoded; the newest is inspected."""
+    count = PICTURES_WAITING + 40
+    with accept(top="drop-oldest") as intake:
+        for number in range(count):
+            intake.take(message(number, "png"), 2, 0)
+        got = result(intake)
+    frames = [one for one in got if isinstance(one, int)]
+    assert frames == sorted(frames) and frames[-1] == count - 1
+    losses = [one for one in got if isinstance(one, tuple)]
+    assert {reason for reason, _ in losses} <= {"decoding"}  # and none is missing as well
+    assert len(frames) + sum(number for _, number in losses) == count
+
+
+def test_a_camera_that_waits_keeps_its_frames_and_leaves_a_place_to_one_that_does_not() -> None:
+    """A camera that floods and waits loses nothing; one that gives frames up still has its place in each batch."""
+    with accept(4, top="wait", demand=busy()) as intake:
+        for number in range(10):
+            intake.take(message(number), 2, 0)
+        for number in range(3):
+            intake.take(message(number, camera="bottom"), 2, 0)
+        first = intake.leave(0)
+        intake.collect()
+        intake.take(message(3, camera="bottom"), 2, 0)
+        intake.collect()
+        second = intake.leave(0)
+    told = [(frame.header.camera, frame.header.number) for frame in first.frames()]
+    assert told == [("top", 0), ("top", 1), ("top", 2), ("bottom", 0)]
+    assert [(loss.camera, loss.reason) for loss in first.losses()] == [("bottom", "overload")] * 2
+    told = [(frame.header.camera, frame.header.number) for frame in second.frames()]
+    assert told == [("top", 3), ("top", 4), ("top", 5), ("bottom", 3)]
+
+
+def test_cameras_that_wait_take_turns() -> None:
+    """Of cameras that wait and have frames held, each gets its share of every batch, whoever has more of them."""
+    with accept(4, top="wait", bottom="wait", demand=busy()) as intake:
+        for number in range(20):
+            intake.take(message(number), 2, 0)
+        for number in range(4):
+            intake.take(message(number, camera="bottom"), 2, 0)
+        batches = []
+        for _ in range(3):
+            intake.collect()
+            batches.append([frame.header.camera for frame in intake.leave(0).frames()])
+    assert batches[0] == ["top"] * 4
+    assert [sorted(cameras) for cameras in batches[1:]] == [["bottom"] * 2 + ["top"] * 2] * 2
+
+
+def test_a_frame_that_is_too_old_takes_no_place() -> None:
+    """A frame captured longer ago than allowed is dropped for that reason when it comes, with its header."""
+    with accept(max_age_ms=100) as intake:
+        intake.take(message(0, captured_ns=0), 2, 0)
+        intake._clock_unix_ns = lambda: 100_000_001
+        intake.take(message(1), 2, 0)
+        intake.take(message(2, captured_ns=1), 2, 0)
+        intake.take(message(0, camera="bottom"), 2, 0)  # has no deadline
+        batch = intake.leave(0)
+    assert [(loss.reason, loss.header and loss.header.number) for loss in batch.losses()] == [("too_old", 1)]
+    assert [frame.header.number for frame in batch.frames()] == [0, 2, 0]

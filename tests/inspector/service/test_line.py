@@ -157,7 +157,7 @@ def faults(folder: Path, text: str | bytes) -> list[str]:
 def test_good(tmp_path: Path) -> None:
     """The smallest good file is taken, with the documented defaults, and paths from its own folder."""
     settings = load(tmp_path, GOOD)
-    assert (settings.batch.max_frames, settings.batch.wait_ms, settings.intake.when_full) == (4, 10, "drop")
+    assert (settings.batch.max_frames, settings.batch.wait_ms, settings.intake.overload) == (4, 10, "drop-newest")
     assert settings.camera[0].side == "top"
     assert settings.journal.path == str(tmp_path / "journal")
 
@@ -281,3 +281,21 @@ def test_readme_has_every_reason() -> None:
     assert set(REASONS) == {*get_args(Rejection), *get_args(Drop), "lost"}
     for reason, meaning in REASONS.items():
         assert re.search(rf"^\| `{reason}` \| \w+ \| {re.escape(meaning)} \|$", text, re.MULTILINE), reason
+
+
+@pytest.mark.parametrize(("old", "new"), [("drop", "drop-newest"), ("wait", "wait")])
+def test_the_overload_policy_of_before_is_understood(tmp_path: Path, old: str, new: str) -> None:
+    """A configuration of version 0.2 keeps its policy, which has another name now."""
+    settings = load(tmp_path, GOOD.replace("[intake]", f'[intake]\nwhen_full = "{old}"'))
+    assert settings.intake.overload == new
+
+
+def test_an_overload_policy_of_before_that_never_was(tmp_path: Path) -> None:
+    """What cannot be translated is refused, with the key's name of today."""
+    said = "line3.toml: intake.when_full is 'shed', and is called intake.overload now: "
+    said += '"drop" is "drop-newest" now, "wait" is "wait" now. Write overload instead.'
+    assert faults(tmp_path, GOOD.replace("[intake]", '[intake]\nwhen_full = "shed"')) == [said]
+    both = '[intake]\nwhen_full = "drop"\noverload = "wait"'
+    said = "line3.toml: intake.when_full is called intake.overload now, and both are given; expected one. "
+    said += "Remove when_full."
+    assert faults(tmp_path, GOOD.replace("[intake]", both)) == [said]

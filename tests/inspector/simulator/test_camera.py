@@ -76,7 +76,7 @@ def taken(socket: Socket) -> tuple[Header, Bytes2D]:
 def replayed(context: Context, faults: Faults, encoding: Encoding = "raw8") -> tuple[Sent, Counter[str]]:
     """Replay two coils into the real intake; return both their counts."""
     stop, demand = Flag(), Demand(2)
-    section = IntakeSection(bind="tcp://127.0.0.1:*", when_full="wait")
+    section = IntakeSection(bind="tcp://127.0.0.1:*", overload="wait")
     intake = Intake(
         context,
         section,
