@@ -247,7 +247,7 @@ class Metrics:
                 self._latency.labels(event.camera).observe(max(0, now_unix_ns - event.captured_ns) / 1e9)
                 if isinstance(event, Crowded):
                     self._crowded.labels(event.camera).inc()
-                elif not event.is_partial:
+                elif event.is_whole:
                     self._defects.labels(event.camera, event.name).inc()
         counts = Tally(alarms)
         for state in get_args(AlarmState):

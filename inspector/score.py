@@ -106,11 +106,12 @@ def score(
 ) -> Score:
     """Compare what was reported of one coil by one camera with what was planted on it.
 
-    Of reports with the same id the last one counts. `metres` of strip were inspected, `missed` was not. Class
-    ids of the planted are those of `classes`; both count positions from the coil's head and pixel column 0.
+    Of reports with the same id the last one counts, and none that became a part of another. `metres` of strip
+    were inspected, `missed` was not. Class ids of the planted are those of `classes`; both count
+    positions from the coil's head and pixel column 0.
     """
     last = {defect.id: defect for defect in reported}
-    defects = sorted(last.values(), key=lambda defect: defect.start_mm)
+    defects = sorted((defect for defect in last.values() if not defect.part_of), key=lambda defect: defect.start_mm)
     targets = sorted(planted, key=lambda target: (target.start_mm, target.number))
     overlap = overlaps(targets, defects, tolerance_mm)
     gaps = [(gap.start_mm, gap.end_mm) for gap in missed]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from inspector.records.events import CoilReport, Data, Missed
-from inspector.records.stages import Detection, Inspected, Span
+from inspector.records.stages import Detection, Inspected
 from inspector.strip.strip import Strip
 from tests.coils import CAMERAS, LENGTH_MM, Arrival
 from tests.frames import findings, header, inspected
@@ -49,7 +49,5 @@ THROUGH = Detection(
     right_mm=2.0,
     area_mm2=20.0,
     confidence=0.9,
-    head=Span(0.0, 2.0),
-    tail=Span(0.0, 2.0),
 )
 """A scratch from a frame's first row to its last."""

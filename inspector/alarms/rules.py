@@ -46,7 +46,10 @@ class Condition(msgspec.Struct):
         """Move the window on; return what it comes to, once that has lasted for the delay."""
         self._forget(findings)
         for event in findings.events:
-            if isinstance(event, Defect) and self._matches(event):
+            if isinstance(event, Defect) and event.part_of:  # the other one has its place now
+                if event.id in self.defects:
+                    self._remove(event.id)
+            elif isinstance(event, Defect) and self._matches(event):
                 self._add(event)
         section, is_met = self.section, self.count >= self.section.count
         if is_met != self.is_met:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -15,7 +16,7 @@ from inspector.analysis.settings import AnalysisSection
 from inspector.config.camera import CameraSection, Footprint
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Recipe
-from inspector.records.stages import Crowd, Detection, Findings, Frame, Inferred, Inspected, Loss, Span
+from inspector.records.stages import Crowd, Detection, Findings, Frame, Inferred, Inspected, Loss, Outline
 
 
 class Analyse:
@@ -44,10 +45,21 @@ class Analyse:
         maps, recipe = inferred.maps, inferred.recipe
         footprint = self._cameras[frame.header.camera].footprint(frame.header)
         planes = maps.labels[plane], maps.confidence[plane], maps.presence[plane]
-        found = detect(*planes, recipe, footprint, max_regions=self._max_regions)
-        if isinstance(found, Crowd):
-            return Inspected(frame, (), recipe, found)
-        return Inspected(frame, found, recipe)
+        seen = detect(*planes, recipe, footprint, max_regions=self._max_regions)
+        if isinstance(seen, Crowd):
+            return Inspected(frame, (), recipe, seen)
+        return Inspected(frame, seen.detections, recipe, outline=seen.outline)
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What lies in one frame."""
+
+    detections: tuple[Detection, ...]
+    outline: Outline | None
+    """None where there are no detections."""
+
+
+NOTHING = Seen((), None)
 
 
 def detect(
@@ -58,7 +70,7 @@ def detect(
     footprint: Footprint,
     *,
     max_regions: int,
-) -> tuple[Detection, ...] | Crowd:
+) -> Seen | Crowd:
     """Find the connected regions (8-neighbourhood) of each class in one frame; more than `max_regions` are a crowd.
 
     A region below its class's minimum area or confidence is left out, unless it touches the first or last row: what
@@ -68,7 +80,7 @@ def detect(
     for kind in recipe.classes:
         wanted[kind.id] = presence[kind.id - 1] >= kind.threshold
     if not wanted.any():
-        return ()
+        return NOTHING
     found = regions(labels, confidence, wanted)
     area_mm2, peak = found.area * (footprint.mm_per_px * footprint.mm_per_row), found.peak / 255
     reported = (found.top == 0) | (found.bottom == labels.shape[0])  # they may go on
@@ -78,7 +90,7 @@ def detect(
     kept = np.flatnonzero(reported)
     if len(kept) > max_regions or not found.is_whole:
         return _crowd(found, kept if found.is_whole else np.arange(len(found.label)), wanted[labels], recipe, footprint)
-    return tuple(_detections(found, kept, labels.shape[0], footprint))
+    return Seen(tuple(_detections(found, kept, footprint)), _outline(found, kept, footprint)) if len(kept) else NOTHING
 
 
 def _crowd(
@@ -98,13 +110,11 @@ def _crowd(
     )
 
 
-def _detections(found: Regions, kept: Indices, height: int, footprint: Footprint) -> Iterator[Detection]:
-    """Put the regions `kept` of a map of `height` rows into millimetres."""
+def _detections(found: Regions, kept: Indices, footprint: Footprint) -> Iterator[Detection]:
+    """Put the regions `kept` into millimetres."""
     mm_per_px, mm_per_row, offset_mm = footprint.mm_per_px, footprint.mm_per_row, footprint.offset_mm
-    heads = _spans(found.head_left[kept], found.head_right[kept], footprint)
-    tails = _spans(found.tail_left[kept], found.tail_right[kept], footprint)
     boxes = np.stack((found.top, found.bottom, found.left, found.right, found.area, found.label, found.peak))[:, kept]
-    for (top, bottom, left, right, area, label, peak), head, tail in zip(boxes.T.tolist(), heads, tails, strict=True):
+    for top, bottom, left, right, area, label, peak in boxes.T.tolist():
         yield Detection(
             class_id=label,
             start_mm=top * mm_per_row,
@@ -113,11 +123,16 @@ def _detections(found: Regions, kept: Indices, height: int, footprint: Footprint
             right_mm=offset_mm + right * mm_per_px,
             area_mm2=area * mm_per_px * mm_per_row,
             confidence=peak / 255,
-            head=head if top == 0 else None,
-            tail=tail if bottom == height else None,
         )
 
 
-def _spans(left: Indices, right: Indices, footprint: Footprint) -> list[Span]:
-    edges = footprint.offset_mm + np.stack((left, right), axis=1) * footprint.mm_per_px
-    return [Span(left_mm, right_mm) for left_mm, right_mm in edges.tolist()]
+def _outline(found: Regions, kept: Indices, footprint: Footprint) -> Outline:
+    """Put the runs of the regions `kept` into millimetres."""
+    place = np.full(len(found.label), -1, np.intp)
+    place[kept] = np.arange(len(kept))
+    of = place[found.number]
+    mine = of >= 0
+    runs, mm_per_row = found.runs, footprint.mm_per_row
+    along = np.stack((runs.row, runs.row + 1), axis=1)[mine] * mm_per_row
+    across = footprint.offset_mm + np.stack((runs.left, runs.right), axis=1)[mine] * footprint.mm_per_px
+    return Outline(of[mine], np.concatenate((along, across), axis=1))

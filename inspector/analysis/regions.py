@@ -22,6 +22,16 @@ MOST_RUNS = 150
 network does (measured figures: LOG.md)."""
 
 
+class Runs(msgspec.Struct, frozen=True):
+    """Runs in the order of their pixels; one array for each fact."""
+
+    label: NDArray[np.uint8]
+    row: Indices
+    left: Indices
+    right: Indices
+    peak: NDArray[np.uint8]
+
+
 class Regions(msgspec.Struct, frozen=True):
     """R regions in the order of their first pixels, row by row; one array of shape (R,) for each fact, in pixels."""
 
@@ -35,24 +45,12 @@ class Regions(msgspec.Struct, frozen=True):
     area: Indices
     peak: NDArray[np.uint8]
     """Highest confidence within the region."""
-    head_left: Indices
-    """Columns on the map's first row, where `top` is 0."""
-    head_right: Indices
-    tail_left: Indices
-    """Columns on the map's last row, where `bottom` is its height."""
-    tail_right: Indices
+    runs: Runs
+    """Of all regions."""
+    number: Indices
+    """Which region each run is of."""
     is_whole: bool
     """False where the map had more runs than `MOST_RUNS` allows: these are the regions of its first rows."""
-
-
-class _Runs(msgspec.Struct, frozen=True):
-    """Runs in the order of their pixels; one array for each fact."""
-
-    label: NDArray[np.uint8]
-    row: Indices
-    left: Indices
-    right: Indices
-    peak: NDArray[np.uint8]
 
 
 def regions(labels: Bytes2D, confidence: Bytes2D, wanted: NDArray[np.bool_]) -> Regions:
@@ -60,16 +58,13 @@ def regions(labels: Bytes2D, confidence: Bytes2D, wanted: NDArray[np.bool_]) -> 
 
     `labels`, `confidence` (H, W) uint8; `wanted` (256,) bool.
     """
-    height, width = labels.shape
+    width = labels.shape[1]
     runs, is_whole = _runs(labels, confidence, wanted)
     first = _first_runs(len(runs.label), *_touching(runs, width + 2))
     is_first = first == np.arange(len(first))
     number = (np.cumsum(is_first) - 1)[first]
     count = int(is_first.sum())
     left, right = _extent(number, runs.left, runs.right, count, width)
-    head, tail = runs.row == 0, runs.row == height - 1
-    head_left, head_right = _extent(number[head], runs.left[head], runs.right[head], count, width)
-    tail_left, tail_right = _extent(number[tail], runs.left[tail], runs.right[tail], count, width)
     bottom, peak = np.zeros(count, np.intp), np.zeros(count, np.uint8)
     np.maximum.at(bottom, number, runs.row + 1)
     np.maximum.at(peak, number, runs.peak)
@@ -81,15 +76,13 @@ def regions(labels: Bytes2D, confidence: Bytes2D, wanted: NDArray[np.bool_]) -> 
         bottom=bottom,
         area=np.bincount(number, weights=runs.right - runs.left, minlength=count).astype(np.intp),
         peak=peak,
-        head_left=head_left,
-        head_right=head_right,
-        tail_left=tail_left,
-        tail_right=tail_right,
+        runs=runs,
+        number=number,
         is_whole=is_whole,
     )
 
 
-def _runs(labels: Bytes2D, confidence: Bytes2D, wanted: NDArray[np.bool_]) -> tuple[_Runs, bool]:
+def _runs(labels: Bytes2D, confidence: Bytes2D, wanted: NDArray[np.bool_]) -> tuple[Runs, bool]:
     """Cut the map where its label changes and where a row begins; keep the wanted runs, and say if these are all."""
     width, flat = labels.shape[1], labels.reshape(-1)
     is_cut = np.empty(flat.size + 1, np.bool_)
@@ -106,10 +99,10 @@ def _runs(labels: Bytes2D, confidence: Bytes2D, wanted: NDArray[np.bool_]) -> tu
     # reduceat takes the highest of [start, end) and of what lies between two runs; only the first is asked for
     bounds = np.stack((start, end), axis=1).reshape(-1)
     peak = np.maximum.reduceat(confidence.reshape(-1), bounds[: bounds.size - bool(kept.size and end[-1] == flat.size)])
-    return _Runs(label[kept], row, left, left + (end - start), peak[::2]), is_whole
+    return Runs(label[kept], row, left, left + (end - start), peak[::2]), is_whole
 
 
-def _touching(runs: _Runs, stride: int) -> tuple[Indices, Indices]:
+def _touching(runs: Runs, stride: int) -> tuple[Indices, Indices]:
     """Pair each run with those of its label on the next row that touch it, corners included.
 
     Positions count `stride` a row, more than a row has, so that the end of one never touches the beginning of the next.

@@ -109,7 +109,7 @@ class _Row(NamedTuple):
 
 
 def _defect(data: Defect) -> _Row:
-    more = ", goes on" if data.is_partial else ""
+    more = ", goes on" if data.is_partial else f", part of {data.part_of}" if data.part_of else ""
     rest = (
         f"{_metre(data.start_mm)}  {data.length_mm:8.1f} x {data.width_mm:6.1f} mm  "
         f"across {data.left_mm:7.1f} to {data.right_mm:7.1f} mm  {data.confidence:4.0%}  "

@@ -19,6 +19,7 @@ addition."""
 CoilState = Literal["started", "ended"]
 AlarmState = Literal["normal", "unacknowledged", "acknowledged", "returned"]
 Priority = Literal["low", "medium", "high"]
+Phase = Literal["new", "update", "end"]
 RepeatState = Literal["new", "update", "ended"]
 CameraFault = Literal["silent", "frozen", "dark", "saturated", "flat", "encoder_standing", "encoder_backwards", "clock"]
 CameraState = Literal["raised", "returned"]
@@ -71,6 +72,16 @@ class Defect(_Kind, Extent, frozen=True, kw_only=True, tag="defect"):
     """Name and version of the recipe that found it, `NAME@VERSION`."""
     captured_ns: int
     """Capture time of the last frame it was seen in, nanoseconds since the UNIX epoch."""
+    phase: Annotated[str, _known(Phase)] = ""
+    """`new` when it is reported first, `update` while it grows, `end` once it is whole (since 1.3, before it: empty).
+    One that was whole when it was seen is reported once, as `end`."""
+    part_of: str = ""
+    """Where it turned out to be a part of another defect: that one's id, which goes on and has its area."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is over and no part of another: what is counted."""
+        return not (self.is_partial or self.part_of)
 
     @property
     def topic(self) -> str:

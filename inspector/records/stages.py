@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Literal, Protocol
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from inspector.records.events import Data
 from inspector.records.extent import Extent
@@ -97,23 +99,21 @@ class Inferred(msgspec.Struct, frozen=True):
     """None when the batch holds no frame."""
 
 
-class Span(msgspec.Struct, frozen=True):
-    """Columns that a region covers on one row, millimetres across."""
-
-    left_mm: float
-    right_mm: float
-
-
 class Detection(Extent, frozen=True, kw_only=True):
     """A connected region of one class within one frame; positions along the travel from the frame's first row."""
 
     class_id: int
     confidence: float
     """Highest probability within the region, 0..1."""
-    head: Span | None = None
-    """Where it touches the frame's first row: it may have begun in the frame before."""
-    tail: Span | None = None
-    """Where it touches the frame's last row: it may go on in the next frame."""
+
+
+class Outline(msgspec.Struct, frozen=True, eq=False):
+    """Where a frame's detections lie, to the pixel: R boxes, each one row high."""
+
+    of: NDArray[np.intp]
+    """(R,): which detection each box belongs to."""
+    boxes_mm: NDArray[np.float64]
+    """(R, 4): start, end, left, right; positions along the travel from the frame's first row."""
 
 
 class Crowd(Extent, frozen=True, kw_only=True):
@@ -136,6 +136,8 @@ class Inspected(msgspec.Struct, frozen=True):
     recipe: Recipe
     crowd: Crowd | None = None
     """What was seen, where it was too much to be listed."""
+    outline: Outline | None = None
+    """Of the detections; None: each fills its box."""
 
 
 class Findings(msgspec.Struct, frozen=True, kw_only=True):

@@ -129,7 +129,11 @@ class Daemon:
         cameras = [camera.name for camera in settings.camera]
         self._alarms = Alarms(settings.alarm)
         self._camera_health = CameraHealth(settings.camera, settings.camera_health)
-        self._stages: list[Stage] = [Strip(settings.camera), Repeats(settings.repeat, settings.roll), self._alarms]
+        self._stages: list[Stage] = [
+            Strip(settings.camera, settings.defect),
+            Repeats(settings.repeat, settings.roll),
+            self._alarms,
+        ]
         self._lasting: list[Lasting] = [self._camera_health, *self._stages]
         self._metrics = Metrics(cameras, [kind.name for kind in card.classes])
         self._web = Web(settings.http.bind, self._metrics.registry, self._liveness, self._alarms.acknowledge)

@@ -25,7 +25,7 @@ from inspector.events.settings import EventsSection, JournalSection
 from inspector.intake.settings import BatchSection, IntakeSection, renamed
 from inspector.records.names import Name
 from inspector.service.settings import HttpSection
-from inspector.strip.settings import RepeatSection, RollSection
+from inspector.strip.settings import DefectSection, RepeatSection, RollSection
 
 LONGEST_IPC = 107
 """Bytes of a Unix socket's path (unix(7))."""
@@ -50,6 +50,13 @@ class Config(Section, frozen=True, kw_only=True):
     ] = ()
     camera_health: CameraHealthSection = CameraHealthSection()
     analysis: AnalysisSection = AnalysisSection()
+    defect: Annotated[
+        tuple[DefectSection, ...],
+        key(
+            "A [[defect]] section for each class that is put together in its own way.",
+            "Write [[defect]] on a line of its own.",
+        ),
+    ] = ()
     repeat: RepeatSection = RepeatSection()
     roll: Annotated[
         tuple[RollSection, ...],
@@ -91,6 +98,7 @@ def _contradictions(config: Config) -> list[str]:
     for kind, names in (
         ("camera", [camera.name for camera in config.camera]),
         ("alarm", [alarm.name for alarm in config.alarm]),
+        ("defect", [kind.name for kind in config.defect]),
         ("roll", [roll.name for roll in config.roll]),
     ):
         for name in sorted({name for name in names if names.count(name) > 1}):

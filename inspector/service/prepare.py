@@ -45,6 +45,12 @@ def prepare(path: Path) -> tuple[Config, Path]:
         for name in alarm.classes
         if name not in names
     ]
+    faults += [
+        f'{path.name}: [[defect]] names class "{kind.name}"; expected one of {", ".join(names)} (recipe {card}). '
+        "Correct its name."
+        for kind in settings.defect
+        if kind.name not in names
+    ]
     if faults:
         raise ConfigError(faults)
     return settings, folder

@@ -13,8 +13,8 @@ import msgspec
 from inspector.records.events import CoilReport, CoilState, Missed
 from inspector.records.frame import Header
 from inspector.records.stages import Gap
+from inspector.strip.assembly import Assembly
 from inspector.strip.geometry import Track
-from inspector.strip.merge import Merge
 
 STRAY_FRAMES = 2
 """So few frames with another coil's name do not end a coil whose position nobody knows."""
@@ -24,8 +24,8 @@ class Lane(msgspec.Struct):
     """One camera's way along one coil."""
 
     coil: str
-    merge: Merge
     track: Track
+    side: str = "top"
     accounted_mm: float = 0.0
     """Up to here the strip is inspected or reported as missed; from here to `track.placed_mm` it is lost."""
     reasons: dict[str, int] = {}
@@ -70,6 +70,8 @@ class CoilSums(msgspec.Struct):
     missed_mm: float = 0.0
     frames: int = 0
     defects: dict[str, int] = {}
+    assemblies: dict[str, Assembly] = {}
+    """Defects under construction, by side."""
     crowded: int = 0
     """Frames with more in them than defects."""
 

@@ -64,7 +64,7 @@ class Repeats:
         for data in findings.events:
             if isinstance(data, CoilReport) and data.state == "started":
                 self._begin(data)
-            elif isinstance(data, Defect) and not data.is_partial and data.length_mm < self._longest_mm:
+            elif isinstance(data, Defect) and data.is_whole and data.length_mm < self._longest_mm:
                 events += self._add(data)
         self._reach(findings.reached_mm)
         events += [self._event(found, "ended") for found in self._tracks.end(self._state.reached_mm)]

@@ -1,4 +1,4 @@
-"""The sections that say what repeats, and which rolls of the line print marks."""
+"""The sections that say what one defect is, what repeats, and which rolls of the line print marks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,17 @@ from typing import Annotated
 
 from inspector.config.reader import Section, key
 from inspector.records.names import Name
+
+
+class DefectSection(Section, frozen=True):
+    """When fragments of one class are one defect; a class without such a section has these defaults."""
+
+    name: Annotated[Name, key("The class, by the recipe's name.")]
+    join_along_mm: Annotated[
+        float,
+        key("Fragments that lie no farther apart along the strip (and across) are one defect.", ge=0, le=10_000),
+    ] = 10.0
+    join_across_mm: Annotated[float, key("The same across the strip.", ge=0, le=1000)] = 5.0
 
 
 class RepeatSection(Section, frozen=True):

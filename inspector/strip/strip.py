@@ -19,9 +19,10 @@ from inspector.config.camera import CameraSection
 from inspector.records.events import Crowded, Data, Defect
 from inspector.records.frame import Header
 from inspector.records.stages import Crowd, Findings, Inspected, Loss
+from inspector.strip.assembly import Assembly, Gap
 from inspector.strip.geometry import Place, Track, place
 from inspector.strip.ledger import CoilSums, Lane
-from inspector.strip.merge import Merge
+from inspector.strip.settings import DefectSection
 
 UNNAMED = "unnamed"
 """The coil of frames whose header names none."""
@@ -56,8 +57,9 @@ class Strip:
 
     name = "strip"
 
-    def __init__(self, cameras: Iterable[CameraSection]) -> None:
+    def __init__(self, cameras: Iterable[CameraSection], defects: Iterable[DefectSection] = ()) -> None:
         self._cameras = {camera.name: camera for camera in cameras}
+        self._gaps = {kind.name: Gap(kind.join_along_mm, kind.join_across_mm) for kind in defects}
         self._state = _State()
 
     def __call__(self, findings: Findings) -> Findings:
@@ -107,10 +109,11 @@ class Strip:
         coil.frames += 1
         turn.inspected_mm[header.camera] = turn.inspected_mm.get(header.camera, 0.0) + new_mm
         lane.accounted_mm, lane.reasons = lane.track.placed_mm, {}
+        assembly = self._assembly(lane)
         if arrival.crowd is None:
-            self._count(lane.merge.add(arrival, at.start_mm), turn)
+            self._count(assembly.add(arrival, at.start_mm, at.end_mm, self._gaps), turn)
             return
-        self._count(lane.merge.close(), turn)
+        self._count(assembly.reach(header.camera, at.end_mm, self._gaps), turn)
         coil.crowded += 1
         turn.events.append(_crowded(arrival, arrival.crowd, lane, at))
 
@@ -124,8 +127,6 @@ class Strip:
         lane.lose(loss.reason, loss.count, turn.now_ns)
         if loss.header is None and loss.end != "missing" and loss.reason != "order":
             lane.track.placeless += loss.count
-        if loss.reason != "order":
-            self._count(lane.merge.close(), turn)
 
     def _report_lasting_losses(self, turn: _Turn) -> None:
         for camera, lane in self._lanes.items():
@@ -156,8 +157,8 @@ class Strip:
             self._go_on(lane, header, turn)
         if not at.is_known:
             lane.reasons["restart"] = 0
-        if not at.follows:
-            self._count(lane.merge.close(), turn)
+        if not at.is_known or lane.track.last_mm - at.start_mm > length_mm:
+            self._count(self._assembly(lane).flush(), turn)
         if at.start_mm < lane.track.placed_mm and lane.is_losing:  # set back behind a loss
             self._miss(header.camera, lane, lane.track.placed_mm, turn)
         lane.track.go_on(header, at, length_mm)
@@ -198,11 +199,11 @@ class Strip:
         if lane is None:
             coil.cameras.add(header.camera)
             coil.visitors.add(header.camera)
-            merge = Merge(header.camera, name, self._cameras[header.camera].footprint(header).side)
+            side = self._cameras[header.camera].footprint(header).side
             last_mm, number = back or (0.0, header.number - 1)
             accounted_mm = max(coil.absent_mm.pop(header.camera, 0.0), last_mm)
             track = Track(header.boot, number, last_mm if header.start_mm is None else 0.0, accounted_mm)
-            lane = self._lanes[header.camera] = Lane(name, merge, track, accounted_mm)
+            lane = self._lanes[header.camera] = Lane(name, track, side, accounted_mm)
         return lane
 
     def _leave(self, camera: str, turn: _Turn, *, is_silent: bool = False) -> None:
@@ -235,7 +236,7 @@ class Strip:
         """Report what is open: defects, losses, and of a silent camera all that others saw of the coil."""
         lane = self._lanes[camera]
         self._assume(lane)
-        self._count(lane.merge.close(), turn)
+        self._count(self._assembly(lane).leave(camera, self._gaps), turn)
         farthest_mm = self._coils[lane.coil].farthest_mm
         if is_silent and lane.track.placed_mm < farthest_mm:
             lane.track.placed_mm = farthest_mm
@@ -251,6 +252,8 @@ class Strip:
 
     def _end(self, coil: CoilSums, turn: _Turn) -> None:
         """End a coil; a camera that never came missed all of it."""
+        for assembly in coil.assemblies.values():
+            self._count(assembly.flush(), turn)
         for camera in sorted(self._cameras.keys() - coil.visitors):
             start_mm = coil.absent_mm.get(camera, 0.0)
             if coil.farthest_mm > start_mm:
@@ -269,6 +272,14 @@ class Strip:
             self._end(coil, turn)
             coil.is_ended = True
 
+    def _assembly(self, lane: Lane) -> Assembly:
+        """What is under construction on the lane's side of its coil."""
+        assemblies = self._coils[lane.coil].assemblies
+        if (assembly := assemblies.get(lane.side)) is None:
+            expected = [camera.name for camera in self._cameras.values() if camera.side == lane.side]
+            assembly = assemblies[lane.side] = Assembly(lane.coil, lane.side, dict.fromkeys(expected, 0.0))
+        return assembly
+
     # --- sums -------------------------------------------------------------------------------------------------
 
     def _miss(self, camera: str, lane: Lane, to_mm: float, turn: _Turn) -> None:
@@ -279,7 +290,7 @@ class Strip:
 
     def _count(self, defects: Iterable[Defect], turn: _Turn) -> None:
         for defect in defects:
-            if not defect.is_partial:
+            if defect.is_whole:
                 counts = self._coils[defect.coil].defects
                 counts[defect.name] = counts.get(defect.name, 0) + 1
             turn.events.append(defect)
@@ -299,7 +310,7 @@ def _crowded(arrival: Inspected, crowd: Crowd, lane: Lane, at: Place) -> Crowded
         **crowd.moved(at.start_mm).rounded(),
         camera=arrival.frame.header.camera,
         coil=lane.coil,
-        side=lane.merge.side,
+        side=lane.side,
         regions=dict(sorted(crowd.regions.items())),
         confidence=round(crowd.confidence, 3),
         recipe=str(arrival.recipe),

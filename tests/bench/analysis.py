@@ -52,5 +52,5 @@ def _time(labels: Bytes2D, card: Recipe) -> tuple[int, float]:
         began = time.thread_time()
         found = detect(labels, confidence, presence, card, footprint, max_regions=400)
         times.append(time.thread_time() - began)
-    regions = sum(found.regions.values()) if isinstance(found, Crowd) else len(found)
+    regions = sum(found.regions.values()) if isinstance(found, Crowd) else len(found.detections)
     return regions, 1000 * statistics.median(times)

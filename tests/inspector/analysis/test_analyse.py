@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from inspector.analysis.analyse import Analyse, detect
+from inspector.analysis.analyse import Analyse, Seen, detect
 from inspector.analysis.settings import AnalysisSection
 from inspector.config.camera import CameraSection, Footprint
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Maps, Recipe
-from inspector.records.stages import Crowd, Detection, Frame, Inferred, Inspected, Loss, Span
+from inspector.records.stages import Crowd, Detection, Frame, Inferred, Inspected, Loss
 from tests.frames import HEIGHT, RECIPE, WIDTH, batch, dropped, header, missing, recipe
 
 SOUND = np.zeros((HEIGHT, WIDTH), np.uint8)
@@ -23,8 +23,8 @@ def found(labels: Bytes2D, by: Recipe = RECIPE, confidence: Bytes2D | None = Non
         confidence = (labels > 0).astype(np.uint8) * 255
     presence = np.array([(labels == kind.id).any() for kind in by.classes], np.float32)
     regions = detect(labels, confidence, presence, by, Footprint(2.0, 0.5, 100.0, "top", HEIGHT / 2), max_regions=1000)
-    assert isinstance(regions, tuple)
-    return list(regions)
+    assert isinstance(regions, Seen)
+    return list(regions.detections)
 
 
 def box(top: int, bottom: int, left: int, right: int, class_id: int = 1) -> Bytes2D:
@@ -48,21 +48,26 @@ def test_millimetres() -> None:
             end_mm=3.0,
             area_mm2=20.0,
             confidence=0.8,
-            head=None,
-            tail=None,
         )
     ]
 
 
-def test_head_and_tail() -> None:
-    """A region that touches the first or last row says which columns it covers there, and not elsewhere."""
-    labels = box(0, HEIGHT, 5, 6)
-    labels[0, 5:9] = 1
-    labels[-1, 2:6] = 1
-    (region,) = found(labels)
-    assert (region.left_mm, region.right_mm) == (104.0, 118.0)
-    assert region.head == Span(110.0, 118.0)
-    assert region.tail == Span(104.0, 112.0)
+def test_outline() -> None:
+    """Each region is known row by row, one box for each of its runs, in millimetres."""
+    labels = box(0, 2, 5, 6)
+    labels[1, 8:10] = labels[2, 5:9] = 1
+    labels[8, 0] = 2
+    seen = detect(labels, labels, np.ones(2, np.float32), RECIPE, Footprint(2.0, 0.5, 100.0, "top", 5), max_regions=9)
+    assert isinstance(seen, Seen) and seen.outline is not None
+    assert [piece.class_id for piece in seen.detections] == [1, 2]
+    assert seen.outline.of.tolist() == [0, 0, 0, 0, 1]
+    assert seen.outline.boxes_mm.tolist() == [
+        [0.0, 0.5, 110.0, 112.0],
+        [0.5, 1.0, 110.0, 112.0],
+        [0.5, 1.0, 116.0, 120.0],
+        [1.0, 1.5, 110.0, 118.0],
+        [4.0, 4.5, 100.0, 102.0],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +117,7 @@ def test_presence_decides() -> None:
     for share, count in ((0.5, 1), (np.nextafter(np.float32(0.5), np.float32(0)), 0)):
         presence = np.array([0, share], np.float32)
         found = detect(labels, labels, presence, by, Footprint(1.0, 1.0, 0.0, "top", HEIGHT), max_regions=9)
-        assert isinstance(found, tuple) and len(found) == count
+        assert isinstance(found, Seen) and len(found.detections) == count
 
 
 def flood(labels: Bytes2D) -> list[tuple[int, int, int, int, int, int]]:
@@ -152,9 +157,6 @@ def test_regions(seed: int, share: float) -> None:
         for region in found(labels)
     ]
     assert sorted(regions) == flood(labels)
-    for region in found(labels):
-        assert (region.head is not None) == (region.start_mm == 0)
-        assert (region.tail is not None) == (region.end_mm == HEIGHT / 2)
 
 
 def inferred(arrivals: list[Frame | Loss], planes: list[NDArray[np.uint8]]) -> Inferred:
@@ -214,7 +216,8 @@ def test_more_than_can_be_listed() -> None:
     labels[5, 15] = 2
     assert len(found(labels)) == 13
     footprint = Footprint(1.0, 1.0, 100.0, "top", HEIGHT)
-    assert len(detect(labels, labels, np.ones(2, np.float32), RECIPE, footprint, max_regions=13)) == 13  # type: ignore[arg-type]
+    seen = detect(labels, labels, np.ones(2, np.float32), RECIPE, footprint, max_regions=13)
+    assert isinstance(seen, Seen) and len(seen.detections) == 13
     assert crowd_of(labels, 12) == Crowd(
         start_mm=2.0,
         end_mm=7.0,

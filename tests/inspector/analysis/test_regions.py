@@ -33,7 +33,7 @@ def flood(labels: Bytes2D) -> list[list[tuple[int, int]]]:
 def facts(labels: Bytes2D, confidence: Bytes2D, region: list[tuple[int, int]]) -> dict[str, int]:
     """Say of a region of pixels what `Regions` says."""
     rows, columns = [y for y, _ in region], [x for _, x in region]
-    printed = {
+    return {
         "label": int(labels[region[0]]),
         "left": min(columns),
         "right": max(columns) + 1,
@@ -42,23 +42,24 @@ def facts(labels: Bytes2D, confidence: Bytes2D, region: list[tuple[int, int]]) -
         "area": len(region),
         "peak": max(int(confidence[pixel]) for pixel in region),
     }
-    for end, row in (("head", 0), ("tail", len(labels) - 1)):
-        touching = [x for y, x in region if y == row]
-        printed |= {f"{end}_left": min(touching), f"{end}_right": max(touching) + 1} if touching else {}
-    return printed
 
 
 def check(labels: Bytes2D, confidence: Bytes2D) -> None:
-    """Compare every fact of every region; spans count only where the region touches the first or last row."""
+    """Compare every fact of every region, and its pixels with those of its runs."""
     found = regions(labels, confidence, EVERY)
     expected = [facts(labels, confidence, region) for region in flood(labels)]
-    names = [name for name in found.__struct_fields__ if name != "is_whole"]
+    names = [name for name in found.__struct_fields__ if name not in ("is_whole", "runs", "number")]
     assert found.is_whole
     got = [
         dict(zip(names, map(int, one), strict=True)) for one in zip(*(getattr(found, n) for n in names), strict=True)
     ]
     assert len(got) == len(expected)
-    assert [{name: one[name] for name in wanted} for one, wanted in zip(got, expected, strict=True)] == expected
+    assert got == expected
+    pixels: list[list[tuple[int, int]]] = [[] for _ in got]
+    runs = found.runs
+    for number, row, left, right in zip(found.number, runs.row, runs.left, runs.right, strict=True):
+        pixels[number] += [(int(row), column) for column in range(left, right)]
+    assert pixels == flood(labels)
 
 
 @settings(max_examples=200)

@@ -137,9 +137,9 @@ def missed_by(camera: str, reported: Iterable[Data]) -> list[Missed]:
 
 
 def scratches(*arrivals: Arrival) -> list[tuple[float, float]]:
-    """Where the defects of these arrivals begin and end, as reported; the coil's total is their number."""
+    """Where the defects begin and end that are reported of these arrivals; the coil's total is their number."""
     reported = run(arrivals)
-    defects = [(item.start_mm, item.end_mm) for item in reported if isinstance(item, Defect)]
+    defects = [(item.start_mm, item.end_mm) for item in reported if isinstance(item, Defect) and item.phase == "end"]
     assert isinstance(reported[-1], CoilReport) and reported[-1].defects == {"dark": len(defects)}
     return defects
 
@@ -212,11 +212,12 @@ def test_scratch_over_frames() -> None:
 
 
 @pytest.mark.parametrize("lost", [dropped(header(1, coil="C", start_mm=10.0)), missing(1)])
-@pytest.mark.parametrize("start_mm", [10.0, 20.0, 5.0])
-def test_nothing_goes_on_over_a_loss(lost: Loss, start_mm: float) -> None:
-    """What was seen before and after a loss is two defects, wherever the position says that the frames lie."""
+@pytest.mark.parametrize(("start_mm", "is_one"), [(15.0, True), (20.0, True), (25.0, False)])
+def test_over_a_loss_the_gap_decides(lost: Loss, start_mm: float, is_one: bool) -> None:
+    """What was seen before and after lost strip is one defect where no more than the gap lies between."""
     found = scratches(seen(0, THROUGH, start_mm=0.0), lost, seen(2, THROUGH, start_mm=start_mm))
-    assert found == [(0.0, 10.0), (start_mm, start_mm + 10.0)]
+    end_mm = start_mm + LENGTH_MM
+    assert found == ([(0.0, end_mm)] if is_one else [(0.0, LENGTH_MM), (start_mm, end_mm)])
 
 
 def test_a_wrong_name_does_not_cost_the_coil_its_account() -> None:
@@ -367,10 +368,10 @@ CROWD = Crowd(
 def test_a_crowd_is_one_event() -> None:
     """A frame of noise is one event at its place; it was inspected, and its regions are no defects of the coil."""
     noise = msgspec.structs.replace(seen(1), crowd=CROWD)
-    reported = run([seen(0, THROUGH), noise, seen(2, THROUGH)])
+    reported = run([seen(0, THROUGH), noise, seen(2), seen(3, THROUGH)])
     (crowded,) = [event for event in reported if isinstance(event, Crowded)]
     assert (crowded.start_mm, crowded.end_mm, crowded.regions) == (11.0, 19.0, {"bright": 17_000, "dark": 900})
-    assert [event.frames for event in reported if isinstance(event, Defect)] == [1, 1], "nothing goes on over a crowd"
+    assert [event.frames for event in reported if isinstance(event, Defect) and event.phase == "end"] == [1, 1]
     ended = reported[-1]
     assert isinstance(ended, CoilReport)
-    assert (ended.frames, ended.crowded, ended.inspected_m, ended.defects) == (3, 1, 0.03, {"dark": 2})
+    assert (ended.frames, ended.crowded, ended.inspected_m, ended.defects) == (4, 1, 0.04, {"dark": 2})

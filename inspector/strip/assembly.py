@@ -1,0 +1,298 @@
+"""One defect from the pieces it leaves: over frames, tiles and cameras of one side of a coil. Pure, stateful.
+
+Laws: two pieces of one class are one defect where pixels of theirs lie no farther apart than the class's gap, along
+and across; what lies farther apart is joined only by what lies between. A defect is reported as soon as it is large
+and sure enough (`new`), while it grows (`update`), and once when no later frame can touch it (`end`). Minimum areas
+and confidences are those of the whole. Two that were reported before they met become one: the other ends as `part_of`
+it. What is kept of an open defect is bounded, however long it is.
+
+Knows: places on the coil. Must not know: gaps in the strip, coils' totals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from inspector.records.events import Defect, Phase
+from inspector.records.extent import Extent
+from inspector.records.recipe import DefectClass
+from inspector.records.stages import Detection, Inspected, Outline
+
+UPDATE_MM = 2000.0
+"""A defect that goes on is reported each time it has grown by this, or doubled its area: nobody waits for its end."""
+TOUCH_MM = 2.0
+"""Pixels this close across belong together whatever the gap: a few, as the maps' edges are uncertain."""
+LAG_MM = 20_000.0
+"""A camera that is this far behind another on its side is not waited for."""
+MOST_OPEN = 4096
+"""Defects open at once; beyond it the one that ends first is ended. The field's heaviest coils have 100 in a metre."""
+MOST_BOXES = 4096
+"""Boxes that are kept of an open defect, the newest: each is one row of it."""
+ROUNDING_MM = 1e-3
+
+Boxes = NDArray[np.float64]
+"""(R, 4): start, end, left, right, millimetres on the coil."""
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """How far apart pieces of one class may lie and still be one defect, millimetres."""
+
+    along_mm: float = 10.0
+    across_mm: float = 5.0
+
+
+class Open(msgspec.Struct, eq=False):
+    """A defect under construction; positions on the coil."""
+
+    id: str
+    class_id: int
+    camera: str
+    """That saw it first."""
+    extent: Extent
+    confidence: float
+    captured_ns: int
+    frames: int = 1
+    last: dict[str, str] = {}
+    """The frame that each camera saw it in last."""
+    near: bytes = b""
+    """Boxes that a later frame may touch: (R, 4) float64."""
+    is_reported: bool = False
+    reported_mm: float = 0.0
+    """Its end when it was reported last."""
+    reported_mm2: float = 0.0
+
+    def boxes(self) -> Boxes:
+        """Return `near` as an array."""
+        return np.frombuffer(self.near).reshape(-1, 4)
+
+    def absorb(self, other: Open) -> None:
+        """Grow by what turned out to be the same defect."""
+        is_apart = other.extent.start_mm >= self.extent.end_mm or self.extent.start_mm >= other.extent.end_mm
+        fresh = any(self.last.get(camera) != frame for camera, frame in other.last.items())
+        if other.frames == 1:
+            self.frames += fresh
+        else:
+            self.frames = self.frames + other.frames if is_apart else max(self.frames, other.frames)
+        self.extent = self.extent.joined(other.extent)
+        self.confidence = max(self.confidence, other.confidence)
+        self.captured_ns = max(self.captured_ns, other.captured_ns)
+        self.last = {**other.last, **self.last} if not fresh else {**self.last, **other.last}
+        self.near += other.near
+
+    def keep(self, from_mm: float) -> None:
+        """Forget boxes that end before `from_mm`."""
+        boxes = self.boxes()
+        self.near = boxes[boxes[:, 1] >= from_mm][-MOST_BOXES:].tobytes()
+
+    @property
+    def has_grown(self) -> bool:
+        """Whether it is time to report it again."""
+        return self.extent.end_mm - self.reported_mm >= UPDATE_MM or self.extent.area_mm2 >= 2 * self.reported_mm2
+
+
+class Assembly(msgspec.Struct, eq=False):
+    """The open defects of one side of one coil."""
+
+    coil: str
+    side: str
+    reached_mm: dict[str, float]
+    """How far each camera that is expected on this side has come."""
+    open: list[Open] = []
+    recipe: str = ""
+    """Name and version of the one that saw what is open."""
+    classes: tuple[DefectClass, ...] = ()
+    """Its classes."""
+
+    def add(self, inspected: Inspected, at_mm: float, end_mm: float, gaps: dict[str, Gap]) -> list[Defect]:
+        """Add a frame that lies from `at_mm` to `end_mm`; return what there is to report."""
+        reported: list[Defect] = []
+        by = str(inspected.recipe), inspected.recipe.classes
+        if (self.recipe, self.classes) != by:  # classes may mean something else now
+            reported += self.flush()
+            self.recipe, self.classes = by
+        pieces = [self._begin(inspected, piece, at_mm, number) for number, piece in enumerate(inspected.detections)]
+        for piece, boxes in zip(pieces, _boxes(inspected.detections, inspected.outline), strict=True):
+            piece.near = (boxes + np.array((at_mm, at_mm, 0.0, 0.0))).tobytes()
+        touched: list[Open] = []
+        for kind in self.classes:
+            if mine := [piece for piece in pieces if piece.class_id == kind.id]:
+                touched += self._join(mine, gaps.get(kind.name, Gap()), reported)
+        reported += self.reach(inspected.frame.header.camera, end_mm, gaps)
+        still = {id(defect) for defect in self.open}
+        for defect in touched:
+            if id(defect) in still:
+                defect.keep(self._settled_mm() - self._gap(defect, gaps).along_mm)
+                if not defect.is_reported or defect.has_grown:
+                    self._report(defect, "update" if defect.is_reported else "new", reported)
+        return reported
+
+    def reach(self, camera: str, to_mm: float, gaps: dict[str, Gap]) -> list[Defect]:
+        """Note how far a camera has come; end what no later frame can touch."""
+        self.reached_mm[camera] = to_mm
+        settled_mm = self._settled_mm()
+        limits_mm = {kind.id: settled_mm - gaps.get(kind.name, Gap()).along_mm - ROUNDING_MM for kind in self.classes}
+        done = [defect for defect in self.open if defect.extent.end_mm < limits_mm[defect.class_id]]
+        if (over := len(self.open) - len(done) - MOST_OPEN) > 0:
+            rest = [defect for defect in self.open if defect.extent.end_mm >= limits_mm[defect.class_id]]
+            done += sorted(rest, key=lambda defect: defect.extent.end_mm)[:over]
+        return self._end(done) if done else []
+
+    def leave(self, camera: str, gaps: dict[str, Gap]) -> list[Defect]:
+        """Wait for a camera no longer."""
+        self.reached_mm.pop(camera, None)
+        if not self.reached_mm:
+            return self.flush()
+        other = next(iter(self.reached_mm))
+        return self.reach(other, self.reached_mm[other], gaps)
+
+    def flush(self) -> list[Defect]:
+        """End everything that is open: nothing that follows belongs to it."""
+        return self._end(self.open)
+
+    # --- the parts of it ------------------------------------------------------------------------------------
+
+    def _settled_mm(self) -> float:
+        """Up to here no frame is still to come."""
+        return max(min(self.reached_mm.values()), max(self.reached_mm.values()) - LAG_MM)
+
+    def _gap(self, defect: Open, gaps: dict[str, Gap]) -> Gap:
+        return gaps.get(self.classes[defect.class_id - 1].name, Gap())
+
+    def _begin(self, inspected: Inspected, piece: Detection, at_mm: float, number: int) -> Open:
+        header = inspected.frame.header
+        return Open(
+            id=f"{self.coil}/{header.camera}/{header.boot}/{header.number}/{number}",
+            class_id=piece.class_id,
+            camera=header.camera,
+            extent=piece.moved(at_mm),
+            confidence=piece.confidence,
+            captured_ns=header.captured_ns,
+            last={header.camera: f"{header.boot}/{header.number}"},
+        )
+
+    def _join(self, pieces: list[Open], gap: Gap, reported: list[Defect]) -> list[Open]:
+        """Join a frame's pieces of one class with each other and with what is open; return what they became."""
+        class_id = pieces[0].class_id
+        members = [defect for defect in self.open if defect.class_id == class_id]
+        begun = len(members)
+        members += pieces
+        groups = _groups([member.boxes() for member in members], begun, gap)
+        touched = []
+        for group in groups:
+            owner, *others = sorted((members[place] for place in group), key=_rank)
+            for other in others:
+                owner.absorb(other)
+                if other.is_reported:
+                    self._report(other, "end", reported, part_of=owner.id)
+            touched.append(owner)
+        gone = {id(members[place]) for group in groups for place in group if place < begun}
+        self.open = [defect for defect in self.open if id(defect) not in gone] + touched
+        return touched
+
+    def _end(self, done: list[Open]) -> list[Defect]:
+        reported: list[Defect] = []
+        for defect in sorted(done, key=lambda defect: (defect.extent.start_mm, defect.extent.left_mm, defect.id)):
+            self._report(defect, "end", reported)
+        gone = {id(defect) for defect in done}
+        self.open = [defect for defect in self.open if id(defect) not in gone]
+        return reported
+
+    def _report(self, defect: Open, phase: Phase, reported: list[Defect], *, part_of: str = "") -> None:
+        """Report a defect, if it is large and sure enough."""
+        kind = self.classes[defect.class_id - 1]
+        if not kind.reports(defect.extent.area_mm2, defect.confidence):
+            return
+        defect.is_reported = True
+        defect.reported_mm, defect.reported_mm2 = defect.extent.end_mm, defect.extent.area_mm2
+        reported.append(
+            Defect(
+                **defect.extent.rounded(),
+                id=defect.id,
+                name=kind.name,
+                camera=defect.camera,
+                coil=self.coil,
+                side=self.side,
+                confidence=round(defect.confidence, 3),
+                is_partial=phase != "end",
+                phase=phase,
+                part_of=part_of,
+                frames=defect.frames,
+                recipe=self.recipe,
+                captured_ns=defect.captured_ns,
+            )
+        )
+
+
+def _rank(defect: Open) -> tuple[bool, float, str]:
+    """Which of those that meet gives the name: one that is out, then the earliest."""
+    return not defect.is_reported, defect.extent.start_mm, defect.id
+
+
+def _boxes(detections: Sequence[Detection], outline: Outline | None) -> Iterator[Boxes]:
+    """Boxes of each detection, from the frame's first row."""
+    if outline is None:
+        for piece in detections:
+            yield np.array([[piece.start_mm, piece.end_mm, piece.left_mm, piece.right_mm]])
+        return
+    order = np.argsort(outline.of, kind="stable")
+    ends = np.searchsorted(outline.of[order], np.arange(1, len(detections)))
+    yield from np.split(outline.boxes_mm[order], ends)
+
+
+def _groups(shapes: Sequence[Boxes], begun: int, gap: Gap) -> list[list[int]]:
+    """Group shapes that are connected, where each group has one of those from `begun` on; places in order."""
+    along_mm, across_mm = gap.along_mm + ROUNDING_MM, max(gap.across_mm, TOUCH_MM)
+    hulls = np.array([(*shape.min(axis=0)[[0, 2]], *shape.max(axis=0)[[1, 3]]) for shape in shapes])[:, [0, 2, 1, 3]]
+    first = list(range(len(shapes)))
+
+    def root(place: int) -> int:
+        while first[place] != place:
+            first[place] = place = first[first[place]]
+        return place
+
+    for new, other in _pairs(hulls, begun, along_mm, across_mm):
+        one, two = root(new), root(other)
+        if one == two:
+            continue
+        shape = _within(shapes[new], hulls[other], along_mm, across_mm)
+        if _is_near(shape, _within(shapes[other], hulls[new], along_mm, across_mm), along_mm, across_mm):
+            first[max(one, two)] = min(one, two)
+    groups: dict[int, list[int]] = {}
+    for place in range(len(shapes)):
+        groups.setdefault(root(place), []).append(place)
+    return [group for group in groups.values() if group[-1] >= begun]
+
+
+def _pairs(hulls: Boxes, begun: int, along_mm: float, across_mm: float) -> Iterable[tuple[int, int]]:
+    """Pairs of a new shape and any other whose hulls lie close enough."""
+    new, every = hulls[begun:, None], hulls[None]
+    is_close = (np.maximum(every[..., 0] - new[..., 1], new[..., 0] - every[..., 1]) <= along_mm) & (
+        np.maximum(every[..., 2] - new[..., 3], new[..., 2] - every[..., 3]) <= across_mm
+    )
+    rows, columns = np.nonzero(is_close)
+    kept = columns < rows + begun
+    return zip((rows[kept] + begun).tolist(), columns[kept].tolist(), strict=True)
+
+
+def _is_near(one: Boxes, two: Boxes, along_mm: float, across_mm: float) -> bool:
+    """Whether any box of one shape lies close enough to any of the other."""
+    a, b = one[:, None], two[None]
+    is_near: NDArray[np.bool_] = (np.maximum(b[..., 0] - a[..., 1], a[..., 0] - b[..., 1]) <= along_mm) & (
+        np.maximum(b[..., 2] - a[..., 3], a[..., 2] - b[..., 3]) <= across_mm
+    )
+    return bool(is_near.any())
+
+
+def _within(shape: Boxes, hull: Boxes, along_mm: float, across_mm: float) -> Boxes:
+    """Boxes of a shape that lie close enough to a hull."""
+    inside: NDArray[np.bool_] = (
+        (shape[:, 0] - hull[1] <= along_mm)
+        & (hull[0] - shape[:, 1] <= along_mm)
+        & (shape[:, 2] - hull[3] <= across_mm)
+        & (hull[2] - shape[:, 3] <= across_mm)
+    )
+    return shape[inside]
