@@ -66,7 +66,7 @@ def read_card(folder: Path) -> Recipe:
     """
     path = folder / CARD
     try:
-        recipe = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Recipe)
+        recipe = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8-sig")), Recipe)
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read: {error.strerror}. Give a recipe folder.") from error
     except (ValueError, RecursionError) as error:  # tomllib's, msgspec's and text's are ValueErrors

@@ -64,15 +64,16 @@ def read_stated(folder: Path) -> Stated:
     """Read a folder's `classes.toml`; where there is none nothing is stated.
 
     Raises:
-        DataError: it is no TOML, or holds another key or value.
+        DataError: it is not UTF-8 or no TOML, or holds another key or value.
     """
     path = folder / STATED
     if not os.path.lexists(path):
         return NOTHING
     if not path.is_file():
         raise DataError(f"{path}: is no file; expected TOML. Remove it, or mend its link.")
+    text = read_text(path)
     try:
-        stated = msgspec.convert(tomllib.loads(read_text(path)), Stated)
+        stated = msgspec.convert(tomllib.loads(text), Stated)
     except (ValueError, RecursionError) as error:  # tomllib's, msgspec's and text's are ValueErrors
         raise DataError(
             f'{path}: {error}; expected names = ["pitted", "crack"], and where needed window = [0, 4095] and '

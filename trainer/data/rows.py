@@ -25,8 +25,18 @@ def read_text(path: Path) -> str:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
         raise DataError(
             f"{path}: line {line}: is not UTF-8 (byte {error.start} is {error.object[error.start]:#04x}); expected "
-            "UTF-8. Save it as CSV UTF-8."
+            f"UTF-8. {_advice(path)}"
         ) from error
+
+
+def _advice(path: Path) -> str:
+    """How a file of this kind becomes UTF-8."""
+    match path.suffix.lower():
+        case ".csv":
+            return "Save it as CSV UTF-8."
+        case ".json":
+            return "Export it again as JSON in UTF-8."
+    return "Save it in UTF-8 from a text editor."
 
 
 def read_rows(path: Path) -> tuple[tuple[str, ...], Iterator[tuple[str, Mapping[str, str]]]]:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from trainer.data.classes import STATED, read_stated
 from trainer.data.names import allowed_name
-from trainer.data.rows import read_rows
+from trainer.data.rows import read_rows, read_text
 from trainer.data.severstal import read_severstal
 from trainer.data.split import read_split
 from trainer.data.unlabelled import Unlabelled
@@ -39,6 +40,21 @@ def test_every_csv_of_another_encoding_is_named(tmp_path: Path, encoding: str) -
     (tmp_path / "train.csv").write_text("ImageId,ClassId,EncodedPixels\n")
     with pytest.raises(DataError, match=r"manifest\.csv: line \d: is not UTF-8"):
         read_severstal(tmp_path, "manifest.csv:name=b")
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("classes.toml", "Save it in UTF-8 from a text editor."),
+        ("annotations.json", "Export it again as JSON in UTF-8."),
+        ("train.csv", "Save it as CSV UTF-8."),
+    ],
+)
+def test_advice_on_encoding_fits_the_kind_of_file(tmp_path: Path, name: str, advice: str) -> None:
+    """Only a CSV is saved as CSV."""
+    (tmp_path / name).write_bytes('names = ["Kratzer", "Löcher"]'.encode("cp1252"))
+    with pytest.raises(DataError, match=rf"is not UTF-8 .*; expected UTF-8\. {advice}$"):
+        read_stated(tmp_path) if name == STATED else read_text(tmp_path / name)
 
 
 @pytest.mark.parametrize(
