@@ -119,11 +119,11 @@ def _collapse(kind: DefectClass, outcome: SettingOutcome, column: Sequence[Setti
         cheapest = min((outcome for outcome in column if outcome.found), key=lambda outcome: outcome.false)
         return (
             f"{none}the setting that the target leaves it; {cheapest.found} are at the price of {cheapest.false} false "
-            f"ones, {best} at most. Allow more, train on more frames with this class, or --accept-collapsed"
+            f"ones, {best} at most. Allow more, or train on more frames with this class"
         )
     return (
         f"{none}any setting: the network does not know it. Train on more frames with this class (see `trainer check`), "
-        f"lower its threshold ({kind.threshold:g}) in recipe.toml, or write the recipe all the same: --accept-collapsed"
+        f"or lower its threshold ({kind.threshold:g}) in recipe.toml"
     )
 
 

@@ -25,6 +25,8 @@ from trainer.recipe.export import write_recipe
 KINDS = ("coil_", "frame_")
 """How the keys of what was measured here begin; what was measured at other settings goes."""
 
+ACCEPT = "--accept-collapsed writes the recipe all the same"
+
 
 class Tuned(msgspec.Struct, frozen=True):
     """What came of it."""
@@ -33,7 +35,7 @@ class Tuned(msgspec.Struct, frozen=True):
     """As written; as it was where a class failed the gate."""
     is_written: bool
     faults: tuple[str, ...]
-    """Classes without a true positive, by name, and targets that the calibration part does not meet."""
+    """Classes without a true positive, by name, unless accepted, and targets that the calibration does not meet."""
 
 
 def tune(
@@ -60,9 +62,12 @@ def tune(
     for kind, choice in zip(card.classes, choices, strict=True):
         say(f"  {_line(kind, choice)}")
     collapsed = [kind.name for kind, choice in zip(card.classes, choices, strict=True) if choice.fault]
-    faults = tuple(choice.fault for choice in choices if choice.fault)
-    if not all(choice.is_met for choice in choices):
+    faults = tuple(f"{choice.fault}. {ACCEPT}" for choice in choices if choice.fault and not accept_collapsed)
+    if not all(choice.is_met for choice in choices if not (choice.fault and accept_collapsed)):
         faults += (f"the target is not met on the calibration part: {target}. See the remark on each class.",)
+    for choice in choices:
+        if choice.fault and accept_collapsed:
+            say(f"accepted: {choice.fault}")
     if collapsed and not accept_collapsed:
         return Tuned(card, False, faults)
     card = with_settings(card, [_setting(*pair) for pair in zip(card.classes, choices, strict=True)])

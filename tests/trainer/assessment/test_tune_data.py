@@ -66,7 +66,11 @@ def test_a_collapsed_class_is_not_written_unless_accepted(
     error = capsys.readouterr().err
     assert "fault: class 2 bright: none of 12 defects is found at any setting" in error
     assert (Path(folder) / "recipe.toml").read_bytes() == before
-    assert __main__.main([*command, "--accept-collapsed"]) == 1
+    assert "--accept-collapsed writes the recipe all the same" in error
+    assert __main__.main([*command, "--accept-collapsed"]) == 0
+    printed = capsys.readouterr()
+    assert "accepted: class 2 bright: none of 12 defects is found at any setting" in printed.out
+    assert "accept-collapsed" not in printed.out + printed.err and "fault:" not in printed.err
     card, _ = recipe.load(Path(folder))
     assert card.scores["frame_collapsed"] == "bright" and card.scores["frame_recall_bright"] == 0
 
