@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import re
 import shlex
@@ -227,7 +228,7 @@ def pack(root: Path, out: Path) -> None:
         member.uname = member.gname = "root"
         return member
 
-    partial = out.with_name(f".{out.name}.partial")
+    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")  # two at once share none
     try:
         with tarfile.open(partial, SUFFIXES[_suffix(out)]) as tar:
             tar.add(root, root.name, filter=as_root)

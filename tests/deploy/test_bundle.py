@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -9,8 +10,10 @@ import sys
 import tarfile
 import tomllib
 from collections.abc import Sequence
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from deploy.bundle import PYTHONS, SOURCE, accepted, bundle, pack
@@ -179,3 +182,28 @@ def test_the_pythons_are_those_of_the_project() -> None:
     project = tomllib.loads((SOURCE / "pyproject.toml").read_text())["project"]
     newest = int(PYTHONS[-1].partition(".")[2])
     assert project["requires-python"] == f">={PYTHONS[0]},<3.{newest + 1}"
+
+
+def pack_with(barrier: Barrier, root: Path, out: Path) -> None:
+    """Pack as soon as another is about to."""
+    barrier.wait()
+    pack(root, out)
+
+
+def test_two_at_once_write_one_whole_file(tmp_path: Path) -> None:
+    """Neither takes the other's unfinished file: both end well, and what is there is one of them."""
+    (root := tmp_path / "b").mkdir()
+    content = np.random.default_rng(0).bytes(2**23)
+    (root / "wheel").write_bytes(content)
+    spawn = multiprocessing.get_context("spawn")
+    barrier = spawn.Barrier(2)
+    both = [spawn.Process(target=pack_with, args=(barrier, root, tmp_path / "b.tar.gz")) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(120)
+    assert [process.exitcode for process in both] == [0, 0]
+    with tarfile.open(tmp_path / "b.tar.gz") as tar:
+        member = tar.extractfile("b/wheel")
+        assert member is not None and member.read() == content
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "b.tar.gz"]

@@ -154,7 +154,7 @@ def to_toml(manifest: Manifest) -> str:
 
 def replace(path: Path, content: bytes) -> None:
     """Replace a file by new content in one step: a reader, and a power cut, see the old one or the new one."""
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     partial.unlink(missing_ok=True)
     try:
         with partial.open("xb") as file:  # never through a link that somebody else put there
