@@ -6,7 +6,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from trainer.faults import UserError
@@ -38,11 +38,13 @@ def replace_file(path: Path) -> Iterator[Path]:
 def hold_folder(folder: Path) -> Iterator[None]:
     """Keep a folder, made if need be, to this program until the end; a kill lets go of it.
 
+    What was made here goes again where an error leaves nothing in it.
     A file system that knows no locks cannot tell, and then nothing is held.
 
     Raises:
         UserError: another program holds it.
     """
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -56,5 +58,10 @@ def hold_folder(folder: Path) -> Iterator[None]:
             ) from None
     try:
         yield
+    except BaseException:
+        with suppress(OSError):  # not empty
+            for place in made:
+                place.rmdir()
+        raise
     finally:
         os.close(held)

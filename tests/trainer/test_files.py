@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from trainer.__main__ import main
 from trainer.faults import UserError
 from trainer.files import hold_folder, replace_file
 
@@ -27,3 +28,24 @@ def test_a_folder_is_held_by_one_and_let_go_of(tmp_path: Path) -> None:
         assert not list(folder.iterdir())
     with hold_folder(folder):
         pass
+
+
+def test_a_folder_made_in_vain_goes_again(tmp_path: Path) -> None:
+    """A refused run leaves no empty folders; one that was there stays, and so does one that holds something."""
+    (tmp_path / "here").mkdir()
+    for folder in (tmp_path / "here", tmp_path / "new" / "run"):
+        with pytest.raises(UserError), hold_folder(folder):
+            raise UserError("refused")
+    with pytest.raises(UserError), hold_folder(tmp_path / "begun"):
+        (tmp_path / "begun" / "last.pt").touch()
+        raise UserError("stopped")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["begun", "here"]
+
+
+def test_a_refused_fit_leaves_no_folder(mask_folder: Path, tmp_path: Path) -> None:
+    """Data that is not there, and networks that are none, are refused and leave nothing of the run."""
+    out = ["--out", str(tmp_path / "runs" / "mine")]
+    assert main(["fit", "nowhere", *out]) == 2
+    for option in ("--start", "--teacher", "--weights"):
+        assert main(["fit", str(mask_folder), option, "no-such", *out]) == 2
+    assert not (tmp_path / "runs").exists()

@@ -83,8 +83,13 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
         network = TrainingNetwork(checkpoint.build(card), settings, ranks, open_teacher(card, train))
         network.restore(training, weights, card.step)
     else:
-        card, unet = begin(settings, train)
-        network = TrainingNetwork(unet, settings, ranks, open_teacher(card, train))
+        try:
+            card, unet = begin(settings, train)
+            network = TrainingNetwork(unet, settings, ranks, open_teacher(card, train))
+        except UserError:  # nothing is left of a run that is refused
+            if ranks.first:
+                (run / "split.csv").unlink(missing_ok=True)
+            raise
     return Begun(card, network, train, extra, validation, gaps, ranks)
 
 
