@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # every command imports this first, and few need numpy
 EXIT_DONE = 0
 EXIT_FAILURE = 1
 EXIT_INTERRUPTED = 130  # Ctrl-C, as shells have it
+EXIT_UNAVAILABLE = 69  # sysexits.h EX_UNAVAILABLE: nobody answers
 EXIT_BUSY = 75  # sysexits.h EX_TEMPFAIL: the same command works later
 EXIT_CONFIG = 78  # sysexits.h EX_CONFIG; the systemd unit never restarts on it
 
@@ -58,6 +59,12 @@ class Busy(InspectorError):
     """Another process of ours is at work in the same place; the same command works when that has ended."""
 
     exit_code = EXIT_BUSY
+
+
+class NoAnswer(InspectorError):
+    """A running inspector was asked for something, and none answered in time."""
+
+    exit_code = EXIT_UNAVAILABLE
 
 
 class Stopped(InspectorError):

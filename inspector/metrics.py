@@ -25,7 +25,7 @@ from prometheus_client import (
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from inspector.records.events import ROOTS, AlarmState, CameraFault, Crowded, Defect, Missed
+from inspector.records.events import ROOTS, CameraFault, Crowded, Defect, IsaState, Missed
 from inspector.records.stages import Batch, Findings, Frame, Inferred
 
 P = ParamSpec("P")
@@ -250,7 +250,7 @@ class Metrics:
                 elif event.is_whole:
                     self._defects.labels(event.camera, event.name).inc()
         counts = Tally(alarms)
-        for state in get_args(AlarmState):
+        for state in get_args(IsaState):
             self._alarms.labels(state).set(counts[state])
 
     def reloaded(self, *, success: bool) -> None:

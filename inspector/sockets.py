@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import ipaddress
 import os
 import socket
 import struct
@@ -111,6 +112,17 @@ def open_to_all(address: str) -> bool:
     """Whether every network that reaches this machine reaches the address, `tcp://HOST:PORT` or HTTP's `HOST:PORT`."""
     host = address.removeprefix("tcp://").rpartition(":")[0]
     return not address.startswith("ipc://") and host in ("", "*", "0.0.0.0", "[::]")
+
+
+def local(address: str) -> bool:
+    """Whether only this machine reaches the address, `tcp://HOST:PORT` or `ipc://PATH`."""
+    if address.startswith("ipc://"):
+        return True
+    host = address.removeprefix("tcp://").rpartition(":")[0].strip("[]")
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _claim(address: str) -> None:

@@ -8,10 +8,10 @@ from itertools import count
 
 
 def free_base() -> int:
-    """Find four ports in a row that are free now; the first of them. Processes begin to look at different places."""
-    for base in count(20_000 + 4 * (os.getpid() % 2_500), 4):
+    """Find five ports in a row that are free now; the first of them. Processes begin to look at different places."""
+    for base in count(20_000 + 5 * (os.getpid() % 2_000), 5):
         try:
-            for port in range(base, base + 4):
+            for port in range(base, base + 5):
                 with socket.socket() as probe:
                     probe.bind(("127.0.0.1", port))
         except OSError:

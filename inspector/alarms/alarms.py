@@ -1,72 +1,50 @@
-"""Alarms: conditions that require an operator's response. Pure, stateful; clocks are passed in, monotonic nanoseconds.
+"""Alarms: conditions that require an operator's response (ISA-18.2, IEC 62682). Pure, stateful; clocks are passed in.
 
-Laws: states follow the table in `states`, and each change is one event. A restart of the inspector changes no state.
-Shelving and suppression are not here yet.
+Laws: states follow the table in `states`, and each change is one event. A restart of the inspector changes no state. A
+flood changes what is announced, and nothing else. A command is carried out before the batch that it came with.
+
+Knows: all alarms of the line. Must not know: sockets, who asks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from queue import SimpleQueue
 
 import msgspec
 
-from inspector.alarms.rules import Condition
-from inspector.alarms.settings import AlarmSection
-from inspector.alarms.states import TABLE, Cause
-from inspector.records.events import Alarm, AlarmState, Data
+from inspector.alarms.alarm import Alarm, KeptAlarm
+from inspector.alarms.clock import Clock
+from inspector.alarms.flood import Floods, KeptFlood
+from inspector.alarms.orders import Outcome, carry_out
+from inspector.alarms.settings import AlarmSection, FloodSection
+from inspector.alarms.suppression import Fact, Line
+from inspector.records import events
+from inspector.records.commands import Answer
+from inspector.records.events import AlarmState, Data, IsaState
 from inspector.records.stages import Findings
-from inspector.words import counted
+
+WAITING = ("unacknowledged", "returned", "latched_unacknowledged")
+"""States in which an operator has not answered yet."""
 
 
-class Acknowledge(msgspec.Struct, frozen=True):
-    """An operator has seen the alarm of this name."""
+class _Kept(msgspec.Struct, frozen=True):
+    """What the stage has to know after a restart."""
 
-    name: str
-
-
-class Replace(msgspec.Struct, frozen=True):
-    """These rules are in force from now on; an alarm of the same name keeps its state."""
-
-    sections: tuple[AlarmSection, ...]
+    version: int
+    alarms: dict[str, KeptAlarm]
+    flood: KeptFlood
 
 
-Command = Acknowledge | Replace
+VERSION = 2
 
 
-class _Rule(msgspec.Struct):
-    """One alarm: its condition and its state."""
+class _Kept1(msgspec.Struct, frozen=True):
+    """What 0.2 kept of an alarm: its window is counted afresh, its state goes on."""
 
-    condition: Condition
-    state: AlarmState = "normal"
-
-    def go(self, cause: Cause | None) -> list[Data]:
-        """Change the state for a cause, where the table says so."""
-        state = TABLE[self.state].get(cause) if cause else None
-        return [self.enter(state)] if state else []
-
-    def enter(self, state: AlarmState) -> Alarm:
-        """Take on a state; return its event."""
-        self.state = state
-        section, last, count = self.condition.section, self.condition.last, self.condition.count
-        kinds = " or ".join(section.classes)
-        fewer = "no defect" if section.count == 1 else f"fewer than {section.count} defects"
-        message = {
-            "unacknowledged": f"{counted(count, 'defect')} within {section.within_m:g} m ({kinds})",
-            "acknowledged": "acknowledged by the operator",
-            "returned": f"{fewer} within {section.within_m:g} m ({kinds}); not acknowledged",
-            "normal": "back to normal",
-        }[state]
-        return Alarm(
-            name=section.name,
-            state=state,
-            priority=section.priority,
-            coil=last.coil if last else "",
-            camera=last.camera if last else "",
-            message=message,
-            count=count,
-            defect_id=last.id if last and state == "unacknowledged" else "",
-        )
+    condition: msgspec.Raw
+    state: AlarmState
 
 
 class Alarms:
@@ -74,68 +52,134 @@ class Alarms:
 
     name = "alarms"
 
-    def __init__(self, sections: Iterable[AlarmSection]) -> None:
-        self._rules = {section.name: _Rule(Condition(section)) for section in sections}
-        self._inbox: SimpleQueue[Command] = SimpleQueue()
-        self._owed: list[Data] = []
+    def __init__(
+        self,
+        sections: Iterable[AlarmSection],
+        flood: FloodSection | None = None,
+        *,
+        unix_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """`unix_ns` is read once, to put the batches' monotonic clock on the calendar."""
+        self._alarms = _ordered(Alarm(section) for section in sections)
+        self._floods = Floods(flood or FloodSection())
+        self._clock = Clock(unix_ns)
+        self._line = Line()
+        self._inbox: SimpleQueue[tuple[tuple[AlarmSection, ...], FloodSection]] = SimpleQueue()
+        self._owed: list[events.Alarm] = []
         """Changes that a restored state brought with it."""
         self._now_ns = 0
 
-    def acknowledge(self, name: str) -> bool:
-        """Pass on an operator's acknowledgement, False when there is no such alarm.
+    def replace(self, sections: Iterable[AlarmSection], flood: FloodSection | None = None) -> None:
+        """Pass on new rules; an alarm of the same name keeps its state. Any thread may."""
+        self._inbox.put((tuple(sections), flood or self._floods.section))
 
-        Any thread may; it takes effect with the next batch or tick.
-        """
-        if name in self._rules:
-            self._inbox.put(Acknowledge(name))
-        return name in self._rules
-
-    def replace(self, sections: Iterable[AlarmSection]) -> None:
-        """Pass on new rules; any thread may."""
-        self._inbox.put(Replace(tuple(sections)))
-
-    def states(self) -> dict[str, AlarmState]:
+    def states(self) -> dict[str, IsaState]:
         """Every alarm's state by name."""
-        return {name: rule.state for name, rule in self._rules.items()}
+        return {name: alarm.state for name, alarm in self._alarms.items()}
 
     def __call__(self, findings: Findings) -> Findings:
-        """Carry out what was asked for, then let every rule follow what was found and the time."""
+        """Carry out what was asked for, then let every alarm follow what was found and the time."""
         self._now_ns = findings.closed_ns
+        now_ns = self._clock.unix_ns(findings.closed_ns)
+        self._line.follow(findings)
         changes, self._owed = self._owed, []
         while not self._inbox.empty():
-            changes += self._carry_out(self._inbox.get())
-        for rule in self._rules.values():
-            changes += rule.go(rule.condition.follow(findings))
-        return msgspec.structs.replace(findings, events=(*findings.events, *changes)) if changes else findings
+            changes += self._replace(*self._inbox.get())
+        for alarm in self._alarms.values():
+            alarm.at(now_ns)
+        outcomes = self._carry_out(findings)
+        changes += [change for outcome in outcomes.values() for change in outcome.changes]
+        for alarm in self._alarms.values():
+            changes += alarm.follow(findings, self._line, self._holds)
+        said = self._announced(changes, now_ns)
+        if not said and not outcomes:
+            return findings
+        answers = {number: self._answer(outcome) for number, outcome in outcomes.items()}
+        return msgspec.structs.replace(
+            findings, events=(*findings.events, *said), answers={**findings.answers, **answers}
+        )
 
     def state(self) -> bytes:
-        """The state and the window of every alarm, by its name."""
-        kept = {name: _Rule(rule.condition.kept(self._now_ns), rule.state) for name, rule in self._rules.items()}
-        return msgspec.json.encode(kept)
+        """The state and the measure of every alarm, by its name."""
+        alarms = {name: alarm.kept(self._now_ns) for name, alarm in self._alarms.items()}
+        return msgspec.json.encode(_Kept(VERSION, alarms, self._floods.kept()))
 
     def restore(self, state: bytes, now_ns: int) -> None:
-        """Go on with the states and windows of a state; the rules are those of today's configuration.
+        """Go on with the states and measures of a state; the rules are those of today's configuration.
 
-        Time that passed while nobody looked counts for no delay.
+        Time that passed while nobody looked counts for no delay; a shelving ends when it would have.
 
         Raises: ValueError when it cannot be read.
         """
-        today = [rule.condition.section for rule in self._rules.values()]
-        self._rules = msgspec.json.decode(state, type=dict[str, _Rule])
-        for rule in self._rules.values():
-            rule.condition.go_on(now_ns)
-        self._owed = self._replace(today)
+        today = [alarm.section for alarm in self._alarms.values()]
+        try:
+            kept = msgspec.json.decode(state, type=_Kept)
+        except msgspec.ValidationError:
+            self._restore_of_0_2(msgspec.json.decode(state, type=dict[str, _Kept1]), today)
+        else:
+            self._alarms = _ordered(Alarm.restored(alarm, now_ns) for alarm in kept.alarms.values())
+            self._floods.go_on(kept.flood)
+        self._now_ns = now_ns
+        for alarm in self._alarms.values():
+            alarm.at(self._clock.unix_ns(now_ns))
+        self._owed = self._replace(today, self._floods.section)
 
-    def _carry_out(self, command: Command) -> list[Data]:
-        if isinstance(command, Replace):
-            return self._replace(command.sections)
-        rule = self._rules.get(command.name)
-        return rule.go("acknowledge") if rule else []
+    def _restore_of_0_2(self, kept: dict[str, _Kept1], today: Iterable[AlarmSection]) -> None:
+        self._alarms = {section.name: Alarm(section) for section in today}
+        for name, before in kept.items():
+            alarm = self._alarms.setdefault(name, Alarm(AlarmSection(name=name)))
+            alarm.state = before.state
 
-    def _replace(self, sections: Iterable[AlarmSection]) -> list[Data]:
-        before, after = dict(self._rules), dict[str, _Rule]()
+    def _carry_out(self, findings: Findings) -> dict[int, Outcome]:
+        outcomes = {asked.number: carry_out(asked.command, self._alarms) for asked in findings.asked}
+        return {number: outcome for number, outcome in outcomes.items() if outcome is not None}
+
+    def _answer(self, outcome: Outcome) -> Answer:
+        """The answer, with the states after the whole batch."""
+        statuses = tuple(self._alarms[name].status() for name in outcome.alarms)
+        return Answer(is_done=outcome.is_done, message=outcome.message, alarms=statuses)
+
+    def _announced(self, changes: list[events.Alarm], now_ns: int) -> list[Data]:
+        """Withhold what a flood forbids to announce, and report the flood."""
+        said: list[Data] = []
+        for change in changes:
+            is_announced = change.annunciate and self._floods.announces(
+                change.name, self._alarms[change.name].section.priority, now_ns
+            )
+            said.append(msgspec.structs.replace(change, annunciate=is_announced))
+        waiting = {name for name, alarm in self._alarms.items() if alarm.state in WAITING}
+        if flood := self._floods.look(now_ns, waiting):
+            said.append(flood)
+        return said
+
+    def _holds(self, fact: Fact) -> bool:
+        """Whether a fact of an expression holds now."""
+        match fact.kind:
+            case "stands":
+                return self._line.stands
+            case "slower":
+                return self._line.speed_m_per_min < fact.number
+            case "first":
+                return self._line.is_at_head(fact.number)
+            case _:
+                return fact.name in self._alarms and self._alarms[fact.name].is_active
+
+    def _replace(self, sections: Iterable[AlarmSection], flood: FloodSection) -> list[events.Alarm]:
+        before, after = dict(self._alarms), list[Alarm]()
         for section in sections:
-            after[section.name] = rule = before.pop(section.name, None) or _Rule(Condition(section))
-            rule.condition.replace(section)
-        self._rules = after  # at once: other threads look
-        return [rule.enter("normal") for rule in before.values() if rule.state != "normal"]
+            alarm = before.pop(section.name, None) or Alarm(section)
+            alarm.replace(section)
+            after.append(alarm)
+        self._floods.replace(flood)
+        self._alarms = _ordered(after)  # at once: other threads look
+        return [change for alarm in before.values() for change in alarm.go("retire")]
+
+
+def _ordered(alarms: Iterable[Alarm]) -> dict[str, Alarm]:
+    """By name, each after those that its suppression asks about; a circle, which `check` refuses, as it comes."""
+    waiting = {alarm.name: alarm for alarm in alarms}
+    ordered: dict[str, Alarm] = {}
+    while waiting:
+        free = [name for name, alarm in waiting.items() if not alarm.depends_on & waiting.keys()] or [*waiting]
+        ordered |= {name: waiting.pop(name) for name in free}
+    return ordered

@@ -16,7 +16,19 @@ from inspector import output
 from inspector.client import Events, Gap
 from inspector.errors import EXIT_FAILURE
 from inspector.records.envelope import Event, Unknown, write_event
-from inspector.records.events import Alarm, CameraStatus, CoilReport, Crowded, Defect, Health, Heartbeat, Missed, Repeat
+from inspector.records.events import (
+    Alarm,
+    CameraStatus,
+    CoilReport,
+    Commanded,
+    Crowded,
+    Defect,
+    Flood,
+    Health,
+    Heartbeat,
+    Missed,
+    Repeat,
+)
 from inspector.words import counted
 
 RED, GREEN, YELLOW, MAGENTA, CYAN, DIM = "1;31", "32", "33", "35", "36", "2"
@@ -150,13 +162,27 @@ def _coil(data: CoilReport) -> _Row:
 
 def _alarm(data: Alarm) -> _Row:
     where = " ".join(filter(None, (data.coil, data.camera)))
-    rest = f"{data.priority}, {data.state}: {data.message}  {where}"
+    withheld = "" if data.annunciate or data.cause != "met" or data.state != "unacknowledged" else ", withheld"
+    state = (data.isa_state or data.state).replace("_", " ")
+    rest = f"{data.priority}, {state}{withheld}: {data.message}  {where}"
     return _Row("ALARM", data.name, rest, RED if data.state == "unacknowledged" else GREEN)
 
 
 def _camera(data: CameraStatus) -> _Row:
     rest = f"{data.fault} {data.state}: {data.message}  NE 107 {data.status.replace('_', ' ')}  {data.coil}"
     return _Row("CAMERA", data.camera, rest, RED if data.state == "raised" else GREEN)
+
+
+def _flood(data: Flood) -> _Row:
+    rest = f"{counted(data.raised, 'alarm')} within {data.within_s:g} s, {data.withheld} not announced"
+    standing = f"; still waiting: {', '.join(data.standing)}" if data.standing else ""
+    return _Row("FLOOD", data.state, rest + standing, RED if data.state == "started" else GREEN)
+
+
+def _commanded(data: Commanded) -> _Row:
+    done = "" if data.is_done else "refused: "
+    rest = f"{data.operator}: {done}{data.message}"
+    return _Row("asked", data.command.replace("_", " "), rest, CYAN if data.is_done else YELLOW)
 
 
 def _health(data: Health) -> _Row:
@@ -175,6 +201,8 @@ LAYOUTS: dict[type, Callable[[Any], _Row]] = {
     CoilReport: _coil,
     Alarm: _alarm,
     CameraStatus: _camera,
+    Flood: _flood,
+    Commanded: _commanded,
     Health: _health,
     Heartbeat: _heartbeat,
 }

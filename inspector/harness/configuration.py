@@ -37,6 +37,7 @@ def write(
         "events": {"bind": ports.address("events"), "replay_bind": ports.address("replay")},
         "journal": {"path": "journal"},
         "http": {"bind": f"{HOST}:{ports.http}"},
+        "commands": {"bind": ports.address("commands")},
     }
     given = sections or {}
     merged = {name: {**usual.get(name, {}), **given.get(name, {})} for name in [*usual, *given]}

@@ -1,4 +1,4 @@
-"""The four ports of one inspector on this machine.
+"""The ports of one inspector on this machine.
 
 Knows: loopback addresses. Must not know: what is sent there.
 """
@@ -20,15 +20,16 @@ class Ports(msgspec.Struct, frozen=True):
     events: int = 5556
     replay: int = 5557
     http: int = 9477
+    commands: int = 5558
 
     @classmethod
     def counted_from(cls, base: int) -> Ports:
-        """The port `base` and the next three."""
-        return cls(base, base + 1, base + 2, base + 3)
+        """The port `base` and the next four."""
+        return cls(*range(base, base + len(cls.__struct_fields__)))
 
     @classmethod
     def free(cls) -> Ports:
-        """Four ports that nobody held a moment ago."""
+        """Ports that nobody held a moment ago."""
         with ExitStack() as stack:
             sockets = [stack.enter_context(socket.socket()) for _ in cls.__struct_fields__]
             for probe in sockets:
@@ -36,5 +37,5 @@ class Ports(msgspec.Struct, frozen=True):
             return cls(*(int(probe.getsockname()[1]) for probe in sockets))
 
     def address(self, name: str) -> str:
-        """ZeroMQ's address of one of them: `frames`, `events` or `replay`."""
+        """ZeroMQ's address of one of them: `frames`, `events`, `replay` or `commands`."""
         return f"tcp://{HOST}:{getattr(self, name)}"

@@ -14,6 +14,7 @@ counted from its head, millimetres across from pixel column 0 of the camera (plu
     recipe.py     what a recipe's card and graph say     changing it breaks trainer and converter
     events.py     what subscribers receive, kind by kind changing it breaks them
     envelope.py   how it travels, and is asked for again changing it breaks them
+    commands.py   what people ask for, and the answer    changing it breaks the programs that ask
     extent.py     where something lies, how large it is  changing it breaks subscribers: a defect has one
     stages.py     what passes between stages             changing it breaks nobody outside
     names.py      what a name may look like

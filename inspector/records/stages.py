@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from inspector.records.commands import Answer, Asked
 from inspector.records.events import Data
 from inspector.records.extent import Extent
 from inspector.records.frame import Bytes3D, Header
@@ -157,6 +158,10 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """How far the coil under each camera has come, inspected or missed, by coil and camera."""
     left_mm: dict[tuple[str, str], float] = {}
     """How far coils had come that cameras left with this batch, by coil and camera."""
+    asked: tuple[Asked, ...] = ()
+    """What people ask for: each for the stage that knows it."""
+    answers: dict[int, Answer] = {}
+    """What became of it, by number: leaves once the events are on disk."""
     states: dict[str, bytes] = {}
     """What each stage has to know to go on after a restart, by its name: recorded together with the events."""
 

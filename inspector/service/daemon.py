@@ -38,6 +38,7 @@ from inspector.metrics import Metrics
 from inspector.records.events import Health, HealthState
 from inspector.records.frame import Bytes3D
 from inspector.records.stages import Findings, Lasting, Stage
+from inspector.service.desk import Desk
 from inspector.service.event_sink import EventSink, Recorded
 from inspector.service.line import Config
 from inspector.service.liveness import Liveness
@@ -127,7 +128,7 @@ class Daemon:
         """Open what can refuse first; warm up; take frames last."""
         settings, card, opened = self._settings, recipe.read_card(self._folder), self._opened
         cameras = [camera.name for camera in settings.camera]
-        self._alarms = Alarms(settings.alarm)
+        self._alarms = Alarms(settings.alarm, settings.flood)
         self._camera_health = CameraHealth(settings.camera, settings.camera_health)
         self._stages: list[Stage] = [
             Strip(settings.camera, settings.defect),
@@ -136,12 +137,14 @@ class Daemon:
         ]
         self._lasting: list[Lasting] = [self._camera_health, *self._stages]
         self._metrics = Metrics(cameras, [kind.name for kind in card.classes])
-        self._web = Web(settings.http.bind, self._metrics.registry, self._liveness, self._alarms.acknowledge)
+        self._web = Web(settings.http.bind, self._metrics.registry, self._liveness, self._acknowledge)
         opened.callback(self._web.close)
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         opened.callback(self._end, context)
         self._sink = EventSink(context, settings, self._metrics)
         opened.callback(self._close_sink)
+        self._desk = Desk(context, settings.commands, settings.line, lambda: self._liveness.not_ready)
+        opened.callback(self._desk.close)
         self._restore()
         self._liveness.not_ready = f"loading recipe {card}"
         self._notifier.status(self._liveness.not_ready)
@@ -214,8 +217,10 @@ class Daemon:
         analyse = Analyse(settings.camera, settings.analysis)
         analysed, watched = (metrics.timed(work.name, work) for work in (analyse, self._camera_health))
         findings = each(inferred, lambda inferred: watched(inferred.batch, analysed(inferred)), _last)
+        findings = each(findings, self._desk.attach)
         for stage in self._stages:
             findings = each(findings, metrics.timed(stage.name, stage))
+        findings = each(findings, self._desk.conclude)
         found = buffered(each(findings, self._with_states), FINDINGS, analyse.name)
         recorded = buffered(self._sink.recorded(found), GROUPS, "journal")
         buffers: tuple[Buffer[Any], ...] = (batches, inferred, found, recorded)
@@ -243,6 +248,7 @@ class Daemon:
         self._sink.publish(recorded)
         now_unix_ns = time.time_ns()
         for findings in recorded.group:
+            self._desk.answer(findings)
             self._demand.record(Counter(inspected.frame.header.camera for inspected in findings.inspected))
             self._metrics.reported(findings, self._alarms.states().values(), now_unix_ns)
 
@@ -297,6 +303,8 @@ class Daemon:
     def _say_goodbye(self) -> None:
         self._metrics.ready.set(0)
         if "journal" not in self._hung:
+            for data in self._desk.left():
+                self._sink.say(data)
             self._say("stopping", "drained" if self._drained else "ended by a fault")
             self._sink.publish(self._sink.record(()))
 
@@ -321,10 +329,10 @@ class Daemon:
 
     def _on_reloaded(self, settings: Config, loaded: Loaded) -> None:
         self._infer.loaded = loaded
-        self._alarms.replace(settings.alarm)
+        self._alarms.replace(settings.alarm, settings.flood)
         self._in_force(loaded)
         in_force = f"recipe {loaded.recipe} on {loaded.engine.name}"
-        self._say("reloaded", in_force)
+        self._report("reloaded", in_force)
         self._notifier.ready(self._status())
         self._answers.give(EXIT_DONE, in_force)
 
@@ -332,7 +340,7 @@ class Daemon:
         if isinstance(error, GpuLost):  # the engine that runs has the same context: it is lost too
             self._lost = error
         self._metrics.reloaded(success=False)
-        self._say("reload_failed", str(error))
+        self._report("reload_failed", str(error))
         self._notifier.ready(self._status())
         self._answers.give(error.exit_code, str(error))
 
@@ -367,10 +375,24 @@ class Daemon:
             }
         )
 
+    def _acknowledge(self, alarm: str, operator: str) -> bool:
+        """Pass on what came over HTTP; False when there is no such alarm. Raises: ValueError for what is no name."""
+        is_known = alarm in self._alarms.states()
+        if is_known:
+            self._desk.acknowledge(alarm, operator)
+        return is_known
+
     def _say(self, state: HealthState, message: str) -> None:
+        """Speak outside the flow."""
+        self._sink.say(self._health(state, message))
+
+    def _report(self, state: HealthState, message: str) -> None:
+        """Speak within the flow: alarms may depend on it."""
+        self._desk.report(self._health(state, message))
+
+    def _health(self, state: HealthState, message: str) -> Health:
         (log.error if state == "reload_failed" else log.info)("%s: %s", state, message)
-        name = str(self._infer.loaded.recipe)
-        self._sink.say(Health(state=state, message=message, recipe=name, version=__version__))
+        return Health(state=state, message=message, recipe=str(self._infer.loaded.recipe), version=__version__)
 
     def _status(self) -> str:
         loaded, doing = self._infer.loaded, self._liveness.doing

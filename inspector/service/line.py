@@ -14,7 +14,7 @@ from typing import Annotated
 
 import msgspec
 
-from inspector.alarms.settings import AlarmSection
+from inspector.alarms.settings import AlarmSection, FloodSection
 from inspector.analysis.settings import AnalysisSection
 from inspector.camera_health.settings import CameraHealthSection
 from inspector.config.camera import CameraSection
@@ -24,7 +24,8 @@ from inspector.errors import ConfigError
 from inspector.events.settings import EventsSection, JournalSection
 from inspector.intake.settings import BatchSection, IntakeSection, renamed
 from inspector.records.names import Name
-from inspector.service.settings import HttpSection
+from inspector.service.settings import CommandsSection, HttpSection
+from inspector.sockets import local
 from inspector.strip.settings import DefectSection, RepeatSection, RollSection
 
 LONGEST_IPC = 107
@@ -48,6 +49,7 @@ class Config(Section, frozen=True, kw_only=True):
         tuple[AlarmSection, ...],
         key("An [[alarm]] section for each alarm.", "Write [[alarm]] on a line of its own."),
     ] = ()
+    flood: FloodSection = FloodSection()
     camera_health: CameraHealthSection = CameraHealthSection()
     analysis: AnalysisSection = AnalysisSection()
     defect: Annotated[
@@ -65,6 +67,7 @@ class Config(Section, frozen=True, kw_only=True):
     events: EventsSection
     journal: JournalSection
     http: HttpSection = HttpSection()
+    commands: CommandsSection = CommandsSection()
 
 
 def load(path: Path) -> Config:
@@ -121,10 +124,17 @@ def _contradictions(config: Config) -> list[str]:
 def _address_faults(config: Config) -> Iterator[str]:
     """Addresses of which only one can be bound, or none."""
     binds = [config.intake.bind, config.events.bind, config.events.replay_bind, f"tcp://{config.http.bind}"]
+    if config.commands != CommandsSection():  # where the default is taken, no commands are
+        binds.append(config.commands.bind)
     for one, other in itertools.combinations(binds, 2):
         if _collide(one, other):
             also = "" if one == other else f' and "{other}"'
             yield f'address "{one}"{also} is used for two sockets; expected one each. Choose another port.'
+    if not (config.commands.open_to_network or local(config.commands.bind)):
+        yield (
+            f"commands.bind is {config.commands.bind}, which other machines reach: whoever does commands the line. "
+            "Expected loopback or ipc. Write tcp://127.0.0.1:PORT, or open_to_network = true."
+        )
     for bind in binds:
         path = os.fsencode(bind.removeprefix("ipc://"))
         if bind.startswith("ipc://") and len(path) > LONGEST_IPC:

@@ -15,6 +15,8 @@ from pathlib import Path
 import msgspec
 
 from inspector import recipe
+from inspector.alarms import check
+from inspector.alarms.check import LineFacts
 from inspector.engines import segmenter
 from inspector.errors import ConfigError, EngineRefused, Stopped
 from inspector.infer import Loaded, depths
@@ -37,7 +39,8 @@ def prepare(path: Path) -> tuple[Config, Path]:
     card, model = recipe.load(folder)
     segmenter.check(settings.engine, card, model)
     names = [kind.name for kind in card.classes]
-    faults = [f"{path.name}: {fault}" for fault in (*_frame_faults(settings, card), *_place_faults(settings))]
+    found = (*_frame_faults(settings, card), *_place_faults(settings), *_alarm_faults(settings, card))
+    faults = [f"{path.name}: {fault}" for fault in found]
     faults += [
         f'{path.name}: alarm "{alarm.name}" watches class "{name}"; expected one of {", ".join(names)} '
         f"(recipe {card}). Correct its classes."
@@ -63,7 +66,7 @@ def remarks(settings: Config) -> list[str]:
         f"Bind the address of the network that needs it, like {_inside(address)}."
         for key, address in (*_binds(settings).items(), ("http.bind", settings.http.bind))
         if open_to_all(address)
-    ]
+    ] + [*check.remarks(settings.alarm)]
 
 
 def _binds(settings: Config) -> dict[str, str]:
@@ -76,6 +79,16 @@ def _inside(address: str) -> str:
     """An example of an address that one network reaches, with the port of this one."""
     scheme = "tcp://" if address.startswith("tcp://") else ""
     return f"{scheme}192.168.7.2:{address.rpartition(':')[2]}"
+
+
+def _alarm_faults(settings: Config, card: Recipe) -> Iterator[str]:
+    """Refuse rules that contradict each other, or can never raise their alarm."""
+    widths_mm = dict.fromkeys(("top", "bottom"), 0.0)
+    for camera in settings.camera:
+        widths_mm[camera.side] += camera.mm_per_px * card.width
+    rolls = tuple(roll.name for roll in settings.roll)
+    line = LineFacts(cameras=len(settings.camera), width_mm=max(widths_mm.values()), rolls=rolls)
+    return check.faults(settings.alarm, settings.flood, line)
 
 
 def _frame_faults(settings: Config, card: Recipe) -> list[str]:

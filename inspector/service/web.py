@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -33,6 +33,8 @@ CLOSE_S = 0.1
 """How long the server takes at most to notice that it is to close."""
 MOST_CONNECTIONS = 16
 """Prometheus, a probe and a few people; each takes a descriptor and a thread from the line."""
+Acknowledge = Callable[[str, str], bool]
+"""Takes an alarm's name and an operator's; False when there is no such alarm. Raises: ValueError for no name."""
 ANSWER_S = 1.0
 """How long a peer may take over its answer when others wait."""
 
@@ -43,10 +45,8 @@ class Web:
     Raises: SocketError when the address cannot be bound.
     """
 
-    def __init__(
-        self, bind: str, registry: CollectorRegistry, liveness: Liveness, acknowledge: Callable[[str], bool]
-    ) -> None:
-        """`acknowledge` is called on a thread of the server; False when there is no such alarm."""
+    def __init__(self, bind: str, registry: CollectorRegistry, liveness: Liveness, acknowledge: Acknowledge) -> None:
+        """`acknowledge` is called on a thread of the server."""
         host, _, port = bind.rpartition(":")
         try:
             self._server = _Server((host.strip("[]"), int(port)), registry, liveness, acknowledge)
@@ -80,7 +80,7 @@ class _Server(socketserver.TCPServer):
         address: tuple[str, int],
         registry: CollectorRegistry,
         liveness: Liveness,
-        acknowledge: Callable[[str], bool],
+        acknowledge: Acknowledge,
     ) -> None:
         self.registry, self.liveness, self.acknowledge = registry, liveness, acknowledge
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
@@ -197,10 +197,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.server.asked(self.connection)
-        name = unquote(self.path.removeprefix("/acknowledge/"))
-        if not self.path.startswith("/acknowledge/"):
+        path, _, query = self.path.partition("?")
+        name = unquote(path.removeprefix("/acknowledge/"))
+        operator = parse_qs(query).get("operator", [""])[0]
+        if not path.startswith("/acknowledge/"):
             self._say(HTTPStatus.NOT_FOUND, "expected /acknowledge/ALARM")
-        elif self.server.acknowledge(name):
+            return
+        try:
+            is_known = self.server.acknowledge(name, operator)
+        except ValueError as error:
+            self._say(HTTPStatus.BAD_REQUEST, f"{error}; expected /acknowledge/ALARM?operator=NAME")
+            return
+        if is_known:
             self._say(HTTPStatus.ACCEPTED, f"{name}: passed on; the alarm's next event carries its new state")
         else:
             self._say(HTTPStatus.NOT_FOUND, f"{name}: no such alarm; expected a name from the configuration")

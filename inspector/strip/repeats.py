@@ -13,12 +13,14 @@ from collections.abc import Iterable
 
 import msgspec
 
+from inspector.records.commands import Answer, RollsChanged
 from inspector.records.events import CoilReport, Data, Defect, Repeat, RepeatState
 from inspector.records.stages import Findings
 from inspector.strip.chains import Search
 from inspector.strip.rolls import Roll, suspects
 from inspector.strip.settings import RepeatSection, RollSection
 from inspector.strip.tracks import Found, Mark, Track, Tracks
+from inspector.words import counted
 
 REMEMBERED = 4
 """Coils whose heads are kept beside the newest: another camera may still be on one, or frames name it again."""
@@ -60,6 +62,10 @@ class Repeats:
     def __call__(self, findings: Findings) -> Findings:
         """Look for repeats among the defects of a batch."""
         events: list[Data] = []
+        answers = dict(findings.answers)
+        for asked in findings.asked:
+            if isinstance(asked.command, RollsChanged):
+                answers[asked.number] = self._change(asked.command, events)
         self._reach(findings.left_mm)  # the coils before a weld: the next begins there
         for data in findings.events:
             if isinstance(data, CoilReport) and data.state == "started":
@@ -71,7 +77,9 @@ class Repeats:
         for event in events:
             if isinstance(event, Repeat) and event.state == "ended":
                 self._state.announced.pop(event.id, None)
-        return msgspec.structs.replace(findings, events=(*findings.events, *events)) if events else findings
+        if not events and answers == findings.answers:
+            return findings
+        return msgspec.structs.replace(findings, events=(*findings.events, *events), answers=answers)
 
     def state(self) -> bytes:
         """Repeats under way, and where the coils lie on the line."""
@@ -104,6 +112,21 @@ class Repeats:
             state.coil, state.announced = coil, {}
             self._tracks.coil()
 
+    def _change(self, command: RollsChanged, events: list[Data]) -> Answer:
+        """End what the rolls printed that were changed; other rolls print other marks."""
+        names = [roll.name for roll in self._rolls]
+        if command.roll is not None and command.roll not in names:
+            expected = f"one of {', '.join(names)}" if names else "none: the configuration has no [[roll]]"
+            return Answer(is_done=False, message=f"{command.roll}: no such roll; expected {expected}.")
+        ended = self._tracks.rolls_changed(lambda period_mm: command.roll in (None, *self._suspected(period_mm)))
+        events += [self._event(found, "ended") for found in ended]
+        what = command.roll or "all rolls"
+        return Answer(is_done=True, message=f"{what} changed; {counted(len(ended), 'repeat')} ended")
+
+    def _suspected(self, period_mm: float) -> tuple[str, ...]:
+        """Rolls that explain a period, the likeliest first."""
+        return tuple(suspect.roll.name for suspect in suspects(period_mm, self._rolls, 2 * self._tolerance))
+
     def _add(self, defect: Defect) -> list[Data]:
         head_mm = self._state.head_mm.get(defect.coil)
         if head_mm is None:
@@ -119,7 +142,6 @@ class Repeats:
         return [self._event(found, "new" if before is None else "update")]
 
     def _event(self, found: Found, state: RepeatState) -> Repeat:
-        suspected = suspects(found.period_mm, self._rolls, 2 * self._tolerance)
         return Repeat(
             id=found.id,
             state=state,
@@ -131,5 +153,5 @@ class Repeats:
             marks=found.marks,
             newest=found.newest,
             confidence=found.confidence,
-            rolls=tuple(suspect.roll.name for suspect in suspected),
+            rolls=self._suspected(found.period_mm),
         )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import msgspec
@@ -133,10 +133,13 @@ class Tracks:
         for track in self._all():
             track.marks, track.is_reported = 0, False
 
-    def rolls_changed(self) -> None:
-        """Forget everything: other rolls print other marks."""
+    def rolls_changed(self, concerns: Callable[[float], bool] = lambda period_mm: True) -> list[Found]:
+        """End the repeats whose period concerns the rolls that were changed, and return them.
+
+        Marks that belong to no repeat are forgotten too: which roll printed them is not known.
+        """
         self._lanes.clear()
-        self._tracks.clear()
+        return self._end(lambda track: concerns(track.period_mm))
 
     def add(self, mark: Mark) -> Found | None:
         """Take in one mark; return the repeat it belongs to, if it belongs to one."""
@@ -154,9 +157,12 @@ class Tracks:
 
     def end(self, line_mm: float) -> list[Found]:
         """End the repeats whose mark has not come for `LOST_AFTER` turns at `line_mm`, and return them."""
+        return self._end(lambda track: line_mm - track.last.line_mm > LOST_AFTER * track.period_mm)
+
+    def _end(self, is_over: Callable[[Track], bool]) -> list[Found]:
         ended = []
         for key, tracks in self._tracks.items():
-            gone = [track for track in tracks if line_mm - track.last.line_mm > LOST_AFTER * track.period_mm]
+            gone = [track for track in tracks if is_over(track)]
             ended += [track.report() for track in gone]
             self._tracks[key] = [track for track in tracks if track not in gone]
         return ended

@@ -54,6 +54,7 @@ def test_ports_and_recipe_are_put_in(tmp_path: Path) -> None:
     assert settings.events.bind == f"tcp://127.0.0.1:{base + 1}"
     assert settings.events.replay_bind == f"tcp://127.0.0.1:{base + 2}"
     assert settings.http.bind == f"127.0.0.1:{base + 3}"
+    assert settings.commands.bind == f"tcp://127.0.0.1:{base + 4}"
     assert Path(settings.recipe.path) == recipe
     assert Path(settings.journal.path) == tmp_path / "demo" / "journal"
 

@@ -35,6 +35,6 @@ def test_ports_are_four_and_free() -> None:
     """No port is given twice; those counted from a base follow each other."""
     ports = Ports.free()
     assert len({ports.frames, ports.events, ports.replay, ports.http}) == 4
-    assert Ports.counted_from(6555) == Ports(6555, 6556, 6557, 6558)
+    assert Ports.counted_from(6555) == Ports(6555, 6556, 6557, 6558, 6559)
     with pytest.raises(AttributeError):
         ports.address("nothing")

@@ -57,7 +57,7 @@ class Line:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.frames, self.events, self.replay, self.http = range(base := free_base(), base + 4)
+        self.frames, self.events, self.replay, self.http, self.commands = range(base := free_base(), base + 5)
         write_recipe(folder / "recipe")
         self.config = folder / "line.toml"
         self.config.write_text(
@@ -66,6 +66,7 @@ class Line:
             f'mm_per_row = 0.5\n[events]\nbind = "tcp://127.0.0.1:{self.events}"\n'
             f'replay_bind = "tcp://127.0.0.1:{self.replay}"\n[journal]\npath = "journal"\n'
             f'[http]\nbind = "127.0.0.1:{self.http}"\n'
+            f'[commands]\nbind = "tcp://127.0.0.1:{self.commands}"\n'
         )
         self.stop, self.hangup = Flag(), Flag()
         self.later_ns = 0

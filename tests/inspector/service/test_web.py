@@ -35,11 +35,13 @@ class RunningWeb:
     def __init__(self, bind: str = "127.0.0.1:0") -> None:
         self.clock = Clock()
         self.liveness = Liveness(self.clock)
-        self.acknowledged: list[str] = []
+        self.acknowledged: list[tuple[str, str]] = []
         self.web = Web(bind, Metrics(["top"], ["dark"]).registry, self.liveness, self._acknowledge)
 
-    def _acknowledge(self, name: str) -> bool:
-        self.acknowledged.append(name)
+    def _acknowledge(self, name: str, operator: str) -> bool:
+        if operator == "\a":
+            raise ValueError("no name")
+        self.acknowledged.append((name, operator))
         return name == "three dark/1"
 
     def ask(self, path: str, method: str = "GET", host: str = "127.0.0.1") -> tuple[int, str]:
@@ -133,7 +135,12 @@ def test_acknowledge(running: RunningWeb) -> None:
         "four: no such alarm; expected a name from the configuration\n",
     )
     assert running.ask("/acknowledge/four")[0] == 404
-    assert running.acknowledged == ["three dark/1", "four"]
+    assert running.ask("/acknowledge/three%20dark%2F1?operator=Kim%20Lee", "POST")[0] == 202
+    assert running.ask("/acknowledge/three%20dark%2F1?operator=%07", "POST") == (
+        400,
+        "no name; expected /acknowledge/ALARM?operator=NAME\n",
+    )
+    assert running.acknowledged == [("three dark/1", ""), ("four", ""), ("three dark/1", "Kim Lee")]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

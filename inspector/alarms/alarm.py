@@ -1,0 +1,239 @@
+"""One alarm: its rule, its state, and the event of each change. Pure, stateful.
+
+Laws: the state changes by the table in `states`, and each transition of the table that happens is one event.
+
+Knows: one alarm. Must not know: the others, floods, sockets.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from inspector.alarms import states, suppression
+from inspector.alarms.clock import utc
+from inspector.alarms.rules import Condition, KeptCondition
+from inspector.alarms.settings import AlarmSection
+from inspector.alarms.states import STATES, Cause
+from inspector.alarms.suppression import Expression, Holds, Line
+from inspector.records import events
+from inspector.records.commands import AlarmStatus
+from inspector.records.events import IsaState
+from inspector.records.stages import Findings
+
+PHRASES: dict[Cause, str] = {
+    "acknowledge": "acknowledged",
+    "shelve": "shelved until {until}",
+    "expire": "the time of its shelving is over",
+    "unshelve": "unshelved",
+    "suppress": "suppressed",
+    "unsuppress": "no longer suppressed",
+    "in_service": "back in service",
+    "retire": "back to normal: its rule is gone",
+}
+"""What people read of a change; of others the cause."""
+
+
+class KeptAlarm(msgspec.Struct, frozen=True):
+    """What an alarm has to know after a restart; times in nanoseconds since the UNIX epoch."""
+
+    condition: KeptCondition
+    state: IsaState
+    is_met: bool
+    since_ns: int
+    until_ns: int
+    operator: str
+    reason: str
+    suppressed: str
+
+
+class Alarm:
+    """An alarm of the configuration."""
+
+    def __init__(self, section: AlarmSection) -> None:
+        self.condition = Condition(section)
+        self.state: IsaState = "normal"
+        self.suppressed = ""
+        """Who suppressed it by a command; empty when nobody did."""
+        self._is_met = False
+        """The condition, its delays included."""
+        self._since_ns = 0
+        self._until_ns = 0
+        """When the shelving ends."""
+        self._operator = self._reason = ""
+        """Who brought it into this state, and why."""
+        self._now_ns = 0
+        self._expression = _expression(section)
+
+    @property
+    def section(self) -> AlarmSection:
+        """The rule of today's configuration."""
+        return self.condition.section
+
+    @property
+    def name(self) -> str:
+        """As in the configuration."""
+        return self.section.name
+
+    @property
+    def is_active(self) -> bool:
+        """Whether people see it as an alarm that is on: what `alarm NAME` means in an expression."""
+        return STATES[self.state].word in ("unacknowledged", "acknowledged")
+
+    @property
+    def depends_on(self) -> set[str]:
+        """Alarms that its suppression asks about."""
+        return {fact.name for fact in self._expression.facts()} - {""} if self._expression else set()
+
+    def replace(self, section: AlarmSection) -> None:
+        """Follow another rule from now on, in the same state."""
+        self.condition.replace(section)
+        self._expression = _expression(section)
+
+    # --- what happens to it -----------------------------------------------------------------------------------
+
+    def at(self, now_ns: int) -> None:
+        """Note the time, UNIX nanoseconds."""
+        self._now_ns = now_ns
+
+    def follow(self, findings: Findings, line: Line, holds: Holds) -> list[events.Alarm]:
+        """Let time, the plant and the condition change it, in this order."""
+        level = self.condition.follow(findings)
+        changes = []
+        if self.state == "shelved" and self._now_ns >= self._until_ns:
+            changes += self.go("expire")
+        is_suppressed = self.is_suppressed(line, holds)
+        if is_suppressed:
+            changes += self.go("suppress", self.suppressed, "" if self.suppressed else self.section.suppressed_by)
+        elif is_suppressed is not None:
+            changes += self.go("unsuppress")
+        if level is not None:
+            changes += self._follow_condition(is_met=level == "met")
+        return changes
+
+    def is_suppressed(self, line: Line, holds: Holds) -> bool | None:
+        """Whether it is to be suppressed; None while nobody knows, just after a start."""
+        if self.suppressed:
+            return True
+        if self._expression is None:
+            return False
+        if not line.is_known and any(fact.kind in ("stands", "slower") for fact in self._expression.facts()):
+            return None
+        return self._expression.holds(holds)
+
+    def _follow_condition(self, *, is_met: bool) -> list[events.Alarm]:
+        cause: Cause = "met" if is_met else "held" if self.section.latch else "gone"
+        is_news, self._is_met = is_met != self._is_met, is_met
+        if states.becomes(self.state, cause) == self.state and not is_news:
+            return []  # on record already
+        return self.go(cause)
+
+    def shelve(self, minutes: float, operator: str, reason: str) -> list[events.Alarm]:
+        """Put it aside until so many minutes from now, where the table says so."""
+        if states.becomes(self.state, "shelve"):
+            self._until_ns = self._now_ns + round(minutes * 60e9)
+        return self.go("shelve", operator, reason)
+
+    def go(self, cause: Cause, operator: str = "", reason: str = "") -> list[events.Alarm]:
+        """Change the state for a cause, where the table says so; return the event of it."""
+        state = states.becomes(self.state, cause)
+        if state is None:
+            return []
+        before, self.state = self.state, state
+        if state != "shelved":
+            self._until_ns = 0
+        if before != state or cause == "shelve":
+            self._since_ns, self._operator, self._reason = self._now_ns, operator, reason
+        return [self._event(cause, operator, reason, is_raised=state == states.ANNOUNCED != before)]
+
+    # --- what is said of it -----------------------------------------------------------------------------------
+
+    def status(self) -> AlarmStatus:
+        """Where it stands."""
+        condition = self.condition
+        return AlarmStatus(
+            name=self.name,
+            isa_state=self.state,
+            priority=self.section.priority,
+            is_met=self._is_met,
+            value=round(condition.value, 3),
+            limit=self.section.limit,
+            since=utc(self._since_ns),
+            until=utc(self._until_ns),
+            operator=self._operator,
+            reason=self._reason,
+            coil=condition.measure.source.coil,
+            message=condition.measure.words() if condition.is_met else condition.measure.words_of_return(),
+        )
+
+    def _event(self, cause: Cause, operator: str, reason: str, *, is_raised: bool) -> events.Alarm:
+        section, source, value = self.section, self.condition.measure.source, self.condition.value
+        return events.Alarm(
+            name=section.name,
+            state=STATES[self.state].word,
+            isa_state=self.state,
+            cause=cause,
+            priority=section.priority,
+            coil=source.coil,
+            camera=source.camera,
+            message=self._message(cause, operator, reason),
+            count=int(value),
+            defect_id=source.id if self.state == "unacknowledged" else "",
+            is_met=self._is_met,
+            value=round(value, 3),
+            limit=section.limit,
+            operator=operator,
+            reason=reason,
+            until=utc(self._until_ns),
+            annunciate=is_raised,
+        )
+
+    def _message(self, cause: Cause, operator: str, reason: str) -> str:
+        if cause in ("met", "gone", "held"):
+            return self._words(cause)
+        unnamed = " by the operator" if cause == "acknowledge" else ""
+        phrase = PHRASES.get(cause, _shown(cause)).format(until=utc(self._until_ns))
+        return f"{phrase}{f' by {operator}' if operator else unnamed}{f': {reason}' if reason else ''}"
+
+    def _words(self, cause: Cause) -> str:
+        """What the condition does."""
+        measure = self.condition.measure
+        if self.state == "normal":
+            return "back to normal"
+        words = measure.words() if cause == "met" else measure.words_of_return()
+        if states.is_aside(self.state):
+            return f"{words}; {_shown(self.state)}"
+        more = {"gone": "; not acknowledged", "held": "; stays until it is reset"}
+        return words + more.get(cause, "")
+
+    # --- over a restart -----------------------------------------------------------------------------------------
+
+    def kept(self, monotonic_ns: int) -> KeptAlarm:
+        """What is kept for a restart."""
+        return KeptAlarm(
+            self.condition.kept(monotonic_ns),
+            self.state,
+            self._is_met,
+            self._since_ns,
+            self._until_ns,
+            self._operator,
+            self._reason,
+            self.suppressed,
+        )
+
+    @classmethod
+    def restored(cls, kept: KeptAlarm, monotonic_ns: int) -> Alarm:
+        """Take up what was kept: a shelving ends when it would have."""
+        alarm = cls(kept.condition.section)
+        alarm.condition = Condition.restored(kept.condition, monotonic_ns)
+        alarm.state, alarm._is_met, alarm.suppressed = kept.state, kept.is_met, kept.suppressed
+        alarm._since_ns, alarm._until_ns = kept.since_ns, kept.until_ns
+        alarm._operator, alarm._reason = kept.operator, kept.reason
+        return alarm
+
+
+def _expression(section: AlarmSection) -> Expression | None:
+    return suppression.parse(section.suppressed_by) if section.suppressed_by else None
+
+
+def _shown(word: str) -> str:
+    return word.replace("_", " ")

@@ -1,0 +1,246 @@
+"""What a rule measures, from the findings of each batch: one number, compared with the rule's limit. Pure, stateful.
+
+Knows: which events each kind of rule reads, and how they add up. Must not know: limits' delays, states, operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from inspector.alarms.settings import GRADES, OF_DEFECTS, STATUSES, WITHIN, AlarmSection
+from inspector.alarms.window import Item, Lane, Window
+from inspector.records.events import Crowded, Data, Defect, Health, Missed, Repeat
+from inspector.records.stages import Findings
+from inspector.words import counted
+
+MOST_LEVELS = 1000
+"""Repeats or devices that one rule follows at once; the oldest are forgotten beyond that."""
+
+OF_RELOADS = {"reload_failed": "maintenance_required", "reloaded": "normal", "started": "normal"}
+
+
+class Level(msgspec.Struct, frozen=True, array_like=True):
+    """What stays as it is until it is reported otherwise: a repeat's marks, a coil's grade, a device's status."""
+
+    value: float
+    words: str
+    """For people."""
+
+
+class Source(msgspec.Struct, frozen=True):
+    """What met the rule last."""
+
+    coil: str = ""
+    camera: str = ""
+    id: str = ""
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """What a measure has to know after a restart."""
+
+    items: tuple[Item, ...]
+    levels: dict[str, Level]
+    source: Source
+
+
+class Measure:
+    """The number that one rule watches."""
+
+    def __init__(self, section: AlarmSection) -> None:
+        self.section = section
+        self.window = Window(section.within_m * 1000)
+        self.source = Source()
+        self._levels: dict[str, Level] = {}
+
+    @property
+    def value(self) -> float:
+        """The measure now."""
+        section, window = self.section, self.window
+        amounts: dict[str, Callable[[Lane], float]] = {
+            "defects": lambda lane: lane.count,
+            "crowded": lambda lane: lane.count,
+            "density": lambda lane: lane.count / section.within_m,
+            "area": lambda lane: lane.area_milli / 1000,
+            "missed": lambda lane: window.missed_mm(lane) / 1000,
+        }
+        if section.kind in amounts:
+            return window.most(amounts[section.kind])
+        return max((level.value for level in self._levels.values()), default=0.0)
+
+    def follow(self, findings: Findings) -> bool:
+        """Take in what was found; return whether anything of it counts."""
+        section = self.section
+        is_new = False
+        if section.kind in WITHIN:
+            self.window.move(findings)
+        for event in findings.events:
+            if section.kind in WITHIN:
+                is_new |= self._add(event)
+            else:
+                is_new |= self._raise(event)
+        return is_new
+
+    def replace(self, section: AlarmSection) -> None:
+        """Follow another rule from now on: what it leaves out counts no more."""
+        before, self.section = self.section, section
+        if section.kind != before.kind or section.rolls != before.rolls:
+            self.window, self._levels = Window(section.within_m * 1000), {}
+        elif section.within_m != before.within_m:
+            kept = self.window.items.values()
+            self.window = Window(section.within_m * 1000)
+            for item in kept:
+                self.window.add(item)
+        if section.kind in OF_DEFECTS:
+            self.window.keep(self._matches)
+
+    def kept(self) -> Kept:
+        """What is kept for a restart."""
+        most = self.section.count if self.section.kind == "defects" else len(self.window.items)
+        return Kept(self.window.kept(max(most, 1)), dict(self._levels), self.source)
+
+    def go_on(self, kept: Kept) -> None:
+        """Take up what was kept."""
+        for item in kept.items:
+            self.window.add(item)
+        self._levels, self.source = dict(kept.levels), kept.source
+
+    def words(self) -> str:
+        """What is measured, for people."""
+        section, value = self.section, self.value
+        if section.kind not in WITHIN:
+            levels = [level.words for level in self._levels.values() if level.value == value]
+            return levels[-1] if levels else "nothing reported"
+        amounts = {
+            "defects": lambda: counted(round(value), "defect"),
+            "crowded": lambda: counted(round(value), "crowded frame"),
+            "density": lambda: f"{value:.3g} defects a metre",
+            "area": lambda: f"{value:.1f} mm² of defects",
+            "missed": lambda: f"{value:.2f} m of strip missed",
+        }
+        return f"{amounts[section.kind]()} {self._where()}"
+
+    def words_of_return(self) -> str:
+        """What is no longer so, for people."""
+        section = self.section
+        if section.kind == "defects" and section.count == 1:
+            return f"no defect {self._where()}"
+        if section.kind == "defects" and not section.deadband:
+            return f"fewer than {section.count} defects {self._where()}"
+        return self.words()
+
+    def _where(self) -> str:
+        section = self.section
+        kinds = f" ({' or '.join(section.classes)})" if section.classes else ""
+        return f"within {section.within_m:g} m{kinds}"
+
+    # --- along the coil ---------------------------------------------------------------------------------------
+
+    def _add(self, event: Data) -> bool:
+        """Put what counts into the window."""
+        if isinstance(event, Defect) and event.part_of:  # the other one has its place now
+            return self.window.drop(event.id)
+        item = _item(event) if self._is_of_kind(event) else None
+        if item is None or not self._matches(item):
+            return False
+        self.window.add(item)
+        self.source = Source(item.coil, item.camera, item.id if isinstance(event, Defect) else "")
+        return True
+
+    def _is_of_kind(self, event: Data) -> bool:
+        match self.section.kind:
+            case "missed":
+                return isinstance(event, Missed) and event.end_mm > event.start_mm
+            case "crowded":
+                classes = self.section.classes
+                return isinstance(event, Crowded) and (not classes or not event.regions.keys().isdisjoint(classes))
+            case _:
+                return isinstance(event, Defect) and (not self.section.classes or event.name in self.section.classes)
+
+    def _matches(self, item: Item) -> bool:
+        section = self.section
+        if section.kind not in OF_DEFECTS:
+            return True
+        return (
+            (not section.classes or item.name in section.classes)
+            and (not section.severities or item.severity in section.severities)
+            and item.area_milli >= round(section.min_area_mm2 * 1000)
+            and item.length_mm >= section.min_length_mm
+            and item.width_mm >= section.min_width_mm
+        )
+
+    # --- what stays until it is reported otherwise ---------------------------------------------------------------
+
+    def _raise(self, event: Data) -> bool:
+        """Note what an event says of a repeat, a grade or a device."""
+        reading = {"repeat": self._repeat, "grade": _grade, "health": _health}[self.section.kind](event)
+        if reading is None:
+            return False
+        name, level, source = reading
+        self._levels.pop(name, None)
+        if self.section.kind == "grade":
+            self._levels.clear()  # of the coil before
+        if level.value > 0:
+            self._levels[name] = level
+            if len(self._levels) > MOST_LEVELS:
+                del self._levels[next(iter(self._levels))]
+        if level.value >= self.section.limit:
+            self.source = source
+        return True
+
+    def _repeat(self, event: Data) -> tuple[str, Level, Source] | None:
+        if not isinstance(event, Repeat) or (self.section.classes and event.name not in self.section.classes):
+            return None
+        if self.section.rolls and not set(self.section.rolls) & set(event.rolls) and event.id not in self._levels:
+            return None
+        by = f" ({' or '.join(event.rolls)})" if event.rolls else ""
+        words = f"{event.name} repeats each {event.period_mm:.1f} mm{by}: {counted(event.marks, 'mark')}"
+        marks = 0 if event.state == "ended" else event.marks
+        return event.id, Level(marks, words), Source(event.coil, "", event.newest)
+
+
+def _item(event: Data) -> Item | None:
+    """What of an event lies along a coil; None of others."""
+    if isinstance(event, Defect):
+        return Item(
+            id=event.id,
+            coil=event.coil,
+            camera=event.camera,
+            start_mm=event.start_mm,
+            end_mm=event.end_mm,
+            name=event.name,
+            severity=str(getattr(event, "severity", "")),
+            width_mm=event.width_mm,
+            area_milli=round(event.area_mm2 * 1000),
+        )
+    if isinstance(event, Missed | Crowded):
+        name = f"{event.camera} {event.start_mm} {event.end_mm} {event.coil}"
+        return Item(name, event.coil, event.camera, event.start_mm, event.end_mm)
+    return None
+
+
+def _grade(event: Data) -> tuple[str, Level, Source] | None:
+    """The grade that an event gives a coil: any kind of event with a `grade`."""
+    grade, coil = getattr(event, "grade", ""), event.subject
+    if grade not in GRADES:
+        return None
+    return coil, Level(GRADES.index(grade), f"coil {coil}: {grade}"), Source(coil)
+
+
+def _health(event: Data) -> tuple[str, Level, Source] | None:
+    """The status that an event gives a device: any kind of event with a `status` after NAMUR NE 107, and a reload.
+
+    A refused configuration wants maintenance: what is in force is not what was asked for.
+    """
+    camera = getattr(event, "camera", "")
+    status = getattr(event, "status", "")
+    if isinstance(event, Health) and not status:
+        status = OF_RELOADS.get(event.state, "")
+    if status not in STATUSES:
+        return None
+    device = str(camera or getattr(event, "device", "") or "inspector")
+    words = f"{device}: {status.replace('_', ' ')}"
+    if message := getattr(event, "message", ""):
+        words += f", {message}"
+    return device, Level(STATUSES.index(status), words), Source(event.subject.strip("-"), str(camera))

@@ -1,0 +1,167 @@
+"""What lies within the last metres of each coil under each camera: the measure of most rules. Pure, stateful.
+
+Laws: a thing is counted once however often it is reported as it grows; what the window has left behind, what lies
+beyond a position set back, and coils that have left are forgotten; memory is bounded.
+
+Knows: positions along coils. Must not know: rules' limits, states.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Callable
+
+import msgspec
+
+from inspector.records.stages import Findings
+
+MOST_ITEMS = 100_000
+"""Of one camera: the oldest are forgotten beyond that. 30 MB; no limit that a rule may have needs more."""
+KEPT_ITEMS = 256
+"""Of one camera, this many at most are kept for a restart, 25 kB; more are kept as sums of as many parts of it."""
+
+
+class Item(msgspec.Struct, frozen=True, array_like=True):
+    """Something on the coil, and what a rule may ask of it."""
+
+    id: str
+    coil: str
+    camera: str
+    start_mm: float
+    end_mm: float
+    name: str = ""
+    """Class; empty where several were put together."""
+    severity: str = ""
+    width_mm: float = 0.0
+    area_milli: int = 0
+    """Thousandths of square millimetres: whole numbers add up without an error."""
+    count: int = 1
+
+    @property
+    def length_mm(self) -> float:
+        """Along the travel."""
+        return self.end_mm - self.start_mm
+
+
+class Cell(msgspec.Struct):
+    """Sums of the items that end in one part of the window."""
+
+    count: int = 0
+    area_milli: int = 0
+    length_mm: float = 0.0
+
+
+class Lane(msgspec.Struct):
+    """The window of one camera on one coil."""
+
+    ends: list[tuple[float, str]] = []
+    """Where items end, and their ids; in order."""
+    count: int = 0
+    area_milli: int = 0
+    length_mm: float = 0.0
+    """Of all items; those of missed strip do not overlap."""
+    begin_mm: float = 0.0
+    """Where the window begins."""
+    cells: dict[int, Cell] = {}
+    """By position, in cells of the window's length over `KEPT_ITEMS`."""
+
+
+class Window(msgspec.Struct):
+    """The windows of all coils and cameras."""
+
+    within_mm: float
+    lanes: dict[str, dict[str, Lane]] = {}
+    """By coil and camera."""
+    items: dict[str, Item] = {}
+    """All that are in a window, by id."""
+
+    def most(self, amount: Callable[[Lane], float]) -> float:
+        """The sum over a coil's cameras, of the coil that has most."""
+        sums = (sum(map(amount, cameras.values())) for cameras in self.lanes.values())
+        return max(sums, default=0.0)
+
+    def missed_mm(self, lane: Lane) -> float:
+        """Length of its items within the window: the first may have begun before."""
+        if not lane.ends:
+            return 0.0
+        return lane.length_mm - max(0.0, lane.begin_mm - self.items[lane.ends[0][1]].start_mm)
+
+    def add(self, item: Item) -> None:
+        """Put an item into its window; one that has grown takes the place of its part."""
+        if item.id in self.items:
+            self._remove(item.id)
+        self.items[item.id] = item
+        lane = self.lanes.setdefault(item.coil, {}).setdefault(item.camera, Lane())
+        insort(lane.ends, (item.end_mm, item.id))
+        self._count(lane, item, 1)
+        if len(lane.ends) > MOST_ITEMS:
+            self._remove(lane.ends[0][1])
+
+    def move(self, findings: Findings) -> None:
+        """Drop what the window has left behind, what lies beyond a position set back, and coils that have left."""
+        for coil, cameras in list(self.lanes.items()):
+            for camera, lane in list(cameras.items()):
+                reached_mm = findings.reached_mm.get((coil, camera))
+                first = last = len(lane.ends)
+                if reached_mm is not None:
+                    lane.begin_mm = reached_mm - self.within_mm
+                    first = bisect_left(lane.ends, (lane.begin_mm, ""))
+                    last = bisect_left(lane.ends, (reached_mm + self.within_mm, "\U0010ffff"))
+                for _, name in (*lane.ends[:first], *lane.ends[last:]):
+                    self._count(lane, self.items.pop(name), -1)
+                del lane.ends[last:], lane.ends[:first]
+                if not lane.ends:
+                    del cameras[camera]
+            if not cameras:
+                del self.lanes[coil]
+
+    def drop(self, name: str) -> bool:
+        """Take an item out; False where there is none of this id."""
+        if name not in self.items:
+            return False
+        self._remove(name)
+        return True
+
+    def keep(self, matches: Callable[[Item], bool]) -> None:
+        """Drop what does not match; what was put together stays."""
+        for item in [item for item in self.items.values() if item.name and not matches(item)]:
+            self._remove(item.id)
+
+    def kept(self, most: int) -> tuple[Item, ...]:
+        """What is kept for a restart: of each camera the newest `most` items, or sums where these are too many."""
+        items: list[Item] = []
+        for coil, cameras in self.lanes.items():
+            for camera, lane in cameras.items():
+                if min(most, len(lane.ends)) <= KEPT_ITEMS:
+                    items += [self.items[name] for _, name in lane.ends[-most:]]
+                else:
+                    items += [self._together(coil, camera, *cell) for cell in sorted(lane.cells.items())]
+        return tuple(items)
+
+    @property
+    def _cell_mm(self) -> float:
+        return self.within_mm / KEPT_ITEMS
+
+    def _together(self, coil: str, camera: str, number: int, cell: Cell) -> Item:
+        """One item for all of a cell."""
+        end_mm = (number + 1) * self._cell_mm
+        start_mm = end_mm - cell.length_mm
+        return Item(
+            f"{coil} {camera} {number}", coil, camera, start_mm, end_mm, "", "", 0.0, cell.area_milli, cell.count
+        )
+
+    def _remove(self, name: str) -> None:
+        item = self.items.pop(name)
+        lane = self.lanes[item.coil][item.camera]
+        del lane.ends[bisect_left(lane.ends, (item.end_mm, name))]
+        self._count(lane, item, -1)
+
+    def _count(self, lane: Lane, item: Item, sign: int) -> None:
+        number = int(item.end_mm // self._cell_mm)
+        cell = lane.cells.setdefault(number, Cell())
+        for sums in (lane, cell):
+            sums.count += sign * item.count
+            sums.area_milli += sign * item.area_milli
+            sums.length_mm += sign * item.length_mm
+        if not cell.count:
+            del lane.cells[number]

@@ -1,0 +1,63 @@
+"""Command a running inspector: one question, one answer.
+
+    from inspector.commands import ask
+    from inspector.records.commands import Acknowledge
+
+    answer = ask("tcp://127.0.0.1:5558", Acknowledge(alarm="long-scratch", operator="Kim"))
+    print(answer.is_done, answer.message)
+
+Knows: the command socket. Must not know: what a command does.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import zmq
+
+from inspector.errors import NoAnswer, SocketError
+from inspector.records.commands import Answer, Command
+from inspector.sockets import HANDSHAKE_MS, keep_alive
+
+ADDRESS = "tcp://127.0.0.1:5558"
+TIMEOUT_S = 5.0
+MAX_ANSWER_BYTES = 16 * 2**20
+
+
+def ask(address: str, command: Command, timeout_s: float = TIMEOUT_S) -> Answer:
+    """Send a command once, and wait for what became of it.
+
+    Raises: SocketError when the address is not one; NoAnswer when none came in time: nobody listens there, and nothing
+    was done, or it is not known whether it was.
+    """
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    try:
+        socket = context.socket(zmq.REQ)
+        socket.linger, socket.immediate, socket.maxmsgsize = 0, 1, MAX_ANSWER_BYTES
+        socket.handshake_ivl, socket.ipv6 = HANDSHAKE_MS, "[" in address
+        keep_alive(socket)
+        try:
+            socket.connect(address)
+        except zmq.ZMQError as error:
+            words = zmq.strerror(error.errno or 0)
+            raise SocketError(f"{address}: {words}. Write tcp://HOST:PORT or ipc://PATH.") from error
+        return _exchange(socket, address, command, int(timeout_s * 1000))
+    finally:
+        context.destroy(linger=0)
+
+
+def _exchange(socket: zmq.Socket[bytes], address: str, command: Command, wait_ms: int) -> Answer:
+    if not socket.poll(wait_ms, zmq.POLLOUT):
+        raise NoAnswer(
+            f"{address}: nobody listens there ({wait_ms / 1000:g} s); nothing was done. Is the inspector running, and "
+            "is this its commands.bind?"
+        )
+    socket.send(msgspec.json.encode(command))
+    if not socket.poll(wait_ms):
+        raise NoAnswer(
+            f"{address}: no answer within {wait_ms / 1000:g} s; it is not known whether it was done. See "
+            "`inspector alarms list`, and the inspector's log."
+        )
+    try:
+        return msgspec.json.decode(socket.recv(), type=Answer)
+    except ValueError as error:
+        raise NoAnswer(f"{address}: what answers there is no inspector: {error}. Give its commands.bind.") from error

@@ -1,0 +1,174 @@
+"""What a person asks a running inspector to do, and the answer. Changing it breaks the programs that ask.
+
+A command travels as JSON to the command socket, is attached to the next batch's findings, and the stage that it is for
+carries it out or refuses it; the answer leaves once what it caused is on disk. To add a command, add a record to
+`Command` here, and to one stage the lines that take it from `Findings.asked`.
+
+Knows: the commands, kind by kind. Must not know: sockets, who carries them out.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from inspector.records.events import Commanded, IsaState, Priority
+from inspector.records.names import Name
+
+_PLAIN = r"[^\x00-\x1f\x7f-\x9f]*"
+"""No control characters: what is typed is shown on terminals."""
+Person = Annotated[str, Meta(min_length=1, max_length=64, pattern=rf"^(?=.*\S){_PLAIN}$(?!\n)")]
+"""A person's name, as typed; not blank."""
+Words = Annotated[str, Meta(max_length=400, pattern=rf"^{_PLAIN}$(?!\n)")]
+"""A reason, as typed, on one line."""
+MOST_MINUTES = 10_080
+"""A week: nothing is shelved for longer."""
+
+
+class _Asked(msgspec.Struct, frozen=True, kw_only=True, tag_field="command", forbid_unknown_fields=True):
+    """What all commands share."""
+
+    @property
+    def word(self) -> str:
+        """What it is called on the wire, in events and on the command line."""
+        return str(self.__struct_config__.tag)
+
+
+class Order(_Asked, frozen=True, kw_only=True):
+    """A command that changes something: it names who asks, and is journalled whatever becomes of it."""
+
+    operator: Person
+    """Who asks."""
+    reason: Words = ""
+    """Why."""
+
+    @property
+    def target(self) -> str:
+        """What it concerns; empty for the whole line."""
+        return ""
+
+    def event(self, answer: Answer) -> Commanded:
+        """What became of it, for the journal."""
+        return Commanded(
+            command=self.word,
+            target=self.target,
+            operator=self.operator,
+            reason=self.reason,
+            is_done=answer.is_done,
+            message=answer.message,
+        )
+
+
+class AlarmOrder(Order, frozen=True, kw_only=True):
+    """A command that concerns one alarm."""
+
+    alarm: Name
+    """Its name."""
+
+    @property
+    def target(self) -> str:
+        """The alarm."""
+        return self.alarm
+
+
+class Acknowledge(AlarmOrder, frozen=True, kw_only=True, tag="acknowledge"):
+    """An operator has seen the alarm."""
+
+
+class Reset(AlarmOrder, frozen=True, kw_only=True, tag="reset"):
+    """An operator releases a latched alarm whose condition is gone."""
+
+
+class Shelve(AlarmOrder, frozen=True, kw_only=True, tag="shelve"):
+    """An operator puts the alarm aside for a while."""
+
+    minutes: Annotated[float, Meta(gt=0, le=MOST_MINUTES)]
+    """How long."""
+
+
+class Unshelve(AlarmOrder, frozen=True, kw_only=True, tag="unshelve"):
+    """An operator takes the alarm back before its time."""
+
+
+class Suppress(AlarmOrder, frozen=True, kw_only=True, tag="suppress"):
+    """The plant's logic, or a person who speaks for it, suppresses the alarm until `unsuppress`."""
+
+
+class Unsuppress(AlarmOrder, frozen=True, kw_only=True, tag="unsuppress"):
+    """It suppresses the alarm no longer."""
+
+
+class TakeOut(AlarmOrder, frozen=True, kw_only=True, tag="out_of_service"):
+    """Maintenance takes the alarm out of service."""
+
+
+class PutBack(AlarmOrder, frozen=True, kw_only=True, tag="in_service"):
+    """Maintenance puts the alarm back into service."""
+
+
+class RollsChanged(Order, frozen=True, kw_only=True, tag="rolls_changed"):
+    """A roll of the line was changed: what it printed ends."""
+
+    roll: Name | None = None
+    """The roll, as named in the configuration; None: all of them."""
+
+    @property
+    def target(self) -> str:
+        """The roll."""
+        return self.roll or ""
+
+
+class ListAlarms(_Asked, frozen=True, kw_only=True, tag="alarms"):
+    """Asks where every alarm stands; changes nothing, and is not journalled."""
+
+
+Command = (
+    ListAlarms | Acknowledge | Reset | Shelve | Unshelve | Suppress | Unsuppress | TakeOut | PutBack | RollsChanged
+)
+"""All commands of today: the one list of them."""
+
+
+class AlarmStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Where one alarm stands."""
+
+    name: str
+    isa_state: IsaState
+    priority: Priority
+    is_met: bool
+    """Whether the rule's condition is met."""
+    value: float
+    """What the rule measures, in the unit of its limit."""
+    limit: float
+    since: str
+    """When it came into this state, RFC 3339 in UTC; empty where it never left `normal`."""
+    until: str
+    """When the shelving ends; empty unless shelved."""
+    operator: str
+    """Who brought it into this state; empty where nobody did."""
+    reason: str
+    coil: str
+    """The coil of what met the rule last."""
+    message: str
+    """For people."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a command."""
+
+    is_done: bool
+    message: str
+    """What was done, or why it was refused."""
+    line: str = ""
+    """The line that answers."""
+    alarms: tuple[AlarmStatus, ...] = ()
+    """Where the alarms stand that the command concerns, after it."""
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A command on its way through the stages."""
+
+    number: int
+    """Names it among the commands of this process."""
+    command: Command

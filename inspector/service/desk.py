@@ -1,0 +1,183 @@
+"""Where people's commands come in and their answers leave: a ROUTER on a thread of its own.
+
+Laws: a command is carried out by a stage, with the findings of the next batch or tick; its answer leaves once what it
+caused is on disk. One that changes something is journalled with the name of who asked, whether it was carried out or
+refused. A bad request is answered with words and never raises. Nobody waits for an inspector that cannot answer: while
+it is not ready, and when it stops, it says so.
+
+The protocol, as JSON so that any language can ask: a `Command` in one part; an `Answer` in one part.
+
+Knows: the socket, and which command waits for what. Must not know: what a command does.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import TypeVar
+
+import msgspec
+import zmq
+
+from inspector.errors import SocketError
+from inspector.events.binding import bound
+from inspector.records.commands import Acknowledge, Answer, Asked, Command, Order
+from inspector.records.events import Data
+from inspector.records.stages import Findings
+from inspector.service.settings import CommandsSection
+from inspector.signals import Flag
+from inspector.sockets import Guard, release
+
+log = logging.getLogger("inspector")
+
+ENVELOPE_PARTS = 3  # identity; and from a REQ its request's id, where it numbers them, and an empty part
+MOST_WAITING = 64
+"""Commands under way at once; people type few."""
+UNFINISHED_BYTES = 2**20
+"""The most that an asker may send without completing a command."""
+QUEUE_ANSWERS = 16
+LOOK_MS = 20
+"""The longest that an answer waits for the thread."""
+BY_HTTP = "unnamed, over HTTP"
+
+Envelope = list[bytes]
+T = TypeVar("T")
+
+
+class Desk:
+    """The command socket, bound on construction; `close` ends it.
+
+    Raises: SocketError when an address of the configuration cannot be bound; the default's may be another line's.
+    """
+
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], section: CommandsSection, line: str, not_ready: Callable[[], str]
+    ) -> None:
+        """`not_ready` says why no command can be carried out; empty when one can. Any thread calls it."""
+        self._line, self._not_ready = line, not_ready
+        self._numbers = itertools.count(1)
+        self._asked: SimpleQueue[Asked] = SimpleQueue()
+        self._reports: SimpleQueue[Data] = SimpleQueue()
+        self._waiting: dict[int, Envelope] = {}
+        """Who waits for an answer: of the desk's thread alone."""
+        self._answers: SimpleQueue[tuple[int, Answer]] = SimpleQueue()
+        self._closing = Flag()
+        self._thread: threading.Thread | None = None
+        try:
+            self._socket, self.address = bound(context, zmq.ROUTER, section.bind, "commands.bind", QUEUE_ANSWERS)
+        except SocketError as error:
+            if section != CommandsSection():
+                raise
+            log.warning("no commands are taken: %s Write [commands] with a bind of this line's own.", error)
+            self.address = ""
+            return
+        self._thread = threading.Thread(target=self._serve, name="commands", daemon=True)
+        self._thread.start()
+
+    # --- in the flow ----------------------------------------------------------------------------------------
+
+    def attach(self, findings: Findings) -> Findings:
+        """Hand what waits to the stages."""
+        asked, reports = _all(self._asked), _all(self._reports)
+        if not asked and not reports:
+            return findings
+        return msgspec.structs.replace(findings, asked=(*findings.asked, *asked), events=(*reports, *findings.events))
+
+    def conclude(self, findings: Findings) -> Findings:
+        """Refuse what no stage knows, and report each command and what became of it, behind what it caused."""
+        if not findings.asked:
+            return findings
+        refused = Answer(is_done=False, message="no stage of this line knows this command.")
+        answers = {asked.number: findings.answers.get(asked.number, refused) for asked in findings.asked}
+        events = [
+            asked.command.event(answers[asked.number]) for asked in findings.asked if isinstance(asked.command, Order)
+        ]
+        return msgspec.structs.replace(findings, events=(*findings.events, *events), answers=answers)
+
+    def answer(self, findings: Findings) -> None:
+        """Let the answers leave: what they report is on disk."""
+        for number, answer in findings.answers.items():
+            self._answers.put((number, answer))
+
+    def report(self, data: Data) -> None:
+        """Have the stages see, and the journal record, what the inspector says of itself; from any thread."""
+        self._reports.put(data)
+
+    def acknowledge(self, alarm: str, operator: str = "") -> None:
+        """Pass on an acknowledgement whose sender waits for nothing; from any thread.
+
+        Raises: ValueError when a name cannot be one.
+        """
+        command = msgspec.convert(
+            {"command": "acknowledge", "alarm": alarm, "operator": operator or BY_HTTP}, Acknowledge
+        )
+        self._asked.put(Asked(next(self._numbers), command))
+
+    def left(self) -> list[Data]:
+        """Reports that came too late for the flow."""
+        return _all(self._reports)
+
+    def close(self) -> None:
+        """Answer what still waits, and unbind."""
+        if self._thread is not None:
+            self._closing.set()
+            self._thread.join()
+
+    # --- the socket -----------------------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        guard = Guard(self._socket, UNFINISHED_BYTES)
+        while not self._closing.is_set():
+            completed = set()
+            if self._socket.poll(LOOK_MS):
+                frames = self._socket.recv_multipart(copy=False)
+                completed.add(int(frames[-1].get(zmq.SRCFD)))
+                self._take([frame.bytes for frame in frames])
+            for number, answer in _all(self._answers):
+                self._send(self._waiting.pop(number, None), answer)
+            guard.look(completed)
+        for number, answer in _all(self._answers):
+            self._send(self._waiting.pop(number, None), answer)
+        for envelope in self._waiting.values():
+            self._send(envelope, _refusal("the inspector stopped before it was carried out."))
+        guard.close()
+        self._socket.close()
+        release(self.address)
+
+    def _take(self, parts: list[bytes]) -> None:
+        delimiter = parts.index(b"", 1) if b"" in parts[1:ENVELOPE_PARTS] else 0
+        envelope, request = parts[: delimiter + 1], parts[delimiter + 1 :]
+        if len(request) != 1:
+            self._send(envelope, _refusal(f"{len(request)} parts came; expected one. Send one part of JSON."))
+            return
+        try:
+            command: Command = msgspec.json.decode(request[0], type=Command)
+        except (ValueError, RecursionError) as error:
+            example = '{"command": "acknowledge", "alarm": "NAME", "operator": "NAME"}'
+            self._send(envelope, _refusal(f"{error}. Send JSON like {example}."))
+            return
+        if why := self._not_ready():
+            self._send(envelope, _refusal(f"the inspector is not ready: {why}. Ask again."))
+        elif len(self._waiting) >= MOST_WAITING:
+            self._send(envelope, _refusal(f"{MOST_WAITING} commands wait already. Ask again."))
+        else:
+            asked = Asked(next(self._numbers), command)
+            self._waiting[asked.number] = envelope
+            self._asked.put(asked)
+
+    def _send(self, envelope: Envelope | None, answer: Answer) -> None:
+        if envelope is not None:
+            named = msgspec.structs.replace(answer, line=self._line)
+            self._socket.send_multipart((*envelope, msgspec.json.encode(named)))
+
+
+def _refusal(message: str) -> Answer:
+    return Answer(is_done=False, message=message)
+
+
+def _all(queue: SimpleQueue[T]) -> list[T]:
+    """Take all that waits."""
+    return [queue.get() for _ in range(queue.qsize())]

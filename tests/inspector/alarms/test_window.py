@@ -1,0 +1,128 @@
+"""The window along the strip: what counts in it, and until where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inspector.alarms.rules import Condition
+from inspector.alarms.settings import AlarmSection
+from inspector.records.events import Alarm, Defect
+from inspector.records.stages import Findings
+from tests.alarms import Desk, defect, section, states
+
+
+def test_one_alarm_is_raised_once() -> None:
+    """However many defects meet the rule while an alarm lasts, it is raised once, and told what completed it."""
+    desk = Desk(section(count=2))
+    assert desk.follow(defect(1)) == []
+    (alarm,) = desk.follow(defect(2))
+    assert alarm == Alarm(
+        name="scratches",
+        state="unacknowledged",
+        priority="medium",
+        coil="C",
+        camera="top",
+        message="2 defects within 10 m (scratch)",
+        count=2,
+        defect_id="2",
+        isa_state="unacknowledged",
+        cause="met",
+        is_met=True,
+        value=2.0,
+        limit=2.0,
+        annunciate=True,
+    )
+    for number in range(3, 20):
+        assert desk.follow(defect(number), after_ms=100) == []
+
+
+def test_parts_of_one_defect_count_once() -> None:
+    """A long defect that is told again as it grows is one defect."""
+    desk = Desk(section(count=2))
+    for end_mm in (1000.0, 1100.0, 1200.0):
+        assert desk.follow(defect(1, end_mm=end_mm, is_partial=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "is_met"),
+    [
+        ({}, True),
+        ({"name": "stain"}, False),
+        ({"area_mm2": 40.0}, True),
+        ({"area_mm2": 39.9}, False),
+        ({"start_mm": 920.0}, True),
+        ({"start_mm": 920.1}, False),
+    ],
+)
+def test_rule(facts: dict[str, Any], is_met: bool) -> None:
+    """A defect meets the rule by class, area and length together, limits included."""
+    desk = Desk(section(min_area_mm2=40.0, min_length_mm=80.0))
+    assert bool(desk.follow(defect(**facts))) is is_met
+
+
+def test_window() -> None:
+    """Defects count together while they lie within so many metres of where the strip has come."""
+    desk = Desk(section(count=2, off_delay_ms=0))
+    assert desk.follow(defect(1)) == []
+    desk.run_on(10)
+    assert states(desk.follow(defect(2, start_mm=10_900.0, end_mm=11_000.0))) == ["unacknowledged"]
+    desk.run_on(0.001)
+    assert states(desk.follow()) == ["returned"]
+    desk.run_on(10)
+    assert desk.follow(defect(3, start_mm=21_000.0, end_mm=21_001.0)) == []
+
+
+def test_window_of_each_camera() -> None:
+    """A camera that stands far behind another on the same coil has its own window, and both count together."""
+    desk = Desk(section(count=3))
+    desk.reached_mm = {("C", "top"): 50_000.0, ("C", "bottom"): 1000.0}
+    assert desk.follow(defect(1, camera="bottom")) == []
+    assert desk.follow(defect(2, camera="bottom")) == []
+    assert states(desk.follow(defect(3, end_mm=50_000.0))) == ["unacknowledged"]
+
+
+def test_coils_count_apart() -> None:
+    """Two coils at once under the cameras do not make one alarm together, and a coil that has left counts no more."""
+    desk = Desk(section(count=2, off_delay_ms=0))
+    desk.reached_mm = {("C", "top"): 1000.0, ("D", "bottom"): 1000.0}
+    assert desk.follow(defect(1), defect(2, coil="D", camera="bottom")) == []
+    assert states(desk.follow(defect(3))) == ["unacknowledged"]
+    del desk.reached_mm["C", "top"]
+    assert states(desk.follow()) == ["returned"]
+
+
+def test_position_set_back() -> None:
+    """Where the position begins again, the window does too: no alarm stays until it is reached once more."""
+    desk = Desk(section(off_delay_ms=0))
+    desk.reached_mm = {("C", "top"): 90_000.0}
+    assert states(desk.follow(defect(end_mm=90_000.0))) == ["unacknowledged"]
+    desk.reached_mm = {("C", "top"): 0.0}
+    assert states(desk.follow()) == ["returned"]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["C", "D"]), st.sampled_from(["top", "bottom"]), st.integers(0, 40), st.integers(0, 9)
+        ),
+        max_size=30,
+    )
+)
+def test_the_window_is_what_it_says(steps: list[tuple[str, str, int, int]]) -> None:
+    """However defects come and positions move, on and back, those within the window count, each once."""
+    condition = Condition(AlarmSection(name="any", classes=("scratch",), within_m=0.01, count=99))
+    reached_mm: dict[tuple[str, str], float] = {}
+    said: dict[str, Defect] = {}
+    for coil, camera, end_mm, number in steps:
+        reached_mm[coil, camera] = float(end_mm)
+        said = {name: one for name, one in said.items() if abs(reached_mm[one.coil, one.camera] - one.end_mm) <= 10}
+        found = defect(number, coil=coil, camera=camera, start_mm=end_mm - 1.0, end_mm=float(end_mm))
+        said[found.id] = found
+        condition.follow(Findings(closed_ns=0, events=(found,), reached_mm=reached_mm))
+        per_coil = [sum(one.coil == coil for one in said.values()) for coil in ("C", "D")]
+        assert condition.value == max(per_coil)
+        assert set(condition.measure.window.items) == set(said)

@@ -1,0 +1,195 @@
+"""The command socket: what is asked reaches a stage, the answer leaves after the record, and nobody waits in vain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import zmq
+
+from inspector.commands import ask
+from inspector.errors import NoAnswer, SocketError
+from inspector.records import commands
+from inspector.records.commands import Answer
+from inspector.records.events import Commanded, Data, Health
+from inspector.records.stages import Findings
+from inspector.service.desk import MOST_WAITING, Desk
+from inspector.service.settings import CommandsSection
+
+ACKNOWLEDGE = commands.Acknowledge(alarm="pits", operator="Kim", reason="known")
+NOTHING = Findings(closed_ns=0)
+
+
+class Room:
+    """A desk, and stages that do what a test says."""
+
+    def __init__(self, bind: str) -> None:
+        self.why = ""
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.desk = Desk(self.context, CommandsSection(bind=bind), "l", lambda: self.why)
+        self.askers = ThreadPoolExecutor()
+
+    def asked(self, command: Any, timeout_s: float = 45.0) -> Any:
+        """Ask on a thread; the answer comes later."""
+        return self.askers.submit(ask, self.desk.address, command, timeout_s)
+
+    def taken(self, count: int = 1) -> Findings:
+        """Wait until so many commands came in."""
+        findings = NOTHING
+        while len(findings.asked) < count:
+            findings = self.desk.attach(findings)
+        return findings
+
+    def close(self) -> None:
+        """Close it, and wait for who asks."""
+        self.desk.close()
+        self.askers.shutdown()
+        self.context.destroy(linger=0)
+
+
+@pytest.fixture(params=["tcp://127.0.0.1:*", "ipc"])
+def room(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Room]:
+    """A desk on a free port, and on a path."""
+    room = Room(f"ipc://{tmp_path}/commands" if request.param == "ipc" else request.param)
+    yield room
+    room.close()
+
+
+def events(findings: Findings) -> list[Data]:
+    """What a desk adds."""
+    return [event for event in findings.events if isinstance(event, Commanded)]
+
+
+def test_a_command_and_its_answer(room: Room) -> None:
+    """A stage receives what was asked, its answer comes back with the line's name, and both are one event."""
+    waiting = room.asked(ACKNOWLEDGE)
+    findings = room.taken()
+    (asked,) = findings.asked
+    assert asked.command == ACKNOWLEDGE
+    done = Answer(is_done=True, message="pits: acknowledged by Kim")
+    findings = room.desk.conclude(msgspec.structs.replace(findings, answers={asked.number: done}))
+    assert events(findings) == [
+        Commanded(
+            command="acknowledge", target="pits", operator="Kim", reason="known", is_done=True, message=done.message
+        )
+    ]
+    assert not waiting.done()
+    room.desk.answer(findings)
+    assert waiting.result() == msgspec.structs.replace(done, line="l")
+
+
+def test_a_command_that_no_stage_knows(room: Room) -> None:
+    """It is refused, and the refusal is journalled; a question is not."""
+    waiting = [room.asked(ACKNOWLEDGE), room.asked(commands.ListAlarms())]
+    findings = room.desk.conclude(room.taken(2))
+    assert [(event.target, event.is_done) for event in events(findings) if isinstance(event, Commanded)] == [
+        ("pits", False)
+    ]
+    room.desk.answer(findings)
+    assert ["no stage" in answer.result().message for answer in waiting] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ([b"{"], "truncated"),
+        ([b"1", b"2"], "2 parts came; expected one"),
+        ([b'{"command": "launch"}'], "'launch'"),
+        ([b'{"command": "acknowledge", "alarm": "pits"}'], "operator"),
+        ([b'{"command": "acknowledge", "alarm": "pits", "operator": " "}'], "operator"),
+        ([b'{"command": "shelve", "alarm": "pits", "operator": "Kim", "minutes": 1e9}'], "minutes"),
+        ([b'{"command": "alarms", "colour": 1}'], "colour"),
+        ([b"[" * 4000], "Expected `object`"),
+    ],
+)
+def test_what_is_no_command_is_answered_with_words(room: Room, parts: list[bytes], said: str) -> None:
+    """Whatever somebody sends, it is refused with what was wrong, and reaches no stage."""
+    socket = room.context.socket(zmq.REQ)
+    socket.connect(room.desk.address)
+    socket.send_multipart(parts)
+    assert socket.poll(45_000)
+    answer = msgspec.json.decode(socket.recv(), type=Answer)
+    assert not answer.is_done and said in answer.message
+    assert room.desk.attach(NOTHING) is NOTHING
+    socket.close(linger=0)
+
+
+def test_nobody_waits_for_an_inspector_that_is_not_ready(room: Room) -> None:
+    """While the engine loads, and while it stops, a command is refused at once, with the reason."""
+    room.why = "loading recipe steel@1"
+    assert room.asked(ACKNOWLEDGE).result().message == "the inspector is not ready: loading recipe steel@1. Ask again."
+
+
+def test_a_stop_answers_whoever_waits(room: Room) -> None:
+    """A command that came in and was not carried out is refused when the inspector stops."""
+    waiting = room.asked(ACKNOWLEDGE)
+    room.taken()
+    room.desk.close()
+    assert "stopped before" in waiting.result().message
+
+
+def test_too_many_commands(room: Room) -> None:
+    """Somebody who asks without end is refused, and takes no memory."""
+    socket = room.context.socket(zmq.DEALER)
+    socket.connect(room.desk.address)
+    for _ in range(MOST_WAITING + 1):
+        socket.send(msgspec.json.encode(ACKNOWLEDGE))
+    assert socket.poll(45_000)
+    assert b"wait already" in socket.recv()
+    socket.close(linger=0)
+
+
+def test_nobody_listens() -> None:
+    """A dead inspector is an error with an exit code of its own, and it is certain that nothing was done."""
+    with pytest.raises(NoAnswer, match=r"nobody listens there.*nothing was done") as caught:
+        ask("tcp://127.0.0.1:1", ACKNOWLEDGE, 0.2)
+    assert caught.value.exit_code == 69
+
+
+def test_nobody_answers(room: Room) -> None:
+    """An inspector that hangs is one too; then nobody knows."""
+    with pytest.raises(NoAnswer, match="not known whether it was done"):
+        ask(room.desk.address, ACKNOWLEDGE, 0.5)
+
+
+def test_an_address_that_is_none() -> None:
+    """A mistyped address is reported in words."""
+    with pytest.raises(SocketError, match="Write tcp://HOST:PORT"):
+        ask("tcp:/127.0.0.1:1", ACKNOWLEDGE, 0.1)
+
+
+def test_an_acknowledgement_over_http(room: Room) -> None:
+    """It goes the same way, under the name that was given, or none; what is no name is refused."""
+    room.desk.acknowledge("pits", "Kim")
+    room.desk.acknowledge("pits")
+    findings = room.desk.attach(NOTHING)
+    assert [getattr(asked.command, "operator", "") for asked in findings.asked] == ["Kim", "unnamed, over HTTP"]
+    with pytest.raises(ValueError):
+        room.desk.acknowledge("pits", "a\nb")
+    room.desk.answer(room.desk.conclude(findings))
+
+
+def test_what_the_inspector_says_of_itself_comes_first(room: Room) -> None:
+    """A reload's outcome passes through the stages, so that an alarm may depend on it; what came too late is left."""
+    health = Health(state="reload_failed", message="m", recipe="r@1", version="1")
+    room.desk.report(health)
+    assert room.desk.attach(NOTHING).events == (health,)
+    room.desk.report(health)
+    assert room.desk.left() == [health]
+
+
+def test_a_taken_default_is_another_lines(caplog: pytest.LogCaptureFixture) -> None:
+    """Two lines on one machine that name no address: the second takes no commands, says so, and runs."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    first = Desk(context, CommandsSection(), "one", str)
+    second = Desk(context, CommandsSection(), "two", str)
+    assert not second.address and "no commands are taken" in caplog.text
+    with pytest.raises(SocketError, match=r"commands\.bind"):
+        Desk(context, CommandsSection(open_to_network=True), "three", str)
+    for desk in (first, second):
+        desk.close()
+    context.destroy(linger=0)
