@@ -1,7 +1,8 @@
-"""The commands `inspector run | check | reload | replay | events | bridge | demo | bench | acknowledge`, how they end.
+"""The commands, `inspector run | check | reload | replay | events | alarms | roll | bridge | demo | bench`, and their end.
 
-0 = done, 1 = failed (systemd restarts), 78 = configuration (systemd does not), 130 = Ctrl-C where nothing drains. A
-reader that closes the pipe (`| head`) ends a command with 0; a full disk behind standard output is a failure.
+0 = done, 1 = failed or refused (systemd restarts), 69 = no running inspector answered, 75 = try again later, 78 =
+configuration (systemd does not restart), 130 = Ctrl-C where nothing drains. A reader that closes the pipe (`| head`)
+ends a command with 0; a full disk behind standard output is a failure.
 """
 
 from __future__ import annotations
@@ -145,6 +146,8 @@ def acknowledge(args: argparse.Namespace) -> int:
     import urllib.request
 
     url = f"http://{args.http}/acknowledge/{urllib.parse.quote(os.fsencode(args.alarm), safe='')}"
+    if args.operator:
+        url += "?" + urllib.parse.urlencode({"operator": args.operator})
     try:
         with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=5) as answer:
             print(answer.read().decode().strip())
@@ -158,6 +161,7 @@ def acknowledge(args: argparse.Namespace) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
+    from inspector import operate
     from inspector.bench import command as bench
     from inspector.bridges import command as bridges
     from inspector.demo import play
@@ -185,8 +189,13 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("pid", type=process_id, metavar="PID", help="the inspector; it answers in RUNTIME_DIRECTORY")
     _add_events_arguments(add("events", events, "print events as they happen"))
     bridges.add_arguments(add("bridge", bridge, "send events to a broker, and lose none"))
-    command = add("acknowledge", acknowledge, "acknowledge an alarm")
+    operate.add_alarms_arguments(
+        add("alarms", operate.run_alarms, "list, acknowledge, shelve, suppress alarms of a running inspector"), seconds
+    )
+    operate.add_roll_arguments(add("roll", operate.run_roll, "report a roll change to a running inspector"), seconds)
+    command = add("acknowledge", acknowledge, "acknowledge an alarm over HTTP; see `alarms acknowledge`")
     command.add_argument("alarm", help="the alarm's name")
+    command.add_argument("--operator", default="", metavar="NAME", help="who asks; it is journalled")
     command.add_argument(
         "--http", default="127.0.0.1:9477", metavar="HOST:PORT", help="http.bind (default: %(default)s)"
     )

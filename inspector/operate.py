@@ -1,0 +1,143 @@
+"""`inspector alarms` and `inspector roll`: what people ask of a running inspector, and its answer in words.
+
+Knows: the command line of commands, and how answers are shown. Must not know: what a command does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from inspector.commands import ADDRESS, TIMEOUT_S, ask
+from inspector.errors import InspectorError
+from inspector.records import commands
+from inspector.records.commands import AlarmStatus, Answer, Command
+
+ALARM_COMMANDS: dict[str, tuple[type[commands.AlarmOrder], str]] = {
+    "acknowledge": (commands.Acknowledge, "an operator has seen the alarm"),
+    "reset": (commands.Reset, "release a latched alarm whose condition is gone"),
+    "shelve": (commands.Shelve, "put an alarm aside for a while"),
+    "unshelve": (commands.Unshelve, "take an alarm back before its time"),
+    "suppress": (commands.Suppress, "suppress an alarm by design, until unsuppress"),
+    "unsuppress": (commands.Unsuppress, "suppress an alarm no longer"),
+    "out-of-service": (commands.TakeOut, "take an alarm out of service for maintenance"),
+    "in-service": (commands.PutBack, "put an alarm back into service"),
+}
+COLUMNS = ("alarm", "state", "priority", "condition", "value", "limit", "since (UTC)", "until (UTC)", "by", "message")
+
+Seconds = Callable[[str], float]
+
+
+def add_alarms_arguments(command: argparse.ArgumentParser, seconds: Seconds) -> None:
+    """Build `inspector alarms`; `seconds` reads a time."""
+    steps = command.add_subparsers(required=True, metavar="COMMAND", dest="step")
+    listing = steps.add_parser(
+        "list", help="show where every alarm stands", description="Show where every alarm stands."
+    )
+    listing.add_argument("--json", action="store_true", help="one JSON object")
+    _add_address(listing, seconds)
+    for name, (_, words) in ALARM_COMMANDS.items():
+        step = steps.add_parser(name, help=words, description=words)
+        step.add_argument("alarm", help="the alarm's name")
+        if name == "shelve":
+            step.add_argument("--minutes", type=float, required=True, metavar="N", help="for how long")
+        _add_person(step)
+        _add_address(step, seconds)
+
+
+def add_roll_arguments(command: argparse.ArgumentParser, seconds: Seconds) -> None:
+    """Build `inspector roll`."""
+    steps = command.add_subparsers(required=True, metavar="COMMAND", dest="step")
+    words = "a roll was changed: what it printed ends"
+    step = steps.add_parser("changed", help=words, description=words)
+    step.add_argument("roll", nargs="?", help="the roll, as named in the configuration (default: all rolls)")
+    _add_person(step)
+    _add_address(step, seconds)
+
+
+def run_alarms(args: argparse.Namespace) -> int:
+    """Run `inspector alarms`; 1 when it was refused, 69 when nobody answered."""
+    if args.step == "list":
+        answer = ask(args.connect, commands.ListAlarms(), args.timeout)
+        _print_list(answer, as_json=args.json)
+        return 0
+    kind, _ = ALARM_COMMANDS[args.step]
+    facts = {"alarm": args.alarm, **_person(args)}
+    if args.step == "shelve":
+        facts["minutes"] = args.minutes
+    return _command(args, kind, facts)
+
+
+def run_roll(args: argparse.Namespace) -> int:
+    """Run `inspector roll`; 1 when it was refused, 69 when nobody answered."""
+    return _command(args, commands.RollsChanged, {"roll": args.roll, **_person(args)})
+
+
+def _command(args: argparse.Namespace, kind: type[commands.Order], facts: dict[str, object]) -> int:
+    try:
+        command: Command = msgspec.convert({"command": str(kind.__struct_config__.tag), **facts}, Command)
+    except msgspec.ValidationError as error:
+        raise InspectorError(f"{args.step}: {error}. Correct it.") from error
+    answer = ask(args.connect, command, args.timeout)
+    if not answer.is_done:
+        raise InspectorError(f"line {answer.line}: refused: {answer.message}")
+    print(f"line {answer.line}: {answer.message}")
+    for status in answer.alarms:
+        print(f"{status.name} is {status.isa_state.replace('_', ' ')}")
+    return 0
+
+
+def _print_list(answer: Answer, *, as_json: bool) -> None:
+    if not answer.is_done:
+        raise InspectorError(f"line {answer.line}: refused: {answer.message}")
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(answer).decode() + "\n")
+        return
+    print(f"line {answer.line}: {answer.message}")
+    if answer.alarms:
+        for row in _aligned([COLUMNS, *(_row(status) for status in answer.alarms)]):
+            print(row)
+
+
+def _row(status: AlarmStatus) -> tuple[str, ...]:
+    reason = f" ({status.reason})" if status.reason else ""
+    return (
+        status.name,
+        status.isa_state.replace("_", " "),
+        status.priority,
+        "met" if status.is_met else "not met",
+        f"{status.value:g}",
+        f"{status.limit:g}",
+        _time(status.since),
+        _time(status.until),
+        status.operator + reason,
+        f"{status.message}" + (f"; coil {status.coil}" if status.coil else ""),
+    )
+
+
+def _time(text: str) -> str:
+    return text[:19].replace("T", " ")
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _person(args: argparse.Namespace) -> dict[str, object]:
+    return {"operator": args.operator, "reason": args.reason}
+
+
+def _add_person(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--operator", required=True, metavar="NAME", help="who asks; it is journalled")
+    command.add_argument("--reason", default="", metavar="WORDS", help="why; it is journalled")
+
+
+def _add_address(command: argparse.ArgumentParser, seconds: Seconds) -> None:
+    command.add_argument("--connect", default=ADDRESS, help="commands.bind (default: %(default)s)")
+    command.add_argument(
+        "--timeout", type=seconds, default=TIMEOUT_S, metavar="S", help="wait so long (default: %(default)g s)"
+    )
