@@ -1,4 +1,4 @@
-"""The commands, `inspector run | check | reload | replay | events | alarms | roll | bridge | demo | bench`, and their end.
+"""`inspector run | check | reload | replay | events | alarms | roll | bridge | demo | bench`, how they end.
 
 0 = done, 1 = failed or refused (systemd restarts), 69 = no running inspector answered, 75 = try again later, 78 =
 configuration (systemd does not restart), 130 = Ctrl-C where nothing drains. A reader that closes the pipe (`| head`)

@@ -14,9 +14,9 @@ from __future__ import annotations
 import msgspec
 import zmq
 
-from inspector.errors import NoAnswer, SocketError
+from inspector.errors import NoAnswer
 from inspector.records.commands import Answer, Command
-from inspector.sockets import HANDSHAKE_MS, keep_alive
+from inspector.sockets import connect, make
 
 ADDRESS = "tcp://127.0.0.1:5558"
 TIMEOUT_S = 5.0
@@ -31,15 +31,8 @@ def ask(address: str, command: Command, timeout_s: float = TIMEOUT_S) -> Answer:
     """
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     try:
-        socket = context.socket(zmq.REQ)
-        socket.linger, socket.immediate, socket.maxmsgsize = 0, 1, MAX_ANSWER_BYTES
-        socket.handshake_ivl, socket.ipv6 = HANDSHAKE_MS, "[" in address
-        keep_alive(socket)
-        try:
-            socket.connect(address)
-        except zmq.ZMQError as error:
-            words = zmq.strerror(error.errno or 0)
-            raise SocketError(f"{address}: {words}. Write tcp://HOST:PORT or ipc://PATH.") from error
+        socket = make(context, zmq.REQ, queue=1, most_bytes=MAX_ANSWER_BYTES)
+        connect(socket, address)
         return _exchange(socket, address, command, int(timeout_s * 1000))
     finally:
         context.destroy(linger=0)

@@ -61,7 +61,7 @@ def make(
     )
     if kind == zmq.REQ:  # may ask again when no answer came; the late one is thrown away
         made.req_relaxed = made.req_correlate = 1
-    if kind == zmq.PUSH:  # messages wait here, not in a queue for a receiver that is not there
+    if kind in (zmq.PUSH, zmq.REQ):  # messages wait here, not in a queue for a receiver that is not there
         made.immediate = True
     return made
 

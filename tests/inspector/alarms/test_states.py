@@ -131,7 +131,7 @@ def test_life(steps: list[tuple[Any, int]], count: int, on_delay_ms: int, off_de
             assert TABLE[state][change.cause] == change.isa_state  # type: ignore[index]
             assert change.annunciate == (change.isa_state == "unacknowledged" != state)
             assert bool(change.operator) == (change.cause in {*ORDERS, "shelve"})
-            state, is_met = change.isa_state, change.is_met  # type: ignore[assignment]
+            state, is_met = change.isa_state, change.is_met
         status = desk.alarms._alarms["scratches"].status()
         assert (status.isa_state, status.is_met) == (state, is_met)
         if not table.is_aside(state):

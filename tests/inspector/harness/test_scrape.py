@@ -15,7 +15,7 @@ from inspector.simulator.sheet import CLASSES
 def test_counts_are_read_from_the_inspectors_own_metrics() -> None:
     """Every name that is read exists: a renamed metric cannot become a silent zero."""
     metrics, liveness = Metrics(["top", "bottom"], CLASSES), Liveness()
-    web = Web("127.0.0.1:0", metrics.registry, liveness, lambda name: True)
+    web = Web("127.0.0.1:0", metrics.registry, liveness, lambda name, operator: True)
     try:
         assert scrape.not_ready(web.port) == "starting"
         liveness.not_ready = ""
