@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from inspector.config.reader import Section, key
-from inspector.records.events import Priority
+from inspector.records.events import NE107, Priority
 from inspector.records.names import Name
 
 Kind = Literal["defects", "area", "density", "repeat", "missed", "crowded", "grade", "health"]
@@ -14,7 +14,7 @@ Status = Literal["maintenance_required", "out_of_specification", "check_function
 
 GRADES: tuple[str, ...] = ("release", "hold", "block")
 """Ascending."""
-STATUSES: tuple[str, ...] = ("normal", "maintenance_required", "out_of_specification", "check_function", "failure")
+STATUSES: tuple[str, ...] = NE107[::-1]
 """Of NAMUR NE 107, ascending by how little the device can be relied on."""
 
 OF_DEFECTS: tuple[Kind, ...] = ("defects", "area", "density")

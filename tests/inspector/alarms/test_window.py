@@ -95,6 +95,13 @@ def test_coils_count_apart() -> None:
     assert states(desk.follow()) == ["returned"]
 
 
+def test_a_part_of_another_defect_counts_no_more() -> None:
+    """Two defects that turn out to be one are one: the part leaves the window."""
+    desk = Desk(section(count=2, off_delay_ms=0))
+    assert states(desk.follow(defect(1), defect(2))) == ["unacknowledged"]
+    assert states(desk.follow(defect(2, part_of="1"))) == ["returned"]
+
+
 def test_position_set_back() -> None:
     """Where the position begins again, the window does too: no alarm stays until it is reached once more."""
     desk = Desk(section(off_delay_ms=0))
