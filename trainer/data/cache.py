@@ -105,7 +105,7 @@ def default_bound_bytes(most_bytes: int) -> int:
     limit, current = (_text(Path("/sys/fs/cgroup") / name).strip() for name in ("memory.max", "memory.current"))
     if limit.isdigit() and current.isdigit():
         free.append(max(0, int(limit) - int(current)))
-    return min([most_bytes, *(one // 2 for one in free)]) if free else 0
+    return min([most_bytes, *(free_bytes // 2 for free_bytes in free)]) if free else 0
 
 
 def _text(path: Path) -> str:

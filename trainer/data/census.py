@@ -43,27 +43,27 @@ class Census:
 
     def sizes(self) -> list[tuple[tuple[int, int], int]]:
         """Return ((height, width), frames), the most common first; pixels."""
-        return Counter((one.height_px, one.width_px) for one in self.facts).most_common()
+        return Counter((frame.height_px, frame.width_px) for frame in self.facts).most_common()
 
     def sound(self) -> int:
         """Return how many frames have no defect."""
-        return sum(not any(one.class_px) for one in self.facts)
+        return sum(not any(frame.class_px) for frame in self.facts)
 
     def having(self, class_id: int) -> list[Facts]:
         """Return the frames that have a class, those with fewest pixels of it first."""
-        some = [one for one in self.facts if one.class_px[class_id - 1]]
-        return sorted(some, key=lambda one: one.class_px[class_id - 1])
+        some = [frame for frame in self.facts if frame.class_px[class_id - 1]]
+        return sorted(some, key=lambda frame: frame.class_px[class_id - 1])
 
     def pixel_share(self, class_id: int) -> float:
         """Return a class's share of all pixels."""
-        all_px = sum(one.height_px * one.width_px for one in self.facts)
-        return sum(one.class_px[class_id - 1] for one in self.facts) / max(1, all_px)
+        all_px = sum(frame.height_px * frame.width_px for frame in self.facts)
+        return sum(frame.class_px[class_id - 1] for frame in self.facts) / max(1, all_px)
 
     def copies(self) -> list[tuple[int, ...]]:
         """Return groups of two or more frames that are the same to the last pixel, by index."""
         groups: dict[bytes, list[int]] = defaultdict(list)
-        for one in self.facts:
-            groups[one.digest].append(one.index)
+        for frame in self.facts:
+            groups[frame.digest].append(frame.index)
         return [tuple(group) for group in groups.values() if len(group) > 1]
 
 

@@ -78,7 +78,7 @@ def check(wanted: Wanted, say: Say, watch: Callable[[int], Iterable[int]] = rang
             faults += error.faults
     if census.facts and frames.class_names:
         wanted.out.mkdir(parents=True, exist_ok=True)
-        readable = Part(frames, tuple(one.index for one in census.facts))
+        readable = Part(frames, tuple(frame.index for frame in census.facts))
         faults += _check_split(wanted, readable, _positions(census.copies(), readable), say)
         contact.save(
             contact.draw(frames, census, " + ".join(Path(spec).name for spec in wanted.data)),

@@ -122,7 +122,7 @@ def read_coco(path: Path) -> Found:
 
 def _labels(coco: Coco) -> list[str]:
     """Return the names of the categories that are classes, in the order of their ids."""
-    used = {one.category_id for one in coco.annotations}
+    used = {mask.category_id for mask in coco.annotations}
     groups = {category.supercategory for category in coco.categories}
     by_id = {category.id: category for category in reversed(coco.categories)}  # the first, where one is doubled
     labels = [
@@ -158,25 +158,27 @@ def _shapes(path: Path, coco: Coco, classes: ClassList) -> tuple[dict[int, list[
     shapes: dict[int, list[Shape]] = defaultdict(list)
     earlier: dict[tuple[int, int, bytes], int] = {}
     ids: dict[int, int] = {}
-    for number, one in enumerate(coco.annotations):
-        where = f"{path}: annotations[{number}] (id {one.id})"
-        class_id = classes.find(names.get(one.category_id, ""))
-        if ids.setdefault(one.id, number) != number:
-            faults.append(f"{where}: has the id of annotations[{ids[one.id]}]; expected each once. Remove one of them.")
-        if one.image_id not in image_ids:
+    for number, mask in enumerate(coco.annotations):
+        where = f"{path}: annotations[{number}] (id {mask.id})"
+        class_id = classes.find(names.get(mask.category_id, ""))
+        if ids.setdefault(mask.id, number) != number:
             faults.append(
-                f"{where}: image_id is {one.image_id}, which no image has. Add the image, or remove the mask."
+                f"{where}: has the id of annotations[{ids[mask.id]}]; expected each once. Remove one of them."
+            )
+        if mask.image_id not in image_ids:
+            faults.append(
+                f"{where}: image_id is {mask.image_id}, which no image has. Add the image, or remove the mask."
             )
         elif class_id is None:
-            found = f"category {one.category_id} ({names.get(one.category_id, 'not in categories')})"
+            found = f"category {mask.category_id} ({names.get(mask.category_id, 'not in categories')})"
             faults.append(f"{where}: {found} is no class; expected {', '.join(classes.names)}. Rename the category.")
-        elif not one.segmentation:
+        elif not mask.segmentation:
             faults.append(f"{where}: has no segmentation; expected polygons or run lengths. A box alone cannot teach.")
         else:
-            same = earlier.setdefault((one.image_id, class_id, msgspec.json.encode(one.segmentation)), number)
+            same = earlier.setdefault((mask.image_id, class_id, msgspec.json.encode(mask.segmentation)), number)
             if same != number:
                 faults.append(f"{where}: is annotations[{same}] again. Remove one of them.")
-            shapes[one.image_id].append(Shape(where, class_id, one.segmentation))
+            shapes[mask.image_id].append(Shape(where, class_id, mask.segmentation))
     return shapes, faults
 
 

@@ -97,7 +97,7 @@ def _sections(census: Census, class_names: Sequence[str], count: int) -> list[Se
         note += f"{census.pixel_share(class_id):.2%} of all pixels"
         note += "   smallest to largest" if having else ""
         sections.append(Section(f"{class_id} {name}", note, class_colour(class_id), _spread(having, count)))
-    sound = [one for one in census.facts if not any(one.class_px)]
+    sound = [frame for frame in census.facts if not any(frame.class_px)]
     sections.append(
         Section("sound", f"{counted(len(sound), 'frame')}, {len(sound) / total:.1%}", None, _spread(sound, count))
     )

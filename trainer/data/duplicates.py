@@ -74,7 +74,7 @@ def hash_thumbnail(thumbnail: Thumbnails) -> np.uint64:
 
 def near_pairs(thumbnails: Thumbnails) -> Iterator[tuple[int, int]]:
     """Yield the pairs of thumbnails (N, SIDE_PX, SIDE_PX) that show the same, the lower index first."""
-    hashes = np.array([hash_thumbnail(one) for one in thumbnails], np.uint64)
+    hashes = np.array([hash_thumbnail(thumbnail) for thumbnail in thumbnails], np.uint64)
     textures = thumbnails - thumbnails.mean(axis=1, keepdims=True)
     textures -= textures.mean(axis=2, keepdims=True)
     textures = textures.reshape(-1, SIDE_PX * SIDE_PX)
@@ -101,16 +101,16 @@ def join(count: int, pairs: Iterator[tuple[int, int]] | Sequence[tuple[int, int]
     """Return groups of two or more of 0..count-1 that the pairs connect, each in order, by their first member."""
     root = list(range(count))
 
-    def find(one: int) -> int:
-        while root[one] != one:
-            root[one] = root[root[one]]
-            one = root[one]
-        return one
+    def find(index: int) -> int:
+        while root[index] != index:
+            root[index] = root[root[index]]
+            index = root[index]
+        return index
 
     for first, second in pairs:
         low, high = sorted((find(first), find(second)))
         root[high] = low
     groups: dict[int, list[int]] = {}
-    for one in range(count):
-        groups.setdefault(find(one), []).append(one)
+    for index in range(count):
+        groups.setdefault(find(index), []).append(index)
     return [tuple(group) for group in groups.values() if len(group) > 1]

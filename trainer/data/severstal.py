@@ -59,8 +59,8 @@ def read_severstal(folder: Path, only: str | None = None) -> Found:
     for stem, of_image in rows.items():
         if stem not in images and (keep is None or stem in keep):
             faults += [
-                f"{one.where}: {stem} has no image in {folder / 'train_images'}. Copy it there, or leave out the row."
-                for one in of_image
+                f"{row.where}: {stem} has no image in {folder / 'train_images'}. Copy it there, or leave out the row."
+                for row in of_image
             ]
     entries = [
         Entry(f"{folder.name}/{stem}", image, sorted(rows.get(stem, ()), key=lambda row: row.class_id))

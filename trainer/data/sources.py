@@ -151,14 +151,14 @@ def open_all(
     faults: list[str] = []
     for spec in specs:
         try:
-            one = _sheet(spec) if spec.startswith("sheet:") else _read(Path(spec), only)
+            source = _sheet(spec) if spec.startswith("sheet:") else _read(Path(spec), only)
         except DataError as error:
             faults += error.faults
         else:
-            found.append((spec, one))
-            faults += one.faults if isinstance(one, Found) else ()
-    lists = [STEEL_CLASSES if isinstance(one, SheetFrames) else one.classes for _, one in found]
-    states = [one.stated for _, one in found if isinstance(one, Found)]
+            found.append((spec, source))
+            faults += source.faults if isinstance(source, Found) else ()
+    lists = [STEEL_CLASSES if isinstance(source, SheetFrames) else source.classes for _, source in found]
+    states = [source.stated for _, source in found if isinstance(source, Found)]
     try:
         names = unite(lists, classes)
         size = size or _agreed("size", {stated.size for stated in states} - {None})
@@ -166,13 +166,13 @@ def open_all(
     except DataError as error:
         return Opened(None, [*faults, *error.faults])
     opened: list[Frames] = []
-    for _, one in found:
-        if isinstance(one, SheetFrames):
-            one.use_classes(names)
-            opened.append(one)
+    for _, source in found:
+        if isinstance(source, SheetFrames):
+            source.use_classes(names)
+            opened.append(source)
         else:
-            opened.append(LabelledFrames(one, names, window, any_size=size is not None))
-    warnings = [warning for each in lists for warning in each.warnings]
+            opened.append(LabelledFrames(source, names, window, any_size=size is not None))
+    warnings = [warning for labels in lists for warning in labels.warnings]
     joined = None if not opened else opened[0] if len(opened) == 1 else Joined(opened)
     return Opened(joined, faults, warnings, size)
 

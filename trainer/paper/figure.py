@@ -66,14 +66,14 @@ class Page:
 
 def draw(page: Page, frames: Sequence[Shown]) -> Canvas:
     """Draw the page (H, W, 3) uint8."""
-    cells = [_Cells(one) for one in frames]
-    height = HEAD_PX + LEGEND_PX + sum(one.height for one in cells) + FOOT_PX + 24 * (len(page.foot) - 1)
+    cells = [_Cells(frame) for frame in frames]
+    height = HEAD_PX + LEGEND_PX + sum(frame.height for frame in cells) + FOOT_PX + 24 * (len(page.foot) - 1)
     painter = Painter(np.full((height, PAGE_PX, 3), PAPER, np.uint8))
-    labelled = any(one.truth is not None for one in frames)
+    labelled = any(frame.truth is not None for frame in frames)
     _head(painter, page, labelled)
     top = HEAD_PX + LEGEND_PX
-    for one, cell in zip(frames, cells, strict=True):
-        _frame(painter, page, one, cell, top)
+    for frame, cell in zip(frames, cells, strict=True):
+        _frame(painter, page, frame, cell, top)
         top += cell.height
     for number, words in enumerate(page.foot):
         painter.text((MARGIN_PX, top + 20 + 24 * number), words, CAPTION)
@@ -83,9 +83,9 @@ def draw(page: Page, frames: Sequence[Shown]) -> Canvas:
 class _Cells:
     """Where a frame's panels go, from the top of its part of the page."""
 
-    def __init__(self, one: Shown) -> None:
-        height_px, width_px = one.pixels.shape
-        panels = ("image", "prediction") if one.truth is None else ("image", "truth", "prediction", "error")
+    def __init__(self, frame: Shown) -> None:
+        height_px, width_px = frame.pixels.shape
+        panels = ("image", "prediction") if frame.truth is None else ("image", "truth", "prediction", "error")
         if wide := width_px > WIDE * height_px and len(panels) > 2:
             panels = ("image", "truth", "error", "prediction")
         columns = 2 if wide else len(panels)
@@ -135,10 +135,10 @@ def _shortened(painter: Painter, words: str, style: Style, width_px: int) -> str
     return shown
 
 
-def _frame(painter: Painter, page: Page, one: Shown, cells: _Cells, top: int) -> None:
+def _frame(painter: Painter, page: Page, frame: Shown, cells: _Cells, top: int) -> None:
     """Draw a frame's title and its panels."""
-    x = painter.text((MARGIN_PX, top + 30), one.name, NAME)
-    painter.text((x + 24, top + 30), "   ".join(_figures(one, page.class_names)), FIGURE)
+    x = painter.text((MARGIN_PX, top + 30), frame.name, NAME)
+    painter.text((x + 24, top + 30), "   ".join(_figures(frame, page.class_names)), FIGURE)
 
     def put(name: str, words: str, picture: Canvas) -> None:
         place = cells.panel(name, top)
@@ -148,26 +148,26 @@ def _frame(painter: Painter, page: Page, one: Shown, cells: _Cells, top: int) ->
         painter.box(place, HAIR)
 
     size = cells.size
-    put("image", "", draw_steel(one.pixels, size))
-    for name, labels in (("truth", one.truth), ("prediction", one.found)):
+    put("image", "", draw_steel(frame.pixels, size))
+    for name, labels in (("truth", frame.truth), ("prediction", frame.found)):
         if labels is not None:
-            put(name, _shares(labels, page.class_names), draw_classes(one.pixels, labels, size))
-    if one.truth is not None:
-        kinds = errors(one.truth, one.found)
-        put("error", _words(kinds), draw_errors(one.pixels, kinds, size))
+            put(name, _shares(labels, page.class_names), draw_classes(frame.pixels, labels, size))
+    if frame.truth is not None:
+        kinds = errors(frame.truth, frame.found)
+        put("error", _words(kinds), draw_errors(frame.pixels, kinds, size))
 
 
-def _figures(one: Shown, class_names: Sequence[str]) -> Iterator[str]:
+def _figures(frame: Shown, class_names: Sequence[str]) -> Iterator[str]:
     """Yield the frame's Dice, each with its convention; a class alone where it is true or found."""
-    if one.truth is None:
+    if frame.truth is None:
         yield "no truth given"
         return
     scores = Scores(len(class_names))
-    scores.add(one.found, one.truth)
+    scores.add(frame.found, frame.truth)
     figures = scores.report()
     yield f"Dice (meter) {figures['dice_meter']:.3f}"
     for class_id, name in enumerate(class_names, 1):
-        if (one.truth == class_id).any() or (one.found == class_id).any():
+        if (frame.truth == class_id).any() or (frame.found == class_id).any():
             yield f"{name} {figures[f'dice_micro_{class_id}']:.3f}"
 
 

@@ -66,7 +66,7 @@ def infer(engine: Segmenter, card: Recipe, sources: Sequence[Frames], count: int
 
 def describe(card: Recipe, engine: Segmenter, frames: Sequence[Shown], total: int) -> Page:
     """Return what stands around the frames: which recipe, on what, and what the figures mean."""
-    labelled = sum(one.truth is not None for one in frames)
+    labelled = sum(frame.truth is not None for frame in frames)
     foot = [
         "prediction: pixels whose probability reaches their class's threshold; "
         "minimum areas and confidence, which decide what is reported, are not applied."

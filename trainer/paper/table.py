@@ -106,7 +106,7 @@ def to_csv(rows: Sequence[Row]) -> str:
         ours = [row.figures.get(line.key) for line in LINES]
         paper = [PAPER.get(row.encoder, {}).get(line.paper) for line in LINES]
         for source, figures in (("ours", ours), ("paper", paper)):
-            writer.writerow([row.encoder, source, *("" if _missing(one) else one for one in figures)])
+            writer.writerow([row.encoder, source, *("" if _missing(figure) else figure for figure in figures)])
     return text.getvalue()
 
 

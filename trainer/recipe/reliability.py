@@ -66,5 +66,5 @@ class Reliability:
 
 def calibration_error(bins: list[Bin]) -> float | None:
     """Return the mean distance of probability and share, weighted by pixels; None without any (ECE, Naeini 2015)."""
-    pixels = sum(one.pixels for one in bins)
-    return sum(one.pixels * abs(one.confidence - one.right) for one in bins) / pixels if pixels else None
+    pixels = sum(cell.pixels for cell in bins)
+    return sum(cell.pixels * abs(cell.confidence - cell.right) for cell in bins) / pixels if pixels else None
