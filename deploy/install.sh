@@ -51,9 +51,8 @@ uninstall() {
         systemctl reset-failed 'inspector@*.service' 'inspector-bridge@*.service'
     fi
     if [ -n "$purge" ]; then
-        rm -rf "$etc/inspector" "$root/var/lib/inspector" "$root/var/lib/private/inspector-bridge" \
-            "$root/var/lib/inspector-bridge" "$etc"/systemd/system/inspector@*.service.d \
-            "$etc"/systemd/system/inspector-bridge@*.service.d
+        rm -rf "$etc/inspector" "$root/var/lib/inspector" "$root/var/lib/inspector-bridge" \
+            "$etc"/systemd/system/inspector@*.service.d "$etc"/systemd/system/inspector-bridge@*.service.d
         [ -n "$root" ] || ! id inspector >/dev/null 2>&1 || userdel inspector
         echo "removed, with configurations, recipes and journals"
     else
