@@ -18,6 +18,8 @@ from inspector.words import counted
 MOST_LEVELS = 1000
 """Repeats or devices that one rule follows at once; the oldest are forgotten beyond that."""
 
+SHOWN_ITEMS = 32
+"""Of a camera's window, more defects than a rule's count are of no consequence after a restart; so many are shown."""
 OF_RELOADS = {"reload_failed": "maintenance_required", "reloaded": "normal", "started": "normal"}
 
 
@@ -97,7 +99,7 @@ class Measure:
 
     def kept(self) -> Kept:
         """What is kept for a restart."""
-        most = self.section.count if self.section.kind == "defects" else len(self.window.items)
+        most = max(self.section.count, SHOWN_ITEMS) if self.section.kind == "defects" else len(self.window.items)
         return Kept(self.window.kept(max(most, 1)), dict(self._levels), self.source)
 
     def go_on(self, kept: Kept) -> None:

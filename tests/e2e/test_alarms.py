@@ -1,0 +1,95 @@
+"""Alarms and commands of a real inspector, from the command line, over a kill -9."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+
+from inspector.records.commands import AlarmStatus, Answer
+from inspector.records.envelope import Unknown
+from inspector.records.events import Alarm, Commanded, Data
+from tests.e2e.mill import Camera, Mill
+from tests.recipes import DARK
+
+DARK_BOX = (10, 30, 20, 40, DARK)
+ROLL = '[[roll]]\nname = "bridle-1"\ncircumference_mm = 1900\n'
+
+
+def inspector(mill: Mill, *words: str, timeout_s: int = 40) -> subprocess.CompletedProcess[str]:
+    """Run a command that asks this mill's inspector."""
+    address = ["--connect", mill.ports.address("commands"), "--timeout", str(timeout_s)]
+    environment = {**os.environ, "PYTHONWARNINGS": "error"}
+    command = [sys.executable, "-m", "inspector", *words, *address]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+def alarm(mill: Mill) -> AlarmStatus:
+    """Where the mill's one alarm stands."""
+    listed = inspector(mill, "alarms", "list", "--json")
+    assert listed.returncode == 0, listed.stderr
+    return msgspec.json.decode(listed.stdout, type=Answer).alarms[0]
+
+
+def until_the_command(mill: Mill, target: str) -> list[Data | Unknown]:
+    """What the journal holds, up to the last command that a test gives."""
+    data: list[Data | Unknown] = []
+    with mill.listen() as events:
+        for event in events:
+            data.append(event.data)
+            if isinstance(event.data, Commanded) and event.data.target == target:
+                break
+    return data
+
+
+def test_an_alarm_is_shelved_over_a_kill(tmp_path: Path) -> None:
+    """Shelved, killed, started: the alarm is shelved still, comes back when it is unshelved, and who asked is recorded.
+
+    What cannot be done is refused with the reason, and a dead inspector is an exit code of its own.
+    """
+    mill = Mill(tmp_path)
+    mill.write(extra=ROLL)
+    with mill:
+        with Camera(mill) as camera:
+            for _ in range(4):
+                camera.send(DARK_BOX)
+            mill.until(4)
+        mill.wait_until(lambda: mill.metric("inspector_alarms", state="unacknowledged") == 1, "raise the alarm")
+        words = ["alarms", "shelve", "three-dark", "--minutes", "60", "--operator", "Kim", "--reason", "lamp is new"]
+        shelved = inspector(mill, *words)
+        assert (shelved.returncode, "three-dark is shelved" in shelved.stdout) == (0, True), shelved.stderr
+        before = alarm(mill)
+        mill.stop(signal.SIGKILL)
+    dead = inspector(mill, "alarms", "list", timeout_s=1)
+    assert (dead.returncode, "nobody listens there" in dead.stderr) == (69, True)
+    with mill:
+        assert alarm(mill) == before
+        assert (before.isa_state, before.operator, before.reason) == ("shelved", "Kim", "lamp is new")
+        refused = inspector(mill, "alarms", "acknowledge", "three-dark", "--operator", "Lee")
+        assert (refused.returncode, "three-dark is shelved; expected one that is unack" in refused.stderr) == (1, True)
+        assert inspector(mill, "alarms", "unshelve", "three-dark", "--operator", "Lee").returncode == 0
+        assert alarm(mill).isa_state == "unacknowledged"
+        unknown = inspector(mill, "roll", "changed", "bridle-2", "--operator", "Lee")
+        assert "bridle-2: no such roll; expected one of bridle-1." in unknown.stderr
+        changed = inspector(mill, "roll", "changed", "bridle-1", "--operator", "Lee")
+        assert changed.stdout == "line test: bridle-1 changed; 0 repeats ended\n"
+        data = until_the_command(mill, "bridle-1")
+    changes = [(event.isa_state, event.cause, event.operator) for event in data if isinstance(event, Alarm)]
+    assert changes == [
+        ("unacknowledged", "met", ""),
+        ("shelved", "shelve", "Kim"),
+        ("normal", "unshelve", "Lee"),
+        ("unacknowledged", "met", ""),
+    ]
+    asked = [(event.command, event.operator, event.is_done) for event in data if isinstance(event, Commanded)]
+    assert asked == [
+        ("shelve", "Kim", True),
+        ("acknowledge", "Lee", False),
+        ("unshelve", "Lee", True),
+        ("rolls_changed", "Lee", False),
+        ("rolls_changed", "Lee", True),
+    ]
