@@ -95,8 +95,8 @@ def _limit_faults(section: AlarmSection, line: LineFacts) -> Iterator[str]:
         )
     if section.kind == "density" and section.per_m * section.within_m > MOST_ITEMS:
         yield (
-            f"per_m is {section.per_m:g} within_m = {section.within_m:g}, {section.per_m * section.within_m:g} defects "
-            f"; a camera's window holds {MOST_ITEMS}, so it can never be raised. Lower one of them."
+            f"per_m is {section.per_m:g} within_m = {section.within_m:g}, {section.per_m * section.within_m:g} "
+            f"defects; a camera's window holds {MOST_ITEMS}, so it can never be raised. Lower one of them."
         )
     if section.min_width_mm > line.width_mm:
         yield (

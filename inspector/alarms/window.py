@@ -74,6 +74,8 @@ class Window(msgspec.Struct):
     """By coil and camera."""
     items: dict[str, Item] = {}
     """All that are in a window, by id."""
+    reached_mm: dict[tuple[str, str], float] = {}
+    """How far each coil has come under each camera."""
 
     def most(self, amount: Callable[[Lane], float]) -> float:
         """The sum over a coil's cameras, of the coil that has most."""
@@ -92,6 +94,8 @@ class Window(msgspec.Struct):
             self._remove(item.id)
         self.items[item.id] = item
         lane = self.lanes.setdefault(item.coil, {}).setdefault(item.camera, Lane())
+        if (reached_mm := self.reached_mm.get((item.coil, item.camera))) is not None:
+            lane.begin_mm = reached_mm - self.within_mm
         insort(lane.ends, (item.end_mm, item.id))
         self._count(lane, item, 1)
         if len(lane.ends) > MOST_ITEMS:
@@ -99,6 +103,7 @@ class Window(msgspec.Struct):
 
     def move(self, findings: Findings) -> None:
         """Drop what the window has left behind, what lies beyond a position set back, and coils that have left."""
+        self.reached_mm = findings.reached_mm
         for coil, cameras in list(self.lanes.items()):
             for camera, lane in list(cameras.items()):
                 reached_mm = findings.reached_mm.get((coil, camera))

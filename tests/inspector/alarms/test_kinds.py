@@ -1,0 +1,187 @@
+"""What each kind of rule measures, and when it raises its alarm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from inspector.alarms.settings import AlarmSection
+from inspector.records.events import CameraStatus, CoilReport, Crowded, Data, Defect, Health, Missed, Repeat
+from tests.alarms import Desk, defect, states
+
+REPEAT = Repeat(
+    id="r",
+    state="new",
+    name="dent",
+    coil="C",
+    side="top",
+    across_mm=100.0,
+    period_mm=1570.8,
+    marks=3,
+    newest="d3",
+    confidence=0.99,
+    rolls=("bridle-1",),
+)
+CROWDED = Crowded(
+    start_mm=900.0,
+    end_mm=1000.0,
+    left_mm=0.0,
+    right_mm=10.0,
+    area_mm2=5.0,
+    camera="top",
+    coil="C",
+    side="top",
+    regions={"scratch": 900},
+    confidence=0.5,
+    recipe="r@1",
+    captured_ns=0,
+)
+CAMERA = CameraStatus(
+    camera="top",
+    fault="dark",
+    state="raised",
+    status="failure",
+    message="mean grey 2",
+    coil="C",
+    captured_ns=0,
+)
+HEALTH = Health(state="reload_failed", message="line.toml: bad", recipe="r@1", version="1")
+
+
+class Graded(CoilReport, frozen=True, kw_only=True, tag="coil"):
+    """A coil's report with a grade."""
+
+    grade: str
+
+
+def missed(start_mm: float, end_mm: float, camera: str = "top") -> Missed:
+    """Strip that was not inspected."""
+    return Missed(camera=camera, coil="C", start_mm=start_mm, end_mm=end_mm, reasons={"lost": 1})
+
+
+def graded(grade: str, coil: str = "C") -> Any:
+    """A coil's grade."""
+    return Graded(state="ended", coil=coil, inspected_m=1.0, missed_m=0.0, frames=1, defects={}, grade=grade)
+
+
+def repeat(**facts: Any) -> Repeat:
+    """A repeat, but for these facts."""
+    return msgspec.structs.replace(REPEAT, **facts)
+
+
+def camera(status: str, name: str = "top") -> CameraStatus:
+    """A camera's status."""
+    return msgspec.structs.replace(CAMERA, status=status, camera=name)
+
+
+Case = tuple[dict[str, Any], list[Data], str, list[Data]]
+CASES: dict[str, Case] = {
+    "count": ({"count": 2}, [defect(1), defect(2)], "2 defects within 10 m", []),
+    "area": ({"kind": "area", "area_mm2": 100}, [defect(1), defect(2)], "100.0 mm² of defects within 10 m", []),
+    "density": ({"kind": "density", "per_m": 0.2}, [defect(1), defect(2)], "0.2 defects a metre within 10 m", []),
+    "missed": ({"kind": "missed", "missed_m": 0.5}, [missed(0, 300), missed(700, 900)], "0.50 m of strip missed", []),
+    "crowded": ({"kind": "crowded"}, [CROWDED], "1 crowded frame within 10 m", []),
+    "repeat": (
+        {"kind": "repeat", "marks": 5},
+        [repeat(), repeat(state="update", marks=6)],
+        "dent repeats each 1570.8 mm (bridle-1): 6 marks",
+        [repeat(state="ended", marks=6)],
+    ),
+    "grade": ({"kind": "grade", "grade": "hold"}, [graded("block")], "coil C: block", [graded("release", "D")]),
+    "health": (
+        {"kind": "health", "status": "out_of_specification"},
+        [camera("failure")],
+        "top: failure, mean grey 2",
+        [camera("normal")],
+    ),
+    "reload": (
+        {"kind": "health"},
+        [HEALTH],
+        "inspector: maintenance required, line.toml: bad",
+        [msgspec.structs.replace(HEALTH, state="reloaded")],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_raised_and_returned(case: Case) -> None:
+    """Every kind of rule is raised by what it is for, not before all of it is there, and returns when that is gone."""
+    facts, found, words, after = case
+    desk = Desk(AlarmSection(name="a", off_delay_ms=0, **facts))
+    for event in found[:-1]:
+        assert desk.follow(event) == []
+    (alarm,) = desk.follow(found[-1])
+    assert alarm.isa_state == "unacknowledged" and alarm.message.startswith(words)
+    assert alarm.value >= alarm.limit
+    desk.restart()
+    assert desk.follow() == []
+    if not after:
+        desk.run_on(10.2)
+    assert states(desk.follow(*after)) == ["returned"]
+
+
+OTHERS: list[tuple[dict[str, Any], list[Data]]] = [
+    ({"count": 2}, [defect(1)]),
+    ({"min_width_mm": 11}, [defect(1)]),
+    ({"classes": ("dent",)}, [defect(1)]),
+    ({"severities": ("severe",)}, [defect(1)]),
+    ({"kind": "area", "area_mm2": 100.1}, [defect(1), defect(2)]),
+    ({"kind": "density", "per_m": 0.3}, [defect(1), defect(2)]),
+    ({"kind": "density", "per_m": 0.1, "min_length_mm": 101}, [defect(1)]),
+    ({"kind": "missed"}, [missed(0, 999), missed(999, 999), defect(1)]),
+    ({"kind": "crowded", "classes": ("dent",)}, [CROWDED]),
+    ({"kind": "repeat", "marks": 4}, [REPEAT]),
+    ({"kind": "repeat", "classes": ("scratch",)}, [REPEAT]),
+    ({"kind": "repeat", "rolls": ("bridle-2",)}, [REPEAT]),
+    ({"kind": "grade", "grade": "block"}, [graded("hold"), graded("nonsense")]),
+    ({"kind": "health", "status": "failure"}, [camera("check_function"), HEALTH, CROWDED]),
+]
+
+
+@pytest.mark.parametrize(("facts", "found"), OTHERS)
+def test_not_raised(facts: dict[str, Any], found: list[Data]) -> None:
+    """What another rule is for, or falls short of the limit, raises nothing."""
+    assert Desk(AlarmSection(name="a", **facts)).follow(*found) == []
+
+
+class Severe(Defect, frozen=True, kw_only=True, tag="defect"):
+    """A defect with a severity."""
+
+    severity: str
+
+
+def test_severity() -> None:
+    """Where defects have a severity a rule may ask for it."""
+    facts = {name: getattr(defect(), name) for name in Defect.__struct_fields__}
+    desk = Desk(AlarmSection(name="a", severities=("severe",)))
+    assert desk.follow(Severe(**{**facts, "severity": "slight"})) == []
+    assert states(desk.follow(Severe(**{**facts, "severity": "severe"}))) == ["unacknowledged"]
+
+
+def test_missed_strip_counts_where_it_lies() -> None:
+    """Of a long stretch only what lies within the last metres counts, and all cameras together."""
+    desk = Desk(AlarmSection(name="a", kind="missed", missed_m=8, within_m=10, off_delay_ms=0))
+    desk.reached_mm = {("C", "top"): 50_000.0, ("C", "bottom"): 50_000.0}
+    (alarm,) = desk.follow(missed(0, 45_000), missed(46_000, 50_000, "bottom"))
+    assert alarm.value == 9.0
+    desk.run_on(2)
+    (alarm,) = desk.follow()
+    assert (alarm.isa_state, alarm.value) == ("returned", 7.0)
+
+
+def test_the_worst_device_counts() -> None:
+    """While one camera has failed the alarm stands, whatever another says."""
+    desk = Desk(AlarmSection(name="a", kind="health", off_delay_ms=0))
+    assert states(desk.follow(camera("failure"), camera("check_function", "bottom"))) == ["unacknowledged"]
+    assert desk.follow(camera("normal")) == []
+    assert states(desk.follow(camera("normal", "bottom"))) == ["returned"]
+
+
+def test_repeats_of_two_rolls() -> None:
+    """The repeat with most marks counts, and the alarm stands until both have ended."""
+    desk = Desk(AlarmSection(name="a", kind="repeat", off_delay_ms=0))
+    assert states(desk.follow(REPEAT, repeat(id="s", marks=9))) == ["unacknowledged"]
+    assert desk.follow(repeat(id="s", marks=9, state="ended")) == []
+    assert states(desk.follow(repeat(state="ended"))) == ["returned"]
