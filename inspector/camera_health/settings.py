@@ -28,8 +28,13 @@ class CameraHealthSection(Section, frozen=True):
     ] = 8
     dark_grey: Annotated[
         float,
-        key("A frame with a mean grey below this is dark: no light, a closed lens; 0: not watched.", ge=0, le=255),
-    ] = 6.0
+        key(
+            "A frame whose brightest parts (mean and three standard deviations) lie below this is dark: no light, a "
+            "closed lens; 0: not watched.",
+            ge=0,
+            le=255,
+        ),
+    ] = 10.0
     saturated_percent: Annotated[
         float, key("A frame with more pixels at 254 or 255 than this is saturated; 100: not watched.", ge=0, le=100)
     ] = 50.0
