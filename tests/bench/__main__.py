@@ -10,12 +10,26 @@ from tests.bench import (
     loading,
     masks,
     memory,
+    pieces,
     repeats,
     simulator,
     throughput,
     training,
 )
 
-for bench in (simulator, masks, analysis, repeats, engines, ingest, throughput, bridge, loading, training, memory):
+for bench in (
+    simulator,
+    masks,
+    analysis,
+    pieces,
+    repeats,
+    engines,
+    ingest,
+    throughput,
+    bridge,
+    loading,
+    training,
+    memory,
+):
     print(f"\n## {bench.__name__.rpartition('.')[2]}: {(bench.__doc__ or '').splitlines()[0]}\n", flush=True)
     bench.main()
