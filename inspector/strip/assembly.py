@@ -41,7 +41,7 @@ Boxes = NDArray[np.float64]
 class Gap(msgspec.Struct, frozen=True):
     """How far apart pieces of one class may lie and still be one defect, millimetres."""
 
-    along_mm: float = 10.0
+    along_mm: float = 25.0
     across_mm: float = 5.0
 
 

@@ -103,7 +103,7 @@ def _planted(rng: np.random.Generator) -> list[Shape]:
         top, left = max(0, shape.top - y), max(0, shape.left - x)
         taken = room[top : shape.top + rows + y, left : shape.left + px + x]
         wide = wide[top - shape.top + y :, left - shape.left + x :][: taken.shape[0], : taken.shape[1]]
-        if not (taken & wide).any():
+        if not (taken & wide.astype(np.uint8)).any():
             room[shape.top : shape.top + rows, shape.left : shape.left + px] |= shape.mask
             shapes.append(shape)
     return shapes

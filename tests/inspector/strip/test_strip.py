@@ -212,7 +212,7 @@ def test_scratch_over_frames() -> None:
 
 
 @pytest.mark.parametrize("lost", [dropped(header(1, coil="C", start_mm=10.0)), missing(1)])
-@pytest.mark.parametrize(("start_mm", "is_one"), [(15.0, True), (20.0, True), (25.0, False)])
+@pytest.mark.parametrize(("start_mm", "is_one"), [(15.0, True), (35.0, True), (40.0, False)])
 def test_over_a_loss_the_gap_decides(lost: Loss, start_mm: float, is_one: bool) -> None:
     """What was seen before and after lost strip is one defect where no more than the gap lies between."""
     found = scratches(seen(0, THROUGH, start_mm=0.0), lost, seen(2, THROUGH, start_mm=start_mm))
@@ -368,10 +368,10 @@ CROWD = Crowd(
 def test_a_crowd_is_one_event() -> None:
     """A frame of noise is one event at its place; it was inspected, and its regions are no defects of the coil."""
     noise = msgspec.structs.replace(seen(1), crowd=CROWD)
-    reported = run([seen(0, THROUGH), noise, seen(2), seen(3, THROUGH)])
+    reported = run([seen(0, THROUGH), noise, seen(2), seen(3), seen(4, THROUGH)])
     (crowded,) = [event for event in reported if isinstance(event, Crowded)]
     assert (crowded.start_mm, crowded.end_mm, crowded.regions) == (11.0, 19.0, {"bright": 17_000, "dark": 900})
     assert [event.frames for event in reported if isinstance(event, Defect) and event.phase == "end"] == [1, 1]
     ended = reported[-1]
     assert isinstance(ended, CoilReport)
-    assert (ended.frames, ended.crowded, ended.inspected_m, ended.defects) == (4, 1, 0.04, {"dark": 2})
+    assert (ended.frames, ended.crowded, ended.inspected_m, ended.defects) == (5, 1, 0.05, {"dark": 2})
