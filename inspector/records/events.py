@@ -87,6 +87,12 @@ class Defect(_Kind, Extent, frozen=True, kw_only=True, tag="defect"):
     phase: Annotated[str, _known(Phase)] = ""
     """`new` when it is reported first, `update` while it grows, `end` once it is whole (since 1.3, before it: empty).
     One that was whole when it was seen is reported once, as `end`."""
+    severity: str = ""
+    """How severe it is, by the rules of the configuration; empty before contract 1.3."""
+    edge_mm: float | None = None
+    """From the strip's edge on the operator's side to its left edge, millimetres; null where that is not known."""
+    is_estimated: bool = False
+    """True where positions along the travel follow from a configured speed, and nothing better is known."""
     part_of: str = ""
     """Where it turned out to be a part of another defect: that one's id, which goes on and has its area."""
 

@@ -220,6 +220,8 @@ class Assembly(msgspec.Struct, eq=False):
                 is_partial=phase != "end",
                 phase=phase,
                 part_of=part_of,
+                severity="",
+                is_estimated=False,
                 frames=defect.frames,
                 recipe=self.recipe,
                 captured_ns=defect.captured_ns,
