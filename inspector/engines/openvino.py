@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 import openvino as ov
 
+from inspector.engines.segmenter import suspicious
 from inspector.errors import EngineError, RecipeError
 from inspector.records.frame import Bytes3D
 from inspector.records.recipe import Maps, Recipe
@@ -136,13 +137,13 @@ class OpenVino:
             request.wait()
         except RuntimeError as error:
             raise EngineError(f"OpenVINO failed while assessing a batch: {error}. Restart the inspector.") from error
-        maps = Maps(
-            labels=request.get_tensor("labels").data.copy(),
-            confidence=request.get_tensor("confidence").data.copy(),
-            presence=request.get_tensor("presence").data.copy(),
-        )
+        presence = request.get_tensor("presence").data.copy()
+        if suspicious(presence, self._thresholds):
+            labels, confidence = (request.get_tensor(name).data.copy() for name in ("labels", "confidence"))
+        else:  # by the graph's rule they are 0: nothing to copy
+            labels = confidence = np.broadcast_to(np.uint8(0), (len(presence), *self._shape))
         self._idle.append(request)
-        return maps
+        return Maps(labels, confidence, presence)
 
     def close(self) -> None:
         """Let go of the requests; OpenVINO frees the rest."""

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from inspector.engines.settings import EngineSection
 from inspector.records.frame import Bytes3D
@@ -110,6 +111,15 @@ def load(
 
         engine = OpenVino(recipe, model, threads=section.threads)
     return _closed_on_failure(engine, lambda: warm(engine, recipe, range(1, max_frames + 1), tell, gently=gently))
+
+
+def suspicious(presence: NDArray[np.float32], thresholds: NDArray[np.float32]) -> list[int]:
+    """Return the frames in which some class reaches its threshold: the maps of all others are 0 by the graph's rule.
+
+    `presence` (N, C), `thresholds` (C,). The graph labels a pixel where its probability reaches the threshold, and
+    presence is the highest probability in the frame.
+    """
+    return [int(place) for place in np.flatnonzero((presence >= thresholds).any(axis=1))]
 
 
 def _closed_on_failure(engine: Segmenter, work: Callable[[], None]) -> Segmenter:

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from inspector.engines.nvidia.manifest import Port
 from inspector.records.recipe import Recipe
@@ -60,15 +58,6 @@ class Rotation(Generic[T]):
         assert self._busy, "a result was asked for, but no batch is in flight"
         self._idle.append(self._busy.popleft())
         return self._idle[-1]
-
-
-def suspicious(presence: NDArray[np.float32], thresholds: NDArray[np.float32]) -> list[int]:
-    """Return the frames in which some class reaches its threshold: the maps of all others are 0 by the graph's rule.
-
-    `presence` (N, C), `thresholds` (C,). The graph labels a pixel where its probability reaches the threshold, and
-    presence is the highest probability in the frame.
-    """
-    return [int(place) for place in np.flatnonzero((presence >= thresholds).any(axis=1))]
 
 
 def runs(places: Sequence[int]) -> list[tuple[int, int]]:

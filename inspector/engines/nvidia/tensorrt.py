@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from inspector.engines.nvidia import cuda, nvinfer, nvml
 from inspector.engines.nvidia.allocations import Contexts, Held, Slot, release, set_size
 from inspector.engines.nvidia.graphs import Graph
-from inspector.engines.nvidia.in_flight import Extents, Rotation, padded, runs, suspicious
+from inspector.engines.nvidia.in_flight import Extents, Rotation, padded, runs
 from inspector.engines.nvidia.manifest import Manifest
 from inspector.engines.nvidia.streams import Stream
-from inspector.engines.segmenter import PAUSE, Depths
+from inspector.engines.segmenter import PAUSE, Depths, suspicious
 from inspector.errors import EngineError
 from inspector.records.frame import Bytes3D
 from inspector.records.recipe import Maps, Recipe

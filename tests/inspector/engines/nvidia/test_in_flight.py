@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector import recipe
-from inspector.engines.nvidia.in_flight import Extents, Rotation, padded, port_faults, runs, sizes_to_run, suspicious
+from inspector.engines.nvidia.in_flight import Extents, Rotation, padded, port_faults, runs, sizes_to_run
 from inspector.engines.nvidia.manifest import Port
 from inspector.engines.openvino import OpenVino
+from inspector.engines.segmenter import suspicious
 from tests.frames import RECIPE
 from tests.manifests import describe
 from tests.recipes import HEIGHT, WIDTH, write_recipe
