@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from inspector.demand import Demand
+from inspector.engines.screening import ScreenAccount
 from inspector.engines.segmenter import Depths, Segmenter
 from inspector.errors import EngineError
 from inspector.flow import Buffer, Cancelled
@@ -41,6 +42,8 @@ class Loaded(msgspec.Struct, frozen=True):
     engine: Segmenter
     batch_s: float = 0.0
     """How long the largest batches took when the engine was warmed up, as many as are in flight."""
+    screen: ScreenAccount | None = None
+    """How its screen is doing; None: it has none."""
 
 
 class Infer:

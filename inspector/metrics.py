@@ -25,6 +25,7 @@ from prometheus_client import (
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from inspector.engines.screening import Screening
 from inspector.records.events import ROOTS, CameraFault, Crowded, Defect, IsaState, Missed
 from inspector.records.stages import Batch, Findings, Frame, Inferred
 
@@ -132,6 +133,45 @@ class _DeviceMemory(Collector):
         return GaugeMetricFamily("inspector_gpu_memory_bytes", words, labels=["kind"])
 
 
+class _Screen(Collector):
+    """Asks how the recipe's screen is doing."""
+
+    def __init__(self, account: Callable[[], Screening | None]) -> None:
+        self._account = account
+
+    def describe(self) -> Iterator[Metric]:
+        """Name the metrics without asking: at the start there is no engine yet."""
+        yield from self._families()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield them, without samples where there is no screen."""
+        frames, missed, ratio, blind = self._families()
+        if (screening := self._account()) is not None:
+            for outcome in ("held_back", "audited", "passed"):
+                frames.add_metric([outcome], getattr(screening, outcome))
+            missed.add_metric([], screening.missed)
+            ratio.add_metric([], screening.missed_ratio)
+            blind.add_metric([], screening.is_blind)
+        yield from (frames, missed, ratio, blind)
+
+    @staticmethod
+    def _families() -> tuple[CounterMetricFamily, CounterMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
+        return (
+            CounterMetricFamily(
+                "inspector_screen_frames",
+                "Frames by what the recipe's screen did: held back as sound, held back but assessed all the same to "
+                "audit it, or passed to the recipe. They count from the last reload.",
+                labels=["outcome"],
+            ),
+            CounterMetricFamily("inspector_screen_missed", "Audited frames in which the recipe found something."),
+            GaugeMetricFamily(
+                "inspector_screen_missed_ratio",
+                "Share of the defective frames that the screen holds back, estimated from the audited ones.",
+            ),
+            GaugeMetricFamily("inspector_screen_blind", "1 when it misses so much that every frame passes."),
+        )
+
+
 class Metrics:
     """The registry and all that is in it."""
 
@@ -210,6 +250,10 @@ class Metrics:
     def watch_memory(self, taken: Callable[[], dict[str, int]]) -> None:
         """Show the device memory that is taken, by kind, as it is at each scrape; nothing where there is none."""
         self.registry.register(_DeviceMemory(taken))
+
+    def watch_screen(self, account: Callable[[], Screening | None]) -> None:
+        """Show how the recipe's screen is doing at each scrape; nothing where it has none."""
+        self.registry.register(_Screen(account))
 
     def timed(self, stage: str, work: Callable[P, T]) -> Callable[P, T]:
         """Wrap a stage's work so that the time of each call is observed."""

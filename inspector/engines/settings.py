@@ -11,6 +11,24 @@ class RecipeSection(Section, frozen=True):
     """Which network assesses the strip."""
 
     path: Annotated[str, key("A recipe folder (relative to this file), or the name of a shipped recipe.", min_length=1)]
+    screen: Annotated[
+        str,
+        key(
+            "A fast recipe that looks at every frame first, named as `path` is: only what it does not find surely "
+            "sound goes to the recipe in `path`. `trainer tune-screen` measures what that loses, and permits it. "
+            "Empty: none."
+        ),
+    ] = ""
+    screen_audit: Annotated[
+        float,
+        key(
+            "Share of the frames that the screen holds back which the recipe assesses all the same, to count what the "
+            "screen misses.",
+            "Give a share of 0.001 to 1, like 0.02.",
+            ge=0.001,
+            le=1,
+        ),
+    ] = 0.02
 
 
 class EngineSection(Section, frozen=True):

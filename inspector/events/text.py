@@ -27,6 +27,7 @@ from inspector.records.events import (
     Health,
     Heartbeat,
     Missed,
+    RecipeStatus,
     Repeat,
 )
 from inspector.words import counted
@@ -173,6 +174,11 @@ def _camera(data: CameraStatus) -> _Row:
     return _Row("CAMERA", data.camera, rest, RED if data.state == "raised" else GREEN)
 
 
+def _recipe(data: RecipeStatus) -> _Row:
+    rest = f"{data.state}: {data.message}  NE 107 {data.status.replace('_', ' ')}  {data.recipe}"
+    return _Row("RECIPE", data.fault, rest, RED if data.state == "raised" else GREEN)
+
+
 def _flood(data: Flood) -> _Row:
     rest = f"{counted(data.raised, 'alarm')} within {data.within_s:g} s, {data.withheld} not announced"
     standing = f"; still waiting: {', '.join(data.standing)}" if data.standing else ""
@@ -201,6 +207,7 @@ LAYOUTS: dict[type, Callable[[Any], _Row]] = {
     CoilReport: _coil,
     Alarm: _alarm,
     CameraStatus: _camera,
+    RecipeStatus: _recipe,
     Flood: _flood,
     Commanded: _commanded,
     Health: _health,

@@ -38,6 +38,7 @@ CameraState = Literal["raised", "returned"]
 Ne107 = Literal["failure", "check_function", "out_of_specification", "maintenance_required", "normal"]
 NE107: tuple[Ne107, ...] = get_args(Ne107)
 """The states of a device after NAMUR NE 107, the gravest first."""
+RecipeFault = Literal["screen_blind"]
 HealthState = Literal["started", "stopping", "reloaded", "reload_failed"]
 """What we write today. A reader takes any other word too, so the records below say `str`."""
 
@@ -377,6 +378,26 @@ class CameraStatus(_Kind, frozen=True, kw_only=True, tag="camera"):
         return self.coil or "-"
 
 
+class RecipeStatus(_Kind, frozen=True, kw_only=True, tag="recipe"):
+    """The recipe in force cannot be relied on, or can be again."""
+
+    fault: Annotated[str, _known(RecipeFault)]
+    """What is wrong: `screen_blind` is a screen that held back frames with defects; it holds back none any more."""
+    state: Annotated[str, _known(CameraState)]
+    """Whether it begins or ends."""
+    status: Annotated[str, _known(Ne107)]
+    """Of the inspection, after NAMUR NE 107."""
+    message: str
+    """For people."""
+    recipe: str
+    """Name and version of the recipe in force, `NAME@VERSION`."""
+
+    @property
+    def topic(self) -> str:
+        """`recipe.` and the fault."""
+        return f"recipe.{self.fault}"
+
+
 HEARTBEAT_TOPIC = "health.heartbeat"
 
 
@@ -394,7 +415,20 @@ class Heartbeat(_Kind, frozen=True, kw_only=True, tag="heartbeat"):
         return HEARTBEAT_TOPIC
 
 
-Data = Defect | Repeat | Crowded | Missed | CoilReport | Alarm | Flood | Commanded | CameraStatus | Health | Heartbeat
+Data = (
+    Defect
+    | Repeat
+    | Crowded
+    | Missed
+    | CoilReport
+    | Alarm
+    | Flood
+    | Commanded
+    | CameraStatus
+    | RecipeStatus
+    | Health
+    | Heartbeat
+)
 """All kinds of today: the one list of them."""
 
 ROOTS = tuple(f"{kind.__struct_config__.tag}." for kind in get_args(Data) if kind is not Heartbeat)

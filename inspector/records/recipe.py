@@ -58,6 +58,25 @@ class DefectClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return area_mm2 >= self.min_area_mm2
 
 
+class Screen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A fast recipe that may look at frames first: below which score it holds them back, and what that loses."""
+
+    recipe: str
+    """Name and version of the fast recipe, `NAME@VERSION`."""
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    """Of the fast recipe's model: the score means nothing for another."""
+    below: Annotated[float, Meta(gt=0, le=1)]
+    """A frame is sound where the fast recipe gives no pixel of any defect so high a probability."""
+    defects: Annotated[int, Meta(ge=1)]
+    """Defects of the test strip that the full recipe found."""
+    lost: Annotated[int, Meta(ge=0)]
+    """How many of them were in held-back frames alone."""
+    lost_at_most: Annotated[float, Meta(ge=0, le=1)]
+    """Upper bound of the share that is lost, at 95 % confidence."""
+    held_back: Annotated[float, Meta(ge=0, le=1)]
+    """Share of the test strip's sound frames that was held back."""
+
+
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What `recipe.toml` says; the network itself is `model.onnx` beside it."""
 
@@ -79,6 +98,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     calibrated_on: tuple[str, ...] = ()
     """Names of the frames that INT8 took its ranges from; empty where none were, or nobody wrote them down."""
     classes: Annotated[tuple[DefectClass, ...], Meta(min_length=1)] = msgspec.field(name="class")
+    screen: Screen | None = None
+    """Which fast recipe may look first; None: nobody has measured what that would lose."""
     scores: dict[str, float | int | str] = {}
     """Measured on frames it was not trained on; the keys name convention and unit."""
 

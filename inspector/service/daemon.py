@@ -28,6 +28,7 @@ from inspector.alarms.alarms import Alarms
 from inspector.analysis.analyse import Analyse
 from inspector.camera_health.watch import CameraHealth
 from inspector.demand import Demand
+from inspector.engines.screening import ScreenAccount, Screening
 from inspector.errors import EXIT_DONE, GpuLost, InspectorError, Stuck
 from inspector.flow import Buffer, buffered, each
 from inspector.infer import INFERRED_BATCHES, Infer, Loaded
@@ -35,7 +36,7 @@ from inspector.intake.deadline import Deadline
 from inspector.intake.overload import policies
 from inspector.intake.push import Intake
 from inspector.metrics import Metrics
-from inspector.records.events import Health, HealthState
+from inspector.records.events import CameraState, Health, HealthState, Ne107, RecipeStatus
 from inspector.records.frame import Bytes3D
 from inspector.records.stages import Findings, Lasting, Stage
 from inspector.service.desk import Desk
@@ -102,6 +103,8 @@ class Daemon:
         self._opened = ExitStack()
         """How to close what is open, in the reverse order."""
         self._beat_ns = 0
+        self._blind: ScreenAccount | None = None
+        """The screen that was last reported to be blind."""
         self._hung: set[str] = set()
         """Threads that did not end."""
 
@@ -154,6 +157,7 @@ class Daemon:
         opened.callback(self._close_engine)
         self._metrics.watch_memory(self._memory)
         self._metrics.watch_cameras(cameras, self._camera_health.is_standing)
+        self._metrics.watch_screen(self._screening)
         self._intake = Intake(
             context,
             settings.intake,
@@ -268,6 +272,7 @@ class Daemon:
             self._notifier.status(self._status())
         if self._lost is not None:
             raise self._lost
+        self._look_at_screen()
         if self._hangup.is_set():
             self._reload.begin(self._on_reload_begins)
         if self._stop.is_set() and not liveness.alive():
@@ -275,6 +280,21 @@ class Daemon:
                 f"asked to stop, but no stage has finished anything for {liveness.idle_s():.0f} s "
                 f"({self._metrics.frames}). Engine or disk hang: see the log, `dmesg` and the driver."
             )
+
+    def _look_at_screen(self) -> None:
+        """Report a screen that has gone blind, once; one that takes its place returns it."""
+        screen, blind = self._infer.loaded.screen, self._blind
+        if blind is not None and screen is not blind:
+            self._blind = None
+            self._say_of_screen("returned", "normal", "another screen, or none, is in force")
+        if screen is not None and screen.is_blind and self._blind is None:
+            self._blind = screen
+            self._say_of_screen("raised", "maintenance_required", str(screen.now()))
+
+    def _say_of_screen(self, state: CameraState, status: Ne107, message: str) -> None:
+        (log.error if state == "raised" else log.info)("screen_blind %s: %s", state, message)
+        name = str(self._infer.loaded.recipe)
+        self._sink.say(RecipeStatus(fault="screen_blind", state=state, status=status, message=message, recipe=name))
 
     # --- the end --------------------------------------------------------------------------------------------
 
@@ -350,6 +370,10 @@ class Daemon:
 
     def _memory(self) -> dict[str, int]:
         return self._infer.loaded.engine.memory()
+
+    def _screening(self) -> Screening | None:
+        screen = self._infer.loaded.screen
+        return screen.now() if screen else None
 
     def _on_rebuilding(self, yes: bool) -> None:
         self._metrics.rebuilding.set(yes)

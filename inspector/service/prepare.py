@@ -10,6 +10,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -17,7 +18,8 @@ import msgspec
 from inspector import recipe
 from inspector.alarms import check
 from inspector.alarms.check import LineFacts
-from inspector.engines import segmenter
+from inspector.engines import cascade, segmenter
+from inspector.engines.screening import ScreenAccount
 from inspector.errors import ConfigError, EngineRefused, Stopped
 from inspector.infer import Loaded, depths
 from inspector.records.recipe import Recipe
@@ -30,7 +32,8 @@ log = logging.getLogger("inspector")
 
 
 def prepare(path: Path) -> tuple[Config, Path]:
-    """Read and check a configuration with all that it refers to; return it and the recipe's folder.
+    """Read and check a configuration with all that it refers to; return it, its screen's folder in place of that's
+    name, and the recipe's folder.
 
     Raises: ConfigError, RecipeError.
     """
@@ -38,6 +41,13 @@ def prepare(path: Path) -> tuple[Config, Path]:
     folder = recipe.find(settings.recipe.path, path.parent)
     card, model = recipe.load(folder)
     segmenter.check(settings.engine, card, model)
+    if settings.recipe.screen:
+        screen = recipe.find(settings.recipe.screen, path.parent)
+        screen_card, screen_model = recipe.load(screen)
+        segmenter.check(settings.engine, screen_card, screen_model)
+        cascade.permit(card, screen_card)
+        section = msgspec.structs.replace(settings.recipe, screen=str(screen))
+        settings = msgspec.structs.replace(settings, recipe=section)
     names = [kind.name for kind in card.classes]
     found = (*_frame_faults(settings, card), *_place_faults(settings), *_alarm_faults(settings, card))
     faults = [f"{path.name}: {fault}" for fault in found]
@@ -131,20 +141,25 @@ def check_engine(settings: Config, folder: Path, *, unverified: bool = False) ->
         return ["stub: this line inspects nothing"]
     if settings.engine.kind != "tensorrt":
         return []
+    unseen = "driver and GPU were not looked at: `inspector run` does that"
+    folders = [folder, *([Path(settings.recipe.screen)] if settings.recipe.screen else [])]
+    return [*(fault for one in folders for fault in _engine_faults(settings, one, unverified)), unseen]
+
+
+def _engine_faults(settings: Config, folder: Path, unverified: bool) -> list[str]:
+    """Return why a recipe's built engine does not fit where it would be built again; raise EngineRefused elsewhere."""
     from inspector.engines.nvidia import flavour, loader
 
     card = recipe.read_card(folder)
     only, most = loader.asked(settings.engine), settings.batch.max_frames
-    unseen = "driver and GPU were not looked at: `inspector run` does that"
     try:
         loader.check(folder, card, only=only, max_frames=most, verified=not unverified)
     except EngineRefused as error:
         if not settings.engine.rebuild:
             raise
         flavour.find(only=only)
-        faults = [f"does not fit, and would be built again at the start: {line}" for line in str(error).splitlines()]
-        return [*faults, unseen]
-    return [unseen]
+        return [f"does not fit, and would be built again at the start: {line}" for line in str(error).splitlines()]
+    return []
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -168,10 +183,26 @@ Load = Callable[[Config, Path, Options], Loaded]
 
 
 def load(settings: Config, folder: Path, options: Options = PLAIN) -> Loaded:
-    """Load, verify and warm the engine; a stale engine is built again where the configuration asks for it.
+    """Load, verify and warm the engine, and the screen's where there is one.
+
+    A stale engine is built again where the configuration asks for it.
 
     Raises: RecipeError, EngineError, EngineRefused; Stopped.
     """
+    with ExitStack() as on_failure:
+        full = _load_one(settings, folder, options)
+        on_failure.callback(full.engine.close)
+        if settings.recipe.screen:
+            screen = _load_one(settings, Path(settings.recipe.screen), options)
+            on_failure.callback(screen.engine.close)
+            account = ScreenAccount(settings.recipe.screen_audit)
+            engine = cascade.join(screen.recipe, screen.engine, full.recipe, full.engine, account)
+            full = Loaded(full.recipe, engine, batch_s=full.batch_s + screen.batch_s, screen=account)
+        on_failure.pop_all()
+        return full
+
+
+def _load_one(settings: Config, folder: Path, options: Options) -> Loaded:
     card, model = recipe.load(folder)
     section, most = settings.engine, settings.batch.max_frames
 

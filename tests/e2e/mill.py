@@ -46,8 +46,8 @@ class Mill:
         write_recipe(folder / "recipe")
         self.write(overload=overload)
 
-    def write(self, overload: str = "wait", extra: str = "") -> None:
-        """Write the configuration file."""
+    def write(self, overload: str = "wait", extra: str = "", screen: str = "", audit: float = 0.02) -> None:
+        """Write the configuration file; `screen` names a recipe that looks first, of whose sound frames `audit` is."""
         configuration.write(
             self.config,
             self.ports,
@@ -55,7 +55,10 @@ class Mill:
             line="test",
             mm_per_px=0.5,
             cameras=self.cameras,
-            sections={"intake": {"overload": overload}},
+            sections={
+                "intake": {"overload": overload},
+                "recipe": {"screen": screen, "screen_audit": audit} if screen else {},
+            },
             extra=ALARM + extra,
         )
 

@@ -1,0 +1,167 @@
+"""Two engines as one: a fast recipe looks at every frame, the full one only at those that are not surely sound.
+
+What leaves is the full recipe's word, or, where the screen held the frame back, that it is sound. A frame whose score
+is no number passes. Knows the `Segmenter` protocol. Must not know which engines they are, recipes' files, sockets.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+
+import numpy as np
+import numpy.typing as npt
+
+from inspector.engines.screening import ScreenAccount
+from inspector.engines.segmenter import Segmenter
+from inspector.errors import EngineError, RecipeError
+from inspector.records.frame import Bytes3D
+from inspector.records.recipe import DefectClass, Maps, Recipe, Screen
+
+LEVELS = 255
+"""A map's confidence is a probability in so many steps."""
+
+
+def screen_scores(presence: npt.NDArray[np.float32], classes: int) -> npt.NDArray[np.float32]:
+    """Return (N,) float32: the highest probability of any defect in each frame; `presence` is (N, C) or wider.
+
+    NaN where any of them is: no comparison holds with it, so that such a frame counts as not surely sound.
+    """
+    scores: npt.NDArray[np.float32] = presence[:, :classes].max(1, initial=0.0)
+    return scores
+
+
+def finds(presence: npt.NDArray[np.float32], classes: Sequence[DefectClass]) -> npt.NDArray[np.bool_]:
+    """Return (N,) bool: whether the full recipe would report a defect in a frame, were it large enough."""
+    levels = np.rint(presence[:, : len(classes)] * LEVELS) / LEVELS
+    least = np.array([max(kind.threshold, kind.min_confidence) for kind in classes], np.float32)
+    return np.asarray((levels >= least).any(1), np.bool_)
+
+
+class Cascade:
+    """A `Segmenter` made of two; it closes both.
+
+    `below`: a frame whose screen score is lower is sound. `classes` are the full recipe's, `screen_classes` the number
+    of the screen's. The full engine works within `result`: what it takes is known only then.
+    """
+
+    def __init__(
+        self,
+        screen: Segmenter,
+        full: Segmenter,
+        *,
+        below: float,
+        screen_classes: int,
+        classes: Sequence[DefectClass],
+        account: ScreenAccount,
+    ) -> None:
+        self._screen, self._full = screen, full
+        self._below, self._screen_classes, self._classes = below, screen_classes, classes
+        self.account = account
+        self.name = f"{full.name}, screened by {screen.name}"
+        self.facts = {**full.facts, "screen": screen.name}
+        self.in_flight = screen.in_flight
+        self._busy: deque[Bytes3D] = deque()
+
+    def buffer(self, frames: int) -> Bytes3D:
+        """Return the screen's kind of memory: it reads every frame."""
+        return self._screen.buffer(frames)
+
+    def memory(self) -> dict[str, int]:
+        """Return the device's memory as the full engine reports it: both are on one device."""
+        return self._full.memory()
+
+    def submit(self, frames: Bytes3D) -> None:
+        """Begin to screen `(N, H, W) uint8`."""
+        self._screen.submit(frames)
+        self._busy.append(frames)
+
+    def result(self) -> Maps:
+        """Wait for the oldest batch's screening, then assess what passed.
+
+        Raises: EngineError.
+        """
+        try:
+            scores = screen_scores(self._screen.result().presence, self._screen_classes)
+        finally:  # a batch that failed is not under way any more
+            frames = self._busy.popleft()
+        passes = np.full(len(frames), True) if self.account.is_blind else ~(scores < self._below)
+        audits = np.array([not passed and self.account.audits_next() for passed in passes.tolist()], bool)
+        chosen = np.flatnonzero(passes | audits)
+        maps, found = self._assess(frames, chosen)
+        self.account.count(
+            held_back=len(frames) - len(chosen),
+            passed=int(passes.sum()),
+            audited=int(audits.sum()),
+            found=int((found & passes).sum()),
+            missed=int((found & audits).sum()),
+        )
+        return maps
+
+    def close(self) -> None:
+        """Close both."""
+        try:
+            while self._busy:  # no engine is closed at work
+                self._busy.popleft()
+                with suppress(EngineError):
+                    self._screen.result()
+            self._screen.close()
+        finally:
+            self._full.close()
+
+    def _assess(self, frames: Bytes3D, chosen: npt.NDArray[np.intp]) -> tuple[Maps, npt.NDArray[np.bool_]]:
+        """Return the maps of all frames, sound where not chosen, and in which of them something was found."""
+        found = np.full(len(frames), False)
+        if not len(chosen):
+            sound = np.broadcast_to(np.uint8(0), frames.shape)
+            return Maps(sound, sound, np.zeros((len(frames), len(self._classes)), np.float32)), found
+        if len(chosen) == len(frames):
+            self._full.submit(frames)
+            maps = self._full.result()
+            found[:] = finds(maps.presence, self._classes)
+            return maps, found
+        room = self._full.buffer(len(chosen))
+        np.take(frames, chosen, axis=0, out=room)
+        self._full.submit(room)
+        some = self._full.result()
+        labels, confidence = np.zeros((2, *frames.shape), np.uint8)
+        presence = np.zeros((len(frames), some.presence.shape[1]), np.float32)
+        labels[chosen], confidence[chosen], presence[chosen] = some.labels, some.confidence, some.presence
+        found[chosen] = finds(some.presence, self._classes)
+        return Maps(labels, confidence, presence), found
+
+
+def permit(full: Recipe, screen: Recipe) -> Screen:
+    """Return what a recipe permits its screen, and refuse one of which nobody has measured what it loses.
+
+    Raises: RecipeError.
+    """
+    if (full.height, full.width) != (screen.height, screen.width):
+        raise RecipeError(
+            f"recipe.screen {screen} takes frames of {screen.width} x {screen.height}; expected {full.width} x "
+            f"{full.height}, as recipe {full}. Export one of them for the other's frames."
+        )
+    permitted = full.screen
+    if permitted is None or permitted.sha256 != screen.sha256:
+        found = f"permits {permitted.recipe} alone ({permitted.sha256[:12]})" if permitted else "permits none"
+        raise RecipeError(
+            f"recipe.screen is {screen} ({screen.sha256[:12]}), and recipe {full} {found}; expected a screen whose "
+            "losses were measured. Run `trainer tune-screen`, or leave `screen` out."
+        )
+    return permitted
+
+
+def join(screen_card: Recipe, screen: Segmenter, full_card: Recipe, full: Segmenter, account: ScreenAccount) -> Cascade:
+    """Return the two engines as one.
+
+    Raises: RecipeError, where the full recipe does not permit the screen.
+    """
+    return Cascade(
+        screen,
+        full,
+        below=permit(full_card, screen_card).below,
+        screen_classes=len(screen_card.classes),
+        classes=full_card.classes,
+        account=account,
+    )

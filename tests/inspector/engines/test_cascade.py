@@ -1,0 +1,150 @@
+"""Two engines as one: held-back frames are sound, what passes is the full recipe's, a blind screen ends."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from inspector.engines.cascade import Cascade, permit
+from inspector.engines.screening import BLIND_AUDITS, ScreenAccount
+from inspector.engines.stub import See, Stub, grey_is_class
+from inspector.errors import EngineError, RecipeError
+from inspector.records.frame import Bytes3D
+from inspector.records.recipe import Maps, Recipe, Screen
+from tests.frames import HEIGHT, RECIPE, WIDTH
+
+BELOW = 0.25
+PERMITTED = Screen(
+    recipe="fast@1", sha256="f" * 64, below=BELOW, defects=100, lost=0, lost_at_most=0.03, held_back=0.95
+)
+
+
+def by_corner(frames: Bytes3D) -> Maps:
+    """A screen: the first pixel, in hundredths, is its score."""
+    presence = np.repeat(frames[:, 0, :1].astype(np.float32), 2, axis=1)
+    presence /= 100
+    return Maps(np.zeros_like(frames), np.zeros_like(frames), presence)
+
+
+def nothing_but_nan(frames: Bytes3D) -> Maps:
+    """A screen whose network has come apart."""
+    return Maps(np.zeros_like(frames), np.zeros_like(frames), np.full((len(frames), 2), np.nan, np.float32))
+
+
+def sees_nothing(frames: Bytes3D) -> Maps:
+    """A blind screen."""
+    return Maps(np.zeros_like(frames), np.zeros_like(frames), np.zeros((len(frames), 2), np.float32))
+
+
+def cascade(screen: See, full: See | None = None, audit_share: float = 0.001) -> tuple[Cascade, Stub, Stub]:
+    """Make one of two engines in memory; by default the full one finds every pixel's grey level to be its class."""
+    stubs = Stub(RECIPE, screen), Stub(RECIPE, full or grey_is_class(2))
+    account = ScreenAccount(audit_share)
+    joined = Cascade(*stubs, below=BELOW, screen_classes=2, classes=RECIPE.classes, account=account)
+    return joined, *stubs
+
+
+def frames(*greys: int) -> Bytes3D:
+    """Make frames of one grey level each."""
+    return np.repeat(np.array(greys, np.uint8), HEIGHT * WIDTH).reshape(-1, HEIGHT, WIDTH)
+
+
+@pytest.mark.parametrize("greys", [(1, 30, 2, 99), (1, 2, 3), (30, 40), (24, 25)])
+def test_only_what_is_not_surely_sound_passes(greys: tuple[int, ...]) -> None:
+    """Held-back frames are sound; of the others the maps are the full recipe's, each in its place."""
+    engine, _, _ = cascade(by_corner)
+    engine.submit(frames(*greys))
+    maps = engine.result()
+    expected = frames(*(grey if grey >= 100 * BELOW else 0 for grey in greys))
+    assert np.array_equal(maps.labels, expected) and np.array_equal(maps.confidence, expected)
+    assert np.array_equal(maps.presence.any(1), np.array(greys) >= 100 * BELOW)
+    now = engine.account.now()
+    assert now.passed == sum(grey >= 100 * BELOW for grey in greys)
+    assert now.held_back + now.audited + now.passed == len(greys)
+
+
+def test_results_come_in_order_with_two_in_flight() -> None:
+    """What was submitted first comes out first, whether it passed or not."""
+    engine, screen, full = cascade(by_corner)
+    engine.submit(frames(1))
+    engine.submit(frames(70, 2))
+    assert not engine.result().labels.any()
+    engine.submit(frames(80))
+    assert [int(plane.max()) for plane in engine.result().labels] == [70, 0]
+    assert engine.result().labels.max() == 80
+    engine.close()
+    assert screen.is_closed and full.is_closed
+
+
+def test_a_score_that_is_no_number_passes() -> None:
+    """A screen that computes NaN holds nothing back."""
+    engine, _, _ = cascade(nothing_but_nan)
+    engine.submit(frames(1, 2))
+    assert [int(plane.max()) for plane in engine.result().labels] == [1, 2]
+
+
+def test_a_share_of_what_is_held_back_is_assessed_all_the_same() -> None:
+    """Of a hundred held-back frames, a tenth is audited, evenly, and nothing is missed where nothing is."""
+    engine, _, _ = cascade(sees_nothing, sees_nothing, audit_share=0.1)
+    for _ in range(25):
+        engine.submit(frames(1, 1, 1, 1))
+        engine.result()
+    now = engine.account.now()
+    assert (now.held_back, now.audited, now.passed) == (90, 10, 0)
+    assert now.missed == 0 and now.missed_ratio == 0 and not now.is_blind
+
+
+def test_a_blind_screen_is_found_out_and_no_longer_asked() -> None:
+    """Once the audits find defects that the screen held back, every frame passes."""
+    engine, _, _ = cascade(sees_nothing, audit_share=0.1)
+    labels = []
+    for _ in range(50):
+        engine.submit(frames(7))
+        labels.append(int(engine.result().labels.max()))
+    now = engine.account.now()
+    assert now.is_blind and now.missed == now.audited == BLIND_AUDITS
+    assert now.missed_ratio > 0.5 and "audited" in str(now)
+    assert labels == [7 if frame % 10 == 9 else 0 for frame in range(30)] + [7] * 20
+
+
+def test_few_misses_among_many_finds_are_no_blindness() -> None:
+    """A screen that passes nearly all defects stays in force, and its ratio is what it misses."""
+    account = ScreenAccount(0.02)
+    for _ in range(100):
+        account.count(held_back=95, passed=5, audited=0, found=5, missed=0)
+    account.count(held_back=49, passed=0, audited=1, found=0, missed=1)
+    assert account.now().missed_ratio == pytest.approx(50 / 550, rel=0.2) and not account.is_blind
+    for _ in range(200):
+        account.count(held_back=950, passed=50, audited=0, found=50, missed=0)
+    assert account.now().missed_ratio < 0.001
+
+
+def test_a_failing_engine_fails_the_batch_and_closes_both() -> None:
+    """An error of the full engine leaves, and what is still in flight does not keep the engines open."""
+
+    def fails(frames: Bytes3D) -> Maps:
+        raise EngineError("broken")
+
+    engine, screen, full = cascade(by_corner)
+    engine.submit(frames(99))
+    engine.submit(frames(1))
+    assert engine.result().labels.max() == 99
+    engine.close()
+    assert screen.is_closed and full.is_closed
+    engine, _, _ = cascade(by_corner, fails)
+    engine.submit(frames(99))
+    with pytest.raises(EngineError, match="broken"):
+        engine.result()
+
+
+def of(sha256: str, **changes: object) -> Recipe:
+    """Make a recipe's card."""
+    return msgspec.structs.replace(RECIPE, sha256=sha256, **changes)
+
+
+def test_only_a_measured_screen_is_permitted() -> None:
+    """The full recipe's card names the screen by its model's hash; any other, or another size, is refused."""
+    full = of("a" * 64, screen=PERMITTED)
+    assert permit(full, of("f" * 64)) is PERMITTED
+    for recipe, screen in ((full, of("b" * 64)), (of("a" * 64), of("f" * 64)), (full, of("f" * 64, height=32))):
+        with pytest.raises(RecipeError, match=r"recipe\.screen"):
+            permit(recipe, screen)
