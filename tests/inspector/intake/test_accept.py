@@ -84,6 +84,17 @@ def test_a_header_is_not_believed_before_the_picture() -> None:
         assert result(intake) == [0, ("decode", 1), *range(2, 5)]
 
 
+def test_a_message_refused_behind_a_full_batch_is_counted() -> None:
+    """It stands behind a picture that takes the last place: it is in that batch, and does not wait for another picture.
+
+    It once did, and a camera that then sent nothing more had a message that never ended.
+    """
+    with accept(max_frames=1, top="wait") as intake:
+        intake.take(message(0, "png"), 2, 0)
+        intake.take(message(1, "png", crc32=0), 2, 0)
+        assert result(intake) == [0, ("crc", 1)]
+
+
 def test_pictures_above_the_camera_s_share_are_given_up() -> None:
     """Pictures that come faster than they are decoded are counted in their place, and are not missing as well."""
     with accept() as intake:
