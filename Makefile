@@ -52,6 +52,7 @@ release: $(VENV)/.runtime
 docs: $(VENV)/.dev
 	$(RUN) -m inspector.events.schema
 	$(RUN) -m inspector.service.docs inspector/README.md
+	$(RUN) -m inspector.alarms.page
 
 # The shipped recipe: taught in three courses, exported, tuned and measured, each on coils of its own. The third course's
 # are those of 400-499 on whose sound frames the second's network saw most (LOG.md).
