@@ -44,6 +44,7 @@ gpu-check:
 soak: $(VENV)/.dev
 	$(RUN) -m tests.soak.signals 10000
 	$(RUN) -m tests.soak.late
+	$(RUN) -m tests.soak.kills 20
 	$(RUN) -m tests.soak.images 200000
 
 release: $(VENV)/.runtime

@@ -1,13 +1,16 @@
 """What flows backwards: how much the stages after intake have room for. Intake asks; infer and the journal feed.
 
-Each count is written by one thread only, so nobody needs a lock; what is asked is a difference of counts.
+Each count is written by one thread only, and what is asked is a difference of counts; receipts go through a queue.
 Must not know: frames, sockets, engines.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
+from threading import Lock
+
+from inspector.records.stages import Receipt
 
 
 class Demand:
@@ -21,6 +24,10 @@ class Demand:
         self._granted: Counter[str] = Counter()
         self._begun: Counter[str] = Counter()
         self._recorded: Counter[str] = Counter()
+        self._receipts: deque[Receipt] = deque()
+        self._on_acknowledged: Callable[[], None] = lambda: None
+        self._lock = Lock()
+        """Held while whoever waits for receipts is woken, or changes."""
 
     # --- fed by intake
 
@@ -53,6 +60,14 @@ class Demand:
         """Count frames, by camera, whose events are on disk."""
         self._recorded.update(frames)
 
+    def acknowledge(self, receipts: Iterable[Receipt]) -> None:
+        """Have intake learn what is on disk."""
+        before = len(self._receipts)
+        self._receipts.extend(receipts)
+        if len(self._receipts) > before:
+            with self._lock:
+                self._on_acknowledged()
+
     # --- at the end
 
     def close(self) -> None:
@@ -60,6 +75,18 @@ class Demand:
         self._is_closed = True
 
     # --- asked by intake
+
+    def on_acknowledged(self, wake: Callable[[], None]) -> None:
+        """Have `wake` called, by another thread, whenever something is on disk; the one before is not any more."""
+        with self._lock:
+            self._on_acknowledged = wake
+
+    def acknowledged(self) -> list[Receipt]:
+        """Take what has come to be on disk since the last call."""
+        receipts = []
+        while self._receipts:
+            receipts.append(self._receipts.popleft())
+        return receipts
 
     @property
     def is_idle(self) -> bool:

@@ -38,7 +38,8 @@ class Analyse:
                 arrivals.append(self._inspect(inferred, arrival, plane))
             else:
                 arrivals.append(arrival)
-        return Findings(arrivals=tuple(arrivals), closed_ns=inferred.batch.closed_ns)
+        batch = inferred.batch
+        return Findings(arrivals=tuple(arrivals), closed_ns=batch.closed_ns, receipts=batch.receipts)
 
     def _inspect(self, inferred: Inferred, frame: Frame, plane: int) -> Inspected:
         assert inferred.maps is not None, "frames were inferred"

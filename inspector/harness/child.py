@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -20,19 +20,29 @@ from inspector.errors import InspectorError
 GRACE_S = 60.0
 """After SIGTERM, how long before SIGKILL; a busy machine takes tens of seconds for what an idle one does in two."""
 TAIL_LINES = 20
+PROGRAM = ("-m", "inspector")
 
 
 class Child:
     """Runs `inspector WORDS...` until it ends or the `with` block does.
 
-    Standard output goes to `out`, standard error to `log`; `env` replaces the environment where it is given.
+    Standard output goes to `out`, standard error to `log`; `env` replaces the environment where it is given,
+    `program` what Python runs.
     """
 
-    def __init__(self, words: list[str], out: Path, log: Path, *, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        words: list[str],
+        out: Path,
+        log: Path,
+        *,
+        env: Mapping[str, str] | None = None,
+        program: Sequence[str] = PROGRAM,
+    ) -> None:
         self._name = f"inspector {words[0]}"
         self._log = log
         self._is_asked = False
-        command = [sys.executable, "-m", "inspector", *words]
+        command = [sys.executable, *program, *words]
         with out.open("wb") as stdout, log.open("wb") as stderr, _later(signal.SIGINT, signal.SIGTERM) as came:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=env)
         try:

@@ -15,7 +15,7 @@ from typing import Self, TypeVar
 from inspector.client import Events
 from inspector.errors import InspectorError
 from inspector.harness import scrape
-from inspector.harness.child import GRACE_S, Child
+from inspector.harness.child import GRACE_S, PROGRAM, Child
 from inspector.harness.feed import Feed
 from inspector.harness.listener import Listener
 from inspector.harness.ports import Ports
@@ -36,10 +36,16 @@ class Daemon:
     """
 
     def __init__(
-        self, config: Path, ports: Ports, *, options: Sequence[str] = (), env: Mapping[str, str] | None = None
+        self,
+        config: Path,
+        ports: Ports,
+        *,
+        options: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        program: Sequence[str] = PROGRAM,
     ) -> None:
         self.config, self.ports = config, ports
-        self._options, self._env = options, env
+        self._options, self._env, self._program = options, env, program
         self._child: Child | None = None
 
     def __enter__(self) -> Self:
@@ -56,7 +62,7 @@ class Daemon:
     def launch(self) -> Child:
         """Start the process, and wait for nothing."""
         out, log = self.config.with_name("run.out"), self.config.with_name("run.log")
-        self._child = Child(["run", str(self.config), *self._options], out, log, env=self._env)
+        self._child = Child(["run", str(self.config), *self._options], out, log, env=self._env, program=self._program)
         return self._child
 
     def start(self, wait_s: float = START_S, report: Callable[[str], object] = lambda why: None) -> Self:

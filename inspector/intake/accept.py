@@ -21,9 +21,10 @@ from inspector.intake.complaints import Complaints
 from inspector.intake.decoding import Decoders
 from inspector.intake.numbering import Believed, Numbering
 from inspector.intake.overload import Policy, gives_way, share
+from inspector.intake.receipts import Known
 from inspector.records.frame import Bytes2D, Bytes3D, Header
 from inspector.records.recipe import Window
-from inspector.records.stages import Batch, Drop, Frame, Loss, Rejection
+from inspector.records.stages import Batch, Drop, Frame, Loss, Receipt, Rejection
 
 Allocate = Callable[[int], Bytes3D]
 """Gives memory for a batch of N frames, (N, H, W) uint8, contents undefined, nobody else's while a view of it
@@ -59,7 +60,8 @@ class _Refused(msgspec.Struct):
     """Messages that have to wait for their turn to be counted, as the frames before them still wait."""
 
     reason: Rejection | Drop
-    count: int = 1
+    headers: list[Header | None]
+    """Of each, where it could be read."""
 
 
 GIVEN_UP = FrameError("decode", "a newer picture took its place")
@@ -81,11 +83,13 @@ class Accept:
         threads: int,
         wake: Callable[[], None],
         window: Window | None = None,
+        known: Known | None = None,
         clock_unix_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         """`shape` is that of a full batch, (N, H, W); `policies`, by camera, say what happens to what finds no room.
 
-        `wake` is called by any thread when a picture was decoded.
+        `wake` is called by any thread when a picture was decoded. With `known` there is a receipt for each message
+        whose header could be read, and a frame that is known already is a duplicate.
         """
         self._cameras = {camera.name for camera in cameras}
         self._numbering = Numbering(cameras)
@@ -95,6 +99,9 @@ class Accept:
         self._clock_unix_ns = clock_unix_ns
         self._max_bytes, self._window = max_bytes, window
         self._complaints = Complaints()
+        self._known = known
+        self._receipts: list[Receipt] = []
+        """Of the batch being filled."""
         self._queues: dict[str, deque[_Picture | _Refused]] = {}
         self._pictures = 0
         """In all queues."""
@@ -120,7 +127,7 @@ class Accept:
     @property
     def can_take(self) -> bool:
         """Whether no camera that waits has to be held back: what comes next finds a place, or may be given up."""
-        if not self._waiting:
+        if not self._waiting or self._known is not None:  # each has its own credit
             return True
         held = [queue for camera, queue in self._queues.items() if queue and camera in self._waiting]
         if sum(map(len, held)) >= PICTURES_WAITING:
@@ -129,15 +136,25 @@ class Accept:
             return self.frames < self._shape[0]
         return not any(isinstance(queue[0], _Picture) and queue[0].is_done for queue in held)
 
-    def take(self, parts: list[wire.Part], count: int, now_ns: int) -> None:
-        """Take a message of `count` parts in, of which the first two are given."""
+    def knows(self, camera: str) -> bool:
+        """Whether a camera is configured."""
+        return camera in self._cameras
+
+    def take(self, parts: list[wire.Part], count: int, now_ns: int, *, only: str | None = None) -> bool:
+        """Take a message of `count` parts in, of which the first two are given; return whether its header can be read.
+
+        `only` is the one camera that it may come from.
+        """
         camera = ""
+        header = None
         try:
             if count != 2:
                 raise FrameError("parts", f"message has {count} parts; expected header and pixels")
             header = wire.read_header(parts[0])
             if header.camera not in self._cameras:
                 raise FrameError("camera", f"camera {header.camera!r} is not in the configuration")
+            if only not in (None, header.camera):
+                raise FrameError("camera", f"frame of {header.camera!r} on the connection of {only!r}")
             camera = header.camera
             if len(parts[1]) > self._max_bytes:
                 wrong = f"payload has {len(parts[1])} bytes; expected at most {self._max_bytes}, as intake.max_frame_mb"
@@ -145,17 +162,18 @@ class Accept:
             wire.check(header, parts[1], self._shape[1:])
         except FrameError as error:
             self._complain(camera, error.reason, f"rejected a frame of {camera or 'an unknown camera'}", error, now_ns)
-            self._refuse(camera, error.reason)
-            return
+            header = header if camera else None
+            self._refuse(camera, error.reason, header)
+            return header is not None
         queue = self._queues.get(camera)
         if header.encoding == "raw8" and not queue and self._may_place(camera):
             self._place(header, wire.read_pixels(header, parts[1])[0], now_ns)
-            return
+            return True
         if queue is None:
             queue = self._queues[camera] = deque()
         if camera not in self._waiting and self._is_full(queue, len(parts[1])) and not self._sheds_oldest(camera):
-            self._refuse(camera, "decoding")
-            return
+            self._refuse(camera, "decoding", header)
+            return True
         picture = _Picture(header, parts[1], now_ns)
         queue.append(picture)
         self._pictures += 1
@@ -163,6 +181,12 @@ class Accept:
             self._decode(picture)
         else:
             self._decoders.add(camera, picture)
+        return True
+
+    def turn_away(self, camera: str, reason: Rejection, words: str, now_ns: int) -> None:
+        """Count a message of which nothing is believed."""
+        self._complaints.add(camera, reason, f"rejected a message of {camera or 'a camera'}: {reason}: {words}", now_ns)
+        self._arrivals.append(Loss("rejected", reason, camera, 1))
 
     def cut(self, words: str, now_ns: int) -> None:
         """Count a message that never ended."""
@@ -181,8 +205,8 @@ class Accept:
         """Close the batch, and begin the next."""
         pixels = self._pixels if self._pixels is not None else np.empty((0, *self._shape[1:]), np.uint8)
         planes = tuple(range(plane, plane + 1) for _, _, plane in self._places)
-        batch = Batch(tuple(self._arrivals), pixels[: self.frames], planes, now_ns)
-        self._arrivals, self._pixels, self._places = [], None, []
+        batch = Batch(tuple(self._arrivals), pixels[: self.frames], planes, now_ns, tuple(self._receipts))
+        self._arrivals, self._pixels, self._places, self._receipts = [], None, [], []
         self._demand.hand_over()
         return batch
 
@@ -200,7 +224,7 @@ class Accept:
         first = queue[0]
         if isinstance(first, _Refused):
             queue.popleft()
-            self._lose(camera, first.reason, first.count)
+            self._lose(camera, first.reason, first.headers)
             return True
         if not (first.is_done and self._may_place(camera)):
             return False
@@ -249,12 +273,12 @@ class Accept:
     def _settle(self, picture: _Picture) -> None:
         camera = picture.header.camera
         if picture.error is GIVEN_UP:
-            self._lose(camera, "decoding", 1)
+            self._lose(camera, "decoding", [picture.header])
             return
         if picture.error is not None:
             words = f"rejected a frame of {camera}"
             self._complain(camera, picture.error.reason, words, picture.error, picture.received_ns)
-            self._lose(camera, picture.error.reason, 1)
+            self._lose(camera, picture.error.reason, [picture.header])
             return
         assert picture.pixels is not None
         for oddity in picture.oddities:
@@ -264,12 +288,20 @@ class Accept:
     def _place(self, header: Header, pixels: Bytes2D, received_ns: int) -> None:
         """Find the place of a whole frame: in its camera's count, and in the batch."""
         camera = header.camera
+        if self._known is not None and self._known.has(camera, header.boot, header.number):
+            self._acknowledge(header)
+            self._arrivals.append(Loss("rejected", "duplicate", camera, 1))
+            return
         try:
             believed = self._numbering.believe(header, received_ns)
         except FrameError as error:
             self._complain(camera, error.reason, f"rejected a frame of {camera}", error, received_ns)
+            self._acknowledge(header, error.reason)
             self._arrivals.append(Loss("rejected", error.reason, camera, 1))
             return
+        self._acknowledge(header)
+        if self._known is not None:
+            self._known.add(camera, header.boot, header.number)
         self._count(believed, received_ns)
         why: Drop = "stopping" if self.is_stopping else "overload"
         if self._policies[camera].is_past(header, received_ns, received_ns, self._clock_unix_ns()):
@@ -312,23 +344,30 @@ class Accept:
         if believed.missing:
             self._arrivals.append(Loss("missing", "lost", camera, believed.missing))
 
-    def _refuse(self, camera: str, reason: Rejection | Drop) -> None:
+    def _acknowledge(self, header: Header, refused: str = "") -> None:
+        """In credit mode, make a receipt for a frame whose end is in this batch."""
+        if self._known is not None:
+            self._receipts.append(Receipt(header.camera, header.boot, header.number, refused))
+
+    def _refuse(self, camera: str, reason: Rejection | Drop, header: Header | None) -> None:
         """Count a message that is no frame once those before it are counted."""
         queue = self._queues.get(camera)
         if not queue:
-            self._lose(camera, reason, 1)
+            self._lose(camera, reason, [header])
             return
         last = queue[-1]
         if isinstance(last, _Refused) and last.reason == reason:
-            last.count += 1
+            last.headers.append(header)
         else:
-            queue.append(_Refused(reason))
+            queue.append(_Refused(reason, [header]))
 
-    def _lose(self, camera: str, reason: Rejection | Drop, count: int) -> None:
-        for _ in range(count):
+    def _lose(self, camera: str, reason: Rejection | Drop, headers: list[Header | None]) -> None:
+        for header in headers:
             self._numbering.refuse(camera)
+            if header is not None:
+                self._acknowledge(header, reason)
         end = "dropped" if reason == "decoding" else "rejected"
-        self._arrivals.append(Loss(end, reason, camera, count))  # type: ignore[arg-type]
+        self._arrivals.append(Loss(end, reason, camera, len(headers)))  # type: ignore[arg-type]
 
     def _complain(self, camera: str, kind: str, words: str, error: FrameError, now_ns: int) -> None:
         self._complaints.add(camera, kind, f"{words}: {error.reason}: {error}", now_ns)

@@ -23,6 +23,7 @@ from inspector.intake.accept import Accept, Allocate
 from inspector.intake.batching import RETRY_NS, Gather
 from inspector.intake.complaints import Complaints
 from inspector.intake.overload import policies
+from inspector.intake.receipts import Known
 from inspector.intake.settings import BatchSection, IntakeSection
 from inspector.records.recipe import Window
 from inspector.records.stages import Batch
@@ -49,6 +50,8 @@ class Intake:
     Raises: SocketError when the address cannot be bound.
     """
 
+    KIND = zmq.PULL
+
     def __init__(
         self,
         context: zmq.Context[zmq.Socket[bytes]],
@@ -62,10 +65,12 @@ class Intake:
         demand: Demand,
         allocate: Allocate | None = None,
         window: Window | None = None,
+        known: Known | None = None,
     ) -> None:
         """`allocate` lends memory for a batch, on the thread that iterates; None: ordinary memory.
 
         `demand` says what the stages after this one have room for; `window` turns pictures of more than 8 bits grey.
+        `known`, in credit mode, are the frames that are known already.
         """
         shape = (batch.max_frames, height, width)
         self._gather = Gather(batch.max_frames, batch.wait_ms * 1_000_000, TICK_NS)
@@ -81,12 +86,12 @@ class Intake:
             policies=policies(cameras, section),
             max_bytes=max_bytes,
             threads=section.decode_threads,
-            wake=lambda: os.eventfd_write(self._wake, 1),
+            wake=self._alarm,
             window=window,
+            known=known,
         )
-        self._socket = sockets.make(
+        self._socket = self._make(
             context,
-            zmq.PULL,
             queue=section.receive_frames,
             # a larger part is known by its size, and counted; libzmq ends it where the guard does not see how much came
             most_bytes=limit_bytes if section.bind.startswith("ipc") else MOST_BYTES,
@@ -116,9 +121,10 @@ class Intake:
                     drain_until_ns = drain_until_ns or now_ns + DRAIN_NS
                     if now_ns > drain_until_ns:
                         yield self._rest()
-                        return
-                    if not (batch.arrivals or self._accept.is_pending or self._socket.poll(0)):
-                        return
+                        break
+                    if not (batch.arrivals or self._accept.is_pending or self._has_more()):
+                        break
+            self._settle()
         finally:
             self.close()
 
@@ -142,6 +148,36 @@ class Intake:
         self._accept.close()
         os.close(self._wake)
 
+    # --- what another kind of socket does otherwise -------------------------------------------------------
+
+    def _make(self, context: zmq.Context[zmq.Socket[bytes]], **limits: int) -> zmq.Socket[bytes]:
+        """Make the socket that frames come in by, not yet bound."""
+        return sockets.make(context, self.KIND, **limits)
+
+    def _is_open(self) -> bool:
+        """Whether to take another message."""
+        return self._accept.can_take
+
+    def _has_more(self) -> bool:
+        """Whether, at a stop, messages wait that had come before."""
+        return bool(self._socket.poll(0))
+
+    def _answer(self) -> None:
+        """Answer whoever waits for an answer."""
+
+    def _leave(self, now_ns: int) -> Batch:
+        """Close the batch that is being filled."""
+        return self._accept.leave(now_ns)
+
+    def _settle(self) -> None:
+        """See to what is left once the last batch has gone on."""
+
+    # --- a batch ------------------------------------------------------------------------------------------
+
+    def _alarm(self) -> None:
+        """Have the intake look around; from any thread."""
+        os.eventfd_write(self._wake, 1)
+
     def _fill(self) -> Batch:
         """Gather one batch."""
         accept, gather, demand = self._accept, self._gather, self._demand
@@ -150,6 +186,7 @@ class Intake:
         while True:
             if now_ns - self._looked_ns > SLICE_NS:
                 self._look(now_ns)
+            self._answer()
             if accept.is_pending:
                 accept.collect()
             gather.follow(accept.frames, now_ns)
@@ -158,13 +195,13 @@ class Intake:
                 if demand.has_room:
                     break
                 left_ns = RETRY_NS
-            is_open = accept.can_take
+            is_open = self._is_open()
             if not (is_open and self._receive(now_ns)):
                 is_quiet = not self._wait(min(left_ns, SLICE_NS), is_open=is_open)
                 if is_quiet and self._stop.is_set() and not accept.is_pending and demand.has_room:
                     break
             now_ns = time.monotonic_ns()
-        return accept.leave(time.monotonic_ns())
+        return self._leave(time.monotonic_ns())
 
     def _wait(self, wait_ns: int, *, is_open: bool) -> bool:
         """Wait for a message where one may come, else for a picture or for room; return whether anything happened."""

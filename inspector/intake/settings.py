@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from inspector.config.camera import Overload
 from inspector.config.reader import SOCKET, SOCKET_HINT, Section, key
@@ -29,7 +29,23 @@ def renamed(intake: dict[str, Any]) -> Iterator[str]:
 class IntakeSection(Section, frozen=True):
     """Where frames come in, and what happens when they come too fast."""
 
-    bind: Annotated[str, key("PULL socket that cameras PUSH frames to.", SOCKET_HINT, pattern=SOCKET)]
+    bind: Annotated[str, key("Socket that cameras send frames to.", SOCKET_HINT, pattern=SOCKET)]
+    transport: Annotated[
+        Literal["push", "credit"],
+        key(
+            "`push`: cameras send by PUSH sockets, and what a killed program's buffers held is lost, and counted. "
+            "`credit`: by DEALER sockets, as many frames as they are granted, and each again until it is recorded."
+        ),
+    ] = "push"
+    credit_frames: Annotated[
+        int,
+        key(
+            "Frames that each camera may have sent and not yet seen recorded, in credit mode.",
+            "32 is a sixth of a second at 200 fps.",
+            ge=1,
+            le=1000,
+        ),
+    ] = 32
     overload: Annotated[
         Overload,
         key(

@@ -16,7 +16,19 @@ from inspector.records.frame import Bytes3D, Header
 from inspector.records.recipe import Maps, Recipe
 
 Rejection = Literal[
-    "parts", "json", "version", "header", "camera", "size", "crc", "too_large", "decode", "order", "number"
+    "parts",
+    "json",
+    "version",
+    "header",
+    "camera",
+    "size",
+    "crc",
+    "too_large",
+    "decode",
+    "order",
+    "number",
+    "duplicate",
+    "credit",
 ]
 """Why a message is no frame."""
 Drop = Literal["overload", "too_old", "decoding", "stopping"]
@@ -40,6 +52,8 @@ REASONS: Mapping[Reason, str] = {
     "decode": "no image that can be read whole",
     "order": "a number that has just passed",
     "number": "a number far off the last one, until three consecutive ones show that the count began again",
+    "duplicate": "in credit mode: taken before, and sent again as the camera could not know",
+    "credit": "in credit mode: more than was granted, or in a session that is over; the camera sends it again",
     "overload": "the engine had no room",
     "too_old": "older than `max_age_ms` when the engine could take it",
     "decoding": "the camera's pictures took more than its share of the decoding",
@@ -71,6 +85,16 @@ class Loss(msgspec.Struct, frozen=True):
     """Of a dropped frame, which was whole; nothing is believed of any other."""
 
 
+class Receipt(msgspec.Struct, frozen=True):
+    """A frame as its camera named it, which is to be acknowledged once the report of its batch is on disk."""
+
+    camera: str
+    boot: str
+    number: int
+    refused: str = ""
+    """Why it was rejected; empty: its report says what became of it."""
+
+
 class Batch(msgspec.Struct, frozen=True):
     """What arrived between two hand-overs, in order; an empty one is the line's tick."""
 
@@ -81,6 +105,8 @@ class Batch(msgspec.Struct, frozen=True):
     """Which planes of `pixels` are each Frame's, in the order of the frames among the arrivals."""
     closed_ns: int
     """Monotonic clock when the batch was handed over, nanoseconds."""
+    receipts: tuple[Receipt, ...] = ()
+    """In credit mode, for the messages that the arrivals are of."""
 
     def frames(self) -> Iterator[Frame]:
         """Yield the frames among the arrivals."""
@@ -162,6 +188,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """What people ask for: each for the stage that knows it."""
     answers: dict[int, Answer] = {}
     """What became of it, by number: leaves once the events are on disk."""
+    receipts: tuple[Receipt, ...] = ()
+    """What is to be acknowledged once all this is on disk."""
     states: dict[str, bytes] = {}
     """What each stage has to know to go on after a restart, by its name: recorded together with the events."""
 

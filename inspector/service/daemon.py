@@ -32,12 +32,15 @@ from inspector.engines.screening import ScreenAccount, Screening
 from inspector.errors import EXIT_DONE, GpuLost, InspectorError, Stuck
 from inspector.flow import Buffer, buffered, each
 from inspector.infer import INFERRED_BATCHES, Infer, Loaded
+from inspector.intake.credit import CreditIntake
 from inspector.intake.deadline import Deadline
 from inspector.intake.overload import policies
 from inspector.intake.push import Intake
+from inspector.intake.receipts import Receipts
 from inspector.metrics import Metrics
 from inspector.records.events import CameraState, Health, HealthState, Ne107, RecipeStatus
 from inspector.records.frame import Bytes3D
+from inspector.records.recipe import Recipe
 from inspector.records.stages import Findings, Lasting, Stage
 from inspector.service.desk import Desk
 from inspector.service.event_sink import EventSink, Recorded
@@ -133,10 +136,12 @@ class Daemon:
         cameras = [camera.name for camera in settings.camera]
         self._alarms = Alarms(settings.alarm, settings.flood)
         self._camera_health = CameraHealth(settings.camera, settings.camera_health)
+        self._receipts = Receipts(settings.camera)
         self._stages: list[Stage] = [
             Strip(settings.camera, settings.defect),
             Repeats(settings.repeat, settings.roll),
             self._alarms,
+            self._receipts,
         ]
         self._lasting: list[Lasting] = [self._camera_health, *self._stages]
         self._metrics = Metrics(cameras, [kind.name for kind in card.classes])
@@ -158,18 +163,7 @@ class Daemon:
         self._metrics.watch_memory(self._memory)
         self._metrics.watch_cameras(cameras, self._camera_health.is_standing)
         self._metrics.watch_screen(self._screening)
-        self._intake = Intake(
-            context,
-            settings.intake,
-            settings.batch,
-            cameras=settings.camera,
-            height=card.height,
-            width=card.width,
-            stop=self._stop,
-            demand=self._demand,
-            allocate=self._buffer,
-            window=card.window,
-        )
+        self._intake = self._open_intake(context, card)
         opened.callback(self._close_intake)
         self._reload = Reload(
             self._path,
@@ -185,6 +179,24 @@ class Daemon:
         self._sink.publish(self._sink.record(()))
         opened.callback(self._say_goodbye)
         opened.callback(self._end_reload)
+
+    def _open_intake(self, context: zmq.Context[zmq.Socket[bytes]], card: Recipe) -> Intake:
+        section = self._settings.intake
+        is_credit = section.transport == "credit"
+        kind = CreditIntake if is_credit else Intake
+        return kind(
+            context,
+            section,
+            self._settings.batch,
+            cameras=self._settings.camera,
+            height=card.height,
+            width=card.width,
+            stop=self._stop,
+            demand=self._demand,
+            allocate=self._buffer,
+            window=card.window,
+            known=self._receipts.known() if is_credit else None,
+        )
 
     def main_loop(self) -> None:
         """Publish what the flow yields, until it ends."""
@@ -254,6 +266,7 @@ class Daemon:
         for findings in recorded.group:
             self._desk.answer(findings)
             self._demand.record(Counter(inspected.frame.header.camera for inspected in findings.inspected))
+            self._demand.acknowledge(findings.receipts)
             self._metrics.reported(findings, self._alarms.states().values(), now_unix_ns)
 
     def _look(self) -> None:

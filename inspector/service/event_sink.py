@@ -95,7 +95,8 @@ class EventSink:
         while not self._waiting.empty():
             events.append(self._waiting.get())
         now_ns = time.monotonic_ns()
-        is_due = bool(events) or now_ns - self._kept_ns >= KEEP_NS
+        has_receipts = any(findings.receipts for findings in group)  # all that follows from these frames must be kept
+        is_due = bool(events) or has_receipts or now_ns - self._kept_ns >= KEEP_NS
         states = group[-1].states if group and is_due else {}
         if states:
             self._kept_ns = now_ns

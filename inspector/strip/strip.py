@@ -119,6 +119,8 @@ class Strip:
 
     def _lose(self, loss: Loss, turn: _Turn) -> None:
         """Remember a loss until the stretch it belongs to is known."""
+        if loss.reason in ("duplicate", "credit"):  # the frame itself came before, or comes again
+            return
         lane = self._lanes.get(loss.camera)
         if loss.header is not None and loss.reason != "order":  # such a number had its place before
             lane, _ = self._place(loss.header, turn)

@@ -14,6 +14,7 @@ import numpy as np
 from inspector import wire
 from inspector.client import Events
 from inspector.harness import configuration, scrape
+from inspector.harness.child import PROGRAM
 from inspector.harness.daemon import Daemon
 from inspector.harness.feed import Feed
 from inspector.harness.ports import Ports
@@ -38,12 +39,16 @@ PATIENCE_S = 45.0
 class Mill:
     """A running inspector in `folder`; its configuration may be edited between `start` and `stop`."""
 
-    def __init__(self, folder: Path, overload: str = "wait", cameras: Sequence[str] = ("top",)) -> None:
+    def __init__(
+        self, folder: Path, overload: str = "wait", cameras: Sequence[str] = ("top",), **intake: object
+    ) -> None:
         self.folder, self.cameras = folder, cameras
         self.ports = Ports.free()
         self.config = folder / "line.toml"
+        self.program: Sequence[str] = PROGRAM
         self._daemon: Daemon | None = None
         write_recipe(folder / "recipe")
+        self._intake = intake
         self.write(overload=overload)
 
     def write(self, overload: str = "wait", extra: str = "", screen: str = "", audit: float = 0.02) -> None:
@@ -56,7 +61,7 @@ class Mill:
             mm_per_px=0.5,
             cameras=self.cameras,
             sections={
-                "intake": {"overload": overload},
+                "intake": {"overload": overload, **self._intake},
                 "recipe": {"screen": screen, "screen_audit": audit} if screen else {},
             },
             extra=ALARM + extra,
@@ -64,7 +69,9 @@ class Mill:
 
     def start(self) -> Self:
         """Run it and wait until it is ready."""
-        self._daemon = Daemon(self.config, self.ports, env={**os.environ, "PYTHONWARNINGS": "error"})
+        self._daemon = Daemon(
+            self.config, self.ports, env={**os.environ, "PYTHONWARNINGS": "error"}, program=self.program
+        )
         self._daemon.start(PATIENCE_S)
         return self
 

@@ -1,0 +1,174 @@
+"""The reference camera client.
+
+    with Camera("tcp://10.0.0.5:5555", "top", transport="credit") as camera:
+        for pixels, start_mm in line:
+            camera.send(pixels, coil="C2231", start_mm=start_mm)
+
+Knows: the frame's header, and which numbers have gone. Must not know: where pixels come from.
+A Camera belongs to one thread.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+import zmq
+
+from inspector import wire
+from inspector.camera.credit import CreditLink
+from inspector.camera.push import PushLink
+from inspector.camera.spool import Spool
+from inspector.errors import SocketError
+from inspector.records.frame import Bytes2D
+
+Transport = Literal["push", "credit"]
+Encoding = Literal["raw8", "jpeg", "png"]
+
+KEEP_FRAMES = 64
+"""Frames that are kept in memory until they are recorded: 26 MB of 1600 x 256."""
+PATIENCE_S = 30.0
+CLOSE_S = 10.0
+
+
+class Link(Protocol):
+    """How messages go out."""
+
+    def room(self, wait_s: float) -> bool:
+        """Whether another frame is taken, at least within `wait_s`."""
+
+    def send(self, parts: Sequence[wire.Part], boot: str, number: int) -> None:
+        """Send a frame for which there is room."""
+
+    def throw(self, parts: Sequence[wire.Part]) -> None:
+        """Send a message that is no frame, once."""
+
+    def tend(self, wait_s: float) -> None:
+        """See to what came from the inspector; return once something did, or after `wait_s`."""
+
+    @property
+    def unrecorded(self) -> int:
+        """Frames that are kept, as nobody has said that they are recorded."""
+
+    def close(self, wait_s: float) -> int:
+        """Send what is left within `wait_s`; return what stays unrecorded."""
+
+
+class Camera:
+    """Sends frames to an inspector's `intake.bind` as the camera `name`, numbered from 0 within a new boot.
+
+    `transport` is the inspector's `intake.transport`. In credit mode `keep_frames` are kept in memory until they are
+    recorded, and sent again to an inspector that was started again; a camera that pauses calls `tend` each second.
+    `spool`, a folder of its own, keeps them on disk too: after a kill they are the first to be sent.
+
+    Raises: SocketError when the address is none; from any method, when the inspector knows no such camera.
+    """
+
+    def __init__(
+        self,
+        connect: str,
+        name: str,
+        *,
+        transport: Transport = "push",
+        encoding: Encoding = "raw8",
+        side: Literal["top", "bottom"] | None = None,
+        mm_per_row: float | None = None,
+        keep_frames: int = KEEP_FRAMES,
+        spool: Path | None = None,
+        patience_s: float = PATIENCE_S,
+        context: zmq.Context[zmq.Socket[bytes]] | None = None,
+    ) -> None:
+        self._connect, self._name, self._patience_s = connect, name, patience_s
+        self._facts = {"encoding": encoding, "side": side, "mm_per_row": mm_per_row}
+        self._context = context or zmq.Context()
+        self._own = context is None
+        self.boot, self.number = "", 0
+        """Of the next frame."""
+        self.reboot()
+        self._link: Link
+        if transport == "credit":
+            kept = Spool(spool) if spool else None
+            self._link = CreditLink(self._context, connect, name, keep_frames=keep_frames, spool=kept)
+        else:
+            self._link = PushLink(self._context, connect)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close(0.0 if error else CLOSE_S)
+
+    @property
+    def unrecorded(self) -> int:
+        """Frames that are kept, as the inspector has not said that they are recorded; 0 with `push`, where none is."""
+        return self._link.unrecorded
+
+    def send(
+        self,
+        pixels: Bytes2D,
+        *,
+        coil: str | None = None,
+        start_mm: float | None = None,
+        captured_ns: int | None = None,
+    ) -> int:
+        """Send the next frame, (H, W) uint8, and return its number; waits while the inspector takes none.
+
+        `start_mm` is the first row's distance from the coil's head, `captured_ns` UNIX time (now).
+
+        Raises: SocketError when no frame is taken within the patience; its number is free then. msgspec.ValidationError
+        for a value that no header may have.
+        """
+        captured_ns = time.time_ns() if captured_ns is None else captured_ns
+        facts = {**self._facts, "coil": coil, "start_mm": start_mm, "captured_ns": captured_ns}
+        header, payload = wire.frame_message(
+            pixels,
+            camera=self._name,
+            boot=self.boot,
+            number=self.number,
+            **facts,  # type: ignore[arg-type]
+        )
+        if not self.room(self._patience_s):
+            raise SocketError(
+                f"{self._connect}: nobody took a frame for {self._patience_s:g} s. "
+                "Start the inspector first, and give the address of its intake.bind and its intake.transport."
+            )
+        self.post(wire.encode(header, payload), self.boot, self.number)
+        return self.skip()
+
+    def skip(self) -> int:
+        """Let a frame pass that is not sent, and return its number: the inspector reports it as missing."""
+        self.number += 1
+        return self.number - 1
+
+    def reboot(self) -> None:
+        """Number from 0 on, in another boot."""
+        self.boot, self.number = uuid.uuid4().hex[:12], 0
+
+    def tend(self, wait_s: float = 0.0) -> None:
+        """See to what came from the inspector, at most for `wait_s`; send again what it asks for."""
+        self._link.tend(wait_s)
+
+    def room(self, wait_s: float) -> bool:
+        """Whether a frame would be taken, at least within `wait_s`."""
+        return self._link.room(wait_s)
+
+    def post(self, parts: Sequence[wire.Part], boot: str, number: int) -> None:
+        """Send a frame message as it stands, header and pixels, once there is `room`."""
+        self._link.send(parts, boot, number)
+
+    def throw(self, parts: Sequence[wire.Part]) -> None:
+        """Send a message that is no frame, and that nobody acknowledges, once there is `room`."""
+        self._link.throw(parts)
+
+    def close(self, wait_s: float = CLOSE_S) -> int:
+        """Leave, once all is recorded or after `wait_s`; return how many frames are not recorded (with `push`: 0)."""
+        left = self._link.close(wait_s)
+        if self._own:
+            self._context.term()
+        return left

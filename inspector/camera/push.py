@@ -1,0 +1,51 @@
+"""The way of a PUSH socket: frames go, and nobody says what became of them.
+
+Knows: the socket. Must not know: what is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import zmq
+
+from inspector import sockets
+from inspector.wire import Part
+
+SEND_FRAMES = 2
+"""Frames that wait here while the receiver is busy: few, or latency is mostly this queue (ZMQ_SNDHWM)."""
+SEND_BYTES = 2**19
+"""The kernel's share of the same queue (SO_SNDBUF); left alone, it grows to ten frames and more."""
+
+
+class PushLink:
+    """A PUSH socket as a camera should have it.
+
+    Raises: SocketError when the address is none.
+    """
+
+    unrecorded = 0
+
+    def __init__(self, context: zmq.Context[sockets.Socket], connect: str) -> None:
+        self._socket = sockets.make(context, zmq.PUSH, queue=SEND_FRAMES, kernel_bytes=SEND_BYTES)
+        sockets.connect(self._socket, connect)
+
+    def room(self, wait_s: float) -> bool:
+        """Whether another frame is taken, at least within `wait_s`."""
+        return bool(self._socket.poll(round(wait_s * 1000), zmq.POLLOUT))
+
+    def send(self, parts: Sequence[Part], boot: str, number: int) -> None:
+        """Send a frame for which there is room."""
+        self._socket.send_multipart(parts, copy=False)
+
+    def throw(self, parts: Sequence[Part]) -> None:
+        """Send any message."""
+        self._socket.send_multipart(parts)
+
+    def tend(self, wait_s: float) -> None:
+        """Nothing ever comes."""
+
+    def close(self, wait_s: float) -> int:
+        """Close the socket; what waits may leave within `wait_s`, while the context is terminated."""
+        self._socket.close(linger=round(wait_s * 1000))
+        return 0

@@ -1,0 +1,210 @@
+"""The frame socket of the lossless mode: cameras send what they were granted, and learn what is recorded.
+
+Laws: a frame is acknowledged once the report of it is on disk, never before, and however often it comes inspected once.
+Of one session, which a connection begins, frames come in the order in which they were sent; those of a session that is
+over are sent again in the next, so they are not taken. What a camera may have on its way is bounded.
+
+Knows: the ROUTER socket and who is behind it. Must not know: what a frame shows. Thread and batches as in push.py.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from typing import Any
+
+import msgspec
+import zmq
+
+from inspector import sockets
+from inspector.intake.push import Intake
+from inspector.intake.receipts import runs
+from inspector.records.credit import Answer, Granted, Hello, Recorded, Refused
+from inspector.records.stages import Batch, Receipt
+from inspector.wire import Part
+
+log = logging.getLogger("inspector")
+
+ANSWERS = 10_000
+"""Answers that may wait for a camera that reads none; beyond that they are lost, and it asks again."""
+SETTLE_NS = 2_000_000_000
+"""At a stop, how long to wait until what was taken is on disk and acknowledged; else it comes again after the start."""
+LONGEST_HELLO = 1024
+PARTS = 3
+"""Of a frame message: session, header, pixels."""
+
+_hello = msgspec.json.Decoder(Hello)
+
+
+class _Grant(msgspec.Struct):
+    """What one camera was granted."""
+
+    peer: bytes
+    """ZeroMQ's name of its connection."""
+    session: bytes
+    under_way: int = 0
+    """Its frames that were taken, in this session or before, and that are not on disk yet."""
+    is_over: bool = False
+    """It sent more than it may have; a new session begins once nothing is under way, and brings all of it again."""
+
+
+class CreditIntake(Intake):
+    """Binds a ROUTER socket instead of a PULL socket; else as `Intake`."""
+
+    KIND = zmq.ROUTER
+
+    def __init__(self, *args: Any, **facts: Any) -> None:
+        super().__init__(*args, **facts)
+        self._grants: dict[str, _Grant] = {}
+        self._id, self._sessions = uuid.uuid4().hex[:12], 0
+        self._left = self._returned = 0
+        """Receipts that went on with batches, and that came back."""
+        self.greetings = 0
+        """Messages that were no frames, and as they should be."""
+        self._demand.on_acknowledged(self._alarm)
+
+    def close(self) -> None:
+        """Close the socket; nobody is acknowledged anything any more."""
+        self._demand.on_acknowledged(lambda: None)
+        super().close()
+
+    def _make(self, context: zmq.Context[sockets.Socket], **limits: int) -> sockets.Socket:
+        socket = super()._make(context, **{**limits, "queue": self._section.credit_frames})
+        socket.sndhwm = ANSWERS
+        return socket
+
+    # --- in -------------------------------------------------------------------------------------------------
+
+    def _is_open(self) -> bool:
+        """At a stop nothing more is taken: it is not acknowledged, and comes again."""
+        return not self._stop.is_set()
+
+    def _has_more(self) -> bool:
+        return False
+
+    def _receive(self, now_ns: int) -> bool:
+        socket = self._socket
+        try:
+            part = socket.recv(zmq.NOBLOCK, copy=False)
+        except zmq.Again:
+            return False
+        peer, parts, count = part.bytes, list[Part](), 0
+        while part.more:
+            part = socket.recv(copy=False)
+            count += 1
+            if count <= PARTS:
+                parts.append(part.buffer)
+        self._completed.add(part.get(zmq.SRCFD))
+        if count == 1 and (hello := _read(parts[0])) is not None:
+            self._greet(peer, hello, now_ns)
+            return True
+        self.received += 1
+        if count != PARTS:
+            words = f"message has {count} parts; expected session, header and pixels"
+            self._accept.turn_away("", "parts", words, now_ns)
+            return True
+        camera = self._granted(peer, parts[0])
+        if camera is None:
+            words = "came in no session that holds; it is to be sent again in the one that does"
+            self._accept.turn_away("", "credit", words, now_ns)
+        elif self._grants[camera].under_way >= 2 * self._section.credit_frames:
+            self._grants[camera].is_over = True
+            words = f"more than {self._section.credit_frames} frames under way, as granted"
+            self._accept.turn_away(camera, "credit", words, now_ns)
+        elif self._accept.take(parts[1:], 2, now_ns, only=camera):
+            self._grants[camera].under_way += 1
+        return True
+
+    def _greet(self, peer: bytes, hello: Hello, now_ns: int) -> None:
+        """Grant a camera its frames; a new connection begins a new session."""
+        if not self._accept.knows(hello.camera):
+            words = f"camera {hello.camera!r} is not in the configuration"
+            self._accept.turn_away("", "camera", words, now_ns)
+            self._send(peer, Refused(reason="camera"))
+            return
+        self.greetings += 1
+        grant = self._grants.get(hello.camera)
+        if grant is None or grant.peer != peer or hello.again:
+            under_way = grant.under_way if grant else 0
+            self._grants[hello.camera] = _Grant(peer, self._session(), under_way)
+        self._grant(hello.camera)
+
+    def _granted(self, peer: bytes, session: Part) -> str | None:
+        """The camera whose session this is."""
+        for camera, grant in self._grants.items():
+            if grant.peer == peer and grant.session == session:
+                return camera
+        return None
+
+    def _session(self) -> bytes:
+        self._sessions += 1
+        return f"{self._id}-{self._sessions}".encode()
+
+    # --- out ------------------------------------------------------------------------------------------------
+
+    def _answer(self) -> None:
+        """Acknowledge what has come to be on disk."""
+        receipts = self._demand.acknowledged()
+        if not receipts:
+            return
+        self._returned += len(receipts)
+        by_camera: dict[str, list[Receipt]] = {}
+        for receipt in receipts:
+            by_camera.setdefault(receipt.camera, []).append(receipt)
+        for camera, mine in by_camera.items():
+            grant = self._grants[camera]
+            grant.under_way -= len(mine)
+            for run in runs(mine):
+                self._send(grant.peer, _answer_to(run))
+            if grant.is_over and not grant.under_way:
+                grant.is_over, grant.session = False, self._session()
+                self._grant(camera)
+
+    def _grant(self, camera: str) -> None:
+        grant = self._grants[camera]
+        frames = self._section.credit_frames
+        self._send(grant.peer, Granted(camera=camera, session=grant.session.decode(), frames=frames))
+
+    def _send(self, peer: bytes, answer: Answer) -> None:
+        """Send to a camera that may be gone: then it is dropped."""
+        self._socket.send_multipart((peer, msgspec.json.encode(answer)))
+
+    # --- at a stop ------------------------------------------------------------------------------------------
+
+    def _leave(self, now_ns: int) -> Batch:
+        batch = super()._leave(now_ns)
+        self._left += len(batch.receipts)
+        return batch
+
+    def _rest(self) -> Batch:
+        """Leave what waits to be decoded, or to be placed: it is not acknowledged, and comes again."""
+        return self._leave(time.monotonic_ns())
+
+    def _settle(self) -> None:
+        """Wait until what was taken is on disk, and acknowledge it."""
+        until_ns = time.monotonic_ns() + SETTLE_NS
+        self._answer()
+        while self._returned < self._left and time.monotonic_ns() < until_ns:
+            self._wait(20_000_000, is_open=False)
+            self._answer()
+        left = sum(grant.under_way for grant in self._grants.values())
+        if left:
+            log.info("stopped with %d frames taken and not recorded; cameras send them again", left)
+
+
+def _read(part: Part) -> Hello | None:
+    """Read a greeting; None for anything else."""
+    if len(part) > LONGEST_HELLO:
+        return None
+    try:
+        return _hello.decode(part)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _answer_to(run: list[Receipt]) -> Answer:
+    first, last = run[0], run[-1]
+    if first.refused:
+        return Refused(reason=first.refused, boot=first.boot, number=first.number)
+    return Recorded(boot=first.boot, first=first.number, last=last.number)

@@ -1,0 +1,151 @@
+"""A mill whose inspector, or whose camera, is killed again and again under load: what of its frames is lost."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import msgspec
+
+from inspector.camera import Camera, Transport
+from inspector.records.events import CoilReport, Defect, Missed
+from inspector.records.frame import Bytes2D
+from tests.e2e.mill import FRAME_MM, PATIENCE_S, Mill, paint
+from tests.recipes import DARK
+
+RATE_FPS = 200
+KEEP_FRAMES = 20_000
+"""As many as pass while an inspector starts on a busy machine."""
+MARKED = 10
+"""Every so many frames one has a defect."""
+EARLY = str(Path(__file__).with_name("early.py"))
+
+CAMERA = """
+import sys, time
+from pathlib import Path
+from inspector.camera import Camera
+from tests.e2e.kills import frame_at
+from tests.e2e.mill import FRAME_MM
+address, folder, frames, rate_fps = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+passed = folder / "passed"
+first = int(passed.read_text()) if passed.exists() else 0
+with Camera(address, "top", transport="credit", mm_per_row=0.5, keep_frames=10**6, spool=folder / "spool") as camera:
+    for number in range(first, frames):
+        camera.send(frame_at(number), coil="C1", start_mm=number * FRAME_MM)
+        unfinished = folder / "unfinished"
+        unfinished.write_text(str(number + 1))
+        unfinished.rename(passed)
+        time.sleep(1 / rate_fps)
+    sys.exit(camera.close(120) != 0)
+"""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the frames of one coil."""
+
+    passed: int
+    """Frames that passed under the camera."""
+    inspected: int
+    defects: int
+    """Frames with a defect of which it was reported."""
+    missed: int
+    """Frames that are reported as missed."""
+    missed_mm: float
+    resent: int = 0
+    """Frames that the camera sent more than once."""
+
+    @property
+    def marked(self) -> int:
+        """Frames that had a defect."""
+        return -(-self.passed // MARKED)
+
+
+def frame_at(number: int) -> Bytes2D:
+    """The pixels of a frame: every tenth has one defect."""
+    return paint(*([] if number % MARKED else [(10, 30, 20, 40, DARK)]))
+
+
+def survive(folder: Path, kills: int, transport: Transport, *, early: bool = False, frames: int = 30) -> Outcome:
+    """Kill an inspector so often under load, each time once it has inspected so many frames more."""
+    mill = Mill(folder, transport=transport)
+    if early:
+        mill.program = (EARLY,)
+    stop = threading.Event()
+    counts = dict.fromkeys(("passed", "resent"), 0)
+
+    def line() -> None:
+        address = mill.ports.address("frames")
+        camera = Camera(address, "top", transport=transport, mm_per_row=0.5, keep_frames=KEEP_FRAMES)
+        assert camera.room(PATIENCE_S)  # nobody knows how many went by before the first
+        due_s = time.monotonic()
+        while not stop.is_set():
+            if camera.room(0):
+                camera.send(frame_at(counts["passed"]), coil="C1", start_mm=counts["passed"] * FRAME_MM)
+            else:
+                camera.skip()
+            counts["passed"] += 1
+            due_s += 1 / RATE_FPS
+            camera.tend(max(0.0, due_s - time.monotonic()))
+            time.sleep(max(0.0, due_s - time.monotonic()))
+        assert camera.room(PATIENCE_S)
+        camera.send(paint(), coil="C2", start_mm=0.0)
+        camera.close(PATIENCE_S)
+        counts["resent"] = getattr(camera._link, "resent", 0)
+
+    camera = threading.Thread(target=line)
+    with mill:
+        camera.start()
+        try:
+            for _ in range(kills):
+                mill.until(frames)
+                mill.stop(signal.SIGKILL)
+                mill.start()
+            mill.until(frames)
+        finally:
+            stop.set()
+            camera.join()
+        return _outcome(mill, counts["passed"], counts["resent"])
+
+
+def survive_camera_kills(folder: Path, kills: int, frames: int) -> Outcome:
+    """Kill the camera's process so often within that many frames; its spool is what the next one begins with."""
+    mill = Mill(folder, transport="credit")
+    words = [mill.ports.address("frames"), str(folder), str(frames), str(RATE_FPS)]
+    root = Path(__file__).parents[2]
+    with mill:
+        for kill in range(1, kills + 1):
+            with subprocess.Popen([sys.executable, "-c", CAMERA, *words], cwd=root) as camera:
+                passed = folder / "passed"
+                at = kill * frames // (kills + 1)
+                mill.wait_until(lambda: passed.exists() and int(passed.read_text()) >= at, f"see frame {at}")  # noqa: B023
+                camera.kill()
+        subprocess.run([sys.executable, "-c", CAMERA, *words], cwd=root, check=True)
+        with Camera(mill.ports.address("frames"), "top", transport="credit", mm_per_row=0.5) as last:
+            last.send(paint(), coil="C2", start_mm=0.0)
+        return _outcome(mill, frames, 0)
+
+
+def _outcome(mill: Mill, passed: int, resent: int) -> Outcome:
+    """Read from the journal what is on record of the first coil."""
+    missed, defects = list[Missed](), set[str]()
+    with mill.listen() as events:
+        for event in events:
+            match event.data:
+                case Missed(coil="C1"):
+                    missed.append(event.data)
+                case Defect(coil="C1", is_partial=False):
+                    defects.add(f"{event.data.start_mm // FRAME_MM:.0f}")
+                case CoilReport(coil="C1", state="ended"):
+                    return Outcome(
+                        passed=passed,
+                        inspected=event.data.frames,
+                        defects=len(defects),
+                        missed=sum(sum(gap.reasons.values()) for gap in missed),
+                        missed_mm=sum(gap.end_mm - gap.start_mm for gap in missed),
+                        resent=resent,
+                    )
+    raise AssertionError("the coil was not reported as ended")
