@@ -1,4 +1,4 @@
-"""`inspector run | check | reload | replay | events | alarms | roll | bridge | demo | bench`, how they end.
+"""`inspector run | check | reload | replay | events | alarms | coils | defects | report | ...`, how they end.
 
 0 = done, 1 = failed or refused (systemd restarts), 69 = no running inspector answered, 75 = try again later, 78 =
 configuration (systemd does not restart), 130 = Ctrl-C where nothing drains. A reader that closes the pipe (`| head`)
@@ -165,6 +165,7 @@ def parser() -> argparse.ArgumentParser:
     from inspector.bench import command as bench
     from inspector.bridges import command as bridges
     from inspector.demo import play
+    from inspector.inquiry import coils, defects, report
     from inspector.simulator import replay as camera
 
     top = argparse.ArgumentParser(prog="inspector", description="Inline steel inspector.")
@@ -203,6 +204,12 @@ def parser() -> argparse.ArgumentParser:
     bench.add_arguments(
         add("bench", bench.run, "measure this machine: engine, copies and the whole daemon, compared with its roof")
     )
+    for name, module, words in (
+        ("coils", coils, "list the coils that a journal holds"),
+        ("defects", defects, "list a coil's defects, those that are asked for"),
+        ("report", report, "print a coil's record with its grades, and write its file"),
+    ):
+        module.add_arguments(add(name, module.run, words))
     play.add_arguments(add("demo", demo, "inspect a simulated coil from end to end, and show it"))
     return top
 

@@ -23,6 +23,7 @@ import msgspec
 import numpy as np
 
 from inspector.demo.received import Received
+from inspector.demo.report import write_report
 from inspector.demo.screen import Screen
 from inspector.demo.setup import DemoSetup, set_up
 from inspector.demo.summary import Figures, subtitle, summary
@@ -227,6 +228,9 @@ class Demo:
         self._screen.line(summary(figures))
         self._screen.line()
         self._screen.line(f"  picture     {folder / 'coil.png'}")
+        made = write_report(COIL, self._setup.config, thumbnail.astype(np.uint8, copy=False), folder / "coil.html")
+        self._screen.line(f"  coil report {folder / 'coil.html'}: {made.grade}. Open it in a browser.")
+        self._screen.line(f"  ask more    {command()} defects --coil {COIL} --journal {folder / 'journal'} --csv")
 
     # --- one step -------------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 import apsw
 
+from inspector.events import index
 from inspector.events.reader import Reader
 from inspector.events.segments import COUNT, KEEP, Folder, numbers, open_to_write, worded
 from inspector.records.envelope import Event, write_event
@@ -145,8 +146,12 @@ class Journal:
             groups = [*self._groups(events)]
             if changed and not groups:
                 groups = [([], dict(self.last_topicseq))]
+            before = self.last_seq
             for number, (group, topicseq) in enumerate(groups, 1):
-                self._commit(group, topicseq, changed if number == len(groups) else {})
+                first = self.last_seq - before
+                self._commit(
+                    group, events[first : first + len(group)], topicseq, changed if number == len(groups) else {}
+                )
         return tuple(message for group, _ in groups for message in group)
 
     def heartbeat(self, position: Position | None = None) -> Message:
@@ -201,7 +206,9 @@ class Journal:
         if group:
             yield group, topicseq
 
-    def _commit(self, group: list[Message], topicseq: dict[str, int], states: Mapping[str, bytes]) -> None:
+    def _commit(
+        self, group: list[Message], events: Sequence[Data], topicseq: dict[str, int], states: Mapping[str, bytes]
+    ) -> None:
         starts, last_seq, before = self.position
         if self._folder.size_bytes(starts[-1]) >= self._segment_bytes:
             self._rotate()
@@ -212,6 +219,7 @@ class Journal:
         try:
             rows = ((seq, *message) for seq, message in enumerate(group, last_seq + 1))
             segment.executemany("INSERT INTO event VALUES (?, ?, ?)", rows)
+            index.enter(segment, enumerate(events, last_seq + 1))
             segment.executemany(COUNT, topicseq.items() - before.items())
             segment.executemany(KEEP, states.items())
             segment.execute("COMMIT")

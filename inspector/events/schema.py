@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from inspector.records import envelope, events, extent, frame
+from inspector.records import coil, coil_file, envelope, events, extent, frame
 
 FOLDER = Path(__file__).parents[1] / "schemas"
 PAGE = Path(__file__).parent / "README.md"
@@ -37,7 +37,12 @@ def schemas() -> dict[str, str]:
     event = _schema(Event, "Second part of an event message; the first part is the topic.")
     for record in event["$defs"].values():
         record["required"] = list(record["properties"])  # msgspec lists what a reader needs; we write it all
-    return {"frame.schema.json": _text(header), "event.schema.json": _text(event)}
+    whole = _schema(coil_file.CoilFile, "A coil's file: its record and everything that was seen.")
+    return {
+        "frame.schema.json": _text(header),
+        "event.schema.json": _text(event),
+        "coil.schema.json": _text(whole),
+    }
 
 
 def write(folder: Path = FOLDER) -> list[Path]:
@@ -54,7 +59,9 @@ def tables() -> str:
     """The fields of the envelope and of each kind of data, as Markdown."""
     records = _schema(Event, "")["$defs"]
     sections = [_table("The envelope", records.pop("Event"))]
-    sections += [_table(f"`{record['properties'].pop('kind')['enum'][0]}`", record) for record in records.values()]
+    for name, record in records.items():
+        kind = record["properties"].pop("kind", None)
+        sections.append(_table(f"`{kind['enum'][0]}`" if kind else f"{name}, a part of a kind", record))
     return "\n\n".join(sections)
 
 
@@ -74,7 +81,7 @@ def _table(title: str, record: dict[str, Any]) -> str:
 
 
 def _type(field: dict[str, Any]) -> str:
-    if "anyOf" in field:
+    if "anyOf" in field or "$ref" in field:
         return "object"
     of = field.get("additionalProperties")
     return f"object of {of['type']}" if of else str(field["type"])
@@ -95,7 +102,9 @@ def _meanings() -> dict[str, dict[str, str]]:
     """What the records say of each field in the string below it, by name of the record, inherited fields included."""
     meanings: dict[str, dict[str, str]] = {}
     for record in (
-        node for room in (extent, frame, events, envelope, sys.modules[__name__]) for node in _classes(room)
+        node
+        for room in (extent, frame, coil, coil_file, events, envelope, sys.modules[__name__])
+        for node in _classes(room)
     ):
         mine = meanings.setdefault(record.name, {})
         for base in record.bases:

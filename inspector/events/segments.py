@@ -21,6 +21,7 @@ from pathlib import Path
 import apsw
 
 from inspector.errors import JournalError
+from inspector.events import index
 
 APPLICATION_ID = 0x1A5BEC70  # marks our files to `file` and to us
 SCHEMA_VERSION = 1
@@ -116,6 +117,7 @@ class Folder:
                 made.executemany(COUNT, counts.items())
                 made.execute(STAGES)
                 made.executemany(KEEP, states.items())
+                made.execute(index.TABLES)
                 made.execute("COMMIT")
             making.rename(file)
             _sync(self.path)
@@ -177,6 +179,7 @@ def open_to_write(file: Path) -> apsw.Connection | None:
             )
         make_durable(segment)
         segment.execute(STAGES)  # a journal of 0.1 has none
+        index.prepare(segment, writable=True)
     except BaseException:
         segment.close()
         raise

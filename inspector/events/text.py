@@ -19,6 +19,7 @@ from inspector.records.envelope import Event, Unknown, write_event
 from inspector.records.events import (
     Alarm,
     CameraStatus,
+    CoilRecord,
     CoilReport,
     Commanded,
     Crowded,
@@ -161,6 +162,14 @@ def _coil(data: CoilReport) -> _Row:
     return _Row("coil", data.coil, data.state + ("" if data.state == "started" else totals), CYAN)
 
 
+def _record(data: CoilRecord) -> _Row:
+    so_far = ", so far" if data.is_partial else ""
+    reasons = [f"{grade.rules}@{grade.version} {grade.grade}" for grade in data.grades]
+    reasons += [reason for grade in data.grades for reason in grade.reasons]
+    rest = f"{data.grade}{so_far}: {data.length_m:.1f} m, {counted(data.defects, 'defect')}  {'; '.join(reasons)}"
+    return _Row("RECORD", data.coil, rest, GREEN if data.grade == "release" else CYAN)
+
+
 def _alarm(data: Alarm) -> _Row:
     where = " ".join(filter(None, (data.coil, data.camera)))
     withheld = "" if data.annunciate or data.cause != "met" or data.state != "unacknowledged" else ", withheld"
@@ -205,6 +214,7 @@ LAYOUTS: dict[type, Callable[[Any], _Row]] = {
     Crowded: _crowded,
     Missed: _missed,
     CoilReport: _coil,
+    CoilRecord: _record,
     Alarm: _alarm,
     CameraStatus: _camera,
     RecipeStatus: _recipe,

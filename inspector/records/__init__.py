@@ -12,6 +12,8 @@ counted from its head, millimetres across from pixel column 0 of the camera (plu
 
     frame.py      what cameras send                      changing it breaks cameras
     recipe.py     what a recipe's card and graph say     changing it breaks trainer and converter
+    coil.py       the parts of a coil's record           changing it breaks subscribers
+    coil_file.py  a coil's file                          changing it breaks who reads one
     events.py     what subscribers receive, kind by kind changing it breaks them
     envelope.py   how it travels, and is asked for again changing it breaks them
     commands.py   what people ask for, and the answer    changing it breaks the programs that ask

@@ -32,7 +32,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     """`/inspector/<line>`."""
     type: str
-    """The topic: `defect.<class>`, `alarm.<name>`, `coil.<state>`, `missed.<camera>`, `health.<state>`."""
+    """The topic: `defect.<class>`, `alarm.<name>`, `coil.<state>`, `missed.<camera>`, `health.<state>` and so on."""
     time: str
     """When it was recorded, RFC 3339 in UTC."""
     subject: str
@@ -90,6 +90,14 @@ def read_event(payload: bytes | memoryview) -> Event:
             data = Unknown(kind="", raw=raw)
     facts = {name: getattr(sealed, name) for name in Envelope.__struct_fields__}
     return Event(**facts, data=data)
+
+
+def data_of(payload: bytes | memoryview) -> bytes:
+    """What an event carries, as JSON, as it was sent.
+
+    Raises: ValueError, RecursionError when it is no envelope of ours.
+    """
+    return bytes(_open(payload).data)
 
 
 def write_event(event: Event) -> bytes:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, get_args
 import msgspec
 from msgspec import Meta
 
+from inspector.records.coil import VERDICTS, ClassSums, Coverage, Grade, RepeatSums, WorstMetre
 from inspector.records.extent import Extent
 
 CONTRACT = "1.3"
@@ -228,11 +229,66 @@ class CoilReport(_Kind, frozen=True, kw_only=True, tag="coil"):
     """Finished defects by class name."""
     crowded: int = 0
     """Frames inspected that gave a `crowded` event: what they showed is not among `defects`."""
+    length_m: float = 0.0
+    """How far any camera has come along it, metres from the head; 0 before contract 1.3."""
 
     @property
     def topic(self) -> str:
         """`coil.` and the state."""
         return f"coil.{self.state}"
+
+    @property
+    def subject(self) -> str:
+        """The coil."""
+        return self.coil or "-"
+
+
+class CoilRecord(_Kind, frozen=True, kw_only=True, tag="record"):
+    """What is on a coil and what the coil is good for: reported at its end, and made at any time when asked for."""
+
+    coil: str
+    """The coil, as the frames named it."""
+    is_partial: bool
+    """True while the coil runs: totals and grades are those of the strip so far."""
+    is_whole: bool
+    """False where the journal no longer holds all of it: it is never released then."""
+    first_seq: int
+    """The `seq` of the event that began the coil: tells apart two coils of one name. 0 where it is gone."""
+    started: str
+    """When it came under the cameras, RFC 3339 in UTC."""
+    ended: str
+    """When it left them; empty while it runs."""
+    grade: Annotated[str, Meta(examples=["ungraded", *VERDICTS])]
+    """The worst of `grades`; `ungraded` where the configuration has no rules."""
+    grades: tuple[Grade, ...]
+    """One of each set of rules."""
+    length_m: float
+    """Its length, metres."""
+    inspected_m: float
+    """Strip inspected, metres, summed over the cameras."""
+    missed_m: float
+    """Strip not inspected, metres, summed over the cameras."""
+    defects: int
+    """Defects, those in dead zones included."""
+    classes: tuple[ClassSums, ...]
+    """The defects by class, most numerous first."""
+    worst_metre: WorstMetre | None
+    """Where it is worst; null without a defect."""
+    repeats: tuple[RepeatSums, ...]
+    """Marks that repeat."""
+    coverage: tuple[Coverage, ...]
+    """What each camera saw."""
+    alarms: dict[str, int]
+    """How many times each alarm was raised."""
+    crowded: int
+    """Frames with more in them than can be listed."""
+    recipes: tuple[str, ...]
+    """What inspected it, `NAME@VERSION`."""
+
+    @property
+    def topic(self) -> str:
+        """`record.` and the grade."""
+        return f"record.{self.grade}"
 
     @property
     def subject(self) -> str:
@@ -421,6 +477,7 @@ Data = (
     | Crowded
     | Missed
     | CoilReport
+    | CoilRecord
     | Alarm
     | Flood
     | Commanded

@@ -38,7 +38,7 @@ from inspector.intake.overload import policies
 from inspector.intake.push import Intake
 from inspector.intake.receipts import Receipts
 from inspector.metrics import Metrics
-from inspector.records.events import CameraState, Health, HealthState, Ne107, RecipeStatus
+from inspector.records.events import CameraState, CoilReport, Health, HealthState, Ne107, RecipeStatus
 from inspector.records.frame import Bytes3D
 from inspector.records.recipe import Recipe
 from inspector.records.stages import Findings, Lasting, Stage
@@ -47,6 +47,7 @@ from inspector.service.event_sink import EventSink, Recorded
 from inspector.service.line import Config
 from inspector.service.liveness import Liveness
 from inspector.service.prepare import Load, Options, load, prepare, remarks
+from inspector.service.records import Records
 from inspector.service.reload import Reload
 from inspector.service.reload_answer import ReloadAnswers
 from inspector.service.systemd import Notifier
@@ -178,6 +179,8 @@ class Daemon:
         self._say("started", f"inspector {__version__} on {loaded.engine.name}")
         self._sink.publish(self._sink.record(()))
         opened.callback(self._say_goodbye)
+        self._records = Records(settings, card, self._sink.say)
+        opened.callback(self._end_records)
         opened.callback(self._end_reload)
 
     def _open_intake(self, context: zmq.Context[zmq.Socket[bytes]], card: Recipe) -> Intake:
@@ -268,6 +271,9 @@ class Daemon:
             self._demand.record(Counter(inspected.frame.header.camera for inspected in findings.inspected))
             self._demand.acknowledge(findings.receipts)
             self._metrics.reported(findings, self._alarms.states().values(), now_unix_ns)
+            for event in findings.events:
+                if isinstance(event, CoilReport) and event.state == "ended":
+                    self._records.ended(event.coil)
 
     def _look(self) -> None:
         """See to what is due besides the flow: heartbeat, watchdog, reload, and a stop that does not come about.
@@ -328,6 +334,10 @@ class Daemon:
         if not self._reload.close(self._patience_s()):
             self._hung.add("reload")
 
+    def _end_records(self) -> None:
+        if not self._records.close(self._patience_s()):
+            log.warning("a coil's record was not finished: it is made at the next start")
+
     def _patience_s(self) -> float:
         """How long a thread may take to end: the batch that is under way, unless something hangs anyway."""
         limit_s = self._liveness.limit_s()
@@ -363,6 +373,7 @@ class Daemon:
     def _on_reloaded(self, settings: Config, loaded: Loaded) -> None:
         self._infer.loaded = loaded
         self._alarms.replace(settings.alarm, settings.flood)
+        self._records.replace(settings, loaded.recipe)
         self._in_force(loaded)
         in_force = f"recipe {loaded.recipe} on {loaded.engine.name}"
         self._report("reloaded", in_force)

@@ -17,8 +17,11 @@ import msgspec
 from inspector.alarms.settings import AlarmSection, FloodSection
 from inspector.analysis.settings import AnalysisSection
 from inspector.camera_health.settings import CameraHealthSection
+from inspector.coil import settings as coil_settings
+from inspector.coil.settings import GradingSection
 from inspector.config.camera import CameraSection
 from inspector.config.reader import Section, faults_of, key
+from inspector.config.severity import SeveritySection
 from inspector.engines.settings import EngineSection, RecipeSection
 from inspector.errors import ConfigError
 from inspector.events.settings import EventsSection, JournalSection
@@ -64,6 +67,14 @@ class Config(Section, frozen=True, kw_only=True):
         tuple[RollSection, ...],
         key("A [[roll]] section for each roll that touches the strip.", "Write [[roll]] on a line of its own."),
     ] = ()
+    severity: Annotated[
+        tuple[SeveritySection, ...],
+        key("A [[severity]] section for each rule.", "Write [[severity]] on a line of its own."),
+    ] = ()
+    grading: Annotated[
+        tuple[GradingSection, ...],
+        key("A [[grading]] section for each set of rules.", "Write [[grading]] on a line of its own."),
+    ] = ()
     events: EventsSection
     journal: JournalSection
     http: HttpSection = HttpSection()
@@ -103,6 +114,7 @@ def _contradictions(config: Config) -> list[str]:
         ("alarm", [alarm.name for alarm in config.alarm]),
         ("defect", [kind.name for kind in config.defect]),
         ("roll", [roll.name for roll in config.roll]),
+        ("grading", [grading.name for grading in config.grading]),
     ):
         for name in sorted({name for name in names if names.count(name) > 1}):
             faults.append(f'{kind} name "{name}" is given {names.count(name)} times; expected once. Rename the others.')
@@ -117,6 +129,7 @@ def _contradictions(config: Config) -> list[str]:
             f"repeat.min_period_mm is {config.repeat.min_period_mm:g}; expected less than repeat.max_period_mm, "
             f"{config.repeat.max_period_mm:g}. Correct one of them."
         )
+    faults += coil_settings.faults(config.grading, config.severity)
     faults += _address_faults(config)
     return faults
 

@@ -9,7 +9,7 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -64,9 +64,33 @@ def prepare(path: Path) -> tuple[Config, Path]:
         for kind in settings.defect
         if kind.name not in names
     ]
+    faults += [f"{path.name}: {fault}" for fault in _class_faults(settings, names, str(card))]
     if faults:
         raise ConfigError(faults)
     return settings, folder
+
+
+def _class_faults(settings: Config, known: Sequence[str], card: str) -> Iterator[str]:
+    """Rules that name a class or an alarm which cannot come: they would never decide."""
+    alarms = [alarm.name for alarm in settings.alarm]
+    asked = [(f"severity {rule.level}", rule.classes, known) for rule in settings.severity]
+    asked += [
+        (
+            f'grading "{grading.name}": limit "{limit.name}"',
+            limit.classes,
+            alarms if limit.counts == "alarms" else known,
+        )
+        for grading in settings.grading
+        for limit in grading.limit
+    ]
+    for where, names, choice in asked:
+        for name in names:
+            if name not in choice:
+                what = "alarm" if choice is alarms else "class"
+                yield (
+                    f'{where} names {what} "{name}"; expected one of {", ".join(choice) or "none"} (recipe {card}). '
+                    "Correct its classes."
+                )
 
 
 def remarks(settings: Config) -> list[str]:

@@ -112,4 +112,5 @@ class CoilSums(msgspec.Struct):
             frames=self.frames,
             defects=dict(sorted(self.defects.items())),
             crowded=self.crowded,
+            length_m=round(self.farthest_mm / 1000, 3),
         )

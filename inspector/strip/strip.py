@@ -16,7 +16,7 @@ from collections.abc import Iterable
 import msgspec
 
 from inspector.config.camera import CameraSection
-from inspector.records.events import Crowded, Data, Defect
+from inspector.records.events import CoilReport, Crowded, Data, Defect
 from inspector.records.frame import Header
 from inspector.records.stages import Crowd, Findings, Inspected, Loss
 from inspector.strip.assembly import Assembly, Gap
@@ -318,3 +318,12 @@ def _crowded(arrival: Inspected, crowd: Crowd, lane: Lane, at: Place) -> Crowded
         recipe=str(arrival.recipe),
         captured_ns=arrival.frame.header.captured_ns,
     )
+
+
+def totals(state: bytes) -> dict[str, CoilReport]:
+    """Return the sums of every coil in a state that a journal keeps, by name; none where it cannot be read."""
+    try:
+        coils = msgspec.json.decode(state, type=_State).coils
+    except (ValueError, RecursionError):
+        return {}
+    return {name: coil.report("started") for name, coil in coils.items()}

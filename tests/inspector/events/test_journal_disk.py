@@ -130,7 +130,7 @@ def test_power_cuts_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     """Power cuts at random writes and fsyncs, any unsynced write lost, leave all that was recorded."""
     recorded: list[Message] = []
     with failing_disk() as disk:
-        journal = opened(tmp_path / "running", max_mb=1)
+        journal = opened(tmp_path / "running", max_mb=2)
         for _ in range(40):
             recorded += journal.record([DEFECT, LONG_HEALTH, ALARM])
             disk.acknowledged = len(recorded)
@@ -142,7 +142,7 @@ def test_power_cuts_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
         path.mkdir()
         for name, content in files.items():
             (path / Path(name).name).write_bytes(content)
-        journal = opened(path, max_mb=1, epoch="e2")
+        journal = opened(path, max_mb=2, epoch="e2")
         survived = list(held(journal))
         assert survived[:acknowledged] == recorded[:acknowledged]
         assert survived == recorded[: len(survived)]

@@ -1,0 +1,150 @@
+"""What a coil is good for, by rules that the user wrote: release, hold or block, each with its reasons. Pure.
+
+Laws: a coil with more missed metres than allowed, or one that the journal no longer holds whole, is never released. A
+defect is left out only when it lies in one dead zone altogether. A reason names what was found, what was allowed, and
+where.
+
+Knows: rules, columns. Must not know: the journal, files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from inspector.coil.columns import SIDES, Bools, Columns, Floats, Ints, at_least
+from inspector.coil.seen import Seen, length_m, stretches
+from inspector.coil.settings import GradingSection, LimitSection
+from inspector.config.severity import SEVERITIES, SeveritySection
+from inspector.records.coil import VERDICTS, Grade, Verdict
+from inspector.words import counted
+
+NEAR_MM = 0.05
+"""Positions are reported to a tenth of a millimetre."""
+
+
+class Finding(NamedTuple):
+    """One reason why a coil is not released."""
+
+    verdict: Verdict
+    reason: str
+
+
+def grade(seen: Seen, rules: GradingSection, severities: Sequence[SeveritySection] = ()) -> Grade:
+    """Grade a coil by one set of rules; one that runs still has no tail, and so no dead zone there."""
+    counts = graded(seen, rules)
+    from_mm, to_mm = zone_mm(seen, rules)
+    missed_m = sum(map(length_m, stretches(seen.missed, from_mm, to_mm).values()))
+    levels = seen.columns.severities(severities)
+    findings = [*_not_seen(seen, rules, missed_m)]
+    for limit in rules.limit:
+        findings += _beyond(seen, limit, counts, levels)
+    worst = max((VERDICTS.index(finding.verdict) for finding in findings), default=0)
+    order = sorted(findings, key=lambda finding: -VERDICTS.index(finding.verdict))
+    return Grade(
+        rules=rules.name,
+        version=rules.version,
+        grade=VERDICTS[worst],
+        reasons=tuple(f"{finding.verdict}: {finding.reason}" for finding in order),
+        graded=int(counts.sum()),
+        left_out=int(len(counts) - counts.sum()),
+        missed_m=round(missed_m, 3),
+    )
+
+
+def zone_mm(seen: Seen, rules: GradingSection) -> tuple[float, float]:
+    """Begin and end of what is graded along the coil."""
+    tail_mm = 1000 * rules.tail_m if seen.passage.is_over else 0.0
+    return 1000 * rules.head_m, seen.length_mm - tail_mm
+
+
+def graded(seen: Seen, rules: GradingSection) -> Bools:
+    """Which defects count."""
+    columns = seen.columns
+    from_mm, to_mm = zone_mm(seen, rules)
+    counts: Bools = (columns.end_mm > from_mm + NEAR_MM) | (from_mm <= 0)
+    if seen.passage.is_over and rules.tail_m:
+        counts &= columns.start_mm < to_mm - NEAR_MM
+    for weld_mm in seen.welds_mm if rules.weld_m else ():
+        reach_mm = 1000 * rules.weld_m
+        counts &= (columns.start_mm < weld_mm - reach_mm) | (columns.end_mm > weld_mm + reach_mm)
+    if rules.edge_mm:
+        for number, side in enumerate(SIDES):
+            left_mm, right_mm = seen.edges_mm(side)
+            inside = columns.right_mm > left_mm + rules.edge_mm + NEAR_MM
+            inside &= columns.left_mm < right_mm - rules.edge_mm - NEAR_MM
+            counts &= inside | (columns.side != number)
+    return counts
+
+
+def _not_seen(seen: Seen, rules: GradingSection, missed_m: float) -> Iterator[Finding]:
+    if missed_m > rules.max_missed_m + NEAR_MM / 1000:
+        yield Finding(
+            rules.missed, f"{missed_m:.3f} m of graded strip were not inspected, {rules.max_missed_m:g} m are allowed"
+        )
+    if len(seen.crowded) > rules.max_crowded:
+        first = min(seen.crowded, key=lambda crowd: crowd.start_mm)
+        yield Finding(
+            rules.missed,
+            f"{counted(len(seen.crowded), 'frame')} showed more than can be listed (the first at "
+            f"{first.start_mm / 1000:.3f} m), {rules.max_crowded} are allowed",
+        )
+    if not seen.passage.is_whole:
+        yield Finding(rules.missed, "the journal no longer holds all of this coil")
+
+
+def _beyond(seen: Seen, limit: LimitSection, counts: Bools, levels: Ints) -> Iterator[Finding]:
+    allowed = f"{limit.max_count} {'is' if limit.max_count == 1 else 'are'} allowed ({limit.name})"
+    kinds = f" ({' or '.join(limit.classes)})" if limit.classes else ""
+    if limit.counts == "defects":
+        columns = seen.columns
+        met = counts & _meets(columns, limit, levels)
+        number, start_mm, end_mm = densest(columns.start_mm[met], columns.end_mm[met], 1000 * limit.within_m)
+        where = f" from {start_mm / 1000:.3f} to {end_mm / 1000:.3f} m" if number else ""
+        if limit.within_m:
+            where = f" within {limit.within_m:g} m,{where}"
+        what = counted(number, _noun(limit)) + kinds + where
+    elif limit.counts == "repeats":
+        repeats = [repeat for repeat in seen.repeats if not limit.classes or repeat.name in limit.classes]
+        repeats = [repeat for repeat in repeats if limit.side in ("both", repeat.side)]
+        number, what = len(repeats), counted(len(repeats), "repeating mark") + kinds
+    else:
+        number = sum(times for name, times in seen.alarms.items() if not limit.classes or name in limit.classes)
+        what = counted(number, "alarm") + kinds
+    if number > limit.max_count:
+        yield Finding(limit.grade, f"{what}, {allowed}")
+
+
+def _noun(limit: LimitSection) -> str:
+    return "defect" if limit.min_severity == SEVERITIES[0] else f"{limit.min_severity} defect"
+
+
+def _meets(columns: Columns, limit: LimitSection, levels: Ints) -> Bools:
+    met = (
+        columns.of(limit.classes)
+        & at_least(columns.length_mm, limit.min_length_mm)
+        & at_least(columns.width_mm, limit.min_width_mm)
+        & at_least(columns.area_mm2, limit.min_area_mm2)
+        & at_least(columns.confidence, limit.min_confidence)
+        & (levels >= SEVERITIES.index(limit.min_severity))
+    )
+    return met if limit.side == "both" else met & (columns.side == SIDES.index(limit.side))
+
+
+def densest(start_mm: Floats, end_mm: Floats, within_mm: float) -> tuple[int, float, float]:
+    """The most defects that any `within_mm` of strip touch together, and from where to where those lie.
+
+    0 asks for the whole coil. A stretch that touches most can be moved until it begins where one of them ends.
+    """
+    if not len(start_mm):
+        return 0, 0.0, 0.0
+    if not within_mm:
+        return len(start_mm), float(start_mm.min()), float(end_mm.max())
+    ends, starts = np.sort(end_mm), np.sort(start_mm)
+    begun = np.searchsorted(starts, ends + within_mm, side="right")
+    numbers = begun - np.searchsorted(ends, ends, side="left")
+    best_mm = float(ends[int(numbers.argmax())])
+    touched = (end_mm >= best_mm) & (start_mm <= best_mm + within_mm)
+    return int(touched.sum()), float(start_mm[touched].min()), float(end_mm[touched].max())

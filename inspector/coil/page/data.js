@@ -1,0 +1,51 @@
+"use strict";
+// The coil's data: columns that were packed by packing.py, unpacked. Lengths are kept in tenths of a millimetre.
+
+const meta = JSON.parse(document.getElementById("meta").textContent);
+const SEVERITIES = ["minor", "major", "critical"];
+const coil = {};                       // one typed array for each column
+let count = 0;
+
+async function inflate(id) {
+  const text = document.getElementById(id).textContent;
+  const packed = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  return new Response(stream).arrayBuffer();
+}
+
+async function unpack() {
+  const bytes = await inflate("columns");
+  count = meta.count;
+  let at = 0;
+  for (const [name, kind] of meta.columns) {
+    const array = { i4: Int32Array, f4: Float32Array, u2: Uint16Array, u1: Uint8Array }[kind];
+    coil[name] = new array(bytes, at, count);
+    at += count * array.BYTES_PER_ELEMENT;
+  }
+  for (let i = 1; i < count; i++) coil.start[i] += coil.start[i - 1];
+  coil.rank = new Float64Array(count);   // how bad: severity, then area
+  for (let i = 0; i < count; i++) coil.rank[i] = coil.severity[i] * 1e9 + coil.area[i];
+}
+
+let ids = null;
+async function loadIds() {             // only when somebody looks: they are half of the file
+  if (!ids) ids = new TextDecoder().decode(await inflate("ids")).split("\n");
+  return ids;
+}
+
+const startMm = (i) => coil.start[i] / 10;
+const lengthMm = (i) => coil.length[i] / 10;
+const leftMm = (i) => coil.left[i] / 10;
+const widthMm = (i) => coil.width[i] / 10;
+const metres = (mm, digits = 3) => (Math.round(mm) === 0 ? 0 : mm / 1000).toFixed(digits);
+
+function big(number) {
+  return String(number).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+}
+
+function el(name, words, parent) {
+  const node = document.createElement(name);
+  if (words !== undefined) node.textContent = words;
+  if (parent) parent.append(node);
+  return node;
+}

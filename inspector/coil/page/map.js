@@ -1,0 +1,216 @@
+// The map: the strip folded into rows like a page of text, so that it is true to scale at every zoom. Travel is to the right,
+// the left edge of the strip is up; the sides lie one above the other.
+
+const STEEL = "#e8ebee", EDGE = "#aeb5bd", LEFT = 62, RIGHT = 10, SCALE = 19, GAP = 5, NEXT = 9;
+
+class Strip {
+  constructor(pane, onPick) {
+    this.pane = pane; this.canvas = pane.querySelector("canvas"); this.tip = pane.querySelector(".tip");
+    this.onPick = onPick; this.zones = null; this.chosen = -1; this.shown = new Int32Array(0); this.hits = [];
+    this.space = el("div", undefined, pane);
+    this.length = Math.max(meta.length_mm, 1);
+    pane.addEventListener("scroll", () => this.soon());
+    pane.addEventListener("pointermove", (event) => this.hover(event));
+    pane.addEventListener("pointerleave", () => { this.tip.hidden = true; });
+    pane.addEventListener("click", (event) => { const i = this.near(event); if (i >= 0) this.onPick(i); });
+    pane.addEventListener("dblclick", (event) => this.zoom(2.5, event));
+    pane.addEventListener("wheel", (event) => { if (event.ctrlKey || event.metaKey) { event.preventDefault(); this.zoom(Math.exp(-event.deltaY / 300), event); } }, { passive: false });
+    pane.addEventListener("keydown", (event) => {
+      const by = { "+": 1.6, "=": 1.6, "-": 1 / 1.6 }[event.key];
+      if (by) this.zoom(by); else if (event.key === "0") this.fit(); else return;
+      event.preventDefault();
+    });
+  }
+
+  get width() { return printing ? 1080 : this.pane.clientWidth; }
+  get inner() { return this.width - LEFT - RIGHT; }
+  get rowMm() { return this.inner / this.scale; }
+  get lanes() { return meta.sides; }
+  laneTop(n) { let y = 0; for (let k = 0; k < n; k++) y += this.lanePx(k) + GAP; return y; }
+  lanePx(n) { return Math.max(2, (this.lanes[n].right - this.lanes[n].left) * this.scale); }
+  get rowPx() { return this.laneTop(this.lanes.length) - GAP + SCALE + NEXT; }
+  get rows() { return Math.max(1, Math.ceil(this.length / this.rowMm - 1e-9)); }
+
+  fit() {
+    const room = printing ? 330 : 560;
+    let low = 1e-5, high = this.inner / Math.min(this.length, 2000);
+    this.scale = high;
+    if (this.rows * this.rowPx > room) {
+      for (let n = 0; n < 50; n++) { this.scale = Math.sqrt(low * high); if (this.rows * this.rowPx > room) high = this.scale; else low = this.scale; }
+      this.scale = low;
+    }
+    this.whole = this.scale; this.layout(); this.pane.scrollTop = 0; this.draw();
+  }
+
+  zoom(by, event) {
+    const box = this.pane.getBoundingClientRect(), px = event ? event.clientX - box.left : LEFT + this.inner / 2, py = event ? event.clientY - box.top : this.pane.clientHeight / 2;
+    const row = Math.floor((py + this.pane.scrollTop) / this.rowPx), mm = Math.min(this.length, row * this.rowMm + Math.max(0, px - LEFT) / this.scale);
+    this.scale = Math.min(40, Math.max(this.whole, this.scale * by));
+    this.layout(); this.pane.scrollTop = Math.floor(mm / this.rowMm) * this.rowPx - Math.max(0, py - this.rowPx / 2); this.draw();
+  }
+
+  go(mm, scale) {
+    if (scale) { this.scale = Math.min(40, Math.max(this.whole, scale)); this.layout(); }
+    this.pane.scrollTop = Math.floor(mm / this.rowMm) * this.rowPx - Math.max(8, (this.pane.clientHeight - this.rowPx) / 2); this.draw();
+  }
+
+  show(i) {
+    this.chosen = i; this.go(startMm(i), Math.min(this.inner / Math.max(4 * lengthMm(i), 1500), 6));
+    const y = this.at(meta.sides_by_number[coil.side[i]], startMm(i), leftMm(i) + widthMm(i) / 2)[1];
+    if (y < 40 || y > this.view - 40) { this.pane.scrollTop += y - this.view / 2; this.draw(); }
+  }
+
+  layout() {
+    const all = this.rows * this.rowPx + 4, view = printing ? all : Math.min(all, 640);
+    this.view = view; this.space.style.height = Math.max(0, all - view) + "px"; this.pane.style.height = view + "px";
+  }
+
+  soon() { if (!this.due) this.due = requestAnimationFrame(() => { this.due = 0; this.draw(); }); }
+
+  at(side, mm, across) {                 // page position of a point of the strip
+    const row = Math.min(this.rows - 1, Math.max(0, Math.floor(mm / this.rowMm))), lane = this.lanes.findIndex((one) => one.name === side);
+    return [LEFT + (mm - row * this.rowMm) * this.scale, row * this.rowPx - this.top + this.laneTop(Math.max(0, lane)) + (across - this.lanes[Math.max(0, lane)].left) * this.scale, row];
+  }
+
+  pieces(side, from, to, left, right) {  // boxes on the page of a box on the strip, cut where it crosses a fold
+    const found = [], lane = this.lanes.findIndex((one) => one.name === side);
+    if (lane < 0) return found;
+    const first = Math.max(0, Math.floor(from / this.rowMm), this.first), last = Math.min(this.rows - 1, Math.floor(to / this.rowMm), this.last);
+    for (let row = first; row <= last; row++) {
+      const a = Math.max(0, from - row * this.rowMm), b = Math.min(this.rowMm, to - row * this.rowMm);
+      const y = row * this.rowPx - this.top + this.laneTop(lane), base = this.lanes[lane].left;
+      found.push([LEFT + a * this.scale, y + (left - base) * this.scale, (b - a) * this.scale, (right - left) * this.scale, row]);
+    }
+    return found;
+  }
+
+  draw() {
+    if (!this.scale) return;
+    const ctx = this.ctx = sized(this.canvas, this.width, this.view, sharpness());
+    this.top = printing ? 0 : this.pane.scrollTop;
+    this.first = Math.max(0, Math.floor(this.top / this.rowPx)); this.last = Math.min(this.rows - 1, Math.floor((this.top + this.view) / this.rowPx));
+    for (let row = this.first; row <= this.last; row++) this.steel(row);
+    if (this.zones) this.dead();
+    for (const gap of meta.gaps) for (const [x, y, w, h] of this.pieces(gap.side, gap.start, gap.end, gap.left, gap.right)) hatch(ctx, x, y, Math.max(1.5, w), h);
+    for (const box of meta.crowded) for (const [x, y, w, h] of this.pieces(box.side, box.start, box.end, box.left, box.right)) hatch(ctx, x, y, Math.max(1.5, w), h, 4, -1, "#8b1d16");
+    this.defects(); this.repeats(); this.welds(); this.ring();
+    document.getElementById("map-hint").textContent = `true to scale, travel to the right, ${metres(Math.min(this.rowMm, this.length), this.rowMm < 1e4 ? 2 : 0)} m a row` + (this.isDense ? "; shaded by number of defects, signs for the worst" : "") + (printing ? "" : "  (Ctrl + wheel or double click: zoom)");
+  }
+
+  steel(row) {
+    const ctx = this.ctx, y = row * this.rowPx - this.top, from = row * this.rowMm, long = Math.min(this.rowMm, this.length - from);
+    ctx.textBaseline = "middle"; ctx.textAlign = "right"; ctx.fillStyle = "#444c55";
+    this.lanes.forEach((lane, n) => {
+      const h = this.lanePx(n), top = y + this.laneTop(n);
+      ctx.fillStyle = STEEL; ctx.fillRect(LEFT, top, long * this.scale, h);
+      ctx.strokeStyle = EDGE; ctx.lineWidth = 1; ctx.strokeRect(LEFT + .5, top + .5, long * this.scale - 1, Math.max(1, h - 1));
+      if (h >= 9) { ctx.fillStyle = "#68717b"; ctx.fillText(lane.name, LEFT - 7, top + h / 2); }
+    });
+    const base = y + this.laneTop(this.lanes.length) - GAP, step = nice(this.rowMm * 80 / this.inner);
+    ctx.textBaseline = "top"; ctx.textAlign = "center"; ctx.fillStyle = "#68717b"; ctx.strokeStyle = "#9aa2ab"; ctx.beginPath();
+    for (let mm = Math.ceil(from / step - 1e-6) * step; mm <= from + long + 1e-6; mm += step) {
+      const x = LEFT + (mm - from) * this.scale;
+      ctx.moveTo(x, base + 1); ctx.lineTo(x, base + 5);
+      ctx.fillText(label(mm, step) + (mm < step / 2 ? " m" : ""), Math.min(x, this.width - 22), base + 6);
+    }
+    ctx.stroke();
+  }
+
+  dead() {
+    const { head, tail, edge, weld } = this.zones, ctx = this.ctx, end = this.length;
+    for (const lane of this.lanes) {
+      const zones = [[0, head, lane.left, lane.right], [end - tail, end, lane.left, lane.right], [head, end - tail, lane.left, lane.left + edge], [head, end - tail, lane.right - edge, lane.right]];
+      for (const at of meta.welds) zones.push([at - weld, at + weld, lane.left, lane.right]);
+      for (const [from, to, left, right] of zones) if (to > from && right > left) for (const [x, y, w, h] of this.pieces(lane.name, from, to, left, right)) {
+        ctx.fillStyle = "#c3cad2"; ctx.fillRect(x, y, w, h); ctx.strokeStyle = "#7d8893"; ctx.setLineDash([3, 3]); ctx.strokeRect(x + .5, y + .5, w - 1, h - 1); ctx.setLineDash([]);
+      }
+    }
+  }
+
+  defects() {
+    const ctx = this.ctx, seen = [], from = this.first * this.rowMm * 10, to = (this.last + 1) * this.rowMm * 10;
+    for (const i of this.shown) if (coil.start[i] < to && coil.start[i] + coil.length[i] >= from) seen.push(i);
+    const area = (this.last - this.first + 1) * this.inner * this.lanes.reduce((sum, _, n) => sum + this.lanePx(n), 0);
+    this.isDense = seen.length > 400 && seen.length * 70 > area;
+    let signs = seen;
+    if (this.isDense) {
+      this.shade(seen);
+      signs = seen.slice().sort((a, b) => coil.rank[b] - coil.rank[a]).slice(0, 250);
+    }
+    this.hits = [];
+    const byKind = meta.names.map(() => []);
+    for (const i of signs) byKind[coil.kind[i]].push(i);
+    byKind.forEach((some, kind) => {
+      ctx.fillStyle = ctx.strokeStyle = colourOf(kind); ctx.lineWidth = 1.2;
+      const points = [];
+      for (const i of some) for (const [x, y, w, h] of this.pieces(meta.sides_by_number[coil.side[i]], startMm(i), startMm(i) + lengthMm(i), leftMm(i), leftMm(i) + widthMm(i))) {
+        if (w > 5 || h > 5) { ctx.globalAlpha = .22; ctx.fillRect(x, y, Math.max(1, w), Math.max(1, h)); ctx.globalAlpha = 1; ctx.strokeRect(x, y, Math.max(1, w), Math.max(1, h)); }
+        points.push([x + w / 2, y + h / 2, i]);
+      }
+      ctx.beginPath();
+      for (const [x, y, i] of points) { trace(ctx, kind, x, y, [3.1, 4.2, 5.6][coil.severity[i]]); this.hits.push([x, y, i]); }
+      ctx.globalAlpha = .95; ctx.fill("nonzero"); ctx.globalAlpha = 1; ctx.lineWidth = .8; ctx.strokeStyle = "#fff"; ctx.stroke();
+    });
+  }
+
+  shade(seen) {                          // as many defects as pixels: how many in each cell
+    const cell = 3, across = Math.ceil(this.width / cell), counts = new Map();
+    for (const i of seen) {
+      const [x, y] = this.at(meta.sides_by_number[coil.side[i]], startMm(i), leftMm(i) + widthMm(i) / 2), key = Math.floor(y / cell) * across + Math.floor(x / cell);
+      counts.set(key, (counts.get(key) || 0) + 1);
+    }
+    let most = 1; for (const number of counts.values()) most = Math.max(most, number);
+    this.ctx.fillStyle = "#1c3d5a";
+    for (const [key, number] of counts) { this.ctx.globalAlpha = .16 + .74 * Math.sqrt(number / most); this.ctx.fillRect(key % across * cell, Math.floor(key / across) * cell, cell, cell); }
+    this.ctx.globalAlpha = 1;
+  }
+
+  repeats() {
+    const ctx = this.ctx;
+    for (const repeat of meta.repeats) {
+      const marks = repeat.marks; if (marks.length < 2) continue;
+      ctx.strokeStyle = "#111"; ctx.lineWidth = 1.3; ctx.setLineDash([5, 3]);
+      for (let n = 1; n < marks.length; n++) {
+        const a = marks[n - 1], b = marks[n], across = (leftMm(b) + widthMm(b) / 2);
+        for (const [x, y, w] of this.pieces(repeat.side, startMm(a) + lengthMm(a) / 2, startMm(b) + lengthMm(b) / 2, across, across)) { ctx.beginPath(); ctx.moveTo(x, y); ctx.lineTo(x + w, y); ctx.stroke(); }
+      }
+      ctx.setLineDash([]);
+      for (const i of marks) for (const [x, y, w] of this.pieces(repeat.side, startMm(i), startMm(i) + lengthMm(i), leftMm(i) + widthMm(i) / 2, leftMm(i) + widthMm(i) / 2)) { ctx.beginPath(); ctx.arc(x + w / 2, y, 7, 0, 7); ctx.stroke(); }
+      const [x, y, row] = this.at(repeat.side, startMm(marks[0]), leftMm(marks[0])), words = `${repeat.name} each ${repeat.period.toFixed(1)} mm${repeat.rolls.length ? ", " + repeat.rolls.join(" or ") : ""}`;
+      if (row >= this.first && row <= this.last) { ctx.textAlign = "left"; ctx.textBaseline = "bottom"; ctx.lineWidth = 3; ctx.strokeStyle = "#fff"; ctx.strokeText(words, x + 9, y - 6); ctx.fillStyle = "#111"; ctx.fillText(words, x + 9, y - 6); }
+    }
+  }
+
+  welds() {
+    this.ctx.strokeStyle = "#111"; this.ctx.lineWidth = 1.6;
+    for (const at of meta.welds) for (const lane of this.lanes) for (const [x, y, , h] of this.pieces(lane.name, at, at, lane.left, lane.right)) for (const dx of [-2, 2]) { this.ctx.beginPath(); this.ctx.moveTo(x + dx, y - 3); this.ctx.lineTo(x + dx, y + h + 3); this.ctx.stroke(); }
+  }
+
+  ring() {
+    if (this.chosen < 0 || printing) return;
+    const i = this.chosen, ctx = this.ctx; ctx.strokeStyle = "#111"; ctx.lineWidth = 2;
+    for (const [x, y, w, h] of this.pieces(meta.sides_by_number[coil.side[i]], startMm(i), startMm(i) + lengthMm(i), leftMm(i), leftMm(i) + widthMm(i))) ctx.strokeRect(x - 7, y - 7, w + 14, h + 14);
+  }
+
+  near(event) {
+    const box = this.canvas.getBoundingClientRect(), px = event.clientX - box.left, py = event.clientY - box.top;
+    let best = -1, least = 110;
+    for (const [x, y, i] of this.hits) { const far = (x - px) ** 2 + (y - py) ** 2; if (far < least) { least = far; best = i; } }
+    return best;
+  }
+
+  hover(event) {
+    const i = this.near(event); this.tip.hidden = i < 0;
+    if (i < 0) return;
+    this.tip.textContent = words(i);
+    const box = this.pane.getBoundingClientRect(), x = event.clientX - box.left + 16;
+    this.tip.style.left = Math.min(x, box.width - 250) + "px"; this.tip.style.top = event.clientY - box.top + this.pane.scrollTop + 14 + "px";
+  }
+}
+
+function words(i) {
+  return `${meta.names[coil.kind[i]]}, ${SEVERITIES[coil.severity[i]]}\n${metres(startMm(i))} m from the head, ${metres(meta.length_mm - startMm(i) - lengthMm(i))} m from the tail\nacross ${leftMm(i).toFixed(1)} to ${(leftMm(i) + widthMm(i)).toFixed(1)} mm, ${meta.sides_by_number[coil.side[i]]}\n${lengthMm(i).toFixed(1)} x ${widthMm(i).toFixed(1)} mm, ${coil.area[i].toFixed(1)} mm\u00b2, ${Math.round(coil.confidence[i] / 10)} %`;
+}
+
+function nice(least) { const ten = 10 ** Math.floor(Math.log10(least)); return [1, 2, 5, 10].map((times) => times * ten).find((step) => step >= least * .999); }
+function label(mm, step) { return (mm / 1000).toFixed(Math.max(0, Math.ceil(-Math.log10(step / 1000) - 1e-9))); }

@@ -1,0 +1,67 @@
+// The page: what is shown follows the filters; a defect picked anywhere is picked everywhere.
+
+const byId = (id) => document.getElementById(id);
+let shown = new Int32Array(0), strip, list;
+const hidden = new Set();
+
+function filter() {
+  const side = byId("side").value, severity = +byId("severity").value, least = 10 * (+byId("length").value || 0), text = byId("id").value.trim();
+  const from = byId("from").value === "" ? -Infinity : 1e4 * byId("from").value, to = byId("to").value === "" ? Infinity : 1e4 * byId("to").value, found = [];
+  for (let i = 0; i < count; i++) {
+    if (hidden.has(coil.kind[i]) || coil.severity[i] < severity || coil.length[i] < least || coil.start[i] > to || coil.start[i] + coil.length[i] < from) continue;
+    if (side !== "" && coil.side[i] !== +side) continue;
+    if (text && ids && !ids[i].includes(text)) continue;
+    found.push(i);
+  }
+  shown = Int32Array.from(found);
+  byId("count").textContent = found.length === count ? `${big(count)} in all` : `${big(found.length)} of ${big(count)}`;
+  strip.shown = shown; strip.draw(); charts(); list.set(shown); drawWorst(shown, pick);
+}
+
+function charts() { drawDensity(shown, (mm) => strip.go(mm, Math.max(strip.scale, strip.whole * 4))); drawPareto(shown); }
+
+function pick(i) { list.chosen = i; list.draw(); strip.show(i); byId("map").scrollIntoView({ block: "nearest" }); }
+
+function legend() {
+  const numbers = new Array(meta.names.length).fill(0);
+  for (const kind of coil.kind) numbers[kind]++;
+  meta.names.forEach((name, kind) => {
+    const button = el("button", undefined, byId("legend")); button.append(sign(kind), `${name} ${big(numbers[kind])}`); button.setAttribute("aria-pressed", "true"); button.title = "show or hide";
+    button.onclick = () => { if (!hidden.delete(kind)) hidden.add(kind); button.setAttribute("aria-pressed", String(!hidden.has(kind))); filter(); };
+  });
+  const note = (draw, words) => { const span = el("span", undefined, byId("legend")), canvas = el("canvas", undefined, span); canvas.width = canvas.height = 48; const ctx = canvas.getContext("2d"); ctx.scale(3, 3); draw(ctx); span.append(words); };
+  note((ctx) => hatch(ctx, 1, 2, 14, 12, 4), "not inspected");
+  if (meta.crowded.length) note((ctx) => hatch(ctx, 1, 2, 14, 12, 4, -1, "#8b1d16"), "more than can be listed");
+  if (meta.repeats.length) note((ctx) => { ctx.strokeStyle = "#111"; ctx.beginPath(); ctx.arc(8, 8, 5, 0, 7); ctx.stroke(); ctx.setLineDash([2, 2]); ctx.beginPath(); ctx.moveTo(0, 8); ctx.lineTo(16, 8); ctx.stroke(); }, "repeating mark");
+}
+
+function options() {
+  meta.sides.forEach((side) => { const option = el("option", side.name, byId("side")); option.value = meta.sides_by_number.indexOf(side.name); });
+  el("option", "none", byId("zones")).value = "";
+  meta.zones.forEach((zone, n) => { el("option", `${zone.rules}@${zone.version}`, byId("zones")).value = n; });
+  byId("zones").onchange = () => { strip.zones = byId("zones").value === "" ? null : meta.zones[byId("zones").value]; strip.draw(); };
+  if (meta.zones.length === 1) { byId("zones").value = "0"; strip.zones = meta.zones[0]; }
+  for (const id of ["side", "severity", "length", "from", "to"]) byId(id).addEventListener("input", filter);
+  byId("id").addEventListener("input", () => loadIds().then(filter));
+  byId("clear").onclick = () => { for (const id of ["side", "length", "from", "to", "id"]) byId(id).value = ""; byId("severity").value = "0"; hidden.clear(); byId("legend").querySelectorAll("button").forEach((one) => one.setAttribute("aria-pressed", "true")); filter(); };
+  byId("in").onclick = () => strip.zoom(1.8); byId("out").onclick = () => strip.zoom(1 / 1.8); byId("fit").onclick = () => strip.fit();
+}
+
+function print(yes) {
+  if (printing === yes) return;
+  const kept = strip.scale; printing = yes; strip.fit(); charts(); list.draw();
+  if (!yes) { strip.scale = kept; strip.layout(); strip.draw(); }
+}
+
+async function main() {
+  if (!("DecompressionStream" in window)) throw new Error("this browser is too old: it cannot unpack the data. Take one of 2023 or later.");
+  await unpack();
+  strip = new Strip(byId("map"), pick); list = new List(byId("list"), pick);
+  legend(); options(); strip.fit(); filter();
+  window.addEventListener("resize", () => { if (printing) return; const was = strip.whole, now = strip.scale; strip.fit(); if (now > was * 1.01) { strip.scale = now; strip.layout(); strip.draw(); } charts(); });
+  window.addEventListener("beforeprint", () => print(true)); window.addEventListener("afterprint", () => print(false));
+  matchMedia("print").addEventListener("change", (event) => print(event.matches));
+  document.documentElement.dataset.ready = String(Math.round(performance.now()));
+}
+
+main().catch((error) => { byId("fault").hidden = false; byId("fault").textContent = `The map cannot be drawn: ${error.message}`; document.documentElement.dataset.fault = error.message; });

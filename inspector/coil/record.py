@@ -1,0 +1,104 @@
+"""A coil's record: what is on it, where it is worst, what was not seen, and what it is good for. Pure.
+
+Knows: sums over what was seen. Must not know: the journal, rules' meaning (that is the grade's), files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from inspector.coil.columns import Columns
+from inspector.coil.grade import grade
+from inspector.coil.seen import Seen, length_m, stretches
+from inspector.coil.settings import GradingSection
+from inspector.config.severity import SEVERITIES, SeveritySection
+from inspector.records.coil import VERDICTS, ClassSums, Coverage, RepeatSums, WorstMetre
+from inspector.records.events import CoilRecord
+
+METRE_MM = 1000.0
+
+
+def record(
+    seen: Seen, gradings: Sequence[GradingSection] = (), severities: Sequence[SeveritySection] = ()
+) -> CoilRecord:
+    """Sum up and grade a coil; `is_partial` while it runs."""
+    grades = tuple(grade(seen, rules, severities) for rules in gradings)
+    worst = max((VERDICTS.index(one.grade) for one in grades), default=None)
+    passage, totals, length_mm = seen.passage, seen.totals, seen.length_mm
+    return CoilRecord(
+        coil=passage.coil,
+        is_partial=not passage.is_over,
+        is_whole=passage.is_whole,
+        first_seq=passage.first_seq,
+        started=passage.started,
+        ended=passage.ended,
+        grade="ungraded" if worst is None else VERDICTS[worst],
+        grades=grades,
+        length_m=round(length_mm / 1000, 3),
+        inspected_m=totals.inspected_m,
+        missed_m=totals.missed_m,
+        defects=len(seen.columns),
+        classes=tuple(class_sums(seen.columns, length_mm, severities)),
+        worst_metre=worst_metre(seen.columns),
+        repeats=tuple(_repeats(seen)),
+        coverage=tuple(_coverage(seen)),
+        alarms=seen.alarms,
+        crowded=len(seen.crowded),
+        recipes=tuple(sorted(seen.columns.recipes)),
+    )
+
+
+def class_sums(columns: Columns, length_mm: float, severities: Sequence[SeveritySection] = ()) -> list[ClassSums]:
+    """Sum up the defects of each class, the most numerous first."""
+    levels = columns.severities(severities)
+    sums = []
+    for number, name in enumerate(columns.names):
+        its = columns.kind == number
+        numbers = np.bincount(levels[its], minlength=len(SEVERITIES))
+        count = int(its.sum())
+        sums.append(
+            ClassSums(
+                name=name,
+                count=count,
+                severities={word: int(number) for word, number in zip(SEVERITIES, numbers, strict=True)},
+                area_mm2=round(float(columns.area_mm2[its].sum()), 1),
+                longest_mm=round(float(columns.length_mm[its].max()), 1),
+                per_100_m=round(count / length_mm * 1e5, 3) if length_mm > 0 else 0.0,
+            )
+        )
+    return sorted(sums, key=lambda sums: (-sums.count, sums.name))
+
+
+def worst_metre(columns: Columns) -> WorstMetre | None:
+    """Find the metre that most defects touch; metres are counted from the head."""
+    if not len(columns):
+        return None
+    first = np.floor(np.maximum(columns.start_mm, 0) / METRE_MM).astype(np.int64)
+    last = np.floor(np.maximum(columns.end_mm, 0) / METRE_MM).astype(np.int64)
+    metres = int(last.max()) + 2
+    counts = np.cumsum(np.bincount(first, minlength=metres) - np.bincount(last + 1, minlength=metres))
+    areas = np.cumsum(np.bincount(first, columns.area_mm2, metres) - np.bincount(last + 1, columns.area_mm2, metres))
+    worst = int(np.lexsort((-areas, -counts))[0])
+    return WorstMetre(start_m=float(worst), count=int(counts[worst]), area_mm2=round(float(areas[worst]), 1))
+
+
+def _coverage(seen: Seen) -> list[Coverage]:
+    apart = stretches(seen.missed, 0.0, np.inf)
+    return [
+        Coverage(
+            camera=span.camera,
+            side=span.side,
+            left_mm=round(span.left_mm, 1),
+            right_mm=round(span.right_mm, 1),
+            missed_m=round(length_m(apart.get(span.camera, ())), 3),
+        )
+        for span in seen.spans
+    ]
+
+
+def _repeats(seen: Seen) -> list[RepeatSums]:
+    return [
+        RepeatSums(**{name: getattr(repeat, name) for name in RepeatSums.__struct_fields__}) for repeat in seen.repeats
+    ]

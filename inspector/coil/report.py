@@ -1,0 +1,189 @@
+"""A coil's report: one HTML file that holds all it needs, for people at a screen, on paper, in black and white.
+
+Laws: nothing is loaded from elsewhere, and the file says so to the browser (Content-Security-Policy, with the hashes
+of its own script and style). What comes from outside, names above all, is text and never markup.
+
+Knows: what stands where on the page. Must not know: the journal, how rules decide.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from inspector import __version__
+from inspector.coil import packing
+from inspector.coil.columns import SIDES
+from inspector.coil.marks import marks
+from inspector.coil.seen import Seen
+from inspector.coil.settings import GradingSection
+from inspector.coil.words import figures, foot, grades, subtitle, tables
+from inspector.config.severity import SeveritySection
+from inspector.records.events import CoilRecord
+
+PAGE = Path(__file__).with_name("page")
+SCRIPTS = ("data.js", "marks.js", "map.js", "charts.js", "list.js", "page.js")
+SIGNS = {"release": "\u2713", "hold": "\u25b2", "block": "\u2716", "ungraded": "\u25cb"}
+
+
+class Crop(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture of a defect."""
+
+    png: bytes
+    width: int
+    height: int
+    box: tuple[float, float, float, float]
+    """Where in it the defect lies: left, top, width, height, pixels; travel to the right, as on the map."""
+
+
+def html(
+    seen: Seen,
+    made: CoilRecord,
+    gradings: Sequence[GradingSection] = (),
+    severities: Sequence[SeveritySection] = (),
+    *,
+    crops: Mapping[str, Crop] | None = None,
+    classes: Sequence[str] = (),
+    note: str = "",
+) -> bytes:
+    """Write the report of a coil that was read with its defects; `crops` are pictures by a defect's id.
+
+    Signs and colours follow the order of the recipe's `classes`; without them that of the alphabet.
+    """
+    assert len(seen.defects) == len(seen.columns), "a report needs the defects themselves"
+    columns, along = seen.columns, packing.order(seen.columns)
+    names = [*classes, *sorted(set(columns.names) - set(classes))]
+    numbers = np.array([names.index(name) for name in columns.names], np.int64)
+    kinds = numbers[columns.kind] if len(columns) else columns.kind
+    layout, packed = packing.pack(columns, kinds, columns.severities(severities), along)
+    ids = [seen.defects[place].id for place in along]
+    script, style = (_text(*SCRIPTS), _text("page.css"))
+    return _filled(
+        {
+            "coil": escape(made.coil),
+            "grade": escape(made.grade),
+            "sign": SIGNS.get(made.grade, SIGNS["ungraded"]),
+            "so_far": "so far: the coil runs" if made.is_partial else "",
+            "subtitle": subtitle(made),
+            "figures": figures(made),
+            "grades": grades(made),
+            "tables": tables(made),
+            "foot": foot(made, note),
+            "generator": f"inspector {__version__}",
+            "script_hash": _hash(script),
+            "style_hash": _hash(style),
+            "style": style,
+            "script": script,
+            "columns": packed,
+            "ids": packing.lines([name.replace("\n", " ") for name in ids]),
+            "meta": _json(_meta(seen, gradings, ids, crops or {}) | {"columns": layout, "names": names}),
+        }
+    ).encode()
+
+
+def _meta(
+    seen: Seen,
+    gradings: Sequence[GradingSection],
+    ids: Sequence[str],
+    crops: Mapping[str, Crop],
+) -> dict[str, Any]:
+    """What the page's script needs besides the columns; defects by their places along the coil."""
+    places = {name: place for place, name in enumerate(ids)}
+    unsorted = {defect.id: place for place, defect in enumerate(seen.defects)}
+    return {
+        "count": len(ids),
+        "length_mm": seen.length_mm,
+        "cameras": seen.columns.cameras,
+        "sides_by_number": SIDES,
+        "sides": [
+            {"name": side, "left": seen.edges_mm(side)[0], "right": seen.edges_mm(side)[1]}
+            for side in SIDES
+            if any(span.side == side for span in seen.spans)
+        ]
+        or [{"name": SIDES[0], "left": 0.0, "right": 1000.0}],
+        "welds": seen.welds_mm,
+        "gaps": _gaps(seen),
+        "crowded": [
+            {"side": box.side, "start": box.start_mm, "end": box.end_mm, "left": box.left_mm, "right": box.right_mm}
+            for box in seen.crowded
+        ],
+        "repeats": [
+            {
+                "name": repeat.name,
+                "side": repeat.side,
+                "period": repeat.period_mm,
+                "rolls": repeat.rolls,
+                "marks": [places[seen.defects[place].id] for place in marks(seen.columns, repeat, unsorted)],
+            }
+            for repeat in seen.repeats
+        ],
+        "zones": [_zone(rules, is_over=seen.passage.is_over) for rules in gradings],
+        "crops": {
+            places[name]: {
+                "src": "data:image/png;base64," + base64.b64encode(crop.png).decode(),
+                "width": crop.width,
+                "height": crop.height,
+                "box": crop.box,
+            }
+            for name, crop in crops.items()
+            if name in places
+        },
+    }
+
+
+def _gaps(seen: Seen) -> list[dict[str, Any]]:
+    spans = {span.camera: span for span in seen.spans}
+    return [
+        {
+            "side": spans[gap.camera].side,
+            "start": gap.start_mm,
+            "end": gap.end_mm,
+            "left": spans[gap.camera].left_mm,
+            "right": spans[gap.camera].right_mm,
+        }
+        for gap in seen.missed
+        if gap.end_mm > gap.start_mm and gap.camera in spans
+    ]
+
+
+def _zone(rules: GradingSection, *, is_over: bool) -> dict[str, Any]:
+    return {
+        "rules": rules.name,
+        "version": rules.version,
+        "head": 1000 * rules.head_m,
+        "tail": 1000 * rules.tail_m if is_over else 0.0,
+        "edge": rules.edge_mm,
+        "weld": 1000 * rules.weld_m,
+    }
+
+
+def _filled(words: Mapping[str, str]) -> str:
+    """Fill in the page's places, each once, so that a text that looks like a place stays text."""
+    parts = _text("page.html").split("{{")
+    filled = [parts[0]]
+    for part in parts[1:]:
+        name, _, rest = part.partition("}}")
+        filled += [words[name], rest]
+    return "".join(filled)
+
+
+def _json(value: object) -> str:
+    """JSON that ends no script element."""
+    return msgspec.json.encode(value).decode().replace("<", "\\u003c").replace("\u2028", "\\u2028")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+@cache
+def _text(*names: str) -> str:
+    return "\n".join((PAGE / name).read_text(encoding="utf-8") for name in names)

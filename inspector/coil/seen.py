@@ -1,0 +1,196 @@
+"""Everything that was seen of one coil, put together from the journal: what a record, a grade and a report are made of.
+
+Laws: a stretch that a camera missed counts once, however often it was reported. What the journal no longer holds is
+known (`is_whole`).
+
+Knows: the journal's history, the strip's state. Must not know: rules, files, pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import msgspec
+
+from inspector.coil.columns import Columns
+from inspector.events.history import NEWEST_SEQ, History, Passage
+from inspector.records.coil_file import CoilFile
+from inspector.records.events import Alarm, CoilRecord, CoilReport, Crowded, Defect, Missed, Repeat
+from inspector.strip import strip
+
+AT_ONCE = 200
+"""Defects read without a pause: less than a millisecond."""
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """What one camera sees across the strip."""
+
+    camera: str
+    side: str
+    left_mm: float
+    right_mm: float
+
+
+class Seen(msgspec.Struct, kw_only=True):
+    """One coil."""
+
+    passage: Passage
+    totals: CoilReport
+    """Its sums; of a coil that runs those of the daemon's last batch."""
+    columns: Columns
+    missed: list[Missed]
+    repeats: list[Repeat]
+    """Each as last reported."""
+    crowded: list[Crowded]
+    alarms: dict[str, int]
+    """How many times each was raised."""
+    spans: tuple[Span, ...]
+    welds_mm: tuple[float, ...] = ()
+    """Welds within the coil."""
+    defects: list[Defect] = []
+    """The defects themselves, in the columns' order, where they were asked for."""
+
+    @property
+    def length_mm(self) -> float:
+        """How long the coil is, by all that is known."""
+        ends_mm = [gap.end_mm for gap in self.missed] + [box.end_mm for box in self.crowded]
+        defects_mm = float(self.columns.end_mm.max()) if len(self.columns) else 0.0
+        return max(1000 * self.totals.length_m, defects_mm, *ends_mm, 0.0)
+
+    def edges_mm(self, side: str) -> tuple[float, float]:
+        """Left and right edge of what is inspected of a side."""
+        spans = [span for span in self.spans if span.side == side]
+        return (min((span.left_mm for span in spans), default=0.0), max((span.right_mm for span in spans), default=0.0))
+
+
+def gather(
+    history: History,
+    passage: Passage,
+    spans: Sequence[Span] = (),
+    *,
+    keep: bool = False,
+    pause: Callable[[], None] = lambda: None,
+) -> Seen:
+    """Read all of a coil; `spans` of the configured cameras, else what their defects show.
+
+    `keep` keeps the defects themselves too. `pause` is called after each `AT_ONCE` defects.
+
+    Raises: JournalError.
+    """
+    columns, defects = Columns(), list[Defect]()
+    for number, event in enumerate(history.defects(passage), 1):
+        if isinstance(event.data, Defect):
+            columns.add(event.data)
+            if keep:
+                defects.append(event.data)
+        if number % AT_ONCE == 0:
+            pause()
+    columns.freeze()
+    missed = [gap for _, gap in history.events(passage, Missed)]
+    raised: dict[str, int] = {}
+    for _, alarm in history.events(passage, Alarm):
+        if alarm.state == "unacknowledged":
+            raised[alarm.name] = raised.get(alarm.name, 0) + 1
+    repeats = {repeat.id: repeat for _, repeat in history.events(passage, Repeat)}
+    totals = passage.report
+    if not passage.is_over and (state := history.state(strip.Strip.name)):
+        totals = strip.totals(state).get(passage.coil, totals)
+    return Seen(
+        passage=passage,
+        totals=totals,
+        columns=columns,
+        missed=missed,
+        repeats=list(repeats.values()),
+        crowded=[crowd for _, crowd in history.events(passage, Crowded)],
+        alarms=dict(sorted(raised.items())),
+        spans=tuple(_spans(spans, columns, missed)),
+        defects=defects,
+    )
+
+
+def opened(file: CoilFile) -> Seen:
+    """What a coil's file holds."""
+    record = file.record
+    columns = Columns(file.defects)
+    columns.freeze()
+    totals = CoilReport(
+        state="started" if record.is_partial else "ended",
+        coil=record.coil,
+        inspected_m=record.inspected_m,
+        missed_m=record.missed_m,
+        frames=0,
+        defects={},
+        crowded=record.crowded,
+        length_m=record.length_m,
+    )
+    passage = Passage(
+        coil=record.coil,
+        first_seq=record.first_seq,
+        last_seq=NEWEST_SEQ,
+        started=record.started,
+        ended=record.ended,
+        is_whole=record.is_whole,
+        report=totals,
+    )
+    names = Span.__struct_fields__
+    return Seen(
+        passage=passage,
+        totals=totals,
+        columns=columns,
+        missed=list(file.missed),
+        repeats=list(file.repeats),
+        crowded=list(file.crowded),
+        alarms=record.alarms,
+        spans=tuple(Span(**{name: getattr(camera, name) for name in names}) for camera in record.coverage),
+        welds_mm=file.welds_mm,
+        defects=list(file.defects),
+    )
+
+
+def closed(seen: Seen, record: CoilRecord) -> CoilFile:
+    """A coil's file, of what was seen with its defects."""
+    return CoilFile(
+        record=record,
+        welds_mm=seen.welds_mm,
+        defects=tuple(seen.defects),
+        missed=tuple(seen.missed),
+        repeats=tuple(seen.repeats),
+        crowded=tuple(seen.crowded),
+    )
+
+
+def stretches(missed: Iterable[Missed], from_mm: float, to_mm: float) -> dict[str, list[tuple[float, float]]]:
+    """By camera, what it missed between two positions: apart, in order."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for gap in sorted(missed, key=lambda gap: gap.start_mm):
+        start_mm, end_mm = max(gap.start_mm, from_mm), min(gap.end_mm, to_mm)
+        if end_mm <= start_mm:
+            continue
+        apart = found.setdefault(gap.camera, [])
+        if apart and start_mm <= apart[-1][1]:
+            start_mm, before_mm = apart.pop()
+            end_mm = max(end_mm, before_mm)
+        apart.append((start_mm, end_mm))
+    return found
+
+
+def length_m(apart: Iterable[tuple[float, float]]) -> float:
+    """Length of stretches together."""
+    return sum(end_mm - start_mm for start_mm, end_mm in apart) / 1000
+
+
+def _spans(spans: Sequence[Span], columns: Columns, missed: Iterable[Missed]) -> Iterator[Span]:
+    yield from spans
+    known = {span.camera for span in spans}
+    seen = dict.fromkeys([*columns.cameras, *(gap.camera for gap in missed)])
+    for camera in seen:
+        if camera in known:
+            continue
+        is_its = columns.camera == (columns.cameras.index(camera) if camera in columns.cameras else -1)
+        sides = columns.side[is_its]
+        yield Span(
+            camera=camera,
+            side="bottom" if len(sides) and sides[0] == 1 else "top",
+            left_mm=min(0.0, float(columns.left_mm[is_its].min(initial=0.0))),
+            right_mm=float(columns.right_mm[is_its].max(initial=0.0)),
+        )

@@ -1,0 +1,104 @@
+"""The sections that say how a coil is graded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal
+
+from inspector.config.reader import Section, key
+from inspector.config.severity import SEVERITIES, SeveritySection
+from inspector.records.names import Name
+
+
+class LimitSection(Section, frozen=True):
+    """More than so many of what it counts, and the coil is no longer released."""
+
+    name: Annotated[Name, key("Names it in the reasons of a grade.")]
+    grade: Annotated[Literal["hold", "block"], key("What the coil becomes beyond the limit.")]
+    max_count: Annotated[int, key("So many are allowed.", ge=0, le=100_000_000)]
+    counts: Annotated[
+        Literal["defects", "repeats", "alarms"],
+        key("What is counted: defects, repeats of one mark, or alarms that were raised.", "defects"),
+    ] = "defects"
+    within_m: Annotated[
+        float, key("The limit holds for any so many metres of strip; 0: for the whole coil.", ge=0, le=100_000)
+    ] = 0.0
+    classes: Annotated[
+        tuple[Name, ...], key("Classes it counts, or names of alarms; none means all.", 'Write classes = ["NAME"].')
+    ] = ()
+    side: Annotated[Literal["both", "top", "bottom"], key("Side of the strip.")] = "both"
+    min_severity: Annotated[
+        Literal["minor", "major", "critical"], key("Only defects at least so severe, by the [[severity]] rules.")
+    ] = "minor"
+    min_length_mm: Annotated[float, key("Only defects at least this long along the strip.", ge=0, le=1_000_000)] = 0.0
+    min_width_mm: Annotated[float, key("Only defects at least this wide across the strip.", ge=0, le=100_000)] = 0.0
+    min_area_mm2: Annotated[float, key("Only defects at least this large.", ge=0, le=1_000_000_000)] = 0.0
+    min_confidence: Annotated[float, key("Only defects at least this certain.", ge=0, le=1)] = 0.0
+
+    @property
+    def counted(self) -> tuple[object, ...]:
+        """What it counts: two limits that count the same differ in how many they allow."""
+        return tuple(
+            getattr(self, name) for name in self.__struct_fields__ if name not in ("name", "grade", "max_count")
+        )
+
+
+class GradingSection(Section, frozen=True):
+    """One customer's or order's rules. A coil is released, held or blocked by each [[grading]] of its own."""
+
+    name: Annotated[Name, key("Who or what it grades for.")]
+    version: Annotated[Name, key("Version of these rules; it stands in every grade. Change it with the rules.")]
+    head_m: Annotated[float, key("Dead zone at the head: recorded, not graded.", ge=0, le=100_000)] = 0.0
+    tail_m: Annotated[float, key("Dead zone at the tail.", ge=0, le=100_000)] = 0.0
+    edge_mm: Annotated[float, key("Dead zone along both edges of the strip.", ge=0, le=10_000)] = 0.0
+    weld_m: Annotated[float, key("Dead zone on either side of a weld within the coil.", ge=0, le=100_000)] = 0.0
+    max_missed_m: Annotated[
+        float,
+        key(
+            "Metres of graded strip that may be missed, summed over the cameras; beyond, never `release`.", ge=0, le=1e6
+        ),
+    ] = 0.0
+    missed: Annotated[Literal["hold", "block"], key("What a coil with more missed metres becomes.")] = "hold"
+    max_crowded: Annotated[
+        int, key("Frames that may have shown more than can be listed; beyond, as if missed.", ge=0, le=1_000_000)
+    ] = 0
+    limit: Annotated[
+        tuple[LimitSection, ...],
+        key("A [[grading.limit]] section for each limit.", "Write [[grading.limit]] on a line of its own."),
+    ] = ()
+
+
+def faults(gradings: Sequence[GradingSection], severities: Sequence[SeveritySection] = ()) -> Iterator[str]:
+    """Yield what contradicts itself in rules, or can never decide."""
+    severest = max((SEVERITIES.index(rule.level) for rule in severities), default=0)
+    for section in gradings:
+        names = [limit.name for limit in section.limit]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield (
+                f'grading "{section.name}" has {names.count(name)} limits "{name}"; expected one of each name. '
+                "Rename the others."
+            )
+        for limit in section.limit:
+            if limit.counts != "defects" and (limit.within_m or _sized(limit)):
+                yield (
+                    f'grading "{section.name}": limit "{limit.name}" counts {limit.counts}, and sets sizes, severity, '
+                    "a confidence or within_m, which are those of defects. Remove them."
+                )
+            if SEVERITIES.index(limit.min_severity) > severest:
+                yield (
+                    f'grading "{section.name}": limit "{limit.name}" counts {limit.min_severity} defects, and no '
+                    f"[[severity]] makes one: it can never decide. Write a [[severity]] with that level."
+                )
+            for other in section.limit:
+                is_pair = limit.grade == "hold" and other.grade == "block" and limit.counted == other.counted
+                if is_pair and limit.max_count >= other.max_count:
+                    yield (
+                        f'grading "{section.name}": limit "{limit.name}" holds beyond {limit.max_count} what '
+                        f'"{other.name}" blocks beyond {other.max_count}: it can never decide. Allow less in '
+                        f'"{limit.name}".'
+                    )
+
+
+def _sized(limit: LimitSection) -> bool:
+    sizes = limit.min_length_mm, limit.min_width_mm, limit.min_area_mm2, limit.min_confidence
+    return any(sizes) or limit.min_severity != SEVERITIES[0]

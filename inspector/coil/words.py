@@ -1,0 +1,140 @@
+"""What a report says in words: title, figures, grades, tables, as HTML. Pure.
+
+Knows: the record. Must not know: the map, files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from inspector.records.events import CoilRecord
+from inspector.words import counted
+
+
+def subtitle(made: CoilRecord) -> str:
+    """When it passed, and what inspected it."""
+    when = f"{_time(made.started)} to {_time(made.ended)}" if made.ended else f"since {_time(made.started)}"
+    by = f", inspected by {', '.join(made.recipes)}" if made.recipes else ""
+    lost = "" if made.is_whole else ". The journal no longer holds all of it."
+    return escape(f"{when} UTC{by}{lost}")
+
+
+def figures(made: CoilRecord) -> str:
+    """The figures at the top."""
+    metre = made.worst_metre
+    shown = [
+        ("length", f"{made.length_m:.1f}", "m"),
+        ("inspected", f"{made.inspected_m:.1f}", "m"),
+        ("not inspected", f"{made.missed_m:.2f}", "m"),
+        ("defects", _thousands(made.defects), ""),
+        ("on 100 m", f"{100 * made.defects / made.length_m:.1f}" if made.length_m else "-", ""),
+        ("worst metre", f"{metre.start_m:.0f}" if metre else "-", f"m: {metre.count}" if metre else ""),
+    ]
+    return "".join(
+        f"<div><dt>{name}</dt><dd>{value}{f' <small>{unit}</small>' if unit else ''}</dd></div>"
+        for name, value, unit in shown
+    )
+
+
+def grades(made: CoilRecord) -> str:
+    """A row for each set of rules, with its reasons."""
+    if not made.grades:
+        words = "Not graded: the configuration has no [[grading]] rules."
+        return f'<section class="grades"><p class="note">{words}</p></section>'
+    rows = [
+        [
+            escape(f"{grade.rules} {grade.version}"),
+            f'<span class="chip {escape(grade.grade)}">{escape(grade.grade)}</span>',
+            "<ul>" + "".join(f"<li>{escape(reason)}</li>" for reason in grade.reasons) + "</ul>"
+            if grade.reasons
+            else "within all limits",
+            f"{_thousands(grade.graded)}",
+            f"{_thousands(grade.left_out)}",
+            f"{grade.missed_m:.2f}",
+        ]
+        for grade in made.grades
+    ]
+    head = ["rules", "grade", "reasons", "graded defects", "in dead zones", "graded strip missed m"]
+    return f'<section class="grades">{_table(head, rows, wide=2)}</section>'
+
+
+def tables(made: CoilRecord) -> str:
+    """Classes, cameras, repeats and alarms."""
+    classes = [
+        [
+            escape(sums.name),
+            _thousands(sums.count),
+            *(_thousands(sums.severities.get(level, 0)) for level in ("minor", "major", "critical")),
+            f"{sums.per_100_m:.1f}",
+            _thousands(round(sums.area_mm2)),
+            f"{sums.longest_mm:.1f}",
+        ]
+        for sums in made.classes
+    ]
+    cameras = [
+        [escape(one.camera), escape(one.side), f"{one.left_mm:.0f} to {one.right_mm:.0f}", f"{one.missed_m:.2f}"]
+        for one in made.coverage
+    ]
+    repeats = [
+        [
+            escape(repeat.name),
+            escape(repeat.side),
+            f"{repeat.across_mm:.1f}",
+            f"{repeat.period_mm:.1f}",
+            str(repeat.marks),
+            escape(" or ".join(repeat.rolls)) or "none that is known",
+        ]
+        for repeat in made.repeats
+    ]
+    alarms = [[escape(name), str(times)] for name, times in made.alarms.items()]
+    sections = [
+        ("Classes", ["class", "defects", "minor", "major", "critical", "on 100 m", "area mm²", "longest mm"], classes),
+        ("Cameras", ["camera", "side", "sees across mm", "missed m"], cameras),
+        ("Repeating marks", ["class", "side", "across mm", "each mm", "marks", "printed by"], repeats),
+        ("Alarms", ["alarm", "raised"], alarms),
+    ]
+    shown = [
+        f'<div class="panel"><div class="bar"><h2>{title}</h2></div>{_table(head, rows)}</div>'
+        for title, head, rows in sections
+        if rows
+    ]
+    return f'<section class="tables">{"".join(shown)}</section>'
+
+
+def foot(made: CoilRecord, note: str) -> str:
+    """What the reader should know of the file."""
+    crowded = (
+        f" {counted(made.crowded, 'frame')} showed more than can be listed (cross-hatched)." if made.crowded else ""
+    )
+    more = f" {note}" if note else ""
+    return escape(
+        f"Positions from the head, across from the left.{crowded}{more} This file loads nothing from elsewhere."
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], wide: int = -1) -> str:
+    """A table; columns whose cells are all numbers stand to the right."""
+    rows = list(rows)
+    numbers = [all(_is_number(row[place]) for row in rows) for place in range(len(head))]
+    kinds = [
+        ' class="wrap"' if place == wide else ' class="number"' if numbers[place] else "" for place in range(len(head))
+    ]
+    top = "".join(f"<th{kind}>{name}</th>" for name, kind in zip(head, kinds, strict=True))
+    body = "".join(
+        "<tr>" + "".join(f"<td{kind}>{cell}</td>" for cell, kind in zip(row, kinds, strict=True)) + "</tr>"
+        for row in rows
+    )
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _is_number(cell: str) -> bool:
+    return cell.replace("\u202f", "").replace(".", "", 1).isdigit()
+
+
+def _thousands(number: int) -> str:
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def _time(text: str) -> str:
+    return text[:19].replace("T", " ") or "unknown"

@@ -1,0 +1,89 @@
+"""`inspector defects`: a coil's defects, those that are asked for.
+
+Knows: the options, the columns. Must not know: SQLite.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+
+import msgspec
+
+from inspector.config.severity import severity
+from inspector.events.history import Filter, History
+from inspector.inquiry import output, source
+from inspector.records.envelope import data_of, read_event
+from inspector.records.events import Defect
+
+NAMES = (
+    *("id", "name", "severity", "side", "camera", "start_mm", "end_mm", "length_mm", "left_mm", "right_mm"),
+    *("width_mm", "area_mm2", "confidence", "is_partial", "recipe"),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `inspector defects`."""
+    add = parser.add_argument
+    add("--coil", required=True, metavar="NAME", help="the coil; the newest of that name")
+    add("--first-seq", type=int, metavar="N", help="an older coil of that name, by `inspector coils`")
+    add("--class", dest="name", metavar="NAME", help="only defects of this class")
+    add("--side", choices=("top", "bottom"), help="only those on this side")
+    for word, what in (("length-mm", "long"), ("width-mm", "wide"), ("area-mm2", "large")):
+        add(f"--min-{word}", type=float, default=0.0, metavar="N", help=f"only those at least this {what}")
+    add("--min-confidence", type=float, default=0.0, metavar="P", help="only those at least this certain, 0 to 1")
+    add("--from-m", type=float, metavar="M", help="only those that begin here or farther from the head")
+    add("--to-m", type=float, metavar="M", help="only those that begin before this")
+    add("--limit", type=int, metavar="N", help="print at most so many")
+    source.add_arguments(parser)
+    output.add_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print them.
+
+    Raises: ConfigError, RecipeError, JournalError.
+    """
+    found = source.find(args)
+    out = sys.stdout
+    with History(found.journal) as history:
+        payloads = history.payloads(history.coil(args.coil, args.first_seq), _filter(args))
+        if args.json and args.side is None:
+            for payload in itertools.islice(payloads, args.limit):
+                print(data_of(payload).decode(), file=out)
+            return 0
+        defects = (event.data for event in map(read_event, payloads) if isinstance(event.data, Defect))
+        wanted = itertools.islice((one for one in defects if args.side in (None, one.side)), args.limit)
+        if args.json:
+            for defect in wanted:
+                print(msgspec.json.encode(defect).decode(), file=out)
+            return 0
+        rows = ([_cell(found, defect, name) for name in NAMES] for defect in wanted)
+        if args.csv:
+            output.write_csv(NAMES, rows, out)
+        else:
+            output.write_table(NAMES, ([str(cell) for cell in row] for row in rows), out)
+    return 0
+
+
+def _filter(args: argparse.Namespace) -> Filter:
+    which = Filter(
+        name=args.name,
+        min_length_mm=args.min_length_mm,
+        min_width_mm=args.min_width_mm,
+        min_area_mm2=args.min_area_mm2,
+        min_confidence=args.min_confidence,
+    )
+    if args.from_m is not None:
+        which = msgspec.structs.replace(which, from_mm=1000 * args.from_m)
+    if args.to_m is not None:
+        which = msgspec.structs.replace(which, to_mm=1000 * args.to_m)
+    return which
+
+
+def _cell(found: source.Source, defect: Defect, name: str) -> object:
+    if name == "severity":
+        return severity(found.severities, defect.name, defect)
+    value = getattr(defect, name)
+    return round(value, 3) if isinstance(value, float) else value

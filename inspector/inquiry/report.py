@@ -1,0 +1,61 @@
+"""`inspector report`: a coil's record, its grades and its map, for people as one HTML file, for programs as JSON.
+
+Knows: where a coil comes from, where its report goes. Must not know: how it is graded or drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import msgspec
+
+from inspector.coil import file, report
+from inspector.coil.record import record
+from inspector.coil.seen import Seen, closed, gather, opened
+from inspector.events.history import History
+from inspector.inquiry import source
+from inspector.records.events import CoilRecord
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `inspector report`."""
+    add = parser.add_argument
+    add("coil", metavar="COIL", help="the coil's name (the newest of that name), or a coil's JSON file")
+    add("--first-seq", type=int, metavar="N", help="an older coil of that name, by `inspector coils`")
+    add("--html", type=Path, metavar="FILE", help="write the report for people")
+    add("--json", type=Path, metavar="FILE", help="write the coil's file: its record and all that was seen")
+    source.add_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the record, write what was asked for, and print it; at any time, also while the coil runs.
+
+    Raises: ConfigError, RecipeError, JournalError; InspectorError when a file cannot be read or written.
+    """
+    seen, made, found = read(args, keep=bool(args.html or args.json))
+    if args.json:
+        file.write(closed(seen, made), args.json)
+    if args.html:
+        file.save(args.html, report.html(seen, made, found.gradings, found.severities, classes=found.classes))
+    print(msgspec.json.format(msgspec.json.encode(made), indent=2).decode(), file=sys.stdout)
+    return 0
+
+
+def read(args: argparse.Namespace, *, keep: bool) -> tuple[Seen, CoilRecord, source.Source]:
+    """Read a coil from its file or from a journal, and make its record by the rules of the configuration.
+
+    A coil's file that no configuration is given for keeps the record it has.
+    """
+    path = Path(args.coil)
+    if path.suffix == ".json" and path.is_file():
+        found = source.configured(args.config) if args.config else source.Source(journal=Path())
+        stored = file.read(path)
+        seen = opened(stored)
+        made = record(seen, found.gradings, found.severities) if args.config else stored.record
+        return seen, made, found
+    found = source.find(args)
+    with History(found.journal) as history:
+        seen = gather(history, history.coil(args.coil, args.first_seq), found.spans, keep=keep)
+    return seen, record(seen, found.gradings, found.severities), found

@@ -1,0 +1,31 @@
+"""A coil's file, for the next machine, the office, a spreadsheet. Changing it breaks who reads it.
+
+Knows: the file's form. Must not know: how it is made, drawn or carried on.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from inspector.records.events import CoilRecord, Crowded, Defect, Missed, Repeat
+
+VERSION = 1
+
+
+class CoilFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One coil, complete."""
+
+    v: int = VERSION
+    """Version of this form; grows when an old reader would break."""
+    record: CoilRecord
+    """Its record, as at its end or so far."""
+    welds_mm: tuple[float, ...] = ()
+    """Welds within the coil, millimetres from its head."""
+    defects: tuple[Defect, ...]
+    """Each as last reported, in the order in which they were."""
+    missed: tuple[Missed, ...] = ()
+    """Strip that was not inspected."""
+    repeats: tuple[Repeat, ...] = ()
+    """Marks that repeat, each as last reported."""
+    crowded: tuple[Crowded, ...] = ()
+    """Frames with more in them than can be listed."""

@@ -1,0 +1,103 @@
+"""The record of a coil, made when it has left the cameras: on a thread of its own, from the journal, at leisure.
+
+Laws: a coil that ended has its record, over a restart too: the last that ended without one is made up for at the start.
+The line is never held up: the thread gives way after each few defects. A record that cannot be made is logged.
+
+Knows: the journal's folder, the rules in force. Must not know: the flow, sockets.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from queue import SimpleQueue
+
+from inspector.coil.record import record
+from inspector.coil.seen import Span, gather
+from inspector.errors import InspectorError
+from inspector.events.history import History
+from inspector.records.events import CoilRecord, Data
+from inspector.records.recipe import Recipe
+from inspector.service.line import Config
+
+log = logging.getLogger("inspector")
+
+PAUSE_S = 0.001
+"""After each few defects: reading on without a pause would keep the interpreter from the line's threads."""
+
+
+class Records:
+    """The thread that makes records, from construction to `close`; `ended` and `replace` are for any thread.
+
+    `say` has them journalled.
+    """
+
+    def __init__(self, settings: Config, card: Recipe, say: Callable[[Data], None]) -> None:
+        self._say = say
+        self._asked: SimpleQueue[str | None] = SimpleQueue()
+        self.replace(settings, card)
+        self._thread = threading.Thread(target=self._work, name="records", daemon=True)
+        self._thread.start()
+
+    def replace(self, settings: Config, card: Recipe) -> None:
+        """Grade by another configuration from the next coil on."""
+        self._rules = settings.grading, settings.severity, spans(settings, card), Path(settings.journal.path)
+
+    def ended(self, coil: str) -> None:
+        """Have the record made of a coil whose end is on disk."""
+        self._asked.put(coil)
+
+    def close(self, timeout_s: float) -> bool:
+        """Make what was asked for, and end; False when that takes longer."""
+        self._asked.put(None)
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        self._guarded(self._make_up)
+        while (coil := self._asked.get()) is not None:
+            self._guarded(lambda coil=coil: self._make(coil))  # type: ignore[misc]
+
+    def _make_up(self) -> None:
+        with History(self._rules[-1]) as history:
+            coils = list(_unrecorded(history))
+        for coil in coils:
+            self._make(coil)
+
+    def _make(self, coil: str) -> None:
+        gradings, severities, seen_by, path = self._rules
+        with History(path) as history:
+            seen = gather(history, history.coil(coil), seen_by, pause=lambda: time.sleep(PAUSE_S))
+        made = record(seen, gradings, severities)
+        log.info("coil %s: %s", coil, made.grade)
+        self._say(made)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except InspectorError as error:
+            log.warning("a coil's record cannot be made: %s", error)
+
+
+def spans(settings: Config, card: Recipe) -> tuple[Span, ...]:
+    """What each configured camera sees across the strip, with frames as wide as the recipe's."""
+    return tuple(
+        Span(
+            camera=camera.name,
+            side=camera.side,
+            left_mm=camera.offset_mm,
+            right_mm=camera.offset_mm + camera.mm_per_px * card.width,
+        )
+        for camera in settings.camera
+    )
+
+
+def _unrecorded(history: History) -> Iterator[str]:
+    """Yield the newest coil, if it ended and has no record: the process died in between."""
+    for passage in history.coils()[-1:]:
+        recorded = [event.time for event, _ in history.events(passage, CoilRecord)]
+        if passage.is_over and (not recorded or recorded[-1] < passage.ended):
+            yield passage.coil

@@ -1,0 +1,184 @@
+"""What a coil is good for: every limit, every dead zone, and what can never be released."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inspector.coil import settings
+from inspector.coil.grade import densest, grade
+from inspector.coil.settings import GradingSection, LimitSection
+from inspector.config.severity import SeveritySection, severity
+from inspector.records.events import Crowded, Missed
+from tests.coils_seen import seen
+from tests.defects import any_defect
+
+
+def limit(**facts: Any) -> LimitSection:
+    """A limit that allows nothing."""
+    return LimitSection(**{"name": "l", "grade": "hold", "max_count": 0, **facts})
+
+
+def rules(*limits: LimitSection, **facts: Any) -> GradingSection:
+    """A set of rules."""
+    return GradingSection(**{"name": "customer", "version": "7", "limit": limits, **facts})
+
+
+def at(start_m: float, length_mm: float = 10.0, **facts: Any) -> Any:
+    """A defect in the middle of the strip."""
+    start_mm = 1000 * start_m
+    return any_defect(
+        **{"start_mm": start_mm, "end_mm": start_mm + length_mm, "left_mm": 500.0, "right_mm": 505.0, **facts}
+    )
+
+
+def missed(start_m: float, end_m: float, camera: str = "top") -> Missed:
+    """A stretch that was not inspected."""
+    return Missed(camera=camera, coil="C", start_mm=1000 * start_m, end_mm=1000 * end_m, reasons={"lost": 1})
+
+
+def test_a_coil_within_all_limits_is_released() -> None:
+    """Nothing beyond a limit: released, without a reason; the rules' version stands in the grade."""
+    found = grade(seen(at(5.0)), rules(limit(max_count=1)))
+    assert (found.grade, found.reasons, found.rules, found.version, found.graded) == ("release", (), "customer", "7", 1)
+
+
+def test_the_worst_limit_decides_and_each_gives_its_reason() -> None:
+    """Hold and block together: blocked, both reasons there, the block first."""
+    held, blocked = limit(name="few"), limit(name="many", grade="block", max_count=1, classes=("dark",))
+    found = grade(seen(at(5.0, id="1"), at(6.0, id="2")), rules(held, blocked))
+    assert found.grade == "block"
+    assert found.reasons == (
+        "block: 2 defects (dark) from 5.000 to 6.010 m, 1 is allowed (many)",
+        "hold: 2 defects from 5.000 to 6.010 m, 0 are allowed (few)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "is_met"),
+    [
+        ({"classes": ("bright",)}, False),
+        ({"min_length_mm": 10.0}, True),
+        ({"min_length_mm": 10.1}, False),
+        ({"min_width_mm": 5.1}, False),
+        ({"min_area_mm2": 2.0}, False),
+        ({"min_confidence": 0.5}, True),
+        ({"side": "bottom"}, False),
+        ({"min_severity": "major"}, True),
+        ({"min_severity": "critical"}, False),
+        ({"within_m": 3.0}, True),
+    ],
+)
+def test_a_limit_counts_what_it_says(facts: dict[str, Any], is_met: bool) -> None:
+    """Class, size, side, confidence and severity each leave out what is not meant."""
+    severities = [SeveritySection(level="major", classes=("dark",), min_length_mm=10.0)]
+    assert (grade(seen(at(5.0)), rules(limit(**facts)), severities).grade == "hold") == is_met
+
+
+def test_a_density_counts_any_such_length() -> None:
+    """Three defects within two metres are found wherever they lie; spread out they are allowed."""
+    three = limit(max_count=2, within_m=2.0, name="cluster")
+    close = grade(seen(at(1.0), at(50.3), at(51.1), at(52.2)), rules(three))
+    assert close.reasons == ("hold: 3 defects within 2 m, from 50.300 to 52.210 m, 2 are allowed (cluster)",)
+    assert grade(seen(at(1.0), at(50.0), at(53.0), at(57.0)), rules(three)).grade == "release"
+
+
+@given(st.lists(st.tuples(st.integers(0, 200), st.integers(0, 30)), max_size=30), st.integers(0, 60))
+def test_densest_agrees_with_a_search_of_all_windows(boxes: list[tuple[int, int]], within_mm: int) -> None:
+    """The densest stretch holds as many as the best of all stretches that begin at an end or a start."""
+    start_mm = np.array([float(start) for start, _ in boxes])
+    end_mm = start_mm + np.array([float(length) for _, length in boxes])
+    begins = [0.0, *start_mm, *end_mm]
+    best = max(int(((end_mm >= begin) & (start_mm <= begin + within_mm)).sum()) for begin in begins)
+    assert densest(start_mm, end_mm, float(within_mm))[0] == (len(boxes) if not within_mm else best)
+
+
+def test_dead_zones_are_recorded_not_graded() -> None:
+    """Head, tail, edges and weld: what lies in one altogether is left out, what reaches out of it counts."""
+    zones = rules(limit(), head_m=2.0, tail_m=3.0, edge_mm=20.0, weld_m=1.0)
+    inside = [
+        at(0.5),
+        at(97.5),
+        at(50.0, left_mm=0.0, right_mm=20.0),
+        at(50.0, left_mm=985.0, right_mm=1000.0),
+        at(59.5),
+    ]
+    out = grade(seen(*inside, welds_mm=(60_000.0,)), zones)
+    assert (out.grade, out.graded, out.left_out) == ("release", 0, 5)
+    for defect in (at(1.999), at(96.995), at(50.0, left_mm=0.0, right_mm=21.0), at(58.995)):
+        counted = grade(seen(defect, welds_mm=(60_000.0,)), zones)
+        assert (counted.grade, counted.graded, counted.left_out) == ("hold", 1, 0), defect
+
+
+def test_a_coil_that_runs_has_no_tail() -> None:
+    """The newest metres of a coil that runs are no dead zone: nobody knows where it ends."""
+    found = grade(seen(at(97.5), is_over=False), rules(limit(), tail_m=3.0))
+    assert (found.grade, found.graded) == ("hold", 1)
+
+
+@given(st.floats(0, 5), st.floats(0.001, 5))
+def test_more_missed_metres_than_allowed_are_never_released(allowed_m: float, more_m: float) -> None:
+    """Whatever else the rules say."""
+    gap = missed(10.0, 10.0 + allowed_m + more_m)
+    assert grade(seen(missed=[gap]), rules(max_missed_m=allowed_m)).grade == "hold"
+    assert grade(seen(missed=[gap]), rules(max_missed_m=allowed_m, missed="block")).grade == "block"
+
+
+def test_missed_strip_counts_once_per_camera_and_only_where_it_is_graded() -> None:
+    """A stretch reported twice counts once, two cameras count both, a dead zone not."""
+    gaps = [missed(0.0, 1.0), missed(10.0, 11.0), missed(10.5, 12.0), missed(10.0, 11.0, "bottom")]
+    found = grade(seen(missed=gaps), rules(head_m=1.0, max_missed_m=3.0))
+    assert (found.missed_m, found.grade) == (3.0, "release")
+
+
+def test_what_was_not_seen_is_not_released() -> None:
+    """A coil whose head the journal has lost, and one with a crowded frame, are held."""
+    assert grade(seen(is_whole=False), rules()).reasons == ("hold: the journal no longer holds all of this coil",)
+    crowd = Crowded(
+        camera="top", coil="C", side="top", regions={"dark": 900}, confidence=1.0, recipe="r@1", captured_ns=0,
+        start_mm=4000.0, end_mm=4160.0, left_mm=0.0, right_mm=1000.0, area_mm2=5.0,
+    )  # fmt: skip
+    assert grade(seen(crowded=[crowd]), rules()).grade == "hold"
+    assert grade(seen(crowded=[crowd]), rules(max_crowded=1)).grade == "release"
+
+
+def test_alarms_are_counted_by_name() -> None:
+    """An alarm that was raised too often holds the coil."""
+    raised = {"pits": 2, "cracks": 1}
+    assert grade(seen(alarms=raised), rules(limit(counts="alarms", classes=("pits",), max_count=1))).grade == "hold"
+    assert grade(seen(alarms=raised), rules(limit(counts="alarms", max_count=3))).grade == "release"
+
+
+def test_severity_by_columns_is_severity_by_defect() -> None:
+    """A column of defects and one defect are as severe by the same rules."""
+    severities = [
+        SeveritySection(level="critical", classes=("crack",), min_length_mm=20.0),
+        SeveritySection(level="major", min_area_mm2=3.0),
+    ]
+    defects = [at(1.0, name=name, length_mm=length, area_mm2=area)
+               for name in ("crack", "dark") for length in (19.9, 20.0) for area in (2.9, 3.0)]  # fmt: skip
+    levels = seen(*defects).columns.severities(severities)
+    assert [("minor", "major", "critical")[level] for level in levels] == [
+        severity(severities, defect.name, defect) for defect in defects
+    ]
+
+
+def test_rules_that_cannot_decide_are_faults() -> None:
+    """A hold behind its block, a severity that nobody gives, sizes of alarms, names twice: each is named."""
+    sections = [
+        rules(limit(name="h", max_count=5), limit(name="b", grade="block", max_count=5)),
+        rules(limit(min_severity="critical")),
+        rules(limit(counts="alarms", min_length_mm=1.0)),
+        rules(limit(), limit(grade="block", max_count=1)),
+    ]
+    found = [next(iter(settings.faults([section])), "") for section in sections]
+    assert "it can never decide" in found[0] and '"h"' in found[0]
+    assert "no [[severity]] makes one" in found[1]
+    assert "which are those of defects" in found[2]
+    assert 'has 2 limits "l"' in found[3]
+    good = rules(limit(name="h", max_count=4), limit(name="b", grade="block", max_count=5))
+    assert not list(settings.faults([good]))

@@ -1,0 +1,79 @@
+"""A coil's record: its sums, made from the journal at any time, and its file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from inspector.coil import file
+from inspector.coil.record import record, worst_metre
+from inspector.coil.seen import closed, gather, opened
+from inspector.coil.settings import GradingSection
+from inspector.config.severity import SeveritySection
+from inspector.errors import InspectorError
+from inspector.events.history import History
+from inspector.records.coil import WorstMetre
+from inspector.records.events import Alarm
+from tests.coil_journals import new_journal, reported, write_coil
+from tests.coils_seen import seen
+from tests.defects import any_defect
+
+
+def test_sums_are_those_of_the_defects(tmp_path: Path) -> None:
+    """Counts, areas, missed metres and totals of a journalled coil agree with what was written."""
+    journal = new_journal(tmp_path / "journal")
+    written = write_coil(journal, "C", 3000, 200.0)
+    journal.close()
+    with History(tmp_path / "journal") as history:
+        made = record(gather(history, history.coil("C")), severities=[SeveritySection(level="major", min_length_mm=50)])
+    assert made.defects == 3000 and not made.is_partial and made.is_whole
+    assert (made.length_m, made.inspected_m, made.missed_m) == (200.0, 199.5, 0.5)
+    for sums in made.classes:
+        its = [defect for defect in written if defect.name == sums.name]
+        assert sums.count == len(its)
+        assert sums.area_mm2 == pytest.approx(sum(defect.area_mm2 for defect in its), abs=0.1)
+        assert sums.severities["major"] == sum(round(defect.length_mm, 1) >= 50 for defect in its)
+        assert sums.per_100_m == pytest.approx(len(its) / 2)
+    assert [sums.count for sums in made.classes] == sorted((sums.count for sums in made.classes), reverse=True)
+    (top,) = [camera for camera in made.coverage if camera.camera == "top"]
+    assert top.missed_m == 0.5
+    assert made.grade == "ungraded"
+
+
+def test_a_coil_that_runs_has_a_partial_record(tmp_path: Path) -> None:
+    """Before the end the record is one of the strip so far."""
+    journal = new_journal(tmp_path / "journal")
+    alarm = Alarm(
+        name="a", state="unacknowledged", priority="low", coil="C", camera="top", message="", count=1, defect_id="1"
+    )
+    journal.record([reported("C", "started"), any_defect(end_mm=700.0), alarm])
+    with History(tmp_path / "journal") as history:
+        made = record(gather(history, history.coil("C")), [GradingSection(name="any", version="1")])
+    journal.close()
+    assert made.is_partial and made.ended == "" and made.length_m == 0.7
+    assert (made.grade, made.alarms, made.defects) == ("release", {"a": 1}, 1)
+
+
+def test_a_defect_touches_each_metre_it_crosses() -> None:
+    """The worst metre is where most defects lie, a long one counting in all of its metres."""
+    long = any_defect(start_mm=2500.0, end_mm=5200.0, area_mm2=9.0)
+    spots = [any_defect(start_mm=at_mm, end_mm=at_mm + 1) for at_mm in (100.0, 4100.0, 9000.0)]
+    assert worst_metre(seen(long, *spots).columns) == WorstMetre(start_m=4.0, count=2, area_mm2=10.0)
+    assert worst_metre(seen().columns) is None
+
+
+def test_a_coils_file_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """A file opened again gives the same record; what is none is refused in words."""
+    coil = seen(any_defect(start_mm=5.0, end_mm=9.0), any_defect(id="2", side="bottom", camera="bottom"))
+    rules = [GradingSection(name="any", version="1")]
+    made = record(coil, rules)
+    file.write(closed(coil, made), tmp_path / "coil.json")
+    again = opened(file.read(tmp_path / "coil.json"))
+    assert record(again, rules) == made
+    assert again.defects == coil.defects
+    (tmp_path / "none.json").write_text("{}")
+    with pytest.raises(InspectorError, match="is no coil's file"):
+        file.read(tmp_path / "none.json")
+    with pytest.raises(InspectorError, match="expected a coil's JSON file"):
+        file.read(tmp_path / "missing.json")

@@ -1,0 +1,72 @@
+"""The commands that ask a journal: what they print, in each form, and how they refuse."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from inspector.__main__ import main
+from tests.coil_journals import new_journal, write_coil
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    """A journal with one coil of 300 defects."""
+    journal = new_journal(tmp_path / "journal")
+    write_coil(journal, "C", 300, 50.0)
+    journal.close()
+    return tmp_path / "journal"
+
+
+def test_coils_in_each_form(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The table, the CSV and the JSON lines name the same coil."""
+    for form in ([], ["--csv"], ["--json"]):
+        assert main(["coils", "--journal", str(journal), *form]) == 0
+    table, _, rest = capsys.readouterr().out.partition("coil,first_seq")
+    assert table.splitlines()[1].split()[0] == "C"
+    rows, _, lines = rest.partition("{")
+    assert rows.splitlines()[1].startswith("C,1,")
+    assert json.loads("{" + lines)["length_m"] == 50.0
+
+
+def test_defects_in_each_form(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON lines and CSV give the same defects, which meet what was asked for."""
+    words = ["defects", "--coil", "C", "--journal", str(journal), "--class", "scratch", "--min-length-mm", "20"]
+    assert main([*words, "--json"]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert found and all(defect["name"] == "scratch" for defect in found)
+    assert main([*words, "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["id"] for row in rows] == [defect["id"] for defect in found]
+    assert all(float(row["length_mm"]) >= 20 for row in rows)
+    assert main([*words, "--side", "top", "--limit", "2"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_a_report_is_written_and_read_again(journal: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The record is printed, the file and the page are written, and the file gives the same record."""
+    file, page = tmp_path / "coil.json", tmp_path / "coil.html"
+    assert main(["report", "C", "--journal", str(journal), "--json", str(file), "--html", str(page)]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["kind"], record["defects"], record["is_partial"]) == ("record", 300, False)
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert main(["report", str(file)]) == 0
+    assert json.loads(capsys.readouterr().out) == record
+
+
+def test_what_is_not_there_is_refused(journal: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A coil, a journal and a file that are not there end with 1 and words that name them."""
+    for words, said in (
+        (["defects", "--coil", "X", "--journal", str(journal)], "holds no coil X"),
+        (["coils", "--journal", str(tmp_path / "no")], "holds no journal"),
+        (
+            ["report", "C", "--journal", str(journal), "--html", str(tmp_path / "no" / "x.html")],
+            "Name a file in a folder",
+        ),
+    ):
+        assert main(words) == 1
+        assert said in capsys.readouterr().err
