@@ -89,12 +89,17 @@ class Camera:
         self.boot, self.number = "", 0
         """Of the next frame."""
         self.reboot()
-        self._link: Link
-        if transport == "credit":
+        try:
             kept = Spool(spool) if spool else None
-            self._link = CreditLink(self._context, connect, name, keep_frames=keep_frames, spool=kept)
-        else:
-            self._link = PushLink(self._context, connect)
+            self._link: Link = (
+                CreditLink(self._context, connect, name, keep_frames=keep_frames, spool=kept)
+                if transport == "credit"
+                else PushLink(self._context, connect)
+            )
+        except BaseException:
+            if self._own:
+                self._context.term()
+            raise
 
     def __enter__(self) -> Self:
         return self

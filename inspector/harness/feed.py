@@ -12,16 +12,17 @@ from types import TracebackType
 from typing import Self
 
 import msgspec
-import zmq
 
 from inspector import wire
+from inspector.camera import Camera
 from inspector.errors import InspectorError
 from inspector.records.frame import Header
-from inspector.simulator.camera import connected
 
+CLOSE_S = 10.0
+"""How long what waits to be sent may take at the end."""
 STALL_S = 60.0
 """How long the inspector may take no frame."""
-LOOK_MS = 500
+LOOK_S = 0.5
 """How often `alive` is asked meanwhile."""
 
 
@@ -37,8 +38,7 @@ class Feed:
         self.number, self.position_mm, self.coil = 0, 0.0, ""
         self.boot = boot or uuid.uuid4().hex[:12]
         self._mm_per_row, self._alive = mm_per_row, alive
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._socket = connected(self._context, address)
+        self._camera = Camera(address, "feed")
 
     def __enter__(self) -> Self:
         return self
@@ -46,8 +46,7 @@ class Feed:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._socket.close(linger=0 if error else None)
-        self._context.term()
+        self._camera.close(0.0 if error else CLOSE_S)
 
     def send(self, header: Header, payload: wire.Part, coil: str) -> int:
         """Send the next frame of a coil as soon as there is room; return its time of capture, UNIX nanoseconds.
@@ -57,7 +56,7 @@ class Feed:
         self._wait_for_room()
         now_ns = time.time_ns()
         message = wire.encode(self.numbered(header, coil, now_ns), payload)
-        self._socket.send_multipart(message)
+        self._camera.post(message, self.boot, self.number)
         self.skip(header.height)
         return now_ns
 
@@ -74,7 +73,7 @@ class Feed:
         Raises: as `send`.
         """
         self._wait_for_room()
-        self._socket.send_multipart(parts)
+        self._camera.throw(parts)
 
     def skip(self, rows: int) -> None:
         """Let a frame of this height pass."""
@@ -83,7 +82,7 @@ class Feed:
 
     def _wait_for_room(self) -> None:
         until_s = time.monotonic() + STALL_S
-        while not self._socket.poll(LOOK_MS, zmq.POLLOUT):
+        while not self._camera.room(LOOK_S):
             self._alive()
             if time.monotonic() > until_s:
                 raise InspectorError(f"the inspector took no frame for {STALL_S:g} s")

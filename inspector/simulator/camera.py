@@ -1,4 +1,4 @@
-"""A camera PC in software: sends the frames of coils over a PUSH socket as a line would, faults on request.
+"""A camera PC in software: sends the frames of coils as a line would, faults on request.
 
 Laws: the same seed makes the same faults; at most one fault befalls a frame; all that is sent, and all that
 goes wrong, is counted, so that the inspector's own count can be checked against it.
@@ -10,7 +10,6 @@ A Camera belongs to one thread.
 from __future__ import annotations
 
 import time
-import uuid
 from collections import Counter
 from collections.abc import Callable
 from typing import Annotated, Literal
@@ -20,7 +19,9 @@ import numpy as np
 import zmq
 from msgspec import Meta
 
-from inspector import sockets, wire
+from inspector import camera as client
+from inspector import wire
+from inspector.camera import Transport
 from inspector.errors import SocketError
 from inspector.records.frame import Bytes2D, Header
 from inspector.signals import Flag
@@ -30,15 +31,12 @@ Pictures = Callable[[int], Bytes2D]
 """Frame (H, W) uint8 number i of a coil, counted from where the replay starts."""
 Probability = Annotated[float, Meta(ge=0, le=1)]
 
-SEND_FRAMES = 2
-"""Frames that wait here while the receiver is busy: few, or latency is mostly this queue (ZMQ_SNDHWM)."""
-SEND_BYTES = 2**19
-"""The kernel's share of the same queue (SO_SNDBUF); left alone, it grows to ten frames and more."""
-LINGER_MS = 10_000
+CLOSE_S = 10.0
+"""How long what waits to be sent, or to be recorded, may take at the end."""
 LASTING = frozenset({"stuck", "dark", "glare", "blank", "clock", "slip"})
 """Faults that go on for many frames."""
 HOUR_NS = 3_600_000_000_000
-SLICE_MS = 100
+SLICE_S = 0.1
 """The longest wait on the socket, so that a stop is noticed."""
 
 
@@ -113,7 +111,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Camera:
-    """Connects a PUSH socket to `connect` and sends as the camera `name`.
+    """Connects to `connect` and sends as the camera `name`, by the `transport` that is the inspector's.
 
     `rate_fps` 0 sends as fast as the receiver takes frames. `watch` sees every frame, sent or not. A send
     gives up when nobody takes a frame for `patience_s`.
@@ -127,6 +125,7 @@ class Camera:
         connect: str,
         name: str,
         *,
+        transport: Transport = "push",
         side: Literal["top", "bottom"] | None = None,
         mm_per_row: float = 0.625,
         rate_fps: float = 0.0,
@@ -148,14 +147,12 @@ class Camera:
         self._stop = stop or Flag()
         self._clock_ns, self._due_ns = clock_ns, 0
         self._counts: Counter[str] = Counter()
-        self._boot, self._number = "", 0
         self._lasting, self._lasting_frames = "", 0
         self._stuck: tuple[Bytes2D, float] | None = None
         """Picture and position of the first frame of a lasting fault."""
         self._unseen = 0
         """Numbers skipped since the last readable header of this boot."""
-        self._reboot()
-        self._socket = connected(context, connect)
+        self._camera = client.Camera(connect, name, transport=transport, context=context)
 
     @property
     def sent(self) -> Sent:
@@ -180,8 +177,8 @@ class Camera:
             index += 1
 
     def close(self) -> None:
-        """Leave; what waits to be sent may still leave within `LINGER_MS` while the context is terminated."""
-        self._socket.close(linger=LINGER_MS)
+        """Leave; what waits may still be sent, or be recorded, within `CLOSE_S`."""
+        self._camera.close(CLOSE_S)
 
     # --- one frame ------------------------------------------------------------------------------------------
 
@@ -194,14 +191,14 @@ class Camera:
             self._stop.wait(self._faults.freeze_s)
         self._pace()
         pixels, start_mm, captured_ns = self._last(pixels, start_mm, fault)
-        number, self._number = self._number, self._number + 1
+        number = self._camera.skip()
         if fault == "drop" or not self._wait_for_room():
             self._unseen += 1
             return
         header, payload = wire.frame_message(
             pixels[:-1] if fault == "size" else pixels,
             camera=self._name,
-            boot=self._boot,
+            boot=self._camera.boot,
             number=number,
             captured_ns=captured_ns,
             encoding=self._encoding,
@@ -212,14 +209,15 @@ class Camera:
         )
         if fault == "garbage":
             self._unseen += 1
-            self._send([b"\x00 no header", payload])
+            self._counts["messages"] += 1
+            self._camera.throw([b"\x00 no header", payload])
             return
         self._counts["missing"] += self._unseen
         self._unseen = 0
         self._counts["good"] += fault not in ("crc", "truncate", "size")
-        self._send(_damaged(header, payload, fault))
+        self._send(_damaged(header, payload, fault), number)
         if fault == "duplicate" and self._wait_for_room():
-            self._send(wire.encode(header, payload))
+            self._send(wire.encode(header, payload), number)
 
     def _last(self, pixels: Bytes2D, start_mm: float, fault: str) -> tuple[Bytes2D, float, int]:
         """Return picture, position and time of a frame, as a fault that lasts has them."""
@@ -257,7 +255,8 @@ class Camera:
         return ""
 
     def _reboot(self) -> None:
-        self._boot, self._number, self._unseen = uuid.uuid4().hex[:12], 0, 0
+        self._camera.reboot()
+        self._unseen = 0
 
     def _pace(self) -> None:
         """Wait until this frame is due; deadlines follow each other exactly, a late frame delays no other."""
@@ -272,7 +271,7 @@ class Camera:
     def _wait_for_room(self) -> bool:
         """Wait until the receiver takes a frame; False when asked to stop meanwhile."""
         deadline = time.monotonic() + self._patience_s
-        while not self._socket.poll(SLICE_MS, zmq.POLLOUT):
+        while not self._camera.room(SLICE_S):
             if self._stop.is_set():
                 return False
             if time.monotonic() > deadline:
@@ -282,9 +281,9 @@ class Camera:
                 )
         return True
 
-    def _send(self, parts: list[wire.Part]) -> None:
+    def _send(self, parts: list[wire.Part], number: int) -> None:
         self._counts["messages"] += 1
-        self._socket.send_multipart(parts)
+        self._camera.post(parts, self._camera.boot, number)
 
 
 def _damaged(header: Header, payload: bytes, fault: str) -> list[wire.Part]:
@@ -293,13 +292,3 @@ def _damaged(header: Header, payload: bytes, fault: str) -> list[wire.Part]:
     elif fault == "crc":
         payload = payload[:-1] + bytes([payload[-1] ^ 1])
     return wire.encode(header, payload)
-
-
-def connected(context: zmq.Context[zmq.Socket[bytes]], connect: str) -> zmq.Socket[bytes]:
-    """Return a PUSH socket as a camera should have it.
-
-    Raises: SocketError when the address is none.
-    """
-    socket = sockets.make(context, zmq.PUSH, queue=SEND_FRAMES, linger_ms=LINGER_MS, kernel_bytes=SEND_BYTES)
-    sockets.connect(socket, connect)
-    return socket

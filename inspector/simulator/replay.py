@@ -51,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--mm-per-row", type=positive, default=0.625, help="millimetres a row along (%(default)s)")
     add = parser.add_argument_group("how it is sent").add_argument
     add("--rate", type=at_least_0, default=0.0, help="frames a second; 0: as they are taken (%(default)s)")
+    add(
+        "--transport", choices=["push", "credit"], default="push", help="the inspector's intake.transport (%(default)s)"
+    )
     add("--encoding", choices=["raw8", "jpeg", "png"], default="raw8", help="encoding of the pixels (%(default)s)")
     kinds = ", ".join(Faults().probabilities())
     add(
@@ -84,6 +87,7 @@ def run(args: argparse.Namespace, stop: Flag | None = None) -> int:
             context,
             args.connect,
             args.camera,
+            transport=args.transport,
             side=args.side,
             mm_per_row=args.mm_per_row,
             rate_fps=args.rate,

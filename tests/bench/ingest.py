@@ -1,4 +1,4 @@
-"""How fast raw frames come in over ipc: the daemon with an engine that does nothing, and bare pyzmq, in one run.
+"""How fast raw frames come in over ipc: the daemon in both transports with an engine that does nothing, and bare pyzmq.
 
 The bare receiver does what must be done of every frame: take it off a PULL socket, its checksum, one copy. Where there
 are four cores or more, receiver and cameras have two each of their own; else they share what there is.
@@ -40,6 +40,21 @@ while True:
     socket.send_multipart((made.encode(), pixels), copy=False)
     number += 1
 """
+CREDIT_CAMERA = """
+import os, sys, time, zlib
+from inspector.camera import Camera
+address, name = sys.argv[1:]
+os.sched_setaffinity(0, {cores})
+camera = Camera(address, name, transport="credit", keep_frames=64)
+pixels, number = bytes([120]) * ({height} * {width}), 0
+head = '{{"v":1,"camera":"%s","boot":"b","number":%d,"captured_ns":%d,"width":{width},"height":{height},' \\
+    '"encoding":"raw8","crc32":%d,"coil":"C","start_mm":%d}}'
+crc32 = zlib.crc32(pixels)
+while camera.room(60):
+    made = head % (name, number, time.time_ns(), crc32, number * 160)
+    camera.post((made.encode(), pixels), "b", number)
+    number += 1
+"""
 BARE = """
 import sys, time, numpy as np, zmq
 from inspector.wire import crc32
@@ -75,20 +90,25 @@ def main(seconds: float = 6.0, rounds: int = 3, cameras: int = 2) -> None:
     sending = set(cores[2:]) or set(cores)
     where = "of their own" if len(cores) >= 4 else "that the receiver has, too"
     print(f"{cameras} cameras on {len(sending)} cores {where}; receiver on {len(receiving)}; {seconds:g} s each")
-    print("round  bare fps  us CPU  daemon fps  us CPU  ratio")
-    ratios, rates = [], []
+    print("round  bare fps  us CPU  push fps  us CPU  ratio  credit fps  us CPU  ratio")
+    found: dict[str, list[Rate]] = {"bare": [], "push": [], "credit": []}
     for number in range(rounds):
         with pinned(receiving), tempfile.TemporaryDirectory() as folder:
-            measured = [bare, daemon] if number % 2 == 0 else [daemon, bare]
-            found = {measure.__name__: measure(Path(folder), seconds, cameras, sending) for measure in measured}
-        one, other = found["bare"], found["daemon"]
-        ratios.append(other.fps / one.fps)
-        rates.append(other.fps)
-        print(
-            f"{number:5}  {one.fps:8.0f}  {one.cpu_us:6.0f}  {other.fps:10.0f}  {other.cpu_us:6.0f}  {ratios[-1]:5.2f}",
-            flush=True,
-        )
-    print(f"median: {statistics.median(rates):.0f} frames/s, {statistics.median(ratios):.2f} of bare pyzmq")
+            for kind in list(found)[:: 1 if number % 2 == 0 else -1]:
+                place = Path(folder, kind)
+                place.mkdir()
+                measured = (place, seconds, cameras, sending)
+                found[kind].append(bare(*measured) if kind == "bare" else daemon(*measured, transport=kind))
+        row = f"{number:5}"
+        for kind, width in (("bare", 8), ("push", 8), ("credit", 10)):
+            rate = found[kind][-1]
+            row += f"  {rate.fps:{width}.0f}  {rate.cpu_us:6.0f}"
+            row += "" if kind == "bare" else f"  {rate.fps / found['bare'][-1].fps:5.2f}"
+        print(row, flush=True)
+    for kind in ("push", "credit"):
+        fps = statistics.median(rate.fps for rate in found[kind])
+        ratio = statistics.median(rate.fps / least.fps for rate, least in zip(found[kind], found["bare"], strict=True))
+        print(f"{kind}, median: {fps:.0f} frames/s, {ratio:.2f} of bare pyzmq")
 
 
 @contextmanager
@@ -103,9 +123,9 @@ def pinned(cores: set[int]) -> Iterator[None]:
 
 
 @contextmanager
-def sending(address: str, cameras: int, cores: set[int]) -> Iterator[None]:
+def sending(address: str, cameras: int, cores: set[int], camera: str = CAMERA) -> Iterator[None]:
     """Let cameras send as fast as they can, on these cores."""
-    script = CAMERA.format(height=HEIGHT, width=WIDTH, cores=cores)
+    script = camera.format(height=HEIGHT, width=WIDTH, cores=cores)
     with ExitStack() as stack:
         for number in range(cameras):
             child = stack.enter_context(subprocess.Popen([sys.executable, "-c", script, address, f"c{number}"]))
@@ -126,18 +146,19 @@ def bare(folder: Path, seconds: float, cameras: int, cores: set[int]) -> Rate:
     return Rate(fps, cpu_us)
 
 
-def daemon(folder: Path, seconds: float, cameras: int, cores: set[int]) -> Rate:
+def daemon(folder: Path, seconds: float, cameras: int, cores: set[int], *, transport: str) -> Rate:
     """Measure the daemon; no frame may be lost."""
     ports, names = Ports.free(), [f"c{number}" for number in range(cameras)]
     address = f"ipc://{folder}/frames"
     sections: dict[str, dict[str, object]] = {
         "engine": {"kind": "stub", "inspects_nothing": True},
-        "intake": {"bind": address, "overload": "wait"},
+        "intake": {"bind": address, "overload": "wait", "transport": transport},
         "batch": {"max_frames": 8},
     }
     path, shipped = folder / "line.toml", recipe.SHIPPED / "steel-r34"
     configuration.write(path, ports, shipped, line="ingest", mm_per_px=0.625, cameras=names, sections=sections)
-    with Daemon(path, ports) as line, sending(address, cameras, cores):
+    script = CREDIT_CAMERA if transport == "credit" else CAMERA
+    with Daemon(path, ports) as line, sending(address, cameras, cores, script):
         time.sleep(SETTLE_S)
         before, cpu_s, began_s = line.counts(), _cpu_s(line.child.pid), time.perf_counter()
         time.sleep(seconds)

@@ -1,0 +1,171 @@
+"""The reference camera, over real sockets, against a receiver that the test is."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import zmq
+
+from inspector import wire
+from inspector.camera import Camera
+from inspector.errors import SocketError
+from inspector.records.credit import Granted, Hello, Recorded, Refused
+from inspector.records.frame import Header
+
+PIXELS = np.arange(200, dtype=np.uint8).reshape(10, 20)
+PATIENCE_S = 45.0
+Context = zmq.Context[zmq.Socket[bytes]]
+
+
+class Inspector:
+    """The other end of a credit socket."""
+
+    def __init__(self, context: Context) -> None:
+        self._socket = context.socket(zmq.ROUTER)
+        self._socket.linger = 0
+        self.address = f"tcp://127.0.0.1:{self._socket.bind_to_random_port('tcp://127.0.0.1')}"
+        self._peer = b""
+
+    def take(self, camera: Camera, seconds: float = PATIENCE_S) -> list[bytes]:
+        """Wait for a message of a camera that is tended meanwhile; empty when none comes in time."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            camera.tend(0.01)
+            if self._socket.poll(0):
+                self._peer, *parts = self._socket.recv_multipart()
+                return parts
+        return []
+
+    def frames(self, camera: Camera, count: int) -> list[tuple[bytes, Header]]:
+        """Take so many frames, with the session of each."""
+        found = list[tuple[bytes, Header]]()
+        while len(found) < count:
+            parts = self.take(camera)
+            assert parts, f"only {found}"
+            if len(parts) == 3:
+                header = wire.read_header(parts[1])
+                wire.check(header, parts[2], PIXELS.shape)
+                found.append((parts[0], header))
+        return found
+
+    def answer(self, answer: Granted | Recorded | Refused) -> None:
+        """Answer whoever sent last."""
+        self._socket.send_multipart((self._peer, msgspec.json.encode(answer)))
+
+    def close(self) -> None:
+        """Go."""
+        self._socket.close()
+
+
+@pytest.fixture
+def context() -> Iterator[Context]:
+    """Give a context that is empty again at the end."""
+    context: Context = zmq.Context()
+    yield context
+    context.destroy(linger=0)
+
+
+@pytest.fixture
+def inspector(context: Context) -> Iterator[Inspector]:
+    """Give the other end."""
+    inspector = Inspector(context)
+    yield inspector
+    inspector.close()
+
+
+def granted(inspector: Inspector, camera: Camera, frames: int = 2, session: str = "s1") -> None:
+    """Answer the first greeting."""
+    assert msgspec.json.decode(inspector.take(camera)[0], type=Hello).camera == "top"
+    inspector.answer(Granted(camera="top", session=session, frames=frames))
+
+
+def test_no_more_than_granted_goes_until_it_is_recorded(context: Context, inspector: Inspector) -> None:
+    """Two are granted of five: two go, and one more for each that is recorded or refused; then none is kept."""
+    camera = Camera(inspector.address, "top", transport="credit", context=context)
+    granted(inspector, camera)
+    assert [camera.send(PIXELS, coil="C1", start_mm=number * 10.0) for number in range(5)] == list(range(5))
+    first = inspector.frames(camera, 2)
+    assert [(session, header.number, header.start_mm) for session, header in first] == [
+        (b"s1", 0, 0.0),
+        (b"s1", 1, 10.0),
+    ]
+    inspector.answer(Recorded(boot=camera.boot, first=0, last=0))
+    assert [header.number for _, header in inspector.frames(camera, 1)] == [2]
+    inspector.answer(Refused(reason="crc", boot=camera.boot, number=1))
+    assert [header.number for _, header in inspector.frames(camera, 1)] == [3]
+    assert camera.unrecorded == 3
+    inspector.answer(Recorded(boot=camera.boot, first=2, last=3))
+    assert [header.number for _, header in inspector.frames(camera, 1)] == [4]
+    inspector.answer(Recorded(boot=camera.boot, first=4, last=4))
+    assert camera.close(PATIENCE_S) == 0
+
+
+def test_a_new_session_brings_all_again_in_order(context: Context, inspector: Inspector) -> None:
+    """Whatever was sent and is not recorded goes again, the oldest first, under the new session's name."""
+    camera = Camera(inspector.address, "top", transport="credit", context=context)
+    granted(inspector, camera, frames=4)
+    for _ in range(3):
+        camera.send(PIXELS)
+    inspector.frames(camera, 3)
+    inspector.answer(Recorded(boot=camera.boot, first=0, last=0))
+    inspector.answer(Granted(camera="top", session="s2", frames=4))
+    assert [(session, header.number) for session, header in inspector.frames(camera, 2)] == [(b"s2", 1), (b"s2", 2)]
+    assert camera.close(0) == 2
+
+
+def test_a_spool_outlives_the_camera(context: Context, inspector: Inspector, tmp_path: Path) -> None:
+    """What a camera had not seen recorded is what the next one sends first, with the boot and numbers it had."""
+    camera = Camera(inspector.address, "top", transport="credit", context=context, spool=tmp_path)
+    granted(inspector, camera)
+    for _ in range(3):
+        camera.send(PIXELS)
+    inspector.frames(camera, 2)
+    inspector.answer(Recorded(boot=camera.boot, first=0, last=0))
+    inspector.frames(camera, 1)
+    assert camera.close(0) == 2
+    after = Camera(inspector.address, "top", transport="credit", context=context, spool=tmp_path)
+    assert after.unrecorded == 2 and after.boot != camera.boot
+    granted(inspector, after, frames=4, session="s2")
+    after.send(PIXELS)
+    sent = [(header.boot, header.number) for _, header in inspector.frames(after, 3)]
+    assert sent == [(camera.boot, 1), (camera.boot, 2), (after.boot, 0)]
+    inspector.answer(Recorded(boot=camera.boot, first=1, last=2))
+    inspector.answer(Recorded(boot=after.boot, first=0, last=0))
+    assert after.close(PATIENCE_S) == 0
+    assert not list(tmp_path.glob("*.frame"))
+
+
+def test_who_keeps_all_that_it_may_waits(context: Context, inspector: Inspector) -> None:
+    """Where nothing is recorded a camera keeps so many frames, then says that nobody takes any; its number is free."""
+    camera = Camera(inspector.address, "top", transport="credit", context=context, keep_frames=3, patience_s=0.2)
+    for _ in range(3):
+        camera.send(PIXELS)
+    with pytest.raises(SocketError, match=r"nobody took a frame for 0\.2 s"):
+        camera.send(PIXELS)
+    assert (camera.number, camera.unrecorded) == (3, 3)
+    camera.close(0)
+
+
+def test_push_numbers_and_skips(context: Context) -> None:
+    """Over a PUSH socket frames go as they are, skipped numbers show, and a new boot begins at 0."""
+    receiver = context.socket(zmq.PULL)
+    address = f"tcp://127.0.0.1:{receiver.bind_to_random_port('tcp://127.0.0.1')}"
+    with Camera(address, "top", context=context, encoding="png", side="bottom", mm_per_row=0.5) as camera:
+        camera.send(PIXELS, coil="C1", captured_ns=5)
+        camera.skip()
+        camera.send(PIXELS)
+        camera.reboot()
+        camera.send(PIXELS)
+        headers = []
+        for _ in range(3):
+            assert receiver.poll(int(PATIENCE_S * 1000))
+            header, payload = receiver.recv_multipart()
+            headers.append(wire.read_header(header))
+            assert np.array_equal(wire.read_pixels(headers[-1], payload)[0], PIXELS)
+    receiver.close()
+    assert [header.number for header in headers] == [0, 2, 0]
+    assert headers[0].boot == headers[1].boot != headers[2].boot
+    assert (headers[0].side, headers[0].coil, headers[0].captured_ns, headers[0].mm_per_row) == ("bottom", "C1", 5, 0.5)
