@@ -16,6 +16,7 @@ import msgspec
 from inspector.demand import Demand
 from inspector.engines.screening import ScreenAccount
 from inspector.engines.segmenter import Depths, Segmenter
+from inspector.engines.tiled import Tiled
 from inspector.errors import EngineError
 from inspector.flow import Buffer, Cancelled
 from inspector.records.recipe import Recipe
@@ -108,7 +109,7 @@ class Infer:
                     self._next = None
             pending.append(batch)
             if len(batch.pixels):
-                current.engine.submit(batch.pixels)
+                _submit(current.engine, batch)
             while pending and (len(pending) >= current.engine.in_flight or not len(batches)):
                 yield self._finish(current, pending)
         while pending:
@@ -118,3 +119,10 @@ class Infer:
         maps = current.engine.result() if len(pending[0].pixels) else None
         self._demand.finish()
         return Inferred(pending.popleft(), current.recipe, maps)
+
+
+def _submit(engine: Segmenter, batch: Batch) -> None:
+    if isinstance(engine, Tiled):
+        engine.submit(batch.pixels, batch.sizes or None)
+    else:
+        engine.submit(batch.pixels)

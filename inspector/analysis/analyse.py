@@ -44,9 +44,12 @@ class Analyse:
     def _inspect(self, inferred: Inferred, frame: Frame, plane: int) -> Inspected:
         assert inferred.maps is not None, "frames were inferred"
         maps, recipe = inferred.maps, inferred.recipe
-        footprint = self._cameras[frame.header.camera].footprint(frame.header)
-        planes = maps.labels[plane], maps.confidence[plane], maps.presence[plane]
-        seen = detect(*planes, recipe, footprint, max_regions=self._max_regions)
+        camera = self._cameras[frame.header.camera]
+        rows, px = camera.raster(recipe).seen
+        footprint = camera.footprint(frame.header, (rows, px))
+        most = self._max_regions * max(1, -(-rows * px // (recipe.height * recipe.width)))
+        labels, confidence = maps.labels[plane][:rows, :px], maps.confidence[plane][:rows, :px]
+        seen = detect(labels, confidence, maps.presence[plane], recipe, footprint, max_regions=most)
         if isinstance(seen, Crowd):
             return Inspected(frame, (), recipe, seen)
         return Inspected(frame, seen.detections, recipe, outline=seen.outline)

@@ -18,8 +18,8 @@ from inspector.records.frame import Bytes2D
 Indices = NDArray[np.intp]
 
 MOST_RUNS = 150
-"""In a row, on average: what is torn more than that is noise, and putting it together would take longer than the
-network does (measured figures: LOG.md)."""
+"""In a row of 1600 pixels, on average: what is torn more than that is noise, and putting it together would take longer
+than the network does (measured figures: LOG.md)."""
 
 
 class Runs(msgspec.Struct, frozen=True):
@@ -91,7 +91,7 @@ def _runs(labels: Bytes2D, confidence: Bytes2D, wanted: NDArray[np.bool_]) -> tu
     cuts = np.flatnonzero(is_cut)
     label = flat[cuts[:-1]]
     kept = np.flatnonzero(wanted[label])
-    most = MOST_RUNS * labels.shape[0]
+    most = MOST_RUNS * labels.shape[0] * max(1600, width) // 1600
     is_whole = len(kept) <= most
     kept = kept[:most]
     start, end = cuts[kept], cuts[kept + 1]

@@ -93,7 +93,7 @@ class CameraHealth:
     def _look(self, camera: _Camera, frame: Frame, batch: Batch, plane: int, ahead_ns: int) -> Look:
         before, header = camera.header, frame.header
         if camera.frames % MEASURED == 0 or camera.pixels is None:
-            camera.pixels = measure(batch.pixels[plane])
+            camera.pixels = measure(batch.picture(plane))
         camera.frames += 1
         camera.header, camera.seen_ns = header, frame.received_ns
         is_next = before is not None and before.boot == header.boot

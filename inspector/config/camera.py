@@ -9,6 +9,7 @@ import msgspec
 from inspector.config.reader import Section, key
 from inspector.records.frame import Header
 from inspector.records.names import Name
+from inspector.records.recipe import Recipe
 
 Overload = Literal["wait", "drop-oldest", "drop-newest"]
 """What becomes of frames that come faster than they are inspected."""
@@ -26,6 +27,25 @@ class Footprint(msgspec.Struct, frozen=True):
     """Strip that it covers along the travel."""
 
 
+class Raster(msgspec.Struct, frozen=True):
+    """Rows and pixels of a camera's frames: as it sends them, and as the network sees them."""
+
+    rows: int
+    px: int
+    seen_rows: int
+    seen_px: int
+
+    @property
+    def sent(self) -> tuple[int, int]:
+        """Rows and pixels as the camera sends them."""
+        return self.rows, self.px
+
+    @property
+    def seen(self) -> tuple[int, int]:
+        """Rows and pixels as the network sees them."""
+        return self.seen_rows, self.seen_px
+
+
 class CameraSection(Section, frozen=True):
     """One camera of the line; a frame of any other is rejected."""
 
@@ -34,6 +54,17 @@ class CameraSection(Section, frozen=True):
     mm_per_row: Annotated[
         float, key("Millimetres along the strip per row, unless the frame header says it.", gt=0, le=1000)
     ]
+    width: Annotated[
+        int,
+        key(
+            "Pixels across of its frames; 0: as many as the recipe's. A wider frame is cut into tiles, a narrower one "
+            "padded.",
+            ge=0,
+            le=65_536,
+        ),
+    ] = 0
+    height: Annotated[int, key("Rows of its frames; 0: as many as the recipe's.", ge=0, le=65_536)] = 0
+    scale: Annotated[bool, key("Scale its frames to the millimetres per pixel that the recipe was trained on.")] = False
     offset_mm: Annotated[
         float,
         key(
@@ -67,12 +98,24 @@ class CameraSection(Section, frozen=True):
         ),
     ] = 0
 
-    def footprint(self, header: Header) -> Footprint:
-        """Fill in what the header of one of its frames leaves open: the one place that knows."""
+    def raster(self, recipe: Recipe) -> Raster:
+        """Return the size of its frames; scaled by what is configured, so that it is the same for each."""
+        rows, px = self.height or recipe.height, self.width or recipe.width
+        if not self.scale:
+            return Raster(rows, px, rows, px)
+        seen_rows = max(1, round(rows * self.mm_per_row / recipe.mm_per_px))
+        return Raster(rows, px, seen_rows, max(1, round(px * self.mm_per_px / recipe.mm_per_px)))
+
+    def footprint(self, header: Header, seen: tuple[int, int] | None = None) -> Footprint:
+        """Fill in what the header of one of its frames leaves open: the one place that knows.
+
+        `seen`: rows and pixels that the frame was scaled to; None: it is as it was sent.
+        """
         mm_per_row = header.mm_per_row or self.mm_per_row
+        rows, px = seen or (header.height, header.width)
         return Footprint(
-            mm_per_px=self.mm_per_px,
-            mm_per_row=mm_per_row,
+            mm_per_px=self.mm_per_px * header.width / px,
+            mm_per_row=mm_per_row * header.height / rows,
             offset_mm=self.offset_mm,
             side=header.side or self.side,
             length_mm=header.height * mm_per_row,

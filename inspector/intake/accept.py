@@ -10,11 +10,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
+import cv2
 import msgspec
 import numpy as np
 
 from inspector import wire
-from inspector.config.camera import CameraSection
+from inspector.config.camera import CameraSection, Raster
 from inspector.demand import Demand
 from inspector.errors import FrameError
 from inspector.intake.complaints import Complaints
@@ -84,10 +85,12 @@ class Accept:
         wake: Callable[[], None],
         window: Window | None = None,
         known: Known | None = None,
+        rasters: Mapping[str, Raster] | None = None,
         clock_unix_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        """`shape` is that of a full batch, (N, H, W); `policies`, by camera, say what happens to what finds no room.
+        """`shape` is that of a full batch, (N, H, W); `rasters` say, by camera, whose frames are smaller.
 
+        `policies`, by camera, say what happens to what finds no room.
         `wake` is called by any thread when a picture was decoded. With `known` there is a receipt for each message
         whose header could be read, and a frame that is known already is a duplicate.
         """
@@ -98,6 +101,9 @@ class Accept:
         """Cameras that are held back instead of losing frames."""
         self._clock_unix_ns = clock_unix_ns
         self._max_bytes, self._window = max_bytes, window
+        whole = Raster(shape[1], shape[2], shape[1], shape[2])
+        self._rasters = {name: (rasters or {}).get(name, whole) for name in self._cameras}
+        self._is_whole = all(raster.seen == shape[1:] for raster in self._rasters.values())
         self._complaints = Complaints()
         self._known = known
         self._receipts: list[Receipt] = []
@@ -159,7 +165,7 @@ class Accept:
             if len(parts[1]) > self._max_bytes:
                 wrong = f"payload has {len(parts[1])} bytes; expected at most {self._max_bytes}, as intake.max_frame_mb"
                 raise FrameError("too_large", wrong)
-            wire.check(header, parts[1], self._shape[1:])
+            wire.check(header, parts[1], self._rasters[camera].sent)
         except FrameError as error:
             self._complain(camera, error.reason, f"rejected a frame of {camera or 'an unknown camera'}", error, now_ns)
             header = header if camera else None
@@ -205,7 +211,8 @@ class Accept:
         """Close the batch, and begin the next."""
         pixels = self._pixels if self._pixels is not None else np.empty((0, *self._shape[1:]), np.uint8)
         planes = tuple(range(plane, plane + 1) for _, _, plane in self._places)
-        batch = Batch(tuple(self._arrivals), pixels[: self.frames], planes, now_ns, tuple(self._receipts))
+        sizes = () if self._is_whole else self._sizes()
+        batch = Batch(tuple(self._arrivals), pixels[: self.frames], planes, now_ns, tuple(self._receipts), sizes)
         self._arrivals, self._pixels, self._places, self._receipts = [], None, [], []
         self._demand.hand_over()
         return batch
@@ -313,10 +320,15 @@ class Accept:
             return
         if self._pixels is None:
             self._pixels = self._allocate(self._shape[0])
-        np.copyto(self._pixels[plane], pixels)
+        _fill(self._pixels[plane], pixels, self._rasters[camera])
         self._places.append((camera, len(self._arrivals), plane))
         self._arrivals.append(Frame(believed.header, received_ns))
         self._demand.grant(camera)
+
+    def _sizes(self) -> tuple[tuple[int, int], ...]:
+        """Rows and columns of the frames in the batch, by plane."""
+        size = {plane: self._rasters[camera].seen for camera, _, plane in self._places}
+        return tuple(size[plane] for plane in range(len(size)))
 
     def _free_plane(self, camera: str) -> int | None:
         """Return a plane of the batch for a frame of this camera; None when no frame in it gives way."""
@@ -371,3 +383,13 @@ class Accept:
 
     def _complain(self, camera: str, kind: str, words: str, error: FrameError, now_ns: int) -> None:
         self._complaints.add(camera, kind, f"{words}: {error.reason}: {error}", now_ns)
+
+
+def _fill(plane: Bytes2D, pixels: Bytes2D, raster: Raster) -> None:
+    """Copy a frame into the corner of its plane, scaled where the network wants it so."""
+    rows, px = raster.seen
+    if pixels.shape == raster.seen:
+        plane[:rows, :px] = pixels
+        return
+    is_smaller = rows <= pixels.shape[0] and px <= pixels.shape[1]
+    plane[:rows, :px] = cv2.resize(pixels, (px, rows), interpolation=cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR)

@@ -51,7 +51,7 @@ class Deadline:
 def _packed(batch: Batch, kept: list[range]) -> dict[str, object]:
     """Move the planes that are kept to the front, where they lie; the memory is the batch's own."""
     if not kept:  # an empty view would keep the whole block
-        return {"pixels": np.empty((0, *batch.pixels.shape[1:]), np.uint8), "planes": ()}
+        return {"pixels": np.empty((0, *batch.pixels.shape[1:]), np.uint8), "planes": (), "sizes": ()}
     order = sorted((plane, frame) for frame, of_frame in enumerate(kept) for plane in of_frame)
     places: dict[int, list[int]] = {}
     for to, (plane, frame) in enumerate(order):
@@ -59,4 +59,5 @@ def _packed(batch: Batch, kept: list[range]) -> dict[str, object]:
             batch.pixels[to] = batch.pixels[plane]
         places.setdefault(frame, []).append(to)
     planes = tuple(range(places[frame][0], places[frame][-1] + 1) for frame in range(len(kept)))
-    return {"pixels": batch.pixels[: len(order)], "planes": planes}
+    sizes = tuple(batch.sizes[plane] for plane, _ in order) if batch.sizes else ()
+    return {"pixels": batch.pixels[: len(order)], "planes": planes, "sizes": sizes}

@@ -11,13 +11,13 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import zmq
 
 from inspector import sockets
-from inspector.config.camera import CameraSection
+from inspector.config.camera import CameraSection, Raster
 from inspector.demand import Demand
 from inspector.intake.accept import Accept, Allocate
 from inspector.intake.batching import RETRY_NS, Gather
@@ -66,8 +66,11 @@ class Intake:
         allocate: Allocate | None = None,
         window: Window | None = None,
         known: Known | None = None,
+        rasters: Mapping[str, Raster] | None = None,
     ) -> None:
-        """`allocate` lends memory for a batch, on the thread that iterates; None: ordinary memory.
+        """`height`, `width` are those of the largest frame, `rasters` those of each camera's.
+
+        `allocate` lends memory for a batch, on the thread that iterates; None: ordinary memory.
 
         `demand` says what the stages after this one have room for; `window` turns pictures of more than 8 bits grey.
         `known`, in credit mode, are the frames that are known already.
@@ -89,6 +92,7 @@ class Intake:
             wake=self._alarm,
             window=window,
             known=known,
+            rasters=rasters,
         )
         self._socket = self._make(
             context,

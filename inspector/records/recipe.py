@@ -90,7 +90,9 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Of `model.onnx`."""
     height: Annotated[int, Meta(ge=32, le=16384)]
     width: Annotated[int, Meta(ge=32, le=16384)]
-    """Frames must have exactly this many rows and columns."""
+    """Rows and columns that the network sees at once; other frames are cut into tiles, or padded."""
+    mm_per_px: Annotated[float, Meta(ge=0, le=100)] = 0.0
+    """Millimetres of strip for a pixel of what it was trained on, across and along; 0: not known."""
     window: Window | None = None
     """How frames of more than 8 bits become grey, as those it was trained on did; None: such frames are refused."""
     trained_on: str

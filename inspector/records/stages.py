@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from inspector.records.commands import Answer, Asked
 from inspector.records.events import Data
 from inspector.records.extent import Extent
-from inspector.records.frame import Bytes3D, Header
+from inspector.records.frame import Bytes2D, Bytes3D, Header
 from inspector.records.recipe import Maps, Recipe
 
 Rejection = Literal[
@@ -107,6 +107,13 @@ class Batch(msgspec.Struct, frozen=True):
     """Monotonic clock when the batch was handed over, nanoseconds."""
     receipts: tuple[Receipt, ...] = ()
     """In credit mode, for the messages that the arrivals are of."""
+    sizes: tuple[tuple[int, int], ...] = ()
+    """Rows and columns of the frame in each plane, from its first; empty where all fill their planes."""
+
+    def picture(self, plane: int) -> Bytes2D:
+        """Return the part of a plane that is a frame."""
+        rows, columns = self.sizes[plane] if self.sizes else self.pixels.shape[1:]
+        return self.pixels[plane, :rows, :columns]
 
     def frames(self) -> Iterator[Frame]:
         """Yield the frames among the arrivals."""

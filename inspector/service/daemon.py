@@ -187,17 +187,19 @@ class Daemon:
         section = self._settings.intake
         is_credit = section.transport == "credit"
         kind = CreditIntake if is_credit else Intake
+        rasters = {camera.name: camera.raster(card) for camera in self._settings.camera}
         return kind(
             context,
             section,
             self._settings.batch,
             cameras=self._settings.camera,
-            height=card.height,
-            width=card.width,
+            height=max(raster.seen_rows for raster in rasters.values()),
+            width=max(raster.seen_px for raster in rasters.values()),
             stop=self._stop,
             demand=self._demand,
             allocate=self._buffer,
             window=card.window,
+            rasters=rasters,
             known=self._receipts.known() if is_credit else None,
         )
 

@@ -20,6 +20,7 @@ from inspector.alarms import check
 from inspector.alarms.check import LineFacts
 from inspector.engines import cascade, segmenter
 from inspector.engines.screening import ScreenAccount
+from inspector.engines.tiled import Tiled, tiles
 from inspector.errors import ConfigError, EngineRefused, Stopped
 from inspector.infer import Loaded, depths
 from inspector.records.recipe import Recipe
@@ -126,14 +127,23 @@ def _alarm_faults(settings: Config, card: Recipe) -> Iterator[str]:
 
 
 def _frame_faults(settings: Config, card: Recipe) -> list[str]:
-    """Refuse a recipe whose frames the intake would refuse."""
-    size, most_mb = card.width * card.height, settings.intake.max_frame_mb
-    if size <= most_mb * 1_000_000:
-        return []
-    return [
-        f"intake.max_frame_mb is {most_mb}; expected at least {-(-size // 1_000_000)}: a raw8 frame of recipe {card} "
-        f"({card.width} x {card.height}) has {size / 1e6:.2f} MB. Raise it."
-    ]
+    """Refuse frames that the intake would refuse, and a scale that nobody knows."""
+    faults, most_mb = [], settings.intake.max_frame_mb
+    for camera in settings.camera:
+        if camera.scale and not card.mm_per_px:
+            faults.append(
+                f"camera {camera.name} is to be scaled, and recipe {card} does not say its mm_per_px; expected a "
+                "number above 0 in its recipe.toml. Write it there, or remove scale."
+            )
+            continue
+        raster = camera.raster(card)
+        size = raster.rows * raster.px
+        if size > most_mb * 1_000_000:
+            faults.append(
+                f"intake.max_frame_mb is {most_mb}; expected at least {-(-size // 1_000_000)}: a raw8 frame of camera "
+                f"{camera.name} ({raster.px} x {raster.rows}) has {size / 1e6:.2f} MB. Raise it."
+            )
+    return faults
 
 
 def _place_faults(settings: Config) -> Iterator[str]:
@@ -223,7 +233,20 @@ def load(settings: Config, folder: Path, options: Options = PLAIN) -> Loaded:
             engine = cascade.join(screen.recipe, screen.engine, full.recipe, full.engine, account)
             full = Loaded(full.recipe, engine, batch_s=full.batch_s + screen.batch_s, screen=account)
         on_failure.pop_all()
-        return full
+        return _tiled(full, settings)
+
+
+def _tiled(loaded: Loaded, settings: Config) -> Loaded:
+    """Have frames cut into tiles where a camera's are not of the recipe's size."""
+    card, most = loaded.recipe, settings.batch.max_frames
+    sizes = [camera.raster(card).seen for camera in settings.camera]
+    if all(size == (card.height, card.width) for size in sizes):
+        return loaded
+    largest = max(rows for rows, _ in sizes), max(px for _, px in sizes)
+    planes = max(len(tiles(size, (card.height, card.width))) for size in sizes)
+    return msgspec.structs.replace(
+        loaded, engine=Tiled(loaded.engine, card, largest, most), batch_s=loaded.batch_s * planes
+    )
 
 
 def _load_one(settings: Config, folder: Path, options: Options) -> Loaded:

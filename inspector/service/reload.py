@@ -86,11 +86,12 @@ class Reload:
             "Restart the service to change it."
             for name in changed
         ]
-        old = self._running
-        if (card.height, card.width) != (old.height, old.width):
-            faults.append(
-                f"{self._path.name}: recipe {card} takes frames of {card.width} x {card.height}; "
-                f"the cameras send {old.width} x {old.height}. Restart the service to change the frame size."
-            )
+        for camera in () if faults else settings.camera:
+            old, new = camera.raster(self._running), camera.raster(card)
+            if old != new:
+                faults.append(
+                    f"{self._path.name}: recipe {card} takes frames of {new.px} x {new.rows} of camera {camera.name}; "
+                    f"it sends {old.px} x {old.rows}. Restart the service to change the frame size."
+                )
         if faults:
             raise ConfigError(faults)

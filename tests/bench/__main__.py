@@ -14,6 +14,7 @@ from tests.bench import (
     repeats,
     simulator,
     throughput,
+    tiling,
     training,
 )
 
@@ -26,6 +27,7 @@ for bench in (
     engines,
     ingest,
     throughput,
+    tiling,
     bridge,
     loading,
     training,

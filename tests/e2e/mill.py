@@ -25,7 +25,10 @@ from tests.recipes import HEIGHT, SOUND, WIDTH, write_recipe
 FRAME_MM = HEIGHT * 0.5
 
 
-ALARM = """[[alarm]]
+ALARM = """[[defect]]
+name = "dark"
+join_along_mm = 0
+[[alarm]]
 name = "three-dark"
 classes = ["dark"]
 count = 3

@@ -29,7 +29,9 @@ def test_a_painted_coil_comes_out_as_defects_alarm_and_report(tmp_path: Path) ->
         camera.send(coil="C2")
         received = mill.received("coil.ended")
         data = [event.data for event in received]
-        defects = [item for item in data if isinstance(item, Defect)]
+        phases = [item.phase for item in data if isinstance(item, Defect) and item.name == "bright"]
+        assert phases == ["new", "update", "end"], "a scratch is known from its first frame on"
+        defects = [item for item in data if isinstance(item, Defect) and item.is_whole]
         assert [item.name for item in defects] == ["dark", "dark", "dark", "bright"]
         scratch = defects[-1]
         assert (scratch.start_mm, scratch.end_mm) == (7 * FRAME_MM, 10 * FRAME_MM)

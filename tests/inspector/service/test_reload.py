@@ -137,8 +137,8 @@ def test_recipe_of_another_size(line: Line) -> None:
     words = line.reload()
     write_recipe(line.recipe, name="keener")
     assert words == [
-        f"line3.toml: recipe narrow@1 takes frames of 128 x {HEIGHT}; "
-        f"the cameras send {WIDTH} x {HEIGHT}. Restart the service to change the frame size."
+        f"line3.toml: recipe narrow@1 takes frames of 128 x {HEIGHT} of camera top; "
+        f"it sends {WIDTH} x {HEIGHT}. Restart the service to change the frame size."
     ]
 
 

@@ -24,7 +24,7 @@ def test_frames_that_the_intake_would_refuse(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         prepare(path)
     assert str(caught.value) == (
-        "line.toml: intake.max_frame_mb is 1; expected at least 2: a raw8 frame of recipe tiny@1 (1024 x 1024) has "
+        "line.toml: intake.max_frame_mb is 1; expected at least 2: a raw8 frame of camera top (1024 x 1024) has "
         "1.05 MB. Raise it."
     )
 
