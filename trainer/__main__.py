@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from inspector import __version__, output
 from inspector.errors import EXIT_FAILURE, InspectorError
 from trainer.commands import check, compare, crossval, evaluate, export, fit, show, tune, tune_screen
-from trainer.faults import UserError
+from trainer.errors import UserError
 from trainer.learn.stop import Stopped
 
 COMMANDS = {

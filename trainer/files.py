@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from trainer.faults import UserError
+from trainer.errors import UserError
 
 
 @contextmanager

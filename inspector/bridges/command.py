@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from inspector.bridges import mqtt
+from inspector.bridges.cursor import CursorFile
 from inspector.bridges.forward import WAIT_S, Forward
-from inspector.bridges.place import PlaceFile
 from inspector.client import Events, Gap
 from inspector.records.names import NAME
 from inspector.signals import Flag
@@ -33,13 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         add("--connect", default="tcp://127.0.0.1:5556", help="events.bind (default: %(default)s)")
         add("--replay", default="tcp://127.0.0.1:5557", help="events.replay_bind (default: %(default)s)")
         add(
-            "--place",
+            "--cursor",
             type=Path,
             default=Path(f"bridge-{name}.json"),
             metavar="FILE",
             help="where the last acknowledged event is kept (default: %(default)s)",
         )
-        add("--since", type=_seq, metavar="SEQ", help="where no place is kept: first the journal's events from here on")
+        add(
+            "--since", type=_seq, metavar="SEQ", help="where no cursor is kept: first the journal's events from here on"
+        )
         bridge.add_arguments(command)
 
 
@@ -48,11 +50,11 @@ def run(args: argparse.Namespace, stop: Flag) -> int:
 
     Raises: InspectorError for options that cannot be, and a broker that admits nobody of this name.
     """
-    with PlaceFile(args.place) as places:
+    with CursorFile(args.cursor) as cursors:
         Forward(
             args.line,
             args.open_broker(args),
-            places,
+            cursors,
             partial(_follow, args.connect, args.replay),
             stop,
             since=args.since,

@@ -1,11 +1,11 @@
-"""What all bridges do: follow a line's events, send each at least once and in order, keep the place, survive the rest.
+"""What all bridges do: follow a line's events, send each at least once and in order, keep the cursor, survive the rest.
 
-Laws: the place on disk never passes an event that the broker has not acknowledged. What is under way is bounded. A
+Laws: the cursor on disk never passes an event that the broker has not acknowledged. What is under way is bounded. A
 broker that is away is waited for, and an inspector that is away too; both are logged. What the journal has deleted
 before it could be sent is counted and logged, never passed over in silence. The inspector notices nothing of it: a
 bridge that waits has no connection to it.
 
-Knows: the client, the place. Must not know: which broker.
+Knows: the client, the cursor. Must not know: which broker.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Protocol
 
 import msgspec
 
-from inspector.bridges.place import Place, PlaceFile
+from inspector.bridges.cursor import Cursor, CursorFile
 from inspector.client import Events, Gap
 from inspector.errors import EXIT_CONFIG, InspectorError
 from inspector.records.envelope import Event
@@ -30,7 +30,7 @@ log = logging.getLogger("inspector")
 WAIT_S = 0.05
 """The longest wait for an event, or for an acknowledgement: a stop is noticed."""
 KEEP_S = 0.2
-"""How often the place is written: after a kill, so much is sent twice."""
+"""How often the cursor is written: after a kill, so much is sent twice."""
 PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
 """From one try to the next, doubled each time."""
 DRAIN_S = 5.0
@@ -52,7 +52,7 @@ class Refused(InspectorError):
 
 
 class WrongLine(InspectorError):
-    """The events are of another line: its place is not ours."""
+    """The events are of another line: its cursor is not ours."""
 
     exit_code = EXIT_CONFIG
 
@@ -105,26 +105,26 @@ class Broker(Protocol):
 class Forward:
     """Passes the events of one line on, until `stop` is set.
 
-    `follow(after, on_gap)` opens the event stream after a place: with heartbeats, and a short `timeout_s`. `since` is
-    the first `seq` to send where no place is kept; None: what is reported from now on.
+    `follow(after, on_gap)` opens the event stream after a cursor: with heartbeats, and a short `timeout_s`. `since` is
+    the first `seq` to send where no cursor is kept; None: what is reported from now on.
     """
 
     def __init__(
         self,
         line: str,
         broker: Broker,
-        places: PlaceFile,
+        cursors: CursorFile,
         follow: Callable[[tuple[str | None, int] | None, Callable[[Gap], None]], Events],
         stop: Flag,
         *,
         since: int | None = None,
     ) -> None:
         self._source = f"/inspector/{line}"
-        self._broker, self._places, self._follow, self._stop = broker, places, follow, stop
+        self._broker, self._cursors, self._follow, self._stop = broker, cursors, follow, stop
         self._since = since
-        self._sent: deque[Place] = deque()
+        self._sent: deque[Cursor] = deque()
         """Under way, oldest first."""
-        self._acknowledged: Place | None = places.place
+        self._acknowledged: Cursor | None = cursors.cursor
         self._kept_s = 0.0
         self._heartbeat_s: float | None = None
         self._lost = 0
@@ -160,13 +160,13 @@ class Forward:
     # --- one connection -------------------------------------------------------------------------------------------
 
     def _session(self) -> None:
-        """Send from the place on until something goes away or a stop is asked for."""
+        """Send from the cursor on until something goes away or a stop is asked for."""
         self._sent.clear()
         self._heartbeat_s = None
         self._broker.connect()
         self._is_new = False
-        place = self._acknowledged
-        after: tuple[str | None, int] | None = (place.epoch, place.seq) if place else None
+        cursor = self._acknowledged
+        after: tuple[str | None, int] | None = (cursor.epoch, cursor.seq) if cursor else None
         if after is None and self._since is not None:
             after = (None, max(0, self._since - 1))
         log.info("connected to the broker; sending %s", f"what follows {after[1]}" if after else "from now on")
@@ -202,12 +202,12 @@ class Forward:
             self._heartbeat_s = time.monotonic()
         if self._acknowledged is None:  # begins here: from now on nothing may be lost
             begin = event.data.last_seq if isinstance(event.data, Heartbeat) else event.seq - 1
-            self._acknowledged = Place(event.epoch, max(0, begin))
+            self._acknowledged = Cursor(event.epoch, max(0, begin))
             self._keep()
         if event.seq == 0:
             return  # not numbered: it can be neither acknowledged nor asked for again
         self._broker.send(event, payload)
-        self._sent.append(Place(event.epoch, event.seq))
+        self._sent.append(Cursor(event.epoch, event.seq))
 
     def _settle(self, wait_s: float) -> None:
         for _ in range(self._broker.acknowledged(wait_s)):
@@ -223,14 +223,14 @@ class Forward:
         self._broker.acknowledged(WAIT_S)
 
     def _keep(self) -> None:
-        """Write the place; a disk that refuses costs doubles after a restart, no event."""
+        """Write the cursor; a disk that refuses costs doubles after a restart, no event."""
         self._kept_s = time.monotonic()
-        if self._acknowledged is None or self._acknowledged == self._places.place:
+        if self._acknowledged is None or self._acknowledged == self._cursors.cursor:
             return
         try:
-            self._places.keep(self._acknowledged)
+            self._cursors.keep(self._acknowledged)
         except OSError as error:
-            log.warning("the place cannot be written: %s; after a restart events are sent twice", error.strerror)
+            log.warning("the cursor cannot be written: %s; after a restart events are sent twice", error.strerror)
 
     def _report(self) -> None:
         """Let the broker know what has changed with this bridge."""

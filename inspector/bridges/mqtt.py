@@ -6,7 +6,7 @@
 Version 5, as its acknowledgement carries a reason: a broker of 3.1.1 throws away what its access list forbids, and
 acknowledges it all the same.
 
-Knows: MQTT, by way of paho. Must not know: the journal, the place.
+Knows: MQTT, by way of paho. Must not know: the journal, the cursor.
 """
 
 from __future__ import annotations

@@ -35,10 +35,10 @@ def main() -> None:
                 event = next(events)
                 roof_s = _send(broker.port, event, events.payload)
             with bridge(folder, line, broker.port, "--since", "1") as child:
-                bridged_s = _until_all(child, folder / "place.json")
+                bridged_s = _until_all(child, folder / "cursor.json")
     print("| | events/s |\n|---|---|")
     print(f"| paho alone, {EVENTS} events of {len(events.payload)} bytes | {EVENTS / roof_s:.0f} |")
-    print(f"| journal, replay, bridge, its place on disk | {EVENTS / bridged_s:.0f} |")
+    print(f"| journal, replay, bridge, its cursor on disk | {EVENTS / bridged_s:.0f} |")
 
 
 def _send(port: int, event: Event, payload: bytes) -> float:
@@ -54,13 +54,13 @@ def _send(port: int, event: Event, payload: bytes) -> float:
     return time.perf_counter() - begin_s
 
 
-def _until_all(child: Child, place: Path) -> float:
-    """Seconds from the first place to the last."""
+def _until_all(child: Child, cursor: Path) -> float:
+    """Seconds from the first cursor to the last."""
     begin_s = None
-    while not place.exists():
+    while not cursor.exists():
         assert child.runs()
     begin_s = time.perf_counter()
-    while msgspec.json.decode(place.read_bytes())["seq"] < EVENTS:
+    while msgspec.json.decode(cursor.read_bytes())["seq"] < EVENTS:
         assert child.runs()
         time.sleep(0.01)
     return time.perf_counter() - begin_s

@@ -19,7 +19,7 @@ DARK_BOX = (10, 20, 10, 20, DARK)
 def test_a_killed_inspector_costs_the_plant_nothing(tmp_path: Path) -> None:
     """kill -9 of the inspector, and again of the bridge: the broker has what the journal has, in order."""
     mill = Mill(tmp_path)
-    words = ["bridge", "mqtt", "--line", "test", "--since", "1", "--place", str(tmp_path / "place.json")]
+    words = ["bridge", "mqtt", "--line", "test", "--since", "1", "--cursor", str(tmp_path / "cursor.json")]
     words += ["--connect", mill.ports.address("events"), "--replay", mill.ports.address("replay")]
     with Mosquitto(tmp_path) as broker, Subscriber(broker.port, "steel/test/#") as subscriber:
         words += ["--broker", f"127.0.0.1:{broker.port}"]

@@ -17,7 +17,7 @@ from inspector.harness.ports import Ports
 from tests.trainer.customer import CALLED, NAMES, Layout, write_set
 from trainer.__main__ import main
 from trainer.data import sources
-from trainer.faults import DataError
+from trainer.errors import DataError
 
 QUICK = ["--encoder", "resnet18", "--decoder", "32,16,16,16", "--epochs", "1", "--batch", "4", "--crop", "64x64"]
 HEIGHT, WIDTH = 160, 200

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from trainer.__main__ import main
-from trainer.faults import UserError
+from trainer.errors import UserError
 from trainer.files import hold_folder, replace_file
 
 

@@ -13,7 +13,7 @@ import pytest
 from inspector.errors import RecipeError
 from trainer import __main__ as program
 from trainer.commands import show
-from trainer.faults import RunError, UserError
+from trainer.errors import RunError, UserError
 
 ROOT = Path(__file__).parents[2]
 

@@ -20,7 +20,7 @@ from trainer.assessment.labelled_strip import assessed_frame
 from trainer.assessment.reported import reported_labels
 from trainer.assessment.worst import Seen, Worst, pictures
 from trainer.data.samples import Sample
-from trainer.faults import UserError
+from trainer.errors import UserError
 from trainer.metrics import Scores
 from trainer.recipe.reliability import Bin, Reliability, calibration_error
 

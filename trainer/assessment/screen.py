@@ -24,7 +24,7 @@ from inspector.records.recipe import Maps, Recipe, Screen
 from inspector.score import overlaps
 from trainer.assessment.bounds import rate_at_most
 from trainer.assessment.labelled_strip import AssessedStrip, LabelledStrip
-from trainer.faults import UserError
+from trainer.errors import UserError
 from trainer.recipe.export import write_recipe
 
 Floats = npt.NDArray[np.float32]

@@ -18,7 +18,7 @@ from trainer.data import sources
 from trainer.data.duplicates import near_duplicates
 from trainer.data.sizes import cut_larger
 from trainer.data.split import Part, open_data, split
-from trainer.faults import DataError
+from trainer.errors import DataError
 from trainer.files import replace_file
 from trainer.settings import Settings
 

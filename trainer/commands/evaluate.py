@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer.commands.arguments import DATA_HELP, ONLY_HELP, add_scale, scale
-from trainer.faults import UserError
+from trainer.errors import UserError
 
 if TYPE_CHECKING:
     from inspector.records.recipe import Recipe

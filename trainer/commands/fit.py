@@ -25,7 +25,7 @@ from trainer.commands.arguments import (
     whole,
     widths,
 )
-from trainer.faults import UserError
+from trainer.errors import UserError
 from trainer.presets import PRESETS
 from trainer.settings import ENCODERS, MAY_CHANGE, Curve, Loss, Optimiser, Settings, Switch
 

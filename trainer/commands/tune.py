@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from trainer.commands import export
 from trainer.commands.arguments import DATA_HELP, ONLY_HELP, add_scale, amount, rate, scale
-from trainer.faults import UserError
+from trainer.errors import UserError
 
 if TYPE_CHECKING:
     from trainer.assessment.labelled_strip import LabelledStrip

@@ -18,7 +18,7 @@ from trainer.crossval import table
 from trainer.crossval.assess import Assessed, assess
 from trainer.crossval.pooled import pool
 from trainer.data.split import parse_fold
-from trainer.faults import DataError
+from trainer.errors import DataError
 from trainer.files import replace_file
 from trainer.learn import checkpoint
 from trainer.learn.series import finish, keep_alike

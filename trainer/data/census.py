@@ -11,7 +11,7 @@ import numpy as np
 
 from inspector.words import counted
 from trainer.data.samples import Frames
-from trainer.faults import DataError
+from trainer.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from trainer.data.duplicates import near_duplicates
 from trainer.data.samples import Frames
 from trainer.data.sizes import line_size
 from trainer.data.split import Part, across, divide, read_split, write_split
-from trainer.faults import DataError
+from trainer.errors import DataError
 
 LABEL = 16
 """Characters before what a line says."""

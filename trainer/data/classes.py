@@ -19,7 +19,7 @@ from inspector.records.recipe import Window
 from trainer.data.names import allowed_name
 from trainer.data.rows import read_text
 from trainer.data.samples import CLASS_NAMES, Plane
-from trainer.faults import DataError
+from trainer.errors import DataError
 
 STEEL = CLASS_NAMES
 MOST, NOBODY = 254, 255

@@ -20,7 +20,7 @@ from trainer.data.classes import ClassList, list_classes, read_stated
 from trainer.data.labelled import Entry, Found
 from trainer.data.rows import read_text
 from trainer.data.samples import Plane
-from trainer.faults import DataError
+from trainer.errors import DataError
 
 Size = Annotated[int, msgspec.Meta(ge=1, le=2**15)]
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.data.samples import Frames, Plane
-from trainer.faults import DataError
+from trainer.errors import DataError
 
 SIDE_PX = 32
 """Thumbnails are square, whatever the frame's shape."""

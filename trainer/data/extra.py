@@ -12,7 +12,7 @@ from trainer.data.samples import UNKNOWN, Frames, Sample
 from trainer.data.sources import Joined
 from trainer.data.split import Part
 from trainer.data.unlabelled import Unlabelled, is_plain, open_plain
-from trainer.faults import DataError
+from trainer.errors import DataError
 
 
 class Unknown(Unlabelled):

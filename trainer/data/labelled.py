@@ -18,7 +18,7 @@ import numpy as np
 from inspector.records.recipe import Window
 from trainer.data.classes import NOBODY, NOTHING, ClassList, Stated, lookup
 from trainer.data.samples import Plane, Sample, read_grey, read_head, read_picture
-from trainer.faults import DataError
+from trainer.errors import DataError
 
 USUAL_FRAMES = 64
 """Images, at most about, whose headers tell which size is usual."""

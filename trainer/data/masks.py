@@ -18,7 +18,7 @@ import numpy as np
 from trainer.data.classes import MOST, STATED, ClassList, Stated, list_classes, read_stated, unnamed
 from trainer.data.labelled import Annotation, Entry, Found
 from trainer.data.samples import Plane, list_images, read_mask
-from trainer.faults import DataError
+from trainer.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from trainer.faults import DataError
+from trainer.errors import DataError
 
 
 def read_text(path: Path) -> str:

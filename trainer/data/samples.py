@@ -15,7 +15,7 @@ from inspector.images.head import ImageHead
 from inspector.images.reader import SUFFIXES, Picture, decode, decode_labels, inspect, read
 from inspector.records.recipe import Window
 from inspector.simulator.sheet import CLASSES
-from trainer.faults import DataError
+from trainer.errors import DataError
 
 Plane = npt.NDArray[np.uint8]
 CLASS_NAMES = CLASSES

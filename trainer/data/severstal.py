@@ -13,7 +13,7 @@ from trainer.data.classes import STATED, list_classes, read_stated
 from trainer.data.labelled import Entry, Found
 from trainer.data.rows import read_rows
 from trainer.data.samples import CLASS_NAMES, Plane, list_images
-from trainer.faults import DataError
+from trainer.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)

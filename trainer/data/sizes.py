@@ -12,7 +12,7 @@ import numpy as np
 
 from inspector.words import counted
 from trainer.data.samples import Derived, Frames, Plane, Sample
-from trainer.faults import DataError
+from trainer.errors import DataError
 
 Size = tuple[int, int]
 """Height and width, pixels."""

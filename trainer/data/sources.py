@@ -18,7 +18,7 @@ from trainer.data.labelled import Found, LabelledFrames
 from trainer.data.masks import read_mask_folder
 from trainer.data.samples import CLASS_NAMES, Derived, Frames, Plane, Sample
 from trainer.data.severstal import read_severstal
-from trainer.faults import DataError
+from trainer.errors import DataError
 
 
 class SheetFrames:

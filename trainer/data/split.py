@@ -18,7 +18,7 @@ from trainer.data.duplicates import near_duplicates
 from trainer.data.rows import read_rows
 from trainer.data.samples import Derived, Frames
 from trainer.data.sizes import check_sizes
-from trainer.faults import DataError
+from trainer.errors import DataError
 from trainer.files import replace_file
 from trainer.settings import Settings
 

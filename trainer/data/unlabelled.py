@@ -11,7 +11,7 @@ import numpy as np
 from inspector.images.reader import SUFFIXES
 from inspector.records.recipe import Window
 from trainer.data.samples import Plane, Sample, list_images, read_grey, read_head
-from trainer.faults import DataError
+from trainer.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)

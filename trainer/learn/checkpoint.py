@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from trainer.data.samples import CLASS_NAMES
-from trainer.faults import DiskFull, UserError
+from trainer.errors import DiskFull, UserError
 from trainer.files import replace_file
 from trainer.learn.unet import UNet
 from trainer.settings import Settings

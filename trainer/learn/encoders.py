@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torchvision import models  # type: ignore[import-untyped]  # it ships no types
 
-from trainer.faults import UserError
+from trainer.errors import UserError
 from trainer.settings import EFFICIENTNET, ENCODERS
 
 LITE_STAGES = ((1,), (2,), (3, 4), (5, 6))

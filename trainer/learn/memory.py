@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from trainer.faults import OutOfMemory
+from trainer.errors import OutOfMemory
 from trainer.settings import Settings
 
 CPU_FULL = "can't allocate memory"  # torch's allocator on the CPU has no error type of its own

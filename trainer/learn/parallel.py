@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from trainer.faults import UserError
+from trainer.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)

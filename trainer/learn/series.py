@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from trainer.faults import DataError
+from trainer.errors import DataError
 from trainer.files import replace_file
 from trainer.learn import checkpoint
 from trainer.learn.train import fit

@@ -17,7 +17,7 @@ from trainer.data.census import find_overlaps, say_overlaps
 from trainer.data.extra import open_extra
 from trainer.data.samples import Frames
 from trainer.data.split import few_of, open_data, write_split
-from trainer.faults import UserError
+from trainer.errors import UserError
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
 from trainer.learn.crops import Crops, Look

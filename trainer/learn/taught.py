@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from inspector import recipe
 from inspector.errors import RecipeError
-from trainer.faults import UserError
+from trainer.errors import UserError
 from trainer.learn import checkpoint
 from trainer.learn.unet import UNet, conv_norm_pairs
 from trainer.settings import ENCODERS

@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from trainer.data.sources import Joined
-from trainer.faults import Diverged
+from trainer.errors import Diverged
 from trainer.files import hold_folder
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card

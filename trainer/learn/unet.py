@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainer.faults import UserError
+from trainer.errors import UserError
 from trainer.learn.encoders import build_encoder, pretrained
 from trainer.settings import STRIDE_PX
 

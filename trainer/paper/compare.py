@@ -19,7 +19,7 @@ from statistics import median
 from rich.console import Console
 
 from trainer.data.split import open_data, write_split
-from trainer.faults import UserError
+from trainer.errors import UserError
 from trainer.files import replace_file
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card

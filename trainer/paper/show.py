@@ -16,7 +16,7 @@ from trainer.data import sources
 from trainer.data.samples import Frames
 from trainer.data.split import Part
 from trainer.data.unlabelled import Unlabelled, is_plain, open_plain
-from trainer.faults import DataError
+from trainer.errors import DataError
 from trainer.paper.figure import Page, Shown
 from trainer.recipe import evaluate
 

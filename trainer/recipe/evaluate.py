@@ -14,7 +14,7 @@ from inspector.engines.segmenter import Segmenter
 from inspector.records.recipe import Maps, Recipe
 from inspector.words import counted
 from trainer.data.samples import Frames, Plane, Sample
-from trainer.faults import UserError
+from trainer.errors import UserError
 from trainer.metrics import Scores
 
 NAMES = {

@@ -22,7 +22,7 @@ from trainer.data import sources
 from trainer.data.samples import Frames
 from trainer.data.sizes import check_sizes, cut_larger, line_size
 from trainer.data.split import Part, open_data
-from trainer.faults import UserError
+from trainer.errors import UserError
 from trainer.files import replace_file
 from trainer.learn import checkpoint
 from trainer.learn.unet import UNet

@@ -23,7 +23,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from trainer.faults import UserError
+from trainer.errors import UserError
 
 QUANTISED = ("Conv",)  # their inputs: also quantising what lies between them gained no speed and lost accuracy
 

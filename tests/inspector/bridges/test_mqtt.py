@@ -51,7 +51,7 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
 def bridge(folder: Path, line: Line, port: int, *options: str, name: str = "bridge") -> Child:
     """Start a bridge of that line."""
     words = ["bridge", "mqtt", "--line", "l", "--connect", line.publisher.address, "--replay", line.replays.address]
-    words += ["--broker", f"127.0.0.1:{port}", "--place", str(folder / "place.json"), *options]
+    words += ["--broker", f"127.0.0.1:{port}", "--cursor", str(folder / "cursor.json"), *options]
     return Child(words, folder / f"{name}.out", folder / f"{name}.log")
 
 
@@ -93,7 +93,7 @@ def test_events_come_in_order_once_and_as_published(tmp_path: Path, line: Line, 
 
 
 def test_a_new_bridge_begins_with_now_and_keeps_that_place(tmp_path: Path, line: Line, broker: Mosquitto) -> None:
-    """Without a place only what is reported from now on is sent; from then on nothing is lost, killed or not."""
+    """Without a cursor only what is reported from now on is sent; from then on nothing is lost, killed or not."""
     line.say(COIL)
     with Subscriber(broker.port) as subscriber:
         with bridge(tmp_path, line, broker.port) as child:
@@ -203,7 +203,7 @@ def test_a_password_is_asked_for(tmp_path: Path, line: Line, right: bool) -> Non
 
 
 def test_what_the_rights_forbid_is_not_lost(tmp_path: Path, line: Line) -> None:
-    """A broker that refuses the topic is asked again: the place stays before the event, and the log says why."""
+    """A broker that refuses the topic is asked again: the cursor stays before the event, and the log says why."""
     rights = tmp_path / "rights"
     rights.write_text("topic read #\n")
     rights.chmod(0o644)
@@ -214,7 +214,7 @@ def test_what_the_rights_forbid_is_not_lost(tmp_path: Path, line: Line) -> None:
     ):
         while "refuses a message: Not authorized" not in child.log:
             assert child.runs()
-    assert msgspec.json.decode((tmp_path / "place.json").read_bytes())["seq"] == 0
+    assert msgspec.json.decode((tmp_path / "cursor.json").read_bytes())["seq"] == 0
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_what_the_rights_forbid_is_not_lost(tmp_path: Path, line: Line) -> None:
         (["--cert", "x.pem"], (EXIT_CONFIG, "expected both or none")),
         (["--ca", "/nowhere/ca.pem"], (EXIT_CONFIG, "/nowhere/ca.pem: cannot be used for TLS")),
         (["--password-file", "/nowhere/p"], (EXIT_CONFIG, "/nowhere/p: cannot be read")),
-        (["--place", "/nowhere/p.json"], (EXIT_CONFIG, "/nowhere/p.json: cannot be written")),
+        (["--cursor", "/nowhere/p.json"], (EXIT_CONFIG, "/nowhere/p.json: cannot be written")),
         (["--broker", "here"], (2, "expected HOST:PORT")),
         (["--topic", "a/#"], (2, "without + # $")),
         (["--connect", "nonsense"], (1, "Write tcp://HOST:PORT")),
@@ -241,12 +241,12 @@ def test_options_that_cannot_be(
 
 
 def test_one_place_has_one_bridge(tmp_path: Path, line: Line, broker: Mosquitto) -> None:
-    """A second bridge with the same file ends with 75; a file that holds no place, with 78 and in words."""
+    """A second bridge with the same file ends with 75; a file that holds no cursor, with 78 and in words."""
     with Subscriber(broker.port) as subscriber, bridge(tmp_path, line, broker.port):
         until_online(subscriber)
         with bridge(tmp_path, line, broker.port, name="second") as second:
             assert second.wait() == EXIT_BUSY
-    (tmp_path / "place.json").write_text("{")
+    (tmp_path / "cursor.json").write_text("{")
     with bridge(tmp_path, line, broker.port) as child:
         assert child.wait() == EXIT_CONFIG
-        assert "holds no place" in child.log
+        assert "holds no cursor" in child.log

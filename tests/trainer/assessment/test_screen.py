@@ -14,7 +14,7 @@ from tests.trainer.painted import DARK, SURE, UNSURE, paint, write_frames
 from trainer import __main__
 from trainer.assessment.bounds import rate_at_most
 from trainer.assessment.screen import ScreenedStrip, choose_below
-from trainer.faults import UserError
+from trainer.errors import UserError
 
 
 def strip(defects: list[float], sound: list[float]) -> ScreenedStrip:

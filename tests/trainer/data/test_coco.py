@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from trainer.data import coco_runs, polygon, sources
-from trainer.faults import DataError
+from trainer.errors import DataError
 
 H, W = 4, 6
 TWO_PARTS = np.zeros((H, W), bool)

@@ -7,7 +7,7 @@ import pytest
 from inspector.simulator.sheet import Sheet
 from trainer.data import sources
 from trainer.data.duplicates import BLOCK, SIDE_PX, join, near_duplicates, near_pairs
-from trainer.faults import DataError
+from trainer.errors import DataError
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from trainer.data.rows import read_rows, read_text
 from trainer.data.severstal import read_severstal
 from trainer.data.split import read_split
 from trainer.data.unlabelled import Unlabelled
-from trainer.faults import DataError
+from trainer.errors import DataError
 
 TEXT = "name,part\ntôle,train\n"
 

@@ -9,7 +9,7 @@ import pytest
 
 from trainer.data import rle, sources
 from trainer.data.samples import Frames, Sample
-from trainer.faults import DataError, UserError
+from trainer.errors import DataError, UserError
 
 H, W = 4, 6
 CLASS_1, CLASS_3 = np.zeros((H, W), bool), np.zeros((H, W), bool)

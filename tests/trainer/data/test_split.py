@@ -11,7 +11,7 @@ from tests.trainer.frames import MadeFrames
 from trainer.data.samples import Sample
 from trainer.data.sources import Joined
 from trainer.data.split import across, divide, few_of, folds, open_data, parse_fold, read_split, split, write_split
-from trainer.faults import DataError
+from trainer.errors import DataError
 from trainer.settings import Settings
 
 

@@ -13,7 +13,7 @@ from trainer.crossval.folds import crossval, of_fold
 from trainer.data.extra import open_extra
 from trainer.data.samples import UNKNOWN
 from trainer.data.split import open_data
-from trainer.faults import DataError, UserError
+from trainer.errors import DataError, UserError
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
 from trainer.learn.crops import Crops, Look

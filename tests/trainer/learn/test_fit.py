@@ -11,7 +11,7 @@ from rich.console import Console
 
 from tests.trainer.frames import tiny_settings
 from trainer.__main__ import main
-from trainer.faults import Diverged, UserError
+from trainer.errors import Diverged, UserError
 from trainer.learn import checkpoint, network
 from trainer.learn.checkpoint import Card
 from trainer.learn.parallel import Ranks

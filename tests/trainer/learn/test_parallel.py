@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 
 from tests.trainer.frames import tiny_settings
-from trainer.faults import UserError
+from trainer.errors import UserError
 from trainer.learn import checkpoint
 from trainer.learn.logbook import read_metrics
 from trainer.learn.parallel import Ranks

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from tests.trainer.frames import tiny_settings
 from trainer.__main__ import main
-from trainer.faults import OutOfMemory
+from trainer.errors import OutOfMemory
 from trainer.learn import checkpoint, memory
 from trainer.learn.logbook import read_metrics
 from trainer.learn.train import fit

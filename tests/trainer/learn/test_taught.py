@@ -11,7 +11,7 @@ from inspector import recipe
 from inspector.engines.openvino import OpenVino
 from tests.trainer.frames import draw_frame, tiny_settings
 from trainer.data import sources
-from trainer.faults import UserError
+from trainer.errors import UserError
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
 from trainer.learn.parallel import Ranks

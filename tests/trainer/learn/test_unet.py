@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision import models  # type: ignore[import-untyped]  # it ships no types
 
-from trainer.faults import UserError
+from trainer.errors import UserError
 from trainer.learn.unet import UNet, load_encoder
 from trainer.settings import ENCODERS
 

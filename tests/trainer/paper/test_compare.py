@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tests.trainer.frames import tiny_settings
 from trainer.__main__ import main
-from trainer.faults import DataError, UserError
+from trainer.errors import DataError, UserError
 from trainer.learn import checkpoint
 from trainer.learn.series import is_finished, keep_alike
 from trainer.learn.unet import UNet

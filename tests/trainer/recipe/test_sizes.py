@@ -12,7 +12,7 @@ from inspector.engines.openvino import OpenVino
 from tests.trainer.frames import draw_frame, tiny_settings
 from trainer import __main__
 from trainer.data import sources
-from trainer.faults import UserError
+from trainer.errors import UserError
 from trainer.learn.train import fit
 from trainer.recipe import evaluate
 

@@ -1,4 +1,4 @@
-"""The place in the journal up to which the broker has everything, kept in a file over any end of the process.
+"""The cursor in the journal up to which the broker has everything, kept in a file over any end of the process.
 
 Knows: one small file and its lock. Must not know: events, brokers.
 """
@@ -16,7 +16,7 @@ import msgspec
 from inspector.errors import EXIT_CONFIG, Busy, InspectorError
 
 
-class Place(msgspec.Struct, frozen=True):
+class Cursor(msgspec.Struct, frozen=True):
     """An event of one journal."""
 
     epoch: str
@@ -25,16 +25,16 @@ class Place(msgspec.Struct, frozen=True):
     """Number of the last event that needs no sending any more."""
 
 
-class PlaceError(InspectorError):
-    """The file with the place cannot be used."""
+class CursorError(InspectorError):
+    """The file with the cursor cannot be used."""
 
     exit_code = EXIT_CONFIG
 
 
-class PlaceFile:
-    """Reads and writes the place; one process at a time, from construction to `close`.
+class CursorFile:
+    """Reads and writes the cursor; one process at a time, from construction to `close`.
 
-    Raises: Busy when another bridge has it; PlaceError when it holds something else, or cannot be reached.
+    Raises: Busy when another bridge has it; CursorError when it holds something else, or cannot be reached.
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,16 +42,16 @@ class PlaceFile:
         try:
             self._lock = path.with_name(f"{path.name}.lock").open("w")
         except OSError as error:
-            raise PlaceError(
-                f"{path}: cannot be written: {error.strerror}. Give a --place in a folder of ours."
+            raise CursorError(
+                f"{path}: cannot be written: {error.strerror}. Give a --cursor in a folder of ours."
             ) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._lock.close()
-            raise Busy(f"{path}: another bridge keeps its place there. Stop it, or give another --place.") from error
+            raise Busy(f"{path}: another bridge keeps its cursor there. Stop it, or give another --cursor.") from error
         try:
-            self.place = self._read()
+            self.cursor = self._read()
         except BaseException:
             self._lock.close()
             raise
@@ -64,28 +64,28 @@ class PlaceFile:
     ) -> None:
         self._lock.close()
 
-    def keep(self, place: Place) -> None:
-        """Replace the place on disk: there is the old one or the new one, whatever happens meanwhile.
+    def keep(self, cursor: Cursor) -> None:
+        """Replace the cursor on disk: there is the old one or the new one, whatever happens meanwhile.
 
         Raises: OSError when the disk does not take it.
         """
         new = self._path.with_name(f"{self._path.name}.new")
         with new.open("wb") as file:
-            file.write(msgspec.json.encode(place))
+            file.write(msgspec.json.encode(cursor))
             file.flush()
             os.fsync(file.fileno())
         new.replace(self._path)
-        self.place = place
+        self.cursor = cursor
 
-    def _read(self) -> Place | None:
-        """Return the place; None where no bridge has kept one."""
+    def _read(self) -> Cursor | None:
+        """Return the cursor; None where no bridge has kept one."""
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=Place)
+            return msgspec.json.decode(self._path.read_bytes(), type=Cursor)
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise PlaceError(f"{self._path}: cannot be read: {error.strerror}. Mend its rights.") from error
+            raise CursorError(f"{self._path}: cannot be read: {error.strerror}. Mend its rights.") from error
         except ValueError as error:
-            raise PlaceError(
-                f"{self._path}: holds no place in a journal: {error}. Remove it, and give --since SEQ to send from."
+            raise CursorError(
+                f"{self._path}: holds no cursor in a journal: {error}. Remove it, and give --since SEQ to send from."
             ) from error
