@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from inspector.alarms.settings import GRADES, OF_DEFECTS, STATUSES, WITHIN, AlarmSection
-from inspector.alarms.window import Item, Lane, Window
+from inspector.alarms.window import KEPT_ITEMS, Item, KeptWindow, Lane, Window
 from inspector.records.events import Crowded, Data, Defect, Health, Missed, Repeat
 from inspector.records.stages import Findings
 from inspector.words import counted
@@ -18,8 +18,6 @@ from inspector.words import counted
 MOST_LEVELS = 1000
 """Repeats or devices that one rule follows at once; the oldest are forgotten beyond that."""
 
-SHOWN_ITEMS = 32
-"""Of a camera's window, more defects than a rule's count are of no consequence after a restart; so many are shown."""
 OF_RELOADS = {"reload_failed": "maintenance_required", "reloaded": "normal", "started": "normal"}
 
 
@@ -42,7 +40,7 @@ class Source(msgspec.Struct, frozen=True):
 class Kept(msgspec.Struct, frozen=True, array_like=True):
     """What a measure has to know after a restart."""
 
-    items: tuple[Item, ...]
+    window: KeptWindow
     levels: dict[str, Level]
     source: Source
 
@@ -99,13 +97,13 @@ class Measure:
 
     def kept(self) -> Kept:
         """What is kept for a restart."""
-        most = max(self.section.count, SHOWN_ITEMS) if self.section.kind == "defects" else len(self.window.items)
+        # More than a rule's count are of no consequence, but are shown.
+        most = max(self.section.count, KEPT_ITEMS) if self.section.kind == "defects" else len(self.window.items)
         return Kept(self.window.kept(max(most, 1)), dict(self._levels), self.source)
 
     def go_on(self, kept: Kept) -> None:
         """Take up what was kept."""
-        for item in kept.items:
-            self.window.add(item)
+        self.window.go_on(kept.window)
         self._levels, self.source = dict(kept.levels), kept.source
 
     def words(self) -> str:

@@ -17,8 +17,10 @@ from inspector.records.stages import Findings
 
 MOST_ITEMS = 100_000
 """Of one camera: the oldest are forgotten beyond that. 30 MB; no limit that a rule may have needs more."""
-KEPT_ITEMS = 256
-"""Of one camera, this many at most are kept for a restart, 25 kB; more are kept as sums of as many parts of it."""
+KEPT_ITEMS = 32
+"""Of one camera, this many at most are kept one by one for a restart: 3 kB with each commit."""
+CELLS = 64
+"""More are kept as sums over as many parts of the window: 1 kB, and exact to such a part."""
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True):
@@ -43,12 +45,31 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
         return self.end_mm - self.start_mm
 
 
-class Cell(msgspec.Struct):
+class Cell(msgspec.Struct, array_like=True):
     """Sums of the items that end in one part of the window."""
 
     count: int = 0
     area_milli: int = 0
     length_mm: float = 0.0
+
+    def rounded(self) -> Cell:
+        """The same, as it is kept."""
+        return Cell(self.count, self.area_milli, round(self.length_mm, 1))
+
+
+class Sums(msgspec.Struct, frozen=True, array_like=True):
+    """What is kept of the many items of one camera on one coil."""
+
+    coil: str
+    camera: str
+    cells: dict[int, Cell]
+
+
+class KeptWindow(msgspec.Struct, frozen=True, array_like=True):
+    """What a window has to know after a restart."""
+
+    items: tuple[Item, ...]
+    sums: tuple[Sums, ...]
 
 
 class Lane(msgspec.Struct):
@@ -63,7 +84,7 @@ class Lane(msgspec.Struct):
     begin_mm: float = 0.0
     """Where the window begins."""
     cells: dict[int, Cell] = {}
-    """By position, in cells of the window's length over `KEPT_ITEMS`."""
+    """By position, in parts of the window's length."""
 
 
 class Window(msgspec.Struct):
@@ -132,24 +153,34 @@ class Window(msgspec.Struct):
         for item in [item for item in self.items.values() if item.name and not matches(item)]:
             self._remove(item.id)
 
-    def kept(self, most: int) -> tuple[Item, ...]:
+    def kept(self, most: int) -> KeptWindow:
         """What is kept for a restart: of each camera the newest `most` items, or sums where these are too many."""
         items: list[Item] = []
+        sums: list[Sums] = []
         for coil, cameras in self.lanes.items():
             for camera, lane in cameras.items():
                 if min(most, len(lane.ends)) <= KEPT_ITEMS:
                     items += [self.items[name] for _, name in lane.ends[-most:]]
                 else:
-                    items += [self._together(coil, camera, *cell) for cell in sorted(lane.cells.items())]
-        return tuple(items)
+                    cells = {number: cell.rounded() for number, cell in sorted(lane.cells.items())}
+                    sums.append(Sums(coil, camera, cells))
+        return KeptWindow(tuple(items), tuple(sums))
+
+    def go_on(self, kept: KeptWindow) -> None:
+        """Take up what was kept."""
+        for item in kept.items:
+            self.add(item)
+        for sums in kept.sums:
+            for number, cell in sums.cells.items():
+                self.add(self._together(sums.coil, sums.camera, number, cell))
 
     @property
     def _cell_mm(self) -> float:
-        return self.within_mm / KEPT_ITEMS
+        return self.within_mm / CELLS
 
     def _together(self, coil: str, camera: str, number: int, cell: Cell) -> Item:
         """One item for all of a cell."""
-        end_mm = (number + 1) * self._cell_mm
+        end_mm = (number + 0.5) * self._cell_mm
         start_mm = end_mm - cell.length_mm
         return Item(
             f"{coil} {camera} {number}", coil, camera, start_mm, end_mm, "", "", 0.0, cell.area_milli, cell.count

@@ -148,12 +148,7 @@ class Daemon:
         self._metrics = Metrics(cameras, [kind.name for kind in card.classes])
         self._web = Web(settings.http.bind, self._metrics.registry, self._liveness, self._acknowledge)
         opened.callback(self._web.close)
-        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        opened.callback(self._end, context)
-        self._sink = EventSink(context, settings, self._metrics)
-        opened.callback(self._close_sink)
-        self._desk = Desk(context, settings.commands, settings.line, lambda: self._liveness.not_ready)
-        opened.callback(self._desk.close)
+        context = self._open_sockets(settings)
         self._restore()
         self._liveness.not_ready = f"loading recipe {card}"
         self._notifier.status(self._liveness.not_ready)
@@ -202,6 +197,16 @@ class Daemon:
             rasters=rasters,
             known=self._receipts.known() if is_credit else None,
         )
+
+    def _open_sockets(self, settings: Config) -> zmq.Context[zmq.Socket[bytes]]:
+        """Open the journal, and the sockets of events and commands; return their context."""
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._opened.callback(self._end, context)
+        self._sink = EventSink(context, settings, self._metrics)
+        self._opened.callback(self._close_sink)
+        self._desk = Desk(context, settings.commands, settings.line, lambda: self._liveness.not_ready)
+        self._opened.callback(self._desk.close)
+        return context
 
     def main_loop(self) -> None:
         """Publish what the flow yields, until it ends."""

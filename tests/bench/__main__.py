@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.bench import (
+    alarms,
     analysis,
     bridge,
     engines,
@@ -24,6 +25,7 @@ for bench in (
     analysis,
     pieces,
     repeats,
+    alarms,
     engines,
     ingest,
     throughput,
