@@ -239,7 +239,7 @@ def _health(event: Data) -> tuple[str, Level, Source] | None:
         status = OF_RELOADS.get(event.state, "")
     if status not in STATUSES:
         return None
-    device = str(camera or getattr(event, "device", "") or "inspector")
+    device = str(camera) or ("inspector" if isinstance(event, Health) else event.topic.partition(".")[0])
     words = f"{device}: {status.replace('_', ' ')}"
     if message := getattr(event, "message", ""):
         words += f", {message}"

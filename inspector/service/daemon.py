@@ -174,7 +174,7 @@ class Daemon:
         self._say("started", f"inspector {__version__} on {loaded.engine.name}")
         self._sink.publish(self._sink.record(()))
         opened.callback(self._say_goodbye)
-        self._records = Records(settings, card, self._sink.say)
+        self._records = Records(settings, card, self._desk.report)
         opened.callback(self._end_records)
         opened.callback(self._end_reload)
 
@@ -320,7 +320,7 @@ class Daemon:
     def _say_of_screen(self, state: CameraState, status: Ne107, message: str) -> None:
         (log.error if state == "raised" else log.info)("screen_blind %s: %s", state, message)
         name = str(self._infer.loaded.recipe)
-        self._sink.say(RecipeStatus(fault="screen_blind", state=state, status=status, message=message, recipe=name))
+        self._desk.report(RecipeStatus(fault="screen_blind", state=state, status=status, message=message, recipe=name))
 
     # --- the end --------------------------------------------------------------------------------------------
 

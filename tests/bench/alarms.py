@@ -1,7 +1,8 @@
 """Alarms: from a batch being analysed to its alarm being raised, recorded, and received by a subscriber.
 
 `python -m tests.bench.alarms ALARMS` raises that many alarms of each load (default: 300). The stages, journal, sockets
-and threads are those of the daemon; batches come at a pace that leaves the machine idle in between.
+and threads are those of the daemon; batches come at a pace that leaves the machine idle in between. On a busy machine
+the processor time of the stages is what remains.
 """
 
 from __future__ import annotations
@@ -58,16 +59,17 @@ RULES = "".join(
 def main(alarms: int = 300) -> None:
     """Print the times from analysed to raised, recorded and received, for each load."""
     print(f"{1 + RULES.count('[[alarm]]')} rules, {alarms} alarms a row; milliseconds after the batch was analysed")
-    print(f"| load | raised p50 | p99 (wanted: {WANTED_MS:g}) | received p50 | p99 | max |")
-    print("|---|---|---|---|---|---|")
+    print(f"| load | raised p50 | p99 (wanted: {WANTED_MS:g}) | of it processor p50 | p99 | received p50 | p99 | max |")
+    print("|---|---|---|---|---|---|---|---|")
     for load, defects in LOADS.items():
         with tempfile.TemporaryDirectory() as folder:
-            raised_ms, received_ms = _run(Path(folder), alarms, defects)
-        figures = [*np.percentile(raised_ms, (50, 99)), *np.percentile(received_ms, (50, 99, 100))]
+            watch = _run(Path(folder), alarms, defects)
+        figures = [*np.percentile(watch.raised_ms, (50, 99)), *np.percentile(watch.processor_ms, (50, 99))]
+        figures += [*np.percentile(watch.received_ms, (50, 99, 100))]
         print(f"| {load} | " + " | ".join(f"{figure:.2f}" for figure in figures) + " |", flush=True)
 
 
-def _run(folder: Path, alarms: int, defects: int) -> tuple[list[float], list[float]]:
+def _run(folder: Path, alarms: int, defects: int) -> _Watch:
     """Raise so many alarms; return milliseconds from its batch being analysed to each being raised, and received."""
     ports = Ports.free()
     path = configuration.write(
@@ -80,7 +82,8 @@ def _run(folder: Path, alarms: int, defects: int) -> tuple[list[float], list[flo
     stages: list[Stage] = [Strip(settings.camera), Repeats(settings.repeat, settings.roll), Alarms(settings.alarm)]
     listener = threading.Thread(target=watch.receive, args=(ports, alarms))
     listener.start()
-    watch.listens.wait()
+    while not watch.listens.wait(0.05):  # a subscriber comes late, and only an event shows that it is there
+        sink.heartbeat()
 
     def with_states(found: Findings) -> Findings:
         watch.note(found)
@@ -93,14 +96,10 @@ def _run(folder: Path, alarms: int, defects: int) -> tuple[list[float], list[flo
     for group in recorded.groups(0.05):
         for item in group:
             sink.publish(item)
-    for _ in range(50):  # a heartbeat shows what was lost
-        sink.heartbeat()
-        listener.join(0.2)
-        if not listener.is_alive():
-            break
+    listener.join(30.0)
     sink.close()
     context.destroy()
-    return watch.raised_ms, watch.received_ms
+    return watch
 
 
 class _Watch:
@@ -110,12 +109,13 @@ class _Watch:
         self.raised_ms: list[float] = []
         self.received_ms: list[float] = []
         self.listens = threading.Event()
-        self._analysed_ns = 0
+        self.processor_ms: list[float] = []
+        self._analysed_ns = self._worked_ns = 0
         self._began_ns: list[int] = []
 
     def analysed(self, found: Findings) -> Findings:
         """A batch has been analysed."""
-        self._analysed_ns = time.perf_counter_ns()
+        self._analysed_ns, self._worked_ns = time.perf_counter_ns(), time.thread_time_ns()
         return found
 
     def note(self, found: Findings) -> None:
@@ -124,14 +124,14 @@ class _Watch:
             if isinstance(event, Alarm) and event.cause == "met":
                 self._began_ns.append(self._analysed_ns)
                 self.raised_ms.append((time.perf_counter_ns() - self._analysed_ns) / 1e6)
+                self.processor_ms.append((time.thread_time_ns() - self._worked_ns) / 1e6)
 
     def receive(self, ports: Ports, alarms: int) -> None:
         """Subscribe, and take the time of each alarm that is raised."""
-        with Events(
-            ports.address("events"), replay=None, topics=("alarm.",), heartbeats=True, timeout_s=30.0
-        ) as events:
-            self.listens.set()
+        address = ports.address("events")
+        with Events(address, replay=None, topics=("alarm.",), heartbeats=True, timeout_s=30.0) as events:
             for event in events:
+                self.listens.set()
                 if isinstance(event.data, Alarm) and event.data.cause == "met":
                     self.received_ms.append((time.perf_counter_ns() - self._began_ns[len(self.received_ms)]) / 1e6)
                     if len(self.received_ms) == alarms:

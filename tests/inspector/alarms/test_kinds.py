@@ -8,7 +8,17 @@ import msgspec
 import pytest
 
 from inspector.alarms.settings import AlarmSection
-from inspector.records.events import CameraStatus, CoilReport, Crowded, Data, Defect, Health, Missed, Repeat
+from inspector.records.events import (
+    CameraStatus,
+    CoilReport,
+    Crowded,
+    Data,
+    Defect,
+    Health,
+    Missed,
+    RecipeStatus,
+    Repeat,
+)
 from tests.alarms import Desk, defect, states
 
 REPEAT = Repeat(
@@ -177,6 +187,15 @@ def test_the_worst_device_counts() -> None:
     assert states(desk.follow(camera("failure"), camera("check_function", "bottom"))) == ["unacknowledged"]
     assert desk.follow(camera("normal")) == []
     assert states(desk.follow(camera("normal", "bottom"))) == ["returned"]
+
+
+def test_a_blind_screen_is_a_device_of_its_own() -> None:
+    """A recipe's status and a reload's end do not take each other's place."""
+    blind = RecipeStatus(fault="screen_blind", state="raised", status="failure", message="m", recipe="r@1")
+    desk = Desk(AlarmSection(name="a", kind="health", off_delay_ms=0))
+    assert states(desk.follow(blind, HEALTH)) == ["unacknowledged"]
+    assert desk.follow(msgspec.structs.replace(HEALTH, state="reloaded")) == []
+    assert states(desk.follow(msgspec.structs.replace(blind, state="returned", status="normal"))) == ["returned"]
 
 
 def test_repeats_of_two_rolls() -> None:
