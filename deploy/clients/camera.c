@@ -1,0 +1,232 @@
+/* A camera of an inspector in credit mode, in C with libzmq alone: the reference for whoever writes one.
+
+       cc -O2 -o camera camera.c -lzmq
+       camera ADDRESS NAME WIDTH HEIGHT COIL MM_PER_ROW < frames
+
+   Standard input holds raw frames, WIDTH x HEIGHT grey bytes each, one after the other. Each is kept until the inspector
+   has recorded it, and sent again to one that was started again. Exit code: 0 all is recorded, 1 it is not, 2 wrong use.
+   The rules it follows are numbered as in inspector/intake/README.md. */
+
+#define _POSIX_C_SOURCE 200809L
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#define KEEP 64              /* frames that are kept here; reading stops while there is no room */
+#define HEADER_BYTES 512
+#define HELLO_MS 500         /* rule 2 */
+#define AGAIN_MS 5000        /* rule 8 */
+#define GIVE_UP_MS 120000    /* nothing recorded for so long: whoever started us has to know */
+
+struct frame {
+    long long number;
+    int is_done;
+    char header[HEADER_BYTES];
+    unsigned char *pixels;
+};
+
+static struct frame kept[KEEP]; /* a ring: kept[oldest] is the oldest of `count` */
+static int oldest, count;
+static int under_way; /* of those, sent in this session, from the oldest on */
+static int granted;
+static char session[65];
+static char boot[32];
+static size_t frame_bytes;
+static long long progress_ms;
+static void *dealer;
+
+static long long now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+/* CRC-32 as zlib and Ethernet have it: polynomial 0xEDB88320, reflected, inverted before and after. */
+static uint32_t crc32(const unsigned char *bytes, size_t length) {
+    static uint32_t table[256];
+    uint32_t crc = 0xFFFFFFFFu;
+    if (!table[1])
+        for (uint32_t byte = 0; byte < 256; byte++) {
+            uint32_t value = byte;
+            for (int bit = 0; bit < 8; bit++)
+                value = value & 1 ? value >> 1 ^ 0xEDB88320u : value >> 1;
+            table[byte] = value;
+        }
+    while (length--)
+        crc = crc >> 8 ^ table[(crc ^ *bytes++) & 0xFF];
+    return ~crc;
+}
+
+/* Send one message; 0 where there is no connection, or no room: then nothing of it has gone. */
+static int put(int parts, const void *const *part, const size_t *length) {
+    for (int at = 0; at < parts; at++)
+        if (zmq_send(dealer, part[at], length[at], ZMQ_DONTWAIT | (at + 1 < parts ? ZMQ_SNDMORE : 0)) < 0)
+            return 0;
+    return 1;
+}
+
+/* Rule 2: say hello, so that an inspector that was started again answers with another session. */
+static int greet(const char *name, int again) {
+    char text[256];
+    const void *part[] = {text};
+    size_t length[1];
+    length[0] = (size_t)snprintf(text, sizeof text, "{\"kind\":\"hello\",\"v\":1,\"camera\":\"%s\",\"again\":%s}", name,
+                                 again ? "true" : "false");
+    return put(1, part, length);
+}
+
+/* Rules 4 and 5: send what is kept and granted, the oldest first. */
+static void forward(void) {
+    while (session[0] && under_way < count && under_way < granted) {
+        struct frame *frame = &kept[(oldest + under_way) % KEEP];
+        const void *part[] = {session, frame->header, frame->pixels};
+        const size_t length[] = {strlen(session), strlen(frame->header), frame_bytes};
+        if (!put(3, part, length))
+            return;
+        under_way++;
+    }
+}
+
+/* Return the number behind a key; a program with a JSON library reads it with that. */
+static long long number_of(const char *text, const char *key) {
+    const char *found = strstr(text, key);
+    return found ? strtoll(found + strlen(key), NULL, 10) : -1;
+}
+
+/* Rules 6 and 7: what is recorded, or refused, need not be kept any more. */
+static void forget(long long first, long long last) {
+    for (int at = 0; at < count; at++) {
+        struct frame *frame = &kept[(oldest + at) % KEEP];
+        if (frame->number >= first && frame->number <= last)
+            frame->is_done = 1;
+    }
+    while (count && kept[oldest].is_done) {
+        oldest = (oldest + 1) % KEEP;
+        count--;
+        if (under_way)
+            under_way--;
+    }
+    progress_ms = now_ms();
+}
+
+/* Take one answer; 0 when the inspector does not know this camera. */
+static int take(const char *text) {
+    char mine[64];
+    snprintf(mine, sizeof mine, "\"boot\":\"%s\"", boot);
+    if (strstr(text, "\"kind\":\"granted\"")) {
+        char given[65] = "";
+        const char *found = strstr(text, "\"session\":\"");
+        if (!found || sscanf(found, "\"session\":\"%64[^\"]\"", given) != 1)
+            return 1;
+        granted = (int)number_of(text, "\"frames\":");
+        if (strcmp(given, session)) { /* rule 3: a session we do not know begins from the oldest */
+            strcpy(session, given);
+            under_way = 0;
+            progress_ms = now_ms();
+        }
+    } else if (strstr(text, "\"kind\":\"recorded\"") && strstr(text, mine)) {
+        forget(number_of(text, "\"first\":"), number_of(text, "\"last\":"));
+    } else if (strstr(text, "\"kind\":\"refused\"")) {
+        long long number = number_of(text, "\"number\":");
+        fprintf(stderr, "camera: the inspector refused: %s\n", text);
+        if (number < 0)
+            return 0;
+        if (strstr(text, mine))
+            forget(number, number);
+    }
+    return 1;
+}
+
+/* Read on; 1 once a frame is whole, -1 at the end. */
+static int read_frame(unsigned char *pixels, size_t *have) {
+    ssize_t got = read(0, pixels + *have, frame_bytes - *have);
+    if (got <= 0)
+        return -1;
+    *have += (size_t)got;
+    return *have == frame_bytes;
+}
+
+int main(int words, char **word) {
+    if (words != 7) {
+        fprintf(stderr, "camera ADDRESS NAME WIDTH HEIGHT COIL MM_PER_ROW < frames\n");
+        return 2;
+    }
+    const char *name = word[2], *coil = word[5];
+    int width = atoi(word[3]), height = atoi(word[4]), is_open = 1;
+    double mm_per_row = atof(word[6]);
+    long long number = 0, hello_ms = -HELLO_MS;
+    size_t have = 0;
+    if (width < 1 || height < 1 || mm_per_row <= 0 || strlen(name) > 64 || strlen(coil) > 64) {
+        fprintf(stderr, "camera: WIDTH, HEIGHT or MM_PER_ROW is no number above 0, or a name has more than 64 letters\n");
+        return 2;
+    }
+    frame_bytes = (size_t)width * (size_t)height;
+    for (int at = 0; at < KEEP; at++)
+        if (!(kept[at].pixels = malloc(frame_bytes)))
+            return 1;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(boot, sizeof boot, "%llx-%x", (long long)now.tv_sec, (unsigned)getpid()); /* another one at each start */
+
+    void *context = zmq_ctx_new();
+    dealer = zmq_socket(context, ZMQ_DEALER);
+    int yes = 1, zero = 0;
+    zmq_setsockopt(dealer, ZMQ_IMMEDIATE, &yes, sizeof yes); /* rule 1 */
+    zmq_setsockopt(dealer, ZMQ_LINGER, &zero, sizeof zero);
+    if (zmq_connect(dealer, word[1])) {
+        fprintf(stderr, "camera: %s: %s\n", word[1], zmq_strerror(zmq_errno()));
+        return 2;
+    }
+    progress_ms = now_ms();
+    while (is_open || count) {
+        if (now_ms() - hello_ms >= HELLO_MS) {
+            int again = under_way && now_ms() - progress_ms > AGAIN_MS; /* rule 8 */
+            if (greet(name, again))
+                hello_ms = now_ms();
+        }
+        forward();
+        int reads = is_open && count < KEEP;
+        zmq_pollitem_t items[] = {{dealer, 0, ZMQ_POLLIN, 0}, {NULL, 0, ZMQ_POLLIN, 0}};
+        zmq_poll(items, reads ? 2 : 1, 50);
+        char text[1024];
+        int length;
+        while ((length = zmq_recv(dealer, text, sizeof text - 1, ZMQ_DONTWAIT)) >= 0) {
+            text[length < (int)sizeof text ? length : (int)sizeof text - 1] = 0;
+            if (!take(text))
+                return 2;
+        }
+        if (reads && items[1].revents) {
+            struct frame *frame = &kept[(oldest + count) % KEEP];
+            int is_whole = read_frame(frame->pixels, &have);
+            if (is_whole < 0)
+                is_open = 0;
+            if (is_whole == 1) {
+                clock_gettime(CLOCK_REALTIME, &now);
+                snprintf(frame->header, HEADER_BYTES,
+                         "{\"v\":1,\"camera\":\"%s\",\"boot\":\"%s\",\"number\":%lld,\"captured_ns\":%lld,\"width\":%d,"
+                         "\"height\":%d,\"encoding\":\"raw8\",\"crc32\":%lu,\"coil\":\"%s\",\"start_mm\":%.3f,"
+                         "\"mm_per_row\":%g}",
+                         name, boot, number, now.tv_sec * 1000000000LL + now.tv_nsec, width, height,
+                         (unsigned long)crc32(frame->pixels, frame_bytes), coil, (double)number * height * mm_per_row,
+                         mm_per_row);
+                frame->number = number++;
+                frame->is_done = 0;
+                if (!count++)
+                    progress_ms = now_ms();
+                have = 0;
+            }
+        }
+        if (count && now_ms() - progress_ms > GIVE_UP_MS) {
+            fprintf(stderr, "camera: %d frames are not recorded\n", count);
+            return 1;
+        }
+    }
+    zmq_close(dealer);
+    zmq_ctx_term(context);
+    printf("%lld frames sent and recorded\n", number);
+    return 0;
+}

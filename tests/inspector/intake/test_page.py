@@ -1,0 +1,163 @@
+"""The page for those who write cameras: its bytes are what the inspector takes and sends, and its C client works."""
+
+import re
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+import zmq
+
+from inspector import wire
+from inspector.demand import Demand
+from inspector.intake.credit import CreditIntake
+from inspector.intake.push import Intake
+from inspector.intake.receipts import Known
+from inspector.intake.settings import BatchSection, IntakeSection
+from inspector.records.credit import Answer, Granted, Hello, Recorded, Refused
+from inspector.records.stages import Frame
+from inspector.signals import Flag
+from tests import frames, zmtp
+from tests.e2e.kills import frame_at
+from tests.e2e.mill import FRAME_MM, Mill
+from tests.frames import consumed
+from tests.intakes import Context
+from tests.recipes import HEIGHT, WIDTH
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "inspector" / "intake" / "README.md").read_text(encoding="utf-8")
+CLIENT = ROOT / "deploy" / "clients" / "camera.c"
+BLOCKS = re.findall(r"```\w*\n(.*?)\n```", PAGE, re.DOTALL)
+HEAD, PIXELS = BLOCKS[0].encode(), bytes.fromhex(BLOCKS[2])
+EXAMPLES = {
+    kind: text.encode() for kind, text in re.findall(r"^\| (\w+) \| (?:camera|inspector) \| `(.*?)`", PAGE, re.M)
+}
+CAMERA = frames.camera(mm_per_px=0.5, mm_per_row=0.5)
+
+
+def options(section: IntakeSection) -> dict[str, object]:
+    """What an intake for the page's frame is made with."""
+    facts = {"cameras": [CAMERA], "height": 2, "width": 4, "stop": Flag(), "demand": Demand(2)}
+    return {"section": section, "batch": BatchSection(wait_ms=1), **facts}
+
+
+def test_the_bytes_of_the_header() -> None:
+    """The header's text, its bytes, and what our own cameras write are the same."""
+    assert bytes.fromhex(BLOCKS[1]) == HEAD
+    header = wire.read_header(HEAD)
+    assert wire.encode(header, PIXELS) == [HEAD, PIXELS]
+    wire.check(header, PIXELS, (2, 4))
+    assert f"it is {header.crc32};" in PAGE
+    assert f"it is {wire.crc32(b'123456789')}." in PAGE
+    assert (f"{len(HEAD)} bytes of JSON" in PAGE) and (f"{len(PIXELS)} bytes: row" in PAGE)
+
+
+def test_the_bytes_are_taken_from_a_plain_connection(context: Context) -> None:
+    """Written by hand onto a TCP connection, with flags and lengths as the page says, the frame is taken as it is."""
+    section = IntakeSection(bind="tcp://127.0.0.1:*")
+    facts = options(section)
+    intake = Intake(context, **facts)  # type: ignore[arg-type]
+    with zmtp.connect(int(intake.address.rpartition(":")[2])) as peer:
+        peer.sendall(b"\x03" + len(HEAD).to_bytes(8, "big") + HEAD + b"\x00" + bytes([len(PIXELS)]) + PIXELS)
+        demand = facts["demand"]
+        assert isinstance(demand, Demand)
+        for batch in consumed(intake, demand):
+            if batch.arrivals:
+                (frame,) = batch.arrivals
+                break
+    intake.close()
+    assert isinstance(frame, Frame) and frame.header == wire.read_header(HEAD)
+    assert batch.pixels.tobytes() == PIXELS
+
+
+def test_the_messages_of_credit_mode_are_as_the_page_has_them(context: Context) -> None:
+    """The page's greeting is answered, its frame taken, and each answer is the page's but for the session."""
+    known = {kind: msgspec.json.decode(EXAMPLES[kind], type=Answer) for kind in ("granted", "recorded", "refused")}
+    assert [type(answer) for answer in known.values()] == [Granted, Recorded, Refused]
+    assert {kind: msgspec.json.encode(answer) for kind, answer in known.items()} | {
+        "hello": EXAMPLES["hello"]
+    } == EXAMPLES
+    assert msgspec.json.decode(EXAMPLES["hello"], type=Hello) == Hello(camera="top")
+    facts = options(IntakeSection(bind="tcp://127.0.0.1:*", transport="credit"))
+    demand = facts["demand"]
+    assert isinstance(demand, Demand)
+    intake = CreditIntake(context, known=Known([CAMERA]), **facts)
+    with context.socket(zmq.DEALER, zmq.Socket) as camera:
+        camera.linger = 0
+        camera.connect(intake.address)
+        camera.send(EXAMPLES["hello"])
+        batches, received = consumed(intake, demand), list[bytes]()
+        while len(received) < 3:
+            demand.acknowledge(next(batches).receipts)
+            if camera.poll(0):
+                received.append(camera.recv())
+                session = msgspec.json.decode(received[0], type=Granted).session
+                if len(received) < 3:
+                    damaged = HEAD.replace(b'"crc32":1713476097', b'"crc32":0')
+                    camera.send_multipart([session.encode(), HEAD if len(received) == 1 else damaged, PIXELS])
+    intake.close()
+    assert received[0].replace(session.encode(), b"9c1d2f60aa31-1") == EXAMPLES["granted"]
+    assert received[1:] == [EXAMPLES["recorded"], EXAMPLES["refused"]]
+
+
+def test_every_setting_it_names_is_one() -> None:
+    """What the page says of the sockets is what our own client does."""
+    own = (ROOT / "inspector" / "camera" / "credit.py").read_text(encoding="utf-8")
+    assert "immediate = True" in own and "linger=0" in own
+    assert "HELLO_NS = 500_000_000" in own and "every half second" in PAGE
+    assert "AGAIN_NS = 5_000_000_000" in own and "for 5 s" in PAGE
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compile the C client; its warnings are errors."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("no C compiler: apt-get install gcc")
+    program = tmp_path_factory.mktemp("client") / "camera"
+    flags = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+    probe = subprocess.run([compiler, "-E", "-"], input="#include <zmq.h>", capture_output=True, text=True, check=False)
+    if probe.returncode:
+        pytest.skip("no libzmq for C: apt-get install libzmq3-dev")
+    subprocess.run([compiler, *flags, "-o", str(program), str(CLIENT), "-lzmq"], check=True)
+    return program
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_c_client_loses_nothing_over_a_kill_of_the_inspector(tmp_path: Path, client: Path) -> None:
+    """It sends what was granted, keeps what is not recorded, sends it again after a kill -9, and ends when all is."""
+    count = 400
+    source = tmp_path / "frames"
+    source.write_bytes(b"".join(frame_at(number).tobytes() for number in range(count)))
+    mill = Mill(tmp_path, transport="credit", credit_frames=4)
+    words = [str(client), mill.ports.address("frames"), "top", str(WIDTH), str(HEIGHT), "C1", "0.5"]
+    with mill, source.open("rb") as stdin:
+        with subprocess.Popen(words, stdin=stdin, stdout=subprocess.PIPE, text=True) as camera:
+            mill.until(20)
+            mill.stop(signal.SIGKILL)
+            mill.start()
+            out, _ = camera.communicate(timeout=200)
+        assert (camera.returncode, out) == (0, f"{count} frames sent and recorded\n")
+        mill.stop()
+        mill.start()
+        ended = mill.received("coil.ended")[-1].data
+        assert (ended.frames, ended.missed_m) == (count, 0.0)  # type: ignore[union-attr]
+        assert ended.inspected_m == pytest.approx(count * FRAME_MM / 1000)  # type: ignore[union-attr]
+
+
+def test_the_c_client_says_what_is_wrong(tmp_path: Path, client: Path) -> None:
+    """Wrong words, a wrong address and a camera that is not configured end with 2."""
+    assert subprocess.run([str(client)], capture_output=True, check=False).returncode == 2
+    words = [str(client), "nowhere", "top", "4", "2", "C1", "0.5"]
+    done = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    assert done.returncode == 2 and done.stderr.startswith("camera: nowhere: ")
+    with Mill(tmp_path, transport="credit") as mill:
+        source = tmp_path / "frames"
+        source.write_bytes(bytes(8))
+        with source.open("rb") as stdin:
+            words = [str(client), mill.ports.address("frames"), "spy", "4", "2", "C1", "0.5"]
+            done = subprocess.run(words, capture_output=True, text=True, stdin=stdin, check=False)
+    assert done.returncode == 2 and '"reason":"camera"' in done.stderr
