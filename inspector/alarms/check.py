@@ -17,6 +17,7 @@ from inspector.alarms import suppression
 from inspector.alarms.settings import GRADES, KEYS, LIMITS, WITHIN, AlarmSection, FloodSection
 from inspector.alarms.suppression import Expression
 from inspector.alarms.window import MOST_ITEMS
+from inspector.config.severity import SEVERITIES
 from inspector.records.events import Priority
 from inspector.words import counted
 
@@ -33,6 +34,10 @@ class LineFacts(msgspec.Struct, frozen=True):
     width_mm: float
     """Strip that the cameras of the wider side see across."""
     rolls: tuple[str, ...] = ()
+    severest: int = 0
+    """Rank of the severest level that a [[severity]] gives."""
+    is_graded: bool = True
+    """Whether coils are graded."""
 
 
 def faults(sections: Sequence[AlarmSection], flood: FloodSection, line: LineFacts) -> Iterator[str]:
@@ -87,6 +92,13 @@ def _limit_faults(section: AlarmSection, line: LineFacts) -> Iterator[str]:
         )
     if section.kind == "grade" and section.grade == GRADES[0]:
         yield f'grade is "{section.grade}": every graded coil would raise it. Expected "hold" or "block".'
+    if section.kind == "grade" and not line.is_graded:
+        yield 'kind is "grade": it can never be raised, for no coil is graded. Write a [[grading]], or remove it.'
+    if SEVERITIES.index(section.min_severity) > line.severest:
+        yield (
+            f'min_severity is "{section.min_severity}": it can never be raised, for no [[severity]] makes such a '
+            "defect. Write one with that level."
+        )
     most_m = section.within_m * line.cameras
     if section.kind == "missed" and section.missed_m > most_m:
         yield (

@@ -11,6 +11,7 @@ import msgspec
 
 from inspector.alarms.settings import GRADES, OF_DEFECTS, STATUSES, WITHIN, AlarmSection
 from inspector.alarms.window import KEPT_ITEMS, Item, KeptWindow, Lane, Window
+from inspector.config.severity import SEVERITIES
 from inspector.records.events import Crowded, Data, Defect, Health, Missed, Repeat
 from inspector.records.stages import Findings
 from inspector.words import counted
@@ -164,7 +165,7 @@ class Measure:
             return True
         return (
             (not section.classes or item.name in section.classes)
-            and (not section.severities or item.severity in section.severities)
+            and item.severity >= SEVERITIES.index(section.min_severity)
             and item.area_milli >= round(section.min_area_mm2 * 1000)
             and item.length_mm >= section.min_length_mm
             and item.width_mm >= section.min_width_mm
@@ -210,7 +211,7 @@ def _item(event: Data) -> Item | None:
             start_mm=event.start_mm,
             end_mm=event.end_mm,
             name=event.name,
-            severity=str(getattr(event, "severity", "")),
+            severity=_rank(event),
             width_mm=event.width_mm,
             area_milli=round(event.area_mm2 * 1000),
         )
@@ -218,6 +219,12 @@ def _item(event: Data) -> Item | None:
         name = f"{event.camera} {event.start_mm} {event.end_mm} {event.coil}"
         return Item(name, event.coil, event.camera, event.start_mm, event.end_mm)
     return None
+
+
+def _rank(defect: Defect) -> int:
+    """How severe a defect is; one that nobody rated is `minor`."""
+    severity = getattr(defect, "severity", "")
+    return SEVERITIES.index(severity) if severity in SEVERITIES else 0
 
 
 def _grade(event: Data) -> tuple[str, Level, Source] | None:

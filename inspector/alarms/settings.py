@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from inspector.config.reader import Section, key
+from inspector.config.severity import Severity
+from inspector.records.coil import VERDICTS, Verdict
 from inspector.records.events import NE107, Priority
 from inspector.records.names import Name
 
 Kind = Literal["defects", "area", "density", "repeat", "missed", "crowded", "grade", "health"]
-Grade = Literal["release", "hold", "block"]
 Status = Literal["maintenance_required", "out_of_specification", "check_function", "failure"]
 
-GRADES: tuple[str, ...] = ("release", "hold", "block")
+GRADES = VERDICTS
 """Ascending."""
 STATUSES: tuple[str, ...] = NE107[::-1]
 """Of NAMUR NE 107, ascending by how little the device can be relied on."""
@@ -22,7 +23,7 @@ WITHIN: tuple[Kind, ...] = (*OF_DEFECTS, "missed", "crowded")
 """Kinds that look at the last `within_m` metres."""
 KEYS: dict[str, tuple[Kind, ...]] = {
     "classes": (*OF_DEFECTS, "repeat", "crowded"),
-    "severities": OF_DEFECTS,
+    "min_severity": OF_DEFECTS,
     "min_area_mm2": OF_DEFECTS,
     "min_length_mm": OF_DEFECTS,
     "min_width_mm": OF_DEFECTS,
@@ -69,10 +70,7 @@ class AlarmSection(Section, frozen=True, omit_defaults=True):
             "Only these classes, by the recipe's names; all without the key.", 'Write classes = ["NAME"].', min_length=1
         ),
     ] = ()
-    severities: Annotated[
-        tuple[Name, ...],
-        key("Only defects of these severities; all without the key.", 'Write severities = ["NAME"].', min_length=1),
-    ] = ()
+    min_severity: Annotated[Severity, key("Only defects at least so severe, by the [[severity]] rules.")] = "minor"
     min_area_mm2: Annotated[float, key("Only defects at least this large.", ge=0, le=1_000_000)] = 0.0
     min_length_mm: Annotated[float, key("Only defects at least this long along the strip.", ge=0, le=1_000_000)] = 0.0
     min_width_mm: Annotated[float, key("Only defects at least this wide across the strip.", ge=0, le=1_000_000)] = 0.0
@@ -89,7 +87,7 @@ class AlarmSection(Section, frozen=True, omit_defaults=True):
     missed_m: Annotated[
         float, key("How many metres of strip were not inspected, all cameras together.", gt=0, le=1_000_000)
     ] = 1.0
-    grade: Annotated[Grade, key("The coil's grade, or worse.")] = "hold"
+    grade: Annotated[Verdict, key("The coil's grade, or worse.")] = "hold"
     status: Annotated[Status, key("The status after NAMUR NE 107, or worse.")] = "maintenance_required"
     within_m: Annotated[
         float,

@@ -33,7 +33,8 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
     end_mm: float
     name: str = ""
     """Class; empty where several were put together."""
-    severity: str = ""
+    severity: int = 0
+    """Its rank."""
     width_mm: float = 0.0
     area_milli: int = 0
     """Thousandths of square millimetres: whole numbers add up without an error."""
@@ -183,7 +184,7 @@ class Window(msgspec.Struct):
         end_mm = (number + 0.5) * self._cell_mm
         start_mm = end_mm - cell.length_mm
         return Item(
-            f"{coil} {camera} {number}", coil, camera, start_mm, end_mm, "", "", 0.0, cell.area_milli, cell.count
+            f"{coil} {camera} {number}", coil, camera, start_mm, end_mm, "", 0, 0.0, cell.area_milli, cell.count
         )
 
     def _remove(self, name: str) -> None:

@@ -18,6 +18,7 @@ import msgspec
 from inspector import recipe
 from inspector.alarms import check
 from inspector.alarms.check import LineFacts
+from inspector.config.severity import SEVERITIES
 from inspector.engines import cascade, segmenter
 from inspector.engines.screening import ScreenAccount
 from inspector.engines.tiled import Tiled, tiles
@@ -122,7 +123,13 @@ def _alarm_faults(settings: Config, card: Recipe) -> Iterator[str]:
     for camera in settings.camera:
         widths_mm[camera.side] += camera.mm_per_px * card.width
     rolls = tuple(roll.name for roll in settings.roll)
-    line = LineFacts(cameras=len(settings.camera), width_mm=max(widths_mm.values()), rolls=rolls)
+    line = LineFacts(
+        cameras=len(settings.camera),
+        width_mm=max(widths_mm.values()),
+        rolls=rolls,
+        severest=max((SEVERITIES.index(rule.level) for rule in settings.severity), default=0),
+        is_graded=bool(settings.grading),
+    )
     return check.faults(settings.alarm, settings.flood, line)
 
 

@@ -9,7 +9,7 @@ import pytest
 from inspector.alarms.check import LineFacts, faults, remarks
 from inspector.alarms.settings import AlarmSection, FloodSection
 
-LINE = LineFacts(cameras=2, width_mm=1000.0, rolls=("bridle-1",))
+LINE = LineFacts(cameras=2, width_mm=1000.0, rolls=("bridle-1",), severest=1)
 
 
 def rule(name: str = "a", **facts: Any) -> AlarmSection:
@@ -36,6 +36,11 @@ BAD: list[tuple[list[AlarmSection], str]] = [
     (
         [rule(min_width_mm=1001)],
         'alarm "a": min_width_mm is 1001: it can never be raised, for the cameras see 1000 mm across. Lower it.',
+    ),
+    (
+        [rule(min_severity="critical")],
+        'alarm "a": min_severity is "critical": it can never be raised, for no [[severity]] makes such a defect. '
+        "Write one with that level.",
     ),
     (
         [rule(kind="grade", grade="release")],
@@ -102,6 +107,14 @@ GOOD = [
 def test_good_rules(rules: list[AlarmSection]) -> None:
     """Escalations, rules for other classes and rules that wait for others are no contradictions."""
     assert list(faults(rules, FloodSection(), LINE)) == [] == list(remarks(rules))
+
+
+def test_a_line_that_grades_nothing() -> None:
+    """A rule for grades can never be raised where no coil is graded."""
+    (words,) = faults([rule(kind="grade")], FloodSection(), LineFacts(cameras=1, width_mm=1.0, is_graded=False))
+    assert words == (
+        'alarm "a": kind is "grade": it can never be raised, for no coil is graded. Write a [[grading]], or remove it.'
+    )
 
 
 def test_a_flood_that_never_ends() -> None:

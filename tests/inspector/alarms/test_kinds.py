@@ -10,7 +10,7 @@ import pytest
 from inspector.alarms.settings import AlarmSection
 from inspector.records.events import (
     CameraStatus,
-    CoilReport,
+    CoilRecord,
     Crowded,
     Data,
     Defect,
@@ -60,20 +60,34 @@ CAMERA = CameraStatus(
 HEALTH = Health(state="reload_failed", message="line.toml: bad", recipe="r@1", version="1")
 
 
-class Graded(CoilReport, frozen=True, kw_only=True, tag="coil"):
-    """A coil's report with a grade."""
-
-    grade: str
-
-
 def missed(start_mm: float, end_mm: float, camera: str = "top") -> Missed:
     """Strip that was not inspected."""
     return Missed(camera=camera, coil="C", start_mm=start_mm, end_mm=end_mm, reasons={"lost": 1})
 
 
-def graded(grade: str, coil: str = "C") -> Any:
+def graded(grade: str, coil: str = "C") -> CoilRecord:
     """A coil's grade."""
-    return Graded(state="ended", coil=coil, inspected_m=1.0, missed_m=0.0, frames=1, defects={}, grade=grade)
+    return CoilRecord(
+        coil=coil,
+        is_partial=False,
+        is_whole=True,
+        first_seq=1,
+        started="",
+        ended="",
+        grade=grade,
+        grades=(),
+        length_m=1.0,
+        inspected_m=1.0,
+        missed_m=0.0,
+        defects=0,
+        classes=(),
+        worst_metre=None,
+        repeats=(),
+        coverage=(),
+        alarms={},
+        crowded=0,
+        recipes=(),
+    )
 
 
 def repeat(**facts: Any) -> Repeat:
@@ -136,7 +150,7 @@ OTHERS: list[tuple[dict[str, Any], list[Data]]] = [
     ({"count": 2}, [defect(1)]),
     ({"min_width_mm": 11}, [defect(1)]),
     ({"classes": ("dent",)}, [defect(1)]),
-    ({"severities": ("severe",)}, [defect(1)]),
+    ({"min_severity": "major"}, [defect(1)]),
     ({"kind": "area", "area_mm2": 100.1}, [defect(1), defect(2)]),
     ({"kind": "density", "per_m": 0.3}, [defect(1), defect(2)]),
     ({"kind": "density", "per_m": 0.1, "min_length_mm": 101}, [defect(1)]),
@@ -145,7 +159,7 @@ OTHERS: list[tuple[dict[str, Any], list[Data]]] = [
     ({"kind": "repeat", "marks": 4}, [REPEAT]),
     ({"kind": "repeat", "classes": ("scratch",)}, [REPEAT]),
     ({"kind": "repeat", "rolls": ("bridle-2",)}, [REPEAT]),
-    ({"kind": "grade", "grade": "block"}, [graded("hold"), graded("nonsense")]),
+    ({"kind": "grade", "grade": "block"}, [graded("hold"), graded("ungraded")]),
     ({"kind": "health", "status": "failure"}, [camera("check_function"), HEALTH, CROWDED]),
 ]
 
@@ -156,18 +170,18 @@ def test_not_raised(facts: dict[str, Any], found: list[Data]) -> None:
     assert Desk(AlarmSection(name="a", **facts)).follow(*found) == []
 
 
-class Severe(Defect, frozen=True, kw_only=True, tag="defect"):
-    """A defect with a severity."""
+class Rated(Defect, frozen=True, kw_only=True, tag="defect"):
+    """A defect with a severity, as soon as defects have one."""
 
-    severity: str
+    severity: str = ""
 
 
 def test_severity() -> None:
-    """Where defects have a severity a rule may ask for it."""
+    """Where defects have a severity a rule may ask for one, or a graver one."""
     facts = {name: getattr(defect(), name) for name in Defect.__struct_fields__}
-    desk = Desk(AlarmSection(name="a", severities=("severe",)))
-    assert desk.follow(Severe(**{**facts, "severity": "slight"})) == []
-    assert states(desk.follow(Severe(**{**facts, "severity": "severe"}))) == ["unacknowledged"]
+    desk = Desk(AlarmSection(name="a", min_severity="major", count=2))
+    assert desk.follow(*(Rated(**{**facts, "id": word, "severity": word}) for word in ("", "minor", "major"))) == []
+    assert states(desk.follow(Rated(**{**facts, "id": "x", "severity": "critical"}))) == ["unacknowledged"]
 
 
 def test_missed_strip_counts_where_it_lies() -> None:
