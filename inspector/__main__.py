@@ -193,6 +193,8 @@ def parser() -> argparse.ArgumentParser:
     operate.add_alarms_arguments(
         add("alarms", operate.run_alarms, "list, acknowledge, shelve, suppress alarms of a running inspector"), seconds
     )
+    words = "journal a person's decision on a coil, next to the machine's grade"
+    operate.add_decide_arguments(add("decide", operate.run_decide, words), seconds)
     operate.add_roll_arguments(add("roll", operate.run_roll, "report a roll change to a running inspector"), seconds)
     command = add("acknowledge", acknowledge, "acknowledge an alarm over HTTP; see `alarms acknowledge`")
     command.add_argument("alarm", help="the alarm's name")

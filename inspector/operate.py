@@ -14,6 +14,7 @@ import msgspec
 from inspector.commands import ADDRESS, TIMEOUT_S, ask
 from inspector.errors import InspectorError
 from inspector.records import commands
+from inspector.records.coil import VERDICTS
 from inspector.records.commands import AlarmStatus, Answer, Command
 
 ALARM_COMMANDS: dict[str, tuple[type[commands.AlarmOrder], str]] = {
@@ -56,6 +57,20 @@ def add_roll_arguments(command: argparse.ArgumentParser, seconds: Seconds) -> No
     step.add_argument("roll", nargs="?", help="the roll, as named in the configuration (default: all rolls)")
     _add_person(step)
     _add_address(step, seconds)
+
+
+def add_decide_arguments(command: argparse.ArgumentParser, seconds: Seconds) -> None:
+    """Build `inspector decide`."""
+    command.add_argument("coil", help="the coil's name")
+    command.add_argument("grade", choices=VERDICTS, help="what becomes of it")
+    _add_person(command)
+    _add_address(command, seconds)
+
+
+def run_decide(args: argparse.Namespace) -> int:
+    """Run `inspector decide`; 1 when it was refused, 69 when nobody answered."""
+    args.step = "decide"
+    return _command(args, commands.Decide, {"coil": args.coil, "grade": args.grade, **_person(args)})
 
 
 def run_alarms(args: argparse.Namespace) -> int:

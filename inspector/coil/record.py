@@ -47,6 +47,7 @@ def record(
         alarms=seen.alarms,
         crowded=len(seen.crowded),
         recipes=tuple(sorted(seen.columns.recipes)),
+        decisions=seen.decisions,
     )
 
 

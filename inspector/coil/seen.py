@@ -14,8 +14,9 @@ import msgspec
 
 from inspector.coil.columns import Columns
 from inspector.events.history import NEWEST_SEQ, History, Passage
+from inspector.records.coil import Decided
 from inspector.records.coil_file import CoilFile
-from inspector.records.events import Alarm, CoilRecord, CoilReport, Crowded, Defect, Missed, Repeat
+from inspector.records.events import Alarm, CoilRecord, CoilReport, Crowded, Decision, Defect, Missed, Repeat
 from inspector.strip import strip
 
 AT_ONCE = 200
@@ -45,6 +46,8 @@ class Seen(msgspec.Struct, kw_only=True):
     alarms: dict[str, int]
     """How many times each was raised."""
     spans: tuple[Span, ...]
+    decisions: tuple[Decided, ...] = ()
+    """What people decided of it."""
     welds_mm: tuple[float, ...] = ()
     """Welds within the coil."""
     defects: list[Defect] = []
@@ -89,7 +92,7 @@ def gather(
     missed = [gap for _, gap in history.events(passage, Missed)]
     raised: dict[str, int] = {}
     for _, alarm in history.events(passage, Alarm):
-        if alarm.state == "unacknowledged":
+        if alarm.state == "unacknowledged" and alarm.cause in ("", "met"):
             raised[alarm.name] = raised.get(alarm.name, 0) + 1
     repeats = {repeat.id: repeat for _, repeat in history.events(passage, Repeat)}
     totals = passage.report
@@ -104,6 +107,10 @@ def gather(
         crowded=[crowd for _, crowd in history.events(passage, Crowded)],
         alarms=dict(sorted(raised.items())),
         spans=tuple(_spans(spans, columns, missed)),
+        decisions=tuple(
+            Decided(grade=decision.grade, operator=decision.operator, reason=decision.reason, time=event.time)
+            for event, decision in history.events(passage, Decision)
+        ),
         defects=defects,
     )
 
@@ -142,6 +149,7 @@ def opened(file: CoilFile) -> Seen:
         crowded=list(file.crowded),
         alarms=record.alarms,
         spans=tuple(Span(**{name: getattr(camera, name) for name in names}) for camera in record.coverage),
+        decisions=record.decisions,
         welds_mm=file.welds_mm,
         defects=list(file.defects),
     )

@@ -41,7 +41,7 @@ def grades(made: CoilRecord) -> str:
     """A row for each set of rules, with its reasons."""
     if not made.grades:
         words = "Not graded: the configuration has no [[grading]] rules."
-        return f'<section class="grades"><p class="note">{words}</p></section>'
+        return f'<section class="grades"><p class="note">{words}</p>{_decisions(made)}</section>'
     rows = [
         [
             escape(f"{grade.rules} {grade.version}"),
@@ -56,7 +56,16 @@ def grades(made: CoilRecord) -> str:
         for grade in made.grades
     ]
     head = ["rules", "grade", "reasons", "graded defects", "in dead zones", "graded strip missed m"]
-    return f'<section class="grades">{_table(head, rows, wide=2)}</section>'
+    return f'<section class="grades">{_table(head, rows, wide=2)}{_decisions(made)}</section>'
+
+
+def _decisions(made: CoilRecord) -> str:
+    """What people decided, next to the machine's grades."""
+    return "".join(
+        f'<p class="decided"><b>Decided: {escape(one.grade)}</b> by {escape(one.operator)}, {_time(one.time)} UTC: '
+        f"{escape(one.reason)}</p>"
+        for one in made.decisions
+    )
 
 
 def tables(made: CoilRecord) -> str:

@@ -23,6 +23,7 @@ from inspector.records.events import (
     CoilReport,
     Commanded,
     Crowded,
+    Decision,
     Defect,
     Flood,
     Health,
@@ -170,6 +171,11 @@ def _record(data: CoilRecord) -> _Row:
     return _Row("RECORD", data.coil, rest, GREEN if data.grade == "release" else CYAN)
 
 
+def _decision(data: Decision) -> _Row:
+    machine = f", the machine's grade is {data.machine}" if data.machine else ""
+    return _Row("DECIDE", data.coil, f"{data.grade} by {data.operator}: {data.reason}{machine}", CYAN)
+
+
 def _alarm(data: Alarm) -> _Row:
     where = " ".join(filter(None, (data.coil, data.camera)))
     withheld = "" if data.annunciate or data.cause != "met" or data.state != "unacknowledged" else ", withheld"
@@ -215,6 +221,7 @@ LAYOUTS: dict[type, Callable[[Any], _Row]] = {
     Missed: _missed,
     CoilReport: _coil,
     CoilRecord: _record,
+    Decision: _decision,
     Alarm: _alarm,
     CameraStatus: _camera,
     RecipeStatus: _recipe,

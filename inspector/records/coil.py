@@ -94,3 +94,16 @@ class Grade(msgspec.Struct, frozen=True, kw_only=True):
     """Defects that lie in a dead zone altogether: recorded, not graded."""
     missed_m: float
     """Graded strip that was missed, metres, summed over the cameras."""
+
+
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's decision, as it stands in a coil's record next to the machine's grades."""
+
+    grade: str
+    """What was decided: `release`, `hold`, `block`."""
+    operator: str
+    """Who decided."""
+    reason: str
+    """Why."""
+    time: str
+    """When it was recorded, RFC 3339 in UTC."""

@@ -14,6 +14,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from inspector.records.coil import Verdict
 from inspector.records.events import Commanded, IsaState, Priority
 from inspector.records.names import Name
 
@@ -120,12 +121,36 @@ class RollsChanged(Order, frozen=True, kw_only=True, tag="rolls_changed"):
         return self.roll or ""
 
 
+class Decide(Order, frozen=True, kw_only=True, tag="decide"):
+    """A person decides what becomes of a coil, whatever the machine's grade; `reason` must not be empty."""
+
+    coil: Annotated[Words, Meta(min_length=1)]
+    """Its name."""
+    grade: Verdict
+    """What it is released, held or blocked by."""
+
+    @property
+    def target(self) -> str:
+        """The coil."""
+        return self.coil
+
+
 class ListAlarms(_Asked, frozen=True, kw_only=True, tag="alarms"):
     """Asks where every alarm stands; changes nothing, and is not journalled."""
 
 
 Command = (
-    ListAlarms | Acknowledge | Reset | Shelve | Unshelve | Suppress | Unsuppress | TakeOut | PutBack | RollsChanged
+    ListAlarms
+    | Acknowledge
+    | Reset
+    | Shelve
+    | Unshelve
+    | Suppress
+    | Unsuppress
+    | TakeOut
+    | PutBack
+    | RollsChanged
+    | Decide
 )
 """All commands of today: the one list of them."""
 

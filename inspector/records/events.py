@@ -10,7 +10,7 @@ from typing import Annotated, Literal, get_args
 import msgspec
 from msgspec import Meta
 
-from inspector.records.coil import VERDICTS, ClassSums, Coverage, Grade, RepeatSums, WorstMetre
+from inspector.records.coil import VERDICTS, ClassSums, Coverage, Decided, Grade, RepeatSums, WorstMetre
 from inspector.records.extent import Extent
 
 CONTRACT = "1.3"
@@ -284,11 +284,38 @@ class CoilRecord(_Kind, frozen=True, kw_only=True, tag="record"):
     """Frames with more in them than can be listed."""
     recipes: tuple[str, ...]
     """What inspected it, `NAME@VERSION`."""
+    decisions: tuple[Decided, ...]
+    """What people decided of it, in order; the last one counts."""
 
     @property
     def topic(self) -> str:
         """`record.` and the grade."""
         return f"record.{self.grade}"
+
+    @property
+    def subject(self) -> str:
+        """The coil."""
+        return self.coil or "-"
+
+
+class Decision(_Kind, frozen=True, kw_only=True, tag="decision"):
+    """A person decided what becomes of a coil."""
+
+    coil: str
+    """The coil."""
+    grade: Annotated[str, Meta(examples=list(VERDICTS))]
+    """What was decided."""
+    machine: str
+    """The machine's grade at that time; empty where there was none."""
+    operator: str
+    """Who decided."""
+    reason: str
+    """Why."""
+
+    @property
+    def topic(self) -> str:
+        """`decision.` and the grade."""
+        return f"decision.{self.grade}"
 
     @property
     def subject(self) -> str:
@@ -478,6 +505,7 @@ Data = (
     | Missed
     | CoilReport
     | CoilRecord
+    | Decision
     | Alarm
     | Flood
     | Commanded

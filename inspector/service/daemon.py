@@ -27,6 +27,7 @@ from inspector import __version__, recipe
 from inspector.alarms.alarms import Alarms
 from inspector.analysis.analyse import Analyse
 from inspector.camera_health.watch import CameraHealth
+from inspector.coil.decisions import Decisions
 from inspector.demand import Demand
 from inspector.engines.screening import ScreenAccount, Screening
 from inspector.errors import EXIT_DONE, GpuLost, InspectorError, Stuck
@@ -141,6 +142,7 @@ class Daemon:
         self._stages: list[Stage] = [
             Strip(settings.camera, settings.defect),
             Repeats(settings.repeat, settings.roll),
+            Decisions(),
             self._alarms,
             self._receipts,
         ]

@@ -281,7 +281,9 @@ def test_coil_ends_with_its_last_camera() -> None:
     reported = list(say(seen(0), inspected(header(0, "bottom", coil="C")), seen(1, coil="D"), strip=strip))
     assert coils(reported) == [("C", "started"), ("D", "started")]
     reported = list(say(inspected(header(1, "bottom", coil="D")), strip=strip))
-    assert reported == [CoilReport(state="ended", coil="C", inspected_m=0.02, missed_m=0.0, frames=2, defects={})]
+    assert reported == [
+        CoilReport(state="ended", coil="C", inspected_m=0.02, missed_m=0.0, frames=2, defects={}, length_m=0.01)
+    ]
     assert coils(strip(LAST).events) == [("D", "ended")]
 
 
@@ -293,7 +295,7 @@ def test_a_dead_camera_misses_the_rest_of_its_coil() -> None:
     assert say(inspected(header(5, "bottom", coil="D")), strip=strip, now_ns=SILENT_NS - 1) == ()
     assert say(inspected(header(6, "bottom", coil="D")), strip=strip, now_ns=SILENT_NS) == (
         missed(10.0, 40.0, silent=0),
-        CoilReport(state="ended", coil="C", inspected_m=0.05, missed_m=0.03, frames=5, defects={}),
+        CoilReport(state="ended", coil="C", inspected_m=0.05, missed_m=0.03, frames=5, defects={}, length_m=0.04),
     )
 
 

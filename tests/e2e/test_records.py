@@ -1,0 +1,73 @@
+"""Coils' records of a real inspector: made at each coil's end, graded, decided on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from inspector.events.history import History
+from inspector.records.events import CoilRecord, Decision
+from tests.e2e.mill import Camera, Mill
+from tests.recipes import DARK
+
+DARK_BOX = (10, 30, 20, 40, DARK)
+RULES = """[[severity]]
+level = "critical"
+min_length_mm = 1
+
+[[grading]]
+name = "customer"
+version = "7"
+
+[[grading.limit]]
+name = "dark"
+grade = "hold"
+classes = ["dark"]
+min_severity = "critical"
+max_count = 0
+"""
+
+
+def records(mill: Mill) -> list[CoilRecord]:
+    """All records in the mill's journal."""
+    with History(mill.folder / "journal") as history:
+        return [data for passage in history.coils() for _, data in history.events(passage, CoilRecord)]
+
+
+def inspector(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command."""
+    return subprocess.run([sys.executable, "-m", "inspector", *words], capture_output=True, text=True, check=False)
+
+
+def test_each_coil_has_its_record(tmp_path: Path) -> None:
+    """A coil is graded when the next one comes, and the last one when the inspector stops; so are people's decisions.
+
+    The command line reads the same from the journal while the inspector writes it.
+    """
+    mill = Mill(tmp_path)
+    mill.write(extra=RULES)
+    with mill:
+        with Camera(mill) as camera:
+            for coil, boxes in (("A", [DARK_BOX]), ("A", []), ("A", []), ("B", []), ("B", []), ("B", [])):
+                camera.send(*boxes, coil=coil)
+            mill.until(6)
+            mill.wait_until(lambda: [made.coil for made in records(mill)] == ["A"], "record coil A")
+            partial = inspector("report", "B", "--config", str(mill.config))
+            assert '"is_partial": true' in partial.stdout, partial.stderr
+            address = ("--connect", mill.ports.address("commands"), "--timeout", "40")
+            words = ("decide", "A", "release", "--operator", "Kim", "--reason", "looked at it", *address)
+            assert "coil A: release (the machine's grade: hold)" in inspector(*words).stdout
+            refused = inspector("decide", "X", "block", "--operator", "Kim", "--reason", "r", *address)
+            assert refused.returncode == 1 and "no coil X among" in refused.stderr
+        assert mill.stop()[0] == 0
+    first, second = records(mill)
+    assert (first.coil, first.grade, first.defects, first.is_partial) == ("A", "hold", 1, False)
+    assert first.classes[0].severities["critical"] == 1
+    assert first.grades[0].version == "7"
+    assert (second.coil, second.grade, second.defects) == ("B", "release", 0)
+    with History(mill.folder / "journal") as history:
+        (decision,) = [data for _, data in history.events(history.coil("A"), Decision)]
+    assert (decision.operator, decision.reason, decision.machine) == ("Kim", "looked at it", "hold")
+    listed = inspector("coils", "--config", str(mill.config))
+    assert [line.split()[0] for line in listed.stdout.splitlines()[1:]] == ["A", "B"]
