@@ -87,6 +87,7 @@ def graded(grade: str, coil: str = "C") -> CoilRecord:
         alarms={},
         crowded=0,
         recipes=(),
+        decisions=(),
     )
 
 
