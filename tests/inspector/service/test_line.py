@@ -125,6 +125,14 @@ FAULTS = {
     ("mm_per_px = 0.6", 'mm_per_px = "0.6"'): (
         "camera[0].mm_per_px is '0.6'; expected a number above 0 and up to 100. Correct the value."
     ),
+    ("[journal]", '[commands]\nbind = "tcp://0.0.0.0:5558"\n[journal]'): (
+        "commands.bind is tcp://0.0.0.0:5558, which other machines reach: whoever does commands the line. "
+        "Expected loopback or ipc. Write tcp://127.0.0.1:PORT, or open_to_network = true."
+    ),
+    ("[journal]", '[commands]\nbind = "tcp://127.1.evil.com:5558"\n[journal]'): (
+        "commands.bind is tcp://127.1.evil.com:5558, which other machines reach: whoever does commands the line. "
+        "Expected loopback or ipc. Write tcp://127.0.0.1:PORT, or open_to_network = true."
+    ),
     ("[[alarm]]", '[[camera]]\nname = "top"\nmm_per_px = 1\nmm_per_row = 1\n[[alarm]]'): (
         'camera name "top" is given 2 times; expected once. Rename the others.'
     ),
@@ -153,6 +161,20 @@ def faults(folder: Path, text: str | bytes) -> list[str]:
     assert caught.value.exit_code == EXIT_CONFIG
     assert str(caught.value).splitlines() == list(caught.value.faults)
     return list(caught.value.faults)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        'bind = "tcp://localhost:7000"',
+        'bind = "tcp://[::1]:7000"',
+        'bind = "ipc:///run/inspector/l/commands"',
+        'bind = "tcp://*:7000"\nopen_to_network = true',
+    ],
+)
+def test_where_commands_may_come_from(tmp_path: Path, keys: str) -> None:
+    """This machine, unless the file says otherwise."""
+    assert load(tmp_path, f"{GOOD}[commands]\n{keys}\n").commands.bind in keys
 
 
 def test_good(tmp_path: Path) -> None:

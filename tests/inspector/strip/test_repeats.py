@@ -2,12 +2,14 @@
 
 import pytest
 
+from inspector.records.commands import Answer, Asked, RollsChanged
 from inspector.records.events import CoilReport, Data, Defect, Repeat
 from inspector.records.stages import Detection, Findings
 from inspector.strip.repeats import Repeats
 from inspector.strip.settings import RepeatSection, RollSection
 from inspector.strip.strip import Strip
 from inspector.strip.tracks import LOST_AFTER
+from inspector.words import counted
 from tests.coils import CAMERAS, LENGTH_MM
 from tests.defects import any_defect
 from tests.frames import findings, header, inspected
@@ -111,3 +113,34 @@ def test_an_unreadable_state_is_a_value_error() -> None:
     """What another version kept is refused in the one way that the daemon handles."""
     with pytest.raises(ValueError):
         Repeats(RepeatSection(), ()).restore(b'{"tracks": 3}', 0)
+
+
+def change(stage: Repeats, roll: str | None) -> tuple[Answer, list[str]]:
+    """Report that a roll was changed; return the answer and the repeats that ended."""
+    asked = Asked(7, RollsChanged(roll=roll, operator="Kim"))
+    after = stage(Findings(closed_ns=0, asked=(asked,)))
+    ended = [event.id for event in after.events if isinstance(event, Repeat) and event.state == "ended"]
+    return after.answers[7], ended
+
+
+@pytest.mark.parametrize(("roll", "ends"), [("bridle", True), (None, True), ("pinch", False)])
+def test_a_roll_change_ends_what_the_roll_printed(roll: str | None, ends: bool) -> None:
+    """The repeats that the changed roll explains end, once; what another roll prints goes on."""
+    stage = Repeats(RepeatSection(), ROLLS)
+    (first, *_) = run(stage, [begins("C"), *(mark(number) for number in range(8))], reached_mm=11_000.0)
+    answer, ended = change(stage, roll)
+    assert ended == [first.id] * ends
+    assert answer.is_done and answer.message == f"{roll or 'all rolls'} changed; {counted(int(ends), 'repeat')} ended"
+    goes_on = run(stage, [mark(number) for number in range(8, 17)], reached_mm=25_000.0)
+    assert goes_on[0].state == ("new" if ends else "update")
+    assert (goes_on[0].id != first.id) is ends
+
+
+def test_a_roll_that_the_line_has_not() -> None:
+    """A mistyped name is refused with those that there are, and ends nothing."""
+    stage = Repeats(RepeatSection(), ROLLS)
+    run(stage, [begins("C"), *(mark(number) for number in range(8))], reached_mm=11_000.0)
+    answer, ended = change(stage, "bridel")
+    assert (answer.is_done, answer.message) == (False, "bridel: no such roll; expected one of bridle, pinch.")
+    assert ended == []
+    assert "none: the configuration has no [[roll]]" in change(Repeats(RepeatSection(), ()), "bridle")[0].message
