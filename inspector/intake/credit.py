@@ -128,6 +128,10 @@ class CreditIntake(Intake):
         if grant is None or grant.peer != peer or hello.again:
             under_way = grant.under_way if grant else 0
             self._grants[hello.camera] = _Grant(peer, self._session(), under_way)
+            words = (
+                f"camera {hello.camera} began session {self._sessions}; again and again: two programs have this name"
+            )
+            self._complaints.add(hello.camera, "session", words, now_ns, logging.INFO)
         self._grant(hello.camera)
 
     def _granted(self, peer: bytes, session: Part) -> str | None:

@@ -118,6 +118,7 @@ def _contradictions(config: Config) -> list[str]:
     ):
         for name in sorted({name for name in names if names.count(name) > 1}):
             faults.append(f'{kind} name "{name}" is given {names.count(name)} times; expected once. Rename the others.')
+    faults += _credit_faults(config)
     engine = config.engine
     if (engine.kind == "stub") != engine.inspects_nothing:
         faults.append(
@@ -132,6 +133,20 @@ def _contradictions(config: Config) -> list[str]:
     faults += coil_settings.faults(config.grading, config.severity)
     faults += _address_faults(config)
     return faults
+
+
+def _credit_faults(config: Config) -> Iterator[str]:
+    """Counters that wrap before a frame that is sent again can be told from the next of its number."""
+    if config.intake.transport != "credit":
+        return
+    frames = config.intake.credit_frames
+    for camera in config.camera:
+        span = camera.last_number - camera.first_number + 1
+        if span < 4 * frames:
+            yield (
+                f'intake.credit_frames is {frames}, and numbers of camera "{camera.name}" begin again after {span}; '
+                f"expected at most {span // 4}. Lower it."
+            )
 
 
 def _address_faults(config: Config) -> Iterator[str]:

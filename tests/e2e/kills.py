@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import subprocess
 import sys
@@ -69,16 +70,21 @@ def frame_at(number: int) -> Bytes2D:
     return paint(*([] if number % MARKED else [(10, 30, 20, 40, DARK)]))
 
 
+def _address(folder: Path) -> str:
+    """Where frames go: no port, which a camera that tries again and again may take itself while nobody has it."""
+    return f"ipc://@{hashlib.sha256(str(folder).encode()).hexdigest()}"
+
+
 def survive(folder: Path, kills: int, transport: Transport, *, early: bool = False, frames: int = 30) -> Outcome:
     """Kill an inspector so often under load, each time once it has inspected so many frames more."""
-    mill = Mill(folder, transport=transport)
+    mill = Mill(folder, transport=transport, bind=_address(folder))
     if early:
         mill.program = (EARLY,)
     stop = threading.Event()
     counts = dict.fromkeys(("passed", "resent"), 0)
 
     def line() -> None:
-        address = mill.ports.address("frames")
+        address = _address(folder)
         camera = Camera(address, "top", transport=transport, mm_per_row=0.5, keep_frames=KEEP_FRAMES)
         assert camera.room(PATIENCE_S)  # nobody knows how many went by before the first
         due_s = time.monotonic()
@@ -113,8 +119,8 @@ def survive(folder: Path, kills: int, transport: Transport, *, early: bool = Fal
 
 def survive_camera_kills(folder: Path, kills: int, frames: int) -> Outcome:
     """Kill the camera's process so often within that many frames; its spool is what the next one begins with."""
-    mill = Mill(folder, transport="credit")
-    words = [mill.ports.address("frames"), str(folder), str(frames), str(RATE_FPS)]
+    mill = Mill(folder, transport="credit", bind=_address(folder))
+    words = [_address(folder), str(folder), str(frames), str(RATE_FPS)]
     root = Path(__file__).parents[2]
     with mill:
         for kill in range(1, kills + 1):
@@ -124,7 +130,7 @@ def survive_camera_kills(folder: Path, kills: int, frames: int) -> Outcome:
                 mill.wait_until(lambda: passed.exists() and int(passed.read_text()) >= at, f"see frame {at}")  # noqa: B023
                 camera.kill()
         subprocess.run([sys.executable, "-c", CAMERA, *words], cwd=root, check=True)
-        with Camera(mill.ports.address("frames"), "top", transport="credit", mm_per_row=0.5) as last:
+        with Camera(_address(folder), "top", transport="credit", mm_per_row=0.5) as last:
             last.send(paint(), coil="C2", start_mm=0.0)
         return _outcome(mill, frames, 0)
 

@@ -122,6 +122,21 @@ def test_overload_is_shed_and_told(tmp_path: Path) -> None:
         assert strip_m == pytest.approx(601 * FRAME_MM / 1000, abs=0.001)
 
 
+def test_a_frame_that_is_too_old_is_not_inspected(tmp_path: Path) -> None:
+    """A frame captured longer ago than `max_age_ms` is dropped for that reason, and its strip reported as missed."""
+    with Mill(tmp_path, max_age_ms=60_000) as mill, Camera(mill) as camera:
+        camera.send()
+        header, payload = wire.frame_message(paint(), camera="top", boot="b1", number=0, captured_ns=0)
+        camera.send_parts(*wire.encode(camera.feed.numbered(header, "C1", captured_ns=1), payload))
+        camera.skip()
+        camera.send()
+        mill.until(2)
+        assert mill.metric("inspector_frames_dropped_total", reason="too_old") == 1
+        missed = mill.received("missed.top")[-1].data
+        assert isinstance(missed, Missed)
+        assert (missed.start_mm, missed.end_mm, missed.reasons) == (FRAME_MM, 2 * FRAME_MM, {"too_old": 1})
+
+
 def test_sighup_takes_a_good_recipe_and_refuses_a_bad_one(tmp_path: Path) -> None:
     """A reload swaps the recipe while frames run; an altered recipe is refused and the old one goes on."""
     with Mill(tmp_path) as mill, Camera(mill) as camera:

@@ -322,3 +322,13 @@ def test_an_overload_policy_of_before_that_never_was(tmp_path: Path) -> None:
     said = "line3.toml: intake.when_full is called intake.overload now, and both are given; expected one. "
     said += "Remove when_full."
     assert faults(tmp_path, GOOD.replace("[intake]", both)) == [said]
+
+
+def test_more_credit_than_a_counter_can_tell_apart(tmp_path: Path) -> None:
+    """In credit mode a number must not come round again while a frame that has it may be sent again."""
+    text = GOOD.replace("mm_per_row = 0.5", "mm_per_row = 0.5\nlast_number = 255")
+    credit = text.replace("[intake]", '[intake]\ntransport = "credit"\ncredit_frames = 65')
+    said = 'line3.toml: intake.credit_frames is 65, and numbers of camera "top" begin again after 256; '
+    assert faults(tmp_path, credit) == [said + "expected at most 64. Lower it."]
+    assert load(tmp_path, credit.replace("= 65", "= 64")).intake.credit_frames == 64
+    assert load(tmp_path, credit.replace('transport = "credit"\n', "")).intake.transport == "push"
