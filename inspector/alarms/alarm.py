@@ -76,8 +76,8 @@ class Alarm:
 
     @property
     def is_active(self) -> bool:
-        """Whether people see it as an alarm that is on: what `alarm NAME` means in an expression."""
-        return STATES[self.state].word in ("unacknowledged", "acknowledged")
+        """Whether people see it as an alarm that is on."""
+        return states.is_on(self.state)
 
     @property
     def depends_on(self) -> set[str]:

@@ -61,7 +61,7 @@ STATES: dict[IsaState, State] = {
     "unacknowledged": State("B", "unacknowledged", "the condition is met, and nobody has acknowledged it"),
     "acknowledged": State("C", "acknowledged", "the condition is met, and an operator knows"),
     "returned": State("D", "returned", "the condition is gone, and nobody has acknowledged it"),
-    "latched_unacknowledged": State("E", "unacknowledged", "the same, of a rule that latches: it stays until reset"),
+    "latched_unacknowledged": State("E", "returned", "the same, of a rule that latches: it stays until reset"),
     "latched_acknowledged": State(
         "F", "acknowledged", "the condition is gone, an operator knows: it stays until reset"
     ),
@@ -125,6 +125,11 @@ ANNOUNCED: IsaState = "unacknowledged"
 def becomes(state: IsaState, cause: Cause) -> IsaState | None:
     """The state that a cause leads to; None when the table says nothing."""
     return TABLE[state].get(cause)
+
+
+def is_on(state: IsaState) -> bool:
+    """Whether people see the alarm as one that is on: what `alarm NAME` means in an expression."""
+    return state.endswith("acknowledged")
 
 
 def is_aside(state: IsaState) -> bool:
