@@ -40,7 +40,11 @@ replay_bind = "tcp://127.0.0.1:5557"
 path = "/var/lib/inspector/line3/journal"
 [http]
 bind = "127.0.0.1:9477"
+[[defect]]
+name = "dark"
+join_along_mm = 0
 """
+"""Each frame's defect is one of its own."""
 WAIT_S = 120.0
 """Far more than anything here takes on a busy machine."""
 
