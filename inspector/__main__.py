@@ -165,7 +165,7 @@ def parser() -> argparse.ArgumentParser:
     from inspector.bench import command as bench
     from inspector.bridges import command as bridges
     from inspector.demo import play
-    from inspector.inquiry import coils, defects, report
+    from inspector.inquiry import coils, defects, report, transform
     from inspector.simulator import replay as camera
 
     top = argparse.ArgumentParser(prog="inspector", description="Inline steel inspector.")
@@ -209,6 +209,7 @@ def parser() -> argparse.ArgumentParser:
     for name, module, words in (
         ("coils", coils, "list the coils that a journal holds"),
         ("defects", defects, "list a coil's defects, those that are asked for"),
+        ("transform", transform, "carry a coil's file on to the next machine: longer, reversed, turned over, cropped"),
         ("report", report, "print a coil's record with its grades, and write its file"),
     ):
         module.add_arguments(add(name, module.run, words))

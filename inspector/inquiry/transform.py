@@ -1,0 +1,84 @@
+"""`inspector transform`: a coil's file as the next machine needs it.
+
+Knows: the options and their order. Must not know: what they do to positions.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from inspector.coil import file, transform
+from inspector.coil.record import record
+from inspector.coil.seen import opened
+from inspector.errors import InspectorError
+from inspector.records.coil_file import CoilFile
+
+Step = tuple[str, Any]
+
+
+class _Then(argparse.Action):
+    """Keeps the steps in the order in which they are written."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        steps: list[Step] = getattr(namespace, "steps", None) or []
+        namespace.steps = [*steps, (self.dest, values)]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `inspector transform`; those that move something are steps, in their order."""
+    add = parser.add_argument
+    add("coil", type=Path, metavar="COIL.json", help="a coil's file, as `inspector report --json` writes it")
+    add("--elongation", action=_Then, type=float, metavar="PERCENT", help="the strip becomes so much longer")
+    add("--reverse", action=_Then, nargs=0, help="head and tail are swapped")
+    add("--flip", action=_Then, nargs=0, help="the strip is turned over: top becomes bottom")
+    add("--crop", action=_Then, type=float, nargs=2, metavar=("FROM_M", "TO_M"), help="only this piece goes on")
+    add("--weld", action=_Then, type=Path, metavar="OTHER.json", help="another coil is welded behind it")
+    add("--name", metavar="COIL", help="the new coil's name")
+    add("--out", type=Path, required=True, metavar="FILE", help="write the new coil's file")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Apply the steps, and write the file.
+
+    Raises: InspectorError when a file cannot be read or written, or a step cannot be.
+    """
+    carried = file.read(args.coil)
+    for step in getattr(args, "steps", None) or []:
+        try:
+            carried = _applied(carried, step)
+        except ValueError as error:
+            raise InspectorError(f"--{step[0]}: {error}. Correct it.") from error
+    if args.name:
+        carried = transform.named(carried, args.name)
+    seen = opened(carried)
+    carried = msgspec.structs.replace(carried, record=record(seen))
+    file.write(carried, args.out)
+    made = carried.record
+    print(f"{args.out}: coil {made.coil}, {made.length_m:.3f} m, {made.defects} defects")
+    return 0
+
+
+def _applied(carried: CoilFile, step: Step) -> CoilFile:
+    name, value = step
+    match name:
+        case "elongation":
+            return transform.elongate(carried, value)
+        case "reverse":
+            return transform.reverse(carried)
+        case "flip":
+            return transform.flip(carried)
+        case "crop":
+            return transform.crop(carried, *value)
+        case _:
+            return transform.weld(carried, file.read(value))

@@ -1,0 +1,140 @@
+"""A coil carried on to the next machine: each step against its inverse, and a defect where it will lie there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inspector.__main__ import main
+from inspector.coil import file, transform
+from inspector.coil.record import record
+from inspector.coil.seen import closed
+from inspector.records.coil_file import CoilFile
+from inspector.records.events import Defect, Missed
+from tests.coils_seen import seen
+from tests.defects import any_defect
+
+LENGTH_M = 100.0
+PERCENT = st.floats(-50, 900)
+
+
+@st.composite
+def coils(draw: st.DrawFn) -> CoilFile:
+    """A coil of 100 m with some defects, a gap and a weld."""
+    defects = []
+    for number in range(draw(st.integers(0, 5))):
+        start_mm, left_mm = draw(st.floats(0, 99_000)), draw(st.floats(0, 900))
+        defects.append(
+            any_defect(
+                id=str(number),
+                side=draw(st.sampled_from(["top", "bottom"])),
+                start_mm=start_mm,
+                end_mm=start_mm + draw(st.floats(0.1, 1000)),
+                left_mm=left_mm,
+                right_mm=left_mm + draw(st.floats(0.1, 100)),
+                area_mm2=draw(st.floats(0.1, 1e4)),
+            )
+        )
+    gap = Missed(camera="top", coil="C", start_mm=1000.0, end_mm=2500.0, reasons={"lost": 1})
+    return coil(*defects, missed=[gap], welds_mm=(draw(st.floats(1, 99_000)),))
+
+
+def coil(*defects: Defect, **facts: Any) -> CoilFile:
+    """A coil's file."""
+    made = seen(*defects, length_m=LENGTH_M, **facts)
+    return closed(made, record(made))
+
+
+def same(one: CoilFile, other: CoilFile) -> None:
+    """Two coils are the same, but for the rounding of floating point."""
+    pairs = zip(_numbers(msgspec.to_builtins(one)), _numbers(msgspec.to_builtins(other)), strict=True)
+    for found, wanted in pairs:
+        assert found == (pytest.approx(wanted, abs=1e-6, rel=1e-9) if isinstance(wanted, float) else wanted)
+
+
+def _numbers(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [leaf for key in sorted(value) for leaf in _numbers(value[key])]
+    if isinstance(value, list | tuple):
+        return [leaf for item in value for leaf in _numbers(item)]
+    return [value]
+
+
+@given(coils(), PERCENT)
+def test_elongation_has_an_inverse(made: CoilFile, percent: float) -> None:
+    """Made longer and shorter again, the coil is as before."""
+    back = 100 * (1 / (1 + percent / 100) - 1)
+    same(transform.elongate(transform.elongate(made, percent), back), made)
+
+
+@given(coils())
+def test_reversal_and_turning_over_are_their_own_inverses(made: CoilFile) -> None:
+    """Twice is as before; and both commute."""
+    same(transform.reverse(transform.reverse(made)), made)
+    same(transform.flip(transform.flip(made)), made)
+    same(transform.flip(transform.reverse(made)), transform.reverse(transform.flip(made)))
+
+
+@given(coils(), st.floats(-1000, 1000))
+def test_a_shift_has_an_inverse(made: CoilFile, by_m: float) -> None:
+    """There and back again."""
+    same(transform.shift(transform.shift(made, by_m), -by_m), made)
+
+
+@given(coils(), coils())
+def test_a_weld_is_undone_by_crops(first: CoilFile, second: CoilFile) -> None:
+    """Cut where it was welded, each coil has its defects where they were."""
+    whole = transform.weld(first, second)
+    assert 1000 * LENGTH_M in whole.welds_mm
+    for piece, wanted in ((transform.crop(whole, 0, LENGTH_M), first), (transform.crop(whole, LENGTH_M, 200), second)):
+        inside = [one for one in wanted.defects if one.end_mm <= 1000 * LENGTH_M]
+        ends = [(one.start_mm, one.end_mm) for one in inside]
+        found = [(one.start_mm, one.end_mm) for one in piece.defects]
+        for start_mm, end_mm in ends:
+            assert any(abs(start_mm - other) < 1e-6 and abs(end_mm - last) < 1e-6 for other, last in found)
+
+
+def test_a_defect_lies_where_it_will() -> None:
+    """Elongated by 100 %, reversed and turned over: the place is the one worked out by hand."""
+    made = coil(any_defect(start_mm=10_000.0, end_mm=10_500.0, left_mm=100.0, right_mm=150.0))
+    (moved,) = transform.elongate(made, 100).defects
+    assert (moved.start_mm, moved.end_mm, moved.left_mm, moved.area_mm2) == (20_000.0, 21_000.0, 100.0, 2.0)
+    (moved,) = transform.reverse(made).defects
+    assert (moved.start_mm, moved.end_mm, moved.left_mm, moved.right_mm) == (89_500.0, 90_000.0, 850.0, 900.0)
+    assert moved.side == "top"
+    (moved,) = transform.flip(made).defects
+    assert (moved.start_mm, moved.left_mm, moved.right_mm, moved.side) == (10_000.0, 850.0, 900.0, "bottom")
+
+
+def test_a_crop_cuts_what_lies_across_it() -> None:
+    """A box that is cut keeps its share; what lies outside is gone; a piece that is none is refused."""
+    made = coil(
+        any_defect(id="cut", start_mm=9000.0, end_mm=11_000.0, area_mm2=8.0),
+        any_defect(id="gone", start_mm=1.0, end_mm=2.0),
+    )
+    (kept,) = transform.crop(made, 10.0, 40.0).defects
+    assert (kept.id, kept.start_mm, kept.end_mm, kept.area_mm2) == ("cut", 0.0, 1000.0, 4.0)
+    assert transform.crop(made, 10.0, 40.0).record.length_m == 30.0
+    with pytest.raises(ValueError, match="expected 0 <= from < to <= 100"):
+        transform.crop(made, 10.0, 100.1)
+
+
+def test_steps_are_applied_as_they_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command line crops before or after it reverses, as it is asked to; the sums follow."""
+    file.write(coil(any_defect(start_mm=1000.0, end_mm=1100.0)), tmp_path / "in.json")
+    out = tmp_path / "out.json"
+    words = ["transform", str(tmp_path / "in.json"), "--out", str(out), "--name", "D"]
+    assert main([*words, "--crop", "0", "10", "--reverse", "--elongation", "50"]) == 0
+    made = json.loads(out.read_text())
+    assert (made["record"]["coil"], made["record"]["length_m"], made["record"]["defects"]) == ("D", 15.0, 1)
+    assert made["defects"][0]["start_mm"] == pytest.approx(8900 * 1.5)
+    assert main([*words, "--reverse", "--crop", "0", "10"]) == 0
+    assert json.loads(out.read_text())["record"]["defects"] == 0
+    assert main([*words, "--crop", "5", "1"]) == 1
+    assert "--crop: a piece from 5 to 1 m" in capsys.readouterr().err
