@@ -1,4 +1,4 @@
-"""`inspector run | check | reload | replay | events | alarms | coils | defects | report | ...`, how they end.
+"""`inspector run | check | reload | replay | events | alarms | relabel | coils | defects | ...`, how they end.
 
 0 = done, 1 = failed or refused (systemd restarts), 69 = no running inspector answered, 75 = try again later, 78 =
 configuration (systemd does not restart), 130 = Ctrl-C where nothing drains. A reader that closes the pipe (`| head`)
@@ -29,6 +29,9 @@ from inspector import __version__, output
 from inspector.errors import EXIT_FAILURE, EXIT_INTERRUPTED, InspectorError
 
 LONGEST_S = 10**6
+
+Run = Callable[[argparse.Namespace], int]
+"""What carries a command out."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -161,7 +164,6 @@ def acknowledge(args: argparse.Namespace) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    from inspector import operate
     from inspector.bench import command as bench
     from inspector.bridges import command as bridges
     from inspector.demo import play
@@ -172,7 +174,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name: str, function: Callable[[argparse.Namespace], int], words: str) -> argparse.ArgumentParser:
+    def add(name: str, function: Run, words: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=words, description=words)
         command.set_defaults(function=function)
         return command
@@ -190,12 +192,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("pid", type=process_id, metavar="PID", help="the inspector; it answers in RUNTIME_DIRECTORY")
     _add_events_arguments(add("events", events, "print events as they happen"))
     bridges.add_arguments(add("bridge", bridge, "send events to a broker, and lose none"))
-    operate.add_alarms_arguments(
-        add("alarms", operate.run_alarms, "list, acknowledge, shelve, suppress alarms of a running inspector"), seconds
-    )
-    words = "journal a person's decision on a coil, next to the machine's grade"
-    operate.add_decide_arguments(add("decide", operate.run_decide, words), seconds)
-    operate.add_roll_arguments(add("roll", operate.run_roll, "report a roll change to a running inspector"), seconds)
+    _add_orders(add)
     command = add("acknowledge", acknowledge, "acknowledge an alarm over HTTP; see `alarms acknowledge`")
     command.add_argument("alarm", help="the alarm's name")
     command.add_argument("--operator", default="", metavar="NAME", help="who asks; it is journalled")
@@ -215,6 +212,19 @@ def parser() -> argparse.ArgumentParser:
         module.add_arguments(add(name, module.run, words))
     play.add_arguments(add("demo", demo, "inspect a simulated coil from end to end, and show it"))
     return top
+
+
+def _add_orders(add: Callable[[str, Run, str], argparse.ArgumentParser]) -> None:
+    """Add what people ask of a running inspector."""
+    from inspector import operate
+
+    for name, build, function, words in (
+        ("alarms", operate.add_alarms_arguments, operate.run_alarms, "list, acknowledge, shelve, suppress alarms"),
+        ("decide", operate.add_decide_arguments, operate.run_decide, "journal a person's decision on a coil"),
+        ("roll", operate.add_roll_arguments, operate.run_roll, "report a roll change"),
+        ("relabel", operate.add_relabel_arguments, operate.run_relabel, "say what a defect of the archive is"),
+    ):
+        build(add(name, function, f"{words}, to a running inspector"), seconds)
 
 
 def process_id(text: str) -> int:

@@ -85,6 +85,10 @@ class JournalError(InspectorError):
     """The journal cannot be opened or written: events must not be published unrecorded."""
 
 
+class ArchiveError(InspectorError):
+    """The archive of crops cannot be opened: it is full, read-only, or another inspector's."""
+
+
 class FrameError(InspectorError):
     """A frame message that cannot be used; `reason` is the word it is counted under."""
 

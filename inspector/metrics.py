@@ -27,7 +27,7 @@ from prometheus_client.registry import Collector
 
 from inspector.engines.screening import Screening
 from inspector.records.events import ROOTS, CameraFault, Crowded, Defect, IsaState, Missed
-from inspector.records.stages import Batch, Findings, Frame, Inferred
+from inspector.records.stages import ArchiveAccount, Batch, Findings, Frame, Inferred
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -172,6 +172,28 @@ class _Screen(Collector):
         )
 
 
+class _Archive(Collector):
+    """Asks what became of the archive's crops."""
+
+    def __init__(self, account: Callable[[], ArchiveAccount]) -> None:
+        self._account = account
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the archive's metrics."""
+        now = self._account()
+        crops = CounterMetricFamily(
+            "inspector_archive_crops",
+            "Crops for the archive: written, or dropped because too many waited or because the disk took none.",
+            labels=["outcome"],
+        )
+        for outcome in ("written", "dropped_full", "dropped_disk"):
+            crops.add_metric([outcome], getattr(now, outcome))
+        yield crops
+        yield GaugeMetricFamily("inspector_archive_bytes", "Disk space of the archive.", value=now.bytes)
+        words = "1 while the archive's disk takes no crops."
+        yield GaugeMetricFamily("inspector_archive_failing", words, value=now.is_failing)
+
+
 class Metrics:
     """The registry and all that is in it."""
 
@@ -254,6 +276,10 @@ class Metrics:
     def watch_screen(self, account: Callable[[], Screening | None]) -> None:
         """Show how the recipe's screen is doing at each scrape; nothing where it has none."""
         self.registry.register(_Screen(account))
+
+    def watch_archive(self, account: Callable[[], ArchiveAccount]) -> None:
+        """Show what became of the archive's crops at each scrape."""
+        self.registry.register(_Archive(account))
 
     def timed(self, stage: str, work: Callable[P, T]) -> Callable[P, T]:
         """Wrap a stage's work so that the time of each call is observed."""

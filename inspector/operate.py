@@ -1,4 +1,4 @@
-"""`inspector alarms` and `inspector roll`: what people ask of a running inspector, and its answer in words.
+"""`inspector alarms`, `roll` and `relabel`: what people ask of a running inspector, and its answer in words.
 
 Knows: the command line of commands, and how answers are shown. Must not know: what a command does.
 """
@@ -67,10 +67,32 @@ def add_decide_arguments(command: argparse.ArgumentParser, seconds: Seconds) -> 
     _add_address(command, seconds)
 
 
+def add_relabel_arguments(command: argparse.ArgumentParser, seconds: Seconds) -> None:
+    """Build `inspector relabel`."""
+    command.add_argument("coil", metavar="COIL", help="the coil")
+    command.add_argument("defect", metavar="DEFECT", help="the defect's id, as in its events")
+    command.add_argument(
+        "--class",
+        dest="label",
+        required=True,
+        metavar="N|sound",
+        help="what it is: a class by name or number, or sound",
+    )
+    _add_person(command)
+    _add_address(command, seconds)
+
+
 def run_decide(args: argparse.Namespace) -> int:
     """Run `inspector decide`; 1 when it was refused, 69 when nobody answered."""
     args.step = "decide"
     return _command(args, commands.Decide, {"coil": args.coil, "grade": args.grade, **_person(args)})
+
+
+def run_relabel(args: argparse.Namespace) -> int:
+    """Run `inspector relabel`; 1 when it was refused, 69 when nobody answered."""
+    args.step = "relabel"
+    facts: dict[str, object] = {"coil": args.coil, "defect": args.defect, "label": args.label}
+    return _command(args, commands.Relabel, {**facts, **_person(args)})
 
 
 def run_alarms(args: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from inspector.records import coil, coil_file, envelope, events, extent, frame
+from inspector.records import coil, coil_file, crop, envelope, events, extent, frame
 
 FOLDER = Path(__file__).parents[1] / "schemas"
 PAGE = Path(__file__).parent / "README.md"
@@ -32,7 +32,7 @@ class Event(envelope.Envelope, frozen=True, kw_only=True):
 
 
 def schemas() -> dict[str, str]:
-    """Text of each schema by its file name: `frame.schema.json` and `event.schema.json`."""
+    """Text of each schema by its file name: of frames' headers, of events, of the archive's sidecars."""
     header = _schema(frame.Header, "First part of a frame message; the second part is the pixels.")
     event = _schema(Event, "Second part of an event message; the first part is the topic.")
     for record in event["$defs"].values():
@@ -42,6 +42,7 @@ def schemas() -> dict[str, str]:
         "frame.schema.json": _text(header),
         "event.schema.json": _text(event),
         "coil.schema.json": _text(whole),
+        "crop.schema.json": _text(_schema(crop.Sidecar, "The file beside each picture of an archive.")),
     }
 
 
@@ -103,7 +104,7 @@ def _meanings() -> dict[str, dict[str, str]]:
     meanings: dict[str, dict[str, str]] = {}
     for record in (
         node
-        for room in (extent, frame, coil, coil_file, events, envelope, sys.modules[__name__])
+        for room in (extent, frame, coil, coil_file, events, envelope, crop, sys.modules[__name__])
         for node in _classes(room)
     ):
         mine = meanings.setdefault(record.name, {})

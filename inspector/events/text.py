@@ -18,6 +18,7 @@ from inspector.errors import EXIT_FAILURE
 from inspector.records.envelope import Event, Unknown, write_event
 from inspector.records.events import (
     Alarm,
+    ArchiveStatus,
     CameraStatus,
     CoilRecord,
     CoilReport,
@@ -28,6 +29,7 @@ from inspector.records.events import (
     Flood,
     Health,
     Heartbeat,
+    Labelled,
     Missed,
     RecipeStatus,
     Repeat,
@@ -194,6 +196,16 @@ def _recipe(data: RecipeStatus) -> _Row:
     return _Row("RECIPE", data.fault, rest, RED if data.state == "raised" else GREEN)
 
 
+def _archive(data: ArchiveStatus) -> _Row:
+    rest = f"{data.state}: {data.message}  NE 107 {data.status.replace('_', ' ')}"
+    return _Row("ARCHIVE", data.fault, rest, RED if data.state == "raised" else GREEN)
+
+
+def _labelled(data: Labelled) -> _Row:
+    rest = f"{data.operator}: {data.name} {data.id} is {data.label}, {counted(data.crops, 'crop')}  {data.coil}"
+    return _Row("label", data.label, rest, CYAN)
+
+
 def _flood(data: Flood) -> _Row:
     rest = f"{counted(data.raised, 'alarm')} within {data.within_s:g} s, {data.withheld} not announced"
     standing = f"; still waiting: {', '.join(data.standing)}" if data.standing else ""
@@ -225,6 +237,8 @@ LAYOUTS: dict[type, Callable[[Any], _Row]] = {
     Alarm: _alarm,
     CameraStatus: _camera,
     RecipeStatus: _recipe,
+    ArchiveStatus: _archive,
+    Labelled: _labelled,
     Flood: _flood,
     Commanded: _commanded,
     Health: _health,

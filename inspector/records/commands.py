@@ -135,6 +135,22 @@ class Decide(Order, frozen=True, kw_only=True, tag="decide"):
         return self.coil
 
 
+class Relabel(Order, frozen=True, kw_only=True, tag="relabel"):
+    """A person says what a defect is that the archive has crops of."""
+
+    coil: Name
+    """The coil, as the frames named it."""
+    defect: Annotated[str, Meta(min_length=1, max_length=400, pattern=rf"^{_PLAIN}$(?!\n)")]
+    """Id of the defect, as in its events."""
+    label: Name
+    """Class, by the recipe's name or number, or `sound`."""
+
+    @property
+    def target(self) -> str:
+        """The defect."""
+        return self.defect
+
+
 class ListAlarms(_Asked, frozen=True, kw_only=True, tag="alarms"):
     """Asks where every alarm stands; changes nothing, and is not journalled."""
 
@@ -151,6 +167,7 @@ Command = (
     | PutBack
     | RollsChanged
     | Decide
+    | Relabel
 )
 """All commands of today: the one list of them."""
 

@@ -40,6 +40,7 @@ Ne107 = Literal["failure", "check_function", "out_of_specification", "maintenanc
 NE107: tuple[Ne107, ...] = get_args(Ne107)
 """The states of a device after NAMUR NE 107, the gravest first."""
 RecipeFault = Literal["screen_blind"]
+ArchiveFault = Literal["not_written"]
 HealthState = Literal["started", "stopping", "reloaded", "reload_failed"]
 """What we write today. A reader takes any other word too, so the records below say `str`."""
 
@@ -481,6 +482,58 @@ class RecipeStatus(_Kind, frozen=True, kw_only=True, tag="recipe"):
         return f"recipe.{self.fault}"
 
 
+class ArchiveStatus(_Kind, frozen=True, kw_only=True, tag="archive"):
+    """The archive of crops takes none, or takes them again; the inspection goes on."""
+
+    fault: Annotated[str, _known(ArchiveFault)]
+    """What is wrong: `not_written` is a disk that is full, read-only or gone."""
+    state: Annotated[str, _known(CameraState)]
+    """Whether it begins or ends."""
+    status: Annotated[str, _known(Ne107)]
+    """Of the archive, after NAMUR NE 107."""
+    message: str
+    """For people."""
+
+    @property
+    def device(self) -> str:
+        """What the status is of."""
+        return "archive"
+
+    @property
+    def topic(self) -> str:
+        """`archive.` and the fault."""
+        return f"archive.{self.fault}"
+
+
+class Labelled(_Kind, frozen=True, kw_only=True, tag="label"):
+    """A person says what a defect is: the archive's crops of it carry that from now on."""
+
+    coil: str
+    """The coil, as the frames named it."""
+    id: str
+    """Id of the defect, as in the `defect` events."""
+    name: str
+    """Class that the network gave it."""
+    label: str
+    """Class that it has, by the recipe's name; `sound` where it is no defect."""
+    crops: int
+    """Crops that carry the label."""
+    operator: str
+    """Who says so."""
+    reason: str
+    """Why, in the person's words."""
+
+    @property
+    def topic(self) -> str:
+        """`label.` and the label."""
+        return f"label.{self.label}"
+
+    @property
+    def subject(self) -> str:
+        """The coil."""
+        return self.coil or "-"
+
+
 HEARTBEAT_TOPIC = "health.heartbeat"
 
 
@@ -511,6 +564,8 @@ Data = (
     | Commanded
     | CameraStatus
     | RecipeStatus
+    | ArchiveStatus
+    | Labelled
     | Health
     | Heartbeat
 )

@@ -162,6 +162,39 @@ class Crowd(Extent, frozen=True, kw_only=True):
     """Highest probability within them, 0..1."""
 
 
+class Crop(msgspec.Struct, frozen=True, eq=False):
+    """A copy of a part of an inspected frame, for the archive."""
+
+    frame: int
+    """Which of the batch's inspected frames."""
+    detection: int | None
+    """Which of its detections this is a picture of; None: sound strip."""
+    top_px: int
+    """Its first row within the frame."""
+    left_px: int
+    """Its first column within the frame."""
+    pixels: Bytes2D
+    """(H, W) uint8."""
+    runs: NDArray[np.int32]
+    """(R, 4): detection, row, first column, column after the last, from the crop's first pixel: all that is seen."""
+    place: Extent
+    """Where it lies; positions along the travel from the frame's first row."""
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """Where an inspected frame lies."""
+
+    coil: str
+    side: str
+    start_mm: float
+    """Of its first row, from the coil's head."""
+
+
+def piece_id(coil: str, header: Header, number: int) -> str:
+    """Name a frame's detection; a defect carries the name of the piece that it began with."""
+    return f"{coil}/{header.camera}/{header.boot}/{header.number}/{number}"
+
+
 class Inspected(msgspec.Struct, frozen=True):
     """One frame that went all the way through the network, and what was seen in it."""
 
@@ -174,6 +207,20 @@ class Inspected(msgspec.Struct, frozen=True):
     """Of the detections; None: each fills its box."""
 
 
+class ArchiveAccount(msgspec.Struct, frozen=True):
+    """What became of crops so far."""
+
+    written: int = 0
+    dropped_full: int = 0
+    """Too many waited for the disk, or for the end of their defects."""
+    dropped_disk: int = 0
+    """The disk took none."""
+    bytes: int = 0
+    """Disk space that the archive takes."""
+    is_failing: bool = False
+    """Whether the disk takes none."""
+
+
 class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one batch gave rise to so far: what passes from stage to stage, each adding to it, to the journal."""
 
@@ -183,6 +230,12 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """Monotonic clock when the batch was handed over, nanoseconds."""
     is_last: bool = False
     """The stream ends here: what is open is to be completed."""
+    crops: tuple[Crop, ...] = ()
+    """Pictures for the archive."""
+    placed: tuple[Placed, ...] = ()
+    """Where each inspected frame lies, in the same order."""
+    joined: dict[str, str] = {}
+    """Pieces and open defects that became a part of another: its id by theirs, in the order in which they did."""
     events: tuple[Data, ...] = ()
     """What will be recorded and published, in this order."""
     inspected_mm: dict[str, float] = {}

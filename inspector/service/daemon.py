@@ -1,8 +1,10 @@
 """The supervisor: wires the flow, keeps it alive, reloads it, and drains it.
 
-    intake => infer => analyse -> camera_health -> strip -> repeats -> alarms => journal => publish
-    thread    thread   thread analyse                                            thread     main thread
-    intake    infer                         => is a bounded queue                journal
+    intake => infer => analyse -> camera_health -> cut -> strip -> repeats -> alarms -> archive => journal => publish
+    thread    thread   thread analyse                                                             thread     main
+    intake    infer                         => is a bounded queue                                 journal    thread
+
+The archive's thread writes what the stage `archive` offers it, or drops it.
 
 Laws: an event is on disk before anyone receives it; the watchdog is patted only when the last stage has finished
 something; a bad configuration never replaces a good one. The main thread waits for nothing but the flow, and for that
@@ -17,7 +19,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
@@ -26,6 +30,10 @@ import zmq
 from inspector import __version__, recipe
 from inspector.alarms.alarms import Alarms
 from inspector.analysis.analyse import Analyse
+from inspector.archive.collect import Collect
+from inspector.archive.cut import Cut
+from inspector.archive.keeper import Keeper
+from inspector.archive.store import Store
 from inspector.camera_health.watch import CameraHealth
 from inspector.coil.decisions import Decisions
 from inspector.demand import Demand
@@ -42,7 +50,7 @@ from inspector.metrics import Metrics
 from inspector.records.events import CameraState, CoilReport, Health, HealthState, Ne107, RecipeStatus
 from inspector.records.frame import Bytes3D
 from inspector.records.recipe import Recipe
-from inspector.records.stages import Findings, Lasting, Stage
+from inspector.records.stages import Batch, Findings, Lasting, Stage
 from inspector.service.desk import Desk
 from inspector.service.event_sink import EventSink, Recorded
 from inspector.service.line import Config
@@ -112,6 +120,8 @@ class Daemon:
         """The screen that was last reported to be blind."""
         self._hung: set[str] = set()
         """Threads that did not end."""
+        self._cut: Cut | None = None
+        """Copies crops for the archive, where there is one."""
 
     @property
     def is_stuck(self) -> bool:
@@ -151,6 +161,7 @@ class Daemon:
         self._web = Web(settings.http.bind, self._metrics.registry, self._liveness, self._acknowledge)
         opened.callback(self._web.close)
         context = self._open_sockets(settings)
+        self._open_archive()
         self._restore()
         self._liveness.not_ready = f"loading recipe {card}"
         self._notifier.status(self._liveness.not_ready)
@@ -244,10 +255,14 @@ class Daemon:
         inferred = buffered(each(self._infer(batches), metrics.inferred), INFERRED_BATCHES, "infer")
         analyse = Analyse(settings.camera, settings.analysis)
         analysed, watched = (metrics.timed(work.name, work) for work in (analyse, self._camera_health))
-        findings = each(inferred, lambda inferred: watched(inferred.batch, analysed(inferred)), _last)
+        cut = metrics.timed("cut", self._cut) if self._cut else _uncut
+        findings = each(
+            inferred, lambda inferred: cut(inferred.batch, watched(inferred.batch, analysed(inferred))), _last
+        )
         findings = each(findings, self._desk.attach)
         for stage in self._stages:
             findings = each(findings, metrics.timed(stage.name, stage))
+        findings = each(findings, metrics.timed(self._collect.name, self._collect))
         findings = each(findings, self._desk.conclude)
         found = buffered(each(findings, self._with_states), FINDINGS, analyse.name)
         recorded = buffered(self._sink.recorded(found), GROUPS, "journal")
@@ -256,6 +271,18 @@ class Daemon:
             metrics.watch_queue(buffer.name, buffer.__len__)
         self._opened.callback(self._end_flow, buffers)
         return recorded
+
+    def _open_archive(self) -> None:
+        """Have the archive take crops, where there is one."""
+        section, cameras = self._settings.archive, self._settings.camera
+        keeper = None
+        if section.path:
+            store = Store(section, self._settings.line, lambda: datetime.now(UTC))
+            keeper = Keeper(store, self._desk.report)
+            self._opened.callback(self._close_archive, keeper)
+            self._metrics.watch_archive(keeper.account)
+            self._cut = Cut(cameras, section.sound_per_km, keeper.has_room, keeper.skipped, Random())
+        self._collect = Collect(keeper, section.crops_per_defect)
 
     def _restore(self) -> None:
         """Let each stage go on where the process before was when it last recorded anything."""
@@ -363,6 +390,11 @@ class Daemon:
     def _close_sink(self) -> None:
         self._sink.close(journal="journal" not in self._hung)
 
+    def _close_archive(self, keeper: Keeper) -> None:
+        if not keeper.close(self._patience_s()):
+            log.warning("the archive's disk hangs: crops that waited for it are lost")
+            self._hung.add("archive")
+
     def _close_engine(self) -> None:
         if "infer" not in self._hung:
             self._infer.close()
@@ -454,6 +486,10 @@ class Daemon:
     def _status(self) -> str:
         loaded, doing = self._infer.loaded, self._liveness.doing
         return f"{loaded.recipe} on {loaded.engine.name}: {self._metrics.frames}" + (f"; {doing}" if doing else "")
+
+
+def _uncut(batch: Batch, findings: Findings) -> Findings:
+    return findings
 
 
 def _last() -> Findings:

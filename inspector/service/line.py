@@ -16,6 +16,7 @@ import msgspec
 
 from inspector.alarms.settings import AlarmSection, FloodSection
 from inspector.analysis.settings import AnalysisSection
+from inspector.archive.settings import ArchiveSection
 from inspector.camera_health.settings import CameraHealthSection
 from inspector.coil import settings as coil_settings
 from inspector.coil.settings import GradingSection
@@ -77,6 +78,7 @@ class Config(Section, frozen=True, kw_only=True):
     ] = ()
     events: EventsSection
     journal: JournalSection
+    archive: ArchiveSection = ArchiveSection()
     http: HttpSection = HttpSection()
     commands: CommandsSection = CommandsSection()
 
@@ -103,7 +105,10 @@ def load(path: Path) -> Config:
     if faults:
         raise ConfigError([f"{path.name}: {fault}" for fault in faults])
     journal = msgspec.structs.replace(config.journal, path=str(path.parent / config.journal.path))
-    return msgspec.structs.replace(config, journal=journal)
+    archive = config.archive
+    if archive.path:
+        archive = msgspec.structs.replace(archive, path=str(path.parent / archive.path))
+    return msgspec.structs.replace(config, journal=journal, archive=archive)
 
 
 def _contradictions(config: Config) -> list[str]:

@@ -155,22 +155,28 @@ def _frame_faults(settings: Config, card: Recipe) -> list[str]:
 
 def _place_faults(settings: Config) -> Iterator[str]:
     """Refuse paths at which no folder, or no socket, can ever be; what is only not there yet may come."""
-    journal = Path(settings.journal.path)
-    for place in (journal, *journal.parents):
+    for key, path in (("journal.path", settings.journal.path), ("archive.path", settings.archive.path)):
+        if path:
+            yield from _folder_faults(key, Path(path))
+    for key, bind in _binds(settings).items():
+        if bind.startswith("ipc://") and os.path.isdir(bind.removeprefix("ipc://")):
+            yield f"{key} is {bind}, a folder; expected a path for a socket. Add a name to it."
+
+
+def _folder_faults(key: str, folder: Path) -> Iterator[str]:
+    """Refuse a path on whose way there is something that is no folder."""
+    for place in (folder, *folder.parents):
         try:
             if not stat.S_ISDIR(place.stat().st_mode):
-                yield f"journal.path is {journal}, and {place} is no folder; expected a folder. Choose another."
+                yield f"{key} is {folder}, and {place} is no folder; expected a folder. Choose another."
             break
         except (FileNotFoundError, NotADirectoryError):
             continue
         except PermissionError:  # the service's user may be another
             break
         except OSError as error:
-            yield f"journal.path is {journal}: {error.strerror}; expected a folder. Choose another."
+            yield f"{key} is {folder}: {error.strerror}; expected a folder. Choose another."
             break
-    for key, bind in _binds(settings).items():
-        if bind.startswith("ipc://") and os.path.isdir(bind.removeprefix("ipc://")):
-            yield f"{key} is {bind}, a folder; expected a path for a socket. Add a name to it."
 
 
 def check_engine(settings: Config, folder: Path, *, unverified: bool = False) -> list[str]:

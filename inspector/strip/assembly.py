@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from inspector.records.events import Defect, Phase
 from inspector.records.extent import Extent
 from inspector.records.recipe import DefectClass
-from inspector.records.stages import Detection, Inspected, Outline
+from inspector.records.stages import Detection, Inspected, Outline, piece_id
 
 UPDATE_MM = 2000.0
 """A defect that goes on is reported each time it has grown by this, or doubled its area: nobody waits for its end."""
@@ -107,8 +107,19 @@ class Assembly(msgspec.Struct, eq=False):
     classes: tuple[DefectClass, ...] = ()
     """Its classes."""
 
-    def add(self, inspected: Inspected, at_mm: float, end_mm: float, gaps: dict[str, Gap]) -> list[Defect]:
-        """Add a frame that lies from `at_mm` to `end_mm`; return what there is to report."""
+    def add(
+        self,
+        inspected: Inspected,
+        at_mm: float,
+        end_mm: float,
+        gaps: dict[str, Gap],
+        joined: dict[str, str] | None = None,
+    ) -> list[Defect]:
+        """Add a frame that lies from `at_mm` to `end_mm`; return what there is to report.
+
+        `joined` receives what became a part of another, by their ids.
+        """
+        joined = {} if joined is None else joined
         reported: list[Defect] = []
         by = str(inspected.recipe), inspected.recipe.classes
         if (self.recipe, self.classes) != by:  # classes may mean something else now
@@ -120,7 +131,7 @@ class Assembly(msgspec.Struct, eq=False):
         touched: list[Open] = []
         for kind in self.classes:
             if mine := [piece for piece in pieces if piece.class_id == kind.id]:
-                touched += self._join(mine, gaps.get(kind.name, Gap()), reported)
+                touched += self._join(mine, gaps.get(kind.name, Gap()), reported, joined)
         reported += self.reach(inspected.frame.header.camera, end_mm, gaps)
         still = {id(defect) for defect in self.open}
         for defect in touched:
@@ -165,7 +176,7 @@ class Assembly(msgspec.Struct, eq=False):
     def _begin(self, inspected: Inspected, piece: Detection, at_mm: float, number: int) -> Open:
         header = inspected.frame.header
         return Open(
-            id=f"{self.coil}/{header.camera}/{header.boot}/{header.number}/{number}",
+            id=piece_id(self.coil, header, number),
             class_id=piece.class_id,
             camera=header.camera,
             extent=piece.moved(at_mm),
@@ -174,7 +185,7 @@ class Assembly(msgspec.Struct, eq=False):
             last={header.camera: f"{header.boot}/{header.number}"},
         )
 
-    def _join(self, pieces: list[Open], gap: Gap, reported: list[Defect]) -> list[Open]:
+    def _join(self, pieces: list[Open], gap: Gap, reported: list[Defect], joined: dict[str, str]) -> list[Open]:
         """Join a frame's pieces of one class with each other and with what is open; return what they became."""
         class_id = pieces[0].class_id
         members = [defect for defect in self.open if defect.class_id == class_id]
@@ -186,6 +197,7 @@ class Assembly(msgspec.Struct, eq=False):
             owner, *others = sorted((members[place] for place in group), key=_rank)
             for other in others:
                 owner.absorb(other)
+                joined[other.id] = owner.id
                 if other.is_reported:
                     self._report(other, "end", reported, part_of=owner.id)
             touched.append(owner)

@@ -18,7 +18,7 @@ import msgspec
 from inspector.config.camera import CameraSection
 from inspector.records.events import CoilReport, Crowded, Data, Defect
 from inspector.records.frame import Header
-from inspector.records.stages import Crowd, Findings, Inspected, Loss
+from inspector.records.stages import Crowd, Findings, Inspected, Loss, Placed
 from inspector.strip.assembly import Assembly, Gap
 from inspector.strip.geometry import Place, Track, place
 from inspector.strip.ledger import CoilSums, Lane
@@ -50,6 +50,8 @@ class _Turn(msgspec.Struct):
     inspected_mm: dict[str, float] = {}
     left_mm: dict[tuple[str, str], float] = {}
     """How far coils had come that cameras left."""
+    placed: list[Placed] = []
+    joined: dict[str, str] = {}
 
 
 class Strip:
@@ -79,6 +81,8 @@ class Strip:
             events=(*findings.events, *turn.events),
             inspected_mm=turn.inspected_mm,
             left_mm=turn.left_mm,
+            placed=tuple(turn.placed),
+            joined=turn.joined,
             reached_mm={(lane.coil, camera): lane.track.last_mm for camera, lane in self._lanes.items()},
         )
 
@@ -101,6 +105,7 @@ class Strip:
     def _inspect(self, arrival: Inspected, turn: _Turn) -> None:
         header = arrival.frame.header
         lane, at = self._place(header, turn)
+        turn.placed.append(Placed(lane.coil, lane.side, at.start_mm))
         coil = self._coils[lane.coil]
         if at.start_mm > lane.accounted_mm or "restart" in lane.reasons:
             self._miss(header.camera, lane, at.start_mm, turn)
@@ -111,7 +116,7 @@ class Strip:
         lane.accounted_mm, lane.reasons = lane.track.placed_mm, {}
         assembly = self._assembly(lane)
         if arrival.crowd is None:
-            self._count(assembly.add(arrival, at.start_mm, at.end_mm, self._gaps), turn)
+            self._count(assembly.add(arrival, at.start_mm, at.end_mm, self._gaps, turn.joined), turn)
             return
         self._count(assembly.reach(header.camera, at.end_mm, self._gaps), turn)
         coil.crowded += 1

@@ -11,7 +11,7 @@ from inspector.records.events import Data
 from inspector.records.frame import Header
 
 
-@pytest.mark.parametrize("name", ["frame.schema.json", "event.schema.json"])
+@pytest.mark.parametrize("name", ["frame.schema.json", "event.schema.json", "crop.schema.json"])
 def test_shipped_is_current(name: str) -> None:
     """What is shipped is what the records say; if not, run `make docs`."""
     assert (schema.FOLDER / name).read_text(encoding="utf-8") == schema.schemas()[name]

@@ -1,0 +1,167 @@
+"""Which parts of a batch's frames are copied for the archive, while their pixels are at hand. Pure.
+
+Laws: what is kept is a copy: a crop never holds a batch's memory. What it costs is bounded for each frame, and nothing
+is copied while the archive has no room. Chance is passed in.
+
+Knows: a frame's pixels and detections. Must not know: coils, files, who keeps the crops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from random import Random
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from inspector.config.camera import CameraSection, Footprint
+from inspector.records.extent import Extent
+from inspector.records.frame import Bytes2D
+from inspector.records.stages import Batch, Crop, Detection, Findings, Frame, Inspected
+
+MARGIN_PX = 16
+"""Strip around a defect."""
+LEAST_PX, MOST_PX = 64, 512
+"""Sides of a crop, where the frame has as many."""
+SOUND_PX = 256
+"""Sides of a crop of sound strip."""
+MOST_OF_FRAME = 8
+"""Crops of one frame; the field's heaviest coils have 16 defects in a frame."""
+
+
+class Cut:
+    """Adds to a batch's findings the crops that the archive is to keep."""
+
+    name = "cut"
+
+    def __init__(
+        self,
+        cameras: Iterable[CameraSection],
+        sound_per_km: float,
+        has_room: Callable[[], bool],
+        skipped: Callable[[int], None],
+        chance: Random,
+    ) -> None:
+        """`has_room`: whether the archive takes crops now; `skipped` receives how many were not made."""
+        self._cameras = {camera.name: camera for camera in cameras}
+        self._every_mm = 1e6 / sound_per_km if sound_per_km else float("inf")
+        self._due_mm = {name: self._every_mm * chance.random() for name in self._cameras}
+        self._has_room, self._skipped, self._chance = has_room, skipped, chance
+
+    def __call__(self, batch: Batch, findings: Findings) -> Findings:
+        """Copy what is of interest in a batch."""
+        wanted = list(self._wanted(findings.inspected))
+        if not wanted:
+            return findings
+        if not self._has_room():
+            self._skipped(len(wanted))
+            return findings
+        crops = []
+        for place, detection in wanted:
+            inspected, pixels = findings.inspected[place], batch.picture(batch.planes[place].start)
+            crops.append(self._crop(place, inspected, detection, pixels))
+        return msgspec.structs.replace(findings, crops=tuple(crops))
+
+    def _wanted(self, inspected: Iterable[Inspected]) -> Iterator[tuple[int, int | None]]:
+        """Yield what to copy: the frame's place, and its detection or None for sound strip."""
+        for place, frame in enumerate(inspected):
+            if frame.detections:
+                order = sorted(range(len(frame.detections)), key=lambda number: -frame.detections[number].area_mm2)
+                yield from ((place, number) for number in order[:MOST_OF_FRAME])
+            elif frame.crowd is None and self._is_due(frame.frame):
+                yield place, None
+
+    def _is_due(self, frame: Frame) -> bool:
+        """Whether enough strip has passed this camera since its last crop of sound strip."""
+        header = frame.header
+        self._due_mm[header.camera] -= self._cameras[header.camera].footprint(header).length_mm
+        if self._due_mm[header.camera] > 0:
+            return False
+        self._due_mm[header.camera] = self._every_mm
+        return True
+
+    def _crop(self, place: int, inspected: Inspected, number: int | None, pixels: Bytes2D) -> Crop:
+        header = inspected.frame.header
+        rows, columns = pixels.shape
+        footprint = self._cameras[header.camera].footprint(header, (rows, columns))
+        runs = _runs(inspected, footprint)
+        if number is None:
+            top, bottom, left, right = self._anywhere(pixels.shape)
+        else:
+            top, bottom, left, right = _window(runs[runs[:, 0] == number], pixels.shape)
+        return Crop(
+            frame=place,
+            detection=number,
+            top_px=top,
+            left_px=left,
+            pixels=pixels[top:bottom, left:right].copy(),
+            runs=_within(runs, top, bottom, left, right),
+            place=Extent(
+                start_mm=top * footprint.mm_per_row,
+                end_mm=bottom * footprint.mm_per_row,
+                left_mm=footprint.offset_mm + left * footprint.mm_per_px,
+                right_mm=footprint.offset_mm + right * footprint.mm_per_px,
+                area_mm2=(bottom - top) * footprint.mm_per_row * (right - left) * footprint.mm_per_px,
+            ),
+        )
+
+    def _anywhere(self, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+        height, width = (min(SOUND_PX, side) for side in shape)
+        top, left = (self._chance.randint(0, side - own) for side, own in zip(shape, (height, width), strict=True))
+        return top, top + height, left, left + width
+
+
+def _runs(inspected: Inspected, footprint: Footprint) -> NDArray[np.int32]:
+    """All that is seen in a frame, to the pixel: (R, 4) detection, row, first column, column after the last."""
+    if inspected.outline is None:
+        return _boxes(inspected.detections, footprint)
+    start_mm, _, left_mm, right_mm = inspected.outline.boxes_mm.T
+    across = ((mm - footprint.offset_mm) / footprint.mm_per_px for mm in (left_mm, right_mm))
+    facts = np.stack([inspected.outline.of, start_mm / footprint.mm_per_row, *across], axis=1)
+    runs: NDArray[np.int32] = np.rint(facts).astype(np.int32)
+    return runs
+
+
+def _boxes(detections: Iterable[Detection], footprint: Footprint) -> NDArray[np.int32]:
+    """The same of detections that fill their boxes."""
+    rows = [
+        (
+            number,
+            row,
+            round((one.left_mm - footprint.offset_mm) / footprint.mm_per_px),
+            round((one.right_mm - footprint.offset_mm) / footprint.mm_per_px),
+        )
+        for number, one in enumerate(detections)
+        for row in range(round(one.start_mm / footprint.mm_per_row), round(one.end_mm / footprint.mm_per_row))
+    ]
+    return np.array(rows, np.int32).reshape(-1, 4)
+
+
+def _window(own: NDArray[np.int32], shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Rows and columns of a crop around these runs; where they are more than a crop, around the longest of them."""
+    row, left, right = own[:, 1], own[:, 2], own[:, 3]
+    longest = own[int(np.argmax(right - left))]
+    top, bottom = _side(int(row.min()), int(row.max()) + 1, int(longest[1]), shape[0])
+    first, last = _side(int(left.min()), int(right.max()), int(longest[2] + longest[3]) // 2, shape[1])
+    return top, bottom, first, last
+
+
+def _side(begin: int, end: int, middle: int, limit: int) -> tuple[int, int]:
+    """Where a crop begins and ends along one side of the frame."""
+    begin, end = begin - MARGIN_PX, end + MARGIN_PX
+    if end - begin > MOST_PX:
+        begin, end = middle - MOST_PX // 2, middle + MOST_PX // 2
+    elif end - begin < LEAST_PX:
+        begin = (begin + end - LEAST_PX) // 2
+        end = begin + LEAST_PX
+    shift = max(0, -begin) - max(0, end - limit)
+    return max(0, begin + shift), min(limit, end + shift)
+
+
+def _within(runs: NDArray[np.int32], top: int, bottom: int, left: int, right: int) -> NDArray[np.int32]:
+    """The runs that lie in a crop, as far as they do."""
+    moved = runs - np.array((0, top, left, left), np.int32)
+    np.clip(moved[:, 2:], 0, right - left, out=moved[:, 2:])
+    kept: NDArray[np.int32] = moved[(moved[:, 1] >= 0) & (moved[:, 1] < bottom - top) & (moved[:, 3] > moved[:, 2])]
+    return kept

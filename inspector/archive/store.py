@@ -1,0 +1,265 @@
+"""The archive's folder: crops as pairs of files, bounded by size and age.
+
+    seen/DAY/COIL/CAMERA-DEFECT-PLACE.png|json       as the network saw it
+    labelled/DAY/COIL/CAMERA-DEFECT-PLACE.png|json   what a person has labelled: it goes last
+
+DAY is when it was written (UTC), COIL and CAMERA are escaped as in a URL, DEFECT is a hash of the defect's id.
+
+Laws: a sidecar that is there has its picture; a file is whole or not there. The oldest go first. One process writes.
+(After a loss of power the last files may be damaged: whoever reads checks.)
+
+Knows: files. Must not know: threads, the line.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import cv2
+import msgspec
+
+from inspector.archive.draft import Entry, sidecar
+from inspector.archive.settings import ArchiveSection
+from inspector.errors import ArchiveError
+from inspector.records.commands import Answer, Relabel
+from inspector.records.crop import SOUND, Label, Sidecar
+from inspector.records.events import Labelled
+from inspector.words import counted
+
+SEEN, LABELLED = "seen", "labelled"
+LOCK = "archive.lock"
+BLOCK = 4096
+LEAST_FREE = 16 * 2**20
+"""Bytes that the disk must have free at the start."""
+TRIMMED = 0.95
+"""Share of the limit that is left when the oldest have gone."""
+DAY_S = 86_400.0
+PNG = [cv2.IMWRITE_PNG_COMPRESSION, 3]
+
+
+class Store:
+    """An archive that this process writes, from construction to `close`.
+
+    Raises: ArchiveError when the folder cannot be made or written, is full, or has another writer.
+    """
+
+    def __init__(self, section: ArchiveSection, line: str, clock_utc: Callable[[], datetime]) -> None:
+        self.folder = Path(section.path)
+        self._section, self._line, self._clock_utc = section, line, clock_utc
+        self.bytes = 0
+        """Disk space of all crops, once they were counted."""
+        self._lock = self._open()
+
+    def close(self) -> None:
+        """Let another process write."""
+        os.close(self._lock)
+
+    def _open(self) -> int:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise self._refusal(error) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._try_out()
+        except BlockingIOError as error:
+            os.close(lock)
+            raise ArchiveError(
+                f"archive.path is {self.folder}, and another inspector writes there; expected a folder of this line's "
+                "own. Give it another path."
+            ) from error
+        except OSError as error:
+            os.close(lock)
+            raise self._refusal(error) from error
+        return lock
+
+    def _try_out(self) -> None:
+        """Write as much as a crop has, and look how much room there is."""
+        probe = self.folder / "probe.tmp"
+        try:
+            probe.write_bytes(bytes(2**18))
+        finally:
+            probe.unlink(missing_ok=True)
+        free = shutil.disk_usage(self.folder).free
+        if free < LEAST_FREE:
+            raise OSError(f"the disk has {free / 2**20:.0f} MB free; expected at least {LEAST_FREE / 2**20:.0f} MB")
+
+    def _refusal(self, error: OSError) -> ArchiveError:
+        return ArchiveError(
+            f"archive.path is {self.folder}, where nothing can be written: {error.strerror or error}. Make room, let "
+            "the inspector write there, give another path, or leave out [archive]."
+        )
+
+    # --- crops ----------------------------------------------------------------------------------------------
+
+    def count(self) -> None:
+        """Find out how much space the crops take.
+
+        Raises: OSError.
+        """
+        self.bytes = sum(_size(path) for path in (*self._files(SEEN), *self._files(LABELLED)))
+
+    def add(self, entry: Entry) -> None:
+        """Write a crop and its sidecar; the oldest go where there is no room.
+
+        Raises: OSError.
+        """
+        coil, camera = entry.draft.placed.coil, entry.draft.inspected.frame.header.camera
+        defect = entry.defect.id if entry.defect else entry.draft.piece
+        folder = self.folder / SEEN / self._clock_utc().strftime("%Y-%m-%d") / quote(coil, safe="")
+        stem = f"{quote(camera, safe='')}-{_hash(defect)}-{entry.place}"
+        is_made, png = cv2.imencode(".png", entry.draft.crop.pixels, PNG)
+        assert is_made, "8-bit grey pixels make a PNG"
+        facts = msgspec.json.encode(sidecar(entry, self._line, f"{stem}.png"))
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / f"{stem}.png", png.tobytes())
+        _write(folder / f"{stem}.json", facts)
+        self.bytes += _blocks(png.size) + _blocks(len(facts))
+        if self.bytes > self._section.max_gb * 1e9:
+            self._make_room(int(TRIMMED * self._section.max_gb * 1e9))
+
+    def age(self) -> None:
+        """Remove what is older than it may become.
+
+        Raises: OSError.
+        """
+        now_s = self._clock_utc().timestamp()
+        for kind, days in ((SEEN, self._section.max_days), (LABELLED, self._section.max_labelled_days)):
+            for path, written_s in self._oldest(kind):
+                if written_s >= now_s - days * DAY_S:
+                    break
+                self._remove(path)
+
+    def relabel(self, order: Relabel) -> tuple[Answer, Labelled | None]:
+        """Label all crops of a defect; return what became of it, and the event that reports it.
+
+        Raises: OSError.
+        """
+        found = [(path, one) for path in self._crops(order) if (one := _read(path)) and one.defect == order.defect]
+        if not found:
+            words = f"the archive has no crop of defect {order.defect} of coil {order.coil}. See `inspector defects`."
+            return Answer(is_done=False, message=words), None
+        first = found[0][1]
+        label = _label(order.label, first.classes)
+        if label is None:
+            words = f"label is {order.label}; expected {', '.join(first.classes)}, a number of theirs, or {SOUND}."
+            return Answer(is_done=False, message=words), None
+        said = Label(name=label, operator=order.operator, reason=order.reason, time=self._clock_utc().isoformat())
+        for path, one in found:
+            self._label(path, msgspec.structs.replace(one, label=said))
+        crops = counted(len(found), "crop")
+        event = Labelled(
+            coil=first.coil,
+            id=first.defect,
+            name=first.name,
+            label=label,
+            crops=len(found),
+            operator=order.operator,
+            reason=order.reason,
+        )
+        return Answer(is_done=True, message=f"{first.name} {first.defect} is {label} now ({crops})."), event
+
+    # --- files ----------------------------------------------------------------------------------------------
+
+    def _label(self, path: Path, said: Sidecar) -> None:
+        """Write a sidecar with its label where labelled ones lie; the one before goes last."""
+        folder = self.folder / LABELLED / path.parts[-3] / path.parts[-2]
+        folder.mkdir(parents=True, exist_ok=True)
+        facts, target = msgspec.json.encode(said), folder / path.name
+        before = _size(path)
+        if target != path:
+            _write(target.with_suffix(".png"), path.with_suffix(".png").read_bytes())
+        _write(target, facts)
+        if target != path:
+            path.unlink()
+            path.with_suffix(".png").unlink()
+        self.bytes += _blocks(len(facts)) - before
+
+    def _crops(self, order: Relabel) -> list[Path]:
+        """Sidecars that may be of a defect."""
+        name = f"*/{quote(order.coil, safe='')}/*-{_hash(order.defect)}-*.json"
+        return sorted(path for kind in (LABELLED, SEEN) for path in (self.folder / kind).glob(name))
+
+    def _files(self, kind: str) -> Iterator[Path]:
+        return (path for path in (self.folder / kind).glob("*/*/*") if path.suffix in (".png", ".json"))
+
+    def _oldest(self, kind: str) -> Iterator[tuple[Path, float]]:
+        """Yield sidecars and when they were written, the oldest day first, in it the oldest first."""
+        root = self.folder / kind
+        for day in sorted(root.iterdir()) if root.is_dir() else ():
+            dated = [(path.stat().st_mtime, path) for path in day.glob("*/*.json")]
+            for written_s, path in sorted(dated):
+                yield path, written_s
+            _tidy(day)
+
+    def _make_room(self, to_bytes: int) -> None:
+        for kind in (SEEN, LABELLED):
+            for path, _ in self._oldest(kind):
+                if self.bytes <= to_bytes:
+                    return
+                self._remove(path)
+
+    def _remove(self, path: Path) -> None:
+        """Remove a crop: its sidecar first."""
+        for part in (path, path.with_suffix(".png")):
+            try:
+                size = _size(part)
+                part.unlink()
+            except FileNotFoundError:  # somebody else tidies up here
+                continue
+            self.bytes -= size
+
+
+def _label(text: str, classes: tuple[str, ...]) -> str | None:
+    """The label that is meant by a class's name or number."""
+    if text == SOUND or text in classes:
+        return text
+    return classes[int(text) - 1] if text.isdecimal() and 1 <= int(text) <= len(classes) else None
+
+
+def _read(path: Path) -> Sidecar | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Sidecar)
+    except msgspec.DecodeError:
+        return None
+
+
+def _hash(defect: str) -> str:
+    return hashlib.sha256(defect.encode()).hexdigest()[:16]
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file that is there whole, or not at all."""
+    part = path.with_suffix(".tmp")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _tidy(day: Path) -> None:
+    """Remove the folders of a day in which nothing is left."""
+    for folder in (*day.iterdir(), day):
+        try:
+            folder.rmdir()
+        except OSError:  # not empty
+            continue
+
+
+def _size(path: Path) -> int:
+    return _blocks(path.stat().st_size)
+
+
+def _blocks(size: int) -> int:
+    """Disk space that a file of this size takes, bytes."""
+    return -(-size // BLOCK) * BLOCK

@@ -1,0 +1,122 @@
+"""What is copied of a batch: the right pixels, no more than there is room for, and sound strip at its rate."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import pytest
+
+from inspector.analysis.analyse import Seen, detect
+from inspector.archive import masks
+from inspector.archive.cut import LEAST_PX, MOST_OF_FRAME, MOST_PX, Cut
+from inspector.records.frame import Bytes2D
+from inspector.records.stages import Batch, Crop, Findings, Frame, Inspected
+from tests.frames import RECIPE, camera, header
+
+TOP = camera(mm_per_px=0.5, mm_per_row=0.25, offset_mm=100.0)
+
+
+def see(labels: Bytes2D, number: int = 0) -> tuple[Inspected, Bytes2D]:
+    """A frame in which the network sees these labels, and its pixels: each is another than its neighbours."""
+    height, width = labels.shape
+    frame = Frame(header(number, width=width, height=height), 0)
+    seen = detect(
+        labels,
+        np.full(labels.shape, 200, np.uint8),
+        np.ones(2, np.float32),
+        RECIPE,
+        TOP.footprint(frame.header),
+        max_regions=100,
+    )
+    assert isinstance(seen, Seen)
+    rows, columns = np.mgrid[:height, :width]
+    return Inspected(frame, seen.detections, RECIPE, outline=seen.outline), (rows * 7 + columns * 3).astype(np.uint8)
+
+
+def cut(
+    *frames: tuple[Inspected, Bytes2D], sound_per_km: float = 0.0, room: bool = True
+) -> tuple[tuple[Crop, ...], int]:
+    """What is copied of a batch of frames, and how many crops were not made."""
+    skipped: list[int] = []
+    stage = Cut([TOP], 0.0, lambda: room, skipped.append, Random(1))
+    batch = Batch(
+        tuple(inspected.frame for inspected, _ in frames),
+        np.stack([pixels for _, pixels in frames]),
+        tuple(range(plane, plane + 1) for plane in range(len(frames))),
+        0,
+    )
+    found = stage(batch, Findings(arrivals=tuple(inspected for inspected, _ in frames), closed_ns=0))
+    for pixels in batch.pixels:
+        pixels[:] = 0  # the batch's memory is used again
+    return found.crops, sum(skipped)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_crop_shows_its_defect_where_it_was(seed: int) -> None:
+    """Pixels and outlines are those of the frame, to the pixel, wherever the defect lies, and they are copies."""
+    random = np.random.default_rng(seed)
+    labels = np.zeros((int(random.integers(20, 200)), int(random.integers(20, 300))), np.uint8)
+    for _ in range(4):
+        top, left = (int(random.integers(0, side)) for side in labels.shape)
+        labels[top : top + int(random.integers(1, 90)), left : left + int(random.integers(1, 90))] = random.integers(
+            1, 3
+        )
+    inspected, pixels = see(labels)
+    crops, _ = cut((inspected, pixels.copy()))
+    assert len(crops) == len(inspected.detections)
+    for crop in crops:
+        height, width = crop.pixels.shape
+        window = np.s_[crop.top_px : crop.top_px + height, crop.left_px : crop.left_px + width]
+        assert np.array_equal(crop.pixels, pixels[window])
+        assert min(height, LEAST_PX) == min(labels.shape[0], LEAST_PX) and max(height, width) <= MOST_PX
+        drawn = np.zeros((height, width), np.uint8)
+        for number in np.unique(crop.runs[:, 0]):
+            mask = masks.draw(crop.runs[crop.runs[:, 0] == number, 1:], height, width)
+            drawn[mask] = inspected.detections[number].class_id
+            assert np.array_equal(masks.from_counts(masks.to_counts(mask), height, width), mask)
+        assert np.array_equal(drawn, labels[window])
+        assert crop.place.left_mm == 100.0 + crop.left_px * 0.5 and crop.place.start_mm == crop.top_px * 0.25
+
+
+def test_of_what_is_larger_than_a_crop_the_crop_shows_a_part() -> None:
+    """A defect as long as the frame gives a crop that lies on it, whatever its way."""
+    labels = np.zeros((64, 2000), np.uint8)
+    for column in range(2000):
+        labels[column * 64 // 2000, column] = 1
+    ((crop,), _) = cut(see(labels))
+    assert crop.pixels.shape == (64, MOST_PX)
+    assert len(crop.runs) >= 10
+
+
+def test_what_one_frame_costs_is_bounded() -> None:
+    """Of many defects the largest are copied."""
+    labels = np.zeros((120, 120), np.uint8)
+    for number in range(30):
+        row, column = divmod(number, 6)
+        labels[row * 20 : row * 20 + 1 + number % 10, column * 20 : column * 20 + 5] = 1
+    inspected, pixels = see(labels)
+    crops, _ = cut((inspected, pixels))
+    areas = sorted((one.area_mm2 for one in inspected.detections), reverse=True)
+    kept = [inspected.detections[crop.detection].area_mm2 for crop in crops if crop.detection is not None]
+    assert kept == areas[:MOST_OF_FRAME]
+
+
+def test_nothing_is_copied_where_there_is_no_room() -> None:
+    """A line that is behind with its archive does no work for it, and counts what it left out."""
+    labels = np.zeros((64, 64), np.uint8)
+    labels[3:9, 5:9] = 1
+    assert cut(see(labels), room=False) == ((), 1)
+
+
+def test_sound_strip_is_kept_at_its_rate() -> None:
+    """Of 4 km of sound strip come 40 crops at 10 a kilometre, at all places across."""
+    stage = Cut([TOP], 10.0, lambda: True, lambda crops: None, Random(1))
+    pixels = np.zeros((1, 400, 600), np.uint8)
+    crops: list[Crop] = []
+    for number in range(40_000):
+        frame = Frame(header(number, width=600, height=400), 0)
+        batch = Batch((frame,), pixels, (range(1),), 0)
+        crops += stage(batch, Findings(arrivals=(Inspected(frame, (), RECIPE),), closed_ns=0)).crops
+    assert 39 <= len(crops) <= 40
+    assert len({crop.left_px for crop in crops}) > 20 and all(crop.detection is None for crop in crops)

@@ -1,0 +1,166 @@
+"""The archive's folder: whole pairs of files, bounded, the oldest first, labelled ones last."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+import pytest
+
+from inspector.archive.draft import Draft, entry
+from inspector.archive.settings import ArchiveSection
+from inspector.archive.store import LABELLED, SEEN, Store
+from inspector.errors import ArchiveError
+from inspector.records.commands import Relabel
+from inspector.records.crop import Sidecar
+from inspector.records.extent import Extent
+from inspector.records.stages import Crop, Detection, Placed
+from tests.defects import any_defect
+from tests.frames import header, inspected
+
+NOW = datetime(2024, 11, 27, 12, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that one can set."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Noon."""
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
+    """An archive of 100 kB."""
+    opened = Store(ArchiveSection(path=str(tmp_path / "archive"), max_gb=1e-4), "l", clock)
+    yield opened
+    opened.close()
+
+
+def add(store: Store, number: int, coil: str = "C/1", place: int = 0) -> str:
+    """Write a crop of a defect, and return the defect's id."""
+    pixels = np.random.default_rng(number).integers(0, 255, (40, 50)).astype(np.uint8)
+    crop = Crop(0, 0, 2, 3, pixels, np.array([[0, 5, 7, 9]], np.int32), Extent(**BOX))
+    seen = inspected(header(number), DETECTION)
+    defect = any_defect(id=f"{coil}/top/b/{number}/0", coil=coil, name="dark")
+    before = set(store.folder.glob(f"{SEEN}/*/*/*"))
+    store.add(entry(Draft(crop, seen, Placed(coil, "top", 1000.0)), defect, place, lambda piece: piece))
+    for file in set(store.folder.glob(f"{SEEN}/*/*/*")) - before:
+        os.utime(file, (NOW.timestamp() + number,) * 2)
+    return defect.id
+
+
+DETECTION = Detection(start_mm=7, end_mm=8, left_mm=10, right_mm=12, area_mm2=2, class_id=1, confidence=0.9)
+BOX = {"start_mm": 2.0, "end_mm": 42.0, "left_mm": 3.0, "right_mm": 53.0, "area_mm2": 2000.0}
+
+
+def sidecars(store: Store, kind: str = "*") -> list[Sidecar]:
+    """All that is in the archive, by the frame's number."""
+    found = [msgspec.json.decode(path.read_bytes(), type=Sidecar) for path in store.folder.glob(f"{kind}/*/*/*.json")]
+    return sorted(found, key=lambda one: one.number)
+
+
+def label(store: Store, defect: str, name: str = "sound", coil: str = "C/1") -> tuple[bool, str]:
+    """Label a defect, and return what became of it."""
+    answer, event = store.relabel(Relabel(coil=coil, defect=defect, label=name, operator="Kim"))
+    assert (event is not None) == answer.is_done
+    return answer.is_done, answer.message
+
+
+def test_a_crop_is_kept_without_loss(store: Store) -> None:
+    """The picture is byte for byte what was seen, and beside it stands where."""
+    add(store, 5)
+    (path,) = store.folder.glob(f"{SEEN}/2024-11-27/C%2F1/*.png")
+    picture, was = cv2.imread(str(path), cv2.IMREAD_UNCHANGED), np.random.default_rng(5).integers(0, 255, (40, 50))
+    assert picture is not None and np.array_equal(picture, was)
+    (one,) = sidecars(store)
+    assert (one.image, one.coil, one.number, one.name) == (path.name, "C/1", 5, "dark")
+    assert (one.place.start_mm, one.place.left_mm, one.mm_per_px) == (1002.0, 3.0, 1.0)
+    assert one.regions[0].box_px == (7, 5, 2, 1) and one.regions[0].is_subject
+
+
+def test_the_oldest_go_first_and_labelled_ones_last(store: Store) -> None:
+    """However much is written, the archive stays below its limit, and what a person labelled is still there."""
+    first = add(store, 0)
+    assert label(store, first)[0]
+    for number in range(1, 40):
+        add(store, number)
+        assert store.bytes <= 1e5
+    counted = store.bytes
+    store.count()
+    assert store.bytes == counted
+    kept = [one.number for one in sidecars(store, SEEN)]
+    assert kept == list(range(40 - len(kept), 40)) and len(kept) >= 5
+    assert [one.number for one in sidecars(store, LABELLED)] == [0]
+
+
+def test_labelled_ones_go_when_nothing_else_is_left(store: Store) -> None:
+    """The limit holds for them too."""
+    for number in range(40):
+        label(store, add(store, number))
+        assert store.bytes <= 1.1e5
+    assert 30 < sidecars(store)[-1].number < 40
+
+
+def test_old_crops_go(store: Store, clock: Clock) -> None:
+    """By age too, and their folders with them; labelled ones stay longer."""
+    label(store, add(store, 0))
+    add(store, 1)
+    clock.now = NOW + timedelta(days=91)
+    os.utime(next(store.folder.glob(f"{LABELLED}/*/*/*.json")), (NOW.timestamp(),) * 2)
+    store.age()
+    store.age()
+    assert [one.number for one in sidecars(store)] == [0]
+    assert list((store.folder / SEEN).iterdir()) == []
+
+
+@pytest.mark.parametrize(("text", "name"), [("sound", "sound"), ("bright", "bright"), ("2", "bright"), ("1", "dark")])
+def test_a_label_is_a_class_by_name_or_number(store: Store, text: str, name: str) -> None:
+    """All crops of the defect carry it, and who said so."""
+    defect = add(store, 3)
+    add(store, 3, place=1)
+    add(store, 4)
+    assert label(store, defect, text) == (True, f"dark {defect} is {name} now (2 crops).")
+    labels = [(one.number, one.label and one.label.name, one.label and one.label.operator) for one in sidecars(store)]
+    assert labels == [(3, name, "Kim"), (3, name, "Kim"), (4, None, None)]
+    assert label(store, defect, "1")[0]
+    assert [one.label and one.label.name for one in sidecars(store)] == ["dark", "dark", None]
+
+
+@pytest.mark.parametrize("text", ["0", "3", "blue"])
+def test_what_is_no_class_is_refused(store: Store, text: str) -> None:
+    """With the classes that there are."""
+    is_done, message = label(store, add(store, 3), text)
+    assert not is_done and "expected dark, bright" in message
+
+
+def test_a_defect_that_the_archive_does_not_have_is_refused(store: Store) -> None:
+    """Of another coil too."""
+    defect = add(store, 3)
+    assert not label(store, defect + "0")[0]
+    assert not label(store, defect, coil="C2")[0]
+
+
+def test_two_writers_of_one_archive_are_refused(store: Store) -> None:
+    """The second says why."""
+    with pytest.raises(ArchiveError, match="another inspector writes there"):
+        Store(ArchiveSection(path=str(store.folder)), "l", Clock())
+
+
+def test_a_place_that_cannot_be_written_is_refused() -> None:
+    """With the reason, and what to do."""
+    with pytest.raises(ArchiveError, match=r"/proc/self/archive, where nothing can be written: .*Make room"):
+        Store(ArchiveSection(path="/proc/self/archive"), "l", Clock())
