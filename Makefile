@@ -45,6 +45,7 @@ soak: $(VENV)/.dev
 	$(RUN) -m tests.soak.signals 10000
 	$(RUN) -m tests.soak.late
 	$(RUN) -m tests.soak.kills 20
+	$(RUN) -m tests.soak.messages 100000
 	$(RUN) -m tests.soak.images 200000
 
 release: $(VENV)/.runtime

@@ -23,7 +23,6 @@ class Demand:
         self._handed = self._taken = self._done = 0
         self._granted: Counter[str] = Counter()
         self._begun: Counter[str] = Counter()
-        self._recorded: Counter[str] = Counter()
         self._receipts: deque[Receipt] = deque()
         self._on_acknowledged: Callable[[], None] = lambda: None
         self._lock = Lock()
@@ -56,15 +55,11 @@ class Demand:
 
     # --- fed by the journal
 
-    def record(self, frames: Mapping[str, int]) -> None:
-        """Count frames, by camera, whose events are on disk."""
-        self._recorded.update(frames)
-
     def acknowledge(self, receipts: Iterable[Receipt]) -> None:
         """Have intake learn what is on disk."""
-        before = len(self._receipts)
-        self._receipts.extend(receipts)
-        if len(self._receipts) > before:
+        recorded = tuple(receipts)
+        self._receipts.extend(recorded)
+        if recorded:
             with self._lock:
                 self._on_acknowledged()
 
@@ -106,7 +101,3 @@ class Demand:
     def waiting(self, camera: str) -> int:
         """Frames of a camera that have a place and that the engine has not begun."""
         return self._granted[camera] - self._begun[camera]
-
-    def unrecorded(self, camera: str) -> int:
-        """Frames of a camera that have a place and whose events are not on disk."""
-        return self._granted[camera] - self._recorded[camera]

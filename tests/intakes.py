@@ -1,12 +1,14 @@
 """An intake with real cameras on it, for tests of the frame socket."""
 
 import time
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 import zmq
 
 from inspector import wire
+from inspector.config.camera import CameraSection
 from inspector.demand import Demand
 from inspector.intake.push import Intake
 from inspector.intake.settings import BatchSection, IntakeSection
@@ -34,14 +36,16 @@ class Line:
         max_frames: int = 4,
         wait_ms: int = 5,
         waits: bool = False,
+        *,
         bind: str = "tcp://127.0.0.1:*",
+        cameras: Sequence[CameraSection] = SECTIONS,
         **options: Any,
     ) -> None:
         self.stop, self.demand = Flag(), Demand(2)
         section = IntakeSection(bind=bind, max_frame_mb=1, overload="wait" if waits else "drop-newest")
         batch = BatchSection(max_frames=max_frames, wait_ms=wait_ms)
         facts = {"height": HEIGHT, "width": WIDTH, "stop": self.stop, "demand": self.demand, **options}
-        self.intake = Intake(context, section, batch, cameras=SECTIONS, **facts)
+        self.intake = Intake(context, section, batch, cameras=cameras, **facts)
         self.batches = consumed(self.intake, self.demand)
         self._camera = context.socket(zmq.PUSH)
         self._camera.connect(self.intake.address)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -304,7 +303,6 @@ class Daemon:
         now_unix_ns = time.time_ns()
         for findings in recorded.group:
             self._desk.answer(findings)
-            self._demand.record(Counter(inspected.frame.header.camera for inspected in findings.inspected))
             self._demand.acknowledge(findings.receipts)
             self._metrics.reported(findings, self._alarms.states().values(), now_unix_ns)
             for event in findings.events:

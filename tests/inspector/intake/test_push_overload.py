@@ -6,11 +6,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+import pytest
 import zmq
 
 from inspector import wire
+from inspector.config.camera import Overload
 from inspector.flow import buffered
 from inspector.records.stages import Batch, Frame
+from tests import frames
 from tests.frames import consumed
 from tests.intakes import Context, Line, message, summary
 
@@ -99,6 +102,45 @@ def test_a_flood_costs_no_other_camera_a_frame(context: Context) -> None:
         flooding.join()
     assert ends["bottom", ""] == sent["bottom"], ends
     assert {reason for camera, reason in ends if camera == "bottom"} == {""}
+
+
+@pytest.mark.parametrize("overload", ["wait", "drop-oldest", "drop-newest"])
+def test_no_policy_of_a_camera_that_floods_starves_another(context: Context, overload: Overload) -> None:
+    """Whatever becomes of a flood's own frames, each frame of another camera, one at a time, finds its place."""
+    cameras = frames.camera("top", overload=overload), frames.camera("bottom")
+    done = threading.Event()
+    with Line(context, max_frames=4, wait_ms=1, cameras=cameras) as line:
+
+        def flood() -> None:
+            with context.socket(zmq.PUSH, zmq.Socket) as camera:
+                camera.linger = 0
+                camera.connect(line.intake.address)
+                numbers = itertools.count()
+                while not done.is_set():
+                    if camera.poll(10, zmq.POLLOUT):
+                        camera.send_multipart(wire.encode(*message(next(numbers), "top")))
+
+        flooding = threading.Thread(target=flood)
+        flooding.start()
+        ends: Counter[tuple[str, str]] = Counter()
+        sent = 0
+        for batch in consumed(buffered(line.intake, 2, "intake"), line.demand):
+            ends.update((frame.header.camera, "") for frame in batch.frames())
+            for loss in batch.losses():
+                ends[loss.camera, loss.reason] += loss.count
+            time.sleep(0.005)  # the engine is slow
+            has_ended = sum(count for (camera, _), count in ends.items() if camera == "bottom")
+            if sent >= 30 and has_ended == sent and sum(ends.values()) > 200:
+                line.stop.set()
+                done.set()
+            elif sent == has_ended:
+                line.send(sent, "bottom")
+                sent += 1
+        done.set()
+        flooding.join()
+    assert ends["bottom", ""] == sent, ends
+    assert ends["top", ""] > sent
+    assert (ends["top", "overload"] > 0) == (overload != "wait"), ends
 
 
 def test_what_has_come_at_a_stop_is_counted(context: Context) -> None:
