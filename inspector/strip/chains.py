@@ -82,10 +82,26 @@ def least_by_chance(back_mm: Floats, elsewhere: int, search: Search, tests: Test
     periods_mm = periods_mm[(periods_mm >= search.min_period_mm) & (periods_mm <= search.max_period_mm)]
     if not periods_mm.size:
         return None
-    ratio = back_mm[None, :] / periods_mm[:, None]
-    turn = np.rint(ratio).astype(np.intp)
-    slack_mm = search.slack_mm(periods_mm)
-    is_hit = (np.abs(ratio - turn) * periods_mm[:, None] <= slack_mm[:, None]) & (turn >= 1) & (turn <= TURNS)
+    price = _prices(periods_mm, search, tests)
+    may_tell = log_least(back_mm, elsewhere, periods_mm, search) + price <= math.log(search.false_per_coil)
+    if not may_tell.any():
+        return None
+    periods_mm, price = periods_mm[may_tell], price[may_tell]
+    log_expected = log_chances(back_mm, elsewhere, periods_mm, search) + price[:, None]
+    row, last_turn = divmod(int(np.argmin(log_expected)), TURNS + 1)
+    if log_expected[row, last_turn] > math.log(search.false_per_coil):
+        return None
+    turn, is_hit = _hits(back_mm, periods_mm[row : row + 1], search)
+    found: dict[int, int] = {}
+    for place in np.flatnonzero(is_hit[0] & (turn[0] <= last_turn)):
+        if int(turn[0, place]) not in found.values():
+            found[int(place)] = int(turn[0, place])
+    return Chain(found, float(log_expected[row, last_turn]))
+
+
+def log_chances(back_mm: Floats, elsewhere: int, periods_mm: Floats, search: Search) -> Floats:
+    """Return the log of the probability that chance shows as many marks, by period and last turn: (P, TURNS + 1)."""
+    turn, is_hit = _hits(back_mm, periods_mm, search)
     seen = np.zeros((len(periods_mm), TURNS + 1), np.bool_)
     at = np.nonzero(is_hit)
     seen[at[0], turn[at]] = True
@@ -93,16 +109,29 @@ def least_by_chance(back_mm: Floats, elsewhere: int, search: Search, tests: Test
     # One mark of the chain was chosen to make the period: it is no evidence.
     evidence = np.maximum(hits - 1, 0)
     chance = _chance(back_mm, elsewhere, periods_mm, hits[:, -1], search)
-    log_chance = LOG_CHOOSE[np.arange(TURNS + 1)[None, :], evidence] + evidence * np.log(chance)[:, None]
-    log_chance[(hits < search.marks - 1) | (chance > SURE_CHANCE)[:, None]] = 0.0
-    row, last_turn, log_expected = _least(log_chance, periods_mm, search, tests)
-    if log_expected > math.log(search.false_per_coil):
-        return None
-    found: dict[int, int] = {}
-    for place in np.flatnonzero(is_hit[row] & (turn[row] <= last_turn)):
-        if int(turn[row, place]) not in found.values():
-            found[int(place)] = int(turn[row, place])
-    return Chain(found, log_expected)
+    found: Floats = LOG_CHOOSE[np.arange(TURNS + 1)[None, :], evidence] + evidence * np.log(chance)[:, None]
+    found[(hits < search.marks - 1) | (chance > SURE_CHANCE)[:, None]] = 0.0
+    return found
+
+
+def log_least(back_mm: Floats, elsewhere: int, periods_mm: Floats, search: Search) -> Floats:
+    """Return what `log_chances` cannot be below, for each period (P,): a mark at every turn, and no other to spare.
+
+    It costs a hundredth of `log_chances`. On strip so dirty that no chain can mean anything it is all there is to do.
+    """
+    most = np.full(len(periods_mm), min(TURNS, len(back_mm)), np.intp)
+    chance = _chance(back_mm, elsewhere, periods_mm, most, search)
+    evidence = most - 1
+    least: Floats = np.log(most) + evidence * np.log(chance)
+    return np.where(chance > SURE_CHANCE, 0.0, np.minimum(least, 0.0))
+
+
+def _hits(back_mm: Floats, periods_mm: Floats, search: Search) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Return each mark's turn, and whether it lies there, by period: (P, N)."""
+    ratio = back_mm[None, :] / periods_mm[:, None]
+    turn = np.rint(ratio).astype(np.intp)
+    away_mm = np.abs(ratio - turn) * periods_mm[:, None]
+    return turn, (away_mm <= search.slack_mm(periods_mm)[:, None]) & (turn >= 1) & (turn <= TURNS)
 
 
 def _chance(
@@ -125,23 +154,16 @@ def _chance(
     return np.maximum(chance, LEAST_CHANCE)
 
 
-def _least(log_chance: Floats, periods_mm: Floats, search: Search, tests: Tests) -> tuple[int, int, float]:
-    """Return row, turn and log of the expected number of the chain that chance explains worst."""
+def _prices(periods_mm: Floats, search: Search, tests: Tests) -> Floats:
+    """Count chains at these periods as looked at; return the log of what each pays for not being the only one."""
     is_known = np.zeros(len(periods_mm), np.bool_)
     for known_mm in search.known_mm:
         is_known |= np.abs(periods_mm - known_mm) <= search.slack_mm(np.float64(known_mm))
-    best = 0, 0, 0.0
-    for name, members in (("known", np.flatnonzero(is_known)), ("other", np.flatnonzero(~is_known))):
-        if not members.size:
-            continue
-        chances = log_chance[members]
-        count = getattr(tests, name) + chances.size
-        setattr(tests, name, count)
-        row, turn = divmod(int(np.argmin(chances)), chances.shape[1])
-        log_expected = float(chances[row, turn]) + _log_price(count)
-        if log_expected < best[2]:
-            best = int(members[row]), turn, log_expected
-    return best
+    known = int(is_known.sum())
+    tests.known += known * (TURNS + 1)
+    tests.other += (len(periods_mm) - known) * (TURNS + 1)
+    price = [_log_price(max(1, number)) for number in (tests.other, tests.known)]
+    return np.array(price)[is_known.astype(np.intp)]
 
 
 def _log_price(tests: int) -> float:
