@@ -94,7 +94,9 @@ class Sums:
             self.either[place] += int(np.count_nonzero(one | other))
         apart = np.abs(found.confidence.astype(np.int16) - expected.confidence)
         self.confidence = max(self.confidence, int(apart.max(where=alike, initial=0)))
-        self.presence = max(self.presence, float(np.abs(found.presence - expected.presence).max(initial=0)))
+        classes = len(self.both)  # a distance after them is no probability
+        differences = np.abs(found.presence[:, :classes] - expected.presence[:, :classes])
+        self.presence = max(self.presence, float(differences.max(initial=0)))
         self._add_truth((found.labels, expected.labels), truth)
 
     def _add_truth(self, labels: tuple[Bytes3D, Bytes3D], truth: Bytes3D | None) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import ParamSpec, TypeVar, get_args
 
@@ -26,7 +26,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from inspector.engines.screening import Screening
-from inspector.records.events import ROOTS, CameraFault, Crowded, Defect, IsaState, Missed
+from inspector.records.events import ROOTS, CameraFault, Crowded, Defect, IsaState, Missed, RecipeFault
 from inspector.records.stages import ArchiveAccount, Batch, Findings, Frame, Inferred
 
 P = ParamSpec("P")
@@ -133,6 +133,22 @@ class _DeviceMemory(Collector):
         return GaugeMetricFamily("inspector_gpu_memory_bytes", words, labels=["kind"])
 
 
+class _DoubtfulFrames(Collector):
+    """Asks how many frames' maps could not be relied on."""
+
+    def __init__(self, pairs: Sequence[tuple[str, RecipeFault]], frames: Callable[[str, RecipeFault], int]) -> None:
+        self._pairs, self._frames = pairs, frames
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield one counter."""
+        family = CounterMetricFamily(
+            "inspector_frames_doubtful", "Frames whose maps say nothing reliable.", labels=["camera", "fault"]
+        )
+        for pair in self._pairs:
+            family.add_metric(list(pair), self._frames(*pair))
+        yield family
+
+
 class _Screen(Collector):
     """Asks how the recipe's screen is doing."""
 
@@ -237,6 +253,9 @@ class Metrics:
             "inspector_camera_last_frame_timestamp_seconds", "Capture time of the last frame.", ["camera"]
         )
         self._faults = gauge("inspector_camera_fault", "1 while the camera has the fault.", ["camera", "fault"])
+        self._recipe_faults = gauge(
+            "inspector_recipe_fault", "1 while the recipe cannot be relied on for this camera.", ["camera", "fault"]
+        )
         self._events = counter("inspector_events", "Events recorded and published.", ["topic"])
         self.recipe = Info("inspector_recipe", "The recipe in force, and its engine.", registry=registry)
         self.engine = Info("inspector_engine", "The engine in force, and what it runs on.", registry=registry)
@@ -268,6 +287,19 @@ class Metrics:
         for camera in cameras:
             for fault in get_args(CameraFault):
                 self._faults.labels(camera, fault).set_function(partial(is_standing, camera, fault))
+
+    def watch_recipe(
+        self,
+        cameras: Iterable[str],
+        faults: Iterable[RecipeFault],
+        is_standing: Callable[[str, RecipeFault], bool],
+        frames: Callable[[str, RecipeFault], int],
+    ) -> None:
+        """Show how far the recipe can be relied on, and how many frames spoke against it, as at each scrape."""
+        pairs = [(camera, fault) for camera in cameras for fault in faults]
+        for camera, fault in pairs:
+            self._recipe_faults.labels(camera, fault).set_function(partial(is_standing, camera, fault))
+        self.registry.register(_DoubtfulFrames(pairs, frames))
 
     def watch_memory(self, taken: Callable[[], dict[str, int]]) -> None:
         """Show the device memory that is taken, by kind, as it is at each scrape; nothing where there is none."""

@@ -24,11 +24,14 @@ LEVELS = 255
 
 
 def screen_scores(presence: npt.NDArray[np.float32], classes: int) -> npt.NDArray[np.float32]:
-    """Return (N,) float32: the highest probability of any defect in each frame; `presence` is (N, C) or wider.
+    """Return (N,) float32: the highest probability of any defect in each frame; `presence` is (N, C) or (N, C + 1).
 
-    NaN where any of them is: no comparison holds with it, so that such a frame counts as not surely sound.
+    1 where the distance after them is beyond its limit: a screen is not to be asked of what it was never taught. NaN
+    where anything is: no comparison holds with it, so that such a frame counts as not surely sound.
     """
     scores: npt.NDArray[np.float32] = presence[:, :classes].max(1, initial=0.0)
+    for distance in presence.T[classes:]:
+        scores = np.where(distance > 1, np.float32(1), scores + 0 * distance)
     return scores
 
 

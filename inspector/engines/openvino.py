@@ -21,7 +21,7 @@ OUTPUTS = {"labels", "confidence", "presence"}
 
 
 @cache
-def _core() -> ov.Core:
+def core() -> ov.Core:
     """One for the life of the process.
 
     OpenVINO's CPU plugin gives the thread that loads it an alternate signal stack and unmaps it when the plugin
@@ -37,7 +37,7 @@ def read(recipe: Recipe, model: bytes) -> ov.Model:
     Raises: RecipeError when it is no ONNX, or another graph than the card describes.
     """
     try:
-        graph = _core().read_model(model)
+        graph = core().read_model(model)
     except RuntimeError as error:
         raise RecipeError(
             f"recipe {recipe}: its model cannot be read as ONNX: {_first_line(error)}. Export the recipe again."
@@ -55,7 +55,7 @@ def read(recipe: Recipe, model: bytes) -> ov.Model:
         (inputs["thresholds"], "f32", [classes]),
         (outputs["labels"], "u8", size),
         (outputs["confidence"], "u8", size),
-        (outputs["presence"], "f32", [-1, classes]),
+        (outputs["presence"], "f32", [-1, recipe.columns]),
     ):
         found = [d.get_length() if d.is_static else -1 for d in port.partial_shape]
         if port.element_type.get_type_name() != kind or not _fits(found, expected):
@@ -96,7 +96,7 @@ class OpenVino:
             options["INFERENCE_PRECISION_HINT"] = precision
         graph = read(recipe, model)
         try:
-            compiled = _core().compile_model(graph, "CPU", options)
+            compiled = core().compile_model(graph, "CPU", options)
             self._idle = deque(compiled.create_infer_request() for _ in range(self.in_flight))
         except RuntimeError as error:
             raise EngineError(

@@ -116,10 +116,10 @@ def load(
 def suspicious(presence: NDArray[np.float32], thresholds: NDArray[np.float32]) -> list[int]:
     """Return the frames in which some class reaches its threshold: the maps of all others are 0 by the graph's rule.
 
-    `presence` (N, C), `thresholds` (C,). The graph labels a pixel where its probability reaches the threshold, and
-    presence is the highest probability in the frame.
+    `presence` (N, C) or wider, `thresholds` (C,). The graph labels a pixel where its probability reaches the threshold,
+    and presence is the highest probability in the frame.
     """
-    return [int(place) for place in np.flatnonzero((presence >= thresholds).any(axis=1))]
+    return [int(place) for place in np.flatnonzero((presence[:, : len(thresholds)] >= thresholds).any(axis=1))]
 
 
 def _closed_on_failure(engine: Segmenter, work: Callable[[], None]) -> Segmenter:

@@ -39,8 +39,8 @@ CameraState = Literal["raised", "returned"]
 Ne107 = Literal["failure", "check_function", "out_of_specification", "maintenance_required", "normal"]
 NE107: tuple[Ne107, ...] = get_args(Ne107)
 """The states of a device after NAMUR NE 107, the gravest first."""
-RecipeFault = Literal["screen_blind"]
 ArchiveFault = Literal["not_written"]
+RecipeFault = Literal["screen_blind", "not_a_number", "constant", "out_of_specification"]
 HealthState = Literal["started", "stopping", "reloaded", "reload_failed"]
 """What we write today. A reader takes any other word too, so the records below say `str`."""
 
@@ -466,20 +466,33 @@ class RecipeStatus(_Kind, frozen=True, kw_only=True, tag="recipe"):
     """The recipe in force cannot be relied on, or can be again."""
 
     fault: Annotated[str, _known(RecipeFault)]
-    """What is wrong: `screen_blind` is a screen that held back frames with defects; it holds back none any more."""
+    """What is wrong: `screen_blind` is a screen that held back frames with defects (it holds back none any more),
+    `not_a_number` and `constant` an output that says nothing, `out_of_specification` pictures unlike all that the
+    recipe was taught."""
     state: Annotated[str, _known(CameraState)]
     """Whether it begins or ends."""
     status: Annotated[str, _known(Ne107)]
-    """Of the inspection, after NAMUR NE 107."""
+    """Of the inspection of this camera's strip, after NAMUR NE 107."""
     message: str
     """For people."""
     recipe: str
     """Name and version of the recipe in force, `NAME@VERSION`."""
+    camera: str = ""
+    """The camera whose frames show it; empty where it concerns all."""
+    coil: str = ""
+    """The coil under that camera; empty where its frames name none."""
+    captured_ns: int = 0
+    """Capture time of the frame that completed it, nanoseconds since the UNIX epoch; 0 without a camera."""
 
     @property
     def topic(self) -> str:
         """`recipe.` and the fault."""
         return f"recipe.{self.fault}"
+
+    @property
+    def subject(self) -> str:
+        """The coil."""
+        return self.coil or "-"
 
 
 class ArchiveStatus(_Kind, frozen=True, kw_only=True, tag="archive"):

@@ -100,10 +100,17 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     calibrated_on: tuple[str, ...] = ()
     """Names of the frames that INT8 took its ranges from; empty where none were, or nobody wrote them down."""
     classes: Annotated[tuple[DefectClass, ...], Meta(min_length=1)] = msgspec.field(name="class")
+    measures_distance: bool = False
+    """Whether presence has one more column: how far a frame is from those it was taught on, in units of the limit."""
     screen: Screen | None = None
     """Which fast recipe may look first; None: nobody has measured what that would lose."""
     scores: dict[str, float | int | str] = {}
     """Measured on frames it was not trained on; the keys name convention and unit."""
+
+    @property
+    def columns(self) -> int:
+        """How many numbers presence has for each frame."""
+        return len(self.classes) + self.measures_distance
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
@@ -117,4 +124,6 @@ class Maps(msgspec.Struct, frozen=True):
     confidence: Bytes3D
     """(N, H, W) uint8: probability of that class x 255; 0 where sound."""
     presence: NDArray[np.float32]
-    """(N, C) float32: highest probability of each defect class anywhere in the frame."""
+    """(N, C) float32: highest probability of each defect class anywhere in the frame.
+
+    (N, C + 1) where the recipe measures distance; above 1 nothing that the maps show is covered by its figures."""

@@ -46,6 +46,7 @@ from inspector.intake.overload import policies
 from inspector.intake.push import Intake
 from inspector.intake.receipts import Receipts
 from inspector.metrics import Metrics
+from inspector.recipe_health import OUTPUT_FAULTS, RecipeHealth
 from inspector.records.events import CameraState, CoilReport, Health, HealthState, Ne107, RecipeStatus
 from inspector.records.frame import Bytes3D
 from inspector.records.recipe import Recipe
@@ -155,7 +156,9 @@ class Daemon:
             self._alarms,
             self._receipts,
         ]
-        self._lasting: list[Lasting] = [self._camera_health, *self._stages]
+        is_stub = settings.engine.kind == "stub"  # it says the same of everything, and that it is one
+        self._recipe_health = RecipeHealth(cameras, finds_constant=not is_stub)
+        self._lasting: list[Lasting] = [self._camera_health, self._recipe_health, *self._stages]
         self._metrics = Metrics(cameras, [kind.name for kind in card.classes])
         self._web = Web(settings.http.bind, self._metrics.registry, self._liveness, self._acknowledge)
         opened.callback(self._web.close)
@@ -170,6 +173,7 @@ class Daemon:
         opened.callback(self._close_engine)
         self._metrics.watch_memory(self._memory)
         self._metrics.watch_cameras(cameras, self._camera_health.is_standing)
+        self._metrics.watch_recipe(cameras, OUTPUT_FAULTS, self._recipe_health.is_standing, self._recipe_health.frames)
         self._metrics.watch_screen(self._screening)
         self._intake = self._open_intake(context, card)
         opened.callback(self._close_intake)
@@ -255,8 +259,11 @@ class Daemon:
         analyse = Analyse(settings.camera, settings.analysis)
         analysed, watched = (metrics.timed(work.name, work) for work in (analyse, self._camera_health))
         cut = metrics.timed("cut", self._cut) if self._cut else _uncut
+        relied = self._recipe_health
         findings = each(
-            inferred, lambda inferred: cut(inferred.batch, watched(inferred.batch, analysed(inferred))), _last
+            inferred,
+            lambda inferred: relied(inferred, cut(inferred.batch, watched(inferred.batch, analysed(inferred)))),
+            _last,
         )
         findings = each(findings, self._desk.attach)
         for stage in self._stages:

@@ -92,7 +92,7 @@ def port_faults(recipe: Recipe, inputs: Sequence[Port], outputs: Sequence[Port])
         "outputs": {
             Port("labels", "uint8", planes),
             Port("confidence", "uint8", planes),
-            Port("presence", "float32", (-1, classes)),
+            Port("presence", "float32", (-1, recipe.columns)),
         },
     }
     found = {"inputs": set(inputs), "outputs": set(outputs)}

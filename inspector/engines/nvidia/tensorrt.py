@@ -61,7 +61,7 @@ class TensorRt:
         many batches there are at once.
         """
         self._sizes = tuple(sizes)
-        self._extents = Extents(sizes[-1], recipe.height, recipe.width, len(recipe.classes))
+        self._extents = Extents(sizes[-1], recipe.height, recipe.width, recipe.columns)
         self._thresholds = np.array([kind.threshold for kind in recipe.classes], np.float32)
         self._device = cuda.device(gpu)
         self._runtime = nvinfer.runtime(made.flavour, trt)

@@ -1,0 +1,150 @@
+"""Whether the network's word can be relied on: what it says of each frame, camera by camera. Pure.
+
+Three faults make a frame's maps worthless, whatever they show: presences that are no numbers; presences that stay the
+same to the last bit while the pictures change; a picture far from all that the recipe was taught (where its graph
+measures that). A fault is raised after enough such frames in a row and returned after enough without.
+
+Knows maps and headers. Must not know engines, pixels, sockets.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import msgspec
+import numpy as np
+
+from inspector.records.events import NE107, Ne107, RecipeFault, RecipeStatus
+from inspector.records.recipe import Recipe
+from inspector.records.stages import Findings, Frame, Inferred
+
+OUTPUT_FAULTS: dict[RecipeFault, tuple[Ne107, int]] = {
+    "not_a_number": ("failure", 1),
+    "constant": ("failure", 50),
+    "out_of_specification": ("out_of_specification", 3),
+}
+"""What each makes of the inspection after NAMUR NE 107, and after how many frames in a row it is raised.
+
+Constant: of fifty different pictures no network gives all the very same presences, to 24 bits.
+"""
+RETURNED_FRAMES = 10
+"""Frames in a row without a fault after which it is returned."""
+
+
+class _Camera(msgspec.Struct):
+    """What is remembered of one camera."""
+
+    standing: set[RecipeFault] = set()
+    streaks: dict[RecipeFault, int] = {}
+    """Frames in a row that speak against what stands."""
+    said: bytes = b""
+    """Presences of its last frame."""
+    seen: int | None = None
+    """Checksum of that frame."""
+    alike: int = 1
+    """Different frames in a row with the same presences."""
+
+
+class RecipeHealth:
+    """Adds to a batch's findings how far its maps can be relied on."""
+
+    name = "recipe_health"
+
+    def __init__(self, cameras: Iterable[str], *, finds_constant: bool = True) -> None:
+        """`finds_constant`: whether to look for a constant output at all."""
+        self._finds_constant = finds_constant
+        self._cameras = {camera: _Camera() for camera in cameras}
+        self._frames: Counter[tuple[str, RecipeFault]] = Counter()
+
+    def __call__(self, inferred: Inferred, findings: Findings) -> Findings:
+        """Look at what was said of every frame of a batch."""
+        maps, events = inferred.maps, list[RecipeStatus]()
+        if maps is None:
+            return findings
+        for frame, planes in zip(inferred.batch.frames(), inferred.batch.planes, strict=True):
+            camera = self._cameras[frame.header.camera]
+            faults = self._faults_of(camera, frame, maps.presence[planes.start], inferred.recipe)
+            for fault in OUTPUT_FAULTS:
+                self._frames[frame.header.camera, fault] += fault in faults
+                if event := self._count(camera, fault, fault in faults, frame, inferred.recipe):
+                    events.append(event)
+        return msgspec.structs.replace(findings, events=(*findings.events, *events)) if events else findings
+
+    def is_standing(self, camera: str, fault: RecipeFault) -> bool:
+        """Whether the recipe has a fault on a camera's frames now; from any thread."""
+        return fault in self._cameras[camera].standing
+
+    def frames(self, camera: str, fault: RecipeFault) -> int:
+        """Return how many of a camera's frames showed a fault; from any thread."""
+        return self._frames[camera, fault]
+
+    def state(self) -> bytes:
+        """The faults that stand."""
+        return msgspec.json.encode({name: sorted(camera.standing) for name, camera in self._cameras.items()})
+
+    def restore(self, state: bytes, now_ns: int) -> None:
+        """Go on with the faults of a state.
+
+        Raises: ValueError when it cannot be read.
+        """
+        for name, faults in msgspec.json.decode(state, type=dict[str, set[RecipeFault]]).items():
+            if name in self._cameras:
+                self._cameras[name].standing = faults
+
+    # --- one frame ------------------------------------------------------------------------------------------------
+
+    def _faults_of(
+        self, camera: _Camera, frame: Frame, presence: np.ndarray[tuple[int], np.dtype[np.float32]], recipe: Recipe
+    ) -> set[RecipeFault]:
+        """Return what is wrong with a frame's presence (C,), or (C + 1,) with its distance."""
+        faults = set[RecipeFault]()
+        if not np.isfinite(presence).all():
+            faults.add("not_a_number")
+        if recipe.measures_distance and presence[len(recipe.classes)] > 1:
+            faults.add("out_of_specification")
+        said = presence.tobytes()
+        if said != camera.said:
+            camera.alike = 1
+        elif frame.header.crc32 != camera.seen:
+            camera.alike += 1
+        camera.said, camera.seen = said, frame.header.crc32
+        if self._finds_constant and camera.alike >= OUTPUT_FAULTS["constant"][1]:
+            faults.add("constant")
+        return faults
+
+    def _count(
+        self, camera: _Camera, fault: RecipeFault, shows: bool, frame: Frame, recipe: Recipe
+    ) -> RecipeStatus | None:
+        """Count for or against a fault; where that is enough, turn it and return what to report."""
+        if shows == (fault in camera.standing):
+            camera.streaks.pop(fault, None)
+            return None
+        camera.streaks[fault] = camera.streaks.get(fault, 0) + 1
+        enough = OUTPUT_FAULTS[fault][1] if shows and fault != "constant" else 1 if shows else RETURNED_FRAMES
+        if camera.streaks[fault] < enough:
+            return None
+        camera.standing = camera.standing ^ {fault}
+        camera.streaks.pop(fault)
+        statuses = (OUTPUT_FAULTS[name][0] for name in camera.standing if name in OUTPUT_FAULTS)
+        header = frame.header
+        return RecipeStatus(
+            fault=fault,
+            state="raised" if shows else "returned",
+            status=min(statuses, key=NE107.index, default="normal"),
+            message=_words(fault, header.camera) if shows else f"camera {header.camera}: no longer {fault}",
+            recipe=str(recipe),
+            camera=header.camera,
+            coil=header.coil or "",
+            captured_ns=header.captured_ns,
+        )
+
+
+def _words(fault: RecipeFault, camera: str) -> str:
+    """Say what a fault means, and what to do."""
+    return f"camera {camera}: " + {
+        "not_a_number": "the network's output is no number: nothing it says of this strip counts. Load another recipe",
+        "constant": "the network gives the same presences for different pictures: it is blind. Load another recipe",
+        "out_of_specification": "these pictures are far from all that the recipe was taught: what it reports of this "
+        "strip, or does not, is not covered by any of its figures. Look at lens, light and product",
+    }.get(fault, fault)

@@ -1,0 +1,93 @@
+"""An output that says nothing is never taken for sound strip: raised once, returned once, over a restart too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+import numpy as np
+import pytest
+
+from inspector.recipe_health import OUTPUT_FAULTS, RETURNED_FRAMES, RecipeHealth
+from inspector.records.events import RecipeFault, RecipeStatus
+from inspector.records.recipe import Maps
+from inspector.records.stages import Findings, Frame, Inferred
+from tests.frames import HEIGHT, RECIPE, WIDTH, batch, header
+
+MEASURING = msgspec.structs.replace(RECIPE, measures_distance=True)
+SOUND = (0.01, 0.02, 0.5)
+SAID: dict[RecipeFault, tuple[float, float, float]] = {
+    "not_a_number": (np.nan, 0.0, 0.5),
+    "constant": SOUND,
+    "out_of_specification": (0.01, 0.02, 1.5),
+}
+
+
+class Watched:
+    """A recipe's health and all it reported, over one camera."""
+
+    def __init__(self) -> None:
+        self.health = RecipeHealth(["top"])
+        self.reported: list[RecipeStatus] = []
+        self._number = 0
+
+    def see(self, said: Iterable[tuple[float, float, float]], *, same_picture: bool = False) -> None:
+        """Have a frame for each presence, one batch each."""
+        for presence in said:
+            self._number += 1
+            of = batch(Frame(header(self._number, crc32=7 if same_picture else self._number), 0))
+            plane = np.zeros((1, HEIGHT, WIDTH), np.uint8)
+            inferred = Inferred(of, MEASURING, Maps(plane, plane, np.array([presence], np.float32)))
+            found = self.health(inferred, Findings(closed_ns=0))
+            self.reported += [event for event in found.events if isinstance(event, RecipeStatus)]
+
+
+def varying(count: int, distance: float = 0.5) -> list[tuple[float, float, float]]:
+    """Presences of so many different sound pictures."""
+    return [(0.01 + number / 1000, 0.02, distance) for number in range(count)]
+
+
+@pytest.mark.parametrize("fault", OUTPUT_FAULTS)
+def test_a_fault_is_raised_once_and_returned_once(fault: RecipeFault) -> None:
+    """After enough frames with it, with its NE 107 status, camera and coil; and returned after enough without."""
+    watched = Watched()
+    status, frames = OUTPUT_FAULTS[fault]
+    watched.see(varying(5))
+    watched.see([SAID[fault]] * (frames - 1))
+    assert not watched.reported
+    watched.see([SAID[fault]] * 20)
+    assert [(event.fault, event.state, event.status) for event in watched.reported] == [(fault, "raised", status)]
+    assert watched.reported[0].camera == "top" and watched.reported[0].topic == f"recipe.{fault}"
+    assert watched.health.is_standing("top", fault) and watched.health.frames("top", fault) > 0
+    watched.see(varying(RETURNED_FRAMES - 1))
+    assert len(watched.reported) == 1
+    watched.see(varying(5))
+    assert [(event.state, event.status) for event in watched.reported[1:]] == [("returned", "normal")]
+    assert not watched.health.is_standing("top", fault)
+
+
+def test_a_picture_that_stays_the_same_may_be_assessed_alike() -> None:
+    """A standing camera's network is not blind for giving the same answer to the same picture."""
+    watched = Watched()
+    watched.see([SOUND] * 200, same_picture=True)
+    assert not watched.reported
+
+
+def test_a_single_odd_frame_is_counted_but_raises_nothing() -> None:
+    """One frame far from all that was taught may be a weld: it is counted, no more."""
+    watched = Watched()
+    watched.see([*varying(5), SAID["out_of_specification"], *varying(5)])
+    assert not watched.reported and watched.health.frames("top", "out_of_specification") == 1
+
+
+def test_a_standing_fault_stands_over_a_restart() -> None:
+    """It is not raised again, and is returned by whoever comes after."""
+    before, after = Watched(), Watched()
+    before.see(varying(5, distance=2.0))
+    after.health.restore(before.health.state(), 0)
+    after.see(varying(5, distance=2.0))
+    assert len(before.reported) == 1 and not after.reported
+    after.see(varying(RETURNED_FRAMES))
+    assert [event.state for event in after.reported] == ["returned"]
+    with pytest.raises(ValueError, match="truncated"):
+        after.health.restore(b"{", 0)

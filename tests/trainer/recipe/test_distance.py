@@ -1,0 +1,107 @@
+"""How far a frame is from what a recipe was taught: in its graph, on the daemon's engine, and in `specify`'s words."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+
+from inspector import recipe
+from inspector.engines.openvino import OpenVino
+from tests.trainer.frames import HEIGHT, WIDTH, draw_frame
+from trainer import __main__
+from trainer.errors import UserError
+from trainer.recipe.distance import LEAST_FRAMES, Encoder, Taught, with_distance
+from trainer.recipe.specify import floor_plate, sweeps
+
+TAUGHT = np.stack([draw_frame(number)[0] for number in range(60)])
+LIKE_IT = np.stack([draw_frame(number)[0] for number in range(200, 230)])
+
+
+def presence_of(folder: Path, frames: np.ndarray) -> np.ndarray:
+    """What the daemon's engine makes of frames."""
+    engine = OpenVino(*recipe.load(folder), precision="f32")
+    engine.submit(frames)
+    return np.asarray(engine.result().presence)
+
+
+def write_data(folder: Path) -> Path:
+    """Write the taught frames with their masks."""
+    for part in ("images", "masks"):
+        (folder / part).mkdir(parents=True)
+    for number in range(len(TAUGHT)):
+        for part, plane in zip(("images", "masks"), draw_frame(number), strict=True):
+            cv2.imwrite(str(folder / part / f"{number:03}.png"), plane)
+    return folder
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_the_graph_says_how_far_a_frame_is(
+    recipes: dict[str, Path], tmp_path: Path, precision: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Classes' presences stay as they were; one column more is near 0 to 1 for like frames, and above 1 for others."""
+    folder = tmp_path / "recipe"
+    shutil.copytree(recipes[precision], folder)
+    before = presence_of(folder, LIKE_IT)
+    others = tmp_path / "others"
+    others.mkdir()
+    more = tmp_path / "more"
+    more.mkdir()
+    cv2.imwrite(str(others / "plate.png"), floor_plate(HEIGHT, WIDTH, 40)[:40, :50])
+    for number in range(2):
+        cv2.imwrite(str(more / f"{number}.png"), LIKE_IT[number])
+    words = ["specify", str(folder), str(write_data(tmp_path / "data")), "--compare", str(others), str(more)]
+    assert __main__.main(words) == 0
+    assert recipe.read_card(folder).measures_distance
+    after = presence_of(folder, LIKE_IT)
+    assert after.shape == (len(LIKE_IT), 5) and np.allclose(after[:, :4], before, atol=1e-3)
+    assert (after[:, 4] <= 1).mean() >= 0.8
+    far = np.stack([floor_plate(HEIGHT, WIDTH, 40), np.full((HEIGHT, WIDTH), 255, np.uint8), 255 - TAUGHT[0]])
+    assert (presence_of(folder, far)[:, 4] > 1).all()
+    printed = capsys.readouterr().out
+    assert f"{others}" in printed and f"{more}" in printed
+    assert "floor plate" in printed and "gamma 0.4" in printed and "beyond the limit" in printed
+    assert __main__.main(words) == 2
+    assert "measures distance already" in capsys.readouterr().err
+
+
+def test_the_graph_computes_what_is_defined(recipes: dict[str, Path]) -> None:
+    """Distances of the graph are those of the fit, for any number of frames."""
+    _, model = recipe.load(recipes["fp32"])
+    plain = onnx.load_from_string(model)
+    encoder = Encoder(plain, 4)
+    taught = Taught(encoder.features(TAUGHT))
+    expected = taught.distances(encoder.features(LIKE_IT))
+    session = __import__("onnxruntime").InferenceSession(with_distance(plain, taught).SerializeToString())
+    presence = session.run(["presence"], {"frames": LIKE_IT, "thresholds": np.full(4, 0.5, np.float32)})[0]
+    assert np.allclose(presence[:, 4], expected, rtol=0.05, atol=0.05)
+
+
+def test_the_limit_is_what_left_out_frames_stay_below() -> None:
+    """Of data like what was taught, about one in a hundred is beyond it; of shifted data, all."""
+    chance = np.random.default_rng(0)
+    mixing = chance.normal(size=(5, 40))
+
+    def draw(count: int, shift: float = 0.0) -> np.ndarray:
+        return chance.normal(size=(count, 5)) @ mixing + 0.1 * chance.normal(size=(count, 40)) + shift
+
+    taught = Taught(draw(300))
+    assert (taught.distances(draw(2000)) > 1).mean() < 0.05
+    assert (taught.distances(draw(200, shift=3.0)) > 1).all()
+
+
+def test_too_few_frames_say_nothing() -> None:
+    """Fewer than a score cannot tell what is usual."""
+    with pytest.raises(UserError, match="expected 20 or more"):
+        Taught(np.zeros((LEAST_FRAMES - 1, 3)))
+
+
+def test_each_sweep_is_of_its_own() -> None:
+    """Every change on purpose gives other frames than every other."""
+    swept = {name: np.stack(list(frames)) for name, frames in sweeps(list(TAUGHT[:2])).items()}
+    assert len({planes.tobytes() for planes in swept.values()}) == len(swept) >= 15
+    assert all(planes.shape[1:] == (HEIGHT, WIDTH) for planes in swept.values())
