@@ -75,6 +75,7 @@ def reload(args: argparse.Namespace) -> int:
 
 def check(args: argparse.Namespace) -> int:
     """Read a configuration, and everything it refers to, as `run` would."""
+    from inspector import recipe
     from inspector.service.prepare import check_engine, prepare, remarks
     from inspector.words import counted
 
@@ -85,7 +86,7 @@ def check(args: argparse.Namespace) -> int:
     print(f"{args.config}: good. Line {settings.line}, cameras {cameras}, recipe {folder.name}, {alarms}")
     for remark in engine_remarks:
         print(f"engine: {remark}")
-    for remark in remarks(settings):
+    for remark in remarks(settings, recipe.read_card(folder)):
         print(remark)
     return 0
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from inspector.analysis.regions import Indices, Regions, regions
 from inspector.analysis.settings import AnalysisSection
 from inspector.config.camera import CameraSection, Footprint
+from inspector.config.geometry import Field, fields
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Recipe
 from inspector.records.stages import Crowd, Detection, Findings, Frame, Inferred, Inspected, Loss, Outline
@@ -26,10 +27,14 @@ class Analyse:
 
     def __init__(self, cameras: Iterable[CameraSection], section: AnalysisSection | None = None) -> None:
         self._cameras = {camera.name: camera for camera in cameras}
+        self._recipe: Recipe | None = None
+        self._fields: dict[str, Field] = {}
         self._max_regions = (section or AnalysisSection()).max_regions
 
     def __call__(self, inferred: Inferred) -> Findings:
         """Analyse every frame of a batch, in arrival order."""
+        if inferred.recipe is not self._recipe:
+            self._recipe, self._fields = inferred.recipe, fields(self._cameras.values(), inferred.recipe)
         arrivals: list[Inspected | Loss] = []
         planes = iter(inferred.batch.planes)
         for arrival in inferred.batch.arrivals:
@@ -49,10 +54,24 @@ class Analyse:
         footprint = camera.footprint(frame.header, (rows, px))
         most = self._max_regions * max(1, -(-rows * px // (recipe.height * recipe.width)))
         labels, confidence = maps.labels[plane][:rows, :px], maps.confidence[plane][:rows, :px]
+        if camera.mirror:
+            labels, confidence = labels[:, ::-1], confidence[:, ::-1]
+        first_px, end_px = self._own(camera, footprint, px)
+        if (first_px, end_px) != (0, px):
+            labels, confidence = labels[:, first_px:end_px], confidence[:, first_px:end_px]
+            footprint = msgspec.structs.replace(
+                footprint, offset_mm=footprint.offset_mm + first_px * footprint.mm_per_px
+            )
         seen = detect(labels, confidence, maps.presence[plane], recipe, footprint, max_regions=most)
         if isinstance(seen, Crowd):
             return Inspected(frame, (), recipe, seen)
         return Inspected(frame, seen.detections, recipe, outline=seen.outline)
+
+    def _own(self, camera: CameraSection, footprint: Footprint, px: int) -> tuple[int, int]:
+        """Columns that the camera answers for: up to the middle of what its neighbours see too."""
+        field = self._fields[camera.name]
+        first_px = round((field.own_left_mm - field.left_mm) / footprint.mm_per_px)
+        return first_px, px - round((field.right_mm - field.own_right_mm) / footprint.mm_per_px)
 
 
 class Seen(msgspec.Struct, frozen=True):

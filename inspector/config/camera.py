@@ -68,12 +68,13 @@ class CameraSection(Section, frozen=True):
     offset_mm: Annotated[
         float,
         key(
-            "Position across of pixel column 0.",
+            "Position across of the left end of what it sees, from the operator's side.",
             "0 when one camera sees the whole width.",
             ge=-100_000,
             le=100_000,
         ),
     ] = 0.0
+    mirror: Annotated[bool, key("Its pictures are mirrored: pixel column 0 is the right end of what it sees.")] = False
     side: Annotated[Literal["top", "bottom"], key("Side of the strip, unless the frame header says it.")] = "top"
     first_number: Annotated[int, key("The frame number that follows `last_number`.", ge=0, le=1)] = 0
     last_number: Annotated[

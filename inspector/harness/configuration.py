@@ -12,6 +12,8 @@ import msgspec
 
 from inspector.harness.ports import HOST, Ports
 
+APART_MM = 10_000.0
+"""Wider than any simulated camera sees."""
 Section = Mapping[str, object]
 
 
@@ -43,10 +45,16 @@ def write(
     merged = {name: {**usual.get(name, {}), **given.get(name, {})} for name in [*usual, *given]}
     parts = [f"line = {_value(line)}\n", *(_section(f"[{name}]", keys) for name, keys in merged.items())]
     parts += [
-        _section("[[camera]]", {"name": name, "mm_per_px": mm_per_px, "mm_per_row": mm_per_px}) for name in cameras
+        _section("[[camera]]", {"name": name, "mm_per_px": mm_per_px, "mm_per_row": mm_per_px, **_place(number)})
+        for number, name in enumerate(cameras)
     ]
     path.write_text("".join([*parts, extra]), encoding="utf-8")
     return path
+
+
+def _place(number: int) -> Section:
+    """Where a camera looks: each at strip of its own, on both sides in turn."""
+    return {"side": ("top", "bottom")[number % 2], "offset_mm": number // 2 * APART_MM}
 
 
 def _section(head: str, keys: Section) -> str:

@@ -205,6 +205,8 @@ class Inspected(msgspec.Struct, frozen=True):
     """What was seen, where it was too much to be listed."""
     outline: Outline | None = None
     """Of the detections; None: each fills its box."""
+    edge_mm: float | None = None
+    """Where the strip's edge on the operator's side lies across, millimetres; None: not known."""
 
 
 class ArchiveAccount(msgspec.Struct, frozen=True):

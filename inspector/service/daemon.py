@@ -150,7 +150,7 @@ class Daemon:
         self._camera_health = CameraHealth(settings.camera, settings.camera_health)
         self._receipts = Receipts(settings.camera)
         self._stages: list[Stage] = [
-            Strip(settings.camera, settings.defect),
+            Strip(settings.camera, settings.defect, settings.severity),
             Repeats(settings.repeat, settings.roll),
             Decisions(),
             self._alarms,
@@ -231,7 +231,7 @@ class Daemon:
         self._liveness.not_ready = ""
         self._metrics.ready.set(1)
         self._notifier.ready(self._status())
-        for remark in remarks(self._settings):
+        for remark in remarks(self._settings, self._infer.loaded.recipe):
             log.warning("%s", remark)
         log.info("ready: frames on %s, http on port %d", self._intake.address, self._web.port)
         for group in recorded.groups(LOOK_S):

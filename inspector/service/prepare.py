@@ -18,6 +18,7 @@ import msgspec
 from inspector import recipe
 from inspector.alarms import check
 from inspector.alarms.check import LineFacts
+from inspector.config import geometry
 from inspector.config.severity import SEVERITIES
 from inspector.engines import cascade, segmenter
 from inspector.engines.screening import ScreenAccount
@@ -67,6 +68,8 @@ def prepare(path: Path) -> tuple[Config, Path]:
         if kind.name not in names
     ]
     faults += [f"{path.name}: {fault}" for fault in _class_faults(settings, names, str(card))]
+    if not faults:  # a scale is known
+        faults += [f"{path.name}: {fault}" for fault in geometry.faults(settings.camera, card)]
     if faults:
         raise ConfigError(faults)
     return settings, folder
@@ -95,14 +98,14 @@ def _class_faults(settings: Config, known: Sequence[str], card: str) -> Iterator
                 )
 
 
-def remarks(settings: Config) -> list[str]:
+def remarks(settings: Config, card: Recipe) -> list[str]:
     """Return what to know of a configuration though it is no fault."""
     return [
         f"{key}: {address} is open to every network that reaches this machine, without a password. "
         f"Bind the address of the network that needs it, like {_inside(address)}."
         for key, address in (*_binds(settings).items(), ("http.bind", settings.http.bind))
         if open_to_all(address)
-    ] + [*check.remarks(settings.alarm)]
+    ] + [*check.remarks(settings.alarm), *geometry.remarks(settings.camera, card)]
 
 
 def _binds(settings: Config) -> dict[str, str]:

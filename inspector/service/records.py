@@ -17,6 +17,7 @@ from queue import SimpleQueue
 
 from inspector.coil.record import record
 from inspector.coil.seen import Span, gather
+from inspector.config.geometry import fields
 from inspector.errors import InspectorError
 from inspector.events.history import History
 from inspector.records.events import CoilRecord, Data
@@ -83,15 +84,10 @@ class Records:
 
 
 def spans(settings: Config, card: Recipe) -> tuple[Span, ...]:
-    """What each configured camera sees across the strip, with frames as wide as the recipe's."""
+    """What each configured camera sees across the strip, with frames as wide as its own."""
     return tuple(
-        Span(
-            camera=camera.name,
-            side=camera.side,
-            left_mm=camera.offset_mm,
-            right_mm=camera.offset_mm + camera.mm_per_px * card.width,
-        )
-        for camera in settings.camera
+        Span(camera=field.camera, side=field.side, left_mm=field.left_mm, right_mm=field.right_mm)
+        for field in fields(settings.camera, card).values()
     )
 
 

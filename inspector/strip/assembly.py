@@ -11,12 +11,13 @@ Knows: places on the coil. Must not know: gaps in the strip, coils' totals.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from inspector.config.severity import SeveritySection, severity
 from inspector.records.events import Defect, Phase
 from inspector.records.extent import Extent
 from inspector.records.recipe import DefectClass
@@ -45,6 +46,20 @@ class Gap(msgspec.Struct, frozen=True):
     across_mm: float = 5.0
 
 
+USUAL = Gap()
+
+
+class Joins(msgspec.Struct, frozen=True):
+    """What the user says of defects: gaps by class, and how severe they are."""
+
+    gaps: dict[str, Gap] = {}
+    severities: tuple[SeveritySection, ...] = ()
+
+    def gap(self, name: str) -> Gap:
+        """The gap of a class."""
+        return self.gaps.get(name, USUAL)
+
+
 class Open(msgspec.Struct, eq=False):
     """A defect under construction; positions on the coil."""
 
@@ -60,6 +75,9 @@ class Open(msgspec.Struct, eq=False):
     """The frame that each camera saw it in last."""
     near: bytes = b""
     """Boxes that a later frame may touch: (R, 4) float64."""
+    edge_mm: float | None = None
+    """Nearest that its left edge came to the strip's."""
+    is_estimated: bool = False
     is_reported: bool = False
     reported_mm: float = 0.0
     """Its end when it was reported last."""
@@ -82,6 +100,9 @@ class Open(msgspec.Struct, eq=False):
         self.captured_ns = max(self.captured_ns, other.captured_ns)
         self.last = {**other.last, **self.last} if not fresh else {**self.last, **other.last}
         self.near += other.near
+        self.is_estimated |= other.is_estimated
+        known = [edge_mm for edge_mm in (self.edge_mm, other.edge_mm) if edge_mm is not None]
+        self.edge_mm = min(known, default=None)
 
     def keep(self, from_mm: float) -> None:
         """Forget boxes that end before `from_mm`."""
@@ -112,57 +133,60 @@ class Assembly(msgspec.Struct, eq=False):
         inspected: Inspected,
         at_mm: float,
         end_mm: float,
-        gaps: dict[str, Gap],
+        joins: Joins,
+        *,
         joined: dict[str, str] | None = None,
+        known: Collection[int] = (),
     ) -> list[Defect]:
         """Add a frame that lies from `at_mm` to `end_mm`; return what there is to report.
 
-        `joined` receives what became a part of another, by their ids.
+        `joined` receives what became a part of another, by their ids; `known` are places of detections to leave out.
         """
         joined = {} if joined is None else joined
         reported: list[Defect] = []
         by = str(inspected.recipe), inspected.recipe.classes
         if (self.recipe, self.classes) != by:  # classes may mean something else now
-            reported += self.flush()
+            reported += self.flush(joins)
             self.recipe, self.classes = by
         pieces = [self._begin(inspected, piece, at_mm, number) for number, piece in enumerate(inspected.detections)]
         for piece, boxes in zip(pieces, _boxes(inspected.detections, inspected.outline), strict=True):
             piece.near = (boxes + np.array((at_mm, at_mm, 0.0, 0.0))).tobytes()
         touched: list[Open] = []
         for kind in self.classes:
-            if mine := [piece for piece in pieces if piece.class_id == kind.id]:
-                touched += self._join(mine, gaps.get(kind.name, Gap()), reported, joined)
-        reported += self.reach(inspected.frame.header.camera, end_mm, gaps)
+            mine = [piece for number, piece in enumerate(pieces) if piece.class_id == kind.id and number not in known]
+            if mine:
+                touched += self._join(mine, joins, reported, joined)
+        reported += self.reach(inspected.frame.header.camera, end_mm, joins)
         still = {id(defect) for defect in self.open}
         for defect in touched:
             if id(defect) in still:
-                defect.keep(self._settled_mm() - self._gap(defect, gaps).along_mm)
+                defect.keep(self._settled_mm() - self._gap(defect, joins).along_mm)
                 if not defect.is_reported or defect.has_grown:
-                    self._report(defect, "update" if defect.is_reported else "new", reported)
+                    self._report(defect, "update" if defect.is_reported else "new", joins, reported)
         return reported
 
-    def reach(self, camera: str, to_mm: float, gaps: dict[str, Gap]) -> list[Defect]:
+    def reach(self, camera: str, to_mm: float, joins: Joins) -> list[Defect]:
         """Note how far a camera has come; end what no later frame can touch."""
         self.reached_mm[camera] = to_mm
         settled_mm = self._settled_mm()
-        limits_mm = {kind.id: settled_mm - gaps.get(kind.name, Gap()).along_mm - ROUNDING_MM for kind in self.classes}
+        limits_mm = {kind.id: settled_mm - joins.gap(kind.name).along_mm - ROUNDING_MM for kind in self.classes}
         done = [defect for defect in self.open if defect.extent.end_mm < limits_mm[defect.class_id]]
         if (over := len(self.open) - len(done) - MOST_OPEN) > 0:
             rest = [defect for defect in self.open if defect.extent.end_mm >= limits_mm[defect.class_id]]
             done += sorted(rest, key=lambda defect: defect.extent.end_mm)[:over]
-        return self._end(done) if done else []
+        return self._end(done, joins) if done else []
 
-    def leave(self, camera: str, gaps: dict[str, Gap]) -> list[Defect]:
+    def leave(self, camera: str, joins: Joins) -> list[Defect]:
         """Wait for a camera no longer."""
         self.reached_mm.pop(camera, None)
         if not self.reached_mm:
-            return self.flush()
+            return self.flush(joins)
         other = next(iter(self.reached_mm))
-        return self.reach(other, self.reached_mm[other], gaps)
+        return self.reach(other, self.reached_mm[other], joins)
 
-    def flush(self) -> list[Defect]:
+    def flush(self, joins: Joins) -> list[Defect]:
         """End everything that is open: nothing that follows belongs to it."""
-        return self._end(self.open)
+        return self._end(self.open, joins)
 
     # --- the parts of it ------------------------------------------------------------------------------------
 
@@ -170,8 +194,8 @@ class Assembly(msgspec.Struct, eq=False):
         """Up to here no frame is still to come."""
         return max(min(self.reached_mm.values()), max(self.reached_mm.values()) - LAG_MM)
 
-    def _gap(self, defect: Open, gaps: dict[str, Gap]) -> Gap:
-        return gaps.get(self.classes[defect.class_id - 1].name, Gap())
+    def _gap(self, defect: Open, joins: Joins) -> Gap:
+        return joins.gap(self.classes[defect.class_id - 1].name)
 
     def _begin(self, inspected: Inspected, piece: Detection, at_mm: float, number: int) -> Open:
         header = inspected.frame.header
@@ -183,14 +207,17 @@ class Assembly(msgspec.Struct, eq=False):
             confidence=piece.confidence,
             captured_ns=header.captured_ns,
             last={header.camera: f"{header.boot}/{header.number}"},
+            edge_mm=None if inspected.edge_mm is None else piece.left_mm - inspected.edge_mm,
+            is_estimated=header.start_mm is None and header.mm_per_row is None,
         )
 
-    def _join(self, pieces: list[Open], gap: Gap, reported: list[Defect], joined: dict[str, str]) -> list[Open]:
+    def _join(self, pieces: list[Open], joins: Joins, reported: list[Defect], joined: dict[str, str]) -> list[Open]:
         """Join a frame's pieces of one class with each other and with what is open; return what they became."""
         class_id = pieces[0].class_id
         members = [defect for defect in self.open if defect.class_id == class_id]
         begun = len(members)
         members += pieces
+        gap = self._gap(pieces[0], joins)
         groups = _groups([member.boxes() for member in members], begun, gap)
         touched = []
         for group in groups:
@@ -199,21 +226,21 @@ class Assembly(msgspec.Struct, eq=False):
                 owner.absorb(other)
                 joined[other.id] = owner.id
                 if other.is_reported:
-                    self._report(other, "end", reported, part_of=owner.id)
+                    self._report(other, "end", joins, reported, part_of=owner.id)
             touched.append(owner)
         gone = {id(members[place]) for group in groups for place in group if place < begun}
         self.open = [defect for defect in self.open if id(defect) not in gone] + touched
         return touched
 
-    def _end(self, done: list[Open]) -> list[Defect]:
+    def _end(self, done: list[Open], joins: Joins) -> list[Defect]:
         reported: list[Defect] = []
         for defect in sorted(done, key=lambda defect: (defect.extent.start_mm, defect.extent.left_mm, defect.id)):
-            self._report(defect, "end", reported)
+            self._report(defect, "end", joins, reported)
         gone = {id(defect) for defect in done}
         self.open = [defect for defect in self.open if id(defect) not in gone]
         return reported
 
-    def _report(self, defect: Open, phase: Phase, reported: list[Defect], *, part_of: str = "") -> None:
+    def _report(self, defect: Open, phase: Phase, joins: Joins, reported: list[Defect], *, part_of: str = "") -> None:
         """Report a defect, if it is large and sure enough."""
         kind = self.classes[defect.class_id - 1]
         if not kind.reports(defect.extent.area_mm2, defect.confidence):
@@ -232,8 +259,9 @@ class Assembly(msgspec.Struct, eq=False):
                 is_partial=phase != "end",
                 phase=phase,
                 part_of=part_of,
-                severity="",
-                is_estimated=False,
+                severity=severity(joins.severities, kind.name, defect.extent),
+                edge_mm=None if defect.edge_mm is None else round(defect.edge_mm, 1),
+                is_estimated=defect.is_estimated,
                 frames=defect.frames,
                 recipe=self.recipe,
                 captured_ns=defect.captured_ns,

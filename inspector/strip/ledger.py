@@ -20,6 +20,10 @@ STRAY_FRAMES = 2
 """So few frames with another coil's name do not end a coil whose position nobody knows."""
 
 
+UNSEEN = 64
+"""Missed stretches that are remembered for each camera."""
+
+
 class Lane(msgspec.Struct):
     """One camera's way along one coil."""
 
@@ -33,6 +37,8 @@ class Lane(msgspec.Struct):
     lost_since_ns: int = 0
     received_ns: int = 0
     """When the batch with its last frame was closed."""
+    unseen_mm: list[tuple[float, float]] = []
+    """Stretches that were missed, the last ones: should they come by again, what is seen there is new."""
     is_restored: bool = False
     """Nothing came since the inspector was started again: what passed meanwhile was not seen."""
 
@@ -41,6 +47,23 @@ class Lane(msgspec.Struct):
         if not self.reasons:
             self.lost_since_ns = now_ns
         self.reasons[reason] = self.reasons.get(reason, 0) + count
+
+    def is_new(self, start_mm: float, end_mm: float) -> bool:
+        """Whether any of a stretch was not inspected before."""
+        return end_mm > self.accounted_mm or any(start_mm < end and begin < end_mm for begin, end in self.unseen_mm)
+
+    def see_again(self, start_mm: float, end_mm: float) -> None:
+        """Note that missed strip came by again and was inspected."""
+        self.unseen_mm = [
+            part
+            for begin, end in self.unseen_mm
+            for part in ((begin, min(end, start_mm)), (max(begin, end_mm), end))
+            if part[0] < part[1]
+        ]
+
+    def miss(self, start_mm: float, end_mm: float) -> None:
+        """Note that a stretch was missed."""
+        self.unseen_mm = [*self.unseen_mm, (start_mm, end_mm)][-UNSEEN:]
 
     @property
     def is_losing(self) -> bool:

@@ -16,10 +16,11 @@ from collections.abc import Iterable
 import msgspec
 
 from inspector.config.camera import CameraSection
+from inspector.config.severity import SeveritySection
 from inspector.records.events import CoilReport, Crowded, Data, Defect
 from inspector.records.frame import Header
 from inspector.records.stages import Crowd, Findings, Inspected, Loss, Placed
-from inspector.strip.assembly import Assembly, Gap
+from inspector.strip.assembly import ROUNDING_MM, Assembly, Gap, Joins
 from inspector.strip.geometry import Place, Track, place
 from inspector.strip.ledger import CoilSums, Lane
 from inspector.strip.settings import DefectSection
@@ -59,9 +60,15 @@ class Strip:
 
     name = "strip"
 
-    def __init__(self, cameras: Iterable[CameraSection], defects: Iterable[DefectSection] = ()) -> None:
+    def __init__(
+        self,
+        cameras: Iterable[CameraSection],
+        defects: Iterable[DefectSection] = (),
+        severities: Iterable[SeveritySection] = (),
+    ) -> None:
         self._cameras = {camera.name: camera for camera in cameras}
-        self._gaps = {kind.name: Gap(kind.join_along_mm, kind.join_across_mm) for kind in defects}
+        gaps = {kind.name: Gap(kind.join_along_mm, kind.join_across_mm) for kind in defects}
+        self._joins = Joins(gaps, tuple(severities))
         self._state = _State()
 
     def __call__(self, findings: Findings) -> Findings:
@@ -109,6 +116,8 @@ class Strip:
         coil = self._coils[lane.coil]
         if at.start_mm > lane.accounted_mm or "restart" in lane.reasons:
             self._miss(header.camera, lane, at.start_mm, turn)
+        known = _known(arrival, lane, at)
+        lane.see_again(at.start_mm, at.end_mm)
         new_mm = lane.track.placed_mm - lane.accounted_mm
         coil.inspected_mm += new_mm
         coil.frames += 1
@@ -116,9 +125,10 @@ class Strip:
         lane.accounted_mm, lane.reasons = lane.track.placed_mm, {}
         assembly = self._assembly(lane)
         if arrival.crowd is None:
-            self._count(assembly.add(arrival, at.start_mm, at.end_mm, self._gaps, turn.joined), turn)
+            defects = assembly.add(arrival, at.start_mm, at.end_mm, self._joins, joined=turn.joined, known=known)
+            self._count(defects, turn)
             return
-        self._count(assembly.reach(header.camera, at.end_mm, self._gaps), turn)
+        self._count(assembly.reach(header.camera, at.end_mm, self._joins), turn)
         coil.crowded += 1
         turn.events.append(_crowded(arrival, arrival.crowd, lane, at))
 
@@ -165,7 +175,7 @@ class Strip:
         if not at.is_known:
             lane.reasons["restart"] = 0
         if not at.is_known or lane.track.last_mm - at.start_mm > length_mm:
-            self._count(self._assembly(lane).flush(), turn)
+            self._count(self._assembly(lane).flush(self._joins), turn)
         if at.start_mm < lane.track.placed_mm and lane.is_losing:  # set back behind a loss
             self._miss(header.camera, lane, lane.track.placed_mm, turn)
         lane.track.go_on(header, at, length_mm)
@@ -243,7 +253,7 @@ class Strip:
         """Report what is open: defects, losses, and of a silent camera all that others saw of the coil."""
         lane = self._lanes[camera]
         self._assume(lane)
-        self._count(self._assembly(lane).leave(camera, self._gaps), turn)
+        self._count(self._assembly(lane).leave(camera, self._joins), turn)
         farthest_mm = self._coils[lane.coil].farthest_mm
         if is_silent and lane.track.placed_mm < farthest_mm:
             lane.track.placed_mm = farthest_mm
@@ -260,7 +270,7 @@ class Strip:
     def _end(self, coil: CoilSums, turn: _Turn) -> None:
         """End a coil; a camera that never came missed all of it."""
         for assembly in coil.assemblies.values():
-            self._count(assembly.flush(), turn)
+            self._count(assembly.flush(self._joins), turn)
         for camera in sorted(self._cameras.keys() - coil.visitors):
             start_mm = coil.absent_mm.get(camera, 0.0)
             if coil.farthest_mm > start_mm:
@@ -292,6 +302,8 @@ class Strip:
     def _miss(self, camera: str, lane: Lane, to_mm: float, turn: _Turn) -> None:
         """Report that the strip up to `to_mm` was not inspected."""
         end_mm = max(to_mm, lane.accounted_mm)
+        if end_mm > lane.accounted_mm:
+            lane.miss(lane.accounted_mm, end_mm)
         turn.events.append(self._coils[lane.coil].miss(camera, lane.accounted_mm, end_mm, lane.reasons))
         lane.accounted_mm, lane.reasons = end_mm, {}
 
@@ -309,6 +321,17 @@ class Strip:
     @property
     def _coils(self) -> dict[str, CoilSums]:
         return self._state.coils
+
+
+def _known(arrival: Inspected, lane: Lane, at: Place) -> set[int]:
+    """Places of detections in strip that was inspected before: the line stood, or ran backwards."""
+    if at.start_mm >= lane.accounted_mm:
+        return set()
+    return {
+        place
+        for place, piece in enumerate(arrival.detections)
+        if not lane.is_new(at.start_mm + piece.start_mm, at.start_mm + piece.end_mm - ROUNDING_MM)
+    }
 
 
 def _crowded(arrival: Inspected, crowd: Crowd, lane: Lane, at: Place) -> Crowded:

@@ -22,9 +22,9 @@ from tests.frames import HEIGHT, RECIPE, WIDTH, camera
 
 CAMERAS = [
     camera("wide", width=95, height=HEIGHT, offset_mm=100.0),
-    camera("tall", height=64, mm_per_row=0.5),
-    camera("small", width=7, height=3),
-    camera("fine", width=80, height=40, mm_per_px=0.25, mm_per_row=0.25, scale=True),
+    camera("tall", height=64, mm_per_row=0.5, offset_mm=300.0),
+    camera("small", width=7, height=3, offset_mm=400.0),
+    camera("fine", width=80, height=40, mm_per_px=0.25, mm_per_row=0.25, scale=True, offset_mm=500.0),
     camera("plain"),
 ]
 BY = msgspec.structs.replace(RECIPE, mm_per_px=1.0)

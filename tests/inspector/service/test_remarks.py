@@ -9,6 +9,7 @@ import pytest
 from inspector.errors import ConfigError
 from inspector.harness import configuration
 from inspector.harness.ports import Ports
+from inspector.recipe import read_card
 from inspector.service.prepare import prepare, remarks
 from tests.recipes import DECIDE, GRAPH, write_folder, write_recipe
 
@@ -34,8 +35,8 @@ def test_wildcards_are_remarked_on(tmp_path: Path) -> None:
     write_recipe(tmp_path / "r")
     sections = {"intake": {"bind": "tcp://*:5555"}, "events": {"bind": "tcp://0.0.0.0:5556"}}
     path = configuration.write(tmp_path / "line.toml", PORTS, Path("r"), line="l", mm_per_px=1.0, sections=sections)
-    settings, _ = prepare(path)
-    assert [words.split(" is open")[0] for words in remarks(settings)] == [
+    settings, folder = prepare(path)
+    assert [words.split(" is open")[0] for words in remarks(settings, read_card(folder))] == [
         "intake.bind: tcp://*:5555",
         "events.bind: tcp://0.0.0.0:5556",
     ]

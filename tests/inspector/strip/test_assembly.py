@@ -17,12 +17,12 @@ from inspector.records.events import Defect
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Recipe
 from inspector.records.stages import Detection, Inspected
-from inspector.strip.assembly import LAG_MM, MOST_BOXES, MOST_OPEN, TOUCH_MM, UPDATE_MM, Assembly, Gap
+from inspector.strip.assembly import LAG_MM, MOST_BOXES, MOST_OPEN, TOUCH_MM, UPDATE_MM, Assembly, Gap, Joins
 from tests.frames import header, inspected, recipe
 
 ROWS, COLUMNS, PX_MM = 6, 14, 3.0
 """Size of a frame, and of a pixel across: wider than TOUCH_MM, so that neighbours touch and others do not."""
-NO_GAPS = {"dark": Gap(0.0, 0.0), "bright": Gap(0.0, 0.0)}
+NO_GAPS = Joins({"dark": Gap(0.0, 0.0), "bright": Gap(0.0, 0.0)})
 Found = tuple[str, float, float, float, float, float]
 """Class, start, end, left, right, area."""
 
@@ -63,7 +63,7 @@ def cut(
 
 
 def reported(
-    coil: Bytes2D, by: Recipe, row_mm: float = 1.0, gaps: dict[str, Gap] = NO_GAPS, restart_after: int = -1
+    coil: Bytes2D, by: Recipe, row_mm: float = 1.0, gaps: Joins = NO_GAPS, restart_after: int = -1
 ) -> list[Defect]:
     """Send a coil through frame by frame; return all that is reported."""
     top, events = assembly(), list[Defect]()
@@ -71,7 +71,7 @@ def reported(
         events += top.add(frame, at_mm, at_mm + ROWS * row_mm, gaps)
         if number == restart_after:
             top = msgspec.json.decode(msgspec.json.encode(top), type=Assembly)
-    return events + top.flush()
+    return events + top.flush(NO_GAPS)
 
 
 def wholes(events: list[Defect]) -> list[Defect]:
@@ -127,7 +127,7 @@ def test_like_the_uncut_coil(coil: Bytes2D, min_area_mm2: float) -> None:
 def test_gaps_join(coil: Bytes2D, rows: int, columns: int) -> None:
     """Pieces are one defect exactly where pixels of theirs are no more than the gap apart, across frames or not."""
     sparse = coil * (np.random.default_rng(len(coil)).random(coil.shape) < 0.15)
-    gaps = dict.fromkeys(("dark", "bright"), Gap(float(rows), columns * PX_MM))
+    gaps = Joins(dict.fromkeys(("dark", "bright"), Gap(float(rows), columns * PX_MM)))
     assert sorted(map(shape, wholes(reported(sparse, recipe("dark", "bright"), gaps=gaps)))) == united(
         sparse, rows, columns
     )
@@ -137,7 +137,7 @@ def test_gaps_join(coil: Bytes2D, rows: int, columns: int) -> None:
 @given(COILS, st.sampled_from([0.0, 2000.0]), st.integers(0, 2))
 def test_phases(coil: Bytes2D, min_area_mm2: float, gap_rows: int) -> None:
     """Every id is new at most once and first, ends once and last, and only grows; no area is counted twice."""
-    gaps = dict.fromkeys(("dark", "bright"), Gap(gap_rows * 250.0, 0.0))
+    gaps = Joins(dict.fromkeys(("dark", "bright"), Gap(gap_rows * 250.0, 0.0)))
     events = reported(coil, recipe("dark", "bright", min_area_mm2=min_area_mm2), 250.0, gaps)
     by_id: dict[str, list[Defect]] = {}
     for defect in events:
@@ -159,7 +159,7 @@ def test_phases(coil: Bytes2D, min_area_mm2: float, gap_rows: int) -> None:
 @given(COILS, st.integers(0, 7), st.sampled_from([1.0, 250.0]), st.integers(0, 3))
 def test_a_restart_tears_nothing(coil: Bytes2D, after: int, row_mm: float, gap_rows: int) -> None:
     """Written down and read again after any frame, open defects go on as if nothing had been."""
-    by, gaps = recipe("dark", "bright"), {"dark": Gap(gap_rows * row_mm, 4.0)}
+    by, gaps = recipe("dark", "bright"), Joins({"dark": Gap(gap_rows * row_mm, 4.0)})
     assert reported(coil, by, row_mm, gaps, restart_after=after) == reported(coil, by, row_mm, gaps)
 
 
@@ -173,7 +173,7 @@ def scratch(frames: int, *, columns: int = COLUMNS) -> Bytes2D:
 
 def test_one_scratch_through_400_frames() -> None:
     """Whatever the number of frames and fragments, it is one defect with one id, known from its first frame on."""
-    events = reported(scratch(400), recipe("dark"), gaps={"dark": Gap(1.0, 0.0)})
+    events = reported(scratch(400), recipe("dark"), gaps=Joins({"dark": Gap(1.0, 0.0)}))
     (whole,) = wholes(events)
     assert (whole.start_mm, whole.end_mm, whole.frames) == (1.0, 400.0 * ROWS, 400)
     assert whole.area_mm2 == 400 * (ROWS - 1) * 2 * PX_MM
@@ -185,7 +185,7 @@ def test_what_is_kept_of_a_long_one_is_bounded() -> None:
     """After a hundred frames, as after ten, only what a later frame may touch is kept."""
     top, sizes = assembly(), []
     for frame, at_mm in cut(scratch(100), recipe("dark")):
-        top.add(frame, at_mm, at_mm + ROWS, {"dark": Gap(7.0, 0.0)})
+        top.add(frame, at_mm, at_mm + ROWS, Joins({"dark": Gap(7.0, 0.0)}))
         sizes.append(len(msgspec.json.encode(top)))
     assert len(top.open) == 1 and len(top.open[0].boxes()) <= 8
     assert max(sizes) < 2 * sizes[10]
@@ -234,7 +234,7 @@ def test_a_box_is_no_outline() -> None:
     coil = np.zeros((10 * ROWS, 60), np.uint8)
     coil[range(60), range(60)] = 1
     coil[40:50, 3:5] = 1
-    found = wholes(reported(coil, recipe("dark"), gaps={"dark": Gap(10.0, 10 * PX_MM)}))
+    found = wholes(reported(coil, recipe("dark"), gaps=Joins({"dark": Gap(10.0, 10 * PX_MM)})))
     assert sorted((defect.start_mm, defect.end_mm) for defect in found) == [(0.0, 60.0), (40.0, 50.0)]
 
 
@@ -262,7 +262,7 @@ def test_another_recipe_begins_a_new_one() -> None:
     top = assembly()
     old, new = recipe("dark"), recipe("bright", version="2")
     top.add(inspected(header(0), piece(5, 10, 0, 4), by=old), 0.0, 10.0, NO_GAPS)
-    defects = [*top.add(inspected(header(1), piece(0, 5, 0, 4), by=new), 10.0, 20.0, NO_GAPS), *top.flush()]
+    defects = [*top.add(inspected(header(1), piece(0, 5, 0, 4), by=new), 10.0, 20.0, NO_GAPS), *top.flush(NO_GAPS)]
     assert [(defect.name, defect.recipe) for defect in defects] == [("dark", "test@1"), ("bright", "test@2")]
 
 
@@ -280,7 +280,7 @@ def test_the_same_recipe_read_again_does_not_tear() -> None:
 def test_two_cameras(coil: Bytes2D, lag: int, gap_rows: int) -> None:
     """A strip seen by two cameras side by side, one some frames behind, has the defects that one camera would find."""
     by = recipe("dark", "bright")
-    gaps = dict.fromkeys(("dark", "bright"), Gap(float(gap_rows), 0.0))
+    gaps = Joins(dict.fromkeys(("dark", "bright"), Gap(float(gap_rows), 0.0)))
     left = list(cut(coil[:, :6], by, camera="left"))
     right = list(cut(coil[:, 6:], by, camera="right", offset_mm=6 * PX_MM))
     both, events = assembly("left", "right"), list[Defect]()
@@ -289,7 +289,7 @@ def test_two_cameras(coil: Bytes2D, lag: int, gap_rows: int) -> None:
             if 0 <= place < len(frames):
                 frame, at_mm = frames[place]
                 events += both.add(frame, at_mm, at_mm + ROWS, gaps)
-    events += both.flush()
+    events += both.flush(NO_GAPS)
     assert sorted(map(shape, wholes(events))) == sorted(map(shape, wholes(reported(coil, by, gaps=gaps))))
 
 
@@ -316,5 +316,5 @@ def test_the_number_of_open_ones_is_bounded() -> None:
     coil = np.ones((2 * ROWS, 2), np.uint8)
     for frame, _ in cut(coil, by, camera="left"):
         for at_mm in range(0, 6 * MOST_BOXES // 5, ROWS):
-            wall.add(frame, float(at_mm), float(at_mm + ROWS), {"dark": Gap(10_000.0, 0.0)})
+            wall.add(frame, float(at_mm), float(at_mm + ROWS), Joins({"dark": Gap(10_000.0, 0.0)}))
     assert all(len(defect.boxes()) <= MOST_BOXES for defect in wall.open)

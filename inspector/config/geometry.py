@@ -1,0 +1,80 @@
+"""What each camera of a line sees across the strip, resolved once: seams, holes and overlaps.
+
+Laws: where two cameras of one side overlap, each answers for the half of the overlap that is nearer to its middle, so
+that no pixel of strip counts twice; a defect on the seam is joined. What no camera sees is reported in millimetres.
+
+Knows: cameras' sections, the recipe's size. Must not know: frames, what is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+import msgspec
+
+from inspector.config.camera import CameraSection
+from inspector.records.recipe import Recipe
+
+
+class Field(msgspec.Struct, frozen=True):
+    """What one camera sees across, and the part of it that it answers for; millimetres."""
+
+    camera: str
+    side: str
+    left_mm: float
+    right_mm: float
+    own_left_mm: float
+    own_right_mm: float
+
+
+def fields(cameras: Iterable[CameraSection], recipe: Recipe) -> dict[str, Field]:
+    """Return each camera's field by its name."""
+    found: dict[str, Field] = {}
+    for row in _sides(cameras, recipe):
+        seams = [
+            (one.right_mm + other.left_mm) / 2 if one.right_mm > other.left_mm else None for one, other in pairwise(row)
+        ]
+        for field, left_mm, right_mm in zip(row, [None, *seams], [*seams, None], strict=True):
+            found[field.camera] = msgspec.structs.replace(
+                field,
+                own_left_mm=field.left_mm if left_mm is None else left_mm,
+                own_right_mm=field.right_mm if right_mm is None else right_mm,
+            )
+    return found
+
+
+def faults(cameras: Iterable[CameraSection], recipe: Recipe) -> Iterator[str]:
+    """Overlaps that cannot be: a camera that sees nothing but what its neighbours see."""
+    for row in _sides(cameras, recipe):
+        for place, field in enumerate(row):
+            for other in row[:place]:
+                overlap_mm = min(other.right_mm, field.right_mm) - field.left_mm
+                least_mm = min(other.right_mm - other.left_mm, field.right_mm - field.left_mm)
+                if overlap_mm >= least_mm:
+                    yield (
+                        f"cameras {other.camera} and {field.camera} on the {field.side} side overlap by "
+                        f"{overlap_mm:g} mm; expected less than a frame, {least_mm:g} mm. Correct their offset_mm, "
+                        "mm_per_px, width or side."
+                    )
+
+
+def remarks(cameras: Iterable[CameraSection], recipe: Recipe) -> list[str]:
+    """Say where cameras of one side leave a hole."""
+    return [
+        f"cameras {one.camera} and {other.camera} leave a hole of {other.left_mm - one.right_mm:g} mm on the "
+        f"{one.side} side, from {one.right_mm:g} to {other.left_mm:g} mm across: no camera sees it. Correct their "
+        "offset_mm, or move them."
+        for row in _sides(cameras, recipe)
+        for one, other in pairwise(row)
+        if other.left_mm > one.right_mm
+    ]
+
+
+def _sides(cameras: Iterable[CameraSection], recipe: Recipe) -> list[Sequence[Field]]:
+    """Fields of each side, from left to right."""
+    rows: dict[str, list[Field]] = {}
+    for camera in cameras:
+        left_mm, right_mm = camera.offset_mm, camera.offset_mm + camera.raster(recipe).px * camera.mm_per_px
+        rows.setdefault(camera.side, []).append(Field(camera.name, camera.side, left_mm, right_mm, left_mm, right_mm))
+    return [sorted(row, key=lambda field: (field.left_mm, field.right_mm)) for row in rows.values()]

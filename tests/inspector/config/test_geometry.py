@@ -1,0 +1,80 @@
+"""What cameras see across: seams in the middle of overlaps, holes in millimetres, overlaps that cannot be."""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from inspector.analysis.analyse import Analyse
+from inspector.config.camera import CameraSection
+from inspector.config.geometry import faults, fields, remarks
+from inspector.records.events import Defect
+from inspector.records.frame import Bytes2D
+from inspector.records.recipe import Maps
+from inspector.records.stages import Findings, Frame, Inferred
+from inspector.strip.strip import Strip
+from tests import frames
+from tests.frames import HEIGHT, RECIPE, WIDTH, batch, header
+
+LEFT, RIGHT = "left", "right"
+
+
+def camera(name: str, offset_mm: float, **facts: Any) -> CameraSection:
+    """Make a camera that sees 20 mm from `offset_mm` on."""
+    return frames.camera(name, offset_mm=offset_mm, **facts)
+
+
+def test_seams() -> None:
+    """Each camera answers for its strip up to the middle of an overlap; the two sides do not meet."""
+    cameras = [camera("c", 32.0), camera("a", 0.0), camera("b", 16.0), camera("below", 10.0, side="bottom")]
+    own = {name: (field.own_left_mm, field.own_right_mm) for name, field in fields(cameras, RECIPE).items()}
+    assert own == {"a": (0.0, 18.0), "b": (18.0, 34.0), "c": (34.0, 52.0), "below": (10.0, 30.0)}
+    assert list(faults(cameras, RECIPE)) == [] == remarks(cameras, RECIPE)
+
+
+def test_a_hole_is_named_in_millimetres() -> None:
+    """Where cameras of one side leave strip unseen, it is said which, and how much."""
+    (words,) = remarks([camera(LEFT, 0.0), camera(RIGHT, 22.5)], RECIPE)
+    assert words.startswith("cameras left and right leave a hole of 2.5 mm on the top side, from 20 to 22.5 mm across")
+
+
+@pytest.mark.parametrize("facts", [{}, {"offset_mm": 4.0, "mm_per_px": 0.5}, {"width": 7, "offset_mm": 13.0}])
+def test_an_overlap_of_a_whole_frame_cannot_be(facts: dict[str, Any]) -> None:
+    """A camera that sees only what another sees too is refused, unless it looks at the other side."""
+    inside = msgspec.structs.replace(camera(RIGHT, 0.0), **facts)
+    (words,) = faults([camera(LEFT, 0.0), inside], RECIPE)
+    assert "overlap by" in words and "expected less than a frame" in words
+    below = msgspec.structs.replace(inside, side="bottom")
+    assert list(faults([camera(LEFT, 0.0), below], RECIPE)) == []
+
+
+def seen(cameras: list[CameraSection], *pictures: Bytes2D) -> Findings:
+    """Analyse one frame of each camera; a pixel's grey is its class."""
+    arrivals = [Frame(header(0, of.name, coil="C", start_mm=0.0), 0) for of in cameras]
+    maps = Maps(np.array(pictures), np.array(pictures) * 100, np.ones((len(pictures), 2), np.float32))
+    return Analyse(cameras)(Inferred(batch(*arrivals), RECIPE, maps))
+
+
+def test_a_defect_in_the_overlap_counts_once() -> None:
+    """Seen by two cameras, it is one defect with its own area, whether it lies on the seam or beside it."""
+    cameras = [camera(LEFT, 0.0), camera(RIGHT, 10.0)]
+    strip = np.zeros((HEIGHT, 30), np.uint8)
+    strip[2:4, 13:18] = 1  # on the seam at 15 mm
+    strip[6:8, 11:13] = 2  # in the overlap, left of it
+    findings = seen(cameras, strip[:, :WIDTH], strip[:, 10:])
+    stage = Strip(cameras)
+    events = [*stage(findings).events, *stage(Findings(closed_ns=0, is_last=True)).events]
+    whole = {event.name: event for event in events if isinstance(event, Defect) and event.is_whole}
+    assert len([event for event in events if isinstance(event, Defect) and event.is_whole]) == 2
+    assert (whole["dark"].left_mm, whole["dark"].right_mm, whole["dark"].area_mm2) == (13.0, 18.0, 10.0)
+    assert (whole["bright"].left_mm, whole["bright"].right_mm, whole["bright"].area_mm2) == (11.0, 13.0, 4.0)
+
+
+def test_a_mirrored_camera() -> None:
+    """A camera that looks from the other side has its left and right put right."""
+    picture = np.zeros((HEIGHT, WIDTH), np.uint8)
+    picture[2:4, 1:5] = 1
+    (arrival,) = seen([camera(LEFT, 100.0, mirror=True)], picture).inspected
+    (piece,) = arrival.detections
+    assert (piece.left_mm, piece.right_mm, piece.area_mm2) == (115.0, 119.0, 8.0)
