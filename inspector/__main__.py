@@ -168,7 +168,7 @@ def parser() -> argparse.ArgumentParser:
     from inspector.bench import command as bench
     from inspector.bridges import command as bridges
     from inspector.demo import play
-    from inspector.inquiry import coils, defects, report, transform
+    from inspector.inquiry import coils, defects, rejudge, report, transform
     from inspector.simulator import replay as camera
 
     top = argparse.ArgumentParser(prog="inspector", description="Inline steel inspector.")
@@ -207,6 +207,7 @@ def parser() -> argparse.ArgumentParser:
     for name, module, words in (
         ("coils", coils, "list the coils that a journal holds"),
         ("defects", defects, "list a coil's defects, those that are asked for"),
+        ("rejudge", rejudge, "show what grades and alarms past coils would have under another configuration"),
         ("transform", transform, "carry a coil's file on to the next machine: longer, reversed, turned over, cropped"),
         ("report", report, "print a coil's record with its grades, and write its file"),
     ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,14 @@ SHARES = (0.5, 0.1, 0.3, 0.1)
 BATCH = 500
 
 
-def new_journal(folder: Path, max_mb: int = 1024) -> Journal:
+def now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+def new_journal(folder: Path, max_mb: int = 1024, clock_utc: Callable[[], datetime] = now) -> Journal:
     """Open a journal of epoch e1."""
-    return Journal(folder, max_mb, "/inspector/test", clock_utc=lambda: datetime.now(UTC), new_epoch=lambda: "e1")
+    return Journal(folder, max_mb, "/inspector/test", clock_utc=clock_utc, new_epoch=lambda: "e1")
 
 
 def reported(coil: str, state: str, length_m: float = 0.0, missed_m: float = 0.0, **facts: Any) -> CoilReport:

@@ -202,6 +202,11 @@ class History:
             if isinstance(event.data, kind):
                 yield event, event.data
 
+    def everything(self) -> Iterator[Event]:
+        """Yield all events that are held, in order."""
+        for (payload,) in self._rows("SELECT payload FROM event ORDER BY seq"):
+            yield read_event(payload)
+
     def state(self, stage: str) -> bytes | None:
         """What a stage of the daemon would have to know to go on, as last recorded."""
         with worded(self._path):

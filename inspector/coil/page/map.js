@@ -22,7 +22,7 @@ class Strip {
     });
   }
 
-  get width() { return printing ? 1080 : this.pane.clientWidth; }
+  get width() { return printing ? 1080 : Math.max(320, this.pane.clientWidth); }
   get inner() { return this.width - LEFT - RIGHT; }
   get rowMm() { return this.inner / this.scale; }
   get lanes() { return meta.sides; }

@@ -58,7 +58,13 @@ async function main() {
   await unpack();
   strip = new Strip(byId("map"), pick); list = new List(byId("list"), pick);
   legend(); options(); strip.fit(); filter();
-  window.addEventListener("resize", () => { if (printing) return; const was = strip.whole, now = strip.scale; strip.fit(); if (now > was * 1.01) { strip.scale = now; strip.layout(); strip.draw(); } charts(); });
+  let wide = strip.width;
+  new ResizeObserver(() => {
+    if (printing || strip.width === wide) return;
+    const was = strip.whole, now = strip.scale;
+    wide = strip.width; strip.fit(); charts();
+    if (now > was * 1.01) { strip.scale = Math.max(strip.whole, now); strip.layout(); strip.draw(); }
+  }).observe(byId("map"));
   window.addEventListener("beforeprint", () => print(true)); window.addEventListener("afterprint", () => print(false));
   matchMedia("print").addEventListener("change", (event) => print(event.matches));
   document.documentElement.dataset.ready = String(Math.round(performance.now()));

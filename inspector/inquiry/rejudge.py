@@ -1,0 +1,92 @@
+"""`inspector rejudge`: last month's coils under new rules, side by side with what was.
+
+Knows: where the past is, how the comparison is printed. Must not know: how rules decide.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import msgspec
+
+from inspector.coil.record import record
+from inspector.coil.rejudge import Raised, again, recorded
+from inspector.coil.seen import gather
+from inspector.events.history import History
+from inspector.inquiry import output, source
+from inspector.records.events import CoilRecord
+from inspector.service import line
+
+NAMES = ("coil", "first_seq", "grade_then", "grade_now", "alarms_then", "alarms_now", "reasons_now")
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One coil, then and now."""
+
+    coil: str
+    first_seq: int
+    grade_then: str
+    """Empty where none was recorded."""
+    grade_now: str
+    alarms_then: dict[str, int]
+    """How many times each was raised while the coil passed; of a name that came again, on all of its coils."""
+    alarms_now: dict[str, int]
+    reasons_now: tuple[str, ...]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `inspector rejudge`."""
+    parser.add_argument("journal", type=Path, metavar="JOURNAL", help="the journal's folder")
+    parser.add_argument(
+        "--config", type=Path, required=True, metavar="NEW.toml", help="a line's file with the new rules"
+    )
+    output.add_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print each coil with its grade and alarms then and now; the journal is only read.
+
+    Raises: ConfigError, RecipeError, JournalError.
+    """
+    found, settings = source.configured(args.config), line.load(args.config)
+    then: dict[int, str] = {}
+    now: list[CoilRecord] = []
+    with History(args.journal) as history:
+        for passage in history.coils():
+            grades = [made.grade for _, made in history.events(passage, CoilRecord)]
+            then[passage.first_seq] = grades[-1] if grades else ""
+            now.append(record(gather(history, passage, found.spans), found.gradings, found.severities))
+        before = recorded(history.everything())
+        by_coil: dict[str, list[CoilRecord]] = {}
+        for made in now:
+            by_coil.setdefault(made.coil, []).append(made)
+        after = again(history.everything(), settings.alarm, settings.flood, by_coil)
+    lines = [_line(made, then[made.first_seq], before, after) for made in now]
+    if args.json:
+        for one in lines:
+            print(msgspec.json.encode(one).decode(), file=sys.stdout)
+        return 0
+    rows = [[*_cells(one)] for one in lines]
+    if args.csv:
+        output.write_csv(NAMES, rows, sys.stdout)
+    else:
+        output.write_table(NAMES, rows, sys.stdout)
+        changed = sum(one.grade_then != one.grade_now for one in lines)
+        print(f"\n{changed} of {len(lines)} coils change their grade.", file=sys.stdout)
+    return 0
+
+
+def _line(made: CoilRecord, then: str, before: Raised, after: Raised) -> Line:
+    reasons = tuple(f"{grade.rules}: {reason}" for grade in made.grades for reason in grade.reasons)
+    return Line(made.coil, made.first_seq, then, made.grade, _of(made, before), _of(made, after), reasons)
+
+
+def _of(made: CoilRecord, raised: Raised) -> dict[str, int]:
+    return {alarm: times for (coil, alarm), times in sorted(raised.items()) if coil == made.coil}
+
+
+def _cells(one: Line) -> list[str]:
+    alarms = [" ".join(f"{name}={times}" for name, times in some.items()) for some in (one.alarms_then, one.alarms_now)]
+    return [one.coil, str(one.first_seq), one.grade_then, one.grade_now, *alarms, "; ".join(one.reasons_now)]

@@ -1,0 +1,103 @@
+"""The past under new rules: grades and alarms as they would have been, next to what was."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from inspector.__main__ import main
+from inspector.coil.record import record
+from inspector.events.journal import Journal
+from inspector.records.events import Alarm, CoilRecord
+from tests.coil_journals import new_journal, reported
+from tests.coils_seen import seen
+from tests.defects import any_defect
+from tests.recipes import write_recipe
+
+CONFIG = """line = "l"
+[recipe]
+path = "recipe"
+[intake]
+bind = "tcp://*:5555"
+[[camera]]
+name = "top"
+mm_per_px = 0.5
+mm_per_row = 0.5
+[[alarm]]
+name = "one"
+classes = ["dark"]
+count = 1
+within_m = 1
+off_delay_ms = 0
+[[alarm]]
+name = "many"
+classes = ["dark"]
+count = 9
+[[grading]]
+name = "new"
+version = "2"
+[[grading.limit]]
+name = "dark"
+grade = "block"
+max_count = 0
+[events]
+bind = "tcp://*:5556"
+replay_bind = "tcp://*:5557"
+[journal]
+path = "journal"
+"""
+
+
+def then(coil: str, grade: str) -> CoilRecord:
+    """The record that a coil had."""
+    return msgspec.structs.replace(record(seen()), coil=coil, grade=grade)
+
+
+def raised(coil: str) -> Alarm:
+    """An alarm of then."""
+    return Alarm(
+        name="old", state="unacknowledged", priority="low", coil=coil, camera="top", message="", count=1, defect_id="1"
+    )
+
+
+@pytest.fixture
+def past(tmp_path: Path) -> Journal:
+    """A journal of two coils: one with two defects, far apart, and one with none."""
+    write_recipe(tmp_path / "recipe")
+    (tmp_path / "new.toml").write_text(CONFIG)
+    seconds = itertools.count(1_790_000_000)
+    journal = new_journal(tmp_path / "journal", clock_utc=lambda: datetime.fromtimestamp(next(seconds), UTC))
+    far: list[Any] = [any_defect(id=f"{at}", coil="A", start_mm=at, end_mm=at + 1) for at in (1000.0, 50_000.0)]
+    for events in (
+        [reported("A", "started")],
+        [far[0], raised("A")],
+        [far[1]],
+        [reported("A", "ended", 60.0), reported("B", "started")],
+        [then("A", "release")],
+        [reported("B", "ended", 60.0)],
+        [then("B", "hold")],
+    ):
+        journal.record(events)
+    journal.close()
+    return journal
+
+
+def test_then_and_now_stand_side_by_side(past: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each coil has the grade and the alarms that were, and those that would have been; the journal stays as it is."""
+    before = {file.name: file.read_bytes() for file in (tmp_path / "journal").iterdir()}
+    words = ["rejudge", str(tmp_path / "journal"), "--config", str(tmp_path / "new.toml")]
+    assert main([*words, "--json"]) == 0
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["coil"], first["grade_then"], first["grade_now"]) == ("A", "release", "block")
+    assert (first["alarms_then"], first["alarms_now"]) == ({"old": 1}, {"one": 2})
+    assert first["reasons_now"] == ["new: block: 2 defects from 1.000 to 50.001 m, 0 are allowed (dark)"]
+    assert (second["coil"], second["grade_then"], second["grade_now"]) == ("B", "hold", "release")
+    assert main(words) == 0
+    assert "2 of 2 coils change their grade." in capsys.readouterr().out
+    assert {file.name: file.read_bytes() for file in (tmp_path / "journal").iterdir()} == before
