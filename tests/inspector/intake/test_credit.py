@@ -287,12 +287,12 @@ GOOD = [b"session", *map(bytes, wire.encode(*message(1)))]
 HELLO = msgspec.json.encode(Hello(camera="top"))
 MESSAGES = st.one_of(
     st.lists(st.one_of(st.sampled_from([*GOOD, HELLO, b""]), st.binary(max_size=40)), min_size=1, max_size=6),
-    st.tuples(st.integers(0, 10_000), st.integers(1, 255)).map(lambda change: _flipped(GOOD, *change)),
-    st.tuples(st.integers(0, 10_000), st.integers(1, 255)).map(lambda change: _flipped([HELLO], *change)),
+    st.tuples(st.integers(0, 10_000), st.integers(1, 255)).map(lambda change: flipped(GOOD, *change)),
+    st.tuples(st.integers(0, 10_000), st.integers(1, 255)).map(lambda change: flipped([HELLO], *change)),
 )
 
 
-def _flipped(parts: list[bytes], at: int, bits: int) -> list[bytes]:
+def flipped(parts: list[bytes], at: int, bits: int) -> list[bytes]:
     """Change one byte of a message."""
     which = at % len(parts)
     part = bytearray(parts[which])
