@@ -57,6 +57,8 @@ def test_demo_runs_through(tmp_path: Path, faults: tuple[str, ...]) -> None:
     picture = cv2.imread(str(tmp_path / "coil.png"))
     assert picture is not None
     assert picture.shape[1] == 2000
+    page = (tmp_path / "coil.html").read_text(encoding="utf-8")
+    assert "<title>Coil DEMO" in page and f"{tmp_path / 'coil.html'}" in done.stdout
 
 
 def test_taken_port_ends_it_at_once(tmp_path: Path) -> None:

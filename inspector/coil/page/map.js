@@ -135,7 +135,8 @@ class Strip {
     let signs = seen;
     if (this.isDense) {
       this.shade(seen);
-      signs = seen.slice().sort((a, b) => coil.rank[b] - coil.rank[a]).slice(0, 250);
+      const ranks = Float64Array.from(seen, (i) => coil.rank[i]).sort(), least = ranks[ranks.length - 250];
+      signs = seen.filter((i) => coil.rank[i] >= least).slice(0, 500);
     }
     this.hits = [];
     const byKind = meta.names.map(() => []);
