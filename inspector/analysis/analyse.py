@@ -5,6 +5,7 @@ Knows: geometry of a frame. Must not know: the frame before, the coil, or whom i
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -15,9 +16,13 @@ from inspector.analysis.regions import Indices, Regions, regions
 from inspector.analysis.settings import AnalysisSection
 from inspector.config.camera import CameraSection, Footprint
 from inspector.config.geometry import Field, fields
+from inspector.images.edge import edges
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Recipe
 from inspector.records.stages import Crowd, Detection, Findings, Frame, Inferred, Inspected, Loss, Outline
+
+FOLLOWED = 5
+"""Frames over which the strip's edge is followed: one frame whose rim is torn does not move it."""
 
 
 class Analyse:
@@ -29,6 +34,8 @@ class Analyse:
         self._cameras = {camera.name: camera for camera in cameras}
         self._recipe: Recipe | None = None
         self._fields: dict[str, Field] = {}
+        self._followed: dict[tuple[str, str], deque[int]] = {}
+        """Where the last frames of each camera showed each edge."""
         self._max_regions = (section or AnalysisSection()).max_regions
 
     def __call__(self, inferred: Inferred) -> Findings:
@@ -57,6 +64,14 @@ class Analyse:
         if camera.mirror:
             labels, confidence = labels[:, ::-1], confidence[:, ::-1]
         first_px, end_px = self._own(camera, footprint, px)
+        edge_mm = None
+        if camera.edges != "none":
+            left_px, right_px = self._edges(camera, inferred.batch.picture(plane))
+            first_px, end_px = max(first_px, left_px or 0), min(end_px, right_px or px)
+            if left_px is not None:
+                edge_mm = footprint.offset_mm + left_px * footprint.mm_per_px
+            if first_px >= end_px:
+                return Inspected(frame, (), recipe, edge_mm=edge_mm)
         if (first_px, end_px) != (0, px):
             labels, confidence = labels[:, first_px:end_px], confidence[:, first_px:end_px]
             footprint = msgspec.structs.replace(
@@ -64,8 +79,22 @@ class Analyse:
             )
         seen = detect(labels, confidence, maps.presence[plane], recipe, footprint, max_regions=most)
         if isinstance(seen, Crowd):
-            return Inspected(frame, (), recipe, seen)
-        return Inspected(frame, seen.detections, recipe, outline=seen.outline)
+            return Inspected(frame, (), recipe, seen, edge_mm=edge_mm)
+        return Inspected(frame, seen.detections, recipe, outline=seen.outline, edge_mm=edge_mm)
+
+    def _edges(self, camera: CameraSection, picture: Bytes2D) -> tuple[int | None, int | None]:
+        """Find the edges that a camera watches, and follow them: the median of the last frames that showed them."""
+        found = edges(picture[:, ::-1] if camera.mirror else picture)
+        followed: list[int | None] = []
+        for name, place in zip(("left", "right"), found, strict=True):
+            last = self._followed.setdefault((camera.name, name), deque(maxlen=FOLLOWED))
+            if place is None or not camera.watches(name):  # type: ignore[arg-type]
+                last.clear()
+                followed.append(None)
+                continue
+            last.append(place)
+            followed.append(sorted(last)[len(last) // 2])
+        return followed[0], followed[1]
 
     def _own(self, camera: CameraSection, footprint: Footprint, px: int) -> tuple[int, int]:
         """Columns that the camera answers for: up to the middle of what its neighbours see too."""

@@ -48,6 +48,8 @@ class Look(msgspec.Struct, frozen=True):
     """From its capture, by the camera's clock, to its arrival, by ours."""
     advance: float | None
     """How far the encoder moved since the frame before, in frame lengths; None where it is not known."""
+    is_edge_lost: bool = False
+    """Whether an edge of the strip that the camera watches is not in this frame, or one of the few before it."""
 
 
 class Fault(NamedTuple):
@@ -112,6 +114,12 @@ FAULTS: Mapping[CameraFault, Fault] = {
         "maintenance_required",
         lambda look, limits: bool(limits.clock_s) and abs(look.age_s) > limits.clock_s,
         lambda look: f"{_apart(look.age_s)}: its clock and ours differ, or its frames wait",
+    ),
+    "edge_lost": Fault(
+        "out_of_specification",
+        lambda look, limits: look.is_edge_lost,
+        lambda look: "has lost the strip's edge: defects carry no distance from it",
+        True,
     ),
 }
 """All that show in a frame; `silent` shows in that there is none."""

@@ -16,8 +16,9 @@ import msgspec
 from inspector.camera_health.faults import FAULTS, Look, Pixels, measure
 from inspector.camera_health.settings import CameraHealthSection
 from inspector.config.camera import CameraSection
+from inspector.images.edge import edges
 from inspector.records.events import NE107, CameraFault, CameraStatus, Ne107
-from inspector.records.frame import Header
+from inspector.records.frame import Bytes2D, Header
 from inspector.records.stages import Batch, Findings, Frame
 
 MEASURED = 4
@@ -37,9 +38,18 @@ class _Camera(msgspec.Struct):
     frames: int = 0
     header: Header | None = None
     pixels: Pixels | None = None
+    is_edge_lost: bool = False
     standing: set[CameraFault] = set()
     streaks: dict[CameraFault, int] = {}
     """Frames in a row that speak against what stands."""
+
+
+def _has_lost_edge(picture: Bytes2D, section: CameraSection) -> bool:
+    """Whether an edge of the strip that the camera watches is not in a picture."""
+    if section.edges == "none":
+        return False
+    left, right = edges(picture[:, ::-1] if section.mirror else picture)
+    return (left is None and section.watches("left")) or (right is None and section.watches("right"))
 
 
 class CameraHealth:
@@ -93,7 +103,9 @@ class CameraHealth:
     def _look(self, camera: _Camera, frame: Frame, batch: Batch, plane: int, ahead_ns: int) -> Look:
         before, header = camera.header, frame.header
         if camera.frames % MEASURED == 0 or camera.pixels is None:
-            camera.pixels = measure(batch.picture(plane))
+            picture = batch.picture(plane)
+            camera.pixels = measure(picture)
+            camera.is_edge_lost = _has_lost_edge(picture, camera.section)
         camera.frames += 1
         camera.header, camera.seen_ns = header, frame.received_ns
         is_next = before is not None and before.boot == header.boot
@@ -102,6 +114,7 @@ class CameraHealth:
             is_same=before is not None and is_next and _content(before) == _content(header),
             age_s=(frame.received_ns + ahead_ns - header.captured_ns) / 1e9,
             advance=_advance(before, header, camera.section) if before is not None and is_next else None,
+            is_edge_lost=camera.is_edge_lost,
         )
 
     def _assess(self, camera: _Camera, look: Look, events: list[CameraStatus]) -> None:

@@ -75,6 +75,13 @@ class CameraSection(Section, frozen=True):
         ),
     ] = 0.0
     mirror: Annotated[bool, key("Its pictures are mirrored: pixel column 0 is the right end of what it sees.")] = False
+    edges: Annotated[
+        Literal["none", "left", "right", "both"],
+        key(
+            "Edges of the strip that it sees, against a dark ground: found in each frame and followed; beyond them "
+            "there is no strip. `left` is the operator's side.",
+        ),
+    ] = "none"
     side: Annotated[Literal["top", "bottom"], key("Side of the strip, unless the frame header says it.")] = "top"
     first_number: Annotated[int, key("The frame number that follows `last_number`.", ge=0, le=1)] = 0
     last_number: Annotated[
@@ -98,6 +105,10 @@ class CameraSection(Section, frozen=True):
             le=3_600_000,
         ),
     ] = 0
+
+    def watches(self, edge: Literal["left", "right"]) -> bool:
+        """Whether it sees this edge of the strip."""
+        return self.edges in (edge, "both")
 
     def raster(self, recipe: Recipe) -> Raster:
         """Return the size of its frames; scaled by what is configured, so that it is the same for each."""

@@ -34,7 +34,9 @@ Priority = Literal["low", "medium", "high"]
 Phase = Literal["new", "update", "end"]
 FloodState = Literal["started", "ended"]
 RepeatState = Literal["new", "update", "ended"]
-CameraFault = Literal["silent", "frozen", "dark", "saturated", "flat", "encoder_standing", "encoder_backwards", "clock"]
+CameraFault = Literal[
+    "silent", "frozen", "dark", "saturated", "flat", "encoder_standing", "encoder_backwards", "clock", "edge_lost"
+]
 CameraState = Literal["raised", "returned"]
 Ne107 = Literal["failure", "check_function", "out_of_specification", "maintenance_required", "normal"]
 NE107: tuple[Ne107, ...] = get_args(Ne107)

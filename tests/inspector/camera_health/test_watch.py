@@ -187,3 +187,16 @@ def test_what_is_not_watched() -> None:
         for _ in range(2000):
             line.send(picture, age_s=100)
     assert line.reported == []
+
+
+def test_the_strip_s_edge_is_lost() -> None:
+    """A camera that watches the strip's edge says when its pictures no longer show it, and when they do again."""
+    line = Line()
+    line.health = CameraHealth([camera("top", edges="left"), camera("low")], LIMITS, lambda: 0)
+    for shows_edge in (True, False, True):
+        for pixels in sound(60):
+            picture = pixels // 4 + 120
+            picture[:, : 12 * shows_edge] = pixels[:, : 12 * shows_edge] // 64
+            line.send(picture.astype(np.uint8))
+    expected = [("edge_lost", "raised", "out_of_specification"), ("edge_lost", "returned", "normal")]
+    assert line.turns() == expected

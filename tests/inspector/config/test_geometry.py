@@ -12,7 +12,7 @@ from inspector.config.geometry import faults, fields, remarks
 from inspector.records.events import Defect
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Maps
-from inspector.records.stages import Findings, Frame, Inferred
+from inspector.records.stages import Batch, Findings, Frame, Inferred
 from inspector.strip.strip import Strip
 from tests import frames
 from tests.frames import HEIGHT, RECIPE, WIDTH, batch, header
@@ -78,3 +78,17 @@ def test_a_mirrored_camera() -> None:
     (arrival,) = seen([camera(LEFT, 100.0, mirror=True)], picture).inspected
     (piece,) = arrival.detections
     assert (piece.left_mm, piece.right_mm, piece.area_mm2) == (115.0, 119.0, 8.0)
+
+
+def test_the_edge_is_found_and_followed() -> None:
+    """A defect's distance is from the strip's edge, beyond which there is none; where it is lost nothing is guessed."""
+    of = camera(LEFT, 100.0, edges="left", width=40)
+    labels = np.zeros((HEIGHT, 40), np.uint8)
+    labels[2:4, 20:25] = labels[6:8, 1:4] = 1
+    maps, analyse = Maps(labels[None], labels[None] * 100, np.ones((1, 2), np.float32)), Analyse([of])
+    for dark_px, edge_mm, count in ((10, 110.0, 1), (12, 112.0, 1), (12, 112.0, 1), (0, None, 2)):
+        picture = np.full((1, HEIGHT, 40), 120, np.uint8)
+        picture[:, :, :dark_px] = 0
+        arrivals = (Frame(header(0, LEFT, coil="C", start_mm=0.0, width=40), 0),)
+        (arrival,) = analyse(Inferred(Batch(arrivals, picture, (range(1),), 0), RECIPE, maps)).inspected
+        assert (arrival.edge_mm, len(arrival.detections)) == (edge_mm, count)
