@@ -1,4 +1,4 @@
-"""`inspector run | check | reload | replay | events | alarms | relabel | coils | defects | ...`, how they end.
+"""`inspector run | check | reload | replay | events | alarms | relabel | review | coils | defects | ...`, how they end.
 
 0 = done, 1 = failed or refused (systemd restarts), 69 = no running inspector answered, 75 = try again later, 78 =
 configuration (systemd does not restart), 130 = Ctrl-C where nothing drains. A reader that closes the pipe (`| head`)
@@ -165,6 +165,7 @@ def acknowledge(args: argparse.Namespace) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
+    from inspector.archive import command as review
     from inspector.bench import command as bench
     from inspector.bridges import command as bridges
     from inspector.demo import play
@@ -205,6 +206,7 @@ def parser() -> argparse.ArgumentParser:
         add("bench", bench.run, "measure this machine: engine, copies and the whole daemon, compared with its roof")
     )
     for name, module, words in (
+        ("review", review, "export an archive's crops as a data set, with what people say of them"),
         ("coils", coils, "list the coils that a journal holds"),
         ("defects", defects, "list a coil's defects, those that are asked for"),
         ("rejudge", rejudge, "show what grades and alarms past coils would have under another configuration"),

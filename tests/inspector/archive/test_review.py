@@ -1,0 +1,90 @@
+"""An export is what the trainer reads, in both forms the same, with what people say in place of the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+import pytest
+
+from inspector.archive.review import Choice, export
+from inspector.archive.store import SEEN, Store
+from inspector.errors import InspectorError
+from tests.inspector.archive.test_store import add, clock, label, store
+from trainer.data import sources
+
+__all__ = ["clock", "store"]
+
+
+def test_the_trainer_reads_what_people_say(store: Store, tmp_path: Path) -> None:
+    """As index masks and as COCO alike; what the network said stands next to it, with its confidence."""
+    ids = [add(store, number) for number in range(4)]
+    label(store, ids[1], "sound")
+    label(store, ids[2], "bright")
+    done = export(store.folder, tmp_path / "out", Choice())
+    assert (done.crops, done.labelled, done.coils, done.faults) == (4, 2, 1, ())
+    masks = sources.frames([str(tmp_path / "out")])
+    coco = sources.frames([str(tmp_path / "out" / "annotations.json")])
+    assert masks.class_names == coco.class_names == ("dark", "bright")
+    table = (tmp_path / "out" / "crops.csv").read_text().splitlines()[1:]
+    numbers = [int(row.split(",")[4]) for row in table]
+    for place, number in enumerate(numbers):
+        drawn = np.zeros((40, 50), np.uint8)
+        drawn[5, 7:9] = {0: 1, 1: 0, 2: 2, 3: 1}[number]
+        assert np.array_equal(masks[place].labels, drawn) and np.array_equal(coco[place].labels, drawn)
+        assert np.array_equal(masks[place].pixels, np.random.default_rng(number).integers(0, 255, (40, 50)))
+    results = msgspec.json.decode((tmp_path / "out" / "network.json").read_bytes())
+    assert [(one["category_id"], one["score"], one["bbox"]) for one in results] == [(1, 0.9, [7, 5, 2, 1])] * 4
+    for path in (tmp_path / "out" / "network").iterdir():
+        said = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        assert said is not None and said[5, 7] == 1
+    assert cv2.imread(str(tmp_path / "out" / "contact.png")) is not None
+
+
+@pytest.mark.parametrize(
+    ("choice", "numbers"),
+    [
+        (Choice(coils=("C2",)), [3]),
+        (Choice(classes=("bright",)), [2]),
+        (Choice(classes=("dark",)), [0, 1, 2, 3]),
+        (Choice(classes=("sound",)), [1]),
+        (Choice(labelled=True), [1, 2]),
+        (Choice(coils=("C/1",), classes=("dark",), labelled=True), [1, 2]),
+    ],
+)
+def test_crops_are_chosen(store: Store, tmp_path: Path, choice: Choice, numbers: list[int]) -> None:
+    """By coil, by what the network or a person says, and by whether anybody said anything."""
+    ids = [add(store, number, "C2" if number == 3 else "C/1") for number in range(4)]
+    label(store, ids[1], "sound")
+    label(store, ids[2], "bright")
+    export(store.folder, tmp_path / "out", choice)
+    table = (tmp_path / "out" / "crops.csv").read_text().splitlines()[1:]
+    assert sorted(int(row.split(",")[4]) for row in table) == numbers
+
+
+def test_what_is_damaged_is_left_out_and_named(store: Store, tmp_path: Path) -> None:
+    """After a loss of power: a picture cut short, a sidecar cut short; the rest is exported."""
+    for number in range(4):
+        add(store, number)
+    paths = sorted(store.folder.glob(f"{SEEN}/*/*/*.json"))
+    paths[0].write_bytes(paths[0].read_bytes()[:100])
+    picture = paths[1].with_suffix(".png")
+    picture.write_bytes(b"")
+    done = export(store.folder, tmp_path / "out", Choice())
+    assert done.crops == 2 and len(done.faults) == 2
+    assert str(paths[0]) in done.faults[0] and str(picture) in done.faults[1]
+
+
+def test_an_export_replaces_nothing(store: Store, tmp_path: Path) -> None:
+    """What cannot be exported is refused in words."""
+    with pytest.raises(InspectorError, match="holds no archive"):
+        export(tmp_path, tmp_path / "out", Choice())
+    add(store, 1)
+    with pytest.raises(InspectorError, match="none of its 1 crops is wanted"):
+        export(store.folder, tmp_path / "out", Choice(coils=("X",)))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").write_text("")
+    with pytest.raises(InspectorError, match="holds something already"):
+        export(store.folder, tmp_path / "out", Choice())
