@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.bench import (
     alarms,
     analysis,
+    archive,
     bridge,
     coil_report,
     engines,
@@ -32,6 +33,7 @@ for bench in (
     coil_report,
     engines,
     ingest,
+    archive,
     throughput,
     tiling,
     bridge,

@@ -1,7 +1,6 @@
-"""What the archive costs: frames/s of a daemon without and with it, where every frame gives a crop; and crops/s written.
+"""What the archive costs: frames/s of a daemon without and with it, where every frame gives a crop; crops/s written.
 
-The engine does nothing, so that the rest of the daemon is what is measured; crops are of sound strip, 256 x 256 px, one
-of each frame: 100 times the field's heaviest load of defects on sound frames.
+The engine does nothing, so that the rest of the daemon is what is measured; crops are of sound strip, 256 x 256 px.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from inspector.harness.daemon import Daemon
 from inspector.harness.ports import Ports
 from tests.bench.ingest import HEIGHT, SETTLE_S, sending
 
-CAMERAS = 2
+CAMERAS, FRAME_MM = 2, 0.625 * HEIGHT
 METRIC = "inspector_archive_crops_total"
 
 
@@ -43,7 +42,7 @@ def measure(folder: Path, seconds: float, *, is_on: bool) -> tuple[float, float,
         "batch": {"max_frames": 8},
     }
     if is_on:
-        sections["archive"] = {"path": "kept", "sound_per_km": 1e6 / HEIGHT}
+        sections["archive"] = {"path": "kept", "sound_per_km": 1e6 / FRAME_MM}
     path, shipped = folder / "line.toml", recipe.SHIPPED / "steel-r34"
     configuration.write(path, ports, shipped, line="archive", mm_per_px=0.625, cameras=names, sections=sections)
     with Daemon(path, ports) as line, sending(address, CAMERAS, os.sched_getaffinity(0)):
