@@ -95,7 +95,7 @@ def events(args: argparse.Namespace) -> int:
     """Print events as they happen; SIGTERM is a way to end, as Ctrl-C is."""
     import signal
 
-    from inspector.events.text import print_events
+    from inspector.events.follow import print_events
 
     if sys.stdout is None:
         raise InspectorError("standard output is closed; expected somewhere to print events to.")

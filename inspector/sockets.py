@@ -34,21 +34,22 @@ def make(
     kind: int,
     *,
     queue: int,
+    answers: int = 0,
     linger_ms: int = 0,
     most_bytes: int = -1,
     kernel_bytes: int = -1,
 ) -> Socket:
     """Make a socket of the inspector's, neither bound nor connected: the one place that sets options.
 
-    `queue` messages wait here for each peer; `most_bytes` of a part are taken, and `kernel_bytes` buffered below; -1
-    leaves that to libzmq.
+    `queue` messages wait here for each peer (`answers` on their way out, where that differs); `most_bytes` of a part
+    are taken, and `kernel_bytes` buffered below; -1 leaves that to libzmq.
 
     The kernel finds out a peer that is gone without a word, on TCP. Not ZeroMQ's heartbeats: with them libzmq aborts a
     program that reads late (`Assertion failed: _input_stopped`, its issues 3937 and 4767), and a ping that lies unread
     makes the kernel throw away frames that nobody has read yet (LOG.md).
     """
     made = context.socket(kind)
-    made.sndhwm = made.rcvhwm = queue
+    made.sndhwm, made.rcvhwm = answers or queue, queue
     made.linger = linger_ms
     made.maxmsgsize = most_bytes
     made.sndbuf = made.rcvbuf = kernel_bytes
@@ -61,7 +62,7 @@ def make(
     )
     if kind == zmq.REQ:  # may ask again when no answer came; the late one is thrown away
         made.req_relaxed = made.req_correlate = 1
-    if kind in (zmq.PUSH, zmq.REQ):  # messages wait here, not in a queue for a receiver that is not there
+    if kind in (zmq.PUSH, zmq.REQ, zmq.DEALER):  # messages wait here, not in a queue for a receiver that is not there
         made.immediate = True
     return made
 

@@ -76,7 +76,6 @@ class CreditLink:
         self.refused: Counter[str] = Counter()
         """Frames that the inspector never takes, by its reason."""
         self._socket = sockets.make(context, zmq.DEALER, queue=WAITING)
-        self._socket.immediate = True  # nothing waits for a connection that is to come: another session begins with it
         sockets.connect(self._socket, connect)
 
     @property

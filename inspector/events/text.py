@@ -1,21 +1,16 @@
-"""Events for people: one line each, in columns, in colour on a terminal; and what `inspector events` does.
+"""Events for people: one line each, in columns, in colour on a terminal. Pure.
 
-Knows: what is worth reading first. Must not know: sockets (that is the client's), argparse, the environment
-(handed in). `line` and `wants_colour` are pure.
+Knows: what is worth reading first. Must not know: where events come from, the environment (handed in).
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TextIO
 
 import msgspec
 
-from inspector import output
-from inspector.client import Events, Gap
-from inspector.errors import EXIT_FAILURE
-from inspector.records.envelope import Event, Unknown, write_event
+from inspector.records.envelope import Event, Unknown
 from inspector.records.events import (
     Alarm,
     ArchiveStatus,
@@ -37,10 +32,6 @@ from inspector.records.events import (
 from inspector.words import counted
 
 RED, GREEN, YELLOW, MAGENTA, CYAN, DIM = "1;31", "32", "33", "35", "36", "2"
-LOOK_S = 0.5
-"""How often to look whether the reader of a pipe is still there."""
-REMARK_S = 5.0
-"""An inspector that has not answered for so long is remarked on."""
 PLAIN_BYTES = 400
 """Of an event without a layout, so much is shown."""
 
@@ -57,63 +48,6 @@ def line(event: Event, colour: bool) -> str:
 def wants_colour(out: TextIO, environ: Mapping[str, str]) -> bool:
     """Colour is for terminals, and never where NO_COLOR is set (https://no-color.org)."""
     return out.isatty() and not environ.get("NO_COLOR")
-
-
-def print_events(
-    connect: str,
-    replay: str | None,
-    topics: Sequence[str],
-    *,
-    as_json: bool,
-    since: int | None,
-    count: int | None,
-    timeout_s: float | None,
-    environ: Mapping[str, str],
-    out: TextIO,
-    err: TextIO,
-) -> int:
-    """Print events as they come, flushed one by one, and return the exit code.
-
-    `since` is the first `seq` wanted from the journal; without it only new events are shown. Ends after
-    `count` events, or when none came for `timeout_s`, which is a failure when fewer than `count` came, or nobody
-    answered at all.
-    Ctrl-C, and a reader that closed the pipe, are ways to end.
-
-    Raises: SocketError when an address is not one; OSError when `out` takes no more.
-    """
-    colour = wants_colour(out, environ)
-    after = None if since is None else (None, max(0, since - 1))
-
-    def tell(gap: Gap) -> None:
-        end = "?" if gap.last_seq is None else gap.last_seq
-        print(f"LOST {counted(gap.count, 'event')}, seq {gap.first_seq} to {end}: {gap.reason}", file=err, flush=True)
-
-    shown, since_s = 0, time.monotonic()
-    nobody = f"nobody answers at {connect}; expected an inspector's events.bind. Check the address, and that it runs."
-    is_remarked = False
-    try:
-        with Events(connect, replay=replay, topics=topics, after=after, timeout_s=LOOK_S, on_gap=tell) as events:
-            while shown != count and not output.is_gone(out):
-                event = next(events, None)
-                if event is not None:
-                    print(write_event(event).decode() if as_json else line(event, colour), file=out, flush=True)
-                    shown, since_s = shown + 1, time.monotonic()
-                elif timeout_s is not None and time.monotonic() - since_s >= timeout_s:
-                    if not events.is_reached:
-                        print(nobody, file=err)
-                        return EXIT_FAILURE
-                    break
-                elif not is_remarked and time.monotonic() - since_s >= REMARK_S and not events.is_reached:
-                    print(f"{nobody} Waiting for it.", file=err, flush=True)
-                    is_remarked = True
-            else:
-                return 0
-    except KeyboardInterrupt:
-        return 0
-    if count is not None and shown < count:
-        print(f"{shown} of {counted(count, 'event')} came; none for the last {timeout_s:g} s from {connect}.", file=err)
-        return EXIT_FAILURE
-    return 0
 
 
 class _Row(NamedTuple):

@@ -70,9 +70,7 @@ class CreditIntake(Intake):
         super().close()
 
     def _make(self, context: zmq.Context[sockets.Socket], **limits: int) -> sockets.Socket:
-        socket = super()._make(context, **{**limits, "queue": self._section.credit_frames})
-        socket.sndhwm = ANSWERS
-        return socket
+        return super()._make(context, **{**limits, "queue": self._section.credit_frames, "answers": ANSWERS})
 
     # --- in -------------------------------------------------------------------------------------------------
 

@@ -70,12 +70,10 @@ class Intake:
     ) -> None:
         """`height`, `width` are those of the largest frame, `rasters` those of each camera's.
 
-        `allocate` lends memory for a batch, on the thread that iterates; None: ordinary memory.
-
-        `demand` says what the stages after this one have room for; `window` turns pictures of more than 8 bits grey.
-        `known`, in credit mode, are the frames that are known already.
+        `allocate` lends memory for a batch, on the thread that iterates; None: ordinary memory. `demand` says what the
+        stages after this one have room for; `window` turns pictures of more than 8 bits grey. `known`, in credit mode,
+        are the frames that are known already.
         """
-        shape = (batch.max_frames, height, width)
         self._gather = Gather(batch.max_frames, batch.wait_ms * 1_000_000, TICK_NS)
         self._stop, self._demand, self._section = stop, demand, section
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -83,7 +81,7 @@ class Intake:
         limit_bytes = 2 * max_bytes + section.receive_frames * height * width
         self._accept = Accept(
             cameras,
-            shape,
+            (batch.max_frames, height, width),
             allocate or (lambda frames: np.empty((frames, height, width), np.uint8)),
             demand,
             policies=policies(cameras, section),
@@ -94,13 +92,7 @@ class Intake:
             known=known,
             rasters=rasters,
         )
-        self._socket = self._make(
-            context,
-            queue=section.receive_frames,
-            # a larger part is known by its size, and counted; libzmq ends it where the guard does not see how much came
-            most_bytes=limit_bytes if section.bind.startswith("ipc") else MOST_BYTES,
-            kernel_bytes=max(2**16, section.receive_frames * height * width // 2),
-        )
+        self._socket = self._make(context, **_limits(section, limit_bytes, height * width))
         self._guard = sockets.Guard(self._socket, limit_bytes)
         self._limit_mb = limit_bytes / 1e6
         self._complaints = Complaints()
@@ -109,9 +101,7 @@ class Intake:
         """Messages that were taken off the socket."""
         self._looked_ns = 0
         self.address = self._bind()
-        self._poller = zmq.Poller()
-        self._poller.register(self._socket, zmq.POLLIN)
-        self._poller.register(self._wake, zmq.POLLIN)
+        self._poller = _watching(self._socket, self._wake)
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield batches; an empty one every 250 ms when nothing arrives."""
@@ -275,3 +265,23 @@ class Intake:
         count = sum(loss.count for loss in batch.losses() if loss.end != "missing")
         log.warning("stopped while cameras went on sending: %d frames that had come are not inspected", count)
         return batch
+
+
+def _limits(section: IntakeSection, limit_bytes: int, frame_bytes: int) -> dict[str, int]:
+    """What the socket takes: of an ipc camera no larger part, as the guard does not see how much came."""
+    is_ipc = section.bind.startswith("ipc")
+    return {
+        "queue": section.receive_frames,
+        "most_bytes": limit_bytes
+        if is_ipc
+        else MOST_BYTES,  # a larger part of another is known by its size, and counted
+        "kernel_bytes": max(2**16, section.receive_frames * frame_bytes // 2),
+    }
+
+
+def _watching(*sources: zmq.Socket[bytes] | int) -> zmq.Poller:
+    """Return a poller of what may come in."""
+    poller = zmq.Poller()
+    for source in sources:
+        poller.register(source, zmq.POLLIN)
+    return poller

@@ -16,10 +16,11 @@ import msgspec
 import pytest
 import zmq
 
+from inspector.events.follow import print_events
 from inspector.events.journal import Journal
 from inspector.events.publish import Publisher
 from inspector.events.replay import Replays
-from inspector.events.text import line, print_events, wants_colour
+from inspector.events.text import line, wants_colour
 from inspector.records.envelope import Event, Unknown
 from inspector.records.events import Alarm, CoilReport, Data, Health, Heartbeat, Missed
 from tests.defects import any_defect
@@ -179,7 +180,7 @@ def feed(tmp_path: Path) -> Iterator[Feed]:
 
 COMMAND = """
 import os, sys
-from inspector.events.text import print_events
+from inspector.events.follow import print_events
 connect, replay, *rest = sys.argv[1:]
 count, timeout_s, as_json = rest
 sys.exit(print_events(
