@@ -118,6 +118,10 @@ class CameraSection(Section, frozen=True):
         seen_rows = max(1, round(rows * self.mm_per_row / recipe.mm_per_px))
         return Raster(rows, px, seen_rows, max(1, round(px * self.mm_per_px / recipe.mm_per_px)))
 
+    def width_mm(self, recipe: Recipe) -> float:
+        """Return how much of the strip it sees across, millimetres; scaling does not change it."""
+        return (self.width or recipe.width) * self.mm_per_px
+
     def footprint(self, header: Header, seen: tuple[int, int] | None = None) -> Footprint:
         """Fill in what the header of one of its frames leaves open: the one place that knows.
 

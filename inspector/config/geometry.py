@@ -75,6 +75,6 @@ def _sides(cameras: Iterable[CameraSection], recipe: Recipe) -> list[Sequence[Fi
     """Fields of each side, from left to right."""
     rows: dict[str, list[Field]] = {}
     for camera in cameras:
-        left_mm, right_mm = camera.offset_mm, camera.offset_mm + camera.raster(recipe).px * camera.mm_per_px
+        left_mm, right_mm = camera.offset_mm, camera.offset_mm + camera.width_mm(recipe)
         rows.setdefault(camera.side, []).append(Field(camera.name, camera.side, left_mm, right_mm, left_mm, right_mm))
     return [sorted(row, key=lambda field: (field.left_mm, field.right_mm)) for row in rows.values()]

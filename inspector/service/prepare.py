@@ -124,7 +124,7 @@ def _alarm_faults(settings: Config, card: Recipe) -> Iterator[str]:
     """Refuse rules that contradict each other, or can never raise their alarm."""
     widths_mm = dict.fromkeys(("top", "bottom"), 0.0)
     for camera in settings.camera:
-        widths_mm[camera.side] += camera.mm_per_px * card.width
+        widths_mm[camera.side] += camera.width_mm(card)
     rolls = tuple(roll.name for roll in settings.roll)
     line = LineFacts(
         cameras=len(settings.camera),

@@ -109,6 +109,20 @@ def test_a_place_where_nothing_can_ever_be_is_refused(
     assert len(words.splitlines()) == 1
 
 
+@pytest.mark.parametrize(("width", "code"), [(0, EXIT_CONFIG), (100, EXIT_CONFIG), (300, EXIT_CONFIG), (301, 0)])
+def test_an_alarm_on_what_no_camera_is_wide_enough_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], width: int, code: int
+) -> None:
+    """The strip that a camera sees is as wide as its own frames; the recipe's, of 256 mm, where it has none."""
+    write_recipe(tmp_path / "recipe")
+    config = write_configuration(tmp_path)
+    text = config.read_text().replace('name = "top"\n', f'name = "top"\nwidth = {width}\n')
+    config.write_text(text + '[[alarm]]\nname = "wide"\nmin_width_mm = 301\n')
+    assert inspector.main(["check", str(config)]) == code
+    refused = f"it can never be raised, for the cameras see {width or 256} mm across"
+    assert (refused in capsys.readouterr().err) == (code != 0)
+
+
 @pytest.mark.parametrize("command", ["check", "run"])
 @pytest.mark.parametrize(
     ("spoil", "printed"),
