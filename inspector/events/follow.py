@@ -1,0 +1,105 @@
+"""What `inspector events` does: follow a line's events and print each, for people or as JSON.
+
+Must not know: sockets (that is the client's), argparse, the environment (handed in).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TextIO
+
+from inspector import output
+from inspector.client import Events, Gap
+from inspector.errors import EXIT_FAILURE
+from inspector.events.text import line, wants_colour
+from inspector.records.envelope import write_event
+from inspector.words import counted
+
+LOOK_S = 0.5
+"""How often to look whether the reader of a pipe is still there."""
+REMARK_S = 5.0
+"""An inspector that has not answered for so long is remarked on."""
+
+
+def print_events(
+    connect: str,
+    replay: str | None,
+    topics: Sequence[str],
+    *,
+    as_json: bool,
+    since: int | None,
+    count: int | None,
+    timeout_s: float | None,
+    environ: Mapping[str, str],
+    out: TextIO,
+    err: TextIO,
+) -> int:
+    """Print events as they come, flushed one by one, and return the exit code.
+
+    `since` is the first `seq` wanted from the journal; without it only new events are shown. Ends after
+    `count` events, or when none came for `timeout_s`, which is a failure when fewer than `count` came, or nobody
+    answered at all.
+    Ctrl-C, and a reader that closed the pipe, are ways to end.
+
+    Raises: SocketError when an address is not one; OSError when `out` takes no more.
+    """
+    colour = wants_colour(out, environ)
+    after = None if since is None else (None, max(0, since - 1))
+
+    def tell(gap: Gap) -> None:
+        end = "?" if gap.last_seq is None else gap.last_seq
+        print(f"LOST {counted(gap.count, 'event')}, seq {gap.first_seq} to {end}: {gap.reason}", file=err, flush=True)
+
+    shown, silence = 0, _Silence(connect, timeout_s, err)
+    try:
+        with Events(connect, replay=replay, topics=topics, after=after, timeout_s=LOOK_S, on_gap=tell) as events:
+            while shown != count:
+                if output.is_gone(out):
+                    return 0
+                if event := next(events, None):
+                    print(write_event(event).decode() if as_json else line(event, colour), file=out, flush=True)
+                    shown += 1
+                    silence.ended()
+                elif silence.is_too_long(events.is_reached):
+                    return silence.code(shown, count, events.is_reached)
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+class _Silence:
+    """How long nothing has come, and what is said of it."""
+
+    def __init__(self, connect: str, timeout_s: float | None, err: TextIO) -> None:
+        self._connect, self._timeout_s, self._err = connect, timeout_s, err
+        self._since_s = time.monotonic()
+        self._is_remarked = False
+        self._nobody = (
+            f"nobody answers at {connect}; expected an inspector's events.bind. Check the address, and that it runs."
+        )
+
+    def ended(self) -> None:
+        """Note that something came."""
+        self._since_s = time.monotonic()
+
+    def is_too_long(self, is_reached: bool) -> bool:
+        """Whether it is time to give up; an inspector that does not answer is remarked on meanwhile."""
+        passed_s = time.monotonic() - self._since_s
+        if self._timeout_s is not None and passed_s >= self._timeout_s:
+            return True
+        if not (self._is_remarked or is_reached) and passed_s >= REMARK_S:
+            print(f"{self._nobody} Waiting for it.", file=self._err, flush=True)
+            self._is_remarked = True
+        return False
+
+    def code(self, shown: int, count: int | None, is_reached: bool) -> int:
+        """Say how it ended for want of events; return the exit code."""
+        if not is_reached:
+            print(self._nobody, file=self._err)
+            return EXIT_FAILURE
+        if count is None:
+            return 0
+        words = f"{shown} of {counted(count, 'event')} came; none for the last {self._timeout_s:g} s"
+        print(f"{words} from {self._connect}.", file=self._err)
+        return EXIT_FAILURE
