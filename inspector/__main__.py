@@ -195,11 +195,8 @@ def parser() -> argparse.ArgumentParser:
     _add_events_arguments(add("events", events, "print events as they happen"))
     bridges.add_arguments(add("bridge", bridge, "send events to a broker, and lose none"))
     _add_orders(add)
-    command = add("acknowledge", acknowledge, "acknowledge an alarm over HTTP; see `alarms acknowledge`")
-    command.add_argument("alarm", help="the alarm's name")
-    command.add_argument("--operator", default="", metavar="NAME", help="who asks; it is journalled")
-    command.add_argument(
-        "--http", default="127.0.0.1:9477", metavar="HOST:PORT", help="http.bind (default: %(default)s)"
+    _add_acknowledge_arguments(
+        add("acknowledge", acknowledge, "acknowledge an alarm over HTTP; see `alarms acknowledge`")
     )
     camera.add_arguments(add("replay", replay, "be a camera: procedural steel or images, with faults on request"))
     bench.add_arguments(
@@ -266,6 +263,14 @@ def _add_events_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--since", type=at_least_0, metavar="SEQ", help="first the journal's events from here on")
     command.add_argument("--count", type=at_least_0, metavar="N", help="end after N events")
     command.add_argument("--timeout", type=seconds, metavar="S", help="end when none came for S seconds")
+
+
+def _add_acknowledge_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("alarm", help="the alarm's name")
+    command.add_argument("--operator", default="", metavar="NAME", help="who asks; it is journalled")
+    command.add_argument(
+        "--http", default="127.0.0.1:9477", metavar="HOST:PORT", help="http.bind (default: %(default)s)"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

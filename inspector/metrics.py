@@ -219,26 +219,7 @@ class Metrics:
         self.frames = FrameAccount(cameras)
         registry.register(self.frames)
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
-        histogram = partial(Histogram, registry=registry)
-        self._stage = histogram(
-            "inspector_stage_seconds",
-            "Time of a batch in a stage; `infer` counts from the hand-over, with the wait for the engine.",
-            ["stage"],
-            buckets=STAGE_SECONDS,
-        )
-        self._latency = histogram(
-            "inspector_capture_to_event_seconds",
-            "From the capture of the frame that completed a defect to its event being published.",
-            ["camera"],
-            buckets=LATENCY_SECONDS,
-        )
-        self._engine = histogram(
-            "inspector_received_to_inferred_seconds",
-            "The part of that which the engine takes: from a frame being received to its maps being there.",
-            ["camera"],
-            buckets=LATENCY_SECONDS,
-        )
-        self._batch = histogram("inspector_batch_frames", "Frames in a batch.", buckets=BATCH_FRAMES)
+        self._open_times(partial(Histogram, registry=registry))
         self._queue = gauge("inspector_queue_batches", "Batches that wait for a stage.", ["stage"])
         self._defects = counter("inspector_defects", "Defects reported.", ["camera", "class"])
         self._crowded = counter(
@@ -266,6 +247,28 @@ class Metrics:
         )
         self._reload_time = gauge("inspector_last_reload_timestamp_seconds", "When that was.")
         self._begin_series(cameras, classes)
+
+    def _open_times(self, histogram: Callable[..., Histogram]) -> None:
+        """Open what is observed of each batch: how long it takes, and how many frames it has."""
+        self._stage = histogram(
+            "inspector_stage_seconds",
+            "Time of a batch in a stage; `infer` counts from the hand-over, with the wait for the engine.",
+            ["stage"],
+            buckets=STAGE_SECONDS,
+        )
+        self._latency = histogram(
+            "inspector_capture_to_event_seconds",
+            "From the capture of the frame that completed a defect to its event being published.",
+            ["camera"],
+            buckets=LATENCY_SECONDS,
+        )
+        self._engine = histogram(
+            "inspector_received_to_inferred_seconds",
+            "The part of that which the engine takes: from a frame being received to its maps being there.",
+            ["camera"],
+            buckets=LATENCY_SECONDS,
+        )
+        self._batch = histogram("inspector_batch_frames", "Frames in a batch.", buckets=BATCH_FRAMES)
 
     def _begin_series(self, cameras: Iterable[str], classes: Iterable[str]) -> None:
         """Let each series be there from the start: then rate() sees its first increase."""
