@@ -4,7 +4,8 @@
     thread    thread   thread analyse                                                             thread     main
     intake    infer                         => is a bounded queue                                 journal    thread
 
-The archive's thread writes what the stage `archive` offers it, or drops it.
+The archive's thread writes what the stage `archive` offers it, or drops it. The stages from `analyse` to `archive`
+stand in `stages.py`, in their order.
 
 Laws: an event is on disk before anyone receives it; the watchdog is patted only when the last stage has finished
 something; a bad configuration never replaces a good one. The main thread waits for nothing but the flow, and for that
@@ -18,52 +19,37 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
-from random import Random
 from typing import Any
 
-import msgspec
 import zmq
 
 from inspector import __version__, recipe
-from inspector.alarms.alarms import Alarms
-from inspector.analysis.analyse import Analyse
-from inspector.archive.collect import Collect
-from inspector.archive.cut import Cut
-from inspector.archive.keeper import Keeper
-from inspector.archive.store import Store
-from inspector.camera_health.watch import CameraHealth
-from inspector.coil.decisions import Decisions
 from inspector.demand import Demand
-from inspector.engines.screening import ScreenAccount, Screening
 from inspector.errors import EXIT_DONE, GpuLost, InspectorError, Stuck
 from inspector.flow import Buffer, buffered, each
 from inspector.infer import INFERRED_BATCHES, Infer, Loaded
-from inspector.intake.credit import CreditIntake
 from inspector.intake.deadline import Deadline
 from inspector.intake.overload import policies
-from inspector.intake.push import Intake
-from inspector.intake.receipts import Receipts
 from inspector.metrics import Metrics
-from inspector.recipe_health import OUTPUT_FAULTS, RecipeHealth
-from inspector.records.events import CameraState, CoilReport, Health, HealthState, Ne107, RecipeStatus
-from inspector.records.frame import Bytes3D
-from inspector.records.recipe import Recipe
-from inspector.records.stages import Batch, Findings, Lasting, Stage
+from inspector.records.events import CoilReport, Health, HealthState
+from inspector.service.archive import Archive
 from inspector.service.desk import Desk
 from inspector.service.event_sink import EventSink, Recorded
+from inspector.service.in_force import InForce
+from inspector.service.intake import open_intake
 from inspector.service.line import Config
 from inspector.service.liveness import Liveness
 from inspector.service.prepare import Load, Options, load, prepare, remarks
 from inspector.service.records import Records
 from inspector.service.reload import Reload
 from inspector.service.reload_answer import ReloadAnswers
+from inspector.service.screen_watch import ScreenWatch
+from inspector.service.stages import Stages
 from inspector.service.systemd import Notifier
+from inspector.service.threads import Threads
 from inspector.service.web import Web
 from inspector.signals import Flag
-from inspector.strip.repeats import Repeats
-from inspector.strip.strip import Strip
 
 log = logging.getLogger("inspector")
 
@@ -76,10 +62,6 @@ FINDINGS = 64
 """Batches' findings that may wait for the disk; one commit takes them all."""
 GROUPS = 4
 """Recorded groups that may wait for the main thread."""
-CLOSE_S = 5.0
-"""How long a thread may take to end, besides the batch that is under way."""
-HUNG_S = 1.0
-"""The same where something hangs."""
 
 
 class Daemon:
@@ -110,23 +92,18 @@ class Daemon:
         self._stop, self._hangup = stop, hangup
         self._load, self._clock_ns = load, clock_ns
         self._liveness = Liveness(clock_ns)
+        self._threads = Threads(self._liveness)
         self._options = Options(unverified, self._tell, self._on_rebuilding, self._stop.is_set)
         self._lost: GpuLost | None = None
         self._demand = Demand(self._settings.intake.queue_batches)
         self._opened = ExitStack()
         """How to close what is open, in the reverse order."""
         self._beat_ns = 0
-        self._blind: ScreenAccount | None = None
-        """The screen that was last reported to be blind."""
-        self._hung: set[str] = set()
-        """Threads that did not end."""
-        self._cut: Cut | None = None
-        """Copies crops for the archive, where there is one."""
 
     @property
     def is_stuck(self) -> bool:
         """Whether a thread did not end: then the process must end without it."""
-        return bool(self._hung)
+        return self._threads.any_hangs()
 
     def run(self) -> None:
         """Start, work until asked to stop, and drain.
@@ -146,73 +123,44 @@ class Daemon:
         """Open what can refuse first; warm up; take frames last."""
         settings, card, opened = self._settings, recipe.read_card(self._folder), self._opened
         cameras = [camera.name for camera in settings.camera]
-        self._alarms = Alarms(settings.alarm, settings.flood)
-        self._camera_health = CameraHealth(settings.camera, settings.camera_health)
-        self._receipts = Receipts(settings.camera)
-        self._stages: list[Stage] = [
-            Strip(settings.camera, settings.defect, settings.severity),
-            Repeats(settings.repeat, settings.roll),
-            Decisions(),
-            self._alarms,
-            self._receipts,
-        ]
-        is_stub = settings.engine.kind == "stub"  # it says the same of everything, and that it is one
-        self._recipe_health = RecipeHealth(cameras, finds_constant=not is_stub)
-        self._lasting: list[Lasting] = [self._camera_health, self._recipe_health, *self._stages]
+        self._stages = Stages(settings)
         self._metrics = Metrics(cameras, [kind.name for kind in card.classes])
         self._web = Web(settings.http.bind, self._metrics.registry, self._liveness, self._acknowledge)
         opened.callback(self._web.close)
         context = self._open_sockets(settings)
-        self._open_archive()
-        self._restore()
+        self._archive = Archive(settings, self._desk.report)
+        if self._archive.keeper is not None:
+            self._metrics.watch_archive(self._archive.keeper.account)
+        opened.callback(self._end_archive)
+        self._screen = ScreenWatch(self._desk.report)
+        self._stages.restore(self._sink.states)
         self._liveness.not_ready = f"loading recipe {card}"
         self._notifier.status(self._liveness.not_ready)
         loaded = self._load(settings, self._folder, self._options)
         fresh = Deadline(policies(settings.camera, settings.intake), time.monotonic_ns, time.time_ns)
         self._infer = Infer(loaded, self._demand, fresh)
         opened.callback(self._close_engine)
-        self._metrics.watch_memory(self._memory)
-        self._metrics.watch_cameras(cameras, self._camera_health.is_standing)
-        self._metrics.watch_recipe(cameras, OUTPUT_FAULTS, self._recipe_health.is_standing, self._recipe_health.frames)
-        self._metrics.watch_screen(self._screening)
-        self._intake = self._open_intake(context, card)
-        opened.callback(self._close_intake)
-        self._reload = Reload(
-            self._path,
+        self._in_force = InForce(self._infer)
+        self._in_force.watched_by(self._metrics)
+        self._stages.watched_by(self._metrics)
+        self._intake = open_intake(
+            context,
             settings,
-            loaded.recipe,
-            self._on_reloaded,
-            self._on_reload_failed,
-            options=self._options,
-            load=self._load,
+            card,
+            stop=self._stop,
+            demand=self._demand,
+            allocate=self._in_force.buffer,
+            receipts=self._stages.receipts,
         )
-        self._in_force(loaded)
+        opened.callback(self._close_intake)
+        self._reload = self._open_reload(loaded)
+        self._take_over(loaded)
         self._say("started", f"inspector {__version__} on {loaded.engine.name}")
         self._sink.publish(self._sink.record(()))
         opened.callback(self._say_goodbye)
         self._records = Records(settings, card, self._desk.report)
         opened.callback(self._end_records)
-        opened.callback(self._end_reload)
-
-    def _open_intake(self, context: zmq.Context[zmq.Socket[bytes]], card: Recipe) -> Intake:
-        section = self._settings.intake
-        is_credit = section.transport == "credit"
-        kind = CreditIntake if is_credit else Intake
-        rasters = {camera.name: camera.raster(card) for camera in self._settings.camera}
-        return kind(
-            context,
-            section,
-            self._settings.batch,
-            cameras=self._settings.camera,
-            height=max(raster.seen_rows for raster in rasters.values()),
-            width=max(raster.seen_px for raster in rasters.values()),
-            stop=self._stop,
-            demand=self._demand,
-            allocate=self._buffer,
-            window=card.window,
-            rasters=rasters,
-            known=self._receipts.known() if is_credit else None,
-        )
+        opened.callback(self._threads.end, "reload", self._reload.close)
 
     def _open_sockets(self, settings: Config) -> zmq.Context[zmq.Socket[bytes]]:
         """Open the journal, and the sockets of events and commands; return their context."""
@@ -223,6 +171,17 @@ class Daemon:
         self._desk = Desk(context, settings.commands, settings.line, lambda: self._liveness.not_ready)
         self._opened.callback(self._desk.close)
         return context
+
+    def _open_reload(self, loaded: Loaded) -> Reload:
+        return Reload(
+            self._path,
+            self._settings,
+            loaded.recipe,
+            self._on_reloaded,
+            self._on_reload_failed,
+            options=self._options,
+            load=self._load,
+        )
 
     def main_loop(self) -> None:
         """Publish what the flow yields, until it ends."""
@@ -256,53 +215,14 @@ class Daemon:
         metrics, settings = self._metrics, self._settings
         batches = buffered(each(self._intake, metrics.frames.enter), settings.intake.queue_batches, "intake")
         inferred = buffered(each(self._infer(batches), metrics.inferred), INFERRED_BATCHES, "infer")
-        analyse = Analyse(settings.camera, settings.analysis)
-        analysed, watched = (metrics.timed(work.name, work) for work in (analyse, self._camera_health))
-        cut = metrics.timed("cut", self._cut) if self._cut else _uncut
-        relied = self._recipe_health
-        findings = each(
-            inferred,
-            lambda inferred: relied(inferred, cut(inferred.batch, watched(inferred.batch, analysed(inferred)))),
-            _last,
-        )
-        findings = each(findings, self._desk.attach)
-        for stage in self._stages:
-            findings = each(findings, metrics.timed(stage.name, stage))
-        findings = each(findings, metrics.timed(self._collect.name, self._collect))
-        findings = each(findings, self._desk.conclude)
-        found = buffered(each(findings, self._with_states), FINDINGS, analyse.name)
+        findings = self._stages.findings(inferred, metrics, self._desk, self._archive)
+        found = buffered(findings, FINDINGS, self._stages.name)
         recorded = buffered(self._sink.recorded(found), GROUPS, "journal")
         buffers: tuple[Buffer[Any], ...] = (batches, inferred, found, recorded)
         for buffer in buffers:
             metrics.watch_queue(buffer.name, buffer.__len__)
         self._opened.callback(self._end_flow, buffers)
         return recorded
-
-    def _open_archive(self) -> None:
-        """Have the archive take crops, where there is one."""
-        section, cameras = self._settings.archive, self._settings.camera
-        keeper = None
-        if section.path:
-            store = Store(section, self._settings.line, lambda: datetime.now(UTC))
-            keeper = Keeper(store, self._desk.report)
-            self._opened.callback(self._close_archive, keeper)
-            self._metrics.watch_archive(keeper.account)
-            self._cut = Cut(cameras, section.sound_per_km, keeper.has_room, keeper.skipped, Random())
-        self._collect = Collect(keeper, section.crops_per_defect)
-
-    def _restore(self) -> None:
-        """Let each stage go on where the process before was when it last recorded anything."""
-        for stage in self._lasting:
-            state = self._sink.states.get(stage.name)
-            try:
-                if state is not None:
-                    stage.restore(state, time.monotonic_ns())
-            except ValueError as error:
-                log.warning("%s begins as new: what the journal kept of it cannot be read: %s", stage.name, error)
-
-    def _with_states(self, findings: Findings) -> Findings:
-        """Add what every stage would have to know to go on from here; none is at work meanwhile."""
-        return msgspec.structs.replace(findings, states={stage.name: stage.state() for stage in self._lasting})
 
     def _publish(self, recorded: Recorded) -> None:
         """Publish, then count, what is on disk."""
@@ -311,7 +231,7 @@ class Daemon:
         for findings in recorded.group:
             self._desk.answer(findings)
             self._demand.acknowledge(findings.receipts)
-            self._metrics.reported(findings, self._alarms.states().values(), now_unix_ns)
+            self._metrics.reported(findings, self._stages.alarms.states().values(), now_unix_ns)
             for event in findings.events:
                 if isinstance(event, CoilReport) and event.state == "ended":
                     self._records.ended(event.coil)
@@ -332,7 +252,7 @@ class Daemon:
             self._notifier.status(self._status())
         if self._lost is not None:
             raise self._lost
-        self._look_at_screen()
+        self._screen.look(self._infer.loaded)
         if self._hangup.is_set():
             self._reload.begin(self._on_reload_begins)
         if self._stop.is_set() and not liveness.alive():
@@ -341,21 +261,6 @@ class Daemon:
                 f"({self._metrics.frames}). Engine or disk hang: see the log, `dmesg` and the driver."
             )
 
-    def _look_at_screen(self) -> None:
-        """Report a screen that has gone blind, once; one that takes its place returns it."""
-        screen, blind = self._infer.loaded.screen, self._blind
-        if blind is not None and screen is not blind:
-            self._blind = None
-            self._say_of_screen("returned", "normal", "another screen, or none, is in force")
-        if screen is not None and screen.is_blind and self._blind is None:
-            self._blind = screen
-            self._say_of_screen("raised", "maintenance_required", str(screen.now()))
-
-    def _say_of_screen(self, state: CameraState, status: Ne107, message: str) -> None:
-        (log.error if state == "raised" else log.info)("screen_blind %s: %s", state, message)
-        name = str(self._infer.loaded.recipe)
-        self._desk.report(RecipeStatus(fault="screen_blind", state=state, status=status, message=message, recipe=name))
-
     # --- the end --------------------------------------------------------------------------------------------
 
     def _end_flow(self, buffers: Sequence[Buffer[Any]]) -> None:
@@ -363,49 +268,38 @@ class Daemon:
         for buffer in buffers:
             buffer.cancel()
         for buffer in reversed(buffers):
-            if not buffer.close(self._patience_s()):
-                self._hung.add(buffer.name)
+            self._threads.end(buffer.name, buffer.close)
 
     def _close_intake(self) -> None:
         """Close an intake whose thread never began; else the thread has closed it."""
-        if "intake" not in self._hung:
+        if not self._threads.hangs("intake"):
             self._intake.close()
 
-    def _end_reload(self) -> None:
-        if not self._reload.close(self._patience_s()):
-            self._hung.add("reload")
-
     def _end_records(self) -> None:
-        if not self._records.close(self._patience_s()):
+        if not self._records.close(self._threads.patience_s()):
             log.warning("a coil's record was not finished: it is made at the next start")
-
-    def _patience_s(self) -> float:
-        """How long a thread may take to end: the batch that is under way, unless something hangs anyway."""
-        limit_s = self._liveness.limit_s()
-        return HUNG_S if self._hung or self._liveness.idle_s() > limit_s else CLOSE_S + limit_s
 
     def _say_goodbye(self) -> None:
         self._metrics.ready.set(0)
-        if "journal" not in self._hung:
+        if not self._threads.hangs("journal"):
             for data in self._desk.left():
                 self._sink.say(data)
             self._say("stopping", "drained" if self._drained else "ended by a fault")
             self._sink.publish(self._sink.record(()))
 
     def _close_sink(self) -> None:
-        self._sink.close(journal="journal" not in self._hung)
+        self._sink.close(journal=not self._threads.hangs("journal"))
 
-    def _close_archive(self, keeper: Keeper) -> None:
-        if not keeper.close(self._patience_s()):
+    def _end_archive(self) -> None:
+        if not self._threads.end("archive", self._archive.close):
             log.warning("the archive's disk hangs: crops that waited for it are lost")
-            self._hung.add("archive")
 
     def _close_engine(self) -> None:
-        if "infer" not in self._hung:
+        if not self._threads.hangs("infer"):
             self._infer.close()
 
     def _end(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
-        if "intake" not in self._hung:  # it owns a socket
+        if not self._threads.hangs("intake"):  # it owns a socket
             context.destroy()
 
     # --- reload ---------------------------------------------------------------------------------------------
@@ -418,10 +312,10 @@ class Daemon:
 
     def _on_reloaded(self, settings: Config, loaded: Loaded) -> None:
         self._infer.loaded = loaded
-        self._alarms.replace(settings.alarm, settings.flood)
+        self._stages.replace(settings)
         self._records.replace(settings, loaded.recipe)
-        self._in_force(loaded)
-        in_force = f"recipe {loaded.recipe} on {loaded.engine.name}"
+        self._take_over(loaded)
+        in_force = f"recipe {self._in_force}"
         self._report("reloaded", in_force)
         self._notifier.ready(self._status())
         self._answers.give(EXIT_DONE, in_force)
@@ -434,17 +328,6 @@ class Daemon:
         self._notifier.ready(self._status())
         self._answers.give(error.exit_code, str(error))
 
-    def _buffer(self, frames: int) -> Bytes3D:
-        """Return room for a batch, near the engine in force."""
-        return self._infer.loaded.engine.buffer(frames)
-
-    def _memory(self) -> dict[str, int]:
-        return self._infer.loaded.engine.memory()
-
-    def _screening(self) -> Screening | None:
-        screen = self._infer.loaded.screen
-        return screen.now() if screen else None
-
     def _on_rebuilding(self, yes: bool) -> None:
         self._metrics.rebuilding.set(yes)
 
@@ -456,22 +339,14 @@ class Daemon:
         if words and self._liveness.not_ready:  # it would put off the watchdog of a line that runs
             self._notifier.extend(PATIENCE_S)
 
-    def _in_force(self, loaded: Loaded) -> None:
+    def _take_over(self, loaded: Loaded) -> None:
         self._liveness.batch_s = loaded.batch_s
         self._metrics.reloaded(success=True)
-        self._metrics.engine.info(loaded.engine.facts)
-        self._metrics.recipe.info(
-            {
-                "name": loaded.recipe.name,
-                "version": loaded.recipe.version,
-                "sha256": loaded.recipe.sha256,
-                "engine": loaded.engine.name,
-            }
-        )
+        self._in_force.named_in(self._metrics)
 
     def _acknowledge(self, alarm: str, operator: str) -> bool:
         """Pass on what came over HTTP; False when there is no such alarm. Raises: ValueError for what is no name."""
-        is_known = alarm in self._alarms.states()
+        is_known = alarm in self._stages.alarms.states()
         if is_known:
             self._desk.acknowledge(alarm, operator)
         return is_known
@@ -486,17 +361,8 @@ class Daemon:
 
     def _health(self, state: HealthState, message: str) -> Health:
         (log.error if state == "reload_failed" else log.info)("%s: %s", state, message)
-        return Health(state=state, message=message, recipe=str(self._infer.loaded.recipe), version=__version__)
+        return Health(state=state, message=message, recipe=self._in_force.recipe, version=__version__)
 
     def _status(self) -> str:
-        loaded, doing = self._infer.loaded, self._liveness.doing
-        return f"{loaded.recipe} on {loaded.engine.name}: {self._metrics.frames}" + (f"; {doing}" if doing else "")
-
-
-def _uncut(batch: Batch, findings: Findings) -> Findings:
-    return findings
-
-
-def _last() -> Findings:
-    """What the flow ends with: every stage completes what is open."""
-    return Findings(closed_ns=time.monotonic_ns(), is_last=True)
+        doing = self._liveness.doing
+        return f"{self._in_force}: {self._metrics.frames}" + (f"; {doing}" if doing else "")

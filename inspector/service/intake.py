@@ -1,0 +1,50 @@
+"""The intake that a configuration asks for: its transport, and the sizes of its cameras' frames.
+
+Knows: the sections. Must not know: what becomes of a batch.
+"""
+
+from __future__ import annotations
+
+import zmq
+
+from inspector.demand import Demand
+from inspector.intake.accept import Allocate
+from inspector.intake.credit import CreditIntake
+from inspector.intake.push import Intake
+from inspector.intake.receipts import Receipts
+from inspector.records.recipe import Recipe
+from inspector.service.line import Config
+from inspector.signals import Flag
+
+
+def open_intake(
+    context: zmq.Context[zmq.Socket[bytes]],
+    settings: Config,
+    card: Recipe,
+    *,
+    stop: Flag,
+    demand: Demand,
+    allocate: Allocate,
+    receipts: Receipts,
+) -> Intake:
+    """Bind the socket that frames come in by; `receipts` knows, in credit mode, the frames that are on disk.
+
+    Raises: SocketError when the address cannot be bound.
+    """
+    is_credit = settings.intake.transport == "credit"
+    kind = CreditIntake if is_credit else Intake
+    rasters = {camera.name: camera.raster(card) for camera in settings.camera}
+    return kind(
+        context,
+        settings.intake,
+        settings.batch,
+        cameras=settings.camera,
+        height=max(raster.seen_rows for raster in rasters.values()),
+        width=max(raster.seen_px for raster in rasters.values()),
+        stop=stop,
+        demand=demand,
+        allocate=allocate,
+        window=card.window,
+        rasters=rasters,
+        known=receipts.known() if is_credit else None,
+    )

@@ -1,0 +1,110 @@
+"""The stages of a line, from analysis to the archive: made from its configuration, and findings taken through them.
+
+    analyse -> camera_health -> cut -> recipe_health -> strip -> repeats -> decisions -> alarms -> receipts -> archive
+
+Laws: one thread takes findings through all of them, and what each must know over a restart is read while none is at
+work. A state that cannot be read costs its stage its memory, never the line its start.
+
+Knows: which stages there are, and their order. Must not know: queues, sockets, the journal.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from inspector.alarms.alarms import Alarms
+from inspector.analysis.analyse import Analyse
+from inspector.camera_health.watch import CameraHealth
+from inspector.coil.decisions import Decisions
+from inspector.flow import each
+from inspector.intake.receipts import Receipts
+from inspector.metrics import Metrics
+from inspector.recipe_health import OUTPUT_FAULTS, RecipeHealth
+from inspector.records.stages import Batch, Findings, Inferred, Lasting, Stage
+from inspector.service.archive import Archive
+from inspector.service.desk import Desk
+from inspector.service.line import Config
+from inspector.strip.repeats import Repeats
+from inspector.strip.strip import Strip
+
+log = logging.getLogger("inspector")
+
+
+class Stages:
+    """All of a line's stages, in their order."""
+
+    name = Analyse.name
+    """Of the thread that they share."""
+
+    def __init__(self, settings: Config) -> None:
+        self._cameras = [camera.name for camera in settings.camera]
+        self._analyse = Analyse(settings.camera, settings.analysis)
+        self._camera_health = CameraHealth(settings.camera, settings.camera_health)
+        is_stub = settings.engine.kind == "stub"  # it says the same of everything, and that it is one
+        self._recipe_health = RecipeHealth(self._cameras, finds_constant=not is_stub)
+        self.alarms = Alarms(settings.alarm, settings.flood)
+        self.receipts = Receipts(settings.camera)
+        self._stages: list[Stage] = [
+            Strip(settings.camera, settings.defect, settings.severity),
+            Repeats(settings.repeat, settings.roll),
+            Decisions(),
+            self.alarms,
+            self.receipts,
+        ]
+        self._lasting: list[Lasting] = [self._camera_health, self._recipe_health, *self._stages]
+
+    def watched_by(self, metrics: Metrics) -> None:
+        """Show what stands now, of cameras and of the recipe, at each scrape."""
+        health = self._recipe_health
+        metrics.watch_cameras(self._cameras, self._camera_health.is_standing)
+        metrics.watch_recipe(self._cameras, OUTPUT_FAULTS, health.is_standing, health.frames)
+
+    def restore(self, states: Mapping[str, bytes]) -> None:
+        """Let each stage go on where the process before was when it last recorded anything; before the first call."""
+        for stage in self._lasting:
+            state = states.get(stage.name)
+            try:
+                if state is not None:
+                    stage.restore(state, time.monotonic_ns())
+            except ValueError as error:
+                log.warning("%s begins as new: what the journal kept of it cannot be read: %s", stage.name, error)
+
+    def replace(self, settings: Config) -> None:
+        """Pass on what a reload may change; any thread may."""
+        self.alarms.replace(settings.alarm, settings.flood)
+
+    def findings(
+        self, batches: Iterable[Inferred], metrics: Metrics, desk: Desk, archive: Archive
+    ) -> Iterator[Findings]:
+        """Yield each batch's findings with all that the stages add, and in the end what closes what is open."""
+        analysed, watched = (metrics.timed(work.name, work) for work in (self._analyse, self._camera_health))
+        cut = metrics.timed("cut", archive.cut) if archive.cut else _uncut
+        relied = self._recipe_health
+        findings = each(
+            batches,
+            lambda inferred: relied(inferred, cut(inferred.batch, watched(inferred.batch, analysed(inferred)))),
+            _last,
+        )
+        findings = each(findings, desk.attach)
+        for stage in self._stages:
+            findings = each(findings, metrics.timed(stage.name, stage))
+        findings = each(findings, metrics.timed(archive.collect.name, archive.collect))
+        findings = each(findings, desk.conclude)
+        return each(findings, self._with_states)
+
+    def _with_states(self, findings: Findings) -> Findings:
+        """Add what every stage would have to know to go on from here; none is at work meanwhile."""
+        return msgspec.structs.replace(findings, states={stage.name: stage.state() for stage in self._lasting})
+
+
+def _uncut(batch: Batch, findings: Findings) -> Findings:
+    return findings
+
+
+def _last() -> Findings:
+    """What the flow ends with: every stage completes what is open."""
+    return Findings(closed_ns=time.monotonic_ns(), is_last=True)

@@ -1,0 +1,56 @@
+"""All stages of a line together: what they must know over a restart goes into the journal and comes back."""
+
+import logging
+from pathlib import Path
+
+import pytest
+import zmq
+
+from inspector.metrics import Metrics
+from inspector.records.events import Data
+from inspector.records.stages import Findings
+from inspector.service import line
+from inspector.service.archive import Archive
+from inspector.service.desk import Desk
+from inspector.service.settings import CommandsSection
+from inspector.service.stages import Stages
+from tests.ports import free_base
+
+
+def last_findings(stages: Stages, settings: line.Config) -> Findings:
+    """What a flow ends with that never had a batch."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    desk = Desk(context, CommandsSection(bind=f"tcp://127.0.0.1:{free_base()}"), "test", lambda: "")
+    reports: list[Data] = []
+    archive = Archive(settings, reports.append)
+    try:
+        (found,) = stages.findings((), Metrics(["top"], ["pitted"]), desk, archive)
+    finally:
+        desk.close()
+        assert archive.close(60.0)
+        context.destroy()
+    return found
+
+
+def configuration(folder: Path) -> line.Config:
+    """A line of one camera."""
+    (folder / "line.toml").write_text(
+        'line = "test"\n[recipe]\npath = "recipe"\n[intake]\nbind = "tcp://127.0.0.1:5001"\n[[camera]]\nname = "top"\n'
+        'mm_per_px = 0.5\nmm_per_row = 0.5\n[events]\nbind = "tcp://127.0.0.1:5002"\n'
+        'replay_bind = "tcp://127.0.0.1:5003"\n[journal]\npath = "journal"\n'
+    )
+    return line.load(folder / "line.toml")
+
+
+def test_states_come_back_and_one_that_cannot_be_read_costs_only_its_stage(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each stage takes up its own state without a word; a damaged one is logged by the stage's name."""
+    settings = configuration(tmp_path)
+    found = last_findings(Stages(settings), settings)
+    assert found.is_last and {"strip", "alarms", "camera_health", "recipe_health"} <= found.states.keys()
+    with caplog.at_level(logging.WARNING):
+        Stages(settings).restore(found.states)
+        assert not caplog.records
+        Stages(settings).restore({**found.states, "strip": b"damaged"})
+    assert [record.args[0] for record in caplog.records if isinstance(record.args, tuple)] == ["strip"]
