@@ -1,6 +1,6 @@
 """Every fault of a camera: how it shows in one frame, and how grave it is. Pure.
 
-To add one: its word in `records/events.py`, a row in `FAULTS` here, a camera that has it in `simulator/camera.py`.
+To add one: its word in `records/events/health.py`, a row in `FAULTS` here, a camera that has it in the simulator.
 
 Not here, as one frame cannot show them without a picture of how it ought to be: blur and a shifted lens. The finest
 detail of steel changes from grade to grade by more than a lens out of focus takes away.

@@ -104,7 +104,20 @@ def _meanings() -> dict[str, dict[str, str]]:
     meanings: dict[str, dict[str, str]] = {}
     for record in (
         node
-        for room in (extent, frame, coil, coil_file, events, envelope, crop, sys.modules[__name__])
+        for room in (
+            extent,
+            frame,
+            coil,
+            coil_file,
+            events.kind,
+            events.strip,
+            events.coil,
+            events.alarms,
+            events.health,
+            envelope,
+            crop,
+            sys.modules[__name__],
+        )
         for node in _classes(room)
     ):
         mine = meanings.setdefault(record.name, {})

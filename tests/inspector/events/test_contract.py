@@ -28,6 +28,7 @@ from inspector.records.events import (
     Missed,
     Priority,
 )
+from inspector.records.events.kind import Kind
 from tests.defects import any_defect
 from tests.inspector.events import client_4bdc204 as old
 from tests.lines import Line
@@ -52,7 +53,7 @@ def of_1_0() -> list[Data]:
     return known
 
 
-class Repeat(records._Kind, frozen=True, kw_only=True, tag="repeat"):
+class Repeat(Kind, frozen=True, kw_only=True, tag="repeat"):
     """A kind of a later version, on a topic of its own."""
 
     period_mm: float

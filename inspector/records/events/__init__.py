@@ -1,0 +1,91 @@
+"""What subscribers receive: the kinds of events. Changing one breaks them; README.md of events/ is the rule.
+
+Knows: the topic and subject of each kind. Must not know: how an event travels (`envelope.py`), how it came about.
+"""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from inspector.records.events.alarms import Alarm, AlarmState, Commanded, Flood, FloodState, IsaState, Priority
+from inspector.records.events.coil import CoilRecord, CoilReport, CoilState, Decision, Labelled
+from inspector.records.events.health import (
+    HEARTBEAT_TOPIC,
+    NE107,
+    ArchiveFault,
+    ArchiveStatus,
+    CameraFault,
+    CameraState,
+    CameraStatus,
+    Health,
+    HealthState,
+    Heartbeat,
+    Ne107,
+    RecipeFault,
+    RecipeStatus,
+)
+from inspector.records.events.strip import Crowded, Defect, Missed, Phase, Repeat, RepeatState
+
+__all__ = [
+    "CONTRACT",
+    "HEARTBEAT_TOPIC",
+    "NE107",
+    "ROOTS",
+    "Alarm",
+    "AlarmState",
+    "ArchiveFault",
+    "ArchiveStatus",
+    "CameraFault",
+    "CameraState",
+    "CameraStatus",
+    "CoilRecord",
+    "CoilReport",
+    "CoilState",
+    "Commanded",
+    "Crowded",
+    "Data",
+    "Decision",
+    "Defect",
+    "Flood",
+    "FloodState",
+    "Health",
+    "HealthState",
+    "Heartbeat",
+    "IsaState",
+    "Labelled",
+    "Missed",
+    "Ne107",
+    "Phase",
+    "Priority",
+    "RecipeFault",
+    "RecipeStatus",
+    "Repeat",
+    "RepeatState",
+]
+
+CONTRACT = "1.3"
+"""Version of what is promised here: the first number grows when an old reader would break, the second with each
+addition."""
+
+Data = (
+    Defect
+    | Repeat
+    | Crowded
+    | Missed
+    | CoilReport
+    | CoilRecord
+    | Decision
+    | Alarm
+    | Flood
+    | Commanded
+    | CameraStatus
+    | RecipeStatus
+    | ArchiveStatus
+    | Labelled
+    | Health
+    | Heartbeat
+)
+"""All kinds of today: the one list of them."""
+
+ROOTS = tuple(f"{kind.__struct_config__.tag}." for kind in get_args(Data) if kind is not Heartbeat)
+"""First words of the topics, with their dots; `topicseq` counts within each."""

@@ -1,0 +1,161 @@
+"""What is found on the strip, and what of it nobody looked at."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from inspector.records.events.kind import Kind, known
+from inspector.records.extent import Extent
+
+Phase = Literal["new", "update", "end"]
+RepeatState = Literal["new", "update", "ended"]
+"""What we write today. A reader takes any other word too, so the records below say `str`."""
+
+
+class Defect(Kind, Extent, frozen=True, kw_only=True, tag="defect"):
+    """A defect on the coil, put together from the frames it crosses."""
+
+    id: str
+    """Unique; the parts of one long defect carry the same id."""
+    name: str
+    """Class of the defect, by the recipe's name."""
+    camera: str
+    """The camera that saw it, as named in the configuration."""
+    coil: str
+    """The coil, as the frames named it; `unnamed` where they name none."""
+    side: str
+    """Side of the strip: `top` or `bottom`."""
+    confidence: float
+    """Highest probability of any of its pixels, 0 to 1."""
+    is_partial: bool
+    """True while the defect still goes on: a longer one with the same id follows."""
+    frames: int
+    """How many frames it crosses so far."""
+    recipe: str
+    """Name and version of the recipe that found it, `NAME@VERSION`."""
+    captured_ns: int
+    """Capture time of the last frame it was seen in, nanoseconds since the UNIX epoch."""
+    phase: Annotated[str, known(Phase)] = ""
+    """`new` when it is reported first, `update` while it grows, `end` once it is whole (since 1.3, before it: empty).
+    One that was whole when it was seen is reported once, as `end`."""
+    severity: str = ""
+    """How severe it is, by the rules of the configuration; empty before contract 1.3."""
+    edge_mm: float | None = None
+    """From the strip's edge on the operator's side to its left edge, millimetres; null where that is not known."""
+    is_estimated: bool = False
+    """True where positions along the travel follow from a configured speed, and nothing better is known."""
+    part_of: str = ""
+    """Where it turned out to be a part of another defect: that one's id, which goes on and has its area."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is over and no part of another: what is counted."""
+        return not (self.is_partial or self.part_of)
+
+    @property
+    def topic(self) -> str:
+        """`defect.` and the class."""
+        return f"defect.{self.name}"
+
+    @property
+    def subject(self) -> str:
+        """The coil."""
+        return self.coil or "-"
+
+
+class Missed(Kind, frozen=True, kw_only=True, tag="missed"):
+    """A stretch of strip that was not inspected; of no length when nobody knows how long it was."""
+
+    camera: str
+    """The camera that did not see it."""
+    coil: str
+    """The coil, as the frames named it."""
+    start_mm: float
+    """Begin along the travel, millimetres from the coil's head."""
+    end_mm: float
+    """End along the travel."""
+    reasons: dict[str, int]
+    """Why, with the number of frames (0: nobody knows how many); empty when only the position jumped.
+
+    `restart`: the camera process began again; `silent`: the camera sent nothing while others saw this strip; `down`:
+    the inspector did not run; `lost`: frames that never came; else why frames were dropped or rejected.
+    """
+
+    @property
+    def topic(self) -> str:
+        """`missed.` and the camera."""
+        return f"missed.{self.camera}"
+
+    @property
+    def subject(self) -> str:
+        """The coil."""
+        return self.coil or "-"
+
+
+class Crowded(Kind, Extent, frozen=True, kw_only=True, tag="crowded"):
+    """A frame with more regions than can be defects: the lens is dirty, the light is gone, or the network is blind.
+
+    It takes the place of the frame's defects. The box is around all of them, and the area is that of all.
+    """
+
+    camera: str
+    """The camera that saw it, as named in the configuration."""
+    coil: str
+    """The coil, as the frames named it; `unnamed` where they name none."""
+    side: str
+    """Side of the strip: `top` or `bottom`."""
+    regions: dict[str, int]
+    """How many by class; where the frame is nothing but specks, at least this many."""
+    confidence: float
+    """Highest probability of any pixel, 0 to 1."""
+    recipe: str
+    """Name and version of the recipe that found them, `NAME@VERSION`."""
+    captured_ns: int
+    """Capture time of the frame, nanoseconds since the UNIX epoch."""
+
+    @property
+    def topic(self) -> str:
+        """`crowded.` and the camera."""
+        return f"crowded.{self.camera}"
+
+    @property
+    def subject(self) -> str:
+        """The coil."""
+        return self.coil or "-"
+
+
+class Repeat(Kind, frozen=True, kw_only=True, tag="repeat"):
+    """Defects of one class at one place across that come again at a constant distance: prints of a damaged roll."""
+
+    id: str
+    """That of its first defect; the same for as long as it goes on, over a weld too."""
+    state: Annotated[str, known(RepeatState)]
+    """`new` on this coil, `update` when its marks have doubled in number, `ended` when they stay away."""
+    name: str
+    """Class of the defects, by the recipe's name."""
+    coil: str
+    """The coil under the cameras."""
+    side: str
+    """Side of the strip: `top` or `bottom`."""
+    across_mm: float
+    """Where across the strip, millimetres."""
+    period_mm: float
+    """Distance from mark to mark along the travel, millimetres."""
+    marks: int
+    """Marks on this coil."""
+    newest: str
+    """The newest of the defects, by its id."""
+    confidence: float
+    """Probability that it is no chance, 0 to 1."""
+    rolls: tuple[str, ...]
+    """Rolls of the configuration that explain the distance, the likeliest first; empty where none does."""
+
+    @property
+    def topic(self) -> str:
+        """`repeat.` and the class."""
+        return f"repeat.{self.name}"
+
+    @property
+    def subject(self) -> str:
+        """The coil."""
+        return self.coil or "-"
