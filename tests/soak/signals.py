@@ -131,7 +131,7 @@ def _with_an_engine(folder: Path) -> Path:
 
 
 def _configuration(folder: Path, engine: str) -> Path:
-    frames, events, replay, http = range(base := free_base(), base + 4)
+    frames, events, replay, http, commands = range(base := free_base(), base + 5)
     if not (folder / "recipe").exists():
         write_recipe(folder / "recipe")
     config = folder / "line.toml"
@@ -140,6 +140,7 @@ def _configuration(folder: Path, engine: str) -> Path:
         f'[intake]\nbind = "tcp://127.0.0.1:{frames}"\n[[camera]]\nname = "top"\nmm_per_px = 0.5\nmm_per_row = 0.5\n'
         f'[events]\nbind = "tcp://127.0.0.1:{events}"\nreplay_bind = "tcp://127.0.0.1:{replay}"\n'
         f'[journal]\npath = "journal"\n[http]\nbind = "127.0.0.1:{http}"\n'
+        f'[commands]\nbind = "tcp://127.0.0.1:{commands}"\n'
     )
     return config
 
