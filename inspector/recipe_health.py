@@ -38,7 +38,7 @@ class _Camera(msgspec.Struct):
     standing: set[RecipeFault] = set()
     streaks: dict[RecipeFault, int] = {}
     """Frames in a row that speak against what stands."""
-    said: bytes = b""
+    answer: bytes = b""
     """Presences of its last frame."""
     seen: int | None = None
     """Checksum of that frame."""
@@ -58,7 +58,7 @@ class RecipeHealth:
         self._frames: Counter[tuple[str, RecipeFault]] = Counter()
 
     def __call__(self, inferred: Inferred, findings: Findings) -> Findings:
-        """Look at what was said of every frame of a batch."""
+        """Look at the answer to every frame of a batch."""
         maps, events = inferred.maps, list[RecipeStatus]()
         if maps is None:
             return findings
@@ -103,12 +103,12 @@ class RecipeHealth:
             faults.add("not_a_number")
         if recipe.measures_distance and presence[len(recipe.classes)] > 1:
             faults.add("out_of_specification")
-        said = presence.tobytes()
-        if said != camera.said:
+        answer = presence.tobytes()
+        if answer != camera.answer:
             camera.alike = 1
         elif frame.header.crc32 != camera.seen:
             camera.alike += 1
-        camera.said, camera.seen = said, frame.header.crc32
+        camera.answer, camera.seen = answer, frame.header.crc32
         if self._finds_constant and camera.alike >= OUTPUT_FAULTS["constant"][1]:
             faults.add("constant")
         return faults

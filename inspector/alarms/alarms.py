@@ -91,12 +91,12 @@ class Alarms:
         changes += [change for outcome in outcomes.values() for change in outcome.changes]
         for alarm in self._alarms.values():
             changes += alarm.follow(findings, self._line, self._holds)
-        said = self._announced(changes, now_ns)
-        if not said and not outcomes:
+        announced = self._announced(changes, now_ns)
+        if not announced and not outcomes:
             return findings
         answers = {number: self._answer(outcome) for number, outcome in outcomes.items()}
         return msgspec.structs.replace(
-            findings, events=(*findings.events, *said), answers={**findings.answers, **answers}
+            findings, events=(*findings.events, *announced), answers={**findings.answers, **answers}
         )
 
     def state(self) -> bytes:
@@ -141,16 +141,16 @@ class Alarms:
 
     def _announced(self, changes: list[events.Alarm], now_ns: int) -> list[Data]:
         """Withhold what a flood forbids to announce, and report the flood."""
-        said: list[Data] = []
+        announced: list[Data] = []
         for change in changes:
             is_announced = change.annunciate and self._floods.announces(
                 change.name, self._alarms[change.name].section.priority, now_ns
             )
-            said.append(msgspec.structs.replace(change, annunciate=is_announced))
+            announced.append(msgspec.structs.replace(change, annunciate=is_announced))
         waiting = {name for name, alarm in self._alarms.items() if alarm.state in WAITING}
         if flood := self._floods.look(now_ns, waiting):
-            said.append(flood)
-        return said
+            announced.append(flood)
+        return announced
 
     def _holds(self, fact: Fact) -> bool:
         """Whether a fact of an expression holds now."""

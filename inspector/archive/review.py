@@ -1,13 +1,13 @@
-"""An archive's crops as a data set, with what the network said and what people say.
+"""An archive's crops as a data set, with what the network found and what people say.
 
     images/  NAME.png     the crops
-    masks/   NAME.png     index masks: 0 sound, else the class; labels of people in place of what the network said
-    network/ NAME.png     the same as the network said
+    masks/   NAME.png     index masks: 0 sound, else the class; labels of people in place of what the network found
+    network/ NAME.png     the same as the network found
     classes.toml          the classes' names, as the trainer reads them
     annotations.json      the masks once more, as COCO's annotations
-    network.json          what the network said, as COCO's results, with its confidence as the score
+    network.json          what the network found, as COCO's results, with its confidence as the score
     contact.png           the first of them on one picture
-    crops.csv             a row for each crop: where it was, what the network said, what a person says
+    crops.csv             a row for each crop: where it was, what the network found, what a person says
 
 Laws: an archive is read, never changed; it may be written meanwhile. What is damaged is left out and reported.
 
@@ -71,7 +71,7 @@ class Choice(msgspec.Struct, frozen=True):
 
     coils: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
-    """By what the network said or by what a person says; `sound` is one."""
+    """By what the network found or by what a person says; `sound` is one."""
     labelled: bool = False
     """Only what a person has labelled."""
 
@@ -173,9 +173,9 @@ class _Writer:
         (self._out / "images" / f"{kept.name}.png").write_bytes(content)
         image = len(self._images) + 1
         self._images.append({"id": image, "file_name": f"{kept.name}.png", "height": height, "width": width})
-        truth, said = np.zeros((2, height, width), np.uint8)
+        truth, predicted = np.zeros((2, height, width), np.uint8)
         for region, mask in drawn:
-            said[mask] = self._ids[region.name]
+            predicted[mask] = self._ids[region.name]
             self._results.append(
                 {"image_id": image, **self._shape(region, region.name, height, width), "score": region.confidence}
             )
@@ -185,7 +185,7 @@ class _Writer:
                 number = {"id": len(self._annotations) + 1, "image_id": image, "iscrowd": 0}
                 self._annotations.append({**number, **self._shape(region, label, height, width)})
         _write_png(self._out / "masks" / f"{kept.name}.png", truth)
-        _write_png(self._out / "network" / f"{kept.name}.png", said)
+        _write_png(self._out / "network" / f"{kept.name}.png", predicted)
         self.rows.append(_row(kept))
         if len(self._shown) < contact.MOST:
             self._shown.append((pixels, facts))

@@ -143,7 +143,7 @@ class Store:
 
         Raises: OSError.
         """
-        found = [(path, one) for path in self._crops(order) if (one := _read(path)) and one.defect == order.defect]
+        found = [(path, crop) for path in self._crops(order) if (crop := _read(path)) and crop.defect == order.defect]
         if not found:
             words = f"the archive has no crop of defect {order.defect} of coil {order.coil}. See `inspector defects`."
             return Answer(is_done=False, message=words), None
@@ -152,9 +152,9 @@ class Store:
         if label is None:
             words = f"label is {order.label}; expected {', '.join(first.classes)}, a number of theirs, or {SOUND}."
             return Answer(is_done=False, message=words), None
-        said = Label(name=label, operator=order.operator, reason=order.reason, time=self._clock_utc().isoformat())
-        for path, one in found:
-            self._label(path, msgspec.structs.replace(one, label=said))
+        given = Label(name=label, operator=order.operator, reason=order.reason, time=self._clock_utc().isoformat())
+        for path, crop in found:
+            self._label(path, msgspec.structs.replace(crop, label=given))
         crops = counted(len(found), "crop")
         event = Labelled(
             coil=first.coil,
@@ -169,11 +169,11 @@ class Store:
 
     # --- files ----------------------------------------------------------------------------------------------
 
-    def _label(self, path: Path, said: Sidecar) -> None:
+    def _label(self, path: Path, labelled: Sidecar) -> None:
         """Write a sidecar with its label where labelled ones lie; the one before goes last."""
         folder = self.folder / LABELLED / path.parts[-3] / path.parts[-2]
         folder.mkdir(parents=True, exist_ok=True)
-        facts, target = msgspec.json.encode(said), folder / path.name
+        facts, target = msgspec.json.encode(labelled), folder / path.name
         before = _size(path)
         if target != path:
             _write(target.with_suffix(".png"), path.with_suffix(".png").read_bytes())

@@ -1,4 +1,4 @@
-"""The file beside each picture of the archive: where it was taken, what the network said, what a person says of it.
+"""The file beside each picture of the archive: where it was taken, what the network found, what a person says of it.
 
 Changing it breaks who reads an archive. Knows: the file's form. Must not know: how it is made or kept.
 """

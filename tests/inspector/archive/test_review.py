@@ -19,7 +19,7 @@ __all__ = ["clock", "store"]
 
 
 def test_the_trainer_reads_what_people_say(store: Store, tmp_path: Path) -> None:
-    """As index masks and as COCO alike; what the network said stands next to it, with its confidence."""
+    """As index masks and as COCO alike; what the network found stands next to it, with its confidence."""
     ids = [add(store, number) for number in range(4)]
     label(store, ids[1], "sound")
     label(store, ids[2], "bright")
