@@ -19,6 +19,7 @@ from inspector.records.frame import Bytes3D, Header
 from inspector.records.recipe import Maps, Recipe
 from inspector.records.stages import Batch, Findings, Frame, Inferred
 from inspector.simulator.sheet import MM_PER_PX, ROWS, Planted, Rendered, Sheet
+from inspector.strip.settings import DefectSection
 from inspector.strip.strip import Strip
 
 CAMERA = "trainer"
@@ -79,10 +80,14 @@ def infer(engine: Segmenter, coil: ProceduralCoil) -> Iterator[tuple[Rendered, M
         yield from zip(waiting.pop(0), _single(engine.result()), strict=True)
 
 
-def report(maps: Iterable[Maps], card: Recipe, scale: Scale) -> tuple[Defect, ...]:
-    """Return the defects that the line would report of strip with these maps, each once, as it was reported last."""
+def report(maps: Iterable[Maps], card: Recipe, scale: Scale, *, joins: bool = True) -> tuple[Defect, ...]:
+    """Return the defects that the line would report of strip with these maps, each once, as it was reported last.
+
+    Without `joins` fragments that do not touch are defects of their own, as the regions of a labelled frame are.
+    """
     camera = CameraSection(name=CAMERA, mm_per_px=scale.mm_per_px, mm_per_row=scale.mm_per_row)
-    analyse, strip = Analyse([camera]), Strip([camera])
+    apart = [DefectSection(name=kind.name, join_along_mm=0.0, join_across_mm=0.0) for kind in card.classes]
+    analyse, strip = Analyse([camera]), Strip([camera], () if joins else apart)
     last: dict[str, Defect] = {}
     for number, frame_maps in enumerate(maps):
         found = strip(analyse(_inferred(card, frame_maps, number)))

@@ -113,7 +113,7 @@ class SingleFrames:
 def assessed_frame(name: str, labels: Bytes2D, maps: Maps, card: Recipe, scale: Scale) -> AssessedStrip:
     """Return a frame with its labels (H, W) uint8 and maps (1, H, W) as a strip of its own."""
     metres = len(labels) * scale.mm_per_row / 1000
-    return AssessedStrip(name, metres, regions(labels, scale), report([maps], card, scale))
+    return AssessedStrip(name, metres, regions(labels, scale), report([maps], card, scale, joins=False))
 
 
 def regions(labels: Bytes2D, scale: Scale) -> tuple[Planted, ...]:

@@ -17,7 +17,8 @@ from trainer.assessment.coil import Scale
 def reported_labels(maps: Maps, card: Recipe, scale: Scale) -> Bytes2D:
     """Return labels (H, W) uint8 of one frame's maps (1, H, W), sound where the recipe's settings hold a region back.
 
-    The frame is assessed by itself: a region at its edge is as large as it is seen.
+    The frame is assessed by itself: a region at its edge is as large as it is seen. Pieces that the line joins over a
+    gap are kept or held back each by itself here.
     """
     labels, confidence = maps.labels[0], maps.confidence[0]
     kept: Bytes2D = np.zeros_like(labels)

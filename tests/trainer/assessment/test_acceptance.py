@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from inspector.records.recipe import Maps
+from inspector.strip.assembly import TOUCH_MM
 from tests.recipes import HEIGHT, WIDTH, write_recipe
 from tests.trainer.painted import BRIGHT, DARK, SURE, UNSURE, paint, write_frames
 from trainer import __main__
@@ -87,23 +88,27 @@ def test_reliability_is_the_share_right_of_each_probability() -> None:
 
 
 def test_what_is_drawn_is_what_is_reported(tmp_path: Path) -> None:
-    """The pixels kept are of exactly the regions that the line reports, whatever the settings and where they lie."""
+    """The pixels kept are of exactly the regions that the line reports, whatever the settings and where they lie.
+
+    Pixels are so wide that only neighbours touch: what the line joins besides is drawn as its pieces.
+    """
     from inspector import recipe
 
+    wide = Scale(1.25 * TOUCH_MM, 1.25 * TOUCH_MM)
     card, _ = recipe.load(write_recipe(tmp_path / "card"))
     chance = np.random.default_rng(3)
     for _ in range(30):
         blobs = cv2.GaussianBlur(chance.normal(0, 1, (HEIGHT, WIDTH)), (0, 0), 3)
         maps = shown(np.clip(128 + 900 * blobs, 0, 255).astype(np.uint8))
-        settings = [(chance.uniform(0.5, 1), chance.uniform(0, 60)) for _ in range(2)]
+        settings = [(chance.uniform(0.5, 1), chance.uniform(0, 1500)) for _ in range(2)]
         tuned = with_settings(card, settings)
         kept = sorted(
             (defect.class_id, defect.left_mm, defect.area_mm2)
-            for defect in regions(reported_labels(maps, tuned, SCALE), SCALE)
+            for defect in regions(reported_labels(maps, tuned, wide), wide)
         )
         reported = sorted(
             ({"dark": 1, "bright": 2}[defect.name], defect.left_mm, defect.area_mm2)
-            for defect in report([maps], tuned, SCALE)
+            for defect in report([maps], tuned, wide, joins=False)
         )
         assert len(kept) == len(reported) > 0
         assert np.allclose(kept, reported, atol=0.06)  # reports are rounded to 0.1
