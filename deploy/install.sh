@@ -30,8 +30,9 @@ unfit() { # says why a Python will not do; nothing of one that will
         return
     fi
     prefix=$("$1" -c 'import os, sys; print(os.path.realpath(sys.base_prefix))')
+    administrator=$(getent passwd 0 | cut -d: -f6) # the unit's ProtectHome hides that folder, too
     case $root:$prefix in
-        :/root/* | :/home/* | :/run/user/*)
+        ":$administrator"/* | :/home/* | :/run/user/*)
             echo "$1 lives in $prefix, where the service sees nothing. Give a --python that all may read." ;;
     esac
 }
