@@ -22,16 +22,13 @@ from inspector.events.publish import Publisher
 from inspector.events.replay import Replays
 from inspector.events.text import line, wants_colour
 from inspector.records.envelope import Event, Unknown
-from inspector.records.events import Alarm, CoilReport, Data, Health, Heartbeat, Missed
-from tests.defects import any_defect
+from inspector.records.events import CoilReport, Data, Health, Heartbeat, Missed
+from tests import journals
 
 ROOT = Path(__file__).parents[3]
 
-DEFECT = any_defect(
-    id="a-1",
-    name="scratches",
-    camera="cam1",
-    coil="C1042",
+DEFECT = msgspec.structs.replace(
+    journals.DEFECT,
     start_mm=123_456.7,
     end_mm=124_268.9,
     left_mm=812.0,
@@ -39,18 +36,8 @@ DEFECT = any_defect(
     area_mm2=900.0,
     confidence=0.984,
     frames=4,
-    recipe="steel@1",
 )
-ALARM = Alarm(
-    name="long-scratch",
-    state="unacknowledged",
-    priority="high",
-    coil="C1042",
-    camera="cam1",
-    message="3 of scratches within 10 m",
-    count=3,
-    defect_id="a-1",
-)
+ALARM = msgspec.structs.replace(journals.ALARM, message="3 of scratches within 10 m")
 ENDED = CoilReport(
     state="ended",
     coil="C1042",
@@ -59,7 +46,7 @@ ENDED = CoilReport(
     frames=9,
     defects={"scratches": 4, "patches": 1},
 )
-STARTED = CoilReport(state="started", coil="C1042", inspected_m=0, missed_m=0, frames=0, defects={})
+STARTED = journals.COIL
 MISSED = Missed(camera="cam1", coil="C1042", start_mm=12_000, end_mm=14_300, reasons={"full": 4, "crc": 1})
 JUMPED = Missed(camera="cam1", coil="C1042", start_mm=0, end_mm=1, reasons={})
 HEALTH = Health(state="started", message="warm", recipe="steel@1", version="0.1")
