@@ -1,13 +1,14 @@
 """Arrivals for a strip, and what its events say: for tests of the coil."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from inspector.config.camera import CameraSection
 from inspector.records.events import CoilReport, Data, Missed
 from inspector.records.stages import Detection, Inspected
 from inspector.strip.strip import Strip
 from tests.coils import CAMERAS, LENGTH_MM, Arrival
-from tests.frames import findings, header, inspected
+from tests.frames import LAST, findings, header, inspected
 
 
 def totals(reported: Iterable[Data]) -> list[float]:
@@ -19,6 +20,21 @@ def totals(reported: Iterable[Data]) -> list[float]:
 def say(*arrivals: Arrival, strip: Strip | None = None, now_ns: int = 0) -> tuple[Data, ...]:
     """What is reported of these arrivals, on a line with one camera unless a strip is given."""
     return (strip or Strip(CAMERAS[:1]))(findings(*arrivals, now_ns=now_ns)).events
+
+
+def arrival_camera(arrival: Arrival) -> str:
+    """Which camera it is of; empty where nobody can know."""
+    return arrival.frame.header.camera if isinstance(arrival, Inspected) else arrival.camera
+
+
+def run(arrivals: Sequence[Arrival], sizes: Sequence[int] = (), cameras: Sequence[CameraSection] = ()) -> list[Data]:
+    """Send arrivals through a strip in batches of these sizes, to its end; return all that is reported."""
+    names = {arrival_camera(arrival) for arrival in arrivals}
+    strip, reported, at = Strip(cameras or [camera for camera in CAMERAS if camera.name in names]), list[Data](), 0
+    for size in [*sizes, len(arrivals)]:
+        reported += strip(findings(*arrivals[at : at + size])).events
+        at += size
+    return reported + list(strip(LAST).events)
 
 
 def seen(number: int, *regions: Detection, coil: str | None = "C", **facts: Any) -> Inspected:

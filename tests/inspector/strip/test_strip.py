@@ -1,23 +1,19 @@
 """The strip: for any mix of frames, losses, jumps and restarts, every millimetre is inspected or reported as missed."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from random import Random
 
-import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from inspector.config.camera import CameraSection
-from inspector.config.severity import SeveritySection
-from inspector.records.events import CoilReport, Crowded, Data, Defect, Missed
-from inspector.records.stages import Crowd, Detection, Inspected, Loss
-from inspector.strip.settings import DefectSection
+from inspector.records.events import CoilReport, Data, Defect, Missed
+from inspector.records.stages import Inspected, Loss
 from inspector.strip.strip import REPORT_AFTER_NS, SILENT_NS, UNNAMED, Strip
 from tests.coils import CAMERAS, LENGTH_MM, NEAR_MM, STEPS, Arrival, Camera, Ledger, Step
 from tests.frames import LAST, dropped, findings, header, inspected, missing, rejected
-from tests.strips import THROUGH, coils, gaps, missed, say, seen, totals
+from tests.strips import THROUGH, arrival_camera, coils, gaps, missed, run, say, seen, totals
 
 
 @pytest.mark.parametrize("encoder", [True, False])
@@ -49,7 +45,7 @@ def test_law(encoder: bool, steps: list[Step]) -> None:
 
 @settings(max_examples=50)
 @given(STEPS)
-def test_every_lost_frame_is_told_once(steps: list[Step]) -> None:
+def test_every_lost_frame_is_reported_once(steps: list[Step]) -> None:
     """Without an encoder each lost frame took up strip: the reasons in the events add up to all losses."""
     camera, strip, ledger = Camera(encoder=False), Strip(CAMERAS[:1]), Ledger()
     lost: Counter[str] = Counter()
@@ -66,16 +62,6 @@ def test_every_lost_frame_is_told_once(steps: list[Step]) -> None:
     assert ledger.reasons == lost
 
 
-def run(arrivals: Sequence[Arrival], sizes: Sequence[int] = (), cameras: Sequence[CameraSection] = ()) -> list[Data]:
-    """Send arrivals through a strip in batches of these sizes, to its end; return all that is reported."""
-    names = {arrival_camera(arrival) for arrival in arrivals}
-    strip, reported, at = Strip(cameras or [camera for camera in CAMERAS if camera.name in names]), list[Data](), 0
-    for size in [*sizes, len(arrivals)]:
-        reported += strip(findings(*arrivals[at : at + size])).events
-        at += size
-    return reported + list(strip(LAST).events)
-
-
 @settings(max_examples=50)
 @given(STEPS, st.lists(st.integers(0, 9)))
 def test_batches_do_not_matter(steps: list[Step], sizes: list[int]) -> None:
@@ -87,7 +73,7 @@ def test_batches_do_not_matter(steps: list[Step], sizes: list[int]) -> None:
 
 @settings(max_examples=50)
 @given(STEPS)
-def test_overload_is_told_like_any_loss(steps: list[Step]) -> None:
+def test_overload_is_reported_like_any_loss(steps: list[Step]) -> None:
     """What was shed before the engine is missed: the coils' lengths are those that they have without overload."""
     camera = Camera()
     arrivals = [arrival for step in steps for arrival in camera.do(step)]
@@ -121,11 +107,6 @@ def test_cameras_do_not_disturb_each_other(first: list[Step], second: list[Step]
         sums = [a + b for a, b in zip(sums, totals(reported), strict=True)]
     silent_mm = sum(item.end_mm for item in gaps(together) if "silent" in item.reasons)
     assert totals(together) == pytest.approx([sums[0], sums[1] + silent_mm / 1000], abs=0.05)
-
-
-def arrival_camera(arrival: Arrival) -> str:
-    """Which camera it is of; empty where nobody can know."""
-    return arrival.frame.header.camera if isinstance(arrival, Inspected) else arrival.camera
 
 
 def missed_by(camera: str, reported: Iterable[Data]) -> list[Missed]:
@@ -359,66 +340,3 @@ def test_what_comes_by_again_is_not_inspected_again() -> None:
     strip = Strip(CAMERAS[:1])
     found = [strip(findings(seen(number, start_mm=at_mm))) for number, at_mm in enumerate([0.0, 10.0, 10.0, 5.0, 15.0])]
     assert [one.inspected_mm["top"] for one in found] == [10.0, 10.0, 0.0, 0.0, 5.0]
-
-
-# --- frames with too much in them ----------------------------------------------------------------------------
-
-CROWD = Crowd(
-    start_mm=1.0, end_mm=9.0, left_mm=0.0, right_mm=20.0, area_mm2=90.0, regions={"dark": 900, "bright": 17_000},
-    confidence=0.9,
-)  # fmt: skip
-
-
-def test_a_crowd_is_one_event() -> None:
-    """A frame of noise is one event at its place; it was inspected, and its regions are no defects of the coil."""
-    noise = msgspec.structs.replace(seen(1), crowd=CROWD)
-    reported = run([seen(0, THROUGH), noise, seen(2), seen(3), seen(4, THROUGH)])
-    (crowded,) = [event for event in reported if isinstance(event, Crowded)]
-    assert (crowded.start_mm, crowded.end_mm, crowded.regions) == (11.0, 19.0, {"bright": 17_000, "dark": 900})
-    assert [event.frames for event in reported if isinstance(event, Defect) and event.phase == "end"] == [1, 1]
-    ended = reported[-1]
-    assert isinstance(ended, CoilReport)
-    assert (ended.frames, ended.crowded, ended.inspected_m, ended.defects) == (5, 1, 0.05, {"dark": 2})
-
-
-SPOT = Detection(class_id=1, start_mm=2.0, end_mm=4.0, left_mm=0.0, right_mm=2.0, area_mm2=4.0, confidence=0.9)
-
-
-@pytest.mark.parametrize(
-    ("starts_mm", "expected"),
-    [
-        ([0.0, 0.0, 0.0, 10.0], 2),  # the encoder stands
-        ([0.0, 10.0, 20.0, 10.0, 0.0, 10.0, 20.0, 30.0], 4),  # the line runs backwards, and on again
-        ([0.0, 10.0, 14.0, 24.0], 3),  # a frame that overlaps: only its new part is new
-    ],
-)
-def test_strip_that_comes_by_again_shows_nothing_new(starts_mm: list[float], expected: int) -> None:
-    """A defect in strip that was inspected before is not reported again, whatever the line did."""
-    arrivals = [seen(number, SPOT, start_mm=at_mm) for number, at_mm in enumerate(starts_mm)]
-    strip = Strip(CAMERAS[:1], [DefectSection("dark", 0.0, 0.0)])
-    reported = [*strip(findings(*arrivals)).events, *strip(LAST).events]
-    assert len([item for item in reported if isinstance(item, Defect) and item.is_whole]) == expected
-
-
-def test_what_was_missed_is_new_when_it_comes_by_again() -> None:
-    """Strip that was reported as missed and then passes backwards is looked at for the first time."""
-    frames: list[Inspected | Loss] = [
-        seen(0, SPOT, start_mm=0.0),
-        dropped(header(1, coil="C", start_mm=10.0)),
-        seen(2, SPOT, start_mm=20.0),
-    ]
-    frames += [seen(3, SPOT, start_mm=10.0), seen(4, SPOT, start_mm=10.0), seen(5, SPOT, start_mm=20.0)]
-    strip = Strip(CAMERAS[:1], [DefectSection("dark", 0.0, 0.0)])
-    reported = [*strip(findings(*frames)).events, *strip(LAST).events]
-    assert sorted(item.start_mm for item in reported if isinstance(item, Defect) and item.is_whole) == [2.0, 12.0, 22.0]
-
-
-def test_severity_and_estimates() -> None:
-    """Each defect says how severe the rules make it, and whether its position is no more than a configured speed's."""
-    rules = [SeveritySection(level="critical", classes=("dark",), min_length_mm=15.0)]
-    for start_mm, is_estimated in ((0.0, False), (None, True)):
-        strip = Strip(CAMERAS[:1], severities=rules)
-        reported = [*strip(findings(seen(0, THROUGH, start_mm=start_mm), seen(1, THROUGH))).events, *strip(LAST).events]
-        defects = [item for item in reported if isinstance(item, Defect)]
-        assert [item.severity for item in defects] == ["minor", "critical", "critical"]
-        assert defects[0].is_estimated == is_estimated and defects[-1].is_estimated
