@@ -30,7 +30,8 @@ from inspector.config.severity import SeveritySection
 from inspector.records.events import CoilRecord
 
 PAGE = Path(__file__).with_name("page")
-SCRIPTS = ("data.js", "marks.js", "map.js", "charts.js", "list.js", "page.js")
+SCRIPTS = ("data.js", "marks.js", "map.js", "charts.js", "list.js", "page.js", "report.js")
+"""Modules, each behind those that it imports."""
 SIGNS = {"release": "\u2713", "hold": "\u25b2", "block": "\u2716", "ungraded": "\u25cb"}
 
 
@@ -42,6 +43,15 @@ class Crop(msgspec.Struct, frozen=True, kw_only=True):
     height: int
     box: tuple[float, float, float, float]
     """Where in it the defect lies: left, top, width, height, pixels; travel to the right, as on the map."""
+
+
+class Packed(msgspec.Struct, frozen=True, kw_only=True):
+    """A coil as the page's script reads it."""
+
+    meta: str
+    """JSON that ends no script element."""
+    columns: str
+    ids: str
 
 
 def html(
@@ -58,15 +68,30 @@ def html(
 
     Signs and colours follow the order of the recipe's `classes`; without them that of the alphabet.
     """
-    assert len(seen.defects) == len(seen.columns), "a report needs the defects themselves"
-    columns, along = seen.columns, packing.order(seen.columns)
-    names = [*classes, *sorted(set(columns.names) - set(classes))]
-    numbers = np.array([names.index(name) for name in columns.names], np.int64)
-    kinds = numbers[columns.kind] if len(columns) else columns.kind
-    layout, packed = packing.pack(columns, kinds, columns.severities(severities), along)
-    ids = [seen.defects[place].id for place in along]
-    script, style = (_text(*SCRIPTS), _text("page.css"))
+    packed = pack(seen, gradings, severities, crops=crops, classes=classes)
+    script, style = _script(), _text("page.css")
     return _filled(
+        "page.html",
+        {
+            "coil": escape(made.coil),
+            "grade": escape(made.grade),
+            "body": body(made, note),
+            "generator": f"inspector {__version__}",
+            "script_hash": _hash(script),
+            "style_hash": _hash(style),
+            "style": style,
+            "script": script,
+            "columns": packed.columns,
+            "ids": packed.ids,
+            "meta": packed.meta,
+        },
+    ).encode()
+
+
+def body(made: CoilRecord, note: str = "") -> str:
+    """What the page shows, without what makes it a file: the places that `page.js` fills stand empty in it."""
+    return _filled(
+        "body.html",
         {
             "coil": escape(made.coil),
             "grade": escape(made.grade),
@@ -77,16 +102,31 @@ def html(
             "grades": grades(made),
             "tables": tables(made),
             "foot": foot(made, note),
-            "generator": f"inspector {__version__}",
-            "script_hash": _hash(script),
-            "style_hash": _hash(style),
-            "style": style,
-            "script": script,
-            "columns": packed,
-            "ids": packing.lines([name.replace("\n", " ") for name in ids]),
-            "meta": _json(_meta(seen, gradings, ids, crops or {}) | {"columns": layout, "names": names}),
-        }
-    ).encode()
+        },
+    )
+
+
+def pack(
+    seen: Seen,
+    gradings: Sequence[GradingSection] = (),
+    severities: Sequence[SeveritySection] = (),
+    *,
+    crops: Mapping[str, Crop] | None = None,
+    classes: Sequence[str] = (),
+) -> Packed:
+    """Pack what `page.js` shows of a coil that was read with its defects."""
+    assert len(seen.defects) == len(seen.columns), "a report needs the defects themselves"
+    columns, along = seen.columns, packing.order(seen.columns)
+    names = [*classes, *sorted(set(columns.names) - set(classes))]
+    numbers = np.array([names.index(name) for name in columns.names], np.int64)
+    kinds = numbers[columns.kind] if len(columns) else columns.kind
+    layout, packed = packing.pack(columns, kinds, columns.severities(severities), along)
+    ids = [seen.defects[place].id for place in along]
+    return Packed(
+        meta=_json(_meta(seen, gradings, ids, crops or {}) | {"columns": layout, "names": names}),
+        columns=packed,
+        ids=packing.lines([name.replace("\n", " ") for name in ids]),
+    )
 
 
 def _meta(
@@ -165,9 +205,9 @@ def _zone(rules: GradingSection, *, is_over: bool) -> dict[str, Any]:
     }
 
 
-def _filled(words: Mapping[str, str]) -> str:
-    """Fill in the page's places, each once, so that a text that looks like a place stays text."""
-    parts = _text("page.html").split("{{")
+def _filled(page: str, words: Mapping[str, str]) -> str:
+    """Fill in a page's places, each once, so that a text that looks like a place stays text."""
+    parts = _text(page).split("{{")
     filled = [parts[0]]
     for part in parts[1:]:
         name, _, rest = part.partition("}}")
@@ -185,5 +225,12 @@ def _hash(text: str) -> str:
 
 
 @cache
-def _text(*names: str) -> str:
-    return "\n".join((PAGE / name).read_text(encoding="utf-8") for name in names)
+def _script() -> str:
+    """The modules as one script: in a file no module can import another."""
+    lines = "\n".join(_text(name) for name in SCRIPTS).splitlines()
+    return "\n".join(['"use strict";', *(line.removeprefix("export ") for line in lines if line[:7] != "import ")])
+
+
+@cache
+def _text(name: str) -> str:
+    return (PAGE / name).read_text(encoding="utf-8")

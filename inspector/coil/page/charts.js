@@ -1,6 +1,10 @@
 // Density along the coil, and the Pareto of classes.
 
-function drawDensity(shown, onGo) {
+import { big, coil, meta, startMm } from "./data.js";
+import { label, nice } from "./map.js";
+import { colourOf, hatch, printing, sharpness, sized, trace } from "./marks.js";
+
+export function drawDensity(shown, onGo) {
   const canvas = document.getElementById("density"), width = printing ? 660 : canvas.parentElement.clientWidth - 32, height = 190, ctx = sized(canvas, width, height, sharpness());
   const left = 46, right = 10, top = 10, base = height - 32, inner = width - left - right, length = Math.max(1, meta.length_mm);
   const step = Math.max(nice(length / Math.min(260, inner / 3)), 100), bins = Math.ceil(length / step), perM = 1000 / step;
@@ -21,7 +25,7 @@ function drawDensity(shown, onGo) {
   canvas.onclick = (event) => onGo((event.offsetX - left) / inner * length);
 }
 
-function drawPareto(shown) {
+export function drawPareto(shown) {
   const canvas = document.getElementById("pareto"), width = printing ? 290 : canvas.parentElement.clientWidth - 32, counts = new Array(meta.names.length).fill(0);
   for (const i of shown) counts[coil.kind[i]]++;
   const order = counts.map((_, kind) => kind).sort((a, b) => counts[b] - counts[a]).slice(0, 8), height = Math.max(190, order.length * 34 + 22), ctx = sized(canvas, width, height, sharpness());

@@ -1,19 +1,22 @@
-"use strict";
 // The coil's data: columns that were packed by packing.py, unpacked. Lengths are kept in tenths of a millimetre.
+// These files are modules; the report has them as one script, the station as they are.
 
-const meta = JSON.parse(document.getElementById("meta").textContent);
-const SEVERITIES = ["minor", "major", "critical"];
-const coil = {};                       // one typed array for each column
-let count = 0;
+export let meta = null;                // what stands in the report besides the columns
+export const SEVERITIES = ["minor", "major", "critical"];
+export const coil = {};                       // one typed array for each column
+export let count = 0;
+let source = null;
 
-async function inflate(id) {
-  const text = document.getElementById(id).textContent;
+// `source` gives `meta`, and by `text(name)` what was packed as "columns" and as "ids".
+async function inflate(name) {
+  const text = await source.text(name);
   const packed = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   return new Response(stream).arrayBuffer();
 }
 
-async function unpack() {
+export async function unpack(from) {
+  source = from; meta = from.meta;
   const bytes = await inflate("columns");
   count = meta.count;
   let at = 0;
@@ -27,23 +30,23 @@ async function unpack() {
   for (let i = 0; i < count; i++) coil.rank[i] = coil.severity[i] * 1e9 + coil.area[i];
 }
 
-let ids = null;
-async function loadIds() {             // only when somebody looks: they are half of the file
+export let ids = null;
+export async function loadIds() {             // only when somebody looks: they are half of the file
   if (!ids) ids = new TextDecoder().decode(await inflate("ids")).split("\n");
   return ids;
 }
 
-const startMm = (i) => coil.start[i] / 10;
-const lengthMm = (i) => coil.length[i] / 10;
-const leftMm = (i) => coil.left[i] / 10;
-const widthMm = (i) => coil.width[i] / 10;
-const metres = (mm, digits = 3) => (Math.round(mm) === 0 ? 0 : mm / 1000).toFixed(digits);
+export const startMm = (i) => coil.start[i] / 10;
+export const lengthMm = (i) => coil.length[i] / 10;
+export const leftMm = (i) => coil.left[i] / 10;
+export const widthMm = (i) => coil.width[i] / 10;
+export const metres = (mm, digits = 3) => (Math.round(mm) === 0 ? 0 : mm / 1000).toFixed(digits);
 
-function big(number) {
+export function big(number) {
   return String(number).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 }
 
-function el(name, words, parent) {
+export function el(name, words, parent) {
   const node = document.createElement(name);
   if (words !== undefined) node.textContent = words;
   if (parent) parent.append(node);

@@ -1,5 +1,9 @@
 // The list: as many rows as the window shows, whatever the number of defects. And the worst defects as cards.
 
+import { big, coil, count, el, ids, leftMm, lengthMm, loadIds, meta, metres, SEVERITIES, startMm, widthMm } from "./data.js";
+import { nice } from "./map.js";
+import { colourOf, printing, sign } from "./marks.js";
+
 const PITCH = 26, PRINTED = 60;
 const COLUMNS = [
   ["class", (i) => meta.names[coil.kind[i]], (i) => coil.kind[i]], ["severity", (i) => SEVERITIES[coil.severity[i]], (i) => coil.severity[i]],
@@ -10,7 +14,7 @@ const COLUMNS = [
   ["camera", (i) => meta.cameras[coil.camera[i]], (i) => coil.camera[i]], ["id", (i) => (ids ? ids[i] : "\u2026"), (i) => i],
 ];
 
-class List {
+export class List {
   constructor(pane, onPick) {
     this.pane = pane; this.table = pane.querySelector("table"); this.body = pane.querySelector("tbody"); this.onPick = onPick; this.by = 1; this.down = true; this.chosen = -1; this.order = new Int32Array(0);
     this.space = el("div", undefined, pane);
@@ -42,7 +46,7 @@ class List {
   }
 }
 
-function drawWorst(shown, onPick) {
+export function drawWorst(shown, onPick) {
   const pane = document.getElementById("worst"), best = []; pane.replaceChildren();
   for (const i of shown) { if (best.length < 12 || coil.rank[i] > coil.rank[best[11]]) { best.push(i); best.sort((a, b) => coil.rank[b] - coil.rank[a]); best.length = Math.min(12, best.length); } }
   for (const i of best) {

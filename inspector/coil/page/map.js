@@ -1,9 +1,12 @@
 // The map: the strip folded into rows like a page of text, so that it is true to scale at every zoom. Travel is to the right,
 // the left edge of the strip is up; the sides lie one above the other.
 
+import { coil, el, leftMm, lengthMm, meta, metres, SEVERITIES, startMm, widthMm } from "./data.js";
+import { colourOf, hatch, printing, sharpness, sized, trace } from "./marks.js";
+
 const STEEL = "#e8ebee", EDGE = "#aeb5bd", LEFT = 62, RIGHT = 10, SCALE = 19, GAP = 5, NEXT = 9;
 
-class Strip {
+export class Strip {
   constructor(pane, onPick) {
     this.pane = pane; this.canvas = pane.querySelector("canvas"); this.tip = pane.querySelector(".tip");
     this.onPick = onPick; this.zones = null; this.chosen = -1; this.shown = new Int32Array(0); this.hits = [];
@@ -209,9 +212,9 @@ class Strip {
   }
 }
 
-function words(i) {
+export function words(i) {
   return `${meta.names[coil.kind[i]]}, ${SEVERITIES[coil.severity[i]]}\n${metres(startMm(i))} m from the head, ${metres(meta.length_mm - startMm(i) - lengthMm(i))} m from the tail\nacross ${leftMm(i).toFixed(1)} to ${(leftMm(i) + widthMm(i)).toFixed(1)} mm, ${meta.sides_by_number[coil.side[i]]}\n${lengthMm(i).toFixed(1)} x ${widthMm(i).toFixed(1)} mm, ${coil.area[i].toFixed(1)} mm\u00b2, ${Math.round(coil.confidence[i] / 10)} %`;
 }
 
-function nice(least) { const ten = 10 ** Math.floor(Math.log10(least)); return [1, 2, 5, 10].map((times) => times * ten).find((step) => step >= least * .999); }
-function label(mm, step) { return (mm / 1000).toFixed(Math.max(0, Math.ceil(-Math.log10(step / 1000) - 1e-9))); }
+export function nice(least) { const ten = 10 ** Math.floor(Math.log10(least)); return [1, 2, 5, 10].map((times) => times * ten).find((step) => step >= least * .999); }
+export function label(mm, step) { return (mm / 1000).toFixed(Math.max(0, Math.ceil(-Math.log10(step / 1000) - 1e-9))); }

@@ -2,9 +2,9 @@
 
 const COLOURS = ["#123f7a", "#dd7f22", "#9c2f6b", "#2f9380", "#111111", "#8a7a1e", "#c4400a", "#5b6770"];
 const SHAPES = ["circle", "triangle", "square", "diamond", "cross", "star", "ring", "plus"];
-const colourOf = (kind) => COLOURS[kind % COLOURS.length];
+export const colourOf = (kind) => COLOURS[kind % COLOURS.length];
 
-function trace(ctx, kind, x, y, r) {
+export function trace(ctx, kind, x, y, r) {
   switch (SHAPES[kind % SHAPES.length]) {
     case "circle": ctx.moveTo(x + r, y); ctx.arc(x, y, r, 0, 7); break;
     case "triangle": ctx.moveTo(x, y - 1.25 * r); ctx.lineTo(x + 1.15 * r, y + .85 * r); ctx.lineTo(x - 1.15 * r, y + .85 * r); ctx.closePath(); break;
@@ -22,7 +22,7 @@ function arms(ctx, x, y, r, turn) {
   for (const [ax, ay] of [[c, s], [-s, c]]) { ctx.moveTo(x - ax - t * ay, y - ay + t * ax); ctx.lineTo(x + ax - t * ay, y + ay + t * ax); ctx.lineTo(x + ax + t * ay, y + ay - t * ax); ctx.lineTo(x - ax + t * ay, y - ay - t * ax); ctx.closePath(); }
 }
 
-function sign(kind, size = 16) {
+export function sign(kind, size = 16) {
   const canvas = document.createElement("canvas"), dpr = 3;
   canvas.width = canvas.height = size * dpr;
   const ctx = canvas.getContext("2d");
@@ -30,7 +30,7 @@ function sign(kind, size = 16) {
   return canvas;
 }
 
-function hatch(ctx, x, y, w, h, step = 6, lean = 1, ink = "#3a3f45") {
+export function hatch(ctx, x, y, w, h, step = 6, lean = 1, ink = "#3a3f45") {
   if (w <= 0 || h <= 0) return;
   ctx.save(); ctx.beginPath(); ctx.rect(x, y, w, h); ctx.clip();
   ctx.fillStyle = "#fff"; ctx.fillRect(x, y, w, h);
@@ -42,7 +42,7 @@ function hatch(ctx, x, y, w, h, step = 6, lean = 1, ink = "#3a3f45") {
   ctx.stroke(); ctx.restore();
 }
 
-function sized(canvas, width, height, dpr) {
+export function sized(canvas, width, height, dpr) {
   canvas.width = Math.round(width * dpr); canvas.height = Math.round(height * dpr);
   canvas.style.height = height + "px";
   const ctx = canvas.getContext("2d");
@@ -50,5 +50,6 @@ function sized(canvas, width, height, dpr) {
   ctx.font = '11.5px system-ui, "Segoe UI", "Liberation Sans", sans-serif';
   return ctx;
 }
-const sharpness = () => Math.max(window.devicePixelRatio || 1, printing ? 2.5 : 1);
-let printing = false;
+export const sharpness = () => Math.max(window.devicePixelRatio || 1, printing ? 2.5 : 1);
+export let printing = false;
+export function setPrinting(yes) { printing = yes; }

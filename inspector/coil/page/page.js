@@ -1,7 +1,13 @@
 // The page: what is shown follows the filters; a defect picked anywhere is picked everywhere.
 
+import { drawDensity, drawPareto } from "./charts.js";
+import { big, coil, count, el, ids, loadIds, meta, unpack } from "./data.js";
+import { drawWorst, List } from "./list.js";
+import { Strip } from "./map.js";
+import { hatch, printing, setPrinting, sign } from "./marks.js";
+
 const byId = (id) => document.getElementById(id);
-let shown = new Int32Array(0), strip, list;
+let shown = new Int32Array(0), strip, list, onPick = () => {};
 const hidden = new Set();
 
 function filter() {
@@ -20,7 +26,7 @@ function filter() {
 
 function charts() { drawDensity(shown, (mm) => strip.go(mm, Math.max(strip.scale, strip.whole * 4))); drawPareto(shown); }
 
-function pick(i) { list.chosen = i; list.draw(); strip.show(i); byId("map").scrollIntoView({ block: "nearest" }); }
+function pick(i) { list.chosen = i; list.draw(); strip.show(i); onPick(i); byId("map").scrollIntoView({ block: "nearest" }); }
 
 function legend() {
   const numbers = new Array(meta.names.length).fill(0);
@@ -49,13 +55,15 @@ function options() {
 
 function print(yes) {
   if (printing === yes) return;
-  const kept = strip.scale; printing = yes; strip.fit(); charts(); list.draw();
+  const kept = strip.scale; setPrinting(yes); strip.fit(); charts(); list.draw();
   if (!yes) { strip.scale = kept; strip.layout(); strip.draw(); }
 }
 
-async function main() {
+// Shows a coil: `source` as in data.js; `picked` is called with each defect that is picked.
+export async function show(source, picked = () => {}) {
+  onPick = picked;
   if (!("DecompressionStream" in window)) throw new Error("this browser is too old: it cannot unpack the data. Take one of 2023 or later.");
-  await unpack();
+  await unpack(source);
   strip = new Strip(byId("map"), pick); list = new List(byId("list"), pick);
   legend(); options(); strip.fit(); filter();
   let wide = strip.width;
@@ -70,4 +78,4 @@ async function main() {
   document.documentElement.dataset.ready = String(Math.round(performance.now()));
 }
 
-main().catch((error) => { byId("fault").hidden = false; byId("fault").textContent = `The map cannot be drawn: ${error.message}`; document.documentElement.dataset.fault = error.message; });
+export function fail(error) { byId("fault").hidden = false; byId("fault").textContent = `The map cannot be drawn: ${error.message}`; document.documentElement.dataset.fault = error.message; }
