@@ -2,7 +2,7 @@
 
 Laws: only finished defects are marks, each once; a repeat is reported when it is found, when its marks have doubled in
 number, when it goes on upon the next coil, and when it ends. It goes on over a weld and over a restart of the
-inspector; marks that had not yet repeated often enough are forgotten at a restart.
+inspector, which also keeps the newest marks that had not yet repeated often enough.
 
 Knows: defects, coils, the roll table. Must not know: frames, alarms.
 """
@@ -19,7 +19,7 @@ from inspector.records.stages import Findings
 from inspector.strip.chains import Search
 from inspector.strip.rolls import Roll, suspects
 from inspector.strip.settings import RepeatSection, RollSection
-from inspector.strip.tracks import Found, Mark, Track, Tracks
+from inspector.strip.tracks import Found, Kept, Mark, Track, Tracks
 from inspector.words import counted
 
 REMEMBERED = 4
@@ -35,6 +35,8 @@ class _State(msgspec.Struct):
     """How far the line has come."""
     coil: str = ""
     tracks: list[Track] = []
+    """Repeats under way, as 0.2 kept them; `search` holds them now."""
+    search: Kept | None = None
     announced: dict[str, int] = {}
     """Marks of each repeat when it was last reported, by its id."""
 
@@ -82,8 +84,8 @@ class Repeats:
         return msgspec.structs.replace(findings, events=(*findings.events, *events), answers=answers)
 
     def state(self) -> bytes:
-        """Repeats under way, and where the coils lie on the line."""
-        self._state.tracks = self._tracks.under_way()
+        """Repeats under way, marks that may become one, and where the coils lie on the line."""
+        self._state.search = self._tracks.kept()
         return msgspec.json.encode(self._state)
 
     def restore(self, state: bytes, now_ns: int) -> None:
@@ -92,7 +94,8 @@ class Repeats:
         Raises: ValueError when it cannot be read.
         """
         self._state = msgspec.json.decode(state, type=_State)
-        self._tracks.resume(self._state.tracks)
+        self._tracks.resume(self._state.search or Kept(self._state.tracks))
+        self._state.tracks = []
 
     def _reach(self, ends_mm: dict[tuple[str, str], float]) -> None:
         """Follow how far the line has come, by the coils whose heads are known."""

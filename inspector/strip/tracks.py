@@ -24,6 +24,8 @@ LANE_MARKS = 64
 """Marks of one lane that are kept at most: strip so dirty tells nothing about rolls."""
 LOST_AFTER = 6
 """Turns in a row without the mark that end a repeat; at 30 % missed marks that is chance in 1 of 1 400 turns."""
+KEPT_MARKS = 256
+"""Free marks that a restart keeps, the newest: on strip so dirty that there are more, few tell anything."""
 STEPS_TO_SETTLE = 2
 """Steps that show a common divisor before it is believed."""
 
@@ -110,6 +112,27 @@ Lane = tuple[str, str, int]
 """Side, class and place across."""
 
 
+class Strewn(msgspec.Struct, frozen=True, array_like=True):
+    """How densely one class lies on one side, within the window."""
+
+    side: str
+    name: str
+    count: int
+    oldest_mm: float
+    newest_mm: float
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What the search has to know after a restart: what repeats, and what may turn out to."""
+
+    tracks: list[Track] = []
+    free: list[tuple[str, str, str, float, float]] = []
+    """The newest marks that belong to no repeat, oldest first."""
+    strewn: list[Strewn] = []
+    tests: tuple[int, int] = (0, 0)
+    """Chains looked at on this coil: at periods of known rolls, and at others."""
+
+
 class Tracks:
     """Finds repeats among marks that come in the order of their positions (nearly: by less than a period)."""
 
@@ -117,6 +140,8 @@ class Tracks:
         self._search = search or Search()
         self._lanes: dict[Lane, deque[Mark]] = {}
         """Marks that belong to no repeat, oldest first."""
+        self._newest: deque[Mark] = deque(maxlen=KEPT_MARKS)
+        """Of those the newest, of all lanes."""
         self._tracks: dict[tuple[str, str], list[Track]] = {}
         self._strewn: dict[tuple[str, str], deque[float]] = {}
         """Positions of all marks of a class on a side within the window, for their density."""
@@ -139,6 +164,7 @@ class Tracks:
         Marks that belong to no repeat are forgotten too: which roll printed them is not known.
         """
         self._lanes.clear()
+        self._newest.clear()
         return self._end(lambda track: concerns(track.period_mm))
 
     def add(self, mark: Mark) -> Found | None:
@@ -167,14 +193,22 @@ class Tracks:
             self._tracks[key] = [track for track in tracks if track not in gone]
         return ended
 
-    def under_way(self) -> list[Track]:
-        """Return all that repeats now, for `resume`."""
-        return list(self._all())
+    def kept(self) -> Kept:
+        """Return what `resume` goes on with; bounded, and made without a look at every mark."""
+        strewn = [Strewn(*key, len(at_mm), at_mm[0], at_mm[-1]) for key, at_mm in self._strewn.items() if at_mm]
+        free = [(mark.id, mark.name, mark.side, mark.across_mm, mark.line_mm) for mark in self._newest]
+        return Kept(list(self._all()), free, strewn, (self._tests.known, self._tests.other))
 
-    def resume(self, tracks: list[Track]) -> None:
-        """Go on with repeats that were under way; what had not repeated often enough is forgotten."""
-        for track in tracks:
+    def resume(self, kept: Kept) -> None:
+        """Go on where another search was; marks of the window of whom only the number is kept lie evenly."""
+        for track in kept.tracks:
             self._tracks.setdefault((track.first.side, track.first.name), []).append(track)
+        for free in kept.free:
+            self._keep(Mark(*free))
+        for strewn in kept.strewn:
+            even_mm = np.linspace(strewn.oldest_mm, strewn.newest_mm, strewn.count)
+            self._strewn[strewn.side, strewn.name] = deque(even_mm.tolist())
+        self._tests = Tests(*kept.tests)
 
     # --- repeats under way ----------------------------------------------------------------------------------
 
@@ -242,6 +276,7 @@ class Tracks:
     def _keep(self, mark: Mark) -> None:
         key = mark.side, mark.name, self._bin(mark.across_mm)
         self._lanes.setdefault(key, deque(maxlen=LANE_MARKS)).append(mark)
+        self._newest.append(mark)
 
     def _near(self, mark: Mark) -> list[Mark]:
         """Free marks of the class at this place across, within the window, newest first; older ones are dropped."""
@@ -271,6 +306,8 @@ class Tracks:
         for place in chain.turn:
             taken = near[place]
             self._lanes[taken.side, taken.name, self._bin(taken.across_mm)].remove(taken)
+            if taken in self._newest:
+                self._newest.remove(taken)
         turns = sorted((0, *chain.turn.values()), reverse=True)
         at_mm = [0.0, *(-float(back_mm[place]) for place in chain.turn)]
         period_mm = -float(np.polyfit([0, *chain.turn.values()], at_mm, 1)[0])

@@ -1,5 +1,7 @@
 """The stage that finds repeats among the defects of the line."""
 
+import msgspec
+import numpy as np
 import pytest
 
 from inspector.records.commands import Answer, Asked, RollsChanged
@@ -97,6 +99,49 @@ def test_it_goes_on_after_a_restart() -> None:
     found = run(after, [mark(number) for number in range(8, 20)], reached_mm=30_000.0)
     assert [event.state for event in found] == ["update"]
     assert found[0].id == before[0].id and found[0].marks == 2 * before[-1].marks
+
+
+@pytest.mark.parametrize("seen", [1, 2, 3])
+def test_marks_of_before_a_restart_count(seen: int) -> None:
+    """However many marks came before a restart, the repeat is found with the same mark as without one."""
+    through, restarted = (Repeats(RepeatSection(), ROLLS) for _ in range(2))
+    strewn = [
+        any_defect(id=f"x{n}", start_mm=137.0 * n, end_mm=137.0 * n + 5, left_mm=31.0 * n, right_mm=31.0 * n + 9)
+        for n in range(1, 9)
+    ]
+    before: list[Data] = [begins("C"), *(mark(number) for number in range(seen)), *strewn]
+    assert run(through, before, reached_mm=4000.0) == run(restarted, before, reached_mm=4000.0)
+    after = Repeats(RepeatSection(), ROLLS)
+    after.restore(restarted.state(), 0)
+    rest: list[Data] = [mark(number) for number in range(seen, 8)]
+    assert run(after, rest, reached_mm=12_000.0) == run(through, rest, reached_mm=12_000.0) != []
+
+
+def test_what_a_restart_keeps_is_bounded() -> None:
+    """Strip as dirty as any keeps a few of its marks, their density, and how many chains were looked at."""
+    stage = Repeats(RepeatSection(), ROLLS)
+    rng = np.random.default_rng(1)
+    along, across = np.sort(rng.uniform(0, 50_000, 5000)).tolist(), rng.uniform(0, 1000, 5000).tolist()
+    dirt = [
+        any_defect(id=f"x{n}", start_mm=at, end_mm=at + 5, left_mm=left, right_mm=left + 3)
+        for n, (at, left) in enumerate(zip(along, across, strict=True))
+    ]
+    run(stage, [begins("C"), *dirt], reached_mm=50_000.0)
+    assert len(stage.state()) < 40_000
+    after = Repeats(RepeatSection(), ROLLS)
+    after.restore(stage.state(), 0)
+    assert after.state() == stage.state()
+
+
+def test_a_state_of_0_2_is_read() -> None:
+    """What an older version kept goes on: repeats under way, without marks that were free."""
+    stage = Repeats(RepeatSection(), ROLLS)
+    (first, *_) = run(stage, [begins("C"), *(mark(number) for number in range(8))], reached_mm=11_000.0)
+    tree = msgspec.json.decode(stage.state())
+    tree["tracks"] = tree.pop("search")["tracks"]
+    after = Repeats(RepeatSection(), ROLLS)
+    after.restore(msgspec.json.encode(tree), 0)
+    assert {event.id for event in run(after, [mark(number) for number in range(8, 20)])} == {first.id}
 
 
 def test_long_and_unfinished_defects_are_no_marks() -> None:
