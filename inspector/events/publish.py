@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import zmq
 
 from inspector.events.binding import LINGER_MS, bound
-from inspector.sockets import Guard, release
+from inspector.guard import Guard
+from inspector.sockets import release
 
 if TYPE_CHECKING:  # the client keeps its sockets as these are kept, and has no use for SQLite
     from inspector.events.journal import Journal, Message, Position

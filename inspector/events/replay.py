@@ -20,9 +20,10 @@ import zmq
 
 from inspector.errors import JournalError
 from inspector.events.binding import bound
+from inspector.guard import Guard
 from inspector.records.envelope import LIMIT_EVENTS, ReplayHead, ReplayRequest
 from inspector.signals import Flag
-from inspector.sockets import Guard, release
+from inspector.sockets import release
 
 if TYPE_CHECKING:
     from inspector.events.journal import Journal

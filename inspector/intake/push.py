@@ -19,6 +19,7 @@ import zmq
 from inspector import sockets
 from inspector.config.camera import CameraSection, Raster
 from inspector.demand import Demand
+from inspector.guard import Guard
 from inspector.intake.accept import Accept, Allocate
 from inspector.intake.batching import RETRY_NS, Gather
 from inspector.intake.complaints import Complaints
@@ -93,7 +94,7 @@ class Intake:
             rasters=rasters,
         )
         self._socket = self._make(context, **_limits(section, limit_bytes, height * width))
-        self._guard = sockets.Guard(self._socket, limit_bytes)
+        self._guard = Guard(self._socket, limit_bytes)
         self._limit_mb = limit_bytes / 1e6
         self._complaints = Complaints()
         self._completed: set[int] = set()

@@ -24,12 +24,13 @@ import zmq
 
 from inspector.errors import SocketError
 from inspector.events.binding import bound
+from inspector.guard import Guard
 from inspector.records.commands import Acknowledge, Answer, Asked, Command, Order
 from inspector.records.events import Data
 from inspector.records.stages import Findings
 from inspector.service.settings import CommandsSection
 from inspector.signals import Flag
-from inspector.sockets import Guard, release
+from inspector.sockets import release
 
 log = logging.getLogger("inspector")
 

@@ -14,7 +14,8 @@ import zmq
 
 from inspector import sockets
 from inspector.errors import SocketError
-from inspector.sockets import Ended, Guard, Socket
+from inspector.guard import Ended, Guard
+from inspector.sockets import Socket
 from tests import zmtp
 
 Open = Callable[[int], Socket]

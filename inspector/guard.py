@@ -1,0 +1,136 @@
+"""Watches the connections of one bound socket: who comes and goes, and who sends without end.
+
+Knows: ZeroMQ's monitor, and the file descriptors below it. Must not know: what is sent.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+
+import msgspec
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+from inspector.sockets import Socket
+
+_BYTES_RECEIVED_AT = 128
+"""Of `tcpi_bytes_received` in Linux's `struct tcp_info` (4.1 and later), 64 bits."""
+_WATCHED = zmq.Event.ACCEPTED | zmq.Event.DISCONNECTED | zmq.Event.CLOSED
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """A connection that ended."""
+
+    peer: str
+    """HOST:PORT; empty where it is not known (ipc)."""
+    is_cut: bool
+    """It was ended here, for sending without end; else by the peer, or by libzmq for a part above MAXMSGSIZE."""
+
+
+class _Connection(msgspec.Struct):
+    """A peer, and how much it has sent since it last completed a message."""
+
+    peer: str
+    complete_bytes: int = 0
+    is_suspect: bool = False
+    is_cut: bool = False
+
+
+class Guard:
+    """Ends the connections of one socket that send more than `limit_bytes` without completing a message.
+
+    MAXMSGSIZE limits a part; libzmq keeps the parts of an unfinished message without limit. The kernel knows how much
+    a TCP connection has received. An `ipc://` peer is not counted: whoever may write there is trusted.
+    """
+
+    def __init__(self, guarded: Socket, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._connections: dict[int, _Connection] = {}
+        self._guarded = guarded
+        self._monitor: Socket = guarded.get_monitor_socket(_WATCHED)
+        self._monitor.linger = 0
+
+    def look(self, completed: set[int]) -> list[Ended]:
+        """End whoever sends without end, and return the connections that ended since the last look.
+
+        `completed` holds the file descriptors (`zmq.SRCFD`) from which a message has come since the last look. To be
+        called often: between two looks a peer may send as much as the network carries. Never waits.
+        """
+        ended = self._follow()
+        for number, connection in self._connections.items():
+            received = _received(number)
+            if received is None or connection.is_cut:
+                continue
+            if number in completed or received < connection.complete_bytes:
+                connection.complete_bytes, connection.is_suspect = received, False
+            elif received - connection.complete_bytes <= self._limit_bytes:
+                continue
+            elif not connection.is_suspect:  # its message may have ended, and wait to be taken
+                connection.is_suspect = True
+            else:
+                connection.is_cut = True
+                _shut(number)
+        return ended
+
+    def shut(self) -> None:
+        """End all connections; what they have sent completely can still be received."""
+        self._follow()
+        for number in self._connections:
+            _shut(number)
+
+    def close(self) -> None:
+        """Stop watching; to be called before the guarded socket is closed."""
+        if not self._guarded.closed:
+            self._guarded.disable_monitor()
+        self._monitor.close()
+
+    def __len__(self) -> int:
+        """How many connections there are."""
+        return len(self._connections)
+
+    def _follow(self) -> list[Ended]:
+        """Learn who came and who went."""
+        ended = []
+        while self._monitor.poll(0):
+            change = recv_monitor_message(self._monitor)
+            number = int(change["value"])
+            gone = self._connections.pop(number, None)
+            if change["event"] == zmq.Event.ACCEPTED:
+                self._connections[number] = _Connection(_peer(number))
+            elif gone is not None:
+                ended.append(Ended(gone.peer, gone.is_cut))
+        return ended
+
+
+def _received(number: int) -> int | None:
+    """Return how many bytes a TCP connection has received; None for what is none, or no longer there."""
+    try:
+        with socket.socket(fileno=os.dup(number)) as connection:
+            if connection.family == socket.AF_UNIX:
+                return None
+            facts = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_RECEIVED_AT + 8)
+    except OSError:
+        return None
+    if len(facts) < _BYTES_RECEIVED_AT + 8:
+        return None
+    return int(struct.unpack_from("=Q", facts, _BYTES_RECEIVED_AT)[0])
+
+
+def _peer(number: int) -> str:
+    try:
+        with socket.socket(fileno=os.dup(number)) as connection:
+            name = connection.getpeername()
+    except OSError:
+        return ""
+    return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else ""
+
+
+def _shut(number: int) -> None:
+    """End a connection without closing its descriptor, which is libzmq's."""
+    try:
+        with socket.socket(fileno=os.dup(number)) as connection:
+            connection.shutdown(socket.SHUT_RDWR)
+    except OSError:  # gone already
+        return
