@@ -84,13 +84,13 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("recipe", type=Path, metavar="RECIPE", help="recipe's folder, or name of a shipped one")
         return command
 
-    building = add("convert", convert, "build a recipe's engine with TensorRT or TensorRT-RTX, beside the recipe")
+    building = add("convert", convert, "build a recipe's engine with TensorRT or TensorRT-RTX, next to the recipe")
     _add_engine(building)
     building.add_argument(
         "--out",
         type=Path,
         metavar="FOLDER",
-        help="copy the recipe there and build its engine beside the copy, where RECIPE cannot be written to",
+        help="copy the recipe there and build its engine next to the copy, where RECIPE cannot be written to",
     )
     command = proving = add("verify", verify, "run a recipe's engine and its ONNX on the same frames, and compare")
     command.add_argument("--frames", type=int, metavar="N", help="how many (default: 62 procedural, or all images)")

@@ -127,7 +127,7 @@ def _engine(folder: Path, card: Recipe) -> str:
     """
     there = [name for name in (ENGINE, MANIFEST) if (folder / name).is_file()]
     if not there:
-        return f"recipe {card}: no engine beside it; the machine runs it on its CPU, or builds one (--extra rtx)"
+        return f"recipe {card}: no engine next to it; the machine runs it on its CPU, or builds one (--extra rtx)"
     made = manifest.read(folder)
     digest = hashlib.sha256(manifest.read_engine(folder)).hexdigest()
     if faults := manifest.faults(made, folder, card, digest, None, verified=False):

@@ -1,4 +1,4 @@
-"""A recipe's ONNX compiled to the engine beside it, with the manifest that says what it is.
+"""A recipe's ONNX compiled to the engine next to it, with the manifest that says what it is.
 
 Building needs no GPU with the RTX flavour. Building again does nothing unless something changed, and says what did.
 """
@@ -25,7 +25,7 @@ from inspector.errors import EngineError, EngineRefused
 from inspector.records.recipe import Recipe
 
 LOG = "engine.log"
-"""The builder's log, beside the engine."""
+"""The builder's log, next to the engine."""
 
 
 def convert(

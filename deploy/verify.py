@@ -56,7 +56,7 @@ def verify(
         raise EngineError("--masks go with --images: they are the truth of somebody's images. Give both.")
     if count is not None and count < 1:
         raise EngineError(f"--frames is {count}; expected 1 or more.")
-    check_writable(folder, "Let this user write there: the proof lies beside the engine.")
+    check_writable(folder, "Let this user write there: the proof lies next to the engine.")
     card, model = recipe.load(folder)
     made, engine = loader.open_unverified(folder, card, gpu)
     with closing(engine):
@@ -90,7 +90,7 @@ def reference(card: Recipe, model: bytes, precision: Precision) -> Segmenter:
 def conclude(
     folder: Path, made: Manifest, card: Recipe, parity: Parity, *, kernels: bytes, say: Callable[[str], None]
 ) -> bool:
-    """Say the figures and the verdict, write both beside the engine with the kernels it compiled, return the verdict.
+    """Say the figures and the verdict, write both next to the engine with the kernels it compiled, return the verdict.
 
     Raises: EngineRefused when the engine was built again meanwhile.
     """

@@ -1,4 +1,4 @@
-"""Inline steel inspector: the daemon beside the line, its client, and its simulated mill."""
+"""Inline steel inspector: the line's daemon, its client, and its simulated mill."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

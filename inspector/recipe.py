@@ -19,12 +19,12 @@ MODEL = "model.onnx"
 CARD = "recipe.toml"
 
 
-def find(name: str, beside: Path) -> Path:
-    """Folder of the recipe `name`: a path relative to `beside`, or the name of a shipped recipe.
+def find(name: str, start: Path) -> Path:
+    """Folder of the recipe `name`: a path relative to `start`, or the name of a shipped recipe.
 
     Raises: RecipeError when there is neither, or it may not be entered.
     """
-    for folder in (beside / name, SHIPPED / name):
+    for folder in (start / name, SHIPPED / name):
         try:
             if (folder / CARD).is_file():
                 return folder
@@ -35,7 +35,7 @@ def find(name: str, beside: Path) -> Path:
             ) from error
     shipped = ", ".join(sorted(card.parent.name for card in SHIPPED.glob(f"*/{CARD}"))) or "none"
     raise RecipeError(
-        f'recipe "{name}": no {CARD} in {beside / name}, nor is a recipe of that name shipped ({shipped}). '
+        f'recipe "{name}": no {CARD} in {start / name}, nor is a recipe of that name shipped ({shipped}). '
         "Give the folder that `trainer export` wrote."
     )
 

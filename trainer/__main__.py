@@ -21,7 +21,7 @@ from trainer.learn.stop import Stopped
 COMMANDS = {
     "check": (check, "report on data, and all that stops training on it"),
     "fit": (fit, "train a network into a run's folder"),
-    "compare": (compare, "train three encoders alike: the paper's Table 1 beside ours"),
+    "compare": (compare, "train three encoders alike: the paper's Table 1 compared with ours"),
     "crossval": (crossval, "measure on every frame once, by networks that never saw it, with intervals"),
     "export": (export, "write a run's best network as a recipe"),
     "tune": (tune, "choose a recipe's confidences and minimum areas for what you aim at"),

@@ -14,7 +14,7 @@ from trainer.errors import UserError
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[Path]:
-    """Lend a temporary path beside `path`; at the end what was written there is synced and takes its place.
+    """Lend a temporary path next to `path`; at the end what was written there is synced and takes its place.
 
     After an exception `path` is as it was. Survives a kill and, on a file system that keeps rename order, a power cut.
     """

@@ -1,6 +1,6 @@
 """`python -m deploy.gpu_check.swaps RECIPE --count 50 --json FILE`: hot swaps of a running daemon, its memory watched.
 
-Each SIGHUP has the daemon load and warm the recipe's engine beside the running one and swap the two. Memory may not
+Each SIGHUP has the daemon load and warm the recipe's engine while the old one runs and swap the two. Memory may not
 creep: the last swaps must stand where the first ones stood.
 """
 

@@ -128,7 +128,7 @@ class Alarm:
         return self.go(cause)
 
     def shelve(self, minutes: float, operator: str, reason: str) -> list[events.Alarm]:
-        """Put it aside until so many minutes from now, where the table says so."""
+        """Put it aside for `minutes` from now, where the table says so."""
         if states.becomes(self.state, "shelve"):
             self._until_ns = self._now_ns + round(minutes * 60e9)
         return self.go("shelve", operator, reason)
@@ -145,7 +145,7 @@ class Alarm:
             self._since_ns, self._operator, self._reason = self._now_ns, operator, reason
         return [self._event(cause, operator, reason, is_raised=state == states.ANNOUNCED != before)]
 
-    # --- what is said of it -----------------------------------------------------------------------------------
+    # --- what is reported of it -----------------------------------------------------------------------------------
 
     def status(self) -> AlarmStatus:
         """Where it stands."""

@@ -1,4 +1,4 @@
-"""A crop on its way into the archive, and the file beside it. Pure.
+"""A crop on its way into the archive, and its sidecar file. Pure.
 
 Knows: the records of frames, detections and defects. Must not know: files, threads.
 """

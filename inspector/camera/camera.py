@@ -52,7 +52,7 @@ class Link(Protocol):
 
     @property
     def unrecorded(self) -> int:
-        """Frames that are kept, as nobody has said that they are recorded."""
+        """Frames that are kept, as nobody has confirmed that they are recorded."""
 
     def close(self, wait_s: float) -> int:
         """Send what is left within `wait_s`; return what stays unrecorded."""
@@ -111,7 +111,7 @@ class Camera:
 
     @property
     def unrecorded(self) -> int:
-        """Frames that are kept, as the inspector has not said that they are recorded; 0 with `push`, where none is."""
+        """Frames that are kept until the inspector confirms that they are recorded; 0 with `push`, which keeps none."""
         return self._link.unrecorded
 
     def send(

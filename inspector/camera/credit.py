@@ -1,6 +1,6 @@
 """The lossless way: no more frames than were granted are on their way, and each is kept until it is recorded.
 
-Laws: a frame is forgotten only when the inspector has said that it is recorded, or that it never takes it. Frames go in
+Laws: a frame is forgotten only when the inspector reports that it is recorded, or that it never takes it. Frames go in
 the order in which they were sent, and in a new session all that are kept go again, the oldest first.
 
 Knows: the DEALER socket, sessions, what is kept. Must not know: what a frame shows.

@@ -13,7 +13,7 @@ class CameraHealthSection(Section, frozen=True):
     frames: Annotated[
         int,
         key(
-            "So many frames in a row show a fault before it is reported, and lack it before it is gone.",
+            "Number of frames in a row that show a fault before it is reported, or lack it before it is gone.",
             ge=1,
             le=100_000,
         ),

@@ -19,7 +19,7 @@ ALONG_MM = 4.0
 STRETCH = 0.003
 """How far prints may lie off: what the search itself allows, twice, as its settings may be wider."""
 SKIPPED = 4
-"""So many turns in a row may have left no print."""
+"""Number of turns in a row that may have left no print."""
 
 
 def marks(columns: Columns, repeat: Repeat, places: Mapping[str, int]) -> list[int]:

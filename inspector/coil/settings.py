@@ -11,17 +11,17 @@ from inspector.records.names import Name
 
 
 class LimitSection(Section, frozen=True):
-    """More than so many of what it counts, and the coil is no longer released."""
+    """More than `max_count` of what it counts, and the coil is no longer released."""
 
     name: Annotated[Name, key("Names it in the reasons of a grade.")]
     grade: Annotated[Literal["hold", "block"], key("What the coil becomes beyond the limit.")]
-    max_count: Annotated[int, key("So many are allowed.", ge=0, le=100_000_000)]
+    max_count: Annotated[int, key("Highest number allowed.", ge=0, le=100_000_000)]
     counts: Annotated[
         Literal["defects", "repeats", "alarms"],
         key("What is counted: defects, repeats of one mark, or alarms that were raised.", "defects"),
     ] = "defects"
     within_m: Annotated[
-        float, key("The limit holds for any so many metres of strip; 0: for the whole coil.", ge=0, le=100_000)
+        float, key("Length of strip, anywhere on the coil, that the limit is for; 0: the whole coil.", ge=0, le=100_000)
     ] = 0.0
     classes: Annotated[
         tuple[Name, ...], key("Classes it counts, or names of alarms; none means all.", 'Write classes = ["NAME"].')

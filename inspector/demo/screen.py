@@ -19,7 +19,7 @@ class Screen:
         self._out = out
         self._is_terminal = out.isatty()
         self._status = ""
-        self._told_s = time.monotonic()
+        self._printed_s = time.monotonic()
 
     def line(self, words: str = "") -> None:
         """Print a line above the status."""
@@ -35,8 +35,8 @@ class Screen:
             self._status = words[: shutil.get_terminal_size().columns - 1]
             self._out.write(f"\r\x1b[K{self._status}")
             self._out.flush()
-        elif time.monotonic() - self._told_s >= PLAIN_EVERY_S:
-            self._told_s = time.monotonic()
+        elif time.monotonic() - self._printed_s >= PLAIN_EVERY_S:
+            self._printed_s = time.monotonic()
             self.line(words)
 
     def clear(self) -> None:

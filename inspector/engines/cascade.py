@@ -20,7 +20,7 @@ from inspector.records.frame import Bytes3D
 from inspector.records.recipe import DefectClass, Maps, Recipe, Screen
 
 LEVELS = 255
-"""A map's confidence is a probability in so many steps."""
+"""Steps of a map's confidence, from probability 0 to 1."""
 
 
 def screen_scores(presence: npt.NDArray[np.float32], classes: int) -> npt.NDArray[np.float32]:

@@ -60,7 +60,7 @@ class Depths(msgspec.Struct, frozen=True):
 
 DEPTHS = Depths()
 PAUSE = 4.0
-"""After each run of a warm-up beside a line, the line has processor or card to itself for this many times as long."""
+"""After each run of a warm-up, a line that runs has processor or card to itself for this many times as long."""
 
 Tell = Callable[[str], None]
 """Receives what goes on, while it takes long."""

@@ -38,7 +38,7 @@ class EngineSection(Section, frozen=True):
         Literal["openvino", "tensorrt", "stub"],
         key(
             "The inference engine: `openvino` runs on any x86-64 or ARM CPU, `tensorrt` runs the engine that "
-            "`deploy convert` built beside the recipe, on an NVIDIA GPU. `stub` inspects nothing (tests, benches)."
+            "`deploy convert` built next to the recipe, on an NVIDIA GPU. `stub` inspects nothing (tests, benches)."
         ),
     ] = "openvino"
     threads: Annotated[
@@ -63,5 +63,5 @@ class EngineSection(Section, frozen=True):
     ] = False
     inspects_nothing: Annotated[
         bool,
-        key("Must be true beside kind `stub`, so that nobody runs a line on it by mistake; false with any other kind."),
+        key("Must be true with kind `stub`, so that nobody runs a line on it by mistake; false with any other kind."),
     ] = False

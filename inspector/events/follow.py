@@ -69,7 +69,7 @@ def print_events(
 
 
 class _Silence:
-    """How long nothing has come, and what is said of it."""
+    """How long nothing has come, and what is reported of it."""
 
     def __init__(self, connect: str, timeout_s: float | None, err: TextIO) -> None:
         self._connect, self._timeout_s, self._err = connect, timeout_s, err

@@ -42,7 +42,7 @@ def schemas() -> dict[str, str]:
         "frame.schema.json": _text(header),
         "event.schema.json": _text(event),
         "coil.schema.json": _text(whole),
-        "crop.schema.json": _text(_schema(crop.Sidecar, "The file beside each picture of an archive.")),
+        "crop.schema.json": _text(_schema(crop.Sidecar, "The sidecar file of each picture of an archive.")),
     }
 
 

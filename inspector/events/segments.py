@@ -37,7 +37,7 @@ STAGES = "CREATE TABLE IF NOT EXISTS stage (name TEXT PRIMARY KEY, state BLOB NO
 KEEP = "INSERT INTO stage VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET state = excluded.state"
 OURS = re.compile(r"events-(\d{12})\.sqlite")
 SIDES = ("", "-wal", "-shm")
-"""What belongs to a database file beside itself."""
+"""Further files that belong to a database file."""
 MAKING, ASIDE = ".new", ".damaged"
 """Behind the name of a file that is not whole yet, and of one that was set aside."""
 CHECKPOINT_PAGES = 128  # of 4 KiB: keeps the write-ahead log no larger than the smallest segment

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from inspector.records.frame import Bytes2D
 
 STEP_ROWS = 16
-"""Rows that are looked at: one of so many."""
+"""Distance of the rows that are looked at."""
 SHARE = 0.25
 """Of the strip's light over the background's: as much comes back from its rim, shaded as it is."""
 SOLID_PX = 8
 """Columns in a row that must be light where the strip begins."""
 GROUND = 0.3
-"""The ground beside the strip is darker than this share of the strip; light falls off by less."""
+"""The ground next to the strip is darker than this share of the strip; light falls off by less."""
 LEAST_GREY = 8.0
 """Strip is lighter than the background by at least this; else nobody can know where it ends."""
 

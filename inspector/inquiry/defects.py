@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--min-confidence", type=float, default=0.0, metavar="P", help="only those at least this certain, 0 to 1")
     add("--from-m", type=float, metavar="M", help="only those that begin here or farther from the head")
     add("--to-m", type=float, metavar="M", help="only those that begin before this")
-    add("--limit", type=int, metavar="N", help="print at most so many")
+    add("--limit", type=int, metavar="N", help="print at most N defects")
     source.add_arguments(parser)
     output.add_arguments(parser)
 

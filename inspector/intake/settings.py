@@ -52,7 +52,7 @@ class IntakeSection(Section, frozen=True):
             "What happens when frames come faster than they are inspected. `drop-newest` and `drop-oldest` give frames "
             "up (counted, and their strip reported as missed) so that lag stays bounded: the one that comes, or the "
             "camera's oldest in the batch that is being filled. `wait` holds cameras back instead: all that share a "
-            "PULL socket, for replaying files, never beside a running line; in credit mode each by itself.",
+            "PULL socket, for replaying files, never while a line runs; in credit mode each by itself.",
             f"It was called when_full: {_WHEN_FULL}.",
         ),
     ] = "drop-newest"

@@ -18,7 +18,7 @@ counted from its head, millimetres across from pixel column 0 of the camera (plu
     envelope.py   how it travels, and is asked for again changing it breaks them
     commands.py   what people ask for, and the answer    changing it breaks the programs that ask
     extent.py     where something lies, how large it is  changing it breaks subscribers: a defect has one
-    crop.py       the file beside an archive's picture   changing it breaks who reads an archive
+    crop.py       the sidecar of an archive's picture    changing it breaks who reads an archive
     stages.py     what passes between stages             changing it breaks nobody outside
     names.py      what a name may look like
 """

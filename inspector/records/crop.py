@@ -1,4 +1,4 @@
-"""The file beside each picture of the archive: where it was taken, what the network found, what a person says of it.
+"""The sidecar of each picture of the archive: where it was taken, what the network found, how a person labels it.
 
 Changing it breaks who reads an archive. Knows: the file's form. Must not know: how it is made or kept.
 """
@@ -95,7 +95,7 @@ class Sidecar(msgspec.Struct, frozen=True, kw_only=True):
     regions: tuple[Region, ...]
     """All that the network saw in the crop."""
     label: Label | None = None
-    """What a person says that the defect is; null where nobody said anything."""
+    """What a person says that the defect is; null where nobody labelled it."""
 
     @property
     def labelled(self) -> str:

@@ -78,7 +78,7 @@ class Screen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What `recipe.toml` says; the network itself is `model.onnx` beside it."""
+    """What `recipe.toml` says; the network itself is `model.onnx` next to it."""
 
     name: Name
     version: str

@@ -1,4 +1,4 @@
-"""A line's whole configuration file, composed of the sections beside each room.
+"""A line's whole configuration file, composed of the sections of each room.
 
 Each constructor receives its own section; nobody receives the whole, but the daemon that wires it.
 """
@@ -141,7 +141,7 @@ def _contradictions(config: Config) -> list[str]:
 
 
 def _credit_faults(config: Config) -> Iterator[str]:
-    """Counters that wrap before a frame that is sent again can be told from the next of its number."""
+    """Counters that wrap before a frame that is sent again can be distinguished from the next of its number."""
     if config.intake.transport != "credit":
         return
     frames = config.intake.credit_frames

@@ -269,13 +269,13 @@ def _load_one(settings: Config, folder: Path, options: Options) -> Loaded:
     card, model = recipe.load(folder)
     section, most = settings.engine, settings.batch.max_frames
 
-    told_s = time.monotonic()
+    reported_s = time.monotonic()
 
     def tell(words: str) -> None:
-        nonlocal told_s
+        nonlocal reported_s
         if options.stopped():
             raise Stopped("stopped while the engine was loading")
-        told_s = time.monotonic()
+        reported_s = time.monotonic()
         options.tell(words)
 
     def load_engine() -> Loaded:
@@ -290,7 +290,7 @@ def _load_one(settings: Config, folder: Path, options: Options) -> Loaded:
             gently=options.gently,
             tell=tell,
         )
-        largest_s = time.monotonic() - told_s  # they come last
+        largest_s = time.monotonic() - reported_s  # they come last
         return Loaded(card, engine, batch_s=largest_s / (1 + segmenter.PAUSE) if options.gently else largest_s)
 
     try:

@@ -23,7 +23,7 @@ from inspector.strip.tracks import Found, Kept, Mark, Track, Tracks
 from inspector.words import counted
 
 REMEMBERED = 4
-"""Coils whose heads are kept beside the newest: another camera may still be on one, or frames name it again."""
+"""Coils whose heads are kept in addition to the newest: another camera may still be on one, or frames name it again."""
 
 
 class _State(msgspec.Struct):

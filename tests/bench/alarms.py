@@ -70,7 +70,7 @@ def main(alarms: int = 300) -> None:
 
 
 def _run(folder: Path, alarms: int, defects: int) -> _Watch:
-    """Raise so many alarms; return milliseconds from its batch being analysed to each being raised, and received."""
+    """Raise N alarms; return milliseconds from its batch being analysed to each being raised, and received."""
     ports = Ports.free()
     path = configuration.write(
         folder / "line.toml", ports, folder, line="bench", mm_per_px=0.625, extra=MARK_RULE + RULES
@@ -139,7 +139,7 @@ class _Watch:
 
 
 def _batches(alarms: int, defects: int) -> Iterator[Findings]:
-    """Batches of frames as analysis yields them: a mark in every `EVERY`th, and so many other defects a frame."""
+    """Batches of frames as analysis yields them: a mark in every `EVERY`th, and N other defects a frame."""
     rng = np.random.default_rng(1)
     card = recipe(*CLASSES)
     for number in range((alarms + 1) * EVERY):

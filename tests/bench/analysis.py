@@ -30,7 +30,7 @@ def main() -> None:
     ):
         found, median_ms = _time(labels, card)
         assert "defects" not in name or found == 20
-        print(f"{name:28} {found:5} told {median_ms:8.3f} ms")
+        print(f"{name:28} {found:5} reported {median_ms:8.3f} ms")
 
 
 def _defects(card: Recipe, random: np.random.Generator) -> Bytes2D:

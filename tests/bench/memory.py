@@ -30,7 +30,7 @@ def main() -> None:
                 peak_bytes, processes = max((peak_bytes, processes), (sum(sizes), len(sizes)))
                 time.sleep(EVERY_S)
         if run.returncode:
-            raise RuntimeError(f"the run ended with {run.returncode}; what it said stands above")
+            raise RuntimeError(f"the run ended with {run.returncode}; what it printed stands above")
     bound_bytes = default_bound_bytes(MOST_GB["cpu"] * 10**9)
     full_bytes = peak_bytes + bound_bytes - FRAMES * 256 * 1600
     print(

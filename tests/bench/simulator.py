@@ -11,7 +11,7 @@ from inspector.simulator.sheet import Sheet
 
 
 def main() -> None:
-    """Print the rate beside what the daemon needs to be loaded (50 frames/s)."""
+    """Print the rate compared with what the daemon needs to be loaded (50 frames/s)."""
     cv2.setNumThreads(1)
     sheet = Sheet(5)
     rates = []

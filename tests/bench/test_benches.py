@@ -18,6 +18,6 @@ def test_it_runs(bench: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_our_loop_is_the_trainers(tmp_path: Path) -> None:
-    """What is measured beside another library's loop takes a step of ours and has a loss."""
+    """What is compared with another library's loop takes a step of ours and has a loss."""
     step, _ = training.our_step(write_steel(tmp_path / "steel", 4))
     assert math.isfinite(float(str(step())))

@@ -1,4 +1,4 @@
-"""The daemon beside the engine alone on the shipped recipe, in one run: `inspector bench` at one batch size."""
+"""The daemon compared with the engine alone on the shipped recipe, in one run: `inspector bench` at one batch size."""
 
 from __future__ import annotations
 

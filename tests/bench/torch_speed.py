@@ -93,7 +93,7 @@ def gflop(height: int, width: int) -> float:
 
 
 def bus(size: int) -> dict[str, float]:
-    """Copy a batch in from pageable and from pinned memory, and beside a product on another stream."""
+    """Copy a batch in from pageable and from pinned memory, and while a product runs on another stream."""
     pageable = torch.ones(size, dtype=torch.uint8)
     pinned = torch.ones(size, dtype=torch.uint8).pin_memory()
     there = torch.empty(size, dtype=torch.uint8, device="cuda")
@@ -104,7 +104,7 @@ def bus(size: int) -> dict[str, float]:
         for _ in range(8):
             there.copy_(pinned, non_blocking=True)
 
-    def beside() -> None:
+    def at_once() -> None:
         with torch.cuda.stream(aside):
             copy()
         torch.mm(square, square)
@@ -113,11 +113,11 @@ def bus(size: int) -> dict[str, float]:
         copy()
         torch.mm(square, square)
 
-    best = {work: min(_times_s(work, "cuda", 0.5)) for work in (beside, in_turn)}
+    best = {work: min(_times_s(work, "cuda", 0.5)) for work in (at_once, in_turn)}
     return {
         "pageable_in_gb_per_s": round(size / min(_times_s(lambda: there.copy_(pageable), "cuda", 0.5)) / 1e9, 2),
         "pinned_in_gb_per_s": round(8 * size / min(_times_s(copy, "cuda", 0.5)) / 1e9, 2),
-        "copy_beside_product_by_in_turn": round(best[beside] / best[in_turn], 3),
+        "copy_with_product_by_in_turn": round(best[at_once] / best[in_turn], 3),
     }
 
 

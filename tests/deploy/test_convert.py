@@ -40,15 +40,13 @@ def targets() -> tuple[str, ...]:
 
 
 @pytest.mark.skipif(HAS_ANY, reason="a TensorRT is installed")
-def test_without_tensorrt_the_reader_is_told_what_to_install(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_tensorrt_the_reader_learns_what_to_install(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """No traceback, exit code 78, as the daemon without it, and the two extras by name."""
     assert main(["convert", str(write_recipe(tmp_path)), "--precision", "fp32"]) == 78
     assert '"rtx"' in capsys.readouterr().err
 
 
-def test_without_onnx_the_reader_is_told_what_to_install(
+def test_without_onnx_the_reader_learns_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The plain install has the command too, and it says what it needs."""
@@ -104,7 +102,7 @@ def test_gpus_that_are_no_rtx_cards_are_refused_in_words(capability: str) -> Non
 
 
 @needs_rtx
-def test_out_builds_beside_a_copy(tmp_path: Path) -> None:
+def test_out_builds_next_to_a_copy(tmp_path: Path) -> None:
     """The recipe's own folder, which may be read-only, stays as it was."""
     folder, out = write_recipe(tmp_path / "recipe"), tmp_path / "copy"
     before = sorted(folder.iterdir())

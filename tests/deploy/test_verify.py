@@ -49,7 +49,7 @@ def but(**changes: object) -> Parity:
 
 
 @pytest.mark.parametrize("precision", ["fp16", "fp32"])
-def test_float_engines_are_judged_by_labels(precision: manifest.Precision) -> None:
+def test_float_engines_are_assessed_by_labels(precision: manifest.Precision) -> None:
     """99.95 % of the pixels, whatever Dice says."""
     assert not out_of_bounds(precision, but(dice=0.1))
     assert "99.9490 % of the pixels are labelled alike; expected 99.95 " in out_of_bounds(
@@ -57,7 +57,7 @@ def test_float_engines_are_judged_by_labels(precision: manifest.Precision) -> No
     )
 
 
-def test_int8_is_judged_by_dice() -> None:
+def test_int8_is_assessed_by_dice() -> None:
     """0.005 below the reference at most, whatever the labels say; better than the reference is no fault."""
     assert not out_of_bounds("int8", but(label_agreement=0.9))
     assert not out_of_bounds("int8", but(dice=0.9))
@@ -70,7 +70,7 @@ def test_frames_without_defects_prove_nothing() -> None:
     assert "shows nothing" in out_of_bounds("fp32", but(iou={}, label_agreement=1.0))
 
 
-def test_figures_are_said_with_a_dash_for_what_nobody_found() -> None:
+def test_figures_are_reported_with_a_dash_for_what_nobody_found() -> None:
     """Every figure that the manifest gets, for people."""
     printed = figures(GOOD, ["dark", "bright"])
     for words in ("99.9500", "dark", "0.9000", "0.7951, reference 0.8000"):
@@ -97,7 +97,7 @@ def test_masks_without_images_are_refused(tmp_path: Path, capsys: pytest.Capture
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
 def test_cpu_twins_of_the_shipped_recipe_are_compared(tmp_path: Path, precision: manifest.Precision) -> None:
-    """The graphs of fp16 and INT8 engines beside the folded fp32 one, on the same steel: alike, and written down.
+    """The graphs of fp16 and INT8 engines, compared with the folded fp32 one on the same frames: alike, and written.
 
     How alike depends on the weights; that it is far from chance, and that verdict and manifest follow the figures, not.
     """
@@ -120,7 +120,7 @@ def test_cpu_twins_of_the_shipped_recipe_are_compared(tmp_path: Path, precision:
     assert printed[1].endswith(" verified.") == good
 
 
-def test_an_engine_built_anew_meanwhile_is_not_called_proven(tmp_path: Path) -> None:
+def test_an_engine_built_again_meanwhile_is_not_called_proven(tmp_path: Path) -> None:
     """The verdict is on the engine that ran, and on no other."""
     folder = write_recipe(tmp_path)
     card = recipe.read_card(folder)

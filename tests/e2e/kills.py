@@ -22,7 +22,7 @@ RATE_FPS = 200
 KEEP_FRAMES = 20_000
 """As many as pass while an inspector starts on a busy machine."""
 MARKED = 10
-"""Every so many frames one has a defect."""
+"""Frames of which one has a defect."""
 EARLY = str(Path(__file__).with_name("early.py"))
 
 CAMERA = """
@@ -76,7 +76,7 @@ def _address(folder: Path) -> str:
 
 
 def survive(folder: Path, kills: int, transport: Transport, *, early: bool = False, frames: int = 30) -> Outcome:
-    """Kill an inspector so often under load, each time once it has inspected so many frames more."""
+    """Kill an inspector so often under load, each time once it has inspected N frames more."""
     mill = Mill(folder, transport=transport, bind=_address(folder))
     if early:
         mill.program = (EARLY,)

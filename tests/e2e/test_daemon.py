@@ -47,7 +47,7 @@ def test_a_painted_coil_comes_out_as_defects_alarm_and_report(tmp_path: Path) ->
         assert mill.stop()[0] == 0
 
 
-def test_every_bad_frame_is_counted_and_its_strip_is_told_as_missed(tmp_path: Path) -> None:
+def test_every_bad_frame_is_counted_and_its_strip_is_reported_as_missed(tmp_path: Path) -> None:
     """Bad input of every kind never stops the line; each has its reason, and no stretch is silent."""
     with Mill(tmp_path) as mill, Camera(mill) as camera:
 
@@ -106,7 +106,7 @@ def test_sigterm_drains_what_had_arrived(tmp_path: Path) -> None:
         assert [(item.frames, item.defects) for item in ended] == [(30, {"dark": 30})]
 
 
-def test_overload_is_shed_and_told(tmp_path: Path) -> None:
+def test_overload_is_shed_and_reported(tmp_path: Path) -> None:
     """Of frames that come too fast for "drop-newest" each ends as inspected, dropped or missing."""
     with Mill(tmp_path, overload="drop-newest") as mill, Camera(mill) as camera:
         for _ in range(600):
@@ -208,7 +208,7 @@ def test_a_port_in_use_is_named_and_exits_1(tmp_path: Path) -> None:
 
 
 def test_the_daemon_imports_neither_torch_nor_trainer() -> None:
-    """A host beside the line needs only the runtime's packages."""
+    """A host at the line needs only the runtime's packages."""
     code = (
         "import sys, inspector.service.daemon, inspector.__main__, inspector.engines.openvino, inspector.demo.play\n"
         "inspector.__main__.parser()\n"

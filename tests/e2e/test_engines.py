@@ -55,7 +55,7 @@ def test_an_engine_without_a_proof_is_refused(mill: Mill) -> None:
     assert code == 1 and "no NVIDIA driver was found" in words and "openvino" not in words
 
 
-def test_a_stale_engine_is_said_exactly(mill: Mill) -> None:
+def test_a_stale_engine_is_reported_exactly(mill: Mill) -> None:
     """After TensorRT, recipe and batch size changed, each is a line with what was found and expected; exit 78."""
     folder = mill.folder / "recipe"
     made = manifest.read(folder)
@@ -68,7 +68,7 @@ def test_a_stale_engine_is_said_exactly(mill: Mill) -> None:
     assert all("expected" in fault for fault in faults)
 
 
-def test_a_rebuild_is_said_on_ready_metrics_and_status(mill: Mill) -> None:
+def test_a_rebuild_is_reported_on_ready_metrics_and_status(mill: Mill) -> None:
     """With engine.rebuild the engine is built again and that is reported; its proof waits for a driver: exit 1."""
     (mill.folder / "recipe" / "engine.plan").write_bytes(b"damaged")
     mill.write(extra='[engine]\nkind = "tensorrt"\nrebuild = true\n')

@@ -1,4 +1,4 @@
-"""The way round: inspect, relabel, export, train on, and the network has learnt what people said."""
+"""The way round: inspect, relabel, export, train on, and the network has learnt what people labelled."""
 
 from __future__ import annotations
 

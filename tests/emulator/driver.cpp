@@ -298,7 +298,7 @@ API cuEventRecord(CUevent event, CUstream stream) {
     NOT_RECORDING(stream);
     auto moment = std::make_shared<Moment>();
     event_of(event)->last = moment;
-    // Reached even when the context breaks: who waits for it must hear of that.
+    // Reached even when the context breaks: who waits for it must learn of that.
     auto sure = std::shared_ptr<void>(nullptr, [moment](void*) { moment->reach(); });
     stream_of(stream)->put([sure] {});
     return CUDA_SUCCESS;

@@ -132,12 +132,12 @@ class OnnxParser:
         try:
             self._network.read(model)
         except Exception as error:  # whatever it is, the graph cannot be read
-            self._said = error
+            self._error = error
             return False
         return True
 
     def get_error(self, place: int) -> object:
-        return self._said
+        return self._error
 
 
 class Profile:

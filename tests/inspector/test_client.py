@@ -69,7 +69,7 @@ def test_events_come_typed_and_in_order(line: Line) -> None:
         assert events.lost == 0
 
 
-def test_begins_with_now_unless_told_otherwise(line: Line) -> None:
+def test_begins_with_now_unless_asked_otherwise(line: Line) -> None:
     """Without `after`, what was published before does not come, and is no loss."""
     line.say(COIL, COIL)
     with line.listen(after=None, heartbeats=True) as events:
@@ -113,7 +113,7 @@ def test_resumes_after_a_number(line: Line, topics: tuple[str, ...]) -> None:
         assert events.lost == 0
 
 
-def test_without_replay_loss_is_counted_and_told(line: Line) -> None:
+def test_without_replay_loss_is_counted_and_reported(line: Line) -> None:
     """With nobody to ask, each hole is reported with its bounds, before the event that showed it."""
     gaps: list[Gap] = []
     with line.listen(replay=None, on_gap=gaps.append, heartbeats=True) as events:
@@ -132,7 +132,7 @@ def test_without_replay_loss_is_counted_and_told(line: Line) -> None:
     assert (gaps[0].first_seq, gaps[-1].first_seq, gaps[-1].last_seq) == (1, 4, 4)
 
 
-def test_replay_that_does_not_answer_is_told(line: Line) -> None:
+def test_replay_that_does_not_answer_is_reported(line: Line) -> None:
     """A dead replay address costs its patience once, and the loss is reported."""
     gaps: list[Gap] = []
     dead = "tcp://127.0.0.1:9"
@@ -148,7 +148,7 @@ def test_replay_that_does_not_answer_is_told(line: Line) -> None:
 @pytest.mark.parametrize(
     ("topics", "after", "exact"), [(("",), 0, True), (("health.",), 0, True), (("health.",), 2, False)]
 )
-def test_what_the_journal_no_longer_holds_is_told(
+def test_what_the_journal_no_longer_holds_is_reported(
     tmp_path: Path, topics: tuple[str, ...], after: int, exact: bool
 ) -> None:
     """Whoever comes back too late learns how many are gone, then gets all that is left."""
@@ -184,7 +184,7 @@ def test_restart_of_the_daemon_loses_nothing(tmp_path: Path) -> None:
         assert events.lost == 0
 
 
-def test_new_journal_is_told_and_read_from_its_beginning(tmp_path: Path) -> None:
+def test_new_journal_is_reported_and_read_from_its_beginning(tmp_path: Path) -> None:
     """Another epoch at the same address: the end of the old one is unknown, the new one comes whole."""
     gaps: list[Gap] = []
     with Line(tmp_path / "new", "e2") as line:
@@ -195,7 +195,7 @@ def test_new_journal_is_told_and_read_from_its_beginning(tmp_path: Path) -> None
     assert "replaced" in gaps[0].reason
 
 
-def test_journal_that_went_back_is_told(line: Line) -> None:
+def test_journal_that_went_back_is_reported(line: Line) -> None:
     """A journal that ends before what was received from it, as after restoring a copy, is no silent end."""
     gaps: list[Gap] = []
     line.say(COIL)

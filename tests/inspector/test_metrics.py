@@ -69,7 +69,7 @@ def findings_of(of: Batch) -> Findings:
 @settings(max_examples=50)
 @given(st.lists(st.tuples(st.booleans(), st.lists(ARRIVALS, max_size=5)), max_size=15))
 def test_account(turns: list[tuple[bool, list[Frame | Loss]]]) -> None:
-    """At any moment received = inspected + dropped + rejected + in flight for each camera; missing is beside it."""
+    """At any moment received = inspected + dropped + rejected + in flight for each camera; missing is counted apart."""
     metrics = Metrics(CAMERAS, ["dark"])
     waiting: list[Batch] = []
     entered: Counter[str] = Counter()

@@ -85,7 +85,7 @@ def test_wrong_card(tmp_path: Path, old: str, new: str, printed: str) -> None:
 
 
 def test_find(tmp_path: Path) -> None:
-    """A recipe is found beside the configuration or by its whole path; else the shipped ones are named."""
+    """A recipe is found next to the configuration or by its whole path; else the shipped ones are named."""
     folder = write_recipe(tmp_path / "recipes" / "tiny")
     assert recipe.find("recipes/tiny", tmp_path) == folder
     assert recipe.find(str(folder), Path("/elsewhere")) == folder

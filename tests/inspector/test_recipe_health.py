@@ -16,7 +16,7 @@ from tests.frames import HEIGHT, RECIPE, WIDTH, batch, header
 
 MEASURING = msgspec.structs.replace(RECIPE, measures_distance=True)
 SOUND = (0.01, 0.02, 0.5)
-SAID: dict[RecipeFault, tuple[float, float, float]] = {
+PRESENCES: dict[RecipeFault, tuple[float, float, float]] = {
     "not_a_number": (np.nan, 0.0, 0.5),
     "constant": SOUND,
     "out_of_specification": (0.01, 0.02, 1.5),
@@ -31,9 +31,9 @@ class Watched:
         self.reported: list[RecipeStatus] = []
         self._number = 0
 
-    def see(self, said: Iterable[tuple[float, float, float]], *, same_picture: bool = False) -> None:
+    def see(self, presences: Iterable[tuple[float, float, float]], *, same_picture: bool = False) -> None:
         """Have a frame for each presence, one batch each."""
-        for presence in said:
+        for presence in presences:
             self._number += 1
             of = batch(Frame(header(self._number, crc32=7 if same_picture else self._number), 0))
             plane = np.zeros((1, HEIGHT, WIDTH), np.uint8)
@@ -43,7 +43,7 @@ class Watched:
 
 
 def varying(count: int, distance: float = 0.5) -> list[tuple[float, float, float]]:
-    """Presences of so many different sound pictures."""
+    """Presences of N different sound pictures."""
     return [(0.01 + number / 1000, 0.02, distance) for number in range(count)]
 
 
@@ -53,9 +53,9 @@ def test_a_fault_is_raised_once_and_returned_once(fault: RecipeFault) -> None:
     watched = Watched()
     status, frames = OUTPUT_FAULTS[fault]
     watched.see(varying(5))
-    watched.see([SAID[fault]] * (frames - 1))
+    watched.see([PRESENCES[fault]] * (frames - 1))
     assert not watched.reported
-    watched.see([SAID[fault]] * 20)
+    watched.see([PRESENCES[fault]] * 20)
     assert [(event.fault, event.state, event.status) for event in watched.reported] == [(fault, "raised", status)]
     assert watched.reported[0].camera == "top" and watched.reported[0].topic == f"recipe.{fault}"
     assert watched.health.is_standing("top", fault) and watched.health.frames("top", fault) > 0
@@ -76,7 +76,7 @@ def test_a_picture_that_stays_the_same_may_be_assessed_alike() -> None:
 def test_a_single_odd_frame_is_counted_but_raises_nothing() -> None:
     """One frame far from all that was taught may be a weld: it is counted, no more."""
     watched = Watched()
-    watched.see([*varying(5), SAID["out_of_specification"], *varying(5)])
+    watched.see([*varying(5), PRESENCES["out_of_specification"], *varying(5)])
     assert not watched.reported and watched.health.frames("top", "out_of_specification") == 1
 
 

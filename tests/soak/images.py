@@ -32,7 +32,7 @@ A_CHILD = 10_000
 """Mutations that one process decodes."""
 MAX_GROWTH_MB = 50
 LARGE_EVERY = 100
-"""One in so many is of a line's size: what the longest decode is of."""
+"""Of this number of pictures one is of a line's size: it takes the longest to decode."""
 NUMBERS = (0, 1, 2, 4, 8, 127, 128, 255, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1)
 VALUES: tuple[Any, ...] = (None, True, -1, 0, 1, 2**31, 2**63, 1e308, 0.5, "", "x", "a" * 5000, [], {}, "png", "raw8")
 

@@ -49,7 +49,7 @@ def mutated(chance: random.Random) -> list[bytes]:
 
 
 def until(line: Line, count: int) -> int:
-    """Wait until so many messages are counted."""
+    """Wait until N messages are counted."""
     deadline = time.monotonic() + 60
     while (found := counted(line)) < count and time.monotonic() < deadline:
         time.sleep(0.01)

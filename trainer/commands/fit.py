@@ -70,7 +70,7 @@ def add_network(fit: argparse.ArgumentParser) -> None:
 def refuse_two_networks(settings: Mapping[str, object]) -> None:
     """Raise UserError where a network is both new and taught before."""
     if settings.get("start") and (own := [name for name in NETWORK if name in settings]):
-        raise UserError(f"--{own[0]} stands beside --start, which keeps the network as it is. Leave one out.")
+        raise UserError(f"--{own[0]} stands next to --start, which keeps the network as it is. Leave one out.")
 
 
 def add_division(fit: argparse.ArgumentParser) -> None:

@@ -30,7 +30,7 @@ Side = Annotated[int, msgspec.Meta(ge=32, le=16384)]
 
 
 class Stated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `classes.toml` beside the data says; each key may be left out."""
+    """What `classes.toml` next to the data says; each key may be left out."""
 
     names: Annotated[tuple[str, ...], msgspec.Meta(max_length=MOST)] = ()
     """Of classes 1, 2, ..."""

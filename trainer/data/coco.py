@@ -1,6 +1,6 @@
 """COCO's JSON of annotated images (T.-Y. Lin et al., "Microsoft COCO", 2014): polygons and both forms of run lengths.
 
-Images are looked for by `file_name` beside the JSON, in `images/` beside it, and in `images/` one folder up. Categories
+Images are looked for by `file_name` next to the JSON, in `images/` there, and in `images/` one folder up. Categories
 are the classes, in the order of their ids, but for one without annotations that is only others' `supercategory`.
 """
 
@@ -116,7 +116,7 @@ def read_coco(path: Path) -> Found:
     faults = doubled + faults
     entries, missing = _entries(path, coco.images, shapes)
     if not entries:
-        missing.append(f"{path}: none of its {len(coco.images)} images is there; expected them beside it or in images/")
+        missing.append(f"{path}: none of its {len(coco.images)} images exists; expected them next to it or in images/")
     return Found(entries, faults + missing, classes, stated)
 
 

@@ -1,4 +1,4 @@
-"""Frames to learn from beside a run's own: never measured on, and without copies of what is measured on."""
+"""Frames to learn from in addition to a run's own: never measured on, and without copies of what is measured on."""
 
 from __future__ import annotations
 

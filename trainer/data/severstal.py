@@ -1,4 +1,4 @@
-"""Kaggle's "Severstal: Steel Defect Detection" (2019) as it is published: `train_images/` beside `train.csv`."""
+"""Kaggle's "Severstal: Steel Defect Detection" (2019) as it is published: `train_images/` next to `train.csv`."""
 
 from __future__ import annotations
 

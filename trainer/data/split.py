@@ -57,10 +57,10 @@ def open_data(
     `settings.fold` and the rest where that is given.
 
     Raises:
-        DataError: data that cannot be used, a split of other data, or a fold beside another way to divide.
+        DataError: data that cannot be used, a split of other data, or a fold next to another way to divide.
     """
     if settings.fold and (settings.validate or settings.split):
-        raise DataError(f"--fold {settings.fold} stands beside --split or --validate; expected one of them. Leave one.")
+        raise DataError(f"--fold {settings.fold} stands next to --split or --validate; expected one. Leave one.")
     window = Window(*settings.window) if settings.window else None
     specs = [*settings.data, *settings.validate]
     frames = sources.frames(specs, settings.only, classes=classes, window=window, size=settings.size)

@@ -68,7 +68,7 @@ def _draw(axes: Axes, lines: Lines, curves: Mapping[str, str], title: str, span:
 
 
 def _name_ends(axes: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
-    """Write each curve's name and last value beside its end, in its colour: no legend to look up."""
+    """Write each curve's name and last value next to its end, in its colour: no legend to look up."""
     lowest, highest = axes.get_ylim()
     places = [(value - lowest) / (highest - lowest) for value, _, _ in ends]
     for i in range(1, len(places)):

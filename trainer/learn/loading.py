@@ -21,7 +21,7 @@ from trainer.learn.stop import leave_signals_to_parent
 
 MOST_GB = {"cuda": 8, "cpu": 2}
 """Most that the cache takes unless set: all of Severstal where a GPU waits for it; on a CPU a step takes a hundred
-times as long as reading its frames, and a run must fit beside it."""
+times as long as reading its frames, and a run must fit in addition to it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,10 +65,10 @@ def leave_signals_to_parent() -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    threading.Thread(target=_end_when_told, name="signals", daemon=True).start()  # it waits for ever
+    threading.Thread(target=_end_with_parent, name="signals", daemon=True).start()  # it waits for ever
 
 
-def _end_when_told() -> None:
+def _end_with_parent() -> None:
     while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
         pass
     os._exit(0)

@@ -111,7 +111,7 @@ def _regions(mask: npt.NDArray[np.bool_], scale: float) -> Iterator[tuple[Rect, 
 def _place_tag(
     region: Rect, inside: tuple[int, int], small: Plane, class_id: int, taken: Sequence[Rect]
 ) -> Rect | None:
-    """Return where a region's number hides least: within it where that is all its own, else beside it.
+    """Return where a region's number hides least: within it where that is all its own, else next to it.
 
     `small` are the labels in the size of the picture. None where every place meets another number.
     """

@@ -73,7 +73,7 @@ def describe(card: Recipe, engine: Segmenter, frames: Sequence[Shown], total: in
     ]
     if labelled:
         foot.append(
-            f"Dice (meter): {evaluate.NAMES['meter'].partition(';')[0]}. Beside it each class of the frame alone."
+            f"Dice (meter): {evaluate.NAMES['meter'].partition(';')[0]}. Next to it each class of the frame alone."
         )
     if labelled < len(frames):
         foot.append(

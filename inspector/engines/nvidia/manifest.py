@@ -1,7 +1,7 @@
-"""What an engine file is: `engine.toml`, written by `deploy` beside the engine, read by whoever would run it.
+"""What an engine file is: `engine.toml`, written by `deploy` next to the engine, read by whoever would run it.
 
 An engine file is executable code, tied to a flavour and version of TensorRT, to GPUs, and to one recipe. It runs only
-if the manifest beside it fits all of these, names its hash, and says that it was proven equal to the recipe's ONNX.
+if the manifest next to it fits all of these, names its hash, and says that it was proven equal to the recipe's ONNX.
 
 Knows: the manifest's file, and what must agree with what. Must not know: TensorRT, ONNX, how to build or to run.
 """
@@ -26,7 +26,7 @@ from inspector.records.recipe import Recipe
 log = logging.getLogger("inspector")
 
 ENGINE, MANIFEST, KERNELS = "engine.plan", "engine.toml", "engine.cache"
-"""Files beside `recipe.toml`; the last holds what TensorRT-RTX compiled of the engine for one GPU and driver."""
+"""Files next to `recipe.toml`; the last holds what TensorRT-RTX compiled of the engine for one GPU and driver."""
 
 Precision = Literal["fp16", "int8", "fp32"]
 Flavour = Literal["tensorrt", "tensorrt_rtx"]

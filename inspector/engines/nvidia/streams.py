@@ -1,7 +1,7 @@
 """CUDA's streams and the events between them, through the driver's own library, as pycuda's know no priority.
 
 What runs the line is urgent: of two pieces of work that wait for the card, the urgent stream's begins first. Whoever
-loads beside a line is not. All of it is used only at work (`cuda.Device.at_work`), and closed by whoever made it.
+loads while a line runs is not. All of it is used only at work (`cuda.Device.at_work`), and closed by whoever made it.
 
 Knows: the CUDA Driver API's cuStream*, cuEvent* and cuMemcpy*Async. Must not know: what is computed. ctypes lets other
 threads run during each call.

@@ -3,8 +3,8 @@
 Each batch has a slot: a stream with its own buffers, on which copy in, compute and copy out follow each other; the
 other slot's copies run meanwhile. Computing itself goes one batch after the other (an event says when the next may
 begin): two at once would finish neither sooner, and so all contexts share one scratch memory. A batch runs in the next
-larger of a few sizes, as each size has to be run while loading, beside a line perhaps. Only `presence` is copied back;
-the maps of frames in which no class reaches its threshold are 0 by the graph's rule, the others are fetched.
+larger of a few sizes, as each size has to be run while loading, perhaps while a line runs. Only `presence` is copied
+back; the maps of frames in which no class reaches its threshold are 0 by the graph's rule, the others are fetched.
 
 Knows: the two modules' work together (`cuda`, `nvinfer`). Must not know: files, manifests' faults (`loader` has checked
 them). Not thread-safe, but may be loaded on one thread and used on another.

@@ -34,7 +34,7 @@ def test_a_swap_that_fails_is_a_failure(tmp_path: Path) -> None:
         swaps.main([str(recipe), "--count", "1", "--engine", "openvino", "--json", str(tmp_path / "swaps.json")])
 
 
-def test_a_leak_is_told_from_settling() -> None:
+def test_a_leak_is_distinguished_from_settling() -> None:
     """What grows in the first swaps and then stands is no leak; what grows with each swap is one."""
     settling, leaking = [100.0, 300.0, 390.0, 400.0, *[400.0] * 47], [100.0 + 45.0 * swap for swap in range(51)]
     assert growth(settling) == 0.0 and growth(leaking) > 1000

@@ -6,7 +6,7 @@ from tests.alarms import Desk, defect, section, states
 
 
 def test_on_delay() -> None:
-    """The condition must hold for the whole delay: a shorter one raises nothing, and the next begins anew."""
+    """The condition must hold for the whole delay: a shorter one raises nothing, and the next begins again."""
     desk = Desk(section(on_delay_ms=1000))
     assert desk.follow(defect(1)) == []
     assert desk.follow(after_ms=999) == []
@@ -31,7 +31,7 @@ def test_off_delay() -> None:
     assert states(desk.follow(after_ms=1)) == ["returned"]
 
 
-def test_acknowledging_does_not_start_the_delay_anew() -> None:
+def test_acknowledging_does_not_start_the_delay_again() -> None:
     """The off-delay counts from when the condition went, whenever the operator acknowledges."""
     desk = Desk()
     desk.follow(defect())

@@ -22,7 +22,7 @@ def raised(desk: Desk) -> list[Alarm]:
 
 
 def pour(desk: Desk, count: int, first: int = 0, after_ms: int = 1000) -> None:
-    """Raise so many alarms, one after the other."""
+    """Raise N alarms, one after the other."""
     for number in range(first, first + count):
         desk.follow(defect(number, name=f"c{number}"), after_ms=after_ms)
 

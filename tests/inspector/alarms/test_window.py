@@ -16,7 +16,7 @@ from tests.alarms import Desk, defect, section, states
 
 
 def test_one_alarm_is_raised_once() -> None:
-    """However many defects meet the rule while an alarm lasts, it is raised once, and told what completed it."""
+    """However many defects meet the rule while an alarm lasts, it is raised once, and reports what completed it."""
     desk = Desk(section(count=2))
     assert desk.follow(defect(1)) == []
     (alarm,) = desk.follow(defect(2))
@@ -41,7 +41,7 @@ def test_one_alarm_is_raised_once() -> None:
 
 
 def test_parts_of_one_defect_count_once() -> None:
-    """A long defect that is told again as it grows is one defect."""
+    """A long defect that is reported again as it grows is one defect."""
     desk = Desk(section(count=2))
     for end_mm in (1000.0, 1100.0, 1200.0):
         assert desk.follow(defect(1, end_mm=end_mm, is_partial=True)) == []
@@ -65,7 +65,7 @@ def test_rule(facts: dict[str, Any], is_met: bool) -> None:
 
 
 def test_window() -> None:
-    """Defects count together while they lie within so many metres of where the strip has come."""
+    """Defects count together while they lie within the rule's metres of where the strip has come."""
     desk = Desk(section(count=2, off_delay_ms=0))
     assert desk.follow(defect(1)) == []
     desk.run_on(10)
@@ -123,13 +123,17 @@ def test_the_window_is_what_it_says(steps: list[tuple[str, str, int, int]]) -> N
     """However defects come and positions move, on and back, those within the window count, each once."""
     condition = Condition(AlarmSection(name="any", classes=("scratch",), within_m=0.01, count=99))
     reached_mm: dict[tuple[str, str], float] = {}
-    said: dict[str, Defect] = {}
+    counted: dict[str, Defect] = {}
     for coil, camera, end_mm, number in steps:
         reached_mm[coil, camera] = float(end_mm)
-        said = {name: one for name, one in said.items() if abs(reached_mm[one.coil, one.camera] - one.end_mm) <= 10}
+        counted = {
+            name: inside
+            for name, inside in counted.items()
+            if abs(reached_mm[inside.coil, inside.camera] - inside.end_mm) <= 10
+        }
         found = defect(number, coil=coil, camera=camera, start_mm=end_mm - 1.0, end_mm=float(end_mm))
-        said[found.id] = found
+        counted[found.id] = found
         condition.follow(Findings(closed_ns=0, events=(found,), reached_mm=reached_mm))
-        per_coil = [sum(one.coil == coil for one in said.values()) for coil in ("C", "D")]
+        per_coil = [sum(inside.coil == coil for inside in counted.values()) for coil in ("C", "D")]
         assert condition.value == max(per_coil)
-        assert set(condition.measure.window.items) == set(said)
+        assert set(condition.measure.window.items) == set(counted)

@@ -1,4 +1,4 @@
-"""Connected regions by runs, beside a flood fill that goes from pixel to pixel."""
+"""Connected regions by runs, compared with a flood fill that goes from pixel to pixel."""
 
 import numpy as np
 import pytest

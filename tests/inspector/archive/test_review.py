@@ -38,8 +38,8 @@ def test_the_trainer_reads_what_people_say(store: Store, tmp_path: Path) -> None
     results = msgspec.json.decode((tmp_path / "out" / "network.json").read_bytes())
     assert [(one["category_id"], one["score"], one["bbox"]) for one in results] == [(1, 0.9, [7, 5, 2, 1])] * 4
     for path in (tmp_path / "out" / "network").iterdir():
-        said = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        assert said is not None and said[5, 7] == 1
+        mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        assert mask is not None and mask[5, 7] == 1
     assert cv2.imread(str(tmp_path / "out" / "contact.png")) is not None
 
 
@@ -55,7 +55,7 @@ def test_the_trainer_reads_what_people_say(store: Store, tmp_path: Path) -> None
     ],
 )
 def test_crops_are_chosen(store: Store, tmp_path: Path, choice: Choice, numbers: list[int]) -> None:
-    """By coil, by what the network or a person says, and by whether anybody said anything."""
+    """By coil, by what the network or a person says, and by whether anybody labelled it."""
     ids = [add(store, number, "C2" if number == 3 else "C/1") for number in range(4)]
     label(store, ids[1], "sound")
     label(store, ids[2], "bright")

@@ -81,7 +81,7 @@ def label(store: Store, defect: str, name: str = "sound", coil: str = "C/1") -> 
 
 
 def test_a_crop_is_kept_without_loss(store: Store) -> None:
-    """The picture is byte for byte what was seen, and beside it stands where."""
+    """The picture is byte for byte what was seen, and its sidecar states where."""
     add(store, 5)
     (path,) = store.folder.glob(f"{SEEN}/2024-11-27/C%2F1/*.png")
     picture, was = cv2.imread(str(path), cv2.IMREAD_UNCHANGED), np.random.default_rng(5).integers(0, 255, (40, 50))
@@ -129,7 +129,7 @@ def test_old_crops_go(store: Store, clock: Clock) -> None:
 
 @pytest.mark.parametrize(("text", "name"), [("sound", "sound"), ("bright", "bright"), ("2", "bright"), ("1", "dark")])
 def test_a_label_is_a_class_by_name_or_number(store: Store, text: str, name: str) -> None:
-    """All crops of the defect carry it, and who said so."""
+    """All crops of the defect carry it, and who stated so."""
     defect = add(store, 3)
     add(store, 3, place=1)
     add(store, 4)

@@ -60,7 +60,7 @@ def test_the_json_says_where_and_what(measured: Path) -> None:
     assert roof.arithmetic == "fp32" and roof.gflops and roof.copy_gb_per_s
 
 
-def test_a_bench_beside_itself_is_alike(measured: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bench_compared_with_itself_is_alike(measured: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--compare measures nothing and calls nothing faster that is the same."""
     assert main(["bench", "--compare", str(measured), str(measured)]) == 0
     out = capsys.readouterr().out
@@ -75,7 +75,7 @@ def test_an_engine_that_does_not_load_is_named(tmp_path: Path, capsys: pytest.Ca
     assert "sha256 is" in capsys.readouterr().err
 
 
-def test_told_to_end_it_takes_the_daemon_with_it(tmp_path: Path) -> None:
+def test_asked_to_end_it_takes_the_daemon_with_it(tmp_path: Path) -> None:
     """SIGTERM in the middle of a measurement ends it with 1, and nothing listens on after it."""
     recipe = write_recipe(tmp_path / "recipe")
     words = [sys.executable, "-m", "inspector", "bench", str(recipe), "--batches", "1", "--seconds", "0.1"]

@@ -67,7 +67,7 @@ def test_a_difference_must_exceed_the_scatter(a: tuple[float, ...], b: tuple[flo
 
 
 @pytest.mark.parametrize(("p99_ms", "printed"), [(1.2, "later"), (0.8, "sooner"), (1.03, "alike")])
-def test_under_load_the_latency_is_judged(p99_ms: float, printed: str) -> None:
+def test_under_load_the_latency_is_assessed(p99_ms: float, printed: str) -> None:
     """The rate is given there, so only the p99 can tell."""
     assert verdict(row(8.0, measured="load"), row(80.0, measured="load", p99_ms=p99_ms)) == printed
 

@@ -40,7 +40,7 @@ class Inspector:
         return []
 
     def frames(self, camera: Camera, count: int) -> list[tuple[bytes, Header]]:
-        """Take so many frames, with the session of each."""
+        """Take N frames, with the session of each."""
         found = list[tuple[bytes, Header]]()
         while len(found) < count:
             parts = self.take(camera)
@@ -139,7 +139,7 @@ def test_a_spool_outlives_the_camera(context: Context, inspector: Inspector, tmp
 
 
 def test_who_keeps_all_that_it_may_waits(context: Context, inspector: Inspector) -> None:
-    """Where nothing is recorded a camera keeps so many frames, then says that nobody takes any; its number is free."""
+    """Where nothing is recorded a camera keeps N frames, then says that nobody takes any; its number is free."""
     camera = Camera(inspector.address, "top", transport="credit", context=context, keep_frames=3, patience_s=0.2)
     for _ in range(3):
         camera.send(PIXELS)

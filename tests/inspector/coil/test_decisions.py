@@ -42,10 +42,10 @@ def test_a_decision_is_journalled_next_to_the_grade() -> None:
 def test_a_decision_without_a_reason_or_a_coil_is_refused() -> None:
     """Nothing is journalled as decided then, and the answer says why."""
     stage = Decisions()
-    for facts, said in (({"reason": "r"}, "no coil C among"), ({"reason": " "}, "needs a reason")):
-        events = (reported("C", "started"),) if said == "needs a reason" else ()
+    for facts, refusal in (({"reason": "r"}, "no coil C among"), ({"reason": " "}, "needs a reason")):
+        events = (reported("C", "started"),) if refusal == "needs a reason" else ()
         after, message, is_done = asked(stage, *events, **facts)
-        assert not is_done and said in message and not any(isinstance(event, Decision) for event in after.events)
+        assert not is_done and refusal in message and not any(isinstance(event, Decision) for event in after.events)
 
 
 def test_coils_are_known_over_a_restart() -> None:

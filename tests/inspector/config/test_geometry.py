@@ -34,7 +34,7 @@ def test_seams() -> None:
 
 
 def test_a_hole_is_named_in_millimetres() -> None:
-    """Where cameras of one side leave strip unseen, it is said which, and how much."""
+    """Where cameras of one side leave strip unseen, it is reported which, and how much."""
     (words,) = remarks([camera(LEFT, 0.0), camera(RIGHT, 22.5)], RECIPE)
     assert words.startswith("cameras left and right leave a hole of 2.5 mm on the top side, from 20 to 22.5 mm across")
 
@@ -57,7 +57,7 @@ def seen(cameras: list[CameraSection], *pictures: Bytes2D) -> Findings:
 
 
 def test_a_defect_in_the_overlap_counts_once() -> None:
-    """Seen by two cameras, it is one defect with its own area, whether it lies on the seam or beside it."""
+    """Seen by two cameras, it is one defect with its own area, whether it lies on the seam or next to it."""
     cameras = [camera(LEFT, 0.0), camera(RIGHT, 10.0)]
     strip = np.zeros((HEIGHT, 30), np.uint8)
     strip[2:4, 13:18] = 1  # on the seam at 15 mm

@@ -45,7 +45,7 @@ def test_template_is_a_good_configuration(tmp_path: Path) -> None:
 
 
 def test_ports_and_recipe_are_put_in(tmp_path: Path) -> None:
-    """A demo beside a running inspector takes other ports, and any recipe folder."""
+    """A demo while an inspector runs takes other ports, and any recipe folder."""
     base = free_base()
     recipe = card(tmp_path / "mine", CLASSES)
     setup = set_up(tmp_path / "demo", Ports.counted_from(base), str(recipe))

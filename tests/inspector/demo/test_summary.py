@@ -128,8 +128,8 @@ def test_events_received_keep_to_its_coil() -> None:
         defect_id="d1",
     )
     other = msgspec.structs.replace(PATCH, id="d2", coil="C2")
-    for said_event in (event(PATCH), event(PATCH), event(other, "C2"), event(gap), event(alarm)):
-        received.take(4_000_000, said_event)
+    for reported_event in (event(PATCH), event(PATCH), event(other, "C2"), event(gap), event(alarm)):
+        received.take(4_000_000, reported_event)
     received.is_live = False
     received.take(9_000_000, event(msgspec.structs.replace(PATCH, id="d3")))
     received.take(9_000_000, event(Health(state="stopping", message="", recipe="", version=""), "-"))

@@ -106,7 +106,7 @@ def failing_disk() -> Iterator[FailingDisk]:
         disk.unregister()
 
 
-def test_full_disk_is_said_and_nothing_is_half_recorded(tmp_path: Path) -> None:
+def test_full_disk_is_reported_and_nothing_is_half_recorded(tmp_path: Path) -> None:
     """A full disk ends in words and in no event at all; with room again, the numbers go on without a hole."""
     with failing_disk() as disk:
         journal = opened(tmp_path)

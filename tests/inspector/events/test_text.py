@@ -270,7 +270,7 @@ def has_printed(process: subprocess.Popen[str], feed: Feed) -> bool:
     return bool(poller.poll(10))
 
 
-def test_loss_is_told_on_stderr(feed: Feed) -> None:
-    """What cannot be had is reported, with numbers and reason, beside the events."""
+def test_loss_is_reported_on_stderr(feed: Feed) -> None:
+    """What cannot be had is reported, with numbers and reason, in addition to the events."""
     out, err, code = serve(feed, command(feed, "0", "1", "text", replay=""))
     assert (out, err, code) == ("", "LOST 3 events, seq 1 to 3: no replay address was given\n", 0)

@@ -60,7 +60,7 @@ def test_a_report_is_written_and_read_again(journal: Path, tmp_path: Path, capsy
 
 def test_what_is_not_there_is_refused(journal: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A coil, a journal and a file that are not there end with 1 and words that name them."""
-    for words, said in (
+    for words, refusal in (
         (["defects", "--coil", "X", "--journal", str(journal)], "holds no coil X"),
         (["coils", "--journal", str(tmp_path / "no")], "holds no journal"),
         (
@@ -69,4 +69,4 @@ def test_what_is_not_there_is_refused(journal: Path, tmp_path: Path, capsys: pyt
         ),
     ):
         assert main(words) == 1
-        assert said in capsys.readouterr().err
+        assert refusal in capsys.readouterr().err

@@ -218,11 +218,11 @@ def test_a_camera_that_waits_keeps_its_frames_and_leaves_a_place_to_one_that_doe
         intake.take(message(3, camera="bottom"), 2, 0)
         intake.collect()
         second = intake.leave(0)
-    told = [(frame.header.camera, frame.header.number) for frame in first.frames()]
-    assert told == [("top", 0), ("top", 1), ("top", 2), ("bottom", 0)]
+    sent = [(frame.header.camera, frame.header.number) for frame in first.frames()]
+    assert sent == [("top", 0), ("top", 1), ("top", 2), ("bottom", 0)]
     assert [(loss.camera, loss.reason) for loss in first.losses()] == [("bottom", "overload")] * 2
-    told = [(frame.header.camera, frame.header.number) for frame in second.frames()]
-    assert told == [("top", 3), ("top", 4), ("top", 5), ("bottom", 3)]
+    sent = [(frame.header.camera, frame.header.number) for frame in second.frames()]
+    assert sent == [("top", 3), ("top", 4), ("top", 5), ("bottom", 3)]
 
 
 def test_cameras_that_wait_take_turns() -> None:

@@ -71,7 +71,7 @@ class Line:
         self.batches.clear()
 
     def until(self, count: int) -> list[object]:
-        """Wait for so many arrivals; return frames by number, losses by reason."""
+        """Wait for N arrivals; return frames by number, losses by reason."""
         deadline = time.monotonic() + PATIENCE_S
         while sum(1 if isinstance(a, Frame) else a.count for a in self.arrivals) < count:
             assert time.monotonic() < deadline, self.arrivals
@@ -200,8 +200,8 @@ def test_more_than_was_granted_is_sent_again_in_another_session(context: Context
     with raw(context, records=False) as (line, peer):
         for number in range(2 * FRAMES + 3):
             peer.frame(number)
-        told = line.until(2 * FRAMES + 3)
-        assert told == [*range(2 * FRAMES), *["credit"] * 3]
+        received = line.until(2 * FRAMES + 3)
+        assert received == [*range(2 * FRAMES), *["credit"] * 3]
         before, answer = peer.session, None
         while not isinstance(answer, Granted):
             line.record()

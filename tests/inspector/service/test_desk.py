@@ -38,7 +38,7 @@ class Room:
         return self.askers.submit(ask, self.desk.address, command, timeout_s)
 
     def taken(self, count: int = 1) -> Findings:
-        """Wait until so many commands came in."""
+        """Wait until N commands came in."""
         findings = NOTHING
         while len(findings.asked) < count:
             findings = self.desk.attach(findings)
@@ -94,7 +94,7 @@ def test_a_command_that_no_stage_knows(room: Room) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parts", "said"),
+    ("parts", "refusal"),
     [
         ([b"{"], "truncated"),
         ([b"1", b"2"], "2 parts came; expected one"),
@@ -106,14 +106,14 @@ def test_a_command_that_no_stage_knows(room: Room) -> None:
         ([b"[" * 4000], "Expected `object`"),
     ],
 )
-def test_what_is_no_command_is_answered_with_words(room: Room, parts: list[bytes], said: str) -> None:
+def test_what_is_no_command_is_answered_with_words(room: Room, parts: list[bytes], refusal: str) -> None:
     """Whatever somebody sends, it is refused with what was wrong, and reaches no stage."""
     socket = room.context.socket(zmq.REQ)
     socket.connect(room.desk.address)
     socket.send_multipart(parts)
     assert socket.poll(45_000)
     answer = msgspec.json.decode(socket.recv(), type=Answer)
-    assert not answer.is_done and said in answer.message
+    assert not answer.is_done and refusal in answer.message
     assert room.desk.attach(NOTHING) is NOTHING
     socket.close(linger=0)
 

@@ -315,20 +315,20 @@ def test_the_overload_policy_of_before_is_understood(tmp_path: Path, old: str, n
 
 def test_an_overload_policy_of_before_that_never_was(tmp_path: Path) -> None:
     """What cannot be translated is refused, with the key's name of today."""
-    said = "line3.toml: intake.when_full is 'shed', and is called intake.overload now: "
-    said += '"drop" is "drop-newest" now, "wait" is "wait" now. Write overload instead.'
-    assert faults(tmp_path, GOOD.replace("[intake]", '[intake]\nwhen_full = "shed"')) == [said]
+    expected = "line3.toml: intake.when_full is 'shed', and is called intake.overload now: "
+    expected += '"drop" is "drop-newest" now, "wait" is "wait" now. Write overload instead.'
+    assert faults(tmp_path, GOOD.replace("[intake]", '[intake]\nwhen_full = "shed"')) == [expected]
     both = '[intake]\nwhen_full = "drop"\noverload = "wait"'
-    said = "line3.toml: intake.when_full is called intake.overload now, and both are given; expected one. "
-    said += "Remove when_full."
-    assert faults(tmp_path, GOOD.replace("[intake]", both)) == [said]
+    expected = "line3.toml: intake.when_full is called intake.overload now, and both are given; expected one. "
+    expected += "Remove when_full."
+    assert faults(tmp_path, GOOD.replace("[intake]", both)) == [expected]
 
 
 def test_more_credit_than_a_counter_can_tell_apart(tmp_path: Path) -> None:
     """In credit mode a number must not come round again while a frame that has it may be sent again."""
     text = GOOD.replace("mm_per_row = 0.5", "mm_per_row = 0.5\nlast_number = 255")
     credit = text.replace("[intake]", '[intake]\ntransport = "credit"\ncredit_frames = 65')
-    said = 'line3.toml: intake.credit_frames is 65, and numbers of camera "top" begin again after 256; '
-    assert faults(tmp_path, credit) == [said + "expected at most 64. Lower it."]
+    expected = 'line3.toml: intake.credit_frames is 65, and numbers of camera "top" begin again after 256; '
+    assert faults(tmp_path, credit) == [expected + "expected at most 64. Lower it."]
     assert load(tmp_path, credit.replace("= 65", "= 64")).intake.credit_frames == 64
     assert load(tmp_path, credit.replace('transport = "credit"\n', "")).intake.transport == "push"

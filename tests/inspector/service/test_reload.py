@@ -46,16 +46,16 @@ class Line:
         assert found == self.recipe
         self.loaded = load(self.settings, self.recipe)
         self.errors: list[InspectorError] = []
-        self._said = threading.Event()
+        self._is_over = threading.Event()
         self._reload = Reload(self.path, self.settings, self.loaded.recipe, self._done, self._failed)
 
     def _done(self, settings: Config, loaded: Loaded) -> None:
         self.settings, self.loaded = settings, loaded
-        self._said.set()
+        self._is_over.set()
 
     def _failed(self, error: InspectorError) -> None:
         self.errors.append(error)
-        self._said.set()
+        self._is_over.set()
 
     def change(self, old: str, new: str) -> None:
         """Edit the file."""
@@ -66,10 +66,10 @@ class Line:
     def reload(self) -> list[str]:
         """Reload and wait for the outcome; return what was wrong."""
         self.errors.clear()
-        self._said.clear()
+        self._is_over.clear()
         while not self._reload.begin():
             threading.Event().wait(0.001)
-        assert self._said.wait(45)
+        assert self._is_over.wait(45)
         return [line for error in self.errors for line in str(error).splitlines()]
 
 

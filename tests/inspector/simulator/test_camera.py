@@ -153,7 +153,7 @@ def test_same_seed_same_faults(context: Context) -> None:
     assert replayed(context, faults)[0] == replayed(context, faults)[0]
 
 
-def test_reboot_begins_to_count_anew(context: Context, receiver: Socket) -> None:
+def test_reboot_begins_to_count_again(context: Context, receiver: Socket) -> None:
     """After a restart the camera has a new boot id and numbers from 0, on the same strip."""
     camera = Camera(context, address(receiver), "top", faults=Faults(reboot=1.0))
     camera.replay(Coil(name="C1", pictures=picture, frames=3))
@@ -212,7 +212,7 @@ def test_full_receiver_holds_the_camera_back(context: Context, receiver: Socket)
     camera.close()
 
 
-def test_nobody_there_is_said(context: Context) -> None:
+def test_nobody_there_is_reported(context: Context) -> None:
     """A camera whose frames nobody takes says so instead of waiting for ever."""
     camera = Camera(context, "tcp://127.0.0.1:9", "top", patience_s=0.2)
     with pytest.raises(SocketError, match=r"nobody took a frame for 0\.2 s\. Start the inspector"):
@@ -220,7 +220,7 @@ def test_nobody_there_is_said(context: Context) -> None:
     camera.close()
 
 
-def test_address_that_is_none_is_said(context: Context) -> None:
+def test_address_that_is_none_is_reported(context: Context) -> None:
     """A wrong address is named with what a right one looks like."""
     with pytest.raises(SocketError, match=r"line: Invalid argument.*\. Write tcp"):
         Camera(context, "line", "top")

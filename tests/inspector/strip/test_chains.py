@@ -30,7 +30,7 @@ def test_no_chain_is_less_by_chance_than_what_lets_it_be_left_out(
 
 
 def test_chains_that_were_left_out_count_as_looked_at() -> None:
-    """On dirty strip nothing is told, and a chain that comes later pays for all that could have been one before."""
+    """On dirty strip nothing is reported, and a chain that comes later pays for all that could have been one before."""
     back_mm, tests = np.arange(1.0, 65.0) * 40.0, Tests()
     assert least_by_chance(back_mm, 100_000, SEARCH, tests) is None
     periods = [back / turns for back in back_mm for turns in range(1, 13)]

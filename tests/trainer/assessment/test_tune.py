@@ -119,7 +119,7 @@ def test_the_choice_finds_most_within_what_is_allowed(allowed: float, found: int
     assert sum(outcome.found for outcome in chosen) == found and sum(outcome.false for outcome in chosen) <= allowed
 
 
-def test_where_nothing_is_allowed_the_fewest_false_are_chosen_and_it_is_said() -> None:
+def test_where_nothing_is_allowed_the_fewest_false_are_chosen_and_it_is_reported() -> None:
     """An impossible target ends in the least harm and is reported."""
     table = [[SettingOutcome(0.8, 5, 5, 10, 3), SettingOutcome(0.4, 5, 9, 10, 7)]]
     (choice,) = choose(table, KINDS[:1], Target(max_false_per_100m=0), 100)

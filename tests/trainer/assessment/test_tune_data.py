@@ -43,7 +43,7 @@ def test_frames_choose_a_recipes_settings(folders: tuple[str, str, str], capsys:
     assert "24 frames, 0.8 m at 0.5 mm a pixel, 0.5 mm a row" in printed and "assumed" not in printed
 
 
-def test_a_recall_is_wished_for(folders: tuple[str, str, str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_recall_may_be_the_target(folders: tuple[str, str, str], capsys: pytest.CaptureFixture[str]) -> None:
     """With --min-recall each class finds so much; the scale is marked as assumed where nobody gave it."""
     folder, calibration, test = folders
     assert __main__.main(["tune", folder, "--calibrate", calibration, "--test", test, "--min-recall", "0.9"]) == 0

@@ -116,7 +116,7 @@ def test_polygons_and_both_run_lengths_make_the_same_masks(coco: dict[str, Any],
     assert [source.classes(i) for i in range(3)] == [{1}, {3}, set()]
 
 
-def test_all_faults_of_the_records_are_told_at_once(coco: dict[str, Any], tmp_path: Path) -> None:
+def test_all_faults_of_the_records_are_reported_at_once(coco: dict[str, Any], tmp_path: Path) -> None:
     """Each by its place in the file and its id."""
     one = coco["annotations"][0]
     coco["annotations"] += [
@@ -142,7 +142,7 @@ def test_all_faults_of_the_records_are_told_at_once(coco: dict[str, Any], tmp_pa
     assert all(word in fault for word, fault in zip(words, caught.value.faults, strict=True))
 
 
-def test_masks_that_do_not_fit_are_told_when_the_frame_is_read(coco: dict[str, Any], tmp_path: Path) -> None:
+def test_masks_that_do_not_fit_are_reported_when_the_frame_is_read(coco: dict[str, Any], tmp_path: Path) -> None:
     """All of a frame's at once: a size, a vertex and a count."""
     shape = {"image_id": 0, "category_id": 7}
     coco["annotations"] += [

@@ -88,7 +88,7 @@ def test_a_broken_csv_is_refused_with_its_line(kaggle: Path, csv: str, says: str
         read_all(sources.frames([str(kaggle)]))
 
 
-def test_all_faults_of_a_csv_are_told_at_once(kaggle: Path) -> None:
+def test_all_faults_of_a_csv_are_reported_at_once(kaggle: Path) -> None:
     """Whoever mends a file mends it once; a long list is cut with a word on where the rest is."""
     rows = ["a.jpg,9,1 1", "a.jpg,1,1 1", "a.jpg,1,1 1", "d.jpg,2,1 1"]
     (kaggle / "train.csv").write_text("ImageId,ClassId,EncodedPixels\n" + "\n".join(rows))
@@ -196,7 +196,7 @@ def test_masks_in_a_folder_for_each_class_are_put_together(masks: Path) -> None:
     assert [source.classes(0), source.classes(1)] == [{1, 3}, set()]
 
 
-def test_faults_of_masks_by_class_are_told(masks: Path) -> None:
+def test_faults_of_masks_by_class_are_reported(masks: Path) -> None:
     """Folders of no class, masks without image and JPEGs at once; grey levels when they are read."""
     (masks / "classes.toml").write_text('names = ["crack", "dent"]')
     write_mask(masks, "rust/a.png", SOUND)

@@ -177,9 +177,9 @@ def test_too_many_folds_are_refused() -> None:
 
 
 def test_a_fold_stands_alone(mask_folder: Path) -> None:
-    """A fold beside a split or beside frames to validate on would contradict it."""
+    """A fold together with a split or with frames to validate on would contradict it."""
     for other in ({"split": "split.csv"}, {"validate": (str(mask_folder),)}):
-        with pytest.raises(DataError, match="--fold 1/5 stands beside --split or --validate"):
+        with pytest.raises(DataError, match="--fold 1/5 stands next to --split or --validate"):
             open_data(Settings(data=(str(mask_folder),), fold="1/5", **other))
 
 

@@ -133,7 +133,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(mask_folder: Path, tmp_path: Pa
     assert not list(run.glob(".*.tmp"))
 
 
-def test_no_memory_is_told_with_what_to_change() -> None:
+def test_no_memory_is_reported_with_what_to_change() -> None:
     """torch's own refusal becomes what was tried and half of it."""
     settings = tiny_settings(Path("data"))
     half = r"4 crops of 64 x 64 px a step. Start again with --batch 2"

@@ -40,7 +40,7 @@ def read_table(folder: Path) -> dict[tuple[str, str], dict[str, str]]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("small_cost")
-def test_two_encoders_are_trained_alike_and_stand_beside_the_paper(mask_folder: Path, tmp_path: Path) -> None:
+def test_two_encoders_are_trained_alike_and_are_compared_with_the_paper(mask_folder: Path, tmp_path: Path) -> None:
     """One split for both, a run each, and a table whose figures are those of the runs; asked again, none is trained."""
     settings = tiny_settings(mask_folder, epochs=1, epoch_crops=8)
     compare(settings, ["resnet18", "resnet34"], tmp_path, QUIET)

@@ -55,7 +55,7 @@ def test_every_pixel_is_sound_or_exactly_one_kind_of_error(truth: Plane, found: 
 
 
 @pytest.mark.parametrize("matrix", BLINDNESS.values(), ids=BLINDNESS)
-def test_kinds_of_errors_are_told_apart_by_colour_blind_eyes(matrix: npt.ArrayLike) -> None:
+def test_kinds_of_errors_are_distinct_by_colour_blind_eyes(matrix: npt.ArrayLike) -> None:
     """Each two of the error map's colours are 35 or more apart in CIELAB, where 2 is just seen, to every eye."""
     seen = []
     for _, (blue, green, red) in overlay.ERRORS.values():

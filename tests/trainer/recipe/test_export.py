@@ -163,7 +163,7 @@ def test_evaluate_prints_every_convention(
     ("arguments", "says"),
     [
         (["fit", "--out", "/tmp/x"], "trainer fit: no DATA; expected"),
-        (["fit", "/nowhere", "--out", "/tmp/x", "--start", "a.pt", "--encoder", "resnet18"], "--encoder stands beside"),
+        (["fit", "/nowhere", "--out", "/tmp/x", "--start", "a.pt", "--encoder", "resnet18"], "stands next to --start"),
         (["fit", "/nowhere", "--out", "/tmp/x"], "there is no such file or folder"),
         (["fit", "--resume", "--out", "/nowhere"], "/nowhere/last.pt: no such file"),
         (["export", "/nowhere", "--out", "/tmp/x"], "/nowhere/best.pt: no such file"),

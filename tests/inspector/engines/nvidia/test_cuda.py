@@ -16,7 +16,7 @@ from tests.gpu import has_driver, has_pycuda, needs_pycuda
 
 
 @pytest.mark.skipif(has_pycuda(), reason="pycuda is installed")
-def test_without_pycuda_the_reader_is_told_what_to_install() -> None:
+def test_without_pycuda_the_reader_learns_what_to_install() -> None:
     """The extra by name, and what compiling it takes; trying again is in vain."""
     with pytest.raises(EngineRefused, match=r'needs pycuda. Install the extra "gpu" or "rtx-run".*nvcc'):
         cuda.device(0)
@@ -39,7 +39,7 @@ def test_out_of_memory_says_how_much_and_what_to_do() -> None:
 
 
 @pytest.mark.skipif(has_driver(), reason="an NVIDIA driver is installed")
-def test_memory_of_no_gpu_is_not_said() -> None:
+def test_memory_of_no_gpu_is_not_reported() -> None:
     """NVIDIA's real library wrapper finds no driver: no figure, and no error either."""
     pytest.importorskip("pynvml")
     assert nvml.used_bytes("0000:01:00.0") == {}

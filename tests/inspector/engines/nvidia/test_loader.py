@@ -113,7 +113,7 @@ def test_each_refusal_is_one_line_and_needs_no_driver(folder: Path, spoil: Calla
     assert words in printed and len(printed.splitlines()) == 1
 
 
-def test_all_faults_are_said_in_the_order_of_mending(folder: Path) -> None:
+def test_all_faults_are_reported_in_the_order_of_mending(folder: Path) -> None:
     """Files first, then what is installed, then the proof."""
     truncate(folder)
     change(folder, version="1.0.0", verified=False)
@@ -152,7 +152,7 @@ def test_an_engine_that_fits_waits_for_the_driver(folder: Path) -> None:
 
 
 @pytest.mark.skipif(has_driver(), reason="an NVIDIA driver is installed")
-def test_unverified_is_taken_when_told_so(folder: Path) -> None:
+def test_unverified_is_taken_when_configured_so(folder: Path) -> None:
     """`--unverified` passes over the missing proof and over nothing else."""
     change(folder, verified=False)
     with pytest.raises(EngineError, match="no NVIDIA driver"):

@@ -128,7 +128,7 @@ MISFITS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("changes", "asked", "words"), MISFITS)
-def test_each_misfit_is_said(
+def test_each_misfit_is_reported(
     tmp_path: Path, card: Recipe, changes: dict[str, Any], asked: dict[str, Any], words: str
 ) -> None:
     """What was found, what was expected, and what to do; and nothing else is complained of."""

@@ -1,4 +1,4 @@
-"""Hot swaps of the CPU engine: loaded and warmed beside the old one, and nothing stays behind."""
+"""Hot swaps of the CPU engine: loaded and warmed while the old one runs, and nothing stays behind."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def test_two_batches_in_flight_beat_one(steel: tuple[Path, Recipe, bytes]) -> No
 @needs_gpu
 @pytest.mark.slow
 def test_fifty_swaps_leave_memory_where_it_was(tiny: tuple[Path, Recipe, bytes]) -> None:
-    """Each new engine is loaded and warmed beside the old one, works, and takes its place; nothing stays behind."""
+    """Each new engine is loaded and warmed while the old one runs, works, and takes its place; nothing stays behind."""
     import pycuda.driver
 
     from inspector.engines.nvidia import cuda
