@@ -65,6 +65,15 @@ class _Refused(msgspec.Struct):
     """Of each, where it could be read."""
 
 
+class _Whole(msgspec.Struct):
+    """A whole frame for which there was no room among those that wait: its place is still to be found, in its turn."""
+
+    header: Header
+    received_ns: int
+
+
+Waiting = _Picture | _Refused | _Whole
+
 GIVEN_UP = FrameError("decode", "a newer picture took its place")
 """What became of a picture whose camera would lose its oldest."""
 
@@ -108,7 +117,7 @@ class Accept:
         self._known = known
         self._receipts: list[Receipt] = []
         """Of the batch being filled."""
-        self._queues: dict[str, deque[_Picture | _Refused]] = {}
+        self._queues: dict[str, deque[Waiting]] = {}
         self._pictures = 0
         """In all queues."""
         self._decoders = Decoders(threads, self._decode, wake)
@@ -178,7 +187,10 @@ class Accept:
         if queue is None:
             queue = self._queues[camera] = deque()
         if camera not in self._waiting and self._is_full(queue, len(parts[1])) and not self._sheds_oldest(camera):
-            self._refuse(camera, "decoding", header)
+            if header.encoding == "raw8":
+                queue.append(_Whole(header, now_ns))
+            else:
+                self._refuse(camera, "decoding", header)
             return True
         picture = _Picture(header, parts[1], now_ns)
         queue.append(picture)
@@ -233,6 +245,10 @@ class Accept:
             queue.popleft()
             self._lose(camera, first.reason, first.headers)
             return True
+        if isinstance(first, _Whole):
+            queue.popleft()
+            self._place(first.header, None, first.received_ns)
+            return True
         if not (first.is_done and self._may_place(camera)):
             return False
         queue.popleft()
@@ -249,7 +265,7 @@ class Accept:
             return mine < share(camera, self._policies, self._shape[0])
         return has_place or not (waits or self._demand.has_room)
 
-    def _is_full(self, queue: deque[_Picture | _Refused], more_bytes: int) -> bool:
+    def _is_full(self, queue: deque[Waiting], more_bytes: int) -> bool:
         """Whether a camera has used up what it may have waiting."""
         waiting = [len(picture.payload) for picture in queue if isinstance(picture, _Picture) and not picture.error]
         most_bytes = PICTURES_WAITING * (self._shape[1] * self._shape[2] + HEAD_BYTES)
@@ -292,8 +308,8 @@ class Accept:
             self._complaints.add(camera, oddity, f"frames of {camera}: {oddity}", picture.received_ns)
         self._place(picture.header, picture.pixels, picture.received_ns)
 
-    def _place(self, header: Header, pixels: Bytes2D, received_ns: int) -> None:
-        """Find the place of a whole frame: in its camera's count, and in the batch."""
+    def _place(self, header: Header, pixels: Bytes2D | None, received_ns: int) -> None:
+        """Find the place of a whole frame: in its camera's count, and in the batch, where its pixels were kept."""
         camera = header.camera
         if self._known is not None and self._known.has(camera, header.boot, header.number):
             self._acknowledge(header)
@@ -310,19 +326,27 @@ class Accept:
         if self._known is not None:
             self._known.add(camera, header.boot, header.number)
         self._count(believed, received_ns)
+        if pixels is None:
+            self._arrivals.append(Loss("dropped", "decoding", camera, 1, believed.header))
+            return
+        self._take_up(believed.header, pixels, received_ns)
+
+    def _take_up(self, header: Header, pixels: Bytes2D, received_ns: int) -> None:
+        """Put a frame in the batch, if it has not to give way."""
+        camera = header.camera
         why: Drop = "stopping" if self.is_stopping else "overload"
         if self._policies[camera].is_past(header, received_ns, received_ns, self._clock_unix_ns()):
             plane, why = None, "too_old"
         else:
             plane = None if self.is_stopping else self._free_plane(camera)
         if plane is None:
-            self._arrivals.append(Loss("dropped", why, camera, 1, believed.header))
+            self._arrivals.append(Loss("dropped", why, camera, 1, header))
             return
         if self._pixels is None:
             self._pixels = self._allocate(self._shape[0])
         _fill(self._pixels[plane], pixels, self._rasters[camera])
         self._places.append((camera, len(self._arrivals), plane))
-        self._arrivals.append(Frame(believed.header, received_ns))
+        self._arrivals.append(Frame(header, received_ns))
         self._demand.grant(camera)
 
     def _sizes(self) -> tuple[tuple[int, int], ...]:
@@ -375,8 +399,8 @@ class Accept:
 
     def _lose(self, camera: str, reason: Rejection | Drop, headers: list[Header | None]) -> None:
         for header in headers:
-            self._numbering.refuse(camera)
             if header is not None:
+                self._numbering.refuse(header)
                 self._acknowledge(header, reason)
         end = "dropped" if reason == "decoding" else "rejected"
         self._arrivals.append(Loss(end, reason, camera, len(headers)))  # type: ignore[arg-type]

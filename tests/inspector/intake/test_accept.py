@@ -101,7 +101,7 @@ def test_pictures_above_the_camera_s_share_are_given_up() -> None:
         for number in range(PICTURES_WAITING + 12):
             intake.take(message(number, "raw8" if number else "jpeg"), 2, 0)
         intake.take(message(0, camera="bottom"), 2, 0)
-        assert result(intake) == [0, *range(PICTURES_WAITING), ("decoding", 12)]
+        assert result(intake) == [0, *range(PICTURES_WAITING), *[("decoding", 1)] * 12]
         following = PICTURES_WAITING + 12
         intake.take(message(following, "jpeg"), 2, 0)
         assert result(intake) == [following]
@@ -165,6 +165,22 @@ def _apart(arrivals: list[object]) -> list[object]:
         is_crc = isinstance(arrival, tuple) and arrival[0] == "crc"
         apart += [("crc", 1)] * arrival[1] if is_crc and isinstance(arrival, tuple) else [arrival]
     return apart
+
+
+def test_a_whole_frame_above_the_share_is_no_frame_of_an_unknown_place() -> None:
+    """Of raw pixels that find no room among the pictures the number counts, and a frame that came before stays one."""
+    with accept() as intake:
+        intake.take(message(0, "jpeg"), 2, 0)
+        for number in range(1, PICTURES_WAITING):
+            intake.take(message(number), 2, 0)
+        after = PICTURES_WAITING + 3
+        for number in (after, after - 5, after + 1):
+            intake.take(message(number, start_mm=10.0 * number), 2, 0)
+        while intake.is_pending:
+            intake.collect()
+        intake.collect()
+        lost = [(loss.reason, loss.count, loss.header and loss.header.number) for loss in intake.leave(0).losses()]
+    assert lost == [("lost", 3, None), ("decoding", 1, after), ("order", 1, None), ("decoding", 1, after + 1)]
 
 
 def busy() -> Demand:

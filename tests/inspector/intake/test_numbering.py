@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.errors import FrameError
-from inspector.intake.numbering import AGREEING, Numbering
+from inspector.intake.numbering import Numbering
+from inspector.intake.positions import AGREEING
 from tests import frames
 from tests.frames import HEIGHT, header
 
@@ -50,9 +51,12 @@ def test_wrap_that_nobody_announced() -> None:
 @pytest.mark.parametrize("last_number", [2**63 - 1, 2**31 - 1])
 @pytest.mark.parametrize("step", [2, 60])
 def test_a_count_that_begins_again_is_followed_over_gaps(step: int, last_number: int) -> None:
-    """A line that loses frames, or a gateway that thins them out, never shows three neighbours: it is not shut out."""
+    """A line that loses frames, or a gateway that thins them out, never shows three neighbours: it is not shut out.
+
+    What is missing between those that show the new count is counted once it is believed.
+    """
     found = follow([10**9, *range(0, 5 * step, step)], last_number=last_number)
-    assert found == [10**9, "number", "number", 2 * step, 1 - step, 3 * step, 1 - step, 4 * step]
+    assert found == [10**9, "number", "number", 2 - 2 * step, 2 * step, 1 - step, 3 * step, 1 - step, 4 * step]
 
 
 def test_numbers_without_an_order_begin_no_count() -> None:
@@ -140,6 +144,53 @@ def test_position_that_really_jumped() -> None:
     """Where three frames in a row agree on it the strip did move without the camera."""
     assert positions([0, 10, 5000, 5010, 5020, 5030]) == [0, 10, None, None, 5020, 5030]
     assert AGREEING == 3
+
+
+@pytest.mark.parametrize(
+    ("starts", "believed"),
+    [
+        ([1e6, 10, 20, 30], [1e6, None, 20, 30]),  # the camera's first is wrong
+        ([1e6, 1e6 + 10, 20, 30, 40], [1e6, 1e6 + 10, None, None, 40]),  # two that agree stand against two others
+        ([500, 1e6, 520, 530], [500, None, 520, 530]),  # its second is
+        ([-5e6, 10, 20], [None, 10, 20]),  # no coil begins there
+    ],
+)
+def test_two_that_agree_overrule_a_single_one(starts: list[float | None], believed: list[float | None]) -> None:
+    """A position that one frame alone names falls to two others."""
+    assert positions(starts) == believed
+
+
+def test_a_single_position_falls_to_where_the_frames_before_it_ended() -> None:
+    """After a second's pause the strip may lie 20 m further; the next frame shows that it does not, and is believed."""
+    for wrong, back in ((20_000.0, 40.0), (25_000.0, 10_020.0)):
+        numbering = Numbering([frames.camera()])
+        believed = []
+        for number, (start_mm, now_ns) in enumerate(
+            [(0.0, 0), (10.0, 0), (wrong, SECOND_NS), (back, SECOND_NS), (back + 10, SECOND_NS)]
+        ):
+            believed.append(numbering.believe(header(number, coil="A", start_mm=start_mm), now_ns).header.start_mm)
+        assert believed[2:4] == ([wrong, back] if back < 1000 else [wrong, None])
+        assert believed[4] == back + 10
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "believed"),
+    [
+        (1e6, [530.0, 540.0], [None, 530.0, 540.0]),  # one wrong position after a restart of the camera
+        (0.0, [530.0, 540.0], [None, 530.0, 540.0]),
+        (0.0, [10.0, 20.0], [None, 10.0, 20.0]),  # its encoder began again, too
+        (520.0, [530.0, 540.0], [520.0, 530.0, 540.0]),
+    ],
+)
+def test_position_after_a_restart_of_the_camera(first: float, then: list[float], believed: list[float | None]) -> None:
+    """Along the same coil it goes on where it was, or where two frames agree."""
+    numbering, found = Numbering([frames.camera()]), list[float | None]()
+    for number, start_mm in enumerate([500.0, 510.0]):
+        numbering.believe(header(number, coil="A", start_mm=start_mm), 0)
+    for number, start_mm in enumerate([first, *then]):
+        made = header(number, boot="again", coil="A", start_mm=start_mm)
+        found.append(numbering.believe(made, 0).header.start_mm)
+    assert found == believed
 
 
 def test_position_after_a_while() -> None:

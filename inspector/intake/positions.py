@@ -1,0 +1,130 @@
+"""What is believed of the coil and the position that a camera's frames name: the rules, without clocks or sockets.
+
+Laws: a position that one frame alone names falls to the next frame that goes on where the frames before it ended, or to
+two that agree with each other. One that several frames named falls to three.
+
+A frame that names another coil:
+
+| its position | the coil |
+|---|---|
+| is near the head, or nearer to it than to where the frame before ends | has begun: a weld |
+| is left out, cannot be believed, or is far from the frame before | has begun, seen from there on |
+| goes on where the frame before ends | is the one before, until three frames in a row name the new one |
+
+Knows: coils, positions, how fast a strip is. Must not know: numbers, what was lost.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from inspector.records.frame import Header
+
+AGREEING = 3
+"""Number of frames in a row that make a new count, a new position, or another name of the coil, believable."""
+AGAINST_ONE = 2
+"""Number of them against a position that rests on a single frame."""
+JUMP_FRAME_LENGTHS, MM_PER_S = 10, 30_000
+"""How far a position may be from where the frames before it end: a few frames, and more for each second, at the speed
+of no strip (20 m/s is the fastest, DESIGN)."""
+COIL_MM = 100e6
+"""No coil is longer: 100 km."""
+
+
+class Position(msgspec.Struct):
+    """Where a camera's frames have come to."""
+
+    seen_ns: int
+    """When the last frame came."""
+    coil: str | None = None
+    end_mm: float | None = None
+    """Where the last frame ends; None: not known."""
+    resting: int = 0
+    """Number of frames in a row that named where it is."""
+    before_mm: float | None = None
+    """Where the last frame ends if the one frame that the position rests on is wrong; None: not known."""
+    next_mm: float = 0.0
+    """What would agree with a new position, and how many have."""
+    agreeing: int = 0
+    next_coil: str | None = None
+    """What would agree with another name of the coil, and how many have."""
+    agreeing_coil: int = 0
+
+    def doubt(self) -> None:
+        """Note that the camera or its count began again: so may its encoder have."""
+        self.resting, self.before_mm, self.agreeing = 1, None, 0
+
+    def is_renamed(self, header: Header, skipped_mm: float, length_mm: float) -> bool:
+        """Whether a frame's name of the coil is to be believed; see the table above."""
+        start_mm = header.start_mm
+        if header.coil == self.coil or self.end_mm is None or start_mm is None:
+            self.agreeing_coil = 0
+            return True
+        aside_mm = abs(start_mm - self.end_mm - skipped_mm)
+        if aside_mm > JUMP_FRAME_LENGTHS * length_mm or abs(start_mm) <= aside_mm:
+            self.agreeing_coil = 0
+            return True
+        self.agreeing_coil = self.agreeing_coil + 1 if header.coil == self.next_coil else 1
+        self.next_coil = header.coil
+        return self.agreeing_coil >= AGREEING
+
+    def expected_mm(self, header: Header, skipped_mm: float) -> float | None:
+        """Where the frame begins if it follows the one before, or is the first of its coil; None: nobody knows."""
+        if self.end_mm is None:
+            return None
+        return self.end_mm + skipped_mm if header.coil == self.coil else 0.0
+
+    def follow(self, header: Header, skipped_mm: float, length_mm: float, now_ns: int) -> bool:
+        """Go on to a frame's end; return whether the position that it names is believed, true where it names none."""
+        start_mm, expected_mm = header.start_mm, self.expected_mm(header, skipped_mm)
+        is_new = header.coil != self.coil
+        if self.before_mm is not None:
+            self.before_mm = None if is_new else self.before_mm + skipped_mm
+        fits = start_mm is None or self._fits(start_mm, header.coil, expected_mm, skipped_mm, length_mm, now_ns)
+        if fits and start_mm is not None:
+            self._rest(start_mm, expected_mm, length_mm, is_new=is_new)
+        elif is_new:
+            self.resting = 0
+        begin_mm = start_mm if fits and start_mm is not None else expected_mm
+        if begin_mm is not None:
+            self.end_mm = begin_mm + length_mm
+        if self.before_mm is not None:
+            self.before_mm += length_mm
+        self.coil, self.seen_ns = header.coil, now_ns
+        return fits
+
+    def _rest(self, start_mm: float, expected_mm: float | None, length_mm: float, *, is_new: bool) -> None:
+        """Note how many frames now name where the camera is."""
+        if self.agreeing:  # as many against what was believed
+            self.resting, self.before_mm, self.agreeing = self.agreeing, None, 0
+        elif is_new or expected_mm is None or abs(start_mm - expected_mm) > JUMP_FRAME_LENGTHS * length_mm:
+            self.resting, self.before_mm = 1, expected_mm
+        else:
+            self.resting, self.before_mm = self.resting + 1, None
+
+    def _fits(
+        self,
+        start_mm: float,
+        coil: str | None,
+        expected_mm: float | None,
+        skipped_mm: float,
+        length_mm: float,
+        now_ns: int,
+    ) -> bool:
+        """Whether a frame's position can be believed."""
+        slack_mm = JUMP_FRAME_LENGTHS * length_mm
+        reach_mm = slack_mm + (now_ns - self.seen_ns) / 1e9 * MM_PER_S
+        begins = coil is None and abs(start_mm) <= reach_mm  # the next coil, where coils have no names
+        if expected_mm is None:
+            near = -slack_mm <= start_mm <= COIL_MM
+        else:
+            near = abs(start_mm - expected_mm) <= reach_mm
+        falls_back = self.before_mm is not None and abs(start_mm - self.before_mm) <= reach_mm
+        if near or begins or falls_back:
+            self.agreeing = 0
+            return True
+        agrees = self.agreeing and abs(start_mm - self.next_mm - skipped_mm) <= reach_mm
+        self.agreeing = self.agreeing + 1 if agrees else 1
+        self.next_mm = start_mm + length_mm
+        needed = AGAINST_ONE if self.resting == 1 else AGREEING
+        return self.agreeing >= needed and abs(start_mm) <= COIL_MM
