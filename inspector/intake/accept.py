@@ -272,14 +272,13 @@ class Accept:
         return len(waiting) >= PICTURES_WAITING or (bool(waiting) and sum(waiting) + more_bytes > most_bytes)
 
     def _sheds_oldest(self, camera: str) -> bool:
-        """Give up the camera's oldest picture that waits to be decoded; False: it has none, or another policy."""
+        """Give up the camera's oldest picture, one that waits to be decoded first; False: it has another policy."""
         if self._policies[camera].overload != "drop-oldest":
             return False
-        for picture in self._queues[camera]:
-            if isinstance(picture, _Picture) and not picture.is_done:
-                picture.error, picture.payload = GIVEN_UP, b""
-                return True
-        return False
+        waiting = [each for each in self._queues[camera] if isinstance(each, _Picture) and each.error is None]
+        oldest = next((picture for picture in waiting if not picture.is_done), waiting[0])
+        oldest.error, oldest.payload = GIVEN_UP, b""
+        return True
 
     def _decode(self, picture: _Picture) -> None:
         """Decode a picture, on a decoder's thread."""
@@ -296,7 +295,10 @@ class Accept:
     def _settle(self, picture: _Picture) -> None:
         camera = picture.header.camera
         if picture.error is GIVEN_UP:
-            self._lose(camera, "decoding", [picture.header])
+            if picture.pixels is None:
+                self._lose(camera, "decoding", [picture.header])
+            else:
+                self._place(picture.header, None, picture.received_ns)
             return
         if picture.error is not None:
             words = f"rejected a frame of {camera}"

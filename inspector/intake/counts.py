@@ -1,8 +1,8 @@
 """A camera's count: which numbers follow, and how many of those left out never came. Pure.
 
-Laws: what was sent is what came and what is missing. A frame that was refused came: it is not missing, and a number that
-came bad twice (a gateway sent it again) is one number. Numbers given out count on by one for each frame, lost ones
-included.
+Laws: what was sent is what came and what is missing. A frame that was refused came: it is not missing, and a number
+that came bad twice (a gateway sent it again) is one number. Numbers given out count on by one for each frame, lost
+ones included.
 
 Knows: numbers. Must not know: positions, clocks, why a frame was refused.
 """
@@ -96,7 +96,7 @@ class Count(msgspec.Struct):
         if -JUST_PASSED <= ahead < 0:  # it came before
             return
         place = self.sequence + 1 + ahead
-        if 0 <= ahead and place < max(self.sequence + 1, self.claims.end) + JUMP_FRAMES:
+        if ahead >= 0 and place < max(self.sequence + 1, self.claims.end) + JUMP_FRAMES:
             self.claims.add(place)
         else:
             self.claims.add_other()

@@ -80,7 +80,7 @@ class Position(msgspec.Struct):
         is_new = header.coil != self.coil
         if self.before_mm is not None:
             self.before_mm = None if is_new else self.before_mm + skipped_mm
-        fits = start_mm is None or self._fits(start_mm, header.coil, expected_mm, skipped_mm, length_mm, now_ns)
+        fits = start_mm is None or self._fits(header, skipped_mm, length_mm, now_ns)
         if fits and start_mm is not None:
             self._rest(start_mm, expected_mm, length_mm, is_new=is_new)
         elif is_new:
@@ -102,23 +102,14 @@ class Position(msgspec.Struct):
         else:
             self.resting, self.before_mm = self.resting + 1, None
 
-    def _fits(
-        self,
-        start_mm: float,
-        coil: str | None,
-        expected_mm: float | None,
-        skipped_mm: float,
-        length_mm: float,
-        now_ns: int,
-    ) -> bool:
+    def _fits(self, header: Header, skipped_mm: float, length_mm: float, now_ns: int) -> bool:
         """Whether a frame's position can be believed."""
+        start_mm, expected_mm = header.start_mm, self.expected_mm(header, skipped_mm)
+        assert start_mm is not None
         slack_mm = JUMP_FRAME_LENGTHS * length_mm
         reach_mm = slack_mm + (now_ns - self.seen_ns) / 1e9 * MM_PER_S
-        begins = coil is None and abs(start_mm) <= reach_mm  # the next coil, where coils have no names
-        if expected_mm is None:
-            near = -slack_mm <= start_mm <= COIL_MM
-        else:
-            near = abs(start_mm - expected_mm) <= reach_mm
+        begins = header.coil is None and abs(start_mm) <= reach_mm  # the next coil, where coils have no names
+        near = -slack_mm <= start_mm <= COIL_MM if expected_mm is None else abs(start_mm - expected_mm) <= reach_mm
         falls_back = self.before_mm is not None and abs(start_mm - self.before_mm) <= reach_mm
         if near or begins or falls_back:
             self.agreeing = 0
