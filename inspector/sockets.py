@@ -35,11 +35,13 @@ def make(
     linger_ms: int = 0,
     most_bytes: int = -1,
     kernel_bytes: int = -1,
+    keeps_last: bool = False,
 ) -> Socket:
     """Make a socket of the inspector's, neither bound nor connected: the one place that sets options.
 
     `queue` messages wait here for each peer (`answers` on their way out, where that differs); `most_bytes` of a part
-    are taken, and `kernel_bytes` buffered below; -1 leaves that to libzmq.
+    are taken, and `kernel_bytes` buffered below; -1 leaves that to libzmq. `keeps_last` keeps what came and was not yet
+    read when a connection ends. libzmq then takes messages for a peer that was never there, so send after a handshake.
 
     The kernel finds out a peer that is gone without a word, on TCP. Not ZeroMQ's heartbeats: with them libzmq aborts a
     program that reads late (`Assertion failed: _input_stopped`, its issues 3937 and 4767), and a ping that lies unread
@@ -60,7 +62,7 @@ def make(
     if kind == zmq.REQ:  # may ask again when no answer came; the late one is thrown away
         made.req_relaxed = made.req_correlate = 1
     if kind in (zmq.PUSH, zmq.REQ, zmq.DEALER):  # messages wait here, not in a queue for a receiver that is not there
-        made.immediate = True
+        made.immediate = not keeps_last  # when a connection ends, libzmq throws away what came over it, too
     return made
 
 

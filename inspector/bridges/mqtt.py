@@ -37,10 +37,14 @@ UNDER_WAY = 256
 CONNECT_S = 10.0
 KEEPALIVE_S = 15
 """A broker that is gone without a word is found out in one and a half of these, and so is a bridge by the broker."""
+LAST_S = 2.0
+"""How long the broker may take over the bridge's own last status."""
 STALLED_S = 30.0
 """A broker that acknowledges nothing for so long is left, and asked again."""
 OVERHEAD_BYTES = 16
 """Of a PUBLISH packet, besides topic and payload."""
+WITH_WILL = 0x04
+"""DISCONNECT's reason that has the broker publish the last will (MQTT 5, 3.14.2.1)."""
 ADMISSION = {0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C}
 """CONNACK's reasons that waiting does not mend: version, client id, password, rights, ban, method (MQTT 5, 3.2.2.2)."""
 
@@ -117,6 +121,8 @@ class Mqtt:
         self._answered: set[int] = set()
         self._statuses: set[int] = set()
         """Packet identifiers of reports of the bridge itself."""
+        self._state = ""
+        """What the last of them says."""
         self._most, self._most_bytes = UNDER_WAY, 0
         self._moved_s = 0.0
         """When the last acknowledgement came, or the first of what waits was sent."""
@@ -139,6 +145,7 @@ class Mqtt:
         self._under_way.clear()
         self._answered.clear()
         self._statuses.clear()
+        self._state = ""
         self._fault, self._is_connected = None, False
         client = self._client = Client(
             CallbackAPIVersion.VERSION2,
@@ -197,15 +204,26 @@ class Mqtt:
         until_s = time.monotonic() + STALLED_S
         while self.room + len(self._answered) < 1 and time.monotonic() < until_s:
             self._work(0.05)
+        self._state = status.state
         self._statuses.add(self._publish(self._status_topic, msgspec.json.encode(status), retain=True))
 
     def close(self) -> None:
-        """Leave; a bridge that has reported `offline` itself leaves no last will behind."""
+        """Leave; where the broker has not taken this bridge's own `offline`, the last will is to report it."""
+        from paho.mqtt.packettypes import PacketTypes
+        from paho.mqtt.reasoncodes import ReasonCode
+
         client, self._client = self._client, None
-        if client is not None:
-            client.on_disconnect = None
-            client.disconnect()
-            client.loop(0)
+        if client is None:
+            return
+        client.on_disconnect = None
+        until_s = time.monotonic() + LAST_S
+        is_last = self._state == "offline"
+        while is_last and self._statuses and self._fault is None and time.monotonic() < until_s:
+            if client.loop(0.05):
+                return
+        is_known = is_last and not self._statuses
+        client.disconnect(None if is_known else ReasonCode(PacketTypes.DISCONNECT, identifier=WITH_WILL))
+        client.loop(0)
 
     # --- paho -------------------------------------------------------------------------------------------------
 

@@ -70,7 +70,7 @@ class Replays:
                 time.sleep(PAUSE * (time.thread_time() - began_s))
             guard.look(completed)
         guard.close()
-        self._socket.close(linger=0)
+        self._socket.close()
         release(self.address)
 
     def _reply(self, parts: list[bytes]) -> None:

@@ -28,6 +28,8 @@ log = logging.getLogger("inspector")
 
 ANSWERS = 10_000
 """Answers that may wait for a camera that reads none; beyond that they are lost, and it asks again."""
+LINGER_MS = 1000
+"""How long the last acknowledgements may take to leave; without one a frame comes again."""
 SETTLE_NS = 2_000_000_000
 """At a stop, how long to wait until what was taken is on disk and acknowledged; else it comes again after the start."""
 LONGEST_HELLO = 1024
@@ -70,7 +72,8 @@ class CreditIntake(Intake):
         super().close()
 
     def _make(self, context: zmq.Context[sockets.Socket], **limits: int) -> sockets.Socket:
-        return super()._make(context, **{**limits, "queue": self._section.credit_frames, "answers": ANSWERS})
+        ours = {"linger_ms": LINGER_MS, "queue": self._section.credit_frames, "answers": ANSWERS}
+        return super()._make(context, **{**limits, **ours})
 
     # --- in -------------------------------------------------------------------------------------------------
 

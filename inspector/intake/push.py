@@ -147,7 +147,7 @@ class Intake:
 
     def _make(self, context: zmq.Context[zmq.Socket[bytes]], **limits: int) -> zmq.Socket[bytes]:
         """Make the socket that frames come in by, not yet bound."""
-        return sockets.make(context, self.KIND, **limits)
+        return sockets.make(context, self.KIND, keeps_last=False, **limits)
 
     def _is_open(self) -> bool:
         """Whether to take another message."""

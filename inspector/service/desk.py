@@ -15,6 +15,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TypeVar
@@ -42,6 +43,8 @@ UNFINISHED_BYTES = 2**20
 QUEUE_ANSWERS = 16
 LOOK_MS = 20
 """The longest that an answer waits for the thread."""
+LAST_S = 1.0
+"""How long, at a stop, what has come by then may take to be refused."""
 BY_HTTP = "unnamed, over HTTP"
 
 Envelope = list[bytes]
@@ -132,21 +135,28 @@ class Desk:
     def _serve(self) -> None:
         guard = Guard(self._socket, UNFINISHED_BYTES)
         while not self._closing.is_set():
-            completed = set()
-            if self._socket.poll(LOOK_MS):
-                frames = self._socket.recv_multipart(copy=False)
-                completed.add(int(frames[-1].get(zmq.SRCFD)))
-                self._take([frame.bytes for frame in frames])
-            for number, answer in _all(self._answers):
-                self._send(self._waiting.pop(number, None), answer)
+            completed = {self._receive()} if self._socket.poll(LOOK_MS) else set()
+            self._send_answers()
             guard.look(completed)
-        for number, answer in _all(self._answers):
-            self._send(self._waiting.pop(number, None), answer)
+        self._send_answers()
+        until_s = time.monotonic() + LAST_S
+        while self._socket.poll(0) and time.monotonic() < until_s:
+            self._receive()
         for envelope in self._waiting.values():
             self._send(envelope, _refusal("the inspector stopped before it was carried out."))
         guard.close()
         self._socket.close()
         release(self.address)
+
+    def _receive(self) -> int:
+        """Take the next message; return the file descriptor that it came from."""
+        frames = self._socket.recv_multipart(copy=False)
+        self._take([frame.bytes for frame in frames])
+        return int(frames[-1].get(zmq.SRCFD))
+
+    def _send_answers(self) -> None:
+        for number, answer in _all(self._answers):
+            self._send(self._waiting.pop(number, None), answer)
 
     def _take(self, parts: list[bytes]) -> None:
         delimiter = parts.index(b"", 1) if b"" in parts[1:ENVELOPE_PARTS] else 0

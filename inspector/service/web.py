@@ -112,10 +112,17 @@ class _Server(socketserver.TCPServer):
             self._open[request].asked_s = time.monotonic()
 
     def server_close(self) -> None:
-        """End what is open, and all threads."""
+        """Let answers leave, then end what is open, and all threads."""
         super().server_close()
         with self._changed:
             threads = [connection.thread for connection in self._open.values()]
+            for request, connection in self._open.items():
+                if not connection.asked_s:
+                    _shut(request)
+        until_s = time.monotonic() + ANSWER_S
+        for thread in threads:
+            thread.join(max(0.0, until_s - time.monotonic()))
+        with self._changed:
             for request in self._open:
                 _shut(request)
         for thread in threads:

@@ -77,6 +77,23 @@ def test_ipc_path_of_a_stranger_is_refused(opened: Open, tmp_path: Path) -> None
         sockets.bind(opened(zmq.PULL), f"ipc://{tmp_path}/frames", "intake.bind")
 
 
+def test_the_last_word_of_a_connection_that_has_ended(opened: Open, tmp_path: Path) -> None:
+    """What came is read after the end of the connection, too, where the socket was made to keep it."""
+    address, answerer = f"ipc://{tmp_path}/commands", opened(zmq.REP)
+    answerer.bind(address)
+    context: zmq.Context[Socket] = zmq.Context()
+    asker = sockets.make(context, zmq.REQ, queue=1, keeps_last=True)
+    ended = asker.get_monitor_socket(zmq.Event.DISCONNECTED)
+    sockets.connect(asker, address)
+    asker.send(b"question")
+    answerer.recv()
+    answerer.send(b"answer")
+    answerer.close(linger=1000 * PATIENCE_S)
+    assert ended.poll(1000 * PATIENCE_S) and asker.poll(0)
+    assert asker.recv() == b"answer"
+    context.destroy(linger=0)
+
+
 def test_ipv6(opened: Open) -> None:
     """An IPv6 address is bound, and a camera reaches it."""
     bound = opened(zmq.PULL)

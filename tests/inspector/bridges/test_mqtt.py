@@ -151,6 +151,20 @@ def test_the_last_will_tells_of_a_killed_bridge(tmp_path: Path, line: Line, brok
     assert msgspec.json.decode(payload)["state"] == "offline"
 
 
+def test_a_bridge_that_ends_by_a_fault_is_offline(tmp_path: Path, line: Line, broker: Mosquitto) -> None:
+    """It leaves no `online` behind, though it takes leave of the broker."""
+    topic = "steel/other/bridge/status"
+    with (
+        Subscriber(broker.port, topic) as subscriber,
+        bridge(tmp_path, line, broker.port, "--line", "other") as child,
+    ):
+        assert child.wait() == EXIT_CONFIG
+        states = [""]
+        while states[-1] != "offline":
+            states.append(msgspec.json.decode(subscriber.take()[1])["state"])
+    assert "online" in states
+
+
 def test_an_unreachable_broker_is_waited_for(tmp_path: Path, line: Line, broker: Mosquitto) -> None:
     """A broker that is not there yet is tried again, and gets what the journal kept meanwhile."""
     line.say(*[COIL] * 20)

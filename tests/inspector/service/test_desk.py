@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -130,6 +132,42 @@ def test_a_stop_answers_whoever_waits(room: Room) -> None:
     room.taken()
     room.desk.close()
     assert "stopped before" in waiting.result().message
+
+
+def test_a_stop_answers_what_was_not_taken(tmp_path: Path) -> None:
+    """A command that lies in the socket when the inspector stops is refused, too."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    begins, stops = threading.Event(), threading.Event()
+
+    def not_ready() -> str:
+        begins.set()
+        stops.wait()
+        time.sleep(0.2)  # `close` is called now
+        return "loading"
+
+    desk = Desk(context, CommandsSection(bind=f"ipc://{tmp_path}/commands"), "l", not_ready)
+    asker = context.socket(zmq.DEALER)
+    asker.connect(desk.address)
+    for _ in range(2):
+        asker.send(msgspec.json.encode(ACKNOWLEDGE))
+    assert begins.wait(45)
+    stops.set()
+    desk.close()
+    for _ in range(2):
+        assert asker.poll(45_000)
+        assert b"not ready: loading" in asker.recv()
+    context.destroy(linger=0)
+
+
+def test_an_inspector_that_goes_without_a_word(room: Room) -> None:
+    """Nobody waits for an answer that cannot come any more."""
+    stranger = room.context.socket(zmq.ROUTER)
+    port = stranger.bind_to_random_port("tcp://127.0.0.1")
+    waiting = room.askers.submit(ask, f"tcp://127.0.0.1:{port}", ACKNOWLEDGE, 600)
+    assert stranger.poll(45_000)
+    stranger.close(linger=0)
+    with pytest.raises(NoAnswer, match="ended without an answer; it is not known"):
+        waiting.result(45)
 
 
 def test_too_many_commands(room: Room) -> None:
