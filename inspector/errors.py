@@ -85,6 +85,10 @@ class JournalError(InspectorError):
     """The journal cannot be opened or written: events must not be published unrecorded."""
 
 
+class DiskFull(JournalError):
+    """The journal's disk has no room."""
+
+
 class ArchiveError(InspectorError):
     """The archive of crops cannot be opened: it is full, read-only, or another inspector's."""
 

@@ -238,6 +238,8 @@ class Metrics:
             "inspector_recipe_fault", "1 while the recipe cannot be relied on for this camera.", ["camera", "fault"]
         )
         self._events = counter("inspector_events", "Events recorded and published.", ["topic"])
+        self._journal_written = gauge("inspector_journal_written", "0 while the journal's disk takes nothing.")
+        self._journal_waiting = gauge("inspector_journal_waiting_events", "Events that wait in memory for the disk.")
         self.recipe = Info("inspector_recipe", "The recipe in force, and its engine.", registry=registry)
         self.engine = Info("inspector_engine", "The engine in force, and what it runs on.", registry=registry)
         self.rebuilding = gauge("inspector_engine_rebuilding", "1 while an engine is being built and verified.")
@@ -311,6 +313,11 @@ class Metrics:
     def watch_screen(self, account: Callable[[], Screening | None]) -> None:
         """Show how the recipe's screen is doing at each scrape; nothing where it has none."""
         self.registry.register(_Screen(account))
+
+    def watch_journal(self, is_written: Callable[[], bool], waiting: Callable[[], int]) -> None:
+        """Ask at each scrape how the journal's disk does."""
+        self._journal_written.set_function(is_written)
+        self._journal_waiting.set_function(waiting)
 
     def watch_archive(self, account: Callable[[], ArchiveAccount]) -> None:
         """Show what became of the archive's crops at each scrape."""

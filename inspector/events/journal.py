@@ -15,7 +15,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import math
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,8 +27,11 @@ from typing import NamedTuple
 import apsw
 
 from inspector.events import index
+from inspector.events.ballast import Ballast, size_bytes
 from inspector.events.reader import Reader
-from inspector.events.segments import COUNT, KEEP, Folder, numbers, open_to_write, worded
+from inspector.events.resume import NOTHING, Known, Position, resume
+from inspector.events.retention import DAY_S, LIFE, gone, life_s, state_of
+from inspector.events.segments import COUNT, KEEP, Folder, worded
 from inspector.records.envelope import Event, write_event
 from inspector.records.events import CONTRACT, Data, Heartbeat
 
@@ -56,20 +61,6 @@ class Replay(NamedTuple):
     """Nothing asked for and still held is missing up to here; ask on from here."""
 
 
-class Position(NamedTuple):
-    """How far the journal goes, all of one moment."""
-
-    starts: tuple[int, ...]
-    """First numbers of the segments that are held."""
-    last_seq: int
-    last_topicseq: Mapping[str, int]
-
-    @property
-    def first_seq(self) -> int:
-        """Oldest `seq` still held; `last_seq` + 1 when none is."""
-        return self.starts[0]
-
-
 def topic_root(topic: str) -> str:
     """First word of a topic with its dot, by which `topicseq` counts: `defect.` of `defect.patches`."""
     return topic[: topic.index(".") + 1]
@@ -90,28 +81,39 @@ class Journal:
         source: str,
         clock_utc: Callable[[], datetime],
         new_epoch: Callable[[], str],
+        *,
+        max_days: int = 0,
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`max_mb` and `max_days` bound what is held (0 days: any age); `clock_s` is monotonic."""
         self._path = path
-        self._max_bytes = max_mb * 2**20
+        ballast = size_bytes(max_mb * 2**20)
+        self._max_bytes = max_mb * 2**20 - ballast
         self._segment_bytes = self._max_bytes // SEGMENTS
         self._group_bytes = min(GROUP_BYTES, self._segment_bytes // 2)
+        self._max_s = max_days * DAY_S or math.inf
         self._source = source
-        self._clock_utc = clock_utc
-        self._states: dict[str, bytes] = {}
+        self._clock_utc, self._clock_s = clock_utc, clock_s
+        self._life_s = -clock_s()
+        """To be added to the clock: how long the journal has been written, all runs together."""
         self._is_starved = False
+        self._states: dict[str, bytes] = {}
+        self.ballast = Ballast(path, ballast)
         self.epoch = ""
-        self.position = Position((), 0, MappingProxyType({}))
+        self.position = NOTHING.position
         """Replaced whole after each commit, so that another thread reads numbers that belong together."""
+        self.remarks: list[str] = []
+        """What was found damaged while the numbers were taken up."""
         with worded(path):
             self._folder = Folder(path)
             try:
-                self._newest = self._resume() or self._begin(new_epoch())
-                self._folder.watch(self.position.starts[-1])
+                self._newest = self._take_up(NOTHING, new_epoch)
+                self._ended_s = self._folder.lives(self.position.starts)
                 self._retire()
             except BaseException:
                 self._folder.close()
                 raise
-        self._reader = Reader(self._folder)
+        self._reader = Reader(self._folder, self.remarks.append)
 
     @property
     def first_seq(self) -> int:
@@ -154,10 +156,13 @@ class Journal:
                 )
         return tuple(message for group, _ in groups for message in group)
 
-    def heartbeat(self, position: Position | None = None) -> Message:
-        """Report how far the numbers go, up to `position` or now; neither numbered nor journalled itself."""
+    def heartbeat(self, position: Position | None = None, fault: str = "") -> Message:
+        """Report how far the numbers go, up to `position` or now; neither numbered nor journalled itself.
+
+        `fault` says why nothing is recorded at present.
+        """
         _, last_seq, last_topicseq = position or self.position
-        data = Heartbeat(last_seq=last_seq, last_topicseq=dict(last_topicseq))
+        data = Heartbeat(last_seq=last_seq, last_topicseq=dict(last_topicseq), fault=fault)
         return self._envelope(data, self._time(), seq=0, topicseq=0)
 
     def replay(self, after_seq: int, limit: int, prefix: str = "") -> Replay:
@@ -166,19 +171,32 @@ class Journal:
         Looks at no more than SCAN_SEQS events, so ask again until `through_seq` is `last_seq`. What lies in a damaged
         file is left out.
         """
-        assert limit > 0
-        starts, last_seq, _ = self.position
-        after = max(after_seq, starts[0] - 1)
-        through = min(last_seq, after + SCAN_SEQS)
-        found: list[tuple[int, str, bytes]] = []
-        for start, next_start in zip(starts, [*starts[1:], last_seq + 1], strict=True):
-            if next_start <= after + 1 or start > through or len(found) == limit:
-                continue
-            with worded(self._path):
-                found += self._reader.read(start, after, through, prefix, limit - len(found))
-        if found and len(found) == limit:
-            through = found[-1][0]
-        return Replay(tuple(Message(topic, payload) for _, topic, payload in found), through)
+        return self._replay(self._reader, after_seq, limit, prefix)
+
+    def since(self, after_seq: int) -> list[Message]:
+        """Read back all events after `after_seq`, on the thread that records."""
+        with contextlib.closing(Reader(self._folder, self.remarks.append)) as reader:
+            found, after = list[Message](), after_seq
+            while after < self.last_seq:
+                page = self._replay(reader, after, SCAN_SEQS, "")
+                found += page.messages
+                after = page.through_seq
+            return found
+
+    def recover(self) -> None:
+        """Take up the files again after a failed `record`, whatever became of them, and go on with the same numbers.
+
+        `last_seq` says then how much of the failed group is on disk after all. What is damaged is set aside and said in
+        `remarks`; a folder that is gone is made again.
+        """
+        known = Known(self.epoch, self.position, MappingProxyType(self._states))
+        with worded(self._path):
+            with contextlib.suppress(apsw.Error):
+                self._newest.close()
+            self._folder.close()
+            self._folder = Folder(self._path)
+            self._newest = self._take_up(known, lambda: known.epoch)
+            self._reader.look_in(self._folder)
 
     def close(self) -> None:
         """Fold the write-ahead log into its file and let others open the journal; nobody may replay any more."""
@@ -188,6 +206,21 @@ class Journal:
                 self._newest.close()
             finally:
                 self._folder.close()
+
+    def _replay(self, reader: Reader, after_seq: int, limit: int, prefix: str) -> Replay:
+        assert limit > 0
+        starts, last_seq, _ = self.position
+        after = max(after_seq, starts[0] - 1)
+        through = min(last_seq, after + SCAN_SEQS)
+        found: list[tuple[int, str, bytes]] = []
+        for start, next_start in zip(starts, [*starts[1:], last_seq + 1], strict=True):
+            if next_start <= after + 1 or start > through or len(found) == limit:
+                continue
+            with worded(self._path):
+                found += reader.read(start, after, through, prefix, limit - len(found))
+        if found and len(found) == limit:
+            through = found[-1][0]
+        return Replay(tuple(Message(topic, payload) for _, topic, payload in found), through)
 
     # --- one group ------------------------------------------------------------------------------------------
 
@@ -221,7 +254,7 @@ class Journal:
             segment.executemany("INSERT INTO event VALUES (?, ?, ?)", rows)
             index.enter(segment, enumerate(events, last_seq + 1))
             segment.executemany(COUNT, topicseq.items() - before.items())
-            segment.executemany(KEEP, states.items())
+            segment.executemany(KEEP, [*states.items(), (LIFE, state_of(self._clock_s() + self._life_s))])
             segment.execute("COMMIT")
         except BaseException:
             if segment.in_transaction:
@@ -251,53 +284,29 @@ class Journal:
 
     # --- segments -------------------------------------------------------------------------------------------
 
-    def _resume(self) -> apsw.Connection | None:
-        """Open the newest segment and take up its numbers; None where there is none."""
-        starts, lost = list[int](), 0
-        for start in self._folder.starts():
-            if not self._folder.is_emptied(start):
-                starts.append(start)
-                lost = 0
-                continue
-            lost += 1
-            aside = self._folder.set_aside(start).name
-            log.error("%s: was emptied, its events are lost; set aside as %s", self._folder.file(start), aside)
-        while starts:
-            segment = open_to_write(self._folder.file(starts[-1]))
-            if segment is not None:
-                try:
-                    self.epoch, last_seq, topicseq = numbers(segment, starts[-1])
-                    self._states = dict(segment.execute("SELECT name, state FROM stage"))
-                except BaseException:
-                    segment.close()
-                    raise
-                self.position = Position(tuple(starts), last_seq, MappingProxyType(topicseq))
-                return self._skip(segment, lost) if lost else segment
-            self._folder.unlink(starts.pop())  # the process died while it made this file
-        return None
+    def _take_up(self, known: Known, new_epoch: Callable[[], str]) -> apsw.Connection:
+        """Open the newest file, or begin one, and take over its numbers."""
+        most_lost = (self._segment_bytes + self._group_bytes) // EVENT_BYTES
+        (found, newest), said = resume(self._folder, most_lost, known)
+        self.remarks += said
+        self.epoch, self.position, self._states = found.epoch or new_epoch(), found.position, dict(found.states)
+        self._life_s = max(self._life_s, life_s(self._states.pop(LIFE, None)) - self._clock_s())
+        if newest is None:
+            newest = self._begin()
+        self._folder.watch(self.position.starts[-1])
+        return newest
 
-    def _skip(self, segment: apsw.Connection, files: int) -> apsw.Connection:
-        """Begin a segment behind all numbers that lost files can have given out, of each topic."""
-        segment.close()
-        starts, last_seq, topicseq = self.position
-        most = files * (self._segment_bytes + self._group_bytes) // EVENT_BYTES
-        skipped = {root: number + most for root, number in topicseq.items()}
-        self.position = Position(starts, last_seq + most * len(skipped), MappingProxyType(skipped))
-        log.error("%s: the next event is %d: none of the lost numbers is used twice", self._path, self.last_seq + 1)
-        return self._begin(self.epoch)
-
-    def _begin(self, epoch: str) -> apsw.Connection:
+    def _begin(self) -> apsw.Connection:
         """Make the next segment, which takes over the numbers as they stand."""
         starts, last_seq, topicseq = self.position
-        segment = self._folder.begin(last_seq + 1, epoch, topicseq, self._states)
-        self.epoch = epoch
+        segment = self._folder.begin(last_seq + 1, self.epoch, topicseq, self._states)
         self.position = Position((*starts, last_seq + 1), last_seq, topicseq)
         return segment
 
     def _rotate(self) -> None:
         """Begin the next segment, and close the one before, which folds its write-ahead log into it."""
         try:
-            begun = self._begin(self.epoch)
+            begun = self._begin()
         except (apsw.CantOpenError, OSError):
             if not _starved():
                 raise
@@ -306,23 +315,24 @@ class Journal:
             self._is_starved = True
             return
         self._is_starved = False
+        self._ended_s[self.position.starts[-2]] = self._clock_s() + self._life_s
         before, self._newest = self._newest, begun
         before.close()
         self._folder.watch(self.position.starts[-1])
         self._retire()
 
     def _retire(self) -> None:
-        """Unlink the oldest segments, so that one more and the last group still fit below the limit."""
+        """Unlink the oldest segments, so that one more and the last group still fit below the limits."""
         starts, last_seq, topicseq = self.position
         sizes = {start: self._folder.size_bytes(start) for start in starts}
-        room = self._max_bytes - 2 * self._segment_bytes
-        gone = []
-        while len(sizes) > 1 and sum(sizes.values()) > room:
-            gone.append(oldest := min(sizes))
-            del sizes[oldest]
-        self.position = Position(tuple(sizes), last_seq, topicseq)  # nobody asks for what is about to go
-        for start in gone:
+        room_bytes = self._max_bytes - 2 * self._segment_bytes
+        since_s = self._clock_s() + self._life_s - self._max_s
+        leaving = gone(sizes, self._ended_s, room_bytes=room_bytes, since_s=since_s)
+        # Nobody asks for what is about to go.
+        self.position = Position(tuple(start for start in starts if start not in leaving), last_seq, topicseq)
+        for start in leaving:
             self._folder.unlink(start)
+            self._ended_s.pop(start, None)
 
 
 def _starved() -> bool:

@@ -19,7 +19,8 @@ from inspector.guard import Guard
 from inspector.sockets import release
 
 if TYPE_CHECKING:  # the client keeps its sockets as these are kept, and has no use for SQLite
-    from inspector.events.journal import Journal, Message, Position
+    from inspector.events.journal import Journal, Message
+    from inspector.events.resume import Position
 
 SUBSCRIPTION_BYTES = 2**20
 """Far more than a subscriber ever has to send."""
@@ -41,12 +42,13 @@ class Publisher:
         for topic, payload in recorded:
             self._events.send_multipart((topic.encode(), payload))
 
-    def heartbeat(self, position: Position | None = None) -> None:
+    def heartbeat(self, position: Position | None = None, fault: str = "") -> None:
         """Report how far the numbers go, so that nobody misses the end; once a second.
 
-        `position` is what was published last: what is recorded and on its way is no loss yet.
+        `position` is what was published last: what is recorded and on its way is no loss yet. `fault` says
+        why nothing is recorded at present.
         """
-        self.publish((self._journal.heartbeat(position),))
+        self.publish((self._journal.heartbeat(position, fault),))
 
     def look(self) -> None:
         """End subscribers that send without end; to be called often, for what they send meanwhile is kept."""

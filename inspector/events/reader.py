@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Callable
 
 import apsw
 
@@ -27,8 +28,10 @@ Row = tuple[int, str, bytes]
 class Reader:
     """Reads segments by their first numbers."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder, report: Callable[[str], None]) -> None:
+        """`report` receives what is found damaged, once each."""
         self._folder = folder
+        self._report = report
         self._open: dict[int, apsw.Connection] = {}
         self._damaged: set[int] = set()
 
@@ -43,11 +46,17 @@ class Reader:
             return list(self._segment(start).execute(REPLAY, (after, through, prefix, limit)))
         except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError) as error:
             self._damaged.add(start)
-            log.error("%s: is damaged and left out of replays: %s", self._folder.file(start), error)
+            words = f"{self._folder.file(start)}: is damaged and left out of replays: {error}"
+            log.error("%s", words)
+            self._report(words)
         except apsw.CantOpenError:
             if self._folder.file(start).exists():
                 raise
         return []
+
+    def look_in(self, folder: Folder) -> None:
+        """Read from the same folder, which was opened again; from the journal's thread."""
+        self._folder = folder
 
     def close(self) -> None:
         """Close what is open."""

@@ -15,13 +15,14 @@ import fcntl
 import itertools
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import apsw
 
-from inspector.errors import JournalError
+from inspector.errors import DiskFull, JournalError
 from inspector.events import index
+from inspector.events.retention import LIFE, life_s
 
 APPLICATION_ID = 0x1A5BEC70  # marks our files to `file` and to us
 SCHEMA_VERSION = 1
@@ -42,6 +43,10 @@ MAKING, ASIDE = ".new", ".damaged"
 """Behind the name of a file that is not whole yet, and of one that was set aside."""
 CHECKPOINT_PAGES = 128  # of 4 KiB: keeps the write-ahead log no larger than the smallest segment
 BUSY_MS = 1000  # patience with somebody's SQLite shell
+
+
+class Damaged(JournalError):
+    """A file of ours whose content contradicts itself."""
 
 
 class Folder:
@@ -80,6 +85,18 @@ class Folder:
             with contextlib.suppress(FileNotFoundError):
                 size += _side(self.file(start), side).stat().st_size
         return size
+
+    def lives(self, starts: Iterable[int]) -> dict[int, float]:
+        """How long the journal had been written when each segment was written last, seconds; those that say it."""
+        lives = dict[int, float]()
+        for start in starts:
+            with contextlib.suppress(apsw.Error), contextlib.closing(self._read_only(start)) as segment:
+                for (state,) in segment.execute("SELECT state FROM stage WHERE name = ?", (LIFE,)):
+                    lives[start] = life_s(state)
+        return lives
+
+    def _read_only(self, start: int) -> apsw.Connection:
+        return apsw.Connection(str(self.file(start)), flags=apsw.SQLITE_OPEN_READONLY)
 
     def unlink(self, start: int) -> None:
         """Remove a segment."""
@@ -189,17 +206,19 @@ def open_to_write(file: Path) -> apsw.Connection | None:
 def numbers(segment: apsw.Connection, start: int) -> tuple[str, int, dict[str, int]]:
     """Return a segment's epoch, last number and last number of each topic root.
 
-    Raises: JournalError when they contradict each other: rows were taken out.
+    Raises: Damaged when its pages or its numbers contradict each other; apsw.Error.
     """
+    for (fault,) in segment.execute("PRAGMA quick_check(1)"):
+        if fault != "ok":
+            raise Damaged(f"{segment.filename}: {fault}")
     epochs = [epoch for (epoch,) in segment.execute("SELECT epoch FROM journal")]
     counts = dict(segment.execute("SELECT root, topicseq FROM counter"))
     ((last, held),) = segment.execute("SELECT max(seq), count(*) FROM event")
     last = last or start - 1
     if len(epochs) != 1 or last != sum(counts.values()) or held != last - start + 1:
-        raise JournalError(
-            f"{segment.filename}: holds {held} events up to {last}, {len(epochs)} epochs, and topics that count "
-            f"{sum(counts.values())} events; expected {last - start + 1} events, 1 epoch and the same count: rows were "
-            "changed. Restore the folder from a backup, or move it away, and a new journal (a new epoch) begins."
+        raise Damaged(
+            f"{held} events up to {last}, {len(epochs)} epochs, and topics that count {sum(counts.values())} events; "
+            f"expected {last - start + 1} events, 1 epoch and the same count: rows were changed"
         )
     return epochs[0], last, counts
 
@@ -226,7 +245,8 @@ def worded(path: Path) -> Iterator[None]:
     try:
         yield
     except (apsw.Error, OSError) as error:
-        raise JournalError(f"{path}: {error}. {_advice(error)}") from error
+        is_full = isinstance(error, apsw.FullError) or getattr(error, "errno", None) == errno.ENOSPC
+        raise (DiskFull if is_full else JournalError)(f"{path}: {error}. {_advice(error)}") from error
 
 
 def _advice(error: Exception) -> str:

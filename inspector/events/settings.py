@@ -33,3 +33,12 @@ class JournalSection(Section, frozen=True):
             le=1_000_000,
         ),
     ] = 1024
+    max_days: Annotated[
+        int,
+        key(
+            "Events of so many days before are deleted too; 0: of any age.",
+            "Days that the inspector ran: a clock that is wrong deletes nothing.",
+            ge=0,
+            le=36_500,
+        ),
+    ] = 0

@@ -24,6 +24,7 @@ from inspector.records.events import (
     Flood,
     Health,
     Heartbeat,
+    JournalStatus,
     Labelled,
     Missed,
     RecipeStatus,
@@ -135,6 +136,11 @@ def _archive(data: ArchiveStatus) -> _Row:
     return _Row("ARCHIVE", data.fault, rest, RED if data.state == "raised" else GREEN)
 
 
+def _journal(data: JournalStatus) -> _Row:
+    rest = f"{data.state}: {data.message}  NE 107 {data.status.replace('_', ' ')}"
+    return _Row("JOURNAL", data.fault, rest, RED if data.state == "raised" else GREEN)
+
+
 def _labelled(data: Labelled) -> _Row:
     rest = f"{data.operator}: {data.name} {data.id} is {data.label}, {counted(data.crops, 'crop')}  {data.coil}"
     return _Row("label", data.label, rest, CYAN)
@@ -172,6 +178,7 @@ LAYOUTS: dict[type, Callable[[Any], _Row]] = {
     CameraStatus: _camera,
     RecipeStatus: _recipe,
     ArchiveStatus: _archive,
+    JournalStatus: _journal,
     Labelled: _labelled,
     Flood: _flood,
     Commanded: _commanded,

@@ -32,15 +32,16 @@ from inspector.infer import INFERRED_BATCHES, Infer, Loaded
 from inspector.intake.deadline import Deadline
 from inspector.intake.overload import policies
 from inspector.metrics import Metrics
-from inspector.records.events import CoilReport, Health, HealthState
+from inspector.records.events import CoilReport, Data, Health, HealthState
 from inspector.service.archive import Archive
 from inspector.service.desk import Desk
-from inspector.service.event_sink import EventSink, Recorded
+from inspector.service.event_sink import EventSink
 from inspector.service.in_force import InForce
 from inspector.service.intake import open_intake
 from inspector.service.line import Config
 from inspector.service.liveness import Liveness
 from inspector.service.prepare import Load, Options, load, prepare, remarks
+from inspector.service.recorder import Recorded
 from inspector.service.records import Records
 from inspector.service.reload import Reload
 from inspector.service.reload_answer import ReloadAnswers
@@ -129,6 +130,7 @@ class Daemon:
         opened.callback(self._web.close)
         context = self._open_sockets(settings)
         self._archive = Archive(settings, self._desk.report)
+        self._metrics.watch_journal(lambda: not self._sink.fault, lambda: self._sink.waiting)
         if self._archive.keeper is not None:
             self._metrics.watch_archive(self._archive.keeper.account)
         opened.callback(self._end_archive)
@@ -166,7 +168,7 @@ class Daemon:
         """Open the journal, and the sockets of events and commands; return their context."""
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._opened.callback(self._end, context)
-        self._sink = EventSink(context, settings, self._metrics)
+        self._sink = EventSink(context, settings, self._metrics, self._on_journal)
         self._opened.callback(self._close_sink)
         self._desk = Desk(context, settings.commands, settings.line, lambda: self._liveness.not_ready)
         self._opened.callback(self._desk.close)
@@ -351,6 +353,9 @@ class Daemon:
             self._desk.acknowledge(alarm, operator)
         return is_known
 
+    def _on_journal(self, status: Data) -> None:
+        self._desk.report(status)
+
     def _say(self, state: HealthState, message: str) -> None:
         """Speak outside the flow."""
         self._sink.say(self._health(state, message))
@@ -365,4 +370,5 @@ class Daemon:
 
     def _status(self) -> str:
         doing = self._liveness.doing
-        return f"{self._in_force}: {self._metrics.frames}" + (f"; {doing}" if doing else "")
+        fault = f"events wait for the disk: {self._sink.fault}" if self._sink.fault else ""
+        return "; ".join(words for words in (f"{self._in_force}: {self._metrics.frames}", doing, fault) if words)

@@ -8,17 +8,15 @@ Knows: the journal and the event sockets. Must not know: stages, what is reporte
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
-from typing import NamedTuple
 
 import zmq
 
-from inspector.events.journal import Journal, Message, Position
+from inspector.events.journal import Journal
 from inspector.events.publish import Publisher
 from inspector.events.replay import Replays
 from inspector.flow import Buffer
@@ -26,18 +24,7 @@ from inspector.metrics import Metrics
 from inspector.records.events import Data
 from inspector.records.stages import Findings
 from inspector.service.line import Config
-
-KEEP_NS = 250_000_000
-"""Where nothing happens the stages' states are kept this often, so that sound strip is on record too."""
-
-
-class Recorded(NamedTuple):
-    """Findings whose events are on disk."""
-
-    group: Sequence[Findings]
-    messages: tuple[Message, ...]
-    position: Position
-    """How far the journal goes with them."""
+from inspector.service.recorder import Recorded, Recorder
 
 
 class EventSink:
@@ -46,8 +33,15 @@ class EventSink:
     Raises: JournalError, SocketError.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], settings: Config, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        settings: Config,
+        metrics: Metrics,
+        report: Callable[[Data], None],
+    ) -> None:
         events, journal = settings.events, settings.journal
+        """`report` receives what there is to say of the journal, for the line's stages."""
         self._metrics = metrics
         self._waiting: SimpleQueue[Data] = SimpleQueue()
         self._journal = Journal(
@@ -56,6 +50,7 @@ class EventSink:
             f"/inspector/{settings.line}",
             clock_utc=lambda: datetime.now(UTC),
             new_epoch=lambda: uuid.uuid4().hex,
+            max_days=journal.max_days,
         )
         try:
             self._publisher = Publisher(context, events.bind, self._journal, hwm=events.send_events)
@@ -67,10 +62,9 @@ class EventSink:
         except BaseException:
             self._journal.close()
             raise
-        self._record = metrics.timed("journal", self._journal.record)
+        self._recorder = Recorder(self._journal, report, metrics.timed("journal", self._journal.record))
         self._publish = metrics.timed("publish", self._publisher.publish)
         self._published = self._journal.position
-        self._kept_ns = 0
 
     @property
     def states(self) -> Mapping[str, bytes]:
@@ -82,26 +76,16 @@ class EventSink:
         self._waiting.put(data)
 
     def recorded(self, found: Buffer[Findings]) -> Iterator[Recorded]:
-        """Yield findings once they are on disk, all that wait in one commit.
-
-        Raises: JournalError, at the latest with the next tick of an idle line, when the disk or the files forbid it.
-        """
+        """Yield findings once they are on disk, all that wait in one commit."""
         for group in found.groups():
             yield self.record(group)
 
     def record(self, group: Sequence[Findings]) -> Recorded:
         """Put on disk what was found, and what else was reported; not on two threads at once."""
-        events = [event for findings in group for event in findings.events]
+        said = list[Data]()
         while not self._waiting.empty():
-            events.append(self._waiting.get())
-        now_ns = time.monotonic_ns()
-        has_receipts = any(findings.receipts for findings in group)  # all that follows from these frames must be kept
-        is_due = bool(events) or has_receipts or now_ns - self._kept_ns >= KEEP_NS
-        states = group[-1].states if group and is_due else {}
-        if states:
-            self._kept_ns = now_ns
-        messages = self._record(events, states) if events else self._journal.record((), states)
-        return Recorded(group, messages, self._journal.position)
+            said.append(self._waiting.get())
+        return self._recorder.record(group, said)
 
     def publish(self, recorded: Recorded) -> None:
         """Send out what is on disk, and count it."""
@@ -111,9 +95,19 @@ class EventSink:
                 self._metrics.published(topic)
         self._published = recorded.position
 
+    @property
+    def fault(self) -> str:
+        """Why the disk takes nothing at present; empty where it does."""
+        return self._recorder.fault
+
+    @property
+    def waiting(self) -> int:
+        """Events that wait for the disk."""
+        return self._recorder.waiting
+
     def heartbeat(self) -> None:
         """Report how far the published numbers go."""
-        self._publisher.heartbeat(self._published)
+        self._publisher.heartbeat(self._published, self._recorder.fault)
 
     def look(self) -> None:
         """See that no subscriber sends without end; to be called often."""
@@ -126,4 +120,4 @@ class EventSink:
             self._publisher.close()
         finally:
             if journal:
-                self._journal.close()
+                self._recorder.close()

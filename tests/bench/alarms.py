@@ -77,7 +77,7 @@ def _run(folder: Path, alarms: int, defects: int) -> _Watch:
     )
     settings = line.load(path)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    sink = EventSink(context, settings, Metrics(["top"], CLASSES))
+    sink = EventSink(context, settings, Metrics(["top"], CLASSES), lambda status: None)
     watch = _Watch()
     stages: list[Stage] = [Strip(settings.camera), Repeats(settings.repeat, settings.roll), Alarms(settings.alarm)]
     listener = threading.Thread(target=watch.receive, args=(ports, alarms))

@@ -20,6 +20,8 @@ from inspector.records.events.health import (
     Health,
     HealthState,
     Heartbeat,
+    JournalFault,
+    JournalStatus,
     Ne107,
     RecipeFault,
     RecipeStatus,
@@ -52,6 +54,8 @@ __all__ = [
     "HealthState",
     "Heartbeat",
     "IsaState",
+    "JournalFault",
+    "JournalStatus",
     "Labelled",
     "Missed",
     "Ne107",
@@ -81,6 +85,7 @@ Data = (
     | CameraStatus
     | RecipeStatus
     | ArchiveStatus
+    | JournalStatus
     | Labelled
     | Health
     | Heartbeat

@@ -13,6 +13,7 @@ CameraState = Literal["raised", "returned"]
 Ne107 = Literal["failure", "check_function", "out_of_specification", "maintenance_required", "normal"]
 NE107: tuple[Ne107, ...] = get_args(Ne107)
 """The states of a device after NAMUR NE 107, the gravest first."""
+JournalFault = Literal["full", "not_written", "damaged"]
 ArchiveFault = Literal["not_written"]
 RecipeFault = Literal["screen_blind", "not_a_number", "constant", "out_of_specification"]
 HealthState = Literal["started", "stopping", "reloaded", "reload_failed"]
@@ -122,6 +123,34 @@ class ArchiveStatus(Kind, frozen=True, kw_only=True, tag="archive"):
         return f"archive.{self.fault}"
 
 
+class JournalStatus(Kind, frozen=True, kw_only=True, tag="journal"):
+    """The journal takes no events, or takes them again, or has lost some; the inspection goes on."""
+
+    fault: Annotated[str, known(JournalFault)]
+    """What is wrong: `full` is a disk without room, which the ballast helps over; `not_written` a disk that
+    takes nothing, while events wait in memory; `damaged` a file that was set aside."""
+    state: Annotated[str, known(CameraState)]
+    """Whether it begins or ends."""
+    status: Annotated[str, known(Ne107)]
+    """Of the journal, after NAMUR NE 107."""
+    message: str
+    """For people."""
+    waited: int = 0
+    """Events that waited in memory, until this one."""
+    lost: int = 0
+    """Events of this time that nobody will receive: more waited than memory may hold."""
+
+    @property
+    def device(self) -> str:
+        """What the status is of."""
+        return "journal"
+
+    @property
+    def topic(self) -> str:
+        """`journal.` and the fault."""
+        return f"journal.{self.fault}"
+
+
 HEARTBEAT_TOPIC = "health.heartbeat"
 
 
@@ -132,6 +161,8 @@ class Heartbeat(Kind, frozen=True, kw_only=True, tag="heartbeat"):
     """Last `seq` recorded."""
     last_topicseq: dict[str, int]
     """Last `topicseq` of each topic root."""
+    fault: str = ""
+    """Why the journal takes no events now; they wait, and follow. Empty where it does."""
 
     @property
     def topic(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 
 from inspector.errors import JournalError
 from inspector.events.journal import Message
+from inspector.records.events import Data
 from tests.journals import ALARM, DEFECT, LONG_HEALTH, events, held, newest, opened
 
 
@@ -90,18 +92,11 @@ def another_database(path: Path) -> None:
     other.close()
 
 
-def garbage(path: Path) -> None:
-    """No database at all under our name."""
-    path.mkdir()
-    (path / "events-000000000001.sqlite").write_bytes(b"no database at all " * 400)
-
-
 @pytest.mark.parametrize(
     ("made", "message"),
     [
         (a_file, "File exists.* Give a folder as journal.path that this user may write to"),
         (another_database, r"marked 0x0 version 0; expected a journal.* Give another folder"),
-        (garbage, "file is not a database. This is no journal, or a damaged one: move it away"),
     ],
 )
 def test_what_is_no_journal_is_refused(tmp_path: Path, made: Callable[[Path], None], message: str) -> None:
@@ -223,8 +218,10 @@ def test_strange_files_in_the_folder_are_left_alone(tmp_path: Path) -> None:
         "DROP TABLE journal",
     ],
 )
-def test_rows_that_were_changed_are_refused_in_words(tmp_path: Path, change: str) -> None:
-    """Numbers that contradict each other are never gone on from."""
+def test_rows_that_were_changed_are_set_aside_in_words(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, change: str
+) -> None:
+    """Numbers that contradict each other are never gone on from: the file goes, and the line does not stand."""
     journal = opened(tmp_path)
     journal.record([DEFECT, ALARM, DEFECT])
     journal.close()
@@ -232,8 +229,113 @@ def test_rows_that_were_changed_are_refused_in_words(tmp_path: Path, change: str
     shell.execute(change)
     shell.commit()
     shell.close()
-    with pytest.raises(JournalError, match=r"rows were changed|a damaged one: move it away"):
-        opened(tmp_path)
+    goes_on_behind(tmp_path, caplog, epoch="e2", after=0)
+
+
+def write_garbage(file: Path) -> None:
+    """No database at all."""
+    file.write_bytes(b"no database at all " * 400)
+
+
+def spoil_the_middle(file: Path) -> None:
+    """Some pages in the middle are those of another file."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 3 : len(content) // 2] = bytes(b"\xa5" * (len(content) // 2 - len(content) // 3))
+    file.write_bytes(content)
+
+
+def cut_off(file: Path) -> None:
+    """The second half is gone."""
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+DAMAGE = [write_garbage, spoil_the_middle, cut_off]
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_newest_file_is_set_aside_in_words(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: Callable[[Path], None]
+) -> None:
+    """The epoch goes on from the file before, behind every number that the damaged one can have given out."""
+    journal = opened(tmp_path, max_mb=1)
+    while len(list(tmp_path.glob("events-*.sqlite"))) < 3 or journal.last_seq % 8:
+        journal.record([LONG_HEALTH] * 4)
+    last_seq = journal.last_seq
+    journal.close()
+    damage(newest(tmp_path))
+    goes_on_behind(tmp_path, caplog, epoch="e1", after=last_seq)
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_journal_that_is_damaged_whole_begins_an_epoch(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: Callable[[Path], None]
+) -> None:
+    """Where no file can be read the numbers begin again under another epoch."""
+    journal = opened(tmp_path)
+    for _ in range(8):
+        journal.record([LONG_HEALTH] * 8)
+    journal.close()
+    damage(newest(tmp_path))
+    goes_on_behind(tmp_path, caplog, epoch="e2", after=0)
+
+
+def goes_on_behind(path: Path, caplog: pytest.LogCaptureFixture, *, epoch: str, after: int) -> None:
+    """Open a journal whose newest file is damaged: it is set aside, said, and recording goes on."""
+    damaged = newest(path)
+    journal = opened(path, max_mb=1, epoch="e2")
+    (event,) = events(journal.record([DEFECT]))
+    assert event.epoch == epoch and event.seq > after
+    aside = damaged.with_name(f"{damaged.name}.damaged")
+    assert aside.exists() and f"{damaged}: is damaged" in caplog.text and aside.name in caplog.text
+    assert any(str(damaged) in remark for remark in journal.remarks)
+    assert [event.seq for event in events(held(journal))][-1] == event.seq
+    journal.close()
+    again = opened(path, max_mb=1, epoch="e3")
+    assert (again.epoch, again.last_seq) == (epoch, event.seq)
+    again.close()
+
+
+def newest_is_cut_off(path: Path) -> None:
+    """The newest file loses its second half, and its log."""
+    cut_off(newest(path))
+    newest(path).with_name(f"{newest(path).name}-wal").unlink()
+
+
+@pytest.mark.parametrize(
+    "meddle", [remove_the_folder, move_the_folder, remove_the_file, remove_the_log, replace_the_log, newest_is_cut_off]
+)
+def test_a_journal_recovers_with_the_same_numbers(tmp_path: Path, meddle: Callable[[Path], None]) -> None:
+    """Whatever is done to the folder while it is written, the numbers go on without a hole and without a second use."""
+    path = tmp_path / "journal"
+    journal = opened(path)
+    journal.record([DEFECT, ALARM], {"strip": b"1"})
+    meddle(path)
+    with contextlib.suppress(JournalError):
+        journal.record([ALARM, DEFECT])
+    journal.recover()
+    both: list[Data] = [ALARM, DEFECT]
+    rest = both[journal.last_seq - 2 :]
+    journal.record(rest, {"strip": b"2"})
+    assert (journal.epoch, journal.last_seq, dict(journal.last_topicseq)) == ("e1", 4, {"defect.": 2, "alarm.": 2})
+    assert [event.seq for event in events(journal.since(2))] == [3, 4]
+    assert [event.seq for event in events(held(journal))][-2:] == [3, 4]
+    journal.close()
+    again = opened(path)
+    assert (again.epoch, again.last_seq, again.states) == ("e1", 4, {"strip": b"2"})
+    again.close()
+
+
+def test_another_journal_in_its_place_is_not_written(tmp_path: Path) -> None:
+    """Recovery refuses to mix two journals, in words."""
+    other = opened(tmp_path / "other", epoch="e9")
+    other.record([DEFECT])
+    other.close()
+    journal = opened(tmp_path / "journal")
+    journal.record([DEFECT])
+    shutil.rmtree(tmp_path / "journal")
+    (tmp_path / "other").rename(tmp_path / "journal")
+    with pytest.raises(JournalError, match="is of epoch e9; expected e1: another journal was put in place"):
+        journal.recover()
 
 
 def test_a_damaged_older_file_ends_no_replay(tmp_path: Path) -> None:

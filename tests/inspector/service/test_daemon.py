@@ -18,7 +18,7 @@ import zmq
 from inspector import recipe, wire
 from inspector.client import Events
 from inspector.engines.stub import Stub
-from inspector.errors import EngineError, InspectorError, JournalError, Stuck
+from inspector.errors import EngineError, InspectorError, Stuck
 from inspector.infer import Loaded
 from inspector.records.frame import Bytes3D
 from inspector.records.recipe import Maps, Recipe
@@ -176,12 +176,15 @@ def test_no_thread_is_left_when_a_stage_has_failed(line: Line) -> None:
     assert set(threading.enumerate()) - line.before == set()
 
 
-def test_a_journal_that_is_taken_away_ends_it(line: Line) -> None:
-    """On an idle line too, and with all threads."""
+def test_a_journal_that_is_taken_away_is_begun_again(line: Line) -> None:
+    """On an idle line too: the folder is made again, the numbers go on, and both are reported."""
+    assert line.types(1) == ["health.started"]
     shutil.rmtree(line.folder / "journal")
-    line.until(lambda: line.error is not None)
-    assert isinstance(line.end(), JournalError)
-    assert set(threading.enumerate()) - line.before == set()
+    line.until(lambda: any((line.folder / "journal").glob("events-*2.sqlite")))
+    line.send()
+    line.until(lambda: line.engines[0].batches == 1)
+    assert sorted(line.types(3)) == ["coil.started", "journal.damaged", "journal.damaged"]
+    assert line.end() is None
 
 
 def test_replay_is_answered_while_the_engine_hangs(line: Line) -> None:

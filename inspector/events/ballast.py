@@ -1,0 +1,68 @@
+"""A file of blocks kept for a full disk: given up, it leaves room to record that the disk is full, and what follows.
+
+Knows: one file in the journal's folder. Must not know: SQLite, what is recorded.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+log = logging.getLogger("inspector")
+
+NAME = "ballast"
+MOST_BYTES = 16 * 2**20
+"""Some 30 000 events."""
+FREE_TIMES = 4
+"""It is laid again once so many times its size is free: a disk that is full to the brim would be full again at once."""
+
+
+def size_bytes(max_bytes: int) -> int:
+    """Size of the ballast of a journal that may take `max_bytes`, of which it is a part."""
+    return min(MOST_BYTES, max_bytes // 32)
+
+
+class Ballast:
+    """The ballast of one folder; a disk that cannot spare it goes without."""
+
+    def __init__(self, folder: Path, size: int) -> None:
+        self._file = folder / NAME
+        self._size = size
+
+    def __str__(self) -> str:
+        return str(self._file)
+
+    @property
+    def is_laid(self) -> bool:
+        """Whether it is there, whole."""
+        try:
+            return self._file.stat().st_blocks * 512 >= self._size
+        except OSError:
+            return False
+
+    def lay(self) -> bool:
+        """Take the blocks, where the disk can well spare them; return whether they are taken."""
+        if self.is_laid:
+            return True
+        try:
+            disk = os.statvfs(self._file.parent)
+            if disk.f_bavail * disk.f_frsize < FREE_TIMES * self._size:
+                return False
+            with self._file.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, self._size)
+                os.fsync(file.fileno())
+        except OSError as error:
+            log.warning("%s: no ballast for a full disk: %s", self._file, error.strerror)
+            self._file.unlink(missing_ok=True)
+            return False
+        return True
+
+    def give_up(self) -> bool:
+        """Free the blocks; return whether there were any."""
+        was_laid = self.is_laid
+        try:
+            self._file.unlink(missing_ok=True)
+        except OSError:
+            return False
+        return was_laid

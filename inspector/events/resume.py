@@ -1,0 +1,151 @@
+"""How a journal takes up its numbers from the files in its folder, whatever state they are in.
+
+Laws: no number of an epoch is used twice. A file that is emptied or damaged is set aside under another name, never
+removed, and the line runs on; what is somebody else's, or of a later version, is refused.
+
+Knows: the files, and what was known of the numbers before. Must not know: what an event is, retention.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+import apsw
+
+from inspector.errors import JournalError
+from inspector.events.segments import Damaged, Folder, numbers, open_to_write
+
+log = logging.getLogger("inspector")
+
+
+class Position(NamedTuple):
+    """How far the journal goes, all of one moment."""
+
+    starts: tuple[int, ...]
+    """First numbers of the segments that are held."""
+    last_seq: int
+    last_topicseq: Mapping[str, int]
+
+    @property
+    def first_seq(self) -> int:
+        """Oldest `seq` still held; `last_seq` + 1 when none is."""
+        return self.starts[0]
+
+
+class Known(NamedTuple):
+    """What has to go on: a journal's identity, its numbers, and what the stages must know."""
+
+    epoch: str
+    position: Position
+    states: Mapping[str, bytes]
+
+
+class Resumed(NamedTuple):
+    """What the files say."""
+
+    known: Known
+    newest: apsw.Connection | None
+    """The file to write on in; None where another is to begin, from these numbers."""
+
+
+NOTHING = Known("", Position((), 0, MappingProxyType({})), MappingProxyType({}))
+
+
+def resume(folder: Folder, most_lost: int, known: Known = NOTHING) -> tuple[Resumed, list[str]]:
+    """Read the newest file that is whole, and set aside those that are not; return also what there is to say of them.
+
+    A lost file can have given out `most_lost` numbers. `known` is what the process that asks has recorded itself: it
+    goes on from there, or from what turns out to be on disk beyond.
+
+    Raises: JournalError where the files are another program's or another journal's; apsw.Error; OSError.
+    """
+    said = list[str]()
+    starts, lost = _whole_starts(folder, said)
+    found: Resumed | None = None
+    while starts and found is None:
+        try:
+            segment = open_to_write(folder.file(starts[-1]))
+            if segment is None:
+                folder.unlink(starts.pop())  # the process died while it made this file
+                continue
+            found = _read(segment, starts)
+        except (Damaged, apsw.NotADBError, apsw.CorruptError, apsw.SQLError) as error:
+            _set_aside(folder, starts.pop(), f"is damaged ({error})", said)
+            lost += 1
+    if known.epoch:
+        return _from_known(folder, found, known, starts, said), said
+    if found is None:
+        return Resumed(NOTHING, None), said
+    if lost:
+        found = _behind(found, lost * most_lost)
+        said.append(f"the next event is {found.known.position.last_seq + 1}: none of the lost numbers is used twice")
+        log.error("%s: %s", folder.path, said[-1])
+    return found, said
+
+
+def _whole_starts(folder: Folder, said: list[str]) -> tuple[list[int], int]:
+    """Set emptied files aside; return the others' first numbers, and how many of the newest were emptied."""
+    starts, lost = list[int](), 0
+    for start in folder.starts():
+        if folder.is_emptied(start):
+            _set_aside(folder, start, "was emptied", said)
+            lost += 1
+        else:
+            starts.append(start)
+            lost = 0
+    return starts, lost
+
+
+def _set_aside(folder: Folder, start: int, what: str, said: list[str]) -> None:
+    file = folder.file(start)
+    said.append(f"{file}: {what}, its events are lost; set aside as {folder.set_aside(start).name}")
+    log.error("%s", said[-1])
+
+
+def _read(segment: apsw.Connection, starts: list[int]) -> Resumed:
+    """Read a file's numbers and states. Raises: Damaged; apsw.Error."""
+    try:
+        epoch, last_seq, topicseq = numbers(segment, starts[-1])
+        states: dict[str, bytes] = dict(segment.execute("SELECT name, state FROM stage"))
+    except BaseException:
+        segment.close()
+        raise
+    return Resumed(Known(epoch, Position(tuple(starts), last_seq, MappingProxyType(topicseq)), states), segment)
+
+
+def _from_known(folder: Folder, found: Resumed | None, known: Known, starts: list[int], said: list[str]) -> Resumed:
+    """Go on from what is on disk where that holds all that is known, otherwise behind it in another file."""
+    if found is not None and found.known.epoch != known.epoch:
+        assert found.newest is not None
+        name = found.newest.filename
+        found.newest.close()
+        raise JournalError(
+            f"{name}: is of epoch {found.known.epoch}; expected {known.epoch}: another journal was put in place while "
+            "the inspector writes. Put the journal back, or restart the inspector to go on with this one."
+        )
+    if found is not None and found.known.position.last_seq >= known.position.last_seq:
+        return found
+    last_seq = 0
+    if found is not None and found.newest is not None:
+        found.newest.close()
+        last_seq = found.known.position.last_seq
+    if known.position.last_seq:
+        said.append(
+            f"{folder.path}: holds events up to {last_seq} of {known.position.last_seq}: the others can be replayed no "
+            f"more. It goes on with {known.position.last_seq + 1}"
+        )
+        log.error("%s", said[-1])
+    return Resumed(known._replace(position=known.position._replace(starts=tuple(starts))), None)
+
+
+def _behind(found: Resumed, most: int) -> Resumed:
+    """Have the numbers go on behind all that lost files can have given out, of each topic."""
+    assert found.newest is not None
+    found.newest.close()
+    starts, last_seq, topicseq = found.known.position
+    skipped = {root: number + most for root, number in topicseq.items()}
+    position = Position(starts, last_seq + most * max(1, len(skipped)), MappingProxyType(skipped))
+    return Resumed(found.known._replace(position=position), None)

@@ -1,0 +1,68 @@
+"""What waits for a disk that takes nothing: events and findings in memory, bounded, in their order. Pure.
+
+Laws: what is not on disk stays here until it is. Beyond the bound new defects go first, counted: totals, alarms and
+whatever else is rare stay. What needs no disk waits for none.
+
+Knows: findings and events. Must not know: the journal, clocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from inspector.records.events import Crowded, Data, Defect
+from inspector.records.stages import Findings
+
+MOST_EVENTS = 50_000
+"""Some 100 MB of memory; minutes of a bad strip, hours of a good one."""
+
+
+class Backlog:
+    """Findings and events in the order in which they came."""
+
+    def __init__(self, most_events: int = MOST_EVENTS) -> None:
+        self._most = most_events
+        self._group: list[Findings] = []
+        self._events: list[Data] = []
+        self.states: Mapping[str, bytes] = {}
+        """Of the stages, after all that waits."""
+        self.lost = 0
+        """Events that found no room."""
+
+    def __len__(self) -> int:
+        """Events that wait."""
+        return len(self._events)
+
+    def add(self, group: Sequence[Findings], said: Sequence[Data], states: Mapping[str, bytes]) -> list[Findings]:
+        """Keep what needs the disk, and then what else was `said`; return the findings that need none.
+
+        `states` are the newest of the stages, where they are due.
+        """
+        free = list[Findings]()
+        for findings in group:
+            kept = self._bounded(findings)
+            self._events += kept.events
+            needs_disk = kept.events or kept.receipts or kept.answers
+            (self._group if needs_disk else free).append(kept)
+        self._events += said
+        self.states = states or self.states
+        return free
+
+    def events(self) -> Sequence[Data]:
+        """All that wait, in their order."""
+        return self._events
+
+    def empty(self) -> list[Findings]:
+        """Forget everything, and return the findings that waited: all is on disk."""
+        group, self._group, self._events, self.states, self.lost = self._group, [], [], {}, 0
+        return group
+
+    def _bounded(self, findings: Findings) -> Findings:
+        """Leave out the defects for which there is no room, and pictures: those have gone to the archive."""
+        events = findings.events
+        if len(self._events) + len(events) > self._most:
+            events = tuple(event for event in events if not isinstance(event, Defect | Crowded))
+            self.lost += len(findings.events) - len(events)
+        return msgspec.structs.replace(findings, events=events, crops=(), states={})

@@ -1,0 +1,202 @@
+"""Puts findings on disk, whatever the disk does: full, read-only, taken away, damaged. The inspection goes on.
+
+Laws: nothing is handed on before it is on disk. What the disk does not take waits in memory, and is recorded without a
+hole once it does. Each fault is reported when it begins and when it ends, the first by way of the ballast where the
+disk is full.
+
+Knows: the journal, and what its errors mean. Must not know: sockets, what is recorded. Belongs to one thread at a time;
+`fault` and `waiting` are for any.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from inspector.errors import DiskFull, JournalError
+from inspector.events.journal import Journal, Message
+from inspector.events.resume import Position
+from inspector.records.events import Data, JournalFault, JournalStatus, Ne107
+from inspector.records.stages import Findings
+from inspector.service.backlog import Backlog
+from inspector.words import counted
+
+log = logging.getLogger("inspector")
+
+RETRY_S = 0.5
+"""How often a disk that takes nothing is tried again."""
+LOOK_S = 5.0
+"""How often a disk that was full is looked at for room for the ballast."""
+KEEP_S = 0.25
+"""Where nothing happens the stages' states are kept this often, so that sound strip is on record too."""
+STANDING, FULL = "journal_disk", b"full"
+"""Among the states kept: so that a restart reports the end of a full disk."""
+
+Write = Callable[[Sequence[Data], Mapping[str, bytes]], tuple[Message, ...]]
+
+
+class Recorded(NamedTuple):
+    """Findings whose events are on disk."""
+
+    group: Sequence[Findings]
+    messages: tuple[Message, ...]
+    position: Position
+    """How far the journal goes with them."""
+
+
+class Recorder:
+    """Records to a journal, which it closes; `report` receives what there is to say of it, for the line's stages."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        report: Callable[[Data], None],
+        write: Write,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`write` is the journal's `record`, or that and more; `clock_s` is monotonic."""
+        self._journal, self._report, self._write, self._clock_s = journal, report, write, clock_s
+        self._backlog = Backlog()
+        self.fault = ""
+        """Why the disk takes nothing at present; empty where it does."""
+        self._seq = journal.last_seq
+        """Up to here everything was handed on."""
+        self._is_full = journal.states.get(STANDING) == FULL
+        self._retry_s = self._look_s = self._kept_s = -math.inf
+
+    @property
+    def waiting(self) -> int:
+        """Events that wait for the disk."""
+        return len(self._backlog)
+
+    def record(self, group: Sequence[Findings], said: Sequence[Data] = ()) -> Recorded:
+        """Put on disk what was found, then what else is `said`, and return what is to be handed on.
+
+        That is less where the disk takes nothing, and all that waited too where it does again.
+        """
+        self._look_at_the_disk()
+        states = self._due(group, said)
+        if not self.fault:
+            events = [*(event for findings in group for event in findings.events), *said]
+            try:
+                return self._handed_on(group, self._put(events, states))
+            except JournalError as error:
+                self._make_room(error)
+        free = self._backlog.add(group, said, states)
+        if self._clock_s() < self._retry_s:
+            return Recorded(free, (), self._journal.position)
+        return self._try_again(free)
+
+    def close(self) -> None:
+        """Try once more to record what waits, and close the journal.
+
+        Raises: JournalError when that fails: what waits is lost.
+        """
+        if self.fault:
+            self._try_again(())
+        waiting = len(self._backlog)
+        try:
+            self._journal.close()
+        except JournalError:
+            if not waiting:
+                raise
+        if waiting:
+            raise JournalError(f"{counted(waiting, 'event')} could not be recorded, and are lost: {self.fault}")
+
+    # --- what is handed on ----------------------------------------------------------------------------------------
+
+    def _put(self, events: Sequence[Data], states: Mapping[str, bytes]) -> tuple[Message, ...]:
+        """Record; `write` is for what has events, so that it may time that."""
+        return (self._write if events else self._journal.record)(events, self._with_standing(states))
+
+    def _handed_on(self, group: Sequence[Findings], messages: Sequence[Message]) -> Recorded:
+        self._seq = self._journal.last_seq
+        return Recorded(group, tuple(messages), self._journal.position)
+
+    def _due(self, group: Sequence[Findings], said: Sequence[Data]) -> Mapping[str, bytes]:
+        """Return the stages' states where they are to be kept: with whatever happened, else now and then."""
+        happened = said or any(findings.events or findings.receipts for findings in group)
+        now_s = self._clock_s()
+        if not group or not (happened or now_s - self._kept_s >= KEEP_S):
+            return {}
+        self._kept_s = now_s
+        return group[-1].states
+
+    def _with_standing(self, states: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        """Add whether the disk is full, where that has changed."""
+        now = FULL if self._is_full else b""
+        return states if now == self._journal.states.get(STANDING, b"") else {**states, STANDING: now}
+
+    # --- a disk that takes nothing --------------------------------------------------------------------------------
+
+    def _make_room(self, error: JournalError) -> None:
+        """Give the ballast up where that helps."""
+        self._retry_s = -math.inf
+        if isinstance(error, DiskFull) and self._journal.ballast.give_up():
+            self._full(f"{error} The ballast was given up: what follows is recorded in its place.")
+
+    def _try_again(self, free: Sequence[Findings]) -> Recorded:
+        """Record all that waits, where the disk takes it now."""
+        journal, backlog = self._journal, self._backlog
+        self._retry_s = self._clock_s() + RETRY_S
+        try:
+            journal.recover()
+            on_disk = journal.last_seq - self._seq  # of an attempt that was reported as failed
+            self._put(backlog.events()[on_disk:], backlog.states)
+            messages = journal.since(self._seq)  # byte for byte what others can replay
+        except JournalError as error:
+            self._failed(str(error))
+            return Recorded(free, (), journal.position)
+        self._goes_on(len(backlog), backlog.lost)
+        return self._handed_on([*backlog.empty(), *free], messages)
+
+    # --- what is said of it ---------------------------------------------------------------------------------------
+
+    def _failed(self, why: str) -> None:
+        if not self.fault:
+            self._say("not_written", "failure", f"{why} Inspection goes on; events wait in memory.")
+        self.fault = why
+
+    def _goes_on(self, waited: int, lost: int) -> None:
+        if self.fault:
+            message = f"the journal is written again; {counted(waited, 'event')} waited, {lost} found no room"
+            self._say("not_written", "normal", message, waited, lost)
+        self.fault = ""
+
+    def _full(self, message: str) -> None:
+        self._is_full = True
+        self._say("full", "maintenance_required", message)
+
+    def _look_at_the_disk(self) -> None:
+        """Report what was found damaged; keep room for a disk that runs full."""
+        while self._journal.remarks:
+            remark = self._journal.remarks.pop(0)
+            self._say("damaged", "maintenance_required", remark)
+            self._say("damaged", "normal", f"the journal goes on: its epoch is {self._journal.epoch}")
+        now_s = self._clock_s()
+        if self.fault or now_s - self._look_s < LOOK_S:
+            return
+        self._look_s = now_s
+        is_laid = self._journal.ballast.lay()
+        if is_laid and self._is_full:
+            self._is_full = False
+            self._say("full", "normal", "there is room again, and ballast for the next time")
+        elif not is_laid and not self._is_full:
+            self._full(f"{self._journal.ballast}: the disk is all but full. Free space on it, or lower journal.max_mb.")
+
+    def _say(self, fault: JournalFault, status: Ne107, message: str, waited: int = 0, lost: int = 0) -> None:
+        is_over = status == "normal"
+        (log.info if is_over else log.error)("journal %s: %s", fault, message)
+        self._report(
+            JournalStatus(
+                fault=fault,
+                state="returned" if is_over else "raised",
+                status=status,
+                message=message,
+                waited=waited,
+                lost=lost,
+            )
+        )
