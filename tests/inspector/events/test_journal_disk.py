@@ -17,6 +17,7 @@ from tests.disks import failing_disk
 from tests.journals import ALARM, DEFECT, LONG_HEALTH, events, held, opened
 
 
+def test_full_disk_is_reported_and_nothing_is_half_recorded(tmp_path: Path) -> None:
     """A full disk ends in words and in no event at all; with room again, the numbers go on without a hole."""
     with failing_disk() as disk:
         journal = opened(tmp_path)

@@ -1,0 +1,66 @@
+"""What the journal deletes, and what it keeps for a full disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from inspector.events.ballast import FREE_TIMES, Ballast
+from inspector.events.journal import Journal
+from inspector.events.retention import DAY_S, gone
+from tests.journals import LONG_HEALTH, NOON, events, held
+
+
+@pytest.mark.parametrize(
+    ("room_bytes", "since_s", "left"),
+    [(100, 0.0, [1, 5, 9]), (25, 0.0, [5, 9]), (5, 0.0, [9]), (100, 11.0, [5, 9]), (100, 99.0, [9])],
+)
+def test_the_oldest_go_beyond_size_and_age(room_bytes: int, since_s: float, left: list[int]) -> None:
+    """Whole files, the newest never."""
+    sizes = {1: 10, 5: 10, 9: 10}
+    leaving = gone(sizes, {1: 10.0, 5: 20.0}, room_bytes=room_bytes, since_s=since_s)
+    assert sorted(sizes.keys() - set(leaving)) == left
+
+
+def test_age_is_that_of_the_running_line(tmp_path: Path) -> None:
+    """Files go by the time that the inspector ran; neither a restart nor a stepped wall clock makes them older."""
+    now_s, starts = [0.0], list[int]()
+    for day in range(8):
+        utc = NOON.replace(year=2026 + 50 * (day % 2))  # the wall clock is stepped to and fro
+        journal = Journal(
+            tmp_path,
+            8,
+            "/inspector/line3",
+            clock_utc=lambda utc=utc: utc,  # type: ignore[misc]
+            new_epoch=lambda: "e1",
+            max_days=3,
+            clock_s=lambda: now_s[0],
+        )
+        for _ in range(40):
+            journal.record([LONG_HEALTH] * 8)
+            now_s[0] += DAY_S / 40
+        starts.append(journal.first_seq)
+        assert [event.seq for event in events(held(journal))] == [*range(journal.first_seq, journal.last_seq + 1)]
+        journal.close()
+        now_s[0] += 1000 * DAY_S  # it does not run: the monotonic clock begins anywhere
+    assert starts[:3] == [1, 1, 1]
+    per_day = 40 * 8
+    assert all((day - 4) * per_day < starts[day] <= (day - 2) * per_day for day in range(4, 8)), starts
+
+
+def test_ballast_takes_blocks_and_gives_them_up(tmp_path: Path) -> None:
+    """It is a real file of real blocks, once."""
+    ballast = Ballast(tmp_path, 2**20)
+    assert not ballast.is_laid and not ballast.give_up()
+    assert ballast.lay() and ballast.lay()
+    assert (tmp_path / "ballast").stat().st_blocks * 512 >= 2**20
+    assert ballast.give_up() and not ballast.is_laid
+
+
+def test_ballast_is_not_laid_where_the_disk_cannot_spare_it(tmp_path: Path) -> None:
+    """A disk that is all but full would be full at once."""
+    disk = os.statvfs(tmp_path)
+    ballast = Ballast(tmp_path, disk.f_bavail * disk.f_frsize // FREE_TIMES * 2)
+    assert not ballast.lay() and not (tmp_path / "ballast").exists()
