@@ -230,6 +230,9 @@ class Metrics:
             "inspector_strip_inspected_metres", "Strip inspected; what comes by again counts once.", ["camera"]
         )
         self._missed = counter("inspector_strip_missed_metres", "Strip not inspected.", ["camera"])
+        self._position = gauge(
+            "inspector_strip_position_metres", "How far the coil under the camera has come, from its head.", ["camera"]
+        )
         self._seen = gauge(
             "inspector_camera_last_frame_timestamp_seconds", "Capture time of the last frame.", ["camera"]
         )
@@ -352,6 +355,8 @@ class Metrics:
             self._seen.labels(header.camera).set(header.captured_ns / 1e9)
         for camera, new_mm in findings.inspected_mm.items():
             self._inspected.labels(camera).inc(new_mm / 1000)
+        for (_, camera), reached_mm in findings.reached_mm.items():
+            self._position.labels(camera).set(reached_mm / 1000)
         for event in findings.events:
             if isinstance(event, Missed):
                 self._missed.labels(event.camera).inc((event.end_mm - event.start_mm) / 1000)

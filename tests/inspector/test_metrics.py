@@ -155,6 +155,7 @@ def used() -> Metrics:
     found = msgspec.structs.replace(
         findings(inspected(header(0, captured_ns=10**18))), events=(DEFECT, lost, CROWDED), inspected_mm={"top": 10.0}
     )
+    found = msgspec.structs.replace(found, reached_mm={("C", "top"): 12_340.0})
     metrics.reported(found, ["normal", "returned", "normal"], 10**18 + 40_000_000)
     metrics.published("defect.dark")
     metrics.recipe.info({"name": "test", "version": "1", "sha256": "0", "engine": "none"})
@@ -170,6 +171,7 @@ def used() -> Metrics:
         ("inspector_defects_total", {"camera": "bottom", "class": "dark"}, 0),
         ("inspector_strip_inspected_metres_total", {"camera": "top"}, 0.01),
         ("inspector_strip_missed_metres_total", {"camera": "bottom"}, 2.5),
+        ("inspector_strip_position_metres", {"camera": "top"}, 12.34),
         ("inspector_capture_to_event_seconds_sum", {"camera": "top"}, 0.04),
         ("inspector_capture_to_event_seconds_bucket", {"camera": "top", "le": "0.05"}, 1),
         ("inspector_capture_to_event_seconds_bucket", {"camera": "top", "le": "0.02"}, 0),
