@@ -1,4 +1,4 @@
-"""`inspector run | check | reload | replay | events | alarms | relabel | review | coils | defects | ...`, how they end.
+"""`inspector run | check | reload | replay | events | alarms | station | review | coils | defects | ...`, how they end.
 
 0 = done, 1 = failed or refused (systemd restarts), 69 = no running inspector answered, 75 = try again later, 78 =
 configuration (systemd does not restart), 130 = Ctrl-C where nothing drains. A reader that closes the pipe (`| head`)
@@ -165,11 +165,9 @@ def acknowledge(args: argparse.Namespace) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    from inspector.archive import command as review
     from inspector.bench import command as bench
     from inspector.bridges import command as bridges
     from inspector.demo import play
-    from inspector.inquiry import coils, defects, rejudge, report, transform
     from inspector.simulator import replay as camera
 
     top = argparse.ArgumentParser(prog="inspector", description="Inline steel inspector.")
@@ -202,7 +200,19 @@ def parser() -> argparse.ArgumentParser:
     bench.add_arguments(
         add("bench", bench.run, "measure this machine: engine, copies and the whole daemon, compared with its roof")
     )
+    _add_inquiries(add)
+    play.add_arguments(add("demo", demo, "inspect a simulated coil from end to end, and show it"))
+    return top
+
+
+def _add_inquiries(add: Callable[[str, Run, str], argparse.ArgumentParser]) -> None:
+    """Add what reads the journal and the archive."""
+    from inspector.archive import command as review
+    from inspector.inquiry import coils, defects, rejudge, report, transform
+    from inspector.station import command as station
+
     for name, module, words in (
+        ("station", station, "show lines to people, in a browser"),
         ("review", review, "export an archive's crops as a data set, with what people say of them"),
         ("coils", coils, "list the coils that a journal holds"),
         ("defects", defects, "list a coil's defects, those that are asked for"),
@@ -211,8 +221,6 @@ def parser() -> argparse.ArgumentParser:
         ("report", report, "print a coil's record with its grades, and write its file"),
     ):
         module.add_arguments(add(name, module.run, words))
-    play.add_arguments(add("demo", demo, "inspect a simulated coil from end to end, and show it"))
-    return top
 
 
 def _add_orders(add: Callable[[str, Run, str], argparse.ArgumentParser]) -> None:

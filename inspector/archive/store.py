@@ -143,7 +143,11 @@ class Store:
 
         Raises: OSError.
         """
-        found = [(path, crop) for path in self._crops(order) if (crop := _read(path)) and crop.defect == order.defect]
+        found = [
+            (path, crop)
+            for path in sidecars(self.folder, order.coil, order.defect)
+            if (crop := _read(path)) and crop.defect == order.defect
+        ]
         if not found:
             words = f"the archive has no crop of defect {order.defect} of coil {order.coil}. See `inspector defects`."
             return Answer(is_done=False, message=words), None
@@ -183,11 +187,6 @@ class Store:
             path.with_suffix(".png").unlink()
         self.bytes += _blocks(len(facts)) - before
 
-    def _crops(self, order: Relabel) -> list[Path]:
-        """Sidecars that may be of a defect."""
-        name = f"*/{quote(order.coil, safe='')}/*-{_hash(order.defect)}-*.json"
-        return sorted(path for kind in (LABELLED, SEEN) for path in (self.folder / kind).glob(name))
-
     def _files(self, kind: str) -> Iterator[Path]:
         return (path for path in (self.folder / kind).glob("*/*/*") if path.suffix in (".png", ".json"))
 
@@ -216,6 +215,12 @@ class Store:
             except FileNotFoundError:  # somebody else tidies up here
                 continue
             self.bytes -= size
+
+
+def sidecars(folder: Path, coil: str, defect: str) -> list[Path]:
+    """Sidecars in an archive that may be of a defect: another one's may have the same hash."""
+    name = f"*/{quote(coil, safe='')}/*-{_hash(defect)}-*.json"
+    return sorted(path for kind in (LABELLED, SEEN) for path in (folder / kind).glob(name))
 
 
 def _label(text: str, classes: tuple[str, ...]) -> str | None:

@@ -95,12 +95,9 @@ def gather(
         if alarm.state == "unacknowledged" and alarm.cause in ("", "met"):
             raised[alarm.name] = raised.get(alarm.name, 0) + 1
     repeats = {repeat.id: repeat for _, repeat in history.events(passage, Repeat)}
-    totals = passage.report
-    if not passage.is_over and (state := history.state(strip.Strip.name)):
-        totals = strip.totals(state).get(passage.coil, totals)
     return Seen(
         passage=passage,
-        totals=totals,
+        totals=totals(history, passage),
         columns=columns,
         missed=missed,
         repeats=list(repeats.values()),
@@ -115,12 +112,22 @@ def gather(
     )
 
 
+def totals(history: History, passage: Passage) -> CoilReport:
+    """A coil's sums; of one that runs those of the daemon's last batch.
+
+    Raises: JournalError.
+    """
+    if not passage.is_over and (state := history.state(strip.Strip.name)):
+        return strip.totals(state).get(passage.coil, passage.report)
+    return passage.report
+
+
 def opened(file: CoilFile) -> Seen:
     """What a coil's file holds."""
     record = file.record
     columns = Columns(file.defects)
     columns.freeze()
-    totals = CoilReport(
+    report = CoilReport(
         state="started" if record.is_partial else "ended",
         coil=record.coil,
         inspected_m=record.inspected_m,
@@ -137,12 +144,12 @@ def opened(file: CoilFile) -> Seen:
         started=record.started,
         ended=record.ended,
         is_whole=record.is_whole,
-        report=totals,
+        report=report,
     )
     names = Span.__struct_fields__
     return Seen(
         passage=passage,
-        totals=totals,
+        totals=report,
         columns=columns,
         missed=list(file.missed),
         repeats=list(file.repeats),

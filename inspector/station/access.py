@@ -1,0 +1,134 @@
+"""Who asks, and whether they may: sessions, roles, and what keeps other pages' scripts out.
+
+Laws: on loopback nobody logs in, and everybody may everything; elsewhere a session names a user, whose role is looked
+up each time: who is removed is out. What changes something carries the session's token in a header, which no other
+page can know or send (CSRF). A request under a name that is not this station's is refused: a page elsewhere that has
+its own name point here (DNS rebinding) reads nothing.
+
+Knows: requests, the users' file. Must not know: what is asked for.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from inspector.station.settings import StationSection
+from inspector.station.users import ROLES, Role, Users, read
+
+TOKEN = "x-station-token"
+SESSION_S = 12 * 3600
+"""A shift and a half."""
+TRIES, TRY_S = 5, 300.0
+"""Wrong passwords from one address, or for one name, within so long; then it waits."""
+MOST_WATCHED = 10_000
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Who(msgspec.Struct, frozen=True):
+    """Who asks."""
+
+    name: str
+    """Empty where nobody logs in: then they say it with each command."""
+    role: Role
+    token: str
+    """What their commands carry."""
+
+    def may(self, role: Role) -> bool:
+        """Whether they may what this role may."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+
+class Access:
+    """Knows who asks."""
+
+    def __init__(self, settings: StationSection) -> None:
+        self._settings = settings
+        self._token = secrets.token_urlsafe(24)
+        self.secret = self.users().secret if settings.needs_login else self._token
+
+    @property
+    def needs_login(self) -> bool:
+        """Whether people log in."""
+        return self._settings.needs_login
+
+    def users(self) -> Users:
+        """The users of now.
+
+        Raises: ConfigError.
+        """
+        return read(Path(self._settings.users))
+
+    def who(self, request: Request) -> Who | None:
+        """Who asks; None when they have not said so."""
+        if not self.needs_login:
+            return Who("", "engineer", self._token)
+        name, token = request.session.get("user"), request.session.get("token")
+        user = self.users().find(name) if name and token else None
+        return Who(user.name, user.role, str(token)) if user else None
+
+    def admit(self, request: Request, name: str) -> None:
+        """Begin a session."""
+        request.session.clear()
+        request.session.update({"user": name, "token": secrets.token_urlsafe(24)})
+
+    def guarded(self, role: Role, handler: Handler, *, is_page: bool = False) -> Handler:
+        """A handler that only answers who may."""
+
+        async def answer(request: Request) -> Response:
+            who = self.who(request)
+            if who is None:
+                if is_page:
+                    return RedirectResponse("/login", 303)
+                raise HTTPException(401, "log in first.")
+            if request.method == "POST" and not secrets.compare_digest(request.headers.get(TOKEN, ""), who.token):
+                raise HTTPException(
+                    403, f"the header {TOKEN} is missing or stale; expected this session's token. Reload."
+                )
+            if not who.may(role):
+                raise HTTPException(403, f"a {who.role} may not do this; it takes a {role}.")
+            request.state.who = who
+            return await handler(request)
+
+        return answer
+
+
+class Limits:
+    """Counts wrong passwords."""
+
+    def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._clock_s = clock_s
+        self._failures: dict[str, deque[float]] = {}
+
+    def wait_s(self, *keys: str) -> float:
+        """How long the next try has to wait."""
+        now_s = self._clock_s()
+        waits = [0.0]
+        for key in keys:
+            failures = self._failures.get(key, deque())
+            while failures and now_s - failures[0] > TRY_S:
+                failures.popleft()
+            if len(failures) >= TRIES:
+                waits.append(failures[0] + TRY_S - now_s)
+        return max(waits)
+
+    def failed(self, *keys: str) -> None:
+        """Note a wrong password."""
+        if len(self._failures) > MOST_WATCHED:
+            self._failures.clear()
+        for key in keys:
+            self._failures.setdefault(key, deque(maxlen=TRIES)).append(self._clock_s())
+
+    def passed(self, *keys: str) -> None:
+        """Forget what was wrong before."""
+        for key in keys:
+            self._failures.pop(key, None)

@@ -1,0 +1,186 @@
+"""What the pages' scripts ask for: the stream, coils, crops, commands.
+
+Laws: a command goes to the line as it would from the shell, with the name of who gives it; what comes back is the
+line's own answer.
+
+Knows: JSON in and out. Must not know: pages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from inspector import __version__
+from inspector.commands import ask
+from inspector.errors import InspectorError, NoAnswer
+from inspector.records.commands import (
+    Acknowledge,
+    Answer,
+    Command,
+    Decide,
+    Order,
+    Reset,
+    RollsChanged,
+    Shelve,
+    Unshelve,
+)
+from inspector.station import crops
+from inspector.station.access import Who
+from inspector.station.coils import Coils
+from inspector.station.watch import Watch
+
+OPERATORS = (Acknowledge, Reset, Shelve, Unshelve, RollsChanged)
+"""What an operator may ask of a line; the rest takes an engineer."""
+MOST_BYTES = 10_000
+STUCK_S = 10.0
+"""A browser that takes nothing for so long is cut off."""
+
+
+class Api:
+    """Answers scripts."""
+
+    def __init__(self, watches: Mapping[str, Watch]) -> None:
+        self._watches = watches
+        self._coils = {name: Coils() for name in watches}
+
+    async def health(self, request: Request) -> Response:
+        """200 while the station lives, whatever becomes of its lines."""
+        lines = {name: {"is_answering": watch.is_answering()} for name, watch in self._watches.items()}
+        return _json({"version": __version__, "lines": lines})
+
+    async def stream(self, request: Request) -> Response:
+        """Server-sent events of a line."""
+        last = request.query_params.get("after") or request.headers.get("last-event-id", "")
+        return _Streamed(self._watch(request), last)
+
+    async def coils(self, request: Request) -> Response:
+        """All coils that the journal holds."""
+        watch = self._watch(request)
+        return _json(await run_in_threadpool(self._coils[watch.line.name].entries, watch.line))
+
+    async def coil(self, request: Request) -> Response:
+        """One coil: its page with what its script needs first, and by that answer's stamp `columns` or `ids`."""
+        watch, asked = self._watch(request), request.query_params
+        coils = self._coils[watch.line.name]
+        if part := asked.get("part"):
+            found = coils.again(asked.get("stamp", ""))
+            if found is None or part not in ("columns", "ids"):
+                raise HTTPException(410, f"{part} of this reading of the coil is no longer there. Reload the page.")
+            return Response(getattr(found.packed, part), media_type="text/plain")
+        seq = asked.get("seq", "")
+        first_seq = int(seq) if seq.isdecimal() else None
+        made = await run_in_threadpool(coils.shown, watch.line, asked.get("coil", ""), first_seq)
+        meta = msgspec.Raw(made.packed.meta.encode())
+        return _json({"stamp": made.stamp, "record": made.record, "body": made.body, "meta": meta})
+
+    async def crops(self, request: Request) -> Response:
+        """Pictures that the archive has of a defect."""
+        line, asked = self._watch(request).line, request.query_params
+        if line.archive is None:
+            return _json([])
+        found = await run_in_threadpool(crops.of_defect, line.archive, asked.get("coil", ""), asked.get("defect", ""))
+        return _json(found)
+
+    async def crop(self, request: Request) -> Response:
+        """One picture."""
+        line = self._watch(request).line
+        path = crops.picture(line.archive, request.query_params.get("image", "")) if line.archive else None
+        if path is None:
+            raise HTTPException(404, "the archive has no such picture (any more).")
+        return FileResponse(path, media_type="image/png", headers={"cache-control": "private, max-age=3600"})
+
+    async def command(self, request: Request) -> Response:
+        """Ask something of a line, and return its answer."""
+        watch, who = self._watch(request), request.state.who
+        command = _command(await _read(request), who)
+        try:
+            answer: Answer = await run_in_threadpool(ask, watch.line.commands, command)
+        except NoAnswer as error:
+            raise HTTPException(504, str(error)) from error
+        except InspectorError as error:
+            raise HTTPException(502, str(error)) from error
+        watch.follower.refresh()
+        return _json(answer, 200 if answer.is_done else 409)
+
+    def _watch(self, request: Request) -> Watch:
+        name = request.query_params.get("line", "")
+        watch = self._watches.get(name) if name else next(iter(self._watches.values()))
+        if watch is None:
+            raise HTTPException(404, f"line is {name!r}; expected one of {', '.join(self._watches)}.")
+        return watch
+
+
+class _Streamed(Response):
+    """A stream that ends when the browser leaves, or leaves too much unread."""
+
+    def __init__(self, watch: Watch, last: str) -> None:
+        super().__init__(None, media_type="text/event-stream", headers={"cache-control": "no-store"})
+        del self.headers["content-length"]
+        self._watch, self._last = watch, last
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        subscriber = self._watch.stream.subscribe(self._last)
+        gone = asyncio.create_task(_gone(receive, subscriber.cut))
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            async for chunk in subscriber:
+                part = {"type": "http.response.body", "body": chunk, "more_body": True}
+                await asyncio.wait_for(send(part), STUCK_S)
+            await asyncio.wait_for(send({"type": "http.response.body", "body": b""}), STUCK_S)
+        except TimeoutError:
+            pass  # the connection is closed behind us, unfinished
+        finally:
+            gone.cancel()
+            self._watch.stream.leave(subscriber)
+
+
+async def _gone(receive: Receive, cut: Callable[[], None]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    cut()
+
+
+async def _read(request: Request) -> dict[str, object]:
+    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        raise HTTPException(415, "expected a command as application/json.")
+    content = b""
+    async for part in request.stream():
+        content += part
+        if len(content) > MOST_BYTES:
+            raise HTTPException(413, f"more than {MOST_BYTES} bytes; expected a command.")
+    try:
+        return msgspec.json.decode(content, type=dict[str, object])
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, f"{error}; expected a command as JSON.") from error
+
+
+def _command(given: dict[str, object], who: Who) -> Command:
+    """Read a command; who has logged in gives it, whatever it says.
+
+    Raises: HTTPException in words.
+    """
+    if who.name:
+        given["operator"] = who.name
+    try:
+        command: Command = msgspec.convert(given, Command)
+    except msgspec.ValidationError as error:
+        raise HTTPException(400, f"{error}. Correct it.") from error
+    if not isinstance(command, Order):
+        raise HTTPException(400, "this changes nothing; the stream has it.")
+    if not (isinstance(command, OPERATORS) or who.may("engineer")):
+        raise HTTPException(403, f"a {who.role} may not {command.word.replace('_', ' ')}; it takes an engineer.")
+    if isinstance(command, Decide) and not command.reason.strip():
+        raise HTTPException(400, "a decision needs a reason. Give one.")
+    return command
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, media_type="application/json")

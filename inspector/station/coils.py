@@ -1,0 +1,129 @@
+"""Coils of a line, from its journal: the list, a coil's page, and what the page's script draws.
+
+Laws: the journal is only read, by two readers at once at most, however many browsers ask. A coil that is over is read
+once while it is among the last few. What a page is made of comes from one reading.
+
+Knows: the journal's history, the coil's record and report. Must not know: HTTP.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import OrderedDict
+
+import msgspec
+
+from inspector.coil import report
+from inspector.coil.record import record
+from inspector.coil.report import Packed
+from inspector.coil.seen import gather, totals
+from inspector.events.history import History, Passage
+from inspector.records.events import CoilRecord, Decision
+from inspector.station.lines import Line
+
+REMEMBERED = 4
+READERS = threading.BoundedSemaphore(2)
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A coil in the list."""
+
+    coil: str
+    first_seq: int
+    started: str
+    ended: str
+    """Empty while it runs."""
+    length_m: float
+    missed_m: float
+    defects: int
+    crowded: int
+    grade: str
+    """As recorded at its end; empty where it was not."""
+    decided: str
+    """What a person decided of it last; empty where nobody did."""
+    operator: str
+    """Who did."""
+    is_whole: bool
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A coil's page: its record, what stands in it, what its script draws; all of one reading."""
+
+    stamp: str
+    """Names this reading."""
+    record: CoilRecord
+    body: str
+    packed: Packed
+
+
+class Coils:
+    """The coils of one line."""
+
+    def __init__(self) -> None:
+        self._line: Line | None = None
+        self._shown: OrderedDict[tuple[object, ...], Shown] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def entries(self, line: Line) -> list[Entry]:
+        """All coils that are held, the newest first.
+
+        Raises: JournalError.
+        """
+        with READERS, History(line.journal) as history:
+            return [_entry(history, passage) for passage in reversed(history.coils())]
+
+    def shown(self, line: Line, coil: str, first_seq: int | None) -> Shown:
+        """Read and pack a coil: the newest of a name, or the one that began with an event.
+
+        Raises: JournalError.
+        """
+        with READERS, History(line.journal) as history:
+            passage = history.coil(coil, first_seq)
+            decisions = tuple(event.seq for event, _ in history.events(passage, Decision))
+            key = (coil, passage.first_seq, passage.ended, decisions)
+            with self._lock:
+                if line is not self._line:  # its rules may be others
+                    self._shown.clear()
+                    self._line = line
+                if passage.is_over and key in self._shown:
+                    self._shown.move_to_end(key)
+                    return self._shown[key]
+            made = _shown(line, history, passage)
+        with self._lock:
+            self._shown[key if passage.is_over else (made.stamp,)] = made
+            while len(self._shown) > REMEMBERED:
+                self._shown.popitem(last=False)
+        return made
+
+    def again(self, stamp: str) -> Shown | None:
+        """A reading of before, while it is remembered."""
+        with self._lock:
+            return next((made for made in self._shown.values() if made.stamp == stamp), None)
+
+
+def _entry(history: History, passage: Passage) -> Entry:
+    records = [made for _, made in history.events(passage, CoilRecord)]
+    decisions = [decision for _, decision in history.events(passage, Decision)]
+    sums = totals(history, passage)
+    return Entry(
+        coil=passage.coil,
+        first_seq=passage.first_seq,
+        started=passage.started,
+        ended=passage.ended,
+        length_m=records[-1].length_m if records else sums.length_m,
+        missed_m=sums.missed_m,
+        defects=records[-1].defects if records else sum(sums.defects.values()),
+        crowded=sums.crowded,
+        grade=records[-1].grade if records else "",
+        decided=decisions[-1].grade if decisions else "",
+        operator=decisions[-1].operator if decisions else "",
+        is_whole=passage.is_whole,
+    )
+
+
+def _shown(line: Line, history: History, passage: Passage) -> Shown:
+    seen = gather(history, passage, line.spans, keep=True)
+    made = record(seen, line.gradings, line.severities)
+    packed = report.pack(seen, line.gradings, line.severities, classes=line.classes)
+    return Shown(secrets.token_urlsafe(9), made, report.body(made), packed)

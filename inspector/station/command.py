@@ -1,0 +1,119 @@
+"""`inspector station CONFIG`, and `inspector station user`: serve the pages, and say who may see them.
+
+Knows: the command line, uvicorn. Must not know: what is served.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import importlib.util
+import sys
+from pathlib import Path
+
+from inspector.errors import ConfigError, InspectorError, SocketError
+
+NEEDED = ("starlette", "uvicorn", "argon2", "itsdangerous")
+MOST_REQUESTS = 300
+"""At once, streams of browsers included; more are answered 503."""
+GRACE_S = 3
+USERS = Path("users.json")
+ROLES = ("viewer", "operator", "engineer")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare `inspector station`'s options."""
+    parser.add_argument(
+        "config",
+        metavar="CONFIG",
+        help="the station's TOML file, or a line's; `user` to add or remove a user",
+    )
+    parser.add_argument("words", nargs="*", metavar="add|remove NAME", help="after `user`")
+    parser.add_argument("--bind", metavar="HOST:PORT", help="instead of the file's bind")
+    parser.add_argument("--role", choices=ROLES, default="viewer", help="of a user that is added (%(default)s)")
+    parser.add_argument("--file", type=Path, default=USERS, help="the users' file (%(default)s)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGTERM or Ctrl-C, or change the users.
+
+    Raises: ConfigError, RecipeError, InspectorError, SocketError.
+    """
+    lacking = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if lacking:
+        raise InspectorError(
+            f"the station needs {', '.join(lacking)}. Install them: pip install 'inline-steel-inspector[station]'."
+        )
+    if args.config == "user":
+        return _user(args)
+    if args.words:
+        raise InspectorError(f"{' '.join(args.words)}: expected nothing behind the file. Remove it.")
+    return _serve(Path(args.config), args.bind)
+
+
+def _serve(path: Path, bind: str | None) -> int:
+    import uvicorn
+
+    from inspector.station import lines, settings
+    from inspector.station.app import build
+    from inspector.station.server import Server
+
+    station = settings.load(path, bind)
+    app = build(station, lines.read_all([Path(line.config) for line in station.line]))
+    config = uvicorn.Config(
+        app,
+        host=station.host,
+        port=station.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(station.proxies),
+        forwarded_allow_ips=list(station.proxies),
+        ssl_certfile=station.certificate or None,
+        ssl_keyfile=station.certificate_key or None,
+        limit_concurrency=MOST_REQUESTS,
+        timeout_graceful_shutdown=GRACE_S,
+        ws="none",
+        log_config=None,
+    )
+    try:
+        socket = config.bind_socket()
+    except SystemExit as error:  # uvicorn's word for it; its reason is on the log
+        raise SocketError(
+            f"bind is {station.bind}, which cannot be bound. Stop the program that holds it, or choose another: --bind."
+        ) from error
+    scheme = "https" if station.certificate else "http"
+    print(f"station: {scheme}://{station.host or '0.0.0.0'}:{socket.getsockname()[1]}/", flush=True)
+    Server(config, app.state.end_streams).run(sockets=[socket])
+    return 0
+
+
+def _user(args: argparse.Namespace) -> int:
+    from inspector.station import users
+
+    match args.words:
+        case ["add", name]:
+            is_new = users.add(args.file, name, args.role, _password())
+            print(f"{args.file}: {name} is {'a' if is_new else 'now a'} {args.role}")
+        case ["remove", name]:
+            if not users.remove(args.file, name):
+                raise InspectorError(f"{args.file}: has no user {name}; expected one. See the file.")
+            print(f"{args.file}: {name} is removed")
+        case _:
+            raise ConfigError(["expected `inspector station user add NAME --role ROLE` or `... user remove NAME`."])
+    return 0
+
+
+def _password() -> str:
+    """Ask for a password, twice; from a pipe, read a line."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    first = getpass.getpass("password: ")
+    if getpass.getpass("once more: ") != first:
+        raise InspectorError("the two are not the same. Try again.")
+    return first
+
+
+def is_installed() -> bool:
+    """Whether this machine has what the station needs."""
+    return all(importlib.util.find_spec(name) for name in NEEDED)

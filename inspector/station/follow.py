@@ -1,0 +1,179 @@
+"""Follows one line: its events, its metrics, where its alarms stand. Threads of its own; it only listens and asks.
+
+Laws: nothing here waits for a browser, and nothing on the line waits for this. What cannot be had is said, and tried
+again for ever.
+
+Knows: the client, the command socket, /metrics. Must not know: browsers, what is shown.
+"""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+
+from inspector.client import Events, Gap
+from inspector.commands import ask
+from inspector.errors import InspectorError
+from inspector.records.commands import AlarmStatus, ListAlarms
+from inspector.records.envelope import Event
+from inspector.records.events import Alarm, Commanded, Health
+from inspector.station.gauges import Gauges, Meter, read
+from inspector.station.kept import Sent
+from inspector.station.lines import Line
+
+BACK = 20_000
+"""Events of the journal that are read at the start: what is on the screen, and what stands."""
+LOOK_S = 0.25
+METRICS_S = 1.0
+ALARMS_S = 5.0
+"""How often to ask where the alarms stand where nothing happens; else with each change."""
+TIMEOUT_S = 2.0
+SETTLE_S = 0.05
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Where the alarms stand, as the line answered last."""
+
+    alarms: tuple[AlarmStatus, ...] = ()
+    fault: str = ""
+    """Why they are not known; empty where they are."""
+
+
+class Follower:
+    """Follows a line from `start` to `close`; `events` and `standing` are taken by one reader."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.gauges = Gauges()
+        self.standing = Standing()
+        self.is_changed = threading.Event()
+        """Set when `standing` is another."""
+        self.lost = 0
+        """Events that the journal no longer had."""
+        self._events: deque[tuple[Event, Sent]] = deque()
+        self._heard_s = -1e9
+        self._measured_s = -1e9
+        self._stop = threading.Event()
+        self._ask = threading.Event()
+        works: tuple[Callable[[], None], ...] = (self._follow, self._measure, self._stand)
+        self._threads = [threading.Thread(target=work, name=f"{line.name}{work.__name__}") for work in works]
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """End, and wait for the threads: three seconds at most."""
+        self._stop.set()
+        self._ask.set()
+        for thread in self._threads:
+            thread.join()
+
+    def take(self) -> list[tuple[Event, Sent]]:
+        """Events that have come since the last call, in order."""
+        return [self._events.popleft() for _ in range(len(self._events))]
+
+    def silent_s(self) -> float:
+        """How long the line has said nothing."""
+        return time.monotonic() - self._heard_s
+
+    def is_measured(self) -> bool:
+        """Whether `gauges` are of now."""
+        return time.monotonic() - self._measured_s < 3 * METRICS_S
+
+    def refresh(self) -> None:
+        """Ask where the alarms stand, soon."""
+        self._ask.set()
+
+    # --- events ---------------------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        after = self._place()
+        while not self._stop.is_set():
+            with Events(
+                self.line.events,
+                replay=self.line.replay,
+                after=after,
+                timeout_s=LOOK_S,
+                heartbeats=True,
+                on_gap=self._on_gap,
+                patience_s=TIMEOUT_S,
+            ) as events:
+                while not self._stop.is_set():
+                    for event in events:
+                        self._take(event, events.payload)
+                        if self._stop.is_set():
+                            return
+
+    def _place(self) -> tuple[str, int] | None:
+        """Where to begin in the journal, once the line has said where it is."""
+        with Events(self.line.events, replay=None, timeout_s=LOOK_S, heartbeats=True) as events:
+            while not self._stop.is_set():
+                if (event := next(events, None)) and (seq := getattr(event.data, "last_seq", event.seq)):
+                    return event.epoch, max(0, seq - BACK)
+                if event:
+                    return event.epoch, 0
+        return None
+
+    def _take(self, event: Event, payload: bytes) -> None:
+        self._heard_s = time.monotonic()
+        if event.seq == 0:
+            return
+        self._events.append((event, Sent(event.epoch, event.seq, payload)))
+        if isinstance(event.data, Alarm | Commanded | Health):
+            self._ask.set()
+
+    def _on_gap(self, gap: Gap) -> None:
+        self.lost += gap.count
+
+    # --- metrics and alarms -----------------------------------------------------------------------------------
+
+    def _measure(self) -> None:
+        meter = Meter()
+        while not self._stop.wait(METRICS_S):
+            try:
+                self.gauges = meter.take(read(_scraped(self.line.http), time.monotonic()))
+                self._measured_s = time.monotonic()
+            except (OSError, ValueError):
+                continue  # `is_measured` says so
+
+    def _stand(self) -> None:
+        while not self._stop.is_set():
+            self._ask.clear()
+            try:
+                answer = ask(self.line.commands, ListAlarms(), TIMEOUT_S)
+                fault = "" if answer.is_done else answer.message
+                if answer.line != self.line.name:
+                    fault = f"{self.line.commands} is line {answer.line}'s. Write [commands] with a bind of its own."
+                standing = Standing(() if fault else answer.alarms, fault)
+            except InspectorError as error:
+                standing = Standing((), str(error))
+            if standing.fault and self.standing.alarms:
+                standing = Standing(self.standing.alarms, standing.fault)
+            if standing != self.standing:
+                self.standing = standing
+                self.is_changed.set()
+            self._ask.wait(ALARMS_S)
+            self._stop.wait(SETTLE_S)
+
+
+def _scraped(address: str) -> str:
+    """Ask for /metrics.
+
+    Raises: OSError when nobody answers.
+    """
+    host, _, port = address.rpartition(":")
+    connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=TIMEOUT_S)
+    try:
+        connection.request("GET", "/metrics")
+        return connection.getresponse().read().decode()
+    except http.client.HTTPException as error:
+        raise ConnectionError(str(error)) from error
+    finally:
+        connection.close()

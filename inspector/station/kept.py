@@ -1,0 +1,111 @@
+"""Which events still matter to whoever looks at a line now: what a browser that comes late is given first. Pure.
+
+Knows: which event replaces which. Must not know: browsers, sockets; what is made of the events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from inspector.records.envelope import Event
+from inspector.records.events import (
+    ArchiveStatus,
+    CameraStatus,
+    CoilRecord,
+    CoilReport,
+    Crowded,
+    Decision,
+    Defect,
+    Flood,
+    Health,
+    Missed,
+    RecipeStatus,
+    Repeat,
+)
+
+COILS = 2
+"""Coils that are shown: the one that runs, and the one before it on the same screen."""
+MOST = 4000
+"""Events of a coil that are kept: its newest."""
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """An event as it was published, and its place in the journal."""
+
+    epoch: str
+    seq: int
+    payload: bytes
+
+
+class Kept:
+    """The events that matter now."""
+
+    def __init__(self) -> None:
+        self._standing: dict[tuple[str, ...], Sent] = {}
+        """Of no coil: cameras, recipe, archive, the inspector itself."""
+        self._coils: dict[str, dict[tuple[str, ...], Sent]] = {}
+        """By coil, the newest last."""
+
+    def take(self, event: Event, sent: Sent) -> None:
+        """Keep an event, in place of the one that it replaces."""
+        if isinstance(event.data, msgspec.Struct) and (standing := _standing(event.data)):
+            self._standing.pop(standing, None)
+            self._standing[standing] = sent
+        elif key := _of_coil(event):
+            self._take(event, key, sent)
+
+    def _take(self, event: Event, key: tuple[str, ...], sent: Sent) -> None:
+        begins = isinstance(event.data, CoilReport) and event.data.state == "started"
+        if begins and event.data.inspected_m + event.data.missed_m == 0:  # type: ignore[union-attr]
+            self._coils.pop(event.subject, None)  # another of the same name
+        if event.subject not in self._coils:
+            if not begins and self._coils and isinstance(event.data, CoilRecord | Decision):
+                return  # of a coil that is no longer shown
+            self._coils[event.subject] = {}
+            while len(self._coils) > COILS:
+                del self._coils[next(iter(self._coils))]
+        its = self._coils[event.subject]
+        its.pop(key, None)
+        its[key] = sent
+        if len(its) > MOST:
+            del its[next(one for one in its if one[0] in ("defect", "crowded", "missed"))]
+
+    def clear(self) -> None:
+        """Forget all: another journal begins."""
+        self._standing.clear()
+        self._coils.clear()
+
+    def __iter__(self) -> Iterator[Sent]:
+        """Yield what is kept, in the order of the journal."""
+        every = [*self._standing.values(), *(sent for its in self._coils.values() for sent in its.values())]
+        return iter(sorted(every, key=lambda sent: sent.seq))
+
+
+def _standing(data: object) -> tuple[str, ...]:
+    match data:
+        case CameraStatus():
+            return ("camera", data.camera, data.fault)
+        case RecipeStatus():
+            return ("recipe", data.camera, data.fault)
+        case ArchiveStatus():
+            return ("archive", data.fault)
+        case Flood() | Health():
+            return (str(data.__struct_config__.tag),)
+    return ()
+
+
+def _of_coil(event: Event) -> tuple[str, ...]:
+    match event.data:
+        case Defect(id=name) | Repeat(id=name):
+            key: tuple[str, ...] = (name,)
+        case CoilReport(state=state):
+            key = (state,)
+        case Missed() | Crowded():
+            key = (str(event.seq),)
+        case CoilRecord() | Decision():
+            key = ()
+        case _:
+            return ()
+    return (str(event.data.__struct_config__.tag), *key)

@@ -1,0 +1,90 @@
+"""A line that the station shows: its name, its addresses, its cameras, its files. Read from the line's own TOML file.
+
+Knows: which of a line's settings concern who looks at it. Must not know: browsers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from inspector import recipe
+from inspector.coil.seen import Span
+from inspector.coil.settings import GradingSection
+from inspector.config.severity import SeveritySection
+from inspector.errors import ConfigError
+from inspector.service import line as lines
+from inspector.service.records import spans
+
+EVERYWHERE = ("0.0.0.0", "*", "[::]", "")
+HERE = "127.0.0.1"
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One line."""
+
+    name: str
+    config: Path
+    events: str
+    """Where its events come from, as an address to connect to."""
+    replay: str
+    commands: str
+    http: str
+    """HOST:PORT of its metrics."""
+    journal: Path
+    archive: Path | None
+    """None where it keeps no crops."""
+    spans: tuple[Span, ...]
+    """What each camera sees across."""
+    classes: tuple[str, ...]
+    """Of the recipe, in its order."""
+    gradings: tuple[GradingSection, ...]
+    severities: tuple[SeveritySection, ...]
+
+
+def read(config: Path) -> Line:
+    """Read a line's file.
+
+    Raises: ConfigError, RecipeError.
+    """
+    settings = lines.load(config)
+    card = recipe.read_card(recipe.find(settings.recipe.path, config.parent))
+    return Line(
+        name=settings.line,
+        config=config,
+        events=reached(settings.events.bind),
+        replay=reached(settings.events.replay_bind),
+        commands=reached(settings.commands.bind),
+        http=reached(f"tcp://{settings.http.bind}").removeprefix("tcp://"),
+        journal=Path(settings.journal.path),
+        archive=Path(settings.archive.path) if settings.archive.path else None,
+        spans=spans(settings, card),
+        classes=tuple(kind.name for kind in card.classes),
+        gradings=settings.grading,
+        severities=settings.severity,
+    )
+
+
+def read_all(configs: list[Path]) -> dict[str, Line]:
+    """Read lines' files, by their names.
+
+    Raises: ConfigError, RecipeError.
+    """
+    found: dict[str, Line] = {}
+    for config in configs:
+        line = read(config)
+        if line.name in found:
+            raise ConfigError(
+                [f'{config}: line "{line.name}" is that of {found[line.name].config} too; expected one each.']
+            )
+        found[line.name] = line
+    return found
+
+
+def reached(bind: str) -> str:
+    """The address to connect to of a socket that this machine binds."""
+    if bind.startswith("ipc://"):
+        return bind
+    host, _, port = bind.removeprefix("tcp://").rpartition(":")
+    return f"tcp://{HERE if host in EVERYWHERE else host}:{port}"

@@ -1,0 +1,39 @@
+"""The server's life: SIGTERM and Ctrl-C end it, in order, with exit code 0.
+
+Knows: uvicorn, signals. Must not know: what is served.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+import uvicorn
+
+ASKED = (signal.SIGINT, signal.SIGTERM)
+
+
+class Server(uvicorn.Server):
+    """Serves until it is asked to end; `end_streams` ends what would go on for ever."""
+
+    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end_streams = end_streams
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle signals meanwhile, and ignore them afterwards: what is left is the way out."""
+        for number in ASKED:
+            signal.signal(number, self.handle_exit)
+        try:
+            yield
+        finally:
+            for number in ASKED:
+                signal.signal(number, signal.SIG_IGN)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end."""
+        super().handle_exit(sig, frame)
+        self._end_streams()

@@ -1,0 +1,92 @@
+// The alarms after the habits of ISA-18.2: newest unacknowledged first, counts by priority, what is kept from people apart.
+
+import { command } from "./ask.js";
+import { byId, el, facts } from "./dom.js";
+import { isUnanswered, sorted } from "./fold.js";
+import { prioritySign } from "./shapes.js";
+import { lasting, number, t, time } from "./words.js";
+
+const MINUTES = [5, 15, 30, 60, 120, 480];
+const mayAnswer = facts.role !== "viewer";
+
+export class Alarms {
+  constructor() {
+    this.standing = { alarms: [], fault: "" }; this.known = new Map(); this.shown = "";
+    setInterval(() => this.age(), 1000);
+  }
+
+  set(standing) {
+    this.standing = standing;
+    const { shown, aside, counts } = sorted(standing.alarms);
+    this.announce(shown);
+    byId("alarms-fault").hidden = !standing.fault; byId("alarms-fault").textContent = standing.fault ? `${t("alarms.unknown")} ${standing.fault}` : "";
+    byId("counts").replaceChildren(...["high", "medium", "low"].map((priority) => el("span", { class: counts[priority] ? "count" : "count none" }, prioritySign(priority, t(`priority.${priority}`), 18), ` ${counts[priority]}`)));
+    this.keepFocus(() => {
+      byId("alarms").replaceChildren(...(shown.length ? shown.map((alarm) => this.row(alarm)) : [el("li", { class: "empty" }, t("alarms.none"))]));
+      byId("shelved").replaceChildren(...aside.map((alarm) => this.aside(alarm)));
+    });
+    byId("aside").hidden = !aside.length;
+    byId("aside-title").textContent = t("alarms.aside", { count: aside.length });
+    this.age();
+  }
+
+  row(alarm) {
+    const isOpen = isUnanswered(alarm), state = t(`state.${alarm.isa_state}`);
+    const row = el("li", { class: `alarm ${alarm.priority}${isOpen ? " open" : ""}${alarm.is_met ? "" : " gone"}` },
+      prioritySign(alarm.priority, t(`priority.${alarm.priority}`)),
+      el("div", { class: "what" }, el("b", {}, alarm.name), el("span", { class: "state" }, state), el("p", {}, alarm.message + (alarm.coil ? `  ·  ${alarm.coil}` : ""))),
+      el("div", { class: "when" }, time(alarm.since), el("small", { class: "age", "data-since": alarm.since })));
+    row.append(this.buttons(alarm, isOpen));
+    return row;
+  }
+
+  buttons(alarm, isOpen) {
+    const buttons = el("div", { class: "buttons" });
+    if (!mayAnswer) return buttons;
+    const button = (word, order, kind = "") => el("button", { class: kind, "data-key": `${word} ${alarm.name}`, onclick: () => command({ alarm: alarm.name, ...order }) }, t(word));
+    if (isOpen) buttons.append(button("acknowledge", { command: "acknowledge" }, "primary"));
+    if (alarm.isa_state === "latched_acknowledged") buttons.append(button("reset", { command: "reset" }, "primary"));
+    const shelf = el("select", { "aria-label": `${t("shelve")} ${alarm.name}`, "data-key": `shelve ${alarm.name}` }, el("option", { value: "" }, t("shelve")), ...MINUTES.map((minutes) => el("option", { value: minutes }, lasting(60 * minutes))));
+    shelf.onchange = () => { if (shelf.value) command({ command: "shelve", alarm: alarm.name, minutes: Number(shelf.value) }); shelf.value = ""; };
+    buttons.append(shelf);
+    return buttons;
+  }
+
+  aside(alarm) {
+    const row = el("li", { class: "alarm" }, prioritySign(alarm.priority, t(`priority.${alarm.priority}`)),
+      el("div", { class: "what" }, el("b", {}, alarm.name), el("span", { class: "state" }, t(`state.${alarm.isa_state}`)), el("p", {}, [alarm.operator && t("by", { name: alarm.operator }), alarm.reason].filter(Boolean).join(": "))),
+      el("div", { class: "when" }, alarm.until ? t("until", { time: time(alarm.until) }) : "", el("small", { class: "left", "data-until": alarm.until })));
+    if (mayAnswer && alarm.isa_state === "shelved") row.append(el("div", { class: "buttons" }, el("button", { "data-key": `unshelve ${alarm.name}`, onclick: () => command({ command: "unshelve", alarm: alarm.name }) }, t("unshelve"))));
+    return row;
+  }
+
+  // Rows are made again with each change: what had the focus keeps it.
+  keepFocus(change) {
+    const key = document.activeElement?.dataset?.key;
+    change();
+    if (key) document.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
+  }
+
+  age() {
+    for (const node of document.querySelectorAll("[data-since]")) node.textContent = node.dataset.since ? lasting((Date.now() - new Date(node.dataset.since)) / 1000) : "";
+    for (const node of document.querySelectorAll("[data-until]")) node.textContent = node.dataset.until ? t("left", { time: lasting((new Date(node.dataset.until) - Date.now()) / 1000) }) : "";
+  }
+
+  // The horn: once for each alarm that becomes unacknowledged, where somebody has switched it on.
+  announce(shown) {
+    const open = new Map(shown.filter(isUnanswered).map((alarm) => [alarm.name, alarm.since]));
+    const isNew = [...open].some(([name, since]) => this.known.get(name) !== since);
+    this.known = open;
+    document.title = `${open.size ? `(${number(open.size)}) ` : ""}${document.title.replace(/^\(\d+\) /, "")}`;
+    if (isNew && byId("sound").checked) horn();
+  }
+}
+
+let audio = null;
+function horn() {
+  audio ??= new AudioContext();
+  const tone = audio.createOscillator(), loudness = audio.createGain();
+  tone.frequency.value = 660; loudness.gain.value = .15;
+  tone.connect(loudness).connect(audio.destination);
+  tone.start(); tone.frequency.setValueAtTime(880, audio.currentTime + .18); tone.stop(audio.currentTime + .4);
+}

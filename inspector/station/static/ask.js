@@ -1,0 +1,49 @@
+// Questions to the station, and commands to the line: with the name of who gives them, and the line's own answer.
+
+import { byId, facts, toast } from "./dom.js";
+import { t } from "./words.js";
+
+export const address = (path, values = {}) => `${path}?${new URLSearchParams({ line: facts.line, ...values })}`;
+
+export async function ask(path, values) {
+  const answer = await fetch(address(path, values));
+  if (answer.status === 401) location.assign("/login");
+  if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).error ?? `${answer.status}`);
+  return answer;
+}
+
+// Returns the line's answer, or null where there is none; says what became of it.
+export async function command(order) {
+  const operator = whoAsks();
+  if (!operator) return null;
+  try {
+    const answer = await fetch(address("/api/command"), {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-station-token": facts.token },
+      body: JSON.stringify({ operator, ...order }),
+    });
+    if (answer.status === 401) location.assign("/login");
+    const said = await answer.json();
+    toast(said.message ?? said.error, !answer.ok);
+    return said;
+  } catch (error) {
+    toast(`${t("no_answer")} ${error.message}`, true);
+    return null;
+  }
+}
+
+// The name that is logged in, or what was typed; asks for it where there is none.
+function whoAsks() {
+  const field = byId("operator");
+  const name = facts.user || field?.value.trim();
+  if (!name && field) { field.focus(); field.classList.add("wanted"); toast(t("operator.wanted"), true); }
+  return name;
+}
+
+export function rememberOperator() {
+  const field = byId("operator");
+  if (!field) return;
+  if (facts.user) { byId("operator-label").hidden = true; return; }
+  field.value = localStorage.getItem("operator") ?? "";
+  field.addEventListener("input", () => { localStorage.setItem("operator", field.value); field.classList.remove("wanted"); });
+}

@@ -1,0 +1,77 @@
+// One coil: the report's own page and drawing, a defect's pictures, a person's decision.
+
+import { coil as columns, ids, lengthMm, leftMm, loadIds, meta, SEVERITIES, startMm, widthMm } from "/static/coil/data.js";
+import { colourOf } from "/static/coil/marks.js";
+import { fail, show } from "/static/coil/page.js";
+import { address, ask, command, rememberOperator } from "./ask.js";
+import { byId, el, facts } from "./dom.js";
+import { shell } from "./shell.js";
+import { number, t } from "./words.js";
+
+const asked = new URLSearchParams(location.search), name = asked.get("coil") ?? "", which = { coil: name, ...(asked.get("seq") ? { seq: asked.get("seq") } : {}) };
+const read = async () => (await ask("/api/coil", which)).json();
+
+async function load() {
+  const page = await read();
+  byId("report").innerHTML = page.body;     // made by the station, with every name escaped
+  document.querySelector("#report .grades").after(byId("decide"));
+  byId("decide").hidden = facts.role !== "engineer";
+  document.title = `${name} ${facts.line}`;
+  const text = async (part) => (await ask("/api/coil", { stamp: page.stamp, part })).text();
+  await show({ meta: page.meta, text }, picked);
+  const wanted = asked.get("defect");
+  if (wanted) {
+    const place = (await loadIds()).indexOf(wanted);
+    if (place >= 0) picked(place);
+  }
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+const shape = (kind, values, ...children) => { const node = document.createElementNS(SVG, kind); for (const [key, value] of Object.entries(values)) node.setAttribute(key, value); node.append(...children); return node; };
+
+// A crop turned as the map is: travel to the right, the left edge up. Its rows run along the strip.
+function crop(facts) {
+  const wide = facts.height * facts.mm_per_row, high = facts.width * facts.mm_per_px;
+  const turn = `matrix(0 ${facts.mm_per_px} ${facts.mm_per_row} 0 0 0)`;
+  const svg = shape("svg", { viewBox: `0 0 ${wide} ${high}`, role: "img", "aria-label": t("picture") },
+    shape("image", { href: address("/api/crop", { image: facts.image }), width: facts.width, height: facts.height, transform: turn, preserveAspectRatio: "none" }));
+  for (const region of facts.regions) for (const line of region.lines) {
+    const points = line.map((at) => at + .5).join(" ");
+    for (const [ink, width] of [["#000", 3], [colourOf(Math.max(0, meta.names.indexOf(region.name))), 1.6]]) svg.append(shape("polygon", { points, transform: turn, fill: "none", stroke: ink, "stroke-width": region.is_subject ? width : width / 2, "stroke-opacity": ink === "#000" ? .35 : 1, "vector-effect": "non-scaling-stroke" }));
+  }
+  const words = `${number(facts.start_mm / 1000, 3)} m · ${number(wide)} × ${number(high)} mm · ${facts.camera}${facts.label ? ` · ${t("labelled", { label: facts.label.name, name: facts.label.operator })}` : ""}`;
+  return el("figure", { class: "crop" }, svg, el("figcaption", {}, words));
+}
+
+let chosen = -1;
+async function picked(place) {
+  chosen = place;
+  const id = (await loadIds(), ids[place]), severity = SEVERITIES[columns.severity[place]];
+  byId("defect").hidden = false;
+  byId("defect-title").textContent = `${meta.names[columns.kind[place]]}, ${t(`severity.${severity}`)}`;
+  const rows = [
+    [t("from_head"), `${number(startMm(place) / 1000, 3)} m`], [t("from_tail"), `${number((meta.length_mm - startMm(place) - lengthMm(place)) / 1000, 3)} m`],
+    [t("across"), `${number(leftMm(place), 1)} – ${number(leftMm(place) + widthMm(place), 1)} mm`], [t("size"), `${number(lengthMm(place), 1)} × ${number(widthMm(place), 1)} mm`],
+    [t("area"), `${number(columns.area[place], 1)} mm²`], [t("certain"), `${number(columns.confidence[place] / 10)} %`], [t("camera"), meta.cameras[columns.camera[place]]], ["id", id],
+  ];
+  byId("numbers").replaceChildren(...rows.flatMap(([key, value]) => [el("dt", {}, key), el("dd", {}, value)]));
+  byId("crops").replaceChildren(el("p", { class: "hint" }, t("reading")));
+  const found = await (await ask("/api/crops", { coil: name, defect: id })).json();
+  if (chosen !== place) return;
+  byId("crops").replaceChildren(...(found.length ? found.map(crop) : [el("p", { class: "hint" }, t("no_picture"))]));
+}
+
+async function decide(event) {
+  event.preventDefault();
+  const form = byId("decision"), answer = await command({ command: "decide", coil: name, grade: form.elements.grade.value, reason: form.elements.reason.value });
+  if (!answer?.is_done) return;
+  form.reset(); rememberOperator();
+  const fresh = new DOMParser().parseFromString((await read()).body, "text/html");
+  for (const place of [".grades", ".verdict"]) document.querySelector(`#report ${place}`).replaceWith(fresh.querySelector(place));
+}
+
+shell(); rememberOperator();
+byId("defect-close").addEventListener("click", () => { byId("defect").hidden = true; });
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") byId("defect").hidden = true; });
+byId("decision").addEventListener("submit", decide);
+load().catch((error) => { if (byId("fault")) fail(error); else byId("report").replaceChildren(el("p", { class: "fault" }, error.message)); });

@@ -1,0 +1,126 @@
+// What a line's events come to: its coils on the screen, its cameras, its recipe. Pure: no page, no clock.
+
+const COILS = 2, MOST = 4000;
+const STATUSES = ["failure", "check_function", "out_of_specification", "maintenance_required", "normal"];
+
+export class Fold {
+  constructor() { this.begin(); }
+
+  begin() {
+    this.coils = [];                    // the newest last; `base` is where it begins on the line, mm
+    this.cameras = new Map();           // by name: status and faults
+    this.standing = new Map();          // faults of recipe and archive
+    this.flood = null; this.health = null;
+  }
+
+  get coil() { return this.coils.at(-1) ?? null; }
+
+  // Takes an event in; returns whether the picture of the strip is another.
+  take(event) {
+    const data = event.data;
+    switch (data.kind) {
+      case "coil": this.report(data, event.time); return true;
+      case "defect": return this.defect(data);
+      case "missed": case "crowded": return this.stretch(data);
+      case "repeat": this.of(data.coil).repeats.set(data.id, data); return true;
+      case "record": { const coil = this.find(data.coil); if (coil) coil.record = data; return false; }
+      case "decision": { const coil = this.find(data.coil); if (coil) coil.decision = data; return false; }
+      case "camera": this.camera(data); return false;
+      case "recipe": case "archive": this.fault(data); return false;
+      case "flood": this.flood = data; return false;
+      case "health": this.health = data; return false;
+      default: return false;
+    }
+  }
+
+  find(name) { return this.coils.findLast((coil) => coil.name === name) ?? null; }
+
+  // The coil of a name; one that is not known begins behind the last.
+  of(name) { return this.find(name) ?? this.add(name); }
+
+  add(name, time = "") {
+    const last = this.coil, base = last ? last.base + last.length : 0;
+    const coil = { name, base, length: 0, isOver: false, started: time, defects: new Map(), missed: [], crowded: [], repeats: new Map(), record: null, decision: null };
+    this.coils.push(coil);
+    if (this.coils.length > COILS) this.coils.shift();
+    return coil;
+  }
+
+  report(data, time) {
+    const goesOn = data.inspected_m + data.missed_m > 0;
+    const coil = data.state === "started" && !goesOn ? this.add(data.coil, time) : this.of(data.coil);
+    coil.isOver = data.state === "ended"; coil.totals = data;
+    this.reach(coil, 1000 * (data.length_m ?? 0));
+  }
+
+  // A coil has come so far; those behind it on the line move along.
+  reach(coil, mm) {
+    if (mm <= coil.length) return;
+    coil.length = mm;
+    for (let n = this.coils.indexOf(coil) + 1; n > 0 && n < this.coils.length; n++) this.coils[n].base = this.coils[n - 1].base + this.coils[n - 1].length;
+  }
+
+  defect(data) {
+    const coil = this.of(data.coil);
+    if (data.part_of) coil.defects.delete(data.id);
+    else {
+      coil.defects.delete(data.id);     // the newest report comes last
+      coil.defects.set(data.id, data);
+      this.reach(coil, data.end_mm);
+      if (coil.defects.size > MOST) coil.defects.delete(coil.defects.keys().next().value);
+    }
+    return true;
+  }
+
+  stretch(data) {
+    const coil = this.of(data.coil);
+    const list = data.kind === "missed" ? coil.missed : coil.crowded;
+    list.push(data); this.reach(coil, data.end_mm);
+    if (list.length > MOST) list.shift();
+    return true;
+  }
+
+  camera(data) {
+    const camera = this.cameras.get(data.camera) ?? { faults: new Map() };
+    camera.status = data.status;
+    if (data.state === "raised") camera.faults.set(data.fault, data); else camera.faults.delete(data.fault);
+    this.cameras.set(data.camera, camera);
+  }
+
+  fault(data) {
+    const key = `${data.kind} ${data.fault} ${data.camera ?? ""}`;
+    if (data.state === "raised") this.standing.set(key, data); else this.standing.delete(key);
+  }
+}
+
+export const gravest = (statuses) => STATUSES.find((status) => statuses.includes(status)) ?? "normal";
+
+// The defects of a repeat, from the newest back: same class, side and place across, a whole number of periods away.
+export function marksOf(repeat, defects) {
+  const newest = defects.get(repeat.newest);
+  if (!newest) return [];
+  const at = (newest.start_mm + newest.end_mm) / 2, found = [];
+  for (const defect of defects.values()) {
+    if (defect.name !== repeat.name || defect.side !== repeat.side) continue;
+    const middle = (defect.left_mm + defect.right_mm) / 2, turns = (at - (defect.start_mm + defect.end_mm) / 2) / repeat.period_mm;
+    const slack = Math.max(15, defect.right_mm - defect.left_mm);
+    if (Math.abs(middle - repeat.across_mm) <= slack && turns > -0.02 && Math.abs(turns - Math.round(turns)) * repeat.period_mm <= 5 + 0.01 * repeat.period_mm) found.push(defect);
+  }
+  return found.sort((a, b) => a.start_mm - b.start_mm);
+}
+
+const UNANSWERED = ["unacknowledged", "returned", "latched_unacknowledged"], ASIDE = ["shelved", "suppressed", "out_of_service"];
+export const isUnanswered = (alarm) => UNANSWERED.includes(alarm.isa_state);
+
+// Alarms as they are shown: the unacknowledged first, the newest first; apart what is kept from people; counts by priority.
+export function sorted(alarms) {
+  const newest = (a, b) => b.since.localeCompare(a.since);
+  const shown = alarms.filter((alarm) => alarm.isa_state !== "normal" && !ASIDE.includes(alarm.isa_state));
+  const counts = { high: 0, medium: 0, low: 0 };
+  for (const alarm of shown) counts[alarm.priority]++;
+  return {
+    shown: shown.sort((a, b) => isUnanswered(b) - isUnanswered(a) || newest(a, b)),
+    aside: alarms.filter((alarm) => ASIDE.includes(alarm.isa_state)).sort(newest),
+    counts,
+  };
+}

@@ -1,0 +1,38 @@
+// The stream from the station: events in order, each once, and a lost connection said within three seconds.
+
+const SILENT_MS = 2500;                 // the station gives a sign each second
+const AGAIN_MS = 1000;
+
+export class Link {
+  // `receive(kind, data)` gets each message; `change(isLost, since)` each loss and return.
+  constructor(address, receive, change) {
+    this.address = address; this.receive = receive; this.change = change;
+    this.last = ""; this.heard = Date.now(); this.isLost = false;
+    this.open();
+    setInterval(() => this.look(), 250);
+  }
+
+  open() {
+    const url = new URL(this.address, location.href);
+    if (this.last) url.searchParams.set("after", this.last);
+    const source = this.source = new EventSource(url);
+    for (const kind of ["begin", "line", "event", "alarms", "now"]) source.addEventListener(kind, (message) => this.take(kind, message));
+    source.addEventListener("error", () => {
+      if (source.readyState === EventSource.CLOSED) setTimeout(() => { if (source === this.source) this.open(); }, AGAIN_MS);
+    });
+  }
+
+  take(kind, message) {
+    this.heard = Date.now();
+    if (message.lastEventId) this.last = message.lastEventId;
+    if (this.isLost) { this.isLost = false; this.change(false, 0); }
+    this.receive(kind, JSON.parse(message.data));
+  }
+
+  look() {
+    const silent = Date.now() - this.heard;
+    if (!this.isLost && silent > SILENT_MS) { this.isLost = true; this.change(true, this.heard); }
+    // a connection that hangs without an end: a cable, a proxy
+    if (silent > 4 * SILENT_MS && silent % (4 * SILENT_MS) < 250) { this.source.close(); this.open(); }
+  }
+}

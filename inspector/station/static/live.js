@@ -1,0 +1,123 @@
+// The live page: what the stream brings, drawn at every frame.
+
+import { sign } from "/static/coil/marks.js";
+import { Alarms } from "./alarms.js";
+import { address, rememberOperator } from "./ask.js";
+import { byId, el, facts } from "./dom.js";
+import { Fold, gravest } from "./fold.js";
+import { Link } from "./link.js";
+import { stateSign } from "./shapes.js";
+import { banner, shell } from "./shell.js";
+import { Strips } from "./strip.js";
+import { Travel } from "./travel.js";
+import { number, t, time } from "./words.js";
+
+const fold = new Fold(), travel = new Travel(), alarms = new Alarms(), strips = new Strips(byId("strip"), byId("tip"));
+let line = null, now = null, isDue = true, isLost = false, silentSince = 0;
+
+function receive(kind, data) {
+  switch (kind) {
+    case "begin": fold.begin(); travel.begin(); break;
+    case "line": line = data; legend(); break;
+    case "event": fold.take(data); later(); break;
+    case "alarms": alarms.set(data); break;
+    case "now": take(data); break;
+  }
+  isDue = true;
+}
+
+function take(data) {
+  now = data;
+  const positions = Object.values(data.gauges.position_m), coil = fold.coil;
+  if (coil && positions.length && data.is_measured) {
+    const mm = 1000 * Math.max(...positions);
+    if (!coil.isOver) fold.reach(coil, mm);
+    travel.take(performance.now(), coil.base + Math.max(coil.isOver ? coil.length : mm, 0));
+  }
+  if (data.is_answering) silentSince = 0; else silentSince ||= Date.now();
+  said(); figures(); cameras();
+}
+
+function said() {
+  if (isLost) banner(t("lost.station"), t("since", { time: time(new Date(isLost).toISOString()) }));
+  else if (silentSince) banner(t("lost.line", { line: facts.line }), t("since", { time: time(new Date(silentSince).toISOString()) }));
+  else banner("");
+}
+
+function figures() {
+  const gauges = now.gauges, coil = fold.coil, known = now.is_measured && now.is_answering, set = (id, text, unit = "") => byId(id).replaceChildren(text, ...(unit && text !== "–" ? [el("small", {}, ` ${unit}`)] : []));
+  set("coil", coil ? coil.name : "–", coil?.isOver ? t("over") : "");
+  set("metre", coil ? number((coil.isOver ? coil.length : 1000 * Math.max(0, ...Object.values(gauges.position_m))) / 1000, 1) : "–", "m");
+  set("speed", known ? number(gauges.speed_mps, 2) : "–", "m/s");
+  set("frames", known ? number(gauges.frames_per_s, 1) : "–", "/s");
+  byId("frames").parentElement.classList.toggle("wrong", known && gauges.dropped_per_s > 0);
+  set("latency", known ? number(gauges.latency_ms) : "–", gauges.latency_p99_ms === null ? "ms" : `ms · p99 ${number(gauges.latency_p99_ms)}`);
+  set("recipe", gauges.recipe || "–"); set("engine", [gauges.engine, gauges.device].filter(Boolean).join(" ") || "–");
+}
+
+const statusOf = (camera) => {
+  const known = fold.cameras.get(camera), faults = now?.gauges.faults[camera] ?? [];
+  if (now && (!now.is_answering || isLost)) return "check_function";
+  return faults.length && (!known || known.status === "normal") ? "failure" : known?.status ?? "normal";
+};
+
+function cameras() {
+  const rows = (line?.cameras ?? []).map(({ camera, side }) => {
+    const status = statusOf(camera), faults = [...(fold.cameras.get(camera)?.faults.values() ?? [])];
+    const words = faults.length ? faults.map((fault) => fault.message).join("; ") : (now.gauges.faults[camera] ?? []).map((fault) => t(`fault.${fault}`)).join(", ");
+    return el("li", { class: `device ${status}` }, stateSign(status, t(`ne107.${status}`)), el("b", {}, camera), el("span", { class: "hint" }, `${t(`side.${side}`)} · ${t(`ne107.${status}`)}`), el("p", {}, words));
+  });
+  for (const fault of fold.standing.values()) rows.push(el("li", { class: `device ${fault.status}` }, stateSign(fault.status, t(`ne107.${fault.status}`)), el("b", {}, t(fault.kind)), el("span", { class: "hint" }, t(`ne107.${fault.status}`)), el("p", {}, fault.message)));
+  byId("cameras").replaceChildren(...rows);
+}
+
+function legend() {
+  const canvas = byId("legend");
+  canvas.replaceChildren(...line.classes.map((name, kind) => el("span", {}, sign(kind, 15), name)), el("span", {}, el("i", { class: "hatched" }), t("missed")));
+}
+
+// Sums of the coil, a few times a second at most.
+let isSumDue = false;
+function later() { if (!isSumDue) { isSumDue = true; setTimeout(() => { isSumDue = false; sums(); }, 300); } }
+
+function sums() {
+  const coil = fold.coil;
+  if (!coil || !line) return;
+  const rows = line.classes.map((name, kind) => {
+    const its = [...coil.defects.values()].filter((defect) => defect.name === name), newest = Math.max(0, ...its.map((defect) => defect.start_mm));
+    return el("tr", {}, el("th", { scope: "row" }, sign(kind, 15), ` ${name}`), el("td", { class: "number" }, number(its.length)), el("td", { class: "hint" }, its.length ? t("last_at", { metre: number(newest / 1000, 1) }) : ""));
+  });
+  const gone = coil.missed.reduce((sum, gap) => sum + gap.end_mm - gap.start_mm, 0) / 1000;
+  rows.push(el("tr", { class: gone > 0 ? "wrong" : "" }, el("th", { scope: "row" }, el("i", { class: "hatched" }), ` ${t("missed")}`), el("td", { class: "number" }, number(gone, 2)), el("td", { class: "hint" }, "m")));
+  if (coil.record) rows.push(el("tr", {}, el("th", { scope: "row" }, t("grade")), el("td", { class: "number", colSpan: 2 }, t(`grade.${coil.record.grade}`))));
+  byId("classes").replaceChildren(...rows);
+}
+
+function behind() {
+  const positions = now?.gauges.position_m ?? {}, most = Math.max(0, ...Object.values(positions));
+  return Object.fromEntries(Object.entries(positions).map(([camera, metre]) => [camera, Math.min(1000 * (most - metre), 5000)]));
+}
+
+function frame() {
+  requestAnimationFrame(frame);
+  const ms = performance.now();
+  if (!isDue && !travel.isMoving(ms)) return;
+  isDue = false;
+  if (!line) return;
+  const statuses = Object.fromEntries(line.cameras.map(({ camera }) => [camera, statusOf(camera)]));
+  strips.draw({ fold, line, head: travel.at(ms) || (fold.coil ? fold.coil.base + fold.coil.length : 0), behind: behind(), statuses });
+  byId("strip-hint").textContent = t("strip.hint", { metres: number((strips.right - 52) / strips.scale / 1000, 1) });
+}
+
+shell(); rememberOperator();
+const chooser = byId("window");
+chooser.value = localStorage.getItem("window") ?? "10";
+const resize = () => { strips.windowM = Number(chooser.value) || 10; isDue = true; };
+chooser.addEventListener("change", () => { localStorage.setItem("window", chooser.value); resize(); });
+window.addEventListener("resize", resize); resize();
+byId("sound").checked = localStorage.getItem("sound") === "1";
+byId("sound").addEventListener("change", () => localStorage.setItem("sound", byId("sound").checked ? "1" : "0"));
+strips.onPick = (coil, defect) => location.assign(address("/coil", { coil: coil.name, defect: defect.id }));
+new Link(address("/api/stream"), receive, (gone, since) => { isLost = gone ? since : 0; said(); isDue = true; });
+requestAnimationFrame(frame);
+window.station = { fold, travel, strips };   // for whoever looks from outside: tests, a console

@@ -1,0 +1,18 @@
+// What every page has: the clock, the way out, the banner.
+
+import { byId, facts } from "./dom.js";
+import { t, time } from "./words.js";
+
+export function banner(words, since = "") {
+  const node = byId("banner");
+  node.hidden = !words;
+  node.querySelector("b").textContent = words; node.querySelector("span").textContent = since;
+  document.body.classList.toggle("lost", !!words);
+}
+
+export function shell() {
+  const tick = () => { byId("clock").textContent = time(new Date().toISOString()); };
+  tick(); setInterval(tick, 1000);
+  byId("logout")?.addEventListener("click", async () => { await fetch("/logout", { method: "POST", headers: { "x-station-token": facts.token } }); location.assign("/login"); });
+  window.addEventListener("unhandledrejection", (event) => { byId("toast").hidden = false; byId("toast").textContent = `${t("fault")} ${event.reason?.message ?? event.reason}`; });
+}

@@ -1,0 +1,178 @@
+// The strip of each side under its cameras, true to scale: it comes in at the right, under the cameras, and goes left.
+
+import { colourOf, hatch, sized, trace } from "/static/coil/marks.js";
+import { marksOf } from "./fold.js";
+import { drawState } from "./shapes.js";
+import { number, t } from "./words.js";
+
+const LEFT = 52, RIGHT = 74, TOP = 16, SCALE = 24, GAP = 10, WHOLE = 10, MOST_PX = 330;
+const STEEL = "#e9ebed", EDGE = "#9aa2ab", INK = "#2a3138", FAINT = "#5c656e";
+const STEPS = [100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000];
+
+export class Strips {
+  constructor(canvas, tip) {
+    this.canvas = canvas; this.tip = tip; this.windowM = 10; this.hits = []; this.onPick = () => {};
+    canvas.addEventListener("pointermove", (event) => this.hover(event));
+    canvas.addEventListener("pointerleave", () => { this.tip.hidden = true; });
+    canvas.addEventListener("click", (event) => { const hit = this.near(event); if (hit) this.onPick(hit.coil, hit.defect); });
+  }
+
+  // `view`: fold, line (sides, cameras, classes), head of the strip on the line in mm, positions by camera, isLive.
+  draw(view) {
+    const sides = view.line?.sides ?? [];
+    const width = Math.max(320, this.canvas.parentElement.clientWidth), inner = width - LEFT - RIGHT;
+    const across = sides.reduce((sum, side) => sum + side.right - side.left, 0) || 1;
+    this.scale = Math.min(inner / (1000 * this.windowM), (MOST_PX - GAP * (sides.length - 1)) / across);
+    let y = TOP;
+    this.lanes = sides.map((side) => { const lane = { ...side, y, h: Math.max(8, (side.right - side.left) * this.scale) }; y += lane.h + GAP; return lane; });
+    const height = y - GAP + SCALE + WHOLE * sides.length + 22;
+    this.ctx = sized(this.canvas, width, height, Math.min(2, window.devicePixelRatio || 1));
+    this.right = width - RIGHT; this.head = view.head; this.from = view.head - inner / this.scale; this.view = view; this.hits = [];
+    for (const lane of this.lanes) this.lane(lane);
+    this.axis(y - GAP);
+    this.whole(y - GAP + SCALE + 10, width);
+    this.canvas.dataset.defects = this.hits.length;
+  }
+
+  x(mm) { return this.right - (this.head - mm) * this.scale; }
+
+  lane(lane) {
+    const ctx = this.ctx, coils = this.view.fold.coils;
+    ctx.save(); ctx.beginPath(); ctx.rect(LEFT, 0, this.right - LEFT, lane.y + lane.h + 14); ctx.clip();
+    for (const camera of this.cameras(lane)) this.steel(lane, camera);
+    for (const coil of coils) {
+      const shown = (box) => coil.base + box.end_mm >= this.from && coil.base + box.start_mm <= this.head;
+      for (const gap of coil.missed.filter(shown)) this.missed(lane, coil, gap);
+      for (const box of coil.crowded.filter((one) => one.side === lane.name && shown(one))) this.box(lane, coil, box, (x, y, w, h) => hatch(ctx, x, y, Math.max(2, w), h, 4, -1, "#8b1d16"));
+      for (const defect of coil.defects.values()) if (defect.side === lane.name && shown(defect)) this.defect(lane, coil, defect);
+      for (const repeat of coil.repeats.values()) if (repeat.side === lane.name) this.repeat(lane, coil, repeat);
+      if (coil.base > 0) this.weld(lane, coil);
+    }
+    ctx.restore();
+    ctx.fillStyle = FAINT; ctx.textAlign = "right"; ctx.textBaseline = "middle"; ctx.font = "12px system-ui, sans-serif";
+    ctx.fillText(t(`side.${lane.name}`), LEFT - 8, lane.y + lane.h / 2);
+    this.heads(lane);
+  }
+
+  cameras(lane) { return this.view.line.cameras.filter((camera) => camera.side === lane.name); }
+
+  place(lane, left, right) { return [lane.y + (left - lane.left) * this.scale, Math.max(1, (right - left) * this.scale)]; }
+
+  // What a camera has seen so far.
+  steel(lane, camera) {
+    const ctx = this.ctx, [y, h] = this.place(lane, camera.left_mm, camera.right_mm), first = this.view.fold.coils[0];
+    const behind = this.view.behind[camera.camera] ?? 0, begin = Math.max(LEFT, this.x(first ? first.base : 0)), end = this.x(this.head - behind);
+    if (end <= begin) return;
+    ctx.fillStyle = STEEL; ctx.fillRect(begin, y, end - begin, h);
+    ctx.strokeStyle = EDGE; ctx.lineWidth = 1; ctx.strokeRect(begin - .5, y + .5, end - begin + 1, Math.max(1, h - 1));
+  }
+
+  box(lane, coil, box, paint) {
+    const [y, h] = this.place(lane, box.left_mm, box.right_mm), x = this.x(coil.base + box.start_mm);
+    paint(x, y, (box.end_mm - box.start_mm) * this.scale, h);
+  }
+
+  missed(lane, coil, gap) {
+    const camera = this.cameras(lane).find((one) => one.camera === gap.camera);
+    if (!camera || gap.end_mm <= gap.start_mm) return;
+    this.box(lane, coil, { ...gap, left_mm: camera.left_mm, right_mm: camera.right_mm }, (x, y, w, h) => hatch(this.ctx, Math.max(x, LEFT - 8), y, Math.max(2, w - Math.max(0, LEFT - 8 - x)), h));
+  }
+
+  kind(name) { const place = this.view.line.classes.indexOf(name); return place < 0 ? this.view.line.classes.length : place; }
+
+  defect(lane, coil, defect) {
+    const ctx = this.ctx, kind = this.kind(defect.name), colour = colourOf(kind);
+    this.box(lane, coil, defect, (x, y, w, h) => {
+      const wide = defect.severity === "critical" ? 2.6 : defect.severity === "major" ? 1.8 : 1.1;
+      ctx.fillStyle = colour; ctx.globalAlpha = .2; ctx.fillRect(x, y, Math.max(1, w), h); ctx.globalAlpha = 1;
+      ctx.strokeStyle = colour; ctx.lineWidth = wide; ctx.strokeRect(x, y, Math.max(1, w), h);
+      const cx = x + w / 2, cy = y + h / 2;
+      if (Math.min(w, h) < 26) { ctx.fillStyle = colour; ctx.strokeStyle = "#fff"; ctx.lineWidth = 1.4; ctx.beginPath(); trace(ctx, kind, cx, cy, defect.severity === "critical" ? 6.5 : 5); ctx.stroke(); ctx.fill(); }
+      this.hits.push({ x: cx, y: cy, w: Math.max(w / 2, 8), h: Math.max(h / 2, 8), coil, defect });
+    });
+  }
+
+  repeat(lane, coil, repeat) {
+    const marks = marksOf(repeat, coil.defects);
+    if (marks.length < 2) return;
+    const ctx = this.ctx, y = lane.y + (repeat.across_mm - lane.left) * this.scale, middles = marks.map((one) => this.x(coil.base + (one.start_mm + one.end_mm) / 2));
+    ctx.strokeStyle = "#111"; ctx.lineWidth = 1.3; ctx.setLineDash([5, 3]); ctx.beginPath(); ctx.moveTo(middles[0], y); ctx.lineTo(middles.at(-1), y); ctx.stroke(); ctx.setLineDash([]);
+    for (const x of middles) { ctx.beginPath(); ctx.arc(x, y, 9, 0, 7); ctx.stroke(); }
+    const words = t("repeat", { each: number(repeat.period_mm, 1), by: repeat.rolls.join(` ${t("or")} `) || t("unknown_roll") });
+    ctx.font = "600 12px system-ui, sans-serif"; ctx.textAlign = "right"; ctx.textBaseline = "bottom"; ctx.lineWidth = 3; ctx.strokeStyle = STEEL;
+    const x = Math.max(LEFT + ctx.measureText(words).width + 6, Math.min(this.right - 4, middles.at(-1)));
+    if (middles.at(-1) > LEFT) { ctx.strokeText(words, x, y - 11); ctx.fillStyle = "#111"; ctx.fillText(words, x, y - 11); }
+  }
+
+  weld(lane, coil) {
+    const ctx = this.ctx, x = this.x(coil.base);
+    ctx.strokeStyle = "#111"; ctx.lineWidth = 1.6; ctx.beginPath();
+    for (const dx of [-2, 2]) { ctx.moveTo(x + dx, lane.y - 3); ctx.lineTo(x + dx, lane.y + lane.h + 3); }
+    ctx.stroke();
+  }
+
+  // The cameras, where the strip comes in.
+  heads(lane) {
+    const ctx = this.ctx;
+    for (const camera of this.cameras(lane)) {
+      const [y, h] = this.place(lane, camera.left_mm, camera.right_mm), status = this.view.statuses[camera.camera] ?? "normal";
+      ctx.fillStyle = "#3b444d"; ctx.beginPath(); ctx.moveTo(this.right + 1, y); ctx.lineTo(this.right + 9, y + h * .35); ctx.lineTo(this.right + 9, y + h * .65); ctx.lineTo(this.right + 1, y + h); ctx.closePath(); ctx.globalAlpha = .25; ctx.fill(); ctx.globalAlpha = 1;
+      ctx.fillRect(this.right + 9, y + h / 2 - Math.min(9, h / 2), 6, Math.min(18, h));
+      drawState(ctx, status, this.right + 30, y + h / 2, Math.min(20, Math.max(12, h)));
+      ctx.fillStyle = INK; ctx.font = "11px system-ui, sans-serif"; ctx.textAlign = "center"; ctx.textBaseline = "top";
+      if (h > 44) ctx.fillText(camera.camera.slice(0, 11), this.right + 34, y + h / 2 + 13);
+    }
+  }
+
+  axis(y) {
+    const ctx = this.ctx, step = STEPS.find((one) => one * this.scale >= 70) ?? STEPS.at(-1);
+    ctx.save(); ctx.beginPath(); ctx.rect(LEFT - 4, y, this.right - LEFT + 8, SCALE + 4); ctx.clip();
+    ctx.font = "12px system-ui, sans-serif"; ctx.textAlign = "center"; ctx.textBaseline = "top"; ctx.strokeStyle = EDGE; ctx.fillStyle = FAINT; ctx.lineWidth = 1;
+    const coils = this.view.fold.coils;
+    coils.forEach((coil, n) => {
+      const end = coils[n + 1] ? coils[n + 1].base : this.head;
+      for (let mm = Math.max(0, Math.ceil((this.from - coil.base) / step)) * step; coil.base + mm <= end; mm += step) {
+        const x = this.x(coil.base + mm);
+        ctx.beginPath(); ctx.moveTo(x, y + 2); ctx.lineTo(x, y + 7); ctx.stroke();
+        ctx.font = mm ? "12px system-ui, sans-serif" : "600 12px system-ui, sans-serif";
+        ctx.fillText(mm ? `${number(mm / 1000, step < 1000 ? 1 : 0)} m` : coil.name, x + (mm ? 0 : 2), y + 9);
+      }
+    });
+    ctx.restore();
+  }
+
+  // All of the coil that runs, squeezed along: where on it the picture above lies.
+  whole(y, width) {
+    const ctx = this.ctx, coil = this.view.fold.coil;
+    if (!coil) return;
+    const reached = Math.max(1, this.head - coil.base), inner = width - LEFT - RIGHT, px = inner / reached;
+    ctx.fillStyle = FAINT; ctx.font = "11px system-ui, sans-serif"; ctx.textAlign = "right"; ctx.textBaseline = "middle"; ctx.fillText(t("whole"), LEFT - 8, y + WHOLE * this.lanes.length / 2);
+    ctx.save(); ctx.beginPath(); ctx.rect(LEFT, y - 4, inner + 2, WHOLE * this.lanes.length + 8); ctx.clip();
+    this.lanes.forEach((lane, n) => {
+      const top = y + n * WHOLE;
+      ctx.fillStyle = STEEL; ctx.fillRect(LEFT, top, inner, WHOLE - 2);
+      for (const gap of coil.missed) if (this.cameras(lane).some((one) => one.camera === gap.camera)) { ctx.fillStyle = "#3a3f45"; ctx.fillRect(LEFT + gap.start_mm * px, top, Math.max(1, (gap.end_mm - gap.start_mm) * px), WHOLE - 2); }
+      for (const defect of coil.defects.values()) if (defect.side === lane.name && defect.start_mm <= reached) { ctx.fillStyle = colourOf(this.kind(defect.name)); ctx.fillRect(LEFT + defect.start_mm * px, top, Math.max(1.5, (defect.end_mm - defect.start_mm) * px), WHOLE - 2); }
+    });
+    const from = Math.max(0, this.from - coil.base) * px;
+    ctx.strokeStyle = INK; ctx.lineWidth = 1.4; ctx.strokeRect(LEFT + from, y - 2, inner - from, WHOLE * this.lanes.length + 2);
+    ctx.restore();
+  }
+
+  near(event) {
+    const box = this.canvas.getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top;
+    return this.hits.findLast((hit) => Math.abs(hit.x - x) <= hit.w && Math.abs(hit.y - y) <= hit.h);
+  }
+
+  hover(event) {
+    const hit = this.near(event);
+    this.tip.hidden = !hit;
+    this.canvas.style.cursor = hit ? "pointer" : "default";
+    if (!hit) return;
+    const { defect } = hit, severity = defect.severity ? `, ${t(`severity.${defect.severity}`)}` : "";
+    this.tip.textContent = `${defect.name}${severity}\n${number(defect.start_mm / 1000, 3)} m, ${t("across")} ${number(defect.left_mm)}–${number(defect.right_mm)} mm\n${number(defect.end_mm - defect.start_mm, 1)} × ${number(defect.right_mm - defect.left_mm, 1)} mm, ${number(100 * defect.confidence)} %`;
+    const box = this.canvas.getBoundingClientRect();
+    this.tip.style.left = `${Math.min(event.clientX - box.left + 14, box.width - 240)}px`;
+    this.tip.style.top = `${event.clientY - box.top + 14}px`;
+  }
+}

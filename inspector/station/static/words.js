@@ -1,0 +1,32 @@
+// Words from the page's catalogue, numbers and times as the reader writes them.
+
+const catalogue = typeof document === "undefined" ? {} : JSON.parse(document.getElementById("words")?.textContent ?? "{}");
+const language = typeof document === "undefined" ? "en-GB" : spoken(document.documentElement.lang);
+
+// The reader's own way of writing the page's language, like en-GB or de-CH.
+function spoken(code) { return navigator.languages.find((one) => one.startsWith(code) && one !== "en-US" && one.length > 2) ?? (code === "en" ? "en-GB" : code); }
+
+// `t("left", { minutes: 3 })` fills {minutes} in; a key that has no words is shown with its underscores as spaces.
+export function t(key, values = {}) {
+  const text = catalogue[key] ?? key.slice(key.indexOf(".") + 1).replaceAll("_", " ");
+  return text.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
+}
+
+const forms = new Map();
+export function number(value, digits = 0) {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  if (!forms.has(digits)) forms.set(digits, new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+  return forms.get(digits).format(value);
+}
+
+const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+const day = new Intl.DateTimeFormat(language, { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hour12: false });
+export const time = (text) => (text ? clock.format(new Date(text)) : "–");
+export const date = (text) => (text ? day.format(new Date(text)) : "–");
+
+export function lasting(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}

@@ -1,0 +1,131 @@
+"""Events to any number of browsers as server-sent events: encoded once, in order, nothing skipped.
+
+Laws: a browser's queue is bounded. One that does not read is cut off, and comes back with the number of the last event
+that it dealt with (`Last-Event-ID`): it goes on from there while that is remembered, and begins again where not.
+
+Knows: the form of server-sent events, queues. Must not know: what the events say, HTTP. Belongs to the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+
+import msgspec
+
+from inspector.station.kept import Kept, Sent
+
+QUEUE_CHUNKS = 100
+"""What a browser may leave unread: ten seconds."""
+REMEMBERED = 10_000
+"""Events that one that was cut off is given again."""
+RETRY_MS = 1000
+"""How soon a browser comes back."""
+
+
+def message(kind: str, data: bytes, number: str = "") -> bytes:
+    """One server-sent event; `data` is on one line."""
+    head = f"id: {number}\n" if number else ""
+    return f"{head}event: {kind}\ndata: ".encode() + data + b"\n\n"
+
+
+def encoded(sent: Sent) -> bytes:
+    """An event of the journal, under its number."""
+    return message("event", sent.payload, f"{sent.epoch}:{sent.seq}")
+
+
+class Subscriber:
+    """One browser's queue."""
+
+    def __init__(self) -> None:
+        self._chunks: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_CHUNKS + 1)
+        self.is_cut = False
+
+    def put(self, chunk: bytes) -> None:
+        """Queue a chunk, or cut the browser off where it has left too much unread."""
+        if self.is_cut:
+            return
+        if self._chunks.qsize() >= QUEUE_CHUNKS:
+            self.cut()
+        else:
+            self._chunks.put_nowait(chunk)
+
+    def cut(self) -> None:
+        """End the stream, without what waits."""
+        self.is_cut = True
+        while not self._chunks.empty():
+            self._chunks.get_nowait()
+        self._chunks.put_nowait(None)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield chunks until it is cut off."""
+        while (chunk := await self._chunks.get()) is not None:
+            yield chunk
+
+
+class Stream:
+    """What one line's browsers receive.
+
+    `first` makes what a browser that begins is given before the events: messages, ready to send.
+    """
+
+    def __init__(self, first: Callable[[], bytes]) -> None:
+        self._first = first
+        self._kept = Kept()
+        self._ring: deque[Sent] = deque(maxlen=REMEMBERED)
+        self._epoch = ""
+        self._before = 0
+        """Number of the last event before those that are remembered."""
+        self._subscribers: set[Subscriber] = set()
+
+    def __len__(self) -> int:
+        return len(self._subscribers)
+
+    def take(self, events: Iterable[tuple[object, Sent]], also: bytes = b"") -> None:
+        """Pass events on to all, and `also`, messages that are ready to send."""
+        chunks: list[bytes] = []
+        for event, sent in events:
+            if sent.epoch != self._epoch:
+                self._begin(sent)
+                chunks = [self._first()]
+            if len(self._ring) == REMEMBERED:
+                self._before = self._ring[0].seq
+            self._ring.append(sent)
+            self._kept.take(event, sent)  # type: ignore[arg-type]
+            chunks.append(encoded(sent))
+        if chunk := b"".join([*chunks, also]):
+            for subscriber in list(self._subscribers):
+                subscriber.put(chunk)
+
+    def _begin(self, sent: Sent) -> None:
+        self._kept.clear()
+        self._ring.clear()
+        self._epoch, self._before = sent.epoch, sent.seq - 1
+
+    def subscribe(self, last: str) -> Subscriber:
+        """Admit a browser; `last` is the number of the last event that it dealt with, empty for none."""
+        subscriber = Subscriber()
+        subscriber.put(f"retry: {RETRY_MS}\n\n".encode() + self._since(last))
+        self._subscribers.add(subscriber)
+        return subscriber
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """A browser has gone."""
+        self._subscribers.discard(subscriber)
+
+    def close(self) -> None:
+        """End all streams."""
+        for subscriber in self._subscribers:
+            subscriber.cut()
+
+    def _since(self, last: str) -> bytes:
+        epoch, _, number = last.rpartition(":")
+        if epoch == self._epoch and number.isdecimal() and int(number) >= self._before:
+            return b"".join(encoded(sent) for sent in self._ring if sent.seq > int(number))
+        return self._first() + b"".join(map(encoded, self._kept))
+
+
+def json(value: object) -> bytes:
+    """JSON on one line."""
+    return msgspec.json.encode(value)

@@ -1,0 +1,118 @@
+"""The users' file: names, roles and hashed passwords, and the secret that signs sessions. Only its owner reads it.
+
+Knows: argon2 (RFC 9106, the library's defaults), JSON. Must not know: HTTP.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from msgspec import Meta
+
+from inspector.errors import ConfigError, InspectorError
+from inspector.records.commands import Person
+
+Role = Literal["viewer", "operator", "engineer"]
+ROLES: tuple[Role, ...] = ("viewer", "operator", "engineer")
+"""Each may all that those before it may."""
+LEAST_PASSWORD = 8
+hasher = PasswordHasher()
+NOBODY = hasher.hash(secrets.token_urlsafe())
+"""A name that is not known takes as long to refuse as a wrong password."""
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """A person who may look."""
+
+    name: Person
+    role: Role
+    password: str
+    """Hash, never the password itself."""
+
+
+class Users(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The file."""
+
+    v: Literal[1] = 1
+    secret: Annotated[str, Meta(min_length=32)]
+    """Signs sessions; another one ends them all."""
+    users: tuple[User, ...] = ()
+
+    def find(self, name: str) -> User | None:
+        """The user of a name."""
+        return next((user for user in self.users if user.name == name), None)
+
+    def admits(self, name: str, password: str) -> User | None:
+        """The user whose password this is; takes a tenth of a second of a core, known or not."""
+        user = self.find(name)
+        try:
+            hasher.verify(user.password if user else NOBODY, password)
+        except (VerificationError, InvalidHashError):
+            return None
+        return user
+
+
+def read(path: Path) -> Users:
+    """Read the file.
+
+    Raises: ConfigError.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Users)
+    except OSError as error:
+        raise ConfigError(
+            [f"{path}: cannot be read: {error.strerror}. Make it: `inspector station user add NAME --file {path}`."]
+        ) from error
+    except ValueError as error:
+        raise ConfigError([f"{path}: is no file of users: {error}. Make it again, or mend it."]) from error
+
+
+def add(path: Path, name: str, role: Role, password: str) -> bool:
+    """Add a user, or give one another role and password; return whether it is a new one.
+
+    Raises: ConfigError when the file is none, InspectorError when it cannot be written or a value cannot be.
+    """
+    if len(password) < LEAST_PASSWORD:
+        raise InspectorError(f"the password has {len(password)} characters; expected {LEAST_PASSWORD} or more.")
+    try:
+        user = msgspec.convert({"name": name, "role": role, "password": hasher.hash(password)}, User)
+    except msgspec.ValidationError as error:
+        raise InspectorError(f"{name!r}: {error}. Give a name of up to 64 letters.") from error
+    users = read(path) if path.exists() else Users(secret=secrets.token_urlsafe(48))
+    others = tuple(other for other in users.users if other.name != name)
+    _write(path, msgspec.structs.replace(users, users=(*others, user)))
+    return len(others) == len(users.users)
+
+
+def remove(path: Path, name: str) -> bool:
+    """Remove a user; return whether there was one.
+
+    Raises: ConfigError, InspectorError.
+    """
+    users = read(path)
+    others = tuple(other for other in users.users if other.name != name)
+    _write(path, msgspec.structs.replace(users, users=others))
+    return len(others) < len(users.users)
+
+
+def _write(path: Path, users: Users) -> None:
+    """Replace the file in one step; nobody else may read it."""
+    part = path.with_name(path.name + ".tmp")
+    try:
+        part.unlink(missing_ok=True)
+        owner = path.stat() if path.exists() else None
+        number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(number, "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(users), indent=2) + b"\n")
+            if owner and os.geteuid() == 0:  # root adds a user of the service's file: it stays the service's
+                os.fchown(number, owner.st_uid, owner.st_gid)
+                os.fchmod(number, owner.st_mode & 0o777)
+        part.replace(path)
+    except OSError as error:
+        raise InspectorError(f"{path}: cannot be written: {error.strerror}. Give another --file.") from error

@@ -1,0 +1,97 @@
+"""The pages: live, coils, one coil. Each is a shell with words in it; scripts fill it.
+
+Knows: which page holds what. Must not know: how scripts fill it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from inspector import __version__
+from inspector.station.access import Access
+from inspector.station.pages import Html, Words, data, filled, language, languages
+from inspector.station.watch import Watch
+
+LANGUAGE = "language"
+"""Cookie of the language that a reader chose."""
+REPORT_STYLE = '<link rel="stylesheet" href="/static/coil/page.css">'
+
+
+class Views:
+    """Answers browsers with pages."""
+
+    def __init__(self, access: Access, watches: Mapping[str, Watch]) -> None:
+        self._access, self._watches = access, watches
+
+    async def start(self, request: Request) -> Response:
+        """The first line's live page."""
+        return RedirectResponse("/live?" + urlencode({"line": next(iter(self._watches))}), 303)
+
+    async def live(self, request: Request) -> Response:
+        """The strip as it passes, gauges, cameras, alarms."""
+        return self._page(request, "live")
+
+    async def coils(self, request: Request) -> Response:
+        """The list of coils."""
+        return self._page(request, "coils")
+
+    async def coil(self, request: Request) -> Response:
+        """One coil."""
+        return self._page(request, "coil")
+
+    def _page(self, request: Request, name: str) -> Response:
+        chosen = request.query_params.get("line") or next(iter(self._watches))
+        if chosen not in self._watches:
+            raise HTTPException(404, f"line is {chosen!r}; expected one of {', '.join(self._watches)}.")
+        code = language(request.query_params.get(LANGUAGE) or request.cookies.get(LANGUAGE, ""), accepted(request))
+        words, who = languages()[code], request.state.who
+        facts = {"line": chosen, "page": name, "role": who.role, "user": who.name, "token": who.token}
+        values = {
+            "language": code,
+            "title": f"{words[f'page.{name}']} {chosen}",
+            "line": chosen,
+            "script": f"/static/{name}.js",
+            "body": filled(f"{name}.html", words, {"line": chosen}),
+            "navigation": self._navigation(name, chosen, words),
+            "person": self._person(who.name, who.role, words),
+            "facts": data(facts),
+            "words": data(words),
+            "version": __version__,
+            "styles": Html(REPORT_STYLE if name == "coil" else ""),
+        }
+        response = HTMLResponse(filled("shell.html", words, values))
+        if request.query_params.get(LANGUAGE) in languages():
+            response.set_cookie(LANGUAGE, code, max_age=10**8, samesite="lax")
+        return response
+
+    def _navigation(self, page: str, chosen: str, words: Words) -> Html:
+        links = [
+            _link(f"/{name}?{urlencode({'line': chosen})}", words[f"page.{name}"], is_here=name == page)
+            for name in ("live", "coils")
+        ]
+        others = [
+            _link(f"/live?{urlencode({'line': name})}", name, is_here=name == chosen)
+            for name in self._watches
+            if len(self._watches) > 1
+        ]
+        return Html("".join([*links, '<span class="gap"></span>', *others]))
+
+    def _person(self, name: str, role: str, words: Words) -> Html:
+        if not self._access.needs_login:
+            return Html("")
+        return filled("person.html", words, {"name": name, "role": words[f"role.{role}"]})
+
+
+def accepted(request: Request) -> str:
+    """Languages that a browser asks for."""
+    return request.headers.get("accept-language", "")
+
+
+def _link(address: str, text: str, *, is_here: bool) -> str:
+    here = ' aria-current="page"' if is_here else ""
+    return filled("link.html", {}, {"address": address, "text": text, "here": Html(here)})

@@ -1,0 +1,110 @@
+"""One line as it is shown: what its follower brings, passed on to its browsers ten times a second.
+
+Knows: the messages that browsers receive besides events. Must not know: HTTP. Belongs to the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from datetime import UTC, datetime
+
+from inspector.errors import InspectorError
+from inspector.records.events import Health
+from inspector.station import lines
+from inspector.station.follow import Follower
+from inspector.station.lines import Line
+from inspector.station.stream import Stream, json, message
+
+TICK_S = 0.1
+TICKS_NOW = 10
+"""Gauges, and the sign that the station lives, come once in so many ticks."""
+SILENT_S = 2.5
+"""The line gives a heartbeat each second: after so long without one it does not answer."""
+SIDES = ("top", "bottom")
+
+
+class Watch:
+    """A line that is watched, from `start` to `close`."""
+
+    def __init__(self, line: Line) -> None:
+        self.follower = Follower(line)
+        self.stream = Stream(self._first)
+        self._line = line
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def line(self) -> Line:
+        """The line, by its file as it was read last."""
+        return self._line
+
+    def start(self) -> None:
+        """Begin to follow and to pass on."""
+        self.follower.start()
+        self._task = asyncio.create_task(self._pump())
+
+    async def close(self) -> None:
+        """End all of it."""
+        if self._task:
+            self._task.cancel()
+        self.stream.close()
+        await asyncio.to_thread(self.follower.close)
+
+    def is_answering(self) -> bool:
+        """Whether the line has given a sign of life lately."""
+        return self.follower.silent_s() < SILENT_S
+
+    async def _pump(self) -> None:
+        for tick in itertools.count():
+            taken = self.follower.take()
+            also = b""
+            if any(isinstance(event.data, Health) and event.data.state == "reloaded" for event, _ in taken):
+                also += await self._reread()
+            if self.follower.is_changed.is_set():
+                self.follower.is_changed.clear()
+                also += self._standing()
+            if tick % TICKS_NOW == 0:
+                also += self._now()
+            self.stream.take(taken, also)
+            await asyncio.sleep(TICK_S)
+
+    async def _reread(self) -> bytes:
+        """Read the line's file again: cameras, classes and rules may be others now."""
+        try:
+            self._line = await asyncio.to_thread(lines.read, self._line.config)
+        except InspectorError:  # it was changed again; the daemon reports that
+            return b""
+        return self._facts()
+
+    # --- messages -------------------------------------------------------------------------------------------
+
+    def _first(self) -> bytes:
+        return message("begin", b"{}") + self._facts() + self._standing() + self._now()
+
+    def _facts(self) -> bytes:
+        spans = self._line.spans
+        sides = [
+            {
+                "name": side,
+                "left": min(span.left_mm for span in spans if span.side == side),
+                "right": max(span.right_mm for span in spans if span.side == side),
+            }
+            for side in SIDES
+            if any(span.side == side for span in spans)
+        ]
+        facts = {"line": self._line.name, "classes": self._line.classes, "sides": sides, "cameras": spans}
+        return message("line", json(facts))
+
+    def _standing(self) -> bytes:
+        return message("alarms", json(self.follower.standing))
+
+    def _now(self) -> bytes:
+        facts = {
+            "utc": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "is_answering": self.is_answering(),
+            "is_measured": self.follower.is_measured(),
+            "lost": self.follower.lost,
+            "browsers": len(self.stream),
+            "gauges": self.follower.gauges,
+        }
+        return message("now", json(facts))

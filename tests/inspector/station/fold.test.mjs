@@ -1,0 +1,76 @@
+// The pure modules of the live page. Run by test_scripts.py: node --test.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+const at = (name) => import(new URL(`../../../inspector/station/static/${name}`, import.meta.url));
+const { Fold, gravest, marksOf, sorted } = await at("fold.js");
+const { DELAY_MS, Travel } = await at("travel.js");
+
+const coil = (name, state, length_m = 0, inspected_m = 0) => ({ time: "", data: { kind: "coil", state, coil: name, length_m, inspected_m, missed_m: 0 } });
+const defect = (id, start_mm, more = {}) => ({ time: "", data: { kind: "defect", id, coil: "A", name: "dark", side: "top", start_mm, end_mm: start_mm + 10, left_mm: 100, right_mm: 110, part_of: "", ...more } });
+
+test("coils lie one behind the other on the line", () => {
+  const fold = new Fold();
+  fold.take(coil("A", "started")); fold.take(coil("A", "ended", 12, 12)); fold.take(coil("B", "started"));
+  assert.deepEqual(fold.coils.map((one) => [one.name, one.base]), [["A", 0], ["B", 12_000]]);
+  fold.take(defect("late", 13_000));
+  assert.equal(fold.coils[1].base, 13_010);
+});
+
+test("another coil of the same name begins anew, and one that goes on does not", () => {
+  const fold = new Fold();
+  fold.take(coil("A", "started")); fold.take(defect("d", 5)); fold.take(coil("A", "started", 1, 1));
+  assert.equal(fold.coils.length, 1);
+  fold.take(coil("A", "ended", 2, 2)); fold.take(coil("A", "started"));
+  assert.equal(fold.coils.length, 2); assert.equal(fold.coil.defects.size, 0);
+});
+
+test("a defect that grows is one, and a part of another is none", () => {
+  const fold = new Fold();
+  fold.take(defect("d", 5)); fold.take(defect("d", 5, { end_mm: 900 })); fold.take(defect("e", 700)); fold.take(defect("e", 700, { part_of: "d" }));
+  assert.deepEqual([...fold.coil.defects.values()].map((one) => [one.id, one.end_mm]), [["d", 900]]);
+});
+
+test("a camera's faults come and go", () => {
+  const fold = new Fold(), event = (fault, state, status) => ({ data: { kind: "camera", camera: "top", fault, state, status, message: fault } });
+  fold.take(event("dark", "raised", "out_of_specification")); fold.take(event("frozen", "raised", "failure")); fold.take(event("frozen", "returned", "out_of_specification"));
+  assert.equal(fold.cameras.get("top").status, "out_of_specification");
+  assert.deepEqual([...fold.cameras.get("top").faults.keys()], ["dark"]);
+  assert.equal(gravest(["normal", "failure"]), "failure");
+});
+
+test("the marks of a roll are found, over missing ones", () => {
+  const fold = new Fold();
+  for (const turn of [0, 1, 3, 4]) fold.take(defect(`m${turn}`, 500 + 1885 * turn));
+  fold.take(defect("other", 3000)); fold.take(defect("elsewhere", 500 + 1885 * 2, { left_mm: 600, right_mm: 610 }));
+  const marks = marksOf({ name: "dark", side: "top", newest: "m4", across_mm: 105, period_mm: 1885 }, fold.coil.defects);
+  assert.deepEqual(marks.map((one) => one.id), ["m0", "m1", "m3", "m4"]);
+});
+
+test("the newest unacknowledged alarm stands first", () => {
+  const alarm = (name, isa_state, since, priority = "high") => ({ name, isa_state, since, priority });
+  const { shown, aside, counts } = sorted([
+    alarm("old", "unacknowledged", "2026-01-01"), alarm("seen", "acknowledged", "2026-01-05"), alarm("new", "returned", "2026-01-03", "low"),
+    alarm("well", "normal", ""), alarm("put", "shelved", "2026-01-02"),
+  ]);
+  assert.deepEqual(shown.map((one) => one.name), ["new", "old", "seen"]);
+  assert.deepEqual(aside.map((one) => one.name), ["put"]);
+  assert.deepEqual(counts, { high: 2, medium: 0, low: 1 });
+});
+
+test("a kind of a later version changes nothing", () => {
+  const fold = new Fold();
+  assert.equal(fold.take({ data: { kind: "from_2030" } }), false);
+  assert.equal(fold.coils.length, 0);
+});
+
+test("the strip moves evenly between two reports, and never back", () => {
+  const travel = new Travel();
+  assert.equal(travel.at(0), 0);
+  travel.take(0, 0); travel.take(1000, 500);
+  assert.equal(travel.at(DELAY_MS + 500), 250); assert.equal(travel.at(DELAY_MS - 10), 0); assert.equal(travel.at(DELAY_MS + 5000), 500);
+  assert.ok(travel.isMoving(DELAY_MS + 999)); assert.ok(!travel.isMoving(DELAY_MS + 1000));
+  travel.take(2000, 100);
+  assert.equal(travel.at(DELAY_MS + 2000), 100);
+});

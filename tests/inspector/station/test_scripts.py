@@ -1,0 +1,34 @@
+"""The pages' pure modules, tested in JavaScript where Node is."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+NODE = shutil.which("node")
+HERE = Path(__file__).parent
+STATIC = HERE.parents[2] / "inspector" / "station" / "static"
+MOST_KB = 300
+
+
+@pytest.mark.skipif(NODE is None, reason="no Node on this machine (apt install nodejs)")
+def test_the_modules_do_what_they_say(tmp_path: Path) -> None:
+    """Each test of fold.test.mjs passes."""
+    assert NODE
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    for script in STATIC.glob("*.js"):
+        shutil.copy(script, tmp_path)
+    tests = (HERE / "fold.test.mjs").read_text(encoding="utf-8")
+    (tmp_path / "fold.test.mjs").write_text(tests.replace("../../../inspector/station/static/", "./"), encoding="utf-8")
+    done = subprocess.run([NODE, "--test", str(tmp_path)], capture_output=True, text=True, check=False, timeout=50)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "# pass 8" in done.stdout
+
+
+def test_the_first_view_is_small() -> None:
+    """All scripts, styles and words together, uncompressed."""
+    files = [*STATIC.glob("*"), *(STATIC.parent / "words").glob("*"), *(STATIC.parent / "pages").glob("*")]
+    assert sum(path.stat().st_size for path in files) <= 1000 * MOST_KB

@@ -1,0 +1,118 @@
+"""Events to browsers: in order, nothing skipped, and nobody waits for one that does not read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from inspector.records.envelope import Event, write_event
+from inspector.records.events import CoilReport, Data
+from inspector.station.kept import COILS, MOST, Kept, Sent
+from inspector.station.stream import QUEUE_CHUNKS, REMEMBERED, Stream, Subscriber, message
+from tests.defects import any_defect
+
+
+def sent(seq: int, data: Data, epoch: str = "e1") -> tuple[Event, Sent]:
+    """An event as the follower hands it over."""
+    event = Event(
+        id=f"{epoch}-{seq}", source="/inspector/l", type=data.topic, time="2026-11-27T10:00:00Z", subject=data.subject,
+        epoch=epoch, seq=seq, topicseq=seq, data=data,
+    )  # fmt: skip
+    return event, Sent(epoch, seq, write_event(event))
+
+
+def coil(name: str, state: str = "started", inspected_m: float = 0.0) -> CoilReport:
+    """A coil that begins, goes on or ends."""
+    return CoilReport(state=state, coil=name, inspected_m=inspected_m, missed_m=0.0, frames=0, defects={})
+
+
+def stream() -> Stream:
+    """A stream whose pages are given nothing else."""
+    return Stream(lambda: message("begin", b"{}"))
+
+
+def taken(subscriber: Subscriber) -> list[str]:
+    """What waits for a browser, message by message: `begin`, or the number of an event; CUT where it was cut off."""
+    found = []
+
+    async def read() -> None:
+        async for chunk in subscriber:
+            found.append(chunk.decode())
+        found.append("id: CUT\n")
+
+    async def bounded() -> None:
+        reading = asyncio.create_task(read())
+        await asyncio.sleep(0)
+        for _ in range(3 * QUEUE_CHUNKS):
+            await asyncio.sleep(0)
+        reading.cancel()
+
+    asyncio.run(bounded())
+    lines = "".join(found).splitlines()
+    return [
+        line.removeprefix("id: e1:").removeprefix("id: ").removeprefix("event: ")
+        for line in lines
+        if line.startswith(("id: ", "event: begin"))
+    ]
+
+
+def test_a_browser_begins_with_what_matters_and_goes_on() -> None:
+    """First what stands, then each event as it comes, in the order of the journal."""
+    made = stream()
+    made.take([sent(1, coil("A")), sent(2, any_defect(id="d", coil="A")), sent(3, any_defect(id="d", coil="A"))])
+    browser = made.subscribe("")
+    made.take([sent(4, any_defect(id="f", coil="A"))])
+    assert taken(browser) == ["begin", "1", "3", "4"]
+
+
+def test_who_was_cut_off_goes_on_behind_its_last_event() -> None:
+    """Not one skipped, not one twice, and no beginning again."""
+    made = stream()
+    made.take([sent(seq, any_defect(id=f"d{seq}")) for seq in range(1, 40)])
+    assert taken(made.subscribe("e1:30")) == [str(seq) for seq in range(31, 40)]
+    assert taken(made.subscribe("e1:39")) == []
+
+
+def test_who_was_away_too_long_or_comes_from_another_journal_begins_again() -> None:
+    """What is no longer remembered cannot be gone on from: the page is given all that matters."""
+    made = stream()
+    made.take([sent(seq, any_defect(id="d")) for seq in range(1, REMEMBERED + 11)])
+    for last in ("e1:5", "e0:5", "nonsense", "e1:x"):
+        assert taken(made.subscribe(last))[0] == "begin", last
+    assert taken(made.subscribe("e1:10"))[0] == "11"
+
+
+def test_who_does_not_read_is_cut_off() -> None:
+    """Its queue is bounded, and the others are not held up."""
+    made = stream()
+    slow = made.subscribe("")
+    for seq in range(1, QUEUE_CHUNKS + 50):
+        made.take([sent(seq, any_defect(id=f"d{seq}"))])
+    assert slow.is_cut
+    assert taken(slow) == ["CUT"]
+    assert taken(made.subscribe(f"e1:{QUEUE_CHUNKS + 40}")) == [str(QUEUE_CHUNKS + at) for at in range(41, 50)]
+
+
+def test_another_journal_begins_all_pages_again() -> None:
+    """Numbers of another epoch say nothing of the ones before."""
+    made = stream()
+    made.take([sent(1, coil("A"))])
+    browser = made.subscribe("e1:1")
+    made.take([sent(1, coil("B"), "e2")])
+    assert taken(browser) == ["begin", "e2:1"]
+
+
+def test_two_coils_are_kept_and_of_each_the_newest() -> None:
+    """What is no longer on the screen goes; one more of the same name begins anew."""
+    kept = Kept()
+    take: Callable[[tuple[Event, Sent]], None] = lambda pair: kept.take(*pair)  # noqa: E731
+    for seq, name in enumerate("ABC", 1):
+        take(sent(seq, coil(name)))
+    assert [msgspec.json.decode(one.payload)["data"]["coil"] for one in kept] == ["B", "C"][-COILS:]
+    for seq in range(10, MOST + 20):
+        take(sent(seq, any_defect(id=f"d{seq}", coil="C")))
+    assert len(list(kept)) == MOST + 1
+    take(sent(MOST + 30, coil("C")))
+    assert [one.seq for one in kept] == [2, MOST + 30]
