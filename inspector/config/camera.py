@@ -74,6 +74,10 @@ class CameraSection(Section, frozen=True):
             le=100_000,
         ),
     ] = 0.0
+    station_m: Annotated[
+        float,
+        key("Where along the line it looks, metres down the line from a point that you choose.", ge=-10_000, le=10_000),
+    ] = 0.0
     mirror: Annotated[bool, key("Its pictures are mirrored: pixel column 0 is the right end of what it sees.")] = False
     edges: Annotated[
         Literal["none", "left", "right", "both"],

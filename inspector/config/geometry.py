@@ -44,6 +44,14 @@ def fields(cameras: Iterable[CameraSection], recipe: Recipe) -> dict[str, Field]
     return found
 
 
+def widths_mm(cameras: Iterable[CameraSection], recipe: Recipe) -> dict[str, float]:
+    """Return how much of the strip the cameras of each side see across; what two see counts once."""
+    found: dict[str, float] = {}
+    for field in fields(cameras, recipe).values():
+        found[field.side] = found.get(field.side, 0.0) + field.own_right_mm - field.own_left_mm
+    return found
+
+
 def faults(cameras: Iterable[CameraSection], recipe: Recipe) -> Iterator[str]:
     """Overlaps that cannot be: a camera that sees nothing but what its neighbours see."""
     for row in _sides(cameras, recipe):

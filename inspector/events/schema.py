@@ -114,6 +114,7 @@ def _meanings() -> dict[str, dict[str, str]]:
             events.coil,
             events.alarms,
             events.health,
+            events.trigger,
             envelope,
             crop,
             sys.modules[__name__],

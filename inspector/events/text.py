@@ -29,6 +29,7 @@ from inspector.records.events import (
     Missed,
     RecipeStatus,
     Repeat,
+    Trigger,
 )
 from inspector.words import counted
 
@@ -146,6 +147,13 @@ def _labelled(data: Labelled) -> _Row:
     return _Row("label", data.label, rest, CYAN)
 
 
+def _trigger(data: Trigger) -> _Row:
+    what = f"{data.severity} {data.defect} {data.coil} {data.camera}"
+    rest = f"{_metre(data.start_mm)}  {data.state}: {data.message}  {what}"
+    colours = {"armed": YELLOW, "due": RED, "late": MAGENTA}
+    return _Row("TRIGGER", data.name, rest, colours.get(data.state, DIM))
+
+
 def _flood(data: Flood) -> _Row:
     rest = f"{counted(data.raised, 'alarm')} within {data.within_s:g} s, {data.withheld} not announced"
     standing = f"; still waiting: {', '.join(data.standing)}" if data.standing else ""
@@ -180,6 +188,7 @@ LAYOUTS: dict[type, Callable[[Any], _Row]] = {
     ArchiveStatus: _archive,
     JournalStatus: _journal,
     Labelled: _labelled,
+    Trigger: _trigger,
     Flood: _flood,
     Commanded: _commanded,
     Health: _health,

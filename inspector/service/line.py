@@ -31,6 +31,7 @@ from inspector.records.names import Name
 from inspector.service.settings import CommandsSection, HttpSection
 from inspector.sockets import local
 from inspector.strip.settings import DefectSection, RepeatSection, RollSection
+from inspector.triggers.settings import TriggerSection
 
 LONGEST_IPC = 107
 """Bytes of a Unix socket's path (unix(7))."""
@@ -76,6 +77,13 @@ class Config(Section, frozen=True, kw_only=True):
         tuple[GradingSection, ...],
         key("A [[grading]] section for each set of rules.", "Write [[grading]] on a line of its own."),
     ] = ()
+    trigger: Annotated[
+        tuple[TriggerSection, ...],
+        key(
+            "A [[trigger]] section for each thing that is to be done when a defect comes to a place.",
+            "Write [[trigger]] on a line of its own.",
+        ),
+    ] = ()
     events: EventsSection
     journal: JournalSection
     archive: ArchiveSection = ArchiveSection()
@@ -120,6 +128,7 @@ def _contradictions(config: Config) -> list[str]:
         ("defect", [kind.name for kind in config.defect]),
         ("roll", [roll.name for roll in config.roll]),
         ("grading", [grading.name for grading in config.grading]),
+        ("trigger", [trigger.name for trigger in config.trigger]),
     ):
         for name in sorted({name for name in names if names.count(name) > 1}):
             faults.append(f'{kind} name "{name}" is given {names.count(name)} times; expected once. Rename the others.')

@@ -30,6 +30,7 @@ from inspector.service import line
 from inspector.service.line import Config
 from inspector.service.rebuild import rebuild
 from inspector.sockets import open_to_all
+from inspector.triggers import check as triggers
 
 log = logging.getLogger("inspector")
 
@@ -52,7 +53,7 @@ def prepare(path: Path) -> tuple[Config, Path]:
         section = msgspec.structs.replace(settings.recipe, screen=str(screen))
         settings = msgspec.structs.replace(settings, recipe=section)
     names = [kind.name for kind in card.classes]
-    found = (*_frame_faults(settings, card), *_place_faults(settings), *_alarm_faults(settings, card))
+    found = (*_frame_faults(settings, card), *_place_faults(settings), *_rule_faults(settings, card))
     faults = [f"{path.name}: {fault}" for fault in found]
     faults += [
         f'{path.name}: alarm "{alarm.name}" watches class "{name}"; expected one of {", ".join(names)} '
@@ -79,6 +80,7 @@ def _class_faults(settings: Config, known: Sequence[str], card: str) -> Iterator
     """Rules that name a class or an alarm which cannot come: they would never decide."""
     alarms = [alarm.name for alarm in settings.alarm]
     asked = [(f"severity {rule.level}", rule.classes, known) for rule in settings.severity]
+    asked += [(f'trigger "{trigger.name}"', trigger.classes, known) for trigger in settings.trigger]
     asked += [
         (
             f'grading "{grading.name}": limit "{limit.name}"',
@@ -120,20 +122,20 @@ def _inside(address: str) -> str:
     return f"{scheme}192.168.7.2:{address.rpartition(':')[2]}"
 
 
-def _alarm_faults(settings: Config, card: Recipe) -> Iterator[str]:
-    """Refuse rules that contradict each other, or can never raise their alarm."""
-    widths_mm = dict.fromkeys(("top", "bottom"), 0.0)
-    for camera in settings.camera:
-        widths_mm[camera.side] += camera.width_mm(card)
-    rolls = tuple(roll.name for roll in settings.roll)
+def _rule_faults(settings: Config, card: Recipe) -> Iterator[str]:
+    """Refuse alarms and triggers that contradict each other, or can never come."""
+    width_mm = max(geometry.widths_mm(settings.camera, card).values())
+    severest = max((SEVERITIES.index(rule.level) for rule in settings.severity), default=0)
     line = LineFacts(
         cameras=len(settings.camera),
-        width_mm=max(widths_mm.values()),
-        rolls=rolls,
-        severest=max((SEVERITIES.index(rule.level) for rule in settings.severity), default=0),
+        width_mm=width_mm,
+        rolls=tuple(roll.name for roll in settings.roll),
+        severest=severest,
         is_graded=bool(settings.grading),
     )
-    return check.faults(settings.alarm, settings.flood, line)
+    yield from check.faults(settings.alarm, settings.flood, line)
+    stations_m = {camera.name: camera.station_m for camera in settings.camera}
+    yield from triggers.faults(settings.trigger, stations_m, width_mm, severest)
 
 
 def _frame_faults(settings: Config, card: Recipe) -> list[str]:

@@ -19,7 +19,7 @@ from inspector.records.recipe import Recipe
 from inspector.service.line import Config
 from inspector.service.prepare import PLAIN, Load, Options, load, prepare
 
-RELOADABLE = frozenset({"recipe", "engine", "alarm", "flood"})
+RELOADABLE = frozenset({"recipe", "engine", "alarm", "flood", "trigger"})
 """Sections that a reload puts into force; a change in any other needs a restart, and is refused."""
 
 

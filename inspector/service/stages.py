@@ -1,6 +1,7 @@
 """The stages of a line, from analysis to the archive: made from its configuration, and findings taken through them.
 
-    analyse -> camera_health -> cut -> recipe_health -> strip -> repeats -> decisions -> alarms -> receipts -> archive
+    analyse -> camera_health -> cut -> recipe_health -> strip -> triggers -> repeats -> decisions -> alarms -> receipts
+    -> archive
 
 Laws: one thread takes findings through all of them, and what each must know over a restart is read while none is at
 work. A state that cannot be read costs its stage its memory, never the line its start.
@@ -30,6 +31,7 @@ from inspector.service.desk import Desk
 from inspector.service.line import Config
 from inspector.strip.repeats import Repeats
 from inspector.strip.strip import Strip
+from inspector.triggers.triggers import Triggers
 
 log = logging.getLogger("inspector")
 
@@ -46,10 +48,12 @@ class Stages:
         self._camera_health = CameraHealth(settings.camera, settings.camera_health)
         is_stub = settings.engine.kind == "stub"  # it says the same of everything, and that it is one
         self._recipe_health = RecipeHealth(self._cameras, finds_constant=not is_stub)
+        self._triggers = Triggers(settings.trigger, settings.camera)
         self.alarms = Alarms(settings.alarm, settings.flood)
         self.receipts = Receipts(settings.camera)
         self._stages: list[Stage] = [
             Strip(settings.camera, settings.defect, settings.severity),
+            self._triggers,
             Repeats(settings.repeat, settings.roll),
             Decisions(),
             self.alarms,
@@ -76,6 +80,7 @@ class Stages:
     def replace(self, settings: Config) -> None:
         """Pass on what a reload may change; any thread may."""
         self.alarms.replace(settings.alarm, settings.flood)
+        self._triggers.replace(settings.trigger, settings.camera)
 
     def findings(
         self, batches: Iterable[Inferred], metrics: Metrics, desk: Desk, archive: Archive

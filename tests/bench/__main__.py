@@ -20,6 +20,7 @@ from tests.bench import (
     throughput,
     tiling,
     training,
+    triggers,
 )
 
 for bench in (
@@ -29,6 +30,7 @@ for bench in (
     pieces,
     repeats,
     alarms,
+    triggers,
     query,
     coil_report,
     engines,

@@ -27,6 +27,7 @@ from inspector.records.events.health import (
     RecipeStatus,
 )
 from inspector.records.events.strip import Crowded, Defect, Missed, Phase, Repeat, RepeatState
+from inspector.records.events.trigger import Trigger, TriggerAction, TriggerState
 
 __all__ = [
     "CONTRACT",
@@ -65,9 +66,12 @@ __all__ = [
     "RecipeStatus",
     "Repeat",
     "RepeatState",
+    "Trigger",
+    "TriggerAction",
+    "TriggerState",
 ]
 
-CONTRACT = "1.3"
+CONTRACT = "1.4"
 """Version of what is promised here: the first number grows when an old reader would break, the second with each
 addition."""
 
@@ -76,6 +80,7 @@ Data = (
     | Repeat
     | Crowded
     | Missed
+    | Trigger
     | CoilReport
     | CoilRecord
     | Decision

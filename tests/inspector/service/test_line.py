@@ -36,7 +36,7 @@ path = "journal"
 """
 SECTIONS = (
     "line, recipe, engine, intake, batch, camera, alarm, flood, camera_health, analysis, defect, repeat, roll, "
-    "severity, grading, events, journal, archive, http, commands"
+    "severity, grading, trigger, events, journal, archive, http, commands"
 )
 SOCKET = 'expected text like tcp://127.0.0.1:5555. Write "tcp://HOST:PORT" or "ipc:///run/inspector/LINE/NAME".'
 LETTERS = "text of up to 64 letters, digits and _ . : / -"

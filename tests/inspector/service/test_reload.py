@@ -101,7 +101,7 @@ def test_good_reload(line: Line) -> None:
         (
             "mm_per_px = 0.6",
             "mm_per_px = 0.7",
-            "line3.toml: camera has changed; a reload takes only alarm, engine, flood, recipe. "
+            "line3.toml: camera has changed; a reload takes only alarm, engine, flood, recipe, trigger. "
             "Restart the service to change it.",
         ),
         ("mm_per_px = 0.6", "mm_per_px = -1", None),

@@ -1,0 +1,289 @@
+"""Triggers: what is to be done when a defect comes to a place down the line, reported ahead. Pure, stateful.
+
+Laws: each rule reports `due`, `late` or `void` exactly once of a defect that meets it, over restarts of the inspector
+too. `due` leaves before its moment wherever there was time. What stands still triggers nothing; what was passed before
+it was known is `late`, by so many millimetres. A defect that becomes a part of another leaves it to that one.
+
+Knows: defects, the motion of the strip, the rules; UNIX time, passed in. Must not know: sockets, whoever acts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+from queue import SimpleQueue
+
+import msgspec
+
+from inspector.config.camera import CameraSection
+from inspector.records.events import Data, Defect, Trigger, TriggerState
+from inspector.records.stages import Findings
+from inspector.triggers.settings import TriggerSection
+from inspector.triggers.ways import Way, Ways
+
+MOST = 1000
+"""Defects that are waited for at once; a rule that more of the strip meets is no call to act."""
+CALLS = 16
+"""Calls by whose pauses it is known when the next one comes."""
+NEAR_MM = 0.05
+"""Positions are reported to a tenth of a millimetre."""
+M = 1000.0
+
+
+class Target(msgspec.Struct, array_like=True):
+    """A defect that a rule waits for."""
+
+    rule: str
+    action: str
+    defect_id: str
+    name: str
+    """Class of the defect."""
+    severity: str
+    coil: str
+    side: str
+    camera: str
+    start_mm: float
+    end_mm: float
+    left_mm: float
+    right_mm: float
+    is_whole: bool
+    """Nothing more will be reported of it."""
+    is_estimated: bool
+    line_mm: float = 0.0
+    """Where its begin lies along its camera's line."""
+    is_armed: bool = False
+    """It was reported, at this place."""
+
+    def follow(self, defect: Defect) -> None:
+        """Take in what is known of the defect by now."""
+        if abs(defect.start_mm - self.start_mm) > NEAR_MM:
+            self.line_mm += defect.start_mm - self.start_mm
+            self.is_armed = False
+        for name in ("severity", "start_mm", "end_mm", "left_mm", "right_mm", "is_whole"):
+            setattr(self, name, getattr(defect, name))
+
+
+def _target(rule: TriggerSection, defect: Defect) -> Target:
+    names = ("name", "severity", "coil", "side", "camera", "start_mm", "end_mm", "left_mm", "right_mm", "is_whole")
+    facts = {name: getattr(defect, name) for name in (*names, "is_estimated")}
+    return Target(rule=rule.name, action=rule.action, defect_id=defect.id, **facts)
+
+
+class _Moment(msgspec.Struct, frozen=True):
+    """What is known of when a target's action is to be done."""
+
+    state: TriggerState
+    captured_ns: int = 0
+    due_ns: int = 0
+    to_go_mm: float = 0.0
+    late_mm: float = 0.0
+    speed: float = 0.0
+    """mm/s."""
+    is_steady: bool = False
+    within_mm: float = 0.0
+
+
+class _State(msgspec.Struct):
+    """What goes on after a restart."""
+
+    ways: dict[str, Way] = {}
+    targets: list[Target] = []
+    done: dict[str, list[str]] = {}
+    """Rules that have reported their last of a defect which is still reported, by its id."""
+
+
+class Triggers:
+    """The stage that adds `trigger` events."""
+
+    name = "triggers"
+
+    def __init__(
+        self,
+        sections: Iterable[TriggerSection],
+        cameras: Iterable[CameraSection],
+        *,
+        unix_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """`unix_ns` is the clock by which cameras name exposures; it is asked with each batch."""
+        self._unix_ns = unix_ns
+        self._rules = {section.name: section for section in sections}
+        self._cameras = {camera.name: camera for camera in cameras}
+        self._ways = Ways(self._cameras)
+        self._state = _State(ways=self._ways.by_camera)
+        self._inbox: SimpleQueue[tuple[dict[str, TriggerSection], dict[str, CameraSection]]] = SimpleQueue()
+        self._calls: deque[int] = deque(maxlen=CALLS)
+
+    def replace(self, sections: Iterable[TriggerSection], cameras: Iterable[CameraSection]) -> None:
+        """Pass on new rules; what a rule of the same name waits for stays. Any thread may."""
+        self._inbox.put(({section.name: section for section in sections}, {camera.name: camera for camera in cameras}))
+
+    def __call__(self, findings: Findings) -> Findings:
+        """Follow the strip, take in defects, and report what is due before the next call."""
+        now_ns = self._unix_ns()
+        self._calls.append(now_ns)
+        events: list[Data] = []
+        while not self._inbox.empty():
+            self._rules, self._cameras = self._inbox.get()
+            self._ways.replace(self._cameras)
+        self._drop(lambda target: target.rule not in self._rules, "its rule was removed", events)
+        self._ways.follow(findings, now_ns)
+        for event in findings.events:
+            if isinstance(event, Defect):
+                self._look(event, events)
+        self._state.targets = [target for target in self._state.targets if self._waits(target, now_ns, events)]
+        return msgspec.structs.replace(findings, events=(*findings.events, *events)) if events else findings
+
+    def state(self) -> bytes:
+        """Where the strip lies, what is waited for, and what was reported."""
+        return msgspec.json.encode(self._state)
+
+    def restore(self, state: bytes, now_ns: int) -> None:
+        """Go on with what was waited for; nothing is reported twice.
+
+        Raises: ValueError when it cannot be read.
+        """
+        self._state = msgspec.json.decode(state, type=_State)
+        self._ways.by_camera = self._state.ways
+
+    # --- defects ----------------------------------------------------------------------------------------------
+
+    def _look(self, defect: Defect, events: list[Data]) -> None:
+        """See which rules a defect meets, now that it is as it is."""
+        done = self._state.done
+        if defect.part_of:
+            self._drop(lambda target: target.defect_id == defect.id, f"it is a part of {defect.part_of}", events)
+            given = done.pop(defect.id, [])
+            self._drop(
+                lambda target: target.rule in given and target.defect_id == defect.part_of,
+                f"its part {defect.id} had its trigger",
+                events,
+            )
+            for name in given:
+                self._finish(name, defect.part_of)
+            return
+        waiting = {target.rule: target for target in self._state.targets if target.defect_id == defect.id}
+        for rule in self._rules.values():
+            if rule.name in waiting:
+                waiting[rule.name].follow(defect)
+            elif rule.name not in done.get(defect.id, ()) and rule.meets(defect):
+                self._add(rule, defect, events)
+        if defect.is_whole:  # nothing more is reported of it
+            done.pop(defect.id, None)
+
+    def _add(self, rule: TriggerSection, defect: Defect, events: list[Data]) -> None:
+        target, way = _target(rule, defect), self._ways.by_camera.get(defect.camera)
+        line_mm = way.place_mm(defect.coil, defect.start_mm) if way else None
+        if line_mm is not None and len(self._state.targets) < MOST:
+            target.line_mm = line_mm
+            self._state.targets.append(target)
+            return
+        why = f"{MOST} others are waited for" if line_mm is not None else "where its coil lies on the line is not known"
+        events.append(self._event(target, _Moment("void"), why))
+        self._finish(rule.name, defect.id)
+
+    def _finish(self, rule: str, defect_id: str) -> None:
+        """Note that a rule has reported its last of a defect that may be reported again."""
+        done = self._state.done.setdefault(defect_id, [])
+        if rule not in done:
+            done.append(rule)
+
+    def _drop(self, is_gone: Callable[[Target], bool], why: str, events: list[Data]) -> None:
+        """Wait no more for some."""
+        for target in self._state.targets:
+            if is_gone(target):
+                events.append(self._event(target, _Moment("void"), why))
+        self._state.targets = [target for target in self._state.targets if not is_gone(target)]
+
+    # --- the moment -------------------------------------------------------------------------------------------
+
+    def _waits(self, target: Target, now_ns: int, events: list[Data]) -> bool:
+        """Report what there is to report of a target; return whether it is still waited for."""
+        moment = self._moment(target, now_ns)
+        waits = moment.state == "armed"
+        if not (waits and target.is_armed):
+            events.append(self._event(target, moment, _words(target, moment, now_ns)))
+            target.is_armed = True
+        if not (waits or target.is_whole):
+            self._finish(target.rule, target.defect_id)
+        return waits
+
+    def _moment(self, target: Target, now_ns: int) -> _Moment:
+        """Say when the action is to be done, by what is known now."""
+        forecast = self._ways.motion(target.camera).forecast()
+        if forecast is None:  # nothing came since a restart
+            return _Moment("armed")
+        rule = self._rules[target.rule]
+        delay_ns = round(rule.delay_ms * 1e6)
+        effect_mm = target.line_mm + self._ahead_mm(target)
+        stands = self._ways.stands(now_ns)
+        there_ns = None if stands else forecast.when_ns(effect_mm)
+        past_mm = (forecast.line_mm if stands else forecast.place_mm(now_ns + delay_ns)) - effect_mm
+        due_ns = there_ns - delay_ns if there_ns else 0
+        state: TriggerState = "armed"
+        if past_mm > NEAR_MM or (stands and past_mm >= 0):
+            state = "late"
+        elif due_ns and due_ns - now_ns <= max(rule.lead_ms * 1e6, self._pause_ns()):
+            state = "due"
+        return _Moment(
+            state=state,
+            captured_ns=forecast.at_ns,
+            due_ns=due_ns,
+            to_go_mm=effect_mm - forecast.line_mm,
+            late_mm=past_mm if state == "late" else 0.0,
+            speed=0.0 if stands else forecast.speed,
+            is_steady=forecast.is_steady and not stands,
+            within_mm=forecast.within_mm(there_ns) if there_ns else 0.0,
+        )
+
+    def _ahead_mm(self, target: Target) -> float:
+        """How far the strip runs from where the defect is seen to where the action takes effect."""
+        rule, camera = self._rules[target.rule], self._cameras.get(target.camera)
+        return M * (rule.position_m - (camera.station_m if camera else 0.0) - rule.before_m)
+
+    def _pause_ns(self) -> int:
+        """How long it may be until the next call: twice the longest pause of late."""
+        return 2 * max((after - before for before, after in pairwise(self._calls)), default=0)
+
+    def _event(self, target: Target, moment: _Moment, message: str) -> Trigger:
+        ahead_mm = self._ahead_mm(target) if target.rule in self._rules else 0.0
+        return Trigger(
+            name=target.rule,
+            state=moment.state,
+            action=target.action,
+            defect_id=target.defect_id,
+            defect=target.name,
+            severity=target.severity,
+            coil=target.coil,
+            side=target.side,
+            camera=target.camera,
+            start_mm=target.start_mm,
+            end_mm=target.end_mm,
+            left_mm=target.left_mm,
+            right_mm=target.right_mm,
+            at_mm=round(target.start_mm + ahead_mm, 1),
+            to_go_mm=round(moment.to_go_mm, 1),
+            captured_ns=moment.captured_ns,
+            due_ns=moment.due_ns,
+            speed_m_min=round(moment.speed * 0.06, 3),
+            is_steady=moment.is_steady,
+            within_mm=round(moment.within_mm, 1),
+            late_mm=round(moment.late_mm, 1),
+            is_estimated=target.is_estimated,
+            message=message,
+        )
+
+
+def _words(target: Target, moment: _Moment, now_ns: int) -> str:
+    """Put it into words."""
+    if moment.state == "late":
+        return f"{target.action}: late by {moment.late_mm:.0f} mm"
+    if not moment.due_ns:
+        why = "the strip stands, or nothing is known of it yet"
+        return f"{target.action}: {moment.to_go_mm / M:.3f} m to go, nobody knows when: {why}"
+    changing = "" if moment.is_steady else ", while the speed changes"
+    return (
+        f"{target.action}: {moment.to_go_mm / M:.3f} m to go, in {(moment.due_ns - now_ns) / 1e9:.3f} s at "
+        f"{moment.speed * 0.06:.0f} m/min, within {moment.within_mm:.1f} mm{changing}"
+    )
