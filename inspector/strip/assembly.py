@@ -84,7 +84,10 @@ class Open(msgspec.Struct, eq=False):
     reported_mm2: float = 0.0
 
     def boxes(self) -> Boxes:
-        """Return `near` as an array."""
+        """Return `near` as an array; all of it where none is kept, as a state of 0.3 may say."""
+        if not self.near:
+            box = self.extent
+            return np.array([[box.start_mm, box.end_mm, box.left_mm, box.right_mm]])
         return np.frombuffer(self.near).reshape(-1, 4)
 
     def absorb(self, other: Open) -> None:
@@ -105,9 +108,9 @@ class Open(msgspec.Struct, eq=False):
         self.edge_mm = min(known, default=None)
 
     def keep(self, from_mm: float) -> None:
-        """Forget boxes that end before `from_mm`."""
+        """Forget boxes that end before `from_mm`, but for the farthest."""
         boxes = self.boxes()
-        self.near = boxes[boxes[:, 1] >= from_mm][-MOST_BOXES:].tobytes()
+        self.near = boxes[boxes[:, 1] >= min(from_mm, boxes[:, 1].max())][-MOST_BOXES:].tobytes()
 
     @property
     def has_grown(self) -> bool:

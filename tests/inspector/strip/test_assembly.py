@@ -191,6 +191,27 @@ def test_what_is_kept_of_a_long_one_is_bounded() -> None:
     assert max(sizes) < 2 * sizes[10]
 
 
+@pytest.mark.parametrize("beyond_mm", [-1e-4, -1e-9, 0.0, 1e-9, 1e-4])
+def test_one_that_ends_where_the_gap_does_goes_on(beyond_mm: float) -> None:
+    """Whichever side of the limit rounding puts its end on, the next frame finds something of it, or it is over."""
+    by, gaps = recipe("dark"), Joins({"dark": Gap(4.0, 4.0)})
+    top = assembly()
+    top.add(inspected(header(0), piece(0, 6 + beyond_mm, 0, 1), by=by), 0.0, 10.0, gaps)
+    events = top.add(inspected(header(1), piece(0, 1, 0, 1), by=by), 10.0, 20.0, gaps)
+    (whole,) = wholes(events + top.flush(gaps))
+    assert whole.frames == 2 and whole.end_mm == 11.0
+
+
+def test_a_state_that_kept_no_box_of_an_open_one_is_gone_on_with() -> None:
+    """Versions before wrote such; the defect goes on from its hull."""
+    by, gaps = recipe("dark"), Joins({"dark": Gap(4.0, 4.0)})
+    top = assembly()
+    top.add(inspected(header(0), piece(0, 10, 0, 1), by=by), 0.0, 10.0, gaps)
+    top.open[0].near = b""
+    events = top.add(inspected(header(1), piece(0, 1, 0, 1), by=by), 10.0, 20.0, gaps)
+    assert [whole.frames for whole in wholes(events + top.flush(gaps))] == [2]
+
+
 def test_a_long_one_is_reported_as_it_grows() -> None:
     """It is reported each time it has doubled, and every two metres; so an alarm does not wait for its end."""
     coil = np.zeros((30 * ROWS, COLUMNS), np.uint8)
