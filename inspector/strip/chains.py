@@ -1,8 +1,10 @@
-"""The chain of marks that chance explains worst: the test behind repeats. Pure numbers.
+"""The chain of marks that chance explains worst, among all that end with the newest mark. Numbers only; stateful.
 
 A chain is reported only when the expected number of chains as regular, among marks strewn at random and over all chains
-that were looked at on the coil, is small (the a-contrario test of Desolneux, Moisan and Morel, "From Gestalt Theory to
-Image Analysis", 2008). So three or four marks suffice on clean strip, and dirty strip takes more.
+that could be looked at on the coil, is small (the a-contrario test of Desolneux, Moisan and Morel, "From Gestalt Theory
+to Image Analysis", 2008). So three or four marks suffice on clean strip, and dirty strip takes more.
+
+Law: what is left out for the sake of time could not have been reported, and counts as looked at.
 
 Knows: distances. Must not know: classes, coils, rolls.
 """
@@ -13,44 +15,22 @@ import math
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-TURNS = 12
-"""Turns looked back for earlier marks; older ones add little, and the period may have drifted since."""
-SURE_CHANCE = 0.5
-"""A chance of a hit above which no chain can mean anything."""
-LEAST_CHANCE = 1e-9
-LOG_CHOOSE: NDArray[np.float64] = np.array(
-    [[math.log(math.comb(k, n)) if n <= k else 0.0 for n in range(TURNS + 1)] for k in range(TURNS + 1)]
+from inspector.strip.chances import (
+    TURNS,
+    Floats,
+    Search,
+    fewest_hits,
+    log_chances,
+    log_least,
+    log_price,
+    longest_mm,
+    turns,
 )
 
-Floats = NDArray[np.float64]
-
-
-class Search(msgspec.Struct, frozen=True, kw_only=True):
-    """What counts as the same mark again."""
-
-    min_period_mm: float = 300.0
-    """Circumference of the smallest roll, after the strip's elongation."""
-    max_period_mm: float = 6000.0
-    width_mm: float = 1000.0
-    """Of the strip; a narrower figure makes the search more careful."""
-    known_mm: tuple[float, ...] = ()
-    """Distances at which the rolls of the line print (`rolls.py`): found with fewer marks."""
-    across_mm: float = 4.0
-    """How far two prints of one mark may lie apart across the strip."""
-    along_mm: float = 2.0
-    """How exactly one mark's position along is known."""
-    stretch: float = 0.003
-    """How much the period may vary from turn to turn, as a share of it."""
-    marks: int = 3
-    """Marks of a repeat at least."""
-    false_per_coil: float = 1e-3
-    """Repeats that chance may show, expected for each coil."""
-
-    def slack_mm(self, period_mm: Floats | np.float64) -> Floats:
-        """How far a mark may lie from where it is expected, for each period."""
-        return np.asarray(2 * self.along_mm + self.stretch * period_mm)
+EACH_TURN: Floats = np.arange(1.0, TURNS + 1)
+NONE: Floats = np.empty(0)
+ROUNDING_MM = 1e-6
 
 
 class Chain(msgspec.Struct, frozen=True):
@@ -62,114 +42,136 @@ class Chain(msgspec.Struct, frozen=True):
     """Natural logarithm of how many chains as regular chance shows on this coil."""
 
 
-class Tests(msgspec.Struct):
-    """How many chains were looked at on a coil: at periods of known rolls, and at others.
+class Chains:
+    """Looks for chains on a coil, and counts how many there could have been.
 
-    Known periods pay for being one of few tests, all others for being one of many.
+    Periods of known rolls pay for being one of few tests, all others for being one of many.
     """
 
-    known: int = 0
-    other: int = 0
+    def __init__(self, search: Search) -> None:
+        self._search = search
+        self._known_mm = _known(search)
+        ranges_mm = [(search.min_period_mm, search.max_period_mm), *self._known_mm]
+        self._edges_mm = np.concatenate([_edges(begin_mm, end_mm, search) for begin_mm, end_mm in ranges_mm])
+        self.known = self.other = 0
+
+    def coil(self) -> None:
+        """Begin to count again."""
+        self.known = self.other = 0
+
+    def least_by_chance(self, back_mm: Floats, elsewhere: int) -> Chain | None:
+        """Find the chain through the newest mark that chance explains worst; None when chance may do.
+
+        `back_mm` (N,): how far before the newest mark each earlier one of its lane lies, ascending. `elsewhere`: marks
+        of the class on the whole width within the window.
+        """
+        edges = np.searchsorted(back_mm, self._edges_mm).tolist()
+        counts = [sum(edges[at + TURNS : at + 2 * TURNS]) - sum(edges[at : at + TURNS]) for at in self._places()]
+        if not counts[0]:
+            return None
+        known = sum(counts[1:])
+        self.known += known * (TURNS + 1)
+        self.other += (counts[0] - known) * (TURNS + 1)
+        found = []
+        if len(others_mm := self._others(back_mm, elsewhere)):
+            found.append((others_mm, log_price(self.other)))
+        for number, at in enumerate(self._places()[1:]):
+            if counts[1 + number] and self._may_tell(number, len(back_mm), elsewhere, edges[at:]):
+                slices = zip(edges[at : at + TURNS], edges[at + TURNS : at + 2 * TURNS], EACH_TURN, strict=True)
+                own_mm = [back_mm[begin:end] / turn for begin, end, turn in slices if begin < end]
+                found.append((np.concatenate(own_mm), log_price(self.known)))
+        return self._least(back_mm, elsewhere, found) if found else None
+
+    def _places(self) -> range:
+        """Where the edges of each range begin."""
+        return range(0, len(self._edges_mm), 4 * TURNS)
+
+    def _others(self, back_mm: Floats, elsewhere: int) -> Floats:
+        """Periods that no known roll explains, and that are worth the test."""
+        if not self.other:
+            return NONE
+        periods_mm = promising(back_mm, elsewhere, log_price(self.other), self._search)
+        for begin_mm, end_mm in self._known_mm if len(periods_mm) else ():
+            periods_mm = periods_mm[(periods_mm < begin_mm) | (periods_mm > end_mm)]
+        return periods_mm
+
+    def _may_tell(self, number: int, most: int, elsewhere: int, edges: list[int]) -> bool:
+        """Whether a known roll has marks at enough turns; their edges are the second half of its own."""
+        limit = math.log(self._search.false_per_coil) - log_price(self.known)
+        least = fewest_hits(min(TURNS, most), elsewhere, self._known_mm[number][0], limit, self._search)
+        hits = sum(edges[2 * TURNS + turn] < edges[3 * TURNS + turn] for turn in range(TURNS))
+        return least is not None and hits >= least
+
+    def _least(self, back_mm: Floats, elsewhere: int, found: list[tuple[Floats, float]]) -> Chain | None:
+        """Test periods, each group at its price; return the chain that chance explains worst, if it does not."""
+        search, log_false = self._search, math.log(self._search.false_per_coil)
+        periods_mm = np.concatenate([group_mm for group_mm, _ in found])
+        prices = np.repeat([price for _, price in found], [len(group_mm) for group_mm, _ in found])
+        may_tell = log_least(back_mm, elsewhere, periods_mm, search) + prices <= log_false
+        if not may_tell.any():
+            return None
+        periods_mm = periods_mm[may_tell]
+        log_expected = log_chances(back_mm, elsewhere, periods_mm, search) + prices[may_tell, None]
+        row, last_turn = divmod(int(np.argmin(log_expected)), TURNS + 1)
+        if log_expected[row, last_turn] > log_false:
+            return None
+        turn, is_hit = turns(back_mm, periods_mm[row : row + 1], search)
+        chain: dict[int, int] = {}
+        for place in np.flatnonzero(is_hit[0] & (turn[0] <= last_turn)):
+            if int(turn[0, place]) not in chain.values():
+                chain[int(place)] = int(turn[0, place])
+        return Chain(chain, float(log_expected[row, last_turn]))
 
 
-def least_by_chance(back_mm: Floats, elsewhere: int, search: Search, tests: Tests) -> Chain | None:
-    """Find the chain through the newest mark that chance explains worst; None when chance may do.
+def promising(back_mm: Floats, elsewhere: int, price: float, search: Search) -> Floats:
+    """Return all periods at which a chain may be reported, and few others: (P,).
 
-    `back_mm` (N,): how far before the newest mark each earlier one of its lane lies, ascending. `elsewhere`: marks of
-    the class on the whole width within the window.
+    A chain with so many hits has most of them at turns from half that number on. Each of these marks, taken for the
+    only one, shows a period within a fraction of the slack of the chain's own. So among the periods that marks show at
+    these turns, in order, as many must lie as close together; that costs one sort.
     """
-    periods_mm = (back_mm[:, None] / np.arange(1, TURNS + 1)).reshape(-1)
-    periods_mm = periods_mm[(periods_mm >= search.min_period_mm) & (periods_mm <= search.max_period_mm)]
-    if not periods_mm.size:
-        return None
-    price = _prices(periods_mm, search, tests)
-    may_tell = log_least(back_mm, elsewhere, periods_mm, search) + price <= math.log(search.false_per_coil)
-    if not may_tell.any():
-        return None
-    periods_mm, price = periods_mm[may_tell], price[may_tell]
-    log_expected = log_chances(back_mm, elsewhere, periods_mm, search) + price[:, None]
-    row, last_turn = divmod(int(np.argmin(log_expected)), TURNS + 1)
-    if log_expected[row, last_turn] > math.log(search.false_per_coil):
-        return None
-    turn, is_hit = _hits(back_mm, periods_mm[row : row + 1], search)
-    found: dict[int, int] = {}
-    for place in np.flatnonzero(is_hit[0] & (turn[0] <= last_turn)):
-        if int(turn[0, place]) not in found.values():
-            found[int(place)] = int(turn[0, place])
-    return Chain(found, float(log_expected[row, last_turn]))
-
-
-def log_chances(back_mm: Floats, elsewhere: int, periods_mm: Floats, search: Search) -> Floats:
-    """Return the log of the probability that chance shows as many marks, by period and last turn: (P, TURNS + 1)."""
-    turn, is_hit = _hits(back_mm, periods_mm, search)
-    seen = np.zeros((len(periods_mm), TURNS + 1), np.bool_)
-    at = np.nonzero(is_hit)
-    seen[at[0], turn[at]] = True
-    hits = np.cumsum(seen, axis=1, dtype=np.intp)
-    # One mark of the chain was chosen to make the period: it is no evidence.
-    evidence = np.maximum(hits - 1, 0)
-    chance = _chance(back_mm, elsewhere, periods_mm, hits[:, -1], search)
-    found: Floats = LOG_CHOOSE[np.arange(TURNS + 1)[None, :], evidence] + evidence * np.log(chance)[:, None]
-    found[(hits < search.marks - 1) | (chance > SURE_CHANCE)[:, None]] = 0.0
+    most, limit = min(TURNS, len(back_mm)), math.log(search.false_per_coil) - price
+    hits = fewest_hits(most, elsewhere, search.min_period_mm, limit, search)
+    if hits is None:
+        return NONE
+    longest = max(longest_mm(most, elsewhere, limit, search), search.min_period_mm)
+    first = max(1, hits // 2)
+    number = hits - first
+    own_mm, share = 2 * search.along_mm / first + ROUNDING_MM, search.stretch / first
+    near_mm, far_mm = search.min_period_mm * (1 - share) - own_mm, longest * (1 + share) + own_mm
+    begin, end = back_mm.searchsorted((first * near_mm, TURNS * far_mm))
+    shown_mm = (back_mm[begin:end, None] / EACH_TURN[first - 1 :]).ravel()
+    shown_mm.sort()
+    begin, end = shown_mm.searchsorted((near_mm, far_mm))
+    if end - begin <= number:
+        return NONE
+    least_mm = (shown_mm[begin + number : end] - own_mm) / (1 + share)
+    greatest_mm = (shown_mm[begin : end - number] + own_mm) / (1 - share)
+    is_close = least_mm <= greatest_mm
+    if not is_close.any():
+        return NONE
+    periods_mm = (back_mm[:, None] / EACH_TURN).ravel()
+    periods_mm = periods_mm[(periods_mm >= search.min_period_mm) & (periods_mm <= longest)]
+    begun = least_mm[is_close].searchsorted(periods_mm, "right")
+    found: Floats = periods_mm[begun > greatest_mm[is_close].searchsorted(periods_mm, "left")]
     return found
 
 
-def log_least(back_mm: Floats, elsewhere: int, periods_mm: Floats, search: Search) -> Floats:
-    """Return what `log_chances` cannot be below, for each period (P,): a mark at every turn, and no other to spare.
-
-    It costs a hundredth of `log_chances`. On strip so dirty that no chain can mean anything it is all there is to do.
-    """
-    most = np.full(len(periods_mm), min(TURNS, len(back_mm)), np.intp)
-    chance = _chance(back_mm, elsewhere, periods_mm, most, search)
-    evidence = most - 1
-    least: Floats = np.log(most) + evidence * np.log(chance)
-    return np.where(chance > SURE_CHANCE, 0.0, np.minimum(least, 0.0))
-
-
-def _hits(back_mm: Floats, periods_mm: Floats, search: Search) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Return each mark's turn, and whether it lies there, by period: (P, N)."""
-    ratio = back_mm[None, :] / periods_mm[:, None]
-    turn = np.rint(ratio).astype(np.intp)
-    away_mm = np.abs(ratio - turn) * periods_mm[:, None]
-    return turn, (away_mm <= search.slack_mm(periods_mm)[:, None]) & (turn >= 1) & (turn <= TURNS)
+def _known(search: Search) -> list[tuple[float, float]]:
+    """Periods that known rolls explain: disjoint ranges, ascending, within those that are searched."""
+    ranges_mm: list[tuple[float, float]] = []
+    for known_mm in sorted(search.known_mm):
+        begin_mm = max(known_mm - search.slack_mm(known_mm), search.min_period_mm)
+        end_mm = min(known_mm + search.slack_mm(known_mm), search.max_period_mm)
+        if ranges_mm and begin_mm <= ranges_mm[-1][1]:
+            begin_mm = ranges_mm.pop()[0]
+        if begin_mm <= end_mm:
+            ranges_mm.append((begin_mm, end_mm))
+    return ranges_mm
 
 
-def _chance(
-    back_mm: Floats,
-    elsewhere: int,
-    periods_mm: Floats,
-    hits: NDArray[np.intp],
-    search: Search,
-) -> Floats:
-    """Probability that a turn shows a mark by chance, for each period, from how densely the strip is strewn.
-
-    The chain's own marks do not count: what lies off the chain is independent of it (Poisson), and where the lane holds
-    nothing else the class's density on the whole strip stands in for it.
-    """
-    reach_mm = TURNS * periods_mm
-    others = np.maximum(np.searchsorted(back_mm, reach_mm, "right") - hits, 0)
-    lanes = max(1.0, search.width_mm / (2 * search.across_mm))
-    strewn = np.maximum(elsewhere - hits, 1) / (TURNS * search.max_period_mm) / lanes
-    chance: Floats = 1.0 - np.exp(-(others / reach_mm + strewn) * 2 * search.slack_mm(periods_mm))
-    return np.maximum(chance, LEAST_CHANCE)
-
-
-def _prices(periods_mm: Floats, search: Search, tests: Tests) -> Floats:
-    """Count chains at these periods as looked at; return the log of what each pays for not being the only one."""
-    is_known = np.zeros(len(periods_mm), np.bool_)
-    for known_mm in search.known_mm:
-        is_known |= np.abs(periods_mm - known_mm) <= search.slack_mm(np.float64(known_mm))
-    known = int(is_known.sum())
-    tests.known += known * (TURNS + 1)
-    tests.other += (len(periods_mm) - known) * (TURNS + 1)
-    price = [_log_price(max(1, number)) for number in (tests.other, tests.known)]
-    return np.array(price)[is_known.astype(np.intp)]
-
-
-def _log_price(tests: int) -> float:
-    """Log of the factor by which a test must pay for being one of many, their number not known beforehand.
-
-    The sum of 1 / (n (1 + ln n)^2) over all n is below 2, so with two families of tests the expected number of false
-    repeats stays below `false_per_coil` on a coil of any length.
-    """
-    return math.log(4.0 * tests) + 2.0 * math.log(1.0 + math.log(tests))
+def _edges(begin_mm: float, end_mm: float, search: Search) -> Floats:
+    """Where marks lie that show a period of a range, and where its hits lie: begins and ends by turn, twice."""
+    own = EACH_TURN * begin_mm, np.nextafter(EACH_TURN * end_mm, np.inf)
+    hits = own[0] - search.slack_mm(begin_mm), own[1] + search.slack_mm(end_mm)
+    return np.concatenate((*own, *hits))

@@ -16,7 +16,7 @@ import msgspec
 from inspector.records.commands import Answer, RollsChanged
 from inspector.records.events import CoilReport, Data, Defect, Repeat, RepeatState
 from inspector.records.stages import Findings
-from inspector.strip.chains import Search
+from inspector.strip.chances import Search
 from inspector.strip.rolls import Roll, suspects
 from inspector.strip.settings import RepeatSection, RollSection
 from inspector.strip.tracks import Found, Kept, Mark, Track, Tracks

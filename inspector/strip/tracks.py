@@ -11,17 +11,19 @@ Positions are those of the line, which go on over a weld; `Tracks.coil` begins t
 from __future__ import annotations
 
 import math
+from array import array
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 
 import msgspec
 import numpy as np
 
-from inspector.strip.chains import TURNS, Search, Tests, least_by_chance
+from inspector.strip.chains import Chain, Chains
+from inspector.strip.chances import TURNS, Floats, Places, Search
 
-LANE_MARKS = 64
-"""Marks of one lane that are kept at most: strip so dirty tells nothing about rolls."""
+LANE_MARKS = 192
+"""Marks of one lane, three places wide, that are kept at most: strip so dirty tells nothing about rolls."""
 LOST_AFTER = 6
 """Turns in a row without the mark that end a repeat; at 30 % missed marks that is chance in 1 of 1 400 turns."""
 KEPT_MARKS = 256
@@ -108,8 +110,38 @@ class Track(msgspec.Struct, eq=False):
         )
 
 
-Lane = tuple[str, str, int]
+Place = tuple[str, str, int]
 """Side, class and place across."""
+
+
+class Lane(msgspec.Struct, eq=False):
+    """Marks that belong to no repeat, about one place across and the two next to it, oldest first."""
+
+    marks: deque[Mark] = msgspec.field(default_factory=deque)
+    line_mm: array[float] = msgspec.field(default_factory=lambda: array("d"))
+    across_mm: array[float] = msgspec.field(default_factory=lambda: array("d"))
+
+    def add(self, mark: Mark) -> None:
+        """Keep a mark; the oldest makes room."""
+        self.marks.append(mark)
+        self.line_mm.append(mark.line_mm)
+        self.across_mm.append(mark.across_mm)
+        if len(self.marks) > LANE_MARKS:
+            self.remove(0)
+
+    def remove(self, place: int) -> None:
+        """Forget a mark."""
+        del self.marks[place], self.line_mm[place], self.across_mm[place]
+
+    def near(self, mark: Mark, across_mm: float) -> tuple[Floats, Places]:
+        """How far before a mark those at its place across lie, ascending, and which they are."""
+        is_near = np.abs(np.frombuffer(self.across_mm) - mark.across_mm) <= across_mm
+        places = is_near.nonzero()[0][::-1]
+        back_mm = mark.line_mm - np.frombuffer(self.line_mm)[places]
+        if len(places) > 1 and (back_mm[1:] < back_mm[:-1]).any():
+            order = back_mm.argsort(kind="stable")
+            places, back_mm = places[order], back_mm[order]
+        return back_mm, places
 
 
 class Strewn(msgspec.Struct, frozen=True, array_like=True):
@@ -138,23 +170,19 @@ class Tracks:
 
     def __init__(self, search: Search | None = None) -> None:
         self._search = search or Search()
-        self._lanes: dict[Lane, deque[Mark]] = {}
-        """Marks that belong to no repeat, oldest first."""
+        self._window_mm = self._search.window_mm
+        self._lanes: dict[Place, Lane] = {}
         self._newest: deque[Mark] = deque(maxlen=KEPT_MARKS)
-        """Of those the newest, of all lanes."""
-        self._tracks: dict[tuple[str, str], list[Track]] = {}
+        """Marks that belong to no repeat, the newest of all lanes."""
+        self._tracks: dict[Place, list[Track]] = {}
+        """By where the newest mark lies."""
         self._strewn: dict[tuple[str, str], deque[float]] = {}
         """Positions of all marks of a class on a side within the window, for their density."""
-        self._tests = Tests()
-
-    @property
-    def tests(self) -> int:
-        """Chains looked at on this coil."""
-        return self._tests.known + self._tests.other
+        self._chains = Chains(self._search)
 
     def coil(self) -> None:
         """Begin the next coil: what repeats goes on, and is reported again with its first mark there."""
-        self._tests = Tests()
+        self._chains.coil()
         for track in self._all():
             track.marks, track.is_reported = 0, False
 
@@ -170,15 +198,16 @@ class Tracks:
     def add(self, mark: Mark) -> Found | None:
         """Take in one mark; return the repeat it belongs to, if it belongs to one."""
         self._strew(mark)
-        tracks = self._tracks.get((mark.side, mark.name), [])
-        for track in tracks:
-            if turns := self._turns_to(track, mark):
-                return self._extend(track, mark, turns)
-        near = self._near(mark)
-        found = self._found(mark, near) if len(near) >= self._search.marks - 1 else None
-        if found is not None:
+        places = self._places(mark)
+        for place in places:
+            for track in self._tracks.get(place, ()):
+                if turns := self._turns_to(track, mark):
+                    if place != places[0]:
+                        self._move(track, places)
+                    return self._extend(track, mark, turns)
+        if (found := self._found(mark)) is not None:
             return self._joined(found).report()
-        self._keep(mark)
+        self._keep(mark, places)
         return None
 
     def end(self, line_mm: float) -> list[Found]:
@@ -187,28 +216,32 @@ class Tracks:
 
     def _end(self, is_over: Callable[[Track], bool]) -> list[Found]:
         ended = []
-        for key, tracks in self._tracks.items():
+        for place, tracks in list(self._tracks.items()):
             gone = [track for track in tracks if is_over(track)]
+            if len(gone) == len(tracks):
+                del self._tracks[place]
+            elif gone:
+                self._tracks[place] = [track for track in tracks if track not in gone]
             ended += [track.report() for track in gone]
-            self._tracks[key] = [track for track in tracks if track not in gone]
         return ended
 
     def kept(self) -> Kept:
         """Return what `resume` goes on with; bounded, and made without a look at every mark."""
         strewn = [Strewn(*key, len(at_mm), at_mm[0], at_mm[-1]) for key, at_mm in self._strewn.items() if at_mm]
         free = [(mark.id, mark.name, mark.side, mark.across_mm, mark.line_mm) for mark in self._newest]
-        return Kept(list(self._all()), free, strewn, (self._tests.known, self._tests.other))
+        return Kept(list(self._all()), free, strewn, (self._chains.known, self._chains.other))
 
     def resume(self, kept: Kept) -> None:
         """Go on where another search was; marks of the window of whom only the number is kept lie evenly."""
         for track in kept.tracks:
-            self._tracks.setdefault((track.first.side, track.first.name), []).append(track)
+            self._tracks.setdefault(self._places(track.last)[0], []).append(track)
         for free in kept.free:
-            self._keep(Mark(*free))
+            mark = Mark(*free)
+            self._keep(mark, self._places(mark))
         for strewn in kept.strewn:
             even_mm = np.linspace(strewn.oldest_mm, strewn.newest_mm, strewn.count)
             self._strewn[strewn.side, strewn.name] = deque(even_mm.tolist())
-        self._tests = Tests(*kept.tests)
+        self._chains.known, self._chains.other = kept.tests
 
     # --- repeats under way ----------------------------------------------------------------------------------
 
@@ -243,8 +276,8 @@ class Tracks:
 
     def _joined(self, new: Track) -> Track:
         """Add a repeat to those under way; one that lies between the marks of another makes its period shorter."""
-        tracks = self._tracks.setdefault((new.first.side, new.first.name), [])
-        for old in tracks:
+        places = self._places(new.last)
+        for old in [track for place in places for track in self._tracks.get(place, ())]:
             if abs(old.last.across_mm - new.last.across_mm) > self._search.across_mm:
                 continue
             slack_mm = self._slack_mm(old.period_mm, 1)
@@ -257,9 +290,17 @@ class Tracks:
                     old.turns = round((new.last.line_mm - old.first.line_mm) / old.period_mm)
                     old.last, old.marks = new.last, old.marks + new.marks
                     old.steps.clear()
+                    self._move(old, places)
                     return old
-        tracks.append(new)
+        self._tracks.setdefault(places[0], []).append(new)
         return new
+
+    def _move(self, track: Track, places: tuple[Place, Place, Place]) -> None:
+        """Note that a repeat's newest mark lies at the first of these; the one before lay at one of them."""
+        for place in places:
+            if track in (tracks := self._tracks.get(place, [])):
+                tracks.remove(track)
+        self._tracks.setdefault(places[0], []).append(track)
 
     # --- free marks -----------------------------------------------------------------------------------------
 
@@ -267,52 +308,54 @@ class Tracks:
         """Count a mark for the density of its class, and forget those before the window."""
         at_mm = self._strewn.setdefault((mark.side, mark.name), deque())
         at_mm.append(mark.line_mm)
-        while at_mm[0] < mark.line_mm - TURNS * self._search.max_period_mm:
+        while at_mm[0] < mark.line_mm - self._window_mm:
             at_mm.popleft()
 
-    def _bin(self, across_mm: float) -> int:
-        return math.floor(across_mm / self._search.across_mm)
+    def _places(self, mark: Mark) -> tuple[Place, Place, Place]:
+        """Where a mark lies, and next to it."""
+        number = math.floor(mark.across_mm / self._search.across_mm)
+        return (mark.side, mark.name, number), (mark.side, mark.name, number - 1), (mark.side, mark.name, number + 1)
 
-    def _keep(self, mark: Mark) -> None:
-        key = mark.side, mark.name, self._bin(mark.across_mm)
-        self._lanes.setdefault(key, deque(maxlen=LANE_MARKS)).append(mark)
+    def _keep(self, mark: Mark, places: Iterable[Place]) -> None:
+        for place in places:
+            self._lanes.setdefault(place, Lane()).add(mark)
         self._newest.append(mark)
 
-    def _near(self, mark: Mark) -> list[Mark]:
-        """Free marks of the class at this place across, within the window, newest first; older ones are dropped."""
-        oldest_mm = mark.line_mm - TURNS * self._search.max_period_mm
-        near: list[Mark] = []
-        place = self._bin(mark.across_mm)
-        for number in (place - 1, place, place + 1):
-            lane = self._lanes.get((mark.side, mark.name, number))
-            if lane is None:
-                continue
-            while lane and lane[0].line_mm < oldest_mm:
-                lane.popleft()
-            if not lane:
-                del self._lanes[mark.side, mark.name, number]
-                continue
-            near += [m for m in lane if abs(m.across_mm - mark.across_mm) <= self._search.across_mm]
-        near.sort(key=lambda m: -m.line_mm)
-        return near
-
-    def _found(self, mark: Mark, near: list[Mark]) -> Track | None:
+    def _found(self, mark: Mark) -> Track | None:
         """Look for a chain through this mark that is no chance, and take its marks out of the lanes."""
-        back_mm = mark.line_mm - np.array([m.line_mm for m in near])
-        elsewhere = len(self._strewn[mark.side, mark.name])
-        chain = least_by_chance(back_mm, elsewhere, self._search, self._tests)
+        lane = self._lanes.get(self._places(mark)[0])
+        if lane is None or len(lane.marks) < self._search.marks - 1:
+            return None
+        while lane.marks and lane.line_mm[0] < mark.line_mm - self._window_mm:
+            lane.remove(0)
+        back_mm, places = lane.near(mark, self._search.across_mm)
+        if len(places) < self._search.marks - 1:
+            return None
+        chain = self._chains.least_by_chance(back_mm, len(self._strewn[mark.side, mark.name]))
         if chain is None:
             return None
-        for place in chain.turn:
-            taken = near[place]
-            self._lanes[taken.side, taken.name, self._bin(taken.across_mm)].remove(taken)
-            if taken in self._newest:
-                self._newest.remove(taken)
-        turns = sorted((0, *chain.turn.values()), reverse=True)
-        at_mm = [0.0, *(-float(back_mm[place]) for place in chain.turn)]
-        period_mm = -float(np.polyfit([0, *chain.turn.values()], at_mm, 1)[0])
-        first = near[max(chain.turn, key=chain.turn.__getitem__)]
-        steps = [far - close for far, close in pairwise(turns)]
-        track = Track(first, mark, period_mm, len(turns), turns[0], steps, math.exp(chain.log_expected))
-        track.settle()
-        return track
+        near = {place: lane.marks[places[place]] for place in chain.turn}
+        for taken in near.values():
+            self._take(taken)
+        return _track(mark, near, chain)
+
+    def _take(self, mark: Mark) -> None:
+        """A mark belongs to a repeat now."""
+        if mark in self._newest:
+            self._newest.remove(mark)
+        for place in self._places(mark):
+            lane = self._lanes[place]
+            if mark in lane.marks:  # it may have been the oldest there
+                lane.remove(lane.marks.index(mark))
+
+
+def _track(mark: Mark, near: dict[int, Mark], chain: Chain) -> Track:
+    """Begin a repeat with a chain that ends with `mark`; `near` are its earlier ones."""
+    turns = sorted((0, *chain.turn.values()), reverse=True)
+    at_mm = [0.0, *(near[place].line_mm - mark.line_mm for place in chain.turn)]
+    period_mm = -float(np.polyfit([0, *chain.turn.values()], at_mm, 1)[0])
+    first = near[max(chain.turn, key=chain.turn.__getitem__)]
+    steps = [far - close for far, close in pairwise(turns)]
+    track = Track(first, mark, period_mm, len(turns), turns[0], steps, math.exp(chain.log_expected))
+    track.settle()
+    return track

@@ -148,16 +148,16 @@ def _batches(alarms: int, defects: int) -> Iterator[Findings]:
             kinds = [2 + int(kind) for kind in rng.integers(0, len(CLASSES) - 1, defects)]
             if number % EVERY == EVERY - 1 and frame == 0:
                 kinds.append(1)
-            regions = [_region(rng, kind) for kind in kinds]
+            places = [(float(rng.uniform(15, 130)), float(rng.uniform(5, 980))) for _ in kinds]
+            regions = [region(kind, *place) for kind, place in zip(kinds, places, strict=True)]
             facts: dict[str, Any] = {"coil": "C", "start_mm": None, "mm_per_row": 0.625, "height": ROWS, "width": 1600}
             frames.append(inspected(header(number * FRAMES + frame, **facts), *regions, by=card))
         time.sleep(PACE_S)
         yield findings(*frames, now_ns=time.monotonic_ns())
 
 
-def _region(rng: np.random.Generator, kind: int) -> Detection:
-    """A small defect somewhere in a frame, clear of its edges."""
-    start_mm, left_mm = float(rng.uniform(15, 130)), float(rng.uniform(5, 980))
+def region(kind: int, start_mm: float, left_mm: float) -> Detection:
+    """A small defect of a class."""
     return Detection(
         class_id=kind,
         confidence=0.9,

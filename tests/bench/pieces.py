@@ -249,7 +249,7 @@ def _load() -> None:
             cv2.ellipse(labels, middle, axes, int(rng.integers(0, 180)), 0, 360, 1 + place % 2, -1)
         maps.append(_inspected(labels, 0, by))
     strip, spent_s, state_s, detections, events = _strip(SECTIONS), 0.0, 0.0, 0, 0
-    before_mb, most = _resident_mb(), 0
+    before_mb, most = resident_mb(), 0
     for number in range(frames):
         sample = maps[number % len(maps)]
         of = header(number, coil="C", width=WIDTH, height=ROWS, start_mm=number * ROWS * MM)
@@ -264,10 +264,11 @@ def _load() -> None:
     rate, whole = detections / spent_s, detections / (spent_s + state_s)
     print(f"\n{detections} detections on {METRES} m, {events} events:", end=" ")
     print(f"strip stage {rate:.0f} detections/s of one core (wanted: 10 000), {whole:.0f} with its state written down;")
-    print(f"largest state {most / 1000:.0f} kB, {_resident_mb() - before_mb:.0f} MB more resident (wanted: 200)")
+    print(f"largest state {most / 1000:.0f} kB, {resident_mb() - before_mb:.0f} MB more resident (wanted: 200)")
 
 
-def _resident_mb() -> float:
+def resident_mb() -> float:
+    """Memory of this process now."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition("VmRSS:")[2].split()[0]) / 1000
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.strip.chains import TURNS, Search
+from inspector.strip.chances import TURNS, Search
 from inspector.strip.tracks import Mark, Tracks
 
 COIL_MM, WIDTH_MM, CLASSES = 5e6, 1500.0, 4

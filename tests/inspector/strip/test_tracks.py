@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspector.strip.chains import Search
+from inspector.strip.chances import Search
 from inspector.strip.tracks import LOST_AFTER, Found, Mark, Tracks
 
 WIDTH_MM = 1500.0
