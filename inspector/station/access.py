@@ -90,7 +90,8 @@ class Access:
                 if is_page:
                     return RedirectResponse("/login", 303)
                 raise HTTPException(401, "log in first.")
-            if request.method == "POST" and not secrets.compare_digest(request.headers.get(TOKEN, ""), who.token):
+            given = request.headers.get(TOKEN, "")
+            if request.method == "POST" and not secrets.compare_digest(given.encode(), who.token.encode()):
                 raise HTTPException(
                     403, f"the header {TOKEN} is missing or stale; expected this session's token. Reload."
                 )

@@ -9,6 +9,7 @@ import argparse
 import getpass
 import importlib.util
 import sys
+from functools import partial
 from pathlib import Path
 
 from inspector.errors import ConfigError, InspectorError, SocketError
@@ -83,8 +84,9 @@ def _serve(path: Path, bind: str | None) -> int:
             f"bind is {station.bind}, which cannot be bound. Stop the program that holds it, or choose another: --bind."
         ) from error
     scheme = "https" if station.certificate else "http"
-    print(f"station: {scheme}://{station.host or '0.0.0.0'}:{socket.getsockname()[1]}/", flush=True)
-    Server(config, app.state.end_streams).run(sockets=[socket])
+    address = f"{scheme}://{station.host or '0.0.0.0'}:{socket.getsockname()[1]}/"
+    begun = partial(print, f"station: {address}", flush=True)
+    Server(config, begun=begun, end_streams=app.state.end_streams).run(sockets=[socket])
     return 0
 
 

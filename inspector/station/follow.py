@@ -55,6 +55,8 @@ class Follower:
         """Set when `standing` is another."""
         self.lost = 0
         """Events that the journal no longer had."""
+        self.journal_fault = ""
+        """What is wrong with the line's journal, by its last heartbeat."""
         self._events: deque[tuple[Event, Sent]] = deque()
         self._heard_s = -1e9
         self._measured_s = -1e9
@@ -124,6 +126,7 @@ class Follower:
     def _take(self, event: Event, payload: bytes) -> None:
         self._heard_s = time.monotonic()
         if event.seq == 0:
+            self.journal_fault = getattr(event.data, "fault", "")
             return
         self._events.append((event, Sent(event.epoch, event.seq, payload)))
         if isinstance(event.data, Alarm | Commanded | Health):

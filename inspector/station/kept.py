@@ -20,6 +20,7 @@ from inspector.records.events import (
     Defect,
     Flood,
     Health,
+    JournalStatus,
     Missed,
     RecipeStatus,
     Repeat,
@@ -89,8 +90,8 @@ def _standing(data: object) -> tuple[str, ...]:
             return ("camera", data.camera, data.fault)
         case RecipeStatus():
             return ("recipe", data.camera, data.fault)
-        case ArchiveStatus():
-            return ("archive", data.fault)
+        case ArchiveStatus() | JournalStatus():
+            return (data.device, data.fault)
         case Flood() | Health():
             return (str(data.__struct_config__.tag),)
     return ()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from types import FrameType
 
@@ -16,11 +17,22 @@ ASKED = (signal.SIGINT, signal.SIGTERM)
 
 
 class Server(uvicorn.Server):
-    """Serves until it is asked to end; `end_streams` ends what would go on for ever."""
+    """Serves until it is asked to end.
 
-    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
+    `begun` is called once it answers, `end_streams` to end what would go on for ever.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, *, begun: Callable[[], object], end_streams: Callable[[], object]
+    ) -> None:
         super().__init__(config)
-        self._end_streams = end_streams
+        self._begun, self._end_streams = begun, end_streams
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer."""
+        await super().startup(sockets)
+        if self.started:
+            self._begun()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -104,6 +104,7 @@ class Watch:
             "is_answering": self.is_answering(),
             "is_measured": self.follower.is_measured(),
             "lost": self.follower.lost,
+            "journal_fault": self.follower.journal_fault,
             "browsers": len(self.stream),
             "gauges": self.follower.gauges,
         }

@@ -26,7 +26,7 @@ export class Fold {
       case "record": { const coil = this.find(data.coil); if (coil) coil.record = data; return false; }
       case "decision": { const coil = this.find(data.coil); if (coil) coil.decision = data; return false; }
       case "camera": this.camera(data); return false;
-      case "recipe": case "archive": this.fault(data); return false;
+      case "recipe": case "archive": case "journal": this.fault(data); return false;
       case "flood": this.flood = data; return false;
       case "health": this.health = data; return false;
       default: return false;

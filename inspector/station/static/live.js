@@ -68,6 +68,8 @@ function cameras() {
     return el("li", { class: `device ${status}` }, stateSign(status, t(`ne107.${status}`)), el("b", {}, camera), el("span", { class: "hint" }, `${t(`side.${side}`)} · ${t(`ne107.${status}`)}`), el("p", {}, words));
   });
   for (const fault of fold.standing.values()) rows.push(el("li", { class: `device ${fault.status}` }, stateSign(fault.status, t(`ne107.${fault.status}`)), el("b", {}, t(fault.kind)), el("span", { class: "hint" }, t(`ne107.${fault.status}`)), el("p", {}, fault.message)));
+  if (now.journal_fault && ![...fold.standing.values()].some((fault) => fault.kind === "journal")) rows.push(el("li", { class: "device failure" }, stateSign("failure", t("ne107.failure")), el("b", {}, t("journal")), el("p", {}, now.journal_fault)));
+  if (now.lost) rows.push(el("li", { class: "device failure" }, stateSign("failure", t("ne107.failure")), el("b", {}, t("journal")), el("p", {}, t("lost.events", { count: number(now.lost) }))));
   byId("cameras").replaceChildren(...rows);
 }
 

@@ -1,0 +1,199 @@
+"""The station's pages in a real browser, over a real inspector with a painted line."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from inspector.commands import ask
+from inspector.records.commands import ListAlarms
+from inspector.records.events import Commanded, Decision, Defect
+from tests.browser import FOUND, needs_browser
+from tests.e2e.mill import Camera, Mill
+from tests.recipes import DARK
+from tests.stations import Station
+
+pytestmark = [needs_browser, pytest.mark.slow]
+DARK_BOX = (10, 30, 20, 40, DARK)
+PATIENCE_MS = 45_000
+NOTHING = "\u2013"
+ARCHIVE = '[archive]\npath = "archive"\n'
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.fixture(scope="module")
+def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
+    """A running line with one camera a side, and an archive."""
+    made = Mill(tmp_path_factory.mktemp("line"), cameras=("top", "under"))
+    made.write(extra=ARCHIVE)
+    with made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def station(mill: Mill) -> Iterator[Station]:
+    """A station of that line, on loopback."""
+    path = mill.folder / "station.toml"
+    path.write_text('bind = "127.0.0.1:0"\n[[line]]\nconfig = "line.toml"\n')
+    with Station(path, mill.folder) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium without a window."""
+    with sync_playwright() as browsers:
+        made = browsers.chromium.launch(executable_path=FOUND, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def page(browser: Browser, station: Station) -> Iterator[Page]:
+    """The live page; no fault in any script, and nothing that its policy forbids."""
+    faults: list[str] = []
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
+    made = context.new_page()
+    made.set_default_timeout(PATIENCE_MS)
+    made.on("pageerror", lambda error: faults.append(str(error)))
+    made.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
+    made.goto(f"{station.url}/live")
+    yield made
+    context.close()
+    assert faults == []
+
+
+def defects(page: Page) -> list[str]:
+    """Ids of the defects that a page has of its newest coil."""
+    found = page.evaluate("[...(station.fold.coil?.defects.keys() ?? [])]")
+    assert isinstance(found, list)
+    return [str(name) for name in found]
+
+
+def test_the_strip_passes_and_defects_lie_on_it(mill: Mill, page: Page) -> None:
+    """The coil, its metre, its defects of both sides and a hole are shown, while it runs."""
+    with Camera(mill) as top, Camera(mill, "under") as under:
+        for number in range(8):
+            boxes = [DARK_BOX] if number % 2 else []
+            top.send(*boxes, coil="RUNS")
+            under.send(*boxes, coil="RUNS")
+        for camera in (top, under):
+            camera.skip()
+            camera.send(coil="RUNS")
+        expect(page.locator("#coil")).to_contain_text("RUNS")
+        page.wait_for_function("station.fold.coil.defects.size === 8 && station.fold.coil.missed.length === 2")
+        page.wait_for_function("Math.abs(station.fold.coil.length - 320) < 1")
+        page.wait_for_function("Number(document.getElementById('strip').dataset.defects) === 8")
+        expect(page.locator("#classes tr").first).to_contain_text("dark")
+    assert page.evaluate("station.strips.lanes.map((lane) => lane.name)") == ["top", "bottom"]
+
+
+def test_what_one_acknowledges_another_sees(mill: Mill, station: Station, browser: Browser, page: Page) -> None:
+    """By the line's own answer, with the name of who did; shelved with the time left, and taken back."""
+    other = browser.new_page()
+    other.goto(f"{station.url}/live")
+    with Camera(mill, boot="b2") as camera:
+        for _ in range(4):
+            camera.send(DARK_BOX, coil="ALARMING")
+    row = page.locator("#alarms li.open", has_text="three-dark")
+    expect(row).to_be_visible()
+    row.get_by_role("button", name="acknowledge").click()
+    expect(page.locator("#toast")).to_contain_text("Say who you are")  # nothing is done without a name
+    page.locator("#operator").fill("Kim")
+    row.get_by_role("button", name="acknowledge").click()
+    for one in (page, other):
+        expect(one.locator("#alarms li.open")).to_have_count(0)
+    page.evaluate("document.getElementById('aside').open = true")
+    shelf = page.locator("#alarms select")
+    if shelf.count():  # the condition may be gone by now, and the alarm with it
+        shelf.select_option("15")
+        expect(other.locator("#shelved li", has_text="three-dark")).to_contain_text("Kim")
+        page.locator("#shelved button").click()
+        expect(other.locator("#shelved li")).to_have_count(0)
+    other.close()
+    done = [event.data for event in mill.received("command.acknowledge") if isinstance(event.data, Commanded)]
+    assert [(order.operator, order.target, order.is_done) for order in done] == [("Kim", "three-dark", True)]
+
+
+def test_a_line_that_is_killed_is_said_and_comes_back(mill: Mill, page: Page) -> None:
+    """In big letters, until it answers again; what was recorded meanwhile is on the page, each once and in order."""
+    expect(page.locator("#coil")).not_to_have_text(NOTHING)
+    mill.stop(signal.SIGKILL)
+    expect(page.locator("#banner")).to_contain_text("LINE test DOES NOT ANSWER")
+    assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('#banner b')).fontSize)") >= 30
+    mill.start()
+    expect(page.locator("#banner")).to_be_hidden()
+    with Camera(mill, boot="b3") as camera:
+        for _ in range(5):
+            camera.send(DARK_BOX, coil="AFTER")
+    page.wait_for_function("station.fold.coil.name === 'AFTER' && station.fold.coil.defects.size === 5")
+    recorded: list[str] = []
+    with mill.listen() as events:
+        while len(recorded) < 5:
+            found = next(events).data
+            if isinstance(found, Defect) and found.coil == "AFTER":
+                recorded.append(found.id)
+    assert defects(page) == recorded
+
+
+def test_a_station_that_is_killed_is_said_and_comes_back(mill: Mill, browser: Browser, tmp_path: Path) -> None:
+    """A browser that was left open goes on by itself when a station is there again, on the same port."""
+    path = mill.folder / "other.toml"
+    path.write_text('bind = "127.0.0.1:0"\n[[line]]\nconfig = "line.toml"\n')
+    with Station(path, tmp_path) as first:
+        page = browser.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.goto(f"{first.url}/live")
+        expect(page.locator("#coil")).not_to_have_text(NOTHING)
+        first.child.kill()
+    expect(page.locator("#banner")).to_contain_text("NO CONNECTION TO THE STATION")
+    path.write_text(f'bind = "127.0.0.1:{first.port}"\n[[line]]\nconfig = "line.toml"\n')
+    with Station(path, tmp_path):
+        expect(page.locator("#banner")).to_be_hidden()
+        expect(page.locator("#coil")).not_to_have_text(NOTHING)
+    page.close()
+
+
+def test_a_coil_is_opened_looked_at_and_decided(mill: Mill, page: Page) -> None:
+    """Its map, a defect's picture with its outline, a decision that is journalled with name and reason."""
+    with Camera(mill, boot="b4") as camera:
+        camera.send(DARK_BOX, coil="DECIDED")
+        camera.send(coil="DECIDED")
+        camera.send(coil="NEXT")
+    page.goto(page.url.replace("/live", "/coils"))
+    page.get_by_role("link", name="DECIDED").click()
+    expect(page.locator("#count")).to_contain_text("1 in all")
+    page.locator("#worst figure").first.click()
+    expect(page.locator("#defect-title")).to_contain_text("dark")
+    expect(page.locator("#crops polygon").first).to_be_attached()
+    assert (
+        page.evaluate(
+            "(async () => (await fetch(document.querySelector('#crops image').getAttribute('href'))).status)()"
+        )
+        == 200
+    )
+    page.keyboard.press("Escape")
+    page.locator("#decision input[value=hold]").check()
+    page.locator("#decision input[name=reason]").fill("looked at")
+    page.locator("#operator").fill("Lee")
+    page.locator("#decision button").click()
+    expect(page.locator(".decided")).to_contain_text("hold")
+    decided = [event.data for event in mill.received("decision.hold") if isinstance(event.data, Decision)]
+    assert [(one.coil, one.operator, one.reason) for one in decided] == [("DECIDED", "Lee", "looked at")]
+
+
+def test_the_first_view_is_small(page: Page) -> None:
+    """All that the live page loads, but for the stream, is below 300 kB."""
+    entries = "[...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')]"
+    sizes = page.evaluate(f"{entries}.filter((one) => !one.name.includes('stream')).map((one) => one.transferSize)")
+    assert 10_000 < sum(sizes) < 300_000
+
+
+def test_the_line_answers_as_before(mill: Mill) -> None:
+    """After all of this the daemon is the one that it was."""
+    assert ask(mill.ports.address("commands"), ListAlarms()).is_done
+    assert mill.get("/health")[0] == 200

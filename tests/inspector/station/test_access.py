@@ -1,0 +1,198 @@
+"""Each address in each role, over real sockets: who may, who may not, and what other pages' scripts cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import zmq
+
+from inspector.harness import configuration
+from inspector.harness.ports import Ports
+from inspector.service.desk import Desk
+from inspector.service.settings import CommandsSection
+from inspector.station import users
+from inspector.station.access import TRIES
+from inspector.station.app import HEADERS
+from tests.recipes import write_recipe
+from tests.stations import Answer, Station
+
+PASSWORDS: dict[users.Role, str] = {
+    "viewer": "sees and sees",
+    "operator": "acts and acts",
+    "engineer": "knows and knows",
+}
+PAGES = ("/", "/live", "/coils", "/coil?coil=C")
+ASKED = ("/api/coils", "/api/coil?coil=C", "/api/crops?coil=C&defect=d", "/api/crop?image=seen/x.png")
+ACKNOWLEDGE = {"command": "acknowledge", "alarm": "a", "operator": "Kim"}
+DECIDE = {"command": "decide", "coil": "C", "grade": "hold", "reason": "why", "operator": "Kim"}
+REFUSED = {401, 403}
+PASSED = 409
+"""A command that was let through: the line of these tests is never ready, and says so."""
+
+
+@contextmanager
+def station_of(folder: Path, text: str) -> Iterator[Station]:
+    """A station of a line of which nothing runs but its desk."""
+    ports = Ports.free()
+    write_recipe(folder / "recipe")
+    configuration.write(folder / "line.toml", ports, Path("recipe"), line="test", mm_per_px=0.5)
+    path = folder / "station.toml"
+    path.write_text(f'bind = "127.0.0.1:0"\n{text}[[line]]\nconfig = "line.toml"\n')
+    with zmq.Context() as context:
+        desk = Desk(context, CommandsSection(ports.address("commands")), "test", lambda: "it never will be")
+        try:
+            with Station(path, folder) as station:
+                yield station
+        finally:
+            desk.close()
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+    """A station that asks who is there; a user of each role."""
+    folder = tmp_path_factory.mktemp("guarded")
+    for role, password in PASSWORDS.items():
+        users.add(folder / "users.json", role, role, password)
+    with station_of(folder, 'users = "users.json"\nproxies = ["127.0.0.9"]\n') as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+    """A station for this machine alone."""
+    with station_of(tmp_path_factory.mktemp("local"), "") as made:
+        yield made
+
+
+def as_nobody(station: Station) -> Station:
+    """The station, as who has not logged in."""
+    station.cookie = station.token = ""
+    return station
+
+
+def test_nobody_sees_anything(guarded: Station) -> None:
+    """Pages lead to the login, the rest is refused; only health, the login and what the login looks like are there."""
+    station = as_nobody(guarded)
+    for path in PAGES:
+        answer = station.ask(path)
+        assert (answer.status, answer.headers["location"]) == (303, "/login"), path
+    for path in (*ASKED, "/api/stream"):
+        assert station.ask(path).status == 401, path
+    for order in (ACKNOWLEDGE, DECIDE):
+        assert station.command(order).status == 401
+    assert station.ask("/logout", "POST").status == 401
+    for path in ("/health", "/login", "/static/station.css"):
+        assert station.ask(path).status == 200, path
+
+
+@pytest.mark.parametrize(
+    ("role", "acknowledges", "decides"),
+    [("viewer", 403, 403), ("operator", PASSED, 403), ("engineer", PASSED, PASSED)],
+)
+def test_each_role_may_what_it_may(guarded: Station, role: users.Role, acknowledges: int, decides: int) -> None:
+    """All see; operators answer alarms; engineers decide."""
+    station = as_nobody(guarded)
+    assert station.log_in(role, PASSWORDS[role]).status == 303
+    for path in PAGES[1:]:
+        assert station.ask(path).status == 200, path
+    for path in ASKED:
+        assert station.ask(path).status not in REFUSED, path
+    assert station.command(ACKNOWLEDGE).status == acknowledges
+    assert station.command(DECIDE).status == decides
+    assert station.command({**ACKNOWLEDGE, "command": "out_of_service"}).status == decides
+    token = station.token
+    assert station.ask("/logout", "POST", x_station_token=token).status == 204
+
+
+def test_a_session_is_not_enough_to_change_anything(guarded: Station) -> None:
+    """Another page's script sends the cookie, but cannot know the token, nor send JSON."""
+    station = as_nobody(guarded)
+    station.log_in("engineer", PASSWORDS["engineer"])
+    for token in ("", "x" * 32, "\xe4"):
+        assert station.command(ACKNOWLEDGE, x_station_token=token).status == 403
+    assert station.command(ACKNOWLEDGE, content_type="text/plain").status == 415
+    assert station.ask("/api/command").status == 405
+    assert station.ask("/logout", "POST").status == 403
+
+
+def test_what_is_no_command_is_refused_in_words(guarded: Station) -> None:
+    """Too much, no JSON, none that there is, one without a reason."""
+    station = as_nobody(guarded)
+    station.log_in("engineer", PASSWORDS["engineer"])
+    assert station.command({**ACKNOWLEDGE, "alarm": "a" * 20_000}).status == 413
+    assert station.command({"command": "explode"}).status == 400
+    assert station.command({"command": "alarms"}).status == 400
+    assert "reason" in station.command({**DECIDE, "reason": " "}).json()["error"]
+    assert station.ask("/live?line=other").status == 404
+
+
+def test_a_user_who_is_removed_is_out(tmp_path: Path) -> None:
+    """At once, whatever the session says; another role counts at once too. Who guesses passwords waits."""
+    path = tmp_path
+    for role, password in PASSWORDS.items():
+        users.add(path / "users.json", role, role, password)
+    with station_of(path, 'users = "users.json"\nproxies = ["127.0.0.9"]\n') as station:
+        station.log_in("operator", PASSWORDS["operator"])
+        assert station.command(ACKNOWLEDGE).status == PASSED
+        users.add(path / "users.json", "operator", "viewer", PASSWORDS["operator"])
+        assert station.command(ACKNOWLEDGE).status == 403
+        users.remove(path / "users.json", "operator")
+        assert station.ask("/api/coils").status == 401
+        _try_too_often(station)
+
+
+def _try_too_often(station: Station) -> None:
+    """A wrong password is refused, then nobody of that name or address is let in for a while."""
+    wrong = [station.log_in("engineer", f"wrong {number}").status for number in range(TRIES + 1)]
+    assert wrong == [403] * TRIES + [429]
+    refused = station.log_in("engineer", PASSWORDS["engineer"])
+    assert refused.status == 429 and int(refused.headers["retry-after"]) > 0
+
+
+def test_a_form_of_another_page_logs_nobody_in(guarded: Station) -> None:
+    """The browser says where it comes from."""
+    form = b"name=viewer&password=sees+and+sees"
+    answer = as_nobody(guarded).ask("/login", "POST", form, sec_fetch_site="cross-site")
+    assert answer.status == 403 and "set-cookie" not in answer.headers
+
+
+def test_on_loopback_nobody_logs_in(local: Station) -> None:
+    """Whoever is at the machine may all, with the token that its pages carry."""
+    assert local.ask("/login").status == 303
+    assert local.ask("/live").status == 200
+    assert local.command(ACKNOWLEDGE).status == 403
+    local.read_token()
+    assert local.command(ACKNOWLEDGE).status == PASSED
+    assert local.command({"command": "acknowledge", "alarm": "a"}).status == 400  # without a name
+
+
+def test_a_name_that_is_not_the_stations_is_refused(local: Station, guarded: Station) -> None:
+    """A page elsewhere that has its own name point here (DNS rebinding) reads nothing."""
+    for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example"):
+        assert local.ask("/live", host=host).status == 421, host
+    for host in ("localhost:80", f"127.0.0.1:{local.port}", "[::1]:8470"):
+        assert local.ask("/health", host=host).status == 200, host
+    assert as_nobody(guarded).ask("/health", host="station.mill").status == 200
+
+
+def test_every_answer_keeps_the_browser_careful(local: Station) -> None:
+    """Policy, no sniffing, no frame; pages are not kept, files are asked for again."""
+    answers: list[Answer] = [
+        local.ask(path) for path in ("/live", "/api/coils", "/static/live.js", "/nowhere", "/login")
+    ]
+    for answer in answers:
+        for name, value in HEADERS.items():
+            assert answer.headers[name.lower()] == value
+    assert "unsafe" not in HEADERS["Content-Security-Policy"]
+    assert answers[0].headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/coil/../report.py", "/api/crop?image=../users.json"]
+)
+def test_no_other_file_is_served(local: Station, path: str) -> None:
+    """Neither above the folder of scripts nor beside the archive's pictures."""
+    assert local.ask(path).status == 404
