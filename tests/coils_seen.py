@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from inspector.coil.columns import Columns
-from inspector.coil.seen import Seen, Span
+from inspector.coil.seen import Seen
+from inspector.config.geometry import Span
 from inspector.events.history import NEWEST_SEQ, Passage
 from inspector.records.events import Defect
 from tests.coil_journals import reported

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 
 from inspector.coil.columns import Columns
+from inspector.config.geometry import Span
 from inspector.events.history import NEWEST_SEQ, History, Passage
 from inspector.records.coil import Decided
 from inspector.records.coil_file import CoilFile
@@ -21,15 +22,6 @@ from inspector.strip import strip
 
 AT_ONCE = 200
 """Defects read without a pause: less than a millisecond."""
-
-
-class Span(msgspec.Struct, frozen=True, kw_only=True):
-    """What one camera sees across the strip."""
-
-    camera: str
-    side: str
-    left_mm: float
-    right_mm: float
 
 
 class Seen(msgspec.Struct, kw_only=True):

@@ -17,13 +17,18 @@ from inspector.config.camera import CameraSection
 from inspector.records.recipe import Recipe
 
 
-class Field(msgspec.Struct, frozen=True):
-    """What one camera sees across, and the part of it that it answers for; millimetres."""
+class Span(msgspec.Struct, frozen=True):
+    """What one camera sees across; millimetres."""
 
     camera: str
     side: str
     left_mm: float
     right_mm: float
+
+
+class Field(Span, frozen=True):
+    """And the part of it that it answers for."""
+
     own_left_mm: float
     own_right_mm: float
 
@@ -42,6 +47,11 @@ def fields(cameras: Iterable[CameraSection], recipe: Recipe) -> dict[str, Field]
                 own_right_mm=field.right_mm if right_mm is None else right_mm,
             )
     return found
+
+
+def spans(cameras: Iterable[CameraSection], recipe: Recipe) -> tuple[Span, ...]:
+    """Return what each camera sees, in no particular order."""
+    return tuple(fields(cameras, recipe).values())
 
 
 def widths_mm(cameras: Iterable[CameraSection], recipe: Recipe) -> dict[str, float]:

@@ -15,11 +15,11 @@ from inspector import recipe
 from inspector.coil import file, report
 from inspector.coil.record import record
 from inspector.coil.seen import Seen, gather
+from inspector.config.geometry import spans
 from inspector.events.history import History
 from inspector.records.events import CoilRecord, Defect
 from inspector.records.frame import Bytes2D
 from inspector.service import line
-from inspector.service.records import spans
 from inspector.simulator.sheet import MM_PER_PX
 from inspector.simulator.thumbnail import SHRINK
 
@@ -38,7 +38,7 @@ def write_report(coil: str, config: Path, thumbnail: Bytes2D, path: Path) -> Coi
     settings = line.load(config)
     card = recipe.read_card(recipe.find(settings.recipe.path, config.parent))
     with History(Path(settings.journal.path)) as history:
-        seen = gather(history, history.coil(coil), spans(settings, card), keep=True)
+        seen = gather(history, history.coil(coil), spans(settings.camera, card), keep=True)
     made = record(seen, settings.grading, settings.severity)
     page = report.html(
         seen,

@@ -11,12 +11,11 @@ from pathlib import Path
 import msgspec
 
 from inspector import recipe
-from inspector.coil.seen import Span
 from inspector.coil.settings import GradingSection
+from inspector.config.geometry import Span, spans
 from inspector.config.severity import SeveritySection
 from inspector.errors import JournalError
 from inspector.service import line
-from inspector.service.records import spans
 
 USUAL = (Path("journal"), Path("demo/journal"))
 """Where a journal is looked for when none is named."""
@@ -71,6 +70,6 @@ def configured(path: Path) -> Source:
         journal=Path(settings.journal.path),
         gradings=settings.grading,
         severities=settings.severity,
-        spans=spans(settings, card),
+        spans=spans(settings.camera, card),
         classes=tuple(kind.name for kind in card.classes),
     )

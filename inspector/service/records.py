@@ -16,8 +16,8 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from inspector.coil.record import record
-from inspector.coil.seen import Span, gather
-from inspector.config.geometry import fields
+from inspector.coil.seen import gather
+from inspector.config.geometry import spans
 from inspector.errors import InspectorError
 from inspector.events.history import History
 from inspector.records.events import CoilRecord, Data
@@ -45,7 +45,7 @@ class Records:
 
     def replace(self, settings: Config, card: Recipe) -> None:
         """Grade by another configuration from the next coil on."""
-        self._rules = settings.grading, settings.severity, spans(settings, card), Path(settings.journal.path)
+        self._rules = settings.grading, settings.severity, spans(settings.camera, card), Path(settings.journal.path)
 
     def ended(self, coil: str) -> None:
         """Have the record made of a coil whose end is on disk."""
@@ -81,14 +81,6 @@ class Records:
             work()
         except InspectorError as error:
             log.warning("a coil's record cannot be made: %s", error)
-
-
-def spans(settings: Config, card: Recipe) -> tuple[Span, ...]:
-    """What each configured camera sees across the strip, with frames as wide as its own."""
-    return tuple(
-        Span(camera=field.camera, side=field.side, left_mm=field.left_mm, right_mm=field.right_mm)
-        for field in fields(settings.camera, card).values()
-    )
 
 
 def _unrecorded(history: History) -> Iterator[str]:

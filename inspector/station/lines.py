@@ -10,12 +10,11 @@ from pathlib import Path
 import msgspec
 
 from inspector import recipe
-from inspector.coil.seen import Span
 from inspector.coil.settings import GradingSection
+from inspector.config.geometry import Span, spans
 from inspector.config.severity import SeveritySection
 from inspector.errors import ConfigError
 from inspector.service import line as lines
-from inspector.service.records import spans
 
 EVERYWHERE = ("0.0.0.0", "*", "[::]", "")
 HERE = "127.0.0.1"
@@ -59,7 +58,7 @@ def read(config: Path) -> Line:
         http=reached(f"tcp://{settings.http.bind}").removeprefix("tcp://"),
         journal=Path(settings.journal.path),
         archive=Path(settings.archive.path) if settings.archive.path else None,
-        spans=spans(settings, card),
+        spans=spans(settings.camera, card),
         classes=tuple(kind.name for kind in card.classes),
         gradings=settings.grading,
         severities=settings.severity,

@@ -8,7 +8,7 @@ import pytest
 
 from inspector.analysis.analyse import Analyse
 from inspector.config.camera import CameraSection
-from inspector.config.geometry import faults, fields, remarks
+from inspector.config.geometry import faults, fields, remarks, spans, widths_mm
 from inspector.records.events import Defect
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Maps
@@ -31,6 +31,18 @@ def test_seams() -> None:
     own = {name: (field.own_left_mm, field.own_right_mm) for name, field in fields(cameras, RECIPE).items()}
     assert own == {"a": (0.0, 18.0), "b": (18.0, 34.0), "c": (34.0, 52.0), "below": (10.0, 30.0)}
     assert list(faults(cameras, RECIPE)) == [] == remarks(cameras, RECIPE)
+
+
+def test_what_a_side_sees_counts_once() -> None:
+    """Widths leave out what two cameras see both, and strip that none sees; a camera's span is all that it sees."""
+    cameras = [camera("a", 0.0), camera("b", 16.0), camera("c", 40.0), camera("below", 10.0, side="bottom")]
+    assert widths_mm(cameras, RECIPE) == {"top": 56.0, "bottom": 20.0}
+    assert {(span.camera, span.left_mm, span.right_mm) for span in spans(cameras, RECIPE)} == {
+        ("a", 0.0, 20.0),
+        ("b", 16.0, 36.0),
+        ("c", 40.0, 60.0),
+        ("below", 10.0, 30.0),
+    }
 
 
 def test_a_hole_is_named_in_millimetres() -> None:
