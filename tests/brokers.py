@@ -14,6 +14,8 @@ from typing import Any, Self
 
 import pytest
 
+from inspector.harness.ports import Ports
+
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/bin")
 needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="needs mosquitto")
 
@@ -24,9 +26,7 @@ class Mosquitto:
     """A broker on a port of its own; `more` are lines of its configuration."""
 
     def __init__(self, folder: Path, more: str = "allow_anonymous true") -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = Ports.free().frames
         self._config = folder / "mosquitto.conf"
         self._config.write_text(f"listener {self.port} 127.0.0.1\n{more}\n")
         self._process: subprocess.Popen[bytes] | None = None

@@ -1,16 +1,24 @@
 """The ports of one inspector on this machine.
 
-Knows: loopback addresses. Must not know: what is sent there.
+Knows: loopback addresses, and which ports this process may give. Must not know: what is sent there.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
 import socket
-from contextlib import ExitStack
+from collections.abc import Iterator
 
 import msgspec
 
+from inspector.errors import InspectorError
+
 HOST = "127.0.0.1"
+FIRST, LAST = 20_000, 32_000
+"""Below those that Linux gives to whoever asks for any port (`ip_local_port_range`, from 32 768 on)."""
+SHARE = 200
+"""Ports of one process."""
 
 
 class Ports(msgspec.Struct, frozen=True):
@@ -29,13 +37,55 @@ class Ports(msgspec.Struct, frozen=True):
 
     @classmethod
     def free(cls) -> Ports:
-        """Ports that nobody held a moment ago."""
-        with ExitStack() as stack:
-            sockets = [stack.enter_context(socket.socket()) for _ in cls.__struct_fields__]
-            for probe in sockets:
-                probe.bind((HOST, 0))
-            return cls(*(int(probe.getsockname()[1]) for probe in sockets))
+        """Ports that nobody has, and that no other process which asks here is given while this one lives.
+
+        Raises: InspectorError when there are none left.
+        """
+        return cls.counted_from(_share(len(cls.__struct_fields__)).take())
 
     def address(self, name: str) -> str:
         """ZeroMQ's address of one of them: `frames`, `events`, `replay` or `commands`."""
         return f"tcp://{HOST}:{getattr(self, name)}"
+
+
+class _Share:
+    """The ports of this process: a share of the range that it holds until it ends.
+
+    The lock is an abstract socket, as nothing is left of it when the process is killed.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        for first in range(FIRST, LAST, SHARE):
+            lock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                lock.bind(f"\0inspector/ports/{first}")
+            except OSError:
+                lock.close()
+                continue
+            self._lock = lock
+            self._bases: Iterator[int] = itertools.cycle(range(first, first + SHARE, count))
+            return
+        raise InspectorError(f"ports {FIRST} to {LAST}: {(LAST - FIRST) // SHARE} processes have a share. End some.")
+
+    def take(self) -> int:
+        """Return the first of `count` ports in a row that nobody has: those that were given longest ago."""
+        for base in itertools.islice(self._bases, SHARE // self._count):
+            if all(_is_free(port) for port in range(base, base + self._count)):
+                return base
+        raise InspectorError(f"all ports that this process may give are in use, {SHARE} of them. End what uses them.")
+
+
+@functools.cache
+def _share(count: int) -> _Share:
+    return _Share(count)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that are over hold nothing up
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True

@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 import pytest
 
+from inspector.harness.ports import Ports
 from inspector.simulator.sheet import Sheet
-from tests.ports import free_base
 
 METRES, SEED = 2.4, 1
 
@@ -38,7 +38,7 @@ def demo(folder: Path, base: int, *words: str) -> list[str]:
 @pytest.mark.parametrize("faults", [(), ("--fault", "crc=0.3")])
 def test_demo_runs_through(tmp_path: Path, faults: tuple[str, ...]) -> None:
     """It ends by itself with 0; every frame is accounted for, every planted defect scored, the map drawn."""
-    done = subprocess.run(demo(tmp_path, free_base(), *faults), capture_output=True, text=True, check=False)
+    done = subprocess.run(demo(tmp_path, Ports.free().frames, *faults), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ended with exit code 0" in done.stdout
     row = re.search(r"missing\n +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)\n", done.stdout)
@@ -63,7 +63,7 @@ def test_demo_runs_through(tmp_path: Path, faults: tuple[str, ...]) -> None:
 
 def test_taken_port_ends_it_at_once(tmp_path: Path) -> None:
     """A second demo at the same time reports what to do, and ends with 1."""
-    base = free_base()
+    base = Ports.free().frames
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", base))
         holder.listen()
@@ -76,7 +76,7 @@ def test_taken_port_ends_it_at_once(tmp_path: Path) -> None:
 def test_daemon_that_dies_is_shown(tmp_path: Path) -> None:
     """When the inspector cannot start, the demo ends with its last words."""
     (tmp_path / "journal").write_text("a file where the journal's folder should be")
-    done = subprocess.run(demo(tmp_path, free_base()), capture_output=True, text=True, check=False)
+    done = subprocess.run(demo(tmp_path, Ports.free().frames), capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "inspector run ended with exit code" in done.stderr
     assert "journal" in done.stderr
@@ -84,7 +84,7 @@ def test_daemon_that_dies_is_shown(tmp_path: Path) -> None:
 
 def test_broken_off_leaves_nothing_running(tmp_path: Path) -> None:
     """Ctrl-C ends the daemon and the camera too: the ports are free again."""
-    base = free_base()
+    base = Ports.free().frames
     # Whoever runs the tests in the background may have SIGINT ignored, which children inherit.
     heeding = ["env", "--default-signal=INT", *demo(tmp_path, base)]
     running = subprocess.Popen(heeding, stdout=subprocess.PIPE, text=True)

@@ -15,10 +15,12 @@ import tempfile
 import time
 from pathlib import Path
 
+import msgspec
+
 from inspector.engines.nvidia import manifest
+from inspector.harness.ports import Ports
 from tests import emulator
 from tests.emulator import recipe
-from tests.ports import free_base
 from tests.recipes import write_recipe
 
 PAIRS_A_LIFE = 25
@@ -131,7 +133,7 @@ def _with_an_engine(folder: Path) -> Path:
 
 
 def _configuration(folder: Path, engine: str) -> Path:
-    frames, events, replay, http, commands = range(base := free_base(), base + 5)
+    frames, events, replay, http, commands = msgspec.structs.astuple(Ports.free())
     if not (folder / "recipe").exists():
         write_recipe(folder / "recipe")
     config = folder / "line.toml"

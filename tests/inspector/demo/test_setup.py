@@ -10,7 +10,6 @@ from inspector.errors import InspectorError, RecipeError, SocketError
 from inspector.harness.ports import Ports
 from inspector.service import line
 from inspector.simulator.sheet import CLASSES
-from tests.ports import free_base
 
 CARD = """name = "r"
 version = "1"
@@ -46,37 +45,37 @@ def test_template_is_a_good_configuration(tmp_path: Path) -> None:
 
 def test_ports_and_recipe_are_put_in(tmp_path: Path) -> None:
     """A demo while an inspector runs takes other ports, and any recipe folder."""
-    base = free_base()
+    ports = Ports.free()
     recipe = card(tmp_path / "mine", CLASSES)
-    setup = set_up(tmp_path / "demo", Ports.counted_from(base), str(recipe))
+    setup = set_up(tmp_path / "demo", ports, str(recipe))
     settings = line.load(setup.config)
-    assert settings.intake.bind == f"tcp://127.0.0.1:{base}"
-    assert settings.events.bind == f"tcp://127.0.0.1:{base + 1}"
-    assert settings.events.replay_bind == f"tcp://127.0.0.1:{base + 2}"
-    assert settings.http.bind == f"127.0.0.1:{base + 3}"
-    assert settings.commands.bind == f"tcp://127.0.0.1:{base + 4}"
+    assert settings.intake.bind == f"tcp://127.0.0.1:{ports.frames}"
+    assert settings.events.bind == f"tcp://127.0.0.1:{ports.events}"
+    assert settings.events.replay_bind == f"tcp://127.0.0.1:{ports.replay}"
+    assert settings.http.bind == f"127.0.0.1:{ports.http}"
+    assert settings.commands.bind == f"tcp://127.0.0.1:{ports.commands}"
     assert Path(settings.recipe.path) == recipe
     assert Path(settings.journal.path) == tmp_path / "demo" / "journal"
 
 
 def test_taken_port_is_named(tmp_path: Path) -> None:
     """Two demos at once: the second says which port is taken and what to do."""
-    base = free_base()
+    ports = Ports.free()
     with socket.socket() as holder:
-        holder.bind(("127.0.0.1", base + 2))
+        holder.bind(("127.0.0.1", ports.replay))
         holder.listen()
-        with pytest.raises(SocketError, match=rf"port {base + 2} \(replay\).*--port-base"):
-            set_up(tmp_path, Ports.counted_from(base), None)
+        with pytest.raises(SocketError, match=rf"port {ports.replay} \(replay\).*--port-base"):
+            set_up(tmp_path, ports, None)
 
 
 def test_recipe_of_other_classes_is_refused(tmp_path: Path) -> None:
     """A recipe that does not know what the demo plants cannot be scored by it."""
     recipe = card(tmp_path / "mine", ("dark", "bright"))
     with pytest.raises(InspectorError, match="knows dark, bright; expected pitted, crack"):
-        set_up(tmp_path / "demo", Ports.counted_from(free_base()), str(recipe))
+        set_up(tmp_path / "demo", Ports.free(), str(recipe))
 
 
 def test_recipe_that_is_none_is_refused(tmp_path: Path) -> None:
     """A wrong folder is noticed before anything is started."""
     with pytest.raises(RecipeError, match=r"no recipe\.toml"):
-        set_up(tmp_path / "demo", Ports.counted_from(free_base()), str(tmp_path / "none"))
+        set_up(tmp_path / "demo", Ports.free(), str(tmp_path / "none"))

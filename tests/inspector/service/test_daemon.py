@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
+import msgspec
 import numpy as np
 import pytest
 import zmq
@@ -19,6 +20,7 @@ from inspector import recipe, wire
 from inspector.client import Events
 from inspector.engines.stub import Stub
 from inspector.errors import EngineError, InspectorError, Stuck
+from inspector.harness.ports import Ports
 from inspector.infer import Loaded
 from inspector.records.frame import Bytes3D
 from inspector.records.recipe import Maps, Recipe
@@ -27,7 +29,6 @@ from inspector.service.line import Config
 from inspector.service.prepare import Options
 from inspector.service.systemd import Notifier
 from inspector.signals import Flag
-from tests.ports import free_base
 from tests.recipes import HEIGHT, SOUND, WIDTH, write_recipe
 
 PATIENCE_S = 60.0
@@ -57,7 +58,7 @@ class Line:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.frames, self.events, self.replay, self.http, self.commands = range(base := free_base(), base + 5)
+        self.frames, self.events, self.replay, self.http, self.commands = msgspec.structs.astuple(Ports.free())
         write_recipe(folder / "recipe")
         self.config = folder / "line.toml"
         self.config.write_text(

@@ -9,13 +9,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import onnx
 import onnx.parser
 import pytest
 
 from inspector import __main__ as inspector
 from inspector.errors import EXIT_CONFIG
-from tests.ports import free_base
+from inspector.harness.ports import Ports
 from tests.recipes import write_recipe
 
 OTHER_GRAPH = """
@@ -71,7 +72,7 @@ def foreign_network(folder: Path) -> None:
 
 def write_configuration(folder: Path, recipe: str = "recipe", intake: str = "", journal: str = "journal") -> Path:
     """Write a line's file into a folder, with free ports."""
-    frames, events, replay, http = range(base := free_base(), base + 4)
+    frames, events, replay, http, _ = msgspec.structs.astuple(Ports.free())
     config = folder / "line.toml"
     config.write_text(
         f'line = "l"\n[recipe]\npath = "{recipe}"\n[intake]\nbind = "{intake or f"tcp://127.0.0.1:{frames}"}"\n'

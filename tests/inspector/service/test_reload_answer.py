@@ -15,6 +15,7 @@ import pytest
 from inspector.__main__ import main
 from inspector.errors import EXIT_CONFIG, EXIT_DONE, InspectorError
 from inspector.service.reload_answer import FILE, ReloadAnswers, ask, runtime_folder
+from inspector.signals import Flag
 
 
 class Inspector:
@@ -69,7 +70,7 @@ def test_an_answer_of_a_reload_that_began_before_is_not_taken(runtime: Path) -> 
     """The one that was at it had read the file as it was; whoever asks now waits for the next."""
     inspector = Inspector(runtime)
     inspector.answers.begin()
-    received, asked = [], threading.Event()
+    received, asked = [], Flag()  # an Event's lock may be held where the signal comes
 
     def on_hangup(*_: object) -> None:
         inspector.answers.give(EXIT_CONFIG, "of the reload before")
@@ -87,7 +88,7 @@ def test_an_answer_of_a_reload_that_began_before_is_not_taken(runtime: Path) -> 
 
 def test_two_who_ask_at_once_take_one_answer(runtime: Path) -> None:
     """Two signals may become one reload: it began after both, and is both's answer."""
-    inspector, asked = Inspector(runtime), threading.Event()
+    inspector, asked = Inspector(runtime), Flag()
     signal.signal(signal.SIGHUP, lambda *_: asked.set())
     received: list[str] = []
     asking = [threading.Thread(target=lambda: received.append(ask(os.getpid(), runtime).message)) for _ in range(2)]
