@@ -23,6 +23,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 from inspector import __version__, output
@@ -106,6 +107,7 @@ def events(args: argparse.Namespace) -> int:
         args.topic or [""],
         as_json=args.json,
         since=args.since,
+        cursor=args.cursor,
         count=args.count,
         timeout_s=args.timeout,
         environ=os.environ,
@@ -208,9 +210,10 @@ def parser() -> argparse.ArgumentParser:
 def _add_inquiries(add: Callable[[str, Run, str], argparse.ArgumentParser]) -> None:
     """Add what reads the journal and the archive."""
     from inspector.archive import command as review
-    from inspector.inquiry import coils, defects, rejudge, report, transform
+    from inspector.inquiry import coils, defects, journal, rejudge, report, transform
     from inspector.station import command as station
 
+    journal.add_arguments(add("journal", journal.run, "verify a journal, or export it as a file"), since)
     for name, module, words in (
         ("station", station, "show lines to people, in a browser"),
         ("review", review, "export an archive's crops as a data set, with what people say of them"),
@@ -250,6 +253,18 @@ def at_least_0(text: str) -> int:
     return int(text)
 
 
+def since(text: str) -> int | datetime:
+    """Read where to begin: a `seq`, or a time of RFC 3339, of this machine's zone where it names none."""
+    if text.isdecimal():
+        return int(text)
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError, OSError) as error:
+        raise argparse.ArgumentTypeError(
+            f"{text}: expected a whole number, or a time as 2026-03-01T14:00 or 2026-03-01T13:00Z"
+        ) from error
+
+
 def seconds(text: str) -> float:
     """Read a time; `nan` and `inf` are none."""
     try:
@@ -268,7 +283,13 @@ def _add_events_arguments(command: argparse.ArgumentParser) -> None:
         "--topic", action="append", metavar="PREFIX", help="only topics that begin so; may be repeated"
     )
     command.add_argument("--json", action="store_true", help="one CloudEvents JSON a line")
-    command.add_argument("--since", type=at_least_0, metavar="SEQ", help="first the journal's events from here on")
+    command.add_argument(
+        "--since",
+        type=since,
+        metavar="SEQ|TIME",
+        help="first the journal's events from here on: a number, or a time as 2026-03-01T14:00, by this machine's zone",
+    )
+    command.add_argument("--cursor", type=Path, metavar="FILE", help="keep the place there, and go on from it")
     command.add_argument("--count", type=at_least_0, metavar="N", help="end after N events")
     command.add_argument("--timeout", type=seconds, metavar="S", help="end when none came for S seconds")
 

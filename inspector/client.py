@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -26,6 +28,7 @@ import msgspec
 import zmq
 
 from inspector import sockets
+from inspector.cursor import Cursor, CursorFile
 from inspector.errors import SocketError
 from inspector.records.envelope import LIMIT_EVENTS, Event, ReplayHead, ReplayRequest, read_event
 from inspector.records.events import HEARTBEAT_TOPIC, Heartbeat
@@ -33,6 +36,8 @@ from inspector.records.events import HEARTBEAT_TOPIC, Heartbeat
 QUEUE_EVENTS = 10_000
 MAX_PART_BYTES = 16 * 2**20
 REPLAY_TRIES = 3
+KEEP_S = 0.2
+"""How often the cursor is written."""
 EVICTED = "the journal no longer holds them"
 
 
@@ -57,9 +62,14 @@ class Events:
 
     Iteration ends when no event came for `timeout_s` (None waits for ever) and may then be taken up again.
     `after` is the last `(epoch, seq)` already dealt with (epoch None: whichever journal it is); what followed
-    comes first, from the inspector's next heartbeat on. `replay` None: count what is lost, mend nothing.
+    comes first, from the inspector's next heartbeat on. `since` begins with what was recorded at that time or later.
+    `replay` None: count what is lost, mend nothing.
 
-    Raises: SocketError when an address is not one.
+    `cursor` names a file that keeps the place, which comes before `after`: a process that begins again goes on behind
+    the last event after which it asked for another. Each comes at least once, after a kill those of the last 0.2 s
+    twice. Where the journal did not answer the place stays before what is missing.
+
+    Raises: SocketError when an address is not one; Busy, CursorError for the file.
     """
 
     def __init__(
@@ -73,6 +83,8 @@ class Events:
         heartbeats: bool = False,
         on_gap: Callable[[Gap], None] | None = None,
         patience_s: float = 6.0,
+        since: datetime | None = None,
+        cursor: str | Path | None = None,
     ) -> None:
         self.lost = 0
         """Events that were recorded and never came, so far."""
@@ -86,6 +98,12 @@ class Events:
         self._heartbeats = heartbeats
         self._on_gap = on_gap
         self._patience_s = patience_s
+        self._cursor = CursorFile(Path(cursor)) if cursor is not None else None
+        after = self._kept() or after
+        self._since = since if after is None else None
+        self._kept_s = -KEEP_S
+        self._is_holed = False
+        """Whether something is missing that the journal may still have: the cursor goes no farther."""
         # Where we are: all of the root up to `_seq` was yielded or counted as lost; `_number` was the last.
         self._epoch: str | None = after[0] if after else None
         self._seq: int | None = after[1] if after else None
@@ -112,15 +130,34 @@ class Events:
         return self
 
     def __next__(self) -> Event:
+        now_s = time.monotonic()
+        if now_s - self._kept_s >= KEEP_S:
+            self._keep()  # whoever asks for another has dealt with those before
+            self._kept_s = now_s
         try:
             return next(self._stream)
         except StopIteration:
             self._stream = self._follow()
+            self._keep()
             raise
 
     def close(self) -> None:
-        """Leave; nothing is kept."""
+        """Leave; nothing is kept but the cursor, which the event that came last has not passed."""
         self._context.destroy(linger=0)
+        if self._cursor is not None:
+            self._cursor.close()
+
+    def _kept(self) -> tuple[str, int] | None:
+        """Return the place that was kept."""
+        cursor = self._cursor.cursor if self._cursor is not None else None
+        return (cursor.epoch, cursor.seq) if cursor is not None else None
+
+    def _keep(self) -> None:
+        """Write down how far we are."""
+        if self._cursor is None or self._epoch is None or self._seq is None or self._is_holed:
+            return
+        if (now := Cursor(self._epoch, self._seq)) != self._cursor.cursor:
+            self._cursor.keep(now)
 
     @property
     def is_reached(self) -> bool:
@@ -167,7 +204,7 @@ class Events:
             seq, number = event.seq - 1, self._number_of(event) - 1
         self._enter(event.epoch)
         if self._seq is None:
-            self._seq, self._number = seq, number  # begin here
+            self._seq, self._number = self._begin(seq, number)
         if seq < self._seq:
             if beat is None:
                 return  # known already
@@ -179,6 +216,17 @@ class Events:
         if beat is None:
             self._seq, self._number = event.seq, number + 1
         yield event
+
+    def _begin(self, seq: int, number: int) -> tuple[int, int | None]:
+        """Return where to begin, if what is before `seq` was not asked for."""
+        if self._since is None:
+            return seq, number
+        since, self._since = self._since, None
+        answer = self._ask(0, limit=1, since=since)
+        if answer is None or answer[0].error or not answer[1]:
+            return seq, number
+        first = min(answer[1][0].seq - 1, seq)
+        return first, first if not self._root or first == 0 else None
 
     def _enter(self, epoch: str) -> None:
         if self._epoch not in (None, epoch) and self._seq is not None:
@@ -224,6 +272,7 @@ class Events:
 
     def _report(self, first_seq: int, last_seq: int | None, count: int, reason: str, *, is_final: bool = True) -> None:
         self.lost += count
+        self._is_holed |= not is_final
         if self._on_gap is not None:
             assert self._epoch is not None
             self._on_gap(
@@ -237,10 +286,13 @@ class Events:
                 )
             )
 
-    def _ask(self, after: int) -> tuple[ReplayHead, list[Event]] | None:
+    def _ask(
+        self, after: int, limit: int = LIMIT_EVENTS, since: datetime | None = None
+    ) -> tuple[ReplayHead, list[Event]] | None:
         """Ask the journal for what follows `after`; None when no sensible answer came in time."""
-        assert self._replay is not None
-        request = ReplayRequest(epoch=self._epoch, after=after, limit=LIMIT_EVENTS, prefix=self._root)
+        if self._replay is None:
+            return None
+        request = ReplayRequest(epoch=self._epoch, after=after, limit=limit, prefix=self._root, since=since)
         wait_ms = int(1000 * self._patience_s / REPLAY_TRIES)
         for _ in range(REPLAY_TRIES):
             if not self._replay.poll(wait_ms, zmq.POLLOUT):

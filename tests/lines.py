@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -28,11 +28,10 @@ class Line:
         max_mb: int = 8,
         hwm: int = 10_000,
         binds: tuple[str, str] = ("tcp://127.0.0.1:*", "tcp://127.0.0.1:*"),
+        clock_utc: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.journal = Journal(
-            path, max_mb, "/inspector/l", clock_utc=lambda: datetime.now(UTC), new_epoch=lambda: epoch
-        )
+        self.journal = Journal(path, max_mb, "/inspector/l", clock_utc=clock_utc, new_epoch=lambda: epoch)
         self.publisher = Publisher(self.context, binds[0], self.journal, hwm)
         self.replays = Replays(self.context, binds[1], self.journal)
         self.turn = threading.Lock()

@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 
 from inspector.bridges import mqtt
-from inspector.bridges.cursor import CursorFile
 from inspector.bridges.forward import WAIT_S, Forward
 from inspector.client import Events, Gap
+from inspector.cursor import CursorFile
 from inspector.records.names import NAME
 from inspector.signals import Flag
 

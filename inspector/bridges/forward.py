@@ -18,8 +18,8 @@ from typing import Protocol
 
 import msgspec
 
-from inspector.bridges.cursor import Cursor, CursorFile
 from inspector.client import Events, Gap
+from inspector.cursor import Cursor, CursorFile
 from inspector.errors import EXIT_CONFIG, InspectorError
 from inspector.records.envelope import Event
 from inspector.records.events import Heartbeat

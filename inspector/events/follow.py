@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TextIO
+from datetime import datetime
+from pathlib import Path
+from typing import TextIO, TypedDict
 
 from inspector import output
 from inspector.client import Events, Gap
@@ -28,7 +30,8 @@ def print_events(
     topics: Sequence[str],
     *,
     as_json: bool,
-    since: int | None,
+    since: int | datetime | None,
+    cursor: Path | None,
     count: int | None,
     timeout_s: float | None,
     environ: Mapping[str, str],
@@ -37,7 +40,8 @@ def print_events(
 ) -> int:
     """Print events as they come, flushed one by one, and return the exit code.
 
-    `since` is the first `seq` wanted from the journal; without it only new events are shown. Ends after
+    `since` is the first `seq` wanted from the journal, or the time from which on; without it only new events are shown;
+    `cursor` a file that keeps the place, which comes before it. Ends after
     `count` events, or when none came for `timeout_s`, which is a failure when fewer than `count` came, or nobody
     answered at all.
     Ctrl-C, and a reader that closed the pipe, are ways to end.
@@ -45,7 +49,6 @@ def print_events(
     Raises: SocketError when an address is not one; OSError when `out` takes no more.
     """
     colour = wants_colour(out, environ)
-    after = None if since is None else (None, max(0, since - 1))
 
     def tell(gap: Gap) -> None:
         end = "?" if gap.last_seq is None else gap.last_seq
@@ -53,7 +56,9 @@ def print_events(
 
     shown, silence = 0, _Silence(connect, timeout_s, err)
     try:
-        with Events(connect, replay=replay, topics=topics, after=after, timeout_s=LOOK_S, on_gap=tell) as events:
+        with Events(
+            connect, replay=replay, topics=topics, cursor=cursor, timeout_s=LOOK_S, on_gap=tell, **_begin(since)
+        ) as events:
             while shown != count:
                 if output.is_gone(out):
                     return 0
@@ -66,6 +71,18 @@ def print_events(
     except KeyboardInterrupt:
         pass
     return 0
+
+
+class _Begin(TypedDict, total=False):
+    after: tuple[None, int]
+    since: datetime
+
+
+def _begin(since: int | datetime | None) -> _Begin:
+    """Return where the client is to begin; with what comes where nothing is asked for."""
+    if isinstance(since, datetime):
+        return {"since": since}
+    return {} if since is None else {"after": (None, max(0, since - 1))}
 
 
 class _Silence:

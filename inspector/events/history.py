@@ -21,7 +21,7 @@ import msgspec
 
 from inspector.errors import JournalError
 from inspector.events import index
-from inspector.events.segments import APPLICATION_ID, BUSY_MS, OURS, worded
+from inspector.events.segments import APPLICATION_ID, BUSY_MS, OURS, read_only, worded
 from inspector.records.envelope import Event, read_event
 from inspector.records.events import CoilReport, Defect
 
@@ -41,6 +41,8 @@ FOUND = "FROM entry AS found CROSS JOIN event ON event.seq = found.seq"
 """From the index to the events, never the other way round."""
 COILS = f"SELECT event.seq, payload {FOUND} WHERE kind = 'coil' ORDER BY event.seq"
 OTHERS = f"SELECT payload {FOUND} WHERE coil = ? AND kind = ? AND found.seq BETWEEN ? AND ? ORDER BY event.seq"
+RECORDED = """SELECT payload FROM event
+WHERE seq BETWEEN ?1 AND ?2 AND substr(topic, 1, length(?3)) = ?3 ORDER BY seq"""
 NAMES = """WITH RECURSIVE c(coil) AS (SELECT min(coil) FROM entry WHERE kind = 'defect' UNION ALL
 SELECT (SELECT min(coil) FROM entry WHERE kind = 'defect' AND coil > c.coil) FROM c WHERE c.coil IS NOT NULL)
 SELECT coil FROM c WHERE coil IS NOT NULL"""
@@ -204,8 +206,12 @@ class History:
 
     def everything(self) -> Iterator[Event]:
         """Yield all events that are held, in order."""
-        for (payload,) in self._rows("SELECT payload FROM event ORDER BY seq"):
-            yield read_event(payload)
+        yield from map(read_event, self.recorded())
+
+    def recorded(self, first_seq: int = 0, last_seq: int = NEWEST_SEQ, prefix: str = "") -> Iterator[bytes]:
+        """Yield the events of a stretch whose topics begin with `prefix`, as they were recorded, in order."""
+        for (payload,) in self._rows(RECORDED, (first_seq, last_seq, prefix)):
+            yield payload
 
     def state(self, stage: str) -> bytes | None:
         """What a stage of the daemon would have to know to go on, as last recorded."""
@@ -240,7 +246,7 @@ class History:
         file = self._path / f"events-{start:012d}.sqlite"
         if not file.exists():
             return None
-        segment = _open(file)
+        segment = read_only(file)
         try:
             segment.set_busy_timeout(BUSY_MS)
             ((marked,),) = segment.execute("PRAGMA application_id")
@@ -253,14 +259,6 @@ class History:
             raise
         self._segments[start] = segment
         return segment
-
-
-def _open(file: Path) -> apsw.Connection:
-    """Open a file to read; without its write-ahead log where it has none, so that reading makes no files."""
-    uri = f"{file.absolute().as_uri()}?mode=ro"
-    if not file.with_name(file.name + "-wal").exists():
-        uri += "&immutable=1"
-    return apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
 
 
 def _passage(event: Event, report: CoilReport, begins: bool) -> Passage:

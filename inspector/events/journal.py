@@ -32,7 +32,7 @@ from inspector.events.reader import Reader
 from inspector.events.resume import NOTHING, Known, Position, resume
 from inspector.events.retention import DAY_S, LIFE, gone, life_s, state_of
 from inspector.events.segments import COUNT, KEEP, Folder, worded
-from inspector.records.envelope import Event, write_event
+from inspector.records.envelope import Event, read_event, write_event
 from inspector.records.events import CONTRACT, Data, Heartbeat
 
 log = logging.getLogger("inspector")
@@ -173,6 +173,22 @@ class Journal:
         """
         return self._replay(self._reader, after_seq, limit, prefix)
 
+    def before(self, time: datetime) -> int:
+        """Return the `seq` of the last event recorded before a time, by bisection; the one before the oldest held.
+
+        Where the wall clock was set back meanwhile it is one of those at which that time was passed.
+        """
+        wanted = _written(time)
+        low, high = self.first_seq - 1, self.last_seq
+        while low < high:
+            middle = (low + high + 1) // 2
+            page = self.replay(middle - 1, limit=1).messages
+            if page and read_event(page[0].payload).time < wanted:
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
     def since(self, after_seq: int) -> list[Message]:
         """Read back all events after `after_seq`, on the thread that records."""
         with contextlib.closing(Reader(self._folder, self.remarks.append)) as reader:
@@ -280,7 +296,7 @@ class Journal:
         return Message(event.type, write_event(event))
 
     def _time(self) -> str:
-        return self._clock_utc().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return _written(self._clock_utc())
 
     # --- segments -------------------------------------------------------------------------------------------
 
@@ -333,6 +349,11 @@ class Journal:
         for start in leaving:
             self._folder.unlink(start)
             self._ended_s.pop(start, None)
+
+
+def _written(time: datetime) -> str:
+    """Write a time as envelopes do, so that text compares as time does."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _starved() -> bool:

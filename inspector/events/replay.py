@@ -90,7 +90,8 @@ class Replays:
                 f"epoch {asked.epoch} is not this journal's, {self._journal.epoch}. Ask that one, after 0."
             )
         try:
-            found = self._journal.replay(asked.after, min(asked.limit, LIMIT_EVENTS), asked.prefix)
+            after = asked.after if asked.since is None else max(asked.after, self._journal.before(asked.since))
+            found = self._journal.replay(after, min(asked.limit, LIMIT_EVENTS), asked.prefix)
         except JournalError as error:
             return self._refusal(str(error))
         head = self._head(through=found.through_seq, count=len(found.messages))

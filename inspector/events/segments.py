@@ -90,13 +90,10 @@ class Folder:
         """How long the journal had been written when each segment was written last, seconds; those that say it."""
         lives = dict[int, float]()
         for start in starts:
-            with contextlib.suppress(apsw.Error), contextlib.closing(self._read_only(start)) as segment:
+            with contextlib.suppress(apsw.Error), contextlib.closing(read_only(self.file(start))) as segment:
                 for (state,) in segment.execute("SELECT state FROM stage WHERE name = ?", (LIFE,)):
                     lives[start] = life_s(state)
         return lives
-
-    def _read_only(self, start: int) -> apsw.Connection:
-        return apsw.Connection(str(self.file(start)), flags=apsw.SQLITE_OPEN_READONLY)
 
     def unlink(self, start: int) -> None:
         """Remove a segment."""
@@ -173,6 +170,14 @@ class Folder:
                     f"{path}: was {'replaced' if found else 'removed'} while the inspector writes to it; what it "
                     "records would be lost. Leave the folder to the inspector; stop it before you move or restore it."
                 )
+
+
+def read_only(file: Path) -> apsw.Connection:
+    """Open a file to read; without its write-ahead log where it has none, so that reading makes no files."""
+    uri = f"{file.absolute().as_uri()}?mode=ro"
+    if not file.with_name(file.name + "-wal").exists():
+        uri += "&immutable=1"
+    return apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
 
 
 def open_to_write(file: Path) -> apsw.Connection | None:

@@ -5,6 +5,7 @@ Knows: what a reader does with what it does not know. Must not know: sockets, th
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -123,6 +124,8 @@ class ReplayRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Events wanted at most; there are never more than 1000 in one answer."""
     prefix: Annotated[str, Meta(max_length=128)] = ""
     """Only topics that begin so."""
+    since: Annotated[datetime, Meta(tz=True)] | None = None
+    """Only events recorded at this time or later, RFC 3339 with its offset; null asks by `after` alone. Since 1.3."""
 
 
 class ReplayHead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

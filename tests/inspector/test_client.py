@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inspector.client import Events, Gap
-from inspector.errors import SocketError
+from inspector.errors import Busy, SocketError
 from inspector.records.envelope import Event
 from inspector.records.events import Alarm, CoilReport, Data, Health, Heartbeat
 from tests.lines import Line
@@ -263,3 +264,74 @@ def test_a_replay_address_where_no_journal_is(line: Line) -> None:
                 next(events, None)  # silence ends an iteration, and it is taken up again
             assert (gaps[0].first_seq, gaps[0].count) == (1, gaps[0].last_seq)
             assert gaps[0].reason == f"{nowhere} did not answer within 0.3 s"
+
+
+HOUR = timedelta(hours=1)
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("since", "first"), [(NOON - HOUR, 1), (NOON + 2 * HOUR, 3), (NOON + 2.5 * HOUR, 4)])
+@pytest.mark.parametrize("topics", [("",), ("coil.",), ("coil.", "alarm.")])
+def test_begins_at_a_time(tmp_path: Path, since: datetime, first: int, topics: tuple[str, ...]) -> None:
+    """The first event is the one that was recorded then, or the next."""
+    hours = [0]
+    with Line(tmp_path / "journal", clock_utc=lambda: NOON + hours[0] * HOUR) as line:
+        for hours[0] in range(6):
+            line.say(COIL)
+        with line.listen(after=None, since=since, topics=topics) as events:
+            assert seqs(take(events, 7 - first)) == [*range(first, 7)]
+            assert events.lost == 0
+
+
+def test_a_time_of_which_nothing_is_recorded_begins_with_now(line: Line) -> None:
+    """What comes next is the first."""
+    line.say(COIL, COIL)
+    with line.listen(after=None, since=datetime.now(UTC) + HOUR, timeout_s=1.0) as events:
+        assert next(events, None) is None
+        line.say(HEALTH)
+        assert seqs(take(events, 1)) == [3]
+
+
+@pytest.mark.parametrize("topics", [("",), ("coil.",), ("coil.", "alarm.")])
+def test_a_cursor_keeps_the_place(tmp_path: Path, line: Line, topics: tuple[str, ...]) -> None:
+    """What was asked for after an event has dealt with it; the one that came last comes again, nothing is missing."""
+    cursor = tmp_path / "cursor"
+    with line.listen(topics=topics, cursor=cursor, timeout_s=1.0) as events:
+        line.say(COIL, ALARM, COIL)
+        received = [event for event in events if event.type != "health.started"]
+    assert [event.seq for event in received if event.type == COIL.topic] == [1, 3]
+    line.say(COIL, COIL)
+    with line.listen(topics=topics, cursor=cursor) as events:
+        assert seqs(take(events, 2)) == [4, 5]
+    with line.listen(topics=topics, cursor=cursor) as events:
+        assert seqs(take(events, 2))[-1] == 5
+
+
+def test_a_reader_that_fails_gets_its_event_again(tmp_path: Path, line: Line) -> None:
+    """At least once: whoever does not ask for the next event has not dealt with the last."""
+    line.say(COIL, ALARM)
+    with pytest.raises(ZeroDivisionError), line.listen(after=(None, 0), cursor=tmp_path / "cursor") as events:
+        for event in events:
+            1 / (2 - event.seq)
+    with line.listen(cursor=tmp_path / "cursor", after=(None, 0), timeout_s=1.0) as events:
+        assert 2 in seqs([event for event in [next(events), next(events, None)] if event])
+
+
+def test_a_cursor_stays_before_what_is_missing(tmp_path: Path, line: Line) -> None:
+    """What nobody answered for comes once somebody does, and what came meanwhile comes again."""
+    cursor = tmp_path / "cursor"
+    with line.listen(cursor=cursor, timeout_s=1.0) as events:
+        line.say(COIL)
+        assert seqs([*events]) == [1]
+    with line.listen(cursor=cursor, replay=None, timeout_s=1.0) as events:
+        line.say(COIL, lost=True)
+        line.say(ALARM)
+        assert seqs([*events]) == [3] and events.lost == 1
+    with line.listen(cursor=cursor) as events:
+        assert seqs(take(events, 2)) == [2, 3]
+
+
+def test_a_cursor_belongs_to_one_reader(tmp_path: Path, line: Line) -> None:
+    """A second one is refused in words."""
+    with line.listen(cursor=tmp_path / "cursor"), pytest.raises(Busy, match="another reader keeps its cursor there"):
+        line.listen(cursor=tmp_path / "cursor")

@@ -171,7 +171,8 @@ from inspector.events.follow import print_events
 connect, replay, *rest = sys.argv[1:]
 count, timeout_s, as_json = rest
 sys.exit(print_events(
-    connect, replay or None, ["defect.", "alarm."], as_json=as_json == "json", since=1,
+    connect, replay or None, ["defect.", "alarm."], as_json=as_json == "json", cursor=None,
+            since=1,
     count=int(count) or None, timeout_s=float(timeout_s), environ=os.environ, out=sys.stdout, err=sys.stderr,
 ))
 """
@@ -230,6 +231,7 @@ def test_an_address_where_nobody_answers_is_named(address: str, count: int) -> N
         [""],
         as_json=False,
         since=None,
+        cursor=None,
         count=count or None,
         timeout_s=0.6,
         environ={},

@@ -1,6 +1,6 @@
-"""The cursor in the journal up to which the broker has everything, kept in a file over any end of the process.
+"""The place in a journal up to which a reader needs nothing any more, kept in a file over any end of the process.
 
-Knows: one small file and its lock. Must not know: events, brokers.
+Knows: one small file and its lock. Must not know: events, who reads.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class CursorError(InspectorError):
 class CursorFile:
     """Reads and writes the cursor; one process at a time, from construction to `close`.
 
-    Raises: Busy when another bridge has it; CursorError when it holds something else, or cannot be reached.
+    Raises: Busy when another reader has it; CursorError when it holds something else, or cannot be reached.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,13 +43,13 @@ class CursorFile:
             self._lock = path.with_name(f"{path.name}.lock").open("w")
         except OSError as error:
             raise CursorError(
-                f"{path}: cannot be written: {error.strerror}. Give a --cursor in a folder of ours."
+                f"{path}: cannot be written: {error.strerror}. Give a file in a folder of ours."
             ) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._lock.close()
-            raise Busy(f"{path}: another bridge keeps its cursor there. Stop it, or give another --cursor.") from error
+            raise Busy(f"{path}: another reader keeps its cursor there. Stop it, or give another file.") from error
         try:
             self.cursor = self._read()
         except BaseException:
@@ -62,6 +62,10 @@ class CursorFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let another reader have it."""
         self._lock.close()
 
     def keep(self, cursor: Cursor) -> None:
@@ -78,7 +82,7 @@ class CursorFile:
         self.cursor = cursor
 
     def _read(self) -> Cursor | None:
-        """Return the cursor; None where no bridge has kept one."""
+        """Return the cursor; None where none is kept."""
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=Cursor)
         except FileNotFoundError:
@@ -87,5 +91,5 @@ class CursorFile:
             raise CursorError(f"{self._path}: cannot be read: {error.strerror}. Mend its rights.") from error
         except ValueError as error:
             raise CursorError(
-                f"{self._path}: holds no cursor in a journal: {error}. Remove it, and give --since SEQ to send from."
+                f"{self._path}: holds no cursor in a journal: {error}. Remove it, and say where to begin."
             ) from error
