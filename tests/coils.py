@@ -33,6 +33,8 @@ class Camera:
         self.coil, self.boot, self.number, self.at_mm = "coil0", 0, 0, 0.0
         self.unsaid = 0
         """Frames that are missing and that no later frame has shown yet."""
+        self.is_leaping = encoder
+        """Whether the next frame's number does not explain its position: another confirms it at once."""
         self.is_counted = True
         """Whether intake knows the number of the last frame that came."""
         self.last: Header | None = None
@@ -58,9 +60,10 @@ class Camera:
             case "missing":
                 self._pass(amount)
             case "restart":
-                self.boot, self.number = self.boot + 1, amount
+                self.boot, self.number, self.is_leaping = self.boot + 1, amount, self.encoder
                 self.at_mm += amount * LENGTH_MM if self.encoder else 0.0
             case "jump" if self.encoder:
+                self.is_leaping = True
                 self.at_mm += amount * 3.7
             case "back" if self.encoder:
                 self.at_mm -= amount * 3.7
@@ -70,7 +73,7 @@ class Camera:
                     f"coil{amount}" if self.encoder else f"coil{amount}.{self.boot}.{self.number}",
                     0.0,
                 )
-                self.farthest_mm = 0.0
+                self.farthest_mm, self.is_leaping = 0.0, False
                 return self._frame("seen" if amount else "overload", begins=True)
         return []
 
@@ -97,7 +100,11 @@ class Camera:
         self._pass(1)
         self.unsaid = 0
         self.farthest_mm = max(self.farthest_mm, self.at_mm + jitter_mm)  # at its end by now
-        return [*shown, inspected(self.last) if kind == "seen" else dropped(self.last)]
+        arrivals = [*shown, inspected(self.last) if kind == "seen" else dropped(self.last)]
+        if self.is_leaping:
+            self.is_leaping = False
+            arrivals += self._frame(kind)
+        return arrivals
 
 
 STEPS = st.lists(

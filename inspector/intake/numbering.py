@@ -36,6 +36,8 @@ class _Place(msgspec.Struct):
     boot: str
     count: Count
     position: Position
+    seen_ns: int
+    """When the last frame that was believed came."""
     restarts: int = 0
     other: Count | None = None
     """The count that would begin again if enough frames agreed, how many have, and what is missing between them."""
@@ -85,13 +87,13 @@ class Numbering:
         if place is None or place.boot != header.boot:
             count = Count(header.number, header.number, last - first + 1 if last < ENDLESS else 0)
             position = Position(now_ns)
-            if place is not None and place.position.coil == header.coil:  # it goes on along the same coil
+            if place is not None:  # the strip is where it was
                 position = place.position
                 position.doubt()
-            place = self._places[header.camera] = _Place(header.boot, count, position)
+            place = self._places[header.camera] = _Place(header.boot, count, position, now_ns)
             return self._placed(place, header, now_ns, skipped=0, missing=0)
         ahead = place.count.ahead(header.number)
-        reach = JUMP_FRAMES + (now_ns - place.position.seen_ns) * FRAMES_PER_S // 1_000_000_000
+        reach = JUMP_FRAMES + (now_ns - place.seen_ns) * FRAMES_PER_S // 1_000_000_000
         if not 0 <= ahead <= reach:
             return self._elsewhere(place, header, ahead, now_ns)
         place.other = None
@@ -124,6 +126,7 @@ class Numbering:
     def _placed(self, place: _Place, header: Header, now_ns: int, *, skipped: int, missing: int) -> Believed:
         """Write down what counts on; leave out what cannot be."""
         camera, position = self._cameras[header.camera], place.position
+        place.seen_ns = now_ns
         changed: dict[str, object] = {}
         remarks = []
         if place.count.sequence != header.number:
@@ -136,7 +139,7 @@ class Numbering:
             header = msgspec.structs.replace(header, mm_per_row=None)
         length_mm = camera.footprint(header).length_mm
         skipped_mm = skipped * length_mm
-        if not position.is_renamed(header, skipped_mm, length_mm):
+        if not position.is_renamed(header, skipped_mm, length_mm, now_ns):
             remarks.append(
                 f"coil {header.coil or 'without a name'} of frame {header.number} is not believed; its position "
                 f"goes on along {position.coil or 'a coil without a name'}"

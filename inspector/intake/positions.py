@@ -34,8 +34,8 @@ COIL_MM = 100e6
 class Position(msgspec.Struct):
     """Where a camera's frames have come to."""
 
-    seen_ns: int
-    """When the last frame came."""
+    named_ns: int
+    """When the last frame came whose position was believed."""
     coil: str | None = None
     end_mm: float | None = None
     """Where the last frame ends; None: not known."""
@@ -43,6 +43,8 @@ class Position(msgspec.Struct):
     """Number of frames in a row that named where it is."""
     before_mm: float | None = None
     """Where the last frame ends if the one frame that the position rests on is wrong; None: not known."""
+    before_ns: int = 0
+    """When the frame before that one came."""
     next_mm: float = 0.0
     """What would agree with a new position, and how many have."""
     agreeing: int = 0
@@ -52,16 +54,22 @@ class Position(msgspec.Struct):
 
     def doubt(self) -> None:
         """Note that the camera or its count began again: so may its encoder have."""
-        self.resting, self.before_mm, self.agreeing = 1, None, 0
+        self.resting, self.before_mm, self.agreeing = 0, None, 0
 
-    def is_renamed(self, header: Header, skipped_mm: float, length_mm: float) -> bool:
-        """Whether a frame's name of the coil is to be believed; see the table above."""
+    def is_renamed(self, header: Header, skipped_mm: float, length_mm: float, now_ns: int) -> bool:
+        """Whether a frame's name of the coil is to be believed; see the table above.
+
+        After a restart of the camera it goes on wherever the strip can have come to meanwhile.
+        """
         start_mm = header.start_mm
         if header.coil == self.coil or self.end_mm is None or start_mm is None:
             self.agreeing_coil = 0
             return True
         aside_mm = abs(start_mm - self.end_mm - skipped_mm)
-        if aside_mm > JUMP_FRAME_LENGTHS * length_mm or abs(start_mm) <= aside_mm:
+        near_mm = JUMP_FRAME_LENGTHS * length_mm
+        if self.resting == 0 and self.agreeing == 0:
+            near_mm += (now_ns - self.named_ns) / 1e9 * MM_PER_S
+        if aside_mm > near_mm or abs(start_mm) <= aside_mm:
             self.agreeing_coil = 0
             return True
         self.agreeing_coil = self.agreeing_coil + 1 if header.coil == self.next_coil else 1
@@ -83,6 +91,7 @@ class Position(msgspec.Struct):
         fits = start_mm is None or self._fits(header, skipped_mm, length_mm, now_ns)
         if fits and start_mm is not None:
             self._rest(start_mm, expected_mm, length_mm, is_new=is_new)
+            self.named_ns = now_ns
         elif is_new:
             self.resting = 0
         begin_mm = start_mm if fits and start_mm is not None else expected_mm
@@ -90,15 +99,15 @@ class Position(msgspec.Struct):
             self.end_mm = begin_mm + length_mm
         if self.before_mm is not None:
             self.before_mm += length_mm
-        self.coil, self.seen_ns = header.coil, now_ns
+        self.coil = header.coil
         return fits
 
     def _rest(self, start_mm: float, expected_mm: float | None, length_mm: float, *, is_new: bool) -> None:
         """Note how many frames now name where the camera is."""
         if self.agreeing:  # as many against what was believed
             self.resting, self.before_mm, self.agreeing = self.agreeing, None, 0
-        elif is_new or expected_mm is None or abs(start_mm - expected_mm) > JUMP_FRAME_LENGTHS * length_mm:
-            self.resting, self.before_mm = 1, expected_mm
+        elif is_new or self.resting == 0 or expected_mm is None or abs(start_mm - expected_mm) > length_mm:
+            self.resting, self.before_mm, self.before_ns = 1, expected_mm, self.named_ns
         else:
             self.resting, self.before_mm = self.resting + 1, None
 
@@ -107,15 +116,16 @@ class Position(msgspec.Struct):
         start_mm, expected_mm = header.start_mm, self.expected_mm(header, skipped_mm)
         assert start_mm is not None
         slack_mm = JUMP_FRAME_LENGTHS * length_mm
-        reach_mm = slack_mm + (now_ns - self.seen_ns) / 1e9 * MM_PER_S
+        reach_mm = slack_mm + (now_ns - self.named_ns) / 1e9 * MM_PER_S
         begins = header.coil is None and abs(start_mm) <= reach_mm  # the next coil, where coils have no names
-        near = -slack_mm <= start_mm <= COIL_MM if expected_mm is None else abs(start_mm - expected_mm) <= reach_mm
-        falls_back = self.before_mm is not None and abs(start_mm - self.before_mm) <= reach_mm
+        near = -length_mm <= start_mm <= COIL_MM if expected_mm is None else abs(start_mm - expected_mm) <= reach_mm
+        before_reach_mm = slack_mm + (now_ns - self.before_ns) / 1e9 * MM_PER_S
+        falls_back = self.before_mm is not None and abs(start_mm - self.before_mm) <= before_reach_mm
         if near or begins or falls_back:
             self.agreeing = 0
             return True
         agrees = self.agreeing and abs(start_mm - self.next_mm - skipped_mm) <= reach_mm
         self.agreeing = self.agreeing + 1 if agrees else 1
         self.next_mm = start_mm + length_mm
-        needed = AGAINST_ONE if self.resting == 1 else AGREEING
+        needed = AGAINST_ONE if self.resting <= 1 else AGREEING
         return self.agreeing >= needed and abs(start_mm) <= COIL_MM

@@ -35,7 +35,7 @@ Drop = Literal["overload", "too_old", "decoding", "stopping"]
 """Why a good frame is given up."""
 Reason = Rejection | Drop | Literal["lost"]
 """Why a frame is not inspected: the words of metrics, events, log and README."""
-Gap = Reason | Literal["restart", "silent", "down"]
+Gap = Reason | Literal["restart", "silent", "down", "unconfirmed"]
 """Why strip was missed: of its frames, or nobody knows of how many (see `Missed.reasons`)."""
 End = Literal["dropped", "rejected", "missing"]
 """How a frame ends that is not inspected; `missing` never arrived, the others were taken off the socket."""

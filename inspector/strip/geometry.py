@@ -42,6 +42,11 @@ class Track(msgspec.Struct):
         self.placed_mm = max(self.placed_mm, self.last_mm)
         self.placeless = 0
 
+    def fall_back(self, by_mm: float) -> None:
+        """Take the last frames for lying farther back."""
+        self.last_mm -= by_mm
+        self.placed_mm -= by_mm
+
 
 class Place(msgspec.Struct, frozen=True):
     """Where a frame begins and ends on its coil."""
@@ -56,14 +61,15 @@ class Place(msgspec.Struct, frozen=True):
 
 def place(header: Header, length_mm: float, track: Track) -> Place:
     """Place a frame of this length: where the encoder says, else after the frames before, by their numbers."""
-    is_known = True
-    if header.start_mm is not None:
-        start_mm = header.start_mm
-    elif header.boot == track.boot:
-        start_mm = track.last_mm + (header.number - track.number - 1) * length_mm
-    else:  # nobody knows what passed meanwhile, but for the frames that came and were bad
-        start_mm, is_known = track.last_mm + track.placeless * length_mm, False
+    start_mm = header.start_mm if header.start_mm is not None else expected_mm(header, length_mm, track)
+    is_known = header.start_mm is not None or header.boot == track.boot
     end_mm = start_mm + length_mm
     if abs(start_mm - track.last_mm) <= SLACK * length_mm:
         start_mm = track.last_mm
     return Place(start_mm, end_mm, start_mm == track.last_mm and is_known, is_known)
+
+
+def expected_mm(header: Header, length_mm: float, track: Track) -> float:
+    """Where a frame begins by its number alone; after a restart of the camera, behind the frames that were bad."""
+    passed = header.number - track.number - 1 if header.boot == track.boot else track.placeless
+    return track.last_mm + passed * length_mm

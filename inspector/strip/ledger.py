@@ -8,13 +8,16 @@ Knows: lengths, reasons, sums. Must not know: where a frame lies (that is geomet
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from inspector.records.events import CoilReport, CoilState, Missed
 from inspector.records.frame import Header
-from inspector.records.stages import Gap
-from inspector.strip.assembly import Assembly
+from inspector.records.stages import Detection, Gap
+from inspector.strip.assembly import ROUNDING_MM, Assembly
 from inspector.strip.geometry import Track
+from inspector.strip.leaps import Leap
 
 STRAY_FRAMES = 2
 """So few frames with another coil's name do not end a coil whose position nobody knows."""
@@ -39,6 +42,8 @@ class Lane(msgspec.Struct):
     """When the batch with its last frame was closed."""
     unseen_mm: list[tuple[float, float]] = []
     """Stretches that were missed, the last ones: should they come by again, what is seen there is new."""
+    leap: Leap | None = None
+    """Strip that rests on one frame's position: neither inspected nor missed yet, though `accounted_mm` lies beyond."""
     is_restored: bool = False
     """Nothing came since the inspector was started again: what passed meanwhile was not seen."""
 
@@ -52,6 +57,16 @@ class Lane(msgspec.Struct):
         """Whether any of a stretch was not inspected before."""
         return end_mm > self.accounted_mm or any(start_mm < end and begin < end_mm for begin, end in self.unseen_mm)
 
+    def known(self, detections: Sequence[Detection], start_mm: float) -> set[int]:
+        """Places of detections in strip that was inspected before: the line stood, or ran backwards."""
+        if start_mm >= self.accounted_mm:
+            return set()
+        return {
+            place
+            for place, piece in enumerate(detections)
+            if not self.is_new(start_mm + piece.start_mm, start_mm + piece.end_mm - ROUNDING_MM)
+        }
+
     def see_again(self, start_mm: float, end_mm: float) -> None:
         """Note that missed strip came by again and was inspected."""
         self.unseen_mm = [
@@ -64,6 +79,23 @@ class Lane(msgspec.Struct):
     def miss(self, start_mm: float, end_mm: float) -> None:
         """Note that a stretch was missed."""
         self.unseen_mm = [*self.unseen_mm, (start_mm, end_mm)][-UNSEEN:]
+
+    def fall_back(self, by_mm: float) -> None:
+        """Take what came since the leap for lying farther back."""
+        assert self.leap is not None
+        self.leap.fall_back(by_mm)
+        self.track.fall_back(by_mm)
+        self.accounted_mm -= by_mm
+
+    @property
+    def come_mm(self) -> float:
+        """How far the coil has surely come."""
+        return self.leap.from_mm if self.leap else self.track.placed_mm
+
+    @property
+    def doubtful_mm(self) -> float:
+        """How much of the way along the coil rests on one frame's position."""
+        return self.leap.doubtful_mm if self.leap else 0.0
 
     @property
     def is_losing(self) -> bool:

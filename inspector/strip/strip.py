@@ -20,8 +20,9 @@ from inspector.config.severity import SeveritySection
 from inspector.records.events import CoilReport, Crowded, Data, Defect
 from inspector.records.frame import Header
 from inspector.records.stages import Crowd, Findings, Inspected, Loss, Placed
-from inspector.strip.assembly import ROUNDING_MM, Assembly, Gap, Joins
-from inspector.strip.geometry import Place, Track, place
+from inspector.strip.assembly import Assembly, Gap, Joins
+from inspector.strip.geometry import Place, Track, expected_mm, place
+from inspector.strip.leaps import Stretch, leap
 from inspector.strip.ledger import CoilSums, Lane
 from inspector.strip.settings import DefectSection
 
@@ -90,7 +91,9 @@ class Strip:
             left_mm=turn.left_mm,
             placed=tuple(turn.placed),
             joined=turn.joined,
-            reached_mm={(lane.coil, camera): lane.track.last_mm for camera, lane in self._lanes.items()},
+            reached_mm={
+                (lane.coil, camera): lane.track.last_mm - lane.doubtful_mm for camera, lane in self._lanes.items()
+            },
         )
 
     def state(self) -> bytes:
@@ -116,7 +119,7 @@ class Strip:
         coil = self._coils[lane.coil]
         if at.start_mm > lane.accounted_mm or "restart" in lane.reasons:
             self._miss(header.camera, lane, at.start_mm, turn)
-        known = _known(arrival, lane, at)
+        known = lane.known(arrival.detections, at.start_mm)
         lane.see_again(at.start_mm, at.end_mm)
         new_mm = lane.track.placed_mm - lane.accounted_mm
         coil.inspected_mm += new_mm
@@ -169,6 +172,7 @@ class Strip:
         """Take the camera's lane to the frame's end, and return it with where on the coil the frame lies."""
         lane = self._lane(header, turn)
         length_mm = self._cameras[header.camera].footprint(header).length_mm
+        self._look_back(lane, header, length_mm, turn)
         at = place(header, length_mm, lane.track)
         if lane.is_restored:
             self._go_on(lane, header, turn)
@@ -178,11 +182,41 @@ class Strip:
             self._count(self._assembly(lane).flush(self._joins), turn)
         if at.start_mm < lane.track.placed_mm and lane.is_losing:  # set back behind a loss
             self._miss(header.camera, lane, lane.track.placed_mm, turn)
+        if header.start_mm is not None and lane.leap is None:
+            explained_mm = max(expected_mm(header, length_mm, lane.track), lane.track.placed_mm, lane.accounted_mm)
+            lane.leap = leap(lane.accounted_mm, at.start_mm, explained_mm, length_mm, lane.reasons)
+            if lane.leap is not None:
+                lane.accounted_mm = lane.track.placed_mm = at.start_mm
+                lane.reasons = {}
         lane.track.go_on(header, at, length_mm)
         lane.received_ns = turn.now_ns
-        coil = self._coils[lane.coil]
-        coil.farthest_mm = max(coil.farthest_mm, at.end_mm)
+        self._reach(lane)
         return lane, at
+
+    def _look_back(self, lane: Lane, header: Header, length_mm: float, turn: _Turn) -> None:
+        """See whether a frame confirms the strip that rests on one frame's position, or falls back behind it."""
+        if lane.leap is None or header.start_mm is None:
+            return
+        is_confirmed = header.start_mm >= lane.leap.to_mm
+        if not is_confirmed:
+            self._count(self._assembly(lane).flush(self._joins), turn)
+            back_mm = expected_mm(header, length_mm, lane.track) - header.start_mm
+            lane.fall_back(min(max(back_mm, 0.0), lane.leap.to_mm - lane.leap.from_mm))
+        if is_confirmed or lane.doubtful_mm <= length_mm:
+            self._settle(header.camera, lane, turn)
+
+    def _settle(self, camera: str, lane: Lane, turn: _Turn) -> None:
+        """Report what was held back, as it stands now."""
+        assert lane.leap is not None
+        stretches, lane.leap = lane.leap.stretches(), None
+        for stretch in stretches:
+            self._report(camera, lane, stretch, turn)
+        self._reach(lane)
+
+    def _reach(self, lane: Lane) -> None:
+        """Note how far the coil has come under a camera."""
+        coil = self._coils[lane.coil]
+        coil.farthest_mm = max(coil.farthest_mm, lane.track.placed_mm - lane.doubtful_mm)
 
     def _go_on(self, lane: Lane, header: Header, turn: _Turn) -> None:
         """Take up a lane after a restart: frames that were numbered meanwhile passed while nobody looked."""
@@ -196,7 +230,7 @@ class Strip:
         """The camera's lane on the header's coil; it may have to leave another coil first."""
         name, start_mm = header.coil or UNNAMED, header.start_mm
         lane = self._lanes.get(header.camera)
-        begins = lane and start_mm is not None and max(start_mm, 0) < lane.track.placed_mm / 2
+        begins = lane is not None and start_mm is not None and max(start_mm, 0) < lane.come_mm / 2
         # where coils have no names, another one has come when the position begins again
         if lane is not None and (lane.coil != name or (begins and not header.coil)):
             self._leave(header.camera, turn)
@@ -252,6 +286,10 @@ class Strip:
     def _complete(self, camera: str, turn: _Turn, *, is_silent: bool) -> None:
         """Report what is open: defects, losses, and of a silent camera all that others saw of the coil."""
         lane = self._lanes[camera]
+        if lane.leap is not None:
+            lane.fall_back(lane.doubtful_mm)
+            lane.leap.reasons["unconfirmed"] = 0
+            self._settle(camera, lane, turn)
         self._assume(lane)
         self._count(self._assembly(lane).leave(camera, self._joins), turn)
         farthest_mm = self._coils[lane.coil].farthest_mm
@@ -264,8 +302,7 @@ class Strip:
     def _assume(self, lane: Lane) -> None:
         """Give bad frames the place behind the last good one."""
         lane.track.assume()
-        coil = self._coils[lane.coil]
-        coil.farthest_mm = max(coil.farthest_mm, lane.track.placed_mm)
+        self._reach(lane)
 
     def _end(self, coil: CoilSums, turn: _Turn) -> None:
         """End a coil; a camera that never came missed all of it."""
@@ -301,11 +338,18 @@ class Strip:
 
     def _miss(self, camera: str, lane: Lane, to_mm: float, turn: _Turn) -> None:
         """Report that the strip up to `to_mm` was not inspected."""
-        end_mm = max(to_mm, lane.accounted_mm)
-        if end_mm > lane.accounted_mm:
-            lane.miss(lane.accounted_mm, end_mm)
-        turn.events.append(self._coils[lane.coil].miss(camera, lane.accounted_mm, end_mm, lane.reasons))
-        lane.accounted_mm, lane.reasons = end_mm, {}
+        stretch = lane.accounted_mm, max(to_mm, lane.accounted_mm), lane.reasons
+        lane.accounted_mm, lane.reasons = stretch[1], {}
+        if lane.leap is not None:
+            lane.leap.later = [*lane.leap.later, stretch]
+        else:
+            self._report(camera, lane, stretch, turn)
+
+    def _report(self, camera: str, lane: Lane, stretch: Stretch, turn: _Turn) -> None:
+        start_mm, end_mm, reasons = stretch
+        if end_mm > start_mm:
+            lane.miss(start_mm, end_mm)
+        turn.events.append(self._coils[lane.coil].miss(camera, start_mm, end_mm, reasons))
 
     def _count(self, defects: Iterable[Defect], turn: _Turn) -> None:
         for defect in defects:
@@ -321,17 +365,6 @@ class Strip:
     @property
     def _coils(self) -> dict[str, CoilSums]:
         return self._state.coils
-
-
-def _known(arrival: Inspected, lane: Lane, at: Place) -> set[int]:
-    """Places of detections in strip that was inspected before: the line stood, or ran backwards."""
-    if at.start_mm >= lane.accounted_mm:
-        return set()
-    return {
-        place
-        for place, piece in enumerate(arrival.detections)
-        if not lane.is_new(at.start_mm + piece.start_mm, at.start_mm + piece.end_mm - ROUNDING_MM)
-    }
 
 
 def _crowded(arrival: Inspected, crowd: Crowd, lane: Lane, at: Place) -> Crowded:

@@ -129,7 +129,9 @@ def scratches(*arrivals: Arrival) -> list[tuple[float, float]]:
 
 def test_position_alone() -> None:
     """What an encoder's position leaves out is missed, without a reason: the head of a coil, and any gap."""
-    assert gaps(say(seen(7, start_mm=500.0), seen(8, start_mm=535.0))) == [missed(0.0, 500.0), missed(510.0, 535.0)]
+    places = enumerate([500.0, 535.0, 545.0], 7)
+    found = gaps(say(*(seen(number, start_mm=at_mm) for number, at_mm in places)))
+    assert found == [missed(0.0, 500.0), missed(510.0, 535.0)]
 
 
 def test_restart() -> None:
