@@ -18,7 +18,7 @@ from inspector.records.frame import Bytes2D, Bytes3D
 from inspector.records.recipe import Maps
 
 
-class Sample(msgspec.Struct, frozen=True):
+class ComparedFrame(msgspec.Struct, frozen=True):
     """A frame for both: `pixels` (H, W) uint8 and, where known, its true `labels` (H, W) uint8."""
 
     pixels: Bytes2D
@@ -28,7 +28,7 @@ class Sample(msgspec.Struct, frozen=True):
 def compare(
     engine: Segmenter,
     reference: Segmenter,
-    frames: Iterable[Sample],
+    frames: Iterable[ComparedFrame],
     batches: Sequence[int],
     names: Sequence[str],
     *,
@@ -43,7 +43,7 @@ def compare(
 
     Raises: ValueError without frames; EngineError.
     """
-    tally = Sums(len(names))
+    tally = Differences(len(names))
     for batch in _batches(frames, batches):
         pixels = np.stack([shown.pixels for shown in batch])
         engine.submit(pixels)
@@ -70,7 +70,7 @@ def compare(
     )
 
 
-class Sums:
+class Differences:
     """Sums over frames as they come; memory does not grow with them."""
 
     def __init__(self, classes: int) -> None:
@@ -117,7 +117,7 @@ class Sums:
         return 2 * self._hits[place] / (self._claimed[place] + self._true) if self._true else None
 
 
-def _batches(frames: Iterable[Sample], sizes: Sequence[int]) -> Iterator[list[Sample]]:
+def _batches(frames: Iterable[ComparedFrame], sizes: Sequence[int]) -> Iterator[list[ComparedFrame]]:
     """Yield frames in lists of the sizes given, in rotation; the last list may be shorter."""
     left = iter(frames)
     for size in cycle(sizes):

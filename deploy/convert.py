@@ -20,7 +20,7 @@ from deploy.precision import graph_at
 from inspector import recipe
 from inspector.engines.nvidia import driver, flavour, manifest
 from inspector.engines.nvidia.in_flight import port_faults
-from inspector.engines.nvidia.manifest import ENGINE, KERNELS, MANIFEST, Flavour, Manifest, Precision, Runtime
+from inspector.engines.nvidia.manifest import ENGINE, KERNELS, MANIFEST, Flavour, Manifest, Precision, RuntimeVersion
 from inspector.errors import EngineError, EngineRefused
 from inspector.records.recipe import Recipe
 
@@ -47,7 +47,7 @@ def convert(
     """
     name, trt = flavour.find(only=only)
     card, model = recipe.load(folder)
-    here, targets = Runtime(name, trt.__version__), _targets(name, gpu)
+    here, targets = RuntimeVersion(name, trt.__version__), _targets(name, gpu)
     reasons = _reasons(folder, card, here, precision=precision, batches=batches, targets=targets)
     if not reasons:
         say(f"{folder / ENGINE}: nothing changed, not built again")
@@ -149,7 +149,7 @@ def _on(name: Flavour, gpu: int) -> AbstractContextManager[None]:
 def _reasons(
     folder: Path,
     card: Recipe,
-    here: Runtime,
+    here: RuntimeVersion,
     *,
     precision: Precision,
     batches: Sequence[int],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from inspector.coil.columns import Columns
-from inspector.coil.seen import Seen
+from inspector.coil.seen import CoilHistory
 from inspector.config.geometry import Span
 from inspector.events.history import NEWEST_SEQ, Passage
 from inspector.records.events import Defect
@@ -17,7 +17,7 @@ SPANS = (
 )
 
 
-def seen(*defects: Defect, length_m: float = 100.0, is_over: bool = True, **facts: Any) -> Seen:
+def seen(*defects: Defect, length_m: float = 100.0, is_over: bool = True, **facts: Any) -> CoilHistory:
     """Make a coil of two cameras that saw these defects."""
     columns = Columns(defects)
     columns.freeze()
@@ -32,4 +32,4 @@ def seen(*defects: Defect, length_m: float = 100.0, is_over: bool = True, **fact
         report=report,
     )
     usual: dict[str, Any] = {"missed": [], "repeats": [], "crowded": [], "alarms": {}, "spans": SPANS}
-    return Seen(passage=passage, totals=report, columns=columns, defects=list(defects), **{**usual, **facts})
+    return CoilHistory(passage=passage, totals=report, columns=columns, defects=list(defects), **{**usual, **facts})

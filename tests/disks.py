@@ -20,7 +20,7 @@ class FailingDisk(apsw.VFS):
         self.fills_until: Callable[[], bool] | None = None
         """It is full until this is true."""
         self.fills_after: int | None = None
-        """It is full after so many more writes."""
+        """It is full after N more writes."""
         self.durable: dict[str, bytes] = {}
         self.pending: dict[str, list[tuple[int, bytes | None]]] = {}
         """Writes (offset, bytes) and truncations (size, None) since the last fsync."""

@@ -63,7 +63,7 @@ class Line(msgspec.Struct, kw_only=True):
     clock_ns: int = 0
     """How far the camera's clock is ahead."""
     each: int = 7
-    """One frame of so many has a defect."""
+    """One frame of N has a defect."""
     coil_frames: int = 10**9
     """Frames of a coil, after which the next is welded to it."""
     restarts: Sequence[int] = ()

@@ -16,7 +16,7 @@ from inspector import __version__, output
 from inspector.errors import EXIT_FAILURE, InspectorError
 from trainer.commands import check, compare, crossval, evaluate, export, fit, show, specify, tune, tune_screen
 from trainer.errors import UserError
-from trainer.learn.stop import Stopped
+from trainer.learn.stop import RunStopped
 
 COMMANDS = {
     "check": (check, "report on data, and all that stops training on it"),
@@ -46,7 +46,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     except KeyboardInterrupt:
         goes_on = "; what last.pt holds goes on with: fit --resume --out RUN" if given.command == "fit" else ""
         return _end(given, f"interrupted{goes_on}", 130)
-    except Stopped as stopped:
+    except RunStopped as stopped:
         return _end(given, str(stopped), stopped.exit_code)
     except BrokenPipeError:
         return _end(given, "nobody reads its output any more; what was under way was left", EXIT_FAILURE)

@@ -23,7 +23,7 @@ from deploy.gpu_check.plan import Subject
 from deploy.gpu_check.report import CheckUp, file_name, markdown
 from inspector import recipe
 from inspector.engines.nvidia import driver, flavour
-from inspector.engines.nvidia.manifest import Runtime
+from inspector.engines.nvidia.manifest import RuntimeVersion
 from inspector.errors import EXIT_FAILURE, EngineError
 
 NO_GPU = 2
@@ -79,15 +79,15 @@ def write(done: CheckUp, out: Path, say: Callable[[str], None]) -> None:
     say(f"{path} and {path.with_suffix('.md').name} say what was found")
 
 
-def _runtime() -> tuple[Runtime | None, str]:
+def _runtime() -> tuple[RuntimeVersion | None, str]:
     try:
         name, module = flavour.find()
     except EngineError as error:
         return None, str(error)
-    return Runtime(name, module.__version__), ""
+    return RuntimeVersion(name, module.__version__), ""
 
 
-def _words(runtime: Runtime | None) -> str:
+def _words(runtime: RuntimeVersion | None) -> str:
     return f"{runtime.flavour} {runtime.version}" if runtime else ""
 
 

@@ -15,7 +15,7 @@ import msgspec
 from deploy import build
 from deploy.gpu_check.steps import Step
 from inspector.engines.nvidia.driver import Gpu
-from inspector.engines.nvidia.manifest import Runtime
+from inspector.engines.nvidia.manifest import RuntimeVersion
 
 GPU_TESTS = "tests/inspector/engines"
 """Tests of what a GPU runs; other folders import packages that such a machine need not have."""
@@ -36,7 +36,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """What is checked."""
 
     gpu: Gpu
-    runtime: Runtime | None
+    runtime: RuntimeVersion | None
     """None where no TensorRT is installed."""
     no_runtime: str
     """Why; else empty."""

@@ -19,7 +19,7 @@ import msgspec
 
 from inspector.errors import InspectorError
 from inspector.harness import configuration
-from inspector.harness.daemon import Daemon
+from inspector.harness.daemon import DaemonProcess
 from inspector.harness.ports import Ports
 
 SETTLED = 5
@@ -99,15 +99,15 @@ def growth(memory_mib: Sequence[float]) -> float:
     return round(statistics.median(settled[-part:]) - statistics.median(settled[:part]), 1)
 
 
-def _daemon(folder: Path, recipe: Path, engine: str) -> Daemon:
+def _daemon(folder: Path, recipe: Path, engine: str) -> DaemonProcess:
     ports = Ports.free()
     sections = {"engine": {"kind": engine}}
     path = folder / "line.toml"
     configuration.write(path, ports, recipe.resolve(), line="swaps", mm_per_px=1.0, sections=sections)
-    return Daemon(path, ports)
+    return DaemonProcess(path, ports)
 
 
-def _swap(daemon: Daemon) -> float:
+def _swap(daemon: DaemonProcess) -> float:
     """Have the engine swapped; return how long that took."""
     name = "inspector_last_reload_timestamp_seconds"
     before, began = daemon.value(name), time.monotonic()
@@ -128,7 +128,7 @@ def _resident_mib(pid: int) -> float:
     return round(int(found[1]) / 1024, 1) if found else 0.0
 
 
-def _device_mib(daemon: Daemon) -> list[float]:
+def _device_mib(daemon: DaemonProcess) -> list[float]:
     """One value; none where the engine is on no GPU, or nobody can tell."""
     for kind in ("process", "used"):
         if taken := daemon.value(MEMORY, kind=kind):

@@ -14,7 +14,7 @@ from inspector.alarms.clock import utc
 from inspector.alarms.rules import Condition, KeptCondition
 from inspector.alarms.settings import AlarmSection
 from inspector.alarms.states import STATES, Cause
-from inspector.alarms.suppression import Expression, Holds, Line
+from inspector.alarms.suppression import Expression, Holds, StripMotion
 from inspector.records import events
 from inspector.records.commands import AlarmStatus
 from inspector.records.events import IsaState
@@ -46,7 +46,7 @@ class KeptAlarm(msgspec.Struct, frozen=True):
     suppressed: str
 
 
-class Alarm:
+class ConfiguredAlarm:
     """An alarm of the configuration."""
 
     def __init__(self, section: AlarmSection) -> None:
@@ -95,7 +95,7 @@ class Alarm:
         """Note the time, UNIX nanoseconds."""
         self._now_ns = now_ns
 
-    def follow(self, findings: Findings, line: Line, holds: Holds) -> list[events.Alarm]:
+    def follow(self, findings: Findings, line: StripMotion, holds: Holds) -> list[events.Alarm]:
         """Let time, the plant and the condition change it, in this order."""
         level = self.condition.follow(findings)
         changes = []
@@ -110,7 +110,7 @@ class Alarm:
             changes += self._follow_condition(is_met=level == "met")
         return changes
 
-    def is_suppressed(self, line: Line, holds: Holds) -> bool | None:
+    def is_suppressed(self, line: StripMotion, holds: Holds) -> bool | None:
         """Whether it is to be suppressed; None while nobody knows, just after a start."""
         if self.suppressed:
             return True
@@ -161,12 +161,12 @@ class Alarm:
             until=utc(self._until_ns),
             operator=self._operator,
             reason=self._reason,
-            coil=condition.measure.source.coil,
-            message=condition.measure.words() if condition.is_met else condition.measure.words_of_return(),
+            coil=condition.quantity.source.coil,
+            message=condition.quantity.words() if condition.is_met else condition.quantity.words_of_return(),
         )
 
     def _event(self, cause: Cause, operator: str, reason: str, *, is_raised: bool) -> events.Alarm:
-        section, source, value = self.section, self.condition.measure.source, self.condition.value
+        section, source, value = self.section, self.condition.quantity.source, self.condition.value
         return events.Alarm(
             name=section.name,
             state=STATES[self.state].word,
@@ -196,10 +196,10 @@ class Alarm:
 
     def _words(self, cause: Cause) -> str:
         """What the condition does."""
-        measure = self.condition.measure
+        quantity = self.condition.quantity
         if self.state == "normal":
             return "back to normal"
-        words = measure.words() if cause == "met" else measure.words_of_return()
+        words = quantity.words() if cause == "met" else quantity.words_of_return()
         if states.is_aside(self.state):
             return f"{words}; {_shown(self.state)}"
         more = {"gone": "; not acknowledged", "held": "; stays until it is reset"}
@@ -221,7 +221,7 @@ class Alarm:
         )
 
     @classmethod
-    def restored(cls, kept: KeptAlarm, monotonic_ns: int) -> Alarm:
+    def restored(cls, kept: KeptAlarm, monotonic_ns: int) -> ConfiguredAlarm:
         """Take up what was kept: a shelving ends when it would have."""
         alarm = cls(kept.condition.section)
         alarm.condition = Condition.restored(kept.condition, monotonic_ns)

@@ -14,12 +14,12 @@ from queue import SimpleQueue
 
 import msgspec
 
-from inspector.alarms.alarm import Alarm, KeptAlarm
+from inspector.alarms.alarm import ConfiguredAlarm, KeptAlarm
 from inspector.alarms.clock import Clock
 from inspector.alarms.flood import Floods, KeptFlood
 from inspector.alarms.orders import Outcome, carry_out
 from inspector.alarms.settings import AlarmSection, FloodSection
-from inspector.alarms.suppression import Fact, Line
+from inspector.alarms.suppression import Fact, StripMotion
 from inspector.records import events
 from inspector.records.commands import Answer
 from inspector.records.events import AlarmState, Data, IsaState
@@ -60,10 +60,10 @@ class Alarms:
         unix_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         """`unix_ns` is read once, to put the batches' monotonic clock on the calendar."""
-        self._alarms = _ordered(Alarm(section) for section in sections)
+        self._alarms = _ordered(ConfiguredAlarm(section) for section in sections)
         self._floods = Floods(flood or FloodSection())
         self._clock = Clock(unix_ns)
-        self._line = Line()
+        self._line = StripMotion()
         self._inbox: SimpleQueue[tuple[tuple[AlarmSection, ...], FloodSection]] = SimpleQueue()
         self._owed: list[events.Alarm] = []
         """Changes that a restored state brought with it."""
@@ -100,12 +100,12 @@ class Alarms:
         )
 
     def state(self) -> bytes:
-        """The state and the measure of every alarm, by its name."""
+        """The state and the quantity of every alarm, by its name."""
         alarms = {name: alarm.kept(self._now_ns) for name, alarm in self._alarms.items()}
         return msgspec.json.encode(_Kept(VERSION, alarms, self._floods.kept()))
 
     def restore(self, state: bytes, now_ns: int) -> None:
-        """Go on with the states and measures of a state; the rules are those of today's configuration.
+        """Go on with the states and quantities of a state; the rules are those of today's configuration.
 
         Time that passed while nobody looked counts for no delay; a shelving ends when it would have.
 
@@ -117,7 +117,7 @@ class Alarms:
         except msgspec.ValidationError:
             self._restore_of_0_2(msgspec.json.decode(state, type=dict[str, _Kept1]), today)
         else:
-            self._alarms = _ordered(Alarm.restored(alarm, now_ns) for alarm in kept.alarms.values())
+            self._alarms = _ordered(ConfiguredAlarm.restored(alarm, now_ns) for alarm in kept.alarms.values())
             self._floods.go_on(kept.flood)
         self._now_ns = now_ns
         for alarm in self._alarms.values():
@@ -125,9 +125,9 @@ class Alarms:
         self._owed = self._replace(today, self._floods.section)
 
     def _restore_of_0_2(self, kept: dict[str, _Kept1], today: Iterable[AlarmSection]) -> None:
-        self._alarms = {section.name: Alarm(section) for section in today}
+        self._alarms = {section.name: ConfiguredAlarm(section) for section in today}
         for name, before in kept.items():
-            alarm = self._alarms.setdefault(name, Alarm(AlarmSection(name=name)))
+            alarm = self._alarms.setdefault(name, ConfiguredAlarm(AlarmSection(name=name)))
             alarm.state = before.state
 
     def _carry_out(self, findings: Findings) -> dict[int, Outcome]:
@@ -165,9 +165,9 @@ class Alarms:
                 return fact.name in self._alarms and self._alarms[fact.name].is_active
 
     def _replace(self, sections: Iterable[AlarmSection], flood: FloodSection) -> list[events.Alarm]:
-        before, after = dict(self._alarms), list[Alarm]()
+        before, after = dict(self._alarms), list[ConfiguredAlarm]()
         for section in sections:
-            alarm = before.pop(section.name, None) or Alarm(section)
+            alarm = before.pop(section.name, None) or ConfiguredAlarm(section)
             alarm.replace(section)
             after.append(alarm)
         self._floods.replace(flood)
@@ -175,10 +175,10 @@ class Alarms:
         return [change for alarm in before.values() for change in alarm.go("retire")]
 
 
-def _ordered(alarms: Iterable[Alarm]) -> dict[str, Alarm]:
+def _ordered(alarms: Iterable[ConfiguredAlarm]) -> dict[str, ConfiguredAlarm]:
     """By name, each after those that its suppression asks about; a circle, which `check` refuses, as it comes."""
     waiting = {alarm.name: alarm for alarm in alarms}
-    ordered: dict[str, Alarm] = {}
+    ordered: dict[str, ConfiguredAlarm] = {}
     while waiting:
         free = [name for name, alarm in waiting.items() if not alarm.depends_on & waiting.keys()] or [*waiting]
         ordered |= {name: waiting.pop(name) for name in free}

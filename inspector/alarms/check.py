@@ -3,7 +3,7 @@
 A rule that can never raise its alarm, never let it return, or that another one contradicts, is a fault, and the line
 does not start; one that only adds nothing is a remark.
 
-Knows: the sections of alarms, and what of the line bounds a measure. Must not know: files, recipes' other facts.
+Knows: the sections of alarms, and what of the line bounds a quantity. Must not know: files, recipes' other facts.
 """
 
 from __future__ import annotations

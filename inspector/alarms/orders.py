@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from inspector.alarms.alarm import Alarm
+from inspector.alarms.alarm import ConfiguredAlarm
 from inspector.alarms.states import TABLE, Cause
 from inspector.records import commands, events
 from inspector.records.commands import AlarmOrder, Command, ListAlarms
@@ -38,7 +38,7 @@ PLAIN: dict[type[AlarmOrder], Cause] = {
 """Commands that are a cause of the table, and no more."""
 
 
-def carry_out(command: Command, alarms: Mapping[str, Alarm]) -> Outcome | None:
+def carry_out(command: Command, alarms: Mapping[str, ConfiguredAlarm]) -> Outcome | None:
     """Carry out a command, or refuse it; None when it is not for alarms."""
     if isinstance(command, ListAlarms):
         return Outcome(True, counted(len(alarms), "alarm"), alarms=tuple(alarms))
@@ -59,7 +59,7 @@ def carry_out(command: Command, alarms: Mapping[str, Alarm]) -> Outcome | None:
     return outcome._replace(alarms=(alarm.name,))
 
 
-def _go(alarm: Alarm, cause: Cause, order: AlarmOrder) -> Outcome:
+def _go(alarm: ConfiguredAlarm, cause: Cause, order: AlarmOrder) -> Outcome:
     changes = alarm.go(cause, order.operator, order.reason)
     return _outcome(changes) if changes else _refused(alarm, cause)
 
@@ -68,14 +68,14 @@ def _outcome(changes: list[events.Alarm]) -> Outcome:
     return Outcome(True, f"{changes[0].name}: {changes[0].message}", tuple(changes))
 
 
-def _refused(alarm: Alarm, cause: Cause) -> Outcome:
+def _refused(alarm: ConfiguredAlarm, cause: Cause) -> Outcome:
     right = [state for state, causes in TABLE.items() if cause in causes]
     expected = "one that is " + " or ".join(state.replace("_", " ") for state in right)
     latch = " It latches: reset it." if cause == "acknowledge" and alarm.state == "latched_acknowledged" else ""
     return Outcome(False, f"{alarm.name} is {alarm.state.replace('_', ' ')}; expected {expected}.{latch}")
 
 
-def _shelve(alarm: Alarm, order: commands.Shelve) -> Outcome:
+def _shelve(alarm: ConfiguredAlarm, order: commands.Shelve) -> Outcome:
     most = alarm.section.max_shelve_min
     if order.minutes > most:
         may = f"at most {most:g} minutes" if most else "no shelving"
@@ -84,7 +84,7 @@ def _shelve(alarm: Alarm, order: commands.Shelve) -> Outcome:
     return _outcome(changes) if changes else _refused(alarm, "shelve")
 
 
-def _suppress(alarm: Alarm, order: commands.Suppress) -> Outcome:
+def _suppress(alarm: ConfiguredAlarm, order: commands.Suppress) -> Outcome:
     if alarm.suppressed:
         return Outcome(False, f"{alarm.name} is suppressed by a command of {alarm.suppressed} already.")
     alarm.suppressed = order.operator
@@ -99,7 +99,7 @@ def _suppress(alarm: Alarm, order: commands.Suppress) -> Outcome:
     return Outcome(True, f"{alarm.name}: noted; suppressed {now}")
 
 
-def _unsuppress(alarm: Alarm, order: commands.Unsuppress) -> Outcome:
+def _unsuppress(alarm: ConfiguredAlarm, order: commands.Unsuppress) -> Outcome:
     rule = f'; its rule suppresses it while "{alarm.section.suppressed_by}"' if alarm.section.suppressed_by else ""
     if not alarm.suppressed:
         return Outcome(False, f"{alarm.name} is not suppressed by a command{rule}.")

@@ -1,6 +1,6 @@
-"""When the condition of an alarm is met: its measure has reached the limit, and for long enough. Pure, stateful.
+"""When the condition of an alarm is met: its quantity has reached the limit, and for long enough. Pure, stateful.
 
-Knows: one rule, its measure, since when the condition is met or gone. Must not know: states, operators.
+Knows: one rule, its quantity, since when the condition is met or gone. Must not know: states, operators.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from inspector.alarms.measure import Kept, Measure
+from inspector.alarms.quantity import KeptQuantity, Quantity
 from inspector.alarms.settings import AlarmSection
 from inspector.records.stages import Findings
 
@@ -18,28 +18,28 @@ class KeptCondition(msgspec.Struct, frozen=True):
     """What a condition has to know after a restart."""
 
     section: AlarmSection
-    measure: Kept
+    quantity: KeptQuantity = msgspec.field(name="measure")  # its name in the journals of 0.2
     is_met: bool
     before_ns: int
     """For how long, but no longer than the delays: time beyond them changes nothing."""
 
 
 class Condition:
-    """A rule's condition: met while the measure is at the limit or above, and gone once it is below the deadband."""
+    """A rule's condition: met while the quantity is at the limit or above, and gone once it is below the deadband."""
 
     def __init__(self, section: AlarmSection) -> None:
         self.section = section
-        self.measure = Measure(section)
+        self.quantity = Quantity(section)
         self.is_met = False
         self.value = 0.0
-        """The measure after the last batch."""
+        """The quantity after the last batch."""
         self._since_ns = 0
         """Since when the condition is met, or gone."""
 
     def follow(self, findings: Findings) -> Literal["met", "gone"] | None:
         """Take in what was found; return what it comes to, once that has lasted for the delay."""
-        self.measure.follow(findings)
-        self.value = self.measure.value
+        self.quantity.follow(findings)
+        self.value = self.quantity.value
         section = self.section
         is_met = self.value >= section.limit - (section.deadband if self.is_met else 0.0)
         if is_met != self.is_met:
@@ -53,19 +53,19 @@ class Condition:
         """Follow another rule from now on."""
         if section != self.section:
             self.section = section
-            self.measure.replace(section)
+            self.quantity.replace(section)
 
     def kept(self, now_ns: int) -> KeptCondition:
         """What is kept for a restart; of a line that stands it stays the same."""
         delay_ns = 1_000_000 * max(self.section.on_delay_ms, self.section.off_delay_ms)
         before_ns = min(now_ns - self._since_ns, delay_ns)
-        return KeptCondition(self.section, self.measure.kept(), self.is_met, before_ns)
+        return KeptCondition(self.section, self.quantity.kept(), self.is_met, before_ns)
 
     @classmethod
     def restored(cls, kept: KeptCondition, now_ns: int) -> Condition:
         """Take up what was kept, now."""
         condition = cls(kept.section)
-        condition.measure.go_on(kept.measure)
+        condition.quantity.go_on(kept.quantity)
         condition.is_met, condition._since_ns = kept.is_met, now_ns - kept.before_ns
-        condition.value = condition.measure.value
+        condition.value = condition.quantity.value
         return condition

@@ -131,7 +131,7 @@ class AlarmSection(Section, frozen=True, omit_defaults=True):
 
     @property
     def limit(self) -> float:
-        """The measure that raises it; of grades and statuses the rank."""
+        """The quantity that raises it; of grades and statuses the rank."""
         if self.kind == "grade":
             return GRADES.index(self.grade)
         if self.kind == "health":

@@ -150,7 +150,7 @@ def _shown(token: str | Fact) -> str:
     return f"alarm {token.name}" if token.kind == "alarm" else f"line {token.kind}"
 
 
-class Line:
+class StripMotion:
     """How the strip runs, by how far it comes from batch to batch."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What lies within the last metres of each coil under each camera: the measure of most rules. Pure, stateful.
+"""What lies within the last metres of each coil under each camera: the quantity of most rules. Pure, stateful.
 
 Laws: a thing is counted once however often it is reported as it grows; what the window has left behind, what lies
 beyond a position set back, and coils that have left are forgotten; memory is bounded.
@@ -58,7 +58,7 @@ class Cell(msgspec.Struct, array_like=True):
         return Cell(self.count, self.area_milli, round(self.length_mm, 1))
 
 
-class Sums(msgspec.Struct, frozen=True, array_like=True):
+class LaneSums(msgspec.Struct, frozen=True, array_like=True):
     """What is kept of the many items of one camera on one coil."""
 
     coil: str
@@ -70,7 +70,7 @@ class KeptWindow(msgspec.Struct, frozen=True, array_like=True):
     """What a window has to know after a restart."""
 
     items: tuple[Item, ...]
-    sums: tuple[Sums, ...]
+    sums: tuple[LaneSums, ...]
 
 
 class Lane(msgspec.Struct):
@@ -88,7 +88,7 @@ class Lane(msgspec.Struct):
     """By position, in parts of the window's length."""
 
 
-class Window(msgspec.Struct):
+class StripWindow(msgspec.Struct):
     """The windows of all coils and cameras."""
 
     within_mm: float
@@ -157,14 +157,14 @@ class Window(msgspec.Struct):
     def kept(self, most: int) -> KeptWindow:
         """What is kept for a restart: of each camera the newest `most` items, or sums where these are too many."""
         items: list[Item] = []
-        sums: list[Sums] = []
+        sums: list[LaneSums] = []
         for coil, cameras in self.lanes.items():
             for camera, lane in cameras.items():
                 if min(most, len(lane.ends)) <= KEPT_ITEMS:
                     items += [self.items[name] for _, name in lane.ends[-most:]]
                 else:
                     cells = {number: cell.rounded() for number, cell in sorted(lane.cells.items())}
-                    sums.append(Sums(coil, camera, cells))
+                    sums.append(LaneSums(coil, camera, cells))
         return KeptWindow(tuple(items), tuple(sums))
 
     def go_on(self, kept: KeptWindow) -> None:

@@ -103,7 +103,7 @@ class Analyse:
         return first_px, px - round((field.right_mm - field.own_right_mm) / footprint.mm_per_px)
 
 
-class Seen(msgspec.Struct, frozen=True):
+class FrameDefects(msgspec.Struct, frozen=True):
     """What lies in one frame."""
 
     detections: tuple[Detection, ...]
@@ -111,7 +111,7 @@ class Seen(msgspec.Struct, frozen=True):
     """None where there are no detections."""
 
 
-NOTHING = Seen((), None)
+NOTHING = FrameDefects((), None)
 
 
 def detect(
@@ -122,7 +122,7 @@ def detect(
     footprint: Footprint,
     *,
     max_regions: int,
-) -> Seen | Crowd:
+) -> FrameDefects | Crowd:
     """Find the connected regions (8-neighbourhood) of each class in one frame; more than `max_regions` are a crowd.
 
     A region below its class's minimum area or confidence is left out, unless it touches the first or last row: what
@@ -142,7 +142,11 @@ def detect(
     kept = np.flatnonzero(reported)
     if len(kept) > max_regions or not found.is_whole:
         return _crowd(found, kept if found.is_whole else np.arange(len(found.label)), wanted[labels], recipe, footprint)
-    return Seen(tuple(_detections(found, kept, footprint)), _outline(found, kept, footprint)) if len(kept) else NOTHING
+    return (
+        FrameDefects(tuple(_detections(found, kept, footprint)), _outline(found, kept, footprint))
+        if len(kept)
+        else NOTHING
+    )
 
 
 def _crowd(

@@ -49,7 +49,7 @@ class Draft(msgspec.Struct, frozen=True, eq=False):
         return self.placed.start_mm + self.crop.place.end_mm
 
 
-class Entry(msgspec.Struct, frozen=True, eq=False):
+class ArchiveEntry(msgspec.Struct, frozen=True, eq=False):
     """A crop that is ready for the archive: its defect is over."""
 
     draft: Draft
@@ -61,14 +61,16 @@ class Entry(msgspec.Struct, frozen=True, eq=False):
     """Ids of the defects that the detections in the crop are parts of, by the detections' places."""
 
 
-def entry(draft: Draft, defect: Defect | None, place: int, owner: Callable[[str], str]) -> Entry:
+def entry(draft: Draft, defect: Defect | None, place: int, owner: Callable[[str], str]) -> ArchiveEntry:
     """Make an entry of a draft; `owner` knows which defect a piece became a part of."""
     header, coil = draft.inspected.frame.header, draft.placed.coil
     seen = set(draft.crop.runs[:, 0].tolist())
-    return Entry(draft, defect, place, {number: owner(piece_id(coil, header, number)) for number in sorted(seen)})
+    return ArchiveEntry(
+        draft, defect, place, {number: owner(piece_id(coil, header, number)) for number in sorted(seen)}
+    )
 
 
-def sidecar(entry: Entry, line: str, image: str) -> Sidecar:
+def sidecar(entry: ArchiveEntry, line: str, image: str) -> Sidecar:
     """Write down all that is known of an entry."""
     crop, inspected, placed = entry.draft.crop, entry.draft.inspected, entry.draft.placed
     header, recipe, defect = inspected.frame.header, inspected.recipe, entry.defect
@@ -100,7 +102,7 @@ def sidecar(entry: Entry, line: str, image: str) -> Sidecar:
     )
 
 
-def _region(entry: Entry, number: int, names: dict[int, str]) -> Region:
+def _region(entry: ArchiveEntry, number: int, names: dict[int, str]) -> Region:
     crop, seen = entry.draft.crop, entry.draft.inspected.detections[number]
     mask = masks.draw(np.ascontiguousarray(crop.runs[crop.runs[:, 0] == number, 1:]), *crop.pixels.shape)
     owner = entry.owners[number]

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from queue import Empty, Queue, SimpleQueue
 
-from inspector.archive.draft import Entry
+from inspector.archive.draft import ArchiveEntry
 from inspector.archive.store import Store
 from inspector.records.commands import Answer, Asked, Relabel
 from inspector.records.events import ArchiveStatus, Data, Labelled
@@ -38,7 +38,7 @@ class Keeper:
         self, store: Store, report: Callable[[Data], None], clock_s: Callable[[], float] = time.monotonic
     ) -> None:
         self._store, self._report, self._clock_s = store, report, clock_s
-        self._queue: Queue[Entry | Asked | None] = Queue()
+        self._queue: Queue[ArchiveEntry | Asked | None] = Queue()
         self._done: SimpleQueue[Done] = SimpleQueue()
         self._asked = 0
         """Labels that were asked for, and whose outcome was not fetched yet."""
@@ -56,7 +56,7 @@ class Keeper:
         """Whether a crop that is offered now would be taken."""
         return self._queue.qsize() < DEPTH
 
-    def offer(self, entry: Entry) -> None:
+    def offer(self, entry: ArchiveEntry) -> None:
         """Have a crop written; where too many wait it is dropped."""
         if self.has_room():
             self._queue.put(entry)
@@ -104,12 +104,12 @@ class Keeper:
 
     def _work(self) -> None:
         while (task := self._queue.get()) is not None:
-            if isinstance(task, Entry):
+            if isinstance(task, ArchiveEntry):
                 self._keep(task)
             else:
                 self._label(task)
 
-    def _keep(self, entry: Entry) -> None:
+    def _keep(self, entry: ArchiveEntry) -> None:
         if self._failed_s is not None and self._clock_s() - self._failed_s < RETRY_S:
             self._disk += 1
             return

@@ -53,7 +53,7 @@ COLUMNS = (
 )
 
 
-class Kept(NamedTuple):
+class ArchivedCrop(NamedTuple):
     """A crop of the archive."""
 
     path: Path
@@ -95,19 +95,19 @@ class Exported(msgspec.Struct, frozen=True):
     """What could not be read, a line each."""
 
 
-def read(folder: Path) -> tuple[list[Kept], list[str]]:
+def read(folder: Path) -> tuple[list[ArchivedCrop], list[str]]:
     """Return all crops of an archive by name, and what of it cannot be used.
 
     Raises: InspectorError when there is no archive.
     """
     if not any((folder / kind).is_dir() for kind in (SEEN, LABELLED)):
         raise InspectorError(f"{folder}: holds no archive; expected the folder that archive.path names.")
-    found: dict[str, Kept] = {}
+    found: dict[str, ArchivedCrop] = {}
     faults = []
     for kind in (SEEN, LABELLED):  # what was cut short while it was labelled lies in both
         for path in sorted((folder / kind).glob("*/*/*.json")):
             try:
-                kept = Kept(path.with_suffix(".png"), msgspec.json.decode(path.read_bytes(), type=Sidecar))
+                kept = ArchivedCrop(path.with_suffix(".png"), msgspec.json.decode(path.read_bytes(), type=Sidecar))
             except FileNotFoundError:  # it went meanwhile, for age or room
                 continue
             except (OSError, ValueError) as error:
@@ -161,7 +161,7 @@ class _Writer:
         self._shown: list[tuple[NDArray[np.uint8], Sidecar]] = []
         self.rows: list[tuple[object, ...]] = []
 
-    def add(self, kept: Kept) -> None:
+    def add(self, kept: ArchivedCrop) -> None:
         """Add a crop.
 
         Raises: OSError, ValueError, ImageError when it is damaged.
@@ -225,7 +225,7 @@ def _write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
     path.write_bytes(png.tobytes())
 
 
-def _row(kept: Kept) -> tuple[object, ...]:
+def _row(kept: ArchivedCrop) -> tuple[object, ...]:
     facts, label = kept.facts, kept.facts.label
     where = facts.extent or facts.place
     return (

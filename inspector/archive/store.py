@@ -25,7 +25,7 @@ from urllib.parse import quote
 import cv2
 import msgspec
 
-from inspector.archive.draft import Entry, sidecar
+from inspector.archive.draft import ArchiveEntry, sidecar
 from inspector.archive.settings import ArchiveSection
 from inspector.errors import ArchiveError
 from inspector.records.commands import Answer, Relabel
@@ -107,7 +107,7 @@ class Store:
         """
         self.bytes = sum(_size(path) for path in (*self._files(SEEN), *self._files(LABELLED)))
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: ArchiveEntry) -> None:
         """Write a crop and its sidecar; the oldest go where there is no room.
 
         Raises: OSError.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from inspector.bench.figures import Bench, Row
+from inspector.bench.figures import Bench, Measurement
 from inspector.bench.table import WORDS, aligned, machine
 from inspector.errors import InspectorError
 
@@ -69,11 +69,11 @@ def _rows(a: Bench, b: Bench, *, by_model: bool) -> Iterator[tuple[str, ...]]:
         )
 
 
-def _key(row: Row, *, by_model: bool) -> Key:
+def _key(row: Measurement, *, by_model: bool) -> Key:
     return (f"{row.kind}/{row.sha256}" if by_model else row.kind, row.precision, row.batch, row.measured)
 
 
-def verdict(a: Row, b: Row) -> str:
+def verdict(a: Measurement, b: Measurement) -> str:
     """Say whether B is faster or slower: the rounds must not overlap, and the medians differ by more than 5 %.
 
     Under load the rate is given, not found: there the p99 is compared, by the margin alone.

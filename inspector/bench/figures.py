@@ -68,7 +68,7 @@ class Roof(msgspec.Struct, frozen=True, kw_only=True):
     """Means by which it was measured, or why it was not."""
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     """One measurement."""
 
     sha256: str
@@ -141,7 +141,7 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     machine: Machine
     recipes: tuple[Model, ...]
     roofs: tuple[Roof, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[Measurement, ...]
     skipped: tuple[Skipped, ...]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from inspector import wire
 from inspector.records.frame import Bytes3D, Header
 from inspector.records.recipe import Recipe
-from inspector.simulator.folder import Folder
+from inspector.simulator.folder import ImageFolder
 from inspector.simulator.sheet import Sheet
 from inspector.words import counted
 
@@ -56,7 +56,7 @@ def images(recipe: Recipe, folder: Path, count: int) -> Shots:
 
     Raises: InspectorError for images that are none, or not of the recipe's size.
     """
-    pictures = Folder(folder, recipe.width, recipe.height)
+    pictures = ImageFolder(folder, recipe.width, recipe.height)
     return _shots(f"{folder}, {counted(count, 'image')} in turn", np.stack([pictures(index) for index in range(count)]))
 
 

@@ -19,7 +19,7 @@ import msgspec
 from inspector.bench.frames import CAMERA, MM_PER_ROW, Shots
 from inspector.errors import InspectorError
 from inspector.harness import configuration
-from inspector.harness.daemon import STALL_S, Daemon
+from inspector.harness.daemon import STALL_S, DaemonProcess
 from inspector.harness.ports import Ports
 from inspector.records.events import CoilReport, Missed
 from inspector.words import counted
@@ -39,7 +39,7 @@ class Load(msgspec.Struct, frozen=True):
     """Mean size of the batches they went in."""
 
 
-class Line:
+class BenchLine:
     """A running daemon for one recipe, one engine and one batch size; ready when the `with` block begins."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Line:
         self._shots = shots
         ports = Ports.free()
         config = settings(folder / "line.toml", ports, recipe, kind=kind, batch=batch, wait_ms=wait_ms, threads=threads)
-        self._daemon = Daemon(config, ports)
+        self._daemon = DaemonProcess(config, ports)
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:

@@ -20,9 +20,9 @@ import msgspec
 
 from inspector import recipe
 from inspector.bench import engine_only, frames, machine
-from inspector.bench.figures import Added, Bench, Measured, Model, Roof, Row, Skipped, percentile
+from inspector.bench.figures import Added, Bench, Measured, Measurement, Model, Roof, Skipped, percentile
 from inspector.bench.frames import Shots
-from inspector.bench.line import Line, Load, settings
+from inspector.bench.line import BenchLine, Load, settings
 from inspector.engines.segmenter import Segmenter
 from inspector.engines.settings import EngineSection
 from inspector.errors import EngineError
@@ -101,7 +101,7 @@ class _Run:
         self._plan, self._say = plan, say
         self.recipes: dict[str, Model] = {}
         self.roofs: dict[tuple[str, str], Roof] = {}
-        self.rows: list[Row] = []
+        self.rows: list[Measurement] = []
         self.skipped: list[Skipped] = []
         self.sources: set[str] = set()
 
@@ -138,7 +138,7 @@ class _Run:
         if key not in self.roofs or (found.gflops or 0.0) > (self.roofs[key].gflops or 0.0):
             self.roofs[key] = found
 
-    def beneath_roof(self, row: Row) -> Row:
+    def beneath_roof(self, row: Measurement) -> Measurement:
         """State how much of its roof a measurement reaches; nothing of a load, whose rate is given."""
         top = self.roofs[row.kind, row.precision].gflops
         if row.measured == "load" or not top:
@@ -172,11 +172,11 @@ def _precision(folder: Path, kind: str, threads: int) -> str:
         return engine.facts["precision"]  # a built engine's is its own
 
 
-def _rows(subject: _Pairing, shots: Shots, batch: int, plan: Plan) -> Iterator[Row]:
+def _rows(subject: _Pairing, shots: Shots, batch: int, plan: Plan) -> Iterator[Measurement]:
     with (
         tempfile.TemporaryDirectory() as temporary,
         closing(_engine(subject.folder, subject.kind, batch, plan.threads)) as engine,
-        Line(
+        BenchLine(
             Path(temporary),
             subject.folder,
             subject.kind,
@@ -190,8 +190,8 @@ def _rows(subject: _Pairing, shots: Shots, batch: int, plan: Plan) -> Iterator[R
 
 
 def _batch_rows(
-    subject: _Pairing, engine: Segmenter, line: Line, shots: Shots, *, batch: int, plan: Plan
-) -> Iterator[Row]:
+    subject: _Pairing, engine: Segmenter, line: BenchLine, shots: Shots, *, batch: int, plan: Plan
+) -> Iterator[Measurement]:
     """Measure one batch size."""
     each_s = plan.seconds / plan.rounds
     ways = {"engine": engine_only.ready(engine, shots, batch), "copies": engine_only.copied(engine, shots, batch)}
@@ -209,8 +209,8 @@ def _batch_rows(
 
     def row(
         measured: Measured, rates_fps: Sequence[float], times_ms: Sequence[float], added: Added | None = None
-    ) -> Row:
-        return Row(
+    ) -> Measurement:
+        return Measurement(
             sha256=subject.card.sha256,
             kind=subject.kind,
             engine=engine.name,
@@ -235,7 +235,7 @@ def _batch_rows(
 
 
 def _under_load(
-    engine: Segmenter, line: Line, shots: Shots, rate_fps: float, plan: Plan
+    engine: Segmenter, line: BenchLine, shots: Shots, rate_fps: float, plan: Plan
 ) -> tuple[list[Load], list[float]]:
     """Measure the daemon at this rate, and the engine alone on batches like the daemon's at the same rate, alternating.
 

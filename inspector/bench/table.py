@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from inspector.bench.figures import Bench, Machine, Row
+from inspector.bench.figures import Bench, Machine, Measurement
 
 WORDS = {
     "engine": "engine alone",
@@ -65,7 +65,7 @@ def _is_figure(cell: str) -> bool:
     return not cell.strip("-+ ") or cell.lstrip("+-")[:1].isdigit()
 
 
-def _cells(rows: Sequence[Row]) -> Iterator[tuple[str, ...]]:
+def _cells(rows: Sequence[Measurement]) -> Iterator[tuple[str, ...]]:
     base = {(row.sha256, row.engine, row.batch): row.fps for row in rows if row.measured == "engine"}
     before = ("", 0)
     for row in rows:

@@ -45,7 +45,7 @@ class Away(InspectorError):
     """The broker, or the journal, cannot be reached now: it is tried again."""
 
 
-class Refused(InspectorError):
+class BrokerRefused(InspectorError):
     """The broker does not admit this bridge; at its first try that is a fault of its configuration."""
 
     exit_code = EXIT_CONFIG
@@ -144,8 +144,8 @@ class Forward:
             count = self.count
             try:
                 self._session()
-            except (Away, Refused) as error:
-                if isinstance(error, Refused) and self._is_new:
+            except (Away, BrokerRefused) as error:
+                if isinstance(error, BrokerRefused) and self._is_new:
                     raise
                 if self._stop.is_set():
                     log.warning("%s; what is not acknowledged is sent after the next start", error)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from inspector.bridges.forward import Away, Refused, Status
+from inspector.bridges.forward import Away, BrokerRefused, Status
 from inspector.errors import EXIT_CONFIG, InspectorError
 from inspector.records.envelope import Event
 
@@ -255,7 +255,9 @@ class Mqtt:
             return
         words = f"{self._name} does not admit {self._client_id}: {reason}"
         if reason.value in ADMISSION:
-            self._fault = Refused(f"{words}. Correct --user, --password-file or --client-id, or the broker's rights.")
+            self._fault = BrokerRefused(
+                f"{words}. Correct --user, --password-file or --client-id, or the broker's rights."
+            )
         else:
             self._fault = Away(words)
 

@@ -37,7 +37,7 @@ class Pixels(msgspec.Struct, frozen=True):
     """Share of pixels at 254 or 255, percent."""
 
 
-class Look(msgspec.Struct, frozen=True):
+class FrameFacts(msgspec.Struct, frozen=True):
     """What is known of one frame."""
 
     pixels: Pixels
@@ -57,8 +57,8 @@ class Fault(NamedTuple):
 
     status: Ne107
     """What it makes of the camera, after NAMUR NE 107."""
-    shows: Callable[[Look, CameraHealthSection], bool]
-    words: Callable[[Look], str]
+    shows: Callable[[FrameFacts, CameraHealthSection], bool]
+    words: Callable[[FrameFacts], str]
     is_in_pixels: bool = False
     """Whether it shows in what is measured of pixels, which not every frame is."""
 
@@ -70,20 +70,20 @@ def measure(plane: Bytes2D) -> Pixels:
     return Pixels(float(mean[0, 0]), float(deviation[0, 0]), 100.0 * int(np.count_nonzero(few >= WHITE)) / few.size)
 
 
-def _is_dark(look: Look, limits: CameraHealthSection) -> bool:
+def _is_dark(look: FrameFacts, limits: CameraHealthSection) -> bool:
     """A camera at the strip's edge sees mostly black, and a bright part: real frames have a mean grey of 4."""
     return look.pixels.grey + 3 * look.pixels.contrast < limits.dark_grey
 
 
-def _is_saturated(look: Look, limits: CameraHealthSection) -> bool:
+def _is_saturated(look: FrameFacts, limits: CameraHealthSection) -> bool:
     return look.pixels.saturated > limits.saturated_percent
 
 
-def _is_flat(look: Look, limits: CameraHealthSection) -> bool:
+def _is_flat(look: FrameFacts, limits: CameraHealthSection) -> bool:
     return look.pixels.contrast < limits.flat_grey and not _is_dark(look, limits) and not _is_saturated(look, limits)
 
 
-def _is_frozen(look: Look, limits: CameraHealthSection) -> bool:
+def _is_frozen(look: FrameFacts, limits: CameraHealthSection) -> bool:
     """A sensor's noise differs from frame to frame; a picture without any is flat, and always the same."""
     return bool(limits.frozen_frames) and look.is_same and look.pixels.contrast >= limits.flat_grey
 

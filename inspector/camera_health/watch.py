@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from inspector.camera_health.faults import FAULTS, Look, Pixels, measure
+from inspector.camera_health.faults import FAULTS, FrameFacts, Pixels, measure
 from inspector.camera_health.settings import CameraHealthSection
 from inspector.config.camera import CameraSection
 from inspector.images.edge import edges
@@ -100,7 +100,7 @@ class CameraHealth:
 
     # --- one frame ------------------------------------------------------------------------------------------------
 
-    def _look(self, camera: _Camera, frame: Frame, batch: Batch, plane: int, ahead_ns: int) -> Look:
+    def _look(self, camera: _Camera, frame: Frame, batch: Batch, plane: int, ahead_ns: int) -> FrameFacts:
         before, header = camera.header, frame.header
         if camera.frames % MEASURED == 0 or camera.pixels is None:
             picture = batch.picture(plane)
@@ -109,7 +109,7 @@ class CameraHealth:
         camera.frames += 1
         camera.header, camera.seen_ns = header, frame.received_ns
         is_next = before is not None and before.boot == header.boot
-        return Look(
+        return FrameFacts(
             pixels=camera.pixels,
             is_same=before is not None and is_next and _content(before) == _content(header),
             age_s=(frame.received_ns + ahead_ns - header.captured_ns) / 1e9,
@@ -117,7 +117,7 @@ class CameraHealth:
             is_edge_lost=camera.is_edge_lost,
         )
 
-    def _assess(self, camera: _Camera, look: Look, events: list[CameraStatus]) -> None:
+    def _assess(self, camera: _Camera, look: FrameFacts, events: list[CameraStatus]) -> None:
         """Count for and against each fault."""
         is_measured = camera.frames % MEASURED == 1
         for name, fault in FAULTS.items():

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from inspector.coil.columns import SIDES, Bools, Columns, Floats, Ints, at_least
-from inspector.coil.seen import Seen, length_m, stretches
+from inspector.coil.seen import CoilHistory, length_m, stretches
 from inspector.coil.settings import GradingSection, LimitSection
 from inspector.config.severity import SEVERITIES, SeveritySection
 from inspector.records.coil import VERDICTS, Grade, Verdict
@@ -32,7 +32,7 @@ class Finding(NamedTuple):
     reason: str
 
 
-def grade(seen: Seen, rules: GradingSection, severities: Sequence[SeveritySection] = ()) -> Grade:
+def grade(seen: CoilHistory, rules: GradingSection, severities: Sequence[SeveritySection] = ()) -> Grade:
     """Grade a coil by one set of rules; one that runs still has no tail, and so no dead zone there."""
     counts = graded(seen, rules)
     from_mm, to_mm = zone_mm(seen, rules)
@@ -54,13 +54,13 @@ def grade(seen: Seen, rules: GradingSection, severities: Sequence[SeveritySectio
     )
 
 
-def zone_mm(seen: Seen, rules: GradingSection) -> tuple[float, float]:
+def zone_mm(seen: CoilHistory, rules: GradingSection) -> tuple[float, float]:
     """Begin and end of what is graded along the coil."""
     tail_mm = 1000 * rules.tail_m if seen.passage.is_over else 0.0
     return 1000 * rules.head_m, seen.length_mm - tail_mm
 
 
-def graded(seen: Seen, rules: GradingSection) -> Bools:
+def graded(seen: CoilHistory, rules: GradingSection) -> Bools:
     """Which defects count."""
     columns = seen.columns
     from_mm, to_mm = zone_mm(seen, rules)
@@ -79,7 +79,7 @@ def graded(seen: Seen, rules: GradingSection) -> Bools:
     return counts
 
 
-def _not_seen(seen: Seen, rules: GradingSection, missed_m: float) -> Iterator[Finding]:
+def _not_seen(seen: CoilHistory, rules: GradingSection, missed_m: float) -> Iterator[Finding]:
     if missed_m > rules.max_missed_m + NEAR_MM / 1000:
         yield Finding(
             rules.missed, f"{missed_m:.3f} m of graded strip were not inspected, {rules.max_missed_m:g} m are allowed"
@@ -95,7 +95,7 @@ def _not_seen(seen: Seen, rules: GradingSection, missed_m: float) -> Iterator[Fi
         yield Finding(rules.missed, "the journal no longer holds all of this coil")
 
 
-def _beyond(seen: Seen, limit: LimitSection, counts: Bools, levels: Ints) -> Iterator[Finding]:
+def _beyond(seen: CoilHistory, limit: LimitSection, counts: Bools, levels: Ints) -> Iterator[Finding]:
     allowed = f"{limit.max_count} {'is' if limit.max_count == 1 else 'are'} allowed ({limit.name})"
     kinds = f" ({' or '.join(limit.classes)})" if limit.classes else ""
     if limit.counts == "defects":

@@ -11,7 +11,7 @@ import numpy as np
 
 from inspector.coil.columns import Columns
 from inspector.coil.grade import grade
-from inspector.coil.seen import Seen, length_m, stretches
+from inspector.coil.seen import CoilHistory, length_m, stretches
 from inspector.coil.settings import GradingSection
 from inspector.config.severity import SEVERITIES, SeveritySection
 from inspector.records.coil import VERDICTS, ClassSums, Coverage, RepeatSums, WorstMetre
@@ -21,7 +21,7 @@ METRE_MM = 1000.0
 
 
 def record(
-    seen: Seen, gradings: Sequence[GradingSection] = (), severities: Sequence[SeveritySection] = ()
+    seen: CoilHistory, gradings: Sequence[GradingSection] = (), severities: Sequence[SeveritySection] = ()
 ) -> CoilRecord:
     """Sum up and grade a coil; `is_partial` while it runs."""
     grades = tuple(grade(seen, rules, severities) for rules in gradings)
@@ -85,7 +85,7 @@ def worst_metre(columns: Columns) -> WorstMetre | None:
     return WorstMetre(start_m=float(worst), count=int(counts[worst]), area_mm2=round(float(areas[worst]), 1))
 
 
-def _coverage(seen: Seen) -> list[Coverage]:
+def _coverage(seen: CoilHistory) -> list[Coverage]:
     apart = stretches(seen.missed, 0.0, np.inf)
     return [
         Coverage(
@@ -99,7 +99,7 @@ def _coverage(seen: Seen) -> list[Coverage]:
     ]
 
 
-def _repeats(seen: Seen) -> list[RepeatSums]:
+def _repeats(seen: CoilHistory) -> list[RepeatSums]:
     return [
         RepeatSums(**{name: getattr(repeat, name) for name in RepeatSums.__struct_fields__}) for repeat in seen.repeats
     ]

@@ -23,7 +23,7 @@ from inspector import __version__
 from inspector.coil import packing
 from inspector.coil.columns import SIDES
 from inspector.coil.marks import marks
-from inspector.coil.seen import Seen
+from inspector.coil.seen import CoilHistory
 from inspector.coil.settings import GradingSection
 from inspector.coil.words import figures, foot, grades, subtitle, tables
 from inspector.config.severity import SeveritySection
@@ -35,7 +35,7 @@ SCRIPTS = ("data.js", "marks.js", "map.js", "charts.js", "list.js", "page.js", "
 SIGNS = {"release": "\u2713", "hold": "\u25b2", "block": "\u2716", "ungraded": "\u25cb"}
 
 
-class Crop(msgspec.Struct, frozen=True, kw_only=True):
+class ReportPicture(msgspec.Struct, frozen=True, kw_only=True):
     """A picture of a defect."""
 
     png: bytes
@@ -55,12 +55,12 @@ class Packed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def html(
-    seen: Seen,
+    seen: CoilHistory,
     made: CoilRecord,
     gradings: Sequence[GradingSection] = (),
     severities: Sequence[SeveritySection] = (),
     *,
-    crops: Mapping[str, Crop] | None = None,
+    crops: Mapping[str, ReportPicture] | None = None,
     classes: Sequence[str] = (),
     note: str = "",
 ) -> bytes:
@@ -107,11 +107,11 @@ def body(made: CoilRecord, note: str = "") -> str:
 
 
 def pack(
-    seen: Seen,
+    seen: CoilHistory,
     gradings: Sequence[GradingSection] = (),
     severities: Sequence[SeveritySection] = (),
     *,
-    crops: Mapping[str, Crop] | None = None,
+    crops: Mapping[str, ReportPicture] | None = None,
     classes: Sequence[str] = (),
 ) -> Packed:
     """Pack what `page.js` shows of a coil that was read with its defects."""
@@ -130,10 +130,10 @@ def pack(
 
 
 def _meta(
-    seen: Seen,
+    seen: CoilHistory,
     gradings: Sequence[GradingSection],
     ids: Sequence[str],
-    crops: Mapping[str, Crop],
+    crops: Mapping[str, ReportPicture],
 ) -> dict[str, Any]:
     """What the page's script needs besides the columns; defects by their places along the coil."""
     places = {name: place for place, name in enumerate(ids)}
@@ -179,7 +179,7 @@ def _meta(
     }
 
 
-def _gaps(seen: Seen) -> list[dict[str, Any]]:
+def _gaps(seen: CoilHistory) -> list[dict[str, Any]]:
     spans = {span.camera: span for span in seen.spans}
     return [
         {

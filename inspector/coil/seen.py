@@ -24,7 +24,7 @@ AT_ONCE = 200
 """Defects read without a pause: less than a millisecond."""
 
 
-class Seen(msgspec.Struct, kw_only=True):
+class CoilHistory(msgspec.Struct, kw_only=True):
     """One coil."""
 
     passage: Passage
@@ -65,7 +65,7 @@ def gather(
     *,
     keep: bool = False,
     pause: Callable[[], None] = lambda: None,
-) -> Seen:
+) -> CoilHistory:
     """Read all of a coil; `spans` of the configured cameras, else what their defects show.
 
     `keep` keeps the defects themselves too. `pause` is called after each `AT_ONCE` defects.
@@ -87,7 +87,7 @@ def gather(
         if alarm.state == "unacknowledged" and alarm.cause in ("", "met"):
             raised[alarm.name] = raised.get(alarm.name, 0) + 1
     repeats = {repeat.id: repeat for _, repeat in history.events(passage, Repeat)}
-    return Seen(
+    return CoilHistory(
         passage=passage,
         totals=totals(history, passage),
         columns=columns,
@@ -114,7 +114,7 @@ def totals(history: History, passage: Passage) -> CoilReport:
     return passage.report
 
 
-def opened(file: CoilFile) -> Seen:
+def opened(file: CoilFile) -> CoilHistory:
     """What a coil's file holds."""
     record = file.record
     columns = Columns(file.defects)
@@ -139,7 +139,7 @@ def opened(file: CoilFile) -> Seen:
         report=report,
     )
     names = Span.__struct_fields__
-    return Seen(
+    return CoilHistory(
         passage=passage,
         totals=report,
         columns=columns,
@@ -154,7 +154,7 @@ def opened(file: CoilFile) -> Seen:
     )
 
 
-def closed(seen: Seen, record: CoilRecord) -> CoilFile:
+def closed(seen: CoilHistory, record: CoilRecord) -> CoilFile:
     """A coil's file, of what was seen with its defects."""
     return CoilFile(
         record=record,

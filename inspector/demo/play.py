@@ -24,14 +24,14 @@ import numpy as np
 
 from inspector.demo.received import Received
 from inspector.demo.report import write_report
-from inspector.demo.screen import Screen
+from inspector.demo.screen import StatusScreen
 from inspector.demo.setup import DemoSetup, set_up
 from inspector.demo.summary import Figures, subtitle, summary
 from inspector.drawing import coil_map
 from inspector.errors import EXIT_FAILURE, InspectorError
 from inspector.events import text
 from inspector.harness.child import Child
-from inspector.harness.daemon import Daemon
+from inspector.harness.daemon import DaemonProcess
 from inspector.harness.ports import HOST, Ports
 from inspector.harness.scrape import Counts
 from inspector.records.events import Missed
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
     Raises: InspectorError when a port is taken, a recipe is missing, or a process fails.
     """
-    screen = Screen(sys.stdout)
+    screen = StatusScreen(sys.stdout)
     setup = set_up(args.out, Ports() if args.port_base is None else Ports.counted_from(args.port_base), args.recipe)
     try:
         Demo(args, setup, screen, colour=text.wants_colour(sys.stdout, os.environ)).run()
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
 class Demo:
     """One demonstration."""
 
-    def __init__(self, args: argparse.Namespace, setup: DemoSetup, screen: Screen, *, colour: bool) -> None:
+    def __init__(self, args: argparse.Namespace, setup: DemoSetup, screen: StatusScreen, *, colour: bool) -> None:
         self._args, self._setup, self._screen, self._colour = args, setup, screen, colour
         self._received = Received(COIL)
 
@@ -97,7 +97,7 @@ class Demo:
         self._introduce()
         began_s = time.monotonic()
         with ExitStack() as stack:
-            daemon = Daemon(self._setup.config, self._setup.ports)
+            daemon = DaemonProcess(self._setup.config, self._setup.ports)
             stack.enter_context(daemon.start(report=lambda why: self._screen.line(f"waiting: {why}")))
             self._screen.line(f"ready after {time.monotonic() - began_s:.1f} s, recipe {self._setup.recipe}")
             self._listener = stack.enter_context(daemon.listener())
@@ -125,7 +125,7 @@ class Demo:
         say(f"  configuration and log:          {self._setup.config}  {folder / 'run.log'}")
         say()
 
-    def _run_in(self, daemon: Daemon) -> float:
+    def _run_in(self, daemon: DaemonProcess) -> float:
         """Send some sound strip as fast as it is taken; return how many frames a second that was."""
         before = daemon.counts()
         marks: list[tuple[float, int]] = []
@@ -150,7 +150,7 @@ class Demo:
         self._screen.line()
         return capacity_fps
 
-    def _drive(self, daemon: Daemon, rate_fps: float) -> tuple[Sent, float]:
+    def _drive(self, daemon: DaemonProcess, rate_fps: float) -> tuple[Sent, float]:
         """Let the coil pass; return what was sent and how long that took."""
         args = self._args
         metres = min(args.metres, args.seconds * rate_fps * FRAME_M)
@@ -173,7 +173,7 @@ class Demo:
         self._wait(lambda: daemon.counts().since(before).ended >= sent.messages, daemon)
         return sent, time.monotonic() - began_s
 
-    def _drain(self, daemon: Daemon) -> None:
+    def _drain(self, daemon: DaemonProcess) -> None:
         """End the daemon; what it still completes is received, but has no latency: it waited for us."""
         self._step(daemon, 0.0)
         self._received.is_live = False
@@ -234,7 +234,7 @@ class Demo:
 
     # --- one step -------------------------------------------------------------------------------------------
 
-    def _step(self, daemon: Daemon, wait_s: float) -> None:
+    def _step(self, daemon: DaemonProcess, wait_s: float) -> None:
         """Let a moment pass: take the events that come, and see that the daemon lives."""
         self._receive(wait_s)
         daemon.check()
@@ -255,7 +255,7 @@ class Demo:
         found = f"{counted(len(self._received.defects), 'defect')}, {counted(self._received.alarms, 'alarm')}"
         self._screen.status("  ".join(filter(None, (share, speed, found, left))))
 
-    def _wait(self, done: Callable[[], bool], daemon: Daemon) -> None:
+    def _wait(self, done: Callable[[], bool], daemon: DaemonProcess) -> None:
         deadline_s = time.monotonic() + SETTLE_S
         while not done() and time.monotonic() < deadline_s:
             self._step(daemon, 0.05)
@@ -270,7 +270,7 @@ class Demo:
         return Child(words, self._setup.folder / "replay.json", self._setup.folder / "replay.log")
 
 
-def engine_time(daemon: Daemon) -> tuple[float, float]:
+def engine_time(daemon: DaemonProcess) -> tuple[float, float]:
     """Seconds that batches have spent in the engine and waiting for it, and their number."""
     seconds, batches = (daemon.value(f"inspector_stage_seconds_{part}", stage="infer") for part in ("sum", "count"))
     return seconds, batches

@@ -14,7 +14,7 @@ import numpy as np
 from inspector import recipe
 from inspector.coil import file, report
 from inspector.coil.record import record
-from inspector.coil.seen import Seen, gather
+from inspector.coil.seen import CoilHistory, gather
 from inspector.config.geometry import spans
 from inspector.events.history import History
 from inspector.records.events import CoilRecord, Defect
@@ -53,14 +53,14 @@ def write_report(coil: str, config: Path, thumbnail: Bytes2D, path: Path) -> Coi
     return made
 
 
-def _crops(seen: Seen, thumbnail: Bytes2D) -> Iterator[tuple[str, report.Crop]]:
+def _crops(seen: CoilHistory, thumbnail: Bytes2D) -> Iterator[tuple[str, report.ReportPicture]]:
     largest = sorted(seen.defects, key=lambda defect: -defect.area_mm2)
     for defect in largest[:PICTURES]:
         if defect.length_mm <= MOST_MM and (crop := _crop(defect, thumbnail)):
             yield defect.id, crop
 
 
-def _crop(defect: Defect, thumbnail: Bytes2D) -> report.Crop | None:
+def _crop(defect: Defect, thumbnail: Bytes2D) -> report.ReportPicture | None:
     """Cut a defect out with a margin, and turn it so that travel is to the right."""
     along = _reach(defect.start_mm, defect.end_mm, len(thumbnail))
     across = _reach(defect.left_mm, defect.right_mm, thumbnail.shape[1])
@@ -68,7 +68,7 @@ def _crop(defect: Defect, thumbnail: Bytes2D) -> report.Crop | None:
     is_written, png = cv2.imencode(".png", cut) if cut.size else (False, None)
     if not is_written or png is None:
         return None
-    return report.Crop(
+    return report.ReportPicture(
         png=png.tobytes(),
         width=cut.shape[1],
         height=cut.shape[0],

@@ -12,7 +12,7 @@ from typing import TextIO
 PLAIN_EVERY_S = 10.0
 
 
-class Screen:
+class StatusScreen:
     """Prints lines, and below them a status that is overwritten in place."""
 
     def __init__(self, out: TextIO) -> None:

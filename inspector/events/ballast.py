@@ -15,7 +15,7 @@ NAME = "ballast"
 MOST_BYTES = 16 * 2**20
 """Some 30 000 events."""
 FREE_TIMES = 4
-"""It is laid again once so many times its size is free: a disk that is full to the brim would be full again at once."""
+"""It is laid again once this many times its size is free: a disk that is full would be full again at once."""
 
 
 def size_bytes(max_bytes: int) -> int:

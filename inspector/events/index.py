@@ -20,7 +20,7 @@ from inspector.records.events import Data, Defect
 WHOLE, OPEN, PART = 0, 1, 2
 """`state` of an entry: a defect that is finished, one that goes on, one that turned out to be a part of another."""
 
-Row = tuple[str, str, str, int, int, int | None, int, float, float, float, float, float]
+IndexRow = tuple[str, str, str, int, int, int | None, int, float, float, float, float, float]
 
 COLUMNS = """kind TEXT NOT NULL, coil TEXT NOT NULL, name TEXT NOT NULL, size INTEGER NOT NULL, seq INTEGER NOT NULL,
 key INTEGER, state INTEGER NOT NULL, start_mm REAL NOT NULL, length_mm REAL NOT NULL, width_mm REAL NOT NULL,
@@ -40,7 +40,7 @@ SCAN_EVENTS = 10_000
 """Events without rows that are read at once."""
 
 
-def row(seq: int, topic: str, data: object, subject: str) -> Row:
+def row(seq: int, topic: str, data: object, subject: str) -> IndexRow:
     """The index's row of an event: `name` is what follows the kind in its topic, a defect's class."""
     kind, _, name = topic.partition(".")
     if not isinstance(data, Defect):
@@ -107,7 +107,7 @@ def _lacks_rows(segment: apsw.Connection) -> bool:
     return bool(events != held)
 
 
-def _rows(segment: apsw.Connection) -> Iterator[Row]:
+def _rows(segment: apsw.Connection) -> Iterator[IndexRow]:
     """Yield the rows of all events of a segment, a bounded number of events at a time."""
     after = 0
     while batch := list(

@@ -29,9 +29,9 @@ import apsw
 from inspector.events import index
 from inspector.events.ballast import Ballast, size_bytes
 from inspector.events.reader import Reader
-from inspector.events.resume import NOTHING, Known, Position, resume
+from inspector.events.resume import NOTHING, JournalPosition, KnownEvents, resume
 from inspector.events.retention import DAY_S, LIFE, gone, life_s, state_of
-from inspector.events.segments import COUNT, KEEP, Folder, worded
+from inspector.events.segments import COUNT, KEEP, JournalFolder, worded
 from inspector.records.envelope import Event, read_event, write_event
 from inspector.records.events import CONTRACT, Data, Heartbeat
 
@@ -105,7 +105,7 @@ class Journal:
         self.remarks: list[str] = []
         """What was found damaged while the numbers were taken up."""
         with worded(path):
-            self._folder = Folder(path)
+            self._folder = JournalFolder(path)
             try:
                 self._newest = self._take_up(NOTHING, new_epoch)
                 self._ended_s = self._folder.lives(self.position.starts)
@@ -156,7 +156,7 @@ class Journal:
                 )
         return tuple(message for group, _ in groups for message in group)
 
-    def heartbeat(self, position: Position | None = None, fault: str = "") -> Message:
+    def heartbeat(self, position: JournalPosition | None = None, fault: str = "") -> Message:
         """Report how far the numbers go, up to `position` or now; neither numbered nor journalled itself.
 
         `fault` says why nothing is recorded at present.
@@ -202,15 +202,15 @@ class Journal:
     def recover(self) -> None:
         """Take up the files again after a failed `record`, whatever became of them, and go on with the same numbers.
 
-        `last_seq` says then how much of the failed group is on disk after all. What is damaged is set aside and said in
+        `last_seq` says then how much of the failed group is on disk after all. What is damaged is set aside, as in
         `remarks`; a folder that is gone is made again.
         """
-        known = Known(self.epoch, self.position, MappingProxyType(self._states))
+        known = KnownEvents(self.epoch, self.position, MappingProxyType(self._states))
         with worded(self._path):
             with contextlib.suppress(apsw.Error):
                 self._newest.close()
             self._folder.close()
-            self._folder = Folder(self._path)
+            self._folder = JournalFolder(self._path)
             self._newest = self._take_up(known, lambda: known.epoch)
             self._reader.look_in(self._folder)
 
@@ -277,7 +277,7 @@ class Journal:
                 with contextlib.suppress(apsw.Error):
                     segment.execute("ROLLBACK")
             raise
-        self.position = Position(starts, last_seq + len(group), MappingProxyType(topicseq))
+        self.position = JournalPosition(starts, last_seq + len(group), MappingProxyType(topicseq))
         self._states |= states
 
     def _envelope(self, data: Data, time: str, seq: int, topicseq: int) -> Message:
@@ -300,11 +300,11 @@ class Journal:
 
     # --- segments -------------------------------------------------------------------------------------------
 
-    def _take_up(self, known: Known, new_epoch: Callable[[], str]) -> apsw.Connection:
+    def _take_up(self, known: KnownEvents, new_epoch: Callable[[], str]) -> apsw.Connection:
         """Open the newest file, or begin one, and take over its numbers."""
         most_lost = (self._segment_bytes + self._group_bytes) // EVENT_BYTES
-        (found, newest), said = resume(self._folder, most_lost, known)
-        self.remarks += said
+        (found, newest), remarks = resume(self._folder, most_lost, known)
+        self.remarks += remarks
         self.epoch, self.position, self._states = found.epoch or new_epoch(), found.position, dict(found.states)
         self._life_s = max(self._life_s, life_s(self._states.pop(LIFE, None)) - self._clock_s())
         if newest is None:
@@ -316,7 +316,7 @@ class Journal:
         """Make the next segment, which takes over the numbers as they stand."""
         starts, last_seq, topicseq = self.position
         segment = self._folder.begin(last_seq + 1, self.epoch, topicseq, self._states)
-        self.position = Position((*starts, last_seq + 1), last_seq, topicseq)
+        self.position = JournalPosition((*starts, last_seq + 1), last_seq, topicseq)
         return segment
 
     def _rotate(self) -> None:
@@ -345,7 +345,7 @@ class Journal:
         since_s = self._clock_s() + self._life_s - self._max_s
         leaving = gone(sizes, self._ended_s, room_bytes=room_bytes, since_s=since_s)
         # Nobody asks for what is about to go.
-        self.position = Position(tuple(start for start in starts if start not in leaving), last_seq, topicseq)
+        self.position = JournalPosition(tuple(start for start in starts if start not in leaving), last_seq, topicseq)
         for start in leaving:
             self._folder.unlink(start)
             self._ended_s.pop(start, None)

@@ -20,7 +20,7 @@ from inspector.sockets import release
 
 if TYPE_CHECKING:  # the client keeps its sockets as these are kept, and has no use for SQLite
     from inspector.events.journal import Journal, Message
-    from inspector.events.resume import Position
+    from inspector.events.resume import JournalPosition
 
 SUBSCRIPTION_BYTES = 2**20
 """Far more than a subscriber ever has to send."""
@@ -42,7 +42,7 @@ class Publisher:
         for topic, payload in recorded:
             self._events.send_multipart((topic.encode(), payload))
 
-    def heartbeat(self, position: Position | None = None, fault: str = "") -> None:
+    def heartbeat(self, position: JournalPosition | None = None, fault: str = "") -> None:
         """Report how far the numbers go, so that nobody misses the end; once a second.
 
         `position` is what was published last: what is recorded and on its way is no loss yet. `fault` says

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import apsw
 
-from inspector.events.segments import BUSY_MS, Folder
+from inspector.events.segments import BUSY_MS, JournalFolder
 
 log = logging.getLogger("inspector")
 
@@ -22,20 +22,20 @@ WHERE seq > ?1 AND seq <= ?2 AND substr(topic, 1, length(?3)) = ?3 ORDER BY seq 
 OPEN_FILES = 2
 """Kept open for the next question: askers go on where they were."""
 
-Row = tuple[int, str, bytes]
+EventRow = tuple[int, str, bytes]
 
 
 class Reader:
     """Reads segments by their first numbers."""
 
-    def __init__(self, folder: Folder, report: Callable[[str], None]) -> None:
+    def __init__(self, folder: JournalFolder, report: Callable[[str], None]) -> None:
         """`report` receives what is found damaged, once each."""
         self._folder = folder
         self._report = report
         self._open: dict[int, apsw.Connection] = {}
         self._damaged: set[int] = set()
 
-    def read(self, start: int, after: int, through: int, prefix: str, limit: int) -> list[Row]:
+    def read(self, start: int, after: int, through: int, prefix: str, limit: int) -> list[EventRow]:
         """Return rows of one segment; none of it when it is gone or damaged.
 
         Raises: apsw.Error when something else is wrong, like too many open files.
@@ -54,7 +54,7 @@ class Reader:
                 raise
         return []
 
-    def look_in(self, folder: Folder) -> None:
+    def look_in(self, folder: JournalFolder) -> None:
         """Read from the same folder, which was opened again; from the journal's thread."""
         self._folder = folder
 

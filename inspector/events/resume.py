@@ -16,12 +16,12 @@ from typing import NamedTuple
 import apsw
 
 from inspector.errors import JournalError
-from inspector.events.segments import Damaged, Folder, numbers, open_to_write
+from inspector.events.segments import Damaged, JournalFolder, numbers, open_to_write
 
 log = logging.getLogger("inspector")
 
 
-class Position(NamedTuple):
+class JournalPosition(NamedTuple):
     """How far the journal goes, all of one moment."""
 
     starts: tuple[int, ...]
@@ -35,26 +35,26 @@ class Position(NamedTuple):
         return self.starts[0]
 
 
-class Known(NamedTuple):
+class KnownEvents(NamedTuple):
     """What has to go on: a journal's identity, its numbers, and what the stages must know."""
 
     epoch: str
-    position: Position
+    position: JournalPosition
     states: Mapping[str, bytes]
 
 
 class Resumed(NamedTuple):
     """What the files say."""
 
-    known: Known
+    known: KnownEvents
     newest: apsw.Connection | None
     """The file to write on in; None where another is to begin, from these numbers."""
 
 
-NOTHING = Known("", Position((), 0, MappingProxyType({})), MappingProxyType({}))
+NOTHING = KnownEvents("", JournalPosition((), 0, MappingProxyType({})), MappingProxyType({}))
 
 
-def resume(folder: Folder, most_lost: int, known: Known = NOTHING) -> tuple[Resumed, list[str]]:
+def resume(folder: JournalFolder, most_lost: int, known: KnownEvents = NOTHING) -> tuple[Resumed, list[str]]:
     """Read the newest file that is whole, and set aside those that are not; return also what there is to say of them.
 
     A lost file can have given out `most_lost` numbers. `known` is what the process that asks has recorded itself: it
@@ -62,8 +62,8 @@ def resume(folder: Folder, most_lost: int, known: Known = NOTHING) -> tuple[Resu
 
     Raises: JournalError where the files are another program's or another journal's; apsw.Error; OSError.
     """
-    said = list[str]()
-    starts, lost = _whole_starts(folder, said)
+    remarks = list[str]()
+    starts, lost = _whole_starts(folder, remarks)
     found: Resumed | None = None
     while starts and found is None:
         try:
@@ -73,25 +73,25 @@ def resume(folder: Folder, most_lost: int, known: Known = NOTHING) -> tuple[Resu
                 continue
             found = _read(segment, starts)
         except (Damaged, apsw.NotADBError, apsw.CorruptError, apsw.SQLError) as error:
-            _set_aside(folder, starts.pop(), f"is damaged ({error})", said)
+            _set_aside(folder, starts.pop(), f"is damaged ({error})", remarks)
             lost += 1
     if known.epoch:
-        return _from_known(folder, found, known, starts, said), said
+        return _from_known(folder, found, known, starts, remarks), remarks
     if found is None:
-        return Resumed(NOTHING, None), said
+        return Resumed(NOTHING, None), remarks
     if lost:
         found = _behind(found, lost * most_lost)
-        said.append(f"the next event is {found.known.position.last_seq + 1}: none of the lost numbers is used twice")
-        log.error("%s: %s", folder.path, said[-1])
-    return found, said
+        remarks.append(f"the next event is {found.known.position.last_seq + 1}: none of the lost numbers is used twice")
+        log.error("%s: %s", folder.path, remarks[-1])
+    return found, remarks
 
 
-def _whole_starts(folder: Folder, said: list[str]) -> tuple[list[int], int]:
+def _whole_starts(folder: JournalFolder, remarks: list[str]) -> tuple[list[int], int]:
     """Set emptied files aside; return the others' first numbers, and how many of the newest were emptied."""
     starts, lost = list[int](), 0
     for start in folder.starts():
         if folder.is_emptied(start):
-            _set_aside(folder, start, "was emptied", said)
+            _set_aside(folder, start, "was emptied", remarks)
             lost += 1
         else:
             starts.append(start)
@@ -99,10 +99,10 @@ def _whole_starts(folder: Folder, said: list[str]) -> tuple[list[int], int]:
     return starts, lost
 
 
-def _set_aside(folder: Folder, start: int, what: str, said: list[str]) -> None:
+def _set_aside(folder: JournalFolder, start: int, what: str, remarks: list[str]) -> None:
     file = folder.file(start)
-    said.append(f"{file}: {what}, its events are lost; set aside as {folder.set_aside(start).name}")
-    log.error("%s", said[-1])
+    remarks.append(f"{file}: {what}, its events are lost; set aside as {folder.set_aside(start).name}")
+    log.error("%s", remarks[-1])
 
 
 def _read(segment: apsw.Connection, starts: list[int]) -> Resumed:
@@ -113,10 +113,14 @@ def _read(segment: apsw.Connection, starts: list[int]) -> Resumed:
     except BaseException:
         segment.close()
         raise
-    return Resumed(Known(epoch, Position(tuple(starts), last_seq, MappingProxyType(topicseq)), states), segment)
+    return Resumed(
+        KnownEvents(epoch, JournalPosition(tuple(starts), last_seq, MappingProxyType(topicseq)), states), segment
+    )
 
 
-def _from_known(folder: Folder, found: Resumed | None, known: Known, starts: list[int], said: list[str]) -> Resumed:
+def _from_known(
+    folder: JournalFolder, found: Resumed | None, known: KnownEvents, starts: list[int], remarks: list[str]
+) -> Resumed:
     """Go on from what is on disk where that holds all that is known, otherwise behind it in another file."""
     if found is not None and found.known.epoch != known.epoch:
         assert found.newest is not None
@@ -133,11 +137,11 @@ def _from_known(folder: Folder, found: Resumed | None, known: Known, starts: lis
         found.newest.close()
         last_seq = found.known.position.last_seq
     if known.position.last_seq:
-        said.append(
+        remarks.append(
             f"{folder.path}: holds events up to {last_seq} of {known.position.last_seq}: the others can be replayed no "
             f"more. It goes on with {known.position.last_seq + 1}"
         )
-        log.error("%s", said[-1])
+        log.error("%s", remarks[-1])
     return Resumed(known._replace(position=known.position._replace(starts=tuple(starts))), None)
 
 
@@ -147,5 +151,5 @@ def _behind(found: Resumed, most: int) -> Resumed:
     found.newest.close()
     starts, last_seq, topicseq = found.known.position
     skipped = {root: number + most for root, number in topicseq.items()}
-    position = Position(starts, last_seq + most * max(1, len(skipped)), MappingProxyType(skipped))
+    position = JournalPosition(starts, last_seq + most * max(1, len(skipped)), MappingProxyType(skipped))
     return Resumed(found.known._replace(position=position), None)

@@ -25,7 +25,7 @@ def state_of(life_s: float) -> bytes:
 
 
 def gone(sizes: Mapping[int, int], ended_s: Mapping[int, float], *, room_bytes: int, since_s: float) -> list[int]:
-    """Return the files to unlink, oldest first: so many that the others have room, and those that are too old.
+    """Return the files to unlink, oldest first: enough that the others have room, and those that are too old.
 
     `sizes` are all files' in bytes by their first number, `ended_s` the journal's life when each was written last. One
     whose end is before `since_s` is too old. The newest always stays.

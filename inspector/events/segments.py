@@ -49,7 +49,7 @@ class Damaged(JournalError):
     """A file of ours whose content contradicts itself."""
 
 
-class Folder:
+class JournalFolder:
     """The journal's folder, made when it is not there, and held by this process until `close`.
 
     Raises: JournalError when another process holds it; OSError.

@@ -36,7 +36,7 @@ class JournalSection(Section, frozen=True):
     max_days: Annotated[
         int,
         key(
-            "Events of so many days before are deleted too; 0: of any age.",
+            "Events older than this number of days are deleted too; 0: of any age.",
             "Days that the inspector ran: a clock that is wrong deletes nothing.",
             ge=0,
             le=36_500,

@@ -29,7 +29,7 @@ STALL_S = 60.0
 POLL_S = 0.05
 
 
-class Daemon:
+class DaemonProcess:
     """`inspector run CONFIG`, from `start` to `stop` or the end of the `with` block.
 
     Its log lies next to the configuration, as `run.log`; every error here ends with the log's last lines.

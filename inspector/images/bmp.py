@@ -24,7 +24,7 @@ BITFIELDS, USUAL_MASKS = 3, (0xFF0000, 0xFF00, 0xFF)
 
 
 @dataclass(frozen=True, slots=True)
-class Walked:
+class WalkedBmp:
     """A BMP whose pixels are all there."""
 
     head: ImageHead
@@ -37,7 +37,7 @@ class Walked:
     """Blue, green, red, 0 of each index, where samples are indices."""
 
 
-def walk(content: bytes | memoryview, size: Size | None = None) -> Walked:
+def walk(content: bytes | memoryview, size: Size | None = None) -> WalkedBmp:
     """Read a BMP's headers and check that its pixels are all there.
 
     Raises: ImageError with reason `decode`, `size` or `too_large`.
@@ -67,7 +67,7 @@ def walk(content: bytes | memoryview, size: Size | None = None) -> Walked:
         raise ImageError("decode", f"is cut off after {len(view)} bytes, or damaged; copy it again")
     table = np.frombuffer(colours, np.uint8).reshape(-1, 4)[:, :3]
     is_colour = bool(is_index and (table != table[:, :1]).any())
-    return Walked(
+    return WalkedBmp(
         ImageHead(kind="bmp", width=width, height=abs(height), depth=8, channels=head.channels, palette=is_colour),
         first,
         row_bytes,
@@ -76,7 +76,7 @@ def walk(content: bytes | memoryview, size: Size | None = None) -> Walked:
     )
 
 
-def decode(content: bytes | memoryview, walked: Walked) -> Samples:
+def decode(content: bytes | memoryview, walked: WalkedBmp) -> Samples:
     """Return samples (H, W), or (H, W, channels) with blue first, as stored: indices stay indices."""
     head = walked.head
     rows = np.frombuffer(content, np.uint8, walked.row_bytes * head.height, walked.first)
@@ -86,7 +86,7 @@ def decode(content: bytes | memoryview, walked: Walked) -> Samples:
     return np.ascontiguousarray(upright).reshape(shape)
 
 
-def palette_grey(walked: Walked, indices: Bytes2D) -> Bytes2D:
+def palette_grey(walked: WalkedBmp, indices: Bytes2D) -> Bytes2D:
     """Return the luminance of the colours that indices (H, W) stand for.
 
     Raises: ImageError with reason `decode` for an index without a colour.

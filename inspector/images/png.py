@@ -43,7 +43,7 @@ _chunk_name = re.compile(rb"[A-Za-z]{4}")
 
 
 @dataclass(frozen=True, slots=True)
-class Walked:
+class WalkedPng:
     """A PNG whose chunks are all there and whole; its stream is still folded."""
 
     head: ImageHead
@@ -54,7 +54,7 @@ class Walked:
     """R G B of each index, where samples are indices."""
 
 
-def walk(content: bytes | memoryview, size: Size | None = None) -> Walked:
+def walk(content: bytes | memoryview, size: Size | None = None) -> WalkedPng:
     """Walk a PNG from its signature to its end; `size` refuses any other before it goes on.
 
     Raises: ImageError with reason `decode`, `size` or `too_large`.
@@ -83,7 +83,7 @@ def walk(content: bytes | memoryview, size: Size | None = None) -> Walked:
     if colour_type == PALETTE and (len(colours) % 3 or not 3 <= len(colours) <= 768):
         raise ImageError("decode", f"has a palette of {len(colours)} bytes; expected 3 for each of 1 to 256 colours")
     head = msgspec.structs.replace(head, orientation=exif.orientation(of_kind[b"eXIf"]))
-    return Walked(head, colour_type, of_kind[b"IDAT"], colours)
+    return WalkedPng(head, colour_type, of_kind[b"IDAT"], colours)
 
 
 def _check_order(names: list[bytes]) -> None:
@@ -146,7 +146,7 @@ def _head(data: bytes, size: Size | None) -> tuple[ImageHead, int]:
     return head, colour_type
 
 
-def decode(walked: Walked) -> Samples:
+def decode(walked: WalkedPng) -> Samples:
     """Return the samples (H, W) or (H, W, channels, blue first) as stored: indices stay indices, 0/1 stays 0/1.
 
     Raises: ImageError with reason `decode` for a stream that unfolds to anything but these rows.
@@ -168,7 +168,7 @@ def decode(walked: Walked) -> Samples:
     return _as_samples(samples)
 
 
-def palette_grey(walked: Walked, indices: Bytes2D) -> Bytes2D:
+def palette_grey(walked: WalkedPng, indices: Bytes2D) -> Bytes2D:
     """Return the luminance of the colours that indices (H, W) stand for.
 
     Raises: ImageError with reason `decode` for an index without a colour.

@@ -28,7 +28,7 @@ SPARE_BYTES, BYTES_PER_PX = 2**16, 8
 """A compressed frame of known size may take this and so much a pixel: RGBA of 16 bits that did not compress."""
 
 Content = bytes | memoryview
-Walked = ImageHead | png.Walked | bmp.Walked
+Walked = ImageHead | png.WalkedPng | bmp.WalkedBmp
 
 
 class Picture(NamedTuple):
@@ -63,9 +63,9 @@ def decode(
     if head.kind == "jpeg":
         return Picture(head, jpeg.decode(content, head))
     samples = _samples(content, walked)
-    if head.palette and isinstance(walked, png.Walked):
+    if head.palette and isinstance(walked, png.WalkedPng):
         return Picture(head, png.palette_grey(walked, np.asarray(samples, np.uint8)))
-    if head.palette and isinstance(walked, bmp.Walked):
+    if head.palette and isinstance(walked, bmp.WalkedBmp):
         return Picture(head, bmp.palette_grey(walked, np.asarray(samples, np.uint8)))
     if samples.ndim == 2:
         if head.depth < 8:
@@ -124,9 +124,9 @@ def _walk(content: Content, size: Size | None = None, kind: str | None = None) -
 
 
 def _samples(content: Content, walked: Walked) -> Samples:
-    if isinstance(walked, png.Walked):
+    if isinstance(walked, png.WalkedPng):
         return png.decode(walked)
-    if isinstance(walked, bmp.Walked):
+    if isinstance(walked, bmp.WalkedBmp):
         return bmp.decode(content, walked)
     return tiff.decode(content, walked)
 

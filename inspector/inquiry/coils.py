@@ -17,7 +17,7 @@ from inspector.records.events import CoilRecord
 NAMES = ("coil", "first_seq", "started", "ended", "length_m", "inspected_m", "missed_m", "defects", "crowded", "grade")
 
 
-class Line(msgspec.Struct, frozen=True):
+class CoilRow(msgspec.Struct, frozen=True):
     """One coil."""
 
     coil: str
@@ -61,10 +61,10 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _line(history: History, passage: Passage) -> Line:
+def _line(history: History, passage: Passage) -> CoilRow:
     recorded = [made.grade for _, made in history.events(passage, CoilRecord)]
     report = passage.report
-    return Line(
+    return CoilRow(
         passage.coil,
         passage.first_seq,
         passage.started,

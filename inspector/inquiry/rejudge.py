@@ -22,7 +22,7 @@ from inspector.service import line
 NAMES = ("coil", "first_seq", "grade_then", "grade_now", "alarms_then", "alarms_now", "reasons_now")
 
 
-class Line(msgspec.Struct, frozen=True):
+class GradeRow(msgspec.Struct, frozen=True):
     """One coil, then and now."""
 
     coil: str
@@ -78,15 +78,15 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _line(made: CoilRecord, then: str, before: Raised, after: Raised) -> Line:
+def _line(made: CoilRecord, then: str, before: Raised, after: Raised) -> GradeRow:
     reasons = tuple(f"{grade.rules}: {reason}" for grade in made.grades for reason in grade.reasons)
-    return Line(made.coil, made.first_seq, then, made.grade, _of(made, before), _of(made, after), reasons)
+    return GradeRow(made.coil, made.first_seq, then, made.grade, _of(made, before), _of(made, after), reasons)
 
 
 def _of(made: CoilRecord, raised: Raised) -> dict[str, int]:
     return {alarm: times for (coil, alarm), times in sorted(raised.items()) if coil == made.coil}
 
 
-def _cells(one: Line) -> list[str]:
+def _cells(one: GradeRow) -> list[str]:
     alarms = [" ".join(f"{name}={times}" for name, times in some.items()) for some in (one.alarms_then, one.alarms_now)]
     return [one.coil, str(one.first_seq), one.grade_then, one.grade_now, *alarms, "; ".join(one.reasons_now)]

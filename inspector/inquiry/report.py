@@ -13,7 +13,7 @@ import msgspec
 
 from inspector.coil import file, report
 from inspector.coil.record import record
-from inspector.coil.seen import Seen, closed, gather, opened
+from inspector.coil.seen import CoilHistory, closed, gather, opened
 from inspector.events.history import History
 from inspector.inquiry import source
 from inspector.records.events import CoilRecord
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def read(args: argparse.Namespace, *, keep: bool) -> tuple[Seen, CoilRecord, source.Source]:
+def read(args: argparse.Namespace, *, keep: bool) -> tuple[CoilHistory, CoilRecord, source.Source]:
     """Read a coil from its file or from a journal, and make its record by the rules of the configuration.
 
     A coil's file that no configuration is given for keeps the record it has.

@@ -35,8 +35,8 @@ class Backlog:
         """Events that wait."""
         return len(self._events)
 
-    def add(self, group: Sequence[Findings], said: Sequence[Data], states: Mapping[str, bytes]) -> list[Findings]:
-        """Keep what needs the disk, and then what else was `said`; return the findings that need none.
+    def add(self, group: Sequence[Findings], reports: Sequence[Data], states: Mapping[str, bytes]) -> list[Findings]:
+        """Keep what needs the disk, and then the other `reports`; return the findings that need none.
 
         `states` are the newest of the stages, where they are due.
         """
@@ -46,7 +46,7 @@ class Backlog:
             self._events += kept.events
             needs_disk = kept.events or kept.receipts or kept.answers
             (self._group if needs_disk else free).append(kept)
-        self._events += said
+        self._events += reports
         self.states = states or self.states
         return free
 

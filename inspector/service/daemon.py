@@ -41,7 +41,7 @@ from inspector.service.intake import open_intake
 from inspector.service.line import Config
 from inspector.service.liveness import Liveness
 from inspector.service.prepare import Load, Options, load, prepare, remarks
-from inspector.service.recorder import Recorded
+from inspector.service.recorder import RecordedFindings
 from inspector.service.records import Records
 from inspector.service.reload import Reload
 from inspector.service.reload_answer import ReloadAnswers
@@ -213,7 +213,7 @@ class Daemon:
 
     # --- the flow -------------------------------------------------------------------------------------------
 
-    def _flow(self) -> Buffer[Recorded]:
+    def _flow(self) -> Buffer[RecordedFindings]:
         metrics, settings = self._metrics, self._settings
         batches = buffered(each(self._intake, metrics.frames.enter), settings.intake.queue_batches, "intake")
         inferred = buffered(each(self._infer(batches), metrics.inferred), INFERRED_BATCHES, "infer")
@@ -226,7 +226,7 @@ class Daemon:
         self._opened.callback(self._end_flow, buffers)
         return recorded
 
-    def _publish(self, recorded: Recorded) -> None:
+    def _publish(self, recorded: RecordedFindings) -> None:
         """Publish, then count, what is on disk."""
         self._sink.publish(recorded)
         now_unix_ns = time.time_ns()

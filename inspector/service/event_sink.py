@@ -24,7 +24,7 @@ from inspector.metrics import Metrics
 from inspector.records.events import Data
 from inspector.records.stages import Findings
 from inspector.service.line import Config
-from inspector.service.recorder import Recorded, Recorder
+from inspector.service.recorder import RecordedFindings, Recorder
 
 
 class EventSink:
@@ -75,19 +75,19 @@ class EventSink:
         """Have something of the inspector itself recorded with the next findings; from any thread."""
         self._waiting.put(data)
 
-    def recorded(self, found: Buffer[Findings]) -> Iterator[Recorded]:
+    def recorded(self, found: Buffer[Findings]) -> Iterator[RecordedFindings]:
         """Yield findings once they are on disk, all that wait in one commit."""
         for group in found.groups():
             yield self.record(group)
 
-    def record(self, group: Sequence[Findings]) -> Recorded:
+    def record(self, group: Sequence[Findings]) -> RecordedFindings:
         """Put on disk what was found, and what else was reported; not on two threads at once."""
-        said = list[Data]()
+        reports = list[Data]()
         while not self._waiting.empty():
-            said.append(self._waiting.get())
-        return self._recorder.record(group, said)
+            reports.append(self._waiting.get())
+        return self._recorder.record(group, reports)
 
-    def publish(self, recorded: Recorded) -> None:
+    def publish(self, recorded: RecordedFindings) -> None:
         """Send out what is on disk, and count it."""
         if recorded.messages:
             self._publish(recorded.messages)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from inspector.errors import DiskFull, JournalError
 from inspector.events.journal import Journal, Message
-from inspector.events.resume import Position
+from inspector.events.resume import JournalPosition
 from inspector.records.events import Data, JournalFault, JournalStatus, Ne107
 from inspector.records.stages import Findings
 from inspector.service.backlog import Backlog
@@ -38,12 +38,12 @@ STANDING, FULL = "journal_disk", b"full"
 Write = Callable[[Sequence[Data], Mapping[str, bytes]], tuple[Message, ...]]
 
 
-class Recorded(NamedTuple):
+class RecordedFindings(NamedTuple):
     """Findings whose events are on disk."""
 
     group: Sequence[Findings]
     messages: tuple[Message, ...]
-    position: Position
+    position: JournalPosition
     """How far the journal goes with them."""
 
 
@@ -72,22 +72,22 @@ class Recorder:
         """Events that wait for the disk."""
         return len(self._backlog)
 
-    def record(self, group: Sequence[Findings], said: Sequence[Data] = ()) -> Recorded:
-        """Put on disk what was found, then what else is `said`, and return what is to be handed on.
+    def record(self, group: Sequence[Findings], reports: Sequence[Data] = ()) -> RecordedFindings:
+        """Put on disk what was found, then the other `reports`, and return what is to be handed on.
 
         That is less where the disk takes nothing, and all that waited too where it does again.
         """
         self._look_at_the_disk()
-        states = self._due(group, said)
+        states = self._due(group, reports)
         if not self.fault:
-            events = [*(event for findings in group for event in findings.events), *said]
+            events = [*(event for findings in group for event in findings.events), *reports]
             try:
                 return self._handed_on(group, self._put(events, states))
             except JournalError as error:
                 self._make_room(error)
-        free = self._backlog.add(group, said, states)
+        free = self._backlog.add(group, reports, states)
         if self._clock_s() < self._retry_s:
-            return Recorded(free, (), self._journal.position)
+            return RecordedFindings(free, (), self._journal.position)
         return self._try_again(free)
 
     def close(self) -> None:
@@ -112,13 +112,13 @@ class Recorder:
         """Record; `write` is for what has events, so that it may time that."""
         return (self._write if events else self._journal.record)(events, self._with_standing(states))
 
-    def _handed_on(self, group: Sequence[Findings], messages: Sequence[Message]) -> Recorded:
+    def _handed_on(self, group: Sequence[Findings], messages: Sequence[Message]) -> RecordedFindings:
         self._seq = self._journal.last_seq
-        return Recorded(group, tuple(messages), self._journal.position)
+        return RecordedFindings(group, tuple(messages), self._journal.position)
 
-    def _due(self, group: Sequence[Findings], said: Sequence[Data]) -> Mapping[str, bytes]:
+    def _due(self, group: Sequence[Findings], reports: Sequence[Data]) -> Mapping[str, bytes]:
         """Return the stages' states where they are to be kept: with whatever happened, else now and then."""
-        happened = said or any(findings.events or findings.receipts for findings in group)
+        happened = reports or any(findings.events or findings.receipts for findings in group)
         now_s = self._clock_s()
         if not group or not (happened or now_s - self._kept_s >= KEEP_S):
             return {}
@@ -138,7 +138,7 @@ class Recorder:
         if isinstance(error, DiskFull) and self._journal.ballast.give_up():
             self._full(f"{error} The ballast was given up: what follows is recorded in its place.")
 
-    def _try_again(self, free: Sequence[Findings]) -> Recorded:
+    def _try_again(self, free: Sequence[Findings]) -> RecordedFindings:
         """Record all that waits, where the disk takes it now."""
         journal, backlog = self._journal, self._backlog
         self._retry_s = self._clock_s() + RETRY_S
@@ -149,11 +149,11 @@ class Recorder:
             messages = journal.since(self._seq)  # byte for byte what others can replay
         except JournalError as error:
             self._failed(str(error))
-            return Recorded(free, (), journal.position)
+            return RecordedFindings(free, (), journal.position)
         self._goes_on(len(backlog), backlog.lost)
         return self._handed_on([*backlog.empty(), *free], messages)
 
-    # --- what is said of it ---------------------------------------------------------------------------------------
+    # --- what is reported of it --------------------------------------------------------------------------------------
 
     def _failed(self, why: str) -> None:
         if not self.fault:

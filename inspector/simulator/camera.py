@@ -110,7 +110,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     """How often each fault happened."""
 
 
-class Camera:
+class SimulatedCamera:
     """Connects to `connect` and sends as the camera `name`, by the `transport` that is the inspector's.
 
     `rate_fps` 0 sends as fast as the receiver takes frames. `watch` sees every frame, sent or not. A send

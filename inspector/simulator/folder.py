@@ -14,7 +14,7 @@ from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Window
 
 
-class Folder:
+class ImageFolder:
     """The images of a folder, in the order of their names, again from the first after the last.
 
     Images of more than 8 bits need a `window`. What is odd about images (colour, a turn that EXIF asks for) goes to

@@ -27,7 +27,7 @@ GAP_PX = 12
 _FROM_EDGE_PX = 8
 
 
-class Kind(msgspec.Struct, frozen=True):
+class ObjectKind(msgspec.Struct, frozen=True):
     """One kind of object: its painter, its share among its like, and the box sizes it may be drawn at."""
 
     paint: Painter
@@ -38,17 +38,17 @@ class Kind(msgspec.Struct, frozen=True):
 
 # The order is that of the class ids 1..4.
 DEFECTS = (
-    Kind(paint_pitted, 0.20, (60, 220), (60, 190)),
-    Kind(paint_crack, 0.15, (60, 250), (20, 52)),
-    Kind(paint_scratch, 0.40, (150, MAX_ROWS), (30, 90)),
-    Kind(paint_patch, 0.25, (75, 300), (75, 300)),
+    ObjectKind(paint_pitted, 0.20, (60, 220), (60, 190)),
+    ObjectKind(paint_crack, 0.15, (60, 250), (20, 52)),
+    ObjectKind(paint_scratch, 0.40, (150, MAX_ROWS), (30, 90)),
+    ObjectKind(paint_patch, 0.25, (75, 300), (75, 300)),
 )
 LOOKALIKES = (
-    Kind(paint_stain, 0.22, (60, 320), (60, 260)),
-    Kind(paint_water, 0.22, (40, 200), (40, 200)),
-    Kind(paint_dust, 0.32, (13, 13), (13, 13)),
-    Kind(paint_grain_streak, 0.18, (300, 2000), (12, 60)),
-    Kind(paint_chalk, 0.06, (90, 240), (90, 260)),
+    ObjectKind(paint_stain, 0.22, (60, 320), (60, 260)),
+    ObjectKind(paint_water, 0.22, (40, 200), (40, 200)),
+    ObjectKind(paint_dust, 0.32, (13, 13), (13, 13)),
+    ObjectKind(paint_grain_streak, 0.18, (300, 2000), (12, 60)),
+    ObjectKind(paint_chalk, 0.06, (90, 240), (90, 260)),
 )
 
 
@@ -76,7 +76,7 @@ class Placement:
     """The spots of one sort of object along a coil: `per_block` are drawn on average, `apart` or not."""
 
     def __init__(
-        self, key: tuple[int, ...], kinds: tuple[Kind, ...], per_block: float, steel: Steel, *, apart: bool
+        self, key: tuple[int, ...], kinds: tuple[ObjectKind, ...], per_block: float, steel: Steel, *, apart: bool
     ) -> None:
         self._key = key
         self._kinds = kinds

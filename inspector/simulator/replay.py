@@ -20,8 +20,8 @@ from inspector.images.head import MAX_DECODED_BYTES, MAX_SIDE_PX, parse_window
 from inspector.records.names import Name
 from inspector.records.recipe import Window
 from inspector.signals import Flag
-from inspector.simulator.camera import Camera, Coil, Faults, Sent
-from inspector.simulator.folder import Folder
+from inspector.simulator.camera import Coil, Faults, Sent, SimulatedCamera
+from inspector.simulator.folder import ImageFolder
 from inspector.simulator.sheet import Sheet
 from inspector.simulator.thumbnail import Thumbnail
 from inspector.words import counted
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace, stop: Flag | None = None) -> int:
     faults = _faults(args.fault, args.freeze_s, args.lasting_frames)
     thumbnail = Thumbnail()
     with zmq.Context() as context:
-        camera = Camera(
+        camera = SimulatedCamera(
             context,
             args.connect,
             args.camera,
@@ -120,7 +120,9 @@ def _coil(args: argparse.Namespace, number: int, name: str) -> Coil:
     if args.metres is not None:
         frames = math.ceil(args.metres * 1000 / (args.height * args.mm_per_row))
     if args.images:
-        folder = Folder(args.images, args.width, args.height, args.window, partial(print, file=sys.stderr, flush=True))
+        folder = ImageFolder(
+            args.images, args.width, args.height, args.window, partial(print, file=sys.stderr, flush=True)
+        )
         frames = len(folder) if frames is None else frames
         return Coil(name=name, pictures=folder, frames=frames, start_mm=args.start_mm)
     size = {"width_px": args.width, "rows": args.height}

@@ -1,6 +1,6 @@
 """Follows one line: its events, its metrics, where its alarms stand. Threads of its own; it only listens and asks.
 
-Laws: nothing here waits for a browser, and nothing on the line waits for this. What cannot be had is said, and tried
+Laws: nothing here waits for a browser, and nothing on the line waits for this. What cannot be had is shown, and tried
 again for ever.
 
 Knows: the client, the command socket, /metrics. Must not know: browsers, what is shown.
@@ -58,7 +58,7 @@ class Follower:
         self.journal_fault = ""
         """What is wrong with the line's journal, by its last heartbeat."""
         self._events: deque[tuple[Event, Sent]] = deque()
-        self._heard_s = -1e9
+        self._received_s = -1e9
         self._measured_s = -1e9
         self._stop = threading.Event()
         self._ask = threading.Event()
@@ -82,8 +82,8 @@ class Follower:
         return [self._events.popleft() for _ in range(len(self._events))]
 
     def silent_s(self) -> float:
-        """How long the line has said nothing."""
-        return time.monotonic() - self._heard_s
+        """How long the line has been silent."""
+        return time.monotonic() - self._received_s
 
     def is_measured(self) -> bool:
         """Whether `gauges` are of now."""
@@ -114,7 +114,7 @@ class Follower:
                             return
 
     def _place(self) -> tuple[str, int] | None:
-        """Where to begin in the journal, once the line has said where it is."""
+        """Where to begin in the journal, once the line has reported where it is."""
         with Events(self.line.events, replay=None, timeout_s=LOOK_S, heartbeats=True) as events:
             while not self._stop.is_set():
                 if (event := next(events, None)) and (seq := getattr(event.data, "last_seq", event.seq)):
@@ -124,7 +124,7 @@ class Follower:
         return None
 
     def _take(self, event: Event, payload: bytes) -> None:
-        self._heard_s = time.monotonic()
+        self._received_s = time.monotonic()
         if event.seq == 0:
             self.journal_fault = getattr(event.data, "fault", "")
             return

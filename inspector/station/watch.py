@@ -18,7 +18,7 @@ from inspector.station.stream import Stream, json, message
 
 TICK_S = 0.1
 TICKS_NOW = 10
-"""Gauges, and the sign that the station lives, come once in so many ticks."""
+"""Gauges, and the sign that the station lives, come once in this number of ticks."""
 SILENT_S = 2.5
 """The line gives a heartbeat each second: after so long without one it does not answer."""
 SIDES = ("top", "bottom")

@@ -39,23 +39,23 @@ Boxes = NDArray[np.float64]
 """(R, 4): start, end, left, right, millimetres on the coil."""
 
 
-class Gap(msgspec.Struct, frozen=True):
+class JoinGap(msgspec.Struct, frozen=True):
     """How far apart pieces of one class may lie and still be one defect, millimetres."""
 
     along_mm: float = 25.0
     across_mm: float = 5.0
 
 
-USUAL = Gap()
+USUAL = JoinGap()
 
 
 class Joins(msgspec.Struct, frozen=True):
     """What the user says of defects: gaps by class, and how severe they are."""
 
-    gaps: dict[str, Gap] = {}
+    gaps: dict[str, JoinGap] = {}
     severities: tuple[SeveritySection, ...] = ()
 
-    def gap(self, name: str) -> Gap:
+    def gap(self, name: str) -> JoinGap:
         """The gap of a class."""
         return self.gaps.get(name, USUAL)
 
@@ -197,7 +197,7 @@ class Assembly(msgspec.Struct, eq=False):
         """Up to here no frame is still to come."""
         return max(min(self.reached_mm.values()), max(self.reached_mm.values()) - LAG_MM)
 
-    def _gap(self, defect: Open, joins: Joins) -> Gap:
+    def _gap(self, defect: Open, joins: Joins) -> JoinGap:
         return joins.gap(self.classes[defect.class_id - 1].name)
 
     def _begin(self, inspected: Inspected, piece: Detection, at_mm: float, number: int) -> Open:
@@ -288,7 +288,7 @@ def _boxes(detections: Sequence[Detection], outline: Outline | None) -> Iterator
     yield from np.split(outline.boxes_mm[order], ends)
 
 
-def _groups(shapes: Sequence[Boxes], begun: int, gap: Gap) -> list[list[int]]:
+def _groups(shapes: Sequence[Boxes], begun: int, gap: JoinGap) -> list[list[int]]:
     """Group shapes that are connected, where each group has one of those from `begun` on; places in order."""
     along_mm, across_mm = gap.along_mm + ROUNDING_MM, max(gap.across_mm, TOUCH_MM)
     hulls = np.array([(*shape.min(axis=0)[[0, 2]], *shape.max(axis=0)[[1, 3]]) for shape in shapes])[:, [0, 2, 1, 3]]

@@ -126,7 +126,7 @@ class Chains:
 def promising(back_mm: Floats, elsewhere: int, price: float, search: Search) -> Floats:
     """Return all periods at which a chain may be reported, and few others: (P,).
 
-    A chain with so many hits has most of them at turns from half that number on. Each of these marks, taken for the
+    A chain with N hits has most of them at turns from N / 2 on. Each of these marks, taken for the
     only one, shows a period within a fraction of the slack of the chain's own. So among the periods that marks show at
     these turns, in order, as many must lie as close together; that costs one sort.
     """

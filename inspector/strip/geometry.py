@@ -14,7 +14,7 @@ SLACK = 0.01
 positions come rounded to millimetres, and the travel per row is known no better."""
 
 
-class Track(msgspec.Struct):
+class CameraTravel(msgspec.Struct):
     """How far one camera's frames have come along a coil, seen or lost."""
 
     boot: str
@@ -59,7 +59,7 @@ class Place(msgspec.Struct, frozen=True):
     """False where the camera restarted and has no encoder: nobody knows what passed meanwhile."""
 
 
-def place(header: Header, length_mm: float, track: Track) -> Place:
+def place(header: Header, length_mm: float, track: CameraTravel) -> Place:
     """Place a frame of this length: where the encoder says, else after the frames before, by their numbers."""
     start_mm = header.start_mm if header.start_mm is not None else expected_mm(header, length_mm, track)
     is_known = header.start_mm is not None or header.boot == track.boot
@@ -69,7 +69,7 @@ def place(header: Header, length_mm: float, track: Track) -> Place:
     return Place(start_mm, end_mm, start_mm == track.last_mm and is_known, is_known)
 
 
-def expected_mm(header: Header, length_mm: float, track: Track) -> float:
+def expected_mm(header: Header, length_mm: float, track: CameraTravel) -> float:
     """Where a frame begins by its number alone; after a restart of the camera, behind the frames that were bad."""
     passed = header.number - track.number - 1 if header.boot == track.boot else track.placeless
     return track.last_mm + passed * length_mm

@@ -16,7 +16,7 @@ from inspector.records.events import CoilReport, CoilState, Missed
 from inspector.records.frame import Header
 from inspector.records.stages import Detection, Gap
 from inspector.strip.assembly import ROUNDING_MM, Assembly
-from inspector.strip.geometry import Track
+from inspector.strip.geometry import CameraTravel
 from inspector.strip.leaps import Leap
 
 STRAY_FRAMES = 2
@@ -27,11 +27,11 @@ UNSEEN = 64
 """Missed stretches that are remembered for each camera."""
 
 
-class Lane(msgspec.Struct):
+class CoilLane(msgspec.Struct):
     """One camera's way along one coil."""
 
     coil: str
-    track: Track
+    track: CameraTravel
     side: str = "top"
     accounted_mm: float = 0.0
     """Up to here the strip is inspected or reported as missed; from here to `track.placed_mm` it is lost."""
@@ -130,7 +130,7 @@ class CoilSums(msgspec.Struct):
     crowded: int = 0
     """Frames with more in them than defects."""
 
-    def leave(self, camera: str, lane: Lane) -> None:
+    def leave(self, camera: str, lane: CoilLane) -> None:
         """Keep how far a camera had come that leaves."""
         self.left_mm[camera] = lane.accounted_mm
         self.left_at[camera] = lane.track.boot, lane.track.number

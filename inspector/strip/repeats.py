@@ -19,7 +19,7 @@ from inspector.records.stages import Findings
 from inspector.strip.chances import Search
 from inspector.strip.rolls import Roll, suspects
 from inspector.strip.settings import RepeatSection, RollSection
-from inspector.strip.tracks import Found, Kept, Mark, Track, Tracks
+from inspector.strip.tracks import Kept, Mark, RepeatingMark, Track, Tracks
 from inspector.words import counted
 
 REMEMBERED = 4
@@ -144,7 +144,7 @@ class Repeats:
         self._state.announced[found.id] = found.marks
         return [self._event(found, "new" if before is None else "update")]
 
-    def _event(self, found: Found, state: RepeatState) -> Repeat:
+    def _event(self, found: RepeatingMark, state: RepeatState) -> Repeat:
         return Repeat(
             id=found.id,
             state=state,

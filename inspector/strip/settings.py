@@ -6,7 +6,7 @@ from typing import Annotated
 
 from inspector.config.reader import Section, key
 from inspector.records.names import Name
-from inspector.strip.assembly import Gap
+from inspector.strip.assembly import JoinGap
 
 
 class DefectSection(Section, frozen=True):
@@ -16,8 +16,8 @@ class DefectSection(Section, frozen=True):
     join_along_mm: Annotated[
         float,
         key("Fragments that lie no farther apart along the strip (and across) are one defect.", ge=0, le=10_000),
-    ] = Gap().along_mm
-    join_across_mm: Annotated[float, key("The same across the strip.", ge=0, le=1000)] = Gap().across_mm
+    ] = JoinGap().along_mm
+    join_across_mm: Annotated[float, key("The same across the strip.", ge=0, le=1000)] = JoinGap().across_mm
 
 
 class RepeatSection(Section, frozen=True):

@@ -20,10 +20,10 @@ from inspector.config.severity import SeveritySection
 from inspector.records.events import CoilReport, Crowded, Data, Defect
 from inspector.records.frame import Header
 from inspector.records.stages import Crowd, Findings, Inspected, Loss, Placed
-from inspector.strip.assembly import Assembly, Gap, Joins
-from inspector.strip.geometry import Place, Track, expected_mm, place
+from inspector.strip.assembly import Assembly, JoinGap, Joins
+from inspector.strip.geometry import CameraTravel, Place, expected_mm, place
 from inspector.strip.leaps import Stretch, leap
-from inspector.strip.ledger import CoilSums, Lane
+from inspector.strip.ledger import CoilLane, CoilSums
 from inspector.strip.settings import DefectSection
 
 UNNAMED = "unnamed"
@@ -40,7 +40,7 @@ dead; on a line that stands nobody is."""
 class _State(msgspec.Struct):
     """All that is known of the strip: lanes by camera, coils by name."""
 
-    lanes: dict[str, Lane] = {}
+    lanes: dict[str, CoilLane] = {}
     coils: dict[str, CoilSums] = {}
 
 
@@ -68,7 +68,7 @@ class Strip:
         severities: Iterable[SeveritySection] = (),
     ) -> None:
         self._cameras = {camera.name: camera for camera in cameras}
-        gaps = {kind.name: Gap(kind.join_along_mm, kind.join_across_mm) for kind in defects}
+        gaps = {kind.name: JoinGap(kind.join_along_mm, kind.join_across_mm) for kind in defects}
         self._joins = Joins(gaps, tuple(severities))
         self._state = _State()
 
@@ -168,7 +168,7 @@ class Strip:
 
     # --- places -----------------------------------------------------------------------------------------------
 
-    def _place(self, header: Header, turn: _Turn) -> tuple[Lane, Place]:
+    def _place(self, header: Header, turn: _Turn) -> tuple[CoilLane, Place]:
         """Take the camera's lane to the frame's end, and return it with where on the coil the frame lies."""
         lane = self._lane(header, turn)
         length_mm = self._cameras[header.camera].footprint(header).length_mm
@@ -193,7 +193,7 @@ class Strip:
         self._reach(lane)
         return lane, at
 
-    def _look_back(self, lane: Lane, header: Header, length_mm: float, turn: _Turn) -> None:
+    def _look_back(self, lane: CoilLane, header: Header, length_mm: float, turn: _Turn) -> None:
         """See whether a frame confirms the strip that rests on one frame's position, or falls back behind it."""
         if lane.leap is None or header.start_mm is None:
             return
@@ -205,7 +205,7 @@ class Strip:
         if is_confirmed or lane.doubtful_mm <= length_mm:
             self._settle(header.camera, lane, turn)
 
-    def _settle(self, camera: str, lane: Lane, turn: _Turn) -> None:
+    def _settle(self, camera: str, lane: CoilLane, turn: _Turn) -> None:
         """Report what was held back, as it stands now."""
         assert lane.leap is not None
         stretches, lane.leap = lane.leap.stretches(), None
@@ -213,12 +213,12 @@ class Strip:
             self._report(camera, lane, stretch, turn)
         self._reach(lane)
 
-    def _reach(self, lane: Lane) -> None:
+    def _reach(self, lane: CoilLane) -> None:
         """Note how far the coil has come under a camera."""
         coil = self._coils[lane.coil]
         coil.farthest_mm = max(coil.farthest_mm, lane.track.placed_mm - lane.doubtful_mm)
 
-    def _go_on(self, lane: Lane, header: Header, turn: _Turn) -> None:
+    def _go_on(self, lane: CoilLane, header: Header, turn: _Turn) -> None:
         """Take up a lane after a restart: frames that were numbered meanwhile passed while nobody looked."""
         lane.is_restored = False
         is_same_boot = header.boot == lane.track.boot
@@ -226,7 +226,7 @@ class Strip:
         if passed > 0 or not is_same_boot:
             lane.lose("down", passed, turn.now_ns)
 
-    def _lane(self, header: Header, turn: _Turn) -> Lane:
+    def _lane(self, header: Header, turn: _Turn) -> CoilLane:
         """The camera's lane on the header's coil; it may have to leave another coil first."""
         name, start_mm = header.coil or UNNAMED, header.start_mm
         lane = self._lanes.get(header.camera)
@@ -253,8 +253,8 @@ class Strip:
             side = self._cameras[header.camera].footprint(header).side
             last_mm, number = back or (0.0, header.number - 1)
             accounted_mm = max(coil.absent_mm.pop(header.camera, 0.0), last_mm)
-            track = Track(header.boot, number, last_mm if header.start_mm is None else 0.0, accounted_mm)
-            lane = self._lanes[header.camera] = Lane(name, track, side, accounted_mm)
+            track = CameraTravel(header.boot, number, last_mm if header.start_mm is None else 0.0, accounted_mm)
+            lane = self._lanes[header.camera] = CoilLane(name, track, side, accounted_mm)
         return lane
 
     def _leave(self, camera: str, turn: _Turn, *, is_silent: bool = False) -> None:
@@ -299,7 +299,7 @@ class Strip:
         if lane.reasons:
             self._miss(camera, lane, lane.track.placed_mm, turn)
 
-    def _assume(self, lane: Lane) -> None:
+    def _assume(self, lane: CoilLane) -> None:
         """Give bad frames the place behind the last good one."""
         lane.track.assume()
         self._reach(lane)
@@ -326,7 +326,7 @@ class Strip:
             self._end(coil, turn)
             coil.is_ended = True
 
-    def _assembly(self, lane: Lane) -> Assembly:
+    def _assembly(self, lane: CoilLane) -> Assembly:
         """What is under construction on the lane's side of its coil."""
         assemblies = self._coils[lane.coil].assemblies
         if (assembly := assemblies.get(lane.side)) is None:
@@ -336,7 +336,7 @@ class Strip:
 
     # --- sums -------------------------------------------------------------------------------------------------
 
-    def _miss(self, camera: str, lane: Lane, to_mm: float, turn: _Turn) -> None:
+    def _miss(self, camera: str, lane: CoilLane, to_mm: float, turn: _Turn) -> None:
         """Report that the strip up to `to_mm` was not inspected."""
         stretch = lane.accounted_mm, max(to_mm, lane.accounted_mm), lane.reasons
         lane.accounted_mm, lane.reasons = stretch[1], {}
@@ -345,7 +345,7 @@ class Strip:
         else:
             self._report(camera, lane, stretch, turn)
 
-    def _report(self, camera: str, lane: Lane, stretch: Stretch, turn: _Turn) -> None:
+    def _report(self, camera: str, lane: CoilLane, stretch: Stretch, turn: _Turn) -> None:
         start_mm, end_mm, reasons = stretch
         if end_mm > start_mm:
             lane.miss(start_mm, end_mm)
@@ -359,7 +359,7 @@ class Strip:
             turn.events.append(defect)
 
     @property
-    def _lanes(self) -> dict[str, Lane]:
+    def _lanes(self) -> dict[str, CoilLane]:
         return self._state.lanes
 
     @property
@@ -367,7 +367,7 @@ class Strip:
         return self._state.coils
 
 
-def _crowded(arrival: Inspected, crowd: Crowd, lane: Lane, at: Place) -> Crowded:
+def _crowded(arrival: Inspected, crowd: Crowd, lane: CoilLane, at: Place) -> Crowded:
     """The one event of a frame that has more in it than can be listed."""
     return Crowded(
         **crowd.moved(at.start_mm).rounded(),

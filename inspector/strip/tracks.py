@@ -45,7 +45,7 @@ class Mark(msgspec.Struct, frozen=True):
     """Its first row, along the line."""
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
+class RepeatingMark(msgspec.Struct, frozen=True, kw_only=True):
     """A mark that repeats, as known when its newest mark was added."""
 
     id: str
@@ -93,10 +93,10 @@ class Track(msgspec.Struct, eq=False):
             self.turns //= common
             self.steps = [step // common for step in self.steps]
 
-    def report(self) -> Found:
+    def report(self) -> RepeatingMark:
         """Return what is known of it, new at the first time on a coil."""
         is_new, self.is_reported = not self.is_reported, True
-        return Found(
+        return RepeatingMark(
             id=self.first.id,
             name=self.first.name,
             side=self.first.side,
@@ -186,7 +186,7 @@ class Tracks:
         for track in self._all():
             track.marks, track.is_reported = 0, False
 
-    def rolls_changed(self, concerns: Callable[[float], bool] = lambda period_mm: True) -> list[Found]:
+    def rolls_changed(self, concerns: Callable[[float], bool] = lambda period_mm: True) -> list[RepeatingMark]:
         """End the repeats whose period concerns the rolls that were changed, and return them.
 
         Marks that belong to no repeat are forgotten too: which roll printed them is not known.
@@ -195,7 +195,7 @@ class Tracks:
         self._newest.clear()
         return self._end(lambda track: concerns(track.period_mm))
 
-    def add(self, mark: Mark) -> Found | None:
+    def add(self, mark: Mark) -> RepeatingMark | None:
         """Take in one mark; return the repeat it belongs to, if it belongs to one."""
         self._strew(mark)
         places = self._places(mark)
@@ -210,11 +210,11 @@ class Tracks:
         self._keep(mark, places)
         return None
 
-    def end(self, line_mm: float) -> list[Found]:
+    def end(self, line_mm: float) -> list[RepeatingMark]:
         """End the repeats whose mark has not come for `LOST_AFTER` turns at `line_mm`, and return them."""
         return self._end(lambda track: line_mm - track.last.line_mm > LOST_AFTER * track.period_mm)
 
-    def _end(self, is_over: Callable[[Track], bool]) -> list[Found]:
+    def _end(self, is_over: Callable[[Track], bool]) -> list[RepeatingMark]:
         ended = []
         for place, tracks in list(self._tracks.items()):
             gone = [track for track in tracks if is_over(track)]
@@ -263,7 +263,7 @@ class Tracks:
         away_mm = abs(mark.line_mm - track.last.line_mm - turns * track.period_mm)
         return turns if away_mm <= self._slack_mm(track.period_mm, turns) else 0
 
-    def _extend(self, track: Track, mark: Mark, turns: int) -> Found:
+    def _extend(self, track: Track, mark: Mark, turns: int) -> RepeatingMark:
         seen_mm = (mark.line_mm - track.last.line_mm) / turns
         weight = turns / (turns + min(track.turns, TURNS))
         track.period_mm += weight * (seen_mm - track.period_mm)

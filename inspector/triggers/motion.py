@@ -25,7 +25,7 @@ FEWEST = 8
 LEAST = 4
 """Fewer frames tell no speed that could be relied on."""
 SURE = 4.0
-"""An acceleration of so many standard deviations is one."""
+"""An acceleration of this number of standard deviations is one."""
 CLOCK_NS = 1_000
 """Exposure times are no surer than this."""
 ROUNDING_MM = 0.01
@@ -33,7 +33,7 @@ FASTEST_MM_PER_S = 100_000.0
 """Faster than any mill: the position jumped."""
 STANDS_MM_PER_S = 1e-3
 STAND_TIMES, STAND_S = 4, 0.2
-"""A pause so many times as long as the one before, and so long at least, is a stand: the motion begins again."""
+"""A pause this many times as long as the one before, and so long at least, is a stand: the motion begins again."""
 
 Floats = NDArray[np.float64]
 

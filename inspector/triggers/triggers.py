@@ -2,7 +2,7 @@
 
 Laws: each rule reports `due`, `late` or `void` exactly once of a defect that meets it, over restarts of the inspector
 too. `due` leaves before its moment wherever there was time. What stands still triggers nothing; what was passed before
-it was known is `late`, by so many millimetres. A defect that becomes a part of another leaves it to that one.
+it was known is `late`, by N millimetres. A defect that becomes a part of another leaves it to that one.
 
 Knows: defects, the motion of the strip, the rules; UNIX time, passed in. Must not know: sockets, whoever acts.
 """

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from inspector import recipe
 from inspector.harness import configuration, scrape
-from inspector.harness.daemon import Daemon
+from inspector.harness.daemon import DaemonProcess
 from inspector.harness.ports import Ports
 from tests.bench.ingest import HEIGHT, SETTLE_S, sending
 
@@ -45,7 +45,7 @@ def measure(folder: Path, seconds: float, *, is_on: bool) -> tuple[float, float,
         sections["archive"] = {"path": "kept", "sound_per_km": 1e6 / FRAME_MM}
     path, shipped = folder / "line.toml", recipe.SHIPPED / "steel-r34"
     configuration.write(path, ports, shipped, line="archive", mm_per_px=0.625, cameras=names, sections=sections)
-    with Daemon(path, ports) as line, sending(address, CAMERAS, os.sched_getaffinity(0)):
+    with DaemonProcess(path, ports) as line, sending(address, CAMERAS, os.sched_getaffinity(0)):
         time.sleep(SETTLE_S)
         before, kept, began_s = line.counts(), crops(ports), time.perf_counter()
         time.sleep(seconds)

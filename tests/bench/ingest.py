@@ -20,7 +20,7 @@ import msgspec
 
 from inspector import recipe
 from inspector.harness import configuration
-from inspector.harness.daemon import Daemon
+from inspector.harness.daemon import DaemonProcess
 from inspector.harness.ports import Ports
 
 HEIGHT, WIDTH = 256, 1600
@@ -158,7 +158,7 @@ def daemon(folder: Path, seconds: float, cameras: int, cores: set[int], *, trans
     path, shipped = folder / "line.toml", recipe.SHIPPED / "steel-r34"
     configuration.write(path, ports, shipped, line="ingest", mm_per_px=0.625, cameras=names, sections=sections)
     script = CREDIT_CAMERA if transport == "credit" else CAMERA
-    with Daemon(path, ports) as line, sending(address, cameras, cores, script):
+    with DaemonProcess(path, ports) as line, sending(address, cameras, cores, script):
         time.sleep(SETTLE_S)
         before, cpu_s, began_s = line.counts(), _cpu_s(line.child.pid), time.perf_counter()
         time.sleep(seconds)

@@ -15,7 +15,7 @@ import torch
 from tests.bench.steel_folder import write_steel
 from trainer.data import sources
 from trainer.learn.checkpoint import Card, build
-from trainer.learn.crops import Crops, Look
+from trainer.learn.crops import Crops, CropSettings
 from trainer.learn.loading import keep, load_crops
 from trainer.learn.network import TrainingNetwork
 from trainer.learn.parallel import Ranks
@@ -42,7 +42,7 @@ def print_parts(steel: str) -> None:
     torch.set_num_threads(1)
     frames = sources.frames([steel])
     cached = keep(frames, 1.0, CPU)
-    crops = Crops(cached, 2**62, 0, Look())
+    crops = Crops(cached, 2**62, 0, CropSettings())
     raw = [crops[number] for number in range(CROPS)]
     lights = [(one.pixels[None], one.light[None], one.key[None]) for one in raw]
     for index in range(FRAMES):
@@ -89,7 +89,7 @@ def loader_rate(steel: str, workers: int, cache_gb: float) -> tuple[float, float
     train = keep(sources.frames([steel]), cache_gb, CPU)
     rates = []
     for _ in range(2):
-        batches = load_crops(card, train, Look(), CPU)
+        batches = load_crops(card, train, CropSettings(), CPU)
         next(batches)  # the processes have started
         began = time.perf_counter()
         for _ in itertools.islice(batches, CROPS // card.settings.batch):
@@ -104,7 +104,7 @@ def print_waiting(steel: str) -> None:
         card = Card(Settings(data=(steel,), workers=workers), 88.0, 45.0, (0.2,) * 4)
         network = TrainingNetwork(build(card), card.settings, Ranks())
         train = keep(sources.frames([steel]), None, network.device)
-        batches = load_crops(card, train, Look(), network.device)
+        batches = load_crops(card, train, CropSettings(), network.device)
         network.step(*next(batches), 1e-4)
         waited_s, began = 0.0, time.perf_counter()
         for _ in range(STEPS):

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from inspector import recipe as recipes
-from inspector.analysis.analyse import Seen, detect
+from inspector.analysis.analyse import FrameDefects, detect
 from inspector.config.camera import CameraSection, Footprint
 from inspector.engines.openvino import OpenVino
 from inspector.records.events import Data, Defect
@@ -170,7 +170,7 @@ def _inspected(
     share = np.ones(len(by.classes), np.float32) if presence is None else np.asarray(presence)
     seen = detect(labels, strong, share, by, Footprint(MM, MM, 0.0, "top", ROWS * MM), max_regions=400)
     of = header(number, coil="C", width=WIDTH, height=ROWS, start_mm=number * ROWS * MM)
-    assert isinstance(seen, Seen)
+    assert isinstance(seen, FrameDefects)
     return Inspected(Frame(of, 0), seen.detections, by, outline=seen.outline)
 
 

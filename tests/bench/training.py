@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader, Dataset
 from tests.bench.steel_folder import write_steel
 from trainer.data import rle, sources
 from trainer.learn.checkpoint import Card, build
-from trainer.learn.crops import Look
+from trainer.learn.crops import CropSettings
 from trainer.learn.loading import keep, load_crops
 from trainer.learn.network import TrainingNetwork
 from trainer.learn.parallel import Ranks
@@ -106,7 +106,7 @@ def our_step(folder: Path) -> tuple[Step, nn.Module]:
     unet = build(card)
     network = TrainingNetwork(unet, settings, Ranks(device=DEVICE))
     train = keep(sources.frames([str(folder)]), None, network.device)
-    batches = load_crops(card, train, Look(HEIGHT, WIDTH), network.device)
+    batches = load_crops(card, train, CropSettings(HEIGHT, WIDTH), network.device)
     return lambda: network.step(*next(batches), 1e-4), unet
 
 

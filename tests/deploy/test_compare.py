@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from deploy.compare import Sample, compare
+from deploy.compare import ComparedFrame, compare
 from inspector import recipe
 from inspector.engines.nvidia.manifest import Parity
 from inspector.engines.openvino import OpenVino
@@ -44,14 +44,14 @@ def plane(**greys: tuple[int, int]) -> Bytes2D:
     return pixels
 
 
-def run(one: OpenVino, other: OpenVino, frames: Sequence[Sample], batches: Sequence[int] = (1, 2)) -> Parity:
+def run(one: OpenVino, other: OpenVino, frames: Sequence[ComparedFrame], batches: Sequence[int] = (1, 2)) -> Parity:
     """Compare two engines on these frames."""
     return compare(one, other, frames, batches, ["dark", "bright"], source="paint", date="2026-11-22")
 
 
 def test_an_engine_equals_itself(tmp_path: Path) -> None:
     """All labels alike, and classes that nobody found have no IoU."""
-    parity = run(engine(tmp_path / "a"), engine(tmp_path / "b"), [Sample(plane(dark=(DARK, 40)))])
+    parity = run(engine(tmp_path / "a"), engine(tmp_path / "b"), [ComparedFrame(plane(dark=(DARK, 40)))])
     assert (parity.label_agreement, parity.iou) == (1.0, {"dark": 1.0})
     assert (parity.confidence_difference, parity.presence_difference) == (0.0, 0.0)
     assert (parity.frames, parity.dice, parity.reference_dice) == (1, None, None)
@@ -59,7 +59,7 @@ def test_an_engine_equals_itself(tmp_path: Path) -> None:
 
 def test_differences_are_counted_to_the_pixel(tmp_path: Path) -> None:
     """30 faint pixels that one engine alone sees: in the agreement, in that class's IoU, and in no other's."""
-    frames = [Sample(plane(dark=(DARK, 70), faint=(FAINT, 30), bright=(BRIGHT, 20)))] * 3
+    frames = [ComparedFrame(plane(dark=(DARK, 70), faint=(FAINT, 30), bright=(BRIGHT, 20)))] * 3
     parity = run(engine(tmp_path / "a", 0.5), engine(tmp_path / "b", 0.6), frames)
     assert parity.label_agreement == pytest.approx(1 - 30 / (HEIGHT * WIDTH))
     assert parity.iou == {"dark": pytest.approx(0.7), "bright": 1.0}
@@ -70,7 +70,7 @@ def test_dice_of_each_is_taken_against_truth(tmp_path: Path) -> None:
     """Truth is the faint and the dark: one engine finds both, the other misses the faint."""
     pixels = plane(dark=(DARK, 70), faint=(FAINT, 30))
     truth = np.where(pixels == SOUND, 0, 1).astype(np.uint8)
-    parity = run(engine(tmp_path / "a", 0.5), engine(tmp_path / "b", 0.6), [Sample(pixels, truth)])
+    parity = run(engine(tmp_path / "a", 0.5), engine(tmp_path / "b", 0.6), [ComparedFrame(pixels, truth)])
     assert (parity.dice, parity.reference_dice) == (1.0, pytest.approx(2 * 70 / (70 + 100)))
 
 
@@ -78,7 +78,7 @@ def test_dice_of_each_is_taken_against_truth(tmp_path: Path) -> None:
 def test_dice_needs_truth_of_every_frame_and_a_defect(tmp_path: Path, second: Bytes2D | None) -> None:
     """One frame of unknown truth, or truth without a defect, and no Dice is given."""
     sound = plane()
-    frames = [Sample(sound, np.zeros_like(sound)), Sample(sound, second)]
+    frames = [ComparedFrame(sound, np.zeros_like(sound)), ComparedFrame(sound, second)]
     parity = run(engine(tmp_path / "a"), engine(tmp_path / "b"), frames)
     assert (parity.dice, parity.reference_dice) == (None, None)
 
@@ -89,7 +89,7 @@ def test_confidence_and_presence_differences_are_the_largest(tmp_path: Path) -> 
     card, model = recipe.load(folder)
     timid = model.replace(np.float32(100).tobytes(), np.float32(110).tobytes())
     assert timid != model
-    frames = [Sample(plane(dark=(20, 5))), Sample(plane(bright=(BRIGHT, 5)))]
+    frames = [ComparedFrame(plane(dark=(20, 5))), ComparedFrame(plane(bright=(BRIGHT, 5)))]
     parity = run(OpenVino(card, timid), OpenVino(card, model), frames)
     # dark: (110 - 20) / 110 against (100 - 20) / 100; bright: (255 - 155) / 110 against 1
     assert parity.presence_difference == pytest.approx(1 - 100 / 110, abs=1e-5)
@@ -99,7 +99,7 @@ def test_confidence_and_presence_differences_are_the_largest(tmp_path: Path) -> 
 def test_batch_sizes_take_turns(tmp_path: Path) -> None:
     """Every size that the line may send has been tried; what is left over comes last."""
     one, other = engine(tmp_path / "a"), engine(tmp_path / "b")
-    parity = run(one, other, [Sample(plane(dark=(DARK, 9)))] * 8, batches=(1, 4))
+    parity = run(one, other, [ComparedFrame(plane(dark=(DARK, 9)))] * 8, batches=(1, 4))
     assert one.sizes == other.sizes == [1, 4, 1, 2]
     assert (parity.frames, parity.batches) == (8, (1, 4))
 
@@ -114,5 +114,5 @@ def test_both_engines_are_named(tmp_path: Path) -> None:
     """The figures say of whom they are."""
     card, model = recipe.load(write_recipe(tmp_path))
     half = OpenVino(msgspec.structs.replace(card, precision="fp16"), model)
-    parity = run(half, OpenVino(card, model), [Sample(plane())])
+    parity = run(half, OpenVino(card, model), [ComparedFrame(plane())])
     assert parity.engine.endswith("-fp16") and parity.reference.endswith("-fp32")

@@ -14,7 +14,7 @@ import pytest
 
 from deploy import frames
 from deploy.__main__ import main
-from deploy.compare import Sample, compare
+from deploy.compare import ComparedFrame, compare
 from deploy.precision import graph_at
 from deploy.verify import conclude, figures, out_of_bounds, reference
 from inspector import recipe
@@ -144,7 +144,7 @@ def test_an_engine_that_fails_is_no_longer_verified(tmp_path: Path) -> None:
     printed: list[str] = []
     cpu = reference(card, model, "fp32")
     names = [kind.name for kind in card.classes]
-    measured = compare(OpenVino(deaf, model), cpu, [Sample(pixels)], (1,), names, source="paint", date=GOOD.date)
+    measured = compare(OpenVino(deaf, model), cpu, [ComparedFrame(pixels)], (1,), names, source="paint", date=GOOD.date)
     assert not conclude(folder, made, card, measured, kernels=b"", say=printed.append)
     assert not manifest.read(folder).verified
     assert "not verified. 0.0000 % of the pixels are labelled alike" in printed[-1]

@@ -15,7 +15,7 @@ from inspector import wire
 from inspector.client import Events
 from inspector.harness import configuration, scrape
 from inspector.harness.child import PROGRAM
-from inspector.harness.daemon import Daemon
+from inspector.harness.daemon import DaemonProcess
 from inspector.harness.feed import Feed
 from inspector.harness.ports import Ports
 from inspector.records.envelope import Event
@@ -49,7 +49,7 @@ class Mill:
         self.ports = Ports.free()
         self.config = folder / "line.toml"
         self.program: Sequence[str] = PROGRAM
-        self._daemon: Daemon | None = None
+        self._daemon: DaemonProcess | None = None
         write_recipe(folder / "recipe")
         self._intake = intake
         self.write(overload=overload)
@@ -72,14 +72,14 @@ class Mill:
 
     def start(self) -> Self:
         """Run it and wait until it is ready."""
-        self._daemon = Daemon(
+        self._daemon = DaemonProcess(
             self.config, self.ports, env={**os.environ, "PYTHONWARNINGS": "error"}, program=self.program
         )
         self._daemon.start(PATIENCE_S)
         return self
 
     @property
-    def daemon(self) -> Daemon:
+    def daemon(self) -> DaemonProcess:
         """The running one."""
         assert self._daemon is not None, "the mill was not started"
         return self._daemon

@@ -9,7 +9,7 @@ import pytest
 import zmq
 
 from inspector.records.events import CameraStatus
-from inspector.simulator.camera import Camera, Coil, Faults
+from inspector.simulator.camera import Coil, Faults, SimulatedCamera
 from tests.e2e.mill import FRAME_MM, Mill
 from tests.recipes import HEIGHT, SOUND, WIDTH
 
@@ -31,7 +31,7 @@ def test_a_camera_that_fails_and_recovers(tmp_path: Path, fault: str, reported: 
     """The fault is raised and returned, by its own name and by no other, and its metric shows none at the end."""
     rng = np.random.default_rng(3)
     with Mill(tmp_path) as mill, zmq.Context() as context:
-        camera = Camera(
+        camera = SimulatedCamera(
             context,
             mill.ports.address("frames"),
             "top",

@@ -13,7 +13,7 @@ import pytest
 
 from deploy.__main__ import main as deploy
 from inspector.engines.nvidia import manifest
-from inspector.harness.daemon import Daemon
+from inspector.harness.daemon import DaemonProcess
 from tests.e2e.mill import Camera, Mill
 from tests.gpu import has_driver, has_tensorrt
 
@@ -80,7 +80,7 @@ def test_a_rebuild_is_reported_on_ready_metrics_and_status(mill: Mill) -> None:
         systemd.setblocking(False)
         env = {"PATH": "", "PYTHONPATH": ":".join(sys.path), "NOTIFY_SOCKET": str(mill.folder / "notify")}
         seen, rebuilding = (0, ""), 0.0
-        with Daemon(mill.config, mill.ports, env=env).launch() as child:
+        with DaemonProcess(mill.config, mill.ports, env=env).launch() as child:
             while child.code is None:
                 status, words = mill.get("/ready")
                 if "rebuilding" in words:

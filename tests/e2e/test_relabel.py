@@ -12,10 +12,10 @@ import torch
 from inspector import recipe, wire
 from inspector.__main__ import main as inspector
 from inspector.archive.masks import from_counts
-from inspector.archive.review import Kept, read
+from inspector.archive.review import ArchivedCrop, read
 from inspector.engines.openvino import OpenVino
 from inspector.harness import configuration
-from inspector.harness.daemon import Daemon
+from inspector.harness.daemon import DaemonProcess
 from inspector.harness.ports import Ports
 from inspector.records.frame import Bytes2D
 from tests.e2e.mill import PATIENCE_S
@@ -75,7 +75,7 @@ def inspect(folder: Path, made: Path) -> Path:
         mm_per_px=0.5,
         sections={"intake": {"overload": "wait"}, **sections},
     )
-    with Daemon(config, ports) as daemon, daemon.feed(mm_per_row=0.5) as feed:
+    with DaemonProcess(config, ports) as daemon, daemon.feed(mm_per_row=0.5) as feed:
         for number in range(2 * (STAINS + PITS)):  # every other frame is sound: no patch touches the next
             pixels = np.random.default_rng(number).normal(120, 6, (HEIGHT, WIDTH)).clip(0, 255).astype(np.uint8)
             if number % 2 == 0:
@@ -92,7 +92,7 @@ def inspect(folder: Path, made: Path) -> Path:
     return folder / "kept"
 
 
-def crops(archive: Path) -> list[Kept]:
+def crops(archive: Path) -> list[ArchivedCrop]:
     """What is in an archive, as soon as there is one."""
     return read(archive)[0] if (archive / "seen").is_dir() else []
 

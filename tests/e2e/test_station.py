@@ -60,7 +60,7 @@ def page(browser: Browser, station: Station) -> Iterator[Page]:
     made = context.new_page()
     made.set_default_timeout(PATIENCE_MS)
     made.on("pageerror", lambda error: faults.append(str(error)))
-    made.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
+    made.on("console", lambda message: faults.append(message.text) if "Content Security" in message.text else None)
     made.goto(f"{station.url}/live")
     yield made
     context.close()
@@ -119,7 +119,7 @@ def test_what_one_acknowledges_another_sees(mill: Mill, station: Station, browse
     assert [(order.operator, order.target, order.is_done) for order in done] == [("Kim", "three-dark", True)]
 
 
-def test_a_line_that_is_killed_is_said_and_comes_back(mill: Mill, page: Page) -> None:
+def test_a_line_that_is_killed_is_shown_and_comes_back(mill: Mill, page: Page) -> None:
     """In big letters, until it answers again; what was recorded meanwhile is on the page, each once and in order."""
     expect(page.locator("#coil")).not_to_have_text(NOTHING)
     mill.stop(signal.SIGKILL)
@@ -140,7 +140,7 @@ def test_a_line_that_is_killed_is_said_and_comes_back(mill: Mill, page: Page) ->
     assert defects(page) == recorded
 
 
-def test_a_station_that_is_killed_is_said_and_comes_back(mill: Mill, browser: Browser, tmp_path: Path) -> None:
+def test_a_station_that_is_killed_is_shown_and_comes_back(mill: Mill, browser: Browser, tmp_path: Path) -> None:
     """A browser that was left open goes on by itself when a station is there again, on the same port."""
     path = mill.folder / "other.toml"
     path.write_text('bind = "127.0.0.1:0"\n[[line]]\nconfig = "line.toml"\n')

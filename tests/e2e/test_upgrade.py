@@ -20,7 +20,7 @@ from deploy.bundle import SOURCE
 from deploy.release import git, unpack
 from inspector.client import Events
 from inspector.errors import InspectorError
-from inspector.harness.daemon import Daemon
+from inspector.harness.daemon import DaemonProcess
 from inspector.harness.ports import Ports
 from inspector.records.envelope import Event
 from inspector.records.events import Health
@@ -165,11 +165,11 @@ def test_upgrade(box: Path, tmp_path: Path) -> None:
     as_before = {**os.environ, "PYTHONPATH": str(tree)}
     subprocess.run([sys.executable, "-c", program, tmp_path / "recipe"], env=as_before, check=True, cwd=tree)
 
-    with Daemon(config, ports, env=before) as old:
+    with DaemonProcess(config, ports, env=before) as old:
         send(ports, "b1", 4)
         received(ports, "defect.dark", 4)
         assert old.stop() == 0
-    with Daemon(config, ports, env=after) as new:
+    with DaemonProcess(config, ports, env=after) as new:
         events = received(ports, "health.started", 2)
         types = [event.type for event in events]
         versions = [event.data.version for event in events if isinstance(event.data, Health)]

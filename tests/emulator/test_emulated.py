@@ -19,7 +19,7 @@ from deploy.gpu_check import plan, steps
 from deploy.gpu_check.plan import Subject
 from inspector.engines.nvidia import manifest
 from inspector.engines.nvidia.driver import Gpu
-from inspector.engines.nvidia.manifest import Flavour, Runtime
+from inspector.engines.nvidia.manifest import Flavour, RuntimeVersion
 from inspector.errors import InspectorError
 from inspector.records.events import CoilReport, Health
 from tests import emulator
@@ -233,7 +233,7 @@ def test_the_check_up_runs_to_its_end(flavour: Flavour, tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
     subject = Subject(
         gpu=Gpu("emulated GPU (host memory)", "8.9"),
-        runtime=Runtime(flavour, "emulated"),
+        runtime=RuntimeVersion(flavour, "emulated"),
         no_runtime="",
         recipe=recipe.write(tmp_path / "recipe"),
         work=tmp_path / "work",

@@ -14,7 +14,7 @@ from tests.trainer.frames import draw_frame, tiny_settings
 from trainer.data.samples import CLASS_NAMES
 from trainer.learn.checkpoint import Card
 from trainer.learn.train import fit
-from trainer.recipe.export import Asked, choose_classes, export
+from trainer.recipe.export import ExportOptions, choose_classes, export
 
 # Two threads wait for each other on a shared machine, and these frames are too small to gain from them.
 torch.set_num_threads(1)
@@ -56,7 +56,7 @@ def recipes(run: tuple[Path, Card], tmp_path_factory: pytest.TempPathFactory) ->
     folders = {}
     for precision in ("fp32", "int8"):
         folders[precision] = tmp_path_factory.mktemp("recipes") / precision
-        asked = Asked(
+        asked = ExportOptions(
             name="tiny",
             version="1",
             created="2026-11-22",

@@ -12,7 +12,7 @@ import pytest
 
 from inspector import recipe, wire
 from inspector.harness import configuration
-from inspector.harness.daemon import Daemon
+from inspector.harness.daemon import DaemonProcess
 from inspector.harness.ports import Ports
 from tests.trainer.customer import CALLED, NAMES, Layout, write_set
 from trainer.__main__ import main
@@ -53,7 +53,7 @@ def inspect(folder: Path, line: Path, frames: int) -> None:
     payload = cv2.imencode(".png", pixels)[1].tobytes()
     header = msgspec.structs.replace(header, crc32=zlib.crc32(payload))
     config = configuration.write(line / "line.toml", ports, folder, line="customer", mm_per_px=0.5)
-    with Daemon(config, ports) as daemon, daemon.feed(mm_per_row=0.5) as feed:
+    with DaemonProcess(config, ports) as daemon, daemon.feed(mm_per_row=0.5) as feed:
         for _ in range(frames):
             feed.send(header, payload, "C1")
         daemon.wait_until(lambda: daemon.counts().inspected >= frames, "inspect the frames")

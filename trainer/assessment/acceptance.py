@@ -18,7 +18,7 @@ from trainer.assessment.coil import Scale
 from trainer.assessment.defect_counts import ClassCounts, DefectCounts
 from trainer.assessment.labelled_strip import assessed_frame
 from trainer.assessment.reported import reported_labels
-from trainer.assessment.worst import Seen, Worst, pictures
+from trainer.assessment.worst import AssessedFrame, Worst, pictures
 from trainer.data.samples import Sample
 from trainer.errors import UserError
 from trainer.metrics import Scores
@@ -113,7 +113,7 @@ class Acceptance:
         self._reported.add(reported, sample.labels)
         self._reliability.add(labels, maps.confidence[0], sample.labels)
         alone = assessed_frame(sample.name, sample.labels, maps, self._card, self._scale)
-        self.worst.add(Seen(sample, labels, reported, alone, self.counts.add(alone)))
+        self.worst.add(AssessedFrame(sample, labels, reported, alone, self.counts.add(alone)))
 
     def report(self, engine: str, data: Sequence[str]) -> AcceptanceReport:
         """Return what was counted so far."""
@@ -154,7 +154,7 @@ class Acceptance:
             height_px, width_px = seen.sample.pixels.shape
             yield pictures(seen, self._scale), width_px / height_px
 
-    def _describe(self, seen: Seen) -> BadFrame:
+    def _describe(self, seen: AssessedFrame) -> BadFrame:
         planted, reported, errors = seen.strip.planted, seen.strip.reported, seen.errors
         names = [kind.name for kind in self._card.classes]
 

@@ -31,7 +31,7 @@ QUALITY = 82  # of JPEG: grain of steel makes PNGs five times as large
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class AssessedFrame:
     """A frame and what became of it."""
 
     sample: Sample
@@ -53,9 +53,9 @@ class Worst:
 
     def __init__(self, kept: int = KEPT) -> None:
         self._kept = kept
-        self._seen: list[tuple[tuple[int, int], Seen]] = []
+        self._seen: list[tuple[tuple[int, int], AssessedFrame]] = []
 
-    def add(self, seen: Seen) -> None:
+    def add(self, seen: AssessedFrame) -> None:
         """Take a frame into account; one without a wrong pixel is none of the worst."""
         badness = seen.badness
         if not any(badness) or (len(self._seen) == self._kept and badness <= self._seen[0][0]):
@@ -63,12 +63,12 @@ class Worst:
         bisect.insort(self._seen, (badness, seen), key=lambda entry: entry[0])
         del self._seen[: -self._kept]
 
-    def frames(self) -> list[Seen]:
+    def frames(self) -> list[AssessedFrame]:
         """Return them, the worst first."""
         return [seen for _, seen in reversed(self._seen)]
 
 
-def pictures(seen: Seen, scale: Scale) -> tuple[bytes, bytes, bytes]:
+def pictures(seen: AssessedFrame, scale: Scale) -> tuple[bytes, bytes, bytes]:
     """Return JPEGs of the image, of the truth and of what was found, defects outlined in their class's colour.
 
     What was missed or confused, and what was invented, stands in a red box; grey outlines are regions that the recipe's

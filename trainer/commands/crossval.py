@@ -11,7 +11,7 @@ from rich.console import Console
 
 from trainer.commands import fit
 from trainer.commands.arguments import DATA_HELP, count, whole
-from trainer.learn.stop import Stopped
+from trainer.learn.stop import RunStopped
 from trainer.presets import PRESETS
 from trainer.settings import Settings
 
@@ -45,7 +45,7 @@ def run(given: argparse.Namespace) -> int:
     try:
         with hold_folder(given.out):
             crossval(wanted, given.folds, given.out, Console(), flips=given.flips, edges_px=given.edges_px)
-    except (KeyboardInterrupt, Stopped) as stopped:
+    except (KeyboardInterrupt, RunStopped) as stopped:
         print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
-        return stopped.exit_code if isinstance(stopped, Stopped) else 130
+        return stopped.exit_code if isinstance(stopped, RunStopped) else 130
     return 0

@@ -57,7 +57,7 @@ def run(given: argparse.Namespace) -> int:
     from trainer.data.names import allowed_name
     from trainer.files import hold_folder
     from trainer.recipe.evaluate import table
-    from trainer.recipe.export import Asked, choose_classes, export, load_network
+    from trainer.recipe.export import ExportOptions, choose_classes, export, load_network
 
     folder = given.out or given.source / FOLDER
     card = load_network(given.source)[1]
@@ -65,7 +65,7 @@ def run(given: argparse.Namespace) -> int:
     name = given.name or allowed_name(called, FOLDER)
     if name != (given.name or called):
         print(f"the recipe's name is {name}: {called!r} cannot be one (--name gives another)")
-    asked = Asked(
+    asked = ExportOptions(
         name=name,
         version=given.version,
         created=datetime.now(UTC).date().isoformat(),

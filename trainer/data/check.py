@@ -47,7 +47,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class CheckResult:
     """What is wrong with data, each a line of its own."""
 
     faults: Sequence[str]
@@ -56,7 +56,7 @@ class Findings:
     """These do not, but somebody should know."""
 
 
-def check(wanted: Wanted, say: Say, watch: Callable[[int], Iterable[int]] = range) -> Findings:
+def check(wanted: Wanted, say: Say, watch: Callable[[int], Iterable[int]] = range) -> CheckResult:
     """Report on data through `say`; return what is wrong with it.
 
     `watch` yields the numbers below its argument, one as each frame is read, and may show how far it is.
@@ -64,7 +64,7 @@ def check(wanted: Wanted, say: Say, watch: Callable[[int], Iterable[int]] = rang
     opened = sources.open_all(wanted.data, wanted.only, window=wanted.window, size=wanted.size)
     frames = opened.frames
     if frames is None:
-        return Findings(opened.faults, opened.warnings)
+        return CheckResult(opened.faults, opened.warnings)
     census = take_census(frames, watch(len(frames)))
     faults = [*opened.faults, *census.faults]
     if not frames.class_names:
@@ -89,7 +89,7 @@ def check(wanted: Wanted, say: Say, watch: Callable[[int], Iterable[int]] = rang
         f"{name}: {words}" + (f"; and {counted(count - 1, 'more frame')}" if count > 1 else "")
         for words, name, count in census.oddities
     ]
-    return Findings(faults, [*opened.warnings, *census.warnings, *odd, *_without_frames(census, frames.class_names)])
+    return CheckResult(faults, [*opened.warnings, *census.warnings, *odd, *_without_frames(census, frames.class_names)])
 
 
 def _line(census: Census, stated: tuple[int, int] | None) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 
 from trainer.data import coco_runs, polygon
 from trainer.data.classes import ClassList, list_classes, read_stated
-from trainer.data.labelled import Entry, Found
+from trainer.data.labelled import Entry, Listing
 from trainer.data.rows import read_text
 from trainer.data.samples import Plane
 from trainer.errors import DataError
@@ -96,7 +96,7 @@ class Shape:
         return mask.view(np.uint8) * np.uint8(self.class_id)
 
 
-def read_coco(path: Path) -> Found:
+def read_coco(path: Path) -> Listing:
     """Read the JSON and find its images.
 
     Faults: an id or a file twice, an image that is not there, an annotation of no image, no class or no pixels, or the
@@ -117,7 +117,7 @@ def read_coco(path: Path) -> Found:
     entries, missing = _entries(path, coco.images, shapes)
     if not entries:
         missing.append(f"{path}: none of its {len(coco.images)} images exists; expected them next to it or in images/")
-    return Found(entries, faults + missing, classes, stated)
+    return Listing(entries, faults + missing, classes, stated)
 
 
 def _labels(coco: Coco) -> list[str]:

@@ -35,7 +35,7 @@ NAME, CAPTION = Style(24, INK, 650), Style(16, FAINT)
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class FrameGroup:
     """Frames under one heading."""
 
     title: str
@@ -88,7 +88,7 @@ class _Grid:
         return -(-count // self.columns) * (self._height + CAPTION_PX + GAP_PX // 2) + GAP_PX
 
 
-def _sections(census: Census, class_names: Sequence[str], count: int) -> list[Section]:
+def _sections(census: Census, class_names: Sequence[str], count: int) -> list[FrameGroup]:
     sections = []
     total = max(1, len(census.facts))
     for class_id, name in enumerate(class_names[:MOST_SECTIONS], 1):
@@ -96,10 +96,10 @@ def _sections(census: Census, class_names: Sequence[str], count: int) -> list[Se
         note = f"{counted(len(having), 'frame')}, {len(having) / total:.1%}   "
         note += f"{census.pixel_share(class_id):.2%} of all pixels"
         note += "   smallest to largest" if having else ""
-        sections.append(Section(f"{class_id} {name}", note, class_colour(class_id), _spread(having, count)))
+        sections.append(FrameGroup(f"{class_id} {name}", note, class_colour(class_id), _spread(having, count)))
     sound = [frame for frame in census.facts if not any(frame.class_px)]
     sections.append(
-        Section("sound", f"{counted(len(sound), 'frame')}, {len(sound) / total:.1%}", None, _spread(sound, count))
+        FrameGroup("sound", f"{counted(len(sound), 'frame')}, {len(sound) / total:.1%}", None, _spread(sound, count))
     )
     return sections
 
@@ -127,7 +127,7 @@ def _head(painter: Painter, census: Census, class_names: Sequence[str], title: s
     painter.line((MARGIN_PX, HEAD_PX - 6), (PAGE_PX - MARGIN_PX, HEAD_PX - 6), HAIR)
 
 
-def _heading(painter: Painter, section: Section, y: int) -> None:
+def _heading(painter: Painter, section: FrameGroup, y: int) -> None:
     x = MARGIN_PX
     if section.colour:
         painter.fill(Rect(x, y - 19, x + 24, y + 3), section.colour)

@@ -15,7 +15,7 @@ from trainer.data.unlabelled import Unlabelled, is_plain, open_plain
 from trainer.errors import DataError
 
 
-class Unknown(Unlabelled):
+class UnlabelledExtra(Unlabelled):
     """Images that nobody labelled: every pixel is UNKNOWN."""
 
     def __getitem__(self, index: int) -> Sample:
@@ -42,7 +42,7 @@ def open_extra(specs: Sequence[str], train: Frames, validation: Frames, *, has_t
         if is_plain(plain) and not has_teacher:
             raise DataError(f"--extra {spec}: images without labels; expected --teacher, which says what is in them")
         names, window = train.class_names, train.window
-        frames = Unknown(open_plain(plain).paths, window, names) if is_plain(plain) else None
+        frames = UnlabelledExtra(open_plain(plain).paths, window, names) if is_plain(plain) else None
         opened.append(frames or sources.frames([spec], classes=names, window=window))
     extra = opened[0] if len(opened) == 1 else Joined(opened)
     measured = len(validation)

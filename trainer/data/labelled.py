@@ -60,7 +60,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Listing:
     """What a reader found: the frames, and all that is wrong with the files that describe them."""
 
     entries: Sequence[Entry]
@@ -74,7 +74,7 @@ class Found:
 class LabelledFrames:
     """Frames put together from image files and annotations, when asked for; class ids are places in `class_names`."""
 
-    def __init__(self, found: Found, class_names: tuple[str, ...], window: Window | None, *, any_size: bool) -> None:
+    def __init__(self, found: Listing, class_names: tuple[str, ...], window: Window | None, *, any_size: bool) -> None:
         self.class_names, self.window = class_names, found.stated.window or window
         self._entries = found.entries
         self._table, self._own_names = lookup(found.classes, class_names), found.classes.names

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from trainer.data.classes import MOST, STATED, ClassList, Stated, list_classes, read_stated, unnamed
-from trainer.data.labelled import Annotation, Entry, Found
+from trainer.data.labelled import Annotation, Entry, Listing
 from trainer.data.samples import Plane, list_images, read_mask
 from trainer.errors import DataError
 
@@ -88,7 +88,7 @@ class ClassMask:
         return mask
 
 
-def read_mask_folder(folder: Path) -> Found:
+def read_mask_folder(folder: Path) -> Listing:
     """Find the images of a folder and their masks, whichever way those are kept.
 
     Faults: no images, an image without an index mask, a mask without its image or of no class, both ways mixed.
@@ -121,7 +121,9 @@ def read_mask_folder(folder: Path) -> Found:
             if stem not in loose
         ]
     kept = images.items() if by_class else [(stem, image) for stem, image in images.items() if stem in loose]
-    return Found([Entry(f"{folder.name}/{stem}", image, masks[stem]) for stem, image in kept], faults, classes, stated)
+    return Listing(
+        [Entry(f"{folder.name}/{stem}", image, masks[stem]) for stem, image in kept], faults, classes, stated
+    )
 
 
 def _of_values(paths: Iterable[Path], stated: Stated, folder: Path) -> tuple[ClassList, list[str]]:

@@ -10,14 +10,14 @@ import numpy as np
 
 from trainer.data import rle
 from trainer.data.classes import STATED, list_classes, read_stated
-from trainer.data.labelled import Entry, Found
+from trainer.data.labelled import Entry, Listing
 from trainer.data.rows import read_rows
 from trainer.data.samples import CLASS_NAMES, Plane, list_images
 from trainer.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
-class Runs:
+class CsvRow:
     """A row of the CSV: one class of one image."""
 
     where: str
@@ -37,7 +37,7 @@ class Runs:
         return mask.view(np.uint8) * np.uint8(self.class_id)
 
 
-def read_severstal(folder: Path, only: str | None = None) -> Found:
+def read_severstal(folder: Path, only: str | None = None) -> Listing:
     """Read `train.csv`, in either of the forms it was published in, and find the frames in `train_images/`.
 
     An image that the CSV does not name is sound, and so is one it names with no pixels. `only`, as
@@ -70,12 +70,12 @@ def read_severstal(folder: Path, only: str | None = None) -> Found:
     if not entries:
         wanted = f" with {only}" if only else ""
         faults.append(f"{folder}: no frame in train_images/ to use{wanted}; expected .jpg or .png")
-    return Found(entries, same + faults, classes, stated, is_sized=False)
+    return Listing(entries, same + faults, classes, stated, is_sized=False)
 
 
-def _rows(path: Path, class_count: int) -> tuple[dict[str, list[Runs]], list[str]]:
+def _rows(path: Path, class_count: int) -> tuple[dict[str, list[CsvRow]], list[str]]:
     """Return image stem -> rows with pixels, from either form, and what is wrong with the other rows."""
-    rows: dict[str, dict[int, Runs]] = defaultdict(dict)
+    rows: dict[str, dict[int, CsvRow]] = defaultdict(dict)
     faults: list[str] = []
     class_ids = {str(number): number for number in range(1, class_count + 1)}
     columns, lines = read_rows(path)
@@ -99,7 +99,7 @@ def _rows(path: Path, class_count: int) -> tuple[dict[str, list[Runs]], list[str
             first = earlier.where.rpartition(": ")[2]
             faults.append(f"{where}: {image} has class {class_text} twice, {runs}; first in {first}. Keep one row.")
         elif text:
-            rows[Path(image).stem][class_id] = Runs(where, class_id, text)
+            rows[Path(image).stem][class_id] = CsvRow(where, class_id, text)
     return {stem: list(of_image.values()) for stem, of_image in rows.items()}, faults
 
 

@@ -23,7 +23,7 @@ MOST_PX = 2**22
 """Pixels of a frame beyond which nobody means that all others are padded to it."""
 
 
-class Tiled(Derived):
+class CutFrames(Derived):
     """Frames no larger than a size, made of frames of any: one that is larger becomes several, side by side."""
 
     def __init__(self, frames: Frames, size_px: Size) -> None:
@@ -118,7 +118,7 @@ def cut_larger(frames: Frames, size_px: Size) -> tuple[Frames, str]:
     sizes = check_sizes(frames)
     larger = sum(size[0] > size_px[0] or size[1] > size_px[1] for size in sizes)
     smaller = sum(size != size_px for size in sizes) - larger
-    tiled = Tiled(frames, size_px) if larger else frames
+    tiled = CutFrames(frames, size_px) if larger else frames
     words = [f"{counted(smaller, 'smaller frame is', 'smaller ones are')} padded with black"] if smaller else []
     words += (
         [f"{counted(larger, 'larger frame is', 'larger ones are')} cut into tiles, {len(tiled)} frames in all"]

@@ -14,7 +14,7 @@ from inspector.records.recipe import Window
 from inspector.simulator.sheet import ROWS, WIDTH_PX, Sheet
 from trainer.data.classes import STATED, list_classes, lookup, read_stated, unite
 from trainer.data.coco import read_coco
-from trainer.data.labelled import Found, LabelledFrames
+from trainer.data.labelled import LabelledFrames, Listing
 from trainer.data.masks import read_mask_folder
 from trainer.data.samples import CLASS_NAMES, Derived, Frames, Plane, Sample
 from trainer.data.severstal import read_severstal
@@ -147,7 +147,7 @@ def open_all(
     size: tuple[int, int] | None = None,
 ) -> Opened:
     """Open what the command line names as far as it can be read; return it with all that is wrong."""
-    found: list[tuple[str, SheetFrames | Found]] = []
+    found: list[tuple[str, SheetFrames | Listing]] = []
     faults: list[str] = []
     for spec in specs:
         try:
@@ -156,9 +156,9 @@ def open_all(
             faults += error.faults
         else:
             found.append((spec, source))
-            faults += source.faults if isinstance(source, Found) else ()
+            faults += source.faults if isinstance(source, Listing) else ()
     lists = [STEEL_CLASSES if isinstance(source, SheetFrames) else source.classes for _, source in found]
-    states = [source.stated for _, source in found if isinstance(source, Found)]
+    states = [source.stated for _, source in found if isinstance(source, Listing)]
     try:
         names = unite(lists, classes)
         size = size or _agreed("size", {stated.size for stated in states} - {None})
@@ -217,7 +217,7 @@ def _sheet(spec: str) -> SheetFrames:
     return SheetFrames(range(first, last + 1), int(match["frames"]), **numbers)
 
 
-def _read(path: Path, only: str | None) -> Found:
+def _read(path: Path, only: str | None) -> Listing:
     if path.suffix.lower() == ".json" and path.is_file():
         return read_coco(path)
     if (path / "train.csv").is_file() and (path / "train_images").is_dir():

@@ -21,7 +21,7 @@ PER_FRAME = 2  # crops taken from a frame once it is read or rendered: half the 
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class CropSettings:
     """How far crops stray from their frames; the defaults keep what a camera could have seen."""
 
     height_px: int = 256
@@ -64,7 +64,7 @@ class RawCrop(NamedTuple):
 class Crops(Dataset[RawCrop]):
     """Crops by number."""
 
-    def __init__(self, frames: Frames, count: int, seed: int, look: Look) -> None:
+    def __init__(self, frames: Frames, count: int, seed: int, look: CropSettings) -> None:
         self._frames = frames
         self._count = count
         self._seed = seed
@@ -130,7 +130,7 @@ class _Last:
     sample: Sample | None = field(default=None, repr=False)
 
 
-def crop(sample: Sample, look: Look, chance: np.random.Generator) -> tuple[Plane, Plane]:
+def crop(sample: Sample, look: CropSettings, chance: np.random.Generator) -> tuple[Plane, Plane]:
     """Cut a window (height_px, width_px) out of a frame and flip each axis with probability 0.5 (the paper's).
 
     With probability `defect_share`, and if the frame has a defect, a pixel of one lies somewhere in the window's
@@ -164,7 +164,7 @@ def _around(pixel: int, length: int, limit: int, chance: np.random.Generator) ->
     return min(max(first, 0), limit - length)
 
 
-def draw_light(look: Look, chance: np.random.Generator) -> tuple[Tensor, Tensor]:
+def draw_light(look: CropSettings, chance: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Draw a crop's light (4,) float32, a little off 1, 0, 1 and no noise, and the noise's key () int32."""
     gain, offset_grey, gamma = chance.uniform(-1, 1, 3) * (look.gain, look.offset_grey, look.gamma)
     light = 1 + gain, offset_grey, 1 + gamma, chance.uniform(0, look.noise_grey)

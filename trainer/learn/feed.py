@@ -12,7 +12,7 @@ from trainer.learn.checkpoint import Card
 Batches = Iterator[tuple[Tensor, Tensor]]
 
 
-class Feed:
+class BatchFeed:
     """Batches from `load(card, full_frames)`, which is asked again where crops give way to whole frames."""
 
     def __init__(self, load: Callable[[Card, bool], Batches]) -> None:

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from trainer.data.cache import GB, Cached, default_bound_bytes
 from trainer.data.samples import Frames
 from trainer.learn.checkpoint import Card
-from trainer.learn.crops import Crops, Look, RawCrop
+from trainer.learn.crops import Crops, CropSettings, RawCrop
 from trainer.learn.photometric import change_light
 from trainer.learn.stop import leave_signals_to_parent
 
@@ -41,7 +41,7 @@ class Numbers:
 
 
 def load_crops(
-    card: Card, train: Frames, look: Look, device: torch.device, *, rank: int = 0, ranks: int = 1
+    card: Card, train: Frames, look: CropSettings, device: torch.device, *, rank: int = 0, ranks: int = 1
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Return batches of crops without end, from the card's step on, on the device; made in `workers` other processes.
 

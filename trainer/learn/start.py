@@ -20,7 +20,7 @@ from trainer.data.split import few_of, open_data, write_split
 from trainer.errors import UserError
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
-from trainer.learn.crops import Crops, Look
+from trainer.learn.crops import Crops, CropSettings
 from trainer.learn.network import TrainingNetwork
 from trainer.learn.parallel import Ranks
 from trainer.learn.taught import load_taught, read_taught
@@ -155,7 +155,9 @@ def open_teacher(card: Card, train: Frames) -> UNet | None:
 def usual_crops(train: Frames, card: Card) -> Iterator[Tensor]:
     """Yield batches of grey levels (N, 1, H, W) float32 as the run will learn from, read when asked for."""
     settings = card.settings
-    look = Look(settings.crop_height_px, settings.crop_width_px, settings.defect_share, card.class_shares, per_frame=1)
+    look = CropSettings(
+        settings.crop_height_px, settings.crop_width_px, settings.defect_share, card.class_shares, per_frame=1
+    )
     crops = Crops(train, SURVEY_CROPS, settings.seed, look)
     for first in range(0, SURVEY_CROPS, SURVEY_BATCH):
         yield torch.stack([crops[number].pixels for number in range(first, first + SURVEY_BATCH)]).float()

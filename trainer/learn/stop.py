@@ -12,7 +12,7 @@ from typing import Self
 from rich.console import Console
 
 
-class Stopped(Exception):
+class RunStopped(Exception):
     """A run was asked to stop, and its checkpoint is on disk."""
 
     def __init__(self, message: str, signal_number: int) -> None:

@@ -20,8 +20,8 @@ from trainer.errors import Diverged
 from trainer.files import hold_folder
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
-from trainer.learn.crops import Look
-from trainer.learn.feed import Feed
+from trainer.learn.crops import CropSettings
+from trainer.learn.feed import BatchFeed
 from trainer.learn.loading import keep, load_crops
 from trainer.learn.logbook import Logbook
 from trainer.learn.memory import explain_shortage
@@ -30,7 +30,7 @@ from trainer.learn.parallel import Ranks, join_ranks
 from trainer.learn.progress import Bar
 from trainer.learn.schedule import Schedule
 from trainer.learn.start import Begun, start
-from trainer.learn.stop import Stop, Stopped
+from trainer.learn.stop import RunStopped, Stop
 from trainer.learn.validate import Measured, validate
 from trainer.settings import Settings
 
@@ -68,7 +68,7 @@ def learn(begun: Begun, run: Path, stop: Stop, console: Console) -> Card:
     frames = Joined([begun.train, begun.extra]) if begun.extra else begun.train
     train = keep(frames, card.settings.cache_gb, network.device, ranks.count)
     place = {"rank": ranks.rank, "ranks": ranks.count}
-    feed = Feed(
+    feed = BatchFeed(
         lambda card, full: load_crops(card, train, make_look(card, full, len(begun.train)), network.device, **place)
     )
     began_s, saved_s = time.monotonic() - card.elapsed_s, card.elapsed_s
@@ -93,7 +93,7 @@ def learn(begun: Begun, run: Path, stop: Stop, console: Console) -> Card:
                 save_last(card, run, network, ranks)
                 saved_s = card.elapsed_s
             if signal_number:
-                raise Stopped(
+                raise RunStopped(
                     f"stopped at step {card.step}; go on with: {AGAIN.format(shlex.quote(str(run)))}", signal_number
                 )
             if ended:
@@ -168,10 +168,10 @@ def save_last(card: Card, run: Path, network: TrainingNetwork, ranks: Ranks) -> 
     ranks.wait()
 
 
-def make_look(card: Card, full_frames: bool, own_frames: int) -> Look:
+def make_look(card: Card, full_frames: bool, own_frames: int) -> CropSettings:
     """Return how crops are cut and relit; frames after the first `own_frames` are of other origin."""
     settings = card.settings
-    look = Look(settings.crop_height_px, settings.crop_width_px, settings.defect_share, card.class_shares)
+    look = CropSettings(settings.crop_height_px, settings.crop_width_px, settings.defect_share, card.class_shares)
     look = replace(look, own_frames=own_frames, extra_share=settings.extra_share, paste_share=settings.paste_share)
     if full_frames:
         look = replace(look, height_px=card.frame_height_px, width_px=card.frame_width_px, per_frame=1)

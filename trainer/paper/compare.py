@@ -27,7 +27,7 @@ from trainer.learn.series import finish, keep_alike
 from trainer.metrics import CONVENTIONS
 from trainer.paper import table
 from trainer.paper.cost import Stopwatch, count_gflop, count_parameters
-from trainer.paper.table import Basis, Row
+from trainer.paper.table import ComparisonBasis, EncoderFigures
 from trainer.settings import Settings
 
 
@@ -62,7 +62,7 @@ def share_split(settings: Settings, path: Path) -> Settings:
     return replace(settings, split=str(path), fold=None)
 
 
-def measure(runs: Sequence[Path]) -> tuple[list[Row], Basis]:
+def measure(runs: Sequence[Path]) -> tuple[list[EncoderFigures], ComparisonBasis]:
     """Return the figures of finished runs, and what they rest on; frames a second are measured now, side by side."""
     cards, unets = {}, {}
     for run in runs:
@@ -72,12 +72,15 @@ def measure(runs: Sequence[Path]) -> tuple[list[Row], Basis]:
     settings = cards[runs[0].name].settings
     watch = Stopwatch(settings.precision)
     speeds = watch.frames_per_s(unets)
-    rows = [Row(run.name, {**read_figures(run, cards[run.name]), "frames_per_s": speeds[run.name]}) for run in runs]
+    rows = [
+        EncoderFigures(run.name, {**read_figures(run, cards[run.name]), "frames_per_s": speeds[run.name]})
+        for run in runs
+    ]
     with (runs[0] / "split.csv").open(newline="") as file:
         parts = Counter(row["part"] for row in csv.DictReader(file))
     device = f"{watch.device}, {watch.precision}, batch {watch.batch}"
     loss = "softmax cross-entropy" + ("" if settings.loss == "cross_entropy" else f" plus {settings.loss}")
-    return rows, Basis(parts["train"], parts["validation"], device, loss)
+    return rows, ComparisonBasis(parts["train"], parts["validation"], device, loss)
 
 
 def read_figures(run: Path, best: Card) -> dict[str, float | None]:

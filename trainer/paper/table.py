@@ -28,7 +28,7 @@ PAPER_IMAGES = 12568
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class EncoderFigures:
     """One encoder's figures."""
 
     encoder: str
@@ -38,7 +38,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Basis:
+class ComparisonBasis:
     """What our figures rest on."""
 
     learned_frames: int
@@ -50,7 +50,7 @@ class Basis:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TableRow:
     """One figure of all encoders."""
 
     name: str
@@ -61,26 +61,26 @@ class Line:
     scale: float = 1.0
 
 
-LINES = (
-    Line("loss", "loss", 4, "loss"),
+TABLE_ROWS = (
+    TableRow("loss", "loss", 4, "loss"),
     *(
-        Line(f"{title}, {name}", f"{ratio}_{name}", 4, ratio if name == PAPER_CONVENTION else "")
+        TableRow(f"{title}, {name}", f"{ratio}_{name}", 4, ratio if name == PAPER_CONVENTION else "")
         for ratio, title in (("iou", "IoU"), ("dice", "Dice"))
         for name in CONVENTIONS
     ),
-    Line("epochs", "epochs", 0, "epochs"),
-    Line("figures are of epoch", "best_epoch", 0),
-    Line("minutes per epoch", "minutes_per_epoch", 2, "minutes_per_epoch"),
-    Line("parameters, millions", "parameters", 1, scale=1e-6),
-    Line("GFLOP a 1600 x 256 frame", "gflop", 1),
-    Line("frames a second", "frames_per_s", 2),
+    TableRow("epochs", "epochs", 0, "epochs"),
+    TableRow("figures are of epoch", "best_epoch", 0),
+    TableRow("minutes per epoch", "minutes_per_epoch", 2, "minutes_per_epoch"),
+    TableRow("parameters, millions", "parameters", 1, scale=1e-6),
+    TableRow("GFLOP a 1600 x 256 frame", "gflop", 1),
+    TableRow("frames a second", "frames_per_s", 2),
 )
 
 
-def cells(rows: Sequence[Row]) -> list[list[str]]:
+def cells(rows: Sequence[EncoderFigures]) -> list[list[str]]:
     """Return the table's lines, the head first: a name, then for each encoder ours and the paper's."""
     lines = [["", *(words for row in rows for words in (f"{row.encoder}, ours", f"{row.encoder}, paper"))]]
-    for line in LINES:
+    for line in TABLE_ROWS:
         texts = [line.name]
         for row in rows:
             paper = PAPER.get(row.encoder, {}).get(line.paper)
@@ -89,7 +89,7 @@ def cells(rows: Sequence[Row]) -> list[list[str]]:
     return lines
 
 
-def markdown(rows: Sequence[Row], basis: Basis) -> str:
+def markdown(rows: Sequence[EncoderFigures], basis: ComparisonBasis) -> str:
     """Return the table and what its figures are of."""
     head, *body = cells(rows)
     ruler = ["---", *("---:" for _ in head[1:])]
@@ -97,20 +97,20 @@ def markdown(rows: Sequence[Row], basis: Basis) -> str:
     return "\n".join([*lines, "", *(f"- {note}" for note in notes(basis))]) + "\n"
 
 
-def to_csv(rows: Sequence[Row]) -> str:
+def to_csv(rows: Sequence[EncoderFigures]) -> str:
     """Return one line for each encoder and source, the figures unrounded; empty where nobody measured one."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["encoder", "source", *(line.key for line in LINES)])
+    writer.writerow(["encoder", "source", *(line.key for line in TABLE_ROWS)])
     for row in rows:
-        ours = [row.figures.get(line.key) for line in LINES]
-        paper = [PAPER.get(row.encoder, {}).get(line.paper) for line in LINES]
+        ours = [row.figures.get(line.key) for line in TABLE_ROWS]
+        paper = [PAPER.get(row.encoder, {}).get(line.paper) for line in TABLE_ROWS]
         for source, figures in (("ours", ours), ("paper", paper)):
             writer.writerow([row.encoder, source, *("" if _missing(figure) else figure for figure in figures)])
     return text.getvalue()
 
 
-def on_terminal(rows: Sequence[Row]) -> Table:
+def on_terminal(rows: Sequence[EncoderFigures]) -> Table:
     """Return the table for a rich console."""
     head, *body = cells(rows)
     table = Table(title="Table 1")
@@ -121,7 +121,7 @@ def on_terminal(rows: Sequence[Row]) -> Table:
     return table
 
 
-def notes(basis: Basis) -> list[str]:
+def notes(basis: ComparisonBasis) -> list[str]:
     """Return what every figure is of."""
     return [
         f"Ours rest on {basis.measured_frames} frames measured and {basis.learned_frames} learned from, the same for "
@@ -145,5 +145,5 @@ def _missing(figure: float | None) -> bool:
     return figure is None or math.isnan(figure)
 
 
-def _cell(figure: float | None, line: Line) -> str:
+def _cell(figure: float | None, line: TableRow) -> str:
     return DASH if figure is None or math.isnan(figure) else f"{figure * line.scale:.{line.digits}f}"

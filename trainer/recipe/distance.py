@@ -35,7 +35,7 @@ READERS = ("unet.ups.0.deep.weight", "unet.ups.0.skip.weight", "unet.ups.1.skip.
 FEATURES, PRESENCE, CLASSES_ONLY = "distance_features", "presence", "presence_of_classes"
 
 
-class Taught:
+class UsualFeatures:
     """What frames that were taught look like to the encoder. Pure."""
 
     def __init__(self, features: Floats) -> None:
@@ -53,7 +53,7 @@ class Taught:
         left_out = np.empty(len(features))
         fold = np.arange(len(features)) % FOLDS
         for number in range(FOLDS):
-            other = object.__new__(Taught)
+            other = object.__new__(UsualFeatures)
             other.limit = 1.0
             other._fit(features[fold != number])
             left_out[fold == number] = other.distances(features[fold == number])
@@ -127,7 +127,7 @@ def _features(graph: onnx.GraphProto, made: dict[str, onnx.NodeProto]) -> Iterat
             yield tensor
 
 
-class Encoder:
+class FeatureGraph:
     """A deployed graph that is asked for its features alone."""
 
     def __init__(self, model: onnx.ModelProto, classes: int) -> None:
@@ -149,7 +149,7 @@ class Encoder:
         return np.array(found)
 
 
-def with_distance(model: onnx.ModelProto, taught: Taught) -> onnx.ModelProto:
+def with_distance(model: onnx.ModelProto, taught: UsualFeatures) -> onnx.ModelProto:
     """Return a copy of a deployed graph whose presence (N, C) has the distance as one more column.
 
     Raises:

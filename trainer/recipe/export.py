@@ -36,7 +36,7 @@ THRESHOLD, MIN_AREA_MM2 = 0.5, 20.0  # before anyone tuned them
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ExportOptions:
     """What the person who exports decides; everything else follows from the run."""
 
     name: str
@@ -59,7 +59,7 @@ class Asked:
     """Validation frames, at most, that the recipe is measured on."""
 
 
-def export(run: Path, folder: Path, asked: Asked) -> Recipe:
+def export(run: Path, folder: Path, asked: ExportOptions) -> Recipe:
     """Write the best network of a run as a recipe, measured as the daemon will run it.
 
     Raises:
@@ -109,7 +109,7 @@ def export(run: Path, folder: Path, asked: Asked) -> Recipe:
     return write_recipe(folder, model, fields)
 
 
-def choose_size(asked: Asked, settings: Settings, sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+def choose_size(asked: ExportOptions, settings: Settings, sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """Return height and width of the line's frames: as asked, as the run or its data states, or what all fit into."""
     return line_size(sizes, asked.size_px or settings.size or sources.stated_size([*settings.data, *settings.validate]))
 
@@ -131,7 +131,9 @@ def calibration(frames: Frames, count: int, seed: int) -> Part:
     return Part(frames, tuple(map(int, np.random.default_rng(seed).permutation(len(frames))[:count])))
 
 
-def describe(asked: Asked, encoder: str, height_px: int, width_px: int, window: Window | None) -> dict[str, object]:
+def describe(
+    asked: ExportOptions, encoder: str, height_px: int, width_px: int, window: Window | None
+) -> dict[str, object]:
     """Return what `recipe.toml` says, in its order; hash and scores are not known yet."""
     return {
         "name": asked.name,

@@ -15,7 +15,7 @@ import onnx
 from inspector import recipe
 from inspector.records.recipe import Recipe
 from trainer.data.samples import Frames, Plane
-from trainer.recipe.distance import Encoder, Taught, with_distance
+from trainer.recipe.distance import FeatureGraph, UsualFeatures, with_distance
 from trainer.recipe.evaluate import pad
 from trainer.recipe.export import write_recipe
 
@@ -35,8 +35,8 @@ def specify(
     """
     card, model = recipe.load(folder)
     plain = onnx.load_from_string(model)
-    size, encoder = (card.height, card.width), Encoder(plain, len(card.classes))
-    usual = Taught(encoder.features(pad(taught[index], *size) for index in range(len(taught))))
+    size, encoder = (card.height, card.width), FeatureGraph(plain, len(card.classes))
+    usual = UsualFeatures(encoder.features(pad(taught[index], *size) for index in range(len(taught))))
     made = with_distance(plain, usual).SerializeToString()
     fields = msgspec.to_builtins(card) | {
         "sha256": hashlib.sha256(made).hexdigest(),

@@ -17,13 +17,13 @@ from inspector.engines.nvidia.cuda import Device
 from inspector.engines.nvidia.graphs import Graph
 from inspector.engines.nvidia.in_flight import Extents
 from inspector.engines.nvidia.nvinfer import Runtime
-from inspector.engines.nvidia.streams import Event, Stream
+from inspector.engines.nvidia.streams import Stream, StreamEvent
 from inspector.errors import EngineError
 from inspector.records.frame import Bytes3D
 
 log = logging.getLogger("inspector")
 
-T = TypeVar("T", bound=Stream | Event)
+T = TypeVar("T", bound=Stream | StreamEvent)
 
 
 class Slot:
@@ -39,12 +39,12 @@ class Slot:
         """Batch size -> the context that it was recorded in, which must live as long, and the graph."""
         self.memory: list[Any] = []
         self.pinned: list[NDArray[Any]] = []
-        self._handles: list[Stream | Event] = []
+        self._handles: list[Stream | StreamEvent] = []
 
     def fill(self, device: Device, extents: Extents) -> None:
         """Take stream, events and memory; what was taken before a failure is kept and is given back."""
         self.stream = self._keep(Stream(urgent=True))
-        self.computed, self.done = self._keep(Event()), self._keep(Event())
+        self.computed, self.done = self._keep(StreamEvent()), self._keep(StreamEvent())
         stack = extents.stack_bytes
         for size in (stack, stack, stack, extents.presence_bytes):
             self.memory.append(device.cuda.mem_alloc(size))
@@ -112,7 +112,7 @@ class Held:
     def __init__(self) -> None:
         self.engine: Any = None
         self.contexts: Contexts | None = None
-        self.computed: Event | None = None
+        self.computed: StreamEvent | None = None
         """Event of the batch that was submitted last."""
         self.memory: list[Any] = []
         self.slots: list[Slot] = []

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from inspector.engines.nvidia import driver, flavour, manifest
 from inspector.engines.nvidia.in_flight import port_faults, sizes_to_run
-from inspector.engines.nvidia.manifest import MANIFEST, Flavour, Manifest, Runtime
+from inspector.engines.nvidia.manifest import MANIFEST, Flavour, Manifest, RuntimeVersion
 from inspector.engines.segmenter import DEPTHS, Depths
 from inspector.engines.settings import EngineSection
 from inspector.errors import EngineRefused
@@ -81,7 +81,7 @@ def check(
     here, trt, missing = None, None, []
     try:
         name, trt = flavour.find(only=only, first=made.flavour)
-        here = Runtime(name, trt.__version__)
+        here = RuntimeVersion(name, trt.__version__)
     except EngineRefused as error:
         missing = [str(error)]
     digest = hashlib.sha256(plan).hexdigest()

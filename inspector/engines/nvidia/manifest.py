@@ -104,14 +104,14 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Absent until it was measured."""
 
 
-class Runtime(msgspec.Struct, frozen=True):
+class RuntimeVersion(msgspec.Struct, frozen=True):
     """What an engine would run with here."""
 
     flavour: Flavour
     version: str
 
 
-class Fault(msgspec.Struct, frozen=True):
+class Misfit(msgspec.Struct, frozen=True):
     """One thing that keeps an engine from running; as text, both in one line."""
 
     what: str
@@ -222,12 +222,12 @@ def faults(
     folder: Path,
     recipe: Recipe,
     engine_sha256: str,
-    runtime: Runtime | None,
+    runtime: RuntimeVersion | None,
     *,
     precision: Precision | None = None,
     max_frames: int | None = None,
     verified: bool = True,
-) -> tuple[Fault, ...]:
+) -> tuple[Misfit, ...]:
     """Say all that keeps the engine in `folder` from running here: found, expected, what to do; empty if nothing does.
 
     `engine_sha256` is of the file as it was found. `runtime` None: no TensorRT is known. `precision`: another one is
@@ -247,7 +247,7 @@ def faults(
             ("version", manifest.version, runtime.version, f"as is installed of {runtime.flavour}", build),
         ]
     faults = [
-        Fault(f'{path}: {name} is "{found}"; expected "{expected}", {why}', advice)
+        Misfit(f'{path}: {name} is "{found}"; expected "{expected}", {why}', advice)
         for name, found, expected, why, advice in facts
         if found != expected
     ]
@@ -255,14 +255,14 @@ def faults(
         what = (
             f'{folder / ENGINE}: sha256 is "{engine_sha256}"; expected "{manifest.engine_sha256}", as {MANIFEST} says'
         )
-        faults.insert(0, Fault(what, altered))
+        faults.insert(0, Misfit(what, altered))
     least, most = manifest.batches[0], manifest.batches[-1]
     if max_frames is not None and (least > 1 or most < max_frames):
         what = f"{path}: batches range from {least} to {most}; expected 1 to {max_frames}, as batch.max_frames says"
-        faults.append(Fault(what, f"Lower that, or run `deploy convert {folder} --batches 1,{max_frames}`."))
+        faults.append(Misfit(what, f"Lower that, or run `deploy convert {folder} --batches 1,{max_frames}`."))
     if verified and not manifest.verified:
         why = "what was measured is out of bounds" if manifest.parity else "never measured against its ONNX"
-        faults.append(Fault(f"{path}: verified is false ({why}); expected true", f"Run `deploy verify {folder}`."))
+        faults.append(Misfit(f"{path}: verified is false ({why}); expected true", f"Run `deploy verify {folder}`."))
     return tuple(faults)
 
 

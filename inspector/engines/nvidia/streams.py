@@ -21,7 +21,7 @@ NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: does not wait for the default stream
 SLEEPING, UNTIMED = 1, 2  # CU_EVENT_BLOCKING_SYNC: a wait sleeps, the processor has analysis to do; _DISABLE_TIMING
 
 
-class Event:
+class StreamEvent:
     """A point in a stream's work that others wait for.
 
     Raises: EngineError in the driver's words, as all its methods do.
@@ -69,7 +69,7 @@ class Stream:
         """Fill a contiguous array from an address on the GPU; a pinned one is filled later."""
         _ask("cuMemcpyDtoHAsync_v2", _start(target), ctypes.c_uint64(device), _size(target), self.handle)
 
-    def wait_for(self, event: Event) -> None:
+    def wait_for(self, event: StreamEvent) -> None:
         """Begin what is put on it from now on only after an event; the caller does not wait."""
         _ask("cuStreamWaitEvent", self.handle, event.handle, 0)
 

@@ -23,9 +23,9 @@ export async function command(order) {
       body: JSON.stringify({ operator, ...order }),
     });
     if (answer.status === 401) location.assign("/login");
-    const said = await answer.json();
-    toast(said.message ?? said.error, !answer.ok);
-    return said;
+    const answered = await answer.json();
+    toast(answered.message ?? answered.error, !answer.ok);
+    return answered;
   } catch (error) {
     toast(`${t("no_answer")} ${error.message}`, true);
     return null;

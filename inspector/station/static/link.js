@@ -1,4 +1,4 @@
-// The stream from the station: events in order, each once, and a lost connection said within three seconds.
+// The stream from the station: events in order, each once, and a lost connection shown within three seconds.
 
 const SILENT_MS = 2500;                 // the station gives a sign each second
 const AGAIN_MS = 1000;
@@ -7,7 +7,7 @@ export class Link {
   // `receive(kind, data)` gets each message; `change(isLost, since)` each loss and return.
   constructor(address, receive, change) {
     this.address = address; this.receive = receive; this.change = change;
-    this.last = ""; this.heard = Date.now(); this.isLost = false;
+    this.last = ""; this.received = Date.now(); this.isLost = false;
     this.open();
     setInterval(() => this.look(), 250);
   }
@@ -23,15 +23,15 @@ export class Link {
   }
 
   take(kind, message) {
-    this.heard = Date.now();
+    this.received = Date.now();
     if (message.lastEventId) this.last = message.lastEventId;
     if (this.isLost) { this.isLost = false; this.change(false, 0); }
     this.receive(kind, JSON.parse(message.data));
   }
 
   look() {
-    const silent = Date.now() - this.heard;
-    if (!this.isLost && silent > SILENT_MS) { this.isLost = true; this.change(true, this.heard); }
+    const silent = Date.now() - this.received;
+    if (!this.isLost && silent > SILENT_MS) { this.isLost = true; this.change(true, this.received); }
     // a connection that hangs without an end: a cable, a proxy
     if (silent > 4 * SILENT_MS && silent % (4 * SILENT_MS) < 250) { this.source.close(); this.open(); }
   }

@@ -1,4 +1,4 @@
-// Signs that are told apart without colour: an alarm's priority, a device's state after NAMUR NE 107.
+// Signs that differ without colour: an alarm's priority, a device's state after NAMUR NE 107.
 
 const SVG = "http://www.w3.org/2000/svg";
 const node = (name, facts, text) => {

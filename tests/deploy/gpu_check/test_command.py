@@ -15,7 +15,7 @@ from deploy.gpu_check.plan import Subject
 from deploy.gpu_check.report import CheckUp, file_name
 from deploy.gpu_check.steps import StepResult
 from inspector.engines.nvidia.driver import Gpu
-from inspector.engines.nvidia.manifest import Runtime
+from inspector.engines.nvidia.manifest import RuntimeVersion
 from tests.gpu import has_driver
 from tests.recipes import write_recipe
 
@@ -34,7 +34,7 @@ def subject(tmp_path: Path, capability: str, flavour: str | None) -> Subject:
     """Describe a machine that is not here."""
     return Subject(
         gpu=Gpu("NVIDIA Somewhat", capability),
-        runtime=Runtime(flavour, "1.7") if flavour else None,  # type: ignore[arg-type]  # one of the two literals
+        runtime=RuntimeVersion(flavour, "1.7") if flavour else None,  # type: ignore[arg-type]  # one of the two literals
         no_runtime="" if flavour else "no TensorRT is installed",
         recipe=write_recipe(tmp_path / "recipe"),
         work=tmp_path / "work",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspector.alarms.suppression import STANDS_NS, Expression, Fact, Line, parse
+from inspector.alarms.suppression import STANDS_NS, Expression, Fact, StripMotion, parse
 from inspector.records import commands
 from inspector.records.stages import Findings
 from tests.alarms import Desk, defect, section, states
@@ -88,7 +88,7 @@ def test_what_is_written_is_read(expression: Expression, facts: set[Fact]) -> No
     assert expression.holds(facts.__contains__) in read.outcomes()
 
 
-def follow(line: Line, now_s: float, **reached_m: float) -> Line:
+def follow(line: StripMotion, now_s: float, **reached_m: float) -> StripMotion:
     """Let a line come so far."""
     reached_mm = {(coil, "top"): metres * 1000 for coil, metres in reached_m.items()}
     line.follow(Findings(closed_ns=round(now_s * 1e9), reached_mm=reached_mm))
@@ -97,7 +97,7 @@ def follow(line: Line, now_s: float, **reached_m: float) -> Line:
 
 def test_the_line_stands() -> None:
     """It stands once nothing has moved for two seconds, whatever came before; just after a start nobody knows."""
-    line = Line()
+    line = StripMotion()
     for now_s in (0.0, 1.0, 1.9):
         assert not follow(line, now_s, C=5.0).is_known and not line.stands
     assert follow(line, 2.0, C=5.0).is_known
@@ -111,7 +111,7 @@ def test_the_line_stands() -> None:
 
 def test_speed() -> None:
     """Metres a minute over the last two seconds, of the camera whose strip comes on fastest."""
-    line = Line()
+    line = StripMotion()
     for tick in range(13):
         follow(line, tick / 4, C=tick / 4 * 2.0)
     assert line.speed_m_per_min == pytest.approx(120.0)

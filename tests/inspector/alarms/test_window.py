@@ -136,4 +136,4 @@ def test_the_window_is_what_it_says(steps: list[tuple[str, str, int, int]]) -> N
         condition.follow(Findings(closed_ns=0, events=(found,), reached_mm=reached_mm))
         per_coil = [sum(inside.coil == coil for inside in counted.values()) for coil in ("C", "D")]
         assert condition.value == max(per_coil)
-        assert set(condition.measure.window.items) == set(counted)
+        assert set(condition.quantity.window.items) == set(counted)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from inspector.analysis.analyse import Analyse, Seen, detect
+from inspector.analysis.analyse import Analyse, FrameDefects, detect
 from inspector.analysis.settings import AnalysisSection
 from inspector.config.camera import CameraSection, Footprint
 from inspector.records.frame import Bytes2D
@@ -23,7 +23,7 @@ def found(labels: Bytes2D, by: Recipe = RECIPE, confidence: Bytes2D | None = Non
         confidence = (labels > 0).astype(np.uint8) * 255
     presence = np.array([(labels == kind.id).any() for kind in by.classes], np.float32)
     regions = detect(labels, confidence, presence, by, Footprint(2.0, 0.5, 100.0, "top", HEIGHT / 2), max_regions=1000)
-    assert isinstance(regions, Seen)
+    assert isinstance(regions, FrameDefects)
     return list(regions.detections)
 
 
@@ -58,7 +58,7 @@ def test_outline() -> None:
     labels[1, 8:10] = labels[2, 5:9] = 1
     labels[8, 0] = 2
     seen = detect(labels, labels, np.ones(2, np.float32), RECIPE, Footprint(2.0, 0.5, 100.0, "top", 5), max_regions=9)
-    assert isinstance(seen, Seen) and seen.outline is not None
+    assert isinstance(seen, FrameDefects) and seen.outline is not None
     assert [piece.class_id for piece in seen.detections] == [1, 2]
     assert seen.outline.of.tolist() == [0, 0, 0, 0, 1]
     assert seen.outline.boxes_mm.tolist() == [
@@ -117,7 +117,7 @@ def test_presence_decides() -> None:
     for share, count in ((0.5, 1), (np.nextafter(np.float32(0.5), np.float32(0)), 0)):
         presence = np.array([0, share], np.float32)
         found = detect(labels, labels, presence, by, Footprint(1.0, 1.0, 0.0, "top", HEIGHT), max_regions=9)
-        assert isinstance(found, Seen) and len(found.detections) == count
+        assert isinstance(found, FrameDefects) and len(found.detections) == count
 
 
 def flood(labels: Bytes2D) -> list[tuple[int, int, int, int, int, int]]:
@@ -217,7 +217,7 @@ def test_more_than_can_be_listed() -> None:
     assert len(found(labels)) == 13
     footprint = Footprint(1.0, 1.0, 100.0, "top", HEIGHT)
     seen = detect(labels, labels, np.ones(2, np.float32), RECIPE, footprint, max_regions=13)
-    assert isinstance(seen, Seen) and len(seen.detections) == 13
+    assert isinstance(seen, FrameDefects) and len(seen.detections) == 13
     assert crowd_of(labels, 12) == Crowd(
         start_mm=2.0,
         end_mm=7.0,

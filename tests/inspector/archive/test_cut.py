@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from inspector.analysis.analyse import Seen, detect
+from inspector.analysis.analyse import FrameDefects, detect
 from inspector.archive import masks
 from inspector.archive.cut import LEAST_PX, MOST_OF_FRAME, MOST_PX, Cut
 from inspector.records.frame import Bytes2D
@@ -29,7 +29,7 @@ def see(labels: Bytes2D, number: int = 0) -> tuple[Inspected, Bytes2D]:
         TOP.footprint(frame.header),
         max_regions=100,
     )
-    assert isinstance(seen, Seen)
+    assert isinstance(seen, FrameDefects)
     rows, columns = np.mgrid[:height, :width]
     return Inspected(frame, seen.detections, RECIPE, outline=seen.outline), (rows * 7 + columns * 3).astype(np.uint8)
 

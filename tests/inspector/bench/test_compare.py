@@ -9,7 +9,7 @@ import pytest
 
 from inspector.bench import figures
 from inspector.bench.compare import compare, verdict
-from inspector.bench.figures import Bench, Machine, Model, Row
+from inspector.bench.figures import Bench, Machine, Measurement, Model
 from inspector.bench.table import aligned
 from inspector.errors import InspectorError
 
@@ -18,9 +18,11 @@ MACHINE = Machine(
 )
 
 
-def row(*rates_fps: float, measured: figures.Measured = "engine", p99_ms: float = 1.0, sha256: str = "a" * 64) -> Row:
+def row(
+    *rates_fps: float, measured: figures.Measured = "engine", p99_ms: float = 1.0, sha256: str = "a" * 64
+) -> Measurement:
     """Make a row."""
-    return Row(
+    return Measurement(
         sha256=sha256,
         kind="openvino",
         engine="openvino-1-fp32",
@@ -35,7 +37,7 @@ def row(*rates_fps: float, measured: figures.Measured = "engine", p99_ms: float 
     )
 
 
-def bench(*rows: Row, sha256: str = "a" * 64, machine: Machine = MACHINE) -> Bench:
+def bench(*rows: Measurement, sha256: str = "a" * 64, machine: Machine = MACHINE) -> Bench:
     """Make a bench."""
     return Bench(
         date="2026-11-22",

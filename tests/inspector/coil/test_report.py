@@ -15,7 +15,7 @@ import pytest
 from inspector.coil import report
 from inspector.coil.marks import marks
 from inspector.coil.record import record
-from inspector.coil.seen import Seen, gather
+from inspector.coil.seen import CoilHistory, gather
 from inspector.coil.settings import GradingSection, LimitSection
 from inspector.events.history import History
 from inspector.records.events import Missed, Repeat
@@ -27,7 +27,7 @@ from tests.defects import any_defect
 RULES = (GradingSection(name="customer", version="7", limit=(LimitSection(name="any", grade="hold", max_count=0),)),)
 
 
-def coil_with_all() -> Seen:
+def coil_with_all() -> CoilHistory:
     """A coil with a roll mark, a long scratch, a gap on each side and a weld."""
     defects = [
         any_defect(
@@ -51,7 +51,7 @@ def coil_with_all() -> Seen:
     return seen(*defects, length_m=60.0, missed=gaps, repeats=[repeat], welds_mm=(50_000.0,))
 
 
-def html(coil: Seen, **facts: Any) -> str:
+def html(coil: CoilHistory, **facts: Any) -> str:
     """A coil's report as text."""
     return report.html(coil, record(coil, RULES), RULES, **facts).decode()
 
@@ -135,7 +135,7 @@ def test_a_browser_draws_it(tmp_path: Path, made: str) -> None:
         assert printed(path, tmp_path).startswith(b"%PDF")
 
 
-def _heavy(folder: Path) -> Seen:
+def _heavy(folder: Path) -> CoilHistory:
     journal = new_journal(folder / "journal")
     write_coil(journal, "C", 20_000, 1000.0)
     journal.close()

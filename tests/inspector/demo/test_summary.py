@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from inspector.demo.received import Received
-from inspector.demo.screen import Screen
+from inspector.demo.screen import StatusScreen
 from inspector.demo.summary import FALSE_LISTED, Figures, percentile, summary
 from inspector.harness.scrape import Counts
 from inspector.records.envelope import Event
@@ -150,7 +150,7 @@ def test_status_stays_below_the_lines() -> None:
     """On a terminal lines go above the status, which is written again below them; a file gets lines only."""
     terminal, file = Terminal(), io.StringIO()
     for out in (terminal, file):
-        screen = Screen(out)
+        screen = StatusScreen(out)
         screen.status("3 of 8 m")
         screen.line("crack")
         screen.clear()

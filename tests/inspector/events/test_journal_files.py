@@ -280,7 +280,7 @@ def test_a_journal_that_is_damaged_whole_begins_an_epoch(
 
 
 def goes_on_behind(path: Path, caplog: pytest.LogCaptureFixture, *, epoch: str, after: int) -> None:
-    """Open a journal whose newest file is damaged: it is set aside, said, and recording goes on."""
+    """Open a journal whose newest file is damaged: it is set aside, reported, and recording goes on."""
     damaged = newest(path)
     journal = opened(path, max_mb=1, epoch="e2")
     (event,) = events(journal.record([DEFECT]))

@@ -9,15 +9,15 @@ import pytest
 
 from inspector.errors import InspectorError
 from inspector.harness import configuration
-from inspector.harness.daemon import Daemon
+from inspector.harness.daemon import DaemonProcess
 from inspector.harness.ports import Ports
 from tests.recipes import write_recipe
 
 
-def daemon(folder: Path, recipe: Path) -> Daemon:
+def daemon(folder: Path, recipe: Path) -> DaemonProcess:
     """A daemon that was not started."""
     ports = Ports.free()
-    return Daemon(configuration.write(folder / "line.toml", ports, recipe, line="t", mm_per_px=0.5), ports)
+    return DaemonProcess(configuration.write(folder / "line.toml", ports, recipe, line="t", mm_per_px=0.5), ports)
 
 
 def test_one_that_cannot_start_says_why(tmp_path: Path) -> None:
@@ -47,4 +47,4 @@ def test_one_that_does_not_do_it_in_time_is_reported(tmp_path: Path) -> None:
 def test_one_that_was_not_started_is_named() -> None:
     """Asking it anything is a mistake of the program's own."""
     with pytest.raises(InspectorError, match=r"line\.toml: the inspector was not started"):
-        Daemon(Path("line.toml"), Ports()).check()
+        DaemonProcess(Path("line.toml"), Ports()).check()

@@ -33,7 +33,7 @@ def command(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, st
     return code, capsys.readouterr().out
 
 
-def test_a_whole_journal_is_said_to_be(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_whole_journal_is_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each file, and all together, also while it is written."""
     code, words = command(capsys, "verify", folder)
     assert code == 0 and words.count(", whole") == 3 and "all whole, epoch e1" in words
@@ -131,7 +131,7 @@ def test_parquet_has_types(folder: Path, tmp_path: Path, capsys: pytest.CaptureF
         (["export", "journal", "--csv", "--out", "no/such/folder/a.csv"], "cannot be written: No such file"),
     ],
 )
-def test_what_cannot_be_done_is_said(
+def test_what_cannot_be_done_is_reported(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
     """In one line, with exit code 1."""

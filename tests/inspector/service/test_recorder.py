@@ -12,7 +12,7 @@ from inspector.events.journal import Journal
 from inspector.records.events import CoilReport, Data, JournalStatus
 from inspector.records.stages import Findings, Receipt
 from inspector.service.backlog import Backlog
-from inspector.service.recorder import LOOK_S, RETRY_S, Recorded, Recorder
+from inspector.service.recorder import LOOK_S, RETRY_S, RecordedFindings, Recorder
 from tests.disks import FailingDisk, failing_disk
 from tests.journals import ALARM, COIL, DEFECT, events, held, opened
 
@@ -22,20 +22,20 @@ class Room:
 
     def __init__(self, folder: Path, disk: FailingDisk) -> None:
         self.disk, self.now_s = disk, 100.0
-        self.said: list[JournalStatus] = []
+        self.statuses: list[JournalStatus] = []
         self.journal: Journal = opened(folder)
         self.recorder = Recorder(self.journal, self._take, self.journal.record, lambda: self.now_s)
 
     def _take(self, data: Data) -> None:
         assert isinstance(data, JournalStatus)
-        self.said.append(data)
+        self.statuses.append(data)
 
-    def record(self, *group: Findings, said: Sequence[Data] = (), later_s: float = RETRY_S) -> Recorded:
+    def record(self, *group: Findings, reports: Sequence[Data] = (), later_s: float = RETRY_S) -> RecordedFindings:
         self.now_s += later_s
-        return self.recorder.record(group, said)
+        return self.recorder.record(group, reports)
 
     def faults(self) -> list[tuple[str, str]]:
-        found, self.said = [(status.fault, status.state) for status in self.said], []
+        found, self.statuses = [(status.fault, status.state) for status in self.statuses], []
         return found
 
 
@@ -56,9 +56,9 @@ def found(*happened: Data, state: bytes = b"1", receipts: int = 0) -> Findings:
 
 
 def test_on_a_good_disk_all_is_handed_on_at_once(room: Room) -> None:
-    """Findings, and then what else is said, in one commit."""
+    """Findings, and then the other reports, in one commit."""
     group = found(DEFECT), found(ALARM)
-    recorded = room.record(*group, said=[COIL])
+    recorded = room.record(*group, reports=[COIL])
     assert recorded.group == group
     assert [event.type for event in events(recorded.messages)] == [DEFECT.topic, ALARM.topic, COIL.topic]
     assert (recorded.position.last_seq, room.faults()) == (3, [])
@@ -93,7 +93,7 @@ def test_what_a_full_disk_does_not_take_waits_and_follows(room: Room) -> None:
     assert [len(findings.receipts) for findings in recorded.group] == [0, 2, 0]
     assert tuple(recorded.messages) == tuple(held(room.journal))[1:]
     assert room.journal.states["strip"] == b"4"
-    (status,) = (status for status in room.said if status.state == "returned")
+    (status,) = (status for status in room.statuses if status.state == "returned")
     assert (status.waited, status.lost, room.recorder.fault) == (3, 0, "")
 
 

@@ -23,8 +23,8 @@ from inspector.records.frame import Bytes2D, Header
 from inspector.records.stages import Loss
 from inspector.signals import Flag
 from inspector.simulator import replay
-from inspector.simulator.camera import Camera, Coil, Encoding, Faults, Sent
-from inspector.simulator.folder import Folder
+from inspector.simulator.camera import Coil, Encoding, Faults, Sent, SimulatedCamera
+from inspector.simulator.folder import ImageFolder
 from inspector.simulator.sheet import Sheet
 from tests import frames
 from tests.frames import consumed
@@ -87,7 +87,7 @@ def replayed(context: Context, faults: Faults, encoding: Encoding = "raw8") -> t
         width=WIDTH,
         stop=stop,
     )
-    camera = Camera(context, intake.address, "top", faults=faults, encoding=encoding, seed=3)
+    camera = SimulatedCamera(context, intake.address, "top", faults=faults, encoding=encoding, seed=3)
 
     def send() -> None:
         for name in ("C1", "C2"):
@@ -110,7 +110,7 @@ def replayed(context: Context, faults: Faults, encoding: Encoding = "raw8") -> t
 
 def test_good_frames_arrive_as_they_are(context: Context, receiver: Socket) -> None:
     """Every frame arrives with its pixels, its number and its place on its coil."""
-    camera = Camera(context, address(receiver), "top", side="bottom", mm_per_row=0.5)
+    camera = SimulatedCamera(context, address(receiver), "top", side="bottom", mm_per_row=0.5)
     before_ns = time.time_ns()
     camera.replay(Coil(name="C1", pictures=picture, frames=2, start_mm=100.0))
     camera.replay(Coil(name="C2", pictures=picture, frames=1))
@@ -155,7 +155,7 @@ def test_same_seed_same_faults(context: Context) -> None:
 
 def test_reboot_begins_to_count_again(context: Context, receiver: Socket) -> None:
     """After a restart the camera has a new boot id and numbers from 0, on the same strip."""
-    camera = Camera(context, address(receiver), "top", faults=Faults(reboot=1.0))
+    camera = SimulatedCamera(context, address(receiver), "top", faults=Faults(reboot=1.0))
     camera.replay(Coil(name="C1", pictures=picture, frames=3))
     headers = [taken(receiver)[0] for _ in range(3)]
     assert headers[0].boot != headers[1].boot
@@ -178,7 +178,9 @@ class Clock(Flag):
 def test_rate_is_kept_without_drift(context: Context, receiver: Socket) -> None:
     """A frame that was late delays no other: each leaves when it is due, or at once where that is over."""
     clock, left_ns = Clock(), list[int]()
-    camera = Camera(context, address(receiver), "top", rate_fps=50.0, stop=clock, clock_ns=lambda: clock.now_ns)
+    camera = SimulatedCamera(
+        context, address(receiver), "top", rate_fps=50.0, stop=clock, clock_ns=lambda: clock.now_ns
+    )
 
     def slow_once(index: int) -> Bytes2D:
         left_ns.append(clock.now_ns)  # the frame before has just left
@@ -198,7 +200,7 @@ def test_rate_is_kept_without_drift(context: Context, receiver: Socket) -> None:
 def test_full_receiver_holds_the_camera_back(context: Context, receiver: Socket) -> None:
     """Without a rate the camera waits for the receiver, and a stop ends the wait."""
     stop = Flag()
-    camera = Camera(context, address(receiver), "top", stop=stop)
+    camera = SimulatedCamera(context, address(receiver), "top", stop=stop)
     large = np.zeros((256, 1600), np.uint8)
     coil = Coil(name="C1", pictures=lambda index: large, frames=None)
     thread = threading.Thread(target=camera.replay, args=(coil,))
@@ -214,7 +216,7 @@ def test_full_receiver_holds_the_camera_back(context: Context, receiver: Socket)
 
 def test_nobody_there_is_reported(context: Context) -> None:
     """A camera whose frames nobody takes says so instead of waiting for ever."""
-    camera = Camera(context, "tcp://127.0.0.1:9", "top", patience_s=0.2)
+    camera = SimulatedCamera(context, "tcp://127.0.0.1:9", "top", patience_s=0.2)
     with pytest.raises(SocketError, match=r"nobody took a frame for 0\.2 s\. Start the inspector"):
         camera.replay(Coil(name="C1", pictures=picture, frames=1))
     camera.close()
@@ -223,7 +225,7 @@ def test_nobody_there_is_reported(context: Context) -> None:
 def test_address_that_is_none_is_reported(context: Context) -> None:
     """A wrong address is named with what a right one looks like."""
     with pytest.raises(SocketError, match=r"line: Invalid argument.*\. Write tcp"):
-        Camera(context, "line", "top")
+        SimulatedCamera(context, "line", "top")
 
 
 def test_too_many_faults_are_refused() -> None:
@@ -246,7 +248,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_folder_is_replayed_by_name(folder: Path) -> None:
     """Images pass in the order of their names, and again from the first."""
-    images = Folder(folder, WIDTH, HEIGHT)
+    images = ImageFolder(folder, WIDTH, HEIGHT)
     assert len(images) == 3
     assert all(np.array_equal(images(index), picture(index % 3)) for index in range(6))
 
@@ -255,26 +257,26 @@ def test_severstal_folder_is_found(folder: Path) -> None:
     """Kaggle's folder is taken as it is unpacked: the frames lie in `train_images`."""
     (folder / "train_images").mkdir()
     (folder / "b.png").rename(folder / "train_images" / "b.png")
-    assert len(Folder(folder, WIDTH, HEIGHT)) == 1
+    assert len(ImageFolder(folder, WIDTH, HEIGHT)) == 1
 
 
 def test_image_of_another_size_is_refused(folder: Path) -> None:
     """Nothing is padded or cropped in silence."""
     with pytest.raises(InspectorError, match=r"a\.png: is 40 x 24 px; expected 1600 x 256\. Give --width"):
-        Folder(folder, 1600, 256)(0)
+        ImageFolder(folder, 1600, 256)(0)
 
 
 def test_damaged_image_is_refused(folder: Path) -> None:
     """A file that is no image is named."""
     (folder / "a.png").write_bytes(b"no image")
     with pytest.raises(InspectorError, match=r"a\.png: is no png, jpeg, bmp or tiff image"):
-        Folder(folder, WIDTH, HEIGHT)(0)
+        ImageFolder(folder, WIDTH, HEIGHT)(0)
 
 
 def test_empty_folder_is_refused(tmp_path: Path) -> None:
     """A wrong folder is noticed before anything is sent."""
     with pytest.raises(InspectorError, match="holds no images"):
-        Folder(tmp_path, WIDTH, HEIGHT)
+        ImageFolder(tmp_path, WIDTH, HEIGHT)
 
 
 def arguments(*words: str) -> argparse.Namespace:

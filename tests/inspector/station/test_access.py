@@ -194,5 +194,5 @@ def test_every_answer_keeps_the_browser_careful(local: Station) -> None:
     "path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/coil/../report.py", "/api/crop?image=../users.json"]
 )
 def test_no_other_file_is_served(local: Station, path: str) -> None:
-    """Neither above the folder of scripts nor beside the archive's pictures."""
+    """Neither above the folder of scripts nor next to the archive's pictures."""
     assert local.ask(path).status == 404

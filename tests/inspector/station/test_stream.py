@@ -105,7 +105,7 @@ def test_another_journal_begins_all_pages_again() -> None:
 
 
 def test_two_coils_are_kept_and_of_each_the_newest() -> None:
-    """What is no longer on the screen goes; one more of the same name begins anew."""
+    """What is no longer on the screen goes; one more of the same name begins again."""
     kept = Kept()
     take: Callable[[tuple[Event, Sent]], None] = lambda pair: kept.take(*pair)  # noqa: E731
     for seq, name in enumerate("ABC", 1):

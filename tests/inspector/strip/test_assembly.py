@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.analysis.analyse import Seen, detect
+from inspector.analysis.analyse import FrameDefects, detect
 from inspector.config.camera import Footprint
 from inspector.records.events import Defect
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Recipe
 from inspector.records.stages import Detection, Inspected
-from inspector.strip.assembly import LAG_MM, MOST_BOXES, MOST_OPEN, TOUCH_MM, UPDATE_MM, Assembly, Gap, Joins
+from inspector.strip.assembly import LAG_MM, MOST_BOXES, MOST_OPEN, TOUCH_MM, UPDATE_MM, Assembly, JoinGap, Joins
 from tests.frames import header, inspected, recipe
 
 ROWS, COLUMNS, PX_MM = 6, 14, 3.0
 """Size of a frame, and of a pixel across: wider than TOUCH_MM, so that neighbours touch and others do not."""
-NO_GAPS = Joins({"dark": Gap(0.0, 0.0), "bright": Gap(0.0, 0.0)})
+NO_GAPS = Joins({"dark": JoinGap(0.0, 0.0), "bright": JoinGap(0.0, 0.0)})
 Found = tuple[str, float, float, float, float, float]
 """Class, start, end, left, right, area."""
 
@@ -56,7 +56,7 @@ def cut(
             Footprint(PX_MM, row_mm, offset_mm, "top", ROWS * row_mm),
             max_regions=1000,
         )
-        assert isinstance(seen, Seen)
+        assert isinstance(seen, FrameDefects)
         of = header(number, camera, height=ROWS, width=labels.shape[1], mm_per_row=row_mm)
         frame = msgspec.structs.replace(inspected(of, *seen.detections, by=by), outline=seen.outline)
         yield frame, number * ROWS * row_mm
@@ -127,7 +127,7 @@ def test_like_the_uncut_coil(coil: Bytes2D, min_area_mm2: float) -> None:
 def test_gaps_join(coil: Bytes2D, rows: int, columns: int) -> None:
     """Pieces are one defect exactly where pixels of theirs are no more than the gap apart, across frames or not."""
     sparse = coil * (np.random.default_rng(len(coil)).random(coil.shape) < 0.15)
-    gaps = Joins(dict.fromkeys(("dark", "bright"), Gap(float(rows), columns * PX_MM)))
+    gaps = Joins(dict.fromkeys(("dark", "bright"), JoinGap(float(rows), columns * PX_MM)))
     assert sorted(map(shape, wholes(reported(sparse, recipe("dark", "bright"), gaps=gaps)))) == united(
         sparse, rows, columns
     )
@@ -137,7 +137,7 @@ def test_gaps_join(coil: Bytes2D, rows: int, columns: int) -> None:
 @given(COILS, st.sampled_from([0.0, 2000.0]), st.integers(0, 2))
 def test_phases(coil: Bytes2D, min_area_mm2: float, gap_rows: int) -> None:
     """Every id is new at most once and first, ends once and last, and only grows; no area is counted twice."""
-    gaps = Joins(dict.fromkeys(("dark", "bright"), Gap(gap_rows * 250.0, 0.0)))
+    gaps = Joins(dict.fromkeys(("dark", "bright"), JoinGap(gap_rows * 250.0, 0.0)))
     events = reported(coil, recipe("dark", "bright", min_area_mm2=min_area_mm2), 250.0, gaps)
     by_id: dict[str, list[Defect]] = {}
     for defect in events:
@@ -159,7 +159,7 @@ def test_phases(coil: Bytes2D, min_area_mm2: float, gap_rows: int) -> None:
 @given(COILS, st.integers(0, 7), st.sampled_from([1.0, 250.0]), st.integers(0, 3))
 def test_a_restart_tears_nothing(coil: Bytes2D, after: int, row_mm: float, gap_rows: int) -> None:
     """Written down and read again after any frame, open defects go on as if nothing had been."""
-    by, gaps = recipe("dark", "bright"), Joins({"dark": Gap(gap_rows * row_mm, 4.0)})
+    by, gaps = recipe("dark", "bright"), Joins({"dark": JoinGap(gap_rows * row_mm, 4.0)})
     assert reported(coil, by, row_mm, gaps, restart_after=after) == reported(coil, by, row_mm, gaps)
 
 
@@ -173,7 +173,7 @@ def scratch(frames: int, *, columns: int = COLUMNS) -> Bytes2D:
 
 def test_one_scratch_through_400_frames() -> None:
     """Whatever the number of frames and fragments, it is one defect with one id, known from its first frame on."""
-    events = reported(scratch(400), recipe("dark"), gaps=Joins({"dark": Gap(1.0, 0.0)}))
+    events = reported(scratch(400), recipe("dark"), gaps=Joins({"dark": JoinGap(1.0, 0.0)}))
     (whole,) = wholes(events)
     assert (whole.start_mm, whole.end_mm, whole.frames) == (1.0, 400.0 * ROWS, 400)
     assert whole.area_mm2 == 400 * (ROWS - 1) * 2 * PX_MM
@@ -185,7 +185,7 @@ def test_what_is_kept_of_a_long_one_is_bounded() -> None:
     """After a hundred frames, as after ten, only what a later frame may touch is kept."""
     top, sizes = assembly(), []
     for frame, at_mm in cut(scratch(100), recipe("dark")):
-        top.add(frame, at_mm, at_mm + ROWS, Joins({"dark": Gap(7.0, 0.0)}))
+        top.add(frame, at_mm, at_mm + ROWS, Joins({"dark": JoinGap(7.0, 0.0)}))
         sizes.append(len(msgspec.json.encode(top)))
     assert len(top.open) == 1 and len(top.open[0].boxes()) <= 8
     assert max(sizes) < 2 * sizes[10]
@@ -194,7 +194,7 @@ def test_what_is_kept_of_a_long_one_is_bounded() -> None:
 @pytest.mark.parametrize("beyond_mm", [-1e-4, -1e-9, 0.0, 1e-9, 1e-4])
 def test_one_that_ends_where_the_gap_does_goes_on(beyond_mm: float) -> None:
     """Whichever side of the limit rounding puts its end on, the next frame finds something of it, or it is over."""
-    by, gaps = recipe("dark"), Joins({"dark": Gap(4.0, 4.0)})
+    by, gaps = recipe("dark"), Joins({"dark": JoinGap(4.0, 4.0)})
     top = assembly()
     top.add(inspected(header(0), piece(0, 6 + beyond_mm, 0, 1), by=by), 0.0, 10.0, gaps)
     events = top.add(inspected(header(1), piece(0, 1, 0, 1), by=by), 10.0, 20.0, gaps)
@@ -204,7 +204,7 @@ def test_one_that_ends_where_the_gap_does_goes_on(beyond_mm: float) -> None:
 
 def test_a_state_that_kept_no_box_of_an_open_one_is_gone_on_with() -> None:
     """Versions before wrote such; the defect goes on from its hull."""
-    by, gaps = recipe("dark"), Joins({"dark": Gap(4.0, 4.0)})
+    by, gaps = recipe("dark"), Joins({"dark": JoinGap(4.0, 4.0)})
     top = assembly()
     top.add(inspected(header(0), piece(0, 10, 0, 1), by=by), 0.0, 10.0, gaps)
     top.open[0].near = b""
@@ -255,7 +255,7 @@ def test_a_box_is_no_outline() -> None:
     coil = np.zeros((10 * ROWS, 60), np.uint8)
     coil[range(60), range(60)] = 1
     coil[40:50, 3:5] = 1
-    found = wholes(reported(coil, recipe("dark"), gaps=Joins({"dark": Gap(10.0, 10 * PX_MM)})))
+    found = wholes(reported(coil, recipe("dark"), gaps=Joins({"dark": JoinGap(10.0, 10 * PX_MM)})))
     assert sorted((defect.start_mm, defect.end_mm) for defect in found) == [(0.0, 60.0), (40.0, 50.0)]
 
 
@@ -301,7 +301,7 @@ def test_the_same_recipe_read_again_does_not_tear() -> None:
 def test_two_cameras(coil: Bytes2D, lag: int, gap_rows: int) -> None:
     """A strip seen by two cameras side by side, one some frames behind, has the defects that one camera would find."""
     by = recipe("dark", "bright")
-    gaps = Joins(dict.fromkeys(("dark", "bright"), Gap(float(gap_rows), 0.0)))
+    gaps = Joins(dict.fromkeys(("dark", "bright"), JoinGap(float(gap_rows), 0.0)))
     left = list(cut(coil[:, :6], by, camera="left"))
     right = list(cut(coil[:, 6:], by, camera="right", offset_mm=6 * PX_MM))
     both, events = assembly("left", "right"), list[Defect]()
@@ -337,5 +337,5 @@ def test_the_number_of_open_ones_is_bounded() -> None:
     coil = np.ones((2 * ROWS, 2), np.uint8)
     for frame, _ in cut(coil, by, camera="left"):
         for at_mm in range(0, 6 * MOST_BOXES // 5, ROWS):
-            wall.add(frame, float(at_mm), float(at_mm + ROWS), Joins({"dark": Gap(10_000.0, 0.0)}))
+            wall.add(frame, float(at_mm), float(at_mm + ROWS), Joins({"dark": JoinGap(10_000.0, 0.0)}))
     assert all(len(defect.boxes()) <= MOST_BOXES for defect in wall.open)

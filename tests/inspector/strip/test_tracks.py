@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.strip.chances import Search
-from inspector.strip.tracks import LOST_AFTER, Found, Mark, Tracks
+from inspector.strip.tracks import LOST_AFTER, Mark, RepeatingMark, Tracks
 
 WIDTH_MM = 1500.0
 
@@ -34,7 +34,7 @@ def printed(
     return marks
 
 
-def run(repeats: Tracks, marks: list[Mark]) -> list[Found]:
+def run(repeats: Tracks, marks: list[Mark]) -> list[RepeatingMark]:
     """Add marks in the order of their positions; return all reports."""
     found = [repeats.add(mark) for mark in sorted(marks, key=lambda mark: mark.line_mm)]
     return [repeat for repeat in found if repeat is not None]

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from tests.trainer.frames import HEIGHT, WIDTH
 from trainer.data import sources
 from trainer.data.samples import Sample
-from trainer.learn.crops import Crops, Look, crop
+from trainer.learn.crops import Crops, CropSettings, crop
 
-LOOK = Look(height_px=32, width_px=48)
+LOOK = CropSettings(height_px=32, width_px=48)
 
 
 def coordinates() -> Sample:
@@ -41,7 +41,7 @@ def test_crops_on_a_defect_show_it_and_the_rarest_most() -> None:
     labels = np.zeros((HEIGHT, 400), np.uint8)
     labels[10:20, 10:20], labels[10:20, 380:390] = 1, 2
     sample = Sample("a/b", labels, labels)
-    look = Look(32, 48, defect_share=1.0, class_shares=(0.9, 0.1, 1, 1))
+    look = CropSettings(32, 48, defect_share=1.0, class_shares=(0.9, 0.1, 1, 1))
     chance = np.random.default_rng(0)
     seen = [np.unique(crop(sample, look, chance)[1]).max() for _ in range(200)]
     assert min(seen) >= 1

@@ -16,7 +16,7 @@ from trainer.data.split import open_data
 from trainer.errors import DataError, UserError
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
-from trainer.learn.crops import Crops, Look
+from trainer.learn.crops import Crops, CropSettings
 from trainer.learn.loss import teacher_loss, training_loss
 from trainer.learn.train import fit
 
@@ -47,7 +47,7 @@ def test_images_alone_are_for_a_teacher(mask_folder: Path) -> None:
 def test_crops_come_from_both_in_the_share_asked_for(mask_folder: Path) -> None:
     """Of frames 30..39 as the others, three quarters of the crops, whatever the classes."""
     source, _ = open_data(tiny_settings(mask_folder, validate=(str(mask_folder),)))
-    look = Look(64, 64, own_frames=30, extra_share=0.75, per_frame=1)
+    look = CropSettings(64, 64, own_frames=30, extra_share=0.75, per_frame=1)
     crops = Crops(source, 400, 0, look)
     drawn = []
     for number in range(400):

@@ -6,7 +6,7 @@ import torch
 from tests.trainer.frames import tiny_settings
 from trainer.data import sources
 from trainer.learn.checkpoint import Card
-from trainer.learn.crops import Look
+from trainer.learn.crops import CropSettings
 from trainer.learn.loading import keep, load_crops, load_frames
 
 CPU = torch.device("cpu")
@@ -20,7 +20,7 @@ def card(mask_folder: Path, step: int = 0, **changes: object) -> Card:
 def batches(of: Card, folder: Path, count: int, **ranks: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """The first batches that a run at this card would learn from."""
     train = keep(sources.frames([str(folder)]), of.settings.cache_gb, CPU)
-    return list(itertools.islice(load_crops(of, train, Look(64, 64), CPU, **ranks), count))
+    return list(itertools.islice(load_crops(of, train, CropSettings(64, 64), CPU, **ranks), count))
 
 
 def same(one: list[tuple[torch.Tensor, torch.Tensor]], other: list[tuple[torch.Tensor, torch.Tensor]]) -> bool:

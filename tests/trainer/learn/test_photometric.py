@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tests.trainer.frames import draw_frame
-from trainer.learn.crops import Look, draw_light
+from trainer.learn.crops import CropSettings, draw_light
 from trainer.learn.photometric import change_light, normal_noise
 
 NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU that torch can use")
@@ -34,7 +34,7 @@ def by_definition(pixels: Tensor, light: Tensor, key: Tensor) -> npt.NDArray[np.
 @pytest.mark.parametrize("device", DEVICES)
 def test_the_numbers_are_the_formulas_on_every_device(device: str) -> None:
     """Crops of a batch, each in its own light, differ from the definition by rounding alone."""
-    drawn = [draw_light(Look(), np.random.default_rng(seed)) for seed in range(6)]
+    drawn = [draw_light(CropSettings(), np.random.default_rng(seed)) for seed in range(6)]
     light, key = (torch.stack(part) for part in zip(*drawn, strict=True))
     pixels = torch.stack([torch.from_numpy(draw_frame(seed)[0])[None] for seed in range(6)])
     lit = change_light(pixels.to(device), light.to(device), key.to(device)).cpu()
@@ -48,10 +48,10 @@ def test_the_numbers_are_the_formulas_on_every_device(device: str) -> None:
 def test_relit_crops_stay_grey_levels(seed: int) -> None:
     """Exposure, offset, response and noise never leave 0..255, and no change at all is no change."""
     pixels = torch.from_numpy(draw_frame(1)[0])[None, None]
-    light, key = draw_light(Look(), np.random.default_rng(seed))
+    light, key = draw_light(CropSettings(), np.random.default_rng(seed))
     lit = change_light(pixels, light[None], key[None])
     assert lit.min() >= 0 and lit.max() <= 255 and not torch.equal(lit, pixels.float())
-    light, key = draw_light(Look(gain=0, offset_grey=0, gamma=0, noise_grey=0), np.random.default_rng(seed))
+    light, key = draw_light(CropSettings(gain=0, offset_grey=0, gamma=0, noise_grey=0), np.random.default_rng(seed))
     assert torch.allclose(change_light(pixels, light[None], key[None]), pixels.float(), atol=1e-3)
 
 

@@ -20,9 +20,9 @@ from trainer.learn.unet import UNet
 from trainer.paper import cost, table
 from trainer.paper.compare import compare, read_figures
 from trainer.paper.cost import Stopwatch, count_gflop, count_parameters
-from trainer.paper.table import Basis, Row
+from trainer.paper.table import ComparisonBasis, EncoderFigures
 
-BASIS = Basis(80, 20, "a device, fp32, batch 1", "cross_entropy")
+BASIS = ComparisonBasis(80, 20, "a device, fp32, batch 1", "cross_entropy")
 QUIET = Console(quiet=True)
 
 
@@ -136,7 +136,7 @@ def test_figures_are_those_of_the_best_epoch(run: tuple[Path, checkpoint.Card], 
 
 def test_what_nobody_measured_is_a_dash() -> None:
     """No figure is made up: None and nan are a dash in the table, and nothing in the CSV."""
-    row = Row("resnet18", {"loss": None, "dice_present": math.nan, "dice_meter": 0.5, "parameters": 14.3e6})
+    row = EncoderFigures("resnet18", {"loss": None, "dice_present": math.nan, "dice_meter": 0.5, "parameters": 14.3e6})
     lines = {line[0]: line[1:] for line in table.cells([row])}
     assert lines["loss"] == ["-", "0.0109"] and lines["Dice, present"] == ["-", "-"]
     assert lines["Dice, meter"] == ["0.5000", "0.7526"] and lines["parameters, millions"] == ["14.3", "-"]
@@ -146,7 +146,7 @@ def test_what_nobody_measured_is_a_dash() -> None:
 
 def test_the_table_is_markdown() -> None:
     """Every line has the cells of the head, whatever the number of encoders; the notes follow."""
-    rows = [Row(encoder, {}) for encoder in table.PAPER]
+    rows = [EncoderFigures(encoder, {}) for encoder in table.PAPER]
     lines = table.markdown(rows, BASIS).splitlines()
     assert {line.count("|") for line in lines if line.startswith("|")} == {8}
     assert lines[1] == "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"

@@ -15,7 +15,7 @@ from inspector.engines.openvino import OpenVino
 from tests.trainer.frames import HEIGHT, WIDTH, draw_frame
 from trainer import __main__
 from trainer.errors import UserError
-from trainer.recipe.distance import LEAST_FRAMES, Encoder, Taught, with_distance
+from trainer.recipe.distance import LEAST_FRAMES, FeatureGraph, UsualFeatures, with_distance
 from trainer.recipe.specify import floor_plate, sweeps
 
 TAUGHT = np.stack([draw_frame(number)[0] for number in range(60)])
@@ -73,8 +73,8 @@ def test_the_graph_computes_what_is_defined(recipes: dict[str, Path]) -> None:
     """Distances of the graph are those of the fit, for any number of frames."""
     _, model = recipe.load(recipes["fp32"])
     plain = onnx.load_from_string(model)
-    encoder = Encoder(plain, 4)
-    taught = Taught(encoder.features(TAUGHT))
+    encoder = FeatureGraph(plain, 4)
+    taught = UsualFeatures(encoder.features(TAUGHT))
     expected = taught.distances(encoder.features(LIKE_IT))
     session = __import__("onnxruntime").InferenceSession(with_distance(plain, taught).SerializeToString())
     presence = session.run(["presence"], {"frames": LIKE_IT, "thresholds": np.full(4, 0.5, np.float32)})[0]
@@ -89,7 +89,7 @@ def test_the_limit_is_what_left_out_frames_stay_below() -> None:
     def draw(count: int, shift: float = 0.0) -> np.ndarray:
         return chance.normal(size=(count, 5)) @ mixing + 0.1 * chance.normal(size=(count, 40)) + shift
 
-    taught = Taught(draw(300))
+    taught = UsualFeatures(draw(300))
     assert (taught.distances(draw(2000)) > 1).mean() < 0.05
     assert (taught.distances(draw(200, shift=3.0)) > 1).all()
 
@@ -97,7 +97,7 @@ def test_the_limit_is_what_left_out_frames_stay_below() -> None:
 def test_too_few_frames_say_nothing() -> None:
     """Fewer than a score cannot tell what is usual."""
     with pytest.raises(UserError, match="expected 20 or more"):
-        Taught(np.zeros((LEAST_FRAMES - 1, 3)))
+        UsualFeatures(np.zeros((LEAST_FRAMES - 1, 3)))
 
 
 def test_each_sweep_is_of_its_own() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from inspector.engines.nvidia import cuda, nvml
-from inspector.engines.nvidia.streams import Event, Stream
+from inspector.engines.nvidia.streams import Stream, StreamEvent
 from inspector.errors import EngineError, EngineRefused
 from tests.gpu import has_driver, has_pycuda, needs_pycuda
 
@@ -76,7 +76,7 @@ def test_pinned_blocks_go_round_and_streams_keep_order() -> None:
         lent[:] = value
         with gpu.at_work("copying"):
             there, back = gpu.cuda.mem_alloc(lent.nbytes), gpu.pin(shape, np.uint8)
-            first, second, copied = Stream(urgent=True), Stream(urgent=False), Event()
+            first, second, copied = Stream(urgent=True), Stream(urgent=False), StreamEvent()
             first.copy_in(int(there), lent)
             copied.record(first)
             second.wait_for(copied)

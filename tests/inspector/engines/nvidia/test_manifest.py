@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from inspector import recipe
 from inspector.engines.nvidia import manifest
-from inspector.engines.nvidia.manifest import Manifest, Parity, Runtime
+from inspector.engines.nvidia.manifest import Manifest, Parity, RuntimeVersion
 from inspector.errors import EngineRefused
 from inspector.records.recipe import Recipe
 from tests.frames import RECIPE
 from tests.manifests import describe, write_engine
 from tests.recipes import write_recipe
 
-HERE = Runtime("tensorrt_rtx", "1.7.1.116")
+HERE = RuntimeVersion("tensorrt_rtx", "1.7.1.116")
 PARITY = Parity(
     date="2026-11-22T20:10:00+00:00",
     engine="one",

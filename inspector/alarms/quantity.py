@@ -1,4 +1,4 @@
-"""What a rule measures, from the findings of each batch: one number, compared with the rule's limit. Pure, stateful.
+"""What a rule watches, from the findings of each batch: one number, compared with the rule's limit. Pure, stateful.
 
 Knows: which events each kind of rule reads, and how they add up. Must not know: limits' delays, states, operators.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from inspector.alarms.settings import GRADES, OF_DEFECTS, STATUSES, WITHIN, AlarmSection
-from inspector.alarms.window import KEPT_ITEMS, Item, KeptWindow, Lane, Window
+from inspector.alarms.window import KEPT_ITEMS, Item, KeptWindow, Lane, StripWindow
 from inspector.config.severity import SEVERITIES
 from inspector.records.events import Crowded, Data, Defect, Health, Missed, Repeat
 from inspector.records.stages import Findings
@@ -30,7 +30,7 @@ class Level(msgspec.Struct, frozen=True, array_like=True):
     """For people."""
 
 
-class Source(msgspec.Struct, frozen=True):
+class LastEvent(msgspec.Struct, frozen=True):
     """What met the rule last."""
 
     coil: str = ""
@@ -38,26 +38,26 @@ class Source(msgspec.Struct, frozen=True):
     id: str = ""
 
 
-class Kept(msgspec.Struct, frozen=True, array_like=True):
-    """What a measure has to know after a restart."""
+class KeptQuantity(msgspec.Struct, frozen=True, array_like=True):
+    """What a quantity has to know after a restart."""
 
     window: KeptWindow
     levels: dict[str, Level]
-    source: Source
+    source: LastEvent
 
 
-class Measure:
+class Quantity:
     """The number that one rule watches."""
 
     def __init__(self, section: AlarmSection) -> None:
         self.section = section
-        self.window = Window(section.within_m * 1000)
-        self.source = Source()
+        self.window = StripWindow(section.within_m * 1000)
+        self.source = LastEvent()
         self._levels: dict[str, Level] = {}
 
     @property
     def value(self) -> float:
-        """The measure now."""
+        """Its value now."""
         section, window = self.section, self.window
         amounts: dict[str, Callable[[Lane], float]] = {
             "defects": lambda lane: lane.count,
@@ -87,22 +87,22 @@ class Measure:
         """Follow another rule from now on: what it leaves out counts no more."""
         before, self.section = self.section, section
         if section.kind != before.kind or section.rolls != before.rolls:
-            self.window, self._levels = Window(section.within_m * 1000), {}
+            self.window, self._levels = StripWindow(section.within_m * 1000), {}
         elif section.within_m != before.within_m:
             kept = self.window.items.values()
-            self.window = Window(section.within_m * 1000)
+            self.window = StripWindow(section.within_m * 1000)
             for item in kept:
                 self.window.add(item)
         if section.kind in OF_DEFECTS:
             self.window.keep(self._matches)
 
-    def kept(self) -> Kept:
+    def kept(self) -> KeptQuantity:
         """What is kept for a restart."""
         # More than a rule's count are of no consequence, but are shown.
         most = max(self.section.count, KEPT_ITEMS) if self.section.kind == "defects" else len(self.window.items)
-        return Kept(self.window.kept(max(most, 1)), dict(self._levels), self.source)
+        return KeptQuantity(self.window.kept(max(most, 1)), dict(self._levels), self.source)
 
-    def go_on(self, kept: Kept) -> None:
+    def go_on(self, kept: KeptQuantity) -> None:
         """Take up what was kept."""
         self.window.go_on(kept.window)
         self._levels, self.source = dict(kept.levels), kept.source
@@ -146,7 +146,7 @@ class Measure:
         if item is None or not self._matches(item):
             return False
         self.window.add(item)
-        self.source = Source(item.coil, item.camera, item.id if isinstance(event, Defect) else "")
+        self.source = LastEvent(item.coil, item.camera, item.id if isinstance(event, Defect) else "")
         return True
 
     def _is_of_kind(self, event: Data) -> bool:
@@ -190,7 +190,7 @@ class Measure:
             self.source = source
         return True
 
-    def _repeat(self, event: Data) -> tuple[str, Level, Source] | None:
+    def _repeat(self, event: Data) -> tuple[str, Level, LastEvent] | None:
         if not isinstance(event, Repeat) or (self.section.classes and event.name not in self.section.classes):
             return None
         if self.section.rolls and not set(self.section.rolls) & set(event.rolls) and event.id not in self._levels:
@@ -198,7 +198,7 @@ class Measure:
         by = f" ({' or '.join(event.rolls)})" if event.rolls else ""
         words = f"{event.name} repeats each {event.period_mm:.1f} mm{by}: {counted(event.marks, 'mark')}"
         marks = 0 if event.state == "ended" else event.marks
-        return event.id, Level(marks, words), Source(event.coil, "", event.newest)
+        return event.id, Level(marks, words), LastEvent(event.coil, "", event.newest)
 
 
 def _item(event: Data) -> Item | None:
@@ -227,15 +227,15 @@ def _rank(defect: Defect) -> int:
     return SEVERITIES.index(severity) if severity in SEVERITIES else 0
 
 
-def _grade(event: Data) -> tuple[str, Level, Source] | None:
+def _grade(event: Data) -> tuple[str, Level, LastEvent] | None:
     """The grade that an event gives a coil: any kind of event with a `grade`."""
     grade, coil = getattr(event, "grade", ""), event.subject
     if grade not in GRADES:
         return None
-    return coil, Level(GRADES.index(grade), f"coil {coil}: {grade}"), Source(coil)
+    return coil, Level(GRADES.index(grade), f"coil {coil}: {grade}"), LastEvent(coil)
 
 
-def _health(event: Data) -> tuple[str, Level, Source] | None:
+def _health(event: Data) -> tuple[str, Level, LastEvent] | None:
     """The status that an event gives a device: any kind of event with a `status` after NAMUR NE 107, and a reload.
 
     A refused configuration wants maintenance: what is in force is not what was asked for.
@@ -250,4 +250,4 @@ def _health(event: Data) -> tuple[str, Level, Source] | None:
     words = f"{device}: {status.replace('_', ' ')}"
     if message := getattr(event, "message", ""):
         words += f", {message}"
-    return device, Level(STATUSES.index(status), words), Source(event.subject.strip("-"), str(camera))
+    return device, Level(STATUSES.index(status), words), LastEvent(event.subject.strip("-"), str(camera))
