@@ -26,6 +26,9 @@ RATIO = 10
 """A travel per row more than so far from the configured one is not believed."""
 
 
+BOOTS = 4
+"""Boots of a camera whose counts are kept: what a connection that ended had sent may come between frames of the next.
+"""
 ENDLESS = 2**63 - 1
 """A `last_number` that is never reached: the count does not wrap."""
 
@@ -60,15 +63,16 @@ class Numbering:
 
     def __init__(self, cameras: Iterable[CameraSection]) -> None:
         self._cameras = {camera.name: camera for camera in cameras}
-        self._places: dict[str, _Place] = {}
+        self._places: dict[str, dict[str, _Place]] = {camera: {} for camera in self._cameras}
+        """By camera and boot, the last one that was seen at the end."""
 
     def refuse(self, header: Header) -> None:
         """Note a frame that was refused before it could be believed: it came, and is not missing."""
-        place = self._places.get(header.camera)
-        if place is None:
+        places, camera = self._places[header.camera], self._cameras[header.camera]
+        if not places:
             return
-        camera = self._cameras[header.camera]
-        is_known = header.boot == place.boot and camera.first_number <= header.number <= camera.last_number
+        is_known = header.boot in places and camera.first_number <= header.number <= camera.last_number
+        place = places[header.boot] if is_known else places[next(reversed(places))]
         for count in (place.count, place.other):
             if count is not None:
                 count.refuse(header.number if is_known else None)
@@ -83,21 +87,30 @@ class Numbering:
         if not first <= header.number <= last:
             self.refuse(header)
             raise FrameError("number", f"frame {header.number}; expected {first}..{last}, as configured")
-        place = self._places.get(header.camera)
-        if place is None or place.boot != header.boot:
-            count = Count(header.number, header.number, last - first + 1 if last < ENDLESS else 0)
-            position = Position(now_ns)
-            if place is not None:  # the strip is where it was
-                position = place.position
-                position.doubt()
-            place = self._places[header.camera] = _Place(header.boot, count, position, now_ns)
+        places = self._places[header.camera]
+        place = places.pop(header.boot, None)
+        if place is None:
+            place = self._begin(header, now_ns, last - first + 1 if last < ENDLESS else 0)
+            places[header.boot] = place
             return self._placed(place, header, now_ns, skipped=0, missing=0)
+        places[header.boot] = place
         ahead = place.count.ahead(header.number)
         reach = JUMP_FRAMES + (now_ns - place.seen_ns) * FRAMES_PER_S // 1_000_000_000
         if not 0 <= ahead <= reach:
             return self._elsewhere(place, header, ahead, now_ns)
         place.other = None
         return self._placed(place, header, now_ns, skipped=ahead, missing=place.count.go_on(header.number))
+
+    def _begin(self, header: Header, now_ns: int, span: int) -> _Place:
+        """Begin the count of a boot that is not known; the strip is where it was."""
+        places = self._places[header.camera]
+        position = Position(now_ns)
+        if places:
+            position = msgspec.structs.replace(places[next(reversed(places))].position)
+            position.doubt()
+        if len(places) == BOOTS:
+            del places[next(iter(places))]
+        return _Place(header.boot, Count(header.number, header.number, span), position, now_ns)
 
     def _elsewhere(self, place: _Place, header: Header, ahead: int, now_ns: int) -> Believed:
         """Take in a number that does not follow; once enough agree the count has begun again there."""

@@ -120,6 +120,16 @@ def test_long_silence_explains_a_long_gap() -> None:
     assert numbering.believe(header(400_000), 3600 * SECOND_NS).missing == 399_999
 
 
+def test_boots_that_come_mixed() -> None:
+    """What an ended connection had sent comes between frames of the next: each boot's gaps are found."""
+    numbering, missing = Numbering([frames.camera()]), 0
+    for number in range(0, 40, 4):
+        missing += numbering.believe(header(number, boot="old"), 0).missing
+        numbering.refuse(header(number + 1, boot="old"))
+        missing += numbering.believe(header(number, boot="new"), 0).missing
+    assert missing == 9 * 2 + 9 * 3
+
+
 def positions(starts: list[float | None], coils: str = "", dt_ns: int = 0) -> list[float | None]:
     """Return what is believed of the positions of frames that follow one another."""
     numbering = Numbering([frames.camera()])
