@@ -11,6 +11,7 @@ import msgspec
 
 from inspector.alarms import states, suppression
 from inspector.alarms.clock import utc
+from inspector.alarms.quantity import Noted
 from inspector.alarms.rules import Condition, KeptCondition
 from inspector.alarms.settings import AlarmSection
 from inspector.alarms.states import STATES, Cause
@@ -18,7 +19,6 @@ from inspector.alarms.suppression import Expression, Holds, StripMotion
 from inspector.records import events
 from inspector.records.commands import AlarmStatus
 from inspector.records.events import IsaState
-from inspector.records.stages import Findings
 
 PHRASES: dict[Cause, str] = {
     "acknowledge": "acknowledged",
@@ -95,9 +95,9 @@ class ConfiguredAlarm:
         """Note the time, UNIX nanoseconds."""
         self._now_ns = now_ns
 
-    def follow(self, findings: Findings, line: StripMotion, holds: Holds) -> list[events.Alarm]:
+    def follow(self, noted: Noted, line: StripMotion, holds: Holds) -> list[events.Alarm]:
         """Let time, the plant and the condition change it, in this order."""
-        level = self.condition.follow(findings)
+        level = self.condition.follow(noted)
         changes = []
         if self.state == "shelved" and self._now_ns >= self._until_ns:
             changes += self.go("expire")

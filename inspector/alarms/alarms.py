@@ -18,6 +18,7 @@ from inspector.alarms.alarm import ConfiguredAlarm, KeptAlarm
 from inspector.alarms.clock import Clock
 from inspector.alarms.flood import Floods, KeptFlood
 from inspector.alarms.orders import Outcome, carry_out
+from inspector.alarms.quantity import Noted
 from inspector.alarms.settings import AlarmSection, FloodSection
 from inspector.alarms.suppression import Fact, StripMotion
 from inspector.records import events
@@ -89,8 +90,9 @@ class Alarms:
             alarm.at(now_ns)
         outcomes = self._carry_out(findings)
         changes += [change for outcome in outcomes.values() for change in outcome.changes]
+        noted = Noted(findings)
         for alarm in self._alarms.values():
-            changes += alarm.follow(findings, self._line, self._holds)
+            changes += alarm.follow(noted, self._line, self._holds)
         announced = self._announced(changes, now_ns)
         if not announced and not outcomes:
             return findings

@@ -5,7 +5,7 @@ Knows: which events each kind of rule reads, and how they add up. Must not know:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -46,6 +46,30 @@ class KeptQuantity(msgspec.Struct, frozen=True, array_like=True):
     source: LastEvent
 
 
+class Noted:
+    """What a batch has for the rules, sorted once for all of them."""
+
+    def __init__(self, findings: Findings) -> None:
+        self.findings = findings
+        self.defects: list[tuple[Defect, Item]] = []
+        self.of_class: dict[str, list[tuple[Defect, Item]]] = {}
+        """The same by class."""
+        self.others: list[Data] = []
+        for event in findings.events:
+            if isinstance(event, Defect):
+                both = event, _item(event)
+                self.defects.append(both)
+                self.of_class.setdefault(event.name, []).append(both)
+            else:
+                self.others.append(event)
+
+    def of(self, classes: tuple[str, ...]) -> Sequence[tuple[Defect, Item]]:
+        """Defects of these classes, none: of all."""
+        if len(classes) == 1:
+            return self.of_class.get(classes[0], ())
+        return [both for both in self.defects if not classes or both[1].name in classes]
+
+
 class Quantity:
     """The number that one rule watches."""
 
@@ -70,18 +94,24 @@ class Quantity:
             return window.most(amounts[section.kind])
         return max((level.value for level in self._levels.values()), default=0.0)
 
-    def follow(self, findings: Findings) -> bool:
-        """Take in what was found; return whether anything of it counts."""
+    def follow(self, noted: Noted) -> None:
+        """Take in what was found."""
         section = self.section
-        is_new = False
         if section.kind in WITHIN:
-            self.window.move(findings)
-        for event in findings.events:
-            if section.kind in WITHIN:
-                is_new |= self._add(event)
-            else:
-                is_new |= self._raise(event)
-        return is_new
+            self.window.move(noted.findings)
+        if section.kind in OF_DEFECTS:
+            for defect, item in noted.of(section.classes):
+                if defect.part_of:  # the other one has its place now
+                    self.window.drop(defect.id)
+                elif self._matches(item):
+                    self._add(item, item.id)
+        elif section.kind in WITHIN:
+            for event in noted.others:
+                if isinstance(event, Missed | Crowded) and self._is_of_kind(event):
+                    self._add(_stretch(event))
+        else:
+            for event in noted.others:
+                self._raise(event)
 
     def replace(self, section: AlarmSection) -> None:
         """Follow another rule from now on: what it leaves out counts no more."""
@@ -138,26 +168,16 @@ class Quantity:
 
     # --- along the coil ---------------------------------------------------------------------------------------
 
-    def _add(self, event: Data) -> bool:
+    def _add(self, item: Item, defect: str = "") -> None:
         """Put what counts into the window."""
-        if isinstance(event, Defect) and event.part_of:  # the other one has its place now
-            return self.window.drop(event.id)
-        item = _item(event) if self._is_of_kind(event) else None
-        if item is None or not self._matches(item):
-            return False
         self.window.add(item)
-        self.source = LastEvent(item.coil, item.camera, item.id if isinstance(event, Defect) else "")
-        return True
+        self.source = LastEvent(item.coil, item.camera, defect)
 
-    def _is_of_kind(self, event: Data) -> bool:
-        match self.section.kind:
-            case "missed":
-                return isinstance(event, Missed) and event.end_mm > event.start_mm
-            case "crowded":
-                classes = self.section.classes
-                return isinstance(event, Crowded) and (not classes or not event.regions.keys().isdisjoint(classes))
-            case _:
-                return isinstance(event, Defect) and (not self.section.classes or event.name in self.section.classes)
+    def _is_of_kind(self, event: Missed | Crowded) -> bool:
+        if isinstance(event, Missed):
+            return self.section.kind == "missed" and event.end_mm > event.start_mm
+        classes = self.section.classes
+        return self.section.kind == "crowded" and (not classes or not event.regions.keys().isdisjoint(classes))
 
     def _matches(self, item: Item) -> bool:
         section = self.section
@@ -173,11 +193,11 @@ class Quantity:
 
     # --- what stays until it is reported otherwise ---------------------------------------------------------------
 
-    def _raise(self, event: Data) -> bool:
+    def _raise(self, event: Data) -> None:
         """Note what an event says of a repeat, a grade or a device."""
         reading = {"repeat": self._repeat, "grade": _grade, "health": _health}[self.section.kind](event)
         if reading is None:
-            return False
+            return
         name, level, source = reading
         self._levels.pop(name, None)
         if self.section.kind == "grade":
@@ -188,7 +208,6 @@ class Quantity:
                 del self._levels[next(iter(self._levels))]
         if level.value >= self.section.limit:
             self.source = source
-        return True
 
     def _repeat(self, event: Data) -> tuple[str, Level, LastEvent] | None:
         if not isinstance(event, Repeat) or (self.section.classes and event.name not in self.section.classes):
@@ -201,24 +220,25 @@ class Quantity:
         return event.id, Level(marks, words), LastEvent(event.coil, "", event.newest)
 
 
-def _item(event: Data) -> Item | None:
-    """What of an event lies along a coil; None of others."""
-    if isinstance(event, Defect):
-        return Item(
-            id=event.id,
-            coil=event.coil,
-            camera=event.camera,
-            start_mm=event.start_mm,
-            end_mm=event.end_mm,
-            name=event.name,
-            severity=_rank(event),
-            width_mm=event.width_mm,
-            area_milli=round(event.area_mm2 * 1000),
-        )
-    if isinstance(event, Missed | Crowded):
-        name = f"{event.camera} {event.start_mm} {event.end_mm} {event.coil}"
-        return Item(name, event.coil, event.camera, event.start_mm, event.end_mm)
-    return None
+def _item(defect: Defect) -> Item:
+    """What of a defect counts."""
+    return Item(
+        id=defect.id,
+        coil=defect.coil,
+        camera=defect.camera,
+        start_mm=defect.start_mm,
+        end_mm=defect.end_mm,
+        name=defect.name,
+        severity=_rank(defect),
+        width_mm=defect.width_mm,
+        area_milli=round(defect.area_mm2 * 1000),
+    )
+
+
+def _stretch(event: Missed | Crowded) -> Item:
+    """What of missed strip, or of a frame with too much in it, counts."""
+    name = f"{event.camera} {event.start_mm} {event.end_mm} {event.coil}"
+    return Item(name, event.coil, event.camera, event.start_mm, event.end_mm)
 
 
 def _rank(defect: Defect) -> int:

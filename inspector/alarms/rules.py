@@ -9,9 +9,8 @@ from typing import Literal
 
 import msgspec
 
-from inspector.alarms.quantity import KeptQuantity, Quantity
+from inspector.alarms.quantity import KeptQuantity, Noted, Quantity
 from inspector.alarms.settings import AlarmSection
-from inspector.records.stages import Findings
 
 
 class KeptCondition(msgspec.Struct, frozen=True):
@@ -36,16 +35,17 @@ class Condition:
         self._since_ns = 0
         """Since when the condition is met, or gone."""
 
-    def follow(self, findings: Findings) -> Literal["met", "gone"] | None:
+    def follow(self, noted: Noted) -> Literal["met", "gone"] | None:
         """Take in what was found; return what it comes to, once that has lasted for the delay."""
-        self.quantity.follow(findings)
+        self.quantity.follow(noted)
+        now_ns = noted.findings.closed_ns
         self.value = self.quantity.value
         section = self.section
         is_met = self.value >= section.limit - (section.deadband if self.is_met else 0.0)
         if is_met != self.is_met:
-            self.is_met, self._since_ns = is_met, findings.closed_ns
+            self.is_met, self._since_ns = is_met, now_ns
         delay_ms = section.on_delay_ms if is_met else section.off_delay_ms
-        if findings.closed_ns - self._since_ns < delay_ms * 1_000_000:
+        if now_ns - self._since_ns < delay_ms * 1_000_000:
             return None
         return "met" if is_met else "gone"
 

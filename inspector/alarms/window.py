@@ -19,11 +19,13 @@ MOST_ITEMS = 100_000
 """Of one camera: the oldest are forgotten beyond that. 30 MB; no limit that a rule may have needs more."""
 KEPT_ITEMS = 32
 """Of one camera, this many at most are kept one by one for a restart: 3 kB with each commit."""
+DIGITS = 3
+"""Of lengths in millimetres that are kept: what is reported has one."""
 CELLS = 64
 """More are kept as sums over as many parts of the window: 1 kB, and exact to such a part."""
 
 
-class Item(msgspec.Struct, frozen=True, array_like=True):
+class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Something on the coil, and what a rule may ask of it."""
 
     id: str
@@ -46,16 +48,12 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
         return self.end_mm - self.start_mm
 
 
-class Cell(msgspec.Struct, array_like=True):
+class Cell(msgspec.Struct, array_like=True, gc=False):
     """Sums of the items that end in one part of the window."""
 
     count: int = 0
     area_milli: int = 0
     length_mm: float = 0.0
-
-    def rounded(self) -> Cell:
-        """The same, as it is kept."""
-        return Cell(self.count, self.area_milli, round(self.length_mm, 1))
 
 
 class LaneSums(msgspec.Struct, frozen=True, array_like=True):
@@ -64,6 +62,7 @@ class LaneSums(msgspec.Struct, frozen=True, array_like=True):
     coil: str
     camera: str
     cells: dict[int, Cell]
+    """As they are: to be written down before anything else is counted."""
 
 
 class KeptWindow(msgspec.Struct, frozen=True, array_like=True):
@@ -115,7 +114,9 @@ class StripWindow(msgspec.Struct):
         if item.id in self.items:
             self._remove(item.id)
         self.items[item.id] = item
-        lane = self.lanes.setdefault(item.coil, {}).setdefault(item.camera, Lane())
+        lane = self.lanes.get(item.coil, {}).get(item.camera)
+        if lane is None:
+            lane = self.lanes.setdefault(item.coil, {})[item.camera] = Lane()
         if (reached_mm := self.reached_mm.get((item.coil, item.camera))) is not None:
             lane.begin_mm = reached_mm - self.within_mm
         insort(lane.ends, (item.end_mm, item.id))
@@ -163,8 +164,7 @@ class StripWindow(msgspec.Struct):
                 if min(most, len(lane.ends)) <= KEPT_ITEMS:
                     items += [self.items[name] for _, name in lane.ends[-most:]]
                 else:
-                    cells = {number: cell.rounded() for number, cell in sorted(lane.cells.items())}
-                    sums.append(LaneSums(coil, camera, cells))
+                    sums.append(LaneSums(coil, camera, lane.cells))
         return KeptWindow(tuple(items), tuple(sums))
 
     def go_on(self, kept: KeptWindow) -> None:
@@ -195,10 +195,14 @@ class StripWindow(msgspec.Struct):
 
     def _count(self, lane: Lane, item: Item, sign: int) -> None:
         number = int(item.end_mm // self._cell_mm)
-        cell = lane.cells.setdefault(number, Cell())
-        for sums in (lane, cell):
-            sums.count += sign * item.count
-            sums.area_milli += sign * item.area_milli
-            sums.length_mm += sign * item.length_mm
+        if (cell := lane.cells.get(number)) is None:
+            cell = lane.cells[number] = Cell()
+        count, area_milli, length_mm = sign * item.count, sign * item.area_milli, sign * item.length_mm
+        lane.count += count
+        lane.area_milli += area_milli
+        lane.length_mm += length_mm
+        cell.count += count
+        cell.area_milli += area_milli
+        cell.length_mm = round(cell.length_mm + length_mm, DIGITS)
         if not cell.count:
             del lane.cells[number]

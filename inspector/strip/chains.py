@@ -140,6 +140,8 @@ def promising(back_mm: Floats, elsewhere: int, price: float, search: Search) -> 
     own_mm, share = 2 * search.along_mm / first + ROUNDING_MM, search.stretch / first
     near_mm, far_mm = search.min_period_mm * (1 - share) - own_mm, longest * (1 + share) + own_mm
     begin, end = back_mm.searchsorted((first * near_mm, TURNS * far_mm))
+    if end - begin <= number:
+        return NONE
     shown_mm = (back_mm[begin:end, None] / EACH_TURN[first - 1 :]).ravel()
     shown_mm.sort()
     begin, end = shown_mm.searchsorted((near_mm, far_mm))

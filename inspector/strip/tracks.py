@@ -32,7 +32,7 @@ STEPS_TO_SETTLE = 2
 """Steps that show a common divisor before it is believed."""
 
 
-class Mark(msgspec.Struct, frozen=True):
+class Mark(msgspec.Struct, frozen=True, gc=False):
     """A defect as the search sees it; millimetres."""
 
     id: str

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inspector.alarms.quantity import Noted
 from inspector.alarms.rules import Condition
 from inspector.alarms.settings import AlarmSection
 from inspector.records.events import Alarm, Defect
@@ -133,7 +134,7 @@ def test_the_window_is_what_it_says(steps: list[tuple[str, str, int, int]]) -> N
         }
         found = defect(number, coil=coil, camera=camera, start_mm=end_mm - 1.0, end_mm=float(end_mm))
         counted[found.id] = found
-        condition.follow(Findings(closed_ns=0, events=(found,), reached_mm=reached_mm))
+        condition.follow(Noted(Findings(closed_ns=0, events=(found,), reached_mm=reached_mm)))
         per_coil = [sum(inside.coil == coil for inside in counted.values()) for coil in ("C", "D")]
         assert condition.value == max(per_coil)
         assert set(condition.quantity.window.items) == set(counted)
