@@ -14,8 +14,11 @@ RUN = $(VENV)/bin/python
 demo: $(VENV)/.runtime
 	$(RUN) -m inspector demo
 
+# Most tests wait for processes. A file stays with one worker, and those with slow tests come first (tests/conftest.py).
+WORKERS ?= auto
+
 test: $(VENV)/.dev
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 emulator: build/emulator/.built
 

@@ -5,6 +5,7 @@ In order: each test leaves a line that runs, and the last removes it. What takes
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 
@@ -30,7 +31,7 @@ def figures(request: pytest.FixtureRequest) -> Iterator[dict[str, float]]:
     capture = request.config.pluginmanager.get_plugin("capturemanager")
     assert capture is not None
     with capture.global_and_fixture_disabled():
-        print(f"\nunder systemd: {words}")
+        print(f"\nunder systemd: {words}", file=sys.stderr)  # all that a worker may write to
 
 
 def test_a_python_that_the_service_cannot_see(machine: Machine) -> None:
