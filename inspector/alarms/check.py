@@ -23,6 +23,8 @@ from inspector.words import counted
 
 PRIORITIES: tuple[Priority, ...] = ("low", "medium", "high")
 """Ascending."""
+SHORTER = 10
+"""How many times shorter than configured a frame may be by its header (intake believes no more)."""
 PLAIN = AlarmSection(name="plain")
 """What a section is where only its name is given."""
 
@@ -38,6 +40,10 @@ class LineFacts(msgspec.Struct, frozen=True):
     """Rank of the severest level that a [[severity]] gives."""
     is_graded: bool = True
     """Whether coils are graded."""
+    worst: str = GRADES[-1]
+    """The worst grade that a coil may get."""
+    frame_mm: float = 0.0
+    """Strip that the shortest frame covers; 0: not known."""
 
 
 def faults(sections: Sequence[AlarmSection], flood: FloodSection, line: LineFacts) -> Iterator[str]:
@@ -94,6 +100,16 @@ def _limit_faults(section: AlarmSection, line: LineFacts) -> Iterator[str]:
         yield f'grade is "{section.grade}": every graded coil would raise it. Expected "hold" or "block".'
     if section.kind == "grade" and not line.is_graded:
         yield 'kind is "grade": it can never be raised, for no coil is graded. Write a [[grading]], or remove it.'
+    elif section.kind == "grade" and section.limit > GRADES.index(line.worst):
+        yield (
+            f'grade is "{section.grade}": it can never be raised, for no [[grading]] makes a coil worse than '
+            f'"{line.worst}". Write such a limit, or lower the grade.'
+        )
+    if section.kind in ("defects", "crowded") and section.count > (most := _most(section, line)):
+        yield (
+            f"count is {section.count} within_m = {section.within_m:g}: it can never be raised, for a camera's window "
+            f"holds {most} at most. Lower it."
+        )
     if SEVERITIES.index(section.min_severity) > line.severest:
         yield (
             f'min_severity is "{section.min_severity}": it can never be raised, for no [[severity]] makes such a '
@@ -119,6 +135,13 @@ def _limit_faults(section: AlarmSection, line: LineFacts) -> Iterator[str]:
         if roll not in line.rolls:
             known = f"one of {', '.join(line.rolls)}" if line.rolls else "none: the file has no [[roll]]"
             yield f'rolls names "{roll}"; expected {known}. Correct it.'
+
+
+def _most(section: AlarmSection, line: LineFacts) -> int:
+    """How many defects, or crowded frames, a window can hold; a header may make frames a tenth as long."""
+    if section.kind == "defects" or not line.frame_mm:
+        return MOST_ITEMS
+    return min(MOST_ITEMS, 2 + int(SHORTER * 1000 * section.within_m / line.frame_mm))
 
 
 def _suppression_faults(section: AlarmSection, names: Sequence[str]) -> Iterator[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import permutations
 from typing import Annotated, Literal
 
 from inspector.config.reader import Section, key
 from inspector.config.severity import SEVERITIES, SeveritySection
+from inspector.records.coil import VERDICTS, Verdict
 from inspector.records.names import Name
 
 
@@ -97,6 +99,46 @@ def faults(gradings: Sequence[GradingSection], severities: Sequence[SeveritySect
                         f'"{other.name}" blocks beyond {other.max_count}: it can never decide. Allow less in '
                         f'"{limit.name}".'
                     )
+
+
+def unseen(gradings: Sequence[GradingSection], widths_mm: Mapping[str, float]) -> Iterator[str]:
+    """Yield rules that leave nothing to grade, or want what no camera sees; `widths_mm`: strip seen, by side."""
+    width_mm = max(widths_mm.values())
+    for section in gradings:
+        if 2 * section.edge_mm >= width_mm:
+            yield (
+                f'grading "{section.name}": edge_mm is {section.edge_mm:g}, and the cameras see {width_mm:g} mm '
+                f"across: nothing is left to grade. Expected less than {width_mm / 2:g}. Lower it."
+            )
+        for limit in section.limit:
+            if limit.min_width_mm > width_mm:
+                yield (
+                    f'grading "{section.name}": limit "{limit.name}" counts defects {limit.min_width_mm:g} mm wide or '
+                    f"more, and the cameras see {width_mm:g} mm across: it can never decide. Lower min_width_mm."
+                )
+
+
+def remarks(gradings: Sequence[GradingSection], widths_mm: Mapping[str, float]) -> Iterator[str]:
+    """Yield what is no fault, but hardly meant."""
+    for section in gradings:
+        for limit in section.limit:
+            if limit.side != "both" and limit.side not in widths_mm:
+                yield (
+                    f'grading "{section.name}": limit "{limit.name}" counts the {limit.side} side, and no camera is '
+                    "configured there: it decides only where frame headers name that side. Correct one of them."
+                )
+        for one, other in permutations(section.limit, 2):
+            if one.grade == other.grade and one.counted == other.counted and one.max_count > other.max_count:
+                yield (
+                    f'grading "{section.name}": limit "{one.name}" adds nothing: "{other.name}" allows less of the '
+                    "same, for the same grade. Remove one of them."
+                )
+
+
+def worst(gradings: Sequence[GradingSection]) -> Verdict:
+    """Return the worst grade that a coil may get."""
+    grades = {limit.grade for section in gradings for limit in section.limit} | {section.missed for section in gradings}
+    return max(grades, key=VERDICTS.index, default="release")
 
 
 def _sized(limit: LimitSection) -> bool:

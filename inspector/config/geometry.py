@@ -16,6 +16,9 @@ import msgspec
 from inspector.config.camera import CameraSection
 from inspector.records.recipe import Recipe
 
+SCALED = 3.0
+"""A camera's millimetres this many times off the recipe's are hardly meant."""
+
 
 class Span(msgspec.Struct, frozen=True):
     """What one camera sees across; millimetres."""
@@ -77,8 +80,38 @@ def faults(cameras: Iterable[CameraSection], recipe: Recipe) -> Iterator[str]:
                     )
 
 
-def remarks(cameras: Iterable[CameraSection], recipe: Recipe) -> list[str]:
-    """Say where cameras of one side leave a hole."""
+def remarks(cameras: Sequence[CameraSection], recipe: Recipe) -> list[str]:
+    """Say where cameras of one side leave a hole, and what else can hardly be."""
+    return [*_holes(cameras, recipe), *_edges(cameras, recipe), *_scales(cameras, recipe)]
+
+
+def _edges(cameras: Sequence[CameraSection], recipe: Recipe) -> Iterator[str]:
+    """Edges of the strip beyond which another camera looks for strip."""
+    watching = {camera.name: camera for camera in cameras}
+    for row in _sides(cameras, recipe):
+        for place, field in enumerate(row):
+            for edge, beyond in (("left", row[:place]), ("right", row[place + 1 :])):
+                if beyond and watching[field.camera].watches(edge):  # type: ignore[arg-type]
+                    yield (
+                        f"camera {field.camera} watches the strip's {edge} edge, and camera {beyond[0].camera} looks "
+                        f"beyond it on the {field.side} side. Correct edges, offset_mm or side."
+                    )
+
+
+def _scales(cameras: Sequence[CameraSection], recipe: Recipe) -> Iterator[str]:
+    """Scales far from the one that the recipe was taught on."""
+    for camera in cameras:
+        for name in () if camera.scale or not recipe.mm_per_px else ("mm_per_px", "mm_per_row"):
+            times = getattr(camera, name) / recipe.mm_per_px
+            if times and not 1 / SCALED <= times <= SCALED:
+                yield (
+                    f"camera {camera.name}: {name} is {getattr(camera, name):g}, and recipe {recipe} was taught on "
+                    f"{recipe.mm_per_px:g}: defects look {max(times, 1 / times):.3g} times off in size. Correct it, or "
+                    "set scale = true."
+                )
+
+
+def _holes(cameras: Iterable[CameraSection], recipe: Recipe) -> list[str]:
     return [
         f"cameras {one.camera} and {other.camera} leave a hole of {other.left_mm - one.right_mm:g} mm on the "
         f"{one.side} side, from {one.right_mm:g} to {other.left_mm:g} mm across: no camera sees it. Correct their "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
 from inspector.config.reader import Section, key
@@ -32,6 +32,33 @@ class SeveritySection(Section, frozen=True):
             and extent.width_mm >= self.min_width_mm
             and extent.area_mm2 >= self.min_area_mm2
         )
+
+
+def faults(rules: Sequence[SeveritySection], width_mm: float) -> Iterator[str]:
+    """Say which rules can never decide; `width_mm`: strip that the cameras see across."""
+    for place, rule in enumerate(rules):
+        where = f"severity {place + 1} ({rule.level})"
+        if rule.min_width_mm > width_mm:
+            yield (
+                f"{where}: min_width_mm is {rule.min_width_mm:g}: it can never decide, for the cameras see "
+                f"{width_mm:g} mm across. Lower it."
+            )
+        for number, other in enumerate(rules):
+            rank, over = SEVERITIES.index(rule.level), SEVERITIES.index(other.level)
+            if _covers(other, rule) and (over > rank or (over == rank and number < place and _covers(rule, other))):
+                yield (
+                    f"{where} can never decide: whatever it concerns is {other.level} by severity {number + 1}. "
+                    "Correct one of them, or remove it."
+                )
+                break
+
+
+def _covers(wide: SeveritySection, narrow: SeveritySection) -> bool:
+    """Whether all that one rule concerns the other does too."""
+    sizes = ("min_length_mm", "min_width_mm", "min_area_mm2")
+    return all(getattr(wide, size) <= getattr(narrow, size) for size in sizes) and (
+        not wide.classes or (bool(narrow.classes) and set(narrow.classes) <= set(wide.classes))
+    )
 
 
 def severity(rules: Sequence[SeveritySection], name: str, extent: Extent) -> Severity:

@@ -9,28 +9,24 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
 
 from inspector import recipe
-from inspector.alarms import check
-from inspector.alarms.check import LineFacts
 from inspector.config import geometry
-from inspector.config.severity import SEVERITIES
 from inspector.engines import cascade, segmenter
 from inspector.engines.screening import ScreenAccount
 from inspector.engines.tiled import Tiled, tiles
 from inspector.errors import ConfigError, EngineRefused, Stopped
 from inspector.infer import Loaded, depths
 from inspector.records.recipe import Recipe
-from inspector.service import line
+from inspector.service import line, rules
 from inspector.service.line import Config
 from inspector.service.rebuild import rebuild
 from inspector.sockets import open_to_all
-from inspector.triggers import check as triggers
 
 log = logging.getLogger("inspector")
 
@@ -52,52 +48,13 @@ def prepare(path: Path) -> tuple[Config, Path]:
         cascade.permit(card, screen_card)
         section = msgspec.structs.replace(settings.recipe, screen=str(screen))
         settings = msgspec.structs.replace(settings, recipe=section)
-    names = [kind.name for kind in card.classes]
-    found = (*_frame_faults(settings, card), *_place_faults(settings), *_rule_faults(settings, card))
+    found = (*_frame_faults(settings, card), *_place_faults(settings), *rules.faults(settings, card))
     faults = [f"{path.name}: {fault}" for fault in found]
-    faults += [
-        f'{path.name}: alarm "{alarm.name}" watches class "{name}"; expected one of {", ".join(names)} '
-        f"(recipe {card}). Correct its classes."
-        for alarm in settings.alarm
-        for name in alarm.classes
-        if name not in names
-    ]
-    faults += [
-        f'{path.name}: [[defect]] names class "{kind.name}"; expected one of {", ".join(names)} (recipe {card}). '
-        "Correct its name."
-        for kind in settings.defect
-        if kind.name not in names
-    ]
-    faults += [f"{path.name}: {fault}" for fault in _class_faults(settings, names, str(card))]
     if not faults:  # a scale is known
         faults += [f"{path.name}: {fault}" for fault in geometry.faults(settings.camera, card)]
     if faults:
         raise ConfigError(faults)
     return settings, folder
-
-
-def _class_faults(settings: Config, known: Sequence[str], card: str) -> Iterator[str]:
-    """Rules that name a class or an alarm which cannot come: they would never decide."""
-    alarms = [alarm.name for alarm in settings.alarm]
-    asked = [(f"severity {rule.level}", rule.classes, known) for rule in settings.severity]
-    asked += [(f'trigger "{trigger.name}"', trigger.classes, known) for trigger in settings.trigger]
-    asked += [
-        (
-            f'grading "{grading.name}": limit "{limit.name}"',
-            limit.classes,
-            alarms if limit.counts == "alarms" else known,
-        )
-        for grading in settings.grading
-        for limit in grading.limit
-    ]
-    for where, names, choice in asked:
-        for name in names:
-            if name not in choice:
-                what = "alarm" if choice is alarms else "class"
-                yield (
-                    f'{where} names {what} "{name}"; expected one of {", ".join(choice) or "none"} (recipe {card}). '
-                    "Correct its classes."
-                )
 
 
 def remarks(settings: Config, card: Recipe) -> list[str]:
@@ -107,7 +64,7 @@ def remarks(settings: Config, card: Recipe) -> list[str]:
         f"Bind the address of the network that needs it, like {_inside(address)}."
         for key, address in (*_binds(settings).items(), ("http.bind", settings.http.bind))
         if open_to_all(address)
-    ] + [*check.remarks(settings.alarm), *geometry.remarks(settings.camera, card)]
+    ] + [*rules.remarks(settings, card), *_disk_remarks(settings)]
 
 
 def _binds(settings: Config) -> dict[str, str]:
@@ -120,22 +77,6 @@ def _inside(address: str) -> str:
     """An example of an address that one network reaches, with the port of this one."""
     scheme = "tcp://" if address.startswith("tcp://") else ""
     return f"{scheme}192.168.7.2:{address.rpartition(':')[2]}"
-
-
-def _rule_faults(settings: Config, card: Recipe) -> Iterator[str]:
-    """Refuse alarms and triggers that contradict each other, or can never come."""
-    width_mm = max(geometry.widths_mm(settings.camera, card).values())
-    severest = max((SEVERITIES.index(rule.level) for rule in settings.severity), default=0)
-    line = LineFacts(
-        cameras=len(settings.camera),
-        width_mm=width_mm,
-        rolls=tuple(roll.name for roll in settings.roll),
-        severest=severest,
-        is_graded=bool(settings.grading),
-    )
-    yield from check.faults(settings.alarm, settings.flood, line)
-    stations_m = {camera.name: camera.station_m for camera in settings.camera}
-    yield from triggers.faults(settings.trigger, stations_m, width_mm, severest)
 
 
 def _frame_faults(settings: Config, card: Recipe) -> list[str]:
@@ -166,6 +107,38 @@ def _place_faults(settings: Config) -> Iterator[str]:
     for key, bind in _binds(settings).items():
         if bind.startswith("ipc://") and os.path.isdir(bind.removeprefix("ipc://")):
             yield f"{key} is {bind}, a folder; expected a path for a socket. Add a name to it."
+
+    journal, archive = settings.journal.path, settings.archive.path
+    if archive and (Path(archive).absolute() == Path(journal).absolute() or _holds(journal, archive)):
+        yield f"archive.path is {archive}, in the journal's folder; expected a folder of its own. Choose another."
+    elif archive and _holds(archive, journal):
+        yield f"journal.path is {journal}, in the archive's folder; expected a folder of its own. Choose another."
+
+
+def _holds(folder: str, path: str) -> bool:
+    return Path(folder).absolute() in Path(path).absolute().parents
+
+
+def _disk_remarks(settings: Config) -> Iterator[str]:
+    """Say where a disk can never take what it is to hold."""
+    wanted = [("journal.max_mb", settings.journal.path, settings.journal.max_mb * 1e6)]
+    if settings.archive.path:
+        wanted.append(("archive.max_gb", settings.archive.path, settings.archive.max_gb * 1e9))
+    for key, path, most in wanted:
+        place = next((place for place in (Path(path), *Path(path).parents) if os.path.isdir(place)), Path("/"))
+        try:
+            disk = os.statvfs(place)
+        except OSError:  # the service's user may see more
+            continue
+        size = disk.f_blocks * disk.f_frsize
+        if disk.f_flag & os.ST_RDONLY:
+            name = key.partition(".")[0]
+            yield f"{name}.path is {path}, on a file system that is read-only. Mount it to be written to."
+        elif most > size:
+            yield (
+                f"{key} allows {most / 1e9:.1f} GB, and the disk of {path} has {size / 1e9:.1f} GB in all: it is full "
+                "before. Lower it."
+            )
 
 
 def _folder_faults(key: str, folder: Path) -> Iterator[str]:

@@ -17,7 +17,7 @@ from inspector.records.commands import Answer, RollsChanged
 from inspector.records.events import CoilReport, Data, Defect, Repeat, RepeatState
 from inspector.records.stages import Findings
 from inspector.strip.chances import Search
-from inspector.strip.rolls import Roll, suspects
+from inspector.strip.rolls import suspects, table
 from inspector.strip.settings import RepeatSection, RollSection
 from inspector.strip.tracks import Kept, Mark, RepeatingMark, Track, Tracks
 from inspector.words import counted
@@ -47,7 +47,7 @@ class Repeats:
     name = "repeats"
 
     def __init__(self, section: RepeatSection, rolls: Iterable[RollSection]) -> None:
-        self._rolls = [Roll(roll.name, roll.circumference_mm, 1 + roll.elongation_percent / 100) for roll in rolls]
+        self._rolls = table(rolls)
         self._tolerance = section.stretch_percent / 100
         search = Search(
             min_period_mm=section.min_period_mm,

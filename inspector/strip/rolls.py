@@ -6,10 +6,12 @@ Must not know: how the period was found.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import msgspec
+
+from inspector.strip.settings import RollSection
 
 HARMONICS = (1, 2, 3)
 """A mark that prints only every second or third turn shows a multiple of the roll's distance."""
@@ -27,6 +29,11 @@ class Roll(msgspec.Struct, frozen=True):
     def period_mm(self) -> float:
         """Distance of its marks at the cameras."""
         return self.circumference_mm * self.elongation
+
+
+def table(sections: Iterable[RollSection]) -> list[Roll]:
+    """Return the rolls of a configuration."""
+    return [Roll(roll.name, roll.circumference_mm, 1 + roll.elongation_percent / 100) for roll in sections]
 
 
 class Suspect(msgspec.Struct, frozen=True):
@@ -51,6 +58,22 @@ def suspects(period_mm: float, rolls: Sequence[Roll], tolerance: float) -> list[
             if abs(off) <= tolerance:
                 found.append(Suspect(roll, harmonic, off))
     return sorted(found, key=lambda suspect: (suspect.harmonic, abs(suspect.off)))
+
+
+def remarks(rolls: Sequence[Roll], tolerance: float, from_mm: float, to_mm: float) -> Iterator[str]:
+    """Say which rolls no repeat can be told by: marks equally far apart, or not looked for at their distance."""
+    for one, other in indistinct(rolls, tolerance):
+        yield (
+            f"rolls {one.name} and {other.name} print marks equally far apart, {one.period_mm:g} and "
+            f"{other.period_mm:g} mm: no repeat can tell which of them it is, so it names both. Correct them if they "
+            "are not the same size."
+        )
+    for roll in rolls:
+        if not from_mm <= roll.period_mm <= to_mm:
+            yield (
+                f"roll {roll.name} prints a mark each {roll.period_mm:g} mm, and repeats are looked for from "
+                f"{from_mm:g} to {to_mm:g} mm: it is never found. Change repeat.min_period_mm or max_period_mm."
+            )
 
 
 def indistinct(rolls: Sequence[Roll], tolerance: float) -> list[tuple[Roll, Roll]]:

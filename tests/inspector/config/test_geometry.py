@@ -104,3 +104,23 @@ def test_the_edge_is_found_and_followed() -> None:
         arrivals = (Frame(header(0, LEFT, coil="C", start_mm=0.0, width=40), 0),)
         (arrival,) = analyse(Inferred(Batch(arrivals, picture, (range(1),), 0), RECIPE, maps)).inspected
         assert (arrival.edge_mm, len(arrival.detections)) == (edge_mm, count)
+
+
+def test_edges_beyond_which_another_camera_looks() -> None:
+    """The strip cannot end where the next camera sees it go on."""
+    cameras = [camera(LEFT, 0.0, edges="both"), camera(RIGHT, 18.0, edges="right")]
+    assert remarks(cameras, RECIPE) == [
+        "camera left watches the strip's right edge, and camera right looks beyond it on the top side. Correct edges, "
+        "offset_mm or side."
+    ]
+
+
+def test_a_scale_far_from_the_recipes() -> None:
+    """Millimetres that are many times off what the recipe was taught on are a slip of the hand, or need scaling."""
+    taught = msgspec.structs.replace(RECIPE, mm_per_px=0.6)
+    (words,) = remarks([camera(LEFT, 0.0, mm_per_px=0.5, mm_per_row=6.0)], taught)
+    assert words == (
+        "camera left: mm_per_row is 6, and recipe test@1 was taught on 0.6: defects look 10 times off in size. Correct "
+        "it, or set scale = true."
+    )
+    assert remarks([camera(LEFT, 0.0, mm_per_px=0.5, mm_per_row=6.0, scale=True)], taught) == []

@@ -1,0 +1,89 @@
+"""What of a configuration contradicts itself, can never come, or is hardly meant: all rooms are asked.
+
+Knows: which room checks which sections. Must not know: files, engines, sockets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from inspector.alarms import check as alarms
+from inspector.alarms.check import LineFacts
+from inspector.coil import settings as coil
+from inspector.config import geometry, severity
+from inspector.config.severity import SEVERITIES
+from inspector.records.recipe import Recipe
+from inspector.service.line import Config
+from inspector.strip import rolls
+from inspector.triggers import check as triggers
+
+
+def faults(settings: Config, card: Recipe) -> Iterator[str]:
+    """Say what is refused."""
+    names = [kind.name for kind in card.classes]
+    widths_mm = geometry.widths_mm(settings.camera, card)
+    width_mm = max(widths_mm.values())
+    severest = max((SEVERITIES.index(rule.level) for rule in settings.severity), default=0)
+    line = LineFacts(
+        cameras=len(settings.camera),
+        width_mm=width_mm,
+        rolls=tuple(roll.name for roll in settings.roll),
+        severest=severest,
+        is_graded=bool(settings.grading),
+        worst=coil.worst(settings.grading),
+        frame_mm=min((camera.height or card.height) * camera.mm_per_row for camera in settings.camera),
+    )
+    stations_m = {camera.name: camera.station_m for camera in settings.camera}
+    yield from alarms.faults(settings.alarm, settings.flood, line)
+    yield from severity.faults(settings.severity, width_mm)
+    yield from coil.unseen(settings.grading, widths_mm)
+    yield from triggers.faults(settings.trigger, stations_m, width_mm, severest)
+    yield from _class_faults(settings, names, str(card))
+
+
+def remarks(settings: Config, card: Recipe) -> Iterator[str]:
+    """Say what is no fault, but hardly meant."""
+    yield from alarms.remarks(settings.alarm)
+    yield from geometry.remarks(settings.camera, card)
+    yield from coil.remarks(settings.grading, geometry.widths_mm(settings.camera, card))
+    repeat = settings.repeat
+    yield from rolls.remarks(
+        rolls.table(settings.roll), repeat.stretch_percent / 100, repeat.min_period_mm, repeat.max_period_mm
+    )
+
+
+def _class_faults(settings: Config, known: Sequence[str], card: str) -> Iterator[str]:
+    """Rules that name a class or an alarm which cannot come: they would never decide."""
+    for alarm in settings.alarm:
+        for name in alarm.classes:
+            if name not in known:
+                yield (
+                    f'alarm "{alarm.name}" watches class "{name}"; expected one of {", ".join(known)} (recipe {card}). '
+                    "Correct its classes."
+                )
+    for kind in settings.defect:
+        if kind.name not in known:
+            yield (
+                f'[[defect]] names class "{kind.name}"; expected one of {", ".join(known)} (recipe {card}). '
+                "Correct its name."
+            )
+    alarm_names = [alarm.name for alarm in settings.alarm]
+    asked = [(f"severity {rule.level}", rule.classes, known) for rule in settings.severity]
+    asked += [(f'trigger "{trigger.name}"', trigger.classes, known) for trigger in settings.trigger]
+    asked += [
+        (
+            f'grading "{grading.name}": limit "{limit.name}"',
+            limit.classes,
+            alarm_names if limit.counts == "alarms" else known,
+        )
+        for grading in settings.grading
+        for limit in grading.limit
+    ]
+    for where, names, choice in asked:
+        for name in names:
+            if name not in choice:
+                what = "alarm" if choice is alarm_names else "class"
+                yield (
+                    f'{where} names {what} "{name}"; expected one of {", ".join(choice) or "none"} (recipe {card}). '
+                    "Correct its classes."
+                )

@@ -1,0 +1,135 @@
+"""Configurations that contradict themselves, can never come, or are hardly meant, as `inspector check` reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from inspector.errors import ConfigError
+from inspector.harness import configuration
+from inspector.harness.ports import Ports
+from inspector.recipe import read_card
+from inspector.service.prepare import prepare, remarks
+from tests.recipes import WIDTH, write_recipe
+
+PORTS = Ports(frames=5555, events=5556, replay=5557, http=9477)
+GRADING = '[[grading]]\nname = "g"\nversion = "1"\n'
+LIMIT = '[[grading.limit]]\nname = "{name}"\ngrade = "{grade}"\nmax_count = {count}\n'
+ROLL = '[[roll]]\nname = "{name}"\ncircumference_mm = {mm}\n'
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with a recipe, whose camera sees 256 mm across."""
+    folder = tmp_path_factory.mktemp("rules")
+    write_recipe(folder / "r")
+    return folder
+
+
+def checked(folder: Path, extra: str) -> tuple[list[str], list[str]]:
+    """What is wrong with a line's rules, and what is remarked on; the journal is in `journal`."""
+    path = configuration.write(folder / "line.toml", PORTS, Path("r"), line="l", mm_per_px=1.0, extra=extra)
+    try:
+        settings, found = prepare(path)
+    except ConfigError as error:
+        return [words.removeprefix("line.toml: ") for words in str(error).splitlines()], []
+    return [], remarks(settings, read_card(found))
+
+
+FAULTS = {
+    GRADING + "edge_mm = 128\n": (
+        f'grading "g": edge_mm is 128, and the cameras see {WIDTH} mm across: nothing is left to grade. Expected less '
+        "than 128. Lower it."
+    ),
+    GRADING + LIMIT.format(name="wide", grade="hold", count=1) + "min_width_mm = 300\n": (
+        'grading "g": limit "wide" counts defects 300 mm wide or more, and the cameras see 256 mm across: it can never '
+        "decide. Lower min_width_mm."
+    ),
+    '[[severity]]\nlevel = "major"\nmin_length_mm = 9\n[[severity]]\nlevel = "critical"\nmin_length_mm = 9\n': (
+        "severity 1 (major) can never decide: whatever it concerns is critical by severity 2. Correct one of them, or "
+        "remove it."
+    ),
+    '[[severity]]\nlevel = "major"\nclasses = ["dark"]\n[[severity]]\nlevel = "critical"\n': (
+        "severity 1 (major) can never decide: whatever it concerns is critical by severity 2. Correct one of them, or "
+        "remove it."
+    ),
+    '[[severity]]\nlevel = "major"\n[[severity]]\nlevel = "major"\n': (
+        "severity 2 (major) can never decide: whatever it concerns is major by severity 1. Correct one of them, or "
+        "remove it."
+    ),
+    '[[severity]]\nlevel = "major"\nmin_width_mm = 257\n': (
+        "severity 1 (major): min_width_mm is 257: it can never decide, for the cameras see 256 mm across. Lower it."
+    ),
+    '[[alarm]]\nname = "a"\nkind = "grade"\ngrade = "block"\n' + GRADING: (
+        'alarm "a": grade is "block": it can never be raised, for no [[grading]] makes a coil worse than "hold". Write '
+        "such a limit, or lower the grade."
+    ),
+    '[[alarm]]\nname = "a"\nkind = "crowded"\ncount = 1000\nwithin_m = 1\n': (
+        'alarm "a": count is 1000 within_m = 1: it can never be raised, for a camera\'s window holds 158 at most. '
+        "Lower it."
+    ),
+    '[[trigger]]\nname = "t"\naction = "stop"\nposition_m = 5\nclasses = ["drak"]\n': (
+        'trigger "t" names class "drak"; expected one of dark, bright (recipe tiny@1). Correct its classes.'
+    ),
+    '[archive]\npath = "journal"\n': (
+        "archive.path is {folder}/journal, in the journal's folder; expected a folder of its own. Choose another."
+    ),
+    '[archive]\npath = "journal/crops"\n': (
+        "archive.path is {folder}/journal/crops, in the journal's folder; expected a folder of its own. Choose another."
+    ),
+}
+REMARKS = {
+    ROLL.format(name="one", mm=1500) + ROLL.format(name="other", mm=1500): (
+        "rolls one and other print marks equally far apart, 1500 and 1500 mm: no repeat can tell which of them it is, "
+        "so it names both. Correct them if they are not the same size."
+    ),
+    ROLL.format(name="one", mm=1500) + "elongation_percent = 2\n" + ROLL.format(name="other", mm=1530): (
+        "rolls one and other print marks equally far apart, 1530 and 1530 mm: no repeat can tell which of them it is, "
+        "so it names both. Correct them if they are not the same size."
+    ),
+    ROLL.format(name="large", mm=9000): (
+        "roll large prints a mark each 9000 mm, and repeats are looked for from 300 to 6000 mm: it is never found. "
+        "Change repeat.min_period_mm or max_period_mm."
+    ),
+    GRADING + LIMIT.format(name="few", grade="hold", count=2) + LIMIT.format(name="many", grade="hold", count=5): (
+        'grading "g": limit "many" adds nothing: "few" allows less of the same, for the same grade. Remove one of them.'
+    ),
+    GRADING + LIMIT.format(name="below", grade="hold", count=2) + 'side = "bottom"\n': (
+        'grading "g": limit "below" counts the bottom side, and no camera is configured there: it decides only where '
+        "frame headers name that side. Correct one of them."
+    ),
+}
+
+
+@pytest.mark.parametrize("extra", FAULTS)
+def test_it_is_refused(folder: Path, extra: str) -> None:
+    """What can never come, or contradicts itself, is refused with what was found and what to do: that, and no more."""
+    assert checked(folder, extra) == ([FAULTS[extra].format(folder=folder)], [])
+
+
+@pytest.mark.parametrize("extra", REMARKS)
+def test_it_is_remarked_on(folder: Path, extra: str) -> None:
+    """What is hardly meant, but may be, is a remark at the start."""
+    assert checked(folder, extra) == ([], [REMARKS[extra]])
+
+
+def test_a_disk_that_can_never_hold_it(folder: Path) -> None:
+    """An archive beyond its disk is remarked on: it is full before its own limit."""
+    faults, (remark,) = checked(folder, '[archive]\npath = "crops"\nmax_gb = 100000\n')
+    assert faults == [] and remark.startswith("archive.max_gb allows 100000.0 GB, and the disk of ")
+
+
+def test_good_rules_are_taken_without_a_word(folder: Path) -> None:
+    """A line with rules of every kind, none of them in another's way."""
+    extra = (
+        GRADING
+        + LIMIT.format(name="few", grade="hold", count=2)
+        + LIMIT.format(name="many", grade="block", count=5)
+        + '[[severity]]\nlevel = "major"\nmin_length_mm = 9\n[[severity]]\nlevel = "critical"\nmin_length_mm = 99\n'
+        + ROLL.format(name="one", mm=1500)
+        + ROLL.format(name="other", mm=1600)
+        + '[[alarm]]\nname = "a"\nkind = "grade"\ngrade = "block"\n'
+        + '[[trigger]]\nname = "t"\naction = "stop"\nposition_m = 5\nmin_severity = "critical"\n'
+    )
+    assert checked(folder, extra) == ([], [])
