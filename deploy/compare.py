@@ -43,15 +43,15 @@ def compare(
 
     Raises: ValueError without frames; EngineError.
     """
-    tally = Differences(len(names))
+    sums = Differences(len(names))
     for batch in _batches(frames, batches):
-        pixels = np.stack([shown.pixels for shown in batch])
+        pixels = np.stack([frame.pixels for frame in batch])
         engine.submit(pixels)
         reference.submit(pixels)
         found, expected = engine.result(), reference.result()
-        known = [shown.labels for shown in batch if shown.labels is not None]
-        tally.add(found, expected, np.stack(known) if len(known) == len(batch) else None)
-    if not tally.frames:
+        known = [frame.labels for frame in batch if frame.labels is not None]
+        sums.add(found, expected, np.stack(known) if len(known) == len(batch) else None)
+    if not sums.frames:
         raise ValueError("no frames to compare; expected at least one")
     return Parity(
         date=date,
@@ -59,14 +59,14 @@ def compare(
         reference=reference.name,
         source=source,
         masks=masks,
-        frames=tally.frames,
+        frames=sums.frames,
         batches=tuple(batches),
-        label_agreement=tally.agreeing / tally.pixels,
-        iou={name: both / either for name, both, either in zip(names, tally.both, tally.either, strict=True) if either},
-        confidence_difference=tally.confidence / 255,
-        presence_difference=tally.presence,
-        dice=tally.dice(0),
-        reference_dice=tally.dice(1),
+        label_agreement=sums.agreeing / sums.pixels,
+        iou={name: both / either for name, both, either in zip(names, sums.both, sums.either, strict=True) if either},
+        confidence_difference=sums.confidence / 255,
+        presence_difference=sums.presence,
+        dice=sums.dice(0),
+        reference_dice=sums.dice(1),
     )
 
 
@@ -89,9 +89,9 @@ class Differences:
         self.pixels += alike.size
         self.agreeing += int(np.count_nonzero(alike))
         for place in range(len(self.both)):
-            one, other = found.labels == place + 1, expected.labels == place + 1
-            self.both[place] += int(np.count_nonzero(one & other))
-            self.either[place] += int(np.count_nonzero(one | other))
+            ours, theirs = found.labels == place + 1, expected.labels == place + 1
+            self.both[place] += int(np.count_nonzero(ours & theirs))
+            self.either[place] += int(np.count_nonzero(ours | theirs))
         apart = np.abs(found.confidence.astype(np.int16) - expected.confidence)
         self.confidence = max(self.confidence, int(apart.max(where=alike, initial=0)))
         classes = len(self.both)  # a distance after them is no probability
@@ -105,9 +105,9 @@ class Differences:
             return
         defect: NDArray[np.bool_] = truth > 0
         self._true += int(np.count_nonzero(defect))
-        for place, one in enumerate(labels):
-            self._hits[place] += int(np.count_nonzero((one == truth) & defect))
-            self._claimed[place] += int(np.count_nonzero(one))
+        for place, plane in enumerate(labels):
+            self._hits[place] += int(np.count_nonzero((plane == truth) & defect))
+            self._claimed[place] += int(np.count_nonzero(plane))
 
     def dice(self, place: int) -> float | None:
         """Micro Dice of the engine (0) or its reference (1), pooled over classes; None without true defects.

@@ -60,9 +60,9 @@ class Collect:
                 keeper.skipped(1)
             else:
                 self._keep(draft.piece, [draft])
-        for one, owner in findings.joined.items():
-            self._joined[one] = owner
-            if drafts := self._waiting.pop(one, None):
+        for part, owner in findings.joined.items():
+            self._joined[part] = owner
+            if drafts := self._waiting.pop(part, None):
                 self._bytes -= _bytes(drafts)
                 self._keep(owner, drafts)
         for event in findings.events:

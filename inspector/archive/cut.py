@@ -108,7 +108,9 @@ class Cut:
 
     def _anywhere(self, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
         height, width = (min(SOUND_PX, side) for side in shape)
-        top, left = (self._chance.randint(0, side - own) for side, own in zip(shape, (height, width), strict=True))
+        top, left = (
+            self._chance.randint(0, side - length) for side, length in zip(shape, (height, width), strict=True)
+        )
         return top, top + height, left, left + width
 
 
@@ -129,11 +131,13 @@ def _boxes(detections: Iterable[Detection], footprint: Footprint) -> NDArray[np.
         (
             number,
             row,
-            round((one.left_mm - footprint.offset_mm) / footprint.mm_per_px),
-            round((one.right_mm - footprint.offset_mm) / footprint.mm_per_px),
+            round((detection.left_mm - footprint.offset_mm) / footprint.mm_per_px),
+            round((detection.right_mm - footprint.offset_mm) / footprint.mm_per_px),
         )
-        for number, one in enumerate(detections)
-        for row in range(round(one.start_mm / footprint.mm_per_row), round(one.end_mm / footprint.mm_per_row))
+        for number, detection in enumerate(detections)
+        for row in range(
+            round(detection.start_mm / footprint.mm_per_row), round(detection.end_mm / footprint.mm_per_row)
+        )
     ]
     return np.array(rows, np.int32).reshape(-1, 4)
 

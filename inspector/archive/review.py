@@ -123,28 +123,28 @@ def export(folder: Path, out: Path, choice: Choice) -> Exported:
     Raises: InspectorError when there is no archive, nothing is chosen, or `out` holds something.
     """
     kept, faults = read(folder)
-    labels = {(one.facts.coil, one.facts.defect): one.facts.label.name for one in kept if one.facts.label}
-    chosen = [one for one in kept if choice.has(one.facts)]
+    labels = {(crop.facts.coil, crop.facts.defect): crop.facts.label.name for crop in kept if crop.facts.label}
+    chosen = [crop for crop in kept if choice.has(crop.facts)]
     if not chosen:
         raise InspectorError(f"{folder}: none of its {len(kept)} crops is wanted; expected some. Ask for others.")
-    classes = _classes(one.facts for one in kept)
+    classes = _classes(crop.facts for crop in kept)
     if out.exists() and any(out.iterdir()):
         raise InspectorError(f"{out}: holds something already; expected a new or empty folder. Give another --out.")
     for part in ("images", "masks", "network"):
         (out / part).mkdir(parents=True, exist_ok=True)
     writer = _Writer(out, classes, labels)
-    for one in chosen:
+    for crop in chosen:
         try:
-            writer.add(one)
+            writer.add(crop)
         except FileNotFoundError:  # it went meanwhile, for age or room
             continue
         except (OSError, ValueError, ImageError) as error:
-            faults.append(f"{one.path}: {error}; left out")
+            faults.append(f"{crop.path}: {error}; left out")
     writer.finish()
     return Exported(
         crops=len(writer.rows),
-        labelled=sum(one.facts.label is not None for one in chosen),
-        coils=len({one.facts.coil for one in chosen}),
+        labelled=sum(crop.facts.label is not None for crop in chosen),
+        coils=len({crop.facts.coil for crop in chosen}),
         faults=tuple(faults),
     )
 

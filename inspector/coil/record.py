@@ -25,7 +25,7 @@ def record(
 ) -> CoilRecord:
     """Sum up and grade a coil; `is_partial` while it runs."""
     grades = tuple(grade(seen, rules, severities) for rules in gradings)
-    worst = max((VERDICTS.index(one.grade) for one in grades), default=None)
+    worst = max((VERDICTS.index(grading.grade) for grading in grades), default=None)
     passage, totals, length_mm = seen.passage, seen.totals, seen.length_mm
     return CoilRecord(
         coil=passage.coil,

@@ -39,9 +39,9 @@ def elongate(file: CoilFile, percent: float) -> CoilFile:
             missed_m=file.record.missed_m * times,
         ),
         welds_mm=tuple(weld_mm * times for weld_mm in file.welds_mm),
-        defects=tuple(replace(one, area_mm2=one.area_mm2 * times) for one in moved.defects),
-        crowded=tuple(replace(one, area_mm2=one.area_mm2 * times) for one in moved.crowded),
-        repeats=tuple(replace(one, period_mm=one.period_mm * times) for one in file.repeats),
+        defects=tuple(replace(defect, area_mm2=defect.area_mm2 * times) for defect in moved.defects),
+        crowded=tuple(replace(crowd, area_mm2=crowd.area_mm2 * times) for crowd in moved.crowded),
+        repeats=tuple(replace(repeat, period_mm=repeat.period_mm * times) for repeat in file.repeats),
     )
 
 
@@ -60,11 +60,13 @@ def flip(file: CoilFile) -> CoilFile:
         turned,
         record=replace(
             turned.record,
-            coverage=tuple(replace(one, side=OTHER.get(one.side, one.side)) for one in turned.record.coverage),
+            coverage=tuple(
+                replace(camera, side=OTHER.get(camera.side, camera.side)) for camera in turned.record.coverage
+            ),
         ),
-        defects=tuple(replace(one, side=OTHER.get(one.side, one.side)) for one in turned.defects),
-        crowded=tuple(replace(one, side=OTHER.get(one.side, one.side)) for one in turned.crowded),
-        repeats=tuple(replace(one, side=OTHER.get(one.side, one.side)) for one in turned.repeats),
+        defects=tuple(replace(defect, side=OTHER.get(defect.side, defect.side)) for defect in turned.defects),
+        crowded=tuple(replace(crowd, side=OTHER.get(crowd.side, crowd.side)) for crowd in turned.crowded),
+        repeats=tuple(replace(repeat, side=OTHER.get(repeat.side, repeat.side)) for repeat in turned.repeats),
     )
 
 
@@ -102,7 +104,7 @@ def weld(first: CoilFile, second: CoilFile) -> CoilFile:
     """Weld a coil behind another: one coil of the first's name, with a weld where they meet."""
     behind = shift(second, first.record.length_m)
     name = first.record.coil
-    cameras = {one.camera: one for one in (*second.record.coverage, *first.record.coverage)}
+    cameras = {camera.camera: camera for camera in (*second.record.coverage, *first.record.coverage)}
     whole = replace(
         first,
         welds_mm=(*first.welds_mm, 1000 * first.record.length_m, *behind.welds_mm),
@@ -128,9 +130,9 @@ def named(file: CoilFile, coil: str) -> CoilFile:
 def _moved(file: CoilFile, to: Callable[[float, float], tuple[float, float]], long_m: float) -> CoilFile:
     """Give every box other ends along the strip."""
 
-    def move(one: Placed) -> Placed:
-        start_mm, end_mm = to(one.start_mm, one.end_mm)
-        return replace(one, start_mm=start_mm, end_mm=end_mm)
+    def move(item: Placed) -> Placed:
+        start_mm, end_mm = to(item.start_mm, item.end_mm)
+        return replace(item, start_mm=start_mm, end_mm=end_mm)
 
     return replace(
         file,
@@ -144,24 +146,26 @@ def _moved(file: CoilFile, to: Callable[[float, float], tuple[float, float]], lo
 def _mirrored(file: CoilFile) -> CoilFile:
     """Swap left and right about the middle of what the cameras see."""
     coverage = file.record.coverage
-    edges = [edge for one in coverage for edge in (one.left_mm, one.right_mm)]
-    edges = edges or [edge for one in file.defects for edge in (one.left_mm, one.right_mm)]
+    edges = [edge for camera in coverage for edge in (camera.left_mm, camera.right_mm)]
+    edges = edges or [edge for defect in file.defects for edge in (defect.left_mm, defect.right_mm)]
     both_mm = min(edges, default=0.0) + max(edges, default=0.0)
     return replace(
         file,
         record=replace(
             file.record,
             coverage=tuple(
-                replace(one, left_mm=both_mm - one.right_mm, right_mm=both_mm - one.left_mm) for one in coverage
+                replace(camera, left_mm=both_mm - camera.right_mm, right_mm=both_mm - camera.left_mm)
+                for camera in coverage
             ),
         ),
         defects=tuple(
-            replace(one, left_mm=both_mm - one.right_mm, right_mm=both_mm - one.left_mm) for one in file.defects
+            replace(defect, left_mm=both_mm - defect.right_mm, right_mm=both_mm - defect.left_mm)
+            for defect in file.defects
         ),
         crowded=tuple(
-            replace(one, left_mm=both_mm - one.right_mm, right_mm=both_mm - one.left_mm) for one in file.crowded
+            replace(crowd, left_mm=both_mm - crowd.right_mm, right_mm=both_mm - crowd.left_mm) for crowd in file.crowded
         ),
-        repeats=tuple(replace(one, across_mm=both_mm - one.across_mm) for one in file.repeats),
+        repeats=tuple(replace(repeat, across_mm=both_mm - repeat.across_mm) for repeat in file.repeats),
     )
 
 
@@ -180,13 +184,15 @@ def _cut(boxes: Iterable[Placed], from_mm: float, to_mm: float) -> Iterable[Plac
 
 def _renamed(file: CoilFile, coil: str, long_m: float) -> CoilFile:
     """Give all parts one coil's name; what repeats is kept while one of its ends is."""
-    left = {one.id for one in file.defects}
-    repeats: list[Repeat] = [replace(one, coil=coil) for one in file.repeats if one.newest in left or one.id in left]
+    left = {defect.id for defect in file.defects}
+    repeats: list[Repeat] = [
+        replace(repeat, coil=coil) for repeat in file.repeats if repeat.newest in left or repeat.id in left
+    ]
     return replace(
         file,
         record=replace(file.record, coil=coil, length_m=long_m),
-        defects=tuple(replace(one, coil=coil) for one in file.defects),
-        missed=tuple(replace(one, coil=coil) for one in file.missed),
+        defects=tuple(replace(defect, coil=coil) for defect in file.defects),
+        missed=tuple(replace(missed, coil=coil) for missed in file.missed),
         repeats=tuple(repeats),
-        crowded=tuple(replace(one, coil=coil) for one in file.crowded),
+        crowded=tuple(replace(crowd, coil=coil) for crowd in file.crowded),
     )

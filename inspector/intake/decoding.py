@@ -39,7 +39,9 @@ class Decoders(Generic[T]):
         """Have an item of a camera worked on."""
         with self._change:
             if not self._waiting.get(camera) and not self._busy.get(camera):  # time that it did not want is no credit
-                working = [self._spent_s[each] for each in self._spent_s if self._waiting[each] or self._busy[each]]
+                working = [
+                    spent_s for name, spent_s in self._spent_s.items() if self._waiting[name] or self._busy[name]
+                ]
                 self._spent_s[camera] = max(self._spent_s.get(camera, 0.0), min(working, default=0.0))
                 self._waiting[camera], self._busy[camera] = deque(), 0
             self._waiting[camera].append(item)
@@ -55,8 +57,8 @@ class Decoders(Generic[T]):
 
     def _next(self) -> Hashable | None:
         """Return the camera whose turn it is."""
-        able = [each for each, items in self._waiting.items() if items and self._busy[each] < self._most]
-        return min(able, key=self._spent_s.__getitem__, default=None)
+        ready = [name for name, items in self._waiting.items() if items and self._busy[name] < self._most]
+        return min(ready, key=self._spent_s.__getitem__, default=None)
 
     def _run(self) -> None:
         while True:

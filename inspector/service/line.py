@@ -168,10 +168,10 @@ def _address_faults(config: Config) -> Iterator[str]:
     binds = [config.intake.bind, config.events.bind, config.events.replay_bind, f"tcp://{config.http.bind}"]
     if config.commands != CommandsSection():  # where the default is taken, no commands are
         binds.append(config.commands.bind)
-    for one, other in itertools.combinations(binds, 2):
-        if _collide(one, other):
-            also = "" if one == other else f' and "{other}"'
-            yield f'address "{one}"{also} is used for two sockets; expected one each. Choose another port.'
+    for first, second in itertools.combinations(binds, 2):
+        if _collide(first, second):
+            also = "" if first == second else f' and "{second}"'
+            yield f'address "{first}"{also} is used for two sockets; expected one each. Choose another port.'
     if not (config.commands.open_to_network or local(config.commands.bind)):
         yield (
             f"commands.bind is {config.commands.bind}, which other machines reach: whoever does commands the line. "

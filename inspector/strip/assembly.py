@@ -224,12 +224,12 @@ class Assembly(msgspec.Struct, eq=False):
         groups = _groups([member.boxes() for member in members], begun, gap)
         touched = []
         for group in groups:
-            owner, *others = sorted((members[place] for place in group), key=_rank)
-            for other in others:
-                owner.absorb(other)
-                joined[other.id] = owner.id
-                if other.is_reported:
-                    self._report(other, "end", joins, reported, part_of=owner.id)
+            owner, *parts = sorted((members[place] for place in group), key=_rank)
+            for part in parts:
+                owner.absorb(part)
+                joined[part.id] = owner.id
+                if part.is_reported:
+                    self._report(part, "end", joins, reported, part_of=owner.id)
             touched.append(owner)
         gone = {id(members[place]) for group in groups for place in group if place < begun}
         self.open = [defect for defect in self.open if id(defect) not in gone] + touched

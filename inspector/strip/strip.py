@@ -279,7 +279,7 @@ class Strip:
         del self._coils[coil.name]
         if coil.name != UNNAMED:
             self._coils[coil.name] = coil  # the last one now
-        gone = [name for name, other in self._coils.items() if other.is_ended and not other.cameras]
+        gone = [name for name, known in self._coils.items() if known.is_ended and not known.cameras]
         for name in gone[:-REMEMBERED]:
             del self._coils[name]
 

@@ -99,7 +99,9 @@ def read_figures(run: Path, best: Card) -> dict[str, float | None]:
         **{f"{ratio}_{name}": best.scores.get(f"{ratio}_{name}") for ratio in ("iou", "dice") for name in CONVENTIONS},
         "epochs": max(line["epoch"] for line in lines.values()),
         "best_epoch": lines[best.step]["epoch"],
-        "minutes_per_epoch": _minutes_per_epoch([(0, 0.0), *((s, lines[s]["elapsed_s"]) for s in sorted(lines))]),
+        "minutes_per_epoch": _minutes_per_epoch(
+            [(0, 0.0), *((step, lines[step]["elapsed_s"]) for step in sorted(lines))]
+        ),
         "parameters": count_parameters(best),
         "gflop": count_gflop(best),
     }

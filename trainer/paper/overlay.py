@@ -47,8 +47,8 @@ def errors(truth: Plane, found: Plane) -> Plane:
 
 def draw_steel(pixels: Plane, size: Size, brightness: float = 1.0) -> Canvas:
     """Return grey levels as a picture of this size."""
-    way = cv2.INTER_AREA if size[0] < pixels.shape[1] else cv2.INTER_CUBIC
-    grey = cv2.resize(pixels, size, interpolation=way)
+    interpolation = cv2.INTER_AREA if size[0] < pixels.shape[1] else cv2.INTER_CUBIC
+    grey = cv2.resize(pixels, size, interpolation=interpolation)
     return np.repeat((grey * brightness).astype(np.uint8)[..., None], 3, axis=2)
 
 
@@ -70,8 +70,8 @@ def draw_classes(pixels: Plane, labels: Plane, size: Size) -> Canvas:
     small = np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST), np.uint8)
     taken: list[Rect] = []
     for class_id in classes:
-        for box, inside in _regions(labels == class_id, size[0] / labels.shape[1]):
-            if place := _place_tag(box, inside, small, class_id, taken):
+        for box, innermost in _regions(labels == class_id, size[0] / labels.shape[1]):
+            if place := _place_tag(box, innermost, small, class_id, taken):
                 taken.append(place)
                 draw_tag(painter, (place.left, place.top), class_id)
     return picture
@@ -89,8 +89,8 @@ def draw_tag(painter: Painter, at: tuple[int, int], class_id: int) -> None:
 def _paint(picture: Canvas, where: npt.NDArray[np.bool_], colour: Colour) -> None:
     """Lay a colour over part of a picture, its edges soft; what is thinner than a pixel of the page stays visible."""
     size = picture.shape[1], picture.shape[0]
-    way = cv2.INTER_AREA if size[0] < where.shape[1] else cv2.INTER_LINEAR
-    cover = cv2.resize(where.astype(np.float32), size, interpolation=way)
+    interpolation = cv2.INTER_AREA if size[0] < where.shape[1] else cv2.INTER_LINEAR
+    cover = cv2.resize(where.astype(np.float32), size, interpolation=interpolation)
     strength = (SOLID * np.minimum(1.0, 2 * cover))[..., None]
     picture[:] = picture * (1 - strength) + np.array(colour) * strength
 
@@ -102,21 +102,21 @@ def _regions(mask: npt.NDArray[np.bool_], scale: float) -> Iterator[tuple[Rect, 
     for rank, region in enumerate(np.argsort(-areas, kind="stable")[:TAGGED] + 1):
         x, y, width, height, area = boxes[region].tolist()
         if rank == 0 or area >= SPECK_SHARE * mask.size:
-            alone = np.pad((numbers[y : y + height, x : x + width] == region).astype(np.uint8), 1)
-            row, column = divmod(int(cv2.distanceTransform(alone, cv2.DIST_L2, 3).argmax()), width + 2)
+            padded = np.pad((numbers[y : y + height, x : x + width] == region).astype(np.uint8), 1)
+            row, column = divmod(int(cv2.distanceTransform(padded, cv2.DIST_L2, 3).argmax()), width + 2)
             left, top, right, bottom = (round(value * scale) for value in (x, y, x + width, y + height))
             yield Rect(left, top, right, bottom), (round((x + column - 1) * scale), round((y + row - 1) * scale))
 
 
 def _place_tag(
-    region: Rect, inside: tuple[int, int], small: Plane, class_id: int, taken: Sequence[Rect]
+    region: Rect, innermost: tuple[int, int], small: Plane, class_id: int, taken: Sequence[Rect]
 ) -> Rect | None:
     """Return where a region's number hides least: within it where that is all its own, else next to it.
 
     `small` are the labels in the size of the picture. None where every place meets another number.
     """
     frame = Rect(0, 0, small.shape[1], small.shape[0])
-    x, y = inside[0] - TAG_PX // 2, inside[1] - TAG_PX // 2
+    x, y = innermost[0] - TAG_PX // 2, innermost[1] - TAG_PX // 2
     best, least = None, float("inf")
     for left, top in (
         (x, y),
@@ -126,11 +126,11 @@ def _place_tag(
         (x, region.bottom + 4),
     ):
         box = Rect(left, top, left + TAG_PX, top + TAG_PX)
-        if box.within(frame) != box or any(box.meets(other.grown(1)) for other in taken):
+        if box.within(frame) != box or any(box.meets(tag.grown(1)) for tag in taken):
             continue
         around = box.grown(TAG_PX // 4).within(frame)
-        own = bool((small[around.top : around.bottom, around.left : around.right] == class_id).all())
-        hidden = 0.0 if own else float(np.count_nonzero(small[box.top : box.bottom, box.left : box.right]))
+        is_own = bool((small[around.top : around.bottom, around.left : around.right] == class_id).all())
+        hidden = 0.0 if is_own else float(np.count_nonzero(small[box.top : box.bottom, box.left : box.right]))
         if hidden < least:
             best, least = box, hidden
     return best
