@@ -1,47 +1,52 @@
-"""A real browser, where the machine has one: opens a page and returns what became of it."""
+"""A real browser, where the machine has one: opens a page for a test to look at and to use."""
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
-import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-PATIENCE_S = 120
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+PATIENCE_MS = 120_000
 FOUND = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+MISSING = (
+    "no Chromium on this machine (apt install chromium)"
+    if FOUND is None
+    else "playwright is not installed (pip install playwright)"
+    if importlib.util.find_spec("playwright") is None
+    else ""
+)
 
-needs_browser = pytest.mark.skipif(FOUND is None, reason="no Chromium on this machine (apt install chromium)")
-
-
-def opened(page: Path, folder: Path, *words: str) -> str:
-    """Open a page with the browser's own clock run on until nothing happens; return its DOM."""
-    return _run(page, folder, "--virtual-time-budget=30000", "--dump-dom", *words)
-
-
-def printed(page: Path, folder: Path) -> bytes:
-    """Print a page; return the PDF."""
-    path = folder / "page.pdf"
-    _run(page, folder, "--virtual-time-budget=30000", f"--print-to-pdf={path}")
-    return path.read_bytes()
+needs_browser = pytest.mark.skipif(bool(MISSING), reason=MISSING or "there is one")
 
 
-def _run(page: Path, folder: Path, *words: str) -> str:
-    assert FOUND is not None
-    done = subprocess.run(
-        [
-            FOUND,
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            f"--user-data-dir={folder / 'profile'}",
-            *words,
-            page.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=PATIENCE_S,
-    )
-    return done.stdout
+@contextmanager
+def opened(path: Path, width: int = 1280, height: int = 800) -> Iterator[Page]:
+    """Open a coil's report until all of it is drawn.
+
+    Raises: AssertionError when its script fails, or anything is loaded from elsewhere.
+    """
+    from playwright.sync_api import sync_playwright
+
+    faults: list[str] = []
+    with sync_playwright() as browsers:
+        browser = browsers.chromium.launch(executable_path=FOUND, args=["--no-sandbox"], timeout=PATIENCE_MS)
+        try:
+            page = browser.new_page(viewport={"width": width, "height": height})
+            page.set_default_timeout(PATIENCE_MS)
+            page.on("pageerror", lambda error: faults.append(str(error)))
+            page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+            page.on("request", lambda asked: faults.append(asked.url) if asked.url.startswith("http") else None)
+            page.goto(path.as_uri())
+            page.wait_for_function("document.documentElement.dataset.ready || document.documentElement.dataset.fault")
+            yield page
+        finally:
+            browser.close()
+    assert not faults, faults

@@ -83,8 +83,10 @@ class Cut:
 
     def _crop(self, place: int, inspected: Inspected, number: int | None, pixels: Bytes2D) -> Crop:
         header = inspected.frame.header
-        rows, columns = pixels.shape
-        footprint = self._cameras[header.camera].footprint(header, (rows, columns))
+        camera, (rows, columns) = self._cameras[header.camera], pixels.shape
+        footprint = camera.footprint(header, (rows, columns))
+        if camera.mirror:  # detections lie as on the strip
+            pixels = pixels[:, ::-1]
         runs = _runs(inspected, footprint)
         if number is None:
             top, bottom, left, right = self._anywhere(pixels.shape)
@@ -94,7 +96,7 @@ class Cut:
             frame=place,
             detection=number,
             top_px=top,
-            left_px=left,
+            left_px=columns - right if camera.mirror else left,
             pixels=pixels[top:bottom, left:right].copy(),
             runs=_within(runs, top, bottom, left, right),
             place=Extent(

@@ -23,6 +23,7 @@ from inspector import __version__
 from inspector.coil import packing
 from inspector.coil.columns import SIDES
 from inspector.coil.marks import marks
+from inspector.coil.pictures import ReportPicture, ReportPictures
 from inspector.coil.seen import CoilHistory
 from inspector.coil.settings import GradingSection
 from inspector.coil.words import figures, foot, grades, subtitle, tables
@@ -35,14 +36,7 @@ SCRIPTS = ("data.js", "marks.js", "map.js", "charts.js", "list.js", "page.js", "
 SIGNS = {"release": "\u2713", "hold": "\u25b2", "block": "\u2716", "ungraded": "\u25cb"}
 
 
-class ReportPicture(msgspec.Struct, frozen=True, kw_only=True):
-    """A picture of a defect."""
-
-    png: bytes
-    width: int
-    height: int
-    box: tuple[float, float, float, float]
-    """Where in it the defect lies: left, top, width, height, pixels; travel to the right, as on the map."""
+NO_PICTURES = ReportPictures({}, "")
 
 
 class Packed(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,22 +54,22 @@ def html(
     gradings: Sequence[GradingSection] = (),
     severities: Sequence[SeveritySection] = (),
     *,
-    crops: Mapping[str, ReportPicture] | None = None,
+    pictures: ReportPictures = NO_PICTURES,
     classes: Sequence[str] = (),
     note: str = "",
 ) -> bytes:
-    """Write the report of a coil that was read with its defects; `crops` are pictures by a defect's id.
+    """Write the report of a coil that was read with its defects, with pictures of some of them.
 
     Signs and colours follow the order of the recipe's `classes`; without them that of the alphabet.
     """
-    packed = pack(seen, gradings, severities, crops=crops, classes=classes)
+    packed = pack(seen, gradings, severities, pictures=pictures, classes=classes)
     script, style = _script(), _text("page.css")
     return _filled(
         "page.html",
         {
             "coil": escape(made.coil),
             "grade": escape(made.grade),
-            "body": body(made, note),
+            "body": body(made, note, pictures.note),
             "generator": f"inspector {__version__}",
             "script_hash": _hash(script),
             "style_hash": _hash(style),
@@ -88,7 +82,7 @@ def html(
     ).encode()
 
 
-def body(made: CoilRecord, note: str = "") -> str:
+def body(made: CoilRecord, note: str = "", pictures: str = "") -> str:
     """What the page shows, without what makes it a file: the places that `page.js` fills stand empty in it."""
     return _filled(
         "body.html",
@@ -102,6 +96,7 @@ def body(made: CoilRecord, note: str = "") -> str:
             "grades": grades(made),
             "tables": tables(made),
             "foot": foot(made, note),
+            "pictures": escape(pictures),
         },
     )
 
@@ -111,7 +106,7 @@ def pack(
     gradings: Sequence[GradingSection] = (),
     severities: Sequence[SeveritySection] = (),
     *,
-    crops: Mapping[str, ReportPicture] | None = None,
+    pictures: ReportPictures = NO_PICTURES,
     classes: Sequence[str] = (),
 ) -> Packed:
     """Pack what `page.js` shows of a coil that was read with its defects."""
@@ -123,7 +118,7 @@ def pack(
     layout, packed = packing.pack(columns, kinds, columns.severities(severities), along)
     ids = [seen.defects[place].id for place in along]
     return Packed(
-        meta=_json(_meta(seen, gradings, ids, crops or {}) | {"columns": layout, "names": names}),
+        meta=_json(_meta(seen, gradings, ids, pictures.crops) | {"columns": layout, "names": names}),
         columns=packed,
         ids=packing.lines([name.replace("\n", " ") for name in ids]),
     )
@@ -150,6 +145,8 @@ def _meta(
         ]
         or [{"name": SIDES[0], "left": 0.0, "right": 1000.0}],
         "welds": seen.welds_mm,
+        "before": seen.before,
+        "after": seen.after,
         "gaps": _gaps(seen),
         "crowded": [
             {"side": box.side, "start": box.start_mm, "end": box.end_mm, "left": box.left_mm, "right": box.right_mm}
@@ -166,16 +163,17 @@ def _meta(
             for repeat in seen.repeats
         ],
         "zones": [_zone(rules, is_over=seen.passage.is_over) for rules in gradings],
-        "crops": {
-            places[name]: {
-                "src": "data:image/png;base64," + base64.b64encode(crop.png).decode(),
-                "width": crop.width,
-                "height": crop.height,
-                "box": crop.box,
-            }
-            for name, crop in crops.items()
-            if name in places
-        },
+        "crops": {places[name]: _crop(crop) for name, crop in crops.items() if name in places},
+    }
+
+
+def _crop(crop: ReportPicture) -> dict[str, Any]:
+    return {
+        "src": "data:image/jpeg;base64," + base64.b64encode(crop.jpeg).decode(),
+        "width": crop.width,
+        "height": crop.height,
+        "outlines": crop.outlines,
+        "label": crop.label,
     }
 
 

@@ -42,6 +42,10 @@ class CoilHistory(msgspec.Struct, kw_only=True):
     """What people decided of it."""
     welds_mm: tuple[float, ...] = ()
     """Welds within the coil."""
+    before: str = ""
+    """The coil that left the cameras as this one came: they are one strip. Empty where none did."""
+    after: str = ""
+    """The coil that came as this one left."""
     defects: list[Defect] = []
     """The defects themselves, in the columns' order, where they were asked for."""
 
@@ -112,6 +116,17 @@ def totals(history: History, passage: Passage) -> CoilReport:
     if not passage.is_over and (state := history.state(strip.Strip.name)):
         return strip.totals(state).get(passage.coil, passage.report)
     return passage.report
+
+
+def neighbours(history: History, passage: Passage) -> tuple[str, str]:
+    """Return the coils right before and behind one, on the same strip; empty where there was none.
+
+    Raises: JournalError.
+    """
+    coils = history.coils()
+    before = [other.coil for other in coils if other.first_seq < passage.first_seq and other.ended >= passage.started]
+    behind = [other.coil for other in coils if other.first_seq > passage.first_seq and other.started <= passage.ended]
+    return (before[-1] if before else "", behind[0] if behind else "")
 
 
 def opened(file: CoilFile) -> CoilHistory:

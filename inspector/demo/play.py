@@ -1,7 +1,8 @@
-"""`inspector demo`: one simulated coil, inspected from end to end by a real daemon, and shown.
+"""`inspector demo`: two simulated coils, welded, inspected from end to end by a real daemon, and shown.
 
     inspector run demo.toml  <-- frames --  inspector replay     two real processes, real sockets
             |-- events, /metrics -->  this process: shows them live, then scores, sums up and draws
+            |-- journal, archive -->  inspector report           one HTML file for each coil
 
 Knows: the order of things, and what a newcomer wants to see. Must not know: how any of it is done.
 """
@@ -10,63 +11,62 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 
-import cv2
 import msgspec
-import numpy as np
 
+from inspector.demo import ribbon
+from inspector.demo.finale import DemoRun, Finale, command, mark
+from inspector.demo.lines import line
+from inspector.demo.plan import COILS, FRAME_M, RUN_IN, SHOWN_FRAMES, WIDTH_PX, Plan, plan
 from inspector.demo.received import Received
-from inspector.demo.report import write_report
 from inspector.demo.screen import StatusScreen
 from inspector.demo.setup import DemoSetup, set_up
-from inspector.demo.summary import Figures, subtitle, summary
-from inspector.drawing import coil_map
 from inspector.errors import EXIT_FAILURE, InspectorError
 from inspector.events import text
 from inspector.harness.child import Child
 from inspector.harness.daemon import DaemonProcess
 from inspector.harness.ports import HOST, Ports
 from inspector.harness.scrape import Counts
-from inspector.records.events import Missed
-from inspector.score import score
+from inspector.records.envelope import Event
 from inspector.simulator.camera import Sent
-from inspector.simulator.sheet import MM_PER_PX, ROWS, Sheet
-from inspector.simulator.thumbnail import SHRINK
+from inspector.simulator.sheet import CLASSES, MM_PER_PX
 from inspector.words import counted
 
-COIL, RUN_IN = "DEMO", "RUN-IN"
-FRAME_M = ROWS * MM_PER_PX / 1000
-RUN_IN_FRAMES, RUN_IN_S = 24, 8.0
+RUN_IN_FRAMES, RUN_IN_S = 16, 8.0
 LOAD = 0.85
 """The line runs at this share of what the machine can take; at 1 every frame would wait in a full queue."""
-FASTEST_FPS = 50.0
-"""What one core draws of procedural steel."""
-RUN_IN_LIMIT_S, SETTLE_S, QUIET_S = 300.0, 60.0, 10.0
+FASTEST_FPS = 25.0
+"""What one core draws of procedural steel so wide."""
+RUN_IN_LIMIT_S, SETTLE_S, QUIET_S = 300.0, 30.0, 10.0
+STEP_S = 0.4
+"""How often the status is drawn."""
 SLACK_S = 15.0
-"""How much longer than `--seconds` the drive may take, on a machine that slows down meanwhile."""
+"""How much longer than planned the drive may take, on a machine that slows down meanwhile."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `inspector demo`."""
     add = parser.add_argument
     add("--out", type=Path, default=Path("demo"), help="folder for what it leaves (%(default)s)")
-    add("--metres", type=float, default=60.0, help="length of the coil at most (%(default)s)")
-    add("--seconds", type=float, default=60.0, help="length of the drive at most (%(default)s)")
-    add("--seed", type=int, default=1, help="seed of the steel; another one is another coil (%(default)s)")
+    add("--metres", type=float, default=60.0, help="length of both coils at most (%(default)s)")
+    add(
+        "--seconds",
+        type=float,
+        default=75.0,
+        help="length of the drive, more where it cannot show all (%(default)s)",
+    )
+    add("--seed", type=int, default=1, help="seed of the steel; another one is other coils (%(default)s)")
     add("--recipe", metavar="FOLDER", help="recipe that runs instead of the shipped one")
     add("--fault", action="append", default=[], metavar="NAME=P", help="faults of the camera, as in `inspector replay`")
-    add("--port-base", type=int, metavar="PORT", help="first of four ports in a row (5555 to 5557, 9477)")
+    add("--port-base", type=int, metavar="PORT", help="first of five ports in a row (5555 to 5558, 9477)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the demo; 0 when it ran through.
+    """DemoRun the demo; 0 when it ran through.
 
     Raises: InspectorError when a port is taken, a recipe is missing, or a process fails.
     """
@@ -87,7 +87,8 @@ class Demo:
 
     def __init__(self, args: argparse.Namespace, setup: DemoSetup, screen: StatusScreen, *, colour: bool) -> None:
         self._args, self._setup, self._screen, self._colour = args, setup, screen, colour
-        self._received = Received(COIL)
+        self._received = Received(COILS)
+        self._reached_m = 0.0
 
     def run(self) -> None:
         """Start, drive, drain, sum up.
@@ -103,12 +104,16 @@ class Demo:
             self._listener = stack.enter_context(daemon.listener())
             rate_fps = LOAD * self._run_in(daemon)
             before, engine_before = daemon.counts(), engine_time(daemon)
+            frames = max(SHOWN_FRAMES, self._args.seconds * rate_fps)
+            self._plan = plan(round(min(self._args.metres / FRAME_M, frames)))
+            self._announce(self._plan, rate_fps)
             sent, seconds = self._drive(daemon, rate_fps)
             counts, (engine_s, batches) = daemon.counts().since(before), engine_time(daemon)
             self._drain(daemon)
         self._screen.clear()
         share_ms = 1000 * (engine_s - engine_before[0]) / max(1.0, batches - engine_before[1])
-        self._sum_up(sent, seconds, counts, share_ms)
+        run = DemoRun(sent.messages, seconds, counts, share_ms, self._listener.lost, self._args.seed)
+        Finale(self._setup, self._received, self._screen, colour=self._colour).show(run)
 
     # --- phases ---------------------------------------------------------------------------------------------
 
@@ -119,7 +124,7 @@ class Demo:
         if base is not None:
             subscribe += f" --connect tcp://{HOST}:{ports.events} --replay tcp://{HOST}:{ports.replay}"
         say = self._screen.line
-        say("One coil of procedural (simulated) steel, inspected by a real daemon over real sockets.")
+        say("Two coils of procedural (simulated) steel, welded, inspected by a real daemon over real sockets.")
         say(f"  look in from another terminal:  curl http://{HOST}:{ports.http}/metrics")
         say(f"                                  {subscribe}")
         say(f"  configuration and log:          {self._setup.config}  {folder / 'run.log'}")
@@ -130,8 +135,9 @@ class Demo:
         before = daemon.counts()
         marks: list[tuple[float, int]] = []
         deadline_s = time.monotonic() + RUN_IN_LIMIT_S
-        with self._camera("--coil", RUN_IN, "--frames", str(RUN_IN_FRAMES), "--defects-per-m", "0") as camera:
-            while camera.runs() or daemon.counts().since(before).ended < self._sent().messages:
+        sound = ["--defects-per-m", "0", "--lookalikes-per-m", "0"]
+        with self._camera("--coil", RUN_IN, "--frames", str(RUN_IN_FRAMES), *sound) as camera:
+            while camera.runs():
                 now_s, done = time.monotonic(), daemon.counts().since(before).inspected
                 if done > (marks[-1][1] if marks else 0):
                     marks.append((now_s, done))
@@ -141,7 +147,8 @@ class Demo:
                     raise InspectorError(
                         f"only {counted(done, 'frame')} inspected in {RUN_IN_LIMIT_S:g} s. See run.log."
                     )
-                self._step(daemon, 0.02)
+                self._step(daemon, 0.05)
+        self._settle(daemon, before)
         (first_s, first), (last_s, last) = (marks[0], marks[-1]) if marks else ((0.0, 0), (0.0, 0))
         measured_fps = (last - first) / (last_s - first_s) if last > first else FASTEST_FPS
         capacity_fps = min(measured_fps, FASTEST_FPS)
@@ -150,28 +157,42 @@ class Demo:
         self._screen.line()
         return capacity_fps
 
+    def _announce(self, coming: Plan, rate_fps: float) -> None:
+        """Say what is about to pass."""
+        first, second = (frames * FRAME_M for frames in coming.frames)
+        gap = ""
+        if coming.lost:
+            from_m, to_m = (frame * FRAME_M for frame in coming.lost)
+            gap = f"; from {from_m:.2f} to {to_m:.2f} m of {COILS[0]} the camera is blind"
+        signs = [f"{ribbon.sign(number, self._colour)} {name}" for number, name in enumerate(CLASSES, 1)]
+        say = self._screen.line
+        say(f"planted: {COILS[0]}, {first:.1f} m, and welded to it {COILS[1]}, {second:.1f} m, with defects at random")
+        say(f"         the prints of a damaged roll go on over the weld{gap}")
+        say(f"         {'  '.join(signs)}")
+        planned_s = sum(coming.frames) / rate_fps
+        if planned_s > self._args.seconds + SLACK_S:
+            say(f"         this machine is slow or busy now: that takes {planned_s:.0f} s")
+        say()
+
     def _drive(self, daemon: DaemonProcess, rate_fps: float) -> tuple[Sent, float]:
-        """Let the coil pass; return what was sent and how long that took."""
-        args = self._args
-        metres = min(args.metres, args.seconds * rate_fps * FRAME_M)
-        frames = max(1, round(metres / FRAME_M))
+        """Let the coils pass; return what was sent and how long that took."""
+        args, folder = self._args, self._setup.folder
         before = daemon.counts()
-        options = ["--coil", COIL, "--frames", str(frames), "--rate", f"{rate_fps:.3f}"]
-        options += ["--thumbnail", str(self._setup.folder / "strip.png")]
+        options = [*self._plan.options(), "--rate", f"{rate_fps:.3f}"]
+        options += ["--thumbnail", str(folder / "strip.png"), "--planted", str(folder / "planted.csv")]
         options += [word for fault in args.fault for word in ("--fault", fault)]
-        began_s = 0.0
+        planned_s, began_s = sum(self._plan.frames) / rate_fps, 0.0
         with self._camera(*options) as camera:
             while camera.runs():
-                self._step(daemon, 0.25)
+                self._step(daemon, STEP_S)
                 counts = daemon.counts().since(before)
                 began_s = began_s or (time.monotonic() if counts.received else 0.0)
                 passing_s = time.monotonic() - began_s if began_s else 0.0
-                if passing_s > args.seconds + SLACK_S:
+                if passing_s > max(args.seconds, 2 * planned_s) + SLACK_S:
                     camera.terminate()
-                self._show_status(counts, metres, passing_s, frames / rate_fps)
-        sent = self._sent()
-        self._wait(lambda: daemon.counts().since(before).ended >= sent.messages, daemon)
-        return sent, time.monotonic() - began_s
+                self._show_status(counts, passing_s, planned_s)
+        self._settle(daemon, before)
+        return self._sent(), time.monotonic() - began_s
 
     def _drain(self, daemon: DaemonProcess) -> None:
         """End the daemon; what it still completes is received, but has no latency: it waited for us."""
@@ -187,51 +208,6 @@ class Demo:
         self._screen.line("the inspector ended with exit code 0")
         self._screen.line()
 
-    def _sum_up(self, sent: Sent, seconds: float, counts: Counts, engine_ms: float) -> None:
-        folder, seed = self._setup.folder, self._args.seed
-        thumbnail = cv2.imread(str(folder / "strip.png"), cv2.IMREAD_GRAYSCALE)
-        if thumbnail is None:
-            raise InspectorError(f"{folder / 'strip.png'}: the camera left no picture of the strip. See replay.log.")
-        passed_mm = len(thumbnail) * SHRINK * MM_PER_PX
-        beyond = Missed(camera="top", coil=COIL, start_mm=passed_mm, end_mm=passed_mm + 1e6, reasons={})
-        received = self._received
-        result = score(
-            received.defects.values(),
-            Sheet(seed).planted(0, passed_mm),
-            self._setup.recipe.classes,
-            counts.inspected_m,
-            [*received.missed, beyond],
-        )
-        figures = Figures(
-            coil=COIL,
-            recipe=str(self._setup.recipe),
-            passed_m=passed_mm / 1000,
-            seconds=seconds,
-            sent=sent.messages,
-            counts=counts,
-            latencies_ms=received.latencies_ms,
-            engine_ms=engine_ms,
-            lost_events=self._listener.lost,
-            score=result,
-        )
-        drawn = coil_map.CoilMap(
-            title=f"Coil {COIL}",
-            subtitle=subtitle(figures, datetime.now(UTC)),
-            foot=f"Procedural steel, a simulation (seed {seed}). {coil_map.READING}",
-            thumbnail=thumbnail.astype(np.uint8, copy=False),
-            mm_per_row=SHRINK * MM_PER_PX,
-            mm_per_px=SHRINK * MM_PER_PX,
-            score=result,
-            missed=tuple(received.missed),
-        )
-        coil_map.save(drawn, folder / "coil.png")
-        self._screen.line(summary(figures))
-        self._screen.line()
-        self._screen.line(f"  picture     {folder / 'coil.png'}")
-        made = write_report(COIL, self._setup.config, thumbnail.astype(np.uint8, copy=False), folder / "coil.html")
-        self._screen.line(f"  coil report {folder / 'coil.html'}: {made.grade}. Open it in a browser.")
-        self._screen.line(f"  ask more    {command()} defects --coil {COIL} --journal {folder / 'journal'} --csv")
-
     # --- one step -------------------------------------------------------------------------------------------
 
     def _step(self, daemon: DaemonProcess, wait_s: float) -> None:
@@ -243,22 +219,47 @@ class Demo:
         """Take and show the events that have come."""
         for received_ns, event in self._listener.take(wait_s):
             self._received.take(received_ns, event)
-            if event.subject != RUN_IN:
-                self._screen.line(text.line(event, self._colour))
+            if words := self._words(event):
+                self._screen.line(words)
 
-    def _show_status(self, counts: Counts, metres: float, passing_s: float, planned_s: float) -> None:
+    def _words(self, event: Event) -> str:
+        return "" if event.subject == RUN_IN else line(event, self._colour)
+
+    def _show_status(self, counts: Counts, passing_s: float, planned_s: float) -> None:
         if not counts.received:
             return
-        share = f"{counts.inspected_m:6.1f} of {metres:.1f} m"
+        self._reached_m = counts.inspected_m + counts.missed_m
+        share = f"{self._reached_m:6.1f} of {self._plan.metres:.1f} m"
         speed = f"{counts.inspected / passing_s:.1f} frames/s" if passing_s > 1 else ""
         left = f"{max(0.0, planned_s - passing_s):.0f} s left"
         found = f"{counted(len(self._received.defects), 'defect')}, {counted(self._received.alarms, 'alarm')}"
-        self._screen.status("  ".join(filter(None, (share, speed, found, left))))
+        words = "  ".join(filter(None, (share, speed, found, left)))
+        above = ribbon.draw(self._so_far(), self._screen.columns, self._colour) if self._screen.is_terminal else []
+        self._screen.status(words, above)
 
-    def _wait(self, done: Callable[[], bool], daemon: DaemonProcess) -> None:
-        deadline_s = time.monotonic() + SETTLE_S
-        while not done() and time.monotonic() < deadline_s:
-            self._step(daemon, 0.05)
+    def _so_far(self) -> ribbon.RibbonStrip:
+        """The strip as far as it has passed."""
+        behind_mm = dict(zip(COILS, (0.0, self._plan.frames[0] * FRAME_M * 1000), strict=True))
+        marks = [mark(defect, behind_mm[defect.coil]) for coil in COILS for defect in self._received.defects_of(coil)]
+        missed = [
+            (behind_mm[gap.coil] + gap.start_mm, behind_mm[gap.coil] + gap.end_mm) for gap in self._received.missed
+        ]
+        return ribbon.RibbonStrip(
+            length_mm=1000 * self._plan.metres,
+            width_mm=WIDTH_PX * MM_PER_PX,
+            reached_mm=1000 * self._reached_m,
+            heads=tuple(behind_mm.items()),
+            marks=marks,
+            missed=missed,
+        )
+
+    def _settle(self, daemon: DaemonProcess, before: Counts) -> None:
+        """Wait for the last frames that were sent; not for what a socket lost, where nothing more happens."""
+        sent, moved_s, ended = self._sent().messages, time.monotonic(), -1
+        while ended < sent and time.monotonic() < moved_s + SETTLE_S:
+            if (now := daemon.counts().since(before).ended) != ended:
+                ended, moved_s = now, time.monotonic()
+            self._step(daemon, 0.1)
 
     def _sent(self) -> Sent:
         """What the camera that has just ended reports to have sent."""
@@ -266,7 +267,8 @@ class Demo:
 
     def _camera(self, *options: str) -> Child:
         connect = f"tcp://{HOST}:{self._setup.ports.frames}"
-        words = ["replay", "--connect", connect, "--seed", str(self._args.seed), "--json", *options]
+        words = ["replay", "--connect", connect, "--width", str(WIDTH_PX), "--json", *options]
+        words += ["--seed", str(self._args.seed)]
         return Child(words, self._setup.folder / "replay.json", self._setup.folder / "replay.log")
 
 
@@ -274,10 +276,3 @@ def engine_time(daemon: DaemonProcess) -> tuple[float, float]:
     """Seconds that batches have spent in the engine and waiting for it, and their number."""
     seconds, batches = (daemon.value(f"inspector_stage_seconds_{part}", stage="infer") for part in ("sum", "count"))
     return seconds, batches
-
-
-def command() -> str:
-    """How this program is called from where the user stands: a path where it is not installed for all."""
-    installed = Path(sys.executable).with_name("inspector")
-    found = shutil.which("inspector")
-    return "inspector" if found or not installed.is_file() else os.path.relpath(installed)

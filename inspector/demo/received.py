@@ -1,22 +1,28 @@
-"""What the events of one coil add up to.
+"""What the events of the demo's coils add up to.
 
-Knows: the events of a coil. Must not know: what was planted, how anything is shown.
+Knows: the events of coils. Must not know: what was planted, how anything is shown.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from inspector.records.envelope import Event
-from inspector.records.events import Alarm, Defect, Health, Missed
+from inspector.records.events import Alarm, CoilReport, Defect, Health, Missed, Repeat
 
 
 class Received:
-    """Defects, alarms and missed strip of one coil so far."""
+    """What was reported of some coils so far."""
 
-    def __init__(self, coil: str) -> None:
-        self._coil = coil
+    def __init__(self, coils: Sequence[str]) -> None:
+        self._coils = coils
         self.defects: dict[str, Defect] = {}
         """Last report of each defect, by id."""
         self.missed: list[Missed] = []
+        self.repeats: dict[tuple[str, str], Repeat] = {}
+        """Last report of each repeat, by coil and id."""
+        self.lengths_m: dict[str, float] = {}
+        """Of the coils that ended."""
         self.alarms = 0
         """Number that were raised."""
         self.latencies_ms: list[float] = []
@@ -31,7 +37,7 @@ class Received:
         data = event.data
         if isinstance(data, Health):
             self.is_over |= data.state == "stopping"
-        if event.subject != self._coil:
+        if event.subject not in self._coils:
             return
         if isinstance(data, Defect):
             self.defects[data.id] = data
@@ -39,5 +45,17 @@ class Received:
                 self.latencies_ms.append((received_ns - data.captured_ns) / 1e6)
         elif isinstance(data, Missed):
             self.missed.append(data)
+        elif isinstance(data, Repeat):
+            self.repeats[data.coil, data.id] = data
+        elif isinstance(data, CoilReport) and data.state == "ended":
+            self.lengths_m[data.coil] = data.length_m
         elif isinstance(data, Alarm):
             self.alarms += data.state == "unacknowledged"
+
+    def defects_of(self, coil: str) -> list[Defect]:
+        """The defects of a coil; none that became a part of another."""
+        return [defect for defect in self.defects.values() if defect.coil == coil and not defect.part_of]
+
+    def missed_of(self, coil: str) -> list[Missed]:
+        """What was not inspected of a coil."""
+        return [gap for gap in self.missed if gap.coil == coil]

@@ -6,25 +6,27 @@ Knows: tables. Must not know: how the figures came about.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from statistics import fmean
 
 import msgspec
 
+from inspector.demo.tally import ROW_MM, Placed, ShowPiece
 from inspector.harness.scrape import Counts
 from inspector.records.events import Defect
 from inspector.score import PlantedOutcome, Score
 from inspector.simulator.sheet import Planted
 from inspector.words import counted
 
-FALSE_LISTED = 20
+LISTED = 20
+"""Of what was missed, and of what is false, so many have a line."""
+GREEN, RED, BOLD, PLAIN = "\x1b[32m", "\x1b[1;31m", "\x1b[1m", "\x1b[0m"
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """The figures of one demonstration."""
 
-    coil: str
     recipe: str
     passed_m: float
     """Strip that passed under the camera, metres."""
@@ -39,7 +41,14 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     engine_ms: float
     """Mean time of a batch from its closing to the engine's answer."""
     lost_events: int
-    score: Score
+    pieces: Sequence[ShowPiece]
+    """The show pieces."""
+    placed: Placed | None
+    scores: Mapping[str, Score]
+    """Of each coil, in the order in which they passed."""
+    total: Score
+    """Of all of them."""
+    colour: bool = False
 
 
 def summary(figures: Figures) -> str:
@@ -48,7 +57,7 @@ def summary(figures: Figures) -> str:
 
 
 def subtitle(figures: Figures, now: datetime) -> str:
-    """Write the line under the title of the coil's map."""
+    """Write the line under the title of the strip's map."""
     strip = f"{figures.passed_m:.1f} m of strip, {figures.counts.inspected_m:.1f} m inspected"
     return f"{strip}  \u00b7  recipe {figures.recipe}  \u00b7  {now:%Y-%m-%d %H:%M} UTC"
 
@@ -59,9 +68,10 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def _lines(figures: Figures) -> Iterator[str]:
-    counts, score = figures.counts, figures.score
+    counts = figures.counts
     speed = figures.passed_m / figures.seconds if figures.seconds else 0.0
-    yield f"Coil {figures.coil}: {figures.passed_m:.1f} m at {speed:.2f} m/s, recipe {figures.recipe}"
+    coils = " and ".join(figures.scores)
+    yield _bold(f"{coils}: {figures.passed_m:.1f} m at {speed:.2f} m/s, recipe {figures.recipe}", figures)
     yield ""
     yield _row("frames", ("sent", "inspected", "dropped", "rejected", "missing"))
     ends = (figures.sent, counts.inspected, counts.dropped, counts.rejected, counts.missing)
@@ -69,13 +79,10 @@ def _lines(figures: Figures) -> Iterator[str]:
     yield f"  strip       {counts.inspected_m:.1f} m inspected, {counts.missed_m:.1f} m missed"
     yield from _latency(figures)
     yield ""
-    yield _row("defects", ("planted", "found", "confused", "missed", "false"))
-    for kind in (*score.classes, score.total):
-        yield _row(kind.name, (kind.planted, kind.found, kind.confused, kind.missed, kind.false))
-    recall = "-" if score.recall is None else f"{score.recall:.1%}"
-    false = "-" if score.false_per_100m is None else f"{score.false_per_100m:.1f}"
-    yield f"  recall      {recall} of the planted, {false} false per 100 m"
-    yield from _apart(score)
+    yield from _pieces(figures)
+    yield ""
+    yield from _classes(figures)
+    yield from _apart(figures)
     if figures.lost_events:
         yield f"  events      {figures.lost_events} were lost on the way here: the counts above are too low"
 
@@ -87,27 +94,61 @@ def _latency(figures: Figures) -> Iterator[str]:
         yield "  latency     no defect was reported while the strip ran"
         return
     p50, p99 = (percentile(measured, share) for share in (0.50, 0.99))
-    defects = counted(len(measured), "defect")
+    defects = counted(len(measured), "report")
     yield f"  latency     p50 {p50:.0f} ms, p99 {p99:.0f} ms from capture to event ({defects})"
     rest = f"{max(0.0, fmean(measured) - figures.engine_ms):.0f} ms waiting and all else"
     yield f"              on average {figures.engine_ms:.0f} ms of that in the network, {rest}"
 
 
-def _apart(score: Score) -> Iterator[str]:
+def _pieces(figures: Figures) -> Iterator[str]:
+    """Write what was planted and what became of it, one below the other."""
+    for piece in figures.pieces:
+        sign, colour = ("\u2713", GREEN) if piece.is_right else ("\u2717", RED)
+        yield f"  {_inked(sign, colour, figures)} {_bold(f'{piece.name:<15}', figures)} planted  {piece.planted}"
+        yield f"  {'':<17} found    {piece.found}"
+
+
+def _classes(figures: Figures) -> Iterator[str]:
+    score = figures.total
+    yield _row("defects", ("planted", "found", "confused", "missed", "false"))
+    for kind in (*score.classes, score.total):
+        yield _row(kind.name, (kind.planted, kind.found, kind.confused, kind.missed, kind.false))
+    recall = "-" if score.recall is None else f"{score.recall:.1%}"
+    false = "-" if score.false_per_100m is None else f"{score.false_per_100m:.1f}"
+    yield f"  recall      {recall} of the planted, {false} false per 100 m"
+    if placed := figures.placed:
+        half, most = (f"{rows:.0f} rows ({rows * ROW_MM:.1f} mm)" for rows in (placed.half, placed.most))
+        yield f"  places      half of the begins are right to {half}, nine in ten to {most}: the network's outline"
+
+
+def _apart(figures: Figures) -> Iterator[str]:
     """List by name and place all that was planted and is not among the found."""
-    total = score.total
+    total = figures.total.total
     if total.small:
         yield f"  not counted {total.small} planted below the recipe's minimum area"
     if total.unseen:
         yield f"  not counted {total.unseen} planted in strip that was not inspected"
-    names = [kind.name for kind in score.classes]
-    for outcome in score.outcomes:
-        if outcome.verdict in ("missed", "confused", "unseen"):
-            yield f"    {_fate(outcome):<26} {_place(outcome.planted, names[outcome.planted.class_id - 1])}"
-    for defect in score.false[:FALSE_LISTED]:
-        yield f"    {'false, nothing planted':<26} {_place(defect, defect.name)}"
-    if len(score.false) > FALSE_LISTED:
-        yield f"    and {counted(len(score.false) - FALSE_LISTED, 'more false one')}"
+    away = [
+        f"    {_fate(outcome):<26} {coil:<8} {_place(outcome.planted, _name(score, outcome))}"
+        for coil, score in figures.scores.items()
+        for outcome in score.outcomes
+        if outcome.verdict in ("missed", "confused", "unseen")
+    ]
+    false = [
+        f"    {'false, nothing planted':<26} {coil:<8} {_place(defect, defect.name)}"
+        for coil, score in figures.scores.items()
+        for defect in score.false
+    ]
+    if total.missed + total.confused:
+        yield _inked(f"  not found   {total.missed + total.confused} of {total.planted}", RED, figures)
+    for lines, what in ((away, "more not found"), (false, "more false ones")):
+        yield from lines[:LISTED]
+        if len(lines) > LISTED:
+            yield f"    and {len(lines) - LISTED} {what}"
+
+
+def _name(score: Score, outcome: PlantedOutcome) -> str:
+    return score.classes[outcome.planted.class_id - 1].name
 
 
 def _fate(outcome: PlantedOutcome) -> str:
@@ -124,3 +165,11 @@ def _place(thing: Planted | Defect, name: str) -> str:
 
 def _row(name: str, cells: Sequence[object]) -> str:
     return f"  {name:<10}" + "".join(f"{cell:>11}" for cell in cells)
+
+
+def _inked(text: str, colour: str, figures: Figures) -> str:
+    return f"{colour}{text}{PLAIN}" if figures.colour else text
+
+
+def _bold(text: str, figures: Figures) -> str:
+    return _inked(text, BOLD, figures)

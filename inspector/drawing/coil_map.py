@@ -9,7 +9,8 @@ Knows: layout, and what each sign means. Must not know: how anything was found.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -73,6 +74,8 @@ class CoilMap(msgspec.Struct, frozen=True, kw_only=True):
     score: Score
     missed: tuple[Missed, ...] = ()
     """Strip that was not inspected."""
+    heads: tuple[tuple[str, float], ...] = ()
+    """Coils that are welded to one strip, and where each begins on it, millimetres; metres count from there."""
 
 
 def save(coil: CoilMap, path: Path) -> None:
@@ -89,11 +92,12 @@ def draw(coil: CoilMap) -> Canvas:
     tones = _tones(coil.thumbnail)
     for row in range(fold.rows):
         _steel(painter, coil, fold, row, tones)
-        _scale(painter, fold, row)
+        _scale(painter, fold, row, [head_mm for _, head_mm in coil.heads] or [0.0])
     for gap in coil.missed:
         for piece in fold.stretch(gap.start_mm, gap.end_mm):
             painter.fill(piece, PAPER, 0.55)
             painter.hatch(piece, UNSEEN)
+    _welds(painter, fold, coil)
     _Marks(painter, fold, coil.score).draw()
     painter.text((MARGIN_PX, fold.bottom + 28), coil.foot, FIGURE_NAME)
     return painter.canvas
@@ -202,18 +206,30 @@ def _steel(painter: Painter, coil: CoilMap, fold: Fold, row: int, tones: Tones) 
     painter.canvas[strip.top : strip.bottom, strip.left : strip.right] = tone * (1.0, 0.985, 0.965)
 
 
-def _scale(painter: Painter, fold: Fold, row: int) -> None:
-    """Draw the metres under a row."""
+def _scale(painter: Painter, fold: Fold, row: int, heads_mm: Sequence[float]) -> None:
+    """Draw the metres under a row, counted from the head of the coil that lies there."""
     strip = fold.strip(row)
     y = strip.bottom + 8
     painter.line((strip.left, y), (strip.right, y), FAINT)
     step = next((step for step in (1, 2, 5, 10, 20, 50) if step * 1000 * fold.px_per_mm >= 80), 100)
     start_mm, end_mm = row * fold.row_mm, min((row + 1) * fold.row_mm, fold.length_mm)
-    for metre in range(math.ceil(start_mm / 1000), math.floor(end_mm / 1000) + 1):
-        x = MARGIN_PX + round((metre * 1000 - start_mm) * fold.px_per_mm)
-        painter.line((x, y), (x, y + (4 if metre % step else 8)), FAINT)
-        if metre % step == 0:
-            painter.text((x, y + 26), f"{metre} m", SCALE, align=0.5)
+    for head_mm, until_mm in pairwise([*heads_mm, math.inf]):
+        first, last = (start_mm - head_mm) / 1000, (min(end_mm, until_mm) - head_mm) / 1000
+        for metre in range(max(0, math.ceil(first)), math.floor(last) + 1):
+            x = MARGIN_PX + round((head_mm + metre * 1000 - start_mm) * fold.px_per_mm)
+            painter.line((x, y), (x, y + (4 if metre % step else 8)), FAINT)
+            is_free = (until_mm - head_mm - metre * 1000) * fold.px_per_mm > 60
+            if metre % step == 0 and is_free:
+                painter.text((x, y + 26), f"{metre} m", SCALE, align=0.5)
+
+
+def _welds(painter: Painter, fold: Fold, coil: CoilMap) -> None:
+    """Draw where one coil ends and the next begins."""
+    for name, head_mm in coil.heads[1:]:
+        for piece in fold.stretch(head_mm - 1, head_mm):
+            for x in (piece.right - 3, piece.right + 2):
+                painter.line((x, piece.top - 10), (x, piece.bottom + 6), INK)
+            painter.text((piece.right + 8, piece.top - 4), name, SCALE)
 
 
 def _tones(thumbnail: Bytes2D) -> Tones:

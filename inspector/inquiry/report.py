@@ -12,8 +12,9 @@ from pathlib import Path
 import msgspec
 
 from inspector.coil import file, report
+from inspector.coil.pictures import pictures
 from inspector.coil.record import record
-from inspector.coil.seen import CoilHistory, closed, gather, opened
+from inspector.coil.seen import CoilHistory, closed, gather, neighbours, opened
 from inspector.events.history import History
 from inspector.inquiry import source
 from inspector.records.events import CoilRecord
@@ -26,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--first-seq", type=int, metavar="N", help="an older coil of that name, by `inspector coils`")
     add("--html", type=Path, metavar="FILE", help="write the report for people")
     add("--json", type=Path, metavar="FILE", help="write the coil's file: its record and all that was seen")
+    add("--archive", type=Path, metavar="FOLDER", help="pictures for the report; with --config the line's own")
+    add("--note", default="", metavar="TEXT", help="a sentence for the foot of the report")
     source.add_arguments(parser)
 
 
@@ -38,7 +41,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         file.write(closed(seen, made), args.json)
     if args.html:
-        file.save(args.html, report.html(seen, made, found.gradings, found.severities, classes=found.classes))
+        shown = pictures(seen, found.severities, args.archive or found.archive)
+        facts = {"pictures": shown, "classes": found.classes, "note": args.note}
+        file.save(args.html, report.html(seen, made, found.gradings, found.severities, **facts))
     print(msgspec.json.format(msgspec.json.encode(made), indent=2).decode(), file=sys.stdout)
     return 0
 
@@ -57,5 +62,7 @@ def read(args: argparse.Namespace, *, keep: bool) -> tuple[CoilHistory, CoilReco
         return seen, made, found
     found = source.find(args)
     with History(found.journal) as history:
-        seen = gather(history, history.coil(args.coil, args.first_seq), found.spans, keep=keep)
+        passage = history.coil(args.coil, args.first_seq)
+        seen = gather(history, passage, found.spans, keep=keep)
+        seen.before, seen.after = neighbours(history, passage)
     return seen, record(seen, found.gradings, found.severities), found

@@ -30,6 +30,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     spans: tuple[Span, ...] = ()
     classes: tuple[str, ...] = ()
     """Of the recipe, in its order."""
+    archive: Path | None = None
+    """Where its pictures are; None where it keeps none, or nobody knows."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,4 +74,5 @@ def configured(path: Path) -> Source:
         severities=settings.severity,
         spans=spans(settings.camera, card),
         classes=tuple(kind.name for kind in card.classes),
+        archive=Path(settings.archive.path) if settings.archive.path else None,
     )

@@ -31,7 +31,7 @@ Pictures = Callable[[int], Bytes2D]
 """Frame (H, W) uint8 number i of a coil, counted from where the replay starts."""
 Probability = Annotated[float, Meta(ge=0, le=1)]
 
-CLOSE_S = 10.0
+CLOSE_S = 30.0
 """How long what waits to be sent, or to be recorded, may take at the end."""
 LASTING = frozenset({"stuck", "dark", "glare", "blank", "clock", "slip"})
 """Faults that go on for many frames."""
@@ -95,6 +95,8 @@ class Coil(msgspec.Struct, frozen=True, kw_only=True):
     """None: on and on."""
     start_mm: float = 0.0
     """Strip position of the first row of the first frame."""
+    lost_mm: tuple[float, float] | None = None
+    """Frames that show strip of this stretch are never sent, their numbers are skipped: `missing`."""
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,8 +163,8 @@ class SimulatedCamera:
         faults = {name: self._counts[name] for name in self._faults.probabilities()}
         return Sent(**totals, faults=faults)
 
-    def replay(self, coil: Coil) -> None:
-        """Send one coil; returns early when asked to stop.
+    def replay(self, coil: Coil) -> int:
+        """Send one coil; return the number of frames that passed: less where asked to stop.
 
         Raises: SocketError when nobody takes frames; msgspec.ValidationError for a coil name that is none.
         """
@@ -173,8 +175,12 @@ class SimulatedCamera:
             if self._watch is not None:
                 self._watch(pixels)
             inside = index > 0 and (coil.frames is None or index < coil.frames - 1)
-            self._pass(pixels, coil.name, start_mm, self._draw() if inside else "")
+            fault, end_mm = self._draw() if inside else "", start_mm + len(pixels) * self._mm_per_row
+            if coil.lost_mm and start_mm < coil.lost_mm[1] and end_mm > coil.lost_mm[0]:
+                fault = "drop"
+            self._pass(pixels, coil.name, start_mm, fault)
             index += 1
+        return index
 
     def close(self) -> None:
         """Leave; what waits may still be sent, or be recorded, within `CLOSE_S`."""

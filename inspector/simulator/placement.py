@@ -5,6 +5,7 @@ strip; a defect yields to every earlier one it would come closer to than GAP_PX,
 itself, so that what happens in a block depends on no more than the REACH_BLOCKS before it.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import msgspec
@@ -73,16 +74,27 @@ class Spot(msgspec.Struct, frozen=True):
 
 
 class Placement:
-    """The spots of one sort of object along a coil: `per_block` are drawn on average, `apart` or not."""
+    """The spots of one sort of object along a coil: `per_block` are drawn on average, `apart` or not.
+
+    What lies where something else is, by `is_taken`, is left out.
+    """
 
     def __init__(
-        self, key: tuple[int, ...], kinds: tuple[ObjectKind, ...], per_block: float, steel: Steel, *, apart: bool
+        self,
+        key: tuple[int, ...],
+        kinds: tuple[ObjectKind, ...],
+        per_block: float,
+        steel: Steel,
+        *,
+        apart: bool,
+        is_taken: Callable[[Spot], bool] = lambda spot: False,
     ) -> None:
         self._key = key
         self._kinds = kinds
         self._per_block = per_block
         self._steel = steel
         self._apart = apart
+        self._is_taken = is_taken
         self._drawn = lru_cache(maxsize=64)(self._draw)
         self._kept = lru_cache(maxsize=64)(self._settle)
 
@@ -104,9 +116,13 @@ class Placement:
     def _settle(self, block: int) -> tuple[Spot, ...]:
         drawn = self._drawn(block)
         if not self._apart:
-            return drawn
+            return tuple(spot for spot in drawn if not self._is_taken(spot))
         earlier = [spot for before in range(max(0, block - REACH_BLOCKS), block) for spot in self._drawn(before)]
-        return tuple(spot for order, spot in enumerate(drawn) if not any(map(spot.touches, [*earlier, *drawn[:order]])))
+        return tuple(
+            spot
+            for order, spot in enumerate(drawn)
+            if not any(map(spot.touches, [*earlier, *drawn[:order]])) and not self._is_taken(spot)
+        )
 
     def _draw(self, block: int) -> tuple[Spot, ...]:
         rng = np.random.default_rng([*self._key, block])

@@ -8,53 +8,91 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import zmq
 
 from inspector.errors import InspectorError
-from inspector.images.head import MAX_DECODED_BYTES, MAX_SIDE_PX, parse_window
-from inspector.records.names import Name
-from inspector.records.recipe import Window
+from inspector.images.head import MAX_DECODED_BYTES, MAX_SIDE_PX
 from inspector.signals import Flag
+from inspector.simulator import options, planted
 from inspector.simulator.camera import Coil, Faults, Sent, SimulatedCamera
 from inspector.simulator.folder import ImageFolder
+from inspector.simulator.rolls import RollMark
 from inspector.simulator.sheet import Sheet
 from inspector.simulator.thumbnail import Thumbnail
 from inspector.words import counted
 
+T = TypeVar("T")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `inspector replay`."""
-    positive, at_least_0, whole, name = _number(above=0), _number(at_least=0), _whole, _name
     add = parser.add_argument
     add("--connect", default="tcp://127.0.0.1:5555", help="the inspector's intake.bind (%(default)s)")
-    add("--camera", type=name, default="top", help="name, as in the inspector's configuration (%(default)s)")
+    add("--camera", type=options.name, default="top", help="name, as in the inspector's configuration (%(default)s)")
     add("--side", choices=["top", "bottom"], default="top", help="side of the strip (%(default)s)")
+    _strip(parser)
+    _sending(parser)
+
+
+def _strip(parser: argparse.ArgumentParser) -> None:
+    positive, at_least_0, whole = options.number(above=0), options.number(at_least=0), options.whole
     add = parser.add_argument_group("what passes under the camera").add_argument
     add("--images", type=Path, metavar="FOLDER", help="images in the order of their names; Severstal's folder as it is")
-    add("--window", type=_window, metavar="BLACK-WHITE", help="levels of 16-bit images that are black and white")
+    add("--window", type=options.window, metavar="BLACK-WHITE", help="levels of 16-bit images that are black and white")
     add("--seed", type=int, default=1, help="seed of procedural steel; each next coil adds one (%(default)s)")
-    add("--coil", type=name, nargs="+", default=["C1"], metavar="NAME", help="names of coils, one after the other (C1)")
-    add("--metres", type=positive, help="length of each coil (the folder once; steel: until Ctrl-C)")
-    add("--frames", type=whole, help="frames of each coil, instead of --metres")
+    add(
+        "--coil",
+        type=options.name,
+        nargs="+",
+        default=["C1"],
+        metavar="NAME",
+        help="names of coils, one after the other (C1)",
+    )
+    add(
+        "--metres",
+        type=positive,
+        nargs="+",
+        metavar="M",
+        help="length of each coil, the last one's for all further ones (the folder once; steel: until Ctrl-C)",
+    )
+    add("--frames", type=whole, nargs="+", metavar="N", help="frames of each coil, instead of --metres")
     steel = "of procedural steel"
     add("--defects-per-m", type=at_least_0, default=1.5, help=f"defects in each metre {steel} (%(default)s)")
     add("--lookalikes-per-m", type=at_least_0, default=2.0, help=f"harmless marks in each metre {steel} (%(default)s)")
+    add(
+        "--roll-mark",
+        type=options.mark,
+        action="append",
+        default=[],
+        metavar="PERIOD[@ACROSS]",
+        help=f"prints of a damaged roll {steel}, that far apart (mm), over welds too; ACROSS: where (500)",
+    )
     add("--start-mm", type=at_least_0, default=0.0, help="position of the first row (%(default)s)")
     add("--width", type=whole, default=1600, help="pixels across (%(default)s)")
     add("--height", type=whole, default=256, help="rows of a frame (%(default)s)")
     add("--mm-per-px", type=positive, default=0.625, help="millimetres a pixel across (%(default)s)")
     add("--mm-per-row", type=positive, default=0.625, help="millimetres a row along (%(default)s)")
+
+
+def _sending(parser: argparse.ArgumentParser) -> None:
+    at_least_0, whole = options.number(at_least=0), options.whole
     add = parser.add_argument_group("how it is sent").add_argument
     add("--rate", type=at_least_0, default=0.0, help="frames a second; 0: as they are taken (%(default)s)")
     add(
         "--transport", choices=["push", "credit"], default="push", help="the inspector's intake.transport (%(default)s)"
     )
     add("--encoding", choices=["raw8", "jpeg", "png"], default="raw8", help="encoding of the pixels (%(default)s)")
+    add(
+        "--lose",
+        type=options.stretch,
+        metavar="FROM-TO",
+        help="frames of the first coil that are never sent, by metres",
+    )
     kinds = ", ".join(Faults().probabilities())
     add(
         "--fault",
@@ -67,6 +105,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--lasting-frames", type=whole, default=100, help="how long stuck, dark, glare ... last (%(default)s)")
     add("--fault-seed", type=int, default=0, help="seed of the faults (%(default)s)")
     add("--thumbnail", type=Path, metavar="PNG", help="write what passed, shrunk, to this file at the end")
+    add(
+        "--planted",
+        type=Path,
+        metavar="CSV",
+        help="write what was planted on procedural steel, and where, to this file",
+    )
     add("--json", action="store_true", help="report what was sent as JSON")
 
 
@@ -80,8 +124,11 @@ def run(args: argparse.Namespace, stop: Flag | None = None) -> int:
             f"--width {args.width} --height {args.height}: expected at most {MAX_SIDE_PX} px a side and "
             f"{MAX_DECODED_BYTES / 1e6:.0f} million pixels. Give the size of a frame, not of a coil."
         )
+    if args.images and (args.planted or args.roll_mark):
+        raise InspectorError("--planted and --roll-mark are of procedural steel; leave them out, or --images.")
     faults = _faults(args.fault, args.freeze_s, args.lasting_frames)
     thumbnail = Thumbnail()
+    truth: list[planted.PlantedRow] = []
     with zmq.Context() as context:
         camera = SimulatedCamera(
             context,
@@ -98,12 +145,20 @@ def run(args: argparse.Namespace, stop: Flag | None = None) -> int:
             stop=stop,
         )
         try:
-            for number, coil in enumerate(args.coil):
-                camera.replay(_coil(args, number, coil))
+            marks = tuple(args.roll_mark)
+            for number, name in enumerate(args.coil):
+                coil, sheet = _coil(args, number, name, marks)
+                passed_mm = camera.replay(coil) * args.height * args.mm_per_row
+                marks = tuple(mark.after(passed_mm + coil.start_mm) for mark in marks)
+                if sheet and passed_mm:
+                    end_mm = coil.start_mm + passed_mm
+                    truth += planted.rows(name, sheet, coil.start_mm, end_mm, coil.lost_mm)
         finally:
             camera.close()
     if args.thumbnail:
         thumbnail.save(args.thumbnail)
+    if args.planted:
+        planted.write(truth, args.planted)
     print(msgspec.json.encode(camera.sent).decode() if args.json else words(camera.sent), flush=True)
     return 0
 
@@ -114,32 +169,52 @@ def words(sent: Sent) -> str:
     return f"sent {counted(sent.messages, 'frame')}, {sent.good} of them good; {sent.missing} missing; faults: {faults}"
 
 
-def _coil(args: argparse.Namespace, number: int, name: str) -> Coil:
-    """Make coil `number` of a sequence."""
-    frames = args.frames
-    if args.metres is not None:
-        frames = math.ceil(args.metres * 1000 / (args.height * args.mm_per_row))
+def _coil(args: argparse.Namespace, number: int, name: str, marks: tuple[RollMark, ...]) -> tuple[Coil, Sheet | None]:
+    """Make coil `number` of a sequence, and the steel that it is of."""
+    frames, metres = _of(args.frames, number), _of(args.metres, number)
+    frame_mm = args.height * args.mm_per_row
+    if metres is not None:
+        frames = math.ceil(metres * 1000 / frame_mm)
     if args.images:
         folder = ImageFolder(
             args.images, args.width, args.height, args.window, partial(print, file=sys.stderr, flush=True)
         )
         frames = len(folder) if frames is None else frames
-        return Coil(name=name, pictures=folder, frames=frames, start_mm=args.start_mm)
-    size = {"width_px": args.width, "rows": args.height}
-    scale = {"mm_per_px": args.mm_per_px, "mm_per_row": args.mm_per_row}
-    density = {"defects_per_m": args.defects_per_m, "lookalikes_per_m": args.lookalikes_per_m}
-    try:
-        sheet = Sheet(args.seed + number, **size, **scale, **density)
-    except ValueError as error:
-        raise InspectorError(str(error)) from None
+        return Coil(name=name, pictures=folder, frames=frames, start_mm=args.start_mm), None
+    sheet = _sheet(args, number, marks)
     first = round(args.start_mm / args.mm_per_row)
     start_mm = first * args.mm_per_row
-    return Coil(
+    coil = Coil(
         name=name,
         pictures=lambda index: sheet.strip(first + index * sheet.rows, sheet.rows).pixels,
         frames=frames,
         start_mm=start_mm,
+        lost_mm=_whole_frames(args.lose, start_mm, frame_mm) if args.lose and not number else None,
     )
+    return coil, sheet
+
+
+def _sheet(args: argparse.Namespace, number: int, marks: tuple[RollMark, ...]) -> Sheet:
+    """Make the steel of coil `number`."""
+    size = {"width_px": args.width, "rows": args.height}
+    scale = {"mm_per_px": args.mm_per_px, "mm_per_row": args.mm_per_row}
+    density = {"defects_per_m": args.defects_per_m, "lookalikes_per_m": args.lookalikes_per_m}
+    try:
+        return Sheet(args.seed + number, **size, **scale, **density, marks=marks)
+    except ValueError as error:
+        raise InspectorError(str(error)) from None
+
+
+def _of(values: list[T] | None, number: int) -> T | None:
+    """The value of coil `number`."""
+    return None if values is None else values[min(number, len(values) - 1)]
+
+
+def _whole_frames(metres: tuple[float, float], start_mm: float, frame_mm: float) -> tuple[float, float]:
+    """The frames that show strip of a stretch, millimetres."""
+    first = max(0, math.floor((1000 * metres[0] - start_mm) / frame_mm))
+    last = max(first, math.ceil((1000 * metres[1] - start_mm) / frame_mm))
+    return start_mm + first * frame_mm, start_mm + last * frame_mm
 
 
 def _faults(pairs: list[str], freeze_s: float, lasting_frames: int) -> Faults:
@@ -151,37 +226,3 @@ def _faults(pairs: list[str], freeze_s: float, lasting_frames: int) -> Faults:
         raise InspectorError(
             f"--fault {' '.join(pairs)}: {error}. Write NAME=PROBABILITY, such as drop=0.01; names: {kinds}."
         ) from None
-
-
-def _number(*, above: float = -math.inf, at_least: float = -math.inf) -> Callable[[str], float]:
-    """Make a reader of finite numbers within limits, for argparse."""
-
-    def number(text: str) -> float:
-        value = float(text)
-        if not (math.isfinite(value) and value > above and value >= at_least):
-            limit = f"above {above:g}" if above > at_least else f"of at least {at_least:g}"
-            raise argparse.ArgumentTypeError(f"{text}; expected a number {limit}")
-        return value
-
-    return number
-
-
-def _window(text: str) -> Window:
-    try:
-        return parse_window(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _whole(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{text}; expected a whole number of at least 1")
-    return value
-
-
-def _name(text: str) -> str:
-    try:
-        return msgspec.convert(text, Name)
-    except msgspec.ValidationError:
-        wrong = f"{text!r}; expected 1 to 64 letters, digits and _.:/-, the first a letter or digit"
-        raise argparse.ArgumentTypeError(wrong) from None

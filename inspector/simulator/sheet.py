@@ -4,7 +4,7 @@ Knows pictures and millimetres, nothing of cameras, clocks or the inspector. Eve
 and the row, so that any window of the coil can be had in any order and any process, with the same bytes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 
 import msgspec
@@ -15,6 +15,7 @@ from inspector.records.extent import Extent
 from inspector.simulator.defects import Patch
 from inspector.simulator.noise import Floats
 from inspector.simulator.placement import BLOCK_ROWS, DEFECTS, LOOKALIKES, REACH_BLOCKS, Placement, Spot
+from inspector.simulator.rolls import CLASS_ID, PRINT_PX, RollMark, paint_print
 from inspector.simulator.texture import Steel
 
 CLASSES = ("pitted", "crack", "scratch", "patch")  # class ids 1..4, in Severstal's order
@@ -23,6 +24,8 @@ WIDTH_PX, ROWS, MM_PER_PX = 1600, 256, 0.625
 """A frame's size, as Severstal's, and a pixel's, along and across: a strip of one metre."""
 
 _NUMBERS_PER_BLOCK = 10_000
+_FIRST_PRINT = 5000
+"""Numbers of prints within a block begin here, behind those of its defects."""
 
 
 class Planted(Extent, frozen=True):
@@ -46,7 +49,8 @@ class Sheet:
     """One coil, drawn from its seed; other seeds are other steel under other light. For one thread at a time.
 
     It pickles as its arguments, and is built again on the other side. `defects_per_m` and `lookalikes_per_m`
-    are what is drawn per metre of travel; a few per cent of the defects find no room and are left out.
+    are what is drawn per metre of travel; a few per cent of the defects find no room and are left out. Of `marks`
+    every print is there that lies wholly on the strip; all else makes room.
 
     Raises:
         ValueError: a size is not positive, a density is negative, or the seed is.
@@ -62,6 +66,7 @@ class Sheet:
         mm_per_row: float = MM_PER_PX,
         defects_per_m: float = 1.5,
         lookalikes_per_m: float = 2.0,
+        marks: Sequence[RollMark] = (),
     ) -> None:
         sizes = {"width_px": width_px, "rows": rows, "mm_per_px": mm_per_px, "mm_per_row": mm_per_row}
         _check(seed, sizes, {"defects_per_m": defects_per_m, "lookalikes_per_m": lookalikes_per_m})
@@ -72,10 +77,15 @@ class Sheet:
         self.mm_per_row = mm_per_row
         self.defects_per_m = defects_per_m
         self.lookalikes_per_m = lookalikes_per_m
+        self.marks = tuple(marks)
         self._steel = Steel(seed, width_px)
         block_m = BLOCK_ROWS * mm_per_row / 1000
-        self._defects = Placement((seed, 6), DEFECTS, defects_per_m * block_m, self._steel, apart=True)
-        self._lookalikes = Placement((seed, 7), LOOKALIKES, lookalikes_per_m * block_m, self._steel, apart=False)
+        free = {"is_taken": self._is_printed} if marks else {}
+        self._defects = Placement((seed, 6), DEFECTS, defects_per_m * block_m, self._steel, apart=True, **free)
+        self._lookalikes = Placement(
+            (seed, 7), LOOKALIKES, lookalikes_per_m * block_m, self._steel, apart=False, **free
+        )
+        self._print = paint_print(self._steel.contrast_grey)
         self._defect_patch = lru_cache(maxsize=48)(self._paint_defect)
         self._lookalike_patch = lru_cache(maxsize=48)(self._paint_lookalike)
 
@@ -98,8 +108,9 @@ class Sheet:
         labels = np.zeros(surface.shape, np.uint8)
         for spot in self._lookalikes.reaching(first_row, rows):
             _apply(self._lookalike_patch(spot), spot, surface, first_row)
-        for spot in self._defects.reaching(first_row, rows):
-            patch = self._defect_patch(spot)
+        prints = [(self._print, spot) for spot in self._prints(first_row - PRINT_PX, first_row + rows)]
+        drawn = [(self._defect_patch(spot), spot) for spot in self._defects.reaching(first_row, rows)]
+        for patch, spot in drawn + prints:
             _apply(patch, spot, surface, first_row)
             _label(patch, spot, labels, first_row)
         return Rendered(pixels=self._steel.expose(surface, first_row), labels=labels)
@@ -110,12 +121,20 @@ class Sheet:
             return ()
         first_block = max(0, int(start_mm / self.mm_per_row) // BLOCK_ROWS - REACH_BLOCKS)
         last_block = int(end_mm / self.mm_per_row) // BLOCK_ROWS
-        defects = (
-            self._measure(block * _NUMBERS_PER_BLOCK + order, spot)
+        defects = [
+            self._measure(block * _NUMBERS_PER_BLOCK + order, spot, self._defect_patch(spot))
             for block in range(first_block, last_block + 1)
             for order, spot in enumerate(self._defects.block(block))
-        )
+        ]
+        if self.marks:
+            reach = first_block * BLOCK_ROWS, (last_block + 1) * BLOCK_ROWS
+            defects += [self._measure(self._number(spot), spot, self._print) for spot in self._prints(*reach)]
+            defects.sort(key=lambda defect: defect.number)
         return tuple(defect for defect in defects if defect.start_mm < end_mm and defect.end_mm > start_mm)
+
+    def is_print(self, defect: Planted) -> bool:
+        """Whether a planted defect is the print of a roll."""
+        return defect.number % _NUMBERS_PER_BLOCK >= _FIRST_PRINT
 
     def __reduce__(self) -> tuple[Callable[..., "Sheet"], tuple[object, ...]]:
         arguments = partial(
@@ -126,11 +145,41 @@ class Sheet:
             mm_per_row=self.mm_per_row,
             defects_per_m=self.defects_per_m,
             lookalikes_per_m=self.lookalikes_per_m,
+            marks=self.marks,
         )
         return arguments, (self.seed,)
 
-    def _measure(self, number: int, spot: Spot) -> Planted:
-        mask = self._defect_patch(spot).mask
+    def _prints(self, first_row: int, last_row: int) -> list[Spot]:
+        """Spots of the prints that begin in [first_row, last_row) and lie wholly on the strip."""
+        rows, px = self._print.delta.shape
+        found = []
+        for order, mark in enumerate(self.marks):
+            left_px = round(mark.across_mm / self.mm_per_px - px / 2)
+            for start_mm in mark.starts_mm((first_row - 1) * self.mm_per_row, (last_row + 1) * self.mm_per_row):
+                top_row = round(start_mm / self.mm_per_row)
+                spot = Spot((self.seed, 8, order, top_row), CLASS_ID - 1, top_row, left_px, rows, px)
+                if first_row <= top_row < last_row and top_row >= 0 and self._is_on_strip(spot):
+                    found.append(spot)
+        return sorted(found, key=lambda spot: (spot.top_row, spot.left_px))
+
+    def _is_on_strip(self, spot: Spot) -> bool:
+        left_px, right_px = self._steel.edges_px(spot.top_row, spot.rows)
+        left, right = float(left_px.max()), min(float(right_px.min()), self.width_px)
+        return left < spot.left_px and spot.left_px + spot.px < right
+
+    def _is_printed(self, spot: Spot) -> bool:
+        return any(map(spot.touches, self._prints(spot.top_row - 2 * PRINT_PX, spot.top_row + spot.rows + PRINT_PX)))
+
+    def _number(self, printed: Spot) -> int:
+        return (
+            printed.top_row // BLOCK_ROWS * _NUMBERS_PER_BLOCK
+            + _FIRST_PRINT
+            + printed.top_row % BLOCK_ROWS
+            + printed.key[2] * BLOCK_ROWS
+        )
+
+    def _measure(self, number: int, spot: Spot, patch: Patch) -> Planted:
+        mask = patch.mask
         assert mask is not None
         return Planted(
             number=number,

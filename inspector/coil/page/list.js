@@ -30,6 +30,7 @@ export class List {
     for (const i of this.order) keys[i] = this.by === 1 ? coil.rank[i] : value(i);
     this.order.sort((a, b) => turn * (keys[a] - keys[b]) || a - b);
     this.pane.querySelectorAll("th").forEach((cell, n) => { if (n === this.by) cell.setAttribute("aria-sort", this.down ? "descending" : "ascending"); else cell.removeAttribute("aria-sort"); });
+    this.pane.style.height = Math.min(460, (this.order.length + 1) * PITCH + 20) + "px";
     this.pane.scrollTop = 0; this.draw();
   }
 
@@ -53,7 +54,8 @@ export function drawWorst(shown, onPick) {
     const figure = el("figure", undefined, pane), crop = meta.crops[i]; figure.onclick = () => onPick(i); figure.append(crop ? pictured(i, crop) : outlined(i));
     const words = el("figcaption", undefined, figure), name = el("b", undefined, words); name.append(sign(coil.kind[i]), ` ${meta.names[coil.kind[i]]}, ${SEVERITIES[coil.severity[i]]}`);
     words.append(`${metres(startMm(i))} m, across ${leftMm(i).toFixed(0)} mm, ${meta.sides_by_number[coil.side[i]]}`, document.createElement("br"), `${lengthMm(i).toFixed(1)} x ${widthMm(i).toFixed(1)} mm`);
-    if (!crop) el("i", "no picture kept; its outline, to scale", el("div", undefined, words));
+    if (!crop) el("i", "no picture; its box, to scale", el("div", undefined, words));
+    else if (crop.label) el("i", `a person says: ${crop.label}`, el("div", undefined, words));
   }
 }
 
@@ -61,9 +63,9 @@ const SVG = "http://www.w3.org/2000/svg";
 function shape(name, facts, parent) { const node = document.createElementNS(SVG, name); for (const key in facts) node.setAttribute(key, facts[key]); if (parent) parent.append(node); return node; }
 
 function pictured(i, crop) {
-  const pad = 3, svg = shape("svg", { viewBox: `0 0 ${crop.width} ${crop.height}`, preserveAspectRatio: "xMidYMid meet" });
+  const svg = shape("svg", { viewBox: `0 0 ${crop.width} ${crop.height}`, preserveAspectRatio: "xMidYMid meet" });
   shape("image", { href: crop.src, width: crop.width, height: crop.height }, svg);
-  for (const [ink, wide] of [["#fff", 3.4], [colourOf(coil.kind[i]), 1.8]]) shape("rect", { x: crop.box[0] - pad, y: crop.box[1] - pad, width: crop.box[2] + 2 * pad, height: crop.box[3] + 2 * pad, fill: "none", stroke: ink, "stroke-width": wide, "vector-effect": "non-scaling-stroke" }, svg);
+  for (const [ink, wide] of [["#fff", 3.2], [colourOf(coil.kind[i]), 1.6]]) for (const points of crop.outlines) shape("polygon", { points: points.join(" "), fill: "none", stroke: ink, "stroke-width": wide, "stroke-linejoin": "round", "vector-effect": "non-scaling-stroke" }, svg);
   return svg;
 }
 

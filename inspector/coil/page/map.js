@@ -186,8 +186,15 @@ export class Strip {
   }
 
   welds() {
-    this.ctx.strokeStyle = "#111"; this.ctx.lineWidth = 1.6;
-    for (const at of meta.welds) for (const lane of this.lanes) for (const [x, y, , h] of this.pieces(lane.name, at, at, lane.left, lane.right)) for (const dx of [-2, 2]) { this.ctx.beginPath(); this.ctx.moveTo(x + dx, y - 3); this.ctx.lineTo(x + dx, y + h + 3); this.ctx.stroke(); }
+    const ctx = this.ctx, at = [...meta.welds]; if (meta.before) at.push(0); if (meta.after) at.push(this.length);
+    ctx.strokeStyle = "#111"; ctx.lineWidth = 1.6;
+    for (const mm of at) for (const lane of this.lanes) for (const [x, y, , h] of this.pieces(lane.name, mm, mm, lane.left, lane.right)) for (const dx of [-2, 2]) { ctx.beginPath(); ctx.moveTo(x + dx, y - 3); ctx.lineTo(x + dx, y + h + 3); ctx.stroke(); }
+    ctx.textBaseline = "top"; ctx.lineWidth = 3; ctx.strokeStyle = "#fff"; ctx.fillStyle = "#111";
+    for (const [name, mm, align, by] of [[`\u25c1 ${meta.before}`, 0, "left", 8], [`${meta.after} \u25b7`, this.length, "right", -8]]) {
+      if (!name.replace(/[\u25c1\u25b7 ]/g, "")) continue;
+      const lane = this.lanes[0], [[x, y] = []] = this.pieces(lane.name, mm, mm, lane.left, lane.right);
+      if (x !== undefined) { ctx.textAlign = align; ctx.strokeText(name, x + by, y + 5); ctx.fillText(name, x + by, y + 5); }
+    }
   }
 
   ring() {

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from random import Random
 
+import msgspec
 import numpy as np
 import pytest
 
 from inspector.analysis.analyse import FrameDefects, detect
 from inspector.archive import masks
 from inspector.archive.cut import LEAST_PX, MOST_OF_FRAME, MOST_PX, Cut
+from inspector.config.camera import CameraSection
 from inspector.records.frame import Bytes2D
 from inspector.records.stages import Batch, Crop, Findings, Frame, Inspected
 from tests.frames import RECIPE, camera, header
@@ -34,12 +36,10 @@ def see(labels: Bytes2D, number: int = 0) -> tuple[Inspected, Bytes2D]:
     return Inspected(frame, seen.detections, RECIPE, outline=seen.outline), (rows * 7 + columns * 3).astype(np.uint8)
 
 
-def cut(
-    *frames: tuple[Inspected, Bytes2D], sound_per_km: float = 0.0, room: bool = True
-) -> tuple[tuple[Crop, ...], int]:
+def cut(*frames: tuple[Inspected, Bytes2D], by: CameraSection = TOP, room: bool = True) -> tuple[tuple[Crop, ...], int]:
     """What is copied of a batch of frames, and how many crops were not made."""
     skipped: list[int] = []
-    stage = Cut([TOP], 0.0, lambda: room, skipped.append, Random(1))
+    stage = Cut([by], 0.0, lambda: room, skipped.append, Random(1))
     batch = Batch(
         tuple(inspected.frame for inspected, _ in frames),
         np.stack([pixels for _, pixels in frames]),
@@ -77,6 +77,19 @@ def test_a_crop_shows_its_defect_where_it_was(seed: int) -> None:
             assert np.array_equal(masks.from_counts(masks.to_counts(mask), height, width), mask)
         assert np.array_equal(drawn, labels[window])
         assert crop.place.left_mm == 100.0 + crop.left_px * 0.5 and crop.place.start_mm == crop.top_px * 0.25
+
+
+def test_a_mirrored_camera_s_crop_lies_as_on_the_strip() -> None:
+    """Pixels and outlines of a mirrored picture are turned alike, and its place in the frame is that of the frame."""
+    labels = np.zeros((80, 300), np.uint8)
+    labels[30:40, 20:50] = 1
+    inspected, pixels = see(labels)  # as the analysis gives it: from the operator's side
+    ((crop,), _) = cut((inspected, pixels.copy()), by=msgspec.structs.replace(TOP, mirror=True))
+    height, width = crop.pixels.shape
+    rows, columns = slice(crop.top_px, crop.top_px + height), slice(crop.left_px, crop.left_px + width)
+    assert np.array_equal(crop.pixels, pixels[rows, columns][:, ::-1])
+    assert crop.place.left_mm == 100.0 + (300 - crop.left_px - width) * 0.5
+    assert np.array_equal(masks.draw(crop.runs[:, 1:], height, width), labels[:, ::-1][rows, columns][:, ::-1] == 1)
 
 
 def test_of_what_is_larger_than_a_crop_the_crop_shows_a_part() -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from inspector.demo.received import Received
 from inspector.demo.screen import StatusScreen
-from inspector.demo.summary import FALSE_LISTED, Figures, percentile, summary
+from inspector.demo.summary import LISTED, Figures, percentile, summary
+from inspector.demo.tally import Placed, ShowPiece
 from inspector.harness.scrape import Counts
 from inspector.records.envelope import Event
 from inspector.records.events import Alarm, Defect, Health, Missed
@@ -41,7 +42,9 @@ def scored(outcomes: tuple[PlantedOutcome, ...] = (), false: tuple[Defect, ...] 
 def printed(score: Score, **figures: Any) -> str:
     """Write the summary of a score."""
     usual: dict[str, Any] = {
-        "coil": "C1",
+        "pieces": (),
+        "placed": None,
+        "scores": {"C1": score},
         "recipe": "r@1",
         "passed_m": 10.0,
         "seconds": 20.0,
@@ -50,7 +53,7 @@ def printed(score: Score, **figures: Any) -> str:
         "engine_ms": 80.0,
     }
     counts = Counts(received=63, inspected=60, rejected=3, missing=1, inspected_m=9.6, missed_m=0.64)
-    return summary(Figures(**{**usual, "counts": counts, "latencies_ms": [], "score": score, **figures}))
+    return summary(Figures(**{**usual, "counts": counts, "latencies_ms": [], "total": score, **figures}))
 
 
 def test_frames_and_strip_are_accounted_for() -> None:
@@ -59,13 +62,13 @@ def test_frames_and_strip_are_accounted_for() -> None:
     assert "63         60          0          3          1" in words
     assert "9.6 m inspected, 0.6 m missed" in words
     assert "10.0 m at 0.50 m/s" in words
-    assert "p50 100 ms, p99 198 ms from capture to event (200 defects)" in words
+    assert "p50 100 ms, p99 198 ms from capture to event (200 reports)" in words
     assert "on average 80 ms of that in the network, 20 ms waiting and all else" in words
 
 
 def test_one_is_not_written_as_many() -> None:
     """A count and its noun agree."""
-    assert "from capture to event (1 defect)" in printed(scored(), latencies_ms=[5.0])
+    assert "from capture to event (1 report)" in printed(scored(), latencies_ms=[5.0])
 
 
 @pytest.mark.parametrize(
@@ -86,9 +89,24 @@ def test_what_was_not_found_is_listed_by_name_and_place(outcome: PlantedOutcome,
 
 def test_false_ones_are_listed_up_to_a_page() -> None:
     """A poor recipe does not push the table off the screen."""
-    words = printed(scored(false=(PATCH,) * (FALSE_LISTED + 7)))
-    assert words.count("false, nothing planted") == FALSE_LISTED
+    words = printed(scored(false=(PATCH,) * (LISTED + 7)))
+    assert words.count("false, nothing planted") == LISTED
     assert "and 7 more false ones" in words
+
+
+def test_pieces_stand_with_what_became_of_them() -> None:
+    """Each has its sign, as it was planted and as it was found; how well begins are placed is said in rows."""
+    words = printed(
+        scored(),
+        pieces=(
+            ShowPiece("weld", "at 3 m", "at 3 m", True),
+            ShowPiece("camera gap", "1 to 2 m", "not reported", False),
+        ),
+        placed=Placed(half=2.0, most=9.0, count=30),
+    )
+    assert "\u2713 weld            planted  at 3 m\n" in words
+    assert "\u2717 camera gap      planted  1 to 2 m\n                    found    not reported\n" in words
+    assert "right to 2 rows (1.2 mm), nine in ten to 9 rows (5.6 mm)" in words
 
 
 def test_lost_events_are_owned_up_to() -> None:
@@ -115,7 +133,7 @@ def event(data: Defect | Missed | Alarm | Health, coil: str = "C1") -> Event:
 
 def test_events_received_keep_to_its_coil() -> None:
     """Only events of the coil count, a defect once, and its latency only while the line runs."""
-    received = Received("C1")
+    received = Received(["C1"])
     gap = Missed(camera="top", coil="C1", start_mm=0.0, end_mm=160.0, reasons={"crc": 1})
     alarm = Alarm(
         name="a",
@@ -146,6 +164,15 @@ class Terminal(io.StringIO):
         return True
 
 
+def test_status_of_several_lines_is_drawn_over_itself() -> None:
+    """What is printed meanwhile goes above all of it; what does not fit the terminal is cut."""
+    terminal = Terminal()
+    screen = StatusScreen(terminal)
+    screen.status("3 of 8 m", ["--o--"])
+    screen.line("crack")
+    assert terminal.getvalue() == "\r\x1b[J--o--\n3 of 8 m\r\x1b[1A\x1b[Jcrack\n--o--\n3 of 8 m"
+
+
 def test_status_stays_below_the_lines() -> None:
     """On a terminal lines go above the status, which is written again below them; a file gets lines only."""
     terminal, file = Terminal(), io.StringIO()
@@ -154,5 +181,5 @@ def test_status_stays_below_the_lines() -> None:
         screen.status("3 of 8 m")
         screen.line("crack")
         screen.clear()
-    assert terminal.getvalue() == "\r\x1b[K3 of 8 m\r\x1b[Kcrack\n3 of 8 m\r\x1b[K"
+    assert terminal.getvalue() == "\r\x1b[J3 of 8 m\r\x1b[Jcrack\n3 of 8 m\r\x1b[J"
     assert file.getvalue() == "crack\n"
