@@ -61,7 +61,7 @@ def suspects(period_mm: float, rolls: Sequence[Roll], tolerance: float) -> list[
 
 
 def remarks(rolls: Sequence[Roll], tolerance: float, from_mm: float, to_mm: float) -> Iterator[str]:
-    """Say which rolls no repeat can be told by: marks equally far apart, or not looked for at their distance."""
+    """Say which rolls no repeat can identify: marks equally far apart, or not looked for at their distance."""
     for one, other in indistinct(rolls, tolerance):
         yield (
             f"rolls {one.name} and {other.name} print marks equally far apart, {one.period_mm:g} and "
