@@ -51,7 +51,7 @@ class ReportPictures(msgspec.Struct, frozen=True):
     crops: dict[str, ReportPicture]
     """By a defect's id."""
     note: str
-    """What is to be said of them: why there are none, or how many."""
+    """What to report of them: why there are none, or how many."""
 
 
 def pictures(seen: CoilHistory, severities: Sequence[SeveritySection], archive: Path | None) -> ReportPictures:

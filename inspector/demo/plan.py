@@ -50,7 +50,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def plan(frames: int) -> Plan:
-    """Plan a strip of so many frames, of at least two."""
+    """Plan a strip of N frames, of at least two."""
     frames = max(LEAST_FRAMES, frames)
     first = min(frames - 1, math.ceil(FIRST_SHARE * frames))
     lost = None

@@ -20,7 +20,7 @@ from inspector.simulator.sheet import Planted
 from inspector.words import counted
 
 LISTED = 20
-"""Of what was missed, and of what is false, so many have a line."""
+"""Of what was missed, and of what is false, this number have a line."""
 GREEN, RED, BOLD, PLAIN = "\x1b[32m", "\x1b[1;31m", "\x1b[1m", "\x1b[0m"
 
 

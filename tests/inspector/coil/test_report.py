@@ -133,7 +133,7 @@ def crop(label: str = "") -> ReportPicture:
 
 
 def test_pictures_lie_in_the_file() -> None:
-    """They are data of the page, by the place of their defect; what is to be said of them is said."""
+    """They are data of the page, by the place of their defect; what there is to report of them is shown."""
     page = html(coil_with_all(), pictures=ReportPictures({"long": crop("sound"), "gone": crop()}, "1 <of> 2"))
     crops = msgspec.json.decode(part(page, "meta"))["crops"]
     assert [(crop["label"], crop["outlines"]) for crop in crops.values()] == [("sound", [[[1, 1], [5, 1], [5, 4]]])]
@@ -194,7 +194,7 @@ def test_a_browser_shows_all_of_it(tmp_path: Path) -> None:
         assert "dark" in tones(page, "top", 1000 + 1885 * 3, across_mm=434)  # a mark is missing here: the line is not
         for chart in ("density", "pareto"):
             assert page.evaluate(DRAWN, chart) > 100
-        # In black and white, classes are told apart by shape; on paper there is nothing to click.
+        # In black and white, classes differ by shape; on paper there is nothing to click.
         assert page.evaluate(LEAST_APART) > 0.15
         page.emulate_media(media="print")
         assert not page.is_visible("#map-panel .tools") and page.is_visible("#list tbody tr")

@@ -95,7 +95,7 @@ def test_false_ones_are_listed_up_to_a_page() -> None:
 
 
 def test_pieces_stand_with_what_became_of_them() -> None:
-    """Each has its sign, as it was planted and as it was found; how well begins are placed is said in rows."""
+    """Each has its sign, as it was planted and as it was found; how well begins are placed is reported in rows."""
     words = printed(
         scored(),
         pieces=(

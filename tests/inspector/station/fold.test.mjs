@@ -18,7 +18,7 @@ test("coils lie one behind the other on the line", () => {
   assert.equal(fold.coils[1].base, 13_010);
 });
 
-test("another coil of the same name begins anew, and one that goes on does not", () => {
+test("another coil of the same name begins again, and one that goes on does not", () => {
   const fold = new Fold();
   fold.take(coil("A", "started")); fold.take(defect("d", 5)); fold.take(coil("A", "started", 1, 1));
   assert.equal(fold.coils.length, 1);
