@@ -12,6 +12,7 @@ Knows: distances. Must not know: classes, coils, rolls.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -24,13 +25,14 @@ from inspector.strip.chances import (
     log_chances,
     log_least,
     log_price,
-    longest_mm,
     turns,
 )
 
 EACH_TURN: Floats = np.arange(1.0, TURNS + 1)
 NONE: Floats = np.empty(0)
 ROUNDING_MM = 1e-6
+STEP = 2.0
+"""Ratio of the periods within which one bound does for all."""
 
 
 class Chain(msgspec.Struct, frozen=True):
@@ -53,6 +55,10 @@ class Chains:
         self._known_mm = _known(search)
         ranges_mm = [(search.min_period_mm, search.max_period_mm), *self._known_mm]
         self._edges_mm = np.concatenate([_edges(begin_mm, end_mm, search) for begin_mm, end_mm in ranges_mm])
+        steps = math.ceil(math.log(search.max_period_mm / search.min_period_mm, STEP))
+        ends_mm = [min(search.min_period_mm * STEP**step, search.max_period_mm) for step in range(steps + 1)]
+        self._steps_mm = list(pairwise(ends_mm))
+        self._reach_mm = TURNS * np.array(ends_mm[:-1])
         self.known = self.other = 0
 
     def coil(self) -> None:
@@ -90,7 +96,7 @@ class Chains:
         """Periods that no known roll explains, and that are worth the test."""
         if not self.other:
             return NONE
-        periods_mm = promising(back_mm, elsewhere, log_price(self.other), self._search)
+        periods_mm = self.promising(back_mm, elsewhere, log_price(self.other))
         for begin_mm, end_mm in self._known_mm if len(periods_mm) else ():
             periods_mm = periods_mm[(periods_mm < begin_mm) | (periods_mm > end_mm)]
         return periods_mm
@@ -98,9 +104,27 @@ class Chains:
     def _may_tell(self, number: int, most: int, elsewhere: int, edges: list[int]) -> bool:
         """Whether a known roll has marks at enough turns; their edges are the second half of its own."""
         limit = math.log(self._search.false_per_coil) - log_price(self.known)
-        least = fewest_hits(min(TURNS, most), elsewhere, self._known_mm[number][0], limit, self._search)
-        hits = sum(edges[2 * TURNS + turn] < edges[3 * TURNS + turn] for turn in range(TURNS))
-        return least is not None and hits >= least
+        most = min(TURNS, most)
+        least = fewest_hits(most, self._strewn(elsewhere, most), self._known_mm[number][0], limit, self._search)
+        return sum(edges[2 * TURNS + turn] < edges[3 * TURNS + turn] for turn in range(TURNS)) >= least
+
+    def promising(self, back_mm: Floats, elsewhere: int, price: float) -> Floats:
+        """Return all periods at which a chain may be reported, and few others: (P,)."""
+        search, most = self._search, min(TURNS, len(back_mm))
+        limit, everywhere = math.log(search.false_per_coil) - price, self._strewn(elsewhere, most)
+        hits, begins_mm, ends_mm = most + 1, 0.0, 0.0
+        for (begin_mm, end_mm), count in zip(
+            self._steps_mm, back_mm.searchsorted(self._reach_mm).tolist(), strict=True
+        ):
+            strewn = everywhere + max(count - most, 0) / (TURNS * end_mm)
+            needed = fewest_hits(most, strewn, begin_mm, limit, search)
+            if needed <= most:
+                hits, begins_mm, ends_mm = min(hits, needed), begins_mm or begin_mm, end_mm
+        return _close(back_mm, hits, (begins_mm, ends_mm), search) if hits <= most else NONE
+
+    def _strewn(self, elsewhere: int, most: int) -> float:
+        """Marks in a millimetre of a lane by the class's density on the whole strip: the least that chance can be."""
+        return max(elsewhere - most, 1) / self._search.lanes_mm
 
     def _least(self, back_mm: Floats, elsewhere: int, found: list[tuple[Floats, float]]) -> Chain | None:
         """Test periods, each group at its price; return the chain that chance explains worst, if it does not."""
@@ -123,22 +147,17 @@ class Chains:
         return Chain(chain, float(log_expected[row, last_turn]))
 
 
-def promising(back_mm: Floats, elsewhere: int, price: float, search: Search) -> Floats:
-    """Return all periods at which a chain may be reported, and few others: (P,).
+def _close(back_mm: Floats, hits: int, range_mm: tuple[float, float], search: Search) -> Floats:
+    """Return all periods of a range at which there may be so many hits, and few others: (P,).
 
-    A chain with N hits has most of them at turns from N / 2 on. Each of these marks, taken for the
+    A chain with so many hits has most of them at turns from half that number on. Each of these marks, taken for the
     only one, shows a period within a fraction of the slack of the chain's own. So among the periods that marks show at
     these turns, in order, as many must lie as close together; that costs one sort.
     """
-    most, limit = min(TURNS, len(back_mm)), math.log(search.false_per_coil) - price
-    hits = fewest_hits(most, elsewhere, search.min_period_mm, limit, search)
-    if hits is None:
-        return NONE
-    longest = max(longest_mm(most, elsewhere, limit, search), search.min_period_mm)
     first = max(1, hits // 2)
     number = hits - first
     own_mm, share = 2 * search.along_mm / first + ROUNDING_MM, search.stretch / first
-    near_mm, far_mm = search.min_period_mm * (1 - share) - own_mm, longest * (1 + share) + own_mm
+    near_mm, far_mm = range_mm[0] * (1 - share) - own_mm, range_mm[1] * (1 + share) + own_mm
     begin, end = back_mm.searchsorted((first * near_mm, TURNS * far_mm))
     if end - begin <= number:
         return NONE
@@ -153,7 +172,7 @@ def promising(back_mm: Floats, elsewhere: int, price: float, search: Search) -> 
     if not is_close.any():
         return NONE
     periods_mm = (back_mm[:, None] / EACH_TURN).ravel()
-    periods_mm = periods_mm[(periods_mm >= search.min_period_mm) & (periods_mm <= longest)]
+    periods_mm = periods_mm[(periods_mm >= range_mm[0]) & (periods_mm <= range_mm[1])]
     begun = least_mm[is_close].searchsorted(periods_mm, "right")
     found: Floats = periods_mm[begun > greatest_mm[is_close].searchsorted(periods_mm, "left")]
     return found

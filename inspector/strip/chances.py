@@ -21,6 +21,8 @@ TURNS = 12
 SURE_CHANCE = 0.5
 """A chance of a hit above which no chain can mean anything."""
 LEAST_CHANCE = 1e-9
+LOG_SURE = math.log(SURE_CHANCE)
+ROUNDING = 1e-9
 LOG_CHOOSE: Floats = np.array(
     [[math.log(math.comb(k, n)) if n <= k else 0.0 for n in range(TURNS + 1)] for k in range(TURNS + 1)]
 )
@@ -111,25 +113,15 @@ def log_least(back_mm: Floats, elsewhere: int, periods_mm: Floats, search: Searc
     return least
 
 
-def fewest_hits(most: int, elsewhere: int, period_mm: float, log_limit: float, search: Search) -> int | None:
-    """Return how many of `most` hits, the newest mark not among them, a chain of this period or a longer one needs.
+def fewest_hits(most: int, strewn: float, period_mm: float, log_limit: float, search: Search) -> int:
+    """Return how many hits, the newest mark not among them, a chain of this period or a longer one needs at least.
 
-    None: no number of them is below `log_limit`. By the class's density on the whole strip alone, the least that chance
-    can be.
+    More than `most` where as many are not below `log_limit`. `strewn`: marks in a millimetre of the lane at least.
     """
-    strewn = max(elsewhere - most, 1) / search.lanes_mm
     log_chance = math.log(max(-math.expm1(-2 * strewn * search.slack_mm(period_mm)), LEAST_CHANCE))
-    for evidence in range(1, most):
-        if LOGS[evidence + 1] + evidence * log_chance <= log_limit:
-            return max(evidence + 1, search.marks - 1)
-    return None
-
-
-def longest_mm(most: int, elsewhere: int, log_limit: float, search: Search) -> float:
-    """Return the longest period at which `most` hits are below `log_limit`; by the same density."""
-    strewn = max(elsewhere - most, 1) / search.lanes_mm
-    chance = min(SURE_CHANCE, math.exp((log_limit - LOGS[most]) / (most - 1)))
-    return min(search.max_period_mm, (-math.log1p(-chance) / (2 * strewn) - 2 * search.along_mm) / search.stretch)
+    if log_chance > LOG_SURE or LOGS[most] + (most - 1) * log_chance > log_limit:
+        return most + 1
+    return max(math.ceil(log_limit / log_chance - ROUNDING) + 1, search.marks - 1)
 
 
 def _chance(back_mm: Floats, elsewhere: int, periods_mm: Floats, hits: Places | int, search: Search) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspector.strip.chains import Chains, promising
+from inspector.strip.chains import Chains
 from inspector.strip.chances import TURNS, Floats, Search, log_chances, log_least, log_price
 
 SEARCH = Search()
@@ -48,7 +48,7 @@ def test_every_period_that_may_be_reported_is_promising(of: tuple[Floats, int], 
     back_mm, elsewhere = of
     periods_mm = every_period(back_mm)
     reached = log_chances(back_mm, elsewhere, periods_mm, SEARCH).min(axis=1, initial=0.0)
-    tried_mm = promising(back_mm, elsewhere, price, SEARCH)
+    tried_mm = Chains(SEARCH).promising(back_mm, elsewhere, price)
     for period_mm in periods_mm[reached + price <= LOG_FALSE - 1e-9]:
         assert period_mm in tried_mm
 
