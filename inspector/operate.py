@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -16,6 +17,8 @@ from inspector.errors import InspectorError
 from inspector.records import commands
 from inspector.records.coil import VERDICTS
 from inspector.records.commands import AlarmStatus, Answer, Command
+from inspector.service.line import load
+from inspector.service.settings import own_address
 
 ALARM_COMMANDS: dict[str, tuple[type[commands.AlarmOrder], str]] = {
     "acknowledge": (commands.Acknowledge, "an operator has seen the alarm"),
@@ -98,7 +101,7 @@ def run_relabel(args: argparse.Namespace) -> int:
 def run_alarms(args: argparse.Namespace) -> int:
     """Run `inspector alarms`; 1 when it was refused, 69 when nobody answered."""
     if args.step == "list":
-        answer = ask(args.connect, commands.ListAlarms(), args.timeout)
+        answer = ask(_asked(args), commands.ListAlarms(), args.timeout)
         _print_list(answer, as_json=args.json)
         return 0
     kind, _ = ALARM_COMMANDS[args.step]
@@ -118,7 +121,7 @@ def _command(args: argparse.Namespace, kind: type[commands.Order], facts: dict[s
         command: Command = msgspec.convert({"command": str(kind.__struct_config__.tag), **facts}, Command)
     except msgspec.ValidationError as error:
         raise InspectorError(f"{args.step}: {error}. Correct it.") from error
-    answer = ask(args.connect, command, args.timeout)
+    answer = ask(_asked(args), command, args.timeout)
     if not answer.is_done:
         raise InspectorError(f"line {answer.line}: refused: {answer.message}")
     print(f"line {answer.line}: {answer.message}")
@@ -164,6 +167,14 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
+def _asked(args: argparse.Namespace) -> str:
+    """The address of the line that is asked."""
+    if args.config is None:
+        return str(args.connect)
+    settings = load(args.config)
+    return settings.commands.bind or own_address(settings.journal.path)
+
+
 def _person(args: argparse.Namespace) -> dict[str, object]:
     return {"operator": args.operator, "reason": args.reason}
 
@@ -174,7 +185,9 @@ def _add_person(command: argparse.ArgumentParser) -> None:
 
 
 def _add_address(command: argparse.ArgumentParser, seconds: Seconds) -> None:
-    command.add_argument("--connect", default=ADDRESS, help="commands.bind (default: %(default)s)")
+    where = command.add_mutually_exclusive_group()
+    where.add_argument("--connect", default=ADDRESS, help="commands.bind (default: %(default)s)")
+    where.add_argument("--config", metavar="FILE", type=Path, help="the line's configuration file, instead")
     command.add_argument(
         "--timeout", type=seconds, default=TIMEOUT_S, metavar="S", help="wait so long (default: %(default)g s)"
     )

@@ -46,6 +46,7 @@ from inspector.service.records import Records
 from inspector.service.reload import Reload
 from inspector.service.reload_answer import ReloadAnswers
 from inspector.service.screen_watch import ScreenWatch
+from inspector.service.settings import own_address
 from inspector.service.stages import Stages
 from inspector.service.systemd import Notifier
 from inspector.service.threads import Threads
@@ -170,7 +171,8 @@ class Daemon:
         self._opened.callback(self._end, context)
         self._sink = EventSink(context, settings, self._metrics, self._on_journal)
         self._opened.callback(self._close_sink)
-        self._desk = Desk(context, settings.commands, settings.line, lambda: self._liveness.not_ready)
+        own = own_address(settings.journal.path)
+        self._desk = Desk(context, settings.commands, settings.line, lambda: self._liveness.not_ready, own=own)
         self._opened.callback(self._desk.close)
         return context
 

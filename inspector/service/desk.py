@@ -23,7 +23,7 @@ from typing import TypeVar
 import msgspec
 import zmq
 
-from inspector.errors import SocketError
+from inspector.commands import ADDRESS
 from inspector.events.binding import bound
 from inspector.guard import Guard
 from inspector.records.commands import Acknowledge, Answer, Asked, Command, Order
@@ -54,13 +54,22 @@ T = TypeVar("T")
 class Desk:
     """The command socket, bound on construction; `close` ends it.
 
-    Raises: SocketError when an address of the configuration cannot be bound; the default's may be another line's.
+    Raises: SocketError when its address cannot be bound. What every line tries that names none may be another line's.
     """
 
     def __init__(
-        self, context: zmq.Context[zmq.Socket[bytes]], section: CommandsSection, line: str, not_ready: Callable[[], str]
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        section: CommandsSection,
+        line: str,
+        not_ready: Callable[[], str],
+        *,
+        own: str = "",
     ) -> None:
-        """`not_ready` says why no command can be carried out; empty when one can. Any thread calls it."""
+        """`not_ready` says why no command can be carried out; empty when one can. Any thread calls it.
+
+        `own` is the line's address where the section names none.
+        """
         self._line, self._not_ready = line, not_ready
         self._numbers = itertools.count(1)
         self._asked: SimpleQueue[Asked] = SimpleQueue()
@@ -69,17 +78,20 @@ class Desk:
         """Who waits for an answer: of the desk's thread alone."""
         self._answers: SimpleQueue[tuple[int, Answer]] = SimpleQueue()
         self._closing = Flag()
-        self._thread: threading.Thread | None = None
-        try:
-            self._socket, self.address = bound(context, zmq.ROUTER, section.bind, "commands.bind", QUEUE_ANSWERS)
-        except SocketError as error:
-            if section != CommandsSection():
-                raise
-            log.warning("no commands are taken: %s Write [commands] with a bind of this line's own.", error)
-            self.address = ""
-            return
+        address = section.bind or own
+        self._socket, self.address = bound(context, zmq.ROUTER, address, "commands.bind", QUEUE_ANSWERS)
+        if not section.bind:
+            self._share()
         self._thread = threading.Thread(target=self._serve, name="commands", daemon=True)
         self._thread.start()
+
+    def _share(self) -> None:
+        """Take commands at the address, too, that people need not name, if no other line has it."""
+        try:
+            self._socket.bind(ADDRESS)
+        except zmq.ZMQError as error:
+            words = zmq.strerror(error.errno or 0)
+            log.info("%s: %s; command line %s with --config and its configuration file", ADDRESS, words, self._line)
 
     # --- in the flow ----------------------------------------------------------------------------------------
 
@@ -126,9 +138,10 @@ class Desk:
 
     def close(self) -> None:
         """Answer what still waits, and unbind."""
-        if self._thread is not None:
-            self._closing.set()
-            self._thread.join()
+        self._closing.set()
+        self._thread.join()
+        for asked in _all(self._asked):
+            log.warning("the inspector stopped before it was carried out: %s", asked.command)
 
     # --- the socket -----------------------------------------------------------------------------------------
 

@@ -166,13 +166,13 @@ def _credit_faults(config: Config) -> Iterator[str]:
 def _address_faults(config: Config) -> Iterator[str]:
     """Addresses of which only one can be bound, or none."""
     binds = [config.intake.bind, config.events.bind, config.events.replay_bind, f"tcp://{config.http.bind}"]
-    if config.commands != CommandsSection():  # where the default is taken, no commands are
+    if config.commands.bind:
         binds.append(config.commands.bind)
     for first, second in itertools.combinations(binds, 2):
         if _collide(first, second):
             also = "" if first == second else f' and "{second}"'
             yield f'address "{first}"{also} is used for two sockets; expected one each. Choose another port.'
-    if not (config.commands.open_to_network or local(config.commands.bind)):
+    if config.commands.bind and not (config.commands.open_to_network or local(config.commands.bind)):
         yield (
             f"commands.bind is {config.commands.bind}, which other machines reach: whoever does commands the line. "
             "Expected loopback or ipc. Write tcp://127.0.0.1:PORT, or open_to_network = true."

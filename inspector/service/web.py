@@ -210,6 +210,9 @@ class _Handler(BaseHTTPRequestHandler):
         if not path.startswith("/acknowledge/"):
             self._say(HTTPStatus.NOT_FOUND, "expected /acknowledge/ALARM")
             return
+        if why := self.server.liveness.not_ready:  # nobody carries it out yet, or any more
+            self._say(HTTPStatus.SERVICE_UNAVAILABLE, f"the inspector is not ready: {why}; nothing was done. Ask again")
+            return
         try:
             is_known = self.server.acknowledge(name, operator)
         except ValueError as error:

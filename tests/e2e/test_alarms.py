@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -44,6 +45,28 @@ def until_the_command(mill: Mill, target: str) -> list[Data | Unknown]:
             if isinstance(event.data, Commanded) and event.data.target == target:
                 break
     return data
+
+
+def test_two_lines_that_name_no_address_take_commands(tmp_path: Path) -> None:
+    """Side by side on one machine, each answers `inspector alarms` that is given its configuration file."""
+    mills = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        mills.append(mill := Mill(tmp_path / name))
+        text = re.sub(r"\[commands\]\nbind = .*\n", "", mill.config.read_text(encoding="utf-8"))
+        mill.config.write_text(text.replace('line = "test"', f'line = "{name}"'), encoding="utf-8")
+    with mills[0], mills[1]:
+        for mill in mills:
+            words = ["alarms", "list", "--config", mill.config.name, "--timeout", "40"]
+            listed = subprocess.run(
+                [sys.executable, "-m", "inspector", *words],
+                cwd=mill.folder,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert (listed.returncode, listed.stderr) == (0, "")
+            assert listed.stdout.startswith(f"line {mill.folder.name}: ") and "three-dark" in listed.stdout
 
 
 def test_an_alarm_is_shelved_over_a_kill(tmp_path: Path) -> None:

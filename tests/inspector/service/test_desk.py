@@ -20,7 +20,7 @@ from inspector.records.commands import Answer
 from inspector.records.events import Commanded, Data, Health
 from inspector.records.stages import Findings
 from inspector.service.desk import MOST_WAITING, Desk
-from inspector.service.settings import CommandsSection
+from inspector.service.settings import CommandsSection, own_address
 
 ACKNOWLEDGE = commands.Acknowledge(alarm="pits", operator="Kim", reason="known")
 NOTHING = Findings(closed_ns=0)
@@ -220,14 +220,28 @@ def test_what_the_inspector_says_of_itself_comes_first(room: Room) -> None:
     assert room.desk.left() == [health]
 
 
-def test_a_taken_default_is_another_lines(caplog: pytest.LogCaptureFixture) -> None:
-    """Two lines on one machine that name no address: the second takes no commands, says so, and runs."""
+def test_lines_that_name_no_address_have_one_each(tmp_path: Path) -> None:
+    """Two lines on one machine take commands each at its own address, whoever has the one that all of them try."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    first = Desk(context, CommandsSection(), "one", str)
-    second = Desk(context, CommandsSection(), "two", str)
-    assert not second.address and "no commands are taken" in caplog.text
-    with pytest.raises(SocketError, match=r"commands\.bind"):
-        Desk(context, CommandsSection(open_to_network=True), "three", str)
-    for desk in (first, second):
-        desk.close()
+    own = [own_address(str(tmp_path / name / "journal")) for name in ("one", "two")]
+    desks = [Desk(context, CommandsSection(), name, lambda: "it never will be", own=name) for name in own]
+    try:
+        for desk, address in zip(desks, own, strict=True):
+            assert desk.address == address
+            assert ask(address, ACKNOWLEDGE, 45.0).line == address
+        with pytest.raises(SocketError, match=r"commands\.bind"):
+            Desk(context, CommandsSection(), "one again", str, own=own[0])
+    finally:
+        for desk in desks:
+            desk.close()
+        context.destroy(linger=0)
+
+
+def test_what_comes_too_late_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What was taken over HTTP while the line stopped, and no stage saw, is not lost without a word."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    desk = Desk(context, CommandsSection(), "one", str, own=own_address(str(tmp_path)))
+    desk.acknowledge("pits", "Kim")
+    desk.close()
     context.destroy(linger=0)
+    assert "stopped before it was carried out" in caplog.text and "pits" in caplog.text

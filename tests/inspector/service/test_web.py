@@ -111,6 +111,7 @@ def test_metrics(running: RunningWeb) -> None:
 
 def test_an_alarm_whose_name_is_no_text_is_unknown(running: RunningWeb, capsys: pytest.CaptureFixture[str]) -> None:
     """A shell passes any bytes as a name; the daemon answers, and no traceback is shown."""
+    running.liveness.not_ready = ""
     name = os.fsdecode(b"dark\xff")
     assert inspector.main(["acknowledge", name, "--http", f"127.0.0.1:{running.web.port}"]) == EXIT_FAILURE
     assert "no such alarm" in capsys.readouterr().err
@@ -127,8 +128,18 @@ def test_metrics_are_given_to_whoever_asks_oddly(running: RunningWeb, accept: st
         assert b"inspector_frames_received_total" in answer.read()
 
 
+@pytest.mark.parametrize("why", ["starting", "stopping"])
+def test_an_acknowledgement_that_nobody_can_carry_out_is_refused(running: RunningWeb, why: str) -> None:
+    """Before the stages stand, and once they end, whoever asks is refused and nothing is lost in silence."""
+    running.liveness.not_ready = why
+    status, words = running.ask("/acknowledge/three%20dark%2F1", "POST")
+    assert (status, words) == (503, f"the inspector is not ready: {why}; nothing was done. Ask again\n")
+    assert running.acknowledged == []
+
+
 def test_acknowledge(running: RunningWeb) -> None:
     """An acknowledgement is passed on under the alarm's name; an unknown name is reported, not swallowed."""
+    running.liveness.not_ready = ""
     assert running.ask("/acknowledge/three%20dark%2F1", "POST")[0] == 202
     assert running.ask("/acknowledge/four", "POST") == (
         404,
