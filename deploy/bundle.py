@@ -34,7 +34,13 @@ SOURCE = HERE.parent
 PYTHONS = ("3.11", "3.12", "3.13")
 """What `requires-python` in pyproject.toml admits."""
 PACKAGES = ("inspector", "trainer", "deploy")
-UNIT = ("inspector@.service", "inspector-bridge@.service", "inspector.sysusers.conf", "inspector.tmpfiles.conf")
+UNIT = (
+    "inspector@.service",
+    "inspector-bridge@.service",
+    "inspector-station.service",
+    "inspector.sysusers.conf",
+    "inspector.tmpfiles.conf",
+)
 PAGES = {
     "systemd/README.md": "README.md",
     "inspector/README.md": "INSPECTOR.md",

@@ -41,19 +41,21 @@ uninstall() {
     [ ! -e "$program" ] || [ -f "$program/pyvenv.cfg" ] ||
         fail "$program holds something else than an installed inspector. Remove it by hand."
     if [ -z "$root" ]; then
-        systemctl stop 'inspector@*.service' 'inspector-bridge@*.service'
+        systemctl stop 'inspector@*.service' 'inspector-bridge@*.service' 'inspector-station*.service'
     fi
     rm -rf "$program"
     rm -f "$etc"/systemd/system/*.wants/inspector@*.service "$etc"/systemd/system/*.wants/inspector-bridge@*.service \
+        "$etc"/systemd/system/*.wants/inspector-station.service "$etc/systemd/system/inspector-station.service" \
         "$etc/systemd/system/inspector@.service" "$etc/systemd/system/inspector-bridge@.service" \
         "$etc/sysusers.d/inspector.conf" "$etc/tmpfiles.d/inspector.conf" "$etc/inspector/example.toml"
     if [ -z "$root" ]; then
         systemctl daemon-reload
-        systemctl reset-failed 'inspector@*.service' 'inspector-bridge@*.service'
+        systemctl reset-failed 'inspector@*.service' 'inspector-bridge@*.service' 'inspector-station*.service'
     fi
     if [ -n "$purge" ]; then
         rm -rf "$etc/inspector" "$root/var/lib/inspector" "$root/var/lib/inspector-bridge" \
-            "$etc"/systemd/system/inspector@*.service.d "$etc"/systemd/system/inspector-bridge@*.service.d
+            "$etc"/systemd/system/inspector@*.service.d "$etc"/systemd/system/inspector-bridge@*.service.d \
+            "$etc"/systemd/system/inspector-station.service.d
         [ -n "$root" ] || ! id inspector >/dev/null 2>&1 || userdel inspector
         echo "removed, with configurations, recipes and journals"
     else
@@ -126,7 +128,8 @@ install_recipe
 install -m 644 example.toml "$etc/inspector/example.toml"
 install -m 644 systemd/inspector.sysusers.conf "$etc/sysusers.d/inspector.conf"
 install -m 644 systemd/inspector.tmpfiles.conf "$etc/tmpfiles.d/inspector.conf"
-install -m 644 systemd/inspector@.service systemd/inspector-bridge@.service "$etc/systemd/system"
+install -m 644 systemd/inspector@.service systemd/inspector-bridge@.service systemd/inspector-station.service \
+    "$etc/systemd/system"
 running=''
 if [ -z "$root" ]; then
     systemd-sysusers

@@ -33,6 +33,9 @@ METRICS_S = 1.0
 ALARMS_S = 5.0
 """How often to ask where the alarms stand where nothing happens; else with each change."""
 TIMEOUT_S = 2.0
+ANSWER_S = 10.0
+"""The line answers with its next batch: on a slow machine that takes seconds."""
+CLOSE_S = 3.0
 SETTLE_S = 0.05
 
 
@@ -63,7 +66,9 @@ class Follower:
         self._stop = threading.Event()
         self._ask = threading.Event()
         works: tuple[Callable[[], None], ...] = (self._follow, self._measure, self._stand)
-        self._threads = [threading.Thread(target=work, name=f"{line.name}{work.__name__}") for work in works]
+        self._threads = [
+            threading.Thread(target=work, name=f"{line.name}{work.__name__}", daemon=True) for work in works
+        ]
 
     def start(self) -> None:
         """Begin."""
@@ -71,11 +76,12 @@ class Follower:
             thread.start()
 
     def close(self) -> None:
-        """End, and wait for the threads: three seconds at most."""
+        """End, and wait for the threads for a while: what waits for an answer ends with the process."""
         self._stop.set()
         self._ask.set()
+        until_s = time.monotonic() + CLOSE_S
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, until_s - time.monotonic()))
 
     def take(self) -> list[tuple[Event, Sent]]:
         """Events that have come since the last call, in order."""
@@ -97,21 +103,20 @@ class Follower:
 
     def _follow(self) -> None:
         after = self._place()
-        while not self._stop.is_set():
-            with Events(
-                self.line.events,
-                replay=self.line.replay,
-                after=after,
-                timeout_s=LOOK_S,
-                heartbeats=True,
-                on_gap=self._on_gap,
-                patience_s=TIMEOUT_S,
-            ) as events:
-                while not self._stop.is_set():
-                    for event in events:
-                        self._take(event, events.payload)
-                        if self._stop.is_set():
-                            return
+        with Events(
+            self.line.events,
+            replay=self.line.replay,
+            after=after,
+            timeout_s=LOOK_S,
+            heartbeats=True,
+            on_gap=self._on_gap,
+            patience_s=TIMEOUT_S,
+        ) as events:
+            while not self._stop.is_set():
+                for event in events:
+                    self._take(event, events.payload)
+                    if self._stop.is_set():
+                        break
 
     def _place(self) -> tuple[str, int] | None:
         """Where to begin in the journal, once the line has reported where it is."""
@@ -129,6 +134,8 @@ class Follower:
             self.journal_fault = getattr(event.data, "fault", "")
             return
         self._events.append((event, Sent(event.epoch, event.seq, payload)))
+        if isinstance(event.data, Alarm):
+            self._stands(Standing(_changed(self.standing.alarms, event.data, event.time), self.standing.fault))
         if isinstance(event.data, Alarm | Commanded | Health):
             self._ask.set()
 
@@ -150,20 +157,31 @@ class Follower:
         while not self._stop.is_set():
             self._ask.clear()
             try:
-                answer = ask(self.line.commands, ListAlarms(), TIMEOUT_S)
+                answer = ask(self.line.commands, ListAlarms(), ANSWER_S)
                 fault = "" if answer.is_done else answer.message
                 if answer.line != self.line.name:
                     fault = f"{self.line.commands} is line {answer.line}'s. Write [commands] with a bind of its own."
                 standing = Standing(() if fault else answer.alarms, fault)
             except InspectorError as error:
                 standing = Standing((), str(error))
-            if standing.fault and self.standing.alarms:
-                standing = Standing(self.standing.alarms, standing.fault)
-            if standing != self.standing:
-                self.standing = standing
-                self.is_changed.set()
+            self._stands(Standing(self.standing.alarms, standing.fault) if standing.fault else standing)
             self._ask.wait(ALARMS_S)
             self._stop.wait(SETTLE_S)
+
+    def _stands(self, standing: Standing) -> None:
+        if standing != self.standing:
+            self.standing = standing
+            self.is_changed.set()
+
+
+def _changed(alarms: tuple[AlarmStatus, ...], alarm: Alarm, time: str) -> tuple[AlarmStatus, ...]:
+    """Where the alarms stand after a change of one: its event comes before the line's answer does."""
+    facts = {name: getattr(alarm, name) for name in AlarmStatus.__struct_fields__ if hasattr(alarm, name)}
+    try:
+        changed = msgspec.convert(facts | {"isa_state": alarm.isa_state or alarm.state, "since": time}, AlarmStatus)
+    except msgspec.ValidationError:  # a word of a later version
+        return alarms
+    return tuple(sorted((*(one for one in alarms if one.name != alarm.name), changed), key=lambda one: one.name))
 
 
 def _scraped(address: str) -> str:

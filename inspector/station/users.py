@@ -102,17 +102,18 @@ def remove(path: Path, name: str) -> bool:
 
 
 def _write(path: Path, users: Users) -> None:
-    """Replace the file in one step; nobody else may read it."""
+    """Replace the file in one step; nobody else may read it, but the service where root writes it for one."""
     part = path.with_name(path.name + ".tmp")
     try:
         part.unlink(missing_ok=True)
-        owner = path.stat() if path.exists() else None
         number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(number, "wb") as file:
             file.write(msgspec.json.format(msgspec.json.encode(users), indent=2) + b"\n")
-            if owner and os.geteuid() == 0:  # root adds a user of the service's file: it stays the service's
-                os.fchown(number, owner.st_uid, owner.st_gid)
-                os.fchmod(number, owner.st_mode & 0o777)
+            if os.geteuid() == 0 and (
+                group := path.parent.stat().st_gid
+            ):  # /etc/inspector: root's, read by the service
+                os.fchown(number, 0, group)
+                os.fchmod(number, 0o640)
         part.replace(path)
     except OSError as error:
         raise InspectorError(f"{path}: cannot be written: {error.strerror}. Give another --file.") from error

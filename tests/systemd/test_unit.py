@@ -14,6 +14,7 @@ from inspector.errors import EXIT_CONFIG
 
 FOLDER = Path(__file__).parents[2] / "systemd"
 BRIDGE = (FOLDER / "inspector-bridge@.service").read_text(encoding="utf-8")
+STATION = (FOLDER / "inspector-station.service").read_text(encoding="utf-8")
 UNIT = (FOLDER / "inspector@.service").read_text(encoding="utf-8")
 
 pytestmark = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
@@ -27,12 +28,14 @@ def run(*command: str | Path) -> tuple[int, str]:
     return ended.returncode, ended.stdout
 
 
-@pytest.fixture(params=[UNIT, BRIDGE], ids=["line", "bridge"])
+UNITS = {"inspector@line3": UNIT, "inspector-bridge@line3": BRIDGE, "inspector-station": STATION}
+
+
+@pytest.fixture(params=UNITS)
 def installed(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """An instance of a unit whose program exists on this machine."""
-    name = "inspector" if request.param == UNIT else "inspector-bridge"
-    path = tmp_path / f"{name}@line3.service"
-    path.write_text(request.param.replace("/opt/inspector/bin/inspector", "/bin/true"), encoding="utf-8")
+    path = tmp_path / f"{request.param}.service"
+    path.write_text(UNITS[request.param].replace("/opt/inspector/bin/inspector", "/bin/true"), encoding="utf-8")
     return path
 
 
@@ -57,6 +60,7 @@ def test_a_bad_configuration_is_not_restarted() -> None:
     """The exit code for a bad configuration is the one that the unit never restarts on."""
     assert f"RestartPreventExitStatus={EXIT_CONFIG}\n" in UNIT
     assert f"RestartPreventExitStatus={EXIT_CONFIG} 2\n" in BRIDGE
+    assert f"RestartPreventExitStatus={EXIT_CONFIG} 2\n" in STATION
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")

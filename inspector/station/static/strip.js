@@ -130,7 +130,7 @@ export class Strips {
     ctx.font = "12px system-ui, sans-serif"; ctx.textAlign = "center"; ctx.textBaseline = "top"; ctx.strokeStyle = EDGE; ctx.fillStyle = FAINT; ctx.lineWidth = 1;
     const coils = this.view.fold.coils;
     coils.forEach((coil, n) => {
-      const end = coils[n + 1] ? coils[n + 1].base : this.head;
+      const end = coils[n + 1] ? coils[n + 1].base - 60 / this.scale : this.head;   // the next coil's name stands there
       for (let mm = Math.max(0, Math.ceil((this.from - coil.base) / step)) * step; coil.base + mm <= end; mm += step) {
         const x = this.x(coil.base + mm);
         ctx.beginPath(); ctx.moveTo(x, y + 2); ctx.lineTo(x, y + 7); ctx.stroke();
