@@ -1,20 +1,16 @@
-"""A station of its own process, and what it answers: for tests of pages and access."""
+"""What a station answers, asked over real sockets: for tests of pages and access."""
 
 from __future__ import annotations
 
 import http.client
 import re
-import time
 from collections.abc import Mapping
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
 
-from inspector.errors import InspectorError
-from inspector.harness.child import Child
+from inspector.harness import station
 
 PATIENCE_S = 60.0
 HOST = "127.0.0.1"
@@ -31,37 +27,14 @@ class Answer(msgspec.Struct, frozen=True):
         return msgspec.json.decode(self.text)
 
 
-class Station:
-    """`inspector station CONFIG` on a port of its own; ended with the `with` block."""
+class Station(station.Station):
+    """A station that is asked as a browser asks."""
 
-    def __init__(self, config: Path, folder: Path) -> None:
-        self._out = folder / "station.out"
-        self.child = Child(["station", str(config)], self._out, folder / "station.log")
-        self.cookie = self.token = ""
-        try:
-            self.port = self._started()
-        except BaseException:
-            self.child.kill()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.child.__exit__(kind, error, at)
+    cookie = token = ""
 
     @property
-    def url(self) -> str:
-        return f"http://{HOST}:{self.port}"
-
-    def _started(self) -> int:
-        until_s = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until_s:
-            self.child.runs()
-            if found := re.search(r":(\d+)/", self._out.read_text()):
-                return int(found[1])
-            time.sleep(0.05)
-        raise InspectorError(self.child.described("did not begin"))
+    def port(self) -> int:
+        return int(self.address.rpartition(":")[2])
 
     def ask(self, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> Answer:
         """Ask for a path, as who has logged in; `headers` with underscores for dashes."""

@@ -27,6 +27,7 @@ from inspector.demo.screen import StatusScreen
 from inspector.demo.setup import DemoSetup, set_up
 from inspector.errors import EXIT_FAILURE, InspectorError
 from inspector.events import text
+from inspector.harness import station
 from inspector.harness.child import Child
 from inspector.harness.daemon import DaemonProcess
 from inspector.harness.ports import HOST, Ports
@@ -102,6 +103,7 @@ class Demo:
             stack.enter_context(daemon.start(report=lambda why: self._screen.line(f"waiting: {why}")))
             self._screen.line(f"ready after {time.monotonic() - began_s:.1f} s, recipe {self._setup.recipe}")
             self._listener = stack.enter_context(daemon.listener())
+            self._open_station(stack)
             rate_fps = LOAD * self._run_in(daemon)
             before, engine_before = daemon.counts(), engine_time(daemon)
             frames = max(SHOWN_FRAMES, self._args.seconds * rate_fps)
@@ -129,6 +131,18 @@ class Demo:
         say(f"                                  {subscribe}")
         say(f"  configuration and log:          {self._setup.config}  {folder / 'run.log'}")
         say()
+
+    def _open_station(self, stack: ExitStack) -> None:
+        """Let people look on, where this machine has what that takes; the coil passes without."""
+        if not station.is_installed():
+            self._screen.line("to watch it in a browser:  pip install 'inline-steel-inspector[station]'")
+            return
+        try:
+            pages = stack.enter_context(station.Station(self._setup.config, self._setup.folder, station.free_bind()))
+        except InspectorError as error:
+            self._screen.line(f"no station: {error}")
+            return
+        self._screen.line(f"watch it in a browser:  {pages.address}/")
 
     def _run_in(self, daemon: DaemonProcess) -> float:
         """Send some sound strip as fast as it is taken; return how many frames a second that was."""

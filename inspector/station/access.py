@@ -69,7 +69,7 @@ class Access:
         return read(Path(self._settings.users))
 
     def who(self, request: Request) -> Who | None:
-        """Who asks; None when they have not given a name."""
+        """Who asks; None when nobody has logged in."""
         if not self.needs_login:
             return Who("", "engineer", self._token)
         name, token = request.session.get("user"), request.session.get("token")

@@ -114,8 +114,3 @@ def _password() -> str:
     if getpass.getpass("once more: ") != first:
         raise InspectorError("the two are not the same. Try again.")
     return first
-
-
-def is_installed() -> bool:
-    """Whether this machine has what the station needs."""
-    return all(importlib.util.find_spec(name) for name in NEEDED)

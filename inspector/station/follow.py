@@ -1,6 +1,6 @@
 """Follows one line: its events, its metrics, where its alarms stand. Threads of its own; it only listens and asks.
 
-Laws: nothing here waits for a browser, and nothing on the line waits for this. What cannot be had is shown, and tried
+Laws: nothing here waits for a browser, and nothing on the line waits for this. What cannot be had is reported, and tried
 again for ever.
 
 Knows: the client, the command socket, /metrics. Must not know: browsers, what is shown.
@@ -88,7 +88,7 @@ class Follower:
         return [self._events.popleft() for _ in range(len(self._events))]
 
     def silent_s(self) -> float:
-        """How long the line has been silent."""
+        """How long nothing has come from the line."""
         return time.monotonic() - self._received_s
 
     def is_measured(self) -> bool:

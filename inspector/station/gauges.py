@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 WINDOW_S = 30.0
 """Latencies are those of so long."""
-SPEED_S = 3.0
+SPEED_S = 5.0
 """Speed is the mean of so long: positions come in steps of a batch."""
 WANTED = {
     "inspector_strip_position_metres",

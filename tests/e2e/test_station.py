@@ -60,8 +60,8 @@ def page(browser: Browser, station: Station) -> Iterator[Page]:
     made = context.new_page()
     made.set_default_timeout(PATIENCE_MS)
     made.on("pageerror", lambda error: faults.append(str(error)))
-    made.on("console", lambda message: faults.append(message.text) if "Content Security" in message.text else None)
-    made.goto(f"{station.url}/live")
+    made.on("console", lambda line: faults.append(line.text) if "Content Security" in line.text else None)
+    made.goto(f"{station.address}/live")
     yield made
     context.close()
     assert faults == []
@@ -95,7 +95,7 @@ def test_the_strip_passes_and_defects_lie_on_it(mill: Mill, page: Page) -> None:
 def test_what_one_acknowledges_another_sees(mill: Mill, station: Station, browser: Browser, page: Page) -> None:
     """By the line's own answer, with the name of who did; shelved with the time left, and taken back."""
     other = browser.new_page()
-    other.goto(f"{station.url}/live")
+    other.goto(f"{station.address}/live")
     with Camera(mill, boot="b2") as camera:
         for _ in range(4):
             camera.send(DARK_BOX, coil="ALARMING")
@@ -119,7 +119,7 @@ def test_what_one_acknowledges_another_sees(mill: Mill, station: Station, browse
     assert [(order.operator, order.target, order.is_done) for order in done] == [("Kim", "three-dark", True)]
 
 
-def test_a_line_that_is_killed_is_shown_and_comes_back(mill: Mill, page: Page) -> None:
+def test_a_line_that_is_killed_is_reported_and_comes_back(mill: Mill, page: Page) -> None:
     """In big letters, until it answers again; what was recorded meanwhile is on the page, each once and in order."""
     expect(page.locator("#coil")).not_to_have_text(NOTHING)
     mill.stop(signal.SIGKILL)
@@ -140,14 +140,14 @@ def test_a_line_that_is_killed_is_shown_and_comes_back(mill: Mill, page: Page) -
     assert defects(page) == recorded
 
 
-def test_a_station_that_is_killed_is_shown_and_comes_back(mill: Mill, browser: Browser, tmp_path: Path) -> None:
+def test_a_station_that_is_killed_is_reported_and_comes_back(mill: Mill, browser: Browser, tmp_path: Path) -> None:
     """A browser that was left open goes on by itself when a station is there again, on the same port."""
     path = mill.folder / "other.toml"
     path.write_text('bind = "127.0.0.1:0"\n[[line]]\nconfig = "line.toml"\n')
     with Station(path, tmp_path) as first:
         page = browser.new_page()
         page.set_default_timeout(PATIENCE_MS)
-        page.goto(f"{first.url}/live")
+        page.goto(f"{first.address}/live")
         expect(page.locator("#coil")).not_to_have_text(NOTHING)
         first.child.kill()
     expect(page.locator("#banner")).to_contain_text("NO CONNECTION TO THE STATION")

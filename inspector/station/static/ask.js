@@ -12,7 +12,7 @@ export async function ask(path, values) {
   return answer;
 }
 
-// Returns the line's answer, or null where there is none; says what became of it.
+// Returns the line's answer, or null where there is none; shows what became of it.
 export async function command(order) {
   const operator = whoAsks();
   if (!operator) return null;
@@ -23,9 +23,9 @@ export async function command(order) {
       body: JSON.stringify({ operator, ...order }),
     });
     if (answer.status === 401) location.assign("/login");
-    const answered = await answer.json();
-    toast(answered.message ?? answered.error, !answer.ok);
-    return answered;
+    const given = await answer.json();
+    toast(given.message ?? given.error, !answer.ok);
+    return given;
   } catch (error) {
     toast(`${t("no_answer")} ${error.message}`, true);
     return null;

@@ -1,4 +1,4 @@
-// The stream from the station: events in order, each once, and a lost connection shown within three seconds.
+// The stream from the station: events in order, each once, and a lost connection reported within three seconds.
 
 const SILENT_MS = 2500;                 // the station gives a sign each second
 const AGAIN_MS = 1000;

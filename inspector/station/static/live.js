@@ -35,10 +35,10 @@ function take(data) {
     travel.take(performance.now(), coil.base + Math.max(coil.isOver ? coil.length : mm, 0));
   }
   if (data.is_answering) silentSince = 0; else silentSince ||= Date.now();
-  connection(); figures(); cameras();
+  report(); figures(); cameras();
 }
 
-function connection() {
+function report() {
   if (isLost) banner(t("lost.station"), t("since", { time: time(new Date(isLost).toISOString()) }));
   else if (silentSince) banner(t("lost.line", { line: facts.line }), t("since", { time: time(new Date(silentSince).toISOString()) }));
   else banner("");
@@ -120,6 +120,6 @@ window.addEventListener("resize", resize); resize();
 byId("sound").checked = localStorage.getItem("sound") === "1";
 byId("sound").addEventListener("change", () => localStorage.setItem("sound", byId("sound").checked ? "1" : "0"));
 strips.onPick = (coil, defect) => location.assign(address("/coil", { coil: coil.name, defect: defect.id }));
-new Link(address("/api/stream"), receive, (gone, since) => { isLost = gone ? since : 0; connection(); isDue = true; });
+new Link(address("/api/stream"), receive, (gone, since) => { isLost = gone ? since : 0; report(); isDue = true; });
 requestAnimationFrame(frame);
 window.station = { fold, travel, strips };   // for whoever looks from outside: tests, a console

@@ -1,0 +1,72 @@
+"""A station next to this program: the pages for people, of an inspector that this program runs.
+
+Knows: the command, and the address that it prints. Must not know: what is shown.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import socket
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from inspector.errors import InspectorError
+from inspector.harness.child import Child
+from inspector.harness.ports import HOST
+
+NEEDED = ("starlette", "uvicorn", "argon2", "itsdangerous")
+USUAL_PORT = 8470
+START_S = 60.0
+
+
+class Station:
+    """`inspector station CONFIG`, from construction to the end of the `with` block; it answers from the beginning.
+
+    Its log lies in `folder`, as `station.log`. `bind` None: as its file says.
+
+    Raises: InspectorError when it fails, or does not answer in time.
+    """
+
+    def __init__(self, config: Path, folder: Path, bind: str | None = None) -> None:
+        words = ["station", str(config), *(["--bind", bind] if bind else [])]
+        self._out = folder / "station.out"
+        self.child = Child(words, self._out, folder / "station.log")
+        try:
+            self.address = self._begun()
+        except BaseException:
+            self.child.kill()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.child.__exit__(kind, error, at)
+
+    def _begun(self) -> str:
+        until_s = time.monotonic() + START_S
+        while time.monotonic() < until_s:
+            self.child.runs()
+            if found := re.search(r"^station: (http\S+)/$", self._out.read_text(), re.MULTILINE):
+                return found[1]
+            time.sleep(0.05)
+        raise InspectorError(self.child.described(f"did not answer within {START_S:g} s"))
+
+
+def is_installed() -> bool:
+    """Whether this machine has what a station needs."""
+    return all(importlib.util.find_spec(name) for name in NEEDED)
+
+
+def free_bind() -> str:
+    """The station's usual address, or one with any port where that is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, USUAL_PORT))
+        except OSError:
+            return f"{HOST}:0"
+    return f"{HOST}:{USUAL_PORT}"
