@@ -27,7 +27,7 @@ class Answer(msgspec.Struct, frozen=True):
         return msgspec.json.decode(self.text)
 
 
-class Station(station.Station):
+class Station(station.StationProcess):
     """A station that is asked as a browser asks."""
 
     cookie = token = ""

@@ -138,7 +138,8 @@ class Demo:
             self._screen.line("to watch it in a browser:  pip install 'inline-steel-inspector[station]'")
             return
         try:
-            pages = stack.enter_context(station.Station(self._setup.config, self._setup.folder, station.free_bind()))
+            pages = station.StationProcess(self._setup.config, self._setup.folder, station.free_bind())
+            stack.enter_context(pages)
         except InspectorError as error:
             self._screen.line(f"no station: {error}")
             return

@@ -22,7 +22,7 @@ USUAL_PORT = 8470
 START_S = 60.0
 
 
-class Station:
+class StationProcess:
     """`inspector station CONFIG`, from construction to the end of the `with` block; it answers from the beginning.
 
     Its log lies in `folder`, as `station.log`. `bind` None: as its file says.

@@ -1,7 +1,7 @@
 """Follows one line: its events, its metrics, where its alarms stand. Threads of its own; it only listens and asks.
 
-Laws: nothing here waits for a browser, and nothing on the line waits for this. What cannot be had is reported, and tried
-again for ever.
+Laws: nothing here waits for a browser, and nothing on the line waits for this. What cannot be had is reported, and
+tried again for ever.
 
 Knows: the client, the command socket, /metrics. Must not know: browsers, what is shown.
 """
