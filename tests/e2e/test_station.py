@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,6 +75,14 @@ def defects(page: Page) -> list[str]:
     return [str(name) for name in found]
 
 
+def until(page: Page, expression: str) -> None:
+    """Wait until an expression is true in a page; its policy lets Playwright's own way of waiting evaluate nothing."""
+    deadline_s = time.monotonic() + PATIENCE_MS / 1000
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline_s, f"not true in time: {expression}"
+        page.wait_for_timeout(50)
+
+
 def test_the_strip_passes_and_defects_lie_on_it(mill: Mill, page: Page) -> None:
     """The coil, its metre, its defects of both sides and a hole are shown, while it runs."""
     with Camera(mill) as top, Camera(mill, "under") as under:
@@ -85,9 +94,9 @@ def test_the_strip_passes_and_defects_lie_on_it(mill: Mill, page: Page) -> None:
             camera.skip()
             camera.send(coil="RUNS")
         expect(page.locator("#coil")).to_contain_text("RUNS")
-        page.wait_for_function("station.fold.coil.defects.size === 8 && station.fold.coil.missed.length >= 2")
-        page.wait_for_function("Math.abs(station.fold.coil.length - 320) < 1")
-        page.wait_for_function("Number(document.getElementById('strip').dataset.defects) === 8")
+        until(page, "station.fold.coil.defects.size === 8 && station.fold.coil.missed.length >= 2")
+        until(page, "Math.abs(station.fold.coil.length - 320) < 1")
+        until(page, "Number(document.getElementById('strip').dataset.defects) === 8")
         expect(page.locator("#classes tr").first).to_contain_text("dark")
     assert page.evaluate("station.strips.lanes.map((lane) => lane.name)") == ["top", "bottom"]
 
@@ -130,7 +139,7 @@ def test_a_line_that_is_killed_is_reported_and_comes_back(mill: Mill, page: Page
     with Camera(mill, boot="b3") as camera:
         for _ in range(5):
             camera.send(DARK_BOX, coil="AFTER")
-    page.wait_for_function("station.fold.coil.name === 'AFTER' && station.fold.coil.defects.size === 5")
+    until(page, "station.fold.coil.name === 'AFTER' && station.fold.coil.defects.size === 5")
     recorded: list[str] = []
     with mill.listen() as events:
         while len(recorded) < 5:
