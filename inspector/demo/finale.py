@@ -24,6 +24,7 @@ from inspector.demo.summary import Figures, subtitle, summary
 from inspector.demo.tally import Tally
 from inspector.drawing import coil_map
 from inspector.errors import InspectorError
+from inspector.harness import station
 from inspector.harness.child import Child
 from inspector.harness.scrape import Counts
 from inspector.records.events import CoilRecord, Defect
@@ -73,6 +74,8 @@ class Finale:
         for coil in tally.lengths_mm:
             say(f"  report      {self._report(coil)}")
         say(f"  map         {folder / 'coil.png'}: what was planted and what was found, on the strip itself")
+        if station.is_installed():
+            say(f"  pages       {command()} station {self._setup.config}")
         say(f"  ask more    {command()} defects --coil {COILS[0]} --config {self._setup.config} --csv")
         say(f"              to compare: what was planted stands in {folder / 'planted.csv'}")
 
