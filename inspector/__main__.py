@@ -17,14 +17,17 @@ if sys.argv[1:2] in (["run"], ["replay"], ["bridge"]):
 
 import argparse
 import faulthandler
+import importlib
 import io
 import logging
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from inspector import __version__, output
 from inspector.errors import EXIT_FAILURE, EXIT_INTERRUPTED, InspectorError
@@ -33,6 +36,8 @@ LONGEST_S = 10**6
 
 Run = Callable[[argparse.Namespace], int]
 """What carries a command out."""
+Fill = Callable[[argparse.ArgumentParser], object]
+"""What adds a command's arguments."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -165,78 +170,131 @@ def acknowledge(args: argparse.Namespace) -> int:
     return 0
 
 
+class Command(argparse.ArgumentParser):
+    """Has its arguments added once it is asked for: `inspector events` loads neither engines nor the demo."""
+
+    fill: Fill | None = None
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, as argparse has it."""
+        fill, self.fill = self.fill, None
+        if fill is not None:
+            fill(self)
+        return super().parse_known_args(args, namespace)
+
+
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    from inspector.bench import command as bench
-    from inspector.bridges import command as bridges
-    from inspector.demo import play
-    from inspector.simulator import replay as camera
-
     top = argparse.ArgumentParser(prog="inspector", description="Inline steel inspector.")
     top.add_argument("--version", action="version", version=__version__)
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
-
-    def add(name: str, function: Run, words: str) -> argparse.ArgumentParser:
+    commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=Command)
+    for name, words, fill in (*_ours(), *_orders(), *_modules()):
         command = commands.add_parser(name, help=words, description=words)
-        command.set_defaults(function=function)
-        return command
-
-    for name, function, words in (
-        ("run", run, "inspect a line: frames in, defects, alarms and metrics out"),
-        ("check", check, "check a configuration file, and change nothing"),
-    ):
-        command = add(name, function, words)
-        command.add_argument("config", type=Path, metavar="CONFIG", help="the line's TOML file")
-        command.add_argument(
-            "--unverified", action="store_true", help="accept a built engine that `deploy verify` has not proven"
-        )
-    command = add("reload", reload, "have a running inspector read its configuration again, and wait for its answer")
-    command.add_argument("pid", type=process_id, metavar="PID", help="the inspector; it answers in RUNTIME_DIRECTORY")
-    _add_events_arguments(add("events", events, "print events as they happen"))
-    bridges.add_arguments(add("bridge", bridge, "send events to a broker, and lose none"))
-    _add_orders(add)
-    _add_acknowledge_arguments(
-        add("acknowledge", acknowledge, "acknowledge an alarm over HTTP; see `alarms acknowledge`")
-    )
-    camera.add_arguments(add("replay", replay, "be a camera: procedural steel or images, with faults on request"))
-    bench.add_arguments(
-        add("bench", bench.run, "measure this machine: engine, copies and the whole daemon, compared with its roof")
-    )
-    _add_inquiries(add)
-    play.add_arguments(add("demo", demo, "inspect a simulated coil from end to end, and show it"))
+        command.fill = fill
     return top
 
 
-def _add_inquiries(add: Callable[[str, Run, str], argparse.ArgumentParser]) -> None:
-    """Add what reads the journal and the archive."""
-    from inspector.archive import command as review
-    from inspector.inquiry import coils, defects, journal, rejudge, report, transform
-    from inspector.station import command as station
-
-    journal.add_arguments(add("journal", journal.run, "verify a journal, or export it as a file"), since)
-    for name, module, words in (
-        ("station", station, "show lines to people, in a browser"),
-        ("review", review, "export an archive's crops as a data set, with what people say of them"),
-        ("coils", coils, "list the coils that a journal holds"),
-        ("defects", defects, "list a coil's defects, those that are asked for"),
-        ("rejudge", rejudge, "show what grades and alarms past coils would have under another configuration"),
-        ("transform", transform, "carry a coil's file on to the next machine: longer, reversed, turned over, cropped"),
-        ("report", report, "print a coil's record with its grades, and write its file"),
+def _ours() -> Iterator[tuple[str, str, Fill]]:
+    """Yield the commands of this file: name, what it does, what adds its arguments."""
+    for name, function, add, words in (
+        ("run", run, _add_config_arguments, "inspect a line: frames in, defects, alarms and metrics out"),
+        ("check", check, _add_config_arguments, "check a configuration file, and change nothing"),
+        (
+            "reload",
+            reload,
+            _add_reload_arguments,
+            "have a running inspector read its configuration again, and wait for its answer",
+        ),
+        ("events", events, _add_events_arguments, "print events as they happen"),
+        (
+            "acknowledge",
+            acknowledge,
+            _add_acknowledge_arguments,
+            "acknowledge an alarm over HTTP; see `alarms acknowledge`",
+        ),
     ):
-        module.add_arguments(add(name, module.run, words))
+        yield name, words, partial(_fill, add, function)
 
 
-def _add_orders(add: Callable[[str, Run, str], argparse.ArgumentParser]) -> None:
-    """Add what people ask of a running inspector."""
+def _orders() -> Iterator[tuple[str, str, Fill]]:
+    """Yield what people ask of a running inspector."""
+    for name, words in (
+        ("alarms", "list, acknowledge, shelve, suppress alarms"),
+        ("decide", "journal a person's decision on a coil"),
+        ("roll", "report a roll change"),
+        ("relabel", "say what a defect of the archive is"),
+    ):
+        yield name, f"{words}, to a running inspector", partial(_fill_order, name)
+
+
+def _modules() -> Iterator[tuple[str, str, Fill]]:
+    """Yield the commands that are modules: they declare their options, and most run themselves."""
+    for name, module, function, words in (
+        ("bridge", "bridges.command", bridge, "send events to a broker, and lose none"),
+        ("replay", "simulator.replay", replay, "be a camera: procedural steel or images, with faults on request"),
+        (
+            "bench",
+            "bench.command",
+            None,
+            "measure this machine: engine, copies and the whole daemon, compared with its roof",
+        ),
+        ("journal", "inquiry.journal", None, "verify a journal, or export it as a file"),
+        ("station", "station.command", None, "show lines to people, in a browser"),
+        ("review", "archive.command", None, "export an archive's crops as a data set, with what people say of them"),
+        ("coils", "inquiry.coils", None, "list the coils that a journal holds"),
+        ("defects", "inquiry.defects", None, "list a coil's defects, those that are asked for"),
+        (
+            "rejudge",
+            "inquiry.rejudge",
+            None,
+            "show what grades and alarms past coils would have under another configuration",
+        ),
+        (
+            "transform",
+            "inquiry.transform",
+            None,
+            "carry a coil's file on to the next machine: longer, reversed, turned over, cropped",
+        ),
+        ("report", "inquiry.report", None, "print a coil's record with its grades, and write its file"),
+        ("demo", "demo.play", demo, "inspect a simulated coil from end to end, and show it"),
+    ):
+        yield name, words, partial(_fill_from, module, function)
+
+
+def _fill(add: Fill, function: Run, command: argparse.ArgumentParser) -> None:
+    add(command)
+    command.set_defaults(function=function)
+
+
+def _fill_order(name: str, command: argparse.ArgumentParser) -> None:
     from inspector import operate
 
-    for name, build, function, words in (
-        ("alarms", operate.add_alarms_arguments, operate.run_alarms, "list, acknowledge, shelve, suppress alarms"),
-        ("decide", operate.add_decide_arguments, operate.run_decide, "journal a person's decision on a coil"),
-        ("roll", operate.add_roll_arguments, operate.run_roll, "report a roll change"),
-        ("relabel", operate.add_relabel_arguments, operate.run_relabel, "say what a defect of the archive is"),
-    ):
-        build(add(name, function, f"{words}, to a running inspector"), seconds)
+    add, function = {
+        "alarms": (operate.add_alarms_arguments, operate.run_alarms),
+        "decide": (operate.add_decide_arguments, operate.run_decide),
+        "roll": (operate.add_roll_arguments, operate.run_roll),
+        "relabel": (operate.add_relabel_arguments, operate.run_relabel),
+    }[name]
+    _fill(lambda command: add(command, seconds), function, command)
+
+
+def _fill_from(module: str, function: Run | None, command: argparse.ArgumentParser) -> None:
+    found = importlib.import_module(f"inspector.{module}")
+    add: Callable[..., object] = found.add_arguments
+    if module == "inquiry.journal":
+        add = partial(add, when=since)
+    _fill(add, function or found.run, command)
+
+
+def _add_config_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("config", type=Path, metavar="CONFIG", help="the line's TOML file")
+    command.add_argument(
+        "--unverified", action="store_true", help="accept a built engine that `deploy verify` has not proven"
+    )
+
+
+def _add_reload_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("pid", type=process_id, metavar="PID", help="the inspector; it answers in RUNTIME_DIRECTORY")
 
 
 def process_id(text: str) -> int:
