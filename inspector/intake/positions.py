@@ -45,6 +45,10 @@ class Position(msgspec.Struct):
     """Where the last frame ends if the one frame that the position rests on is wrong; None: not known."""
     before_ns: int = 0
     """When the frame before that one came."""
+    left_coil: str | None = None
+    """The coil before this one, and where it was left: it may go on, where frames named another by mistake."""
+    left_mm: float | None = None
+    left_ns: int = 0
     next_mm: float = 0.0
     """What would agree with a new position, and how many have."""
     agreeing: int = 0
@@ -86,6 +90,7 @@ class Position(msgspec.Struct):
         """Go on to a frame's end; return whether the position that it names is believed, true where it names none."""
         start_mm, expected_mm = header.start_mm, self.expected_mm(header, skipped_mm)
         is_new = header.coil != self.coil
+        left = self.coil, self.end_mm, self.named_ns
         if self.before_mm is not None:
             self.before_mm = None if is_new else self.before_mm + skipped_mm
         fits = start_mm is None or self._fits(header, skipped_mm, length_mm, now_ns)
@@ -99,6 +104,8 @@ class Position(msgspec.Struct):
             self.end_mm = begin_mm + length_mm
         if self.before_mm is not None:
             self.before_mm += length_mm
+        if is_new:
+            self.left_coil, self.left_mm, self.left_ns = left
         self.coil = header.coil
         return fits
 
@@ -121,7 +128,11 @@ class Position(msgspec.Struct):
         near = -length_mm <= start_mm <= COIL_MM if expected_mm is None else abs(start_mm - expected_mm) <= reach_mm
         before_reach_mm = slack_mm + (now_ns - self.before_ns) / 1e9 * MM_PER_S
         falls_back = self.before_mm is not None and abs(start_mm - self.before_mm) <= before_reach_mm
-        if near or begins or falls_back:
+        goes_on = header.coil == self.left_coil and header.coil != self.coil and self.left_mm is not None
+        if goes_on:
+            left_reach_mm = slack_mm + skipped_mm + (now_ns - self.left_ns) / 1e9 * MM_PER_S
+            goes_on = abs(start_mm - (self.left_mm or 0.0)) <= left_reach_mm
+        if near or begins or falls_back or goes_on:
             self.agreeing = 0
             return True
         agrees = self.agreeing and abs(start_mm - self.next_mm - skipped_mm) <= reach_mm

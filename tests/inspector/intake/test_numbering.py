@@ -222,6 +222,12 @@ def test_name_after_a_restart_of_the_camera(coil: str, starts: list[float], beli
     assert found == list(believed)
 
 
+def test_a_coil_that_was_left_by_mistake_goes_on_where_it_was() -> None:
+    """After frames of another name whose positions nobody knows, it is not at its head."""
+    assert positions([5000, 5010, None, 5030, 5040], "AAXAA") == [5000, 5010, None, 5030, 5040]
+    assert positions([5000, 5010, None, None, 90_000], "AAXXA") == [5000, 5010, None, None, None]
+
+
 def test_position_after_a_while() -> None:
     """What the strip can have travelled since the last frame is believed at once."""
     assert positions([0, 20_000, 40_000], dt_ns=SECOND_NS) == [0, 20_000, 40_000]
