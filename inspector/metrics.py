@@ -199,10 +199,10 @@ class _Archive(Collector):
         now = self._account()
         crops = CounterMetricFamily(
             "inspector_archive_crops",
-            "Crops for the archive: written, or dropped because too many waited or because the disk took none.",
+            "Crops for the archive: written, or dropped: too many waited, the disk took none, its frame had too many.",
             labels=["outcome"],
         )
-        for outcome in ("written", "dropped_full", "dropped_disk"):
+        for outcome in ("written", "dropped_full", "dropped_disk", "dropped_frame"):
             crops.add_metric([outcome], getattr(now, outcome))
         yield crops
         yield GaugeMetricFamily("inspector_archive_bytes", "Disk space of the archive.", value=now.bytes)

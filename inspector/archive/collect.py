@@ -57,7 +57,7 @@ class Collect:
             if crop.detection is None:
                 keeper.offer(entry(draft, None, 0, self._owner))
             elif self._bytes + crop.pixels.nbytes > MOST_BYTES:
-                keeper.skipped(1)
+                keeper.skipped(1, "full")
             else:
                 self._keep(draft.piece, [draft])
         for part, owner in findings.joined.items():

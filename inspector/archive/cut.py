@@ -8,7 +8,7 @@ Knows: a frame's pixels and detections. Must not know: coils, files, who keeps t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from random import Random
 
 import msgspec
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from inspector.config.camera import CameraSection, Footprint
 from inspector.records.extent import Extent
 from inspector.records.frame import Bytes2D
-from inspector.records.stages import Batch, Crop, Detection, Findings, Frame, Inspected
+from inspector.records.stages import Batch, Crop, CropDrop, Detection, Findings, Frame, Inspected
 
 MARGIN_PX = 16
 """Strip around a defect."""
@@ -40,10 +40,10 @@ class Cut:
         cameras: Iterable[CameraSection],
         sound_per_km: float,
         has_room: Callable[[], bool],
-        skipped: Callable[[int], None],
+        skipped: Callable[[int, CropDrop], None],
         chance: Random,
     ) -> None:
-        """`has_room`: whether the archive takes crops now; `skipped` receives how many were not made."""
+        """`has_room`: whether the archive takes crops now; `skipped` receives how many were not made, and why."""
         self._cameras = {camera.name: camera for camera in cameras}
         self._every_mm = 1e6 / sound_per_km if sound_per_km else float("inf")
         self._due_mm = {name: self._every_mm * chance.random() for name in self._cameras}
@@ -51,26 +51,28 @@ class Cut:
 
     def __call__(self, batch: Batch, findings: Findings) -> Findings:
         """Copy what is of interest in a batch."""
-        wanted = list(self._wanted(findings.inspected))
+        frames = findings.inspected
+        wanted = list(self._wanted(frames))
+        if beyond := sum(max(0, len(frame.detections) - MOST_OF_FRAME) for frame in frames):
+            self._skipped(beyond, "frame")
         if not wanted:
             return findings
         if not self._has_room():
-            self._skipped(len(wanted))
+            self._skipped(sum(len(numbers) for _, numbers in wanted), "full")
             return findings
-        crops = []
-        for place, detection in wanted:
-            inspected, pixels = findings.inspected[place], batch.picture(batch.planes[place].start)
-            crops.append(self._crop(place, inspected, detection, pixels))
+        crops: list[Crop] = []
+        for place, numbers in wanted:
+            crops += self._crops(place, frames[place], numbers, batch.picture(batch.planes[place].start))
         return msgspec.structs.replace(findings, crops=tuple(crops))
 
-    def _wanted(self, inspected: Iterable[Inspected]) -> Iterator[tuple[int, int | None]]:
-        """Yield what to copy: the frame's place, and its detection or None for sound strip."""
+    def _wanted(self, inspected: Iterable[Inspected]) -> Iterator[tuple[int, Sequence[int | None]]]:
+        """Yield what to copy: the frame's place, and its detections or None for sound strip."""
         for place, frame in enumerate(inspected):
             if frame.detections:
                 order = sorted(range(len(frame.detections)), key=lambda number: -frame.detections[number].area_mm2)
-                yield from ((place, number) for number in order[:MOST_OF_FRAME])
+                yield place, order[:MOST_OF_FRAME]
             elif frame.crowd is None and self._is_due(frame.frame):
-                yield place, None
+                yield place, (None,)
 
     def _is_due(self, frame: Frame) -> bool:
         """Whether enough strip has passed this camera since its last crop of sound strip."""
@@ -81,32 +83,35 @@ class Cut:
         self._due_mm[header.camera] = self._every_mm
         return True
 
-    def _crop(self, place: int, inspected: Inspected, number: int | None, pixels: Bytes2D) -> Crop:
+    def _crops(
+        self, place: int, inspected: Inspected, numbers: Iterable[int | None], pixels: Bytes2D
+    ) -> Iterator[Crop]:
         header = inspected.frame.header
         camera, (rows, columns) = self._cameras[header.camera], pixels.shape
         footprint = camera.footprint(header, (rows, columns))
         if camera.mirror:  # detections lie as on the strip
             pixels = pixels[:, ::-1]
         runs = _runs(inspected, footprint)
-        if number is None:
-            top, bottom, left, right = self._anywhere(pixels.shape)
-        else:
-            top, bottom, left, right = _window(runs[runs[:, 0] == number], pixels.shape)
-        return Crop(
-            frame=place,
-            detection=number,
-            top_px=top,
-            left_px=columns - right if camera.mirror else left,
-            pixels=pixels[top:bottom, left:right].copy(),
-            runs=_within(runs, top, bottom, left, right),
-            place=Extent(
-                start_mm=top * footprint.mm_per_row,
-                end_mm=bottom * footprint.mm_per_row,
-                left_mm=footprint.offset_mm + left * footprint.mm_per_px,
-                right_mm=footprint.offset_mm + right * footprint.mm_per_px,
-                area_mm2=(bottom - top) * footprint.mm_per_row * (right - left) * footprint.mm_per_px,
-            ),
-        )
+        for number in numbers:
+            if number is None:
+                top, bottom, left, right = self._anywhere(pixels.shape)
+            else:
+                top, bottom, left, right = _window(runs[runs[:, 0] == number], pixels.shape)
+            yield Crop(
+                frame=place,
+                detection=number,
+                top_px=top,
+                left_px=columns - right if camera.mirror else left,
+                pixels=pixels[top:bottom, left:right].copy(),
+                runs=_within(runs, top, bottom, left, right),
+                place=Extent(
+                    start_mm=top * footprint.mm_per_row,
+                    end_mm=bottom * footprint.mm_per_row,
+                    left_mm=footprint.offset_mm + left * footprint.mm_per_px,
+                    right_mm=footprint.offset_mm + right * footprint.mm_per_px,
+                    area_mm2=(bottom - top) * footprint.mm_per_row * (right - left) * footprint.mm_per_px,
+                ),
+            )
 
     def _anywhere(self, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
         height, width = (min(SOUND_PX, side) for side in shape)

@@ -18,7 +18,7 @@ from inspector.archive.draft import ArchiveEntry
 from inspector.archive.store import Store
 from inspector.records.commands import Answer, Asked, Relabel
 from inspector.records.events import ArchiveStatus, Data, Labelled
-from inspector.records.stages import ArchiveAccount
+from inspector.records.stages import ArchiveAccount, CropDrop
 
 log = logging.getLogger("inspector")
 
@@ -42,7 +42,7 @@ class Keeper:
         self._done: SimpleQueue[Done] = SimpleQueue()
         self._asked = 0
         """Labels that were asked for, and whose outcome was not fetched yet."""
-        self._written = self._full = self._disk = 0
+        self._written = self._full = self._disk = self._frame = 0
         self._failed_s: float | None = None
         """When the disk took none last."""
         self._aged_s = clock_s() - AGE_S
@@ -61,11 +61,14 @@ class Keeper:
         if self.has_room():
             self._queue.put(entry)
         else:
-            self.skipped(1)
+            self.skipped(1, "full")
 
-    def skipped(self, crops: int) -> None:
+    def skipped(self, crops: int, why: CropDrop) -> None:
         """Count crops that were not even made."""
-        self._full += crops
+        if why == "frame":
+            self._frame += crops
+        else:
+            self._full += crops
 
     def relabel(self, asked: Asked) -> None:
         """Have a label written, behind the crops that wait."""
@@ -89,7 +92,14 @@ class Keeper:
 
     def account(self) -> ArchiveAccount:
         """Return what became of crops so far; from any thread."""
-        return ArchiveAccount(self._written, self._full, self._disk, self._store.bytes, self._failed_s is not None)
+        return ArchiveAccount(
+            written=self._written,
+            dropped_full=self._full,
+            dropped_disk=self._disk,
+            dropped_frame=self._frame,
+            bytes=self._store.bytes,
+            is_failing=self._failed_s is not None,
+        )
 
     def close(self, patience_s: float) -> bool:
         """Write what waits, and end; False when that takes longer."""

@@ -37,6 +37,8 @@ Reason = Rejection | Drop | Literal["lost"]
 """Why a frame is not inspected: the words of metrics, events, log and README."""
 Gap = Reason | Literal["restart", "silent", "down", "unconfirmed"]
 """Why strip was missed: of its frames, or nobody knows of how many (see `Missed.reasons`)."""
+CropDrop = Literal["full", "frame"]
+"""Why no crop is made: too many wait, or its frame has more defects than crops."""
 End = Literal["dropped", "rejected", "missing"]
 """How a frame ends that is not inspected; `missing` never arrived, the others were taken off the socket."""
 
@@ -217,6 +219,8 @@ class ArchiveAccount(msgspec.Struct, frozen=True):
     """Too many waited for the disk, or for the end of their defects."""
     dropped_disk: int = 0
     """The disk took none."""
+    dropped_frame: int = 0
+    """Of defects beyond the largest of their frame, of which no crop is made."""
     bytes: int = 0
     """Disk space that the archive takes."""
     is_failing: bool = False

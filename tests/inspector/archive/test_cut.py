@@ -36,10 +36,16 @@ def see(labels: Bytes2D, number: int = 0) -> tuple[Inspected, Bytes2D]:
     return Inspected(frame, seen.detections, RECIPE, outline=seen.outline), (rows * 7 + columns * 3).astype(np.uint8)
 
 
-def cut(*frames: tuple[Inspected, Bytes2D], by: CameraSection = TOP, room: bool = True) -> tuple[tuple[Crop, ...], int]:
-    """What is copied of a batch of frames, and how many crops were not made."""
-    skipped: list[int] = []
-    stage = Cut([by], 0.0, lambda: room, skipped.append, Random(1))
+def cut(
+    *frames: tuple[Inspected, Bytes2D], by: CameraSection = TOP, room: bool = True
+) -> tuple[tuple[Crop, ...], dict[str, int]]:
+    """What is copied of a batch of frames, and how many crops were not made, by why."""
+    skipped: dict[str, int] = {}
+
+    def skip(crops: int, why: str) -> None:
+        skipped[why] = skipped.get(why, 0) + crops
+
+    stage = Cut([by], 0.0, lambda: room, skip, Random(1))
     batch = Batch(
         tuple(inspected.frame for inspected, _ in frames),
         np.stack([pixels for _, pixels in frames]),
@@ -49,7 +55,7 @@ def cut(*frames: tuple[Inspected, Bytes2D], by: CameraSection = TOP, room: bool 
     found = stage(batch, Findings(arrivals=tuple(inspected for inspected, _ in frames), closed_ns=0))
     for pixels in batch.pixels:
         pixels[:] = 0  # the batch's memory is used again
-    return found.crops, sum(skipped)
+    return found.crops, skipped
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -103,13 +109,15 @@ def test_of_what_is_larger_than_a_crop_the_crop_shows_a_part() -> None:
 
 
 def test_what_one_frame_costs_is_bounded() -> None:
-    """Of many defects the largest are copied."""
+    """Of many defects the largest are copied; the others are counted, whether there is room or not."""
     labels = np.zeros((120, 120), np.uint8)
     for number in range(30):
         row, column = divmod(number, 6)
         labels[row * 20 : row * 20 + 1 + number % 10, column * 20 : column * 20 + 5] = 1
     inspected, pixels = see(labels)
-    crops, _ = cut((inspected, pixels))
+    crops, skipped = cut((inspected, pixels))
+    assert skipped == {"frame": 30 - MOST_OF_FRAME}
+    assert cut((inspected, pixels), room=False) == ((), {"frame": 30 - MOST_OF_FRAME, "full": MOST_OF_FRAME})
     areas = sorted((one.area_mm2 for one in inspected.detections), reverse=True)
     kept = [inspected.detections[crop.detection].area_mm2 for crop in crops if crop.detection is not None]
     assert kept == areas[:MOST_OF_FRAME]
@@ -119,12 +127,12 @@ def test_nothing_is_copied_where_there_is_no_room() -> None:
     """A line that is behind with its archive does no work for it, and counts what it left out."""
     labels = np.zeros((64, 64), np.uint8)
     labels[3:9, 5:9] = 1
-    assert cut(see(labels), room=False) == ((), 1)
+    assert cut(see(labels), room=False) == ((), {"full": 1})
 
 
 def test_sound_strip_is_kept_at_its_rate() -> None:
     """Of 4 km of sound strip come 40 crops at 10 a kilometre, at all places across."""
-    stage = Cut([TOP], 10.0, lambda: True, lambda crops: None, Random(1))
+    stage = Cut([TOP], 10.0, lambda: True, lambda crops, why: None, Random(1))
     pixels = np.zeros((1, 400, 600), np.uint8)
     crops: list[Crop] = []
     for number in range(40_000):
