@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,8 +28,8 @@ needs_browser = pytest.mark.skipif(bool(MISSING), reason=MISSING or "there is on
 
 
 @contextmanager
-def opened(path: Path, width: int = 1280, height: int = 800) -> Iterator[Page]:
-    """Open a coil's report until all of it is drawn.
+def opened(path: Path, prepare: Callable[[Page], object] = lambda page: None) -> Iterator[Page]:
+    """Open a coil's report until all of it is drawn; `prepare` is called with the page while it is empty.
 
     Raises: AssertionError when its script fails, or anything is loaded from elsewhere.
     """
@@ -39,11 +39,12 @@ def opened(path: Path, width: int = 1280, height: int = 800) -> Iterator[Page]:
     with sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=FOUND, args=["--no-sandbox"], timeout=PATIENCE_MS)
         try:
-            page = browser.new_page(viewport={"width": width, "height": height})
+            page = browser.new_page(viewport={"width": 1280, "height": 800})
             page.set_default_timeout(PATIENCE_MS)
             page.on("pageerror", lambda error: faults.append(str(error)))
             page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
             page.on("request", lambda asked: faults.append(asked.url) if asked.url.startswith("http") else None)
+            prepare(page)
             page.goto(path.as_uri())
             page.wait_for_function("document.documentElement.dataset.ready || document.documentElement.dataset.fault")
             yield page

@@ -8,11 +8,12 @@ Knows: the journal's history, the strip's state. Must not know: rules, files, pi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from inspector.coil.columns import Columns
+from inspector.coil.marks import marks
 from inspector.config.geometry import Span
 from inspector.events.history import NEWEST_SEQ, History, Passage
 from inspector.records.coil import Decided
@@ -33,7 +34,7 @@ class CoilHistory(msgspec.Struct, kw_only=True):
     columns: Columns
     missed: list[Missed]
     repeats: list[Repeat]
-    """Each as last reported."""
+    """Each as last reported, with all marks that lie on this coil."""
     crowded: list[Crowded]
     alarms: dict[str, int]
     """How many times each was raised."""
@@ -76,9 +77,13 @@ def gather(
 
     Raises: JournalError.
     """
-    columns, defects = Columns(), list[Defect]()
+    repeats = {repeat.id: repeat for _, repeat in history.events(passage, Repeat)}
+    newest = {repeat.newest for repeat in repeats.values()}
+    columns, defects, places = Columns(), list[Defect](), dict[str, int]()
     for number, event in enumerate(history.defects(passage), 1):
         if isinstance(event.data, Defect):
+            if event.data.id in newest:
+                places[event.data.id] = len(columns)
             columns.add(event.data)
             if keep:
                 defects.append(event.data)
@@ -90,13 +95,12 @@ def gather(
     for _, alarm in history.events(passage, Alarm):
         if alarm.state == "unacknowledged" and alarm.cause in ("", "met"):
             raised[alarm.name] = raised.get(alarm.name, 0) + 1
-    repeats = {repeat.id: repeat for _, repeat in history.events(passage, Repeat)}
     return CoilHistory(
         passage=passage,
         totals=totals(history, passage),
         columns=columns,
         missed=missed,
-        repeats=list(repeats.values()),
+        repeats=[_whole(columns, repeat, places) for repeat in repeats.values()],
         crowded=[crowd for _, crowd in history.events(passage, Crowded)],
         alarms=dict(sorted(raised.items())),
         spans=tuple(_spans(spans, columns, missed)),
@@ -106,6 +110,12 @@ def gather(
         ),
         defects=defects,
     )
+
+
+def _whole(columns: Columns, repeat: Repeat, places: Mapping[str, int]) -> Repeat:
+    """A repeat with the marks that lie on its coil, those too that came after its last report."""
+    found = marks(columns, repeat, places)
+    return msgspec.structs.replace(repeat, marks=len(found)) if found else repeat
 
 
 def totals(history: History, passage: Passage) -> CoilReport:

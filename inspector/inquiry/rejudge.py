@@ -11,9 +11,11 @@ from pathlib import Path
 
 import msgspec
 
+from inspector.archive.pictures import is_archive
 from inspector.coil.record import record
 from inspector.coil.rejudge import Raised, again, recorded
 from inspector.coil.seen import gather
+from inspector.errors import InspectorError
 from inspector.events.history import History
 from inspector.inquiry import output, source
 from inspector.records.events import CoilRecord
@@ -38,7 +40,12 @@ class GradeRow(msgspec.Struct, frozen=True):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `inspector rejudge`."""
-    parser.add_argument("journal", type=Path, metavar="JOURNAL", help="the journal's folder")
+    parser.add_argument(
+        "journal",
+        type=Path,
+        metavar="JOURNAL",
+        help="the journal's folder; not an archive, which holds some of the defects and nothing of missed strip",
+    )
     parser.add_argument(
         "--config", type=Path, required=True, metavar="NEW.toml", help="a line's file with the new rules"
     )
@@ -48,8 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print each coil with its grade and alarms then and now; the journal is only read.
 
-    Raises: ConfigError, RecipeError, JournalError.
+    Raises: ConfigError, RecipeError, JournalError; InspectorError for an archive.
     """
+    if is_archive(args.journal):
+        raise InspectorError(
+            f"{args.journal}: is an archive of crops; expected a journal. It holds some of a coil's defects and "
+            "nothing of its length and its missed strip: a grade from it would be a guess. Give the folder of "
+            "journal.path, and for the labels of people `inspector review`."
+        )
     found, settings = source.configured(args.config), line.load(args.config)
     then: dict[int, str] = {}
     now: list[CoilRecord] = []

@@ -113,6 +113,10 @@ def test_marks_of_a_repeat_are_found_again() -> None:
     places = {defect.id: place for place, defect in enumerate(coil.defects)}
     found = marks(coil.columns, coil.repeats[0], places)
     assert [coil.defects[place].id for place in found] == [f"mark{turn}" for turn in (0, 1, 2, 4, 5, 6, 9, 10, 11)]
+    earlier = msgspec.structs.replace(coil.repeats[0], newest="mark5")
+    assert marks(coil.columns, earlier, places) == found  # what came after the last report is there too
+    ended = msgspec.structs.replace(earlier, state="ended")
+    assert [coil.defects[place].id for place in marks(coil.columns, ended, places)][-1] == "mark5"
     assert marks(coil.columns, msgspec.structs.replace(coil.repeats[0], newest="gone"), places) == []
 
 

@@ -101,3 +101,10 @@ def test_then_and_now_stand_side_by_side(past: Journal, tmp_path: Path, capsys: 
     assert main(words) == 0
     assert "2 of 2 coils change their grade." in capsys.readouterr().out
     assert {file.name: file.read_bytes() for file in (tmp_path / "journal").iterdir()} == before
+
+
+def test_an_archive_is_refused_with_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Crops are not a coil's account: who gives them learns why, and what to give."""
+    (tmp_path / "archive" / "seen").mkdir(parents=True)
+    assert main(["rejudge", str(tmp_path / "archive"), "--config", str(tmp_path / "new.toml")]) == 1
+    assert "a grade from it would be a guess. Give the folder of journal.path" in capsys.readouterr().err
