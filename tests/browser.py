@@ -51,3 +51,17 @@ def opened(path: Path, prepare: Callable[[Page], object] = lambda page: None) ->
         finally:
             browser.close()
     assert not faults, faults
+
+
+TONES = """([side, mm, across, half]) => {
+  const [x, y] = strip.at(side, mm, across), r = sharpness(), found = new Set();
+  const { data } = strip.ctx.getImageData((x - half) * r, (y - 2) * r, 2 * half * r, 4 * r);
+  for (let n = 1; n < data.length; n += 4) found.add(data[n] > 245 ? "light" : data[n] < 110 ? "dark" : "middle");
+  return [...found];
+}"""
+"""Whether what lies around a place of the map is light, dark, or neither."""
+
+
+def tones(page: Page, side: str, mm: float, across_mm: float = 560.0, half_px: float = 7.0) -> set[str]:
+    """What is to be seen around a place of the map: `light`, `dark`, or `middle` as the strip is."""
+    return set(page.evaluate(TONES, [side, mm, across_mm, half_px]))

@@ -6,7 +6,7 @@ import base64
 import re
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import msgspec
@@ -21,13 +21,10 @@ from inspector.coil.seen import CoilHistory, gather
 from inspector.coil.settings import GradingSection, LimitSection
 from inspector.events.history import History
 from inspector.records.events import Missed, Repeat
-from tests.browser import needs_browser, opened
+from tests.browser import needs_browser, opened, tones
 from tests.coil_journals import new_journal, write_coil
 from tests.coils_seen import seen
 from tests.defects import any_defect
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
 
 RULES = (GradingSection(name="customer", version="7", limit=(LimitSection(name="any", grade="hold", max_count=0),)),)
 
@@ -205,14 +202,6 @@ def test_a_browser_shows_all_of_it(tmp_path: Path) -> None:
         assert page.pdf().startswith(b"%PDF")
 
 
-TONES = """([side, mm, across]) => {
-  const [x, y] = strip.at(side, mm, across), r = sharpness(), found = new Set();
-  const { data } = strip.ctx.getImageData((x - 7) * r, (y - 2) * r, 14 * r, 4 * r);
-  for (let n = 1; n < data.length; n += 4) found.add(data[n] > 245 ? "light" : data[n] < 110 ? "dark" : "middle");
-  return [...found];
-}"""
-"""Whether what lies around a place of the map is light, dark, or neither."""
-
 DRAWN = """(id) => {
   const canvas = document.getElementById(id), ctx = canvas.getContext("2d");
   const { data } = ctx.getImageData(0, 0, canvas.width, canvas.height);
@@ -232,11 +221,6 @@ LEAST_APART = """() => {
   return least;
 }"""
 """How much the signs of two classes differ, as the share of the pixels of both that only one of them has."""
-
-
-def tones(page: Page, side: str, mm: float, across_mm: float = 560.0) -> set[str]:
-    """What is to be seen around a place of the map."""
-    return set(page.evaluate(TONES, [side, mm, across_mm]))
 
 
 def _heavy(folder: Path) -> CoilHistory:
