@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -53,6 +54,13 @@ def bridge(folder: Path, line: Line, port: int, *options: str, name: str = "brid
     words = ["bridge", "mqtt", "--line", "l", "--connect", line.publisher.address, "--replay", line.replays.address]
     words += ["--broker", f"127.0.0.1:{port}", "--cursor", str(folder / "cursor.json"), *options]
     return Child(words, folder / f"{name}.out", folder / f"{name}.log")
+
+
+def until_logged(child: Child, words: str) -> None:
+    """Wait until a bridge has logged this."""
+    while words not in child.log:
+        assert child.runs()
+        time.sleep(0.01)
 
 
 def until_online(subscriber: Subscriber, state: str = "online") -> None:
@@ -170,8 +178,7 @@ def test_an_unreachable_broker_is_waited_for(tmp_path: Path, line: Line, broker:
     line.say(*[COIL] * 20)
     broker.kill()
     with bridge(tmp_path, line, broker.port, "--since", "1") as child:
-        while "cannot be reached" not in child.log:
-            assert child.runs()
+        until_logged(child, "cannot be reached")
         child.send(signal.SIGSTOP)
         broker.start()
         with Subscriber(broker.port) as subscriber:
@@ -226,8 +233,7 @@ def test_what_the_rights_forbid_is_not_lost(tmp_path: Path, line: Line) -> None:
         Mosquitto(tmp_path, f"allow_anonymous true\nacl_file {rights}\nuser root") as broker,
         bridge(tmp_path, line, broker.port, "--since", "1") as child,
     ):
-        while "refuses a message: Not authorized" not in child.log:
-            assert child.runs()
+        until_logged(child, "refuses a message: Not authorized")
     assert msgspec.json.decode((tmp_path / "cursor.json").read_bytes())["seq"] == 0
 
 

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +21,23 @@ def test_asked_to_end_a_hundred_times_it_ends_once_and_well(tmp_path: Path) -> N
     """A second SIGTERM kills a Python that is finalising (-15): one is sent, however often somebody asks."""
     words = ["replay", "--connect", f"ipc://{tmp_path / 'nobody'}", "--json"]
     with Child(words, tmp_path / "out", tmp_path / "log") as child:
-        while child.runs() and not _handles_sigterm(child.pid):
-            pass
+        _until(lambda: not child.runs() or _signals(child.pid, "SigCgt"))
         while child.code is None:
             child.terminate()
         assert child.code == 0, child.log
     assert (tmp_path / "out").read_text().startswith('{"messages":0')
 
 
-def _handles_sigterm(pid: int) -> bool:
-    """Whether the process has a handler of its own for SIGTERM (bit 14 of the caught signals)."""
+def _signals(pid: int, which: str) -> bool:
+    """Whether SIGTERM (bit 14) is among a process's caught (`SigCgt`) or pending (`ShdPnd`) signals."""
     status = Path(f"/proc/{pid}/status").read_text()
-    caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
-    return bool(int(caught.split()[1], 16) >> 14 & 1)
+    found = next(line for line in status.splitlines() if line.startswith(which))
+    return bool(int(found.split()[1], 16) >> 14 & 1)
+
+
+def _until(done: Callable[[], bool]) -> None:
+    while not done():
+        time.sleep(0.005)
 
 
 def test_a_failure_shows_the_end_of_its_log(tmp_path: Path) -> None:
@@ -75,12 +81,18 @@ def test_a_second_ctrl_c_waits_for_nothing_and_leaves_no_orphan(tmp_path: Path) 
     """While a child drains, an impatient user ends it at once."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     words = ["replay", "--connect", f"ipc://{tmp_path / 'nobody'}"]
-    impatient = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    pids: list[int] = []
+
+    def lose_patience() -> None:
+        _until(lambda: _signals(pids[0], "ShdPnd"))  # it was asked to end, and is waited for
+        os.kill(os.getpid(), signal.SIGINT)
+
+    impatient = threading.Thread(target=lose_patience)
     try:
         with pytest.raises(KeyboardInterrupt), Child(words, tmp_path / "out", tmp_path / "log") as child:
-            while child.runs() and not _handles_sigterm(child.pid):
-                pass
+            _until(lambda: not child.runs() or _signals(child.pid, "SigCgt"))
             child.send(signal.SIGSTOP)  # it cannot answer SIGTERM
+            pids.append(child.pid)
             impatient.start()
         assert not Path(f"/proc/{child.pid}").exists()
     finally:

@@ -43,6 +43,7 @@ class Room:
         """Wait until N commands came in."""
         findings = NOTHING
         while len(findings.asked) < count:
+            time.sleep(0.002)
             findings = self.desk.attach(findings)
         return findings
 
