@@ -54,7 +54,15 @@ def run(args: argparse.Namespace) -> int:
         closing(Notifier.from_environment(os.environ, os.getpid())) as notifier,
         signals.received(stop, hangup),
     ):
-        daemon = Daemon(args.config, notifier, answers, stop=stop, hangup=hangup, unverified=args.unverified)
+        daemon = Daemon(
+            args.config,
+            notifier,
+            answers,
+            stop=stop,
+            hangup=hangup,
+            unverified=args.unverified,
+            credentials=_credentials(),
+        )
         try:
             daemon.run()
         except InspectorError as error:
@@ -65,6 +73,12 @@ def run(args: argparse.Namespace) -> int:
         if daemon.is_stuck:
             os._exit(EXIT_FAILURE)
     return 0
+
+
+def _credentials() -> Path | None:
+    """The service manager's folder of secrets, where it made one."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return Path(folder) if folder else None
 
 
 def reload(args: argparse.Namespace) -> int:
@@ -82,10 +96,11 @@ def reload(args: argparse.Namespace) -> int:
 def check(args: argparse.Namespace) -> int:
     """Read a configuration, and everything it refers to, as `run` would."""
     from inspector import recipe
-    from inspector.service.prepare import check_engine, prepare, remarks
+    from inspector.service.prepare import check_engine, prepare, read_secrets, remarks
     from inspector.words import counted
 
     settings, folder = prepare(args.config)
+    read_secrets(settings, _credentials())
     engine_remarks = check_engine(settings, folder, unverified=args.unverified)
     cameras = ", ".join(camera.name for camera in settings.camera)
     alarms = counted(len(settings.alarm), "alarm")
@@ -115,6 +130,7 @@ def events(args: argparse.Namespace) -> int:
         cursor=args.cursor,
         count=args.count,
         timeout_s=args.timeout,
+        key=args.key,
         environ=os.environ,
         out=sys.stdout,
         err=sys.stderr or io.StringIO(),
@@ -156,11 +172,14 @@ def acknowledge(args: argparse.Namespace) -> int:
     import urllib.parse
     import urllib.request
 
+    from inspector.access.token import read_token
+
     url = f"http://{args.http}/acknowledge/{urllib.parse.quote(os.fsencode(args.alarm), safe='')}"
     if args.operator:
         url += "?" + urllib.parse.urlencode({"operator": args.operator})
+    headers = {"Authorization": f"Bearer {read_token(args.token_file)}"} if args.token_file else {}
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=5) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers, method="POST"), timeout=5) as answer:
             print(answer.read().decode().strip())
     except urllib.error.HTTPError as error:
         with error:
@@ -238,6 +257,7 @@ def _modules() -> Iterator[tuple[str, str, Fill]]:
             None,
             "measure this machine: engine, copies and the whole daemon, compared with its roof",
         ),
+        ("keys", "access.command", None, "make, list and revoke keys of cameras, subscribers and operators"),
         ("journal", "inquiry.journal", None, "verify a journal, or export it as a file"),
         ("station", "station.command", None, "show lines to people, in a browser"),
         ("review", "archive.command", None, "export an archive's crops as a data set, with what people say of them"),
@@ -340,6 +360,9 @@ def _add_events_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--topic", action="append", metavar="PREFIX", help="only topics that begin so; may be repeated"
     )
+    command.add_argument(
+        "--key", type=Path, metavar="FILE", help="a subscriber's key, where the inspector asks for one"
+    )
     command.add_argument("--json", action="store_true", help="one CloudEvents JSON a line")
     command.add_argument(
         "--since",
@@ -358,6 +381,7 @@ def _add_acknowledge_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--http", default="127.0.0.1:9477", metavar="HOST:PORT", help="http.bind (default: %(default)s)"
     )
+    command.add_argument("--token-file", type=Path, metavar="FILE", help="holds the token, as http.token_file")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

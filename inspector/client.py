@@ -28,6 +28,8 @@ import msgspec
 import zmq
 
 from inspector import sockets
+from inspector.access.handshake import Handshakes
+from inspector.access.keys import Key, client_key
 from inspector.cursor import Cursor, CursorFile
 from inspector.errors import SocketError
 from inspector.records.envelope import LIMIT_EVENTS, Event, ReplayHead, ReplayRequest, read_event
@@ -38,6 +40,8 @@ MAX_PART_BYTES = 16 * 2**20
 REPLAY_TRIES = 3
 KEEP_S = 0.2
 """How often the cursor is written."""
+LOOK_MS = 500
+"""How often a silent line is looked at for a refusal."""
 EVICTED = "the journal no longer holds them"
 
 
@@ -63,13 +67,15 @@ class Events:
     Iteration ends when no event came for `timeout_s` (None waits for ever) and may then be taken up again.
     `after` is the last `(epoch, seq)` already dealt with (epoch None: whichever journal it is); what followed
     comes first, from the inspector's next heartbeat on. `since` begins with what was recorded at that time or later.
-    `replay` None: count what is lost, mend nothing.
+    `replay` None: count what is lost, mend nothing. `key`, or its file, is a subscriber's, where the inspector asks for
+    keys; it is used on TCP, not on ipc.
 
     `cursor` names a file that keeps the place, which comes before `after`: a process that begins again goes on behind
     the last event after which it asked for another. Each comes at least once, after a kill those of the last 0.2 s
     twice. Where the journal did not answer the place stays before what is missing.
 
-    Raises: SocketError when an address is not one; Busy, CursorError for the file.
+    Raises: SocketError when an address is not one; Busy, CursorError for the file; AccessError for a key that is none,
+    and from the iteration once the inspector has refused it.
     """
 
     def __init__(
@@ -85,7 +91,9 @@ class Events:
         patience_s: float = 6.0,
         since: datetime | None = None,
         cursor: str | Path | None = None,
+        key: Key | Path | str | None = None,
     ) -> None:
+        self._key = client_key(key)
         self.lost = 0
         """Events that were recorded and never came, so far."""
         self.payload = b""
@@ -108,9 +116,9 @@ class Events:
         self._epoch: str | None = after[0] if after else None
         self._seq: int | None = after[1] if after else None
         self._number = self._seq if not self._root or self._seq == 0 else None
+        self._shakes: list[Handshakes] = []
         self._decode_head = msgspec.json.Decoder(ReplayHead).decode
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._is_reached = False
         self._live = self._connected(zmq.SUB, address)
         for topic in {self._root, HEARTBEAT_TOPIC}:
             self._live.subscribe(topic)
@@ -162,10 +170,12 @@ class Events:
     @property
     def is_reached(self) -> bool:
         """Whether an event socket has answered at the address, so far."""
-        while self._met.poll(0):
-            self._met.recv_multipart()
-            self._is_reached = True
-        return self._is_reached
+        return self._shakes[0].is_met
+
+    @property
+    def hint(self) -> str:
+        """What is most likely wrong with the key when nobody answers; empty where nothing speaks for that."""
+        return next((shake.hint for shake in self._shakes if shake.hint), "")
 
     # --- the live stream ----------------------------------------------------------------------------------
 
@@ -185,8 +195,12 @@ class Events:
             wait_ms = None
             if self._timeout_s is not None:
                 wait_ms = max(0, int(1000 * (silent_since + self._timeout_s - time.monotonic())))
-            if not self._live.poll(wait_ms):
-                return None
+            if not self._live.poll(LOOK_MS if wait_ms is None else min(wait_ms, LOOK_MS)):
+                for shake in self._shakes:
+                    shake.check()
+                if wait_ms is not None and wait_ms <= LOOK_MS:
+                    return None
+                continue
             event = self._decoded(self._live.recv_multipart())
             if event is not None:
                 return event
@@ -296,6 +310,7 @@ class Events:
         wait_ms = int(1000 * self._patience_s / REPLAY_TRIES)
         for _ in range(REPLAY_TRIES):
             if not self._replay.poll(wait_ms, zmq.POLLOUT):
+                self._shakes[-1].check()
                 continue  # nobody is there, or no journal: a send would wait for ever
             self._replay.send(msgspec.json.encode(request), zmq.DONTWAIT)
             if self._replay.poll(wait_ms):
@@ -310,9 +325,9 @@ class Events:
     # --- messages -----------------------------------------------------------------------------------------
 
     def _connected(self, kind: int, address: str) -> zmq.Socket[bytes]:
-        socket = sockets.make(self._context, kind, queue=QUEUE_EVENTS, most_bytes=MAX_PART_BYTES)
-        if kind == zmq.SUB:
-            self._met: zmq.Socket[bytes] = socket.get_monitor_socket(zmq.Event.HANDSHAKE_SUCCEEDED)
+        curve = self._key.curve(address) if self._key else None
+        socket = sockets.make(self._context, kind, queue=QUEUE_EVENTS, most_bytes=MAX_PART_BYTES, curve=curve)
+        self._shakes.append(Handshakes(socket, address, has_key=curve is not None))
         try:
             sockets.connect(socket, address)
         except SocketError:

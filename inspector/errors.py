@@ -81,6 +81,12 @@ class SocketError(InspectorError):
     """An address cannot be bound."""
 
 
+class AccessError(InspectorError):
+    """A key cannot be used, or does not admit to where it was tried: trying again changes nothing."""
+
+    exit_code = EXIT_CONFIG
+
+
 class JournalError(InspectorError):
     """The journal cannot be opened or written: events must not be published unrecorded."""
 

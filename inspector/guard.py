@@ -1,6 +1,6 @@
-"""Watches the connections of one bound socket: who comes and goes, and who sends without end.
+"""Watches the connections of one bound socket: who comes and goes, who fails the handshake, who sends without end.
 
-Knows: ZeroMQ's monitor, and the file descriptors below it. Must not know: what is sent.
+Knows: ZeroMQ's monitor, and the file descriptors below it. Must not know: what is sent, whose keys are good.
 """
 
 from __future__ import annotations
@@ -8,25 +8,36 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from typing import Literal
 
 import msgspec
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
-from inspector.sockets import Socket
+from inspector.sockets import Socket, monitor
+
+MOST_CONNECTIONS = 256
+"""Connections of one socket: far more than a line has cameras or subscribers. Whoever has sent least leaves first."""
+Failure = Literal["", "mechanism", "server_key", "handshake"]
+"""How a handshake failed: one end has keys and the other has none, or the key of another server; or it never ended."""
 
 _BYTES_RECEIVED_AT = 128
 """Of `tcpi_bytes_received` in Linux's `struct tcp_info` (4.1 and later), 64 bits."""
-_WATCHED = zmq.Event.ACCEPTED | zmq.Event.DISCONNECTED | zmq.Event.CLOSED
+_CRYPTOGRAPHIC, _MISMATCH = 0x11000001, 0x11000002
+"""ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC and ..._MECHANISM_MISMATCH of zmq.h."""
+FAILED = zmq.Event.HANDSHAKE_FAILED_NO_DETAIL | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
+_WATCHED = zmq.Event.ACCEPTED | zmq.Event.DISCONNECTED | zmq.Event.CLOSED | FAILED
 
 
 class Ended(msgspec.Struct, frozen=True):
     """A connection that ended."""
 
     peer: str
-    """HOST:PORT; empty where it is not known (ipc)."""
+    """HOST:PORT; empty where it is not known (ipc, or gone before it was seen)."""
     is_cut: bool
-    """It was ended here, for sending without end; else by the peer, or by libzmq for a part above MAXMSGSIZE."""
+    """It was ended here; else by the peer, or by libzmq for a part above MAXMSGSIZE."""
+    failure: Failure = ""
+    """How its handshake failed, where it did."""
 
 
 class _Connection(msgspec.Struct):
@@ -42,15 +53,17 @@ class Guard:
     """Ends the connections of one socket that send more than `limit_bytes` without completing a message.
 
     MAXMSGSIZE limits a part; libzmq keeps the parts of an unfinished message without limit. The kernel knows how much
-    a TCP connection has received. An `ipc://` peer is not counted: whoever may write there is trusted.
+    a TCP connection has received. An `ipc://` peer is not counted: whoever may write there is trusted. Of more than
+    MOST_CONNECTIONS those end that have sent least, the oldest of them first: who is silent makes room for who is not.
     """
 
     def __init__(self, guarded: Socket, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._connections: dict[int, _Connection] = {}
         self._guarded = guarded
-        self._monitor: Socket = guarded.get_monitor_socket(_WATCHED)
-        self._monitor.linger = 0
+        self._monitor = monitor(guarded, _WATCHED)
+        self._failure: Failure = ""
+        """Of the connection whose end is reported next."""
 
     def look(self, completed: set[int]) -> list[Ended]:
         """End whoever sends without end, and return the connections that ended since the last look.
@@ -72,7 +85,14 @@ class Guard:
             else:
                 connection.is_cut = True
                 _shut(number)
+        self._make_room()
         return ended
+
+    def end(self, number: int) -> None:
+        """End one connection, by its file descriptor (`zmq.SRCFD` of what came from it)."""
+        self._follow()
+        if number in self._connections:
+            _shut(number)
 
     def shut(self) -> None:
         """End all connections; what they have sent completely can still be received."""
@@ -90,18 +110,36 @@ class Guard:
         """How many connections there are."""
         return len(self._connections)
 
+    def _make_room(self) -> None:
+        open_now = [number for number, connection in self._connections.items() if not connection.is_cut]
+        surplus = len(open_now) - MOST_CONNECTIONS
+        if surplus > 0:
+            for number in sorted(open_now, key=lambda number: _received(number) or 0)[:surplus]:  # stable: oldest first
+                self._connections[number].is_cut = True
+                _shut(number)
+
     def _follow(self) -> list[Ended]:
         """Learn who came and who went."""
         ended = []
         while self._monitor.poll(0):
             change = recv_monitor_message(self._monitor)
-            number = int(change["value"])
+            event, number = change["event"], int(change["value"])
+            if event & FAILED:  # libzmq says here why, and next which
+                self._failure = _failure(number if event == zmq.Event.HANDSHAKE_FAILED_PROTOCOL else 0)
+                continue
             gone = self._connections.pop(number, None)
-            if change["event"] == zmq.Event.ACCEPTED:
+            if event == zmq.Event.ACCEPTED:
                 self._connections[number] = _Connection(_peer(number))
             elif gone is not None:
-                ended.append(Ended(gone.peer, gone.is_cut))
+                ended.append(Ended(gone.peer, gone.is_cut, self._failure))
+                self._failure = ""
         return ended
+
+
+def _failure(detail: int) -> Failure:
+    if detail == _MISMATCH:
+        return "mechanism"
+    return "server_key" if detail == _CRYPTOGRAPHIC else "handshake"
 
 
 def _received(number: int) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import ParamSpec, TypeVar, get_args
 
@@ -25,12 +25,24 @@ from prometheus_client import (
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from inspector.access.folder import ROLES, Role
 from inspector.engines.screening import Screening
-from inspector.records.events import ROOTS, CameraFault, Crowded, Defect, IsaState, Missed, RecipeFault
+from inspector.records.events import (
+    ROOTS,
+    CameraFault,
+    Crowded,
+    Defect,
+    Entrance,
+    IsaState,
+    Missed,
+    RecipeFault,
+    RefusalReason,
+)
 from inspector.records.stages import ArchiveAccount, Batch, Findings, Frame, Inferred
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Refusals = Mapping[tuple[Entrance, RefusalReason], int]
 
 STAGE_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 LATENCY_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2.5, 5, 10)
@@ -210,6 +222,31 @@ class _Archive(Collector):
         yield GaugeMetricFamily("inspector_archive_failing", words, value=now.is_failing)
 
 
+class _Access(Collector):
+    """Asks who was refused, and who may come in."""
+
+    def __init__(self, refusals: Callable[[], Refusals], keys: Callable[[], Mapping[Role, int]]) -> None:
+        self._refusals, self._keys = refusals, keys
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield both, with a series for each socket and reason that there can be."""
+        refused = CounterMetricFamily(
+            "inspector_access_refused",
+            "Connections, messages and requests that no key or token admits.",
+            labels=["socket", "reason"],
+        )
+        counts = self._refusals()
+        for entrance in get_args(Entrance):
+            for reason in get_args(RefusalReason):
+                if (entrance == "http") == (reason == "token") and (reason != "impostor" or entrance == "intake"):
+                    refused.add_metric([entrance, reason], counts.get((entrance, reason), 0))
+        yield refused
+        keys, admitted = GaugeMetricFamily("inspector_access_keys", "Keys in force.", labels=["role"]), self._keys()
+        for role in ROLES:
+            keys.add_metric([role], admitted.get(role, 0))
+        yield keys
+
+
 class Metrics:
     """The registry and all that is in it."""
 
@@ -325,6 +362,10 @@ class Metrics:
     def watch_archive(self, account: Callable[[], ArchiveAccount]) -> None:
         """Show what became of the archive's crops at each scrape."""
         self.registry.register(_Archive(account))
+
+    def watch_access(self, refusals: Callable[[], Refusals], keys: Callable[[], Mapping[Role, int]]) -> None:
+        """Show who was refused, by socket and reason, and how many keys are in force, by role, as at each scrape."""
+        self.registry.register(_Access(refusals, keys))
 
     def timed(self, stage: str, work: Callable[P, T]) -> Callable[P, T]:
         """Wrap a stage's work so that the time of each call is observed."""

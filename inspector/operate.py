@@ -101,7 +101,7 @@ def run_relabel(args: argparse.Namespace) -> int:
 def run_alarms(args: argparse.Namespace) -> int:
     """Run `inspector alarms`; 1 when it was refused, 69 when nobody answered."""
     if args.step == "list":
-        answer = ask(_asked(args), commands.ListAlarms(), args.timeout)
+        answer = ask(_asked(args), commands.ListAlarms(), args.timeout, key=args.key)
         _print_list(answer, as_json=args.json)
         return 0
     kind, _ = ALARM_COMMANDS[args.step]
@@ -121,7 +121,7 @@ def _command(args: argparse.Namespace, kind: type[commands.Order], facts: dict[s
         command: Command = msgspec.convert({"command": str(kind.__struct_config__.tag), **facts}, Command)
     except msgspec.ValidationError as error:
         raise InspectorError(f"{args.step}: {error}. Correct it.") from error
-    answer = ask(_asked(args), command, args.timeout)
+    answer = ask(_asked(args), command, args.timeout, key=args.key)
     if not answer.is_done:
         raise InspectorError(f"line {answer.line}: refused: {answer.message}")
     print(f"line {answer.line}: {answer.message}")
@@ -188,6 +188,7 @@ def _add_address(command: argparse.ArgumentParser, seconds: Seconds) -> None:
     where = command.add_mutually_exclusive_group()
     where.add_argument("--connect", default=ADDRESS, help="commands.bind (default: %(default)s)")
     where.add_argument("--config", metavar="FILE", type=Path, help="the line's configuration file, instead")
+    command.add_argument("--key", type=Path, metavar="FILE", help="an operator's key, where the inspector asks for one")
     command.add_argument(
         "--timeout", type=seconds, default=TIMEOUT_S, metavar="S", help="wait so long (default: %(default)g s)"
     )

@@ -9,9 +9,11 @@ import errno
 import hashlib
 import ipaddress
 import os
+import secrets
 import socket
 from pathlib import Path
 
+import msgspec
 import zmq
 
 from inspector.errors import SocketError
@@ -19,11 +21,27 @@ from inspector.errors import SocketError
 KEEPALIVE_IDLE_S, KEEPALIVE_EVERY_S, KEEPALIVE_TRIES = 5, 2, 3
 """A machine that is gone without a word is found out in 11 s."""
 HANDSHAKE_MS = 5000
+BACKLOG = 512
+"""Connections that may wait to be accepted: hundreds that come at once do not keep a good one out."""
 
 Socket = zmq.Socket[bytes]
 
 _held: dict[str, socket.socket] = {}
 """Locks of the ipc paths that this process has bound; they go with the process."""
+
+
+class Curve(msgspec.Struct, frozen=True, kw_only=True):
+    """The keys of one end of encrypted connections (CurveZMQ, ZeroMQ's RFC 26), in 40 letters of Z85 each."""
+
+    public: str
+    secret: str
+    server: str = ""
+    """Public key of the end that binds; empty at that end itself."""
+    domain: str = ""
+    """What that end asks its authenticator as (ZAP, RFC 27)."""
+
+    def __repr__(self) -> str:  # a traceback, or a log, is to keep the secret
+        return f"Curve({self.public!r})"
 
 
 def make(
@@ -36,12 +54,14 @@ def make(
     most_bytes: int = -1,
     kernel_bytes: int = -1,
     keeps_last: bool = False,
+    curve: Curve | None = None,
 ) -> Socket:
     """Make a socket of the inspector's, neither bound nor connected: the one place that sets options.
 
     `queue` messages wait here for each peer (`answers` on their way out, where that differs); `most_bytes` of a part
     are taken, and `kernel_bytes` buffered below; -1 leaves that to libzmq. `keeps_last` keeps what came and was not yet
     read when a connection ends. libzmq then takes messages for a peer that was never there, so send after a handshake.
+    With `curve` nobody is talked to who has no key; without an authenticator in the context nobody comes in at all.
 
     The kernel finds out a peer that is gone without a word, on TCP. Not ZeroMQ's heartbeats: with them libzmq aborts a
     program that reads late (`Assertion failed: _input_stopped`, its issues 3937 and 4767), and a ping that lies unread
@@ -53,6 +73,7 @@ def make(
     made.maxmsgsize = most_bytes
     made.sndbuf = made.rcvbuf = kernel_bytes
     made.handshake_ivl = HANDSHAKE_MS
+    made.backlog = BACKLOG
     made.tcp_keepalive = 1
     made.tcp_keepalive_idle, made.tcp_keepalive_intvl, made.tcp_keepalive_cnt = (
         KEEPALIVE_IDLE_S,
@@ -61,9 +82,21 @@ def make(
     )
     if kind == zmq.REQ:  # may ask again when no answer came; the late one is thrown away
         made.req_relaxed = made.req_correlate = 1
+    if curve is not None:
+        _encrypt(made, curve)
     if kind in (zmq.PUSH, zmq.REQ, zmq.DEALER):  # messages wait here, not in a queue for a receiver that is not there
         made.immediate = not keeps_last  # when a connection ends, libzmq throws away what came over it, too
     return made
+
+
+def _encrypt(made: Socket, curve: Curve) -> None:
+    made.curve_secretkey, made.curve_publickey = curve.secret.encode(), curve.public.encode()
+    if curve.server:
+        made.curve_serverkey = curve.server.encode()
+        return
+    made.curve_server = True
+    made.setsockopt(zmq.ZAP_DOMAIN, curve.domain.encode())
+    made.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)  # no authenticator, nobody in
 
 
 def connect(connected: Socket, address: str) -> None:
@@ -106,6 +139,19 @@ def release(address: str) -> None:
     """Let another socket have an `ipc://` path; to be called once the socket that was bound to it is closed."""
     if lock := _held.pop(address, None):
         lock.close()
+
+
+def monitor(watched: Socket, events: int) -> Socket:
+    """Return a socket that reports these events of another (`zmq.Event`).
+
+    Its queue has no limit, for libzmq stops all of the context's traffic while the queue of a monitor is full.
+    """
+    address = f"inproc://monitor-{secrets.token_hex(8)}"
+    watched.monitor(address, events)
+    reports: Socket = watched.context.socket(zmq.PAIR)
+    reports.rcvhwm, reports.linger = 0, 0
+    reports.connect(address)
+    return reports
 
 
 def open_to_all(address: str) -> bool:

@@ -33,6 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         add("--connect", default="tcp://127.0.0.1:5556", help="events.bind (default: %(default)s)")
         add("--replay", default="tcp://127.0.0.1:5557", help="events.replay_bind (default: %(default)s)")
         add(
+            "--inspector-key",
+            type=Path,
+            metavar="FILE",
+            help="a subscriber's key, where the inspector asks for one",
+        )
+        add(
             "--cursor",
             type=Path,
             default=Path(f"bridge-{name}.json"),
@@ -55,15 +61,17 @@ def run(args: argparse.Namespace, stop: Flag) -> int:
             args.line,
             args.open_broker(args),
             cursors,
-            partial(_follow, args.connect, args.replay),
+            partial(_follow, args.connect, args.replay, args.inspector_key),
             stop,
             since=args.since,
         ).run()
     return 0
 
 
-def _follow(connect: str, replay: str, after: tuple[str | None, int] | None, on_gap: Callable[[Gap], None]) -> Events:
-    return Events(connect, replay=replay, after=after, timeout_s=WAIT_S, heartbeats=True, on_gap=on_gap)
+def _follow(
+    connect: str, replay: str, key: Path | None, after: tuple[str | None, int] | None, on_gap: Callable[[Gap], None]
+) -> Events:
+    return Events(connect, replay=replay, after=after, timeout_s=WAIT_S, heartbeats=True, on_gap=on_gap, key=key)
 
 
 def _line(text: str) -> str:

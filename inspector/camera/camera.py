@@ -20,6 +20,7 @@ from typing import Literal, Protocol, Self
 import zmq
 
 from inspector import wire
+from inspector.access.keys import Key, client_key
 from inspector.camera.credit import CreditLink
 from inspector.camera.push import PushLink
 from inspector.camera.spool import Spool
@@ -54,6 +55,10 @@ class Link(Protocol):
     def unrecorded(self) -> int:
         """Frames that are kept, as nobody has confirmed that they are recorded."""
 
+    @property
+    def hint(self) -> str:
+        """What is most likely wrong when no frame is taken; empty where nobody knows."""
+
     def close(self, wait_s: float) -> int:
         """Send what is left within `wait_s`; return what stays unrecorded."""
 
@@ -65,7 +70,10 @@ class Camera:
     recorded, and sent again to an inspector that was started again; a camera that pauses calls `tend` each second.
     `spool`, a folder of its own, keeps them on disk too: after a kill they are the first to be sent.
 
-    Raises: SocketError when the address is none; from any method, when the inspector knows no such camera.
+    `key`, or its file, is a camera's, where the inspector asks for keys.
+
+    Raises: SocketError when the address is none; from any method, when the inspector knows no such camera. AccessError
+    for a key that is none, and from any method when the inspector refuses it.
     """
 
     def __init__(
@@ -80,10 +88,12 @@ class Camera:
         keep_frames: int = KEEP_FRAMES,
         spool: Path | None = None,
         patience_s: float = PATIENCE_S,
+        key: Key | Path | str | None = None,
         context: zmq.Context[zmq.Socket[bytes]] | None = None,
     ) -> None:
         self._connect, self._name, self._patience_s = connect, name, patience_s
         self._facts = {"encoding": encoding, "side": side, "mm_per_row": mm_per_row}
+        mine = client_key(key)
         self._context = context or zmq.Context()
         self._own = context is None
         self.boot, self.number = "", 0
@@ -92,9 +102,9 @@ class Camera:
         try:
             kept = Spool(spool) if spool else None
             self._link: Link = (
-                CreditLink(self._context, connect, name, keep_frames=keep_frames, spool=kept)
+                CreditLink(self._context, connect, name, keep_frames=keep_frames, spool=kept, key=mine)
                 if transport == "credit"
-                else PushLink(self._context, connect)
+                else PushLink(self._context, connect, mine)
             )
         except BaseException:
             if self._own:
@@ -140,7 +150,8 @@ class Camera:
         )
         if not self.room(self._patience_s):
             raise SocketError(
-                f"{self._connect}: nobody took a frame for {self._patience_s:g} s. "
+                self._link.hint
+                or f"{self._connect}: nobody took a frame for {self._patience_s:g} s. "
                 "Start the inspector first, and give the address of its intake.bind and its intake.transport."
             )
         self.post(wire.encode(header, payload), self.boot, self.number)
@@ -173,7 +184,8 @@ class Camera:
 
     def close(self, wait_s: float = CLOSE_S) -> int:
         """Leave, once all is recorded or after `wait_s`; return how many frames are not recorded (with `push`: 0)."""
-        left = self._link.close(wait_s)
-        if self._own:
-            self._context.term()
-        return left
+        try:
+            return self._link.close(wait_s)
+        finally:
+            if self._own:
+                self._context.term()

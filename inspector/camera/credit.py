@@ -17,8 +17,10 @@ import msgspec
 import zmq
 
 from inspector import sockets, wire
+from inspector.access.handshake import Handshakes
+from inspector.access.keys import Key
 from inspector.camera.spool import Spool
-from inspector.errors import SocketError
+from inspector.errors import AccessError, SocketError
 from inspector.records.credit import Answer, Granted, Hello, Recorded
 from inspector.wire import Part
 
@@ -47,7 +49,8 @@ class _Kept(msgspec.Struct):
 class CreditLink:
     """A DEALER socket of one camera.
 
-    Raises: SocketError when the address is none; from any method, when the inspector does not know the camera.
+    Raises: SocketError when the address is none; from any method, when the inspector does not know the camera, and
+    AccessError when it refuses its key, or frames of this camera by it.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class CreditLink:
         *,
         keep_frames: int,
         spool: Spool | None = None,
+        key: Key | None = None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._connect, self._keep_frames, self._clock_ns = connect, keep_frames, clock_ns
@@ -75,8 +79,14 @@ class CreditLink:
         """Frames that were sent more than once."""
         self.refused: Counter[str] = Counter()
         """Frames that the inspector never takes, by its reason."""
-        self._socket = sockets.make(context, zmq.DEALER, queue=WAITING)
-        sockets.connect(self._socket, connect)
+        curve = key.curve(connect) if key else None
+        self._socket = sockets.make(context, zmq.DEALER, queue=WAITING, curve=curve)
+        self._shakes = Handshakes(self._socket, connect, has_key=curve is not None)
+        try:
+            sockets.connect(self._socket, connect)
+        except SocketError:
+            self._shakes.close()
+            raise
 
     @property
     def unrecorded(self) -> int:
@@ -104,7 +114,9 @@ class CreditLink:
         self._greet()
         self._forward()
         wait_ms = min(round(wait_s * 1000), HELLO_NS // 1_000_000)
-        if self._socket.poll(wait_ms, zmq.POLLIN):
+        if not self._socket.poll(wait_ms, zmq.POLLIN):
+            self._shakes.check()
+        else:
             while self._socket.poll(0, zmq.POLLIN):
                 self._take(self._socket.recv_multipart())
             self._forward()
@@ -114,6 +126,7 @@ class CreditLink:
         try:
             self._until(lambda: not self._kept, wait_s)
         finally:
+            self._shakes.close()
             self._socket.close(linger=0)
         return len(self._kept)
 
@@ -125,6 +138,11 @@ class CreditLink:
             if left_ns <= 0:
                 return done()
         return True
+
+    @property
+    def hint(self) -> str:
+        """What is most likely wrong when no frame is taken."""
+        return self._shakes.hint
 
     # --- to the inspector -------------------------------------------------------------------------------------
 
@@ -169,6 +187,11 @@ class CreditLink:
                 self._progress_ns = self._clock_ns()
         elif isinstance(answer, Recorded):
             self._forget(answer.boot, answer.first, answer.last)
+        elif answer is not None and answer.number < 0 and answer.reason == "impostor":
+            raise AccessError(
+                f"{self._connect}: this key may not send frames of camera {self._hello.camera!r}. "
+                "Give the key of this camera, or make one: inspector keys new NAME --camera CAMERA."
+            )
         elif answer is not None and answer.number < 0:
             raise SocketError(
                 f"{self._connect}: the inspector knows no camera {self._hello.camera!r}. "

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 import zmq
 
 from inspector import sockets
+from inspector.access.handshake import Handshakes
+from inspector.access.keys import Key
+from inspector.errors import SocketError
 from inspector.wire import Part
 
 SEND_FRAMES = 2
@@ -21,18 +24,27 @@ SEND_BYTES = 2**19
 class PushLink:
     """A PUSH socket as a camera should have it.
 
-    Raises: SocketError when the address is none.
+    Raises: SocketError when the address is none; from `room`, AccessError when the inspector refuses its key.
     """
 
     unrecorded = 0
 
-    def __init__(self, context: zmq.Context[sockets.Socket], connect: str) -> None:
-        self._socket = sockets.make(context, zmq.PUSH, queue=SEND_FRAMES, kernel_bytes=SEND_BYTES)
-        sockets.connect(self._socket, connect)
+    def __init__(self, context: zmq.Context[sockets.Socket], connect: str, key: Key | None = None) -> None:
+        curve = key.curve(connect) if key else None
+        self._socket = sockets.make(context, zmq.PUSH, queue=SEND_FRAMES, kernel_bytes=SEND_BYTES, curve=curve)
+        self._shakes = Handshakes(self._socket, connect, has_key=curve is not None)
+        try:
+            sockets.connect(self._socket, connect)
+        except SocketError:
+            self._shakes.close()
+            raise
 
     def room(self, wait_s: float) -> bool:
         """Whether another frame is taken, at least within `wait_s`."""
-        return bool(self._socket.poll(round(wait_s * 1000), zmq.POLLOUT))
+        if self._socket.poll(round(wait_s * 1000), zmq.POLLOUT):
+            return True
+        self._shakes.check()
+        return False
 
     def send(self, parts: Sequence[Part], boot: str, number: int) -> None:
         """Send a frame for which there is room."""
@@ -45,7 +57,13 @@ class PushLink:
     def tend(self, wait_s: float) -> None:
         """Nothing ever comes."""
 
+    @property
+    def hint(self) -> str:
+        """What is most likely wrong when no frame is taken."""
+        return self._shakes.hint
+
     def close(self, wait_s: float) -> int:
         """Close the socket; what waits may leave within `wait_s`, while the context is terminated."""
+        self._shakes.close()
         self._socket.close(linger=round(wait_s * 1000))
         return 0

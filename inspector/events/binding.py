@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import zmq
 
-from inspector.sockets import Socket, bind, make
+from inspector.sockets import Curve, Socket, bind, make
 
 REQUEST_BYTES = 4096
 LINGER_MS = 1000  # what is in the queues may still leave within this time after close()
 
 
-def bound(context: zmq.Context[Socket], kind: int, address: str, key: str, queue: int) -> tuple[Socket, str]:
+def bound(
+    context: zmq.Context[Socket], kind: int, address: str, key: str, *, queue: int, curve: Curve | None = None
+) -> tuple[Socket, str]:
     """Return a socket of `kind` for `queue` messages a peer, bound to the configuration's `key`; and its full address.
 
-    `REQUEST_BYTES` limit what comes in: subscriptions and requests.
+    `REQUEST_BYTES` limit what comes in: subscriptions and requests. `curve` are its keys; None: it takes none.
 
     Raises: SocketError.
     """
-    socket = make(context, kind, queue=queue, linger_ms=LINGER_MS, most_bytes=REQUEST_BYTES)
+    socket = make(context, kind, queue=queue, linger_ms=LINGER_MS, most_bytes=REQUEST_BYTES, curve=curve)
     return socket, bind(socket, address, key)

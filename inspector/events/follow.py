@@ -37,16 +37,17 @@ def print_events(
     environ: Mapping[str, str],
     out: TextIO,
     err: TextIO,
+    key: Path | None = None,
 ) -> int:
     """Print events as they come, flushed one by one, and return the exit code.
 
     `since` is the first `seq` wanted from the journal, or the time from which on; without it only new events are shown;
-    `cursor` a file that keeps the place, which comes before it. Ends after
-    `count` events, or when none came for `timeout_s`, which is a failure when fewer than `count` came, or nobody
-    answered at all.
-    Ctrl-C, and a reader that closed the pipe, are ways to end.
+    `cursor` a file that keeps the place, which comes before it. Ends after `count` events, or when none came for
+    `timeout_s`, which is a failure when fewer than `count` came, or nobody answered at all. Ctrl-C, and a reader that
+    closed the pipe, are ways to end.
 
-    Raises: SocketError when an address is not one; OSError when `out` takes no more.
+    Raises: SocketError when an address is not one; AccessError when `key` is none, or is refused; OSError when `out`
+    takes no more.
     """
     colour = wants_colour(out, environ)
 
@@ -56,8 +57,9 @@ def print_events(
 
     shown, silence = 0, _Silence(connect, timeout_s, err)
     try:
+        begin = _begin(since)
         with Events(
-            connect, replay=replay, topics=topics, cursor=cursor, timeout_s=LOOK_S, on_gap=tell, **_begin(since)
+            connect, replay=replay, topics=topics, cursor=cursor, timeout_s=LOOK_S, on_gap=tell, key=key, **begin
         ) as events:
             while shown != count:
                 if output.is_gone(out):
@@ -66,8 +68,8 @@ def print_events(
                     print(write_event(event).decode() if as_json else line(event, colour), file=out, flush=True)
                     shown += 1
                     silence.ended()
-                elif silence.is_too_long(events.is_reached):
-                    return silence.code(shown, count, events.is_reached)
+                elif silence.is_too_long(events):
+                    return silence.code(shown, count, events)
     except KeyboardInterrupt:
         pass
     return 0
@@ -100,20 +102,20 @@ class _Silence:
         """Note that something came."""
         self._since_s = time.monotonic()
 
-    def is_too_long(self, is_reached: bool) -> bool:
+    def is_too_long(self, events: Events) -> bool:
         """Whether it is time to give up; an inspector that does not answer is remarked on meanwhile."""
         passed_s = time.monotonic() - self._since_s
         if self._timeout_s is not None and passed_s >= self._timeout_s:
             return True
-        if not (self._is_remarked or is_reached) and passed_s >= REMARK_S:
-            print(f"{self._nobody} Waiting for it.", file=self._err, flush=True)
+        if not (self._is_remarked or events.is_reached) and passed_s >= REMARK_S:
+            print(f"{events.hint or self._nobody} Waiting for it.", file=self._err, flush=True)
             self._is_remarked = True
         return False
 
-    def code(self, shown: int, count: int | None, is_reached: bool) -> int:
+    def code(self, shown: int, count: int | None, events: Events) -> int:
         """Say how it ended for want of events; return the exit code."""
-        if not is_reached:
-            print(self._nobody, file=self._err)
+        if not events.is_reached:
+            print(events.hint or self._nobody, file=self._err)
             return EXIT_FAILURE
         if count is None:
             return 0

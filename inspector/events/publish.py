@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import zmq
 
+from inspector.access.door import Door
 from inspector.events.binding import LINGER_MS, bound
 from inspector.guard import Guard
 from inspector.sockets import release
@@ -32,9 +33,19 @@ class Publisher:
     Raises: SocketError when the address cannot be bound.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], bind: str, journal: Journal, hwm: int) -> None:
-        self._journal = journal
-        self._events, self.address = bound(context, zmq.PUB, bind, "events.bind", hwm)
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        bind: str,
+        journal: Journal,
+        hwm: int,
+        door: Door | None = None,
+    ) -> None:
+        """`hwm` events wait for each subscriber; `door` says who may subscribe, None: whoever reaches the socket."""
+        self._journal, self._door = journal, door or Door("events")
+        self._lost = self._door.lost
+        curve = self._door.curve
+        self._events, self.address = bound(context, zmq.PUB, bind, "events.bind", queue=hwm, curve=curve)
         self._guard = Guard(self._events, SUBSCRIPTION_BYTES)
 
     def publish(self, recorded: Iterable[Message]) -> None:
@@ -51,8 +62,15 @@ class Publisher:
         self.publish((self._journal.heartbeat(position, fault),))
 
     def look(self) -> None:
-        """End subscribers that send without end; to be called often, for what they send meanwhile is kept."""
-        self._guard.look(set())
+        """End subscribers that send without end; to be called often, for what they send meanwhile is kept.
+
+        When a key was revoked, all are ended: a PUB socket cannot be asked whose is whose. Those whose keys hold are
+        back within a moment, and have what they missed repaired from the journal.
+        """
+        self._door.follow(self._guard.look(set()))
+        if self._lost != self._door.lost:
+            self._lost = self._door.lost
+            self._guard.shut()
 
     def close(self) -> None:
         """Unbind; what is queued may leave for a second while the context is terminated."""

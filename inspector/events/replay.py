@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import zmq
 
+from inspector.access.door import Door
 from inspector.errors import JournalError
 from inspector.events.binding import bound
 from inspector.guard import Guard
@@ -44,11 +45,17 @@ class Replays:
     Raises: SocketError when the address cannot be bound.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], bind: str, journal: Journal) -> None:
-        self._journal = journal
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], bind: str, journal: Journal, door: Door | None = None
+    ) -> None:
+        """`door` says who may ask; None: whoever reaches the socket."""
+        self._journal, self._door = journal, door or Door("replay")
         self._decode = msgspec.json.Decoder(ReplayRequest).decode
         self._encode = msgspec.json.Encoder().encode
-        self._socket, self.address = bound(context, zmq.ROUTER, bind, "events.replay_bind", WAITING_ANSWERS)
+        curve = self._door.curve
+        self._socket, self.address = bound(
+            context, zmq.ROUTER, bind, "events.replay_bind", queue=WAITING_ANSWERS, curve=curve
+        )
         self._closing = Flag()
         self._thread = threading.Thread(target=self._serve, name="replay", daemon=True)
         self._thread.start()
@@ -65,10 +72,14 @@ class Replays:
             if self._socket.poll(LOOK_MS):
                 began_s = time.thread_time()
                 frames = self._socket.recv_multipart(copy=False)
-                completed.add(int(frames[-1].get(zmq.SRCFD)))
-                self._reply([frame.bytes for frame in frames])
+                number = int(frames[-1].get(zmq.SRCFD))
+                completed.add(number)
+                if self._door.is_keyed and self._door.caller(frames[-1]) is None:
+                    guard.end(number)
+                else:
+                    self._reply([frame.bytes for frame in frames])
                 time.sleep(PAUSE * (time.thread_time() - began_s))
-            guard.look(completed)
+            self._door.follow(guard.look(completed))
         guard.close()
         self._socket.close()
         release(self.address)

@@ -115,6 +115,7 @@ def _meanings() -> dict[str, dict[str, str]]:
             events.alarms,
             events.health,
             events.trigger,
+            events.access,
             envelope,
             crop,
             sys.modules[__name__],

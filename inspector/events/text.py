@@ -28,6 +28,7 @@ from inspector.records.events import (
     Labelled,
     Missed,
     RecipeStatus,
+    Refused,
     Repeat,
     Trigger,
 )
@@ -154,6 +155,10 @@ def _trigger(data: Trigger) -> _Row:
     return _Row("TRIGGER", data.name, rest, colours.get(data.state, DIM))
 
 
+def _refused(data: Refused) -> _Row:
+    return _Row("REFUSE", data.key or data.peer or "-", data.message, MAGENTA)
+
+
 def _flood(data: Flood) -> _Row:
     rest = f"{counted(data.raised, 'alarm')} within {data.within_s:g} s, {data.withheld} not announced"
     standing = f"; still waiting: {', '.join(data.standing)}" if data.standing else ""
@@ -189,6 +194,7 @@ LAYOUTS: dict[type, Callable[[Any], _Row]] = {
     JournalStatus: _journal,
     Labelled: _labelled,
     Trigger: _trigger,
+    Refused: _refused,
     Flood: _flood,
     Commanded: _commanded,
     Health: _health,

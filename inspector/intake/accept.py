@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 import cv2
 import msgspec
@@ -39,6 +40,17 @@ PICTURES_WAITING = 32
 """Pictures of one camera that may wait to be decoded, together no larger than as many frames of raw pixels."""
 HEAD_BYTES = 4096
 """What a picture may have besides its pixels."""
+
+
+class Sender(Protocol):
+    """Who sent a message, where senders are known."""
+
+    @property
+    def name(self) -> str:
+        """What it is known as."""
+
+    def may_be(self, camera: str) -> bool:
+        """Whether it may send frames of this camera."""
 
 
 class _Picture(msgspec.Struct):
@@ -155,10 +167,12 @@ class Accept:
         """Whether a camera is configured."""
         return camera in self._cameras
 
-    def take(self, parts: list[wire.Part], count: int, now_ns: int, *, only: str | None = None) -> bool:
+    def take(
+        self, parts: list[wire.Part], count: int, now_ns: int, *, only: str | None = None, sender: Sender | None = None
+    ) -> bool:
         """Take a message of `count` parts in, of which the first two are given; return whether its header can be read.
 
-        `only` is the one camera that it may come from.
+        `only` is the one camera that it may come from, `sender` who sent it; None: anybody.
         """
         camera = ""
         header = None
@@ -166,10 +180,7 @@ class Accept:
             if count != 2:
                 raise FrameError("parts", f"message has {count} parts; expected header and pixels")
             header = wire.read_header(parts[0])
-            if header.camera not in self._cameras:
-                raise FrameError("camera", f"camera {header.camera!r} is not in the configuration")
-            if only not in (None, header.camera):
-                raise FrameError("camera", f"frame of {header.camera!r} on the connection of {only!r}")
+            self._check_name(header.camera, only, sender)
             camera = header.camera
             if len(parts[1]) > self._max_bytes:
                 wrong = f"payload has {len(parts[1])} bytes; expected at most {self._max_bytes}, as intake.max_frame_mb"
@@ -234,6 +245,15 @@ class Accept:
         self._decoders.close()
 
     # --- the parts of it ------------------------------------------------------------------------------------
+
+    def _check_name(self, camera: str, only: str | None, sender: Sender | None) -> None:
+        """Raises: FrameError for a camera that is none of ours, or not that of whoever sent its frame."""
+        if camera not in self._cameras:
+            raise FrameError("camera", f"camera {camera!r} is not in the configuration")
+        if only not in (None, camera):
+            raise FrameError("camera", f"frame of {camera!r} on the connection of {only!r}")
+        if not (sender is None or sender.may_be(camera)):
+            raise FrameError("impostor", f"frame of {camera!r}, which key {sender.name} may not send as")
 
     def _advance(self, camera: str) -> bool:
         """Settle the first of a camera's messages that wait, if its turn has come; return whether it had."""

@@ -18,6 +18,7 @@ import msgspec
 import zmq
 
 from inspector import sockets
+from inspector.access.door import Caller
 from inspector.intake.push import Intake
 from inspector.intake.receipts import runs
 from inspector.records.credit import Answer, Granted, Hello, Recorded, Refused
@@ -97,8 +98,12 @@ class CreditIntake(Intake):
             if count <= PARTS:
                 parts.append(part.buffer)
         self._completed.add(part.get(zmq.SRCFD))
+        caller = self._caller(part, now_ns) if self._door.is_keyed else None
+        if self._door.is_keyed and caller is None:
+            self.received += 1
+            return True
         if count == 1 and (hello := _read(parts[0])) is not None:
-            self._greet(peer, hello, now_ns)
+            self._greet(peer, hello, caller, now_ns)
             return True
         self.received += 1
         if count != PARTS:
@@ -113,16 +118,21 @@ class CreditIntake(Intake):
             self._grants[camera].is_over = True
             words = f"more than {self._section.credit_frames} frames under way, as granted"
             self._accept.turn_away(camera, "credit", words, now_ns)
-        elif self._accept.take(parts[1:], 2, now_ns, only=camera):
+        elif self._accept.take(parts[1:], 2, now_ns, only=camera, sender=caller):
             self._grants[camera].under_way += 1
         return True
 
-    def _greet(self, peer: bytes, hello: Hello, now_ns: int) -> None:
+    def _greet(self, peer: bytes, hello: Hello, caller: Caller | None, now_ns: int) -> None:
         """Grant a camera its frames; a new connection begins a new session."""
         if not self._accept.knows(hello.camera):
             words = f"camera {hello.camera!r} is not in the configuration"
             self._accept.turn_away("", "camera", words, now_ns)
             self._send(peer, Refused(reason="camera"))
+            return
+        if not (caller is None or caller.may_be(hello.camera)):
+            words = f"hello of {hello.camera!r}, which key {caller.name} may not send as"
+            self._accept.turn_away("", "impostor", words, now_ns)
+            self._send(peer, Refused(reason="impostor"))
             return
         self.greetings += 1
         grant = self._grants.get(hello.camera)

@@ -17,6 +17,7 @@ import numpy as np
 import zmq
 
 from inspector import sockets
+from inspector.access.door import Caller, Door
 from inspector.config.camera import CameraSection, Raster
 from inspector.demand import Demand
 from inspector.guard import Guard
@@ -68,15 +69,16 @@ class Intake:
         window: Window | None = None,
         known: Known | None = None,
         rasters: Mapping[str, Raster] | None = None,
+        door: Door | None = None,
     ) -> None:
         """`height`, `width` are those of the largest frame, `rasters` those of each camera's.
 
         `allocate` lends memory for a batch, on the thread that iterates; None: ordinary memory. `demand` says what the
         stages after this one have room for; `window` turns pictures of more than 8 bits grey. `known`, in credit mode,
-        are the frames that are known already.
+        are the frames that are known already. `door` says who may come in; None: whoever reaches the socket.
         """
         self._gather = Gather(batch.max_frames, batch.wait_ms * 1_000_000, TICK_NS)
-        self._stop, self._demand, self._section = stop, demand, section
+        self._stop, self._demand, self._section, self._door = stop, demand, section, door or Door("intake")
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         max_bytes = section.max_frame_mb * 1_000_000
         limit_bytes = 2 * max_bytes + section.receive_frames * height * width
@@ -95,12 +97,11 @@ class Intake:
         )
         self._socket = self._make(context, **_limits(section, limit_bytes, height * width))
         self._guard = Guard(self._socket, limit_bytes)
-        self._limit_mb = limit_bytes / 1e6
+        self._looked_ns, self._limit_mb = 0, limit_bytes / 1e6
         self._complaints = Complaints()
         self._completed: set[int] = set()
         self.received = 0
         """Messages that were taken off the socket."""
-        self._looked_ns = 0
         self.address = self._bind()
         self._poller = _watching(self._socket, self._wake)
 
@@ -147,7 +148,7 @@ class Intake:
 
     def _make(self, context: zmq.Context[zmq.Socket[bytes]], **limits: int) -> zmq.Socket[bytes]:
         """Make the socket that frames come in by, not yet bound."""
-        return sockets.make(context, self.KIND, keeps_last=False, **limits)
+        return sockets.make(context, self.KIND, keeps_last=False, curve=self._door.curve, **limits)
 
     def _is_open(self) -> bool:
         """Whether to take another message."""
@@ -228,13 +229,26 @@ class Intake:
                 parts.append(part.buffer)
         self.received += 1
         self._completed.add(part.get(zmq.SRCFD))
-        self._accept.take(parts, count, now_ns)
+        if not self._door.is_keyed:
+            self._accept.take(parts, count, now_ns)
+        elif caller := self._caller(part, now_ns):
+            self._accept.take(parts, count, now_ns, sender=caller)
         return True
+
+    def _caller(self, part: zmq.Frame, now_ns: int) -> Caller | None:
+        """Who sent a message; None, with the message turned away and the connection ended, for a revoked key."""
+        caller = self._door.caller(part)
+        if caller is None:
+            self._accept.turn_away("", "revoked", "its key is admitted no longer; its connection was ended", now_ns)
+            self._guard.end(int(part.get(zmq.SRCFD)))
+        return caller
 
     def _look(self, now_ns: int) -> None:
         """See who came and went, and end whoever sends without end."""
         self._looked_ns = now_ns
-        for ended in self._guard.look(self._completed):
+        gone = self._guard.look(self._completed)
+        self._door.follow(gone)
+        for ended in gone:
             is_ipc = self._section.bind.startswith("ipc")
             peer = ended.peer or ("an ipc camera" if is_ipc else "a camera")  # one of TCP may go before it is seen
             if ended.is_cut:

@@ -37,6 +37,13 @@ class IntakeSection(Section, frozen=True):
             "`credit`: by DEALER sockets, as many frames as they are granted, and each again until it is recorded."
         ),
     ] = "push"
+    without_keys: Annotated[
+        bool,
+        key(
+            "Take frames without keys at an address that other machines reach: for cameras that know no keys, in a "
+            "network of their own. Never at an address of every network, like 0.0.0.0."
+        ),
+    ] = False
     credit_frames: Annotated[
         int,
         key(

@@ -29,6 +29,8 @@ Rejection = Literal[
     "number",
     "duplicate",
     "credit",
+    "impostor",
+    "revoked",
 ]
 """Why a message is no frame."""
 Drop = Literal["overload", "too_old", "decoding", "stopping"]
@@ -56,6 +58,8 @@ REASONS: Mapping[Reason, str] = {
     "number": "a number far off the last one, until three consecutive ones show that the count began again",
     "duplicate": "in credit mode: taken before, and sent again as the camera could not know",
     "credit": "in credit mode: more than was granted, or in a session that is over; the camera sends it again",
+    "impostor": "a name that the key of whoever sent it may not send as",
+    "revoked": "the key of whoever sent it was revoked, or may send no frames any more",
     "overload": "the engine had no room",
     "too_old": "older than `max_age_ms` when the engine could take it",
     "decoding": "the camera's pictures took more than its share of the decoding",

@@ -19,12 +19,15 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import zmq
 
 from inspector import __version__, recipe
+from inspector.access.gate import Gate
+from inspector.access.refusals import Refusals
 from inspector.demand import Demand
 from inspector.errors import EXIT_DONE, GpuLost, InspectorError, Stuck
 from inspector.flow import Buffer, buffered, each
@@ -40,7 +43,7 @@ from inspector.service.in_force import InForce
 from inspector.service.intake import open_intake
 from inspector.service.line import Config
 from inspector.service.liveness import Liveness
-from inspector.service.prepare import Load, Options, load, prepare, remarks
+from inspector.service.prepare import Load, Options, load, prepare, read_secrets, remarks
 from inspector.service.recorder import RecordedFindings
 from inspector.service.records import Records
 from inspector.service.reload import Reload
@@ -50,7 +53,7 @@ from inspector.service.settings import own_address
 from inspector.service.stages import Stages
 from inspector.service.systemd import Notifier
 from inspector.service.threads import Threads
-from inspector.service.web import Web
+from inspector.service.web import Post, Web
 from inspector.signals import Flag
 
 log = logging.getLogger("inspector")
@@ -81,16 +84,20 @@ class Daemon:
         stop: Flag,
         hangup: Flag,
         unverified: bool = False,
+        credentials: Path | None = None,
         load: Load = load,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         """`stop` asks it to drain and end, `hangup` to read its configuration again; any thread may set them.
 
-        `unverified` runs a built engine that was not proven equal to the recipe's ONNX. `clock_ns` is monotonic.
+        `unverified` runs a built engine that was not proven equal to the recipe's ONNX. `credentials` is the service
+        manager's folder of secrets. `clock_ns` is monotonic.
         """
         self._path, self._notifier = path, notifier
         self._answers = answers or ReloadAnswers()
         self._settings, self._folder = prepare(path)
+        self._secrets = read_secrets(self._settings, credentials)  # once: at a reload they may be out of reach
+        self._refusals = Refusals(clock_ns)
         self._stop, self._hangup = stop, hangup
         self._load, self._clock_ns = load, clock_ns
         self._liveness = Liveness(clock_ns)
@@ -127,7 +134,8 @@ class Daemon:
         cameras = [camera.name for camera in settings.camera]
         self._stages = Stages(settings)
         self._metrics = Metrics(cameras, [kind.name for kind in card.classes])
-        self._web = Web(settings.http.bind, self._metrics.registry, self._liveness, self._acknowledge)
+        post = Post(self._secrets.token, partial(self._refusals.add, "http", "token"))
+        self._web = Web(settings.http.bind, self._metrics.registry, self._liveness, self._acknowledge, post)
         opened.callback(self._web.close)
         context = self._open_sockets(settings)
         self._archive = Archive(settings, self._desk.report)
@@ -154,6 +162,7 @@ class Daemon:
             demand=self._demand,
             allocate=self._in_force.buffer,
             receipts=self._stages.receipts,
+            gate=self._gate,
         )
         opened.callback(self._close_intake)
         self._reload = self._open_reload(loaded)
@@ -169,10 +178,16 @@ class Daemon:
         """Open the journal, and the sockets of events and commands; return their context."""
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._opened.callback(self._end, context)
-        self._sink = EventSink(context, settings, self._metrics, self._on_journal)
+        self._gate = Gate(context, self._secrets.keys, self._refusals)
+        self._opened.callback(self._gate.close)
+        self._metrics.watch_access(self._refusals.counts, self._gate.keys_by_role)
+        self._sink = EventSink(context, settings, self._metrics, self._on_journal, self._gate)
         self._opened.callback(self._close_sink)
         own = own_address(settings.journal.path)
-        self._desk = Desk(context, settings.commands, settings.line, lambda: self._liveness.not_ready, own=own)
+        door = self._gate.door("commands", settings.commands.bind or own)
+        self._desk = Desk(
+            context, settings.commands, settings.line, lambda: self._liveness.not_ready, own=own, door=door
+        )
         self._opened.callback(self._desk.close)
         return context
 
@@ -247,6 +262,8 @@ class Daemon:
         """
         now_ns, liveness = self._clock_ns(), self._liveness
         self._sink.look()
+        for refused in self._refusals.reports():
+            self._desk.report(refused)
         if now_ns - self._beat_ns >= BEAT_NS:
             self._beat_ns = now_ns
             if liveness.alive():

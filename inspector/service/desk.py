@@ -23,6 +23,7 @@ from typing import TypeVar
 import msgspec
 import zmq
 
+from inspector.access.door import Door
 from inspector.commands import ADDRESS
 from inspector.events.binding import bound
 from inspector.guard import Guard
@@ -65,12 +66,13 @@ class Desk:
         not_ready: Callable[[], str],
         *,
         own: str = "",
+        door: Door | None = None,
     ) -> None:
         """`not_ready` says why no command can be carried out; empty when one can. Any thread calls it.
 
-        `own` is the line's address where the section names none.
+        `own` is the line's address where the section names none; `door` says who may command, None: whoever reaches it.
         """
-        self._line, self._not_ready = line, not_ready
+        self._line, self._not_ready, self._door = line, not_ready, door or Door("commands")
         self._numbers = itertools.count(1)
         self._asked: SimpleQueue[Asked] = SimpleQueue()
         self._reports: SimpleQueue[Data] = SimpleQueue()
@@ -78,8 +80,10 @@ class Desk:
         """Who waits for an answer: of the desk's thread alone."""
         self._answers: SimpleQueue[tuple[int, Answer]] = SimpleQueue()
         self._closing = Flag()
-        address = section.bind or own
-        self._socket, self.address = bound(context, zmq.ROUTER, address, "commands.bind", QUEUE_ANSWERS)
+        address, curve = section.bind or own, self._door.curve
+        self._socket, self.address = bound(
+            context, zmq.ROUTER, address, "commands.bind", queue=QUEUE_ANSWERS, curve=curve
+        )
         if not section.bind:
             self._share()
         self._thread = threading.Thread(target=self._serve, name="commands", daemon=True)
@@ -148,24 +152,28 @@ class Desk:
     def _serve(self) -> None:
         guard = Guard(self._socket, UNFINISHED_BYTES)
         while not self._closing.is_set():
-            completed = {self._receive()} if self._socket.poll(LOOK_MS) else set()
+            completed = {self._receive(guard)} if self._socket.poll(LOOK_MS) else set()
             self._send_answers()
-            guard.look(completed)
+            self._door.follow(guard.look(completed))
         self._send_answers()
         until_s = time.monotonic() + LAST_S
         while self._socket.poll(0) and time.monotonic() < until_s:
-            self._receive()
+            self._receive(guard)
         for envelope in self._waiting.values():
             self._send(envelope, _refusal("the inspector stopped before it was carried out."))
         guard.close()
         self._socket.close()
         release(self.address)
 
-    def _receive(self) -> int:
+    def _receive(self, guard: Guard) -> int:
         """Take the next message; return the file descriptor that it came from."""
         frames = self._socket.recv_multipart(copy=False)
-        self._take([frame.bytes for frame in frames])
-        return int(frames[-1].get(zmq.SRCFD))
+        number = int(frames[-1].get(zmq.SRCFD))
+        if self._door.is_keyed and self._door.caller(frames[-1]) is None:
+            guard.end(number)
+        else:
+            self._take([frame.bytes for frame in frames])
+        return number
 
     def _send_answers(self) -> None:
         for number, answer in _all(self._answers):

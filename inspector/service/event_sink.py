@@ -16,6 +16,7 @@ from queue import SimpleQueue
 
 import zmq
 
+from inspector.access.gate import Gate
 from inspector.events.journal import Journal
 from inspector.events.publish import Publisher
 from inspector.events.replay import Replays
@@ -39,6 +40,7 @@ class EventSink:
         settings: Config,
         metrics: Metrics,
         report: Callable[[Data], None],
+        gate: Gate,
     ) -> None:
         events, journal = settings.events, settings.journal
         """`report` receives what there is to say of the journal, for the line's stages."""
@@ -53,9 +55,11 @@ class EventSink:
             max_days=journal.max_days,
         )
         try:
-            self._publisher = Publisher(context, events.bind, self._journal, hwm=events.send_events)
+            door = gate.door("events", events.bind)
+            self._publisher = Publisher(context, events.bind, self._journal, hwm=events.send_events, door=door)
             try:
-                self._replays = Replays(context, events.replay_bind, self._journal)
+                door = gate.door("replay", events.replay_bind)
+                self._replays = Replays(context, events.replay_bind, self._journal, door)
             except BaseException:
                 self._publisher.close()
                 raise

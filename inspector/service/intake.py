@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zmq
 
+from inspector.access.gate import Gate
 from inspector.demand import Demand
 from inspector.intake.accept import Allocate
 from inspector.intake.credit import CreditIntake
@@ -26,8 +27,11 @@ def open_intake(
     demand: Demand,
     allocate: Allocate,
     receipts: Receipts,
+    gate: Gate,
 ) -> Intake:
     """Bind the socket that frames come in by; `receipts` knows, in credit mode, the frames that are on disk.
+
+    `gate` says who may send.
 
     Raises: SocketError when the address cannot be bound.
     """
@@ -47,4 +51,5 @@ def open_intake(
         window=card.window,
         rasters=rasters,
         known=receipts.known() if is_credit else None,
+        door=gate.door("intake", settings.intake.bind, without_keys=settings.intake.without_keys),
     )

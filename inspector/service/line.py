@@ -10,10 +10,11 @@ import os
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 
+from inspector.access.settings import KeysSection
 from inspector.alarms.settings import AlarmSection, FloodSection
 from inspector.analysis.settings import AnalysisSection
 from inspector.archive.settings import ArchiveSection
@@ -29,9 +30,11 @@ from inspector.events.settings import EventsSection, JournalSection
 from inspector.intake.settings import BatchSection, IntakeSection, renamed
 from inspector.records.names import Name
 from inspector.service.settings import CommandsSection, HttpSection
-from inspector.sockets import local
+from inspector.sockets import local, open_to_all
 from inspector.strip.settings import DefectSection, RepeatSection, RollSection
 from inspector.triggers.settings import TriggerSection
+
+S = TypeVar("S", bound=Section)
 
 LONGEST_IPC = 107
 """Bytes of a Unix socket's path (unix(7))."""
@@ -89,6 +92,7 @@ class Config(Section, frozen=True, kw_only=True):
     archive: ArchiveSection = ArchiveSection()
     http: HttpSection = HttpSection()
     commands: CommandsSection = CommandsSection()
+    keys: KeysSection = KeysSection()
 
 
 def load(path: Path) -> Config:
@@ -112,11 +116,23 @@ def load(path: Path) -> Config:
         faults = list(_contradictions(config))
     if faults:
         raise ConfigError([f"{path.name}: {fault}" for fault in faults])
-    journal = msgspec.structs.replace(config.journal, path=str(path.parent / config.journal.path))
-    archive = config.archive
-    if archive.path:
-        archive = msgspec.structs.replace(archive, path=str(path.parent / archive.path))
-    return msgspec.structs.replace(config, journal=journal, archive=archive)
+    return _placed(config, path.parent)
+
+
+def _placed(config: Config, folder: Path) -> Config:
+    """Take relative paths from the file's folder."""
+
+    def of(section: S, key: str = "path") -> S:
+        found = getattr(section, key)
+        return msgspec.structs.replace(section, **{key: str(folder / found)}) if found else section
+
+    return msgspec.structs.replace(
+        config,
+        journal=of(config.journal),
+        archive=of(config.archive),
+        keys=of(config.keys),
+        http=of(config.http, "token_file"),
+    )
 
 
 def _contradictions(config: Config) -> list[str]:
@@ -172,15 +188,40 @@ def _address_faults(config: Config) -> Iterator[str]:
         if _collide(first, second):
             also = "" if first == second else f' and "{second}"'
             yield f'address "{first}"{also} is used for two sockets; expected one each. Choose another port.'
-    if config.commands.bind and not (config.commands.open_to_network or local(config.commands.bind)):
-        yield (
-            f"commands.bind is {config.commands.bind}, which other machines reach: whoever does commands the line. "
-            "Expected loopback or ipc. Write tcp://127.0.0.1:PORT, or open_to_network = true."
-        )
+    yield from _key_faults(config)
     for bind in binds:
         path = os.fsencode(bind.removeprefix("ipc://"))
         if bind.startswith("ipc://") and len(path) > LONGEST_IPC:
             yield f"{bind} has {len(path)} bytes behind ipc://; expected at most {LONGEST_IPC}. Choose a shorter path."
+
+
+def _key_faults(config: Config) -> Iterator[str]:
+    """Sockets that other machines reach, and no keys to tell who comes."""
+    intake, is_keyed = config.intake, bool(config.keys.path)
+    if intake.without_keys and open_to_all(intake.bind):
+        yield (
+            f"intake.without_keys is true, and intake.bind is {intake.bind}, which every network reaches; expected the "
+            "address of the cameras' own network. Write tcp://ADDRESS:PORT, or remove without_keys and use keys."
+        )
+    for name, bind, may in (
+        ("intake.bind", intake.bind, "sends frames" if not intake.without_keys else ""),
+        ("events.bind", config.events.bind, "sees all events"),
+        ("events.replay_bind", config.events.replay_bind, "sees all events"),
+        ("commands.bind", config.commands.bind, "commands the line"),
+    ):
+        if may and bind and not (is_keyed or local(bind)):
+            yield (
+                f"{name} is {bind}, which other machines reach, and there are no keys: whoever does {may}. Expected "
+                "loopback, ipc, or keys. Write tcp://127.0.0.1:PORT, or run `inspector keys new NAME` and write "
+                '[keys] path = "keys".'
+            )
+    if config.keys.loopback and not is_keyed:
+        yield 'keys.loopback is true without keys.path; expected a folder of keys. Write path = "keys", or remove it.'
+    if config.keys.loopback and not config.commands.bind:
+        yield (
+            "keys.loopback is true, and commands.bind is left out, where no keys are asked for; expected an address. "
+            'Write [commands] bind = "tcp://127.0.0.1:PORT".'
+        )
 
 
 def _collide(one: str, other: str) -> bool:

@@ -16,6 +16,8 @@ from pathlib import Path
 import msgspec
 
 from inspector import recipe
+from inspector.access.gate import ServerKeys, read_keys
+from inspector.access.token import find_token
 from inspector.config import geometry
 from inspector.engines import cascade, segmenter
 from inspector.engines.screening import ScreenAccount
@@ -26,7 +28,7 @@ from inspector.records.recipe import Recipe
 from inspector.service import line, rules
 from inspector.service.line import Config
 from inspector.service.rebuild import rebuild
-from inspector.sockets import open_to_all
+from inspector.sockets import local, open_to_all
 
 log = logging.getLogger("inspector")
 
@@ -57,20 +59,54 @@ def prepare(path: Path) -> tuple[Config, Path]:
     return settings, folder
 
 
+class Secrets(msgspec.Struct, frozen=True):
+    """What of a configuration nobody else may know."""
+
+    keys: ServerKeys | None
+    """Who it is on encrypted sockets, and who may come in; None: there is none."""
+    token: str
+    """Who has it may POST; empty: nobody."""
+
+    def __repr__(self) -> str:
+        return "Secrets()"
+
+
+def read_secrets(settings: Config, credentials: Path | None) -> Secrets:
+    """Read the line's own key and token, from the service manager's folder of `credentials` first.
+
+    Raises: AccessError for what is missing, or open to other users.
+    """
+    return Secrets(read_keys(settings.keys, credentials), find_token(settings.http.token_file, credentials))
+
+
 def remarks(settings: Config, card: Recipe) -> list[str]:
     """Return what to know of a configuration though it is no fault."""
-    return [
-        f"{key}: {address} is open to every network that reaches this machine, without a password. "
+    wide = [
+        f"{key}: {address} is open to every network that reaches this machine{how}. "
         f"Bind the address of the network that needs it, like {_inside(address)}."
-        for key, address in (*_binds(settings).items(), ("http.bind", settings.http.bind))
+        for key, address, how in (
+            *((key, bind, ", to whoever has a key") for key, bind in _binds(settings).items()),
+            ("http.bind", settings.http.bind, ", without a password"),
+        )
         if open_to_all(address)
-    ] + [*rules.remarks(settings, card), *_disk_remarks(settings)]
+    ]
+    if settings.intake.without_keys and not local(settings.intake.bind):
+        wide.append(
+            f"intake.bind: {settings.intake.bind} takes frames without keys: whoever reaches it is a camera. Keep that "
+            "network to the cameras."
+        )
+    return [*wide, *rules.remarks(settings, card), *_disk_remarks(settings)]
 
 
 def _binds(settings: Config) -> dict[str, str]:
     """The addresses of ZeroMQ sockets, by key."""
     events = settings.events
-    return {"intake.bind": settings.intake.bind, "events.bind": events.bind, "events.replay_bind": events.replay_bind}
+    return {
+        "intake.bind": settings.intake.bind,
+        "events.bind": events.bind,
+        "events.replay_bind": events.replay_bind,
+        "commands.bind": settings.commands.bind,
+    }
 
 
 def _inside(address: str) -> str:

@@ -16,6 +16,13 @@ class HttpSection(Section, frozen=True):
         str,
         key("Address of /metrics, /health and /ready.", 'Write "HOST:PORT".', pattern=HTTP),
     ] = "127.0.0.1:9477"
+    token_file: Annotated[
+        str,
+        key(
+            "File with the token that a POST must carry (relative to this file; mode 0600, 16 characters or more). "
+            "Without one nothing is taken by POST."
+        ),
+    ] = ""
 
 
 def own_address(journal: str) -> str:
@@ -33,12 +40,10 @@ class CommandsSection(Section, frozen=True):
     bind: Annotated[
         str,
         key(
-            "ROUTER socket that takes commands, as of `inspector alarms`. Whoever reaches it commands the line. Left "
-            "out: the line's own address, which `--config FILE` finds, and tcp://127.0.0.1:5558 where it is free.",
+            "ROUTER socket that takes commands, as of `inspector alarms`. Who reaches it on this machine commands the "
+            "line; other machines need an operator's key. Left out: the line's own address, which `--config FILE` "
+            "finds, and tcp://127.0.0.1:5558 where it is free.",
             SOCKET_HINT,
             pattern=SOCKET,
         ),
     ] = ""
-    open_to_network: Annotated[
-        bool, key("Whether other machines may command: else only loopback and ipc addresses are taken.")
-    ] = False

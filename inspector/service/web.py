@@ -14,16 +14,17 @@ import socketserver
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from inspector.access.token import is_right
 from inspector.errors import SocketError
 from inspector.service.liveness import Liveness
 
@@ -35,8 +36,21 @@ MOST_CONNECTIONS = 16
 """Prometheus, a probe and a few people; each takes a descriptor and a thread from the line."""
 Acknowledge = Callable[[str, str], bool]
 """Takes an alarm's name and an operator's; False when there is no such alarm. Raises: ValueError for no name."""
+PLAIN = "text/plain; charset=utf-8"
 ANSWER_S = 1.0
 """How long a peer may take over its answer when others wait."""
+
+
+class Post(NamedTuple):
+    """Who may POST."""
+
+    token: str
+    """Who has it; empty: nobody."""
+    refused: Callable[[str], None]
+    """Receives the address of whoever came without it."""
+
+
+CLOSED = Post("", lambda peer: None)
 
 
 class Web:
@@ -45,11 +59,18 @@ class Web:
     Raises: SocketError when the address cannot be bound.
     """
 
-    def __init__(self, bind: str, registry: CollectorRegistry, liveness: Liveness, acknowledge: Acknowledge) -> None:
-        """`acknowledge` is called on a thread of the server."""
+    def __init__(
+        self,
+        bind: str,
+        registry: CollectorRegistry,
+        liveness: Liveness,
+        acknowledge: Acknowledge,
+        post: Post = CLOSED,
+    ) -> None:
+        """`acknowledge`, and what `post` holds, are called on a thread of the server."""
         host, _, port = bind.rpartition(":")
         try:
-            self._server = _Server((host.strip("[]"), int(port)), registry, liveness, acknowledge)
+            self._server = _Server((host.strip("[]"), int(port)), registry, liveness, acknowledge, post)
         except OSError as error:
             raise SocketError(
                 f"http.bind {bind}: {error}. Stop the program that holds it, or choose another port."
@@ -81,8 +102,9 @@ class _Server(socketserver.TCPServer):
         registry: CollectorRegistry,
         liveness: Liveness,
         acknowledge: Acknowledge,
+        post: Post,
     ) -> None:
-        self.registry, self.liveness, self.acknowledge = registry, liveness, acknowledge
+        self.registry, self.liveness, self.acknowledge, self.post = registry, liveness, acknowledge, post
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self._open: dict[socket.socket, _Connection] = {}
         self._changed = threading.Condition()
@@ -204,6 +226,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.server.asked(self.connection)
+        if not self._may_post():
+            return
         path, _, query = self.path.partition("?")
         name = unquote(path.removeprefix("/acknowledge/"))
         operator = parse_qs(query).get("operator", [""])[0]
@@ -223,6 +247,19 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._say(HTTPStatus.NOT_FOUND, f"{name}: no such alarm; expected a name from the configuration")
 
+    def _may_post(self) -> bool:
+        """Whether the request carries the token; one that does not is answered."""
+        post = self.server.post
+        if is_right(self.headers.get("Authorization", ""), post.token):
+            return True
+        post.refused(str(self.client_address[0]))
+        if not post.token:
+            self._say(HTTPStatus.FORBIDDEN, "nothing is taken by POST; expected http.token_file in the configuration")
+        else:
+            words = "expected the token: Authorization: Bearer TOKEN"
+            self._answer(HTTPStatus.UNAUTHORIZED, f"{words}\n".encode(), PLAIN, {"WWW-Authenticate": "Bearer"})
+        return False
+
     def log_message(self, format: str, *args: object) -> None:
         """Keep scrapes out of the log."""
 
@@ -230,10 +267,14 @@ class _Handler(BaseHTTPRequestHandler):
         self._say(HTTPStatus.SERVICE_UNAVAILABLE if but else HTTPStatus.OK, but or good)
 
     def _say(self, status: HTTPStatus, words: str) -> None:
-        self._answer(status, f"{words}\n".encode(), "text/plain; charset=utf-8")
+        self._answer(status, f"{words}\n".encode(), PLAIN)
 
-    def _answer(self, status: HTTPStatus, body: bytes, content_type: str) -> None:
+    def _answer(
+        self, status: HTTPStatus, body: bytes, content_type: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

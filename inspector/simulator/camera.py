@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
@@ -136,6 +137,7 @@ class SimulatedCamera:
         seed: int = 0,
         watch: Callable[[Bytes2D], None] | None = None,
         patience_s: float = 30.0,
+        key: Path | None = None,
         stop: Flag | None = None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -154,7 +156,7 @@ class SimulatedCamera:
         """Picture and position of the first frame of a lasting fault."""
         self._unseen = 0
         """Numbers skipped since the last readable header of this boot."""
-        self._camera = client.Camera(connect, name, transport=transport, context=context)
+        self._camera = client.Camera(connect, name, transport=transport, key=key, context=context)
 
     @property
     def sent(self) -> Sent:

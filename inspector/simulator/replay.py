@@ -86,6 +86,7 @@ def _sending(parser: argparse.ArgumentParser) -> None:
     add(
         "--transport", choices=["push", "credit"], default="push", help="the inspector's intake.transport (%(default)s)"
     )
+    add("--key", type=Path, metavar="FILE", help="this camera's key, where the inspector asks for one")
     add("--encoding", choices=["raw8", "jpeg", "png"], default="raw8", help="encoding of the pixels (%(default)s)")
     add(
         "--lose",
@@ -142,6 +143,7 @@ def run(args: argparse.Namespace, stop: Flag | None = None) -> int:
             faults=faults,
             seed=args.fault_seed,
             watch=thumbnail.add if args.thumbnail else None,
+            key=args.key,
             stop=stop,
         )
         try:

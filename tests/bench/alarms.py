@@ -19,6 +19,8 @@ import msgspec
 import numpy as np
 import zmq
 
+from inspector.access.gate import Gate
+from inspector.access.refusals import Refusals
 from inspector.alarms.alarms import Alarms
 from inspector.client import Events
 from inspector.flow import buffered, each
@@ -77,7 +79,8 @@ def _run(folder: Path, alarms: int, defects: int) -> _Watch:
     )
     settings = line.load(path)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    sink = EventSink(context, settings, Metrics(["top"], CLASSES), lambda status: None)
+    gate = Gate(context, None, Refusals())
+    sink = EventSink(context, settings, Metrics(["top"], CLASSES), lambda status: None, gate)
     watch = _Watch()
     stages: list[Stage] = [Strip(settings.camera), Repeats(settings.repeat, settings.roll), Alarms(settings.alarm)]
     listener = threading.Thread(target=watch.receive, args=(ports, alarms))

@@ -158,13 +158,21 @@ def test_sighup_takes_a_good_recipe_and_refuses_a_bad_one(tmp_path: Path) -> Non
 
 
 def test_acknowledgement_over_http_is_an_event(tmp_path: Path) -> None:
-    """An operator's acknowledgement reaches the alarm, and its new state is published."""
-    with Mill(tmp_path) as mill, Camera(mill) as camera:
+    """An operator's acknowledgement reaches the alarm, and its new state is published; without the token it is none."""
+    mill = Mill(tmp_path)
+    mill.config.write_text(mill.config.read_text().replace("[http]\n", '[http]\ntoken_file = "token"\n'))
+    token = tmp_path / "token"
+    token.touch(mode=0o600)
+    token.write_text("0123456789abcdef\n")
+    with mill, Camera(mill) as camera:
         for _ in range(4):
             camera.send((10, 30, 20, 40, DARK))
         mill.received("alarm.three-dark")
         words = ["acknowledge", "three-dark", "--http", f"127.0.0.1:{mill.ports.http}"]
-        subprocess.run([sys.executable, "-m", "inspector", *words], check=True, capture_output=True)
+        words = [sys.executable, "-m", "inspector", *words]
+        refused = subprocess.run(words, check=False, capture_output=True, text=True)
+        assert (refused.returncode, "expected the token" in refused.stderr) == (1, True)
+        subprocess.run([*words, "--token-file", str(token)], check=True, capture_output=True)
         states = []
         with mill.listen() as events:
             for event in events:

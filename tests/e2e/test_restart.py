@@ -54,7 +54,15 @@ def test_a_coil_goes_on_over_a_restart(tmp_path: Path, how: signal.Signals) -> N
                 camera.send(DARK_BOX)
             mill.until(4)
             mill.wait_until(lambda: mill.metric("inspector_alarms", state="unacknowledged") == 1, "know its alarm")
-            words = ["acknowledge", "three-dark", "--http", f"127.0.0.1:{mill.ports.http}"]
+            words = [
+                "alarms",
+                "acknowledge",
+                "three-dark",
+                "--operator",
+                "Kim",
+                "--connect",
+                mill.ports.address("commands"),
+            ]
             subprocess.run([sys.executable, "-m", "inspector", *words], check=True, capture_output=True)
             mill.wait_until(lambda: mill.metric("inspector_alarms", state="acknowledged") == 1, "acknowledge")
             camera.send(coil="C2")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import get_args
 
+from inspector.records.events.access import REFUSALS, Entrance, RefusalReason, Refused
 from inspector.records.events.alarms import Alarm, AlarmState, Commanded, Flood, FloodState, IsaState, Priority
 from inspector.records.events.coil import CoilRecord, CoilReport, CoilState, Decision, Labelled
 from inspector.records.events.health import (
@@ -33,6 +34,7 @@ __all__ = [
     "CONTRACT",
     "HEARTBEAT_TOPIC",
     "NE107",
+    "REFUSALS",
     "ROOTS",
     "Alarm",
     "AlarmState",
@@ -49,6 +51,7 @@ __all__ = [
     "Data",
     "Decision",
     "Defect",
+    "Entrance",
     "Flood",
     "FloodState",
     "Health",
@@ -64,6 +67,8 @@ __all__ = [
     "Priority",
     "RecipeFault",
     "RecipeStatus",
+    "RefusalReason",
+    "Refused",
     "Repeat",
     "RepeatState",
     "Trigger",
@@ -92,6 +97,7 @@ Data = (
     | ArchiveStatus
     | JournalStatus
     | Labelled
+    | Refused
     | Health
     | Heartbeat
 )

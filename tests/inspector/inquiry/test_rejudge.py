@@ -24,7 +24,7 @@ CONFIG = """line = "l"
 [recipe]
 path = "recipe"
 [intake]
-bind = "tcp://*:5555"
+bind = "tcp://127.0.0.1:5555"
 [[camera]]
 name = "top"
 mm_per_px = 0.5
@@ -47,8 +47,8 @@ name = "dark"
 grade = "block"
 max_count = 0
 [events]
-bind = "tcp://*:5556"
-replay_bind = "tcp://*:5557"
+bind = "tcp://127.0.0.1:5556"
+replay_bind = "tcp://127.0.0.1:5557"
 [journal]
 path = "journal"
 """

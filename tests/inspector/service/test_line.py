@@ -20,7 +20,7 @@ line = "line3"
 [recipe]
 path = "steel-r34"
 [intake]
-bind = "tcp://*:5555"
+bind = "tcp://127.0.0.1:5555"
 [[camera]]
 name = "top"
 mm_per_px = 0.6
@@ -29,19 +29,23 @@ mm_per_row = 0.5
 name = "scratches"
 classes = ["scratches"]
 [events]
-bind = "tcp://*:5556"
-replay_bind = "tcp://*:5557"
+bind = "tcp://127.0.0.1:5556"
+replay_bind = "tcp://127.0.0.1:5557"
 [journal]
 path = "journal"
 """
 SECTIONS = (
     "line, recipe, engine, intake, batch, camera, alarm, flood, camera_health, analysis, defect, repeat, roll, "
-    "severity, grading, trigger, events, journal, archive, http, commands"
+    "severity, grading, trigger, events, journal, archive, http, commands, keys"
 )
 SOCKET = 'expected text like tcp://127.0.0.1:5555. Write "tcp://HOST:PORT" or "ipc:///run/inspector/LINE/NAME".'
 LETTERS = "text of up to 64 letters, digits and _ . : / -"
 NAME = f"expected {LETTERS}. "
 NAMES = f'expected a list of {LETTERS}, at least one. Write classes = ["NAME"].'
+NO_KEYS = (
+    "and there are no keys: whoever does {}. Expected loopback, ipc, or keys. Write tcp://127.0.0.1:PORT, or run "
+    '`inspector keys new NAME` and write [keys] path = "keys".'
+)
 LIST = "expected a list of sections, at least one. "
 
 FAULTS = {
@@ -82,25 +86,25 @@ FAULTS = {
     ('line = "line3"', 'line = "line 3"'): f"line is 'line 3'; {NAME}Correct the value.",
     ('line = "line3"', 'line = "line3\\n"'): f"line is 'line3\\n'; {NAME}Correct the value.",
     ('line = "line3"', f'line = "{"x" * 65}"'): f"line is '{'x' * 65}'; {NAME}Correct the value.",
-    ("tcp://*:5555", "5555"): f"intake.bind is '5555'; {SOCKET}",
-    ("tcp://*:5555", "tcp://*:65536"): f"intake.bind is 'tcp://*:65536'; {SOCKET}",
-    ("tcp://*:5555", "udp://*:5555"): f"intake.bind is 'udp://*:5555'; {SOCKET}",
-    ("tcp://*:5556", "tcp://*:5555"): (
-        'address "tcp://*:5555" is used for two sockets; expected one each. Choose another port.'
+    ("tcp://127.0.0.1:5555", "5555"): f"intake.bind is '5555'; {SOCKET}",
+    ("tcp://127.0.0.1:5555", "tcp://*:65536"): f"intake.bind is 'tcp://*:65536'; {SOCKET}",
+    ("tcp://127.0.0.1:5555", "udp://*:5555"): f"intake.bind is 'udp://*:5555'; {SOCKET}",
+    ("tcp://127.0.0.1:5556", "tcp://127.0.0.1:5555"): (
+        'address "tcp://127.0.0.1:5555" is used for two sockets; expected one each. Choose another port.'
     ),
-    ("tcp://*:5556", "tcp://127.0.0.1:5555"): (
-        'address "tcp://*:5555" and "tcp://127.0.0.1:5555" is used for two sockets; expected one each. Choose another '
-        "port."
+    ("[journal]", '[http]\nbind = "0.0.0.0:5555"\n[journal]'): (
+        'address "tcp://127.0.0.1:5555" and "tcp://0.0.0.0:5555" is used for two sockets; expected one each. Choose '
+        "another port."
     ),
     ("[journal]", '[http]\nbind = "localhost:5557"\n[journal]'): (
-        'address "tcp://*:5557" and "tcp://localhost:5557" is used for two sockets; expected one each. Choose another '
-        "port."
+        'address "tcp://127.0.0.1:5557" and "tcp://localhost:5557" is used for two sockets; expected one each. Choose '
+        "another port."
     ),
-    ("tcp://*:5555", "ipc:///run/" + 103 * "x"): (
+    ("tcp://127.0.0.1:5555", "ipc:///run/" + 103 * "x"): (
         f"ipc:///run/{103 * 'x'} has 108 bytes behind ipc://; expected at most 107. Choose a shorter path."
     ),
     ('"journal"', r'"a\u0000b"'): r"journal.path is 'a\x00b'; expected text without NUL. Take it out.",
-    ("tcp://*:5555", r"ipc:///run/a\u0000b"): (
+    ("tcp://127.0.0.1:5555", r"ipc:///run/a\u0000b"): (
         r"intake.bind is 'ipc:///run/a\x00b'; expected text without NUL. Take it out."
     ),
     ("[journal]", '[http]\nbind = "9477"\n[journal]'): (
@@ -126,12 +130,29 @@ FAULTS = {
         "camera[0].mm_per_px is '0.6'; expected a number above 0 and up to 100. Correct the value."
     ),
     ("[journal]", '[commands]\nbind = "tcp://0.0.0.0:5558"\n[journal]'): (
-        "commands.bind is tcp://0.0.0.0:5558, which other machines reach: whoever does commands the line. "
-        "Expected loopback or ipc. Write tcp://127.0.0.1:PORT, or open_to_network = true."
+        f"commands.bind is tcp://0.0.0.0:5558, which other machines reach, {NO_KEYS.format('commands the line')}"
     ),
     ("[journal]", '[commands]\nbind = "tcp://127.1.evil.com:5558"\n[journal]'): (
-        "commands.bind is tcp://127.1.evil.com:5558, which other machines reach: whoever does commands the line. "
-        "Expected loopback or ipc. Write tcp://127.0.0.1:PORT, or open_to_network = true."
+        f"commands.bind is tcp://127.1.evil.com:5558, which other machines reach, {NO_KEYS.format('commands the line')}"
+    ),
+    ("tcp://127.0.0.1:5555", "tcp://*:5555"): (
+        f"intake.bind is tcp://*:5555, which other machines reach, {NO_KEYS.format('sends frames')}"
+    ),
+    ("tcp://127.0.0.1:5556", "tcp://[::]:5556"): (
+        f"events.bind is tcp://[::]:5556, which other machines reach, {NO_KEYS.format('sees all events')}"
+    ),
+    ("tcp://127.0.0.1:5557", "tcp://192.168.7.2:5557"): (
+        f"events.replay_bind is tcp://192.168.7.2:5557, which other machines reach, {NO_KEYS.format('sees all events')}"
+    ),
+    ('tcp://127.0.0.1:5555"', 'tcp://0.0.0.0:5555"\nwithout_keys = true'): (
+        "intake.without_keys is true, and intake.bind is tcp://0.0.0.0:5555, which every network reaches; expected the "
+        "address of the cameras' own network. Write tcp://ADDRESS:PORT, or remove without_keys and use keys."
+    ),
+    ("[journal]", "[keys]\nloopback = true\n[journal]"): (
+        'keys.loopback is true without keys.path; expected a folder of keys. Write path = "keys", or remove it.'
+    ),
+    ("[journal]", "[commands]\nopen_to_network = true\n[journal]"): (
+        "commands.open_to_network is not a key; expected one of bind. Remove it."
     ),
     ("[[alarm]]", '[[camera]]\nname = "top"\nmm_per_px = 1\nmm_per_row = 1\n[[alarm]]'): (
         'camera name "top" is given 2 times; expected once. Rename the others.'
@@ -169,12 +190,24 @@ def faults(folder: Path, text: str | bytes) -> list[str]:
         'bind = "tcp://localhost:7000"',
         'bind = "tcp://[::1]:7000"',
         'bind = "ipc:///run/inspector/l/commands"',
-        'bind = "tcp://*:7000"\nopen_to_network = true',
+        'bind = "tcp://*:7000"\n[keys]\npath = "keys"',
     ],
 )
 def test_where_commands_may_come_from(tmp_path: Path, keys: str) -> None:
-    """This machine, unless the file says otherwise."""
+    """This machine, unless there are keys."""
     assert load(tmp_path, f"{GOOD}[commands]\n{keys}\n").commands.bind in keys
+
+
+def test_every_socket_may_be_wide_with_keys(tmp_path: Path) -> None:
+    """With a folder of keys all of them may be bound to all networks; the folder is taken from the file's own."""
+    settings = load(tmp_path, GOOD.replace("127.0.0.1", "*") + '[keys]\npath = "line3.keys"\n')
+    assert settings.keys.path == str(tmp_path / "line3.keys")
+
+
+def test_a_network_of_cameras_without_keys(tmp_path: Path) -> None:
+    """Frames alone may come without keys, at an address of one network, where the file says so."""
+    text = GOOD.replace('tcp://127.0.0.1:5555"', 'tcp://192.168.7.2:5555"\nwithout_keys = true')
+    assert load(tmp_path, text).intake.without_keys
 
 
 def test_good(tmp_path: Path) -> None:
@@ -201,8 +234,8 @@ def test_all_faults_at_once(tmp_path: Path) -> None:
     """Whoever mends a file needs one run: all faults are reported, a line each, in the order of their keys."""
     changes = (
         ('line = "line3"', 'line = ""'),
-        ("tcp://*:5555", "5555"),
-        ("tcp://*:5556", "tcp://*:65536"),
+        ("tcp://127.0.0.1:5555", "5555"),
+        ("tcp://127.0.0.1:5556", "tcp://*:65536"),
         ("mm_per_px = 0.6", 'mm_per_px = nan\nmm_per_pixel = 1\nside = "left"'),
         ('classes = ["scratches"]', "classes = [1]\ncount = 0"),
         ("[journal]", '[batch]\nwait_ms = "10"\n[http]\nbind = 80\n[journal]'),

@@ -33,10 +33,25 @@ def test_frames_that_the_intake_would_refuse(tmp_path: Path) -> None:
 def test_wildcards_are_remarked_on(tmp_path: Path) -> None:
     """Each socket that every network reaches is named, and no other."""
     write_recipe(tmp_path / "r")
-    sections = {"intake": {"bind": "tcp://*:5555"}, "events": {"bind": "tcp://0.0.0.0:5556"}}
+    sections = {
+        "intake": {"bind": "tcp://*:5555"},
+        "events": {"bind": "tcp://0.0.0.0:5556"},
+        "keys": {"path": "keys"},
+        "http": {"bind": "0.0.0.0:9477"},
+    }
     path = configuration.write(tmp_path / "line.toml", PORTS, Path("r"), line="l", mm_per_px=1.0, sections=sections)
     settings, folder = prepare(path)
     assert [words.split(" is open")[0] for words in remarks(settings, read_card(folder))] == [
         "intake.bind: tcp://*:5555",
         "events.bind: tcp://0.0.0.0:5556",
+        "http.bind: 0.0.0.0:9477",
     ]
+
+
+def test_cameras_without_keys_are_remarked_on(tmp_path: Path) -> None:
+    """Where frames come without keys by the file's own word, each start says so."""
+    write_recipe(tmp_path / "r")
+    sections = {"intake": {"bind": "tcp://192.168.7.2:5555", "without_keys": True}}
+    path = configuration.write(tmp_path / "line.toml", PORTS, Path("r"), line="l", mm_per_px=1.0, sections=sections)
+    settings, folder = prepare(path)
+    assert "takes frames without keys" in " ".join(remarks(settings, read_card(folder)))

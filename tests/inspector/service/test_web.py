@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +18,9 @@ from inspector import __main__ as inspector
 from inspector.errors import EXIT_FAILURE, SocketError
 from inspector.metrics import Metrics
 from inspector.service.liveness import ALIVE_S, Liveness
-from inspector.service.web import MOST_CONNECTIONS, Web
+from inspector.service.web import MOST_CONNECTIONS, Post, Web
+
+TOKEN = "0123456789abcdef"
 
 
 class Clock:
@@ -32,11 +35,13 @@ class Clock:
 class RunningWeb:
     """A web server on a free port, and a browser."""
 
-    def __init__(self, bind: str = "127.0.0.1:0") -> None:
+    def __init__(self, bind: str = "127.0.0.1:0", token: str = TOKEN) -> None:
         self.clock = Clock()
         self.liveness = Liveness(self.clock)
         self.acknowledged: list[tuple[str, str]] = []
-        self.web = Web(bind, Metrics(["top"], ["dark"]).registry, self.liveness, self._acknowledge)
+        self.refused: list[str] = []
+        post = Post(token, self.refused.append)
+        self.web = Web(bind, Metrics(["top"], ["dark"]).registry, self.liveness, self._acknowledge, post)
 
     def _acknowledge(self, name: str, operator: str) -> bool:
         if operator == "\a":
@@ -44,9 +49,12 @@ class RunningWeb:
         self.acknowledged.append((name, operator))
         return name == "three dark/1"
 
-    def ask(self, path: str, method: str = "GET", host: str = "127.0.0.1") -> tuple[int, str]:
+    def ask(
+        self, path: str, method: str = "GET", host: str = "127.0.0.1", authorization: str = f"Bearer {TOKEN}"
+    ) -> tuple[int, str]:
         """Status and text of a request."""
-        request = urllib.request.Request(f"http://{host}:{self.web.port}{path}", method=method)
+        headers = {"Authorization": authorization} if authorization else {}
+        request = urllib.request.Request(f"http://{host}:{self.web.port}{path}", headers=headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=45) as answer:
                 return answer.status, answer.read().decode()
@@ -109,11 +117,16 @@ def test_metrics(running: RunningWeb) -> None:
         assert status == 200 and "# TYPE inspector_frames_received_total counter" in text
 
 
-def test_an_alarm_whose_name_is_no_text_is_unknown(running: RunningWeb, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_alarm_whose_name_is_no_text_is_unknown(
+    running: RunningWeb, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     """A shell passes any bytes as a name; the daemon answers, and no traceback is shown."""
     running.liveness.not_ready = ""
-    name = os.fsdecode(b"dark\xff")
-    assert inspector.main(["acknowledge", name, "--http", f"127.0.0.1:{running.web.port}"]) == EXIT_FAILURE
+    name, file = os.fsdecode(b"dark\xff"), tmp_path / "token"
+    file.touch(mode=0o600)
+    file.write_text(f"{TOKEN}\n")
+    options = ["--http", f"127.0.0.1:{running.web.port}", "--token-file", str(file)]
+    assert inspector.main(["acknowledge", name, *options]) == EXIT_FAILURE
     assert "no such alarm" in capsys.readouterr().err
 
 
@@ -152,6 +165,26 @@ def test_acknowledge(running: RunningWeb) -> None:
         "no name; expected /acknowledge/ALARM?operator=NAME\n",
     )
     assert running.acknowledged == [("three dark/1", ""), ("four", ""), ("three dark/1", "Kim Lee")]
+
+
+@pytest.mark.parametrize(
+    "authorization", ["", "Bearer", "Bearer ", f"Basic {TOKEN}", f"Bearer {TOKEN}0", f"Bearer {TOKEN[:-1]}", "\xff"]
+)
+def test_a_post_without_the_token_changes_nothing(running: RunningWeb, authorization: str) -> None:
+    """It is answered with 401 and how to come again, and counted with its address."""
+    status, words = running.ask("/acknowledge/four", "POST", authorization=authorization)
+    assert (status, words) == (401, "expected the token: Authorization: Bearer TOKEN\n")
+    assert (running.acknowledged, running.refused) == ([], ["127.0.0.1"])
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer ", f"Bearer {TOKEN}"])
+def test_no_post_where_there_is_no_token(authorization: str) -> None:
+    """Without a configured token nobody may post, whatever he sends; who only looks may."""
+    running = RunningWeb(token="")
+    assert running.ask("/acknowledge/four", "POST", authorization=authorization)[0] == 403
+    assert running.ask("/health", authorization="")[0] == 200
+    assert running.acknowledged == []
+    running.web.close()
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

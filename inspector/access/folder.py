@@ -1,0 +1,211 @@
+"""The folder of a line's keys: who was given one, for what, and who has it no longer.
+
+    server.key           the inspector's own; secret
+    NAME.key             to be carried to whoever is NAME; secret, and of no use here afterwards
+    authorised/NAME.toml the public key of NAME, its roles, and the cameras that it may send as
+    revoked/NAME-ID.toml the same of a key that was revoked
+
+Laws: what is not in `authorised` is not admitted. No file is ever overwritten, or seen half written.
+
+Knows: the folder, the records in it. Must not know: sockets, who asks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+import tomllib
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+import msgspec
+from msgspec import Meta
+
+from inspector.access.keys import PRIVATE, PUBLIC, Z85, Key, KeyName, write_new
+from inspector.errors import AccessError
+from inspector.records.names import Name
+
+SERVER = "server.key"
+AUTHORISED, REVOKED = "authorised", "revoked"
+FOLDER_MODE = 0o755
+"""Nothing in the two folders is secret; who may not even know the names is kept out of the folder around them."""
+LONGEST = 16_384
+"""Bytes of a record."""
+Role = Literal["camera", "subscriber", "operator"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+class Grant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a key is good for: the record that admits it."""
+
+    name: KeyName
+    public: Z85
+    roles: Annotated[tuple[Role, ...], Meta(min_length=1)]
+    cameras: tuple[Name, ...] = ()
+    """Names that frames of this key may carry."""
+    made: str = ""
+    """When, RFC 3339 in UTC."""
+
+    def text(self) -> str:
+        """The file."""
+        facts = {name: msgspec.json.encode(getattr(self, name)).decode() for name in self.__struct_fields__}
+        return "".join(f"{name} = {value}\n" for name, value in facts.items())
+
+
+class Admitted(msgspec.Struct, frozen=True):
+    """What the folder says at one moment."""
+
+    grants: dict[str, Grant] = {}
+    """By public key."""
+    revoked: dict[str, Grant] = {}
+    """What keys that were revoked had been good for, by public key."""
+    faults: tuple[str, ...] = ()
+    """What could not be believed."""
+
+
+def issue(
+    folder: Path, name: str, *, roles: Sequence[Role], cameras: Sequence[str], made: str, out: Path | None = None
+) -> Path:
+    """Make a key, admit it, and return the secret file that is to be carried to its holder.
+
+    The first key of a folder makes the inspector's own too. `out` is where the file goes; None: into the folder.
+
+    Raises: AccessError for a name that is taken or cannot be one, and where a file cannot be written.
+    """
+    record, key_file = _record(folder, name), out or folder / f"{name}.key"
+    facts = {"name": name, "roles": tuple(roles), "cameras": tuple(cameras), "made": made}
+    try:
+        for place in (folder / AUTHORISED, folder / REVOKED):
+            place.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    except OSError as error:
+        raise AccessError(f"{folder}: cannot be made: {error.strerror}. Choose another, or run it as root.") from error
+    if record.exists():
+        raise AccessError(f"{record}: is there already: {name} has a key. Revoke it first, or choose another name.")
+    key = Key.new(name, own(folder).public)
+    try:
+        grant = msgspec.convert({**facts, "public": key.public}, Grant)
+    except msgspec.ValidationError as error:
+        raise AccessError(f"{name}: {error}. Give --camera as in the configuration.") from error
+    write_new(key_file, key.text(), PRIVATE)
+    try:
+        write_new(record, grant.text(), PUBLIC)
+    except BaseException:
+        key_file.unlink()
+        raise
+    return key_file
+
+
+def _record(folder: Path, name: str) -> Path:
+    """The record of a key in force.
+
+    Raises: AccessError for what cannot be a key's name.
+    """
+    try:
+        msgspec.convert(name, KeyName)
+    except msgspec.ValidationError as error:
+        raise AccessError(f"{name!r} is no key's name; expected up to 64 letters, digits and _ . -") from error
+    return folder / AUTHORISED / f"{name}.toml"
+
+
+def own(folder: Path) -> Key:
+    """Return the inspector's own key; the first who asks makes it.
+
+    Raises: AccessError when it cannot be read, or made.
+    """
+    path = folder / SERVER
+    if not path.exists():
+        with contextlib.suppress(FileExistsError):
+            write_new(path, Key.new("server").text(), PRIVATE)
+    return Key.read(path)
+
+
+def revoke(folder: Path, name: str) -> Path:
+    """Take a key back: from the inspector's next look on its holder is admitted nowhere; return its record.
+
+    Raises: AccessError when nobody of that name has one.
+    """
+    record = _record(folder, name)
+    try:
+        text = record.read_bytes()
+        kept = folder / REVOKED / f"{name}-{hashlib.sha256(text).hexdigest()[:8]}.toml"
+        record.rename(kept)
+    except FileNotFoundError as error:
+        names = ", ".join(sorted(path.stem for path in (folder / AUTHORISED).glob("*.toml"))) or "none"
+        raise AccessError(f"{record}: is not there; expected one of the keys in force: {names}.") from error
+    except OSError as error:
+        raise AccessError(f"{record}: cannot be moved: {error.strerror}. Run it as who owns the folder.") from error
+    return kept
+
+
+def read(folder: Path) -> Admitted:
+    """Read all records; one that cannot be believed admits nobody.
+
+    Raises: OSError when the folder itself cannot be read; one that is not there admits nobody.
+    """
+    faults: list[str] = []
+    grants: dict[str, Grant] = {}
+    for path, grant in _records(folder / AUTHORISED, faults):
+        if grant.name != path.stem:
+            faults.append(f"{path}: is the record of {grant.name}; expected {grant.name}.toml. Rename it.")
+        elif grant.public in grants:
+            faults.append(f"{path}: has the key of {grants[grant.public].name}. Revoke one of them.")
+        else:
+            grants[grant.public] = grant
+    revoked = {grant.public: grant for _, grant in _records(folder / REVOKED, faults)}
+    for public in revoked.keys() & grants.keys():  # put back by hand, or copied: refusing is the safe mistake
+        faults.append(f"{grants.pop(public).name}: its key was revoked, and is not admitted. Make a new one.")
+    return Admitted(grants, revoked, tuple(faults))
+
+
+def signature(folder: Path) -> tuple[tuple[str, int, int, int], ...]:
+    """What changes whenever a record does.
+
+    Raises: OSError as `read`.
+    """
+    return tuple(
+        (name, facts.st_ino, facts.st_mtime_ns, facts.st_ctime_ns)
+        for place in (folder / AUTHORISED, folder / REVOKED)
+        for name, facts in _listed(place)
+    )
+
+
+def _listed(place: Path) -> Iterator[tuple[str, os.stat_result]]:
+    try:
+        entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if entry.name.endswith(".toml") and not entry.name.startswith("."):
+            with contextlib.suppress(FileNotFoundError):
+                yield entry.path, entry.stat()
+
+
+def _records(place: Path, faults: list[str]) -> Iterator[tuple[Path, Grant]]:
+    for name, _ in _listed(place):
+        path = Path(name)
+        try:
+            with path.open("rb") as file:
+                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+                text = file.read(LONGEST).decode()
+            grant = msgspec.convert(tomllib.loads(text), Grant)
+        except FileNotFoundError:  # moved meanwhile
+            continue
+        except PermissionError as error:
+            faults.append(f"{path}: cannot be read: {error.strerror}. Let the inspector's user read it (chmod a+r).")
+        except (ValueError, RecursionError) as error:
+            faults.append(f"{path}: {error}. Revoke this key and make a new one.")
+        else:
+            if mode & 0o022:
+                faults.append(f"{path}: has mode {mode:04o}, so others can write it; expected 0644. chmod 644 it.")
+            else:
+                yield path, grant
+
+
+def camera_names(name: str, roles: Collection[Role], cameras: Sequence[str]) -> tuple[str, ...]:
+    """The cameras that a new key may send as: those given, else the one of its own name."""
+    if "camera" not in roles:
+        return ()
+    return tuple(cameras) or (name,)
