@@ -58,6 +58,7 @@ docs: $(VENV)/.dev
 	$(RUN) -m inspector.events.schema
 	$(RUN) -m inspector.service.docs inspector/README.md
 	$(RUN) -m inspector.alarms.page
+	$(RUN) -m deploy.grafana.dashboards deploy/grafana
 
 # The shipped recipe: taught in three courses, exported, tuned and measured, each on coils of its own. The third course's
 # are those of 400-499 on whose sound frames the second's network saw most (LOG.md).

@@ -38,7 +38,7 @@ from inspector.records.events import (
     RecipeFault,
     RefusalReason,
 )
-from inspector.records.stages import ArchiveAccount, Batch, Findings, Frame, Inferred
+from inspector.records.stages import ArchiveAccount, Batch, Findings, Frame, Inferred, JournalAccount
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -247,6 +247,10 @@ class _Access(Collector):
         yield keys
 
 
+def _read(account: Callable[[], JournalAccount], name: str) -> float:
+    return float(getattr(account(), name))
+
+
 class Metrics:
     """The registry and all that is in it."""
 
@@ -280,6 +284,9 @@ class Metrics:
         self._events = counter("inspector_events", "Events recorded and published.", ["topic"])
         self._journal_written = gauge("inspector_journal_written", "0 while the journal's disk takes nothing.")
         self._journal_waiting = gauge("inspector_journal_waiting_events", "Events that wait in memory for the disk.")
+        self._journal_bytes = gauge("inspector_journal_bytes", "Disk space of the journal.")
+        self._journal_limit = gauge("inspector_journal_limit_bytes", "What the journal may take.")
+        self._journal_free = gauge("inspector_journal_disk_free_bytes", "Free where the journal is.")
         self.recipe = Info("inspector_recipe", "The recipe in force, and its engine.", registry=registry)
         self.engine = Info("inspector_engine", "The engine in force, and what it runs on.", registry=registry)
         self.rebuilding = gauge("inspector_engine_rebuilding", "1 while an engine is being built and verified.")
@@ -354,10 +361,16 @@ class Metrics:
         """Show how the recipe's screen is doing at each scrape; nothing where it has none."""
         self.registry.register(_Screen(account))
 
-    def watch_journal(self, is_written: Callable[[], bool], waiting: Callable[[], int]) -> None:
-        """Ask at each scrape how the journal's disk does."""
-        self._journal_written.set_function(is_written)
-        self._journal_waiting.set_function(waiting)
+    def watch_journal(self, account: Callable[[], JournalAccount]) -> None:
+        """Ask at each scrape how the journal and its disk do."""
+        for gauge, name in (
+            (self._journal_written, "is_written"),
+            (self._journal_waiting, "waiting"),
+            (self._journal_bytes, "bytes"),
+            (self._journal_limit, "limit_bytes"),
+            (self._journal_free, "free_bytes"),
+        ):
+            gauge.set_function(partial(_read, account, name))
 
     def watch_archive(self, account: Callable[[], ArchiveAccount]) -> None:
         """Show what became of the archive's crops at each scrape."""

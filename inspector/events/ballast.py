@@ -34,12 +34,22 @@ class Ballast:
         return str(self._file)
 
     @property
+    def full_bytes(self) -> int:
+        """Size of it when it is laid."""
+        return self._size
+
+    @property
+    def size_bytes(self) -> int:
+        """Disk space of it now."""
+        try:
+            return self._file.stat().st_blocks * 512
+        except OSError:
+            return 0
+
+    @property
     def is_laid(self) -> bool:
         """Whether it is there, whole."""
-        try:
-            return self._file.stat().st_blocks * 512 >= self._size
-        except OSError:
-            return False
+        return self.size_bytes >= self._size
 
     def lay(self) -> bool:
         """Take the blocks, where the disk can well spare them; return whether they are taken."""

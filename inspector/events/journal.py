@@ -135,6 +135,14 @@ class Journal:
         """What each stage of the process before has to know to go on, by its name."""
         return MappingProxyType(self._states)
 
+    def disk(self) -> tuple[int, int, int]:
+        """Return what the journal takes, may take, and what is free on its disk, bytes; 0 where that is gone."""
+        taken, free = sum(self._folder.size_bytes(start) for start in self.position.starts), 0
+        with contextlib.suppress(OSError):
+            disk = os.statvfs(self._path)
+            free = disk.f_bavail * disk.f_frsize
+        return taken + self.ballast.size_bytes, self._max_bytes + self.ballast.full_bytes, free
+
     def record(self, events: Sequence[Data], states: Mapping[str, bytes] = MappingProxyType({})) -> tuple[Message, ...]:
         """Number events, put them on disk, and return them as they are to be published.
 

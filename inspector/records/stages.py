@@ -215,6 +215,21 @@ class Inspected(msgspec.Struct, frozen=True):
     """Where the strip's edge on the operator's side lies across, millimetres; None: not known."""
 
 
+class JournalAccount(msgspec.Struct, frozen=True):
+    """How the journal and its disk do now."""
+
+    is_written: bool
+    """Whether the disk takes what is recorded."""
+    waiting: int
+    """Events that wait in memory for it."""
+    bytes: int
+    """Disk space of the journal."""
+    limit_bytes: int
+    """What it may take."""
+    free_bytes: int
+    """Free on that disk."""
+
+
 class ArchiveAccount(msgspec.Struct, frozen=True):
     """What became of crops so far."""
 

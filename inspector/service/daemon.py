@@ -139,7 +139,7 @@ class Daemon:
         opened.callback(self._web.close)
         context = self._open_sockets(settings)
         self._archive = Archive(settings, self._desk.report)
-        self._metrics.watch_journal(lambda: not self._sink.fault, lambda: self._sink.waiting)
+        self._metrics.watch_journal(self._sink.account)
         if self._archive.keeper is not None:
             self._metrics.watch_archive(self._archive.keeper.account)
         opened.callback(self._end_archive)

@@ -23,7 +23,7 @@ from inspector.events.replay import Replays
 from inspector.flow import Buffer
 from inspector.metrics import Metrics
 from inspector.records.events import Data
-from inspector.records.stages import Findings
+from inspector.records.stages import Findings, JournalAccount
 from inspector.service.line import Config
 from inspector.service.recorder import RecordedFindings, Recorder
 
@@ -104,10 +104,9 @@ class EventSink:
         """Why the disk takes nothing at present; empty where it does."""
         return self._recorder.fault
 
-    @property
-    def waiting(self) -> int:
-        """Events that wait for the disk."""
-        return self._recorder.waiting
+    def account(self) -> JournalAccount:
+        """How the journal and its disk do now; from any thread."""
+        return self._recorder.account()
 
     def heartbeat(self) -> None:
         """Report how far the published numbers go."""

@@ -20,7 +20,7 @@ from inspector.errors import DiskFull, JournalError
 from inspector.events.journal import Journal, Message
 from inspector.events.resume import JournalPosition
 from inspector.records.events import Data, JournalFault, JournalStatus, Ne107
-from inspector.records.stages import Findings
+from inspector.records.stages import Findings, JournalAccount
 from inspector.service.backlog import Backlog
 from inspector.words import counted
 
@@ -71,6 +71,11 @@ class Recorder:
     def waiting(self) -> int:
         """Events that wait for the disk."""
         return len(self._backlog)
+
+    def account(self) -> JournalAccount:
+        """How the journal and its disk do now; from any thread."""
+        taken, limit, free = self._journal.disk()
+        return JournalAccount(not self.fault, self.waiting, taken, limit, free)
 
     def record(self, group: Sequence[Findings], reports: Sequence[Data] = ()) -> RecordedFindings:
         """Put on disk what was found, then the other `reports`, and return what is to be handed on.

@@ -148,11 +148,11 @@ class Chains:
 
 
 def _close(back_mm: Floats, hits: int, range_mm: tuple[float, float], search: Search) -> Floats:
-    """Return all periods of a range at which there may be so many hits, and few others: (P,).
+    """Return all periods of a range at which there may be `hits` marks, and few others: (P,).
 
-    A chain with so many hits has most of them at turns from half that number on. Each of these marks, taken for the
-    only one, shows a period within a fraction of the slack of the chain's own. So among the periods that marks show at
-    these turns, in order, as many must lie as close together; that costs one sort.
+    A chain with `hits` marks has most of them at turns from half that number on. Each of these, taken for the only
+    one, shows a period within a fraction of the slack of the chain's own. So among the periods that marks show at these
+    turns, in order, as many must lie as close together; that costs one sort.
     """
     first = max(1, hits // 2)
     number = hits - first

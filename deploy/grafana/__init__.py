@@ -1,0 +1,1 @@
+"""Dashboards for Grafana: what is shown of lines, made from the inspector's own metrics."""

@@ -1,0 +1,165 @@
+"""Rules and dashboards: what they name exists, what they say fires, and a real Prometheus takes them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from deploy.grafana.dashboards import DASHBOARDS, NAMES, known, unknown, write
+from inspector.harness.ports import Ports
+from tests.e2e.mill import PATIENCE_S, Camera, Mill
+
+MONITORING = Path(__file__).parents[2] / "deploy"
+RULES = MONITORING / "prometheus/rules.yml"
+needs_promtool = pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool (Debian package prometheus) is not installed"
+)
+
+
+def promtool(*words: str, folder: Path = RULES.parent) -> tuple[int, str]:
+    """Exit code and words of promtool."""
+    done = subprocess.run(["promtool", *words], cwd=folder, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def alerts() -> list[str]:
+    """Names of all alerts."""
+    return re.findall(r"- alert: (\w+)", RULES.read_text(encoding="utf-8"))
+
+
+@needs_promtool
+def test_each_alert_fires_on_what_it_is_for_and_on_nothing_like_it() -> None:
+    """By Prometheus' own rule tests: both are there for each alert."""
+    tests = (RULES.parent / "rules.test.yml").read_text(encoding="utf-8")
+    for alert in alerts():
+        assert f"name: {alert} fires\n" in tests and f"name: {alert} does not fire\n" in tests
+    assert promtool("check", "rules", "rules.yml")[0] == 0
+    assert promtool("check", "config", "prometheus.yml")[0] == 0
+    code, words = promtool("test", "rules", "rules.test.yml")
+    assert code == 0, words
+
+
+@needs_promtool
+@pytest.mark.parametrize("expression", ["vector(0) > 1", "vector(1)"])
+def test_the_rule_tests_can_fail(tmp_path: Path, expression: str) -> None:
+    """An alert that never fires, or always, fails its test."""
+    rules = RULES.read_text(encoding="utf-8")
+    broken = re.sub(r"expr: inspector_ready == 0", f"expr: {expression}", rules)
+    assert broken != rules
+    (tmp_path / "rules.yml").write_text(broken, encoding="utf-8")
+    shutil.copy(RULES.parent / "rules.test.yml", tmp_path)
+    code, words = promtool("test", "rules", "rules.test.yml", folder=tmp_path)
+    assert code == 1 and "InspectorNotReady" in words
+
+
+def test_each_alert_has_a_runbook_and_names_what_exists() -> None:
+    """Its annotation leads to a heading of the page, and its row is in the page's table."""
+    rules = RULES.read_text(encoding="utf-8")
+    page = (RULES.parent / "README.md").read_text(encoding="utf-8")
+    assert len(alerts()) > 10
+    for alert in alerts():
+        assert f"README.md#{alert.lower()}\n" in rules
+        assert f"### {alert}\n" in page and f"| {alert} |" in page
+    expressions = "\n".join(line for line in rules.splitlines() if "summary" not in line and "description" not in line)
+    assert unknown(re.sub(r"#.*|group.*|- name.*|- alert.*", "", expressions), known()) <= {"inspector"}
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_dashboards_are_current_and_of_grafanas_schema(name: str) -> None:
+    """What is shipped is what `make docs` writes, and Grafana's own model reads and writes it unchanged."""
+    shipped = (MONITORING / f"grafana/{name}.json").read_text(encoding="utf-8")
+    assert shipped == write(name), "run `make docs`"
+    read = Dashboard.from_json(json.loads(shipped))
+    assert json.loads(json.dumps(read, cls=JSONEncoder)) == json.loads(shipped)
+
+
+def test_a_metric_that_does_not_exist_is_found() -> None:
+    """The check can fail."""
+    assert unknown("rate(inspector_frames_recieved_total[5m])", known()) == {"inspector_frames_recieved_total"}
+    assert not unknown("rate(inspector_frames_received_total[5m]) + up", known())
+
+
+class Prometheus:
+    """A real one, with our rules, that scrapes a line each second."""
+
+    def __init__(self, folder: Path, target: int) -> None:
+        config = (RULES.parent / "prometheus.yml").read_text(encoding="utf-8")
+        config = config.replace("9477", str(target)).replace("5s", "1s")
+        (folder / "prometheus.yml").write_text(config, encoding="utf-8")
+        shutil.copy(RULES, folder)
+        self.port = Ports.free().http
+        self.process = subprocess.Popen(
+            [
+                "prometheus",
+                f"--config.file={folder / 'prometheus.yml'}",
+                f"--storage.tsdb.path={folder / 'data'}",
+                f"--web.listen-address=127.0.0.1:{self.port}",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def ask(self, path: str, **query: str) -> Any:
+        """Data of an answer of its API."""
+        url = f"http://127.0.0.1:{self.port}/api/v1/{path}?{urllib.parse.urlencode(query)}"
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
+            return json.load(answer)["data"]
+
+    def until(self, query: str, value: float) -> None:
+        """Wait until a query has this value."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            try:
+                if [float(row["value"][1]) for row in self.ask("query", query=query)["result"]] == [value]:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.1)
+        raise AssertionError(f"{query} is not {value}")
+
+
+@pytest.fixture(name="prometheus")
+def _prometheus(tmp_path: Path) -> Iterator[tuple[Mill, Prometheus]]:
+    (tmp_path / "prometheus").mkdir()
+    with Mill(tmp_path) as mill:
+        server = Prometheus(tmp_path / "prometheus", mill.ports.http)
+        try:
+            yield mill, server
+        finally:
+            server.process.kill()
+            server.process.wait()
+
+
+@pytest.mark.skipif(shutil.which("prometheus") is None, reason="prometheus (Debian package) is not installed")
+def test_a_real_prometheus_scrapes_it(prometheus: tuple[Mill, Prometheus]) -> None:
+    """It takes the rules, answers every panel's query, and notices when the inspector is gone."""
+    mill, server = prometheus
+    with Camera(mill) as camera:
+        camera.send()
+        server.until('inspector_ready{line="line3"}', 1)
+        server.until('inspector_frames_inspected_total{line="line3",camera="top"}', 1)
+    groups = server.ask("rules")["groups"]
+    assert {rule["name"] for group in groups for rule in group["rules"]} == set(alerts())
+    assert all(rule["health"] != "err" for group in groups for rule in group["rules"])
+    for _, panels in DASHBOARDS.values():
+        for expression, _ in (query for panel in panels for query in panel.queries):
+            plain = (
+                re.sub(r"\$__(rate_interval|range)", "1m", expression).replace("$line", ".*").replace("$camera", ".*")
+            )
+            assert NAMES.search(plain)
+            server.ask("query", query=plain)
+    mill.stop()
+    server.until('up{line="line3"}', 0)
+    server.until('count(ALERTS{alertname="InspectorDown"})', 1)
