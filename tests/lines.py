@@ -10,6 +10,7 @@ from typing import Self
 
 import zmq
 
+from inspector.access.door import Door
 from inspector.client import Events
 from inspector.events.journal import Journal, Message
 from inspector.events.publish import Publisher
@@ -28,12 +29,14 @@ class Line:
         max_mb: int = 8,
         hwm: int = 10_000,
         binds: tuple[str, str] = ("tcp://127.0.0.1:*", "tcp://127.0.0.1:*"),
+        context: zmq.Context[zmq.Socket[bytes]] | None = None,
+        doors: tuple[Door | None, Door | None] = (None, None),
         clock_utc: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.context: zmq.Context[zmq.Socket[bytes]] = context or zmq.Context()
         self.journal = Journal(path, max_mb, "/inspector/l", clock_utc=clock_utc, new_epoch=lambda: epoch)
-        self.publisher = Publisher(self.context, binds[0], self.journal, hwm)
-        self.replays = Replays(self.context, binds[1], self.journal)
+        self.publisher = Publisher(self.context, binds[0], self.journal, hwm, doors[0])
+        self.replays = Replays(self.context, binds[1], self.journal, doors[1])
         self.turn = threading.Lock()
         self.is_over = threading.Event()
         self.thread = threading.Thread(target=self.live)
@@ -43,6 +46,7 @@ class Line:
         while not self.is_over.wait(0.005):
             with self.turn:
                 self.publisher.heartbeat()
+                self.publisher.look()
 
     def say(self, *reported: Data, lost: bool = False) -> None:
         """Record, and publish, unless it shall be lost on the way."""
@@ -59,13 +63,14 @@ class Line:
         options.setdefault("timeout_s", 5.0)
         return Events(self.publisher.address, **options)  # type: ignore[arg-type]  # any of its keywords
 
-    def close(self) -> None:
+    def close(self, *, destroy: bool = True) -> None:
         self.is_over.set()
         self.thread.join()
         self.publisher.close()
         self.replays.close()
         self.journal.close()
-        self.context.destroy(linger=0)
+        if destroy:
+            self.context.destroy(linger=0)
 
     def __enter__(self) -> Self:
         return self

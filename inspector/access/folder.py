@@ -78,8 +78,10 @@ def issue(
     record, key_file = _record(folder, name), out or folder / f"{name}.key"
     facts = {"name": name, "roles": tuple(roles), "cameras": tuple(cameras), "made": made}
     try:
-        for place in (folder / AUTHORISED, folder / REVOKED):
-            place.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        for place in (folder, folder / AUTHORISED, folder / REVOKED):
+            if not place.is_dir():
+                place.mkdir(parents=True, exist_ok=True)
+                place.chmod(FOLDER_MODE)  # whatever the umask: the service reads it
     except OSError as error:
         raise AccessError(f"{folder}: cannot be made: {error.strerror}. Choose another, or run it as root.") from error
     if record.exists():
@@ -117,8 +119,11 @@ def own(folder: Path) -> Key:
     """
     path = folder / SERVER
     if not path.exists():
-        with contextlib.suppress(FileExistsError):
+        try:
             write_new(path, Key.new("server").text(), PRIVATE)
+        except AccessError:
+            if not path.exists():  # else another was faster
+                raise
     return Key.read(path)
 
 

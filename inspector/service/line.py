@@ -217,7 +217,7 @@ def _key_faults(config: Config) -> Iterator[str]:
             )
     if config.keys.loopback and not is_keyed:
         yield 'keys.loopback is true without keys.path; expected a folder of keys. Write path = "keys", or remove it.'
-    if config.keys.loopback and not config.commands.bind:
+    if config.keys.loopback and is_keyed and not config.commands.bind:
         yield (
             "keys.loopback is true, and commands.bind is left out, where no keys are asked for; expected an address. "
             'Write [commands] bind = "tcp://127.0.0.1:PORT".'
