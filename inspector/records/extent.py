@@ -54,4 +54,10 @@ class Extent(msgspec.Struct, frozen=True, kw_only=True):
 
     def rounded(self) -> dict[str, float]:
         """Its fields as they are reported: to a tenth of a millimetre."""
-        return {name: round(getattr(self, name), 1) for name in Extent.__struct_fields__}
+        return {
+            "start_mm": round(self.start_mm, 1),
+            "end_mm": round(self.end_mm, 1),
+            "left_mm": round(self.left_mm, 1),
+            "right_mm": round(self.right_mm, 1),
+            "area_mm2": round(self.area_mm2, 1),
+        }

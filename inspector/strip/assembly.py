@@ -152,8 +152,9 @@ class Assembly(msgspec.Struct, eq=False):
             reported += self.flush(joins)
             self.recipe, self.classes = by
         pieces = [self._begin(inspected, piece, at_mm, number) for number, piece in enumerate(inspected.detections)]
+        moved = np.array((at_mm, at_mm, 0.0, 0.0))
         for piece, boxes in zip(pieces, _boxes(inspected.detections, inspected.outline), strict=True):
-            piece.near = (boxes + np.array((at_mm, at_mm, 0.0, 0.0))).tobytes()
+            piece.near = (boxes + moved).tobytes()
         touched: list[Open] = []
         for kind in self.classes:
             mine = [piece for number, piece in enumerate(pieces) if piece.class_id == kind.id and number not in known]
@@ -291,7 +292,7 @@ def _boxes(detections: Sequence[Detection], outline: Outline | None) -> Iterator
 def _groups(shapes: Sequence[Boxes], begun: int, gap: JoinGap) -> list[list[int]]:
     """Group shapes that are connected, where each group has one of those from `begun` on; places in order."""
     along_mm, across_mm = gap.along_mm + ROUNDING_MM, max(gap.across_mm, TOUCH_MM)
-    hulls = np.array([(*shape.min(axis=0)[[0, 2]], *shape.max(axis=0)[[1, 3]]) for shape in shapes])[:, [0, 2, 1, 3]]
+    hulls = _hulls(shapes)
     first = list(range(len(shapes)))
 
     def root(place: int) -> int:
@@ -310,6 +311,14 @@ def _groups(shapes: Sequence[Boxes], begun: int, gap: JoinGap) -> list[list[int]
     for place in range(len(shapes)):
         groups.setdefault(root(place), []).append(place)
     return [group for group in groups.values() if group[-1] >= begun]
+
+
+def _hulls(shapes: Sequence[Boxes]) -> Boxes:
+    """The box around each shape."""
+    begins = np.cumsum([0, *map(len, shapes[:-1])])
+    boxes = np.concatenate(shapes)
+    least, most = np.minimum.reduceat(boxes, begins), np.maximum.reduceat(boxes, begins)
+    return np.stack((least[:, 0], most[:, 1], least[:, 2], most[:, 3]), axis=1)
 
 
 def _pairs(hulls: Boxes, begun: int, along_mm: float, across_mm: float) -> Iterable[tuple[int, int]]:

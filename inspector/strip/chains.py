@@ -31,6 +31,7 @@ from inspector.strip.chances import (
 EACH_TURN: Floats = np.arange(1.0, TURNS + 1)
 NONE: Floats = np.empty(0)
 ROUNDING_MM = 1e-6
+FEW = 2 * TURNS
 STEP = 2.0
 """Ratio of the periods within which one bound does for all."""
 
@@ -112,6 +113,10 @@ class Chains:
         """Return all periods at which a chain may be reported, and few others: (P,)."""
         search, most = self._search, min(TURNS, len(back_mm))
         limit, everywhere = math.log(search.false_per_coil) - price, self._strewn(elsewhere, most)
+        if len(back_mm) < FEW:  # what lies in the lane adds too little to look at it
+            hits = fewest_hits(most, everywhere, search.min_period_mm, limit, search)
+            range_mm = search.min_period_mm, search.max_period_mm
+            return _close(back_mm, hits, range_mm, search) if hits <= most else NONE
         hits, begins_mm, ends_mm = most + 1, 0.0, 0.0
         for (begin_mm, end_mm), count in zip(
             self._steps_mm, back_mm.searchsorted(self._reach_mm).tolist(), strict=True
