@@ -1,4 +1,4 @@
-# make demo   inspect a simulated coil from end to end, on this machine, now
+# make demo   inspect two simulated coils from end to end, on this machine, now
 # make test   everything that can be tested here
 # make emulator  a GPU of host memory: with it `make test` runs the code for GPUs too; takes minutes and a C++ compiler
 # make soak   the long forms of tests that look for rare faults; hours
@@ -9,7 +9,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test emulator check bench soak release gpu-check docs recipe recipe-fast clean
+.PHONY: demo test emulator check bench soak release gpu-check docs pictures recipe recipe-fast clean
 
 demo: $(VENV)/.runtime
 	$(RUN) -m inspector demo
@@ -59,6 +59,11 @@ docs: $(VENV)/.dev
 	$(RUN) -m inspector.service.docs inspector/README.md
 	$(RUN) -m inspector.alarms.page
 	$(RUN) -m deploy.grafana.dashboards deploy/grafana
+
+# The pictures of the documentation, from a demo of this machine: look at them before you commit them.
+pictures: $(VENV)/.dev
+	$(RUN) -m inspector demo --out build/pictures
+	$(RUN) -m tests.pictures build/pictures
 
 # The shipped recipe: taught in three courses, exported, tuned and measured, each on coils of its own. The third course's
 # are those of 400-499 on whose sound frames the second's network saw most (LOG.md).

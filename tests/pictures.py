@@ -1,0 +1,101 @@
+"""The pictures of the documentation, made from what `make demo` left: `python -m tests.pictures demo`.
+
+    README.md            inspector/demo/coil.jpg       what was planted and what was found
+    Coil report          inspector/coil/report.png     the first coil's report as a browser shows it
+    Repeats              inspector/strip/repeats.png   its map, where a roll's prints are linked
+    Archive and relabel  inspector/archive/contact.jpg crops of both coils; of three a person says something else
+    Alarms               inspector/alarms/states.svg   by `make docs`, from the table of states
+
+All of it is procedural steel. Needs playwright and a Chromium.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cv2
+
+from inspector.archive import contact
+from inspector.archive.review import ArchivedCrop, read
+from inspector.archive.settings import ArchiveSection
+from inspector.archive.store import Store
+from inspector.demo.plan import COILS
+from inspector.images.reader import decode
+from inspector.records.commands import Relabel
+from inspector.records.crop import SOUND
+from inspector.records.frame import Bytes2D
+from tests.browser import opened
+
+INSPECTOR = Path(__file__).parents[1] / "inspector"
+WIDE_PX = 1400
+QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 82]
+CROPS, OF_CLASS = 16, 4
+LABELS = (("crack", SOUND), ("pitted", "patch"), ("scratch", "crack"))
+"""What a person says of the first of a class."""
+
+
+def main(demo: Path) -> None:
+    """Make them all."""
+    coil_map(demo, INSPECTOR / "demo" / "coil.jpg")
+    report(demo, INSPECTOR / "coil" / "report.png", INSPECTOR / "strip" / "repeats.png")
+    contact_sheet(demo, INSPECTOR / "archive" / "contact.jpg")
+
+
+def coil_map(demo: Path, path: Path) -> None:
+    """The demo's map, as wide as a page of text."""
+    drawn = cv2.imread(str(demo / "coil.png"))
+    assert drawn is not None, f"{demo}: no coil.png. Run `make demo` first."
+    height = round(drawn.shape[0] * WIDE_PX / drawn.shape[1])
+    cv2.imwrite(str(path), cv2.resize(drawn, (WIDE_PX, height), interpolation=cv2.INTER_AREA), QUALITY)
+    print(path)
+
+
+def report(demo: Path, page_path: Path, repeats_path: Path) -> None:
+    """The first coil's report, and its map alone."""
+    with opened((demo / f"{COILS[0]}.html").resolve()) as page:
+        page.set_viewport_size({"width": 1280, "height": 1010})
+        page.wait_for_function("strip.width > 1000")
+        page.screenshot(path=page_path)
+        page.locator("#map-panel").screenshot(path=repeats_path)
+    print(page_path, repeats_path, sep="\n")
+
+
+def contact_sheet(demo: Path, path: Path) -> None:
+    """Crops of each class, and what a person says of three of them, in a copy of the archive."""
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / "archive"
+        shutil.copytree(demo / "archive", archive)
+        store = Store(ArchiveSection(path=str(archive)), "demo", lambda: datetime.now(UTC))
+        for name, label in LABELS:
+            facts = next(one.facts for one in read(archive)[0] if one.facts.name == name)
+            order = Relabel(coil=facts.coil, defect=facts.defect, label=label, operator="Kim", reason="seen by eye")
+            assert store.relabel(order)[0].is_done
+        store.close()
+        crops = [(_pixels(one), one.facts) for one in chosen(read(archive)[0])]
+    cv2.imwrite(str(path), contact.draw(crops), QUALITY)
+    print(path)
+
+
+def chosen(kept: list[ArchivedCrop]) -> list[ArchivedCrop]:
+    """Sixteen crops: those with a label, then some of each class."""
+    seen: Counter[str] = Counter()
+    found: list[ArchivedCrop] = []
+    for one in sorted(kept, key=lambda one: (one.facts.label is None, one.facts.name != "crack", one.name)):
+        if one.path.stem.endswith("-0") and seen[one.facts.name] < OF_CLASS and len(found) < CROPS:
+            seen[one.facts.name] += 1
+            found.append(one)
+    return sorted(found, key=lambda one: (one.facts.name, one.facts.label is None))
+
+
+def _pixels(kept: ArchivedCrop) -> Bytes2D:
+    _, _, width, height = kept.facts.box_px
+    return decode(kept.path.read_bytes(), (width, height), kind="png").pixels
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
