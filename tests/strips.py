@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
+
 from inspector.config.camera import CameraSection
 from inspector.records.events import CoilReport, Data, Missed
 from inspector.records.stages import Detection, Inspected
@@ -53,8 +55,8 @@ def coils(reported: Iterable[Data]) -> list[tuple[str, str]]:
 
 
 def gaps(reported: Iterable[Data]) -> list[Missed]:
-    """Stretches that were missed."""
-    return [item for item in reported if isinstance(item, Missed)]
+    """Stretches that were missed; whether they are estimated is another question."""
+    return [msgspec.structs.replace(item, is_estimated=False) for item in reported if isinstance(item, Missed)]
 
 
 THROUGH = Detection(

@@ -9,7 +9,7 @@ Knows: rules, columns. Must not know: the journal, files.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -36,7 +36,8 @@ def grade(seen: CoilHistory, rules: GradingSection, severities: Sequence[Severit
     """Grade a coil by one set of rules; one that runs still has no tail, and so no dead zone there."""
     counts = graded(seen, rules)
     from_mm, to_mm = zone_mm(seen, rules)
-    missed_m = sum(map(length_m, stretches(seen.missed, from_mm, to_mm).values()))
+    apart = stretches(seen.missed, from_mm, to_mm).values()
+    missed_m = sum(length_m(outside(gaps, seen.welds_mm, 1000 * rules.weld_m)) for gaps in apart)
     levels = seen.columns.severities(severities)
     findings = [*_not_seen(seen, rules, missed_m)]
     for limit in rules.limit:
@@ -58,6 +59,18 @@ def zone_mm(seen: CoilHistory, rules: GradingSection) -> tuple[float, float]:
     """Begin and end of what is graded along the coil."""
     tail_mm = 1000 * rules.tail_m if seen.passage.is_over else 0.0
     return 1000 * rules.head_m, seen.length_mm - tail_mm
+
+
+def outside(
+    gaps: Iterable[tuple[float, float]], welds_mm: Sequence[float], reach_mm: float
+) -> list[tuple[float, float]]:
+    """Return what of stretches lies farther than `reach_mm` from every weld."""
+    left = list(gaps)
+    for weld_mm in welds_mm if reach_mm else ():
+        first_mm, last_mm = weld_mm - reach_mm, weld_mm + reach_mm
+        parts = [part for start, end in left for part in ((start, min(end, first_mm)), (max(start, last_mm), end))]
+        left = [(start, end) for start, end in parts if end > start]
+    return left
 
 
 def graded(seen: CoilHistory, rules: GradingSection) -> Bools:

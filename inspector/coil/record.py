@@ -48,6 +48,7 @@ def record(
         crowded=len(seen.crowded),
         recipes=tuple(sorted(seen.columns.recipes)),
         decisions=seen.decisions,
+        is_estimated=totals.is_estimated,
     )
 
 

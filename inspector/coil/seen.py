@@ -18,7 +18,7 @@ from inspector.config.geometry import Span
 from inspector.events.history import NEWEST_SEQ, History, Passage
 from inspector.records.coil import Decided
 from inspector.records.coil_file import CoilFile
-from inspector.records.events import Alarm, CoilRecord, CoilReport, Crowded, Decision, Defect, Missed, Repeat
+from inspector.records.events import Alarm, CoilRecord, CoilReport, Crowded, Decision, Defect, Missed, Repeat, Weld
 from inspector.strip import strip
 
 AT_ONCE = 200
@@ -42,7 +42,7 @@ class CoilHistory(msgspec.Struct, kw_only=True):
     decisions: tuple[Decided, ...] = ()
     """What people decided of it."""
     welds_mm: tuple[float, ...] = ()
-    """Welds within the coil."""
+    """Welds within the coil and at its ends."""
     before: str = ""
     """The coil that left the cameras as this one came: they are one strip. Empty where none did."""
     after: str = ""
@@ -104,6 +104,7 @@ def gather(
         crowded=[crowd for _, crowd in history.events(passage, Crowded)],
         alarms=dict(sorted(raised.items())),
         spans=tuple(_spans(spans, columns, missed)),
+        welds_mm=tuple(weld.at_mm for _, weld in history.events(passage, Weld)),
         decisions=tuple(
             Decided(grade=decision.grade, operator=decision.operator, reason=decision.reason, time=event.time)
             for event, decision in history.events(passage, Decision)
@@ -153,6 +154,7 @@ def opened(file: CoilFile) -> CoilHistory:
         defects={},
         crowded=record.crowded,
         length_m=record.length_m,
+        is_estimated=record.is_estimated,
     )
     passage = Passage(
         coil=record.coil,

@@ -53,7 +53,9 @@ class GradingSection(Section, frozen=True):
     head_m: Annotated[float, key("Dead zone at the head: recorded, not graded.", ge=0, le=100_000)] = 0.0
     tail_m: Annotated[float, key("Dead zone at the tail.", ge=0, le=100_000)] = 0.0
     edge_mm: Annotated[float, key("Dead zone along both edges of the strip.", ge=0, le=10_000)] = 0.0
-    weld_m: Annotated[float, key("Dead zone on either side of a weld within the coil.", ge=0, le=100_000)] = 0.0
+    weld_m: Annotated[
+        float, key("Dead zone on either side of a weld, within the coil and at its ends.", ge=0, le=100_000)
+    ] = 0.0
     max_missed_m: Annotated[
         float,
         key(

@@ -8,7 +8,7 @@ Knows: positions. Must not know: the journal, rules, files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -17,6 +17,8 @@ from inspector.coil.seen import length_m, stretches
 from inspector.records.coil_file import CoilFile
 from inspector.records.events import Crowded, Defect, Missed, Repeat
 
+SAME_MM = 1.0
+"""A coil's length is known to a millimetre: a weld so near its end is at its end."""
 OTHER = {"top": "bottom", "bottom": "top"}
 Placed = TypeVar("Placed", Defect, Missed, Crowded)
 replace = msgspec.structs.replace
@@ -107,7 +109,7 @@ def weld(first: CoilFile, second: CoilFile) -> CoilFile:
     cameras = {camera.camera: camera for camera in (*second.record.coverage, *first.record.coverage)}
     whole = replace(
         first,
-        welds_mm=(*first.welds_mm, 1000 * first.record.length_m, *behind.welds_mm),
+        welds_mm=_welds(first.welds_mm, 1000 * first.record.length_m, behind.welds_mm),
         defects=(*first.defects, *behind.defects),
         missed=(*first.missed, *behind.missed),
         repeats=(*first.repeats, *behind.repeats),
@@ -120,6 +122,12 @@ def weld(first: CoilFile, second: CoilFile) -> CoilFile:
         ),
     )
     return _renamed(whole, name, first.record.length_m + second.record.length_m)
+
+
+def _welds(first: Sequence[float], at_mm: float, behind: Sequence[float]) -> tuple[float, ...]:
+    """Welds of both and the one where they meet, which each of them may know already as its own end."""
+    others = [weld_mm for weld_mm in (*first, *behind) if abs(weld_mm - at_mm) > SAME_MM]
+    return tuple(sorted([*others, at_mm]))
 
 
 def named(file: CoilFile, coil: str) -> CoilFile:

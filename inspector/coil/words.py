@@ -24,7 +24,7 @@ def figures(made: CoilRecord) -> str:
     """The figures at the top."""
     metre = made.worst_metre
     shown = [
-        ("length", f"{made.length_m:.1f}", "m"),
+        ("length, estimated" if made.is_estimated else "length", f"{made.length_m:.1f}", "m"),
         ("inspected", f"{made.inspected_m:.1f}", "m"),
         ("not inspected", f"{made.missed_m:.2f}", "m"),
         ("defects", _thousands(made.defects), ""),

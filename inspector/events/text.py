@@ -31,6 +31,7 @@ from inspector.records.events import (
     Refused,
     Repeat,
     Trigger,
+    Weld,
 )
 from inspector.words import counted
 
@@ -64,6 +65,7 @@ class _Row(NamedTuple):
 
 def _defect(data: Defect) -> _Row:
     more = ", goes on" if data.is_partial else f", part of {data.part_of}" if data.part_of else ""
+    more += ", estimated" if data.is_estimated else ""
     rest = (
         f"{_metre(data.start_mm)}  {data.length_mm:8.1f} x {data.width_mm:6.1f} mm  "
         f"across {data.left_mm:7.1f} to {data.right_mm:7.1f} mm  {data.confidence:4.0%}  "
@@ -79,6 +81,11 @@ def _repeat(data: Repeat) -> _Row:
         f"across {data.across_mm:.1f} mm{by}  {data.confidence:4.0%}  {data.coil} {data.side}"
     )
     return _Row("REPEAT", data.name, rest, MAGENTA)
+
+
+def _weld(data: Weld) -> _Row:
+    where = "head" if data.is_head else "tail"
+    return _Row("weld", data.coil, f"{_metre(data.at_mm)}  welded to {data.other} with its {where}", CYAN)
 
 
 def _crowded(data: Crowded) -> _Row:
@@ -98,6 +105,7 @@ def _coil(data: CoilReport) -> _Row:
     totals = (
         f": {data.inspected_m:.1f} m inspected, {data.missed_m:.1f} m missed, {counted(data.frames, 'frame')}, "
         f"{counted(sum(data.defects.values()), 'defect')} ({_counts(data.defects) or 'none'})"
+        + (", positions estimated" if data.is_estimated else "")
     )
     return _Row("coil", data.coil, data.state + ("" if data.state == "started" else totals), CYAN)
 
@@ -195,6 +203,7 @@ LAYOUTS: dict[type, Callable[[Any], _Row]] = {
     Labelled: _labelled,
     Trigger: _trigger,
     Refused: _refused,
+    Weld: _weld,
     Flood: _flood,
     Commanded: _commanded,
     Health: _health,

@@ -47,3 +47,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Strip position of the first row from the coil's head, millimetres (encoder)."""
     mm_per_row: Annotated[float, Meta(gt=0, le=1000)] | None = None
     """Travel per row, millimetres (encoder)."""
+
+    @property
+    def is_estimated(self) -> bool:
+        """Whether no encoder stands behind its place: it follows from what is configured."""
+        return self.start_mm is None and self.mm_per_row is None

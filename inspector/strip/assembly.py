@@ -212,7 +212,7 @@ class Assembly(msgspec.Struct, eq=False):
             captured_ns=header.captured_ns,
             last={header.camera: f"{header.boot}/{header.number}"},
             edge_mm=None if inspected.edge_mm is None else piece.left_mm - inspected.edge_mm,
-            is_estimated=header.start_mm is None and header.mm_per_row is None,
+            is_estimated=header.is_estimated,
         )
 
     def _join(self, pieces: list[Open], joins: Joins, reported: list[Defect], joined: dict[str, str]) -> list[Open]:

@@ -44,6 +44,8 @@ class CoilLane(msgspec.Struct):
     """Stretches that were missed, the last ones: should they come by again, what is seen there is new."""
     leap: Leap | None = None
     """Strip that rests on one frame's position: neither inspected nor missed yet, though `accounted_mm` lies beyond."""
+    is_estimated: bool = False
+    """No encoder stands behind the place of its last frame."""
     is_restored: bool = False
     """Nothing came since the inspector was started again: what passed meanwhile was not seen."""
 
@@ -119,6 +121,12 @@ class CoilSums(msgspec.Struct):
     """Boot and number of the last frame under each of them."""
     is_ended: bool = False
     """It was reported as ended, because the inspector stopped or the cameras left it; it may go on."""
+    is_estimated: bool = False
+    """No encoder stood behind the place of some frame."""
+    joined_behind: str = ""
+    """The coil that it is welded to with its tail, once that is reported."""
+    joined_before: str = ""
+    """The same with its head."""
     farthest_mm: float = 0.0
     """End of the farthest frame of any camera."""
     inspected_mm: float = 0.0
@@ -150,11 +158,18 @@ class CoilSums(msgspec.Struct):
             goes_on = header.boot == boot and 0 < header.number - number <= STRAY_FRAMES + 1
         return (left_mm, number) if left_mm and goes_on else None
 
-    def miss(self, camera: str, start_mm: float, end_mm: float, reasons: dict[str, int]) -> Missed:
+    def miss(
+        self, camera: str, start_mm: float, end_mm: float, reasons: dict[str, int], *, is_estimated: bool = False
+    ) -> Missed:
         """Count a stretch as missed; return its event."""
         self.missed_mm += end_mm - start_mm
         return Missed(
-            camera=camera, coil=self.name, start_mm=round(start_mm, 1), end_mm=round(end_mm, 1), reasons=reasons
+            camera=camera,
+            coil=self.name,
+            start_mm=round(start_mm, 1),
+            end_mm=round(end_mm, 1),
+            reasons=reasons,
+            is_estimated=is_estimated,
         )
 
     def report(self, state: CoilState) -> CoilReport:
@@ -165,6 +180,7 @@ class CoilSums(msgspec.Struct):
             inspected_m=round(self.inspected_mm / 1000, 3),
             missed_m=round(self.missed_mm / 1000, 3),
             frames=self.frames,
+            is_estimated=self.is_estimated,
             defects=dict(sorted(self.defects.items())),
             crowded=self.crowded,
             length_m=round(self.farthest_mm / 1000, 3),

@@ -37,6 +37,8 @@ class _State(msgspec.Struct):
     tracks: list[Track] = []
     """Repeats under way, as 0.2 kept them; `search` holds them now."""
     search: Kept | None = None
+    is_estimated: bool = False
+    """Of the newest defect."""
     announced: dict[str, int] = {}
     """Marks of each repeat when it was last reported, by its id."""
 
@@ -131,6 +133,7 @@ class Repeats:
         return tuple(suspect.roll.name for suspect in suspects(period_mm, self._rolls, 2 * self._tolerance))
 
     def _add(self, defect: Defect) -> list[Data]:
+        self._state.is_estimated = defect.is_estimated
         head_mm = self._state.head_mm.get(defect.coil)
         if head_mm is None:
             return []
@@ -157,4 +160,5 @@ class Repeats:
             newest=found.newest,
             confidence=found.confidence,
             rolls=self._suspected(found.period_mm),
+            is_estimated=self._state.is_estimated,
         )

@@ -20,6 +20,7 @@ from inspector.config.severity import SeveritySection
 from inspector.records.events import CoilReport, Crowded, Data, Defect
 from inspector.records.frame import Header
 from inspector.records.stages import Crowd, Findings, Inspected, Loss, Placed
+from inspector.strip import welds
 from inspector.strip.assembly import Assembly, JoinGap, Joins
 from inspector.strip.geometry import CameraTravel, Place, expected_mm, place
 from inspector.strip.leaps import Stretch, leap
@@ -189,7 +190,8 @@ class Strip:
                 lane.accounted_mm = lane.track.placed_mm = at.start_mm
                 lane.reasons = {}
         lane.track.go_on(header, at, length_mm)
-        lane.received_ns = turn.now_ns
+        lane.received_ns, lane.is_estimated = turn.now_ns, header.is_estimated
+        self._coils[lane.coil].is_estimated |= header.is_estimated
         self._reach(lane)
         return lane, at
 
@@ -232,8 +234,9 @@ class Strip:
         lane = self._lanes.get(header.camera)
         begins = lane is not None and start_mm is not None and max(start_mm, 0) < lane.come_mm / 2
         # where coils have no names, another one has come when the position begins again
+        before = None
         if lane is not None and (lane.coil != name or (begins and not header.coil)):
-            self._leave(header.camera, turn)
+            before = self._part(header, lane, name, turn)
             lane = None
         elif lane is not None and lane.is_restored and begins:
             for camera in sorted(self._coils[name].cameras):
@@ -255,7 +258,21 @@ class Strip:
             accounted_mm = max(coil.absent_mm.pop(header.camera, 0.0), last_mm)
             track = CameraTravel(header.boot, number, last_mm if header.start_mm is None else 0.0, accounted_mm)
             lane = self._lanes[header.camera] = CoilLane(name, track, side, accounted_mm)
+            lane.is_estimated = header.is_estimated
+            if before is not None and not coil.joined_before and back is None:
+                coil.joined_before, at_mm = before
+                turn.events.append(welds.head(lane, header.camera, coil.joined_before, at_mm))
         return lane
+
+    def _part(self, header: Header, lane: CoilLane, name: str, turn: _Turn) -> tuple[str, float] | None:
+        """Have a camera leave a coil for the next; return where on that one it is welded, and to what, if it is."""
+        at_mm = welds.weld_mm(header, self._cameras[header.camera].footprint(header).length_mm, lane)
+        coil = self._coils[lane.coil]
+        if at_mm is not None and not coil.is_ended and not coil.joined_behind:
+            coil.joined_behind = name
+            turn.events.append(welds.tail(lane, header.camera, name))
+        self._leave(header.camera, turn)
+        return None if at_mm is None else (lane.coil, at_mm)
 
     def _leave(self, camera: str, turn: _Turn, *, is_silent: bool = False) -> None:
         """End a camera's way along its coil, and the coil with the last camera."""
@@ -311,7 +328,10 @@ class Strip:
         for camera in sorted(self._cameras.keys() - coil.visitors):
             start_mm = coil.absent_mm.get(camera, 0.0)
             if coil.farthest_mm > start_mm:
-                turn.events.append(coil.miss(camera, start_mm, coil.farthest_mm, {"silent": 0}))
+                is_estimated = coil.is_estimated
+                turn.events.append(
+                    coil.miss(camera, start_mm, coil.farthest_mm, {"silent": 0}, is_estimated=is_estimated)
+                )
                 coil.absent_mm[camera] = coil.farthest_mm
         turn.events.append(coil.report("ended"))
 
@@ -349,7 +369,8 @@ class Strip:
         start_mm, end_mm, reasons = stretch
         if end_mm > start_mm:
             lane.miss(start_mm, end_mm)
-        turn.events.append(self._coils[lane.coil].miss(camera, start_mm, end_mm, reasons))
+        coil = self._coils[lane.coil]
+        turn.events.append(coil.miss(camera, start_mm, end_mm, reasons, is_estimated=lane.is_estimated))
 
     def _count(self, defects: Iterable[Defect], turn: _Turn) -> None:
         for defect in defects:
@@ -378,6 +399,7 @@ def _crowded(arrival: Inspected, crowd: Crowd, lane: CoilLane, at: Place) -> Cro
         confidence=round(crowd.confidence, 3),
         recipe=str(arrival.recipe),
         captured_ns=arrival.frame.header.captured_ns,
+        is_estimated=lane.is_estimated,
     )
 
 

@@ -62,7 +62,7 @@ class Way(msgspec.Struct):
         passage.reached_mm = max(passage.reached_mm, end_mm)
         self.line_mm = passage.head_mm + end_mm
         self.boot, self.number = header.boot, header.number
-        self.is_estimated = header.start_mm is None and header.mm_per_row is None
+        self.is_estimated = header.is_estimated
 
     def _passage(self, header: Header, placed: Placed, length_mm: float, *, has_left: bool) -> Passage:
         last = self.passages[-1] if self.passages else None

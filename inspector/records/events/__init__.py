@@ -27,7 +27,7 @@ from inspector.records.events.health import (
     RecipeFault,
     RecipeStatus,
 )
-from inspector.records.events.strip import Crowded, Defect, Missed, Phase, Repeat, RepeatState
+from inspector.records.events.strip import Crowded, Defect, Missed, Phase, Repeat, RepeatState, Weld
 from inspector.records.events.trigger import Trigger, TriggerAction, TriggerState
 
 __all__ = [
@@ -74,6 +74,7 @@ __all__ = [
     "Trigger",
     "TriggerAction",
     "TriggerState",
+    "Weld",
 ]
 
 CONTRACT = "1.4"
@@ -86,6 +87,7 @@ Data = (
     | Crowded
     | Missed
     | Trigger
+    | Weld
     | CoilReport
     | CoilRecord
     | Decision

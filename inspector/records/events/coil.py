@@ -32,6 +32,8 @@ class CoilReport(Kind, frozen=True, kw_only=True, tag="coil"):
     """Frames inspected that gave a `crowded` event: what they showed is not among `defects`."""
     length_m: float = 0.0
     """How far any camera has come along it, metres from the head; 0 before contract 1.3."""
+    is_estimated: bool = False
+    """True where any of its positions follow from a configured speed, and nothing better is known (since 1.4)."""
 
     @property
     def topic(self) -> str:
@@ -87,6 +89,8 @@ class CoilRecord(Kind, frozen=True, kw_only=True, tag="record"):
     """What inspected it, `NAME@VERSION`."""
     decisions: tuple[Decided, ...]
     """What people decided of it, in order; the last one counts."""
+    is_estimated: bool = False
+    """True where any of its positions follow from a configured speed, and nothing better is known (since 1.4)."""
 
     @property
     def topic(self) -> str:

@@ -81,11 +81,40 @@ class Missed(Kind, frozen=True, kw_only=True, tag="missed"):
     the inspector did not run; `unconfirmed`: one frame alone lay beyond, so nobody knows how much passed; `lost`:
     frames that never came; else why frames were dropped or rejected.
     """
+    is_estimated: bool = False
+    """True where positions along the travel follow from a configured speed, and nothing better is known (since 1.4)."""
 
     @property
     def topic(self) -> str:
         """`missed.` and the camera."""
         return f"missed.{self.camera}"
+
+    @property
+    def subject(self) -> str:
+        """The coil."""
+        return self.coil or "-"
+
+
+class Weld(Kind, frozen=True, kw_only=True, tag="weld"):
+    """A coil is joined to another without a gap: reported of both, of the one that ends and of the one that begins."""
+
+    coil: str
+    """The coil, as the frames named it."""
+    other: str
+    """The one that it is joined to."""
+    is_head: bool
+    """Whether the weld is at the coil's head; else at its tail."""
+    at_mm: float
+    """Where on the coil it lies, millimetres from the head; exact to a frame, and where frames were lost to these."""
+    camera: str
+    """The camera that saw the coils change first."""
+    is_estimated: bool = False
+    """True where positions along the travel follow from a configured speed, and nothing better is known."""
+
+    @property
+    def topic(self) -> str:
+        """`weld.head` or `weld.tail`."""
+        return "weld.head" if self.is_head else "weld.tail"
 
     @property
     def subject(self) -> str:
@@ -113,6 +142,8 @@ class Crowded(Kind, Extent, frozen=True, kw_only=True, tag="crowded"):
     """Name and version of the recipe that found them, `NAME@VERSION`."""
     captured_ns: int
     """Capture time of the frame, nanoseconds since the UNIX epoch."""
+    is_estimated: bool = False
+    """True where positions along the travel follow from a configured speed, and nothing better is known (since 1.4)."""
 
     @property
     def topic(self) -> str:
@@ -150,6 +181,8 @@ class Repeat(Kind, frozen=True, kw_only=True, tag="repeat"):
     """Probability that it is no chance, 0 to 1."""
     rolls: tuple[str, ...]
     """Rolls of the configuration that explain the distance, the likeliest first; empty where none does."""
+    is_estimated: bool = False
+    """True where positions along the travel follow from a configured speed, and nothing better is known (since 1.4)."""
 
     @property
     def topic(self) -> str:

@@ -182,3 +182,11 @@ def test_rules_that_cannot_decide_are_faults() -> None:
     assert 'has 2 limits "l"' in found[3]
     good = rules(limit(name="h", max_count=4), limit(name="b", grade="block", max_count=5))
     assert not list(settings.faults([good]))
+
+
+def test_missed_strip_at_a_weld_is_left_out() -> None:
+    """What was not inspected within a weld's dead zone counts no more than its defects do."""
+    gap, beyond = missed(9.0, 10.4), missed(10.4, 12.0)
+    assert grade(seen(missed=[gap], welds_mm=(10_000.0,)), rules(weld_m=1.0)).grade == "release"
+    found = grade(seen(missed=[gap, beyond], welds_mm=(10_000.0,)), rules(weld_m=1.0))
+    assert (found.grade, found.missed_m) == ("hold", 1.0)

@@ -9,12 +9,12 @@ import pytest
 from inspector.coil import file
 from inspector.coil.record import record, worst_metre
 from inspector.coil.seen import closed, gather, opened
-from inspector.coil.settings import GradingSection
+from inspector.coil.settings import GradingSection, LimitSection
 from inspector.config.severity import SeveritySection
 from inspector.errors import InspectorError
 from inspector.events.history import History
 from inspector.records.coil import WorstMetre
-from inspector.records.events import Alarm
+from inspector.records.events import Alarm, Weld
 from tests.coil_journals import new_journal, reported, write_coil
 from tests.coils_seen import seen
 from tests.defects import any_defect
@@ -53,6 +53,25 @@ def test_a_coil_that_runs_has_a_partial_record(tmp_path: Path) -> None:
     journal.close()
     assert made.is_partial and made.ended == "" and made.length_m == 0.7
     assert (made.grade, made.alarms, made.defects) == ("release", {"a": 1}, 1)
+
+
+def test_welds_are_in_the_coils_file_and_in_its_grade(tmp_path: Path) -> None:
+    """What the journal knows of welds at a coil's ends is read by its file, and their dead zone by the grade."""
+    weld = Weld(coil="C", other="D", is_head=False, camera="top", at_mm=200_000.0)
+    at_weld = any_defect(start_mm=199_500.0, end_mm=199_600.0)
+    journal = new_journal(tmp_path / "journal")
+    journal.record([reported("C", "started"), at_weld, weld, reported("C", "ended", 200.0)])
+    journal.record([reported("D", "started"), Weld(coil="D", other="C", is_head=True, camera="top", at_mm=0.0)])
+    journal.close()
+    rules = [
+        GradingSection(name=f"{weld_m}", version="1", weld_m=weld_m, limit=(LimitSection("any", "hold", 0),))
+        for weld_m in (0.0, 1.0)
+    ]
+    with History(tmp_path / "journal") as history:
+        coil, other = (gather(history, history.coil(name), keep=True) for name in ("C", "D"))
+    made = record(coil, rules)
+    assert closed(coil, made).welds_mm == (200_000.0,) and other.welds_mm == (0.0,)
+    assert [grade.grade for grade in made.grades] == ["hold", "release"]
 
 
 def test_a_defect_touches_each_metre_it_crosses() -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from random import Random
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -267,7 +268,16 @@ def test_coil_ends_with_its_last_camera() -> None:
     assert coils(reported) == [("C", "started"), ("D", "started")]
     reported = list(say(inspected(header(1, "bottom", coil="D")), strip=strip))
     assert reported == [
-        CoilReport(state="ended", coil="C", inspected_m=0.02, missed_m=0.0, frames=2, defects={}, length_m=0.01)
+        CoilReport(
+            state="ended",
+            coil="C",
+            inspected_m=0.02,
+            missed_m=0.0,
+            frames=2,
+            defects={},
+            length_m=0.01,
+            is_estimated=True,
+        )
     ]
     assert coils(strip(LAST).events) == [("D", "ended")]
 
@@ -279,8 +289,17 @@ def test_a_dead_camera_misses_the_rest_of_its_coil() -> None:
     say(seen(0), *bottom, inspected(header(4, "bottom", coil="D")), strip=strip)
     assert say(inspected(header(5, "bottom", coil="D")), strip=strip, now_ns=SILENT_NS - 1) == ()
     assert say(inspected(header(6, "bottom", coil="D")), strip=strip, now_ns=SILENT_NS) == (
-        missed(10.0, 40.0, silent=0),
-        CoilReport(state="ended", coil="C", inspected_m=0.05, missed_m=0.03, frames=5, defects={}, length_m=0.04),
+        msgspec.structs.replace(missed(10.0, 40.0, silent=0), is_estimated=True),
+        CoilReport(
+            state="ended",
+            coil="C",
+            inspected_m=0.05,
+            missed_m=0.03,
+            frames=5,
+            defects={},
+            length_m=0.04,
+            is_estimated=True,
+        ),
     )
 
 
