@@ -80,13 +80,12 @@ def gather(
     repeats = {repeat.id: repeat for _, repeat in history.events(passage, Repeat)}
     newest = {repeat.newest for repeat in repeats.values()}
     columns, defects, places = Columns(), list[Defect](), dict[str, int]()
-    for number, event in enumerate(history.defects(passage), 1):
-        if isinstance(event.data, Defect):
-            if event.data.id in newest:
-                places[event.data.id] = len(columns)
-            columns.add(event.data)
-            if keep:
-                defects.append(event.data)
+    for number, defect in enumerate(history.seen(passage), 1):
+        if defect.id in newest:
+            places[defect.id] = len(columns)
+        columns.add(defect)
+        if keep:
+            defects.append(defect)
         if number % AT_ONCE == 0:
             pause()
     columns.freeze()

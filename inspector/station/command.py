@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import importlib.util
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,8 @@ NEEDED = ("starlette", "uvicorn", "argon2", "itsdangerous")
 MOST_REQUESTS = 300
 """At once, streams of browsers included; more are answered 503."""
 GRACE_S = 3
+NICE = 10
+"""Whatever browsers ask for, the lines of this machine come first."""
 USERS = Path("users.json")
 ROLES = ("viewer", "operator", "engineer")
 
@@ -59,6 +62,7 @@ def _serve(path: Path, bind: str | None) -> int:
     from inspector.station.app import build
     from inspector.station.server import Server
 
+    os.nice(NICE)
     station = settings.load(path, bind)
     app = build(station, lines.read_all([Path(line.config) for line in station.line]))
     config = uvicorn.Config(

@@ -10,7 +10,8 @@ let source = null;
 // `source` gives `meta`, and by `text(name)` what was packed as "columns" and as "ids".
 async function inflate(name) {
   const text = await source.text(name);
-  const packed = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+  const letters = atob(text), packed = new Uint8Array(letters.length);
+  for (let i = 0; i < packed.length; i++) packed[i] = letters.charCodeAt(i);
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   return new Response(stream).arrayBuffer();
 }
@@ -27,13 +28,21 @@ export async function unpack(from) {
   }
   for (let i = 1; i < count; i++) coil.start[i] += coil.start[i - 1];
   coil.rank = new Float64Array(count);   // how bad: severity, then area
-  for (let i = 0; i < count; i++) coil.rank[i] = coil.severity[i] * 1e9 + coil.area[i];
+  coil.longest = 0;
+  for (let i = 0; i < count; i++) { coil.rank[i] = coil.severity[i] * 1e9 + coil.area[i]; coil.longest = Math.max(coil.longest, coil.length[i]); }
 }
 
 export let ids = null;
 export async function loadIds() {             // only when somebody looks: they are half of the file
   if (!ids) ids = new TextDecoder().decode(await inflate("ids")).split("\n");
   return ids;
+}
+
+// The first of some defects, along the coil, that begins at `tenths` or behind it.
+export function firstFrom(some, tenths) {
+  let low = 0, high = some.length;
+  while (low < high) { const middle = (low + high) >> 1; if (coil.start[some[middle]] < tenths) low = middle + 1; else high = middle; }
+  return low;
 }
 
 export const startMm = (i) => coil.start[i] / 10;

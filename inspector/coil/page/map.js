@@ -1,10 +1,10 @@
 // The map: the strip folded into rows like a page of text, so that it is true to scale at every zoom. Travel is to the right,
 // the left edge of the strip is up; the sides lie one above the other.
 
-import { coil, el, leftMm, lengthMm, meta, metres, SEVERITIES, startMm, widthMm } from "./data.js";
-import { colourOf, hatch, printing, sharpness, sized, trace } from "./marks.js";
+import { coil, el, firstFrom, leftMm, lengthMm, meta, metres, SEVERITIES, startMm, widthMm } from "./data.js";
+import { colourOf, hatch, printing, sharpness, sized, stamp } from "./marks.js";
 
-const STEEL = "#e8ebee", EDGE = "#aeb5bd", LEFT = 62, RIGHT = 10, SCALE = 19, GAP = 5, NEXT = 9;
+const STEEL = "#e8ebee", EDGE = "#aeb5bd", LEFT = 62, RIGHT = 10, SCALE = 19, GAP = 5, NEXT = 9, CELL = 3, SIGNS = 250;
 
 export class Strip {
   constructor(pane, onPick) {
@@ -132,41 +132,49 @@ export class Strip {
 
   defects() {
     const ctx = this.ctx, seen = [], from = this.first * this.rowMm * 10, to = (this.last + 1) * this.rowMm * 10;
-    for (const i of this.shown) if (coil.start[i] < to && coil.start[i] + coil.length[i] >= from) seen.push(i);
+    for (let n = firstFrom(this.shown, from - coil.longest), i; n < this.shown.length && coil.start[i = this.shown[n]] < to; n++) if (coil.start[i] + coil.length[i] >= from) seen.push(i);
     const area = (this.last - this.first + 1) * this.inner * this.lanes.reduce((sum, _, n) => sum + this.lanePx(n), 0);
     this.isDense = seen.length > 400 && seen.length * 70 > area;
     let signs = seen;
-    if (this.isDense) {
-      this.shade(seen);
-      const ranks = Float64Array.from(seen, (i) => coil.rank[i]).sort(), least = ranks[ranks.length - 250];
-      signs = seen.filter((i) => coil.rank[i] >= least).slice(0, 500);
-    }
+    if (this.isDense) { this.shade(seen); signs = worst(seen, SIGNS); }
     this.hits = [];
     const byKind = meta.names.map(() => []);
     for (const i of signs) byKind[coil.kind[i]].push(i);
     byKind.forEach((some, kind) => {
-      ctx.fillStyle = ctx.strokeStyle = colourOf(kind); ctx.lineWidth = 1.2;
-      const points = [];
+      if (!some.length) return;
+      const boxes = new Path2D(), points = [];
+      let hasBoxes = false;
       for (const i of some) for (const [x, y, w, h] of this.pieces(meta.sides_by_number[coil.side[i]], startMm(i), startMm(i) + lengthMm(i), leftMm(i), leftMm(i) + widthMm(i))) {
-        if (w > 5 || h > 5) { ctx.globalAlpha = .22; ctx.fillRect(x, y, Math.max(1, w), Math.max(1, h)); ctx.globalAlpha = 1; ctx.strokeRect(x, y, Math.max(1, w), Math.max(1, h)); }
+        if (w > 5 || h > 5) { boxes.rect(x, y, Math.max(1, w), Math.max(1, h)); hasBoxes = true; }
         points.push([x + w / 2, y + h / 2, i]);
       }
-      ctx.beginPath();
-      for (const [x, y, i] of points) { trace(ctx, kind, x, y, [3.1, 4.2, 5.6][coil.severity[i]]); this.hits.push([x, y, i]); }
-      ctx.globalAlpha = .95; ctx.fill("nonzero"); ctx.globalAlpha = 1; ctx.lineWidth = .8; ctx.strokeStyle = "#fff"; ctx.stroke();
+      if (hasBoxes) { ctx.fillStyle = ctx.strokeStyle = colourOf(kind); ctx.lineWidth = 1.2; ctx.globalAlpha = .22; ctx.fill(boxes); ctx.globalAlpha = 1; ctx.stroke(boxes); }
+      for (const [x, y, i] of points) {
+        const { picture, half } = stamp(kind, coil.severity[i]);
+        ctx.drawImage(picture, x - half, y - half, 2 * half, 2 * half);
+        this.hits.push([x, y, i]);
+      }
     });
   }
 
-  shade(seen) {                          // as many defects as pixels: how many in each cell
-    const cell = 3, across = Math.ceil(this.width / cell), counts = new Map();
+  // As many defects as pixels: how many in each cell. The cells are the pixels of a small picture, drawn large.
+  shade(seen) {
+    const across = Math.ceil(this.width / CELL), down = Math.ceil(this.view / CELL), counts = new Uint32Array(across * down);
+    const tops = meta.sides_by_number.map((name) => { const n = Math.max(0, this.lanes.findIndex((lane) => lane.name === name)); return this.laneTop(n) - this.lanes[n].left * this.scale - this.top; });
+    const perRow = 10 * this.rowMm, scale = this.scale / 10, last = this.rows - 1;
+    let most = 1;
     for (const i of seen) {
-      const [x, y] = this.at(meta.sides_by_number[coil.side[i]], startMm(i), leftMm(i) + widthMm(i) / 2), key = Math.floor(y / cell) * across + Math.floor(x / cell);
-      counts.set(key, (counts.get(key) || 0) + 1);
+      const start = coil.start[i], row = Math.min(last, Math.max(0, Math.floor(start / perRow)));
+      const x = (LEFT + (start - row * perRow) * scale) / CELL | 0, y = (row * this.rowPx + tops[coil.side[i]] + (coil.left[i] + coil.width[i] / 2) * scale) / CELL | 0;
+      if (x >= 0 && x < across && y >= 0 && y < down) most = Math.max(most, ++counts[y * across + x]);
     }
-    let most = 1; for (const number of counts.values()) most = Math.max(most, number);
-    this.ctx.fillStyle = "#1c3d5a";
-    for (const [key, number] of counts) { this.ctx.globalAlpha = .16 + .74 * Math.sqrt(number / most); this.ctx.fillRect(key % across * cell, Math.floor(key / across) * cell, cell, cell); }
-    this.ctx.globalAlpha = 1;
+    this.small ??= document.createElement("canvas");
+    this.small.width = across; this.small.height = down;
+    const small = this.small.getContext("2d"), picture = small.createImageData(across, down), pixels = new Uint32Array(picture.data.buffer);
+    for (let n = 0; n < counts.length; n++) if (counts[n]) pixels[n] = (255 * (.16 + .74 * Math.sqrt(counts[n] / most)) << 24 | 0x5a3d1c) >>> 0;
+    small.putImageData(picture, 0, 0);
+    this.ctx.imageSmoothingEnabled = false;
+    this.ctx.drawImage(this.small, 0, 0, across * CELL, down * CELL);
   }
 
   repeats() {
@@ -221,6 +229,14 @@ export class Strip {
 
 export function words(i) {
   return `${meta.names[coil.kind[i]]}, ${SEVERITIES[coil.severity[i]]}\n${metres(startMm(i))} m from the head, ${metres(meta.length_mm - startMm(i) - lengthMm(i))} m from the tail\nacross ${leftMm(i).toFixed(1)} to ${(leftMm(i) + widthMm(i)).toFixed(1)} mm, ${meta.sides_by_number[coil.side[i]]}\n${lengthMm(i).toFixed(1)} x ${widthMm(i).toFixed(1)} mm, ${coil.area[i].toFixed(1)} mm\u00b2, ${Math.round(coil.confidence[i] / 10)} %`;
+}
+
+// The `most` worst of some defects, along the coil; the least of them is found from a sample where there are many.
+function worst(some, most) {
+  const step = Math.max(1, Math.floor(some.length / 4000)), sample = [];
+  for (let n = 0; n < some.length; n += step) sample.push(coil.rank[some[n]]);
+  const ranks = Float64Array.from(sample).sort(), least = ranks[Math.max(0, ranks.length - Math.ceil(most / step))];
+  return some.filter((i) => coil.rank[i] >= least).slice(0, 2 * most);
 }
 
 export function nice(least) { const ten = 10 ** Math.floor(Math.log10(least)); return [1, 2, 5, 10].map((times) => times * ten).find((step) => step >= least * .999); }

@@ -30,6 +30,20 @@ export function sign(kind, size = 16) {
   return canvas;
 }
 
+// A class's sign as a small picture, by severity: drawn once, and then only copied.
+const stamps = new Map();
+export function stamp(kind, severity) {
+  const sharp = sharpness(), key = `${kind} ${severity} ${sharp}`;
+  if (!stamps.has(key)) {
+    const half = 9, picture = document.createElement("canvas"), ctx = picture.getContext("2d");
+    picture.width = picture.height = Math.ceil(2 * half * sharp);
+    ctx.scale(picture.width / (2 * half), picture.width / (2 * half)); ctx.beginPath(); trace(ctx, kind, half, half, [3.1, 4.2, 5.6][severity]);
+    ctx.fillStyle = colourOf(kind); ctx.globalAlpha = .95; ctx.fill("nonzero"); ctx.globalAlpha = 1; ctx.lineWidth = .8; ctx.strokeStyle = "#fff"; ctx.stroke();
+    stamps.set(key, { picture, half });
+  }
+  return stamps.get(key);
+}
+
 export function hatch(ctx, x, y, w, h, step = 6, lean = 1, ink = "#3a3f45") {
   if (w <= 0 || h <= 0) return;
   ctx.save(); ctx.beginPath(); ctx.rect(x, y, w, h); ctx.clip();
@@ -43,8 +57,8 @@ export function hatch(ctx, x, y, w, h, step = 6, lean = 1, ink = "#3a3f45") {
 }
 
 export function sized(canvas, width, height, dpr) {
-  canvas.width = Math.round(width * dpr); canvas.height = Math.round(height * dpr);
-  canvas.style.height = height + "px";
+  const wide = Math.round(width * dpr), high = Math.round(height * dpr);
+  if (canvas.width !== wide || canvas.height !== high) { canvas.width = wide; canvas.height = high; canvas.style.height = height + "px"; }   // making it again costs
   const ctx = canvas.getContext("2d");
   ctx.setTransform(dpr, 0, 0, dpr, 0, 0); ctx.clearRect(0, 0, width, height);
   ctx.font = '11.5px system-ui, "Segoe UI", "Liberation Sans", sans-serif';

@@ -1,0 +1,171 @@
+"""Station: what a page weighs and takes, a coil of 200 000 defects, and what 50 browsers cost the line.
+
+Needs playwright and a Chromium (`pip install playwright`, `apt install chromium`).
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Browser, sync_playwright
+
+from inspector.harness import configuration
+from inspector.harness.ports import HOST, Ports
+from inspector.harness.station import StationProcess
+from inspector.records.events import Defect
+from tests.browser import FOUND
+from tests.coil_journals import new_journal, write_coil
+from tests.e2e.mill import Camera, Mill
+from tests.recipes import DARK, write_recipe
+
+DEFECTS, LENGTH_M = 200_000, 5000.0
+BROWSERS = 50
+RATE_FPS, PHASE_S, ROUNDS = 60.0, 12.0, 3
+ANY = "127.0.0.1:0"
+PAN = """async () => {
+  const { Strip } = await import("/static/coil/map.js"), draw = Strip.prototype.draw, costs = [], gaps = [];
+  Strip.prototype.draw = function () {
+    const at = performance.now(); draw.call(this); costs.push(performance.now() - at);
+  };
+  const map = document.getElementById("map"), began = performance.now(); let last = began;
+  for (let n = 0; n < 3; n++) document.getElementById("in").click();
+  await new Promise((done) => {
+    const step = (now) => {
+      gaps.push(now - last); last = now; map.scrollTop += 14;
+      if (now - began > 4000) done(); else requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
+  });
+  costs.sort((a, b) => a - b);
+  return [1000 * gaps.length / (last - began), costs[0], costs[costs.length >> 1]];
+}"""
+"""Pans a coil that is magnified; frames a second, and milliseconds that drawing takes: least, median."""
+
+
+def main() -> None:
+    """Print all of it."""
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as browsers:
+        browser = browsers.chromium.launch(executable_path=FOUND, args=["--no-sandbox"])
+        _coil(Path(folder), browser)
+        browser.close()
+    with tempfile.TemporaryDirectory() as folder, Mill(Path(folder)) as mill:
+        _burden(mill, Path(folder))
+
+
+def _coil(folder: Path, browser: Browser) -> None:
+    write_recipe(folder / "recipe")
+    config = configuration.write(folder / "line.toml", Ports.free(), Path("recipe"), line="bench", mm_per_px=0.5)
+    journal = new_journal(folder / "journal")
+    write_coil(journal, "HEAVY", DEFECTS, LENGTH_M)
+    journal.close()
+    with StationProcess(config, folder, ANY) as station:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(f"{station.address}/live")
+        entries = "[...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')]"
+        sizes = page.evaluate(f"{entries}.filter((one) => !one.name.includes('stream')).map((one) => one.transferSize)")
+        load_ms = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
+        print(f"first view: {sum(sizes) / 1000:.0f} kB, loaded in {load_ms:.0f} ms")
+        for word in ("cold", "again"):
+            page.goto(f"{station.address}/coil?coil=HEAVY")
+            while not page.evaluate("document.documentElement.dataset.ready"):
+                page.wait_for_timeout(20)
+            print(f"{DEFECTS} defects, {word}: map after {page.evaluate('document.documentElement.dataset.ready')} ms")
+        rate, least, median = page.evaluate(PAN)
+        print(f"panning: {rate:.0f} frames/s, drawing takes {least:.1f} ms at least, {median:.1f} ms in the median")
+
+
+def _burden(mill: Mill, folder: Path) -> None:
+    phases: dict[str, Callable[[], object]] = {
+        "no station": _nothing,
+        "a station, 50 browsers": lambda: _watched(mill, folder),
+        "a station that hangs": lambda: _hanging(mill, folder),
+        "one killed each 2 s": lambda: _dying(mill, folder),
+    }
+    found: dict[str, list[float]] = {name: [] for name in phases}
+    with Camera(mill) as camera, mill.daemon.listener() as listener:
+        for _ in range(ROUNDS):
+            for name, opened in phases.items():
+                with opened():  # type: ignore[attr-defined]
+                    listener.take(0.0)
+                    end_s, next_s = time.monotonic() + PHASE_S, time.monotonic()
+                    while time.monotonic() < end_s:
+                        camera.send((10, 30, 20, 40, DARK), coil="BENCH")
+                        next_s += 1 / RATE_FPS
+                        time.sleep(max(0.0, next_s - time.monotonic()))
+                    time.sleep(0.5)
+                    for received_ns, event in listener.take(0.0):
+                        if isinstance(event.data, Defect):
+                            found[name].append((received_ns - event.data.captured_ns) / 1e6)
+    for name, times_ms in found.items():
+        median, worst = np.percentile(times_ms, (50, 99))
+        print(f"{name}: {len(times_ms)} frames, latency {median:.1f} ms, p99 {worst:.1f} ms")
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def _watched(mill: Mill, folder: Path) -> Iterator[None]:
+    with StationProcess(mill.config, folder, ANY) as station:
+        port = station.address.rpartition(":")[2]
+        readers = subprocess.Popen([sys.executable, "-m", "tests.bench.station", port])
+        yield
+        readers.kill()
+        readers.wait()
+
+
+def _read(port: int) -> None:
+    """Be the browsers, until somebody ends it."""
+    waiting = selectors.DefaultSelector()
+    for _ in range(BROWSERS):
+        reader = socket.create_connection((HOST, port))
+        reader.sendall(f"GET /api/stream HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        waiting.register(reader, selectors.EVENT_READ)
+    while True:
+        for ready, _ in waiting.select():
+            ready.fileobj.recv(2**16)  # type: ignore[union-attr]
+
+
+@contextmanager
+def _hanging(mill: Mill, folder: Path) -> Iterator[None]:
+    with StationProcess(mill.config, folder, ANY) as station:
+        time.sleep(2)
+        station.child.send(signal.SIGSTOP)
+        yield
+        station.child.send(signal.SIGCONT)
+
+
+@contextmanager
+def _dying(mill: Mill, folder: Path) -> Iterator[None]:
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            with StationProcess(mill.config, folder, ANY) as station:
+                stop.wait(2)
+                os.kill(station.child.pid, signal.SIGKILL)
+                station.child.wait()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+
+if __name__ == "__main__":
+    _read(int(sys.argv[1])) if sys.argv[1:] else main()
