@@ -263,6 +263,7 @@ def _modules() -> Iterator[tuple[str, str, Fill]]:
         ("review", "archive.command", None, "export an archive's crops as a data set, with what people say of them"),
         ("coils", "inquiry.coils", None, "list the coils that a journal holds"),
         ("defects", "inquiry.defects", None, "list a coil's defects, those that are asked for"),
+        ("compare", "inquiry.compare", None, "show what became of what `inspector replay --planted` planted"),
         (
             "rejudge",
             "inquiry.rejudge",

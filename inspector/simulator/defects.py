@@ -55,7 +55,7 @@ def paint_pitted(rng: np.random.Generator, rows: int, px: int, contrast_grey: fl
     delta -= cv2.GaussianBlur(pits, (0, 0), 0.7) * np.float32(depth_grey)
     delta += rough * inside * np.float32(contrast_grey)
     delta *= mask
-    return _trimmed(delta, np.ones_like(delta), mask)
+    return trimmed(delta, np.ones_like(delta), mask)
 
 
 def paint_crack(rng: np.random.Generator, rows: int, px: int, contrast_grey: float) -> Patch:
@@ -82,7 +82,7 @@ def paint_crack(rng: np.random.Generator, rows: int, px: int, contrast_grey: flo
         mask |= fork_distance <= strip_half_px
     depth_grey = contrast_grey * rng.uniform(2.4, 4.2)
     delta = (delta * depth_grey * mask).astype(np.float32)
-    return _trimmed(delta, np.ones_like(delta), _one_solid_piece(mask.astype(np.uint8)))
+    return trimmed(delta, np.ones_like(delta), _one_solid_piece(mask.astype(np.uint8)))
 
 
 def paint_scratch(rng: np.random.Generator, rows: int, px: int, contrast_grey: float) -> Patch:
@@ -114,7 +114,7 @@ def paint_scratch(rng: np.random.Generator, rows: int, px: int, contrast_grey: f
         right = np.maximum(right, centre + half * 1.25 + 1)
     mask = (across >= left[:, None]) & (across <= right[:, None])
     delta = (delta * depth_grey * mask).astype(np.float32)
-    return _trimmed(delta, np.ones_like(delta), mask)
+    return trimmed(delta, np.ones_like(delta), mask)
 
 
 def paint_patch(rng: np.random.Generator, rows: int, px: int, contrast_grey: float) -> Patch:
@@ -139,7 +139,7 @@ def paint_patch(rng: np.random.Generator, rows: int, px: int, contrast_grey: flo
     delta = np.clip(relief - rim + np.float32(offset), -4.5, 6) * np.float32(contrast_grey)
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.7) * mask
     keep = 1 - soft * rng.uniform(0.2, 0.8)
-    return _trimmed((delta * soft).astype(np.float32), keep, mask)
+    return trimmed((delta * soft).astype(np.float32), keep, mask)
 
 
 def _taper(rows: int, ends_rows: int) -> Floats:
@@ -157,7 +157,7 @@ def _one_solid_piece(region: NDArray[np.uint8]) -> Mask:
     return solid.astype(np.bool_)
 
 
-def _trimmed(delta: Floats, keep: Floats, mask: Mask) -> Patch:
+def trimmed(delta: Floats, keep: Floats, mask: Mask) -> Patch:
     """Return the patch cut down to its mask's box: the defect starts at the patch's first row and column."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

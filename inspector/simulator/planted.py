@@ -56,7 +56,7 @@ def rows(
     if lost_mm is not None and lost_mm[0] < end_mm and lost_mm[1] > start_mm:
         from_mm, to_mm = max(start_mm, lost_mm[0]), min(end_mm, lost_mm[1])
         found.append(_row(coil, LOST, "", msgspec.structs.replace(whole, start_mm=from_mm, end_mm=to_mm)))
-    for defect in sheet.planted(start_mm, end_mm):
+    for defect in sorted(sheet.planted(start_mm, end_mm), key=lambda defect: defect.start_mm):
         what = PRINT if sheet.is_print(defect) else DEFECT
         found.append(_row(coil, what, CLASSES[defect.class_id - 1], defect))
     return found

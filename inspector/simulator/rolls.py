@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import msgspec
 import numpy as np
 
-from inspector.simulator.defects import Patch, paint_pitted
+from inspector.simulator.defects import Patch, paint_pitted, trimmed
 
 CLASS_ID = 1
 """A print is a small dent with pits: `pitted`."""
@@ -45,5 +46,8 @@ class RollMark(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def paint_print(contrast_grey: float) -> Patch:
-    """Paint a print; each is like the other."""
-    return paint_pitted(np.random.default_rng(_KEY), PRINT_PX, PRINT_PX, DEPTH * contrast_grey)
+    """Paint a print; each is like the other. Its extent is what is seen of it: the pits, and a pixel around them."""
+    patch = paint_pitted(np.random.default_rng(_KEY), PRINT_PX, PRINT_PX, DEPTH * contrast_grey)
+    assert patch.mask is not None, "a defect has a mask"
+    seen = cv2.erode(patch.mask.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(np.bool_)
+    return trimmed(patch.delta, patch.keep, seen)

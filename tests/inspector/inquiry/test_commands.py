@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from inspector.__main__ import main
-from tests.coil_journals import new_journal, write_coil
+from inspector.records.events import Missed
+from inspector.simulator.planted import PlantedRow, write
+from tests.coil_journals import new_journal, reported, write_coil
+from tests.defects import any_defect
 
 
 @pytest.fixture
@@ -70,3 +73,41 @@ def test_what_is_not_there_is_refused(journal: Path, tmp_path: Path, capsys: pyt
     ):
         assert main(words) == 1
         assert refusal in capsys.readouterr().err
+
+
+def test_what_was_planted_is_compared_with_what_was_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Found, confused, not found, false, on strip that nobody saw: each stands in its row, with how far it is off."""
+    journal = new_journal(tmp_path / "journal")
+    defects = [
+        any_defect(id="1", name="crack", start_mm=1001.0, end_mm=1050.0),
+        any_defect(id="2", name="patch", start_mm=2000.0, end_mm=2050.0),
+        any_defect(id="3", name="patch", start_mm=9000.0, end_mm=9050.0),
+    ]
+    gap = Missed(camera="top", coil="C", start_mm=5000.0, end_mm=6000.0, reasons={"lost": 1})
+    journal.record([reported("C", "started"), *defects, gap, reported("C", "ended", 10.0)])
+    journal.close()
+    places = {"left_mm": 0.0, "right_mm": 1.0, "area_mm2": 1.0}
+    truth = [PlantedRow(coil="C", what="coil", name="", start_mm=0.0, end_mm=10_000.0, **places)]
+    truth += [PlantedRow(coil="C", what="lost", name="", start_mm=5000.0, end_mm=6000.0, **places)]
+    truth += [
+        PlantedRow(coil="C", what="defect", name="crack", start_mm=start_mm, end_mm=start_mm + 50, **places)
+        for start_mm in (1000.0, 2000.0, 3000.0, 5500.0)
+    ]
+    write(truth, tmp_path / "truth.csv")
+    words = ["compare", str(tmp_path / "truth.csv"), "--journal", str(tmp_path / "journal")]
+    assert main([*words, "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(row["what"], row["found_mm"], row["off_mm"], row["found_as"]) for row in rows] == [
+        ("coil", 10_000.0, 0.0, ""),
+        ("lost", 5000.0, 0.0, "missed"),
+        ("defect", 1001.0, 1.0, "crack"),
+        ("defect", 2000.0, 0.0, "patch"),
+        ("defect", None, None, ""),
+        ("defect", None, None, "missed"),
+        ("false", 9000.0, None, "patch"),
+    ]
+    assert main(words) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == (
+        "1 of 3 found, 1 false; 1 lie on strip that was not inspected; half of the begins are right to 1.0 mm."
+    )

@@ -1,0 +1,130 @@
+"""`inspector compare`: what was planted on simulated steel, next to what a journal holds of it.
+
+    inspector replay --coil TRY --metres 20 --planted truth.csv
+    inspector compare truth.csv --config line.toml
+
+Knows: the file of what was planted, the rule by which things match. Must not know: how steel is drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+
+import msgspec
+import numpy as np
+
+from inspector.events.history import History, Passage
+from inspector.inquiry import output, source
+from inspector.records.events import Defect, Missed
+from inspector.score import overlaps
+from inspector.simulator import planted
+from inspector.simulator.planted import COIL, LOST, PlantedRow
+
+NAMES = ("coil", "what", "name", "planted_mm", "found_mm", "off_mm", "found_as")
+FALSE = "false"
+
+
+class ComparedRow(msgspec.Struct, frozen=True):
+    """One thing that was planted, or one that was reported where nothing was."""
+
+    coil: str
+    what: str
+    """`coil` (its end), `lost` (strip that was never sent), `defect`, `print` of a roll, or `false`."""
+    name: str
+    """Its class; empty where it has none."""
+    planted_mm: float | None
+    """Where it begins; of a coil where it ends."""
+    found_mm: float | None
+    """The same as reported; null where it was not."""
+    off_mm: float | None
+    """How much farther along it was reported."""
+    found_as: str
+    """The classes it was reported as; `missed` where the strip was reported as not inspected."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `inspector compare`."""
+    parser.add_argument("planted", type=Path, metavar="CSV", help="what `inspector replay --planted` wrote")
+    source.add_arguments(parser)
+    output.add_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print each thing with what became of it, and the sums.
+
+    Raises: ConfigError, RecipeError, JournalError; InspectorError for a file that is none.
+    """
+    truth = planted.read(args.planted)
+    rows: list[ComparedRow] = []
+    with History(source.find(args).journal) as history:
+        for coil in dict.fromkeys(row.coil for row in truth):
+            passage = history.coil(coil)
+            rows += _coil(history, passage, [row for row in truth if row.coil == coil])
+    if args.json:
+        for row in rows:
+            print(msgspec.json.encode(row).decode(), file=sys.stdout)
+        return 0
+    cells = [[_cell(value) for value in msgspec.structs.astuple(row)] for row in rows]
+    if args.csv:
+        output.write_csv(NAMES, cells, sys.stdout)
+        return 0
+    output.write_table(NAMES, cells, sys.stdout)
+    print(f"\n{summary(rows)}", file=sys.stdout)
+    return 0
+
+
+def summary(rows: Sequence[ComparedRow]) -> str:
+    """What it comes to, in a sentence."""
+    things = [row for row in rows if row.what not in (COIL, LOST, FALSE)]
+    seen = [row for row in things if row.found_as != "missed"]
+    found = [row for row in seen if row.name in row.found_as.split(" and ")]
+    false = sum(row.what == FALSE for row in rows)
+    words = f"{len(found)} of {len(seen)} found, {false} false"
+    if len(things) > len(seen):
+        words += f"; {len(things) - len(seen)} lie on strip that was not inspected"
+    off_mm = sorted(abs(row.off_mm) for row in found if row.off_mm is not None)
+    return f"{words}; half of the begins are right to {median(off_mm):.1f} mm." if off_mm else f"{words}."
+
+
+def _coil(history: History, passage: Passage, truth: Sequence[PlantedRow]) -> Iterator[ComparedRow]:
+    """What became of one coil's things, along the coil; then what is false."""
+    defects = [event.data for event in history.defects(passage) if isinstance(event.data, Defect)]
+    defects = [defect for defect in defects if not defect.part_of]
+    missed = [gap for _, gap in history.events(passage, Missed)]
+    rows = [row for row in truth if row.is_defect]
+    overlap = overlaps([row.planted(number) for number, row in enumerate(rows)], defects)
+    for row in truth:
+        if row.what == COIL:
+            yield _row(row, row.end_mm, 1000 * passage.report.length_m if passage.is_over else None, "")
+        elif row.what == LOST:
+            gap = next((gap for gap in missed if gap.start_mm < row.end_mm and gap.end_mm > row.start_mm), None)
+            yield _row(row, row.start_mm, gap.start_mm if gap else None, "missed" if gap else "")
+    for row, hits in zip(rows, overlap, strict=True):
+        yield _thing(row, [defects[place] for place in np.flatnonzero(hits)], missed)
+    is_true = np.any(overlap, axis=0) if rows else np.zeros(len(defects), np.bool_)
+    for defect, is_hit in zip(defects, is_true, strict=True):
+        if not is_hit:
+            yield ComparedRow(passage.coil, FALSE, defect.name, None, defect.start_mm, None, defect.name)
+
+
+def _thing(row: PlantedRow, hits: Sequence[Defect], missed: Sequence[Missed]) -> ComparedRow:
+    """A defect with the reported ones that overlap it, those of its class where there are any."""
+    own = [defect for defect in hits if defect.name == row.name] or list(hits)
+    if own:
+        found_as = " and ".join(sorted({defect.name for defect in own}))
+        return _row(row, row.start_mm, min(defect.start_mm for defect in own), found_as)
+    is_unseen = any(gap.start_mm < row.end_mm and gap.end_mm > row.start_mm for gap in missed)
+    return _row(row, row.start_mm, None, "missed" if is_unseen else "")
+
+
+def _row(row: PlantedRow, planted_mm: float, found_mm: float | None, found_as: str) -> ComparedRow:
+    off_mm = None if found_mm is None else round(found_mm - planted_mm, 3)
+    return ComparedRow(row.coil, row.what, row.name, planted_mm, found_mm, off_mm, found_as)
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else f"{value:.1f}" if isinstance(value, float) else str(value)
