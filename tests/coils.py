@@ -80,7 +80,7 @@ class Camera:
     def pass_unseen(self, frames: int) -> None:
         """Send frames that nobody takes, and that no intake will miss."""
         self._pass(frames)
-        self.is_counted = False
+        self.is_counted, self.is_leaping = False, self.encoder
 
     def _pass(self, frames: int) -> None:
         self.number += frames

@@ -1,7 +1,8 @@
 """Each camera's way along the line: which strip lies where on it, over welds, restarts and dead cameras. Pure.
 
-Laws: positions along the line go on from coil to coil; what passed between two coils without being seen counts by the
-frames' numbers. A camera that sends nothing while another does goes on with that one's strip.
+Laws: one frame's position that nothing else supports moves nothing. Positions along the line go on from coil to coil;
+what passed between two coils without being seen counts by the frames' numbers. A camera that sends nothing while
+another does goes on with that one's strip.
 
 Knows: placed frames, their times. Must not know: defects, rules.
 """
@@ -15,7 +16,7 @@ import msgspec
 from inspector.config.camera import CameraSection
 from inspector.records.frame import Header
 from inspector.records.stages import Findings, Inspected, Placed
-from inspector.triggers.motion import Motion
+from inspector.triggers.motion import FASTEST_MM_PER_S, Motion
 
 REMEMBERED = 4
 """Coils whose places on the line are kept, by camera: what lies on one may be reported after the next has begun."""
@@ -87,6 +88,8 @@ class Ways:
         self._motions: dict[str, Motion] = {}
         self._arrival_ns = 0
         """How long after its exposure a frame is known here, at most: lately."""
+        self._doubted_mm: dict[str, float | None] = {}
+        """End of the last frame whose position nothing else supports, by camera."""
 
     def motion(self, camera: str) -> Motion:
         """How the strip moves under a camera."""
@@ -116,8 +119,25 @@ class Ways:
     def _see(self, arrival: Inspected, placed: Placed, has_left: bool, now_ns: int) -> None:
         header = arrival.frame.header
         way = self.by_camera.setdefault(header.camera, Way())
-        way.go_on(header, placed, self._cameras[header.camera].footprint(header).length_mm, has_left=has_left)
+        length_mm = self._cameras[header.camera].footprint(header).length_mm
+        if self._is_doubtful(way, header, placed, length_mm):
+            return
+        way.go_on(header, placed, length_mm, has_left=has_left)
         age_ns = now_ns - header.captured_ns
         at_ns = header.captured_ns if -NEWEST_NS <= age_ns <= OLDEST_NS else now_ns
         self._arrival_ns = max(now_ns - at_ns, self._arrival_ns * 15 // 16)
         self.motion(header.camera).see(at_ns, way.line_mm)
+
+    def _is_doubtful(self, way: Way, header: Header, placed: Placed, length_mm: float) -> bool:
+        """Whether a frame lies where no strip can have come since the one before, and the next has not confirmed it."""
+        before_ns, passage = self.motion(header.camera).at_ns, way.passages[-1] if way.passages else None
+        self._doubted_mm, doubted_mm = {**self._doubted_mm, header.camera: None}, self._doubted_mm.get(header.camera)
+        if passage is None or passage.coil != placed.coil or not before_ns:
+            return False
+        way_mm = abs(passage.head_mm + placed.start_mm + length_mm - way.line_mm)
+        if way_mm <= length_mm + FASTEST_MM_PER_S * max(0, header.captured_ns - before_ns) / 1e9:
+            return False
+        if doubted_mm is not None and abs(placed.start_mm - doubted_mm) <= length_mm:
+            return False
+        self._doubted_mm[header.camera] = placed.start_mm + length_mm
+        return True

@@ -162,6 +162,23 @@ def test_the_first_frames_tell_little() -> None:
     assert armed[8].is_steady and armed[8].within_mm <= 1.0
 
 
+@pytest.mark.parametrize(("wrong", "is_believed"), [(1, False), (2, True)])
+def test_a_position_that_nothing_supports_triggers_nothing(wrong: int, is_believed: bool) -> None:
+    """One frame that claims to be 500 m farther on is passed over; two that agree are believed, and all is late."""
+    now_ns = EPOCH_NS
+    strip, triggers = Strip([CAMERA]), Triggers([RULE], [CAMERA], unix_ns=lambda: now_ns)
+    line, states = Line(speed=lambda s: 0.0, seconds=0, each=80), list[str]()
+    for number in range(70):
+        now_ns = EPOCH_NS + number * 12_800_000
+        frame = line.frame(number, now_ns - 5_000_000)
+        if 60 <= number < 60 + wrong:
+            of = msgspec.structs.replace(frame.frame.header, start_mm=500_000.0 + number * FRAME_MM)
+            frame = msgspec.structs.replace(frame, frame=msgspec.structs.replace(frame.frame, header=of))
+        found = triggers(strip(Findings(arrivals=(frame,), closed_ns=now_ns)))
+        states += [event.state for event in trigger_events(found.events)]
+    assert states == ["armed", *["late"] * is_believed]
+
+
 class Desk:
     """Triggers whose defects a test writes itself; a frame is seen each 10 ms, at 10 m/s."""
 
