@@ -20,7 +20,7 @@ from inspector.config.camera import CameraSection, Raster
 from inspector.demand import Demand
 from inspector.errors import FrameError
 from inspector.intake.complaints import Complaints
-from inspector.intake.decoding import Decoders
+from inspector.intake.decoding import Pool
 from inspector.intake.numbering import Believed, Numbering
 from inspector.intake.overload import Policy, gives_way, share
 from inspector.intake.receipts import Known
@@ -53,7 +53,7 @@ class Sender(Protocol):
         """Whether it may send frames of this camera."""
 
 
-class _Picture(msgspec.Struct):
+class Picture(msgspec.Struct):
     """A frame on its way through the decoders."""
 
     header: Header
@@ -84,7 +84,7 @@ class _Whole(msgspec.Struct):
     received_ns: int
 
 
-Waiting = _Picture | _Refused | _Whole
+Waiting = Picture | _Refused | _Whole
 
 GIVEN_UP = FrameError("decode", "a newer picture took its place")
 """What became of a picture whose camera would lose its oldest."""
@@ -102,8 +102,7 @@ class Accept:
         *,
         policies: Mapping[str, Policy],
         max_bytes: int,
-        threads: int,
-        wake: Callable[[], None],
+        decoders: Callable[[Callable[[Picture], None]], Pool],
         window: Window | None = None,
         known: Known | None = None,
         rasters: Mapping[str, Raster] | None = None,
@@ -112,8 +111,8 @@ class Accept:
         """`shape` is that of a full batch, (N, H, W); `rasters` say, by camera, whose frames are smaller.
 
         `policies`, by camera, say what happens to what finds no room.
-        `wake` is called by any thread when a picture was decoded. With `known` there is a receipt for each message
-        whose header could be read, and a frame that is known already is a duplicate.
+        `decoders` makes what calls its argument with each picture, on threads or not. With `known` there is a receipt
+        for each message whose header could be read, and a frame that is known already is a duplicate.
         """
         self._cameras = {camera.name for camera in cameras}
         self._numbering = Numbering(cameras)
@@ -132,7 +131,7 @@ class Accept:
         self._queues: dict[str, deque[Waiting]] = {}
         self._pictures = 0
         """In all queues."""
-        self._decoders = Decoders(threads, self._decode, wake)
+        self._decoders = decoders(self._decode)
         self._arrivals: list[Frame | Loss] = []
         self._pixels: Bytes3D | None = None
         """Of the batch being filled, once a frame is there: a line that stands holds no memory."""
@@ -161,7 +160,7 @@ class Accept:
             return False
         if len(self._waiting) == len(self._policies):
             return self.frames < self._shape[0]
-        return not any(isinstance(queue[0], _Picture) and queue[0].is_done for queue in held)
+        return not any(isinstance(queue[0], Picture) and queue[0].is_done for queue in held)
 
     def knows(self, camera: str) -> bool:
         """Whether a camera is configured."""
@@ -203,7 +202,7 @@ class Accept:
             else:
                 self._refuse(camera, "decoding", header)
             return True
-        picture = _Picture(header, parts[1], now_ns)
+        picture = Picture(header, parts[1], now_ns)
         queue.append(picture)
         self._pictures += 1
         if header.encoding == "raw8":
@@ -287,7 +286,7 @@ class Accept:
 
     def _is_full(self, queue: deque[Waiting], more_bytes: int) -> bool:
         """Whether a camera has used up what it may have waiting."""
-        waiting = [len(picture.payload) for picture in queue if isinstance(picture, _Picture) and not picture.error]
+        waiting = [len(picture.payload) for picture in queue if isinstance(picture, Picture) and not picture.error]
         most_bytes = PICTURES_WAITING * (self._shape[1] * self._shape[2] + HEAD_BYTES)
         return len(waiting) >= PICTURES_WAITING or (bool(waiting) and sum(waiting) + more_bytes > most_bytes)
 
@@ -295,12 +294,12 @@ class Accept:
         """Give up the camera's oldest picture, one that waits to be decoded first; False: it has another policy."""
         if self._policies[camera].overload != "drop-oldest":
             return False
-        waiting = [each for each in self._queues[camera] if isinstance(each, _Picture) and each.error is None]
+        waiting = [each for each in self._queues[camera] if isinstance(each, Picture) and each.error is None]
         oldest = next((picture for picture in waiting if not picture.is_done), waiting[0])
         oldest.error, oldest.payload = GIVEN_UP, b""
         return True
 
-    def _decode(self, picture: _Picture) -> None:
+    def _decode(self, picture: Picture) -> None:
         """Decode a picture, on a decoder's thread."""
         if picture.error is not None:  # given up meanwhile
             return
@@ -312,7 +311,7 @@ class Accept:
         except Exception as error:  # whatever a decoder does, its thread and the line go on
             picture.error = FrameError("decode", f"decoder failed: {error!r}")
 
-    def _settle(self, picture: _Picture) -> None:
+    def _settle(self, picture: Picture) -> None:
         camera = picture.header.camera
         if picture.error is GIVEN_UP:
             if picture.pixels is None:

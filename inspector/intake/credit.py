@@ -19,10 +19,10 @@ import zmq
 
 from inspector import sockets
 from inspector.access.door import Caller
+from inspector.intake.grants import Grants
 from inspector.intake.push import Intake
-from inspector.intake.receipts import runs
-from inspector.records.credit import Answer, Granted, Hello, Recorded, Refused
-from inspector.records.stages import Batch, Receipt
+from inspector.records.credit import Answer, Hello, Refused
+from inspector.records.stages import Batch
 from inspector.wire import Part
 
 log = logging.getLogger("inspector")
@@ -40,18 +40,6 @@ PARTS = 3
 _hello = msgspec.json.Decoder(Hello)
 
 
-class _Grant(msgspec.Struct):
-    """What one camera was granted."""
-
-    peer: bytes
-    """ZeroMQ's name of its connection."""
-    session: bytes
-    under_way: int = 0
-    """Its frames that were taken, in this session or before, and that are not on disk yet."""
-    is_over: bool = False
-    """It sent more than it may have; a new session begins once nothing is under way, and brings all of it again."""
-
-
 class CreditIntake(Intake):
     """Binds a ROUTER socket instead of a PULL socket; else as `Intake`."""
 
@@ -59,8 +47,7 @@ class CreditIntake(Intake):
 
     def __init__(self, *args: Any, **facts: Any) -> None:
         super().__init__(*args, **facts)
-        self._grants: dict[str, _Grant] = {}
-        self._id, self._sessions = uuid.uuid4().hex[:12], 0
+        self._grants = Grants(self._section.credit_frames, uuid.uuid4().hex[:12])
         self._left = self._returned = 0
         """Receipts that went on with batches, and that came back."""
         self.greetings = 0
@@ -110,16 +97,15 @@ class CreditIntake(Intake):
             words = f"message has {count} parts; expected session, header and pixels"
             self._accept.turn_away("", "parts", words, now_ns)
             return True
-        camera = self._granted(peer, parts[0])
+        camera = self._grants.camera_of(peer, parts[0])
         if camera is None:
             words = "came in no session that holds; it is to be sent again in the one that does"
             self._accept.turn_away("", "credit", words, now_ns)
-        elif self._grants[camera].under_way >= 2 * self._section.credit_frames:
-            self._grants[camera].is_over = True
+        elif not self._grants.has_room(camera):
             words = f"more than {self._section.credit_frames} frames under way, as granted"
             self._accept.turn_away(camera, "credit", words, now_ns)
         elif self._accept.take(parts[1:], 2, now_ns, only=camera, sender=caller):
-            self._grants[camera].under_way += 1
+            self._grants.take(camera)
         return True
 
     def _greet(self, peer: bytes, hello: Hello, caller: Caller | None, now_ns: int) -> None:
@@ -135,26 +121,11 @@ class CreditIntake(Intake):
             self._send(peer, Refused(reason="impostor"))
             return
         self.greetings += 1
-        grant = self._grants.get(hello.camera)
-        if grant is None or grant.peer != peer or hello.again:
-            under_way = grant.under_way if grant else 0
-            self._grants[hello.camera] = _Grant(peer, self._session(), under_way)
-            words = (
-                f"camera {hello.camera} began session {self._sessions}; again and again: two programs have this name"
-            )
+        if self._grants.greet(peer, hello.camera, again=hello.again):
+            number = self._grants.sessions
+            words = f"camera {hello.camera} began session {number}; again and again: two programs have this name"
             self._complaints.add(hello.camera, "session", words, now_ns, logging.INFO)
-        self._grant(hello.camera)
-
-    def _granted(self, peer: bytes, session: Part) -> str | None:
-        """The camera whose session this is."""
-        for camera, grant in self._grants.items():
-            if grant.peer == peer and grant.session == session:
-                return camera
-        return None
-
-    def _session(self) -> bytes:
-        self._sessions += 1
-        return f"{self._id}-{self._sessions}".encode()
+        self._send(peer, self._grants.granted(hello.camera))
 
     # --- out ------------------------------------------------------------------------------------------------
 
@@ -164,22 +135,8 @@ class CreditIntake(Intake):
         if not receipts:
             return
         self._returned += len(receipts)
-        by_camera: dict[str, list[Receipt]] = {}
-        for receipt in receipts:
-            by_camera.setdefault(receipt.camera, []).append(receipt)
-        for camera, mine in by_camera.items():
-            grant = self._grants[camera]
-            grant.under_way -= len(mine)
-            for run in runs(mine):
-                self._send(grant.peer, _answer_to(run))
-            if grant.is_over and not grant.under_way:
-                grant.is_over, grant.session = False, self._session()
-                self._grant(camera)
-
-    def _grant(self, camera: str) -> None:
-        grant = self._grants[camera]
-        frames = self._section.credit_frames
-        self._send(grant.peer, Granted(camera=camera, session=grant.session.decode(), frames=frames))
+        for peer, answer in self._grants.acknowledge(receipts):
+            self._send(peer, answer)
 
     def _send(self, peer: bytes, answer: Answer) -> None:
         """Send to a camera that may be gone: then it is dropped."""
@@ -203,8 +160,7 @@ class CreditIntake(Intake):
         while self._returned < self._left and time.monotonic_ns() < until_ns:
             self._wait(20_000_000, is_open=False)
             self._answer()
-        left = sum(grant.under_way for grant in self._grants.values())
-        if left:
+        if left := self._grants.under_way:
             log.info("stopped with %d frames taken and not recorded; cameras send them again", left)
 
 
@@ -216,10 +172,3 @@ def _read(part: Part) -> Hello | None:
         return _hello.decode(part)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-
-
-def _answer_to(run: list[Receipt]) -> Answer:
-    first, last = run[0], run[-1]
-    if first.refused:
-        return Refused(reason=first.refused, boot=first.boot, number=first.number)
-    return Recorded(boot=first.boot, first=first.number, last=last.number)

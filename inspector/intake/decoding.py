@@ -11,9 +11,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
+
+
+class Pool(Protocol):
+    """Whoever decodes pictures in the background."""
+
+    def add(self, camera: Hashable, item: Any) -> None:
+        """Have an item of a camera worked on."""
+
+    def close(self) -> None:
+        """Work on nothing more."""
 
 
 class Decoders(Generic[T]):

@@ -24,6 +24,7 @@ from inspector.guard import Guard
 from inspector.intake.accept import Accept, Allocate
 from inspector.intake.batching import RETRY_NS, Gather
 from inspector.intake.complaints import Complaints
+from inspector.intake.decoding import Decoders
 from inspector.intake.overload import policies
 from inspector.intake.receipts import Known
 from inspector.intake.settings import BatchSection, IntakeSection
@@ -89,8 +90,7 @@ class Intake:
             demand,
             policies=policies(cameras, section),
             max_bytes=max_bytes,
-            threads=section.decode_threads,
-            wake=self._alarm,
+            decoders=lambda work: Decoders(section.decode_threads, work, self._alarm),
             window=window,
             known=known,
             rasters=rasters,

@@ -14,6 +14,7 @@ from inspector import wire
 from inspector.config.camera import Overload
 from inspector.demand import Demand
 from inspector.intake.accept import PICTURES_WAITING, Accept
+from inspector.intake.decoding import Decoders
 from inspector.intake.overload import policies
 from inspector.intake.settings import IntakeSection
 from inspector.records.stages import Frame, Loss
@@ -35,8 +36,7 @@ def accept(
         demand,
         policies=policies(cameras, IntakeSection(bind="tcp://127.0.0.1:*")),
         max_bytes=1_000_000,
-        threads=2,
-        wake=lambda: None,
+        decoders=lambda work: Decoders(2, work, lambda: None),
         clock_unix_ns=lambda: 0,
     )
     try:

@@ -106,7 +106,7 @@ def test_every_setting_it_names_is_one(context: Context) -> None:
     """What the page says of the sockets is what our own client does."""
     with sockets.make(context, zmq.DEALER, queue=1) as dealer:
         assert dealer.immediate and dealer.linger == 0
-    own = (ROOT / "inspector" / "camera" / "credit.py").read_text(encoding="utf-8")
+    own = (ROOT / "inspector" / "camera" / "kept.py").read_text(encoding="utf-8")
     assert "HELLO_NS = 500_000_000" in own and "every half second" in PAGE
     assert "AGAIN_NS = 5_000_000_000" in own and "for 5 s" in PAGE
 

@@ -14,6 +14,7 @@ from inspector.demand import Demand
 from inspector.engines.stub import Stub, grey_is_class
 from inspector.engines.tiled import Tiled
 from inspector.intake.accept import Accept
+from inspector.intake.decoding import Decoders
 from inspector.intake.overload import policies
 from inspector.intake.settings import IntakeSection
 from inspector.records.frame import Bytes2D
@@ -42,8 +43,7 @@ def intake(cameras: list[CameraSection]) -> Iterator[Accept]:
         Demand(2),
         policies=policies(cameras, IntakeSection(bind="tcp://127.0.0.1:*")),
         max_bytes=1_000_000,
-        threads=1,
-        wake=lambda: None,
+        decoders=lambda work: Decoders(1, work, lambda: None),
         rasters=rasters,
     )
     try:
