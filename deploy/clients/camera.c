@@ -1,10 +1,11 @@
 /* A camera of an inspector in credit mode, in C with libzmq alone: the reference for whoever writes one.
 
        cc -O2 -o camera camera.c -lzmq
-       camera ADDRESS NAME WIDTH HEIGHT COIL MM_PER_ROW < frames
+       camera ADDRESS NAME WIDTH HEIGHT COIL MM_PER_ROW [KEYFILE] < frames
 
    Standard input holds raw frames, WIDTH x HEIGHT grey bytes each, one after the other. Each is kept until the inspector
-   has recorded it, and sent again to one that was started again. Exit code: 0 all is recorded, 1 it is not, 2 wrong use.
+   has recorded it, and sent again to one that was started again. KEYFILE is what `inspector keys new NAME` wrote, for an
+   inspector that asks for keys. Exit code: 0 all is recorded, 1 it is not, 2 wrong use, or refused.
    The rules it follows are numbered as in inspector/intake/README.md. */
 
 #define _POSIX_C_SOURCE 200809L
@@ -150,9 +151,55 @@ static int read_frame(unsigned char *pixels, size_t *have) {
     return *have == frame_bytes;
 }
 
+/* Read one line of a key file, like secret = "...": 40 letters without quotes among them. */
+static int key_of(FILE *file, const char *name, char *key) {
+    char line[256], format[64];
+    snprintf(format, sizeof format, "%s = \"%%40[^\"]\"", name);
+    rewind(file);
+    while (fgets(line, sizeof line, file))
+        if (sscanf(line, format, key) == 1 && strlen(key) == 40)
+            return 1;
+    return 0;
+}
+
+/* Use a key for all that is sent; 0 when the file is none. */
+static int encrypt(const char *path) {
+    const char *const name[] = {"public", "secret", "server"};
+    const int option[] = {ZMQ_CURVE_PUBLICKEY, ZMQ_CURVE_SECRETKEY, ZMQ_CURVE_SERVERKEY};
+    FILE *file = fopen(path, "r");
+    int is_good = file != NULL;
+    for (int at = 0; is_good && at < 3; at++) {
+        char key[41];
+        is_good = key_of(file, name[at], key) && !zmq_setsockopt(dealer, option[at], key, sizeof key);
+    }
+    if (file)
+        fclose(file);
+    return is_good;
+}
+
+/* What became of the handshake; 0 when the inspector has refused us: libzmq does not try again by itself. */
+static int is_admitted(void *monitor) {
+    unsigned char event[6];
+    while (zmq_recv(monitor, event, sizeof event, ZMQ_DONTWAIT) == (int)sizeof event) {
+        uint16_t kind;
+        uint32_t value;
+        memcpy(&kind, event, sizeof kind);
+        memcpy(&value, event + 2, sizeof value);
+        zmq_recv(monitor, event, sizeof event, 0); /* the address */
+        if (kind == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+            fprintf(stderr, "camera: the inspector refuses this key (%u)\n", (unsigned)value);
+        else if (value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH)
+            fprintf(stderr, "camera: the inspector asks for a key and none was given, or the other way round\n");
+        else
+            continue;
+        return 0;
+    }
+    return 1;
+}
+
 int main(int words, char **word) {
-    if (words != 7) {
-        fprintf(stderr, "camera ADDRESS NAME WIDTH HEIGHT COIL MM_PER_ROW < frames\n");
+    if (words != 7 && words != 8) {
+        fprintf(stderr, "camera ADDRESS NAME WIDTH HEIGHT COIL MM_PER_ROW [KEYFILE] < frames\n");
         return 2;
     }
     const char *name = word[2], *coil = word[5];
@@ -177,6 +224,14 @@ int main(int words, char **word) {
     int yes = 1, zero = 0;
     zmq_setsockopt(dealer, ZMQ_IMMEDIATE, &yes, sizeof yes); /* rule 1 */
     zmq_setsockopt(dealer, ZMQ_LINGER, &zero, sizeof zero);
+    if (words == 8 && !encrypt(word[7])) {
+        fprintf(stderr, "camera: %s is no key file, or this libzmq was built without CURVE\n", word[7]);
+        return 2;
+    }
+    zmq_socket_monitor(dealer, "inproc://handshakes",
+                       ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL);
+    void *monitor = zmq_socket(context, ZMQ_PAIR);
+    zmq_connect(monitor, "inproc://handshakes");
     if (zmq_connect(dealer, word[1])) {
         fprintf(stderr, "camera: %s: %s\n", word[1], zmq_strerror(zmq_errno()));
         return 2;
@@ -188,6 +243,8 @@ int main(int words, char **word) {
             if (greet(name, again))
                 hello_ms = now_ms();
         }
+        if (!is_admitted(monitor))
+            return 2;
         forward();
         int reads = is_open && count < KEEP;
         zmq_pollitem_t items[] = {{dealer, 0, ZMQ_POLLIN, 0}, {NULL, 0, ZMQ_POLLIN, 0}};
@@ -225,6 +282,7 @@ int main(int words, char **word) {
             return 1;
         }
     }
+    zmq_close(monitor);
     zmq_close(dealer);
     zmq_ctx_term(context);
     printf("%lld frames sent and recorded\n", number);

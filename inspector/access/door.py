@@ -74,9 +74,8 @@ class Door:
     def verdict(self, public: str, peer: str) -> tuple[Grant | None, RefusalReason]:
         """Say whether a key may come in, at its handshake; a refusal is counted."""
         assert self._authority is not None
-        if (grant := self._authority.grant(public)) is None:
-            self._authority.look()  # it may be new
-            grant = self._authority.grant(public)
+        self._authority.look()  # it may be new, or revoked a moment ago
+        grant = self._authority.grant(public)
         if grant is not None and self._roles.intersection(grant.roles):
             return grant, "unknown"
         reason: RefusalReason = "role" if grant else "unknown"

@@ -4,98 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import zmq
 
-from inspector.access.keys import Key
-from inspector.camera import Camera, Transport
-from inspector.config.camera import CameraSection
-from inspector.demand import Demand
+from inspector.camera import Camera
 from inspector.errors import AccessError
 from inspector.intake import push
-from inspector.intake.credit import CreditIntake
-from inspector.intake.push import Intake
-from inspector.intake.receipts import Known
-from inspector.intake.settings import BatchSection, IntakeSection
-from inspector.records.stages import Frame, Loss
-from inspector.signals import Flag
-from tests.access import LOOPBACK, Gated, Keys
-from tests.frames import HEIGHT, WIDTH, consumed
-from tests.intakes import SECTIONS, Context
+from tests.access import PATIENCE_S, KeyedIntake, Keys
+from tests.frames import HEIGHT, WIDTH
+from tests.intakes import Context
 
-PATIENCE_S = 40
 PIXELS = np.full((HEIGHT, WIDTH), 128, np.uint8)
-
-
-class Line:
-    """An intake that asks for keys, drained while a test waits."""
-
-    def __init__(self, context: Context, keys: Keys, transport: Transport) -> None:
-        self.keys, self.transport = keys, transport
-        self.gated = Gated(context, keys)
-        section = IntakeSection(bind=LOOPBACK, transport=transport, max_frame_mb=1)
-        cameras: tuple[CameraSection, ...] = SECTIONS
-        demand, self.stop = Demand(2), Flag()
-        kind = CreditIntake if transport == "credit" else Intake
-        self.intake = kind(
-            context,
-            section,
-            BatchSection(max_frames=4, wait_ms=5),
-            cameras=cameras,
-            height=HEIGHT,
-            width=WIDTH,
-            stop=self.stop,
-            demand=demand,
-            known=Known(cameras) if transport == "credit" else None,
-            door=self.gated.door("intake"),
-        )
-        self._demand = demand
-        self._batches = consumed(self.intake, demand)
-        self.ends: Counter[str] = Counter()
-
-    def camera(self, name: str, key: Key | Path | None) -> Camera:
-        """A camera client."""
-        return Camera(
-            self.intake.address,
-            name,
-            transport=self.transport,
-            key=key,
-            patience_s=PATIENCE_S,
-        )
-
-    def turn(self) -> None:
-        """Take a batch, and acknowledge its frames as if they were on disk."""
-        batch = next(self._batches)
-        self._demand.acknowledge(batch.receipts)
-        for arrival in batch.arrivals:
-            match arrival:
-                case Frame():
-                    self.ends[f"frame of {arrival.header.camera}"] += 1
-                case Loss():
-                    self.ends[arrival.reason] += arrival.count
-
-    def until(self, holds: Callable[[], object], camera: Camera | None = None) -> None:
-        """Take batches, and tend a camera, until something holds."""
-        deadline = time.monotonic() + PATIENCE_S
-        while not holds():
-            if camera is not None:
-                camera.tend()
-            assert time.monotonic() < deadline, f"only {self.ends}, {self.gated.refusals.counts()}"
-            self.turn()
-
-    def refused(self, reason: str) -> int:
-        """How often the door refused for this reason."""
-        return sum(count for (_, why), count in self.gated.refusals.counts().items() if why == reason)
-
-    def close(self) -> None:
-        """End it."""
-        self.intake.close()
-        self.gated.__exit__(None, None, None)
 
 
 @pytest.fixture
@@ -105,18 +28,18 @@ def keys(tmp_path: Path) -> Keys:
 
 
 @pytest.fixture(params=["push", "credit"])
-def line(request: pytest.FixtureRequest, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
+def line(request: pytest.FixtureRequest, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> Iterator[KeyedIntake]:
     """Give a line of the cameras top and bottom that asks for keys; an idle one ticks fast."""
     monkeypatch.setattr(push, "TICK_NS", 10_000_000)
     context: Context = zmq.Context()
     keys.new("top")
-    line = Line(context, keys, request.param)
+    line = KeyedIntake(context, keys, request.param)
     yield line
     line.close()
     context.destroy(linger=0)
 
 
-def good(line: Line, name: str) -> None:
+def good(line: KeyedIntake, name: str) -> None:
     """See that a camera with its key is served."""
     camera = line.camera(name, line.keys.folder / f"{name}.key")
     camera.send(PIXELS)
@@ -124,7 +47,7 @@ def good(line: Line, name: str) -> None:
     camera.close(0)
 
 
-def refusal(line: Line, camera: Camera) -> str:
+def refusal(line: KeyedIntake, camera: Camera) -> str:
     """What the camera says once it is refused."""
     with pytest.raises(AccessError) as caught:
         deadline = time.monotonic() + PATIENCE_S
@@ -136,13 +59,13 @@ def refusal(line: Line, camera: Camera) -> str:
     return str(caught.value)
 
 
-def test_frames_of_a_key(line: Line) -> None:
+def test_frames_of_a_key(line: KeyedIntake) -> None:
     """A camera with its key is served; its name in the key's file is the one that its frames carry."""
     good(line, "top")
     assert line.gated.refusals.counts() == {}
 
 
-def test_no_key(line: Line) -> None:
+def test_no_key(line: KeyedIntake) -> None:
     """A camera without a key is refused, and reads so; the good one is served meanwhile."""
     words = refusal(line, line.camera("top", None))
     assert "asks for a key" in words
@@ -150,20 +73,20 @@ def test_no_key(line: Line) -> None:
     good(line, "top")
 
 
-def test_unknown_key(line: Line) -> None:
+def test_unknown_key(line: KeyedIntake) -> None:
     """A key that was made elsewhere is refused with 400."""
     words = refusal(line, line.camera("top", line.keys.stranger("top")))
     assert "refuses this key (400)" in words
     assert line.refused("unknown") == 1
 
 
-def test_key_of_another_role(line: Line) -> None:
+def test_key_of_another_role(line: KeyedIntake) -> None:
     """A subscriber's key sends no frames."""
     assert "refuses this key" in refusal(line, line.camera("top", line.keys.new("office", "subscriber")))
     assert line.refused("role") == 1
 
 
-def test_key_for_another_inspector(line: Line, tmp_path: Path) -> None:
+def test_key_for_another_inspector(line: KeyedIntake, tmp_path: Path) -> None:
     """A key with the public key of another inspector gets nowhere, and the client says what is most likely wrong."""
     elsewhere = Keys(tmp_path / "elsewhere")
     camera = line.camera("top", elsewhere.new("top"))
@@ -173,7 +96,7 @@ def test_key_for_another_inspector(line: Line, tmp_path: Path) -> None:
     camera.close(0)
 
 
-def test_impostor(line: Line) -> None:
+def test_impostor(line: KeyedIntake) -> None:
     """A frame under another camera's name is rejected as an impostor's, and counted at no camera."""
     bottom = line.camera("bottom", line.keys.folder / "top.key")
     if line.transport == "push":
@@ -187,13 +110,13 @@ def test_impostor(line: Line) -> None:
     assert (report.entrance, report.reason, report.key, report.peer) == ("intake", "impostor", "top", "127.0.0.1")
 
 
-def test_key_made_while_it_runs(line: Line) -> None:
+def test_key_made_while_it_runs(line: KeyedIntake) -> None:
     """A key that was made a moment ago is admitted at once."""
     line.keys.new("bottom")
     good(line, "bottom")
 
 
-def test_revoked_while_it_sends(line: Line) -> None:
+def test_revoked_while_it_sends(line: KeyedIntake) -> None:
     """From the revocation on nothing that a standing connection sends is taken; a new one is refused."""
     camera = line.camera("top", line.keys.folder / "top.key")
     camera.send(PIXELS)

@@ -20,6 +20,8 @@ from inspector.records.credit import Answer, Granted, Hello, Recorded, Refused
 from inspector.records.stages import Frame
 from inspector.signals import Flag
 from tests import frames, zmtp
+from tests import frames as small
+from tests.access import KeyedIntake, Keys
 from tests.e2e.kills import frame_at
 from tests.e2e.mill import FRAME_MM, Mill
 from tests.frames import consumed
@@ -162,3 +164,33 @@ def test_the_c_client_says_what_is_wrong(tmp_path: Path, client: Path) -> None:
             words = [str(client), mill.ports.address("frames"), "spy", "4", "2", "C1", "0.5"]
             done = subprocess.run(words, capture_output=True, text=True, stdin=stdin, check=False)
     assert done.returncode == 2 and '"reason":"camera"' in done.stderr
+
+
+def test_the_c_client_with_a_key(tmp_path: Path, client: Path) -> None:
+    """With its key it is served; with a revoked one, with none and with a file that is none it ends with 2 and why."""
+    keys, source, context = Keys(tmp_path / "keys"), tmp_path / "frames", zmq.Context[zmq.Socket[bytes]]()
+    source.write_bytes(bytes(small.WIDTH * small.HEIGHT))
+    keys.new("top")
+    line = KeyedIntake(context, keys, "credit")
+
+    def run(*key: Path) -> tuple[int, str]:
+        words = [str(client), line.intake.address, "top", str(small.WIDTH), str(small.HEIGHT), "C1", "0.5"]
+        words += map(str, key)
+        with (
+            source.open("rb") as stdin,
+            subprocess.Popen(words, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as camera,
+        ):
+            line.until(lambda: camera.poll() is not None)
+            assert camera.stdout is not None and camera.stderr is not None
+            return camera.returncode, camera.stdout.read() + camera.stderr.read()
+
+    try:
+        assert run(keys.folder / "top.key") == (0, "1 frames sent and recorded\n")
+        assert line.ends["frame of top"] == 1
+        assert run() == (2, "camera: the inspector asks for a key and none was given, or the other way round\n")
+        assert run(source)[0] == 2
+        keys.revoke("top")
+        assert run(keys.folder / "top.key") == (2, "camera: the inspector refuses this key (400)\n")
+    finally:
+        line.close()
+        context.destroy(linger=0)
