@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=75.0,
         help="length of the drive, more where it cannot show all (%(default)s)",
     )
-    add("--seed", type=int, default=1, help="seed of the steel; another one is other coils (%(default)s)")
+    add("--seed", type=int, default=44, help="seed of the steel; another one is other coils (%(default)s)")
     add("--recipe", metavar="FOLDER", help="recipe that runs instead of the shipped one")
     add("--fault", action="append", default=[], metavar="NAME=P", help="faults of the camera, as in `inspector replay`")
     add("--port-base", type=int, metavar="PORT", help="first of five ports in a row (5555 to 5558, 9477)")

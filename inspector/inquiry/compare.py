@@ -17,6 +17,7 @@ from statistics import median
 import msgspec
 import numpy as np
 
+from inspector.coil.seen import totals
 from inspector.events.history import History, Passage
 from inspector.inquiry import output, source
 from inspector.records.events import Defect, Missed
@@ -25,7 +26,7 @@ from inspector.simulator import planted
 from inspector.simulator.planted import COIL, LOST, PlantedRow
 
 NAMES = ("coil", "what", "name", "planted_mm", "found_mm", "off_mm", "found_as")
-FALSE = "false"
+FALSE, MISSED, NOT_COME = "false", "missed", "not come"
 
 
 class ComparedRow(msgspec.Struct, frozen=True):
@@ -43,7 +44,8 @@ class ComparedRow(msgspec.Struct, frozen=True):
     off_mm: float | None
     """How much farther along it was reported."""
     found_as: str
-    """The classes it was reported as; `missed` where the strip was reported as not inspected."""
+    """The classes it was reported as; `missed` where the strip was reported as not inspected, `not come` where the
+    inspector has not seen the coil come so far: it still runs, or was cut off."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,12 +82,13 @@ def run(args: argparse.Namespace) -> int:
 def summary(rows: Sequence[ComparedRow]) -> str:
     """What it comes to, in a sentence."""
     things = [row for row in rows if row.what not in (COIL, LOST, FALSE)]
-    seen = [row for row in things if row.found_as != "missed"]
+    seen = [row for row in things if row.found_as not in (MISSED, NOT_COME)]
     found = [row for row in seen if row.name in row.found_as.split(" and ")]
     false = sum(row.what == FALSE for row in rows)
     words = f"{len(found)} of {len(seen)} found, {false} false"
-    if len(things) > len(seen):
-        words += f"; {len(things) - len(seen)} lie on strip that was not inspected"
+    for word, place in ((MISSED, "strip that was not inspected"), (NOT_COME, "strip that has not come")):
+        if count := sum(row.found_as == word for row in things):
+            words += f"; {count} on {place}"
     off_mm = sorted(abs(row.off_mm) for row in found if row.off_mm is not None)
     return f"{words}; half of the begins are right to {median(off_mm):.1f} mm." if off_mm else f"{words}."
 
@@ -95,16 +98,20 @@ def _coil(history: History, passage: Passage, truth: Sequence[PlantedRow]) -> It
     defects = [event.data for event in history.defects(passage) if isinstance(event.data, Defect)]
     defects = [defect for defect in defects if not defect.part_of]
     missed = [gap for _, gap in history.events(passage, Missed)]
+    reached_mm = 1000 * totals(history, passage).length_m
     rows = [row for row in truth if row.is_defect]
     overlap = overlaps([row.planted(number) for number, row in enumerate(rows)], defects)
     for row in truth:
         if row.what == COIL:
-            yield _row(row, row.end_mm, 1000 * passage.report.length_m if passage.is_over else None, "")
+            yield _row(row, row.end_mm, reached_mm if passage.is_over else None, "" if passage.is_over else NOT_COME)
         elif row.what == LOST:
             gap = next((gap for gap in missed if gap.start_mm < row.end_mm and gap.end_mm > row.start_mm), None)
-            yield _row(row, row.start_mm, gap.start_mm if gap else None, "missed" if gap else "")
+            yield _row(row, row.start_mm, gap.start_mm if gap else None, MISSED if gap else "")
     for row, hits in zip(rows, overlap, strict=True):
-        yield _thing(row, [defects[place] for place in np.flatnonzero(hits)], missed)
+        if row.start_mm >= reached_mm:
+            yield _row(row, row.start_mm, None, NOT_COME)
+        else:
+            yield _thing(row, [defects[place] for place in np.flatnonzero(hits)], missed)
     is_true = np.any(overlap, axis=0) if rows else np.zeros(len(defects), np.bool_)
     for defect, is_hit in zip(defects, is_true, strict=True):
         if not is_hit:
@@ -118,7 +125,7 @@ def _thing(row: PlantedRow, hits: Sequence[Defect], missed: Sequence[Missed]) ->
         found_as = " and ".join(sorted({defect.name for defect in own}))
         return _row(row, row.start_mm, min(defect.start_mm for defect in own), found_as)
     is_unseen = any(gap.start_mm < row.end_mm and gap.end_mm > row.start_mm for gap in missed)
-    return _row(row, row.start_mm, None, "missed" if is_unseen else "")
+    return _row(row, row.start_mm, None, MISSED if is_unseen else "")
 
 
 def _row(row: PlantedRow, planted_mm: float, found_mm: float | None, found_as: str) -> ComparedRow:

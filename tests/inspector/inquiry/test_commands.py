@@ -108,6 +108,4 @@ def test_what_was_planted_is_compared_with_what_was_found(tmp_path: Path, capsys
     ]
     assert main(words) == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last == (
-        "1 of 3 found, 1 false; 1 lie on strip that was not inspected; half of the begins are right to 1.0 mm."
-    )
+    assert last == ("1 of 3 found, 1 false; 1 on strip that was not inspected; half of the begins are right to 1.0 mm.")
