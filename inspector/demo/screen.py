@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import TextIO
 
 PLAIN_EVERY_S = 10.0
-CLEAR = "\x1b[K"
 
 
 class StatusScreen:
