@@ -38,6 +38,10 @@ class Analyse:
         """Where the last frames of each camera showed each edge."""
         self._max_regions = (section or AnalysisSection()).max_regions
 
+    def replace(self, cameras: Iterable[CameraSection]) -> None:
+        """Go on with other calibrations of the same cameras; between two batches."""
+        self._cameras = {camera.name: camera for camera in cameras}
+
     def __call__(self, inferred: Inferred) -> Findings:
         """Analyse every frame of a batch, in arrival order."""
         if inferred.recipe is not self._recipe:

@@ -49,6 +49,10 @@ class Cut:
         self._due_mm = {name: self._every_mm * chance.random() for name in self._cameras}
         self._has_room, self._skipped, self._chance = has_room, skipped, chance
 
+    def replace(self, cameras: Iterable[CameraSection]) -> None:
+        """Go on with other calibrations of the same cameras; between two batches."""
+        self._cameras = {camera.name: camera for camera in cameras}
+
     def __call__(self, batch: Batch, findings: Findings) -> Findings:
         """Copy what is of interest in a batch."""
         frames = findings.inspected

@@ -46,6 +46,19 @@ class Raster(msgspec.Struct, frozen=True):
         return self.seen_rows, self.seen_px
 
 
+class TravelSection(Section, frozen=True):
+    """How fast the strip runs, where no encoder says it: positions that follow from it are marked as estimated."""
+
+    speed_m_min: Annotated[
+        float,
+        key(
+            "The line's speed, for cameras with `rows_per_s`; a reload (SIGHUP) takes another. 0: not known.",
+            ge=0,
+            le=3000,
+        ),
+    ] = 0.0
+
+
 class CameraSection(Section, frozen=True):
     """One camera of the line; a frame of any other is rejected."""
 
@@ -54,6 +67,15 @@ class CameraSection(Section, frozen=True):
     mm_per_row: Annotated[
         float, key("Millimetres along the strip per row, unless the frame header says it.", gt=0, le=1000)
     ]
+    rows_per_s: Annotated[
+        float,
+        key(
+            "Rows a second of a camera without an encoder: with `travel.speed_m_min` they take the place of "
+            "`mm_per_row`; 0: not so.",
+            ge=0,
+            le=1_000_000,
+        ),
+    ] = 0.0
     width: Annotated[
         int,
         key(
@@ -109,6 +131,12 @@ class CameraSection(Section, frozen=True):
             le=3_600_000,
         ),
     ] = 0
+
+    def at(self, speed_m_min: float) -> CameraSection:
+        """Return it with the millimetres per row that follow from the strip's speed, where it has no encoder."""
+        if not (self.rows_per_s and speed_m_min):
+            return self
+        return msgspec.structs.replace(self, mm_per_row=speed_m_min * 1000 / 60 / self.rows_per_s)
 
     def watches(self, edge: Literal["left", "right"]) -> bool:
         """Whether it sees this edge of the strip."""

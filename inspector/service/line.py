@@ -21,7 +21,7 @@ from inspector.archive.settings import ArchiveSection
 from inspector.camera_health.settings import CameraHealthSection
 from inspector.coil import settings as coil_settings
 from inspector.coil.settings import GradingSection
-from inspector.config.camera import CameraSection
+from inspector.config.camera import CameraSection, TravelSection
 from inspector.config.reader import Section, faults_of, key
 from inspector.config.severity import SeveritySection
 from inspector.engines.settings import EngineSection, RecipeSection
@@ -38,6 +38,8 @@ S = TypeVar("S", bound=Section)
 
 LONGEST_IPC = 107
 """Bytes of a Unix socket's path (unix(7))."""
+MOST_MM_PER_ROW = 1000.0
+"""As of `camera.mm_per_row`."""
 EVERY_HOST = {"", "*", "0.0.0.0", "[::]"}
 
 
@@ -53,6 +55,7 @@ class Config(Section, frozen=True, kw_only=True):
         tuple[CameraSection, ...],
         key("A [[camera]] section for each camera.", "Write [[camera]] on a line of its own.", min_length=1),
     ]
+    travel: TravelSection = TravelSection()
     alarm: Annotated[
         tuple[AlarmSection, ...],
         key("An [[alarm]] section for each alarm.", "Write [[alarm]] on a line of its own."),
@@ -116,7 +119,8 @@ def load(path: Path) -> Config:
         faults = list(_contradictions(config))
     if faults:
         raise ConfigError([f"{path.name}: {fault}" for fault in faults])
-    return _placed(config, path.parent)
+    cameras = tuple(camera.at(config.travel.speed_m_min) for camera in config.camera)
+    return _placed(msgspec.structs.replace(config, camera=cameras), path.parent)
 
 
 def _placed(config: Config, folder: Path) -> Config:
@@ -160,9 +164,32 @@ def _contradictions(config: Config) -> list[str]:
             f"repeat.min_period_mm is {config.repeat.min_period_mm:g}; expected less than repeat.max_period_mm, "
             f"{config.repeat.max_period_mm:g}. Correct one of them."
         )
+    faults += _travel_faults(config)
     faults += coil_settings.faults(config.grading, config.severity)
     faults += _address_faults(config)
     return faults
+
+
+def _travel_faults(config: Config) -> Iterator[str]:
+    """A speed that concerns no camera, and cameras that wait for one."""
+    speed_m_min = config.travel.speed_m_min
+    timed = [camera for camera in config.camera if camera.rows_per_s]
+    if speed_m_min and not timed:
+        yield (
+            f"travel.speed_m_min is {speed_m_min:g}, and no camera has rows_per_s: it concerns none. Write rows_per_s "
+            "for each camera without an encoder, or remove it."
+        )
+    for camera in timed:
+        if not speed_m_min:
+            yield (
+                f'camera "{camera.name}" has rows_per_s, and travel.speed_m_min is 0; expected the speed that goes '
+                "with it. Write [travel] speed_m_min, or remove rows_per_s."
+            )
+        elif (mm := camera.at(speed_m_min).mm_per_row) > MOST_MM_PER_ROW:
+            yield (
+                f'camera "{camera.name}": {speed_m_min:g} m/min at {camera.rows_per_s:g} rows a second are {mm:g} mm a '
+                f"row; expected at most {MOST_MM_PER_ROW:g}. Correct one of them."
+            )
 
 
 def _credit_faults(config: Config) -> Iterator[str]:

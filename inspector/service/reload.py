@@ -7,19 +7,20 @@ Must not know: sockets, stages.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from inspector import recipe
+from inspector.config.camera import CameraSection
 from inspector.errors import ConfigError, InspectorError, Stopped
 from inspector.infer import Loaded
 from inspector.records.recipe import Recipe
 from inspector.service.line import Config
 from inspector.service.prepare import PLAIN, Load, Options, load, prepare
 
-RELOADABLE = frozenset({"recipe", "engine", "alarm", "flood", "trigger"})
+RELOADABLE = frozenset({"recipe", "engine", "alarm", "flood", "travel", "trigger"})
 """Sections that a reload puts into force; a change in any other needs a restart, and is refused."""
 
 
@@ -80,18 +81,35 @@ class Reload:
     def _refuse(self, settings: Config, card: Recipe) -> None:
         """Raise ConfigError for what only a restart can change."""
         fixed = [name for name in Config.__struct_fields__ if name not in RELOADABLE]
-        changed = [name for name in fixed if getattr(settings, name) != getattr(self._settings, name)]
+        new, old = _timeless(settings), _timeless(self._settings)
+        changed = [name for name in fixed if getattr(new, name) != getattr(old, name)]
         faults = [
             f"{self._path.name}: {name} has changed; a reload takes only {', '.join(sorted(RELOADABLE))}. "
             "Restart the service to change it."
             for name in changed
         ]
-        for camera in () if faults else settings.camera:
-            old, new = camera.raster(self._running), camera.raster(card)
-            if old != new:
-                faults.append(
-                    f"{self._path.name}: recipe {card} takes frames of {new.px} x {new.rows} of camera {camera.name}; "
-                    f"it sends {old.px} x {old.rows}. Restart the service to change the frame size."
-                )
+        for camera, before in () if faults else zip(settings.camera, self._settings.camera, strict=True):
+            faults += [f"{self._path.name}: {fault}" for fault in _size_faults(camera, card, before, self._running)]
         if faults:
             raise ConfigError(faults)
+
+
+def _timeless(settings: Config) -> Config:
+    """The configuration without what follows from the strip's speed, which a reload may change."""
+    cameras = (msgspec.structs.replace(one, mm_per_row=0.0) if one.rows_per_s else one for one in settings.camera)
+    return msgspec.structs.replace(settings, camera=tuple(cameras))
+
+
+def _size_faults(camera: CameraSection, card: Recipe, before: CameraSection, running: Recipe) -> Iterator[str]:
+    """Another size of a camera's frames: buffers have the one that they began with."""
+    new, old = camera.raster(card), before.raster(running)
+    if new.sent != old.sent:
+        yield (
+            f"recipe {card} takes frames of {new.px} x {new.rows} of camera {camera.name}; it sends {old.px} x "
+            f"{old.rows}. Restart the service to change the frame size."
+        )
+    elif new.seen != old.seen:
+        yield (
+            f"camera {camera.name} is scaled, and its rows would be {new.seen_rows} in place of {old.seen_rows}. "
+            "Restart the service to change the speed, or set scale = false."
+        )

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from queue import SimpleQueue
 
 import msgspec
 
@@ -51,8 +52,10 @@ class Stages:
         self._triggers = Triggers(settings.trigger, settings.camera)
         self.alarms = Alarms(settings.alarm, settings.flood)
         self.receipts = Receipts(settings.camera)
+        self._strip = Strip(settings.camera, settings.defect, settings.severity)
+        self._inbox: SimpleQueue[Config] = SimpleQueue()
         self._stages: list[Stage] = [
-            Strip(settings.camera, settings.defect, settings.severity),
+            self._strip,
             self._triggers,
             Repeats(settings.repeat, settings.roll),
             Decisions(),
@@ -80,7 +83,7 @@ class Stages:
     def replace(self, settings: Config) -> None:
         """Pass on what a reload may change; any thread may."""
         self.alarms.replace(settings.alarm, settings.flood)
-        self._triggers.replace(settings.trigger, settings.camera)
+        self._inbox.put(settings)
 
     def findings(
         self, batches: Iterable[Inferred], metrics: Metrics, desk: Desk, archive: Archive
@@ -89,17 +92,28 @@ class Stages:
         analysed, watched = (metrics.timed(work.name, work) for work in (self._analyse, self._camera_health))
         cut = metrics.timed("cut", archive.cut) if archive.cut else _uncut
         relied = self._recipe_health
-        findings = each(
-            batches,
-            lambda inferred: relied(inferred, cut(inferred.batch, watched(inferred.batch, analysed(inferred)))),
-            _last,
-        )
+
+        def seen(inferred: Inferred) -> Findings:
+            self._take_over(archive)
+            return relied(inferred, cut(inferred.batch, watched(inferred.batch, analysed(inferred))))
+
+        findings = each(batches, seen, _last)
         findings = each(findings, desk.attach)
         for stage in self._stages:
             findings = each(findings, metrics.timed(stage.name, stage))
         findings = each(findings, metrics.timed(archive.collect.name, archive.collect))
         findings = each(findings, desk.conclude)
         return each(findings, self._with_states)
+
+    def _take_over(self, archive: Archive) -> None:
+        """Go on with what a reload brought: before a batch, so that all stages see one frame alike."""
+        while not self._inbox.empty():
+            settings = self._inbox.get()
+            self._analyse.replace(settings.camera)
+            self._strip.replace(settings.camera)
+            self._triggers.replace(settings.trigger, settings.camera)
+            if archive.cut:
+                archive.cut.replace(settings.camera)
 
     def _with_states(self, findings: Findings) -> Findings:
         """Add what every stage would have to know to go on from here; none is at work meanwhile."""

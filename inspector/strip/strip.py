@@ -73,6 +73,10 @@ class Strip:
         self._joins = Joins(gaps, tuple(severities))
         self._state = _State()
 
+    def replace(self, cameras: Iterable[CameraSection]) -> None:
+        """Go on with other calibrations of the same cameras; between two batches."""
+        self._cameras = {camera.name: camera for camera in cameras}
+
     def __call__(self, findings: Findings) -> Findings:
         """Place every arrival of a batch on the strip."""
         turn = _Turn(findings.closed_ns)

@@ -35,7 +35,7 @@ replay_bind = "tcp://127.0.0.1:5557"
 path = "journal"
 """
 SECTIONS = (
-    "line, recipe, engine, intake, batch, camera, alarm, flood, camera_health, analysis, defect, repeat, roll, "
+    "line, recipe, engine, intake, batch, camera, travel, alarm, flood, camera_health, analysis, defect, repeat, roll, "
     "severity, grading, trigger, events, journal, archive, http, commands, keys"
 )
 SOCKET = 'expected text like tcp://127.0.0.1:5555. Write "tcp://HOST:PORT" or "ipc:///run/inspector/LINE/NAME".'

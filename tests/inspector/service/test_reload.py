@@ -38,9 +38,9 @@ path = "journal"
 class Line:
     """A configuration file with its recipe, and a line that runs it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, started_with: str = "mm_per_row = 0.5") -> None:
         self.path, self.recipe = folder / "line3.toml", folder / "recipe"
-        self.path.write_text(LINE)
+        self.path.write_text(LINE.replace("mm_per_row = 0.5", started_with))
         write_recipe(self.recipe)
         self.settings, found = prepare(self.path)
         assert found == self.recipe
@@ -101,7 +101,7 @@ def test_good_reload(line: Line) -> None:
         (
             "mm_per_px = 0.6",
             "mm_per_px = 0.7",
-            "line3.toml: camera has changed; a reload takes only alarm, engine, flood, recipe, trigger. "
+            "line3.toml: camera has changed; a reload takes only alarm, engine, flood, recipe, travel, trigger. "
             "Restart the service to change it.",
         ),
         ("mm_per_px = 0.6", "mm_per_px = -1", None),
