@@ -22,7 +22,7 @@ export class Alarms {
     byId("alarms-fault").hidden = !standing.fault; byId("alarms-fault").textContent = standing.fault ? `${t("alarms.unknown")} ${standing.fault}` : "";
     byId("counts").replaceChildren(...["high", "medium", "low"].map((priority) => el("span", { class: counts[priority] ? "count" : "count none" }, prioritySign(priority, t(`priority.${priority}`), 18), ` ${counts[priority]}`)));
     this.keepFocus(() => {
-      byId("alarms").replaceChildren(...(shown.length ? shown.map((alarm) => this.row(alarm)) : [el("li", { class: "empty" }, t("alarms.none"))]));
+      byId("alarms").replaceChildren(...(shown.length ? shown.map((alarm) => this.row(alarm)) : standing.fault ? [] : [el("li", { class: "empty" }, t("alarms.none"))]));
       byId("shelved").replaceChildren(...aside.map((alarm) => this.aside(alarm)));
     });
     byId("aside").hidden = !aside.length;
