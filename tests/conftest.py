@@ -8,6 +8,9 @@ from hypothesis import settings
 SLOW_S = 600
 """A test marked slow may take this long on a busy machine; any other one a minute (pyproject.toml)."""
 
+SHARED = {"run", "recipes"}
+"""Fixtures that train a network, once: whichever test comes first waits for it."""
+
 # no test asserts a time: other work may share the cores
 settings.register_profile("steel", deadline=None)
 settings.load_profile("steel")
@@ -18,7 +21,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
     for item in items:
-        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+        is_slow = item.get_closest_marker("slow") or SHARED & set(getattr(item, "fixturenames", ()))
+        if is_slow and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(SLOW_S))
 
 

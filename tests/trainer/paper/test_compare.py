@@ -86,7 +86,7 @@ def test_a_killed_comparison_goes_on_where_it_was(
     first, second = tmp_path / "out" / "resnet18", tmp_path / "out" / "resnet34"
     process = subprocess.Popen([sys.executable, "-m", "trainer", *words], stdout=subprocess.DEVNULL)
     try:
-        give_up_s = time.monotonic() + 240
+        give_up_s = time.monotonic() + 500
         while not (second / "last.pt").is_file():
             assert process.poll() is None and time.monotonic() < give_up_s
             time.sleep(0.02)
