@@ -41,6 +41,7 @@ SEGMENTS = 16  # files in a full journal: the least part of it that retention ta
 SCAN_SEQS = 4096  # read in one replay at most, 2 MB or so: a rare topic must not hold up the line
 GROUP_BYTES = 4 * 2**20
 """The most that one transaction writes: a group beyond it is recorded in several, so that retention keeps up."""
+MOST_OF_A_DISK = 0.9
 EVENT_BYTES = 256
 """No envelope is smaller: so it is known how many numbers a lost file can have given out."""
 
@@ -142,6 +143,14 @@ class Journal:
             disk = os.statvfs(self._path)
             free = disk.f_bavail * disk.f_frsize
         return taken + self.ballast.size_bytes, self._max_bytes + self.ballast.full_bytes, free
+
+    def fills_its_disk(self) -> bool:
+        """Whether nearly all that is on the disk is the journal: then nobody else can make room on it."""
+        with contextlib.suppress(OSError):
+            disk = os.statvfs(self._path)
+            used = (disk.f_blocks - disk.f_bfree) * disk.f_frsize
+            return self.disk()[0] >= MOST_OF_A_DISK * used
+        return False
 
     def record(self, events: Sequence[Data], states: Mapping[str, bytes] = MappingProxyType({})) -> tuple[Message, ...]:
         """Number events, put them on disk, and return them as they are to be published.

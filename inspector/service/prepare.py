@@ -101,12 +101,13 @@ def remarks(settings: Config, card: Recipe) -> list[str]:
 def _binds(settings: Config) -> dict[str, str]:
     """The addresses of ZeroMQ sockets, by key."""
     events = settings.events
-    return {
+    binds = {
         "intake.bind": settings.intake.bind,
         "events.bind": events.bind,
         "events.replay_bind": events.replay_bind,
         "commands.bind": settings.commands.bind,
     }
+    return {key: bind for key, bind in binds.items() if bind}  # where none is written, only this machine reaches it
 
 
 def _inside(address: str) -> str:

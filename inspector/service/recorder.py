@@ -81,6 +81,8 @@ class Recorder:
         """Put on disk what was found, then the other `reports`, and return what is to be handed on.
 
         That is less where the disk takes nothing, and all that waited too where it does again.
+
+        Raises: DiskFull where the disk is full of the journal itself.
         """
         self._look_at_the_disk()
         states = self._due(group, reports)
@@ -153,6 +155,8 @@ class Recorder:
             self._put(backlog.events()[on_disk:], backlog.states)
             messages = journal.since(self._seq)  # byte for byte what others can replay
         except JournalError as error:
+            if isinstance(error, DiskFull) and journal.fills_its_disk():
+                raise  # nobody can make room there: the disk is smaller than journal.max_mb
             self._failed(str(error))
             return RecordedFindings(free, (), journal.position)
         self._goes_on(len(backlog), backlog.lost)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from inspector.errors import JournalError
+from inspector.errors import DiskFull, JournalError
 from inspector.events.journal import Journal
 from inspector.records.events import CoilReport, Data, JournalStatus
 from inspector.records.stages import Findings, Receipt
@@ -17,11 +19,20 @@ from tests.disks import FailingDisk, failing_disk
 from tests.journals import ALARM, COIL, DEFECT, events, held, opened
 
 
+class Disk(NamedTuple):
+    """What the system says of a file system."""
+
+    f_frsize: int
+    f_blocks: int
+    f_bfree: int
+    f_bavail: int
+
+
 class Room:
     """A recorder on a disk that fills up on request, a clock that is set forward, and what is reported."""
 
     def __init__(self, folder: Path, disk: FailingDisk) -> None:
-        self.disk, self.now_s = disk, 100.0
+        self.folder, self.disk, self.now_s = folder, disk, 100.0
         self.statuses: list[JournalStatus] = []
         self.journal: Journal = opened(folder)
         self.recorder = Recorder(self.journal, self._take, self.journal.record, lambda: self.now_s)
@@ -42,7 +53,10 @@ class Room:
 @pytest.fixture(name="room")
 def _room(tmp_path: Path) -> Iterator[Room]:
     with failing_disk() as disk:
-        yield Room(tmp_path, disk)
+        yield (room := Room(tmp_path, disk))
+        disk.is_full, disk.fills_until = False, None
+        with contextlib.suppress(JournalError):
+            room.recorder.close()
 
 
 def found(*happened: Data, state: bytes = b"1", receipts: int = 0) -> Findings:
@@ -155,3 +169,13 @@ def test_a_backlog_keeps_what_is_rare() -> None:
     free = backlog.add([found(DEFECT, COIL), found(DEFECT, DEFECT, ALARM), found(DEFECT)], [], {"strip": b"1"})
     assert [type(event) for event in backlog.events()] == [type(DEFECT), CoilReport, type(ALARM)]
     assert (backlog.lost, [findings.events for findings in free]) == (3, [()])
+
+
+def test_a_disk_that_the_journal_itself_fills_ends_it(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody can make room on a disk that is smaller than the journal may grow."""
+    room.record(found(DEFECT))
+    taken = room.journal.disk()[0] - room.journal.ballast.size_bytes
+    monkeypatch.setattr("os.statvfs", lambda path: Disk(f_frsize=1, f_blocks=taken, f_bfree=0, f_bavail=0))
+    room.disk.is_full = True
+    with pytest.raises(DiskFull, match="The disk is full"):
+        room.record(found(DEFECT))
