@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 
+import anyio
 import msgspec
-from starlette.concurrency import run_in_threadpool
+from anyio.to_thread import run_sync
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -40,6 +42,10 @@ from inspector.station.watch import Watch
 OPERATORS = (Acknowledge, Reset, Shelve, Unshelve, RollsChanged)
 """What an operator may ask of a line; the rest takes an engineer."""
 MOST_BYTES = 10_000
+READERS, COMMANDS = 2, 8
+"""At once: who reads coils must not keep who commands waiting."""
+LONGEST = 20
+"""Digits of a number in the journal."""
 STUCK_S = 10.0
 """A browser that takes nothing for so long is cut off."""
 
@@ -50,6 +56,7 @@ class Api:
     def __init__(self, watches: Mapping[str, Watch]) -> None:
         self._watches = watches
         self._coils = {name: Coils() for name in watches}
+        self._readers, self._commands = anyio.CapacityLimiter(READERS), anyio.CapacityLimiter(COMMANDS)
 
     async def health(self, request: Request) -> Response:
         """200 while the station lives, whatever becomes of its lines."""
@@ -64,7 +71,7 @@ class Api:
     async def coils(self, request: Request) -> Response:
         """All coils that the journal holds."""
         watch = self._watch(request)
-        return _json(await run_in_threadpool(self._coils[watch.line.name].entries, watch.line))
+        return _json(await run_sync(self._coils[watch.line.name].entries, watch.line, limiter=self._readers))
 
     async def coil(self, request: Request) -> Response:
         """One coil: its page with what its script needs first, and by that answer's stamp `columns` or `ids`."""
@@ -76,8 +83,8 @@ class Api:
                 raise HTTPException(410, f"{part} of this reading of the coil is no longer there. Reload the page.")
             return Response(getattr(found.packed, part), media_type="text/plain")
         seq = asked.get("seq", "")
-        first_seq = int(seq) if seq.isdecimal() else None
-        made = await run_in_threadpool(coils.shown, watch.line, asked.get("coil", ""), first_seq)
+        first_seq = int(seq) if seq.isdecimal() and len(seq) < LONGEST else None
+        made = await run_sync(coils.shown, watch.line, asked.get("coil", ""), first_seq, limiter=self._readers)
         meta = msgspec.Raw(made.packed.meta.encode())
         return _json({"stamp": made.stamp, "record": made.record, "body": made.body, "meta": meta})
 
@@ -86,7 +93,7 @@ class Api:
         line, asked = self._watch(request).line, request.query_params
         if line.archive is None:
             return _json([])
-        found = await run_in_threadpool(crops.of_defect, line.archive, asked.get("coil", ""), asked.get("defect", ""))
+        found = await run_sync(crops.of_defect, line.archive, asked.get("coil", ""), asked.get("defect", ""))
         return _json(found)
 
     async def crop(self, request: Request) -> Response:
@@ -102,7 +109,8 @@ class Api:
         watch, who = self._watch(request), request.state.who
         command = _command(await _read(request), who)
         try:
-            answer: Answer = await run_in_threadpool(ask, watch.line.commands, command)
+            given = partial(ask, watch.line.commands, command, key=watch.line.key)
+            answer: Answer = await run_sync(given, limiter=self._commands)
         except NoAnswer as error:
             raise HTTPException(504, str(error)) from error
         except InspectorError as error:

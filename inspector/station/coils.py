@@ -1,6 +1,6 @@
 """Coils of a line, from its journal: the list, a coil's page, and what the page's script draws.
 
-Laws: the journal is only read, by two readers at once at most, however many browsers ask. A coil that is over is read
+Laws: the journal is only read. A coil that is over is read
 once while it is among the last few. What a page is made of comes from one reading.
 
 Knows: the journal's history, the coil's record and report. Must not know: HTTP.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections import OrderedDict
 
 import msgspec
@@ -22,8 +23,9 @@ from inspector.events.history import History, Passage
 from inspector.records.events import CoilRecord, Decision
 from inspector.station.lines import Line
 
-REMEMBERED = 4
-READERS = threading.BoundedSemaphore(2)
+REMEMBERED = 5
+FRESH_S = 2.0
+"""How soon a coil that runs is read again, however many look at it."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +54,8 @@ class Shown(msgspec.Struct, frozen=True):
 
     stamp: str
     """Names this reading."""
+    read_s: float
+    """When it was made, monotonic clock."""
     record: CoilRecord
     body: str
     packed: Packed
@@ -70,7 +74,7 @@ class Coils:
 
         Raises: JournalError.
         """
-        with READERS, History(line.journal) as history:
+        with History(line.journal) as history:
             return [_entry(history, passage) for passage in reversed(history.coils())]
 
     def shown(self, line: Line, coil: str, first_seq: int | None) -> Shown:
@@ -78,7 +82,7 @@ class Coils:
 
         Raises: JournalError.
         """
-        with READERS, History(line.journal) as history:
+        with History(line.journal) as history:
             passage = history.coil(coil, first_seq)
             decisions = tuple(event.seq for event, _ in history.events(passage, Decision))
             key = (coil, passage.first_seq, passage.ended, decisions)
@@ -86,12 +90,16 @@ class Coils:
                 if line is not self._line:  # its rules may be others
                     self._shown.clear()
                     self._line = line
-                if passage.is_over and key in self._shown:
+                found = self._shown.get(key)
+                if found and (passage.is_over or time.monotonic() - found.read_s < FRESH_S):
                     self._shown.move_to_end(key)
-                    return self._shown[key]
+                    return found
             made = _shown(line, history, passage)
         with self._lock:
-            self._shown[key if passage.is_over else (made.stamp,)] = made
+            if not passage.is_over and key in self._shown:  # somebody may still ask for its parts
+                before = self._shown.pop(key)
+                self._shown[before.stamp,] = before
+            self._shown[key] = made
             while len(self._shown) > REMEMBERED:
                 self._shown.popitem(last=False)
         return made
@@ -126,4 +134,4 @@ def _shown(line: Line, history: History, passage: Passage) -> Shown:
     seen = gather(history, passage, line.spans, keep=True)
     made = record(seen, line.gradings, line.severities)
     packed = report.pack(seen, line.gradings, line.severities, classes=line.classes)
-    return Shown(secrets.token_urlsafe(9), made, report.body(made), packed)
+    return Shown(secrets.token_urlsafe(9), time.monotonic(), made, report.body(made), packed)

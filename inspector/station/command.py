@@ -8,12 +8,15 @@ from __future__ import annotations
 import argparse
 import getpass
 import importlib.util
+import logging
 import os
 import sys
 from functools import partial
 from pathlib import Path
 
 from inspector.errors import ConfigError, InspectorError, SocketError
+
+log = logging.getLogger("inspector")
 
 NEEDED = ("starlette", "uvicorn", "argon2", "itsdangerous")
 MOST_REQUESTS = 300
@@ -64,7 +67,9 @@ def _serve(path: Path, bind: str | None) -> int:
 
     os.nice(NICE)
     station = settings.load(path, bind)
-    app = build(station, lines.read_all([Path(line.config) for line in station.line]))
+    if station.needs_login and not (station.certificate or station.proxies):
+        log.warning("passwords cross the network in the clear: give a certificate, or a proxy that has one.")
+    app = build(station, lines.read_all(station.line))
     config = uvicorn.Config(
         app,
         host=station.host,

@@ -23,7 +23,11 @@ MOST = 12
 def of_defect(archive: Path, coil: str, defect: str) -> list[dict[str, Any]]:
     """Facts of a defect's pictures along the strip: where the file lies, its place, outlines in pixels."""
     found: dict[str, tuple[Path, Sidecar]] = {}
-    for path in sidecars(archive, coil, defect):
+    try:
+        paths = sidecars(archive, coil, defect)
+    except (OSError, ValueError):  # a name that no file can have
+        return []
+    for path in paths:
         try:
             facts = msgspec.json.decode(path.read_bytes(), type=Sidecar)
         except (OSError, ValueError):  # it went meanwhile, or is damaged
@@ -36,7 +40,10 @@ def of_defect(archive: Path, coil: str, defect: str) -> list[dict[str, Any]]:
 
 def picture(archive: Path, name: str) -> Path | None:
     """The file of a picture, by its name as `of_defect` gave it; None when it is no picture of this archive."""
-    path = (archive / name).resolve()
+    try:
+        path = (archive / name).resolve()
+    except (OSError, ValueError):
+        return None
     inside = any(path.is_relative_to((archive / kind).resolve()) for kind in (SEEN, LABELLED))
     return path if inside and path.suffix == ".png" and path.is_file() else None
 

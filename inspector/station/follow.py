@@ -9,6 +9,7 @@ Knows: the client, the command socket, /metrics. Must not know: browsers, what i
 from __future__ import annotations
 
 import http.client
+import logging
 import threading
 import time
 from collections import deque
@@ -26,6 +27,8 @@ from inspector.station.gauges import Gauges, Meter, read
 from inspector.station.kept import Sent
 from inspector.station.lines import Line
 
+log = logging.getLogger("inspector")
+
 BACK = 20_000
 """Events of the journal that are read at the start: what is on the screen, and what stands."""
 LOOK_S = 0.25
@@ -36,6 +39,7 @@ TIMEOUT_S = 2.0
 ANSWER_S = 10.0
 """The line answers with its next batch: on a slow machine that takes seconds."""
 CLOSE_S = 3.0
+AGAIN_S = 5.0
 SETTLE_S = 0.05
 
 
@@ -58,9 +62,13 @@ class Follower:
         """Set when `standing` is another."""
         self.lost = 0
         """Events that the journal no longer had."""
+        self.fault = ""
+        """Why the line cannot be followed; empty while it is, or merely silent."""
         self.journal_fault = ""
         """What is wrong with the line's journal, by its last heartbeat."""
         self._events: deque[tuple[Event, Sent]] = deque()
+        self._place: tuple[str, int] | None = None
+        """The last event that came."""
         self._received_s = -1e9
         self._measured_s = -1e9
         self._stop = threading.Event()
@@ -102,37 +110,49 @@ class Follower:
     # --- events ---------------------------------------------------------------------------------------------
 
     def _follow(self) -> None:
-        after = self._place()
-        with Events(
-            self.line.events,
-            replay=self.line.replay,
-            after=after,
-            timeout_s=LOOK_S,
-            heartbeats=True,
-            on_gap=self._on_gap,
-            patience_s=TIMEOUT_S,
-        ) as events:
+        while not self._stop.is_set():
+            try:
+                self._receive(self._place or self._begin())
+            except InspectorError as error:  # a key that is refused, by now or always
+                log.warning("line %s: %s", self.line.name, error)
+                self.fault = str(error)
+                self._stop.wait(AGAIN_S)
+
+    def _receive(self, after: tuple[str, int] | None) -> None:
+        with self._events_of(after) as events:
             while not self._stop.is_set():
                 for event in events:
                     self._take(event, events.payload)
                     if self._stop.is_set():
                         break
 
-    def _place(self) -> tuple[str, int] | None:
+    def _begin(self) -> tuple[str, int] | None:
         """Where to begin in the journal, once the line has reported where it is."""
-        with Events(self.line.events, replay=None, timeout_s=LOOK_S, heartbeats=True) as events:
+        with self._events_of(None, replay=False) as events:
             while not self._stop.is_set():
-                if (event := next(events, None)) and (seq := getattr(event.data, "last_seq", event.seq)):
-                    return event.epoch, max(0, seq - BACK)
-                if event:
-                    return event.epoch, 0
+                if event := next(events, None):
+                    return event.epoch, max(0, getattr(event.data, "last_seq", event.seq) - BACK)
         return None
+
+    def _events_of(self, after: tuple[str, int] | None, *, replay: bool = True) -> Events:
+        return Events(
+            self.line.events,
+            replay=self.line.replay if replay else None,
+            after=after,
+            timeout_s=LOOK_S,
+            heartbeats=True,
+            on_gap=self._on_gap,
+            patience_s=TIMEOUT_S,
+            key=self.line.key,
+        )
 
     def _take(self, event: Event, payload: bytes) -> None:
         self._received_s = time.monotonic()
+        self.fault = ""
         if event.seq == 0:
             self.journal_fault = getattr(event.data, "fault", "")
             return
+        self._place = event.epoch, event.seq
         self._events.append((event, Sent(event.epoch, event.seq, payload)))
         if isinstance(event.data, Alarm):
             self._stands(Standing(_changed(self.standing.alarms, event.data, event.time), self.standing.fault))
@@ -157,7 +177,7 @@ class Follower:
         while not self._stop.is_set():
             self._ask.clear()
             try:
-                answer = ask(self.line.commands, ListAlarms(), ANSWER_S)
+                answer = ask(self.line.commands, ListAlarms(), ANSWER_S, key=self.line.key)
                 fault = "" if answer.is_done else answer.message
                 if answer.line != self.line.name:
                     fault = f"{self.line.commands} is line {answer.line}'s. Write [commands] with a bind of its own."

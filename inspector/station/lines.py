@@ -5,16 +5,19 @@ Knows: which of a line's settings concern who looks at it. Must not know: browse
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
 from inspector import recipe
+from inspector.access.keys import client_key
 from inspector.coil.settings import GradingSection
 from inspector.config.geometry import Span, spans
 from inspector.config.severity import SeveritySection
 from inspector.errors import ConfigError
 from inspector.service import line as lines
+from inspector.station.settings import LineSection
 
 EVERYWHERE = ("0.0.0.0", "*", "[::]", "")
 HERE = "127.0.0.1"
@@ -25,6 +28,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     config: Path
+    key: Path | None
+    """What it is known by to the line; None where the line asks for no keys."""
     events: str
     """Where its events come from, as an address to connect to."""
     replay: str
@@ -42,7 +47,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     severities: tuple[SeveritySection, ...]
 
 
-def read(config: Path) -> Line:
+def read(config: Path, key: Path | None = None) -> Line:
     """Read a line's file.
 
     Raises: ConfigError, RecipeError.
@@ -52,6 +57,7 @@ def read(config: Path) -> Line:
     return Line(
         name=settings.line,
         config=config,
+        key=key,
         events=reached(settings.events.bind),
         replay=reached(settings.events.replay_bind),
         commands=reached(settings.commands.bind),
@@ -65,14 +71,16 @@ def read(config: Path) -> Line:
     )
 
 
-def read_all(configs: list[Path]) -> dict[str, Line]:
+def read_all(sections: Iterable[LineSection]) -> dict[str, Line]:
     """Read lines' files, by their names.
 
-    Raises: ConfigError, RecipeError.
+    Raises: ConfigError, RecipeError; AccessError for a key that is none.
     """
     found: dict[str, Line] = {}
-    for config in configs:
-        line = read(config)
+    for section in sections:
+        config, key = Path(section.config), Path(section.key) if section.key else None
+        client_key(key)
+        line = read(config, key)
         if line.name in found:
             raise ConfigError(
                 [f'{config}: line "{line.name}" is that of {found[line.name].config} too; expected one each.']

@@ -25,6 +25,10 @@ class LineSection(Section, frozen=True):
     """One line that is shown."""
 
     config: Annotated[str, key("The line's TOML file (relative to this file).", min_length=1)]
+    key: Annotated[
+        str,
+        key("Key of a subscriber and operator (`inspector keys new`), where the line asks for keys."),
+    ] = ""
 
 
 class StationSection(Section, frozen=True, kw_only=True):
@@ -85,7 +89,10 @@ def load(path: Path, bind: str | None = None) -> StationSection:
         raise ConfigError([f"{path.name}: {fault}" for fault in faults])
     settings = msgspec.convert(tree, StationSection)
     places = {name: str(path.parent / getattr(settings, name)) for name in FILES if getattr(settings, name)}
-    lines = tuple(LineSection(str(path.parent / line.config)) for line in settings.line)
+    lines = tuple(
+        LineSection(str(path.parent / line.config), str(path.parent / line.key) if line.key else "")
+        for line in settings.line
+    )
     return msgspec.structs.replace(settings, line=lines, **places)
 
 

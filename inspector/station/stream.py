@@ -20,6 +20,8 @@ QUEUE_CHUNKS = 100
 """What a browser may leave unread: ten seconds."""
 REMEMBERED = 10_000
 """Events that one that was cut off is given again."""
+LONGEST = 20
+"""Digits of a number in the journal."""
 RETRY_MS = 1000
 """How soon a browser comes back."""
 
@@ -121,7 +123,7 @@ class Stream:
 
     def _since(self, last: str) -> bytes:
         epoch, _, number = last.rpartition(":")
-        if epoch == self._epoch and number.isdecimal() and int(number) >= self._before:
+        if epoch == self._epoch and number.isdecimal() and len(number) < LONGEST and int(number) >= self._before:
             return b"".join(encoded(sent) for sent in self._ring if sent.seq > int(number))
         return self._first() + b"".join(map(encoded, self._kept))
 

@@ -71,7 +71,7 @@ class Watch:
     async def _reread(self) -> bytes:
         """Read the line's file again: cameras, classes and rules may be others now."""
         try:
-            self._line = await asyncio.to_thread(lines.read, self._line.config)
+            self._line = await asyncio.to_thread(lines.read, self._line.config, self._line.key)
         except InspectorError:  # it was changed again; the daemon reports that
             return b""
         return self._facts()
@@ -103,6 +103,7 @@ class Watch:
             "utc": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "is_answering": self.is_answering(),
             "is_measured": self.follower.is_measured(),
+            "fault": self.follower.fault,
             "lost": self.follower.lost,
             "journal_fault": self.follower.journal_fault,
             "browsers": len(self.stream),

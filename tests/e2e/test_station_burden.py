@@ -5,9 +5,12 @@ from __future__ import annotations
 import http.client
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -61,6 +64,14 @@ class Reader:
                 if (event["type"], event["subject"]) == (kind, subject):
                     return
         raise AssertionError(f"the stream ended before {kind} {subject}")
+
+    def now(self) -> dict[str, Any]:
+        """Read up to the next sign of life; what it says."""
+        while line := self._answer.readline().decode():
+            if line == "event: now\n":
+                found: dict[str, Any] = msgspec.json.decode(self._answer.readline()[6:])
+                return found
+        raise AssertionError("the stream ended")
 
     def close(self) -> None:
         self._connection.close()
@@ -142,3 +153,29 @@ def test_it_ends_when_it_is_asked(mill: Mill, station: Station) -> None:
     station.child.terminate()
     assert station.child.wait() == 0
     reader.close()
+
+
+def test_a_line_that_asks_for_keys_is_followed_with_one(tmp_path: Path) -> None:
+    """Without it the page says why nothing comes; with it events come, and commands pass."""
+    mill = Mill(tmp_path)
+    roles = ["--role", "subscriber", "--role", "operator", "--folder", str(tmp_path / "keys")]
+    subprocess.run([sys.executable, "-m", "inspector", "keys", "new", "station", *roles], check=True)
+    mill.write(extra='[keys]\npath = "keys"\nloopback = true\n')
+    path = tmp_path / "station.toml"
+    text = 'bind = "127.0.0.1:0"\n[[line]]\nconfig = "line.toml"\n'
+    with mill:
+        path.write_text(text)
+        with Station(path, tmp_path) as station:
+            reader = Reader(station)
+            while "asks for a key" not in reader.now()["fault"]:
+                pass
+            reader.close()
+        path.write_text(text + 'key = "keys/station.key"\n')
+        with Station(path, tmp_path) as station:
+            reader = Reader(station)
+            while not reader.now()["is_answering"]:
+                pass
+            reader.close()
+            station.read_token()
+            answer = station.command({"command": "acknowledge", "alarm": "three-dark", "operator": "Kim"})
+            assert answer.json()["line"] == "test", answer.text

@@ -40,7 +40,7 @@ function take(data) {
 
 function report() {
   if (isLost) banner(t("lost.station"), t("since", { time: time(new Date(isLost).toISOString()) }));
-  else if (silentSince) banner(t("lost.line", { line: facts.line }), t("since", { time: time(new Date(silentSince).toISOString()) }));
+  else if (silentSince) banner(t("lost.line", { line: facts.line }), now?.fault || t("since", { time: time(new Date(silentSince).toISOString()) }));
   else banner("");
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import zmq
 
 from inspector.harness import configuration
-from inspector.harness.ports import Ports
+from inspector.harness.ports import HOST, Ports
 from inspector.service.desk import Desk
 from inspector.service.settings import CommandsSection
 from inspector.station import users
@@ -38,7 +39,15 @@ def station_of(folder: Path, text: str) -> Iterator[Station]:
     """A station of a line of which nothing runs but its desk."""
     ports = Ports.free()
     write_recipe(folder / "recipe")
-    configuration.write(folder / "line.toml", ports, Path("recipe"), line="test", mm_per_px=0.5)
+    (folder / "archive" / "seen").mkdir(parents=True)
+    configuration.write(
+        folder / "line.toml",
+        ports,
+        Path("recipe"),
+        line="test",
+        mm_per_px=0.5,
+        sections={"archive": {"path": "archive"}},
+    )
     path = folder / "station.toml"
     path.write_text(f'bind = "127.0.0.1:0"\n{text}[[line]]\nconfig = "line.toml"\n')
     with zmq.Context() as context:
@@ -176,6 +185,31 @@ def test_a_name_that_is_not_the_stations_is_refused(local: Station, guarded: Sta
     for host in ("localhost:80", f"127.0.0.1:{local.port}", "[::1]:8470"):
         assert local.ask("/health", host=host).status == 200, host
     assert as_nobody(guarded).ask("/health", host="station.mill").status == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/api/coil?coil=C&seq={'9' * 5000}",
+        "/api/coil?coil=%00&seq=-1",
+        f"/api/crops?coil={'C' * 5000}&defect=d",
+        "/api/crops?coil=*&defect=%00",
+        "/api/coil?part=meta&stamp=x",
+    ],
+)
+def test_odd_questions_are_answered(local: Station, path: str) -> None:
+    """With what is wrong, or nothing found: never with a fault of the station."""
+    assert local.ask(path).status < 500
+
+
+def test_an_odd_place_in_the_stream_begins_again(local: Station) -> None:
+    """Whatever a browser claims to have seen last."""
+    for last in ("9" * 6000, "e:" + "9" * 6000, ":", "\xe9:1"):
+        connection = http.client.HTTPConnection(HOST, local.port, timeout=30)
+        connection.request("GET", "/api/stream", headers={"last-event-id": last})
+        answer = connection.getresponse()
+        assert answer.status == 200 and answer.readline() == b"retry: 1000\n"
+        connection.close()
 
 
 def test_every_answer_keeps_the_browser_careful(local: Station) -> None:
