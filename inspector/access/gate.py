@@ -12,6 +12,7 @@ import zmq
 
 from inspector.access import folder
 from inspector.access.authority import Authority
+from inspector.access.credentials import credential
 from inspector.access.door import ROLES_AT, Door
 from inspector.access.folder import Role
 from inspector.access.keys import Key
@@ -42,8 +43,8 @@ def read_keys(section: KeysSection, credentials: Path | None) -> ServerKeys | No
     if not section.path:
         return None
     path = Path(section.path)
-    handed = credentials / CREDENTIAL if credentials else None
-    if handed and handed.is_file() and handed.stat().st_size:
+    handed = credential(credentials, CREDENTIAL)
+    if handed is not None:
         own = Key.read(handed, is_credential=True)
     elif (path / folder.SERVER).exists():
         own = Key.read(path / folder.SERVER)

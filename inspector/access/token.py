@@ -10,6 +10,7 @@ import os
 import stat
 from pathlib import Path
 
+from inspector.access.credentials import credential
 from inspector.errors import AccessError
 
 CREDENTIAL = "http.token"
@@ -47,8 +48,8 @@ def find_token(token_file: str, credentials: Path | None) -> str:
 
     Raises: AccessError as `read_token`.
     """
-    handed = credentials / CREDENTIAL if credentials else None
-    if handed and handed.is_file() and handed.stat().st_size:
+    handed = credential(credentials, CREDENTIAL)
+    if handed is not None:
         return read_token(handed, is_credential=True)
     return read_token(Path(token_file)) if token_file else ""
 

@@ -57,5 +57,6 @@ ip link set lo up
 
 pivot_root . outside
 umount -l /outside
+mount --make-rshared / # as at a real boot: systemd hands credentials over by mounts that have to propagate
 exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --unit=multi-user.target \
     --log-target=journal

@@ -8,10 +8,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from inspector.errors import EXIT_CONFIG
+from inspector.client import Events
+from inspector.errors import EXIT_CONFIG, AccessError
 from tests.systemd.heavy import ENDLESS, SLOW
 from tests.systemd.line import CONFIG, SETTINGS, UNIT, Line
 from tests.systemd.machine import BUNDLE, PYTHON, Machine
@@ -165,6 +167,39 @@ def test_two_reloads_at_once(line: Line) -> None:
     many = f"for n in 1 2 3 4 5; do (systemctl reload {UNIT}; echo code $?) & done; wait"
     assert line.machine.out("sh", "-c", many).count("code 0") == 5
     assert (line.show("MainPID"), line.ready()) == (pid, True)
+
+
+def test_keys(line: Line, tmp_path: Path) -> None:
+    """The service admits who has a key by a secret that it cannot read itself: at each start, and over a reload."""
+    machine, folder = line.machine, "/etc/inspector/line3.keys"
+    machine.out("/opt/inspector/bin/inspector", "keys", "new", "office", "--role", "subscriber", "--folder", folder)
+    assert machine.out("stat", "--format", "%U %a", f"{folder}/server.key") == "root 600"
+    key = tmp_path / "office.key"
+    key.touch(mode=0o600)
+    key.write_text(machine.out("cat", f"{folder}/office.key"))
+    text = SETTINGS.replace("tcp://127.0.0.1:555", "tcp://0.0.0.0:555").replace("0.0.0.0:5555", "127.0.0.1:5555")
+    text += '[keys]\npath = "line3.keys"\n'
+    line.configure(text)
+    machine.out("systemctl", "restart", UNIT)
+    machine.out("systemctl", "reload", UNIT)
+    assert first_event(key) == "health.started"
+    restarts = int(line.show("NRestarts"))
+    machine.out("kill", "-9", line.show("MainPID"))
+    line.until(lambda: int(line.show("NRestarts")) == restarts + 1 and line.ready(), "started again after kill -9")
+    assert first_event(key) == "health.started"
+    machine.out("/opt/inspector/bin/inspector", "keys", "revoke", "office", "--folder", folder)
+    with pytest.raises(AccessError, match="was revoked"):
+        first_event(key)
+    line.configure()
+    machine.out("systemctl", "restart", UNIT)
+
+
+def first_event(key: Path) -> str:
+    """The first event of the journal, as a subscriber with this key gets it."""
+    with Events(
+        "tcp://127.0.0.1:5556", replay="tcp://127.0.0.1:5557", after=(None, 0), timeout_s=60, key=key
+    ) as events:
+        return next(events).type
 
 
 def test_stop_drains(line: Line, figures: dict[str, float]) -> None:

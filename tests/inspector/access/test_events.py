@@ -21,7 +21,7 @@ from inspector.service.settings import CommandsSection
 from tests.access import LOOPBACK, Gated, Keys
 from tests.lines import Line
 
-SAID = Health(state="started", message="m", recipe="r@1", version="1")
+REPORTED = Health(state="started", message="m", recipe="r@1", version="1")
 PATIENCE_S = 40.0
 
 
@@ -80,7 +80,7 @@ def wait_for(holds: Callable[[], object]) -> None:
 
 def test_a_subscriber(plant: Plant, keys: Keys) -> None:
     """With its key it gets events, those of the journal too."""
-    plant.line.say(SAID, lost=True)
+    plant.line.say(REPORTED, lost=True)
     with plant.events(keys.folder / "office.key") as events:
         assert next(events).seq == 1
 
@@ -100,13 +100,13 @@ def test_a_revoked_subscriber_gets_nothing_more(plant: Plant, keys: Keys) -> Non
     """Its connection ends with the revocation; another's goes on, and misses nothing."""
     keys.new("lab", "subscriber")
     with plant.events(keys.folder / "office.key") as office, plant.events(keys.folder / "lab.key") as lab:
-        plant.line.say(SAID)
+        plant.line.say(REPORTED)
         assert (next(office).seq, next(lab).seq) == (1, 1)
         keys.revoke("office")
         with pytest.raises(AccessError, match="was revoked"):
             next(office)
         for number in range(2, 5):
-            plant.line.say(SAID)
+            plant.line.say(REPORTED)
             assert next(lab).seq == number
         assert lab.lost == 0
 
