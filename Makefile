@@ -1,6 +1,7 @@
 # make demo   inspect two simulated coils from end to end, on this machine, now
 # make test   everything that can be tested here
 # make emulator  a GPU of host memory: with it `make test` runs the code for GPUs too; takes minutes and a C++ compiler
+# make axe    a checker of accessibility: with it `make test` looks at the station's pages; takes seconds and npm
 # make soak   the long forms of tests that look for rare faults; hours
 # make check  ruff, mypy --strict, import-linter
 # make release  wheel, sdist, bill of materials and notes of the commit that is checked out, in dist/VERSION
@@ -9,7 +10,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test emulator check bench soak release gpu-check docs pictures recipe recipe-fast clean
+.PHONY: demo test emulator axe check bench soak release gpu-check docs pictures recipe recipe-fast clean
 
 demo: $(VENV)/.runtime
 	$(RUN) -m inspector demo
@@ -21,6 +22,12 @@ test: $(VENV)/.dev
 	$(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 emulator: build/emulator/.built
+
+# axe-core finds what keeps people out of a page; with it the browser's tests look for that too. Needs npm.
+axe: build/axe/package/axe.min.js
+
+build/axe/package/axe.min.js:
+	mkdir -p build/axe && cd build/axe && npm pack --silent axe-core@4 && tar xzf axe-core-4*.tgz
 
 build/emulator/.built: tests/emulator/driver.cpp tests/emulator/work.hpp tests/emulator/__main__.py | $(VENV)/.dev
 	$(RUN) -m tests.emulator build/emulator

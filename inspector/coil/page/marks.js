@@ -1,6 +1,6 @@
 // What a class looks like: a shape and a colour, so that it is known on grey paper too; and hatching for what was not seen.
 
-const COLOURS = ["#123f7a", "#dd7f22", "#9c2f6b", "#2f9380", "#111111", "#8a7a1e", "#c4400a", "#5b6770"];
+const COLOURS = ["#123f7a", "#bd6510", "#9c2f6b", "#2f9380", "#111111", "#8a7a1e", "#c4400a", "#5b6770"];
 const SHAPES = ["circle", "triangle", "square", "diamond", "cross", "star", "ring", "plus"];
 export const colourOf = (kind) => COLOURS[kind % COLOURS.length];
 

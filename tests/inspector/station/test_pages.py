@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -66,3 +67,12 @@ def test_scripts_and_styles_come_from_here() -> None:
         if path.suffix == ".html":
             assert not re.search(r"<style|\sstyle=|\son[a-z]+=", text), path
             assert all("src=" in tag or "application/json" in tag for tag in re.findall(r"<script[^>]*>", text)), path
+
+
+def test_every_file_is_in_the_wheel() -> None:
+    """What the pages need is packed: a wheel without a style sheet would be found out in the mill."""
+    patterns = tomllib.loads((ROOM.parents[1] / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    packed = {path for pattern in patterns["inspector"] for path in ROOM.parent.glob(pattern)}
+    needed = {path for part in ("pages", "static", "words") for path in (ROOM / part).rglob("*") if path.is_file()}
+    assert len(needed) > 20 and needed <= packed
+    assert set((ROOM.parent / "coil" / "page").iterdir()) <= packed
