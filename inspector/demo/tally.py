@@ -198,7 +198,6 @@ class Tally:
 
     def _score(self, coil: str) -> Score:
         length_mm = self.lengths_mm[coil]
-        beyond = Missed(camera="", coil=coil, start_mm=length_mm, end_mm=length_mm + 1e6, reasons={})
         missed = self.received.missed_of(coil)
         missed_mm = sum(gap.end_mm - gap.start_mm for gap in missed)
         planted = [row.planted(number) for number, row in enumerate(self.truth) if row.coil == coil and row.is_defect]
@@ -207,7 +206,7 @@ class Tally:
             planted,
             self._recipe.classes,
             max(0.0, length_mm - missed_mm) / 1000,
-            [*missed, beyond],
+            missed,
         )
 
     def _hits(self, coil: str) -> list[tuple[PlantedRow, list[Defect]]]:

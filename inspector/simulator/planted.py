@@ -58,8 +58,21 @@ def rows(
         found.append(_row(coil, LOST, "", msgspec.structs.replace(whole, start_mm=from_mm, end_mm=to_mm)))
     for defect in sorted(sheet.planted(start_mm, end_mm), key=lambda defect: defect.start_mm):
         what = PRINT if sheet.is_print(defect) else DEFECT
-        found.append(_row(coil, what, CLASSES[defect.class_id - 1], defect))
+        found.append(_row(coil, what, CLASSES[defect.class_id - 1], _cut(defect, end_mm)))
     return found
+
+
+def _cut(defect: Planted, end_mm: float) -> Extent:
+    """What of a defect lies on a coil: the weld cuts it off."""
+    end_mm = min(end_mm, defect.end_mm)
+    share = (end_mm - defect.start_mm) / defect.length_mm
+    return Extent(
+        start_mm=defect.start_mm,
+        end_mm=end_mm,
+        left_mm=defect.left_mm,
+        right_mm=defect.right_mm,
+        area_mm2=share * defect.area_mm2,
+    )
 
 
 def write(rows: Iterable[PlantedRow], path: Path) -> None:

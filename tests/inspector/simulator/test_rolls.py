@@ -68,3 +68,11 @@ def test_what_was_planted_is_written_and_read_again(tmp_path: Path) -> None:
     (tmp_path / "planted.csv").write_text("coil,what\nC,defect\n")
     with pytest.raises(InspectorError, match="replay --planted"):
         planted.read(tmp_path / "planted.csv")
+
+
+def test_a_weld_cuts_off_what_lies_over_it() -> None:
+    """What of a defect lies on the coil is planted there, with its share of the area."""
+    (whole,) = (defect for defect in SHEET.planted(0.0, 3000.0) if defect.end_mm > 3000.0)
+    (cut,) = (row for row in planted.rows("C", SHEET, 0.0, 3000.0, None) if row.start_mm == whole.start_mm)
+    assert cut.end_mm == 3000.0
+    assert cut.area_mm2 == pytest.approx(whole.area_mm2 * cut.length_mm / whole.length_mm, abs=0.01)
