@@ -69,3 +69,7 @@ THROUGH = Detection(
     confidence=0.9,
 )
 """A scratch from a frame's first row to its last."""
+
+
+SPOT = Detection(class_id=1, start_mm=4.0, end_mm=6.0, left_mm=3.0, right_mm=5.0, area_mm2=4.0, confidence=0.9)
+"""A spot in the middle of a frame."""

@@ -37,7 +37,7 @@ Drop = Literal["overload", "too_old", "decoding", "stopping"]
 """Why a good frame is given up."""
 Reason = Rejection | Drop | Literal["lost"]
 """Why a frame is not inspected: the words of metrics, events, log and README."""
-Gap = Reason | Literal["restart", "silent", "down", "unconfirmed"]
+Gap = Reason | Literal["restart", "silent", "down", "unconfirmed", "reset"]
 """Why strip was missed: of its frames, or nobody knows of how many (see `Missed.reasons`)."""
 CropDrop = Literal["full", "frame"]
 """Why no crop is made: too many wait, or its frame has more defects than crops."""

@@ -59,6 +59,19 @@ class Place(msgspec.Struct, frozen=True):
     """False where the camera restarted and has no encoder: nobody knows what passed meanwhile."""
 
 
+RESET_FRAMES = 10
+"""An encoder that was set back counts no farther than so many frames when it is believed again (intake waits for
+three), and comes from farther away."""
+MM_PER_S = 30_000.0
+"""Faster than any strip runs back (intake takes the same)."""
+
+
+def is_reset(start_mm: float, length_mm: float, last_mm: float, passed_ns: int) -> bool:
+    """Whether a position shows an encoder that was set back to 0: no strip runs back so far in `passed_ns`."""
+    near_mm, back_mm = RESET_FRAMES * length_mm, last_mm - start_mm
+    return abs(start_mm) <= near_mm and back_mm > near_mm + MM_PER_S * max(0, passed_ns) / 1e9
+
+
 def place(header: Header, length_mm: float, track: CameraTravel) -> Place:
     """Place a frame of this length: where the encoder says, else after the frames before, by their numbers."""
     start_mm = header.start_mm if header.start_mm is not None else expected_mm(header, length_mm, track)

@@ -46,6 +46,12 @@ class CoilLane(msgspec.Struct):
     """Strip that rests on one frame's position: neither inspected nor missed yet, though `accounted_mm` lies beyond."""
     is_estimated: bool = False
     """No encoder stands behind the place of its last frame."""
+    set_back_mm: float = 0.0
+    """What the encoder has lost: it was set back to 0 within the coil, and the coil's metres go on."""
+    doubted_mm: float | None = None
+    """Where a frame ends that alone names a position after a setting back, as the encoder counts."""
+    named_ns: int = 0
+    """When the batch with its last frame that names a position was closed."""
     is_restored: bool = False
     """Nothing came since the inspector was started again: what passed meanwhile was not seen."""
 

@@ -22,7 +22,7 @@ from inspector.records.frame import Header
 from inspector.records.stages import Crowd, Findings, Inspected, Loss, Placed
 from inspector.strip import welds
 from inspector.strip.assembly import Assembly, JoinGap, Joins
-from inspector.strip.geometry import CameraTravel, Place, expected_mm, place
+from inspector.strip.geometry import CameraTravel, Place, expected_mm, is_reset, place
 from inspector.strip.leaps import Stretch, leap
 from inspector.strip.ledger import CoilLane, CoilSums
 from inspector.strip.settings import DefectSection
@@ -122,7 +122,7 @@ class Strip:
         lane, at = self._place(header, turn)
         turn.placed.append(Placed(lane.coil, lane.side, at.start_mm))
         coil = self._coils[lane.coil]
-        if at.start_mm > lane.accounted_mm or "restart" in lane.reasons:
+        if at.start_mm > lane.accounted_mm or not lane.reasons.keys().isdisjoint(("restart", "reset")):
             self._miss(header.camera, lane, at.start_mm, turn)
         known = lane.known(arrival.detections, at.start_mm)
         lane.see_again(at.start_mm, at.end_mm)
@@ -177,6 +177,7 @@ class Strip:
         """Take the camera's lane to the frame's end, and return it with where on the coil the frame lies."""
         lane = self._lane(header, turn)
         length_mm = self._cameras[header.camera].footprint(header).length_mm
+        header = self._set_on(lane, header, length_mm, turn)
         self._look_back(lane, header, length_mm, turn)
         at = place(header, length_mm, lane.track)
         if lane.is_restored:
@@ -198,6 +199,21 @@ class Strip:
         self._coils[lane.coil].is_estimated |= header.is_estimated
         self._reach(lane)
         return lane, at
+
+    def _set_on(self, lane: CoilLane, header: Header, length_mm: float, turn: _Turn) -> Header:
+        """Have the coil's metres go on over an encoder that is set back to 0 within it, once two frames agree."""
+        if header.start_mm is None:
+            return header
+        named_mm, doubted_mm, lane.doubted_mm = header.start_mm, lane.doubted_mm, None
+        come_mm = min(lane.come_mm, lane.track.last_mm) - lane.set_back_mm  # as the encoder counts
+        if not lane.is_restored and is_reset(named_mm, length_mm, come_mm, turn.now_ns - lane.named_ns):
+            if doubted_mm is None or abs(named_mm - doubted_mm) > length_mm:
+                lane.doubted_mm = named_mm + length_mm
+                return msgspec.structs.replace(header, start_mm=None)
+            lane.set_back_mm = expected_mm(header, length_mm, lane.track) - named_mm
+            lane.reasons["reset"] = 0
+        lane.named_ns = turn.now_ns
+        return msgspec.structs.replace(header, start_mm=named_mm + lane.set_back_mm) if lane.set_back_mm else header
 
     def _look_back(self, lane: CoilLane, header: Header, length_mm: float, turn: _Turn) -> None:
         """See whether a frame confirms the strip that rests on one frame's position, or falls back behind it."""
@@ -236,7 +252,7 @@ class Strip:
         """The camera's lane on the header's coil; it may have to leave another coil first."""
         name, start_mm = header.coil or UNNAMED, header.start_mm
         lane = self._lanes.get(header.camera)
-        begins = lane is not None and start_mm is not None and max(start_mm, 0) < lane.come_mm / 2
+        begins = lane and start_mm is not None and max(start_mm + lane.set_back_mm, 0) < lane.come_mm / 2
         # where coils have no names, another one has come when the position begins again
         before = None
         if lane is not None and (lane.coil != name or (begins and not header.coil)):

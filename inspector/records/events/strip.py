@@ -78,7 +78,8 @@ class Missed(Kind, frozen=True, kw_only=True, tag="missed"):
     """Why, with the number of frames (0: nobody knows how many); empty when only the position jumped.
 
     `restart`: the camera process began again; `silent`: the camera sent nothing while others saw this strip; `down`:
-    the inspector did not run; `unconfirmed`: one frame alone lay beyond, so nobody knows how much passed; `lost`:
+    the inspector did not run; `unconfirmed`: one frame alone lay beyond, so nobody knows how much passed; `reset`: the
+    encoder was set back to 0, and the metres go on by the frames' numbers; `lost`:
     frames that never came; else why frames were dropped or rejected.
     """
     is_estimated: bool = False

@@ -10,11 +10,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inspector.records.events import CoilReport, Data, Defect, Missed
-from inspector.records.stages import Inspected, Loss
+from inspector.records.stages import Detection, Inspected, Loss
+from inspector.strip.settings import DefectSection
 from inspector.strip.strip import REPORT_AFTER_NS, SILENT_NS, UNNAMED, Strip
 from tests.coils import CAMERAS, LENGTH_MM, NEAR_MM, STEPS, Arrival, Camera, Ledger, Step
 from tests.frames import LAST, dropped, findings, header, inspected, missing, rejected
-from tests.strips import THROUGH, arrival_camera, coils, gaps, missed, run, say, seen, totals
+from tests.strips import SPOT, THROUGH, arrival_camera, coils, gaps, missed, run, say, seen, totals
 
 
 @pytest.mark.parametrize("encoder", [True, False])
@@ -259,6 +260,48 @@ def test_a_coil_that_comes_by_again_from_its_head_is_inspected_again() -> None:
     ended = [event for event in events if isinstance(event, CoilReport) and event.state == "ended"]
     assert [(report.coil, report.frames) for report in ended] == [("C", 4), ("D", 4), ("C", 4)]
     assert gaps(events) == []
+
+
+APART = [DefectSection("dark", join_along_mm=0.0)]
+
+
+def positions(first: int, starts: Iterable[float | None], *regions: Detection, coil: str = "C") -> list[Inspected]:
+    """Frames that name these positions."""
+    return [seen(number, *regions, coil=coil, start_mm=start_mm) for number, start_mm in enumerate(starts, first)]
+
+
+def test_an_encoder_that_is_set_back_within_a_coil_loses_no_metre() -> None:
+    """It counts from 0 again, believed with the third frame: metres go on, what is seen is new, and it is reported."""
+    before = positions(0, (number * LENGTH_MM for number in range(50)))
+    after = positions(50, [None, None, *(number * LENGTH_MM for number in range(2, 40))], SPOT)
+    strip = Strip(CAMERAS[:1], APART)
+    reported = [*say(*before, strip=strip), *say(*after, strip=strip), *strip(LAST).events]
+    assert gaps(reported) == [missed(530.0, 530.0, reset=0)]
+    spots = [event for event in reported if isinstance(event, Defect) and event.is_whole]
+    assert [event.start_mm for event in spots] == [number * LENGTH_MM + 4 for number in range(50, 90)]
+    ended = reported[-1]
+    assert isinstance(ended, CoilReport) and (ended.inspected_m, ended.missed_m) == (0.9, 0.0)
+
+
+def test_an_encoder_that_is_set_back_over_a_restart_of_the_inspector() -> None:
+    """What it has lost is kept: frames after a kill lie where they would have without one."""
+    strip, after = Strip(CAMERAS[:1], APART), Strip(CAMERAS[:1], APART)
+    say(*positions(0, (number * LENGTH_MM for number in range(50))), strip=strip)
+    say(*positions(50, (number * LENGTH_MM for number in range(2, 30))), strip=strip)
+    after.restore(strip.state(), 0)
+    reported = [*say(*positions(78, [300.0, 310.0], SPOT), strip=after), *after(LAST).events]
+    assert [event.start_mm for event in reported if isinstance(event, Defect)] == [784.0, 794.0]
+
+
+def test_two_cameras_that_disagree_about_the_coil() -> None:
+    """One says C, the other D, to the end: both coils have an account of their own, and each lacks the other camera."""
+    strip = Strip(CAMERAS)
+    top = positions(0, (number * LENGTH_MM for number in range(6)))
+    bottom = [inspected(header(n, "bottom", coil="D", start_mm=n * LENGTH_MM)) for n in range(6)]
+    reported = [*say(*top, *bottom, strip=strip), *strip(LAST).events]
+    assert sorted(coils(reported)) == [("C", "ended"), ("C", "started"), ("D", "ended"), ("D", "started")]
+    assert {(gap.coil, gap.camera, gap.end_mm) for gap in gaps(reported)} == {("C", "bottom", 60.0), ("D", "top", 60.0)}
+    assert totals(reported) == [0.12, 0.12]
 
 
 def test_coil_ends_with_its_last_camera() -> None:
