@@ -5,12 +5,13 @@
 # make soak   the long forms of tests that look for rare faults; hours
 # make check  ruff, mypy --strict, import-linter
 # make release  wheel, sdist, bill of materials and notes of the commit that is checked out, in dist/VERSION
+# make audit  asks for known weaknesses of what is installed; says so where the database cannot be reached
 # make gpu-check  everything that only a machine with a GPU can prove; needs nothing of ours installed
 PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test emulator axe check bench soak release gpu-check docs pictures recipe recipe-fast clean
+.PHONY: demo test emulator axe check bench soak release audit gpu-check docs pictures recipe recipe-fast clean
 
 demo: $(VENV)/.runtime
 	$(RUN) -m inspector demo
@@ -60,6 +61,9 @@ soak: $(VENV)/.dev
 
 release: $(VENV)/.runtime
 	$(RUN) -m deploy.release dist
+
+audit: $(VENV)/.runtime
+	$(RUN) -m deploy.audit
 
 docs: $(VENV)/.dev
 	$(RUN) -m inspector.events.schema

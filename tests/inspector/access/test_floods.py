@@ -1,0 +1,101 @@
+"""Who has no key and comes all the same, in hundreds: the good camera is served, memory and descriptors are bounded."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zmq
+
+from inspector.camera import Camera
+from inspector.guard import MOST_CONNECTIONS
+from inspector.intake import push
+from tests.access import KeyedIntake, Keys
+from tests.frames import HEIGHT, WIDTH
+from tests.intakes import Context
+
+PIXELS = np.full((HEIGHT, WIDTH), 128, np.uint8)
+GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x01CURVE" + bytes(15) + bytes(32)
+"""Of ZMTP 3.1 (RFC 37), as a client with a key begins."""
+
+
+@pytest.fixture(params=["push", "credit"])
+def line(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KeyedIntake]:
+    """Give a line that asks for keys, and has made one for the camera top."""
+    monkeypatch.setattr(push, "TICK_NS", 10_000_000)
+    context: Context = zmq.Context()
+    keys = Keys(tmp_path / "keys")
+    keys.new("top")
+    line = KeyedIntake(context, keys, request.param)
+    yield line
+    line.close()
+    context.destroy(linger=0)
+
+
+def port(line: KeyedIntake) -> int:
+    """Where it listens."""
+    return int(line.intake.address.rpartition(":")[2])
+
+
+def serve(line: KeyedIntake, count: int) -> Camera:
+    """See that a camera with its key has its frames taken, one after the other."""
+    camera = line.camera("top", line.keys.folder / "top.key")
+    for _ in range(count):
+        before = line.ends["frame of top"]
+        camera.send(PIXELS)
+        line.until(lambda before=before: line.ends["frame of top"] == before + 1, camera)  # type: ignore[misc]
+    return camera
+
+
+def test_three_hundred_half_open(line: KeyedIntake) -> None:
+    """A camera with its key is served meanwhile, whether they send nothing, half a greeting or a whole one."""
+    before = len(os.listdir("/proc/self/fd"))
+    held: list[socket.socket] = []
+    for begun in (b"", GREETING[:10], GREETING):
+        for _ in range(100):
+            held.append(socket.create_connection(("127.0.0.1", port(line)), timeout=40))
+            with suppress(OSError):  # it may have been ended already
+                held[-1].sendall(begun)
+    camera = serve(line, 5)
+    line.until(lambda: len(line.intake._guard) <= MOST_CONNECTIONS, camera)
+    for peer in held:
+        peer.close()
+    camera.close(0)
+    line.until(lambda: len(os.listdir("/proc/self/fd")) < before + 50)
+
+
+def test_garbage_without_end(line: KeyedIntake) -> None:
+    """Bytes that are no handshake, in any amount, are kept nowhere, and no frame is lost meanwhile."""
+    is_over = threading.Event()
+
+    def pour() -> None:
+        junk = os.urandom(100_000)
+        while not is_over.is_set():
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port(line)), timeout=40) as peer:
+                peer.sendall(GREETING)
+                while not is_over.is_set():
+                    peer.sendall(junk)
+
+    threads = [threading.Thread(target=pour) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    before_kb = _memory_kb()
+    camera = serve(line, 20)
+    more_kb = _memory_kb() - before_kb
+    is_over.set()
+    for thread in threads:
+        thread.join()
+    camera.close(0)
+    assert set(line.ends) == {"frame of top"}
+    assert more_kb < 50_000
+
+
+def _memory_kb() -> int:
+    """Resident memory of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
