@@ -55,6 +55,7 @@ class Views:
             "language": code,
             "title": f"{words[f'page.{name}']} {chosen}",
             "line": chosen,
+            "page": name,
             "script": f"/static/{name}.js",
             "body": filled(f"{name}.html", words, {"line": chosen}),
             "navigation": self._navigation(name, chosen, words),

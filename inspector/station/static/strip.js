@@ -26,7 +26,7 @@ export class Strips {
     let y = TOP;
     this.lanes = sides.map((side) => { const lane = { ...side, y, h: Math.max(8, (side.right - side.left) * this.scale) }; y += lane.h + GAP; return lane; });
     const height = y - GAP + SCALE + WHOLE * sides.length + 22;
-    this.ctx = sized(this.canvas, width, height, Math.min(2, window.devicePixelRatio || 1));
+    this.ctx = sized(this.canvas, width, height, Math.min(3, (window.devicePixelRatio || 1) * this.enlarged()));
     this.right = width - RIGHT; this.head = view.head; this.from = view.head - inner / this.scale; this.view = view; this.hits = [];
     for (const lane of this.lanes) this.lane(lane);
     this.axis(y - GAP);
@@ -159,8 +159,14 @@ export class Strips {
     ctx.restore();
   }
 
+  // By how much the style enlarges the page.
+  enlarged() { return this.canvas.getBoundingClientRect().width / (this.canvas.offsetWidth || 1) || 1; }
+
+  // Where on the canvas the pointer is.
+  pointed(event) { const box = this.canvas.getBoundingClientRect(), by = this.enlarged(); return [(event.clientX - box.left) / by, (event.clientY - box.top) / by]; }
+
   near(event) {
-    const box = this.canvas.getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top;
+    const [x, y] = this.pointed(event);
     return this.hits.findLast((hit) => Math.abs(hit.x - x) <= hit.w && Math.abs(hit.y - y) <= hit.h);
   }
 
@@ -171,8 +177,8 @@ export class Strips {
     if (!hit) return;
     const { defect } = hit, severity = defect.severity ? `, ${t(`severity.${defect.severity}`)}` : "";
     this.tip.textContent = `${defect.name}${severity}\n${number(defect.start_mm / 1000, 3)} m, ${t("across")} ${number(defect.left_mm)}–${number(defect.right_mm)} mm\n${number(defect.end_mm - defect.start_mm, 1)} × ${number(defect.right_mm - defect.left_mm, 1)} mm, ${number(100 * defect.confidence)} %`;
-    const box = this.canvas.getBoundingClientRect();
-    this.tip.style.left = `${Math.min(event.clientX - box.left + 14, box.width - 240)}px`;
-    this.tip.style.top = `${event.clientY - box.top + 14}px`;
+    const [x, y] = this.pointed(event);
+    this.tip.style.left = `${Math.min(x + 14, this.canvas.offsetWidth - 240)}px`;
+    this.tip.style.top = `${y + 14}px`;
   }
 }
