@@ -36,7 +36,6 @@ from inspector.records.commands import (
 )
 from inspector.station import crops
 from inspector.station.access import Who
-from inspector.station.coils import Coils
 from inspector.station.watch import Watch
 
 OPERATORS = (Acknowledge, Reset, Shelve, Unshelve, RollsChanged)
@@ -55,7 +54,6 @@ class Api:
 
     def __init__(self, watches: Mapping[str, Watch]) -> None:
         self._watches = watches
-        self._coils = {name: Coils() for name in watches}
         self._readers, self._commands = anyio.CapacityLimiter(READERS), anyio.CapacityLimiter(COMMANDS)
 
     async def health(self, request: Request) -> Response:
@@ -71,12 +69,12 @@ class Api:
     async def coils(self, request: Request) -> Response:
         """All coils that the journal holds."""
         watch = self._watch(request)
-        return _json(await run_sync(self._coils[watch.line.name].entries, watch.line, limiter=self._readers))
+        return _json(await run_sync(watch.coils.entries, watch.line, limiter=self._readers))
 
     async def coil(self, request: Request) -> Response:
         """One coil: its page with what its script needs first, and by that answer's stamp `columns` or `ids`."""
         watch, asked = self._watch(request), request.query_params
-        coils = self._coils[watch.line.name]
+        coils = watch.coils
         if part := asked.get("part"):
             found = coils.again(asked.get("stamp", ""))
             if found is None or part not in ("columns", "ids"):

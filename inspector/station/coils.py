@@ -23,7 +23,7 @@ from inspector.events.history import History, Passage
 from inspector.records.events import CoilRecord, Decision
 from inspector.station.lines import Line
 
-REMEMBERED = 5
+REMEMBERED = 12
 FRESH_S = 2.0
 """How soon a coil that runs is read again, however many look at it."""
 

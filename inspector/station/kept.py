@@ -5,6 +5,7 @@ Knows: which event replaces which. Must not know: browsers, sockets; what is mad
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import msgspec
@@ -28,8 +29,8 @@ from inspector.records.events import (
 
 COILS = 2
 """Coils that are shown: the one that runs, and the one before it on the same screen."""
-MOST = 4000
-"""Events of a coil that are kept: its newest."""
+MOST = 1500
+"""Events of a coil that are kept, its newest: a megabyte for each browser that comes."""
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -48,6 +49,8 @@ class Kept:
         """Of no coil: cameras, recipe, archive, the inspector itself."""
         self._coils: dict[str, dict[tuple[str, ...], Sent]] = {}
         """By coil, the newest last."""
+        self.dropped: dict[str, Counter[str]] = {}
+        """Defects that are no longer kept of the coils that are, by class: they count all the same."""
 
     def take(self, event: Event, sent: Sent) -> None:
         """Keep an event, in place of the one that it replaces."""
@@ -61,22 +64,29 @@ class Kept:
         begins = isinstance(event.data, CoilReport) and event.data.state == "started"
         if begins and event.data.inspected_m + event.data.missed_m == 0:  # type: ignore[union-attr]
             self._coils.pop(event.subject, None)  # another of the same name
+            self.dropped.pop(event.subject, None)
         if event.subject not in self._coils:
             if not begins and self._coils and isinstance(event.data, CoilRecord | Decision):
                 return  # of a coil that is no longer shown
             self._coils[event.subject] = {}
             while len(self._coils) > COILS:
-                del self._coils[next(iter(self._coils))]
+                oldest = next(iter(self._coils))
+                del self._coils[oldest]
+                self.dropped.pop(oldest, None)
         its = self._coils[event.subject]
         its.pop(key, None)
         its[key] = sent
         if len(its) > MOST:
-            del its[next(one for one in its if one[0] in ("defect", "crowded", "missed"))]
+            gone = next(one for one in its if one[0] in ("defect", "crowded", "missed"))
+            del its[gone]
+            if gone[0] == "defect":
+                self.dropped.setdefault(event.subject, Counter())[gone[2]] += 1
 
     def clear(self) -> None:
         """Forget all: another journal begins."""
         self._standing.clear()
         self._coils.clear()
+        self.dropped.clear()
 
     def __iter__(self) -> Iterator[Sent]:
         """Yield what is kept, in the order of the journal."""
@@ -99,8 +109,10 @@ def _standing(data: object) -> tuple[str, ...]:
 
 def _of_coil(event: Event) -> tuple[str, ...]:
     match event.data:
-        case Defect(id=name) | Repeat(id=name):
-            key: tuple[str, ...] = (name,)
+        case Defect(id=name, name=kind):
+            key: tuple[str, ...] = (name, kind)
+        case Repeat(id=name):
+            key = (name,)
         case CoilReport(state=state):
             key = (state,)
         case Missed() | Crowded():

@@ -125,7 +125,7 @@ class Stream:
         epoch, _, number = last.rpartition(":")
         if epoch == self._epoch and number.isdecimal() and len(number) < LONGEST and int(number) >= self._before:
             return b"".join(encoded(sent) for sent in self._ring if sent.seq > int(number))
-        return self._first() + b"".join(map(encoded, self._kept))
+        return self._first() + message("dropped", json(self._kept.dropped)) + b"".join(map(encoded, self._kept))
 
 
 def json(value: object) -> bytes:

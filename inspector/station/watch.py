@@ -6,12 +6,14 @@ Knows: the messages that browsers receive besides events. Must not know: HTTP. B
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from datetime import UTC, datetime
 
 from inspector.errors import InspectorError
-from inspector.records.events import Health
+from inspector.records.events import CoilRecord, Health
 from inspector.station import lines
+from inspector.station.coils import Coils
 from inspector.station.follow import Follower
 from inspector.station.lines import Line
 from inspector.station.stream import Stream, json, message
@@ -21,6 +23,8 @@ TICKS_NOW = 10
 """Gauges, and the sign that the station lives, come once in this number of ticks."""
 SILENT_S = 2.5
 """The line gives a heartbeat each second: after so long without one it does not answer."""
+LARGE = 5000
+"""Defects of a coil that takes time to read."""
 SIDES = ("top", "bottom")
 
 
@@ -30,6 +34,8 @@ class Watch:
     def __init__(self, line: Line) -> None:
         self.follower = Follower(line)
         self.stream = Stream(self._first)
+        self.coils = Coils()
+        self._warming: asyncio.Task[None] | None = None
         self._line = line
         self._task: asyncio.Task[None] | None = None
 
@@ -60,6 +66,7 @@ class Watch:
             also = b""
             if any(isinstance(event.data, Health) and event.data.state == "reloaded" for event, _ in taken):
                 also += await self._reread()
+            self._warm([event.data for event, _ in taken if isinstance(event.data, CoilRecord)])
             if self.follower.is_changed.is_set():
                 self.follower.is_changed.clear()
                 also += self._standing()
@@ -67,6 +74,15 @@ class Watch:
                 also += self._now()
             self.stream.take(taken, also)
             await asyncio.sleep(TICK_S)
+
+    def _warm(self, records: list[CoilRecord]) -> None:
+        """Read the newest large coil before somebody asks for it."""
+        if records and records[-1].defects >= LARGE and (self._warming is None or self._warming.done()):
+            self._warming = asyncio.create_task(self._read(records[-1].coil))
+
+    async def _read(self, coil: str) -> None:
+        with contextlib.suppress(InspectorError):  # who asks for it gets the reason
+            await asyncio.to_thread(self.coils.shown, self._line, coil, None)
 
     async def _reread(self) -> bytes:
         """Read the line's file again: cameras, classes and rules may be others now."""

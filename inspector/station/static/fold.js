@@ -1,6 +1,6 @@
 // What a line's events come to: its coils on the screen, its cameras, its recipe. Pure: no page, no clock.
 
-const COILS = 2, MOST = 4000;
+const COILS = 2, MOST = 1500;
 const STATUSES = ["failure", "check_function", "out_of_specification", "maintenance_required", "normal"];
 
 export class Fold {
@@ -11,6 +11,7 @@ export class Fold {
     this.cameras = new Map();           // by name: status and faults
     this.standing = new Map();          // faults of recipe and archive
     this.flood = null; this.health = null;
+    this.dropped = {};                  // defects that are no longer here, by coil and class: they count all the same
   }
 
   get coil() { return this.coils.at(-1) ?? null; }
@@ -40,6 +41,7 @@ export class Fold {
 
   add(name, time = "") {
     const last = this.coil, base = last ? last.base + last.length : 0;
+    if (this.find(name)) delete this.dropped[name];   // another of the same name
     const coil = { name, base, length: 0, isOver: false, started: time, defects: new Map(), missed: [], crowded: [], repeats: new Map(), record: null, decision: null };
     this.coils.push(coil);
     if (this.coils.length > COILS) this.coils.shift();
@@ -67,9 +69,15 @@ export class Fold {
       coil.defects.delete(data.id);     // the newest report comes last
       coil.defects.set(data.id, data);
       this.reach(coil, data.end_mm);
-      if (coil.defects.size > MOST) coil.defects.delete(coil.defects.keys().next().value);
+      if (coil.defects.size > MOST) this.drop(coil, coil.defects.values().next().value);
     }
     return true;
+  }
+
+  drop(coil, defect) {
+    coil.defects.delete(defect.id);
+    const counts = this.dropped[coil.name] ??= {};
+    counts[defect.name] = (counts[defect.name] ?? 0) + 1;
   }
 
   stretch(data) {

@@ -16,7 +16,7 @@ export class Link {
     const url = new URL(this.address, location.href);
     if (this.last) url.searchParams.set("after", this.last);
     const source = this.source = new EventSource(url);
-    for (const kind of ["begin", "line", "event", "alarms", "now"]) source.addEventListener(kind, (message) => this.take(kind, message));
+    for (const kind of ["begin", "line", "dropped", "event", "alarms", "now"]) source.addEventListener(kind, (message) => this.take(kind, message));
     source.addEventListener("error", () => {
       if (source.readyState === EventSource.CLOSED) setTimeout(() => { if (source === this.source) this.open(); }, AGAIN_MS);
     });

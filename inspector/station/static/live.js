@@ -19,6 +19,7 @@ function receive(kind, data) {
   switch (kind) {
     case "begin": fold.begin(); travel.begin(); break;
     case "line": line = data; legend(); break;
+    case "dropped": fold.dropped = data; break;
     case "event": fold.take(data); later(); break;
     case "alarms": alarms.set(data); break;
     case "now": take(data); break;
@@ -86,8 +87,8 @@ function sums() {
   const coil = fold.coil;
   if (!coil || !line) return;
   const rows = line.classes.map((name, kind) => {
-    const its = [...coil.defects.values()].filter((defect) => defect.name === name), newest = Math.max(0, ...its.map((defect) => defect.start_mm));
-    return el("tr", {}, el("th", { scope: "row" }, sign(kind, 15), ` ${name}`), el("td", { class: "number" }, number(its.length)), el("td", { class: "hint" }, its.length ? t("last_at", { metre: number(newest / 1000, 1) }) : ""));
+    const its = [...coil.defects.values()].filter((defect) => defect.name === name), count = its.length + (fold.dropped[coil.name]?.[name] ?? 0), newest = Math.max(0, ...its.map((defect) => defect.start_mm));
+    return el("tr", {}, el("th", { scope: "row" }, sign(kind, 15), ` ${name}`), el("td", { class: "number" }, number(count)), el("td", { class: "hint" }, its.length ? t("last_at", { metre: number(newest / 1000, 1) }) : ""));
   });
   const gone = coil.missed.reduce((sum, gap) => sum + gap.end_mm - gap.start_mm, 0) / 1000;
   rows.push(el("tr", { class: gone > 0 ? "wrong" : "" }, el("th", { scope: "row" }, el("i", { class: "hatched" }), ` ${t("missed")}`), el("td", { class: "number" }, number(gone, 2)), el("td", { class: "hint" }, "m")));

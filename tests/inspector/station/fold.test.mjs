@@ -32,6 +32,15 @@ test("a defect that grows is one, and a part of another is none", () => {
   assert.deepEqual([...fold.coil.defects.values()].map((one) => [one.id, one.end_mm]), [["d", 900]]);
 });
 
+test("defects that are no longer here count all the same", () => {
+  const fold = new Fold();
+  fold.take(coil("A", "started"));
+  for (let n = 0; n < 1510; n++) fold.take(defect(`d${n}`, n));
+  assert.equal(fold.coil.defects.size, 1500); assert.deepEqual(fold.dropped, { A: { dark: 10 } });
+  fold.take(coil("A", "started"));
+  assert.deepEqual(fold.dropped, {});
+});
+
 test("a camera's faults come and go", () => {
   const fold = new Fold(), event = (fault, state, status) => ({ data: { kind: "camera", camera: "top", fault, state, status, message: fault } });
   fold.take(event("dark", "raised", "out_of_specification")); fold.take(event("frozen", "raised", "failure")); fold.take(event("frozen", "returned", "out_of_specification"));

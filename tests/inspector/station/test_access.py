@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import shutil
+import ssl
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -230,3 +233,23 @@ def test_every_answer_keeps_the_browser_careful(local: Station) -> None:
 def test_no_other_file_is_served(local: Station, path: str) -> None:
     """Neither above the folder of scripts nor next to the archive's pictures."""
     assert local.ask(path).status == 404
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
+def test_with_a_certificate_all_is_encrypted(tmp_path: Path) -> None:
+    """The session's cookie too: a browser sends it over TLS alone."""
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -days 2"
+    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
+    subprocess.run(["openssl", *words.split(), *files], check=True, capture_output=True)
+    users.add(tmp_path / "users.json", "viewer", "viewer", PASSWORDS["viewer"])
+    text = 'users = "users.json"\nproxies = ["127.0.0.9"]\ncertificate = "cert.pem"\ncertificate_key = "key.pem"\n'
+    with station_of(tmp_path, text) as station:
+        assert station.address.startswith("https://")
+        trusted = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+        connection = http.client.HTTPSConnection("localhost", station.port, context=trusted, timeout=30)
+        form = f"name=viewer&password={PASSWORDS['viewer'].replace(' ', '+')}"
+        connection.request("POST", "/login", form, {"content-type": "application/x-www-form-urlencoded"})
+        answer = connection.getresponse()
+        cookie = answer.headers["set-cookie"].lower()
+        assert answer.status == 303 and "secure" in cookie and "httponly" in cookie
+        connection.close()

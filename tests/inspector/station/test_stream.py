@@ -114,5 +114,7 @@ def test_two_coils_are_kept_and_of_each_the_newest() -> None:
     for seq in range(10, MOST + 20):
         take(sent(seq, any_defect(id=f"d{seq}", coil="C")))
     assert len(list(kept)) == MOST + 1
+    assert kept.dropped == {"C": {"dark": 11}}  # they count all the same
     take(sent(MOST + 30, coil("C")))
     assert [one.seq for one in kept] == [2, MOST + 30]
+    assert kept.dropped == {}
