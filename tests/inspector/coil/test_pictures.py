@@ -74,7 +74,7 @@ def test_only_the_worst_have_one_and_all_together_are_small(tmp_path: Path, monk
     assert 3 <= len(fewer.crops) <= 4 and defects[-1].id in fewer.crops
 
 
-def test_why_there_is_none_is_said(tmp_path: Path) -> None:
+def test_why_there_is_none_is_reported(tmp_path: Path) -> None:
     """No archive, a folder that is none, and one without crops of this coil: each in its own words."""
     history, defects = coil(1)
     assert "no archive is named" in pictures(history, (), None).note
