@@ -44,9 +44,9 @@ class CoilHistory(msgspec.Struct, kw_only=True):
     welds_mm: tuple[float, ...] = ()
     """Welds within the coil and at its ends."""
     before: str = ""
-    """The coil that left the cameras as this one came: they are one strip. Empty where none did."""
+    """The coil that is welded to its head; empty where none is."""
     after: str = ""
-    """The coil that came as this one left."""
+    """The one at its tail."""
     defects: list[Defect] = []
     """The defects themselves, in the columns' order, where they were asked for."""
 
@@ -94,6 +94,7 @@ def gather(
     for _, alarm in history.events(passage, Alarm):
         if alarm.state == "unacknowledged" and alarm.cause in ("", "met"):
             raised[alarm.name] = raised.get(alarm.name, 0) + 1
+    welds = [weld for _, weld in history.events(passage, Weld)]
     return CoilHistory(
         passage=passage,
         totals=totals(history, passage),
@@ -103,7 +104,9 @@ def gather(
         crowded=[crowd for _, crowd in history.events(passage, Crowded)],
         alarms=dict(sorted(raised.items())),
         spans=tuple(_spans(spans, columns, missed)),
-        welds_mm=tuple(weld.at_mm for _, weld in history.events(passage, Weld)),
+        welds_mm=tuple(weld.at_mm for weld in welds),
+        before=next((weld.other for weld in welds if weld.is_head), ""),
+        after=next((weld.other for weld in welds if not weld.is_head), ""),
         decisions=tuple(
             Decided(grade=decision.grade, operator=decision.operator, reason=decision.reason, time=event.time)
             for event, decision in history.events(passage, Decision)
@@ -126,17 +129,6 @@ def totals(history: History, passage: Passage) -> CoilReport:
     if not passage.is_over and (state := history.state(strip.Strip.name)):
         return strip.totals(state).get(passage.coil, passage.report)
     return passage.report
-
-
-def neighbours(history: History, passage: Passage) -> tuple[str, str]:
-    """Return the coils right before and behind one, on the same strip; empty where there was none.
-
-    Raises: JournalError.
-    """
-    coils = history.coils()
-    before = [other.coil for other in coils if other.first_seq < passage.first_seq and other.ended >= passage.started]
-    behind = [other.coil for other in coils if other.first_seq > passage.first_seq and other.started <= passage.ended]
-    return (before[-1] if before else "", behind[0] if behind else "")
 
 
 def opened(file: CoilFile) -> CoilHistory:

@@ -14,7 +14,7 @@ import msgspec
 from inspector.coil import file, report
 from inspector.coil.pictures import pictures
 from inspector.coil.record import record
-from inspector.coil.seen import CoilHistory, closed, gather, neighbours, opened
+from inspector.coil.seen import CoilHistory, closed, gather, opened
 from inspector.events.history import History
 from inspector.inquiry import source
 from inspector.records.events import CoilRecord
@@ -64,5 +64,4 @@ def read(args: argparse.Namespace, *, keep: bool) -> tuple[CoilHistory, CoilReco
     with History(found.journal) as history:
         passage = history.coil(args.coil, args.first_seq)
         seen = gather(history, passage, found.spans, keep=keep)
-        seen.before, seen.after = neighbours(history, passage)
     return seen, record(seen, found.gradings, found.severities), found

@@ -78,7 +78,7 @@ export class Strip {
   pieces(side, from, to, left, right) {  // boxes on the page of a box on the strip, cut where it crosses a fold
     const found = [], lane = this.lanes.findIndex((one) => one.name === side);
     if (lane < 0) return found;
-    const first = Math.max(0, Math.floor(from / this.rowMm), this.first), last = Math.min(this.rows - 1, Math.floor(to / this.rowMm), this.last);
+    const first = Math.max(0, Math.min(this.rows - 1, Math.floor(from / this.rowMm)), this.first), last = Math.min(this.rows - 1, Math.floor(to / this.rowMm), this.last);
     for (let row = first; row <= last; row++) {
       const a = Math.max(0, from - row * this.rowMm), b = Math.min(this.rowMm, to - row * this.rowMm);
       const y = row * this.rowPx - this.top + this.laneTop(lane), base = this.lanes[lane].left;
@@ -194,7 +194,7 @@ export class Strip {
   }
 
   welds() {
-    const ctx = this.ctx, at = [...meta.welds]; if (meta.before) at.push(0); if (meta.after) at.push(this.length);
+    const ctx = this.ctx, at = meta.welds;
     ctx.strokeStyle = "#111"; ctx.lineWidth = 1.6;
     for (const mm of at) for (const lane of this.lanes) for (const [x, y, , h] of this.pieces(lane.name, mm, mm, lane.left, lane.right)) for (const dx of [-2, 2]) { ctx.beginPath(); ctx.moveTo(x + dx, y - 3); ctx.lineTo(x + dx, y + h + 3); ctx.stroke(); }
     ctx.textBaseline = "top"; ctx.lineWidth = 3; ctx.strokeStyle = "#fff"; ctx.fillStyle = "#111";

@@ -158,7 +158,7 @@ def test_a_browser_draws_it(tmp_path: Path, made: str) -> None:
 def test_a_browser_shows_all_of_it(tmp_path: Path) -> None:
     """Map, missed strip, repeat, weld, density, Pareto, pictures, list and print, in one page that people use."""
     coil = coil_with_all()
-    coil.before, coil.after = "B", "D"
+    coil.before, coil.after, coil.welds_mm = "B", "D", (0.0, 50_000.0, 60_000.0)
     path = tmp_path / "coil.html"
     path.write_text(html(coil, pictures=ReportPictures({"long": crop()}, "")), encoding="utf-8")
     with opened(path) as page:
