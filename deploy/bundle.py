@@ -46,6 +46,7 @@ PAGES = {
     "inspector/README.md": "INSPECTOR.md",
     "inspector/events/README.md": "EVENTS.md",
     "inspector/bridges/README.md": "BRIDGES.md",
+    "SECURITY.md": "SECURITY.md",
 }
 """What a machine without a network needs to read, and its name in the bundle."""
 SUFFIXES: dict[str, Literal["w", "w:gz"]] = {".tar": "w", ".tar.gz": "w:gz", ".tgz": "w:gz"}

@@ -143,3 +143,8 @@ start="systemctl enable --now inspector@line1"
 [ -z "$root" ] || start="\"$program/bin/inspector\" run \"$etc/inspector/line1.toml\""
 echo "Copy \"$etc/inspector/example.toml\" to line1.toml there, correct it, and: $start"
 [ -z "$running" ] || echo "Still running what was there before:" $running "(systemctl restart runs the new one)"
+for unit in $running; do
+    line=${unit#inspector@} line=${line%.service}
+    "$program/bin/inspector" check "$etc/inspector/$line.toml" >/dev/null ||
+        echo "$unit would not start with the new one: correct what stands above before its next restart."
+done

@@ -33,7 +33,7 @@ def test_assess(packages: tuple[Package, ...], code: int, words: list[str]) -> N
     assert assess(Report(packages)) == (code, words)
 
 
-def test_what_was_not_audited_is_said() -> None:
+def test_what_was_not_audited_is_reported() -> None:
     """A package that the database does not know is named, and the audit is none; a weakness counts more."""
     code, (words,) = assess(Report((GOOD, UNKNOWN)))
     assert code == EXIT_UNAVAILABLE and words.startswith("NOT AUDITED: 1 of 2 packages") and "pyzmq" in words
