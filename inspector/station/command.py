@@ -65,7 +65,7 @@ def _serve(path: Path, bind: str | None) -> int:
     from inspector.station.app import build
     from inspector.station.server import Server
 
-    os.nice(NICE)
+    os.setpriority(os.PRIO_PROCESS, 0, max(NICE, os.getpriority(os.PRIO_PROCESS, 0)))
     station = settings.load(path, bind)
     if station.needs_login and not (station.certificate or station.proxies):
         log.warning("passwords cross the network in the clear: give a certificate, or a proxy that has one.")

@@ -32,7 +32,7 @@ from tests.recipes import DARK, write_recipe
 
 DEFECTS, LENGTH_M = 200_000, 5000.0
 BROWSERS = 50
-RATE_FPS, PHASE_S, ROUNDS = 60.0, 12.0, 3
+RATE_FPS, PHASE_S, SETTLE_S, ROUNDS = 60.0, 12.0, 3.0, 3
 ANY = "127.0.0.1:0"
 PAN = """async () => {
   const { Strip } = await import("/static/coil/map.js"), draw = Strip.prototype.draw, costs = [], gaps = [];
@@ -98,6 +98,7 @@ def _burden(mill: Mill, folder: Path) -> None:
         for _ in range(ROUNDS):
             for name, opened in phases.items():
                 with opened():  # type: ignore[attr-defined]
+                    time.sleep(SETTLE_S)  # the start is not what is measured
                     listener.take(0.0)
                     end_s, next_s = time.monotonic() + PHASE_S, time.monotonic()
                     while time.monotonic() < end_s:
