@@ -1,6 +1,7 @@
 """Sockets: what cannot be bound is put in words, nobody takes a path from another, and nobody sends without end."""
 
 import ast
+import socket
 import subprocess
 import sys
 import threading
@@ -210,3 +211,18 @@ def test_what_is_no_address_is_reported_in_words(opened: Open) -> None:
     with pytest.raises(SocketError, match=r"^nowhere: Invalid argument. Write tcp://HOST:PORT or ipc://PATH.$"):
         sockets.connect(socket, "nowhere")
     assert socket.closed
+
+
+def test_a_flood_of_connections_stops_nobody(opened: Open) -> None:
+    """Thousands that come and go while nobody looks leave the others' messages on their way."""
+    pull = opened(zmq.PULL)
+    guard = Guard(pull, LIMIT_BYTES)
+    address = sockets.bind(pull, "tcp://127.0.0.1:*", "intake.bind")
+    camera = opened(zmq.PUSH)
+    camera.connect(address)
+    for _ in range(800):  # three events each; libzmq's own limits for a monitor's two ends are 1000
+        socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=PATIENCE_S).close()
+    camera.send(b"frame")
+    assert pull.poll(PATIENCE_S * 1000) and pull.recv() == b"frame"
+    wait_for(lambda: guard.look(set()) is not None and len(guard) == 1)
+    guard.close()

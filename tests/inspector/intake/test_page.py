@@ -11,6 +11,7 @@ import pytest
 import zmq
 
 from inspector import sockets, wire
+from inspector.access.keys import Key
 from inspector.demand import Demand
 from inspector.intake.credit import CreditIntake
 from inspector.intake.push import Intake
@@ -194,3 +195,12 @@ def test_the_c_client_with_a_key(tmp_path: Path, client: Path) -> None:
     finally:
         line.close()
         context.destroy(linger=0)
+
+
+def test_the_key_on_the_page_is_one(tmp_path: Path) -> None:
+    """Its four lines are a key file as it is read, and as it is written."""
+    (block,) = re.findall(r"```\n(name = .*?)```", PAGE, re.DOTALL)
+    path = tmp_path / "top.key"
+    path.touch(mode=0o600)
+    path.write_text(block)
+    assert Key.read(path).text() == block
