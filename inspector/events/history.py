@@ -225,6 +225,10 @@ class History:
         """Yield all events that are held, in order."""
         yield from map(read_event, self.recorded())
 
+    def last_seq(self) -> int:
+        """The number of the newest event; 0 where there is none yet."""
+        return max((seq for (seq,) in self._rows("SELECT max(seq) FROM event") if seq is not None), default=0)
+
     def recorded(self, first_seq: int = 0, last_seq: int = NEWEST_SEQ, prefix: str = "") -> Iterator[bytes]:
         """Yield the events of a stretch whose topics begin with `prefix`, as they were recorded, in order."""
         for (payload,) in self._rows(RECORDED, (first_seq, last_seq, prefix)):

@@ -19,9 +19,10 @@ import msgspec
 
 from inspector.client import Events, Gap
 from inspector.commands import ask
-from inspector.errors import InspectorError
+from inspector.errors import InspectorError, JournalError
+from inspector.events.history import History
 from inspector.records.commands import AlarmStatus, ListAlarms
-from inspector.records.envelope import Event
+from inspector.records.envelope import Event, read_event
 from inspector.records.events import Alarm, Commanded, Health
 from inspector.station.gauges import Gauges, Meter, read
 from inspector.station.kept import Sent
@@ -40,6 +41,8 @@ ANSWER_S = 10.0
 """The line answers with its next batch: on a slow machine that takes seconds."""
 CLOSE_S = 3.0
 AGAIN_S = 5.0
+Place = tuple[str, int]
+"""An event's epoch and number in the journal."""
 SETTLE_S = 0.05
 
 
@@ -67,7 +70,7 @@ class Follower:
         self.journal_fault = ""
         """What is wrong with the line's journal, by its last heartbeat."""
         self._events: deque[tuple[Event, Sent]] = deque()
-        self._place: tuple[str, int] | None = None
+        self._place: Place | None = None
         """The last event that came."""
         self._received_s = -1e9
         self._measured_s = -1e9
@@ -118,7 +121,7 @@ class Follower:
                 self.fault = str(error)
                 self._stop.wait(AGAIN_S)
 
-    def _receive(self, after: tuple[str, int] | None) -> None:
+    def _receive(self, after: Place | None) -> None:
         with self._events_of(after) as events:
             while not self._stop.is_set():
                 for event in events:
@@ -126,15 +129,31 @@ class Follower:
                     if self._stop.is_set():
                         break
 
-    def _begin(self) -> tuple[str, int] | None:
-        """Where to begin in the journal, once the line has reported where it is."""
+    def _begin(self) -> Place | None:
+        """Read the end of the journal, whether the line runs or not; return the last event's place."""
+        place: Place | None = None
+        try:
+            with History(self.line.journal) as history:
+                for payload in history.recorded(history.last_seq() - BACK + 1):
+                    event = read_event(payload)
+                    place = event.epoch, event.seq
+                    self._keep(event, payload)
+                    if self._stop.is_set():
+                        break
+        except JournalError as error:  # it never ran, or its files may not be read
+            log.warning("line %s: %s", self.line.name, error)
+            return self._begin_late()
+        return place or self._begin_late()  # an empty one
+
+    def _begin_late(self) -> Place | None:
+        """Where to begin in a journal that cannot be read, once the line has reported where it is."""
         with self._events_of(None, replay=False) as events:
             while not self._stop.is_set():
                 if event := next(events, None):
                     return event.epoch, max(0, getattr(event.data, "last_seq", event.seq) - BACK)
         return None
 
-    def _events_of(self, after: tuple[str, int] | None, *, replay: bool = True) -> Events:
+    def _events_of(self, after: Place | None, *, replay: bool = True) -> Events:
         return Events(
             self.line.events,
             replay=self.line.replay if replay else None,
@@ -152,6 +171,9 @@ class Follower:
         if event.seq == 0:
             self.journal_fault = getattr(event.data, "fault", "")
             return
+        self._keep(event, payload)
+
+    def _keep(self, event: Event, payload: bytes) -> None:
         self._place = event.epoch, event.seq
         self._events.append((event, Sent(event.epoch, event.seq, payload)))
         if isinstance(event.data, Alarm):

@@ -108,6 +108,25 @@ def test_a_stream_that_breaks_goes_on_behind_its_last_event(mill: Mill, station:
     assert second.seqs == recorded(mill, first.seqs[-1], "C")
 
 
+def test_a_line_that_does_not_run_is_shown_as_it_was(mill: Mill, tmp_path: Path) -> None:
+    """From its journal; when it runs again its events follow, each once."""
+    with Camera(mill, boot="b5") as camera:
+        camera.send(DARK_BOX, coil="LAST")
+        camera.send(coil="LAST")
+        mill.wait_until(lambda: mill.metric("inspector_frames_in_flight") == 0, "inspect what was sent")
+    mill.stop()
+    with Station(mill.config, tmp_path, "127.0.0.1:0") as station:
+        reader = Reader(station)
+        reader.read_until("health.stopping", "-")
+        assert "defect.dark" in reader.types
+        assert not reader.now()["is_answering"]
+        mill.start()
+        reader.read_until("health.started", "-")
+        assert reader.now()["is_answering"]
+        reader.close()
+    assert reader.seqs == sorted(set(reader.seqs))
+
+
 def test_deaf_browsers_cost_nobody_anything(mill: Mill, station: Station) -> None:
     """They read nothing, and the line, the station and a browser that reads go on."""
     with ExitStack() as stack:
