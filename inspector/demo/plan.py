@@ -20,7 +20,7 @@ FRAME_M = ROWS * MM_PER_PX / 1000
 ROLL_MM, ROLL_ACROSS_MM = 1257.0, 1200.0
 """What `bridle-2` of `demo.toml` measures round, and where it is damaged: its prints go on over the weld."""
 FIRST_SHARE, LOST_FROM, LOST_SHARE = 0.6, 0.45, 0.07
-LEAST_FRAMES, LOST_LEAST_FRAMES = 2, 8
+LEAST_FRAMES, LOST_LEAST_FRAMES, LOST_MOST_FRAMES = 2, 8, 8
 SHOWN_FRAMES = 70
 """What it takes to show all pieces: with fewer a roll does not print often enough on the first coil."""
 
@@ -56,5 +56,5 @@ def plan(frames: int) -> Plan:
     lost = None
     if first >= LOST_LEAST_FRAMES:
         begin = int(LOST_FROM * first)
-        lost = begin, begin + max(1, round(LOST_SHARE * first))
+        lost = begin, begin + min(LOST_MOST_FRAMES, max(1, round(LOST_SHARE * first)))
     return Plan((first, frames - first), lost)

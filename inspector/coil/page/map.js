@@ -41,6 +41,8 @@ export class Strip {
     if (this.rows * this.rowPx > room) {
       for (let n = 0; n < 50; n++) { this.scale = Math.sqrt(low * high); if (this.rows * this.rowPx > room) high = this.scale; else low = this.scale; }
       this.scale = low;
+      const fewer = this.inner * (this.rows - 1) / this.length;  // a short last row costs more than a little of the scale
+      if (fewer > .85 * low) this.scale = fewer;
     }
     this.whole = this.scale; this.layout(); this.pane.scrollTop = 0; this.draw();
   }
