@@ -105,7 +105,7 @@ def _user(args: argparse.Namespace) -> int:
     match args.words:
         case ["add", name]:
             is_new = users.add(args.file, name, args.role, _password())
-            print(f"{args.file}: {name} is {'a' if is_new else 'now a'} {args.role}")
+            print(f"{args.file}: {name} {'is' if is_new else 'is now'} {args.role}")
         case ["remove", name]:
             if not users.remove(args.file, name):
                 raise InspectorError(f"{args.file}: has no user {name}; expected one. See the file.")

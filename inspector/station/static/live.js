@@ -17,10 +17,10 @@ let line = null, now = null, isDue = true, isLost = false, silentSince = 0;
 
 function receive(kind, data) {
   switch (kind) {
-    case "begin": fold.begin(); travel.begin(); break;
+    case "begin": fold.begin(); travel.begin(); flood(); break;
     case "line": line = data; legend(); break;
     case "dropped": fold.dropped = data; break;
-    case "event": fold.take(data); later(); break;
+    case "event": fold.take(data); if (data.data.kind === "flood") flood(); later(); break;
     case "alarms": alarms.set(data); break;
     case "now": take(data); break;
   }
@@ -54,6 +54,13 @@ function figures() {
   byId("frames").parentElement.classList.toggle("wrong", known && gauges.dropped_per_s > 0);
   set("latency", known ? number(gauges.latency_ms) : "–", gauges.latency_p99_ms === null ? "ms" : `ms · p99 ${number(gauges.latency_p99_ms)}`);
   set("recipe", gauges.recipe || "–"); set("engine", [gauges.engine, gauges.device].filter(Boolean).join(" ") || "–");
+}
+
+// More alarms than anybody can answer: it is shown that some are not announced.
+function flood() {
+  const data = fold.flood, node = byId("flood");
+  node.hidden = data?.state !== "started";
+  if (!node.hidden) node.textContent = t("flood", { raised: number(data.raised), seconds: number(data.within_s), withheld: number(data.withheld) });
 }
 
 const statusOf = (camera) => {
