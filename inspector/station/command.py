@@ -6,6 +6,7 @@ Knows: the command line, uvicorn. Must not know: what is served.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import getpass
 import importlib.util
 import logging
@@ -65,7 +66,9 @@ def _serve(path: Path, bind: str | None) -> int:
     from inspector.station.app import build
     from inspector.station.server import Server
 
-    os.setpriority(os.PRIO_PROCESS, 0, max(NICE, os.getpriority(os.PRIO_PROCESS, 0)))
+    if os.getpriority(os.PRIO_PROCESS, 0) < NICE:  # the unit has it so, and forbids the call
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, NICE)
     station = settings.load(path, bind)
     if station.needs_login and not (station.certificate or station.proxies):
         log.warning("passwords cross the network in the clear: give a certificate, or a proxy that has one.")
