@@ -276,7 +276,8 @@ class Journal:
         self, group: list[Message], events: Sequence[Data], topicseq: dict[str, int], states: Mapping[str, bytes]
     ) -> None:
         starts, last_seq, before = self.position
-        if self._folder.size_bytes(starts[-1]) >= self._segment_bytes:
+        is_begun = last_seq >= starts[-1]  # else the next file would have the name of this one
+        if is_begun and self._folder.size_bytes(starts[-1]) >= self._segment_bytes:
             self._rotate()
             starts = self.position.starts
         segment = self._newest

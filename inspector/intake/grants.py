@@ -68,12 +68,13 @@ class Grants:
         return None
 
     def has_room(self, camera: str) -> bool:
-        """Whether another frame of a camera is taken; where not, its session is over."""
+        """Whether another frame of a camera is taken; where not, its session is over, and none is taken any more.
+
+        One that was taken after one that was not would have overtaken it: that one could only be refused when it comes.
+        """
         grant = self._grants[camera]
-        if grant.under_way < 2 * self._frames:
-            return True
-        grant.is_over = True
-        return False
+        grant.is_over |= grant.under_way >= 2 * self._frames
+        return not grant.is_over
 
     def take(self, camera: str) -> None:
         """Note a frame whose receipt will come."""

@@ -42,6 +42,15 @@ class CameraTravel(msgspec.Struct):
         self.placed_mm = max(self.placed_mm, self.last_mm)
         self.placeless = 0
 
+    def recount(self, boot: str, number: int, span: int) -> None:
+        """Count from the frame with this number on, whose camera counts `span` numbers before it begins again.
+
+        Another process gives out the numbers now, and may be any number of rounds behind the one before.
+        """
+        if boot == self.boot:
+            passed = (number - self.number - 1) % span
+            self.number = number - 1 - (passed if passed < span // 2 else passed - span)
+
     def fall_back(self, by_mm: float) -> None:
         """Take the last frames for lying farther back."""
         self.last_mm -= by_mm

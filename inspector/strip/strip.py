@@ -176,7 +176,10 @@ class Strip:
     def _place(self, header: Header, turn: _Turn) -> tuple[CoilLane, Place]:
         """Take the camera's lane to the frame's end, and return it with where on the coil the frame lies."""
         lane = self._lane(header, turn)
-        length_mm = self._cameras[header.camera].footprint(header).length_mm
+        camera = self._cameras[header.camera]
+        length_mm = camera.footprint(header).length_mm
+        if lane.is_restored:
+            lane.track.recount(header.boot, header.number, camera.last_number - camera.first_number + 1)
         header = self._set_on(lane, header, length_mm, turn)
         self._look_back(lane, header, length_mm, turn)
         at = place(header, length_mm, lane.track)

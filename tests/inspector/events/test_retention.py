@@ -10,7 +10,7 @@ import pytest
 from inspector.events.ballast import FREE_TIMES, Ballast
 from inspector.events.journal import Journal
 from inspector.events.retention import DAY_S, gone
-from tests.journals import LONG_HEALTH, NOON, events, held
+from tests.journals import LONG_HEALTH, NOON, events, held, opened
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,14 @@ def test_ballast_is_not_laid_where_the_disk_cannot_spare_it(tmp_path: Path) -> N
     disk = os.statvfs(tmp_path)
     ballast = Ballast(tmp_path, disk.f_bavail * disk.f_frsize // FREE_TIMES * 2)
     assert not ballast.lay() and not (tmp_path / "ballast").exists()
+
+
+def test_a_file_without_events_never_makes_way_for_one_of_its_name(tmp_path: Path) -> None:
+    """States are kept while no event comes: the write-ahead log alone may be larger than a file is to be."""
+    journal = opened(tmp_path, max_mb=1)
+    for number in range(200):
+        journal.record([], {"strip": b"%d" % number * 1000})
+    assert journal.position.starts == (1,)
+    journal.recover()
+    assert journal.states["strip"] == b"199" * 1000
+    journal.close()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -62,6 +63,14 @@ def test_what_passed_meanwhile_is_missed_and_nothing_else(is_stopped: bool) -> N
     assert isinstance(ended, CoilReport)
     assert (ended.inspected_m, ended.missed_m, ended.frames) == (0.07, 0.03, 7)
     assert coils([*reported, *later])[-1] == ("C", "ended") and later.count(ended) == 1
+
+
+def test_a_count_that_wraps_goes_on_over_a_restart() -> None:
+    """Another process gives out the numbers of the first round: without positions too, the strip only goes on."""
+    cameras = [msgspec.structs.replace(CAMERAS[0], last_number=255)]
+    strip = Strip(cameras)
+    say(*(seen(number) for number in range(252, 262)), strip=strip)  # as intake counts on: 261 was sent as 5
+    assert gaps(say(seen(8), strip=restarted(strip, cameras))) == [missed(100.0, 120.0, down=2)]
 
 
 def test_a_defect_goes_on_over_a_restart() -> None:
