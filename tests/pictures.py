@@ -4,6 +4,8 @@
     Coil report          inspector/coil/report.png     the first coil's report as a browser shows it
     Repeats              inspector/strip/repeats.png   its map, where a roll's prints are linked
     Archive and relabel  inspector/archive/contact.jpg crops of both coils; of three a person says something else
+    Station              inspector/station/live.png    the line's page, as the demo left it
+                         inspector/station/coil.png    the first coil's page, with a defect that was picked
     Alarms               inspector/alarms/states.svg   by `make docs`, from the table of states
 
 All of it is procedural steel. Needs playwright and a Chromium.
@@ -19,17 +21,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
+from playwright.sync_api import sync_playwright
 
 from inspector.archive import contact
 from inspector.archive.review import ArchivedCrop, read
 from inspector.archive.settings import ArchiveSection
 from inspector.archive.store import Store
 from inspector.demo.plan import COILS
+from inspector.harness.daemon import DaemonProcess
+from inspector.harness.ports import Ports
+from inspector.harness.station import StationProcess
 from inspector.images.reader import decode
 from inspector.records.commands import Relabel
 from inspector.records.crop import SOUND
 from inspector.records.frame import Bytes2D
-from tests.browser import opened
+from tests.browser import FOUND, opened
 
 INSPECTOR = Path(__file__).parents[1] / "inspector"
 WIDE_PX = 1400
@@ -44,6 +50,7 @@ def main(demo: Path) -> None:
     coil_map(demo, INSPECTOR / "demo" / "coil.jpg")
     report(demo, INSPECTOR / "coil" / "report.png", INSPECTOR / "strip" / "repeats.png")
     contact_sheet(demo, INSPECTOR / "archive" / "contact.jpg")
+    station(demo, INSPECTOR / "station" / "live.png", INSPECTOR / "station" / "coil.png")
 
 
 def coil_map(demo: Path, path: Path) -> None:
@@ -63,6 +70,34 @@ def report(demo: Path, page_path: Path, repeats_path: Path) -> None:
         page.screenshot(path=page_path)
         page.locator("#map-panel").screenshot(path=repeats_path)
     print(page_path, repeats_path, sep="\n")
+
+
+def station(demo: Path, live_path: Path, coil_path: Path, ports: Ports | None = None) -> None:
+    """The station's pages of the demo's line, which runs again, without a camera."""
+    config = demo / "demo.toml"
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        DaemonProcess(config, ports or Ports()),
+        StationProcess(config, Path(folder), "127.0.0.1:0") as pages,
+        sync_playwright() as browsers,
+    ):
+        browser = browsers.chromium.launch(executable_path=FOUND, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 800}, locale="en-GB")
+        page.goto(f"{pages.address}/live")
+        page.locator("#engine", has_text="openvino").wait_for()
+        page.locator("#classes tr").first.wait_for()
+        page.locator("#operator").fill("Kim")
+        page.wait_for_timeout(2000)  # the strip is shown so late
+        page.screenshot(path=live_path)
+        page.goto(f"{pages.address}/coil?coil={COILS[0]}")
+        page.locator("#worst figure").first.click()
+        page.locator("#crops image").first.wait_for(state="attached")
+        page.locator("#fit").click()
+        page.evaluate("scrollTo(0, 0)")
+        page.wait_for_timeout(500)
+        page.screenshot(path=coil_path)
+        browser.close()
+    print(live_path, coil_path, sep="\n")
 
 
 def contact_sheet(demo: Path, path: Path) -> None:

@@ -103,16 +103,18 @@ export class Fold {
 
 export const gravest = (statuses) => STATUSES.find((status) => statuses.includes(status)) ?? "normal";
 
-// The defects of a repeat, from the newest back: same class, side and place across, a whole number of periods away.
+// The defects of a repeat: same class, side and place across, a whole number of periods from the newest that was reported;
+// while it goes on those behind that, too.
 export function marksOf(repeat, defects) {
   const newest = defects.get(repeat.newest);
   if (!newest) return [];
+  const least = repeat.state === "ended" ? -0.02 : -Infinity;
   const at = (newest.start_mm + newest.end_mm) / 2, found = [];
   for (const defect of defects.values()) {
     if (defect.name !== repeat.name || defect.side !== repeat.side) continue;
     const middle = (defect.left_mm + defect.right_mm) / 2, turns = (at - (defect.start_mm + defect.end_mm) / 2) / repeat.period_mm;
     const slack = Math.max(15, defect.right_mm - defect.left_mm);
-    if (Math.abs(middle - repeat.across_mm) <= slack && turns > -0.02 && Math.abs(turns - Math.round(turns)) * repeat.period_mm <= 5 + 0.01 * repeat.period_mm) found.push(defect);
+    if (Math.abs(middle - repeat.across_mm) <= slack && turns > least && Math.abs(turns - Math.round(turns)) * repeat.period_mm <= 5 + 0.01 * repeat.period_mm) found.push(defect);
   }
   return found.sort((a, b) => a.start_mm - b.start_mm);
 }

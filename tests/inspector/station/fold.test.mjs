@@ -55,6 +55,9 @@ test("the marks of a roll are found, over missing ones", () => {
   fold.take(defect("other", 3000)); fold.take(defect("elsewhere", 500 + 1885 * 2, { left_mm: 600, right_mm: 610 }));
   const marks = marksOf({ name: "dark", side: "top", newest: "m4", across_mm: 105, period_mm: 1885 }, fold.coil.defects);
   assert.deepEqual(marks.map((one) => one.id), ["m0", "m1", "m3", "m4"]);
+  fold.take(defect("m5", 500 + 1885 * 5));   // printed since the repeat was reported
+  const now = (state) => marksOf({ state, name: "dark", side: "top", newest: "m4", across_mm: 105, period_mm: 1885 }, fold.coil.defects).length;
+  assert.equal(now("update"), 5); assert.equal(now("ended"), 4);
 });
 
 test("the newest unacknowledged alarm stands first", () => {
