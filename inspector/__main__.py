@@ -17,6 +17,7 @@ if sys.argv[1:2] in (["run"], ["replay"], ["bridge"]):
 
 import argparse
 import faulthandler
+import gc
 import importlib
 import io
 import logging
@@ -38,6 +39,12 @@ Run = Callable[[argparse.Namespace], int]
 """What carries a command out."""
 Fill = Callable[[argparse.ArgumentParser], object]
 """What adds a command's arguments."""
+
+
+def _settle() -> None:
+    """Take all that was loaded out of Python's search for garbage: that held every thread up for 20 to 30 ms at a time."""
+    gc.collect()
+    gc.freeze()
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
             hangup=hangup,
             unverified=args.unverified,
             credentials=_credentials(),
+            settle=_settle,
         )
         try:
             daemon.run()

@@ -87,11 +87,12 @@ class Daemon:
         credentials: Path | None = None,
         load: Load = load,
         clock_ns: Callable[[], int] = time.monotonic_ns,
+        settle: Callable[[], None] = lambda: None,
     ) -> None:
         """`stop` asks it to drain and end, `hangup` to read its configuration again; any thread may set them.
 
         `unverified` runs a built engine that was not proven equal to the recipe's ONNX. `credentials` is the service
-        manager's folder of secrets. `clock_ns` is monotonic.
+        manager's folder of secrets. `clock_ns` is monotonic. `settle` is called once, when all is loaded.
         """
         self._path, self._notifier = path, notifier
         self._answers = answers or ReloadAnswers()
@@ -99,7 +100,7 @@ class Daemon:
         self._secrets = read_secrets(self._settings, credentials)  # once: at a reload they may be out of reach
         self._refusals = Refusals(clock_ns)
         self._stop, self._hangup = stop, hangup
-        self._load, self._clock_ns = load, clock_ns
+        self._load, self._clock_ns, self._settle = load, clock_ns, settle
         self._liveness = Liveness(clock_ns)
         self._threads = Threads(self._liveness)
         self._options = Options(unverified, self._tell, self._on_rebuilding, self._stop.is_set)
@@ -204,6 +205,7 @@ class Daemon:
 
     def main_loop(self) -> None:
         """Publish what the flow yields, until it ends."""
+        self._settle()
         recorded = self._flow()
         self._liveness.worked()
         self._liveness.not_ready = ""

@@ -72,10 +72,18 @@ class Line:
         self.stop, self.hangup = Flag(), Flag()
         self.later_ns = 0
         self.engines: list[Watched] = []
+        self.settled: list[int] = []
+        """How many engines had been loaded, each time that it said that all is."""
         self.error: InspectorError | None = None
         self.before = set(threading.enumerate())
         self.daemon = Daemon(
-            self.config, Notifier(), stop=self.stop, hangup=self.hangup, load=self._load, clock_ns=self._clock_ns
+            self.config,
+            Notifier(),
+            stop=self.stop,
+            hangup=self.hangup,
+            load=self._load,
+            clock_ns=self._clock_ns,
+            settle=lambda: self.settled.append(len(self.engines)),
         )
         self._thread = threading.Thread(target=self._run, name="daemon")
 
@@ -156,6 +164,11 @@ def line(tmp_path: Path) -> Iterator[Line]:
     """A daemon that is ready."""
     with Line(tmp_path) as line:
         yield line
+
+
+def test_it_settles_once_when_all_is_loaded(line: Line) -> None:
+    """Before the first frame: then nothing that lasts is looked at again and again by Python's search for garbage."""
+    assert line.settled == [1]
 
 
 def test_no_thread_is_left_when_it_has_ended(line: Line) -> None:
