@@ -42,7 +42,7 @@ Fill = Callable[[argparse.ArgumentParser], object]
 
 
 def _settle() -> None:
-    """Take all that was loaded out of Python's search for garbage: that held every thread up for 20 to 30 ms at a time."""
+    """Take what was loaded out of Python's search for garbage, which held up all threads for 20 to 30 ms each time."""
     gc.collect()
     gc.freeze()
 

@@ -69,7 +69,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 RESET_FRAMES = 10
-"""An encoder that was set back counts no farther than so many frames when it is believed again (intake waits for
+"""An encoder that was set back counts no farther than this when it is believed again (intake waits for
 three), and comes from farther away."""
 MM_PER_S = 30_000.0
 """Faster than any strip runs back (intake takes the same)."""

@@ -73,7 +73,7 @@ class Line:
         self.later_ns = 0
         self.engines: list[Watched] = []
         self.settled: list[int] = []
-        """How many engines had been loaded, each time that it said that all is."""
+        """How many engines had been loaded, each time that it reported it."""
         self.error: InspectorError | None = None
         self.before = set(threading.enumerate())
         self.daemon = Daemon(
