@@ -79,7 +79,7 @@ def add_relabel_arguments(command: argparse.ArgumentParser, seconds: Seconds) ->
         dest="label",
         required=True,
         metavar="N|sound",
-        help="what it is: a class by name or number, or sound",
+        help="what it is: a class by name or number, or sound; '' takes its label back",
     )
     _add_person(command)
     _add_address(command, seconds)

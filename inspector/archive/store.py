@@ -156,9 +156,11 @@ class Store:
         if label is None:
             words = f"label is {order.label}; expected {', '.join(first.classes)}, a number of theirs, or {SOUND}."
             return Answer(is_done=False, message=words), None
+        if words := _overtaken(order, first.label):
+            return Answer(is_done=False, message=words), None
         given = Label(name=label, operator=order.operator, reason=order.reason, time=self._clock_utc().isoformat())
         for path, crop in found:
-            self._label(path, msgspec.structs.replace(crop, label=given))
+            self._label(path, msgspec.structs.replace(crop, label=given if label else None))
         crops = counted(len(found), "crop")
         event = Labelled(
             coil=first.coil,
@@ -169,13 +171,14 @@ class Store:
             operator=order.operator,
             reason=order.reason,
         )
-        return Answer(is_done=True, message=f"{first.name} {first.defect} is {label} now ({crops})."), event
+        became = f"is {label} now" if label else "has no label now"
+        return Answer(is_done=True, message=f"{first.name} {first.defect} {became} ({crops})."), event
 
     # --- files ----------------------------------------------------------------------------------------------
 
     def _label(self, path: Path, labelled: Sidecar) -> None:
-        """Write a sidecar with its label where labelled ones lie; the one before goes last."""
-        folder = self.folder / LABELLED / path.parts[-3] / path.parts[-2]
+        """Write a sidecar where those lie that have a label, or none; the one before goes last."""
+        folder = self.folder / (LABELLED if labelled.label else SEEN) / path.parts[-3] / path.parts[-2]
         folder.mkdir(parents=True, exist_ok=True)
         facts, target = msgspec.json.encode(labelled), folder / path.name
         before = _size(path)
@@ -224,10 +227,18 @@ def sidecars(folder: Path, coil: str, defect: str) -> list[Path]:
 
 
 def _label(text: str, classes: tuple[str, ...]) -> str | None:
-    """The label that is meant by a class's name or number."""
-    if text == SOUND or text in classes:
+    """The label that is meant by a class's name or number; empty where none is to be."""
+    if text in ("", SOUND) or text in classes:
         return text
     return classes[int(text) - 1] if text.isdecimal() and 1 <= int(text) <= len(classes) else None
+
+
+def _overtaken(order: Relabel, label: Label | None) -> str:
+    """Why an order comes too late: somebody labelled the defect after who orders looked at it. Empty when it is not."""
+    if order.seen is None or order.seen == (label.time if label else ""):
+        return ""
+    stands = f"{label.operator} labelled it {label.name} at {label.time}" if label else "its label was taken back"
+    return f"{order.defect}: {stands}, after {order.operator} looked; nothing was done. Look again."
 
 
 def _read(path: Path) -> Sidecar | None:

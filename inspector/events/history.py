@@ -41,6 +41,7 @@ FOUND = "FROM entry AS found CROSS JOIN event ON event.seq = found.seq"
 """From the index to the events, never the other way round."""
 COILS = f"SELECT event.seq, payload {FOUND} WHERE kind = 'coil' ORDER BY event.seq"
 OTHERS = f"SELECT payload {FOUND} WHERE coil = ? AND kind = ? AND found.seq BETWEEN ? AND ? ORDER BY event.seq"
+OF_KIND = f"SELECT payload {FOUND} WHERE kind = ? AND found.seq > ? ORDER BY event.seq"
 RECORDED = """SELECT payload FROM event
 WHERE seq BETWEEN ?1 AND ?2 AND substr(topic, 1, length(?3)) = ?3 ORDER BY seq"""
 NAMES = """WITH RECURSIVE c(coil) AS (SELECT min(coil) FROM entry WHERE kind = 'defect' UNION ALL
@@ -217,6 +218,15 @@ class History:
         assert kind is not Defect, "defects are asked for by `defects`"
         asked = (passage.coil, tag, passage.first_seq, passage.last_seq)
         for (payload,) in self._rows(OTHERS, asked):
+            event = read_event(payload)
+            if isinstance(event.data, kind):
+                yield event, event.data
+
+    def of_kind(self, kind: type[T], after_seq: int = 0) -> Iterator[tuple[Event, T]]:
+        """Yield all events of a kind behind one of them, in order, each with its data."""
+        tag: str = kind.__struct_config__.tag  # type: ignore[attr-defined]
+        assert kind is not Defect, "defects are asked for by `defects`"
+        for (payload,) in self._rows(OF_KIND, (tag, after_seq)):
             event = read_event(payload)
             if isinstance(event.data, kind):
                 yield event, event.data

@@ -142,8 +142,11 @@ class Relabel(Order, frozen=True, kw_only=True, tag="relabel"):
     """The coil, as the frames named it."""
     defect: Annotated[str, Meta(min_length=1, max_length=400, pattern=rf"^{_PLAIN}$(?!\n)")]
     """Id of the defect, as in its events."""
-    label: Name
-    """Class, by the recipe's name or number, or `sound`."""
+    label: Annotated[str, Meta(max_length=64, pattern=r"^([A-Za-z0-9][A-Za-z0-9_.:/-]*)?$(?!\n)")]
+    """Class, by the recipe's name or number, or `sound`; empty takes a label back."""
+    seen: str | None = None
+    """When the label was given that who asks has seen, as in the sidecar; empty: none was there. Where another stands
+    by now nothing is done. None: whatever stands there."""
 
     @property
     def target(self) -> str:

@@ -138,7 +138,7 @@ class Labelled(Kind, frozen=True, kw_only=True, tag="label"):
     name: str
     """Class that the network gave it."""
     label: str
-    """Class that it has, by the recipe's name; `sound` where it is no defect."""
+    """Class that it has, by the recipe's name; `sound` where it is no defect, empty where a label was taken back."""
     crops: int
     """Crops that carry the label."""
     operator: str
@@ -148,8 +148,8 @@ class Labelled(Kind, frozen=True, kw_only=True, tag="label"):
 
     @property
     def topic(self) -> str:
-        """`label.` and the label."""
-        return f"label.{self.label}"
+        """`label.` and the label; `label.-` where it was taken back."""
+        return f"label.{self.label or '-'}"
 
     @property
     def subject(self) -> str:

@@ -73,9 +73,11 @@ def sidecars(store: Store, kind: str = "*") -> list[Sidecar]:
     return sorted(found, key=lambda one: one.number)
 
 
-def label(store: Store, defect: str, name: str = "sound", coil: str = "C/1") -> tuple[bool, str]:
+def label(
+    store: Store, defect: str, name: str = "sound", coil: str = "C/1", *, operator: str = "Kim", seen: str | None = None
+) -> tuple[bool, str]:
     """Label a defect, and return what became of it."""
-    answer, event = store.relabel(Relabel(coil=coil, defect=defect, label=name, operator="Kim"))
+    answer, event = store.relabel(Relabel(coil=coil, defect=defect, label=name, operator=operator, seen=seen))
     assert (event is not None) == answer.is_done
     return answer.is_done, answer.message
 
@@ -164,3 +166,28 @@ def test_a_place_that_cannot_be_written_is_refused() -> None:
     """With the reason, and what to do."""
     with pytest.raises(ArchiveError, match=r"/proc/self/archive, where nothing can be written: .*Make room"):
         Store(ArchiveSection(path="/proc/self/archive"), "l", Clock())
+
+
+def test_a_label_is_taken_back(store: Store) -> None:
+    """The crops lie where those without one lie, and the archive's size is right."""
+    defect = add(store, 3)
+    assert label(store, defect)[0]
+    assert label(store, defect, "") == (True, f"dark {defect} has no label now (1 crop).")
+    assert [one.label for one in sidecars(store, SEEN)] == [None] and not sidecars(store, LABELLED)
+    counted = store.bytes
+    store.count()
+    assert store.bytes == counted
+
+
+def test_two_people_do_not_overwrite_each_other(store: Store, clock: Clock) -> None:
+    """Who saw what no longer stands is refused with both names; who saw what stands is not."""
+    defect = add(store, 3)
+    assert label(store, defect, "sound", operator="Lee", seen="")[0]
+    is_done, message = label(store, defect, "dark", seen="")
+    assert not is_done and "Lee labelled it sound" in message and "after Kim looked" in message
+    first = sidecars(store)[0].label
+    assert first and (first.name, first.operator) == ("sound", "Lee")
+    clock.now = NOW + timedelta(seconds=1)
+    assert label(store, defect, "", seen=first.time)[0]
+    is_done, message = label(store, defect, "dark", operator="Lee", seen=first.time)
+    assert not is_done and "was taken back" in message
