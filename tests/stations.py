@@ -56,6 +56,20 @@ class Station(station.StationProcess):
         headers = {"content_type": "application/json", "x_station_token": self.token, **headers}
         return self.ask("/api/command", "POST", msgspec.json.encode(order), **headers)
 
+    def post(self, path: str, order: Mapping[str, object]) -> Answer:
+        """Send JSON, with the token of the session."""
+        body = msgspec.json.encode(order)
+        return self.ask(path, "POST", body, content_type="application/json", x_station_token=self.token)
+
+    def fetch(self, path: str) -> bytes:
+        """What a path answers, as it is."""
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=PATIENCE_S)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().read()
+        finally:
+            connection.close()
+
     def log_in(self, name: str, password: str) -> Answer:
         """Log in, and keep what the session is known by."""
         form = urlencode({"name": name, "password": password}).encode()

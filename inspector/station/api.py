@@ -29,6 +29,7 @@ from inspector.records.commands import (
     Command,
     Decide,
     Order,
+    Relabel,
     Reset,
     RollsChanged,
     Shelve,
@@ -38,9 +39,9 @@ from inspector.station import crops
 from inspector.station.access import Who
 from inspector.station.watch import Watch
 
-OPERATORS = (Acknowledge, Reset, Shelve, Unshelve, RollsChanged)
+OPERATORS = (Acknowledge, Reset, Shelve, Unshelve, RollsChanged, Relabel)
 """What an operator may ask of a line; the rest takes an engineer."""
-MOST_BYTES = 10_000
+MOST_BYTES = 20_000
 READERS, COMMANDS = 2, 8
 """At once: who reads coils must not keep who commands waiting."""
 LONGEST = 20
@@ -59,21 +60,21 @@ class Api:
     async def health(self, request: Request) -> Response:
         """200 while the station lives, whatever becomes of its lines."""
         lines = {name: {"is_answering": watch.is_answering()} for name, watch in self._watches.items()}
-        return _json({"version": __version__, "lines": lines})
+        return answered({"version": __version__, "lines": lines})
 
     async def stream(self, request: Request) -> Response:
         """Server-sent events of a line."""
         last = request.query_params.get("after") or request.headers.get("last-event-id", "")
-        return _Streamed(self._watch(request), last)
+        return _Streamed(watch_of(self._watches, request), last)
 
     async def coils(self, request: Request) -> Response:
         """All coils that the journal holds."""
-        watch = self._watch(request)
-        return _json(await run_sync(watch.coils.entries, watch.line, limiter=self._readers))
+        watch = watch_of(self._watches, request)
+        return answered(await run_sync(watch.coils.entries, watch.line, limiter=self._readers))
 
     async def coil(self, request: Request) -> Response:
         """One coil: its page with what its script needs first, and by that answer's stamp `columns` or `ids`."""
-        watch, asked = self._watch(request), request.query_params
+        watch, asked = watch_of(self._watches, request), request.query_params
         coils = watch.coils
         if part := asked.get("part"):
             found = coils.again(asked.get("stamp", ""))
@@ -84,19 +85,19 @@ class Api:
         first_seq = int(seq) if seq.isdecimal() and len(seq) < LONGEST else None
         made = await run_sync(coils.shown, watch.line, asked.get("coil", ""), first_seq, limiter=self._readers)
         meta = msgspec.Raw(made.packed.meta.encode())
-        return _json({"stamp": made.stamp, "record": made.record, "body": made.body, "meta": meta})
+        return answered({"stamp": made.stamp, "record": made.record, "body": made.body, "meta": meta})
 
     async def crops(self, request: Request) -> Response:
         """Pictures that the archive has of a defect."""
-        line, asked = self._watch(request).line, request.query_params
+        line, asked = watch_of(self._watches, request).line, request.query_params
         if line.archive is None:
-            return _json([])
+            return answered([])
         found = await run_sync(crops.of_defect, line.archive, asked.get("coil", ""), asked.get("defect", ""))
-        return _json(found)
+        return answered(found)
 
     async def crop(self, request: Request) -> Response:
         """One picture."""
-        line = self._watch(request).line
+        line = watch_of(self._watches, request).line
         path = crops.picture(line.archive, request.query_params.get("image", "")) if line.archive else None
         if path is None:
             raise HTTPException(404, "the archive has no such picture (any more).")
@@ -104,8 +105,8 @@ class Api:
 
     async def command(self, request: Request) -> Response:
         """Ask something of a line, and return its answer."""
-        watch, who = self._watch(request), request.state.who
-        command = _command(await _read(request), who)
+        watch, who = watch_of(self._watches, request), request.state.who
+        command = _command(await read_json(request), who)
         try:
             given = partial(ask, watch.line.commands, command, key=watch.line.key)
             answer: Answer = await run_sync(given, limiter=self._commands)
@@ -114,14 +115,7 @@ class Api:
         except InspectorError as error:
             raise HTTPException(502, str(error)) from error
         watch.follower.refresh()
-        return _json(answer, 200 if answer.is_done else 409)
-
-    def _watch(self, request: Request) -> Watch:
-        name = request.query_params.get("line", "")
-        watch = self._watches.get(name) if name else next(iter(self._watches.values()))
-        if watch is None:
-            raise HTTPException(404, f"line is {name!r}; expected one of {', '.join(self._watches)}.")
-        return watch
+        return answered(answer, 200 if answer.is_done else 409)
 
 
 class _Streamed(Response):
@@ -154,9 +148,25 @@ async def _gone(receive: Receive, cut: Callable[[], None]) -> None:
     cut()
 
 
-async def _read(request: Request) -> dict[str, object]:
+def watch_of(watches: Mapping[str, Watch], request: Request) -> Watch:
+    """The line that a request names; the first where it names none.
+
+    Raises: HTTPException when there is no such line.
+    """
+    name = request.query_params.get("line", "")
+    watch = watches.get(name) if name else next(iter(watches.values()))
+    if watch is None:
+        raise HTTPException(404, f"line is {name!r}; expected one of {', '.join(watches)}.")
+    return watch
+
+
+async def read_json(request: Request) -> dict[str, object]:
+    """What a script sends.
+
+    Raises: HTTPException when it is too much, or no JSON.
+    """
     if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-        raise HTTPException(415, "expected a command as application/json.")
+        raise HTTPException(415, "expected application/json.")
     content = b""
     async for part in request.stream():
         content += part
@@ -188,5 +198,6 @@ def _command(given: dict[str, object], who: Who) -> Command:
     return command
 
 
-def _json(value: object, status: int = 200) -> Response:
+def answered(value: object, status: int = 200) -> Response:
+    """JSON."""
     return Response(msgspec.json.encode(value), status, media_type="application/json")

@@ -30,6 +30,7 @@ from inspector.station.access import SESSION_S, Access
 from inspector.station.api import Api
 from inspector.station.lines import Line
 from inspector.station.login import Login
+from inspector.station.review import Review
 from inspector.station.settings import StationSection
 from inspector.station.views import Views
 from inspector.station.watch import Watch
@@ -70,7 +71,13 @@ def build(settings: StationSection, lines: Mapping[str, Line]) -> Starlette:
         for watch in watches.values():
             await watch.close()
 
-    routes = _routes(access, Views(access, watches), Api(watches), Login(access))
+    review = Review(watches, settings.exports)
+    routes = [
+        *_routes(access, Views(access, watches), Api(watches), Login(access)),
+        *_review_routes(access, Views(access, watches), review),
+        Mount("/static/coil", StaticFiles(directory=PAGE)),
+        Mount("/static", StaticFiles(directory=STATIC)),
+    ]
     session = Middleware(
         SessionMiddleware,
         secret_key=access.secret,
@@ -103,8 +110,18 @@ def _routes(access: Access, views: Views, api: Api, login: Login) -> list[BaseRo
         Route("/api/command", ask("operator", api.command), methods=["POST"]),
         Route("/login", login.answer, methods=["GET", "POST"]),
         Route("/logout", ask("viewer", login.leave), methods=["POST"]),
-        Mount("/static/coil", StaticFiles(directory=PAGE)),
-        Mount("/static", StaticFiles(directory=STATIC)),
+    ]
+
+
+def _review_routes(access: Access, views: Views, review: Review) -> list[BaseRoute]:
+    """Those of the review."""
+    page, ask = access.guarded, access.guarded
+    return [
+        Route("/review", page("viewer", views.review, is_page=True)),
+        Route("/api/gallery", ask("viewer", review.gallery)),
+        Route("/api/relabel", ask("operator", review.relabel), methods=["POST"]),
+        Route("/api/export", ask("engineer", review.export), methods=["POST"]),
+        Route("/api/exported", ask("engineer", review.exported)),
     ]
 
 

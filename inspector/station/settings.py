@@ -48,6 +48,9 @@ class StationSection(Section, frozen=True, kw_only=True):
         tuple[str, ...],
         key("Names by which browsers reach it, besides the address of `bind`.", 'Write hosts = ["station.mill"].'),
     ] = ()
+    exports: Annotated[
+        str, key("Folder into which training sets of the review are written; empty: the browser fetches them.")
+    ] = ""
     line: Annotated[
         tuple[LineSection, ...],
         key("A [[line]] section for each line.", "Write [[line]] on a line of its own.", min_length=1),
@@ -96,7 +99,7 @@ def load(path: Path, bind: str | None = None) -> StationSection:
     return msgspec.structs.replace(settings, line=lines, **places)
 
 
-FILES = ("users", "certificate", "certificate_key")
+FILES = ("users", "certificate", "certificate_key", "exports")
 
 
 def _contradictions(tree: dict[str, Any]) -> Iterator[str]:

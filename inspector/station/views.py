@@ -19,7 +19,9 @@ from inspector.station.watch import Watch
 
 LANGUAGE = "language"
 """Cookie of the language that a reader chose."""
-REPORT_STYLE = '<link rel="stylesheet" href="/static/coil/page.css">'
+STYLES = {"coil": "coil/page.css", "review": "review.css"}
+"""Style sheets of single pages."""
+NAVIGATION = ("live", "coils", "review")
 
 
 class Views:
@@ -44,6 +46,10 @@ class Views:
         """One coil."""
         return self._page(request, "coil")
 
+    async def review(self, request: Request) -> Response:
+        """The archive's defects, to be labelled."""
+        return self._page(request, "review")
+
     def _page(self, request: Request, name: str) -> Response:
         chosen = request.query_params.get("line") or next(iter(self._watches))
         if chosen not in self._watches:
@@ -63,7 +69,7 @@ class Views:
             "facts": data(facts),
             "words": data(words),
             "version": __version__,
-            "styles": Html(REPORT_STYLE if name == "coil" else ""),
+            "styles": _style(STYLES.get(name, "")),
         }
         response = HTMLResponse(filled("shell.html", words, values))
         if request.query_params.get(LANGUAGE) in languages():
@@ -73,7 +79,7 @@ class Views:
     def _navigation(self, page: str, chosen: str, words: Words) -> Html:
         links = [
             _link(f"/{name}?{urlencode({'line': chosen})}", words[f"page.{name}"], is_here=name == page)
-            for name in ("live", "coils")
+            for name in NAVIGATION
         ]
         others = [
             _link(f"/live?{urlencode({'line': name})}", name, is_here=name == chosen)
@@ -91,6 +97,10 @@ class Views:
 def accepted(request: Request) -> str:
     """Languages that a browser asks for."""
     return request.headers.get("accept-language", "")
+
+
+def _style(path: str) -> Html:
+    return Html(f'<link rel="stylesheet" href="/static/{path}">' if path else "")
 
 
 def _link(address: str, text: str, *, is_here: bool) -> str:

@@ -12,28 +12,33 @@ export async function ask(path, values) {
   return answer;
 }
 
-// Returns the line's answer, or null where there is none; shows what became of it.
-export async function command(order) {
-  const operator = whoAsks();
-  if (!operator) return null;
+// What the station answers to a POST; null where it does not.
+export async function give(path, order) {
   try {
-    const answer = await fetch(address("/api/command"), {
+    const answer = await fetch(address(path), {
       method: "POST",
       headers: { "content-type": "application/json", "x-station-token": facts.token },
-      body: JSON.stringify({ operator, ...order }),
+      body: JSON.stringify(order),
     });
     if (answer.status === 401) location.assign("/login");
-    const given = await answer.json();
-    toast(given.message ?? given.error, !answer.ok);
-    return given;
+    return await answer.json();
   } catch (error) {
     toast(`${t("no_answer")} ${error.message}`, true);
     return null;
   }
 }
 
+// Returns the line's answer, or null where there is none; shows what became of it.
+export async function command(order) {
+  const operator = whoAsks();
+  if (!operator) return null;
+  const given = await give("/api/command", { operator, ...order });
+  if (given) toast(given.message ?? given.error, !given.is_done);
+  return given;
+}
+
 // The name that is logged in, or what was typed; asks for it where there is none.
-function whoAsks() {
+export function whoAsks() {
   const field = byId("operator");
   const name = facts.user || field?.value.trim();
   if (!name && field) { field.focus(); field.classList.add("wanted"); toast(t("operator.wanted"), true); }

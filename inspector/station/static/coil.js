@@ -5,6 +5,7 @@ import { colourOf } from "/static/coil/marks.js";
 import { fail, show } from "/static/coil/page.js";
 import { address, ask, command, rememberOperator } from "./ask.js";
 import { byId, el, facts } from "./dom.js";
+import { picture } from "./picture.js";
 import { shell } from "./shell.js";
 import { number, t } from "./words.js";
 
@@ -26,19 +27,8 @@ async function load() {
   }
 }
 
-const SVG = "http://www.w3.org/2000/svg";
-const shape = (kind, values, ...children) => { const node = document.createElementNS(SVG, kind); for (const [key, value] of Object.entries(values)) node.setAttribute(key, value); node.append(...children); return node; };
-
-// A crop turned as the map is: travel to the right, the left edge up. Its rows run along the strip.
 function crop(facts) {
-  const wide = facts.height * facts.mm_per_row, high = facts.width * facts.mm_per_px;
-  const turn = `matrix(0 ${facts.mm_per_px} ${facts.mm_per_row} 0 0 0)`;
-  const svg = shape("svg", { viewBox: `0 0 ${wide} ${high}`, role: "img", "aria-label": t("picture") },
-    shape("image", { href: address("/api/crop", { image: facts.image }), width: facts.width, height: facts.height, transform: turn, preserveAspectRatio: "none" }));
-  for (const region of facts.regions) for (const line of region.lines) {
-    const points = line.map((at) => at + .5).join(" ");
-    for (const [ink, width] of [["#000", 3], [colourOf(Math.max(0, meta.names.indexOf(region.name))), 1.6]]) svg.append(shape("polygon", { points, transform: turn, fill: "none", stroke: ink, "stroke-width": region.is_subject ? width : width / 2, "stroke-opacity": ink === "#000" ? .35 : 1, "vector-effect": "non-scaling-stroke" }));
-  }
+  const wide = facts.height * facts.mm_per_row, high = facts.width * facts.mm_per_px, svg = picture(facts, (name) => colourOf(Math.max(0, meta.names.indexOf(name))));
   const words = `${number(facts.start_mm / 1000, 3)} m · ${number(wide)} × ${number(high)} mm · ${facts.camera}${facts.label ? ` · ${t("labelled", { label: facts.label.name, name: facts.label.operator })}` : ""}`;
   return el("figure", { class: "crop" }, svg, el("figcaption", {}, words));
 }

@@ -28,10 +28,11 @@ PASSWORDS: dict[users.Role, str] = {
     "operator": "acts and acts",
     "engineer": "knows and knows",
 }
-PAGES = ("/", "/live", "/coils", "/coil?coil=C")
-ASKED = ("/api/coils", "/api/coil?coil=C", "/api/crops?coil=C&defect=d", "/api/crop?image=seen/x.png")
+PAGES = ("/", "/live", "/coils", "/coil?coil=C", "/review")
+ASKED = ("/api/coils", "/api/coil?coil=C", "/api/crops?coil=C&defect=d", "/api/crop?image=seen/x.png", "/api/gallery")
 ACKNOWLEDGE = {"command": "acknowledge", "alarm": "a", "operator": "Kim"}
 DECIDE = {"command": "decide", "coil": "C", "grade": "hold", "reason": "why", "operator": "Kim"}
+LABEL = {"label": "sound", "operator": "Kim", "items": [{"coil": "C", "defect": "d", "seen": ""}]}
 REFUSED = {401, 403}
 PASSED = 409
 """A command that was let through: the line of these tests is never ready, and says so."""
@@ -95,7 +96,8 @@ def test_nobody_sees_anything(guarded: Station) -> None:
         assert station.ask(path).status == 401, path
     for order in (ACKNOWLEDGE, DECIDE):
         assert station.command(order).status == 401
-    assert station.ask("/logout", "POST").status == 401
+    for path in ("/api/relabel", "/api/export", "/logout"):
+        assert station.ask(path, "POST").status == 401, path
     for path in ("/health", "/login", "/static/station.css"):
         assert station.ask(path).status == 200, path
 
@@ -115,6 +117,9 @@ def test_each_role_may_what_it_may(guarded: Station, role: users.Role, acknowled
     assert station.command(ACKNOWLEDGE).status == acknowledges
     assert station.command(DECIDE).status == decides
     assert station.command({**ACKNOWLEDGE, "command": "out_of_service"}).status == decides
+    assert station.post("/api/relabel", LABEL).status == acknowledges
+    assert (station.post("/api/export", {}).status == 403) == (decides == 403)
+    assert station.ask("/api/exported?id=x").status == {403: 403, PASSED: 410}[decides]
     token = station.token
     assert station.ask("/logout", "POST", x_station_token=token).status == 204
 

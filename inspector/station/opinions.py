@@ -1,0 +1,35 @@
+"""What each person stated of each defect, from the journal's `label` events: where they differ, and who stated what.
+
+Knows: the journal. Must not know: the archive, HTTP. From any thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from inspector.events.history import History
+from inspector.records.events import Labelled
+
+
+class OpinionReader:
+    """Opinions of one line's people; only what is new is read."""
+
+    def __init__(self) -> None:
+        self._last_seq = 0
+        self._stated: dict[tuple[str, str], dict[str, str]] = {}
+        self._lock = threading.Lock()
+
+    def read(self, journal: Path) -> dict[tuple[str, str], dict[str, str]]:
+        """By coil and defect, each person's last word.
+
+        Raises: JournalError.
+        """
+        with self._lock, History(journal) as history:
+            for event, data in history.of_kind(Labelled, self._last_seq):
+                self._last_seq = event.seq
+                its = self._stated.setdefault((data.coil, data.id), {})
+                its.pop(data.operator, None)
+                if data.label:
+                    its[data.operator] = data.label
+            return {key: dict(its) for key, its in self._stated.items()}

@@ -1,0 +1,190 @@
+"""What the review page asks for: defects to look through, labels for many at once, a training set.
+
+Laws: a label goes to the line as from the shell, with the name of who gives it and with the label that they saw; what
+comes back is what stands in the archive afterwards, whoever put it there.
+
+Knows: JSON in and out. Must not know: the archive's files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import anyio
+import msgspec
+from anyio.to_thread import run_sync
+from msgspec import Meta
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from inspector.archive import review
+from inspector.commands import ask
+from inspector.errors import InspectorError
+from inspector.records.commands import Relabel
+from inspector.station import gallery
+from inspector.station.api import answered, read_json, watch_of
+from inspector.station.gallery import Gallery, Tile, Wanted
+from inspector.station.opinions import OpinionReader
+from inspector.station.watch import Watch
+
+MOST_SHOWN, MOST_AT_ONCE = 300, 32
+"""Tiles in an answer; labels in a request: of more the page makes several."""
+AT_ONCE = 8
+WAIT_S = 15.0
+"""How long a label may wait for the line: it writes one at a time."""
+
+
+class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A defect that is to be labelled, and the label that was seen: when it was given, empty where there was none."""
+
+    coil: str
+    defect: str
+    seen: str
+    label: str | None = None
+    """What it is to be, where not all become the same: so does an undo."""
+
+
+class Labels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the page asks for."""
+
+    label: str = ""
+    operator: str = ""
+    reason: str = ""
+    items: Annotated[tuple[Item, ...], Meta(min_length=1, max_length=MOST_AT_ONCE)]
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one of them."""
+
+    coil: str
+    defect: str
+    is_done: bool
+    is_conflict: bool
+    """Somebody else was first: `tile` has their label, `wanted` what was to be."""
+    wanted: str
+    message: str
+    tile: Tile | None
+    """As it stands now."""
+
+
+class Review:
+    """Answers the review page."""
+
+    def __init__(self, watches: Mapping[str, Watch], exports: str) -> None:
+        self._watches, self._exports = watches, exports
+        self._galleries = {name: Gallery() for name in watches}
+        self._stated = {name: OpinionReader() for name in watches}
+        self._readers, self._labels, self._writers = map(anyio.CapacityLimiter, (2, AT_ONCE, 1))
+        self._made: tuple[str, Path, tempfile.TemporaryDirectory[str]] | None = None
+        """The newest training set that can be fetched: its id, the file, its folder."""
+
+    async def gallery(self, request: Request) -> Response:
+        """Defects to look through, and how far the labels are."""
+        watch, asked = watch_of(self._watches, request), dict(request.query_params)
+        asked.pop("line", "")
+        try:
+            begin = int(asked.pop("from", "0") or 0)
+            wanted = msgspec.convert(asked, Wanted, strict=False)
+        except ValueError as error:
+            raise HTTPException(400, f"{error}; expected defects that there can be.") from error
+        return answered(await run_sync(self._shown, watch, wanted, max(0, begin), limiter=self._readers))
+
+    def _shown(self, watch: Watch, wanted: Wanted, begin: int) -> dict[str, Any]:
+        line = watch.line
+        if line.archive is None:
+            raise InspectorError(f"line {line.name} keeps no archive; expected one. Give its [archive] a path.")
+        tiles = self._galleries[line.name].tiles(line.archive)
+        opinions = self._stated[line.name].read(line.journal)
+        found = gallery.chosen(tiles, wanted, opinions)
+        shown = found[begin : begin + MOST_SHOWN]
+        return {
+            "count": len(found),
+            "from": begin,
+            "classes": line.classes,
+            "tiles": shown,
+            "opinions": [opinions.get((tile.coil, tile.defect), {}) for tile in shown],
+            "progress": gallery.progress(tiles, line.classes),
+        }
+
+    async def relabel(self, request: Request) -> Response:
+        """Label defects, and return what stands now of each."""
+        watch, who = watch_of(self._watches, request), request.state.who
+        try:
+            asked = msgspec.convert(await read_json(request), Labels)
+            orders = [_order(item, asked, who.name or asked.operator) for item in asked.items]
+        except msgspec.ValidationError as error:
+            raise HTTPException(400, f"{error}. Correct it.") from error
+        done = await asyncio.gather(*(self._give(watch, order) for order in orders))
+        return answered(done, 200 if all(given.is_done for given in done) else 409)
+
+    async def _give(self, watch: Watch, order: Relabel) -> Given:
+        try:
+            answer = await run_sync(
+                partial(ask, watch.line.commands, order, WAIT_S, key=watch.line.key), limiter=self._labels
+            )
+            is_done, message = answer.is_done, answer.message
+        except InspectorError as error:
+            is_done, message = False, str(error)
+        archive = watch.line.archive
+        tile = await run_sync(gallery.one, archive, order.coil, order.defect) if archive else None
+        stands = tile.label.time if tile and tile.label else ""
+        return Given(
+            coil=order.coil,
+            defect=order.defect,
+            is_done=is_done,
+            is_conflict=not is_done and tile is not None and stands != order.seen,
+            wanted=order.label,
+            message=message,
+            tile=tile,
+        )
+
+    async def export(self, request: Request) -> Response:
+        """Make a training set of what is chosen; it is fetched by its id, or lies in the configured folder."""
+        watch = watch_of(self._watches, request)
+        try:
+            choice = msgspec.convert(await read_json(request), review.Choice)
+        except msgspec.ValidationError as error:
+            raise HTTPException(400, f"{error}. Correct it.") from error
+        if watch.line.archive is None:
+            raise HTTPException(409, f"line {watch.line.name} keeps no archive; expected one.")
+        try:
+            return answered(await run_sync(self._export, watch, choice, limiter=self._writers))
+        except OSError as error:
+            raise HTTPException(507, f"the training set cannot be written: {error.strerror or error}.") from error
+
+    def _export(self, watch: Watch, choice: review.Choice) -> dict[str, Any]:
+        assert watch.line.archive is not None
+        name = f"{quote(watch.line.name, safe='')}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        if self._exports:
+            out = Path(self._exports) / name
+            return {"folder": str(out), **msgspec.to_builtins(review.export(watch.line.archive, out, choice))}
+        if self._made:
+            self._made[2].cleanup()
+        room = tempfile.TemporaryDirectory(prefix="station-")
+        done = review.export(watch.line.archive, Path(room.name) / name, choice)
+        file = Path(shutil.make_archive(f"{room.name}/{name}", "zip", room.name, name))
+        shutil.rmtree(Path(room.name) / name)
+        self._made = secrets.token_urlsafe(9), file, room
+        return {"id": self._made[0], "bytes": file.stat().st_size, **msgspec.to_builtins(done)}
+
+    async def exported(self, request: Request) -> Response:
+        """The newest training set, as a file."""
+        if self._made is None or request.query_params.get("id") != self._made[0]:
+            raise HTTPException(410, "this training set is no longer there. Make it again.")
+        return FileResponse(self._made[1], media_type="application/zip", filename=self._made[1].name)
+
+
+def _order(item: Item, asked: Labels, operator: str) -> Relabel:
+    label = asked.label if item.label is None else item.label
+    facts = {"coil": item.coil, "defect": item.defect, "label": label, "seen": item.seen}
+    return msgspec.convert({"command": "relabel", **facts, "operator": operator, "reason": asked.reason}, Relabel)

@@ -1,0 +1,100 @@
+"""The gallery: one tile a defect, as the archive stands, in the order that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inspector.archive.draft import Draft, entry
+from inspector.archive.settings import ArchiveSection
+from inspector.archive.store import Store
+from inspector.records.commands import Relabel
+from inspector.records.events import Labelled
+from inspector.records.extent import Extent
+from inspector.records.stages import Crop, Detection, Placed
+from inspector.station.gallery import Gallery, Wanted, chosen, one, progress
+from inspector.station.opinions import OpinionReader
+from tests.coil_journals import new_journal
+from tests.defects import any_defect
+from tests.frames import header, inspected
+
+SEEN = Detection(start_mm=7, end_mm=8, left_mm=10, right_mm=12, area_mm2=2, class_id=1, confidence=0.9)
+BOX = Extent(start_mm=2.0, end_mm=42.0, left_mm=3.0, right_mm=53.0, area_mm2=2000.0)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An archive with three defects, of the first of which it has two crops."""
+    opened = Store(ArchiveSection(path=str(tmp_path / "archive")), "l", lambda: datetime.now(UTC))
+    for number, confidence in enumerate((0.9, 0.5, 0.7)):
+        defect = any_defect(id=name(number), coil="C/1", name="dark", confidence=confidence)
+        for place in range(2 if number == 0 else 1):
+            crop = Crop(0, 0, 2, 3, np.zeros((40, 50), np.uint8), np.array([[0, 5, 7, 9]], np.int32), BOX)
+            draft = Draft(crop, inspected(header(number), SEEN), Placed("C/1", "top", 1000.0))
+            opened.add(entry(draft, defect, place, lambda piece: piece))
+    yield opened
+    opened.close()
+
+
+def name(number: int) -> str:
+    """Id of a defect."""
+    return f"C/1/top/b/{number}/0"
+
+
+def label(store: Store, number: int, label: str) -> None:
+    """Have Kim label a defect."""
+    assert store.relabel(Relabel(coil="C/1", defect=name(number), label=label, operator="Kim"))[0].is_done
+
+
+def test_a_defect_is_one_tile_as_it_stands(store: Store) -> None:
+    """However many crops it has; a label and its end are seen at once."""
+    gallery = Gallery()
+    assert sorted(tile.defect for tile in gallery.tiles(store.folder)) == [name(0), name(1), name(2)]
+    label(store, 0, "bright")
+    label(store, 2, "dark")
+    found = {tile.defect: tile for tile in gallery.tiles(store.folder)}
+    stands = found[name(0)].label
+    assert stands and stands.name == "bright" and (store.folder / found[name(0)].image).is_file()
+    assert one(store.folder, "C/1", name(0)) == found[name(0)]
+    counted = progress(found.values(), ("dark", "bright"))
+    assert [(each.name, each.defects, each.labelled, each.confirmed) for each in counted] == [
+        ("dark", 3, 2, 1),
+        ("bright", 0, 0, 0),
+    ]
+    label(store, 0, "")
+    assert [tile.label for tile in gallery.tiles(store.folder) if tile.defect == name(0)] == [None]
+
+
+def test_what_is_wanted_comes_in_its_order(store: Store) -> None:
+    """Least certain first; by state, class, confidence and coil; those of whom people say different things."""
+    label(store, 1, "bright")
+    tiles = Gallery().tiles(store.folder)
+    by = [tile.confidence for tile in chosen(tiles, Wanted(order="uncertain"), {})]
+    assert by == [0.5, 0.7, 0.9]
+    assert len(chosen(tiles, Wanted(state="unlabelled"), {})) == 2
+    assert len(chosen(tiles, Wanted(state="otherwise"), {})) == 1
+    assert len(chosen(tiles, Wanted(labelled="bright", coil="c/"), {})) == 1
+    assert len(chosen(tiles, Wanted(least=0.6, most=0.8), {})) == 1
+    assert not chosen(tiles, Wanted(name="bright"), {})
+    opinions = {("C/1", name(0)): {"Kim": "dark", "Lee": "sound"}, ("C/1", name(1)): {"Kim": "dark", "Lee": "dark"}}
+    assert [tile.defect for tile in chosen(tiles, Wanted(order="disagree"), opinions)] == [name(0)]
+
+
+def test_each_persons_last_word_counts(tmp_path: Path) -> None:
+    """What was taken back is none; what comes later is read too."""
+    journal = new_journal(tmp_path)
+    reader = OpinionReader()
+    journal.record([stated("Kim", "dark"), stated("Lee", "sound")])
+    assert reader.read(tmp_path) == {("C", "d"): {"Kim": "dark", "Lee": "sound"}}
+    journal.record([stated("Kim", "bright"), stated("Lee", "")])
+    assert reader.read(tmp_path) == {("C", "d"): {"Kim": "bright"}}
+    journal.close()
+
+
+def stated(operator: str, label: str) -> Labelled:
+    """A label of one defect."""
+    return Labelled(coil="C", id="d", name="dark", label=label, crops=1, operator=operator, reason="")
