@@ -2,6 +2,7 @@
 # make test   everything that can be tested here
 # make emulator  a GPU of host memory: with it `make test` runs the code for GPUs too; takes minutes and a C++ compiler
 # make axe    a checker of accessibility: with it `make test` looks at the station's pages; takes seconds and npm
+# make simulate  random schedules of what can happen to a line, for a minute; SEED=N shows one again, MUTANTS=1 plants faults
 # make soak   the long forms of tests that look for rare faults; hours
 # make check  ruff, mypy --strict, import-linter
 # make release  wheel, sdist, bill of materials and notes of the commit that is checked out, in dist/VERSION
@@ -11,7 +12,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test emulator axe check bench soak release audit gpu-check docs pictures recipe recipe-fast clean
+.PHONY: demo test simulate emulator axe check bench soak release audit gpu-check docs pictures recipe recipe-fast clean
 
 demo: $(VENV)/.runtime
 	$(RUN) -m inspector demo
@@ -52,7 +53,14 @@ gpu-check:
 	  sys.exit(f"{sys.executable}: lacks {chr(44).join(gone)}. Install them, or name their folder in PYTHONPATH." if gone else 0)' $(NEEDED)
 	PYTHONPATH=.$(if $(PYTHONPATH),:$(PYTHONPATH)) $(GPU_PYTHON) -m deploy gpu-check --out deploy/results
 
+SECONDS = 60
+
+simulate: $(VENV)/.dev
+	$(RUN) -m tests.simulation $(if $(SEED),--seed $(SEED),$(if $(MUTANTS),--mutants,--seconds $(SECONDS)))
+
 soak: $(VENV)/.dev
+	$(RUN) -m tests.simulation --cuts 1000
+	$(RUN) -m tests.simulation --seconds 600
 	$(RUN) -m tests.soak.signals 10000
 	$(RUN) -m tests.soak.late
 	$(RUN) -m tests.soak.kills 20

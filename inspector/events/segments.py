@@ -183,8 +183,13 @@ def read_only(file: Path) -> apsw.Connection:
 def open_to_write(file: Path) -> apsw.Connection | None:
     """Open a segment; None when it is an empty database.
 
-    Raises: JournalError when it is somebody else's; apsw.Error.
+    What a process that was killed had written and not synced is taken up, so it is put on disk first.
+
+    Raises: JournalError when it is somebody else's; apsw.Error; OSError.
     """
+    with contextlib.suppress(FileNotFoundError):
+        _sync(_side(file, "-wal"), os.O_RDWR)
+        _sync(file.parent)
     segment = apsw.Connection(str(file))
     try:
         ((application_id,),) = segment.execute("PRAGMA application_id")
@@ -301,9 +306,9 @@ def _holder(folder: os.stat_result) -> str:
     return "another process"
 
 
-def _sync(folder: Path) -> None:
-    """Put the names in a folder on disk: they need an fsync of their own."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _sync(path: Path, flags: int = os.O_RDONLY | os.O_DIRECTORY) -> None:
+    """Put a file on disk, or the names in a folder: they need an fsync of their own."""
+    descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
     finally:

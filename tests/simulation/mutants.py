@@ -1,0 +1,243 @@
+"""Faults planted in the inspector, each a line of it changed: what shows that the simulation would find them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from inspector.alarms.alarm import ConfiguredAlarm
+from inspector.alarms.alarms import Alarms
+from inspector.camera.kept import KeptFrames
+from inspector.events import journal, retention, segments
+from inspector.intake.accept import Accept
+from inspector.intake.batching import Gather
+from inspector.intake.counts import Claims
+from inspector.intake.deadline import Deadline
+from inspector.intake.grants import Grants
+from inspector.intake.overload import Policy
+from inspector.intake.receipts import Known, Receipts
+from inspector.records.stages import Batch, Findings
+from inspector.service.recorder import RecordedFindings, Recorder
+from inspector.strip.geometry import CameraTravel, Place
+from inspector.strip.ledger import CoilLane, CoilSums
+from inspector.strip.strip import Strip
+from tests.simulation.run import POWER, Failure, Tally, attempt
+from tests.simulation.schedule import draw
+from tests.simulation.world import worlds
+
+MOST_S = 60.0
+"""Within this a fault must be found."""
+
+
+class Mutant(NamedTuple):
+    """A fault: what of the inspector is replaced, by what."""
+
+    owner: Any
+    name: str
+    make: Callable[[Any], Any]
+    """Makes the replacement of what is there."""
+    kinds: Mapping[str, int] = {}
+    """Kinds of steps that come more often, where it takes a rare one."""
+
+
+def _off_by_one(settle: Any) -> Any:
+    return lambda self, first, believed: max(0, settle(self, first, believed) - 1)
+
+
+def _forgotten_reason(lose: Any) -> Any:
+    def one(self: CoilLane, reason: Any, count: int, now_ns: int) -> None:
+        if not self.reasons:
+            lose(self, reason, count, now_ns)
+        self.accounted_mm += 1.0 if len(self.reasons) > 1 or self.reasons.get(reason, 0) > count else 0.0
+
+    return one
+
+
+def _uncounted(miss: Any) -> Any:
+    def one(self: CoilSums, *facts: Any, **others: Any) -> Any:
+        before_mm = self.missed_mm
+        event = miss(self, *facts, **others)
+        self.missed_mm = before_mm
+        return event
+
+    return one
+
+
+def _stale(go_on: Any) -> Any:
+    def one(self: CameraTravel, header: Any, place: Place, length_mm: float) -> None:
+        before_mm = self.placed_mm
+        go_on(self, header, place, length_mm)
+        self.placed_mm = before_mm or self.placed_mm
+
+    return one
+
+
+def _dropped_transition(go: Any) -> Any:
+    return lambda self, cause, *facts: go(self, cause, *facts)[: cause != "gone"]
+
+
+def _numbers_again(numbers: Any) -> Any:
+    def one(segment: Any, start: int) -> Any:
+        epoch, last, counts = numbers(segment, start)
+        return epoch, last, {root: count - (root == "missed.") for root, count in counts.items()}
+
+    return one
+
+
+def _without_last(leave: Any) -> Any:
+    def one(self: Accept, now_ns: int) -> Batch:
+        batch = leave(self, now_ns)
+        is_full = len(batch.planes) == self._shape[0] > 1
+        return msgspec.structs.replace(batch, arrivals=batch.arrivals[:-1]) if is_full else batch
+
+    return one
+
+
+def _eager(is_past: Any) -> Any:
+    return lambda self, header, received_ns, now_ns, unix_ns: is_past(
+        msgspec.structs.replace(self, max_age_ns=self.max_age_ns * 9 // 10), header, received_ns, now_ns, unix_ns
+    )
+
+
+def _early(record: Any) -> Any:
+    def one(self: Recorder, group: Any, reports: Any = ()) -> RecordedFindings:
+        waiting = self.__dict__.setdefault("late", [])
+        recorded = record(self, waiting, reports)
+        self.__dict__["late"] = [*group]
+        return recorded._replace(group=group)
+
+    return one
+
+
+def _newest(gone: Any) -> Any:
+    return lambda sizes, ended_s, **facts: [max(sizes)] if gone(sizes, ended_s, **facts) else []
+
+
+def _synchronous(mode: str) -> Callable[[Any], Any]:
+    def make(make_durable: Any) -> Any:
+        def one(segment: Any) -> None:
+            make_durable(segment)
+            segment.execute(f"PRAGMA synchronous = {mode}")
+
+        return one
+
+    return make
+
+
+def _unsynced(open_to_write: Any) -> Any:
+    def one(file: Path) -> Any:
+        sync, segments._sync = segments._sync, lambda *_: None
+        try:
+            return open_to_write(file)
+        finally:
+            segments._sync = sync
+
+    return one
+
+
+def _stateless(begin: Any) -> Any:
+    return lambda self, start, epoch, counts, states: begin(self, start, epoch, counts, {})
+
+
+def _any_boot(forget: Any) -> Any:
+    def one(self: KeptFrames, boot: str, first: int, last: int, now_ns: int) -> Any:
+        gone = forget(self, boot, first, last, now_ns)
+        return gone + forget(self, boot, last + 1, last + 1, now_ns)
+
+    return one
+
+
+def _unmoved(call: Any) -> Any:
+    def one(self: Deadline, batch: Batch) -> Batch:
+        pixels = batch.pixels.copy()
+        shed = call(self, batch)
+        return shed if shed is batch else msgspec.structs.replace(shed, pixels=pixels[: len(shed.pixels)])
+
+    return one
+
+
+def _nothing(_: Any) -> Any:
+    return lambda *facts: None
+
+
+def _same(call: Any) -> Any:
+    def one(self: Receipts, findings: Findings) -> Findings:
+        return findings
+
+    return one
+
+
+MUTANTS: Mapping[str, Mutant] = {
+    "one frame fewer is missing": Mutant(Claims, "settle", _off_by_one),
+    "the ledger forgets to merge losses": Mutant(CoilLane, "lose", _forgotten_reason),
+    "missed strip is not counted": Mutant(CoilSums, "miss", _uncounted),
+    "a duplicate is not recognised after a restart": Mutant(Known, "load", _nothing),
+    "the strip's state is not restored": Mutant(Strip, "restore", _nothing),
+    "alarms are not restored": Mutant(Alarms, "restore", _nothing),
+    "a stale position is kept": Mutant(CameraTravel, "go_on", _stale),
+    "an alarm's return is not reported": Mutant(ConfiguredAlarm, "go", _dropped_transition),
+    "a topic's number is used again": Mutant(segments, "numbers", _numbers_again),
+    "a full batch leaves its last arrival out": Mutant(Accept, "leave", _without_last),
+    "the deadline is a tenth too eager": Mutant(Policy, "is_past", _eager),
+    "pixels of frames that stay do not move up": Mutant(Deadline, "__call__", _unmoved),
+    "a batch waits for ever": Mutant(
+        Gather, "left_ns", lambda _: lambda self, now_ns, wanted=True: int(self.frames < self.max_frames)
+    ),
+    "frames are acknowledged before the commit": Mutant(Recorder, "record", _early),
+    "receipts are not kept": Mutant(Receipts, "__call__", _same),
+    "a session that is over takes frames": Mutant(
+        Grants, "has_room", lambda _: lambda self, camera: self._grants[camera].under_way < 2 * self._frames
+    ),
+    "the camera forgets one frame too many": Mutant(KeptFrames, "_forget", _any_boot),
+    "retention takes the newest file": Mutant(retention, "gone", _newest, {"say": 60}),
+    "the next file begins without states": Mutant(segments.JournalFolder, "begin", _stateless, {"say": 20}),
+    "synchronous is NORMAL": Mutant(segments, "make_durable", _synchronous("NORMAL"), POWER),
+    "synchronous is OFF": Mutant(segments, "make_durable", _synchronous("OFF"), POWER),
+    "what a killed process left is not synced": Mutant(segments, "open_to_write", _unsynced, POWER),
+}
+"""By what is wrong."""
+
+
+@contextmanager
+def planted(mutant: Mutant) -> Iterator[None]:
+    """The fault is there meanwhile, under every name that the modules have for it."""
+    before = getattr(mutant.owner, mutant.name)
+    replaced = mutant.make(before)
+    owners = [mutant.owner]
+    if mutant.owner in (segments, retention):
+        from inspector.events import resume
+
+        owners += [module for module in (journal, resume) if getattr(module, mutant.name, None) is before]
+    for owner in owners:
+        setattr(owner, mutant.name, replaced)
+    try:
+        yield
+    finally:
+        for owner in owners:
+            setattr(owner, mutant.name, before)
+
+
+class Caught(NamedTuple):
+    """How a fault was found."""
+
+    failure: Failure | None
+    schedules: int
+    cpu_s: float
+    wall_s: float
+
+
+def hunt(mutant: Mutant, first_seed: int, most_s: float = MOST_S) -> Caught:
+    """Run schedules until one fails."""
+    tally, began_s, cpu_s = Tally(), time.monotonic(), time.process_time()
+    failure: Failure | None = None
+    with worlds() as make, planted(mutant):
+        seed = first_seed
+        while failure is None and time.monotonic() - began_s < most_s:
+            failure = attempt(make, draw(seed, kinds=dict(mutant.kinds)), tally)
+            seed += 1
+    return Caught(failure, tally.schedules, time.process_time() - cpu_s, time.monotonic() - began_s)

@@ -1,0 +1,117 @@
+"""What happens in a schedule, drawn from its seed: how a line is set up, and then one step after another.
+
+A step carries all that chance decides in it, so that it is the same whichever steps before it are left out.
+"""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+
+from inspector.alarms.settings import AlarmSection
+from inspector.config.camera import Overload
+from inspector.intake.settings import IntakeSection
+from tests.frames import camera, recipe
+from tests.simulation.cameras import LineUp
+from tests.simulation.line import Setup
+
+NAMES = ("top", "bottom", "third")
+STEPS = 120
+WEIGHTS = {
+    "shoot": 30,
+    "take": 26,
+    "flow": 16,
+    "wait": 12,
+    "engine": 8,
+    "record": 6,
+    "lose": 4,
+    "decode": 4,
+    "damage": 3,
+    "copy": 2,
+    "swap": 2,
+    "say": 2,
+    "order": 4,
+    "reload": 1,
+    "restart": 1,
+    "full": 1,
+    "silence": 1,
+    "clock": 1,
+    "stop": 1,
+    "kill": 2,
+    "cut": 2,
+}
+"""How often each kind of step comes."""
+RULES = (
+    AlarmSection(name="spots", classes=("dark",), count=2, within_m=0.2, off_delay_ms=300),
+    AlarmSection(name="latched", classes=("dark",), count=1, within_m=0.1, off_delay_ms=0, latch=True),
+    AlarmSection(name="slow", kind="density", per_m=5.0, within_m=0.3, on_delay_ms=50, off_delay_ms=0),
+    AlarmSection(name="missed", kind="missed", missed_m=0.02, within_m=0.5, off_delay_ms=100),
+    AlarmSection(name="quiet", classes=("dark",), within_m=0.1, off_delay_ms=0, suppressed_by="alarm missed"),
+    AlarmSection(name="disk", kind="health", off_delay_ms=0),
+)
+"""Alarms of which each schedule has some."""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """Something that happens."""
+
+    kind: str
+    who: int
+    """Which camera, alarm or part; whoever takes it, takes it modulo what there is."""
+    amount: int
+    """Below 2**32."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} who={self.who} amount={self.amount}"
+
+
+class Schedule(msgspec.Struct, frozen=True):
+    """All that a seed says."""
+
+    seed: int
+    line: LineUp
+    setup: Setup
+    steps: tuple[Step, ...]
+
+
+def draw(seed: int, *, kinds: dict[str, int] | None = None, steps: int = STEPS) -> Schedule:
+    """Draw a schedule; `kinds` say how often each kind of step comes, in place of what is usual."""
+    chance = random.Random(seed)
+    line = _line(chance)
+    setup = _setup(line, chance)
+    weights = {**WEIGHTS, **(kinds or {})}
+    drawn = chance.choices([*weights], [*weights.values()], k=steps)
+    return Schedule(seed, line, setup, tuple(Step(kind, chance.randrange(6), chance.getrandbits(32)) for kind in drawn))
+
+
+def _line(chance: random.Random) -> LineUp:
+    is_credit = chance.random() < 0.5
+    wraps = not is_credit and chance.random() < 0.2
+    return LineUp(
+        cameras=chance.randint(1, 3),
+        is_credit=is_credit,
+        has_encoder=chance.random() < 0.6,
+        first_index=chance.choice((0, 240, 1000)) if wraps else chance.choice((0, 0, 5)),
+        span=256 if wraps else 0,
+    )
+
+
+def _setup(line: LineUp, chance: random.Random) -> Setup:
+    policies: tuple[Overload, ...] = ("wait", "drop-newest", "drop-oldest")
+    facts = {"last_number": line.span - 1} if line.span else {}
+    return Setup(
+        cameras=tuple(camera(name, overload=chance.choice(policies), **facts) for name in NAMES[: line.cameras]),
+        intake=IntakeSection(
+            bind="tcp://127.0.0.1:*",
+            overload=chance.choice(policies),
+            max_age_ms=chance.choice((0, 0, 80, 400)),
+            queue_batches=chance.randint(1, 3),
+        ),
+        max_frames=chance.randint(1, 5),
+        wait_ms=chance.choice((1, 10, 40)),
+        credit_frames=chance.choice((2, 5, 12)) if line.is_credit else 0,
+        alarms=tuple(chance.sample(RULES, chance.randint(1, len(RULES)))),
+        recipe=recipe("dark", "bright"),
+        journal_mb=chance.choice((1, 8)),
+    )
