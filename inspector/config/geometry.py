@@ -2,6 +2,7 @@
 
 Laws: where two cameras of one side overlap, each answers for the half of the overlap that is nearer to its middle, so
 that no pixel of strip counts twice; a defect on the seam is joined. What no camera sees is reported in millimetres.
+Cameras of which nobody wrote where they are answer for all they see, and a remark says so.
 
 Knows: cameras' sections, the recipe's size. Must not know: frames, what is seen.
 """
@@ -41,7 +42,8 @@ def fields(cameras: Iterable[CameraSection], recipe: Recipe) -> dict[str, Field]
     found: dict[str, Field] = {}
     for row in _sides(cameras, recipe):
         seams = [
-            (one.right_mm + other.left_mm) / 2 if one.right_mm > other.left_mm else None for one, other in pairwise(row)
+            (one.right_mm + other.left_mm) / 2 if one.right_mm > other.left_mm and not _alike(one, other) else None
+            for one, other in pairwise(row)
         ]
         for field, left_mm, right_mm in zip(row, [None, *seams], [*seams, None], strict=True):
             found[field.camera] = msgspec.structs.replace(
@@ -72,7 +74,7 @@ def faults(cameras: Iterable[CameraSection], recipe: Recipe) -> Iterator[str]:
             for other in row[:place]:
                 overlap_mm = min(other.right_mm, field.right_mm) - field.left_mm
                 least_mm = min(other.right_mm - other.left_mm, field.right_mm - field.left_mm)
-                if overlap_mm >= least_mm:
+                if overlap_mm >= least_mm and not _alike(other, field):
                     yield (
                         f"cameras {other.camera} and {field.camera} on the {field.side} side overlap by "
                         f"{overlap_mm:g} mm; expected less than a frame, {least_mm:g} mm. Correct their offset_mm, "
@@ -82,7 +84,24 @@ def faults(cameras: Iterable[CameraSection], recipe: Recipe) -> Iterator[str]:
 
 def remarks(cameras: Sequence[CameraSection], recipe: Recipe) -> list[str]:
     """Say where cameras of one side leave a hole, and what else can hardly be."""
-    return [*_holes(cameras, recipe), *_edges(cameras, recipe), *_scales(cameras, recipe)]
+    return [*_unplaced(cameras, recipe), *_holes(cameras, recipe), *_edges(cameras, recipe), *_scales(cameras, recipe)]
+
+
+def _alike(one: Span, other: Span) -> bool:
+    """Whether two cameras see the same from 0 on, as where nobody wrote where they are: each answers for all of it."""
+    return one.left_mm == other.left_mm == 0 and one.right_mm == other.right_mm
+
+
+def _unplaced(cameras: Iterable[CameraSection], recipe: Recipe) -> Iterator[str]:
+    """Cameras of which nobody wrote where they are; their frames may still name another side each."""
+    for row in _sides(cameras, recipe):
+        for one, other in pairwise(row):
+            if _alike(one, other):
+                yield (
+                    f"cameras {one.camera} and {other.camera} see the same strip of the {one.side} side, from 0 to "
+                    f"{one.right_mm:g} mm: what both see is reported twice. Write side or offset_mm of each, unless their "
+                    "frames name their sides."
+                )
 
 
 def _edges(cameras: Sequence[CameraSection], recipe: Recipe) -> Iterator[str]:

@@ -51,7 +51,7 @@ def test_a_hole_is_named_in_millimetres() -> None:
     assert words.startswith("cameras left and right leave a hole of 2.5 mm on the top side, from 20 to 22.5 mm across")
 
 
-@pytest.mark.parametrize("facts", [{}, {"offset_mm": 4.0, "mm_per_px": 0.5}, {"width": 7, "offset_mm": 13.0}])
+@pytest.mark.parametrize("facts", [{"offset_mm": 4.0, "mm_per_px": 0.5}, {"width": 7, "offset_mm": 13.0}])
 def test_an_overlap_of_a_whole_frame_cannot_be(facts: dict[str, Any]) -> None:
     """A camera that sees only what another sees too is refused, unless it looks at the other side."""
     inside = msgspec.structs.replace(camera(RIGHT, 0.0), **facts)
@@ -66,6 +66,17 @@ def seen(cameras: list[CameraSection], *pictures: Bytes2D) -> Findings:
     arrivals = [Frame(header(0, of.name, coil="C", start_mm=0.0), 0) for of in cameras]
     maps = Maps(np.array(pictures), np.array(pictures) * 100, np.ones((len(pictures), 2), np.float32))
     return Analyse(cameras)(Inferred(batch(*arrivals), RECIPE, maps))
+
+
+def test_cameras_of_which_nobody_wrote_where_they_are_see_all() -> None:
+    """As before there were offsets: each answers for its frames, and a remark names both."""
+    alike = [camera(LEFT, 0.0), camera(RIGHT, 0.0)]
+    assert not [*faults(alike, RECIPE)]
+    assert all(
+        (field.own_left_mm, field.own_right_mm) == (0, field.right_mm) for field in fields(alike, RECIPE).values()
+    )
+    (words,) = remarks(alike, RECIPE)
+    assert LEFT in words and RIGHT in words and "Write side or offset_mm of each" in words
 
 
 def test_a_defect_in_the_overlap_counts_once() -> None:
