@@ -99,8 +99,8 @@ def _unplaced(cameras: Iterable[CameraSection], recipe: Recipe) -> Iterator[str]
             if _alike(one, other):
                 yield (
                     f"cameras {one.camera} and {other.camera} see the same strip of the {one.side} side, from 0 to "
-                    f"{one.right_mm:g} mm: what both see is reported twice. Write side or offset_mm of each, unless their "
-                    "frames name their sides."
+                    f"{one.right_mm:g} mm: what both see is reported twice. Write side or offset_mm of each, unless "
+                    "their frames name their sides."
                 )
 
 
