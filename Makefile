@@ -66,6 +66,7 @@ soak: $(VENV)/.dev
 	$(RUN) -m tests.soak.kills 20
 	$(RUN) -m tests.soak.messages 100000
 	$(RUN) -m tests.soak.images 200000
+	$(RUN) -m tests.soak.sharpness
 
 release: $(VENV)/.runtime
 	$(RUN) -m deploy.release dist

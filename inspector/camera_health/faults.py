@@ -2,8 +2,7 @@
 
 To add one: its word in `records/events/health.py`, a row in `FAULTS` here, a camera that has it in the simulator.
 
-Not here, as one frame cannot show them without a picture of how it ought to be: blur and a shifted lens. The finest
-detail of steel changes from grade to grade by more than a lens out of focus takes away.
+Blur and a shifted lens show only against how the camera usually is (`usual.py`).
 """
 
 from __future__ import annotations
@@ -22,6 +21,8 @@ from inspector.records.frame import Bytes2D
 STEP_ROWS, STEP_COLUMNS = 16, 16
 """Pixels that are looked at: 1 of 256; of a frame of 1600 x 256 there are 1600."""
 WHITE = 254
+SOFT = 0.25
+"""A picture with a larger share of fine texture is sharp, whatever is usual: a blur of 1.5 px has 0.25 at most."""
 STANDS = 0.01
 """An encoder that counts less than this share of a frame's length from frame to frame stands."""
 
@@ -50,6 +51,12 @@ class FrameFacts(msgspec.Struct, frozen=True):
     """How far the encoder moved since the frame before, in frame lengths; None where it is not known."""
     is_edge_lost: bool = False
     """Whether an edge of the strip that the camera watches is not in this frame, or one of the few before it."""
+    sharpness: float = 1.0
+    """Share of the texture that is fine, in the last pictures."""
+    focus: float | None = None
+    """The same, as a share of what is usual for the camera; None while that is not known."""
+    shift_mm: float | None = None
+    """How far the strip's edge, or its middle, lies from its usual place; None while that is not known."""
 
 
 class Fault(NamedTuple):
@@ -81,6 +88,20 @@ def _is_saturated(look: FrameFacts, limits: CameraHealthSection) -> bool:
 
 def _is_flat(look: FrameFacts, limits: CameraHealthSection) -> bool:
     return look.pixels.contrast < limits.flat_grey and not _is_dark(look, limits) and not _is_saturated(look, limits)
+
+
+def _is_blurred(look: FrameFacts, limits: CameraHealthSection) -> bool:
+    return look.focus is not None and look.focus < limits.blurred_share and look.sharpness < SOFT
+
+
+def _is_misaligned(look: FrameFacts, limits: CameraHealthSection) -> bool:
+    return bool(limits.shift_mm) and look.shift_mm is not None and abs(look.shift_mm) > limits.shift_mm
+
+
+def tells_detail(pixels: Pixels, limits: CameraHealthSection) -> bool:
+    """Whether a picture has light and texture enough to show whether it is sharp."""
+    look = FrameFacts(pixels, is_same=False, age_s=0.0, advance=None)
+    return not (_is_dark(look, limits) or _is_saturated(look, limits) or _is_flat(look, limits))
 
 
 def _is_frozen(look: FrameFacts, limits: CameraHealthSection) -> bool:
@@ -121,9 +142,27 @@ FAULTS: Mapping[CameraFault, Fault] = {
         lambda look: "has lost the strip's edge: defects carry no distance from it",
         True,
     ),
+    "blurred": Fault(
+        "out_of_specification",
+        _is_blurred,
+        lambda look: f"is blurred: {100 * (look.focus or 0):.0f} % of the fine detail that it usually shows",
+        True,
+    ),
+    "misaligned": Fault(
+        "out_of_specification",
+        _is_misaligned,
+        lambda look: (
+            f"sees the strip {_aside(look.shift_mm or 0)} its usual place: it was moved, or the strip runs off"
+        ),
+        True,
+    ),
 }
 """All that show in a frame; `silent` shows in that there is none."""
 
 
 def _apart(age_s: float) -> str:
     return f"captured {abs(age_s):.1f} s {'before' if age_s > 0 else 'after'} the frame came"
+
+
+def _aside(shift_mm: float) -> str:
+    return f"{abs(shift_mm):.0f} mm {'right' if shift_mm > 0 else 'left'} of"

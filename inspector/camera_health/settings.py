@@ -8,7 +8,7 @@ from inspector.config.reader import Section, key
 
 
 class CameraHealthSection(Section, frozen=True):
-    """When a camera is reported as frozen, dark, saturated, flat, silent, or with a wrong clock or encoder."""
+    """When a camera is reported frozen, dark, saturated, flat, blurred, misaligned, silent, or has a wrong clock."""
 
     frames: Annotated[
         int,
@@ -47,6 +47,28 @@ class CameraHealthSection(Section, frozen=True):
             le=255,
         ),
     ] = 0.2
+    blurred_share: Annotated[
+        float,
+        key(
+            "A camera is blurred when its pictures have less than this share of their usual fine detail; "
+            "0: not watched, and what was usual is forgotten.",
+            ge=0,
+            le=0.9,
+        ),
+    ] = 0.45
+    shift_mm: Annotated[
+        float,
+        key(
+            "A camera that watches edges (`camera.edges`) is misaligned when the middle between them, or the one edge "
+            "within a coil, lies farther than this from its usual place; 0: not watched, and forgotten.",
+            ge=0,
+            le=100_000,
+        ),
+    ] = 50.0
+    learn_frames: Annotated[
+        int,
+        key("Number of a camera's frames without a fault that make what is usual for it.", ge=64, le=10_000_000),
+    ] = 2048
     clock_s: Annotated[
         float,
         key(

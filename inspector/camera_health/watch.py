@@ -1,7 +1,8 @@
 """How long a fault lasts, camera by camera: raised after enough frames with it, returned after enough without. Pure.
 
 Laws: a fault is raised once and returned once, also over a restart of the inspector. What it costs does not grow with
-the rate: pixels are measured in one frame of four. A line that stands sends no frames, and has no fault for that.
+the rate: pixels are measured in one frame of four, sharpness in one of sixteen. A line that stands sends no frames, and
+has no fault for that.
 
 Clocks are passed in.
 """
@@ -13,8 +14,10 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from inspector.camera_health.faults import FAULTS, FrameFacts, Pixels, measure
+from inspector.camera_health.faults import FAULTS, FrameFacts, Pixels, measure, tells_detail
 from inspector.camera_health.settings import CameraHealthSection
+from inspector.camera_health.sharpness import sharpness
+from inspector.camera_health.usual import Learnt, Usual
 from inspector.config.camera import CameraSection
 from inspector.images.edge import edges
 from inspector.records.events import NE107, CameraFault, CameraStatus, Ne107
@@ -23,7 +26,8 @@ from inspector.records.stages import Batch, Findings, Frame
 
 MEASURED = 4
 """Pixels are measured in each fourth frame of a camera: 10 us of a core each."""
-
+FOCUSED = 16
+"""Sharpness is measured in each sixteenth: 25 us of a core each."""
 
 SILENT: Ne107 = "failure"
 """What silence makes of a camera, after NAMUR NE 107."""
@@ -42,14 +46,21 @@ class _Camera(msgspec.Struct):
     standing: set[CameraFault] = set()
     streaks: dict[CameraFault, int] = {}
     """Frames in a row that speak against what stands."""
+    learnt: Learnt = msgspec.field(default_factory=Learnt)
+
+    def is_usual(self) -> bool:
+        """Whether what its pictures show may be learnt."""
+        return not any(
+            name == "frozen" or (name in FAULTS and FAULTS[name].is_in_pixels)
+            for name in (*self.standing, *self.streaks)
+        )
 
 
-def _has_lost_edge(picture: Bytes2D, section: CameraSection) -> bool:
-    """Whether an edge of the strip that the camera watches is not in a picture."""
-    if section.edges == "none":
-        return False
-    left, right = edges(picture[:, ::-1] if section.mirror else picture)
-    return (left is None and section.watches("left")) or (right is None and section.watches("right"))
+class _Kept(msgspec.Struct):
+    """What of a camera is kept over a restart."""
+
+    standing: list[CameraFault]
+    learnt: Learnt
 
 
 class CameraHealth:
@@ -86,26 +97,31 @@ class CameraHealth:
         return fault in self._cameras[camera].standing
 
     def state(self) -> bytes:
-        """The faults that stand."""
-        return msgspec.json.encode({name: sorted(camera.standing) for name, camera in self._cameras.items()})
+        """The faults that stand, and what was learnt of each camera."""
+        return msgspec.json.encode(
+            {name: _Kept(sorted(camera.standing), camera.learnt) for name, camera in self._cameras.items()}
+        )
 
     def restore(self, state: bytes, now_ns: int) -> None:
         """Go on with the faults of a state; `now_ns` is the monotonic clock.
 
         Raises: ValueError when it cannot be read.
         """
-        for name, faults in msgspec.json.decode(state, type=dict[str, set[CameraFault]]).items():
+        for name, kept in msgspec.json.decode(state, type=dict[str, list[CameraFault] | _Kept]).items():
             if name in self._cameras:
-                self._cameras[name].standing = faults
+                camera = self._cameras[name]
+                # 0.1.0 and 0.2.0 kept the faults alone
+                camera.standing = set(kept.standing if isinstance(kept, _Kept) else kept)
+                camera.learnt = kept.learnt if isinstance(kept, _Kept) else Learnt()
+                self._forget(camera.learnt)
 
     # --- one frame ------------------------------------------------------------------------------------------------
 
     def _look(self, camera: _Camera, frame: Frame, batch: Batch, plane: int, ahead_ns: int) -> FrameFacts:
-        before, header = camera.header, frame.header
+        before, header, learnt = camera.header, frame.header, camera.learnt
         if camera.frames % MEASURED == 0 or camera.pixels is None:
-            picture = batch.picture(plane)
-            camera.pixels = measure(picture)
-            camera.is_edge_lost = _has_lost_edge(picture, camera.section)
+            self._measure(camera, header, batch.picture(plane))
+        assert camera.pixels is not None, "the first frame was measured"
         camera.frames += 1
         camera.header, camera.seen_ns = header, frame.received_ns
         is_next = before is not None and before.boot == header.boot
@@ -115,7 +131,37 @@ class CameraHealth:
             age_s=(frame.received_ns + ahead_ns - header.captured_ns) / 1e9,
             advance=_advance(before, header, camera.section) if before is not None and is_next else None,
             is_edge_lost=camera.is_edge_lost,
+            sharpness=learnt.sharpness.now if learnt.sharpness.recent else 1.0,
+            focus=learnt.focus(self._limits.learn_frames // FOCUSED),
+            shift_mm=learnt.shift_mm(self._limits.learn_frames // MEASURED),
         )
+
+    def _measure(self, camera: _Camera, header: Header, picture: Bytes2D) -> None:
+        """Look at the pixels."""
+        limits = self._limits
+        camera.pixels = measure(picture)
+        if not tells_detail(camera.pixels, limits):
+            return
+        if limits.blurred_share and camera.frames % FOCUSED == 0 and (fine := sharpness(picture)) is not None:
+            camera.learnt.sharpness.add(fine, is_usual=camera.is_usual())
+        section = camera.section
+        if section.edges == "none":
+            return
+        left, right = edges(picture[:, ::-1] if section.mirror else picture)
+        watched = [left] * section.watches("left") + [right] * section.watches("right")
+        places = [place for place in watched if place is not None]
+        camera.is_edge_lost = len(places) < len(watched)
+        if limits.shift_mm and not camera.is_edge_lost:
+            place_mm = sum(places) / len(places) * camera.section.footprint(header).mm_per_px
+            is_of_coil = section.edges != "both"
+            camera.learnt.see_place(place_mm, header.coil or "", is_of_coil=is_of_coil, is_usual=camera.is_usual())
+
+    def _forget(self, learnt: Learnt) -> None:
+        """Forget what is not watched."""
+        if not self._limits.blurred_share:
+            learnt.sharpness = Usual()
+        if not self._limits.shift_mm:
+            learnt.place_mm = Usual()
 
     def _assess(self, camera: _Camera, look: FrameFacts, events: list[CameraStatus]) -> None:
         """Count for and against each fault."""

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
+import cv2
 import msgspec
 import numpy as np
 import zmq
@@ -34,8 +35,10 @@ Probability = Annotated[float, Meta(ge=0, le=1)]
 
 CLOSE_S = 30.0
 """How long what waits to be sent, or to be recorded, may take at the end."""
-LASTING = frozenset({"stuck", "dark", "glare", "blank", "clock", "slip"})
+LASTING = frozenset({"stuck", "dark", "glare", "blank", "blur", "shift", "clock", "slip"})
 """Faults that go on for many frames."""
+BLUR_PX = 2.0
+"""Standard deviation of what a point becomes."""
 HOUR_NS = 3_600_000_000_000
 SLICE_S = 0.1
 """The longest wait on the socket, so that a stop is noticed."""
@@ -66,6 +69,10 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """From here on nearly all is white, for `lasting_frames`."""
     blank: Probability = 0.0
     """From here on all pixels are one grey, without the sensor's noise, for `lasting_frames`."""
+    blur: Probability = 0.0
+    """From here on the lens is out of focus by `BLUR_PX`, for `lasting_frames`."""
+    shift: Probability = 0.0
+    """From here on the camera looks an eighth of its picture aside, for `lasting_frames`."""
     clock: Probability = 0.0
     """From here on the camera's clock is an hour fast, for `lasting_frames`."""
     slip: Probability = 0.0
@@ -245,6 +252,10 @@ class SimulatedCamera:
                 pixels = np.maximum(pixels, 254) - (pixels < np.percentile(pixels, 10)).astype(np.uint8)
             case "blank":
                 pixels = np.full_like(pixels, 128)
+            case "blur":
+                pixels = cv2.GaussianBlur(pixels, (0, 0), BLUR_PX)
+            case "shift":
+                pixels = np.roll(pixels, pixels.shape[1] // 8, axis=1)
             case "clock":
                 now_ns += HOUR_NS
             case "slip":

@@ -7,7 +7,17 @@ from typing import Annotated, Literal, get_args
 from inspector.records.events.kind import Kind, known
 
 CameraFault = Literal[
-    "silent", "frozen", "dark", "saturated", "flat", "encoder_standing", "encoder_backwards", "clock", "edge_lost"
+    "silent",
+    "frozen",
+    "dark",
+    "saturated",
+    "flat",
+    "encoder_standing",
+    "encoder_backwards",
+    "clock",
+    "edge_lost",
+    "blurred",
+    "misaligned",
 ]
 CameraState = Literal["raised", "returned"]
 Ne107 = Literal["failure", "check_function", "out_of_specification", "maintenance_required", "normal"]
@@ -44,7 +54,8 @@ class CameraStatus(Kind, frozen=True, kw_only=True, tag="camera"):
     camera: str
     """The camera, as named in the configuration."""
     fault: Annotated[str, known(CameraFault)]
-    """What is wrong with it: `flat` is a picture without texture, `clock` a time of capture that cannot be."""
+    """What is wrong with it: `flat` is a picture without texture, `clock` a time of capture that cannot be,
+    `blurred` and `misaligned` are against what is usual for this camera."""
     state: Annotated[str, known(CameraState)]
     """Whether it begins or ends."""
     status: Annotated[str, known(Ne107)]
