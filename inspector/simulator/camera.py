@@ -253,7 +253,7 @@ class SimulatedCamera:
             case "blank":
                 pixels = np.full_like(pixels, 128)
             case "blur":
-                pixels = cv2.GaussianBlur(pixels, (0, 0), BLUR_PX)
+                pixels = cv2.GaussianBlur(pixels, (0, 0), BLUR_PX).astype(np.uint8)
             case "shift":
                 pixels = np.roll(pixels, pixels.shape[1] // 8, axis=1)
             case "clock":
