@@ -61,6 +61,11 @@ class Access:
         """Whether people log in."""
         return self._settings.needs_login
 
+    @property
+    def zone(self) -> str:
+        """The mill's time zone; empty: each browser's own."""
+        return self._settings.zone
+
     def users(self) -> Users:
         """The users of now.
 

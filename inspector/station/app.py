@@ -34,6 +34,7 @@ from inspector.station.review import Review
 from inspector.station.settings import StationSection
 from inspector.station.views import Views
 from inspector.station.watch import Watch
+from inspector.station.weeks import Weeks
 
 STATIC = Path(__file__).with_name("static")
 HEADERS = {
@@ -74,7 +75,7 @@ def build(settings: StationSection, lines: Mapping[str, Line]) -> Starlette:
     review = Review(watches, settings.exports)
     routes = [
         *_routes(access, Views(access, watches), Api(watches), Login(access)),
-        *_review_routes(access, Views(access, watches), review),
+        *_review_routes(access, Views(access, watches), review, Weeks(watches, settings.zone)),
         Mount("/static/coil", StaticFiles(directory=PAGE)),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
@@ -113,11 +114,13 @@ def _routes(access: Access, views: Views, api: Api, login: Login) -> list[BaseRo
     ]
 
 
-def _review_routes(access: Access, views: Views, review: Review) -> list[BaseRoute]:
-    """Those of the review."""
+def _review_routes(access: Access, views: Views, review: Review, weeks: Weeks) -> list[BaseRoute]:
+    """Those of the review and of the history."""
     page, ask = access.guarded, access.guarded
     return [
         Route("/review", page("viewer", views.review, is_page=True)),
+        Route("/history", page("viewer", views.history, is_page=True)),
+        Route("/api/history", ask("viewer", weeks.history)),
         Route("/api/gallery", ask("viewer", review.gallery)),
         Route("/api/relabel", ask("operator", review.relabel), methods=["POST"]),
         Route("/api/export", ask("engineer", review.export), methods=["POST"]),

@@ -8,6 +8,7 @@ Knows: the keys. Must not know: what is served.
 from __future__ import annotations
 
 import tomllib
+import zoneinfo
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -50,6 +51,9 @@ class StationSection(Section, frozen=True, kw_only=True):
     ] = ()
     exports: Annotated[
         str, key("Folder into which training sets of the review are written; empty: the browser fetches them.")
+    ] = ""
+    zone: Annotated[
+        str, key("The mill's time zone, like \"Europe/Berlin\"; empty: each browser's, and this machine's for days.")
     ] = ""
     line: Annotated[
         tuple[LineSection, ...],
@@ -106,6 +110,8 @@ def _contradictions(tree: dict[str, Any]) -> Iterator[str]:
     settings = msgspec.convert(tree, StationSection)
     if bool(settings.certificate) != bool(settings.certificate_key):
         yield "certificate and certificate_key belong together; expected both or neither. Give the other one too."
+    if settings.zone and settings.zone not in zoneinfo.available_timezones():
+        yield f'zone is {settings.zone!r}; expected a name of the time zone database. Write zone = "Europe/Berlin".'
     if settings.needs_login and not settings.users:
         why = "proxies is given" if settings.proxies else f"bind is {settings.bind}, which other machines reach"
         yield (

@@ -19,9 +19,9 @@ from inspector.station.watch import Watch
 
 LANGUAGE = "language"
 """Cookie of the language that a reader chose."""
-STYLES = {"coil": "coil/page.css", "review": "review.css"}
+STYLES = {"coil": "coil/page.css", "review": "review.css", "history": "history.css"}
 """Style sheets of single pages."""
-NAVIGATION = ("live", "coils", "review")
+NAVIGATION = ("live", "coils", "review", "history")
 
 
 class Views:
@@ -50,13 +50,24 @@ class Views:
         """The archive's defects, to be labelled."""
         return self._page(request, "review")
 
+    async def history(self, request: Request) -> Response:
+        """The last weeks."""
+        return self._page(request, "history")
+
     def _page(self, request: Request, name: str) -> Response:
         chosen = request.query_params.get("line") or next(iter(self._watches))
         if chosen not in self._watches:
             raise HTTPException(404, f"line is {chosen!r}; expected one of {', '.join(self._watches)}.")
         code = language(request.query_params.get(LANGUAGE) or request.cookies.get(LANGUAGE, ""), accepted(request))
         words, who = languages()[code], request.state.who
-        facts = {"line": chosen, "page": name, "role": who.role, "user": who.name, "token": who.token}
+        facts = {
+            "line": chosen,
+            "page": name,
+            "role": who.role,
+            "user": who.name,
+            "token": who.token,
+            "zone": self._access.zone,
+        }
         values = {
             "language": code,
             "title": f"{words[f'page.{name}']} {chosen}",

@@ -19,8 +19,10 @@ export function number(value, digits = 0) {
   return forms.get(digits).format(value);
 }
 
-const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
-const day = new Intl.DateTimeFormat(language, { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hour12: false });
+// The mill's time zone, where the station has one.
+const zone = typeof document === "undefined" ? undefined : JSON.parse(document.getElementById("facts")?.textContent ?? "{}").zone || undefined;
+const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false, timeZone: zone });
+const day = new Intl.DateTimeFormat(language, { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hour12: false, timeZone: zone });
 export const time = (text) => (text ? clock.format(new Date(text)) : "–");
 export const date = (text) => (text ? day.format(new Date(text)) : "–");
 

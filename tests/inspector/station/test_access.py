@@ -28,8 +28,15 @@ PASSWORDS: dict[users.Role, str] = {
     "operator": "acts and acts",
     "engineer": "knows and knows",
 }
-PAGES = ("/", "/live", "/coils", "/coil?coil=C", "/review")
-ASKED = ("/api/coils", "/api/coil?coil=C", "/api/crops?coil=C&defect=d", "/api/crop?image=seen/x.png", "/api/gallery")
+PAGES = ("/", "/live", "/coils", "/coil?coil=C", "/review", "/history")
+ASKED = (
+    "/api/coils",
+    "/api/coil?coil=C",
+    "/api/crops?coil=C&defect=d",
+    "/api/crop?image=seen/x.png",
+    "/api/gallery",
+    "/api/history",
+)
 ACKNOWLEDGE = {"command": "acknowledge", "alarm": "a", "operator": "Kim"}
 DECIDE = {"command": "decide", "coil": "C", "grade": "hold", "reason": "why", "operator": "Kim"}
 LABEL = {"label": "sound", "operator": "Kim", "items": [{"coil": "C", "defect": "d", "seen": ""}]}

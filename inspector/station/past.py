@@ -1,0 +1,138 @@
+"""What a line's journal holds of the last weeks: coils by their records, alarms, cameras. Only what is new is read.
+
+Laws: the journal is only read. A coil counts by its record, which the line makes at its end; the defects themselves are
+never read again.
+
+Knows: the journal. Must not know: what is counted, HTTP. From any thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from inspector.events.history import History
+from inspector.records.coil import RepeatSums
+from inspector.records.events import Alarm, CameraStatus, CoilRecord, Decision
+
+
+class CoilSums(msgspec.Struct, frozen=True, kw_only=True):
+    """A coil that has passed."""
+
+    coil: str
+    first_seq: int
+    ended: datetime
+    length_m: float
+    missed_m: float
+    defects: int
+    classes: dict[str, int]
+    grade: str
+    """What a person decided last, else the machine's."""
+    repeats: tuple[RepeatSums, ...]
+
+
+class AlarmChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of state of an alarm."""
+
+    at: datetime
+    name: str
+    priority: str
+    is_raised: bool
+    """It became unacknowledged because its condition was met."""
+    is_met: bool
+    is_acknowledged: bool
+    """An operator acknowledged it."""
+
+
+class CameraChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of a camera's health."""
+
+    at: datetime
+    camera: str
+    fault: str
+    is_raised: bool
+    status: str
+
+
+class Past(msgspec.Struct, frozen=True):
+    """All of it, in order."""
+
+    coils: list[CoilSums]
+    alarms: list[AlarmChange]
+    cameras: list[CameraChange]
+
+
+class PastReader:
+    """Reads one line's past."""
+
+    def __init__(self) -> None:
+        self._coils: dict[tuple[str, int], CoilSums] = {}
+        self._alarms: list[AlarmChange] = []
+        self._cameras: list[CameraChange] = []
+        self._last_seq = {CoilRecord: 0, Decision: 0, Alarm: 0, CameraStatus: 0}
+        self._lock = threading.Lock()
+
+    def read(self, journal: Path) -> Past:
+        """All that is held, and what was read of it before.
+
+        Raises: JournalError.
+        """
+        with self._lock, History(journal) as history:
+            self._read_coils(history)
+            for event, alarm in history.of_kind(Alarm, self._last_seq[Alarm]):
+                self._last_seq[Alarm] = event.seq
+                self._alarms.append(_alarm(event.time, alarm))
+            for event, status in history.of_kind(CameraStatus, self._last_seq[CameraStatus]):
+                self._last_seq[CameraStatus] = event.seq
+                raised = status.state == "raised"
+                self._cameras.append(
+                    CameraChange(
+                        at=datetime.fromisoformat(event.time),
+                        camera=status.camera,
+                        fault=status.fault,
+                        is_raised=raised,
+                        status=status.status,
+                    )
+                )
+            coils = sorted(self._coils.values(), key=lambda coil: coil.ended)
+            return Past(coils, list(self._alarms), list(self._cameras))
+
+    def _read_coils(self, history: History) -> None:
+        for event, record in history.of_kind(CoilRecord, self._last_seq[CoilRecord]):
+            self._last_seq[CoilRecord] = event.seq
+            self._coils[record.coil, record.first_seq] = _coil(event.time, record)
+        for event, decision in history.of_kind(Decision, self._last_seq[Decision]):
+            self._last_seq[Decision] = event.seq
+            of_name = [key for key in self._coils if key[0] == decision.coil and key[1] < event.seq]
+            if of_name:
+                newest = max(of_name, key=lambda key: key[1])
+                self._coils[newest] = msgspec.structs.replace(self._coils[newest], grade=decision.grade)
+
+
+def _coil(time: str, record: CoilRecord) -> CoilSums:
+    return CoilSums(
+        coil=record.coil,
+        first_seq=record.first_seq,
+        ended=datetime.fromisoformat(record.ended or time),
+        length_m=record.length_m,
+        missed_m=record.missed_m,
+        defects=record.defects,
+        classes={sums.name: sums.count for sums in record.classes},
+        grade=record.decisions[-1].grade if record.decisions else record.grade,
+        repeats=record.repeats,
+    )
+
+
+def _alarm(time: str, alarm: Alarm) -> AlarmChange:
+    is_open = alarm.state == "unacknowledged"
+    return AlarmChange(
+        at=datetime.fromisoformat(time),
+        name=alarm.name,
+        priority=alarm.priority,
+        is_raised=is_open and alarm.cause in ("", "met"),
+        is_met=alarm.is_met or (is_open and not alarm.isa_state),
+        is_acknowledged=alarm.cause == "acknowledge" or (not alarm.cause and alarm.state == "acknowledged"),
+    )

@@ -1,0 +1,146 @@
+"""What the last weeks come to: each day's coils, each roll's marks, each camera's health. Pure.
+
+Knows: sums of coils, changes of cameras. Must not know: where they come from, how they are drawn.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta, tzinfo
+from itertools import pairwise
+
+import msgspec
+
+from inspector.records.events import NE107
+from inspector.station.past import CameraChange, CoilSums
+
+GROWN, LEAST_COILS = 2.0, 3
+"""A roll's marks grow when they have doubled over at least so many coils, without ever falling."""
+
+
+class Day(msgspec.Struct, frozen=True, kw_only=True):
+    """The coils that ended on one day."""
+
+    day: date
+    coils: int
+    length_m: float
+    missed_m: float
+    grades: dict[str, int]
+    per_km: dict[str, float]
+    """Defects on a kilometre of strip, by class."""
+
+
+class Roll(msgspec.Struct, frozen=True, kw_only=True):
+    """The marks that one roll left on coil after coil."""
+
+    roll: str
+    """Empty where no roll that is known explains the distance."""
+    name: str
+    """Class of the marks."""
+    side: str
+    period_mm: float
+    coils: tuple[str, ...]
+    times: tuple[datetime, ...]
+    per_100_m: tuple[float, ...]
+    """Marks on 100 metres of each coil."""
+    grows_since: datetime | None
+    """When the growth began that goes on; None where they do not grow."""
+
+
+class CameraHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """One camera."""
+
+    camera: str
+    hours: dict[str, float]
+    """In each state after NAMUR NE 107."""
+    faults: dict[str, int]
+    """How many times each began."""
+
+
+def days(coils: Iterable[CoilSums], begin: datetime, end: datetime, zone: tzinfo) -> list[Day]:
+    """Each day between two times, those without a coil too."""
+    by_day: dict[date, list[CoilSums]] = defaultdict(list)
+    for coil in coils:
+        if begin <= coil.ended < end:
+            by_day[coil.ended.astimezone(zone).date()].append(coil)
+    first, last = begin.astimezone(zone).date(), (end - timedelta(microseconds=1)).astimezone(zone).date()
+    return [_day(first + timedelta(days=n), by_day) for n in range((last - first).days + 1)]
+
+
+def _day(day: date, by_day: dict[date, list[CoilSums]]) -> Day:
+    its = by_day.get(day, [])
+    km = sum(coil.length_m for coil in its) / 1000
+    counts = Counter[str]()
+    for coil in its:
+        counts.update(coil.classes)
+    return Day(
+        day=day,
+        coils=len(its),
+        length_m=1000 * km,
+        missed_m=sum(coil.missed_m for coil in its),
+        grades=dict(Counter(coil.grade for coil in its)),
+        per_km={name: count / km for name, count in sorted(counts.items())} if km else {},
+    )
+
+
+def rolls(coils: Iterable[CoilSums], begin: datetime, end: datetime) -> list[Roll]:
+    """Marks by roll, class and side; of an unknown one by the distance to a centimetre too. Those that grow first."""
+    found: dict[tuple[str, str, str, float], list[tuple[CoilSums, float, float]]] = defaultdict(list)
+    for coil in coils:
+        if not begin <= coil.ended < end:
+            continue
+        for repeat in coil.repeats:
+            roll = repeat.rolls[0] if repeat.rolls else ""
+            key = (roll, repeat.name, repeat.side, 0.0 if roll else round(repeat.period_mm, -1))
+            per_100_m = 100 * repeat.marks / coil.length_m if coil.length_m else 0.0
+            found[key].append((coil, repeat.period_mm, per_100_m))
+    made = [_roll(key, its) for key, its in found.items()]
+    return sorted(made, key=lambda one: (one.grows_since is None, -len(one.coils), one.roll))
+
+
+def _roll(key: tuple[str, str, str, float], its: list[tuple[CoilSums, float, float]]) -> Roll:
+    times, per_100_m = tuple(coil.ended for coil, _, _ in its), tuple(round(marks, 3) for _, _, marks in its)
+    return Roll(
+        roll=key[0],
+        name=key[1],
+        side=key[2],
+        period_mm=its[-1][1],
+        coils=tuple(coil.coil for coil, _, _ in its),
+        times=times,
+        per_100_m=per_100_m,
+        grows_since=grows_since(times, per_100_m),
+    )
+
+
+def grows_since(times: Sequence[datetime], values: Sequence[float]) -> datetime | None:
+    """Where the last stretch begins on which values never fell, if they doubled on it; None else."""
+    falls = [place for place, (one, after) in enumerate(pairwise(values), 1) if after < one]
+    begin = falls[-1] if falls else 0
+    its = values[begin:]
+    if len(its) < LEAST_COILS or its[-1] < GROWN * max(its[0], 1e-9):
+        return None
+    return times[begin]
+
+
+def cameras(
+    changes: Iterable[CameraChange], names: Iterable[str], begin: datetime, end: datetime
+) -> list[CameraHealth]:
+    """How long each camera was in which state, and what it had."""
+    by_name: dict[str, list[CameraChange]] = {name: [] for name in names}
+    for change in changes:
+        if change.at < end:
+            by_name.setdefault(change.camera, []).append(change)
+    return [_camera(name, its, begin, end) for name, its in by_name.items()]
+
+
+def _camera(name: str, changes: list[CameraChange], begin: datetime, end: datetime) -> CameraHealth:
+    hours: dict[str, float] = dict.fromkeys(NE107, 0.0)
+    status, since = "normal", begin
+    for change in changes:
+        at = max(begin, change.at)
+        hours[status] = hours.get(status, 0.0) + (at - since).total_seconds() / 3600
+        status, since = change.status, at
+    hours[status] = hours.get(status, 0.0) + (end - since).total_seconds() / 3600
+    faults = Counter(change.fault for change in changes if change.is_raised and change.at >= begin)
+    return CameraHealth(camera=name, hours=hours, faults=dict(faults.most_common()))

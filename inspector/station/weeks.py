@@ -1,0 +1,137 @@
+"""What the history page asks for: the last weeks as JSON, and each of its tables as CSV.
+
+Knows: JSON and CSV out. Must not know: how anything is counted.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import anyio
+from anyio.to_thread import run_sync
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from inspector.records.events import NE107
+from inspector.station import trends
+from inspector.station.alarm_figures import MOST_A_DAY, WORST, AlarmFigures, Overall, figures
+from inspector.station.api import answered, watch_of
+from inspector.station.past import PastReader
+from inspector.station.watch import Watch
+
+MOST_DAYS = 400
+GRADES = ("release", "hold", "block", "ungraded")
+
+
+class Weeks:
+    """Answers the history page; `zone` is where its days begin, empty: this machine's."""
+
+    def __init__(
+        self, watches: Mapping[str, Watch], zone: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ):
+        self._watches, self._clock = watches, clock
+        self._zone = zone
+        self._pasts = {name: PastReader() for name in watches}
+        self._readers = anyio.CapacityLimiter(1)
+
+    async def history(self, request: Request) -> Response:
+        """The last `days` as JSON; with `table` one of its tables as CSV."""
+        watch, text = watch_of(self._watches, request), request.query_params.get("days", "28")
+        if not text.isdecimal() or not 1 <= int(text[:5]) <= MOST_DAYS:
+            raise HTTPException(400, f"days is {text[:20]!r}; expected 1 to {MOST_DAYS}.")
+        found = await run_sync(self._found, watch, int(text), limiter=self._readers)
+        table = request.query_params.get("table")
+        if table is None:
+            return answered(found)
+        if table not in TABLES:
+            raise HTTPException(404, f"table is {table[:20]!r}; expected one of {', '.join(TABLES)}.")
+        headers = {"content-disposition": f'attachment; filename="{table}.csv"'}
+        return Response(_csv(TABLES[table](found)), media_type="text/csv", headers=headers)
+
+    def _found(self, watch: Watch, number: int) -> dict[str, Any]:
+        zone: tzinfo = ZoneInfo(self._zone) if self._zone else self._clock().astimezone().tzinfo or UTC
+        end = self._clock()
+        midnight = end.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        begin = midnight - timedelta(days=number - 1)
+        line, past = watch.line, self._pasts[watch.line.name].read(watch.line.journal)
+        overall, alarms = figures(past.alarms, begin, end)
+        counts = [0] * number
+        for change in past.alarms:
+            place = (change.at.astimezone(zone).date() - begin.date()).days
+            if change.is_raised and 0 <= place < number:
+                counts[place] += 1
+        cameras = trends.cameras(past.cameras, [span.camera for span in line.spans], begin, end)
+        return {
+            "classes": line.classes,
+            "days": trends.days(past.coils, begin, end, zone),
+            "rolls": trends.rolls(past.coils, begin, end),
+            "alarms": alarms,
+            "worst": WORST,
+            "overall": overall,
+            "alarms_a_day": counts,
+            "most_a_day": MOST_A_DAY,
+            "cameras": cameras,
+        }
+
+
+Rows = Iterable[Sequence[object]]
+
+
+def _days(found: dict[str, Any]) -> Rows:
+    names = [*dict.fromkeys([*found["classes"], *(name for day in found["days"] for name in day.per_km)])]
+    yield "day", "coils", "length_m", "missed_m", *GRADES, *(f"{name}_per_km" for name in names), "alarms"
+    for day, alarms in zip(found["days"], found["alarms_a_day"], strict=True):
+        per_km = [round(day.per_km.get(name, 0.0), 3) for name in names]
+        grades = [day.grades.get(grade, 0) for grade in GRADES]
+        yield day.day, day.coils, round(day.length_m, 1), round(day.missed_m, 3), *grades, *per_km, alarms
+
+
+def _rolls(found: dict[str, Any]) -> Rows:
+    yield "roll", "class", "side", "period_mm", "coil", "time", "marks_per_100_m", "grows_since"
+    for roll in found["rolls"]:
+        for coil, at, marks in zip(roll.coils, roll.times, roll.per_100_m, strict=True):
+            yield roll.roll, roll.name, roll.side, roll.period_mm, coil, at.isoformat(), marks, roll.grows_since or ""
+
+
+def _alarms(found: dict[str, Any]) -> Rows:
+    names = AlarmFigures.__struct_fields__
+    yield names
+    yield from ([getattr(one, name) for name in names] for one in found["alarms"])
+
+
+def _overall(found: dict[str, Any]) -> Rows:
+    yield "figure", "value"
+    yield from ((name, getattr(found["overall"], name)) for name in Overall.__struct_fields__ if name != "priorities")
+
+
+def _cameras(found: dict[str, Any]) -> Rows:
+    yield "camera", *(f"{state}_h" for state in NE107), "faults"
+    for one in found["cameras"]:
+        faults = "; ".join(f"{name} {count}" for name, count in one.faults.items())
+        yield one.camera, *(round(one.hours[state], 2) for state in NE107), faults
+
+
+TABLES: dict[str, Callable[[dict[str, Any]], Rows]] = {
+    "days": _days,
+    "rolls": _rolls,
+    "alarms": _alarms,
+    "overall": _overall,
+    "cameras": _cameras,
+}
+
+
+def _csv(rows: Rows) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows([_plain(cell) for cell in row] for row in rows)
+    return out.getvalue()
+
+
+def _plain(cell: object) -> object:
+    """A cell that no spreadsheet takes for a formula: names come from elsewhere."""
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

@@ -1,0 +1,90 @@
+"""The history as a station gives it: of a real journal, as JSON and as tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from inspector.coil.record import record
+from inspector.coil.seen import gather
+from inspector.events.history import History
+from inspector.harness import configuration
+from inspector.harness.ports import Ports
+from inspector.records.events import Alarm, CameraStatus, Decision
+from tests.coil_journals import new_journal, write_coil
+from tests.recipes import write_recipe
+from tests.stations import Station
+
+FORMULA = "=cmd"
+
+
+@pytest.fixture(scope="module")
+def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+    """A station of a line whose journal holds two coils, an alarm and a camera's fault."""
+    folder = tmp_path_factory.mktemp("weeks")
+    write_recipe(folder / "recipe")
+    configuration.write(folder / "line.toml", Ports.free(), Path("recipe"), line="test", mm_per_px=0.5, sections={})
+    journal = new_journal(folder / "journal")
+    for name in ("C1", FORMULA):
+        write_coil(journal, name, 40, 100.0)
+        with History(folder / "journal") as history:
+            journal.record([record(gather(history, history.coil(name)), ())])
+    journal.record([Decision(coil="C1", grade="block", machine="", operator="Kim", reason="why")])
+    alarm = Alarm(
+        name="three-dark",
+        state="unacknowledged",
+        isa_state="unacknowledged",
+        cause="met",
+        priority="high",
+        coil="C1",
+        camera="",
+        message="",
+        count=3,
+        defect_id="",
+        is_met=True,
+    )
+    camera = CameraStatus(
+        camera="top", fault="dark", state="raised", status="failure", message="", coil="", captured_ns=0
+    )
+    journal.record([alarm, camera])
+    journal.close()
+    path = folder / "station.toml"
+    path.write_text('bind = "127.0.0.1:0"\nzone = "Asia/Tokyo"\n[[line]]\nconfig = "line.toml"\n')
+    with Station(path, folder) as made:
+        yield made
+
+
+def test_the_last_weeks_are_those_of_the_journal(station: Station) -> None:
+    """Coils by the mill's day, what a person decided, alarms, cameras."""
+    found = station.ask("/api/history?days=7").json()
+    assert len(found["days"]) == len(found["alarms_a_day"]) == 7
+    today = found["days"][-1]
+    assert (sum(day["coils"] for day in found["days"]), sum(found["alarms_a_day"])) == (2, 1)
+    assert today["day"] >= datetime.now(UTC).date().isoformat()  # Tokyo is ahead
+    assert sum(day["grades"].get("block", 0) for day in found["days"]) == 1
+    assert found["alarms"][0]["name"] == "three-dark" and found["overall"]["raised"] == 1
+    assert found["cameras"][0]["faults"] == {"dark": 1}
+    assert '"zone":"Asia/Tokyo"' in station.ask("/history").text
+
+
+@pytest.mark.parametrize("table", ["days", "rolls", "alarms", "overall", "cameras"])
+def test_each_table_is_a_csv(station: Station, table: str) -> None:
+    """As wide as its head everywhere, and a file."""
+    answer = station.ask(f"/api/history?table={table}")
+    rows = list(csv.reader(io.StringIO(answer.text)))
+    assert answer.headers["content-type"].startswith("text/csv") and len({len(row) for row in rows}) == 1
+    assert len(rows) > 1 or table == "rolls"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("days=0", 400), ("days=9999999", 400), ("days=x", 400), ("table=x", 404)]
+)
+def test_what_there_is_not_is_refused(station: Station, path: str, status: int) -> None:
+    """With what there is."""
+    answer = station.ask(f"/api/history?{path}")
+    assert answer.status == status and "expected" in answer.json()["error"]
