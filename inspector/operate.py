@@ -17,8 +17,7 @@ from inspector.errors import InspectorError
 from inspector.records import commands
 from inspector.records.coil import VERDICTS
 from inspector.records.commands import AlarmStatus, Answer, Command
-from inspector.service.line import load
-from inspector.service.settings import own_address
+from inspector.service.line import commands_address, load
 
 ALARM_COMMANDS: dict[str, tuple[type[commands.AlarmOrder], str]] = {
     "acknowledge": (commands.Acknowledge, "an operator has seen the alarm"),
@@ -171,8 +170,7 @@ def _asked(args: argparse.Namespace) -> str:
     """The address of the line that is asked."""
     if args.config is None:
         return str(args.connect)
-    settings = load(args.config)
-    return settings.commands.bind or own_address(settings.journal.path)
+    return commands_address(load(args.config))
 
 
 def _person(args: argparse.Namespace) -> dict[str, object]:

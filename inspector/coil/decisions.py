@@ -30,6 +30,8 @@ class Decisions:
         """Note coils and their grades, and carry out decisions."""
         for event in findings.events:
             if isinstance(event, CoilReport):
+                if event.state == "started":
+                    self._grades.pop(event.coil, None)  # a name that comes again is the newest
                 self._note(event.coil, "" if event.state == "started" else self._grades.get(event.coil, ""))
             elif isinstance(event, CoilRecord):
                 self._note(event.coil, event.grade)
@@ -53,14 +55,13 @@ class Decisions:
         self._grades = msgspec.json.decode(state, type=dict[str, str])
 
     def _note(self, coil: str, grade: str) -> None:
-        self._grades.pop(coil, None)
         self._grades[coil] = grade
         while len(self._grades) > REMEMBERED:
             del self._grades[next(iter(self._grades))]
 
     def _decide(self, command: Decide, events: list[Data]) -> Answer:
         if command.coil not in self._grades:
-            newest = ", ".join(list(self._grades)[-5:]) or "none"
+            newest = ", ".join([*reversed(self._grades)][:5]) or "none"
             words = f"no coil {command.coil} among the last {REMEMBERED}; the newest are {newest}."
             return Answer(is_done=False, message=words)
         if not command.reason.strip():

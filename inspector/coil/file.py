@@ -5,6 +5,7 @@ Knows: disks. Must not know: the journal, what is in a file.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import msgspec
@@ -42,14 +43,25 @@ def write(file: CoilFile, path: Path) -> None:
 
 
 def save(path: Path, content: bytes) -> None:
-    """Write a file under its name only when it is whole.
+    """Write a file under its name only when it is whole; into a pipe or a device, which nothing is to replace, at once.
 
     Raises: InspectorError when it cannot be written.
     """
+    if path.exists() and not path.is_file():
+        _pour(path, content)
+        return
     part = path.with_name(f".{path.name}.part")
     try:
         part.write_bytes(content)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
         raise InspectorError(f"{path}: {error.strerror}. Name a file in a folder that may be written to.") from error
+
+
+def _pour(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise InspectorError(f"{path}: {error.strerror}. Name a file.") from error

@@ -19,6 +19,8 @@ from inspector.records.events import Crowded, Defect, Missed, Repeat
 
 SAME_MM = 1.0
 """A coil's length is known to a millimetre: a weld so near its end is at its end."""
+MOST_PERCENT = 10_000
+"""A hundredfold: more than all passes of a mill."""
 OTHER = {"top": "bottom", "bottom": "top"}
 Placed = TypeVar("Placed", Defect, Missed, Crowded)
 replace = msgspec.structs.replace
@@ -27,11 +29,13 @@ replace = msgspec.structs.replace
 def elongate(file: CoilFile, percent: float) -> CoilFile:
     """Make the strip longer by a share of its length; it becomes thinner, so that widths stay and areas grow with it.
 
-    Raises: ValueError when nothing would be left.
+    Raises: ValueError when nothing would be left, or more than a mill can make of it.
     """
+    if not -100 < percent <= MOST_PERCENT:
+        raise ValueError(
+            f"an elongation of {percent:g} %; expected above -100, which leaves nothing, to {MOST_PERCENT}"
+        )
     times = 1 + percent / 100
-    if times <= 0:
-        raise ValueError(f"an elongation of {percent:g} % leaves nothing; expected more than -100")
     moved = _moved(file, lambda start_mm, end_mm: (start_mm * times, end_mm * times), file.record.length_m * times)
     return replace(
         moved,

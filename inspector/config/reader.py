@@ -32,6 +32,9 @@ PATTERNS = {
 }
 """What people read instead of a pattern."""
 
+SHOWN = 200
+"""Characters of a wrong value that are printed: a mistaken file may hold millions."""
+
 SOCKET_HINT = 'Write "tcp://HOST:PORT" or "ipc:///run/inspector/LINE/NAME".'
 
 
@@ -93,13 +96,18 @@ def faults_of(value: Any, annotation: Any, where: str) -> list[str]:
     if _is_section(item) and isinstance(value, list) and value:
         return [fault for i, part in enumerate(value) for fault in faults_of(part, item, f"{where}[{i}]")]
     if isinstance(value, str) and "\0" in value:  # no path or address may hold it: the system calls raise
-        return [f"{where} is {value!r}; expected text without NUL. Take it out."]
+        return [f"{where} is {_shown(value)}; expected text without NUL. Take it out."]
     try:
         msgspec.convert(value, annotation)
     except msgspec.ValidationError:
         advice = f"Write [{where}] on a line of its own." if _is_section(bare) else "Correct the value."
-        return [f"{where} is {value!r}; expected {expected(annotation)}. {describe(annotation)[1] or advice}"]
+        return [f"{where} is {_shown(value)}; expected {expected(annotation)}. {describe(annotation)[1] or advice}"]
     return []
+
+
+def _shown(value: Any) -> str:
+    found = repr(value)
+    return found if len(found) <= SHOWN else f"{found[:SHOWN]}... ({len(found)} characters)"
 
 
 def _section_faults(section: dict[str, Any], kind: type[Section], where: str) -> list[str]:

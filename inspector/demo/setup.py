@@ -65,5 +65,5 @@ def _free(name: str, port: int) -> None:
         except (OSError, OverflowError) as error:
             raise SocketError(
                 f"port {port} ({name}): {error}. Stop the program that holds it (another demo?), "
-                f"or choose others, such as --port-base 6555."
+                f"or choose others: `inspector demo --port-base 6555`."
             ) from None

@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
         output.write_csv(NAMES, rows, sys.stdout)
     else:
         output.write_table(NAMES, rows, sys.stdout)
-        changed = sum(one.grade_then != one.grade_now for one in lines)
+        changed = sum(one.grade_then not in ("", one.grade_now) for one in lines)  # none: the coil runs, or was cut off
         print(f"\n{changed} of {len(lines)} coils change their grade.", file=sys.stdout)
     return 0
 

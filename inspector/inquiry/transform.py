@@ -17,6 +17,8 @@ from inspector.coil.record import record
 from inspector.coil.seen import opened
 from inspector.errors import InspectorError
 from inspector.records.coil_file import CoilFile
+from inspector.simulator import options
+from inspector.words import counted
 
 Step = tuple[str, Any]
 
@@ -44,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--flip", action=_Then, nargs=0, help="the strip is turned over: top becomes bottom")
     add("--crop", action=_Then, type=float, nargs=2, metavar=("FROM_M", "TO_M"), help="only this piece goes on")
     add("--weld", action=_Then, type=Path, metavar="OTHER.json", help="another coil is welded behind it")
-    add("--name", metavar="COIL", help="the new coil's name")
+    add("--name", type=options.name, metavar="COIL", help="the new coil's name")
     add("--out", type=Path, required=True, metavar="FILE", help="write the new coil's file")
 
 
@@ -65,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     carried = msgspec.structs.replace(carried, record=record(seen))
     file.write(carried, args.out)
     made = carried.record
-    print(f"{args.out}: coil {made.coil}, {made.length_m:.3f} m, {made.defects} defects")
+    print(f"{args.out}: coil {made.coil}, {made.length_m:.3f} m, {counted(made.defects, 'defect')}")
     return 0
 
 

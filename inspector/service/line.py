@@ -29,7 +29,7 @@ from inspector.errors import ConfigError
 from inspector.events.settings import EventsSection, JournalSection
 from inspector.intake.settings import BatchSection, IntakeSection, renamed
 from inspector.records.names import Name
-from inspector.service.settings import CommandsSection, HttpSection
+from inspector.service.settings import CommandsSection, HttpSection, own_address
 from inspector.sockets import local, open_to_all
 from inspector.strip.settings import DefectSection, RepeatSection, RollSection
 from inspector.triggers.settings import TriggerSection
@@ -121,6 +121,11 @@ def load(path: Path) -> Config:
         raise ConfigError([f"{path.name}: {fault}" for fault in faults])
     cameras = tuple(camera.at(config.travel.speed_m_min) for camera in config.camera)
     return _placed(msgspec.structs.replace(config, camera=cameras), path.parent)
+
+
+def commands_address(config: Config) -> str:
+    """Where a line takes commands: where its file says, or at an address of its own."""
+    return config.commands.bind or own_address(config.journal.path)
 
 
 def _placed(config: Config, folder: Path) -> Config:

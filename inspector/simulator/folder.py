@@ -37,6 +37,8 @@ class ImageFolder:
         self._size, self._window, self._report = (width, height), window, report
         self._reported: set[str] = set()
         self._paths = sorted(p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES)
+        if not folder.is_dir():
+            raise InspectorError(f"{folder}: is no folder; expected one of images. Give another.")
         if not self._paths:
             kinds = ", ".join(SUFFIXES)
             raise InspectorError(f"{folder}: holds no images; expected {kinds}. Give another folder.")

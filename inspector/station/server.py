@@ -46,6 +46,8 @@ class Server(uvicorn.Server):
                 signal.signal(number, signal.SIG_IGN)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to end."""
+        """Begin to end; a second signal hurries nothing: it would cut off what ends in order, with a traceback."""
+        if self.should_exit:
+            return
         super().handle_exit(sig, frame)
         self._end_streams()

@@ -48,6 +48,13 @@ def test_a_decision_without_a_reason_or_a_coil_is_refused() -> None:
         assert not is_done and refusal in message and not any(isinstance(event, Decision) for event in after.events)
 
 
+def test_a_refusal_names_the_newest_coils_first() -> None:
+    """By when they began, also where the one before was graded later."""
+    stage = Decisions()
+    events = (*(reported(name, "started") for name in ("A", "B")), reported("A", "ended"))
+    assert asked(stage, *events, reason="r")[1].endswith("the newest are B, A.")
+
+
 def test_coils_are_known_over_a_restart() -> None:
     """The stage after a restart takes decisions on what the one before it saw, and remembers a bounded number."""
     stage = Decisions()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +139,33 @@ def test_steps_are_applied_as_they_are_written(tmp_path: Path, capsys: pytest.Ca
     assert json.loads(out.read_text())["record"]["defects"] == 0
     assert main([*words, "--crop", "5", "1"]) == 1
     assert "--crop: a piece from 5 to 1 m" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("percent", ["nan", "inf", "-100", "1e30"])
+def test_an_elongation_that_no_mill_makes_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], percent: str
+) -> None:
+    """In words, and no file is written."""
+    file.write(coil(any_defect(start_mm=1000.0, end_mm=1100.0)), tmp_path / "in.json")
+    out = tmp_path / "out.json"
+    assert main(["transform", str(tmp_path / "in.json"), f"--elongation={percent}", "--out", str(out)]) == 1
+    assert "expected above -100" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_new_name_is_one_that_a_coil_may_have(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As everywhere else that a coil is named."""
+    with pytest.raises(SystemExit):
+        main(["transform", "in.json", "--out", str(tmp_path / "out.json"), "--name", "../x"])
+    assert "expected 1 to 64 letters" in capsys.readouterr().err
+
+
+def test_a_pipe_is_written_into_and_stays_one(tmp_path: Path) -> None:
+    """What is no file is never replaced: root would put a file in the place of /dev/null."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    file.save(pipe, b"whole")
+    assert os.read(reader, 10) == b"whole"
+    os.close(reader)
+    assert pipe.is_fifo()

@@ -103,6 +103,17 @@ def test_then_and_now_stand_side_by_side(past: Journal, tmp_path: Path, capsys: 
     assert {file.name: file.read_bytes() for file in (tmp_path / "journal").iterdir()} == before
 
 
+def test_a_coil_that_still_runs_changes_no_grade(
+    past: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has none yet."""
+    going_on = new_journal(tmp_path / "journal")
+    going_on.record([reported("C", "started")])
+    going_on.close()
+    assert main(["rejudge", str(tmp_path / "journal"), "--config", str(tmp_path / "new.toml")]) == 0
+    assert "2 of 3 coils change their grade." in capsys.readouterr().out
+
+
 def test_an_archive_is_refused_with_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Crops are not a coil's account: who gives them learns why, and what to give."""
     (tmp_path / "archive" / "seen").mkdir(parents=True)

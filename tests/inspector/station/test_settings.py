@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from inspector.errors import ConfigError
+from inspector.service.settings import own_address
 from inspector.station import settings
-from inspector.station.lines import reached
+from inspector.station.lines import reached, read
 from inspector.station.settings import BIND
+from tests.recipes import write_recipe
 
 LINE = '[[line]]\nconfig = "line3.toml"\n'
 
@@ -67,3 +69,26 @@ def test_what_a_line_binds_everywhere_is_reached_here() -> None:
     )
     assert reached("tcp://10.0.0.7:5556") == "tcp://10.0.0.7:5556"
     assert reached("ipc:///run/x") == "ipc:///run/x"
+
+
+def test_a_line_that_names_no_address_for_commands_is_asked_at_its_own(tmp_path: Path) -> None:
+    """The first page's configuration names none."""
+    write_recipe(tmp_path / "recipe")
+    (tmp_path / "line.toml").write_text(
+        """line = "l"
+[recipe]
+path = "recipe"
+[intake]
+bind = "tcp://127.0.0.1:5555"
+[[camera]]
+name = "top"
+mm_per_px = 0.5
+mm_per_row = 0.5
+[events]
+bind = "tcp://127.0.0.1:5556"
+replay_bind = "tcp://127.0.0.1:5557"
+[journal]
+path = "journal"
+"""
+    )
+    assert read(tmp_path / "line.toml").commands == own_address(str(tmp_path / "journal"))
