@@ -16,7 +16,7 @@ from inspector.records.events import NE107
 from inspector.station.past import CameraChange, CoilSums
 
 GROWN, LEAST_COILS = 2.0, 3
-"""A roll's marks grow when they have doubled over at least so many coils, without ever falling."""
+"""A roll's marks grow when they have doubled over at least `LEAST_COILS` coils, without ever falling."""
 
 
 class Day(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,7 +32,7 @@ export function stack(title, labels, series, { height = 170, digits = 0, limit =
 const DASHES = ["", "7 3", "2 3", "9 3 2 3", "4 2", "1 2", "12 4", "6 2 1 2"];
 export const dash = (which) => DASHES[which % DASHES.length];
 
-// A line for each name, told apart by dashes and a sign at each point; a day without a value is a gap.
+// A line for each name, distinguished by dashes and a sign at each point; a day without a value is a gap.
 export function lines(title, labels, series, { height = 190, digits = 1 } = {}) {
   const { svg, y, places } = frame(title, Math.max(0, ...series.flatMap((one) => one.values.map((value) => value ?? 0))), labels, height);
   series.forEach((one, which) => {

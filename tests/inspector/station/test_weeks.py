@@ -20,8 +20,6 @@ from tests.coil_journals import new_journal, write_coil
 from tests.recipes import write_recipe
 from tests.stations import Station
 
-FORMULA = "=cmd"
-
 
 @pytest.fixture(scope="module")
 def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
@@ -30,7 +28,7 @@ def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
     write_recipe(folder / "recipe")
     configuration.write(folder / "line.toml", Ports.free(), Path("recipe"), line="test", mm_per_px=0.5, sections={})
     journal = new_journal(folder / "journal")
-    for name in ("C1", FORMULA):
+    for name in ("C1", "C2"):
         write_coil(journal, name, 40, 100.0)
         with History(folder / "journal") as history:
             journal.record([record(gather(history, history.coil(name)), ())])
