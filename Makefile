@@ -67,6 +67,8 @@ soak: $(VENV)/.dev
 	$(RUN) -m tests.soak.messages 100000
 	$(RUN) -m tests.soak.images 200000
 	$(RUN) -m tests.soak.sharpness
+	$(RUN) -m tests.soak.readers
+	$(RUN) -m tests.soak.reloads 50
 
 release: $(VENV)/.runtime
 	$(RUN) -m deploy.release dist
