@@ -50,9 +50,9 @@ def main(count: int) -> bool:
         reloaded = [data.recipe for data in events if isinstance(data, Health) and data.state == "reloaded"]
         ended = [data for data in events if isinstance(data, CoilReport)]
     print(
-        f"{count} reloads in {took_s:.0f} s under {fps:.0f} frames/s of {RATE_FPS} wanted: {len(reloaded)} taken, each names its recipe "
-        f"{all(reloaded)}; {camera.number - LAST} frames, {lost:.0f} lost; SIGTERM: exit {code} after {drain_s:.1f} s; "
-        f"{len(ended)} coil reports",
+        f"{count} reloads in {took_s:.0f} s under {fps:.0f} frames/s of {RATE_FPS} wanted: {len(reloaded)} taken, "
+        f"each names its recipe {all(reloaded)}; {camera.number - LAST} frames, {lost:.0f} lost; "
+        f"SIGTERM: exit {code} after {drain_s:.1f} s; {len(ended)} coil reports",
         flush=True,
     )
     return lost == 0 and code == 0 and len(reloaded) == count and all(reloaded)
