@@ -19,7 +19,7 @@ import numpy as np
 
 from inspector import wire
 from inspector.camera.kept import KeptFrame, KeptFrames
-from inspector.records.credit import Answer, Recorded
+from inspector.records.credit import Answer, Hello, Recorded
 from inspector.records.frame import Bytes2D, Header
 from tests.frames import HEIGHT, WIDTH
 
@@ -172,6 +172,12 @@ class Camera:
             self.given_up.add(shot.id)
         else:
             self._keep(shot, now_ns)
+
+    def ask_again(self) -> None:
+        """In credit mode, ask for another session, as when answers were lost."""
+        if self._line.is_credit:
+            hello = Hello(camera=self.name, again=True)
+            self.sent.append(Post(self.peer, [msgspec.json.encode(hello)], None))
 
     def tend(self, now_ns: int) -> None:
         """In credit mode, take answers, greet, and send what may go."""

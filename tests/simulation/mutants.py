@@ -32,6 +32,10 @@ from tests.simulation.world import worlds
 
 MOST_S = 60.0
 """Within this a fault must be found."""
+KILLED = {"kill": 16, "record": 16}
+STALLED = {"greet": 16, "full": 4}
+ENDED = {"kill": 40, "cut": 40, "say": 20}
+"""How often steps come for faults that it takes these to find."""
 
 
 class Mutant(NamedTuple):
@@ -129,6 +133,10 @@ def _synchronous(mode: str) -> Callable[[Any], Any]:
     return make
 
 
+def _after_its_end(_: Any) -> Any:
+    return lambda self, camera: self._grants[camera].under_way < 2 * self._frames
+
+
 def _unsynced(open_to_write: Any) -> Any:
     def one(file: Path) -> Any:
         sync, segments._sync = segments._sync, lambda *_: None
@@ -176,7 +184,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "one frame fewer is missing": Mutant(Claims, "settle", _off_by_one),
     "the ledger forgets to merge losses": Mutant(CoilLane, "lose", _forgotten_reason),
     "missed strip is not counted": Mutant(CoilSums, "miss", _uncounted),
-    "a duplicate is not recognised after a restart": Mutant(Known, "load", _nothing),
+    "a duplicate is not recognised after a restart": Mutant(Known, "load", _nothing, KILLED),
     "the strip's state is not restored": Mutant(Strip, "restore", _nothing),
     "alarms are not restored": Mutant(Alarms, "restore", _nothing),
     "a stale position is kept": Mutant(CameraTravel, "go_on", _stale),
@@ -189,16 +197,14 @@ MUTANTS: Mapping[str, Mutant] = {
         Gather, "left_ns", lambda _: lambda self, now_ns, wanted=True: int(self.frames < self.max_frames)
     ),
     "frames are acknowledged before the commit": Mutant(Recorder, "record", _early),
-    "receipts are not kept": Mutant(Receipts, "__call__", _same),
-    "a session that is over takes frames": Mutant(
-        Grants, "has_room", lambda _: lambda self, camera: self._grants[camera].under_way < 2 * self._frames
-    ),
+    "receipts are not kept": Mutant(Receipts, "__call__", _same, KILLED),
+    "a session that is over takes frames": Mutant(Grants, "has_room", _after_its_end, STALLED),
     "the camera forgets one frame too many": Mutant(KeptFrames, "_forget", _any_boot),
     "retention takes the newest file": Mutant(retention, "gone", _newest, {"say": 60}),
     "the next file begins without states": Mutant(segments.JournalFolder, "begin", _stateless, {"say": 20}),
     "synchronous is NORMAL": Mutant(segments, "make_durable", _synchronous("NORMAL"), POWER),
     "synchronous is OFF": Mutant(segments, "make_durable", _synchronous("OFF"), POWER),
-    "what a killed process left is not synced": Mutant(segments, "open_to_write", _unsynced, POWER),
+    "what a killed process left is not synced": Mutant(segments, "open_to_write", _unsynced, ENDED),
 }
 """By what is wrong."""
 

@@ -34,6 +34,7 @@ WEIGHTS = {
     "order": 4,
     "reload": 1,
     "restart": 1,
+    "greet": 1,
     "full": 1,
     "silence": 1,
     "clock": 1,

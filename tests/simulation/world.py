@@ -390,6 +390,10 @@ class World:
         """A camera's program begins again."""
         self._camera(step).restart(self.clocks.monotonic_ns(), keeps=step.amount % 4 > 0)
 
+    def _greet(self, step: Step) -> None:
+        """A camera asks for another session."""
+        self._camera(step).ask_again()
+
     def _full(self, step: Step) -> None:
         """The disk is full for a while, or has room again."""
         self.disk.is_full = not self.disk.is_full
