@@ -68,6 +68,7 @@ soak: $(VENV)/.dev
 	$(RUN) -m tests.soak.images 200000
 	$(RUN) -m tests.soak.sharpness
 	$(RUN) -m tests.soak.readers
+	$(RUN) -m tests.soak.published 100
 	$(RUN) -m tests.soak.reloads 50
 
 release: $(VENV)/.runtime
