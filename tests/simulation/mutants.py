@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -35,7 +34,6 @@ MOST_S = 60.0
 KILLED = {"kill": 16, "record": 16}
 STALLED = {"greet": 16, "full": 4}
 ENDED = {"kill": 40, "cut": 40, "say": 20}
-"""How often steps come for faults that it takes these to find."""
 
 
 class Mutant(NamedTuple):
@@ -137,17 +135,6 @@ def _after_its_end(_: Any) -> Any:
     return lambda self, camera: self._grants[camera].under_way < 2 * self._frames
 
 
-def _unsynced(open_to_write: Any) -> Any:
-    def one(file: Path) -> Any:
-        sync, segments._sync = segments._sync, lambda *_: None
-        try:
-            return open_to_write(file)
-        finally:
-            segments._sync = sync
-
-    return one
-
-
 def _stateless(begin: Any) -> Any:
     return lambda self, start, epoch, counts, states: begin(self, start, epoch, counts, {})
 
@@ -204,7 +191,6 @@ MUTANTS: Mapping[str, Mutant] = {
     "the next file begins without states": Mutant(segments.JournalFolder, "begin", _stateless, {"say": 20}),
     "synchronous is NORMAL": Mutant(segments, "make_durable", _synchronous("NORMAL"), POWER),
     "synchronous is OFF": Mutant(segments, "make_durable", _synchronous("OFF"), POWER),
-    "what a killed process left is not synced": Mutant(segments, "open_to_write", _unsynced, ENDED),
 }
 """By what is wrong."""
 
