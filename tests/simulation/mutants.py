@@ -33,7 +33,7 @@ MOST_S = 60.0
 """Within this a fault must be found."""
 KILLED = {"kill": 16, "record": 16}
 STALLED = {"greet": 16, "full": 4}
-ENDED = {"kill": 40, "cut": 40, "say": 20}
+"""How often steps come for faults that it takes these to find."""
 
 
 class Mutant(NamedTuple):
