@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta, tzinfo
-from itertools import pairwise
+from statistics import median
 
 import msgspec
 
 from inspector.records.events import NE107
 from inspector.station.past import CameraChange, CoilSums
 
-GROWN, LEAST_COILS = 2.0, 3
-"""A roll's marks grow when they have doubled over at least `LEAST_COILS` coils, without ever falling."""
+GROWN, FALLEN, LEAST_COILS = 2.0, 1.25, 3
+"""A roll's marks grow when they have doubled over at least `LEAST_COILS` coils; before a fall by a fifth it was another
+growth."""
 
 
 class Day(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,13 +115,19 @@ def _roll(key: tuple[str, str, str, float], its: list[tuple[CoilSums, float, flo
 
 
 def grows_since(times: Sequence[datetime], values: Sequence[float]) -> datetime | None:
-    """Where the last stretch begins on which values never fell, if they doubled on it; None else."""
-    falls = [place for place, (one, after) in enumerate(pairwise(values), 1) if after < one]
-    begin = falls[-1] if falls else 0
-    its = values[begin:]
-    if len(its) < LEAST_COILS or its[-1] < GROWN * max(its[0], 1e-9):
-        return None
-    return times[begin]
+    """Where the growth begins that leads up to the last value; None where they have not doubled since.
+
+    One coil alone, above or below its neighbours, makes no difference: medians of three are looked at.
+    """
+    levels = [median(values[max(0, place - 1) : place + 2]) for place in range(len(values))]
+    begin = len(levels) - 1
+    for place in reversed(range(len(levels))):
+        if levels[place] > FALLEN * levels[begin]:
+            break
+        if levels[place] < levels[begin]:
+            begin = place
+    is_grown = len(levels) - begin >= LEAST_COILS and levels[-1] >= GROWN * max(levels[begin], 1e-9)
+    return times[begin] if is_grown else None
 
 
 def cameras(

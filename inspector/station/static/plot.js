@@ -16,7 +16,7 @@ function frame(title, top, labels, height) {
 }
 
 // `series`: [{ name, kind, values }]; `kind` is the class that gives its look. `limit` is drawn as a line across.
-export function stack(title, labels, series, { height = 170, digits = 0, limit = 0 } = {}) {
+export function stack(title, labels, series, { height = 180, digits = 0, limit = 0 } = {}) {
   const sums = labels.map((_, n) => series.reduce((sum, one) => sum + one.values[n], 0)), { svg, y, places } = frame(title, Math.max(...sums, 0), labels, height);
   labels.forEach((label, n) => {
     const [x, width] = places[n];
@@ -33,7 +33,7 @@ const DASHES = ["", "7 3", "2 3", "9 3 2 3", "4 2", "1 2", "12 4", "6 2 1 2"];
 export const dash = (which) => DASHES[which % DASHES.length];
 
 // A line for each name, distinguished by dashes and a sign at each point; a day without a value is a gap.
-export function lines(title, labels, series, { height = 190, digits = 1 } = {}) {
+export function lines(title, labels, series, { height = 180, digits = 1 } = {}) {
   const { svg, y, places } = frame(title, Math.max(0, ...series.flatMap((one) => one.values.map((value) => value ?? 0))), labels, height);
   series.forEach((one, which) => {
     let path = "", isDown = false;

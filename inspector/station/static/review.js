@@ -18,7 +18,7 @@ const word = (name) => (name === SOUND ? t("sound_strip") : name);
 function node(tile, place) {
   const made = el("li", { class: "tile", role: "option", id: `tile-${place}`, tabindex: "-1" });
   made.tabIndex = -1;
-  made.append(el("span", { class: "shot" }, el("img", { src: address("/api/crop", { image: tile.image }), alt: "", loading: "lazy", draggable: false })), el("span", { class: "network" }), el("span", { class: "label" }));
+  made.append(el("span", { class: "shot" }, el("img", { src: address("/api/crop", { image: tile.image }), alt: "", loading: "lazy", draggable: false })), el("span", { class: "network" }), el("span", { class: "label" }), el("span", { class: "out" }));
   made.addEventListener("click", (event) => { if (event.shiftKey) pick.go(place, true); else if (event.ctrlKey || event.metaKey) pick.toggle(place); else { pick.none(); pick.go(place); } mark(); });
   return made;
 }
@@ -28,9 +28,9 @@ function fill(place) {
   const made = byId(`tile-${place}`), { tile, conflict } = tiles[place], stands = tile.label;
   made.className = `tile${stands ? " labelled" : ""}${stands && stands.name !== tile.name ? " otherwise" : ""}${conflict ? " conflict" : ""}`;
   made.querySelector(".network").textContent = `${tile.name} ${number(100 * tile.confidence)} %`;
-  const words = conflict ? t("conflict.short", { name: stands?.operator ?? "–", label: stands ? word(stands.name) : t("no_label") }) : stands ? `${word(stands.name)} · ${stands.operator}` : "";
+  const words = conflict ? t("conflict.short", { name: stands?.operator ?? "–", label: stands ? word(stands.name) : t("no_label") }) : stands ? `${stands.name === tile.name ? "" : "≠ "}${word(stands.name)} · ${stands.operator}` : "";
   made.querySelector(".label").textContent = words;
-  made.setAttribute("aria-label", `${tile.name} ${number(100 * tile.confidence)} %, ${tile.coil}${words ? `, ${words}` : ""}`);
+  made.querySelector(".out").textContent = `, ${tile.coil}`;
 }
 
 function mark(isQuiet = false) {

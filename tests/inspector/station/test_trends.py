@@ -38,15 +38,17 @@ def test_a_day_begins_at_the_mills_midnight() -> None:
 
 
 def test_marks_that_grow_have_a_beginning() -> None:
-    """Where they never fell again, and doubled."""
-    times = [BEGIN + timedelta(hours=n) for n in range(5)]
+    """Where they doubled since, whatever one coil shows; what fell before is another growth."""
+    times = [BEGIN + timedelta(hours=n) for n in range(8)]
     made = rolls(
-        [coil(f"C{n}", times[n], marks) for n, marks in enumerate((9, 2, 3, 3, 5))], BEGIN, times[-1] + timedelta(1)
+        [coil(f"C{n}", times[n], marks) for n, marks in enumerate((9, 2, 2, 3, 3, 5, 4, 7))],
+        BEGIN,
+        times[-1] + timedelta(1),
     )
     assert [(one.roll, one.per_100_m, one.grows_since) for one in made] == [
-        ("work roll", (0.9, 0.2, 0.3, 0.3, 0.5), times[1])
+        ("work roll", (0.9, 0.2, 0.2, 0.3, 0.3, 0.5, 0.4, 0.7), times[2])
     ]
-    assert grows_since(times, (5, 4, 3, 2, 1)) is None and grows_since(times[:2], (1, 9)) is None
+    assert grows_since(times, (5, 4, 3, 2, 1, 1, 1, 1)) is None and grows_since(times[:2], (1, 9)) is None
 
 
 def test_a_cameras_hours_are_those_of_its_states() -> None:

@@ -1,0 +1,65 @@
+"""A large coil and many browsers: a station without a line behind it answers all of them."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from inspector.harness import configuration
+from inspector.harness.ports import HOST, Ports
+from tests.coil_journals import new_journal, write_coil
+from tests.recipes import write_recipe
+from tests.stations import PATIENCE_S, Station
+
+pytestmark = pytest.mark.slow
+DEFECTS = int(os.environ.get("STATION_DEFECTS", "20000"))
+"""200 000 take half a minute to write on a busy machine."""
+BROWSERS = 50
+
+
+@pytest.fixture(scope="module")
+def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+    """A station whose journal holds a large coil."""
+    folder = tmp_path_factory.mktemp("crowd")
+    write_recipe(folder / "recipe")
+    configuration.write(folder / "line.toml", Ports.free(), Path("recipe"), line="test", mm_per_px=0.5, sections={})
+    journal = new_journal(folder / "journal")
+    write_coil(journal, "LARGE", DEFECTS, 2000.0)
+    journal.close()
+    path = folder / "station.toml"
+    path.write_text('bind = "127.0.0.1:0"\n[[line]]\nconfig = "line.toml"\n')
+    with Station(path, folder) as made:
+        yield made
+
+
+def test_a_large_coil_is_opened(station: Station) -> None:
+    """All of its defects come; how long the first answer took is printed."""
+    begun_s = time.perf_counter()
+    page = station.ask("/api/coil?coil=LARGE").json()
+    first_s = time.perf_counter() - begun_s
+    columns = station.fetch(f"/api/coil?coil=LARGE&stamp={page['stamp']}&part=columns")
+    print(f"{DEFECTS} defects: {first_s:.2f} s to the first answer, {len(columns) / 1e6:.1f} MB of columns")
+    assert page["record"]["defects"] == DEFECTS
+
+
+def test_fifty_browsers_are_served_at_once(station: Station) -> None:
+    """Each has its stream and goes on receiving; pages come meanwhile."""
+    streams = [http.client.HTTPConnection(HOST, station.port, timeout=PATIENCE_S) for _ in range(BROWSERS)]
+    try:
+        for stream in streams:
+            stream.request("GET", "/api/stream")
+        answers = [stream.getresponse() for stream in streams]
+        for answer in answers:
+            assert answer.status == 200
+            for _ in range(2):  # the sign that comes each second
+                while not answer.readline().startswith(b"event: now"):
+                    pass
+        assert station.ask("/live").status == station.ask("/history").status == 200
+    finally:
+        for stream in streams:
+            stream.close()
