@@ -16,8 +16,8 @@ from inspector.records.events import NE107
 from inspector.station.past import CameraChange, CoilSums
 
 GROWN, FALLEN, LEAST_COILS = 2.0, 1.25, 3
-"""A roll's marks grow when they have doubled over at least `LEAST_COILS` coils; before a fall by a fifth it was another
-growth."""
+"""A roll's marks grow when they have doubled over at least `LEAST_COILS` coils; what lies before a fall by a
+fifth was another growth."""
 
 
 class Day(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,10 +120,11 @@ def grows_since(times: Sequence[datetime], values: Sequence[float]) -> datetime 
     One coil alone, above or below its neighbours, makes no difference: medians of three are looked at.
     """
     levels = [median(values[max(0, place - 1) : place + 2]) for place in range(len(values))]
-    begin = len(levels) - 1
+    begin, highest = len(levels) - 1, levels[-1]
     for place in reversed(range(len(levels))):
-        if levels[place] > FALLEN * levels[begin]:
+        if levels[place] > FALLEN * highest:
             break
+        highest = max(highest, levels[place])
         if levels[place] < levels[begin]:
             begin = place
     is_grown = len(levels) - begin >= LEAST_COILS and levels[-1] >= GROWN * max(levels[begin], 1e-9)

@@ -48,6 +48,8 @@ def test_marks_that_grow_have_a_beginning() -> None:
     assert [(one.roll, one.per_100_m, one.grows_since) for one in made] == [
         ("work roll", (0.9, 0.2, 0.2, 0.3, 0.3, 0.5, 0.4, 0.7), times[2])
     ]
+    assert grows_since(times, (1, 2, 3, 4, 6, 8, 7, 7)) == times[0]  # lengths of coils make it waver
+    assert grows_since(times, (2, 4, 8, 8, 1, 1, 2, 2)) == times[5]  # the roll was changed
     assert grows_since(times, (5, 4, 3, 2, 1, 1, 1, 1)) is None and grows_since(times[:2], (1, 9)) is None
 
 
