@@ -109,3 +109,20 @@ def test_what_was_planted_is_compared_with_what_was_found(tmp_path: Path, capsys
     assert main(words) == 0
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == ("1 of 3 found, 1 false; 1 on strip that was not inspected; half of the begins are right to 1.0 mm.")
+
+
+@pytest.mark.parametrize(
+    ("words", "usage"),
+    [
+        (["coils", "--coil", "A"], "usage: inspector coils "),
+        (["journal", "verify", "folder", "--coil", "A"], "usage: inspector journal verify "),
+    ],
+)
+def test_an_unknown_option_is_refused_with_the_commands_own_usage(
+    words: list[str], usage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who mistypes an option sees which ones there are."""
+    with pytest.raises(SystemExit):
+        main(words)
+    printed = capsys.readouterr().err
+    assert printed.startswith(usage) and "unrecognized arguments: --coil A" in printed
