@@ -17,8 +17,9 @@ from inspector.station.access import Access
 from inspector.station.pages import Html, Words, data, filled, language, languages
 from inspector.station.watch import Watch
 
-LANGUAGE = "language"
-"""Cookie of the language that a reader chose."""
+LANGUAGE, UNITS = "language", "units"
+"""Cookies of what a reader chose."""
+KNOWN_UNITS = ("mm", "in")
 STYLES = {"coil": "coil/page.css", "review": "review.css", "history": "history.css"}
 """Style sheets of single pages."""
 NAVIGATION = ("live", "coils", "review", "history")
@@ -67,6 +68,7 @@ class Views:
             "user": who.name,
             "token": who.token,
             "zone": self._access.zone,
+            "units": _units(request),
         }
         values = {
             "language": code,
@@ -85,6 +87,8 @@ class Views:
         response = HTMLResponse(filled("shell.html", words, values))
         if request.query_params.get(LANGUAGE) in languages():
             response.set_cookie(LANGUAGE, code, max_age=10**8, samesite="lax")
+        if request.query_params.get(UNITS) in KNOWN_UNITS:
+            response.set_cookie(UNITS, _units(request), max_age=10**8, samesite="lax")
         return response
 
     def _navigation(self, page: str, chosen: str, words: Words) -> Html:
@@ -108,6 +112,11 @@ class Views:
 def accepted(request: Request) -> str:
     """Languages that a browser asks for."""
     return request.headers.get("accept-language", "")
+
+
+def _units(request: Request) -> str:
+    wanted = request.query_params.get(UNITS) or request.cookies.get(UNITS, "")
+    return wanted if wanted in KNOWN_UNITS else KNOWN_UNITS[0]
 
 
 def _style(path: str) -> Html:

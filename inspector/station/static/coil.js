@@ -7,6 +7,7 @@ import { address, ask, command, rememberOperator } from "./ask.js";
 import { byId, el, facts } from "./dom.js";
 import { picture } from "./picture.js";
 import { shell } from "./shell.js";
+import { metres, mm } from "./units.js";
 import { number, t } from "./words.js";
 
 const asked = new URLSearchParams(location.search), name = asked.get("coil") ?? "", which = { coil: name, ...(asked.get("seq") ? { seq: asked.get("seq") } : {}) };
@@ -29,7 +30,7 @@ async function load() {
 
 function crop(facts) {
   const wide = facts.height * facts.mm_per_row, high = facts.width * facts.mm_per_px, svg = picture(facts, (name) => colourOf(Math.max(0, meta.names.indexOf(name))));
-  const words = `${number(facts.start_mm / 1000, 3)} m · ${number(wide)} × ${number(high)} mm · ${facts.camera}${facts.label ? ` · ${t("labelled", { label: facts.label.name, name: facts.label.operator })}` : ""}`;
+  const words = `${metres(facts.start_mm, 3)} · ${mm(wide, 0, true)} × ${mm(high, 0)} · ${facts.camera}${facts.label ? ` · ${t("labelled", { label: facts.label.name, name: facts.label.operator })}` : ""}`;
   return el("figure", { class: "crop" }, svg, el("figcaption", {}, words));
 }
 
@@ -40,8 +41,8 @@ async function picked(place) {
   byId("defect").hidden = false;
   byId("defect-title").textContent = `${meta.names[columns.kind[place]]}, ${t(`severity.${severity}`)}`;
   const rows = [
-    [t("from_head"), `${number(startMm(place) / 1000, 3)} m`], [t("from_tail"), `${number((meta.length_mm - startMm(place) - lengthMm(place)) / 1000, 3)} m`],
-    [t("across"), `${number(leftMm(place), 1)} – ${number(leftMm(place) + widthMm(place), 1)} mm`], [t("size"), `${number(lengthMm(place), 1)} × ${number(widthMm(place), 1)} mm`],
+    [t("from_head"), metres(startMm(place), 3)], [t("from_tail"), metres(meta.length_mm - startMm(place) - lengthMm(place), 3)],
+    [t("across"), `${mm(leftMm(place), 1, true)} – ${mm(leftMm(place) + widthMm(place), 1)}`], [t("size"), `${mm(lengthMm(place), 1, true)} × ${mm(widthMm(place), 1)}`],
     [t("area"), `${number(columns.area[place], 1)} mm²`], [t("certain"), `${number(columns.confidence[place] / 10)} %`], [t("camera"), meta.cameras[columns.camera[place]]], ["id", id],
   ];
   byId("numbers").replaceChildren(...rows.flatMap(([key, value]) => [el("dt", {}, key), el("dd", {}, value)]));

@@ -6,6 +6,7 @@ import { byId, el, facts, toast } from "./dom.js";
 import { inParts, Pick, undoing } from "./pick.js";
 import { picture } from "./picture.js";
 import { banner, shell } from "./shell.js";
+import { metres } from "./units.js";
 import { date, number, t } from "./words.js";
 
 const AT_ONCE = 32, SOUND = "sound", mayLabel = facts.role !== "viewer";
@@ -50,7 +51,7 @@ async function show() {
   byId("detail").hidden = !one;
   if (!one) return;
   const { tile, conflict, opinions } = one, rows = [[t("coil"), el("a", { href: address("/coil", { coil: tile.coil, defect: tile.defect }) }, tile.coil)], [t("network"), `${tile.name}, ${number(100 * tile.confidence)} %`],
-    [t("label"), tile.label ? `${word(tile.label.name)} · ${tile.label.operator}, ${date(tile.label.time)}` : t("no_label")], [t("from_head"), `${number(tile.place.start_mm / 1000, 2)} m`], [t("camera"), tile.camera], [t("seen"), date(tile.time)]];
+    [t("label"), tile.label ? `${word(tile.label.name)} · ${tile.label.operator}, ${date(tile.label.time)}` : t("no_label")], [t("from_head"), metres(tile.place.start_mm, 2)], [t("camera"), tile.camera], [t("seen"), date(tile.time)]];
   if (new Set(Object.values(opinions)).size > 1) rows.splice(3, 0, [t("opinions"), Object.entries(opinions).map(([name, label]) => `${name}: ${word(label)}`).join("; ")]);
   byId("facts-of").replaceChildren(...rows.flatMap(([key, value]) => [el("dt", {}, key), el("dd", {}, value)]));
   byId("conflict").hidden = !conflict; byId("conflict").textContent = conflict ?? "";

@@ -3,6 +3,7 @@
 import { colourOf, hatch, sized, trace } from "/static/coil/marks.js";
 import { marksOf } from "./fold.js";
 import { drawState } from "./shapes.js";
+import { metres, mm } from "./units.js";
 import { number, t } from "./words.js";
 
 const LEFT = 52, RIGHT = 74, TOP = 16, SCALE = 24, GAP = 10, WHOLE = 10, MOST_PX = 330;
@@ -176,7 +177,7 @@ export class Strips {
     this.canvas.style.cursor = hit ? "pointer" : "default";
     if (!hit) return;
     const { defect } = hit, severity = defect.severity ? `, ${t(`severity.${defect.severity}`)}` : "";
-    this.tip.textContent = `${defect.name}${severity}\n${number(defect.start_mm / 1000, 3)} m, ${t("across")} ${number(defect.left_mm)}–${number(defect.right_mm)} mm\n${number(defect.end_mm - defect.start_mm, 1)} × ${number(defect.right_mm - defect.left_mm, 1)} mm, ${number(100 * defect.confidence)} %`;
+    this.tip.textContent = `${defect.name}${severity}\n${metres(defect.start_mm, 3)}, ${t("across")} ${mm(defect.left_mm, 0, true)}–${mm(defect.right_mm, 0)}\n${mm(defect.end_mm - defect.start_mm, 1, true)} × ${mm(defect.right_mm - defect.left_mm, 1)}, ${number(100 * defect.confidence)} %`;
     const [x, y] = this.pointed(event);
     this.tip.style.left = `${Math.min(x + 14, this.canvas.offsetWidth - 240)}px`;
     this.tip.style.top = `${y + 14}px`;

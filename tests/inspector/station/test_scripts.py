@@ -26,7 +26,7 @@ def test_the_modules_do_what_they_say(tmp_path: Path) -> None:
         (tmp_path / path.name).write_text(tests.replace("../../../inspector/station/static/", "./"), encoding="utf-8")
     done = subprocess.run([NODE, "--test", str(tmp_path)], capture_output=True, text=True, check=False, timeout=50)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "# pass 16" in done.stdout
+    assert "# pass 17" in done.stdout
 
 
 def test_the_first_view_is_small() -> None:

@@ -70,6 +70,14 @@ def test_the_last_weeks_are_those_of_the_journal(station: Station) -> None:
     assert '"zone":"Asia/Tokyo"' in station.ask("/history").text
 
 
+def test_inches_are_remembered(station: Station) -> None:
+    """For who asked for them; what is no unit is none."""
+    answer = station.ask("/live?units=in")
+    assert '"units":"in"' in answer.text and answer.headers["set-cookie"].startswith("units=in;")
+    assert '"units":"in"' in station.ask("/coils", cookie="units=in").text
+    assert '"units":"mm"' in station.ask("/coils?units=ell").text
+
+
 @pytest.mark.parametrize("table", ["days", "rolls", "alarms", "overall", "cameras"])
 def test_each_table_is_a_csv(station: Station, table: str) -> None:
     """As wide as its head everywhere, and a file."""
