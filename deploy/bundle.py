@@ -38,6 +38,7 @@ UNIT = (
     "inspector@.service",
     "inspector-bridge@.service",
     "inspector-station.service",
+    "inspector-failed@.service",
     "inspector.sysusers.conf",
     "inspector.tmpfiles.conf",
 )

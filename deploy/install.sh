@@ -47,6 +47,7 @@ uninstall() {
     rm -f "$etc"/systemd/system/*.wants/inspector@*.service "$etc"/systemd/system/*.wants/inspector-bridge@*.service \
         "$etc"/systemd/system/*.wants/inspector-station.service "$etc/systemd/system/inspector-station.service" \
         "$etc/systemd/system/inspector@.service" "$etc/systemd/system/inspector-bridge@.service" \
+        "$etc/systemd/system/inspector-failed@.service" \
         "$etc/sysusers.d/inspector.conf" "$etc/tmpfiles.d/inspector.conf" "$etc/inspector/example.toml"
     if [ -z "$root" ]; then
         systemctl daemon-reload
@@ -129,6 +130,7 @@ install -m 644 example.toml "$etc/inspector/example.toml"
 install -m 644 systemd/inspector.sysusers.conf "$etc/sysusers.d/inspector.conf"
 install -m 644 systemd/inspector.tmpfiles.conf "$etc/tmpfiles.d/inspector.conf"
 install -m 644 systemd/inspector@.service systemd/inspector-bridge@.service systemd/inspector-station.service \
+    systemd/inspector-failed@.service \
     "$etc/systemd/system"
 running=''
 if [ -z "$root" ]; then

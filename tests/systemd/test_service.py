@@ -226,14 +226,18 @@ def started(line: Line) -> int:
 
 
 def test_a_bad_configuration_stays_down(line: Line) -> None:
-    """It ends with 78 and is not tried again, until somebody mends the file."""
+    """It ends with 78 and is not tried again, until somebody mends the file; the site's own program is called."""
     restarts = line.show("NRestarts")
+    line.machine.write("/etc/inspector/on-failure", '#!/bin/sh\nlogger "site: $1"\n')
+    line.machine.out("chmod", "755", "/etc/inspector/on-failure")
     line.machine.out("systemctl", "stop", UNIT)
     line.configure(SETTINGS + "nonsense = 1\n")
     assert line.machine.run("systemctl", "start", UNIT)[0] != 0
     assert (line.show("ActiveState"), line.show("ExecMainStatus")) == ("failed", str(EXIT_CONFIG))
     assert line.show("NRestarts") == restarts
     assert "nonsense" in line.log()
+    line.until(lambda: f"site: {UNIT}" in line.machine.out("journalctl", "--output=cat"), "report the failure")
+    assert f"{UNIT} has failed and stays down" in line.machine.out("journalctl", "--priority=alert", "--output=cat")
 
 
 def test_installing_again(line: Line) -> None:

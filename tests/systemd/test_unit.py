@@ -15,6 +15,7 @@ from inspector.errors import EXIT_CONFIG
 FOLDER = Path(__file__).parents[2] / "systemd"
 BRIDGE = (FOLDER / "inspector-bridge@.service").read_text(encoding="utf-8")
 STATION = (FOLDER / "inspector-station.service").read_text(encoding="utf-8")
+FAILED = (FOLDER / "inspector-failed@.service").read_text(encoding="utf-8")
 UNIT = (FOLDER / "inspector@.service").read_text(encoding="utf-8")
 
 pytestmark = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
@@ -28,7 +29,12 @@ def run(*command: str | Path) -> tuple[int, str]:
     return ended.returncode, ended.stdout
 
 
-UNITS = {"inspector@line3": UNIT, "inspector-bridge@line3": BRIDGE, "inspector-station": STATION}
+UNITS = {
+    "inspector@line3": UNIT,
+    "inspector-bridge@line3": BRIDGE,
+    "inspector-station": STATION,
+    "inspector-failed@x": FAILED,
+}
 
 
 @pytest.fixture(params=UNITS)
@@ -46,8 +52,8 @@ def test_verify_is_silent(installed: Path) -> None:
 
 def test_verify_would_notice_a_typo(installed: Path) -> None:
     """The silence above means something."""
-    installed.write_text(installed.read_text().replace("RestartSec=", "RestartSEC="))
-    assert "RestartSEC" in run("systemd-analyze", "verify", "--man=no", installed)[1]
+    installed.write_text(installed.read_text().replace("CapabilityBoundingSet=", "CapabilityBoundSet="))
+    assert "CapabilityBoundSet" in run("systemd-analyze", "verify", "--man=no", installed)[1]
 
 
 def test_exposure_is_at_most_1_4(installed: Path) -> None:
