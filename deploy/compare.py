@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from inspector.engines.nvidia.manifest import Parity
 from inspector.engines.segmenter import Segmenter
+from inspector.records.confidence import Encoding, probabilities
 from inspector.records.frame import Bytes2D, Bytes3D
 from inspector.records.recipe import Maps
 
@@ -35,15 +36,16 @@ def compare(
     source: str,
     masks: str = "",
     date: str,
+    encoding: Encoding = "linear",
 ) -> Parity:
     """Run both on all `frames`, in batches of the sizes `batches` in rotation, and return how alike they are.
 
-    `names` are the classes' in the order of their ids. Dice is given where every frame's labels are known and some
-    pixel of them is a defect.
+    `names` are the classes' in the order of their ids, `encoding` is their recipe's. Dice is given where
+    every frame's labels are known and some pixel of them is a defect.
 
     Raises: ValueError without frames; EngineError.
     """
-    sums = Differences(len(names))
+    sums = Differences(len(names), encoding)
     for batch in _batches(frames, batches):
         pixels = np.stack([frame.pixels for frame in batch])
         engine.submit(pixels)
@@ -63,7 +65,7 @@ def compare(
         batches=tuple(batches),
         label_agreement=sums.agreeing / sums.pixels,
         iou={name: both / either for name, both, either in zip(names, sums.both, sums.either, strict=True) if either},
-        confidence_difference=sums.confidence / 255,
+        confidence_difference=sums.confidence,
         presence_difference=sums.presence,
         dice=sums.dice(0),
         reference_dice=sums.dice(1),
@@ -73,12 +75,13 @@ def compare(
 class Differences:
     """Sums over frames as they come; memory does not grow with them."""
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: int, encoding: Encoding) -> None:
         self.frames = self.pixels = self.agreeing = 0
         self.both, self.either = [0] * classes, [0] * classes
         """Pixels that both, or at least one of the two, give to each class."""
-        self.confidence, self.presence = 0, 0.0
-        """Largest differences: in 1/255 where both see the same class, and as a probability."""
+        self._probabilities = probabilities(encoding)
+        self.confidence, self.presence = 0.0, 0.0
+        """Largest differences of probability: where both see the same class, and of presence."""
         self._hits, self._claimed = [0, 0], [0, 0]
         self._true: int | None = 0
 
@@ -92,8 +95,8 @@ class Differences:
             ours, theirs = found.labels == place + 1, expected.labels == place + 1
             self.both[place] += int(np.count_nonzero(ours & theirs))
             self.either[place] += int(np.count_nonzero(ours | theirs))
-        apart = np.abs(found.confidence.astype(np.int16) - expected.confidence)
-        self.confidence = max(self.confidence, int(apart.max(where=alike, initial=0)))
+        apart = np.abs(self._probabilities[found.confidence] - self._probabilities[expected.confidence])
+        self.confidence = max(self.confidence, float(apart.max(where=alike, initial=0)))
         classes = len(self.both)  # a distance after them is no probability
         differences = np.abs(found.presence[:, :classes] - expected.presence[:, :classes])
         self.presence = max(self.presence, float(differences.max(initial=0)))

@@ -69,9 +69,9 @@ def verify(
             engine.warm(progress, gently=False)
             progress("comparing it with its ONNX on the CPU")
             names, now = [kind.name for kind in card.classes], datetime.now(UTC).isoformat(timespec="seconds")
-            truth = str(masks.resolve()) if masks else ""
+            facts = {"source": source, "masks": str(masks.resolve()) if masks else "", "date": now}
             with closing(reference(card, model, made.precision)) as cpu:
-                parity = compare(engine, cpu, shown, made.batches, names, source=source, masks=truth, date=now)
+                parity = compare(engine, cpu, shown, made.batches, names, **facts, encoding=card.confidence)
         finally:
             progress("")
         return conclude(folder, made, card, parity, kernels=engine.kernels(), say=say)

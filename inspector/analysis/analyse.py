@@ -138,7 +138,7 @@ def detect(
     if not wanted.any():
         return NOTHING
     found = regions(labels, confidence, wanted)
-    area_mm2, peak = found.area * (footprint.mm_per_px * footprint.mm_per_row), found.peak / 255
+    area_mm2, peak = found.area * (footprint.mm_per_px * footprint.mm_per_row), recipe.probabilities[found.peak]
     reported = (found.top == 0) | (found.bottom == labels.shape[0])  # they may go on
     for kind in recipe.classes:
         mine = found.label == kind.id
@@ -147,7 +147,7 @@ def detect(
     if len(kept) > max_regions or not found.is_whole:
         return _crowd(found, kept if found.is_whole else np.arange(len(found.label)), wanted[labels], recipe, footprint)
     return (
-        FrameDefects(tuple(_detections(found, kept, footprint)), _outline(found, kept, footprint))
+        FrameDefects(tuple(_detections(found, kept, recipe, footprint)), _outline(found, kept, footprint))
         if len(kept)
         else NOTHING
     )
@@ -166,13 +166,14 @@ def _crowd(
         right_mm=footprint.offset_mm + (int(columns[-1]) + 1) * footprint.mm_per_px,
         area_mm2=int(np.count_nonzero(covered)) * footprint.mm_per_px * footprint.mm_per_row,
         regions={kind.name: int(counts[kind.id]) for kind in recipe.classes if counts[kind.id]},
-        confidence=int(found.peak[kept].max()) / 255,
+        confidence=float(recipe.probabilities[found.peak[kept].max()]),
     )
 
 
-def _detections(found: Regions, kept: Indices, footprint: Footprint) -> Iterator[Detection]:
+def _detections(found: Regions, kept: Indices, recipe: Recipe, footprint: Footprint) -> Iterator[Detection]:
     """Put the regions `kept` into millimetres."""
     mm_per_px, mm_per_row, offset_mm = footprint.mm_per_px, footprint.mm_per_row, footprint.offset_mm
+    probabilities: list[float] = recipe.probabilities.tolist()
     boxes = np.stack((found.top, found.bottom, found.left, found.right, found.area, found.label, found.peak))[:, kept]
     for top, bottom, left, right, area, label, peak in boxes.T.tolist():
         yield Detection(
@@ -182,7 +183,7 @@ def _detections(found: Regions, kept: Indices, footprint: Footprint) -> Iterator
             left_mm=offset_mm + left * mm_per_px,
             right_mm=offset_mm + right * mm_per_px,
             area_mm2=area * mm_per_px * mm_per_row,
-            confidence=peak / 255,
+            confidence=probabilities[peak],
         )
 
 

@@ -109,7 +109,7 @@ def _region(entry: ArchiveEntry, number: int, names: dict[int, str]) -> Region:
     return Region(
         name=names[seen.class_id],
         class_id=seen.class_id,
-        confidence=round(seen.confidence, 3),
+        confidence=round(seen.confidence, 6),
         defect=owner,
         is_subject=entry.defect is not None and owner == entry.defect.id,
         box_px=masks.box(mask),

@@ -16,11 +16,9 @@ import numpy.typing as npt
 from inspector.engines.screening import ScreenAccount
 from inspector.engines.segmenter import Segmenter
 from inspector.errors import EngineError, RecipeError
+from inspector.records.confidence import Encoding, encode, probabilities
 from inspector.records.frame import Bytes3D
 from inspector.records.recipe import DefectClass, Maps, Recipe, Screen
-
-LEVELS = 255
-"""Steps of a map's confidence, from probability 0 to 1."""
 
 
 def screen_scores(presence: npt.NDArray[np.float32], classes: int) -> npt.NDArray[np.float32]:
@@ -35,11 +33,14 @@ def screen_scores(presence: npt.NDArray[np.float32], classes: int) -> npt.NDArra
     return scores
 
 
-def finds(presence: npt.NDArray[np.float32], classes: Sequence[DefectClass]) -> npt.NDArray[np.bool_]:
+def finds(
+    presence: npt.NDArray[np.float32], classes: Sequence[DefectClass], encoding: Encoding
+) -> npt.NDArray[np.bool_]:
     """Return (N,) bool: whether the full recipe would report a defect in a frame, were it large enough."""
-    levels = np.rint(presence[:, : len(classes)] * LEVELS) / LEVELS
-    least = np.array([max(kind.threshold, kind.min_confidence) for kind in classes], np.float32)
-    return np.asarray((levels >= least).any(1), np.bool_)
+    known = np.nan_to_num(presence[:, : len(classes)], nan=0.0)
+    reached = known >= np.array([kind.threshold for kind in classes], np.float32)
+    certain = probabilities(encoding)[encode(known, encoding)] >= np.array([kind.min_confidence for kind in classes])
+    return np.asarray((reached & certain).any(1), np.bool_)
 
 
 class Cascade:
@@ -57,10 +58,12 @@ class Cascade:
         below: float,
         screen_classes: int,
         classes: Sequence[DefectClass],
+        encoding: Encoding = "linear",
         account: ScreenAccount,
     ) -> None:
         self._screen, self._full = screen, full
         self._below, self._screen_classes, self._classes = below, screen_classes, classes
+        self._encoding = encoding
         self.account = account
         self.name = f"{full.name}, screened by {screen.name}"
         self.facts = {**full.facts, "screen": screen.name}
@@ -122,7 +125,7 @@ class Cascade:
         if len(chosen) == len(frames):
             self._full.submit(frames)
             maps = self._full.result()
-            found[:] = finds(maps.presence, self._classes)
+            found[:] = finds(maps.presence, self._classes, self._encoding)
             return maps, found
         room = self._full.buffer(len(chosen))
         np.take(frames, chosen, axis=0, out=room)
@@ -131,7 +134,7 @@ class Cascade:
         labels, confidence = np.zeros((2, *frames.shape), np.uint8)
         presence = np.zeros((len(frames), some.presence.shape[1]), np.float32)
         labels[chosen], confidence[chosen], presence[chosen] = some.labels, some.confidence, some.presence
-        found[chosen] = finds(some.presence, self._classes)
+        found[chosen] = finds(some.presence, self._classes, self._encoding)
         return Maps(labels, confidence, presence), found
 
 
@@ -166,5 +169,6 @@ def join(screen_card: Recipe, screen: Segmenter, full_card: Recipe, full: Segmen
         below=permit(full_card, screen_card).below,
         screen_classes=len(screen_card.classes),
         classes=full_card.classes,
+        encoding=full_card.confidence,
         account=account,
     )

@@ -9,6 +9,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from inspector.records.confidence import Encoding, probabilities
 from inspector.records.frame import Bytes3D
 from inspector.records.names import Name
 
@@ -100,6 +101,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     calibrated_on: tuple[str, ...] = ()
     """Names of the frames that INT8 took its ranges from; empty where none were, or nobody wrote them down."""
     classes: Annotated[tuple[DefectClass, ...], Meta(min_length=1)] = msgspec.field(name="class")
+    confidence: Encoding = "linear"
+    """How the confidence map's eight bits are meant, as `inspector.records.confidence` has it."""
     measures_distance: bool = False
     """Whether presence has one more column: how far a frame is from those it was taught on, in units of the limit."""
     screen: Screen | None = None
@@ -112,6 +115,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         """How many numbers presence has for each frame."""
         return len(self.classes) + self.measures_distance
 
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """The probability (256,) that each code of the confidence map stands for."""
+        return probabilities(self.confidence)
+
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
 
@@ -122,7 +130,7 @@ class Maps(msgspec.Struct, frozen=True):
     labels: Bytes3D
     """(N, H, W) uint8: 0 = sound, else the class id."""
     confidence: Bytes3D
-    """(N, H, W) uint8: probability of that class x 255; 0 where sound."""
+    """(N, H, W) uint8: probability of that class, in the code that the recipe states; 0 where sound."""
     presence: NDArray[np.float32]
     """(N, C) float32: highest probability of each defect class anywhere in the frame.
 

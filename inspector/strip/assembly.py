@@ -259,7 +259,7 @@ class Assembly(msgspec.Struct, eq=False):
                 camera=defect.camera,
                 coil=self.coil,
                 side=self.side,
-                confidence=round(defect.confidence, 3),
+                confidence=round(defect.confidence, 6),
                 is_partial=phase != "end",
                 phase=phase,
                 part_of=part_of,

@@ -419,7 +419,7 @@ def _crowded(arrival: Inspected, crowd: Crowd, lane: CoilLane, at: Place) -> Cro
         coil=lane.coil,
         side=lane.side,
         regions=dict(sorted(crowd.regions.items())),
-        confidence=round(crowd.confidence, 3),
+        confidence=round(crowd.confidence, 6),
         recipe=str(arrival.recipe),
         captured_ns=arrival.frame.header.captured_ns,
         is_estimated=lane.is_estimated,

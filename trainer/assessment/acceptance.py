@@ -95,7 +95,7 @@ class Acceptance:
         self._card, self._scale = card, scale
         classes = len(card.classes)
         self.outlined, self._reported = Scores(classes), Scores(classes)
-        self.counts, self._reliability = DefectCounts(card.classes), Reliability(classes)
+        self.counts, self._reliability = DefectCounts(card.classes), Reliability(classes, card.confidence)
         self.worst = Worst()
 
     def add(self, sample: Sample, maps: Maps) -> None:

@@ -31,7 +31,7 @@ def reported_labels(maps: Maps, card: Recipe, scale: Scale) -> Bytes2D:
         inside = mask.view(bool)
         np.maximum.at(peaks, numbers[inside], confidence[inside])
         areas_mm2 = stats[:, cv2.CC_STAT_AREA] * (scale.mm_per_px * scale.mm_per_row)
-        passes = kind.reports(areas_mm2, peaks / 255)
+        passes = kind.reports(areas_mm2, card.probabilities[peaks])
         passes[0] = False  # all that is not of this class
         kept[passes[numbers]] = kind.id
     return kept

@@ -18,10 +18,13 @@ from inspector.records.recipe import DefectClass, Recipe
 from inspector.score import overlaps
 from trainer.assessment.labelled_strip import AssessedStrip
 
-CONFIDENCES = np.array(
-    (0.0, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.88, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.984, 0.988, 0.992, 0.996, 1)
+CONFIDENCES = np.concatenate(
+    (
+        (0.0, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.88, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.984, 0.988, 0.992),
+        (0.996, 0.998, 0.999, 0.9995, 0.9998, 0.9999, 0.99997),
+    )
 )
-"""Candidates for the highest confidence; the maps hold 255 steps, so finer ones are none."""
+"""Candidates for the highest confidence, all below 1: finer ones at the top, where log-odds tell them apart."""
 AREAS_MM2 = np.array((5.0, 20.0, 40.0, 80.0, 120.0, 160.0, 200.0, 300.0))
 """Candidates for the smallest defect. A true defect that is smaller counts as not found: none is defined away."""
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from inspector.records.confidence import encode
 from trainer.data.samples import UNKNOWN, Frames
 from trainer.data.split import Part
 from trainer.learn.unet import UNet
@@ -97,7 +98,7 @@ def _fit(logits: Tensor, labels: Tensor) -> tuple[float, float]:
 def _error(logits: Tensor, labels: Tensor) -> float | None:
     """Return the expected calibration error of the pixels called a defect, None where none is."""
     probabilities, found = logits.softmax(1).max(1)
-    reliability = Reliability(logits.shape[1] - 1)
-    planes = (found.byte(), (probabilities * 255).round().byte(), labels.byte())
-    reliability.add(*(plane[None].numpy() for plane in planes))
+    reliability = Reliability(logits.shape[1] - 1, "log_odds")
+    planes = (found.byte().numpy(), encode(probabilities.numpy(), "log_odds"), labels.byte().numpy())
+    reliability.add(*(plane[None] for plane in planes))
     return calibration_error(reliability.bins())

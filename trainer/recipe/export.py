@@ -146,6 +146,7 @@ def describe(
         "width": width_px,
         **({"window": msgspec.to_builtins(window)} if window else {}),
         "trained_on": asked.trained_on,
+        "confidence": "log_odds",
         "class": [msgspec.to_builtins(kind) for kind in asked.classes],
         "scores": {},
     }

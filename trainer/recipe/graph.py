@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
+from inspector.records.confidence import EVEN, LEAST, LEAST_PROBABILITY, PER_UNIT
 from trainer.files import replace_file
 from trainer.learn.unet import UNet, UpBlock, conv_norm_pairs
 
@@ -25,7 +26,8 @@ class Deployed(nn.Module):
 
     `forward(frames (N, H, W) uint8, thresholds (C,) float32)` returns labels (N, H, W) uint8, the most probable defect
     class among those whose probability reaches their threshold, 0 where none does; confidence (N, H, W) uint8, that
-    probability x 255, 0 where sound; presence (N, C) float32, each class's highest probability in the frame.
+    probability as log-odds (`inspector.records.confidence`), 0 where sound; presence (N, C) float32, each class's
+    highest probability in the frame.
     """
 
     ranks: Tensor
@@ -40,14 +42,19 @@ class Deployed(nn.Module):
     def forward(self, frames: Tensor, thresholds: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return labels, confidence and presence."""
         # Cast is the first thing that happens to the bytes: TensorRT takes nothing else on a uint8 input.
-        probabilities = self.unet(frames.float()[:, None]).softmax(1)[:, 1:]
+        shares = self.unet(frames.float()[:, None]).softmax(1)
+        sound, probabilities = shares[:, :1], shares[:, 1:]
         presence = probabilities.amax((2, 3))
         reached = torch.where(probabilities >= thresholds[:, None, None], probabilities, 0.0)
         highest = reached.amax(1, keepdim=True)
         # Comparing with the maximum and ranking is ArgMax without TopK, which OpenVINO runs on one thread.
         rank = torch.where((reached == highest) & (highest > 0), self.ranks, 0.0).amax(1)
         labels = torch.where(rank > 0, self.classes + 1 - rank, 0.0)
-        confidence = (highest.squeeze(1) * 255).round()
+        # Near 1 a probability has no digits left, in half precision least of all; what it lacks to 1 has.
+        rest = sound + torch.where(self.ranks == rank[:, None], 0.0, probabilities).sum(1, keepdim=True)
+        odds = highest.clamp(LEAST_PROBABILITY) / rest.clamp(LEAST_PROBABILITY)
+        codes = (odds.log() * PER_UNIT + EVEN).round().clamp(min=LEAST)
+        confidence = torch.where(highest > 0, codes, 0.0).squeeze(1)
         return labels.clamp(0, 255).to(torch.uint8), confidence.clamp(0, 255).to(torch.uint8), presence
 
 

@@ -1,6 +1,6 @@
 """Whether a probability means what it says: of the pixels called a class with 0.9, are nine in ten of that class?
 
-The deployed graph tells a probability only where a pixel reaches its class's threshold, in 255 steps: so this speaks of
+The deployed graph tells a probability only where a pixel reaches its class's threshold, in 255 codes: so this speaks of
 labelled pixels alone, and of nothing below the threshold. Neighbouring pixels are no independent trials: no bounds are
 given. Memory does not grow with the frames.
 """
@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from inspector.records.confidence import Encoding, probabilities
 from inspector.records.frame import Bytes2D
 
 STEPS = 256  # of the confidence maps
@@ -32,7 +33,9 @@ class Bin(msgspec.Struct, frozen=True):
 class Reliability:
     """Counts over frames as they come. For one thread."""
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: int, encoding: Encoding) -> None:
+        """`encoding` of the confidence that is added."""
+        self._probabilities = probabilities(encoding)
         self._total: npt.NDArray[np.int64] = np.zeros((classes, STEPS), np.int64)
         self._right: npt.NDArray[np.int64] = np.zeros((classes, STEPS), np.int64)
 
@@ -49,7 +52,7 @@ class Reliability:
         """Return the bins that hold pixels, of one class or of all."""
         rows = slice(None) if class_id is None else slice(class_id - 1, class_id)
         total, right = self._total[rows].sum(axis=0), self._right[rows].sum(axis=0)
-        sureness = np.arange(STEPS) / (STEPS - 1)
+        sureness = self._probabilities
         number = np.minimum((sureness / BIN + 1e-9).astype(int), round(1 / BIN) - 1)
         return [
             Bin(

@@ -75,7 +75,7 @@ def test_a_report_counts_each_error_once(acceptance: Acceptance) -> None:
 
 def test_reliability_is_the_share_right_of_each_probability() -> None:
     """Pixels of probability 0.9 that are right in half lie at (0.9, 0.5); a probability that nobody gave has no bin."""
-    reliability = Reliability(2)
+    reliability = Reliability(2, "linear")
     labels = np.full((10, 10), 1, np.uint8)
     truth = np.repeat([[1], [2]], [5, 5], 0).astype(np.uint8) * np.ones((1, 10), np.uint8)
     reliability.add(labels, np.full((10, 10), round(0.9 * 255), np.uint8), truth)

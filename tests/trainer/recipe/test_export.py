@@ -12,6 +12,7 @@ import torch
 
 from inspector import recipe
 from inspector.engines.openvino import OpenVino
+from inspector.records.confidence import encode, probabilities
 from tests.trainer.frames import HEIGHT, WIDTH, draw_frame
 from trainer import __main__
 from trainer.data.samples import CLASS_NAMES
@@ -33,7 +34,7 @@ def by_torch(run: Path, thresholds: list[float]) -> tuple[np.ndarray, ...]:
         found = unet(torch.from_numpy(FRAMES)[:, None].float()).softmax(1)[:, 1:].numpy()
     reached = np.where(found >= np.array(thresholds)[:, None, None], found, 0)
     labels = np.where(reached.max(1) > 0, 1 + reached.argmax(1), 0)
-    return labels, np.round(255 * reached.max(1)), found.max((2, 3))
+    return labels, encode(reached.max(1), "log_odds"), found.max((2, 3))
 
 
 @pytest.mark.parametrize("thresholds", [[0.5, 0.4, 0.5, 0.5], [0.05, 0.1, 0.2, 0.9]])
@@ -143,7 +144,7 @@ def test_equal_probabilities_go_to_the_first_class() -> None:
     deployed = Deployed(Fixed(), 3)  # type: ignore[arg-type]  # stands in for a network with known logits
     frames = torch.zeros(1, 1, 2, dtype=torch.uint8)
     labels, confidence, _ = deployed(frames, torch.tensor([0.1, 0.4, 0.4]))
-    assert labels.tolist() == [[[2, 2]]] and confidence.tolist() == [[[109, 109]]]
+    assert labels.tolist() == [[[2, 2]]] and confidence.tolist() == [[[59, 59]]]
     labels, confidence, presence = deployed(frames, torch.tensor([0.5, 0.5, 0.5]))
     assert not labels.any() and not confidence.any()
     assert presence.tolist()[0] == pytest.approx([1 / 7, 3 / 7, 3 / 7])
@@ -189,9 +190,10 @@ def test_int8_of_the_fast_encoder_agrees_on_every_engine(tmp_path: Path) -> None
     write_onnx(unet, 4, HEIGHT, WIDTH, fp32)
     quantise(fp32, iter(FRAMES), 4, int8)
     inputs = {"frames": FRAMES, "thresholds": np.zeros(4, np.float32)}
-    exact = onnxruntime.InferenceSession(fp32).run(["confidence"], inputs)[0].astype(float)
+    levels = 255 * probabilities("log_odds")
+    exact = levels[onnxruntime.InferenceSession(fp32).run(["confidence"], inputs)[0]]
     by_onnx = onnxruntime.InferenceSession(int8).run(["confidence"], inputs)[0]
     by_openvino = openvino.compile_model(int8, "CPU")(inputs)["confidence"]
     assert exact.std() > 5  # levels of 255: there is something to get wrong
     for found in (by_onnx, by_openvino):
-        assert np.abs(found - exact).mean() < 0.15 * exact.std()
+        assert np.abs(levels[found] - exact).mean() < 0.15 * exact.std()
