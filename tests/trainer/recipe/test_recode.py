@@ -10,7 +10,7 @@ import pytest
 
 from inspector import recipe
 from inspector.engines.openvino import OpenVino
-from inspector.records.confidence import encode, probabilities
+from inspector.records.confidence import Encoding, encode, probabilities
 from inspector.records.recipe import Maps, Recipe
 from tests.recipes import write_recipe as write_foreign
 from trainer.__main__ import main
@@ -58,10 +58,8 @@ GREYS = np.arange(2048, dtype=np.int64).astype(np.uint8).reshape(1, 32, 64)
 def test_a_threshold_lets_the_same_through(least: float) -> None:
     """Of probabilities farther than a code from it, each passes in log-odds where it passed as 255 p."""
     given = np.linspace(0.02, 0.9999, 20_000)
-    old, new = (
-        probabilities(name)[encode(given, name)] >= limit
-        for name, limit in (("linear", least), ("log_odds", carried_over(least)))
-    )
+    limits: dict[Encoding, float] = {"linear": least, "log_odds": carried_over(least)}
+    old, new = (probabilities(name)[encode(given, name)] >= limit for name, limit in limits.items())
     apart = np.flatnonzero(old != new)
     odds = np.log(given / (1 - given))[apart]
     assert not len(apart) or np.ptp(odds) <= 1 / 16
