@@ -109,6 +109,7 @@ class Events:
         self._cursor = CursorFile(Path(cursor)) if cursor is not None else None
         after = self._kept() or after
         self._since = since if after is None else None
+        self._passed: Cursor | None = None
         self._kept_s = -KEEP_S
         self._is_holed = False
         """Whether something is missing that the journal may still have: the cursor goes no farther."""
@@ -138,14 +139,14 @@ class Events:
         return self
 
     def __next__(self) -> Event:
-        now_s = time.monotonic()
-        if now_s - self._kept_s >= KEEP_S:
-            self._keep()  # whoever asks for another has dealt with those before
-            self._kept_s = now_s
+        self._pass()  # whoever asks for another has dealt with those before
+        if time.monotonic() - self._kept_s >= KEEP_S:
+            self._keep()
         try:
             return next(self._stream)
         except StopIteration:
             self._stream = self._follow()
+            self._pass()
             self._keep()
             raise
 
@@ -153,7 +154,13 @@ class Events:
         """Leave; nothing is kept but the cursor, which the event that came last has not passed."""
         self._context.destroy(linger=0)
         if self._cursor is not None:
+            self._keep()
             self._cursor.close()
+
+    def _pass(self) -> None:
+        """Note that all up to here was dealt with, unless something before is missing."""
+        if self._epoch is not None and self._seq is not None and not self._is_holed:
+            self._passed = Cursor(self._epoch, self._seq)
 
     def _kept(self) -> tuple[str, int] | None:
         """Return the place that was kept."""
@@ -161,11 +168,11 @@ class Events:
         return (cursor.epoch, cursor.seq) if cursor is not None else None
 
     def _keep(self) -> None:
-        """Write down how far we are."""
-        if self._cursor is None or self._epoch is None or self._seq is None or self._is_holed:
-            return
-        if (now := Cursor(self._epoch, self._seq)) != self._cursor.cursor:
-            self._cursor.keep(now)
+        """Write down how far everything was dealt with."""
+        self._kept_s = time.monotonic()
+        if self._cursor is not None and self._passed not in (None, self._cursor.cursor):
+            assert self._passed is not None
+            self._cursor.keep(self._passed)
 
     @property
     def is_reached(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from trainer.recipe.export import ExportOptions, choose_classes, export
 
 # Two threads wait for each other on a shared machine, and these frames are too small to gain from them.
 torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the programs that tests start
 cv2.setNumThreads(0)
 
 
