@@ -21,19 +21,16 @@ import gc
 import importlib
 import io
 import logging
-import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from inspector import __version__, output
+from inspector.arguments import at_least_0, process_id, seconds, since
 from inspector.errors import EXIT_FAILURE, EXIT_INTERRUPTED, InspectorError
-
-LONGEST_S = 10**6
 
 Run = Callable[[argparse.Namespace], int]
 """What carries a command out."""
@@ -307,15 +304,12 @@ def _fill_order(name: str, command: argparse.ArgumentParser) -> None:
         "roll": (operate.add_roll_arguments, operate.run_roll),
         "relabel": (operate.add_relabel_arguments, operate.run_relabel),
     }[name]
-    _fill(lambda command: add(command, seconds), function, command)
+    _fill(add, function, command)
 
 
 def _fill_from(module: str, function: Run | None, command: argparse.ArgumentParser) -> None:
     found = importlib.import_module(f"inspector.{module}")
-    add: Callable[..., object] = found.add_arguments
-    if module == "inquiry.journal":
-        add = partial(add, when=since)
-    _fill(add, function or found.run, command)
+    _fill(found.add_arguments, function or found.run, command)
 
 
 def _add_config_arguments(command: argparse.ArgumentParser) -> None:
@@ -327,43 +321,6 @@ def _add_config_arguments(command: argparse.ArgumentParser) -> None:
 
 def _add_reload_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("pid", type=process_id, metavar="PID", help="the inspector; it answers in RUNTIME_DIRECTORY")
-
-
-def process_id(text: str) -> int:
-    """Read the number of a process; 0 and negative numbers would mean groups of them."""
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"PID is {text}; expected a process's number")
-    return int(text)
-
-
-def at_least_0(text: str) -> int:
-    """Read a whole number that is not negative."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text}: expected a whole number, 0 or more")
-    return int(text)
-
-
-def since(text: str) -> int | datetime:
-    """Read where to begin: a `seq`, or a time of RFC 3339, of this machine's zone where it names none."""
-    if text.isdecimal():
-        return int(text)
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except (ValueError, OverflowError, OSError) as error:
-        raise argparse.ArgumentTypeError(
-            f"{text}: expected a whole number, or a time as 2026-03-01T14:00 or 2026-03-01T13:00Z"
-        ) from error
-
-
-def seconds(text: str) -> float:
-    """Read a time; `nan` and `inf` are none."""
-    try:
-        time_s = float(text)
-    except ValueError:
-        time_s = math.nan
-    if not 0 <= time_s <= LONGEST_S:
-        raise argparse.ArgumentTypeError(f"{text}: expected seconds, 0 to {LONGEST_S}")
-    return time_s
 
 
 def _add_events_arguments(command: argparse.ArgumentParser) -> None:

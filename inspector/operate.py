@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from inspector import arguments
 from inspector.commands import ADDRESS, TIMEOUT_S, ask
 from inspector.errors import InspectorError
 from inspector.records import commands
@@ -31,45 +32,43 @@ ALARM_COMMANDS: dict[str, tuple[type[commands.AlarmOrder], str]] = {
 }
 COLUMNS = ("alarm", "state", "priority", "condition", "value", "limit", "since (UTC)", "until (UTC)", "by", "message")
 
-Seconds = Callable[[str], float]
 
-
-def add_alarms_arguments(command: argparse.ArgumentParser, seconds: Seconds) -> None:
-    """Build `inspector alarms`; `seconds` reads a time."""
+def add_alarms_arguments(command: argparse.ArgumentParser) -> None:
+    """Build `inspector alarms`."""
     steps = command.add_subparsers(required=True, metavar="COMMAND", dest="step")
     listing = steps.add_parser(
         "list", help="show where every alarm stands", description="Show where every alarm stands."
     )
     listing.add_argument("--json", action="store_true", help="one JSON object")
-    _add_address(listing, seconds)
+    _add_address(listing)
     for name, (_, words) in ALARM_COMMANDS.items():
         step = steps.add_parser(name, help=words, description=words)
         step.add_argument("alarm", help="the alarm's name")
         if name == "shelve":
             step.add_argument("--minutes", type=float, required=True, metavar="N", help="for how long")
         _add_person(step)
-        _add_address(step, seconds)
+        _add_address(step)
 
 
-def add_roll_arguments(command: argparse.ArgumentParser, seconds: Seconds) -> None:
+def add_roll_arguments(command: argparse.ArgumentParser) -> None:
     """Build `inspector roll`."""
     steps = command.add_subparsers(required=True, metavar="COMMAND", dest="step")
     words = "a roll was changed: what it printed ends"
     step = steps.add_parser("changed", help=words, description=words)
     step.add_argument("roll", nargs="?", help="the roll, as named in the configuration (default: all rolls)")
     _add_person(step)
-    _add_address(step, seconds)
+    _add_address(step)
 
 
-def add_decide_arguments(command: argparse.ArgumentParser, seconds: Seconds) -> None:
+def add_decide_arguments(command: argparse.ArgumentParser) -> None:
     """Build `inspector decide`."""
     command.add_argument("coil", help="the coil's name")
     command.add_argument("grade", choices=VERDICTS, help="what becomes of it")
     _add_person(command)
-    _add_address(command, seconds)
+    _add_address(command)
 
 
-def add_relabel_arguments(command: argparse.ArgumentParser, seconds: Seconds) -> None:
+def add_relabel_arguments(command: argparse.ArgumentParser) -> None:
     """Build `inspector relabel`."""
     command.add_argument("coil", metavar="COIL", help="the coil")
     command.add_argument("defect", metavar="DEFECT", help="the defect's id, as in its events")
@@ -81,7 +80,7 @@ def add_relabel_arguments(command: argparse.ArgumentParser, seconds: Seconds) ->
         help="what it is: a class by name or number, or sound; '' takes its label back",
     )
     _add_person(command)
-    _add_address(command, seconds)
+    _add_address(command)
 
 
 def run_decide(args: argparse.Namespace) -> int:
@@ -182,11 +181,15 @@ def _add_person(command: argparse.ArgumentParser) -> None:
     command.add_argument("--reason", default="", metavar="WORDS", help="why; it is journalled")
 
 
-def _add_address(command: argparse.ArgumentParser, seconds: Seconds) -> None:
+def _add_address(command: argparse.ArgumentParser) -> None:
     where = command.add_mutually_exclusive_group()
     where.add_argument("--connect", default=ADDRESS, help="commands.bind (default: %(default)s)")
     where.add_argument("--config", metavar="FILE", type=Path, help="the line's configuration file, instead")
     command.add_argument("--key", type=Path, metavar="FILE", help="an operator's key, where the inspector asks for one")
     command.add_argument(
-        "--timeout", type=seconds, default=TIMEOUT_S, metavar="S", help="wait so long (default: %(default)g s)"
+        "--timeout",
+        type=arguments.seconds,
+        default=TIMEOUT_S,
+        metavar="S",
+        help="wait (default: %(default)g s)",
     )

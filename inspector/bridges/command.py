@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from inspector import arguments
 from inspector.bridges import mqtt
 from inspector.bridges.forward import WAIT_S, Forward
 from inspector.client import Events, Gap
@@ -46,7 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help="where the last acknowledged event is kept (default: %(default)s)",
         )
         add(
-            "--since", type=_seq, metavar="SEQ", help="where no cursor is kept: first the journal's events from here on"
+            "--since",
+            type=arguments.at_least_0,
+            metavar="SEQ",
+            help="without a cursor: first the journal's events from here on",
         )
         bridge.add_arguments(command)
 
@@ -78,9 +82,3 @@ def _line(text: str) -> str:
     if not re.match(NAME, text) or len(text) > 64:
         raise argparse.ArgumentTypeError(f"{text!r}: expected up to 64 letters, digits and _ . : / -")
     return text
-
-
-def _seq(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text}: expected a whole number, 0 or more")
-    return int(text)

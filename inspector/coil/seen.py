@@ -19,7 +19,7 @@ from inspector.events.history import NEWEST_SEQ, History, Passage
 from inspector.records.coil import Decided
 from inspector.records.coil_file import CoilFile
 from inspector.records.events import Alarm, CoilRecord, CoilReport, Crowded, Decision, Defect, Missed, Repeat, Weld
-from inspector.strip import strip
+from inspector.strip import account, strip
 
 AT_ONCE = 200
 """Defects read without a pause: less than a millisecond."""
@@ -127,7 +127,7 @@ def totals(history: History, passage: Passage) -> CoilReport:
     Raises: JournalError.
     """
     if not passage.is_over and (state := history.state(strip.Strip.name)):
-        return strip.totals(state).get(passage.coil, passage.report)
+        return account.totals(state).get(passage.coil, passage.report)
     return passage.report
 
 

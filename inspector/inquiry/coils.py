@@ -10,6 +10,7 @@ import sys
 
 import msgspec
 
+from inspector.coil.seen import totals
 from inspector.events.history import History, Passage
 from inspector.inquiry import output, source
 from inspector.records.events import CoilRecord
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _line(history: History, passage: Passage) -> CoilRow:
     recorded = [made.grade for _, made in history.events(passage, CoilRecord)]
-    report = passage.report
+    report = totals(history, passage)
     return CoilRow(
         passage.coil,
         passage.first_seq,

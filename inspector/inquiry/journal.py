@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import NoneType
@@ -16,6 +16,7 @@ from typing import Any, TextIO, get_args
 
 import msgspec
 
+from inspector import arguments
 from inspector.errors import EXIT_FAILURE, InspectorError
 from inspector.events.history import NEWEST_SEQ, History
 from inspector.events.verify import verify
@@ -30,8 +31,8 @@ ROWS_AT_ONCE = 10_000
 ARROW = {int: "int64", float: "float64", bool: "bool_", str: "string"}
 
 
-def add_arguments(parser: argparse.ArgumentParser, when: Callable[[str], int | datetime]) -> None:
-    """Declare the two commands; `when` reads a `seq` or a time."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the two commands."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     check = commands.add_parser("verify", help="read every page, number and event; exit code 1 when something is wrong")
     check.set_defaults(journal_command=_verify)
@@ -46,8 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser, when: Callable[[str], int | d
     out.add_argument("--out", type=Path, metavar="FILE", help="write there; Parquet needs it")
     topic = "only topics that begin so; with a kind's, as `defect.`, each of its fields is a column"
     out.add_argument("--topic", default="", metavar="PREFIX", help=topic)
-    out.add_argument("--since", type=when, metavar="SEQ|TIME", help="from this number or time on")
-    out.add_argument("--until", type=when, metavar="SEQ|TIME", help="up to this number, or before this time")
+    out.add_argument("--since", type=arguments.since, metavar="SEQ|TIME", help="from this number or time on")
+    out.add_argument("--until", type=arguments.since, metavar="SEQ|TIME", help="up to this number, or before this time")
 
 
 def run(args: argparse.Namespace) -> int:

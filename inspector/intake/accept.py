@@ -11,8 +11,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-import cv2
-import msgspec
 import numpy as np
 
 from inspector import wire
@@ -23,7 +21,9 @@ from inspector.intake.complaints import Complaints
 from inspector.intake.decoding import Pool
 from inspector.intake.numbering import Believed, Numbering
 from inspector.intake.overload import Policy, gives_way, share
+from inspector.intake.planes import fill
 from inspector.intake.receipts import Known
+from inspector.intake.waiting import Picture, RefusedFrames, UnplacedFrame, Waiting
 from inspector.records.frame import Bytes2D, Bytes3D, Header
 from inspector.records.recipe import Window
 from inspector.records.stages import Batch, Drop, Frame, Loss, Receipt, Rejection
@@ -52,39 +52,6 @@ class Sender(Protocol):
     def may_be(self, camera: str) -> bool:
         """Whether it may send frames of this camera."""
 
-
-class Picture(msgspec.Struct):
-    """A frame on its way through the decoders."""
-
-    header: Header
-    payload: wire.Part
-    received_ns: int
-    pixels: Bytes2D | None = None
-    oddities: tuple[str, ...] = ()
-    error: FrameError | None = None
-
-    @property
-    def is_done(self) -> bool:
-        """Whether it was decoded, or refused."""
-        return self.pixels is not None or self.error is not None
-
-
-class _Refused(msgspec.Struct):
-    """Messages that have to wait for their turn to be counted, as the frames before them still wait."""
-
-    reason: Rejection | Drop
-    headers: list[Header | None]
-    """Of each, where it could be read."""
-
-
-class _Whole(msgspec.Struct):
-    """A whole frame for which there was no room among those that wait: its place is still to be found, in its turn."""
-
-    header: Header
-    received_ns: int
-
-
-Waiting = Picture | _Refused | _Whole
 
 GIVEN_UP = FrameError("decode", "a newer picture took its place")
 """What became of a picture whose camera would lose its oldest."""
@@ -198,7 +165,7 @@ class Accept:
             queue = self._queues[camera] = deque()
         if camera not in self._waiting and self._is_full(queue, len(parts[1])) and not self._sheds_oldest(camera):
             if header.encoding == "raw8":
-                queue.append(_Whole(header, now_ns))
+                queue.append(UnplacedFrame(header, now_ns))
             else:
                 self._refuse(camera, "decoding", header)
             return True
@@ -260,11 +227,11 @@ class Accept:
         if not queue:
             return False
         first = queue[0]
-        if isinstance(first, _Refused):
+        if isinstance(first, RefusedFrames):
             queue.popleft()
             self._lose(camera, first.reason, first.headers)
             return True
-        if isinstance(first, _Whole):
+        if isinstance(first, UnplacedFrame):
             queue.popleft()
             self._place(first.header, None, first.received_ns)
             return True
@@ -365,7 +332,7 @@ class Accept:
             return
         if self._pixels is None:
             self._pixels = self._allocate(self._shape[0])
-        _fill(self._pixels[plane], pixels, self._rasters[camera])
+        fill(self._pixels[plane], pixels, self._rasters[camera])
         self._places.append((camera, len(self._arrivals), plane))
         self._arrivals.append(Frame(header, received_ns))
         self._demand.grant(camera)
@@ -413,10 +380,10 @@ class Accept:
             self._lose(camera, reason, [header])
             return
         last = queue[-1]
-        if isinstance(last, _Refused) and last.reason == reason:
+        if isinstance(last, RefusedFrames) and last.reason == reason:
             last.headers.append(header)
         else:
-            queue.append(_Refused(reason, [header]))
+            queue.append(RefusedFrames(reason, [header]))
 
     def _lose(self, camera: str, reason: Rejection | Drop, headers: list[Header | None]) -> None:
         for header in headers:
@@ -428,13 +395,3 @@ class Accept:
 
     def _complain(self, camera: str, kind: str, words: str, error: FrameError, now_ns: int) -> None:
         self._complaints.add(camera, kind, f"{words}: {error.reason}: {error}", now_ns)
-
-
-def _fill(plane: Bytes2D, pixels: Bytes2D, raster: Raster) -> None:
-    """Copy a frame into the corner of its plane, scaled where the network wants it so."""
-    rows, px = raster.seen
-    if pixels.shape == raster.seen:
-        plane[:rows, :px] = pixels
-        return
-    is_smaller = rows <= pixels.shape[0] and px <= pixels.shape[1]
-    plane[:rows, :px] = cv2.resize(pixels, (px, rows), interpolation=cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR)

@@ -17,10 +17,11 @@ import msgspec
 
 from inspector.config.camera import CameraSection
 from inspector.config.severity import SeveritySection
-from inspector.records.events import CoilReport, Crowded, Data, Defect
+from inspector.records.events import Defect
 from inspector.records.frame import Header
-from inspector.records.stages import Crowd, Findings, Inspected, Loss, Placed
+from inspector.records.stages import Findings, Inspected, Loss, Placed
 from inspector.strip import welds
+from inspector.strip.account import StripState, Turn, crowded
 from inspector.strip.assembly import Assembly, JoinGap, Joins
 from inspector.strip.geometry import CameraTravel, Place, expected_mm, is_reset, place
 from inspector.strip.leaps import Stretch, leap
@@ -38,25 +39,6 @@ SILENT_NS = 10_000_000_000
 dead; on a line that stands nobody is."""
 
 
-class _State(msgspec.Struct):
-    """All that is known of the strip: lanes by camera, coils by name."""
-
-    lanes: dict[str, CoilLane] = {}
-    coils: dict[str, CoilSums] = {}
-
-
-class _Turn(msgspec.Struct):
-    """What one batch adds."""
-
-    now_ns: int
-    events: list[Data] = []
-    inspected_mm: dict[str, float] = {}
-    left_mm: dict[tuple[str, str], float] = {}
-    """How far coils had come that cameras left."""
-    placed: list[Placed] = []
-    joined: dict[str, str] = {}
-
-
 class Strip:
     """The stage that knows the coil."""
 
@@ -71,7 +53,7 @@ class Strip:
         self._cameras = {camera.name: camera for camera in cameras}
         gaps = {kind.name: JoinGap(kind.join_along_mm, kind.join_across_mm) for kind in defects}
         self._joins = Joins(gaps, tuple(severities))
-        self._state = _State()
+        self._state = StripState()
 
     def replace(self, cameras: Iterable[CameraSection]) -> None:
         """Go on with other calibrations of the same cameras; between two batches."""
@@ -79,7 +61,7 @@ class Strip:
 
     def __call__(self, findings: Findings) -> Findings:
         """Place every arrival of a batch on the strip."""
-        turn = _Turn(findings.closed_ns)
+        turn = Turn(findings.closed_ns)
         for arrival in findings.arrivals:
             if isinstance(arrival, Loss):
                 self._lose(arrival, turn)
@@ -110,14 +92,14 @@ class Strip:
 
         Raises: ValueError when it cannot be read.
         """
-        self._state = msgspec.json.decode(state, type=_State)
+        self._state = msgspec.json.decode(state, type=StripState)
         for lane in self._lanes.values():
             lane.is_restored, lane.received_ns, lane.lost_since_ns = True, now_ns, now_ns
             self._assume(lane)
 
     # --- a batch ----------------------------------------------------------------------------------------------
 
-    def _inspect(self, arrival: Inspected, turn: _Turn) -> None:
+    def _inspect(self, arrival: Inspected, turn: Turn) -> None:
         header = arrival.frame.header
         lane, at = self._place(header, turn)
         turn.placed.append(Placed(lane.coil, lane.side, at.start_mm))
@@ -138,9 +120,9 @@ class Strip:
             return
         self._count(assembly.reach(header.camera, at.end_mm, self._joins), turn)
         coil.crowded += 1
-        turn.events.append(_crowded(arrival, arrival.crowd, lane, at))
+        turn.events.append(crowded(arrival, arrival.crowd, lane, at))
 
-    def _lose(self, loss: Loss, turn: _Turn) -> None:
+    def _lose(self, loss: Loss, turn: Turn) -> None:
         """Remember a loss until the stretch it belongs to is known."""
         if loss.reason in ("duplicate", "credit"):  # the frame itself came before, or comes again
             return
@@ -153,14 +135,14 @@ class Strip:
         if loss.header is None and loss.end != "missing" and loss.reason != "order":
             lane.track.placeless += loss.count
 
-    def _report_lasting_losses(self, turn: _Turn) -> None:
+    def _report_lasting_losses(self, turn: Turn) -> None:
         for camera, lane in self._lanes.items():
             if turn.now_ns - lane.lost_since_ns >= REPORT_AFTER_NS:
                 self._assume(lane)
                 if lane.is_losing:
                     self._miss(camera, lane, lane.track.placed_mm, turn)
 
-    def _leave_the_dead(self, turn: _Turn) -> None:
+    def _leave_the_dead(self, turn: Turn) -> None:
         for camera in self._silent(SILENT_NS):
             coil = self._coils[self._lanes[camera].coil]
             if coil.cameras < coil.visitors:  # another has left this coil
@@ -173,7 +155,7 @@ class Strip:
 
     # --- places -----------------------------------------------------------------------------------------------
 
-    def _place(self, header: Header, turn: _Turn) -> tuple[CoilLane, Place]:
+    def _place(self, header: Header, turn: Turn) -> tuple[CoilLane, Place]:
         """Take the camera's lane to the frame's end, and return it with where on the coil the frame lies."""
         lane = self._lane(header, turn)
         camera = self._cameras[header.camera]
@@ -203,7 +185,7 @@ class Strip:
         self._reach(lane)
         return lane, at
 
-    def _set_on(self, lane: CoilLane, header: Header, length_mm: float, turn: _Turn) -> Header:
+    def _set_on(self, lane: CoilLane, header: Header, length_mm: float, turn: Turn) -> Header:
         """Have the coil's metres go on over an encoder that is set back to 0 within it, once two frames agree."""
         if header.start_mm is None:
             return header
@@ -218,7 +200,7 @@ class Strip:
         lane.named_ns = turn.now_ns
         return msgspec.structs.replace(header, start_mm=named_mm + lane.set_back_mm) if lane.set_back_mm else header
 
-    def _look_back(self, lane: CoilLane, header: Header, length_mm: float, turn: _Turn) -> None:
+    def _look_back(self, lane: CoilLane, header: Header, length_mm: float, turn: Turn) -> None:
         """See whether a frame confirms the strip that rests on one frame's position, or falls back behind it."""
         if lane.leap is None or header.start_mm is None:
             return
@@ -230,7 +212,7 @@ class Strip:
         if is_confirmed or lane.doubtful_mm <= length_mm:
             self._settle(header.camera, lane, turn)
 
-    def _settle(self, camera: str, lane: CoilLane, turn: _Turn) -> None:
+    def _settle(self, camera: str, lane: CoilLane, turn: Turn) -> None:
         """Report what was held back, as it stands now."""
         assert lane.leap is not None
         stretches, lane.leap = lane.leap.stretches(), None
@@ -243,7 +225,7 @@ class Strip:
         coil = self._coils[lane.coil]
         coil.farthest_mm = max(coil.farthest_mm, lane.track.placed_mm - lane.doubtful_mm)
 
-    def _go_on(self, lane: CoilLane, header: Header, turn: _Turn) -> None:
+    def _go_on(self, lane: CoilLane, header: Header, turn: Turn) -> None:
         """Take up a lane after a restart: frames that were numbered meanwhile passed while nobody looked."""
         lane.is_restored = False
         is_same_boot = header.boot == lane.track.boot
@@ -251,7 +233,7 @@ class Strip:
         if passed > 0 or not is_same_boot:
             lane.lose("down", passed, turn.now_ns)
 
-    def _lane(self, header: Header, turn: _Turn) -> CoilLane:
+    def _lane(self, header: Header, turn: Turn) -> CoilLane:
         """The camera's lane on the header's coil; it may have to leave another coil first."""
         name, start_mm = header.coil or UNNAMED, header.start_mm
         lane = self._lanes.get(header.camera)
@@ -287,7 +269,7 @@ class Strip:
                 turn.events.append(welds.head(lane, header.camera, coil.joined_before, at_mm))
         return lane
 
-    def _part(self, header: Header, lane: CoilLane, name: str, turn: _Turn) -> tuple[str, float] | None:
+    def _part(self, header: Header, lane: CoilLane, name: str, turn: Turn) -> tuple[str, float] | None:
         """Have a camera leave a coil for the next; return where on that one it is welded, and to what, if it is."""
         at_mm = welds.weld_mm(header, self._cameras[header.camera].footprint(header).length_mm, lane)
         coil = self._coils[lane.coil]
@@ -297,7 +279,7 @@ class Strip:
         self._leave(header.camera, turn)
         return None if at_mm is None else (lane.coil, at_mm)
 
-    def _leave(self, camera: str, turn: _Turn, *, is_silent: bool = False) -> None:
+    def _leave(self, camera: str, turn: Turn, *, is_silent: bool = False) -> None:
         """End a camera's way along its coil, and the coil with the last camera."""
         lane = self._lanes[camera]
         coil = self._coils[lane.coil]
@@ -323,7 +305,7 @@ class Strip:
         for name in gone[:-REMEMBERED]:
             del self._coils[name]
 
-    def _complete(self, camera: str, turn: _Turn, *, is_silent: bool) -> None:
+    def _complete(self, camera: str, turn: Turn, *, is_silent: bool) -> None:
         """Report what is open: defects, losses, and of a silent camera all that others saw of the coil."""
         lane = self._lanes[camera]
         if lane.leap is not None:
@@ -344,7 +326,7 @@ class Strip:
         lane.track.assume()
         self._reach(lane)
 
-    def _end(self, coil: CoilSums, turn: _Turn) -> None:
+    def _end(self, coil: CoilSums, turn: Turn) -> None:
         """End a coil; a camera that never came missed all of it."""
         for assembly in coil.assemblies.values():
             self._count(assembly.flush(self._joins), turn)
@@ -358,7 +340,7 @@ class Strip:
                 coil.absent_mm[camera] = coil.farthest_mm
         turn.events.append(coil.report("ended"))
 
-    def _stop(self, turn: _Turn) -> None:
+    def _stop(self, turn: Turn) -> None:
         """The inspector stops: every coil ends, and all is kept for the case that it goes on after a start."""
         silent = self._silent(REPORT_AFTER_NS)
         for coil in self._coils.values():
@@ -379,7 +361,7 @@ class Strip:
 
     # --- sums -------------------------------------------------------------------------------------------------
 
-    def _miss(self, camera: str, lane: CoilLane, to_mm: float, turn: _Turn) -> None:
+    def _miss(self, camera: str, lane: CoilLane, to_mm: float, turn: Turn) -> None:
         """Report that the strip up to `to_mm` was not inspected."""
         stretch = lane.accounted_mm, max(to_mm, lane.accounted_mm), lane.reasons
         lane.accounted_mm, lane.reasons = stretch[1], {}
@@ -388,14 +370,14 @@ class Strip:
         else:
             self._report(camera, lane, stretch, turn)
 
-    def _report(self, camera: str, lane: CoilLane, stretch: Stretch, turn: _Turn) -> None:
+    def _report(self, camera: str, lane: CoilLane, stretch: Stretch, turn: Turn) -> None:
         start_mm, end_mm, reasons = stretch
         if end_mm > start_mm:
             lane.miss(start_mm, end_mm)
         coil = self._coils[lane.coil]
         turn.events.append(coil.miss(camera, start_mm, end_mm, reasons, is_estimated=lane.is_estimated))
 
-    def _count(self, defects: Iterable[Defect], turn: _Turn) -> None:
+    def _count(self, defects: Iterable[Defect], turn: Turn) -> None:
         for defect in defects:
             if defect.is_whole:
                 counts = self._coils[defect.coil].defects
@@ -409,27 +391,3 @@ class Strip:
     @property
     def _coils(self) -> dict[str, CoilSums]:
         return self._state.coils
-
-
-def _crowded(arrival: Inspected, crowd: Crowd, lane: CoilLane, at: Place) -> Crowded:
-    """The one event of a frame that has more in it than can be listed."""
-    return Crowded(
-        **crowd.moved(at.start_mm).rounded(),
-        camera=arrival.frame.header.camera,
-        coil=lane.coil,
-        side=lane.side,
-        regions=dict(sorted(crowd.regions.items())),
-        confidence=round(crowd.confidence, 6),
-        recipe=str(arrival.recipe),
-        captured_ns=arrival.frame.header.captured_ns,
-        is_estimated=lane.is_estimated,
-    )
-
-
-def totals(state: bytes) -> dict[str, CoilReport]:
-    """Return the sums of every coil in a state that a journal keeps, by name; none where it cannot be read."""
-    try:
-        coils = msgspec.json.decode(state, type=_State).coils
-    except (ValueError, RecursionError):
-        return {}
-    return {name: coil.report("started") for name, coil in coils.items()}
