@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 PATIENCE_MS = 120_000
 FOUND = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -25,6 +25,35 @@ MISSING = (
 )
 
 needs_browser = pytest.mark.skipif(bool(MISSING), reason=MISSING or "there is one")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run a Chromium without a window."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as browsers:
+        browser = browsers.chromium.launch(executable_path=FOUND, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def watched(browser: Browser, address: str, patience_ms: float) -> Iterator[Page]:
+    """Open a page of the station, as somebody in Britain does.
+
+    Raises: AssertionError in the end, for a fault in any script, and for what the page's policy forbids.
+    """
+    faults: list[str] = []
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
+    page = context.new_page()
+    page.set_default_timeout(patience_ms)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda line: faults.append(line.text) if "Content Security" in line.text else None)
+    page.goto(address)
+    yield page
+    context.close()
+    assert faults == []
 
 
 @contextmanager

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from inspector.commands import ask
 from inspector.records.commands import Relabel
-from tests.browser import FOUND, needs_browser
+from tests.browser import chromium, needs_browser, watched
 from tests.e2e.mill import Camera, Mill
 from tests.recipes import DARK
 from tests.stations import Station
@@ -50,30 +50,19 @@ def station(mill: Mill) -> Iterator[Station]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A Chromium without a window."""
-    with sync_playwright() as browsers:
-        made = browsers.chromium.launch(executable_path=FOUND, args=["--no-sandbox", "--disable-dev-shm-usage"])
+@pytest.fixture(name="browser", scope="module")
+def _browser() -> Iterator[Browser]:
+    with chromium() as made:
         yield made
-        made.close()
 
 
 @pytest.fixture
 def page(browser: Browser, station: Station) -> Iterator[Page]:
-    """The review; no fault in any script, and nothing that its policy forbids."""
-    faults: list[str] = []
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
-    made = context.new_page()
-    made.set_default_timeout(PATIENCE_MS)
-    made.on("pageerror", lambda error: faults.append(str(error)))
-    made.on("console", lambda line: faults.append(line.text) if "Content Security" in line.text else None)
-    made.goto(f"{station.address}/review")
-    expect(made.locator(".tile").first).to_be_visible()
-    made.locator("#operator").fill("Kim")
-    yield made
-    context.close()
-    assert faults == []
+    """The review, with its crops, of an operator called Kim."""
+    with watched(browser, f"{station.address}/review", PATIENCE_MS) as made:
+        expect(made.locator(".tile").first).to_be_visible()
+        made.locator("#operator").fill("Kim")
+        yield made
 
 
 def test_labels_by_key_and_back(mill: Mill, page: Page) -> None:

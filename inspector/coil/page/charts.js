@@ -37,6 +37,7 @@ export function drawPareto(shown) {
     ctx.fillStyle = "#22282f"; ctx.textBaseline = "middle"; ctx.textAlign = "left"; ctx.fillText(meta.names[kind].slice(0, 13), 20, y + h / 2); ctx.textAlign = "right"; ctx.fillText(big(counts[kind]), width, y + h / 2);
     line.push([left + sum / all * room, y + h / 2]);
   });
+  if (!sum) line.length = 0;
   ctx.strokeStyle = "#22282f"; ctx.lineWidth = 1.4; ctx.beginPath(); line.forEach(([x, y], n) => ctx[n ? "lineTo" : "moveTo"](x, y)); ctx.stroke();
   for (const [x, y] of line) { ctx.beginPath(); ctx.arc(x, y, 2.8, 0, 7); ctx.fillStyle = "#fff"; ctx.fill(); ctx.stroke(); }
   ctx.fillStyle = "#68717b"; ctx.textBaseline = "bottom"; for (const [share, align] of [[0, "left"], [.5, "center"], [1, "right"]]) { ctx.textAlign = align; ctx.fillText(`${100 * share} %`, left + share * room, height); }
