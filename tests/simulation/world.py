@@ -5,7 +5,6 @@ Knows: what each step does, and whom to ask whether all holds after it. Must not
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import random
 from collections.abc import Callable, Iterator
@@ -25,16 +24,12 @@ from inspector.records.events import Data, Health
 from inspector.records.stages import Batch, Findings, Frame
 from tests.frames import recipe
 from tests.simulation.accounts import (
-    AlarmAccount,
-    Ends,
-    FrameAccount,
-    Record,
-    StripAccount,
     require,
 )
-from tests.simulation.cameras import Camera, Post, Shot
-from tests.simulation.disk import Disk, simulated_disk
-from tests.simulation.line import MS, Clocks, Line
+from tests.simulation.cameras import Camera, Post
+from tests.simulation.disk import simulated_disk
+from tests.simulation.life import Life
+from tests.simulation.line import MS, Clocks
 from tests.simulation.schedule import RULES, Schedule, Step
 
 MOST_BEHIND = 16
@@ -68,106 +63,8 @@ def worlds() -> Iterator[Callable[[Schedule], World]]:
         log.disabled = was_disabled
 
 
-class World:
+class World(Life):
     """One mill. Raises: Violation, and whatever the inspector raises that it must not."""
-
-    def __init__(self, schedule: Schedule, folder: Path, disk: Disk) -> None:
-        self._folder, self.disk = folder, disk
-        disk.forget()
-        for left in folder.iterdir():
-            left.unlink()
-        disk.forget()
-        self._plan, self._setup = schedule, schedule.setup
-        self.clocks = Clocks()
-        self.shots: list[Shot] = []
-        now_ns = self.clocks.monotonic_ns()
-        names = [section.name for section in schedule.setup.cameras]
-        self.cameras = [Camera(name, schedule.line, self.shots, now_ns) for name in names]
-        self.record = Record()
-        self.cuts = self.starts = 0
-        """Of power, and of processes."""
-        self.epoch = ""
-        self._behind = 0
-        """Messages that came since a picture waits to be decoded."""
-        self._start()
-
-    # --- a process --------------------------------------------------------------------------------------------
-
-    def _start(self) -> None:
-        """Start the inspector, and compare what it knows with what must be on disk."""
-        self.disk.start()
-        self.starts += 1
-        self.line = Line(self._folder, self._setup, self.clocks, f"e{self.starts}")
-        journal = self.line.journal
-        self.epoch = self.epoch or journal.epoch
-        require(journal.epoch == self.epoch, f"the epoch became {journal.epoch}; it was {self.epoch}")
-        require(not journal.remarks, f"files were found damaged: {journal.remarks}")
-        self.record.settle(journal.last_seq, journal.states)
-        self._read_back()
-        self.strip, self.alarms, self.ends = StripAccount(), AlarmAccount(), Ends()
-        for findings in self.record.findings:
-            self._follow(findings)
-        self.alarms.follow(self.record.events)
-        self.alarms.compare(self.line.alarms.states())
-        known = self.ends.inspected | self.ends.given_up
-        for camera in self.cameras:
-            lost = camera.recorded - known - self._refused
-            require(not lost, f"{camera.name}: shots {sorted(lost)} were acknowledged; the disk knows nothing of them")
-        self.account = FrameAccount(known | self._numbered, is_credit=self._plan.line.is_credit)
-
-    @property
-    def _numbered(self) -> set[int]:
-        return set()
-
-    @property
-    def _refused(self) -> set[int]:
-        """Shots that were acknowledged though they were not inspected: their numbers had passed."""
-        return set()
-
-    def _read_back(self) -> None:
-        """Read the journal: no hole, and all that was published, byte for byte."""
-        journal, found = self.line.journal, dict[int, bytes]()
-        after = journal.first_seq - 1
-        while after < journal.last_seq:
-            page = journal.replay(after, limit=1000)
-            found |= {seq: message.payload for seq, message in enumerate(page.messages, after + 1)}
-            after = page.through_seq
-        topics = dict[str, int]()
-        for seq, payload in found.items():
-            event = read_event(payload)
-            require(event.seq == seq, f"event {event.seq} stands where {seq} is expected")
-            root = event.type.partition(".")[0]
-            before = topics.get(root)
-            is_next = event.topicseq == (before + 1 if before is not None else event.topicseq)
-            require(is_next, f"event {seq}: topicseq {event.topicseq} of {root} follows {before}")
-            topics[root] = event.topicseq
-            require(event.data == self.record.events[seq - 1], f"event {seq} is not the one that was given")
-        require(len(found) == journal.last_seq - journal.first_seq + 1, "the journal has a hole")
-        for seq, payload in self.record.published.items():
-            if seq >= journal.first_seq:
-                require(found.get(seq) == payload, f"event {seq} was published, and is not on disk as it was")
-        self.record.published |= found  # whoever asks is given them
-
-    def close(self) -> None:
-        """Let go of the last process."""
-        self.disk.kill()
-        self._end()
-
-    def _end(self) -> None:
-        """Let go of a process that was killed."""
-        with contextlib.suppress(JournalError):  # nothing that it writes is written
-            self.line.close()
-        self._disconnect()
-
-    def _disconnect(self) -> None:
-        """What was under way to a process that is gone never comes."""
-        for camera in self.cameras:
-            if not self._plan.line.is_credit:
-                camera.sent.clear()
-
-    def _dies(self) -> bool:
-        """Whether the process was killed in the middle of something."""
-        return self.disk.is_dead
 
     # --- steps ------------------------------------------------------------------------------------------------
 
@@ -315,10 +212,6 @@ class World:
             self._found(findings)
         self._put_on_record(64)
         self._publish()
-
-    def _follow(self, findings: Findings) -> None:
-        seen = self.ends.follow(findings, self.shots)
-        self.strip.follow(findings.events, seen, self.ends.confused)
 
     def _found(self, findings: Findings) -> None:
         self._follow(findings)
