@@ -35,12 +35,12 @@ def halve(model: onnx.ModelProto) -> onnx.ModelProto:
         for place, name in enumerate(node.input):
             if name not in floats or (name in network) == in_network or (node.op_type, place) in NOT_DATA:
                 continue
-            node.input[place] = other = f"{name}_{'fp16' if in_network else 'fp32'}"
+            node.input[place] = cast = f"{name}_{'fp16' if in_network else 'fp32'}"
             if name in weights:
-                weights[other] = _half(weights[name], other)
+                weights[cast] = _half(weights[name], cast)
             else:
                 to = TensorProto.FLOAT16 if in_network else TensorProto.FLOAT
-                nodes[other] = helper.make_node("Cast", [name], [other], name=f"cast_{other}", to=to)
+                nodes[cast] = helper.make_node("Cast", [name], [cast], name=f"cast_{cast}", to=to)
         nodes[node.output[0]] = node
     used = {name for node in nodes.values() for name in node.input}
     del graph.node[:], graph.initializer[:], graph.value_info[:]

@@ -133,4 +133,4 @@ def figures(parity: Parity, names: Iterable[str]) -> str:
     sizes = ", ".join(map(str, parity.batches))
     source = f"{counted(parity.frames, 'frame')} of {parity.source}, batches of {sizes}"
     heading = f"{parity.engine} compared with {parity.reference}: {source}"
-    return "\n".join([heading, *(f"  {what:<34}{figure}" for what, figure in rows)])
+    return "\n".join([heading, *(f"  {figure_name:<34}{figure}" for figure_name, figure in rows)])

@@ -165,9 +165,9 @@ def _count(kind: DefectClass, outcomes: Sequence[PlantedOutcome], false: Sequenc
     )
 
 
-def _boxes(things: Sequence[Extent]) -> NDArray[np.float64]:
+def _boxes(extents: Sequence[Extent]) -> NDArray[np.float64]:
     """Return (N, 4): start, end, left, right, millimetres."""
-    sides = [(thing.start_mm, thing.end_mm, thing.left_mm, thing.right_mm) for thing in things]
+    sides = [(extent.start_mm, extent.end_mm, extent.left_mm, extent.right_mm) for extent in extents]
     return np.array(sides, np.float64).reshape(-1, 4)
 
 

@@ -86,7 +86,7 @@ def camera(name: str = "top", **facts: Any) -> CameraSection:
 
 def consumed(batches: Iterable[Batch], demand: Demand) -> Iterator[Batch]:
     """Yield batches as a line yields them whose engine has done with each at once."""
-    for one in batches:
-        demand.take(Counter(frame.header.camera for frame in one.frames()))
+    for batch in batches:
+        demand.take(Counter(frame.header.camera for frame in batch.frames()))
         demand.finish()
-        yield one
+        yield batch

@@ -96,7 +96,7 @@ class Line(msgspec.Struct, kw_only=True):
     def positions(self) -> tuple[Floats, Floats]:
         """Times, and the position under the camera at each."""
         s = np.arange(0.0, self.seconds, 1e-3)
-        speeds = np.array([self.speed(one) for one in s.tolist()])
+        speeds = np.array([self.speed(at_s) for at_s in s.tolist()])
         middle = (speeds[1:] + speeds[:-1]) / 2 * 1e-3
         return s, np.concatenate(([0.0], np.cumsum(middle)))
 

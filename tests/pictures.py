@@ -107,11 +107,11 @@ def contact_sheet(demo: Path, path: Path) -> None:
         shutil.copytree(demo / "archive", archive)
         store = Store(ArchiveSection(path=str(archive)), "demo", lambda: datetime.now(UTC))
         for name, label in LABELS:
-            facts = next(one.facts for one in read(archive)[0] if one.facts.name == name)
+            facts = next(crop.facts for crop in read(archive)[0] if crop.facts.name == name)
             order = Relabel(coil=facts.coil, defect=facts.defect, label=label, operator="Kim", reason="seen by eye")
             assert store.relabel(order)[0].is_done
         store.close()
-        crops = [(_pixels(one), one.facts) for one in chosen(read(archive)[0])]
+        crops = [(_pixels(crop), crop.facts) for crop in chosen(read(archive)[0])]
     cv2.imwrite(str(path), contact.draw(crops), QUALITY)
     print(path)
 
@@ -120,11 +120,11 @@ def chosen(kept: list[ArchivedCrop]) -> list[ArchivedCrop]:
     """Sixteen crops: those with a label, then some of each class."""
     seen: Counter[str] = Counter()
     found: list[ArchivedCrop] = []
-    for one in sorted(kept, key=lambda one: (one.facts.label is None, one.facts.name != "crack", one.name)):
-        if one.path.stem.endswith("-0") and seen[one.facts.name] < OF_CLASS and len(found) < CROPS:
-            seen[one.facts.name] += 1
-            found.append(one)
-    return sorted(found, key=lambda one: (one.facts.name, one.facts.label is None))
+    for crop in sorted(kept, key=lambda crop: (crop.facts.label is None, crop.facts.name != "crack", crop.name)):
+        if crop.path.stem.endswith("-0") and seen[crop.facts.name] < OF_CLASS and len(found) < CROPS:
+            seen[crop.facts.name] += 1
+            found.append(crop)
+    return sorted(found, key=lambda crop: (crop.facts.name, crop.facts.label is None))
 
 
 def _pixels(kept: ArchivedCrop) -> Bytes2D:

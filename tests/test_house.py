@@ -26,3 +26,39 @@ def test_functions_are_short() -> None:
     found = dict(functions())
     assert len(found) > 1000
     assert {place: lines for place, lines in found.items() if lines > MOST_LINES} == {}
+
+
+PRONOUNS = {
+    "one",
+    "other",
+    "others",
+    "each",
+    "it",
+    "its",
+    "some",
+    "that",
+    "them",
+    "thing",
+    "this",
+    "what",
+    "which",
+    "here",
+}
+
+
+def loop_variables() -> Iterator[tuple[str, str]]:
+    """Yield the place and the name of every loop variable, in the tests too."""
+    for package in (*PACKAGES, "tests"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
+                    for name in ast.walk(node.target):
+                        if isinstance(name, ast.Name):
+                            yield f"{path.relative_to(ROOT)}:{name.lineno}", name.id
+
+
+def test_loop_variables_are_nouns() -> None:
+    """What a loop goes through has a name: a reader of its last line need not look at its first."""
+    found = list(loop_variables())
+    assert len(found) > 1000
+    assert [(place, name) for place, name in found if name in PRONOUNS] == []

@@ -73,9 +73,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (command, meaning) in COMMANDS.items():
-        one = commands.add_parser(name, help=meaning)
-        one.set_defaults(run=command.run)
-        command.add_arguments(one)
+        subparser = commands.add_parser(name, help=meaning)
+        subparser.set_defaults(run=command.run)
+        command.add_arguments(subparser)
     return parser
 
 

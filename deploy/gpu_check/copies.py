@@ -56,7 +56,7 @@ def measure(cuda: Any, name: str) -> Copies:
     pinned, back = (cuda.pagelocked_empty(BYTES, np.uint8) for _ in range(2))
     pinned[:] = 1  # touched, so that no page fault is measured
     there, other = cuda.mem_alloc(BYTES), cuda.mem_alloc(BYTES)
-    one, two = cuda.Stream(), cuda.Stream()
+    first, second = cuda.Stream(), cuda.Stream()
     wait = cuda.Context.synchronize
 
     def both(first: Any, second: Any) -> None:
@@ -66,10 +66,10 @@ def measure(cuda: Any, name: str) -> Copies:
     cuda.memcpy_htod(there, pageable)
     cuda.memcpy_htod(other, pageable)
     in_s = _best_s(lambda: cuda.memcpy_htod(there, pageable), wait)
-    pinned_in_s = _best_s(lambda: cuda.memcpy_htod_async(there, pinned, one), wait)
+    pinned_in_s = _best_s(lambda: cuda.memcpy_htod_async(there, pinned, first), wait)
     out_s = _best_s(lambda: cuda.memcpy_dtoh(pageable, there), wait)
-    pinned_out_s = _best_s(lambda: cuda.memcpy_dtoh_async(back, there, one), wait)
-    in_turn_s, at_once_s = _best_s(lambda: both(one, one), wait), _best_s(lambda: both(one, two), wait)
+    pinned_out_s = _best_s(lambda: cuda.memcpy_dtoh_async(back, there, first), wait)
+    in_turn_s, at_once_s = _best_s(lambda: both(first, first), wait), _best_s(lambda: both(first, second), wait)
     speeds = [round(BYTES / seconds / 1e9, 2) for seconds in (in_s, pinned_in_s, out_s, pinned_out_s)]
     return Copies(
         gpu=name,

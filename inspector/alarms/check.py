@@ -169,7 +169,7 @@ def _circles(sections: Sequence[AlarmSection]) -> Iterator[str]:
         if (expression := _parsed(section))
     }
     while True:
-        free = [name for name, others in asks.items() if not others & asks.keys()]
+        free = [name for name, asked in asks.items() if not asked & asks.keys()]
         if not free:
             break
         for name in free:

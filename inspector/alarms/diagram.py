@@ -188,7 +188,7 @@ def _bow(arrow: Arrow) -> float:
         return 0.0
     if (arrow.start, arrow.end) in BOWS:
         return BOWS[arrow.start, arrow.end]
-    back = any(other.start == arrow.end and other.end == arrow.start for other in arrows())
+    back = any(candidate.start == arrow.end and candidate.end == arrow.start for candidate in arrows())
     return 16.0 if back else 0.0
 
 

@@ -67,7 +67,7 @@ class Noted:
         """Defects of these classes, none: of all."""
         if len(classes) == 1:
             return self.of_class.get(classes[0], ())
-        return [both for both in self.defects if not classes or both[1].name in classes]
+        return [pair for pair in self.defects if not classes or pair[1].name in classes]
 
 
 class Quantity:

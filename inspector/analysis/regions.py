@@ -124,12 +124,12 @@ def _first_runs(count: int, upper: Indices, lower: Indices) -> Indices:
     """
     first = np.arange(count)
     while True:
-        one, other = first[upper], first[lower]
-        apart = one != other
+        of_upper, of_lower = first[upper], first[lower]
+        apart = of_upper != of_lower
         if not apart.any():
             return first
-        upper, lower, one, other = upper[apart], lower[apart], one[apart], other[apart]
-        np.minimum.at(first, np.maximum(one, other), np.minimum(one, other))
+        upper, lower, of_upper, of_lower = upper[apart], lower[apart], of_upper[apart], of_lower[apart]
+        np.minimum.at(first, np.maximum(of_upper, of_lower), np.minimum(of_upper, of_lower))
         while not np.array_equal(first, flatter := first[first]):
             first = flatter
 

@@ -21,7 +21,7 @@ def compare(a: Bench, b: Bench, names: tuple[str, str], *, any_recipe: bool) -> 
     """
     models = [{model.sha256: model.recipe for model in bench.recipes} for bench in (a, b)]
     differ = models[0].keys() != models[1].keys()
-    listed = [", ".join(f"{name} ({sha[:12]})" for sha, name in sorted(of.items())) for of in models]
+    listed = [", ".join(f"{name} ({sha[:12]})" for sha, name in sorted(by_sha.items())) for by_sha in models]
     if differ and not any_recipe:
         raise InspectorError(
             f"{names[0]} is of {listed[0]}, {names[1]} of {listed[1]}; expected the same models. "
@@ -53,19 +53,19 @@ def _how(a: Bench, b: Bench) -> str:
 def _rows(a: Bench, b: Bench, *, by_model: bool) -> Iterator[tuple[str, ...]]:
     before = {_key(row, by_model=by_model): row for row in a.rows}
     for row in b.rows:
-        other = before.get(_key(row, by_model=by_model))
-        if other is None:
+        earlier = before.get(_key(row, by_model=by_model))
+        if earlier is None:
             continue
         yield (
-            row.engine if row.engine == other.engine else f"{other.engine} -> {row.engine}",
+            row.engine if row.engine == earlier.engine else f"{earlier.engine} -> {row.engine}",
             str(row.batch),
             WORDS[row.measured],
-            f"{other.fps:.2f}",
+            f"{earlier.fps:.2f}",
             f"{row.fps:.2f}",
-            f"{row.fps / other.fps:.3f}",
-            "-" if other.p99_ms is None else f"{other.p99_ms:.1f}",
+            f"{row.fps / earlier.fps:.3f}",
+            "-" if earlier.p99_ms is None else f"{earlier.p99_ms:.1f}",
             "-" if row.p99_ms is None else f"{row.p99_ms:.1f}",
-            verdict(other, row),
+            verdict(earlier, row),
         )
 
 

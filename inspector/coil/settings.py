@@ -93,12 +93,12 @@ def faults(gradings: Sequence[GradingSection], severities: Sequence[SeveritySect
                     f'grading "{section.name}": limit "{limit.name}" counts {limit.min_severity} defects, and no '
                     f"[[severity]] makes one: it can never decide. Write a [[severity]] with that level."
                 )
-            for other in section.limit:
-                is_pair = limit.grade == "hold" and other.grade == "block" and limit.counted == other.counted
-                if is_pair and limit.max_count >= other.max_count:
+            for rival in section.limit:
+                is_pair = limit.grade == "hold" and rival.grade == "block" and limit.counted == rival.counted
+                if is_pair and limit.max_count >= rival.max_count:
                     yield (
                         f'grading "{section.name}": limit "{limit.name}" holds beyond {limit.max_count} what '
-                        f'"{other.name}" blocks beyond {other.max_count}: it can never decide. Allow less in '
+                        f'"{rival.name}" blocks beyond {rival.max_count}: it can never decide. Allow less in '
                         f'"{limit.name}".'
                     )
 
@@ -129,10 +129,10 @@ def remarks(gradings: Sequence[GradingSection], widths_mm: Mapping[str, float]) 
                     f'grading "{section.name}": limit "{limit.name}" counts the {limit.side} side, and no camera is '
                     "configured there: it decides only where frame headers name that side. Correct one of them."
                 )
-        for one, other in permutations(section.limit, 2):
-            if one.grade == other.grade and one.counted == other.counted and one.max_count > other.max_count:
+        for loose, strict in permutations(section.limit, 2):
+            if loose.grade == strict.grade and loose.counted == strict.counted and loose.max_count > strict.max_count:
                 yield (
-                    f'grading "{section.name}": limit "{one.name}" adds nothing: "{other.name}" allows less of the '
+                    f'grading "{section.name}": limit "{loose.name}" adds nothing: "{strict.name}" allows less of the '
                     "same, for the same grade. Remove one of them."
                 )
 

@@ -62,9 +62,9 @@ def grades(made: CoilRecord) -> str:
 def _decisions(made: CoilRecord) -> str:
     """What people decided, next to the machine's grades."""
     return "".join(
-        f'<p class="decided"><b>Decided: {escape(one.grade)}</b> by {escape(one.operator)}, {_time(one.time)} UTC: '
-        f"{escape(one.reason)}</p>"
-        for one in made.decisions
+        f'<p class="decided"><b>Decided: {escape(decision.grade)}</b> by {escape(decision.operator)}, '
+        f"{_time(decision.time)} UTC: {escape(decision.reason)}</p>"
+        for decision in made.decisions
     )
 
 
@@ -82,8 +82,8 @@ def tables(made: CoilRecord) -> str:
         for sums in made.classes
     ]
     cameras = [
-        [escape(one.camera), escape(one.side), f"{one.left_mm:.0f} to {one.right_mm:.0f}", f"{one.missed_m:.2f}"]
-        for one in made.coverage
+        [escape(seen.camera), escape(seen.side), f"{seen.left_mm:.0f} to {seen.right_mm:.0f}", f"{seen.missed_m:.2f}"]
+        for seen in made.coverage
     ]
     repeats = [
         [

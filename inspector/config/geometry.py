@@ -42,8 +42,8 @@ def fields(cameras: Iterable[CameraSection], recipe: Recipe) -> dict[str, Field]
     found: dict[str, Field] = {}
     for row in _sides(cameras, recipe):
         seams = [
-            (one.right_mm + other.left_mm) / 2 if one.right_mm > other.left_mm and not _alike(one, other) else None
-            for one, other in pairwise(row)
+            (near.right_mm + far.left_mm) / 2 if near.right_mm > far.left_mm and not _alike(near, far) else None
+            for near, far in pairwise(row)
         ]
         for field, left_mm, right_mm in zip(row, [None, *seams], [*seams, None], strict=True):
             found[field.camera] = msgspec.structs.replace(
@@ -71,12 +71,12 @@ def faults(cameras: Iterable[CameraSection], recipe: Recipe) -> Iterator[str]:
     """Overlaps that cannot be: a camera that sees nothing but what its neighbours see."""
     for row in _sides(cameras, recipe):
         for place, field in enumerate(row):
-            for other in row[:place]:
-                overlap_mm = min(other.right_mm, field.right_mm) - field.left_mm
-                least_mm = min(other.right_mm - other.left_mm, field.right_mm - field.left_mm)
-                if overlap_mm >= least_mm and not _alike(other, field):
+            for earlier in row[:place]:
+                overlap_mm = min(earlier.right_mm, field.right_mm) - field.left_mm
+                least_mm = min(earlier.right_mm - earlier.left_mm, field.right_mm - field.left_mm)
+                if overlap_mm >= least_mm and not _alike(earlier, field):
                     yield (
-                        f"cameras {other.camera} and {field.camera} on the {field.side} side overlap by "
+                        f"cameras {earlier.camera} and {field.camera} on the {field.side} side overlap by "
                         f"{overlap_mm:g} mm; expected less than a frame, {least_mm:g} mm. Correct their offset_mm, "
                         "mm_per_px, width or side."
                     )
@@ -87,19 +87,19 @@ def remarks(cameras: Sequence[CameraSection], recipe: Recipe) -> list[str]:
     return [*_unplaced(cameras, recipe), *_holes(cameras, recipe), *_edges(cameras, recipe), *_scales(cameras, recipe)]
 
 
-def _alike(one: Span, other: Span) -> bool:
+def _alike(near: Span, far: Span) -> bool:
     """Whether two cameras see the same from 0 on, as where nobody wrote where they are: each answers for all of it."""
-    return one.left_mm == other.left_mm == 0 and one.right_mm == other.right_mm
+    return near.left_mm == far.left_mm == 0 and near.right_mm == far.right_mm
 
 
 def _unplaced(cameras: Iterable[CameraSection], recipe: Recipe) -> Iterator[str]:
     """Cameras of which nobody wrote where they are; their frames may still name another side each."""
     for row in _sides(cameras, recipe):
-        for one, other in pairwise(row):
-            if _alike(one, other):
+        for near, far in pairwise(row):
+            if _alike(near, far):
                 yield (
-                    f"cameras {one.camera} and {other.camera} see the same strip of the {one.side} side, from 0 to "
-                    f"{one.right_mm:g} mm: what both see is reported twice. Write side or offset_mm of each, unless "
+                    f"cameras {near.camera} and {far.camera} see the same strip of the {near.side} side, from 0 to "
+                    f"{near.right_mm:g} mm: what both see is reported twice. Write side or offset_mm of each, unless "
                     "their frames name their sides."
                 )
 
@@ -132,12 +132,12 @@ def _scales(cameras: Sequence[CameraSection], recipe: Recipe) -> Iterator[str]:
 
 def _holes(cameras: Iterable[CameraSection], recipe: Recipe) -> list[str]:
     return [
-        f"cameras {one.camera} and {other.camera} leave a hole of {other.left_mm - one.right_mm:g} mm on the "
-        f"{one.side} side, from {one.right_mm:g} to {other.left_mm:g} mm across: no camera sees it. Correct their "
+        f"cameras {near.camera} and {far.camera} leave a hole of {far.left_mm - near.right_mm:g} mm on the "
+        f"{near.side} side, from {near.right_mm:g} to {far.left_mm:g} mm across: no camera sees it. Correct their "
         "offset_mm, or move them."
         for row in _sides(cameras, recipe)
-        for one, other in pairwise(row)
-        if other.left_mm > one.right_mm
+        for near, far in pairwise(row)
+        if far.left_mm > near.right_mm
     ]
 
 

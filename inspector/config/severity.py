@@ -43,11 +43,11 @@ def faults(rules: Sequence[SeveritySection], width_mm: float) -> Iterator[str]:
                 f"{where}: min_width_mm is {rule.min_width_mm:g}: it can never decide, for the cameras see "
                 f"{width_mm:g} mm across. Lower it."
             )
-        for number, other in enumerate(rules):
-            rank, over = SEVERITIES.index(rule.level), SEVERITIES.index(other.level)
-            if _covers(other, rule) and (over > rank or (over == rank and number < place and _covers(rule, other))):
+        for number, rival in enumerate(rules):
+            rank, over = SEVERITIES.index(rule.level), SEVERITIES.index(rival.level)
+            if _covers(rival, rule) and (over > rank or (over == rank and number < place and _covers(rule, rival))):
                 yield (
-                    f"{where} can never decide: whatever it concerns is {other.level} by severity {number + 1}. "
+                    f"{where} can never decide: whatever it concerns is {rival.level} by severity {number + 1}. "
                     "Correct one of them, or remove it."
                 )
                 break

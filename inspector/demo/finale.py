@@ -127,10 +127,10 @@ class Finale:
         return f"{page}: {made.grade}, {counted(made.defects, 'defect')}. Open it in a browser."
 
 
-def mark(thing: Defect | Planted, behind_mm: float, class_id: int | None = None) -> ribbon.RibbonMark:
+def mark(extent: Defect | Planted, behind_mm: float, class_id: int | None = None) -> ribbon.RibbonMark:
     """Something on a coil as a mark on the strip."""
-    number = class_id if class_id is not None else CLASSES.index(thing.name) + 1 if isinstance(thing, Defect) else 0
-    place = {name: getattr(thing, name) for name in Extent.__struct_fields__}
+    number = class_id if class_id is not None else CLASSES.index(extent.name) + 1 if isinstance(extent, Defect) else 0
+    place = {name: getattr(extent, name) for name in Extent.__struct_fields__}
     return ribbon.RibbonMark(Extent(**place).moved(behind_mm), number)
 
 

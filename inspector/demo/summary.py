@@ -141,10 +141,10 @@ def _apart(figures: Figures) -> Iterator[str]:
     ]
     if total.missed + total.confused:
         yield _inked(f"  not found   {total.missed + total.confused} of {total.planted}", RED, figures)
-    for lines, what in ((away, "more not found"), (false, "more false ones")):
+    for lines, words in ((away, "more not found"), (false, "more false ones")):
         yield from lines[:LISTED]
         if len(lines) > LISTED:
-            yield f"    and {len(lines) - LISTED} {what}"
+            yield f"    and {len(lines) - LISTED} {words}"
 
 
 def _name(score: Score, outcome: PlantedOutcome) -> str:
@@ -157,10 +157,10 @@ def _fate(outcome: PlantedOutcome) -> str:
     return f"seen as {' and '.join(outcome.seen_as)}" if outcome.seen_as else "missed"
 
 
-def _place(thing: Planted | Defect, name: str) -> str:
-    size = f"{thing.length_mm:.0f} x {thing.width_mm:.0f} mm"
-    across = f"across {thing.left_mm:.0f} to {thing.right_mm:.0f} mm"
-    return f"{name:<10} at {thing.start_mm / 1000:8.3f} m, {across}, {size}"
+def _place(extent: Planted | Defect, name: str) -> str:
+    size = f"{extent.length_mm:.0f} x {extent.width_mm:.0f} mm"
+    across = f"across {extent.left_mm:.0f} to {extent.right_mm:.0f} mm"
+    return f"{name:<10} at {extent.start_mm / 1000:8.3f} m, {across}, {size}"
 
 
 def _row(name: str, cells: Sequence[object]) -> str:

@@ -73,16 +73,16 @@ class Tally:
         """Both coils as one strip: positions are those of the strip."""
         outcomes: list[PlantedOutcome] = []
         found, false = [], []
-        for coil, one in self.scores.items():
+        for coil, part in self.scores.items():
             by_mm = self.behind_mm[coil]
             outcomes += [
-                msgspec.structs.replace(outcome, planted=_moved(outcome.planted, by_mm)) for outcome in one.outcomes
+                msgspec.structs.replace(outcome, planted=_moved(outcome.planted, by_mm)) for outcome in part.outcomes
             ]
-            found += [_moved(defect, by_mm) for defect in one.found]
-            false += [_moved(defect, by_mm) for defect in one.false]
+            found += [_moved(defect, by_mm) for defect in part.found]
+            false += [_moved(defect, by_mm) for defect in part.false]
         return Score(
-            metres=sum(one.metres for one in self.scores.values()),
-            classes=_summed([one.classes for one in self.scores.values()]),
+            metres=sum(part.metres for part in self.scores.values()),
+            classes=_summed([part.classes for part in self.scores.values()]),
             outcomes=tuple(outcomes),
             found=tuple(found),
             false=tuple(false),
@@ -127,8 +127,8 @@ class Tally:
         """Scratches over many frames: one defect each."""
         frame_mm = self._recipe.height * MM_PER_PX
         found, split, longest_mm, all_of_them = 0, 0, 0.0, 0
-        for coil, one in self.scores.items():
-            verdicts = {outcome.planted.start_mm: outcome.verdict for outcome in one.outcomes}
+        for coil, part in self.scores.items():
+            verdicts = {outcome.planted.start_mm: outcome.verdict for outcome in part.outcomes}
             for row, hits in self._hits(coil):
                 is_counted = verdicts.get(row.start_mm) in ("found", "missed", "confused")
                 if row.name != "scratch" or row.end_mm - row.start_mm < 2 * frame_mm or not is_counted:
@@ -223,8 +223,8 @@ class Tally:
         """The repeat of a coil that has most marks where the roll is damaged."""
         there = [
             repeat
-            for (of, _), repeat in self.received.repeats.items()
-            if of == coil and abs(repeat.across_mm - ROLL_ACROSS_MM) < 20
+            for (of_coil, _), repeat in self.received.repeats.items()
+            if of_coil == coil and abs(repeat.across_mm - ROLL_ACROSS_MM) < 20
         ]
         return max(there, key=lambda repeat: repeat.marks, default=None)
 
@@ -233,8 +233,8 @@ def _as_one(split: int) -> str:
     return "each as one defect" if not split else f"{split} of them in pieces"
 
 
-def _moved(thing: Thing, by_mm: float) -> Thing:
-    return msgspec.structs.replace(thing, start_mm=thing.start_mm + by_mm, end_mm=thing.end_mm + by_mm)
+def _moved(extent: Thing, by_mm: float) -> Thing:
+    return msgspec.structs.replace(extent, start_mm=extent.start_mm + by_mm, end_mm=extent.end_mm + by_mm)
 
 
 def _summed(coils: Sequence[Sequence[ClassScore]]) -> tuple[ClassScore, ...]:

@@ -132,10 +132,10 @@ class Fold:
             if piece.meets(strip):
                 yield piece.within(strip)
 
-    def box(self, thing: Defect | Planted) -> list[Rect]:
+    def box(self, extent: Defect | Planted) -> list[Rect]:
         """Where a defect lies on the page: in pieces, where it crosses a fold."""
-        top, bottom = math.floor(thing.left_mm * self.px_per_mm), math.ceil(thing.right_mm * self.px_per_mm)
-        pieces = self.stretch(thing.start_mm, thing.end_mm)
+        top, bottom = math.floor(extent.left_mm * self.px_per_mm), math.ceil(extent.right_mm * self.px_per_mm)
+        pieces = self.stretch(extent.start_mm, extent.end_mm)
         return [Rect(piece.left, piece.top + top, piece.right, piece.top + bottom) for piece in pieces]
 
     def _top(self, row: int) -> int:
@@ -278,9 +278,9 @@ class _Marks:
         name = self._names[outcome.planted.class_id - 1]
         return f"{name} seen as {' and '.join(outcome.seen_as)}" if outcome.seen_as else f"missed {name}"
 
-    def _alarm(self, thing: Defect | Planted, words: str, colour: Colour) -> None:
+    def _alarm(self, extent: Defect | Planted, words: str, colour: Colour) -> None:
         """Draw thick boxes, and a tag next to the first of them unless it would hide another."""
-        boxes = [piece.at_least(10).grown(5) for piece in self._fold.box(thing)]
+        boxes = [piece.at_least(10).grown(5) for piece in self._fold.box(extent)]
         for box in boxes:
             self._painter.box(box.grown(1), WHITE)
             self._painter.box(box, colour, 3)

@@ -78,7 +78,7 @@ def walk(content: bytes | memoryview, size: Size | None = None) -> WalkedPng:
         raise ImageError("decode", f"has {len(view) - at} bytes behind its end; save it again")
     assert head is not None, "a file that ends has begun"
     _check_order([name for name, _ in chunks])
-    of_kind = {name: b"".join(data for other, data in chunks if other == name) for name in (b"PLTE", b"IDAT", b"eXIf")}
+    of_kind = {name: b"".join(data for kind, data in chunks if kind == name) for name in (b"PLTE", b"IDAT", b"eXIf")}
     colours = of_kind[b"PLTE"]
     if colour_type == PALETTE and (len(colours) % 3 or not 3 <= len(colours) <= 768):
         raise ImageError("decode", f"has a palette of {len(colours)} bytes; expected 3 for each of 1 to 256 colours")

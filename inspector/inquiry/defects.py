@@ -30,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--first-seq", type=int, metavar="N", help="an older coil of that name, by `inspector coils`")
     add("--class", dest="name", metavar="NAME", help="only defects of this class")
     add("--side", choices=("top", "bottom"), help="only those on this side")
-    for word, what in (("length-mm", "long"), ("width-mm", "wide"), ("area-mm2", "large")):
-        add(f"--min-{word}", type=float, default=0.0, metavar="N", help=f"only those at least this {what}")
+    for word, adjective in (("length-mm", "long"), ("width-mm", "wide"), ("area-mm2", "large")):
+        add(f"--min-{word}", type=float, default=0.0, metavar="N", help=f"only those at least this {adjective}")
     add("--min-confidence", type=float, default=0.0, metavar="P", help="only those at least this certain, 0 to 1")
     add("--from-m", type=float, metavar="M", help="only those that begin here or farther from the head")
     add("--to-m", type=float, metavar="M", help="only those that begin before this")
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
                 print(data_of(payload).decode(), file=out)
             return 0
         defects = (event.data for event in map(read_event, payloads) if isinstance(event.data, Defect))
-        wanted = itertools.islice((one for one in defects if args.side in (None, one.side)), args.limit)
+        wanted = itertools.islice((defect for defect in defects if args.side in (None, defect.side)), args.limit)
         if args.json:
             for defect in wanted:
                 print(msgspec.json.encode(defect).decode(), file=out)

@@ -78,15 +78,15 @@ def run(args: argparse.Namespace) -> int:
         after = again(history.everything(), settings.alarm, settings.flood, by_coil)
     lines = [_line(made, then[made.first_seq], before, after) for made in now]
     if args.json:
-        for one in lines:
-            print(msgspec.json.encode(one).decode(), file=sys.stdout)
+        for row in lines:
+            print(msgspec.json.encode(row).decode(), file=sys.stdout)
         return 0
-    rows = [[*_cells(one)] for one in lines]
+    rows = [[*_cells(row)] for row in lines]
     if args.csv:
         output.write_csv(NAMES, rows, sys.stdout)
     else:
         output.write_table(NAMES, rows, sys.stdout)
-        changed = sum(one.grade_then not in ("", one.grade_now) for one in lines)  # none: the coil runs, or was cut off
+        changed = sum(row.grade_then not in ("", row.grade_now) for row in lines)  # none: the coil runs, or was cut off
         print(f"\n{changed} of {len(lines)} coils change their grade.", file=sys.stdout)
     return 0
 
@@ -100,6 +100,9 @@ def _of(made: CoilRecord, raised: Raised) -> dict[str, int]:
     return {alarm: times for (coil, alarm), times in sorted(raised.items()) if coil == made.coil}
 
 
-def _cells(one: GradeRow) -> list[str]:
-    alarms = [" ".join(f"{name}={times}" for name, times in some.items()) for some in (one.alarms_then, one.alarms_now)]
-    return [one.coil, str(one.first_seq), one.grade_then, one.grade_now, *alarms, "; ".join(one.reasons_now)]
+def _cells(row: GradeRow) -> list[str]:
+    alarms = [
+        " ".join(f"{name}={times}" for name, times in times_of.items())
+        for times_of in (row.alarms_then, row.alarms_now)
+    ]
+    return [row.coil, str(row.first_seq), row.grade_then, row.grade_now, *alarms, "; ".join(row.reasons_now)]

@@ -261,7 +261,9 @@ class Accept:
         """Give up the camera's oldest picture, one that waits to be decoded first; False: it has another policy."""
         if self._policies[camera].overload != "drop-oldest":
             return False
-        waiting = [each for each in self._queues[camera] if isinstance(each, Picture) and each.error is None]
+        waiting = [
+            picture for picture in self._queues[camera] if isinstance(picture, Picture) and picture.error is None
+        ]
         oldest = next((picture for picture in waiting if not picture.is_done), waiting[0])
         oldest.error, oldest.payload = GIVEN_UP, b""
         return True

@@ -256,10 +256,10 @@ def _key_faults(config: Config) -> Iterator[str]:
         )
 
 
-def _collide(one: str, other: str) -> bool:
+def _collide(left: str, right: str) -> bool:
     """Whether two addresses cannot be bound together: the same, or the same port where one of them takes all hosts."""
-    if one.startswith("ipc://") or other.startswith("ipc://"):
-        return os.path.normpath(one) == os.path.normpath(other)
-    (host, _, port), (another, _, same) = (address.removeprefix("tcp://").rpartition(":") for address in (one, other))
+    if left.startswith("ipc://") or right.startswith("ipc://"):
+        return os.path.normpath(left) == os.path.normpath(right)
+    (host, _, port), (another, _, same) = (address.removeprefix("tcp://").rpartition(":") for address in (left, right))
     hosts = {"127.0.0.1" if name == "localhost" else name for name in (host, another)}
     return port == same and port not in ("*", "0") and (len(hosts) == 1 or bool(hosts & EVERY_HOST))

@@ -205,7 +205,7 @@ def check_engine(settings: Config, folder: Path, *, unverified: bool = False) ->
         return []
     unseen = "driver and GPU were not looked at: `inspector run` does that"
     folders = [folder, *([Path(settings.recipe.screen)] if settings.recipe.screen else [])]
-    return [*(fault for one in folders for fault in _engine_faults(settings, one, unverified)), unseen]
+    return [*(fault for path in folders for fault in _engine_faults(settings, path, unverified)), unseen]
 
 
 def _engine_faults(settings: Config, folder: Path, unverified: bool) -> list[str]:

@@ -96,7 +96,7 @@ class Reload:
 
 def _timeless(settings: Config) -> Config:
     """The configuration without what follows from the strip's speed, which a reload may change."""
-    cameras = (msgspec.structs.replace(one, mm_per_row=0.0) if one.rows_per_s else one for one in settings.camera)
+    cameras = (msgspec.structs.replace(item, mm_per_row=0.0) if item.rows_per_s else item for item in settings.camera)
     return msgspec.structs.replace(settings, camera=tuple(cameras))
 
 

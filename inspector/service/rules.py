@@ -79,11 +79,11 @@ def _class_faults(settings: Config, known: Sequence[str], card: str) -> Iterator
         for grading in settings.grading
         for limit in grading.limit
     ]
-    for where, names, choice in asked:
+    for key, names, choice in asked:
         for name in names:
             if name not in choice:
                 what = "alarm" if choice is alarm_names else "class"
                 yield (
-                    f'{where} names {what} "{name}"; expected one of {", ".join(choice) or "none"} (recipe {card}). '
+                    f'{key} names {what} "{name}"; expected one of {", ".join(choice) or "none"} (recipe {card}). '
                     "Correct its classes."
                 )

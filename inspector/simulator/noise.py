@@ -57,10 +57,10 @@ class Drift:
             since = np.arange(at_row, stop_row) - knot * self._knot_rows
             way = since.astype(np.float32) / self._knot_rows
             blend = way * way * (3 - 2 * way)
-            here, there = self._profile(knot), self._profile(knot + 1)
+            at_knot, at_next = self._profile(knot), self._profile(knot + 1)
             part = field[at_row - first_row : stop_row - first_row]
-            np.multiply(blend[:, None], there - here, out=part)
-            part += here
+            np.multiply(blend[:, None], at_next - at_knot, out=part)
+            part += at_knot
             at_row = stop_row
         return field
 

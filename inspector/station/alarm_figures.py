@@ -64,9 +64,9 @@ def figures(changes: Iterable[AlarmChange], begin: datetime, end: datetime) -> t
     for change in changes:
         if change.at < end:
             by_name[change.name].append(change)
-    raised = [change for its in by_name.values() for change in its if change.is_raised and change.at >= begin]
-    found = [one for its in by_name.values() if (one := _one(its, begin, end, len(raised)))]
-    found.sort(key=lambda one: (-one.raised, -one.longest_h, one.name))
+    raised = [change for of_alarm in by_name.values() for change in of_alarm if change.is_raised and change.at >= begin]
+    found = [alarm for of_alarm in by_name.values() if (alarm := _figures(of_alarm, begin, end, len(raised)))]
+    found.sort(key=lambda alarm: (-alarm.raised, -alarm.longest_h, alarm.name))
     slots = Counter(int(change.at.timestamp()) // TEN_MIN_S for change in raised)
     number = max(1.0, (end - begin).total_seconds() / TEN_MIN_S)
     overall = Overall(
@@ -75,13 +75,13 @@ def figures(changes: Iterable[AlarmChange], begin: datetime, end: datetime) -> t
         worst_ten_min=max(slots.values(), default=0),
         flooded=sum(count > MOST_IN_TEN_MIN for count in slots.values()) / number,
         priorities=dict(Counter(change.priority for change in raised)),
-        chattering=sum(one.chattering for one in found),
-        standing=sum(one.is_standing for one in found),
+        chattering=sum(alarm.chattering for alarm in found),
+        standing=sum(alarm.is_standing for alarm in found),
     )
     return overall, found
 
 
-def _one(changes: list[AlarmChange], begin: datetime, end: datetime, all_raised: int) -> AlarmFigures | None:
+def _figures(changes: list[AlarmChange], begin: datetime, end: datetime, all_raised: int) -> AlarmFigures | None:
     raised = [change.at for change in changes if change.is_raised and change.at >= begin]
     longest_s, met_since = 0.0, None
     open_since, answers = None, list[float]()

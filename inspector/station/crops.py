@@ -34,7 +34,7 @@ def of_defect(archive: Path, coil: str, defect: str) -> list[dict[str, Any]]:
             continue
         if facts.defect == defect:
             found[path.name] = path, facts
-    ordered = sorted(found.values(), key=lambda one: one[1].place.start_mm)
+    ordered = sorted(found.values(), key=lambda crop: crop[1].place.start_mm)
     return [_facts(archive, path, facts) for path, facts in ordered[:MOST]]
 
 

@@ -223,7 +223,7 @@ def _changed(alarms: tuple[AlarmStatus, ...], alarm: Alarm, time: str) -> tuple[
         changed = msgspec.convert(facts | {"isa_state": alarm.isa_state or alarm.state, "since": time}, AlarmStatus)
     except msgspec.ValidationError:  # a word of a later version
         return alarms
-    return tuple(sorted((*(one for one in alarms if one.name != alarm.name), changed), key=lambda one: one.name))
+    return tuple(sorted((*(old for old in alarms if old.name != alarm.name), changed), key=lambda old: old.name))
 
 
 def _scraped(address: str) -> str:

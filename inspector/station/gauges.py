@@ -41,15 +41,15 @@ class Scrape(msgspec.Struct, frozen=True):
     def by(self, name: str, label: str) -> dict[str, float]:
         """Sums of a metric by one of its labels."""
         found: dict[str, float] = {}
-        for (other, labels), value in self.values.items():
-            if other == name:
+        for (metric, labels), value in self.values.items():
+            if metric == name:
                 word = dict(labels).get(label, "")
                 found[word] = found.get(word, 0.0) + value
         return found
 
     def info(self, name: str) -> dict[str, str]:
         """Labels of an info metric."""
-        return next((dict(labels) for (other, labels) in self.values if other == name), {})
+        return next((dict(labels) for (metric, labels) in self.values if metric == name), {})
 
 
 class Gauges(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +100,7 @@ class Meter:
         self._scrapes.append(scrape)
         while len(self._scrapes) > 1 and scrape.at_s - self._scrapes[0].at_s > WINDOW_S:
             self._scrapes.popleft()
-        lately = next(one for one in self._scrapes if scrape.at_s - one.at_s <= SPEED_S)
+        lately = next(earlier for earlier in self._scrapes if scrape.at_s - earlier.at_s <= SPEED_S)
         median, worst = self._latency()
         recipe, engine = scrape.info("inspector_recipe_info"), scrape.info("inspector_engine_info")
         return Gauges(
@@ -145,7 +145,7 @@ def _speed(before: Scrape, now: Scrape) -> float:
     """Speed of the fastest camera; a coil that began meanwhile says nothing."""
     name = "inspector_strip_position_metres"
     was, is_now = before.by(name, "camera"), now.by(name, "camera")
-    return _per_s(before, now, max((is_now[one] - was.get(one, is_now[one]) for one in is_now), default=0.0))
+    return _per_s(before, now, max((is_now[key] - was.get(key, is_now[key]) for key in is_now), default=0.0))
 
 
 def _rate(before: Scrape, now: Scrape, name: str) -> float:

@@ -77,7 +77,7 @@ class Kept:
         its.pop(key, None)
         its[key] = sent
         if len(its) > MOST:
-            gone = next(one for one in its if one[0] in ("defect", "crowded", "missed"))
+            gone = next(place for place in its if place[0] in ("defect", "crowded", "missed"))
             del its[gone]
             if gone[0] == "defect":
                 self.dropped.setdefault(event.subject, Counter())[gone[2]] += 1
@@ -90,7 +90,7 @@ class Kept:
 
     def __iter__(self) -> Iterator[Sent]:
         """Yield what is kept, in the order of the journal."""
-        every = [*self._standing.values(), *(sent for its in self._coils.values() for sent in its.values())]
+        every = [*self._standing.values(), *(sent for of_coil in self._coils.values() for sent in of_coil.values())]
         return iter(sorted(every, key=lambda sent: sent.seq))
 
 

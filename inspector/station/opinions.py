@@ -28,8 +28,8 @@ class OpinionReader:
         with self._lock, History(journal) as history:
             for event, data in history.of_kind(Labelled, self._last_seq):
                 self._last_seq = event.seq
-                its = self._stated.setdefault((data.coil, data.id), {})
-                its.pop(data.operator, None)
+                labels = self._stated.setdefault((data.coil, data.id), {})
+                labels.pop(data.operator, None)
                 if data.label:
-                    its[data.operator] = data.label
-            return {key: dict(its) for key, its in self._stated.items()}
+                    labels[data.operator] = data.label
+            return {key: dict(labels) for key, labels in self._stated.items()}

@@ -70,17 +70,17 @@ def days(coils: Iterable[CoilSums], begin: datetime, end: datetime, zone: tzinfo
 
 
 def _day(day: date, by_day: dict[date, list[CoilSums]]) -> Day:
-    its = by_day.get(day, [])
-    km = sum(coil.length_m for coil in its) / 1000
+    ended = by_day.get(day, [])
+    km = sum(coil.length_m for coil in ended) / 1000
     counts = Counter[str]()
-    for coil in its:
+    for coil in ended:
         counts.update(coil.classes)
     return Day(
         day=day,
-        coils=len(its),
+        coils=len(ended),
         length_m=1000 * km,
-        missed_m=sum(coil.missed_m for coil in its),
-        grades=dict(Counter(coil.grade for coil in its)),
+        missed_m=sum(coil.missed_m for coil in ended),
+        grades=dict(Counter(coil.grade for coil in ended)),
         per_km={name: count / km for name, count in sorted(counts.items())} if km else {},
     )
 
@@ -96,18 +96,18 @@ def rolls(coils: Iterable[CoilSums], begin: datetime, end: datetime) -> list[Rol
             key = (roll, repeat.name, repeat.side, 0.0 if roll else round(repeat.period_mm, -1))
             per_100_m = 100 * repeat.marks / coil.length_m if coil.length_m else 0.0
             found[key].append((coil, repeat.period_mm, per_100_m))
-    made = [_roll(key, its) for key, its in found.items()]
-    return sorted(made, key=lambda one: (one.grows_since is None, -len(one.coils), one.roll))
+    made = [_roll(key, marked) for key, marked in found.items()]
+    return sorted(made, key=lambda roll: (roll.grows_since is None, -len(roll.coils), roll.roll))
 
 
-def _roll(key: tuple[str, str, str, float], its: list[tuple[CoilSums, float, float]]) -> Roll:
-    times, per_100_m = tuple(coil.ended for coil, _, _ in its), tuple(round(marks, 3) for _, _, marks in its)
+def _roll(key: tuple[str, str, str, float], marked: list[tuple[CoilSums, float, float]]) -> Roll:
+    times, per_100_m = tuple(coil.ended for coil, _, _ in marked), tuple(round(per_m, 3) for _, _, per_m in marked)
     return Roll(
         roll=key[0],
         name=key[1],
         side=key[2],
-        period_mm=its[-1][1],
-        coils=tuple(coil.coil for coil, _, _ in its),
+        period_mm=marked[-1][1],
+        coils=tuple(coil.coil for coil, _, _ in marked),
         times=times,
         per_100_m=per_100_m,
         grows_since=grows_since(times, per_100_m),
@@ -139,7 +139,7 @@ def cameras(
     for change in changes:
         if change.at < end:
             by_name.setdefault(change.camera, []).append(change)
-    return [_camera(name, its, begin, end) for name, its in by_name.items()]
+    return [_camera(name, states, begin, end) for name, states in by_name.items()]
 
 
 def _camera(name: str, changes: list[CameraChange], begin: datetime, end: datetime) -> CameraHealth:

@@ -85,7 +85,7 @@ def add(path: Path, name: str, role: Role, password: str) -> bool:
     except msgspec.ValidationError as error:
         raise InspectorError(f"{name!r}: {error}. Give a name of up to 64 letters.") from error
     users = read(path) if path.exists() else Users(secret=secrets.token_urlsafe(48))
-    others = tuple(other for other in users.users if other.name != name)
+    others = tuple(known for known in users.users if known.name != name)
     _write(path, msgspec.structs.replace(users, users=(*others, user)))
     return len(others) == len(users.users)
 
@@ -96,7 +96,7 @@ def remove(path: Path, name: str) -> bool:
     Raises: ConfigError, InspectorError.
     """
     users = read(path)
-    others = tuple(other for other in users.users if other.name != name)
+    others = tuple(user for user in users.users if user.name != name)
     _write(path, msgspec.structs.replace(users, users=others))
     return len(others) < len(users.users)
 

@@ -124,5 +124,5 @@ def _style(path: str) -> Html:
 
 
 def _link(address: str, text: str, *, is_here: bool) -> str:
-    here = ' aria-current="page"' if is_here else ""
-    return filled("link.html", {}, {"address": address, "text": text, "here": Html(here)})
+    current = ' aria-current="page"' if is_here else ""
+    return filled("link.html", {}, {"address": address, "text": text, "here": Html(current)})

@@ -102,7 +102,7 @@ def _rolls(found: dict[str, Any]) -> Rows:
 def _alarms(found: dict[str, Any]) -> Rows:
     names = AlarmFigures.__struct_fields__
     yield names
-    yield from ([getattr(one, name) for name in names] for one in found["alarms"])
+    yield from ([getattr(alarm, name) for name in names] for alarm in found["alarms"])
 
 
 def _overall(found: dict[str, Any]) -> Rows:
@@ -112,9 +112,9 @@ def _overall(found: dict[str, Any]) -> Rows:
 
 def _cameras(found: dict[str, Any]) -> Rows:
     yield "camera", *(f"{state}_h" for state in NE107), "faults"
-    for one in found["cameras"]:
-        faults = "; ".join(f"{name} {count}" for name, count in one.faults.items())
-        yield one.camera, *(round(one.hours[state], 2) for state in NE107), faults
+    for camera in found["cameras"]:
+        faults = "; ".join(f"{name} {count}" for name, count in camera.faults.items())
+        yield camera.camera, *(round(camera.hours[state], 2) for state in NE107), faults
 
 
 TABLES: dict[str, Callable[[dict[str, Any]], Rows]] = {

@@ -185,8 +185,8 @@ class Assembly(msgspec.Struct, eq=False):
         self.reached_mm.pop(camera, None)
         if not self.reached_mm:
             return self.flush(joins)
-        other = next(iter(self.reached_mm))
-        return self.reach(other, self.reached_mm[other], joins)
+        remaining = next(iter(self.reached_mm))
+        return self.reach(remaining, self.reached_mm[remaining], joins)
 
     def flush(self, joins: Joins) -> list[Defect]:
         """End everything that is open: nothing that follows belongs to it."""
@@ -300,13 +300,13 @@ def _groups(shapes: Sequence[Boxes], begun: int, gap: JoinGap) -> list[list[int]
             first[place] = place = first[first[place]]
         return place
 
-    for new, other in _pairs(hulls, begun, along_mm, across_mm):
-        one, two = root(new), root(other)
-        if one == two:
+    for new, old in _pairs(hulls, begun, along_mm, across_mm):
+        root_of_new, root_of_old = root(new), root(old)
+        if root_of_new == root_of_old:
             continue
-        shape = _within(shapes[new], hulls[other], along_mm, across_mm)
-        if _is_near(shape, _within(shapes[other], hulls[new], along_mm, across_mm), along_mm, across_mm):
-            first[max(one, two)] = min(one, two)
+        shape = _within(shapes[new], hulls[old], along_mm, across_mm)
+        if _is_near(shape, _within(shapes[old], hulls[new], along_mm, across_mm), along_mm, across_mm):
+            first[max(root_of_new, root_of_old)] = min(root_of_new, root_of_old)
     groups: dict[int, list[int]] = {}
     for place in range(len(shapes)):
         groups.setdefault(root(place), []).append(place)
@@ -332,9 +332,9 @@ def _pairs(hulls: Boxes, begun: int, along_mm: float, across_mm: float) -> Itera
     return zip((rows[kept] + begun).tolist(), columns[kept].tolist(), strict=True)
 
 
-def _is_near(one: Boxes, two: Boxes, along_mm: float, across_mm: float) -> bool:
+def _is_near(shape: Boxes, near: Boxes, along_mm: float, across_mm: float) -> bool:
     """Whether any box of one shape lies close enough to any of the other."""
-    a, b = one[:, None], two[None]
+    a, b = shape[:, None], near[None]
     is_near: NDArray[np.bool_] = (np.maximum(b[..., 0] - a[..., 1], a[..., 0] - b[..., 1]) <= along_mm) & (
         np.maximum(b[..., 2] - a[..., 3], a[..., 2] - b[..., 3]) <= across_mm
     )

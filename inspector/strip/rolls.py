@@ -62,10 +62,10 @@ def suspects(period_mm: float, rolls: Sequence[Roll], tolerance: float) -> list[
 
 def remarks(rolls: Sequence[Roll], tolerance: float, from_mm: float, to_mm: float) -> Iterator[str]:
     """Say which rolls no repeat can identify: marks equally far apart, or not looked for at their distance."""
-    for one, other in indistinct(rolls, tolerance):
+    for first, second in indistinct(rolls, tolerance):
         yield (
-            f"rolls {one.name} and {other.name} print marks equally far apart, {one.period_mm:g} and "
-            f"{other.period_mm:g} mm: no repeat can tell which of them it is, so it names both. Correct them if they "
+            f"rolls {first.name} and {second.name} print marks equally far apart, {first.period_mm:g} and "
+            f"{second.period_mm:g} mm: no repeat can tell which of them it is, so it names both. Correct them if they "
             "are not the same size."
         )
     for roll in rolls:

@@ -71,7 +71,7 @@ class Way(msgspec.Struct):
             return last
         for passage in self.passages[:-1]:  # a few frames named another coil: it goes on
             if passage.coil == placed.coil and placed.start_mm >= passage.reached_mm / 2:
-                self.passages = [*(other for other in self.passages if other is not passage), passage]
+                self.passages = [*(kept for kept in self.passages if kept is not passage), passage]
                 return passage
         unseen = header.number - self.number - 1 if header.boot == self.boot else 0
         head_mm = self.line_mm + max(0.0, unseen * length_mm - placed.start_mm) if last else 0.0

@@ -68,8 +68,8 @@ def main() -> None:
     }
     sheet = Sheet(SEED, defects_per_m=4)
     rendered = [sheet.frame(i) for i in range(FRAMES)]
-    frames = np.stack([one.pixels for one in rendered])
-    truth = np.stack([one.labels for one in rendered])
+    frames = np.stack([frame.pixels for frame in rendered])
+    truth = np.stack([frame.labels for frame in rendered])
     labels = {name: _labels(infer, frames) for name, infer in engines.items()}
     seconds: dict[str, list[float]] = {name: [] for name in engines}
     for _ in range(ROUNDS):

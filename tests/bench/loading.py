@@ -44,7 +44,7 @@ def print_parts(steel: str) -> None:
     cached = keep(frames, 1.0, CPU)
     crops = Crops(cached, 2**62, 0, CropSettings())
     raw = [crops[number] for number in range(CROPS)]
-    lights = [(one.pixels[None], one.light[None], one.key[None]) for one in raw]
+    lights = [(crop.pixels[None], crop.light[None], crop.key[None]) for crop in raw]
     for index in range(FRAMES):
         cached[index]
     for printed, work in (
@@ -79,7 +79,7 @@ def print_loader(steel: str) -> None:
             cold, warm = loader_rate(steel, workers, 1.0)
             rates["cold cache"].append(cold)
             rates["warm cache"].append(warm)
-        printed = ", ".join(f"{name} {statistics.median(some):.0f}" for name, some in rates.items())
+        printed = ", ".join(f"{name} {statistics.median(per_s):.0f}" for name, per_s in rates.items())
         print(f"crops/s of 256 x 512 px, {workers} processes: {printed} (median of {ROUNDS})")
 
 

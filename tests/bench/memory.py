@@ -45,7 +45,7 @@ def tree(pid: int) -> list[int]:
     for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):  # a process may end while it is looked at
             children += [int(child) for child in tasks.read_text().split()]
-    return [pid, *(one for child in children for one in tree(child))]
+    return [pid, *(descendant for child in children for descendant in tree(child))]
 
 
 def pss_bytes(pid: int) -> int:

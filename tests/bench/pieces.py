@@ -183,12 +183,12 @@ def _joined(planted: Sequence[Extent], found: Sequence[Defect]) -> int:
     return count
 
 
-def _overlap(one: Extent, other: Extent) -> bool:
+def _overlap(first: Extent, second: Extent) -> bool:
     return (
-        one.start_mm < other.end_mm + 1
-        and other.start_mm < one.end_mm + 1
-        and one.left_mm < other.right_mm + 1
-        and other.left_mm < one.right_mm + 1
+        first.start_mm < second.end_mm + 1
+        and second.start_mm < first.end_mm + 1
+        and first.left_mm < second.right_mm + 1
+        and second.left_mm < first.right_mm + 1
     )
 
 

@@ -42,11 +42,11 @@ def main(defects: int = DEFECTS) -> None:
     )
     print(" | repeats found | batch p50 ms | p99 ms | MB more |\n|---|---|---|---|---|---|---|---|---|---|")
     for load, classes in LOADS.items():
-        for each in EACH:
-            _print(load, each, list(_batches(np.random.default_rng(1), defects, each, classes)))
+        for regions in EACH:
+            _print(load, regions, list(_batches(np.random.default_rng(1), defects, regions, classes)))
 
 
-def _print(load: str, each: int, batches: list[Findings]) -> None:
+def _print(load: str, regions: int, batches: list[Findings]) -> None:
     stages = _stages()
     spent_s = np.zeros(len(stages) + 1)
     batch_ms, found, before_mb = [], 0, resident_mb()
@@ -63,9 +63,9 @@ def _print(load: str, each: int, batches: list[Findings]) -> None:
         spent_s += took_s
         batch_ms.append(1000 * sum(took_s))
         found += sum(isinstance(event, Repeat) and event.state == "new" for event in after.events)
-    detections = each * FRAMES * len(batches)
+    detections = regions * FRAMES * len(batches)
     rates = [detections / seconds for seconds in (spent_s[0], spent_s.sum(), spent_s[1], spent_s[3])]
-    print(f"| {load} | {each} | " + " | ".join(f"{rate:.0f}" for rate in rates), end=" | ")
+    print(f"| {load} | {regions} | " + " | ".join(f"{rate:.0f}" for rate in rates), end=" | ")
     print(f"{found} | {np.median(batch_ms):.1f} | {np.percentile(batch_ms, 99):.1f}", end=" | ")
     print(f"{resident_mb() - before_mb:.0f} |", flush=True)
 
@@ -81,22 +81,22 @@ def _stages() -> list[Stage]:
     return [Strip(settings.camera), repeats, Decisions(), Alarms(settings.alarm)]
 
 
-def _batches(rng: np.random.Generator, defects: int, each: int, classes: int) -> Iterator[Findings]:
+def _batches(rng: np.random.Generator, defects: int, regions: int, classes: int) -> Iterator[Findings]:
     """Batches of frames as analysis yields them; `classes` 0: a grid of marks that is the same in each frame."""
     card = recipe(*CLASSES)
-    for number in range(-(-defects // (each * FRAMES))):
+    for number in range(-(-defects // (regions * FRAMES))):
         frames = []
         for frame in range(FRAMES):
             of = header(number * FRAMES + frame, coil="C", mm_per_row=0.625, height=ROWS, width=1600)
-            frames.append(inspected(of, *_regions(rng, each, classes), by=card))
+            frames.append(inspected(of, *_regions(rng, regions, classes), by=card))
         yield findings(*frames, now_ns=number * 20_000_000)
 
 
-def _regions(rng: np.random.Generator, each: int, classes: int) -> list[Detection]:
+def _regions(rng: np.random.Generator, regions: int, classes: int) -> list[Detection]:
     if not classes:
-        return [region(2, 2.0 + 35.0 * (place // 60), 2.0 + 16.0 * (place % 60)) for place in range(each)]
-    kinds = rng.integers(2, 2 + classes, each).tolist()
-    places = zip(rng.uniform(1, FRAME_MM - 6, each).tolist(), rng.uniform(5, 980, each).tolist(), strict=True)
+        return [region(2, 2.0 + 35.0 * (place // 60), 2.0 + 16.0 * (place % 60)) for place in range(regions)]
+    kinds = rng.integers(2, 2 + classes, regions).tolist()
+    places = zip(rng.uniform(1, FRAME_MM - 6, regions).tolist(), rng.uniform(5, 980, regions).tolist(), strict=True)
     return [region(kind, start_mm, left_mm) for kind, (start_mm, left_mm) in zip(kinds, places, strict=True)]
 
 

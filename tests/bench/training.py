@@ -138,7 +138,7 @@ def main() -> None:
         }
         for name, (step, unet) in loops.items():
             step()  # warms up
-            print(f"{name:16} {sum(one.numel() for one in unet.parameters()) / 1e6:.1f} M parameters", flush=True)
+            print(f"{name:16} {sum(tensor.numel() for tensor in unet.parameters()) / 1e6:.1f} M parameters", flush=True)
         threads = torch.get_num_threads()
         print(
             f"{DEVICE}, {PRECISION}, {threads} threads, batches of {BATCH} crops of {HEIGHT} x {WIDTH} px", flush=True
@@ -146,12 +146,12 @@ def main() -> None:
         ratios: dict[str, list[float]] = {name: [] for name in loops}
         for _ in range(ROUNDS):
             rates = {name: rate(step) for name, (step, _) in loops.items()}
-            for name, one in rates.items():
-                ratios[name].append(rates["ours"] / one)
-            print(", ".join(f"{name} {one:.2f}" for name, one in rates.items()) + " images/s", flush=True)
-    for name, some in ratios.items():
+            for name, per_s in rates.items():
+                ratios[name].append(rates["ours"] / per_s)
+            print(", ".join(f"{name} {per_s:.2f}" for name, per_s in rates.items()) + " images/s", flush=True)
+    for name, found in ratios.items():
         if name != "ours":
-            print(f"ours is {statistics.median(some):.2f} times as fast as {name} (median of {ROUNDS}; wanted: 1.5)")
+            print(f"ours is {statistics.median(found):.2f} times as fast as {name} (median of {ROUNDS}; wanted: 1.5)")
 
 
 def rate(step: Step) -> float:

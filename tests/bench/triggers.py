@@ -43,11 +43,11 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|---|")
     for name, line in CASES:
         reported = line.run(RULE)
-        states = Counter(one.event.state for one in reported)
-        due = [one for one in reported if one.event.state == "due" and one.off_mm is not None]
-        off = np.array([abs(one.off_mm) for one in due if one.off_mm is not None])
-        stated = np.array([one.event.within_mm for one in due])
-        ahead_ms = [(one.event.due_ns - one.at_ns) / 1e6 for one in due]
+        states = Counter(report.event.state for report in reported)
+        due = [report for report in reported if report.event.state == "due" and report.off_mm is not None]
+        off = np.array([abs(report.off_mm) for report in due if report.off_mm is not None])
+        stated = np.array([report.event.within_mm for report in due])
+        ahead_ms = [(report.event.due_ns - report.at_ns) / 1e6 for report in due]
         inside = np.mean(off <= stated + ROW_MM)
         print(
             f"| {name} | {states['due']} | {states['late']} | {np.median(off):.2f} mm | "

@@ -44,9 +44,9 @@ def plane(**greys: tuple[int, int]) -> Bytes2D:
     return pixels
 
 
-def run(one: OpenVino, other: OpenVino, frames: Sequence[ComparedFrame], batches: Sequence[int] = (1, 2)) -> Parity:
+def run(engine: OpenVino, built: OpenVino, frames: Sequence[ComparedFrame], batches: Sequence[int] = (1, 2)) -> Parity:
     """Compare two engines on these frames."""
-    return compare(one, other, frames, batches, ["dark", "bright"], source="paint", date="2026-11-22")
+    return compare(engine, built, frames, batches, ["dark", "bright"], source="paint", date="2026-11-22")
 
 
 def test_an_engine_equals_itself(tmp_path: Path) -> None:
@@ -98,9 +98,9 @@ def test_confidence_and_presence_differences_are_the_largest(tmp_path: Path) -> 
 
 def test_batch_sizes_take_turns(tmp_path: Path) -> None:
     """Every size that the line may send has been tried; what is left over comes last."""
-    one, other = engine(tmp_path / "a"), engine(tmp_path / "b")
-    parity = run(one, other, [ComparedFrame(plane(dark=(DARK, 9)))] * 8, batches=(1, 4))
-    assert one.sizes == other.sizes == [1, 4, 1, 2]
+    slow, fast = engine(tmp_path / "a"), engine(tmp_path / "b")
+    parity = run(slow, fast, [ComparedFrame(plane(dark=(DARK, 9)))] * 8, batches=(1, 4))
+    assert slow.sizes == fast.sizes == [1, 4, 1, 2]
     assert (parity.frames, parity.batches) == (8, (1, 4))
 
 

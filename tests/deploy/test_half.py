@@ -81,7 +81,7 @@ def test_it_computes_the_same_but_for_rounding() -> None:
     assert (list(halved.graph.input), list(halved.graph.output)) == (list(model.graph.input), list(model.graph.output))
     frames = np.random.default_rng(1).integers(0, 256, (2, 8, 8), np.uint8)
     inputs = {"frames": frames, "thresholds": np.array([0.1, 0.1], np.float32)}
-    for before, after in zip(*(ReferenceEvaluator(one).run(None, inputs) for one in (model, halved)), strict=True):
+    for before, after in zip(*(ReferenceEvaluator(graph).run(None, inputs) for graph in (model, halved)), strict=True):
         assert after.dtype == np.float32
         np.testing.assert_allclose(after, before, atol=5e-3)
 

@@ -164,12 +164,12 @@ def test_images_come_with_their_own_masks(tmp_path: Path) -> None:
         paint(images, f"{name}.bmp", 100 + place)
         paint(masks, f"{name}.png", place)
     shown = list(frames.images(card, images, masks, None))
-    assert [(int(one.pixels[0, 0]), int(one.labels[0, 0])) for one in shown if one.labels is not None] == [
+    assert [(int(frame.pixels[0, 0]), int(frame.labels[0, 0])) for frame in shown if frame.labels is not None] == [
         (100, 0),
         (101, 1),
         (102, 2),
     ]
-    assert [one.labels for one in frames.images(card, images, None, 2)] == [None, None]
+    assert [frame.labels for frame in frames.images(card, images, None, 2)] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_a_mask_that_does_not_fit_is_named(tmp_path: Path, value: int | None, he
 def test_steel_has_truth_only_for_a_recipe_of_its_classes(tmp_path: Path) -> None:
     """Class 1 of another recipe is not `pitted`."""
     card = recipe.read_card(write_recipe(tmp_path))
-    assert [one.labels for one in frames.steel(card, 1)] == [None]
+    assert [frame.labels for frame in frames.steel(card, 1)] == [None]
     shipped = recipe.read_card(recipe.SHIPPED / "steel-r34")
     (shown,) = frames.steel(shipped, 1)
     assert shown.labels is not None and shown.labels.shape == shown.pixels.shape == (shipped.height, shipped.width)

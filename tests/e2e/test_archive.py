@@ -26,7 +26,7 @@ def kept(mill: Mill) -> list[tuple[Path, Sidecar]]:
     """All that is in the mill's archive, by the frame's number."""
     paths = (mill.folder / "kept").glob("*/*/*/*.json")
     found = [(path, msgspec.json.decode(path.read_bytes(), type=Sidecar)) for path in paths]
-    return sorted(found, key=lambda one: (one[1].number, one[1].name))
+    return sorted(found, key=lambda crop: (crop[1].number, crop[1].name))
 
 
 def test_defects_and_sound_strip_are_kept_and_labelled(tmp_path: Path) -> None:
@@ -42,8 +42,8 @@ def test_defects_and_sound_strip_are_kept_and_labelled(tmp_path: Path) -> None:
             for _ in range(4):
                 camera.send()
             mill.wait_until(lambda: mill.metric(CROPS, outcome="written") >= 3 + 1, "write crops")
-        defects = [one for path, one in kept(mill) if one.defect]
-        assert [(one.number, one.name) for one in defects] == [(1, "dark"), (3, "bright"), (3, "dark")]
+        defects = [sidecar for path, sidecar in kept(mill) if sidecar.defect]
+        assert [(sidecar.number, sidecar.name) for sidecar in defects] == [(1, "dark"), (3, "bright"), (3, "dark")]
         labelled = inspector(mill, "relabel", "C1", defects[0].defect, "--class", "sound", "--operator", "Kim")
         assert labelled.returncode == 0, labelled.stderr
         assert "is sound now (1 crop)" in labelled.stdout
@@ -53,14 +53,14 @@ def test_defects_and_sound_strip_are_kept_and_labelled(tmp_path: Path) -> None:
         mill.start()
         events = [event.data for event in mill.received("health.stopping")]
     reported = {data.id for data in events if isinstance(data, Defect)}
-    for path, one in kept(mill):
-        boxes = {1: [DARK_BOX], 3: [BRIGHT_BOX, DARK_BOX]}.get(one.number, [])
-        left, top, width, height = one.box_px
-        picture = cv2.imread(str(path.with_name(one.image)), cv2.IMREAD_UNCHANGED)
+    for path, sidecar in kept(mill):
+        boxes = {1: [DARK_BOX], 3: [BRIGHT_BOX, DARK_BOX]}.get(sidecar.number, [])
+        left, top, width, height = sidecar.box_px
+        picture = cv2.imread(str(path.with_name(sidecar.image)), cv2.IMREAD_UNCHANGED)
         assert picture is not None and np.array_equal(picture, paint(*boxes)[top : top + height, left : left + width])
-        assert (one.defect in reported) == bool(one.defect) and one.coil == "C1"
-        assert one.label is None or (one.number, one.label.name) == (1, "sound")
-    assert any(not one.defect for _, one in kept(mill))
+        assert (sidecar.defect in reported) == bool(sidecar.defect) and sidecar.coil == "C1"
+        assert sidecar.label is None or (sidecar.number, sidecar.label.name) == (1, "sound")
+    assert any(not sidecar.defect for _, sidecar in kept(mill))
     (label,) = [data for data in events if isinstance(data, Labelled)]
     assert (label.id, label.label, label.operator, label.crops) == (defects[0].defect, "sound", "Kim", 1)
     commands = [(data.target, data.is_done) for data in events if isinstance(data, Commanded)]
@@ -78,7 +78,7 @@ def test_one_defect_over_many_frames_gives_few_crops(tmp_path: Path) -> None:
         camera.send()
         mill.wait_until(lambda: mill.metric(CROPS, outcome="written") >= 3, "write crops")
     found = kept(mill)
-    assert len(found) == 3 and len({one.defect for _, one in found}) == 1
+    assert len(found) == 3 and len({sidecar.defect for _, sidecar in found}) == 1
     extent = found[0][1].extent
     assert extent is not None and extent.length_mm == 12 * 32.0
 

@@ -108,7 +108,7 @@ def painted(name: str, box: Box) -> tuple[str, ...]:
 def test_every_defect_is_listed_where_it_was_painted(mill: Mill) -> None:
     """To one row and one pixel: over frames, over the seam of two tiles, at the weld, and on the coil behind it."""
     boxes = [("bright", box) for box in (SCRATCH, SEAM, TAIL)] + [("dark", box) for box in prints("A")]
-    assert listed(page(mill, "A")) == [painted(*one) for one in sorted(boxes, key=lambda one: one[1])]
+    assert listed(page(mill, "A")) == [painted(*box) for box in sorted(boxes, key=lambda box: box[1])]
     assert listed(page(mill, "B")) == [painted("dark", box) for box in prints("B")]
 
 

@@ -105,8 +105,8 @@ def test_what_one_acknowledges_another_sees(mill: Mill, station: Station, browse
     page.locator("#operator").fill("Kim")
     row.get_by_role("button", name="acknowledge").focus()
     page.keyboard.press("Enter")  # hands that know no mouse
-    for one in (page, other):
-        expect(one.locator("#alarms li.open")).to_have_count(0)
+    for viewer in (page, other):
+        expect(viewer.locator("#alarms li.open")).to_have_count(0)
     page.evaluate("document.getElementById('aside').open = true")
     shelf = page.locator("#alarms select")
     if shelf.count():  # the condition may be gone by now, and the alarm with it
@@ -183,7 +183,7 @@ def test_a_coil_is_opened_looked_at_and_decided(mill: Mill, page: Page) -> None:
     page.locator("#decision button").click()
     expect(page.locator(".decided")).to_contain_text("hold")
     decided = [event.data for event in mill.received("decision.hold") if isinstance(event.data, Decision)]
-    assert [(one.coil, one.operator, one.reason) for one in decided] == [("DECIDED", "Lee", "looked at")]
+    assert [(made.coil, made.operator, made.reason) for made in decided] == [("DECIDED", "Lee", "looked at")]
 
 
 @pytest.mark.skipif(not AXE.is_file(), reason="no axe-core (make axe)")
@@ -195,7 +195,7 @@ def test_nothing_keeps_anybody_out(page: Page, station: Station, path: str) -> N
     page.evaluate(AXE.read_text(encoding="utf-8"))
     rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
     found = page.evaluate(f"axe.run(document, {{ runOnly: {rules} }})")
-    assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+    assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found["violations"]] == []
     assert len(found["passes"]) > 20
 
 

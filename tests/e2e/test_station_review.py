@@ -117,11 +117,11 @@ def test_a_training_set_is_fetched(station: Station) -> None:
 
 def test_odd_labels_are_refused(station: Station) -> None:
     """What is no defect, and too many at once, are refused in words."""
-    one = {"coil": "C1", "defect": "C1/none", "seen": ""}
-    answer = station.post("/api/relabel", {"label": "sound", "operator": "Kim", "items": [one]})
+    item = {"coil": "C1", "defect": "C1/none", "seen": ""}
+    answer = station.post("/api/relabel", {"label": "sound", "operator": "Kim", "items": [item]})
     assert answer.status == 409 and "no crop" in answer.json()[0]["message"]
-    assert station.post("/api/relabel", {"label": "sound", "operator": "Kim", "items": [one] * 33}).status == 400
-    assert station.post("/api/relabel", {"label": "sound", "operator": "", "items": [one]}).status == 400
+    assert station.post("/api/relabel", {"label": "sound", "operator": "Kim", "items": [item] * 33}).status == 400
+    assert station.post("/api/relabel", {"label": "sound", "operator": "", "items": [item]}).status == 400
     assert station.ask("/api/gallery?order=sideways").status == 400
 
 
@@ -134,7 +134,7 @@ def test_nothing_keeps_anybody_out(page: Page, station: Station, path: str) -> N
     page.evaluate(AXE.read_text(encoding="utf-8"))
     rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
     found = page.evaluate(f"axe.run(document, {{ runOnly: {rules} }})")
-    assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+    assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found["violations"]] == []
     assert len(found["passes"]) > 20
 
 

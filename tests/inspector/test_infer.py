@@ -40,13 +40,13 @@ def test_order(sizes: list[int], in_flight: int, depth: int) -> None:
     engine = grey(in_flight)
     batches = [painted(number, frames) for number, frames in enumerate(sizes)]
     inferred = list(Infer(Loaded(RECIPE, engine), Demand(8))(buffered(batches, depth, "test")))
-    assert [one.batch for one in inferred] == batches
-    for one in inferred:
-        assert one.recipe is RECIPE
-        if one.maps is None:
-            assert not len(one.batch.pixels)
+    assert [result.batch for result in inferred] == batches
+    for result in inferred:
+        assert result.recipe is RECIPE
+        if result.maps is None:
+            assert not len(result.batch.pixels)
         else:
-            assert np.array_equal(one.maps.labels, one.batch.pixels)
+            assert np.array_equal(result.maps.labels, result.batch.pixels)
 
 
 def test_two_in_flight() -> None:
@@ -97,11 +97,11 @@ def batches_without_a_block(queued: int, blocks: int) -> int:
                 wanting += 1
                 pixels = np.empty((1, RECIPE.height, RECIPE.width), np.uint8)
             if demand.has_room:  # else the frame is given up, and the block goes on waiting for the next
-                one = Batch((Frame(header(number), 0),), pixels, (range(1),), number)
+                batch = Batch((Frame(header(number), 0),), pixels, (range(1),), number)
                 pixels = None
                 demand.hand_over()
-                yield one
-                del one
+                yield batch
+                del batch
 
     def analyse(inferred: Inferred) -> int:
         seen = begun

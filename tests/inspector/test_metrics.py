@@ -80,7 +80,7 @@ def test_account(turns: list[tuple[bool, list[Frame | Loss]]]) -> None:
             metrics.reported(findings_of(waiting.pop(0)), [], 0)
         found = assert_balanced(metrics)
         assert +found["received"] == +entered
-        in_flight = sum(not never_came(arrival) for one in waiting for arrival in one.arrivals)
+        in_flight = sum(not never_came(arrival) for queued in waiting for arrival in queued.arrivals)
         assert sum(found["in_flight"].values()) == in_flight
 
 
@@ -92,18 +92,18 @@ def never_came(arrival: Frame | Loss) -> bool:
 def test_account_between_threads() -> None:
     """A scrape while two threads count sees no frame end before it came, nor one lost between."""
     metrics = Metrics(CAMERAS, ["dark"])
-    one = batch(Frame(header(0), 0), Frame(header(0, "bottom"), 0), rejected("crc"), missing(2))
+    entering = batch(Frame(header(0), 0), Frame(header(0, "bottom"), 0), rejected("crc"), missing(2))
     under_way, done = threading.Semaphore(0), threading.Event()
 
     def enter() -> None:
         for _ in range(2000):
-            metrics.frames.enter(one)
+            metrics.frames.enter(entering)
             under_way.release()
 
     def leave() -> None:
         for _ in range(2000):
             under_way.acquire()
-            metrics.reported(findings_of(one), [], 0)
+            metrics.reported(findings_of(entering), [], 0)
         done.set()
 
     threads = [threading.Thread(target=work) for work in (enter, leave)]

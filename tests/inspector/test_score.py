@@ -38,8 +38,8 @@ def whole(planted: Planted, name: str | None = None) -> Defect:
 
 def counts(result: Score, name: str) -> tuple[int, int, int, int, int]:
     """Planted, found, confused, missed and false of one class."""
-    one = next(one for one in result.classes if one.name == name)
-    return one.planted, one.found, one.confused, one.missed, one.false
+    sums = next(sums for sums in result.classes if sums.name == name)
+    return sums.planted, sums.found, sums.confused, sums.missed, sums.false
 
 
 def test_found_missed_false() -> None:
@@ -51,7 +51,7 @@ def test_found_missed_false() -> None:
     assert result.recall == 0.5
     assert result.false_per_100m == 2.0
     assert result.planted("missed") == (SCRATCH,)
-    assert [one.name for one in result.false] == ["patch"]
+    assert [defect.name for defect in result.false] == ["patch"]
 
 
 def test_other_class_is_confused_not_false() -> None:
@@ -140,9 +140,9 @@ def test_everything_is_counted_once(
     missed = Missed(camera="top", coil="C1", start_mm=min(gap), end_mm=max(gap), reasons={})
     result = score(reports, targets, KINDS, 1.0, [missed])
     total = result.total
-    assert sorted(one.planted.number for one in result.outcomes) == list(range(len(targets)))
+    assert sorted(outcome.planted.number for outcome in result.outcomes) == list(range(len(targets)))
     assert total.planted == total.found + total.confused + total.missed
     assert total.planted + total.small + total.unseen == len(targets)
-    assert {one.id for one in (*result.found, *result.false)} == {one.id for one in reports}
+    assert {report.id for report in (*result.found, *result.false)} == {report.id for report in reports}
     assert len(result.found) + len(result.false) == len(reports)
     assert total.false == len(result.false)

@@ -213,7 +213,7 @@ class StripAccount:
             edges_mm.append(edge_mm)
         sums = (self._inspected_mm[coil.coil] / 1000, self._missed_mm[coil.coil] / 1000, max(edges_mm) / 1000)
         reported = coil.inspected_m, coil.missed_m, coil.length_m
-        is_same = all(abs(one - other) <= 0.005 for one, other in zip(sums, reported, strict=True))
+        is_same = all(abs(found_m - stated_m) <= 0.005 for found_m, stated_m in zip(sums, reported, strict=True))
         require(
             is_same, f"{coil.coil} ended with (inspected, missed, length) {reported} m; events and frames say {sums}"
         )

@@ -82,8 +82,8 @@ class World(Life):
     def _shoot(self, step: Step) -> None:
         """The strip goes on, under all cameras."""
         for number in range(1 + step.amount % 4):
-            for which, camera in enumerate(self.cameras):
-                is_picture = (step.amount >> 8 * which) % 8 == number
+            for place, camera in enumerate(self.cameras):
+                is_picture = (step.amount >> 8 * place) % 8 == number
                 camera.pass_under(self._captured_ns(), self.clocks.monotonic_ns(), is_picture)
 
     def _captured_ns(self) -> int:
@@ -111,8 +111,8 @@ class World(Life):
         sent = self._camera(step).sent
         if len(sent) < 2 or self._plan.line.is_credit:
             return
-        one, two = sent[-2].shot, sent[-1].shot
-        if one and two and one.boot == two.boot and {one.kind, two.kind} <= {"good", "picture"}:
+        earlier, later = sent[-2].shot, sent[-1].shot
+        if earlier and later and earlier.boot == later.boot and {earlier.kind, later.kind} <= {"good", "picture"}:
             sent[-2], sent[-1] = sent[-1], sent[-2]
 
     def _take(self, step: Step) -> None:

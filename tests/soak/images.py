@@ -111,8 +111,8 @@ def mutate(content: bytes, chance: random.Random) -> bytes:
         elif way < 0.85:
             changed[at:at] = chance.randbytes(chance.randrange(1, 9))
         elif way < 0.92:
-            other = chance.randrange(len(changed)) if changed else 0
-            changed[at:at] = changed[other : other + chance.randrange(1, 40)]
+            source = chance.randrange(len(changed)) if changed else 0
+            changed[at:at] = changed[source : source + chance.randrange(1, 40)]
         else:
             del changed[at:]
     return mend(bytes(changed)) if chance.random() < 0.8 else bytes(changed)

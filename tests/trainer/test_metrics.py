@@ -71,7 +71,7 @@ def test_a_class_that_is_nowhere_true_is_no_part_of_the_mean() -> None:
         scores = Scores(2)
         scores.add(found, truth)
         reports.append(scores.report())
-    assert [one["dice_micro_mean"] for one in reports] == [0.8, 0.8]
+    assert [report["dice_micro_mean"] for report in reports] == [0.8, 0.8]
     assert math.isnan(reports[0]["dice_micro_2"]) and reports[1]["dice_micro_2"] == 0
     assert reports[1]["dice_micro"] < reports[0]["dice_micro"]
 
@@ -93,8 +93,8 @@ def batch_of(chance: np.random.Generator, frames: int = 5) -> tuple[Labels, Labe
 def ours(found: Labels, truth: Labels) -> dict[str, float]:
     """Our figures of these frames."""
     scores = Scores(CLASSES)
-    for one, other in zip(found, truth, strict=True):
-        scores.add(one, other)
+    for inferred, actual in zip(found, truth, strict=True):
+        scores.add(inferred, actual)
     return scores.report()
 
 
@@ -108,7 +108,7 @@ def test_torchmetrics_agrees(seed: int) -> None:
     found, truth = batch_of(np.random.default_rng(seed))
     report = ours(found, truth)
     hot = [torch.nn.functional.one_hot(torch.from_numpy(m).long(), CLASSES + 1).movedim(-1, 1) for m in (found, truth)]
-    whole = [one.movedim(1, 0).flatten(1)[None] for one in hot]  # the set as one frame, (1, 1 + C, pixels)
+    whole = [masks.movedim(1, 0).flatten(1)[None] for masks in hot]  # the set as one frame, (1, 1 + C, pixels)
     no_sound = {"num_classes": CLASSES + 1, "include_background": False}
     by_class = segmentation.dice_score(*whole, average="none", **no_sound)[0]
     iou_by_class = functional.jaccard_index(
@@ -119,7 +119,7 @@ def test_torchmetrics_agrees(seed: int) -> None:
         assert float(iou_by_class[class_id - 1]) == pytest.approx(report[f"iou_micro_{class_id}"], abs=1e-6)
     pooled = segmentation.dice_score(*whole, average="micro", **no_sound)
     assert float(pooled) == pytest.approx(report["dice_micro"], abs=1e-6)
-    defects = [one[:, 1:].flatten().int() for one in hot]
+    defects = [masks[:, 1:].flatten().int() for masks in hot]
     assert float(functional.jaccard_index(*defects, task="binary")) == pytest.approx(report["iou_micro"], abs=1e-6)
     by_frame = segmentation.dice_score(*hot, average="micro", **no_sound)
     assert float(by_frame.mean()) == pytest.approx(report["dice_meter"], abs=1e-6)
@@ -137,16 +137,16 @@ def test_segmentation_models_pytorch_agrees(seed: int) -> None:
     found, truth = batch_of(np.random.default_rng(seed))
     report = ours(found, truth)
     hot = [np.stack([labels == c for c in range(1, CLASSES + 1)], 1) for labels in (found, truth)]
-    stats = smp.get_stats(*(torch.from_numpy(one).long() for one in hot), mode="multilabel")  # each (N, C)
-    whole = [one.sum(0, keepdim=True) for one in stats]
-    frames = [one.sum(1, keepdim=True) for one in stats]
+    stats = smp.get_stats(*(torch.from_numpy(masks).long() for masks in hot), mode="multilabel")  # each (N, C)
+    whole = [masks.sum(0, keepdim=True) for masks in stats]
+    frames = [masks.sum(1, keepdim=True) for masks in stats]
     for name, score in (("dice", smp.f1_score), ("iou", smp.iou_score)):
         figures = {
             "kaggle": score(*stats, reduction="macro-imagewise", zero_division=1.0),
             "micro": score(*stats, reduction="micro", zero_division=1.0),
-            "micro_mean": score(*(one[:, :3] for one in stats), reduction="macro", zero_division=1.0),
+            "micro_mean": score(*(sums[:, :3] for sums in stats), reduction="macro", zero_division=1.0),
             "meter": score(*frames, reduction="none", zero_division=1.0).mean(),
-            **{f"micro_{c + 1}": one for c, one in enumerate(score(*whole, zero_division=1.0)[0][:3])},
+            **{f"micro_{c + 1}": share for c, share in enumerate(score(*whole, zero_division=1.0)[0][:3])},
         }
         for convention, figure in figures.items():
             assert float(figure) == pytest.approx(report[f"{name}_{convention}"], abs=1e-6), (name, convention)

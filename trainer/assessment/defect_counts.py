@@ -98,8 +98,12 @@ class DefectCounts:
             if seen_as != planted.class_id:
                 (confused if seen_as else missed).append(number)
         right, lonely = (hits & same).any(axis=0), ~hits.any(axis=0)
-        for counts, which in ((self._reported, np.ones_like(right)), (self._right, right), (self.confusion[0], lonely)):
-            np.add.at(counts, reported_class[which], 1)
+        for counts, chosen in (
+            (self._reported, np.ones_like(right)),
+            (self._right, right),
+            (self.confusion[0], lonely),
+        ):
+            np.add.at(counts, reported_class[chosen], 1)
         return Errors(tuple(missed), tuple(confused), tuple(np.flatnonzero(lonely).tolist()))
 
     def classes(self) -> list[ClassCounts]:

@@ -108,10 +108,10 @@ def _outline(canvas: Canvas, labels: Bytes2D, colour: Colour | None = None) -> N
         cv2.drawContours(canvas, contours, -1, pen, 2 if colour is None else 1, cv2.LINE_AA)
 
 
-def _box(canvas: Canvas, thing: Planted | Defect, scale: Scale, factor: float) -> None:
+def _box(canvas: Canvas, extent: Planted | Defect, scale: Scale, factor: float) -> None:
     """Draw a red box around a defect."""
-    left, right = (round(mm / scale.mm_per_px * factor) for mm in (thing.left_mm, thing.right_mm))
-    top, bottom = (round(mm / scale.mm_per_row * factor) for mm in (thing.start_mm, thing.end_mm))
+    left, right = (round(mm / scale.mm_per_px * factor) for mm in (extent.left_mm, extent.right_mm))
+    top, bottom = (round(mm / scale.mm_per_row * factor) for mm in (extent.start_mm, extent.end_mm))
     height_px, width_px = canvas.shape[:2]
     start = max(left - 7, 1), max(top - 7, 1)
     end = min(right + 7, width_px - 2), min(bottom + 7, height_px - 2)

@@ -249,7 +249,7 @@ def refuse_changes(settings: Mapping[str, object], folder: Path) -> dict[str, ob
         if name not in MAY_CHANGE and not same and not (name == "data" and not value):
             raise UserError(
                 f"{folder}: its {name} is {own}, --resume was given {value}; a run keeps what it began with, but for "
-                f"{', '.join('--' + one.replace('_', '-') for one in MAY_CHANGE)}. Leave it out, or begin another run "
+                f"{', '.join('--' + key.replace('_', '-') for key in MAY_CHANGE)}. Leave it out, or begin another run "
                 "with --start and --out."
             )
     return has

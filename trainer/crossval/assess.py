@@ -111,8 +111,8 @@ def near_areas(found: Plane, truth: Plane, classes: int, edges_px: int) -> npt.N
     areas = np.zeros((4, classes), np.int64)
     for number in range(classes):
         ours, theirs = ((plane == number + 1).astype(np.uint8) for plane in (found, truth))
-        for row, (some, others) in enumerate(((ours, theirs), (theirs, ours))):
-            if area := int(some.sum()):
-                near = cv2.dilate(others, disc) if others.any() else others
-                areas[2 * row : 2 * row + 2, number] = int((some & near).sum()), area
+        for row, (counted, wanted) in enumerate(((ours, theirs), (theirs, ours))):
+            if area := int(counted.sum()):
+                near = cv2.dilate(wanted, disc) if wanted.any() else wanted
+                areas[2 * row : 2 * row + 2, number] = int((counted & near).sum()), area
     return areas

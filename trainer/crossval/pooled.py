@@ -105,8 +105,8 @@ def _figures(sums: Sums, report: Callable[[Sums], dict[str, float]], draws: int)
 def near_dice(areas: Sums) -> dict[str, float]:
     """Return micro Dice, pooled and by class, of `assess.near_areas` (4, C)."""
 
-    def dice(one: Sums) -> float:
-        near_found, found, near_true, true = one
+    def dice(sums: Sums) -> float:
+        near_found, found, near_true, true = sums
         return float((near_found + near_true) / (found + true)) if found + true else math.nan
 
     by_class = {f"dice_micro_{number}": dice(areas[:, number - 1]) for number in range(1, areas.shape[1] + 1)}

@@ -122,7 +122,7 @@ def _of_names(labels: Sequence[str], where: Path) -> ClassList:
     if len(labels) > MOST:
         raise DataError(f"{where}: has {len(labels)} classes; expected at most {MOST}")
     names = tuple(allowed_name(label, f"class-{number}") for number, label in enumerate(labels, 1))
-    twice = {name for name in names if sum(name.casefold() == other.casefold() for other in names) > 1}
+    twice = {name for name in names if sum(name.casefold() == later.casefold() for later in names) > 1}
     if twice:
         raise DataError(f"{where}: several classes are called {', '.join(sorted(twice))}; expected each name once")
     warnings = tuple(

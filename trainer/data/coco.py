@@ -140,13 +140,13 @@ def _doubled(path: Path, categories: Sequence[Category]) -> list[str]:
     by_name: dict[str, Category] = {}
     for number, category in enumerate(categories):
         where = f"{path}: categories[{number}] (id {category.id}, {category.name})"
-        if (other := by_id.setdefault(category.id, category)) is not category:
+        if (first := by_id.setdefault(category.id, category)) is not category:
             faults.append(
-                f"{where}: has the id of {other.name}; expected each id once. Number the categories of one file again, "
+                f"{where}: has the id of {first.name}; expected each id once. Number the categories of one file again, "
                 "and its annotations with them."
             )
-        elif (other := by_name.setdefault(category.name.casefold(), category)) is not category:
-            faults.append(f"{where}: has the name of category {other.id}; expected each name once. Join them.")
+        elif (first := by_name.setdefault(category.name.casefold(), category)) is not category:
+            faults.append(f"{where}: has the name of category {first.id}; expected each name once. Join them.")
     return faults
 
 

@@ -202,12 +202,12 @@ def _join(
         return f"{class_id} ({class_names[class_id - 1]})"
 
     warnings: list[str] = []
-    for where, drawn in planes:
+    for key, drawn in planes:
         shared = (labels > 0) & (drawn > 0) & (labels != drawn)
         if shared.any():
             pairs, counts = np.unique(np.stack([labels[shared], drawn[shared]]), axis=1, return_counts=True)
             warnings += [
-                f"{where}: {name}: {count} px of class {called(new)} are class {called(old)} already; the class with "
+                f"{key}: {name}: {count} px of class {called(new)} are class {called(old)} already; the class with "
                 "fewer pixels in the frame keeps them"
                 for (old, new), count in zip(pairs.T.tolist(), counts.tolist(), strict=True)
             ]

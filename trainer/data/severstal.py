@@ -85,21 +85,21 @@ def _rows(path: Path, class_count: int) -> tuple[dict[str, list[CsvRow]], list[s
             f"{path}: line 1: columns are {', '.join(columns) or 'none'}; expected ImageId,ClassId,EncodedPixels "
             "or ImageId_ClassId,EncodedPixels"
         )
-    for where, row in lines:
+    for position, row in lines:
         image, _, class_text = (
             row["ImageId_ClassId"].rpartition("_") if joined else (row["ImageId"], "", row["ClassId"])
         )
         if class_text not in class_ids or not image:
-            faults.append(f"{where}: class is {class_text!r}; expected 1..{class_count}; {STATED} names others")
+            faults.append(f"{position}: class is {class_text!r}; expected 1..{class_count}; {STATED} names others")
             continue
         text, class_id = row["EncodedPixels"].strip(), class_ids[class_text]
         earlier = rows[Path(image).stem].get(class_id)
         if earlier and text:
             runs = "again" if earlier.text == text else "with other runs"
             first = earlier.where.rpartition(": ")[2]
-            faults.append(f"{where}: {image} has class {class_text} twice, {runs}; first in {first}. Keep one row.")
+            faults.append(f"{position}: {image} has class {class_text} twice, {runs}; first in {first}. Keep one row.")
         elif text:
-            rows[Path(image).stem][class_id] = CsvRow(where, class_id, text)
+            rows[Path(image).stem][class_id] = CsvRow(position, class_id, text)
     return {stem: list(of_image.values()) for stem, of_image in rows.items()}, faults
 
 

@@ -254,13 +254,13 @@ def _strangers(path: Path, names: Sequence[str], parts: dict[str, str]) -> list[
         for name, count in Counter(names).items()
         if count > 1
     ]
-    for some, words in (
+    for strangers, words in (
         ([name for name in names if name not in parts], "of DATA not in the split"),
         (sorted(parts.keys() - set(names)), "in the split not in DATA"),
     ):
-        if some:
+        if strangers:
             faults.append(
-                f"{path}: {counted(len(some), 'frame')} {words}, as {some[0]}; expected the same frames. "
+                f"{path}: {counted(len(strangers), 'frame')} {words}, as {strangers[0]}; expected the same frames. "
                 "Give the DATA it was made of, or make a new split with `trainer check`."
             )
     return faults

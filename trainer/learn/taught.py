@@ -167,8 +167,8 @@ def _measure(unet: UNet, norms: Mapping[str, nn.Module], usual: Iterable[Tensor]
 
     def note(name: str, x: Tensor) -> None:
         x = x.double()
-        one = torch.stack([torch.ones_like(x[0, :, 0, 0]), x.mean((0, 2, 3)), x.square().mean((0, 2, 3))])
-        sums[name] = sums.get(name, torch.zeros_like(one)) + one
+        powers = torch.stack([torch.ones_like(x[0, :, 0, 0]), x.mean((0, 2, 3)), x.square().mean((0, 2, 3))])
+        sums[name] = sums.get(name, torch.zeros_like(powers)) + powers
 
     with ExitStack() as stack:
         for name, norm in norms.items():

@@ -53,10 +53,10 @@ class UsualFeatures:
         left_out = np.empty(len(features))
         fold = np.arange(len(features)) % FOLDS
         for number in range(FOLDS):
-            other = object.__new__(UsualFeatures)
-            other.limit = 1.0
-            other._fit(features[fold != number])
-            left_out[fold == number] = other.distances(features[fold == number])
+            rest = object.__new__(UsualFeatures)
+            rest.limit = 1.0
+            rest._fit(features[fold != number])
+            left_out[fold == number] = rest.distances(features[fold == number])
         self.limit = float(np.quantile(left_out, QUANTILE))
 
     def _fit(self, features: Floats) -> None:

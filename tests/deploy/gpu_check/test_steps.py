@@ -43,7 +43,7 @@ def test_a_failed_step_stops_only_what_needs_it(tmp_path: Path) -> None:
     after = Step(name="verify", words=python(""), budget_s=20, needs=("convert",))
     other = Step(name="torch", words=python(""), budget_s=20)
     done = do(tmp_path, broken, after, other)
-    assert [one.status for one in done] == ["failed", "skipped", "passed"]
+    assert [step.status for step in done] == ["failed", "skipped", "passed"]
     assert done[1].reason == "needs convert, which did not pass"
 
 
@@ -51,7 +51,7 @@ def test_a_step_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
     """Its budget is its own: the child that it started is gone too, and the next step runs."""
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(3600)'])"
     done = do(tmp_path, Step(name="a", words=python(code), budget_s=1.5), Step(name="b", words=python(""), budget_s=20))
-    assert [one.status for one in done] == ["failed", "passed"]
+    assert [step.status for step in done] == ["failed", "passed"]
     assert done[0].reason == "not done within 2 s"
 
 
@@ -59,8 +59,8 @@ def test_what_a_step_leaves_the_next_may_use(tmp_path: Path) -> None:
     """A quick first step makes a slow second one possible, whose own budget would not do."""
     quick = Step(name="a", words=python(""), budget_s=60)
     slow = Step(name="b", words=python("import time; time.sleep(0.5)"), budget_s=0.001)
-    assert [one.status for one in do(tmp_path, quick, slow)] == ["passed", "passed"]
-    assert [one.status for one in do(tmp_path, slow)] == ["failed"]
+    assert [step.status for step in do(tmp_path, quick, slow)] == ["passed", "passed"]
+    assert [step.status for step in do(tmp_path, slow)] == ["failed"]
 
 
 def test_all_steps_share_one_budget(tmp_path: Path) -> None:

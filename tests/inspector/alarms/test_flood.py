@@ -49,16 +49,16 @@ def test_a_flood() -> None:
 
 def test_the_journal_is_the_same_without_a_flood() -> None:
     """Whatever the limits of floods are, the same changes of state are recorded, but for what is announced."""
-    one, other = Desk(*RULES), Desk(*RULES, flood=FloodSection(more_than=1, ends_below=1))
-    for desk in (one, other):
+    calm, flooded = Desk(*RULES), Desk(*RULES, flood=FloodSection(more_than=1, ends_below=1))
+    for desk in (calm, flooded):
         pour(desk, 15)
         desk.follow(after_ms=20 * MINUTE_MS)
     plain = [
         [(event.name, event.isa_state, event.cause) for event in desk.events if isinstance(event, Alarm)]
-        for desk in (one, other)
+        for desk in (calm, flooded)
     ]
     assert plain[0] == plain[1]
-    assert sum(alarm.annunciate for alarm in raised(one)) > sum(alarm.annunciate for alarm in raised(other))
+    assert sum(alarm.annunciate for alarm in raised(calm)) > sum(alarm.annunciate for alarm in raised(flooded))
 
 
 def test_a_flood_goes_on_over_a_restart() -> None:

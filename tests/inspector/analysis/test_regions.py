@@ -51,7 +51,7 @@ def check(labels: Bytes2D, confidence: Bytes2D) -> None:
     names = [name for name in found.__struct_fields__ if name not in ("is_whole", "runs", "number")]
     assert found.is_whole
     got = [
-        dict(zip(names, map(int, one), strict=True)) for one in zip(*(getattr(found, n) for n in names), strict=True)
+        dict(zip(names, map(int, box), strict=True)) for box in zip(*(getattr(found, n) for n in names), strict=True)
     ]
     assert len(got) == len(expected)
     assert got == expected

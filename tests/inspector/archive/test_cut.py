@@ -118,7 +118,7 @@ def test_what_one_frame_costs_is_bounded() -> None:
     crops, skipped = cut((inspected, pixels))
     assert skipped == {"frame": 30 - MOST_OF_FRAME}
     assert cut((inspected, pixels), room=False) == ((), {"frame": 30 - MOST_OF_FRAME, "full": MOST_OF_FRAME})
-    areas = sorted((one.area_mm2 for one in inspected.detections), reverse=True)
+    areas = sorted((detection.area_mm2 for detection in inspected.detections), reverse=True)
     kept = [inspected.detections[crop.detection].area_mm2 for crop in crops if crop.detection is not None]
     assert kept == areas[:MOST_OF_FRAME]
 

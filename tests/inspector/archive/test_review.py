@@ -36,7 +36,7 @@ def test_the_trainer_reads_what_people_say(store: Store, tmp_path: Path) -> None
         assert np.array_equal(masks[place].labels, drawn) and np.array_equal(coco[place].labels, drawn)
         assert np.array_equal(masks[place].pixels, np.random.default_rng(number).integers(0, 255, (40, 50)))
     results = msgspec.json.decode((tmp_path / "out" / "network.json").read_bytes())
-    assert [(one["category_id"], one["score"], one["bbox"]) for one in results] == [(1, 0.9, [7, 5, 2, 1])] * 4
+    assert [(found["category_id"], found["score"], found["bbox"]) for found in results] == [(1, 0.9, [7, 5, 2, 1])] * 4
     for path in (tmp_path / "out" / "network").iterdir():
         mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         assert mask is not None and mask[5, 7] == 1

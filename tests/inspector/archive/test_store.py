@@ -70,7 +70,7 @@ BOX = {"start_mm": 2.0, "end_mm": 42.0, "left_mm": 3.0, "right_mm": 53.0, "area_
 def sidecars(store: Store, kind: str = "*") -> list[Sidecar]:
     """All that is in the archive, by the frame's number."""
     found = [msgspec.json.decode(path.read_bytes(), type=Sidecar) for path in store.folder.glob(f"{kind}/*/*/*.json")]
-    return sorted(found, key=lambda one: one.number)
+    return sorted(found, key=lambda crop: crop.number)
 
 
 def label(
@@ -88,10 +88,10 @@ def test_a_crop_is_kept_without_loss(store: Store) -> None:
     (path,) = store.folder.glob(f"{SEEN}/2024-11-27/C%2F1/*.png")
     picture, was = cv2.imread(str(path), cv2.IMREAD_UNCHANGED), np.random.default_rng(5).integers(0, 255, (40, 50))
     assert picture is not None and np.array_equal(picture, was)
-    (one,) = sidecars(store)
-    assert (one.image, one.coil, one.number, one.name) == (path.name, "C/1", 5, "dark")
-    assert (one.place.start_mm, one.place.left_mm, one.mm_per_px) == (1002.0, 3.0, 1.0)
-    assert one.regions[0].box_px == (7, 5, 2, 1) and one.regions[0].is_subject
+    (crop,) = sidecars(store)
+    assert (crop.image, crop.coil, crop.number, crop.name) == (path.name, "C/1", 5, "dark")
+    assert (crop.place.start_mm, crop.place.left_mm, crop.mm_per_px) == (1002.0, 3.0, 1.0)
+    assert crop.regions[0].box_px == (7, 5, 2, 1) and crop.regions[0].is_subject
 
 
 def test_the_oldest_go_first_and_labelled_ones_last(store: Store) -> None:
@@ -104,9 +104,9 @@ def test_the_oldest_go_first_and_labelled_ones_last(store: Store) -> None:
     counted = store.bytes
     store.count()
     assert store.bytes == counted
-    kept = [one.number for one in sidecars(store, SEEN)]
+    kept = [crop.number for crop in sidecars(store, SEEN)]
     assert kept == list(range(40 - len(kept), 40)) and len(kept) >= 5
-    assert [one.number for one in sidecars(store, LABELLED)] == [0]
+    assert [crop.number for crop in sidecars(store, LABELLED)] == [0]
 
 
 def test_labelled_ones_go_when_nothing_else_is_left(store: Store) -> None:
@@ -125,7 +125,7 @@ def test_old_crops_go(store: Store, clock: Clock) -> None:
     os.utime(next(store.folder.glob(f"{LABELLED}/*/*/*.json")), (NOW.timestamp(),) * 2)
     store.age()
     store.age()
-    assert [one.number for one in sidecars(store)] == [0]
+    assert [crop.number for crop in sidecars(store)] == [0]
     assert list((store.folder / SEEN).iterdir()) == []
 
 
@@ -136,10 +136,12 @@ def test_a_label_is_a_class_by_name_or_number(store: Store, text: str, name: str
     add(store, 3, place=1)
     add(store, 4)
     assert label(store, defect, text) == (True, f"dark {defect} is {name} now (2 crops).")
-    labels = [(one.number, one.label and one.label.name, one.label and one.label.operator) for one in sidecars(store)]
+    labels = [
+        (crop.number, crop.label and crop.label.name, crop.label and crop.label.operator) for crop in sidecars(store)
+    ]
     assert labels == [(3, name, "Kim"), (3, name, "Kim"), (4, None, None)]
     assert label(store, defect, "1")[0]
-    assert [one.label and one.label.name for one in sidecars(store)] == ["dark", "dark", None]
+    assert [crop.label and crop.label.name for crop in sidecars(store)] == ["dark", "dark", None]
 
 
 @pytest.mark.parametrize("text", ["0", "3", "blue"])
@@ -173,7 +175,7 @@ def test_a_label_is_taken_back(store: Store) -> None:
     defect = add(store, 3)
     assert label(store, defect)[0]
     assert label(store, defect, "") == (True, f"dark {defect} has no label now (1 crop).")
-    assert [one.label for one in sidecars(store, SEEN)] == [None] and not sidecars(store, LABELLED)
+    assert [crop.label for crop in sidecars(store, SEEN)] == [None] and not sidecars(store, LABELLED)
     counted = store.bytes
     store.count()
     assert store.bytes == counted

@@ -31,7 +31,7 @@ def test_it_measures_engine_copies_and_daemon_at_each_batch_size(measured: Path)
     """Four rows a batch size, each with rates; times where there are any, and what the daemon adds only under load."""
     bench = figures.read(measured)
     assert [(row.batch, row.measured) for row in bench.rows] == [
-        (batch, what) for batch in (1, 3) for what in ("engine", "copies", "daemon", "load")
+        (batch, measure) for batch in (1, 3) for measure in ("engine", "copies", "daemon", "load")
     ]
     for row in bench.rows:
         assert row.fps > 0
@@ -118,4 +118,4 @@ def test_none_always_comes_after_the_same_one() -> None:
     """What ran before slows what comes next; over the rounds it falls on each."""
     ran = [name for number in range(4) for name in in_turn(("engine", "copies", "daemon"), number)]
     before = {name: {ran[i - 1] for i in range(1, len(ran)) if ran[i] == name} for name in ran}
-    assert all(len(others) > 1 for others in before.values())
+    assert all(len(previous) > 1 for previous in before.values())

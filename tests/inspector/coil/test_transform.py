@@ -52,9 +52,9 @@ def coil(*defects: Defect, **facts: Any) -> CoilFile:
     return closed(made, record(made))
 
 
-def same(one: CoilFile, other: CoilFile) -> None:
+def same(first: CoilFile, second: CoilFile) -> None:
     """Two coils are the same, but for the rounding of floating point."""
-    pairs = zip(_numbers(msgspec.to_builtins(one)), _numbers(msgspec.to_builtins(other)), strict=True)
+    pairs = zip(_numbers(msgspec.to_builtins(first)), _numbers(msgspec.to_builtins(second)), strict=True)
     for found, wanted in pairs:
         assert found == (pytest.approx(wanted, abs=1e-6, rel=1e-9) if isinstance(wanted, float) else wanted)
 
@@ -94,11 +94,11 @@ def test_a_weld_is_undone_by_crops(first: CoilFile, second: CoilFile) -> None:
     whole = transform.weld(first, second)
     assert 1000 * LENGTH_M in whole.welds_mm
     for piece, wanted in ((transform.crop(whole, 0, LENGTH_M), first), (transform.crop(whole, LENGTH_M, 200), second)):
-        inside = [one for one in wanted.defects if one.end_mm <= 1000 * LENGTH_M]
-        ends = [(one.start_mm, one.end_mm) for one in inside]
-        found = [(one.start_mm, one.end_mm) for one in piece.defects]
+        inside = [defect for defect in wanted.defects if defect.end_mm <= 1000 * LENGTH_M]
+        ends = [(defect.start_mm, defect.end_mm) for defect in inside]
+        found = [(defect.start_mm, defect.end_mm) for defect in piece.defects]
         for start_mm, end_mm in ends:
-            assert any(abs(start_mm - other) < 1e-6 and abs(end_mm - last) < 1e-6 for other, last in found)
+            assert any(abs(start_mm - begin_mm) < 1e-6 and abs(end_mm - stop_mm) < 1e-6 for begin_mm, stop_mm in found)
 
 
 def test_a_defect_lies_where_it_will() -> None:

@@ -63,7 +63,7 @@ def test_an_overlap_of_a_whole_frame_cannot_be(facts: dict[str, Any]) -> None:
 
 def seen(cameras: list[CameraSection], *pictures: Bytes2D) -> Findings:
     """Analyse one frame of each camera; a pixel's grey is its class."""
-    arrivals = [Frame(header(0, of.name, coil="C", start_mm=0.0), 0) for of in cameras]
+    arrivals = [Frame(header(0, seen_by.name, coil="C", start_mm=0.0), 0) for seen_by in cameras]
     maps = Maps(np.array(pictures), np.array(pictures) * 100, np.ones((len(pictures), 2), np.float32))
     return Analyse(cameras)(Inferred(batch(*arrivals), RECIPE, maps))
 

@@ -98,7 +98,7 @@ def test_a_scratch_in_pieces_is_not_right(truth: list[planted.PlantedRow]) -> No
     for change in ("split", "away"):
         received = perfect(truth)
         longest = max(
-            (one for one in received.defects.values() if one.name == "scratch"), key=lambda one: one.length_mm
+            (whole for whole in received.defects.values() if whole.name == "scratch"), key=lambda whole: whole.length_mm
         )
         if change == "split":
             received.defects["half"] = msgspec.structs.replace(longest, id="half", end_mm=longest.start_mm + 50)
@@ -112,7 +112,7 @@ def test_both_coils_lie_behind_each_other(truth: list[planted.PlantedRow]) -> No
     tally = Tally(truth, perfect(truth), CARD)
     score = tally.strip_score()
     assert max(defect.start_mm for defect in score.found) > LENGTHS_MM[0]
-    assert len(score.found) == sum(len(one.found) for one in tally.scores.values())
+    assert len(score.found) == sum(len(part.found) for part in tally.scores.values())
     assert [gap.coil for gap in tally.strip_missed()] == [COILS[0]]
 
 

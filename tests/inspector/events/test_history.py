@@ -33,7 +33,7 @@ def test_each_question_finds_what_a_loop_would(tmp_path: Path) -> None:
     assert len(list((tmp_path / "journal").glob("*.sqlite"))) > 1
     with History(tmp_path / "journal") as history:
         assert {defect.id for defect in defects(history, "C")} == {defect.id for defect in written}
-        for which in (
+        for criteria in (
             Filter(name="scratch", min_length_mm=50),
             Filter(min_length_mm=64.0),
             Filter(min_area_mm2=500, min_confidence=0.8),
@@ -45,14 +45,14 @@ def test_each_question_finds_what_a_loop_would(tmp_path: Path) -> None:
             wanted = {
                 defect.id
                 for defect in written
-                if which.name in (None, defect.name)
-                and round(defect.length_mm, 1) >= which.min_length_mm
-                and round(defect.width_mm, 1) >= which.min_width_mm
-                and defect.area_mm2 >= which.min_area_mm2
-                and defect.confidence >= which.min_confidence
-                and which.from_mm <= defect.start_mm < which.to_mm
+                if criteria.name in (None, defect.name)
+                and round(defect.length_mm, 1) >= criteria.min_length_mm
+                and round(defect.width_mm, 1) >= criteria.min_width_mm
+                and defect.area_mm2 >= criteria.min_area_mm2
+                and defect.confidence >= criteria.min_confidence
+                and criteria.from_mm <= defect.start_mm < criteria.to_mm
             }
-            assert {defect.id for defect in defects(history, "C", which)} == wanted
+            assert {defect.id for defect in defects(history, "C", criteria)} == wanted
     assert sorted(file.suffix for file in (tmp_path / "journal").iterdir()) == [".sqlite"] * len(
         list((tmp_path / "journal").iterdir())
     ), "reading left files behind"

@@ -23,15 +23,15 @@ sys.stdin.read()
 
 def test_processes_that_ask_at_once_are_given_different_ones() -> None:
     """As long as they live, whether they have bound them or not."""
-    others = [
+    processes = [
         subprocess.Popen([sys.executable, "-c", TAKE], stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(3)
     ]
     taken = [port for _ in range(20) for port in msgspec.structs.astuple(Ports.free())]
-    for other in others:
-        assert other.stdout is not None
-        taken += msgspec.json.decode(other.stdout.readline())
-    for other in others:
-        other.communicate()
+    for process in processes:
+        assert process.stdout is not None
+        taken += msgspec.json.decode(process.stdout.readline())
+    for process in processes:
+        process.communicate()
     assert len(set(taken)) == len(taken) == 400
     assert all(FIRST <= port < LAST for port in taken)
 

@@ -215,9 +215,9 @@ def test_the_oldest_picture_is_given_up_that_still_waits() -> None:
         for number in range(count):
             intake.take(message(number, "png"), 2, 0)
         got = result(intake)
-    frames = [one for one in got if isinstance(one, int)]
+    frames = [end for end in got if isinstance(end, int)]
     assert frames == sorted(frames) and frames[-1] == count - 1
-    losses = [one for one in got if isinstance(one, tuple)]
+    losses = [end for end in got if isinstance(end, tuple)]
     assert {reason for reason, _ in losses} <= {"decoding"}  # and none is missing as well
     assert len(frames) + sum(number for _, number in losses) == count
 

@@ -79,7 +79,7 @@ class Sender:
         self.demand.take(Counter(frame.header.camera for frame in batch.frames()))
         self.demand.finish()
         numbers = [(frame.header.boot, frame.header.number) for frame in batch.frames()]
-        assert all(one < other for one, other in pairwise(numbers) if one[0] == other[0])
+        assert all(earlier < later for earlier, later in pairwise(numbers) if earlier[0] == later[0])
         for arrival in batch.arrivals:
             self.ends["inspected" if isinstance(arrival, Frame) else arrival.end] += getattr(arrival, "count", 1)
 

@@ -14,10 +14,10 @@ def test_known_is_what_was_added(added: list[tuple[str, int]]) -> None:
     known = Known([frames.camera()])
     for boot, number in added:
         known.add("top", boot, number)
-    other = Known([frames.camera()])
-    other.load(known.dump())
-    for which in (known, other):
-        assert {(boot, n) for boot in "ab" for n in range(62) if which.has("top", boot, n)} == set(added)
+    restored = Known([frames.camera()])
+    restored.load(known.dump())
+    for receipts in (known, restored):
+        assert {(boot, n) for boot in "ab" for n in range(62) if receipts.has("top", boot, n)} == set(added)
     assert not known.has("bottom", "a", 0)
 
 

@@ -34,7 +34,7 @@ BY = msgspec.structs.replace(RECIPE, mm_per_px=1.0)
 @contextmanager
 def intake(cameras: list[CameraSection]) -> Iterator[Accept]:
     """Give an intake without a socket."""
-    rasters = {of.name: of.raster(BY) for of in cameras}
+    rasters = {section.name: section.raster(BY) for section in cameras}
     shape = 8, max(r.seen_rows for r in rasters.values()), max(r.seen_px for r in rasters.values())
     accept = Accept(
         cameras,
@@ -81,19 +81,19 @@ def findings(cameras: list[CameraSection], pictures: dict[str, Bytes2D], encodin
 @pytest.mark.parametrize("encoding", ["raw8", "png"])
 def test_every_camera_s_defect_lies_where_it_was(encoding: str) -> None:
     """Frames wider, taller, smaller than the recipe's, and one scaled to it, in one batch: one defect each."""
-    found = findings(CAMERAS, {of.name: picture(of) for of in CAMERAS}, encoding)
+    found = findings(CAMERAS, {section.name: picture(section) for section in CAMERAS}, encoding)
     assert not found.losses
     seen = {arrival.frame.header.camera: arrival.detections for arrival in found.inspected}
-    assert seen.keys() == {of.name for of in CAMERAS}
-    for of in CAMERAS:
-        raster = of.raster(BY)
-        (defect,) = seen[of.name]
+    assert seen.keys() == {section.name for section in CAMERAS}
+    for section in CAMERAS:
+        raster = section.raster(BY)
+        (defect,) = seen[section.name]
         box = defect.start_mm, defect.end_mm, defect.left_mm, defect.right_mm
         assert box == (
-            raster.rows // 2 * of.mm_per_row,
-            raster.rows * of.mm_per_row,
-            of.offset_mm + raster.px // 2 * of.mm_per_px,
-            of.offset_mm + raster.px * of.mm_per_px,
+            raster.rows // 2 * section.mm_per_row,
+            raster.rows * section.mm_per_row,
+            section.offset_mm + raster.px // 2 * section.mm_per_px,
+            section.offset_mm + raster.px * section.mm_per_px,
         )
         assert defect.area_mm2 == pytest.approx((box[1] - box[0]) * (box[3] - box[2]))
 

@@ -42,9 +42,9 @@ def test_nothing_else_lies_on_a_print() -> None:
     """Defects make room, and without marks the steel is what it was."""
     crowded = Sheet(5, width_px=800, marks=[MARK], defects_per_m=20)
     for defect in crowded.planted(0, 20_000):
-        for other in crowded.planted(defect.start_mm, defect.end_mm):
-            apart = other.right_mm < defect.left_mm or other.left_mm > defect.right_mm
-            assert other == defect or apart or not crowded.is_print(defect)
+        for neighbour in crowded.planted(defect.start_mm, defect.end_mm):
+            apart = neighbour.right_mm < defect.left_mm or neighbour.left_mm > defect.right_mm
+            assert neighbour == defect or apart or not crowded.is_print(defect)
     assert not any(map(Sheet(5, width_px=800).is_print, Sheet(5, width_px=800).planted(0, 20_000)))
 
 

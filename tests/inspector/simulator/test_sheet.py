@@ -84,10 +84,10 @@ def test_defects_keep_their_distance(busy: Sheet) -> None:
     """No two defects come closer than 12 pixels, so that none can be taken for a part of another."""
     planted = busy.planted(0.0, 60_000.0)
     gap_mm = 12 * MM
-    for order, one in enumerate(planted):
-        for other in planted[order + 1 :]:
-            along_mm = max(one.start_mm, other.start_mm) - min(one.end_mm, other.end_mm)
-            across_mm = max(one.left_mm, other.left_mm) - min(one.right_mm, other.right_mm)
+    for order, defect in enumerate(planted):
+        for neighbour in planted[order + 1 :]:
+            along_mm = max(defect.start_mm, neighbour.start_mm) - min(defect.end_mm, neighbour.end_mm)
+            across_mm = max(defect.left_mm, neighbour.left_mm) - min(defect.right_mm, neighbour.right_mm)
             assert max(along_mm, across_mm) >= gap_mm
 
 
@@ -194,8 +194,8 @@ def _window(whole: Rendered, first_row: int, rows: int) -> Rendered:
     return Rendered(pixels=whole.pixels[shown], labels=whole.labels[shown])
 
 
-def _same(one: Rendered, other: Rendered) -> bool:
-    return one.pixels.tobytes() == other.pixels.tobytes() and one.labels.tobytes() == other.labels.tobytes()
+def _same(first: Rendered, second: Rendered) -> bool:
+    return first.pixels.tobytes() == second.pixels.tobytes() and first.labels.tobytes() == second.labels.tobytes()
 
 
 def _box(defect: Planted) -> tuple[slice, slice]:

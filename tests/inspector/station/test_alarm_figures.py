@@ -29,13 +29,16 @@ def test_alarms_are_counted_within_the_time() -> None:
     """With their shares and priorities, the most frequent first; what came before or after is left out."""
     changes = [change("a", -1, "raised"), change("a", -0.5, "gone")]
     changes += [
-        change("b", hours, what) for n in range(3) for hours, what in ((24 * n, "raised"), (24 * n + 1, "gone"))
+        change("b", hours, kind) for n in range(3) for hours, kind in ((24 * n, "raised"), (24 * n + 1, "gone"))
     ]
     changes += [change("a", 5, "raised", "high"), change("a", 6, "gone", "high"), change("a", 240, "raised")]
     overall, found = figures(changes, BEGIN, END)
-    assert [(one.name, one.raised, one.share, one.longest_h) for one in found] == [("b", 3, 0.75, 1), ("a", 1, 0.25, 1)]
+    assert [(alarm.name, alarm.raised, alarm.share, alarm.longest_h) for alarm in found] == [
+        ("b", 3, 0.75, 1),
+        ("a", 1, 0.25, 1),
+    ]
     assert (overall.raised, overall.a_day, overall.priorities) == (4, 0.4, {"high": 1, "low": 3})
-    assert not any(one.is_standing for one in found)
+    assert not any(alarm.is_standing for alarm in found)
 
 
 def test_what_is_met_for_more_than_a_day_stands() -> None:
@@ -43,7 +46,7 @@ def test_what_is_met_for_more_than_a_day_stands() -> None:
     changes = [change("old", -48, "raised"), change("new", 239, "raised"), change("was", 0, "raised")]
     changes += [change("was", 100, "gone")]
     overall, found = figures(changes, BEGIN, END)
-    stand = {one.name: (one.is_standing, one.longest_h) for one in found}
+    stand = {alarm.name: (alarm.is_standing, alarm.longest_h) for alarm in found}
     assert stand == {"old": (True, 240.0), "new": (False, 1.0), "was": (False, 100.0)} and overall.standing == 1
 
 
@@ -53,7 +56,7 @@ def test_what_is_met_for_more_than_a_day_stands() -> None:
 )
 def test_what_is_raised_thrice_within_a_minute_chatters(seconds: tuple[int, ...], count: int) -> None:
     """A long burst is one."""
-    assert chatterings([BEGIN + timedelta(seconds=each) for each in seconds]) == count
+    assert chatterings([BEGIN + timedelta(seconds=second) for second in seconds]) == count
 
 
 def test_floods_and_answers_are_measured() -> None:
@@ -62,5 +65,5 @@ def test_floods_and_answers_are_measured() -> None:
     changes += [change("n0", 0.1, "acknowledged"), change("n1", 0.401, "acknowledged")]
     overall, found = figures(changes, BEGIN, END)
     assert overall.worst_ten_min == 11 and overall.flooded == pytest.approx(1 / 1440)
-    answered = {one.name: one.answered_s for one in found}
+    answered = {alarm.name: alarm.answered_s for alarm in found}
     assert answered["n0"] == pytest.approx(360) and answered["n1"] == pytest.approx(1440) and answered["n2"] is None

@@ -54,9 +54,9 @@ def linear(text: str) -> Colour:
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(first: str, second: str) -> float:
     """WCAG's contrast of two colours."""
-    light, dark = sorted((float(XYZ[1] @ linear(text)) for text in (one, other)), reverse=True)
+    light, dark = sorted((float(XYZ[1] @ linear(text)) for text in (first, second)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
 
@@ -102,8 +102,8 @@ def test_signs_of_classes_are_seen_on_steel() -> None:
 def test_classes_differ_for_everybody(who: str) -> None:
     """By colour for most who see fewer of them, and by shape for all."""
     seen = [lab(np.array(BLIND[who]) @ linear(colour)) for colour in listed("COLOURS", MARKS)[:SHOWN]]
-    for one, other in itertools.combinations(range(SHOWN), 2):
-        assert np.linalg.norm(seen[one] - seen[other]) >= APART, (one, other)
+    for first, second in itertools.combinations(range(SHOWN), 2):
+        assert np.linalg.norm(seen[first] - seen[second]) >= APART, (first, second)
     shapes = listed("SHAPES", MARKS)
     assert len(set(shapes)) == len(shapes) == len(listed("COLOURS", MARKS))
 

@@ -61,7 +61,7 @@ def test_a_defect_is_one_tile_as_it_stands(store: Store) -> None:
     assert stands and stands.name == "bright" and (store.folder / found[name(0)].image).is_file()
     assert one(store.folder, "C/1", name(0)) == found[name(0)]
     counted = progress(found.values(), ("dark", "bright"))
-    assert [(each.name, each.defects, each.labelled, each.confirmed) for each in counted] == [
+    assert [(shown.name, shown.defects, shown.labelled, shown.confirmed) for shown in counted] == [
         ("dark", 3, 2, 1),
         ("bright", 0, 0, 0),
     ]

@@ -110,11 +110,11 @@ def test_two_coils_are_kept_and_of_each_the_newest() -> None:
     take: Callable[[tuple[Event, Sent]], None] = lambda pair: kept.take(*pair)  # noqa: E731
     for seq, name in enumerate("ABC", 1):
         take(sent(seq, coil(name)))
-    assert [msgspec.json.decode(one.payload)["data"]["coil"] for one in kept] == ["B", "C"][-COILS:]
+    assert [msgspec.json.decode(message.payload)["data"]["coil"] for message in kept] == ["B", "C"][-COILS:]
     for seq in range(10, MOST + 20):
         take(sent(seq, any_defect(id=f"d{seq}", coil="C")))
     assert len(list(kept)) == MOST + 1
     assert kept.dropped == {"C": {"dark": 11}}  # they count all the same
     take(sent(MOST + 30, coil("C")))
-    assert [one.seq for one in kept] == [2, MOST + 30]
+    assert [message.seq for message in kept] == [2, MOST + 30]
     assert kept.dropped == {}

@@ -29,7 +29,7 @@ def test_a_day_begins_at_the_mills_midnight() -> None:
     end = datetime(2026, 3, 31, tzinfo=BERLIN)
     ended = [datetime(2026, 3, 28, 22, 59, tzinfo=UTC), datetime(2026, 3, 28, 23, 1, tzinfo=UTC), BEGIN]
     made = days([coil("A", ended[0]), coil("B", ended[1], length_m=500.0), coil("C", ended[2])], begin, end, BERLIN)
-    assert [(one.day, one.coils) for one in made] == [
+    assert [(day.day, day.coils) for day in made] == [
         (date(2026, 3, 28), 1),
         (date(2026, 3, 29), 1),
         (date(2026, 3, 30), 0),
@@ -45,7 +45,7 @@ def test_marks_that_grow_have_a_beginning() -> None:
         BEGIN,
         times[-1] + timedelta(1),
     )
-    assert [(one.roll, one.per_100_m, one.grows_since) for one in made] == [
+    assert [(roll.roll, roll.per_100_m, roll.grows_since) for roll in made] == [
         ("work roll", (0.9, 0.2, 0.2, 0.3, 0.3, 0.5, 0.4, 0.7), times[2])
     ]
     assert grows_since(times, (1, 2, 3, 4, 6, 8, 7, 7)) == times[0]  # lengths of coils make it waver

@@ -95,9 +95,9 @@ def united(coil: Bytes2D, rows: int, columns: int, min_area_mm2: float = 0.0) ->
             for j in range(i):
                 if abs(ys[i] - ys[j]) <= rows + 1 and abs(xs[i] - xs[j]) <= columns + 1:
                     old, new = group[i], group[j]
-                    group = [new if one == old else one for one in group]
-        for one in set(group):
-            mine = [place for place, name_of in enumerate(group) if name_of == one]
+                    group = [new if member == old else member for member in group]
+        for member in set(group):
+            mine = [place for place, name_of in enumerate(group) if name_of == member]
             y, x = ys[mine], xs[mine]
             if (area_mm2 := len(mine) * PX_MM) >= min_area_mm2:
                 box = float(y.min()), float(y.max() + 1), float(x.min() * PX_MM), float((x.max() + 1) * PX_MM)
@@ -146,7 +146,7 @@ def test_phases(coil: Bytes2D, min_area_mm2: float, gap_rows: int) -> None:
     for life in by_id.values():
         phases = [defect.phase for defect in life]
         assert phases in ([*["new"][: len(phases) - 1], *["update"] * (len(phases) - 2), "end"],)
-        assert all(one.area_mm2 <= next_.area_mm2 for one, next_ in pairwise(life))
+        assert all(earlier.area_mm2 <= later.area_mm2 for earlier, later in pairwise(life))
     ids = {defect.id for defect in wholes(events)}
     for defect in events:
         if defect.part_of:
@@ -267,7 +267,7 @@ def test_confidence_is_that_of_the_best_piece() -> None:
         frames = [piece(4, 10, 0, 2, confidence=0.5), piece(0, 3, 0, 2, confidence=best)]
         for number, region in enumerate(frames):
             found += top.add(inspected(header(number), region, by=by), number * 10.0, number * 10.0 + 10.0, NO_GAPS)
-        assert [(one.area_mm2, one.confidence, one.frames) for one in found] == [(10.0, best, 2)] * count
+        assert [(defect.area_mm2, defect.confidence, defect.frames) for defect in found] == [(10.0, best, 2)] * count
 
 
 def test_when_it_was_last_seen() -> None:

@@ -45,8 +45,8 @@ def account(sent: list[tuple[Header, int]]) -> dict[str, tuple[float, float]]:
     numbering, strip = Numbering([frames.camera()]), Strip(CAMERAS[:1])
     events, sums = list[Data](), dict[str, tuple[float, float]]()
     metres: dict[str, float] = defaultdict(float)
-    for of, now_ns in sent:
-        believed = numbering.believe(of, now_ns)
+    for frame, now_ns in sent:
+        believed = numbering.believe(frame, now_ns)
         lost = [missing(believed.missing)] if believed.missing else []
         found = strip(findings(*lost, inspected(believed.header), now_ns=now_ns))
         events += found.events

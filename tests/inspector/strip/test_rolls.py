@@ -19,4 +19,4 @@ def test_nobody_is_suspected_without_reason() -> None:
 
 def test_rolls_that_no_period_tells_apart_are_named() -> None:
     """Equal distances are found in the table before anyone relies on it."""
-    assert [(one.name, other.name) for one, other in indistinct(ROLLS, 0.002)] == [("bridle 1", "bridle 2")]
+    assert [(first.name, second.name) for first, second in indistinct(ROLLS, 0.002)] == [("bridle 1", "bridle 2")]

@@ -83,8 +83,8 @@ def test_overload_is_reported_like_any_loss(steps: list[Step]) -> None:
     for arrival in arrivals:
         as_shed.append(dropped(arrival.frame.header) if isinstance(arrival, Inspected) else arrival)
     lengths = [
-        [(item.coil, item.inspected_m + item.missed_m) for item in run(them) if isinstance(item, CoilReport)]
-        for them in (arrivals, as_shed)
+        [(item.coil, item.inspected_m + item.missed_m) for item in run(frames) if isinstance(item, CoilReport)]
+        for frames in (arrivals, as_shed)
     ]
     assert [coil for coil, _ in lengths[0]] == [coil for coil, _ in lengths[1]]
     assert [m for _, m in lengths[0]] == pytest.approx([m for _, m in lengths[1]], abs=0.002)
@@ -377,4 +377,4 @@ def test_what_comes_by_again_is_not_inspected_again() -> None:
     """The metres that a batch adds are those seen for the first time."""
     strip = Strip(CAMERAS[:1])
     found = [strip(findings(seen(number, start_mm=at_mm))) for number, at_mm in enumerate([0.0, 10.0, 10.0, 5.0, 15.0])]
-    assert [one.inspected_mm["top"] for one in found] == [10.0, 10.0, 0.0, 0.0, 5.0]
+    assert [batch.inspected_mm["top"] for batch in found] == [10.0, 10.0, 0.0, 0.0, 5.0]

@@ -29,7 +29,9 @@ def test_its_example_is_good() -> None:
     """The sections are read without a fault, and can be meant."""
     tree = tomllib.loads(block("toml"))
     kinds = {"camera": CameraSection, "trigger": TriggerSection, "severity": SeveritySection}
-    assert [fault for name, kind in kinds.items() for one in tree[name] for fault in faults_of(one, kind, name)] == []
+    assert [
+        fault for name, kind in kinds.items() for table in tree[name] for fault in faults_of(table, kind, name)
+    ] == []
     rules = msgspec.convert(tree["trigger"], tuple[TriggerSection, ...])
     cameras = msgspec.convert(tree["camera"], tuple[CameraSection, ...])
     stations_m = {camera.name: camera.station_m for camera in cameras}

@@ -23,12 +23,12 @@ RULE = TriggerSection(name="shear", action="stop", position_m=20.0, before_m=5.0
 
 def last_words(reported: list[Reported]) -> Counter[str]:
     """How often each defect had one of the words after which nothing follows."""
-    return Counter(one.event.defect_id for one in reported if one.event.state != "armed")
+    return Counter(report.event.defect_id for report in reported if report.event.state != "armed")
 
 
 def off_mm(reported: list[Reported], state: str = "due") -> list[float]:
     """How far off the moments were."""
-    return [one.off_mm for one in reported if one.event.state == state and one.off_mm is not None]
+    return [report.off_mm for report in reported if report.event.state == state and report.off_mm is not None]
 
 
 @pytest.mark.parametrize("m_per_s", [1, 10, 20])
@@ -38,16 +38,20 @@ def test_at_constant_speed_it_is_exact_to_a_row(m_per_s: float) -> None:
     reported = line.run(RULE)
     off = off_mm(reported)
     assert len(off) > 10 and max(map(abs, off)) <= ROW_MM
-    due = [one for one in reported if one.event.state == "due"]
-    assert all(one.event.is_steady and one.event.due_ns > one.at_ns for one in due)
-    assert all(one.event.speed_m_min == pytest.approx(60 * m_per_s, rel=1e-3) for one in due)
+    due = [report for report in reported if report.event.state == "due"]
+    assert all(report.event.is_steady and report.event.due_ns > report.at_ns for report in due)
+    assert all(report.event.speed_m_min == pytest.approx(60 * m_per_s, rel=1e-3) for report in due)
     assert set(last_words(reported).values()) == {1}
 
 
 def test_a_clock_that_jitters_averages_out() -> None:
     """Times of exposure that are off by 20 us each cost less than a row at 20 m/s, and it is stated how much."""
     reported = Line(speed=lambda s: 20_000.0, seconds=6, jitter_us=20).run(RULE)
-    pairs = [(abs(one.off_mm), one.event.within_mm) for one in reported if one.event.state == "due" and one.off_mm]
+    pairs = [
+        (abs(report.off_mm), report.event.within_mm)
+        for report in reported
+        if report.event.state == "due" and report.off_mm
+    ]
     assert len(pairs) > 50 and max(off for off, _ in pairs) <= ROW_MM
     assert all(off <= within + ROW_MM for off, within in pairs)
 
@@ -56,10 +60,10 @@ def test_a_clock_that_jitters_averages_out() -> None:
 def test_while_the_speed_changes_it_says_how_exact_it_is(speed: object) -> None:
     """Up and down, the moment lies within what the event states, but for the first tenths of a second of a change."""
     reported = Line(speed=speed, seconds=18, jitter_us=20).run(RULE)  # type: ignore[arg-type]
-    due = [one for one in reported if one.event.state == "due" and one.off_mm is not None]
-    changing = [one for one in due if not one.event.is_steady]
+    due = [report for report in reported if report.event.state == "due" and report.off_mm is not None]
+    changing = [report for report in due if not report.event.is_steady]
     assert len(changing) > 30
-    inside = [abs(one.off_mm or 0.0) <= one.event.within_mm + ROW_MM for one in changing]
+    inside = [abs(report.off_mm or 0.0) <= report.event.within_mm + ROW_MM for report in changing]
     assert sum(inside) >= 0.95 * len(inside)
     assert sorted(map(abs, off_mm(reported)))[len(due) // 2] <= ROW_MM
     assert set(last_words(reported).values()) == {1}
@@ -70,12 +74,14 @@ def test_nothing_is_due_while_the_strip_stands() -> None:
     line = Line(speed=lambda s: ramp(8000, 0, 3, 1000)(s) if s < 20 else ramp(0, 8000, 20, 1000)(s), seconds=30)
     reported = line.run(RULE)
     stood_ns = range(EPOCH_NS + 11_300_000_000, EPOCH_NS + 20_000_000_000)
-    assert [one.event for one in reported if one.at_ns in stood_ns and one.event.state != "armed"] == []
-    assert [one for one in reported if one.event.due_ns in stood_ns] == []
+    assert [report.event for report in reported if report.at_ns in stood_ns and report.event.state != "armed"] == []
+    assert [report for report in reported if report.event.due_ns in stood_ns] == []
     after = [
-        one for one in reported if one.at_ns > stood_ns.stop and one.event.state == "due" and one.off_mm is not None
+        report
+        for report in reported
+        if report.at_ns > stood_ns.stop and report.event.state == "due" and report.off_mm is not None
     ]
-    inside = [abs(one.off_mm or 0.0) <= one.event.within_mm + ROW_MM for one in after]
+    inside = [abs(report.off_mm or 0.0) <= report.event.within_mm + ROW_MM for report in after]
     assert len(after) > 20 and sum(inside) >= 0.95 * len(inside)
 
 
@@ -83,7 +89,7 @@ def test_what_has_passed_already_is_late_by_so_much() -> None:
     """A place that the defect passes before it is known: reported at once, with the millimetres, and once."""
     rule = TriggerSection(name="near", action="mark", position_m=0.5)
     reported = Line(speed=lambda s: 10_000.0, seconds=3).run(rule)
-    late = [one.event for one in reported]
+    late = [report.event for report in reported]
     assert {event.state for event in late} == {"late"}
     # known after 80 ms, at the end of its frame: 800 mm and what of the frame lies behind its begin, less 500 mm
     assert [event.late_mm for event in late[4:]] == pytest.approx(
@@ -101,7 +107,7 @@ def test_a_weld_and_restarts_change_nothing() -> None:
     assert len(through) == len(over) == len(again)
     assert max(map(abs, over)) <= ROW_MM and sorted(map(abs, again))[len(again) // 2] <= ROW_MM
     reported = welded.run(RULE)
-    behind = [one.event for one in reported if one.event.state == "due" and one.event.at_mm > 97 * FRAME_MM]
+    behind = [report.event for report in reported if report.event.state == "due" and report.event.at_mm > 97 * FRAME_MM]
     assert behind and {event.coil for event in behind} >= {"C0", "C1"}
 
 
@@ -155,7 +161,7 @@ def test_strip_that_runs_back_is_no_second_trigger() -> None:
 
 def test_the_first_frames_tell_little() -> None:
     """One frame tells no speed; a few tell one, with what it is worth; then it is known."""
-    armed = [one.event for one in Line(speed=lambda s: 10_000.0, seconds=2, each=1).run(RULE)][:60]
+    armed = [report.event for report in Line(speed=lambda s: 10_000.0, seconds=2, each=1).run(RULE)][:60]
     assert (armed[0].state, armed[0].due_ns, armed[0].speed_m_min) == ("armed", 0, 0.0)
     assert armed[0].message.endswith("nobody knows when: the strip stands, or nothing is known of it yet")
     assert armed[1].due_ns and not armed[1].is_steady and armed[1].within_mm > 1000
@@ -225,7 +231,7 @@ def test_a_rule_takes_what_it_names() -> None:
     good: dict[str, object] = {"name": "crack", "severity": "critical", "confidence": 0.8, "side": "top"}
     desk = Desk(rule)
     bad: list[dict[str, object]] = [{"name": "scratch"}, {"severity": "minor"}, {"confidence": 0.3}, {"side": "bottom"}]
-    assert desk.follow(*(spot(n, **{**good, **one}) for n, one in enumerate(bad, 1))) == []
+    assert desk.follow(*(spot(n, **{**good, **flaw}) for n, flaw in enumerate(bad, 1))) == []
     assert desk.follow(spot(9, **good)) == [("cracks", "d9", "armed")]
 
 
@@ -288,7 +294,9 @@ def test_a_dead_camera_leaves_its_strip_to_the_other() -> None:
     triggers = Triggers([RULE], line.cameras, unix_ns=lambda: now_ns)
     reported: list[Trigger] = []
     for now_ns, arrivals in line.calls(*line.positions()):
-        alive = tuple(one for one in arrivals if one.frame.header.camera == "bottom" or one.frame.header.number < 21)
+        alive = tuple(
+            seen for seen in arrivals if seen.frame.header.camera == "bottom" or seen.frame.header.number < 21
+        )
         reported += trigger_events(triggers(strip(Findings(arrivals=alive, closed_ns=now_ns))).events)
     assert [(event.camera, event.state) for event in reported] == [("top", "armed"), ("top", "due")]
     s, mm = line.positions()
@@ -301,7 +309,7 @@ def test_a_camera_with_a_wrong_clock(clock_ns: int) -> None:
     """An hour off either way: the time of arrival takes its place, so the moment is off by the latency at most."""
     reported = Line(speed=lambda s: 10_000.0, seconds=6, clock_ns=clock_ns, latency_ms=20).run(RULE)
     off = off_mm(reported)
-    assert len(off) > 10 and all(-ROW_MM <= one <= 200 + ROW_MM for one in off)
+    assert len(off) > 10 and all(-ROW_MM <= mm <= 200 + ROW_MM for mm in off)
 
 
 def test_a_state_of_another_kind_is_a_value_error() -> None:

@@ -57,7 +57,7 @@ PLANES = array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9).flatmap(
 @given(st.lists(PLANES, min_size=1, max_size=5))
 def test_what_is_kept_is_what_was_read(planes: list[tuple[np.ndarray, np.ndarray]]) -> None:
     """Any frames, of different and odd sizes, come back as they were, and are read once."""
-    frames = Read([Sample(f"s/{i}", *both) for i, both in enumerate(planes)])
+    frames = Read([Sample(f"s/{i}", *pair) for i, pair in enumerate(planes)])
     cached = Cached(frames, 10**5)
     for _ in range(3):
         for index, (pixels, labels) in enumerate(planes):

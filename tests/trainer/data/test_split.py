@@ -178,9 +178,9 @@ def test_too_many_folds_are_refused() -> None:
 
 def test_a_fold_stands_alone(mask_folder: Path) -> None:
     """A fold together with a split or with frames to validate on would contradict it."""
-    for other in ({"split": "split.csv"}, {"validate": (str(mask_folder),)}):
+    for option in ({"split": "split.csv"}, {"validate": (str(mask_folder),)}):
         with pytest.raises(DataError, match="--fold 1/5 stands next to --split or --validate"):
-            open_data(Settings(data=(str(mask_folder),), fold="1/5", **other))
+            open_data(Settings(data=(str(mask_folder),), fold="1/5", **option))
 
 
 def test_a_runs_fold_is_held_out_of_its_data(mask_folder: Path) -> None:

@@ -51,8 +51,8 @@ def test_crops_on_a_defect_show_it_and_the_rarest_most() -> None:
 def test_crop_number_k_is_the_same_in_any_process(mask_folder: Path) -> None:
     """Asked alone or after others, a crop is the same: a resumed run goes on with the crops it would have seen."""
     frames = sources.frames([str(mask_folder)])
-    one, other = Crops(frames, 100, 3, LOOK), Crops(frames, 100, 3, LOOK)
-    in_order = [one[k] for k in range(12)]
+    first, second = Crops(frames, 100, 3, LOOK), Crops(frames, 100, 3, LOOK)
+    in_order = [first[k] for k in range(12)]
     for k in (7, 0, 11):
-        assert all((a == b).all() for a, b in zip(in_order[k], other[k], strict=True))
+        assert all((a == b).all() for a, b in zip(in_order[k], second[k], strict=True))
     assert not all((a == b).all() for a, b in zip(in_order[0], Crops(frames, 100, 4, LOOK)[0], strict=True))

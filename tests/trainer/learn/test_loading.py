@@ -23,10 +23,10 @@ def batches(of: Card, folder: Path, count: int, **ranks: int) -> list[tuple[torc
     return list(itertools.islice(load_crops(of, train, CropSettings(64, 64), CPU, **ranks), count))
 
 
-def same(one: list[tuple[torch.Tensor, torch.Tensor]], other: list[tuple[torch.Tensor, torch.Tensor]]) -> bool:
+def same(first: list[tuple[torch.Tensor, torch.Tensor]], second: list[tuple[torch.Tensor, torch.Tensor]]) -> bool:
     """Tell whether two lists of batches are equal to the last bit."""
-    return len(one) == len(other) and all(
-        torch.equal(a, b) for left, right in zip(one, other, strict=True) for a, b in zip(left, right, strict=True)
+    return len(first) == len(second) and all(
+        torch.equal(a, b) for left, right in zip(first, second, strict=True) for a, b in zip(left, right, strict=True)
     )
 
 
@@ -44,7 +44,7 @@ def test_processes_that_train_together_share_a_step(mask_folder: Path) -> None:
     """Two ranks learn, two crops each, from what one process would learn from in steps of four."""
     whole = batches(card(mask_folder), mask_folder, 3)
     halves = [batches(card(mask_folder), mask_folder, 3, rank=rank, ranks=2) for rank in range(2)]
-    joined = [tuple(torch.cat(parts) for parts in zip(*both, strict=True)) for both in zip(*halves, strict=True)]
+    joined = [tuple(torch.cat(parts) for parts in zip(*pair, strict=True)) for pair in zip(*halves, strict=True)]
     assert same(whole, joined)  # type: ignore[arg-type]  # tuples of two by construction
 
 

@@ -49,10 +49,10 @@ def test_two_processes_are_one(mask_folder: Path, tmp_path: Path) -> None:
     assert done.stdout.count("frames to learn from") == 1, done.stdout
     first, second = read_metrics(alone), read_metrics(shared)
     assert [line["step"] for line in second] == [2, 4]
-    for one, two in zip(first, second, strict=True):
-        assert two["loss"] == pytest.approx(one["loss"], rel=1e-3)
-        assert two["validation_loss"] == pytest.approx(one["validation_loss"], rel=1e-3)
-        assert two["dice_micro"] == pytest.approx(one["dice_micro"], abs=5e-3)
+    for of_one, of_two in zip(first, second, strict=True):
+        assert of_two["loss"] == pytest.approx(of_one["loss"], rel=1e-3)
+        assert of_two["validation_loss"] == pytest.approx(of_one["validation_loss"], rel=1e-3)
+        assert of_two["dice_micro"] == pytest.approx(of_one["dice_micro"], abs=5e-3)
     weights = [checkpoint.load(run / "last.pt")[2]["unet"] for run in (alone, shared)]  # type: ignore[index]
     for name in weights[0]:
         torch.testing.assert_close(weights[1][name], weights[0][name], rtol=1e-2, atol=1e-3, msg=name)

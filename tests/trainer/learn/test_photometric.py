@@ -60,10 +60,10 @@ def test_noise_is_normal_and_of_no_pattern() -> None:
     noise = normal_noise(torch.tensor([5, 6], dtype=torch.int32), 256, 512)[:, 0]
     assert abs(float(noise.mean())) < 0.01 and abs(float(noise.std()) - 1) < 0.01
     assert abs(float((noise**4).mean()) - 3) < 0.05 and noise.abs().max() < 4.8
-    for one, other in (
+    for noise_a, noise_b in (
         (noise[:, 1:], noise[:, :-1]),
         (noise[:, :, 1:], noise[:, :, :-1]),
         (noise[:, :128], noise[:, 128:]),
         (noise[0], noise[1]),
     ):
-        assert abs(float((one * other).mean())) < 0.02
+        assert abs(float((noise_a * noise_b).mean())) < 0.02

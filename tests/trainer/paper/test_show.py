@@ -62,8 +62,8 @@ def test_kinds_of_errors_are_distinct_by_colour_blind_eyes(matrix: npt.ArrayLike
         linear = (np.array([red, green, blue]) / 255) ** 2.2
         eye = np.clip(np.asarray(matrix) @ linear, 0, 1) ** (1 / 2.2)
         seen.append(cv2.cvtColor(eye.astype(np.float32)[None, None], cv2.COLOR_RGB2LAB)[0, 0])
-    for number, one in enumerate(seen):
-        assert all(np.linalg.norm(one - other) >= 35 for other in seen[:number])
+    for number, colour in enumerate(seen):
+        assert all(np.linalg.norm(colour - earlier) >= 35 for earlier in seen[:number])
 
 
 def test_a_defect_of_one_pixel_is_seen_on_the_page() -> None:
@@ -85,7 +85,7 @@ def test_numbers_never_hide_one_another() -> None:
     for class_id in (1, 2, 4):
         ((box, inside),) = overlay._regions(labels == class_id, 1.0)
         place = overlay._place_tag(box, inside, labels, class_id, taken)
-        assert place and not any(place.meets(other) for other in taken)
+        assert place and not any(place.meets(tag) for tag in taken)
         taken.append(place)
     assert (labels[taken[2].top : taken[2].bottom, taken[2].left : taken[2].right] == 4).all()
     assert not labels[taken[0].top : taken[0].bottom, taken[0].left : taken[0].right].any()
@@ -97,7 +97,7 @@ def test_frames_of_every_shape_find_room(shape: tuple[int, int]) -> None:
     truth, found = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
     truth[:40, 10:50], found[20:60, 10:50] = 2, 2
     pixels = np.full(shape, 120, np.uint8)
-    blind, reported = (draw(PAGE, [Shown("a/1", pixels, one, found)]) for one in (None, truth))
+    blind, reported = (draw(PAGE, [Shown("a/1", pixels, labels, found)]) for labels in (None, truth))
     missed = overlay.ERRORS[overlay.MISSED][1]
     assert has(reported, missed) and not has(blind, missed)
     assert blind.shape[1] == reported.shape[1] == 2000
@@ -121,7 +121,7 @@ def test_images_alone_have_no_truth(recipes: dict[str, Path], mask_folder: Path,
     images = sorted((mask_folder / "images").iterdir())
     card = recipe.read_card(recipes["fp32"])
     sources = open_images([str(images[0]), str(mask_folder / "images")], None, card)
-    assert [len(source) for source in sources] == [1, 40] and all(isinstance(one, Unlabelled) for one in sources)
+    assert [len(source) for source in sources] == [1, 40] and all(isinstance(source, Unlabelled) for source in sources)
     assert sources[0].classes(0) is None and sources[0].image(0) == images[0]
     out = tmp_path / "plain.png"
     assert main(["show", str(recipes["fp32"]), str(images[0]), "--out", str(out)]) == 0

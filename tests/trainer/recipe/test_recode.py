@@ -104,8 +104,8 @@ def test_a_recoded_recipe_finds_what_it_found(tmp_path: Path) -> None:
     assert len(np.unique(new.confidence)) > len(np.unique(old.confidence[old.confidence > 250]))
     assert all(0.99 < kind.min_confidence < 1 for kind in card.classes)
     passes = [
-        one.probabilities[maps.confidence] >= one.classes[0].min_confidence
-        for one, maps in ((old_card, old), (card, new))
+        made_by.probabilities[maps.confidence] >= made_by.classes[0].min_confidence
+        for made_by, maps in ((old_card, old), (card, new))
     ]
     assert np.count_nonzero(passes[0] != passes[1]) <= 16  # one grey level of each class, in eight copies
 

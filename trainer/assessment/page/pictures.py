@@ -80,9 +80,9 @@ def _figure_of(number: int, frame: BadFrame, pictures: tuple[bytes, bytes, bytes
     )
 
 
-def _listed(things: Sequence[str]) -> str:
+def _listed(labels: Sequence[str]) -> str:
     """Return a few defects in full, many as counts by class; all of them stand in `report.json`."""
-    if len(things) <= LISTED:
-        return "; ".join(things)
-    counts = Counter(thing.partition(" of ")[0] for thing in things)
+    if len(labels) <= LISTED:
+        return "; ".join(labels)
+    counts = Counter(label.partition(" of ")[0] for label in labels)
     return ", ".join(f"{count} {name}" for name, count in counts.most_common())

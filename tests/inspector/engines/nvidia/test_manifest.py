@@ -68,8 +68,8 @@ def test_what_is_written_into_a_folder_is_read_there(tmp_path: Path, card: Recip
 def test_an_engine_that_fits_has_no_faults(tmp_path: Path, card: Recipe) -> None:
     """Verified, of this recipe and these batches: no fault is found, with a TensorRT and without."""
     made = write_engine(tmp_path, card, verified=True, parity=PARITY)
-    for here in (HERE, None):
-        assert manifest.faults(made, tmp_path, card, made.engine_sha256, here, max_frames=2) == ()
+    for runtime in (HERE, None):
+        assert manifest.faults(made, tmp_path, card, made.engine_sha256, runtime, max_frames=2) == ()
 
 
 SHA = "f" * 64

@@ -68,12 +68,12 @@ def test_it_labels_as_the_cpu_does(engine: Segmenter, tiny: tuple[Path, Recipe, 
     _, card, model = tiny
     cpu = OpenVino(card, model)
     for seed, (first, second) in enumerate([(1, 4), (3, 2), (4, 1), (2, 3)]):
-        one, other = engine.buffer(MAX_FRAMES)[:first], noise(second, seed)
-        one[:] = noise(first, seed + 100)
-        one[0] = 128  # a sound frame, whose maps are not copied
+        lent, own = engine.buffer(MAX_FRAMES)[:first], noise(second, seed)
+        lent[:] = noise(first, seed + 100)
+        lent[0] = 128  # a sound frame, whose maps are not copied
         for compared in (engine, cpu):
-            compared.submit(one)
-            compared.submit(other)
+            compared.submit(lent)
+            compared.submit(own)
         for _ in range(2):
             found, expected = engine.result(), cpu.result()
             np.testing.assert_array_equal(found.labels, expected.labels)
@@ -121,9 +121,9 @@ def test_two_batches_in_flight_beat_one(steel: tuple[Path, Recipe, bytes]) -> No
         return time.perf_counter() - began_s
 
     times = [(seconds(1), seconds(2)) for _ in range(5)]
-    one, two = np.median(times, axis=0)
+    alone_s, both_s = np.median(times, axis=0)
     loaded.close()
-    print(f"one in flight {one:.3f} s, two {two:.3f} s, ratio {one / two:.3f}")
+    print(f"one in flight {alone_s:.3f} s, two {both_s:.3f} s, ratio {alone_s / both_s:.3f}")
     assert all(np.array_equal(labels, seen[0]) for labels in seen)
 
 
