@@ -55,7 +55,8 @@ def assess(run: Path, *, flips: bool, edges_px: int) -> list[Assessed]:
     card, weights, _ = checkpoint.load(run / "last.pt")
     unet = checkpoint.build(card)
     unet.load_state_dict(weights)
-    unet.eval().to(memory_format=torch.channels_last)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    unet.eval().to(device).to(memory_format=torch.channels_last)
     _, held_out = open_data(card.settings, run, card.class_names)
     found = []
     for index, (pixels, labels) in zip(
@@ -63,7 +64,8 @@ def assess(run: Path, *, flips: bool, edges_px: int) -> list[Assessed]:
     ):
         with torch.inference_mode():
             turned = [
-                _probabilities(unet, pixels[None, None].float(), axes) for axes in (FLIPS if flips else FLIPS[:1])
+                _probabilities(unet, pixels[None, None].float().to(device), axes)
+                for axes in (FLIPS if flips else FLIPS[:1])
             ]
         found.append(_assessed(held_out.name(index), turned, labels.numpy(), edges_px))
     with replace_file(path) as temporary:
