@@ -62,3 +62,20 @@ def test_loop_variables_are_nouns() -> None:
     found = list(loop_variables())
     assert len(found) > 1000
     assert [(place, name) for place, name in found if name in PRONOUNS] == []
+
+
+SHARED_CLASS_NAMES = {
+    "Event"
+}  # of the published schema, which has the class's name: the envelope with what it may carry
+
+
+def test_a_class_name_means_one_thing() -> None:
+    """No two modules have public classes of one name: whoever reads a line knows which is meant."""
+    places: dict[str, list[str]] = {}
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    places.setdefault(node.name, []).append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert len(places) > 300
+    assert {name: found for name, found in places.items() if len(found) > 1 and name not in SHARED_CLASS_NAMES} == {}

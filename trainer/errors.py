@@ -41,5 +41,5 @@ class OutOfMemory(RunError):
     """A step's tensors found no room."""
 
 
-class DiskFull(RunError):
+class CheckpointDiskFull(RunError):
     """A checkpoint found no room; the one before it is as it was."""

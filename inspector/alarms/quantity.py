@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from inspector.alarms.settings import GRADES, OF_DEFECTS, STATUSES, WITHIN, AlarmSection
-from inspector.alarms.window import KEPT_ITEMS, Item, KeptWindow, Lane, StripWindow
+from inspector.alarms.window import KEPT_ITEMS, KeptWindow, LaneWindow, StripWindow, WindowItem
 from inspector.config.severity import SEVERITIES
 from inspector.records.events import Crowded, Data, Defect, Health, Missed, Repeat
 from inspector.records.stages import Findings
@@ -51,8 +51,8 @@ class Noted:
 
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
-        self.defects: list[tuple[Defect, Item]] = []
-        self.of_class: dict[str, list[tuple[Defect, Item]]] = {}
+        self.defects: list[tuple[Defect, WindowItem]] = []
+        self.of_class: dict[str, list[tuple[Defect, WindowItem]]] = {}
         """The same by class."""
         self.others: list[Data] = []
         for event in findings.events:
@@ -63,7 +63,7 @@ class Noted:
             else:
                 self.others.append(event)
 
-    def of(self, classes: tuple[str, ...]) -> Sequence[tuple[Defect, Item]]:
+    def of(self, classes: tuple[str, ...]) -> Sequence[tuple[Defect, WindowItem]]:
         """Defects of these classes, none: of all."""
         if len(classes) == 1:
             return self.of_class.get(classes[0], ())
@@ -83,7 +83,7 @@ class Quantity:
     def value(self) -> float:
         """Its value now."""
         section, window = self.section, self.window
-        amounts: dict[str, Callable[[Lane], float]] = {
+        amounts: dict[str, Callable[[LaneWindow], float]] = {
             "defects": lambda lane: lane.count,
             "crowded": lambda lane: lane.count,
             "density": lambda lane: lane.count / section.within_m,
@@ -168,7 +168,7 @@ class Quantity:
 
     # --- along the coil ---------------------------------------------------------------------------------------
 
-    def _add(self, item: Item, defect: str = "") -> None:
+    def _add(self, item: WindowItem, defect: str = "") -> None:
         """Put what counts into the window."""
         self.window.add(item)
         self.source = LastEvent(item.coil, item.camera, defect)
@@ -179,7 +179,7 @@ class Quantity:
         classes = self.section.classes
         return self.section.kind == "crowded" and (not classes or not event.regions.keys().isdisjoint(classes))
 
-    def _matches(self, item: Item) -> bool:
+    def _matches(self, item: WindowItem) -> bool:
         section = self.section
         if section.kind not in OF_DEFECTS:
             return True
@@ -220,9 +220,9 @@ class Quantity:
         return event.id, Level(marks, words), LastEvent(event.coil, "", event.newest)
 
 
-def _item(defect: Defect) -> Item:
+def _item(defect: Defect) -> WindowItem:
     """What of a defect counts."""
-    return Item(
+    return WindowItem(
         id=defect.id,
         coil=defect.coil,
         camera=defect.camera,
@@ -235,10 +235,10 @@ def _item(defect: Defect) -> Item:
     )
 
 
-def _stretch(event: Missed | Crowded) -> Item:
+def _stretch(event: Missed | Crowded) -> WindowItem:
     """What of missed strip, or of a frame with too much in it, counts."""
     name = f"{event.camera} {event.start_mm} {event.end_mm} {event.coil}"
-    return Item(name, event.coil, event.camera, event.start_mm, event.end_mm)
+    return WindowItem(name, event.coil, event.camera, event.start_mm, event.end_mm)
 
 
 def _rank(defect: Defect) -> int:

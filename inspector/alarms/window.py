@@ -25,7 +25,7 @@ CELLS = 64
 """More are kept as sums over as many parts of the window: 1 kB, and exact to such a part."""
 
 
-class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class WindowItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Something on the coil, and what a rule may ask of it."""
 
     id: str
@@ -68,11 +68,11 @@ class LaneSums(msgspec.Struct, frozen=True, array_like=True):
 class KeptWindow(msgspec.Struct, frozen=True, array_like=True):
     """What a window has to know after a restart."""
 
-    items: tuple[Item, ...]
+    items: tuple[WindowItem, ...]
     sums: tuple[LaneSums, ...]
 
 
-class Lane(msgspec.Struct):
+class LaneWindow(msgspec.Struct):
     """The window of one camera on one coil."""
 
     ends: list[tuple[float, str]] = []
@@ -91,32 +91,32 @@ class StripWindow(msgspec.Struct):
     """The windows of all coils and cameras."""
 
     within_mm: float
-    lanes: dict[str, dict[str, Lane]] = {}
+    lanes: dict[str, dict[str, LaneWindow]] = {}
     """By coil and camera."""
-    items: dict[str, Item] = {}
+    items: dict[str, WindowItem] = {}
     """All that are in a window, by id."""
     reached_mm: dict[tuple[str, str], float] = {}
     """How far each coil has come under each camera."""
 
-    def most(self, amount: Callable[[Lane], float]) -> float:
+    def most(self, amount: Callable[[LaneWindow], float]) -> float:
         """The sum over a coil's cameras, of the coil that has most."""
         sums = (sum(map(amount, cameras.values())) for cameras in self.lanes.values())
         return max(sums, default=0.0)
 
-    def missed_mm(self, lane: Lane) -> float:
+    def missed_mm(self, lane: LaneWindow) -> float:
         """Length of its items within the window: the first may have begun before."""
         if not lane.ends:
             return 0.0
         return lane.length_mm - max(0.0, lane.begin_mm - self.items[lane.ends[0][1]].start_mm)
 
-    def add(self, item: Item) -> None:
+    def add(self, item: WindowItem) -> None:
         """Put an item into its window; one that has grown takes the place of its part."""
         if item.id in self.items:
             self._remove(item.id)
         self.items[item.id] = item
         lane = self.lanes.get(item.coil, {}).get(item.camera)
         if lane is None:
-            lane = self.lanes.setdefault(item.coil, {})[item.camera] = Lane()
+            lane = self.lanes.setdefault(item.coil, {})[item.camera] = LaneWindow()
         if (reached_mm := self.reached_mm.get((item.coil, item.camera))) is not None:
             lane.begin_mm = reached_mm - self.within_mm
         insort(lane.ends, (item.end_mm, item.id))
@@ -150,14 +150,14 @@ class StripWindow(msgspec.Struct):
         self._remove(name)
         return True
 
-    def keep(self, matches: Callable[[Item], bool]) -> None:
+    def keep(self, matches: Callable[[WindowItem], bool]) -> None:
         """Drop what does not match; what was put together stays."""
         for item in [item for item in self.items.values() if item.name and not matches(item)]:
             self._remove(item.id)
 
     def kept(self, most: int) -> KeptWindow:
         """What is kept for a restart: of each camera the newest `most` items, or sums where these are too many."""
-        items: list[Item] = []
+        items: list[WindowItem] = []
         sums: list[LaneSums] = []
         for coil, cameras in self.lanes.items():
             for camera, lane in cameras.items():
@@ -179,11 +179,11 @@ class StripWindow(msgspec.Struct):
     def _cell_mm(self) -> float:
         return self.within_mm / CELLS
 
-    def _together(self, coil: str, camera: str, number: int, cell: Cell) -> Item:
+    def _together(self, coil: str, camera: str, number: int, cell: Cell) -> WindowItem:
         """One item for all of a cell."""
         end_mm = (number + 0.5) * self._cell_mm
         start_mm = end_mm - cell.length_mm
-        return Item(
+        return WindowItem(
             f"{coil} {camera} {number}", coil, camera, start_mm, end_mm, "", 0, 0.0, cell.area_milli, cell.count
         )
 
@@ -193,7 +193,7 @@ class StripWindow(msgspec.Struct):
         del lane.ends[bisect_left(lane.ends, (item.end_mm, name))]
         self._count(lane, item, -1)
 
-    def _count(self, lane: Lane, item: Item, sign: int) -> None:
+    def _count(self, lane: LaneWindow, item: WindowItem, sign: int) -> None:
         number = int(item.end_mm // self._cell_mm)
         if (cell := lane.cells.get(number)) is None:
             cell = lane.cells[number] = Cell()

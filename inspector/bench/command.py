@@ -10,7 +10,7 @@ from pathlib import Path
 
 from inspector import recipe
 from inspector.bench import compare, figures
-from inspector.bench.measure import KINDS, Plan, measure
+from inspector.bench.measure import KINDS, MeasurementPlan, measure
 from inspector.bench.table import table
 from inspector.errors import EXIT_FAILURE, InspectorError
 
@@ -19,7 +19,7 @@ SHIPPED = "steel-r34"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `inspector bench`."""
-    add, usual = parser.add_argument, Plan()
+    add, usual = parser.add_argument, MeasurementPlan()
     add("recipe", nargs="*", default=[SHIPPED], metavar="RECIPE", help=f"folders, or a shipped one ({SHIPPED})")
     add("--batches", type=_sizes, default=usual.batches, metavar="N,N,...", help="most frames in a batch (1,2,4,8)")
     add("--seconds", type=_positive, default=usual.seconds, metavar="S", help="each measurement's length (%(default)s)")
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json and (args.json.is_dir() or not args.json.parent.is_dir()):  # now, not after minutes
         what = "is a folder" if args.json.is_dir() else "its folder is not there"
         raise InspectorError(f"{args.json}: {what}. Give a file's name in a folder that is.")
-    plan = Plan(
+    plan = MeasurementPlan(
         batches=args.batches,
         engines=args.engines,
         seconds=args.seconds,

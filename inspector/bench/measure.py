@@ -37,7 +37,7 @@ KINDS = tuple(kind for kind in get_args(get_type_hints(EngineSection)["kind"]) i
 Say = Callable[[str], None]
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class MeasurementPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What to measure, and for how long."""
 
     batches: tuple[int, ...] = (1, 2, 4, 8)
@@ -67,7 +67,7 @@ class _Pairing(msgspec.Struct, frozen=True):
         return f"{self.card} on {self.kind}"
 
 
-def measure(folders: Sequence[Path], plan: Plan, say: Say) -> Bench:
+def measure(folders: Sequence[Path], plan: MeasurementPlan, say: Say) -> Bench:
     """Measure the recipes in `folders`; `say` receives what is going on.
 
     Raises: RecipeError, InspectorError; EngineError when no engine at all could be measured.
@@ -97,7 +97,7 @@ def measure(folders: Sequence[Path], plan: Plan, say: Say) -> Bench:
 class _Run:
     """What one run has found so far."""
 
-    def __init__(self, plan: Plan, say: Say) -> None:
+    def __init__(self, plan: MeasurementPlan, say: Say) -> None:
         self._plan, self._say = plan, say
         self.recipes: dict[str, Model] = {}
         self.roofs: dict[tuple[str, str], Roof] = {}
@@ -147,7 +147,7 @@ class _Run:
         return msgspec.structs.replace(row, roof_share=round(share, 4))
 
 
-def _shots(card: Recipe, plan: Plan) -> Shots:
+def _shots(card: Recipe, plan: MeasurementPlan) -> Shots:
     count = 2 * max(*plan.batches, 8)
     return frames.images(card, plan.images, count) if plan.images else frames.steel(card, count)
 
@@ -172,7 +172,7 @@ def _precision(folder: Path, kind: str, threads: int) -> str:
         return engine.facts["precision"]  # a built engine's is its own
 
 
-def _rows(subject: _Pairing, shots: Shots, batch: int, plan: Plan) -> Iterator[Measurement]:
+def _rows(subject: _Pairing, shots: Shots, batch: int, plan: MeasurementPlan) -> Iterator[Measurement]:
     with (
         tempfile.TemporaryDirectory() as temporary,
         closing(_engine(subject.folder, subject.kind, batch, plan.threads)) as engine,
@@ -190,7 +190,7 @@ def _rows(subject: _Pairing, shots: Shots, batch: int, plan: Plan) -> Iterator[M
 
 
 def _batch_rows(
-    subject: _Pairing, engine: Segmenter, line: BenchLine, shots: Shots, *, batch: int, plan: Plan
+    subject: _Pairing, engine: Segmenter, line: BenchLine, shots: Shots, *, batch: int, plan: MeasurementPlan
 ) -> Iterator[Measurement]:
     """Measure one batch size."""
     each_s = plan.seconds / plan.rounds
@@ -235,7 +235,7 @@ def _batch_rows(
 
 
 def _under_load(
-    engine: Segmenter, line: BenchLine, shots: Shots, rate_fps: float, plan: Plan
+    engine: Segmenter, line: BenchLine, shots: Shots, rate_fps: float, plan: MeasurementPlan
 ) -> tuple[list[Load], list[float]]:
     """Measure the daemon at this rate, and the engine alone on batches like the daemon's at the same rate, alternating.
 
@@ -256,7 +256,7 @@ def in_turn(names: Sequence[str], number: int) -> list[str]:
     return list(names) if number % 2 == 0 else list(reversed(names))
 
 
-def _added(latencies_ms: Sequence[float], own_ms: Sequence[float], batch_frames: float, plan: Plan) -> Added:
+def _added(latencies_ms: Sequence[float], own_ms: Sequence[float], batch_frames: float, plan: MeasurementPlan) -> Added:
     whole, own = ([percentile(values, share) for share in (0.50, 0.99)] for values in (latencies_ms, own_ms))
     return Added(
         p50_ms=round(whole[0] - own[0], 3),

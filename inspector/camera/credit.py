@@ -18,7 +18,7 @@ from inspector.access.keys import Key
 from inspector.camera.kept import HELLO_NS, KeptFrame, KeptFrames
 from inspector.camera.spool import Spool
 from inspector.errors import AccessError, SocketError
-from inspector.records.credit import Answer, Refused
+from inspector.records.credit import Answer, FrameRefused
 from inspector.wire import Part
 
 WAITING = 1000
@@ -154,12 +154,12 @@ class CreditLink:
             return  # a word of a later version
         if answer is None:
             return
-        if isinstance(answer, Refused) and answer.number < 0 and answer.reason == "impostor":
+        if isinstance(answer, FrameRefused) and answer.number < 0 and answer.reason == "impostor":
             raise AccessError(
                 f"{self._connect}: this key may not send frames of camera {self._name!r}. "
                 "Give the key of this camera, or make one: inspector keys new NAME --camera CAMERA."
             )
-        if isinstance(answer, Refused) and answer.number < 0:
+        if isinstance(answer, FrameRefused) and answer.number < 0:
             raise SocketError(
                 f"{self._connect}: the inspector knows no camera {self._name!r}. "
                 "Give the name of one of its [[camera]] sections."

@@ -12,7 +12,7 @@ from statistics import fmean
 
 import msgspec
 
-from inspector.demo.tally import ROW_MM, Placed, ShowPiece
+from inspector.demo.tally import ROW_MM, PlacementErrors, ShowPiece
 from inspector.harness.scrape import Counts
 from inspector.records.events import Defect
 from inspector.score import PlantedOutcome, Score
@@ -43,7 +43,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     lost_events: int
     pieces: Sequence[ShowPiece]
     """The show pieces."""
-    placed: Placed | None
+    placed: PlacementErrors | None
     scores: Mapping[str, Score]
     """Of each coil, in the order in which they passed."""
     total: Score

@@ -38,7 +38,7 @@ class ShowPiece(msgspec.Struct, frozen=True):
     is_right: bool
 
 
-class Placed(msgspec.Struct, frozen=True):
+class PlacementErrors(msgspec.Struct, frozen=True):
     """How far the begins of the found defects lie from where they were planted, rows."""
 
     half: float
@@ -94,7 +94,7 @@ class Tally:
             _moved(gap, self.behind_mm[gap.coil]) for gap in self.received.missed if gap.coil in self.behind_mm
         )
 
-    def placed(self) -> Placed | None:
+    def placed(self) -> PlacementErrors | None:
         """How well the begins of the found defects are placed; None where none was found."""
         off = sorted(
             abs(min(defect.start_mm for defect in hits) - row.start_mm) / ROW_MM
@@ -102,7 +102,7 @@ class Tally:
             for row, hits in self._hits(coil)
             if hits
         )
-        return Placed(median(off), off[int(0.9 * (len(off) - 1))], len(off)) if off else None
+        return PlacementErrors(median(off), off[int(0.9 * (len(off) - 1))], len(off)) if off else None
 
     def pieces(self) -> list[ShowPiece]:
         """The show pieces that were on this strip."""

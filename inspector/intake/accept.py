@@ -18,12 +18,12 @@ from inspector.config.camera import CameraSection, Raster
 from inspector.demand import Demand
 from inspector.errors import FrameError
 from inspector.intake.complaints import Complaints
-from inspector.intake.decoding import Pool
+from inspector.intake.decoding import DecoderPool
 from inspector.intake.numbering import Believed, Numbering
 from inspector.intake.overload import Policy, gives_way, share
 from inspector.intake.planes import fill
 from inspector.intake.receipts import Known
-from inspector.intake.waiting import Picture, RefusedFrames, UnplacedFrame, Waiting
+from inspector.intake.waiting import RefusedFrames, UnplacedFrame, Waiting, WaitingPicture
 from inspector.records.frame import Bytes2D, Bytes3D, Header
 from inspector.records.recipe import Window
 from inspector.records.stages import Batch, Drop, Frame, Loss, Receipt, Rejection
@@ -69,7 +69,7 @@ class Accept:
         *,
         policies: Mapping[str, Policy],
         max_bytes: int,
-        decoders: Callable[[Callable[[Picture], None]], Pool],
+        decoders: Callable[[Callable[[WaitingPicture], None]], DecoderPool],
         window: Window | None = None,
         known: Known | None = None,
         rasters: Mapping[str, Raster] | None = None,
@@ -127,7 +127,7 @@ class Accept:
             return False
         if len(self._waiting) == len(self._policies):
             return self.frames < self._shape[0]
-        return not any(isinstance(queue[0], Picture) and queue[0].is_done for queue in held)
+        return not any(isinstance(queue[0], WaitingPicture) and queue[0].is_done for queue in held)
 
     def knows(self, camera: str) -> bool:
         """Whether a camera is configured."""
@@ -169,7 +169,7 @@ class Accept:
             else:
                 self._refuse(camera, "decoding", header)
             return True
-        picture = Picture(header, parts[1], now_ns)
+        picture = WaitingPicture(header, parts[1], now_ns)
         queue.append(picture)
         self._pictures += 1
         if header.encoding == "raw8":
@@ -253,7 +253,9 @@ class Accept:
 
     def _is_full(self, queue: deque[Waiting], more_bytes: int) -> bool:
         """Whether a camera has used up what it may have waiting."""
-        waiting = [len(picture.payload) for picture in queue if isinstance(picture, Picture) and not picture.error]
+        waiting = [
+            len(picture.payload) for picture in queue if isinstance(picture, WaitingPicture) and not picture.error
+        ]
         most_bytes = PICTURES_WAITING * (self._shape[1] * self._shape[2] + HEAD_BYTES)
         return len(waiting) >= PICTURES_WAITING or (bool(waiting) and sum(waiting) + more_bytes > most_bytes)
 
@@ -262,13 +264,13 @@ class Accept:
         if self._policies[camera].overload != "drop-oldest":
             return False
         waiting = [
-            picture for picture in self._queues[camera] if isinstance(picture, Picture) and picture.error is None
+            picture for picture in self._queues[camera] if isinstance(picture, WaitingPicture) and picture.error is None
         ]
         oldest = next((picture for picture in waiting if not picture.is_done), waiting[0])
         oldest.error, oldest.payload = GIVEN_UP, b""
         return True
 
-    def _decode(self, picture: Picture) -> None:
+    def _decode(self, picture: WaitingPicture) -> None:
         """Decode a picture, on a decoder's thread."""
         if picture.error is not None:  # given up meanwhile
             return
@@ -280,7 +282,7 @@ class Accept:
         except Exception as error:  # whatever a decoder does, its thread and the line go on
             picture.error = FrameError("decode", f"decoder failed: {error!r}")
 
-    def _settle(self, picture: Picture) -> None:
+    def _settle(self, picture: WaitingPicture) -> None:
         camera = picture.header.camera
         if picture.error is GIVEN_UP:
             if picture.pixels is None:

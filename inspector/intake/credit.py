@@ -21,7 +21,7 @@ from inspector import sockets
 from inspector.access.door import Caller
 from inspector.intake.grants import Grants
 from inspector.intake.push import Intake
-from inspector.records.credit import Answer, Hello, Refused
+from inspector.records.credit import Answer, FrameRefused, Hello
 from inspector.records.stages import Batch
 from inspector.wire import Part
 
@@ -113,12 +113,12 @@ class CreditIntake(Intake):
         if not self._accept.knows(hello.camera):
             words = f"camera {hello.camera!r} is not in the configuration"
             self._accept.turn_away("", "camera", words, now_ns)
-            self._send(peer, Refused(reason="camera"))
+            self._send(peer, FrameRefused(reason="camera"))
             return
         if not (caller is None or caller.may_be(hello.camera)):
             words = f"hello of {hello.camera!r}, which key {caller.name} may not send as"
             self._accept.turn_away("", "impostor", words, now_ns)
-            self._send(peer, Refused(reason="impostor"))
+            self._send(peer, FrameRefused(reason="impostor"))
             return
         self.greetings += 1
         if self._grants.greet(peer, hello.camera, again=hello.again):

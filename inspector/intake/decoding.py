@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 T = TypeVar("T")
 
 
-class Pool(Protocol):
+class DecoderPool(Protocol):
     """Whoever decodes pictures in the background."""
 
     def add(self, camera: Hashable, item: Any) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import msgspec
 
 from inspector.intake.receipts import runs
-from inspector.records.credit import Answer, Granted, Recorded, Refused
+from inspector.records.credit import Answer, FrameRefused, Granted, Recorded
 from inspector.records.stages import Receipt
 
 Mail = list[tuple[bytes, Answer]]
@@ -103,5 +103,5 @@ class Grants:
 def _answer_to(run: list[Receipt]) -> Answer:
     first, last = run[0], run[-1]
     if first.refused:
-        return Refused(reason=first.refused, boot=first.boot, number=first.number)
+        return FrameRefused(reason=first.refused, boot=first.boot, number=first.number)
     return Recorded(boot=first.boot, first=first.number, last=last.number)

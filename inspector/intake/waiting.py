@@ -13,7 +13,7 @@ from inspector.records.frame import Bytes2D, Header
 from inspector.records.stages import Drop, Rejection
 
 
-class Picture(msgspec.Struct):
+class WaitingPicture(msgspec.Struct):
     """A frame on its way through the decoders."""
 
     header: Header
@@ -44,4 +44,4 @@ class UnplacedFrame(msgspec.Struct):
     received_ns: int
 
 
-Waiting = Picture | RefusedFrames | UnplacedFrame
+Waiting = WaitingPicture | RefusedFrames | UnplacedFrame

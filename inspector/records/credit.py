@@ -51,7 +51,7 @@ class Recorded(_Word, frozen=True, kw_only=True, tag="recorded"):
     """The last of their numbers; all between are meant, too."""
 
 
-class Refused(_Word, frozen=True, kw_only=True, tag="refused"):
+class FrameRefused(_Word, frozen=True, kw_only=True, tag="refused"):
     """To the camera: a frame, or a `hello`, that will never be taken; sending it again changes nothing."""
 
     reason: str
@@ -62,5 +62,5 @@ class Refused(_Word, frozen=True, kw_only=True, tag="refused"):
     """The frame's number; -1 for a `hello`."""
 
 
-Answer = Granted | Recorded | Refused
+Answer = Granted | Recorded | FrameRefused
 """What a camera receives."""

@@ -87,7 +87,7 @@ def build(settings: StationSection, lines: Mapping[str, Line]) -> Starlette:
         same_site="lax",
         https_only=bool(settings.certificate),
     )
-    middleware = [Middleware(Guard, allows=_allows(settings)), session]
+    middleware = [Middleware(HostGuard, allows=_allows(settings)), session]
     faults = {InspectorError: _failed, HTTPException: _refused}
     app = Starlette(routes=routes, middleware=middleware, exception_handlers=faults, lifespan=life)
     app.state.end_streams = end_streams
@@ -128,7 +128,7 @@ def _review_routes(access: Access, views: Views, review: Review, weeks: Weeks) -
     ]
 
 
-class Guard:
+class HostGuard:
     """Refuses requests under a name that is not this station's, and sends the headers that keep a browser careful."""
 
     def __init__(self, app: ASGIApp, allows: Callable[[str], bool]) -> None:

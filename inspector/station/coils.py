@@ -28,7 +28,7 @@ FRESH_S = 2.0
 """How soon a coil that runs is read again, however many look at it."""
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class ListedCoil(msgspec.Struct, frozen=True, kw_only=True):
     """A coil in the list."""
 
     coil: str
@@ -49,7 +49,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     is_whole: bool
 
 
-class Shown(msgspec.Struct, frozen=True):
+class CoilPage(msgspec.Struct, frozen=True):
     """A coil's page: its record, what stands in it, what its script draws; all of one reading."""
 
     stamp: str
@@ -66,10 +66,10 @@ class Coils:
 
     def __init__(self) -> None:
         self._line: Line | None = None
-        self._shown: OrderedDict[tuple[object, ...], Shown] = OrderedDict()
+        self._shown: OrderedDict[tuple[object, ...], CoilPage] = OrderedDict()
         self._lock = threading.Lock()
 
-    def entries(self, line: Line) -> list[Entry]:
+    def entries(self, line: Line) -> list[ListedCoil]:
         """All coils that are held, the newest first.
 
         Raises: JournalError.
@@ -77,7 +77,7 @@ class Coils:
         with History(line.journal) as history:
             return [_entry(history, passage) for passage in reversed(history.coils())]
 
-    def shown(self, line: Line, coil: str, first_seq: int | None) -> Shown:
+    def shown(self, line: Line, coil: str, first_seq: int | None) -> CoilPage:
         """Read and pack a coil: the newest of a name, or the one that began with an event.
 
         Raises: JournalError.
@@ -104,17 +104,17 @@ class Coils:
                 self._shown.popitem(last=False)
         return made
 
-    def again(self, stamp: str) -> Shown | None:
+    def again(self, stamp: str) -> CoilPage | None:
         """A reading of before, while it is remembered."""
         with self._lock:
             return next((made for made in self._shown.values() if made.stamp == stamp), None)
 
 
-def _entry(history: History, passage: Passage) -> Entry:
+def _entry(history: History, passage: Passage) -> ListedCoil:
     records = [made for _, made in history.events(passage, CoilRecord)]
     decisions = [decision for _, decision in history.events(passage, Decision)]
     sums = totals(history, passage)
-    return Entry(
+    return ListedCoil(
         coil=passage.coil,
         first_seq=passage.first_seq,
         started=passage.started,
@@ -130,8 +130,8 @@ def _entry(history: History, passage: Passage) -> Entry:
     )
 
 
-def _shown(line: Line, history: History, passage: Passage) -> Shown:
+def _shown(line: Line, history: History, passage: Passage) -> CoilPage:
     seen = gather(history, passage, line.spans, keep=True)
     made = record(seen, line.gradings, line.severities)
     packed = report.pack(seen, line.gradings, line.severities, classes=line.classes)
-    return Shown(secrets.token_urlsafe(9), time.monotonic(), made, report.body(made), packed)
+    return CoilPage(secrets.token_urlsafe(9), time.monotonic(), made, report.body(made), packed)

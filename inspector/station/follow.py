@@ -25,7 +25,7 @@ from inspector.records.commands import AlarmStatus, ListAlarms
 from inspector.records.envelope import Event, read_event
 from inspector.records.events import Alarm, Commanded, Health
 from inspector.station.gauges import Gauges, Meter, read
-from inspector.station.kept import Sent
+from inspector.station.kept import PublishedEvent
 from inspector.station.lines import Line
 
 log = logging.getLogger("inspector")
@@ -69,7 +69,7 @@ class Follower:
         """Why the line cannot be followed; empty while it is, or merely silent."""
         self.journal_fault = ""
         """What is wrong with the line's journal, by its last heartbeat."""
-        self._events: deque[tuple[Event, Sent]] = deque()
+        self._events: deque[tuple[Event, PublishedEvent]] = deque()
         self._place: Place | None = None
         """The last event that came."""
         self._received_s = -1e9
@@ -94,7 +94,7 @@ class Follower:
         for thread in self._threads:
             thread.join(max(0.0, until_s - time.monotonic()))
 
-    def take(self) -> list[tuple[Event, Sent]]:
+    def take(self) -> list[tuple[Event, PublishedEvent]]:
         """Events that have come since the last call, in order."""
         return [self._events.popleft() for _ in range(len(self._events))]
 
@@ -175,7 +175,7 @@ class Follower:
 
     def _keep(self, event: Event, payload: bytes) -> None:
         self._place = event.epoch, event.seq
-        self._events.append((event, Sent(event.epoch, event.seq, payload)))
+        self._events.append((event, PublishedEvent(event.epoch, event.seq, payload)))
         if isinstance(event.data, Alarm):
             self._stands(Standing(_changed(self.standing.alarms, event.data, event.time), self.standing.fault))
         if isinstance(event.data, Alarm | Commanded | Health):

@@ -31,7 +31,7 @@ Opinions = Mapping[tuple[str, str], Mapping[str, str]]
 """What each person stated last of a defect, by coil and id."""
 
 
-class Tile(msgspec.Struct, frozen=True, kw_only=True):
+class GalleryTile(msgspec.Struct, frozen=True, kw_only=True):
     """A defect, with the crop that shows most of it; read from a sidecar, of which it is a part."""
 
     image: str
@@ -48,7 +48,7 @@ class Tile(msgspec.Struct, frozen=True, kw_only=True):
     label: Label | None = None
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class GalleryQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which defects are asked for, and in which order."""
 
     name: str = ""
@@ -64,7 +64,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     most: float = 1.0
     order: Order = "newest"
 
-    def has(self, tile: Tile) -> bool:
+    def has(self, tile: GalleryTile) -> bool:
         """Whether a defect is asked for."""
         label = tile.label.name if tile.label else ""
         states = {"all": True, "unlabelled": not label, "labelled": bool(label)}
@@ -92,14 +92,14 @@ class Gallery:
     """Tiles of one archive; from any thread."""
 
     def __init__(self) -> None:
-        self._folders: dict[Path, tuple[int, list[Tile]]] = {}
+        self._folders: dict[Path, tuple[int, list[GalleryTile]]] = {}
         self._lock = threading.Lock()
 
-    def tiles(self, archive: Path) -> list[Tile]:
+    def tiles(self, archive: Path) -> list[GalleryTile]:
         """All defects with a crop, the newest first."""
         with self._lock:
-            found: dict[tuple[str, str], Tile] = {}
-            seen, kept = 0, dict[Path, tuple[int, list[Tile]]]()
+            found: dict[tuple[str, str], GalleryTile] = {}
+            seen, kept = 0, dict[Path, tuple[int, list[GalleryTile]]]()
             for folder in _folders(archive):
                 known = self._read(archive, folder)
                 if known is None:
@@ -114,7 +114,7 @@ class Gallery:
             self._folders = kept
         return sorted(found.values(), key=lambda tile: tile.time, reverse=True)
 
-    def _read(self, archive: Path, folder: Path) -> tuple[int, list[Tile]] | None:
+    def _read(self, archive: Path, folder: Path) -> tuple[int, list[GalleryTile]] | None:
         try:
             changed_ns = folder.stat().st_mtime_ns
             if (known := self._folders.get(folder)) and known[0] == changed_ns:
@@ -126,7 +126,7 @@ class Gallery:
         return (0 if time.time_ns() - changed_ns < SETTLED_NS else changed_ns), tiles
 
 
-def one(archive: Path, coil: str, defect: str) -> Tile | None:
+def one(archive: Path, coil: str, defect: str) -> GalleryTile | None:
     """A defect as it stands now; None when the archive has no crop of it."""
     try:
         found = [tile for path in sidecars(archive, coil, defect) if (tile := _tile(archive, path))]
@@ -135,7 +135,7 @@ def one(archive: Path, coil: str, defect: str) -> Tile | None:
     return next((tile for tile in found if tile.defect == defect), None)
 
 
-def chosen(tiles: Iterable[Tile], wanted: Wanted, opinions: Opinions) -> list[Tile]:
+def chosen(tiles: Iterable[GalleryTile], wanted: GalleryQuery, opinions: Opinions) -> list[GalleryTile]:
     """The tiles that are wanted, in the order that is wanted."""
     kept = [tile for tile in tiles if wanted.has(tile)]
     if wanted.order == "uncertain":
@@ -145,7 +145,7 @@ def chosen(tiles: Iterable[Tile], wanted: Wanted, opinions: Opinions) -> list[Ti
     return kept
 
 
-def progress(tiles: Iterable[Tile], classes: Sequence[str]) -> list[Progress]:
+def progress(tiles: Iterable[GalleryTile], classes: Sequence[str]) -> list[Progress]:
     """How far the labels have come, by the network's class."""
     defects, labelled, confirmed = Counter[str](), Counter[str](), Counter[str]()
     for tile in tiles:
@@ -171,9 +171,9 @@ def _folders(archive: Path) -> list[Path]:
     return found
 
 
-def _tile(archive: Path, path: Path) -> Tile | None:
+def _tile(archive: Path, path: Path) -> GalleryTile | None:
     try:
-        tile = msgspec.json.decode(path.read_bytes(), type=Tile)
+        tile = msgspec.json.decode(path.read_bytes(), type=GalleryTile)
     except (OSError, ValueError):  # it went meanwhile, or is damaged
         return None
     return msgspec.structs.replace(tile, image=str(path.with_suffix(".png").relative_to(archive)))

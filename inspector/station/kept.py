@@ -33,7 +33,7 @@ MOST = 1500
 """Events of a coil that are kept, its newest: a megabyte for each browser that comes."""
 
 
-class Sent(msgspec.Struct, frozen=True):
+class PublishedEvent(msgspec.Struct, frozen=True):
     """An event as it was published, and its place in the journal."""
 
     epoch: str
@@ -41,18 +41,18 @@ class Sent(msgspec.Struct, frozen=True):
     payload: bytes
 
 
-class Kept:
+class KeptEvents:
     """The events that matter now."""
 
     def __init__(self) -> None:
-        self._standing: dict[tuple[str, ...], Sent] = {}
+        self._standing: dict[tuple[str, ...], PublishedEvent] = {}
         """Of no coil: cameras, recipe, archive, the inspector itself."""
-        self._coils: dict[str, dict[tuple[str, ...], Sent]] = {}
+        self._coils: dict[str, dict[tuple[str, ...], PublishedEvent]] = {}
         """By coil, the newest last."""
         self.dropped: dict[str, Counter[str]] = {}
         """Defects that are no longer kept of the coils that are, by class: they count all the same."""
 
-    def take(self, event: Event, sent: Sent) -> None:
+    def take(self, event: Event, sent: PublishedEvent) -> None:
         """Keep an event, in place of the one that it replaces."""
         if isinstance(event.data, msgspec.Struct) and (standing := _standing(event.data)):
             self._standing.pop(standing, None)
@@ -60,7 +60,7 @@ class Kept:
         elif key := _of_coil(event):
             self._take(event, key, sent)
 
-    def _take(self, event: Event, key: tuple[str, ...], sent: Sent) -> None:
+    def _take(self, event: Event, key: tuple[str, ...], sent: PublishedEvent) -> None:
         begins = isinstance(event.data, CoilReport) and event.data.state == "started"
         if begins and event.data.inspected_m + event.data.missed_m == 0:  # type: ignore[union-attr]
             self._coils.pop(event.subject, None)  # another of the same name
@@ -88,7 +88,7 @@ class Kept:
         self._coils.clear()
         self.dropped.clear()
 
-    def __iter__(self) -> Iterator[Sent]:
+    def __iter__(self) -> Iterator[PublishedEvent]:
         """Yield what is kept, in the order of the journal."""
         every = [*self._standing.values(), *(sent for of_coil in self._coils.values() for sent in of_coil.values())]
         return iter(sorted(every, key=lambda sent: sent.seq))

@@ -19,7 +19,7 @@ from inspector.records.coil import RepeatSums
 from inspector.records.events import Alarm, CameraStatus, CoilRecord, Decision
 
 
-class CoilSums(msgspec.Struct, frozen=True, kw_only=True):
+class PastCoil(msgspec.Struct, frozen=True, kw_only=True):
     """A coil that has passed."""
 
     coil: str
@@ -60,7 +60,7 @@ class CameraChange(msgspec.Struct, frozen=True, kw_only=True):
 class Past(msgspec.Struct, frozen=True):
     """All of it, in order."""
 
-    coils: list[CoilSums]
+    coils: list[PastCoil]
     alarms: list[AlarmChange]
     cameras: list[CameraChange]
 
@@ -69,7 +69,7 @@ class PastReader:
     """Reads one line's past."""
 
     def __init__(self) -> None:
-        self._coils: dict[tuple[str, int], CoilSums] = {}
+        self._coils: dict[tuple[str, int], PastCoil] = {}
         self._alarms: list[AlarmChange] = []
         self._cameras: list[CameraChange] = []
         self._last_seq = {CoilRecord: 0, Decision: 0, Alarm: 0, CameraStatus: 0}
@@ -112,8 +112,8 @@ class PastReader:
                 self._coils[newest] = msgspec.structs.replace(self._coils[newest], grade=decision.grade)
 
 
-def _coil(time: str, record: CoilRecord) -> CoilSums:
-    return CoilSums(
+def _coil(time: str, record: CoilRecord) -> PastCoil:
+    return PastCoil(
         coil=record.coil,
         first_seq=record.first_seq,
         ended=datetime.fromisoformat(record.ended or time),

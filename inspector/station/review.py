@@ -33,7 +33,7 @@ from inspector.errors import InspectorError
 from inspector.records.commands import Relabel
 from inspector.station import gallery
 from inspector.station.api import answered, read_json, watch_of
-from inspector.station.gallery import Gallery, Tile, Wanted
+from inspector.station.gallery import Gallery, GalleryQuery, GalleryTile
 from inspector.station.opinions import OpinionReader
 from inspector.station.watch import Watch
 
@@ -44,7 +44,7 @@ WAIT_S = 15.0
 """How long a label may wait for the line: it writes one at a time."""
 
 
-class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ReviewItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A defect that is to be labelled, and the label that was seen: when it was given, empty where there was none."""
 
     coil: str
@@ -60,7 +60,7 @@ class Labels(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     label: str = ""
     operator: str = ""
     reason: str = ""
-    items: Annotated[tuple[Item, ...], Meta(min_length=1, max_length=MOST_AT_ONCE)]
+    items: Annotated[tuple[ReviewItem, ...], Meta(min_length=1, max_length=MOST_AT_ONCE)]
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +73,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody else was first: `tile` has their label, `wanted` what was to be."""
     wanted: str
     message: str
-    tile: Tile | None
+    tile: GalleryTile | None
     """As it stands now."""
 
 
@@ -94,12 +94,12 @@ class Review:
         asked.pop("line", "")
         try:
             begin = int(asked.pop("from", "0") or 0)
-            wanted = msgspec.convert(asked, Wanted, strict=False)
+            wanted = msgspec.convert(asked, GalleryQuery, strict=False)
         except ValueError as error:
             raise HTTPException(400, f"{error}; expected defects that there can be.") from error
         return answered(await run_sync(self._shown, watch, wanted, max(0, begin), limiter=self._readers))
 
-    def _shown(self, watch: Watch, wanted: Wanted, begin: int) -> dict[str, Any]:
+    def _shown(self, watch: Watch, wanted: GalleryQuery, begin: int) -> dict[str, Any]:
         line = watch.line
         if line.archive is None:
             raise InspectorError(f"line {line.name} keeps no archive; expected one. Give its [archive] a path.")
@@ -184,7 +184,7 @@ class Review:
         return FileResponse(self._made[1], media_type="application/zip", filename=self._made[1].name)
 
 
-def _order(item: Item, asked: Labels, operator: str) -> Relabel:
+def _order(item: ReviewItem, asked: Labels, operator: str) -> Relabel:
     label = asked.label if item.label is None else item.label
     facts = {"coil": item.coil, "defect": item.defect, "label": label, "seen": item.seen}
     return msgspec.convert({"command": "relabel", **facts, "operator": operator, "reason": asked.reason}, Relabel)

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 
 import msgspec
 
-from inspector.station.kept import Kept, Sent
+from inspector.station.kept import KeptEvents, PublishedEvent
 
 QUEUE_CHUNKS = 100
 """What a browser may leave unread: ten seconds."""
@@ -32,7 +32,7 @@ def message(kind: str, data: bytes, number: str = "") -> bytes:
     return f"{head}event: {kind}\ndata: ".encode() + data + b"\n\n"
 
 
-def encoded(sent: Sent) -> bytes:
+def encoded(sent: PublishedEvent) -> bytes:
     """An event of the journal, under its number."""
     return message("event", sent.payload, f"{sent.epoch}:{sent.seq}")
 
@@ -66,7 +66,7 @@ class Subscriber:
             yield chunk
 
 
-class Stream:
+class LineStream:
     """What one line's browsers receive.
 
     `first` makes what a browser that begins is given before the events: messages, ready to send.
@@ -74,8 +74,8 @@ class Stream:
 
     def __init__(self, first: Callable[[], bytes]) -> None:
         self._first = first
-        self._kept = Kept()
-        self._ring: deque[Sent] = deque(maxlen=REMEMBERED)
+        self._kept = KeptEvents()
+        self._ring: deque[PublishedEvent] = deque(maxlen=REMEMBERED)
         self._epoch = ""
         self._before = 0
         """Number of the last event before those that are remembered."""
@@ -84,7 +84,7 @@ class Stream:
     def __len__(self) -> int:
         return len(self._subscribers)
 
-    def take(self, events: Iterable[tuple[object, Sent]], also: bytes = b"") -> None:
+    def take(self, events: Iterable[tuple[object, PublishedEvent]], also: bytes = b"") -> None:
         """Pass events on to all, and `also`, messages that are ready to send."""
         chunks: list[bytes] = []
         for event, sent in events:
@@ -100,7 +100,7 @@ class Stream:
             for subscriber in list(self._subscribers):
                 subscriber.put(chunk)
 
-    def _begin(self, sent: Sent) -> None:
+    def _begin(self, sent: PublishedEvent) -> None:
         self._kept.clear()
         self._ring.clear()
         self._epoch, self._before = sent.epoch, sent.seq - 1

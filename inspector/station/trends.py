@@ -13,7 +13,7 @@ from statistics import median
 import msgspec
 
 from inspector.records.events import NE107
-from inspector.station.past import CameraChange, CoilSums
+from inspector.station.past import CameraChange, PastCoil
 
 GROWN, FALLEN, LEAST_COILS = 2.0, 1.25, 3
 """A roll's marks grow when they have doubled over at least `LEAST_COILS` coils; what lies before a fall by a
@@ -32,7 +32,7 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
     """Defects on a kilometre of strip, by class."""
 
 
-class Roll(msgspec.Struct, frozen=True, kw_only=True):
+class RollTrend(msgspec.Struct, frozen=True, kw_only=True):
     """The marks that one roll left on coil after coil."""
 
     roll: str
@@ -49,7 +49,7 @@ class Roll(msgspec.Struct, frozen=True, kw_only=True):
     """When the growth began that goes on; None where they do not grow."""
 
 
-class CameraHealth(msgspec.Struct, frozen=True, kw_only=True):
+class CameraHours(msgspec.Struct, frozen=True, kw_only=True):
     """One camera."""
 
     camera: str
@@ -59,9 +59,9 @@ class CameraHealth(msgspec.Struct, frozen=True, kw_only=True):
     """How many times each began."""
 
 
-def days(coils: Iterable[CoilSums], begin: datetime, end: datetime, zone: tzinfo) -> list[Day]:
+def days(coils: Iterable[PastCoil], begin: datetime, end: datetime, zone: tzinfo) -> list[Day]:
     """Each day between two times, those without a coil too."""
-    by_day: dict[date, list[CoilSums]] = defaultdict(list)
+    by_day: dict[date, list[PastCoil]] = defaultdict(list)
     for coil in coils:
         if begin <= coil.ended < end:
             by_day[coil.ended.astimezone(zone).date()].append(coil)
@@ -69,7 +69,7 @@ def days(coils: Iterable[CoilSums], begin: datetime, end: datetime, zone: tzinfo
     return [_day(first + timedelta(days=n), by_day) for n in range((last - first).days + 1)]
 
 
-def _day(day: date, by_day: dict[date, list[CoilSums]]) -> Day:
+def _day(day: date, by_day: dict[date, list[PastCoil]]) -> Day:
     ended = by_day.get(day, [])
     km = sum(coil.length_m for coil in ended) / 1000
     counts = Counter[str]()
@@ -85,9 +85,9 @@ def _day(day: date, by_day: dict[date, list[CoilSums]]) -> Day:
     )
 
 
-def rolls(coils: Iterable[CoilSums], begin: datetime, end: datetime) -> list[Roll]:
+def rolls(coils: Iterable[PastCoil], begin: datetime, end: datetime) -> list[RollTrend]:
     """Marks by roll, class and side; of an unknown one by the distance to a centimetre too. Those that grow first."""
-    found: dict[tuple[str, str, str, float], list[tuple[CoilSums, float, float]]] = defaultdict(list)
+    found: dict[tuple[str, str, str, float], list[tuple[PastCoil, float, float]]] = defaultdict(list)
     for coil in coils:
         if not begin <= coil.ended < end:
             continue
@@ -100,9 +100,9 @@ def rolls(coils: Iterable[CoilSums], begin: datetime, end: datetime) -> list[Rol
     return sorted(made, key=lambda roll: (roll.grows_since is None, -len(roll.coils), roll.roll))
 
 
-def _roll(key: tuple[str, str, str, float], marked: list[tuple[CoilSums, float, float]]) -> Roll:
+def _roll(key: tuple[str, str, str, float], marked: list[tuple[PastCoil, float, float]]) -> RollTrend:
     times, per_100_m = tuple(coil.ended for coil, _, _ in marked), tuple(round(per_m, 3) for _, _, per_m in marked)
-    return Roll(
+    return RollTrend(
         roll=key[0],
         name=key[1],
         side=key[2],
@@ -131,9 +131,7 @@ def grows_since(times: Sequence[datetime], values: Sequence[float]) -> datetime 
     return times[begin] if is_grown else None
 
 
-def cameras(
-    changes: Iterable[CameraChange], names: Iterable[str], begin: datetime, end: datetime
-) -> list[CameraHealth]:
+def cameras(changes: Iterable[CameraChange], names: Iterable[str], begin: datetime, end: datetime) -> list[CameraHours]:
     """How long each camera was in which state, and what it had."""
     by_name: dict[str, list[CameraChange]] = {name: [] for name in names}
     for change in changes:
@@ -142,7 +140,7 @@ def cameras(
     return [_camera(name, states, begin, end) for name, states in by_name.items()]
 
 
-def _camera(name: str, changes: list[CameraChange], begin: datetime, end: datetime) -> CameraHealth:
+def _camera(name: str, changes: list[CameraChange], begin: datetime, end: datetime) -> CameraHours:
     hours: dict[str, float] = dict.fromkeys(NE107, 0.0)
     status, since = "normal", begin
     for change in changes:
@@ -151,4 +149,4 @@ def _camera(name: str, changes: list[CameraChange], begin: datetime, end: dateti
         status, since = change.status, at
     hours[status] = hours.get(status, 0.0) + (end - since).total_seconds() / 3600
     faults = Counter(change.fault for change in changes if change.is_raised and change.at >= begin)
-    return CameraHealth(camera=name, hours=hours, faults=dict(faults.most_common()))
+    return CameraHours(camera=name, hours=hours, faults=dict(faults.most_common()))

@@ -16,7 +16,7 @@ from inspector.station import lines
 from inspector.station.coils import Coils
 from inspector.station.follow import Follower
 from inspector.station.lines import Line
-from inspector.station.stream import Stream, json, message
+from inspector.station.stream import LineStream, json, message
 
 TICK_S = 0.1
 TICKS_NOW = 10
@@ -33,7 +33,7 @@ class Watch:
 
     def __init__(self, line: Line) -> None:
         self.follower = Follower(line)
-        self.stream = Stream(self._first)
+        self.stream = LineStream(self._first)
         self.coils = Coils()
         self._warming: asyncio.Task[None] | None = None
         self._line = line

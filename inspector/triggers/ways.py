@@ -27,7 +27,7 @@ NEWEST_NS = 100_000_000
 """A time of exposure so long ago, or so far ahead, is no time: that of arrival takes its place."""
 
 
-class Passage(msgspec.Struct):
+class CameraPassage(msgspec.Struct):
     """One coil under one camera."""
 
     coil: str
@@ -40,7 +40,7 @@ class Passage(msgspec.Struct):
 class Way(msgspec.Struct):
     """What one camera has to know after a restart."""
 
-    passages: list[Passage] = []
+    passages: list[CameraPassage] = []
     """The newest last."""
     line_mm: float = 0.0
     """Of the newest row."""
@@ -65,7 +65,7 @@ class Way(msgspec.Struct):
         self.boot, self.number = header.boot, header.number
         self.is_estimated = header.is_estimated
 
-    def _passage(self, header: Header, placed: Placed, length_mm: float, *, has_left: bool) -> Passage:
+    def _passage(self, header: Header, placed: Placed, length_mm: float, *, has_left: bool) -> CameraPassage:
         last = self.passages[-1] if self.passages else None
         if last and last.coil == placed.coil and not (has_left and placed.start_mm < last.reached_mm / 2):
             return last
@@ -75,7 +75,7 @@ class Way(msgspec.Struct):
                 return passage
         unseen = header.number - self.number - 1 if header.boot == self.boot else 0
         head_mm = self.line_mm + max(0.0, unseen * length_mm - placed.start_mm) if last else 0.0
-        self.passages = [*self.passages, Passage(placed.coil, head_mm)][-REMEMBERED:]
+        self.passages = [*self.passages, CameraPassage(placed.coil, head_mm)][-REMEMBERED:]
         return self.passages[-1]
 
 

@@ -20,7 +20,7 @@ from trainer.assessment.sweep import SettingOutcome
 EPSILON = 1e-9  # 1 - 0.95 is a little more than 0.05
 
 
-class Target(msgspec.Struct, frozen=True):
+class TuningTarget(msgspec.Struct, frozen=True):
     """What the user wants, in his own terms: exactly one of the two."""
 
     max_false_per_100m: float | None = None
@@ -48,7 +48,7 @@ class ChosenSetting(msgspec.Struct, frozen=True):
 
 
 def choose(
-    table: Sequence[Sequence[SettingOutcome]], kinds: Sequence[DefectClass], target: Target, metres: float
+    table: Sequence[Sequence[SettingOutcome]], kinds: Sequence[DefectClass], target: TuningTarget, metres: float
 ) -> list[ChosenSetting]:
     """Choose every class's setting, from its outcomes at each."""
     measured = [place for place, column in enumerate(table) if column[0].planted]

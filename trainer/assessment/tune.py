@@ -18,7 +18,7 @@ from inspector.records.recipe import DefectClass, Recipe
 from trainer.assessment.defect_counts import DefectCounts
 from trainer.assessment.labelled_strip import LabelledStrip
 from trainer.assessment.sweep import outcomes, wide_open, with_settings
-from trainer.assessment.targets import ChosenSetting, Target, choose
+from trainer.assessment.targets import ChosenSetting, TuningTarget, choose
 from trainer.metrics import Scores
 from trainer.recipe.export import write_recipe
 
@@ -42,7 +42,7 @@ def tune(
     folder: Path,
     calibration: LabelledStrip,
     test: LabelledStrip,
-    target: Target,
+    target: TuningTarget,
     say: Callable[[str], None],
     *,
     accept_collapsed: bool = False,

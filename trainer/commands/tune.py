@@ -46,7 +46,7 @@ def add_arguments(tune: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
-    from trainer.assessment.targets import Target
+    from trainer.assessment.targets import TuningTarget
     from trainer.assessment.tune import tune
     from trainer.files import hold_folder
 
@@ -54,7 +54,7 @@ def run(given: argparse.Namespace) -> int:
     allowed = given.max_false_per_100m
     if allowed is None and given.min_recall is None:
         allowed = 1.0
-    target = Target(max_false_per_100m=allowed, min_recall=given.min_recall)
+    target = TuningTarget(max_false_per_100m=allowed, min_recall=given.min_recall)
     with hold_folder(folder):
         tuned = tune(folder, calibration, test, target, print, accept_collapsed=given.accept_collapsed)
     for fault in tuned.faults:

@@ -32,8 +32,8 @@ class Figure(msgspec.Struct, frozen=True):
     """Of the interval that holds it with `confidence`."""
 
 
-class Way(msgspec.Struct, frozen=True):
-    """One way to assess a frame: as it is, or as the mean of its flips."""
+class PooledFigures(msgspec.Struct, frozen=True):
+    """Figures of one way to assess a frame: as it is, or as the mean of its flips."""
 
     pooled: Mapping[str, Figure]
     """Keyed as in `metrics`, classes too."""
@@ -47,8 +47,8 @@ class PooledReport(msgspec.Struct, frozen=True, kw_only=True):
     frames_by_fold: Sequence[int]
     frames_by_class: Sequence[int]
     """Frames that truly have each class."""
-    plain: Way
-    flips: Way | None
+    plain: PooledFigures
+    flips: PooledFigures | None
     edges_px: int
     edges: Mapping[str, Figure]
     """Micro Dice that lets an outline lie `edges_px` off: `dice_micro` and each class's."""
@@ -73,13 +73,13 @@ def pool(by_fold: Sequence[Sequence[Assessed]], draws: int = DRAWS) -> PooledRep
     )
 
 
-def _way(by_fold: Sequence[Sequence[list[float]]], classes: int, draws: int) -> Way:
+def _way(by_fold: Sequence[Sequence[list[float]]], classes: int, draws: int) -> PooledFigures:
     def report(sums: Sums) -> dict[str, float]:
         scores = Scores.of_sums(sums, classes)
         return {**scores.report(), **scores.report_classes()}
 
     of_folds = [np.array(fold) for fold in by_fold]
-    return Way(
+    return PooledFigures(
         _figures(np.concatenate(of_folds), report, draws),
         [{name: _number(value) for name, value in report(fold.sum(0)).items()} for fold in of_folds],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from inspector.words import counted
-from trainer.crossval.pooled import Figure, PooledReport, Way
+from trainer.crossval.pooled import Figure, PooledFigures, PooledReport
 from trainer.metrics import CONVENTIONS
 
 DASH = "-"
@@ -49,14 +49,14 @@ def markdown(report: PooledReport, class_names: Sequence[str] = ()) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _conventions(way: Way) -> Iterator[str]:
+def _conventions(way: PooledFigures) -> Iterator[str]:
     yield "| convention | Dice | IoU |"
     yield "|---|---|---|"
     for name in CONVENTIONS:
         yield f"| {name} | {_cell(way.pooled[f'dice_{name}'])} | {_cell(way.pooled[f'iou_{name}'])} |"
 
 
-def _classes(way: Way, names: Sequence[str], report: PooledReport) -> Iterator[str]:
+def _classes(way: PooledFigures, names: Sequence[str], report: PooledReport) -> Iterator[str]:
     conventions = ("micro", "present", "kaggle")
     heads = [f"{ratio}, {name}" for name in conventions for ratio in ("Dice", "IoU")]
     yield f"| class | frames with it | {' | '.join(heads)} |"
@@ -70,7 +70,7 @@ def _classes(way: Way, names: Sequence[str], report: PooledReport) -> Iterator[s
         yield f"| {name} | {report.frames_by_class[number - 1]} | {' | '.join(cells)} |"
 
 
-def _folds(way: Way) -> Iterator[str]:
+def _folds(way: PooledFigures) -> Iterator[str]:
     yield f"| fold | {' | '.join(f'Dice / IoU, {name}' for name in CONVENTIONS)} |"
     yield "|---" * (1 + len(CONVENTIONS)) + "|"
     for number, fold in enumerate(way.by_fold, 1):

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from trainer.data.samples import CLASS_NAMES
-from trainer.errors import DiskFull, UserError
+from trainer.errors import CheckpointDiskFull, UserError
 from trainer.files import replace_file
 from trainer.learn.unet import UNet
 from trainer.settings import Settings
@@ -81,7 +81,7 @@ def save(path: Path, card: Card, weights: dict[str, Tensor], training: dict[str,
         full = _no_room(error)
         if full is None:
             raise
-        raise DiskFull(
+        raise CheckpointDiskFull(
             f"{path}: {full.strerror}; the checkpoint takes {_size_bytes(content):,} bytes, "
             f"{shutil.disk_usage(path.parent).free:,} are free"
             f"{'' if full.errno != errno.EFBIG else ', and files may not grow so large (ulimit -f)'}. "

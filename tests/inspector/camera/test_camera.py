@@ -12,7 +12,7 @@ import zmq
 from inspector import wire
 from inspector.camera import Camera
 from inspector.errors import SocketError
-from inspector.records.credit import Granted, Hello, Recorded, Refused
+from inspector.records.credit import FrameRefused, Granted, Hello, Recorded
 from inspector.records.frame import Header
 
 PIXELS = np.arange(200, dtype=np.uint8).reshape(10, 20)
@@ -51,7 +51,7 @@ class Inspector:
                 found.append((parts[0], header))
         return found
 
-    def answer(self, answer: Granted | Recorded | Refused) -> None:
+    def answer(self, answer: Granted | Recorded | FrameRefused) -> None:
         """Answer whoever sent last."""
         self._socket.send_multipart((self._peer, msgspec.json.encode(answer)))
 
@@ -94,7 +94,7 @@ def test_no_more_than_granted_goes_until_it_is_recorded(context: Context, inspec
     ]
     inspector.answer(Recorded(boot=camera.boot, first=0, last=0))
     assert [header.number for _, header in inspector.frames(camera, 1)] == [2]
-    inspector.answer(Refused(reason="crc", boot=camera.boot, number=1))
+    inspector.answer(FrameRefused(reason="crc", boot=camera.boot, number=1))
     assert [header.number for _, header in inspector.frames(camera, 1)] == [3]
     assert camera.unrecorded == 3
     inspector.answer(Recorded(boot=camera.boot, first=2, last=3))

@@ -9,7 +9,7 @@ import pytest
 from inspector.demo.received import Received
 from inspector.demo.screen import StatusScreen
 from inspector.demo.summary import LISTED, Figures, percentile, summary
-from inspector.demo.tally import Placed, ShowPiece
+from inspector.demo.tally import PlacementErrors, ShowPiece
 from inspector.harness.scrape import Counts
 from inspector.records.envelope import Event
 from inspector.records.events import Alarm, Defect, Health, Missed
@@ -102,7 +102,7 @@ def test_pieces_stand_with_what_became_of_them() -> None:
             ShowPiece("weld", "at 3 m", "at 3 m", True),
             ShowPiece("camera gap", "1 to 2 m", "not reported", False),
         ),
-        placed=Placed(half=2.0, most=9.0, count=30),
+        placed=PlacementErrors(half=2.0, most=9.0, count=30),
     )
     assert "\u2713 weld            planted  at 3 m\n" in words
     assert "\u2717 camera gap      planted  1 to 2 m\n                    found    not reported\n" in words

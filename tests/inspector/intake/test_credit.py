@@ -21,7 +21,7 @@ from inspector.errors import SocketError
 from inspector.intake.credit import CreditIntake
 from inspector.intake.receipts import Known
 from inspector.intake.settings import BatchSection, IntakeSection
-from inspector.records.credit import Answer, Granted, Hello, Recorded, Refused
+from inspector.records.credit import Answer, FrameRefused, Granted, Hello, Recorded
 from inspector.records.stages import Batch, Frame, Loss
 from inspector.signals import Flag
 from tests.frames import HEIGHT, WIDTH
@@ -173,7 +173,7 @@ def test_what_can_never_be_taken_is_refused(context: Context) -> None:
     with raw(context) as (line, peer):
         header, payload = message(5)
         peer.send(peer.session, *wire.encode(header, b"\xff" + bytes(payload)[1:]))
-        assert peer.answer() == Refused(reason="crc", boot="b", number=5)
+        assert peer.answer() == FrameRefused(reason="crc", boot="b", number=5)
         line.until(1)
 
 
@@ -214,7 +214,7 @@ def test_a_camera_that_is_not_configured_is_named(context: Context) -> None:
     with raw(context) as (line, peer):
         with Raw(context, line, "spy") as spy:
             spy.send(msgspec.json.encode(Hello(camera="spy")))
-            assert spy.answer() == Refused(reason="camera")
+            assert spy.answer() == FrameRefused(reason="camera")
         peer.send(peer.session, *wire.encode(*message(0, "bottom")))
         assert line.until(2) == ["camera", "camera"]
         with Camera(line.intake.address, "spy", transport="credit", context=context) as camera:

@@ -17,7 +17,7 @@ from inspector.intake.credit import CreditIntake
 from inspector.intake.push import Intake
 from inspector.intake.receipts import Known
 from inspector.intake.settings import BatchSection, IntakeSection
-from inspector.records.credit import Answer, Granted, Hello, Recorded, Refused
+from inspector.records.credit import Answer, FrameRefused, Granted, Hello, Recorded
 from inspector.records.stages import Frame
 from inspector.signals import Flag
 from tests import frames, zmtp
@@ -78,7 +78,7 @@ def test_the_bytes_are_taken_from_a_plain_connection(context: Context) -> None:
 def test_the_messages_of_credit_mode_are_as_the_page_has_them(context: Context) -> None:
     """The page's greeting is answered, its frame taken, and each answer is the page's but for the session."""
     known = {kind: msgspec.json.decode(EXAMPLES[kind], type=Answer) for kind in ("granted", "recorded", "refused")}
-    assert [type(answer) for answer in known.values()] == [Granted, Recorded, Refused]
+    assert [type(answer) for answer in known.values()] == [Granted, Recorded, FrameRefused]
     assert {kind: msgspec.json.encode(answer) for kind, answer in known.items()} | {
         "hello": EXAMPLES["hello"]
     } == EXAMPLES

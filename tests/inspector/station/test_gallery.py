@@ -16,7 +16,7 @@ from inspector.records.commands import Relabel
 from inspector.records.events import Labelled
 from inspector.records.extent import Extent
 from inspector.records.stages import Crop, Detection, Placed
-from inspector.station.gallery import Gallery, Wanted, chosen, one, progress
+from inspector.station.gallery import Gallery, GalleryQuery, chosen, one, progress
 from inspector.station.opinions import OpinionReader
 from tests.coil_journals import new_journal
 from tests.defects import any_defect
@@ -73,15 +73,15 @@ def test_what_is_wanted_comes_in_its_order(store: Store) -> None:
     """Least certain first; by state, class, confidence and coil; those of whom people say different things."""
     label(store, 1, "bright")
     tiles = Gallery().tiles(store.folder)
-    by = [tile.confidence for tile in chosen(tiles, Wanted(order="uncertain"), {})]
+    by = [tile.confidence for tile in chosen(tiles, GalleryQuery(order="uncertain"), {})]
     assert by == [0.5, 0.7, 0.9]
-    assert len(chosen(tiles, Wanted(state="unlabelled"), {})) == 2
-    assert len(chosen(tiles, Wanted(state="otherwise"), {})) == 1
-    assert len(chosen(tiles, Wanted(labelled="bright", coil="c/"), {})) == 1
-    assert len(chosen(tiles, Wanted(least=0.6, most=0.8), {})) == 1
-    assert not chosen(tiles, Wanted(name="bright"), {})
+    assert len(chosen(tiles, GalleryQuery(state="unlabelled"), {})) == 2
+    assert len(chosen(tiles, GalleryQuery(state="otherwise"), {})) == 1
+    assert len(chosen(tiles, GalleryQuery(labelled="bright", coil="c/"), {})) == 1
+    assert len(chosen(tiles, GalleryQuery(least=0.6, most=0.8), {})) == 1
+    assert not chosen(tiles, GalleryQuery(name="bright"), {})
     opinions = {("C/1", name(0)): {"Kim": "dark", "Lee": "sound"}, ("C/1", name(1)): {"Kim": "dark", "Lee": "dark"}}
-    assert [tile.defect for tile in chosen(tiles, Wanted(order="disagree"), opinions)] == [name(0)]
+    assert [tile.defect for tile in chosen(tiles, GalleryQuery(order="disagree"), opinions)] == [name(0)]
 
 
 def test_each_persons_last_word_counts(tmp_path: Path) -> None:

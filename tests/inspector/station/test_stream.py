@@ -9,18 +9,18 @@ import msgspec
 
 from inspector.records.envelope import Event, write_event
 from inspector.records.events import CoilReport, Data
-from inspector.station.kept import COILS, MOST, Kept, Sent
-from inspector.station.stream import QUEUE_CHUNKS, REMEMBERED, Stream, Subscriber, message
+from inspector.station.kept import COILS, MOST, KeptEvents, PublishedEvent
+from inspector.station.stream import QUEUE_CHUNKS, REMEMBERED, LineStream, Subscriber, message
 from tests.defects import any_defect
 
 
-def sent(seq: int, data: Data, epoch: str = "e1") -> tuple[Event, Sent]:
+def sent(seq: int, data: Data, epoch: str = "e1") -> tuple[Event, PublishedEvent]:
     """An event as the follower hands it over."""
     event = Event(
         id=f"{epoch}-{seq}", source="/inspector/l", type=data.topic, time="2026-11-27T10:00:00Z", subject=data.subject,
         epoch=epoch, seq=seq, topicseq=seq, data=data,
     )  # fmt: skip
-    return event, Sent(epoch, seq, write_event(event))
+    return event, PublishedEvent(epoch, seq, write_event(event))
 
 
 def coil(name: str, state: str = "started", inspected_m: float = 0.0) -> CoilReport:
@@ -28,9 +28,9 @@ def coil(name: str, state: str = "started", inspected_m: float = 0.0) -> CoilRep
     return CoilReport(state=state, coil=name, inspected_m=inspected_m, missed_m=0.0, frames=0, defects={})
 
 
-def stream() -> Stream:
+def stream() -> LineStream:
     """A stream whose pages are given nothing else."""
-    return Stream(lambda: message("begin", b"{}"))
+    return LineStream(lambda: message("begin", b"{}"))
 
 
 def taken(subscriber: Subscriber) -> list[str]:
@@ -106,8 +106,8 @@ def test_another_journal_begins_all_pages_again() -> None:
 
 def test_two_coils_are_kept_and_of_each_the_newest() -> None:
     """What is no longer on the screen goes; one more of the same name begins again."""
-    kept = Kept()
-    take: Callable[[tuple[Event, Sent]], None] = lambda pair: kept.take(*pair)  # noqa: E731
+    kept = KeptEvents()
+    take: Callable[[tuple[Event, PublishedEvent]], None] = lambda pair: kept.take(*pair)  # noqa: E731
     for seq, name in enumerate("ABC", 1):
         take(sent(seq, coil(name)))
     assert [msgspec.json.decode(message.payload)["data"]["coil"] for message in kept] == ["B", "C"][-COILS:]

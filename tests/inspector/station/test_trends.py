@@ -7,20 +7,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from inspector.records.coil import RepeatSums
-from inspector.station.past import CameraChange, CoilSums
+from inspector.station.past import CameraChange, PastCoil
 from inspector.station.trends import cameras, days, grows_since, rolls
 
 BEGIN = datetime(2026, 3, 27, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
-def coil(name: str, ended: datetime, marks: int = 0, **facts: Any) -> CoilSums:
+def coil(name: str, ended: datetime, marks: int = 0, **facts: Any) -> PastCoil:
     """A coil of a kilometre, with marks of a roll."""
     repeat = RepeatSums(
         id="r", name="dark", side="top", across_mm=1, period_mm=900.0, marks=marks, rolls=("work roll",)
     )
     usual: dict[str, Any] = {"length_m": 1000.0, "missed_m": 0.5, "defects": 3, "classes": {"dark": 3}, "grade": "hold"}
-    return CoilSums(coil=name, first_seq=1, ended=ended, repeats=(repeat,) if marks else (), **{**usual, **facts})
+    return PastCoil(coil=name, first_seq=1, ended=ended, repeats=(repeat,) if marks else (), **{**usual, **facts})
 
 
 def test_a_day_begins_at_the_mills_midnight() -> None:

@@ -11,7 +11,7 @@ from trainer.assessment.coil import ProceduralCoil, Scale, report
 from trainer.assessment.defect_counts import DefectCounts
 from trainer.assessment.labelled_strip import AssessedStrip
 from trainer.assessment.sweep import SettingOutcome, outcomes, wide_open, with_settings
-from trainer.assessment.targets import Target, choose, within_false, within_misses
+from trainer.assessment.targets import TuningTarget, choose, within_false, within_misses
 
 KINDS = tuple(DefectClass(i, name, 0.5, 0.0) for i, name in enumerate(("pitted", "crack", "scratch", "patch"), 1))
 CARD = Recipe(
@@ -122,7 +122,7 @@ def test_the_choice_finds_most_within_what_is_allowed(allowed: float, found: int
 def test_where_nothing_is_allowed_the_fewest_false_are_chosen_and_it_is_reported() -> None:
     """An impossible target ends in the least harm and is reported."""
     table = [[SettingOutcome(0.8, 5, 5, 10, 3), SettingOutcome(0.4, 5, 9, 10, 7)]]
-    (choice,) = choose(table, KINDS[:1], Target(max_false_per_100m=0), 100)
+    (choice,) = choose(table, KINDS[:1], TuningTarget(max_false_per_100m=0), 100)
     assert choice.outcome is not None and choice.outcome.false == 3
     assert not choice.is_met and not choice.fault
 
@@ -167,7 +167,7 @@ def test_a_class_without_a_true_positive_fails_by_name() -> None:
         [SettingOutcome(0.9, 5, 0, 0, 0), SettingOutcome(0.5, 5, 0, 0, 4)],
         [SettingOutcome(0.9, 5, 12, 12, 0), SettingOutcome(0.5, 5, 12, 12, 0)],
     ]
-    pitted, crack, scratch, patch = choose(table, KINDS, Target(max_false_per_100m=1), 100)
+    pitted, crack, scratch, patch = choose(table, KINDS, TuningTarget(max_false_per_100m=1), 100)
     assert pitted.fault.startswith("class 1 pitted: none of 12 defects is found at any setting")
     assert "at the setting that the target leaves it; 7 are at the price of 30 false ones" in crack.fault
     assert scratch.outcome is None and "not measured" in scratch.remark and not scratch.fault
