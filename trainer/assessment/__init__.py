@@ -1,1 +1,1 @@
-"""A recipe assessed by the line's own rules: settings chosen, bounds stated, the acceptance report."""
+"""A recipe assessed by the line's own rules: defects counted, bounds stated, the acceptance report."""

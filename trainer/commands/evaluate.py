@@ -104,8 +104,8 @@ def _write(folder: Path, report: AcceptanceReport, acceptance: Acceptance) -> No
 
 def _table(report: AcceptanceReport, acceptance: Acceptance) -> str:
     """Return the report for a terminal: pixels under their conventions, then defects with bounds."""
-    from trainer.assessment import tune
     from trainer.recipe import evaluate
+    from trainer.tuning import tune
 
     pixels = {**acceptance.outlined.report(), "frames": float(report.basis.frames)}
     names = [kind.name for kind in report.classes]

@@ -46,9 +46,9 @@ def add_arguments(tune: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
-    from trainer.assessment.targets import TuningTarget
-    from trainer.assessment.tune import tune
     from trainer.files import hold_folder
+    from trainer.tuning.targets import TuningTarget
+    from trainer.tuning.tune import tune
 
     folder, calibration, test = _opened(given)
     allowed = given.max_false_per_100m
@@ -66,8 +66,8 @@ def run(given: argparse.Namespace) -> int:
 def _opened(given: argparse.Namespace) -> tuple[Path, LabelledStrip, LabelledStrip]:
     """Return the recipe's folder, and the strip to choose and to measure on."""
     from inspector import recipe
-    from trainer.assessment.tune_data import halves, labelled_strip
     from trainer.recipe.export import load_network
+    from trainer.tuning.strips import halves, labelled_strip
 
     is_run = (given.source / "best.pt").is_file()
     if is_run and (given.calibrate or given.test):

@@ -40,9 +40,9 @@ def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code: 1 where the test strip does not prove the share."""
     from inspector import recipe
     from inspector.engines.cascade import permit
-    from trainer.assessment.screen import MOST_LOST, tune_screen
-    from trainer.assessment.tune_data import labelled_strip
     from trainer.files import hold_folder
+    from trainer.tuning.screen import MOST_LOST, tune_screen
+    from trainer.tuning.strips import labelled_strip
 
     most_lost = MOST_LOST if given.max_lost is None else given.max_lost
     screen = recipe.find(given.screen, Path())

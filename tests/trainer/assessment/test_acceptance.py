@@ -20,11 +20,11 @@ from trainer.assessment.acceptance import Acceptance, AcceptanceReport
 from trainer.assessment.coil import Scale, report
 from trainer.assessment.labelled_strip import regions
 from trainer.assessment.reported import reported_labels
-from trainer.assessment.sweep import with_settings
 from trainer.assessment.worst import Worst
 from trainer.data import rle
 from trainer.data.samples import Sample
 from trainer.recipe.reliability import Reliability, calibration_error
+from trainer.tuning.sweep import with_settings
 
 SCALE = Scale(0.5, 0.5, is_assumed=False)
 

@@ -10,8 +10,8 @@ from inspector.score import Score, score
 from trainer.assessment.coil import ProceduralCoil, Scale, report
 from trainer.assessment.defect_counts import DefectCounts
 from trainer.assessment.labelled_strip import AssessedStrip
-from trainer.assessment.sweep import SettingOutcome, outcomes, wide_open, with_settings
-from trainer.assessment.targets import TuningTarget, choose, within_false, within_misses
+from trainer.tuning.sweep import SettingOutcome, outcomes, wide_open, with_settings
+from trainer.tuning.targets import TuningTarget, choose, within_false, within_misses
 
 KINDS = tuple(DefectClass(i, name, 0.5, 0.0) for i, name in enumerate(("pitted", "crack", "scratch", "patch"), 1))
 CARD = Recipe(

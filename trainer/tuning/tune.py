@@ -17,10 +17,10 @@ from inspector.engines.openvino import OpenVino
 from inspector.records.recipe import DefectClass, Recipe
 from trainer.assessment.defect_counts import DefectCounts
 from trainer.assessment.labelled_strip import LabelledStrip
-from trainer.assessment.sweep import outcomes, wide_open, with_settings
-from trainer.assessment.targets import ChosenSetting, TuningTarget, choose
 from trainer.metrics import Scores
 from trainer.recipe.export import write_recipe
+from trainer.tuning.sweep import outcomes, wide_open, with_settings
+from trainer.tuning.targets import ChosenSetting, TuningTarget, choose
 
 KINDS = ("coil_", "frame_")
 """How the keys of what was measured here begin; what was measured at other settings goes."""

@@ -13,8 +13,8 @@ from tests.recipes import write_recipe
 from tests.trainer.painted import DARK, SURE, UNSURE, paint, write_frames
 from trainer import __main__
 from trainer.assessment.bounds import rate_at_most
-from trainer.assessment.screen import ScreenedStrip, choose_below
 from trainer.errors import UserError
+from trainer.tuning.screen import ScreenedStrip, choose_below
 
 
 def strip(defects: list[float], sound: list[float]) -> ScreenedStrip:

@@ -15,7 +15,7 @@ import msgspec
 from inspector.records.recipe import DefectClass
 from inspector.words import counted
 from trainer.assessment.bounds import expected_loss, units_needed
-from trainer.assessment.sweep import SettingOutcome
+from trainer.tuning.sweep import SettingOutcome
 
 EPSILON = 1e-9  # 1 - 0.95 is a little more than 0.05
 
