@@ -100,6 +100,8 @@ class Metrics:
         self._journal_waiting = gauge("inspector_journal_waiting_events", "Events that wait in memory for the disk.")
         self._journal_bytes = gauge("inspector_journal_bytes", "Disk space of the journal.")
         self._journal_limit = gauge("inspector_journal_limit_bytes", "What the journal may take.")
+        words = "Times since the start that files of the journal were found damaged or gone."
+        self._journal_damaged = gauge("inspector_journal_damaged", words)
         self._journal_free = gauge("inspector_journal_disk_free_bytes", "Free where the journal is.")
         self.recipe = Info("inspector_recipe", "The recipe in force, and its engine.", registry=registry)
         self.engine = Info("inspector_engine", "The engine in force, and what it runs on.", registry=registry)
@@ -183,6 +185,7 @@ class Metrics:
             (self._journal_bytes, "bytes"),
             (self._journal_limit, "limit_bytes"),
             (self._journal_free, "free_bytes"),
+            (self._journal_damaged, "damaged"),
         ):
             gauge.set_function(partial(_read, account, name))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,9 +53,9 @@ MISSED = Missed(camera="cam1", coil="", start_mm=0, end_mm=500, reasons={"crc": 
 LONG_HEALTH = Health(state="started", message="x" * 3000, recipe="steel@1", version="1")
 
 
-def opened(path: Path, max_mb: int = 8, epoch: str = "e1") -> Journal:
+def opened(path: Path, max_mb: int = 8, epoch: str = "e1", clock_s: Callable[[], float] = time.monotonic) -> Journal:
     """A journal at `path`, which is of `epoch` when it is new."""
-    return Journal(path, max_mb, "/inspector/line3", clock_utc=lambda: NOON, new_epoch=lambda: epoch)
+    return Journal(path, max_mb, "/inspector/line3", clock_utc=lambda: NOON, new_epoch=lambda: epoch, clock_s=clock_s)
 
 
 def held(journal: Journal) -> Iterator[Message]:

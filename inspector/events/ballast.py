@@ -64,7 +64,7 @@ class Ballast:
                 os.fsync(file.fileno())
         except OSError as error:
             log.warning("%s: no ballast for a full disk: %s", self._file, error.strerror)
-            self._file.unlink(missing_ok=True)
+            self.give_up()
             return False
         return True
 

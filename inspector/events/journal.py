@@ -31,7 +31,9 @@ from inspector.events.ballast import Ballast, size_bytes
 from inspector.events.reader import Reader
 from inspector.events.resume import NOTHING, JournalPosition, KnownEvents, resume
 from inspector.events.retention import DAY_S, LIFE, gone, life_s, state_of
-from inspector.events.segments import COUNT, KEEP, JournalFolder, worded
+from inspector.events.segments import CHECKPOINT_PAGES, COUNT, KEEP, Damaged, JournalFolder, see_mounted, worded
+from inspector.events.verify import faults
+from inspector.events.watch import FileWatch
 from inspector.records.envelope import Event, read_event, write_event
 from inspector.records.events import CONTRACT, Data, Heartbeat
 
@@ -97,8 +99,9 @@ class Journal:
         self._clock_utc, self._clock_s = clock_utc, clock_s
         self._life_s = -clock_s()
         """To be added to the clock: how long the journal has been written, all runs together."""
-        self._is_starved = False
+        self._is_starved, self._log_pages = False, 0
         self._states: dict[str, bytes] = {}
+        self._watch = FileWatch(clock_s)
         self.ballast = Ballast(path, ballast)
         self.epoch = ""
         self.position = NOTHING.position
@@ -107,6 +110,7 @@ class Journal:
         """What was found damaged while the numbers were taken up."""
         with worded(path):
             self._folder = JournalFolder(path)
+            self._device = self._folder.device
             try:
                 self._newest = self._take_up(NOTHING, new_epoch)
                 self._ended_s = self._folder.lives(self.position.starts)
@@ -161,6 +165,8 @@ class Journal:
         assert not any(isinstance(data, Heartbeat) for data in events), "a heartbeat is never journalled"
         with worded(self._path):
             self._folder.check()
+            self._look_for_damage()
+            self._fold()
             changed = dict(states.items() - self._states.items())
             groups = [*self._groups(events)]
             if changed and not groups:
@@ -224,12 +230,18 @@ class Journal:
         """
         known = KnownEvents(self.epoch, self.position, MappingProxyType(self._states))
         with worded(self._path):
-            with contextlib.suppress(apsw.Error):
-                self._newest.close()
-            self._folder.close()
+            self.let_go()
+            see_mounted(self._path, self._device)
             self._folder = JournalFolder(self._path)
             self._newest = self._take_up(known, lambda: known.epoch)
             self._reader.look_in(self._folder)
+
+    def let_go(self) -> None:
+        """Hold nothing on the disk until `recover`: somebody can unmount it, mend it and mount it again."""
+        with contextlib.suppress(apsw.Error):
+            self._newest.close()
+        self._folder.close()
+        self._reader.let_go()
 
     def close(self) -> None:
         """Fold the write-ahead log into its file and let others open the journal; nobody may replay any more."""
@@ -295,8 +307,47 @@ class Journal:
                 with contextlib.suppress(apsw.Error):
                     segment.execute("ROLLBACK")
             raise
+        self._watch.leave_log(self._folder, starts[-1])
         self.position = JournalPosition(starts, last_seq + len(group), MappingProxyType(topicseq))
         self._states |= states
+
+    def _fold(self) -> None:
+        """Move a long write-ahead log into the database; a disk that cannot take it now may do later."""
+        if self._log_pages >= CHECKPOINT_PAGES:
+            with contextlib.suppress(apsw.Error):
+                self._newest.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            self._log_pages = 0
+            self._watch.leave(self._folder, self.position.starts[-1])
+
+    def _adopt(self, segment: apsw.Connection) -> apsw.Connection:
+        """Count the pages of a segment's log."""
+
+        def count(_: apsw.Connection, schema: str, pages: int) -> int:
+            self._log_pages = pages
+            return apsw.SQLITE_OK
+
+        segment.set_wal_hook(count)
+        return segment
+
+    def _look_for_damage(self) -> None:
+        """Write, and trust, no more in a file that somebody changed and damaged.
+
+        Raises: Damaged where it holds nothing yet.
+        """
+        for start in self._watch.changed(self._folder, self.position.starts):
+            file, is_written = self._folder.file(start), start == self.position.starts[-1]
+            if is_written:  # what its log holds whole heals the file
+                self._newest.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._watch.leave(self._folder, start)
+            if not (found := faults(file)):
+                continue
+            words = f"{file}: was changed while the inspector runs, and is damaged: {' '.join(found[0].split())}"
+            self.remarks.append(f"{words}. What is whole of it stays in replays")
+            self._reader.distrust(start)
+            if is_written and self.last_seq < start:
+                raise Damaged(words)
+            if is_written:
+                self._rotate()
 
     def _envelope(self, data: Data, time: str, seq: int, topicseq: int) -> Message:
         event = Event(
@@ -328,7 +379,8 @@ class Journal:
         if newest is None:
             newest = self._begin()
         self._folder.watch(self.position.starts[-1])
-        return newest
+        self._watch.leave(self._folder, *self.position.starts)
+        return self._adopt(newest)
 
     def _begin(self) -> apsw.Connection:
         """Make the next segment, which takes over the numbers as they stand."""
@@ -350,9 +402,10 @@ class Journal:
             return
         self._is_starved = False
         self._ended_s[self.position.starts[-2]] = self._clock_s() + self._life_s
-        before, self._newest = self._newest, begun
+        before, self._newest = self._newest, self._adopt(begun)
         before.close()
         self._folder.watch(self.position.starts[-1])
+        self._watch.leave(self._folder, *self.position.starts[-2:])
         self._retire()
 
     def _retire(self) -> None:

@@ -1,28 +1,34 @@
 """Events read back from the journal's files, while another thread writes the newest.
 
-Laws: what is damaged or gone is left out and reported once; it never ends the replay of what is whole.
+Laws: what is damaged or gone is left out and reported once; it never ends the replay of what is whole, in the same file
+too.
 
-Knows: SQLite. Must not know: the envelope, who asks. Belongs to one thread, which need not be the journal's.
+Knows: SQLite, the envelope. Must not know: who asks. Belongs to one thread, which need not be the journal's; `look_in`
+and `let_go` are for the journal's.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from collections.abc import Callable
 
 import apsw
 
 from inspector.events.segments import BUSY_MS, JournalFolder
+from inspector.records.envelope import read_event
 
 log = logging.getLogger("inspector")
 
 REPLAY = """SELECT seq, topic, payload FROM event
 WHERE seq > ?1 AND seq <= ?2 AND substr(topic, 1, length(?3)) = ?3 ORDER BY seq LIMIT ?4"""
+ONE = "SELECT seq, topic, payload FROM event WHERE seq = ?1"
 OPEN_FILES = 2
 """Kept open for the next question: askers go on where they were."""
 
 EventRow = tuple[int, str, bytes]
+DAMAGE = (apsw.NotADBError, apsw.CorruptError, apsw.SQLError)
 
 
 class Reader:
@@ -33,30 +39,58 @@ class Reader:
         self._folder = folder
         self._report = report
         self._open: dict[int, apsw.Connection] = {}
+        self._is_read = threading.Lock()
         self._damaged: set[int] = set()
 
     def read(self, start: int, after: int, through: int, prefix: str, limit: int) -> list[EventRow]:
-        """Return rows of one segment; none of it when it is gone or damaged.
+        """Return rows of one segment; none of it when it is gone, those that are whole where it is damaged.
 
         Raises: apsw.Error when something else is wrong, like too many open files.
         """
-        if start in self._damaged:
-            return []
-        try:
-            return list(self._segment(start).execute(REPLAY, (after, through, prefix, limit)))
-        except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError) as error:
+        with self._is_read:
+            try:
+                if start in self._damaged:
+                    return self._whole(start, after, through, prefix, limit)
+                return list(self._segment(start).execute(REPLAY, (after, through, prefix, limit)))
+            except DAMAGE as error:
+                self._damaged.add(start)
+                words = f"{self._folder.file(start)}: is damaged; what is unreadable is left out of replays: {error}"
+                log.error("%s", words)
+                self._report(words)
+                return self._whole(start, after, through, prefix, limit)
+            except apsw.CantOpenError:
+                if self._folder.file(start).exists():
+                    raise
+                return []
+
+    def distrust(self, start: int) -> None:
+        """Read a segment event by event from now on, and on a connection that remembers nothing of it."""
+        with self._is_read:
             self._damaged.add(start)
-            words = f"{self._folder.file(start)}: is damaged and left out of replays: {error}"
-            log.error("%s", words)
-            self._report(words)
-        except apsw.CantOpenError:
-            if self._folder.file(start).exists():
-                raise
-        return []
+            if (segment := self._open.pop(start, None)) is not None:
+                segment.close()
+
+    def _whole(self, start: int, after: int, through: int, prefix: str, limit: int) -> list[EventRow]:
+        """Read event by event: a damaged page takes none with it but its own."""
+        rows = list[EventRow]()
+        for seq in range(max(start - 1, after) + 1, through + 1):
+            try:
+                found = [row for row in self._segment(start).execute(ONE, (seq,)) if _is_whole(row)]
+            except DAMAGE:
+                continue
+            rows += [row for row in found if row[1].startswith(prefix)]
+            if len(rows) == limit:
+                break
+        return rows
 
     def look_in(self, folder: JournalFolder) -> None:
-        """Read from the same folder, which was opened again; from the journal's thread."""
+        """Read from the same folder, which was opened again."""
         self._folder = folder
+
+    def let_go(self) -> None:
+        """Close what is open, until it is asked for again."""
+        with self._is_read:
+            self.close()
 
     def close(self) -> None:
         """Close what is open."""
@@ -74,3 +108,13 @@ class Reader:
             segment.set_busy_timeout(BUSY_MS)
         self._open[start] = segment  # the last one asked for stays longest
         return segment
+
+
+def _is_whole(row: EventRow) -> bool:
+    """Whether an event can be read, and is the one that its row names."""
+    seq, topic, payload = row
+    try:
+        event = read_event(payload)
+    except (ValueError, RecursionError):
+        return False
+    return (event.seq, event.type) == (seq, topic)

@@ -60,15 +60,22 @@ class JournalFolder:
         if not path.is_dir():
             path.mkdir(parents=True)
             _sync(path.parent)
-        self._held = _hold(path)
+        self._held: int | None = _hold(path)
         self._written: dict[Path, int] = {}
         """Inode of each file of the newest segment."""
         for left in path.glob(f"events-*.sqlite{MAKING}*"):  # by a process that died while it made it
             left.unlink()
 
+    @property
+    def device(self) -> int:
+        """Number of the disk that it lies on."""
+        return self.path.stat().st_dev
+
     def close(self) -> None:
         """Let others in."""
-        os.close(self._held)
+        if self._held is not None:
+            os.close(self._held)
+        self._held = None
 
     def starts(self) -> list[int]:
         """First numbers of the segments that are there, in order."""
@@ -159,6 +166,7 @@ class JournalFolder:
 
         Raises: JournalError when somebody removed or replaced a file that is in use, or the folder.
         """
+        assert self._held is not None, "it is closed"
         here = os.fstat(self._held).st_ino
         for path, inode in ((self.path, here), *self._written.items()):
             try:
@@ -170,6 +178,21 @@ class JournalFolder:
                     f"{path}: was {'replaced' if found else 'removed'} while the inspector writes to it; what it "
                     "records would be lost. Leave the folder to the inspector; stop it before you move or restore it."
                 )
+
+
+def see_mounted(path: Path, device: int) -> None:
+    """See that a folder without a journal in it is not one where a disk was mounted before.
+
+    Raises: JournalError when it is.
+    """
+    if path.is_dir() and any(OURS.fullmatch(file.name) for file in path.iterdir()):
+        return
+    found = next(place for place in (path, *path.parents) if place.is_dir()).stat().st_dev
+    if found != device:
+        raise JournalError(
+            f"{path}: the disk of the journal is not mounted here any more. Mount it; or restart the inspector "
+            "to go on without it."
+        )
 
 
 def read_only(file: Path) -> apsw.Connection:
@@ -246,7 +269,7 @@ def make_durable(segment: apsw.Connection) -> None:
             "Put journal.path on a local disk."
         )
     segment.execute("PRAGMA synchronous = FULL")  # NORMAL loses acknowledged events in a power cut
-    segment.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    segment.execute("PRAGMA wal_autocheckpoint = 0")  # the journal folds it, and knows so when the database changes
 
 
 @contextlib.contextmanager
@@ -256,13 +279,21 @@ def worded(path: Path) -> Iterator[None]:
         yield
     except (apsw.Error, OSError) as error:
         is_full = isinstance(error, apsw.FullError) or getattr(error, "errno", None) == errno.ENOSPC
-        raise (DiskFull if is_full else JournalError)(f"{path}: {error}. {_advice(error)}") from error
+        raise (DiskFull if is_full else JournalError)(f"{path}: {error}. {_advice(error, path)}") from error
 
 
-def _advice(error: Exception) -> str:
+def _is_read_only(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    return False
+
+
+def _advice(error: Exception, path: Path) -> str:
     match error:
         case apsw.FullError() | OSError(errno=errno.ENOSPC):
             return "The disk is full: free space on it, or lower journal.max_mb."
+        case apsw.ReadOnlyError() | OSError(errno=errno.EROFS) if _is_read_only(path):
+            return "The file system is read-only: mount it to be written to. `dmesg` says why it became so."
         case apsw.NotADBError() | apsw.CorruptError() | apsw.SQLError():
             return "This is no journal, or a damaged one: move it away, and a new one (a new epoch) begins."
         case apsw.BusyError() | apsw.LockedError():

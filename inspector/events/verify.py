@@ -50,6 +50,11 @@ def verify(path: Path) -> Iterator[Checked]:
             yield Checked(name, 0, -1, 0, "", ("was set aside: its events are in no replay",))
 
 
+def faults(file: Path) -> tuple[str, ...]:
+    """Return what is wrong with one file of a journal, read whole."""
+    return _Reading().file(file).faults
+
+
 class _Reading:
     """One pass over a journal's files, in their order."""
 

@@ -228,6 +228,8 @@ class JournalAccount(msgspec.Struct, frozen=True):
     """What it may take."""
     free_bytes: int
     """Free on that disk."""
+    damaged: int
+    """Times that files of it were found damaged, changed or gone."""
 
 
 class ArchiveAccount(msgspec.Struct, frozen=True):

@@ -62,6 +62,7 @@ class Recorder:
         self._backlog = Backlog()
         self.fault = ""
         """Why the disk takes nothing at present; empty where it does."""
+        self._damaged = 0
         self._seq = journal.last_seq
         """Up to here everything was handed on."""
         self._is_full = journal.states.get(STANDING) == FULL
@@ -75,7 +76,7 @@ class Recorder:
     def account(self) -> JournalAccount:
         """How the journal and its disk do now; from any thread."""
         taken, limit, free = self._journal.disk()
-        return JournalAccount(not self.fault, self.waiting, taken, limit, free)
+        return JournalAccount(not self.fault, self.waiting, taken, limit, free, self._damaged)
 
     def record(self, group: Sequence[Findings], reports: Sequence[Data] = ()) -> RecordedFindings:
         """Put on disk what was found, then the other `reports`, and return what is to be handed on.
@@ -157,6 +158,7 @@ class Recorder:
         except JournalError as error:
             if isinstance(error, DiskFull) and journal.fills_its_disk():
                 raise  # nobody can make room there: the disk is smaller than journal.max_mb
+            journal.let_go()
             self._failed(str(error))
             return RecordedFindings(free, (), journal.position)
         self._goes_on(len(backlog), backlog.lost)
@@ -183,6 +185,7 @@ class Recorder:
         """Report what was found damaged; keep room for a disk that runs full."""
         while self._journal.remarks:
             remark = self._journal.remarks.pop(0)
+            self._damaged += 1
             self._say("damaged", "maintenance_required", remark)
             self._say("damaged", "normal", f"the journal goes on: its epoch is {self._journal.epoch}")
         now_s = self._clock_s()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -49,6 +49,8 @@ class Mill:
         self.ports = Ports.free()
         self.config = folder / "line.toml"
         self.program: Sequence[str] = PROGRAM
+        self.journal: Mapping[str, object] = {}
+        """Keys of its section that are not as usual."""
         self._daemon: DaemonProcess | None = None
         write_recipe(folder / "recipe")
         self._intake = intake
@@ -65,6 +67,7 @@ class Mill:
             cameras=self.cameras,
             sections={
                 "intake": {"overload": overload, **self._intake},
+                "journal": self.journal,
                 "recipe": {"screen": screen, "screen_audit": audit} if screen else {},
             },
             extra=ALARM + extra,

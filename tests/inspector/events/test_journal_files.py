@@ -13,6 +13,7 @@ import pytest
 
 from inspector.errors import JournalError
 from inspector.events.journal import Message
+from inspector.events.watch import LOOK_S
 from inspector.records.events import Data
 from tests.journals import ALARM, DEFECT, LONG_HEALTH, events, held, newest, opened
 
@@ -348,4 +349,27 @@ def test_a_damaged_older_file_ends_no_replay(tmp_path: Path) -> None:
     first, second, third = (int(file.stem.split("-")[1]) for file in files[:3])
     files[1].write_bytes(b"no database at all " * 4000)
     assert [event.seq for event in events(held(journal))] == [*range(first, second), *range(third, 97)]
+    journal.close()
+
+
+def test_a_change_in_the_middle_of_a_file_is_noticed(tmp_path: Path) -> None:
+    """A file that others change is read at once; what is whole stays in replays. A change without harm is none."""
+    now_s = 0.0
+    journal = opened(tmp_path, max_mb=1, clock_s=lambda: now_s)
+    for _ in range(12):
+        journal.record([LONG_HEALTH] * 8)
+    older = sorted(tmp_path.glob("events-*.sqlite"))[1]
+    first = int(older.stem.split("-")[1])
+    older.touch()
+    now_s += LOOK_S
+    journal.record([])
+    assert not journal.remarks
+    before, words, after = older.read_bytes().rpartition(b'"message":"xx')
+    older.write_bytes(before + words.replace(b'"xx', b'x"x') + after)
+    now_s += LOOK_S
+    journal.record([])
+    (remark,) = journal.remarks
+    assert "was changed while the inspector runs, and is damaged: event" in remark and older.name in remark
+    seqs = [event.seq for event in events(held(journal))]
+    assert len(seqs) == 95 and set(range(1, 97)) - set(seqs) < set(range(first, first + 20))
     journal.close()
