@@ -14,7 +14,20 @@ from collections.abc import Sequence
 
 from inspector import __version__, output
 from inspector.errors import EXIT_FAILURE, InspectorError
-from trainer.commands import check, compare, crossval, evaluate, export, fit, recode, show, specify, tune, tune_screen
+from trainer.commands import (
+    check,
+    compare,
+    crossval,
+    evaluate,
+    export,
+    fit,
+    fit_screen,
+    recode,
+    show,
+    specify,
+    tune,
+    tune_screen,
+)
 from trainer.errors import UserError
 from trainer.learn.stop import RunStopped
 
@@ -27,6 +40,7 @@ COMMANDS = {
     "tune": (tune, "choose a recipe's confidences and minimum areas for what you aim at"),
     "specify": (specify, "have a recipe measure how far a frame is from those it was taught on"),
     "recode": (recode, "write an older recipe's confidence as log-odds, which do not end at 1"),
+    "fit-screen": (fit_screen, "teach a fast recipe that looks first, and write it"),
     "tune-screen": (tune_screen, "choose when a fast recipe may hold frames back, and measure what that loses"),
     "evaluate": (evaluate, "report on a recipe, for acceptance, by the daemon's engine"),
     "show": (show, "draw image, truth, prediction and errors of frames as a recipe sees them"),

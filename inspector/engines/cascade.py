@@ -1,7 +1,9 @@
 """Two engines as one: a fast recipe looks at every frame, the full one only at those that are not surely sound.
 
-What leaves is the full recipe's word, or, where the screen held the frame back, that it is sound. A frame whose score
-is no number passes. Knows the `Segmenter` protocol. Must not know which engines they are, recipes' files, sockets.
+What leaves is the full recipe's word, or, where the screen held the frame back, that it is sound: of such a frame
+presence has the screen's score, below every threshold, and its distance. A frame whose score is no number passes.
+
+Knows the `Segmenter` protocol, and tiles. Must not know which engines they are, recipes' files, sockets.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import numpy.typing as npt
 
 from inspector.engines.screening import ScreenAccount
 from inspector.engines.segmenter import Segmenter
+from inspector.engines.tiled import Tiled
 from inspector.errors import EngineError, RecipeError
 from inspector.records.confidence import Encoding, encode, probabilities
 from inspector.records.frame import Bytes3D
@@ -46,8 +49,9 @@ def finds(
 class Cascade:
     """A `Segmenter` made of two; it closes both.
 
-    `below`: a frame whose screen score is lower is sound. `classes` are the full recipe's, `screen_classes` the number
-    of the screen's. The full engine works within `result`: what it takes is known only then.
+    `below`: a frame whose screen score is lower is sound. `screen_classes` is the screen's class count; `classes`,
+    `encoding` and `measures_distance` are the full recipe's. Its engine works within `result`: what it takes is known
+    only then.
     """
 
     def __init__(
@@ -59,10 +63,13 @@ class Cascade:
         screen_classes: int,
         classes: Sequence[DefectClass],
         encoding: Encoding = "linear",
+        measures_distance: bool = False,
         account: ScreenAccount,
     ) -> None:
         self._screen, self._full = screen, full
         self._below, self._screen_classes, self._classes = below, screen_classes, classes
+        self._thresholds = np.array([kind.threshold for kind in classes], np.float32)
+        self._measures_distance = measures_distance
         self._encoding = encoding
         self.account = account
         self.name = f"{full.name}, screened by {screen.name}"
@@ -89,13 +96,14 @@ class Cascade:
         Raises: EngineError.
         """
         try:
-            scores = screen_scores(self._screen.result().presence, self._screen_classes)
+            answers = self._screen.result().presence
         finally:  # a batch that failed is not under way any more
             frames = self._busy.popleft()
+        scores = screen_scores(answers, self._screen_classes)
         passes = np.full(len(frames), True) if self.account.is_blind else ~(scores < self._below)
         audits = np.array([not passed and self.account.audits_next() for passed in passes.tolist()], bool)
         chosen = np.flatnonzero(passes | audits)
-        maps, found = self._assess(frames, chosen)
+        maps, found = self._assess(frames, chosen, self._held_back(answers))
         self.account.count(
             held_back=len(frames) - len(chosen),
             passed=int(passes.sum()),
@@ -116,12 +124,27 @@ class Cascade:
         finally:
             self._full.close()
 
-    def _assess(self, frames: Bytes3D, chosen: npt.NDArray[np.intp]) -> tuple[Maps, npt.NDArray[np.bool_]]:
-        """Return the maps of all frames, sound where not chosen, and in which of them something was found."""
+    def _held_back(self, answers: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return the presence (N, C), or (N, C + 1), of frames that the screen holds back, from its own.
+
+        It moves with the picture, as a network's does that is not blind, and reaches no threshold.
+        """
+        highest = np.nan_to_num(answers[:, : self._screen_classes].max(1, initial=0.0), nan=0.0)
+        below = np.nextafter(self._thresholds, np.float32(0))
+        presence: npt.NDArray[np.float32] = np.minimum(highest[:, None], below)
+        if self._measures_distance:
+            distance = answers[:, self._screen_classes :].max(1, initial=0.0)
+            presence = np.concatenate((presence, distance[:, None]), axis=1)
+        return presence
+
+    def _assess(
+        self, frames: Bytes3D, chosen: npt.NDArray[np.intp], presence: npt.NDArray[np.float32]
+    ) -> tuple[Maps, npt.NDArray[np.bool_]]:
+        """Return the maps of all frames, sound with this `presence` where not chosen, and where something was found."""
         found = np.full(len(frames), False)
         if not len(chosen):
             sound = np.broadcast_to(np.uint8(0), frames.shape)
-            return Maps(sound, sound, np.zeros((len(frames), len(self._classes)), np.float32)), found
+            return Maps(sound, sound, presence), found
         if len(chosen) == len(frames):
             self._full.submit(frames)
             maps = self._full.result()
@@ -132,7 +155,6 @@ class Cascade:
         self._full.submit(room)
         some = self._full.result()
         labels, confidence = np.zeros((2, *frames.shape), np.uint8)
-        presence = np.zeros((len(frames), some.presence.shape[1]), np.float32)
         labels[chosen], confidence[chosen], presence[chosen] = some.labels, some.confidence, some.presence
         found[chosen] = finds(some.presence, self._classes, self._encoding)
         return Maps(labels, confidence, presence), found
@@ -143,11 +165,6 @@ def permit(full: Recipe, screen: Recipe) -> Screen:
 
     Raises: RecipeError.
     """
-    if (full.height, full.width) != (screen.height, screen.width):
-        raise RecipeError(
-            f"recipe.screen {screen} takes frames of {screen.width} x {screen.height}; expected {full.width} x "
-            f"{full.height}, as recipe {full}. Export one of them for the other's frames."
-        )
     permitted = full.screen
     if permitted is None or permitted.sha256 != screen.sha256:
         found = f"permits {permitted.recipe} alone ({permitted.sha256[:12]})" if permitted else "permits none"
@@ -158,17 +175,34 @@ def permit(full: Recipe, screen: Recipe) -> Screen:
     return permitted
 
 
-def join(screen_card: Recipe, screen: Segmenter, full_card: Recipe, full: Segmenter, account: ScreenAccount) -> Cascade:
-    """Return the two engines as one.
+def fitted(screen_card: Recipe, screen: Segmenter, full_card: Recipe, max_frames: int) -> Segmenter:
+    """Return a screen's engine as one for the full recipe's frames: in tiles, where its own are of another size."""
+    size = full_card.height, full_card.width
+    if size == (screen_card.height, screen_card.width):
+        return screen
+    return Tiled(screen, screen_card, size, max_frames)
+
+
+def join(
+    screen_card: Recipe,
+    screen: Segmenter,
+    full_card: Recipe,
+    full: Segmenter,
+    *,
+    account: ScreenAccount,
+    max_frames: int,
+) -> Cascade:
+    """Return the two engines as one, which take up to `max_frames` of their own frames at once.
 
     Raises: RecipeError, where the full recipe does not permit the screen.
     """
     return Cascade(
-        screen,
+        fitted(screen_card, screen, full_card, max_frames),
         full,
         below=permit(full_card, screen_card).below,
         screen_classes=len(screen_card.classes),
         classes=full_card.classes,
         encoding=full_card.confidence,
+        measures_distance=full_card.measures_distance,
         account=account,
     )

@@ -28,7 +28,7 @@ class Stub:
         self.is_closed = False
         self.most_in_flight = 0
         """Batches that were submitted and not yet taken, at the worst moment."""
-        self._shape, self._classes = (recipe.height, recipe.width), len(recipe.classes)
+        self._shape, self._columns = (recipe.height, recipe.width), recipe.columns
         self._see = see or self._sound
         self._busy: deque[Bytes3D] = deque()
 
@@ -61,7 +61,7 @@ class Stub:
 
     def _sound(self, frames: Bytes3D) -> Maps:
         sound = np.broadcast_to(np.uint8(0), (len(frames), *self._shape))
-        return Maps(sound, sound, np.zeros((len(frames), self._classes), np.float32))
+        return Maps(sound, sound, np.zeros((len(frames), self._columns), np.float32))
 
 
 def grey_is_class(classes: int) -> See:

@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.engines.segmenter import Segmenter
+from inspector.engines.segmenter import Segmenter, suspicious
 from inspector.records.frame import Bytes2D, Bytes3D
 from inspector.records.recipe import Maps, Recipe
 
@@ -91,6 +91,7 @@ class Tiled:
         self.name, self.facts, self.in_flight = engine.name, engine.facts, engine.in_flight
         self._plane, self._frame, self._most = (recipe.height, recipe.width), frame, max_planes
         self._thresholds = np.array([kind.threshold for kind in recipe.classes], np.float32)
+        self._columns = recipe.columns
         self._jobs: deque[_Job] = deque()
         self._waiting: deque[_Piece] = deque()
         self._begun: deque[list[_Piece]] = deque()
@@ -103,7 +104,7 @@ class Tiled:
         """Begin to assess `(N, H, W) uint8`; `sizes`: rows and columns of each that are a frame."""
         count = len(frames)
         shape = (count, *frames.shape[1:])
-        presence = np.zeros((count, len(self._thresholds)), np.float32)
+        presence = np.zeros((count, self._columns), np.float32)
         job = _Job(frames, np.zeros(shape, np.uint8), np.zeros(shape, np.uint8), presence, 0)
         for number, size in enumerate(sizes or [self._frame] * count):
             pieces = [_Piece(job, number, size, tile) for tile in tiles(size, self._plane)]
@@ -152,8 +153,9 @@ class Tiled:
         for place, piece in enumerate(pieces):
             job, tile, presence = piece.job, piece.tile, maps.presence[place]
             job.left -= 1
+            # A frame is as far from what was taught as the farthest of its tiles; what is no number stays none.
             np.maximum(job.presence[piece.frame], presence, out=job.presence[piece.frame])
-            if not (presence >= self._thresholds).any():
+            if not suspicious(presence[None], self._thresholds):
                 continue
             rows, columns = slice(tile.first_row, tile.end_row), slice(tile.first_px, tile.end_px)
             inside = (

@@ -258,7 +258,10 @@ def load(settings: Config, folder: Path, options: Options = PLAIN) -> Loaded:
             screen = _load_one(settings, Path(settings.recipe.screen), options)
             on_failure.callback(screen.engine.close)
             account = ScreenAccount(settings.recipe.screen_audit)
-            engine = cascade.join(screen.recipe, screen.engine, full.recipe, full.engine, account)
+            most = settings.batch.max_frames
+            engine = cascade.join(
+                screen.recipe, screen.engine, full.recipe, full.engine, account=account, max_frames=most
+            )
             full = Loaded(full.recipe, engine, batch_s=full.batch_s + screen.batch_s, screen=account)
         on_failure.pop_all()
         return _tiled(full, settings)

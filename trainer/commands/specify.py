@@ -18,10 +18,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add(
         "--compare",
         nargs="+",
-        type=Path,
-        metavar="FOLDER",
+        metavar="FOLDER|SHEET",
         default=[],
-        help="also report how far these images are, which nobody need have labelled; small ones are mirrored",
+        help="also report how far these are: images that nobody need have labelled, small ones mirrored, or procedural "
+        "steel, as sheet:900-949:10",
     )
 
 
@@ -30,17 +30,21 @@ def run(given: argparse.Namespace) -> int:
     from inspector import recipe
     from trainer.data import sources
     from trainer.data.sizes import cut_larger
+    from trainer.data.sources import SHEET
     from trainer.data.split import read_split
     from trainer.data.unlabelled import open_plain
     from trainer.files import hold_folder
     from trainer.recipe.specify import specify
 
     card = recipe.read_card(given.recipe)
-    size, names = (card.height, card.width), [kind.name for kind in card.classes]
-    frames = sources.frames(given.data, given.only, classes=names, window=card.window, size=size)
+    size = card.height, card.width
+    frames = sources.frames(given.data, given.only, window=card.window, size=size)  # whatever their classes
     if given.split:
         frames, _ = read_split(given.split, frames)
-    others = {str(folder): open_plain(folder, card.window) for folder in given.compare}
+    others = {
+        spec: sources.frames([spec]) if SHEET.fullmatch(spec) else open_plain(Path(spec), card.window)
+        for spec in given.compare
+    }
     with hold_folder(given.recipe):
         specify(given.recipe, cut_larger(frames, size)[0], others, print)
     return 0

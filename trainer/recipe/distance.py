@@ -30,8 +30,11 @@ FOLDS = 5
 QUANTILE = 0.99
 THROUGH = ("QuantizeLinear", "DequantizeLinear", "Resize")
 """What stands between the encoder's features and the convolution that reads them, and changes none of their meaning."""
-READERS = ("unet.ups.0.deep.weight", "unet.ups.0.skip.weight", "unet.ups.1.skip.weight", "unet.ups.2.skip.weight")
-"""Weights of the convolutions that read the features at strides 32, 16, 8 and 4."""
+READERS = (
+    ("unet.ups.0.deep.weight", "unet.ups.0.skip.weight", "unet.ups.1.skip.weight", "unet.ups.2.skip.weight"),
+    ("screen.lateral.weight", "screen.joined.0.weight", "screen.deep.0.0.weight", "screen.cells.0.0.weight"),
+)
+"""Weights of the convolutions that read the features, of a U-Net (strides 32, 16, 8 and 4) and of a screen."""
 FEATURES, PRESENCE, CLASSES_ONLY = "distance_features", "presence", "presence_of_classes"
 
 
@@ -92,10 +95,12 @@ def with_features(model: onnx.ModelProto) -> onnx.ModelProto:
     if any(node.output[0] == FEATURES for node in graph.node):
         raise UserError("this recipe measures distance already; give the recipe as it was exported")
     made = {output: node for node in graph.node for output in node.output}
-    tensors = list(_features(graph, made))
-    if len(tensors) != len(READERS):
+    found = [list(_features(graph, made, readers)) for readers in READERS]
+    tensors = max(found, key=len)
+    if len(tensors) != len(READERS[0]):
         raise UserError(
-            f"{len(tensors)} of the encoder's features were found; expected {len(READERS)}. Is it another tool's graph?"
+            f"{len(tensors)} of the encoder's features were found; expected {len(READERS[0])}. Is it another tool's "
+            "graph?"
         )
     graph.initializer.append(numpy_helper.from_array(np.array([2, 3], np.int64), "distance_plane"))
     pooled: list[str] = []
@@ -112,15 +117,15 @@ def with_features(model: onnx.ModelProto) -> onnx.ModelProto:
     return copy
 
 
-def _features(graph: onnx.GraphProto, made: dict[str, onnx.NodeProto]) -> Iterator[str]:
-    """Yield the float tensors that the decoder reads from the encoder."""
+def _features(graph: onnx.GraphProto, made: dict[str, onnx.NodeProto], readers: tuple[str, ...]) -> Iterator[str]:
+    """Yield the float tensors that these convolutions read."""
     for node in graph.node:
         if node.op_type != "Conv":
             continue
         weight = node.input[1]
         if weight in made:
             weight = made[weight].input[0]
-        if weight.removesuffix("_quantized") in READERS:
+        if weight.removesuffix("_quantized") in readers:
             tensor = node.input[0]
             while tensor in made and made[tensor].op_type in THROUGH:
                 tensor = made[tensor].input[0]

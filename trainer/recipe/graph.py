@@ -6,6 +6,7 @@ Knows the recipe's contract (DESIGN.md, "One graph, every engine") and ONNX; mus
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import onnx
 import torch
@@ -19,6 +20,7 @@ from trainer.learn.unet import UNet, UpBlock, conv_norm_pairs
 OPSET = 20  # TensorRT and OpenVINO both read it; FIELD.md
 INPUTS = ("frames", "thresholds")
 OUTPUTS = ("labels", "confidence", "presence")
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class Deployed(nn.Module):
@@ -92,7 +94,7 @@ def split_joins(unet: UNet) -> UNet:
     return unet
 
 
-def fold_batch_norms(unet: UNet) -> UNet:
+def fold_batch_norms(unet: Network) -> Network:
     """Fold every batch norm into the convolution before it, in place: the same function, a third fewer layers.
 
     Done here and not left to an exporter's optimiser, so that quantisation sees the weights that will run.
@@ -115,10 +117,14 @@ def write_onnx(unet: UNet, classes: int, height_px: int, width_px: int, path: Pa
     The network's batch norms are folded and its concatenations split, in place. What only tells of this machine
     (stack traces, paths) is left out.
     """
-    deployed = Deployed(split_joins(fold_batch_norms(unet)), classes).eval()
+    write_deployed(Deployed(split_joins(fold_batch_norms(unet)), classes), classes, height_px, width_px, path)
+
+
+def write_deployed(deployed: nn.Module, classes: int, height_px: int, width_px: int, path: Path) -> None:
+    """Write in fp32 a module that maps frames and thresholds to labels, confidence and presence; as `write_onnx`."""
     example = torch.zeros(2, height_px, width_px, dtype=torch.uint8), torch.full((classes,), 0.5)
     program = torch.onnx.export(
-        deployed,
+        deployed.eval(),
         example,
         input_names=list(INPUTS),
         output_names=list(OUTPUTS),

@@ -83,8 +83,8 @@ def with_log_odds(model: onnx.ModelProto) -> onnx.ModelProto:
 
     def constant(name: str, value: float | list[int]) -> str:
         array = np.array(value, np.int64 if isinstance(value, list) else np.float32)
-        graph.initializer.append(numpy_helper.from_array(array, f"odds_{name}"))
-        return f"odds_{name}"
+        graph.initializer.append(numpy_helper.from_array(array, f"odds_constant_{name}"))
+        return f"odds_constant_{name}"
 
     least, none = constant("least_probability", LEAST_PROBABILITY), constant("none", 0.0)
     sound = add("Slice", "odds_sound", shares, constant("from", [0]), constant("to", [1]), axis)
@@ -98,6 +98,7 @@ def with_log_odds(model: onnx.ModelProto) -> onnx.ModelProto:
     plane = add("Squeeze", "odds_plane", add("Where", "odds_found", reached, codes, none), axis)
     clipped = add("Clip", "odds_clipped", plane, none, constant("last", MOST))
     graph.node.append(helper.make_node("Cast", [clipped], ["confidence"], "node_confidence", to=TensorProto.UINT8))
+    onnx.checker.check_model(copy, full_check=True)  # OpenVINO runs what other engines refuse: one name twice
     return copy
 
 

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from inspector.engines.cascade import Cascade, permit
+from inspector.engines.cascade import Cascade, fitted, permit
 from inspector.engines.screening import BLIND_AUDITS, ScreenAccount
 from inspector.engines.stub import See, Stub, grey_is_class
 from inspector.errors import EngineError, RecipeError
@@ -35,11 +35,20 @@ def sees_nothing(frames: Bytes3D) -> Maps:
     return Maps(np.zeros_like(frames), np.zeros_like(frames), np.zeros((len(frames), 2), np.float32))
 
 
-def cascade(screen: See, full: See | None = None, audit_share: float = 0.001) -> tuple[Cascade, Stub, Stub]:
+def cascade(
+    screen: See, full: See | None = None, audit_share: float = 0.001, *, measures_distance: bool = False
+) -> tuple[Cascade, Stub, Stub]:
     """Make one of two engines in memory; by default the full one finds every pixel's grey level to be its class."""
     stubs = Stub(RECIPE, screen), Stub(RECIPE, full or grey_is_class(2))
     account = ScreenAccount(audit_share)
-    joined = Cascade(*stubs, below=BELOW, screen_classes=2, classes=RECIPE.classes, account=account)
+    joined = Cascade(
+        *stubs,
+        below=BELOW,
+        screen_classes=2,
+        classes=RECIPE.classes,
+        measures_distance=measures_distance,
+        account=account,
+    )
     return joined, *stubs
 
 
@@ -56,7 +65,7 @@ def test_only_what_is_not_surely_sound_passes(greys: tuple[int, ...]) -> None:
     maps = engine.result()
     expected = frames(*(grey if grey >= 100 * BELOW else 0 for grey in greys))
     assert np.array_equal(maps.labels, expected) and np.array_equal(maps.confidence, expected)
-    assert np.array_equal(maps.presence.any(1), np.array(greys) >= 100 * BELOW)
+    assert np.array_equal((maps.presence >= BELOW).any(1), np.array(greys) >= 100 * BELOW)
     now = engine.account.now()
     assert now.passed == sum(grey >= 100 * BELOW for grey in greys)
     assert now.held_back + now.audited + now.passed == len(greys)
@@ -80,6 +89,58 @@ def test_a_score_that_is_no_number_passes() -> None:
     engine, _, _ = cascade(nothing_but_nan)
     engine.submit(frames(1, 2))
     assert [int(plane.max()) for plane in engine.result().labels] == [1, 2]
+
+
+def brightest(frames: Bytes3D) -> Maps:
+    """A screen: the brightest pixel, in hundredths, is its score."""
+    maps = by_corner(frames.max((1, 2), keepdims=True))
+    return Maps(np.zeros_like(frames), np.zeros_like(frames), maps.presence)
+
+
+def with_distance(frames: Bytes3D) -> Maps:
+    """A screen or a full recipe whose graph measures distance: the second pixel, in hundredths."""
+    maps = by_corner(frames)
+    distance = frames[:, 0, 1:2].astype(np.float32) / 100
+    return Maps(maps.labels, maps.confidence, np.concatenate((maps.presence, distance), axis=1))
+
+
+@pytest.mark.parametrize(("screen", "expected"), [(with_distance, 0.5), (by_corner, 0.0)])
+def test_what_is_held_back_keeps_the_full_recipes_columns(screen: See, expected: float) -> None:
+    """A held-back frame's presence moves with the picture, reaches no threshold, and has the screen's distance."""
+    engine, *_ = cascade(screen, with_distance, measures_distance=True)
+    held = frames(1, 2, 24)
+    held[:, 0, 1] = 50
+    engine.submit(held)
+    presence = engine.result().presence
+    assert presence.shape == (3, 3) and np.allclose(presence[:, 2], expected)
+    assert len({row.tobytes() for row in presence}) == 3
+    assert (presence[:, :2] < [kind.threshold for kind in RECIPE.classes]).all()
+
+
+def test_what_the_screen_was_never_taught_passes() -> None:
+    """A frame beyond the screen's limit goes to the full recipe, however sound it looks to the screen."""
+    engine, *_ = cascade(with_distance, with_distance, measures_distance=True)
+    far = frames(1, 1)
+    far[1, 0, 1] = 101
+    engine.submit(far)
+    assert np.allclose(engine.result().presence[:, 2], [0.01, 1.01])
+    assert engine.account.now().passed == 1
+
+
+def test_a_screen_of_another_size_looks_at_tiles() -> None:
+    """A screen for smaller frames sees all of the full recipe's, and its score is that of its highest tile."""
+    small = msgspec.structs.replace(RECIPE, width=WIDTH // 2, mm_per_px=0.0)
+    stub = Stub(small, brightest)
+    screen = fitted(small, stub, RECIPE, 2)
+    account = ScreenAccount(0.001)
+    engine = Cascade(
+        screen, Stub(RECIPE, grey_is_class(2)), below=BELOW, screen_classes=2, classes=RECIPE.classes, account=account
+    )
+    both = frames(1, 1, 1)
+    both[1, 0, 0] = both[2, -1, -1] = 90
+    engine.submit(both)
+    assert [int(plane.max()) for plane in engine.result().labels] == [0, 90, 90]
+    assert fitted(RECIPE, stub, RECIPE, 2) is stub
 
 
 def test_a_share_of_what_is_held_back_is_assessed_all_the_same() -> None:
@@ -142,9 +203,9 @@ def of(sha256: str, **changes: object) -> Recipe:
 
 
 def test_only_a_measured_screen_is_permitted() -> None:
-    """The full recipe's card names the screen by its model's hash; any other, or another size, is refused."""
+    """The full recipe's card names the screen by its model's hash; any other is refused."""
     full = of("a" * 64, screen=PERMITTED)
     assert permit(full, of("f" * 64)) is PERMITTED
-    for recipe, screen in ((full, of("b" * 64)), (of("a" * 64), of("f" * 64)), (full, of("f" * 64, height=32))):
+    for recipe, screen in ((full, of("b" * 64)), (of("a" * 64), of("f" * 64))):
         with pytest.raises(RecipeError, match=r"recipe\.screen"):
             permit(recipe, screen)

@@ -1,5 +1,6 @@
 """Frames of any size on an engine of one size: what comes back is what one engine of the frame's size would give."""
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -59,6 +60,26 @@ def test_stitched(sizes: list[tuple[int, int]], most: int, seed: int) -> None:
     check(tiled.result(), batches[-1], sizes)
     tiled.close()
     assert stub.is_closed
+
+
+def test_a_frame_is_as_far_off_as_its_farthest_tile() -> None:
+    """A recipe that measures distance keeps that column; only classes that reach their threshold have maps."""
+    card = msgspec.structs.replace(RECIPE, measures_distance=True)
+
+    def see(planes: Bytes3D) -> Maps:
+        """Answer that a tile is as far as its brightest pixel, in hundredths, and sound."""
+        presence = np.zeros((len(planes), 3), np.float32)
+        presence[:, 2] = planes.max((1, 2)) / 100
+        return Maps(planes.copy(), planes.copy(), presence)
+
+    size = HEIGHT, 3 * WIDTH
+    tiled = Tiled(Stub(card, see), card, size, 2)
+    frames = tiled.buffer(2)
+    frames[:] = 10
+    frames[1, 0, -1] = 150
+    tiled.submit(frames)
+    maps = tiled.result()
+    assert np.allclose(maps.presence, [[0, 0, 0.1], [0, 0, 1.5]]) and not maps.labels.any()
 
 
 def check(maps: Maps, frames: Bytes3D, sizes: list[tuple[int, int]]) -> None:

@@ -1,0 +1,1 @@
+"""Fast recipes that look first."""
