@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -98,7 +98,7 @@ class Infer:
     def _infer(self, batches: Buffer[Batch]) -> Iterator[Inferred]:
         current, pending = self._current, self._pending
         for waited in batches:
-            self._demand.take(Counter(frame.header.camera for frame in waited.frames()))
+            self._demand.take(waited.planes())
             batch = self._shed(waited)
             if self._next is not None:
                 while pending:
@@ -123,6 +123,6 @@ class Infer:
 
 def _submit(engine: Segmenter, batch: Batch) -> None:
     if isinstance(engine, Tiled):
-        engine.submit(batch.pixels, batch.sizes or None)
+        engine.submit(batch.pixels, batch.sizes())
     else:
         engine.submit(batch.pixels)

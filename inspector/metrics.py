@@ -209,7 +209,7 @@ class Metrics:
 
     def inferred(self, inferred: Inferred) -> Inferred:
         """Observe a batch that the engine has done with."""
-        if frames := len(inferred.batch.planes):
+        if frames := len(inferred.batch.patches):
             self._stage.labels("infer").observe((time.monotonic_ns() - inferred.batch.closed_ns) / 1e9)
             self._batch.observe(frames)
             first_ns, now_ns = next(inferred.batch.frames()).received_ns, time.monotonic_ns()

@@ -62,11 +62,16 @@ class RecipeHealth:
         maps, events = inferred.maps, list[RecipeStatus]()
         if maps is None:
             return findings
-        for frame, planes in zip(inferred.batch.frames(), inferred.batch.planes, strict=True):
+        answered = -1
+        shared = Counter(patch.plane for patch in inferred.batch.patches)
+        for frame, patch in zip(inferred.batch.frames(), inferred.batch.patches, strict=True):
+            if patch.plane == answered:  # the answer is that of the frame above it
+                continue
+            answered = patch.plane
             camera = self._cameras[frame.header.camera]
-            faults = self._faults_of(camera, frame, maps.presence[planes.start], inferred.recipe)
+            faults = self._faults_of(camera, frame, maps.presence[patch.plane], inferred.recipe)
             for fault in OUTPUT_FAULTS:
-                self._frames[frame.header.camera, fault] += fault in faults
+                self._frames[frame.header.camera, fault] += shared[patch.plane] * (fault in faults)
                 if event := self._count(camera, fault, fault in faults, frame, inferred.recipe):
                     events.append(event)
         return msgspec.structs.replace(findings, events=(*findings.events, *events)) if events else findings

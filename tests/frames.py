@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -12,7 +11,7 @@ from inspector.config.camera import CameraSection
 from inspector.demand import Demand
 from inspector.records.frame import Header
 from inspector.records.recipe import DefectClass, Recipe
-from inspector.records.stages import Batch, Detection, Findings, Frame, Inspected, Loss, Rejection
+from inspector.records.stages import Batch, Detection, Findings, Frame, Inspected, Loss, Rejection, whole
 
 HEIGHT, WIDTH = 10, 20
 """Rows and columns of every frame made here; its rows are 1 mm, so it covers 10 mm of strip."""
@@ -75,8 +74,8 @@ LAST = findings(is_last=True)
 def batch(*arrivals: Frame | Loss, closed_ns: int = 0) -> Batch:
     """Make a batch, its pixels all zero."""
     frames = sum(isinstance(arrival, Frame) for arrival in arrivals)
-    planes = tuple(range(plane, plane + 1) for plane in range(frames))
-    return Batch(arrivals, np.zeros((frames, HEIGHT, WIDTH), np.uint8), planes, closed_ns)
+    pixels = np.zeros((frames, HEIGHT, WIDTH), np.uint8)
+    return Batch(arrivals, pixels, whole(pixels), closed_ns)
 
 
 def camera(name: str = "top", **facts: Any) -> CameraSection:
@@ -87,6 +86,6 @@ def camera(name: str = "top", **facts: Any) -> CameraSection:
 def consumed(batches: Iterable[Batch], demand: Demand) -> Iterator[Batch]:
     """Yield batches as a line yields them whose engine has done with each at once."""
     for batch in batches:
-        demand.take(Counter(frame.header.camera for frame in batch.frames()))
+        demand.take(batch.planes())
         demand.finish()
         yield batch

@@ -5,7 +5,8 @@ Knows: geometry of a frame. Must not know: the frame before, the coil, or whom i
 
 from __future__ import annotations
 
-from collections import deque
+import itertools
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from inspector.analysis.regions import Indices, Regions, regions
 from inspector.analysis.settings import AnalysisSection
+from inspector.analysis.shared import without_specks
 from inspector.config.camera import CameraSection, Footprint
 from inspector.config.geometry import Field, fields
 from inspector.images.edge import edges
@@ -47,30 +49,49 @@ class Analyse:
         if inferred.recipe is not self._recipe:
             self._recipe, self._fields = inferred.recipe, fields(self._cameras.values(), inferred.recipe)
         arrivals: list[Inspected | Loss] = []
-        planes = iter(inferred.batch.planes)
+        labels, places = self._labels(inferred), itertools.count()
         for arrival in inferred.batch.arrivals:
             if isinstance(arrival, Frame):
-                (plane,) = next(planes)  # a frame is one plane, as yet
-                arrivals.append(self._inspect(inferred, arrival, plane))
+                arrivals.append(self._inspect(inferred, labels, arrival, next(places)))
             else:
                 arrivals.append(arrival)
         batch = inferred.batch
         return Findings(arrivals=tuple(arrivals), closed_ns=batch.closed_ns, receipts=batch.receipts)
 
-    def _inspect(self, inferred: Inferred, frame: Frame, plane: int) -> Inspected:
+    def _labels(self, inferred: Inferred) -> list[Bytes2D]:
+        """Return the labels of each plane; of one that frames share without what is too little in all of it."""
+        batch, maps, recipe = inferred.batch, inferred.maps, inferred.recipe
+        if maps is None:
+            return []
+        labels = list(maps.labels)
+        if len(batch.patches) == len(labels):
+            return labels
+        frames = {patch.plane: frame for patch, frame in zip(batch.patches, batch.frames(), strict=True)}
+        shared = Counter(patch.plane for patch in batch.patches)
+        for plane, (rows, px) in enumerate(batch.sizes()):
+            if shared[plane] > 1:
+                header = frames[plane].header
+                own = self._cameras[header.camera].footprint(header, (rows // shared[plane], px))
+                whole = labels[plane][:rows, :px], maps.confidence[plane][:rows, :px], maps.presence[plane]
+                labels[plane] = without_specks(*whole, recipe, own.mm_per_px * own.mm_per_row)
+        return labels
+
+    def _inspect(self, inferred: Inferred, planes: list[Bytes2D], frame: Frame, place: int) -> Inspected:
+        """Analyse a frame, by its place among the batch's; `planes` are the labels of each."""
         assert inferred.maps is not None, "frames were inferred"
-        maps, recipe = inferred.maps, inferred.recipe
+        maps, recipe, patch = inferred.maps, inferred.recipe, inferred.batch.patches[place]
         camera = self._cameras[frame.header.camera]
-        rows, px = camera.raster(recipe).seen
+        rows, px = patch.rows, patch.px
         footprint = camera.footprint(frame.header, (rows, px))
         most = self._max_regions * max(1, -(-rows * px // (recipe.height * recipe.width)))
-        labels, confidence = maps.labels[plane][:rows, :px], maps.confidence[plane][:rows, :px]
+        seen_rows = slice(patch.top, patch.top + rows)
+        labels, confidence = planes[patch.plane][seen_rows, :px], maps.confidence[patch.plane][seen_rows, :px]
         if camera.mirror:
             labels, confidence = labels[:, ::-1], confidence[:, ::-1]
         first_px, end_px = self._own(camera, footprint, px)
         edge_mm = None
         if camera.edges != "none":
-            left_px, right_px = self._edges(camera, inferred.batch.picture(plane))
+            left_px, right_px = self._edges(camera, inferred.batch.picture(place))
             first_px, end_px = max(first_px, left_px or 0), min(end_px, right_px or px)
             if left_px is not None:
                 edge_mm = footprint.offset_mm + left_px * footprint.mm_per_px
@@ -81,7 +102,7 @@ class Analyse:
             footprint = msgspec.structs.replace(
                 footprint, offset_mm=footprint.offset_mm + first_px * footprint.mm_per_px
             )
-        seen = detect(labels, confidence, maps.presence[plane], recipe, footprint, max_regions=most)
+        seen = detect(labels, confidence, maps.presence[patch.plane], recipe, footprint, max_regions=most)
         if isinstance(seen, Crowd):
             return Inspected(frame, (), recipe, seen, edge_mm=edge_mm)
         return Inspected(frame, seen.detections, recipe, outline=seen.outline, edge_mm=edge_mm)

@@ -66,7 +66,7 @@ class Cut:
             return findings
         crops: list[Crop] = []
         for place, numbers in wanted:
-            crops += self._crops(place, frames[place], numbers, batch.picture(batch.planes[place].start))
+            crops += self._crops(place, frames[place], numbers, batch.picture(place))
         return msgspec.structs.replace(findings, crops=tuple(crops))
 
     def _wanted(self, inspected: Iterable[Inspected]) -> Iterator[tuple[int, Sequence[int | None]]]:

@@ -81,11 +81,11 @@ class CameraHealth:
     def __call__(self, batch: Batch, findings: Findings) -> Findings:
         """Look at every frame of a batch."""
         events: list[CameraStatus] = []
-        if batch.planes:
+        if batch.patches:
             ahead_ns = self._unix_ahead_ns()
-            for frame, planes in zip(batch.frames(), batch.planes, strict=True):
+            for place, frame in enumerate(batch.frames()):
                 camera = self._cameras[frame.header.camera]
-                look = self._look(camera, frame, batch, planes.start, ahead_ns)
+                look = self._look(camera, frame, batch, place, ahead_ns)
                 self._assess(camera, look, events)
         self._find_silent(batch.closed_ns, events)
         if not events:
@@ -117,10 +117,10 @@ class CameraHealth:
 
     # --- one frame ------------------------------------------------------------------------------------------------
 
-    def _look(self, camera: _Camera, frame: Frame, batch: Batch, plane: int, ahead_ns: int) -> FrameFacts:
+    def _look(self, camera: _Camera, frame: Frame, batch: Batch, place: int, ahead_ns: int) -> FrameFacts:
         before, header, learnt = camera.header, frame.header, camera.learnt
         if camera.frames % MEASURED == 0 or camera.pixels is None:
-            self._measure(camera, header, batch.picture(plane))
+            self._measure(camera, header, batch.picture(place))
         assert camera.pixels is not None, "the first frame was measured"
         camera.frames += 1
         camera.header, camera.seen_ns = header, frame.received_ns

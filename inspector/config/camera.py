@@ -85,7 +85,15 @@ class CameraSection(Section, frozen=True):
             le=65_536,
         ),
     ] = 0
-    height: Annotated[int, key("Rows of its frames; 0: as many as the recipe's.", ge=0, le=65_536)] = 0
+    height: Annotated[
+        int,
+        key(
+            "Rows of its frames; 0: as many as the recipe's. Blocks of fewer rows share a plane of the network: "
+            "`batch.gather_ms`.",
+            ge=0,
+            le=65_536,
+        ),
+    ] = 0
     scale: Annotated[bool, key("Scale its frames to the millimetres per pixel that the recipe was trained on.")] = False
     offset_mm: Annotated[
         float,

@@ -11,30 +11,21 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-import numpy as np
-
 from inspector import wire
 from inspector.config.camera import CameraSection, Raster
 from inspector.demand import Demand
 from inspector.errors import FrameError
 from inspector.intake.complaints import Complaints
 from inspector.intake.decoding import DecoderPool
+from inspector.intake.filling import Allocate, Filling
+from inspector.intake.gathering import ALONE, Gathering, Room
 from inspector.intake.numbering import Believed, Numbering
-from inspector.intake.overload import Policy, gives_way, share
-from inspector.intake.planes import fill
+from inspector.intake.overload import Policy, share
 from inspector.intake.receipts import Known
 from inspector.intake.waiting import RefusedFrames, UnplacedFrame, Waiting, WaitingPicture
-from inspector.records.frame import Bytes2D, Bytes3D, Header
+from inspector.records.frame import Bytes2D, Header
 from inspector.records.recipe import Window
 from inspector.records.stages import Batch, Drop, Frame, Loss, Receipt, Rejection
-
-Allocate = Callable[[int], Bytes3D]
-"""Gives memory for a batch of N frames, (N, H, W) uint8, contents undefined, nobody else's while a view of it
-lives.
-
-An engine that reads from memory of its own kind (pinned, for a GPU) gives that, so that a frame is copied once. It is
-called on the intake's thread, must not wait, and gives ordinary memory when it has no other left.
-"""
 
 PICTURES_WAITING = 32
 """Pictures of one camera that may wait to be decoded, together no larger than as many frames of raw pixels."""
@@ -73,9 +64,11 @@ class Accept:
         window: Window | None = None,
         known: Known | None = None,
         rasters: Mapping[str, Raster] | None = None,
+        rooms: Mapping[str, Room] | None = None,
         clock_unix_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        """`shape` is that of a full batch, (N, H, W); `rasters` say, by camera, whose frames are smaller.
+        """`shape` is that of a full batch, (N, H, W); `rasters` say, by camera, whose frames are smaller, and `rooms`
+        whose share planes.
 
         `policies`, by camera, say what happens to what finds no room.
         `decoders` makes what calls its argument with each picture, on threads or not. With `known` there is a receipt
@@ -90,32 +83,37 @@ class Accept:
         self._max_bytes, self._window = max_bytes, window
         whole = Raster(shape[1], shape[2], shape[1], shape[2])
         self._rasters = {name: (rasters or {}).get(name, whole) for name in self._cameras}
-        self._is_whole = all(raster.seen == shape[1:] for raster in self._rasters.values())
+        gatherings = {
+            camera.name: Gathering(camera, self._rasters[camera.name], room)
+            for camera in cameras
+            if (room := (rooms or {}).get(camera.name, ALONE)).gathers
+        }
+        self._filling = Filling(
+            shape, allocate, demand, policies=policies, rasters=self._rasters, gatherings=gatherings
+        )
         self._complaints = Complaints()
         self._known = known
-        self._receipts: list[Receipt] = []
-        """Of the batch being filled."""
         self._queues: dict[str, deque[Waiting]] = {}
         self._pictures = 0
         """In all queues."""
         self._decoders = decoders(self._decode)
-        self._arrivals: list[Frame | Loss] = []
-        self._pixels: Bytes3D | None = None
-        """Of the batch being filled, once a frame is there: a line that stands holds no memory."""
-        self._places: list[tuple[str, int, int]] = []
-        """Of the frames in the batch being filled: camera, index among the arrivals, plane."""
         self.is_stopping = False
         """From here on good frames are given up."""
 
     @property
-    def frames(self) -> int:
-        """Frames in the batch being filled."""
-        return len(self._places)
+    def planes(self) -> int:
+        """Planes of the batch being filled that are taken."""
+        return self._filling.planes
 
     @property
     def is_pending(self) -> bool:
         """Whether pictures wait to be decoded, or to be placed."""
         return self._pictures > 0
+
+    @property
+    def is_gathering(self) -> bool:
+        """Whether frames wait for others to share their planes."""
+        return self._filling.is_gathering
 
     @property
     def can_take(self) -> bool:
@@ -126,7 +124,7 @@ class Accept:
         if sum(map(len, held)) >= PICTURES_WAITING:
             return False
         if len(self._waiting) == len(self._policies):
-            return self.frames < self._shape[0]
+            return self.planes < self._shape[0]
         return not any(isinstance(queue[0], WaitingPicture) and queue[0].is_done for queue in held)
 
     def knows(self, camera: str) -> bool:
@@ -181,12 +179,12 @@ class Accept:
     def turn_away(self, camera: str, reason: Rejection, words: str, now_ns: int) -> None:
         """Count a message of which nothing is believed."""
         self._complaints.add(camera, reason, f"rejected a message of {camera or 'a camera'}: {reason}: {words}", now_ns)
-        self._arrivals.append(Loss("rejected", reason, camera, 1))
+        self._filling.lose(Loss("rejected", reason, camera, 1))
 
     def cut(self, words: str, now_ns: int) -> None:
         """Count a message that never ended."""
         self._complaints.add("", "endless", words, now_ns)
-        self._arrivals.append(Loss("rejected", "too_large", "", 1))
+        self._filling.lose(Loss("rejected", "too_large", "", 1))
 
     def collect(self) -> None:
         """Place what has been decoded, as far as there is room, or none to wait for: each camera in its turn."""
@@ -196,15 +194,22 @@ class Accept:
             for camera in list(self._queues):
                 goes_on |= self._advance(camera)
 
+    def gathering_ns(self, now_ns: int, otherwise_ns: int) -> int:
+        """How long until a frame has waited long enough for others; `otherwise_ns` where none waits."""
+        return self._filling.left_ns(now_ns, otherwise_ns)
+
+    def release(self, now_ns: int, *, everything: bool = False) -> None:
+        """Put in the batch what has waited long enough for others, as far as there is room."""
+        self._filling.release(now_ns, everything=everything)
+
+    def give_up(self) -> None:
+        """Give up what waits for others, and what comes from here on: the line stops."""
+        self.is_stopping = True
+        self._filling.give_up()
+
     def leave(self, now_ns: int) -> Batch:
         """Close the batch, and begin the next."""
-        pixels = self._pixels if self._pixels is not None else np.empty((0, *self._shape[1:]), np.uint8)
-        planes = tuple(range(plane, plane + 1) for _, _, plane in self._places)
-        sizes = () if self._is_whole else self._sizes()
-        batch = Batch(tuple(self._arrivals), pixels[: self.frames], planes, now_ns, tuple(self._receipts), sizes)
-        self._arrivals, self._pixels, self._places, self._receipts = [], None, [], []
-        self._demand.hand_over()
-        return batch
+        return self._filling.leave(now_ns)
 
     def close(self) -> None:
         """End the decoders."""
@@ -245,10 +250,9 @@ class Accept:
 
     def _may_place(self, camera: str) -> bool:
         """Whether a frame of this camera has not to wait: it finds a place, or is to be given up for want of one."""
-        waits, has_place = camera in self._waiting, self.frames < self._shape[0]
+        waits, has_place = camera in self._waiting, self.planes < self._shape[0]
         if waits and has_place:
-            mine = sum(name == camera for name, _, _ in self._places)
-            return mine < share(camera, self._policies, self._shape[0])
+            return self._filling.planes_of(camera) < share(camera, self._policies, self._shape[0])
         return has_place or not (waits or self._demand.has_room)
 
     def _is_full(self, queue: deque[Waiting], more_bytes: int) -> bool:
@@ -305,77 +309,46 @@ class Accept:
         camera = header.camera
         if self._known is not None and self._known.has(camera, header.boot, header.number):
             self._acknowledge(header)
-            self._arrivals.append(Loss("rejected", "duplicate", camera, 1))
+            self._filling.lose(Loss("rejected", "duplicate", camera, 1))
             return
         try:
             believed = self._numbering.believe(header, received_ns)
         except FrameError as error:
             self._complain(camera, error.reason, f"rejected a frame of {camera}", error, received_ns)
             self._acknowledge(header, error.reason)
-            self._arrivals.append(Loss("rejected", error.reason, camera, 1))
+            self._filling.lose(Loss("rejected", error.reason, camera, 1))
             return
-        self._acknowledge(header)
         if self._known is not None:
             self._known.add(camera, header.boot, header.number)
         self._count(believed, received_ns)
         if pixels is None:
-            self._arrivals.append(Loss("dropped", "decoding", camera, 1, believed.header))
-            return
-        self._take_up(believed.header, pixels, received_ns)
+            self._filling.lose(Loss("dropped", "decoding", camera, 1, believed.header))
+        else:
+            self._take_up(believed.header, pixels, received_ns)
+        self._acknowledge(header)  # it waits where its frame does
 
     def _take_up(self, header: Header, pixels: Bytes2D, received_ns: int) -> None:
-        """Put a frame in the batch, if it has not to give way."""
+        """Put a frame in the batch, if it is not too late for it."""
         camera = header.camera
-        why: Drop = "stopping" if self.is_stopping else "overload"
+        why: Drop | None = "stopping" if self.is_stopping else None
         if self._policies[camera].is_past(header, received_ns, received_ns, self._clock_unix_ns()):
-            plane, why = None, "too_old"
+            why = "too_old"
+        if why:
+            self._filling.lose(Loss("dropped", why, camera, 1, header))
         else:
-            plane = None if self.is_stopping else self._free_plane(camera)
-        if plane is None:
-            self._arrivals.append(Loss("dropped", why, camera, 1, header))
-            return
-        if self._pixels is None:
-            self._pixels = self._allocate(self._shape[0])
-        fill(self._pixels[plane], pixels, self._rasters[camera])
-        self._places.append((camera, len(self._arrivals), plane))
-        self._arrivals.append(Frame(header, received_ns))
-        self._demand.grant(camera)
-
-    def _sizes(self) -> tuple[tuple[int, int], ...]:
-        """Rows and columns of the frames in the batch, by plane."""
-        size = {plane: self._rasters[camera].seen for camera, _, plane in self._places}
-        return tuple(size[plane] for plane in range(len(size)))
-
-    def _free_plane(self, camera: str) -> int | None:
-        """Return a plane of the batch for a frame of this camera; None when no frame in it gives way."""
-        if self.frames < self._shape[0]:
-            return self.frames
-        flooding = gives_way({name for name, _, _ in self._places} - self._waiting, camera, self._demand)
-        mine = [index for index, place in enumerate(self._places) if place[0] == camera]
-        if flooding is None and mine and self._policies[camera].overload == "drop-oldest":
-            flooding = camera
-        if flooding is None:
-            return None
-        places = [index for index, place in enumerate(self._places) if place[0] == flooding]
-        at = places[0] if self._policies[flooding].overload == "drop-oldest" else places[-1]
-        _, index, plane = self._places.pop(at)
-        lost = self._arrivals[index]
-        assert isinstance(lost, Frame)
-        self._arrivals[index] = Loss("dropped", "overload", flooding, 1, lost.header)
-        self._demand.revoke(flooding)
-        return plane
+            self._filling.put(Frame(header, received_ns), pixels)
 
     def _count(self, believed: Believed, now_ns: int) -> None:
         camera = believed.header.camera
         for remark in believed.remarks:
             self._complaints.add(camera, remark.split()[0], f"camera {camera}: {remark}", now_ns)
         if believed.missing:
-            self._arrivals.append(Loss("missing", "lost", camera, believed.missing))
+            self._filling.lose(Loss("missing", "lost", camera, believed.missing))
 
     def _acknowledge(self, header: Header, refused: str = "") -> None:
         """In credit mode, make a receipt for a frame whose end is in this batch."""
         if self._known is not None:
-            self._receipts.append(Receipt(header.camera, header.boot, header.number, refused))
+            self._filling.acknowledge(Receipt(header.camera, header.boot, header.number, refused))
 
     def _refuse(self, camera: str, reason: Rejection | Drop, header: Header | None) -> None:
         """Count a message that is no frame once those before it are counted."""
@@ -395,7 +368,7 @@ class Accept:
                 self._numbering.refuse(header)
                 self._acknowledge(header, reason)
         end = "dropped" if reason == "decoding" else "rejected"
-        self._arrivals.append(Loss(end, reason, camera, len(headers)))  # type: ignore[arg-type]
+        self._filling.lose(Loss(end, reason, camera, len(headers)))  # type: ignore[arg-type]
 
     def _complain(self, camera: str, kind: str, words: str, error: FrameError, now_ns: int) -> None:
         self._complaints.add(camera, kind, f"{words}: {error.reason}: {error}", now_ns)

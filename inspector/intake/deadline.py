@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from inspector.intake.overload import Policy
-from inspector.records.stages import Batch, Frame, Loss
+from inspector.records.stages import Batch, Frame, Loss, Patch
 
 
 class Deadline:
@@ -26,38 +26,38 @@ class Deadline:
 
     def __call__(self, batch: Batch) -> Batch:
         """Return the batch with losses in place of the frames that are too old; the others' pixels move up."""
-        if not self._policies or not batch.planes:
+        if not self._policies or not batch.patches:
             return batch
         now_ns, now_unix_ns = self._clock_ns(), self._clock_unix_ns()
         arrivals: list[Frame | Loss] = []
-        kept: list[range] = []
-        planes = iter(batch.planes)
+        kept: list[Patch] = []
+        patches = iter(batch.patches)
         for arrival in batch.arrivals:
             if isinstance(arrival, Loss):
                 arrivals.append(arrival)
                 continue
-            of_frame, header = next(planes), arrival.header
+            patch, header = next(patches), arrival.header
             policy = self._policies.get(header.camera)
             if policy and policy.is_past(header, arrival.received_ns, now_ns, now_unix_ns):
                 arrivals.append(Loss("dropped", "too_old", header.camera, 1, header))
             else:
                 arrivals.append(arrival)
-                kept.append(of_frame)
-        if len(kept) == len(batch.planes):
+                kept.append(patch)
+        if len(kept) == len(batch.patches):
             return batch
         return msgspec.structs.replace(batch, arrivals=tuple(arrivals), **_packed(batch, kept))
 
 
-def _packed(batch: Batch, kept: list[range]) -> dict[str, object]:
-    """Move the planes that are kept to the front, where they lie; the memory is the batch's own."""
+def _packed(batch: Batch, kept: list[Patch]) -> dict[str, object]:
+    """Move the planes that are kept to the front, where they lie; the memory is the batch's own.
+
+    A plane is kept for any of its frames: the others are inferred with it, and not looked at.
+    """
     if not kept:  # an empty view would keep the whole block
-        return {"pixels": np.empty((0, *batch.pixels.shape[1:]), np.uint8), "planes": (), "sizes": ()}
-    order = sorted((plane, frame) for frame, of_frame in enumerate(kept) for plane in of_frame)
-    places: dict[int, list[int]] = {}
-    for to, (plane, frame) in enumerate(order):
+        return {"pixels": np.empty((0, *batch.pixels.shape[1:]), np.uint8), "patches": ()}
+    places = {plane: to for to, plane in enumerate(sorted({patch.plane for patch in kept}))}
+    for plane, to in places.items():
         if to != plane:
             batch.pixels[to] = batch.pixels[plane]
-        places.setdefault(frame, []).append(to)
-    planes = tuple(range(places[frame][0], places[frame][-1] + 1) for frame in range(len(kept)))
-    sizes = tuple(batch.sizes[plane] for plane, _ in order) if batch.sizes else ()
-    return {"pixels": batch.pixels[: len(order)], "planes": planes, "sizes": sizes}
+    moved = tuple(msgspec.structs.replace(patch, plane=places[patch.plane]) for patch in kept)
+    return {"pixels": batch.pixels[: len(places)], "patches": moved}

@@ -21,10 +21,12 @@ from inspector.access.door import Caller, Door
 from inspector.config.camera import CameraSection, Raster
 from inspector.demand import Demand
 from inspector.guard import Guard
-from inspector.intake.accept import Accept, Allocate
+from inspector.intake.accept import Accept
 from inspector.intake.batching import RETRY_NS, Gather
 from inspector.intake.complaints import Complaints
 from inspector.intake.decoding import Decoders
+from inspector.intake.filling import Allocate
+from inspector.intake.gathering import Room
 from inspector.intake.overload import policies
 from inspector.intake.receipts import Known
 from inspector.intake.settings import BatchSection, IntakeSection
@@ -70,9 +72,11 @@ class Intake:
         window: Window | None = None,
         known: Known | None = None,
         rasters: Mapping[str, Raster] | None = None,
+        rooms: Mapping[str, Room] | None = None,
         door: Door | None = None,
     ) -> None:
-        """`height`, `width` are those of the largest frame, `rasters` those of each camera's.
+        """`height`, `width` are those of the largest frame, `rasters` those of each camera's;
+        `rooms` say whose share a plane.
 
         `allocate` lends memory for a batch, on the thread that iterates; None: ordinary memory. `demand` says what the
         stages after this one have room for; `window` turns pictures of more than 8 bits grey. `known`, in credit mode,
@@ -94,6 +98,7 @@ class Intake:
             window=window,
             known=known,
             rasters=rasters,
+            rooms=rooms,
         )
         self._socket = self._make(context, **_limits(section, limit_bytes, height * width))
         self._guard = Guard(self._socket, limit_bytes)
@@ -118,7 +123,8 @@ class Intake:
                     if now_ns > drain_until_ns:
                         yield self._rest()
                         break
-                    if not (batch.arrivals or self._accept.is_pending or self._has_more()):
+                    is_left = self._accept.is_pending or self._accept.is_gathering
+                    if not (batch.arrivals or is_left or self._has_more()):
                         break
             self._settle()
         finally:
@@ -185,7 +191,8 @@ class Intake:
             self._answer()
             if accept.is_pending:
                 accept.collect()
-            gather.follow(accept.frames, now_ns)
+            accept.release(now_ns, everything=self._stop.is_set())
+            gather.follow(accept.planes, now_ns)
             left_ns = gather.left_ns(now_ns, wanted=demand.is_idle)
             if not left_ns:
                 if demand.has_room:
@@ -193,8 +200,10 @@ class Intake:
                 left_ns = RETRY_NS
             is_open = self._is_open()
             if not (is_open and self._receive(now_ns)):
-                is_quiet = not self._wait(min(left_ns, SLICE_NS), is_open=is_open)
-                if is_quiet and self._stop.is_set() and not accept.is_pending and demand.has_room:
+                left_ns = min(left_ns, max(RETRY_NS, accept.gathering_ns(now_ns, left_ns)), SLICE_NS)
+                is_quiet = not self._wait(left_ns, is_open=is_open)
+                is_left = accept.is_pending or accept.is_gathering
+                if is_quiet and self._stop.is_set() and not is_left and demand.has_room:
                     break
             now_ns = time.monotonic_ns()
         return self._leave(time.monotonic_ns())
@@ -266,7 +275,7 @@ class Intake:
 
     def _rest(self) -> Batch:
         """Count what has come by now, and is not inspected any more; nothing more comes in."""
-        self._accept.is_stopping = True
+        self._accept.give_up()
         self._socket.unbind(self.address)
         self._guard.shut()
         until_ns = time.monotonic_ns() + REST_NS

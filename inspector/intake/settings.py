@@ -104,7 +104,15 @@ class IntakeSection(Section, frozen=True):
 class BatchSection(Section, frozen=True):
     """How frames are gathered for the engine."""
 
-    max_frames: Annotated[int, key("Frames in a batch at most.", "4 for a CPU, 8 to 16 for a GPU.", ge=1, le=256)] = 4
+    max_frames: Annotated[
+        int,
+        key(
+            "Frames in a batch at most; those that share a plane of the network count as one.",
+            "4 for a CPU, 8 to 16 for a GPU.",
+            ge=1,
+            le=256,
+        ),
+    ] = 4
     wait_ms: Annotated[
         int,
         key(
@@ -115,3 +123,13 @@ class BatchSection(Section, frozen=True):
             le=1000,
         ),
     ] = 10
+    gather_ms: Annotated[
+        int,
+        key(
+            "How long a frame whose rows do not fill the recipe's may wait for the next ones, to share a plane of the "
+            "network with them: blocks of a line scan camera. At most half its `max_age_ms`; 0: each goes alone.",
+            "100: a line so slow that a plane takes longer keeps no engine busy.",
+            ge=0,
+            le=1000,
+        ),
+    ] = 100

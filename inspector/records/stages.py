@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Literal, Protocol
 
@@ -101,25 +102,49 @@ class Receipt(msgspec.Struct, frozen=True):
     """Why it was rejected; empty: its report says what became of it."""
 
 
+class Patch(msgspec.Struct, frozen=True):
+    """Where a frame lies in a batch's pixels: from the first pixel of a row on."""
+
+    plane: int
+    top: int
+    """Its first row in the plane."""
+    rows: int
+    px: int
+
+
+def whole(pixels: Bytes3D) -> tuple[Patch, ...]:
+    """Return the patches of frames that fill a plane each; `pixels` (N, H, W)."""
+    return tuple(Patch(plane, 0, *pixels.shape[1:]) for plane in range(len(pixels)))
+
+
 class Batch(msgspec.Struct, frozen=True):
     """What arrived between two hand-overs, in order; an empty one is the line's tick."""
 
     arrivals: tuple[Frame | Loss, ...]
     pixels: Bytes3D
     """(N, H, W) uint8: what the network sees."""
-    planes: tuple[range, ...]
-    """Which planes of `pixels` are each Frame's, in the order of the frames among the arrivals."""
+    patches: tuple[Patch, ...]
+    """Where each Frame lies in `pixels`, in the order of the frames among the arrivals; those of one camera may share
+    a plane, one below the other."""
     closed_ns: int
     """Monotonic clock when the batch was handed over, nanoseconds."""
     receipts: tuple[Receipt, ...] = ()
     """In credit mode, for the messages that the arrivals are of."""
-    sizes: tuple[tuple[int, int], ...] = ()
-    """Rows and columns of the frame in each plane, from its first; empty where all fill their planes."""
 
-    def picture(self, plane: int) -> Bytes2D:
-        """Return the part of a plane that is a frame."""
-        rows, columns = self.sizes[plane] if self.sizes else self.pixels.shape[1:]
-        return self.pixels[plane, :rows, :columns]
+    def picture(self, frame: int) -> Bytes2D:
+        """Return the pixels of a frame, by its place among the frames."""
+        patch = self.patches[frame]
+        return self.pixels[patch.plane, patch.top : patch.top + patch.rows, : patch.px]
+
+    def sizes(self) -> list[tuple[int, int]]:
+        """Return for each plane the rows and columns, from its first, that are frames."""
+        sizes = {patch.plane: (patch.top + patch.rows, patch.px) for patch in self.patches}  # the lowest comes last
+        return [sizes[plane] for plane in range(len(self.pixels))]
+
+    def planes(self) -> Counter[str]:
+        """Count the planes by the camera whose frames they hold."""
+        places = zip(self.frames(), self.patches, strict=True)
+        return Counter({patch.plane: frame.header.camera for frame, patch in places}.values())
 
     def frames(self) -> Iterator[Frame]:
         """Yield the frames among the arrivals."""

@@ -26,6 +26,7 @@ from inspector.errors import ConfigError, EngineRefused, Stopped
 from inspector.infer import Loaded, depths
 from inspector.records.recipe import Recipe
 from inspector.service import line, rules
+from inspector.service.intake import plane_rooms
 from inspector.service.line import Config
 from inspector.service.rebuild import rebuild
 from inspector.sockets import local, open_to_all
@@ -270,8 +271,10 @@ def load(settings: Config, folder: Path, options: Options = PLAIN) -> Loaded:
 def _tiled(loaded: Loaded, settings: Config) -> Loaded:
     """Have frames cut into tiles where a camera's are not of the recipe's size."""
     card, most = loaded.recipe, settings.batch.max_frames
-    sizes = [camera.raster(card).seen for camera in settings.camera]
-    if all(size == (card.height, card.width) for size in sizes):
+    rooms = plane_rooms(settings, card)
+    seen = [(rooms[camera.name].frames, camera.raster(card)) for camera in settings.camera]
+    sizes = [(frames * raster.seen_rows, raster.seen_px) for frames, raster in seen]
+    if all(raster.seen == (card.height, card.width) for _, raster in seen):
         return loaded
     largest = max(rows for rows, _ in sizes), max(px for _, px in sizes)
     planes = max(len(tiles(size, (card.height, card.width))) for size in sizes)

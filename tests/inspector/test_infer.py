@@ -15,7 +15,7 @@ from inspector.flow import buffered, each
 from inspector.infer import INFERRED_BATCHES, Infer, Loaded, depths
 from inspector.records.frame import Bytes3D
 from inspector.records.recipe import Maps, Recipe
-from inspector.records.stages import Batch, Frame, Inferred
+from inspector.records.stages import Batch, Frame, Inferred, whole
 from tests.frames import RECIPE, batch, header, missing, recipe
 
 PATIENCE_S = 45
@@ -97,7 +97,7 @@ def batches_without_a_block(queued: int, blocks: int) -> int:
                 wanting += 1
                 pixels = np.empty((1, RECIPE.height, RECIPE.width), np.uint8)
             if demand.has_room:  # else the frame is given up, and the block goes on waiting for the next
-                batch = Batch((Frame(header(number), 0),), pixels, (range(1),), number)
+                batch = Batch((Frame(header(number), 0),), pixels, whole(pixels), number)
                 pixels = None
                 demand.hand_over()
                 yield batch

@@ -91,7 +91,7 @@ class FrameAccount:
 
     def leave(self, batch: Batch, max_frames: int, *, is_pending: bool) -> None:
         """A batch left; nothing waits outside of it unless `is_pending`."""
-        require(len(batch.planes) <= max_frames, f"a batch of {len(batch.planes)} frames; at most {max_frames}")
+        require(len(batch.pixels) <= max_frames, f"a batch of {len(batch.pixels)} planes; at most {max_frames}")
         for arrival in batch.arrivals:
             if isinstance(arrival, Frame):
                 self._out[arrival.header.camera] += 1
@@ -99,7 +99,7 @@ class FrameAccount:
             self._out[arrival.camera] += 0 if arrival.end == "missing" else arrival.count
             self._losses[arrival.camera, arrival.reason] += arrival.count
             if arrival.reason == "overload":
-                require(len(batch.planes) == max_frames, "a frame was given up though the batch had room")
+                require(len(batch.pixels) == max_frames, "a frame was given up though the batch had room")
         if is_pending:
             return
         require(+self._out == +self.taken, f"received {dict(self.taken)}; ended or in a batch {dict(self._out)}")

@@ -8,7 +8,8 @@ Knows: the parts. Must not know: what must hold of them (accounts.py), cameras.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+import itertools
+from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,12 +20,13 @@ import numpy as np
 
 from inspector.alarms.alarms import Alarms
 from inspector.alarms.settings import AlarmSection
-from inspector.config.camera import CameraSection
+from inspector.config.camera import CameraSection, Raster
 from inspector.demand import Demand
 from inspector.events.journal import Journal
 from inspector.intake.accept import Accept
 from inspector.intake.batching import Gather
 from inspector.intake.deadline import Deadline
+from inspector.intake.gathering import Room
 from inspector.intake.grants import Grants, Mail
 from inspector.intake.overload import policies
 from inspector.intake.receipts import Receipts
@@ -76,6 +78,9 @@ class Setup(msgspec.Struct, frozen=True):
     intake: IntakeSection
     max_frames: int
     wait_ms: int
+    shared: int
+    """Number of frames that share a plane."""
+    gather_ms: int
     credit_frames: int
     """0: no credit mode."""
     alarms: tuple[AlarmSection, ...]
@@ -140,12 +145,14 @@ class Line:
 
         self.accept = Accept(
             setup.cameras,
-            (setup.max_frames, HEIGHT, WIDTH),
-            lambda count: np.empty((count, HEIGHT, WIDTH), np.uint8),
+            (setup.max_frames, setup.shared * HEIGHT, WIDTH),
+            lambda count: np.empty((count, setup.shared * HEIGHT, WIDTH), np.uint8),
             self.demand,
             policies=by_camera,
             max_bytes=1_000_000,
             decoders=pool,
+            rasters={camera.name: Raster(HEIGHT, WIDTH, HEIGHT, WIDTH) for camera in setup.cameras},
+            rooms={camera.name: Room(setup.shared, setup.gather_ms * MS) for camera in setup.cameras},
             known=self.receipts.known() if setup.credit_frames else None,
             clock_unix_ns=clocks.unix_ns,
         )
@@ -161,7 +168,8 @@ class Line:
         now_ns = self.clocks.monotonic_ns()
         if self.accept.is_pending:
             self.accept.collect()
-        self.gather.follow(self.accept.frames, now_ns)
+        self.accept.release(now_ns)
+        self.gather.follow(self.accept.planes, now_ns)
         if self.gather.left_ns(now_ns, wanted=self.demand.is_idle) or not self.demand.has_room:
             return None
         return self.leave()
@@ -204,7 +212,7 @@ class Line:
         if not self.batches or len(self.in_flight) == IN_FLIGHT:
             return None
         waited = self.batches.popleft()
-        self.demand.take(Counter(frame.header.camera for frame in waited.frames()))
+        self.demand.take(waited.planes())
         begun = self.deadline(waited)
         self.in_flight.append(begun)
         return waited, begun
@@ -220,9 +228,9 @@ class Line:
         if not self.inferred:
             return None
         batch = self.inferred.popleft()
-        planes = iter(batch.planes)
+        places = itertools.count()
         arrivals = [
-            arrival if isinstance(arrival, Loss) else self._inspect(batch, arrival, next(planes)[0])
+            arrival if isinstance(arrival, Loss) else self._inspect(batch, arrival, next(places))
             for arrival in batch.arrivals
         ]
         return self._staged(Findings(arrivals=tuple(arrivals), closed_ns=batch.closed_ns, receipts=batch.receipts))
@@ -241,9 +249,11 @@ class Line:
         self.accept.close()
         self.recorder.close()
 
-    def _inspect(self, batch: Batch, frame: Frame, plane: int) -> Inspected:
-        grey = int(batch.pixels[plane, 0, 0])
-        assert (batch.pixels[plane] == grey).all(), "a plane holds parts of two frames"
+    def _inspect(self, batch: Batch, frame: Frame, place: int) -> Inspected:
+        picture = batch.picture(place)
+        grey = int(picture[0, 0])
+        assert picture.shape == (HEIGHT, WIDTH), "a frame of another size"
+        assert (picture == grey).all(), "a picture holds parts of two frames"
         assert grey == frame.header.captured_ns % 256, "a frame with the pixels of another"
         return Inspected(frame, (SPOT,) if grey % DEFECT_EVERY == 0 else (), self.recipe)
 

@@ -94,7 +94,7 @@ def _numbers_again(numbers: Any) -> Any:
 def _without_last(leave: Any) -> Any:
     def one(self: Accept, now_ns: int) -> Batch:
         batch = leave(self, now_ns)
-        is_full = len(batch.planes) == self._shape[0] > 1
+        is_full = len(batch.pixels) == self._filling.most > 1
         return msgspec.structs.replace(batch, arrivals=batch.arrivals[:-1]) if is_full else batch
 
     return one

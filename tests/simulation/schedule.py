@@ -80,7 +80,7 @@ def draw(seed: int, *, kinds: dict[str, int] | None = None, steps: int = STEPS) 
     """Draw a schedule; `kinds` say how often each kind of step comes, in place of what is usual."""
     chance = random.Random(seed)
     line = _line(chance)
-    setup = _setup(line, chance)
+    setup = _setup(line, chance, seed)
     weights = {**WEIGHTS, **(kinds or {})}
     drawn = chance.choices([*weights], [*weights.values()], k=steps)
     return Schedule(seed, line, setup, tuple(Step(kind, chance.randrange(6), chance.getrandbits(32)) for kind in drawn))
@@ -98,7 +98,7 @@ def _line(chance: random.Random) -> LineUp:
     )
 
 
-def _setup(line: LineUp, chance: random.Random) -> Setup:
+def _setup(line: LineUp, chance: random.Random, seed: int) -> Setup:
     policies: tuple[Overload, ...] = ("wait", "drop-newest", "drop-oldest")
     facts = {"last_number": line.span - 1} if line.span else {}
     return Setup(
@@ -111,6 +111,8 @@ def _setup(line: LineUp, chance: random.Random) -> Setup:
         ),
         max_frames=chance.randint(1, 5),
         wait_ms=chance.choice((1, 10, 40)),
+        shared=random.Random(seed).choice((1, 1, 3, 4)),
+        gather_ms=random.Random(seed + 1).choice((5, 60)),
         credit_frames=chance.choice((2, 5, 12)) if line.is_credit else 0,
         alarms=tuple(chance.sample(RULES, chance.randint(1, len(RULES)))),
         recipe=recipe("dark", "bright"),

@@ -144,14 +144,16 @@ class World(Life):
             else:
                 self.account.turn_away(known or "")
 
-    def _gather(self) -> None:
+    def _gather(self) -> bool:
         """See whether a batch is to leave."""
         batch = self.line.gathered()
         if batch is not None:
             self._left(batch)
+        return batch is not None
 
     def _left(self, batch: Batch) -> None:
-        self.account.leave(batch, self._setup.max_frames, is_pending=self.line.accept.is_pending)
+        accept = self.line.accept
+        self.account.leave(batch, self._setup.max_frames, is_pending=accept.is_pending or accept.is_gathering)
 
     def _decode_all(self) -> None:
         while self.line.pool.waiting:
@@ -165,15 +167,19 @@ class World(Life):
 
     def _wait(self, step: Step) -> None:
         self.clocks.now_ms += step.amount % 120
-        self._gather()
+        while self._gather():  # what finds no place in a full batch is in the next
+            pass
         self._see_who_waits()
 
     def _see_who_waits(self) -> None:
         """A batch for which the engine has room does not wait longer than it may."""
         line = self.line
         waited_ms = (self.clocks.monotonic_ns() - line.gather.oldest_ns) // MS
-        may_leave = line.demand.is_idle and line.demand.has_room and line.accept.frames
+        may_leave = line.demand.is_idle and line.demand.has_room and line.accept.planes
         require(not may_leave or waited_ms <= self._setup.wait_ms, f"a batch waits for {waited_ms} ms")
+        has_room = line.accept.planes < self._setup.max_frames
+        is_late = line.accept.is_gathering and not line.accept.gathering_ns(self.clocks.monotonic_ns(), 0)
+        require(not (has_room and is_late), "frames wait for longer than they may for others, and there is room")
 
     def _silence(self, step: Step) -> None:
         """For seconds a camera sends nothing, while the strip goes on."""
@@ -371,7 +377,8 @@ class World(Life):
     def _is_settled(self) -> bool:
         line = self.line
         under_way = (line.batches, line.in_flight, line.inferred, line.found, line.recorded, line.pool.waiting)
-        is_quiet = not any(under_way) and not line.accept.frames and not line.accept.is_pending
+        waits = line.accept.planes or line.accept.is_pending or line.accept.is_gathering
+        is_quiet = not any(under_way) and not waits
         return is_quiet and not any(camera.sent or camera.answers or len(camera.kept) for camera in self.cameras)
 
     def finish(self) -> None:

@@ -13,7 +13,7 @@ from inspector.archive import masks
 from inspector.archive.cut import LEAST_PX, MOST_OF_FRAME, MOST_PX, Cut
 from inspector.config.camera import CameraSection
 from inspector.records.frame import Bytes2D
-from inspector.records.stages import Batch, Crop, Findings, Frame, Inspected
+from inspector.records.stages import Batch, Crop, Findings, Frame, Inspected, whole
 from tests.frames import RECIPE, camera, header
 
 TOP = camera(mm_per_px=0.5, mm_per_row=0.25, offset_mm=100.0)
@@ -46,12 +46,8 @@ def cut(
         skipped[why] = skipped.get(why, 0) + crops
 
     stage = Cut([by], 0.0, lambda: room, skip, Random(1))
-    batch = Batch(
-        tuple(inspected.frame for inspected, _ in frames),
-        np.stack([pixels for _, pixels in frames]),
-        tuple(range(plane, plane + 1) for plane in range(len(frames))),
-        0,
-    )
+    stacked = np.stack([pixels for _, pixels in frames])
+    batch = Batch(tuple(inspected.frame for inspected, _ in frames), stacked, whole(stacked), 0)
     found = stage(batch, Findings(arrivals=tuple(inspected for inspected, _ in frames), closed_ns=0))
     for pixels in batch.pixels:
         pixels[:] = 0  # the batch's memory is used again
@@ -137,7 +133,7 @@ def test_sound_strip_is_kept_at_its_rate() -> None:
     crops: list[Crop] = []
     for number in range(40_000):
         frame = Frame(header(number, width=600, height=400), 0)
-        batch = Batch((frame,), pixels, (range(1),), 0)
+        batch = Batch((frame,), pixels, whole(pixels), 0)
         crops += stage(batch, Findings(arrivals=(Inspected(frame, (), RECIPE),), closed_ns=0)).crops
     assert 39 <= len(crops) <= 40
     assert len({crop.left_px for crop in crops}) > 20 and all(crop.detection is None for crop in crops)

@@ -12,7 +12,7 @@ from inspector.camera_health.settings import CameraHealthSection
 from inspector.camera_health.watch import CameraHealth
 from inspector.records.events import CameraStatus
 from inspector.records.frame import Bytes2D
-from inspector.records.stages import Batch, Findings, Frame
+from inspector.records.stages import Batch, Findings, Frame, whole
 from tests.frames import camera, header
 
 LIMITS = CameraHealthSection(frames=8)
@@ -35,7 +35,7 @@ class Line:
         self.number += 1
         facts = {"crc32": hash(pixels.tobytes()) % 2**32, "captured_ns": self.now_ns - int(age_s * SECOND), **facts}
         frame = Frame(header(self.number, name, **facts), self.now_ns)
-        batch = Batch((frame,), pixels[None], (range(1),), self.now_ns)
+        batch = Batch((frame,), pixels[None], whole(pixels[None]), self.now_ns)
         self.take(batch)
 
     def take(self, batch: Batch) -> None:

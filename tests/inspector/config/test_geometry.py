@@ -12,7 +12,7 @@ from inspector.config.geometry import faults, fields, remarks, spans, widths_mm
 from inspector.records.events import Defect
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Maps
-from inspector.records.stages import Batch, Findings, Frame, Inferred
+from inspector.records.stages import Batch, Findings, Frame, Inferred, whole
 from inspector.strip.strip import Strip
 from tests import frames
 from tests.frames import HEIGHT, RECIPE, WIDTH, batch, header
@@ -113,7 +113,7 @@ def test_the_edge_is_found_and_followed() -> None:
         picture = np.full((1, HEIGHT, 40), 120, np.uint8)
         picture[:, :, :dark_px] = 0
         arrivals = (Frame(header(0, LEFT, coil="C", start_mm=0.0, width=40), 0),)
-        (arrival,) = analyse(Inferred(Batch(arrivals, picture, (range(1),), 0), RECIPE, maps)).inspected
+        (arrival,) = analyse(Inferred(Batch(arrivals, picture, whole(picture), 0), RECIPE, maps)).inspected
         assert (arrival.edge_mm, len(arrival.detections)) == (edge_mm, count)
 
 

@@ -154,8 +154,8 @@ def test_every_message_ends_once_and_in_order(kinds: list[str]) -> None:
     got = [a.header.number if isinstance(a, Frame) else (a.reason, a.count) for a in of_top]
     assert _apart(got) == _apart(expected)
     assert kinds.count("junk") == sum(isinstance(a, Loss) and a.reason == "json" for a in batch.arrivals)
-    for frame, planes in zip(batch.frames(), batch.planes, strict=True):
-        assert (batch.pixels[planes.start] == frame.header.number).all() or frame.header.camera == "bottom"
+    for frame, patch in zip(batch.frames(), batch.patches, strict=True):
+        assert (batch.pixels[patch.plane] == frame.header.number).all() or frame.header.camera == "bottom"
 
 
 def _apart(arrivals: list[object]) -> list[object]:
@@ -203,7 +203,7 @@ def test_the_oldest_or_the_newest_is_given_up() -> None:
             batch = intake.leave(0)
         got = [a.header.number if isinstance(a, Frame) else (a.reason, a.count) for a in batch.arrivals]
         assert got == expected
-        planes = [batch.pixels[planes.start].max() for planes in batch.planes]
+        planes = [batch.pixels[patch.plane].max() for patch in batch.patches]
         assert planes == [frame.header.number for frame in batch.frames()]
         assert [loss.header is not None for loss in batch.losses()] == [True] * 3
 

@@ -83,7 +83,7 @@ class Line:
             self.demand.take(Counter(frame.header.camera for frame in batch.frames()))
             self.demand.finish()
             losses = sum(loss.count for loss in batch.losses() if loss.end != "missing")
-            self.ended += len(batch.planes) + losses
+            self.ended += len(batch.patches) + losses
             if self._keeps:
                 self.arrivals += batch.arrivals
             self.batches.append(batch)

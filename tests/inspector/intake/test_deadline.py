@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from inspector.intake.deadline import Deadline
 from inspector.intake.overload import Policy
-from inspector.records.stages import Batch, Frame, Loss
+from inspector.records.stages import Batch, Frame, Loss, Patch
 from tests import frames
 from tests.frames import HEIGHT, WIDTH
 
@@ -19,29 +19,27 @@ def deadline(now_ns: int, now_unix_ns: int) -> Deadline:
     return Deadline(policies, lambda: now_ns, lambda: now_unix_ns)
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from(["top", "bottom"]), st.integers(0, 2 * LIMIT_NS), st.integers(1, 3)), max_size=8)
-)
-def test_what_is_too_old_is_dropped_and_the_rest_keeps_its_pixels(kinds: list[tuple[str, int, int]]) -> None:
-    """Exactly the frames past their camera's deadline become losses, in their place; all others keep their planes."""
+@given(st.lists(st.tuples(st.sampled_from(["top", "bottom"]), st.integers(0, 2 * LIMIT_NS), st.booleans()), max_size=8))
+def test_what_is_too_old_is_dropped_and_the_rest_keeps_its_pixels(kinds: list[tuple[str, int, bool]]) -> None:
+    """Exactly the frames past their camera's deadline become losses, in their place; all others keep their pixels."""
     arrivals: list[Frame | Loss] = [frames.missing(2)]
-    planes, first = [], 0
-    for number, (camera, received_ns, count) in enumerate(kinds):
+    patches: list[Patch] = []
+    for number, (camera, received_ns, shares) in enumerate(kinds):
         arrivals.append(Frame(frames.header(number, camera, captured_ns=10**9), received_ns))
-        planes.append(range(first, first + count))
-        first += count
-    pixels = np.zeros((first, HEIGHT, WIDTH), np.uint8)
-    for number, of_frame in enumerate(planes):
-        pixels[of_frame.start : of_frame.stop] = number
-    batch = Batch(tuple(arrivals), pixels, tuple(planes), closed_ns=5)
+        before = patches[-1] if patches else Patch(-1, 0, 1, WIDTH)
+        is_below = shares and bool(patches)
+        patches.append(Patch(before.plane + (not is_below), before.top + 1 if is_below else 0, 1, WIDTH))
+    pixels = np.zeros((patches[-1].plane + 1 if patches else 0, HEIGHT, WIDTH), np.uint8)
+    for number, patch in enumerate(patches):
+        pixels[patch.plane, patch.top] = number
+    batch = Batch(tuple(arrivals), pixels, tuple(patches), closed_ns=5)
     kept = deadline(2 * LIMIT_NS, 0)(batch)
     old = [camera == "top" and received_ns < LIMIT_NS for camera, received_ns, _ in kinds]
     assert [isinstance(arrival, Loss) for arrival in kept.arrivals] == [True, *old]
     assert {loss.reason for loss in kept.losses()} <= {"lost", "too_old"}
-    assert len(kept.pixels) == sum(count for (_, _, count), gone in zip(kinds, old, strict=True) if not gone)
-    for frame, of_frame in zip(kept.frames(), kept.planes, strict=True):
-        assert len(of_frame) == kinds[frame.header.number][2]
-        assert (kept.pixels[of_frame.start : of_frame.stop] == frame.header.number).all()
+    assert len(kept.pixels) == len({patch.plane for patch, gone in zip(patches, old, strict=True) if not gone})
+    for place, frame in enumerate(kept.frames()):
+        assert (kept.picture(place) == frame.header.number).all()
 
 
 def test_age_counts_from_the_capture() -> None:

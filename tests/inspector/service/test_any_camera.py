@@ -74,7 +74,7 @@ def findings(cameras: list[CameraSection], pictures: dict[str, Bytes2D], encodin
     if not len(batch.pixels):
         return Findings(arrivals=tuple(batch.losses()), closed_ns=0)
     tiled = Tiled(Stub(BY, see=grey_is_class(2)), BY, batch.pixels.shape[1:], 3)
-    tiled.submit(batch.pixels, batch.sizes or None)
+    tiled.submit(batch.pixels, batch.sizes())
     return Analyse(cameras)(Inferred(batch, BY, tiled.result()))
 
 

@@ -1,0 +1,41 @@
+"""A plane that several frames share: what is too little in all of it is nothing in any of its frames. Pure.
+
+Cut at a joint, a speck touches the edge of its frames and would be kept, as what may go on there. The plane shows
+whether it does.
+
+Knows: a plane's maps. Must not know: frames, where they lie.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from inspector.analysis.regions import regions
+from inspector.records.frame import Bytes2D
+from inspector.records.recipe import Recipe
+
+
+def without_specks(
+    labels: Bytes2D, confidence: Bytes2D, presence: npt.NDArray[np.float32], recipe: Recipe, px_mm2: float
+) -> Bytes2D:
+    """Return labels without the regions that lie wholly inside the plane and that their class does not report.
+
+    `labels`, `confidence` (H, W) uint8; `presence` (C,) float32; `px_mm2`: strip that a pixel covers.
+    """
+    wanted = np.zeros(256, np.bool_)
+    for kind in recipe.classes:
+        wanted[kind.id] = presence[kind.id - 1] >= kind.threshold
+    if not wanted.any():
+        return labels
+    found = regions(labels, confidence, wanted)
+    is_kept = (found.top == 0) | (found.bottom == labels.shape[0])
+    for kind in recipe.classes:
+        mine = found.label == kind.id
+        is_kept[mine] |= kind.reports(found.area[mine] * px_mm2, recipe.probabilities[found.peak[mine]])
+    if is_kept.all() or not found.is_whole:
+        return labels
+    cleared, runs = labels.copy(), found.runs
+    for run in np.flatnonzero(~is_kept[found.number]):
+        cleared[runs.row[run], runs.left[run] : runs.right[run]] = 0
+    return cleared
