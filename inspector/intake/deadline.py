@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from inspector.intake.overload import Policy
-from inspector.records.stages import Batch, Frame, Loss, Patch
+from inspector.records.stages import Batch, Frame, Loss, FramePatch
 
 
 class Deadline:
@@ -30,7 +30,7 @@ class Deadline:
             return batch
         now_ns, now_unix_ns = self._clock_ns(), self._clock_unix_ns()
         arrivals: list[Frame | Loss] = []
-        kept: list[Patch] = []
+        kept: list[FramePatch] = []
         patches = iter(batch.patches)
         for arrival in batch.arrivals:
             if isinstance(arrival, Loss):
@@ -48,7 +48,7 @@ class Deadline:
         return msgspec.structs.replace(batch, arrivals=tuple(arrivals), **_packed(batch, kept))
 
 
-def _packed(batch: Batch, kept: list[Patch]) -> dict[str, object]:
+def _packed(batch: Batch, kept: list[FramePatch]) -> dict[str, object]:
     """Move the planes that are kept to the front, where they lie; the memory is the batch's own.
 
     A plane is kept for any of its frames: the others are inferred with it, and not looked at.

@@ -19,7 +19,7 @@ from inspector.intake.gathering import Gathering
 from inspector.intake.overload import Policy, gives_way
 from inspector.intake.planes import fill
 from inspector.records.frame import Bytes2D, Bytes3D
-from inspector.records.stages import Batch, Drop, Frame, Loss, Patch, Receipt
+from inspector.records.stages import Batch, Drop, Frame, Loss, FramePatch, Receipt
 
 Allocate = Callable[[int], Bytes3D]
 """Gives memory for a batch of N frames, (N, H, W) uint8, contents undefined, nobody else's while a view of it
@@ -167,10 +167,10 @@ class Filling:
     def _drop(self, frames: list[Frame], why: Drop) -> None:
         self._arrivals += [_dropped(frame, why) for frame in frames]
 
-    def _patches(self, taken: Taken) -> list[Patch]:
+    def _patches(self, taken: Taken) -> list[FramePatch]:
         """Return where the frames of a plane lie in it."""
         rows, px = self._rasters[taken.camera].seen
-        return [Patch(taken.plane, place * rows, rows, px) for place in range(len(taken.arrivals))]
+        return [FramePatch(taken.plane, place * rows, rows, px) for place in range(len(taken.arrivals))]
 
     def _free_plane(self, camera: str) -> int | None:
         """Return a plane of the batch for this camera; None when nobody in it gives way."""

@@ -133,7 +133,8 @@ class Gathering:
             return False
         if header.number != before.number + 1:
             return False
-        mm_per_row, mm_before = (each.mm_per_row or self.camera.mm_per_row for each in (header, before))
+        mm_per_row = header.mm_per_row or self.camera.mm_per_row
+        mm_before = before.mm_per_row or self.camera.mm_per_row
         if abs(mm_per_row - mm_before) > SAME_SHARE * mm_before:
             return False
         if header.start_mm is None or before.start_mm is None:

@@ -75,8 +75,7 @@ class Intake:
         rooms: Mapping[str, Room] | None = None,
         door: Door | None = None,
     ) -> None:
-        """`height`, `width` are those of the largest frame, `rasters` those of each camera's;
-        `rooms` say whose share a plane.
+        """`height`, `width` are those of a plane; `rasters` say what frames are smaller, `rooms` whose share a plane.
 
         `allocate` lends memory for a batch, on the thread that iterates; None: ordinary memory. `demand` says what the
         stages after this one have room for; `window` turns pictures of more than 8 bits grey. `known`, in credit mode,
@@ -103,8 +102,7 @@ class Intake:
         self._socket = self._make(context, **_limits(section, limit_bytes, height * width))
         self._guard = Guard(self._socket, limit_bytes)
         self._looked_ns, self._limit_mb = 0, limit_bytes / 1e6
-        self._complaints = Complaints()
-        self._completed: set[int] = set()
+        self._complaints, self._completed = Complaints(), set[int]()
         self.received = 0
         """Messages that were taken off the socket."""
         self.address = self._bind()

@@ -102,7 +102,7 @@ class Receipt(msgspec.Struct, frozen=True):
     """Why it was rejected; empty: its report says what became of it."""
 
 
-class Patch(msgspec.Struct, frozen=True):
+class FramePatch(msgspec.Struct, frozen=True):
     """Where a frame lies in a batch's pixels: from the first pixel of a row on."""
 
     plane: int
@@ -112,9 +112,9 @@ class Patch(msgspec.Struct, frozen=True):
     px: int
 
 
-def whole(pixels: Bytes3D) -> tuple[Patch, ...]:
+def whole(pixels: Bytes3D) -> tuple[FramePatch, ...]:
     """Return the patches of frames that fill a plane each; `pixels` (N, H, W)."""
-    return tuple(Patch(plane, 0, *pixels.shape[1:]) for plane in range(len(pixels)))
+    return tuple(FramePatch(plane, 0, *pixels.shape[1:]) for plane in range(len(pixels)))
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -123,7 +123,7 @@ class Batch(msgspec.Struct, frozen=True):
     arrivals: tuple[Frame | Loss, ...]
     pixels: Bytes3D
     """(N, H, W) uint8: what the network sees."""
-    patches: tuple[Patch, ...]
+    patches: tuple[FramePatch, ...]
     """Where each Frame lies in `pixels`, in the order of the frames among the arrivals; those of one camera may share
     a plane, one below the other."""
     closed_ns: int

@@ -17,7 +17,7 @@ from inspector.engines.segmenter import Segmenter
 from inspector.records.events import Defect
 from inspector.records.frame import Bytes3D, Header
 from inspector.records.recipe import Maps, Recipe
-from inspector.records.stages import Batch, Findings, Frame, Inferred, Patch
+from inspector.records.stages import Batch, Findings, Frame, Inferred, FramePatch
 from inspector.simulator.sheet import MM_PER_PX, ROWS, Planted, Rendered, Sheet
 from inspector.strip.settings import DefectSection
 from inspector.strip.strip import Strip
@@ -115,4 +115,4 @@ def _inferred(card: Recipe, maps: Maps, number: int) -> Inferred:
         crc32=0,
         coil=CAMERA,
     )
-    return Inferred(Batch((Frame(header, 0),), NO_PIXELS, (Patch(0, 0, card.height, card.width),), 0), card, maps)
+    return Inferred(Batch((Frame(header, 0),), NO_PIXELS, (FramePatch(0, 0, card.height, card.width),), 0), card, maps)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from inspector.intake.deadline import Deadline
 from inspector.intake.overload import Policy
-from inspector.records.stages import Batch, Frame, Loss, Patch
+from inspector.records.stages import Batch, Frame, Loss, FramePatch
 from tests import frames
 from tests.frames import HEIGHT, WIDTH
 
@@ -23,12 +23,12 @@ def deadline(now_ns: int, now_unix_ns: int) -> Deadline:
 def test_what_is_too_old_is_dropped_and_the_rest_keeps_its_pixels(kinds: list[tuple[str, int, bool]]) -> None:
     """Exactly the frames past their camera's deadline become losses, in their place; all others keep their pixels."""
     arrivals: list[Frame | Loss] = [frames.missing(2)]
-    patches: list[Patch] = []
+    patches: list[FramePatch] = []
     for number, (camera, received_ns, shares) in enumerate(kinds):
         arrivals.append(Frame(frames.header(number, camera, captured_ns=10**9), received_ns))
-        before = patches[-1] if patches else Patch(-1, 0, 1, WIDTH)
+        before = patches[-1] if patches else FramePatch(-1, 0, 1, WIDTH)
         is_below = shares and bool(patches)
-        patches.append(Patch(before.plane + (not is_below), before.top + 1 if is_below else 0, 1, WIDTH))
+        patches.append(FramePatch(before.plane + (not is_below), before.top + 1 if is_below else 0, 1, WIDTH))
     pixels = np.zeros((patches[-1].plane + 1 if patches else 0, HEIGHT, WIDTH), np.uint8)
     for number, patch in enumerate(patches):
         pixels[patch.plane, patch.top] = number

@@ -234,14 +234,14 @@ def test_every_block_ends_once_and_in_order(steps: list[tuple[str, str, bool]], 
         clock_unix_ns=lambda: 0,
     )
     number, boot, coil, start_mm = 0, "b", 0, 0.0
-    for what, encoding, leaves in steps:
-        number += what == "lost"
-        start_mm += {"jump": 40.0, "lost": ROWS}.get(what, 0.0)
-        if what == "boot":
+    for step, encoding, leaves in steps:
+        number += step == "lost"
+        start_mm += {"jump": 40.0, "lost": ROWS}.get(step, 0.0)
+        if step == "boot":
             boot, number = f"{boot}'", 0
-        if what == "coil":
+        if step == "coil":
             coil, start_mm = coil + 1, 0.0
-        number -= what == "again" and number > 0
+        number -= step == "again" and number > 0
         header, payload = wire.frame_message(
             np.full((ROWS, WIDTH), sent, np.uint8),
             camera="top",
@@ -253,7 +253,7 @@ def test_every_block_ends_once_and_in_order(steps: list[tuple[str, str, bool]], 
             start_mm=start_mm,
             mm_per_row=1.0,
         )
-        accept.take(wire.encode(header, payload if what != "bad" else payload[:-1] + b"\1"), 2, sent)
+        accept.take(wire.encode(header, payload if step != "bad" else payload[:-1] + b"\1"), 2, sent)
         sent, number, start_mm = sent + 1, number + 1, start_mm + ROWS
         while accept.is_pending:
             accept.collect()
