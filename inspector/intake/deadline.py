@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from inspector.intake.overload import Policy
-from inspector.records.stages import Batch, Frame, Loss, FramePatch
+from inspector.records.stages import Batch, Frame, FramePatch, Loss
 
 
 class Deadline:

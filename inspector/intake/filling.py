@@ -19,7 +19,7 @@ from inspector.intake.gathering import Gathering
 from inspector.intake.overload import Policy, gives_way
 from inspector.intake.planes import fill
 from inspector.records.frame import Bytes2D, Bytes3D
-from inspector.records.stages import Batch, Drop, Frame, Loss, FramePatch, Receipt
+from inspector.records.stages import Batch, Drop, Frame, FramePatch, Loss, Receipt
 
 Allocate = Callable[[int], Bytes3D]
 """Gives memory for a batch of N frames, (N, H, W) uint8, contents undefined, nobody else's while a view of it

@@ -17,7 +17,7 @@ from inspector.engines.segmenter import Segmenter
 from inspector.records.events import Defect
 from inspector.records.frame import Bytes3D, Header
 from inspector.records.recipe import Maps, Recipe
-from inspector.records.stages import Batch, Findings, Frame, Inferred, FramePatch
+from inspector.records.stages import Batch, Findings, Frame, FramePatch, Inferred
 from inspector.simulator.sheet import MM_PER_PX, ROWS, Planted, Rendered, Sheet
 from inspector.strip.settings import DefectSection
 from inspector.strip.strip import Strip

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from inspector.intake.deadline import Deadline
 from inspector.intake.overload import Policy
-from inspector.records.stages import Batch, Frame, Loss, FramePatch
+from inspector.records.stages import Batch, Frame, FramePatch, Loss
 from tests import frames
 from tests.frames import HEIGHT, WIDTH
 
