@@ -1,6 +1,6 @@
 """Every fault of a camera: how it shows in one frame, and how grave it is. Pure.
 
-To add one: its word in `records/events/health.py`, a row in `FAULTS` here, a camera that has it in the simulator.
+To add one: its word in `records/events/camera.py`, a row in `FAULTS` here, a camera that has it in the simulator.
 
 Blur and a shifted lens show only against how the camera usually is (`usual.py`).
 """

@@ -15,7 +15,7 @@ import msgspec
 from inspector.records.events import CoilReport, CoilState, Missed
 from inspector.records.frame import Header
 from inspector.records.stages import Detection, Gap
-from inspector.strip.assembly import ROUNDING_MM, Assembly
+from inspector.strip.defects import ROUNDING_MM, Assembly
 from inspector.strip.geometry import CameraTravel
 from inspector.strip.leaps import Leap
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from inspector.config.reader import Section, key
 from inspector.records.names import Name
-from inspector.strip.assembly import JoinGap
+from inspector.strip.defects import JoinGap
 
 
 class DefectSection(Section, frozen=True):

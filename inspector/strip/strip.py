@@ -22,7 +22,7 @@ from inspector.records.frame import Header
 from inspector.records.stages import Findings, Inspected, Loss, Placed
 from inspector.strip import welds
 from inspector.strip.account import StripState, Turn, crowded
-from inspector.strip.assembly import Assembly, JoinGap, Joins
+from inspector.strip.defects import Assembly, JoinGap, Joins
 from inspector.strip.geometry import CameraTravel, Place, expected_mm, is_reset, place
 from inspector.strip.leaps import Stretch, leap
 from inspector.strip.ledger import CoilLane, CoilSums

@@ -9,15 +9,15 @@ from typing import get_args
 
 from inspector.records.events.access import REFUSALS, Entrance, RefusalReason, Refused
 from inspector.records.events.alarms import Alarm, AlarmState, Commanded, Flood, FloodState, IsaState, Priority
+from inspector.records.events.camera import CameraFault, CameraStatus
 from inspector.records.events.coil import CoilRecord, CoilReport, CoilState, Decision, Labelled
+from inspector.records.events.defect import Defect, Phase
 from inspector.records.events.health import (
     HEARTBEAT_TOPIC,
     NE107,
     ArchiveFault,
     ArchiveStatus,
-    CameraFault,
     CameraState,
-    CameraStatus,
     Health,
     HealthState,
     Heartbeat,
@@ -27,7 +27,7 @@ from inspector.records.events.health import (
     RecipeFault,
     RecipeStatus,
 )
-from inspector.records.events.strip import Crowded, Defect, Missed, Phase, Repeat, RepeatState, Weld
+from inspector.records.events.strip import Crowded, Missed, Repeat, RepeatState, Weld
 from inspector.records.events.trigger import Trigger, TriggerAction, TriggerState
 
 __all__ = [

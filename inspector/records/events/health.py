@@ -1,4 +1,4 @@
-"""How the inspector and what it depends on are: itself, cameras, recipe, archive."""
+"""How the inspector and what it depends on are: itself, recipe, archive, journal (cameras: `camera.py`)."""
 
 from __future__ import annotations
 
@@ -6,19 +6,6 @@ from typing import Annotated, Literal, get_args
 
 from inspector.records.events.kind import Kind, known
 
-CameraFault = Literal[
-    "silent",
-    "frozen",
-    "dark",
-    "saturated",
-    "flat",
-    "encoder_standing",
-    "encoder_backwards",
-    "clock",
-    "edge_lost",
-    "blurred",
-    "misaligned",
-]
 CameraState = Literal["raised", "returned"]
 Ne107 = Literal["failure", "check_function", "out_of_specification", "maintenance_required", "normal"]
 NE107: tuple[Ne107, ...] = get_args(Ne107)
@@ -46,36 +33,6 @@ class Health(Kind, frozen=True, kw_only=True, tag="health"):
     def topic(self) -> str:
         """`health.` and the state."""
         return f"health.{self.state}"
-
-
-class CameraStatus(Kind, frozen=True, kw_only=True, tag="camera"):
-    """A camera has a fault, or has it no longer."""
-
-    camera: str
-    """The camera, as named in the configuration."""
-    fault: Annotated[str, known(CameraFault)]
-    """What is wrong with it: `flat` is a picture without texture, `clock` a time of capture that cannot be,
-    `blurred` and `misaligned` are against what is usual for this camera."""
-    state: Annotated[str, known(CameraState)]
-    """Whether it begins or ends."""
-    status: Annotated[str, known(Ne107)]
-    """Of the camera, with all its faults, after NAMUR NE 107."""
-    message: str
-    """For people."""
-    coil: str
-    """The coil under the camera; empty where its frames name none."""
-    captured_ns: int
-    """Capture time of its last frame, nanoseconds since the UNIX epoch by its clock; 0 where none came."""
-
-    @property
-    def topic(self) -> str:
-        """`camera.` and the camera."""
-        return f"camera.{self.camera}"
-
-    @property
-    def subject(self) -> str:
-        """The coil."""
-        return self.coil or "-"
 
 
 class RecipeStatus(Kind, frozen=True, kw_only=True, tag="recipe"):

@@ -1,4 +1,4 @@
-"""What is found on the strip, and what of it nobody looked at."""
+"""What else is found on the strip (repeats, welds, crowded frames), and what of it nobody looked at."""
 
 from __future__ import annotations
 
@@ -7,60 +7,8 @@ from typing import Annotated, Literal
 from inspector.records.events.kind import Kind, known
 from inspector.records.extent import Extent
 
-Phase = Literal["new", "update", "end"]
 RepeatState = Literal["new", "update", "ended"]
 """What we write today. A reader takes any other word too, so the records below say `str`."""
-
-
-class Defect(Kind, Extent, frozen=True, kw_only=True, tag="defect"):
-    """A defect on the coil, put together from the frames it crosses."""
-
-    id: str
-    """Unique; the parts of one long defect carry the same id."""
-    name: str
-    """Class of the defect, by the recipe's name."""
-    camera: str
-    """The camera that saw it, as named in the configuration."""
-    coil: str
-    """The coil, as the frames named it; `unnamed` where they name none."""
-    side: str
-    """Side of the strip: `top` or `bottom`."""
-    confidence: float
-    """Highest probability of any of its pixels, 0 to 1."""
-    is_partial: bool
-    """True while the defect still goes on: a longer one with the same id follows."""
-    frames: int
-    """How many frames it crosses so far."""
-    recipe: str
-    """Name and version of the recipe that found it, `NAME@VERSION`."""
-    captured_ns: int
-    """Capture time of the last frame it was seen in, nanoseconds since the UNIX epoch."""
-    phase: Annotated[str, known(Phase)] = ""
-    """`new` when it is reported first, `update` while it grows, `end` once it is whole (since 1.3, before it: empty).
-    One that was whole when it was seen is reported once, as `end`."""
-    severity: str = ""
-    """How severe it is, by the rules of the configuration; empty before contract 1.3."""
-    edge_mm: float | None = None
-    """From the strip's edge on the operator's side to its left edge, millimetres; null where that is not known."""
-    is_estimated: bool = False
-    """True where positions along the travel follow from a configured speed, and nothing better is known."""
-    part_of: str = ""
-    """Where it turned out to be a part of another defect: that one's id, which goes on and has its area."""
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it is over and no part of another: what is counted."""
-        return not (self.is_partial or self.part_of)
-
-    @property
-    def topic(self) -> str:
-        """`defect.` and the class."""
-        return f"defect.{self.name}"
-
-    @property
-    def subject(self) -> str:
-        """The coil."""
-        return self.coil or "-"
 
 
 class Missed(Kind, frozen=True, kw_only=True, tag="missed"):

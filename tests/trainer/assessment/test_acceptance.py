@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from inspector.records.recipe import Maps
-from inspector.strip.assembly import TOUCH_MM
+from inspector.strip.defects import TOUCH_MM
 from tests.recipes import HEIGHT, WIDTH, write_recipe
 from tests.trainer.painted import BRIGHT, DARK, SURE, UNSURE, paint, write_frames
 from trainer import __main__
