@@ -3,7 +3,7 @@
 Laws: the same seed makes the same faults; at most one fault befalls a frame; all that is sent, and all that
 goes wrong, is counted, so that the inspector's own count can be checked against it.
 
-Knows: the wire format and time. Must not know: what the pixels show, who receives them.
+Knows: the wire format and time. Must not know: what the pixels show, how faults look, who receives them.
 A Camera belongs to one thread.
 """
 
@@ -13,85 +13,28 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-import cv2
 import msgspec
 import numpy as np
 import zmq
-from msgspec import Meta
 
 from inspector import camera as client
 from inspector import wire
 from inspector.camera import Transport
 from inspector.errors import SocketError
-from inspector.records.frame import Bytes2D, Header
+from inspector.records.frame import Bytes2D
 from inspector.signals import Flag
+from inspector.simulator.camera_faults import LASTING, Exposure, Faults, damaged, lasting
 
 Encoding = Literal["raw8", "jpeg", "png"]
 Pictures = Callable[[int], Bytes2D]
 """Frame (H, W) uint8 number i of a coil, counted from where the replay starts."""
-Probability = Annotated[float, Meta(ge=0, le=1)]
 
 CLOSE_S = 30.0
 """How long what waits to be sent, or to be recorded, may take at the end."""
-LASTING = frozenset({"stuck", "dark", "glare", "blank", "blur", "shift", "clock", "slip"})
-"""Faults that go on for many frames."""
-BLUR_PX = 2.0
-"""Standard deviation of what a point becomes."""
-HOUR_NS = 3_600_000_000_000
 SLICE_S = 0.1
 """The longest wait on the socket, so that a stop is noticed."""
-
-
-class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How probable each fault is for each frame; a coil's first and last frame are always good."""
-
-    drop: Probability = 0.0
-    """Not sent, its number is skipped: `missing`."""
-    crc: Probability = 0.0
-    """One bit of the payload is wrong: rejected as `crc`."""
-    truncate: Probability = 0.0
-    """Half the payload is cut off: rejected as `size` (raw8) or `crc`."""
-    garbage: Probability = 0.0
-    """The header is not JSON: rejected as `json`; its number is `missing` too, as nobody could read it."""
-    size: Probability = 0.0
-    """One row too few: rejected as `size`."""
-    duplicate: Probability = 0.0
-    """Sent twice: the second is rejected as `order`."""
-    reboot: Probability = 0.0
-    """Before it the camera restarts: new `boot`, numbers from 0; no frame is lost."""
-    stuck: Probability = 0.0
-    """From here on the same picture comes again and again, for `lasting_frames`."""
-    dark: Probability = 0.0
-    """From here on there is next to no light, for `lasting_frames`."""
-    glare: Probability = 0.0
-    """From here on nearly all is white, for `lasting_frames`."""
-    blank: Probability = 0.0
-    """From here on all pixels are one grey, without the sensor's noise, for `lasting_frames`."""
-    blur: Probability = 0.0
-    """From here on the lens is out of focus by `BLUR_PX`, for `lasting_frames`."""
-    shift: Probability = 0.0
-    """From here on the camera looks an eighth of its picture aside, for `lasting_frames`."""
-    clock: Probability = 0.0
-    """From here on the camera's clock is an hour fast, for `lasting_frames`."""
-    slip: Probability = 0.0
-    """From here on the encoder stands while frames come, for `lasting_frames`."""
-    freeze: Probability = 0.0
-    """Before it the camera hangs for `freeze_s`, then catches up."""
-    freeze_s: Annotated[float, Meta(ge=0)] = 1.0
-    """How long, seconds."""
-    lasting_frames: Annotated[int, Meta(ge=1)] = 100
-    """How long the lasting faults last; no other befalls a frame meanwhile."""
-
-    def __post_init__(self) -> None:
-        if (total := sum(self.probabilities().values())) > 1:
-            raise ValueError(f"probabilities of the faults add up to {total:g}; expected at most 1")
-
-    def probabilities(self) -> dict[str, float]:
-        """Probability of each fault by its name."""
-        numbers = ("freeze_s", "lasting_frames")
-        return {name: getattr(self, name) for name in self.__struct_fields__ if name not in numbers}
 
 
 class Coil(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,8 +102,8 @@ class SimulatedCamera:
         self._clock_ns, self._due_ns = clock_ns, 0
         self._counts: Counter[str] = Counter()
         self._lasting, self._lasting_frames = "", 0
-        self._stuck: tuple[Bytes2D, float] | None = None
-        """Picture and position of the first frame of a lasting fault."""
+        self._stuck: Exposure | None = None
+        """The first frame of a lasting fault."""
         self._unseen = 0
         """Numbers skipped since the last readable header of this boot."""
         self._camera = client.Camera(connect, name, transport=transport, key=key, context=context)
@@ -230,37 +173,20 @@ class SimulatedCamera:
         self._counts["missing"] += self._unseen
         self._unseen = 0
         self._counts["good"] += fault not in ("crc", "truncate", "size")
-        self._send(_damaged(header, payload, fault), number)
+        self._send(wire.encode(header, damaged(payload, fault)), number)
         if fault == "duplicate" and self._wait_for_room():
             self._send(wire.encode(header, payload), number)
 
-    def _last(self, pixels: Bytes2D, start_mm: float, fault: str) -> tuple[Bytes2D, float, int]:
-        """Return picture, position and time of a frame, as a fault that lasts has them."""
+    def _last(self, pixels: Bytes2D, start_mm: float, fault: str) -> Exposure:
+        """Return what goes into a frame, as a fault that lasts has it."""
+        exposure = Exposure(pixels, start_mm, time.time_ns())
         if fault in LASTING:
             self._lasting, self._lasting_frames = fault, self._faults.lasting_frames
-            self._stuck = pixels.copy(), start_mm
-        now_ns = time.time_ns()
+            self._stuck = Exposure(pixels.copy(), *exposure[1:])
         if not self._lasting_frames or self._stuck is None:
-            return pixels, start_mm, now_ns
+            return exposure
         self._lasting_frames -= 1
-        match self._lasting:
-            case "stuck":
-                pixels = self._stuck[0]
-            case "dark":
-                pixels = pixels // 64
-            case "glare":
-                pixels = np.maximum(pixels, 254) - (pixels < np.percentile(pixels, 10)).astype(np.uint8)
-            case "blank":
-                pixels = np.full_like(pixels, 128)
-            case "blur":
-                pixels = cv2.GaussianBlur(pixels, (0, 0), BLUR_PX).astype(np.uint8)
-            case "shift":
-                pixels = np.roll(pixels, pixels.shape[1] // 8, axis=1)
-            case "clock":
-                now_ns += HOUR_NS
-            case "slip":
-                start_mm = self._stuck[1]
-        return pixels, start_mm, now_ns
+        return lasting(self._lasting, exposure, self._stuck)
 
     def _draw(self) -> str:
         """Name the fault that befalls the next frame; mostly none."""
@@ -303,11 +229,3 @@ class SimulatedCamera:
     def _send(self, parts: list[wire.Part], number: int) -> None:
         self._counts["messages"] += 1
         self._camera.post(parts, self._camera.boot, number)
-
-
-def _damaged(header: Header, payload: bytes, fault: str) -> list[wire.Part]:
-    if fault == "truncate":
-        payload = payload[: len(payload) // 2]
-    elif fault == "crc":
-        payload = payload[:-1] + bytes([payload[-1] ^ 1])
-    return wire.encode(header, payload)

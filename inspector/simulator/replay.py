@@ -18,8 +18,8 @@ import zmq
 from inspector.errors import InspectorError
 from inspector.images.head import MAX_DECODED_BYTES, MAX_SIDE_PX
 from inspector.signals import Flag
-from inspector.simulator import options, planted
-from inspector.simulator.camera import Coil, Faults, Sent, SimulatedCamera
+from inspector.simulator import camera_faults, options, planted
+from inspector.simulator.camera import Coil, Sent, SimulatedCamera
 from inspector.simulator.folder import ImageFolder
 from inspector.simulator.rolls import RollMark
 from inspector.simulator.sheet import Sheet
@@ -94,7 +94,7 @@ def _sending(parser: argparse.ArgumentParser) -> None:
         metavar="FROM-TO",
         help="frames of the first coil that are never sent, by metres",
     )
-    kinds = ", ".join(Faults().probabilities())
+    kinds = ", ".join(camera_faults.Faults().probabilities())
     add(
         "--fault",
         action="append",
@@ -127,7 +127,7 @@ def run(args: argparse.Namespace, stop: Flag | None = None) -> int:
         )
     if args.images and (args.planted or args.roll_mark):
         raise InspectorError("--planted and --roll-mark are of procedural steel; leave them out, or --images.")
-    faults = _faults(args.fault, args.freeze_s, args.lasting_frames)
+    faults = camera_faults.parse(args.fault, args.freeze_s, args.lasting_frames)
     thumbnail = Thumbnail()
     truth: list[planted.PlantedRow] = []
     with zmq.Context() as context:
@@ -217,14 +217,3 @@ def _whole_frames(metres: tuple[float, float], start_mm: float, frame_mm: float)
     first = max(0, math.floor((1000 * metres[0] - start_mm) / frame_mm))
     last = max(first, math.ceil((1000 * metres[1] - start_mm) / frame_mm))
     return start_mm + first * frame_mm, start_mm + last * frame_mm
-
-
-def _faults(pairs: list[str], freeze_s: float, lasting_frames: int) -> Faults:
-    try:
-        given = {name: float(p) for name, _, p in (pair.partition("=") for pair in pairs)}
-        return msgspec.convert({**given, "freeze_s": freeze_s, "lasting_frames": lasting_frames}, Faults)
-    except ValueError as error:
-        kinds = ", ".join(Faults().probabilities())
-        raise InspectorError(
-            f"--fault {' '.join(pairs)}: {error}. Write NAME=PROBABILITY, such as drop=0.01; names: {kinds}."
-        ) from None

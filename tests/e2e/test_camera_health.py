@@ -9,7 +9,8 @@ import pytest
 import zmq
 
 from inspector.records.events import CameraStatus
-from inspector.simulator.camera import Coil, Faults, SimulatedCamera
+from inspector.simulator.camera import Coil, SimulatedCamera
+from inspector.simulator.camera_faults import Faults
 from tests.e2e.mill import FRAME_MM, Mill
 from tests.recipes import HEIGHT, SOUND, WIDTH
 

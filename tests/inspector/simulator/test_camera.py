@@ -23,7 +23,8 @@ from inspector.records.frame import Bytes2D, Header
 from inspector.records.stages import Loss
 from inspector.signals import Flag
 from inspector.simulator import replay
-from inspector.simulator.camera import Coil, Encoding, Faults, Sent, SimulatedCamera
+from inspector.simulator.camera import Coil, Encoding, Sent, SimulatedCamera
+from inspector.simulator.camera_faults import Faults
 from inspector.simulator.folder import ImageFolder
 from inspector.simulator.sheet import Sheet
 from tests import frames
@@ -340,9 +341,11 @@ def test_command_replays_a_folder_once(command: Command, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--fault", "fire=0.1"], "names: drop, crc"),
+        (["--fault", "fire=0.1"], "one of drop, crc"),
         (["--fault", "drop"], "Write NAME=PROBABILITY"),
-        (["--fault", "drop=2"], "Expected `float` <= 1"),
+        (["--fault", "drop=2"], "expected a number from 0 to 1"),
+        (["--fault", "drop=nan"], "expected a number from 0 to 1"),
+        (["--fault", "drop=0.7", "--fault", "crc=0.7"], "add up to 1.4"),
     ],
 )
 def test_wrong_fault_is_refused(words: list[str], message: str) -> None:
