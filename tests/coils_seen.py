@@ -32,4 +32,5 @@ def seen(*defects: Defect, length_m: float = 100.0, is_over: bool = True, **fact
         report=report,
     )
     usual: dict[str, Any] = {"missed": [], "repeats": [], "crowded": [], "alarms": {}, "spans": SPANS}
-    return CoilHistory(passage=passage, totals=report, columns=columns, defects=list(defects), **{**usual, **facts})
+    kept: dict[str, Any] = {"ids": [defect.id for defect in defects], "defects": list(defects)}
+    return CoilHistory(passage=passage, totals=report, columns=columns, **{**usual, **kept, **facts})

@@ -1,4 +1,4 @@
-"""A coil's defects packed for a browser: columns of small numbers, deflated, as text. 200 000 of them in 5 MB.
+"""A coil's defects packed for a browser: columns of small numbers, deflated. 200 000 of them in 3 MB.
 
 Knows: the layout that `page/data.js` unpacks. Must not know: how anything is drawn.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -26,9 +26,10 @@ def order(columns: Columns) -> Ints:
     return np.argsort(columns.start_mm, kind="stable").astype(np.int64)
 
 
-def pack(columns: Columns, kinds: Ints, severities: Ints, along: Ints) -> tuple[list[tuple[str, str]], str]:
+def pack(columns: Columns, kinds: Ints, severities: Ints, along: Ints) -> tuple[list[tuple[str, str]], bytes]:
     """Return names and types of the columns, and the columns; begins of defects as differences from one to the next.
 
+    Of each column the lowest bytes of all numbers come first, then the next ones: those are alike, and pack well.
     `kinds` numbers the classes as the page does.
     """
     start = np.round(columns.start_mm[along] * TENTHS)
@@ -44,16 +45,25 @@ def pack(columns: Columns, kinds: Ints, severities: Ints, along: Ints) -> tuple[
         ("severity", "u1", severities[along]),
         ("camera", "u1", columns.camera[along]),
     ]
-    content = b"".join(values.astype(f"<{kind}").tobytes() for _, kind, values in facts)
+    content = b"".join(_planes(values.astype(f"<{kind}")) for _, kind, values in facts)
     return [(name, kind) for name, kind, _ in facts], deflated(content)
 
 
-def lines(words: Sequence[str]) -> str:
-    """Pack words, none of which holds a line's end."""
-    return deflated("\n".join(words).encode())
+def lines(words: Iterable[str]) -> bytes:
+    """Pack words, a line for each."""
+    return deflated("\n".join(word.replace("\n", " ") for word in words).encode())
 
 
-def deflated(content: bytes) -> str:
-    """Content as raw DEFLATE in base 64."""
+def deflated(content: bytes) -> bytes:
+    """Content as raw DEFLATE."""
     packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
-    return base64.b64encode(packer.compress(content) + packer.flush()).decode()
+    return packer.compress(content) + packer.flush()
+
+
+def text(packed: bytes) -> str:
+    """What was packed as base 64: a file of HTML holds no bytes."""
+    return base64.b64encode(packed).decode()
+
+
+def _planes(values: NDArray[Any]) -> bytes:
+    return values.view(np.uint8).reshape(len(values), values.itemsize).T.tobytes()

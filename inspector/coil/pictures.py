@@ -55,21 +55,21 @@ class ReportPictures(msgspec.Struct, frozen=True):
 
 
 def pictures(seen: CoilHistory, severities: Sequence[SeveritySection], archive: Path | None) -> ReportPictures:
-    """Return pictures of the worst of a coil's defects, which must have been kept with it."""
+    """Return pictures of the worst of a coil's defects, whose ids must have been kept with it."""
     if archive is None:
         return ReportPictures({}, "no pictures: no archive is named ([archive] path, or --archive)")
     if not is_archive(archive):
         return ReportPictures({}, f"no pictures: {archive.name} holds no archive")
     crops: dict[str, ReportPicture] = {}
     left = MOST_BYTES
-    ids = [seen.defects[place].id for place in worst(seen, severities)]
+    ids = [seen.ids[place] for place in worst(seen, severities)]
     for defect, pixels, facts in of_defects(archive, seen.passage.coil, ids):
         crop = picture(pixels, facts)
         left -= len(crop.jpeg)
         if left < 0:
             break
         crops[defect] = crop
-    of_all = "all" if len(crops) == len(seen.defects) else f"{len(crops)} of {len(seen.defects)}"
+    of_all = "all" if len(crops) == len(seen.ids) else f"{len(crops)} of {len(seen.ids)}"
     return ReportPictures(
         crops, f"pictures from the archive, of {of_all}" if crops else "no pictures: the archive has none"
     )

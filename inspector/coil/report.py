@@ -44,8 +44,8 @@ class Packed(msgspec.Struct, frozen=True, kw_only=True):
 
     meta: str
     """JSON that ends no script element."""
-    columns: str
-    ids: str
+    columns: bytes
+    ids: bytes
 
 
 def html(
@@ -75,8 +75,8 @@ def html(
             "style_hash": _hash(style),
             "style": style,
             "script": script,
-            "columns": packed.columns,
-            "ids": packed.ids,
+            "columns": packing.text(packed.columns),
+            "ids": packing.text(packed.ids),
             "meta": packed.meta,
         },
     ).encode()
@@ -110,17 +110,17 @@ def pack(
     classes: Sequence[str] = (),
 ) -> Packed:
     """Pack what `page.js` shows of a coil that was read with its defects."""
-    assert len(seen.defects) == len(seen.columns), "a report needs the defects themselves"
+    assert len(seen.ids) == len(seen.columns), "a report needs the defects' ids"
     columns, along = seen.columns, packing.order(seen.columns)
     names = [*classes, *sorted(set(columns.names) - set(classes))]
     numbers = np.array([names.index(name) for name in columns.names], np.int64)
     kinds = numbers[columns.kind] if len(columns) else columns.kind
     layout, packed = packing.pack(columns, kinds, columns.severities(severities), along)
-    ids = [seen.defects[place].id for place in along]
+    ids = [seen.ids[place] for place in along.tolist()]
     return Packed(
         meta=_json(_meta(seen, gradings, ids, pictures.crops) | {"columns": layout, "names": names}),
         columns=packed,
-        ids=packing.lines([name.replace("\n", " ") for name in ids]),
+        ids=packing.lines(ids),
     )
 
 
@@ -131,8 +131,9 @@ def _meta(
     crops: Mapping[str, ReportPicture],
 ) -> dict[str, Any]:
     """What the page's script needs besides the columns; defects by their places along the coil."""
-    places = {name: place for place, name in enumerate(ids)}
-    unsorted = {defect.id: place for place, defect in enumerate(seen.defects)}
+    is_asked = bool(seen.repeats or crops)
+    places = {name: place for place, name in enumerate(ids)} if is_asked else {}
+    unsorted = {name: place for place, name in enumerate(seen.ids)} if is_asked else {}
     return {
         "count": len(ids),
         "length_mm": seen.length_mm,
@@ -158,7 +159,7 @@ def _meta(
                 "side": repeat.side,
                 "period": repeat.period_mm,
                 "rolls": repeat.rolls,
-                "marks": [places[seen.defects[place].id] for place in marks(seen.columns, repeat, unsorted)],
+                "marks": [places[seen.ids[place]] for place in marks(seen.columns, repeat, unsorted)],
             }
             for repeat in seen.repeats
         ],

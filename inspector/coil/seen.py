@@ -8,7 +8,9 @@ Knows: the journal's history, the strip's state. Must not know: rules, files, pi
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -47,6 +49,8 @@ class CoilHistory(msgspec.Struct, kw_only=True):
     """The coil that is welded to its head; empty where none is."""
     after: str = ""
     """The one at its tail."""
+    ids: list[str] = []
+    """Ids of the defects, in the columns' order, where they were asked for."""
     defects: list[Defect] = []
     """The defects themselves, in the columns' order, where they were asked for."""
 
@@ -68,26 +72,23 @@ def gather(
     passage: Passage,
     spans: Sequence[Span] = (),
     *,
-    keep: bool = False,
+    keep: Literal["numbers", "ids", "defects"] = "numbers",
     pause: Callable[[], None] = lambda: None,
 ) -> CoilHistory:
     """Read all of a coil; `spans` of the configured cameras, else what their defects show.
 
-    `keep` keeps the defects themselves too. `pause` is called after each `AT_ONCE` defects.
+    `keep`: their numbers alone, their ids too, or the defects themselves. `pause` is called after each `AT_ONCE`.
 
     Raises: JournalError.
     """
     repeats = {repeat.id: repeat for _, repeat in history.events(passage, Repeat)}
     newest = {repeat.newest for repeat in repeats.values()}
-    columns, defects, places = Columns(), list[Defect](), dict[str, int]()
-    for number, defect in enumerate(history.seen(passage), 1):
-        if defect.id in newest:
-            places[defect.id] = len(columns)
-        columns.add(defect)
-        if keep:
-            defects.append(defect)
-        if number % AT_ONCE == 0:
-            pause()
+    columns, ids, defects, places = Columns(), list[str](), list[Defect](), dict[str, int]()
+    for chunk in _parts(history.seen(passage), pause):
+        places |= {defect.id: len(columns) + place for place, defect in enumerate(chunk) if defect.id in newest}
+        columns.extend(chunk)
+        ids += [defect.id for defect in chunk] if keep != "numbers" else ()
+        defects += chunk if keep == "defects" else ()
     columns.freeze()
     missed = [gap for _, gap in history.events(passage, Missed)]
     raised: dict[str, int] = {}
@@ -111,8 +112,15 @@ def gather(
             Decided(grade=decision.grade, operator=decision.operator, reason=decision.reason, time=event.time)
             for event, decision in history.events(passage, Decision)
         ),
+        ids=ids,
         defects=defects,
     )
+
+
+def _parts(defects: Iterator[Defect], pause: Callable[[], None]) -> Iterator[list[Defect]]:
+    while some := list(itertools.islice(defects, AT_ONCE)):
+        yield some
+        pause()
 
 
 def _whole(columns: Columns, repeat: Repeat, places: Mapping[str, int]) -> Repeat:
@@ -168,6 +176,7 @@ def opened(file: CoilFile) -> CoilHistory:
         spans=tuple(Span(**{name: getattr(camera, name) for name in names}) for camera in record.coverage),
         decisions=record.decisions,
         welds_mm=file.welds_mm,
+        ids=[defect.id for defect in file.defects],
         defects=list(file.defects),
     )
 

@@ -63,5 +63,5 @@ def read(args: argparse.Namespace, *, keep: bool) -> tuple[CoilHistory, CoilReco
     found = source.find(args)
     with History(found.journal) as history:
         passage = history.coil(args.coil, args.first_seq)
-        seen = gather(history, passage, found.spans, keep=keep)
+        seen = gather(history, passage, found.spans, keep="defects" if keep else "numbers")
     return seen, record(seen, found.gradings, found.severities), found

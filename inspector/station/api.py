@@ -80,7 +80,7 @@ class Api:
             found = coils.again(asked.get("stamp", ""))
             if found is None or part not in ("columns", "ids"):
                 raise HTTPException(410, f"{part} of this reading of the coil is no longer there. Reload the page.")
-            return Response(getattr(found.packed, part), media_type="text/plain")
+            return Response(getattr(found.packed, part), media_type="application/octet-stream")
         seq = asked.get("seq", "")
         first_seq = int(seq) if seq.isdecimal() and len(seq) < LONGEST else None
         made = await run_sync(coils.shown, watch.line, asked.get("coil", ""), first_seq, limiter=self._readers)

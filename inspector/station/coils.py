@@ -131,7 +131,7 @@ def _entry(history: History, passage: Passage) -> ListedCoil:
 
 
 def _shown(line: Line, history: History, passage: Passage) -> CoilPage:
-    seen = gather(history, passage, line.spans, keep=True)
+    seen = gather(history, passage, line.spans, keep="ids")
     made = record(seen, line.gradings, line.severities)
     packed = report.pack(seen, line.gradings, line.severities, classes=line.classes)
     return CoilPage(secrets.token_urlsafe(9), time.monotonic(), made, report.body(made), packed)

@@ -35,7 +35,7 @@ def main() -> None:
         journal.close()
         began_s = time.process_time()
         with History(Path(folder) / "journal") as history:
-            seen = gather(history, history.coil("HEAVY"), keep=True)
+            seen = gather(history, history.coil("HEAVY"), keep="defects")
         page = Path(folder) / "coil.html"
         page.write_bytes(report.html(seen, record(seen)))
         took_s = time.process_time() - began_s

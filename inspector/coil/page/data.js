@@ -7,24 +7,22 @@ export const coil = {};                       // one typed array for each column
 export let count = 0;
 let source = null;
 
-// `source` gives `meta`, and by `text(name)` what was packed as "columns" and as "ids".
+// `source` gives `meta`, and by `packed(name)` the bytes that were packed as "columns" and as "ids".
 async function inflate(name) {
-  const text = await source.text(name);
-  const letters = atob(text), packed = new Uint8Array(letters.length);
-  for (let i = 0; i < packed.length; i++) packed[i] = letters.charCodeAt(i);
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  const stream = new Blob([await source.packed(name)]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   return new Response(stream).arrayBuffer();
 }
 
 export async function unpack(from) {
   source = from; meta = from.meta;
-  const bytes = await inflate("columns");
+  const packed = new Uint8Array(await inflate("columns"));
   count = meta.count;
   let at = 0;
   for (const [name, kind] of meta.columns) {
-    const array = { i4: Int32Array, f4: Float32Array, u2: Uint16Array, u1: Uint8Array }[kind];
-    coil[name] = new array(bytes, at, count);
-    at += count * array.BYTES_PER_ELEMENT;
+    const array = { i4: Int32Array, f4: Float32Array, u2: Uint16Array, u1: Uint8Array }[kind], wide = array.BYTES_PER_ELEMENT;
+    const whole = new Uint8Array(count * wide);
+    for (let plane = 0; plane < wide; plane++) for (let i = 0, to = plane; i < count; i++, to += wide) whole[to] = packed[at++];
+    coil[name] = new array(whole.buffer);
   }
   for (let i = 1; i < count; i++) coil.start[i] += coil.start[i - 1];
   coil.rank = new Float64Array(count);   // how bad: severity, then area

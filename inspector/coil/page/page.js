@@ -10,7 +10,9 @@ const byId = (id) => document.getElementById(id);
 let shown = new Int32Array(0), strip, list, onPick = () => {};
 const hidden = new Set();
 
-function filter() {
+function filter() { choose(); strip.draw(); follow(); }
+
+function choose() {
   const side = byId("side").value, severity = +byId("severity").value, least = 10 * (+byId("length").value || 0), text = byId("id").value.trim();
   const from = byId("from").value === "" ? -Infinity : 1e4 * byId("from").value, to = byId("to").value === "" ? Infinity : 1e4 * byId("to").value, found = [];
   for (let i = 0; i < count; i++) {
@@ -19,9 +21,13 @@ function filter() {
     if (text && ids && !ids[i].includes(text)) continue;
     found.push(i);
   }
-  shown = Int32Array.from(found);
-  byId("count").textContent = found.length === count ? `${big(count)} in all` : `${big(found.length)} of ${big(count)}`;
-  strip.shown = shown; strip.draw(); charts(); list.set(shown); drawWorst(shown, pick);
+  strip.shown = shown = Int32Array.from(found);
+}
+
+// What is below the map.
+function follow() {
+  byId("count").textContent = shown.length === count ? `${big(count)} in all` : `${big(shown.length)} of ${big(count)}`;
+  charts(); list.set(shown); drawWorst(shown, pick);
 }
 
 function charts() { drawDensity(shown, (mm) => strip.go(mm, Math.max(strip.scale, strip.whole * 4))); drawPareto(shown); }
@@ -66,7 +72,10 @@ export async function show(source, picked = () => {}) {
   if (!("DecompressionStream" in window)) throw new Error("this browser is too old: it cannot unpack the data. Take one of 2023 or later.");
   await unpack(source);
   strip = new Strip(byId("map"), pick); list = new List(byId("list"), pick);
-  legend(); options(); strip.fit(); filter();
+  legend(); options(); choose(); strip.fit();
+  document.documentElement.dataset.mapped = String(Math.round(performance.now()));
+  await new Promise((done) => setTimeout(done));   // the map is seen before the rest is counted
+  follow();
   let wide = strip.width;
   new ResizeObserver(() => {
     if (printing || strip.width === wide) return;

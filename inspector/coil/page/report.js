@@ -3,4 +3,5 @@
 import { fail, show } from "./page.js";
 
 const text = (name) => document.getElementById(name).textContent;
-show({ meta: JSON.parse(text("meta")), text }).catch(fail);
+const packed = (name) => Uint8Array.from(atob(text(name)), (letter) => letter.charCodeAt(0));
+show({ meta: JSON.parse(text("meta")), packed }).catch(fail);

@@ -19,8 +19,8 @@ async function load() {
   document.querySelector("#report .grades").after(byId("decide"));
   byId("decide").hidden = facts.role !== "engineer";
   document.title = `${name} ${facts.line}`;
-  const text = async (part) => (await ask("/api/coil", { stamp: page.stamp, part })).text();
-  await show({ meta: page.meta, text }, picked);
+  const packed = async (part) => (await ask("/api/coil", { stamp: page.stamp, part })).arrayBuffer();
+  await show({ meta: page.meta, packed }, picked);
   const wanted = asked.get("defect");
   if (wanted) {
     const place = (await loadIds()).indexOf(wanted);

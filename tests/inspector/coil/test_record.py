@@ -68,7 +68,7 @@ def test_welds_are_in_the_coils_file_and_in_its_grade(tmp_path: Path) -> None:
         for weld_m in (0.0, 1.0)
     ]
     with History(tmp_path / "journal") as history:
-        coil, other = (gather(history, history.coil(name), keep=True) for name in ("C", "D"))
+        coil, other = (gather(history, history.coil(name), keep="defects") for name in ("C", "D"))
     made = record(coil, rules)
     assert closed(coil, made).welds_mm == (200_000.0,) and other.welds_mm == (0.0,)
     assert [grade.grade for grade in made.grades] == ["hold", "release"]

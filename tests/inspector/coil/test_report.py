@@ -82,7 +82,8 @@ def test_columns_are_unpacked_as_they_were() -> None:
     columns: dict[str, Any] = {}
     at = 0
     for name, kind in meta["columns"]:
-        columns[name] = np.frombuffer(packed, f"<{kind}", meta["count"], at)
+        planes = np.frombuffer(packed, np.uint8, meta["count"] * int(kind[1]), at).reshape(int(kind[1]), -1)
+        columns[name] = np.ascontiguousarray(planes.T).view(f"<{kind}")[:, 0]
         at += columns[name].nbytes
     assert at == len(packed)
     along = sorted(coil.defects, key=lambda defect: defect.start_mm)
@@ -228,4 +229,4 @@ def _heavy(folder: Path) -> CoilHistory:
     write_coil(journal, "C", 20_000, 1000.0)
     journal.close()
     with History(folder / "journal") as history:
-        return gather(history, history.coil("C"), keep=True)
+        return gather(history, history.coil("C"), keep="defects")
