@@ -36,6 +36,7 @@ PYTHONS = ("3.11", "3.12", "3.13")
 PACKAGES = ("inspector", "trainer", "deploy")
 UNIT = (
     "inspector@.service",
+    "gpu.conf",
     "inspector-bridge@.service",
     "inspector-station.service",
     "inspector-failed@.service",

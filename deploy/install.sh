@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the inspector from this bundle, with no network; run as root. Running it again updates what is there.
 #   --python FILE   the Python to use, of the bundle's version (default: pythonX.Y, else the system's)
+#   --gpu           admit an NVIDIA GPU to the lines; a bundle with TensorRT does so by itself
 #   --root DIR      put everything below DIR and leave the system's services alone: to try it
 #   --uninstall     stop all lines and remove what was installed; configurations, recipes and journals stay
 #   --purge         with --uninstall: remove those too, and the service's account
@@ -47,8 +48,9 @@ uninstall() {
     rm -f "$etc"/systemd/system/*.wants/inspector@*.service "$etc"/systemd/system/*.wants/inspector-bridge@*.service \
         "$etc"/systemd/system/*.wants/inspector-station.service "$etc/systemd/system/inspector-station.service" \
         "$etc/systemd/system/inspector@.service" "$etc/systemd/system/inspector-bridge@.service" \
-        "$etc/systemd/system/inspector-failed@.service" \
+        "$etc/systemd/system/inspector-failed@.service" "$etc/systemd/system/inspector@.service.d/gpu.conf" \
         "$etc/sysusers.d/inspector.conf" "$etc/tmpfiles.d/inspector.conf" "$etc/inspector/example.toml"
+    rmdir "$etc/systemd/system/inspector@.service.d" 2>/dev/null || true # unless the site has drop-ins of its own
     if [ -z "$root" ]; then
         systemctl daemon-reload
         systemctl reset-failed 'inspector@*.service' 'inspector-bridge@*.service' 'inspector-station*.service'
@@ -80,14 +82,15 @@ install_recipe() { # what was there under its name and is not the same stays, un
 
 cd "$(dirname "$0")"
 . ./bundle.env
-python='' root='' uninstall='' purge=''
+python='' root='' uninstall='' purge='' gpu=''
 while [ $# -gt 0 ]; do
     case $1 in
         --help) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p;}' install.sh; exit 0 ;;
         --uninstall) uninstall=yes; shift; continue ;;
         --purge) purge=yes; shift; continue ;;
+        --gpu) gpu=yes; shift; continue ;;
         --python | --root) [ $# -gt 1 ] || fail "$1 needs a path after it." ;;
-        *) fail "$1 is not an option; expected --python FILE, --root DIR, --uninstall, --purge or --help." ;;
+        *) fail "$1 is not an option; expected --python FILE, --gpu, --root DIR, --uninstall, --purge or --help." ;;
     esac
     case $1 in
         --python) python=$(here "$2") ;;
@@ -132,6 +135,8 @@ install -m 644 systemd/inspector.tmpfiles.conf "$etc/tmpfiles.d/inspector.conf"
 install -m 644 systemd/inspector@.service systemd/inspector-bridge@.service systemd/inspector-station.service \
     systemd/inspector-failed@.service \
     "$etc/systemd/system"
+case ",$EXTRAS," in *,rtx-run,* | *,gpu,*) gpu=yes ;; esac
+[ -z "$gpu" ] || install -D -m 644 systemd/gpu.conf "$etc/systemd/system/inspector@.service.d/gpu.conf"
 running=''
 if [ -z "$root" ]; then
     systemd-sysusers

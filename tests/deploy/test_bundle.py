@@ -52,12 +52,13 @@ def test_a_bundle_installs_without_a_network(box: Path, tmp_path: Path) -> None:
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
 
-    code, printed = run(*no_network(), box / "install.sh", "--python", sys.executable, "--root", root)
+    code, printed = run(*no_network(), box / "install.sh", "--python", sys.executable, "--gpu", "--root", root)
     assert code == 0, printed
     assert "example.toml: good. Line line1, cameras top, recipe heavy, 1 alarm" in printed
     assert mine.read_text() == "mine"
     unit = root / "etc/systemd/system/inspector@.service"
-    assert unit.is_file()
+    drop_in = unit.with_name("inspector@.service.d") / "gpu.conf"
+    assert unit.is_file() and "DeviceAllow=char-nvidia rw" in drop_in.read_text()
     for name in ("model.onnx", manifest.ENGINE, manifest.MANIFEST, manifest.KERNELS):
         installed, packed = root / "etc/inspector/recipes/heavy" / name, box / "recipes/heavy" / name
         assert installed.read_bytes() == packed.read_bytes()
@@ -69,7 +70,7 @@ def test_a_bundle_installs_without_a_network(box: Path, tmp_path: Path) -> None:
     assert run(program / "inspector", "--version")[0] == 0
 
     assert run(box / "install.sh", "--uninstall", "--root", root)[0] == 0
-    assert mine.read_text() == "mine" and not program.exists() and not unit.exists()
+    assert mine.read_text() == "mine" and not program.exists() and not unit.exists() and not drop_in.parent.exists()
     assert run(box / "install.sh", "--uninstall", "--purge", "--root", root)[0] == 0
     assert not mine.exists()
 
