@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    given = build_parser().parse_args(arguments)
+    given = parser().parse_args(arguments)
     try:
         exit_code: int = given.run(given)
         if (refused := output.refusal()) and refused.errno == errno.EPIPE:
@@ -81,7 +81,7 @@ def _end(given: argparse.Namespace, words: str, exit_code: int) -> int:
     return exit_code
 
 
-def build_parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     parser = argparse.ArgumentParser("trainer", description=sys.modules[__name__].__doc__)
     parser.add_argument("--version", action="version", version=__version__)

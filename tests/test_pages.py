@@ -1,0 +1,113 @@
+"""The commands that the pages show are ones that the programs take, word for word."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import deploy.__main__
+import inspector.__main__
+import trainer.__main__
+from inspector.service import line
+
+ROOT = Path(__file__).parents[1]
+PARSERS = {
+    "inspector": inspector.__main__.parser,
+    "trainer": trainer.__main__.parser,
+    "deploy": deploy.__main__.parser,
+}
+HISTORY = {"CHANGELOG.md", "LOG.md"}  # name commands as they were
+
+
+def pages() -> Iterator[tuple[Path, str]]:
+    """Yield every page and its text."""
+    for path in sorted(ROOT.rglob("*.md")):
+        first = path.relative_to(ROOT).parts[0]
+        if first in PARSERS or (path.parent == ROOT and first not in HISTORY) or first == "systemd":
+            yield path, path.read_text(encoding="utf-8")
+
+
+def split(text: str) -> list[str]:
+    """Split a command as a shell does; empty where it is none of ours."""
+    words = shlex.split(text, comments=True)
+    if not words:
+        return []
+    words[0] = words[0].removeprefix("/opt/inspector/bin/").removeprefix(".venv/bin/")
+    return words if words[0] in PARSERS else []
+
+
+def pasted() -> Iterator[tuple[str, list[str]]]:
+    """Yield the place and the words of each of our commands in the pages' blocks for a shell."""
+    for path, text in pages():
+        for block in re.finditer(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+            for lines in block[1].replace("\\\n", " ").splitlines():
+                for part in re.split(r" (?:&&|;|\|) ", lines):
+                    if words := split(part):
+                        yield f"{path.relative_to(ROOT)}: {' '.join(words)}", words
+
+
+def mentioned() -> Iterator[tuple[str, list[str]]]:
+    """Yield the place and the words of each of our commands in the pages' sentences."""
+    for path, text in pages():
+        for code in re.finditer(r"`((?:inspector|trainer|deploy) [^`]+)`", text):
+            yield f"{path.relative_to(ROOT)}: {code[1]}", code[1].split(" | ")[0].split()
+
+
+def command(words: list[str]) -> argparse.ArgumentParser | None:
+    """Return the parser of a command's own words, None where there is no such command."""
+    found = PARSERS[words[0]]()
+    for word in words[1:]:
+        inner = [action for action in filled(found)._actions if isinstance(action, argparse._SubParsersAction)]
+        if not inner:
+            break
+        if word not in inner[0].choices:
+            return None
+        found = inner[0].choices[word]
+    return filled(found)
+
+
+def filled(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Return a parser with its arguments, which ours are given when they are asked."""
+    if isinstance(parser, inspector.__main__.Command) and parser.fill is not None:
+        fill, parser.fill = parser.fill, None
+        fill(parser)
+    return parser
+
+
+def test_every_command_can_be_pasted() -> None:
+    """None in a block for a shell is refused for its words."""
+    found = list(pasted())
+    assert len(found) > 30
+    refused = []
+    for place, words in found:
+        try:
+            PARSERS[words[0]]().parse_args(words[1:])
+        except SystemExit:
+            refused.append(place)
+    assert refused == []
+
+
+def test_every_command_in_a_sentence_exists() -> None:
+    """Its name is one, and so is each of its options."""
+    found = list(mentioned())
+    assert len(found) > 50
+    wrong = []
+    for place, words in found:
+        parser = command([word for word in words if re.fullmatch(r"[a-z][a-z-]*", word)])
+        options = {word.partition("=")[0] for word in words if word.startswith("--")}
+        if parser is None or not options <= parser._option_string_actions.keys():
+            wrong.append(place)
+    assert wrong == []
+
+
+def test_the_first_page_has_a_configuration_that_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a newcomer copies is loaded as it stands."""
+    (block,) = re.findall(r"^```toml\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.DOTALL)
+    (tmp_path / "line3.toml").write_text(block)
+    monkeypatch.chdir(tmp_path)
+    assert line.load(Path("line3.toml")).line == "line3"
