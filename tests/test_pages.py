@@ -111,3 +111,12 @@ def test_the_first_page_has_a_configuration_that_is_one(tmp_path: Path, monkeypa
     (tmp_path / "line3.toml").write_text(block)
     monkeypatch.chdir(tmp_path)
     assert line.load(Path("line3.toml")).line == "line3"
+
+
+def test_the_files_that_pages_name_are_there() -> None:
+    """Where a page says what to touch, the file is."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8") + (ROOT / "inspector/README.md").read_text("utf-8")
+    names = set(re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.py)`", text))
+    assert len(names) > 10
+    known = [ROOT / "inspector", ROOT / "inspector/records", ROOT]
+    assert [name for name in sorted(names) if not any((folder / name).exists() for folder in known)] == []
