@@ -197,7 +197,7 @@ def test_a_bad_configuration_exits_78_with_a_line_for_each_fault(tmp_path: Path)
         )
         assert done.returncode == 78
         assert done.stderr.splitlines() == [
-            "line.toml: batch.max_farmes is not a key; expected one of max_frames, wait_ms. "
+            "line.toml: batch.max_farmes is not a key; expected one of max_frames, wait_ms, gather_ms. "
             "Did you mean batch.max_frames?",
             "line.toml: batch.wait_ms is -5; expected a whole number 1..1000. Set 10 for a 60 fps line.",
         ]
