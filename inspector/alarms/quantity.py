@@ -75,7 +75,7 @@ class Quantity:
 
     def __init__(self, section: AlarmSection) -> None:
         self.section = section
-        self.window = StripWindow(section.within_m * 1000)
+        self.window = _window(section)
         self.source = LastEvent()
         self._levels: dict[str, Level] = {}
 
@@ -117,10 +117,10 @@ class Quantity:
         """Follow another rule from now on: what it leaves out counts no more."""
         before, self.section = self.section, section
         if section.kind != before.kind or section.rolls != before.rolls:
-            self.window, self._levels = StripWindow(section.within_m * 1000), {}
+            self.window, self._levels = _window(section), {}
         elif section.within_m != before.within_m:
             kept = self.window.items.values()
-            self.window = StripWindow(section.within_m * 1000)
+            self.window = _window(section)
             for item in kept:
                 self.window.add(item)
         if section.kind in OF_DEFECTS:
@@ -218,6 +218,11 @@ class Quantity:
         words = f"{event.name} repeats each {event.period_mm:.1f} mm{by}: {counted(event.marks, 'mark')}"
         marks = 0 if event.state == "ended" else event.marks
         return event.id, Level(marks, words), LastEvent(event.coil, "", event.newest)
+
+
+def _window(section: AlarmSection) -> StripWindow:
+    """The window of a rule, still empty."""
+    return StripWindow(section.within_m * 1000, sums_length=section.kind == "missed")
 
 
 def _item(defect: Defect) -> WindowItem:

@@ -91,6 +91,8 @@ class StripWindow(msgspec.Struct):
     """The windows of all coils and cameras."""
 
     within_mm: float
+    sums_length: bool = True
+    """Whether anybody asks how long its items are."""
     lanes: dict[str, dict[str, LaneWindow]] = {}
     """By coil and camera."""
     items: dict[str, WindowItem] = {}
@@ -114,11 +116,13 @@ class StripWindow(msgspec.Struct):
         if item.id in self.items:
             self._remove(item.id)
         self.items[item.id] = item
-        lane = self.lanes.get(item.coil, {}).get(item.camera)
+        cameras = self.lanes.get(item.coil)
+        if cameras is None:
+            cameras = self.lanes[item.coil] = {}
+        lane = cameras.get(item.camera)
         if lane is None:
-            lane = self.lanes.setdefault(item.coil, {})[item.camera] = LaneWindow()
-        if (reached_mm := self.reached_mm.get((item.coil, item.camera))) is not None:
-            lane.begin_mm = reached_mm - self.within_mm
+            begin_mm = self.reached_mm.get((item.coil, item.camera), self.within_mm) - self.within_mm
+            lane = cameras[item.camera] = LaneWindow(begin_mm=begin_mm)
         insort(lane.ends, (item.end_mm, item.id))
         self._count(lane, item, 1)
         if len(lane.ends) > MOST_ITEMS:
@@ -194,15 +198,17 @@ class StripWindow(msgspec.Struct):
         self._count(lane, item, -1)
 
     def _count(self, lane: LaneWindow, item: WindowItem, sign: int) -> None:
-        number = int(item.end_mm // self._cell_mm)
+        number = int(item.end_mm * CELLS // self.within_mm)
         if (cell := lane.cells.get(number)) is None:
             cell = lane.cells[number] = Cell()
-        count, area_milli, length_mm = sign * item.count, sign * item.area_milli, sign * item.length_mm
+        count, area_milli = sign * item.count, sign * item.area_milli
         lane.count += count
         lane.area_milli += area_milli
-        lane.length_mm += length_mm
         cell.count += count
         cell.area_milli += area_milli
-        cell.length_mm = round(cell.length_mm + length_mm, DIGITS)
+        if self.sums_length:
+            length_mm = sign * (item.end_mm - item.start_mm)
+            lane.length_mm += length_mm
+            cell.length_mm = round(cell.length_mm + length_mm, DIGITS)
         if not cell.count:
             del lane.cells[number]

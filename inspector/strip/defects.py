@@ -12,6 +12,7 @@ Knows: places on the coil. Must not know: gaps in the strip, coils' totals.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -34,6 +35,8 @@ MOST_OPEN = 4096
 MOST_BOXES = 4096
 """Boxes that are kept of an open defect, the newest: each is one row of it."""
 ROUNDING_MM = 1e-3
+FEW_PAIRS = 4000
+"""Pieces and what they may touch, of all classes: with fewer pairs the time goes into calls, not into pairs."""
 
 Boxes = NDArray[np.float64]
 """(R, 4): start, end, left, right, millimetres on the coil."""
@@ -155,11 +158,10 @@ class Assembly(msgspec.Struct, eq=False):
         moved = np.array((at_mm, at_mm, 0.0, 0.0))
         for piece, boxes in zip(pieces, _boxes(inspected.detections, inspected.outline), strict=True):
             piece.near = (boxes + moved).tobytes()
+        fresh = [piece for number, piece in enumerate(pieces) if number not in known]
         touched: list[Open] = []
-        for kind in self.classes:
-            mine = [piece for number, piece in enumerate(pieces) if piece.class_id == kind.id and number not in known]
-            if mine:
-                touched += self._join(mine, joins, reported, joined)
+        for some in _together(fresh, len(self.open)):
+            touched += self._join(some, joins, reported, joined)
         reported += self.reach(inspected.frame.header.camera, end_mm, joins)
         still = {id(defect) for defect in self.open}
         for defect in touched:
@@ -216,13 +218,15 @@ class Assembly(msgspec.Struct, eq=False):
         )
 
     def _join(self, pieces: list[Open], joins: Joins, reported: list[Defect], joined: dict[str, str]) -> list[Open]:
-        """Join a frame's pieces of one class with each other and with what is open; return what they became."""
-        class_id = pieces[0].class_id
-        members = [defect for defect in self.open if defect.class_id == class_id]
+        """Join a frame's pieces with each other and with what is open; return what they became, class by class."""
+        kinds = {piece.class_id for piece in pieces}
+        members = [defect for defect in self.open if defect.class_id in kinds]
         begun = len(members)
         members += pieces
-        gap = self._gap(pieces[0], joins)
-        groups = _groups([member.boxes() for member in members], begun, gap)
+        gaps = {kind: joins.gap(self.classes[kind - 1].name) for kind in kinds}
+        shapes = [_Shape(member.class_id, member.boxes(), *_reach(gaps[member.class_id])) for member in members]
+        groups = _groups(shapes, begun)
+        groups.sort(key=lambda group: members[group[0]].class_id)
         touched = []
         for group in groups:
             owner, *parts = sorted((members[place] for place in group), key=_rank)
@@ -289,10 +293,33 @@ def _boxes(detections: Sequence[Detection], outline: Outline | None) -> Iterator
     yield from np.split(outline.boxes_mm[order], ends)
 
 
-def _groups(shapes: Sequence[Boxes], begun: int, gap: JoinGap) -> list[list[int]]:
+def _together(pieces: list[Open], begun: int) -> Iterable[list[Open]]:
+    """Part pieces into those that are looked at at once: all of them where there are few pairs, else class by class."""
+    if len(pieces) * (begun + len(pieces)) <= FEW_PAIRS:
+        return [pieces] if pieces else []
+    by_class: dict[int, list[Open]] = {}
+    for piece in pieces:
+        by_class.setdefault(piece.class_id, []).append(piece)
+    return [by_class[kind] for kind in sorted(by_class)]
+
+
+class _Shape(NamedTuple):
+    """What of a defect others may touch, and how near they must come."""
+
+    class_id: int
+    boxes: Boxes
+    along_mm: float
+    across_mm: float
+
+
+def _reach(gap: JoinGap) -> tuple[float, float]:
+    """How far apart shapes of a class may lie, along and across."""
+    return gap.along_mm + ROUNDING_MM, max(gap.across_mm, TOUCH_MM)
+
+
+def _groups(shapes: Sequence[_Shape], begun: int) -> list[list[int]]:
     """Group shapes that are connected, where each group has one of those from `begun` on; places in order."""
-    along_mm, across_mm = gap.along_mm + ROUNDING_MM, max(gap.across_mm, TOUCH_MM)
-    hulls = _hulls(shapes)
+    hulls = _hulls([shape.boxes for shape in shapes])
     first = list(range(len(shapes)))
 
     def root(place: int) -> int:
@@ -300,12 +327,13 @@ def _groups(shapes: Sequence[Boxes], begun: int, gap: JoinGap) -> list[list[int]
             first[place] = place = first[first[place]]
         return place
 
-    for new, old in _pairs(hulls, begun, along_mm, across_mm):
+    for new, old in _pairs(shapes, hulls, begun):
         root_of_new, root_of_old = root(new), root(old)
         if root_of_new == root_of_old:
             continue
-        shape = _within(shapes[new], hulls[old], along_mm, across_mm)
-        if _is_near(shape, _within(shapes[old], hulls[new], along_mm, across_mm), along_mm, across_mm):
+        _, boxes, along_mm, across_mm = shapes[new]
+        near = _within(shapes[old].boxes, hulls[new], along_mm, across_mm)
+        if _is_near(_within(boxes, hulls[old], along_mm, across_mm), near, along_mm, across_mm):
             first[max(root_of_new, root_of_old)] = min(root_of_new, root_of_old)
     groups: dict[int, list[int]] = {}
     for place in range(len(shapes)):
@@ -321,11 +349,15 @@ def _hulls(shapes: Sequence[Boxes]) -> Boxes:
     return np.stack((least[:, 0], most[:, 1], least[:, 2], most[:, 3]), axis=1)
 
 
-def _pairs(hulls: Boxes, begun: int, along_mm: float, across_mm: float) -> Iterable[tuple[int, int]]:
-    """Pairs of a new shape and any other whose hulls lie close enough."""
+def _pairs(shapes: Sequence[_Shape], hulls: Boxes, begun: int) -> Iterable[tuple[int, int]]:
+    """Pairs of a new shape and any other of its class whose hulls lie close enough."""
     new, every = hulls[begun:, None], hulls[None]
-    is_close = (np.maximum(every[..., 0] - new[..., 1], new[..., 0] - every[..., 1]) <= along_mm) & (
-        np.maximum(every[..., 2] - new[..., 3], new[..., 2] - every[..., 3]) <= across_mm
+    facts = np.array([(shape.class_id, shape.along_mm, shape.across_mm) for shape in shapes])
+    kind, along_mm, across_mm = facts[begun:, :, None].transpose(1, 0, 2)
+    is_close = (
+        (kind == facts[:, 0])
+        & (np.maximum(every[..., 0] - new[..., 1], new[..., 0] - every[..., 1]) <= along_mm)
+        & (np.maximum(every[..., 2] - new[..., 3], new[..., 2] - every[..., 3]) <= across_mm)
     )
     rows, columns = np.nonzero(is_close)
     kept = columns < rows + begun
