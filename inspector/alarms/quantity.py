@@ -74,7 +74,7 @@ class Quantity:
     """The number that one rule watches."""
 
     def __init__(self, section: AlarmSection) -> None:
-        self.section = section
+        self._follow(section)
         self.window = _window(section)
         self.source = LastEvent()
         self._levels: dict[str, Level] = {}
@@ -115,7 +115,8 @@ class Quantity:
 
     def replace(self, section: AlarmSection) -> None:
         """Follow another rule from now on: what it leaves out counts no more."""
-        before, self.section = self.section, section
+        before = self.section
+        self._follow(section)
         if section.kind != before.kind or section.rolls != before.rolls:
             self.window, self._levels = _window(section), {}
         elif section.within_m != before.within_m:
@@ -166,6 +167,12 @@ class Quantity:
         kinds = f" ({' or '.join(section.classes)})" if section.classes else ""
         return f"within {section.within_m:g} m{kinds}"
 
+    def _follow(self, section: AlarmSection) -> None:
+        """Take the limits of a rule, with which each defect is compared."""
+        self.section = section
+        self._least_rank = SEVERITIES.index(section.min_severity)
+        self._least_milli = round(section.min_area_mm2 * 1000)
+
     # --- along the coil ---------------------------------------------------------------------------------------
 
     def _add(self, item: WindowItem, defect: str = "") -> None:
@@ -185,9 +192,9 @@ class Quantity:
             return True
         return (
             (not section.classes or item.name in section.classes)
-            and item.severity >= SEVERITIES.index(section.min_severity)
-            and item.area_milli >= round(section.min_area_mm2 * 1000)
-            and item.length_mm >= section.min_length_mm
+            and item.severity >= self._least_rank
+            and item.area_milli >= self._least_milli
+            and item.end_mm - item.start_mm >= section.min_length_mm
             and item.width_mm >= section.min_width_mm
         )
 

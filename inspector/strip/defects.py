@@ -160,8 +160,8 @@ class Assembly(msgspec.Struct, eq=False):
             piece.near = (boxes + moved).tobytes()
         fresh = [piece for number, piece in enumerate(pieces) if number not in known]
         touched: list[Open] = []
-        for some in _together(fresh, len(self.open)):
-            touched += self._join(some, joins, reported, joined)
+        for group in _together(fresh, len(self.open)):
+            touched += self._join(group, joins, reported, joined)
         reported += self.reach(inspected.frame.header.camera, end_mm, joins)
         still = {id(defect) for defect in self.open}
         for defect in touched:
