@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from inspector.access.folder import ROLES, Role
 from inspector.engines.screening import Screening
 from inspector.records.events import Entrance, RecipeFault, RefusalReason
-from inspector.records.stages import ArchiveAccount, Batch, Findings, Frame
+from inspector.records.stages import ArchiveAccount, Batch, CropDrop, Findings, Frame
 
 Refusals = Mapping[tuple[Entrance, RefusalReason], int]
 
@@ -176,11 +176,14 @@ class ArchiveFigures(Collector):
         now = self._account()
         crops = CounterMetricFamily(
             "inspector_archive_crops",
-            "Crops for the archive: written, or dropped: too many waited, the disk took none, its frame had too many.",
+            "Crops for the archive: written, or dropped: too many waited (full), the disk took none (disk), its frame "
+            "had too many defects (frame), its defect too many crops (defect), or came to nothing that is reported "
+            "(unreported).",
             labels=["outcome"],
         )
-        for outcome in ("written", "dropped_full", "dropped_disk", "dropped_frame"):
-            crops.add_metric([outcome], getattr(now, outcome))
+        crops.add_metric(["written"], now.written)
+        for why in get_args(CropDrop):
+            crops.add_metric([f"dropped_{why}"], now.dropped.get(why, 0))
         yield crops
         yield GaugeMetricFamily("inspector_archive_bytes", "Disk space of the archive.", value=now.bytes)
         words = "1 while the archive's disk takes no crops."

@@ -1,7 +1,8 @@
 """The stage that keeps crops until their defects are over, and then hands them to the archive. Stateful.
 
-Laws: what waits is bounded, in bytes and along the strip; what finds no room is given up and counted, and nothing here
-waits for the disk. Crops of defects that were open when the process ended are lost; a stop ends every defect.
+Laws: what waits is bounded, in bytes and along the strip; each crop is offered to the archive or counted as dropped,
+and nothing here waits for the disk. Crops of defects that were open when the process ended are lost; a stop ends every
+defect.
 
 Knows: crops, defects, the archive's way in. Must not know: pixels' meaning, files.
 """
@@ -59,12 +60,12 @@ class Collect:
             elif self._bytes + crop.pixels.nbytes > MOST_BYTES:
                 keeper.skipped(1, "full")
             else:
-                self._keep(draft.piece, [draft])
+                self._keep(draft.piece, [draft], keeper)
         for part, owner in findings.joined.items():
             self._joined[part] = owner
             if drafts := self._waiting.pop(part, None):
                 self._bytes -= _bytes(drafts)
-                self._keep(owner, drafts)
+                self._keep(owner, drafts, keeper)
         for event in findings.events:
             if isinstance(event, Defect) and event.is_whole and (drafts := self._waiting.pop(event.id, None)):
                 self._bytes -= _bytes(drafts)
@@ -72,13 +73,15 @@ class Collect:
                     keeper.offer(entry(draft, event, place, self._owner))
         self._calls += 1
         if self._calls % SWEEP_CALLS == 0 or findings.is_last:
-            self._sweep(findings)
+            self._sweep(findings, keeper)
 
-    def _keep(self, defect: str, drafts: list[Draft]) -> None:
+    def _keep(self, defect: str, drafts: list[Draft], keeper: Keeper) -> None:
         """Keep those of a defect's crops that show most of it."""
         both = sorted([*self._waiting.get(defect, ()), *drafts], key=lambda draft: -draft.area_px)
         self._bytes += _bytes(both[: self._most]) - _bytes(self._waiting.get(defect, []))
         self._waiting[defect] = both[: self._most]
+        if beyond := len(both[self._most :]):
+            keeper.skipped(beyond, "defect")
 
     def _owner(self, piece: str) -> str:
         """Which defect a piece is a part of, as far as is known by now."""
@@ -86,16 +89,18 @@ class Collect:
             piece = owner
         return piece
 
-    def _sweep(self, findings: Findings) -> None:
+    def _sweep(self, findings: Findings, keeper: Keeper) -> None:
         """Forget crops of what was too small to be reported, and pieces long joined."""
         reached_mm: dict[str, float] = {}
         for (coil, _), to_mm in findings.reached_mm.items():
             reached_mm[coil] = max(to_mm, reached_mm.get(coil, 0.0))
         for name, drafts in list(self._waiting.items()):
             coil = drafts[0].placed.coil
-            if coil not in reached_mm or max(draft.end_mm for draft in drafts) < reached_mm[coil] - SETTLED_MM:
+            is_over = findings.is_last or coil not in reached_mm
+            if is_over or max(draft.end_mm for draft in drafts) < reached_mm[coil] - SETTLED_MM:
                 self._bytes -= _bytes(drafts)
                 del self._waiting[name]
+                keeper.skipped(len(drafts), "unreported")
         for piece in list(self._joined)[: max(0, len(self._joined) - MOST_JOINED)]:
             del self._joined[piece]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from queue import Empty, Queue, SimpleQueue
 
@@ -42,7 +43,8 @@ class Keeper:
         self._done: SimpleQueue[Done] = SimpleQueue()
         self._asked = 0
         """Labels that were asked for, and whose outcome was not fetched yet."""
-        self._written = self._full = self._disk = self._frame = 0
+        self._written = self._disk = 0
+        self._skipped: Counter[CropDrop] = Counter()
         self._failed_s: float | None = None
         """When the disk took none last."""
         self._aged_s = clock_s() - AGE_S
@@ -64,11 +66,8 @@ class Keeper:
             self.skipped(1, "full")
 
     def skipped(self, crops: int, why: CropDrop) -> None:
-        """Count crops that were not even made."""
-        if why == "frame":
-            self._frame += crops
-        else:
-            self._full += crops
+        """Count crops that were not made, or not kept."""
+        self._skipped[why] += crops
 
     def relabel(self, asked: Asked) -> None:
         """Have a label written, behind the crops that wait."""
@@ -94,9 +93,7 @@ class Keeper:
         """Return what became of crops so far; from any thread."""
         return ArchiveAccount(
             written=self._written,
-            dropped_full=self._full,
-            dropped_disk=self._disk,
-            dropped_frame=self._frame,
+            dropped={**self._skipped, "disk": self._disk},
             bytes=self._store.bytes,
             is_failing=self._failed_s is not None,
         )

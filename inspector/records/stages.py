@@ -40,8 +40,9 @@ Reason = Rejection | Drop | Literal["lost"]
 """Why a frame is not inspected: the words of metrics, events, log and README."""
 Gap = Reason | Literal["restart", "silent", "down", "unconfirmed", "reset"]
 """Why strip was missed: of its frames, or nobody knows of how many (see `Missed.reasons`)."""
-CropDrop = Literal["full", "frame"]
-"""Why no crop is made: too many wait, or its frame has more defects than crops."""
+CropDrop = Literal["full", "frame", "defect", "unreported", "disk"]
+"""Why a crop is not kept: too many wait, its frame has more defects than crops, its defect more crops than are kept, or
+came to nothing that is reported, or the disk takes none."""
 End = Literal["dropped", "rejected", "missing"]
 """How a frame ends that is not inspected; `missing` never arrived, the others were taken off the socket."""
 
@@ -261,12 +262,7 @@ class ArchiveAccount(msgspec.Struct, frozen=True):
     """What became of crops so far."""
 
     written: int = 0
-    dropped_full: int = 0
-    """Too many waited for the disk, or for the end of their defects."""
-    dropped_disk: int = 0
-    """The disk took none."""
-    dropped_frame: int = 0
-    """Of defects beyond the largest of their frame, of which no crop is made."""
+    dropped: dict[CropDrop, int] = {}
     bytes: int = 0
     """Disk space that the archive takes."""
     is_failing: bool = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +9,11 @@ from pathlib import Path
 import cv2
 import msgspec
 import numpy as np
+import pytest
 
 from inspector.records.crop import Sidecar
 from inspector.records.events import ArchiveStatus, Commanded, Defect, Labelled
+from tests.e2e import own_disk
 from tests.e2e.mill import Camera, Mill, paint
 from tests.e2e.test_alarms import inspector
 from tests.recipes import BRIGHT, DARK
@@ -83,29 +84,41 @@ def test_one_defect_over_many_frames_gives_few_crops(tmp_path: Path) -> None:
     assert extent is not None and extent.length_mm == 12 * 32.0
 
 
+DISK = "mount -t tmpfs -o size=20m,mode=0700 tmpfs"
+"""Large enough for the start, and soon full."""
+FULL = "cat /dev/zero > {0}/filler 2>&-; true"
+READ_ONLY = "rm {0}/filler && mount --bind {0} {0} && mount -o remount,bind,ro {0}"
+MENDED = "umount {0}"
+
+
 def test_inspection_goes_on_while_the_archive_cannot_be_written(tmp_path: Path) -> None:
-    """Crops are dropped and counted, frames are not; once there is room again crops are kept again."""
-    mill = Mill(tmp_path)
-    mill.write(extra=ARCHIVE.replace("sound_per_km = 100000", "sound_per_km = 0"))
+    """On a full disk, then a read-only one crops are dropped, counted and reported, frames are not; then kept again."""
+    mill, disk = Mill(tmp_path), tmp_path / "disk"
+    if refusal := own_disk.refusal(disk, DISK):
+        pytest.skip(refusal)
+    mill.program = own_disk.program(disk, DISK)
+    mill.write(extra='[archive]\npath = "disk/kept"\nsound_per_km = 0\n')
     with mill, Camera(mill) as camera:
 
-        def send() -> None:
-            camera.send(DARK_BOX)
-            camera.send()
-            camera.send()
+        def sends_until(outcome: str, count: float) -> None:
+            def is_so() -> bool:
+                camera.send(DARK_BOX)
+                camera.send()
+                camera.send()
+                return mill.metric(CROPS, outcome=outcome) >= count
 
-        shutil.rmtree(mill.folder / "kept" / "seen", ignore_errors=True)
-        (mill.folder / "kept" / "seen").write_text("in the way")
-        send()
-        mill.wait_until(lambda: mill.metric(CROPS, outcome="dropped_disk") >= 1, "notice that nothing can be written")
-        assert mill.metric("inspector_archive_failing") == 1
-        (mill.folder / "kept" / "seen").unlink()
+            mill.wait_until(is_so, f"have {outcome} {count:g} crops")
 
-        def is_back() -> bool:
-            send()
-            return mill.metric(CROPS, outcome="written") >= 1
+        def does(command: str) -> None:
+            own_disk.within(mill.daemon.child.pid, command.format(disk))
 
-        mill.wait_until(is_back, "write crops again")
+        sends_until("written", 1)
+        for command in (FULL, READ_ONLY):
+            does(command)
+            sends_until("dropped_disk", mill.metric(CROPS, outcome="dropped_disk") + 2)
+            assert mill.metric("inspector_archive_failing") == 1 and mill.get("/health")[0] == 200
+        does(MENDED)
+        sends_until("written", mill.metric(CROPS, outcome="written") + 1)
         assert mill.metric("inspector_archive_failing") == 0
         mill.until(camera.number)
         assert mill.metric("inspector_frames_dropped_total") == 0
