@@ -15,6 +15,7 @@ import msgspec
 from inspector.camera import Camera, Transport
 from inspector.records.events import CoilReport, Defect, Missed
 from inspector.records.frame import Bytes2D
+from tests.e2e.ledger import LedgerWatch
 from tests.e2e.mill import FRAME_MM, PATIENCE_S, Mill, paint
 from tests.recipes import DARK
 
@@ -58,6 +59,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     missed_mm: float
     resent: int = 0
     """Frames that the camera sent more than once."""
+    ledger: LedgerWatch | None = None
 
     @property
     def marked(self) -> int:
@@ -103,7 +105,7 @@ def survive(folder: Path, kills: int, transport: Transport, *, early: bool = Fal
         counts["resent"] = getattr(camera._link, "resent", 0)
 
     camera = threading.Thread(target=line)
-    with mill:
+    with mill, LedgerWatch(mill.ports.http) as ledger:
         camera.start()
         try:
             for _ in range(kills):
@@ -114,7 +116,7 @@ def survive(folder: Path, kills: int, transport: Transport, *, early: bool = Fal
         finally:
             stop.set()
             camera.join()
-        return _outcome(mill, counts["passed"], counts["resent"])
+        return msgspec.structs.replace(_outcome(mill, counts["passed"], counts["resent"]), ledger=ledger)
 
 
 def survive_camera_kills(folder: Path, kills: int, frames: int) -> Outcome:

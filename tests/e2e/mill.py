@@ -50,7 +50,8 @@ class Mill:
         self.config = folder / "line.toml"
         self.program: Sequence[str] = PROGRAM
         self.journal: Mapping[str, object] = {}
-        """Keys of its section that are not as usual."""
+        self.engine: Mapping[str, object] = {}
+        """Keys of these sections that are not as usual."""
         self._daemon: DaemonProcess | None = None
         write_recipe(folder / "recipe")
         self._intake = intake
@@ -68,6 +69,7 @@ class Mill:
             sections={
                 "intake": {"overload": overload, **self._intake},
                 "journal": self.journal,
+                "engine": self.engine,
                 "recipe": {"screen": screen, "screen_audit": audit} if screen else {},
             },
             extra=ALARM + extra,

@@ -1,21 +1,26 @@
-"""100 000 mutated messages at the socket of credit mode: `python -m tests.soak.messages [COUNT]`."""
+"""100 000 mutated messages at the socket of credit mode, and at all others: `python -m tests.soak.messages [COUNT]`."""
 
 from __future__ import annotations
 
 import random
 import resource
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import zmq
 
+from tests.e2e.mutations import attacked, is_as_promised
 from tests.inspector.intake.test_credit import GOOD, HELLO, Line, Raw, counted, flipped
 
+OTHERS = 5
+"""Frames by PUSH, subscriptions, replays, commands, HTTP."""
 GROWTH_MB = 50
 """More than this is a leak."""
 
 
-def main(count: int) -> bool:
+def credit(count: int) -> bool:
     """Send them; print what became of them; return whether each was counted and memory stayed."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     sent, chance = 0, random.Random(1)
@@ -40,6 +45,14 @@ def main(count: int) -> bool:
     return got == sent + 2 and grown_mb <= GROWTH_MB
 
 
+def others(count: int) -> bool:
+    """Divide them among the other sockets of a running inspector; return whether all is as promised."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = attacked(Path(folder), count // OTHERS)
+    print(*found, "0 crashes", sep="\n", flush=True)
+    return is_as_promised(found)
+
+
 def mutated(chance: random.Random) -> list[bytes]:
     """Make a good message with one byte changed, or one of parts that belong elsewhere, or of noise."""
     kind = chance.randrange(3)
@@ -57,4 +70,6 @@ def until(line: Line, count: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(not main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000))
+    asked = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    good = [credit(asked), others(asked)]
+    sys.exit(not all(good))
