@@ -26,6 +26,7 @@ from trainer.commands import (
     show,
     specify,
     tune,
+    tune_certainty,
     tune_screen,
 )
 from trainer.errors import UserError
@@ -40,6 +41,7 @@ COMMANDS = {
     "tune": (tune, "choose a recipe's confidences and minimum areas for what you aim at"),
     "specify": (specify, "have a recipe measure how far a frame is from those it was taught on"),
     "recode": (recode, "write an older recipe's confidence as log-odds, which do not end at 1"),
+    "tune-certainty": (tune_certainty, "have a recipe tell a defect's probability from its pixels and its size"),
     "fit-screen": (fit_screen, "teach a fast recipe that looks first, and write it"),
     "tune-screen": (tune_screen, "choose when a fast recipe may hold frames back, and measure what that loses"),
     "evaluate": (evaluate, "report on a recipe, for acceptance, by the daemon's engine"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal, overload
 
 import msgspec
@@ -24,6 +25,44 @@ class Window(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
         return f"{self.black}-{self.white}"
 
 
+class Certainty(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How likely what is outlined is a defect of its class: logistic regression (Cox, J. R. Statist. Soc. B 20, 1958).
+
+    The log-odds are `constant` and the sum of each weight times what it is named after; natural logarithms.
+    """
+
+    constant: float
+    log_odds: float
+    """Weight of the log-odds of its most certain pixel."""
+    log_area: float
+    """Weight of the logarithm of its area, square millimetres."""
+    log_length: float
+    """Weight of the logarithm of its length along the travel, millimetres."""
+
+    def probability(self, area_mm2: float, length_mm: float, confidence: float) -> float:
+        """Return the probability, 0..1, of a defect whose most certain pixel has `confidence`, 0..1."""
+        odds, area, length = evidence(area_mm2, length_mm, confidence)
+        logit = self.constant + self.log_odds * odds + self.log_area * area + self.log_length * length
+        return 1 / (1 + math.exp(-min(max(logit, -MOST_LOG_ODDS), MOST_LOG_ODDS)))
+
+
+MOST_LOG_ODDS = 16.0
+"""Of one pixel or of a defect: 1 in 9 million, beyond what any frames can show."""
+LEAST_SIZE = 0.1
+"""Of an area or a length, as events round them."""
+
+
+def evidence(area_mm2: float, length_mm: float, confidence: float) -> tuple[float, float, float]:
+    """Return what a defect's probability follows from: log-odds, logarithm of area, and of length."""
+    least = 1 / (1 + math.exp(MOST_LOG_ODDS))
+    certain = min(max(confidence, least), 1 - least)
+    return (
+        math.log(certain / (1 - certain)),
+        math.log(max(area_mm2, LEAST_SIZE)),
+        math.log(max(length_mm, LEAST_SIZE)),
+    )
+
+
 class DefectClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One kind of defect and how sure and how large it must be; tuning these rebuilds nothing."""
 
@@ -38,6 +77,12 @@ class DefectClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A defect whose highest confidence is lower than this is not reported: `threshold` draws its outline, this
     decides whether it is one (hysteresis, as in Canny's edge detector, 1986).
     """
+    certainty: Certainty | None = None
+    """How a defect's probability follows from its pixels and its size; None: it is that of its most certain pixel."""
+
+    def probability(self, area_mm2: float, length_mm: float, confidence: float) -> float:
+        """Return how likely a defect is one of this class; `confidence` is its highest pixel probability."""
+        return self.certainty.probability(area_mm2, length_mm, confidence) if self.certainty else confidence
 
     @overload
     def reports(self, area_mm2: float, confidence: float) -> bool: ...

@@ -72,6 +72,7 @@ class Open(msgspec.Struct, eq=False):
     """That saw it first."""
     extent: Extent
     confidence: float
+    """Of its most certain pixel."""
     captured_ns: int
     frames: int = 1
     last: dict[str, str] = {}
@@ -253,6 +254,8 @@ class Assembly(msgspec.Struct, eq=False):
         kind = self.classes[defect.class_id - 1]
         if not kind.reports(defect.extent.area_mm2, defect.confidence):
             return
+        extent = defect.extent
+        confidence = kind.probability(extent.area_mm2, extent.length_mm, defect.confidence)
         defect.is_reported = True
         defect.reported_mm, defect.reported_mm2 = defect.extent.end_mm, defect.extent.area_mm2
         reported.append(
@@ -263,7 +266,7 @@ class Assembly(msgspec.Struct, eq=False):
                 camera=defect.camera,
                 coil=self.coil,
                 side=self.side,
-                confidence=round(defect.confidence, 6),
+                confidence=round(confidence, 6),
                 is_partial=phase != "end",
                 phase=phase,
                 part_of=part_of,

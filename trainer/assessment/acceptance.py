@@ -11,18 +11,19 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import msgspec
+import numpy as np
 
 import inspector
 from inspector.records.recipe import DefectClass, Maps, Recipe
 from trainer.assessment.coil import Scale
 from trainer.assessment.defect_counts import ClassCounts, DefectCounts
-from trainer.assessment.labelled_strip import assessed_frame
+from trainer.assessment.labelled_strip import assessed_frame, right
 from trainer.assessment.reported import reported_labels
 from trainer.assessment.worst import AssessedFrame, Worst, pictures
 from trainer.data.samples import Sample
 from trainer.errors import UserError
 from trainer.metrics import Scores
-from trainer.recipe.reliability import Bin, Reliability, calibration_error
+from trainer.recipe.reliability import Bin, Reliability, bins_of, calibration_error
 
 
 class Basis(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +51,7 @@ class Basis(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Trust(msgspec.Struct, frozen=True):
-    """Reliability of one class's labelled pixels."""
+    """Reliability of one class's labelled pixels, or of defects."""
 
     name: str
     bins: tuple[Bin, ...]
@@ -85,6 +86,8 @@ class AcceptanceReport(msgspec.Struct, frozen=True, kw_only=True):
     """The same of what the recipe's areas and confidences let through."""
     reliability: tuple[Trust, ...]
     """All classes together first."""
+    defect_reliability: Trust
+    """The same of the reported defects' own probabilities, all classes together."""
     worst: tuple[BadFrame, ...]
 
 
@@ -96,6 +99,8 @@ class Acceptance:
         classes = len(card.classes)
         self.outlined, self._reported = Scores(classes), Scores(classes)
         self.counts, self._reliability = DefectCounts(card.classes), Reliability(classes, card.confidence)
+        self._certain: list[float] = []
+        self._is_right: list[bool] = []
         self.worst = Worst()
 
     def add(self, sample: Sample, maps: Maps) -> None:
@@ -113,6 +118,8 @@ class Acceptance:
         self._reported.add(reported, sample.labels)
         self._reliability.add(labels, maps.confidence[0], sample.labels)
         alone = assessed_frame(sample.name, sample.labels, maps, self._card, self._scale)
+        self._certain += [defect.confidence for defect in alone.reported]
+        self._is_right += right(alone, self._card.classes)
         self.worst.add(AssessedFrame(sample, labels, reported, alone, self.counts.add(alone)))
 
     def report(self, engine: str, data: Sequence[str]) -> AcceptanceReport:
@@ -134,6 +141,7 @@ class Acceptance:
             version=inspector.__version__,
         )
         names: list[tuple[str, int | None]] = [("all", None), *((kind.name, kind.id) for kind in card.classes)]
+        defect_bins = bins_of(np.array(self._certain), np.array(self._is_right, bool))
         trust = ((name, self._reliability.bins(class_id)) for name, class_id in names)
         return AcceptanceReport(
             basis=basis,
@@ -145,6 +153,7 @@ class Acceptance:
             outlined=_known(self.outlined.report()),
             reported=_known(self._reported.report()),
             reliability=tuple(Trust(name, tuple(bins), calibration_error(bins)) for name, bins in trust),
+            defect_reliability=Trust("defects", tuple(defect_bins), calibration_error(defect_bins)),
             worst=tuple(self._describe(seen) for seen in self.worst.frames()),
         )
 

@@ -22,7 +22,8 @@ import numpy as np
 from inspector.engines.segmenter import Segmenter
 from inspector.records.events import Defect
 from inspector.records.frame import Bytes2D
-from inspector.records.recipe import Maps, Recipe
+from inspector.records.recipe import DefectClass, Maps, Recipe
+from inspector.score import overlaps
 from inspector.simulator.sheet import Planted, Rendered
 from inspector.words import counted
 from trainer.assessment.coil import ProceduralCoil, Scale, infer, report
@@ -114,6 +115,15 @@ def assessed_frame(name: str, labels: Bytes2D, maps: Maps, card: Recipe, scale: 
     """Return a frame with its labels (H, W) uint8 and maps (1, H, W) as a strip of its own."""
     metres = len(labels) * scale.mm_per_row / 1000
     return AssessedStrip(name, metres, regions(labels, scale), report([maps], card, scale, joins=False))
+
+
+def right(strip: AssessedStrip, classes: Sequence[DefectClass]) -> list[bool]:
+    """Say of each reported defect whether it overlaps a true one of its class."""
+    ids = {kind.name: kind.id for kind in classes}
+    hits = np.array(overlaps(strip.planted, strip.reported), bool).reshape(len(strip.planted), len(strip.reported))
+    planted = np.array([defect.class_id for defect in strip.planted], np.int64)[:, None]
+    same = planted == np.array([ids[defect.name] for defect in strip.reported], np.int64)
+    return [bool(is_hit) for is_hit in (hits & same).any(axis=0)]
 
 
 def regions(labels: Bytes2D, scale: Scale) -> tuple[Planted, ...]:

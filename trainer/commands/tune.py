@@ -30,7 +30,7 @@ def add_arguments(tune: argparse.ArgumentParser) -> None:
             option,
             nargs="+",
             metavar="COILS|DATA",
-            help=f"for a recipe: procedural coils {meaning}, as 950-951:900 (SEEDS:FRAMES), or frames: {DATA_HELP}",
+            help=f"for a recipe: procedural coils {meaning}, as 950-951:900:defects=6, or frames: {DATA_HELP}",
         )
     tune.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
     target = tune.add_mutually_exclusive_group()

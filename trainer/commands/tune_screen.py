@@ -23,7 +23,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
             nargs="+",
             required=True,
             metavar="COILS|DATA",
-            help=f"procedural coils {meaning}, as 950-951:900 (SEEDS:FRAMES), or frames: {DATA_HELP}",
+            help=f"procedural coils {meaning}, as 950-951:900:defects=6, or frames: {DATA_HELP}",
         )
     command.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
     command.add_argument(

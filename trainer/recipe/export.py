@@ -162,8 +162,15 @@ def write_recipe(folder: Path, model: bytes, fields: Mapping[str, object]) -> Re
     with replace_file(folder / "model.onnx") as temporary:
         temporary.write_bytes(model)
     with replace_file(folder / "recipe.toml") as temporary:
-        temporary.write_bytes(msgspec.toml.encode({name: value for name, value in fields.items() if value is not None}))
+        temporary.write_bytes(msgspec.toml.encode(_stated(fields)))
     return recipe
+
+
+def _stated(value: object) -> object:
+    """Return a record's fields without those that say nothing, for which TOML has no word."""
+    if isinstance(value, Mapping):
+        return {name: _stated(part) for name, part in value.items() if part is not None}
+    return [_stated(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _checked(fields: Mapping[str, object], folder: Path) -> Recipe:

@@ -19,11 +19,12 @@ BIN = 0.05
 
 
 class Bin(msgspec.Struct, frozen=True):
-    """Labelled pixels of about the same probability."""
+    """Labelled pixels, or defects, of about the same probability."""
 
     low: float
     high: float
     pixels: int
+    """How many there are, defects too."""
     confidence: float
     """Mean probability that the network gave."""
     right: float
@@ -65,6 +66,22 @@ class Reliability:
             for place in range(round(1 / BIN))
             if total[inside := number == place].any()
         ]
+
+
+def bins_of(probability: npt.NDArray[np.float64], is_right: npt.NDArray[np.bool_], count: int = 10) -> list[Bin]:
+    """Return the bins that hold something, of things (N,) each with its probability and whether it is right."""
+    place = np.minimum((probability * count).astype(int), count - 1)
+    return [
+        Bin(
+            low=round(number / count, 2),
+            high=round((number + 1) / count, 2),
+            pixels=int(inside.sum()),
+            confidence=float(probability[inside].mean()),
+            right=float(is_right[inside].mean()),
+        )
+        for number in range(count)
+        if (inside := place == number).any()
+    ]
 
 
 def calibration_error(bins: list[Bin]) -> float | None:

@@ -16,13 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector import recipe
-from inspector.engines.cascade import screen_scores
+from inspector.engines.cascade import fitted, screen_scores
 from inspector.engines.openvino import OpenVino
 from inspector.engines.segmenter import Segmenter
 from inspector.records.frame import Bytes3D
 from inspector.records.recipe import Maps, Recipe, Screen
 from inspector.score import overlaps
 from trainer.assessment.bounds import rate_at_most
+from trainer.assessment.coil import BATCH
 from trainer.assessment.labelled_strip import AssessedStrip, LabelledStrip
 from trainer.errors import UserError
 from trainer.recipe.export import write_recipe
@@ -94,7 +95,8 @@ def screened(
 
     Raises: RecipeError, EngineError, ValueError for a frame that cannot be used.
     """
-    both = _Both(OpenVino(*full), OpenVino(*screen), len(screen[0].classes))
+    looks_first = fitted(screen[0], OpenVino(*screen), full[0], BATCH)
+    both = _Both(OpenVino(*full), looks_first, len(screen[0].classes))
     defects: list[float] = []
     sound: list[Floats] = []
     for strip in labelled.assess(both, full[0]):
@@ -159,6 +161,11 @@ def tune_screen(
     Raises: RecipeError, EngineError, UserError.
     """
     full, screen = recipe.load(folder), recipe.load(screen_folder)
+    if full[0].measures_distance and not screen[0].measures_distance:
+        raise UserError(
+            f"{full[0]} reports frames unlike those it was taught, and {screen[0]} measures no distance; expected that "
+            "it does, for it would hold such frames back unseen. Run `trainer specify` on the screen first."
+        )
     say(f"calibration: {calibration}")
     below = choose_below(screened(full, screen, calibration, say), most_lost)
     say(f"held back where the screen's score is below {below:.6f}")

@@ -22,7 +22,7 @@ from trainer.errors import DataError
 from trainer.files import replace_file
 from trainer.settings import Settings
 
-COILS = re.compile(r"(?P<first>\d+)(-(?P<last>\d+))?:(?P<frames>[1-9]\d*)")
+COILS = re.compile(r"(?P<first>\d+)(-(?P<last>\d+))?:(?P<frames>[1-9]\d*)(:defects=(?P<defects>\d+(\.\d+)?))?")
 PARTS = ("calibration", "test")
 
 
@@ -52,6 +52,8 @@ def halves(settings: Settings, run: Path, card: Recipe, scale: Scale) -> tuple[S
 def labelled_strip(specs: Sequence[str], only: str | None, card: Recipe, scale: Scale) -> LabelledStrip:
     """Open what the command line names: coils as `950-951:900`, or any DATA, whose frames are assessed one by one.
 
+    Coils have 1.5 defects a metre, or as many as `950-951:900:defects=6` says.
+
     Raises:
         DataError: data that cannot be used.
     """
@@ -66,7 +68,8 @@ def labelled_strip(specs: Sequence[str], only: str | None, card: Recipe, scale: 
         last = int(match["last"] or first) if match else -1
         if match is None or last < first:
             raise DataError(f"{spec}: expected coils only, as 950-951:900, or DATA only")
-        coils += [ProceduralCoil(seed, int(match["frames"])) for seed in range(first, last + 1)]
+        density = {"defects_per_m": float(match["defects"])} if match and match["defects"] else {}
+        coils += [ProceduralCoil(seed, int(match["frames"]), **density) for seed in range(first, last + 1)]
     return WholeCoils(coils)
 
 

@@ -123,5 +123,7 @@ def with_settings(card: Recipe, settings: Sequence[tuple[float, float]]) -> Reci
 
 
 def wide_open(card: Recipe) -> Recipe:
-    """Return the card with settings that hold no defect back."""
-    return with_settings(card, [(0.0, 0.0)] * len(card.classes))
+    """Return the card with settings that hold no defect back, and whose defects are as certain as their best pixel."""
+    opened = with_settings(card, [(0.0, 0.0)] * len(card.classes))
+    plain = tuple(msgspec.structs.replace(kind, certainty=None) for kind in opened.classes)
+    return msgspec.structs.replace(opened, classes=plain)

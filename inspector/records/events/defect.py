@@ -25,7 +25,8 @@ class Defect(Kind, Extent, frozen=True, kw_only=True, tag="defect"):
     side: str
     """Side of the strip: `top` or `bottom`."""
     confidence: float
-    """Highest probability of any of its pixels, 0 to 1."""
+    """Probability that it is a defect of this class, 0 to 1, where its recipe states how that follows from its pixels
+    and its size; else the highest probability of any of its pixels."""
     is_partial: bool
     """True while the defect still goes on: a longer one with the same id follows."""
     frames: int

@@ -15,7 +15,7 @@ from inspector.analysis.analyse import FrameDefects, detect
 from inspector.config.camera import Footprint
 from inspector.records.events import Defect
 from inspector.records.frame import Bytes2D
-from inspector.records.recipe import Recipe
+from inspector.records.recipe import Certainty, Recipe
 from inspector.records.stages import Detection, Inspected
 from inspector.strip.defects import LAG_MM, MOST_BOXES, MOST_OPEN, TOUCH_MM, UPDATE_MM, Assembly, JoinGap, Joins
 from tests.frames import header, inspected, recipe
@@ -153,6 +153,20 @@ def test_phases(coil: Bytes2D, min_area_mm2: float, gap_rows: int) -> None:
             assert defect.part_of in by_id and defect.id not in ids
     if not min_area_mm2:
         assert sum(whole.area_mm2 for whole in wholes(events)) == (coil > 0).sum() * PX_MM * 250
+
+
+def test_an_event_has_the_defects_own_probability() -> None:
+    """Where the recipe says how, confidence follows from the whole defect's size; what is reported stays the same."""
+    coil = np.zeros((3 * ROWS, COLUMNS), np.uint8)
+    coil[:, 2] = 1  # one defect over three frames, its most certain pixel as uncertain as can be
+    plain = recipe("dark")
+    larger = Certainty(constant=-3.0, log_odds=0.0, log_area=1.0, log_length=0.0)
+    kind = msgspec.structs.replace(plain.classes[0], certainty=larger)
+    stated = msgspec.structs.replace(plain, classes=(kind,))
+    (before,), (after,) = (wholes(reported(coil, by)) for by in (plain, stated))
+    assert before.confidence == pytest.approx(plain.probabilities[1], abs=1e-6)
+    assert after.confidence == pytest.approx(larger.probability(after.area_mm2, after.length_mm, 0.5), abs=1e-6)
+    assert msgspec.structs.replace(before, confidence=after.confidence) == after
 
 
 @settings(max_examples=50, deadline=None)

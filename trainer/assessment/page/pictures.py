@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from inspector.words import counted
 from trainer.assessment.acceptance import AcceptanceReport, BadFrame
 from trainer.assessment.page import chart
 from trainer.assessment.page.formatting import colour, figure, swatch
@@ -33,6 +34,13 @@ def reliability(report: AcceptanceReport) -> str:
             f"<div><h3>{name} <small style='color:var(--soft);font-weight:400'>{words}</small></h3>"
             f"{chart.reliability(trust.bins, least, pen)}</div>"
         )
+    trust = report.defect_reliability
+    defects = sum(cell.pixels for cell in trust.bins)
+    words = f"{counted(defects, 'defect')}, error {figure(trust.error)}" if defects else "no defect reported"
+    charts.append(
+        f"<div><h3>defects <small style='color:var(--soft);font-weight:400'>{words}</small></h3>"
+        f"{chart.reliability(trust.bins, 0.0, ALL_COLOUR)}</div>"
+    )
     return (
         "<h2>Is a probability what it says?</h2><p>Of the pixels labelled with some probability, the share that "
         "truly is of "
@@ -40,7 +48,8 @@ def reliability(report: AcceptanceReport) -> str:
         "show how "
         "many pixels there are. Below a class's threshold (hatched) the deployed network tells no probability, so "
         "nothing is "
-        "known there. Pixels of one defect are no independent trials: no bounds are given.</p>"
+        "known there. The last diagram is of the defects that were reported, each with the probability of its event. "
+        "Pixels of one defect are no independent trials: no bounds are given.</p>"
         f'<div class="charts">{"".join(charts)}</div>'
     )
 

@@ -1,0 +1,182 @@
+"""A defect's probability: fitted on strip that taught nothing, shown on other strip, and written into the recipe.
+
+What the recipe outlines is a candidate, however small and uncertain; it is right where a true defect of its class
+overlaps it. Of each class a logistic regression on log-odds of the most certain pixel, log-area and log-length says how
+often such candidates are right. Platt's targets and a small ridge keep a class without a single false candidate finite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from inspector import recipe
+from inspector.engines.openvino import OpenVino
+from inspector.records.recipe import Certainty, DefectClass, Recipe, evidence
+from trainer.assessment.labelled_strip import AssessedStrip, LabelledStrip, right
+from trainer.errors import UserError
+from trainer.recipe.export import write_recipe
+from trainer.recipe.reliability import Bin, bins_of, calibration_error
+from trainer.tuning.sweep import wide_open
+
+Floats = npt.NDArray[np.float64]
+LEAST = 10
+"""Right and wrong candidates of a class, each, below which it has the regression of all classes together."""
+RIDGE = 1e-2
+ROUNDS = 50
+RESAMPLINGS = 1000
+
+
+class Candidates(msgspec.Struct, frozen=True):
+    """Defects as a recipe outlines them, with nothing held back; N of them."""
+
+    class_id: npt.NDArray[np.int64]
+    evidence: Floats
+    """(N, 3): as `inspector.records.recipe.evidence`."""
+    is_right: npt.NDArray[np.bool_]
+    is_reported: npt.NDArray[np.bool_]
+    """Whether the recipe's own settings let it through."""
+    strip: npt.NDArray[np.int64]
+    """Which strip, coil or frame it is of: those of one strip are not independent."""
+
+
+class DefectReliability(msgspec.Struct, frozen=True):
+    """How far probabilities are what they say, on defects that were not fitted to."""
+
+    name: str
+    bins: tuple[Bin, ...]
+    """`pixels` counts defects here."""
+    error: float
+    """Expected calibration error."""
+    interval: tuple[float, float]
+    """95 % of the resamplings of strips."""
+    defects: int
+
+
+def candidates(card: Recipe, strips: Iterable[AssessedStrip]) -> Candidates:
+    """Gather the candidates of strips that were assessed with nothing held back, and no certainty fitted."""
+    ids = {kind.name: kind.id for kind in card.classes}
+    rows: list[tuple[int, tuple[float, float, float], bool, bool, int]] = []
+    for number, strip in enumerate(strips):
+        for defect, is_right in zip(strip.reported, right(strip, card.classes), strict=True):
+            class_id = ids[defect.name]
+            known = evidence(defect.area_mm2, defect.length_mm, defect.confidence)
+            is_reported = bool(card.classes[class_id - 1].reports(defect.area_mm2, defect.confidence))
+            rows.append((class_id, known, is_right, is_reported, number))
+    return Candidates(
+        np.array([row[0] for row in rows], np.int64),
+        np.array([row[1] for row in rows], np.float64).reshape(-1, 3),
+        np.array([row[2] for row in rows], bool),
+        np.array([row[3] for row in rows], bool),
+        np.array([row[4] for row in rows], np.int64),
+    )
+
+
+def fit(found: Candidates, classes: Sequence[DefectClass]) -> list[Certainty]:
+    """Return each class's regression; a class with few candidates has that of all.
+
+    Raises:
+        UserError: too few candidates in all.
+    """
+    right, wrong = int(found.is_right.sum()), int((~found.is_right).sum())
+    if right < LEAST or wrong < LEAST:
+        raise UserError(
+            f"{right} right and {wrong} wrong candidates; expected {LEAST} of each to tell one from the other. "
+            "Give more calibration strip."
+        )
+    together = _regress(found.evidence, found.is_right)
+    fitted = []
+    for kind in classes:
+        mine = found.class_id == kind.id
+        own = found.is_right[mine]
+        enough = min(own.sum(), (~own).sum()) >= LEAST
+        fitted.append(_regress(found.evidence[mine], own) if enough else together)
+    return fitted
+
+
+def _regress(known: Floats, is_right: npt.NDArray[np.bool_]) -> Certainty:
+    """Fit by Newton's method; targets after Platt, "Probabilistic outputs for support vector machines", 1999."""
+    middle, spread = known.mean(0), known.std(0) + 1e-6
+    rows = np.column_stack((np.ones(len(known)), (known - middle) / spread))
+    right = int(is_right.sum())
+    wrong = len(is_right) - right
+    target = np.where(is_right, (right + 1) / (right + 2), 1 / (wrong + 2))
+    weights, ridge = np.zeros(4), RIDGE * len(rows) * np.diag((0.0, 1.0, 1.0, 1.0))
+    for _ in range(ROUNDS):
+        probability = 1 / (1 + np.exp(-np.clip(rows @ weights, -30, 30)))
+        slope = rows.T @ (target - probability) - ridge @ weights
+        curvature = (rows * (probability * (1 - probability))[:, None]).T @ rows + ridge + 1e-9 * np.eye(4)
+        step = np.linalg.solve(curvature, slope)
+        weights += step / max(1.0, float(np.abs(step).max()))
+    scaled = weights[1:] / spread
+    constant = float(weights[0] - scaled @ middle)
+    odds, area, length = (round(float(weight), 6) for weight in scaled)
+    return Certainty(constant=round(constant, 6), log_odds=odds, log_area=area, log_length=length)
+
+
+def show(
+    found: Candidates, fitted: Sequence[Certainty | None], name: str, mask: npt.NDArray[np.bool_]
+) -> DefectReliability:
+    """Return the reliability of the candidates in `mask`; without a certainty, that of the most certain pixel."""
+    probability = np.array([_probability(fitted, *pair) for pair in zip(found.class_id, found.evidence, strict=True)])
+    probability, is_right, strip = probability[mask], found.is_right[mask], found.strip[mask]
+    bins = bins_of(probability, is_right)
+    chance, strips = np.random.default_rng(0), np.unique(strip)
+    members = [np.flatnonzero(strip == number) for number in strips]
+    errors = []
+    for _ in range(RESAMPLINGS if len(strips) else 0):
+        drawn = np.concatenate([members[place] for place in chance.integers(0, len(strips), len(strips))])
+        errors.append(calibration_error(bins_of(probability[drawn], is_right[drawn])) or 0.0)
+    low, high = np.quantile(errors, (0.025, 0.975)) if errors else (0.0, 1.0)
+    return DefectReliability(
+        name, tuple(bins), calibration_error(bins) or 0.0, (round(float(low), 4), round(float(high), 4)), len(is_right)
+    )
+
+
+def _probability(fitted: Sequence[Certainty | None], class_id: int, known: Floats) -> float:
+    certainty = fitted[class_id - 1]
+    odds = float(known[0])
+    if certainty is not None:
+        weights = certainty.log_odds, certainty.log_area, certainty.log_length
+        odds = certainty.constant + float(np.dot(weights, known))
+    return float(1 / (1 + np.exp(-np.clip(odds, -30, 30))))
+
+
+def tune_certainty(
+    folder: Path, calibration: LabelledStrip, test: LabelledStrip, say: Callable[[str], None]
+) -> tuple[Recipe, list[DefectReliability]]:
+    """Fit on `calibration`, show on `test`, and write the regressions into the recipe's card.
+
+    Raises: RecipeError, EngineError, UserError.
+    """
+    card, model = recipe.load(folder)
+    opened = wide_open(card)
+    say(f"calibration: {calibration}")
+    fitted = fit(candidates(card, calibration.assess(OpenVino(opened, model), opened)), card.classes)
+    classes = tuple(
+        msgspec.structs.replace(kind, certainty=certainty) for kind, certainty in zip(card.classes, fitted, strict=True)
+    )
+    say(f"test, never fitted to: {test}")
+    found = candidates(card, test.assess(OpenVino(opened, model), opened))
+    every, none = np.ones(len(found.is_right), bool), [None] * len(classes)
+    shown = [
+        show(found, none, "candidates, by their most certain pixel", every),
+        show(found, fitted, "candidates", every),
+        show(found, none, "reported, by their most certain pixel", found.is_reported),
+        show(found, fitted, "reported", found.is_reported),
+        *(show(found, fitted, f"candidates, {kind.name}", found.class_id == kind.id) for kind in classes),
+    ]
+    for part in shown:
+        low, high = part.interval
+        say(f"{part.name:42} {part.defects:5}, calibration error {part.error:.3f} ({low:.3f} to {high:.3f} with 95 %)")
+    scores = card.scores | {
+        f"{test.kind}_defect_calibration_error": round(shown[1].error, 4),
+        f"{test.kind}_defect_calibration_error_upper95": shown[1].interval[1],
+        f"{test.kind}_reported_calibration_error": round(shown[3].error, 4),
+    }
+    card = msgspec.structs.replace(card, classes=classes, scores=scores)
+    return write_recipe(folder, model, msgspec.to_builtins(card)), shown
