@@ -14,7 +14,15 @@ from inspector.coil.grade import grade
 from inspector.coil.seen import CoilHistory, length_m, stretches
 from inspector.coil.settings import GradingSection
 from inspector.config.severity import SEVERITIES, SeveritySection
-from inspector.records.coil import VERDICTS, ClassSums, Coverage, RepeatSums, WorstMetre
+from inspector.records.coil import (
+    VERDICTS,
+    ClassSums,
+    Coverage,
+    RepeatSums,
+    WorstMetre,
+    inspected_length_m,
+    per_100_m,
+)
 from inspector.records.events import CoilRecord
 
 METRE_MM = 1000.0
@@ -26,7 +34,8 @@ def record(
     """Sum up and grade a coil; `is_partial` while it runs."""
     grades = tuple(grade(seen, rules, severities) for rules in gradings)
     worst = max((VERDICTS.index(grading.grade) for grading in grades), default=None)
-    passage, totals, length_mm = seen.passage, seen.totals, seen.length_mm
+    passage, totals, length_m = seen.passage, seen.totals, seen.length_mm / 1000
+    over_m = inspected_length_m(length_m, totals.inspected_m, totals.missed_m)
     return CoilRecord(
         coil=passage.coil,
         is_partial=not passage.is_over,
@@ -36,11 +45,11 @@ def record(
         ended=passage.ended,
         grade="ungraded" if worst is None else VERDICTS[worst],
         grades=grades,
-        length_m=round(length_mm / 1000, 3),
+        length_m=round(length_m, 3),
         inspected_m=totals.inspected_m,
         missed_m=totals.missed_m,
         defects=len(seen.columns),
-        classes=tuple(class_sums(seen.columns, length_mm, severities)),
+        classes=tuple(class_sums(seen.columns, over_m, severities)),
         worst_metre=worst_metre(seen.columns),
         repeats=tuple(_repeats(seen)),
         coverage=tuple(_coverage(seen)),
@@ -49,11 +58,12 @@ def record(
         recipes=tuple(sorted(seen.columns.recipes)),
         decisions=seen.decisions,
         is_estimated=totals.is_estimated,
+        per_100_m=per_100_m(len(seen.columns), over_m),
     )
 
 
-def class_sums(columns: Columns, length_mm: float, severities: Sequence[SeveritySection] = ()) -> list[ClassSums]:
-    """Sum up the defects of each class, the most numerous first."""
+def class_sums(columns: Columns, over_m: float, severities: Sequence[SeveritySection] = ()) -> list[ClassSums]:
+    """Sum up the defects of each class, the most numerous first; `over_m` of strip were inspected."""
     levels = columns.severities(severities)
     sums = []
     for number, name in enumerate(columns.names):
@@ -67,7 +77,7 @@ def class_sums(columns: Columns, length_mm: float, severities: Sequence[Severity
                 severities={word: int(number) for word, number in zip(SEVERITIES, numbers, strict=True)},
                 area_mm2=round(float(columns.area_mm2[its].sum()), 1),
                 longest_mm=round(float(columns.length_mm[its].max()), 1),
-                per_100_m=round(count / length_mm * 1e5, 3) if length_mm > 0 else 0.0,
+                per_100_m=per_100_m(count, over_m) or 0.0,
             )
         )
     return sorted(sums, key=lambda sums: (-sums.count, sums.name))

@@ -28,7 +28,7 @@ def figures(made: CoilRecord) -> str:
         ("inspected", f"{made.inspected_m:.1f}", "m"),
         ("not inspected", f"{made.missed_m:.2f}", "m"),
         ("defects", _thousands(made.defects), ""),
-        ("on 100 m", f"{100 * made.defects / made.length_m:.1f}" if made.length_m else "-", ""),
+        ("on 100 m", "-" if made.per_100_m is None else f"{made.per_100_m:.1f}", "inspected"),
         ("worst metre", f"{metre.start_m:.0f}" if metre else "-", f"m: {metre.count}" if metre else ""),
     ]
     return "".join(

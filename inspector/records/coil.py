@@ -15,6 +15,17 @@ VERDICTS: tuple[Verdict, ...] = ("release", "hold", "block")
 """From the best to the worst."""
 
 
+def inspected_length_m(length_m: float, inspected_m: float, missed_m: float) -> float:
+    """Length of a coil that counts as inspected, by the share of its cameras' metres that was; where none is known, all."""
+    both_m = inspected_m + missed_m
+    return length_m * inspected_m / both_m if both_m > 0 else length_m
+
+
+def per_100_m(count: float, over_m: float) -> float | None:
+    """How many on 100 metres; None where nothing was inspected, and nobody knows."""
+    return round(100 * count / over_m, 3) if over_m > 0 else None
+
+
 class ClassSums(msgspec.Struct, frozen=True, kw_only=True):
     """The defects of one class on a coil."""
 
@@ -29,7 +40,7 @@ class ClassSums(msgspec.Struct, frozen=True, kw_only=True):
     longest_mm: float
     """Length of the longest along the strip."""
     per_100_m: float
-    """How many on 100 metres of the coil's length."""
+    """How many on 100 metres that were inspected; up to contract 1.3 on 100 metres of the coil's length."""
 
 
 class WorstMetre(msgspec.Struct, frozen=True, kw_only=True):

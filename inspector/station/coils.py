@@ -20,6 +20,7 @@ from inspector.coil.record import record
 from inspector.coil.report import Packed
 from inspector.coil.seen import gather, totals
 from inspector.events.history import History, Passage
+from inspector.records.coil import inspected_length_m, per_100_m
 from inspector.records.events import CoilRecord, Decision
 from inspector.station.lines import Line
 
@@ -39,6 +40,8 @@ class ListedCoil(msgspec.Struct, frozen=True, kw_only=True):
     length_m: float
     missed_m: float
     defects: int
+    per_100_m: float | None
+    """Defects on 100 metres that were inspected; None where none was."""
     crowded: int
     grade: str
     """As recorded at its end; empty where it was not."""
@@ -114,14 +117,17 @@ def _entry(history: History, passage: Passage) -> ListedCoil:
     records = [made for _, made in history.events(passage, CoilRecord)]
     decisions = [decision for _, decision in history.events(passage, Decision)]
     sums = totals(history, passage)
+    length_m = records[-1].length_m if records else sums.length_m
+    defects = records[-1].defects if records else sum(sums.defects.values())
     return ListedCoil(
         coil=passage.coil,
         first_seq=passage.first_seq,
         started=passage.started,
         ended=passage.ended,
-        length_m=records[-1].length_m if records else sums.length_m,
+        length_m=length_m,
         missed_m=sums.missed_m,
-        defects=records[-1].defects if records else sum(sums.defects.values()),
+        defects=defects,
+        per_100_m=per_100_m(defects, inspected_length_m(length_m, sums.inspected_m, sums.missed_m)),
         crowded=sums.crowded,
         grade=records[-1].grade if records else "",
         decided=decisions[-1].grade if decisions else "",

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from inspector.events.history import History
-from inspector.records.coil import RepeatSums
+from inspector.records.coil import RepeatSums, inspected_length_m
 from inspector.records.events import Alarm, CameraStatus, CoilRecord, Decision
 
 
@@ -26,6 +26,8 @@ class PastCoil(msgspec.Struct, frozen=True, kw_only=True):
     first_seq: int
     ended: datetime
     length_m: float
+    over_m: float
+    """Of it, what was inspected."""
     missed_m: float
     defects: int
     classes: dict[str, int]
@@ -118,6 +120,7 @@ def _coil(time: str, record: CoilRecord) -> PastCoil:
         first_seq=record.first_seq,
         ended=datetime.fromisoformat(record.ended or time),
         length_m=record.length_m,
+        over_m=inspected_length_m(record.length_m, record.inspected_m, record.missed_m),
         missed_m=record.missed_m,
         defects=record.defects,
         classes={sums.name: sums.count for sums in record.classes},

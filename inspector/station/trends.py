@@ -29,7 +29,7 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
     missed_m: float
     grades: dict[str, int]
     per_km: dict[str, float]
-    """Defects on a kilometre of strip, by class."""
+    """Defects on a kilometre of strip that was inspected, by class."""
 
 
 class RollTrend(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,14 +71,14 @@ def days(coils: Iterable[PastCoil], begin: datetime, end: datetime, zone: tzinfo
 
 def _day(day: date, by_day: dict[date, list[PastCoil]]) -> Day:
     ended = by_day.get(day, [])
-    km = sum(coil.length_m for coil in ended) / 1000
+    km = sum(coil.over_m for coil in ended) / 1000
     counts = Counter[str]()
     for coil in ended:
         counts.update(coil.classes)
     return Day(
         day=day,
         coils=len(ended),
-        length_m=1000 * km,
+        length_m=sum(coil.length_m for coil in ended),
         missed_m=sum(coil.missed_m for coil in ended),
         grades=dict(Counter(coil.grade for coil in ended)),
         per_km={name: count / km for name, count in sorted(counts.items())} if km else {},
@@ -94,7 +94,7 @@ def rolls(coils: Iterable[PastCoil], begin: datetime, end: datetime) -> list[Rol
         for repeat in coil.repeats:
             roll = repeat.rolls[0] if repeat.rolls else ""
             key = (roll, repeat.name, repeat.side, 0.0 if roll else round(repeat.period_mm, -1))
-            per_100_m = 100 * repeat.marks / coil.length_m if coil.length_m else 0.0
+            per_100_m = 100 * repeat.marks / coil.over_m if coil.over_m else 0.0
             found[key].append((coil, repeat.period_mm, per_100_m))
     made = [_roll(key, marked) for key, marked in found.items()]
     return sorted(made, key=lambda roll: (roll.grows_since is None, -len(roll.coils), roll.roll))

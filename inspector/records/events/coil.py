@@ -89,6 +89,9 @@ class CoilRecord(Kind, frozen=True, kw_only=True, tag="record"):
     """What inspected it, `NAME@VERSION`."""
     decisions: tuple[Decided, ...]
     """What people decided of it, in order; the last one counts."""
+    per_100_m: float | None = None
+    """Defects on 100 metres that were inspected: of its length by the share of its cameras' metres that was; null where
+    nothing was (since 1.4)."""
     is_estimated: bool = False
     """True where any of its positions follow from a configured speed, and nothing better is known (since 1.4)."""
 

@@ -13,7 +13,8 @@ from inspector.coil.settings import GradingSection, LimitSection
 from inspector.config.severity import SeveritySection
 from inspector.errors import InspectorError
 from inspector.events.history import History
-from inspector.records.coil import WorstMetre
+from inspector.records.coil import WorstMetre, inspected_length_m
+from inspector.records.coil import per_100_m as per_100_m_of
 from inspector.records.events import Alarm, Weld
 from tests.coil_journals import new_journal, reported, write_coil
 from tests.coils_seen import seen
@@ -34,11 +35,21 @@ def test_sums_are_those_of_the_defects(tmp_path: Path) -> None:
         assert sums.count == len(its)
         assert sums.area_mm2 == pytest.approx(sum(defect.area_mm2 for defect in its), abs=0.1)
         assert sums.severities["major"] == sum(round(defect.length_mm, 1) >= 50 for defect in its)
-        assert sums.per_100_m == pytest.approx(len(its) / 2)
+        assert sums.per_100_m == pytest.approx(len(its) / 1.995, abs=1e-3)
+    assert made.per_100_m == pytest.approx(3000 / 1.995, abs=1e-3)
     assert [sums.count for sums in made.classes] == sorted((sums.count for sums in made.classes), reverse=True)
     (top,) = [camera for camera in made.coverage if camera.camera == "top"]
     assert top.missed_m == 0.5
     assert made.grade == "ungraded"
+
+
+@pytest.mark.parametrize(
+    ("inspected_m", "missed_m", "per_100_m"),
+    [(100.0, 0.0, 2.0), (25.0, 75.0, 8.0), (50.0, 150.0, 8.0), (0.0, 100.0, None), (0.0, 0.0, 2.0)],
+)
+def test_what_was_missed_makes_no_coil_cleaner(inspected_m: float, missed_m: float, per_100_m: float | None) -> None:
+    """Two defects on a coil of 100 m: as many on 100 m that were inspected, by however many cameras; else unknown."""
+    assert per_100_m_of(2, inspected_length_m(100.0, inspected_m, missed_m)) == per_100_m
 
 
 def test_a_coil_that_runs_has_a_partial_record(tmp_path: Path) -> None:

@@ -19,7 +19,14 @@ def coil(name: str, ended: datetime, marks: int = 0, **facts: Any) -> PastCoil:
     repeat = RepeatSums(
         id="r", name="dark", side="top", across_mm=1, period_mm=900.0, marks=marks, rolls=("work roll",)
     )
-    usual: dict[str, Any] = {"length_m": 1000.0, "missed_m": 0.5, "defects": 3, "classes": {"dark": 3}, "grade": "hold"}
+    usual: dict[str, Any] = {
+        "length_m": 1000.0,
+        "over_m": 1000.0,
+        "missed_m": 0.5,
+        "defects": 3,
+        "classes": {"dark": 3},
+        "grade": "hold",
+    }
     return PastCoil(coil=name, first_seq=1, ended=ended, repeats=(repeat,) if marks else (), **{**usual, **facts})
 
 
@@ -28,7 +35,7 @@ def test_a_day_begins_at_the_mills_midnight() -> None:
     begin = datetime(2026, 3, 28, tzinfo=BERLIN)
     end = datetime(2026, 3, 31, tzinfo=BERLIN)
     ended = [datetime(2026, 3, 28, 22, 59, tzinfo=UTC), datetime(2026, 3, 28, 23, 1, tzinfo=UTC), BEGIN]
-    made = days([coil("A", ended[0]), coil("B", ended[1], length_m=500.0), coil("C", ended[2])], begin, end, BERLIN)
+    made = days([coil("A", ended[0]), coil("B", ended[1], over_m=500.0), coil("C", ended[2])], begin, end, BERLIN)
     assert [(day.day, day.coils) for day in made] == [
         (date(2026, 3, 28), 1),
         (date(2026, 3, 29), 1),
