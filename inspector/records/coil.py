@@ -16,7 +16,7 @@ VERDICTS: tuple[Verdict, ...] = ("release", "hold", "block")
 
 
 def inspected_length_m(length_m: float, inspected_m: float, missed_m: float) -> float:
-    """Length of a coil that counts as inspected, by the share of its cameras' metres that was; where none is known, all."""
+    """Length of a coil that counts as inspected: its cameras' share of metres that was, or all where none is known."""
     both_m = inspected_m + missed_m
     return length_m * inspected_m / both_m if both_m > 0 else length_m
 
