@@ -54,7 +54,7 @@ class Attacked(NamedTuple):
 
 
 def attacked(folder: Path, count: int) -> list[Attacked]:
-    """Send so many mutated messages to each socket of a line of its own, which serves on."""
+    """Send N mutated messages to each socket of a line of its own, which serves on."""
     mill = Mill(folder)
     mill.engine = STUB
     mill.write()

@@ -32,7 +32,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """Frames that were not inspected."""
     recipes: list[str]
     """What the `reloaded` events name, in their order."""
-    judged: list[str]
+    named: list[str]
     """What the defects' events name, in their order; none with the engine that inspects nothing."""
     drain_s: float
     """How long the stop took, with frames on their way."""
@@ -41,8 +41,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     def names_its_recipe(self) -> bool:
         """Whether each defect names a recipe that was in force, and none an older one than the defect before."""
-        versions = [int(recipe.rpartition("@")[2]) for recipe in self.judged]
-        return all(left <= right for left, right in pairwise(versions)) and set(self.judged) <= {
+        versions = [int(recipe.rpartition("@")[2]) for recipe in self.named]
+        return all(left <= right for left, right in pairwise(versions)) and set(self.named) <= {
             "tiny@1",
             *self.recipes,
         }
@@ -82,7 +82,7 @@ def reload(folder: Path, count: int, *, is_null: bool = False) -> Outcome:
         fps=fps,
         lost=int(lost) + (ended - camera.number if ended else 0),
         recipes=[data.recipe for data in events if isinstance(data, Health) and data.state == "reloaded"],
-        judged=[data.recipe for data in events if isinstance(data, Defect) and not data.is_partial],
+        named=[data.recipe for data in events if isinstance(data, Defect) and not data.is_partial],
         drain_s=drain_s,
         code=code,
         ledger=ledger,

@@ -13,5 +13,5 @@ def test_a_reload_loses_no_frame_and_each_defect_names_its_recipe(tmp_path: Path
     print(f"{found.fps:.0f} frames/s, drained in {found.drain_s:.1f} s; {found.ledger}")
     assert (found.lost, found.code) == (0, 0), found
     assert found.recipes == [f"tiny@{version}" for version in range(2, RELOADS + 2)]
-    assert len(found.judged) == found.passed and found.names_its_recipe(), found
+    assert len(found.named) == found.passed and found.names_its_recipe(), found
     assert found.ledger.scrapes and not found.ledger.wrong

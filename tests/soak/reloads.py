@@ -19,7 +19,7 @@ def main(count: int) -> bool:
         good &= not found.ledger.wrong
         print(
             f"{name}: {count} reloads under {found.fps:.0f} frames/s of {RATE_FPS} wanted, {len(found.recipes)} taken; "
-            f"{found.passed} frames, {found.lost} lost; {len(found.judged)} defects, each of which names its recipe: "
+            f"{found.passed} frames, {found.lost} lost; {len(found.named)} defects, each of which names its recipe: "
             f"{found.names_its_recipe()}; SIGTERM with {LAST} frames on their way: exit {found.code} after "
             f"{found.drain_s:.1f} s; {found.ledger}",
             flush=True,
