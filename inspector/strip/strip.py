@@ -249,7 +249,8 @@ class Strip:
             lane = None
         coil = self._coils.get(name)
         back = coil.come_back(header) if coil and lane is None else None
-        if coil is not None and coil.is_ended and not coil.cameras and back is None:
+        is_late = coil is not None and header.camera not in coil.visitors  # the others have left this coil
+        if coil is not None and coil.is_ended and not coil.cameras and back is None and not is_late:
             coil = None
         if coil is None or coil.is_ended:
             coil = self._coils[name] = coil or CoilSums(name)
@@ -260,10 +261,12 @@ class Strip:
             coil.visitors.add(header.camera)
             side = self._cameras[header.camera].footprint(header).side
             last_mm, number = back or (0.0, header.number - 1)
-            accounted_mm = max(coil.absent_mm.pop(header.camera, 0.0), last_mm)
+            absent_mm = coil.absent_mm.pop(header.camera, 0.0)
+            accounted_mm = max(absent_mm, last_mm)
             track = CameraTravel(header.boot, number, last_mm if header.start_mm is None else 0.0, accounted_mm)
             lane = self._lanes[header.camera] = CoilLane(name, track, side, accounted_mm)
             lane.is_estimated = header.is_estimated
+            lane.miss(0.0, absent_mm)  # so it was reported, and is inspected now
             if before is not None and not coil.joined_before and back is None:
                 coil.joined_before, at_mm = before
                 turn.events.append(welds.head(lane, header.camera, coil.joined_before, at_mm))

@@ -207,10 +207,12 @@ def test_over_a_loss_the_gap_decides(lost: Loss, start_mm: float, is_one: bool) 
     assert found == ([(0.0, end_mm)] if is_one else [(0.0, LENGTH_MM), (start_mm, end_mm)])
 
 
-def test_a_wrong_name_does_not_cost_the_coil_its_account() -> None:
-    """One frame names another coil: of the coil that goes on only that frame's strip is missed, and its sums go on."""
+@pytest.mark.parametrize("stray_mm", [1000.0 + 3 * LENGTH_MM, 50_000.0, 0.0])
+def test_a_wrong_name_does_not_cost_the_coil_its_account(stray_mm: float) -> None:
+    """One frame names another coil, wherever on it: of the coil that goes on only that frame's strip is missed."""
     places = {number: 1000.0 + number * LENGTH_MM for number in range(6)}
-    frames = [seen(n, coil="X" if n == 3 else "C", start_mm=at_mm) for n, at_mm in places.items()]
+    frames = [seen(n, coil="C", start_mm=at_mm) for n, at_mm in places.items()]
+    frames[3] = seen(3, coil="X", start_mm=stray_mm)
     events = [
         *say(*frames[:3], strip=(strip := Strip(CAMERAS[:1]))),
         *say(*frames[3:], strip=strip),
@@ -362,6 +364,18 @@ def test_a_camera_that_never_came_missed_the_coil() -> None:
         Missed(camera="bottom", coil="C", start_mm=0.0, end_mm=20.0, reasons={"silent": 0}),
         Missed(camera="bottom", coil="D", start_mm=0.0, end_mm=10.0, reasons={"silent": 0}),
     ]
+
+
+def test_a_camera_that_comes_after_the_coil_ended_goes_on_with_it() -> None:
+    """Started again with its sums, and what is seen where all was missed is new: nothing is counted twice."""
+    strip = Strip(CAMERAS)
+    say(seen(0, SPOT), seen(1), seen(0, coil="D"), strip=strip)
+    late = [inspected(header(n, "bottom", coil="C"), *[SPOT][n:]) for n in range(3)]
+    reported = say(*late, inspected(header(3, "bottom", coil="D")), strip=strip)
+    assert [event.camera for event in reported if isinstance(event, Defect) and event.is_whole] == ["bottom"]
+    assert gaps(reported) == [] and coils(reported) == [("C", "started"), ("C", "ended")]
+    last = [event for event in reported if isinstance(event, CoilReport)][-1]
+    assert (last.inspected_m, last.missed_m, last.frames, last.length_m) == (0.03, 0.02, 5, 0.03)
 
 
 def test_reached() -> None:
