@@ -35,6 +35,10 @@ class Claims:
         """Behind the highest number; 0 where there is none."""
         return self._numbers[-1] + 1 if self._numbers else 0
 
+    def behind(self, first: int) -> int:
+        """How many numbers from `first` on came, or lie before one that came."""
+        return max(0, self.end - first) + self._others
+
     def add(self, number: int) -> None:
         """Note that a frame with this number came, and was refused."""
         at = bisect_left(self._numbers, number)
@@ -79,6 +83,10 @@ class Count(msgspec.Struct):
             return distance
         distance %= self.span
         return distance if distance < self.span // 2 else distance - self.span
+
+    def unexplained(self, ahead: int) -> int:
+        """How many of the numbers left out lie behind all that came, or were refused."""
+        return ahead - self.claims.behind(self.sequence + 1)
 
     def go_on(self, number: int) -> int:
         """Count on to a number; return how many frames before it never came."""

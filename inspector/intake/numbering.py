@@ -1,7 +1,8 @@
 """What is believed of a whole frame's number and position: the rules, without clocks or sockets.
 
 Laws: numbers given out count on by one for each frame, lost ones included, and only another `boot` begins again. One
-absurd value is never believed and changes nothing that comes after it. A count that really began elsewhere is believed
+absurd value is never believed and changes nothing that comes after it; of a frame without a position a number is absurd
+that is farther ahead than time explains. A count that really began elsewhere is believed
 once three frames in a row agree on it, as ones that follow each other with small gaps; for positions and names of the
 coil see `positions.py`.
 """
@@ -19,9 +20,10 @@ from inspector.intake.positions import AGREEING, Position
 from inspector.records.frame import Header
 
 FRAMES_PER_S = 2000
-"""Frames that may be missing more for each second of silence: no line camera has more frames a second."""
+"""Frames that may be missing more for each second between frames: no line camera has more frames a second."""
 SMALL_GAP = 64
-"""Frames that may be missing between those that agree on a new count: a line that loses every other frame has one."""
+"""Frames that may be missing between those that agree on a new count: a line that loses every other frame has one. As
+many may be missing at once where nothing but the number says so, neither a position nor the time that passed."""
 RATIO = 10
 """A travel per row more than so far from the configured one is not believed."""
 
@@ -41,6 +43,8 @@ class _Place(msgspec.Struct):
     position: Position
     seen_ns: int
     """When the last frame that was believed came."""
+    captured_ns: int
+    """When it was captured, by the camera's clock."""
     restarts: int = 0
     other: Count | None = None
     """The count that would begin again if enough frames agreed, how many have, and what is missing between them."""
@@ -95,8 +99,10 @@ class Numbering:
             return self._placed(place, header, now_ns, skipped=0, missing=0)
         places[header.boot] = place
         ahead = place.count.ahead(header.number)
-        reach = JUMP_FRAMES + (now_ns - place.seen_ns) * FRAMES_PER_S // 1_000_000_000
-        if not 0 <= ahead <= reach:
+        # what waited came at once, and was captured at its time
+        passed_ns = max(now_ns - place.seen_ns, header.captured_ns - place.captured_ns)
+        most = (SMALL_GAP if header.start_mm is None else JUMP_FRAMES) + passed_ns * FRAMES_PER_S // 1_000_000_000
+        if ahead < 0 or place.count.unexplained(ahead) > most:
             return self._elsewhere(place, header, ahead, now_ns)
         place.other = None
         return self._placed(place, header, now_ns, skipped=ahead, missing=place.count.go_on(header.number))
@@ -110,7 +116,7 @@ class Numbering:
             position.doubt()
         if len(places) == BOOTS:
             del places[next(iter(places))]
-        return _Place(header.boot, Count(header.number, header.number, span), position, now_ns)
+        return _Place(header.boot, Count(header.number, header.number, span), position, now_ns, header.captured_ns)
 
     def _elsewhere(self, place: _Place, header: Header, ahead: int, now_ns: int) -> Believed:
         """Take in a number that does not follow; once enough agree the count has begun again there."""
@@ -139,7 +145,7 @@ class Numbering:
     def _placed(self, place: _Place, header: Header, now_ns: int, *, skipped: int, missing: int) -> Believed:
         """Write down what counts on; leave out what cannot be."""
         camera, position = self._cameras[header.camera], place.position
-        place.seen_ns = now_ns
+        place.seen_ns, place.captured_ns = now_ns, header.captured_ns
         changed: dict[str, object] = {}
         remarks = []
         if place.count.sequence != header.number:

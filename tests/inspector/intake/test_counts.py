@@ -22,6 +22,8 @@ from tests import frames
 from tests.frames import HEIGHT, WIDTH
 
 BAD = ("crc", "size", "junk", "json")
+PERIOD_NS = 1_000_000
+"""From frame to frame: it shows how many a gap can have."""
 
 
 class Sender:
@@ -45,13 +47,23 @@ class Sender:
         """Numbers that came in this boot, and that the inspector could read."""
         self.ends: Counter[str] = Counter()
 
+    @property
+    def passed(self) -> int:
+        """Frames that the strip has passed by."""
+        return self.sent + self.skipped
+
     def send(self, kind: str, *, number: int | None = None) -> None:
         """Send a message of the next number, or of this one again."""
         of = self.number if number is None else number
         pixels = np.full((HEIGHT, WIDTH), of % 256, np.uint8)
         encoding = kind if kind in ("png", "jpeg") else "png" if kind == "junk" else "raw8"
         header, payload = wire.frame_message(
-            pixels, camera="top", boot=f"b{self.boot}", number=of, captured_ns=0, encoding=encoding
+            pixels,
+            camera="top",
+            boot=f"b{self.boot}",
+            number=of,
+            captured_ns=self.passed * PERIOD_NS,
+            encoding=encoding,
         )
         if kind == "junk":
             payload = payload[:40]
