@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 import torch
 
+import inspector
 from trainer.files import replace_file
 from trainer.learn.curves import draw_curves
 from trainer.learn.start import Begun
@@ -27,7 +28,7 @@ from trainer.learn.start import Begun
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-PACKAGES = {"trainer": "inline-steel-inspector", "torch": "torch", "torchvision": "torchvision", "numpy": "numpy"}
+PACKAGES = ("torch", "torchvision", "numpy")
 
 
 class Logbook:
@@ -123,7 +124,8 @@ def _facts(begun: Begun) -> dict[str, Any]:
         "cores": os.cpu_count() or 0,
         "system": platform.system(),
         "python": platform.python_version(),
-        **{name: version(package) for name, package in PACKAGES.items()},
+        "trainer": inspector.__version__,
+        **{package: version(package) for package in PACKAGES},
     }
 
 
