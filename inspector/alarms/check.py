@@ -17,7 +17,7 @@ from inspector.alarms import suppression
 from inspector.alarms.settings import GRADES, KEYS, LIMITS, WITHIN, AlarmSection, FloodSection
 from inspector.alarms.suppression import Expression
 from inspector.alarms.window import MOST_ITEMS
-from inspector.config.severity import SEVERITIES
+from inspector.config.severity import SeveritySection, can_be
 from inspector.records.events import Priority
 from inspector.words import counted
 
@@ -36,8 +36,7 @@ class LineFacts(msgspec.Struct, frozen=True):
     width_mm: float
     """Strip that the cameras of the wider side see across."""
     rolls: tuple[str, ...] = ()
-    severest: int = 0
-    """Rank of the severest level that a [[severity]] gives."""
+    severities: tuple[SeveritySection, ...] = ()
     is_graded: bool = True
     """Whether coils are graded."""
     worst: str = GRADES[-1]
@@ -110,7 +109,7 @@ def _limit_faults(section: AlarmSection, line: LineFacts) -> Iterator[str]:
             f"count is {section.count} within_m = {section.within_m:g}: it can never be raised, for a camera's window "
             f"holds {most} at most. Lower it."
         )
-    if SEVERITIES.index(section.min_severity) > line.severest:
+    if not can_be(section.min_severity, section.classes, line.severities):
         yield (
             f'min_severity is "{section.min_severity}": it can never be raised, for no [[severity]] makes such a '
             "defect. Write one with that level."

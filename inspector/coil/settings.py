@@ -7,7 +7,7 @@ from itertools import permutations
 from typing import Annotated, Literal
 
 from inspector.config.reader import Section, key
-from inspector.config.severity import SEVERITIES, SeveritySection
+from inspector.config.severity import SEVERITIES, SeveritySection, can_be
 from inspector.records.coil import VERDICTS, Verdict
 from inspector.records.names import Name
 
@@ -74,7 +74,6 @@ class GradingSection(Section, frozen=True):
 
 def faults(gradings: Sequence[GradingSection], severities: Sequence[SeveritySection] = ()) -> Iterator[str]:
     """Yield what contradicts itself in rules, or can never decide."""
-    severest = max((SEVERITIES.index(rule.level) for rule in severities), default=0)
     for section in gradings:
         names = [limit.name for limit in section.limit]
         for name in sorted({name for name in names if names.count(name) > 1}):
@@ -88,7 +87,7 @@ def faults(gradings: Sequence[GradingSection], severities: Sequence[SeveritySect
                     f'grading "{section.name}": limit "{limit.name}" counts {limit.counts}, and sets sizes, severity, '
                     "a confidence or within_m, which are those of defects. Remove them."
                 )
-            if SEVERITIES.index(limit.min_severity) > severest:
+            if not can_be(limit.min_severity, limit.classes if limit.counts == "defects" else (), severities):
                 yield (
                     f'grading "{section.name}": limit "{limit.name}" counts {limit.min_severity} defects, and no '
                     f"[[severity]] makes one: it can never decide. Write a [[severity]] with that level."

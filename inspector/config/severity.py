@@ -53,6 +53,16 @@ def faults(rules: Sequence[SeveritySection], width_mm: float) -> Iterator[str]:
                 break
 
 
+def can_be(level: Severity, classes: Sequence[str], rules: Sequence[SeveritySection]) -> bool:
+    """Whether a defect of one of these classes, none: of any, can be so severe."""
+    rank = SEVERITIES.index(level)
+    return rank == 0 or any(
+        SEVERITIES.index(rule.level) >= rank
+        and (not rule.classes or not classes or not set(rule.classes).isdisjoint(classes))
+        for rule in rules
+    )
+
+
 def _covers(wide: SeveritySection, narrow: SeveritySection) -> bool:
     """Whether all that one rule concerns the other does too."""
     sizes = ("min_length_mm", "min_width_mm", "min_area_mm2")

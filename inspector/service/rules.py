@@ -11,7 +11,6 @@ from inspector.alarms import check as alarms
 from inspector.alarms.check import LineFacts
 from inspector.coil import settings as coil
 from inspector.config import geometry, severity
-from inspector.config.severity import SEVERITIES
 from inspector.records.recipe import Recipe
 from inspector.service.line import Config
 from inspector.strip import rolls
@@ -23,12 +22,11 @@ def faults(settings: Config, card: Recipe) -> Iterator[str]:
     names = [kind.name for kind in card.classes]
     widths_mm = geometry.widths_mm(settings.camera, card)
     width_mm = max(widths_mm.values())
-    severest = max((SEVERITIES.index(rule.level) for rule in settings.severity), default=0)
     line = LineFacts(
         cameras=len(settings.camera),
         width_mm=width_mm,
         rolls=tuple(roll.name for roll in settings.roll),
-        severest=severest,
+        severities=settings.severity,
         is_graded=bool(settings.grading),
         worst=coil.worst(settings.grading),
         frame_mm=min((camera.height or card.height) * camera.mm_per_row for camera in settings.camera),
@@ -37,7 +35,7 @@ def faults(settings: Config, card: Recipe) -> Iterator[str]:
     yield from alarms.faults(settings.alarm, settings.flood, line)
     yield from severity.faults(settings.severity, width_mm)
     yield from coil.unseen(settings.grading, widths_mm)
-    yield from triggers.faults(settings.trigger, stations_m, width_mm, severest)
+    yield from triggers.faults(settings.trigger, stations_m, width_mm, settings.severity)
     yield from _class_faults(settings, names, str(card))
 
 

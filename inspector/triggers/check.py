@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
-from inspector.config.severity import SEVERITIES
+from inspector.config.severity import SeveritySection, can_be
 from inspector.triggers.settings import TriggerSection
 
 OF_ACTION = ("name", "action", "delay_ms", "lead_ms")
@@ -16,12 +16,15 @@ OF_ACTION = ("name", "action", "delay_ms", "lead_ms")
 
 
 def faults(
-    sections: Sequence[TriggerSection], stations_m: Mapping[str, float], width_mm: float, severest: int
+    sections: Sequence[TriggerSection],
+    stations_m: Mapping[str, float],
+    width_mm: float,
+    severities: Sequence[SeveritySection],
 ) -> Iterator[str]:
     """Say what is wrong, a sentence each.
 
-    `stations_m`: where each camera looks, by name; `width_mm`: strip seen across; `severest`: the rank of the severest
-    level that a [[severity]] gives.
+    `stations_m`: where each camera looks, by name; `width_mm`: strip seen across; `severities`: the rules that
+    say how severe a defect is.
     """
     for section in sections:
         where = f'trigger "{section.name}"'
@@ -36,7 +39,7 @@ def faults(
                 f"the action is to take effect at {section.position_m - section.before_m:g} m, and camera "
                 f"{', '.join(near)} looks no earlier. Lower before_m, or correct position_m or camera.station_m."
             )
-        if SEVERITIES.index(section.min_severity) > severest:
+        if not can_be(section.min_severity, section.classes, severities):
             yield (
                 f'{where}: min_severity is "{section.min_severity}": it can never be due, for no [[severity]] makes '
                 "such a defect. Write one with that level."

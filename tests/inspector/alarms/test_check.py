@@ -8,8 +8,9 @@ import pytest
 
 from inspector.alarms.check import LineFacts, faults, remarks
 from inspector.alarms.settings import AlarmSection, FloodSection
+from inspector.config.severity import SeveritySection
 
-LINE = LineFacts(cameras=2, width_mm=1000.0, rolls=("bridle-1",), severest=1)
+LINE = LineFacts(cameras=2, width_mm=1000.0, rolls=("bridle-1",), severities=(SeveritySection(level="major"),))
 
 
 def rule(name: str = "a", **facts: Any) -> AlarmSection:

@@ -37,6 +37,9 @@ def checked(folder: Path, extra: str) -> tuple[list[str], list[str]]:
     return [], remarks(settings, read_card(found))
 
 
+CRITICAL = '[[severity]]\nlevel = "critical"\nclasses = ["bright"]\n'
+"""What makes no defect of another class severe."""
+MAJOR_DARK = 'classes = ["dark"]\nmin_severity = "major"\n'
 FAULTS = {
     GRADING + "edge_mm = 128\n": (
         f'grading "g": edge_mm is 128, and the cameras see {WIDTH} mm across: nothing is left to grade. Expected less '
@@ -53,6 +56,22 @@ FAULTS = {
     '[[severity]]\nlevel = "major"\nclasses = ["dark"]\n[[severity]]\nlevel = "critical"\n': (
         "severity 1 (major) can never decide: whatever it concerns is critical by severity 2. Correct one of them, or "
         "remove it."
+    ),
+    CRITICAL + '[[alarm]]\nname = "a"\nclasses = ["dark"]\nmin_severity = "critical"\n': (
+        'alarm "a": min_severity is "critical": it can never be raised, for no [[severity]] makes such a defect. Write '
+        "one with that level."
+    ),
+    CRITICAL
+    + '[[trigger]]\nname = "t"\naction = "stop"\nposition_m = 5\nclasses = ["dark"]\nmin_severity = "major"\n': (
+        'trigger "t": min_severity is "major": it can never be due, for no [[severity]] makes such a defect. Write one '
+        "with that level."
+    ),
+    CRITICAL
+    + GRADING
+    + LIMIT.format(name="l", grade="hold", count=1)
+    + 'classes = ["dark"]\nmin_severity = "major"\n': (
+        'grading "g": limit "l" counts major defects, and no [[severity]] makes one: it can never decide. Write a '
+        "[[severity]] with that level."
     ),
     '[[severity]]\nlevel = "major"\n[[severity]]\nlevel = "major"\n': (
         "severity 2 (major) can never decide: whatever it concerns is major by severity 1. Correct one of them, or "

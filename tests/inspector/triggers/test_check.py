@@ -12,7 +12,7 @@ RULE = TriggerSection(name="shear", action="stop", position_m=20.0, before_m=5.0
 
 def found(*rules: TriggerSection, station_m: float = 0.0) -> list[str]:
     """What is wrong with rules, on a line of 1 m with no severities."""
-    return list(faults(rules, {"top": station_m}, 1000.0, 0))
+    return list(faults(rules, {"top": station_m}, 1000.0, ()))
 
 
 def test_good_rules_are_taken() -> None:
