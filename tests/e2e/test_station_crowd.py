@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.client
 import os
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -48,18 +50,26 @@ def test_a_large_coil_is_opened(station: Station) -> None:
 
 
 def test_fifty_browsers_are_served_at_once(station: Station) -> None:
-    """Each has its stream and goes on receiving; pages come meanwhile."""
-    streams = [http.client.HTTPConnection(HOST, station.port, timeout=PATIENCE_S) for _ in range(BROWSERS)]
-    try:
-        for stream in streams:
-            stream.request("GET", "/api/stream")
-        answers = [stream.getresponse() for stream in streams]
-        for answer in answers:
-            assert answer.status == 200
-            for _ in range(2):  # the sign that comes each second
-                while not answer.readline().startswith(b"event: now"):
-                    pass
+    """Each has its stream and goes on receiving while the others do; pages come meanwhile."""
+    together = threading.Barrier(BROWSERS + 1, timeout=PATIENCE_S)
+    with ThreadPoolExecutor(BROWSERS) as pool:
+        readers = [pool.submit(_watch, station, together) for _ in range(BROWSERS)]
+        together.wait()
         assert station.ask("/live").status == station.ask("/history").status == 200
+        assert [reader.result() for reader in readers] == [200] * BROWSERS
+
+
+def _watch(station: Station, together: threading.Barrier) -> int:
+    """Be a browser: the first sign of life, then all the others', then two more."""
+    stream = http.client.HTTPConnection(HOST, station.port, timeout=PATIENCE_S)
+    try:
+        stream.request("GET", "/api/stream")
+        answer = stream.getresponse()
+        for number in range(3):
+            while not (line := answer.readline()).startswith(b"event: now"):
+                assert line, "the stream ended"
+            if number == 0:
+                together.wait()
+        return answer.status
     finally:
-        for stream in streams:
-            stream.close()
+        stream.close()
