@@ -6,6 +6,7 @@ Knows: geometry of a frame. Must not know: the frame before, the coil, or whom i
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 
@@ -105,7 +106,8 @@ class Analyse:
         seen = detect(labels, confidence, maps.presence[patch.plane], recipe, footprint, max_regions=most)
         if isinstance(seen, Crowd):
             return Inspected(frame, (), recipe, seen, edge_mm=edge_mm)
-        return Inspected(frame, seen.detections, recipe, outline=seen.outline, edge_mm=edge_mm)
+        distance = distance_of(maps.presence[patch.plane], recipe)
+        return Inspected(frame, seen.detections, recipe, outline=seen.outline, edge_mm=edge_mm, distance=distance)
 
     def _edges(self, camera: CameraSection, picture: Bytes2D) -> tuple[int | None, int | None]:
         """Find the edges that a camera watches, and follow them: the median of the last frames that showed them."""
@@ -218,3 +220,11 @@ def _outline(found: Regions, kept: Indices, footprint: Footprint) -> Outline:
     along = np.stack((runs.row, runs.row + 1), axis=1)[mine] * mm_per_row
     across = footprint.offset_mm + np.stack((runs.left, runs.right), axis=1)[mine] * footprint.mm_per_px
     return Outline(of[mine], np.concatenate((along, across), axis=1))
+
+
+def distance_of(presence: npt.NDArray[np.float32], recipe: Recipe) -> float | None:
+    """How far a frame is from what the recipe was taught, of its presence (C + 1,); None where that is not measured."""
+    if not recipe.measures_distance:
+        return None
+    distance = float(presence[len(recipe.classes)])
+    return distance if math.isfinite(distance) else None

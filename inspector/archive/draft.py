@@ -99,6 +99,7 @@ def sidecar(entry: ArchiveEntry, line: str, image: str) -> Sidecar:
         recipe=str(recipe),
         classes=tuple(names[number] for number in sorted(names)),
         regions=tuple(_region(entry, number, names) for number in entry.owners),
+        distance=None if inspected.distance is None else round(inspected.distance, 4),
     )
 
 

@@ -60,19 +60,24 @@ def pictures(seen: CoilHistory, severities: Sequence[SeveritySection], archive: 
         return ReportPictures({}, "no pictures: no archive is named ([archive] path, or --archive)")
     if not is_archive(archive):
         return ReportPictures({}, f"no pictures: {archive.name} holds no archive")
+    crops = chosen(archive, seen.passage.coil, [seen.ids[place] for place in worst(seen, severities)])
+    of_all = "all" if len(crops) == len(seen.ids) else f"{len(crops)} of {len(seen.ids)}"
+    return ReportPictures(
+        crops, f"pictures from the archive, of {of_all}" if crops else "no pictures: the archive has none"
+    )
+
+
+def chosen(archive: Path, coil: str, ids: Sequence[str]) -> dict[str, ReportPicture]:
+    """Pictures of some of a coil's defects by their ids, as many as there is room for."""
     crops: dict[str, ReportPicture] = {}
     left = MOST_BYTES
-    ids = [seen.ids[place] for place in worst(seen, severities)]
-    for defect, pixels, facts in of_defects(archive, seen.passage.coil, ids):
+    for defect, pixels, facts in of_defects(archive, coil, ids):
         crop = picture(pixels, facts)
         left -= len(crop.jpeg)
         if left < 0:
             break
         crops[defect] = crop
-    of_all = "all" if len(crops) == len(seen.ids) else f"{len(crops)} of {len(seen.ids)}"
-    return ReportPictures(
-        crops, f"pictures from the archive, of {of_all}" if crops else "no pictures: the archive has none"
-    )
+    return crops
 
 
 def worst(seen: CoilHistory, severities: Sequence[SeveritySection]) -> list[int]:

@@ -164,11 +164,12 @@ def _meta(
             for repeat in seen.repeats
         ],
         "zones": [_zone(rules, is_over=seen.passage.is_over) for rules in gradings],
-        "crops": {places[name]: _crop(crop) for name, crop in crops.items() if name in places},
+        "crops": {places[name]: drawn(crop) for name, crop in crops.items() if name in places},
     }
 
 
-def _crop(crop: ReportPicture) -> dict[str, Any]:
+def drawn(crop: ReportPicture) -> dict[str, Any]:
+    """A picture as the page's script draws it."""
     return {
         "src": "data:image/jpeg;base64," + base64.b64encode(crop.jpeg).decode(),
         "width": crop.width,

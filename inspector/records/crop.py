@@ -94,6 +94,9 @@ class Sidecar(msgspec.Struct, frozen=True, kw_only=True):
     """Names of its classes 1, 2, ..."""
     regions: tuple[Region, ...]
     """All that the network saw in the crop."""
+    distance: float | None = None
+    """How far the frame was from all that the recipe was taught, in units of its limit: above 1 it is unlike anything
+    that the recipe's figures cover. Null where the recipe does not measure it."""
     label: Label | None = None
     """What a person says that the defect is; null where nobody labelled it."""
 

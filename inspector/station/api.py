@@ -37,6 +37,7 @@ from inspector.records.commands import (
 )
 from inspector.station import crops
 from inspector.station.access import Who
+from inspector.station.coils import pictures
 from inspector.station.watch import Watch
 
 OPERATORS = (Acknowledge, Reset, Shelve, Unshelve, RollsChanged, Relabel)
@@ -78,8 +79,11 @@ class Api:
         coils = watch.coils
         if part := asked.get("part"):
             found = coils.again(asked.get("stamp", ""))
-            if found is None or part not in ("columns", "ids"):
+            if found is None or part not in ("columns", "ids", "pictures"):
                 raise HTTPException(410, f"{part} of this reading of the coil is no longer there. Reload the page.")
+            if part == "pictures":
+                archive = watch.line.archive
+                return answered(await run_sync(pictures, archive, found, limiter=self._readers) if archive else {})
             return Response(getattr(found.packed, part), media_type="application/octet-stream")
         seq = asked.get("seq", "")
         first_seq = int(seq) if seq.isdecimal() and len(seq) < LONGEST else None

@@ -12,10 +12,14 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
+from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from inspector.archive.pictures import is_archive
 from inspector.coil import report
+from inspector.coil.pictures import chosen, worst
 from inspector.coil.record import record
 from inspector.coil.report import Packed
 from inspector.coil.seen import gather, totals
@@ -25,6 +29,8 @@ from inspector.records.events import CoilRecord, Decision
 from inspector.station.lines import Line
 
 REMEMBERED = 12
+PICTURED = 12
+"""Of the worst defects: as many as the page shows at once."""
 FRESH_S = 2.0
 """How soon a coil that runs is read again, however many look at it."""
 
@@ -62,6 +68,8 @@ class CoilPage(msgspec.Struct, frozen=True):
     record: CoilRecord
     body: str
     packed: Packed
+    worst: tuple[str, ...]
+    """Ids of the worst defects."""
 
 
 class Coils:
@@ -113,6 +121,12 @@ class Coils:
             return next((made for made in self._shown.values() if made.stamp == stamp), None)
 
 
+def pictures(archive: Path, page: CoilPage) -> dict[str, dict[str, Any]]:
+    """What the archive has of a coil's worst defects, by id, as the page's script draws it."""
+    found = chosen(archive, page.record.coil, page.worst) if is_archive(archive) else {}
+    return {name: report.drawn(crop) for name, crop in found.items()}
+
+
 def _entry(history: History, passage: Passage) -> ListedCoil:
     records = [made for _, made in history.events(passage, CoilRecord)]
     decisions = [decision for _, decision in history.events(passage, Decision)]
@@ -140,4 +154,5 @@ def _shown(line: Line, history: History, passage: Passage) -> CoilPage:
     seen = gather(history, passage, line.spans, keep="ids")
     made = record(seen, line.gradings, line.severities)
     packed = report.pack(seen, line.gradings, line.severities, classes=line.classes)
-    return CoilPage(secrets.token_urlsafe(9), time.monotonic(), made, report.body(made), packed)
+    ids = tuple(seen.ids[place] for place in worst(seen, line.severities)[:PICTURED])
+    return CoilPage(secrets.token_urlsafe(9), time.monotonic(), made, report.body(made), packed, ids)

@@ -25,7 +25,7 @@ MOST = 50_000
 """Crops that are looked through: the newest."""
 SETTLED_NS = 2 * 10**9
 """A folder that changed so lately may change again within the same tick of its clock."""
-Order = Literal["newest", "uncertain", "disagree"]
+Order = Literal["newest", "uncertain", "unlike", "disagree"]
 State = Literal["all", "unlabelled", "labelled", "otherwise"]
 Opinions = Mapping[tuple[str, str], Mapping[str, str]]
 """What each person stated last of a defect, by coil and id."""
@@ -45,6 +45,7 @@ class GalleryTile(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float
     recipe: str
     classes: tuple[str, ...]
+    distance: float | None = None
     label: Label | None = None
 
 
@@ -140,6 +141,8 @@ def chosen(tiles: Iterable[GalleryTile], wanted: GalleryQuery, opinions: Opinion
     kept = [tile for tile in tiles if wanted.has(tile)]
     if wanted.order == "uncertain":
         kept.sort(key=lambda tile: tile.confidence)
+    elif wanted.order == "unlike":
+        kept.sort(key=lambda tile: -1.0 if tile.distance is None else tile.distance, reverse=True)
     elif wanted.order == "disagree":
         kept = [tile for tile in kept if len(set(opinions.get((tile.coil, tile.defect), {}).values())) > 1]
     return kept

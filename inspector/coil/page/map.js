@@ -35,7 +35,7 @@ export class Strip {
   get rows() { return Math.max(1, Math.ceil(this.length / this.rowMm - 1e-9)); }
 
   fit() {
-    const room = printing ? 330 : 560;
+    const room = printing ? 330 : Math.max(560, .55 * window.innerHeight);
     let low = 1e-5, high = this.inner / Math.min(this.length, 2000);
     this.scale = high;
     if (this.rows * this.rowPx > room) {
@@ -48,7 +48,7 @@ export class Strip {
   }
 
   zoom(by, event) {
-    const box = this.pane.getBoundingClientRect(), px = event ? event.clientX - box.left : LEFT + this.inner / 2, py = event ? event.clientY - box.top : this.pane.clientHeight / 2;
+    const [px, py] = event ? this.pointed(event) : [LEFT + this.inner / 2, this.pane.clientHeight / 2];
     const row = Math.floor((py + this.pane.scrollTop) / this.rowPx), mm = Math.min(this.length, row * this.rowMm + Math.max(0, px - LEFT) / this.scale);
     this.scale = Math.min(40, Math.max(this.whole, this.scale * by));
     this.layout(); this.pane.scrollTop = Math.floor(mm / this.rowMm) * this.rowPx - Math.max(0, py - this.rowPx / 2); this.draw();
@@ -66,7 +66,7 @@ export class Strip {
   }
 
   layout() {
-    const all = this.rows * this.rowPx + 4, view = printing ? all : Math.min(all, 640);
+    const all = this.rows * this.rowPx + 4, view = printing ? all : Math.min(all, Math.max(640, .6 * window.innerHeight));
     this.view = view; this.space.style.height = Math.max(0, all - view) + "px"; this.pane.style.height = view + "px";
   }
 
@@ -213,8 +213,12 @@ export class Strip {
     for (const [x, y, w, h] of this.pieces(meta.sides_by_number[coil.side[i]], startMm(i), startMm(i) + lengthMm(i), leftMm(i), leftMm(i) + widthMm(i))) ctx.strokeRect(x - 7, y - 7, w + 14, h + 14);
   }
 
+  // By how much the style enlarges the page, and where on the map the pointer is.
+  enlarged() { return this.pane.getBoundingClientRect().width / (this.pane.offsetWidth || 1) || 1; }
+  pointed(event) { const box = this.pane.getBoundingClientRect(), by = this.enlarged(); return [(event.clientX - box.left) / by, (event.clientY - box.top) / by]; }
+
   near(event) {
-    const box = this.canvas.getBoundingClientRect(), px = event.clientX - box.left, py = event.clientY - box.top;
+    const [px, py] = this.pointed(event);
     let best = -1, least = 110;
     for (const [x, y, i] of this.hits) { const far = (x - px) ** 2 + (y - py) ** 2; if (far < least) { least = far; best = i; } }
     return best;
@@ -224,8 +228,8 @@ export class Strip {
     const i = this.near(event); this.tip.hidden = i < 0;
     if (i < 0) return;
     this.tip.textContent = words(i);
-    const box = this.pane.getBoundingClientRect(), x = event.clientX - box.left + 16;
-    this.tip.style.left = Math.min(x, box.width - 250) + "px"; this.tip.style.top = event.clientY - box.top + this.pane.scrollTop + 14 + "px";
+    const [x, y] = this.pointed(event);
+    this.tip.style.left = Math.min(x + 16, this.width - 250) + "px"; this.tip.style.top = y + this.pane.scrollTop + 14 + "px";
   }
 }
 

@@ -64,6 +64,7 @@ export function sized(canvas, width, height, dpr) {
   ctx.font = '11.5px system-ui, "Segoe UI", "Liberation Sans", sans-serif';
   return ctx;
 }
-export const sharpness = () => Math.max(window.devicePixelRatio || 1, printing ? 2.5 : 1);
+// Pixels of the screen for each of the page, which its style may enlarge.
+export const sharpness = () => (printing ? 2.5 : Math.max(1, (window.devicePixelRatio || 1) * (document.body.currentCSSZoom ?? 1)));
 export let printing = false;
 export function setPrinting(yes) { printing = yes; }

@@ -88,4 +88,11 @@ export async function show(source, picked = () => {}) {
   document.documentElement.dataset.ready = String(Math.round(performance.now()));
 }
 
+// Pictures that come later than the page, by ids.
+export async function illustrate(crops) {
+  const known = await loadIds();
+  known.forEach((id, place) => { if (crops[id]) meta.crops[place] = crops[id]; });
+  drawWorst(shown, pick);
+}
+
 export function fail(error) { byId("fault").hidden = false; byId("fault").textContent = `The map cannot be drawn: ${error.message}`; document.documentElement.dataset.fault = error.message; }

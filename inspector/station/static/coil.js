@@ -2,7 +2,7 @@
 
 import { coil as columns, ids, lengthMm, leftMm, loadIds, meta, SEVERITIES, startMm, widthMm } from "/static/coil/data.js";
 import { colourOf } from "/static/coil/marks.js";
-import { fail, show } from "/static/coil/page.js";
+import { fail, illustrate, show } from "/static/coil/page.js";
 import { address, ask, command, rememberOperator } from "./ask.js";
 import { byId, el, facts } from "./dom.js";
 import { picture } from "./picture.js";
@@ -21,6 +21,8 @@ async function load() {
   document.title = `${name} ${facts.line}`;
   const packed = async (part) => (await ask("/api/coil", { stamp: page.stamp, part })).arrayBuffer();
   await show({ meta: page.meta, packed }, picked);
+  const crops = await (await ask("/api/coil", { stamp: page.stamp, part: "pictures" })).json();
+  if (Object.keys(crops).length) await illustrate(crops);
   const wanted = asked.get("defect");
   if (wanted) {
     const place = (await loadIds()).indexOf(wanted);

@@ -6,16 +6,15 @@ import { byId, el } from "./dom.js";
 import { dash, lines, spark, stack } from "./plot.js";
 import { prioritySign } from "./shapes.js";
 import { banner, shell } from "./shell.js";
-import { date, lasting, number, t } from "./words.js";
+import { date, dayOf, lasting, number, t } from "./words.js";
 
 const GRADES = ["release", "hold", "block", "ungraded"], STATES = ["failure", "check_function", "out_of_specification", "maintenance_required", "normal"];
 const cell = (text, kind = "number") => el("td", { class: kind }, text);
 const legend = (place, ...parts) => byId(place).replaceChildren(...parts);
 const colour = (classes, name) => colourOf(Math.max(0, classes.indexOf(name)));
-const shortly = (day) => day.slice(8) + "." + day.slice(5, 7) + ".";
 
 function drawDays({ days, classes, alarms_a_day, most_a_day }) {
-  const labels = days.map((day) => shortly(day.day));
+  const labels = days.map((day) => dayOf(day.day));
   byId("grades").replaceChildren(stack(t("grades"), labels, GRADES.map((grade) => ({ name: t(`grade.${grade}`), kind: grade, values: days.map((day) => day.grades[grade] ?? 0) }))));
   legend("grades-legend", ...GRADES.map((grade) => el("span", {}, el("i", { class: `swatch ${grade}` }), t(`grade.${grade}`))));
   const names = [...new Set([...classes, ...days.flatMap((day) => Object.keys(day.per_km))])];

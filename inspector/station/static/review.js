@@ -52,6 +52,7 @@ async function show() {
   if (!one) return;
   const { tile, conflict, opinions } = one, rows = [[t("coil"), el("a", { href: address("/coil", { coil: tile.coil, defect: tile.defect }) }, tile.coil)], [t("network"), `${tile.name}, ${number(100 * tile.confidence)} %`],
     [t("label"), tile.label ? `${word(tile.label.name)} · ${tile.label.operator}, ${date(tile.label.time)}` : t("no_label")], [t("from_head"), metres(tile.place.start_mm, 2)], [t("camera"), tile.camera], [t("seen"), date(tile.time)]];
+  if (tile.distance !== null) rows.push([t("distance"), el("span", { title: t("distance.hint") }, `${number(tile.distance, 2)}${tile.distance > 1 ? ` · ${t("ne107.out_of_specification")}` : ""}`)]);
   if (new Set(Object.values(opinions)).size > 1) rows.splice(3, 0, [t("opinions"), Object.entries(opinions).map(([name, label]) => `${name}: ${word(label)}`).join("; ")]);
   byId("facts-of").replaceChildren(...rows.flatMap(([key, value]) => [el("dt", {}, key), el("dd", {}, value)]));
   byId("conflict").hidden = !conflict; byId("conflict").textContent = conflict ?? "";
@@ -139,6 +140,7 @@ async function load(isMore = false) {
     if (isMore) pick.count = tiles.length; else pick.begin(tiles.length);
     byId("count").textContent = tiles.length < count ? t("first_of", { first: number(tiles.length), count: number(count) }) : number(count);
     byId("more").hidden = tiles.length >= count; byId("nothing").hidden = count > 0;
+    byId("no-distance").hidden = asked().order !== "unlike" || !count || tiles.some(({ tile }) => tile.distance !== null);
     bars(page.progress); mark(true);
   } catch (error) {
     if (error instanceof TypeError && !navigator.onLine) banner(t("lost.station"));

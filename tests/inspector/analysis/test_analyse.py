@@ -1,5 +1,6 @@
 """From maps to detections: every region once, with its place and size in millimetres."""
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -188,6 +189,21 @@ def test_stage() -> None:
         assert isinstance(arrival, Inspected)
         (region,) = arrival.detections
         assert (region.left_mm, region.start_mm) == (left_mm, start_mm)
+
+
+def test_a_frame_brings_its_distance_from_what_was_taught() -> None:
+    """Where the recipe measures it, and as far as it is a number; its other columns stay presences."""
+    given = inferred([Frame(header(number), 0) for number in range(2)], [box(1, 2, 0, 1)] * 2)
+    assert given.maps is not None
+    presence = np.concatenate((given.maps.presence, np.array([[1.5], [np.nan]], np.float32)), axis=1)
+    measured = msgspec.structs.replace(
+        given,
+        recipe=msgspec.structs.replace(RECIPE, measures_distance=True),
+        maps=msgspec.structs.replace(given.maps, presence=presence),
+    )
+    stage = Analyse([CameraSection(name="top", mm_per_px=1.0, mm_per_row=1.0)])
+    assert [one.distance for one in stage(measured).inspected] == [1.5, None]
+    assert [one.distance for one in stage(given).inspected] == [None, None]
 
 
 def test_tick() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -23,6 +24,7 @@ from tests.defects import any_defect
 from tests.frames import header, inspected
 
 SEEN = Detection(start_mm=7, end_mm=8, left_mm=10, right_mm=12, area_mm2=2, class_id=1, confidence=0.9)
+DISTANCES = (0.4, None, 1.7)
 BOX = Extent(start_mm=2.0, end_mm=42.0, left_mm=3.0, right_mm=53.0, area_mm2=2000.0)
 
 
@@ -34,7 +36,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
         defect = any_defect(id=name(number), coil="C/1", name="dark", confidence=confidence)
         for place in range(2 if number == 0 else 1):
             crop = Crop(0, 0, 2, 3, np.zeros((40, 50), np.uint8), np.array([[0, 5, 7, 9]], np.int32), BOX)
-            draft = Draft(crop, inspected(header(number), SEEN), Placed("C/1", "top", 1000.0))
+            seen = msgspec.structs.replace(inspected(header(number), SEEN), distance=DISTANCES[number])
+            draft = Draft(crop, seen, Placed("C/1", "top", 1000.0))
             opened.add(entry(draft, defect, place, lambda piece: piece))
     yield opened
     opened.close()
@@ -70,11 +73,12 @@ def test_a_defect_is_one_tile_as_it_stands(store: Store) -> None:
 
 
 def test_what_is_wanted_comes_in_its_order(store: Store) -> None:
-    """Least certain first; by state, class, confidence and coil; those of whom people say different things."""
+    """Least certain or least like what was taught first; by state, class, confidence and coil; those that people disagree on."""
     label(store, 1, "bright")
     tiles = Gallery().tiles(store.folder)
     by = [tile.confidence for tile in chosen(tiles, GalleryQuery(order="uncertain"), {})]
     assert by == [0.5, 0.7, 0.9]
+    assert [tile.distance for tile in chosen(tiles, GalleryQuery(order="unlike"), {})] == [1.7, 0.4, None]
     assert len(chosen(tiles, GalleryQuery(state="unlabelled"), {})) == 2
     assert len(chosen(tiles, GalleryQuery(state="otherwise"), {})) == 1
     assert len(chosen(tiles, GalleryQuery(labelled="bright", coil="c/"), {})) == 1
