@@ -223,13 +223,16 @@ class Events:
             number = beat.last_topicseq.get(self._root, 0) if self._root else seq
         else:
             seq, number = event.seq - 1, self._number_of(event) - 1
+        is_first = self._epoch is None
         self._enter(event.epoch)
         if self._seq is None:
             self._seq, self._number = self._begin(seq, number)
         if seq < self._seq:
             if beat is None:
                 return  # known already
-            self._report(self._seq + 1, None, 0, f"the journal went back to {seq}: an old copy was put in place")
+            went_back = f"the journal went back to {seq}: an old copy was put in place"
+            ends = f"the journal ends at {seq}; what comes from here on is passed on"
+            self._report(self._seq + 1, None, 0, ends if is_first else went_back)
             self._seq, self._number = seq, number
         if self._number != number:
             yield from self._catch_up(self._seq, seq, number)

@@ -52,8 +52,9 @@ def print_events(
     colour = wants_colour(out, environ)
 
     def tell(gap: Gap) -> None:
-        end = "?" if gap.last_seq is None else gap.last_seq
-        print(f"LOST {counted(gap.count, 'event')}, seq {gap.first_seq} to {end}: {gap.reason}", file=err, flush=True)
+        many = counted(gap.count, "event") if gap.count else "events, nobody can know how many"
+        upto = "on" if gap.last_seq is None else f"to {gap.last_seq}"
+        print(f"LOST {many}, seq {gap.first_seq} {upto}: {gap.reason}", file=err, flush=True)
 
     shown, silence = 0, _Silence(connect, timeout_s, err)
     try:

@@ -29,10 +29,11 @@ expect.set_options(timeout=PATIENCE_MS)
 
 @pytest.fixture(scope="module")
 def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
-    """A running line with one camera a side, and an archive."""
+    """A running line with one camera a side, and an archive; a coil has passed."""
     made = Mill(tmp_path_factory.mktemp("line"), cameras=("top", "under"))
     made.write(extra=ARCHIVE)
-    with made:
+    with made, Camera(made, boot="b0") as camera:
+        camera.send(DARK_BOX, coil="BEFORE")
         yield made
 
 

@@ -104,8 +104,11 @@ def test_who_comes_second_overwrites_nothing(mill: Mill, station: Station, page:
     expect(page.locator("#facts-of")).to_contain_text("Lee: bright")
 
 
-def test_a_training_set_is_fetched(station: Station) -> None:
+def test_a_training_set_is_fetched(mill: Mill, station: Station) -> None:
     """The file holds pictures and masks, and what is labelled."""
+    tile = station.ask("/api/gallery?order=newest").json()["tiles"][5]
+    order = Relabel(coil="C1", defect=tile["defect"], label="dark", operator="Lee")
+    assert ask(mill.ports.address("commands"), order, 30).is_done
     given = station.post("/api/export", {"labelled": True})
     assert given.status == 200 and given.json()["labelled"] == given.json()["crops"] > 0
     content = station.fetch(f"/api/exported?id={given.json()['id']}")

@@ -179,5 +179,5 @@ shell(); rememberOperator();
 byId("export").hidden = facts.role !== "engineer"; byId("export").addEventListener("submit", exported);
 byId("wanted").addEventListener("submit", (event) => event.preventDefault());
 byId("wanted").addEventListener("change", () => load()); byId("more").addEventListener("click", () => load(true));
-document.addEventListener("keydown", press);
-load();
+byId("no-archive").hidden = facts.has_archive; document.querySelector(".review").hidden = !facts.has_archive;
+if (facts.has_archive) { document.addEventListener("keydown", press); load(); }

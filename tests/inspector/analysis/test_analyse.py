@@ -202,8 +202,8 @@ def test_a_frame_brings_its_distance_from_what_was_taught() -> None:
         maps=msgspec.structs.replace(given.maps, presence=presence),
     )
     stage = Analyse([CameraSection(name="top", mm_per_px=1.0, mm_per_row=1.0)])
-    assert [one.distance for one in stage(measured).inspected] == [1.5, None]
-    assert [one.distance for one in stage(given).inspected] == [None, None]
+    assert [frame.distance for frame in stage(measured).inspected] == [1.5, None]
+    assert [frame.distance for frame in stage(given).inspected] == [None, None]
 
 
 def test_tick() -> None:

@@ -168,19 +168,19 @@ def feed(tmp_path: Path) -> Iterator[Feed]:
 COMMAND = """
 import os, sys
 from inspector.events.follow import print_events
-connect, replay, *rest = sys.argv[1:]
+connect, replay, since, *rest = sys.argv[1:]
 count, timeout_s, as_json = rest
 sys.exit(print_events(
     connect, replay or None, ["defect.", "alarm."], as_json=as_json == "json", cursor=None,
-            since=1,
+            since=int(since),
     count=int(count) or None, timeout_s=float(timeout_s), environ=os.environ, out=sys.stdout, err=sys.stderr,
 ))
 """
 
 
-def command(feed: Feed, *options: str, replay: str | None = None) -> subprocess.Popen[str]:
+def command(feed: Feed, *options: str, replay: str | None = None, since: int = 1) -> subprocess.Popen[str]:
     """`inspector events` as a process of its own."""
-    addresses = (feed.publisher.address, feed.replays.address if replay is None else replay)
+    addresses = (feed.publisher.address, feed.replays.address if replay is None else replay, str(since))
     return subprocess.Popen(
         [sys.executable, "-c", COMMAND, *addresses, *options],
         cwd=ROOT,
@@ -218,6 +218,13 @@ def test_silence_ends_it(feed: Feed) -> None:
     assert ("scratches" in out, "\x1b" in out, err, code) == (True, False, "", 0)
     _, err, code = serve(feed, command(feed, "3", "1", "text"))
     assert (err, code) == (f"2 of 3 events came; none for the last 1 s from {feed.publisher.address}.\n", 1)
+
+
+def test_a_number_beyond_the_end_is_answered_by_where_that_is(feed: Feed) -> None:
+    """Nobody can count what is not there: no number of lost events is given, but the journal's last one is."""
+    out, err, code = serve(feed, command(feed, "0", "1", "text", since=1000))
+    words = "LOST events, nobody can know how many, seq 1000 on: the journal ends at 3"
+    assert (out, err.partition(";")[0], code) == ("", words, 0)
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "tcp://no-such-host.invalid:5556", "ipc:///nowhere/at/all"])

@@ -73,7 +73,7 @@ def test_a_defect_is_one_tile_as_it_stands(store: Store) -> None:
 
 
 def test_what_is_wanted_comes_in_its_order(store: Store) -> None:
-    """Least certain or least like what was taught first; by state, class, confidence and coil; those that people disagree on."""
+    """By confidence, distance, state, class and coil; those of whom people disagree alone."""
     label(store, 1, "bright")
     tiles = Gallery().tiles(store.folder)
     by = [tile.confidence for tile in chosen(tiles, GalleryQuery(order="uncertain"), {})]
