@@ -37,6 +37,16 @@ class LimitSection(Section, frozen=True):
     min_area_mm2: Annotated[float, key("Only defects at least this large.", ge=0, le=1_000_000_000)] = 0.0
     min_confidence: Annotated[float, key("Only defects at least this certain.", ge=0, le=1)] = 0.0
 
+    def counts_all_of(self, other: LimitSection) -> bool:
+        """Whether whatever another limit counts is counted by this one too, over the same strip."""
+        if (self.counts, self.within_m) != (other.counts, other.within_m) or self.side not in ("both", other.side):
+            return False
+        if self.classes and not (other.classes and set(other.classes) <= set(self.classes)):
+            return False
+        sizes = ("min_length_mm", "min_width_mm", "min_area_mm2", "min_confidence")
+        is_wider = all(getattr(self, size) <= getattr(other, size) for size in sizes)
+        return is_wider and SEVERITIES.index(self.min_severity) <= SEVERITIES.index(other.min_severity)
+
     @property
     def counted(self) -> tuple[object, ...]:
         """What it counts: two limits that count the same differ in how many they allow."""
@@ -93,7 +103,7 @@ def faults(gradings: Sequence[GradingSection], severities: Sequence[SeveritySect
                     f"[[severity]] makes one: it can never decide. Write a [[severity]] with that level."
                 )
             for rival in section.limit:
-                is_pair = limit.grade == "hold" and rival.grade == "block" and limit.counted == rival.counted
+                is_pair = limit.grade == "hold" and rival.grade == "block" and rival.counts_all_of(limit)
                 if is_pair and limit.max_count >= rival.max_count:
                     yield (
                         f'grading "{section.name}": limit "{limit.name}" holds beyond {limit.max_count} what '
@@ -128,11 +138,15 @@ def remarks(gradings: Sequence[GradingSection], widths_mm: Mapping[str, float]) 
                     f'grading "{section.name}": limit "{limit.name}" counts the {limit.side} side, and no camera is '
                     "configured there: it decides only where frame headers name that side. Correct one of them."
                 )
-        for loose, strict in permutations(section.limit, 2):
-            if loose.grade == strict.grade and loose.counted == strict.counted and loose.max_count > strict.max_count:
+        for (place, loose), (before, strict) in permutations(enumerate(section.limit), 2):
+            if loose.grade != strict.grade or not strict.counts_all_of(loose):
+                continue
+            is_twice = loose.counted == strict.counted and loose.max_count == strict.max_count
+            if loose.max_count >= strict.max_count and (before < place or not is_twice):
                 yield (
-                    f'grading "{section.name}": limit "{loose.name}" adds nothing: "{strict.name}" allows less of the '
-                    "same, for the same grade. Remove one of them."
+                    f'grading "{section.name}": limit "{loose.name}" adds nothing: "{strict.name}" allows '
+                    f"{'no more' if loose.max_count == strict.max_count else 'less'} of the same, for the same grade. "
+                    "Remove one of them."
                 )
 
 

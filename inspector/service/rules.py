@@ -37,17 +37,51 @@ def faults(settings: Config, card: Recipe) -> Iterator[str]:
     yield from coil.unseen(settings.grading, widths_mm)
     yield from triggers.faults(settings.trigger, stations_m, width_mm, settings.severity)
     yield from _class_faults(settings, names, str(card))
+    yield from _confidence_faults(settings, card)
+    yield from _circles(settings)
 
 
 def remarks(settings: Config, card: Recipe) -> Iterator[str]:
     """Say what is no fault, but hardly meant."""
     yield from alarms.remarks(settings.alarm)
     yield from geometry.remarks(settings.camera, card)
-    yield from coil.remarks(settings.grading, geometry.widths_mm(settings.camera, card))
+    widths_mm = geometry.widths_mm(settings.camera, card)
+    yield from coil.remarks(settings.grading, widths_mm)
+    yield from triggers.remarks(settings.trigger, widths_mm)
     repeat = settings.repeat
     yield from rolls.remarks(
         rolls.table(settings.roll), repeat.stretch_percent / 100, repeat.min_period_mm, repeat.max_period_mm
     )
+
+
+def _confidence_faults(settings: Config, card: Recipe) -> Iterator[str]:
+    """Rules for defects more certain than the recipe ever is."""
+    most = round(float(card.probabilities.max()), 6)
+    asked = [(f'trigger "{trigger.name}"', trigger.min_confidence) for trigger in settings.trigger]
+    asked += [
+        (f'grading "{grading.name}": limit "{limit.name}"', limit.min_confidence)
+        for grading in settings.grading
+        for limit in grading.limit
+    ]
+    for where, least in asked:
+        if least > most:
+            yield (
+                f"{where}: min_confidence is {least:g}: it can never decide, for recipe {card} states at most "
+                f"{most:g}. Lower it."
+            )
+
+
+def _circles(settings: Config) -> Iterator[str]:
+    """Limits on alarms that a grade raises: the grade would ask about itself."""
+    by_grade = {alarm.name for alarm in settings.alarm if alarm.kind == "grade"}
+    for grading in settings.grading:
+        for limit in grading.limit:
+            for name in limit.classes if limit.counts == "alarms" else ():
+                if name in by_grade:
+                    yield (
+                        f'grading "{grading.name}": limit "{limit.name}" counts alarm "{name}", which a grade raises: '
+                        "it asks about itself. Take the alarm out of its classes."
+                    )
 
 
 def _class_faults(settings: Config, known: Sequence[str], card: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ Knows: the sections, where cameras look, what a severity can be. Must not know: 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 
 from inspector.config.severity import SeveritySection, can_be
@@ -57,6 +57,16 @@ def faults(
             yield (
                 f'triggers "{first.name}" and "{second.name}" are for the same defects at the same place: {why}. '
                 "Expected one. Remove the other."
+            )
+
+
+def remarks(sections: Sequence[TriggerSection], sides: Collection[str]) -> Iterator[str]:
+    """Say what is no fault, but hardly meant; `sides` have cameras."""
+    for section in sections:
+        if section.side != "both" and section.side not in sides:
+            yield (
+                f'trigger "{section.name}" is for the {section.side} side, and no camera is configured there: it is '
+                "due only where frame headers name that side. Correct one of them."
             )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from inspector.errors import ConfigError
 from inspector.harness import configuration
 from inspector.harness.ports import Ports
 from inspector.recipe import read_card
+from inspector.service import rules
 from inspector.service.prepare import prepare, remarks
 from tests.recipes import WIDTH, write_recipe
 
@@ -40,6 +42,7 @@ def checked(folder: Path, extra: str) -> tuple[list[str], list[str]]:
 CRITICAL = '[[severity]]\nlevel = "critical"\nclasses = ["bright"]\n'
 """What makes no defect of another class severe."""
 MAJOR_DARK = 'classes = ["dark"]\nmin_severity = "major"\n'
+ON_GRADE = '[[alarm]]\nname = "a"\nkind = "grade"\ngrade = "hold"\n'
 FAULTS = {
     GRADING + "edge_mm = 128\n": (
         f'grading "g": edge_mm is 128, and the cameras see {WIDTH} mm across: nothing is left to grade. Expected less '
@@ -76,6 +79,16 @@ FAULTS = {
     '[[severity]]\nlevel = "major"\n[[severity]]\nlevel = "major"\n': (
         "severity 2 (major) can never decide: whatever it concerns is major by severity 1. Correct one of them, or "
         "remove it."
+    ),
+    GRADING
+    + LIMIT.format(name="few", grade="hold", count=9)
+    + 'classes = ["dark"]\n'
+    + LIMIT.format(name="many", grade="block", count=5): (
+        'grading "g": limit "few" holds beyond 9 what "many" blocks beyond 5: it can never decide. Allow less in "few".'
+    ),
+    GRADING + LIMIT.format(name="own", grade="hold", count=0) + 'counts = "alarms"\nclasses = ["a"]\n' + ON_GRADE: (
+        'grading "g": limit "own" counts alarm "a", which a grade raises: it asks about itself. Take the alarm out of '
+        "its classes."
     ),
     '[[severity]]\nlevel = "major"\nmin_width_mm = 257\n': (
         "severity 1 (major): min_width_mm is 257: it can never decide, for the cameras see 256 mm across. Lower it."
@@ -114,6 +127,17 @@ REMARKS = {
     GRADING + LIMIT.format(name="few", grade="hold", count=2) + LIMIT.format(name="many", grade="hold", count=5): (
         'grading "g": limit "many" adds nothing: "few" allows less of the same, for the same grade. Remove one of them.'
     ),
+    GRADING
+    + LIMIT.format(name="few", grade="hold", count=5)
+    + LIMIT.format(name="dark", grade="hold", count=5)
+    + 'classes = ["dark"]\n': (
+        'grading "g": limit "dark" adds nothing: "few" allows no more of the same, for the same grade. Remove one of '
+        "them."
+    ),
+    '[[trigger]]\nname = "t"\naction = "stop"\nposition_m = 5\nside = "bottom"\n': (
+        'trigger "t" is for the bottom side, and no camera is configured there: it is due only where frame headers name '
+        "that side. Correct one of them."
+    ),
     GRADING + LIMIT.format(name="below", grade="hold", count=2) + 'side = "bottom"\n': (
         'grading "g": limit "below" counts the bottom side, and no camera is configured there: it decides only where '
         "frame headers name that side. Correct one of them."
@@ -137,6 +161,18 @@ def test_a_disk_that_can_never_hold_it(folder: Path) -> None:
     """An archive beyond its disk is remarked on: it is full before its own limit."""
     faults, (remark,) = checked(folder, '[archive]\npath = "crops"\nmax_gb = 100000\n')
     assert faults == [] and remark.startswith("archive.max_gb allows 100000.0 GB, and the disk of ")
+
+
+def test_a_confidence_that_the_recipe_never_states(folder: Path) -> None:
+    """Eight bits of log-odds end below 1: a rule for certainty itself is refused there, and taken with linear ones."""
+    extra = GRADING + LIMIT.format(name="sure", grade="hold", count=0) + "min_confidence = 1.0\n"
+    assert checked(folder, extra) == ([], [])
+    settings, found = prepare(folder / "line.toml")
+    card = msgspec.structs.replace(read_card(found), confidence="log_odds")
+    assert list(rules.faults(settings, card)) == [
+        'grading "g": limit "sure": min_confidence is 1: it can never decide, for recipe tiny@1 states at most '
+        "0.999993. Lower it."
+    ]
 
 
 def test_good_rules_are_taken_without_a_word(folder: Path) -> None:
