@@ -135,8 +135,8 @@ REMARKS = {
         "them."
     ),
     '[[trigger]]\nname = "t"\naction = "stop"\nposition_m = 5\nside = "bottom"\n': (
-        'trigger "t" is for the bottom side, and no camera is configured there: it is due only where frame headers name '
-        "that side. Correct one of them."
+        'trigger "t" is for the bottom side, and no camera is configured there: it is due only where frame headers '
+        "name that side. Correct one of them."
     ),
     GRADING + LIMIT.format(name="below", grade="hold", count=2) + 'side = "bottom"\n': (
         'grading "g": limit "below" counts the bottom side, and no camera is configured there: it decides only where '
