@@ -33,7 +33,7 @@ def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
     made = Mill(tmp_path_factory.mktemp("line"), cameras=("top", "under"))
     made.write(extra=ARCHIVE)
     with made, Camera(made, boot="b0") as camera:
-        camera.send(DARK_BOX, coil="BEFORE")
+        camera.send(coil="BEFORE")
         yield made
 
 
