@@ -6,6 +6,7 @@ Knows: pip, the source tree that this is run from, and the bundle's layout, whic
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import platform
@@ -117,6 +118,19 @@ def _check(out: Path, python: str, extras: tuple[str, ...]) -> None:
         raise InspectorError(f"{out}: {what}; expected a file's name in a folder that is. Correct --out.")
     if not out.name.removesuffix(_suffix(out)):
         raise InspectorError(f"{out}: has no name before its suffix. Correct --out, like mine.tar.")
+    if out.exists() and not _is_bundle(out):
+        raise InspectorError(f"{out}: stands there already and is no bundle. Correct --out, or move it away.")
+
+
+def _is_bundle(out: Path) -> bool:
+    """Whether a bundle stands there: nothing else is replaced."""
+    if not out.is_file():
+        return False
+    try:
+        with tarfile.open(out) as tar:
+            return any(member.name.endswith("/bundle.env") for member in itertools.islice(tar, 64))
+    except (tarfile.TarError, EOFError, OSError):
+        return False
 
 
 def _suffix(out: Path) -> str:

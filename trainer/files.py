@@ -11,13 +11,39 @@ from pathlib import Path
 
 from trainer.errors import UserError
 
+PNG = b"\x89PNG"
+"""How a picture of ours begins."""
+
+
+def refuse_foreign(path: Path, begins: bytes = b"") -> None:
+    """Refuse to replace what is no file, or a file that does not begin as ours do; an empty one is nobody's.
+
+    Raises: UserError.
+    """
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise UserError(f"{path}: is no file; expected a file's name. Correct it.")
+    with path.open("rb") as file:
+        found = file.read(len(begins))
+    if found and found != begins:
+        raise UserError(
+            f"{path}: stands there already and is not what this command writes; expected another name, or none of that "
+            "name. Correct it, or move that file away."
+        )
+
 
 @contextmanager
-def replace_file(path: Path) -> Iterator[Path]:
+def replace_file(path: Path, begins: bytes = b"") -> Iterator[Path]:
     """Lend a temporary path next to `path`; at the end what was written there is synced and takes its place.
 
     After an exception `path` is as it was. Survives a kill and, on a file system that keeps rename order, a power cut.
+
+    Raises:
+        UserError: what stands there is no file, or does not begin with `begins` as ours do.
     """
+    refuse_foreign(path, begins)
+    path = path.resolve()  # a link goes on pointing there
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

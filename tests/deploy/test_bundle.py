@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy.bundle import PYTHONS, SOURCE, accepted, bundle, pack
+from deploy.bundle import PYTHONS, SOURCE, _check, accepted, bundle, pack
 from inspector import recipe
 from inspector.engines.nvidia import manifest
 from inspector.errors import EngineRefused, InspectorError
@@ -168,6 +168,24 @@ def test_slips_are_refused_before_anything_is_fetched(
     folder = write_recipe(tmp_path / "tiny")
     with pytest.raises(InspectorError, match=words):
         bundle(folder, tmp_path / out, python="3.11", target="manylinux_2_28_x86_64", extras=extras, say=print)
+
+
+@pytest.mark.parametrize("other", ["text", "tar", "pipe"])
+def test_what_is_no_bundle_is_not_replaced(tmp_path: Path, other: str) -> None:
+    """A slip of --out costs nobody a file; a bundle of before gives way."""
+    folder, out = write_recipe(tmp_path / "tiny"), tmp_path / "box.tar"
+    if other == "pipe":
+        os.mkfifo(out)
+    else:
+        (tmp_path / "box").mkdir()
+        (tmp_path / "box" / "letter").write_text("to keep")
+        out.write_text("to keep") if other == "text" else pack(tmp_path / "box", out)
+    with pytest.raises(InspectorError, match=r"box\.tar: stands there already and is no bundle"):
+        bundle(folder, out, python="3.11", target="manylinux_2_28_x86_64", extras=(), say=print)
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "bundle.env").write_text("PYTHON=3.11")
+    pack(tmp_path / "old", old := tmp_path / "old.tar.gz")
+    _check(old, "3.11", ())
 
 
 def test_an_engine_that_the_line_would_refuse_is_not_packed(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,23 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
         raise RuntimeError
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["card"]
+
+
+def test_what_is_not_ours_is_not_replaced(tmp_path: Path) -> None:
+    """A file that begins otherwise, a folder and a device stay; ours and an empty one give way, behind a link too."""
+    (letter := tmp_path / "letter").write_text("to keep")
+    (folder := tmp_path / "folder").mkdir()
+    os.mkfifo(pipe := tmp_path / "pipe")
+    for path in (letter, folder, pipe):
+        with pytest.raises(UserError, match="expected"), replace_file(path, b"name,part"):
+            pass
+    assert letter.read_text() == "to keep" and pipe.is_fifo()
+    (ours := tmp_path / "ours").touch()
+    (link := tmp_path / "link").symlink_to(ours)
+    for content in ("name,part 1", "name,part 2"):
+        with replace_file(link, b"name,part") as temporary:
+            temporary.write_text(content)
+    assert link.is_symlink() and ours.read_text() == "name,part 2"
 
 
 def test_a_folder_is_held_by_one_and_let_go_of(tmp_path: Path) -> None:

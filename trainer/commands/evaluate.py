@@ -40,9 +40,13 @@ def run(given: argparse.Namespace) -> int:
     from trainer.assessment.reported import reported_labels
     from trainer.assessment.submission import write_submission
     from trainer.data.sizes import cut_larger
+    from trainer.files import refuse_foreign
     from trainer.learn.progress import count
     from trainer.recipe import evaluate
 
+    if given.out:
+        refuse_foreign(given.out / "report.html", b"<!doctype html>")
+        refuse_foreign(given.out / "report.json", b"{")
     card, model = recipe.load(recipe.find(given.recipe, Path()))
     frames, is_labelled = _opened(given, card)
     frames, words = cut_larger(frames, (card.height, card.width))

@@ -26,9 +26,10 @@ def run(given: argparse.Namespace) -> int:
 
     from inspector import recipe
     from inspector.engines.openvino import OpenVino
-    from trainer.files import replace_file
+    from trainer.files import PNG, refuse_foreign, replace_file
     from trainer.paper import figure, show
 
+    refuse_foreign(given.out, PNG)
     card, model = recipe.load(recipe.find(given.recipe, Path()))
     sources = show.open_images(given.images, given.only, card)
     engine = OpenVino(card, model)

@@ -18,7 +18,7 @@ from inspector.drawing.palette import FAINT, HAIR, INK, MARGIN_PX, PAGE_PX, PAPE
 from inspector.words import counted
 from trainer.data.census import Census, Facts
 from trainer.data.samples import Frames, Sample
-from trainer.files import replace_file
+from trainer.files import PNG, replace_file
 
 HEAD_PX, SECTION_PX, CAPTION_PX, GAP_PX = 132, 62, 30, 20
 FRAME_PX = 200
@@ -46,7 +46,7 @@ class FrameGroup:
 
 def save(canvas: Canvas, path: Path) -> None:
     """Write a sheet as a PNG."""
-    with replace_file(path) as temporary:
+    with replace_file(path, PNG) as temporary:
         temporary.write_bytes(cv2.imencode(".png", canvas)[1].tobytes())
 
 

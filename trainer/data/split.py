@@ -273,7 +273,10 @@ def write_split(path: Path, train: Frames, validation: Frames) -> None:
         for index in range(len(members)):
             classes = members.classes(index)
             lines.append((members.name(index), part, "?" if classes is None else "+".join(map(str, sorted(classes)))))
-    with replace_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with (
+        replace_file(path, b"name,part,classes") as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(("name", "part", "classes"))
         writer.writerows(lines)
