@@ -24,7 +24,7 @@ from inspector.demo.lines import line
 from inspector.demo.plan import COILS, FRAME_M, RUN_IN, SHOWN_FRAMES, WIDTH_PX, Plan, plan
 from inspector.demo.received import Received
 from inspector.demo.screen import StatusScreen
-from inspector.demo.setup import DemoSetup, set_up
+from inspector.demo.setup import DemoSetup, choose_ports, set_up
 from inspector.errors import EXIT_FAILURE, InspectorError
 from inspector.events import text
 from inspector.harness import station
@@ -52,18 +52,23 @@ SLACK_S = 15.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `inspector demo`."""
     add = parser.add_argument
-    add("--out", type=Path, default=Path("demo"), help="folder for what it leaves (%(default)s)")
-    add("--metres", type=float, default=60.0, help="length of both coils at most (%(default)s)")
+    add("--out", type=Path, default=Path("demo"), help="folder for what it leaves (default: %(default)s)")
+    add("--metres", type=float, default=60.0, help="length of both coils at most (default: %(default)s)")
     add(
         "--seconds",
         type=float,
         default=75.0,
-        help="length of the drive, more where it cannot show all (%(default)s)",
+        help="length of the drive, more where it cannot show all (default: %(default)s)",
     )
-    add("--seed", type=int, default=44, help="seed of the steel; another one is other coils (%(default)s)")
+    add("--seed", type=int, default=44, help="seed of the steel; another one is other coils (default: %(default)s)")
     add("--recipe", metavar="FOLDER", help="recipe that runs instead of the shipped one")
     add("--fault", action="append", default=[], metavar="NAME=P", help="faults of the camera, as in `inspector replay`")
-    add("--port-base", type=int, metavar="PORT", help="first of five ports in a row (5555 to 5558, 9477)")
+    add(
+        "--port-base",
+        type=int,
+        metavar="PORT",
+        help="first of six ports in a row (default: the usual ones, or others where they are taken)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -72,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     Raises: InspectorError when a port is taken, a recipe is missing, or a process fails.
     """
     screen = StatusScreen(sys.stdout)
-    setup = set_up(args.out, Ports() if args.port_base is None else Ports.counted_from(args.port_base), args.recipe)
+    setup = set_up(args.out, choose_ports(args.port_base), args.recipe)
     try:
         Demo(args, setup, screen, colour=text.wants_colour(sys.stdout, os.environ)).run()
     except KeyboardInterrupt:
@@ -80,6 +85,9 @@ def run(args: argparse.Namespace) -> int:
         return EXIT_FAILURE
     finally:
         screen.clear()
+        for log in args.out.glob("*.log"):
+            if not log.stat().st_size:  # its program had nothing to report
+                log.unlink()
     return 0
 
 
@@ -121,9 +129,8 @@ class Demo:
 
     def _introduce(self) -> None:
         folder, ports = self._setup.folder, self._setup.ports
-        base = self._args.port_base
         subscribe = f"{command()} events"
-        if base is not None:
+        if ports != Ports():
             subscribe += f" --connect tcp://{HOST}:{ports.events} --replay tcp://{HOST}:{ports.replay}"
         say = self._screen.line
         say("Two coils of procedural (simulated) steel, welded, inspected by a real daemon over real sockets.")
@@ -138,12 +145,19 @@ class Demo:
             self._screen.line("to watch it in a browser:  pip install 'inline-steel-inspector[station]'")
             return
         try:
-            pages = station.StationProcess(self._setup.config, self._setup.folder, station.free_bind())
+            pages = station.StationProcess(
+                self._setup.config, self._setup.folder, station.free_bind(*self._station_port())
+            )
             stack.enter_context(pages)
         except InspectorError as error:
             self._screen.line(f"no station: {error}")
             return
         self._screen.line(f"watch it in a browser:  {pages.address}/")
+
+    def _station_port(self) -> tuple[int, ...]:
+        """The port behind the inspector's own, where its base is given."""
+        base = self._args.port_base
+        return () if base is None else (base + len(Ports.__struct_fields__),)
 
     def _run_in(self, daemon: DaemonProcess) -> float:
         """Send some sound strip as fast as it is taken; return how many frames a second that was."""

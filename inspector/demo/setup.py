@@ -12,7 +12,7 @@ import msgspec
 
 from inspector import recipe
 from inspector.errors import InspectorError, SocketError
-from inspector.harness.ports import HOST, Ports
+from inspector.harness.ports import HOST, Ports, is_free
 from inspector.records.recipe import Recipe
 from inspector.service import line
 from inspector.simulator.sheet import CLASSES
@@ -27,6 +27,16 @@ class DemoSetup(msgspec.Struct, frozen=True):
     ports: Ports
     config: Path
     recipe: Recipe
+
+
+def choose_ports(base: int | None, usual: Ports = Ports()) -> Ports:  # noqa: B008  # it is frozen
+    """The ports from `base` on; without one the `usual` ones, or others where any of those is taken.
+
+    Raises: InspectorError where there are none.
+    """
+    if base is not None:
+        return Ports.counted_from(base)
+    return usual if all(map(is_free, msgspec.structs.astuple(usual))) else Ports.free()
 
 
 def set_up(folder: Path, ports: Ports, recipe_name: str | None) -> DemoSetup:

@@ -71,7 +71,7 @@ class _Share:
     def take(self) -> int:
         """Return the first of `count` ports in a row that nobody has: those that were given longest ago."""
         for base in itertools.islice(self._bases, SHARE // self._count):
-            if all(_is_free(port) for port in range(base, base + self._count)):
+            if all(is_free(port) for port in range(base, base + self._count)):
                 return base
         raise InspectorError(f"all ports that this process may give are in use, {SHARE} of them. End what uses them.")
 
@@ -81,11 +81,12 @@ def _share(count: int) -> _Share:
     return _Share(count)
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a port of this machine's loopback."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that are over hold nothing up
         try:
             probe.bind((HOST, port))
-        except OSError:
+        except (OSError, OverflowError):
             return False
     return True

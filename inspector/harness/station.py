@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import socket
 import time
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +14,7 @@ from typing import Self
 
 from inspector.errors import InspectorError
 from inspector.harness.child import Child
-from inspector.harness.ports import HOST
+from inspector.harness.ports import HOST, is_free
 
 NEEDED = ("starlette", "uvicorn", "argon2", "itsdangerous")
 USUAL_PORT = 8470
@@ -61,12 +60,6 @@ def is_installed() -> bool:
     return all(importlib.util.find_spec(name) for name in NEEDED)
 
 
-def free_bind() -> str:
-    """The station's usual address, or one with any port where that is taken."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, USUAL_PORT))
-        except OSError:
-            return f"{HOST}:0"
-    return f"{HOST}:{USUAL_PORT}"
+def free_bind(port: int = USUAL_PORT) -> str:
+    """A station's address with this port, or with any where that is taken."""
+    return f"{HOST}:{port if is_free(port) else 0}"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector.demo.setup import TEMPLATE, set_up
+from inspector.demo.setup import TEMPLATE, choose_ports, set_up
 from inspector.errors import InspectorError, RecipeError, SocketError
 from inspector.harness.ports import Ports
 from inspector.service import line
@@ -56,6 +56,17 @@ def test_ports_and_recipe_are_put_in(tmp_path: Path) -> None:
     assert settings.commands.bind == f"tcp://127.0.0.1:{ports.commands}"
     assert Path(settings.recipe.path) == recipe
     assert Path(settings.journal.path) == tmp_path / "demo" / "journal"
+
+
+def test_the_usual_ports_give_way_where_one_is_taken() -> None:
+    """A demo while an inspector runs needs no option; ports that are asked for are taken as they are."""
+    usual = Ports.free()
+    assert choose_ports(None, usual) == usual
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", usual.http))
+        holder.listen()
+        assert choose_ports(None, usual) != usual
+        assert choose_ports(usual.frames, usual) == usual
 
 
 def test_taken_port_is_named(tmp_path: Path) -> None:
