@@ -110,7 +110,7 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         default=SHIPPED / "steel-r34",
         metavar="RECIPE",
-        help="default: the shipped one",
+        help="the recipe's folder (default: the shipped one)",
     )
     command.add_argument(
         "--out", type=Path, default=Path("deploy/results"), help="results' folder (default: %(default)s)"
@@ -143,7 +143,7 @@ def _add_engine(command: argparse.ArgumentParser) -> None:
         "--precision",
         choices=get_args(Precision),
         default="fp16",
-        help="default: %(default)s",
+        help="of the engine (default: %(default)s)",
     )
     command.add_argument(
         "--flavour",

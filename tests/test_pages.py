@@ -120,3 +120,23 @@ def test_the_files_that_pages_name_are_there() -> None:
     assert len(names) > 10
     known = [ROOT / "inspector", ROOT / "inspector/records", ROOT]
     assert [name for name in sorted(names) if not any((folder / name).exists() for folder in known)] == []
+
+
+def options(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    """Yield every option of a program, of all its commands."""
+    for action in filled(parser)._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from options(inner)
+        elif action.option_strings:
+            yield action
+
+
+def test_the_programs_state_defaults_alike() -> None:
+    """`(default: VALUE)`, wherever an option has one that is worth stating."""
+    found = [(name, action) for name, make in PARSERS.items() for action in options(make())]
+    assert len(found) > 200
+    stated = re.compile(r"\(%\(default\)|\(default [^:]|^default", re.IGNORECASE)
+    assert {
+        f"{name} {action.option_strings[-1]}" for name, action in found if stated.search(action.help or "")
+    } == set()

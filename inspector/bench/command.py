@@ -20,26 +20,41 @@ SHIPPED = "steel-r34"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `inspector bench`."""
     add, usual = parser.add_argument, MeasurementPlan()
-    add("recipe", nargs="*", default=[SHIPPED], metavar="RECIPE", help=f"folders, or a shipped one ({SHIPPED})")
-    add("--batches", type=_sizes, default=usual.batches, metavar="N,N,...", help="most frames in a batch (1,2,4,8)")
-    add("--seconds", type=_positive, default=usual.seconds, metavar="S", help="each measurement's length (%(default)s)")
-    add("--load-seconds", type=_positive, metavar="S", help="length of the measurement under load (as --seconds)")
-    add("--rounds", type=_whole(1, 20), default=usual.rounds, metavar="N", help="rounds that alternate (%(default)s)")
+    add(
+        "recipe", nargs="*", default=[SHIPPED], metavar="RECIPE", help=f"folders, or a shipped one (default: {SHIPPED})"
+    )
+    add(
+        "--batches",
+        type=_sizes,
+        default=usual.batches,
+        metavar="N,N,...",
+        help="most frames in a batch (default: 1,2,4,8)",
+    )
+    add(
+        "--seconds",
+        type=_positive,
+        default=usual.seconds,
+        metavar="S",
+        help="each measurement's length (default: %(default)s)",
+    )
+    add("--load-seconds", type=_positive, metavar="S", help="the same under load (default: as --seconds)")
+    add(
+        "--rounds",
+        type=_whole(1, 20),
+        default=usual.rounds,
+        metavar="N",
+        help="rounds that alternate (default: %(default)s)",
+    )
     add(
         "--wait-ms",
         type=_whole(1, 1000),
         default=usual.wait_ms,
         metavar="MS",
-        help="sets batch.wait_ms (%(default)s)",
+        help="sets batch.wait_ms (default: %(default)s)",
     )
     add("--threads", type=_whole(0, 1024), default=usual.threads, metavar="N", help="sets engine.threads (0: all)")
-    add(
-        "--engines",
-        type=_kinds,
-        default=KINDS,
-        metavar="KIND,...",
-        help=f"some of {', '.join(KINDS)} (all)",
-    )
+    kinds = f"some of {', '.join(KINDS)} (default: all)"
+    add("--engines", type=_kinds, default=KINDS, metavar="KIND,...", help=kinds)
     add("--images", type=Path, metavar="FOLDER", help="frames, instead of procedural steel")
     add("--json", type=Path, metavar="FILE", help="write all figures there")
     add("--compare", type=Path, nargs=2, metavar=("A.json", "B.json"), help="measure nothing: B compared with A")

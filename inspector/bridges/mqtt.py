@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_prefix,
         default="steel",
         metavar="PREFIX",
-        help="topics are PREFIX/LINE/KIND/NAME (%(default)s)",
+        help="topics are PREFIX/LINE/KIND/NAME (default: %(default)s)",
     )
     add("--client-id", help="identity at the broker, of no other client (default: inspector-LINE)")
     add("--user", help="name at the broker")

@@ -39,8 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("words", nargs="*", metavar="add|remove NAME", help="after `user`")
     parser.add_argument("--bind", metavar="HOST:PORT", help="instead of the file's bind")
-    parser.add_argument("--role", choices=ROLES, default="viewer", help="of a user that is added (%(default)s)")
-    parser.add_argument("--file", type=Path, default=USERS, help="the users' file (%(default)s)")
+    parser.add_argument(
+        "--role", choices=ROLES, default="viewer", help="of a user that is added (default: %(default)s)"
+    )
+    parser.add_argument("--file", type=Path, default=USERS, help="the users' file (default: %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -18,9 +18,9 @@ def add_arguments(check: argparse.ArgumentParser) -> None:
     way = check.add_mutually_exclusive_group()
     way.add_argument("--split", type=Path, metavar="FILE", help="check this split.csv instead of making one")
     way.add_argument("--fold", metavar="K/N", help=FOLD_HELP)
-    check.add_argument("--seed", type=whole, default=Settings(data=()).seed, help="of the split (default %(default)s)")
+    check.add_argument("--seed", type=whole, default=Settings(data=()).seed, help="of the split (default: %(default)s)")
     check.add_argument(
-        "--out", type=Path, default=Path("check"), help="folder for split.csv and contact.png (default %(default)s)"
+        "--out", type=Path, default=Path("check"), help="folder for split.csv and contact.png (default: %(default)s)"
     )
 
 

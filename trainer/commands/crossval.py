@@ -22,14 +22,14 @@ def add_arguments(crossval: argparse.ArgumentParser) -> None:
     crossval.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER", help="of the runs and the report; asked again, it goes on"
     )
-    crossval.add_argument("--folds", type=count, default=5, help="parts, each held out once (default %(default)s)")
+    crossval.add_argument("--folds", type=count, default=5, help="parts, each held out once (default: %(default)s)")
     crossval.add_argument("--flips", action="store_true", help="also assess each frame as the mean of its four flips")
     crossval.add_argument(
         "--edges-px",
         type=whole,
         default=5,
         metavar="PX",
-        help="how far an outline may lie off in the figures that allow for it (default %(default)s)",
+        help="how far an outline may lie off in the figures that allow for it (default: %(default)s)",
     )
     fit.add_network(crossval)
     fit.add_training(crossval)

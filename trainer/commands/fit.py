@@ -50,14 +50,14 @@ def add_network(fit: argparse.ArgumentParser) -> None:
         "--encoder",
         choices=ENCODERS,
         default=argparse.SUPPRESS,
-        help=f"(default {Settings(data=()).encoder})",
+        help=f"(default: {Settings(data=()).encoder})",
     )
     fit.add_argument(
         "--decoder",
         type=widths,
         metavar="A,B,C,D",
         default=argparse.SUPPRESS,
-        help="channels of the decoder's blocks, deepest first (default 128,64,48,32)",
+        help="channels of the decoder's blocks, deepest first (default: 128,64,48,32)",
     )
     fit.add_argument(
         "--start",
@@ -86,7 +86,7 @@ def add_training(fit: argparse.ArgumentParser) -> None:
     usual = Settings(data=())
     fit.set_defaults(preset=None, crop=None)
     fit.argument_default = argparse.SUPPRESS
-    fit.add_argument("--preset", choices=tuple(PRESETS), help="what is not given otherwise (default best)")
+    fit.add_argument("--preset", choices=tuple(PRESETS), help="what is not given otherwise (default: best)")
     fit.add_argument(
         "--learn-from", type=count, metavar="N", help="frames of the training part to learn from: what more would bring"
     )
@@ -95,7 +95,7 @@ def add_training(fit: argparse.ArgumentParser) -> None:
         "--extra-share",
         type=share,
         metavar="SHARE",
-        help=f"of the crops cut from --extra (default {usual.extra_share})",
+        help=f"of the crops cut from --extra (default: {usual.extra_share})",
     )
     fit.add_argument(
         "--teacher",
@@ -106,14 +106,14 @@ def add_training(fit: argparse.ArgumentParser) -> None:
         "--teacher-share",
         type=share,
         metavar="SHARE",
-        help=f"weight of its word against the labels' (default {usual.teacher_share})",
+        help=f"weight of its word against the labels' (default: {usual.teacher_share})",
     )
     fit.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
     add_frames(fit)
     fit.add_argument(
         "--weights", help="pre-trained encoder: a state dict's file, or imagenet (installed for efficientnet-lite0)"
     )
-    fit.add_argument("--seed", type=whole, help=f"of split, network and crops (default {usual.seed})")
+    fit.add_argument("--seed", type=whole, help=f"of split, network and crops (default: {usual.seed})")
     _add_budget(fit, usual)
     _add_recipe(fit)
     _add_machine(fit, usual)
@@ -124,7 +124,7 @@ def _add_budget(fit: argparse.ArgumentParser, usual: Settings) -> None:
     budget.add_argument(
         "--epochs",
         type=count,
-        help="passes over the training frames (default, without --minutes: 23, the paper's; with patience at most 100)",
+        help="passes over the training frames (default: without --minutes 23, the paper's; with patience at most 100)",
     )
     budget.add_argument("--minutes", type=positive, help="wall clock for the whole run; the learning rate follows it")
     budget.add_argument(
@@ -135,7 +135,7 @@ def _add_budget(fit: argparse.ArgumentParser, usual: Settings) -> None:
     )
     budget.add_argument("--epoch-crops", type=count, help="crops an epoch (default: one a training frame)")
     budget.add_argument(
-        "--checkpoint-minutes", type=amount, help=f"most that a kill may lose (default {usual.checkpoint_minutes:g})"
+        "--checkpoint-minutes", type=amount, help=f"most that a kill may lose (default: {usual.checkpoint_minutes:g})"
     )
 
 
@@ -164,7 +164,7 @@ def _add_recipe(fit: argparse.ArgumentParser) -> None:
     recipe.add_argument(
         "--ema", type=decay, metavar="DECAY", help=f"of the average of weights that is kept; 0: none {usually('ema')}"
     )
-    recipe.add_argument("--crop", type=crop_size, metavar="HxW", help="crop, pixels (default 256x512)")
+    recipe.add_argument("--crop", type=crop_size, metavar="HxW", help="crop, pixels (default: 256x512)")
     recipe.add_argument(
         "--full-frame-share",
         type=share,
@@ -181,7 +181,7 @@ def _add_recipe(fit: argparse.ArgumentParser) -> None:
         "--paste-share",
         type=share,
         metavar="SHARE",
-        help="of crops that get another frame's defect pasted on (default 0)",
+        help="of crops that get another frame's defect pasted on (default: 0)",
     )
     recipe.add_argument(
         "--relight", action=argparse.BooleanOptionalAction, help=f"vary exposure and noise {usually('relight')}"
@@ -191,7 +191,7 @@ def _add_recipe(fit: argparse.ArgumentParser) -> None:
 def _add_machine(fit: argparse.ArgumentParser, usual: Settings) -> None:
     machine = fit.add_argument_group("what it runs on")
     machine.add_argument(
-        "--batch", type=count, help=f"crops a step, divided among torchrun's processes (default {usual.batch})"
+        "--batch", type=count, help=f"crops a step, divided among torchrun's processes (default: {usual.batch})"
     )
     machine.add_argument(
         "--precision", choices=("auto", "fp32", "bf16"), help="auto: bf16 where it is faster (paper: fp32)"
@@ -203,7 +203,7 @@ def _add_machine(fit: argparse.ArgumentParser, usual: Settings) -> None:
         metavar="GB",
         help="memory for decoded frames (default: half of what is free, up to 8 with a GPU, 2 without)",
     )
-    machine.add_argument("--workers", type=whole, help=f"processes that make crops (default {usual.workers})")
+    machine.add_argument("--workers", type=whole, help=f"processes that make crops (default: {usual.workers})")
 
 
 def vars_of(settings: Settings) -> dict[str, object]:

@@ -34,7 +34,7 @@ def add_arguments(tune: argparse.ArgumentParser) -> None:
         )
     tune.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
     target = tune.add_mutually_exclusive_group()
-    target.add_argument("--max-false-per-100m", type=amount, metavar="N", help="false defects allowed (default 1)")
+    target.add_argument("--max-false-per-100m", type=amount, metavar="N", help="false defects allowed (default: 1)")
     target.add_argument(
         "--min-recall", type=rate, metavar="SHARE", help="of each class, as 0.95; then as few false ones as possible"
     )

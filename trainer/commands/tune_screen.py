@@ -30,7 +30,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "--max-lost",
         type=rate,
         metavar="SHARE",
-        help="of the defects that may be lost to the screen, at 95 %% confidence (default 0.001); it is not met while "
+        help="of the defects that may be lost to the screen, at 95 %% confidence (default: 0.001); it is not met while "
         "fewer than three times one in SHARE were seen",
     )
     add_scale(command)
