@@ -3,6 +3,7 @@
 # make emulator  a GPU of host memory: with it `make test` runs the code for GPUs too; takes minutes and a C++ compiler
 # make axe    a checker of accessibility: with it `make test` looks at the station's pages; takes seconds and npm
 # make simulate  random schedules of what can happen to a line, for a minute; SEED=N shows one again, MUTANTS=1 plants faults
+# make bench  figures side by side, and a soak of ten minutes (SOAK=SECONDS)
 # make soak   the long forms of tests that look for rare faults; hours
 # make check  ruff, mypy --strict, import-linter
 # make release  wheel, sdist, bill of materials and notes of the commit that is checked out, in dist/VERSION
@@ -42,7 +43,7 @@ check: $(VENV)/.dev
 	$(VENV)/bin/lint-imports
 
 bench: $(VENV)/.bench
-	$(RUN) -m tests.bench
+	$(RUN) -m tests.bench $(if $(SOAK),--soak $(SOAK))
 
 # A GPU host may have no network: what Python there has must do.
 GPU_PYTHON = $(or $(wildcard $(RUN)),$(PYTHON))

@@ -61,6 +61,7 @@ class JournalFolder:
             path.mkdir(parents=True)
             _sync(path.parent)
         self._held: int | None = _hold(path)
+        self._names: dict[int, Path] = {}
         self._written: dict[Path, int] = {}
         """Inode of each file of the newest segment."""
         for left in path.glob(f"events-*.sqlite{MAKING}*"):  # by a process that died while it made it
@@ -83,7 +84,9 @@ class JournalFolder:
 
     def file(self, start: int) -> Path:
         """Name of the segment whose first number is `start`."""
-        return self.path / f"events-{start:012d}.sqlite"
+        if start not in self._names:
+            self._names[start] = self.path / f"events-{start:012d}.sqlite"
+        return self._names[start]
 
     def size_bytes(self, start: int) -> int:
         """Size of a segment with its write-ahead log."""

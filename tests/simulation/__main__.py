@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 
 from tests.simulation.mutants import MUTANTS, hunt
 from tests.simulation.run import POWER, Tally, attempt, run
@@ -30,12 +32,25 @@ def main() -> bool:
         tally = run(itertools.count(time.time_ns() // 1000 % 10**9), is_enough=_cuts(options.cuts), kinds=POWER)
         print(f"{tally.cuts} power cuts: {_lost(tally)}")
     else:
-        seeds = itertools.count(time.time_ns() // 1000 % 10**9)
-        tally = run(seeds, is_enough=lambda tally: bool(tally.failures) or tally.wall_s > options.seconds)
+        tally = _at_once(time.time_ns() // 1000 % 10**9, options.seconds)
     print(tally)
     for failure in tally.failures[:1]:
         print(failure)
     return not tally.failures
+
+
+def _at_once(first: int, seconds: float) -> Tally:
+    """Run random seeds on all cores."""
+    jobs, tally = len(os.sched_getaffinity(0)), Tally()
+    with ProcessPoolExecutor(jobs) as pool:
+        for found in pool.map(_some, range(first, first + jobs), [jobs] * jobs, [seconds] * jobs):
+            tally.add(found)
+    return tally
+
+
+def _some(first: int, step: int, seconds: float) -> Tally:
+    """Run each `step`-th seed for a time."""
+    return run(itertools.count(first, step), is_enough=lambda tally: bool(tally.failures) or tally.wall_s > seconds)
 
 
 def _cuts(most: int) -> Callable[[Tally], bool]:

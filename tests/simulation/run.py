@@ -43,9 +43,16 @@ class Tally(msgspec.Struct):
     steps: int = 0
     cuts: int = 0
     published: int = 0
-    failures: list[Failure] = []
+    failures: list[Failure] = msgspec.field(default_factory=list)
     wall_s: float = 0.0
     cpu_s: float = 0.0
+
+    def add(self, other: Tally) -> None:
+        """Take in what another process did at the same time."""
+        for name in ("schedules", "steps", "cuts", "published", "cpu_s"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.failures += other.failures
+        self.wall_s = max(self.wall_s, other.wall_s)
 
     def __str__(self) -> str:
         rate = self.cpu_s or 1.0

@@ -18,6 +18,8 @@ from tests.simulation.line import Setup
 
 NAMES = ("top", "bottom", "third")
 STEPS = 120
+LENGTHS = {10: 4, 20: 4, 40: 2, STEPS: 1}
+"""How many schedules have so many steps: short ones are cheap, some faults need long ones."""
 WEIGHTS = {
     "shoot": 30,
     "take": 26,
@@ -76,13 +78,18 @@ class Schedule(msgspec.Struct, frozen=True):
     steps: tuple[Step, ...]
 
 
-def draw(seed: int, *, kinds: dict[str, int] | None = None, steps: int = STEPS) -> Schedule:
-    """Draw a schedule; `kinds` say how often each kind of step comes, in place of what is usual."""
+def draw(seed: int, *, kinds: dict[str, int] | None = None, steps: int = 0) -> Schedule:
+    """Draw a schedule of so many steps, 0: as chance has it.
+
+    `kinds` say how often each kind of step comes, in place of what is usual; then it has all steps.
+    """
     chance = random.Random(seed)
+    if not steps:
+        steps = STEPS if kinds else random.Random(~seed).choices([*LENGTHS], [*LENGTHS.values()])[0]
     line = _line(chance)
     setup = _setup(line, chance, seed)
     weights = {**WEIGHTS, **(kinds or {})}
-    drawn = chance.choices([*weights], [*weights.values()], k=steps)
+    drawn = chance.choices([*weights], [*weights.values()], k=STEPS)[:steps]
     return Schedule(seed, line, setup, tuple(Step(kind, chance.randrange(6), chance.getrandbits(32)) for kind in drawn))
 
 

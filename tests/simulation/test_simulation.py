@@ -9,7 +9,7 @@ from tests.simulation.run import POWER, Tally, attempt, run, shrink
 from tests.simulation.schedule import draw
 from tests.simulation.world import worlds
 
-SEEDS = 25
+SEEDS = 60
 FIRST = 1
 """Of the seeds in which each of the faults below is found soon."""
 SOON = (

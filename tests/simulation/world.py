@@ -6,6 +6,7 @@ Knows: what each step does, and whom to ask whether all holds after it. Must not
 from __future__ import annotations
 
 import logging
+import os
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -48,13 +49,17 @@ SETTLED = 60
 """Rounds of flow that bring everything to its end."""
 
 
+MEMORY = "/dev/shm"
+"""What is written there meets no disk."""
+
+
 @contextmanager
 def worlds() -> Iterator[Callable[[Schedule], World]]:
     """Give what makes worlds, one after another, on one disk."""
     log = logging.getLogger("inspector")
     was_disabled, log.disabled = log.disabled, True
     try:
-        with TemporaryDirectory(prefix="simulation-") as folder:
+        with TemporaryDirectory(prefix="simulation-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
             root = Path(folder).resolve() / "journal"
             root.mkdir()
             with simulated_disk(root) as disk:
