@@ -65,7 +65,7 @@ def strewn(coil: str, number: int, length_m: float, seed: int = 0, width_mm: flo
             confidence=round(float(confidences[place]), 3),
             is_partial=False,
             frames=1,
-            recipe="steel-r34@2",
+            recipe="steel-r34@3",
             captured_ns=1_795_363_200_000_000_000 + place,
         )
 
