@@ -17,8 +17,10 @@ from inspector.config.camera import CameraSection
 from inspector.errors import ConfigError, InspectorError, Stopped
 from inspector.infer import Loaded
 from inspector.records.recipe import Recipe
+from inspector.service.intake import plane_rooms
 from inspector.service.line import Config
 from inspector.service.prepare import PLAIN, Load, Options, load, prepare
+from inspector.words import counted
 
 RELOADABLE = frozenset({"recipe", "engine", "alarm", "flood", "travel", "trigger"})
 """Sections that a reload puts into force; a change in any other needs a restart, and is refused."""
@@ -90,8 +92,20 @@ class Reload:
         ]
         for camera, before in () if faults else zip(settings.camera, self._settings.camera, strict=True):
             faults += [f"{self._path.name}: {fault}" for fault in _size_faults(camera, card, before, self._running)]
+        if not faults:
+            faults = [f"{self._path.name}: {fault}" for fault in self._plane_faults(settings, card)]
         if faults:
             raise ConfigError(faults)
+
+    def _plane_faults(self, settings: Config, card: Recipe) -> Iterator[str]:
+        """Another number of frames that share a plane: intake gathers as many as at its start."""
+        rooms, before = plane_rooms(settings, card), plane_rooms(self._settings, self._running)
+        for name, room in rooms.items():
+            if room.frames != before[name].frames:
+                yield (
+                    f"recipe {card} has {card.height} rows, for {counted(room.frames, 'frame')} of camera {name}; "
+                    f"{counted(before[name].frames, 'frame')} share a plane now. Restart the service to change it."
+                )
 
 
 def _timeless(settings: Config) -> Config:

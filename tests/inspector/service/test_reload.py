@@ -142,6 +142,20 @@ def test_recipe_of_another_size(line: Line) -> None:
     ]
 
 
+def test_recipe_of_other_rows_under_blocks(tmp_path: Path) -> None:
+    """Blocks are gathered for the plane that the line started with: a recipe with another number of rows waits."""
+    line = Line(tmp_path, f"mm_per_row = 0.5\nheight = {HEIGHT // 4}")
+    rows = HEIGHT // 2
+    model = onnx.parser.parse_model(GRAPH.format(h=rows, w=WIDTH, decide=DECIDE)).SerializeToString()
+    write_folder(line.recipe, model, "low", ("dark", "bright"), (rows, WIDTH))
+    assert line.reload() == [
+        f"line3.toml: recipe low@1 has {rows} rows, for 2 frames of camera top; 4 frames share a plane now. "
+        "Restart the service to change it."
+    ]
+    write_recipe(line.recipe, name="keener")
+    assert line.reload() == []
+
+
 def test_a_failed_reload_does_not_become_the_standard(line: Line) -> None:
     """After a refused reload the next is compared with what runs, and a good one is taken."""
     line.change("mm_per_px = 0.6", "mm_per_px = 0.7")
