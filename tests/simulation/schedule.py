@@ -19,7 +19,7 @@ from tests.simulation.line import Setup
 NAMES = ("top", "bottom", "third")
 STEPS = 120
 LENGTHS = {10: 4, 20: 4, 40: 2, STEPS: 1}
-"""How many schedules have so many steps: short ones are cheap, some faults need long ones."""
+"""How many schedules have each number of steps: short ones are cheap, some faults need long ones."""
 WEIGHTS = {
     "shoot": 30,
     "take": 26,
@@ -79,7 +79,7 @@ class Schedule(msgspec.Struct, frozen=True):
 
 
 def draw(seed: int, *, kinds: dict[str, int] | None = None, steps: int = 0) -> Schedule:
-    """Draw a schedule of so many steps, 0: as chance has it.
+    """Draw a schedule of N steps, 0: as chance has it.
 
     `kinds` say how often each kind of step comes, in place of what is usual; then it has all steps.
     """
