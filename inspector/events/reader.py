@@ -10,7 +10,6 @@ and `let_go` are for the journal's.
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
 from collections.abc import Callable
 
@@ -18,8 +17,6 @@ import apsw
 
 from inspector.events.segments import BUSY_MS, JournalFolder
 from inspector.records.envelope import read_event
-
-log = logging.getLogger("inspector")
 
 REPLAY = """SELECT seq, topic, payload FROM event
 WHERE seq > ?1 AND seq <= ?2 AND substr(topic, 1, length(?3)) = ?3 ORDER BY seq LIMIT ?4"""
@@ -55,7 +52,6 @@ class Reader:
             except DAMAGE as error:
                 self._damaged.add(start)
                 words = f"{self._folder.file(start)}: is damaged; what is unreadable is left out of replays: {error}"
-                log.error("%s", words)
                 self._report(words)
                 return self._whole(start, after, through, prefix, limit)
             except apsw.CantOpenError:

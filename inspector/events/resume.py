@@ -8,7 +8,6 @@ Knows: the files, and what was known of the numbers before. Must not know: what 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
@@ -17,8 +16,6 @@ import apsw
 
 from inspector.errors import JournalError
 from inspector.events.segments import Damaged, JournalFolder, numbers, open_to_write
-
-log = logging.getLogger("inspector")
 
 
 class JournalPosition(NamedTuple):
@@ -82,7 +79,6 @@ def resume(folder: JournalFolder, most_lost: int, known: KnownEvents = NOTHING) 
     if lost:
         found = _behind(found, lost * most_lost)
         remarks.append(f"the next event is {found.known.position.last_seq + 1}: none of the lost numbers is used twice")
-        log.error("%s: %s", folder.path, remarks[-1])
     return found, remarks
 
 
@@ -102,7 +98,6 @@ def _whole_starts(folder: JournalFolder, remarks: list[str]) -> tuple[list[int],
 def _set_aside(folder: JournalFolder, start: int, what: str, remarks: list[str]) -> None:
     file = folder.file(start)
     remarks.append(f"{file}: {what}, its events are lost; set aside as {folder.set_aside(start).name}")
-    log.error("%s", remarks[-1])
 
 
 def _read(segment: apsw.Connection, starts: list[int]) -> Resumed:
@@ -141,7 +136,6 @@ def _from_known(
             f"{folder.path}: holds events up to {last_seq} of {known.position.last_seq}: the others can be replayed no "
             f"more. It goes on with {known.position.last_seq + 1}"
         )
-        log.error("%s", remarks[-1])
     return Resumed(known._replace(position=known.position._replace(starts=tuple(starts))), None)
 
 
