@@ -9,10 +9,13 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import msgspec
 
 from inspector.camera import Camera, Transport
+from inspector.client import Events
 from inspector.records.events import CoilReport, Defect, Missed
 from inspector.records.frame import Bytes2D
 from tests.e2e.ledger import LedgerWatch
@@ -60,11 +63,40 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     resent: int = 0
     """Frames that the camera sent more than once."""
     ledger: LedgerWatch | None = None
+    published: int = 0
+    """Events that a subscriber received, up to the coil's end."""
+    unrecorded: int = 0
+    """Of those, events that the journal does not have."""
 
     @property
     def marked(self) -> int:
         """Frames that had a defect."""
         return -(-self.passed // MARKED)
+
+
+class Subscriber:
+    """Receives events over restarts, and asks for nothing again, until the `with` block ends."""
+
+    def __init__(self, mill: Mill) -> None:
+        self.seqs = set[int]()
+        self._mill = mill
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._read)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join(PATIENCE_S)
+
+    def _read(self) -> None:
+        with Events(self._mill.ports.address("events"), timeout_s=0.5) as events:
+            while not self._stop.is_set():
+                self.seqs.update(event.seq for event in events)
 
 
 def frame_at(number: int) -> Bytes2D:
@@ -105,7 +137,7 @@ def survive(folder: Path, kills: int, transport: Transport, *, early: bool = Fal
         counts["resent"] = getattr(camera._link, "resent", 0)
 
     camera = threading.Thread(target=line)
-    with mill, LedgerWatch(mill.ports.http) as ledger:
+    with mill, LedgerWatch(mill.ports.http) as ledger, Subscriber(mill) as subscriber:
         camera.start()
         try:
             for _ in range(kills):
@@ -116,7 +148,8 @@ def survive(folder: Path, kills: int, transport: Transport, *, early: bool = Fal
         finally:
             stop.set()
             camera.join()
-        return msgspec.structs.replace(_outcome(mill, counts["passed"], counts["resent"]), ledger=ledger)
+        found = _outcome(mill, counts["passed"], counts["resent"], subscriber)
+        return msgspec.structs.replace(found, ledger=ledger)
 
 
 def survive_camera_kills(folder: Path, kills: int, frames: int) -> Outcome:
@@ -137,18 +170,22 @@ def survive_camera_kills(folder: Path, kills: int, frames: int) -> Outcome:
         return _outcome(mill, frames, 0)
 
 
-def _outcome(mill: Mill, passed: int, resent: int) -> Outcome:
+def _outcome(mill: Mill, passed: int, resent: int, subscriber: Subscriber | None = None) -> Outcome:
     """Read from the journal what is on record of the first coil."""
-    missed, defects = list[Missed](), set[str]()
+    missed, defects, seqs = list[Missed](), set[str](), set[int]()
     with mill.listen() as events:
         for event in events:
+            seqs.add(event.seq)
             match event.data:
                 case Missed(coil="C1"):
                     missed.append(event.data)
                 case Defect(coil="C1", is_partial=False):
                     defects.add(f"{event.data.start_mm // FRAME_MM:.0f}")
                 case CoilReport(coil="C1", state="ended"):
+                    published = {seq for seq in (subscriber.seqs if subscriber else ()) if seq <= event.seq}
                     return Outcome(
+                        published=len(published),
+                        unrecorded=len(published - seqs),
                         passed=passed,
                         inspected=event.data.frames,
                         defects=len(defects),

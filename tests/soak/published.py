@@ -10,8 +10,7 @@ import time
 from pathlib import Path
 
 from inspector.camera import Camera
-from inspector.client import Events
-from tests.e2e.kills import RATE_FPS
+from tests.e2e.kills import RATE_FPS, Subscriber
 from tests.e2e.mill import FRAME_MM, PATIENCE_S, Mill, paint
 from tests.recipes import DARK
 
@@ -21,13 +20,8 @@ FRAMES = 20
 
 def main(kills: int) -> bool:
     """Print what was published, and what of it the journal has; return whether that is all, without a hole."""
-    stop, published = threading.Event(), set[int]()
+    stop = threading.Event()
     with tempfile.TemporaryDirectory() as folder, Mill(Path(folder), overload="drop-newest") as mill:
-
-        def read() -> None:
-            with Events(mill.ports.address("events"), timeout_s=0.5) as events:
-                while not stop.is_set():
-                    published.update(event.seq for event in events)
 
         def line() -> None:
             with Camera(mill.ports.address("frames"), "top", mm_per_row=0.5) as camera:
@@ -39,19 +33,19 @@ def main(kills: int) -> bool:
                     else:
                         camera.skip()
 
-        threads = [threading.Thread(target=work) for work in (read, line)]
-        for thread in threads:
-            thread.start()
-        try:
-            for _ in range(kills):
+        camera = threading.Thread(target=line)
+        with Subscriber(mill) as subscriber:
+            camera.start()
+            try:
+                for _ in range(kills):
+                    mill.until(FRAMES)
+                    mill.stop(signal.SIGKILL)
+                    mill.start()
                 mill.until(FRAMES)
-                mill.stop(signal.SIGKILL)
-                mill.start()
-            mill.until(FRAMES)
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join(PATIENCE_S)
+            finally:
+                stop.set()
+                camera.join(PATIENCE_S)
+        published = subscriber.seqs
         assert mill.stop()[0] == 0
         mill.start()
         last = max(published)

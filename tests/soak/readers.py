@@ -42,37 +42,36 @@ with Events(sys.argv[1], replay=sys.argv[2], after=("e1", 0), timeout_s=60) as s
 """
 
 
-def main() -> bool:
+def main(events: int = EVENTS, tails: int = TAILS, paces: int = PACES) -> bool:
     """Print the figures; return whether no event was lost, doubled or out of order."""
     with tempfile.TemporaryDirectory() as folder, Line(Path(folder, "journal"), max_mb=256) as line:
-        for _ in range(EVENTS // 100):
+        for _ in range(events // 100):
             line.say(*[COIL] * 100)
-        alone_ms = _pace(line)
-        good = _away(line, alone_ms)
-        good &= _tail(line)
-        return good & _stopped(line)
+        good = _away(line, events, paces, _pace(line, paces))
+        good &= _tail(line, tails)
+        return good & _stopped(line, paces)
 
 
-def _away(line: Line, alone_ms: float) -> bool:
+def _away(line: Line, count: int, paces: int, alone_ms: float) -> bool:
     """Let a reader fetch all that it missed, while events go on."""
-    words = [line.publisher.address, line.replays.address, str(EVENTS)]
+    words = [line.publisher.address, line.replays.address, str(count)]
     with subprocess.Popen([sys.executable, "-c", AWAY, *words], stdout=subprocess.PIPE, text=True) as reader:
-        meanwhile_ms = _pace(line)
+        meanwhile_ms = _pace(line, paces)
         out, _ = reader.communicate()
     took_s, is_right, lost = out.split()
     print(
-        f"away for {EVENTS} events: all in order, once: {is_right}, lost {lost}, in {float(took_s):.2f} s; "
+        f"away for {count} events: all in order, once: {is_right}, lost {lost}, in {float(took_s):.2f} s; "
         f"p99 of recording and publishing {alone_ms:.2f} ms alone, {meanwhile_ms:.2f} ms meanwhile",
         flush=True,
     )
     return (is_right, lost) == ("True", "0")
 
 
-def _tail(line: Line) -> bool:
+def _tail(line: Line, tails: int) -> bool:
     """Lose the last event on its way, again and again; nothing comes after it but heartbeats."""
     took_s, right = list[float](), True
     with line.listen(timeout_s=60.0) as events:
-        for _ in range(TAILS):
+        for _ in range(tails):
             line.say(COIL)
             next(iter(events))
             line.say(COIL, lost=True)
@@ -80,14 +79,14 @@ def _tail(line: Line) -> bool:
             right &= next(iter(events)).seq == line.journal.last_seq
             took_s.append(time.monotonic() - began_s)
         right &= events.lost == 0
-    print(f"tail lost {TAILS} times: repaired {right}, after {max(took_s):.2f} s at most", flush=True)
+    print(f"tail lost {tails} times: repaired {right}, after {max(took_s):.2f} s at most", flush=True)
     return right
 
 
-def _stopped(line: Line) -> bool:
+def _stopped(line: Line, paces: int) -> bool:
     """Stop one reader for good (SIGSTOP), and let another read on."""
     words = [line.publisher.address, line.replays.address]
-    before_ms = _pace(line, QUEUE)
+    before_ms = _pace(line, paces, QUEUE)
     with subprocess.Popen([sys.executable, "-c", STOPPED, *words], stdout=subprocess.PIPE, text=True) as reader:
         assert reader.stdout is not None
         reader.stdout.readline()
@@ -95,12 +94,12 @@ def _stopped(line: Line) -> bool:
         seqs = list[int]()
         with line.listen(timeout_s=60.0) as other:
             first = line.journal.last_seq + 1
-            thread = threading.Thread(target=lambda: seqs.extend(other.__next__().seq for _ in range(QUEUE * PACES)))
+            thread = threading.Thread(target=lambda: seqs.extend(other.__next__().seq for _ in range(QUEUE * paces)))
             thread.start()
-            meanwhile_ms = _pace(line, QUEUE)
+            meanwhile_ms = _pace(line, paces, QUEUE)
             thread.join()
         reader.kill()
-    right = seqs == list(range(first, first + QUEUE * PACES))
+    right = seqs == list(range(first, first + QUEUE * paces))
     print(
         f"one reader stopped, {len(seqs)} events: the other has all {right}; p99 of {QUEUE} events "
         f"{before_ms:.2f} ms before, {meanwhile_ms:.2f} ms with it and the other reading in this process",
@@ -109,10 +108,10 @@ def _stopped(line: Line) -> bool:
     return right
 
 
-def _pace(line: Line, at_once: int = 1) -> float:
+def _pace(line: Line, paces: int, at_once: int = 1) -> float:
     """Report events at the line's pace; return the p99 of what it takes, milliseconds."""
     took_ms = list[float]()
-    for _ in range(PACES):
+    for _ in range(paces):
         began_s = time.perf_counter()
         line.say(*[COIL] * at_once)
         took_ms.append(1000 * (time.perf_counter() - began_s))
