@@ -26,6 +26,7 @@ from inspector.coil.marks import marks
 from inspector.coil.pictures import ReportPicture, ReportPictures
 from inspector.coil.seen import CoilHistory
 from inspector.coil.settings import GradingSection
+from inspector.coil.units import METRIC, Units
 from inspector.coil.words import figures, foot, grades, subtitle, tables
 from inspector.config.severity import SeveritySection
 from inspector.records.events import CoilRecord
@@ -57,19 +58,20 @@ def html(
     pictures: ReportPictures = NO_PICTURES,
     classes: Sequence[str] = (),
     note: str = "",
+    units: Units = METRIC,
 ) -> bytes:
     """Write the report of a coil that was read with its defects, with pictures of some of them.
 
     Signs and colours follow the order of the recipe's `classes`; without them that of the alphabet.
     """
-    packed = pack(seen, gradings, severities, pictures=pictures, classes=classes)
+    packed = pack(seen, gradings, severities, pictures=pictures, classes=classes, units=units)
     script, style = _script(), _text("page.css")
     return _filled(
         "page.html",
         {
             "coil": escape(made.coil),
             "grade": escape(made.grade),
-            "body": body(made, note, pictures.note),
+            "body": body(made, note, pictures.note, units),
             "generator": f"inspector {__version__}",
             "script_hash": _hash(script),
             "style_hash": _hash(style),
@@ -82,7 +84,7 @@ def html(
     ).encode()
 
 
-def body(made: CoilRecord, note: str = "", pictures: str = "") -> str:
+def body(made: CoilRecord, note: str = "", pictures: str = "", units: Units = METRIC) -> str:
     """What the page shows, without what makes it a file: the places that `page.js` fills stand empty in it."""
     return _filled(
         "body.html",
@@ -92,9 +94,11 @@ def body(made: CoilRecord, note: str = "", pictures: str = "") -> str:
             "sign": SIGNS.get(made.grade, SIGNS["ungraded"]),
             "so_far": "so far: the coil runs" if made.is_partial else "",
             "subtitle": subtitle(made),
-            "figures": figures(made),
-            "grades": grades(made),
-            "tables": tables(made),
+            "figures": figures(made, units),
+            "grades": grades(made, units),
+            "tables": tables(made, units),
+            "small": units.small,
+            "large": units.large,
             "foot": foot(made, note),
             "pictures": escape(pictures),
         },
@@ -108,6 +112,7 @@ def pack(
     *,
     pictures: ReportPictures = NO_PICTURES,
     classes: Sequence[str] = (),
+    units: Units = METRIC,
 ) -> Packed:
     """Pack what `page.js` shows of a coil that was read with its defects."""
     assert len(seen.ids) == len(seen.columns), "a report needs the defects' ids"
@@ -118,7 +123,9 @@ def pack(
     layout, packed = packing.pack(columns, kinds, columns.severities(severities), along)
     ids = [seen.ids[place] for place in along.tolist()]
     return Packed(
-        meta=_json(_meta(seen, gradings, ids, pictures.crops) | {"columns": layout, "names": names}),
+        meta=_json(
+            _meta(seen, gradings, ids, pictures.crops) | {"columns": layout, "names": names, "units": units.name}
+        ),
         columns=packed,
         ids=packing.lines(ids),
     )

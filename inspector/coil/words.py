@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from inspector.coil.units import METRIC, Units
 from inspector.records.events import CoilRecord
 from inspector.words import counted
 
@@ -20,16 +21,24 @@ def subtitle(made: CoilRecord) -> str:
     return escape(f"{when} UTC{by}{lost}")
 
 
-def figures(made: CoilRecord) -> str:
+def figures(made: CoilRecord, units: Units = METRIC) -> str:
     """The figures at the top."""
     metre = made.worst_metre
     shown = [
-        ("length, estimated" if made.is_estimated else "length", f"{made.length_m:.1f}", "m"),
-        ("inspected", f"{made.inspected_m:.1f}", "m"),
-        ("not inspected", f"{made.missed_m:.2f}", "m"),
+        ("length, estimated" if made.is_estimated else "length", units.long(made.length_m), units.large),
+        ("inspected", units.long(made.inspected_m), units.large),
+        ("not inspected", units.long(made.missed_m, 2), units.large),
         ("defects", _thousands(made.defects), ""),
-        ("on 100 m", "-" if made.per_100_m is None else f"{made.per_100_m:.1f}", "inspected"),
-        ("worst metre", f"{metre.start_m:.0f}" if metre else "-", f"m: {metre.count}" if metre else ""),
+        (
+            f"on 100 {units.large}",
+            "-" if made.per_100_m is None else f"{made.per_100_m * units.large_m:.1f}",
+            "inspected",
+        ),
+        (
+            units.reworded("worst 1 m"),
+            units.long(metre.start_m, 0) if metre else "-",
+            f"{units.large}: {metre.count}" if metre else "",
+        ),
     ]
     return "".join(
         f"<div><dt>{name}</dt><dd>{value}{f' <small>{unit}</small>' if unit else ''}</dd></div>"
@@ -37,7 +46,7 @@ def figures(made: CoilRecord) -> str:
     )
 
 
-def grades(made: CoilRecord) -> str:
+def grades(made: CoilRecord, units: Units = METRIC) -> str:
     """A row for each set of rules, with its reasons."""
     if not made.grades:
         words = "Not graded: the configuration has no [[grading]] rules."
@@ -46,16 +55,16 @@ def grades(made: CoilRecord) -> str:
         [
             escape(f"{grade.rules} {grade.version}"),
             f'<span class="chip {escape(grade.grade)}">{escape(grade.grade)}</span>',
-            "<ul>" + "".join(f"<li>{escape(reason)}</li>" for reason in grade.reasons) + "</ul>"
+            "<ul>" + "".join(f"<li>{escape(units.reworded(reason))}</li>" for reason in grade.reasons) + "</ul>"
             if grade.reasons
             else "within all limits",
             f"{_thousands(grade.graded)}",
             f"{_thousands(grade.left_out)}",
-            f"{grade.missed_m:.2f}",
+            units.long(grade.missed_m, 2),
         ]
         for grade in made.grades
     ]
-    head = ["rules", "grade", "reasons", "graded defects", "in dead zones", "graded strip missed m"]
+    head = ["rules", "grade", "reasons", "graded defects", "in dead zones", f"graded strip missed {units.large}"]
     return f'<section class="grades">{_table(head, rows, wide=2)}{_decisions(made)}</section>'
 
 
@@ -68,39 +77,39 @@ def _decisions(made: CoilRecord) -> str:
     )
 
 
-def tables(made: CoilRecord) -> str:
+def tables(made: CoilRecord, units: Units = METRIC) -> str:
     """Classes, cameras, repeats and alarms."""
     classes = [
         [
             escape(sums.name),
             _thousands(sums.count),
             *(_thousands(sums.severities.get(level, 0)) for level in ("minor", "major", "critical")),
-            f"{sums.per_100_m:.1f}",
-            _thousands(round(sums.area_mm2)),
-            f"{sums.longest_mm:.1f}",
+            f"{sums.per_100_m * units.large_m:.1f}",
+            _thousands(round(sums.area_mm2 / units.small_mm**2)),
+            units.short(sums.longest_mm),
         ]
         for sums in made.classes
     ]
-    cameras = [
-        [escape(seen.camera), escape(seen.side), f"{seen.left_mm:.0f} to {seen.right_mm:.0f}", f"{seen.missed_m:.2f}"]
-        for seen in made.coverage
-    ]
-    repeats = [
-        [
-            escape(repeat.name),
-            escape(repeat.side),
-            f"{repeat.across_mm:.1f}",
-            f"{repeat.period_mm:.1f}",
-            str(repeat.marks),
-            escape(" or ".join(repeat.rolls)) or "none that is known",
-        ]
-        for repeat in made.repeats
-    ]
     alarms = [[escape(name), str(times)] for name, times in made.alarms.items()]
+    small, large = units.small, units.large
+    of_class = [
+        "class",
+        "defects",
+        "minor",
+        "major",
+        "critical",
+        f"on 100 {large}",
+        f"area {small}²",
+        f"longest {small}",
+    ]
     sections = [
-        ("Classes", ["class", "defects", "minor", "major", "critical", "on 100 m", "area mm²", "longest mm"], classes),
-        ("Cameras", ["camera", "side", "sees across mm", "missed m"], cameras),
-        ("Repeating marks", ["class", "side", "across mm", "each mm", "marks", "printed by"], repeats),
+        ("Classes", of_class, classes),
+        ("Cameras", ["camera", "side", f"sees across {small}", f"missed {large}"], _cameras(made, units)),
+        (
+            "Repeating marks",
+            ["class", "side", f"across {small}", f"each {small}", "marks", "printed by"],
+            _repeats(made, units),
+        ),
         ("Alarms", ["alarm", "raised"], alarms),
     ]
     shown = [
@@ -109,6 +118,32 @@ def tables(made: CoilRecord) -> str:
         if rows
     ]
     return f'<section class="tables">{"".join(shown)}</section>'
+
+
+def _cameras(made: CoilRecord, units: Units) -> list[list[str]]:
+    return [
+        [
+            escape(seen.camera),
+            escape(seen.side),
+            f"{units.short(seen.left_mm, 0)} to {units.short(seen.right_mm, 0)}",
+            units.long(seen.missed_m, 2),
+        ]
+        for seen in made.coverage
+    ]
+
+
+def _repeats(made: CoilRecord, units: Units) -> list[list[str]]:
+    return [
+        [
+            escape(repeat.name),
+            escape(repeat.side),
+            units.short(repeat.across_mm),
+            units.short(repeat.period_mm),
+            str(repeat.marks),
+            escape(" or ".join(repeat.rolls)) or "none that is known",
+        ]
+        for repeat in made.repeats
+    ]
 
 
 def foot(made: CoilRecord, note: str) -> str:

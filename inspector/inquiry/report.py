@@ -15,6 +15,7 @@ from inspector.coil import file, report
 from inspector.coil.pictures import pictures
 from inspector.coil.record import record
 from inspector.coil.seen import CoilHistory, closed, gather, opened
+from inspector.coil.units import UNITS
 from inspector.events.history import History
 from inspector.inquiry import source
 from inspector.records.events import CoilRecord
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", type=Path, metavar="FILE", help="write the coil's file: its record and all that was seen")
     add("--archive", type=Path, metavar="FOLDER", help="pictures for the report; with --config the line's own")
     add("--note", default="", metavar="TEXT", help="a sentence for the foot of the report")
+    add("--units", choices=tuple(UNITS), default="mm", help="lengths of the report for people")
     source.add_arguments(parser)
 
 
@@ -42,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         file.write(closed(seen, made), args.json)
     if args.html:
         shown = pictures(seen, found.severities, args.archive or found.archive)
-        facts = {"pictures": shown, "classes": found.classes, "note": args.note}
+        facts = {"pictures": shown, "classes": found.classes, "note": args.note, "units": UNITS[args.units]}
         file.save(args.html, report.html(seen, made, found.gradings, found.severities, **facts))
     print(msgspec.json.format(msgspec.json.encode(made), indent=2).decode(), file=sys.stdout)
     return 0

@@ -21,6 +21,8 @@ from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from inspector import __version__
+from inspector.coil import report
+from inspector.coil.units import METRIC, UNITS
 from inspector.commands import ask
 from inspector.errors import InspectorError, NoAnswer
 from inspector.records.commands import (
@@ -89,7 +91,8 @@ class Api:
         first_seq = int(seq) if seq.isdecimal() and len(seq) < LONGEST else None
         made = await run_sync(coils.shown, watch.line, asked.get("coil", ""), first_seq, limiter=self._readers)
         meta = msgspec.Raw(made.packed.meta.encode())
-        return answered({"stamp": made.stamp, "record": made.record, "body": made.body, "meta": meta})
+        body = report.body(made.record, units=UNITS.get(asked.get("units", ""), METRIC))
+        return answered({"stamp": made.stamp, "record": made.record, "body": body, "meta": meta})
 
     async def crops(self, request: Request) -> Response:
         """Pictures that the archive has of a defect."""

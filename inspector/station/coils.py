@@ -59,14 +59,13 @@ class ListedCoil(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CoilPage(msgspec.Struct, frozen=True):
-    """A coil's page: its record, what stands in it, what its script draws; all of one reading."""
+    """A coil's page: its record, what its script draws; all of one reading."""
 
     stamp: str
     """Names this reading."""
     read_s: float
     """When it was made, monotonic clock."""
     record: CoilRecord
-    body: str
     packed: Packed
     worst: tuple[str, ...]
     """Ids of the worst defects."""
@@ -155,4 +154,4 @@ def _shown(line: Line, history: History, passage: Passage) -> CoilPage:
     made = record(seen, line.gradings, line.severities)
     packed = report.pack(seen, line.gradings, line.severities, classes=line.classes)
     ids = tuple(seen.ids[place] for place in worst(seen, line.severities)[:PICTURED])
-    return CoilPage(secrets.token_urlsafe(9), time.monotonic(), made, report.body(made), packed, ids)
+    return CoilPage(secrets.token_urlsafe(9), time.monotonic(), made, packed, ids)

@@ -45,6 +45,11 @@ def language(wanted: str, accepted: str) -> str:
     return next((code for code in codes if code in known), DEFAULT)
 
 
+def in_units(words: Words, units: str) -> Words:
+    """A catalogue for a reader of these units: a word that has a twin for them, like `length.in`, is that."""
+    return {key: words.get(f"{key}.{units}", text) for key, text in words.items()}
+
+
 def filled(page: str, words: Words, values: Mapping[str, str]) -> Html:
     """Fill in a page's places, each once: a value that looks like a place stays text."""
 

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from inspector import __version__
 from inspector.station.access import Access
-from inspector.station.pages import Html, Words, data, filled, language, languages
+from inspector.station.pages import Html, Words, data, filled, in_units, language, languages
 from inspector.station.watch import Watch
 
 LANGUAGE, UNITS = "language", "units"
@@ -60,7 +60,7 @@ class Views:
         if chosen not in self._watches:
             raise HTTPException(404, f"line is {chosen!r}; expected one of {', '.join(self._watches)}.")
         code = language(request.query_params.get(LANGUAGE) or request.cookies.get(LANGUAGE, ""), accepted(request))
-        words, who = languages()[code], request.state.who
+        words, who = in_units(languages()[code], _units(request)), request.state.who
         facts = {
             "line": chosen,
             "page": name,

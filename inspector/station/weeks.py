@@ -51,8 +51,11 @@ class Weeks:
             return answered(found)
         if table not in TABLES:
             raise HTTPException(404, f"table is {table[:20]!r}; expected one of {', '.join(TABLES)}.")
+        rows = TABLES[table](found)
+        if request.query_params.get("units") == "in":
+            rows = in_feet(rows)
         headers = {"content-disposition": f'attachment; filename="{table}.csv"'}
-        return Response(_csv(TABLES[table](found)), media_type="text/csv", headers=headers)
+        return Response(_csv(rows), media_type="text/csv", headers=headers)
 
     def _found(self, watch: Watch, number: int) -> dict[str, Any]:
         zone: tzinfo = ZoneInfo(self._zone) if self._zone else self._clock().astimezone().tzinfo or UTC
@@ -124,6 +127,28 @@ TABLES: dict[str, Callable[[dict[str, Any]], Rows]] = {
     "overall": _overall,
     "cameras": _cameras,
 }
+
+
+IN_FEET = {
+    "_mm": ("_in", 1 / 25.4),
+    "_m": ("_ft", 1 / 0.3048),
+    "_per_km": ("_per_1000_ft", 0.3048),
+    "_per_100_m": ("_per_100_ft", 0.3048),
+}
+"""How a column's name ends, how it ends in inches and feet, and by what its numbers are multiplied."""
+
+
+def in_feet(rows: Rows) -> Rows:
+    """A table in inches and feet; each column's name has its unit."""
+    rows = iter(rows)
+    head = [str(name) for name in next(rows)]
+    ends = [max((end for end in IN_FEET if name.endswith(end)), key=len, default="") for name in head]
+    yield [name.removesuffix(end) + IN_FEET[end][0] if end else name for name, end in zip(head, ends, strict=True)]
+    for row in rows:
+        yield [
+            round(cell * IN_FEET[end][1], 3) if end and isinstance(cell, int | float) else cell
+            for cell, end in zip(row, ends, strict=True)
+        ]
 
 
 def _csv(rows: Rows) -> str:

@@ -22,7 +22,6 @@ pytestmark = [needs_browser, pytest.mark.slow]
 DARK_BOX = (10, 30, 20, 40, DARK)
 PATIENCE_MS = 45_000
 NOTHING = "\u2013"
-AXE = Path(__file__).parents[2] / "build" / "axe" / "package" / "axe.min.js"
 ARCHIVE = '[archive]\npath = "archive"\n'
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -185,19 +184,6 @@ def test_a_coil_is_opened_looked_at_and_decided(mill: Mill, page: Page) -> None:
     expect(page.locator(".decided")).to_contain_text("hold")
     decided = [event.data for event in mill.received("decision.hold") if isinstance(event.data, Decision)]
     assert [(made.coil, made.operator, made.reason) for made in decided] == [("DECIDED", "Lee", "looked at")]
-
-
-@pytest.mark.skipif(not AXE.is_file(), reason="no axe-core (make axe)")
-@pytest.mark.parametrize("path", ["/live", "/coils", "/coil?coil=DECIDED", "/live?language=de"])
-def test_nothing_keeps_anybody_out(page: Page, station: Station, path: str) -> None:
-    """axe-core finds nothing against WCAG 2.2 AA."""
-    page.goto(station.address + path)
-    until(page, "document.querySelector('#count, #classes tr, #coils tbody tr') !== null")
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    found = page.evaluate(f"axe.run(document, {{ runOnly: {rules} }})")
-    assert [(violation["id"], violation["nodes"][0]["html"]) for violation in found["violations"]] == []
-    assert len(found["passes"]) > 20
 
 
 def test_the_first_view_is_small(page: Page) -> None:

@@ -1,13 +1,13 @@
 // Density along the coil, and the Pareto of classes.
 
-import { big, coil, meta, startMm } from "./data.js";
-import { label, nice } from "./map.js";
+import { big, coil, meta, startMm, unit } from "./data.js";
+import { label, nice, round } from "./map.js";
 import { colourOf, hatch, printing, sharpness, sized, trace } from "./marks.js";
 
 export function drawDensity(shown, onGo) {
   const canvas = document.getElementById("density"), width = printing ? 660 : canvas.parentElement.clientWidth - 32, height = 190, ctx = sized(canvas, width, height, sharpness());
   const left = 46, right = 10, top = 10, base = height - 32, inner = width - left - right, length = Math.max(1, meta.length_mm);
-  const step = Math.max(nice(length / Math.min(260, inner / 3)), 100), bins = Math.ceil(length / step), perM = 1000 / step;
+  const step = Math.max(round(length / Math.min(260, inner / 3)), unit().largeMm / 10), bins = Math.ceil(length / step), perM = unit().largeMm / step;
   const counts = meta.names.map(() => new Float64Array(bins));
   for (const i of shown) counts[coil.kind[i]][Math.min(bins - 1, Math.max(0, Math.floor(startMm(i) / step)))]++;
   let most = 0;
@@ -19,9 +19,9 @@ export function drawDensity(shown, onGo) {
   for (let n = 0; n < bins; n++) { let y = base; counts.forEach((one, kind) => { const h = one[n] * perM * scale; if (h) { ctx.fillStyle = colourOf(kind); ctx.fillRect(left + n * px, y - h, Math.max(1, px - (px > 4 ? 1 : 0)), h); if (h > 3) { ctx.fillStyle = "#fff"; ctx.fillRect(left + n * px, y - h, Math.max(1, px), .8); } y -= h; } }); }
   for (const gap of meta.gaps) hatch(ctx, left + gap.start / length * inner, base + 2, Math.max(2, (gap.end - gap.start) / length * inner), 7, 4);
   ctx.fillStyle = "#68717b"; ctx.strokeStyle = "#9aa2ab"; ctx.textBaseline = "top"; ctx.textAlign = "center";
-  const tick = nice(length * 90 / inner);
-  for (let mm = 0; mm <= length * 1.0001; mm += tick) { const x = left + mm / length * inner; ctx.beginPath(); ctx.moveTo(x, base); ctx.lineTo(x, base + 12); ctx.stroke(); ctx.fillText(label(mm, tick) + (mm ? "" : " m"), Math.min(x, width - 18), base + 14); }
-  document.getElementById("density-hint").textContent = `defects a metre, in steps of ${label(step, Math.min(step, 1000))} m; hatched: not inspected`;
+  const tick = round(length * 90 / inner);
+  for (let mm = 0; mm <= length * 1.0001; mm += tick) { const x = left + mm / length * inner; ctx.beginPath(); ctx.moveTo(x, base); ctx.lineTo(x, base + 12); ctx.stroke(); ctx.fillText(label(mm, tick) + (mm ? "" : ` ${unit().large}`), Math.min(x, width - 18), base + 14); }
+  document.getElementById("density-hint").textContent = `defects a ${unit().large === "m" ? "metre" : "foot"}, in steps of ${label(step, Math.min(step, unit().largeMm))} ${unit().large}; hatched: not inspected`;
   canvas.onclick = (event) => onGo((event.offsetX - left) / inner * length);
 }
 

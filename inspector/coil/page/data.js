@@ -47,7 +47,13 @@ export const startMm = (i) => coil.start[i] / 10;
 export const lengthMm = (i) => coil.length[i] / 10;
 export const leftMm = (i) => coil.left[i] / 10;
 export const widthMm = (i) => coil.width[i] / 10;
-export const metres = (mm, digits = 3) => (Math.round(mm) === 0 ? 0 : mm / 1000).toFixed(digits);
+
+// Lengths as the reader wants them: millimetres and metres, or inches and feet.
+const isInches = () => meta.units === "in";
+export const unit = () => (isInches() ? { small: "in", large: "ft", area: "in\u00b2", smallMm: 25.4, largeMm: 304.8 } : { small: "mm", large: "m", area: "mm\u00b2", smallMm: 1, largeMm: 1000 });
+export const metres = (mm, digits = 3) => (Math.round(mm) === 0 ? 0 : mm / unit().largeMm).toFixed(digits);
+export const short = (mm, digits = 1) => (mm / unit().smallMm).toFixed(isInches() ? digits + 1 : digits);
+export const area = (mm2) => (mm2 / unit().smallMm ** 2).toFixed(isInches() ? 3 : 1);
 
 export function big(number) {
   return String(number).replace(/\B(?=(\d{3})+$)/g, "\u202f");

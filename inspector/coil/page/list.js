@@ -1,25 +1,28 @@
 // The list: as many rows as the window shows, whatever the number of defects. And the worst defects as cards.
 
-import { big, coil, count, el, ids, leftMm, lengthMm, loadIds, meta, metres, SEVERITIES, startMm, widthMm } from "./data.js";
+import { area, big, coil, count, el, ids, leftMm, lengthMm, loadIds, meta, metres, SEVERITIES, short, startMm, unit, widthMm } from "./data.js";
 import { nice } from "./map.js";
 import { colourOf, printing, sign } from "./marks.js";
 
 const PITCH = 26, PRINTED = 60;
 const COLUMNS = [
   ["class", (i) => meta.names[coil.kind[i]], (i) => coil.kind[i]], ["severity", (i) => SEVERITIES[coil.severity[i]], (i) => coil.severity[i]],
-  ["side", (i) => meta.sides_by_number[coil.side[i]], (i) => coil.side[i]], ["metre", (i) => metres(startMm(i)), (i) => coil.start[i], 1],
-  ["from tail m", (i) => metres(meta.length_mm - startMm(i) - lengthMm(i)), (i) => -coil.start[i] - coil.length[i], 1], ["across mm", (i) => leftMm(i).toFixed(1), (i) => coil.left[i], 1],
-  ["length mm", (i) => lengthMm(i).toFixed(1), (i) => coil.length[i], 1], ["width mm", (i) => widthMm(i).toFixed(1), (i) => coil.width[i], 1],
-  ["area mm\u00b2", (i) => coil.area[i].toFixed(1), (i) => coil.area[i], 1], ["certain", (i) => Math.round(coil.confidence[i] / 10) + " %", (i) => coil.confidence[i], 1],
+  ["side", (i) => meta.sides_by_number[coil.side[i]], (i) => coil.side[i]], ["{place}", (i) => metres(startMm(i)), (i) => coil.start[i], 1],
+  ["from tail {large}", (i) => metres(meta.length_mm - startMm(i) - lengthMm(i)), (i) => -coil.start[i] - coil.length[i], 1], ["across {small}", (i) => short(leftMm(i)), (i) => coil.left[i], 1],
+  ["length {small}", (i) => short(lengthMm(i)), (i) => coil.length[i], 1], ["width {small}", (i) => short(widthMm(i)), (i) => coil.width[i], 1],
+  ["area {area}", (i) => area(coil.area[i]), (i) => coil.area[i], 1], ["certain", (i) => Math.round(coil.confidence[i] / 10) + " %", (i) => coil.confidence[i], 1],
   ["camera", (i) => meta.cameras[coil.camera[i]], (i) => coil.camera[i]], ["id", (i) => (ids ? ids[i] : "\u2026"), (i) => i],
 ];
+
+// A column's name with the reader's units.
+const titled = (name) => name.replace(/\{(\w+)\}/, (_, word) => (word === "place" ? (unit().large === "m" ? "metre" : "foot") : unit()[word]));
 
 export class List {
   constructor(pane, onPick) {
     this.pane = pane; this.table = pane.querySelector("table"); this.body = pane.querySelector("tbody"); this.onPick = onPick; this.by = 1; this.down = true; this.chosen = -1; this.order = new Int32Array(0);
     this.space = el("div", undefined, pane);
     const head = pane.querySelector("thead tr");
-    COLUMNS.forEach(([name, , , isNumber], n) => { const cell = el("th", name, head); if (isNumber) cell.className = "number"; cell.onclick = () => { this.down = this.by === n ? !this.down : Boolean(isNumber) || n === 1; this.by = n; this.sort(); }; });
+    COLUMNS.forEach(([name, , , isNumber], n) => { const cell = el("th", titled(name), head); if (isNumber) cell.className = "number"; cell.onclick = () => { this.down = this.by === n ? !this.down : Boolean(isNumber) || n === 1; this.by = n; this.sort(); }; });
     pane.addEventListener("scroll", () => requestAnimationFrame(() => this.draw()));
   }
 
@@ -43,7 +46,7 @@ export class List {
       COLUMNS.forEach(([, show, , isNumber], n) => { const cell = el("td", undefined, row); if (isNumber) cell.className = "number"; if (!n) cell.append(sign(coil.kind[i]), " "); cell.append(show(i)); });
     }
     if (this.order.length && !ids && !printing) loadIds().then(() => this.draw());
-    document.getElementById("print-note").textContent = this.order.length > PRINTED ? `The ${PRINTED} first of ${big(this.order.length)} by ${COLUMNS[this.by][0]}; all of them are in this file on a screen.` : "";
+    document.getElementById("print-note").textContent = this.order.length > PRINTED ? `The ${PRINTED} first of ${big(this.order.length)} by ${titled(COLUMNS[this.by][0])}; all of them are in this file on a screen.` : "";
   }
 }
 
@@ -53,7 +56,7 @@ export function drawWorst(shown, onPick) {
   for (const i of best) {
     const figure = el("figure", undefined, pane), crop = meta.crops[i]; figure.onclick = () => onPick(i); figure.append(crop ? pictured(i, crop) : outlined(i));
     const words = el("figcaption", undefined, figure), name = el("b", undefined, words); name.append(sign(coil.kind[i]), ` ${meta.names[coil.kind[i]]}, ${SEVERITIES[coil.severity[i]]}`);
-    words.append(`${metres(startMm(i))} m, across ${leftMm(i).toFixed(0)} mm, ${meta.sides_by_number[coil.side[i]]}`, document.createElement("br"), `${lengthMm(i).toFixed(1)} x ${widthMm(i).toFixed(1)} mm`);
+    words.append(`${metres(startMm(i))} ${unit().large}, across ${short(leftMm(i), 0)} ${unit().small}, ${meta.sides_by_number[coil.side[i]]}`, document.createElement("br"), `${short(lengthMm(i))} x ${short(widthMm(i))} ${unit().small}`);
     if (!crop) el("i", "no picture; its box, to scale", el("div", undefined, words));
     else if (crop.label) el("i", `a person says: ${crop.label}`, el("div", undefined, words));
   }
@@ -71,9 +74,9 @@ function pictured(i, crop) {
 
 function outlined(i) {
   const w = Math.max(lengthMm(i), 1), h = Math.max(widthMm(i), 1), room = Math.max(w / 200, h / 100) * 1.35, left = 100 - w / room / 2, top = 52 - h / room / 2;
-  const svg = shape("svg", { viewBox: "0 0 200 128" }), bar = nice(40 * room) , long = bar / room;
+  const svg = shape("svg", { viewBox: "0 0 200 128" }), by = unit().smallMm, bar = nice(40 * room / by), long = bar * by / room;
   shape("rect", { x: left, y: top, width: Math.max(1.5, w / room), height: Math.max(1.5, h / room), fill: colourOf(coil.kind[i]), "fill-opacity": .22, stroke: colourOf(coil.kind[i]), "stroke-width": 1.6 }, svg);
   shape("path", { d: `M12 112v6M12 115h${long}M${12 + long} 112v6`, stroke: "#68717b", fill: "none" }, svg);
-  shape("text", { x: 18 + long, y: 119, "font-size": 11, fill: "#68717b" }, svg).textContent = `${+bar.toPrecision(2)} mm`;
+  shape("text", { x: 18 + long, y: 119, "font-size": 11, fill: "#68717b" }, svg).textContent = `${+bar.toPrecision(2)} ${unit().small}`;
   return svg;
 }

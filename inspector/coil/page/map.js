@@ -1,7 +1,7 @@
 // The map: the strip folded into rows like a page of text, so that it is true to scale at every zoom. Travel is to the right,
 // the left edge of the strip is up; the sides lie one above the other.
 
-import { coil, el, firstFrom, leftMm, lengthMm, meta, metres, SEVERITIES, startMm, widthMm } from "./data.js";
+import { area, coil, el, firstFrom, leftMm, lengthMm, meta, metres, SEVERITIES, short, startMm, unit, widthMm } from "./data.js";
 import { colourOf, hatch, printing, sharpness, sized, stamp } from "./marks.js";
 
 const STEEL = "#e8ebee", EDGE = "#aeb5bd", LEFT = 62, RIGHT = 10, SCALE = 19, GAP = 5, NEXT = 9, CELL = 3, SIGNS = 250;
@@ -99,7 +99,7 @@ export class Strip {
     for (const gap of meta.gaps) for (const [x, y, w, h] of this.pieces(gap.side, gap.start, gap.end, gap.left, gap.right)) hatch(ctx, x, y, Math.max(1.5, w), h);
     for (const box of meta.crowded) for (const [x, y, w, h] of this.pieces(box.side, box.start, box.end, box.left, box.right)) hatch(ctx, x, y, Math.max(1.5, w), h, 4, -1, "#8b1d16");
     this.defects(); this.repeats(); this.welds(); this.ring();
-    document.getElementById("map-hint").textContent = `true to scale, travel to the right, ${metres(Math.min(this.rowMm, this.length), this.rowMm < 1e4 ? 2 : 0)} m a row` + (this.isDense ? "; shaded by number of defects, signs for the worst" : "") + (printing ? "" : "  (Ctrl + wheel or double click: zoom)");
+    document.getElementById("map-hint").textContent = `true to scale, travel to the right, ${metres(Math.min(this.rowMm, this.length), this.rowMm < 1e4 ? 2 : 0)} ${unit().large} a row` + (this.isDense ? "; shaded by number of defects, signs for the worst" : "") + (printing ? "" : "  (Ctrl + wheel or double click: zoom)");
   }
 
   steel(row) {
@@ -111,12 +111,12 @@ export class Strip {
       ctx.strokeStyle = EDGE; ctx.lineWidth = 1; ctx.strokeRect(LEFT + .5, top + .5, long * this.scale - 1, Math.max(1, h - 1));
       if (h >= 9) { ctx.fillStyle = "#68717b"; ctx.fillText(lane.name, LEFT - 7, top + h / 2); }
     });
-    const base = y + this.laneTop(this.lanes.length) - GAP, step = nice(this.rowMm * 80 / this.inner);
+    const base = y + this.laneTop(this.lanes.length) - GAP, step = round(this.rowMm * 80 / this.inner);
     ctx.textBaseline = "top"; ctx.textAlign = "center"; ctx.fillStyle = "#68717b"; ctx.strokeStyle = "#9aa2ab"; ctx.beginPath();
     for (let mm = Math.ceil(from / step - 1e-6) * step; mm <= from + long + 1e-6; mm += step) {
       const x = LEFT + (mm - from) * this.scale;
       ctx.moveTo(x, base + 1); ctx.lineTo(x, base + 5);
-      ctx.fillText(label(mm, step) + (mm < step / 2 ? " m" : ""), Math.min(x, this.width - 22), base + 6);
+      ctx.fillText(label(mm, step) + (mm < step / 2 ? ` ${unit().large}` : ""), Math.min(x, this.width - 22), base + 6);
     }
     ctx.stroke();
   }
@@ -190,7 +190,7 @@ export class Strip {
       }
       ctx.setLineDash([]);
       for (const i of marks) for (const [x, y, w] of this.pieces(repeat.side, startMm(i), startMm(i) + lengthMm(i), leftMm(i) + widthMm(i) / 2, leftMm(i) + widthMm(i) / 2)) { ctx.beginPath(); ctx.arc(x + w / 2, y, 7, 0, 7); ctx.stroke(); }
-      const [x, y, row] = this.at(repeat.side, startMm(marks[0]), leftMm(marks[0])), words = `${repeat.name} each ${repeat.period.toFixed(1)} mm${repeat.rolls.length ? ", " + repeat.rolls.join(" or ") : ""}`;
+      const [x, y, row] = this.at(repeat.side, startMm(marks[0]), leftMm(marks[0])), words = `${repeat.name} each ${short(repeat.period)} ${unit().small}${repeat.rolls.length ? ", " + repeat.rolls.join(" or ") : ""}`;
       if (row >= this.first && row <= this.last) { ctx.textAlign = "left"; ctx.textBaseline = "bottom"; ctx.lineWidth = 3; ctx.strokeStyle = "#fff"; ctx.strokeText(words, x + 9, y - 6); ctx.fillStyle = "#111"; ctx.fillText(words, x + 9, y - 6); }
     }
   }
@@ -234,7 +234,7 @@ export class Strip {
 }
 
 export function words(i) {
-  return `${meta.names[coil.kind[i]]}, ${SEVERITIES[coil.severity[i]]}\n${metres(startMm(i))} m from the head, ${metres(meta.length_mm - startMm(i) - lengthMm(i))} m from the tail\nacross ${leftMm(i).toFixed(1)} to ${(leftMm(i) + widthMm(i)).toFixed(1)} mm, ${meta.sides_by_number[coil.side[i]]}\n${lengthMm(i).toFixed(1)} x ${widthMm(i).toFixed(1)} mm, ${coil.area[i].toFixed(1)} mm\u00b2, ${Math.round(coil.confidence[i] / 10)} %`;
+  return `${meta.names[coil.kind[i]]}, ${SEVERITIES[coil.severity[i]]}\n${metres(startMm(i))} ${unit().large} from the head, ${metres(meta.length_mm - startMm(i) - lengthMm(i))} ${unit().large} from the tail\nacross ${short(leftMm(i))} to ${short(leftMm(i) + widthMm(i))} ${unit().small}, ${meta.sides_by_number[coil.side[i]]}\n${short(lengthMm(i))} x ${short(widthMm(i))} ${unit().small}, ${area(coil.area[i])} ${unit().area}, ${Math.round(coil.confidence[i] / 10)} %`;
 }
 
 // The `most` worst of some defects, along the coil; the least of them is found from a sample where there are many.
@@ -246,4 +246,6 @@ function worst(some, most) {
 }
 
 export function nice(least) { const ten = 10 ** Math.floor(Math.log10(least)); return [1, 2, 5, 10].map((times) => times * ten).find((step) => step >= least * .999); }
-export function label(mm, step) { return (mm / 1000).toFixed(Math.max(0, Math.ceil(-Math.log10(step / 1000) - 1e-9))); }
+// A round step of the reader's longer unit, mm.
+export const round = (leastMm) => nice(leastMm / unit().largeMm) * unit().largeMm;
+export function label(mm, step) { const { largeMm } = unit(); return (mm / largeMm).toFixed(Math.max(0, Math.ceil(-Math.log10(step / largeMm) - 1e-9))); }

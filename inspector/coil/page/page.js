@@ -1,7 +1,7 @@
 // The page: what is shown follows the filters; a defect picked anywhere is picked everywhere.
 
 import { drawDensity, drawPareto } from "./charts.js";
-import { big, coil, count, el, ids, loadIds, meta, unpack } from "./data.js";
+import { big, coil, count, el, ids, loadIds, meta, unit, unpack } from "./data.js";
 import { drawWorst, List } from "./list.js";
 import { Strip } from "./map.js";
 import { hatch, printing, setPrinting, sign } from "./marks.js";
@@ -13,8 +13,8 @@ const hidden = new Set();
 function filter() { choose(); strip.draw(); follow(); }
 
 function choose() {
-  const side = byId("side").value, severity = +byId("severity").value, least = 10 * (+byId("length").value || 0), text = byId("id").value.trim();
-  const from = byId("from").value === "" ? -Infinity : 1e4 * byId("from").value, to = byId("to").value === "" ? Infinity : 1e4 * byId("to").value, found = [];
+  const side = byId("side").value, severity = +byId("severity").value, { smallMm, largeMm } = unit(), least = 10 * smallMm * (+byId("length").value || 0), text = byId("id").value.trim();
+  const from = byId("from").value === "" ? -Infinity : 10 * largeMm * byId("from").value, to = byId("to").value === "" ? Infinity : 10 * largeMm * byId("to").value, found = [];
   for (let i = 0; i < count; i++) {
     if (hidden.has(coil.kind[i]) || coil.severity[i] < severity || coil.length[i] < least || coil.start[i] > to || coil.start[i] + coil.length[i] < from) continue;
     if (side !== "" && coil.side[i] !== +side) continue;

@@ -1,6 +1,6 @@
 // One coil: the report's own page and drawing, a defect's pictures, a person's decision.
 
-import { coil as columns, ids, lengthMm, leftMm, loadIds, meta, SEVERITIES, startMm, widthMm } from "/static/coil/data.js";
+import { area, coil as columns, ids, lengthMm, leftMm, loadIds, meta, SEVERITIES, startMm, unit, widthMm } from "/static/coil/data.js";
 import { colourOf } from "/static/coil/marks.js";
 import { fail, illustrate, show } from "/static/coil/page.js";
 import { address, ask, command, rememberOperator } from "./ask.js";
@@ -10,7 +10,7 @@ import { shell } from "./shell.js";
 import { metres, mm } from "./units.js";
 import { number, t } from "./words.js";
 
-const asked = new URLSearchParams(location.search), name = asked.get("coil") ?? "", which = { coil: name, ...(asked.get("seq") ? { seq: asked.get("seq") } : {}) };
+const asked = new URLSearchParams(location.search), name = asked.get("coil") ?? "", which = { coil: name, units: facts.units, ...(asked.get("seq") ? { seq: asked.get("seq") } : {}) };
 const read = async () => (await ask("/api/coil", which)).json();
 
 async function load() {
@@ -20,7 +20,7 @@ async function load() {
   byId("decide").hidden = facts.role !== "engineer";
   document.title = `${name} ${facts.line}`;
   const packed = async (part) => (await ask("/api/coil", { stamp: page.stamp, part })).arrayBuffer();
-  await show({ meta: page.meta, packed }, picked);
+  await show({ meta: { ...page.meta, units: facts.units }, packed }, picked);
   const crops = await (await ask("/api/coil", { stamp: page.stamp, part: "pictures" })).json();
   if (Object.keys(crops).length) await illustrate(crops);
   const wanted = asked.get("defect");
@@ -45,7 +45,7 @@ async function picked(place) {
   const rows = [
     [t("from_head"), metres(startMm(place), 3)], [t("from_tail"), metres(meta.length_mm - startMm(place) - lengthMm(place), 3)],
     [t("across"), `${mm(leftMm(place), 1, true)} – ${mm(leftMm(place) + widthMm(place), 1)}`], [t("size"), `${mm(lengthMm(place), 1, true)} × ${mm(widthMm(place), 1)}`],
-    [t("area"), `${number(columns.area[place], 1)} mm²`], [t("certain"), `${number(columns.confidence[place] / 10)} %`], [t("camera"), meta.cameras[columns.camera[place]]], ["id", id],
+    [t("area"), `${area(columns.area[place])} ${unit().area}`], [t("certain"), `${number(columns.confidence[place] / 10)} %`], [t("camera"), meta.cameras[columns.camera[place]]], ["id", id],
   ];
   byId("numbers").replaceChildren(...rows.flatMap(([key, value]) => [el("dt", {}, key), el("dd", {}, value)]));
   byId("crops").replaceChildren(el("p", { class: "hint" }, t("reading")));

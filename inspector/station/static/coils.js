@@ -3,6 +3,7 @@
 import { address, ask } from "./ask.js";
 import { byId, el } from "./dom.js";
 import { banner, shell } from "./shell.js";
+import { perMetre } from "./units.js";
 import { date, number, t } from "./words.js";
 
 const AGAIN_MS = 10_000;
@@ -15,7 +16,7 @@ function row(coil) {
   const made = el("tr", { onclick: () => location.assign(link) },
     el("td", {}, el("a", { href: link }, coil.coil), coil.is_whole ? "" : el("small", { class: "hint" }, ` ${t("not_whole")}`)),
     el("td", {}, date(coil.started)), el("td", {}, coil.ended ? date(coil.ended) : t("runs")),
-    ...[number(coil.length_m, 1), number(coil.missed_m, 2), number(coil.defects), coil.per_100_m === null ? "–" : number(coil.per_100_m, 1)].map((text) => el("td", { class: "number" }, text)),
+    ...[number(coil.length_m * perMetre, 1), number(coil.missed_m * perMetre, 2), number(coil.defects), coil.per_100_m === null ? "–" : number(coil.per_100_m / perMetre, 1)].map((text) => el("td", { class: "number" }, text)),
     el("td", {}, verdict(coil.grade)), el("td", {}, verdict(coil.decided), coil.operator ? el("small", { class: "hint" }, ` ${coil.operator}`) : ""));
   if (coil.missed_m > 0) made.children[4].style.fontWeight = "700";
   return made;

@@ -2,10 +2,11 @@
 
 import { colourOf } from "/static/coil/marks.js";
 import { address, ask } from "./ask.js";
-import { byId, el } from "./dom.js";
+import { byId, el, facts } from "./dom.js";
 import { dash, lines, spark, stack } from "./plot.js";
 import { prioritySign } from "./shapes.js";
 import { banner, shell } from "./shell.js";
+import { mm, perMetre } from "./units.js";
 import { date, dayOf, lasting, number, t } from "./words.js";
 
 const GRADES = ["release", "hold", "block", "ungraded"], STATES = ["failure", "check_function", "out_of_specification", "maintenance_required", "normal"];
@@ -18,18 +19,18 @@ function drawDays({ days, classes, alarms_a_day, most_a_day }) {
   byId("grades").replaceChildren(stack(t("grades"), labels, GRADES.map((grade) => ({ name: t(`grade.${grade}`), kind: grade, values: days.map((day) => day.grades[grade] ?? 0) }))));
   legend("grades-legend", ...GRADES.map((grade) => el("span", {}, el("i", { class: `swatch ${grade}` }), t(`grade.${grade}`))));
   const names = [...new Set([...classes, ...days.flatMap((day) => Object.keys(day.per_km))])];
-  byId("density").replaceChildren(lines(t("per_km"), labels, names.map((name) => ({ name, colour: colour(names, name), values: days.map((day) => (day.coils ? day.per_km[name] ?? 0 : null)) }))));
+  byId("density").replaceChildren(lines(t("per_km"), labels, names.map((name) => ({ name, colour: colour(names, name), values: days.map((day) => (day.coils ? (day.per_km[name] ?? 0) / perMetre : null)) }))));
   legend("density-legend", ...names.map((name, which) => { const key = document.createElementNS("http://www.w3.org/2000/svg", "svg"), line = document.createElementNS("http://www.w3.org/2000/svg", "line"); key.setAttribute("viewBox", "0 0 30 8"); key.setAttribute("class", "key"); for (const [fact, value] of Object.entries({ x1: 0, x2: 30, y1: 4, y2: 4, stroke: colour(names, name), "stroke-width": 2.4, "stroke-dasharray": dash(which) })) line.setAttribute(fact, value); key.append(line); return el("span", {}, key, name); }));
-  byId("missed").replaceChildren(stack(t("missed"), labels, [{ name: t("missed"), kind: "missed", values: days.map((day) => day.missed_m) }], { digits: 2 }));
+  byId("missed").replaceChildren(stack(t("missed"), labels, [{ name: t("missed"), kind: "missed", values: days.map((day) => day.missed_m * perMetre) }], { digits: 2 }));
   byId("raised").replaceChildren(stack(t("raised"), labels, [{ name: t("raised"), kind: "raised", values: alarms_a_day }], { limit: most_a_day }));
   const sum = (pick) => days.reduce((all, day) => all + pick(day), 0);
-  const figures = [["coils", number(sum((day) => day.coils))], ["strip_km", number(sum((day) => day.length_m) / 1000, 1)], ["missed_m", number(sum((day) => day.missed_m), 1), sum((day) => day.missed_m) > 0], ["blocked", number(sum((day) => day.grades.block ?? 0)), sum((day) => day.grades.block ?? 0) > 0]];
+  const figures = [["coils", number(sum((day) => day.coils))], ["strip_km", number(sum((day) => day.length_m) * perMetre / 1000, sum((day) => day.length_m) < 1000 ? 3 : 1)], ["missed_m", number(sum((day) => day.missed_m) * perMetre, 1), sum((day) => day.missed_m) > 0], ["blocked", number(sum((day) => day.grades.block ?? 0)), sum((day) => day.grades.block ?? 0) > 0]];
   return figures;
 }
 
 function drawRolls({ rolls }) {
   byId("rolls").replaceChildren(...rolls.map((roll) => el("tr", { class: roll.grows_since ? "wrong" : "" },
-    el("th", { scope: "row" }, roll.roll || t("unknown_roll")), cell(roll.name, ""), cell(t(`side.${roll.side}`), ""), cell(number(roll.period_mm, 1)), cell(number(roll.coils.length)), el("td", {}, spark(t("per_100m"), roll.per_100_m, !!roll.grows_since)), cell(number(roll.per_100_m.at(-1), 2)), cell(roll.grows_since ? t("grows_since", { time: date(roll.grows_since) }) : "", ""))));
+    el("th", { scope: "row" }, roll.roll || t("unknown_roll")), cell(roll.name, ""), cell(t(`side.${roll.side}`), ""), cell(mm(roll.period_mm, 1, true)), cell(number(roll.coils.length)), el("td", {}, spark(t("per_100m"), roll.per_100_m.map((value) => value / perMetre), !!roll.grows_since)), cell(number(roll.per_100_m.at(-1) / perMetre, 2)), cell(roll.grows_since ? t("grows_since", { time: date(roll.grows_since) }) : "", ""))));
   byId("no-rolls").hidden = rolls.length > 0;
 }
 
@@ -54,7 +55,7 @@ async function load() {
     banner(""); byId("fault").hidden = true;
     byId("sums").replaceChildren(...drawDays(found).map(figure));
     drawRolls(found); drawAlarms(found); drawCameras(found);
-    for (const link of document.querySelectorAll("[data-table]")) link.href = address("/api/history", { days, table: link.dataset.table });
+    for (const link of document.querySelectorAll("[data-table]")) link.href = address("/api/history", { days, table: link.dataset.table, units: facts.units });
     document.documentElement.dataset.ready = "true";
   } catch (error) { byId("fault").hidden = false; byId("fault").textContent = error.message; }
 }

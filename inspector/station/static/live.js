@@ -10,6 +10,7 @@ import { stateSign } from "./shapes.js";
 import { banner, shell } from "./shell.js";
 import { Strips } from "./strip.js";
 import { Travel } from "./travel.js";
+import { metres, perMetre, reworded } from "./units.js";
 import { number, t, time } from "./words.js";
 
 const fold = new Fold(), travel = new Travel(), alarms = new Alarms(), strips = new Strips(byId("strip"), byId("tip"));
@@ -48,8 +49,8 @@ function report() {
 function figures() {
   const gauges = now.gauges, coil = fold.coil, known = now.is_measured && now.is_answering, set = (id, text, unit = "") => byId(id).replaceChildren(text, ...(unit && text !== "–" ? [el("small", {}, ` ${unit}`)] : []));
   set("coil", coil ? coil.name : "–", coil?.isOver ? t("over") : "");
-  set("metre", coil ? number((coil.isOver ? coil.length : 1000 * Math.max(0, ...Object.values(gauges.position_m))) / 1000, 1) : "–", "m");
-  set("speed", known ? number(gauges.speed_mps, 2) : "–", "m/s");
+  set("metre", coil ? metres(coil.isOver ? coil.length : 1000 * Math.max(0, ...Object.values(gauges.position_m)), 1, true) : "–", t("unit.large"));
+  set("speed", known ? number(gauges.speed_mps * perMetre, 2) : "–", `${t("unit.large")}/s`);
   set("frames", known ? number(gauges.frames_per_s, 1) : "–", "/s");
   byId("frames").parentElement.classList.toggle("wrong", known && gauges.dropped_per_s > 0);
   set("latency", known ? number(gauges.latency_ms) : "–", gauges.latency_p99_ms === null ? "ms" : `ms · p99 ${number(gauges.latency_p99_ms)}`);
@@ -75,7 +76,7 @@ function cameras() {
     const words = faults.length ? faults.map((fault) => fault.message).join("; ") : (now.gauges.faults[camera] ?? []).map((fault) => t(`fault.${fault}`)).join(", ");
     return el("li", { class: `device ${status}` }, stateSign(status, t(`ne107.${status}`)), el("b", {}, camera), el("span", { class: "hint" }, `${t(`side.${side}`)} · ${t(`ne107.${status}`)}`), el("p", {}, words));
   });
-  for (const fault of fold.standing.values()) rows.push(el("li", { class: `device ${fault.status}` }, stateSign(fault.status, t(`ne107.${fault.status}`)), el("b", {}, t(fault.kind)), el("span", { class: "hint" }, t(`ne107.${fault.status}`)), el("p", {}, fault.message)));
+  for (const fault of fold.standing.values()) rows.push(el("li", { class: `device ${fault.status}` }, stateSign(fault.status, t(`ne107.${fault.status}`)), el("b", {}, t(fault.kind)), el("span", { class: "hint" }, t(`ne107.${fault.status}`)), el("p", {}, reworded(fault.message))));
   if (now.journal_fault && ![...fold.standing.values()].some((fault) => fault.kind === "journal")) rows.push(el("li", { class: "device failure" }, stateSign("failure", t("ne107.failure")), el("b", {}, t("journal")), el("p", {}, now.journal_fault)));
   if (now.lost) rows.push(el("li", { class: "device failure" }, stateSign("failure", t("ne107.failure")), el("b", {}, t("journal")), el("p", {}, t("lost.events", { count: number(now.lost) }))));
   byId("cameras").replaceChildren(...rows);
@@ -95,10 +96,10 @@ function sums() {
   if (!coil || !line) return;
   const rows = line.classes.map((name, kind) => {
     const its = [...coil.defects.values()].filter((defect) => defect.name === name), count = its.length + (fold.dropped[coil.name]?.[name] ?? 0), newest = Math.max(0, ...its.map((defect) => defect.start_mm));
-    return el("tr", {}, el("th", { scope: "row" }, sign(kind, 15), ` ${name}`), el("td", { class: "number" }, number(count)), el("td", { class: "hint" }, its.length ? t("last_at", { metre: number(newest / 1000, 1) }) : ""));
+    return el("tr", {}, el("th", { scope: "row" }, sign(kind, 15), ` ${name}`), el("td", { class: "number" }, number(count)), el("td", { class: "hint" }, its.length ? t("last_at", { metre: metres(newest, 1) }) : ""));
   });
   const gone = coil.missed.reduce((sum, gap) => sum + gap.end_mm - gap.start_mm, 0) / 1000;
-  rows.push(el("tr", { class: gone > 0 ? "wrong" : "" }, el("th", { scope: "row" }, el("i", { class: "hatched" }), ` ${t("missed")}`), el("td", { class: "number" }, number(gone, 2)), el("td", { class: "hint" }, "m")));
+  rows.push(el("tr", { class: gone > 0 ? "wrong" : "" }, el("th", { scope: "row" }, el("i", { class: "hatched" }), ` ${t("missed")}`), el("td", { class: "number" }, number(gone * perMetre, 2)), el("td", { class: "hint" }, t("unit.large"))));
   if (coil.record) rows.push(el("tr", {}, el("th", { scope: "row" }, t("grade")), el("td", { class: "number", colSpan: 2 }, t(`grade.${coil.record.grade}`))));
   byId("classes").replaceChildren(...rows);
 }
@@ -116,13 +117,13 @@ function frame() {
   if (!line) return;
   const statuses = Object.fromEntries(line.cameras.map(({ camera }) => [camera, statusOf(camera)]));
   strips.draw({ fold, line, head: travel.at(ms) || (fold.coil ? fold.coil.base + fold.coil.length : 0), behind: behind(), statuses });
-  byId("strip-hint").textContent = t("strip.hint", { metres: number((strips.right - 52) / strips.scale / 1000, 1) });
+  byId("strip-hint").textContent = t("strip.hint", { metres: metres((strips.right - 52) / strips.scale, 1) });
 }
 
 shell(); rememberOperator();
 const chooser = byId("window");
 chooser.value = localStorage.getItem("window") ?? "10";
-const resize = () => { strips.windowM = Number(chooser.value) || 10; isDue = true; };
+const resize = () => { strips.windowM = (Number(chooser.value) || 10) / perMetre; isDue = true; };
 chooser.addEventListener("change", () => { localStorage.setItem("window", chooser.value); resize(); });
 window.addEventListener("resize", resize); resize();
 byId("sound").checked = localStorage.getItem("sound") === "1";

@@ -3,7 +3,7 @@
 import { colourOf, hatch, sized, trace } from "/static/coil/marks.js";
 import { marksOf } from "./fold.js";
 import { drawState } from "./shapes.js";
-import { metres, mm } from "./units.js";
+import { metres, mm, perMetre } from "./units.js";
 import { number, t } from "./words.js";
 
 const LEFT = 52, RIGHT = 74, TOP = 16, SCALE = 24, GAP = 10, WHOLE = 10, MOST_PX = 330;
@@ -99,7 +99,7 @@ export class Strips {
     const ctx = this.ctx, y = lane.y + (repeat.across_mm - lane.left) * this.scale, middles = marks.map((one) => this.x(coil.base + (one.start_mm + one.end_mm) / 2));
     ctx.strokeStyle = "#111"; ctx.lineWidth = 1.3; ctx.setLineDash([5, 3]); ctx.beginPath(); ctx.moveTo(middles[0], y); ctx.lineTo(middles.at(-1), y); ctx.stroke(); ctx.setLineDash([]);
     for (const x of middles) { ctx.beginPath(); ctx.arc(x, y, 9, 0, 7); ctx.stroke(); }
-    const words = t("repeat", { each: number(repeat.period_mm, 1), by: repeat.rolls.join(` ${t("or")} `) || t("unknown_roll") });
+    const words = t("repeat", { each: mm(repeat.period_mm, 1), by: repeat.rolls.join(` ${t("or")} `) || t("unknown_roll") });
     ctx.font = "600 12px system-ui, sans-serif"; ctx.textAlign = "right"; ctx.textBaseline = "bottom"; ctx.lineWidth = 3; ctx.strokeStyle = STEEL;
     const x = Math.max(LEFT + ctx.measureText(words).width + 6, Math.min(this.right - 4, middles.at(-1)));
     if (middles.at(-1) > LEFT) { ctx.strokeText(words, x, y - 11); ctx.fillStyle = "#111"; ctx.fillText(words, x, y - 11); }
@@ -126,7 +126,7 @@ export class Strips {
   }
 
   axis(y) {
-    const ctx = this.ctx, step = STEPS.find((one) => one * this.scale >= 70) ?? STEPS.at(-1);
+    const ctx = this.ctx, unit = 1000 / perMetre, step = unit / 1000 * (STEPS.find((one) => one * unit / 1000 * this.scale >= 70) ?? STEPS.at(-1));
     ctx.save(); ctx.beginPath(); ctx.rect(LEFT - 4, y, this.right - LEFT + 8, SCALE + 4); ctx.clip();
     ctx.font = "12px system-ui, sans-serif"; ctx.textAlign = "center"; ctx.textBaseline = "top"; ctx.strokeStyle = EDGE; ctx.fillStyle = FAINT; ctx.lineWidth = 1;
     const coils = this.view.fold.coils;
@@ -136,7 +136,7 @@ export class Strips {
         const x = this.x(coil.base + mm);
         ctx.beginPath(); ctx.moveTo(x, y + 2); ctx.lineTo(x, y + 7); ctx.stroke();
         ctx.font = mm ? "12px system-ui, sans-serif" : "600 12px system-ui, sans-serif";
-        ctx.fillText(mm ? `${number(mm / 1000, step < 1000 ? 1 : 0)} m` : coil.name, x + (mm ? 0 : 2), y + 9);
+        ctx.fillText(mm ? metres(mm, step < .999 * unit ? 1 : 0) : coil.name, x + (mm ? 0 : 2), y + 9);
       }
     });
     ctx.restore();

@@ -3,11 +3,12 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-const { large, metres, mm, small } = await import(new URL("../../../inspector/station/static/units.js", import.meta.url));
+const { large, metres, mm, reworded, small } = await import(new URL("../../../inspector/station/static/units.js", import.meta.url));
 
 test("lengths are metric, and inches and feet for who asks", () => {
   assert.deepEqual(small(25.4, 1, "in"), [1, 2, "in"]);
   assert.deepEqual(large(3048, 2, "in"), [10, 2, "ft"]);
   assert.deepEqual(small(7, 1, "mm"), [7, 1, "mm"]);
+  assert.equal(reworded("pitted each 1257.3 mm, within 10 m: 4 marks", "in"), "pitted each 49.50 in, within 32.8 ft: 4 marks");
   assert.equal(mm(12.34, 1), "12.3 mm"); assert.equal(metres(1234, 2), "1.23 m"); assert.equal(mm(5, 0, true), "5");
 });
