@@ -1,10 +1,15 @@
 """What holds for all tests."""
 
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.patience import times
+
+MINUTE_S = 60
+"""A test that takes longer hangs (pyproject.toml); on a machine with more to do it may take as much longer."""
 SLOW_S = 600
 """A test marked slow may take this long on a busy machine; any other one a minute (pyproject.toml)."""
 
@@ -24,6 +29,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_slow = item.get_closest_marker("slow") or SHARED & set(getattr(item, "fixturenames", ()))
         if is_slow and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(SLOW_S))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Give each test longer while the machine is busy with other work."""
+    if times() > 1.0 and not item.get_closest_marker("timeout"):
+        item.add_marker(pytest.mark.timeout(MINUTE_S * times()))
+    return (yield)
 
 
 @pytest.fixture(scope="session")

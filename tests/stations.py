@@ -11,8 +11,8 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from inspector.harness import station
+from tests.patience import patience_s
 
-PATIENCE_S = 60.0
 HOST = "127.0.0.1"
 
 
@@ -41,7 +41,7 @@ class Station(station.StationProcess):
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.cookie:
             given.setdefault("cookie", self.cookie)
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=PATIENCE_S)
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=patience_s())
         try:
             connection.request(method, quote(path, safe="/?&=%"), body or None, given)
             answer = connection.getresponse()
@@ -63,7 +63,7 @@ class Station(station.StationProcess):
 
     def fetch(self, path: str) -> bytes:
         """What a path answers, as it is."""
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=PATIENCE_S)
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=patience_s())
         try:
             connection.request("GET", path)
             return connection.getresponse().read()

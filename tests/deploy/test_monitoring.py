@@ -19,7 +19,8 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from deploy.grafana.dashboards import DASHBOARDS, NAMES, known, unknown, write
 from inspector.harness.ports import Ports
-from tests.e2e.mill import PATIENCE_S, Camera, Mill
+from tests.e2e.mill import Camera, Mill
+from tests.patience import patience_s
 
 MONITORING = Path(__file__).parents[2] / "deploy"
 RULES = MONITORING / "prometheus/rules.yml"
@@ -114,12 +115,12 @@ class Prometheus:
     def ask(self, path: str, **query: str) -> Any:
         """Data of an answer of its API."""
         url = f"http://127.0.0.1:{self.port}/api/v1/{path}?{urllib.parse.urlencode(query)}"
-        with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
+        with urllib.request.urlopen(url, timeout=patience_s()) as answer:
             return json.load(answer)["data"]
 
     def until(self, query: str, value: float) -> None:
         """Wait until a query has this value."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + patience_s()
         while time.monotonic() < deadline:
             try:
                 if [float(row["value"][1]) for row in self.ask("query", query=query)["result"]] == [value]:

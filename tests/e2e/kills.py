@@ -19,7 +19,8 @@ from inspector.client import Events
 from inspector.records.events import CoilReport, Defect, Missed
 from inspector.records.frame import Bytes2D
 from tests.e2e.ledger import LedgerWatch
-from tests.e2e.mill import FRAME_MM, PATIENCE_S, Mill, paint
+from tests.e2e.mill import FRAME_MM, Mill, paint
+from tests.patience import patience_s
 from tests.recipes import DARK
 
 RATE_FPS = 200
@@ -91,7 +92,7 @@ class Subscriber:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        self._thread.join(PATIENCE_S)
+        self._thread.join(patience_s())
 
     def _read(self) -> None:
         with Events(self._mill.ports.address("events"), timeout_s=0.5) as events:
@@ -120,7 +121,7 @@ def survive(folder: Path, kills: int, transport: Transport, *, early: bool = Fal
     def line() -> None:
         address = _address(folder)
         camera = Camera(address, "top", transport=transport, mm_per_row=0.5, keep_frames=KEEP_FRAMES)
-        assert camera.room(PATIENCE_S)  # nobody knows how many went by before the first
+        assert camera.room(patience_s())  # nobody knows how many went by before the first
         due_s = time.monotonic()
         while not stop.is_set():
             if camera.room(0):
@@ -131,9 +132,9 @@ def survive(folder: Path, kills: int, transport: Transport, *, early: bool = Fal
             due_s += 1 / RATE_FPS
             camera.tend(max(0.0, due_s - time.monotonic()))
             time.sleep(max(0.0, due_s - time.monotonic()))
-        assert camera.room(PATIENCE_S)
+        assert camera.room(patience_s())
         camera.send(paint(), coil="C2", start_mm=0.0)
-        camera.close(PATIENCE_S)
+        camera.close(patience_s())
         counts["resent"] = getattr(camera._link, "resent", 0)
 
     camera = threading.Thread(target=line)

@@ -20,6 +20,7 @@ from inspector.harness.feed import Feed
 from inspector.harness.ports import Ports
 from inspector.records.envelope import Event
 from inspector.records.frame import Bytes2D
+from tests.patience import patience_s
 from tests.recipes import HEIGHT, SOUND, WIDTH, write_recipe
 
 FRAME_MM = HEIGHT * 0.5
@@ -35,8 +36,6 @@ count = 3
 within_m = 5
 off_delay_ms = 200
 """
-PATIENCE_S = 45.0
-"""How long a test waits for anything: far longer than a busy machine takes, and less than a hanging test is given."""
 
 
 class Mill:
@@ -80,7 +79,7 @@ class Mill:
         self._daemon = DaemonProcess(
             self.config, self.ports, env={**os.environ, "PYTHONWARNINGS": "error"}, program=self.program
         )
-        self._daemon.start(PATIENCE_S)
+        self._daemon.start(patience_s())
         return self
 
     @property
@@ -92,7 +91,7 @@ class Mill:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
         """Signal it; return exit code and what it wrote."""
         child = self.daemon.child
-        code = self.daemon.stop(number, PATIENCE_S)
+        code = self.daemon.stop(number, patience_s())
         self._daemon = None
         return code, child.log
 
@@ -125,11 +124,11 @@ class Mill:
 
     def wait_until(self, done: Callable[[], bool], what: str) -> None:
         """Wait for something that the inspector is to do."""
-        self.daemon.wait_until(done, what, PATIENCE_S)
+        self.daemon.wait_until(done, what, patience_s())
 
-    def listen(self, timeout_s: float = PATIENCE_S) -> Events:
+    def listen(self, timeout_s: float | None = None) -> Events:
         """A subscriber that begins with the journal's first event."""
-        return self.daemon.events(timeout_s=timeout_s)
+        return self.daemon.events(timeout_s=patience_s() if timeout_s is None else timeout_s)
 
     def received(self, last: str) -> list[Event]:
         """All events up to the first of type `last`."""

@@ -14,8 +14,9 @@ import zmq
 
 from inspector import wire
 from inspector.harness.ports import HOST
-from tests.e2e.mill import PATIENCE_S, Camera, Mill, paint
+from tests.e2e.mill import Camera, Mill, paint
 from tests.e2e.reloads import STUB
+from tests.patience import patience_s
 
 AT_ONCE = 200
 """Messages between two looks at what was counted."""
@@ -34,7 +35,7 @@ HTTP_ASKS = (
 )
 
 
-WAIT_MS = int(1000 * PATIENCE_S)
+WAIT_MS = int(1000 * patience_s())
 MOST_GROWN_MB = 50
 """More than this, of all sockets together, is a leak."""
 
@@ -183,7 +184,7 @@ def _get(mill: Mill, chance: random.Random, count: int) -> int:
     """Each request has an answer, or its connection ends."""
     ended = 0
     for _ in range(count):
-        with socket.create_connection((HOST, mill.ports.http), timeout=PATIENCE_S) as asking:
+        with socket.create_connection((HOST, mill.ports.http), timeout=patience_s()) as asking:
             asking.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             try:
                 asking.sendall(flipped(chance, chance.choice(HTTP_ASKS)))

@@ -13,7 +13,8 @@ import msgspec
 
 from inspector.records.events import CoilReport, Defect, Health
 from tests.e2e.ledger import LedgerWatch
-from tests.e2e.mill import PATIENCE_S, Camera, Mill
+from tests.e2e.mill import Camera, Mill
+from tests.patience import patience_s
 from tests.recipes import DARK
 
 RATE_FPS = 200
@@ -71,7 +72,7 @@ def reload(folder: Path, count: int, *, is_null: bool = False) -> Outcome:
         for _ in range(LAST):
             camera.send()
         began_s = time.monotonic()
-        code = mill.daemon.stop(signal.SIGTERM, PATIENCE_S)
+        code = mill.daemon.stop(signal.SIGTERM, patience_s())
         drain_s = time.monotonic() - began_s
         mill.start()
         events = [event.data for event in mill.received("health.stopping")]

@@ -14,7 +14,8 @@ import pytest
 from inspector import wire
 from inspector.records.events import Alarm, CoilReport, Defect, Health, Missed
 from inspector.records.frame import Header
-from tests.e2e.mill import FRAME_MM, PATIENCE_S, Camera, Mill, paint
+from tests.e2e.mill import FRAME_MM, Camera, Mill, paint
+from tests.patience import patience_s
 from tests.recipes import BRIGHT, DARK, HEIGHT, WIDTH, write_recipe
 
 
@@ -258,7 +259,7 @@ def test_systemd_is_asked_for_time_at_the_start_and_never_later(
     reported: list[str] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
-        systemd.settimeout(PATIENCE_S)
+        systemd.settimeout(patience_s())
 
         def listen() -> None:
             while not (reported and reported[-1].startswith("STOPPING=1")):

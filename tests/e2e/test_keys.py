@@ -12,7 +12,8 @@ from inspector.camera import Camera
 from inspector.client import Events
 from inspector.errors import EXIT_CONFIG, AccessError
 from inspector.records.events import Defect, Refused
-from tests.e2e.mill import PATIENCE_S, Mill, paint
+from tests.e2e.mill import Mill, paint
+from tests.patience import patience_s
 from tests.recipes import DARK
 
 DARK_BOX = (10, 30, 20, 40, DARK)
@@ -21,7 +22,7 @@ DARK_BOX = (10, 30, 20, 40, DARK)
 def inspector(*words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a command of the program."""
     command = [sys.executable, "-m", "inspector", *map(str, words)]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=PATIENCE_S)
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=patience_s())
 
 
 def test_a_line_with_keys(tmp_path: Path) -> None:
@@ -67,7 +68,7 @@ def _listen(mill: Mill, folder: Path) -> None:
     """An office gets the journal's events, and reads that somebody was refused."""
     address, replay = mill.ports.address("events"), mill.ports.address("replay")
     found: list[type] = []
-    with Events(address, replay=replay, after=(None, 0), timeout_s=PATIENCE_S, key=folder / "office.key") as events:
+    with Events(address, replay=replay, after=(None, 0), timeout_s=patience_s(), key=folder / "office.key") as events:
         for event in events:
             found.append(type(event.data))
             if {Defect, Refused} <= set(found):

@@ -18,7 +18,7 @@ from inspector.harness import configuration
 from inspector.harness.daemon import DaemonProcess
 from inspector.harness.ports import Ports
 from inspector.records.frame import Bytes2D
-from tests.e2e.mill import PATIENCE_S
+from tests.patience import patience_s
 from trainer.__main__ import main as trainer
 
 HEIGHT, WIDTH = 64, 256
@@ -84,7 +84,9 @@ def inspect(folder: Path, made: Path) -> Path:
                 pixels, camera="top", boot="b", number=0, captured_ns=0, encoding="raw8"
             )
             feed.send(header, payload, "C1")
-        daemon.wait_until(lambda: len(crops(folder / "kept")) >= STAINS + PITS, "keep a crop of each patch", PATIENCE_S)
+        daemon.wait_until(
+            lambda: len(crops(folder / "kept")) >= STAINS + PITS, "keep a crop of each patch", patience_s()
+        )
         for kept in crops(folder / "kept"):
             if kept.facts.number < 2 * STAINS:
                 words = ["relabel", "C1", kept.facts.defect, "--class", "sound", "--operator", "Kim"]

@@ -16,7 +16,8 @@ import msgspec
 import pytest
 
 from inspector.harness.ports import HOST
-from tests.e2e.mill import PATIENCE_S, Camera, Mill
+from tests.e2e.mill import Camera, Mill
+from tests.patience import patience_s
 from tests.recipes import DARK
 from tests.stations import Station
 
@@ -43,7 +44,7 @@ class Reader:
     """A browser's stream: numbers of the journal's events, as they come."""
 
     def __init__(self, station: Station, last: str = "") -> None:
-        self._connection = http.client.HTTPConnection(HOST, station.port, timeout=PATIENCE_S)
+        self._connection = http.client.HTTPConnection(HOST, station.port, timeout=patience_s())
         self._connection.request("GET", "/api/stream", headers={"last-event-id": last} if last else {})
         self._answer = self._connection.getresponse()
         self.begins = 0
@@ -80,7 +81,7 @@ class Reader:
 def recorded(mill: Mill, after: int, subject: str) -> list[int]:
     """Numbers of the journal's events behind one, up to the coil's start."""
     found = []
-    with mill.daemon.events((None, after), PATIENCE_S) as events:
+    with mill.daemon.events((None, after), patience_s()) as events:
         for event in events:
             found.append(event.seq)
             if (event.type, event.subject) == ("coil.started", subject):

@@ -15,8 +15,9 @@ import pytest
 from inspector.harness import configuration
 from inspector.harness.ports import HOST, Ports
 from tests.coil_journals import new_journal, write_coil
+from tests.patience import patience_s
 from tests.recipes import write_recipe
-from tests.stations import PATIENCE_S, Station
+from tests.stations import Station
 
 pytestmark = pytest.mark.slow
 DEFECTS = int(os.environ.get("STATION_DEFECTS", "20000"))
@@ -51,7 +52,7 @@ def test_a_large_coil_is_opened(station: Station) -> None:
 
 def test_fifty_browsers_are_served_at_once(station: Station) -> None:
     """Each has its stream and goes on receiving while the others do; pages come meanwhile."""
-    together = threading.Barrier(BROWSERS + 1, timeout=PATIENCE_S)
+    together = threading.Barrier(BROWSERS + 1, timeout=patience_s())
     with ThreadPoolExecutor(BROWSERS) as pool:
         readers = [pool.submit(_watch, station, together) for _ in range(BROWSERS)]
         together.wait()
@@ -61,7 +62,7 @@ def test_fifty_browsers_are_served_at_once(station: Station) -> None:
 
 def _watch(station: Station, together: threading.Barrier) -> int:
     """Be a browser: the first sign of life, then all the others', then two more."""
-    stream = http.client.HTTPConnection(HOST, station.port, timeout=PATIENCE_S)
+    stream = http.client.HTTPConnection(HOST, station.port, timeout=patience_s())
     try:
         stream.request("GET", "/api/stream")
         answer = stream.getresponse()

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from inspector.camera import Camera
 from tests.e2e.kills import RATE_FPS, Subscriber
-from tests.e2e.mill import FRAME_MM, PATIENCE_S, Mill, paint
+from tests.e2e.mill import FRAME_MM, Mill, paint
+from tests.patience import patience_s
 from tests.recipes import DARK
 
 FRAMES = 20
@@ -44,7 +45,7 @@ def main(kills: int) -> bool:
                 mill.until(FRAMES)
             finally:
                 stop.set()
-                camera.join(PATIENCE_S)
+                camera.join(patience_s())
         published = subscriber.seqs
         assert mill.stop()[0] == 0
         mill.start()
