@@ -100,11 +100,15 @@ class Quantity:
         if section.kind in WITHIN:
             self.window.move(noted.findings)
         if section.kind in OF_DEFECTS:
+            last: WindowItem | None = None
             for defect, item in noted.of(section.classes):
                 if defect.part_of:  # the other one has its place now
                     self.window.drop(defect.id)
                 elif self._matches(item):
-                    self._add(item, item.id)
+                    self.window.add(item)
+                    last = item
+            if last is not None:
+                self.source = LastEvent(last.coil, last.camera, last.id)
         elif section.kind in WITHIN:
             for event in noted.others:
                 if isinstance(event, Missed | Crowded) and self._is_of_kind(event):
@@ -175,10 +179,10 @@ class Quantity:
 
     # --- along the coil ---------------------------------------------------------------------------------------
 
-    def _add(self, item: WindowItem, defect: str = "") -> None:
+    def _add(self, item: WindowItem) -> None:
         """Put what counts into the window."""
         self.window.add(item)
-        self.source = LastEvent(item.coil, item.camera, defect)
+        self.source = LastEvent(item.coil, item.camera)
 
     def _is_of_kind(self, event: Missed | Crowded) -> bool:
         if isinstance(event, Missed):
