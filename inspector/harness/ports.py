@@ -41,7 +41,7 @@ class Ports(msgspec.Struct, frozen=True):
 
         Raises: InspectorError when there are none left.
         """
-        return cls.counted_from(_share(len(cls.__struct_fields__)).take())
+        return cls.counted_from(_share(len(cls.__struct_fields__) + 1).take())  # and one for a station
 
     def address(self, name: str) -> str:
         """ZeroMQ's address of one of them: `frames`, `events`, `replay` or `commands`."""
@@ -64,7 +64,7 @@ class _Share:
                 lock.close()
                 continue
             self._lock = lock
-            self._bases: Iterator[int] = itertools.cycle(range(first, first + SHARE, count))
+            self._bases: Iterator[int] = itertools.cycle(range(first, first + SHARE - count + 1, count))
             return
         raise InspectorError(f"ports {FIRST} to {LAST}: {(LAST - FIRST) // SHARE} processes have a share. End some.")
 
