@@ -54,7 +54,7 @@ FAULTS = {
         "batch.wait_ms is True; expected a whole number 1..1000. Set 10 for a 60 fps line."
     ),
     ("[recipe]", "[batch]\nmax_farmes = 4\n[recipe]"): (
-        "batch.max_farmes is not a key; expected one of max_frames, wait_ms. Did you mean batch.max_frames?"
+        "batch.max_farmes is not a key; expected one of max_frames, wait_ms, gather_ms. Did you mean batch.max_frames?"
     ),
     ("[recipe]", "[gpu]\nkind = 1\n[recipe]"): (f"gpu is not a key; expected one of {SECTIONS}. Remove it."),
     ("[recipe]", '[engine]\nkind = "tensorflow"\n[recipe]'): (
