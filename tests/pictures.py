@@ -6,6 +6,7 @@
     Archive and relabel  inspector/archive/contact.jpg crops of both coils; of three a person says something else
     Station              inspector/station/live.png    the line's page, as the demo left it
                          inspector/station/coil.png    the first coil's page, with a defect that was picked
+                         inspector/station/review.jpg  the review, where two defects were labelled and three are chosen
     Alarms               inspector/alarms/states.svg   by `make docs`, from the table of states
 
 All of it is procedural steel. Needs playwright and a Chromium.
@@ -21,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from inspector.archive import contact
 from inspector.archive.review import ArchivedCrop, read
@@ -50,7 +51,7 @@ def main(demo: Path) -> None:
     coil_map(demo, INSPECTOR / "demo" / "coil.jpg")
     report(demo, INSPECTOR / "coil" / "report.png", INSPECTOR / "strip" / "repeats.png")
     contact_sheet(demo, INSPECTOR / "archive" / "contact.jpg")
-    station(demo, INSPECTOR / "station" / "live.png", INSPECTOR / "station" / "coil.png")
+    station(demo, INSPECTOR / "station")
 
 
 def coil_map(demo: Path, path: Path) -> None:
@@ -72,9 +73,10 @@ def report(demo: Path, page_path: Path, repeats_path: Path) -> None:
     print(page_path, repeats_path, sep="\n")
 
 
-def station(demo: Path, live_path: Path, coil_path: Path, ports: Ports | None = None) -> None:
-    """The station's pages of the demo's line, which runs again, without a camera."""
+def station(demo: Path, folder_path: Path, ports: Ports | None = None) -> None:
+    """The station's pages of the demo's line, which runs again, without a camera; labels stay in its archive."""
     config = demo / "demo.toml"
+    live_path, coil_path, review_path = (folder_path / name for name in ("live.png", "coil.png", "review.jpg"))
     with (
         tempfile.TemporaryDirectory() as folder,
         DaemonProcess(config, ports or Ports()),
@@ -96,8 +98,26 @@ def station(demo: Path, live_path: Path, coil_path: Path, ports: Ports | None = 
         page.evaluate("scrollTo(0, 0)")
         page.wait_for_timeout(500)
         page.screenshot(path=coil_path)
+        review(page, f"{pages.address}/review", review_path)
         browser.close()
-    print(live_path, coil_path, sep="\n")
+    print(live_path, coil_path, review_path, sep="\n")
+
+
+def review(page: Page, address: str, path: Path) -> None:
+    """Label two defects as a person does, choose three, and take the picture."""
+    page.goto(address)
+    page.locator(".tile img").first.wait_for()
+    for number, key in ((0, "3"), (5, "0")):
+        page.locator(".tile").nth(number).click()
+        page.keyboard.press(key)
+        page.locator(f"#tile-{number + 1}.here").wait_for()  # it goes on once the label stands
+    page.locator(".tile").nth(2).click()
+    for _ in range(2):
+        page.keyboard.press("Shift+ArrowRight")
+    page.locator("#toast").wait_for(state="hidden")
+    page.locator("#big image").first.wait_for(state="attached")
+    page.wait_for_timeout(500)
+    page.screenshot(path=path, type="jpeg", quality=82)
 
 
 def contact_sheet(demo: Path, path: Path) -> None:

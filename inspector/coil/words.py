@@ -35,7 +35,7 @@ def figures(made: CoilRecord, units: Units = METRIC) -> str:
             "inspected",
         ),
         (
-            units.reworded("worst 1 m"),
+            "worst metre" if units is METRIC else units.reworded("worst 1 m"),
             units.long(metre.start_m, 0) if metre else "-",
             f"{units.large}: {metre.count}" if metre else "",
         ),
