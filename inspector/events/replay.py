@@ -22,7 +22,7 @@ from inspector.access.door import Door
 from inspector.errors import JournalError
 from inspector.events.binding import bound
 from inspector.guard import Guard
-from inspector.records.envelope import LIMIT_EVENTS, ReplayHead, ReplayRequest
+from inspector.records.envelope import ReplayHead, ReplayRequest
 from inspector.signals import Flag
 from inspector.sockets import release
 
@@ -35,6 +35,8 @@ UNFINISHED_BYTES = 2**20
 """The most that an asker may send without completing a request."""
 PAUSE = 3.0
 """After each answer the line has the interpreter to itself for this many times as long as the answer took."""
+ANSWER_EVENTS = 200
+"""In one answer at most, 2 ms of work: with 1000 frames wait for the interpreter, two or three times as long in all."""
 LOOK_MS = 50
 """The longest wait on the socket, so that a close is noticed."""
 
@@ -102,7 +104,7 @@ class Replays:
             )
         try:
             after = asked.after if asked.since is None else max(asked.after, self._journal.before(asked.since))
-            found = self._journal.replay(after, min(asked.limit, LIMIT_EVENTS), asked.prefix)
+            found = self._journal.replay(after, min(asked.limit, ANSWER_EVENTS), asked.prefix)
         except JournalError as error:
             return self._refusal(str(error))
         head = self._head(through=found.through_seq, count=len(found.messages))
