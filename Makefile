@@ -116,7 +116,8 @@ recipe-screen: $(VENV)/.dev
 	  --crops 56000 --name steel-screen --out inspector/recipes/steel-screen \
 	  --trained-on "procedural steel of this project (inspector.simulator.sheet), seeds 100-139 and 300-319; no real steel"
 	$(RUN) -m trainer specify inspector/recipes/steel-screen sheet:100-139:10:defects=2 sheet:300-319:10:defects=2
-	$(RUN) -m trainer tune-screen inspector/recipes/steel-r34 --screen steel-screen --calibrate 700-711:42:defects=4 --test 720-771:44:defects=4
+	$(RUN) -m trainer tune-screen inspector/recipes/steel-r34 --screen steel-screen \
+	  --calibrate 700-711:42:defects=4 720-771:44:defects=4 --test 772-799:44:defects=4
 	$(RUN) -m trainer tune-certainty inspector/recipes/steel-r34 --calibrate 950-965:48 --test 970-987:44
 
 # The recipe that learnt from real steel as well. No images are ours to ship: make recipe-fast SEVERSTAL=FOLDER MILL=FOLDER, where MILL
