@@ -23,6 +23,9 @@ def add_arguments(crossval: argparse.ArgumentParser) -> None:
         "--out", type=Path, required=True, metavar="FOLDER", help="of the runs and the report; asked again, it goes on"
     )
     crossval.add_argument("--folds", type=count, default=5, help="parts, each held out once (default: %(default)s)")
+    crossval.add_argument(
+        "--jobs", type=count, default=1, metavar="N", help="folds that learn at the same time (default: %(default)s)"
+    )
     crossval.add_argument("--flips", action="store_true", help="also assess each frame as the mean of its four flips")
     crossval.add_argument(
         "--edges-px",
@@ -44,7 +47,15 @@ def run(given: argparse.Namespace) -> int:
     wanted = convert({**PRESETS["best"], **settings}, Settings)
     try:
         with hold_folder(given.out):
-            crossval(wanted, given.folds, given.out, Console(), flips=given.flips, edges_px=given.edges_px)
+            crossval(
+                wanted,
+                given.folds,
+                given.out,
+                Console(),
+                flips=given.flips,
+                edges_px=given.edges_px,
+                at_once=given.jobs,
+            )
     except (KeyboardInterrupt, RunStopped) as stopped:
         print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         return stopped.exit_code if isinstance(stopped, RunStopped) else 130

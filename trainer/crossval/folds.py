@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ from rich.console import Console
 
 from trainer.crossval import table
 from trainer.crossval.assess import Assessed, assess
+from trainer.crossval.jobs import run_jobs
 from trainer.crossval.pooled import pool
 from trainer.data.split import parse_fold
 from trainer.errors import DataError
@@ -27,11 +29,13 @@ from trainer.settings import Settings
 ASKED = "crossval.json"
 
 
-def crossval(settings: Settings, folds: int, folder: Path, console: Console, *, flips: bool, edges_px: int) -> None:
+def crossval(
+    settings: Settings, folds: int, folder: Path, console: Console, *, flips: bool, edges_px: int, at_once: int = 1
+) -> None:
     """Train and assess every fold that is not done yet, and write the report of all frames.
 
     `flips`: each frame is also assessed as the mean of its four flips. `edges_px`: how far from a true outline a found
-    one may lie and still be right, in the figures that allow for it.
+    one may lie and still be right, in the figures that allow for it. `at_once`: folds that learn at the same time.
 
     Raises:
         DataError: data that cannot be used, or a folder that holds another cross-validation.
@@ -43,10 +47,15 @@ def crossval(settings: Settings, folds: int, folder: Path, console: Console, *, 
     for doubt in doubts(settings):
         console.print(doubt, soft_wrap=True, markup=False, highlight=False)
     by_fold: list[list[Assessed]] = []
-    for number in range(1, folds + 1):
-        run = folder / f"fold-{number}"
-        finish(of_fold(settings, number, folds), run, console)
-        by_fold.append(assess(run, flips=flips, edges_px=edges_px))
+    runs = {number: folder / f"fold-{number}" for number in range(1, folds + 1)}
+    each = {
+        number: partial(one_fold, of_fold(settings, number, folds), run, flips, edges_px)
+        for number, run in runs.items()
+    }
+    if at_once > 1:
+        run_jobs([(each[number], run.with_suffix(".log")) for number, run in runs.items()], at_once, console)
+    for number, run in runs.items():
+        by_fold.append(each[number](console))
         class_names = checkpoint.load(run / "last.pt")[0].class_names
         console.print(table.progress(pool(by_fold, draws=0)), soft_wrap=True)
     report = pool(by_fold)
@@ -55,6 +64,12 @@ def crossval(settings: Settings, folds: int, folder: Path, console: Console, *, 
     _write(folder / "report.md", text.encode())
     console.print(text, soft_wrap=True, markup=False, highlight=False)
     console.print(f"{folder / 'report.md'}, {folder / 'report.json'}")
+
+
+def one_fold(settings: Settings, run: Path, flips: bool, edges_px: int, console: Console) -> list[Assessed]:
+    """Train a fold's network unless that is done, and return its held-out frames assessed."""
+    finish(settings, run, console)
+    return assess(run, flips=flips, edges_px=edges_px)
 
 
 def of_fold(settings: Settings, number: int, folds: int) -> Settings:

@@ -1,4 +1,5 @@
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -25,9 +26,10 @@ QUIET = Console(quiet=True)
 
 @pytest.mark.slow
 def test_every_frame_is_assessed_once_by_a_network_that_never_saw_it(mask_folder: Path, tmp_path: Path) -> None:
-    """Three folds hold every frame once; the report's figures are those of all frames together."""
+    """Three folds, two at a time, hold every frame once; the report's figures are those of all frames together."""
     settings = tiny_settings(mask_folder, epochs=1, epoch_crops=16)
-    crossval(settings, 3, tmp_path, QUIET, flips=True, edges_px=3)
+    crossval(settings, 3, tmp_path, QUIET, flips=True, edges_px=3, at_once=2)
+    assert "epoch 1" in (tmp_path / "fold-3.log").read_text()
     names = []
     for number in (1, 2, 3):
         run = tmp_path / f"fold-{number}"
@@ -70,6 +72,39 @@ def test_a_killed_crossval_goes_on_where_it_was(
     assert "fold-1: done already" in printed and "fold-2: goes on in" in printed
     assert (first / "last.pt").stat().st_mtime_ns == done_ns
     assert checkpoint.load(second / "last.pt")[0].step == 6 and (tmp_path / "out" / "report.md").is_file()
+
+
+@pytest.mark.slow
+def test_folds_at_the_same_time_stop_together(mask_folder: Path, tmp_path: Path) -> None:
+    """SIGTERM to the command has both folds save and end, 143."""
+    out = tmp_path / "out"
+    words = [
+        *("crossval", str(mask_folder), "--folds", "2", "--encoder", "resnet18", "--crop", "64x64", "--workers", "0"),
+        *("--precision", "fp32", "--epoch-crops", "8", "--jobs", "2", "--out"),
+    ]
+    begun = [sys.executable, "-m", "trainer", *words, str(out), "--epochs", "50"]
+    process = subprocess.Popen(begun, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        give_up_s = time.monotonic() + 500
+        while not all((out / f"fold-{number}" / "last.pt").is_file() for number in (1, 2)):
+            assert process.poll() is None and time.monotonic() < give_up_s
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(300) == 143
+    finally:
+        process.kill()
+        error = process.communicate()[1]
+    assert "goes on from the last checkpoint" in error
+    steps = [checkpoint.load(out / f"fold-{number}" / "last.pt")[0].step for number in (1, 2)]
+    assert all(0 < step < 50 * 4 for step in steps)
+
+
+@pytest.mark.slow
+def test_a_fold_that_fails_says_why(mask_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The fault of a fold's process is the command's own, with the fold's name."""
+    words = ["crossval", str(mask_folder), "--jobs", "2", "--weights", "gone.pt", "--out", str(tmp_path)]
+    assert main(words) == 2
+    assert re.search(r"fold-\d: gone.pt: no such file", capsys.readouterr().err)
 
 
 def sums_of(found: np.ndarray, truth: np.ndarray) -> list[float]:
