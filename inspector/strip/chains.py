@@ -1,32 +1,25 @@
-"""The chain of marks that chance explains worst, among all that end with the newest mark. Numbers only; stateful.
+"""The chain of marks that a roll explains best, among all that end with the newest mark. Numbers only; stateless.
 
-A chain is reported only when the expected number of chains as regular, among marks strewn at random and over all chains
-that could be looked at on the coil, is small (the a-contrario test of Desolneux, Moisan and Morel, "From Gestalt Theory
-to Image Analysis", 2008). So three or four marks suffice on clean strip, and dirty strip takes more.
+A chain is reported only when the expected number of chains as convincing, among marks strewn at random on the coil, is
+small (an a-contrario test: Desolneux, Moisan, Morel, "From Gestalt Theory to Image Analysis", 2008; what is counted is
+in `chances.py`). So three or four marks suffice on clean strip, and dirty strip takes more.
 
-Law: what is left out for the sake of time could not have been reported, and counts as looked at.
+Law: what is left out for the sake of time could not have been reported.
 
-Knows: distances. Must not know: classes, coils, rolls.
+Knows: distances and sizes. Must not know: classes, coils, which roll it is.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import msgspec
 import numpy as np
 
-from inspector.strip.chances import (
-    TURNS,
-    Floats,
-    Search,
-    fewest_hits,
-    log_chances,
-    log_least,
-    log_price,
-    turns,
-)
+from inspector.strip.chances import LIKENESS_CAP, LOOSE, TURNS, Floats, Print, Roll, Search, log_streak
+from inspector.strip.strewn import About, Strewn
 
 EACH_TURN: Floats = np.arange(1.0, TURNS + 1)
 NONE: Floats = np.empty(0)
@@ -35,121 +28,156 @@ FEW = 2 * TURNS
 STEP = 2.0
 """Ratio of the periods within which one bound does for all."""
 
+Sizes = tuple[float, float]
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """The newest mark, and the earlier ones at its place across; millimetres."""
+
+    line_mm: float
+    across_mm: float
+    """Where the newest mark lies."""
+    back_mm: Floats
+    """(N,): how far before it each earlier one lies, ascending."""
+    to_right_mm: Floats
+    """(N,): how far to its right."""
+    log_strewn: float
+    """Log of the marks on a square millimetre there, at the least."""
+    size: Sizes | None = None
+    """Natural logarithms of its width and length."""
+    size_of: Callable[[int], Sizes | None] = lambda place: None
+    """Those of an earlier one, if known."""
+
 
 class Chain(msgspec.Struct, frozen=True):
     """A chain that ends with the newest mark."""
 
     turn: dict[int, int]
-    """Its earlier marks, by their index in what was searched: turns before the newest."""
+    """Its earlier marks, by their index in the lane: turns before the newest."""
     log_expected: float
-    """Natural logarithm of how many chains as regular chance shows on this coil."""
+    """Natural logarithm of how many chains as convincing chance shows on this coil."""
 
 
 class Chains:
-    """Looks for chains on a coil, and counts how many there could have been.
-
-    Periods of known rolls pay for being one of few tests, all others for being one of many.
-    """
+    """Looks for chains."""
 
     def __init__(self, search: Search) -> None:
         self._search = search
+        self._log_false = math.log(search.false_per_coil * LOOSE)
+        self._roll = Roll(search)
         self._known_mm = _known(search)
-        ranges_mm = [(search.min_period_mm, search.max_period_mm), *self._known_mm]
-        self._edges_mm = np.concatenate([_edges(begin_mm, end_mm, search) for begin_mm, end_mm in ranges_mm])
+        self._edges_mm = _edges(self._known_mm, search)
         steps = math.ceil(math.log(search.max_period_mm / search.min_period_mm, STEP))
         ends_mm = [min(search.min_period_mm * STEP**step, search.max_period_mm) for step in range(steps + 1)]
         self._steps_mm = list(pairwise(ends_mm))
-        self._reach_mm = TURNS * np.array(ends_mm[:-1])
-        self.known = self.other = 0
 
-    def coil(self) -> None:
-        """Begin to count again."""
-        self.known = self.other = 0
+    def promising(self, back_mm: Floats, log_strewn: float, log_price: float) -> Floats:
+        """Return all periods at which a chain may be reported, and few others: (P,).
 
-    def least_by_chance(self, back_mm: Floats, elsewhere: int) -> Chain | None:
-        """Find the chain through the newest mark that chance explains worst; None when chance may do.
-
-        `back_mm` (N,): how far before the newest mark each earlier one of its lane lies, ascending. `elsewhere`: marks
-        of the class on the whole width within the window.
+        `back_mm` (N,): how far before the newest mark each earlier one of its lane lies, ascending. `log_strewn`:
+        log of the marks on a square millimetre there, at the least. `log_price`: log of the chains that could be as
+        convincing on the coil.
         """
-        edges = np.searchsorted(back_mm, self._edges_mm).tolist()
-        counts = [sum(edges[at + TURNS : at + 2 * TURNS]) - sum(edges[at : at + TURNS]) for at in self._places()]
-        if not counts[0]:
-            return None
-        known = sum(counts[1:])
-        self.known += known * (TURNS + 1)
-        self.other += (counts[0] - known) * (TURNS + 1)
+        log_needed = log_price - self._log_false
+        found = [
+            self._close_to(back_mm, log_strewn, log_needed),
+            *(_shown(back_mm, range_mm) for range_mm in self._telling(back_mm, log_strewn, log_needed)),
+        ]
+        return np.concatenate(found) if len(found) > 1 else found[0]
+
+    def best(self, lane: Lane, periods_mm: Floats, strewn: Strewn, log_price: float) -> Chain | None:
+        """Find the chain of some periods that a roll explains best; None when chance may do."""
+        best_ratio, best = log_price - self._log_false, dict[int, int]()
+        about = None
+        for turn in chains(lane.back_mm, periods_mm, self._search):
+            prints = [
+                Print(number, float(lane.back_mm[at]), float(lane.to_right_mm[at])) for at, number in turn.items()
+            ]
+            if not self._roll.may_reach(len(turn), lane.log_strewn, best_ratio, prints[0]):
+                continue
+            along, across = self._roll.log_densities(prints)
+            cap = LIKENESS_CAP if lane.size is not None else 0.0
+            each = cap - lane.log_strewn
+            if max(along[at] + across[at] + each * (at + 1) for at in range(len(turn))) < best_ratio:
+                continue
+            about = about or strewn.about(lane.line_mm, lane.across_mm)
+            by_chance = self._by_chance(lane, turn, across, about, strewn.torn)
+            alike = self._alike(lane, turn, strewn)
+            for number in range(self._search.marks - 1, len(turn) + 1):
+                at = number - 1
+                log_ratio = along[at] + across[at] + alike[at] - by_chance[at]
+                if log_ratio >= best_ratio:
+                    best_ratio, best = log_ratio, dict(list(turn.items())[:number])
+        return Chain(best, log_price - best_ratio - math.log(LOOSE)) if best else None
+
+    def _close_to(self, back_mm: Floats, log_strewn: float, log_needed: float) -> Floats:
+        """Periods that need no known roll."""
+        most = min(TURNS, len(back_mm))
+        if len(back_mm) < FEW:
+            hits = self._roll.fewest(log_strewn, log_needed, self._search.min_period_mm)
+            range_mm = self._search.min_period_mm, self._search.max_period_mm
+            return _close(back_mm, hits, range_mm, self._search) if hits <= most else NONE
+        found = [
+            _close(back_mm, hits, range_mm, self._search)
+            for range_mm in self._steps_mm
+            if (hits := self._roll.fewest(log_strewn, log_needed, range_mm[0])) <= most
+        ]
+        return np.concatenate(found) if found else NONE
+
+    def _telling(self, back_mm: Floats, log_strewn: float, log_needed: float) -> list[tuple[float, float]]:
+        """Ranges of known rolls that have marks at enough turns."""
+        if not self._known_mm:
+            return []
+        least = self._roll.fewest(log_strewn, log_needed, self._known_mm[0][0], is_known=True)
+        edges = back_mm.searchsorted(self._edges_mm)
+        turns = (edges[0] < edges[1]).sum(axis=1)
+        return [self._known_mm[number] for number in np.flatnonzero(turns >= least)]
+
+    def _by_chance(
+        self, lane: Lane, turn: dict[int, int], across: list[float], about: About, torn: float
+    ) -> list[float]:
+        """Log density of a chain's first mark, its first two, and so on, by chance: strewn, or torn scratches."""
         found = []
-        if len(others_mm := self._others(back_mm, elsewhere)):
-            found.append((others_mm, log_price(self.other)))
-        for number, at in enumerate(self._places()[1:]):
-            if counts[1 + number] and self._may_tell(number, len(back_mm), elsewhere, edges[at:]):
-                slices = zip(edges[at : at + TURNS], edges[at + TURNS : at + 2 * TURNS], EACH_TURN, strict=True)
-                own_mm = [back_mm[begin:end] / turn for begin, end, turn in slices if begin < end]
-                found.append((np.concatenate(own_mm), log_price(self.known)))
-        return self._least(back_mm, elsewhere, found) if found else None
+        for number, (place, log_across) in enumerate(zip(turn, across, strict=True), start=1):
+            span_mm, others = float(lane.back_mm[place]), place + 1 - number
+            dense = max(about.density(span_mm, number + 1), math.exp(lane.log_strewn))
+            expected = dense * 2 * self._search.reach_mm * span_mm
+            streak = log_across + log_streak(number, span_mm, others, expected, torn)
+            found.append(float(np.logaddexp(number * math.log(dense), streak)))
+        return found
 
-    def _places(self) -> range:
-        """Where the edges of each range begin."""
-        return range(0, len(self._edges_mm), 4 * TURNS)
+    def _alike(self, lane: Lane, turn: dict[int, int], strewn: Strewn) -> list[float]:
+        """Log of how much likelier than by chance the first mark's size is, that of the first two, and so on."""
+        known = [size for place in turn if (size := lane.size_of(place)) is not None]
+        if lane.size is None or len(known) < len(turn):
+            return [0.0] * len(turn)
+        return self._roll.log_likeness(lane.size, known, strewn.log_usual(known))
 
-    def _others(self, back_mm: Floats, elsewhere: int) -> Floats:
-        """Periods that no known roll explains, and that are worth the test."""
-        if not self.other:
-            return NONE
-        periods_mm = self.promising(back_mm, elsewhere, log_price(self.other))
-        for begin_mm, end_mm in self._known_mm if len(periods_mm) else ():
-            periods_mm = periods_mm[(periods_mm < begin_mm) | (periods_mm > end_mm)]
-        return periods_mm
 
-    def _may_tell(self, number: int, most: int, elsewhere: int, edges: list[int]) -> bool:
-        """Whether a known roll has marks at enough turns; their edges are the second half of its own."""
-        limit = math.log(self._search.false_per_coil) - log_price(self.known)
-        most = min(TURNS, most)
-        least = fewest_hits(most, self._strewn(elsewhere, most), self._known_mm[number][0], limit, self._search)
-        return sum(edges[2 * TURNS + turn] < edges[3 * TURNS + turn] for turn in range(TURNS)) >= least
+def chains(back_mm: Floats, periods_mm: Floats, search: Search) -> list[dict[int, int]]:
+    """Return the chains of some periods, each once: the marks a whole number of turns back, index to turn, ascending.
 
-    def promising(self, back_mm: Floats, elsewhere: int, price: float) -> Floats:
-        """Return all periods at which a chain may be reported, and few others: (P,)."""
-        search, most = self._search, min(TURNS, len(back_mm))
-        limit, everywhere = math.log(search.false_per_coil) - price, self._strewn(elsewhere, most)
-        if len(back_mm) < FEW:  # what lies in the lane adds too little to look at it
-            hits = fewest_hits(most, everywhere, search.min_period_mm, limit, search)
-            range_mm = search.min_period_mm, search.max_period_mm
-            return _close(back_mm, hits, range_mm, search) if hits <= most else NONE
-        hits, begins_mm, ends_mm = most + 1, 0.0, 0.0
-        for (begin_mm, end_mm), count in zip(
-            self._steps_mm, back_mm.searchsorted(self._reach_mm).tolist(), strict=True
-        ):
-            strewn = everywhere + max(count - most, 0) / (TURNS * end_mm)
-            needed = fewest_hits(most, strewn, begin_mm, limit, search)
-            if needed <= most:
-                hits, begins_mm, ends_mm = min(hits, needed), begins_mm or begin_mm, end_mm
-        return _close(back_mm, hits, (begins_mm, ends_mm), search) if hits <= most else NONE
-
-    def _strewn(self, elsewhere: int, most: int) -> float:
-        """Marks in a millimetre of a lane by the class's density on the whole strip: the least that chance can be."""
-        return max(elsewhere - most, 1) / self._search.lanes_mm
-
-    def _least(self, back_mm: Floats, elsewhere: int, found: list[tuple[Floats, float]]) -> Chain | None:
-        """Test periods, each group at its price; return the chain that chance explains worst, if it does not."""
-        search, log_false = self._search, math.log(self._search.false_per_coil)
-        periods_mm = np.concatenate([group_mm for group_mm, _ in found])
-        prices = np.repeat([price for _, price in found], [len(group_mm) for group_mm, _ in found])
-        may_tell = log_least(back_mm, elsewhere, periods_mm, search) + prices <= log_false
-        if not may_tell.any():
-            return None
-        periods_mm = periods_mm[may_tell]
-        log_expected = log_chances(back_mm, elsewhere, periods_mm, search) + prices[may_tell, None]
-        row, last_turn = divmod(int(np.argmin(log_expected)), TURNS + 1)
-        if log_expected[row, last_turn] > log_false:
-            return None
-        turn, is_hit = turns(back_mm, periods_mm[row : row + 1], search)
-        chain: dict[int, int] = {}
-        for place in np.flatnonzero(is_hit[0] & (turn[0] <= last_turn)):
-            if int(turn[0, place]) not in chain.values():
-                chain[int(place)] = int(turn[0, place])
-        return Chain(chain, float(log_expected[row, last_turn]))
+    Of several marks about one turn the closest one counts.
+    """
+    ratio = back_mm[None, :] / periods_mm[:, None]
+    turns = np.rint(ratio)
+    away_mm = np.abs(ratio - turns) * periods_mm[:, None]
+    slack_mm = 2 * search.along_mm + search.stretch * periods_mm
+    is_hit = (away_mm <= slack_mm[:, None]) & (turns >= 1) & (turns <= TURNS)
+    seen, found = set[bytes](), list[dict[int, int]]()
+    hits = np.where(is_hit, turns, 0).astype(np.uint8)
+    for row in np.flatnonzero(is_hit.sum(axis=1) >= search.marks - 1).tolist():
+        turn = hits[row]
+        if (key := turn.tobytes()) in seen:
+            continue
+        seen.add(key)
+        closest: dict[int, int] = {}
+        for place in turn.nonzero()[0].tolist():
+            number = int(turn[place])
+            if number not in closest or away_mm[row, place] < away_mm[row, closest[number]]:
+                closest[number] = place
+        found.append({place: number for number, place in closest.items()})
+    return found
 
 
 def _close(back_mm: Floats, hits: int, range_mm: tuple[float, float], search: Search) -> Floats:
@@ -176,10 +204,16 @@ def _close(back_mm: Floats, hits: int, range_mm: tuple[float, float], search: Se
     is_close = least_mm <= greatest_mm
     if not is_close.any():
         return NONE
-    periods_mm = (back_mm[:, None] / EACH_TURN).ravel()
-    periods_mm = periods_mm[(periods_mm >= range_mm[0]) & (periods_mm <= range_mm[1])]
+    periods_mm = _shown(back_mm, range_mm)
     begun = least_mm[is_close].searchsorted(periods_mm, "right")
     found: Floats = periods_mm[begun > greatest_mm[is_close].searchsorted(periods_mm, "left")]
+    return found
+
+
+def _shown(back_mm: Floats, range_mm: tuple[float, float]) -> Floats:
+    """Return the periods of a range that marks show, each at every turn: (P,)."""
+    periods_mm = (back_mm[:, None] / EACH_TURN).ravel()
+    found: Floats = periods_mm[(periods_mm >= range_mm[0]) & (periods_mm <= range_mm[1])]
     return found
 
 
@@ -196,8 +230,8 @@ def _known(search: Search) -> list[tuple[float, float]]:
     return ranges_mm
 
 
-def _edges(begin_mm: float, end_mm: float, search: Search) -> Floats:
-    """Where marks lie that show a period of a range, and where its hits lie: begins and ends by turn, twice."""
-    own = EACH_TURN * begin_mm, np.nextafter(EACH_TURN * end_mm, np.inf)
-    hits = own[0] - search.slack_mm(begin_mm), own[1] + search.slack_mm(end_mm)
-    return np.concatenate((*own, *hits))
+def _edges(ranges_mm: list[tuple[float, float]], search: Search) -> Floats:
+    """Where the marks of some ranges of periods lie: begins and ends by range and turn, (2, R, TURNS)."""
+    begins_mm = [begin_mm * EACH_TURN - search.slack_mm(begin_mm) for begin_mm, _ in ranges_mm]
+    ends_mm = [end_mm * EACH_TURN + search.slack_mm(end_mm) + ROUNDING_MM for _, end_mm in ranges_mm]
+    return np.array([begins_mm, ends_mm])

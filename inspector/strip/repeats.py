@@ -138,7 +138,17 @@ class Repeats:
         if head_mm is None:
             return []
         across_mm = (defect.left_mm + defect.right_mm) / 2
-        found = self._tracks.add(Mark(defect.id, defect.name, defect.side, across_mm, head_mm + defect.start_mm))
+        found = self._tracks.add(
+            Mark(
+                defect.id,
+                defect.name,
+                defect.side,
+                across_mm,
+                head_mm + defect.start_mm,
+                defect.right_mm - defect.left_mm,
+                defect.length_mm,
+            )
+        )
         if found is None:
             return []
         before = self._state.announced.get(found.id)

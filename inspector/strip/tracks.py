@@ -20,12 +20,16 @@ import msgspec
 import numpy as np
 
 from inspector.strip.chains import Chain, Chains
+from inspector.strip.chains import Lane as Near
 from inspector.strip.chances import TURNS, Floats, Places, Search
+from inspector.strip.strewn import Dirt, Strewn
 
 LANE_MARKS = 192
 """Marks of one lane, three places wide, that are kept at most: strip so dirty tells nothing about rolls."""
 LOST_AFTER = 6
 """Turns in a row without the mark that end a repeat; at 30 % missed marks that is chance in 1 of 1 400 turns."""
+USUAL_MM = 5e6
+"""Length of a coil: on the whole of a longer one no more than twice as many false repeats are expected."""
 KEPT_MARKS = 256
 """Free marks that a restart keeps, the newest: on strip so dirty that there are more, few tell anything."""
 STEPS_TO_SETTLE = 2
@@ -43,6 +47,14 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
     """Its middle, from the operator's edge or the camera's first column: the same for every mark."""
     line_mm: float
     """Its first row, along the line."""
+    width_mm: float = 0.0
+    length_mm: float = 0.0
+    """0 where they are not known: then likeness is no evidence."""
+
+    @property
+    def sizes(self) -> tuple[float, float] | None:
+        """Natural logarithms of width and length, if known."""
+        return (math.log(self.width_mm), math.log(self.length_mm)) if self.width_mm > 0 < self.length_mm else None
 
 
 class RepeatingMark(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,25 +156,15 @@ class Lane(msgspec.Struct, eq=False):
         return back_mm, places
 
 
-class Strewn(msgspec.Struct, frozen=True, array_like=True):
-    """How densely one class lies on one side, within the window."""
-
-    side: str
-    name: str
-    count: int
-    oldest_mm: float
-    newest_mm: float
-
-
 class Kept(msgspec.Struct, frozen=True):
     """What the search has to know after a restart: what repeats, and what may turn out to."""
 
     tracks: list[Track] = []
-    free: list[tuple[str, str, str, float, float]] = []
+    free: list[tuple[str, str, str, float, float, float, float]] = []
     """The newest marks that belong to no repeat, oldest first."""
-    strewn: list[Strewn] = []
-    tests: tuple[int, int] = (0, 0)
-    """Chains looked at on this coil: at periods of known rolls, and at others."""
+    dirt: list[Dirt] = []
+    begins_mm: float | None = None
+    """Where the first mark of this coil lies."""
 
 
 class Tracks:
@@ -176,13 +178,14 @@ class Tracks:
         """Marks that belong to no repeat, the newest of all lanes."""
         self._tracks: dict[Place, list[Track]] = {}
         """By where the newest mark lies."""
-        self._strewn: dict[tuple[str, str], deque[float]] = {}
-        """Positions of all marks of a class on a side within the window, for their density."""
+        self._strewn: dict[tuple[str, str], Strewn] = {}
+        """By side and class."""
         self._chains = Chains(self._search)
+        self._begins_mm: float | None = None
 
     def coil(self) -> None:
         """Begin the next coil: what repeats goes on, and is reported again with its first mark there."""
-        self._chains.coil()
+        self._begins_mm = None
         for track in self._all():
             track.marks, track.is_reported = 0, False
 
@@ -227,9 +230,12 @@ class Tracks:
 
     def kept(self) -> Kept:
         """Return what `resume` goes on with; bounded, and made without a look at every mark."""
-        strewn = [Strewn(*key, len(at_mm), at_mm[0], at_mm[-1]) for key, at_mm in self._strewn.items() if at_mm]
-        free = [(mark.id, mark.name, mark.side, mark.across_mm, mark.line_mm) for mark in self._newest]
-        return Kept(list(self._all()), free, strewn, (self._chains.known, self._chains.other))
+        free = [
+            (mark.id, mark.name, mark.side, mark.across_mm, mark.line_mm, mark.width_mm, mark.length_mm)
+            for mark in self._newest
+        ]
+        dirt = [about.kept(*key) for key, about in self._strewn.items()]
+        return Kept(list(self._all()), free, dirt, self._begins_mm)
 
     def resume(self, kept: Kept) -> None:
         """Go on where another search was; marks of the window of whom only the number is kept lie evenly."""
@@ -238,10 +244,9 @@ class Tracks:
         for free in kept.free:
             mark = Mark(*free)
             self._keep(mark, self._places(mark))
-        for strewn in kept.strewn:
-            even_mm = np.linspace(strewn.oldest_mm, strewn.newest_mm, strewn.count)
-            self._strewn[strewn.side, strewn.name] = deque(even_mm.tolist())
-        self._chains.known, self._chains.other = kept.tests
+        for dirt in kept.dirt:
+            self._about(dirt.side, dirt.name).resume(dirt)
+        self._begins_mm = kept.begins_mm
 
     # --- repeats under way ----------------------------------------------------------------------------------
 
@@ -255,7 +260,7 @@ class Tracks:
 
     def _turns_to(self, track: Track, mark: Mark) -> int:
         """Turns from a repeat's newest mark to this one; 0 when it is none of its marks."""
-        if abs(mark.across_mm - track.last.across_mm) > self._search.across_mm:
+        if abs(mark.across_mm - track.last.across_mm) > self._search.reach_mm:
             return 0
         turns = round((mark.line_mm - track.last.line_mm) / track.period_mm)
         if not 1 <= turns <= LOST_AFTER:
@@ -278,7 +283,7 @@ class Tracks:
         """Add a repeat to those under way; one that lies between the marks of another makes its period shorter."""
         places = self._places(new.last)
         for old in [track for place in places for track in self._tracks.get(place, ())]:
-            if abs(old.last.across_mm - new.last.across_mm) > self._search.across_mm:
+            if abs(old.last.across_mm - new.last.across_mm) > self._search.reach_mm:
                 continue
             slack_mm = self._slack_mm(old.period_mm, 1)
             if abs(old.period_mm - new.period_mm) > slack_mm:
@@ -305,15 +310,30 @@ class Tracks:
     # --- free marks -----------------------------------------------------------------------------------------
 
     def _strew(self, mark: Mark) -> None:
-        """Count a mark for the density of its class, and forget those before the window."""
-        at_mm = self._strewn.setdefault((mark.side, mark.name), deque())
-        at_mm.append(mark.line_mm)
-        while at_mm[0] < mark.line_mm - self._window_mm:
-            at_mm.popleft()
+        """Count a mark for how dirty the strip is."""
+        if self._begins_mm is None:
+            self._begins_mm = mark.line_mm
+        self._about(mark.side, mark.name).add(mark.line_mm, mark.across_mm, mark.sizes)
+
+    def _about(self, side: str, name: str) -> Strewn:
+        about = self._strewn.get((side, name))
+        if about is None:
+            about = self._strewn[side, name] = Strewn(self._window_mm, self._search.width_mm)
+        return about
+
+    def _log_price(self, mark: Mark) -> float:
+        """Log of the marks on the coil, each of which may be the newest of a chain, as if it were as dirty all over.
+
+        Each millimetre of the coil has its share of the false repeats, and the sum of all shares is 1: they are even
+        at first, and fall off on a coil that is longer than usual.
+        """
+        marks = sum(about.total for about in self._strewn.values())
+        behind_mm = max(0.0, mark.line_mm - (self._begins_mm or 0.0))
+        return math.log(max(1, marks) * USUAL_MM / self._window_mm) + 2 * math.log1p(behind_mm / USUAL_MM)
 
     def _places(self, mark: Mark) -> tuple[Place, Place, Place]:
         """Where a mark lies, and next to it."""
-        number = math.floor(mark.across_mm / self._search.across_mm)
+        number = math.floor(mark.across_mm / self._search.reach_mm)
         return (mark.side, mark.name, number), (mark.side, mark.name, number - 1), (mark.side, mark.name, number + 1)
 
     def _keep(self, mark: Mark, places: Iterable[Place]) -> None:
@@ -323,21 +343,41 @@ class Tracks:
 
     def _found(self, mark: Mark) -> Track | None:
         """Look for a chain through this mark that is no chance, and take its marks out of the lanes."""
+        strewn = self._strewn[mark.side, mark.name]
+        dense = strewn.least(mark.across_mm, TURNS + 1)
+        closest_mm = self._search.min_period_mm
+        expected = strewn.least(mark.across_mm, 1) * 2 * self._search.reach_mm * closest_mm
         lane = self._lanes.get(self._places(mark)[0])
-        if lane is None or len(lane.marks) < self._search.marks - 1:
+        if lane is None:
+            strewn.look(False, expected)
             return None
         while lane.marks and lane.line_mm[0] < mark.line_mm - self._window_mm:
             lane.remove(0)
-        back_mm, places = lane.near(mark, self._search.across_mm)
+        back_mm, places = lane.near(mark, self._search.reach_mm)
+        strewn.look(bool(len(places)) and float(back_mm[0]) < closest_mm, expected)
         if len(places) < self._search.marks - 1:
             return None
-        chain = self._chains.least_by_chance(back_mm, len(self._strewn[mark.side, mark.name]))
+        log_strewn, log_price = math.log(dense), self._log_price(mark)
+        periods_mm = self._chains.promising(back_mm, log_strewn, log_price)
+        if not len(periods_mm):
+            return None
+        to_right_mm = np.frombuffer(lane.across_mm)[places] - mark.across_mm
+        near = Near(
+            mark.line_mm,
+            mark.across_mm,
+            back_mm,
+            to_right_mm,
+            log_strewn,
+            mark.sizes,
+            lambda place: lane.marks[places[place]].sizes,
+        )
+        chain = self._chains.best(near, periods_mm, strewn, log_price)
         if chain is None:
             return None
-        near = {place: lane.marks[places[place]] for place in chain.turn}
-        for taken in near.values():
+        marks = {place: lane.marks[places[place]] for place in chain.turn}
+        for taken in marks.values():
             self._take(taken)
-        return _track(mark, near, chain)
+        return _track(mark, marks, chain)
 
     def _take(self, mark: Mark) -> None:
         """A mark belongs to a repeat now."""

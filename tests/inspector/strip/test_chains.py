@@ -6,24 +6,34 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspector.strip.chains import Chains
-from inspector.strip.chances import TURNS, Floats, Search, log_chances, log_least, log_price
+from inspector.strip.chains import Chains, Lane
+from inspector.strip.chances import TURNS, Floats, Search
+from inspector.strip.strewn import Strewn
 
 SEARCH = Search()
-LOG_FALSE = math.log(SEARCH.false_per_coil)
 
 
 @st.composite
-def lanes(draw: st.DrawFn) -> tuple[Floats, int]:
-    """How far back the marks of a lane lie, strewn, with regular ones among them or not; and the class's marks."""
+def lanes(draw: st.DrawFn) -> tuple[Lane, Strewn]:
+    """The marks of a lane, strewn, with regular ones among them or not; and what lies about them."""
     rng = np.random.default_rng(draw(st.integers(min_value=0, max_value=2**32 - 1)))
-    marks = draw(st.integers(min_value=2, max_value=64))
+    marks = draw(st.integers(min_value=2, max_value=48))
     back_mm: Floats = np.cumsum(rng.exponential(draw(st.floats(min_value=10.0, max_value=6000.0)), marks))
     if draw(st.booleans()):
         turns = np.flatnonzero(rng.random(TURNS) > 0.2) + 1.0
         period_mm = rng.uniform(SEARCH.min_period_mm, SEARCH.max_period_mm)
         back_mm = np.concatenate((back_mm, turns * period_mm + rng.normal(0.0, 1.0, len(turns))))
-    return np.sort(back_mm), marks + draw(st.integers(min_value=1, max_value=200_000) | st.just(1))
+    back_mm = np.sort(back_mm)
+    sizes: list[tuple[float, float]] = [
+        (float(wide), float(long)) for wide, long in rng.normal(2, 0.3, (len(back_mm), 2))
+    ]
+    strewn = Strewn(SEARCH.window_mm, SEARCH.width_mm)
+    for at_mm in np.sort(rng.uniform(-SEARCH.window_mm, 0.0, draw(st.integers(0, 2000)))).tolist():
+        strewn.add(at_mm, float(rng.uniform(0, 1000)), (2.0, 2.0))
+    strewn.add(0.0, 500.0, (2.0, 2.0))
+    to_right_mm = np.clip(rng.normal(0, 1.5, len(back_mm)), -SEARCH.reach_mm, SEARCH.reach_mm)
+    log_strewn = math.log(strewn.least(500.0, TURNS + 1))
+    return Lane(0.0, 500.0, back_mm, to_right_mm, log_strewn, (2.0, 2.0), sizes.__getitem__), strewn
 
 
 def every_period(back_mm: Floats) -> Floats:
@@ -33,43 +43,22 @@ def every_period(back_mm: Floats) -> Floats:
     return found
 
 
-@given(lanes())
-def test_no_chain_is_less_by_chance_than_what_lets_it_be_left_out(of: tuple[Floats, int]) -> None:
-    """Strewn or regular, few marks or many: a period that is left out could not have been reported."""
-    back_mm, elsewhere = of
-    periods_mm = every_period(back_mm)
-    reached = log_chances(back_mm, elsewhere, periods_mm, SEARCH).min(axis=1, initial=0.0)
-    assert np.all(log_least(back_mm, elsewhere, periods_mm, SEARCH) <= reached + 1e-9)
+@given(lanes(), st.floats(min_value=0.0, max_value=20.0), st.sampled_from([(), (900.0, 903.0, 2000.0, 5995.0)]))
+def test_what_is_left_out_could_not_have_been_reported(
+    of: tuple[Lane, Strewn], log_price: float, known_mm: tuple[float, ...]
+) -> None:
+    """However dear the test is, and whichever rolls are known: the best chain of all periods is among the few tried."""
+    lane, strewn = of
+    chains = Chains(Search(known_mm=known_mm))
+    tried_mm = chains.promising(lane.back_mm, lane.log_strewn, log_price)
+    every_mm = every_period(lane.back_mm)
+    best = chains.best(lane, every_mm, strewn, log_price) if len(every_mm) else None
+    found = chains.best(lane, tried_mm, strewn, log_price) if len(tried_mm) else None
+    assert (best is None) == (found is None)
+    if best is not None and found is not None:
+        assert abs(best.log_expected - found.log_expected) < 1e-6
 
 
-@given(lanes(), st.floats(min_value=0.0, max_value=40.0))
-def test_every_period_that_may_be_reported_is_promising(of: tuple[Floats, int], price: float) -> None:
-    """However dear the test is: what passes it at all is among the few that are tried."""
-    back_mm, elsewhere = of
-    periods_mm = every_period(back_mm)
-    reached = log_chances(back_mm, elsewhere, periods_mm, SEARCH).min(axis=1, initial=0.0)
-    tried_mm = Chains(SEARCH).promising(back_mm, elsewhere, price)
-    for period_mm in periods_mm[reached + price <= LOG_FALSE - 1e-9]:
-        assert period_mm in tried_mm
-
-
-@given(lanes())
-def test_known_rolls_leave_out_nothing_either(of: tuple[Floats, int]) -> None:
-    """With rolls known, the best of all chains is found whenever it can be reported."""
-    back_mm, elsewhere = of
-    search = Search(known_mm=(900.0, 903.0, 2000.0, 5995.0))
-    chains = Chains(search)
-    found = chains.least_by_chance(back_mm, elsewhere)
-    periods_mm = every_period(back_mm)
-    is_known = np.any([np.abs(periods_mm - known) <= search.slack_mm(known) for known in search.known_mm], axis=0)
-    assert (chains.known, chains.other) == (13 * is_known.sum(), 13 * (~is_known).sum())
-    prices = np.where(is_known, *(log_price(max(1, number)) for number in (chains.known, chains.other)))
-    best = (log_chances(back_mm, elsewhere, periods_mm, search).min(axis=1, initial=0.0) + prices).min(initial=0)
-    assert abs(best - found.log_expected) < 1e-6 if found else best > LOG_FALSE - 1e-9
-
-
-def test_chains_that_were_left_out_count_as_looked_at() -> None:
-    """On dirty strip nothing is reported, and a chain that comes later pays for all that could have been one before."""
-    back_mm, chains = np.arange(1.0, 65.0) * 40.0, Chains(SEARCH)
-    assert chains.least_by_chance(back_mm, 100_000) is None
-    assert chains.other == 13 * len(every_period(back_mm))
+def test_dirty_strip_costs_no_search() -> None:
+    """Where not even twelve marks could tell anything, no period is looked at."""
+    assert len(Chains(SEARCH).promising(np.arange(1.0, 65.0) * 40.0, math.log(1.0), 10.0)) == 0

