@@ -65,3 +65,10 @@ def test_retired_words_stay_away() -> None:
             for match in pattern.finditer(text)
         ]
     assert not found, f"retired words, and what to write: {RETIRED}"
+
+
+def test_no_merge_is_left_half_done() -> None:
+    """A text with both sides of a conflict in it, and its marks, says nothing to anybody."""
+    marks = re.compile(r"^(?:<{7} |>{7} |={7}$)", re.MULTILINE)
+    found = [str(path.relative_to(ROOT)) for path in texts() if marks.search(path.read_text(encoding="utf-8"))]
+    assert not found
