@@ -61,6 +61,7 @@ class Watch:
         return self.follower.silent_s() < SILENT_S
 
     async def _pump(self) -> None:
+        was_answering = False
         for tick in itertools.count():
             taken = self.follower.take()
             also = b""
@@ -70,7 +71,8 @@ class Watch:
             if self.follower.is_changed.is_set():
                 self.follower.is_changed.clear()
                 also += self._standing()
-            if tick % TICKS_NOW == 0:
+            if tick % TICKS_NOW == 0 or was_answering != self.is_answering():  # a loss is reported at once
+                was_answering = self.is_answering()
                 also += self._now()
             self.stream.take(taken, also)
             await asyncio.sleep(TICK_S)
