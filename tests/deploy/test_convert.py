@@ -74,7 +74,7 @@ def test_the_shipped_recipe_becomes_an_engine(tmp_path: Path, capsys: pytest.Cap
     assert set(made.outputs) == {
         Port("labels", "uint8", planes),
         Port("confidence", "uint8", planes),
-        Port("presence", "float32", (-1, classes)),
+        Port("presence", "float32", (-1, card.columns)),
     }
     # Half the bytes of its float weights, which the INT8 file holds in one byte each: it does compute in fp16.
     int8_bytes = (folder / recipe.MODEL).stat().st_size

@@ -254,7 +254,7 @@ def test_too_large_a_batch_is_out_of_memory_and_not_lost(steel: tuple[Path, Reci
     assert not isinstance(caught.value, GpuLost)
     loaded = segmenter.load(SECTION, card, model, 1, folder, unverified=True)
     loaded.submit(np.zeros((1, card.height, card.width), np.uint8))
-    assert loaded.result().presence.shape == (1, len(card.classes))
+    assert loaded.result().presence.shape == (1, card.columns)
     loaded.close()
 
 
