@@ -15,12 +15,13 @@ from inspector.records.commands import ListAlarms
 from inspector.records.events import Commanded, Decision, Defect
 from tests.browser import chromium, needs_browser, watched
 from tests.e2e.mill import Camera, Mill
+from tests.patience import patience_s
 from tests.recipes import DARK
 from tests.stations import Station
 
 pytestmark = [needs_browser, pytest.mark.slow]
 DARK_BOX = (10, 30, 20, 40, DARK)
-PATIENCE_MS = 45_000
+PATIENCE_MS = round(1000 * patience_s())
 NOTHING = "\u2013"
 ARCHIVE = '[archive]\npath = "archive"\n'
 expect.set_options(timeout=PATIENCE_MS)

@@ -12,11 +12,12 @@ from playwright.sync_api import Browser, Page, expect
 from inspector.station import users
 from tests.browser import chromium, needs_browser, watched
 from tests.e2e.mill import Camera, Mill
+from tests.patience import patience_s
 from tests.recipes import DARK
 from tests.stations import Station
 
 pytestmark = [needs_browser, pytest.mark.slow]
-PATIENCE_MS = 45_000
+PATIENCE_MS = round(1000 * patience_s())
 AXE = Path(__file__).parents[2] / "build" / "axe" / "package" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PAGES = ("/live", "/coils", "/coil?coil=C1", "/review", "/history")

@@ -13,12 +13,13 @@ from inspector.commands import ask
 from inspector.records.commands import Relabel
 from tests.browser import chromium, needs_browser, watched
 from tests.e2e.mill import Camera, Mill
+from tests.patience import patience_s
 from tests.recipes import DARK
 from tests.stations import Station
 
 pytestmark = [needs_browser, pytest.mark.slow]
 BOX = (10, 30, 20, 40, DARK)
-PATIENCE_MS = 45_000
+PATIENCE_MS = round(1000 * patience_s())
 DEFECTS = 6
 expect.set_options(timeout=PATIENCE_MS)
 
