@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from inspector.events.journal import Journal, Message
+from inspector.events.journal import Journal
+from inspector.events.message import Message
 from inspector.records.envelope import Event, read_event
 from inspector.records.events import Alarm, CoilReport, Health, Missed
 from tests.defects import any_defect

@@ -12,7 +12,8 @@ import zmq
 
 from inspector.access.door import Door
 from inspector.client import Events
-from inspector.events.journal import Journal, Message
+from inspector.events.journal import Journal
+from inspector.events.message import Message
 from inspector.events.publish import Publisher
 from inspector.events.replay import Replays
 from inspector.records.events import Data

@@ -19,23 +19,23 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
 
 import apsw
 
 from inspector.events import index
 from inspector.events.ballast import Ballast, size_bytes
+from inspector.events.message import Message, Replay, envelope, envelope_time, topic_root
 from inspector.events.reader import Reader
 from inspector.events.resume import NOTHING, JournalPosition, KnownEvents, resume
 from inspector.events.retention import DAY_S, LIFE, gone, life_s, state_of
 from inspector.events.segments import CHECKPOINT_PAGES, COUNT, KEEP, Damaged, JournalFolder, see_mounted, worded
 from inspector.events.verify import faults
 from inspector.events.watch import FileWatch
-from inspector.records.envelope import Event, read_event, write_event
-from inspector.records.events import CONTRACT, Data, Heartbeat
+from inspector.records.envelope import read_event
+from inspector.records.events import Data, Heartbeat
 
 log = logging.getLogger("inspector")
 
@@ -46,27 +46,6 @@ GROUP_BYTES = 4 * 2**20
 MOST_OF_A_DISK = 0.9
 EVENT_BYTES = 256
 """No envelope is smaller: so it is known how many numbers a lost file can have given out."""
-
-
-class Message(NamedTuple):
-    """An event as it is journalled, replayed and published."""
-
-    topic: str
-    payload: bytes
-    """The Event, as JSON."""
-
-
-class Replay(NamedTuple):
-    """Events read back, in order of `seq`."""
-
-    messages: tuple[Message, ...]
-    through_seq: int
-    """Nothing asked for and still held is missing up to here; ask on from here."""
-
-
-def topic_root(topic: str) -> str:
-    """First word of a topic with its dot, by which `topicseq` counts: `defect.` of `defect.patches`."""
-    return topic[: topic.index(".") + 1]
 
 
 class Journal:
@@ -186,7 +165,7 @@ class Journal:
         """
         _, last_seq, last_topicseq = position or self.position
         data = Heartbeat(last_seq=last_seq, last_topicseq=dict(last_topicseq), fault=fault)
-        return self._envelope(data, self._time(), seq=0, topicseq=0)
+        return envelope(self._source, self.epoch, data, time=self._time(), seq=0, topicseq=0)
 
     def replay(self, after_seq: int, limit: int, prefix: str = "") -> Replay:
         """Read back at most `limit` events after `after_seq` whose topics begin with `prefix`.
@@ -201,7 +180,7 @@ class Journal:
 
         Where the wall clock was set back meanwhile it is one of those at which that time was passed.
         """
-        wanted = _written(time)
+        wanted = envelope_time(time)
         low, high = self.first_seq - 1, self.last_seq
         while low < high:
             middle = (low + high + 1) // 2
@@ -276,7 +255,7 @@ class Journal:
         for seq, data in enumerate(events, self.last_seq + 1):
             root = topic_root(data.topic)
             topicseq[root] = topicseq.get(root, 0) + 1
-            group.append(self._envelope(data, time, seq, topicseq[root]))
+            group.append(envelope(self._source, self.epoch, data, time=time, seq=seq, topicseq=topicseq[root]))
             size += len(group[-1].payload)
             if size >= self._group_bytes:
                 yield group, dict(topicseq)
@@ -349,23 +328,8 @@ class Journal:
             if is_written:
                 self._rotate()
 
-    def _envelope(self, data: Data, time: str, seq: int, topicseq: int) -> Message:
-        event = Event(
-            id=f"{self.epoch}-{seq or f'0-{time}'}",
-            source=self._source,
-            type=data.topic,
-            time=time,
-            subject=data.subject,
-            contract=CONTRACT,
-            epoch=self.epoch,
-            seq=seq,
-            topicseq=topicseq,
-            data=data,
-        )
-        return Message(event.type, write_event(event))
-
     def _time(self) -> str:
-        return _written(self._clock_utc())
+        return envelope_time(self._clock_utc())
 
     # --- segments -------------------------------------------------------------------------------------------
 
@@ -420,11 +384,6 @@ class Journal:
         for start in leaving:
             self._folder.unlink(start)
             self._ended_s.pop(start, None)
-
-
-def _written(time: datetime) -> str:
-    """Write a time as envelopes do, so that text compares as time does."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _starved() -> bool:

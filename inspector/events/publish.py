@@ -20,7 +20,8 @@ from inspector.guard import Guard
 from inspector.sockets import release
 
 if TYPE_CHECKING:  # the client keeps its sockets as these are kept, and has no use for SQLite
-    from inspector.events.journal import Journal, Message
+    from inspector.events.journal import Journal
+    from inspector.events.message import Message
     from inspector.events.resume import JournalPosition
 
 SUBSCRIPTION_BYTES = 2**20

@@ -17,7 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from inspector.errors import DiskFull, JournalError
-from inspector.events.journal import Journal, Message
+from inspector.events.journal import Journal
+from inspector.events.message import Message
 from inspector.events.resume import JournalPosition
 from inspector.records.events import Data, JournalFault, JournalStatus, Ne107
 from inspector.records.stages import Findings, JournalAccount

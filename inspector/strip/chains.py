@@ -18,7 +18,7 @@ from itertools import pairwise
 import msgspec
 import numpy as np
 
-from inspector.strip.chances import LIKENESS_CAP, LOOSE, TURNS, Floats, Print, Roll, Search, log_streak
+from inspector.strip.chances import LIKENESS_CAP, LOOSE, TURNS, Floats, Print, RollModel, Search, log_streak
 from inspector.strip.strewn import About, Strewn
 
 EACH_TURN: Floats = np.arange(1.0, TURNS + 1)
@@ -31,7 +31,7 @@ STEP = 2.0
 Sizes = tuple[float, float]
 
 
-class Lane(msgspec.Struct, frozen=True):
+class NearMarks(msgspec.Struct, frozen=True):
     """The newest mark, and the earlier ones at its place across; millimetres."""
 
     line_mm: float
@@ -64,7 +64,7 @@ class Chains:
     def __init__(self, search: Search) -> None:
         self._search = search
         self._log_false = math.log(search.false_per_coil * LOOSE)
-        self._roll = Roll(search)
+        self._roll = RollModel(search)
         self._known_mm = _known(search)
         self._edges_mm = _edges(self._known_mm, search)
         steps = math.ceil(math.log(search.max_period_mm / search.min_period_mm, STEP))
@@ -85,7 +85,7 @@ class Chains:
         ]
         return np.concatenate(found) if len(found) > 1 else found[0]
 
-    def best(self, lane: Lane, periods_mm: Floats, strewn: Strewn, log_price: float) -> Chain | None:
+    def best(self, lane: NearMarks, periods_mm: Floats, strewn: Strewn, log_price: float) -> Chain | None:
         """Find the chain of some periods that a roll explains best; None when chance may do."""
         best_ratio, best = log_price - self._log_false, dict[int, int]()
         about = None
@@ -134,7 +134,7 @@ class Chains:
         return [self._known_mm[number] for number in np.flatnonzero(turns >= least)]
 
     def _by_chance(
-        self, lane: Lane, turn: dict[int, int], across: list[float], about: About, torn: float
+        self, lane: NearMarks, turn: dict[int, int], across: list[float], about: About, torn: float
     ) -> list[float]:
         """Log density of a chain's first mark, its first two, and so on, by chance: strewn, or torn scratches."""
         found = []
@@ -146,7 +146,7 @@ class Chains:
             found.append(float(np.logaddexp(number * math.log(dense), streak)))
         return found
 
-    def _alike(self, lane: Lane, turn: dict[int, int], strewn: Strewn) -> list[float]:
+    def _alike(self, lane: NearMarks, turn: dict[int, int], strewn: Strewn) -> list[float]:
         """Log of how much likelier than by chance the first mark's size is, that of the first two, and so on."""
         known = [size for place in turn if (size := lane.size_of(place)) is not None]
         if lane.size is None or len(known) < len(turn):

@@ -101,7 +101,7 @@ class Print(NamedTuple):
     """How far to its right."""
 
 
-class Roll:
+class RollModel:
     """What is expected of the marks of one roll."""
 
     def __init__(self, search: Search) -> None:

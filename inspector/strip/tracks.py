@@ -19,8 +19,7 @@ from itertools import pairwise
 import msgspec
 import numpy as np
 
-from inspector.strip.chains import Chain, Chains
-from inspector.strip.chains import Lane as Near
+from inspector.strip.chains import Chain, Chains, NearMarks
 from inspector.strip.chances import TURNS, Floats, Places, Search
 from inspector.strip.strewn import Dirt, Strewn
 
@@ -362,7 +361,7 @@ class Tracks:
         if not len(periods_mm):
             return None
         to_right_mm = np.frombuffer(lane.across_mm)[places] - mark.across_mm
-        near = Near(
+        near = NearMarks(
             mark.line_mm,
             mark.across_mm,
             back_mm,

@@ -68,8 +68,8 @@ class Mill:
             sections={
                 "intake": {"overload": overload, **self._intake},
                 "journal": self.journal,
-                "engine": self.engine,
                 "recipe": {"screen": screen, "screen_audit": audit} if screen else {},
+                **({"engine": self.engine} if self.engine else {}),
             },
             extra=ALARM + extra,
         )

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from inspector.errors import JournalError
-from inspector.events.journal import Message
+from inspector.events.message import Message
 from inspector.records import commands
 from inspector.records.commands import Command
 from inspector.records.credit import Hello
@@ -24,9 +24,7 @@ from inspector.records.envelope import read_event
 from inspector.records.events import Data, Health
 from inspector.records.stages import Batch, Findings, Frame
 from tests.frames import recipe
-from tests.simulation.accounts import (
-    require,
-)
+from tests.simulation.accounts import require
 from tests.simulation.cameras import Camera, Post
 from tests.simulation.disk import simulated_disk
 from tests.simulation.life import Life
@@ -35,20 +33,10 @@ from tests.simulation.schedule import RULES, Schedule, Step
 
 MOST_BEHIND = 16
 """Messages that may wait behind a picture: fewer than a camera may have waiting, which the intake's tests exceed."""
-ORDERS = (
-    commands.Acknowledge,
-    commands.Acknowledge,
-    commands.Reset,
-    commands.Suppress,
-    commands.Unsuppress,
-    commands.TakeOut,
-    commands.PutBack,
-    commands.Unshelve,
-)
+SUPPRESSIONS = commands.Suppress, commands.Unsuppress, commands.Unshelve
+ORDERS = (commands.Acknowledge, commands.Acknowledge, commands.Reset, *SUPPRESSIONS, commands.TakeOut, commands.PutBack)
 SETTLED = 60
 """Rounds of flow that bring everything to its end."""
-
-
 MEMORY = "/dev/shm"
 """What is written there meets no disk."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from inspector.errors import JournalError
-from inspector.events.journal import Message
+from inspector.events.message import Message
 from tests.disks import failing_disk
 from tests.journals import ALARM, DEFECT, LONG_HEALTH, events, held, opened
 

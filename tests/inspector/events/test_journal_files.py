@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from inspector.errors import JournalError
-from inspector.events.journal import Message
+from inspector.events.message import Message
 from inspector.events.watch import LOOK_S
 from inspector.records.events import Data
 from tests.journals import ALARM, DEFECT, LONG_HEALTH, events, held, newest, opened

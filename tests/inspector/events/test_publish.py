@@ -14,7 +14,8 @@ import pytest
 import zmq
 
 from inspector.errors import SocketError
-from inspector.events.journal import Journal, Message
+from inspector.events.journal import Journal
+from inspector.events.message import Message
 from inspector.events.publish import SUBSCRIPTION_BYTES, Publisher
 from inspector.records.events import CoilReport, Health
 from tests import zmtp

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inspector.errors import SocketError
-from inspector.events.journal import Journal, Message
+from inspector.events.journal import Journal
+from inspector.events.message import Message
 from inspector.events.replay import UNFINISHED_BYTES, Replays
 from inspector.records.envelope import LIMIT_EVENTS
 from inspector.records.events import CoilReport, Health

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspector.strip.chains import Chains, Lane
+from inspector.strip.chains import Chains, NearMarks
 from inspector.strip.chances import TURNS, Floats, Search
 from inspector.strip.strewn import Strewn
 
@@ -14,7 +14,7 @@ SEARCH = Search()
 
 
 @st.composite
-def lanes(draw: st.DrawFn) -> tuple[Lane, Strewn]:
+def lanes(draw: st.DrawFn) -> tuple[NearMarks, Strewn]:
     """The marks of a lane, strewn, with regular ones among them or not; and what lies about them."""
     rng = np.random.default_rng(draw(st.integers(min_value=0, max_value=2**32 - 1)))
     marks = draw(st.integers(min_value=2, max_value=48))
@@ -33,7 +33,7 @@ def lanes(draw: st.DrawFn) -> tuple[Lane, Strewn]:
     strewn.add(0.0, 500.0, (2.0, 2.0))
     to_right_mm = np.clip(rng.normal(0, 1.5, len(back_mm)), -SEARCH.reach_mm, SEARCH.reach_mm)
     log_strewn = math.log(strewn.least(500.0, TURNS + 1))
-    return Lane(0.0, 500.0, back_mm, to_right_mm, log_strewn, (2.0, 2.0), sizes.__getitem__), strewn
+    return NearMarks(0.0, 500.0, back_mm, to_right_mm, log_strewn, (2.0, 2.0), sizes.__getitem__), strewn
 
 
 def every_period(back_mm: Floats) -> Floats:
@@ -45,7 +45,7 @@ def every_period(back_mm: Floats) -> Floats:
 
 @given(lanes(), st.floats(min_value=0.0, max_value=20.0), st.sampled_from([(), (900.0, 903.0, 2000.0, 5995.0)]))
 def test_what_is_left_out_could_not_have_been_reported(
-    of: tuple[Lane, Strewn], log_price: float, known_mm: tuple[float, ...]
+    of: tuple[NearMarks, Strewn], log_price: float, known_mm: tuple[float, ...]
 ) -> None:
     """However dear the test is, and whichever rolls are known: the best chain of all periods is among the few tried."""
     lane, strewn = of

@@ -5,14 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from inspector.strip.chances import TURNS, Print, Roll, Search
+from inspector.strip.chances import TURNS, Print, RollModel, Search
 
-ROLL = Roll(Search())
-KNOWN = Roll(Search(known_mm=(900.0, 2000.0, 2003.0)))
+ROLL = RollModel(Search())
+KNOWN = RollModel(Search(known_mm=(900.0, 2000.0, 2003.0)))
 
 
 @pytest.mark.parametrize("roll", [ROLL, KNOWN])
-def test_the_density_of_the_first_mark_behind_the_newest_sums_to_one_with_the_others(roll: Roll) -> None:
+def test_the_density_of_the_first_mark_behind_the_newest_sums_to_one_with_the_others(roll: RollModel) -> None:
     """Over all turns and places, one mark behind the newest has the share of chains that end with their first turn."""
     total = 0.0
     for turn in range(1, TURNS + 1):
@@ -51,8 +51,8 @@ def test_likeness_is_evidence_and_its_lack_hardly_any() -> None:
     """Five marks as alike as prints weigh much where the class varies, unlike ones weigh no more than a half."""
     rng = np.random.default_rng(1)
     usual = [-math.log(2 * math.pi)] * 4
-    alike = [tuple(each) for each in rng.normal(0, 0.15, (5, 2)).tolist()]
-    unlike = [tuple(each) for each in rng.normal(0, 2, (5, 2)).tolist()]
+    alike = [tuple(size) for size in rng.normal(0, 0.15, (5, 2)).tolist()]
+    unlike = [tuple(size) for size in rng.normal(0, 2, (5, 2)).tolist()]
     assert ROLL.log_likeness(alike[0], alike[1:], usual)[-1] > 4
     assert ROLL.log_likeness(unlike[0], unlike[1:], usual)[-1] >= -math.log(2)
 
