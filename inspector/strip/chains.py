@@ -18,7 +18,7 @@ from itertools import pairwise
 import msgspec
 import numpy as np
 
-from inspector.strip.chances import LIKENESS_CAP, LOOSE, TURNS, Floats, Print, RollModel, Search, log_streak
+from inspector.strip.chances import LIKENESS_CAP, LOOSE, TURNS, Floats, Places, Print, RollModel, Search, log_streak
 from inspector.strip.strewn import About, Strewn
 
 EACH_TURN: Floats = np.arange(1.0, TURNS + 1)
@@ -89,7 +89,8 @@ class Chains:
         """Find the chain of some periods that a roll explains best; None when chance may do."""
         best_ratio, best = log_price - self._log_false, dict[int, int]()
         about = None
-        for turn in chains(lane.back_mm, periods_mm, self._search):
+        fewest = np.maximum(self._search.marks - 1, self._roll.fewest_of(periods_mm, lane.log_strewn, best_ratio))
+        for turn in chains(lane.back_mm, periods_mm, fewest, self._search):
             prints = [
                 Print(number, float(lane.back_mm[at]), float(lane.to_right_mm[at])) for at, number in turn.items()
             ]
@@ -154,10 +155,10 @@ class Chains:
         return self._roll.log_likeness(lane.size, known, strewn.log_usual(known))
 
 
-def chains(back_mm: Floats, periods_mm: Floats, search: Search) -> list[dict[int, int]]:
+def chains(back_mm: Floats, periods_mm: Floats, fewest: Places, search: Search) -> list[dict[int, int]]:
     """Return the chains of some periods, each once: the marks a whole number of turns back, index to turn, ascending.
 
-    Of several marks about one turn the closest one counts.
+    Of several marks about one turn the closest one counts. `fewest` (P,): turns with a mark that a chain needs.
     """
     ratio = back_mm[None, :] / periods_mm[:, None]
     turns = np.rint(ratio)
@@ -166,7 +167,10 @@ def chains(back_mm: Floats, periods_mm: Floats, search: Search) -> list[dict[int
     is_hit = (away_mm <= slack_mm[:, None]) & (turns >= 1) & (turns <= TURNS)
     seen, found = set[bytes](), list[dict[int, int]]()
     hits = np.where(is_hit, turns, 0).astype(np.uint8)
-    for row in np.flatnonzero(is_hit.sum(axis=1) >= search.marks - 1).tolist():
+    at_turn = np.zeros((len(periods_mm), TURNS + 1), np.bool_)
+    rows, places = is_hit.nonzero()
+    at_turn[rows, hits[rows, places]] = True
+    for row in np.flatnonzero(at_turn.sum(axis=1) >= fewest).tolist():
         turn = hits[row]
         if (key := turn.tobytes()) in seen:
             continue

@@ -37,6 +37,7 @@ LOOSE = 20.0
 KNOWN_SHARE = 0.5
 """A repeat is as often of a known roll as of any other."""
 EDGE_MM = 1e-6
+EDGE = 1e-9
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,6 +178,17 @@ class RollModel:
             if self._log_best[number] + log_period - number * log_strewn >= log_needed:
                 return number
         return TURNS + 1
+
+    def fewest_of(self, periods_mm: Floats, log_strewn: float, log_needed: float) -> NDArray[np.intp]:
+        """Return how many earlier marks a chain of each period (P,) needs at least, to exceed `log_needed`: (P,)."""
+        highest = np.maximum.accumulate(np.array(self._log_best[1:]) - log_strewn * np.arange(1, TURNS + 1))
+        log_period = -np.log(periods_mm) - self._log_range
+        if self._known:
+            known = np.zeros(len(periods_mm))
+            for known_mm, slack_mm in self._known:
+                known[np.abs(periods_mm - known_mm) <= slack_mm] += KNOWN_SHARE / len(self._known) / (2 * slack_mm)
+            log_period = np.log((1 - KNOWN_SHARE) * np.exp(log_period) + known)
+        return 1 + highest.searchsorted(log_needed - log_period - EDGE)
 
     def may_reach(self, number: int, log_strewn: float, log_needed: float, first: Print) -> bool:
         """Whether a chain of `number` earlier marks, of which this is the newest, may exceed `log_needed`."""
