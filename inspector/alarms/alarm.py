@@ -108,6 +108,8 @@ class ConfiguredAlarm:
             changes += self.go("unsuppress")
         if level is not None:
             changes += self._follow_condition(is_met=level == "met")
+        elif self._is_met and self.state == "normal":  # nobody keeps it aside any more, and its off-delay runs
+            changes += self.go("met")
         return changes
 
     def is_suppressed(self, line: StripMotion, holds: Holds) -> bool | None:

@@ -5,10 +5,15 @@ Must not know: sockets (that is the client's), argparse, the environment (handed
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import TextIO, TypedDict
 
 from inspector import output
@@ -16,6 +21,7 @@ from inspector.client import Events, Gap
 from inspector.errors import EXIT_FAILURE
 from inspector.events.text import line, wants_colour
 from inspector.records.envelope import write_event
+from inspector.signals import Flag
 from inspector.words import counted
 
 LOOK_S = 0.5
@@ -51,18 +57,23 @@ def print_events(
     """
     colour = wants_colour(out, environ)
 
-    def tell(gap: Gap) -> None:
-        many = counted(gap.count, "event") if gap.count else "events, nobody can know how many"
-        upto = "on" if gap.last_seq is None else f"to {gap.last_seq}"
-        print(f"LOST {many}, seq {gap.first_seq} {upto}: {gap.reason}", file=err, flush=True)
-
     shown, silence = 0, _Silence(connect, timeout_s, err)
     try:
         begin = _begin(since)
-        with Events(
-            connect, replay=replay, topics=topics, cursor=cursor, timeout_s=LOOK_S, on_gap=tell, key=key, **begin
-        ) as events:
-            while shown != count:
+        with (
+            _interrupt() as interrupted,
+            Events(
+                connect,
+                replay=replay,
+                topics=topics,
+                cursor=cursor,
+                timeout_s=LOOK_S,
+                on_gap=partial(_print_gap, err),
+                key=key,
+                **begin,
+            ) as events,
+        ):
+            while shown != count and not interrupted.is_set():
                 if output.is_gone(out):
                     return 0
                 if event := next(events, None):
@@ -74,6 +85,31 @@ def print_events(
     except KeyboardInterrupt:
         pass
     return 0
+
+
+def _print_gap(err: TextIO, gap: Gap) -> None:
+    many = counted(gap.count, "event") if gap.count else "events, nobody can know how many"
+    upto = "on" if gap.last_seq is None else f"to {gap.last_seq}"
+    print(f"LOST {many}, seq {gap.first_seq} {upto}: {gap.reason}", file=err, flush=True)
+
+
+@contextmanager
+def _interrupt() -> Iterator[Flag]:
+    """Have Ctrl-C set a flag, and the second one interrupt: an exception is lost where Python cannot raise one."""
+    flag = Flag()
+    if threading.current_thread() is not threading.main_thread():
+        yield flag  # elsewhere Python takes no handlers
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        flag.set()
+        signal.signal(number, earlier)
+
+    earlier = signal.signal(signal.SIGINT, note)
+    try:
+        yield flag
+    finally:
+        signal.signal(signal.SIGINT, earlier)
 
 
 class _Begin(TypedDict, total=False):

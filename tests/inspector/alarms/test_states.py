@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from inspector.alarms import states as table
@@ -117,6 +117,8 @@ STEPS = st.lists(
 
 
 @given(STEPS, st.integers(1, 3), st.sampled_from([0, 500]), st.sampled_from([0, 3000]), st.booleans())
+@example([("met", 0), ("run", 11), ("together", 0)], 1, 0, 3000, False)
+@example([("met", 0), ("run", 11), ("shelve", 0), ("unshelve", 0)], 1, 0, 3000, False)
 def test_life(steps: list[tuple[Any, int]], count: int, on_delay_ms: int, off_delay_ms: int, latch: bool) -> None:
     """Whatever happens: each change follows the table and is one event, each event tells the state and the condition as
     they are, no alarm that is met is lost, and a restart changes nothing.

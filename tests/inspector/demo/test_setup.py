@@ -63,6 +63,7 @@ def test_the_usual_ports_give_way_where_one_is_taken() -> None:
     usual = Ports.free()
     assert choose_ports(None, usual) == usual
     with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server had it before: connections linger
         holder.bind(("127.0.0.1", usual.http))
         holder.listen()
         assert choose_ports(None, usual) != usual
@@ -73,6 +74,7 @@ def test_taken_port_is_named(tmp_path: Path) -> None:
     """Two demos at once: the second says which port is taken and what to do."""
     ports = Ports.free()
     with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server had it before: connections linger
         holder.bind(("127.0.0.1", ports.replay))
         holder.listen()
         with pytest.raises(SocketError, match=rf"port {ports.replay} \(replay\).*--port-base"):
