@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -20,7 +20,7 @@ from inspector import output
 from inspector.client import Events, Gap
 from inspector.errors import EXIT_FAILURE
 from inspector.events.text import line, wants_colour
-from inspector.records.envelope import write_event
+from inspector.records.envelope import Event, write_event
 from inspector.signals import Flag
 from inspector.words import counted
 
@@ -56,10 +56,9 @@ def print_events(
     takes no more.
     """
     colour = wants_colour(out, environ)
-
-    shown, silence = 0, _Silence(connect, timeout_s, err)
+    write = _as_json if as_json else partial(line, colour=colour)
+    silence = _Silence(connect, timeout_s, err)
     try:
-        begin = _begin(since)
         with (
             _interrupt() as interrupted,
             Events(
@@ -70,21 +69,39 @@ def print_events(
                 timeout_s=LOOK_S,
                 on_gap=partial(_print_gap, err),
                 key=key,
-                **begin,
+                **_begin(since),
             ) as events,
         ):
-            while shown != count and not interrupted.is_set():
-                if output.is_gone(out):
-                    return 0
-                if event := next(events, None):
-                    print(write_event(event).decode() if as_json else line(event, colour), file=out, flush=True)
-                    shown += 1
-                    silence.ended()
-                elif silence.is_too_long(events):
-                    return silence.code(shown, count, events)
+            return _print(events, count, write, silence, interrupted=interrupted, out=out)
     except KeyboardInterrupt:
-        pass
+        return 0
+
+
+def _print(
+    events: Events,
+    count: int | None,
+    write: Callable[[Event], str],
+    silence: _Silence,
+    *,
+    interrupted: Flag,
+    out: TextIO,
+) -> int:
+    """Print until the end, and return the exit code."""
+    shown = 0
+    while shown != count and not interrupted.is_set():
+        if output.is_gone(out):
+            return 0
+        if event := next(events, None):
+            print(write(event), file=out, flush=True)
+            shown += 1
+            silence.ended()
+        elif silence.is_too_long(events):
+            return silence.code(shown, count, events)
     return 0
+
+
+def _as_json(event: Event) -> str:
+    return write_event(event).decode()
 
 
 def _print_gap(err: TextIO, gap: Gap) -> None:
