@@ -72,9 +72,7 @@ def test_demo_runs_through(tmp_path: Path, faults: tuple[str, ...]) -> None:
 def test_taken_port_ends_it_at_once(tmp_path: Path) -> None:
     """A second demo at the same time reports what to do, and ends with 1."""
     base = Ports.free().frames
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", base))
-        holder.listen()
+    with socket.create_server(("127.0.0.1", base)):
         done = subprocess.run(demo(tmp_path, base), capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert f"port {base} (frames)" in done.stderr

@@ -62,10 +62,7 @@ def test_the_usual_ports_give_way_where_one_is_taken() -> None:
     """A demo while an inspector runs needs no option; ports that are asked for are taken as they are."""
     usual = Ports.free()
     assert choose_ports(None, usual) == usual
-    with socket.socket() as holder:
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server had it before: connections linger
-        holder.bind(("127.0.0.1", usual.http))
-        holder.listen()
+    with socket.create_server(("127.0.0.1", usual.http)):  # takes a port where connections of before linger
         assert choose_ports(None, usual) != usual
         assert choose_ports(usual.frames, usual) == usual
 
@@ -73,12 +70,9 @@ def test_the_usual_ports_give_way_where_one_is_taken() -> None:
 def test_taken_port_is_named(tmp_path: Path) -> None:
     """Two demos at once: the second says which port is taken and what to do."""
     ports = Ports.free()
-    with socket.socket() as holder:
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server had it before: connections linger
-        holder.bind(("127.0.0.1", ports.replay))
-        holder.listen()
-        with pytest.raises(SocketError, match=rf"port {ports.replay} \(replay\).*--port-base"):
-            set_up(tmp_path, ports, None)
+    taken = rf"port {ports.replay} \(replay\).*--port-base"
+    with socket.create_server(("127.0.0.1", ports.replay)), pytest.raises(SocketError, match=taken):
+        set_up(tmp_path, ports, None)
 
 
 def test_recipe_of_other_classes_is_refused(tmp_path: Path) -> None:

@@ -40,9 +40,7 @@ def test_a_port_that_is_in_use_is_not_given() -> None:
     """Nor one next to it, for they come in rows; where all are in use, it says so."""
     rounds = SHARE // len(Ports.__struct_fields__)
     first = Ports.free()
-    with socket.socket() as holder:
-        holder.bind((HOST, first.http))
-        holder.listen()
+    with socket.create_server((HOST, first.http)):  # takes a port where connections of before linger
         assert first not in [Ports.free() for _ in range(rounds)]
     with ExitStack() as holders, pytest.raises(InspectorError, match="End what uses them"):
         for _ in range(rounds + 1):
