@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,3 +87,26 @@ def received(stop: Flag, hangup: Flag | None = None) -> Iterator[None]:
     finally:
         for number in taken:
             signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def interrupt_noted() -> Iterator[Flag]:
+    """Have Ctrl-C set a flag, for commands that look at it often; a second one interrupts, as it does without us.
+
+    Python drops an exception that a handler raises while a callback of a library runs: once in some hundred, Ctrl-C
+    was lost. Outside of the main thread, where Python takes no handlers, the flag is never set.
+    """
+    flag = Flag()
+    if threading.current_thread() is not threading.main_thread():
+        yield flag
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        flag.set()
+        signal.signal(number, earlier)
+
+    earlier = signal.signal(signal.SIGINT, note)
+    try:
+        yield flag
+    finally:
+        signal.signal(signal.SIGINT, earlier)

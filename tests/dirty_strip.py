@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.strip.tracks import Mark
+from inspector.strip.marks import Mark
 
 COIL_MM, WIDTH_MM = 5e6, 1500.0
 CLASSES = 4

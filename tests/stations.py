@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -83,3 +85,12 @@ class Station(station.StationProcess):
         found = re.search(r'"token":"([^"]+)"', self.ask("/live").text)
         self.token = found[1] if found else ""
         return self.token
+
+
+@contextmanager
+def station_of(folder: Path) -> Iterator[Station]:
+    """Run a station of the line whose `line.toml` lies in a folder, on loopback."""
+    path = folder / "station.toml"
+    path.write_text('bind = "127.0.0.1:0"\n[[line]]\nconfig = "line.toml"\n')
+    with Station(path, folder) as made:
+        yield made

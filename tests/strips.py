@@ -73,3 +73,17 @@ THROUGH = Detection(
 
 SPOT = Detection(class_id=1, start_mm=4.0, end_mm=6.0, left_mm=3.0, right_mm=5.0, area_mm2=4.0, confidence=0.9)
 """A spot in the middle of a frame."""
+
+
+def missed_by(camera: str, reported: Iterable[Data], together: Sequence[Data]) -> list[Missed]:
+    """What a camera missed while it was there, beyond what was reported before it came `together` with others."""
+    silent_to_mm = {item.coil: item.end_mm for item in gaps(together) if _is_silent(item, camera)}
+    return [
+        msgspec.structs.replace(item, start_mm=max(item.start_mm, silent_to_mm.get(item.coil, 0.0)))
+        for item in gaps(reported)
+        if item.camera == camera and not _is_silent(item, camera) and item.end_mm > silent_to_mm.get(item.coil, 0.0)
+    ]
+
+
+def _is_silent(item: Missed, camera: str) -> bool:
+    return item.camera == camera and "silent" in item.reasons

@@ -5,15 +5,11 @@ Must not know: sockets (that is the client's), argparse, the environment (handed
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TextIO, TypedDict
 
 from inspector import output
@@ -21,7 +17,7 @@ from inspector.client import Events, Gap
 from inspector.errors import EXIT_FAILURE
 from inspector.events.text import line, wants_colour
 from inspector.records.envelope import Event, write_event
-from inspector.signals import Flag
+from inspector.signals import Flag, interrupt_noted
 from inspector.words import counted
 
 LOOK_S = 0.5
@@ -60,7 +56,7 @@ def print_events(
     silence = _Silence(connect, timeout_s, err)
     try:
         with (
-            _interrupt() as interrupted,
+            interrupt_noted() as interrupted,
             Events(
                 connect,
                 replay=replay,
@@ -108,25 +104,6 @@ def _print_gap(err: TextIO, gap: Gap) -> None:
     many = counted(gap.count, "event") if gap.count else "events, nobody can know how many"
     upto = "on" if gap.last_seq is None else f"to {gap.last_seq}"
     print(f"LOST {many}, seq {gap.first_seq} {upto}: {gap.reason}", file=err, flush=True)
-
-
-@contextmanager
-def _interrupt() -> Iterator[Flag]:
-    """Have Ctrl-C set a flag, and the second one interrupt: an exception is lost where Python cannot raise one."""
-    flag = Flag()
-    if threading.current_thread() is not threading.main_thread():
-        yield flag  # elsewhere Python takes no handlers
-        return
-
-    def note(number: int, frame: FrameType | None) -> None:
-        flag.set()
-        signal.signal(number, earlier)
-
-    earlier = signal.signal(signal.SIGINT, note)
-    try:
-        yield flag
-    finally:
-        signal.signal(signal.SIGINT, earlier)
 
 
 class _Begin(TypedDict, total=False):

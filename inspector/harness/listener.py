@@ -6,36 +6,24 @@ Knows: the client. Must not know: what the events are about.
 from __future__ import annotations
 
 import queue
-import threading
 import time
-from types import TracebackType
-from typing import Self
 
 from inspector.client import Events
+from inspector.harness.aside import Aside
 from inspector.records.envelope import Event
 
 WAKE_S = 0.2
 
 
-class Listener:
+class Listener(Aside):
     """Subscribes to an inspector until the `with` block ends."""
 
     def __init__(self, address: str, replay: str) -> None:
+        super().__init__()
         self.lost = 0
         """Number of events that were recorded and never came."""
         self._arrived: queue.SimpleQueue[tuple[int, Event]] = queue.SimpleQueue()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._listen, args=(address, replay), name="listener", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
+        self._address, self._replay = address, replay
 
     def take(self, wait_s: float) -> list[tuple[int, Event]]:
         """Return what has arrived, with UNIX nanoseconds of arrival; waits up to `wait_s` for the first."""
@@ -47,9 +35,10 @@ class Listener:
         except queue.Empty:
             return arrived
 
-    def _listen(self, address: str, replay: str) -> None:
-        with Events(address, replay=replay, timeout_s=WAKE_S) as events:
-            while not self._stop.is_set():
+    def work(self) -> None:
+        """Take in events as they come."""
+        with Events(self._address, replay=self._replay, timeout_s=WAKE_S) as events:
+            while not self.is_over.is_set():
                 for event in events:
                     self._arrived.put((time.time_ns(), event))
                 self.lost = events.lost

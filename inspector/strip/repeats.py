@@ -17,9 +17,10 @@ from inspector.records.commands import Answer, RollsChanged
 from inspector.records.events import CoilReport, Data, Defect, Repeat, RepeatState
 from inspector.records.stages import Findings
 from inspector.strip.chances import Search
+from inspector.strip.marks import Mark
 from inspector.strip.rolls import suspects, table
 from inspector.strip.settings import RepeatSection, RollSection
-from inspector.strip.tracks import Kept, Mark, RepeatingMark, Track, Tracks
+from inspector.strip.tracks import Kept, RepeatingMark, Track, Tracks
 from inspector.words import counted
 
 REMEMBERED = 4

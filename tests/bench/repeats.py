@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspector.strip.chances import TURNS, Search
-from inspector.strip.tracks import Mark, Tracks
+from inspector.strip.marks import Mark
+from inspector.strip.tracks import Tracks
 from tests import dirty_strip
 from tests.dirty_strip import CLASSES, COIL_MM, WIDTH_MM
 

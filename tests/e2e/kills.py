@@ -9,13 +9,12 @@ import sys
 import threading
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import msgspec
 
 from inspector.camera import Camera, Transport
 from inspector.client import Events
+from inspector.harness.aside import Aside
 from inspector.records.events import CoilReport, Defect, Missed
 from inspector.records.frame import Bytes2D
 from tests.e2e.ledger import LedgerWatch
@@ -75,28 +74,18 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return -(-self.passed // MARKED)
 
 
-class Subscriber:
+class Subscriber(Aside):
     """Receives events over restarts, and asks for nothing again, until the `with` block ends."""
 
     def __init__(self, mill: Mill) -> None:
+        super().__init__()
         self.seqs = set[int]()
         self._mill = mill
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._read)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join(patience_s())
-
-    def _read(self) -> None:
+    def work(self) -> None:
+        """Note the number of each event that is published."""
         with Events(self._mill.ports.address("events"), timeout_s=0.5) as events:
-            while not self._stop.is_set():
+            while not self.is_over.is_set():
                 self.seqs.update(event.seq for event in events)
 
 

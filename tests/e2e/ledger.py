@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
-from types import TracebackType
-from typing import Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from inspector.harness import scrape
+from inspector.harness.aside import Aside
 
 ENDS = ("inspected", "dropped", "rejected")
 PAUSE_S = 0.02
 
 
-class LedgerWatch:
+class LedgerWatch(Aside):
     """Scrapes a line, over its restarts, until the `with` block ends."""
 
     def __init__(self, port: int) -> None:
+        super().__init__()
         self._port = port
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
         self.scrapes = self.starts = self.most_in_flight = 0
         self.wrong: list[str] = []
         """Scrapes at which something does not add up."""
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
 
     def __str__(self) -> str:
         return (
@@ -42,9 +29,10 @@ class LedgerWatch:
             f"with {self.most_in_flight} frames in flight at most"
         )
 
-    def _watch(self) -> None:
+    def work(self) -> None:
+        """Scrape, and compare with the scrape before."""
         before, is_down = Counter[tuple[str, str]](), True
-        while not self._stop.wait(PAUSE_S):
+        while not self.is_over.wait(PAUSE_S):
             try:
                 status, text = scrape.get(self._port, "/metrics")
             except OSError:

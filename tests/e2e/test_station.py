@@ -13,11 +13,11 @@ from playwright.sync_api import Browser, Page, expect
 from inspector.commands import ask
 from inspector.records.commands import ListAlarms
 from inspector.records.events import Commanded, Decision, Defect
-from tests.browser import chromium, needs_browser, watched
+from tests.browser import needs_browser, watched
 from tests.e2e.mill import Camera, Mill
 from tests.patience import patience_s
 from tests.recipes import DARK
-from tests.stations import Station
+from tests.stations import Station, station_of
 
 pytestmark = [needs_browser, pytest.mark.slow]
 DARK_BOX = (10, 30, 20, 40, DARK)
@@ -40,15 +40,7 @@ def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
 @pytest.fixture(scope="module")
 def station(mill: Mill) -> Iterator[Station]:
     """A station of that line, on loopback."""
-    path = mill.folder / "station.toml"
-    path.write_text('bind = "127.0.0.1:0"\n[[line]]\nconfig = "line.toml"\n')
-    with Station(path, mill.folder) as made:
-        yield made
-
-
-@pytest.fixture(name="browser", scope="module")
-def _browser() -> Iterator[Browser]:
-    with chromium() as made:
+    with station_of(mill.folder) as made:
         yield made
 
 

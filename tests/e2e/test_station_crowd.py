@@ -17,7 +17,7 @@ from inspector.harness.ports import HOST, Ports
 from tests.coil_journals import new_journal, write_coil
 from tests.patience import patience_s
 from tests.recipes import write_recipe
-from tests.stations import Station
+from tests.stations import Station, station_of
 
 pytestmark = pytest.mark.slow
 DEFECTS = int(os.environ.get("STATION_DEFECTS", "20000"))
@@ -34,9 +34,7 @@ def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
     journal = new_journal(folder / "journal")
     write_coil(journal, "LARGE", DEFECTS, 2000.0)
     journal.close()
-    path = folder / "station.toml"
-    path.write_text('bind = "127.0.0.1:0"\n[[line]]\nconfig = "line.toml"\n')
-    with Station(path, folder) as made:
+    with station_of(folder) as made:
         yield made
 
 

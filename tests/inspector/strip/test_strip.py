@@ -1,7 +1,7 @@
 """The strip: for any mix of frames, losses, jumps and restarts, every millimetre is inspected or reported as missed."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from random import Random
 
 import msgspec
@@ -9,13 +9,25 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from inspector.records.events import CoilReport, Data, Defect, Missed
+from inspector.records.events import CoilReport, Defect, Missed
 from inspector.records.stages import Detection, Inspected, Loss
 from inspector.strip.settings import DefectSection
 from inspector.strip.strip import REPORT_AFTER_NS, SILENT_NS, UNNAMED, Strip
 from tests.coils import CAMERAS, LENGTH_MM, NEAR_MM, STEPS, Arrival, Camera, Ledger, Step
 from tests.frames import LAST, dropped, findings, header, inspected, missing, rejected
-from tests.strips import SPOT, THROUGH, arrival_camera, coils, gaps, missed, run, say, seen, totals
+from tests.strips import (
+    SPOT,
+    THROUGH,
+    arrival_camera,
+    coils,
+    gaps,
+    missed,
+    missed_by,
+    run,
+    say,
+    seen,
+    totals,
+)
 
 
 @pytest.mark.parametrize("encoder", [True, False])
@@ -105,37 +117,10 @@ def test_cameras_do_not_disturb_each_other(first: list[Step], second: list[Step]
     sums = [0.0, 0.0]
     for name, arrivals in zip(("top", "bottom"), alone, strict=True):
         reported = run(arrivals)
-        assert outside(silences(name, together), missed_by(name, together)) == outside(
-            silences(name, together), missed_by(name, reported)
-        )
+        assert missed_by(name, together, together) == missed_by(name, reported, together)
         sums = [a + b for a, b in zip(sums, totals(reported), strict=True)]
     silent_mm = sum(item.end_mm for item in gaps(together) if "silent" in item.reasons)
     assert totals(together) == pytest.approx([sums[0], sums[1] + silent_mm / 1000], abs=0.05)
-
-
-def missed_by(camera: str, reported: Iterable[Data]) -> list[Missed]:
-    """What a camera missed while it was there."""
-    return [
-        item for item in reported if isinstance(item, Missed) and item.camera == camera and "silent" not in item.reasons
-    ]
-
-
-def silences(camera: str, reported: Iterable[Data]) -> dict[str, float]:
-    """How far from its head each coil passed a camera before that came, by coil; only a late one has any."""
-    return {
-        item.coil: item.end_mm
-        for item in reported
-        if isinstance(item, Missed) and item.camera == camera and "silent" in item.reasons
-    }
-
-
-def outside(silent_to_mm: Mapping[str, float], stretches: Iterable[Missed]) -> list[Missed]:
-    """What is missed beyond the stretch of each coil that was reported before, for the camera's silence."""
-    return [
-        msgspec.structs.replace(item, start_mm=max(item.start_mm, silent_to_mm.get(item.coil, 0.0)))
-        for item in stretches
-        if item.end_mm > silent_to_mm.get(item.coil, 0.0)
-    ]
 
 
 # --- what each law means, by example ----------------------------------------------------------------------

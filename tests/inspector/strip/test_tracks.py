@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.strip.chances import Search
-from inspector.strip.tracks import LOST_AFTER, Mark, RepeatingMark, Tracks
+from inspector.strip.marks import Mark
+from inspector.strip.tracks import LOST_AFTER, RepeatingMark, Tracks
 from tests import dirty_strip
 
 WIDTH_MM = 1500.0
