@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from itertools import pairwise
+from functools import partial
+from itertools import groupby, pairwise
+from operator import itemgetter
 
 import msgspec
 import numpy as np
@@ -89,8 +91,8 @@ class Chains:
         """Find the chain of some periods that a roll explains best; None when chance may do."""
         best_ratio, best = log_price - self._log_false, dict[int, int]()
         about = None
-        fewest = np.maximum(self._search.marks - 1, self._roll.fewest_of(periods_mm, lane.log_strewn, best_ratio))
-        for turn in chains(lane.back_mm, periods_mm, fewest, self._search):
+        fewest = partial(self._roll.fewest_of, log_strewn=lane.log_strewn, log_needed=best_ratio)
+        for turn in chains(lane.back_mm, periods_mm, self._search, fewest):
             prints = [
                 Print(number, float(lane.back_mm[at]), float(lane.to_right_mm[at])) for at, number in turn.items()
             ]
@@ -118,11 +120,15 @@ class Chains:
             hits = self._roll.fewest(log_strewn, log_needed, self._search.min_period_mm)
             range_mm = self._search.min_period_mm, self._search.max_period_mm
             return _close(back_mm, hits, range_mm, self._search) if hits <= most else NONE
-        found = [
-            _close(back_mm, hits, range_mm, self._search)
+        wanted = [
+            (hits, range_mm)
             for range_mm in self._steps_mm
             if (hits := self._roll.fewest(log_strewn, log_needed, range_mm[0])) <= most
         ]
+        found = []
+        for hits, group in groupby(wanted, itemgetter(0)):  # one sort for all periods that need as many
+            ranges_mm = [range_mm for _, range_mm in group]
+            found.append(_close(back_mm, hits, (ranges_mm[0][0], ranges_mm[-1][1]), self._search))
         return np.concatenate(found) if found else NONE
 
     def _telling(self, back_mm: Floats, log_strewn: float, log_needed: float) -> list[tuple[float, float]]:
@@ -155,10 +161,13 @@ class Chains:
         return self._roll.log_likeness(lane.size, known, strewn.log_usual(known))
 
 
-def chains(back_mm: Floats, periods_mm: Floats, fewest: Places, search: Search) -> list[dict[int, int]]:
+def chains(
+    back_mm: Floats, periods_mm: Floats, search: Search, fewest: Callable[[Floats], Places]
+) -> list[dict[int, int]]:
     """Return the chains of some periods, each once: the marks a whole number of turns back, index to turn, ascending.
 
-    Of several marks about one turn the closest one counts. `fewest` (P,): turns with a mark that a chain needs.
+    Of several marks about one turn the closest one counts. `fewest`: turns with a mark that chains of
+    some periods need.
     """
     ratio = back_mm[None, :] / periods_mm[:, None]
     turns = np.rint(ratio)
@@ -167,10 +176,12 @@ def chains(back_mm: Floats, periods_mm: Floats, fewest: Places, search: Search) 
     is_hit = (away_mm <= slack_mm[:, None]) & (turns >= 1) & (turns <= TURNS)
     seen, found = set[bytes](), list[dict[int, int]]()
     hits = np.where(is_hit, turns, 0).astype(np.uint8)
-    at_turn = np.zeros((len(periods_mm), TURNS + 1), np.bool_)
     rows, places = is_hit.nonzero()
+    at_turn = np.zeros((len(periods_mm), TURNS + 1), np.bool_)
     at_turn[rows, hits[rows, places]] = True
-    for row in np.flatnonzero(at_turn.sum(axis=1) >= fewest).tolist():
+    number = at_turn.sum(axis=1)
+    several = np.flatnonzero(number >= search.marks - 1)
+    for row in several[number[several] >= fewest(periods_mm[several])].tolist():
         turn = hits[row]
         if (key := turn.tobytes()) in seen:
             continue
