@@ -27,9 +27,9 @@ from inspector.records.stages import Frame, Loss
 from inspector.signals import Flag
 from tests.frames import HEIGHT, WIDTH, consumed
 from tests.intakes import SECTIONS, Context
+from tests.patience import patience_s
 
 LOOPBACK = "tcp://127.0.0.1:*"
-PATIENCE_S = 40
 
 
 class Keys:
@@ -107,7 +107,7 @@ class KeyedIntake:
             name,
             transport=self.transport,
             key=key,
-            patience_s=PATIENCE_S,
+            patience_s=patience_s(),
         )
 
     def turn(self) -> None:
@@ -123,7 +123,7 @@ class KeyedIntake:
 
     def until(self, holds: Callable[[], object], camera: Camera | None = None) -> None:
         """Take batches, and tend a camera, until something holds."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + patience_s()
         while not holds():
             if camera is not None:
                 camera.tend()

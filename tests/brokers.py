@@ -15,11 +15,10 @@ from typing import Any, Self
 import pytest
 
 from inspector.harness.ports import Ports
+from tests.patience import patience_s
 
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/bin")
 needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="needs mosquitto")
-
-PATIENCE_S = 45.0
 
 
 class Mosquitto:
@@ -46,7 +45,7 @@ class Mosquitto:
         log = self._config.with_name("mosquitto.log").open("wb")
         with log:
             self._process = subprocess.Popen([MOSQUITTO, "-c", self._config], stdout=log, stderr=log)
-        until_s = time.monotonic() + PATIENCE_S
+        until_s = time.monotonic() + patience_s()
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 5).close()
@@ -91,7 +90,7 @@ class Subscriber:
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
         self._client.subscribe(topic, qos=1)
-        subscribed.get(timeout=PATIENCE_S)
+        subscribed.get(timeout=patience_s())
 
     def __enter__(self) -> Self:
         return self
@@ -104,7 +103,7 @@ class Subscriber:
 
     def take(self) -> tuple[str, bytes, bool]:
         """The next message: topic, payload, whether the broker had retained it."""
-        return self._messages.get(timeout=PATIENCE_S)
+        return self._messages.get(timeout=patience_s())
 
     def is_empty(self) -> bool:
         """Whether nothing waits to be taken."""

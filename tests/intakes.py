@@ -17,6 +17,7 @@ from inspector.records.stages import Frame, Loss
 from inspector.signals import Flag
 from tests import frames
 from tests.frames import HEIGHT, WIDTH, consumed
+from tests.patience import patience_s
 
 Context = zmq.Context[zmq.Socket[bytes]]
 
@@ -72,7 +73,7 @@ class Line:
     def take(self, count: int) -> list[Frame | Loss]:
         """Take batches until they hold that many arrivals."""
         arrivals: list[Frame | Loss] = []
-        deadline = time.monotonic() + 45
+        deadline = time.monotonic() + patience_s()
         while len(arrivals) < count:
             assert time.monotonic() < deadline, f"only {arrivals}"
             arrivals += next(self.batches).arrivals

@@ -17,3 +17,8 @@ def times() -> float:
 def patience_s() -> float:
     """How long a test waits for anything: far longer than it takes, and less than a hanging test is given."""
     return 45.0 * times()
+
+
+def patience_ms() -> int:
+    """As ZeroMQ asks for it."""
+    return round(1000 * patience_s())

@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 import struct
 
+from tests.patience import patience_s
+
 GREETING = b"\xff" + bytes(8) + b"\x7f" + b"\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
 
 
 def connect(port: int, kind: bytes = b"PUSH") -> socket.socket:
     """Connect to a port of this machine as a socket of `kind`, through the handshake."""
-    peer = socket.create_connection(("127.0.0.1", port), timeout=30)
+    peer = socket.create_connection(("127.0.0.1", port), timeout=patience_s())
     peer.sendall(GREETING)
     _receive(peer, len(GREETING))
     ready = b"\x05READY" + _property(b"Socket-Type", kind) + _property(b"Identity", b"")

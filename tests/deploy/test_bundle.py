@@ -21,6 +21,7 @@ from inspector import recipe
 from inspector.engines.nvidia import manifest
 from inspector.errors import EngineRefused, InspectorError
 from tests.manifests import write_engine
+from tests.patience import patience_s
 from tests.recipes import write_recipe
 
 NO_NETWORK = ("unshare", "--user", "--map-root-user", "--net")
@@ -220,7 +221,7 @@ def test_two_at_once_write_one_whole_file(tmp_path: Path) -> None:
     for process in both:
         process.start()
     for process in both:
-        process.join(120)
+        process.join(2 * patience_s())
     assert [process.exitcode for process in both] == [0, 0]
     with tarfile.open(tmp_path / "b.tar.gz") as tar:
         member = tar.extractfile("b/wheel")

@@ -12,6 +12,7 @@ from deploy.__main__ import main
 from deploy.folder import check_writable, copy_recipe, find, held
 from inspector import recipe
 from inspector.errors import EXIT_BUSY, Busy, EngineError, RecipeError
+from tests.patience import patience_s
 from tests.recipes import write_recipe
 
 HOLD = """
@@ -47,7 +48,7 @@ def test_a_second_command_is_refused_while_the_first_works(tmp_path: Path, capsy
             assert main([command, str(folder)]) == EXIT_BUSY
             assert "another `deploy convert` or `deploy verify` is at work here" in capsys.readouterr().err
         first.stdin.close()
-        assert first.wait(60) == 0
+        assert first.wait(patience_s()) == 0
     with held(folder, "command"):
         assert sorted(folder.iterdir()) == before
         with pytest.raises(Busy):

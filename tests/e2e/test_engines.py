@@ -16,6 +16,7 @@ from inspector.engines.nvidia import manifest
 from inspector.harness.daemon import DaemonProcess
 from tests.e2e.mill import Camera, Mill
 from tests.gpu import has_driver, has_tensorrt
+from tests.patience import patience_s
 
 pytestmark = [
     pytest.mark.skipif(not has_tensorrt(), reason='TensorRT-RTX is not installed (pip install ".[rtx]")'),
@@ -39,7 +40,7 @@ def inspector(command: str, mill: Mill, *words: str) -> tuple[int, str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=patience_s(),
     )
     return done.returncode, done.stderr
 

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.flow import Cancelled, buffered, each
-
-PATIENCE_S = 60
+from tests.patience import patience_s
 
 
 class Tap:
@@ -34,9 +33,9 @@ class Tap:
 
     def turn(self) -> None:
         """Give one item, and wait until the queue has dealt with it."""
-        assert self._asked.acquire(timeout=PATIENCE_S)
+        assert self._asked.acquire(timeout=patience_s())
         self._turn.release()
-        assert self._asked.acquire(timeout=PATIENCE_S)
+        assert self._asked.acquire(timeout=patience_s())
         self._asked.release()
 
     def close(self) -> None:
@@ -73,7 +72,7 @@ def test_bound() -> None:
     buffer = buffered(upstream(), 3, "test")
     for taken in range(90):
         for _ in range(4 if taken == 0 else 1):
-            assert ahead.acquire(timeout=PATIENCE_S)
+            assert ahead.acquire(timeout=patience_s())
         assert not ahead.acquire(timeout=0.01 if taken == 0 else 0)
         assert len(buffer) <= 3
         assert next(buffer) == taken
@@ -133,7 +132,7 @@ def test_close_ends_an_upstream_that_waits_for_room() -> None:
 
     buffer = buffered(upstream(), 1, "test")
     assert next(buffer) == 1
-    assert buffer.close(PATIENCE_S)
+    assert buffer.close(patience_s())
     assert ended.is_set()
 
 
@@ -150,10 +149,10 @@ def test_a_thread_ends_when_what_it_reads_from_is_cancelled() -> None:
     assert next(second) == 1
     for buffer in (first, second):
         buffer.cancel()
-    assert second.close(PATIENCE_S)
+    assert second.close(patience_s())
     assert not first.close(0.05)
     go_on.set()
-    assert first.close(PATIENCE_S)
+    assert first.close(patience_s())
 
 
 def test_a_reader_that_waits_is_ended_by_cancel() -> None:
@@ -165,7 +164,7 @@ def test_a_reader_that_waits_is_ended_by_cancel() -> None:
         with pytest.raises(Cancelled):
             next(buffer)
     tap.close()
-    assert buffer.close(PATIENCE_S)
+    assert buffer.close(patience_s())
 
 
 def test_groups_come_empty_when_nothing_did() -> None:

@@ -17,8 +17,7 @@ from inspector.records.frame import Bytes3D
 from inspector.records.recipe import Maps, Recipe
 from inspector.records.stages import Batch, Frame, Inferred, whole
 from tests.frames import RECIPE, batch, header, missing, recipe
-
-PATIENCE_S = 45
+from tests.patience import patience_s
 
 
 def grey(in_flight: int = 2) -> Stub:
@@ -66,7 +65,7 @@ def test_nothing_waits_for_the_next_batch() -> None:
     def upstream() -> Iterator[Batch]:
         for number in range(3):
             yield painted(number, 1)
-            assert go_on.acquire(timeout=PATIENCE_S)
+            assert go_on.acquire(timeout=patience_s())
 
     inferred = Infer(Loaded(RECIPE, grey()), Demand(8))(buffered(upstream(), 2, "test"))
     for number in range(3):
@@ -147,7 +146,7 @@ def test_swap() -> None:
 
     def upstream() -> Iterator[Batch]:
         for number in range(4):
-            assert turn.acquire(timeout=PATIENCE_S)
+            assert turn.acquire(timeout=patience_s())
             yield painted(number, 1)
 
     old, new = grey(), grey()

@@ -12,6 +12,7 @@ import zmq
 from inspector.__main__ import main
 from inspector.records import commands
 from inspector.records.commands import AlarmStatus, Answer, Command
+from tests.patience import patience_ms
 
 STATUS = AlarmStatus(
     name="cracks",
@@ -43,7 +44,7 @@ class Inspector:
         self.thread.start()
 
     def _serve(self) -> None:
-        if self.socket.poll(45_000):
+        if self.socket.poll(patience_ms()):
             self.asked = msgspec.json.decode(self.socket.recv(), type=Command)
             self.socket.send(msgspec.json.encode(self.answer))
 

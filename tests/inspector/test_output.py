@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import patience_s
 from tests.recipes import write_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +45,7 @@ def ended(words: str, redirection: str, folder: Path) -> tuple[int, str]:
         stderr=subprocess.PIPE,
         text=True,
         check=False,
-        timeout=120,
+        timeout=2 * patience_s(),
     )
     return done.returncode, done.stderr
 
@@ -70,7 +71,7 @@ def test_a_closed_pipe_is_a_way_to_end(words: str, folder: Path) -> None:
             stderr=subprocess.PIPE,
             text=True,
             check=False,
-            timeout=120,
+            timeout=2 * patience_s(),
         )
     finally:
         os.close(writing)

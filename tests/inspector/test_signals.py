@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import patience_s
+
 ROOT = Path(__file__).parents[2]
 WAITING = """
 import signal, sys, time
@@ -43,6 +45,11 @@ def test_signals_of_a_life(
     """Those that come before there is a handler are kept, those after it are ignored; a second Ctrl-C ends at once."""
     words = [" ".join(str(int(number)) for number in numbers) for numbers in (held, received, late)]
     done = subprocess.run(
-        [sys.executable, "-c", WAITING, *words], cwd=ROOT, text=True, stdout=subprocess.PIPE, check=False, timeout=60
+        [sys.executable, "-c", WAITING, *words],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        check=False,
+        timeout=patience_s(),
     )
     assert (done.stdout.strip(), done.returncode) == (asked, code)

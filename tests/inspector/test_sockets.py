@@ -18,9 +18,9 @@ from inspector.errors import SocketError
 from inspector.guard import Ended, Guard
 from inspector.sockets import Socket
 from tests import zmtp
+from tests.patience import patience_ms, patience_s
 
 Open = Callable[[int], Socket]
-PATIENCE_S = 30
 LIMIT_BYTES = 1_000_000
 
 
@@ -36,7 +36,7 @@ def opened() -> Iterator[Open]:
 
 def wait_for(condition: Callable[[], object]) -> None:
     """Wait until it holds."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s()
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -51,7 +51,7 @@ def test_ipc_path_that_is_served_is_refused(opened: Open, tmp_path: Path) -> Non
         "time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as other:
-        watchdog = threading.Timer(PATIENCE_S, other.kill)
+        watchdog = threading.Timer(patience_s(), other.kill)
         watchdog.start()
         assert other.stdout is not None and other.stdout.readline() == "bound\n"
         with pytest.raises(SocketError) as caught:
@@ -89,8 +89,8 @@ def test_the_last_word_of_a_connection_that_has_ended(opened: Open, tmp_path: Pa
     asker.send(b"question")
     answerer.recv()
     answerer.send(b"answer")
-    answerer.close(linger=1000 * PATIENCE_S)
-    assert ended.poll(1000 * PATIENCE_S) and asker.poll(0)
+    answerer.close(linger=patience_ms())
+    assert ended.poll(patience_ms()) and asker.poll(0)
     assert asker.recv() == b"answer"
     context.destroy(linger=0)
 
@@ -221,8 +221,8 @@ def test_a_flood_of_connections_stops_nobody(opened: Open) -> None:
     camera = opened(zmq.PUSH)
     camera.connect(address)
     for _ in range(800):  # three events each; libzmq's own limits for a monitor's two ends are 1000
-        socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=PATIENCE_S).close()
+        socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=patience_s()).close()
     camera.send(b"frame")
-    assert pull.poll(PATIENCE_S * 1000) and pull.recv() == b"frame"
+    assert pull.poll(patience_ms()) and pull.recv() == b"frame"
     wait_for(lambda: guard.look(set()) is not None and len(guard) == 1)
     guard.close()

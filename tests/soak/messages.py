@@ -13,6 +13,7 @@ import zmq
 
 from tests.e2e.mutations import attacked, is_as_promised
 from tests.inspector.intake.test_credit import GOOD, HELLO, Line, Raw, counted, flipped
+from tests.patience import patience_s
 
 OTHERS = 5
 """Frames by PUSH, subscriptions, replays, commands, HTTP."""
@@ -63,7 +64,7 @@ def mutated(chance: random.Random) -> list[bytes]:
 
 def until(line: Line, count: int) -> int:
     """Wait until N messages are counted."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + patience_s()
     while (found := counted(line)) < count and time.monotonic() < deadline:
         time.sleep(0.01)
     return found

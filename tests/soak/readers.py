@@ -17,6 +17,7 @@ import numpy as np
 
 from tests.inspector.test_client import COIL
 from tests.lines import Line
+from tests.patience import patience_s
 
 EVENTS = 50_000
 PERIOD_S, PACES = 0.01, 400
@@ -70,7 +71,7 @@ def _away(line: Line, count: int, paces: int, alone_ms: float) -> bool:
 def _tail(line: Line, tails: int) -> bool:
     """Lose the last event on its way, again and again; nothing comes after it but heartbeats."""
     took_s, right = list[float](), True
-    with line.listen(timeout_s=60.0) as events:
+    with line.listen(timeout_s=patience_s()) as events:
         for _ in range(tails):
             line.say(COIL)
             next(iter(events))
@@ -92,7 +93,7 @@ def _stopped(line: Line, paces: int) -> bool:
         reader.stdout.readline()
         reader.send_signal(signal.SIGSTOP)
         seqs = list[int]()
-        with line.listen(timeout_s=60.0) as other:
+        with line.listen(timeout_s=patience_s()) as other:
             first = line.journal.last_seq + 1
             thread = threading.Thread(target=lambda: seqs.extend(other.__next__().seq for _ in range(QUEUE * paces)))
             thread.start()

@@ -14,6 +14,7 @@ import pytest
 
 from inspector.client import Events
 from inspector.errors import EXIT_CONFIG, AccessError
+from tests.patience import patience_s
 from tests.systemd.heavy import ENDLESS, SLOW
 from tests.systemd.line import CONFIG, SETTINGS, UNIT, Line
 from tests.systemd.machine import BUNDLE, PYTHON, Machine
@@ -197,7 +198,7 @@ def test_keys(line: Line, tmp_path: Path) -> None:
 def first_event(key: Path) -> str:
     """The first event of the journal, as a subscriber with this key gets it."""
     with Events(
-        "tcp://127.0.0.1:5556", replay="tcp://127.0.0.1:5557", after=(None, 0), timeout_s=60, key=key
+        "tcp://127.0.0.1:5556", replay="tcp://127.0.0.1:5557", after=(None, 0), timeout_s=patience_s(), key=key
     ) as events:
         return next(events).type
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.patience import patience_s
 from tests.systemd.line import UNIT, Line
 from tests.systemd.machine import BUNDLE, PYTHON, Machine
 
@@ -21,7 +22,6 @@ PACKAGES = (
     "_argon2_cffi_bindings", "cffi", "_cffi_backend",
 )  # fmt: skip
 PORT = 8470
-PATIENCE_S = 60.0
 
 
 def test_the_station_as_a_service(machine: Machine) -> None:
@@ -52,7 +52,7 @@ def test_the_station_as_a_service(machine: Machine) -> None:
 
 
 def _get(path: str) -> bytes:
-    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=PATIENCE_S)
+    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=patience_s())
     try:
         connection.request("GET", path)
         return connection.getresponse().read()
@@ -61,7 +61,7 @@ def _get(path: str) -> bytes:
 
 
 def _until_answering() -> None:
-    until_s = time.monotonic() + PATIENCE_S
+    until_s = time.monotonic() + patience_s()
     while time.monotonic() < until_s:
         try:
             if msgspec.json.decode(_get("/health"))["lines"]["line3"]["is_answering"]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from inspector.errors import EXIT_CONFIG
+from tests.patience import patience_s
 
 FOLDER = Path(__file__).parents[2] / "systemd"
 BRIDGE = (FOLDER / "inspector-bridge@.service").read_text(encoding="utf-8")
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="nee
 def run(*command: str | Path) -> tuple[int, str]:
     """Exit code, and all output."""
     ended = subprocess.run(
-        command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=60
+        command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=patience_s()
     )
     return ended.returncode, ended.stdout
 

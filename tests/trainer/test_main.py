@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from inspector.errors import RecipeError
+from tests.patience import patience_s
 from trainer import __main__ as program
 from trainer.commands import show
 from trainer.errors import RunError, UserError
@@ -31,7 +32,7 @@ def test_a_closed_pipe_ends_a_command_in_one_line(mask_folder: Path, tmp_path: P
     os.close(reading)
     process = trainer(["check", str(mask_folder), "--out", str(tmp_path)], stdout=writing)
     os.close(writing)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=2 * patience_s())
     assert process.returncode == 1
     assert errors.splitlines()[-1].startswith("trainer check: nobody reads its output any more")
     assert "Traceback" not in errors and "Exception ignored" not in errors
@@ -41,7 +42,7 @@ def test_a_full_disk_under_the_output_is_put_in_words(mask_folder: Path, tmp_pat
     """As `trainer check DATA > report.txt` on a full disk."""
     with Path("/dev/full").open("w") as full:
         process = trainer(["check", str(mask_folder), "--out", str(tmp_path)], stdout=full)
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=2 * patience_s())
     assert process.returncode == 1
     assert errors.splitlines()[-1] == "standard output: No space left on device. Nothing more is printed."
     assert "Traceback" not in errors and "Exception ignored" not in errors
@@ -55,13 +56,13 @@ def test_help_on_a_full_disk_fails_and_unread_does_not(asked: list[str]) -> None
     """As `trainer --help > /dev/full`, whose words argparse swallows, and `trainer --help | true`."""
     with Path("/dev/full").open("w") as full:
         process = trainer(asked, stdout=full)
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=2 * patience_s())
     assert (process.returncode, errors) == (1, "standard output: No space left on device. Nothing more is printed.\n")
     reading, writing = os.pipe()
     os.close(reading)
     process = trainer(asked, stdout=writing)
     os.close(writing)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=2 * patience_s())
     assert (process.returncode, errors) == (0, "")
 
 

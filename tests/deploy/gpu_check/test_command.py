@@ -17,6 +17,7 @@ from deploy.gpu_check.steps import StepResult
 from inspector.engines.nvidia.driver import Gpu
 from inspector.engines.nvidia.manifest import RuntimeVersion
 from tests.gpu import has_driver
+from tests.patience import patience_s
 from tests.recipes import write_recipe
 
 
@@ -24,7 +25,7 @@ from tests.recipes import write_recipe
 def test_without_a_gpu_it_says_so_and_runs_nothing(tmp_path: Path) -> None:
     """Exit code 2, what to do, and not one file that looks like a result."""
     words = [sys.executable, "-m", "deploy", "gpu-check", "--out", str(tmp_path / "out")]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=patience_s(), check=False)
     assert done.returncode == NO_GPU
     assert "no NVIDIA driver was found" in done.stderr and "Nothing was checked" in done.stderr
     assert not done.stdout and not (tmp_path / "out").exists()
@@ -76,7 +77,9 @@ def test_the_steps_are_commands_that_exist(tmp_path: Path) -> None:
     for step in plan.steps(subject(tmp_path / "again", "8.9", "tensorrt")):
         if step.words[2] in ("deploy", "inspector"):
             words = [*step.words[:4], "--help"]
-            assert subprocess.run(words, cwd=ROOT, capture_output=True, timeout=60, check=False).returncode == 0
+            assert (
+                subprocess.run(words, cwd=ROOT, capture_output=True, timeout=patience_s(), check=False).returncode == 0
+            )
 
 
 def test_the_budgets_fit_and_the_line_comes_first(tmp_path: Path) -> None:

@@ -20,9 +20,9 @@ from inspector.service.desk import Desk
 from inspector.service.settings import CommandsSection
 from tests.access import LOOPBACK, Gated, Keys
 from tests.lines import Line
+from tests.patience import patience_ms, patience_s
 
 REPORTED = Health(state="started", message="m", recipe="r@1", version="1")
-PATIENCE_S = 40.0
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ class Plant:
 
     def events(self, key: Path | Key | None) -> Events:
         """A subscriber from the first event on."""
-        return self.line.listen(key=key, after=("e1", 0), timeout_s=PATIENCE_S)
+        return self.line.listen(key=key, after=("e1", 0), timeout_s=patience_s())
 
     def close(self) -> None:
         """End it."""
@@ -72,7 +72,7 @@ def plant(tmp_path: Path, keys: Keys) -> Iterator[Plant]:
 
 def wait_for(holds: Callable[[], object]) -> None:
     """Wait until something holds."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s()
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -114,10 +114,10 @@ def test_a_revoked_subscriber_gets_nothing_more(plant: Plant, keys: Keys) -> Non
 def test_commands(plant: Plant, keys: Keys) -> None:
     """An operator's key commands; a subscriber's, a camera's, an unknown one and none do not."""
     address = plant.desk.address
-    assert "it is a test" in ask(address, ListAlarms(), PATIENCE_S, key=keys.folder / "kim.key").message
+    assert "it is a test" in ask(address, ListAlarms(), patience_s(), key=keys.folder / "kim.key").message
     for key in (keys.folder / "office.key", keys.new("top"), keys.stranger("kim"), None):
         with pytest.raises(AccessError):
-            ask(address, ListAlarms(), PATIENCE_S, key=key)
+            ask(address, ListAlarms(), patience_s(), key=key)
 
 
 def test_a_revoked_operator_commands_nothing_more(plant: Plant, keys: Keys) -> None:
@@ -128,7 +128,7 @@ def test_a_revoked_operator_commands_nothing_more(plant: Plant, keys: Keys) -> N
         socket.curve_serverkey = (key.server or "").encode()
         socket.connect(plant.desk.address)
         socket.send(b"nonsense")
-        assert socket.poll(int(PATIENCE_S * 1000)) and b"Send JSON like" in socket.recv()
+        assert socket.poll(patience_ms()) and b"Send JSON like" in socket.recv()
         keys.revoke("kim")
         wait_for(lambda: plant.gated.door("commands").lost)
         socket.send(b"nonsense")
@@ -140,7 +140,7 @@ def test_a_key_where_none_is_asked_for(tmp_path: Path, keys: Keys) -> None:
     """A client with a key at a socket without says so, whoever notices first."""
     with (
         Line(tmp_path / "plain") as line,
-        line.listen(key=keys.folder / "office.key", timeout_s=PATIENCE_S) as events,
+        line.listen(key=keys.folder / "office.key", timeout_s=patience_s()) as events,
         pytest.raises(AccessError, match="takes no keys there"),
     ):
         next(events)

@@ -19,6 +19,7 @@ from inspector.intake import push
 from tests.access import KeyedIntake, Keys
 from tests.frames import HEIGHT, WIDTH
 from tests.intakes import Context
+from tests.patience import patience_s
 
 PIXELS = np.full((HEIGHT, WIDTH), 128, np.uint8)
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x01CURVE" + bytes(15) + bytes(32)
@@ -59,7 +60,7 @@ def test_three_hundred_half_open(line: KeyedIntake) -> None:
     held: list[socket.socket] = []
     for begun in (b"", GREETING[:10], GREETING):
         for _ in range(100):
-            held.append(socket.create_connection(("127.0.0.1", port(line)), timeout=40))
+            held.append(socket.create_connection(("127.0.0.1", port(line)), timeout=patience_s()))
             with suppress(OSError):  # it may have been ended already
                 held[-1].sendall(begun)
     camera = serve(line, 5)
@@ -77,7 +78,7 @@ def test_garbage_without_end(line: KeyedIntake) -> None:
     def pour() -> None:
         junk = os.urandom(100_000)
         while not is_over.is_set():
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port(line)), timeout=40) as peer:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port(line)), timeout=patience_s()) as peer:
                 peer.sendall(GREETING)
                 while not is_over.is_set():
                     peer.sendall(junk)

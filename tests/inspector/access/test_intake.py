@@ -14,9 +14,10 @@ import zmq
 from inspector.camera import Camera
 from inspector.errors import AccessError
 from inspector.intake import push
-from tests.access import PATIENCE_S, KeyedIntake, Keys
+from tests.access import KeyedIntake, Keys
 from tests.frames import HEIGHT, WIDTH
 from tests.intakes import Context
+from tests.patience import patience_s
 
 PIXELS = np.full((HEIGHT, WIDTH), 128, np.uint8)
 
@@ -50,7 +51,7 @@ def good(line: KeyedIntake, name: str) -> None:
 def refusal(line: KeyedIntake, camera: Camera) -> str:
     """What the camera says once it is refused."""
     with pytest.raises(AccessError) as caught:
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + patience_s()
         while time.monotonic() < deadline:
             line.turn()
             camera.tend(0.01)
@@ -123,7 +124,7 @@ def test_revoked_while_it_sends(line: KeyedIntake) -> None:
     line.until(lambda: line.ends["frame of top"] == 1, camera)
     line.keys.revoke("top")
     with pytest.raises(AccessError, match="was revoked"):
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + patience_s()
         while time.monotonic() < deadline:
             if camera.room(0.01):
                 camera.send(PIXELS)

@@ -12,6 +12,7 @@ import pytest
 from inspector.__main__ import main
 from inspector.bench import figures
 from inspector.bench.measure import KINDS, in_turn
+from tests.patience import patience_s
 from tests.recipes import write_recipe
 
 pytestmark = pytest.mark.slow
@@ -81,12 +82,12 @@ def test_asked_to_end_it_takes_the_daemon_with_it(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "inspector", "bench", str(recipe), "--batches", "1", "--seconds", "0.1"]
     more = ["--load-seconds", "600", "--engines", "openvino"]
     bench = subprocess.Popen([*words, *more], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + patience_s()
     while not (children := Path(f"/proc/{bench.pid}/task/{bench.pid}/children").read_text().split()):
         assert bench.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
     bench.terminate()
-    assert bench.wait(60) == 1
+    assert bench.wait(patience_s()) == 1
     assert not any(Path(f"/proc/{child}").exists() for child in children)
 
 
@@ -111,7 +112,7 @@ def test_other_commands_do_not_pay_for_the_bench() -> None:
         "import sys; from inspector.__main__ import parser; parser().parse_args(['run', 'line.toml'])\n"
         "sys.exit(bool({'openvino', 'cv2', 'numpy', 'zmq', 'inspector.bench', 'inspector.demo'} & sys.modules.keys()))"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=patience_s()).returncode == 0
 
 
 def test_none_always_comes_after_the_same_one() -> None:

@@ -14,9 +14,9 @@ from inspector.camera import Camera
 from inspector.errors import SocketError
 from inspector.records.credit import FrameRefused, Granted, Hello, Recorded
 from inspector.records.frame import Header
+from tests.patience import patience_ms, patience_s
 
 PIXELS = np.arange(200, dtype=np.uint8).reshape(10, 20)
-PATIENCE_S = 45.0
 Context = zmq.Context[zmq.Socket[bytes]]
 
 
@@ -29,9 +29,9 @@ class Inspector:
         self.address = f"tcp://127.0.0.1:{self._socket.bind_to_random_port('tcp://127.0.0.1')}"
         self._peer = b""
 
-    def take(self, camera: Camera, seconds: float = PATIENCE_S) -> list[bytes]:
+    def take(self, camera: Camera, seconds: float | None = None) -> list[bytes]:
         """Wait for a message of a camera that is tended meanwhile; empty when none comes in time."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + (patience_s() if seconds is None else seconds)
         while time.monotonic() < deadline:
             camera.tend(0.01)
             if self._socket.poll(0):
@@ -100,7 +100,7 @@ def test_no_more_than_granted_goes_until_it_is_recorded(context: Context, inspec
     inspector.answer(Recorded(boot=camera.boot, first=2, last=3))
     assert [header.number for _, header in inspector.frames(camera, 1)] == [4]
     inspector.answer(Recorded(boot=camera.boot, first=4, last=4))
-    assert camera.close(PATIENCE_S) == 0
+    assert camera.close(patience_s()) == 0
 
 
 def test_a_new_session_brings_all_again_in_order(context: Context, inspector: Inspector) -> None:
@@ -134,7 +134,7 @@ def test_a_spool_outlives_the_camera(context: Context, inspector: Inspector, tmp
     assert sent == [(camera.boot, 1), (camera.boot, 2), (after.boot, 0)]
     inspector.answer(Recorded(boot=camera.boot, first=1, last=2))
     inspector.answer(Recorded(boot=after.boot, first=0, last=0))
-    assert after.close(PATIENCE_S) == 0
+    assert after.close(patience_s()) == 0
     assert not list(tmp_path.glob("*.frame"))
 
 
@@ -161,7 +161,7 @@ def test_push_numbers_and_skips(context: Context) -> None:
         camera.send(PIXELS)
         headers = []
         for _ in range(3):
-            assert receiver.poll(int(PATIENCE_S * 1000))
+            assert receiver.poll(patience_ms())
             header, payload = receiver.recv_multipart()
             headers.append(wire.read_header(header))
             assert np.array_equal(wire.read_pixels(headers[-1], payload)[0], PIXELS)

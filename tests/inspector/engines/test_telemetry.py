@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import patience_s
+
 ROOT = Path(__file__).parents[3]
 IMPORTERS = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
@@ -36,7 +38,7 @@ def load(module: str, home: Path) -> bool:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=2 * patience_s(),
     )
     return ended.returncode == 0 and not list(home.iterdir())
 

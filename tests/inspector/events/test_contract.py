@@ -32,6 +32,7 @@ from inspector.records.events.kind import Kind
 from tests.defects import any_defect
 from tests.inspector.events import client_4bdc204 as old
 from tests.lines import Line
+from tests.patience import patience_s
 
 DEFECT = any_defect(recipe="test@1", captured_ns=1)
 COIL = CoilReport(state="started", coil="C", inspected_m=0.0, missed_m=0.0, frames=0, defects={})
@@ -140,7 +141,7 @@ def test_the_old_client_says_what_it_did_not_know(line: Line) -> None:
     gaps: list[old.Gap] = []
     after = (line.journal.epoch, 0)
     with old.Events(
-        line.publisher.address, replay=line.replays.address, after=after, timeout_s=45.0, on_gap=gaps.append
+        line.publisher.address, replay=line.replays.address, after=after, timeout_s=patience_s(), on_gap=gaps.append
     ) as events:
         line.say(COIL, REPEAT, GROWN, REPEAT, DEFECT)
         received = [next(events) for _ in range(3)]
@@ -154,7 +155,9 @@ def test_the_old_client_of_one_root_loses_nothing(line: Line) -> None:
     """Whoever follows one root of 1.0 does not notice kinds of later versions at all."""
     after = (line.journal.epoch, 0)
     replay = line.replays.address
-    with old.Events(line.publisher.address, replay=replay, topics=("alarm.",), after=after, timeout_s=45.0) as events:
+    with old.Events(
+        line.publisher.address, replay=replay, topics=("alarm.",), after=after, timeout_s=patience_s()
+    ) as events:
         line.say(REPEAT, ALARM, REPEAT, lost=True)
         line.say(GROWN, REPEAT, ALARM)
         assert [next(events).seq for _ in range(3)] == [2, 4, 6]
@@ -246,5 +249,5 @@ def test_what_is_no_envelope_is_refused(payload: bytes) -> None:
 
 def test_the_contract_is_named(line: Line) -> None:
     """Every event carries the version that its writer keeps."""
-    with Events(line.publisher.address, replay=None, timeout_s=45.0, heartbeats=True) as events:
+    with Events(line.publisher.address, replay=None, timeout_s=patience_s(), heartbeats=True) as events:
         assert next(events).contract == CONTRACT

@@ -19,6 +19,7 @@ from inspector.events.message import Message
 from inspector.events.publish import SUBSCRIPTION_BYTES, Publisher
 from inspector.records.events import CoilReport, Health
 from tests import zmtp
+from tests.patience import patience_ms, patience_s
 
 ROOT = Path(__file__).parents[3]
 ANYWHERE = "tcp://127.0.0.1:*"
@@ -91,7 +92,7 @@ def test_slow_subscriber_does_not_block(context: Context, journal: Journal) -> N
             publisher.heartbeat()
         publishing = threading.Thread(target=publisher.publish, args=(recorded * 100,), daemon=True)
         publishing.start()
-        publishing.join(timeout=45)
+        publishing.join(timeout=patience_s())
         assert not publishing.is_alive()
     publisher.close()
 
@@ -152,10 +153,10 @@ def test_killed_between_commit_and_publish(context: Context, tmp_path: Path) -> 
         assert process.stdin is not None and process.stdout is not None
         subscriber.subscribe("")
         subscriber.connect(process.stdout.readline().strip())
-        assert monitor.poll(45_000)
+        assert monitor.poll(patience_ms())
         process.stdin.write("\n")
         process.stdin.flush()
-        assert process.wait(timeout=45) == -signal.SIGKILL
+        assert process.wait(timeout=patience_s()) == -signal.SIGKILL
         received = []
         while subscriber.poll(1000):
             topic, payload = subscriber.recv_multipart()

@@ -18,6 +18,7 @@ from inspector.events.replay import UNFINISHED_BYTES, Replays
 from inspector.records.envelope import LIMIT_EVENTS
 from inspector.records.events import CoilReport, Health
 from tests import zmtp
+from tests.patience import patience_ms
 
 ANYWHERE = "tcp://127.0.0.1:*"
 HEALTH = Health(state="started", message="x" * 1000, recipe="steel@1", version="1")
@@ -39,7 +40,7 @@ def ask(context: Context, replays: Replays, *parts: bytes) -> tuple[dict[str, An
     with context.socket(zmq.REQ) as asker:
         asker.connect(replays.address)
         asker.send_multipart(parts)
-        assert asker.poll(60_000)
+        assert asker.poll(patience_ms())
         head, *rest = asker.recv_multipart()
         reported = [Message(topic.decode(), payload) for topic, payload in zip(rest[::2], rest[1::2], strict=True)]
         return json.loads(head), reported
@@ -110,7 +111,7 @@ def test_asker_that_is_gone_disturbs_nobody(context: Context, journal: Journal, 
         gone.connect(replays.address)
         for _ in range(10):
             gone.send(b'{"epoch": null, "after": 0}')
-        assert gone.poll(60_000)
+        assert gone.poll(patience_ms())
     assert ask(context, replays, b'{"epoch": null, "after": 0}')[0]["count"] == 1
 
 
@@ -127,7 +128,7 @@ def test_an_asker_that_loops_keeps_nobody_waiting(context: Context, journal: Jou
         greedy.connect(replays.address)
         for _ in range(500):
             greedy.send(b'{"epoch": null, "after": 0}')
-        assert greedy.poll(60_000)
+        assert greedy.poll(patience_ms())
         assert ask(context, replays, b'{"epoch": null, "after": 0, "limit": 1}')[0]["count"] == 1
 
 

@@ -26,9 +26,9 @@ from inspector.records.stages import Batch, Frame, Loss
 from inspector.signals import Flag
 from tests.frames import HEIGHT, WIDTH
 from tests.intakes import SECTIONS, Context, message
+from tests.patience import patience_ms, patience_s
 
 FRAMES = 4
-PATIENCE_S = 45.0
 
 
 class Line:
@@ -72,7 +72,7 @@ class Line:
 
     def until(self, count: int) -> list[object]:
         """Wait for N arrivals; return frames by number, losses by reason."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + patience_s()
         while sum(1 if isinstance(a, Frame) else a.count for a in self.arrivals) < count:
             assert time.monotonic() < deadline, self.arrivals
             time.sleep(0.005)
@@ -112,7 +112,7 @@ class Raw:
 
     def answer(self) -> Answer:
         """Wait for an answer."""
-        assert self._socket.poll(int(PATIENCE_S * 1000)), "no answer"
+        assert self._socket.poll(patience_ms()), "no answer"
         return msgspec.json.decode(self._socket.recv(), type=Answer)
 
     def greet(self, **facts: Any) -> Granted:
@@ -218,7 +218,7 @@ def test_a_camera_that_is_not_configured_is_named(context: Context) -> None:
         peer.send(peer.session, *wire.encode(*message(0, "bottom")))
         assert line.until(2) == ["camera", "camera"]
         with Camera(line.intake.address, "spy", transport="credit", context=context) as camera:
-            deadline = time.monotonic() + PATIENCE_S
+            deadline = time.monotonic() + patience_s()
             with pytest.raises(SocketError, match="knows no camera 'spy'"):
                 while time.monotonic() < deadline:
                     camera.tend(0.1)
@@ -271,7 +271,7 @@ def test_at_a_stop_what_was_taken_is_acknowledged(context: Context) -> None:
         pixels = wire.read_pixels(*message(1))[0]
         for _ in range(FRAMES):
             camera.send(pixels)
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + patience_s()
         while len(line.arrivals) < FRAMES and time.monotonic() < deadline:
             camera.tend(0.05)
         line.stop.set()
@@ -314,7 +314,7 @@ def test_whatever_comes_iscounted(context: Context) -> None:
 
         send()
         peer.send(HELLO)
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + patience_s()
         while (found := counted(line)) < sent + 2 and time.monotonic() < deadline:
             time.sleep(0.01)
         assert found == sent + 2  # the first greeting, and the last

@@ -7,13 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from inspector.intake.decoding import Decoders
-
-PATIENCE_S = 45
+from tests.patience import patience_s
 
 
 def wait_for(condition: Callable[[], object]) -> None:
     """Wait until it holds."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s()
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.001)
@@ -26,7 +25,7 @@ def test_endless_work_of_one_leaves_a_thread_for_others(threads: int) -> None:
 
     def work(item: int) -> None:
         if item < 0:
-            gate.wait(PATIENCE_S)
+            gate.wait(patience_s())
         done.append(item)
 
     decoders = Decoders[int](threads, work, lambda: None)
@@ -46,7 +45,7 @@ def test_the_one_that_used_least_comes_next() -> None:
     order, gate = list[str](), threading.Event()
 
     def work(item: str) -> None:
-        gate.wait(PATIENCE_S)
+        gate.wait(patience_s())
         if item == "costly":
             time.sleep(0.02)
         order.append(item)

@@ -16,6 +16,7 @@ from inspector.records.stages import Batch, Frame
 from tests import frames
 from tests.frames import consumed
 from tests.intakes import Context, Line, message, summary
+from tests.patience import patience_s
 
 
 def test_while_the_engine_is_busy_a_batch_goes_on_filling(context: Context) -> None:
@@ -171,7 +172,7 @@ def test_what_has_come_at_a_stop_is_counted(context: Context) -> None:
 
 def wait_for(condition: Callable[[], object]) -> None:
     """Wait until it holds."""
-    deadline = time.monotonic() + 45
+    deadline = time.monotonic() + patience_s()
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.002)

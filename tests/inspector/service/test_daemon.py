@@ -29,9 +29,8 @@ from inspector.service.line import Config
 from inspector.service.prepare import Options
 from inspector.service.systemd import Notifier
 from inspector.signals import Flag
+from tests.patience import patience_s
 from tests.recipes import HEIGHT, SOUND, WIDTH, write_recipe
-
-PATIENCE_S = 60.0
 
 
 class Watched(Stub):
@@ -45,7 +44,7 @@ class Watched(Stub):
         self.error: Exception | None = None
 
     def _look(self, frames: Bytes3D) -> Maps:
-        self.go_on.wait(PATIENCE_S)
+        self.go_on.wait(patience_s())
         if self.error is not None:
             self._busy.clear()
             raise self.error
@@ -114,13 +113,13 @@ class Line:
     def end(self) -> InspectorError | None:
         """Stop it, unless it has ended, and return what it ended with."""
         self.stop.set()
-        self._thread.join(PATIENCE_S)
+        self._thread.join(patience_s())
         assert not self._thread.is_alive()
         return self.error
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Wait for something that must come."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + patience_s()
         while not condition():
             assert time.monotonic() < deadline
             time.sleep(0.005)
@@ -128,7 +127,7 @@ class Line:
     def get(self, path: str) -> int:
         """Status of an HTTP request; 0 when nobody listens."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=PATIENCE_S) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=patience_s()) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             with error:
@@ -155,7 +154,7 @@ class Line:
     def types(self, count: int) -> list[str]:
         """Types of the first events, by replay."""
         addresses = f"tcp://127.0.0.1:{self.events}", f"tcp://127.0.0.1:{self.replay}"
-        with Events(addresses[0], replay=addresses[1], after=(None, 0), timeout_s=PATIENCE_S) as events:
+        with Events(addresses[0], replay=addresses[1], after=(None, 0), timeout_s=patience_s()) as events:
             return [next(events).type for _ in range(count)]
 
 

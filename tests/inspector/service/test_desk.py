@@ -21,6 +21,7 @@ from inspector.records.events import Commanded, Data, Health
 from inspector.records.stages import Findings
 from inspector.service.desk import MOST_WAITING, Desk
 from inspector.service.settings import CommandsSection, own_address
+from tests.patience import patience_ms, patience_s
 
 ACKNOWLEDGE = commands.Acknowledge(alarm="pits", operator="Kim", reason="known")
 NOTHING = Findings(closed_ns=0)
@@ -114,7 +115,7 @@ def test_what_is_no_command_is_answered_with_words(room: Room, parts: list[bytes
     socket = room.context.socket(zmq.REQ)
     socket.connect(room.desk.address)
     socket.send_multipart(parts)
-    assert socket.poll(45_000)
+    assert socket.poll(patience_ms())
     answer = msgspec.json.decode(socket.recv(), type=Answer)
     assert not answer.is_done and refusal in answer.message
     assert room.desk.attach(NOTHING) is NOTHING
@@ -151,11 +152,11 @@ def test_a_stop_answers_what_was_not_taken(tmp_path: Path) -> None:
     asker.connect(desk.address)
     for _ in range(2):
         asker.send(msgspec.json.encode(ACKNOWLEDGE))
-    assert begins.wait(45)
+    assert begins.wait(patience_s())
     stops.set()
     desk.close()
     for _ in range(2):
-        assert asker.poll(45_000)
+        assert asker.poll(patience_ms())
         assert b"not ready: loading" in asker.recv()
     context.destroy(linger=0)
 
@@ -165,7 +166,7 @@ def test_an_inspector_that_goes_without_a_word(room: Room) -> None:
     stranger = room.context.socket(zmq.ROUTER)
     port = stranger.bind_to_random_port("tcp://127.0.0.1")
     waiting = room.askers.submit(ask, f"tcp://127.0.0.1:{port}", ACKNOWLEDGE, 600)
-    assert stranger.poll(45_000)
+    assert stranger.poll(patience_ms())
     stranger.close(linger=0)
     with pytest.raises(NoAnswer, match="ended without an answer; it is not known"):
         waiting.result(45)
@@ -177,7 +178,7 @@ def test_too_many_commands(room: Room) -> None:
     socket.connect(room.desk.address)
     for _ in range(MOST_WAITING + 1):
         socket.send(msgspec.json.encode(ACKNOWLEDGE))
-    assert socket.poll(45_000)
+    assert socket.poll(patience_ms())
     assert b"wait already" in socket.recv()
     socket.close(linger=0)
 

@@ -12,6 +12,7 @@ from inspector.infer import Loaded
 from inspector.service.line import Config
 from inspector.service.prepare import Options, load, prepare
 from inspector.service.reload import Reload
+from tests.patience import patience_s
 from tests.recipes import DECIDE, GRAPH, HEIGHT, WIDTH, write_folder, write_recipe
 
 LINE = """
@@ -69,7 +70,7 @@ class Line:
         self._is_over.clear()
         while not self._reload.begin():
             threading.Event().wait(0.001)
-        assert self._is_over.wait(45)
+        assert self._is_over.wait(patience_s())
         return [line for error in self.errors for line in str(error).splitlines()]
 
 

@@ -16,6 +16,7 @@ from inspector.__main__ import main
 from inspector.errors import EXIT_CONFIG, EXIT_DONE, InspectorError
 from inspector.service.reload_answer import FILE, ReloadAnswers, ask, runtime_folder
 from inspector.signals import Flag
+from tests.patience import patience_s
 
 
 class Inspector:
@@ -79,10 +80,10 @@ def test_an_answer_of_a_reload_that_began_before_is_not_taken(runtime: Path) -> 
     signal.signal(signal.SIGHUP, on_hangup)
     asking = threading.Thread(target=lambda: received.append(ask(os.getpid(), runtime)))
     asking.start()
-    assert asked.wait(30)
+    assert asked.wait(patience_s())
     inspector.answers.begin()
     inspector.answers.give(EXIT_DONE, "of the reload after")
-    asking.join(30)
+    asking.join(patience_s())
     assert [answer.message for answer in received] == ["of the reload after"]
 
 
@@ -94,7 +95,7 @@ def test_two_who_ask_at_once_take_one_answer(runtime: Path) -> None:
     asking = [threading.Thread(target=lambda: received.append(ask(os.getpid(), runtime).message)) for _ in range(2)]
     for thread in asking:
         thread.start()
-    assert asked.wait(30)
+    assert asked.wait(patience_s())
     while any(thread.is_alive() for thread in asking):
         inspector.answers.begin()
         inspector.answers.give(EXIT_DONE, "in force")

@@ -19,6 +19,7 @@ from inspector.errors import EXIT_FAILURE, SocketError
 from inspector.metrics import Metrics
 from inspector.service.liveness import ALIVE_S, Liveness
 from inspector.service.web import MOST_CONNECTIONS, Post, Web
+from tests.patience import patience_s
 
 TOKEN = "0123456789abcdef"
 
@@ -56,7 +57,7 @@ class RunningWeb:
         headers = {"Authorization": authorization} if authorization else {}
         request = urllib.request.Request(f"http://{host}:{self.web.port}{path}", headers=headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=45) as answer:
+            with urllib.request.urlopen(request, timeout=patience_s()) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -92,7 +93,7 @@ def test_health(running: RunningWeb) -> None:
 
 def test_head_is_answered_without_a_body(running: RunningWeb) -> None:
     """A load balancer that only asks for the status gets it, and the connection goes on."""
-    with closing(http.client.HTTPConnection("127.0.0.1", running.web.port, timeout=45)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", running.web.port, timeout=patience_s())) as connection:
         for _ in range(2):
             connection.request("HEAD", "/health")
             answer = connection.getresponse()
@@ -133,7 +134,7 @@ def test_an_alarm_whose_name_is_no_text_is_unknown(
 @pytest.mark.parametrize("accept", ["application/openmetrics-text; version=x,;;;q=y", "\xff", ","])
 def test_metrics_are_given_to_whoever_asks_oddly(running: RunningWeb, accept: str) -> None:
     """What a scraper says it accepts is no reason to leave it without an answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", running.web.port, timeout=45)
+    connection = http.client.HTTPConnection("127.0.0.1", running.web.port, timeout=patience_s())
     with closing(connection):
         connection.request("GET", "/metrics", headers={"Accept": accept})
         answer = connection.getresponse()
@@ -209,11 +210,11 @@ def test_connections_and_threads_are_bounded(running: RunningWeb) -> None:
     held: list[socket.socket] = []
     for begun in (b"", b"GET /metrics HTTP/1.1\r\nX-a: ", b"GET /metrics HTTP/1.1\r\n\r\n"):
         for _ in range(100):
-            held.append(socket.create_connection(("127.0.0.1", running.web.port), timeout=60))
+            held.append(socket.create_connection(("127.0.0.1", running.web.port), timeout=patience_s()))
             with suppress(OSError):  # it may have been ended already
                 held[-1].sendall(begun)
     assert running.ask("/health")[0] == 200
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + patience_s()
     while sum(thread.name == "web-answer" for thread in threading.enumerate()) > MOST_CONNECTIONS:
         assert time.monotonic() < deadline
     for connection in held:
@@ -227,7 +228,7 @@ def test_peers_that_go_away_are_no_news(
     """A connection that is reset, or sends garbage, leaves nothing in the log."""
     for words in (b"GET /metrics HTTP/1.1\r\n\r\n", b"\x00\xff" * 100, b"\r\n", b"GET / HTTP/9.9\r\n\r\n", b""):
         for _ in range(5):
-            rude = socket.create_connection(("127.0.0.1", running.web.port), timeout=60)
+            rude = socket.create_connection(("127.0.0.1", running.web.port), timeout=patience_s())
             rude.sendall(words)
             rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             rude.close()
@@ -240,7 +241,7 @@ def test_close_leaves_no_thread() -> None:
     """Whoever is still connected is disconnected, and the threads end."""
     before = set(threading.enumerate())
     running = RunningWeb()
-    with socket.create_connection(("127.0.0.1", running.web.port), timeout=60) as silent:
+    with socket.create_connection(("127.0.0.1", running.web.port), timeout=patience_s()) as silent:
         assert running.ask("/health")[0] == 200
         running.web.close()
         assert silent.recv(1) == b""

@@ -20,6 +20,7 @@ from inspector.service.settings import CommandsSection
 from inspector.station import users
 from inspector.station.access import TRIES
 from inspector.station.app import HEADERS
+from tests.patience import patience_s
 from tests.recipes import write_recipe
 from tests.stations import Answer, Station
 
@@ -220,7 +221,7 @@ def test_odd_questions_are_answered(local: Station, path: str) -> None:
 def test_an_odd_place_in_the_stream_begins_again(local: Station) -> None:
     """Whatever a browser claims to have seen last."""
     for last in ("9" * 6000, "e:" + "9" * 6000, ":", "\xe9:1"):
-        connection = http.client.HTTPConnection(HOST, local.port, timeout=30)
+        connection = http.client.HTTPConnection(HOST, local.port, timeout=patience_s())
         connection.request("GET", "/api/stream", headers={"last-event-id": last})
         answer = connection.getresponse()
         assert answer.status == 200 and answer.readline() == b"retry: 1000\n"
@@ -258,7 +259,7 @@ def test_with_a_certificate_all_is_encrypted(tmp_path: Path) -> None:
     with station_of(tmp_path, text) as station:
         assert station.address.startswith("https://")
         trusted = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
-        connection = http.client.HTTPSConnection("localhost", station.port, context=trusted, timeout=30)
+        connection = http.client.HTTPSConnection("localhost", station.port, context=trusted, timeout=patience_s())
         form = f"name=viewer&password={PASSWORDS['viewer'].replace(' ', '+')}"
         connection.request("POST", "/login", form, {"content-type": "application/x-www-form-urlencoded"})
         answer = connection.getresponse()

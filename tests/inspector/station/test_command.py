@@ -10,6 +10,7 @@ from inspector.errors import EXIT_CONFIG
 from inspector.harness import configuration
 from inspector.harness.ports import Ports
 from inspector.station import users
+from tests.patience import patience_s
 from tests.recipes import write_recipe
 from tests.stations import Station
 
@@ -17,7 +18,7 @@ from tests.stations import Station
 def inspector(*words: str | Path, given: str = "") -> subprocess.CompletedProcess[str]:
     """Run a command of the program, with text on its standard input."""
     command = [sys.executable, "-m", "inspector", "station", *map(str, words)]
-    return subprocess.run(command, input=given, check=False, capture_output=True, text=True, timeout=50)
+    return subprocess.run(command, input=given, check=False, capture_output=True, text=True, timeout=patience_s())
 
 
 def test_users_are_added_and_removed(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import patience_s
+
 NODE = shutil.which("node")
 HERE = Path(__file__).parent
 STATIC = HERE.parents[2] / "inspector" / "station" / "static"
@@ -24,7 +26,9 @@ def test_the_modules_do_what_they_say(tmp_path: Path) -> None:
     for path in HERE.glob("*.test.mjs"):
         tests = path.read_text(encoding="utf-8")
         (tmp_path / path.name).write_text(tests.replace("../../../inspector/station/static/", "./"), encoding="utf-8")
-    done = subprocess.run([NODE, "--test", str(tmp_path)], capture_output=True, text=True, check=False, timeout=50)
+    done = subprocess.run(
+        [NODE, "--test", str(tmp_path)], capture_output=True, text=True, check=False, timeout=patience_s()
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "# pass 17" in done.stdout
 

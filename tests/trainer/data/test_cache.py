@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from tests.patience import patience_s
 from tests.trainer.frames import MadeFrames
 from trainer.data import cache, sources
 from trainer.data.cache import Cached
@@ -103,7 +104,7 @@ def test_processes_share_one_cache(mask_folder: Path) -> None:
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(patience_s())
         assert process.exitcode == 0
     kept, used_bytes = cached.kept()
     assert kept == 40 and used_bytes < 40 * 64 * 128 * 1.1

@@ -13,6 +13,7 @@ from inspector.engines.nvidia import cuda, nvml
 from inspector.engines.nvidia.streams import Stream, StreamEvent
 from inspector.errors import EngineError, EngineRefused
 from tests.gpu import has_driver, has_pycuda, needs_pycuda
+from tests.patience import patience_s
 
 
 @pytest.mark.skipif(has_pycuda(), reason="pycuda is installed")
@@ -143,6 +144,8 @@ except GpuLost as first:
 @needs_pycuda
 def test_a_lost_context_stays_lost_in_words() -> None:
     """Nobody is let in again, in words; threads that were at work, and memory that is still held, abort nothing."""
-    done = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", LOST], capture_output=True, text=True, check=False, timeout=2 * patience_s()
+    )
     assert done.returncode == 1, done.stderr
     assert "failed while trying again" in done.stdout and "Traceback" not in done.stderr

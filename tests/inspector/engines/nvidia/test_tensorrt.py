@@ -25,6 +25,7 @@ from inspector.engines.settings import EngineSection
 from inspector.records.frame import Bytes3D
 from inspector.records.recipe import Recipe
 from tests.gpu import needs_gpu
+from tests.patience import patience_s
 from tests.recipes import HEIGHT, WIDTH, write_recipe
 
 MAX_FRAMES = 4
@@ -226,7 +227,11 @@ except GpuLost as error:
 def test_a_lost_context_ends_the_process_with_1(tiny: tuple[Path, Recipe, bytes]) -> None:
     """A kernel that writes where nobody may breaks the context for good: GpuLost, exit code 1, and no abort."""
     done = subprocess.run(
-        [sys.executable, "-c", STICKY, str(tiny[0])], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", STICKY, str(tiny[0])],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=2 * patience_s(),
     )
     assert done.returncode == 1, done.stderr
     assert "its context is lost" in done.stdout and "Traceback" not in done.stderr
