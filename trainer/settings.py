@@ -11,8 +11,10 @@ Optimiser = Literal["adam", "adamw"]
 Curve = Literal["constant", "one_cycle"]
 Switch = Literal["auto", "on", "off"]
 PAPER_ENCODERS = ("resnet18", "resnet34", "resnet50")
-EFFICIENTNET = "efficientnet-lite0"
-ENCODERS = (*PAPER_ENCODERS, EFFICIENTNET)
+EFFICIENTNETS = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
+"""Those whose ImageNet weights a package index has."""
+EFFICIENTNET = EFFICIENTNETS[0]
+ENCODERS = (*PAPER_ENCODERS, *EFFICIENTNETS)
 STRIDE_PX = 32
 """Height and width of all that a network takes are multiples of it: the encoder halves them five times."""
 MAY_CHANGE = ("epochs", "minutes", "workers", "cache_gb", "checkpoint_minutes")

@@ -111,7 +111,8 @@ def add_training(fit: argparse.ArgumentParser) -> None:
     fit.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
     add_frames(fit)
     fit.add_argument(
-        "--weights", help="pre-trained encoder: a state dict's file, or imagenet (installed for efficientnet-lite0)"
+        "--weights",
+        help="pre-trained encoder: a state dict's file, or imagenet (packages hold those of every efficientnet)",
     )
     fit.add_argument("--seed", type=whole, help=f"of split, network and crops (default: {usual.seed})")
     _add_budget(fit, usual)

