@@ -21,6 +21,8 @@ HEADERS = (40, 52, 56, 64, 108, 124)
 INDEX_BITS, COLOUR_BITS = 8, (24, 32)
 BITFIELDS, USUAL_MASKS = 3, (0xFF0000, 0xFF00, 0xFF)
 """A compression that is none: it says where red, green and blue lie; here, where they always do."""
+AS_GREY = bytes(level for level in range(256) for _ in range(3))
+"""Blue, green and red of 256 colours that are each its own index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +67,10 @@ def walk(content: bytes | memoryview, size: Size | None = None) -> WalkedBmp:
     colours = bytes(view[14 + header : 14 + header + 4 * (used or 256)]) if is_index else b""
     if first < 14 + header + len(colours) or first + row_bytes * abs(height) > len(view) or len(colours) % 4:
         raise ImageError("decode", f"is cut off after {len(view)} bytes, or damaged; copy it again")
-    table = np.frombuffer(colours, np.uint8).reshape(-1, 4)[:, :3]
-    is_colour = bool(is_index and (table != table[:, :1]).any())
+    # Most programs write grey 7 as index 7. Some sort the greys, or turn them round: then the table decides.
+    is_table = is_index and np.frombuffer(colours, np.uint8).reshape(-1, 4)[:, :3].tobytes() != AS_GREY
     return WalkedBmp(
-        ImageHead(kind="bmp", width=width, height=abs(height), depth=8, channels=head.channels, palette=is_colour),
+        ImageHead(kind="bmp", width=width, height=abs(height), depth=8, channels=head.channels, palette=is_table),
         first,
         row_bytes,
         height < 0,

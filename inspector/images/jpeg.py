@@ -32,6 +32,8 @@ MAX_SCANS = 20
 """libjpeg's progressive script has 10 for colour and 6 for grey; optimised ones stay below this."""
 MAX_SEGMENTS = 600
 """A colour profile may take 255."""
+BAND_ROWS = 64
+"""Rows of inks that become grey at a time."""
 
 _mark = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
 _behind_scan = re.compile(rb"\xff[^\x00\xd0-\xd7]", re.DOTALL)
@@ -140,5 +142,9 @@ def decode(content: bytes | memoryview, head: ImageHead) -> Bytes2D:
 
 def _cmyk_grey(inks: Bytes2D) -> Bytes2D:
     """Return the luminance of inks (H, W, 4), inverted as Adobe's programs write them."""
-    rgb = inks[..., :3].astype(np.float32) * inks[..., 3:] / 255
-    return np.rint(rgb @ np.array([0.299, 0.587, 0.114], np.float32)).astype(np.uint8)
+    grey = np.empty(inks.shape[:2], np.uint8)
+    for first in range(0, len(inks), BAND_ROWS):  # of the whole picture it would take six times its memory
+        band = inks[first : first + BAND_ROWS]
+        rgb = band[..., :3].astype(np.float32) * band[..., 3:] / 255
+        grey[first : first + BAND_ROWS] = np.rint(rgb @ np.array([0.299, 0.587, 0.114], np.float32))
+    return grey

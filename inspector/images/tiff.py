@@ -25,6 +25,9 @@ SIZES = {1: "B", SHORT: "H", 4: "I"}
 MAX_ENTRIES, MAX_STRIPS = 512, 100_000
 ORIENTATIONS = range(1, 9)
 """Any other is as good as none, as in EXIF."""
+READ = frozenset({WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, OFFSETS, ORIENTATION, SAMPLES, STRIP_BYTES, PLANAR})
+READ |= {TILE_OFFSETS, TILE_BYTES, FORMAT}
+"""What other tags hold is never unfolded: hundreds may share one long list, and 400 kB took 2 GB."""
 
 
 def walk(content: bytes | memoryview, size: Size | None = None) -> ImageHead:
@@ -84,7 +87,7 @@ def _directory(view: memoryview, order: str) -> dict[int, tuple[int, ...]]:
         tags = {}
         for place in range(at + 2, at + 2 + 12 * entries, 12):
             tag, kind, count = struct.unpack_from(f"{order}HHI", view, place)
-            if kind not in SIZES or not 1 <= count <= MAX_STRIPS:
+            if tag not in READ or kind not in SIZES or not 1 <= count <= MAX_STRIPS:
                 continue
             form = f"{order}{count}{SIZES[kind]}"
             fits = struct.calcsize(form) <= 4

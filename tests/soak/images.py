@@ -26,7 +26,21 @@ from inspector.errors import FrameError, ImageError
 from inspector.images import reader
 from inspector.records.frame import Header
 from inspector.records.recipe import Window
-from tests.images import HEIGHT, WIDTH, chunk, encode, exif, header, many_scans, png, rows, segment, strip, turned
+from tests.images import (
+    HEIGHT,
+    WIDTH,
+    chunk,
+    encode,
+    exif,
+    header,
+    many_scans,
+    png,
+    rows,
+    segment,
+    strip,
+    turned,
+    turned_tiff,
+)
 
 A_CHILD = 10_000
 """Mutations that one process decodes."""
@@ -82,6 +96,7 @@ def bases() -> list[bytes]:
         encode(colour, ".bmp"),
         encode(grey, ".tif"),
         encode(deep, ".tif"),
+        turned_tiff(encode(grey, ".tif"), 6),
     ]
 
 

@@ -3,12 +3,14 @@ from __future__ import annotations
 import os
 import re
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import simplejpeg
 
 from inspector.errors import ImageError
 from inspector.images.head import parse_window
@@ -120,6 +122,22 @@ def test_jpeg_is_decoded_as_opencv_does(content: bytes) -> None:
     assert expected is not None and np.array_equal(decode(content).pixels, expected)
 
 
+def test_inks_become_grey_in_little_memory() -> None:
+    """A JPEG of four inks, inverted as Adobe's programs write them, takes its own pixels and a band of others."""
+    inks = np.dstack([strip(seed, 960, 1000) for seed in range(4)])
+    content = simplejpeg.encode_jpeg(inks, 100, "CMYK")
+    stored = simplejpeg.decode_jpeg(content, "CMYK")
+    tracemalloc.start()
+    try:
+        grey = decode(content).pixels
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    light = stored[..., :3].astype(float) * stored[..., 3:] / 255
+    assert np.abs(grey - light @ [0.299, 0.587, 0.114]).max() < 0.51
+    assert peak < 2 * stored.nbytes
+
+
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".jpg"])
 @pytest.mark.parametrize("channels", [3, 4])
 def test_colour_becomes_luminance_and_is_reported(suffix: str, channels: int) -> None:
@@ -139,6 +157,16 @@ def test_a_palette_is_colour_in_a_frame_and_values_in_a_mask() -> None:
     content = png(header(colour=3), chunk(b"PLTE", colours), chunk(b"IDAT", zlib.compress(rows(indices))))
     assert np.array_equal(decode_labels(content).pixels, indices)
     assert np.array_equal(decode(content).pixels, np.array([0, 76, 29], np.uint8)[indices])
+
+
+def test_greys_of_a_bmp_are_those_of_its_table() -> None:
+    """Index 7 is grey 7 in most files; others turn the greys round, or list only those that occur."""
+    bmp = encode(PIXELS, ".bmp")
+    assert bmp[54:62] == bytes([0, 0, 0, 0, 1, 1, 1, 0])
+    for greys in (range(255, -1, -1), np.roll(range(256), 9)):
+        content = bmp[:54] + bytes(part for grey in greys for part in (grey, grey, grey, 0)) + bmp[54 + 1024 :]
+        assert np.array_equal(decode(content).pixels, np.array(greys, np.uint8)[PIXELS])
+        assert np.array_equal(decode_labels(content).pixels, PIXELS)
 
 
 def test_one_bit_is_black_and_white_in_a_frame_and_0_and_1_in_a_mask() -> None:
@@ -194,6 +222,26 @@ def test_exif_that_cannot_be_read_says_nothing(block: bytes) -> None:
     """A broken block in a whole image is not the image's fault."""
     content = JPEG[:2] + segment(0xE1, b"Exif\0\0" + block) + JPEG[2:]
     assert decode(content).head.oddities() == ()
+
+
+def test_no_tag_of_a_tiff_takes_more_memory_than_the_file() -> None:
+    """Hundreds of tags that share one long list, none of them known, are passed over."""
+    content = encode(PIXELS, ".tif")
+    (at,) = struct.unpack_from("<I", content, 4)
+    (count,) = struct.unpack_from("<H", content, at)
+    behind = len(content) + 2 + 12 * (count + 400) + 4
+    entries = content[at + 2 : at + 2 + 12 * count]
+    entries += b"".join(struct.pack("<HHII", 50_000 + tag, 4, 10_000, behind) for tag in range(400))
+    directory = struct.pack("<H", count + 400) + entries + bytes(4)
+    shared = content[:4] + struct.pack("<I", len(content)) + content[8:] + directory + b"\1" * 40_000
+    tracemalloc.start()
+    try:
+        inspect(shared)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * len(shared)
+    assert np.array_equal(decode(shared).pixels, PIXELS)
 
 
 def test_size_and_kind_are_refused_before_pixels() -> None:
