@@ -106,8 +106,8 @@ def _watch_stdout() -> None:
         io.BufferedWriter(_Remembering(1, "w", closefd=False)),
         stdout.encoding,
         stdout.errors,
-        line_buffering=stdout.line_buffering,
-        write_through=stdout.write_through,
+        # Unbuffered (`python -u`) is a text layer that writes through to a raw file; here a buffer is beneath it.
+        line_buffering=stdout.line_buffering or stdout.write_through,
     )
 
 

@@ -56,12 +56,18 @@ thresholding (uint8[n, {h}, {w}] frames, float[2] thresholds)
 """
 
 
-def write_recipe(folder: Path, name: str = "tiny", threshold: float = 0.5, min_area_mm2: float = 4.0) -> Path:
-    """Write the recipe folder and return it."""
-    model = onnx.parser.parse_model(GRAPH.format(h=HEIGHT, w=WIDTH, decide=DECIDE))
+def write_recipe(
+    folder: Path,
+    name: str = "tiny",
+    threshold: float = 0.5,
+    min_area_mm2: float = 4.0,
+    size: tuple[int, int] = (HEIGHT, WIDTH),
+) -> Path:
+    """Write the recipe folder and return it; `size` is rows and columns."""
+    model = onnx.parser.parse_model(GRAPH.format(h=size[0], w=size[1], decide=DECIDE))
     onnx.checker.check_model(model)
     names, made = ("dark", "bright"), model.SerializeToString()
-    return write_folder(folder, made, name, names, (HEIGHT, WIDTH), threshold=threshold, min_area_mm2=min_area_mm2)
+    return write_folder(folder, made, name, names, size, threshold=threshold, min_area_mm2=min_area_mm2)
 
 
 def write_folder(

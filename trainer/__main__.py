@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import sys
 from collections.abc import Sequence
 
@@ -56,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str] | None) -> int:
     given = parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a test may have put something else there
+        sys.stdout.reconfigure(line_buffering=True)  # who follows an hour's log sees each line as it is printed
     try:
         exit_code: int = given.run(given)
         if (refused := output.refusal()) and refused.errno == errno.EPIPE:

@@ -101,3 +101,16 @@ def test_events(redirection: str, code: int, err: str | None, folder: Path) -> N
     assert found == code
     assert "Traceback" not in words
     assert err is None or words == err
+
+
+def test_unbuffered_output_is_unbuffered() -> None:
+    """Under `python -u` a line is there when it is printed, not when the command ends."""
+    command = "from inspector import output; output.guarded(lambda: print('begun') or len(input()))"
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        process.stdin.write("go on\n")
+        process.stdin.close()
+        assert process.wait() == 0

@@ -53,6 +53,9 @@ class LabelledStrip(Protocol):
     def metres(self) -> float:
         """All of it."""
 
+    def parts(self) -> Iterator[LabelledStrip]:
+        """Yield it in parts that can be assessed one after the other; what a part's text says, it holds."""
+
     def assess(self, engine: Segmenter, card: Recipe, pixels: Scores | None = None) -> Iterator[AssessedStrip]:
         """Yield every strip as the line would report it under `card`; add its label maps to `pixels`."""
 
@@ -65,21 +68,28 @@ class WholeCoils:
     kind = "coil"
 
     def __init__(self, coils: Sequence[ProceduralCoil]) -> None:
-        self._coils = coils
+        self.coils = coils
 
     @property
     def metres(self) -> float:
         """All of it."""
-        return sum(coil.metres for coil in self._coils)
+        return sum(coil.metres for coil in self.coils)
+
+    def parts(self) -> Iterator[LabelledStrip]:
+        """Yield every coil."""
+        return (WholeCoils([coil]) for coil in self.coils)
 
     def assess(self, engine: Segmenter, card: Recipe, pixels: Scores | None = None) -> Iterator[AssessedStrip]:
         """Yield every coil."""
-        for coil in self._coils:
+        for coil in self.coils:
             reported = report(_measured(infer(engine, coil), pixels), card, Scale())
             yield AssessedStrip(f"coil {coil.seed}", coil.metres, coil.planted(), reported)
 
     def __str__(self) -> str:
-        return f"{counted(len(self._coils), 'coil')}, {self.metres:.0f} m of procedural steel"
+        if len(self.coils) == 1:
+            coil = self.coils[0]
+            return f"coil {coil.seed}, {coil.metres:.2f} m of procedural steel, {coil.defects_per_m:g} defects a metre"
+        return f"{counted(len(self.coils), 'coil')}, {self.metres:.0f} m of procedural steel"
 
 
 class SingleFrames:
@@ -95,6 +105,10 @@ class SingleFrames:
     def metres(self) -> float:
         """All of it."""
         return sum(self.frames.size(i)[0] for i in range(len(self.frames))) * self.scale.mm_per_row / 1000
+
+    def parts(self) -> Iterator[LabelledStrip]:
+        """Yield all frames as one: its text names none of them."""
+        yield self
 
     def assess(self, engine: Segmenter, card: Recipe, pixels: Scores | None = None) -> Iterator[AssessedStrip]:
         """Yield every frame.

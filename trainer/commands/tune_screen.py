@@ -33,6 +33,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help="of the defects that may be lost to the screen, at 95 %% confidence (default: 0.001); it is not met while "
         "fewer than three times one in SHARE were seen",
     )
+    command.add_argument(
+        "--keep", type=Path, metavar="FILE", help="of what each coil gave: an interrupted call goes on from it"
+    )
     add_scale(command)
 
 
@@ -51,7 +54,7 @@ def run(given: argparse.Namespace) -> int:
         labelled_strip(specs, given.only, card, scale(given)) for specs in (given.calibrate, given.test)
     )
     with hold_folder(given.recipe):
-        card = tune_screen(given.recipe, screen, calibration, test, print, most_lost=most_lost)
+        card = tune_screen(given.recipe, screen, calibration, test, print, most_lost=most_lost, keep=given.keep)
     permitted = permit(card, recipe.read_card(screen))
     print(f"{given.recipe}: rewritten")
     if permitted.lost_at_most <= most_lost:

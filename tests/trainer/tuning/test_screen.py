@@ -7,14 +7,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from msgspec import structs
 
 from inspector import recipe
+from inspector.engines.openvino import OpenVino
+from inspector.records.recipe import Recipe
+from inspector.simulator.sheet import Planted
 from tests.recipes import write_recipe
 from tests.trainer.painted import DARK, SURE, UNSURE, paint, write_frames
 from trainer import __main__
 from trainer.assessment.bounds import rate_at_most
+from trainer.assessment.coil import ProceduralCoil
+from trainer.assessment.labelled_strip import WholeCoils
 from trainer.errors import UserError
-from trainer.tuning.screen import ScreenedStrip, choose_below
+from trainer.tuning.screen import ScreenedStrip, _Both, _places, choose_below, read_kept, screened
 
 
 def strip(defects: list[float], sound: list[float]) -> ScreenedStrip:
@@ -77,6 +83,69 @@ def test_the_recipe_permits_the_screen_with_what_it_loses(
     assert (card.screen.defects, card.screen.lost, card.screen.held_back) == (12, 0, 1.0)
     assert card.screen.lost_at_most == pytest.approx(rate_at_most(0, 12), abs=1e-6)
     assert "lost 0 of 12 defects" in capsys.readouterr().out
+
+
+def test_a_defect_of_a_coil_counts_where_it_is_alone() -> None:
+    """Of two that share a frame neither does: the easier one would have had that frame looked at."""
+    at = [(0.0, 150.0), (330.0, 340.0), (150.0, 170.0), (500.0, 900.0)]
+    defects = [planted(begin_mm, end_mm) for begin_mm, end_mm in at]
+    places, alone = _places(defects, 0.96, 6)  # frames of 160 mm
+    assert places == [slice(0, 1), slice(2, 3), slice(0, 2), slice(3, 6)]
+    assert alone.tolist() == [False, False, True, True, True, True]
+
+
+def test_the_full_recipe_looks_only_where_it_is_wanted(tmp_path: Path) -> None:
+    """What it does not look at is sound in its maps; the screen scores every frame; then all are looked at."""
+    card, model = recipe.load(write_recipe(tmp_path / "full"))
+    screen = recipe.load(write_recipe(tmp_path / "screen", name="fast", threshold=0.3))
+    both = _Both(OpenVino(card, model), OpenVino(*screen), card, len(screen[0].classes))
+    dark = np.stack([paint((10, 20, SURE[DARK], True))[0]] * 3)
+    both.want([False, True, False, False])
+    seen = []
+    for _ in range(3):
+        both.submit(dark)
+        seen += [bool(labels.any()) for labels in both.result().labels]
+    assert seen == [False, True, False, False, *[True] * 5]
+    scores = both.take()
+    assert len(scores) == 9 and (scores == scores[0]).all() and scores[0] > 0.3
+    both.close()
+
+
+def test_what_a_coil_gave_is_kept(tmp_path: Path) -> None:
+    """Asked again, the command reads it, also after a kill in the middle of a line; another screen begins afresh."""
+    kept = tmp_path / "kept.jsonl"
+    full, screen = (recipe.load(write_recipe(tmp_path / name, name, size=(256, 1600))) for name in "ab")
+    coils = WholeCoils([ProceduralCoil(seed, 1, 1.0) for seed in (1, 2)])
+
+    def run(fast: tuple[Recipe, bytes]) -> ScreenedStrip:
+        return screened(full, fast, coils, print, kept)
+
+    first = run(screen)
+    whole = kept.read_bytes()
+    assert whole.count(b"\n") == 2 and 0 < len(first.sound) <= 2
+    kept.write_bytes(whole[:-20])
+    assert [part.strip for part in read_kept(kept)] == [str(next(coils.parts()))]
+    again = run(screen)
+    assert kept.read_bytes() == whole
+    assert np.array_equal(first.sound, again.sound) and np.array_equal(first.defects, again.defects)
+    run((structs.replace(screen[0], sha256="0" * 64), screen[1]))
+    assert len(read_kept(kept)) == 4
+    kept.write_text("no JSON\n")
+    with pytest.raises(UserError, match="not what this command keeps"):
+        run(screen)
+
+
+def planted(begin_mm: float, end_mm: float) -> Planted:
+    """Make a defect of this place along the strip."""
+    return Planted(
+        number=0,
+        class_id=1,
+        start_mm=begin_mm,
+        end_mm=end_mm,
+        left_mm=0,
+        right_mm=10,
+        area_mm2=10 * (end_mm - begin_mm),
+    )
 
 
 def test_too_little_strip_proves_nothing(folders: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
