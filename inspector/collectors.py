@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from inspector.access.folder import ROLES, Role
 from inspector.engines.screening import Screening
 from inspector.records.events import Entrance, RecipeFault, RefusalReason
-from inspector.records.stages import ArchiveAccount, Batch, CropDrop, Findings, Frame
+from inspector.records.stages import ArchiveAccount, Batch, CropDrop, Findings, Frame, SwathDrop
 
 Refusals = Mapping[tuple[Entrance, RefusalReason], int]
 
@@ -186,7 +186,19 @@ class ArchiveFigures(Collector):
             crops.add_metric([f"dropped_{why}"], now.dropped.get(why, 0))
         yield crops
         yield GaugeMetricFamily("inspector_archive_bytes", "Disk space of the archive.", value=now.bytes)
-        words = "1 while the archive's disk takes no crops."
+        frames = CounterMetricFamily(
+            "inspector_archive_strip_frames",
+            "Inspected frames for the archive's strip picture: drawn, or dropped: too many waited (full), the disk "
+            "took none (disk), or nobody knows where they lie, as of strip that runs back (unplaced).",
+            labels=["outcome"],
+        )
+        frames.add_metric(["drawn"], now.drawn)
+        for reason in get_args(SwathDrop):
+            frames.add_metric([f"dropped_{reason}"], now.undrawn.get(reason, 0))
+        yield frames
+        words = "Disk space of the archive's strip picture."
+        yield GaugeMetricFamily("inspector_archive_strip_bytes", words, value=now.strip_bytes)
+        words = "1 while the archive's disk takes no pictures."
         yield GaugeMetricFamily("inspector_archive_failing", words, value=now.is_failing)
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from inspector.archive.draft import Draft, entry
 from inspector.archive.keeper import Keeper
+from inspector.archive.strip_picture import PlacedSwath
 from inspector.records.commands import Answer, Relabel
 from inspector.records.events import Data, Defect
 from inspector.records.stages import Findings
@@ -24,6 +25,8 @@ MOST_JOINED = 65_536
 SETTLED_MM = 50_000.0
 """What lies so far behind a camera belongs to a defect that is over, or was too small to be reported."""
 SWEEP_CALLS = 256
+DOUBTFUL_SHARE = 0.5
+"""A frame that ends farther than this share of its length beyond what is surely reached lies at a doubtful place."""
 OFF = Answer(is_done=False, message="this line keeps no archive. Give [archive] a path, and restart it.")
 REST_S = 5.0
 """How long the end of the flow waits for labels that are being written."""
@@ -41,6 +44,8 @@ class Collect:
         self._bytes = 0
         self._joined: dict[str, str] = {}
         self._calls = 0
+        self._pictured: dict[str, PlacedSwath] = {}
+        """The last frame in the strip picture, by camera."""
 
     def __call__(self, findings: Findings) -> Findings:
         """Take crops in, and let those go whose defects are over."""
@@ -71,9 +76,31 @@ class Collect:
                 self._bytes -= _bytes(drafts)
                 for place, draft in enumerate(drafts):
                     keeper.offer(entry(draft, event, place, self._owner))
+        self._draw(findings, keeper)
         self._calls += 1
         if self._calls % SWEEP_CALLS == 0 or findings.is_last:
             self._sweep(findings, keeper)
+
+    def _draw(self, findings: Findings, keeper: Keeper) -> None:
+        """Pass small pictures on for the strip picture, of frames that surely lie where they seem to.
+
+        Of a strip that runs back nobody knows in which order a frame's rows passed; of a position that one frame alone
+        shows (see `leaps`) it is not known whether it is right.
+        """
+        inspected = findings.inspected if findings.swaths else ()
+        for swath in findings.swaths:
+            placed, camera = findings.placed[swath.frame], inspected[swath.frame].frame.header.camera
+            drawn = PlacedSwath(swath, camera, placed.coil, placed.side, placed.start_mm)
+            before = self._pictured.get(camera)
+            runs_back = before is not None and before.coil == drawn.coil and drawn.start_mm < before.start_mm
+            reached_mm = findings.reached_mm.get((drawn.coil, camera), drawn.end_mm)
+            is_doubtful = drawn.end_mm > reached_mm + DOUBTFUL_SHARE * swath.length_mm
+            if not is_doubtful:
+                self._pictured[camera] = drawn
+            if runs_back or is_doubtful:
+                keeper.undrawn(1, "unplaced")
+            else:
+                keeper.draw(drawn)
 
     def _keep(self, defect: str, drafts: list[Draft], keeper: Keeper) -> None:
         """Keep those of a defect's crops that show most of it."""

@@ -31,3 +31,15 @@ class ArchiveSection(Section, frozen=True):
     crops_per_defect: Annotated[
         int, key("Most crops of one defect: those that show most of it are kept.", ge=1, le=64)
     ] = 3
+    strip_mm_per_px: Annotated[
+        float,
+        key(
+            "Millimetres of strip that a pixel of the strip picture covers, along and across; 0: none is kept.",
+            ge=0,
+            le=1000,
+        ),
+    ] = 10.0
+    strip_max_gb: Annotated[
+        float, key("The strip picture's own limit, besides `max_gb`; the oldest strip goes.", gt=0, le=100_000)
+    ] = 2.0
+    strip_max_days: Annotated[float, key("Older strip goes from the picture.", gt=0, le=36_500)] = 30.0

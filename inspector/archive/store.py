@@ -2,6 +2,7 @@
 
     seen/DAY/COIL/CAMERA-DEFECT-PLACE.png|json       as the network saw it
     labelled/DAY/COIL/CAMERA-DEFECT-PLACE.png|json   what a person has labelled: it goes last
+    strip/                                           the strip picture: tiles.py
 
 DAY is when it was written (UTC), COIL and CAMERA are escaped as in a URL, DEFECT is a hash of the defect's id.
 
@@ -26,6 +27,7 @@ import cv2
 import msgspec
 
 from inspector.archive.draft import ArchiveEntry, sidecar
+from inspector.archive.files import DAY_S, TRIMMED, blocks, disk_bytes, tidy, write
 from inspector.archive.settings import ArchiveSection
 from inspector.errors import ArchiveError
 from inspector.records.commands import Answer, Relabel
@@ -35,12 +37,8 @@ from inspector.words import counted
 
 SEEN, LABELLED = "seen", "labelled"
 LOCK = "archive.lock"
-BLOCK = 4096
 LEAST_FREE = 16 * 2**20
 """Bytes that the disk must have free at the start."""
-TRIMMED = 0.95
-"""Share of the limit that is left when the oldest have gone."""
-DAY_S = 86_400.0
 PNG = [cv2.IMWRITE_PNG_COMPRESSION, 3]
 
 
@@ -105,7 +103,7 @@ class Store:
 
         Raises: OSError.
         """
-        self.bytes = sum(_size(path) for path in (*self._files(SEEN), *self._files(LABELLED)))
+        self.bytes = sum(disk_bytes(path) for path in (*self._files(SEEN), *self._files(LABELLED)))
 
     def add(self, entry: ArchiveEntry) -> None:
         """Write a crop and its sidecar; the oldest go where there is no room.
@@ -120,9 +118,9 @@ class Store:
         assert is_made, "8-bit grey pixels make a PNG"
         facts = msgspec.json.encode(sidecar(entry, self._line, f"{stem}.png"))
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / f"{stem}.png", png.tobytes())
-        _write(folder / f"{stem}.json", facts)
-        self.bytes += _blocks(png.size) + _blocks(len(facts))
+        write(folder / f"{stem}.png", png.tobytes())
+        write(folder / f"{stem}.json", facts)
+        self.bytes += blocks(png.size) + blocks(len(facts))
         if self.bytes > self._section.max_gb * 1e9:
             self._make_room(int(TRIMMED * self._section.max_gb * 1e9))
 
@@ -181,14 +179,14 @@ class Store:
         folder = self.folder / (LABELLED if labelled.label else SEEN) / path.parts[-3] / path.parts[-2]
         folder.mkdir(parents=True, exist_ok=True)
         facts, target = msgspec.json.encode(labelled), folder / path.name
-        before = _size(path)
+        before = disk_bytes(path)
         if target != path:
-            _write(target.with_suffix(".png"), path.with_suffix(".png").read_bytes())
-        _write(target, facts)
+            write(target.with_suffix(".png"), path.with_suffix(".png").read_bytes())
+        write(target, facts)
         if target != path:
             path.unlink()
             path.with_suffix(".png").unlink()
-        self.bytes += _blocks(len(facts)) - before
+        self.bytes += blocks(len(facts)) - before
 
     def _files(self, kind: str) -> Iterator[Path]:
         return (path for path in (self.folder / kind).glob("*/*/*") if path.suffix in (".png", ".json"))
@@ -200,7 +198,7 @@ class Store:
             dated = [(path.stat().st_mtime, path) for path in day.glob("*/*.json")]
             for written_s, path in sorted(dated):
                 yield path, written_s
-            _tidy(day)
+            tidy(day)
 
     def _make_room(self, to_bytes: int) -> None:
         for kind in (SEEN, LABELLED):
@@ -213,7 +211,7 @@ class Store:
         """Remove a crop: its sidecar first."""
         for part in (path, path.with_suffix(".png")):
             try:
-                size = _size(part)
+                size = disk_bytes(part)
                 part.unlink()
             except FileNotFoundError:  # somebody else tidies up here
                 continue
@@ -250,32 +248,3 @@ def _read(path: Path) -> Sidecar | None:
 
 def _hash(defect: str) -> str:
     return hashlib.sha256(defect.encode()).hexdigest()[:16]
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file that is there whole, or not at all."""
-    part = path.with_suffix(".tmp")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def _tidy(day: Path) -> None:
-    """Remove the folders of a day in which nothing is left."""
-    for folder in (*day.iterdir(), day):
-        try:
-            folder.rmdir()
-        except OSError:  # not empty
-            continue
-
-
-def _size(path: Path) -> int:
-    return _blocks(path.stat().st_size)
-
-
-def _blocks(size: int) -> int:
-    """Disk space that a file of this size takes, bytes."""
-    return -(-size // BLOCK) * BLOCK

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from inspector.records import coil, coil_file, crop, envelope, events, extent, frame
+from inspector.records import coil, coil_file, crop, envelope, events, extent, frame, strip_tile
 
 FOLDER = Path(__file__).parents[1] / "schemas"
 PAGE = Path(__file__).parent / "README.md"
@@ -43,6 +43,7 @@ def schemas() -> dict[str, str]:
         "event.schema.json": _text(event),
         "coil.schema.json": _text(whole),
         "crop.schema.json": _text(_schema(crop.Sidecar, "The sidecar file of each picture of an archive.")),
+        "strip_tile.schema.json": _text(_schema(strip_tile.StripTile, "The comment of each tile of a strip picture.")),
     }
 
 
@@ -120,6 +121,7 @@ def _meanings() -> dict[str, dict[str, str]]:
             events.access,
             envelope,
             crop,
+            strip_tile,
             sys.modules[__name__],
         )
         for node in _classes(room)

@@ -43,6 +43,8 @@ Gap = Reason | Literal["restart", "silent", "down", "unconfirmed", "reset"]
 CropDrop = Literal["full", "frame", "defect", "unreported", "disk"]
 """Why a crop is not kept: too many wait, its frame has more defects than crops, its defect more crops than are kept, or
 came to nothing that is reported, or the disk takes none."""
+SwathDrop = Literal["full", "unplaced", "disk"]
+"""Why a frame is not in the strip picture: too many wait, nobody knows where it lies, or the disk takes none."""
 End = Literal["dropped", "rejected", "missing"]
 """How a frame ends that is not inspected; `missing` never arrived, the others were taken off the socket."""
 
@@ -213,6 +215,25 @@ class Crop(msgspec.Struct, frozen=True, eq=False):
     """Where it lies; positions along the travel from the frame's first row."""
 
 
+class Swath(msgspec.Struct, frozen=True, eq=False):
+    """A small grey picture of an inspected frame, as it lies on the strip: for the archive's strip picture."""
+
+    frame: int
+    """Which of the batch's inspected frames."""
+    pixels: Bytes2D
+    """(H, W) uint8, rows along the travel, the first column at the operator's side."""
+    length_mm: float
+    """Strip that its rows cover."""
+    left_mm: float
+    """Where its first column begins across."""
+    right_mm: float
+    """Where its last column ends."""
+    own_left_mm: float
+    """Where the strip begins that its camera answers for."""
+    own_right_mm: float
+    """Where that strip ends."""
+
+
 class Placed(msgspec.Struct, frozen=True):
     """Where an inspected frame lies."""
 
@@ -269,6 +290,11 @@ class ArchiveAccount(msgspec.Struct, frozen=True):
     """Disk space that the archive takes."""
     is_failing: bool = False
     """Whether the disk takes none."""
+    drawn: int = 0
+    """Frames in the strip picture."""
+    undrawn: dict[SwathDrop, int] = {}
+    strip_bytes: int = 0
+    """Disk space of the strip picture."""
 
 
 class Findings(msgspec.Struct, frozen=True, kw_only=True):
@@ -282,6 +308,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """The stream ends here: what is open is to be completed."""
     crops: tuple[Crop, ...] = ()
     """Pictures for the archive."""
+    swaths: tuple[Swath, ...] = ()
+    """Small pictures of the inspected frames for the archive, where it has room for them."""
     placed: tuple[Placed, ...] = ()
     """Where each inspected frame lies, in the same order."""
     joined: dict[str, str] = {}

@@ -5,14 +5,19 @@ Knows: the sections. Must not know: the flow, what a crop shows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import partial
 from random import Random
 
 from inspector.archive.collect import Collect
 from inspector.archive.cut import Cut
-from inspector.archive.keeper import Keeper
+from inspector.archive.decimate import Decimate
+from inspector.archive.keeper import Keeper, StripArchive
 from inspector.archive.store import Store
+from inspector.archive.strip_picture import StripPicture
+from inspector.archive.tiles import TileStore
+from inspector.config.camera import CameraSection
 from inspector.records.events import Data
 from inspector.service.line import Config
 
@@ -29,12 +34,29 @@ class Archive:
         self.keeper: Keeper | None = None
         self.cut: Cut | None = None
         """Copies crops for the archive, where there is one."""
+        self.decimate: Decimate | None = None
+        """Makes small pictures for the archive, where it keeps a strip picture."""
         if section.path:
-            store = Store(section, settings.line, lambda: datetime.now(UTC))
-            self.keeper = keeper = Keeper(store, report)
+            store, mm_per_px = Store(section, settings.line, _utc), section.strip_mm_per_px
+            picture = StripPicture(settings.line, mm_per_px, _utc) if mm_per_px else None
+            strip = StripArchive(picture, TileStore(section, _utc)) if picture else None
+            self.keeper = keeper = Keeper(store, report, strip)
             self.cut = Cut(settings.camera, section.sound_per_km, keeper.has_room, keeper.skipped, Random())
+            if strip:
+                skipped = partial(keeper.undrawn, why="full")
+                self.decimate = Decimate(settings.camera, mm_per_px, keeper.has_room_for_strip, skipped)
         self.collect = Collect(self.keeper, section.crops_per_defect)
+
+    def replace(self, cameras: Iterable[CameraSection]) -> None:
+        """Go on with other calibrations of the same cameras; between two batches."""
+        for stage in (self.cut, self.decimate):
+            if stage:
+                stage.replace(cameras)
 
     def close(self, patience_s: float) -> bool:
         """Write what waits, and end; False when that takes longer."""
         return self.keeper is None or self.keeper.close(patience_s)
+
+
+def _utc() -> datetime:
+    return datetime.now(UTC)

@@ -1,7 +1,7 @@
 """The stages of a line, from analysis to the archive: made from its configuration, and findings taken through them.
 
-    analyse -> camera_health -> cut -> recipe_health -> strip -> triggers -> repeats -> decisions -> alarms -> receipts
-    -> archive
+    analyse -> camera_health -> cut -> decimate -> recipe_health -> strip -> triggers -> repeats -> decisions -> alarms
+    -> receipts -> archive
 
 Laws: one thread takes findings through all of them, and what each must know over a restart is read while none is at
 work. A state that cannot be read costs its stage its memory, never the line its start.
@@ -91,11 +91,13 @@ class Stages:
         """Yield each batch's findings with all that the stages add, and in the end what closes what is open."""
         analysed, watched = (metrics.timed(work.name, work) for work in (self._analyse, self._camera_health))
         cut = metrics.timed("cut", archive.cut) if archive.cut else _uncut
+        decimate = metrics.timed("decimate", archive.decimate) if archive.decimate else _uncut
         relied = self._recipe_health
 
         def seen(inferred: Inferred) -> Findings:
             self._take_over(archive)
-            return relied(inferred, cut(inferred.batch, watched(inferred.batch, analysed(inferred))))
+            batch = inferred.batch
+            return relied(inferred, decimate(batch, cut(batch, watched(batch, analysed(inferred)))))
 
         findings = each(batches, seen, _last)
         findings = each(findings, desk.attach)
@@ -112,8 +114,7 @@ class Stages:
             self._analyse.replace(settings.camera)
             self._strip.replace(settings.camera)
             self._triggers.replace(settings.trigger, settings.camera)
-            if archive.cut:
-                archive.cut.replace(settings.camera)
+            archive.replace(settings.camera)
 
     def _with_states(self, findings: Findings) -> Findings:
         """Add what every stage would have to know to go on from here; none is at work meanwhile."""

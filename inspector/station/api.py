@@ -9,12 +9,14 @@ Knows: JSON in and out. Must not know: pages.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 
 import anyio
 import msgspec
 from anyio.to_thread import run_sync
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -37,7 +39,7 @@ from inspector.records.commands import (
     Shelve,
     Unshelve,
 )
-from inspector.station import crops
+from inspector.station import backdrop, crops
 from inspector.station.access import Who
 from inspector.station.coils import pictures
 from inspector.station.watch import Watch
@@ -109,6 +111,25 @@ class Api:
         if path is None:
             raise HTTPException(404, "the archive has no such picture (any more).")
         return FileResponse(path, media_type="image/png", headers={"cache-control": "private, max-age=3600"})
+
+    async def strip(self, request: Request) -> Response:
+        """Tiles of the archive's strip picture that show a stretch of a coil."""
+        watch, asked = watch_of(self._watches, request), request.query_params
+        archive = watch.line.archive
+        if archive is None:
+            return answered([])
+        span_mm, screen_mm = (_number(asked, "from_mm"), _number(asked, "to_mm")), _number(asked, "screen_mm")
+        passed = asked.get("since", ""), asked.get("until", "")
+        found = partial(watch.backdrop.tiles, archive, asked.get("coil", ""), span_mm, screen_mm, passed)
+        return answered(await run_sync(found, limiter=self._readers))
+
+    async def strip_tile(self, request: Request) -> Response:
+        """One of them."""
+        archive = watch_of(self._watches, request).line.archive
+        path = backdrop.picture(archive, request.query_params.get("image", "")) if archive else None
+        if path is None:
+            raise HTTPException(404, "the archive has no such picture (any more).")
+        return FileResponse(path, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
 
     async def command(self, request: Request) -> Response:
         """Ask something of a line, and return its answer."""
@@ -183,6 +204,21 @@ async def read_json(request: Request) -> dict[str, object]:
         return msgspec.json.decode(content, type=dict[str, object])
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, f"{error}; expected a command as JSON.") from error
+
+
+def _number(asked: QueryParams, name: str) -> float:
+    """A number of a question.
+
+    Raises: HTTPException where it is none.
+    """
+    text = asked.get(name, "")
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise HTTPException(400, f"{name} is {text!r}; expected a number.")
+    return value
 
 
 def _command(given: dict[str, object], who: Who) -> Command:

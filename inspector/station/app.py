@@ -108,6 +108,8 @@ def _routes(access: Access, views: Views, api: Api, login: Login) -> list[BaseRo
         Route("/api/coil", ask("viewer", api.coil)),
         Route("/api/crops", ask("viewer", api.crops)),
         Route("/api/crop", ask("viewer", api.crop)),
+        Route("/api/strip", ask("viewer", api.strip)),
+        Route("/api/strip_tile", ask("viewer", api.strip_tile)),
         Route("/api/command", ask("operator", api.command), methods=["POST"]),
         Route("/login", login.answer, methods=["GET", "POST"]),
         Route("/logout", ask("viewer", login.leave), methods=["POST"]),

@@ -38,7 +38,9 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """HOST:PORT of its metrics."""
     journal: Path
     archive: Path | None
-    """None where it keeps no crops."""
+    """None where it keeps no pictures."""
+    has_strip: bool
+    """Whether it keeps a picture of all strip."""
     spans: tuple[Span, ...]
     """What each camera sees across."""
     classes: tuple[str, ...]
@@ -64,6 +66,7 @@ def read(config: Path, key: Path | None = None) -> Line:
         http=reached(f"tcp://{settings.http.bind}").removeprefix("tcp://"),
         journal=Path(settings.journal.path),
         archive=Path(settings.archive.path) if settings.archive.path else None,
+        has_strip=bool(settings.archive.path and settings.archive.strip_mm_per_px),
         spans=spans(settings.camera, card),
         classes=tuple(kind.name for kind in card.classes),
         gradings=settings.grading,

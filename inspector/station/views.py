@@ -69,6 +69,7 @@ class Views:
             "token": who.token,
             "zone": self._access.zone,
             "units": _units(request),
+            "has_strip": self._watches[chosen].line.has_strip,
             "has_archive": self._watches[chosen].line.archive is not None,
         }
         values = {

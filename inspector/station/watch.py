@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from inspector.errors import InspectorError
 from inspector.records.events import CoilRecord, Health
 from inspector.station import lines
+from inspector.station.backdrop import Backdrop
 from inspector.station.coils import Coils
 from inspector.station.follow import Follower
 from inspector.station.lines import Line
@@ -35,6 +36,7 @@ class Watch:
         self.follower = Follower(line)
         self.stream = LineStream(self._first)
         self.coils = Coils()
+        self.backdrop = Backdrop()
         self._warming: asyncio.Task[None] | None = None
         self._line = line
         self._task: asyncio.Task[None] | None = None

@@ -7,8 +7,9 @@ import { colourOf, hatch, printing, sharpness, sized, stamp } from "./marks.js";
 const STEEL = "#e8ebee", EDGE = "#aeb5bd", LEFT = 62, RIGHT = 10, SCALE = 19, GAP = 5, NEXT = 9, CELL = 3, SIGNS = 250;
 
 export class Strip {
-  constructor(pane, onPick) {
-    this.pane = pane; this.canvas = pane.querySelector("canvas"); this.tip = pane.querySelector(".tip");
+  // `behind`, where there is one, draws a picture of the strip: `cover` what will be seen, `paint` a stretch.
+  constructor(pane, onPick, behind = null) {
+    this.behind = behind; this.pane = pane; this.canvas = pane.querySelector("canvas"); this.tip = pane.querySelector(".tip");
     this.onPick = onPick; this.zones = null; this.chosen = -1; this.shown = new Int32Array(0); this.hits = [];
     this.space = el("div", undefined, pane);
     this.length = Math.max(meta.length_mm, 1);
@@ -94,6 +95,7 @@ export class Strip {
     const ctx = this.ctx = sized(this.canvas, this.width, this.view, sharpness());
     this.top = printing ? 0 : this.pane.scrollTop;
     this.first = Math.max(0, Math.floor(this.top / this.rowPx)); this.last = Math.min(this.rows - 1, Math.floor((this.top + this.view) / this.rowPx));
+    if (!printing) this.behind?.cover(this.first * this.rowMm, Math.min(this.length, (this.last + 1) * this.rowMm), this.scale * sharpness());
     for (let row = this.first; row <= this.last; row++) this.steel(row);
     if (this.zones) this.dead();
     for (const gap of meta.gaps) for (const [x, y, w, h] of this.pieces(gap.side, gap.start, gap.end, gap.left, gap.right)) hatch(ctx, x, y, Math.max(1.5, w), h);
@@ -108,6 +110,7 @@ export class Strip {
     this.lanes.forEach((lane, n) => {
       const h = this.lanePx(n), top = y + this.laneTop(n);
       ctx.fillStyle = STEEL; ctx.fillRect(LEFT, top, long * this.scale, h);
+      if (!printing) this.behind?.paint(ctx, { side: lane.name, from, to: from + long, x: LEFT, y: top, left: lane.left, right: lane.right, scale: this.scale, sharp: sharpness() });
       ctx.strokeStyle = EDGE; ctx.lineWidth = 1; ctx.strokeRect(LEFT + .5, top + .5, long * this.scale - 1, Math.max(1, h - 1));
       if (h >= 9) { ctx.fillStyle = "#68717b"; ctx.fillText(lane.name, LEFT - 7, top + h / 2); }
     });

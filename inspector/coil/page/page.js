@@ -7,7 +7,8 @@ import { Strip } from "./map.js";
 import { hatch, printing, setPrinting, sign } from "./marks.js";
 
 const byId = (id) => document.getElementById(id);
-let shown = new Int32Array(0), strip, list, onPick = () => {};
+export let strip;
+let shown = new Int32Array(0), list, onPick = () => {};
 const hidden = new Set();
 
 function filter() { choose(); strip.draw(); follow(); }
@@ -66,12 +67,12 @@ function print(yes) {
   if (!yes) { strip.scale = kept; strip.layout(); strip.draw(); }
 }
 
-// Shows a coil: `source` as in data.js; `picked` is called with each defect that is picked.
-export async function show(source, picked = () => {}) {
+// Shows a coil: `source` as in data.js; `picked` is called with each defect that is picked; `behind` as in map.js.
+export async function show(source, picked = () => {}, behind = null) {
   onPick = picked;
   if (!("DecompressionStream" in window)) throw new Error("this browser is too old: it cannot unpack the data. Take one of 2023 or later.");
   await unpack(source);
-  strip = new Strip(byId("map"), pick); list = new List(byId("list"), pick);
+  strip = new Strip(byId("map"), pick, behind); list = new List(byId("list"), pick);
   legend(); options(); choose(); strip.fit();
   document.documentElement.dataset.mapped = String(Math.round(performance.now()));
   await new Promise((done) => setTimeout(done));   // the map is seen before the rest is counted
@@ -87,6 +88,8 @@ export async function show(source, picked = () => {}) {
   matchMedia("print").addEventListener("change", (event) => print(event.matches));
   document.documentElement.dataset.ready = String(Math.round(performance.now()));
 }
+
+export function redraw() { strip?.soon(); }
 
 // Pictures that come later than the page, by ids.
 export async function illustrate(crops) {

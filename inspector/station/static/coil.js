@@ -2,8 +2,9 @@
 
 import { area, coil as columns, ids, lengthMm, leftMm, loadIds, meta, SEVERITIES, startMm, unit, widthMm } from "/static/coil/data.js";
 import { colourOf } from "/static/coil/marks.js";
-import { fail, illustrate, show } from "/static/coil/page.js";
-import { address, ask, command, rememberOperator } from "./ask.js";
+import { fail, illustrate, redraw, show, strip } from "/static/coil/page.js";
+import { ask, command, rememberOperator } from "./ask.js";
+import { Backdrop, chooser } from "./backdrop.js";
 import { byId, el, facts } from "./dom.js";
 import { picture } from "./picture.js";
 import { shell } from "./shell.js";
@@ -20,7 +21,7 @@ async function load() {
   byId("decide").hidden = facts.role !== "engineer";
   document.title = `${name} ${facts.line}`;
   const packed = async (part) => (await ask("/api/coil", { stamp: page.stamp, part })).arrayBuffer();
-  await show({ meta: { ...page.meta, units: facts.units }, packed }, picked);
+  await show({ meta: { ...page.meta, units: facts.units }, packed }, picked, backdrop(page.record));
   const crops = await (await ask("/api/coil", { stamp: page.stamp, part: "pictures" })).json();
   if (Object.keys(crops).length) await illustrate(crops);
   const wanted = asked.get("defect");
@@ -28,6 +29,15 @@ async function load() {
     const place = (await loadIds()).indexOf(wanted);
     if (place >= 0) picked(place);
   }
+}
+
+// The archive's picture of this passage of the coil; it can be turned off.
+function backdrop({ started, ended }) {
+  if (!facts.has_strip) return null;
+  const label = el("label", {}, el("input", { type: "checkbox", id: "backdrop" }), ` ${t("backdrop")}`);
+  document.querySelector("#map-panel .tools").prepend(label);
+  chooser(label.firstChild, redraw);
+  return new Backdrop({ coil: name, ...(started ? { since: started } : {}), ...(ended ? { until: ended } : {}) }, redraw);
 }
 
 function crop(facts) {
@@ -64,6 +74,7 @@ async function decide(event) {
 }
 
 shell(); rememberOperator();
+window.station = { get strip() { return strip; } };   // for whoever looks from outside: tests, a console
 byId("defect-close").addEventListener("click", () => { byId("defect").hidden = true; });
 document.addEventListener("keydown", (event) => { if (event.key === "Escape") byId("defect").hidden = true; });
 byId("decision").addEventListener("submit", decide);

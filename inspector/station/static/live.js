@@ -3,6 +3,7 @@
 import { sign } from "/static/coil/marks.js";
 import { Alarms } from "./alarms.js";
 import { address, rememberOperator } from "./ask.js";
+import { Backdrop, chooser as backdropChooser, isOn } from "./backdrop.js";
 import { byId, el, facts } from "./dom.js";
 import { Fold, gravest } from "./fold.js";
 import { Link } from "./link.js";
@@ -116,11 +117,24 @@ function frame() {
   isDue = false;
   if (!line) return;
   const statuses = Object.fromEntries(line.cameras.map(({ camera }) => [camera, statusOf(camera)]));
-  strips.draw({ fold, line, head: travel.at(ms) || (fold.coil ? fold.coil.base + fold.coil.length : 0), behind: behind(), statuses });
+  strips.draw({ fold, line, backdrops, head: travel.at(ms) || (fold.coil ? fold.coil.base + fold.coil.length : 0), behind: behind(), statuses });
   byId("strip-hint").textContent = t("strip.hint", { metres: metres((strips.right - 52) / strips.scale, 1) });
 }
 
+// The archive's picture of what is to be seen: asked for as it grows.
+const AGAIN_MS = 500, backdrops = new Map(), onPicture = () => { isDue = true; };
+function backdrop() {
+  const seen = strips.seen ?? [];
+  for (const coil of [...backdrops.keys()]) if (!seen.some((stretch) => stretch.coil === coil)) backdrops.delete(coil);
+  if (!isOn() || isLost) return;
+  for (const { coil, from, to } of seen) {
+    if (!backdrops.has(coil)) backdrops.set(coil, new Backdrop({ coil: coil.name, ...(coil.started ? { since: coil.started } : {}) }, onPicture));
+    backdrops.get(coil).load({ from, to: to + 5000, scale: strips.scale * strips.sharp });
+  }
+}
+
 shell(); rememberOperator();
+if (facts.has_strip) { byId("backdrop-label").hidden = false; backdropChooser(byId("backdrop"), onPicture); setInterval(backdrop, AGAIN_MS); }
 const chooser = byId("window");
 chooser.value = localStorage.getItem("window") ?? "10";
 const resize = () => { strips.windowM = (Number(chooser.value) || 10) / perMetre; isDue = true; };

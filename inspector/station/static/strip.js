@@ -27,7 +27,8 @@ export class Strips {
     let y = TOP;
     this.lanes = sides.map((side) => { const lane = { ...side, y, h: Math.max(8, (side.right - side.left) * this.scale) }; y += lane.h + GAP; return lane; });
     const height = y - GAP + SCALE + WHOLE * sides.length + 22;
-    this.ctx = sized(this.canvas, width, height, Math.min(3, (window.devicePixelRatio || 1) * this.enlarged()));
+    this.sharp = Math.min(3, (window.devicePixelRatio || 1) * this.enlarged());
+    this.ctx = sized(this.canvas, width, height, this.sharp);
     this.right = width - RIGHT; this.head = view.head; this.from = view.head - inner / this.scale; this.view = view; this.hits = [];
     for (const lane of this.lanes) this.lane(lane);
     this.axis(y - GAP);
@@ -36,6 +37,7 @@ export class Strips {
   }
 
   x(mm) { return this.right - (this.head - mm) * this.scale; }
+  mm(x) { return this.head - (this.right - x) / this.scale; }
 
   lane(lane) {
     const ctx = this.ctx, coils = this.view.fold.coils;
@@ -65,7 +67,23 @@ export class Strips {
     const behind = this.view.behind[camera.camera] ?? 0, begin = Math.max(LEFT, this.x(first ? first.base : 0)), end = this.x(this.head - behind);
     if (end <= begin) return;
     ctx.fillStyle = STEEL; ctx.fillRect(begin, y, end - begin, h);
+    this.pictured(lane, begin, end);
     ctx.strokeStyle = EDGE; ctx.lineWidth = 1; ctx.strokeRect(begin - .5, y + .5, end - begin + 1, Math.max(1, h - 1));
+  }
+
+  // What the archive has of it, between two places of the screen.
+  pictured(lane, begin, end) {
+    const coils = this.view.fold.coils;
+    coils.forEach((coil, n) => {
+      const from = Math.max(0, this.mm(begin) - coil.base), to = Math.min(coils[n + 1] ? coil.length : Infinity, this.mm(end) - coil.base);
+      if (to > from) this.view.backdrops.get(coil)?.paint(this.ctx, { side: lane.name, from, to, x: this.x(coil.base + from), y: lane.y, left: lane.left, right: lane.right, scale: this.scale, sharp: this.sharp });
+    });
+  }
+
+  // Stretches of coils that are on the screen.
+  get seen() {
+    const coils = this.view?.fold.coils ?? [];
+    return coils.map((coil, n) => ({ coil, from: Math.max(0, this.from - coil.base), to: Math.min(coils[n + 1] ? coil.length : Infinity, this.head - coil.base) })).filter(({ from, to }) => to > from);
   }
 
   box(lane, coil, box, paint) {

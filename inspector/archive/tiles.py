@@ -1,0 +1,142 @@
+"""The files of the strip picture in an archive's folder, bounded by size and age.
+
+    strip/DAY/COIL/SIDE_MM_INDEX_BEGUN_CAMERA.jpg      its facts are the JPEG's comment
+
+DAY is when it was begun (UTC), COIL and CAMERA are escaped as in a URL, MM is the size of a pixel, INDEX the tile's
+place along the coil, BEGUN when it was begun, UNIX ms.
+
+Laws: a file is whole or not there. The oldest go first. One process writes; whoever reads takes nothing for granted.
+
+Knows: files. Must not know: threads, the line, how a tile is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from inspector.archive.files import DAY_S, TRIMMED, disk_bytes, tidy, write
+from inspector.archive.settings import ArchiveSection
+from inspector.archive.strip_picture import DrawnTile
+from inspector.records.strip_tile import StripTile
+
+STRIP = "strip"
+MOST_COMMENT = 65_537
+"""Bytes up to the end of the comment."""
+
+
+class TileName(msgspec.Struct, frozen=True):
+    """What the name of a tile's file says."""
+
+    side: str
+    mm_per_px: float
+    index: int
+    begun_ms: int
+    camera: str
+
+    def __str__(self) -> str:
+        return f"{self.side}_{self.mm_per_px:.12g}_{self.index}_{self.begun_ms}_{quote(self.camera, safe='')}.jpg"
+
+
+class TileStore:
+    """The strip picture of an archive that this process writes."""
+
+    def __init__(self, section: ArchiveSection, clock_utc: Callable[[], datetime]) -> None:
+        self._folder, self._section, self._clock_utc = Path(section.path) / STRIP, section, clock_utc
+        self.bytes = 0
+        """Disk space of all tiles, once they were counted."""
+
+    def count(self) -> None:
+        """Find out how much space the tiles take.
+
+        Raises: OSError.
+        """
+        self.bytes = sum(disk_bytes(path) for path in self._folder.glob("*/*/*.jpg"))
+
+    def add(self, tile: DrawnTile) -> None:
+        """Write a tile in place of its earlier state; the oldest go where there is no room.
+
+        Raises: OSError.
+        """
+        begun = datetime.fromisoformat(tile.facts.begun)
+        folder = self._folder / begun.strftime("%Y-%m-%d") / quote(tile.facts.coil, safe="")
+        folder.mkdir(parents=True, exist_ok=True)
+        facts = tile.facts
+        name = TileName(facts.side, facts.mm_per_px, tile.index, round(begun.timestamp() * 1000), facts.camera)
+        path = folder / str(name)
+        before = disk_bytes(path) if path.exists() else 0
+        write(path, tile.jpeg)
+        self.bytes += disk_bytes(path) - before
+        most_bytes = self._section.strip_max_gb * 1e9
+        if self.bytes > most_bytes:
+            self._make_room(TRIMMED * most_bytes)
+
+    def age(self) -> None:
+        """Remove what is older than it may become.
+
+        Raises: OSError.
+        """
+        since_s = self._clock_utc().timestamp() - self._section.strip_max_days * DAY_S
+        for path, written_s in self._oldest():
+            if written_s >= since_s:
+                return
+            self._remove(path)
+
+    def _make_room(self, to_bytes: float) -> None:
+        for path, _ in self._oldest():
+            if self.bytes <= to_bytes:
+                return
+            self._remove(path)
+
+    def _oldest(self) -> Iterator[tuple[Path, float]]:
+        """Yield tiles and when they were written, the oldest day first, in it the oldest first."""
+        for day in sorted(self._folder.iterdir()) if self._folder.is_dir() else ():
+            dated = [(path.stat().st_mtime, path) for path in day.glob("*/*.jpg")]
+            for written_s, path in sorted(dated):
+                yield path, written_s
+            tidy(day)
+
+    def _remove(self, path: Path) -> None:
+        size = disk_bytes(path)
+        path.unlink()
+        self.bytes -= size
+
+
+def names(archive: Path, coil: str) -> Iterator[tuple[Path, TileName]]:
+    """Yield the tiles' files of a coil's name, of all its passages, in no particular order."""
+    for folder in (archive / STRIP).glob(f"*/{_literal(quote(coil, safe=''))}"):
+        for path in folder.glob("*.jpg"):
+            if name := parsed(path.name):
+                yield path, name
+
+
+def parsed(name: str) -> TileName | None:
+    """What a file's name says; None where it is no tile's."""
+    parts = name.removesuffix(".jpg").split("_", 4)
+    try:
+        side, mm_per_px, index, begun_ms, camera = parts
+        return TileName(side, float(mm_per_px), int(index), int(begun_ms), unquote(camera))
+    except ValueError:
+        return None
+
+
+def facts_of(path: Path) -> StripTile | None:
+    """Read what a tile says of itself; None where it is gone, damaged or of another version."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(MOST_COMMENT)
+        length = int.from_bytes(head[4:6], "big")
+        if head[:4] != b"\xff\xd8\xff\xfe" or len(head) < 4 + length:
+            return None
+        return msgspec.json.decode(head[6 : 4 + length], type=StripTile)
+    except (OSError, ValueError):
+        return None
+
+
+def _literal(name: str) -> str:
+    """A name as a pattern that matches nothing else."""
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
