@@ -6,8 +6,9 @@ from types import ModuleType
 
 import pytest
 
-from tests.bench import analysis, masks, training
+from tests.bench import analysis, masks, plain, training
 from tests.bench.steel_folder import write_steel
+from tests.trainer.painted import write_frames
 
 
 @pytest.mark.parametrize("bench", [analysis, masks])
@@ -21,3 +22,21 @@ def test_our_loop_is_the_trainers(tmp_path: Path) -> None:
     """What is compared with another library's loop takes a step of ours and has a loss."""
     step, _ = training.our_step(write_steel(tmp_path / "steel", 4))
     assert math.isfinite(float(str(step())))
+
+
+def test_the_plain_baseline_goes_through_our_folds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every frame is assessed once; asked again, the command has it all already."""
+    pytest.importorskip("segmentation_models_pytorch", reason="it comes with .[bench]")
+    monkeypatch.setattr(plain, "FOLDS", 2)
+    data, out = str(write_frames(tmp_path / "steel", 6)), tmp_path / "out"
+    words = [data, "--encoder", "efficientnet-lite0", "--weights", "imagenet", "--crops", "8", "--out", str(out)]
+    monkeypatch.setattr("sys.argv", ["plain", *words])
+    plain.main()
+    report = (out / "report.md").read_text()
+    assert report.startswith("6 frames, each assessed once")
+    assert capsys.readouterr().out.count("step 1 of 1") == 2
+    plain.main()
+    assert (out / "report.md").read_text() == report
+    assert "step" not in capsys.readouterr().out

@@ -13,14 +13,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from trainer.data.samples import Plane
+from trainer.data.samples import Frames, Plane
 from trainer.data.split import open_data
 from trainer.files import replace_file
 from trainer.learn import checkpoint, progress
 from trainer.learn.loading import load_frames
-from trainer.learn.unet import UNet
 from trainer.metrics import Scores
 
 FLIPS: tuple[tuple[int, ...], ...] = ((), (2,), (3,), (2, 3))
@@ -55,21 +54,27 @@ def assess(run: Path, *, flips: bool, edges_px: int) -> list[Assessed]:
     card, weights, _ = checkpoint.load(run / "last.pt")
     unet = checkpoint.build(card)
     unet.load_state_dict(weights)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    unet.eval().to(device).to(memory_format=torch.channels_last)
     _, held_out = open_data(card.settings, run, card.class_names)
+    found = assess_frames(unet, held_out, flips=flips, edges_px=edges_px, workers=card.settings.workers)
+    with replace_file(path) as temporary:
+        temporary.write_bytes(msgspec.json.Encoder().encode_lines(found))
+    return found
+
+
+def assess_frames(
+    network: nn.Module, held_out: Frames, *, flips: bool, edges_px: int, workers: int = 0
+) -> list[Assessed]:
+    """Return frames assessed by any network that maps grey levels (N, 1, H, W) float32 to logits (N, 1 + C, H, W)."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network.eval().to(device).to(memory_format=torch.channels_last)
     found = []
-    for index, (pixels, labels) in zip(
-        progress.count(len(held_out)), load_frames(held_out, card.settings.workers), strict=True
-    ):
+    for index, (pixels, labels) in zip(progress.count(len(held_out)), load_frames(held_out, workers), strict=True):
         with torch.inference_mode():
             turned = [
-                _probabilities(unet, pixels[None, None].float().to(device), axes)
+                _probabilities(network, pixels[None, None].float().to(device), axes)
                 for axes in (FLIPS if flips else FLIPS[:1])
             ]
         found.append(_assessed(held_out.name(index), turned, labels.numpy(), edges_px))
-    with replace_file(path) as temporary:
-        temporary.write_bytes(msgspec.json.Encoder().encode_lines(found))
     return found
 
 
@@ -87,8 +92,8 @@ def _assessed(name: str, turned: Sequence[Tensor], truth: Plane, edges_px: int) 
     )
 
 
-def _probabilities(unet: UNet, frames: Tensor, axes: tuple[int, ...]) -> Tensor:
-    probabilities: Tensor = unet(frames.flip(axes).contiguous()).softmax(1).flip(axes)
+def _probabilities(network: nn.Module, frames: Tensor, axes: tuple[int, ...]) -> Tensor:
+    probabilities: Tensor = network(frames.flip(axes).contiguous()).softmax(1).flip(axes)
     return probabilities
 
 

@@ -145,6 +145,14 @@ def _lite_names(state: Mapping[str, Tensor], layers: Sequence[int]) -> Iterator[
             yield f"{ {'bn1': 'stem.1', **LITE_ORIGINAL}.get(first, f'?.{first}') }.{rest}", value
 
 
+def timm_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return an EfficientNet-Lite's weights, named as this network's parts, by timm's names."""
+    places = {"stem.0.": "conv_stem.", "stem.1.": "bn1.", "stem.2.": "blocks.0."}
+    for stage, numbers in enumerate(LITE_STAGES):
+        places |= {f"stages.{stage}.{place}.": f"blocks.{number}." for place, number in enumerate(numbers)}
+    return {places[p] + k.removeprefix(p): v for k, v in state.items() for p in places if k.startswith(p)}
+
+
 def _lite_block(number: int) -> str:
     """Return where one of timm's blocks stands in the network."""
     if number == 0:

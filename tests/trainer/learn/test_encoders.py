@@ -23,7 +23,7 @@ def test_imagenet_features_are_those_of_timm(encoder: str) -> None:
     unet = UNet(encoder, mean=0.0, std=1.0).eval()
     load_encoder(unet, encoder, "imagenet")
     reference = timm_model(encoder, features_only=True)
-    state = timm_names(encoders.pretrained(encoder, "imagenet"))
+    state = encoders.timm_names(encoders.pretrained(encoder, "imagenet"))
     state["conv_stem.weight"] = state["conv_stem.weight"].repeat(1, 3, 1, 1) / 3
     reference.load_state_dict(state)
     frame = torch.randn(1, 1, 512, 512, generator=torch.Generator().manual_seed(0))
@@ -38,14 +38,6 @@ def test_imagenet_features_are_those_of_timm(encoder: str) -> None:
             middle = ours.shape[-1] // 2
             window = slice(middle - 1, middle + 1)  # whatever pads the borders does not reach it
             assert torch.allclose(ours[..., window, window], theirs[..., window, window], rtol=1e-3, atol=1e-3)
-
-
-def timm_names(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return weights of our parts under timm's names."""
-    places = {"stem.0.": "conv_stem.", "stem.1.": "bn1.", "stem.2.": "blocks.0."}
-    for stage, blocks in enumerate(encoders.LITE_STAGES):
-        places |= {f"stages.{stage}.{place}.": f"blocks.{block}." for place, block in enumerate(blocks)}
-    return {places[p] + k.removeprefix(p): v for k, v in state.items() for p in places if k.startswith(p)}
 
 
 @pytest.mark.parametrize("encoder", EFFICIENTNETS)
