@@ -24,6 +24,8 @@ HARDEST = 24
 """Sound cells of a crop that weigh most: those a screen would let a sound frame pass for."""
 EVERY_CELL = 0.3
 """Weight of all of a defect's cells, next to its most certain one."""
+FAINTEST = 4
+"""One defect in so many of a batch, those least certain, counts as much as all: what a screen loses is among them."""
 AVERAGED = 0.995
 """Of the averaged weights, what a step leaves."""
 SAY_EVERY = 50
@@ -73,21 +75,26 @@ def miss_and_alarm(logits: Tensor, cells: Tensor) -> Tensor:
     """Return the loss of logits (N, h, w) against cells (N, h, w) int64, as `cells.Cells` has them.
 
     A defect counts by its most certain cell, as the line asks a frame's highest; all of its cells a little. Of the
-    sound cells the hardest few of each crop count as much as all of them together.
+    sound cells the hardest few of each crop count as much as all of them together, and of the defects the faintest.
     """
-    terms = []
+    terms, missed = [], []
     for crop, numbers in zip(logits.flatten(1), cells.flatten(1), strict=True):
         inside = numbers > 0
         if inside.any():
             of = numbers[inside]
             best = torch.full((int(of.max()) + 1,), -math.inf).scatter_reduce(0, of, crop[inside], "amax")
             best = best[best > -math.inf]
-            terms.append(functional.softplus(-best).mean())
+            missed.append(functional.softplus(-best))
+            terms.append(missed[-1].mean())
             terms.append(EVERY_CELL * functional.softplus(-crop[inside]).mean())
         sound = functional.softplus(crop[numbers == 0])
         if len(sound):
             terms.append(sound.topk(min(HARDEST, len(sound))).values.mean() + sound.mean())
-    return torch.stack(terms).sum() / len(logits)
+    loss = torch.stack(terms).sum() / len(logits)
+    if missed:
+        every = torch.cat(missed)
+        loss = loss + every.topk(-(-len(every) // FAINTEST)).values.mean()
+    return loss
 
 
 def _batches(
