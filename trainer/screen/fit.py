@@ -25,7 +25,7 @@ HARDEST = 24
 EVERY_CELL = 0.3
 """Weight of all of a defect's cells, next to its most certain one."""
 FAINTEST = 4
-"""One defect in so many of a batch, those least certain, counts as much as all: what a screen loses is among them."""
+"""The share of a batch's defects, the least certain ones, that weigh as much as all: one in this."""
 AVERAGED = 0.995
 """Of the averaged weights, what a step leaves."""
 SAY_EVERY = 50
