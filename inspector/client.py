@@ -66,7 +66,8 @@ class Events:
 
     Iteration ends when no event came for `timeout_s` (None waits for ever) and may then be taken up again.
     `after` is the last `(epoch, seq)` already dealt with (epoch None: whichever journal it is); what followed
-    comes first, from the inspector's next heartbeat on. `since` begins with what was recorded at that time or later.
+    comes first, from the inspector's next heartbeat on. `since` is the first `seq` wanted, or a time: what was recorded
+    then or later; a time without a zone is of this machine's.
     `replay` None: count what is lost, mend nothing. `key`, or its file, is a subscriber's, where the inspector asks for
     keys; it is used on TCP, not on ipc.
 
@@ -89,7 +90,7 @@ class Events:
         heartbeats: bool = False,
         on_gap: Callable[[Gap], None] | None = None,
         patience_s: float = 6.0,
-        since: datetime | None = None,
+        since: int | datetime | None = None,
         cursor: str | Path | None = None,
         key: Key | Path | str | None = None,
     ) -> None:
@@ -108,7 +109,9 @@ class Events:
         self._patience_s = patience_s
         self._cursor = CursorFile(Path(cursor)) if cursor is not None else None
         after = self._kept() or after
-        self._since = since if after is None else None
+        if after is None and isinstance(since, int):
+            after = (None, max(0, since - 1))
+        self._since = since.astimezone() if after is None and isinstance(since, datetime) else None
         self._passed: Cursor | None = None
         self._kept_s = -KEEP_S
         self._is_holed = False
@@ -247,7 +250,11 @@ class Events:
             return seq, number
         since, self._since = self._since, None
         answer = self._ask(0, limit=1, since=since)
-        if answer is None or answer[0].error or not answer[1]:
+        if answer is None or answer[0].error:
+            reason = answer[0].error if answer is not None else self._unanswered()
+            self._report(1, seq, 0, reason, is_final=False)
+            return seq, number
+        if not answer[1]:
             return seq, number
         first = min(answer[1][0].seq - 1, seq)
         return first, first if not self._root or first == 0 else None
@@ -262,11 +269,11 @@ class Events:
 
     def _catch_up(self, after: int, seq: int, number: int) -> Iterator[Event]:
         """Yield what was recorded after `after` up to `seq`, from the journal; report what cannot be had."""
-        reason = "no replay address was given"
+        reason = self._unanswered()
         while self._replay is not None and after < seq:
             answer = self._ask(after)
             if answer is None:
-                reason = f"{self._replay_address} did not answer within {self._patience_s:g} s"
+                reason = self._unanswered()
                 break
             head, events = answer
             if head.error or head.through <= after:
@@ -286,6 +293,12 @@ class Events:
         if self._number is None:
             self._number = number - max(0, seq - after)  # at most this number is missing
         self._skip_to(seq, number, reason)
+
+    def _unanswered(self) -> str:
+        """Why the journal says nothing."""
+        if self._replay_address is None:
+            return "no replay address was given"
+        return f"{self._replay_address} did not answer within {self._patience_s:g} s"
 
     def _skip_to(self, seq: int, number: int, reason: str) -> None:
         """Go on to `seq`; what the numbers jump over is lost."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TextIO, TypedDict
+from typing import TextIO
 
 from inspector import output
 from inspector.client import Events, Gap
@@ -65,7 +65,7 @@ def print_events(
                 timeout_s=LOOK_S,
                 on_gap=partial(_print_gap, err),
                 key=key,
-                **_begin(since),
+                since=since,
             ) as events,
         ):
             return _print(events, count, write, silence, interrupted=interrupted, out=out)
@@ -104,18 +104,6 @@ def _print_gap(err: TextIO, gap: Gap) -> None:
     many = counted(gap.count, "event") if gap.count else "events, nobody can know how many"
     upto = "on" if gap.last_seq is None else f"to {gap.last_seq}"
     print(f"LOST {many}, seq {gap.first_seq} {upto}: {gap.reason}", file=err, flush=True)
-
-
-class _Begin(TypedDict, total=False):
-    after: tuple[None, int]
-    since: datetime
-
-
-def _begin(since: int | datetime | None) -> _Begin:
-    """Return where the client is to begin; with what comes where nothing is asked for."""
-    if isinstance(since, datetime):
-        return {"since": since}
-    return {} if since is None else {"after": (None, max(0, since - 1))}
 
 
 class _Silence:

@@ -270,10 +270,20 @@ HOUR = timedelta(hours=1)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("since", "first"), [(NOON - HOUR, 1), (NOON + 2 * HOUR, 3), (NOON + 2.5 * HOUR, 4)])
+@pytest.mark.parametrize(
+    ("since", "first"),
+    [
+        (NOON - HOUR, 1),
+        (NOON + 2 * HOUR, 3),
+        (NOON + 2.5 * HOUR, 4),
+        ((NOON + 2 * HOUR).astimezone().replace(tzinfo=None), 3),
+        (0, 1),
+        (3, 3),
+    ],
+)
 @pytest.mark.parametrize("topics", [("",), ("coil.",), ("coil.", "alarm.")])
-def test_begins_at_a_time(tmp_path: Path, since: datetime, first: int, topics: tuple[str, ...]) -> None:
-    """The first event is the one that was recorded then, or the next."""
+def test_begins_at_a_time(tmp_path: Path, since: int | datetime, first: int, topics: tuple[str, ...]) -> None:
+    """The first event is the one of that number, or the one that was recorded then, or the next."""
     hours = [0]
     with Line(tmp_path / "journal", clock_utc=lambda: NOON + hours[0] * HOUR) as line:
         for hours[0] in range(6):
@@ -281,6 +291,23 @@ def test_begins_at_a_time(tmp_path: Path, since: datetime, first: int, topics: t
         with line.listen(after=None, since=since, topics=topics) as events:
             assert seqs(take(events, 7 - first)) == [*range(first, 7)]
             assert events.lost == 0
+
+
+def test_a_time_that_the_journal_was_not_asked_for(line: Line) -> None:
+    """Nobody answers there: what was recorded since may be missing, and that is reported; the stream goes on."""
+    line.say(COIL, COIL)
+    gaps: list[Gap] = []
+    nowhere = "tcp://127.0.0.1:9"
+    options = {"replay": nowhere, "patience_s": 0.3, "on_gap": gaps.append}
+    with line.listen(after=None, since=datetime.now(UTC) - HOUR, **options) as events:
+        while not gaps:
+            line.say(ALARM)
+            next(events, None)
+        assert (gaps[0].first_seq, gaps[0].count, gaps[0].is_final) == (1, 0, False)
+        assert gaps[0].reason == f"{nowhere} did not answer within 0.3 s"
+        line.say(HEALTH)
+        while not take(events, 1)[0].type.startswith("health."):
+            pass
 
 
 def test_a_time_of_which_nothing_is_recorded_begins_with_now(line: Line) -> None:
