@@ -198,7 +198,8 @@ def _main(argv: Sequence[str] | None) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     except ModuleNotFoundError as error:
-        print(f'{error.name} is not installed; expected the extra "rtx" or "gpu". Install it: .[rtx]', file=sys.stderr)
+        words = f'{error.name} is not installed; expected the extra "rtx", "rtx-run" or "gpu"'
+        print(f"{words}. Run: pip install 'inline-steel-inspector[rtx]'", file=sys.stderr)
         return EXIT_FAILURE
     except OSError as error:
         if output.refusal():

@@ -9,44 +9,30 @@ from __future__ import annotations
 
 import argparse
 import errno
+import importlib
 import io
 import sys
 from collections.abc import Sequence
 
 from inspector import __version__, output
 from inspector.errors import EXIT_FAILURE, InspectorError
-from trainer.commands import (
-    check,
-    compare,
-    crossval,
-    evaluate,
-    export,
-    fit,
-    fit_screen,
-    recode,
-    show,
-    specify,
-    tune,
-    tune_certainty,
-    tune_screen,
-)
 from trainer.errors import UserError
 from trainer.learn.stop import RunStopped
 
 COMMANDS = {
-    "check": (check, "report on data, and all that stops training on it"),
-    "fit": (fit, "train a network into a run's folder"),
-    "compare": (compare, "train three encoders alike: the paper's Table 1 compared with ours"),
-    "crossval": (crossval, "measure on every frame once, by networks that never saw it, with intervals"),
-    "export": (export, "write a run's best network as a recipe"),
-    "tune": (tune, "choose a recipe's confidences and minimum areas for what you aim at"),
-    "specify": (specify, "have a recipe measure how far a frame is from those it was taught on"),
-    "recode": (recode, "write an older recipe's confidence as log-odds, which do not end at 1"),
-    "tune-certainty": (tune_certainty, "have a recipe tell a defect's probability from its pixels and its size"),
-    "fit-screen": (fit_screen, "teach a fast recipe that looks first, and write it"),
-    "tune-screen": (tune_screen, "choose when a fast recipe may hold frames back, and measure what that loses"),
-    "evaluate": (evaluate, "report on a recipe, for acceptance, by the daemon's engine"),
-    "show": (show, "draw image, truth, prediction and errors of frames as a recipe sees them"),
+    "check": "report on data, and all that stops training on it",
+    "fit": "train a network into a run's folder",
+    "compare": "train three encoders alike: the paper's Table 1 compared with ours",
+    "crossval": "measure on every frame once, by networks that never saw it, with intervals",
+    "export": "write a run's best network as a recipe",
+    "tune": "choose a recipe's confidences and minimum areas for what you aim at",
+    "specify": "have a recipe measure how far a frame is from those it was taught on",
+    "recode": "write an older recipe's confidence as log-odds, which do not end at 1",
+    "tune-certainty": "have a recipe tell a defect's probability from its pixels and its size",
+    "fit-screen": "teach a fast recipe that looks first, and write it",
+    "tune-screen": "choose when a fast recipe may hold frames back, and measure what that loses",
+    "evaluate": "report on a recipe, for acceptance, by the daemon's engine",
+    "show": "draw image, truth, prediction and errors of frames as a recipe sees them",
 }
 
 
@@ -56,7 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
-    given = parser().parse_args(arguments)
+    try:
+        return _run(parser().parse_args(arguments))
+    except ModuleNotFoundError as error:
+        words = f"{error.name} is not installed; expected the trainer's packages"
+        output.report(f"trainer: {words}. Run: pip install 'inline-steel-inspector[train]'")
+        return EXIT_FAILURE
+
+
+def _run(given: argparse.Namespace) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a test may have put something else there
         sys.stdout.reconfigure(line_buffering=True)  # who follows an hour's log sees each line as it is printed
     try:
@@ -91,7 +85,8 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("trainer", description=sys.modules[__name__].__doc__)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, (command, meaning) in COMMANDS.items():
+    for name, meaning in COMMANDS.items():
+        command = importlib.import_module(f"trainer.commands.{name.replace('-', '_')}")
         subparser = commands.add_parser(name, help=meaning)
         subparser.set_defaults(run=command.run)
         command.add_arguments(subparser)

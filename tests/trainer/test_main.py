@@ -26,6 +26,20 @@ def trainer(arguments: Sequence[str], **options: object) -> subprocess.Popen[str
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, **options)  # type: ignore[call-overload]
 
 
+def test_a_plain_install_says_what_the_trainer_needs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The daemon's install has the command too: one line instead of a traceback, for `--help` as well."""
+    for name in [name for name in sys.modules if name.startswith("trainer.commands")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    assert program.main(["--help"]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "trainer: rich.console is not installed; expected the trainer's packages. "
+        "Run: pip install 'inline-steel-inspector[train]'"
+    ]
+
+
 def test_a_closed_pipe_ends_a_command_in_one_line(mask_folder: Path, tmp_path: Path) -> None:
     """As `trainer check DATA | head -1` does."""
     reading, writing = os.pipe()

@@ -7,9 +7,10 @@ import os
 import signal
 import threading
 from types import FrameType, TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from rich.console import Console
+if TYPE_CHECKING:  # a plain install has no rich, and the command line needs `RunStopped`
+    from rich.console import Console
 
 
 class RunStopped(Exception):
