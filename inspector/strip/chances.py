@@ -12,8 +12,7 @@ Knows: distances and sizes. Must not know: which periods are tried, classes, coi
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
+Number = TypeVar("Number", float, Floats)
 
 TURNS = 12
 """Turns looked back for earlier marks; older ones add little, and the period may have drifted since."""
@@ -37,7 +37,6 @@ LOOSE = 20.0
 KNOWN_SHARE = 0.5
 """A repeat is as often of a known roll as of any other."""
 EDGE_MM = 1e-6
-EDGE = 1e-9
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +60,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     false_per_coil: float = 1e-3
     """Repeats that chance may show, expected for each coil."""
 
-    def slack_mm(self, period_mm: float) -> float:
+    def slack_mm(self, period_mm: Number) -> Number:
         """How far a mark may lie from where it is expected."""
         return 2 * self.along_mm + self.stretch * period_mm
 
@@ -81,29 +80,23 @@ class Spread:
 
     def __init__(self, deviation: float, most: int) -> None:
         self.twice = 2 * DOUBT * deviation**2
-        self._logs = [
-            math.lgamma(DOUBT + number / 2) - math.lgamma(DOUBT) - number / 2 * math.log(math.pi * self.twice)
-            for number in range(most + 1)
-        ]
+        self._logs = np.array(
+            [
+                math.lgamma(DOUBT + number / 2) - math.lgamma(DOUBT) - number / 2 * math.log(math.pi * self.twice)
+                for number in range(most + 1)
+            ]
+        )
 
-    def log_density(self, number: int, squares: float, log_scales: float) -> float:
-        """Of `number` deviations; `squares`: sum of their squares over their scales; `log_scales`: sum of the logs."""
-        return self._logs[number] - (DOUBT + number / 2) * math.log1p(squares / self.twice) - log_scales / 2
-
-
-class Print(NamedTuple):
-    """An earlier mark of a chain, as seen from its newest one; millimetres."""
-
-    turn: int
-    """Turns before it."""
-    back_mm: float
-    """How far before it."""
-    across_mm: float
-    """How far to its right."""
+    def log_densities(self, number: Places | int, squares: Floats | float, log_scales: Floats | float) -> Floats:
+        """Of each `number` of deviations; `squares`: sums of squares over their scales; `log_scales`: of the logs."""
+        found: Floats = (
+            self._logs[number] - (DOUBT + number / 2) * np.log1p(squares / self.twice) - np.asarray(log_scales) / 2
+        )
+        return found
 
 
 class RollModel:
-    """What is expected of the marks of one roll."""
+    """What is expected of the marks of one roll: S chains at once, each of D earlier marks at most, by turn."""
 
     def __init__(self, search: Search) -> None:
         self._search = search
@@ -114,108 +107,85 @@ class RollModel:
         """Variance of the period from turn to turn over that of a position, for a period of a millimetre."""
         self._log_range = math.log(math.log(search.max_period_mm / search.min_period_mm))
         self._known = [(known_mm, search.slack_mm(known_mm)) for known_mm in search.known_mm]
-        # Where ranges overlap most, one begins.
-        self._most_known = max(
-            (self._density(known_mm - slack_mm + EDGE_MM) for known_mm, slack_mm in self._known), default=0.0
+        self._log_patterns = np.array(
+            [[self.log_pattern(seen, missed) for missed in range(TURNS)] for seen in range(TURNS)]
         )
-        self._log_patterns = [[self.log_pattern(seen, missed) for missed in range(TURNS)] for seen in range(TURNS)]
-        self._log_best = [0.0, *(self._log_highest(number) for number in range(1, TURNS + 1))]
+        self._log_best = np.array([0.0, *(self._log_highest(number) for number in range(1, TURNS + 1))])
+        # Where ranges of known periods overlap most, one begins.
+        begins_mm = [known_mm - slack_mm + EDGE_MM for known_mm, slack_mm in self._known]
+        self.log_highest_period = float(
+            self.log_periods(np.array([search.min_period_mm, *begins_mm]), is_about=True).max()
+        )
+        """That of any period."""
 
     @staticmethod
     def log_pattern(seen: int, missed: int) -> float:
         """Log of the probability that just these turns show the mark, and these do not."""
         return _log_beta(SEEN + seen, MISSED + missed) - _log_beta(SEEN, MISSED)
 
-    def log_densities(self, prints: Sequence[Print]) -> tuple[list[float], list[float]]:
-        """Log density of the first print's place, of the first two's, and so on, for a roll: along, and across.
+    def log_densities(self, turn: Places, back_mm: Floats, right_mm: Floats) -> tuple[Floats, Floats]:
+        """Log density of the first mark's place, of the first two's, and so on, for a roll: along, and across.
 
-        `prints`: of one chain, by turn.
+        `turn` (S, D): turns before the newest mark, `back_mm` how far before it, `right_mm` how far to its right. Where
+        a chain has fewer marks, turn 0: what is returned there has no meaning. (S, D) each.
         """
-        fit = _Fit(prints[0], self._drift)
-        mean_mm, across, found, found_across = 0.0, 0.0, list[float](), list[float]()
-        log_period = self._log_period(prints[0].back_mm / prints[0].turn) - math.log(prints[0].turn)
-        for place, mark in enumerate(prints):
-            if place:
-                fit.add(mark)
-            away_mm = mark.across_mm - mean_mm
-            across += away_mm**2 * (place + 1) / (place + 2)
-            mean_mm += away_mm / (place + 2)
-            found.append(
-                self._log_patterns[place][mark.turn - 1 - place]
-                - math.log(TURNS)
-                + log_period
-                + self._along.log_density(place, fit.squares, fit.log_scales)
-            )
-            found_across.append(self._across.log_density(place + 1, across, math.log(place + 2)))
-        return found, found_across
+        number = np.arange(turn.shape[1])
+        first_mm = back_mm[:, 0] / turn[:, 0]
+        log_first = self.log_periods(first_mm) - np.log(turn[:, 0]) - math.log(TURNS)
+        patterns = self._log_patterns[number, np.maximum(turn - 1 - number, 0)]
+        along = self._along.log_densities(number, *_deviations(turn, back_mm, self._drift * first_mm**2))
+        across = self._across.log_densities(number + 1, _squares(right_mm), np.log(number + 2))
+        return patterns + log_first[:, None] + along, across
 
-    def log_likeness(
-        self, newest: tuple[float, float], sizes: Sequence[tuple[float, float]], log_usual: Sequence[float]
-    ) -> list[float]:
-        """Log of how much likelier the sizes are for one roll than for its class, for the first, first two, ...
+    def log_likeness(self, sizes: Floats, log_usual: Floats) -> Floats:
+        """Log of how much likelier the sizes are for one roll than for its class, of the first, first two...: (S, D).
 
-        `log_usual`: log density of each print's sizes among those of its class. Marks that are less alike than chance
-        has them count for little, not against: half of the rolls are taken to print whatever they like.
+        `sizes` (S, D, 2): logs of how many times as wide and long as the newest mark. `log_usual` (S, D): log density
+        of each mark's sizes among those of its class. Marks that are less alike than chance has them count for little,
+        not against: half of the rolls are taken to print whatever they like.
         """
-        means, squares, usual, found = newest, 0.0, 0.0, []
-        for place, (size, log_density) in enumerate(zip(sizes, log_usual, strict=True)):
-            away = size[0] - means[0], size[1] - means[1]
-            squares += (away[0] ** 2 + away[1] ** 2) * (place + 1) / (place + 2)
-            means = means[0] + away[0] / (place + 2), means[1] + away[1] / (place + 2)
-            usual += log_density
-            alike = self._sizes.log_density(2 * (place + 1), squares, 2 * math.log(place + 2)) - usual
-            capped = min(alike, LIKENESS_CAP * (place + 1))
-            found.append(math.log1p(math.exp(capped)) - math.log(2))
+        number = np.arange(1, sizes.shape[1] + 1)
+        squares = _squares(sizes[..., 0]) + _squares(sizes[..., 1])
+        alike = self._sizes.log_densities(2 * number, squares, 2 * np.log(number + 1)) - log_usual.cumsum(axis=1)
+        found: Floats = np.log1p(np.exp(np.minimum(alike, LIKENESS_CAP * number))) - math.log(2)
         return found
 
-    def fewest(self, log_strewn: float, log_needed: float, begin_mm: float, *, is_known: bool = False) -> int:
-        """Return how many earlier marks a chain of a period from `begin_mm` on needs at least, to exceed `log_needed`.
+    def log_best_of_turns(self) -> Floats:
+        """What a chain of each number of marks can be at best whose turns are among some, these as bits: (2^TURNS, D).
 
-        Above `TURNS` where none can. `log_strewn`: the least that chance strews.
+        As `log_densities` and `log_likeness` together, the period and what chance strews aside. D: TURNS and 1.
         """
-        log_period = self._log_period(begin_mm, self._most_known if is_known else 0.0)
-        for number in range(self._search.marks - 1, TURNS + 1):
-            if self._log_best[number] + log_period - number * log_strewn >= log_needed:
-                return number
-        return TURNS + 1
+        best = np.full((1 << TURNS, TURNS + 1), -np.inf)
+        for turns in range(1, 1 << TURNS):
+            at = [turn for turn in range(1, TURNS + 1) if turns >> (turn - 1) & 1]
+            for number in range(self._search.marks - 1, len(at) + 1):
+                missed = at[number - 1] - number
+                pattern = self._log_patterns[number - 1, missed] - self._log_patterns[number - 1, 0]
+                best[turns, number] = self._log_best[number] + pattern - math.log(at[0])
+        return best
 
-    def fewest_of(self, periods_mm: Floats, log_strewn: float, log_needed: float) -> NDArray[np.intp]:
-        """Return how many earlier marks a chain of each period (P,) needs at least, to exceed `log_needed`: (P,)."""
-        highest = np.maximum.accumulate(np.array(self._log_best[1:]) - log_strewn * np.arange(1, TURNS + 1))
-        log_period = -np.log(periods_mm) - self._log_range
-        if self._known:
-            known = np.zeros(len(periods_mm))
-            for known_mm, slack_mm in self._known:
-                known[np.abs(periods_mm - known_mm) <= slack_mm] += KNOWN_SHARE / len(self._known) / (2 * slack_mm)
-            log_period = np.log((1 - KNOWN_SHARE) * np.exp(log_period) + known)
-        return 1 + highest.searchsorted(log_needed - log_period - EDGE)
+    def log_periods(self, period_mm: Floats, *, is_about: bool = False) -> Floats:
+        """Log density of periods: each ratio is as likely as another, and half of the repeats are of known rolls: (P,).
 
-    def may_reach(self, number: int, log_strewn: float, log_needed: float, first: Print) -> bool:
-        """Whether a chain of `number` earlier marks, of which this is the newest, may exceed `log_needed`."""
-        log_period = self._log_period(first.back_mm / first.turn) - math.log(first.turn)
-        return max(self._log_best[n] - n * log_strewn for n in range(1, number + 1)) + log_period >= log_needed
+        `is_about`: the highest that it is for the first mark of a chain of that period, which may lie off.
+        """
+        off_mm = self._search.slack_mm(period_mm) if is_about else np.zeros_like(period_mm)
+        log_any: Floats = -np.log(np.maximum(period_mm - off_mm, EDGE_MM)) - self._log_range
+        if not self._known:
+            return log_any
+        known = np.zeros(len(period_mm))
+        for known_mm, slack_mm in self._known:
+            known[np.abs(period_mm - known_mm) <= slack_mm + off_mm] += KNOWN_SHARE / len(self._known) / (2 * slack_mm)
+        found: Floats = np.log((1 - KNOWN_SHARE) * np.exp(log_any) + known)
+        return found
 
     def _log_highest(self, number: int) -> float:
         """The highest that `log_densities` and `log_likeness` can be, the period and what chance strews aside."""
         # A position foretold from as many others is known no better than their mean.
-        least = math.log((number + 1) / 2)
-        along = self._along.log_density(number - 1, 0.0, least)
-        across = self._across.log_density(number, 0.0, math.log(number + 1))
-        pattern = self._log_patterns[number - 1][0] - math.log(TURNS)
-        return along + across + pattern + LIKENESS_CAP * number
-
-    def _log_period(self, period_mm: float, known: float | None = None) -> float:
-        """Log density of periods: each ratio is as likely as another, and half of the repeats are of known rolls."""
-        log_any = -math.log(period_mm) - self._log_range
-        if not self._known:
-            return log_any
-        known = self._density(period_mm) if known is None else known
-        return math.log((1 - KNOWN_SHARE) * math.exp(log_any) + known)
-
-    def _density(self, period_mm: float) -> float:
-        """Density of the periods of known rolls."""
-        each = KNOWN_SHARE / max(1, len(self._known))
-        return sum(each / (2 * slack_mm) for known_mm, slack_mm in self._known if abs(period_mm - known_mm) <= slack_mm)
+        along = self._along.log_densities(number - 1, 0.0, math.log((number + 1) / 2))
+        across = self._across.log_densities(number, 0.0, math.log(number + 1))
+        pattern = self._log_patterns[number - 1, 0] - math.log(TURNS)
+        return float(along + across + pattern + LIKENESS_CAP * number)
 
 
 def log_streak(number: int, span_mm: float, others: int, expected: float, share: float) -> float:
@@ -229,35 +199,40 @@ def log_streak(number: int, span_mm: float, others: int, expected: float, share:
     return min(log_torn, 0.0) + number * math.log((number + others) / span_mm)
 
 
-class _Fit:
-    """Where the next print of a chain is expected, and how exactly: a Kalman filter of position and period.
+def _squares(away: Floats) -> Floats:
+    """Sum of the squares about their mean of the newest mark, which is 0, and the first, first two, ...: (S, D)."""
+    number = np.arange(2, away.shape[1] + 2)
+    found: Floats = np.maximum((away**2).cumsum(axis=1) - away.cumsum(axis=1) ** 2 / number, 0.0)
+    return found
 
-    Each position is measured with an error of variance 1, the newest mark's too, and the period walks at random.
+
+def _deviations(turn: Places, back_mm: Floats, drift: Floats) -> tuple[Floats, Floats]:
+    """Squares of how far off the marks of chains lie, over their scales, and logs of the scales, summed up: (S, D).
+
+    A Kalman filter of position and period: each position is measured with an error of variance 1, the newest mark's
+    too, and the period walks at random, by `drift` (S,) each turn.
     """
-
-    def __init__(self, first: Print, drift: float) -> None:
-        turn = first.turn
-        self._turn, self._at_mm, self._period_mm = turn, first.back_mm, first.back_mm / turn
-        self._drift = drift * self._period_mm**2
-        self._of_at, self._of_both = 1.0, 1 / turn
-        self._of_period = (2 + turn * self._drift) / turn**2
-        self.squares = self.log_scales = 0.0
-        """Of the deviations, as `Spread.log_density` takes them."""
-
-    def add(self, mark: Print) -> None:
-        """Compare a print with what is expected, and learn from it."""
-        turns = mark.turn - self._turn
-        at_mm = self._at_mm + turns * self._period_mm
-        of_at = self._of_at + turns * (2 * self._of_both + turns * self._of_period + self._drift)
-        of_both = self._of_both + turns * self._of_period
-        scale, away_mm = of_at + 1, mark.back_mm - at_mm
-        self.squares += away_mm**2 / scale
-        self.log_scales += math.log(scale)
+    squares, log_scales = np.zeros_like(back_mm), np.zeros_like(back_mm)
+    before, at_mm = turn[:, 0], back_mm[:, 0]
+    period_mm, of_at, of_both, of_period = (
+        at_mm / before,
+        np.ones(len(turn)),
+        1 / before,
+        (2 + before * drift) / before**2,
+    )
+    for place in range(1, turn.shape[1]):
+        turns = np.maximum(turn[:, place] - before, 0)
+        foretold_mm = at_mm + turns * period_mm
+        of_at = of_at + turns * (2 * of_both + turns * of_period + drift)
+        of_both = of_both + turns * of_period
+        scale, away_mm = of_at + 1, back_mm[:, place] - foretold_mm
+        squares[:, place] = squares[:, place - 1] + away_mm**2 / scale
+        log_scales[:, place] = log_scales[:, place - 1] + np.log(scale)
         gain, gain_period = of_at / scale, of_both / scale
-        self._turn = mark.turn
-        self._at_mm, self._period_mm = at_mm + gain * away_mm, self._period_mm + gain_period * away_mm
-        self._of_at, self._of_both = (1 - gain) * of_at, (1 - gain) * of_both
-        self._of_period -= gain_period * of_both
+        before, at_mm, period_mm = turn[:, place], foretold_mm + gain * away_mm, period_mm + gain_period * away_mm
+        of_at, of_period = (1 - gain) * of_at, of_period - gain_period * of_both
+        of_both = (1 - gain) * of_both
+    return squares, log_scales
 
 
 def _log_beta(one: float, other: float) -> float:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
-from array import array
-from collections import deque
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from inspector.strip.chances import Floats, Places
+from inspector.strip.votes import Pairs
 
-LANE_MARKS = 48
-"""Marks of one lane, three places wide, that are kept at most, the newest. They are all of 72 m where 200 000 of four
-classes lie on 2 km; on dirtier strip fewer turns are looked back, for each mark costs the square of them."""
+PLACE_MARKS = 48
+"""Marks of one place that are kept at most, and that a mark is paired with: the newest. They are all of 72 m where
+200 000 of four classes lie on 2 km; on dirtier strip fewer turns are looked back."""
 
+FAR = 2**31
+Bools = NDArray[np.bool_]
 Place = tuple[str, str, int]
 """Side, class and place across."""
+Trio = tuple[Place, Place, Place]
+"""Where a mark lies, and next to it."""
 
 
 class Mark(msgspec.Struct, frozen=True, gc=False):
@@ -35,36 +40,112 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
     """0 where they are not known: then likeness is no evidence."""
 
     @property
-    def sizes(self) -> tuple[float, float] | None:
+    def log_sizes(self) -> tuple[float, float] | None:
         """Natural logarithms of width and length, if known."""
         return (math.log(self.width_mm), math.log(self.length_mm)) if self.width_mm > 0 < self.length_mm else None
 
+    @property
+    def facts(self) -> tuple[float, float, float, float]:
+        """Where it lies along and across, and its sizes; these are no numbers where they are not known."""
+        return self.line_mm, self.across_mm, *(self.log_sizes or (math.nan, math.nan))
 
-class Lane(msgspec.Struct, eq=False):
-    """Marks that belong to no repeat, about one place across and the two next to it, oldest first."""
 
-    marks: deque[Mark] = msgspec.field(default_factory=deque)
-    line_mm: array[float] = msgspec.field(default_factory=lambda: array("d"))
-    across_mm: array[float] = msgspec.field(default_factory=lambda: array("d"))
+class Before(msgspec.Struct, frozen=True, eq=False):
+    """M marks, and what lies before each, if all of them are kept one after the other."""
 
-    def add(self, mark: Mark) -> None:
-        """Keep a mark; the oldest makes room."""
-        self.marks.append(mark)
-        self.line_mm.append(mark.line_mm)
-        self.across_mm.append(mark.across_mm)
-        if len(self.marks) > LANE_MARKS:
-            self.remove(0)
+    pairs: Pairs
+    slots: Places
+    """(Q,): where the earlier mark of each pair is kept; below 0 where it is one of the M, -1 for the first."""
+    nearest_mm: Floats
+    """(M,): how far before each the nearest one lies; infinite where there is none."""
+    mates: Bools
+    """(M, M): which of the others come before each, so near that it matters whether they are kept."""
 
-    def remove(self, place: int) -> None:
-        """Forget a mark."""
-        del self.marks[place], self.line_mm[place], self.across_mm[place]
 
-    def near(self, mark: Mark, across_mm: float) -> tuple[Floats, Places]:
-        """How far before a mark those at its place across lie, ascending, and which they are."""
-        is_near = np.abs(np.frombuffer(self.across_mm) - mark.across_mm) <= across_mm
-        places = is_near.nonzero()[0][::-1]
-        back_mm = mark.line_mm - np.frombuffer(self.line_mm)[places]
-        if len(places) > 1 and (back_mm[1:] < back_mm[:-1]).any():
-            order = back_mm.argsort(kind="stable")
-            places, back_mm = places[order], back_mm[order]
-        return back_mm, places
+class Lanes:
+    """Marks that belong to no repeat, by place across."""
+
+    def __init__(self, place_mm: float, reach_mm: float, window_mm: float) -> None:
+        """`reach_mm`: how far across marks are paired; no more than a place."""
+        self._place_mm, self._reach_mm, self._window_mm = place_mm, reach_mm, window_mm
+        self._rows: dict[Place, int] = {}
+        self._facts: Floats = np.full((1, PLACE_MARKS, 4), np.nan)
+        """Where the marks of each place lie along and across, and their sizes; those of the first are none."""
+        self._next: list[int] = [0]
+        """Where the next mark of each place is put: it takes the place of the oldest."""
+        self._marks: list[Mark | None] = [None] * PLACE_MARKS
+
+    def clear(self) -> None:
+        """Forget all marks."""
+        self._rows.clear()
+        del self._next[1:], self._marks[PLACE_MARKS:]
+
+    def places(self, mark: Mark) -> Trio:
+        """Where a mark lies, and next to it."""
+        side, name, number = mark.side, mark.name, math.floor(mark.across_mm / self._place_mm)
+        return (side, name, number), (side, name, number - 1), (side, name, number + 1)
+
+    def add(self, mark: Mark, place: Place, facts: Floats) -> None:
+        """Keep a mark that lies there; the oldest makes room."""
+        row = self._rows.get(place) or self._begin(place)
+        at = self._next[row]
+        self._facts[row, at], self._marks[row * PLACE_MARKS + at] = facts, mark
+        self._next[row] = (at + 1) % PLACE_MARKS
+
+    def remove(self, mark: Mark) -> None:
+        """Forget a mark, where it is still kept."""
+        row = self._rows.get(self.places(mark)[0], 0)
+        for slot in range(row * PLACE_MARKS, (row + 1) * PLACE_MARKS):
+            if self._marks[slot] is mark:
+                self._marks[slot], self._facts[row, slot % PLACE_MARKS] = None, np.nan
+
+    def kept(self, slot: int) -> Mark:
+        """Return the earlier mark of a pair."""
+        mark = self._marks[slot]
+        assert mark is not None
+        return mark
+
+    def before(self, places: Sequence[Trio], facts: Floats) -> Before:
+        """Pair marks with those that lie before them, if all of them are kept one after the other.
+
+        `places`: where each lies. `facts` (M, 4): of each.
+        """
+        rows = np.array([[self._rows.get(place, 0) for place in trio] for trio in places])
+        away = _away([trio[0] for trio in places])
+        mates: Bools = np.abs(away) <= 2  # one that belongs to a repeat takes others with it, as far away again
+        younger = np.array([(away == step).sum(axis=1) for step in (0, -1, 1)]).T
+        age = (np.arange(PLACE_MARKS) - np.array(self._next)[rows][..., None]) % PLACE_MARKS
+        is_kept = np.zeros((len(facts), 3 * PLACE_MARKS + len(facts)), np.bool_)
+        is_kept[:, : 3 * PLACE_MARKS] = (age >= younger[..., None]).reshape(len(facts), -1)  # these make the oldest go
+        is_kept[:, 3 * PLACE_MARKS :] = away < FAR
+        earlier = np.concatenate(
+            (self._facts[rows].reshape(len(facts), -1, 4), np.broadcast_to(facts, (len(facts), *facts.shape))), axis=1
+        )
+        back = facts[:, None] - earlier
+        is_near = is_kept & (back[..., 0] <= self._window_mm) & (np.abs(back[..., 1]) <= self._reach_mm)
+        back_mm = np.where(is_near, back[..., 0], np.inf)
+        if (is_near.sum(axis=1) > PLACE_MARKS).any():
+            farthest_mm = np.partition(back_mm, PLACE_MARKS - 1, axis=1)[:, PLACE_MARKS - 1]
+            is_near &= back_mm <= farthest_mm[:, None]
+        of, at = is_near.nonzero()
+        place, slot = divmod(at, PLACE_MARKS)
+        slots = np.where(place < 3, rows[of, np.minimum(place, 2)] * PLACE_MARKS + slot, 3 * PLACE_MARKS - 1 - at)
+        found = back[of, at]
+        return Before(Pairs(of, found[:, 0], -found[:, 1], -found[:, 2:]), slots, back_mm.min(axis=1), mates)
+
+    def _begin(self, place: Place) -> int:
+        row = self._rows[place] = len(self._next)
+        self._marks += [None] * PLACE_MARKS
+        self._next.append(0)
+        if row >= len(self._facts):
+            self._facts = np.concatenate((self._facts, np.full((row, PLACE_MARKS, 4), np.nan)))
+        self._facts[row] = np.nan
+        return row
+
+
+def _away(places: Sequence[Place]) -> Places:
+    """How many places above each of some marks those before it lie, `FAR` where of another class: (M, M)."""
+    kinds: dict[tuple[str, str], int] = {}
+    of = np.array([(kinds.setdefault(place[:2], len(kinds)), place[2]) for place in places])
+    kind, number = of[:, 0], of[:, 1]
+    return np.where(np.tril(kind[:, None] == kind, -1), number - number[:, None], FAR)

@@ -9,7 +9,7 @@ Knows: defects, coils, the roll table. Must not know: frames, alarms.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -72,11 +72,14 @@ class Repeats:
             if isinstance(asked.command, RollsChanged):
                 answers[asked.number] = self._change(asked.command, events)
         self._reach(findings.left_mm)  # the coils before a weld: the next begins there
+        marks: list[Mark] = []
         for data in findings.events:
             if isinstance(data, CoilReport) and data.state == "started":
+                events += self._add(marks)
                 self._begin(data)
             elif isinstance(data, Defect) and data.is_whole and data.length_mm < self._longest_mm:
-                events += self._add(data)
+                marks += self._marks(data)
+        events += self._add(marks)
         self._reach(findings.reached_mm)
         events += [self._event(found, "ended") for found in self._tracks.end(self._state.reached_mm)]
         for event in events:
@@ -133,30 +136,23 @@ class Repeats:
         """Rolls that explain a period, the likeliest first."""
         return tuple(suspect.roll.name for suspect in suspects(period_mm, self._rolls, 2 * self._tolerance))
 
-    def _add(self, defect: Defect) -> list[Data]:
+    def _marks(self, defect: Defect) -> Iterator[Mark]:
+        """A defect as a mark of the line, where it is known where its coil lies."""
         self._state.is_estimated = defect.is_estimated
         head_mm = self._state.head_mm.get(defect.coil)
-        if head_mm is None:
-            return []
-        across_mm = (defect.left_mm + defect.right_mm) / 2
-        found = self._tracks.add(
-            Mark(
-                defect.id,
-                defect.name,
-                defect.side,
-                across_mm,
-                head_mm + defect.start_mm,
-                defect.right_mm - defect.left_mm,
-                defect.length_mm,
-            )
-        )
-        if found is None:
-            return []
-        before = self._state.announced.get(found.id)
-        if before is not None and found.marks < 2 * before:
-            return []
-        self._state.announced[found.id] = found.marks
-        return [self._event(found, "new" if before is None else "update")]
+        if head_mm is not None:
+            across_mm, width_mm = (defect.left_mm + defect.right_mm) / 2, defect.right_mm - defect.left_mm
+            line_mm = head_mm + defect.start_mm
+            yield Mark(defect.id, defect.name, defect.side, across_mm, line_mm, width_mm, defect.length_mm)
+
+    def _add(self, marks: list[Mark]) -> Iterator[Data]:
+        """Look for repeats among marks, and take them out of the list."""
+        for found in self._tracks.add_all(marks):
+            before = self._state.announced.get(found.id) if found else None
+            if found and (before is None or found.marks >= 2 * before):
+                self._state.announced[found.id] = found.marks
+                yield self._event(found, "new" if before is None else "update")
+        marks.clear()
 
     def _event(self, found: RepeatingMark, state: RepeatState) -> Repeat:
         return Repeat(

@@ -9,7 +9,6 @@ Knows: positions and sizes of one class on one side. Must not know: periods, rol
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -128,6 +127,28 @@ class Strewn:
         wide_mm = self._wide_mm
         return max(1 / (wide_mm * self._window_mm), (self.total - others) / (wide_mm * seen_mm), near / seen_mm)
 
+    def least_while(self, line_mm: Floats, across_mm: Floats, others: int) -> tuple[Floats, int]:
+        """Return what `least` is at the least for some marks, while they are added one after the other: (M,).
+
+        And what `total` is at the least.
+        """
+        bands = np.clip(np.floor(across_mm / BAND_MM), 0, BANDS - 1).astype(np.intp)
+        low, high = min(self._lowest, int(bands.min())), max(self._highest, int(bands.max()))
+        oldest, newest = (math.floor(end_mm / self._cell_mm) for end_mm in (line_mm.min(), line_mm.max()))
+        oldest, newest = min(self._oldest, oldest), max(self._newest, newest)
+        counts = np.array(self._bands)
+        if newest > self._newest:
+            over = min(newest - self._newest, ROWS)
+            gone = (self._newest + 1 + np.arange(over)) % ROWS
+            counts = counts - self._cells[gone].sum(axis=0)
+        sums = np.concatenate(([0], counts.cumsum()))
+        first, end = np.maximum(bands - ABOUT // 2, low), np.minimum(bands + ABOUT // 2, high) + 1
+        seen_mm = min(newest + 1 - oldest, ROWS) * self._cell_mm
+        wide_mm = max(self._width_mm, (high + 1 - low) * BAND_MM)
+        near = (sums[end] - sums[first] - others) / ((end - first) * BAND_MM * seen_mm)
+        least = max(1 / (wide_mm * self._window_mm), (float(sums[-1]) - others) / (wide_mm * seen_mm))
+        return np.maximum(near, least), int(sums[-1])
+
     def about(self, line_mm: float, across_mm: float) -> About:
         """Count the marks about a chain whose newest mark lies there."""
         first, end = self._about(across_mm, ABOUT)
@@ -137,13 +158,17 @@ class Strewn:
         last_mm = max(line_mm, self._newest * self._cell_mm)
         return About(self._newest, self._cell_mm, line_mm, last_mm, strip.tolist(), near.tolist(), wide_mm)
 
-    def log_usual(self, sizes: Sequence[tuple[float, float]]) -> list[float]:
-        """Log density of each of some sizes among those of the class, these included."""
+    def log_rarest(self, more: int = 0) -> float:
+        """Log density of the least usual sizes, as `log_usual` has it after some more marks."""
+        return LOG_PEAK - math.log1p(min(self._sized + more, SAMPLE))
+
+    def log_usual(self, sizes: Floats) -> Floats:
+        """Log density of each of some sizes among those of the class, these included; (..., 2) to (...)."""
         known = self._sizes[: min(self._sized, SAMPLE)]
-        away = (np.array(sizes)[:, None, :] - known[None, :, :]) / WIDTH
-        kernels = np.exp(-0.5 * (away**2).sum(axis=2)).sum(axis=1)
+        away = (sizes[..., None, :] - known) / WIDTH
+        kernels = np.exp(-0.5 * (away**2).sum(axis=-1)).sum(axis=-1)
         usual: Floats = np.log((1.0 + kernels) / (1.0 + len(known))) + LOG_PEAK
-        return list(usual.tolist())
+        return usual
 
     def kept(self, side: str, name: str) -> Dirt:
         """Return what `resume` goes on with."""

@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from inspector.strip.chains import Chain, Chains, NearMarks
-from inspector.strip.chances import TURNS, Search
-from inspector.strip.marks import Lane, Mark, Place
+from inspector.strip.chains import NOTHING, Chains, Limits, Newest, Shown
+from inspector.strip.chances import TURNS, Floats, Search
+from inspector.strip.marks import Before, Lanes, Mark, Place, Trio
 from inspector.strip.strewn import Dirt, Strewn
 
 LOST_AFTER = 6
@@ -29,6 +30,10 @@ USUAL_MM = 5e6
 """Length of a coil: on the whole of a longer one no more than twice as many false repeats are expected."""
 KEPT_MARKS = 256
 """Free marks that a restart keeps, the newest: on strip so dirty that there are more, few tell anything."""
+AT_ONCE = 64
+"""Marks that are looked at together at most."""
+LEAST_PLACE_MM = 4.0
+"""Places across are no narrower, however exactly a mark's is known."""
 STEPS_TO_SETTLE = 2
 """Steps that show a common divisor before it is believed."""
 
@@ -109,13 +114,33 @@ class Kept(msgspec.Struct, frozen=True):
     """Where the first mark of this coil lies."""
 
 
+class _Outlook(NamedTuple):
+    """What is known of some marks before they are added."""
+
+    marks: Sequence[Mark]
+    places: list[Trio]
+    facts: Floats
+    before: Before
+    shown: Shown
+    """Chains that may be reported."""
+    may_repeat: list[bool]
+    is_close: list[bool]
+    """Whether another mark lies closer in the lane than any roll prints."""
+    taken: set[int]
+    """Those that belong to a repeat, as far as that is known: what was foreseen of the next ones may be wrong."""
+
+    def is_foreseen(self, number: int) -> bool:
+        """Whether this holds for one of them."""
+        return not self.taken or not self.before.mates[number, list(self.taken)].any()
+
+
 class Tracks:
     """Finds repeats among marks that come in the order of their positions (nearly: by less than a period)."""
 
     def __init__(self, search: Search | None = None) -> None:
         self._search = search or Search()
         self._window_mm = self._search.window_mm
-        self._lanes: dict[Place, Lane] = {}
+        self._lanes = Lanes(max(self._search.reach_mm, LEAST_PLACE_MM), self._search.reach_mm, self._window_mm)
         self._newest: deque[Mark] = deque(maxlen=KEPT_MARKS)
         """Marks that belong to no repeat, the newest of all lanes."""
         self._tracks: dict[Place, list[Track]] = {}
@@ -142,18 +167,18 @@ class Tracks:
 
     def add(self, mark: Mark) -> RepeatingMark | None:
         """Take in one mark; return the repeat it belongs to, if it belongs to one."""
-        self._strew(mark)
-        places = self._places(mark)
-        for place in places:
-            for track in self._tracks.get(place, ()):
-                if turns := self._turns_to(track, mark):
-                    if place != places[0]:
-                        self._move(track, places)
-                    return self._extend(track, mark, turns)
-        if (found := self._found(mark)) is not None:
-            return self._joined(found).report()
-        self._keep(mark, places)
-        return None
+        return next(self.add_all([mark]))
+
+    def add_all(self, marks: Sequence[Mark]) -> Iterator[RepeatingMark | None]:
+        """Take in marks, and yield the repeat that each belongs to: as one after the other, but faster."""
+        for begin in range(0, len(marks), AT_ONCE):
+            some = marks[begin : begin + AT_ONCE]
+            outlook = self._look_ahead(some)
+            for number in range(len(some)):
+                found = self._add(outlook, number)
+                if found is not None:
+                    outlook.taken.add(number)
+                yield found
 
     def end(self, line_mm: float) -> list[RepeatingMark]:
         """End the repeats whose mark has not come for `LOST_AFTER` turns at `line_mm`, and return them."""
@@ -182,10 +207,10 @@ class Tracks:
     def resume(self, kept: Kept) -> None:
         """Go on where another search was; marks of the window of whom only the number is kept lie evenly."""
         for track in kept.tracks:
-            self._tracks.setdefault(self._places(track.last)[0], []).append(track)
+            self._tracks.setdefault(self._lanes.places(track.last)[0], []).append(track)
         for free in kept.free:
             mark = Mark(*free)
-            self._keep(mark, self._places(mark))
+            self._keep(mark, self._lanes.places(mark)[0], np.array(mark.facts))
         for dirt in kept.dirt:
             self._about(dirt.side, dirt.name).resume(dirt)
         self._begins_mm = kept.begins_mm
@@ -223,7 +248,7 @@ class Tracks:
 
     def _joined(self, new: Track) -> Track:
         """Add a repeat to those under way; one that lies between the marks of another makes its period shorter."""
-        places = self._places(new.last)
+        places = self._lanes.places(new.last)
         for old in [track for place in places for track in self._tracks.get(place, ())]:
             if abs(old.last.across_mm - new.last.across_mm) > self._search.reach_mm:
                 continue
@@ -242,20 +267,43 @@ class Tracks:
         self._tracks.setdefault(places[0], []).append(new)
         return new
 
-    def _move(self, track: Track, places: tuple[Place, Place, Place]) -> None:
+    def _move(self, track: Track, places: Trio) -> None:
         """Note that a repeat's newest mark lies at the first of these; the one before lay at one of them."""
         for place in places:
             if track in (tracks := self._tracks.get(place, [])):
                 tracks.remove(track)
         self._tracks.setdefault(places[0], []).append(track)
 
+    # --- the next mark --------------------------------------------------------------------------------------
+
+    def _add(self, outlook: _Outlook, number: int) -> RepeatingMark | None:
+        """Take in one of some marks."""
+        mark, places, facts = outlook.marks[number], outlook.places[number], outlook.facts[number]
+        strewn = self._strew(mark)
+        for place in places:
+            for track in self._tracks.get(place, ()):
+                if turns := self._turns_to(track, mark):
+                    if place != places[0]:
+                        self._move(track, places)
+                    return self._extend(track, mark, turns)
+        if not outlook.is_foreseen(number):
+            outlook, number = self._look_ahead([mark]), 0
+        reach_mm2 = 2 * self._search.reach_mm * self._search.min_period_mm
+        strewn.look(outlook.is_close[number], strewn.least(mark.across_mm, 1) * reach_mm2)
+        if outlook.may_repeat[number] and (found := self._found(outlook, number, strewn)) is not None:
+            return self._joined(found).report()
+        self._keep(mark, places[0], facts)
+        return None
+
     # --- free marks -----------------------------------------------------------------------------------------
 
-    def _strew(self, mark: Mark) -> None:
+    def _strew(self, mark: Mark) -> Strewn:
         """Count a mark for how dirty the strip is."""
         if self._begins_mm is None:
             self._begins_mm = mark.line_mm
-        self._about(mark.side, mark.name).add(mark.line_mm, mark.across_mm, mark.sizes)
+        about = self._about(mark.side, mark.name)
+        about.add(mark.line_mm, mark.across_mm, mark.log_sizes)
+        return about
 
     def _about(self, side: str, name: str) -> Strewn:
         about = self._strewn.get((side, name))
@@ -263,81 +311,76 @@ class Tracks:
             about = self._strewn[side, name] = Strewn(self._window_mm, self._search.width_mm)
         return about
 
-    def _log_price(self, mark: Mark) -> float:
-        """Log of the marks on the coil, each of which may be the newest of a chain, as if it were as dirty all over.
+    def _log_price(self, line_mm: float, marks: int) -> float:
+        """Log of the marks on the coil, each of which may be the newest of a chain, of `marks` within the window.
 
         Each millimetre of the coil has its share of the false repeats, and the sum of all shares is 1: they are even
         at first, and fall off on a coil that is longer than usual.
         """
-        marks = sum(about.total for about in self._strewn.values())
-        behind_mm = max(0.0, mark.line_mm - (self._begins_mm or 0.0))
+        behind_mm = max(0.0, line_mm - (self._begins_mm or 0.0))
         return math.log(max(1, marks) * USUAL_MM / self._window_mm) + 2 * math.log1p(behind_mm / USUAL_MM)
 
-    def _places(self, mark: Mark) -> tuple[Place, Place, Place]:
-        """Where a mark lies, and next to it."""
-        number = math.floor(mark.across_mm / self._search.reach_mm)
-        return (mark.side, mark.name, number), (mark.side, mark.name, number - 1), (mark.side, mark.name, number + 1)
-
-    def _keep(self, mark: Mark, places: Iterable[Place]) -> None:
-        for place in places:
-            self._lanes.setdefault(place, Lane()).add(mark)
+    def _keep(self, mark: Mark, place: Place, facts: Floats) -> None:
+        self._lanes.add(mark, place, facts)
         self._newest.append(mark)
 
-    def _found(self, mark: Mark) -> Track | None:
+    def _look_ahead(self, marks: Sequence[Mark]) -> _Outlook:
+        """See which of the next marks may be the newest of a chain, if none of them belongs to a repeat."""
+        places, facts = [self._lanes.places(mark) for mark in marks], np.array([mark.facts for mark in marks])
+        before = self._lanes.before(places, facts)
+        shown, may_repeat = NOTHING, [False] * len(marks)
+        if len(before.pairs.of) >= self._search.marks - 1:
+            shown = self._chains.passing(before.pairs, self._limits(places, facts))
+            for number in shown.of.tolist():
+                may_repeat[number] = True
+        is_close = (before.nearest_mm < self._search.min_period_mm).tolist()
+        return _Outlook(marks, places, facts, before, shown, may_repeat, is_close, set())
+
+    def _limits(self, places: Sequence[Trio], facts: Floats) -> Limits:
+        """What chance shows about each of the next marks at the least, while they are added."""
+        line_mm, across_mm = facts[:, 0], facts[:, 1]
+        kinds: dict[tuple[str, str], list[int]] = {}
+        for number, ((side, name, _), *_) in enumerate(places):
+            kinds.setdefault((side, name), []).append(number)
+        least, rarest = np.empty(len(places)), np.empty(len(places))
+        total = sum(about.total for key, about in self._strewn.items() if key not in kinds)
+        for (side, name), numbers in kinds.items():
+            about, of = self._about(side, name), np.array(numbers)
+            least[of], left = about.least_while(line_mm[of], across_mm[of], TURNS + 1)
+            rarest[of] = about.log_rarest(len(of))
+            total += left
+        price = self._log_price(float(line_mm.min()), total)
+        return Limits(np.log(least), np.full(len(places), price), rarest)
+
+    def _found(self, outlook: _Outlook, number: int, strewn: Strewn) -> Track | None:
         """Look for a chain through this mark that is no chance, and take its marks out of the lanes."""
-        strewn = self._strewn[mark.side, mark.name]
-        dense = strewn.least(mark.across_mm, TURNS + 1)
-        closest_mm = self._search.min_period_mm
-        expected = strewn.least(mark.across_mm, 1) * 2 * self._search.reach_mm * closest_mm
-        lane = self._lanes.get(self._places(mark)[0])
-        if lane is None:
-            strewn.look(False, expected)
-            return None
-        while lane.marks and lane.line_mm[0] < mark.line_mm - self._window_mm:
-            lane.remove(0)
-        back_mm, places = lane.near(mark, self._search.reach_mm)
-        strewn.look(bool(len(places)) and float(back_mm[0]) < closest_mm, expected)
-        if len(places) < self._search.marks - 1:
-            return None
-        log_strewn, log_price = math.log(dense), self._log_price(mark)
-        periods_mm = self._chains.promising(back_mm, log_strewn, log_price)
-        if not len(periods_mm):
-            return None
-        to_right_mm = np.frombuffer(lane.across_mm)[places] - mark.across_mm
-        near = NearMarks(
-            mark.line_mm,
-            mark.across_mm,
-            back_mm,
-            to_right_mm,
-            log_strewn,
-            mark.sizes,
-            lambda place: lane.marks[places[place]].sizes,
-        )
-        chain = self._chains.best(near, periods_mm, strewn, log_price)
+        mark, slots = outlook.marks[number], outlook.before.slots
+        log_strewn = math.log(strewn.least(mark.across_mm, TURNS + 1))
+        log_price = self._log_price(mark.line_mm, sum(about.total for about in self._strewn.values()))
+        newest = Newest(number, mark.line_mm, mark.across_mm, log_strewn, log_price, mark.log_sizes)
+        shown = outlook.shown.only((outlook.shown.of == number).nonzero()[0])
+        chain = self._chains.best(newest, outlook.before.pairs, shown, strewn)
         if chain is None:
             return None
-        marks = {place: lane.marks[places[place]] for place in chain.turn}
-        for taken in marks.values():
-            self._take(taken)
-        return _track(mark, marks, chain)
+        marks = {}
+        for turn, slot in zip(chain.turn.values(), slots[list(chain.turn)].tolist(), strict=True):
+            marks[turn] = self._lanes.kept(slot) if slot >= 0 else outlook.marks[-1 - slot]
+            self._take(marks[turn])
+        return _track(mark, marks, chain.log_expected)
 
     def _take(self, mark: Mark) -> None:
         """A mark belongs to a repeat now."""
         if mark in self._newest:
             self._newest.remove(mark)
-        for place in self._places(mark):
-            lane = self._lanes[place]
-            if mark in lane.marks:  # it may have been the oldest there
-                lane.remove(lane.marks.index(mark))
+        self._lanes.remove(mark)
 
 
-def _track(mark: Mark, near: dict[int, Mark], chain: Chain) -> Track:
-    """Begin a repeat with a chain that ends with `mark`; `near` are its earlier ones."""
-    turns = sorted((0, *chain.turn.values()), reverse=True)
-    at_mm = [0.0, *(near[place].line_mm - mark.line_mm for place in chain.turn)]
-    period_mm = -float(np.polyfit([0, *chain.turn.values()], at_mm, 1)[0])
-    first = near[max(chain.turn, key=chain.turn.__getitem__)]
+def _track(mark: Mark, earlier: dict[int, Mark], log_expected: float) -> Track:
+    """Begin a repeat with a chain that ends with `mark`; `earlier` are the others, by turns before it."""
+    turns = sorted((0, *earlier), reverse=True)
+    at_mm = [0.0, *(other.line_mm - mark.line_mm for other in earlier.values())]
+    period_mm = -float(np.polyfit([0, *earlier], at_mm, 1)[0])
     steps = [far - close for far, close in pairwise(turns)]
-    track = Track(first, mark, period_mm, len(turns), turns[0], steps, math.exp(chain.log_expected))
+    track = Track(earlier[turns[0]], mark, period_mm, len(turns), turns[0], steps, math.exp(log_expected))
     track.settle()
     return track

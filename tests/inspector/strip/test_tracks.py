@@ -1,8 +1,9 @@
 """Repeats found among planted roll marks, and none among marks strewn at random."""
 
+import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.strip.chances import Search
@@ -193,3 +194,25 @@ def test_a_mark_belongs_to_one_repeat(marks: list[tuple[float, float, str]]) -> 
     newest = [repeat.newest for repeat in found]
     assert len(newest) == len(set(newest))
     assert all(repeat.marks >= 3 and repeat.period_mm > 0 and 0 <= repeat.confidence <= 1 for repeat in found)
+
+
+@given(st.integers(min_value=0, max_value=2**32 - 1), st.sampled_from([400, 4000, 40_000]))
+@settings(max_examples=15)
+def test_marks_that_come_together_are_found_as_one_after_the_other(seed: int, count: int) -> None:
+    """However many come at once: the same repeats, with the same marks, and the same is kept for a restart."""
+    rng = np.random.default_rng(seed)
+    marks = [
+        *dirty_strip.strewn(rng, count // 100, 50_000, dirty_strip.in_torn_scratches),
+        *dirty_strip.printed(rng, 700.0, 0.0, 600.0, turns=60, missed=0.2),
+        *dirty_strip.printed(rng, 350.0, 9.0, 603.0, turns=90, missed=0.1),
+        *dirty_strip.printed(rng, 330.0, 9.0, 610.0, turns=90, missed=0.1),
+    ]
+    marks.sort(key=lambda mark: mark.line_mm)
+    alone, together = Tracks(), Tracks()
+    one_by_one = [alone.add(mark) for mark in marks]
+    found: list[RepeatingMark | None] = []
+    while len(found) < len(marks):
+        some = int(rng.integers(1, 150))
+        found += together.add_all(marks[len(found) : len(found) + some])
+    assert found == one_by_one and any(found)
+    assert msgspec.json.encode(alone.kept()) == msgspec.json.encode(together.kept())
