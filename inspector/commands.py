@@ -51,13 +51,14 @@ def ask(address: str, command: Command, timeout_s: float = TIMEOUT_S, *, key: Ke
 
 
 def _exchange(socket: Socket, link: Handshakes, address: str, command: Command, wait_s: float) -> Answer:
+    message = msgspec.json.encode(command)
     if not link.wait(wait_s):
         words = (
             f"{address}: nobody listens there ({wait_s:g} s); nothing was done. Is the inspector running, and "
             "is this its commands.bind?"
         )
         raise NoAnswer(link.hint or words)
-    socket.send(msgspec.json.encode(command))
+    socket.send(message)
     poller = zmq.Poller()
     poller.register(socket, zmq.POLLIN)
     poller.register(link.monitor, zmq.POLLIN)

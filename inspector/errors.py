@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # every command imports this first, and few need numpy
 
 EXIT_DONE = 0
 EXIT_FAILURE = 1
+EXIT_USAGE = 2  # as argparse has it: the command line is wrong
 EXIT_INTERRUPTED = 130  # Ctrl-C, as shells have it
 EXIT_UNAVAILABLE = 69  # sysexits.h EX_UNAVAILABLE: nobody answers
 EXIT_BUSY = 75  # sysexits.h EX_TEMPFAIL: the same command works later

@@ -1,13 +1,16 @@
-"""Standard output that goes nowhere: a closed pipe, a full disk, none at all. For every command line of the project.
+"""Text of the outside world: standard output that goes nowhere (a closed pipe, a full disk, none at all) or knows few
+letters, arguments that are no text. For every command line of the project.
 
-Knows: the three standard descriptors. Must not know: what is printed.
+Knows: the three standard descriptors and the arguments. Must not know: what is printed.
 """
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import io
+import json
 import logging
 import os
 import select
@@ -15,15 +18,22 @@ import sys
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from inspector.errors import EXIT_DONE, EXIT_FAILURE
+from inspector.errors import EXIT_DONE, EXIT_FAILURE, EXIT_USAGE
+
+SHOWN = "inspector.shown"
+"""How a letter is printed that the terminal's encoding lacks."""
+ESCAPED = range(0xDC80, 0xDD00)
+"""What Python makes of bytes that are no text (PEP 383)."""
 
 
 def guarded(command: Callable[[], int]) -> int:
     """Run a command that prints, and return its exit code.
 
     A reader that closed the pipe (`| head`) is a way to end: 0, or the code of a command that ended by itself. A disk
-    that takes no more is a failure, in one line.
+    that takes no more is a failure, an argument that is no text where text is needed a wrong command line (2); each is
+    one line.
     """
+    codecs.register_error(SHOWN, _shown)
     _fill_standard_descriptors()
     _watch_stdout()
     logging.raiseExceptions = False  # a log on a full disk is no reason to write tracebacks to it
@@ -33,6 +43,11 @@ def guarded(command: Callable[[], int]) -> int:
         code = command()
     except (OSError, SystemExit) as raised:  # argparse exits, after it has printed its help
         error = raised
+    except UnicodeEncodeError as raised:
+        if (words := _no_text(raised)) is None:
+            raise
+        report(words)
+        code = EXIT_USAGE
     refused = refusal()
     if refused is None:
         if error is not None:
@@ -61,6 +76,28 @@ def is_gone(out: TextIO) -> bool:
     poller = select.poll()
     poller.register(number, 0)
     return bool(poller.poll(0))
+
+
+def _no_text(error: UnicodeEncodeError) -> str | None:
+    """Say which argument is no text, or what this machine's encoding cannot write; None: it is neither."""
+    letter = error.object[error.start]
+    encoding = sys.getfilesystemencoding()
+    for argument in sys.argv[1:]:
+        if ord(letter) in ESCAPED and letter in argument:
+            found = os.fsencode(argument).decode("ascii", "backslashreplace")
+            return f"argument {found}: is no text in this machine's encoding, {encoding}. Write it so."
+    if encoding == "utf-8":
+        return None
+    return f"{error.object!a}: cannot be written in this machine's encoding, {encoding}. Set LC_ALL=C.UTF-8."
+
+
+def _shown(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Print bytes of a file's name as they are, and any other letter that the encoding lacks as JSON writes it."""
+    assert isinstance(error, UnicodeEncodeError), "nothing is read through this"
+    letters = error.object[error.start : error.end]
+    if all(ord(char) in ESCAPED for char in letters):
+        return os.fsencode(letters), error.end
+    return json.dumps(letters)[1:-1], error.end
 
 
 def _fill_standard_descriptors() -> None:
@@ -105,7 +142,7 @@ def _watch_stdout() -> None:
     sys.stdout = io.TextIOWrapper(
         io.BufferedWriter(_Remembering(1, "w", closefd=False)),
         stdout.encoding,
-        stdout.errors,
+        SHOWN if stdout.errors in ("strict", "surrogateescape") else stdout.errors,
         # Unbuffered (`python -u`) is a text layer that writes through to a raw file; here a buffer is beneath it.
         line_buffering=stdout.line_buffering or stdout.write_through,
     )

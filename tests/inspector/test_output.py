@@ -114,3 +114,46 @@ def test_unbuffered_output_is_unbuffered() -> None:
         process.stdin.write("go on\n")
         process.stdin.close()
         assert process.wait() == 0
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_letter_that_the_terminal_lacks_is_written_as_in_json(encoding: str, folder: Path) -> None:
+    """A folder's name, or a person's, ends no command with a traceback."""
+    config = folder / "w\u0142\u00f3kno \u00fc.toml"
+    config.write_text((folder / "line.toml").read_text())
+    done = subprocess.run(
+        [sys.executable, "-m", "inspector", "check", config.name],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+        timeout=2 * patience_s(),
+    )
+    shown = rb"w\u0142\u00f3kno \u00fc" if encoding == "ascii" else b"w\\u0142\xf3kno \xfc"
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(shown + b".toml: good.")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("inspector decide C1 hold --reason x --operator", 2),
+        ("inspector acknowledge three-dark --operator", 2),
+        ("inspector events --connect", 2),
+        ("inspector check", 78),
+        ("deploy bundle --out x.tar", 78),
+    ],
+)
+def test_an_argument_that_is_no_text_is_named(words: str, code: int, folder: Path) -> None:
+    """A name in another encoding is refused in a line; as a file's name it is as good as any."""
+    done = subprocess.run(
+        [sys.executable.encode(), b"-m", *words.encode().split(), b"Zo\xeb"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=2 * patience_s(),
+    )
+    assert done.returncode == code
+    assert len(done.stderr.splitlines()) == 1 and ("Zo\\xeb: is no text" if code == 2 else "Zo\\udceb") in done.stderr

@@ -37,5 +37,8 @@ class Submission:
 @contextmanager
 def write_submission(path: Path, classes: int) -> Iterator[Submission]:
     """Lend a submission that takes its place when all of it is written."""
-    with replace_file(path, b"ImageId_ClassId,EncodedPixels") as temporary, temporary.open("w", newline="") as file:
+    with (
+        replace_file(path, b"ImageId_ClassId,EncodedPixels") as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
         yield Submission(file, classes)

@@ -94,7 +94,7 @@ def _json(line: Mapping[str, float | None]) -> bytes:
 def write_config(run: Path, begun: Begun) -> None:
     """Write all settings, what the data holds, and, for this and each earlier start, what the run runs on."""
     path = run / "config.toml"
-    earlier = tomllib.loads(path.read_text()).get("start", []) if path.is_file() else []
+    earlier = tomllib.loads(path.read_text("utf-8")).get("start", []) if path.is_file() else []
     content: dict[str, Any] = {
         "settings": {name: value for name, value in asdict(begun.card.settings).items() if value is not None},
         "data": {

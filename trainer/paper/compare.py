@@ -76,7 +76,7 @@ def measure(runs: Sequence[Path]) -> tuple[list[EncoderFigures], ComparisonBasis
         EncoderFigures(run.name, {**read_figures(run, cards[run.name]), "frames_per_s": speeds[run.name]})
         for run in runs
     ]
-    with (runs[0] / "split.csv").open(newline="") as file:
+    with (runs[0] / "split.csv").open(encoding="utf-8", newline="") as file:
         parts = Counter(row["part"] for row in csv.DictReader(file))
     device = f"{watch.device}, {watch.precision}, batch {watch.batch}"
     loss = "softmax cross-entropy" + ("" if settings.loss == "cross_entropy" else f" plus {settings.loss}")
@@ -116,4 +116,4 @@ def _minutes_per_epoch(ends: Sequence[tuple[int, float]]) -> float:
 
 def _write(path: Path, text: str) -> None:
     with replace_file(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, "utf-8")

@@ -78,7 +78,7 @@ def _write(path: Path, parts: tuple[Part, Part]) -> None:
     rows = [
         (frames.name(index), name) for name, frames in zip(PARTS, parts, strict=True) for index in range(len(frames))
     ]
-    with replace_file(path) as temporary, temporary.open("w", newline="") as file:
+    with replace_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("name", "part"))
         writer.writerows(rows)
