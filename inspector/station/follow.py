@@ -57,8 +57,8 @@ class Standing(msgspec.Struct, frozen=True):
 class Follower:
     """Follows a line from `start` to `close`; `events` and `standing` are taken by one reader."""
 
-    def __init__(self, line: Line) -> None:
-        self.line = line
+    def __init__(self, line: Line, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self.line, self._clock_s = line, clock_s
         self.gauges = Gauges()
         self.standing = Standing()
         self.is_changed = threading.Event()
@@ -100,11 +100,11 @@ class Follower:
 
     def silent_s(self) -> float:
         """How long nothing has come from the line."""
-        return time.monotonic() - self._received_s
+        return self._clock_s() - self._received_s
 
     def is_measured(self) -> bool:
         """Whether `gauges` are of now."""
-        return time.monotonic() - self._measured_s < 3 * METRICS_S
+        return self._clock_s() - self._measured_s < 3 * METRICS_S
 
     def refresh(self) -> None:
         """Ask where the alarms stand, soon."""
@@ -166,7 +166,7 @@ class Follower:
         )
 
     def _take(self, event: Event, payload: bytes) -> None:
-        self._received_s = time.monotonic()
+        self._received_s = self._clock_s()
         self.fault = ""
         if event.seq == 0:
             self.journal_fault = getattr(event.data, "fault", "")
@@ -191,7 +191,7 @@ class Follower:
         while not self._stop.wait(METRICS_S):
             try:
                 self.gauges = meter.take(read(_scraped(self.line.http), time.monotonic()))
-                self._measured_s = time.monotonic()
+                self._measured_s = self._clock_s()
             except (OSError, ValueError):
                 continue  # `is_measured` says so
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from inspector.errors import InspectorError
@@ -32,14 +34,15 @@ SIDES = ("top", "bottom")
 class Watch:
     """A line that is watched, from `start` to `close`."""
 
-    def __init__(self, line: Line) -> None:
-        self.follower = Follower(line)
+    def __init__(self, line: Line, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self.follower = Follower(line, clock_s)
         self.stream = LineStream(self._first)
         self.coils = Coils()
         self.backdrop = Backdrop()
         self._warming: asyncio.Task[None] | None = None
         self._line = line
         self._task: asyncio.Task[None] | None = None
+        self._was_answering = False
 
     @property
     def line(self) -> Line:
@@ -63,21 +66,24 @@ class Watch:
         return self.follower.silent_s() < SILENT_S
 
     async def _pump(self) -> None:
-        was_answering = False
         for tick in itertools.count():
-            taken = self.follower.take()
-            also = b""
-            if any(isinstance(event.data, Health) and event.data.state == "reloaded" for event, _ in taken):
-                also += await self._reread()
-            self._warm([event.data for event, _ in taken if isinstance(event.data, CoilRecord)])
-            if self.follower.is_changed.is_set():
-                self.follower.is_changed.clear()
-                also += self._standing()
-            if tick % TICKS_NOW == 0 or was_answering != self.is_answering():  # a loss is reported at once
-                was_answering = self.is_answering()
-                also += self._now()
-            self.stream.take(taken, also)
+            await self.step(tick)
             await asyncio.sleep(TICK_S)
+
+    async def step(self, tick: int) -> None:
+        """Pass on what has come since the last tick."""
+        taken = self.follower.take()
+        also = b""
+        if any(isinstance(event.data, Health) and event.data.state == "reloaded" for event, _ in taken):
+            also += await self._reread()
+        self._warm([event.data for event, _ in taken if isinstance(event.data, CoilRecord)])
+        if self.follower.is_changed.is_set():
+            self.follower.is_changed.clear()
+            also += self._standing()
+        if tick % TICKS_NOW == 0 or self._was_answering != self.is_answering():  # a loss is reported at once
+            self._was_answering = self.is_answering()
+            also += self._now()
+        self.stream.take(taken, also)
 
     def _warm(self, records: list[CoilRecord]) -> None:
         """Read the newest large coil before somebody asks for it."""

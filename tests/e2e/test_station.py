@@ -151,6 +151,28 @@ def test_a_station_that_is_killed_is_reported_and_comes_back(mill: Mill, browser
     page.close()
 
 
+def test_a_lost_station_is_reported_within_three_seconds(mill: Mill, browser: Browser, tmp_path: Path) -> None:
+    """By the page's own clock, which stands but for what the test lets pass: no sign for 3 s, and it is there."""
+    path = mill.folder / "timed.toml"
+    path.write_text('bind = "127.0.0.1:0"\n[[line]]\nconfig = "line.toml"\n')
+    page = browser.new_page()
+    page.clock.install()
+    with Station(path, tmp_path) as station:
+        page.goto(f"{station.address}/live")
+        until(page, "document.getElementById('coil').textContent.length > 1")
+        page.clock.pause_at(page.evaluate("Date.now() + 1000"))
+        until(page, "window.station.link.received === Date.now()")  # a sign came while the page's clock stands
+        assert page.locator("#banner").is_hidden()
+        station.child.kill()
+    until(page, "window.station.link.source.readyState !== EventSource.OPEN")
+    assert page.evaluate("window.station.link.received === Date.now()")
+    page.clock.run_for(2000)
+    assert page.locator("#banner").is_hidden(), "a late sign is no loss"
+    page.clock.run_for(1000)
+    assert "NO CONNECTION TO THE STATION" in page.locator("#banner").inner_text()
+    page.close()
+
+
 def test_a_coil_is_opened_looked_at_and_decided(mill: Mill, page: Page) -> None:
     """Its map, a defect's picture with its outline, a decision that is journalled with name and reason."""
     with Camera(mill, boot="b4") as camera:

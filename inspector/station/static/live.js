@@ -143,6 +143,6 @@ window.addEventListener("resize", resize); resize();
 byId("sound").checked = localStorage.getItem("sound") === "1";
 byId("sound").addEventListener("change", () => localStorage.setItem("sound", byId("sound").checked ? "1" : "0"));
 strips.onPick = (coil, defect) => location.assign(address("/coil", { coil: coil.name, defect: defect.id }));
-new Link(address("/api/stream"), receive, (gone, since) => { isLost = gone ? since : 0; report(); isDue = true; });
+const link = new Link(address("/api/stream"), receive, (gone, since) => { isLost = gone ? since : 0; report(); isDue = true; });
 requestAnimationFrame(frame);
-window.station = { fold, travel, strips };   // for whoever looks from outside: tests, a console
+window.station = { fold, travel, strips, link };   // for whoever looks from outside: tests, a console

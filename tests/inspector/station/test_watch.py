@@ -1,0 +1,59 @@
+"""A line that is watched: what its browsers receive, and when, by a clock that is passed in."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+
+from inspector.records.events import Health
+from inspector.station.lines import Line
+from inspector.station.stream import Subscriber
+from inspector.station.watch import TICK_S, Watch
+from tests.inspector.station.test_stream import sent
+
+WANTED_S = 3.0
+LINE = Line(
+    name="l",
+    config=Path("line.toml"),
+    key=None,
+    events="tcp://127.0.0.1:1",
+    replay="tcp://127.0.0.1:2",
+    commands="tcp://127.0.0.1:3",
+    http="127.0.0.1:4",
+    journal=Path("journal"),
+    archive=None,
+    has_strip=False,
+    spans=(),
+    classes=(),
+    gradings=(),
+    severities=(),
+)
+
+
+async def reported_s(watch: Watch, now_s: list[float]) -> float:
+    """When a browser that looks on is sent that the line is silent, whose last sign comes now."""
+    event, published = sent(1, Health(state="started", message="", recipe="r@1", version="1"))
+    watch.follower._take(event, published.payload)
+    browser = watch.stream.subscribe("")
+    for tick in range(100):
+        await watch.step(tick)
+        if any(not is_answering for is_answering in signs(browser)):
+            return now_s[0]
+        now_s[0] += TICK_S
+    raise AssertionError("it is never reported")
+
+
+def signs(browser: Subscriber) -> list[bool]:
+    """Whether the line answers, by the messages that wait for a browser."""
+    chunks = [browser._chunks.get_nowait() or b"" for _ in range(browser._chunks.qsize())]
+    facts = [line.removeprefix(b"data: ") for line in b"".join(chunks).splitlines() if b'"is_answering"' in line]
+    return [msgspec.json.decode(line)["is_answering"] for line in facts]
+
+
+def test_a_silent_line_is_reported_within_three_seconds() -> None:
+    """A heartbeat that is late is no loss; after 3 s without a sign each browser has been sent that there is none."""
+    now_s = [100.0]
+    watch = Watch(LINE, lambda: now_s[0])
+    assert 2.0 <= asyncio.run(reported_s(watch, now_s)) - 100.0 <= WANTED_S
