@@ -14,8 +14,9 @@ from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from inspector.languages.catalogue import Words, language, languages
 from inspector.station.access import Access, Limits
-from inspector.station.pages import Words, filled, language, languages
+from inspector.station.pages import filled
 from inspector.station.views import LANGUAGE, accepted
 
 AT_ONCE = 1

@@ -1,9 +1,8 @@
 """Pages as HTML: files with places, filled; words from one catalogue for each language.
 
-A place is `{{name}}` (a value, escaped unless it is `Html`) or `{{t:key}}` (words). A further language is a file in
-`words/`, and nothing else.
+A place is `{{name}}` (a value, escaped unless it is `Html`) or `{{t:key}}` (words).
 
-Knows: files, escaping, languages. Must not know: what a page is for.
+Knows: files, escaping. Must not know: what a page is for.
 """
 
 from __future__ import annotations
@@ -16,38 +15,16 @@ from pathlib import Path
 
 import msgspec
 
-from inspector.errors import InspectorError
+from inspector.languages.catalogue import Words
 
 HERE = Path(__file__).parent
 PLACE = re.compile(r"\{\{(t:)?([a-z0-9_.]+)\}\}")
-DEFAULT = "en"
-
-Words = Mapping[str, str]
 
 
 class Html(str):
     """Text that is markup already."""
 
     __slots__ = ()
-
-
-@cache
-def languages() -> dict[str, Words]:
-    """All catalogues, by the language's code; what a language lacks is English."""
-    read = {path.stem: _catalogue(path) for path in sorted((HERE / "words").glob("*.json"))}
-    return {code: {**read[DEFAULT], **words} for code, words in read.items()}
-
-
-def language(wanted: str, accepted: str) -> str:
-    """The language of a reader who chose `wanted`, else the first of `Accept-Language` that there is."""
-    known = languages()
-    codes = [wanted, *(part.partition(";")[0].strip()[:2].lower() for part in accepted.split(","))]
-    return next((code for code in codes if code in known), DEFAULT)
-
-
-def in_units(words: Words, units: str) -> Words:
-    """A catalogue for a reader of these units: a word that has a twin for them, like `length.in`, is that."""
-    return {key: words.get(f"{key}.{units}", text) for key, text in words.items()}
 
 
 def filled(page: str, words: Words, values: Mapping[str, str]) -> Html:
@@ -70,10 +47,3 @@ def data(value: object) -> Html:
 @cache
 def _text(page: str) -> str:
     return (HERE / "pages" / page).read_text(encoding="utf-8")
-
-
-def _catalogue(path: Path) -> Words:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-    except ValueError as error:
-        raise InspectorError(f"{path}: is no catalogue of words: {error}. Mend it.") from error

@@ -13,8 +13,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from inspector import __version__
+from inspector.languages.catalogue import Words, in_units, language, languages
 from inspector.station.access import Access
-from inspector.station.pages import Html, Words, data, filled, in_units, language, languages
+from inspector.station.pages import Html, data, filled
 from inspector.station.watch import Watch
 
 LANGUAGE, UNITS = "language", "units"

@@ -3,7 +3,7 @@
 import { address } from "./ask.js";
 import { facts } from "./dom.js";
 
-const STEEL = "#e8ebee", SHADE = .6, MOST = 300, SOON_MS = 120;
+const STEEL = "#e8ebee", SHADE = .5, MOST = 300, SOON_MS = 120;
 
 export class Backdrop {
   // `coil`: its name, and when it passed. `onChange` is called when there is more to draw.

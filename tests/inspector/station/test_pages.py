@@ -11,9 +11,10 @@ from typing import get_args
 import msgspec
 import pytest
 
+from inspector.languages.catalogue import HERE, language, languages
 from inspector.records.events import IsaState, Ne107, Priority
 from inspector.station import pages
-from inspector.station.pages import Html, data, filled, language, languages
+from inspector.station.pages import Html, data, filled
 
 ROOM = Path(pages.__file__).parent
 ENGLISH = languages()["en"]
@@ -37,7 +38,7 @@ def test_every_word_is_in_the_catalogue() -> None:
 def test_languages_have_the_same_keys_and_places() -> None:
     """Nothing is left in English, and every {place} is filled in."""
     for code in languages():
-        words = msgspec.json.decode((ROOM / "words" / f"{code}.json").read_bytes(), type=dict[str, str])
+        words = msgspec.json.decode((HERE / f"{code}.json").read_bytes(), type=dict[str, str])
         assert words.keys() == ENGLISH.keys(), code
         for key, text in words.items():
             assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", ENGLISH[key])), (code, key)

@@ -13,6 +13,7 @@ from tests.patience import patience_s
 NODE = shutil.which("node")
 HERE = Path(__file__).parent
 STATIC = HERE.parents[2] / "inspector" / "station" / "static"
+LANGUAGES = HERE.parents[2] / "inspector" / "languages"
 MOST_KB = 300
 
 
@@ -35,5 +36,5 @@ def test_the_modules_do_what_they_say(tmp_path: Path) -> None:
 
 def test_the_first_view_is_small() -> None:
     """All scripts, styles and words together, uncompressed."""
-    files = [*STATIC.glob("*"), *(STATIC.parent / "words").glob("*"), *(STATIC.parent / "pages").glob("*")]
+    files = [*STATIC.glob("*"), *LANGUAGES.glob("*.json"), *(STATIC.parent / "pages").glob("*")]
     assert sum(path.stat().st_size for path in files) <= 1000 * MOST_KB
