@@ -51,19 +51,22 @@ class ReportPictures(msgspec.Struct, frozen=True):
     crops: dict[str, ReportPicture]
     """By a defect's id."""
     note: str
-    """What to report of them: why there are none, or how many."""
+    """What to report of them, why there are none or how many: a key of the catalogue behind `report.pictures.`."""
+    values: dict[str, object] = {}
+    """What is filled in there."""
 
 
 def pictures(seen: CoilHistory, severities: Sequence[SeveritySection], archive: Path | None) -> ReportPictures:
     """Return pictures of the worst of a coil's defects, whose ids must have been kept with it."""
     if archive is None:
-        return ReportPictures({}, "no pictures: no archive is named ([archive] path, or --archive)")
+        return ReportPictures({}, "no_archive")
     if not is_archive(archive):
-        return ReportPictures({}, f"no pictures: {archive.name} holds no archive")
+        return ReportPictures({}, "not_archive", {"name": archive.name})
     crops = chosen(archive, seen.passage.coil, [seen.ids[place] for place in worst(seen, severities)])
-    of_all = "all" if len(crops) == len(seen.ids) else f"{len(crops)} of {len(seen.ids)}"
+    if not crops:
+        return ReportPictures({}, "none")
     return ReportPictures(
-        crops, f"pictures from the archive, of {of_all}" if crops else "no pictures: the archive has none"
+        crops, "all" if len(crops) == len(seen.ids) else "some", {"count": len(crops), "all": len(seen.ids)}
     )
 
 

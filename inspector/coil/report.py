@@ -26,7 +26,7 @@ from inspector.coil.marks import marks
 from inspector.coil.pictures import ReportPicture, ReportPictures
 from inspector.coil.seen import CoilHistory
 from inspector.coil.settings import GradingSection
-from inspector.coil.units import METRIC, Units
+from inspector.coil.speech import ENGLISH, Speech
 from inspector.coil.words import figures, foot, grades, subtitle, tables
 from inspector.config.severity import SeveritySection
 from inspector.records.events import CoilRecord
@@ -38,6 +38,8 @@ SIGNS = {"release": "\u2713", "hold": "\u25b2", "block": "\u2716", "ungraded": "
 
 
 NO_PICTURES = ReportPictures({}, "")
+TRANSLATED = "t:"
+"""What a place of a page begins with that is a word of the catalogue."""
 
 
 class Packed(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,20 +60,20 @@ def html(
     pictures: ReportPictures = NO_PICTURES,
     classes: Sequence[str] = (),
     note: str = "",
-    units: Units = METRIC,
+    by: Speech = ENGLISH,
 ) -> bytes:
-    """Write the report of a coil that was read with its defects, with pictures of some of them.
+    """Write the report of a coil that was read with its defects, with pictures of some of them, in somebody's words.
 
     Signs and colours follow the order of the recipe's `classes`; without them that of the alphabet.
     """
-    packed = pack(seen, gradings, severities, pictures=pictures, classes=classes, units=units)
+    packed = pack(seen, gradings, severities, pictures=pictures, classes=classes, by=by)
     script, style = _script(), _text("page.css")
     return _filled(
         "page.html",
         {
-            "coil": escape(made.coil),
-            "grade": escape(made.grade),
-            "body": body(made, note, pictures.note, units),
+            "language": by.language,
+            "title": escape(by.t("title_graded", coil=made.coil, grade=by.known("grade", made.grade))),
+            "body": body(made, f"{note} {by.t('whole_file')}".strip(), by.pictures(pictures), by),
             "generator": f"inspector {__version__}",
             "script_hash": _hash(script),
             "style_hash": _hash(style),
@@ -81,27 +83,33 @@ def html(
             "ids": packing.text(packed.ids),
             "meta": packed.meta,
         },
+        by,
     ).encode()
 
 
-def body(made: CoilRecord, note: str = "", pictures: str = "", units: Units = METRIC) -> str:
+def body(made: CoilRecord, note: str = "", pictures: str = "", by: Speech = ENGLISH) -> str:
     """What the page shows, without what makes it a file: the places that `page.js` fills stand empty in it."""
+    grade = by.known("grade", made.grade)
     return _filled(
         "body.html",
         {
-            "coil": escape(made.coil),
+            "title": escape(by.t("title", coil=made.coil)),
             "grade": escape(made.grade),
+            "grade_is": escape(by.t("grade_is", grade=grade)),
+            "grade_word": escape(grade),
+            "critical": escape(by.known("severity", "critical")),
             "sign": SIGNS.get(made.grade, SIGNS["ungraded"]),
-            "so_far": "so far: the coil runs" if made.is_partial else "",
-            "subtitle": subtitle(made),
-            "figures": figures(made, units),
-            "grades": grades(made, units),
-            "tables": tables(made, units),
-            "small": units.small,
-            "large": units.large,
-            "foot": foot(made, note),
+            "so_far": escape(by.t("so_far")) if made.is_partial else "",
+            "subtitle": subtitle(made, by),
+            "figures": figures(made, by),
+            "grades": grades(made, by),
+            "tables": tables(made, by),
+            "small": by.units.small,
+            "large": by.units.large,
+            "foot": foot(made, note, by),
             "pictures": escape(pictures),
         },
+        by,
     )
 
 
@@ -112,7 +120,7 @@ def pack(
     *,
     pictures: ReportPictures = NO_PICTURES,
     classes: Sequence[str] = (),
-    units: Units = METRIC,
+    by: Speech = ENGLISH,
 ) -> Packed:
     """Pack what `page.js` shows of a coil that was read with its defects."""
     assert len(seen.ids) == len(seen.columns), "a report needs the defects' ids"
@@ -124,7 +132,8 @@ def pack(
     ids = [seen.ids[place] for place in along.tolist()]
     return Packed(
         meta=_json(
-            _meta(seen, gradings, ids, pictures.crops) | {"columns": layout, "names": names, "units": units.name}
+            _meta(seen, gradings, ids, pictures.crops)
+            | {"columns": layout, "names": names, "units": by.units.name, "words": by.script()}
         ),
         columns=packed,
         ids=packing.lines(ids),
@@ -212,13 +221,14 @@ def _zone(rules: GradingSection, *, is_over: bool) -> dict[str, Any]:
     }
 
 
-def _filled(page: str, words: Mapping[str, str]) -> str:
-    """Fill in a page's places, each once, so that a text that looks like a place stays text."""
+def _filled(page: str, words: Mapping[str, str], by: Speech) -> str:
+    """Fill in a page's places, each once, so that a text that looks like a place stays text; `t:` words are `by`'s."""
     parts = _text(page).split("{{")
     filled = [parts[0]]
     for part in parts[1:]:
         name, _, rest = part.partition("}}")
-        filled += [words[name], rest]
+        text = escape(by.t(name.removeprefix(TRANSLATED))) if name.startswith(TRANSLATED) else words[name]
+        filled += [text, rest]
     return "".join(filled)
 
 

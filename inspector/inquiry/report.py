@@ -15,9 +15,11 @@ from inspector.coil import file, report
 from inspector.coil.pictures import pictures
 from inspector.coil.record import record
 from inspector.coil.seen import CoilHistory, closed, gather, opened
+from inspector.coil.speech import speech
 from inspector.coil.units import UNITS
 from inspector.events.history import History
 from inspector.inquiry import source
+from inspector.languages.catalogue import DEFAULT, languages
 from inspector.records.events import CoilRecord
 
 
@@ -31,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--archive", type=Path, metavar="FOLDER", help="pictures for the report; with --config the line's own")
     add("--note", default="", metavar="TEXT", help="a sentence for the foot of the report")
     add("--units", choices=tuple(UNITS), default="mm", help="lengths of the report for people")
+    add("--language", choices=tuple(languages()), default=DEFAULT, help="language of the report for people")
     source.add_arguments(parser)
 
 
@@ -43,9 +46,10 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         file.write(closed(seen, made), args.json)
     if args.html:
+        by = speech(args.language, UNITS[args.units])
         shown = pictures(seen, found.severities, args.archive or found.archive)
-        facts = {"pictures": shown, "classes": found.classes, "note": args.note, "units": UNITS[args.units]}
-        file.save(args.html, report.html(seen, made, found.gradings, found.severities, **facts))
+        facts = {"pictures": shown, "classes": found.classes, "note": args.note}
+        file.save(args.html, report.html(seen, made, found.gradings, found.severities, by=by, **facts))
     print(msgspec.json.format(msgspec.json.encode(made), indent=2).decode(), file=sys.stdout)
     return 0
 

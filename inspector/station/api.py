@@ -24,6 +24,7 @@ from starlette.types import Receive, Scope, Send
 
 from inspector import __version__
 from inspector.coil import report
+from inspector.coil.speech import speech
 from inspector.coil.units import METRIC, UNITS
 from inspector.commands import ask
 from inspector.errors import InspectorError, NoAnswer
@@ -93,7 +94,8 @@ class Api:
         first_seq = int(seq) if seq.isdecimal() and len(seq) < LONGEST else None
         made = await run_sync(coils.shown, watch.line, asked.get("coil", ""), first_seq, limiter=self._readers)
         meta = msgspec.Raw(made.packed.meta.encode())
-        body = report.body(made.record, units=UNITS.get(asked.get("units", ""), METRIC))
+        by = speech(asked.get("language", ""), UNITS.get(asked.get("units", ""), METRIC))
+        body = report.body(made.record, by=by)
         return answered({"stamp": made.stamp, "record": made.record, "body": body, "meta": meta})
 
     async def crops(self, request: Request) -> Response:

@@ -1,6 +1,6 @@
 // Density along the coil, and the Pareto of classes.
 
-import { big, coil, meta, startMm, unit } from "./data.js";
+import { big, coil, meta, startMm, t, unit, written } from "./data.js";
 import { label, nice, round } from "./map.js";
 import { colourOf, hatch, printing, sharpness, sized, trace } from "./marks.js";
 
@@ -14,14 +14,14 @@ export function drawDensity(shown, onGo) {
   for (let n = 0; n < bins; n++) most = Math.max(most, counts.reduce((sum, one) => sum + one[n], 0));
   const rise = nice(Math.max(most, 1) * perM / 4), scale = (base - top) / (Math.ceil(most * perM / rise - 1e-9) * rise || 1);
   ctx.textAlign = "right"; ctx.textBaseline = "middle"; ctx.lineWidth = 1;
-  for (let value = 0; value <= most * perM * 1.0001 + rise * .99 && base - value * scale >= top - 1; value += rise) { const y = Math.round(base - value * scale) + .5; ctx.strokeStyle = value ? "#e3e6ea" : "#9aa2ab"; ctx.beginPath(); ctx.moveTo(left, y); ctx.lineTo(width - right, y); ctx.stroke(); ctx.fillStyle = "#68717b"; ctx.fillText(+value.toPrecision(3), left - 6, y); }
+  for (let value = 0; value <= most * perM * 1.0001 + rise * .99 && base - value * scale >= top - 1; value += rise) { const y = Math.round(base - value * scale) + .5; ctx.strokeStyle = value ? "#e3e6ea" : "#9aa2ab"; ctx.beginPath(); ctx.moveTo(left, y); ctx.lineTo(width - right, y); ctx.stroke(); ctx.fillStyle = "#68717b"; ctx.fillText(written(+value.toPrecision(3)), left - 6, y); }
   const px = inner * step / length;
   for (let n = 0; n < bins; n++) { let y = base; counts.forEach((one, kind) => { const h = one[n] * perM * scale; if (h) { ctx.fillStyle = colourOf(kind); ctx.fillRect(left + n * px, y - h, Math.max(1, px - (px > 4 ? 1 : 0)), h); if (h > 3) { ctx.fillStyle = "#fff"; ctx.fillRect(left + n * px, y - h, Math.max(1, px), .8); } y -= h; } }); }
   for (const gap of meta.gaps) hatch(ctx, left + gap.start / length * inner, base + 2, Math.max(2, (gap.end - gap.start) / length * inner), 7, 4);
   ctx.fillStyle = "#68717b"; ctx.strokeStyle = "#9aa2ab"; ctx.textBaseline = "top"; ctx.textAlign = "center";
   const tick = round(length * 90 / inner);
   for (let mm = 0; mm <= length * 1.0001; mm += tick) { const x = left + mm / length * inner; ctx.beginPath(); ctx.moveTo(x, base); ctx.lineTo(x, base + 12); ctx.stroke(); ctx.fillText(label(mm, tick) + (mm ? "" : ` ${unit().large}`), Math.min(x, width - 18), base + 14); }
-  document.getElementById("density-hint").textContent = `defects a ${unit().large === "m" ? "metre" : "foot"}, in steps of ${label(step, Math.min(step, unit().largeMm))} ${unit().large}; hatched: not inspected`;
+  document.getElementById("density-hint").textContent = t("density_hint", { step: `${label(step, Math.min(step, unit().largeMm))} ${unit().large}` });
   canvas.onclick = (event) => onGo((event.offsetX - left) / inner * length);
 }
 

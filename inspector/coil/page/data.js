@@ -13,8 +13,10 @@ async function inflate(name) {
   return new Response(stream).arrayBuffer();
 }
 
+export function speak(from) { source = from; meta = from.meta; }
+
 export async function unpack(from) {
-  source = from; meta = from.meta;
+  speak(from);
   const packed = new Uint8Array(await inflate("columns"));
   count = meta.count;
   let at = 0;
@@ -48,12 +50,18 @@ export const lengthMm = (i) => coil.length[i] / 10;
 export const leftMm = (i) => coil.left[i] / 10;
 export const widthMm = (i) => coil.width[i] / 10;
 
+// Words of the reader's language; a word that a list lacks is shown as it is.
+export const t = (key, values = {}) => (meta?.words?.[`report.${key}`] ?? key).replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
+export const word = (kind, name) => meta.words[`${kind}.${name}`] ?? name;
+// A number as the language writes it.
+export const written = (text) => String(text).replace(".", t("decimal"));
+
 // Lengths as the reader wants them: millimetres and metres, or inches and feet.
 const isInches = () => meta.units === "in";
 export const unit = () => (isInches() ? { small: "in", large: "ft", area: "in\u00b2", smallMm: 25.4, largeMm: 304.8 } : { small: "mm", large: "m", area: "mm\u00b2", smallMm: 1, largeMm: 1000 });
-export const metres = (mm, digits = 3) => (Math.round(mm) === 0 ? 0 : mm / unit().largeMm).toFixed(digits);
-export const short = (mm, digits = 1) => (mm / unit().smallMm).toFixed(isInches() ? digits + 1 : digits);
-export const area = (mm2) => (mm2 / unit().smallMm ** 2).toFixed(isInches() ? 3 : 1);
+export const metres = (mm, digits = 3) => written((Math.round(mm) === 0 ? 0 : mm / unit().largeMm).toFixed(digits));
+export const short = (mm, digits = 1) => written((mm / unit().smallMm).toFixed(isInches() ? digits + 1 : digits));
+export const area = (mm2) => written((mm2 / unit().smallMm ** 2).toFixed(isInches() ? 3 : 1));
 
 export function big(number) {
   return String(number).replace(/\B(?=(\d{3})+$)/g, "\u202f");

@@ -1,21 +1,21 @@
 // The list: as many rows as the window shows, whatever the number of defects. And the worst defects as cards.
 
-import { area, big, coil, count, el, ids, leftMm, lengthMm, loadIds, meta, metres, SEVERITIES, short, startMm, unit, widthMm } from "./data.js";
+import { area, big, coil, count, el, ids, leftMm, lengthMm, loadIds, meta, metres, SEVERITIES, short, startMm, t, unit, widthMm, word, written } from "./data.js";
 import { nice } from "./map.js";
 import { colourOf, printing, sign } from "./marks.js";
 
 const PITCH = 26, PRINTED = 60;
 const COLUMNS = [
-  ["class", (i) => meta.names[coil.kind[i]], (i) => coil.kind[i]], ["severity", (i) => SEVERITIES[coil.severity[i]], (i) => coil.severity[i]],
-  ["side", (i) => meta.sides_by_number[coil.side[i]], (i) => coil.side[i]], ["{place}", (i) => metres(startMm(i)), (i) => coil.start[i], 1],
-  ["from tail {large}", (i) => metres(meta.length_mm - startMm(i) - lengthMm(i)), (i) => -coil.start[i] - coil.length[i], 1], ["across {small}", (i) => short(leftMm(i)), (i) => coil.left[i], 1],
-  ["length {small}", (i) => short(lengthMm(i)), (i) => coil.length[i], 1], ["width {small}", (i) => short(widthMm(i)), (i) => coil.width[i], 1],
-  ["area {area}", (i) => area(coil.area[i]), (i) => coil.area[i], 1], ["certain", (i) => Math.round(coil.confidence[i] / 10) + " %", (i) => coil.confidence[i], 1],
+  ["class", (i) => meta.names[coil.kind[i]], (i) => coil.kind[i]], ["severity", (i) => word("severity", SEVERITIES[coil.severity[i]]), (i) => coil.severity[i]],
+  ["side", (i) => word("side", meta.sides_by_number[coil.side[i]]), (i) => coil.side[i]], ["place", (i) => metres(startMm(i)), (i) => coil.start[i], 1],
+  ["from_tail", (i) => metres(meta.length_mm - startMm(i) - lengthMm(i)), (i) => -coil.start[i] - coil.length[i], 1], ["across", (i) => short(leftMm(i)), (i) => coil.left[i], 1],
+  ["length_of", (i) => short(lengthMm(i)), (i) => coil.length[i], 1], ["width_of", (i) => short(widthMm(i)), (i) => coil.width[i], 1],
+  ["area_of", (i) => area(coil.area[i]), (i) => coil.area[i], 1], ["certain", (i) => Math.round(coil.confidence[i] / 10) + " %", (i) => coil.confidence[i], 1],
   ["camera", (i) => meta.cameras[coil.camera[i]], (i) => coil.camera[i]], ["id", (i) => (ids ? ids[i] : "\u2026"), (i) => i],
 ];
 
 // A column's name with the reader's units.
-const titled = (name) => name.replace(/\{(\w+)\}/, (_, word) => (word === "place" ? (unit().large === "m" ? "metre" : "foot") : unit()[word]));
+const titled = (name) => t(name, unit());
 
 export class List {
   constructor(pane, onPick) {
@@ -46,7 +46,7 @@ export class List {
       COLUMNS.forEach(([, show, , isNumber], n) => { const cell = el("td", undefined, row); if (isNumber) cell.className = "number"; if (!n) cell.append(sign(coil.kind[i]), " "); cell.append(show(i)); });
     }
     if (this.order.length && !ids && !printing) loadIds().then(() => this.draw());
-    document.getElementById("print-note").textContent = this.order.length > PRINTED ? `The ${PRINTED} first of ${big(this.order.length)} by ${titled(COLUMNS[this.by][0])}; all of them are in this file on a screen.` : "";
+    document.getElementById("print-note").textContent = this.order.length > PRINTED ? t("print_note", { shown: PRINTED, count: big(this.order.length), column: titled(COLUMNS[this.by][0]) }) : "";
   }
 }
 
@@ -55,10 +55,10 @@ export function drawWorst(shown, onPick) {
   for (const i of shown) { if (best.length < 12 || coil.rank[i] > coil.rank[best[11]]) { best.push(i); best.sort((a, b) => coil.rank[b] - coil.rank[a]); best.length = Math.min(12, best.length); } }
   for (const i of best) {
     const figure = el("figure", undefined, pane), crop = meta.crops[i]; figure.onclick = () => onPick(i); figure.append(crop ? pictured(i, crop) : outlined(i));
-    const words = el("figcaption", undefined, figure), name = el("b", undefined, words); name.append(sign(coil.kind[i]), ` ${meta.names[coil.kind[i]]}, ${SEVERITIES[coil.severity[i]]}`);
-    words.append(`${metres(startMm(i))} ${unit().large}, across ${short(leftMm(i), 0)} ${unit().small}, ${meta.sides_by_number[coil.side[i]]}`, document.createElement("br"), `${short(lengthMm(i))} x ${short(widthMm(i))} ${unit().small}`);
-    if (!crop) el("i", "no picture; its box, to scale", el("div", undefined, words));
-    else if (crop.label) el("i", `a person says: ${crop.label}`, el("div", undefined, words));
+    const words = el("figcaption", undefined, figure), name = el("b", undefined, words); name.append(sign(coil.kind[i]), ` ${meta.names[coil.kind[i]]}, ${word("severity", SEVERITIES[coil.severity[i]])}`);
+    words.append(t("at", { place: `${metres(startMm(i))} ${unit().large}`, across: `${short(leftMm(i), 0)} ${unit().small}`, side: word("side", meta.sides_by_number[coil.side[i]]) }), document.createElement("br"), `${short(lengthMm(i))} x ${short(widthMm(i))} ${unit().small}`);
+    if (!crop) el("i", t("no_picture"), el("div", undefined, words));
+    else if (crop.label) el("i", t("labelled", { label: crop.label }), el("div", undefined, words));
   }
 }
 
@@ -77,6 +77,6 @@ function outlined(i) {
   const svg = shape("svg", { viewBox: "0 0 200 128" }), by = unit().smallMm, bar = nice(40 * room / by), long = bar * by / room;
   shape("rect", { x: left, y: top, width: Math.max(1.5, w / room), height: Math.max(1.5, h / room), fill: colourOf(coil.kind[i]), "fill-opacity": .22, stroke: colourOf(coil.kind[i]), "stroke-width": 1.6 }, svg);
   shape("path", { d: `M12 112v6M12 115h${long}M${12 + long} 112v6`, stroke: "#68717b", fill: "none" }, svg);
-  shape("text", { x: 18 + long, y: 119, "font-size": 11, fill: "#68717b" }, svg).textContent = `${+bar.toPrecision(2)} ${unit().small}`;
+  shape("text", { x: 18 + long, y: 119, "font-size": 11, fill: "#68717b" }, svg).textContent = `${written(+bar.toPrecision(2))} ${unit().small}`;
   return svg;
 }

@@ -1,7 +1,7 @@
 // The map: the strip folded into rows like a page of text, so that it is true to scale at every zoom. Travel is to the right,
 // the left edge of the strip is up; the sides lie one above the other.
 
-import { area, coil, el, firstFrom, leftMm, lengthMm, meta, metres, SEVERITIES, short, startMm, unit, widthMm } from "./data.js";
+import { area, coil, el, firstFrom, leftMm, lengthMm, meta, metres, SEVERITIES, short, startMm, t, unit, widthMm, word, written } from "./data.js";
 import { colourOf, hatch, printing, sharpness, sized, stamp } from "./marks.js";
 
 const STEEL = "#e8ebee", EDGE = "#aeb5bd", LEFT = 62, RIGHT = 10, SCALE = 19, GAP = 5, NEXT = 9, CELL = 3, SIGNS = 250;
@@ -101,7 +101,7 @@ export class Strip {
     for (const gap of meta.gaps) for (const [x, y, w, h] of this.pieces(gap.side, gap.start, gap.end, gap.left, gap.right)) hatch(ctx, x, y, Math.max(1.5, w), h);
     for (const box of meta.crowded) for (const [x, y, w, h] of this.pieces(box.side, box.start, box.end, box.left, box.right)) hatch(ctx, x, y, Math.max(1.5, w), h, 4, -1, "#8b1d16");
     this.defects(); this.repeats(); this.welds(); this.ring();
-    document.getElementById("map-hint").textContent = `true to scale, travel to the right, ${metres(Math.min(this.rowMm, this.length), this.rowMm < 1e4 ? 2 : 0)} ${unit().large} a row` + (this.isDense ? "; shaded by number of defects, signs for the worst" : "") + (printing ? "" : "  (Ctrl + wheel or double click: zoom)");
+    document.getElementById("map-hint").textContent = t("map_hint", { row: `${metres(Math.min(this.rowMm, this.length), this.rowMm < 1e4 ? 2 : 0)} ${unit().large}` }) + (this.isDense ? t("map_dense") : "") + (printing ? "" : t("map_zoom"));
   }
 
   steel(row) {
@@ -112,7 +112,7 @@ export class Strip {
       ctx.fillStyle = STEEL; ctx.fillRect(LEFT, top, long * this.scale, h);
       if (!printing) this.behind?.paint(ctx, { side: lane.name, from, to: from + long, x: LEFT, y: top, left: lane.left, right: lane.right, scale: this.scale, sharp: sharpness() });
       ctx.strokeStyle = EDGE; ctx.lineWidth = 1; ctx.strokeRect(LEFT + .5, top + .5, long * this.scale - 1, Math.max(1, h - 1));
-      if (h >= 9) { ctx.fillStyle = "#68717b"; ctx.fillText(lane.name, LEFT - 7, top + h / 2); }
+      if (h >= 9) { ctx.fillStyle = "#68717b"; ctx.fillText(word("side", lane.name), LEFT - 7, top + h / 2); }
     });
     const base = y + this.laneTop(this.lanes.length) - GAP, step = round(this.rowMm * 80 / this.inner);
     ctx.textBaseline = "top"; ctx.textAlign = "center"; ctx.fillStyle = "#68717b"; ctx.strokeStyle = "#9aa2ab"; ctx.beginPath();
@@ -193,7 +193,7 @@ export class Strip {
       }
       ctx.setLineDash([]);
       for (const i of marks) for (const [x, y, w] of this.pieces(repeat.side, startMm(i), startMm(i) + lengthMm(i), leftMm(i) + widthMm(i) / 2, leftMm(i) + widthMm(i) / 2)) { ctx.beginPath(); ctx.arc(x + w / 2, y, 7, 0, 7); ctx.stroke(); }
-      const [x, y, row] = this.at(repeat.side, startMm(marks[0]), leftMm(marks[0])), words = `${repeat.name} each ${short(repeat.period)} ${unit().small}${repeat.rolls.length ? ", " + repeat.rolls.join(" or ") : ""}`;
+      const [x, y, row] = this.at(repeat.side, startMm(marks[0]), leftMm(marks[0])), words = `${t("repeat", { name: repeat.name, period: `${short(repeat.period)} ${unit().small}` })}${repeat.rolls.length ? ", " + repeat.rolls.join(t("or")) : ""}`;
       if (row >= this.first && row <= this.last) { ctx.textAlign = "left"; ctx.textBaseline = "bottom"; ctx.lineWidth = 3; ctx.strokeStyle = "#fff"; ctx.strokeText(words, x + 9, y - 6); ctx.fillStyle = "#111"; ctx.fillText(words, x + 9, y - 6); }
     }
   }
@@ -237,7 +237,12 @@ export class Strip {
 }
 
 export function words(i) {
-  return `${meta.names[coil.kind[i]]}, ${SEVERITIES[coil.severity[i]]}\n${metres(startMm(i))} ${unit().large} from the head, ${metres(meta.length_mm - startMm(i) - lengthMm(i))} ${unit().large} from the tail\nacross ${short(leftMm(i))} to ${short(leftMm(i) + widthMm(i))} ${unit().small}, ${meta.sides_by_number[coil.side[i]]}\n${short(lengthMm(i))} x ${short(widthMm(i))} ${unit().small}, ${area(coil.area[i])} ${unit().area}, ${Math.round(coil.confidence[i] / 10)} %`;
+  const { small, large } = unit();
+  return t("tip", {
+    name: meta.names[coil.kind[i]], severity: word("severity", SEVERITIES[coil.severity[i]]), side: word("side", meta.sides_by_number[coil.side[i]]),
+    head: `${metres(startMm(i))} ${large}`, tail: `${metres(meta.length_mm - startMm(i) - lengthMm(i))} ${large}`, left: short(leftMm(i)), right: `${short(leftMm(i) + widthMm(i))} ${small}`,
+    length: short(lengthMm(i)), width: `${short(widthMm(i))} ${small}`, area: `${area(coil.area[i])} ${unit().area}`, certain: Math.round(coil.confidence[i] / 10),
+  });
 }
 
 // The `most` worst of some defects, along the coil; the least of them is found from a sample where there are many.
@@ -251,4 +256,4 @@ function worst(some, most) {
 export function nice(least) { const ten = 10 ** Math.floor(Math.log10(least)); return [1, 2, 5, 10].map((times) => times * ten).find((step) => step >= least * .999); }
 // A round step of the reader's longer unit, mm.
 export const round = (leastMm) => nice(leastMm / unit().largeMm) * unit().largeMm;
-export function label(mm, step) { const { largeMm } = unit(); return (mm / largeMm).toFixed(Math.max(0, Math.ceil(-Math.log10(step / largeMm) - 1e-9))); }
+export function label(mm, step) { const { largeMm } = unit(); return written((mm / largeMm).toFixed(Math.max(0, Math.ceil(-Math.log10(step / largeMm) - 1e-9)))); }

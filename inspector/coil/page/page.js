@@ -1,7 +1,7 @@
 // The page: what is shown follows the filters; a defect picked anywhere is picked everywhere.
 
 import { drawDensity, drawPareto } from "./charts.js";
-import { big, coil, count, el, ids, loadIds, meta, unit, unpack } from "./data.js";
+import { big, coil, count, el, ids, loadIds, meta, speak, t, unit, unpack, word } from "./data.js";
 import { drawWorst, List } from "./list.js";
 import { Strip } from "./map.js";
 import { hatch, printing, setPrinting, sign } from "./marks.js";
@@ -27,7 +27,7 @@ function choose() {
 
 // What is below the map.
 function follow() {
-  byId("count").textContent = shown.length === count ? `${big(count)} in all` : `${big(shown.length)} of ${big(count)}`;
+  byId("count").textContent = shown.length === count ? t("in_all", { count: big(count) }) : t("of_all", { shown: big(shown.length), count: big(count) });
   charts(); list.set(shown); drawWorst(shown, pick);
 }
 
@@ -39,19 +39,19 @@ function legend() {
   const numbers = new Array(meta.names.length).fill(0);
   for (const kind of coil.kind) numbers[kind]++;
   meta.names.forEach((name, kind) => {
-    const button = el("button", undefined, byId("legend")); button.append(sign(kind), `${name} ${big(numbers[kind])}`); button.setAttribute("aria-pressed", "true"); button.title = "show or hide";
+    const button = el("button", undefined, byId("legend")); button.append(sign(kind), `${name} ${big(numbers[kind])}`); button.setAttribute("aria-pressed", "true"); button.title = t("toggle");
     button.onclick = () => { if (!hidden.delete(kind)) hidden.add(kind); button.setAttribute("aria-pressed", String(!hidden.has(kind))); filter(); };
   });
   const note = (draw, words) => { const span = el("span", undefined, byId("legend")), canvas = el("canvas", undefined, span); canvas.width = canvas.height = 48; const ctx = canvas.getContext("2d"); ctx.scale(3, 3); draw(ctx); span.append(words); };
-  note((ctx) => hatch(ctx, 1, 2, 14, 12, 4), "not inspected");
-  if (meta.crowded.length) note((ctx) => hatch(ctx, 1, 2, 14, 12, 4, -1, "#8b1d16"), "more than can be listed");
-  if (meta.welds.length) note((ctx) => { ctx.strokeStyle = "#111"; ctx.lineWidth = 1.6; for (const x of [6, 10]) { ctx.beginPath(); ctx.moveTo(x, 1); ctx.lineTo(x, 15); ctx.stroke(); } }, "weld");
-  if (meta.repeats.length) note((ctx) => { ctx.strokeStyle = "#111"; ctx.beginPath(); ctx.arc(8, 8, 5, 0, 7); ctx.stroke(); ctx.setLineDash([2, 2]); ctx.beginPath(); ctx.moveTo(0, 8); ctx.lineTo(16, 8); ctx.stroke(); }, "repeating mark");
+  note((ctx) => hatch(ctx, 1, 2, 14, 12, 4), t("missed"));
+  if (meta.crowded.length) note((ctx) => hatch(ctx, 1, 2, 14, 12, 4, -1, "#8b1d16"), t("crowd"));
+  if (meta.welds.length) note((ctx) => { ctx.strokeStyle = "#111"; ctx.lineWidth = 1.6; for (const x of [6, 10]) { ctx.beginPath(); ctx.moveTo(x, 1); ctx.lineTo(x, 15); ctx.stroke(); } }, t("weld"));
+  if (meta.repeats.length) note((ctx) => { ctx.strokeStyle = "#111"; ctx.beginPath(); ctx.arc(8, 8, 5, 0, 7); ctx.stroke(); ctx.setLineDash([2, 2]); ctx.beginPath(); ctx.moveTo(0, 8); ctx.lineTo(16, 8); ctx.stroke(); }, t("mark"));
 }
 
 function options() {
-  meta.sides.forEach((side) => { const option = el("option", side.name, byId("side")); option.value = meta.sides_by_number.indexOf(side.name); });
-  el("option", "none", byId("zones")).value = "";
+  meta.sides.forEach((side) => { const option = el("option", word("side", side.name), byId("side")); option.value = meta.sides_by_number.indexOf(side.name); });
+  el("option", t("none"), byId("zones")).value = "";
   meta.zones.forEach((zone, n) => { el("option", `${zone.rules}@${zone.version}`, byId("zones")).value = n; });
   byId("zones").onchange = () => { strip.zones = byId("zones").value === "" ? null : meta.zones[byId("zones").value]; strip.draw(); };
   if (meta.zones.length === 1) { byId("zones").value = "0"; strip.zones = meta.zones[0]; }
@@ -70,7 +70,8 @@ function print(yes) {
 // Shows a coil: `source` as in data.js; `picked` is called with each defect that is picked; `behind` as in map.js.
 export async function show(source, picked = () => {}, behind = null) {
   onPick = picked;
-  if (!("DecompressionStream" in window)) throw new Error("this browser is too old: it cannot unpack the data. Take one of 2023 or later.");
+  speak(source);
+  if (!("DecompressionStream" in window)) throw new Error(t("old_browser"));
   await unpack(source);
   strip = new Strip(byId("map"), pick, behind); list = new List(byId("list"), pick);
   legend(); options(); choose(); strip.fit();
@@ -98,4 +99,4 @@ export async function illustrate(crops) {
   drawWorst(shown, pick);
 }
 
-export function fail(error) { byId("fault").hidden = false; byId("fault").textContent = `The map cannot be drawn: ${error.message}`; document.documentElement.dataset.fault = error.message; }
+export function fail(error) { byId("fault").hidden = false; byId("fault").textContent = t("cannot", { why: error.message }); document.documentElement.dataset.fault = error.message; }

@@ -11,7 +11,7 @@ import { shell } from "./shell.js";
 import { metres, mm } from "./units.js";
 import { number, t } from "./words.js";
 
-const asked = new URLSearchParams(location.search), name = asked.get("coil") ?? "", which = { coil: name, units: facts.units, ...(asked.get("seq") ? { seq: asked.get("seq") } : {}) };
+const asked = new URLSearchParams(location.search), name = asked.get("coil") ?? "", which = { coil: name, units: facts.units, language: document.documentElement.lang, ...(asked.get("seq") ? { seq: asked.get("seq") } : {}) };
 const read = async () => (await ask("/api/coil", which)).json();
 
 async function load() {
@@ -21,7 +21,7 @@ async function load() {
   byId("decide").hidden = facts.role !== "engineer";
   document.title = `${name} ${facts.line}`;
   const packed = async (part) => (await ask("/api/coil", { stamp: page.stamp, part })).arrayBuffer();
-  await show({ meta: { ...page.meta, units: facts.units }, packed }, picked, backdrop(page.record));
+  await show({ meta: { ...page.meta, units: facts.units, words: JSON.parse(byId("words").textContent) }, packed }, picked, backdrop(page.record));
   const crops = await (await ask("/api/coil", { stamp: page.stamp, part: "pictures" })).json();
   if (Object.keys(crops).length) await illustrate(crops);
   const wanted = asked.get("defect");

@@ -66,7 +66,7 @@ def test_only_the_worst_have_one_and_all_together_are_small(tmp_path: Path, monk
     archive = archived(tmp_path, defects, size=(64, 512))
     found = pictures(history, (), archive)
     assert set(found.crops) == {defect.id for defect in defects[4:]}
-    assert f"of {MOST} of {MOST + 4}" in found.note
+    assert (found.note, found.values) == ("some", {"count": MOST, "all": MOST + 4})
     assert all(max(crop.width, crop.height) <= SIDE_PX for crop in found.crops.values())
     largest = max(len(crop.jpeg) for crop in found.crops.values())
     monkeypatch.setattr(module, "MOST_BYTES", 3 * largest)
@@ -77,10 +77,10 @@ def test_only_the_worst_have_one_and_all_together_are_small(tmp_path: Path, monk
 def test_why_there_is_none_is_reported(tmp_path: Path) -> None:
     """No archive, a folder that is none, and one without crops of this coil: each in its own words."""
     history, defects = coil(1)
-    assert "no archive is named" in pictures(history, (), None).note
-    assert "holds no archive" in pictures(history, (), tmp_path).note
+    assert pictures(history, (), None).note == "no_archive"
+    assert pictures(history, (), tmp_path).note == "not_archive"
     archive = archived(tmp_path, [any_defect(id="D/1", coil="C")])
-    assert pictures(history, (), archive) == module.ReportPictures({}, "no pictures: the archive has none")
+    assert pictures(history, (), archive) == module.ReportPictures({}, "none")
     archive = archived(tmp_path, defects)
     for file in archive.glob("*/*/*/*.png"):
         file.write_bytes(b"damaged")

@@ -136,10 +136,13 @@ def crop(label: str = "") -> ReportPicture:
 
 def test_pictures_lie_in_the_file() -> None:
     """They are data of the page, by the place of their defect; what there is to report of them is shown."""
-    page = html(coil_with_all(), pictures=ReportPictures({"long": crop("sound"), "gone": crop()}, "1 <of> 2"))
+    page = html(
+        coil_with_all(),
+        pictures=ReportPictures({"long": crop("sound"), "gone": crop()}, "not_archive", {"name": "<a>"}),
+    )
     crops = msgspec.json.decode(part(page, "meta"))["crops"]
     assert [(crop["label"], crop["outlines"]) for crop in crops.values()] == [("sound", [[[1, 1], [5, 1], [5, 4]]])]
-    assert "data:image/jpeg;base64," in page and "1 &lt;of&gt; 2" in page
+    assert "data:image/jpeg;base64," in page and "no pictures: &lt;a&gt; holds no archive" in page
 
 
 @needs_browser

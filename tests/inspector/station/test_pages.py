@@ -11,6 +11,7 @@ from typing import get_args
 import msgspec
 import pytest
 
+from inspector.coil.report import PAGE
 from inspector.languages.catalogue import HERE, language, languages
 from inspector.records.events import IsaState, Ne107, Priority
 from inspector.station import pages
@@ -26,6 +27,10 @@ def used() -> Iterator[str]:
         yield from re.findall(r"\{\{t:([a-z0-9_.]+)\}\}", page.read_text())
     for script in (ROOM / "static").glob("*.js"):
         yield from re.findall(r"""\bt\(["']([a-z0-9_.]+)["']""", script.read_text())
+    for page in PAGE.glob("*.html"):
+        yield from (f"report.{key}" for key in re.findall(r"\{\{t:([a-z0-9_.]+)\}\}", page.read_text()))
+    for script in PAGE.glob("*.js"):
+        yield from (f"report.{key}" for key in re.findall(r"""\bt\(["']([a-z0-9_.]+)["']""", script.read_text()))
     for kind, words in (("state", IsaState), ("ne107", Ne107), ("priority", Priority)):
         yield from (f"{kind}.{word}" for word in get_args(words))
 
