@@ -26,7 +26,7 @@ from inspector.simulator import planted
 from inspector.simulator.planted import COIL, LOST, PlantedRow
 
 NAMES = ("coil", "what", "name", "planted_mm", "found_mm", "off_mm", "found_as")
-FALSE, MISSED, NOT_COME = "false", "missed", "not come"
+FALSE, MISSED, NOT_COME, RUNS = "false", "missed", "not come", "no end yet"
 
 
 class ComparedRow(msgspec.Struct, frozen=True):
@@ -45,7 +45,7 @@ class ComparedRow(msgspec.Struct, frozen=True):
     """How much farther along it was reported."""
     found_as: str
     """The classes it was reported as; `missed` where the strip was reported as not inspected, `not come` where the
-    inspector has not seen the coil come so far: it still runs, or was cut off."""
+    inspector has not seen the coil come so far; `no end yet` of a coil that runs: it ends when the next one comes."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -103,7 +103,7 @@ def _coil(history: History, passage: Passage, truth: Sequence[PlantedRow]) -> It
     overlap = overlaps([row.planted(number) for number, row in enumerate(rows)], defects)
     for row in truth:
         if row.what == COIL:
-            yield _row(row, row.end_mm, reached_mm if passage.is_over else None, "" if passage.is_over else NOT_COME)
+            yield _row(row, row.end_mm, reached_mm if passage.is_over else None, "" if passage.is_over else RUNS)
         elif row.what == LOST:
             gap = next((gap for gap in missed if gap.start_mm < row.end_mm and gap.end_mm > row.start_mm), None)
             yield _row(row, row.start_mm, gap.start_mm if gap else None, MISSED if gap else "")

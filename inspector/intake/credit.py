@@ -123,7 +123,7 @@ class CreditIntake(Intake):
         self.greetings += 1
         if self._grants.greet(peer, hello.camera, again=hello.again):
             number = self._grants.sessions
-            words = f"camera {hello.camera} began session {number}; again and again: two programs have this name"
+            words = f"camera {hello.camera} began session {number} (where many follow, two programs have its name)"
             self._complaints.add(hello.camera, "session", words, now_ns, logging.INFO)
         self._send(peer, self._grants.granted(hello.camera))
 

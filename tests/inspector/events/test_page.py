@@ -16,6 +16,7 @@ import pytest
 
 from inspector.events import schema
 from inspector.records.envelope import ReplayHead, ReplayRequest
+from inspector.records.events import ROOTS, Heartbeat
 from tests.inspector.test_client import ALARM, COIL
 from tests.lines import Line
 
@@ -31,6 +32,20 @@ def blocks(language: str) -> list[str]:
 def test_its_tables_are_current() -> None:
     """The fields on the page are those of the records; if not, run `make docs`."""
     assert schema.page(TEXT) == TEXT
+
+
+def test_its_table_of_topics_has_every_kind() -> None:
+    """Whoever subscribes finds each root there, and no other."""
+    roots = {f"{root}." for root in re.findall(r"^\| `(\w+)\.[^|]*` \|", TEXT, re.MULTILINE)}
+    assert roots - {"health."} == {*ROOTS} - {"health."}
+
+
+def test_its_heartbeat_is_read() -> None:
+    """The example on the page is what the inspector sends, number by root."""
+    (beat,) = re.findall(r'^    (\{"kind":"heartbeat".*\})$', TEXT, re.MULTILINE)
+    read = msgspec.json.decode(beat, type=Heartbeat)
+    assert json.loads(beat) == json.loads(msgspec.json.encode(read))
+    assert read.last_topicseq.keys() <= {*ROOTS}
 
 
 def test_its_replay_messages_are_read() -> None:
