@@ -27,7 +27,7 @@ FAR_MM = 1e15
 """Where no mark is."""
 
 
-class Limits(msgspec.Struct, frozen=True, eq=False):
+class ChanceLimits(msgspec.Struct, frozen=True, eq=False):
     """What chance shows about each of M newest marks, at the least."""
 
     log_strewn: Floats
@@ -62,7 +62,7 @@ class Chain(msgspec.Struct, frozen=True):
     """Natural logarithm of how many chains as convincing chance shows on this coil."""
 
 
-class Shown(msgspec.Struct, frozen=True, eq=False):
+class ShownChains(msgspec.Struct, frozen=True, eq=False):
     """S chains of D earlier marks at most."""
 
     of: Places
@@ -76,12 +76,12 @@ class Shown(msgspec.Struct, frozen=True, eq=False):
     across: Floats
     """(S, D): the same across."""
 
-    def only(self, kept: Places) -> Shown:
+    def only(self, kept: Places) -> ShownChains:
         """Return some of the chains."""
-        return Shown(self.of[kept], self.pair[kept], self.turn[kept], self.along[kept], self.across[kept])
+        return ShownChains(self.of[kept], self.pair[kept], self.turn[kept], self.along[kept], self.across[kept])
 
 
-NOTHING = Shown(*np.zeros((1, 0), np.intp), *np.zeros((2, 0, 1), np.intp), *np.zeros((2, 0, 1)))
+NOTHING = ShownChains(*np.zeros((1, 0), np.intp), *np.zeros((2, 0, 1), np.intp), *np.zeros((2, 0, 1)))
 """No chain."""
 
 
@@ -94,7 +94,7 @@ class Chains:
         self._roll = RollModel(search)
         self._votes = Votes(search, self._roll)
 
-    def passing(self, pairs: Pairs, limits: Limits) -> Shown:
+    def passing(self, pairs: Pairs, limits: ChanceLimits) -> ShownChains:
         """Return all chains that may be reported, and few others."""
         needed = limits.log_price - self._log_false
         of, period_mm = self._votes.periods(pairs, limits.log_strewn, needed)
@@ -108,7 +108,7 @@ class Chains:
         best = np.where(self._counts(shown), ratio, -np.inf).max(axis=1)
         return shown.only((best >= needed[shown.of] - ROUNDING).nonzero()[0])
 
-    def best(self, newest: Newest, pairs: Pairs, shown: Shown, strewn: Strewn) -> Chain | None:
+    def best(self, newest: Newest, pairs: Pairs, shown: ShownChains, strewn: Strewn) -> Chain | None:
         """Find the one of some chains of the newest mark that a roll explains best; None when chance may do."""
         sizes = pairs.sizes[shown.pair]
         usual = np.zeros(shown.turn.shape)
@@ -127,7 +127,7 @@ class Chains:
         turn = dict(zip(shown.pair[number, : last + 1].tolist(), shown.turn[number, : last + 1].tolist(), strict=True))
         return Chain(turn, newest.log_price - float(ratio[number, last]) - math.log(LOOSE))
 
-    def shown(self, pairs: Pairs, of: Places, period_mm: Floats, marks: int) -> Shown:
+    def shown(self, pairs: Pairs, of: Places, period_mm: Floats, marks: int) -> ShownChains:
         """Return the chains of some periods, each once: the marks a whole number of turns back.
 
         Of several marks about one turn the closest one counts.
@@ -148,7 +148,7 @@ class Chains:
         at_turn[row, turns[row, place].astype(np.intp) - 1] = lanes[of[row], place]
         return self._apart(pairs, of, at_turn)
 
-    def _apart(self, pairs: Pairs, of: Places, at_turn: Places) -> Shown:
+    def _apart(self, pairs: Pairs, of: Places, at_turn: Places) -> ShownChains:
         """Leave out chains that have come before, or have too few marks; `at_turn` (S, TURNS): pairs, -1 for none."""
         _, first = np.unique(at_turn, axis=0, return_index=True)  # a pair is of one newest mark
         is_there = at_turn >= 0
@@ -160,22 +160,22 @@ class Chains:
         turns = np.zeros_like(pair)
         pair[row, place], turns[row, place] = at_turn[kept][row, turn], turn + 1
         along, across = self._roll.log_densities(turns, pairs.back_mm[pair], pairs.right_mm[pair])
-        return Shown(of[kept], pair, turns, along, across)
+        return ShownChains(of[kept], pair, turns, along, across)
 
-    def _likeness(self, shown: Shown, sizes: Floats, usual: Floats) -> Floats:
+    def _likeness(self, shown: ShownChains, sizes: Floats, usual: Floats) -> Floats:
         """Log of how much likelier the sizes are than by chance; they say nothing where one of them is not known."""
         is_unknown = np.isnan(sizes[..., 0]) & (shown.turn > 0)
         return np.where(
             is_unknown.any(axis=1, keepdims=True), 0.0, self._roll.log_likeness(np.nan_to_num(sizes), usual)
         )
 
-    def _counts(self, shown: Shown) -> Bools:
+    def _counts(self, shown: ShownChains) -> Bools:
         """Which numbers of marks make a repeat."""
         found: Bools = (shown.turn > 0) & (np.arange(1, shown.turn.shape[1] + 1) >= self._search.marks - 1)
         return found
 
     def _by_chance(
-        self, newest: Newest, pairs: Pairs, shown: Shown, may_tell: NDArray[np.bool_], strewn: Strewn
+        self, newest: Newest, pairs: Pairs, shown: ShownChains, may_tell: NDArray[np.bool_], strewn: Strewn
     ) -> Floats:
         """Log density of a chain's first mark, its first two, and so on, by chance: strewn, or torn scratches."""
         found = np.full(shown.turn.shape, np.inf)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from inspector.strip.chains import NOTHING, Chains, Limits, Newest, Shown
+from inspector.strip.chains import NOTHING, Chains, ChanceLimits, Newest, ShownChains
 from inspector.strip.chances import TURNS, Floats, Search
 from inspector.strip.marks import Before, Lanes, Mark, Place, Trio
 from inspector.strip.strewn import Dirt, Strewn
@@ -121,7 +121,7 @@ class _Outlook(NamedTuple):
     places: list[Trio]
     facts: Floats
     before: Before
-    shown: Shown
+    shown: ShownChains
     """Chains that may be reported."""
     may_repeat: list[bool]
     is_close: list[bool]
@@ -336,7 +336,7 @@ class Tracks:
         is_close = (before.nearest_mm < self._search.min_period_mm).tolist()
         return _Outlook(marks, places, facts, before, shown, may_repeat, is_close, set())
 
-    def _limits(self, places: Sequence[Trio], facts: Floats) -> Limits:
+    def _limits(self, places: Sequence[Trio], facts: Floats) -> ChanceLimits:
         """What chance shows about each of the next marks at the least, while they are added."""
         line_mm, across_mm = facts[:, 0], facts[:, 1]
         kinds: dict[tuple[str, str], list[int]] = {}
@@ -350,7 +350,7 @@ class Tracks:
             rarest[of] = about.log_rarest(len(of))
             total += left
         price = self._log_price(float(line_mm.min()), total)
-        return Limits(np.log(least), np.full(len(places), price), rarest)
+        return ChanceLimits(np.log(least), np.full(len(places), price), rarest)
 
     def _found(self, outlook: _Outlook, number: int, strewn: Strewn) -> Track | None:
         """Look for a chain through this mark that is no chance, and take its marks out of the lanes."""
@@ -376,9 +376,9 @@ class Tracks:
 
 
 def _track(mark: Mark, earlier: dict[int, Mark], log_expected: float) -> Track:
-    """Begin a repeat with a chain that ends with `mark`; `earlier` are the others, by turns before it."""
+    """Begin a repeat with a chain that ends with `mark`; `earlier` are the others, by their turn before it."""
     turns = sorted((0, *earlier), reverse=True)
-    at_mm = [0.0, *(other.line_mm - mark.line_mm for other in earlier.values())]
+    at_mm = [0.0, *(before.line_mm - mark.line_mm for before in earlier.values())]
     period_mm = -float(np.polyfit([0, *earlier], at_mm, 1)[0])
     steps = [far - close for far, close in pairwise(turns)]
     track = Track(earlier[turns[0]], mark, period_mm, len(turns), turns[0], steps, math.exp(log_expected))

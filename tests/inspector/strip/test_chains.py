@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspector.strip.chains import Chains, Limits, Newest
+from inspector.strip.chains import Chains, ChanceLimits, Newest
 from inspector.strip.chances import TURNS, Floats, Search
 from inspector.strip.strewn import Strewn
 from inspector.strip.votes import Pairs
@@ -51,7 +51,7 @@ def test_what_is_left_out_could_not_have_been_reported(
     log_strewn = math.log(strewn.least(500.0, TURNS + 1))
     newest = Newest(0, 0.0, 500.0, log_strewn, log_price, (2.0, 2.0))
     passing = chains.passing(
-        pairs, Limits(np.array([log_strewn]), np.array([log_price]), np.array([strewn.log_rarest()]))
+        pairs, ChanceLimits(np.array([log_strewn]), np.array([log_price]), np.array([strewn.log_rarest()]))
     )
     every_mm = every_period(pairs.back_mm)
     every = chains.shown(pairs, np.zeros(len(every_mm), np.intp), every_mm, 1)
@@ -67,19 +67,19 @@ def test_many_marks_are_looked_at_as_one_after_the_other(of: list[tuple[Pairs, S
     """What passes of each mark is the same, whether others are looked at with it or not."""
     chains = Chains(SEARCH)
     least = [math.log(strewn.least(500.0, TURNS + 1)) for _, strewn in of]
-    limits = Limits(np.array(least), np.full(len(of), 10.0), np.full(len(of), -4.0))
+    limits = ChanceLimits(np.array(least), np.full(len(of), 10.0), np.full(len(of), -4.0))
     together = Pairs(
         np.repeat(np.arange(len(of)), [len(pairs.of) for pairs, _ in of]),
         *(np.concatenate([getattr(pairs, name) for pairs, _ in of]) for name in ("back_mm", "right_mm", "sizes")),
     )
     numbers = np.bincount(chains.passing(together, limits).of, minlength=len(of))
     for number, (pairs, _) in enumerate(of):
-        alone = Limits(limits.log_strewn[[number]], limits.log_price[[number]], limits.log_rarest[[number]])
+        alone = ChanceLimits(limits.log_strewn[[number]], limits.log_price[[number]], limits.log_rarest[[number]])
         assert len(chains.passing(pairs, alone).of) == numbers[number]
 
 
 def test_dirty_strip_costs_no_search() -> None:
     """Where not even twelve marks could tell anything, no period is looked at."""
     pairs = Pairs(np.zeros(64, np.intp), np.arange(1.0, 65.0) * 40.0, np.zeros(64), np.zeros((64, 2)))
-    limits = Limits(np.array([0.0]), np.array([10.0]), np.array([-4.0]))
+    limits = ChanceLimits(np.array([0.0]), np.array([10.0]), np.array([-4.0]))
     assert len(Chains(SEARCH).passing(pairs, limits).of) == 0
