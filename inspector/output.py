@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from inspector.errors import EXIT_DONE, EXIT_FAILURE, EXIT_USAGE
+from inspector.errors import EXIT_DONE, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE
 
 SHOWN = "inspector.shown"
 """How a letter is printed that the terminal's encoding lacks."""
@@ -31,8 +31,16 @@ def guarded(command: Callable[[], int]) -> int:
 
     A reader that closed the pipe (`| head`) is a way to end: 0, or the code of a command that ended by itself. A disk
     that takes no more is a failure, an argument that is no text where text is needed a wrong command line (2); each is
-    one line.
+    one line. Ctrl-C at any time, also while a command loads or prints its last, is 130.
     """
+    try:
+        return _ended(command)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def _ended(command: Callable[[], int]) -> int:
+    """Run a command and return its exit code, whatever standard output takes."""
     codecs.register_error(SHOWN, _shown)
     _fill_standard_descriptors()
     _watch_stdout()

@@ -157,3 +157,23 @@ def test_an_argument_that_is_no_text_is_named(words: str, code: int, folder: Pat
     )
     assert done.returncode == code
     assert len(done.stderr.splitlines()) == 1 and ("Zo\\xeb: is no text" if code == 2 else "Zo\\udceb") in done.stderr
+
+
+@pytest.mark.parametrize("when", ["import signal; signal.raise_signal(signal.SIGINT)", "sys.stdout.flush = interrupt"])
+def test_ctrl_c_at_any_time_is_130(when: str) -> None:
+    """While a command loads, or while its last words are written: no traceback, and no other exit code."""
+    program = (
+        "import sys\nfrom inspector import output\n"
+        "def interrupt():\n    del sys.stdout.flush\n    raise KeyboardInterrupt\n"
+        f"def command():\n    {when}\n    return 0\n"
+        "sys.exit(output.guarded(command))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=2 * patience_s(),
+    )
+    assert (done.returncode, done.stderr) == (130, "")
