@@ -130,7 +130,7 @@ export class Strip {
       const zones = [[0, head, lane.left, lane.right], [end - tail, end, lane.left, lane.right], [head, end - tail, lane.left, lane.left + edge], [head, end - tail, lane.right - edge, lane.right]];
       for (const at of meta.welds) zones.push([at - weld, at + weld, lane.left, lane.right]);
       for (const [from, to, left, right] of zones) if (to > from && right > left) for (const [x, y, w, h] of this.pieces(lane.name, from, to, left, right)) {
-        ctx.fillStyle = "#c3cad2"; ctx.fillRect(x, y, w, h); ctx.strokeStyle = "#7d8893"; ctx.setLineDash([3, 3]); ctx.strokeRect(x + .5, y + .5, w - 1, h - 1); ctx.setLineDash([]);
+        ctx.globalAlpha = !printing && this.behind?.isOn ? .55 : 1; ctx.fillStyle = "#c3cad2"; ctx.fillRect(x, y, w, h); ctx.globalAlpha = 1; ctx.strokeStyle = "#7d8893"; ctx.setLineDash([3, 3]); ctx.strokeRect(x + .5, y + .5, w - 1, h - 1); ctx.setLineDash([]);
       }
     }
   }

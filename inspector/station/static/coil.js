@@ -3,7 +3,7 @@
 import { area, coil as columns, ids, lengthMm, leftMm, loadIds, meta, SEVERITIES, startMm, unit, widthMm } from "/static/coil/data.js";
 import { colourOf } from "/static/coil/marks.js";
 import { fail, illustrate, redraw, show, strip } from "/static/coil/page.js";
-import { ask, command, rememberOperator } from "./ask.js";
+import { address, ask, command, rememberOperator } from "./ask.js";
 import { Backdrop, chooser } from "./backdrop.js";
 import { byId, el, facts } from "./dom.js";
 import { picture } from "./picture.js";
@@ -73,9 +73,11 @@ async function decide(event) {
   for (const place of [".grades", ".verdict"]) document.querySelector(`#report ${place}`).replaceWith(fresh.querySelector(place));
 }
 
+const unknown = (why) => el("section", { class: "panel empty" }, el("h2", {}, t("coil.unknown")), el("p", {}, why), el("p", {}, el("a", { href: address("/coils") }, t("coil.all"))));
+
 shell(); rememberOperator();
 window.station = { get strip() { return strip; } };   // for whoever looks from outside: tests, a console
 byId("defect-close").addEventListener("click", () => { byId("defect").hidden = true; });
 document.addEventListener("keydown", (event) => { if (event.key === "Escape") byId("defect").hidden = true; });
 byId("decision").addEventListener("submit", decide);
-load().catch((error) => { if (byId("fault")) fail(error); else byId("report").replaceChildren(el("p", { class: "fault" }, error.message)); });
+load().catch((error) => { if (byId("fault")) fail(error); else byId("report").replaceChildren(unknown(error.message)); });

@@ -22,20 +22,28 @@ function row(coil) {
   return made;
 }
 
+// What stands there instead of the list.
+function empty(words, hint = "") {
+  byId("empty").hidden = !words; byId("list").hidden = !!words;
+  byId("empty").querySelector("h2").textContent = words; byId("empty").querySelector("p").textContent = hint;
+}
+
 function draw() {
   const text = byId("search").value.trim().toLowerCase(), grade = byId("grade").value;
   const shown = coils.filter((coil) => coil.coil.toLowerCase().includes(text) && (!grade || (coil.decided || coil.grade) === grade));
   byId("coils").tBodies[0].replaceChildren(...shown.slice(0, 500).map(row));
   byId("count").textContent = shown.length > 500 ? t("first_of", { first: 500, count: number(shown.length) }) : number(shown.length);
+  if (!coils.length) empty(t("coils.none"), t("coils.none.hint"));
+  else empty(shown.length ? "" : t("coils.unfound"));
 }
 
 async function load() {
   try {
     coils = await (await ask("/api/coils")).json();
-    byId("fault").hidden = true; banner(""); draw();
+    banner(""); draw();
   } catch (error) {
     if (error instanceof TypeError) banner(t("lost.station"));
-    else { byId("fault").hidden = false; byId("fault").textContent = error.message; }
+    else empty(t("coils.unknown"), error.message);
   }
 }
 

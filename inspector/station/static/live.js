@@ -117,6 +117,7 @@ function frame() {
   isDue = false;
   if (!line) return;
   const statuses = Object.fromEntries(line.cameras.map(({ camera }) => [camera, statusOf(camera)]));
+  byId("strip").setAttribute("aria-label", fold.coils.length ? t("strip") : t("strip.none"));
   strips.draw({ fold, line, backdrops, head: travel.at(ms) || (fold.coil ? fold.coil.base + fold.coil.length : 0), behind: behind(), statuses });
   byId("strip-hint").textContent = t("strip.hint", { metres: metres((strips.right - 52) / strips.scale, 1) });
 }

@@ -31,6 +31,7 @@ export class Strips {
     this.ctx = sized(this.canvas, width, height, this.sharp);
     this.right = width - RIGHT; this.head = view.head; this.from = view.head - inner / this.scale; this.view = view; this.hits = [];
     for (const lane of this.lanes) this.lane(lane);
+    if (!view.fold.coils.length) this.nothing(width, (TOP + y - GAP) / 2);
     this.axis(y - GAP);
     this.whole(y - GAP + SCALE + 10, width);
     this.canvas.dataset.defects = this.hits.length;
@@ -78,6 +79,11 @@ export class Strips {
       const from = Math.max(0, this.mm(begin) - coil.base), to = Math.min(coils[n + 1] ? coil.length : Infinity, this.mm(end) - coil.base);
       if (to > from) this.view.backdrops.get(coil)?.paint(this.ctx, { side: lane.name, from, to, x: this.x(coil.base + from), y: lane.y, left: lane.left, right: lane.right, scale: this.scale, sharp: this.sharp });
     });
+  }
+
+  nothing(width, y) {
+    const ctx = this.ctx;
+    ctx.fillStyle = FAINT; ctx.font = "15px system-ui, sans-serif"; ctx.textAlign = "center"; ctx.textBaseline = "middle"; ctx.fillText(t("strip.none"), width / 2, y);
   }
 
   // Stretches of coils that are on the screen.

@@ -72,7 +72,7 @@ def test_each_reason_is_put_into_the_readers_words(limits: list[LimitSection], u
         ),
         (
             "hold: the journal no longer holds all of this coil",
-            "halten: das Journal hält nicht mehr alles von diesem Coil",
+            "halten: das Journal hält nicht mehr alles von diesem Bund",
         ),
         ("hold: what a later version says", "hold: what a later version says"),
     ],
