@@ -23,6 +23,7 @@ from pathlib import Path
 from string import Template
 from typing import Literal
 
+from deploy.pages import FIRST, copy_pages
 from inspector import recipe
 from inspector.engines.nvidia import manifest
 from inspector.engines.nvidia.manifest import ENGINE, KERNELS, MANIFEST
@@ -44,14 +45,12 @@ UNIT = (
     "inspector.sysusers.conf",
     "inspector.tmpfiles.conf",
 )
-PAGES = {
-    "systemd/README.md": "README.md",
-    "inspector/README.md": "INSPECTOR.md",
-    "inspector/events/README.md": "EVENTS.md",
-    "inspector/bridges/README.md": "BRIDGES.md",
-    "SECURITY.md": "SECURITY.md",
-}
-"""What a machine without a network needs to read, and its name in the bundle."""
+README = Template("""# An inspector for a machine without a network, with the recipe $card
+
+As root: `./install.sh`; it says what it does, and so does `./install.sh --help`. How the service is installed, watched,
+updated and mended: [$first]($first). All other pages are reached from there.
+""")
+"""What whoever unpacks a bundle reads first."""
 SUFFIXES: dict[str, Literal["w", "w:gz"]] = {".tar": "w", ".tar.gz": "w:gz", ".tgz": "w:gz"}
 """How a bundle's name may end, and how `tarfile` is to write it."""
 LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
@@ -222,8 +221,8 @@ def _copy_recipe(folder: Path, into: Path) -> None:
 
 def _write_rest(root: Path, card: Recipe, facts: dict[str, str]) -> None:
     shutil.copy(HERE / "install.sh", root)
-    for path, name in PAGES.items():
-        shutil.copy(SOURCE / path, root / name)
+    copy_pages(SOURCE, root / "docs")
+    (root / "README.md").write_text(README.substitute(card=card, first=f"docs/{FIRST}"), encoding="utf-8")
     (root / "install.sh").chmod(0o755)
     (root / "systemd").mkdir()
     for name in UNIT:

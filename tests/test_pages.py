@@ -122,6 +122,29 @@ def test_the_files_that_pages_name_are_there() -> None:
     assert [name for name in sorted(names) if not any((folder / name).exists() for folder in known)] == []
 
 
+def anchors(text: str) -> set[str]:
+    """The names that a page's headings are linked by, as GitHub and GitLab make them."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    heads = re.findall(r"^#+ (.*)$", prose, re.MULTILINE)
+    plain = (re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", head).lower() for head in heads)
+    return {re.sub(r"[^\w -]", "", head).replace(" ", "-") for head in plain}
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    """To a file that is there, and to a heading that it has."""
+    found, dead = 0, []
+    for path, text in pages():
+        for link in re.findall(r"\]\(([^)\s]+)\)", text):
+            name, _, anchor = link.partition("#")
+            aim = path.parent / name if name else path
+            if "://" not in link:
+                found += 1
+                is_there = aim.exists() and (not anchor or anchor in anchors(aim.read_text(encoding="utf-8")))
+                dead += [] if is_there else [f"{path.relative_to(ROOT)}: {link}"]
+    assert found > 100
+    assert dead == []
+
+
 def options(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
     """Yield every option of a program, of all its commands."""
     for action in filled(parser)._actions:
