@@ -125,7 +125,7 @@ def main() -> None:
         print(table.progress(pool(by_fold, draws=0)), flush=True)
     text = table.markdown(pool(by_fold))
     with replace_file(given.out / "report.md") as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
     print(text)
 
 

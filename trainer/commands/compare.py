@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from msgspec import convert
 from rich.console import Console
 
 from trainer.commands import fit
-from trainer.commands.arguments import DATA_HELP
+from trainer.commands.arguments import DATA_HELP, count
+from trainer.errors import UserError
 from trainer.learn.stop import RunStopped
 from trainer.presets import PRESETS
 from trainer.settings import ENCODERS, PAPER_ENCODERS, Settings
+
+EDGES_PX = 5
+"""As `trainer crossval` allows an outline to lie off, unless it is asked otherwise."""
 
 
 def add_arguments(compare: argparse.ArgumentParser) -> None:
@@ -30,6 +36,12 @@ def add_arguments(compare: argparse.ArgumentParser) -> None:
         metavar="ENCODER",
         help="(default: the paper's three)",
     )
+    compare.add_argument(
+        "--folds", type=count, metavar="N", help="cross-validate each: every frame measured once, with intervals"
+    )
+    compare.add_argument(
+        "--jobs", type=count, default=1, metavar="N", help="folds that learn at the same time (default: %(default)s)"
+    )
     fit.add_division(compare)
     fit.add_training(compare)
 
@@ -40,10 +52,42 @@ def run(given: argparse.Namespace) -> int:
     from trainer.paper.compare import compare
 
     settings = convert({**PRESETS["best"], **fit.asked(given)}, Settings)
+    if given.folds and (settings.validate or settings.split or settings.fold):
+        raise UserError("--folds stands next to --validate, --split or --fold, which say otherwise what is held out")
+    encoders = list(dict.fromkeys(given.encoders))
     try:
         with hold_folder(given.out):
-            compare(settings, list(dict.fromkeys(given.encoders)), given.out, Console())
+            if given.folds:
+                compare_folds(settings, encoders, given.out, Console(), folds=given.folds, at_once=given.jobs)
+            else:
+                compare(settings, encoders, given.out, Console())
     except (KeyboardInterrupt, RunStopped) as stopped:
         print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         return stopped.exit_code if isinstance(stopped, RunStopped) else 130
     return 0
+
+
+def compare_folds(
+    settings: Settings, encoders: Sequence[str], folder: Path, console: Console, *, folds: int, at_once: int
+) -> None:
+    """Cross-validate each encoder in a folder of its name, and write the table; asked again, it goes on."""
+    from trainer.crossval.folds import crossval
+    from trainer.learn.series import keep_alike
+    from trainer.paper.compare import measure_folds, write_tables
+
+    keep_alike(replace(settings, fold=f"*/{folds}"), folder / "compare.json", own=("encoder",))
+    runs, pooled, frames = {}, {}, 0
+    for encoder in encoders:
+        report = crossval(
+            replace(settings, encoder=encoder),
+            folds,
+            folder / encoder,
+            console,
+            flips=False,
+            edges_px=EDGES_PX,
+            at_once=at_once,
+        )
+        runs[encoder] = [folder / encoder / f"fold-{number}" for number in range(1, folds + 1)]
+        pooled[encoder] = {name: (each.value, each.low, each.high) for name, each in report.plain.pooled.items()}
+        frames = report.frames
+    write_tables(*measure_folds(runs, pooled, frames), folder, console)

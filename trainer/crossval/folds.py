@@ -18,7 +18,7 @@ from rich.console import Console
 from trainer.crossval import table
 from trainer.crossval.assess import Assessed, assess
 from trainer.crossval.jobs import run_jobs
-from trainer.crossval.pooled import pool
+from trainer.crossval.pooled import PooledReport, pool
 from trainer.data.split import parse_fold
 from trainer.errors import DataError
 from trainer.files import replace_file
@@ -31,8 +31,8 @@ ASKED = "crossval.json"
 
 def crossval(
     settings: Settings, folds: int, folder: Path, console: Console, *, flips: bool, edges_px: int, at_once: int = 1
-) -> None:
-    """Train and assess every fold that is not done yet, and write the report of all frames.
+) -> PooledReport:
+    """Train and assess every fold that is not done yet; write the report of all frames, and return it.
 
     `flips`: each frame is also assessed as the mean of its four flips. `edges_px`: how far from a true outline a found
     one may lie and still be right, in the figures that allow for it. `at_once`: folds that learn at the same time.
@@ -64,6 +64,7 @@ def crossval(
     _write(folder / "report.md", text.encode())
     console.print(text, soft_wrap=True, markup=False, highlight=False)
     console.print(f"{folder / 'report.md'}, {folder / 'report.json'}")
+    return report
 
 
 def one_fold(settings: Settings, run: Path, flips: bool, edges_px: int, console: Console) -> list[Assessed]:

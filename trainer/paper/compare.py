@@ -10,11 +10,12 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from rich.console import Console
 
@@ -30,6 +31,9 @@ from trainer.paper.cost import Stopwatch, count_gflop, count_parameters
 from trainer.paper.table import ComparisonBasis, EncoderFigures
 from trainer.settings import Settings
 
+Interval = tuple[float | None, float | None, float | None]
+"""A figure and the bounds of its interval; None where nothing measures it."""
+
 
 def compare(settings: Settings, encoders: Sequence[str], folder: Path, console: Console) -> None:
     """Train each encoder as `settings` say, unless it is done already, and write the tables.
@@ -44,7 +48,11 @@ def compare(settings: Settings, encoders: Sequence[str], folder: Path, console: 
     settings = share_split(settings, folder / "split.csv")
     for encoder in encoders:
         finish(replace(settings, encoder=encoder), folder / encoder, console)
-    rows, basis = measure([folder / encoder for encoder in encoders])
+    write_tables(*measure([folder / encoder for encoder in encoders]), folder, console)
+
+
+def write_tables(rows: Sequence[EncoderFigures], basis: ComparisonBasis, folder: Path, console: Console) -> None:
+    """Write and print the table."""
     _write(folder / "table.md", table.markdown(rows, basis))
     _write(folder / "table.csv", table.to_csv(rows))
     console.print(table.on_terminal(rows))
@@ -64,23 +72,61 @@ def share_split(settings: Settings, path: Path) -> Settings:
 
 def measure(runs: Sequence[Path]) -> tuple[list[EncoderFigures], ComparisonBasis]:
     """Return the figures of finished runs, and what they rest on; frames a second are measured now, side by side."""
-    cards, unets = {}, {}
-    for run in runs:
-        cards[run.name], weights, _ = checkpoint.load(run / "best.pt")
-        unets[run.name] = checkpoint.build(cards[run.name])
-        unets[run.name].load_state_dict(weights)
-    settings = cards[runs[0].name].settings
-    watch = Stopwatch(settings.precision)
-    speeds = watch.frames_per_s(unets)
+    cards, speeds, device = _timed({run.name: run / "best.pt" for run in runs})
     rows = [
         EncoderFigures(run.name, {**read_figures(run, cards[run.name]), "frames_per_s": speeds[run.name]})
         for run in runs
     ]
-    with (runs[0] / "split.csv").open(encoding="utf-8", newline="") as file:
-        parts = Counter(row["part"] for row in csv.DictReader(file))
-    device = f"{watch.device}, {watch.precision}, batch {watch.batch}"
-    loss = "softmax cross-entropy" + ("" if settings.loss == "cross_entropy" else f" plus {settings.loss}")
-    return rows, ComparisonBasis(parts["train"], parts["validation"], device, loss)
+    parts = _parts(runs[0])
+    return rows, ComparisonBasis(parts["train"], parts["validation"], device, _loss(cards[runs[0].name]))
+
+
+def measure_folds(
+    folds: Mapping[str, Sequence[Path]], pooled: Mapping[str, Mapping[str, Interval]], frames: int
+) -> tuple[list[EncoderFigures], ComparisonBasis]:
+    """Return the figures of cross-validated encoders: `folds` are the runs of each, `pooled` what all frames gave."""
+    cards, speeds, device = _timed({encoder: runs[0] / "last.pt" for encoder, runs in folds.items()})
+    rows = []
+    for encoder, runs in folds.items():
+        ends = [_ends(_lines(run)) for run in runs]
+        figures = {
+            **{name: value for name, (value, _, _) in pooled[encoder].items()},
+            "epochs": max(line["epoch"] for line in _lines(runs[0]).values()),
+            "minutes_per_epoch": median(_minutes_per_epoch(of_run) for of_run in ends),
+            "parameters": count_parameters(cards[encoder]),
+            "gflop": count_gflop(cards[encoder]),
+            "frames_per_s": speeds[encoder],
+        }
+        bounds = {
+            name: (low, high)
+            for name, (_, low, high) in pooled[encoder].items()
+            if low is not None and high is not None
+        }
+        rows.append(EncoderFigures(encoder, figures, bounds))
+    first = next(iter(folds.values()))
+    learned = round(sum(_parts(run)["train"] for run in first) / len(first))
+    return rows, ComparisonBasis(learned, frames, device, _loss(next(iter(cards.values()))), len(first))
+
+
+def _timed(checkpoints: Mapping[str, Path]) -> tuple[dict[str, Card], dict[str, float], str]:
+    """Return cards and frames a second of networks, timed side by side, and in words what they were timed on."""
+    cards, unets = {}, {}
+    for name, path in checkpoints.items():
+        cards[name], weights, _ = checkpoint.load(path)
+        unets[name] = checkpoint.build(cards[name])
+        unets[name].load_state_dict(weights)
+    watch = Stopwatch(next(iter(cards.values())).settings.precision)
+    return cards, watch.frames_per_s(unets), f"{watch.device}, {watch.precision}, batch {watch.batch}"
+
+
+def _parts(run: Path) -> Counter[str]:
+    with (run / "split.csv").open(encoding="utf-8", newline="") as file:
+        return Counter(row["part"] for row in csv.DictReader(file))
+
+
+def _loss(card: Card) -> str:
+    loss = card.settings.loss
+    return "softmax cross-entropy" + ("" if loss == "cross_entropy" else f" plus {loss}")
 
 
 def read_figures(run: Path, best: Card) -> dict[str, float | None]:
@@ -89,7 +135,7 @@ def read_figures(run: Path, best: Card) -> dict[str, float | None]:
     Raises:
         UserError: no epoch of the best network in `metrics.jsonl`.
     """
-    lines = {line["step"]: line for line in map(json.loads, (run / "metrics.jsonl").read_text().splitlines())}
+    lines = _lines(run)
     if best.step not in lines:
         raise UserError(
             f"{run / 'metrics.jsonl'}: no line of step {best.step}, which best.pt is of. Remove {run}, train it again."
@@ -99,12 +145,19 @@ def read_figures(run: Path, best: Card) -> dict[str, float | None]:
         **{f"{ratio}_{name}": best.scores.get(f"{ratio}_{name}") for ratio in ("iou", "dice") for name in CONVENTIONS},
         "epochs": max(line["epoch"] for line in lines.values()),
         "best_epoch": lines[best.step]["epoch"],
-        "minutes_per_epoch": _minutes_per_epoch(
-            [(0, 0.0), *((step, lines[step]["elapsed_s"]) for step in sorted(lines))]
-        ),
+        "minutes_per_epoch": _minutes_per_epoch(_ends(lines)),
         "parameters": count_parameters(best),
         "gflop": count_gflop(best),
     }
+
+
+def _lines(run: Path) -> dict[int, dict[str, Any]]:
+    """Return what a run wrote down of its epochs, by their last steps."""
+    return {line["step"]: line for line in map(json.loads, (run / "metrics.jsonl").read_text().splitlines())}
+
+
+def _ends(lines: Mapping[int, Mapping[str, Any]]) -> list[tuple[int, float]]:
+    return [(0, 0.0), *((step, lines[step]["elapsed_s"]) for step in sorted(lines))]
 
 
 def _minutes_per_epoch(ends: Sequence[tuple[int, float]]) -> float:

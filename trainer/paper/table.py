@@ -10,7 +10,7 @@ import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.table import Table
 
@@ -35,6 +35,8 @@ class EncoderFigures:
     figures: Mapping[str, float | None]
     """`loss` of the validation frames, `dice_` and `iou_` by convention, `epochs` trained, `best_epoch`,
     `minutes_per_epoch`, `parameters`, `gflop`, `frames_per_s`; None or nan where nobody measured it."""
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Of those that a cross-validation measured: 95 % of the resampled sets of frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class ComparisonBasis:
     """That frames a second were measured on, with precision and batch."""
     loss: str
     """What the loss is, in words."""
+    folds: int = 0
+    """Of a cross-validation: every frame was measured once; 0: on one split."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ def cells(rows: Sequence[EncoderFigures]) -> list[list[str]]:
         texts = [line.name]
         for row in rows:
             paper = PAPER.get(row.encoder, {}).get(line.paper)
-            texts += [_cell(row.figures.get(line.key), line), _cell(paper, line)]
+            texts += [_cell(row.figures.get(line.key), line, row.intervals.get(line.key)), _cell(paper, line)]
         lines.append(texts)
     return lines
 
@@ -124,12 +128,7 @@ def on_terminal(rows: Sequence[EncoderFigures]) -> Table:
 def notes(basis: ComparisonBasis) -> list[str]:
     """Return what every figure is of."""
     return [
-        f"Ours rest on {basis.measured_frames} frames measured and {basis.learned_frames} learned from, the same for "
-        f"every encoder; the paper's on {PAPER_IMAGES} images, split 80:20.",
-        "Ours are of the epoch with the highest mean of the classes' micro Dice, whose network `trainer export` takes; "
-        "the loss is of the same epoch.",
-        f"loss: ours is {basis.loss}, on the frames measured; the paper's is a softmax loss, it is not known here on "
-        "which frames.",
+        *(_of_folds(basis) if basis.folds else _of_one_split(basis)),
         "kaggle: mean over (frame, class), both empty = 1. meter: per frame, classes flattened, both empty = 1; IoU "
         "where a defect is. micro: pixels summed over all frames, classes pooled. micro_mean: the same for each class "
         "that is there, then the mean. present: mean over the (frame, class) pairs with a defect.",
@@ -141,9 +140,33 @@ def notes(basis: ComparisonBasis) -> list[str]:
     ]
 
 
+def _of_one_split(basis: ComparisonBasis) -> list[str]:
+    return [
+        f"Ours rest on {basis.measured_frames} frames measured and {basis.learned_frames} learned from, the same for "
+        f"every encoder; the paper's on {PAPER_IMAGES} images, split 80:20.",
+        "Ours are of the epoch with the highest mean of the classes' micro Dice, whose network `trainer export` takes; "
+        "the loss is of the same epoch.",
+        f"loss: ours is {basis.loss}, on the frames measured; the paper's is a softmax loss, it is not known here on "
+        "which frames.",
+    ]
+
+
+def _of_folds(basis: ComparisonBasis) -> list[str]:
+    return [
+        f"Ours rest on {basis.measured_frames} frames, each measured once, by the network of its fold (of "
+        f"{basis.folds}), which learned from {basis.learned_frames} or so and saw neither it nor its near-duplicates; "
+        f"folds are the same for every encoder. The paper's rest on {PAPER_IMAGES} images, split 80:20.",
+        "In brackets: 95 % of resampled sets of these frames. Ours are of each network's last step.",
+        f"loss: what taught ours, {basis.loss}, is not measured on the frames held out.",
+    ]
+
+
 def _missing(figure: float | None) -> bool:
     return figure is None or math.isnan(figure)
 
 
-def _cell(figure: float | None, line: TableRow) -> str:
-    return DASH if figure is None or math.isnan(figure) else f"{figure * line.scale:.{line.digits}f}"
+def _cell(figure: float | None, line: TableRow, interval: tuple[float, float] | None = None) -> str:
+    if figure is None or math.isnan(figure):
+        return DASH
+    bounds = " to ".join(f"{bound * line.scale:.{line.digits}f}" for bound in interval or ())
+    return f"{figure * line.scale:.{line.digits}f}" + (f" ({bounds})" if bounds else "")

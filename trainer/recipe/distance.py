@@ -35,7 +35,9 @@ READERS = (
     ("screen.lateral.weight", "screen.joined.0.weight", "screen.deep.0.0.weight", "screen.cells.0.0.weight"),
 )
 """Weights of the convolutions that read the features, of a U-Net (strides 32, 16, 8 and 4) and of a screen."""
-FEATURES, PRESENCE, CLASSES_ONLY = "distance_features", "presence", "presence_of_classes"
+PREFIX = "distance_"
+"""Of all that is added to a graph, nodes and constants."""
+FEATURES, PRESENCE, CLASSES_ONLY = f"{PREFIX}features", "presence", "presence_of_classes"
 
 
 class UsualFeatures:
@@ -83,17 +85,34 @@ class UsualFeatures:
         return found
 
 
-def with_features(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a copy of a deployed graph that also puts out its features (N, D) float32.
-
-    Raises:
-        UserError: a graph that this trainer did not write, or one that measures distance already.
-    """
+def without_distance(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy of a deployed graph as it was before `with_distance`; of one without a distance, just a copy."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     graph = copy.graph
-    if any(node.output[0] == FEATURES for node in graph.node):
-        raise UserError("this recipe measures distance already; give the recipe as it was exported")
+    if not any(FEATURES in node.output for node in graph.node):
+        return copy
+    kept = [node for node in graph.node if not node.name.startswith(PREFIX)]
+    for node in kept:
+        node.output[:] = [PRESENCE if name == CLASSES_ONLY else name for name in node.output]
+    constants = [tensor for tensor in graph.initializer if not tensor.name.startswith(PREFIX)]
+    for part, rest in ((graph.node, kept), (graph.initializer, constants)):
+        del part[:]
+        part.extend(rest)
+    for output in graph.output:
+        if output.name == PRESENCE:
+            output.type.tensor_type.shape.dim[1].dim_value -= 1
+    return copy
+
+
+def with_features(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a copy of a deployed graph that puts out its features (N, D) float32 instead of a distance.
+
+    Raises:
+        UserError: a graph that this trainer did not write.
+    """
+    copy = without_distance(model)
+    graph = copy.graph
     made = {output: node for node in graph.node for output in node.output}
     found = [list(_features(graph, made, readers)) for readers in READERS]
     tensors = max(found, key=len)

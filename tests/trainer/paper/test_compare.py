@@ -61,6 +61,38 @@ def test_two_encoders_are_trained_alike_and_are_compared_with_the_paper(mask_fol
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/last.pt")} == before
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("small_cost")
+def test_encoders_are_cross_validated(mask_folder: Path, tmp_path: Path) -> None:
+    """Every frame is measured once for each encoder, with intervals; asked again, none is trained."""
+    words = [
+        "--preset",
+        "paper",
+        "--epochs",
+        "1",
+        "--epoch-crops",
+        "4",
+        "--batch",
+        "2",
+        "--workers",
+        "0",
+        "--folds",
+        "2",
+    ]
+    command = ["compare", str(mask_folder), "--encoders", "resnet18", "--out", str(tmp_path / "out"), *words]
+    assert main(command) == 0
+    text = (tmp_path / "out" / "table.md").read_text()
+    report = json.loads((tmp_path / "out" / "resnet18" / "report.json").read_text())
+    dice = report["plain"]["pooled"]["dice_micro"]
+    assert f"{dice['value']:.4f} ({dice['low']:.4f} to {dice['high']:.4f})" in text
+    assert f"rest on {report['frames']} frames, each measured once, by the network of its fold (of 2)" in text
+    assert float(read_table(tmp_path / "out")["resnet18", "ours"]["frames_per_s"]) > 0
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/*/*/last.pt")}
+    assert len(before) == 2 and main(command) == 0
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/*/*/last.pt")} == before
+    assert main([*command, "--fold", "1/2"]) == 2
+
+
 def test_a_comparison_goes_on_only_as_it_began(mask_folder: Path, tmp_path: Path) -> None:
     """Encoders trained otherwise than the first would not be comparable; what is another machine's may differ."""
     path = tmp_path / "compare.json"

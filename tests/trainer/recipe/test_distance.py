@@ -15,7 +15,7 @@ from inspector.engines.openvino import OpenVino
 from tests.trainer.frames import HEIGHT, WIDTH, draw_frame
 from trainer import __main__
 from trainer.errors import UserError
-from trainer.recipe.distance import LEAST_FRAMES, FeatureGraph, UsualFeatures, with_distance
+from trainer.recipe.distance import LEAST_FRAMES, FeatureGraph, UsualFeatures, with_distance, without_distance
 from trainer.recipe.specify import floor_plate, sweeps
 
 TAUGHT = np.stack([draw_frame(number)[0] for number in range(60)])
@@ -65,8 +65,13 @@ def test_the_graph_says_how_far_a_frame_is(
     printed = capsys.readouterr().out
     assert f"{others}" in printed and f"{more}" in printed
     assert "floor plate" in printed and "gamma 0.4" in printed and "beyond the limit" in printed
-    assert __main__.main(words) == 2
-    assert "measures distance already" in capsys.readouterr().err
+    again = onnx.load(folder / "model.onnx")
+    assert __main__.main(words) == 0
+    twice = onnx.load(folder / "model.onnx")
+    assert sorted(node.name for node in twice.graph.node) == sorted(node.name for node in again.graph.node)
+    assert np.allclose(presence_of(folder, LIKE_IT), after, atol=1e-3)
+    plain = recipe.load(recipes[precision])[1]
+    assert without_distance(twice).SerializeToString() == onnx.load_from_string(plain).SerializeToString()
 
 
 def test_the_graph_computes_what_is_defined(recipes: dict[str, Path]) -> None:
