@@ -2,7 +2,7 @@
 # make test   everything that can be tested here
 # make emulator  a GPU of host memory: with it `make test` runs the code for GPUs too; takes minutes and a C++ compiler
 # make axe    a checker of accessibility: with it `make test` looks at the station's pages; takes seconds and npm
-# make simulate  random schedules of what can happen to a line, for a minute; SEED=N shows one again, MUTANTS=1 plants faults
+# make simulate  random schedules of what can happen to a line, for a minute; SEED=s123 shows one again, MUTANTS=1 plants faults
 # make bench  figures side by side, and a soak of ten minutes (SOAK=SECONDS)
 # make soak   the long forms of tests that look for rare faults; hours
 # make check  ruff, mypy --strict, import-linter

@@ -176,7 +176,7 @@ class Filling:
         """Return a plane of the batch for this camera; None when nobody in it gives way."""
         if self.planes < self.most:
             return self.planes
-        may_lose = {taken.camera for taken in self._taken if not self._policies[taken.camera].waits}
+        may_lose = dict.fromkeys(taken.camera for taken in self._taken if not self._policies[taken.camera].waits)
         flooding = gives_way(may_lose, camera, self._demand)
         if flooding is None and self.planes_of(camera) and self._policies[camera].overload == "drop-oldest":
             flooding = camera

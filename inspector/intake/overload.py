@@ -53,7 +53,7 @@ def share(camera: str, policies: Mapping[str, Policy], max_frames: int) -> int:
 def gives_way(cameras: Collection[str], to: str, demand: Demand) -> str | None:
     """Return which of the cameras in a full batch loses a place to a frame of `to`; None: none of them does.
 
-    Only `cameras` whose frames may be given up.
+    Only `cameras` whose frames may be given up; of equals the first.
     """
     most = max(cameras, key=demand.waiting, default=None)
     if most is None or demand.waiting(most) <= demand.waiting(to) + 1:

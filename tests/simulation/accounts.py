@@ -91,7 +91,8 @@ class FrameAccount:
 
     def leave(self, batch: Batch, max_frames: int, *, is_pending: bool) -> None:
         """A batch left; nothing waits outside of it unless `is_pending`."""
-        require(len(batch.pixels) <= max_frames, f"a batch of {len(batch.pixels)} planes; at most {max_frames}")
+        if len(batch.pixels) > max_frames:
+            raise Violation(f"a batch of {len(batch.pixels)} planes; at most {max_frames}")
         for arrival in batch.arrivals:
             if isinstance(arrival, Frame):
                 self._out[arrival.header.camera] += 1
@@ -102,9 +103,11 @@ class FrameAccount:
                 require(len(batch.pixels) == max_frames, "a frame was given up though the batch had room")
         if is_pending:
             return
-        require(+self._out == +self.taken, f"received {dict(self.taken)}; ended or in a batch {dict(self._out)}")
-        found = Counter({key: count for key, count in self._losses.items() if key[1] in self.REASONS})
-        require(+found == +self.expected, f"expected {_shown(self.expected)}; reported {_shown(found)}")
+        if self._out != self.taken:  # where a key is absent a Counter has 0
+            raise Violation(f"received {dict(self.taken)}; ended or in a batch {dict(self._out)}")
+        if self._losses != self.expected:
+            found = Counter({key: count for key, count in self._losses.items() if key[1] in self.REASONS})
+            require(found == self.expected, f"expected {_shown(self.expected)}; reported {_shown(found)}")
 
     REASONS = ("lost", "order", "duplicate", "crc", "json", "credit")
 
@@ -157,9 +160,10 @@ class StripAccount:
             self._inspected_mm[coil_name] += self._cover(coil_name, camera, start_mm, end_mm, "inspected")
         for event in events:
             if isinstance(event, Missed):
-                require(event.end_mm > event.start_mm or bool(event.reasons), f"an event about nothing: {event}")
-                if "unconfirmed" in event.reasons:
-                    self._doubtful.add(event.coil)
+                if event.end_mm <= event.start_mm and not event.reasons:
+                    raise Violation(f"an event about nothing: {event}")
+                if "unconfirmed" in event.reasons or ("silent" in event.reasons and event.is_estimated):
+                    self._doubtful.add(event.coil)  # without an encoder nobody knows where a camera is that comes back
                 how = "missed as assumed" if ASSUMED & event.reasons.keys() else "missed"
                 self._missed_mm[event.coil] += self._cover(event.coil, event.camera, event.start_mm, event.end_mm, how)
         for coil in coils:
@@ -183,11 +187,12 @@ class StripAccount:
         covered = self._covered.setdefault((coil, camera), [])
         for begin, end, before in reversed(covered):
             if start_mm < end - NEAR_MM and begin < end_mm - NEAR_MM:
+                if (how, before) == ("missed as assumed", "inspected"):  # in one batch, where it was assumed first
+                    self._doubtful.add(coil)
                 is_late = (how, before) == ("inspected", "missed as assumed") or coil in self._doubtful
-                words = (
-                    f"{camera}: {coil} from {start_mm:g} to {end_mm:g} mm is {how}; from {begin:g} to {end:g} {before}"
-                )
-                require(is_late, words)
+                if not is_late:
+                    where = f"from {start_mm:g} to {end_mm:g} mm is {how}; from {begin:g} to {end:g} {before}"
+                    raise Violation(f"{camera}: {coil} {where}")
                 start_mm = end
             if end < start_mm:
                 break
@@ -205,18 +210,17 @@ class StripAccount:
                 continue
             edge_mm = 0.0
             for start_mm, end_mm, _ in covered:
-                require(
-                    abs(start_mm - edge_mm) <= NEAR_MM,
-                    f"{camera}: {name} from {edge_mm:g} to {start_mm:g} mm is neither inspected nor missed",
-                )
+                if abs(start_mm - edge_mm) > NEAR_MM:
+                    where = f"from {edge_mm:g} to {start_mm:g} mm"
+                    raise Violation(f"{camera}: {name} {where} is neither inspected nor missed")
                 edge_mm = end_mm
             edges_mm.append(edge_mm)
         sums = (self._inspected_mm[coil.coil] / 1000, self._missed_mm[coil.coil] / 1000, max(edges_mm) / 1000)
         reported = coil.inspected_m, coil.missed_m, coil.length_m
         is_same = all(abs(found_m - stated_m) <= 0.005 for found_m, stated_m in zip(sums, reported, strict=True))
-        require(
-            is_same, f"{coil.coil} ended with (inspected, missed, length) {reported} m; events and frames say {sums}"
-        )
+        if not is_same:
+            found = f"{coil.coil} ended with (inspected, missed, length) {reported} m"
+            raise Violation(f"{found}; events and frames say {sums}")
 
 
 class AlarmAccount:
@@ -231,17 +235,17 @@ class AlarmAccount:
             if isinstance(event, events.Alarm):
                 before = self.states.get(event.name, "normal")
                 becomes = TABLE[before].get(event.cause)  # type: ignore[call-overload]
-                words = (
-                    f"alarm {event.name}: {before} became {event.isa_state} by {event.cause}; the table says {becomes}"
-                )
-                require(becomes == event.isa_state, words)
+                if becomes != event.isa_state:
+                    found = f"alarm {event.name}: {before} became {event.isa_state} by {event.cause}"
+                    raise Violation(f"{found}; the table says {becomes}")
                 self.states[event.name] = msgspec.convert(event.isa_state, IsaState)
 
     def compare(self, states: Mapping[str, IsaState]) -> None:
         """See that the alarms stand where their events have brought them."""
         for name, state in states.items():
             known = self.states.get(name, "normal")
-            require(state == known, f"alarm {name} is {state}; its events say {known}")
+            if state != known:
+                raise Violation(f"alarm {name} is {state}; its events say {known}")
 
 
 class Ends:

@@ -26,6 +26,8 @@ from tests.frames import HEIGHT, WIDTH
 LENGTH_MM = float(HEIGHT)
 SHOTS = 2**20
 """Shots of one schedule are fewer: a time of capture is a multiple of it, and the shot's number."""
+GREYS = 255
+"""Greys of shots, one after the other; a multiple of 5, so that a camera sees a spot at a constant distance."""
 KEEP_FRAMES = 24
 COILS = (31, 47, 38)
 """Lengths of coils, frames, again and again: none so short that one camera has left it before another has come."""
@@ -141,7 +143,7 @@ class Camera:
         if self.frame == COILS[self.coil % len(COILS)]:
             self.coil, self.frame = self.coil + 1, 0
         start_mm, coil = self.frame * LENGTH_MM, f"C{self.coil}"
-        payload, crc32 = _payload(id % 256, "png" if kind == "picture" else "raw8")
+        payload, crc32 = _payload(id % GREYS, "png" if kind == "picture" else "raw8")
         header = Header(
             v=1,
             camera=self.name,
@@ -199,9 +201,14 @@ class Camera:
             self.kept.sent(due)
 
 
+def grey_of(header: Header) -> int:
+    """The grey of all pixels of a shot, by its header."""
+    return header.captured_ns % SHOTS % GREYS
+
+
 def pixels_of(id: int) -> Bytes2D:
     """The picture of a shot: its number, and a defect in every fifth."""
-    return np.full((HEIGHT, WIDTH), id % 256, np.uint8)
+    return np.full((HEIGHT, WIDTH), id % GREYS, np.uint8)
 
 
 @cache

@@ -17,6 +17,9 @@ from typing import Any
 
 import apsw
 
+from inspector.events.journal import Journal
+from tests.simulation.line import Clocks, Setup
+
 SECTOR_BYTES = 512
 """What a disk writes whole."""
 
@@ -72,6 +75,8 @@ class Disk(apsw.VFS):
 
     def forget(self) -> None:
         """Begin with an empty folder, and power."""
+        for left in Path(self._root).iterdir():
+            _os["unlink"](left)
         self._names: Names = {}
         self._durable: Names = {}
         self._changes: list[Callable[[Names], None]] = []
@@ -81,6 +86,11 @@ class Disk(apsw.VFS):
         """The process that writes was killed: nothing of what it does is done."""
         self.dies_after = 0
         """It is killed at the N-th change from here on; 0: it is not."""
+
+    def open(self, setup: Setup, clocks: Clocks, name: str) -> Journal:
+        """Give a process its journal; `name` is the epoch, where none has begun."""
+        folder, utc, max_mb = Path(self._root), clocks.utc, setup.journal_mb
+        return Journal(folder, max_mb, "/inspector/l", utc, lambda: name, max_days=1, clock_s=clocks.monotonic_s)
 
     # --- what happens to it -----------------------------------------------------------------------------------
 

@@ -6,26 +6,26 @@ Knows: a process's start and end. Must not know: what happens meanwhile.
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
+from collections.abc import Sequence
 
 from inspector.errors import JournalError
 from inspector.records.envelope import read_event
 from inspector.records.stages import Findings
+from inspector.triggers.settings import TriggerSection
 from tests.simulation.accounts import AlarmAccount, Ends, FrameAccount, Record, StripAccount, require
 from tests.simulation.cameras import Camera, Shot
 from tests.simulation.disk import Disk
 from tests.simulation.line import Clocks, Line
 from tests.simulation.schedule import Schedule
+from tests.simulation.seen import DefectAccount, RepeatAccount, TriggerAccount
+from tests.simulation.tape import Tape
 
 
 class Life:
     """The processes of one mill, one after another."""
 
-    def __init__(self, schedule: Schedule, folder: Path, disk: Disk) -> None:
-        self._folder, self.disk = folder, disk
-        disk.forget()
-        for left in folder.iterdir():
-            left.unlink()
+    def __init__(self, schedule: Schedule, disk: Disk | Tape) -> None:
+        self.disk = disk
         disk.forget()
         self._plan, self._setup = schedule, schedule.setup
         self.clocks = Clocks()
@@ -47,7 +47,9 @@ class Life:
         """Start the inspector, and compare what it knows with what must be on disk."""
         self.disk.start()
         self.starts += 1
-        self.line = Line(self._folder, self._setup, self.clocks, f"e{self.starts}")
+        name = f"e{self.starts}"
+        journal = self.disk.open(self._setup, self.clocks, name)
+        self.line = Line(journal, self._setup, self.clocks, name)
         journal = self.line.journal
         self.epoch = self.epoch or journal.epoch
         require(journal.epoch == self.epoch, f"the epoch became {journal.epoch}; it was {self.epoch}")
@@ -55,6 +57,7 @@ class Life:
         self.record.settle(journal.last_seq, journal.states)
         self._read_back()
         self.strip, self.alarms, self.ends = StripAccount(), AlarmAccount(), Ends()
+        self.defects, self.triggers, self.repeats = DefectAccount(), TriggerAccount(), RepeatAccount()
         for findings in self.record.findings:
             self._follow(findings)
         self.alarms.follow(self.record.events)
@@ -110,6 +113,10 @@ class Life:
         """Whether the process was killed in the middle of something."""
         return self.disk.is_dead
 
-    def _follow(self, findings: Findings) -> None:
+    def _follow(self, findings: Findings, rules: Sequence[TriggerSection] = ()) -> None:
+        """Take findings into all accounts; `rules` are the triggers by which they were made, where these are known."""
         seen = self.ends.follow(findings, self.shots)
         self.strip.follow(findings.events, seen, self.ends.confused)
+        self.defects.follow(findings, self.ends.confused)
+        self.triggers.follow(findings.events, rules)
+        self.repeats.follow(findings.events)

@@ -3,16 +3,14 @@
 Order and hand-overs are those of `inspector/intake/push.py`, `credit.py`, `inspector/infer.py` and
 `inspector/service/daemon.py`; what does the work is the product's own.
 
-Knows: the parts. Must not know: what must hold of them (accounts.py), cameras.
+Knows: the parts. Must not know: what must hold of them (accounts.py), what cameras do.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,6 +18,7 @@ import numpy as np
 
 from inspector.alarms.alarms import Alarms
 from inspector.alarms.settings import AlarmSection
+from inspector.analysis.analyse import Analyse
 from inspector.config.camera import CameraSection, Raster
 from inspector.demand import Demand
 from inspector.events.journal import Journal
@@ -33,11 +32,16 @@ from inspector.intake.receipts import Receipts
 from inspector.intake.settings import IntakeSection
 from inspector.records.commands import Asked, Command
 from inspector.records.events import Data
-from inspector.records.recipe import Recipe
-from inspector.records.stages import Batch, Detection, Findings, Frame, Inspected, Loss, Stage
+from inspector.records.recipe import Maps, Recipe
+from inspector.records.stages import Batch, Detection, Findings, Frame, Inferred, Inspected, Loss, Stage
 from inspector.service.recorder import RecordedFindings, Recorder
+from inspector.strip.repeats import Repeats
+from inspector.strip.settings import RepeatSection
 from inspector.strip.strip import Strip
+from inspector.triggers.settings import TriggerSection
+from inspector.triggers.triggers import Triggers
 from tests.frames import HEIGHT, WIDTH
+from tests.simulation.cameras import grey_of
 
 MS = 1_000_000
 TICK_MS = 250
@@ -86,6 +90,10 @@ class Setup(msgspec.Struct, frozen=True):
     alarms: tuple[AlarmSection, ...]
     recipe: Recipe
     journal_mb: int
+    triggers: tuple[TriggerSection, ...]
+    has_maps: bool
+    """Whether what is seen comes from an engine's maps by way of the analysis; else it is read off the pixels."""
+    finds_repeats: bool
 
 
 class Pool:
@@ -111,24 +119,25 @@ class Pool:
 class Line:
     """One process, from its start to its end. Raises whatever a part raises."""
 
-    def __init__(self, folder: Path, setup: Setup, clocks: Clocks, name: str) -> None:
+    def __init__(self, journal: Journal, setup: Setup, clocks: Clocks, name: str) -> None:
         """`name` is of this process alone."""
         self.setup, self.clocks, self.name = setup, clocks, name
-        max_mb = setup.journal_mb
-        self.journal = Journal(
-            folder, max_mb, "/inspector/l", clocks.utc, lambda: name, max_days=1, clock_s=clocks.monotonic_s
-        )
+        self.journal = journal
         self.reports = list[Data]()
         self.recorder = Recorder(self.journal, self.reports.append, self.journal.record, clocks.monotonic_s)
+        self._analyse = Analyse(setup.cameras)
         self.strip, self.alarms = Strip(setup.cameras), Alarms(setup.alarms, unix_ns=clocks.unix_ns)
+        self.triggers = Triggers(setup.triggers, setup.cameras, unix_ns=clocks.unix_ns)
         self.receipts = Receipts(setup.cameras)
-        self.stages: tuple[Stage, ...] = (self.strip, self.alarms, self.receipts)
+        repeats = [Repeats(REPEAT, ())] if setup.finds_repeats else []
+        triggers = [self.triggers] if setup.triggers else []
+        self.stages: tuple[Stage, ...] = (self.strip, *triggers, *repeats, self.alarms, self.receipts)
         for stage in self.stages:
             if (state := self.journal.states.get(stage.name)) is not None:
                 stage.restore(state, clocks.monotonic_ns())
         self._open_intake()
         self.batches, self.in_flight = deque[Batch](), deque[Batch]()
-        self.inferred, self.found = deque[Batch](), deque[Findings]()
+        self.inferred, self.found = deque[Inferred](), deque[Findings]()
         self.recorded = deque[RecordedFindings]()
         self.asked = list[Asked]()
         self.recipe = setup.recipe
@@ -221,19 +230,25 @@ class Line:
         """Let the engine finish what it began first."""
         if self.in_flight:
             self.demand.finish()
-            self.inferred.append(self.in_flight.popleft())
+            batch = self.in_flight.popleft()
+            has_maps = self.setup.has_maps and len(batch.pixels)
+            self.inferred.append(Inferred(batch, self.recipe, _maps(batch) if has_maps else None))
 
     def analyse(self) -> Findings | None:
         """Take the next batch through the stages."""
         if not self.inferred:
             return None
-        batch = self.inferred.popleft()
-        places = itertools.count()
-        arrivals = [
-            arrival if isinstance(arrival, Loss) else self._inspect(batch, arrival, next(places))
+        inferred = self.inferred.popleft()
+        batch = inferred.batch
+        for place, frame in enumerate(batch.frames()):
+            _see_pixels(batch, frame, place)
+        if inferred.maps is not None or not len(batch.pixels):
+            return self._staged(self._analyse(inferred))
+        arrivals = tuple(
+            arrival if isinstance(arrival, Loss) else Inspected(arrival, spots_of(arrival), inferred.recipe)
             for arrival in batch.arrivals
-        ]
-        return self._staged(Findings(arrivals=tuple(arrivals), closed_ns=batch.closed_ns, receipts=batch.receipts))
+        )
+        return self._staged(Findings(arrivals=arrivals, closed_ns=batch.closed_ns, receipts=batch.receipts))
 
     def end(self) -> Findings:
         """Complete what is open, as at a stop."""
@@ -248,14 +263,6 @@ class Line:
         """Let go of the journal, and of the folder."""
         self.accept.close()
         self.recorder.close()
-
-    def _inspect(self, batch: Batch, frame: Frame, place: int) -> Inspected:
-        picture = batch.picture(place)
-        grey = int(picture[0, 0])
-        assert picture.shape == (HEIGHT, WIDTH), "a frame of another size"
-        assert (picture == grey).all(), "a picture holds parts of two frames"
-        assert grey == frame.header.captured_ns % 256, "a frame with the pixels of another"
-        return Inspected(frame, (SPOT,) if grey % DEFECT_EVERY == 0 else (), self.recipe)
 
     def _staged(self, findings: Findings) -> Findings:
         reports = (*self.reports,)
@@ -273,5 +280,35 @@ class Line:
         self.asked.append(Asked(len(self.asked) + 1, command))
 
 
-SPOT = Detection(class_id=1, start_mm=2.0, end_mm=4.0, left_mm=3.0, right_mm=5.0, area_mm2=4.0, confidence=0.9)
-"""A defect within a frame."""
+def spots_of(frame: Frame) -> tuple[Detection, ...]:
+    """What there is to be seen in a frame."""
+    return (SPOT,) if grey_of(frame.header) % DEFECT_EVERY == 0 else ()
+
+
+def _see_pixels(batch: Batch, frame: Frame, place: int) -> None:
+    """A frame has the pixels that were taken of it."""
+    picture = batch.picture(place)
+    grey = grey_of(frame.header)
+    assert picture.shape == (HEIGHT, WIDTH), "a frame of another size"
+    assert picture[0, 0] == grey, "a frame with the pixels of another"
+    assert (picture == grey).all(), "a picture holds parts of two frames"
+
+
+def _maps(batch: Batch) -> Maps:
+    """What an engine says of a batch, by nothing but its pixels: a spot in every frame whose grey has one."""
+    pixels = batch.pixels
+    shared = pixels.shape[1] // HEIGHT
+    labels = (pixels % DEFECT_EVERY == 0) & np.tile(SPOTTED, (shared, 1))
+    found = labels.any(axis=(1, 2))
+    presence = np.stack((found * CONFIDENCE, np.zeros(len(found))), axis=1).astype(np.float32)
+    return Maps(labels.astype(np.uint8), labels * np.uint8(round(CONFIDENCE * 255)), presence)
+
+
+SPOTTED = np.zeros((HEIGHT, WIDTH), np.bool_)
+"""Where in a frame a spot lies."""
+SPOTTED[2:4, 3:5] = True
+CONFIDENCE = 0.8
+SPOT = Detection(class_id=1, start_mm=2.0, end_mm=4.0, left_mm=3.0, right_mm=5.0, area_mm2=4.0, confidence=CONFIDENCE)
+"""The same as a detection."""
+REPEAT = RepeatSection(min_period_mm=50.0, max_period_mm=200.0)
+"""A single camera sees a spot each 50 mm."""

@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 
 from inspector.alarms.alarm import ConfiguredAlarm
 from inspector.alarms.alarms import Alarms
+from inspector.analysis import analyse
+from inspector.analysis.analyse import Analyse
 from inspector.camera.kept import KeptFrames
 from inspector.events import journal, retention, segments
 from inspector.intake.accept import Accept
@@ -21,19 +24,20 @@ from inspector.intake.grants import Grants
 from inspector.intake.overload import Policy
 from inspector.intake.receipts import Known, Receipts
 from inspector.records.stages import Batch, Findings
+from inspector.service.backlog import Backlog
 from inspector.service.recorder import RecordedFindings, Recorder
+from inspector.strip.defects import Assembly
 from inspector.strip.geometry import CameraTravel, Place
 from inspector.strip.ledger import CoilLane, CoilSums
+from inspector.strip.repeats import Repeats
 from inspector.strip.strip import Strip
-from tests.simulation.run import POWER, Failure, Tally, attempt
-from tests.simulation.schedule import draw
-from tests.simulation.world import worlds
+from inspector.triggers.triggers import Triggers
+from tests.simulation.run import TIERS, Failure, Tally, attempt, worlds
 
 MOST_S = 60.0
 """Within this a fault must be found."""
-KILLED = {"kill": 16, "record": 16}
 STALLED = {"greet": 16, "full": 4}
-"""How often steps come for faults that it takes these to find."""
+"""How often steps come for a fault that it takes these to find."""
 
 
 class Mutant(NamedTuple):
@@ -45,6 +49,8 @@ class Mutant(NamedTuple):
     """Makes the replacement of what is there."""
     kinds: Mapping[str, int] = {}
     """Kinds of steps that come more often, where it takes a rare one."""
+    tier: str = "s"
+    """Which schedules find it."""
 
 
 def _off_by_one(settle: Any) -> Any:
@@ -156,6 +162,30 @@ def _unmoved(call: Any) -> Any:
     return one
 
 
+def _shifted(own: Any) -> Any:
+    def one(self: Analyse, *facts: Any) -> tuple[int, int]:
+        first_px, end_px = own(self, *facts)
+        return first_px + 4, end_px
+
+    return one
+
+
+def _blank(_: Any) -> Any:
+    return lambda labels, *facts: np.zeros_like(labels)
+
+
+def _without_first(leave: Any) -> Any:
+    return lambda self, camera, joins: leave(self, camera, joins)[1:]
+
+
+def _without_first_event(events: Any) -> Any:
+    return lambda self: events(self)[1:]
+
+
+def _never_new(event: Any) -> Any:
+    return lambda self, found, state: event(self, found, "update" if state == "new" else state)
+
+
 def _nothing(_: Any) -> Any:
     return lambda *facts: None
 
@@ -171,12 +201,12 @@ MUTANTS: Mapping[str, Mutant] = {
     "one frame fewer is missing": Mutant(Claims, "settle", _off_by_one),
     "the ledger forgets to merge losses": Mutant(CoilLane, "lose", _forgotten_reason),
     "missed strip is not counted": Mutant(CoilSums, "miss", _uncounted),
-    "a duplicate is not recognised after a restart": Mutant(Known, "load", _nothing, KILLED),
+    "a duplicate is not recognised after a restart": Mutant(Known, "load", _nothing),
     "the strip's state is not restored": Mutant(Strip, "restore", _nothing),
     "alarms are not restored": Mutant(Alarms, "restore", _nothing),
     "a stale position is kept": Mutant(CameraTravel, "go_on", _stale),
     "an alarm's return is not reported": Mutant(ConfiguredAlarm, "go", _dropped_transition),
-    "a topic's number is used again": Mutant(segments, "numbers", _numbers_again),
+    "a topic's number is used again": Mutant(segments, "numbers", _numbers_again, tier="d"),
     "a full batch leaves its last arrival out": Mutant(Accept, "leave", _without_last),
     "the deadline is a tenth too eager": Mutant(Policy, "is_past", _eager),
     "pixels of frames that stay do not move up": Mutant(Deadline, "__call__", _unmoved),
@@ -184,13 +214,20 @@ MUTANTS: Mapping[str, Mutant] = {
         Gather, "left_ns", lambda _: lambda self, now_ns, wanted=True: int(self.frames < self.max_frames)
     ),
     "frames are acknowledged before the commit": Mutant(Recorder, "record", _early),
-    "receipts are not kept": Mutant(Receipts, "__call__", _same, KILLED),
-    "a session that is over takes frames": Mutant(Grants, "has_room", _after_its_end, STALLED),
+    "receipts are not kept": Mutant(Receipts, "__call__", _same),
+    "a session that is over takes frames": Mutant(Grants, "has_room", _after_its_end, STALLED, "d"),
     "the camera forgets one frame too many": Mutant(KeptFrames, "_forget", _any_boot),
-    "retention takes the newest file": Mutant(retention, "gone", _newest, {"say": 60}),
-    "the next file begins without states": Mutant(segments.JournalFolder, "begin", _stateless, {"say": 20}),
-    "synchronous is NORMAL": Mutant(segments, "make_durable", _synchronous("NORMAL"), POWER),
-    "synchronous is OFF": Mutant(segments, "make_durable", _synchronous("OFF"), POWER),
+    "the analysis leaves the first columns out": Mutant(Analyse, "_own", _shifted),
+    "nothing is seen in planes that frames share": Mutant(analyse, "without_specks", _blank),
+    "a coil ends without its last defect": Mutant(Assembly, "leave", _without_first),
+    "what waits for a full disk loses its first event": Mutant(Backlog, "events", _without_first_event),
+    "triggers are not restored": Mutant(Triggers, "restore", _nothing, tier="r"),
+    "a trigger's last word is forgotten": Mutant(Triggers, "_finish", _nothing),
+    "a repeat begins as if it had been reported": Mutant(Repeats, "_event", _never_new, tier="r"),
+    "retention takes the newest file": Mutant(retention, "gone", _newest, {"say": 60}, "d"),
+    "the next file begins without states": Mutant(segments.JournalFolder, "begin", _stateless, {"say": 20}, "d"),
+    "synchronous is NORMAL": Mutant(segments, "make_durable", _synchronous("NORMAL"), tier="p"),
+    "synchronous is OFF": Mutant(segments, "make_durable", _synchronous("OFF"), tier="p"),
 }
 """By what is wrong."""
 
@@ -227,9 +264,10 @@ def hunt(mutant: Mutant, first_seed: int, most_s: float = MOST_S) -> Caught:
     """Run schedules until one fails."""
     tally, began_s, cpu_s = Tally(), time.monotonic(), time.process_time()
     failure: Failure | None = None
-    with worlds() as make, planted(mutant):
+    tier = TIERS[mutant.tier]
+    with worlds(tier.on_disk) as make, planted(mutant):
         seed = first_seed
         while failure is None and time.monotonic() - began_s < most_s:
-            failure = attempt(make, draw(seed, kinds=dict(mutant.kinds)), tally)
+            failure = attempt(make, tier.draw(seed, mutant.kinds), tally)
             seed += 1
     return Caught(failure, tally.schedules, time.process_time() - cpu_s, time.monotonic() - began_s)

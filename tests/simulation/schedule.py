@@ -12,14 +12,13 @@ import msgspec
 from inspector.alarms.settings import AlarmSection
 from inspector.config.camera import Overload
 from inspector.intake.settings import IntakeSection
+from inspector.triggers.settings import TriggerSection
 from tests.frames import camera, recipe
 from tests.simulation.cameras import LineUp
 from tests.simulation.line import Setup
 
 NAMES = ("top", "bottom", "third")
 STEPS = 120
-LENGTHS = {10: 4, 20: 4, 40: 2, STEPS: 1}
-"""How many schedules have each number of steps: short ones are cheap, some faults need long ones."""
 WEIGHTS = {
     "shoot": 30,
     "take": 26,
@@ -56,6 +55,34 @@ RULES = (
 """Alarms of which each schedule has some."""
 
 
+TRIGGERS = (
+    TriggerSection(name="near", action="mark", position_m=0.05, lead_ms=1.0),
+    TriggerSection(name="far", action="stop", position_m=0.4, before_m=0.1, delay_ms=20, classes=("dark",)),
+)
+"""The same of triggers."""
+
+
+class Scale(msgspec.Struct, frozen=True):
+    """How large schedules are."""
+
+    lengths: dict[int, int]
+    """How many schedules have each number of steps: short ones are cheap, some faults need long ones."""
+    cameras: tuple[int, ...]
+    alarms: int
+    """At most."""
+    rare: int
+    """One schedule in N has what takes time: an engine's maps and their analysis, triggers, a search for repeats."""
+    stops: int
+    """One schedule in N ends with a stop and another start."""
+
+
+LARGE = Scale({10: 4, 20: 4, 40: 2, STEPS: 1}, (1, 2, 3), len(RULES), 1, 1)
+"""On a simulated disk: a start alone takes it milliseconds."""
+SMALL = Scale({2: 4, 3: 4, 4: 4, 6: 2, 9: 1, 14: 1}, (1, 1, 1, 2), 2, 8, 4)
+"""On a tape: so small that there are thousands a second."""
+ONE_CAMERA = Scale({STEPS: 1}, (1,), 2, 1, 1)
+
+
 class Step(msgspec.Struct, frozen=True):
     """Something that happens."""
 
@@ -75,29 +102,38 @@ class Schedule(msgspec.Struct, frozen=True):
     seed: int
     line: LineUp
     setup: Setup
+    stops: bool
+    """Whether it ends with a stop and another start."""
     steps: tuple[Step, ...]
 
 
-def draw(seed: int, *, kinds: dict[str, int] | None = None, steps: int = 0) -> Schedule:
+def draw(seed: int, *, scale: Scale = LARGE, kinds: dict[str, int] | None = None, steps: int = 0) -> Schedule:
     """Draw a schedule of N steps, 0: as chance has it.
 
-    `kinds` say how often each kind of step comes, in place of what is usual; then it has all steps.
+    `kinds` say how often each kind of step comes, in place of what is usual; on the large scale it has all steps then.
     """
     chance = random.Random(seed)
+    line = _line(chance, scale)
+    setup = _setup(line, chance, scale)
     if not steps:
-        steps = STEPS if kinds else random.Random(~seed).choices([*LENGTHS], [*LENGTHS.values()])[0]
-    line = _line(chance)
-    setup = _setup(line, chance, seed)
+        lengths = {STEPS: 1} if kinds and scale is LARGE else scale.lengths
+        steps = chance.choices([*lengths], [*lengths.values()])[0]
     weights = {**WEIGHTS, **(kinds or {})}
-    drawn = chance.choices([*weights], [*weights.values()], k=STEPS)[:steps]
-    return Schedule(seed, line, setup, tuple(Step(kind, chance.randrange(6), chance.getrandbits(32)) for kind in drawn))
+    drawn = chance.choices([*weights], [*weights.values()], k=steps)
+    return Schedule(
+        seed=seed,
+        line=line,
+        setup=setup,
+        stops=chance.randrange(scale.stops) == 0,
+        steps=tuple(Step(kind, chance.randrange(6), chance.getrandbits(32)) for kind in drawn),
+    )
 
 
-def _line(chance: random.Random) -> LineUp:
+def _line(chance: random.Random, scale: Scale) -> LineUp:
     is_credit = chance.random() < 0.5
     wraps = not is_credit and chance.random() < 0.2
     return LineUp(
-        cameras=chance.randint(1, 3),
+        cameras=chance.choice(scale.cameras),
         is_credit=is_credit,
         has_encoder=chance.random() < 0.6,
         first_index=chance.choice((0, 240, 1000)) if wraps else chance.choice((0, 0, 5)),
@@ -105,7 +141,7 @@ def _line(chance: random.Random) -> LineUp:
     )
 
 
-def _setup(line: LineUp, chance: random.Random, seed: int) -> Setup:
+def _setup(line: LineUp, chance: random.Random, scale: Scale) -> Setup:
     policies: tuple[Overload, ...] = ("wait", "drop-newest", "drop-oldest")
     facts = {"last_number": line.span - 1} if line.span else {}
     return Setup(
@@ -118,10 +154,13 @@ def _setup(line: LineUp, chance: random.Random, seed: int) -> Setup:
         ),
         max_frames=chance.randint(1, 5),
         wait_ms=chance.choice((1, 10, 40)),
-        shared=random.Random(seed).choice((1, 1, 3, 4)),
-        gather_ms=random.Random(seed + 1).choice((5, 60)),
+        shared=chance.choice((1, 1, 3, 4)),
+        gather_ms=chance.choice((5, 60)),
         credit_frames=chance.choice((2, 5, 12)) if line.is_credit else 0,
-        alarms=tuple(chance.sample(RULES, chance.randint(1, len(RULES)))),
+        alarms=tuple(chance.sample(RULES, chance.randint(1, scale.alarms))),
         recipe=recipe("dark", "bright"),
         journal_mb=chance.choice((1, 8)),
+        triggers=tuple(chance.sample(TRIGGERS, chance.randint(1, 2))) if chance.randrange(scale.rare) == 0 else (),
+        has_maps=chance.randrange(scale.rare) == 0,
+        finds_repeats=chance.randrange(scale.rare) == 0,
     )
