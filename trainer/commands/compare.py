@@ -88,6 +88,8 @@ def compare_folds(
             at_once=at_once,
         )
         runs[encoder] = [folder / encoder / f"fold-{number}" for number in range(1, folds + 1)]
-        pooled[encoder] = {name: (each.value, each.low, each.high) for name, each in report.plain.pooled.items()}
+        pooled[encoder] = {
+            name: (figure.value, figure.low, figure.high) for name, figure in report.plain.pooled.items()
+        }
         frames = report.frames
     write_tables(*measure_folds(runs, pooled, frames), folder, console)

@@ -150,7 +150,12 @@ def timm_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     places = {"stem.0.": "conv_stem.", "stem.1.": "bn1.", "stem.2.": "blocks.0."}
     for stage, numbers in enumerate(LITE_STAGES):
         places |= {f"stages.{stage}.{place}.": f"blocks.{number}." for place, number in enumerate(numbers)}
-    return {places[p] + k.removeprefix(p): v for k, v in state.items() for p in places if k.startswith(p)}
+    return {
+        timms + name.removeprefix(ours): weight
+        for name, weight in state.items()
+        for ours, timms in places.items()
+        if name.startswith(ours)
+    }
 
 
 def _lite_block(number: int) -> str:

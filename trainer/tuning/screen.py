@@ -147,7 +147,8 @@ def screened(
             if keep and strip.kind == "coil":  # frames have names alone: other pixels may stand behind them next time
                 _keep(keep, part)
         parts.append(part)
-        say(f"{strip}: {sum(len(p.defects) for p in parts)} defects, {sum(len(p.sound) for p in parts)} sound frames")
+        defects, sound = (sum(len(getattr(part, name)) for part in parts) for name in ("defects", "sound"))
+        say(f"{strip}: {defects} defects, {sound} sound frames so far")
     return ScreenedStrip(
         *(
             np.array([score for part in parts for score in getattr(part, name)], np.float32)
