@@ -76,7 +76,8 @@ class Events:
     twice. Where the journal did not answer the place stays before what is missing.
 
     Raises: SocketError when an address is not one; Busy, CursorError for the file; AccessError for a key that is none,
-    and from the iteration once the inspector has refused it.
+    and from the iteration once the inspector has refused it; InspectorError from iteration and end when the disk does
+    not take the cursor.
     """
 
     def __init__(
@@ -157,8 +158,10 @@ class Events:
         """Leave; nothing is kept but the cursor, which the event that came last has not passed."""
         self._context.destroy(linger=0)
         if self._cursor is not None:
-            self._keep()
-            self._cursor.close()
+            try:
+                self._keep()
+            finally:
+                self._cursor.close()
 
     def _pass(self) -> None:
         """Note that all up to here was dealt with, unless something before is missing."""

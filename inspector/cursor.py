@@ -5,6 +5,7 @@ Knows: one small file and its lock. Must not know: events, who reads.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -71,14 +72,22 @@ class CursorFile:
     def keep(self, cursor: Cursor) -> None:
         """Replace the cursor on disk: there is the old one or the new one, whatever happens meanwhile.
 
-        Raises: OSError when the disk does not take it.
+        Raises: InspectorError when the disk does not take it.
         """
         new = self._path.with_name(f"{self._path.name}.new")
-        with new.open("wb") as file:
-            file.write(msgspec.json.encode(cursor))
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self._path)
+        try:
+            with new.open("wb") as file:
+                file.write(msgspec.json.encode(cursor))
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(self._path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                new.unlink(missing_ok=True)
+            raise InspectorError(
+                f"{self._path}: the cursor cannot be written: {error.strerror}. Make room, or give another file; what "
+                "came since it was written last comes again."
+            ) from error
         self.cursor = cursor
 
     def _read(self) -> Cursor | None:

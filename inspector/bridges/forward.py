@@ -229,8 +229,8 @@ class Forward:
             return
         try:
             self._cursors.keep(self._acknowledged)
-        except OSError as error:
-            log.warning("the cursor cannot be written: %s; after a restart events are sent twice", error.strerror)
+        except InspectorError as error:
+            log.warning("%s", error)
 
     def _report(self) -> None:
         """Let the broker know what has changed with this bridge."""

@@ -90,12 +90,14 @@ def _export(args: argparse.Namespace) -> int:
         with History(args.journal) as history:
             payloads = _between(history, args.topic, args.since, args.until)
             if args.parquet:
-                _write_parquet(columns, map(read_event, payloads), args.out)
+                with output.whole(args.out) as path:
+                    _write_parquet(columns, map(read_event, payloads), path)
                 return 0
             with contextlib.ExitStack() as opened:
                 out: TextIO = sys.stdout
                 if args.out is not None:
-                    out = opened.enter_context(args.out.open("w", encoding="utf-8", newline=""))
+                    path = opened.enter_context(output.whole(args.out))
+                    out = opened.enter_context(path.open("w", encoding="utf-8", newline=""))
                 if args.jsonl:
                     out.writelines(f"{payload.decode()}\n" for payload in payloads)
                 else:

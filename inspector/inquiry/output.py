@@ -6,8 +6,10 @@ Knows: the three forms. Must not know: what the rows mean.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TextIO
 
 
@@ -16,6 +18,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--json", action="store_true", help="one JSON object a line")
     group.add_argument("--csv", action="store_true", help="comma-separated values, with a line of names")
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Lend a path to write to; what is there takes the place of `path` once all is written.
+
+    After an exception `path` is as it was. A pipe or a device, which nothing is to replace, is lent itself.
+    """
+    if path.exists() and not path.is_file():
+        yield path
+        return
+    path = path.resolve()  # a link goes on pointing there
+    part = path.with_name(f".{path.name}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def write_csv(names: Sequence[str], rows: Iterable[Sequence[object]], out: TextIO) -> None:

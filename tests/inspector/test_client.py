@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inspector.client import Events, Gap
-from inspector.errors import Busy, SocketError
+from inspector.errors import Busy, InspectorError, SocketError
 from inspector.records.envelope import Event
 from inspector.records.events import Alarm, CoilReport, Data, Health, Heartbeat
 from tests.lines import Line
@@ -358,6 +358,21 @@ def test_a_cursor_stays_before_what_is_missing(tmp_path: Path, line: Line) -> No
         assert events.lost > 0
     with line.listen(cursor=cursor) as events:
         assert seqs(take(events, line.journal.last_seq - 1)) == [*range(2, line.journal.last_seq + 1)]
+
+
+def test_a_cursor_that_the_disk_does_not_take_is_reported(tmp_path: Path, line: Line) -> None:
+    """In words, whatever the disk has against it; the file is let go, and the next reader has all again."""
+    in_the_way = tmp_path / "cursor.new"
+    in_the_way.mkdir()
+    line.say(COIL, COIL)
+    with (
+        pytest.raises(InspectorError, match=r"cursor: the cursor cannot be written: Is a directory\. Make room"),
+        line.listen(after=(None, 0), cursor=tmp_path / "cursor") as events,
+    ):
+        take(events, 2)
+    in_the_way.rmdir()
+    with line.listen(after=(None, 0), cursor=tmp_path / "cursor") as events:
+        assert seqs(take(events, 2)) == [1, 2]
 
 
 def test_a_cursor_belongs_to_one_reader(tmp_path: Path, line: Line) -> None:

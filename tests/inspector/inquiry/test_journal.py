@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import sqlite3
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from inspector.__main__ import main
+from inspector.inquiry import output
 from inspector.records.envelope import read_event
 from tests.journals import ALARM, COIL, DEFECT, LONG_HEALTH, newest, opened
 
@@ -110,6 +112,21 @@ def test_a_kinds_csv_has_a_column_for_each_field(
     assert rows[0]["seq"] == "1"
     _, out = command(capsys, "export", folder, "--csv", "--until", 3)
     assert [row["type"] for row in csv.DictReader(io.StringIO(out))] == [DEFECT.topic, ALARM.topic, COIL.topic]
+
+
+def test_an_export_is_whole_or_the_one_before(tmp_path: Path) -> None:
+    """A full disk leaves no half of a file; a link goes on pointing where it did."""
+    (tmp_path / "march.csv").write_text("before")
+    file = tmp_path / "newest.csv"
+    file.symlink_to("march.csv")
+    with pytest.raises(OSError, match="No space"), output.whole(file) as path:
+        path.write_text("ha")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert file.read_text() == "before"
+    with output.whole(file) as path:
+        path.write_text("after")
+    assert file.is_symlink() and (tmp_path / "march.csv").read_text() == "after"
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_parquet_has_types(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
