@@ -4,13 +4,14 @@
 import { area, coil, el, firstFrom, leftMm, lengthMm, meta, metres, SEVERITIES, short, startMm, t, unit, widthMm, word, written } from "./data.js";
 import { colourOf, hatch, printing, sharpness, sized, stamp } from "./marks.js";
 
-const STEEL = "#e8ebee", EDGE = "#aeb5bd", LEFT = 62, RIGHT = 10, SCALE = 19, GAP = 5, NEXT = 9, CELL = 3, SIGNS = 250;
+const STEEL = "#e8ebee", EDGE = "#aeb5bd", LEFT = 62, RIGHT = 10, SCALE = 19, GAP = 5, NEXT = 9, CELL = 3, SIGNS = 250, CROWD = 400;
+const PAD = 14, KEPT = 3;                // around a row that is drawn apart; kept of what the window shows
 
 export class Strip {
   // `behind`, where there is one, draws a picture of the strip: `cover` what will be seen, `paint` a stretch.
   constructor(pane, onPick, behind = null) {
     this.behind = behind; this.pane = pane; this.canvas = pane.querySelector("canvas"); this.tip = pane.querySelector(".tip");
-    this.onPick = onPick; this.zones = null; this.chosen = -1; this.shown = new Int32Array(0); this.hits = [];
+    this.onPick = onPick; this.zones = null; this.chosen = -1; this.shown = new Int32Array(0); this.hits = []; this.under = []; this.cells = new Map(); this.spare = []; this.measure();
     this.space = el("div", undefined, pane);
     this.length = Math.max(meta.length_mm, 1);
     pane.addEventListener("scroll", () => this.soon());
@@ -26,16 +27,27 @@ export class Strip {
     });
   }
 
-  get width() { return printing ? 1080 : Math.max(320, this.pane.clientWidth); }
+  // Asks the browser once for each picture: each question may lay the page out again.
+  measure() { this.wide = Math.max(320, this.pane.clientWidth); return this.wide; }
+  get width() { return printing ? 1080 : this.wide; }
   get inner() { return this.width - LEFT - RIGHT; }
   get rowMm() { return this.inner / this.scale; }
   get lanes() { return meta.sides; }
-  laneTop(n) { let y = 0; for (let k = 0; k < n; k++) y += this.lanePx(k) + GAP; return y; }
-  lanePx(n) { return Math.max(2, (this.lanes[n].right - this.lanes[n].left) * this.scale); }
-  get rowPx() { return this.laneTop(this.lanes.length) - GAP + SCALE + NEXT; }
+  laneTop(n) { return this.sizes().tops[n]; }
+  lanePx(n) { return this.sizes().high[n]; }
+  get rowPx() { return this.sizes().rowPx; }
   get rows() { return Math.max(1, Math.ceil(this.length / this.rowMm - 1e-9)); }
 
+  // Heights within a row, at this scale.
+  sizes() {
+    if (this.sizesOf?.scale === this.scale) return this.sizesOf;
+    const high = this.lanes.map((lane) => Math.max(2, (lane.right - lane.left) * this.scale)), tops = [0];
+    for (const px of high) tops.push(tops.at(-1) + px + GAP);
+    return this.sizesOf = { scale: this.scale, high, tops, rowPx: tops.at(-1) - GAP + SCALE + NEXT };
+  }
+
   fit() {
+    this.measure();
     const room = printing ? 330 : Math.max(560, .55 * window.innerHeight);
     let low = 1e-5, high = this.inner / Math.min(this.length, 2000);
     this.scale = high;
@@ -92,16 +104,57 @@ export class Strip {
 
   draw() {
     if (!this.scale) return;
-    const ctx = this.ctx = sized(this.canvas, this.width, this.view, sharpness());
+    this.measure();
+    this.ctx = sized(this.canvas, this.width, this.view, sharpness());
     this.top = printing ? 0 : this.pane.scrollTop;
     this.first = Math.max(0, Math.floor(this.top / this.rowPx)); this.last = Math.min(this.rows - 1, Math.floor((this.top + this.view) / this.rowPx));
     if (!printing) this.behind?.cover(this.first * this.rowMm, Math.min(this.length, (this.last + 1) * this.rowMm), this.scale * sharpness());
+    this.inView = Math.min(this.rows, Math.ceil(this.view / this.rowPx) + 1);
+    if (printing || this.rowPx > this.view) { this.paint(this.last - this.first + 1); this.under = [[0, this.hits]]; } else this.blit();
+    this.ring();
+    const hint = t("map_hint", { row: `${metres(Math.min(this.rowMm, this.length), this.rowMm < 1e4 ? 2 : 0)} ${unit().large}` }) + (this.isDense ? t("map_dense") : "") + (printing ? "" : t("map_zoom"));
+    const place = document.getElementById("map-hint");
+    if (place.textContent !== hint) place.textContent = hint;   // writing it has the page laid out again
+  }
+
+  // A row is drawn once, and then only copied while the map is moved: until anything else than its place is another.
+  blit() {
+    const sharp = sharpness(), key = `${this.scale} ${this.width} ${sharp} ${this.zones?.rules} ${this.behind?.changes} ${this.behind?.isOn} ${this.view}`;
+    if (key !== this.key || this.shown !== this.keyShown) { this.forget(() => true); this.key = key; this.keyShown = this.shown; this.most = 0; }
+    const most = KEPT * this.inView;
+    if (this.cells.size > most) this.forget((row) => row < this.first - this.inView || row > this.last + this.inView);
+    this.under = []; this.isDense = false;
+    for (let row = this.first; row <= this.last; row++) {
+      if (!this.cells.has(row)) this.cells.set(row, this.cell(row, sharp));
+      const { canvas, hits, isDense } = this.cells.get(row), y = Math.round((row * this.rowPx - this.top - PAD) * sharp) / sharp;
+      this.ctx.drawImage(canvas, 0, y, canvas.width / sharp, canvas.height / sharp);
+      this.under.push([y, hits]); this.isDense ||= isDense;
+    }
+  }
+
+  // Gives up rows that were drawn; their canvases are taken for others.
+  forget(isGone) {
+    for (const [row, { canvas }] of this.cells) if (isGone(row)) { this.cells.delete(row); if (this.spare.length < 2 * this.inView) this.spare.push(canvas); }
+  }
+
+  cell(row, sharp) {
+    const kept = [this.ctx, this.top, this.first, this.last], canvas = this.spare.pop() ?? document.createElement("canvas");
+    this.ctx = sized(canvas, this.width, Math.ceil(this.rowPx + 2 * PAD), sharp);
+    this.top = row * this.rowPx - PAD; this.first = this.last = row;
+    this.paint(1);
+    [this.ctx, this.top, this.first, this.last] = kept;
+    return { canvas, hits: this.hits, isDense: this.isDense };
+  }
+
+  // Draws `rows` rows, from `first` on, with their share of the signs that the window may hold.
+  paint(rows) {
+    const ctx = this.ctx;
+    this.share = Math.min(1, rows / this.inView);
     for (let row = this.first; row <= this.last; row++) this.steel(row);
     if (this.zones) this.dead();
     for (const gap of meta.gaps) for (const [x, y, w, h] of this.pieces(gap.side, gap.start, gap.end, gap.left, gap.right)) hatch(ctx, x, y, Math.max(1.5, w), h);
     for (const box of meta.crowded) for (const [x, y, w, h] of this.pieces(box.side, box.start, box.end, box.left, box.right)) hatch(ctx, x, y, Math.max(1.5, w), h, 4, -1, "#8b1d16");
-    this.defects(); this.repeats(); this.welds(); this.ring();
-    document.getElementById("map-hint").textContent = t("map_hint", { row: `${metres(Math.min(this.rowMm, this.length), this.rowMm < 1e4 ? 2 : 0)} ${unit().large}` }) + (this.isDense ? t("map_dense") : "") + (printing ? "" : t("map_zoom"));
+    this.defects(); this.repeats(); this.welds();
   }
 
   steel(row) {
@@ -139,9 +192,9 @@ export class Strip {
     const ctx = this.ctx, seen = [], from = this.first * this.rowMm * 10, to = (this.last + 1) * this.rowMm * 10;
     for (let n = firstFrom(this.shown, from - coil.longest), i; n < this.shown.length && coil.start[i = this.shown[n]] < to; n++) if (coil.start[i] + coil.length[i] >= from) seen.push(i);
     const area = (this.last - this.first + 1) * this.inner * this.lanes.reduce((sum, _, n) => sum + this.lanePx(n), 0);
-    this.isDense = seen.length > 400 && seen.length * 70 > area;
+    this.isDense = seen.length > CROWD * this.share && seen.length * 70 > area;
     let signs = seen;
-    if (this.isDense) { this.shade(seen); signs = worst(seen, SIGNS); }
+    if (this.isDense) { this.shade(seen); signs = worst(seen, Math.ceil(SIGNS * this.share)); }
     this.hits = [];
     const byKind = meta.names.map(() => []);
     for (const i of signs) byKind[coil.kind[i]].push(i);
@@ -162,24 +215,41 @@ export class Strip {
     });
   }
 
-  // As many defects as pixels: how many in each cell. The cells are the pixels of a small picture, drawn large.
+  // As many defects as pixels: how many in each cell. The cells are the pixels of a small picture, drawn large; the darkest
+  // lies in the row that has most defects, so that all rows are shaded alike.
   shade(seen) {
-    const across = Math.ceil(this.width / CELL), down = Math.ceil(this.view / CELL), counts = new Uint32Array(across * down);
-    const tops = meta.sides_by_number.map((name) => { const n = Math.max(0, this.lanes.findIndex((lane) => lane.name === name)); return this.laneTop(n) - this.lanes[n].left * this.scale - this.top; });
-    const perRow = 10 * this.rowMm, scale = this.scale / 10, last = this.rows - 1;
-    let most = 1;
-    for (const i of seen) {
-      const start = coil.start[i], row = Math.min(last, Math.max(0, Math.floor(start / perRow)));
-      const x = (LEFT + (start - row * perRow) * scale) / CELL | 0, y = (row * this.rowPx + tops[coil.side[i]] + (coil.left[i] + coil.width[i] / 2) * scale) / CELL | 0;
-      if (x >= 0 && x < across && y >= 0 && y < down) most = Math.max(most, ++counts[y * across + x]);
-    }
+    const isRow = this.share < 1, high = isRow ? this.rowPx + 2 * PAD : this.view, across = Math.ceil(this.width / CELL), down = Math.ceil(high / CELL), counts = this.counted(seen, across, down);
+    const most = isRow ? this.most ||= this.fullest(across, down) : greatest(counts);
     this.small ??= document.createElement("canvas");
     this.small.width = across; this.small.height = down;
     const small = this.small.getContext("2d"), picture = small.createImageData(across, down), pixels = new Uint32Array(picture.data.buffer);
-    for (let n = 0; n < counts.length; n++) if (counts[n]) pixels[n] = (255 * (.16 + .74 * Math.sqrt(counts[n] / most)) << 24 | 0x5a3d1c) >>> 0;
+    for (let n = 0; n < counts.length; n++) if (counts[n]) pixels[n] = (255 * (.16 + .74 * Math.sqrt(Math.min(1, counts[n] / most))) << 24 | 0x5a3d1c) >>> 0;
     small.putImageData(picture, 0, 0);
     this.ctx.imageSmoothingEnabled = false;
     this.ctx.drawImage(this.small, 0, 0, across * CELL, down * CELL);
+    this.ctx.imageSmoothingEnabled = true;
+  }
+
+  counted(some, across, down) {
+    const counts = new Uint32Array(across * down), perRow = 10 * this.rowMm, scale = this.scale / 10, last = this.rows - 1, rowPx = this.rowPx;
+    const tops = meta.sides_by_number.map((name) => { const n = Math.max(0, this.lanes.findIndex((lane) => lane.name === name)); return this.laneTop(n) - this.lanes[n].left * this.scale - this.top; });
+    for (const i of some) {
+      const start = coil.start[i], row = Math.min(last, Math.max(0, Math.floor(start / perRow)));
+      const x = (LEFT + (start - row * perRow) * scale) / CELL | 0, y = (row * rowPx + tops[coil.side[i]] + (coil.left[i] + coil.width[i] / 2) * scale) / CELL | 0;
+      if (x >= 0 && x < across && y >= 0 && y < down) counts[y * across + x]++;
+    }
+    return counts;
+  }
+
+  // The most defects of a cell in the row that has most of them.
+  fullest(across, down) {
+    const inRow = new Uint32Array(this.rows), perRow = 10 * this.rowMm, last = this.rows - 1, top = this.top;
+    for (const i of this.shown) inRow[Math.min(last, Math.max(0, Math.floor(coil.start[i] / perRow)))]++;
+    const row = inRow.indexOf(greatest(inRow)), from = firstFrom(this.shown, row * perRow), to = firstFrom(this.shown, (row + 1) * perRow);
+    this.top = row * this.rowPx - PAD;
+    const counts = this.counted(this.shown.subarray(from, to), across, down);
+    this.top = top;
+    return greatest(counts);
   }
 
   repeats() {
@@ -223,7 +293,7 @@ export class Strip {
   near(event) {
     const [px, py] = this.pointed(event);
     let best = -1, least = 110;
-    for (const [x, y, i] of this.hits) { const far = (x - px) ** 2 + (y - py) ** 2; if (far < least) { least = far; best = i; } }
+    for (const [top, hits] of this.under) for (const [x, y, i] of hits) { const far = (x - px) ** 2 + (y + top - py) ** 2; if (far < least) { least = far; best = i; } }
     return best;
   }
 
@@ -244,6 +314,8 @@ export function words(i) {
     length: short(lengthMm(i)), width: `${short(widthMm(i))} ${small}`, area: `${area(coil.area[i])} ${unit().area}`, certain: Math.round(coil.confidence[i] / 10),
   });
 }
+
+function greatest(counts) { let most = 1; for (const count of counts) if (count > most) most = count; return most; }
 
 // The `most` worst of some defects, along the coil; the least of them is found from a sample where there are many.
 function worst(some, most) {

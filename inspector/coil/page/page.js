@@ -80,7 +80,7 @@ export async function show(source, picked = () => {}, behind = null) {
   follow();
   let wide = strip.width;
   new ResizeObserver(() => {
-    if (printing || strip.width === wide) return;
+    if (printing || strip.measure() === wide) return;
     const was = strip.whole, now = strip.scale;
     wide = strip.width; strip.fit(); charts();
     if (now > was * 1.01) { strip.scale = Math.max(strip.whole, now); strip.layout(); strip.draw(); }

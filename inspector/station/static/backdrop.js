@@ -8,7 +8,7 @@ const STEEL = "#e8ebee", SHADE = .5, MOST = 300, SOON_MS = 120;
 export class Backdrop {
   // `coil`: its name, and when it passed. `onChange` is called when there is more to draw.
   constructor(coil, onChange) {
-    this.coil = coil; this.onChange = onChange; this.tiles = new Map(); this.asked = null; this.isAsking = false; this.timer = 0; this.coming = new Map();
+    this.coil = coil; this.changes = 0; this.onChange = () => { this.changes++; onChange(); }; this.tiles = new Map(); this.asked = null; this.isAsking = false; this.timer = 0; this.coming = new Map();
   }
 
   get isOn() { return isOn(); }

@@ -227,6 +227,29 @@ LEAST_APART = """() => {
 """How much the signs of two classes differ, as the share of the pixels of both that only one of them has."""
 
 
+PANNED = """() => {
+  let painted = 0;
+  const paint = strip.paint;
+  strip.zoom(6); strip.pane.scrollTop = 0; strip.draw();
+  strip.paint = function (...given) { painted++; return paint.apply(this, given); };
+  for (let step = 0; step < 40; step++) { strip.pane.scrollTop += strip.rowPx / 8; strip.draw(); }
+  const moved = painted;
+  strip.draw(); strip.zones = { rules: "r", head: 1000, tail: 0, edge: 0, weld: 0 }; strip.draw();
+  return [moved, painted - moved, strip.last - strip.first + 1];
+}"""
+
+
+@needs_browser
+@pytest.mark.slow
+def test_panning_draws_each_row_once(tmp_path: Path) -> None:
+    """Five rows further five or six were drawn, whatever the number of pictures; other zones have all drawn again."""
+    path = tmp_path / "coil.html"
+    path.write_bytes(html(_heavy(tmp_path)).encode())
+    with opened(path) as page:
+        moved, again, rows = page.evaluate(PANNED)
+    assert rows > 2 and 5 <= moved <= 6 and again == rows
+
+
 def _heavy(folder: Path) -> CoilHistory:
     journal = new_journal(folder / "journal")
     write_coil(journal, "C", 20_000, 1000.0)
