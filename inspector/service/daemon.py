@@ -330,6 +330,7 @@ class Daemon:
     def _on_reload_begins(self) -> None:
         """Nothing is read yet: a signal that comes from here on asks for another reload, and READY comes after this."""
         self._hangup.clear()
+        log.info("reloading: the line runs on with what it has until the new recipe is warmed up")
         self._answers.begin()
         self._notifier.reloading()
 
