@@ -44,6 +44,7 @@ OTHERS = f"SELECT payload {FOUND} WHERE coil = ? AND kind = ? AND found.seq BETW
 OF_KIND = f"SELECT payload {FOUND} WHERE kind = ? AND found.seq > ? ORDER BY event.seq"
 RECORDED = """SELECT payload FROM event
 WHERE seq BETWEEN ?1 AND ?2 AND substr(topic, 1, length(?3)) = ?3 ORDER BY seq"""
+HAS_STAGES = "SELECT 1 FROM sqlite_master WHERE name = 'stage'"
 NAMES = """WITH RECURSIVE c(coil) AS (SELECT min(coil) FROM entry WHERE kind = 'defect' UNION ALL
 SELECT (SELECT min(coil) FROM entry WHERE kind = 'defect' AND coil > c.coil) FROM c WHERE c.coil IS NOT NULL)
 SELECT coil FROM c WHERE coil IS NOT NULL"""
@@ -245,10 +246,10 @@ class History:
             yield payload
 
     def state(self, stage: str) -> bytes | None:
-        """What a stage of the daemon would have to know to go on, as last recorded."""
+        """What a stage of the daemon would have to know to go on, as last recorded; None in a journal of before 0.3."""
         with worded(self._path):
             newest = self._segment(self._starts()[-1])
-            if newest is None:
+            if newest is None or not any(newest.execute(HAS_STAGES)):
                 return None
             return next(
                 (state for (state,) in newest.execute("SELECT state FROM stage WHERE name = ?", (stage,))), None

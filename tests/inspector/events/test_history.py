@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import apsw
@@ -10,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inspector.coil.seen import gather
 from inspector.errors import JournalError
 from inspector.events import index
 from inspector.events.history import Filter, History
 from inspector.records.events import Defect, Missed
+from inspector.strip.strip import Strip
 from tests.coil_journals import new_journal, reported, write_coil
 from tests.defects import any_defect
 
@@ -56,6 +59,19 @@ def test_each_question_finds_what_a_loop_would(tmp_path: Path) -> None:
     assert sorted(file.suffix for file in (tmp_path / "journal").iterdir()) == [".sqlite"] * len(
         list((tmp_path / "journal").iterdir())
     ), "reading left files behind"
+
+
+def test_a_coil_under_way_in_a_journal_of_before_0_3(tmp_path: Path) -> None:
+    """Such a journal keeps no states of stages; it was called damaged, to be moved away."""
+    journal = new_journal(tmp_path / "journal")
+    journal.record([reported("C", "started"), any_defect(coil="C", end_mm=900.0)])
+    journal.close()
+    (file,) = (tmp_path / "journal").glob("*.sqlite")
+    with contextlib.closing(apsw.Connection(str(file))) as segment:
+        segment.execute("DROP TABLE stage")
+    with History(tmp_path / "journal") as history:
+        assert history.state(Strip.name) is None
+        assert len(gather(history, history.coil("C")).columns) == 1
 
 
 @given(st.floats(0, 1e7), st.floats(0, 1e7))
