@@ -101,7 +101,7 @@ def gather(
         totals=totals(history, passage),
         columns=columns,
         missed=missed,
-        repeats=[_whole(columns, repeat, places) for repeat in repeats.values()],
+        repeats=[whole for repeat in repeats.values() if (whole := _whole(columns, repeat, places)).marks],
         crowded=[crowd for _, crowd in history.events(passage, Crowded)],
         alarms=dict(sorted(raised.items())),
         spans=tuple(_spans(spans, columns, missed)),
@@ -124,7 +124,10 @@ def _parts(defects: Iterator[Defect], pause: Callable[[], None]) -> Iterator[lis
 
 
 def _whole(columns: Columns, repeat: Repeat, places: Mapping[str, int]) -> Repeat:
-    """A repeat with the marks that lie on its coil, those too that came after its last report."""
+    """A repeat with the marks that lie on its coil, those too that came after its last report.
+
+    None lies there of one that ran on from the coil before, and whose end was reported on this one.
+    """
     found = marks(columns, repeat, places)
     return msgspec.structs.replace(repeat, marks=len(found)) if found else repeat
 

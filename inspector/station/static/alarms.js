@@ -4,7 +4,7 @@ import { command } from "./ask.js";
 import { byId, el, facts } from "./dom.js";
 import { isUnanswered, sorted } from "./fold.js";
 import { prioritySign } from "./shapes.js";
-import { reworded } from "./units.js";
+import { sentence } from "./sentences.js";
 import { lasting, number, t, time } from "./words.js";
 
 const MINUTES = [5, 15, 30, 60, 120, 480];
@@ -35,7 +35,7 @@ export class Alarms {
     const isOpen = isUnanswered(alarm), state = t(`state.${alarm.isa_state}`);
     const row = el("li", { class: `alarm ${alarm.priority}${isOpen ? " open" : ""}${alarm.is_met ? "" : " gone"}` },
       prioritySign(alarm.priority, t(`priority.${alarm.priority}`)),
-      el("div", { class: "what" }, el("b", {}, alarm.name), el("span", { class: "state" }, state), el("p", {}, reworded(alarm.message) + (alarm.coil ? `  ·  ${alarm.coil}` : ""))),
+      el("div", { class: "what" }, el("b", {}, alarm.name), el("span", { class: "state" }, state), el("p", {}, sentence(alarm.message) + (alarm.coil ? `  ·  ${alarm.coil}` : ""))),
       el("div", { class: "when" }, time(alarm.since), el("small", { class: "age", "data-since": alarm.since })));
     row.append(this.buttons(alarm, isOpen));
     return row;

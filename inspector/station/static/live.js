@@ -71,10 +71,14 @@ const statusOf = (camera) => {
   return faults.length && (!known || known.status === "normal") ? "failure" : known?.status ?? "normal";
 };
 
+// A fault of a camera: the line's own words in English, else that of the catalogue.
+const isEnglish = document.documentElement.lang === "en";
+const faultWords = (fault) => (isEnglish ? reworded(fault.message) : t(`fault.${fault.fault}`));
+
 function cameras() {
   const rows = (line?.cameras ?? []).map(({ camera, side }) => {
     const status = statusOf(camera), faults = [...(fold.cameras.get(camera)?.faults.values() ?? [])];
-    const words = faults.length ? faults.map((fault) => fault.message).join("; ") : (now.gauges.faults[camera] ?? []).map((fault) => t(`fault.${fault}`)).join(", ");
+    const words = faults.length ? faults.map(faultWords).join("; ") : (now.gauges.faults[camera] ?? []).map((fault) => t(`fault.${fault}`)).join(", ");
     return el("li", { class: `device ${status}` }, stateSign(status, t(`ne107.${status}`)), el("b", {}, camera), el("span", { class: "hint" }, `${t(`side.${side}`)} · ${t(`ne107.${status}`)}`), el("p", {}, words));
   });
   for (const fault of fold.standing.values()) rows.push(el("li", { class: `device ${fault.status}` }, stateSign(fault.status, t(`ne107.${fault.status}`)), el("b", {}, t(fault.kind)), el("span", { class: "hint" }, t(`ne107.${fault.status}`)), el("p", {}, reworded(fault.message))));

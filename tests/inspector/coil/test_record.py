@@ -15,8 +15,8 @@ from inspector.errors import InspectorError
 from inspector.events.history import History
 from inspector.records.coil import WorstMetre, inspected_length_m
 from inspector.records.coil import per_100_m as per_100_m_of
-from inspector.records.events import Alarm, Weld
-from tests.coil_journals import new_journal, reported, write_coil
+from inspector.records.events import Alarm, Repeat, Weld
+from tests.coil_journals import new_journal, reported, write, write_coil
 from tests.coils_seen import seen
 from tests.defects import any_defect
 
@@ -107,3 +107,15 @@ def test_a_coils_file_is_read_as_it_was_written(tmp_path: Path) -> None:
         file.read(tmp_path / "none.json")
     with pytest.raises(InspectorError, match="expected a coil's JSON file"):
         file.read(tmp_path / "missing.json")
+
+
+def test_a_repeat_that_ended_before_is_not_of_this_coil(tmp_path: Path) -> None:
+    """A roll that was changed at the weld: its repeat ends with no mark on the new coil, which is not held for it."""
+    journal = new_journal(tmp_path / "journal")
+    facts = {"coil": "C", "name": "dark", "side": "top", "across_mm": 434.0, "period_mm": 1885.0, "rolls": ("S3",)}
+    ended = Repeat(id="old", state="ended", marks=0, newest="old", confidence=0.999, **facts)  # type: ignore[arg-type]
+    begun = Repeat(id="new", state="new", marks=4, newest="new", confidence=0.999, **facts)  # type: ignore[arg-type]
+    write(journal, [reported("C", "started"), ended, begun, reported("C", "ended", 60.0)])
+    journal.close()
+    with History(tmp_path / "journal") as history:
+        assert [repeat.id for repeat in gather(history, history.coil("C")).repeats] == ["new"]

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from inspector.alarms.quantity import Quantity
+from inspector.alarms.settings import AlarmSection
 from tests.patience import patience_s
 
 NODE = shutil.which("node")
@@ -17,6 +21,27 @@ LANGUAGES = HERE.parents[2] / "inspector" / "languages"
 MOST_KB = 300
 
 
+RULES = (
+    AlarmSection(name="a", kind="defects", count=3, within_m=5.0, classes=("dark",)),
+    AlarmSection(name="a", kind="defects", count=3, within_m=2.5),
+    AlarmSection(name="a", kind="crowded", within_m=5.0),
+    AlarmSection(name="a", kind="density", per_m=2.0, within_m=5.0, classes=("dark", "bright")),
+    AlarmSection(name="a", kind="area", area_mm2=5.0, within_m=5.0),
+    AlarmSection(name="a", kind="missed", missed_m=1.0, within_m=5.0),
+)
+
+
+def sentences() -> Iterator[tuple[str, str]]:
+    """Yield what the line's alarms say of each quantity, met and no longer so, and which kind of sentence that is."""
+    for rule in RULES:
+        yield rule.kind, Quantity(rule).words()
+        yield "fewer" if rule.kind == "defects" else rule.kind, Quantity(rule).words_of_return()
+    yield "none", Quantity(AlarmSection(name="a", within_m=2.5)).words_of_return()
+    yield "grade", "coil C1: hold"
+    yield "device", "top: out of specification, camera top is blurred: 20 % of the fine detail that it usually shows"
+    yield "repeats", "pitted repeats each 1257.0 mm: 1 mark"
+
+
 @pytest.mark.skipif(NODE is None, reason="no Node on this machine (apt install nodejs)")
 def test_the_modules_do_what_they_say(tmp_path: Path) -> None:
     """Each test of each *.test.mjs passes."""
@@ -24,6 +49,7 @@ def test_the_modules_do_what_they_say(tmp_path: Path) -> None:
     (tmp_path / "package.json").write_text('{"type": "module"}')
     for script in STATIC.glob("*.js"):
         shutil.copy(script, tmp_path)
+    (tmp_path / "sentences.json").write_bytes(msgspec.json.encode(list(sentences())))
     for path in HERE.glob("*.test.mjs"):
         tests = path.read_text(encoding="utf-8")
         (tmp_path / path.name).write_text(tests.replace("../../../inspector/station/static/", "./"), encoding="utf-8")
@@ -31,7 +57,7 @@ def test_the_modules_do_what_they_say(tmp_path: Path) -> None:
         [NODE, "--test", str(tmp_path)], capture_output=True, text=True, check=False, timeout=patience_s()
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "# pass 17" in done.stdout
+    assert "# pass 19" in done.stdout
 
 
 def test_the_first_view_is_small() -> None:

@@ -1,0 +1,38 @@
+// What an alarm says, in the reader's words: the line writes it in English, each kind in a form of its own (alarms/quantity.py).
+// One that is not known here stays as the line wrote it.
+
+import { metres, mm, reworded } from "./units.js";
+import { number, t } from "./words.js";
+
+const WITHIN = String.raw`within (?<within>[\d.e+]+) m(?: \((?<classes>.*)\))?`, NUMBER = String.raw`[\d.e+-]+`;
+const FORMS = [
+  ["defects", `(?<count>\\d+) defects? ${WITHIN}`],
+  ["crowded", `(?<count>\\d+) crowded frames? ${WITHIN}`],
+  ["density", `(?<density>${NUMBER}) defects a metre ${WITHIN}`],
+  ["area", `(?<area>${NUMBER}) mm² of defects ${WITHIN}`],
+  ["missed", `(?<length>${NUMBER}) m of strip missed ${WITHIN}`],
+  ["none", `no defect ${WITHIN}`],
+  ["fewer", `fewer than (?<count>\\d+) defects ${WITHIN}`],
+  ["repeats", `(?<name>.+) repeats each (?<period>${NUMBER}) mm(?: \\((?<rolls>.*)\\))?: (?<count>\\d+) marks?`],
+  ["grade", "coil (?<coil>.+): (?<grade>release|hold|block)"],
+  ["device", "(?<device>[^:]+): (?<status>failure|check function|out of specification|maintenance required|normal)(?:, (?<why>.*))?"],
+].map(([key, form]) => [key, new RegExp(`^${form}$`, "su")]);
+
+// The kind of a sentence, and what it names; null where it is none of those.
+export function parsed(text) {
+  for (const [kind, form] of FORMS) { const found = form.exec(text); if (found) return { kind, ...found.groups }; }
+  return null;
+}
+
+const listed = (text) => (text ? ` (${text.split(" or ").join(", ")})` : "");
+
+export function sentence(text, language = document.documentElement.lang) {
+  const found = language === "en" ? null : parsed(text);
+  if (!found) return reworded(text);
+  const { kind, within, classes, length, period, rolls, grade, status, why, density, area, count } = found;
+  const values = {
+    ...found, count: count && number(+count), density: density && number(+density, 2), area: area && number(+area, 1), within: within && metres(1000 * within, +within % 1 ? 1 : 0), length: length && metres(1000 * length, 2),
+    period: period && mm(+period, 1), grade: grade && t(`grade.${grade}`), status: status && t(`ne107.${status.replaceAll(" ", "_")}`), why: why ? `, ${why}` : "",
+  };
+  return t(`sentence.${kind}`, values) + listed(classes ?? rolls);
+}
