@@ -155,13 +155,15 @@ class RollModel:
 
         As `log_densities` and `log_likeness` together, the period and what chance strews aside. D: TURNS and 1.
         """
+        is_there = (np.arange(1 << TURNS)[:, None] >> np.arange(TURNS) & 1).astype(np.bool_)
+        numbers = is_there.cumsum(axis=1)
+        log_first = np.log(is_there.argmax(axis=1) + 1)
         best = np.full((1 << TURNS, TURNS + 1), -np.inf)
-        for turns in range(1, 1 << TURNS):
-            at = [turn for turn in range(1, TURNS + 1) if turns >> (turn - 1) & 1]
-            for number in range(self._search.marks - 1, len(at) + 1):
-                missed = at[number - 1] - number
-                pattern = self._log_patterns[number - 1, missed] - self._log_patterns[number - 1, 0]
-                best[turns, number] = self._log_best[number] + pattern - math.log(at[0])
+        for number in range(self._search.marks - 1, TURNS + 1):
+            some = (numbers[:, -1] >= number).nonzero()[0]
+            missed = (numbers[some] == number).argmax(axis=1) + 1 - number
+            pattern = self._log_patterns[number - 1, missed] - self._log_patterns[number - 1, 0]
+            best[some, number] = self._log_best[number] + pattern - log_first[some]
         return best
 
     def log_periods(self, period_mm: Floats, *, is_about: bool = False) -> Floats:

@@ -69,7 +69,7 @@ class Lanes:
         """`reach_mm`: how far across marks are paired; no more than a place."""
         self._place_mm, self._reach_mm, self._window_mm = place_mm, reach_mm, window_mm
         self._rows: dict[Place, int] = {}
-        self._facts: Floats = np.full((1, PLACE_MARKS, 4), np.nan)
+        self._facts: Floats = np.full((4, 1, PLACE_MARKS), np.nan)
         """Where the marks of each place lie along and across, and their sizes; those of the first are none."""
         self._next: list[int] = [0]
         """Where the next mark of each place is put: it takes the place of the oldest."""
@@ -89,7 +89,7 @@ class Lanes:
         """Keep a mark that lies there; the oldest makes room."""
         row = self._rows.get(place) or self._begin(place)
         at = self._next[row]
-        self._facts[row, at], self._marks[row * PLACE_MARKS + at] = facts, mark
+        self._facts[:, row, at], self._marks[row * PLACE_MARKS + at] = facts, mark
         self._next[row] = (at + 1) % PLACE_MARKS
 
     def remove(self, mark: Mark) -> None:
@@ -97,7 +97,7 @@ class Lanes:
         row = self._rows.get(self.places(mark)[0], 0)
         for slot in range(row * PLACE_MARKS, (row + 1) * PLACE_MARKS):
             if self._marks[slot] is mark:
-                self._marks[slot], self._facts[row, slot % PLACE_MARKS] = None, np.nan
+                self._marks[slot], self._facts[:, row, slot % PLACE_MARKS] = None, np.nan
 
     def kept(self, slot: int) -> Mark:
         """Return the earlier mark of a pair."""
@@ -108,38 +108,39 @@ class Lanes:
     def before(self, places: Sequence[Trio], facts: Floats) -> Before:
         """Pair marks with those that lie before them, if all of them are kept one after the other.
 
-        `places`: where each lies. `facts` (M, 4): of each.
+        `places`: where each lies. `facts` (4, M): of each.
         """
         rows = np.array([[self._rows.get(place, 0) for place in trio] for trio in places])
         away = _away([trio[0] for trio in places])
         mates: Bools = np.abs(away) <= 2  # one that belongs to a repeat takes others with it, as far away again
         younger = np.array([(away == step).sum(axis=1) for step in (0, -1, 1)]).T
         age = (np.arange(PLACE_MARKS) - np.array(self._next)[rows][..., None]) % PLACE_MARKS
-        is_kept = np.zeros((len(facts), 3 * PLACE_MARKS + len(facts)), np.bool_)
-        is_kept[:, : 3 * PLACE_MARKS] = (age >= younger[..., None]).reshape(len(facts), -1)  # these make the oldest go
-        is_kept[:, 3 * PLACE_MARKS :] = away < FAR
-        earlier = np.concatenate(
-            (self._facts[rows].reshape(len(facts), -1, 4), np.broadcast_to(facts, (len(facts), *facts.shape))), axis=1
+        is_kept = (age >= younger[..., None]).reshape(len(rows), -1), away < FAR  # these make the oldest go
+        back_mm, right_mm = (
+            np.concatenate((self._facts[number][rows].reshape(len(rows), -1), np.tile(own, (len(rows), 1))), axis=1)
+            - own[:, None]
+            for number, own in enumerate(facts[:2])
         )
-        back = facts[:, None] - earlier
-        is_near = is_kept & (back[..., 0] <= self._window_mm) & (np.abs(back[..., 1]) <= self._reach_mm)
-        back_mm = np.where(is_near, back[..., 0], np.inf)
+        back_mm = -back_mm
+        is_near = np.concatenate(is_kept, axis=1)
+        is_near &= (back_mm <= self._window_mm) & (np.abs(right_mm) <= self._reach_mm)
+        nearest_mm = np.where(is_near, back_mm, np.inf)
         if (is_near.sum(axis=1) > PLACE_MARKS).any():
-            farthest_mm = np.partition(back_mm, PLACE_MARKS - 1, axis=1)[:, PLACE_MARKS - 1]
+            farthest_mm = np.partition(nearest_mm, PLACE_MARKS - 1, axis=1)[:, PLACE_MARKS - 1]
             is_near &= back_mm <= farthest_mm[:, None]
         of, at = is_near.nonzero()
         place, slot = divmod(at, PLACE_MARKS)
         slots = np.where(place < 3, rows[of, np.minimum(place, 2)] * PLACE_MARKS + slot, 3 * PLACE_MARKS - 1 - at)
-        found = back[of, at]
-        return Before(Pairs(of, found[:, 0], -found[:, 1], -found[:, 2:]), slots, back_mm.min(axis=1), mates)
+        sizes = np.concatenate((self._facts[2:].reshape(2, -1), facts[2:, ::-1]), axis=1)[:, slots] - facts[2:, of]
+        return Before(Pairs(of, back_mm[of, at], right_mm[of, at], sizes.T), slots, nearest_mm.min(axis=1), mates)
 
     def _begin(self, place: Place) -> int:
         row = self._rows[place] = len(self._next)
         self._marks += [None] * PLACE_MARKS
         self._next.append(0)
-        if row >= len(self._facts):
-            self._facts = np.concatenate((self._facts, np.full((row, PLACE_MARKS, 4), np.nan)))
-        self._facts[row] = np.nan
+        if row >= self._facts.shape[1]:
+            self._facts = np.concatenate((self._facts, np.full((4, row, PLACE_MARKS), np.nan)), axis=1)
+        self._facts[:, row] = np.nan
         return row
 
 

@@ -30,7 +30,7 @@ USUAL_MM = 5e6
 """Length of a coil: on the whole of a longer one no more than twice as many false repeats are expected."""
 KEPT_MARKS = 256
 """Free marks that a restart keeps, the newest: on strip so dirty that there are more, few tell anything."""
-AT_ONCE = 64
+AT_ONCE = 96
 """Marks that are looked at together at most."""
 LEAST_PLACE_MM = 4.0
 """Places across are no narrower, however exactly a mark's is known."""
@@ -171,8 +171,9 @@ class Tracks:
 
     def add_all(self, marks: Sequence[Mark]) -> Iterator[RepeatingMark | None]:
         """Take in marks, and yield the repeat that each belongs to: as one after the other, but faster."""
-        for begin in range(0, len(marks), AT_ONCE):
-            some = marks[begin : begin + AT_ONCE]
+        step = math.ceil(len(marks) / math.ceil(len(marks) / AT_ONCE)) if marks else 1
+        for begin in range(0, len(marks), step):
+            some = marks[begin : begin + step]
             outlook = self._look_ahead(some)
             for number in range(len(some)):
                 found = self._add(outlook, number)
@@ -278,7 +279,7 @@ class Tracks:
 
     def _add(self, outlook: _Outlook, number: int) -> RepeatingMark | None:
         """Take in one of some marks."""
-        mark, places, facts = outlook.marks[number], outlook.places[number], outlook.facts[number]
+        mark, places, facts = outlook.marks[number], outlook.places[number], outlook.facts[:, number]
         strewn = self._strew(mark)
         for place in places:
             for track in self._tracks.get(place, ()):
@@ -326,7 +327,7 @@ class Tracks:
 
     def _look_ahead(self, marks: Sequence[Mark]) -> _Outlook:
         """See which of the next marks may be the newest of a chain, if none of them belongs to a repeat."""
-        places, facts = [self._lanes.places(mark) for mark in marks], np.array([mark.facts for mark in marks])
+        places, facts = [self._lanes.places(mark) for mark in marks], np.array([mark.facts for mark in marks]).T
         before = self._lanes.before(places, facts)
         shown, may_repeat = NOTHING, [False] * len(marks)
         if len(before.pairs.of) >= self._search.marks - 1:
@@ -338,7 +339,7 @@ class Tracks:
 
     def _limits(self, places: Sequence[Trio], facts: Floats) -> ChanceLimits:
         """What chance shows about each of the next marks at the least, while they are added."""
-        line_mm, across_mm = facts[:, 0], facts[:, 1]
+        line_mm, across_mm = facts[:2]
         kinds: dict[tuple[str, str], list[int]] = {}
         for number, ((side, name, _), *_) in enumerate(places):
             kinds.setdefault((side, name), []).append(number)
