@@ -1,8 +1,8 @@
 """What a coil is good for, by rules that the user wrote: release, hold or block, each with its reasons. Pure.
 
-Laws: a coil with more missed metres than allowed, or one that the journal no longer holds whole, is never released. A
-defect is left out only when it lies in one dead zone altogether. A reason names what was found, what was allowed, and
-where.
+Laws: a coil with more missed metres than allowed, one that the journal no longer holds whole, or one that dead zones
+cover from end to end is never released. A defect is left out only when it lies in one dead zone altogether. A reason
+names what was found, what was allowed, and where.
 
 Knows: rules, columns. Must not know: the journal, files.
 """
@@ -104,6 +104,10 @@ def _not_seen(seen: CoilHistory, rules: GradingSection, missed_m: float) -> Iter
             f"{counted(len(seen.crowded), 'frame')} showed more than can be listed (the first at "
             f"{first.start_mm / 1000:.3f} m), {rules.max_crowded} are allowed",
         )
+    from_mm, to_mm = zone_mm(seen, rules)
+    if seen.passage.is_over and rules.head_m + rules.tail_m and to_mm <= from_mm:
+        length = f"{seen.length_mm / 1000:.3f} m"
+        yield Finding(rules.missed, f"nothing is graded: all {length} lie in the dead zones of head and tail")
     if not seen.passage.is_whole:
         yield Finding(rules.missed, "the journal no longer holds all of this coil")
 

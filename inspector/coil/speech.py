@@ -27,6 +27,7 @@ FORMS: Mapping[str, re.Pattern[str]] = {
         r"(?P<count>\d+) frames? showed more than can be listed \(the first at (?P<first>[\d.]+ m)\), (?P<allowed>\d+) "
         r"are allowed"
     ),
+    "reason.dead": re.compile(r"nothing is graded: all (?P<length>[\d.]+ m) lie in the dead zones of head and tail"),
     "reason.part": re.compile(r"the journal no longer holds all of this coil"),
     "reason.count": re.compile(
         r"(?P<count>\d+) (?P<noun>(?:\w+ )?defect|repeating mark|alarm)s?(?: \((?P<classes>.*?)\))?"

@@ -120,6 +120,17 @@ def test_a_coil_that_runs_has_no_tail() -> None:
     assert (found.grade, found.graded) == ("hold", 1)
 
 
+def test_a_coil_of_dead_zones_alone_is_not_released() -> None:
+    """It is shorter than head and tail together: nobody has looked at what lies on it, and no limit can be passed."""
+    found = grade(seen(at(50.0)), rules(limit(), head_m=60.0, tail_m=40.0))
+    assert (found.grade, found.graded, found.left_out) == ("hold", 0, 1)
+    (reason,) = found.reasons
+    assert reason == "hold: nothing is graded: all 100.000 m lie in the dead zones of head and tail"
+    assert grade(seen(at(50.0)), rules(limit(), head_m=60.0, tail_m=40.0, missed="block")).grade == "block"
+    assert grade(seen(), rules(limit(), head_m=60.0, tail_m=39.9)).grade == "release"
+    assert grade(seen(at(50.0), is_over=False), rules(limit(), head_m=100.0)).grade == "release"
+
+
 @given(st.floats(0, 5), st.floats(0.001, 5))
 def test_more_missed_metres_than_allowed_are_never_released(allowed_m: float, more_m: float) -> None:
     """Whatever else the rules say."""

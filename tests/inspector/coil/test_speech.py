@@ -71,6 +71,10 @@ def test_each_reason_is_put_into_the_readers_words(limits: list[LimitSection], u
             "halten: Bilder, die mehr zeigten, als sich auflisten lässt: 2 (das erste bei 7,000 m); erlaubt: 0",
         ),
         (
+            "hold: nothing is graded: all 5.120 m lie in the dead zones of head and tail",
+            "halten: nichts bewertet: alle 5,120 m liegen in den Totzonen von Kopf und Ende",
+        ),
+        (
             "hold: the journal no longer holds all of this coil",
             "halten: das Journal hält nicht mehr alles von diesem Bund",
         ),
