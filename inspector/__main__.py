@@ -345,7 +345,7 @@ def _add_events_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _add_acknowledge_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("alarm", help="the alarm's name")
+    command.add_argument("alarm", metavar="NAME", help="the alarm's name")
     command.add_argument("--operator", default="", metavar="NAME", help="who asks; it is journalled")
     command.add_argument(
         "--http", default="127.0.0.1:9477", metavar="HOST:PORT", help="http.bind (default: %(default)s)"

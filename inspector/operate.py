@@ -43,7 +43,7 @@ def add_alarms_arguments(command: argparse.ArgumentParser) -> None:
     _add_address(listing)
     for name, (_, words) in ALARM_COMMANDS.items():
         step = steps.add_parser(name, help=words, description=words)
-        step.add_argument("alarm", help="the alarm's name")
+        step.add_argument("alarm", metavar="NAME", help="the alarm's name")
         if name == "shelve":
             step.add_argument("--minutes", type=float, required=True, metavar="N", help="for how long")
         _add_person(step)
@@ -62,7 +62,7 @@ def add_roll_arguments(command: argparse.ArgumentParser) -> None:
 
 def add_decide_arguments(command: argparse.ArgumentParser) -> None:
     """Build `inspector decide`."""
-    command.add_argument("coil", help="the coil's name")
+    command.add_argument("coil", metavar="COIL", help="the coil's name")
     command.add_argument("grade", choices=VERDICTS, help="what becomes of it")
     _add_person(command)
     _add_address(command)
