@@ -25,7 +25,7 @@ from types import MappingProxyType
 
 import apsw
 
-from inspector.events import index
+from inspector.events import index, sums
 from inspector.events.ballast import Ballast, size_bytes
 from inspector.events.message import Message, Replay, envelope, envelope_time, topic_root
 from inspector.events.reader import Reader
@@ -278,6 +278,7 @@ class Journal:
             rows = ((seq, *message) for seq, message in enumerate(group, last_seq + 1))
             segment.executemany("INSERT INTO event VALUES (?, ?, ?)", rows)
             index.enter(segment, enumerate(events, last_seq + 1))
+            sums.enter(segment, last_seq + 1, group)
             segment.executemany(COUNT, topicseq.items() - before.items())
             segment.executemany(KEEP, [*states.items(), (LIFE, state_of(self._clock_s() + self._life_s))])
             segment.execute("COMMIT")

@@ -16,6 +16,7 @@ from collections.abc import Callable
 import apsw
 
 from inspector.events.segments import BUSY_MS, JournalFolder
+from inspector.events.sums import damaged
 from inspector.records.envelope import read_event
 
 REPLAY = """SELECT seq, topic, payload FROM event
@@ -48,7 +49,11 @@ class Reader:
             try:
                 if start in self._damaged:
                     return self._whole(start, after, through, prefix, limit)
-                return list(self._segment(start).execute(REPLAY, (after, through, prefix, limit)))
+                segment = self._segment(start)
+                rows = list(segment.execute(REPLAY, (after, through, prefix, limit)))
+                if (changed := next(damaged(segment, rows, after + 1), None)) is not None:
+                    raise apsw.CorruptError(f"event {changed} is not as it was recorded")
+                return rows
             except DAMAGE as error:
                 self._damaged.add(start)
                 words = f"{self._folder.file(start)}: is damaged; what is unreadable is left out of replays: {error}"
@@ -71,7 +76,10 @@ class Reader:
         rows = list[EventRow]()
         for seq in range(max(start - 1, after) + 1, through + 1):
             try:
-                found = [row for row in self._segment(start).execute(ONE, (seq,)) if _is_whole(row)]
+                segment = self._segment(start)
+                found = [row for row in segment.execute(ONE, (seq,)) if _is_whole(row)]
+                if any(damaged(segment, found, seq)):
+                    continue
             except DAMAGE:
                 continue
             rows += [row for row in found if row[1].startswith(prefix)]

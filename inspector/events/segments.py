@@ -21,7 +21,7 @@ from pathlib import Path
 import apsw
 
 from inspector.errors import DiskFull, JournalError
-from inspector.events import index
+from inspector.events import index, sums
 from inspector.events.retention import LIFE, life_s
 
 APPLICATION_ID = 0x1A5BEC70  # marks our files to `file` and to us
@@ -142,6 +142,7 @@ class JournalFolder:
                 made.execute(STAGES)
                 made.executemany(KEEP, states.items())
                 made.execute(index.TABLES)
+                made.execute(sums.TABLE)
                 made.execute("COMMIT")
             making.rename(file)
             _sync(self.path)
@@ -232,6 +233,7 @@ def open_to_write(file: Path) -> apsw.Connection | None:
             )
         make_durable(segment)
         segment.execute(STAGES)  # a journal of 0.1 has none
+        segment.execute(sums.TABLE)  # nor one of 0.2
         index.prepare(segment, writable=True)
     except BaseException:
         segment.close()
@@ -242,7 +244,8 @@ def open_to_write(file: Path) -> apsw.Connection | None:
 def numbers(segment: apsw.Connection, start: int) -> tuple[str, int, dict[str, int]]:
     """Return a segment's epoch, last number and last number of each topic root.
 
-    Raises: Damaged when its pages or its numbers contradict each other; apsw.Error.
+    Raises: Damaged when its pages or its numbers contradict each other, or an event is not as it was recorded;
+    apsw.Error.
     """
     for (fault,) in segment.execute("PRAGMA quick_check(1)"):
         if fault != "ok":
@@ -256,6 +259,8 @@ def numbers(segment: apsw.Connection, start: int) -> tuple[str, int, dict[str, i
             f"{held} events up to {last}, {len(epochs)} epochs, and topics that count {sum(counts.values())} events; "
             f"expected {last - start + 1} events, 1 epoch and the same count: rows were changed"
         )
+    for seq in sums.damaged(segment, segment.execute("SELECT seq, topic, payload FROM event ORDER BY seq")):
+        raise Damaged(f"event {seq} is not as it was recorded: its checksum is another")
     return epochs[0], last, counts
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from inspector.errors import JournalError
 from inspector.events.segments import APPLICATION_ID, ASIDE, OURS, read_only, worded
+from inspector.events.sums import Sums
 from inspector.records.envelope import read_event
 
 FAULTS_NAMED = 5
@@ -76,8 +77,11 @@ class _Reading:
             with contextlib.closing(read_only(file)) as segment:
                 segment.execute("BEGIN")  # all of one moment, while the daemon writes
                 epoch = self._head(segment)
+                sums = Sums(segment)
                 for row in segment.execute("SELECT seq, topic, payload FROM event ORDER BY seq"):
                     self._event(*row)
+                    if not sums.is_whole(*row):
+                        self._faults.append(f"event {row[0]} is not as it was recorded: its checksum is another")
                     events += 1
         except (apsw.Error, OSError) as error:
             self._faults.append(f"cannot be read on: {error}")
