@@ -132,6 +132,11 @@ def unseen(gradings: Sequence[GradingSection], widths_mm: Mapping[str, float]) -
 def remarks(gradings: Sequence[GradingSection], widths_mm: Mapping[str, float]) -> Iterator[str]:
     """Yield what is no fault, but hardly meant."""
     for section in gradings:
+        if not section.limit:
+            yield (
+                f'grading "{section.name}" has no [[grading.limit]]: it grades by missed strip alone, and no defect is '
+                "too many for it. Write a limit, or remove the grading."
+            )
         for limit in section.limit:
             if limit.side != "both" and limit.side not in widths_mm:
                 yield (

@@ -9,11 +9,14 @@ from collections.abc import Iterator, Sequence
 
 from inspector.alarms import check as alarms
 from inspector.alarms.check import LineFacts
+from inspector.alarms.settings import FloodSection
+from inspector.archive.settings import ArchiveSection
 from inspector.coil import settings as coil
 from inspector.config import geometry, severity
 from inspector.records.recipe import Recipe
 from inspector.service.line import Config
 from inspector.strip import rolls
+from inspector.strip.settings import DefectSection
 from inspector.triggers import check as triggers
 
 
@@ -52,6 +55,21 @@ def remarks(settings: Config, card: Recipe) -> Iterator[str]:
     yield from rolls.remarks(
         rolls.table(settings.roll), repeat.stretch_percent / 100, repeat.min_period_mm, repeat.max_period_mm
     )
+    yield from _idle(settings)
+
+
+def _idle(settings: Config) -> Iterator[str]:
+    """Sections that change nothing as they stand."""
+    for kind in settings.defect:
+        if kind == DefectSection(kind.name):
+            yield (
+                f'[[defect]] "{kind.name}" changes nothing: its gaps are those of a class without such a section. '
+                "Write join_along_mm or join_across_mm, or remove it."
+            )
+    if settings.flood != FloodSection() and not settings.alarm:
+        yield "[flood] changes nothing: the file has no [[alarm]]. Write one, or remove the section."
+    if settings.archive != ArchiveSection() and not settings.archive.path:
+        yield "[archive] keeps nothing: archive.path is empty. Write a folder, or remove the section."
 
 
 def _confidence_faults(settings: Config, card: Recipe) -> Iterator[str]:
@@ -72,10 +90,15 @@ def _confidence_faults(settings: Config, card: Recipe) -> Iterator[str]:
 
 
 def _circles(settings: Config) -> Iterator[str]:
-    """Limits on alarms that a grade raises: the grade would ask about itself."""
+    """Limits on alarms that a grade raises, where it would ask about itself, and on alarms that there are not."""
     by_grade = {alarm.name for alarm in settings.alarm if alarm.kind == "grade"}
     for grading in settings.grading:
         for limit in grading.limit:
+            if limit.counts == "alarms" and not settings.alarm and not limit.classes:
+                yield (
+                    f'grading "{grading.name}": limit "{limit.name}" counts alarms, and the file has no [[alarm]]: it '
+                    "can never decide. Write one, or remove the limit."
+                )
             for name in limit.classes if limit.counts == "alarms" else ():
                 if name in by_grade:
                     yield (

@@ -91,6 +91,13 @@ def place(header: Header, length_mm: float, track: CameraTravel) -> Place:
     return Place(start_mm, end_mm, start_mm == track.last_mm and is_known, is_known)
 
 
+def runs_back(header: Header, length_mm: float, track: CameraTravel, start_mm: float) -> bool:
+    """Whether a frame ends where the one right before it, the last, began: so it does while the line runs backwards."""
+    follows = header.boot == track.boot and header.number == track.number + 1 and header.start_mm is not None
+    is_last = abs(track.last_mm - track.length_mm - start_mm) <= SLACK * length_mm
+    return follows and is_last and abs((header.start_mm or 0.0) + length_mm - start_mm) <= SLACK * length_mm
+
+
 def expected_mm(header: Header, length_mm: float, track: CameraTravel) -> float:
     """Where a frame begins by its number alone; after a restart of the camera, behind the frames that were bad."""
     passed = header.number - track.number - 1 if header.boot == track.boot else track.placeless

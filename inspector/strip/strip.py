@@ -23,7 +23,7 @@ from inspector.records.stages import Findings, Inspected, Loss, Placed
 from inspector.strip import welds
 from inspector.strip.account import StripState, Turn, crowded
 from inspector.strip.defects import Assembly, JoinGap, Joins
-from inspector.strip.geometry import CameraTravel, Place, expected_mm, is_reset, place
+from inspector.strip.geometry import CameraTravel, Place, expected_mm, is_reset, place, runs_back
 from inspector.strip.leaps import Stretch, leap
 from inspector.strip.ledger import CoilLane, CoilSums
 from inspector.strip.settings import DefectSection
@@ -204,7 +204,7 @@ class Strip:
         """See whether a frame confirms the strip that rests on one frame's position, or falls back behind it."""
         if lane.leap is None or header.start_mm is None:
             return
-        is_confirmed = header.start_mm >= lane.leap.to_mm
+        is_confirmed = header.start_mm >= lane.leap.to_mm or runs_back(header, length_mm, lane.track, lane.leap.to_mm)
         if not is_confirmed:
             self._count(self._assembly(lane).flush(self._joins), turn)
             back_mm = expected_mm(header, length_mm, lane.track) - header.start_mm

@@ -44,6 +44,10 @@ CRITICAL = '[[severity]]\nlevel = "critical"\nclasses = ["bright"]\n'
 MAJOR_DARK = 'classes = ["dark"]\nmin_severity = "major"\n'
 ON_GRADE = '[[alarm]]\nname = "a"\nkind = "grade"\ngrade = "hold"\n'
 FAULTS = {
+    GRADING + LIMIT.format(name="often", grade="hold", count=2) + 'counts = "alarms"\n': (
+        'grading "g": limit "often" counts alarms, and the file has no [[alarm]]: it can never decide. Write one, or '
+        "remove the limit."
+    ),
     GRADING + "edge_mm = 128\n": (
         f'grading "g": edge_mm is 128, and the cameras see {WIDTH} mm across: nothing is left to grade. Expected less '
         "than 128. Lower it."
@@ -112,6 +116,20 @@ FAULTS = {
     ),
 }
 REMARKS = {
+    GRADING: (
+        'grading "g" has no [[grading.limit]]: it grades by missed strip alone, and no defect is too many for it. '
+        "Write a limit, or remove the grading."
+    ),
+    '[[defect]]\nname = "dark"\n': (
+        '[[defect]] "dark" changes nothing: its gaps are those of a class without such a section. Write join_along_mm '
+        "or join_across_mm, or remove it."
+    ),
+    "[flood]\nmore_than = 20\n": (
+        "[flood] changes nothing: the file has no [[alarm]]. Write one, or remove the section."
+    ),
+    "[archive]\nmax_gb = 1\n": (
+        "[archive] keeps nothing: archive.path is empty. Write a folder, or remove the section."
+    ),
     ROLL.format(name="one", mm=1500) + ROLL.format(name="other", mm=1500): (
         "rolls one and other print marks equally far apart, 1500 and 1500 mm: no repeat can tell which of them it is, "
         "so it names both. Correct them if they are not the same size."

@@ -8,14 +8,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inspector.intake.numbering import Numbering
-from inspector.records.events import CoilReport, Data
+from inspector.records.events import CoilReport, Data, Defect
 from inspector.records.frame import Header
 from inspector.records.stages import Loss
+from inspector.strip.settings import DefectSection
 from inspector.strip.strip import Strip
 from tests import frames
 from tests.coils import CAMERAS, LENGTH_MM
 from tests.frames import LAST, dropped, findings, header, inspected, missing, rejected
-from tests.strips import coils, gaps, missed, say, seen
+from tests.strips import SPOT, coils, gaps, missed, say, seen
 
 DT_NS = 10_000_000
 """From frame to frame: 10 mm in 10 ms."""
@@ -110,6 +111,21 @@ def test_a_head_that_falls_back_is_dropped() -> None:
     assert gaps(found.events) == [] and found.reached_mm == {("C", "top"): 30.0}
     (ended,) = [event for event in strip(LAST).events if isinstance(event, CoilReport)]
     assert (ended.inspected_m, ended.missed_m, ended.length_m) == (0.03, 0.0, 0.03)
+
+
+@pytest.mark.parametrize("after", [0, 60])
+def test_a_coil_that_begins_reversed_shows_each_defect_where_it_lies(after: int) -> None:
+    """Its head came by unseen before it: that stays missed, and what is seen of it then is new, each place once."""
+    strip = Strip(CAMERAS[:1], [DefectSection("dark", join_along_mm=0.0)])
+    places = [500.0 - LENGTH_MM * number for number in range(51)] + [LENGTH_MM * number for number in range(1, after)]
+    found = [*say(*(seen(n, SPOT, start_mm=at_mm) for n, at_mm in enumerate(places)), strip=strip), *strip(LAST).events]
+    assert gaps(found) == [missed(0.0, 500.0)]
+    spots = sorted(event.start_mm for event in found if isinstance(event, Defect) and event.is_whole)
+    assert spots == sorted({at_mm + 4 for at_mm in places})
+    ended = found[-1]
+    assert isinstance(ended, CoilReport)
+    assert (ended.missed_m, ended.inspected_m + 0.5) == (0.5, ended.length_m)
+    assert ended.length_m == pytest.approx((max(places) + LENGTH_MM) / 1000)
 
 
 def test_nothing_else_goes_as_far_as_a_doubtful_position() -> None:
