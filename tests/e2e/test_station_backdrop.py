@@ -108,6 +108,7 @@ def test_a_coil_s_map_shows_the_picture_where_it_was_seen(browser: Browser, stat
     """Behind the map, and nothing behind what was not inspected."""
     with watched(browser, f"{station.address}/coil?coil=C1", PATIENCE_MS) as page:
         expect(page.locator("#backdrop")).to_be_checked()
+        expect(page.locator("#count")).to_contain_text("in all")  # the map is there
         is_drawn_right(page, COIL)
         page.locator("#backdrop").uncheck()
         middle = [(sum(EDGES_MM[:2]) / 2, 40.0), (2 * FRAME_MM, 40.0)]

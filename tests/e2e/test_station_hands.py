@@ -117,6 +117,29 @@ def test_a_finger_hits_what_it_means(page: Page, station: Station, path: str) ->
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_a_coil_is_looked_through_without_a_mouse(page: Page, station: Station) -> None:
+    """A picture of the worst, a row of the list and a column's head are reached by Tab, and answer to keys."""
+    shown(page, station, "/coil?coil=C1")
+    reached: set[str] = set()
+    page.evaluate("document.activeElement.blur()")
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.closest('#worst, #list thead, #list, #map')?.id ?? ''"))
+    assert {"worst", "list", "map"} <= reached
+    page.locator("#worst svg").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#defect")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#defect")).to_be_hidden()
+    page.locator("#list").focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#list tr.chosen")).to_have_count(1)
+    expect(page.locator("#defect")).to_be_visible()
+    page.locator("#list th").nth(3).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#list th").nth(3)).to_have_attribute("aria-sort", "descending")
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_who_asks_for_inches_sees_no_millimetre(page: Page, station: Station, path: str) -> None:
     """All words of a page, what is drawn on it aside; the tables that it offers name their units."""

@@ -22,8 +22,20 @@ export class List {
     this.pane = pane; this.table = pane.querySelector("table"); this.body = pane.querySelector("tbody"); this.onPick = onPick; this.by = 1; this.down = true; this.chosen = -1; this.order = new Int32Array(0);
     this.space = el("div", undefined, pane);
     const head = pane.querySelector("thead tr");
-    COLUMNS.forEach(([name, , , isNumber], n) => { const cell = el("th", titled(name), head); if (isNumber) cell.className = "number"; cell.onclick = () => { this.down = this.by === n ? !this.down : Boolean(isNumber) || n === 1; this.by = n; this.sort(); }; });
+    COLUMNS.forEach(([name, , , isNumber], n) => { const cell = el("th", titled(name), head); if (isNumber) cell.className = "number"; cell.tabIndex = 0; pressed(cell, () => { this.down = this.by === n ? !this.down : Boolean(isNumber) || n === 1; this.by = n; this.sort(); }); });
+    pane.addEventListener("keydown", (event) => this.press(event));
     pane.addEventListener("scroll", () => requestAnimationFrame(() => this.draw()));
+  }
+
+  // Up and down pick the defect before and behind, as a click on its row does.
+  press(event) {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!by || event.target !== this.pane || !this.order.length) return;
+    event.preventDefault();
+    const at = this.order.indexOf(this.chosen), next = at < 0 ? (by > 0 ? 0 : this.order.length - 1) : Math.min(this.order.length - 1, Math.max(0, at + by));
+    const y = next * PITCH, room = this.pane.clientHeight - 2 * PITCH;
+    if (y < this.pane.scrollTop || y > this.pane.scrollTop + room) this.pane.scrollTop = Math.max(0, y - room / 2);
+    this.onPick(this.order[next], true);
   }
 
   set(shown) { this.order = Int32Array.from(shown); this.sort(); }
@@ -50,13 +62,21 @@ export class List {
   }
 }
 
+// A click, and what stands for it on a keyboard.
+function pressed(node, act) {
+  node.onclick = act;
+  node.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); act(); } });
+}
+
 export function drawWorst(shown, onPick) {
   const pane = document.getElementById("worst"), best = []; pane.replaceChildren();
   for (const i of shown) { if (best.length < 12 || coil.rank[i] > coil.rank[best[11]]) { best.push(i); best.sort((a, b) => coil.rank[b] - coil.rank[a]); best.length = Math.min(12, best.length); } }
   for (const i of best) {
-    const figure = el("figure", undefined, pane), crop = meta.crops[i]; figure.onclick = () => onPick(i); figure.append(crop ? pictured(i, crop) : outlined(i));
+    const figure = el("figure", undefined, pane), crop = meta.crops[i]; const shown = crop ? pictured(i, crop) : outlined(i); figure.onclick = () => onPick(i); figure.append(shown);
     const words = el("figcaption", undefined, figure), name = el("b", undefined, words); name.append(sign(coil.kind[i]), ` ${meta.names[coil.kind[i]]}, ${word("severity", SEVERITIES[coil.severity[i]])}`);
     words.append(t("at", { place: `${metres(startMm(i))} ${unit().large}`, across: `${short(leftMm(i), 0)} ${unit().small}`, side: word("side", meta.sides_by_number[coil.side[i]]) }), document.createElement("br"), `${short(lengthMm(i))} x ${short(widthMm(i))} ${unit().small}`);
+    shown.setAttribute("tabindex", "0"); shown.setAttribute("role", "button"); shown.setAttribute("aria-label", `${words.innerText || words.textContent} ${shown.textContent}`.trim());
+    shown.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); onPick(i, true); } });
     if (!crop) el("i", t("no_picture"), el("div", undefined, words));
     else if (crop.label) el("i", t("labelled", { label: crop.label }), el("div", undefined, words));
   }

@@ -33,7 +33,8 @@ function follow() {
 
 function charts() { drawDensity(shown, (mm) => strip.go(mm, Math.max(strip.scale, strip.whole * 4))); drawPareto(shown); }
 
-function pick(i) { list.chosen = i; list.draw(); strip.show(i); onPick(i); byId("map").scrollIntoView({ block: "nearest" }); }
+// Who picks by key goes on where they are: the map comes into view for others.
+function pick(i, byKey = false) { list.chosen = i; list.draw(); strip.show(i); onPick(i); if (!byKey) byId("map").scrollIntoView({ block: "nearest" }); }
 
 function legend() {
   const numbers = new Array(meta.names.length).fill(0);

@@ -3,7 +3,7 @@
 import { address } from "./ask.js";
 import { facts } from "./dom.js";
 
-const STEEL = "#e8ebee", SHADE = .5, MOST = 300, SOON_MS = 120;
+const STEEL = "#e8ebee", SHADE = .5, MOST = 300, SOON_MS = 120, LARGE_PX = 4e6;
 
 export class Backdrop {
   // `coil`: its name, and when it passed. `onChange` is called when there is more to draw.
@@ -33,7 +33,7 @@ export class Backdrop {
   take(listed) {
     const kept = new Map();
     for (const [image, version, side, mmPerPx, start, left, ownLeft, ownRight, known] of listed) {
-      const held = this.tiles.get(image), tile = { image, version, side, mmPerPx, start, left, ownLeft, ownRight, known, picture: held?.picture ?? null, drawn: held?.drawn };
+      const held = this.tiles.get(image), tile = { image, version, side, mmPerPx, start, left, ownLeft, ownRight, known, picture: held?.picture ?? null, drawn: held?.drawn, fitted: held?.fitted };
       kept.set(image, tile);
       if (tile.drawn?.version !== version) this.fetch(tile);
     }
@@ -57,19 +57,35 @@ export class Backdrop {
     } catch { /* it went meanwhile, or the station is lost, which the page reports by itself */ } finally { this.coming.delete(image); }
   }
 
-  // Draws the stretch `from` to `to` of a side: `x` and `y` are where `from` and the millimetre `left` across lie.
-  paint(ctx, { side, from, to, x, y, left, right, scale, sharp }) {
+  // Draws the stretch `from` to `to` of a side: `x` and `y` are where `from` and the millimetre `left` across lie. What
+  // moves at each picture is brought to the screen's pixels once, and then only copied.
+  paint(ctx, { side, from, to, x, y, left, right, scale, sharp, isMoving = false }) {
     if (!this.isOn) return;
     const round = (value) => Math.round(value * sharp) / sharp;   // neighbours meet at a pixel of the screen, without a seam
     ctx.save(); ctx.beginPath(); ctx.rect(x, y, (to - from) * scale, (right - left) * scale); ctx.clip();
-    for (const { picture, drawn, side: its, mmPerPx } of this.tiles.values()) {
+    for (const tile of this.tiles.values()) {
+      const { picture, drawn, side: its, mmPerPx } = tile;
       if (!picture || its !== side || drawn.start > to || drawn.start + picture.width * mmPerPx < from) continue;
       const x0 = round(x + (drawn.start - from) * scale), x1 = round(x + (drawn.start - from + picture.width * mmPerPx) * scale);
       const y0 = round(y + (drawn.left - left) * scale), y1 = round(y + (drawn.left - left + picture.height * mmPerPx) * scale);
-      ctx.drawImage(picture, x0, y0, x1 - x0, y1 - y0);
+      const copied = isMoving && fitted(tile, scale * sharp);
+      if (copied) ctx.drawImage(copied, x0, y0, copied.width / sharp, copied.height / sharp); else ctx.drawImage(picture, x0, y0, x1 - x0, y1 - y0);
     }
     ctx.restore();
   }
+}
+
+// A tile in the screen's pixels, of which a millimetre takes `by`; null where it would be too large.
+function fitted(tile, by) {
+  const { picture, mmPerPx } = tile;
+  if (tile.fitted?.by === by && tile.fitted.of === picture) return tile.fitted.canvas;
+  const width = Math.ceil(picture.width * mmPerPx * by), height = Math.ceil(picture.height * mmPerPx * by);
+  if (width * height > LARGE_PX) return null;
+  const canvas = tile.fitted?.canvas ?? document.createElement("canvas");
+  canvas.width = width; canvas.height = height;
+  canvas.getContext("2d").drawImage(picture, 0, 0, picture.width * mmPerPx * by, picture.height * mmPerPx * by);
+  tile.fitted = { by, of: picture, canvas };
+  return canvas;
 }
 
 // A tile on the colour of strip, as pale as what is drawn on it needs; where nothing was seen, or a neighbour answers, it is clear.

@@ -6,8 +6,8 @@ import { number } from "./words.js";
 const SVG = "http://www.w3.org/2000/svg", LEFT = 46, RIGHT = 8, TOP = 8, LOW = 20, WIDTH = 600;
 const shape = (kind, values = {}, ...children) => { const node = document.createElementNS(SVG, kind); for (const [key, value] of Object.entries(values)) node.setAttribute(key, value); node.append(...children); return node; };
 
-function frame(title, top, labels, height) {
-  const svg = shape("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": title, class: "plot" }), marks = ticks(top), high = height - TOP - LOW;
+function frame(title, top, labels, height, least = 0) {
+  const svg = shape("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": title, class: "plot" }), marks = ticks(top, 4, least), high = height - TOP - LOW;
   const y = (value) => TOP + high * (1 - value / marks.at(-1)), digits = marks[1] < .1 ? 2 : marks[1] < 1 ? 1 : 0;
   for (const mark of marks) svg.append(shape("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: y(mark), y2: y(mark), class: "grid" }), shape("text", { x: LEFT - 6, y: y(mark) + 4, "text-anchor": "end" }, number(mark, digits)));
   const places = bars(labels.length, WIDTH - LEFT - RIGHT).map(([left, width]) => [LEFT + left, width]), isDated = dated(labels.length, 8);
@@ -17,7 +17,7 @@ function frame(title, top, labels, height) {
 
 // `series`: [{ name, kind, values }]; `kind` is the class that gives its look. `limit` is drawn as a line across.
 export function stack(title, labels, series, { height = 180, digits = 0, limit = 0 } = {}) {
-  const sums = labels.map((_, n) => series.reduce((sum, one) => sum + one.values[n], 0)), { svg, y, places } = frame(title, Math.max(...sums, 0), labels, height);
+  const sums = labels.map((_, n) => series.reduce((sum, one) => sum + one.values[n], 0)), { svg, y, places } = frame(title, Math.max(...sums, 0), labels, height, digits ? 0 : 1);   // no half coils
   labels.forEach((label, n) => {
     const [x, width] = places[n];
     stacked(series.map((one) => one.values[n])).forEach(([from, to], which) => {

@@ -1,9 +1,9 @@
 // Scales of charts: round numbers on an axis, places of bars, sums that lie on one another. Pure.
 
-// At most `most` round numbers from 0 to at least `top`: 1, 2 or 5 times a power of ten apart.
-export function ticks(top, most = 4) {
+// At most `most` round numbers from 0 to at least `top`: 1, 2 or 5 times a power of ten apart, and no less than `least`.
+export function ticks(top, most = 4, least = 0) {
   if (!(top > 0)) return [0, 1];
-  const rough = top / most, power = 10 ** Math.floor(Math.log10(rough)), step = power * [1, 2, 5, 10].find((by) => by * power >= rough * (1 - 1e-9));
+  const rough = Math.max(least, top / most), power = 10 ** Math.floor(Math.log10(rough)), step = power * [1, 2, 5, 10].find((by) => by * power >= rough * (1 - 1e-9));
   return Array.from({ length: Math.ceil(top / step - 1e-9) + 1 }, (_, n) => Number((n * step).toPrecision(12)));
 }
 

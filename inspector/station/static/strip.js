@@ -77,7 +77,7 @@ export class Strips {
     const coils = this.view.fold.coils;
     coils.forEach((coil, n) => {
       const from = Math.max(0, this.mm(begin) - coil.base), to = Math.min(coils[n + 1] ? coil.length : Infinity, this.mm(end) - coil.base);
-      if (to > from) this.view.backdrops.get(coil)?.paint(this.ctx, { side: lane.name, from, to, x: this.x(coil.base + from), y: lane.y, left: lane.left, right: lane.right, scale: this.scale, sharp: this.sharp });
+      if (to > from) this.view.backdrops.get(coil)?.paint(this.ctx, { side: lane.name, from, to, x: this.x(coil.base + from), y: lane.y, left: lane.left, right: lane.right, scale: this.scale, sharp: this.sharp, isMoving: true });
     });
   }
 

@@ -10,6 +10,7 @@ test("an axis has round numbers from 0 to at least the top", () => {
   assert.deepEqual(ticks(0.3), [0, 0.1, 0.2, 0.3]);
   assert.deepEqual(ticks(1000), [0, 500, 1000]);
   assert.deepEqual(ticks(0), [0, 1]);
+  assert.deepEqual(ticks(2, 4, 1), [0, 1, 2]);
   for (const top of [0.013, 1, 3.3, 99, 12345]) { const made = ticks(top); assert.ok(made.at(-1) >= top && made.length <= 6, `${top}: ${made}`); }
 });
 
