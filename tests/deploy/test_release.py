@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -112,6 +113,10 @@ def test_release(tmp_path: Path) -> None:
     assert {"apsw", "msgspec", "numpy", "openvino", "pyzmq"} <= parts and not {"pip", "torch", "pytest"} & parts
     names = zipfile.ZipFile(wheel).namelist()
     assert "inspector/recipes/steel-r34/model.onnx" in names and not [name for name in names if "tests/" in name]
+    listed = subprocess.run(["git", "-C", clone, "ls-files"], check=True, capture_output=True, text=True)
+    with tarfile.open(folder / f"{base}.tar.gz") as archive:
+        packed = {name.partition("/")[2] for name in archive.getnames()}
+    assert not set(listed.stdout.splitlines()) - packed, "the source distribution is not all of the source"
 
     again = build(tools, unpack(clone, "HEAD", tmp_path / "again"), tmp_path / "made again", timed(clone))
     assert again.read_bytes() == wheel.read_bytes()
