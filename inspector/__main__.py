@@ -368,6 +368,11 @@ def _main(argv: Sequence[str] | None) -> int:
     except InspectorError as error:
         output.report(error)
         return error.exit_code
+    except OSError as error:
+        if error.filename is None or args.function is run or output.refusal():  # of the daemon the log says where
+            raise
+        output.report(f"{error.filename}: {error.strerror}. Mend that, and run it again.")
+        return EXIT_FAILURE
     except KeyboardInterrupt:  # of commands that do not drain
         return EXIT_INTERRUPTED
     return code

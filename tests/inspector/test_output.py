@@ -177,3 +177,10 @@ def test_ctrl_c_at_any_time_is_130(when: str) -> None:
         timeout=2 * patience_s(),
     )
     assert (done.returncode, done.stderr) == (130, "")
+
+
+@pytest.mark.parametrize("words", ["inspector demo --out line.toml", "inspector demo --out line.toml/within"])
+def test_a_file_that_is_in_the_way_is_named(words: str, folder: Path) -> None:
+    """As is a folder that nobody may write to: one line, whatever the command."""
+    code, err = ended(words, "", folder)
+    assert code == 1 and len(err.splitlines()) == 1 and err.startswith("line.toml") and "Mend that" in err
