@@ -161,13 +161,14 @@ def bridge(args: argparse.Namespace) -> int:
 
 
 def demo(args: argparse.Namespace) -> int:
-    """Inspect a simulated coil; SIGTERM ends it as Ctrl-C does, and with it the processes that it runs."""
+    """Inspect a simulated coil; SIGTERM and a closed terminal end it as Ctrl-C does, and the processes that it runs."""
     import signal
 
+    from inspector import signals
     from inspector.demo.play import run
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    return run(args)
+    with signals.ending(signal.default_int_handler):
+        return run(args)
 
 
 def acknowledge(args: argparse.Namespace) -> int:

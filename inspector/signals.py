@@ -13,13 +13,15 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from inspector.errors import EXIT_INTERRUPTED
 
 ASKED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+ENDING = (signal.SIGHUP, signal.SIGTERM)
+"""What ends a program that runs others, besides Ctrl-C: its terminal was closed, or somebody asks for it."""
 LOOK_S = 0.05
 """The longest that a waiting thread does not look."""
 
@@ -87,6 +89,21 @@ def received(stop: Flag, hangup: Flag | None = None) -> Iterator[None]:
     finally:
         for number in taken:
             signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def ending(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """Have a handler called where a program that runs others is to end: by default they would outlive it.
+
+    One that is ignored, as `nohup` has it, stays so.
+    """
+    taken = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    earlier = {number: signal.signal(number, handler) for number in taken}
+    try:
+        yield
+    finally:
+        for number, before in earlier.items():
+            signal.signal(number, before)
 
 
 @contextmanager

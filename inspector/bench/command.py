@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from inspector import recipe
+from inspector import recipe, signals
 from inspector.bench import compare, figures
 from inspector.bench.measure import KINDS, MeasurementPlan, measure
 from inspector.bench.table import table
@@ -84,11 +83,8 @@ def run(args: argparse.Namespace) -> int:
         images=args.images,
     )
     folders = [recipe.find(name, Path()) for name in args.recipe]
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_FAILURE))  # or the daemon would outlive us
-    try:
+    with signals.ending(lambda *_: sys.exit(EXIT_FAILURE)):  # or the daemon would outlive us
         bench = measure(folders, plan, lambda words: print(f"... {words}", file=sys.stderr, flush=True))
-    finally:
-        signal.signal(signal.SIGTERM, before)
     print(table(bench))
     if args.json:
         figures.write(args.json, bench)

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from inspector import signals
 from inspector.errors import InspectorError
 
 GRACE_S = 60.0
@@ -43,7 +44,7 @@ class Child:
         self._log = log
         self._is_asked = False
         command = [sys.executable, *program, *words]
-        with out.open("wb") as stdout, log.open("wb") as stderr, _later(signal.SIGINT, signal.SIGTERM) as came:
+        with out.open("wb") as stdout, log.open("wb") as stderr, _later(signal.SIGINT, *signals.ENDING) as came:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=env)
         try:
             for number in came:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector import signals
 from tests.patience import patience_s
 
 ROOT = Path(__file__).parents[2]
@@ -53,3 +54,20 @@ def test_signals_of_a_life(
         timeout=patience_s(),
     )
     assert (done.stdout.strip(), done.returncode) == (asked, code)
+
+
+@pytest.mark.parametrize("number", signals.ENDING)
+def test_a_program_that_runs_others_ends_in_order(number: signal.Signals) -> None:
+    """A closed terminal is a request to end, as SIGTERM is; under `nohup` it is none."""
+    came: list[int] = []
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        with signals.ending(lambda given, _: came.append(given)):
+            signal.raise_signal(number)
+        assert came == [number] and signal.getsignal(number) is signal.SIG_DFL
+        signal.signal(number, signal.SIG_IGN)
+        with signals.ending(lambda given, _: came.append(given)):
+            signal.raise_signal(number)
+        assert came == [number]
+    finally:
+        signal.signal(number, before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -76,17 +77,19 @@ def test_an_engine_that_does_not_load_is_named(tmp_path: Path, capsys: pytest.Ca
     assert "sha256 is" in capsys.readouterr().err
 
 
-def test_asked_to_end_it_takes_the_daemon_with_it(tmp_path: Path) -> None:
-    """SIGTERM in the middle of a measurement ends it with 1, and nothing listens on after it."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_asked_to_end_it_takes_the_daemon_with_it(number: signal.Signals, tmp_path: Path) -> None:
+    """SIGTERM, or a closed terminal, in the middle of a measurement ends it with 1, and nothing listens on after it."""
     recipe = write_recipe(tmp_path / "recipe")
     words = [sys.executable, "-m", "inspector", "bench", str(recipe), "--batches", "1", "--seconds", "0.1"]
     more = ["--load-seconds", "600", "--engines", "openvino"]
-    bench = subprocess.Popen([*words, *more], stderr=subprocess.DEVNULL)
+    heeding = ["env", "--default-signal=HUP"]  # whoever runs the tests under nohup has it ignored
+    bench = subprocess.Popen([*heeding, *words, *more], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + patience_s()
     while not (children := Path(f"/proc/{bench.pid}/task/{bench.pid}/children").read_text().split()):
         assert bench.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
-    bench.terminate()
+    bench.send_signal(number)
     assert bench.wait(patience_s()) == 1
     assert not any(Path(f"/proc/{child}").exists() for child in children)
 
