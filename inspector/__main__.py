@@ -184,8 +184,9 @@ def acknowledge(args: argparse.Namespace) -> int:
     if args.operator:
         url += "?" + urllib.parse.urlencode({"operator": args.operator})
     headers = {"Authorization": f"Bearer {read_token(args.token_file)}"} if args.token_file else {}
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy is to see the token
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers, method="POST"), timeout=5) as answer:
+        with direct.open(urllib.request.Request(url, headers=headers, method="POST"), timeout=5) as answer:
             print(answer.read().decode().strip())
     except urllib.error.HTTPError as error:
         with error:

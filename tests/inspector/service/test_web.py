@@ -119,10 +119,11 @@ def test_metrics(running: RunningWeb) -> None:
 
 
 def test_an_alarm_whose_name_is_no_text_is_unknown(
-    running: RunningWeb, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    running: RunningWeb, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A shell passes any bytes as a name; the daemon answers, and no traceback is shown."""
+    """A shell passes any bytes as a name; the daemon answers, and no traceback is shown. No proxy gets the token."""
     running.liveness.not_ready = ""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     name, file = os.fsdecode(b"dark\xff"), tmp_path / "token"
     file.touch(mode=0o600)
     file.write_text(f"{TOKEN}\n")
