@@ -45,6 +45,8 @@ class Loaded(msgspec.Struct, frozen=True):
     """How long the largest batches took when the engine was warmed up, as many as are in flight."""
     screen: ScreenAccount | None = None
     """How its screen is doing; None: it has none."""
+    screen_recipe: Recipe | None = None
+    """What its screen is made of."""
 
 
 class Infer:
@@ -67,6 +69,8 @@ class Infer:
     @loaded.setter
     def loaded(self, loaded: Loaded) -> None:
         with self._swap:
+            if loaded is self.loaded:
+                return
             unused, self._next = self._next, loaded
             if self._is_closed:
                 unused, self._next = loaded, None

@@ -196,7 +196,7 @@ class Daemon:
         return Reload(
             self._path,
             self._settings,
-            loaded.recipe,
+            loaded,
             self._on_reloaded,
             self._on_reload_failed,
             options=self._options,
@@ -330,7 +330,7 @@ class Daemon:
     def _on_reload_begins(self) -> None:
         """Nothing is read yet: a signal that comes from here on asks for another reload, and READY comes after this."""
         self._hangup.clear()
-        log.info("reloading: the line runs on with what it has until the new recipe is warmed up")
+        log.info("reloading: the line runs on with what it has until a new recipe is warmed up")
         self._answers.begin()
         self._notifier.reloading()
 

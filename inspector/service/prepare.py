@@ -263,7 +263,8 @@ def load(settings: Config, folder: Path, options: Options = PLAIN) -> Loaded:
             engine = cascade.join(
                 screen.recipe, screen.engine, full.recipe, full.engine, account=account, max_frames=most
             )
-            full = Loaded(full.recipe, engine, batch_s=full.batch_s + screen.batch_s, screen=account)
+            batch_s = full.batch_s + screen.batch_s
+            full = Loaded(full.recipe, engine, batch_s=batch_s, screen=account, screen_recipe=screen.recipe)
         on_failure.pop_all()
         return _tiled(full, settings)
 

@@ -1,6 +1,7 @@
 """A new configuration taken while the line runs, at each SIGHUP.
 
 Laws: load and warm aside, then hand over once; whatever fails leaves the running line exactly as it was and says why.
+An engine that would be made of the same again goes on.
 Must not know: sockets, stages.
 """
 
@@ -33,7 +34,7 @@ class Reload:
         self,
         path: Path,
         settings: Config,
-        running: Recipe,
+        running: Loaded,
         done: Callable[[Config, Loaded], None],
         failed: Callable[[InspectorError], None],
         *,
@@ -67,8 +68,11 @@ class Reload:
     def _work(self) -> None:
         try:
             settings, folder = prepare(self._path)
-            self._refuse(settings, recipe.read_card(folder))
-            loaded = self._load(settings, folder, self._options)
+            card = recipe.read_card(folder)
+            self._refuse(settings, card)
+            loaded = self._running
+            if not self._goes_on(settings, card):
+                loaded = self._load(settings, folder, self._options)
         except Stopped:  # nobody waits for it any more
             return
         except InspectorError as error:
@@ -77,8 +81,17 @@ class Reload:
         except Exception as error:  # the top of this thread: whatever it is, the line runs on and somebody learns of it
             self._failed(InspectorError(f"{self._path.name}: unexpected {error!r}. Report this as a bug."))
             return
-        self._settings, self._running = settings, loaded.recipe
+        self._settings, self._running = settings, loaded
         self._done(settings, loaded)
+
+    def _goes_on(self, settings: Config, card: Recipe) -> bool:
+        """Whether the engine that runs is what would be loaded: for alarms alone nothing is loaded and warmed up."""
+        if settings.engine.kind == "tensorrt":  # made of a file of its own, which may have been converted since
+            return False
+        before, screen = self._settings, settings.recipe.screen
+        screen_card = recipe.read_card(Path(screen)) if screen else None
+        new = settings.recipe, settings.engine, card, screen_card
+        return new == (before.recipe, before.engine, self._running.recipe, self._running.screen_recipe)
 
     def _refuse(self, settings: Config, card: Recipe) -> None:
         """Raise ConfigError for what only a restart can change."""
@@ -91,7 +104,9 @@ class Reload:
             for name in changed
         ]
         for camera, before in () if faults else zip(settings.camera, self._settings.camera, strict=True):
-            faults += [f"{self._path.name}: {fault}" for fault in _size_faults(camera, card, before, self._running)]
+            faults += [
+                f"{self._path.name}: {fault}" for fault in _size_faults(camera, card, before, self._running.recipe)
+            ]
         if not faults:
             faults = [f"{self._path.name}: {fault}" for fault in self._plane_faults(settings, card)]
         if faults:
@@ -99,7 +114,7 @@ class Reload:
 
     def _plane_faults(self, settings: Config, card: Recipe) -> Iterator[str]:
         """Another number of frames that share a plane: intake gathers as many as at its start."""
-        rooms, before = plane_rooms(settings, card), plane_rooms(self._settings, self._running)
+        rooms, before = plane_rooms(settings, card), plane_rooms(self._settings, self._running.recipe)
         for name, room in rooms.items():
             if room.frames != before[name].frames:
                 yield (

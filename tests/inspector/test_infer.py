@@ -163,3 +163,17 @@ def test_swap() -> None:
     assert (old.is_closed, new.is_closed) == (False, False)
     assert [step().recipe for _ in range(3)] == [other] * 3
     assert (old.is_closed, new.is_closed) == (True, False)
+
+
+def test_what_infers_already_takes_no_place() -> None:
+    """Handed over once more, before its first batch or while it runs, an engine goes on."""
+    first, second = Loaded(RECIPE, old := grey()), Loaded(RECIPE, new := grey())
+    infer = Infer(first, Demand(8))
+    infer.loaded = first
+    infer.loaded = second
+    infer.loaded = second
+    inferred = infer(buffered([painted(0, 1), painted(1, 1)], 2, "test"))
+    assert next(inferred).maps is not None
+    infer.loaded = second
+    assert (old.is_closed, new.is_closed) == (True, False)
+    assert next(inferred).maps is not None

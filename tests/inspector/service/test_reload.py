@@ -1,5 +1,6 @@
 """A configuration made ready: all that it refers to is checked, and a bad one never replaces a good one."""
 
+import hashlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -48,7 +49,7 @@ class Line:
         self.loaded = load(self.settings, self.recipe)
         self.errors: list[InspectorError] = []
         self._is_over = threading.Event()
-        self._reload = Reload(self.path, self.settings, self.loaded.recipe, self._done, self._failed)
+        self._reload = Reload(self.path, self.settings, self.loaded, self._done, self._failed)
 
     def _done(self, settings: Config, loaded: Loaded) -> None:
         self.settings, self.loaded = settings, loaded
@@ -155,6 +156,36 @@ def test_recipe_of_other_rows_under_blocks(tmp_path: Path) -> None:
     ]
     write_recipe(line.recipe, name="keener")
     assert line.reload() == []
+
+
+def test_alarms_alone_load_no_engine(tmp_path: Path) -> None:
+    """A changed alarm is in force with the engine that runs; a changed threshold, engine or screen loads another."""
+    line = Line(tmp_path)
+    running = line.loaded
+    line.change('name = "spots"', 'name = "stains"')
+    assert line.reload() == []
+    assert line.loaded is running and [alarm.name for alarm in line.settings.alarm] == ["stains"]
+    loaded = [running]
+    for change in (
+        lambda: write_recipe(line.recipe, threshold=0.3),
+        lambda: line.change("[intake]", "[engine]\nthreads = 1\n[intake]"),
+        lambda: screened(line),
+        lambda: write_recipe(tmp_path / "fast", name="faster"),
+    ):
+        change()
+        assert line.reload() == []
+        assert line.loaded not in loaded
+        loaded.append(line.loaded)
+    assert line.reload() == [] and line.loaded is loaded[-1]
+
+
+def screened(line: Line) -> None:
+    """Have a screen look at frames first."""
+    model = (write_recipe(line.path.parent / "fast", name="fast") / "model.onnx").read_bytes()
+    card = line.recipe / "recipe.toml"
+    permit = f'[screen]\nrecipe = "fast@1"\nsha256 = "{hashlib.sha256(model).hexdigest()}"\nbelow = 0.5\n'
+    card.write_text(f"{card.read_text()}{permit}defects = 1\nlost = 0\nlost_at_most = 1.0\nheld_back = 1.0\n")
+    line.change('path = "recipe"', 'path = "recipe"\nscreen = "fast"')
 
 
 def test_a_failed_reload_does_not_become_the_standard(line: Line) -> None:
