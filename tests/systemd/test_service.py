@@ -23,6 +23,9 @@ pytestmark = pytest.mark.slow
 
 ALARM = '[[alarm]]\nname = "{name}"\nclasses = ["{name}"]\n'
 INSTALL = f"{BUNDLE}/install.sh"
+UNITS = Path(__file__).parents[2] / "systemd"
+UNIT_TEXT = (UNITS / "inspector@.service").read_text(encoding="utf-8")
+GPU = (UNITS / "gpu.conf").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +48,31 @@ def test_a_python_that_the_service_cannot_see(machine: Machine) -> None:
     assert code == 1 and "lives in /home/python, where the service sees nothing" in output
     machine.out("umount", "/home/python")
     assert machine.run("test", "-e", "/opt/inspector")[0] != 0
+
+
+def test_the_drop_in_admits_a_gpus_devices_and_no_others(machine: Machine) -> None:
+    """In the unit's own confinement: devices of another driver in a GPU's place open where its driver is admitted."""
+    confined = UNIT_TEXT[UNIT_TEXT.index("CapabilityBoundingSet=") : UNIT_TEXT.index("[Install]")]
+    machine.out("mkdir", "/dev/nvidia-caps")
+    for name in ("nvidia0", "nvidia-caps/nvidia-cap1", "other"):
+        if machine.run("mknod", "-m", "666", f"/dev/{name}", "c", "10", "235")[0]:
+            pytest.skip("this kernel lets nobody make devices here")
+    program = f"{PYTHON} -c 'import os,sys; [os.open(name, 2) for name in sys.argv[1:]]'"
+    ways = (
+        ("nvidia", GPU, "/dev/nvidia0", False),
+        ("misc", GPU, "/dev/nvidia0 /dev/nvidia-caps/nvidia-cap1", True),
+        ("misc", GPU, "/dev/other", False),
+        ("misc", "DeviceAllow=char-misc rw", "/dev/nvidia0", False),
+    )
+    for driver, drop_in, names, opens in ways:
+        text = f"[Service]\nType=oneshot\nUser=nobody\n{confined}\nExecStart={program} {names}\n{drop_in}"
+        machine.put("/run/systemd/system/gpu.service", text.replace("char-nvidia rw", f"char-{driver} rw"))
+        machine.out("systemctl", "daemon-reload")
+        code, output = machine.run("systemctl", "start", "gpu.service")
+        assert (code == 0) == opens, f"{names} with {drop_in}: {output}"
+    machine.out("rm", "/run/systemd/system/gpu.service")
+    machine.out("systemctl", "daemon-reload")
+    machine.out("systemctl", "reset-failed")
 
 
 @pytest.fixture(scope="module")
