@@ -4,8 +4,8 @@
     Coil report          inspector/coil/report.png     the first coil's report as a browser shows it
     Repeats              inspector/strip/repeats.png   its map, where a roll's prints are linked
     Archive and relabel  inspector/archive/contact.jpg crops of both coils; of three a person says something else
-    Station              inspector/station/live.png    the line's page, as the demo left it
-                         inspector/station/coil.png    the first coil's page, with a defect that was picked
+    Station              inspector/station/live.jpg    the line's page, as the demo left it
+                         inspector/station/coil.jpg    the first coil's page, with a defect that was picked
                          inspector/station/review.jpg  the review, where two defects were labelled and three are chosen
     Alarms               inspector/alarms/states.svg   by `make docs`, from the table of states
 
@@ -36,6 +36,7 @@ from inspector.images.reader import decode
 from inspector.records.commands import Relabel
 from inspector.records.crop import SOUND
 from inspector.records.frame import Bytes2D
+from inspector.service import line as lines
 from tests.browser import FOUND, opened
 
 INSPECTOR = Path(__file__).parents[1] / "inspector"
@@ -76,10 +77,10 @@ def report(demo: Path, page_path: Path, repeats_path: Path) -> None:
 def station(demo: Path, folder_path: Path, ports: Ports | None = None) -> None:
     """The station's pages of the demo's line, which runs again, without a camera; labels stay in its archive."""
     config = demo / "demo.toml"
-    live_path, coil_path, review_path = (folder_path / name for name in ("live.png", "coil.png", "review.jpg"))
+    live_path, coil_path, review_path = (folder_path / name for name in ("live.jpg", "coil.jpg", "review.jpg"))
     with (
         tempfile.TemporaryDirectory() as folder,
-        DaemonProcess(config, ports or Ports()),
+        DaemonProcess(config, ports or _ports(config)),
         StationProcess(config, Path(folder), "127.0.0.1:0") as pages,
         sync_playwright() as browsers,
     ):
@@ -90,17 +91,26 @@ def station(demo: Path, folder_path: Path, ports: Ports | None = None) -> None:
         page.locator("#classes tr").first.wait_for()
         page.locator("#operator").fill("Kim")
         page.wait_for_timeout(2000)  # the strip is shown so late
-        page.screenshot(path=live_path)
+        page.screenshot(path=live_path, type="jpeg", quality=88)
         page.goto(f"{pages.address}/coil?coil={COILS[0]}")
         page.locator("#worst figure").first.click()
         page.locator("#crops image").first.wait_for(state="attached")
         page.locator("#fit").click()
         page.evaluate("scrollTo(0, 0)")
         page.wait_for_timeout(500)
-        page.screenshot(path=coil_path)
+        page.screenshot(path=coil_path, type="jpeg", quality=88)
         review(page, f"{pages.address}/review", review_path)
         browser.close()
     print(live_path, coil_path, review_path, sep="\n")
+
+
+def _ports(config: Path) -> Ports:
+    """The ports that a demo took: not the usual ones where somebody had those."""
+    return Ports.counted_from(base) if (base := _bound(config)) != Ports().frames else Ports()
+
+
+def _bound(config: Path) -> int:
+    return int(lines.load(config).intake.bind.rpartition(":")[2])
 
 
 def review(page: Page, address: str, path: Path) -> None:
