@@ -142,7 +142,7 @@ recipe-fast: $(VENV)/.dev
 	$(RUN) -m trainer export runs/steel-fast --out $(RECIPES)/steel-fast --version 3 $(THRESHOLDS:%=--threshold %) \
 	  --calibrate $(SEVERSTAL) sheet:300-303:6:defects=6 --calibration-frames $(call long,48,4) --trained-on $(TAUGHT)
 	$(RUN) -m trainer specify $(RECIPES)/steel-fast $(SEVERSTAL) sheet:300-$(call long,319:6,303:1):defects=6,lookalikes=6 \
-	  --only manifest.csv:kind=full_masks
+	  --only manifest.csv:kind=full_masks --beyond 0.03
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info

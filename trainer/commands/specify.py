@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from trainer.commands.arguments import DATA_HELP, ONLY_HELP
+from trainer.commands.arguments import DATA_HELP, ONLY_HELP, rate
+
+BEYOND = 0.01
+"""As `trainer.recipe.distance` has it: it must not be imported for a command line."""
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -22,6 +25,14 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         default=[],
         help="also report how far these are: images that nobody need have labelled, small ones mirrored, or procedural "
         "steel, as sheet:900-949:10",
+    )
+    add(
+        "--beyond",
+        type=rate,
+        default=BEYOND,
+        metavar="SHARE",
+        help="of frames like DATA that may lie beyond the limit (default: %(default)s); more of them bring it nearer: "
+        "0.03 where DATA is of several kinds of steel, or has odd frames",
     )
 
 
@@ -46,5 +57,5 @@ def run(given: argparse.Namespace) -> int:
         for spec in given.compare
     }
     with hold_folder(given.recipe):
-        specify(given.recipe, cut_larger(frames, size)[0], others, print)
+        specify(given.recipe, cut_larger(frames, size)[0], others, print, beyond=given.beyond)
     return 0

@@ -4,7 +4,7 @@ Each of the decoder's inputs from the encoder is averaged over the plane, as it 
 frame. Frames that were taught span a low-dimensional space of such vectors, with noise around it (probabilistic PCA:
 Tipping & Bishop, "Probabilistic Principal Component Analysis", J. R. Statist. Soc. B 61, 1999). The distance is the
 root mean of the mean squares within and outside of that space, each in its own deviations. Its unit is the limit: what
-all but one in a hundred of the taught frames stay below when they are left out of the fit.
+all but a few of the taught frames stay below when they are left out of the fit.
 
 Knows ONNX and the deployed graph's names. Must not know runs.
 """
@@ -27,7 +27,8 @@ LEAST_FRAMES = 20
 COMPONENTS = 32
 """Dimensions of the space, at most, and at most a quarter of the frames."""
 FOLDS = 5
-QUANTILE = 0.99
+BEYOND = 0.01
+"""Share of the taught frames, left out of the fit, that lies beyond the limit."""
 THROUGH = ("QuantizeLinear", "DequantizeLinear", "Resize")
 """What stands between the encoder's features and the convolution that reads them, and changes none of their meaning."""
 READERS = (
@@ -43,8 +44,8 @@ FEATURES, PRESENCE, CLASSES_ONLY = f"{PREFIX}features", "presence", "presence_of
 class UsualFeatures:
     """What frames that were taught look like to the encoder. Pure."""
 
-    def __init__(self, features: Floats) -> None:
-        """`features` (N, D) of the frames.
+    def __init__(self, features: Floats, beyond: float = BEYOND) -> None:
+        """`features` (N, D) of the frames; `beyond`: the share of such frames that lies beyond the limit.
 
         Raises:
             UserError: too few frames to tell what is usual.
@@ -62,7 +63,7 @@ class UsualFeatures:
             rest.limit = 1.0
             rest._fit(features[fold != number])
             left_out[fold == number] = rest.distances(features[fold == number])
-        self.limit = float(np.quantile(left_out, QUANTILE))
+        self.limit = float(np.quantile(left_out, 1 - beyond))
 
     def _fit(self, features: Floats) -> None:
         count, dimensions = features.shape

@@ -15,7 +15,7 @@ import onnx
 from inspector import recipe
 from inspector.records.recipe import Recipe
 from trainer.data.samples import Frames, Plane
-from trainer.recipe.distance import FeatureGraph, UsualFeatures, with_distance
+from trainer.recipe.distance import BEYOND, FeatureGraph, UsualFeatures, with_distance
 from trainer.recipe.evaluate import pad
 from trainer.recipe.export import write_recipe
 
@@ -27,16 +27,24 @@ NOISES_GREY = (5.0, 15.0, 30.0)
 
 
 def specify(
-    folder: Path, taught: Frames, others: Mapping[str, Frames], say: Callable[[str], None], *, sweep: bool = True
+    folder: Path,
+    taught: Frames,
+    others: Mapping[str, Frames],
+    say: Callable[[str], None],
+    *,
+    beyond: float = BEYOND,
+    sweep: bool = True,
 ) -> Recipe:
     """Let the recipe's graph measure distance from `taught`, write it, and report how far `others` and sweeps are.
+
+    `beyond`: the share of frames like `taught` that lies beyond the limit.
 
     Raises: RecipeError, UserError.
     """
     card, model = recipe.load(folder)
     plain = onnx.load_from_string(model)
     size, encoder = (card.height, card.width), FeatureGraph(plain, len(card.classes))
-    usual = UsualFeatures(encoder.features(pad(taught[index], *size) for index in range(len(taught))))
+    usual = UsualFeatures(encoder.features(pad(taught[index], *size) for index in range(len(taught))), beyond)
     made = with_distance(plain, usual).SerializeToString()
     fields = msgspec.to_builtins(card) | {
         "sha256": hashlib.sha256(made).hexdigest(),

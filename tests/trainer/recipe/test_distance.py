@@ -14,8 +14,9 @@ from inspector import recipe
 from inspector.engines.openvino import OpenVino
 from tests.trainer.frames import HEIGHT, WIDTH, draw_frame
 from trainer import __main__
+from trainer.commands import specify as command
 from trainer.errors import UserError
-from trainer.recipe.distance import LEAST_FRAMES, FeatureGraph, UsualFeatures, with_distance, without_distance
+from trainer.recipe.distance import BEYOND, LEAST_FRAMES, FeatureGraph, UsualFeatures, with_distance, without_distance
 from trainer.recipe.specify import floor_plate, sweeps
 
 TAUGHT = np.stack([draw_frame(number)[0] for number in range(60)])
@@ -97,6 +98,15 @@ def test_the_limit_is_what_left_out_frames_stay_below() -> None:
     taught = UsualFeatures(draw(300))
     assert (taught.distances(draw(2000)) > 1).mean() < 0.05
     assert (taught.distances(draw(200, shift=3.0)) > 1).all()
+
+
+def test_the_limit_is_as_near_as_it_is_asked_for() -> None:
+    """The larger the share of taught frames beyond it, the nearer; the command has the same default."""
+    features = np.random.default_rng(0).normal(size=(400, 12))
+    limits = [UsualFeatures(features, beyond).limit for beyond in (BEYOND, 0.03, 0.1)]
+    assert limits == sorted(limits, reverse=True) and len(set(limits)) == 3
+    assert UsualFeatures(features).limit == limits[0]
+    assert command.BEYOND == BEYOND
 
 
 def test_too_few_frames_say_nothing() -> None:
