@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import threading
 import time
@@ -15,7 +14,7 @@ from inspector.records.events import CoilReport, Defect, Health
 from tests.e2e.ledger import LedgerWatch
 from tests.e2e.mill import Camera, Mill
 from tests.patience import patience_s
-from tests.recipes import DARK
+from tests.recipes import DARK, renew
 
 RATE_FPS = 200
 LAST = 100
@@ -101,10 +100,7 @@ def _pass(camera: Camera, stop: threading.Event) -> None:
 
 def _reload(mill: Mill, version: int) -> None:
     """Give the recipe another version, and have it taken."""
-    card = mill.folder / "recipe" / "recipe.toml"
-    text = re.sub(r'^version = "\d+"', f'version = "{version}"', card.read_text(), flags=re.MULTILINE)
-    (unfinished := card.with_suffix(".new")).write_text(text)
-    unfinished.rename(card)
+    renew(mill.folder / "recipe", version)
     before = mill.metric("inspector_last_reload_timestamp_seconds")
     mill.daemon.reload()
     mill.wait_until(lambda: mill.metric("inspector_last_reload_timestamp_seconds") > before, "reload")

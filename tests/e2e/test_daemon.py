@@ -16,7 +16,7 @@ from inspector.records.events import Alarm, CoilReport, Defect, Health, Missed
 from inspector.records.frame import Header
 from tests.e2e.mill import FRAME_MM, Camera, Mill, paint
 from tests.patience import patience_s
-from tests.recipes import BRIGHT, DARK, HEIGHT, WIDTH, write_recipe
+from tests.recipes import BRIGHT, DARK, HEIGHT, WIDTH, renew, write_recipe
 
 
 def test_a_painted_coil_comes_out_as_defects_alarm_and_report(tmp_path: Path) -> None:
@@ -268,6 +268,7 @@ def test_systemd_is_asked_for_time_at_the_start_and_never_later(
         listening = threading.Thread(target=listen)
         listening.start()
         with Mill(tmp_path) as mill:
+            renew(tmp_path / "recipe", 2)
             mill.daemon.reload()
             mill.received("health.reloaded")
             assert mill.stop()[0] == 0

@@ -21,7 +21,7 @@ from inspector.engines.nvidia import manifest
 from inspector.harness.ports import Ports
 from tests import emulator
 from tests.emulator import recipe
-from tests.recipes import write_recipe
+from tests.recipes import renew, write_recipe
 
 PAIRS_A_LIFE = 25
 ENDS = (
@@ -58,7 +58,7 @@ def lives(pairs: int, seed: int, folder: Path) -> int:
         match rng.choice(phases):
             case "rebuild":
                 (rebuilding.parent / "recipe" / manifest.ENGINE).write_bytes(b"damaged")
-                _live(rebuilding, rng, some, f"{name}, rebuild", until="rebuilding the engine")
+                _live(rebuilding, rng, some, f"{name}, rebuild", until="rebuilding the engine", emulated=True)
             case "run":
                 _live(plain, rng, some, f"{name}, run", until="ready")
             case _:
@@ -67,7 +67,7 @@ def lives(pairs: int, seed: int, folder: Path) -> int:
     return sent
 
 
-def _live(config: Path, rng: random.Random, pairs: int, name: str, until: str = "") -> None:
+def _live(config: Path, rng: random.Random, pairs: int, name: str, until: str = "", *, emulated: bool = False) -> None:
     """Live once: the pairs are sent at once, or after a line of the log with the words `until`."""
     with subprocess.Popen(
         [sys.executable, "-m", "inspector", "run", str(config)],
@@ -83,7 +83,9 @@ def _live(config: Path, rng: random.Random, pairs: int, name: str, until: str = 
             if until in line:
                 break
         time.sleep(rng.uniform(0, AFTER_S))
-        for _ in range(pairs - 1):
+        for version in range(2, pairs + 1):
+            if not emulated and rng.random() < 0.5:  # the others find an engine that goes on
+                renew(config.parent / "recipe", version)
             _send(process.pid, (signal.SIGHUP, signal.SIGHUP), rng)
             time.sleep(rng.choice((0, 0.001, 0.02)))
         _send(process.pid, rng.choice(ENDS), rng)

@@ -30,7 +30,7 @@ from inspector.service.prepare import Options
 from inspector.service.systemd import Notifier
 from inspector.signals import Flag
 from tests.patience import patience_s
-from tests.recipes import HEIGHT, SOUND, WIDTH, write_recipe
+from tests.recipes import HEIGHT, SOUND, WIDTH, renew, write_recipe
 
 
 class Watched(Stub):
@@ -225,7 +225,8 @@ def test_a_stop_is_received_while_the_engine_hangs(line: Line) -> None:
 
 
 def reload_and_wait(line: Line, engines: int) -> None:
-    """Ask for a reload, and wait until it has handed over the last of that many engines."""
+    """Ask for a reload of a new version, and wait until it has handed over the last of that many engines."""
+    renew(line.folder / "recipe", engines)
     line.hangup.set()
     line.until(lambda: len(line.engines) == engines and line.daemon._infer.loaded.engine is line.engines[-1])
 
