@@ -96,6 +96,9 @@ class Metrics:
             "inspector_recipe_fault", "1 while the recipe cannot be relied on for this camera.", ["camera", "fault"]
         )
         self._events = counter("inspector_events", "Events recorded and published.", ["topic"])
+        self.subscriber_full = counter(
+            "inspector_subscriber_full", "Times that a subscriber's queue ran full: it lost events until it read again."
+        )
         self._journal_written = gauge("inspector_journal_written", "0 while the journal's disk takes nothing.")
         self._journal_waiting = gauge("inspector_journal_waiting_events", "Events that wait in memory for the disk.")
         self._journal_bytes = gauge("inspector_journal_bytes", "Disk space of the journal.")

@@ -9,7 +9,7 @@ disks: the heartbeat goes out on it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import zmq
@@ -41,18 +41,36 @@ class Publisher:
         journal: Journal,
         hwm: int,
         door: Door | None = None,
+        *,
+        on_full: Callable[[], None] = lambda: None,
     ) -> None:
-        """`hwm` events wait for each subscriber; `door` says who may subscribe, None: whoever reaches the socket."""
+        """`hwm` events wait for each subscriber; `door` says who may subscribe, None: whoever reaches the socket.
+
+        `on_full` is called when a subscriber's queue has run full: it loses what follows until it reads again.
+        """
         self._journal, self._door = journal, door or Door("events")
         self._lost = self._door.lost
         curve = self._door.curve
         self._events, self.address = bound(context, zmq.PUB, bind, "events.bind", queue=hwm, curve=curve)
         self._guard = Guard(self._events, SUBSCRIPTION_BYTES)
+        self._on_full = on_full
+        self._events.xpub_nodrop = True
 
     def publish(self, recorded: Iterable[Message]) -> None:
         """Send what `Journal.record` returned; never waits."""
         for topic, payload in recorded:
-            self._events.send_multipart((topic.encode(), payload))
+            parts = topic.encode(), payload
+            try:
+                self._events.send_multipart(parts, zmq.NOBLOCK)
+            except zmq.Again:
+                self._drop(parts)
+
+    def _drop(self, parts: Sequence[bytes]) -> None:
+        """Send to all but those whose queue is full; libzmq passes over these from here on, until they have read."""
+        self._on_full()
+        self._events.xpub_nodrop = False
+        self._events.send_multipart(parts, zmq.NOBLOCK)
+        self._events.xpub_nodrop = True
 
     def heartbeat(self, position: JournalPosition | None = None, fault: str = "") -> None:
         """Report how far the numbers go, so that nobody misses the end; once a second.

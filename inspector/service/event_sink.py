@@ -56,7 +56,8 @@ class EventSink:
         )
         try:
             door = gate.door("events", events.bind)
-            self._publisher = Publisher(context, events.bind, self._journal, hwm=events.send_events, door=door)
+            full, most = metrics.subscriber_full.inc, events.send_events
+            self._publisher = Publisher(context, events.bind, self._journal, hwm=most, door=door, on_full=full)
             try:
                 door = gate.door("replay", events.replay_bind)
                 self._replays = Replays(context, events.replay_bind, self._journal, door)

@@ -97,6 +97,31 @@ def test_slow_subscriber_does_not_block(context: Context, journal: Journal) -> N
     publisher.close()
 
 
+def test_a_full_queue_is_counted_and_costs_nobody_else(context: Context, journal: Journal) -> None:
+    """Once for each time that it runs full; who reads gets everything."""
+    full = list[int]()
+    publisher = Publisher(context, ANYWHERE, journal, hwm=400, on_full=lambda: full.append(journal.last_seq))
+    received = list[bytes]()
+    with context.socket(zmq.SUB) as slow, listening(context, publisher, "health.") as reader:
+        slow.rcvhwm, slow.rcvbuf = 1, 4096
+        slow.subscribe("health.")
+        slow.connect(publisher.address)
+        while not slow.poll(20):
+            publisher.heartbeat()
+        while reader.poll(100):
+            reader.recv_multipart()
+        long = Health(state="started", message="x" * 10_000, recipe="steel@1", version="1")
+        messages = journal.record([long] * 20) * 200
+        for place in range(0, len(messages), 20):
+            publisher.publish(messages[place : place + 20])
+            received += [reader.recv_multipart()[1] for _ in range(20)]
+            if full:
+                break
+    assert full
+    assert received == [message.payload for message in messages[: len(received)]]
+    publisher.close()
+
+
 def test_a_subscription_without_end_is_cut(context: Context, journal: Journal, publisher: Publisher) -> None:
     """A peer that sends parts and never the last one loses its connection; the others go on."""
     port = int(publisher.address.rpartition(":")[2])
