@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from inspector.errors import ImageError, InspectorError
-from inspector.images.reader import SUFFIXES, decode, read
+from inspector.images.reader import SUFFIXES, decode, inspect, read
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Window
 
@@ -18,7 +20,7 @@ class ImageFolder:
     """The images of a folder, in the order of their names, again from the first after the last.
 
     Images of more than 8 bits need a `window`. What is odd about images (colour, a turn that EXIF asks for) goes to
-    `report` once a kind.
+    `report` once a kind. With `pads` smaller images become black, right and below, as the trainer pads them.
 
     Raises: InspectorError when there is no image in it; when called, for an image that cannot be read or is
     not `width` x `height`.
@@ -31,10 +33,13 @@ class ImageFolder:
         height: int,
         window: Window | None = None,
         report: Callable[[str], None] = lambda line: None,
+        *,
+        pads: bool = False,
     ) -> None:
         inner = path / "train_images"
         folder = inner if inner.is_dir() else path
         self._size, self._window, self._report = (width, height), window, report
+        self._pads = pads
         self._reported: set[str] = set()
         self._paths = sorted(p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES)
         if not folder.is_dir():
@@ -54,13 +59,21 @@ class ImageFolder:
         """Read image `index`, modulo their number, as grey (H, W) uint8."""
         path = self.path(index)
         try:
-            head, pixels = decode(read(path), self._size, self._window)
+            content = read(path)
+            size = self._size
+            if self._pads:
+                found = inspect(content)
+                if found.width <= size[0] and found.height <= size[1]:
+                    size = found.width, found.height
+            head, pixels = decode(content, size, self._window)
         except ImageError as error:
             wrong_size = error.reason in ("size", "too_large")
-            advice = ". Give --width and --height, or leave it out of the folder." if wrong_size else ""
+            pad = "" if self._pads else ", --pad for smaller images"
+            advice = f". Give --width and --height{pad}, or leave it out of the folder." if wrong_size else ""
             raise InspectorError(f"{path}: {error}{advice}") from None
         for words in head.oddities():
             if words not in self._reported:
                 self._reported.add(words)
                 self._report(f"{path}: {words}. Others like it are not reported.")
-        return pixels
+        missing = self._size[1] - pixels.shape[0], self._size[0] - pixels.shape[1]
+        return np.pad(pixels, [(0, missing[0]), (0, missing[1])]) if any(missing) else pixels

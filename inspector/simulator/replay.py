@@ -48,6 +48,7 @@ def _strip(parser: argparse.ArgumentParser) -> None:
     positive, at_least_0, whole = options.number(above=0), options.number(at_least=0), options.whole
     add = parser.add_argument_group("what passes under the camera").add_argument
     add("--images", type=Path, metavar="FOLDER", help="images in the order of their names; Severstal's folder as it is")
+    add("--pad", action="store_true", help="images smaller than --width x --height get black, right and below")
     add("--window", type=options.window, metavar="BLACK-WHITE", help="levels of 16-bit images that are black and white")
     add("--seed", type=int, default=1, help="seed of procedural steel; each next coil adds one (default: %(default)s)")
     add(
@@ -197,7 +198,12 @@ def _coil(args: argparse.Namespace, number: int, name: str, marks: tuple[RollMar
         frames = math.ceil(metres * 1000 / frame_mm)
     if args.images:
         folder = ImageFolder(
-            args.images, args.width, args.height, args.window, partial(print, file=sys.stderr, flush=True)
+            args.images,
+            args.width,
+            args.height,
+            args.window,
+            partial(print, file=sys.stderr, flush=True),
+            pads=args.pad,
         )
         frames = len(folder) if frames is None else frames
         return Coil(name=name, pictures=folder, frames=frames, start_mm=args.start_mm), None

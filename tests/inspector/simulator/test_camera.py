@@ -267,6 +267,18 @@ def test_image_of_another_size_is_refused(folder: Path) -> None:
         ImageFolder(folder, 1600, 256)(0)
 
 
+def test_a_smaller_image_is_padded_on_request(folder: Path) -> None:
+    """With black, right and below, as the trainer pads; a larger one is refused all the same."""
+    padded = ImageFolder(folder, WIDTH + 8, HEIGHT + 4, pads=True)(0)
+    assert padded.shape == (HEIGHT + 4, WIDTH + 8) and not padded[HEIGHT:].any() and not padded[:, WIDTH:].any()
+    assert np.array_equal(padded[:HEIGHT, :WIDTH], picture(0))
+    with pytest.raises(
+        InspectorError, match=r"a\.png: is 40 x 24 px; expected 40 x 16\. Give --width and --height, or"
+    ):
+        ImageFolder(folder, WIDTH, 16, pads=True)(0)
+    assert arguments("--images", str(folder), "--pad").pad
+
+
 def test_damaged_image_is_refused(folder: Path) -> None:
     """A file that is no image is named."""
     (folder / "a.png").write_bytes(b"no image")
