@@ -1,7 +1,7 @@
 """A small grey picture of each inspected frame, made while its pixels are at hand. Pure.
 
 Laws: what is kept is no part of a batch's memory. Frames are halved along and across until a further time would make
-pixels larger than those of the strip picture: 20 us for 1600 x 256 pixels. Nothing is made while the archive has no
+pixels larger than those of the strip picture. Nothing is made while the archive has no
 room.
 
 Knows: a frame's pixels, its footprint, the cameras. Must not know: coils, files.
@@ -21,6 +21,12 @@ from inspector.config.geometry import Field, fields
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Recipe
 from inspector.records.stages import Batch, Findings, Inspected, Swath
+
+SAMPLED = 2
+"""Rows are halved so often; beyond, every second of them, or fourth ... is looked at: a frame that is read as a whole
+costs its memory's way, and the picture shows no single row anyway."""
+STRIPE_PX = 2**16
+"""OpenCV gives a larger picture to threads of its own, which wait for the next one by spinning: 64 us a frame."""
 
 
 class Decimate:
@@ -90,9 +96,25 @@ def halved(pixels: Bytes2D, along: int, across: int) -> Bytes2D:
 
     A side of an odd number of pixels loses none: OpenCV's pixels then cover a little more than two each.
     """
-    small = pixels
+    apart = 2 ** max(0, along - SAMPLED)
+    small, along = pixels[apart // 2 :: apart] if apart <= len(pixels) else pixels, min(along, SAMPLED)
     for step in range(max(along, across)):
         height, width = small.shape
         size = max(1, width // 2) if step < across else width, max(1, height // 2) if step < along else height
-        small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        small = _resized(small, size)
     return small.copy() if np.may_share_memory(small, pixels) else small
+
+
+def _resized(pixels: Bytes2D, size: tuple[int, int]) -> Bytes2D:
+    """Bring a picture to a width and height, in parts that OpenCV does on this thread where its rows divide evenly."""
+    (height, _), (width, rows) = pixels.shape, size
+    part = max(1, STRIPE_PX // width)
+    if rows <= part or height % rows:
+        return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+    made, by = np.empty((rows, width), np.uint8), height // rows
+    for first in range(0, rows, part):
+        last = min(rows, first + part)
+        cv2.resize(
+            pixels[first * by : last * by], (width, last - first), made[first:last], interpolation=cv2.INTER_AREA
+        )
+    return made

@@ -26,7 +26,11 @@ TILE_PX = 512
 """Columns of a tile: 5 m of strip at 10 mm."""
 COARSE = 8
 """A second picture has pixels this many times as large: of a whole coil it takes a 64th."""
-WRITE_S = 0.5, 2.0
+AT_ONCE, DRAW_S = 32, 0.25
+"""Pictures that are drawn at once, and how long one waits for others."""
+APART_MM = 0.05
+"""What begins so near to the end of another follows it."""
+WRITE_S = 0.4, 2.0
 """How often an open tile is written, of the fine picture and of the coarse one."""
 QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 70]
 NEAR_MM = 1e-6
@@ -127,9 +131,24 @@ class StripPicture:
         self._levels = tuple(zip((mm_per_px, COARSE * mm_per_px), WRITE_S, strict=True))
         self._open: dict[tuple[str, float], dict[int, OpenTile]] = {}
         """Tiles under construction by camera and size of pixels, then by their place."""
+        self._waiting: dict[str, list[PlacedSwath]] = {}
+        """Pictures by camera that follow one another, and are drawn at once: one costs nearly as much as many."""
+        self._drawn_s: dict[str, float] = {}
 
     def add(self, placed: PlacedSwath, now_s: float) -> Iterator[DrawnTile]:
-        """Take a picture in; yield the tiles that it shows to be full."""
+        """Take a picture in; yield the tiles that are known to be full."""
+        waiting = self._waiting.setdefault(placed.camera, [])
+        if waiting and not follows(waiting, placed):
+            yield from self._draw(placed.camera, now_s)
+        waiting.append(placed)
+        if len(waiting) >= AT_ONCE:
+            yield from self._draw(placed.camera, now_s)
+
+    def _draw(self, camera: str, now_s: float) -> Iterator[DrawnTile]:
+        """Draw what waits of a camera."""
+        placed = together(self._waiting[camera])
+        self._waiting[camera].clear()
+        self._drawn_s[camera] = now_s
         for mm_per_px, _ in self._levels:
             tiles = self._open.setdefault((placed.camera, mm_per_px), {})
             tile_mm = TILE_PX * mm_per_px
@@ -144,26 +163,58 @@ class StripPicture:
 
     def due(self, now_s: float) -> Iterator[DrawnTile]:
         """Yield open tiles that have changed and were not written lately."""
+        for camera, waiting in self._waiting.items():
+            if waiting and now_s - self._drawn_s.get(camera, -math.inf) >= DRAW_S:
+                yield from self._draw(camera, now_s)
         for (_, mm_per_px), tiles in self._open.items():
             each_s = dict(self._levels)[mm_per_px]
             yield from self._drawn([tile for tile in tiles.values() if now_s - tile.written_s >= each_s], now_s)
 
     def last(self) -> Iterator[DrawnTile]:
         """Yield what is open, and forget it."""
+        for camera in [camera for camera, waiting in self._waiting.items() if waiting]:
+            yield from self._draw(camera, 0.0)
         tiles = [tile for group in self._open.values() for tile in group.values()]
         self._open.clear()
         yield from self._drawn(tiles, 0.0)
 
     @property
     def is_changed(self) -> bool:
-        """Whether a tile has changed since it was written."""
-        return any(tile.is_changed for tiles in self._open.values() for tile in tiles.values())
+        """Whether a picture waits, or a tile has changed since it was written."""
+        return any(self._waiting.values()) or any(
+            tile.is_changed for tiles in self._open.values() for tile in tiles.values()
+        )
 
     def _drawn(self, tiles: list[OpenTile], now_s: float) -> Iterator[DrawnTile]:
         for tile in tiles:
             if tile.is_changed:
                 tile.is_changed, tile.written_s = False, now_s
                 yield tile.draw(self._line)
+
+
+def follows(waiting: list[PlacedSwath], placed: PlacedSwath) -> bool:
+    """Whether a picture goes on where those that wait end, of the same camera as it saw then."""
+    first, swath = waiting[0], placed.swath
+    end_mm = first.start_mm + sum(earlier.swath.length_mm for earlier in waiting)
+    row_mm, own_mm = (shown.length_mm / len(shown.pixels) for shown in (first.swath, swath))
+    return (
+        (first.coil, first.side, _span(first.swath)) == (placed.coil, placed.side, _span(swath))
+        and first.swath.pixels.shape[1] == swath.pixels.shape[1]
+        and math.isclose(row_mm, own_mm, rel_tol=1e-6)
+        and abs(placed.start_mm - end_mm) <= APART_MM
+    )
+
+
+def together(waiting: list[PlacedSwath]) -> PlacedSwath:
+    """Pictures that follow one another as one."""
+    first = waiting[0]
+    if len(waiting) == 1:
+        return first
+    pixels = np.concatenate([placed.swath.pixels for placed in waiting])
+    length_mm = sum(placed.swath.length_mm for placed in waiting)
+    return msgspec.structs.replace(
+        first, swath=msgspec.structs.replace(first.swath, pixels=pixels, length_mm=length_mm)
+    )
 
 
 def integrals(cells: NDArray[np.float64], begin: float, end: float, edges: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -242,3 +242,12 @@ def test_a_small_picture_is_a_copy() -> None:
     small = halved(pixels, 0, 0)
     pixels[:] = 0
     assert small.min() == 7 and halved(pixels, 9, 9).shape == (1, 1)
+
+
+@pytest.mark.parametrize("shape", [(256, 1600), (255, 1601), (64, 8192), (4096, 64)])
+def test_a_large_picture_is_made_small_in_parts(shape: tuple[int, int]) -> None:
+    """Whatever its size: the same picture as made at once."""
+    pixels = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
+    height, width = shape
+    at_once = cv2.resize(pixels, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    assert np.array_equal(halved(pixels, 1, 1), at_once)
