@@ -337,7 +337,7 @@ class Journal:
     def _take_up(self, known: KnownEvents, new_epoch: Callable[[], str]) -> apsw.Connection:
         """Open the newest file, or begin one, and take over its numbers."""
         most_lost = (self._segment_bytes + self._group_bytes) // EVENT_BYTES
-        (found, newest), remarks = resume(self._folder, most_lost, known)
+        (found, newest, _), remarks = resume(self._folder, most_lost, known)
         self.remarks += remarks
         self.epoch, self.position, self._states = found.epoch or new_epoch(), found.position, dict(found.states)
         self._life_s = max(self._life_s, life_s(self._states.pop(LIFE, None)) - self._clock_s())

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import apsw
 
 from inspector.errors import JournalError
-from inspector.events.segments import Damaged, JournalFolder, numbers, open_to_write
+from inspector.events.segments import Damaged, JournalFolder, changed_event, numbers, open_to_write
 
 
 class JournalPosition(NamedTuple):
@@ -46,6 +46,8 @@ class Resumed(NamedTuple):
     known: KnownEvents
     newest: apsw.Connection | None
     """The file to write on in; None where another is to begin, from these numbers."""
+    why: str = ""
+    """What is wrong with an event of that file, where all else is whole."""
 
 
 NOTHING = KnownEvents("", JournalPosition((), 0, MappingProxyType({})), MappingProxyType({}))
@@ -69,6 +71,8 @@ def resume(folder: JournalFolder, most_lost: int, known: KnownEvents = NOTHING) 
                 folder.unlink(starts.pop())  # the process died while it made this file
                 continue
             found = _read(segment, starts)
+            if found.newest is None:  # its numbers are whole: they go on
+                _set_aside(folder, starts.pop(), f"is damaged ({found.why})", remarks)
         except (Damaged, apsw.NotADBError, apsw.CorruptError, apsw.SQLError) as error:
             _set_aside(folder, starts.pop(), f"is damaged ({error})", remarks)
             lost += 1
@@ -101,16 +105,20 @@ def _set_aside(folder: JournalFolder, start: int, what: str, remarks: list[str])
 
 
 def _read(segment: apsw.Connection, starts: list[int]) -> Resumed:
-    """Read a file's numbers and states. Raises: Damaged; apsw.Error."""
+    """Read a file's numbers and states; close one in which an event was changed. Raises: Damaged; apsw.Error."""
     try:
         epoch, last_seq, topicseq = numbers(segment, starts[-1])
         states: dict[str, bytes] = dict(segment.execute("SELECT name, state FROM stage"))
+        changed = changed_event(segment)
     except BaseException:
         segment.close()
         raise
-    return Resumed(
-        KnownEvents(epoch, JournalPosition(tuple(starts), last_seq, MappingProxyType(topicseq)), states), segment
-    )
+    position = JournalPosition(tuple(starts), last_seq, MappingProxyType(topicseq))
+    if changed is None:
+        return Resumed(KnownEvents(epoch, position, states), segment)
+    segment.close()
+    why = f"event {changed} is not as it was recorded: its checksum is another"
+    return Resumed(KnownEvents(epoch, position._replace(starts=tuple(starts[:-1])), states), None, why)
 
 
 def _from_known(
@@ -118,12 +126,11 @@ def _from_known(
 ) -> Resumed:
     """Go on from what is on disk where that holds all that is known, otherwise behind it in another file."""
     if found is not None and found.known.epoch != known.epoch:
-        assert found.newest is not None
-        name = found.newest.filename
-        found.newest.close()
+        if found.newest is not None:
+            found.newest.close()
         raise JournalError(
-            f"{name}: is of epoch {found.known.epoch}; expected {known.epoch}: another journal was put in place while "
-            "the inspector writes. Put the journal back, or restart the inspector to go on with this one."
+            f"{folder.path}: is of epoch {found.known.epoch}; expected {known.epoch}: another journal was put in place "
+            "while the inspector writes. Put the journal back, or restart the inspector to go on with this one."
         )
     if found is not None and found.known.position.last_seq >= known.position.last_seq:
         return found
@@ -141,8 +148,8 @@ def _from_known(
 
 def _behind(found: Resumed, most: int) -> Resumed:
     """Have the numbers go on behind all that lost files can have given out, of each topic."""
-    assert found.newest is not None
-    found.newest.close()
+    if found.newest is not None:
+        found.newest.close()
     starts, last_seq, topicseq = found.known.position
     skipped = {root: number + most for root, number in topicseq.items()}
     position = JournalPosition(starts, last_seq + most * max(1, len(skipped)), MappingProxyType(skipped))

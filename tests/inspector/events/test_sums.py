@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from inspector.events.verify import verify
-from tests.journals import LONG_HEALTH, events, held, newest, opened
+from tests.journals import DEFECT, LONG_HEALTH, events, held, newest, opened
 
 SEEN = b'"message":"xx'
 CHANGED = b'"message":"xy'
@@ -35,11 +37,12 @@ def test_a_changed_byte_is_named(tmp_path: Path) -> None:
     ]
 
 
-def test_a_start_sets_a_file_with_a_changed_byte_aside(tmp_path: Path) -> None:
-    """The epoch goes on from the file before, and the words name the event."""
+@pytest.mark.parametrize("files", [1, 2])
+def test_a_start_sets_a_file_with_a_changed_byte_aside(tmp_path: Path, files: int) -> None:
+    """The epoch, its numbers and the stages' states go on from what is known, and the words name the event."""
     journal = opened(tmp_path, max_mb=1)
-    while len(list(tmp_path.glob("events-*.sqlite"))) < 2 or journal.last_seq % 8:
-        journal.record([LONG_HEALTH] * 4)
+    while not journal.last_seq or len(list(tmp_path.glob("events-*.sqlite"))) < files or journal.last_seq % 8:
+        journal.record([LONG_HEALTH] * 4, {"strip": b"where it was"})
     last_seq = journal.last_seq
     journal.close()
     file = newest(tmp_path)
@@ -49,7 +52,13 @@ def test_a_start_sets_a_file_with_a_changed_byte_aside(tmp_path: Path) -> None:
         f"event {last_seq} is not as it was recorded" in journal.remarks[0]
         and f"{file.name}.damaged" in journal.remarks[0]
     )
-    assert (journal.epoch, journal.last_seq > last_seq) == ("e1", True)
+    assert (journal.epoch, journal.last_seq, journal.states["strip"]) == ("e1", last_seq, b"where it was")
+    (event,) = events(journal.record([DEFECT]))
+    assert event.seq == last_seq + 1
+    assert event.seq == [event.seq for event in events(held(journal))][-1]
+    journal.close()
+    journal = opened(tmp_path, max_mb=1, epoch="e3")
+    assert (journal.epoch, journal.last_seq, journal.remarks) == ("e1", last_seq + 1, [])
     journal.close()
 
 
