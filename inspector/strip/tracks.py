@@ -34,6 +34,9 @@ AT_ONCE = 96
 """Marks that are looked at together at most."""
 LEAST_PLACE_MM = 4.0
 """Places across are no narrower, however exactly a mark's is known."""
+GAIN = 0.6
+"""How much a mark moves the place from which the next one is expected: of a Kalman filter at rest whose period walks by
+as much from turn to turn as a position is uncertain. One mark that is cut off at its head so ends no repeat."""
 STEPS_TO_SETTLE = 2
 """Steps that show a common divisor before it is believed."""
 
@@ -78,6 +81,13 @@ class Track(msgspec.Struct, eq=False):
     expected_false: float
     is_reported: bool = False
     """On this coil."""
+    off_mm: float = 0.0
+    """How far behind its newest mark the place lies that this and the marks before it show together."""
+
+    @property
+    def at_mm(self) -> float:
+        """From where the next mark is expected."""
+        return self.last.line_mm + self.off_mm
 
     def settle(self) -> None:
         """Take the period for what it is where every step is a multiple of some turns: half a turn prints nothing."""
@@ -230,16 +240,18 @@ class Tracks:
         """Turns from a repeat's newest mark to this one; 0 when it is none of its marks."""
         if abs(mark.across_mm - track.last.across_mm) > self._search.reach_mm:
             return 0
-        turns = round((mark.line_mm - track.last.line_mm) / track.period_mm)
+        turns = round((mark.line_mm - track.at_mm) / track.period_mm)
         if not 1 <= turns <= LOST_AFTER:
             return 0
-        away_mm = abs(mark.line_mm - track.last.line_mm - turns * track.period_mm)
+        away_mm = abs(mark.line_mm - track.at_mm - turns * track.period_mm)
         return turns if away_mm <= self._slack_mm(track.period_mm, turns) else 0
 
     def _extend(self, track: Track, mark: Mark, turns: int) -> RepeatingMark:
-        seen_mm = (mark.line_mm - track.last.line_mm) / turns
-        weight = turns / (turns + min(track.turns, TURNS))
-        track.period_mm += weight * (seen_mm - track.period_mm)
+        believed_mm = self._slack_mm(track.period_mm, turns) / 2  # what lies farther off is no better known for it
+        foretold_mm = track.at_mm + turns * track.period_mm
+        away_mm = min(max(mark.line_mm - foretold_mm, -believed_mm), believed_mm)
+        track.off_mm = foretold_mm + GAIN * away_mm - mark.line_mm
+        track.period_mm += away_mm / (turns + min(track.turns, TURNS))
         track.last = mark
         track.turns += turns
         track.steps = [*track.steps, turns][-TURNS:]
@@ -261,7 +273,7 @@ class Tracks:
                 if abs(away - round(away)) * old.period_mm / parts <= slack_mm:
                     old.period_mm /= parts
                     old.turns = round((new.last.line_mm - old.first.line_mm) / old.period_mm)
-                    old.last, old.marks = new.last, old.marks + new.marks
+                    old.last, old.off_mm, old.marks = new.last, new.off_mm, old.marks + new.marks
                     old.steps.clear()
                     self._move(old, places)
                     return old

@@ -196,6 +196,16 @@ def test_a_mark_belongs_to_one_repeat(marks: list[tuple[float, float, str]]) -> 
     assert all(repeat.marks >= 3 and repeat.period_mm > 0 and 0 <= repeat.confidence <= 1 for repeat in found)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_one_mark_that_is_cut_off_ends_no_repeat(sign: int) -> None:
+    """A mark whose head was not seen lies some millimetres off; those behind it go on with the same repeat."""
+    off_mm = [-4.4, -3.1, -2.5, -3.1, -3.1, -2.5, -1.2, 5.0, -5.0, -3.1, -4.4, -4.4, -5.6, -3.8, -5.6, -6.2]  # measured
+    marks = [Mark(f"{n}", "pitted", "top", 410.0, 1130.0 * n + sign * off) for n, off in enumerate(off_mm)]
+    tracks = Tracks()
+    found = [repeat for mark in marks if (repeat := tracks.add(mark))]
+    assert {repeat.id for repeat in found} == {"0"} and found[-1].marks == len(marks)
+
+
 @given(st.integers(min_value=0, max_value=2**32 - 1), st.sampled_from([400, 4000, 40_000]))
 @settings(max_examples=15)
 def test_marks_that_come_together_are_found_as_one_after_the_other(seed: int, count: int) -> None:
