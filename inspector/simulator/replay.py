@@ -206,7 +206,8 @@ def _coil(args: argparse.Namespace, number: int, name: str, marks: tuple[RollMar
             pads=args.pad,
         )
         frames = len(folder) if frames is None else frames
-        return Coil(name=name, pictures=folder, frames=frames, start_mm=args.start_mm), None
+        lost_mm = _lost(args, number, args.start_mm, frames)
+        return Coil(name=name, pictures=folder, frames=frames, start_mm=args.start_mm, lost_mm=lost_mm), None
     sheet = _sheet(args, number, marks)
     first = round(args.start_mm / args.mm_per_row)
     start_mm = first * args.mm_per_row
@@ -215,7 +216,7 @@ def _coil(args: argparse.Namespace, number: int, name: str, marks: tuple[RollMar
         pictures=lambda index: sheet.strip(first + index * sheet.rows, sheet.rows).pixels,
         frames=frames,
         start_mm=start_mm,
-        lost_mm=_whole_frames(args.lose, start_mm, frame_mm) if args.lose and not number else None,
+        lost_mm=_lost(args, number, start_mm, frames),
     )
     return coil, sheet
 
@@ -236,8 +237,17 @@ def _of(values: list[T] | None, number: int) -> T | None:
     return None if values is None else values[min(number, len(values) - 1)]
 
 
-def _whole_frames(metres: tuple[float, float], start_mm: float, frame_mm: float) -> tuple[float, float]:
-    """The frames that show strip of a stretch, millimetres."""
+def _lost(args: argparse.Namespace, number: int, start_mm: float, frames: int | None) -> tuple[float, float] | None:
+    """What of coil `number` is never sent: the frames that show strip of the stretch asked for, millimetres."""
+    if args.lose is None or number:
+        return None
+    metres, frame_mm = args.lose, args.height * args.mm_per_row
+    end_mm = math.inf if frames is None else start_mm + frames * frame_mm
+    if not (1000 * metres[0] < end_mm and 1000 * metres[1] > start_mm):
+        raise InspectorError(
+            f"--lose {metres[0]:g}-{metres[1]:g}: the first coil lies from {start_mm / 1000:g} to {end_mm / 1000:g} m; "
+            "expected metres of it. Give others, or make it longer."
+        )
     first = max(0, math.floor((1000 * metres[0] - start_mm) / frame_mm))
     last = max(first, math.ceil((1000 * metres[1] - start_mm) / frame_mm))
     return start_mm + first * frame_mm, start_mm + last * frame_mm

@@ -348,6 +348,16 @@ def test_command_replays_a_folder_once(command: Command, folder: Path) -> None:
     headers, sent = command(*words)
     assert [header.number for header in headers] == [0, 1, 2]
     assert sent.messages == 3
+    frame_m = HEIGHT / 1000
+    headers, sent = command(*words, "--mm-per-row", "1", "--lose", f"{1.2 * frame_m}-{1.8 * frame_m}")
+    assert [header.number for header in headers] == [0, 2] and sent.missing == 1
+
+
+@pytest.mark.parametrize("words", [["--lose", "60-66"], ["--start-mm", "9000", "--lose", "2-8"]])
+def test_nothing_to_lose_is_refused(words: list[str]) -> None:
+    """Metres that the first coil does not have are no loss, and are reported with those that it has."""
+    with pytest.raises(InspectorError, match="expected metres of it"):
+        replay.run(arguments("--metres", "24", *words))
 
 
 @pytest.mark.parametrize(
