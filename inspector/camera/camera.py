@@ -73,7 +73,8 @@ class Camera:
     `key`, or its file, is a camera's, where the inspector asks for keys.
 
     Raises: SocketError when the address is none; from any method, when the inspector knows no such camera. AccessError
-    for a key that is none, and from any method when the inspector refuses it.
+    for a key that is none, and from any method when the inspector refuses it. Busy when another program has the spool;
+    InspectorError from `send` when its disk takes no frame: its number is free then.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Camera:
         self.boot, self.number = "", 0
         """Of the next frame."""
         self.reboot()
+        kept: Spool | None = None
         try:
             kept = Spool(spool) if spool else None
             self._link: Link = (
@@ -107,6 +109,8 @@ class Camera:
                 else PushLink(self._context, connect, mine)
             )
         except BaseException:
+            if kept is not None:
+                kept.close()
             if self._own:
                 self._context.term()
             raise

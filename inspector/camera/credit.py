@@ -5,9 +5,11 @@ Knows: the DEALER socket, the spool. Must not know: what a frame shows, which fr
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import msgspec
 import zmq
@@ -17,9 +19,11 @@ from inspector.access.handshake import Handshakes
 from inspector.access.keys import Key
 from inspector.camera.kept import HELLO_NS, KeptFrame, KeptFrames
 from inspector.camera.spool import Spool
-from inspector.errors import AccessError, SocketError
+from inspector.errors import AccessError, FrameError, SocketError
 from inspector.records.credit import Answer, FrameRefused
 from inspector.wire import Part
+
+log = logging.getLogger("inspector")
 
 WAITING = 1000
 """Messages that may wait in the socket; what is granted is far less."""
@@ -49,8 +53,7 @@ class CreditLink:
         self._name, self._spool = name, spool
         self._kept = KeptFrames(name, clock_ns())
         for file, parts in spool.load() if spool else ():
-            header = wire.read_header(parts[0])
-            self._kept.add(KeptFrame(parts, header.boot, header.number, file), clock_ns())
+            self._keep_again(file, parts)
         curve = key.curve(connect) if key else None
         self._socket = sockets.make(context, zmq.DEALER, queue=WAITING, curve=curve)
         self._shakes = Handshakes(self._socket, connect, has_key=curve is not None)
@@ -108,7 +111,19 @@ class CreditLink:
         finally:
             self._shakes.close()
             self._socket.close(linger=0)
+            if self._spool:
+                self._spool.close()
         return len(self._kept)
+
+    def _keep_again(self, file: Path, parts: Sequence[Part]) -> None:
+        """Keep a frame that the program before left; what is no frame, as after a power cut, holds none of them up."""
+        assert self._spool is not None
+        try:
+            header = wire.read_header(parts[0])
+        except FrameError as error:
+            log.warning("%s: holds no frame (%s); set aside as %s", file, error, self._spool.set_aside(file).name)
+            return
+        self._kept.add(KeptFrame(parts, header.boot, header.number, file), self._clock_ns())
 
     def _until(self, done: Callable[[], bool], wait_s: float) -> bool:
         until_ns = self._clock_ns() + round(wait_s * 1e9)

@@ -100,13 +100,17 @@ def faults_of(value: Any, annotation: Any, where: str) -> list[str]:
     try:
         msgspec.convert(value, annotation)
     except msgspec.ValidationError:
-        advice = f"Write [{where}] on a line of its own." if _is_section(bare) else "Correct the value."
+        head = f"[[{where.partition('[')[0]}]]" if "[" in where else f"[{where}]"
+        advice = f"Write {head} on a line of its own." if _is_section(bare) else "Correct the value."
         return [f"{where} is {_shown(value)}; expected {expected(annotation)}. {describe(annotation)[1] or advice}"]
     return []
 
 
 def _shown(value: Any) -> str:
-    found = repr(value)
+    try:
+        found = repr(value)
+    except RecursionError:  # the keys a.a.a.a ... of a mistaken file
+        return "nested without end"
     return found if len(found) <= SHOWN else f"{found[:SHOWN]}... ({len(found)} characters)"
 
 
@@ -117,7 +121,8 @@ def _section_faults(section: dict[str, Any], kind: type[Section], where: str) ->
     for name in section.keys() - fields.keys():
         near = difflib.get_close_matches(name, fields, n=1)
         advice = f"Did you mean {prefix}{near[0]}?" if near else "Remove it."
-        faults.append(f"{prefix}{name} is not a key; expected one of {', '.join(fields)}. {advice}")
+        shown = name if name.isprintable() and 0 < len(name) <= SHOWN else _shown(name)
+        faults.append(f"{prefix}{shown} is not a key; expected one of {', '.join(fields)}. {advice}")
     for name, field in fields.items():
         if name in section:
             faults += faults_of(section[name], field.type, f"{prefix}{name}")

@@ -262,4 +262,5 @@ def _collide(left: str, right: str) -> bool:
         return os.path.normpath(left) == os.path.normpath(right)
     (host, _, port), (another, _, same) = (address.removeprefix("tcp://").rpartition(":") for address in (left, right))
     hosts = {"127.0.0.1" if name == "localhost" else name for name in (host, another)}
-    return port == same and port not in ("*", "0") and (len(hosts) == 1 or bool(hosts & EVERY_HOST))
+    ports = {int(text) if text.isdecimal() else 0 for text in (port, same)}  # 0 and *: any that is free
+    return len(ports) == 1 and ports != {0} and (len(hosts) == 1 or bool(hosts & EVERY_HOST))

@@ -143,18 +143,29 @@ def _place_faults(settings: Config) -> Iterator[str]:
         if path:
             yield from _folder_faults(key, Path(path))
     for key, bind in _binds(settings).items():
-        if bind.startswith("ipc://") and os.path.isdir(bind.removeprefix("ipc://")):
-            yield f"{key} is {bind}, a folder; expected a path for a socket. Add a name to it."
+        if bind.startswith("ipc://") and (fault := _socket_fault(bind.removeprefix("ipc://"))):
+            yield f"{key} is {bind}, {fault}"
 
     journal, archive = settings.journal.path, settings.archive.path
-    if archive and (Path(archive).absolute() == Path(journal).absolute() or _holds(journal, archive)):
+    if archive and (os.path.realpath(archive) == os.path.realpath(journal) or _holds(journal, archive)):
         yield f"archive.path is {archive}, in the journal's folder; expected a folder of its own. Choose another."
     elif archive and _holds(archive, journal):
         yield f"journal.path is {journal}, in the archive's folder; expected a folder of its own. Choose another."
 
 
+def _socket_fault(path: str) -> str:
+    """Say what is at a path for a socket that libzmq could not bind, or would remove; empty where nothing is."""
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError:  # it may come yet
+        return ""
+    if stat.S_ISDIR(mode):
+        return "a folder; expected a path for a socket. Add a name to it."
+    return "" if stat.S_ISSOCK(mode) else "a file, which the socket would replace; expected another path. Choose one."
+
+
 def _holds(folder: str, path: str) -> bool:
-    return Path(folder).absolute() in Path(path).absolute().parents
+    return Path(os.path.realpath(folder)) in Path(os.path.realpath(path)).parents
 
 
 def _disk_remarks(settings: Config) -> Iterator[str]:

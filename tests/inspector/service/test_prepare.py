@@ -93,6 +93,10 @@ def write_configuration(folder: Path, recipe: str = "recipe", intake: str = "", 
         ({"recipe": "x" * 300}, "cannot be entered: File name too long"),
         ({"recipe": "loop"}, "nor is a recipe of that name shipped"),
         ({"intake": "ipc://HERE"}, ", a folder; expected a path for a socket"),
+        (
+            {"intake": "ipc://HERE/line.toml"},
+            "line.toml, a file, which the socket would replace; expected another path",
+        ),
     ],
 )
 def test_a_place_where_nothing_can_ever_be_is_refused(

@@ -111,6 +111,10 @@ FAULTS = {
     '[archive]\npath = "journal"\n': (
         "archive.path is {folder}/journal, in the journal's folder; expected a folder of its own. Choose another."
     ),
+    '[archive]\npath = "crops/../journal"\n': (
+        "archive.path is {folder}/crops/../journal, in the journal's folder; expected a folder of its own. Choose "
+        "another."
+    ),
     '[archive]\npath = "journal/crops"\n': (
         "archive.path is {folder}/journal/crops, in the journal's folder; expected a folder of its own. Choose another."
     ),

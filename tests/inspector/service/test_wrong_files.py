@@ -56,6 +56,13 @@ FAULTS = {
     ("[recipe]", "[batch]\nmax_farmes = 4\n[recipe]"): (
         "batch.max_farmes is not a key; expected one of max_frames, wait_ms, gather_ms. Did you mean batch.max_frames?"
     ),
+    ("[recipe]", '[batch]\n"a\\nline3.toml: good" = 1\n[recipe]'): (
+        r"batch.'a\nline3.toml: good' is not a key; expected one of max_frames, wait_ms, gather_ms. Remove it."
+    ),
+    ('line = "line3"', f"line{'.a' * 3000} = 1"): f"line is nested without end; {NAME}Correct the value.",
+    ('line = "line3"', 'line = "line3"\nroll = [3]'): (
+        "roll[0] is 3; expected a section. Write [[roll]] on a line of its own."
+    ),
     ("[recipe]", "[gpu]\nkind = 1\n[recipe]"): (f"gpu is not a key; expected one of {SECTIONS}. Remove it."),
     ("[recipe]", '[engine]\nkind = "tensorflow"\n[recipe]'): (
         'engine.kind is \'tensorflow\'; expected one of "openvino", "tensorrt", "stub". Correct the value.'
@@ -88,6 +95,13 @@ FAULTS = {
     ),
     ("[journal]", '[http]\nbind = "0.0.0.0:5555"\n[journal]'): (
         'address "tcp://127.0.0.1:5555" and "tcp://0.0.0.0:5555" is used for two sockets; expected one each. Choose '
+        "another port."
+    ),
+    (
+        'tcp://127.0.0.1:5556"\nreplay_bind = "tcp://127.0.0.1:5557',
+        'tcp://127.0.0.1:0555"\nreplay_bind = "tcp://localhost:555',
+    ): (
+        'address "tcp://127.0.0.1:0555" and "tcp://localhost:555" is used for two sockets; expected one each. Choose '
         "another port."
     ),
     ("[journal]", '[http]\nbind = "localhost:5557"\n[journal]'): (
