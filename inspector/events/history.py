@@ -21,7 +21,9 @@ import msgspec
 
 from inspector.errors import JournalError
 from inspector.events import index
+from inspector.events.reader import DAMAGE, is_whole
 from inspector.events.segments import APPLICATION_ID, BUSY_MS, OURS, read_only, worded
+from inspector.events.sums import Sums
 from inspector.records.envelope import Event, read_event
 from inspector.records.events import CoilReport, Defect
 
@@ -42,7 +44,7 @@ FOUND = "FROM entry AS found CROSS JOIN event ON event.seq = found.seq"
 COILS = f"SELECT event.seq, payload {FOUND} WHERE kind = 'coil' ORDER BY event.seq"
 OTHERS = f"SELECT payload {FOUND} WHERE coil = ? AND kind = ? AND found.seq BETWEEN ? AND ? ORDER BY event.seq"
 OF_KIND = f"SELECT payload {FOUND} WHERE kind = ? AND found.seq > ? ORDER BY event.seq"
-RECORDED = """SELECT payload FROM event
+RECORDED = """SELECT seq, topic, payload FROM event
 WHERE seq BETWEEN ?1 AND ?2 AND substr(topic, 1, length(?3)) = ?3 ORDER BY seq"""
 HAS_STAGES = "SELECT 1 FROM sqlite_master WHERE name = 'stage'"
 NAMES = """WITH RECURSIVE c(coil) AS (SELECT min(coil) FROM entry WHERE kind = 'defect' UNION ALL
@@ -121,6 +123,8 @@ class History:
         self._path = path
         self._segments: dict[int, apsw.Connection] = {}
         """By first number."""
+        self.damaged: list[str] = []
+        """What `recorded` has left out, so far, in words."""
         if not self._starts():
             raise JournalError(
                 f"{path}: holds no journal; expected the folder that journal.path names, with files like "
@@ -241,9 +245,33 @@ class History:
         return max((seq for (seq,) in self._rows("SELECT max(seq) FROM event") if seq is not None), default=0)
 
     def recorded(self, first_seq: int = 0, last_seq: int = NEWEST_SEQ, prefix: str = "") -> Iterator[bytes]:
-        """Yield the events of a stretch whose topics begin with `prefix`, as they were recorded, in order."""
-        for (payload,) in self._rows(RECORDED, (first_seq, last_seq, prefix)):
-            yield payload
+        """Yield the events of a stretch whose topics begin with `prefix`, as they were recorded, in order.
+
+        What is damaged is left out, and named in `damaged`.
+        """
+        starts = self._starts()
+        for start, end in zip(starts, [*starts[1:], NEWEST_SEQ], strict=True):
+            if first_seq < end and start <= last_seq:
+                yield from self._recorded_in(start, first_seq, last_seq, prefix)
+
+    def _recorded_in(self, start: int, first_seq: int, last_seq: int, prefix: str) -> Iterator[bytes]:
+        file, seq = self._path / f"events-{start:012d}.sqlite", 0
+        with worded(file):
+            try:
+                segment = self._segment(start)
+                if segment is None:
+                    if file.exists():
+                        self.damaged.append(f"{file}: is marked as no journal's, and all of it left out")
+                    return
+                sums = Sums(segment, first_seq)
+                for seq, topic, payload in segment.execute(RECORDED, (first_seq, last_seq, prefix)):
+                    if is_whole((seq, topic, payload)) and sums.is_whole(seq, topic, payload):
+                        yield payload
+                    else:
+                        self.damaged.append(f"{file}: event {seq} is not as it was recorded, and left out")
+            except DAMAGE as error:
+                left_out = f"what follows event {seq} in it" if seq else "all of it"
+                self.damaged.append(f"{file}: is damaged ({error}), and {left_out} left out")
 
     def state(self, stage: str) -> bytes | None:
         """What a stage of the daemon would have to know to go on, as last recorded; None in a journal of before 0.3."""

@@ -77,7 +77,7 @@ class Reader:
         for seq in range(max(start - 1, after) + 1, through + 1):
             try:
                 segment = self._segment(start)
-                found = [row for row in segment.execute(ONE, (seq,)) if _is_whole(row)]
+                found = [row for row in segment.execute(ONE, (seq,)) if is_whole(row)]
                 if any(damaged(segment, found, seq)):
                     continue
             except DAMAGE:
@@ -114,7 +114,7 @@ class Reader:
         return segment
 
 
-def _is_whole(row: EventRow) -> bool:
+def is_whole(row: EventRow) -> bool:
     """Whether an event can be read, and is the one that its row names."""
     seq, topic, payload = row
     try:

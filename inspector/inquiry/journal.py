@@ -21,6 +21,7 @@ from inspector.errors import EXIT_FAILURE, InspectorError
 from inspector.events.history import NEWEST_SEQ, History
 from inspector.events.verify import verify
 from inspector.inquiry import output
+from inspector.output import report
 from inspector.records.envelope import Event, read_event
 from inspector.records.events import Data
 from inspector.words import counted
@@ -85,29 +86,35 @@ def _verify(args: argparse.Namespace) -> int:
 def _export(args: argparse.Namespace) -> int:
     if args.parquet and args.out is None:
         raise InspectorError("Parquet is written to a file only; expected one. Give --out FILE.")
-    columns = _columns(args.topic)
     try:
         with History(args.journal) as history:
-            payloads = _between(history, args.topic, args.since, args.until)
-            if args.parquet:
-                with output.whole(args.out) as path:
-                    _write_parquet(columns, map(read_event, payloads), path)
-                return 0
-            with contextlib.ExitStack() as opened:
-                out: TextIO = sys.stdout
-                if args.out is not None:
-                    path = opened.enter_context(output.whole(args.out))
-                    out = opened.enter_context(path.open("w", encoding="utf-8", newline=""))
-                if args.jsonl:
-                    out.writelines(f"{payload.decode()}\n" for payload in payloads)
-                else:
-                    rows = (_row(columns, event) for event in map(read_event, payloads))
-                    output.write_csv([*columns], ([*row.values()] for row in rows), out)
+            _write(args, _between(history, args.topic, args.since, args.until))
+            for words in history.damaged:
+                report(words)
+            return EXIT_FAILURE if history.damaged else 0
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise
         raise InspectorError(f"{args.out}: cannot be written: {error.strerror or error}") from error
-    return 0
+
+
+def _write(args: argparse.Namespace, payloads: Iterator[bytes]) -> None:
+    """Write events in the form that was asked for."""
+    columns = _columns(args.topic)
+    if args.parquet:
+        with output.whole(args.out) as path:
+            _write_parquet(columns, map(read_event, payloads), path)
+        return
+    with contextlib.ExitStack() as opened:
+        out: TextIO = sys.stdout
+        if args.out is not None:
+            path = opened.enter_context(output.whole(args.out))
+            out = opened.enter_context(path.open("w", encoding="utf-8", newline=""))
+        if args.jsonl:
+            out.writelines(f"{payload.decode()}\n" for payload in payloads)
+        else:
+            rows = (_row(columns, event) for event in map(read_event, payloads))
+            output.write_csv([*columns], ([*row.values()] for row in rows), out)
 
 
 def _between(

@@ -18,6 +18,7 @@ from inspector.coil.seen import gather
 from inspector.errors import InspectorError
 from inspector.events.history import History
 from inspector.inquiry import output, source
+from inspector.output import report
 from inspector.records.events import CoilRecord
 from inspector.service import line
 
@@ -76,6 +77,8 @@ def run(args: argparse.Namespace) -> int:
         for made in now:
             by_coil.setdefault(made.coil, []).append(made)
         after = again(history.everything(), settings.alarm, settings.flood, by_coil)
+    for words in dict.fromkeys(history.damaged):
+        report(words)
     lines = [_line(made, then[made.first_seq], before, after) for made in now]
     if args.json:
         for row in lines:

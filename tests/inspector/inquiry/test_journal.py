@@ -101,6 +101,40 @@ def test_json_lines_are_what_was_published(folder: Path, capsys: pytest.CaptureF
     assert command(capsys, "export", folder, "--jsonl", "--since", "2026-03-01T12:00:00.001Z")[1] == ""
 
 
+@pytest.mark.parametrize(
+    ("damage", "words", "lost"),
+    [
+        (
+            shell("UPDATE event SET payload = CAST(replace(payload, 'a-1', 'a-7') AS BLOB) WHERE topic LIKE 'defect%'"),
+            "not as it was recorded",
+            1,
+        ),
+        (shell("UPDATE event SET payload = x'f0' WHERE seq = (SELECT max(seq) FROM event)"), "not as it was", 1),
+        (spoil, "is damaged (", None),
+        (shell("PRAGMA application_id = 7"), "is marked as no journal's, and all of it left out", None),
+    ],
+)
+def test_an_export_leaves_out_what_is_damaged(
+    folder: Path, capsys: pytest.CaptureFixture[str], damage: Callable[[Path], None], words: str, lost: int | None
+) -> None:
+    """That alone, named on standard error with its file; exit code 1, and all the other files are exported."""
+
+    def exported() -> tuple[int, set[int], str]:
+        code = main(["journal", "export", str(folder), "--csv"])
+        printed = capsys.readouterr()
+        return code, {int(row["seq"]) for row in csv.DictReader(io.StringIO(printed.out))}, printed.err
+
+    code, every, _ = exported()
+    assert code == 0
+    damage(folder)
+    code, found, printed = exported()
+    (line,) = printed.splitlines()
+    assert code == 1 and words in line and "events-" in line
+    assert found < every and (lost is None or len(found) == len(every) - lost)
+    starts = sorted(int(file.stem.partition("-")[2]) for file in folder.glob("events-*.sqlite"))
+    assert {seq for seq in every if starts[1] <= seq < starts[2]} <= found
+
+
 def test_a_kinds_csv_has_a_column_for_each_field(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
