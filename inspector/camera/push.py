@@ -5,6 +5,7 @@ Knows: the socket. Must not know: what is sent.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import zmq
@@ -17,6 +18,8 @@ from inspector.wire import Part
 
 SEND_FRAMES = 2
 """Frames that wait here while the receiver is busy: few, or latency is mostly this queue (ZMQ_SNDHWM)."""
+LOOK_MS = 500
+"""How often, while no frame is taken, the handshake is looked at for a refusal."""
 SEND_BYTES = 2**19
 """The kernel's share of the same queue (SO_SNDBUF); left alone, it grows to ten frames and more."""
 
@@ -41,10 +44,14 @@ class PushLink:
 
     def room(self, wait_s: float) -> bool:
         """Whether another frame is taken, at least within `wait_s`."""
-        if self._socket.poll(round(wait_s * 1000), zmq.POLLOUT):
-            return True
-        self._shakes.check()
-        return False
+        until_s = time.monotonic() + wait_s
+        while True:
+            left_ms = max(0, round(1000 * (until_s - time.monotonic())))
+            if self._socket.poll(min(left_ms, LOOK_MS), zmq.POLLOUT):
+                return True
+            self._shakes.check()
+            if left_ms <= LOOK_MS:
+                return False
 
     def send(self, parts: Sequence[Part], boot: str, number: int) -> None:
         """Send a frame for which there is room."""

@@ -9,13 +9,22 @@ Knows: the files, and what was known of the numbers before. Must not know: what 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 import apsw
 
 from inspector.errors import JournalError
-from inspector.events.segments import Damaged, JournalFolder, changed_event, numbers, open_to_write
+from inspector.events.salvage import salvage
+from inspector.events.segments import (
+    Damaged,
+    JournalFolder,
+    changed_event,
+    epoch_of_events,
+    numbers,
+    open_to_write,
+)
 
 
 class JournalPosition(NamedTuple):
@@ -61,7 +70,7 @@ def resume(folder: JournalFolder, most_lost: int, known: KnownEvents = NOTHING) 
 
     Raises: JournalError where the files are another program's or another journal's; apsw.Error; OSError.
     """
-    remarks = list[str]()
+    remarks, aside = list[str](), list[Path]()
     starts, lost = _whole_starts(folder, remarks)
     found: Resumed | None = None
     while starts and found is None:
@@ -74,10 +83,11 @@ def resume(folder: JournalFolder, most_lost: int, known: KnownEvents = NOTHING) 
             if found.newest is None:  # its numbers are whole: they go on
                 _set_aside(folder, starts.pop(), f"is damaged ({found.why})", remarks)
         except (Damaged, apsw.NotADBError, apsw.CorruptError, apsw.SQLError) as error:
-            _set_aside(folder, starts.pop(), f"is damaged ({error})", remarks)
+            aside.append(_set_aside(folder, starts.pop(), f"is damaged ({error})", remarks))
             lost += 1
     if known.epoch:
         return _from_known(folder, found, known, starts, remarks), remarks
+    found = found or _seen(aside)
     if found is None:
         return Resumed(NOTHING, None), remarks
     if lost:
@@ -99,9 +109,19 @@ def _whole_starts(folder: JournalFolder, remarks: list[str]) -> tuple[list[int],
     return starts, lost
 
 
-def _set_aside(folder: JournalFolder, start: int, what: str, remarks: list[str]) -> None:
-    file = folder.file(start)
-    remarks.append(f"{file}: {what}, its events are lost; set aside as {folder.set_aside(start).name}")
+def _set_aside(folder: JournalFolder, start: int, what: str, remarks: list[str]) -> Path:
+    file, aside = folder.file(start), folder.set_aside(start)
+    remarks.append(f"{file}: {what}, its events are lost; set aside as {aside.name}")
+    return aside
+
+
+def _seen(aside: list[Path]) -> Resumed | None:
+    """Return what the bytes of damaged files say, where there is no other: readers go on in the same epoch."""
+    seen = salvage(aside)
+    if seen is None:
+        return None
+    position = JournalPosition((), seen.last_seq, MappingProxyType(seen.last_topicseq))
+    return Resumed(KnownEvents(seen.epoch, position, MappingProxyType({})), None)
 
 
 def _read(segment: apsw.Connection, starts: list[int]) -> Resumed:
@@ -109,16 +129,20 @@ def _read(segment: apsw.Connection, starts: list[int]) -> Resumed:
     try:
         epoch, last_seq, topicseq = numbers(segment, starts[-1])
         states: dict[str, bytes] = dict(segment.execute("SELECT name, state FROM stage"))
-        changed = changed_event(segment)
+        changed, recorded_epoch = changed_event(segment), epoch_of_events(segment)
     except BaseException:
         segment.close()
         raise
     position = JournalPosition(tuple(starts), last_seq, MappingProxyType(topicseq))
-    if changed is None:
+    if changed is None and recorded_epoch in (None, epoch):
         return Resumed(KnownEvents(epoch, position, states), segment)
     segment.close()
     why = f"event {changed} is not as it was recorded: its checksum is another"
-    return Resumed(KnownEvents(epoch, position._replace(starts=tuple(starts[:-1])), states), None, why)
+    if changed is None:
+        why = f"its epoch is {epoch}, and its events are of {recorded_epoch}"
+    return Resumed(
+        KnownEvents(recorded_epoch or epoch, position._replace(starts=tuple(starts[:-1])), states), None, why
+    )
 
 
 def _from_known(

@@ -266,6 +266,12 @@ def changed_event(segment: apsw.Connection) -> int | None:
     return next(sums.damaged(segment, segment.execute("SELECT seq, topic, payload FROM event ORDER BY seq")), None)
 
 
+def epoch_of_events(segment: apsw.Connection) -> str | None:
+    """Return the epoch that the last event names; None where there is none. Raises: apsw.Error."""
+    named = "SELECT json_extract(CAST(payload AS TEXT), '$.epoch') FROM event ORDER BY seq DESC LIMIT 1"
+    return next((None if epoch is None else str(epoch) for (epoch,) in segment.execute(named)), None)
+
+
 def make_durable(segment: apsw.Connection) -> None:
     """Have every commit survive a power cut.
 

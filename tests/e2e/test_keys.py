@@ -40,7 +40,8 @@ def test_a_line_with_keys(tmp_path: Path) -> None:
     for words in (["top"], ["office", "--role", "subscriber"], ["kim", "--role", "operator"]):
         assert inspector("keys", "new", *words, "--folder", folder).returncode == 0
     with mill:
-        with Camera(mill.ports.address("frames"), "top", key=folder / "top.key") as camera:
+        long_s = 100 * patience_s()  # a refusal is reported long before
+        with Camera(mill.ports.address("frames"), "top", key=folder / "top.key", patience_s=long_s) as camera:
             camera.send(paint(DARK_BOX), coil="C1", start_mm=0.0)
             mill.until(1)
             _ask(mill, folder)
