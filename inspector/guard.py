@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Literal
 
 import msgspec
@@ -73,7 +75,7 @@ class Guard:
         """
         ended = self._follow()
         for number, connection in self._connections.items():
-            received = _received(number)
+            received = _received(number, connection.peer)
             if received is None or connection.is_cut:
                 continue
             if number in completed or received < connection.complete_bytes:
@@ -84,7 +86,7 @@ class Guard:
                 connection.is_suspect = True
             else:
                 connection.is_cut = True
-                _shut(number)
+                _shut(number, connection.peer)
         self._make_room()
         return ended
 
@@ -92,13 +94,13 @@ class Guard:
         """End one connection, by its file descriptor (`zmq.SRCFD` of what came from it)."""
         self._follow()
         if number in self._connections:
-            _shut(number)
+            _shut(number, self._connections[number].peer)
 
     def shut(self) -> None:
         """End all connections; what they have sent completely can still be received."""
         self._follow()
-        for number in self._connections:
-            _shut(number)
+        for number, connection in self._connections.items():
+            _shut(number, connection.peer)
 
     def close(self) -> None:
         """Stop watching; to be called before the guarded socket is closed."""
@@ -111,12 +113,14 @@ class Guard:
         return len(self._connections)
 
     def _make_room(self) -> None:
-        open_now = [number for number, connection in self._connections.items() if not connection.is_cut]
+        known = self._connections.items()
+        open_now = {number: connection.peer for number, connection in known if not connection.is_cut}
         surplus = len(open_now) - MOST_CONNECTIONS
         if surplus > 0:
-            for number in sorted(open_now, key=lambda number: _received(number) or 0)[:surplus]:  # stable: oldest first
+            received = {number: _received(number, peer) or 0 for number, peer in open_now.items()}
+            for number in sorted(open_now, key=lambda number: received[number])[:surplus]:  # stable: oldest first
                 self._connections[number].is_cut = True
-                _shut(number)
+                _shut(number, open_now[number])
 
     def _follow(self) -> list[Ended]:
         """Learn who came and who went."""
@@ -142,33 +146,62 @@ def _failure(detail: int) -> Failure:
     return "server_key" if detail == _CRYPTOGRAPHIC else "handshake"
 
 
-def _received(number: int) -> int | None:
+def _received(number: int, peer: str) -> int | None:
     """Return how many bytes a TCP connection has received; None for what is none, or no longer there."""
-    try:
-        with socket.socket(fileno=os.dup(number)) as connection:
-            if connection.family == socket.AF_UNIX:
-                return None
+    with _opened(number, peer) as connection:
+        if connection is None or not peer:
+            return None
+        try:
             facts = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_RECEIVED_AT + 8)
-    except OSError:
-        return None
+        except OSError:
+            return None
     if len(facts) < _BYTES_RECEIVED_AT + 8:
         return None
     return int(struct.unpack_from("=Q", facts, _BYTES_RECEIVED_AT)[0])
 
 
+def _shut(number: int, peer: str) -> None:
+    """End a connection without closing its descriptor, which is libzmq's."""
+    with _opened(number, peer) as connection:
+        if connection is not None:
+            with suppress(OSError):  # gone already
+                connection.shutdown(socket.SHUT_RDWR)
+
+
 def _peer(number: int) -> str:
+    with _duplicate(number) as connection:
+        return _name(connection) if connection is not None else ""
+
+
+@contextmanager
+def _opened(number: int, peer: str) -> Iterator[socket.socket | None]:
+    """Give the connection of a peer; None where libzmq has closed it, and the number is another's by now."""
+    with _duplicate(number) as connection:
+        yield connection if connection is not None and _name(connection) == peer else None
+
+
+@contextmanager
+def _duplicate(number: int) -> Iterator[socket.socket | None]:
+    """Give a socket by a descriptor of its own; None where the number is no socket's."""
     try:
-        with socket.socket(fileno=os.dup(number)) as connection:
-            name = connection.getpeername()
+        copy = os.dup(number)
+    except OSError:
+        yield None
+        return
+    try:
+        connection = socket.socket(fileno=copy)
+    except OSError:  # a file's, or an event's
+        os.close(copy)
+        yield None
+        return
+    with connection:
+        yield connection
+
+
+def _name(connection: socket.socket) -> str:
+    """HOST:PORT of its peer; empty where it has none (ipc, or gone)."""
+    try:
+        name = connection.getpeername()
     except OSError:
         return ""
     return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else ""
-
-
-def _shut(number: int) -> None:
-    """End a connection without closing its descriptor, which is libzmq's."""
-    try:
-        with socket.socket(fileno=os.dup(number)) as connection:
-            connection.shutdown(socket.SHUT_RDWR)
-    except OSError:  # gone already
-        return

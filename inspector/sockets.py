@@ -11,6 +11,7 @@ import ipaddress
 import os
 import secrets
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -73,6 +74,8 @@ def make(
     made.maxmsgsize = most_bytes
     made.sndbuf = made.rcvbuf = kernel_bytes
     made.handshake_ivl = HANDSHAKE_MS
+    if kind == zmq.PUB:
+        made.xpub_nodrop = True  # a full queue is reported: `send_to_all`
     made.backlog = BACKLOG
     made.tcp_keepalive = 1
     made.tcp_keepalive_idle, made.tcp_keepalive_intvl, made.tcp_keepalive_cnt = (
@@ -87,6 +90,21 @@ def make(
     if kind in (zmq.PUSH, zmq.REQ, zmq.DEALER):  # messages wait here, not in a queue for a receiver that is not there
         made.immediate = not keeps_last  # when a connection ends, libzmq throws away what came over it, too
     return made
+
+
+def send_to_all(publisher: Socket, parts: Sequence[bytes]) -> bool:
+    """Send to all subscribers without waiting; return False where the queue of one has run full.
+
+    The others have the message; libzmq passes over the full queue from here on, until its reader has read.
+    """
+    try:
+        publisher.send_multipart(parts, zmq.NOBLOCK)
+    except zmq.Again:
+        publisher.xpub_nodrop = False
+        publisher.send_multipart(parts, zmq.NOBLOCK)
+        publisher.xpub_nodrop = True
+        return False
+    return True
 
 
 def _encrypt(made: Socket, curve: Curve) -> None:

@@ -9,7 +9,7 @@ disks: the heartbeat goes out on it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import zmq
@@ -17,7 +17,7 @@ import zmq
 from inspector.access.door import Door
 from inspector.events.binding import LINGER_MS, bound
 from inspector.guard import Guard
-from inspector.sockets import release
+from inspector.sockets import release, send_to_all
 
 if TYPE_CHECKING:  # the client keeps its sockets as these are kept, and has no use for SQLite
     from inspector.events.journal import Journal
@@ -54,23 +54,12 @@ class Publisher:
         self._events, self.address = bound(context, zmq.PUB, bind, "events.bind", queue=hwm, curve=curve)
         self._guard = Guard(self._events, SUBSCRIPTION_BYTES)
         self._on_full = on_full
-        self._events.xpub_nodrop = True
 
     def publish(self, recorded: Iterable[Message]) -> None:
         """Send what `Journal.record` returned; never waits."""
         for topic, payload in recorded:
-            parts = topic.encode(), payload
-            try:
-                self._events.send_multipart(parts, zmq.NOBLOCK)
-            except zmq.Again:
-                self._drop(parts)
-
-    def _drop(self, parts: Sequence[bytes]) -> None:
-        """Send to all but those whose queue is full; libzmq passes over these from here on, until they have read."""
-        self._on_full()
-        self._events.xpub_nodrop = False
-        self._events.send_multipart(parts, zmq.NOBLOCK)
-        self._events.xpub_nodrop = True
+            if not send_to_all(self._events, (topic.encode(), payload)):
+                self._on_full()
 
     def heartbeat(self, position: JournalPosition | None = None, fault: str = "") -> None:
         """Report how far the numbers go, so that nobody misses the end; once a second.

@@ -163,7 +163,8 @@ def test_an_argument_that_is_no_text_is_named(words: str, code: int, folder: Pat
 def test_ctrl_c_at_any_time_is_130(when: str) -> None:
     """While a command loads, or while its last words are written: no traceback, and no other exit code."""
     program = (
-        "import sys\nfrom inspector import output\n"
+        "import signal, sys\nfrom inspector import output\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell has it ignored in the background
         "def interrupt():\n    del sys.stdout.flush\n    raise KeyboardInterrupt\n"
         f"def command():\n    {when}\n    return 0\n"
         "sys.exit(output.guarded(command))"

@@ -73,6 +73,7 @@ def test_three_hundred_half_open(line: KeyedIntake) -> None:
 
 def test_garbage_without_end(line: KeyedIntake) -> None:
     """Bytes that are no handshake, in any amount, are kept nowhere, and no frame is lost meanwhile."""
+    before = len(os.listdir("/proc/self/fd"))
     is_over = threading.Event()
 
     def pour() -> None:
@@ -92,6 +93,7 @@ def test_garbage_without_end(line: KeyedIntake) -> None:
     is_over.set()
     for thread in threads:
         thread.join()
+    line.until(lambda: len(os.listdir("/proc/self/fd")) < before + 50, camera)
     camera.close(0)
     assert set(line.ends) == {"frame of top"}
     assert more_kb < 50_000
