@@ -34,6 +34,7 @@ from inspector.events.retention import DAY_S, LIFE, gone, life_s, state_of
 from inspector.events.segments import CHECKPOINT_PAGES, COUNT, KEEP, Damaged, JournalFolder, see_mounted, worded
 from inspector.events.verify import faults
 from inspector.events.watch import FileWatch
+from inspector.events.write_ahead import whole_frames
 from inspector.records.envelope import read_event
 from inspector.records.events import Data, Heartbeat
 
@@ -306,6 +307,7 @@ class Journal:
             self._log_pages = pages
             return apsw.SQLITE_OK
 
+        self._log_pages = 0
         segment.set_wal_hook(count)
         return segment
 
@@ -317,6 +319,7 @@ class Journal:
         for start in self._watch.changed(self._folder, self.position.starts):
             file, is_written = self._folder.file(start), start == self.position.starts[-1]
             if is_written:  # what its log holds whole heals the file
+                self._look_at_log(file)
                 self._newest.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             self._watch.leave(self._folder, start)
             if not (found := faults(file)):
@@ -328,6 +331,18 @@ class Journal:
                 raise Damaged(words)
             if is_written:
                 self._rotate()
+
+    def _look_at_log(self, file: Path) -> None:
+        """See that SQLite may copy the log of the file that is written into it.
+
+        Raises: Damaged where somebody overwrote it: `recover` takes up what is whole.
+        """
+        log_file = file.with_name(f"{file.name}-wal")
+        if self._log_pages <= whole_frames(log_file):
+            return
+        self._reader.let_go()  # whoever closes last would copy it
+        self._newest.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        raise Damaged(f"{log_file}: was changed while the inspector runs. Leave the folder to the inspector.")
 
     def _time(self) -> str:
         return envelope_time(self._clock_utc())
