@@ -27,6 +27,8 @@ from inspector.records.strip_tile import StripTile
 STRIP = "strip"
 MOST_COMMENT = 65_537
 """Bytes up to the end of the comment."""
+LONGEST_NAME = 255
+"""Bytes of a folder's name."""
 
 
 class TileName(msgspec.Struct, frozen=True):
@@ -108,7 +110,9 @@ class TileStore:
 
 def names(archive: Path, coil: str) -> Iterator[tuple[Path, TileName]]:
     """Yield the tiles' files of a coil's name, of all its passages, in no particular order."""
-    for folder in (archive / STRIP).glob(f"*/{_literal(quote(coil, safe=''))}"):
+    if len(folder_name := quote(coil, safe="")) > LONGEST_NAME:
+        return
+    for folder in (archive / STRIP).glob(f"*/{_literal(folder_name)}"):
         for path in folder.glob("*.jpg"):
             if name := parsed(path.name):
                 yield path, name

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -18,6 +20,7 @@ from inspector.coil.units import METRIC, Units
 from inspector.languages.catalogue import DEFAULT, Words, in_units, languages, worded
 
 PREFIX = "report."
+UTC = "UTC"
 REASON = re.compile(r"(?P<grade>\w+): (?P<what>.+)", re.S)
 FORMS: Mapping[str, re.Pattern[str]] = {
     "reason.missed": re.compile(
@@ -45,6 +48,8 @@ class Speech(msgspec.Struct, frozen=True):
     words: Words
     units: Units = METRIC
     language: str = DEFAULT
+    zone: str = UTC
+    """Of its times, as the time zone database names it."""
 
     def t(self, key: str, **values: object) -> str:
         """Words of the report, with their {places} filled in."""
@@ -57,6 +62,17 @@ class Speech(msgspec.Struct, frozen=True):
     def number(self, text: str) -> str:
         """A number as the language writes it."""
         return text.replace(".", self.words[PREFIX + "decimal"])
+
+    def time(self, text: str) -> str:
+        """A time of the journal (RFC 3339) as it was in the zone; empty where there is none."""
+        return f"{self._local(text):%Y-%m-%d %H:%M:%S}" if text else ""
+
+    def zone_at(self, text: str) -> str:
+        """How the zone was called at a time of the journal, like CET or +0545."""
+        return f"{self._local(text):%Z}" if text else self.zone
+
+    def _local(self, text: str) -> datetime:
+        return datetime.fromisoformat(text).astimezone(ZoneInfo(self.zone))
 
     def count(self, number: int) -> str:
         """A whole number, its thousands apart."""
@@ -115,11 +131,18 @@ class Speech(msgspec.Struct, frozen=True):
         }
 
 
-def speech(code: str = DEFAULT, units: Units = METRIC) -> Speech:
-    """The speech of a language, English where there is no such one."""
+def speech(code: str = DEFAULT, units: Units = METRIC, zone: str = UTC) -> Speech:
+    """The speech of a language, English where there is no such one; UTC where there is no such zone."""
     known = languages()
     spoken = code if code in known else DEFAULT
-    return Speech(in_units(known[spoken], units.name), units, spoken)
+    return Speech(in_units(known[spoken], units.name), units, spoken, _zone(zone))
+
+
+def _zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (LookupError, ValueError, OSError):  # a name that no file can have, or a folder's
+        return UTC
 
 
 ENGLISH = speech()

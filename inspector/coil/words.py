@@ -15,7 +15,8 @@ from inspector.records.events import CoilRecord
 def subtitle(made: CoilRecord, by: Speech) -> str:
     """When it passed, and what inspected it."""
     key = "passed" if made.ended else "passes"
-    when = by.t(key, started=_time(made.started) or by.t("unknown_time"), ended=_time(made.ended))
+    times = {"started": by.time(made.started) or by.t("unknown_time"), "ended": by.time(made.ended)}
+    when = by.t(key, **times, zone=by.zone_at(made.ended or made.started))
     recipes = by.t("inspected_by", recipes=", ".join(made.recipes)) if made.recipes else ""
     lost = "" if made.is_whole else by.t("not_whole")
     return escape(f"{when}{recipes}{lost}")
@@ -65,7 +66,9 @@ def _decisions(made: CoilRecord, by: Speech) -> str:
     rows = []
     for decision in made.decisions:
         grade = by.t("decided", grade=by.known("grade", decision.grade))
-        who = by.t("decided_by", operator=decision.operator, time=_time(decision.time))
+        who = by.t(
+            "decided_by", operator=decision.operator, time=by.time(decision.time), zone=by.zone_at(decision.time)
+        )
         rows.append(f'<p class="decided"><b>{escape(grade)}</b> {escape(who)} {escape(decision.reason)}</p>')
     return "".join(rows)
 
@@ -155,7 +158,3 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], wide: int = -1) -
 
 def _is_number(cell: str) -> bool:
     return cell.replace("\u202f", "").replace(",", ".", 1).replace(".", "", 1).isdigit()
-
-
-def _time(text: str) -> str:
-    return text[:19].replace("T", " ")

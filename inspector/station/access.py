@@ -1,15 +1,16 @@
 """Who asks, and whether they may: sessions, roles, and what keeps other pages' scripts out.
 
 Laws: on loopback nobody logs in, and everybody may everything; elsewhere a session names a user, whose role is looked
-up each time: who is removed is out. What changes something carries the session's token in a header, which no other
-page can know or send (CSRF). A request under a name that is not this station's is refused: a page elsewhere that has
-its own name point here (DNS rebinding) reads nothing.
+up each time: who is removed is out, and a session ends with the password that began it. What changes something
+carries the session's token in a header, which no other page can know or send (CSRF). A request under a name that is
+not this station's is refused: a page elsewhere that has its own name point here (DNS rebinding) reads nothing.
 
 Knows: requests, the users' file. Must not know: what is asked for.
 """
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 from collections import deque
@@ -22,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from inspector.station.settings import StationSection
-from inspector.station.users import ROLES, Role, Users, read
+from inspector.station.users import ROLES, Role, User, Users, read
 
 TOKEN = "x-station-token"
 SESSION_S = 12 * 3600
@@ -79,12 +80,14 @@ class Access:
             return Who("", "engineer", self._token)
         name, token = request.session.get("user"), request.session.get("token")
         user = self.users().find(name) if name and token else None
-        return Who(user.name, user.role, str(token)) if user else None
+        if user is None or request.session.get("mark") != _mark(user):
+            return None
+        return Who(user.name, user.role, str(token))
 
-    def admit(self, request: Request, name: str) -> None:
+    def admit(self, request: Request, user: User) -> None:
         """Begin a session."""
         request.session.clear()
-        request.session.update({"user": name, "token": secrets.token_urlsafe(24)})
+        request.session.update({"user": user.name, "token": secrets.token_urlsafe(24), "mark": _mark(user)})
 
     def guarded(self, role: Role, handler: Handler, *, is_page: bool = False) -> Handler:
         """A handler that only answers who may."""
@@ -101,11 +104,17 @@ class Access:
                     403, f"the header {TOKEN} is missing or stale; expected this session's token. Reload."
                 )
             if not who.may(role):
-                raise HTTPException(403, f"a {who.role} may not do this; it takes a {role}.")
+                raise HTTPException(403, f"the role {who.role} may not do this; it takes the role {role}.")
             request.state.who = who
+            request.state.is_welcome = lambda: self.who(request) is not None
             return await handler(request)
 
         return answer
+
+
+def _mark(user: User) -> str:
+    """What tells a password from the next; says nothing of it, as the hash has a salt of its own."""
+    return hashlib.sha256(user.password.encode()).hexdigest()[:16]
 
 
 class Limits:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 import anyio
 import msgspec
@@ -19,7 +21,7 @@ from anyio.to_thread import run_sync
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from inspector import __version__
@@ -48,10 +50,12 @@ from inspector.station.watch import Watch
 OPERATORS = (Acknowledge, Reset, Shelve, Unshelve, RollsChanged, Relabel)
 """What an operator may ask of a line; the rest takes an engineer."""
 MOST_BYTES = 20_000
-READERS, COMMANDS = 2, 8
+READERS, COMMANDS, FILES = 2, 8, 4
 """At once: who reads coils must not keep who commands waiting."""
 LONGEST = 20
 """Digits of a number in the journal."""
+LOOK_S = 2.0
+"""How often a stream looks whether who reads it still may."""
 STUCK_S = 10.0
 """A browser that takes nothing for so long is cut off."""
 
@@ -62,6 +66,7 @@ class Api:
     def __init__(self, watches: Mapping[str, Watch]) -> None:
         self._watches = watches
         self._readers, self._commands = anyio.CapacityLimiter(READERS), anyio.CapacityLimiter(COMMANDS)
+        self._files = anyio.CapacityLimiter(FILES)
 
     async def health(self, request: Request) -> Response:
         """200 while the station lives, whatever becomes of its lines."""
@@ -71,7 +76,7 @@ class Api:
     async def stream(self, request: Request) -> Response:
         """Server-sent events of a line."""
         last = request.query_params.get("after") or request.headers.get("last-event-id", "")
-        return _Streamed(watch_of(self._watches, request), last)
+        return _Streamed(watch_of(self._watches, request), last, request.state.is_welcome)
 
     async def coils(self, request: Request) -> Response:
         """All coils that the journal holds."""
@@ -94,7 +99,7 @@ class Api:
         first_seq = int(seq) if seq.isdecimal() and len(seq) < LONGEST else None
         made = await run_sync(coils.shown, watch.line, asked.get("coil", ""), first_seq, limiter=self._readers)
         meta = msgspec.Raw(made.packed.meta.encode())
-        by = speech(asked.get("language", ""), UNITS.get(asked.get("units", ""), METRIC))
+        by = speech(asked.get("language", ""), UNITS.get(asked.get("units", ""), METRIC), asked.get("zone", ""))
         body = report.body(made.record, by=by)
         return answered({"stamp": made.stamp, "record": made.record, "body": body, "meta": meta})
 
@@ -110,9 +115,7 @@ class Api:
         """One picture."""
         line = watch_of(self._watches, request).line
         path = crops.picture(line.archive, request.query_params.get("image", "")) if line.archive else None
-        if path is None:
-            raise HTTPException(404, "the archive has no such picture (any more).")
-        return FileResponse(path, media_type="image/png", headers={"cache-control": "private, max-age=3600"})
+        return await self._picture(path, "image/png")
 
     async def strip(self, request: Request) -> Response:
         """Tiles of the archive's strip picture that show a stretch of a coil."""
@@ -129,9 +132,20 @@ class Api:
         """One of them."""
         archive = watch_of(self._watches, request).line.archive
         path = backdrop.picture(archive, request.query_params.get("image", "")) if archive else None
-        if path is None:
+        return await self._picture(path, "image/jpeg")
+
+    async def _picture(self, path: Path | None, kind: str) -> Response:
+        """A file of the archive, read at once: it may be replaced or removed meanwhile.
+
+        Raises: HTTPException where it is not there.
+        """
+        try:
+            content = await run_sync(path.read_bytes, limiter=self._files) if path else None
+        except OSError:
+            content = None
+        if content is None:
             raise HTTPException(404, "the archive has no such picture (any more).")
-        return FileResponse(path, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
+        return Response(content, media_type=kind, headers={"cache-control": "private, max-age=3600"})
 
     async def command(self, request: Request) -> Response:
         """Ask something of a line, and return its answer."""
@@ -149,19 +163,24 @@ class Api:
 
 
 class _Streamed(Response):
-    """A stream that ends when the browser leaves, or leaves too much unread."""
+    """A stream that ends when the browser leaves, or leaves too much unread, and when who reads it is removed."""
 
-    def __init__(self, watch: Watch, last: str) -> None:
+    def __init__(self, watch: Watch, last: str, is_welcome: Callable[[], bool]) -> None:
         super().__init__(None, media_type="text/event-stream", headers={"cache-control": "no-store"})
         del self.headers["content-length"]
-        self._watch, self._last = watch, last
+        self._watch, self._last, self._is_welcome = watch, last, is_welcome
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         subscriber = self._watch.stream.subscribe(self._last)
         gone = asyncio.create_task(_gone(receive, subscriber.cut))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            looked_s = time.monotonic()
             async for chunk in subscriber:
+                if time.monotonic() - looked_s > LOOK_S:
+                    looked_s = time.monotonic()
+                    if not self._is_welcome():
+                        break
                 part = {"type": "http.response.body", "body": chunk, "more_body": True}
                 await asyncio.wait_for(send(part), STUCK_S)
             await asyncio.wait_for(send({"type": "http.response.body", "body": b""}), STUCK_S)
@@ -237,7 +256,9 @@ def _command(given: dict[str, object], who: Who) -> Command:
     if not isinstance(command, Order):
         raise HTTPException(400, "this changes nothing; the stream has it.")
     if not (isinstance(command, OPERATORS) or who.may("engineer")):
-        raise HTTPException(403, f"a {who.role} may not {command.word.replace('_', ' ')}; it takes an engineer.")
+        raise HTTPException(
+            403, f"the role {who.role} may not {command.word.replace('_', ' ')}; it takes the role engineer."
+        )
     if isinstance(command, Decide) and not command.reason.strip():
         raise HTTPException(400, "a decision needs a reason. Give one.")
     return command

@@ -79,15 +79,7 @@ def build(settings: StationSection, lines: Mapping[str, Line]) -> Starlette:
         Mount("/static/coil", StaticFiles(directory=PAGE)),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
-    session = Middleware(
-        SessionMiddleware,
-        secret_key=access.secret,
-        session_cookie="station",
-        max_age=SESSION_S,
-        same_site="lax",
-        https_only=bool(settings.certificate),
-    )
-    middleware = [Middleware(HostGuard, allows=_allows(settings)), session]
+    middleware = [Middleware(HostGuard, allows=_allows(settings)), Middleware(Sessions, secret=access.secret)]
     faults = {InspectorError: _failed, HTTPException: _refused}
     app = Starlette(routes=routes, middleware=middleware, exception_handlers=faults, lifespan=life)
     app.state.end_streams = end_streams
@@ -128,6 +120,21 @@ def _review_routes(access: Access, views: Views, review: Review, weeks: Weeks) -
         Route("/api/export", ask("engineer", review.export), methods=["POST"]),
         Route("/api/exported", ask("engineer", review.exported)),
     ]
+
+
+class Sessions:
+    """Signed cookies. Of a page that came by TLS, from here or from a proxy that is named, they leave by TLS alone."""
+
+    def __init__(self, app: ASGIApp, secret: str) -> None:
+        self._plain, self._secure = (
+            SessionMiddleware(app, secret, "station", SESSION_S, same_site="lax", https_only=is_secure)
+            for is_secure in (False, True)
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        session = self._secure if scope.get("scheme") == "https" else self._plain
+        await session(scope, receive, send)
 
 
 class HostGuard:

@@ -42,10 +42,11 @@ def picture(archive: Path, name: str) -> Path | None:
     """The file of a picture, by its name as `of_defect` gave it; None when it is no picture of this archive."""
     try:
         path = (archive / name).resolve()
-    except (OSError, ValueError):
+        inside = any(path.is_relative_to((archive / kind).resolve()) for kind in (SEEN, LABELLED))
+        is_picture = inside and path.suffix == ".png" and path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
         return None
-    inside = any(path.is_relative_to((archive / kind).resolve()) for kind in (SEEN, LABELLED))
-    return path if inside and path.suffix == ".png" and path.is_file() else None
+    return path if is_picture else None
 
 
 def _facts(archive: Path, path: Path, facts: Sidecar) -> dict[str, Any]:

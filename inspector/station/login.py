@@ -54,7 +54,7 @@ class Login:
         if user is None:
             return _page(code, words, words["login.wrong"], 403)
         self._limits.passed(*keys)
-        self._access.admit(request, user.name)
+        self._access.admit(request, user)
         return RedirectResponse("/", 303)
 
     async def leave(self, request: Request) -> Response:
@@ -64,11 +64,14 @@ class Login:
 
 
 async def _read(request: Request) -> tuple[str, str]:
-    """Name and password of a form; what is too long is cut off, and wrong then."""
+    """Name and password of a form; what is too long is cut off, and wrong then; both empty where it is no such form."""
     content = b""
     async for part in request.stream():
         content = (content + part)[:MOST_BYTES]
-    form = dict(parse_qsl(content.decode(errors="replace"), max_num_fields=8))
+    try:
+        form = dict(parse_qsl(content.decode(errors="replace"), max_num_fields=8))
+    except ValueError:  # more fields than the page has
+        return "", ""
     return form.get("name", ""), form.get("password", "")
 
 

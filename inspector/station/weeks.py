@@ -26,6 +26,8 @@ from inspector.station.past import PastReader
 from inspector.station.watch import Watch
 
 MOST_DAYS = 400
+LONGEST = 3
+"""Digits of it."""
 GRADES = ("release", "hold", "block", "ungraded")
 
 
@@ -43,7 +45,7 @@ class Weeks:
     async def history(self, request: Request) -> Response:
         """The last `days` as JSON; with `table` one of its tables as CSV."""
         watch, text = watch_of(self._watches, request), request.query_params.get("days", "28")
-        if not text.isdecimal() or not 1 <= int(text[:5]) <= MOST_DAYS:
+        if not text.isdecimal() or len(text) > LONGEST or not 1 <= int(text) <= MOST_DAYS:
             raise HTTPException(400, f"days is {text[:20]!r}; expected 1 to {MOST_DAYS}.")
         found = await run_sync(self._found, watch, int(text), limiter=self._readers)
         table = request.query_params.get("table")

@@ -5,8 +5,12 @@ import { t } from "./words.js";
 
 export const address = (path, values = {}) => `${path}?${new URLSearchParams({ line: facts.line, ...values })}`;
 
+// The station does not answer at all: its words are the page's, not the browser's.
+export class Lost extends Error {}
+const sent = (...request) => fetch(...request).catch(() => { throw new Lost(t("lost.station")); });
+
 export async function ask(path, values) {
-  const answer = await fetch(address(path, values));
+  const answer = await sent(address(path, values));
   if (answer.status === 401) location.assign("/login");
   if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).error ?? `${answer.status}`);
   return answer;
@@ -15,7 +19,7 @@ export async function ask(path, values) {
 // What the station answers to a POST; null where it does not.
 export async function give(path, order) {
   try {
-    const answer = await fetch(address(path), {
+    const answer = await sent(address(path), {
       method: "POST",
       headers: { "content-type": "application/json", "x-station-token": facts.token },
       body: JSON.stringify(order),

@@ -7,15 +7,15 @@ import { address, ask, command, rememberOperator } from "./ask.js";
 import { Backdrop, chooser } from "./backdrop.js";
 import { byId, el, facts } from "./dom.js";
 import { picture } from "./picture.js";
-import { shell } from "./shell.js";
+import { reach, shell } from "./shell.js";
 import { metres, mm } from "./units.js";
 import { number, t } from "./words.js";
 
-const asked = new URLSearchParams(location.search), name = asked.get("coil") ?? "", which = { coil: name, units: facts.units, language: document.documentElement.lang, ...(asked.get("seq") ? { seq: asked.get("seq") } : {}) };
+const asked = new URLSearchParams(location.search), name = asked.get("coil") ?? "", which = { coil: name, units: facts.units, zone: facts.zone || Intl.DateTimeFormat().resolvedOptions().timeZone, language: document.documentElement.lang, ...(asked.get("seq") ? { seq: asked.get("seq") } : {}) };
 const read = async () => (await ask("/api/coil", which)).json();
 
 async function load() {
-  const page = await read();
+  const page = await reach(read);
   byId("report").innerHTML = page.body;     // made by the station, with every name escaped
   document.querySelector("#report .grades").after(byId("decide"));
   byId("decide").hidden = facts.role !== "engineer";
@@ -59,9 +59,9 @@ async function picked(place) {
   ];
   byId("numbers").replaceChildren(...rows.flatMap(([key, value]) => [el("dt", {}, key), el("dd", {}, value)]));
   byId("crops").replaceChildren(el("p", { class: "hint" }, t("reading")));
-  const found = await (await ask("/api/crops", { coil: name, defect: id })).json();
+  const found = await ask("/api/crops", { coil: name, defect: id }).then((answer) => answer.json()).catch((error) => error);
   if (chosen !== place) return;
-  byId("crops").replaceChildren(...(found.length ? found.map(crop) : [el("p", { class: "hint" }, t("no_picture"))]));
+  byId("crops").replaceChildren(...(found.length ? found.map(crop) : [el("p", { class: "hint" }, found.message ?? t("no_picture"))]));
 }
 
 async function decide(event) {

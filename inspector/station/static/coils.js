@@ -1,6 +1,6 @@
 // The list of coils, the newest first.
 
-import { address, ask } from "./ask.js";
+import { address, ask, Lost } from "./ask.js";
 import { byId, el } from "./dom.js";
 import { banner, shell } from "./shell.js";
 import { perMetre } from "./units.js";
@@ -42,7 +42,7 @@ async function load() {
     coils = await (await ask("/api/coils")).json();
     banner(""); draw();
   } catch (error) {
-    if (error instanceof TypeError) banner(t("lost.station"));
+    if (error instanceof Lost) banner(error.message);
     else empty(t("coils.unknown"), error.message);
   }
 }

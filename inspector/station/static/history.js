@@ -1,11 +1,11 @@
 // The last weeks: grades, defects, what was missed, rolls, alarms, cameras. Each has a table to take along.
 
 import { colourOf } from "/static/coil/marks.js";
-import { address, ask } from "./ask.js";
+import { address, ask, Lost } from "./ask.js";
 import { byId, el, facts } from "./dom.js";
 import { dash, lines, spark, stack } from "./plot.js";
 import { prioritySign } from "./shapes.js";
-import { banner, shell } from "./shell.js";
+import { reach, shell } from "./shell.js";
 import { mm, perMetre } from "./units.js";
 import { date, dayOf, lasting, number, t } from "./words.js";
 
@@ -52,14 +52,17 @@ async function load() {
   const days = byId("days").value;
   try {
     const found = await (await ask("/api/history", { days })).json();
-    banner(""); byId("fault").hidden = true;
+    byId("fault").hidden = true;
     byId("sums").replaceChildren(...drawDays(found).map(figure));
     drawRolls(found); drawAlarms(found); drawCameras(found);
     for (const link of document.querySelectorAll("[data-table]")) link.href = address("/api/history", { days, table: link.dataset.table, units: facts.units });
     document.documentElement.dataset.ready = "true";
-  } catch (error) { byId("fault").hidden = false; byId("fault").textContent = error.message; }
+  } catch (error) {
+    if (error instanceof Lost) throw error;
+    byId("fault").hidden = false; byId("fault").textContent = error.message;
+  }
 }
 
 shell();
-byId("days").addEventListener("change", load); byId("print").addEventListener("click", () => window.print());
-load();
+byId("days").addEventListener("change", () => reach(load)); byId("print").addEventListener("click", () => window.print());
+reach(load);

@@ -3,6 +3,12 @@
 const SILENT_MS = 2500;                 // the station gives a sign each second
 const AGAIN_MS = 1000;
 
+// Who is no longer logged in is led to the door: a page that still came would send them there.
+async function leaveUnlessWelcome() {
+  const answer = await fetch(location.href, { method: "HEAD", redirect: "manual" }).catch(() => null);
+  if (answer?.type === "opaqueredirect") location.assign("/login");
+}
+
 export class Link {
   // `receive(kind, data)` gets each message; `change(isLost, since)` each loss and return.
   constructor(address, receive, change) {
@@ -18,7 +24,9 @@ export class Link {
     const source = this.source = new EventSource(url);
     for (const kind of ["begin", "line", "dropped", "event", "alarms", "now"]) source.addEventListener(kind, (message) => this.take(kind, message));
     source.addEventListener("error", () => {
-      if (source.readyState === EventSource.CLOSED) setTimeout(() => { if (source === this.source) this.open(); }, AGAIN_MS);
+      if (source.readyState !== EventSource.CLOSED) return;
+      setTimeout(() => { if (source === this.source) this.open(); }, AGAIN_MS);
+      leaveUnlessWelcome();
     });
   }
 

@@ -32,4 +32,7 @@ export class Pick {
 // What takes a batch back: each to the label before, if the one that was given still stands.
 export const undoing = (batch) => batch.filter((one) => one.is_done && one.tile).map((one) => ({ coil: one.coil, defect: one.defect, seen: one.tile.label?.time ?? "", label: one.before }));
 
+// What of a batch still waits to be taken back, after what came of it: not what somebody else has labelled since.
+export const unsettled = (batch, done) => batch.filter((one) => one.is_done && one.tile && !done.some((its) => its.coil === one.coil && its.defect === one.defect && (its.is_done || its.is_conflict)));
+
 export const inParts = (list, size) => Array.from({ length: Math.ceil(list.length / size) }, (_, n) => list.slice(n * size, (n + 1) * size));

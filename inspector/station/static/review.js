@@ -1,18 +1,20 @@
 // The review: many defects at once, a key for each class. What a tile shows after a label is what stands in the archive.
 
 import { colourOf } from "/static/coil/marks.js";
-import { address, ask, give, rememberOperator, whoAsks } from "./ask.js";
+import { address, ask, give, Lost, rememberOperator, whoAsks } from "./ask.js";
 import { byId, el, facts, toast } from "./dom.js";
-import { inParts, Pick, undoing } from "./pick.js";
+import { inParts, Pick, undoing, unsettled } from "./pick.js";
 import { picture } from "./picture.js";
-import { banner, shell } from "./shell.js";
+import { reach, shell } from "./shell.js";
+import { Turns } from "./turns.js";
 import { metres } from "./units.js";
 import { date, number, t } from "./words.js";
 
 const AT_ONCE = 32, SOUND = "sound", mayLabel = facts.role !== "viewer";
-const pick = new Pick(), undo = [];
-let classes = [], tiles = [], count = 0, isBusy = false, detail = 0;
+const pick = new Pick(), turns = new Turns(), undo = [];
+let classes = [], tiles = [], count = 0, detail = 0;
 
+const isLost = () => document.body.classList.contains("lost");   // what is typed then is for tiles that nobody sees
 const colour = (name) => colourOf(Math.max(0, classes.indexOf(name)));
 const word = (name) => (name === SOUND ? t("sound_strip") : name);
 
@@ -20,7 +22,7 @@ function node(tile, place) {
   const made = el("li", { class: "tile", role: "option", id: `tile-${place}`, tabindex: "-1" });
   made.tabIndex = -1;
   made.append(el("span", { class: "shot" }, el("img", { src: address("/api/crop", { image: tile.image }), alt: "", loading: "lazy", draggable: false })), el("span", { class: "network" }), el("span", { class: "label" }), el("span", { class: "out" }));
-  made.addEventListener("click", (event) => { if (event.shiftKey) pick.go(place, true); else if (event.ctrlKey || event.metaKey) pick.toggle(place); else { pick.none(); pick.go(place); } mark(); });
+  made.addEventListener("click", (event) => turns.take(() => { if (event.shiftKey) pick.go(place, true); else if (event.ctrlKey || event.metaKey) pick.toggle(place); else { pick.none(); pick.go(place); } mark(); }));
   return made;
 }
 
@@ -73,38 +75,40 @@ function take(given) {
 
 async function send(items, label) {
   const operator = whoAsks(), done = [];
-  if (!operator || isBusy || !items.length) return [];
-  isBusy = true;
-  try {
-    for (const part of inParts(items, AT_ONCE)) {
-      const given = await give("/api/relabel", { operator, label, items: part });
-      if (!Array.isArray(given)) { toast(given?.error ?? t("no_answer"), true); break; }
-      take(given); done.push(...given);
-      if (items.length > AT_ONCE) toast(t("done_of", { done: done.length, count: items.length }));
-    }
-  } finally { isBusy = false; }
+  if (!operator) return [];
+  for (const part of inParts(items, AT_ONCE)) {
+    const given = await give("/api/relabel", { operator, label, items: part });
+    if (!Array.isArray(given)) { if (given) toast(given.error, true); break; }
+    take(given); done.push(...given);
+    if (items.length > AT_ONCE) toast(t("done_of", { done: done.length, count: items.length }));
+  }
   const failed = done.filter((one) => !one.is_done), conflicts = failed.filter((one) => one.is_conflict);
   if (conflicts.length) toast(t("conflicts", { count: conflicts.length }), true);
   else if (failed.length) toast(failed[0].message, true);
   return done;
 }
 
+// Returns whether all of them were labelled.
 async function label(name) {
-  if (!mayLabel || isBusy) return;
+  if (!mayLabel) return false;
   const places = pick.meant(), items = places.map((place) => tiles[place].tile), before = new Map(items.map((tile) => [`${tile.coil} ${tile.defect}`, tile.label?.name ?? ""]));
   const done = await send(items.map((tile) => ({ coil: tile.coil, defect: tile.defect, seen: tile.label?.time ?? "" })), name);
   const good = done.filter((one) => one.is_done).map((one) => ({ ...one, before: before.get(`${one.coil} ${one.defect}`) }));
   if (good.length) undo.push(good);
-  if (good.length && good.length === done.length) { toast(t("labelled_now", { count: good.length, label: name ? word(name) : t("no_label") })); pick.none(); pick.go(Math.max(...places) + 1); }
+  if (good.length && good.length === items.length) { toast(t("labelled_now", { count: good.length, label: name ? word(name) : t("no_label") })); pick.none(); pick.go(Math.max(...places) + 1); }
   mark(); measure();
+  return good.length === items.length;
 }
 
+// Returns whether nothing of the last batch is left to be taken back.
 async function takeBack() {
   const batch = undo.pop();
-  if (!batch) { toast(t("undo.none")); return; }
-  const done = await send(undoing(batch), "");
+  if (!batch) { toast(t("undo.none")); return false; }
+  const done = await send(undoing(batch), ""), left = unsettled(batch, done);
+  if (left.length) undo.push(left);
   if (done.length && done.every((one) => one.is_done)) toast(t("undone", { count: done.length }));
   mark(); measure();
+  return !left.length;
 }
 
 function columns() {
@@ -115,16 +119,19 @@ function columns() {
 
 const MOVES = { ArrowLeft: () => -1, ArrowRight: () => 1, ArrowUp: () => -columns(), ArrowDown: () => columns(), Home: () => -tiles.length, End: () => tiles.length, PageUp: () => -4 * columns(), PageDown: () => 4 * columns() };
 function press(event) {
-  if (event.target.matches("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.matches("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey || isLost()) return;
   const number = /^Digit(\d)$|^Numpad(\d)$/.exec(event.code), digit = number ? Number(number[1] ?? number[2]) : /^\d$/.test(event.key) ? Number(event.key) : -1;
-  if (MOVES[event.key]) { pick.move(MOVES[event.key](), event.shiftKey); mark(); }
-  else if (event.key === " " && !event.target.matches("button, a")) { pick.toggle(); mark(); }
-  else if (digit === 0) label(SOUND);
-  else if (digit > 0 && classes[digit - 1]) label(classes[digit - 1]);
-  else if (event.key === "u") takeBack();
-  else if (event.key === "a") { pick.all(); mark(); }
-  else if (event.key === "Escape") { pick.none(); mark(); }
-  else return;
+  const isOnce = !event.repeat;   // a key that is held down labels no row of tiles
+  let act = null;
+  if (MOVES[event.key]) act = () => { pick.move(MOVES[event.key](), event.shiftKey); mark(); };
+  else if (event.key === " " && !event.target.matches("button, a")) act = () => { pick.toggle(); mark(); };
+  else if (digit === 0) act = isOnce && (() => label(SOUND));
+  else if (digit > 0 && classes[digit - 1]) act = isOnce && (() => label(classes[digit - 1]));
+  else if (event.key === "u") act = isOnce && takeBack;
+  else if (event.key === "a") act = () => { pick.all(); mark(); };
+  else if (event.key === "Escape") act = () => { pick.none(); mark(); };
+  if (act === null) return;
+  if (act) turns.take(act);
   event.preventDefault();
 }
 
@@ -133,7 +140,7 @@ const asked = (more = {}) => { const form = new FormData(byId("wanted")), [least
 async function load(isMore = false) {
   try {
     const from = isMore ? tiles.length : 0, page = await (await ask("/api/gallery", asked({ from }))).json();
-    banner(""); byId("fault").hidden = true;
+    byId("fault").hidden = true;
     if (!isMore) { tiles = []; byId("gallery").replaceChildren(); }
     classes = page.classes; count = page.count; buttons();
     page.tiles.forEach((tile, n) => { tiles.push({ tile, opinions: page.opinions[n], conflict: null }); byId("gallery").append(node(tile, tiles.length - 1)); fill(tiles.length - 1); });
@@ -143,7 +150,7 @@ async function load(isMore = false) {
     byId("no-distance").hidden = asked().order !== "unlike" || !count || tiles.some(({ tile }) => tile.distance !== null);
     bars(page.progress); mark(true);
   } catch (error) {
-    if (error instanceof TypeError && !navigator.onLine) banner(t("lost.station"));
+    if (error instanceof Lost) throw error;
     byId("fault").hidden = false; byId("fault").textContent = error.message;
   }
 }
@@ -160,7 +167,7 @@ function buttons() {
   byId("name").replaceChildren(el("option", { value: "" }, t("all")), ...classes.map((name) => el("option", { value: name }, name)));
   byId("name").value = known;
   const key = (text, name, act) => el("button", { type: "button", disabled: !mayLabel, onclick: act }, el("kbd", {}, text), ` ${name}`);
-  byId("keys").replaceChildren(...classes.slice(0, 9).map((name, n) => key(n + 1, name, () => label(name))), key(0, t("sound_strip"), () => label(SOUND)), key("u", t("undo"), takeBack));
+  byId("keys").replaceChildren(...classes.slice(0, 9).map((name, n) => key(n + 1, name, () => turns.take(() => label(name)))), key(0, t("sound_strip"), () => turns.take(() => label(SOUND))), key("u", t("undo"), () => turns.take(takeBack)));
 }
 
 async function exported(event) {
@@ -178,6 +185,7 @@ async function exported(event) {
 shell(); rememberOperator();
 byId("export").hidden = facts.role !== "engineer"; byId("export").addEventListener("submit", exported);
 byId("wanted").addEventListener("submit", (event) => event.preventDefault());
-byId("wanted").addEventListener("change", () => load()); byId("more").addEventListener("click", () => load(true));
+const again = (isMore = false) => turns.take(() => reach(() => load(isMore)));
+byId("wanted").addEventListener("change", () => again()); byId("more").addEventListener("click", () => again(true));
 byId("no-archive").hidden = facts.has_archive; document.querySelector(".review").hidden = !facts.has_archive;
-if (facts.has_archive) { document.addEventListener("keydown", press); load(); }
+if (facts.has_archive) { document.addEventListener("keydown", press); again(); }

@@ -1,5 +1,6 @@
 // What every page has: the clock, the way out, the banner.
 
+import { Lost } from "./ask.js";
 import { byId, facts } from "./dom.js";
 import { t, time } from "./words.js";
 
@@ -8,6 +9,16 @@ export function banner(words, since = "") {
   node.hidden = !words;
   node.querySelector("b").textContent = words; node.querySelector("span").textContent = since;
   document.body.classList.toggle("lost", !!words);
+}
+
+// Does what takes the station; while that does not answer, the page says so in large letters and tries again.
+const AGAIN_MS = 2000;
+export async function reach(act) {
+  for (;;) try { const done = await act(); banner(""); return done; } catch (error) {
+    if (!(error instanceof Lost)) throw error;
+    banner(error.message);
+    await new Promise((resolve) => { setTimeout(resolve, AGAIN_MS); });
+  }
 }
 
 export function shell() {

@@ -3,6 +3,7 @@
 import { colourOf, hatch, sized, trace } from "/static/coil/marks.js";
 import { marksOf } from "./fold.js";
 import { drawState } from "./shapes.js";
+import { free, LABEL } from "./place.js";
 import { metres, mm, perMetre } from "./units.js";
 import { number, t } from "./words.js";
 
@@ -29,7 +30,7 @@ export class Strips {
     const height = y - GAP + SCALE + WHOLE * sides.length + 22;
     this.sharp = Math.min(3, (window.devicePixelRatio || 1) * this.enlarged());
     this.ctx = sized(this.canvas, width, height, this.sharp);
-    this.right = width - RIGHT; this.head = view.head; this.from = view.head - inner / this.scale; this.view = view; this.hits = [];
+    this.right = width - RIGHT; this.head = view.head; this.from = view.head - inner / this.scale; this.view = view; this.hits = []; this.labels = [];
     for (const lane of this.lanes) this.lane(lane);
     if (!view.fold.coils.length) this.nothing(width, (TOP + y - GAP) / 2);
     this.axis(y - GAP);
@@ -125,8 +126,9 @@ export class Strips {
     for (const x of middles) { ctx.beginPath(); ctx.arc(x, y, 9, 0, 7); ctx.stroke(); }
     const words = t("repeat", { each: mm(repeat.period_mm, 1), by: repeat.rolls.join(` ${t("or")} `) || t("unknown_roll") });
     ctx.font = "600 12px system-ui, sans-serif"; ctx.textAlign = "right"; ctx.textBaseline = "bottom"; ctx.lineWidth = 3; ctx.strokeStyle = STEEL;
-    const x = Math.max(LEFT + ctx.measureText(words).width + 6, Math.min(this.right - 4, middles.at(-1)));
-    if (middles.at(-1) > LEFT) { ctx.strokeText(words, x, y - 11); ctx.fillStyle = "#111"; ctx.fillText(words, x, y - 11); }
+    if (middles.at(-1) <= LEFT) return;
+    const place = free(this.labels, Math.min(this.right - 4, middles.at(-1)), Math.max(LABEL, y - 11), ctx.measureText(words).width, LEFT + 6);
+    if (place) { ctx.strokeText(words, ...place); ctx.fillStyle = "#111"; ctx.fillText(words, ...place); }
   }
 
   weld(lane, coil) {

@@ -146,3 +146,20 @@ def test_the_page_speaks_german(tmp_path: Any) -> None:
             "coil runs",
         ):
             assert english not in shown, english
+
+
+@pytest.mark.parametrize(
+    ("zone", "time", "name"),
+    [
+        ("", "2026-07-01 22:30:00", "UTC"),
+        ("America/St_Johns", "2026-07-01 20:00:00", "NDT"),
+        ("Asia/Kathmandu", "2026-07-02 04:15:00", "+0545"),
+        ("Europe", "2026-07-01 22:30:00", "UTC"),
+        ("../../etc/passwd", "2026-07-01 22:30:00", "UTC"),
+    ],
+)
+def test_times_are_those_of_the_reader_s_zone(zone: str, time: str, name: str) -> None:
+    """With the zone's name, summer time included; of a zone that there is not they are UTC."""
+    spoken = speech(zone=zone)
+    assert (spoken.time("2026-07-01T22:30:00.123456Z"), spoken.zone_at("2026-07-01T22:30:00Z")) == (time, name)
+    assert spoken.time("") == ""

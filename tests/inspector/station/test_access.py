@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 import zmq
@@ -155,17 +156,25 @@ def test_what_is_no_command_is_refused_in_words(guarded: Station) -> None:
 
 
 def test_a_user_who_is_removed_is_out(tmp_path: Path) -> None:
-    """At once, whatever the session says; another role counts at once too. Who guesses passwords waits."""
+    """At once, whatever the session says, and what is open ends; so it is with another password. Who guesses waits."""
     path = tmp_path
     for role, password in PASSWORDS.items():
         users.add(path / "users.json", role, role, password)
     with station_of(path, 'users = "users.json"\nproxies = ["127.0.0.9"]\n') as station:
         station.log_in("operator", PASSWORDS["operator"])
         assert station.command(ACKNOWLEDGE).status == PASSED
-        users.add(path / "users.json", "operator", "viewer", PASSWORDS["operator"])
+        users.add(path / "users.json", "operator", "viewer", "another, as well")
+        assert station.command(ACKNOWLEDGE).status == 401
+        station.log_in("operator", "another, as well")
         assert station.command(ACKNOWLEDGE).status == 403
+        stream = http.client.HTTPConnection(HOST, station.port, timeout=patience_s())
+        stream.request("GET", "/api/stream", headers={"cookie": station.cookie})
+        answer = stream.getresponse()
+        assert answer.status == 200 and answer.readline() == b"retry: 1000\n"
         users.remove(path / "users.json", "operator")
         assert station.ask("/api/coils").status == 401
+        answer.read()  # it ends: nothing more is shown
+        stream.close()
         _try_too_often(station)
 
 
@@ -182,6 +191,13 @@ def test_a_form_of_another_page_logs_nobody_in(guarded: Station) -> None:
     form = b"name=viewer&password=sees+and+sees"
     answer = as_nobody(guarded).ask("/login", "POST", form, sec_fetch_site="cross-site")
     assert answer.status == 403 and "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("form", ["&".join(f"field{n}=1" for n in range(12)), "", "%00=%ff&name", "name=" + "x" * 9000])
+def test_what_is_no_form_of_the_page_logs_nobody_in(guarded: Station, form: str) -> None:
+    """Refused as a wrong password is, and the station lives."""
+    answer = as_nobody(guarded).ask("/login", "POST", form.encode())
+    assert answer.status in (403, 429) and "set-cookie" not in answer.headers
 
 
 def test_on_loopback_nobody_logs_in(local: Station) -> None:
@@ -211,6 +227,9 @@ def test_a_name_that_is_not_the_stations_is_refused(local: Station, guarded: Sta
         f"/api/crops?coil={'C' * 5000}&defect=d",
         "/api/crops?coil=*&defect=%00",
         "/api/coil?part=meta&stamp=x",
+        f"/api/crop?image=seen/{'a' * 300}.png",
+        f"/api/strip_tile?image=strip/{'a' * 300}.jpg",
+        f"/api/strip?coil={'x' * 400}&from_mm=0&to_mm=1e308&screen_mm=1e-308",
     ],
 )
 def test_odd_questions_are_answered(local: Station, path: str) -> None:
@@ -249,6 +268,16 @@ def test_no_other_file_is_served(local: Station, path: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
+def test_behind_a_proxy_with_tls_the_session_leaves_by_tls_alone(tmp_path: Path) -> None:
+    """What the named proxy says of the browser's connection counts; in the clear the cookie would not come back."""
+    users.add(tmp_path / "users.json", "viewer", "viewer", PASSWORDS["viewer"])
+    with station_of(tmp_path, 'users = "users.json"\nproxies = ["127.0.0.1"]\n') as station:
+        form = urlencode({"name": "viewer", "password": PASSWORDS["viewer"]}).encode()
+        for scheme, is_secure in (("https", True), ("http", False)):
+            answer = station.ask("/login", "POST", form, x_forwarded_proto=scheme)
+            assert answer.status == 303 and ("; secure" in answer.headers["set-cookie"]) is is_secure
+
+
 def test_with_a_certificate_all_is_encrypted(tmp_path: Path) -> None:
     """The session's cookie too: a browser sends it over TLS alone."""
     words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -days 2"

@@ -88,7 +88,15 @@ def test_each_table_is_a_csv(station: Station, table: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "status"), [("days=0", 400), ("days=9999999", 400), ("days=x", 400), ("table=x", 404)]
+    ("path", "status"),
+    [
+        ("days=0", 400),
+        ("days=9999999", 400),
+        ("days=0000140000", 400),
+        ("days=00001999999999", 400),
+        ("days=x", 400),
+        ("table=x", 404),
+    ],
 )
 def test_what_there_is_not_is_refused(station: Station, path: str, status: int) -> None:
     """With what there is."""
