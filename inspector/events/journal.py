@@ -322,7 +322,7 @@ class Journal:
                 self._look_at_log(file)
                 self._newest.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             self._watch.leave(self._folder, start)
-            if not (found := faults(file)):
+            if not (found := faults(file) or (self._missing() if is_written else ())):
                 continue
             words = f"{file}: was changed while the inspector runs, and is damaged: {' '.join(found[0].split())}"
             self.remarks.append(f"{words}. What is whole of it stays in replays")
@@ -331,6 +331,12 @@ class Journal:
                 raise Damaged(words)
             if is_written:
                 self._rotate()
+
+    def _missing(self) -> tuple[str, ...]:
+        """Say what the file that is written has lost at its end, where nothing in it shows that."""
+        ((last,),) = self._newest.execute("SELECT max(seq) FROM event")
+        last_seq = last or self.position.starts[-1] - 1
+        return () if last_seq == self.last_seq else (f"its last event is {last_seq}; expected {self.last_seq}",)
 
     def _look_at_log(self, file: Path) -> None:
         """See that SQLite may copy the log of the file that is written into it.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -370,4 +372,17 @@ def test_a_change_in_the_middle_of_a_file_is_noticed(tmp_path: Path) -> None:
     assert "was changed while the inspector runs, and is damaged: event" in remark and older.name in remark
     seqs = [event.seq for event in events(held(journal))]
     assert len(seqs) == 95 and set(range(1, 97)) - set(seqs) < set(range(first, first + 20))
+    journal.close()
+
+
+def test_the_last_events_are_deleted_under_a_running_journal(tmp_path: Path) -> None:
+    """What is left is whole by itself: the numbers say that it is less; recording goes on in another file."""
+    journal = opened(tmp_path)
+    journal.record([DEFECT, ALARM, DEFECT])
+    delete = "DELETE FROM event WHERE seq > 1"  # in a process of its own: in this one it would end our locks
+    shell = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit()"
+    subprocess.run([sys.executable, "-c", shell, newest(tmp_path), delete], check=True)
+    (event,) = events(journal.record([DEFECT]))
+    assert "its last event is 1; expected 3" in journal.remarks[0]
+    assert event.seq == 4 and [event.seq for event in events(held(journal))] == [1, 4]
     journal.close()
