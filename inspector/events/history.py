@@ -25,7 +25,7 @@ from inspector.events.reader import DAMAGE, is_whole
 from inspector.events.segments import APPLICATION_ID, BUSY_MS, OURS, read_only, worded
 from inspector.events.sums import Sums
 from inspector.records.envelope import Event, read_event
-from inspector.records.events import CoilReport, Defect
+from inspector.records.events import CoilRecord, CoilReport, Defect
 
 WHICH = """kind = 'defect' AND coil = :coil AND seq BETWEEN :first AND :last AND length_mm >= :min_length_mm
 AND width_mm >= :min_width_mm AND area_mm2 >= :min_area_mm2 AND confidence >= :min_confidence
@@ -226,6 +226,13 @@ class History:
             event = read_event(payload)
             if isinstance(event.data, kind):
                 yield event, event.data
+
+    def records(self, passage: Passage) -> list[CoilRecord]:
+        """Return what was recorded of a coil, in order: its record may come when another of its name has begun."""
+        if not passage.is_whole:
+            return [made for _, made in self.events(passage, CoilRecord)]
+        since = msgspec.structs.replace(passage, last_seq=NEWEST_SEQ)
+        return [made for _, made in self.events(since, CoilRecord) if made.first_seq == passage.first_seq]
 
     def of_kind(self, kind: type[T], after_seq: int = 0) -> Iterator[tuple[Event, T]]:
         """Yield all events of a kind behind one of them, in order, each with its data."""

@@ -13,7 +13,6 @@ import msgspec
 from inspector.coil.seen import totals
 from inspector.events.history import History, Passage
 from inspector.inquiry import output, source
-from inspector.records.events import CoilRecord
 
 NAMES = ("coil", "first_seq", "started", "ended", "length_m", "inspected_m", "missed_m", "defects", "crowded", "grade")
 
@@ -63,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _line(history: History, passage: Passage) -> CoilRow:
-    recorded = [made.grade for _, made in history.events(passage, CoilRecord)]
+    recorded = [made.grade for made in history.records(passage)]
     report = totals(history, passage)
     return CoilRow(
         passage.coil,

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     now: list[CoilRecord] = []
     with History(args.journal) as history:
         for passage in history.coils():
-            grades = [made.grade for _, made in history.events(passage, CoilRecord)]
+            grades = [made.grade for made in history.records(passage)]
             then[passage.first_seq] = grades[-1] if grades else ""
             now.append(record(gather(history, passage, found.spans), found.gradings, found.severities))
         before = recorded(history.everything())

@@ -11,7 +11,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -19,13 +20,16 @@ from inspector.coil.record import record
 from inspector.coil.seen import gather
 from inspector.config.geometry import spans
 from inspector.errors import InspectorError
-from inspector.events.history import History
-from inspector.records.events import CoilRecord, Data
+from inspector.events.history import History, Passage
+from inspector.records.events import Data
 from inspector.records.recipe import Recipe
 from inspector.service.line import Config
 
 log = logging.getLogger("inspector")
 
+NEIGHBOURS = 2
+"""Newest coils looked at: the next one may have begun in the batch in which one ended, under the same name."""
+REMEMBERED = 8
 PAUSE_S = 0.001
 """After each few defects: reading on without a pause would keep the interpreter from the line's threads."""
 
@@ -38,6 +42,8 @@ class Records:
 
     def __init__(self, settings: Config, card: Recipe, say: Callable[[Data], None]) -> None:
         self._say = say
+        self._made = deque[tuple[int, str]](maxlen=REMEMBERED)
+        """Coils whose record may not be on disk yet: first event and end."""
         self._asked: SimpleQueue[str | None] = SimpleQueue()
         self.replace(settings, card)
         self._thread = threading.Thread(target=self._work, name="records", daemon=True)
@@ -64,16 +70,27 @@ class Records:
 
     def _make_up(self) -> None:
         with History(self._rules[-1]) as history:
-            coils = list(_unrecorded(history))
-        for coil in coils:
-            self._make(coil)
+            coils = [passage for passage in history.coils()[-NEIGHBOURS:] if _lacks(history, passage)]
+        for passage in coils:
+            self._record(passage)
 
     def _make(self, coil: str) -> None:
+        with History(self._rules[-1]) as history:
+            passages = [passage for passage in history.coils() if passage.coil == coil][-NEIGHBOURS:]
+            lacking = [passage for passage in passages if _lacks(history, passage)]
+        for passage in lacking:
+            self._record(passage)
+
+    def _record(self, passage: Passage) -> None:
+        if (passage.first_seq, passage.ended) in self._made:
+            return
+        self._made.append((passage.first_seq, passage.ended))
         gradings, severities, seen_by, path = self._rules
         with History(path) as history:
-            seen = gather(history, history.coil(coil), seen_by, pause=lambda: time.sleep(PAUSE_S))
+            held = history.coil(passage.coil, passage.first_seq)
+            seen = gather(history, held, seen_by, pause=lambda: time.sleep(PAUSE_S))
         made = record(seen, gradings, severities)
-        log.info("coil %s: %s", coil, made.grade)
+        log.info("coil %s: %s", passage.coil, made.grade)
         self._say(made)
 
     def _guarded(self, work: Callable[[], None]) -> None:
@@ -83,9 +100,7 @@ class Records:
             log.warning("a coil's record cannot be made: %s", error)
 
 
-def _unrecorded(history: History) -> Iterator[str]:
-    """Yield the newest coil, if it ended and has no record: the process died in between."""
-    for passage in history.coils()[-1:]:
-        recorded = [event.time for event, _ in history.events(passage, CoilRecord)]
-        if passage.is_over and (not recorded or recorded[-1] < passage.ended):
-            yield passage.coil
+def _lacks(history: History, passage: Passage) -> bool:
+    """Whether a coil ended and has no record, or ended once more since its last one."""
+    recorded = history.records(passage)
+    return passage.is_over and (not recorded or recorded[-1].ended < passage.ended)

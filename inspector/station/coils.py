@@ -127,7 +127,7 @@ def pictures(archive: Path, page: CoilPage) -> dict[str, dict[str, Any]]:
 
 
 def _entry(history: History, passage: Passage) -> ListedCoil:
-    records = [made for _, made in history.events(passage, CoilRecord)]
+    records = history.records(passage)
     decisions = [decision for _, decision in history.events(passage, Decision)]
     sums = totals(history, passage)
     length_m = records[-1].length_m if records else sums.length_m

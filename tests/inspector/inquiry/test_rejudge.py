@@ -54,9 +54,9 @@ path = "journal"
 """
 
 
-def then(coil: str, grade: str) -> CoilRecord:
+def then(coil: str, first_seq: int, grade: str) -> CoilRecord:
     """The record that a coil had."""
-    return msgspec.structs.replace(record(seen()), coil=coil, grade=grade)
+    return msgspec.structs.replace(record(seen()), coil=coil, first_seq=first_seq, grade=grade)
 
 
 def raised(coil: str) -> Alarm:
@@ -79,9 +79,9 @@ def past(tmp_path: Path) -> Journal:
         [far[0], raised("A")],
         [far[1]],
         [reported("A", "ended", 60.0), reported("B", "started")],
-        [then("A", "release")],
+        [then("A", 1, "release")],
         [reported("B", "ended", 60.0)],
-        [then("B", "hold")],
+        [then("B", 6, "hold")],
     ):
         journal.record(events)
     journal.close()

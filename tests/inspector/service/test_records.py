@@ -1,0 +1,71 @@
+"""Records of coils that ended: of each one, once, also where the next of its name has begun already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from inspector.events.history import History
+from inspector.events.journal import Journal
+from inspector.recipe import read_card
+from inspector.records.events import CoilRecord, Data
+from inspector.service import line
+from inspector.service.records import Records
+from tests.coil_journals import new_journal, reported
+from tests.defects import any_defect
+from tests.patience import patience_s
+from tests.recipes import write_recipe
+
+LINE = """
+line = "line3"
+[recipe]
+path = "recipe"
+[intake]
+bind = "tcp://127.0.0.1:5555"
+[[camera]]
+name = "top"
+mm_per_px = 0.6
+mm_per_row = 0.5
+[events]
+bind = "tcp://127.0.0.1:5556"
+replay_bind = "tcp://127.0.0.1:5557"
+[journal]
+path = "journal"
+"""
+
+
+def made(folder: Path, journal: Journal, *coils: str) -> list[CoilRecord]:
+    """The records that are made when the ends of these coils are on disk, recorded as the daemon does."""
+    (folder / "line3.toml").write_text(LINE)
+    published: list[Data] = []
+    records = Records(line.load(folder / "line3.toml"), read_card(write_recipe(folder / "recipe")), published.append)
+    for coil in coils:
+        records.ended(coil)
+    assert records.close(patience_s())
+    journal.record(published)
+    return [data for data in published if isinstance(data, CoilRecord)]
+
+
+def test_a_coil_whose_name_begins_again_in_the_same_batch_has_its_record(tmp_path: Path) -> None:
+    """A camera that boots under the old name is on another coil; the one that ended keeps its length and defects."""
+    journal = new_journal(tmp_path / "journal")
+    ended = reported("C", "ended", 10.0, defects={"dark": 1})
+    journal.record([reported("C", "started"), any_defect(coil="C"), ended, reported("C", "started")])
+    (first,) = made(tmp_path, journal, "C")
+    assert (first.first_seq, first.is_partial, first.length_m, first.defects) == (1, False, 10.0, 1)
+    journal.record([reported("C", "ended", 3.0)])
+    (second,) = made(tmp_path, journal, "C")
+    assert (second.first_seq, second.is_partial, second.length_m) == (4, False, 3.0)
+    journal.close()
+    with History(tmp_path / "journal") as history:
+        older, newer = history.coils()
+        assert (history.records(older), history.records(newer)) == ([first], [second])
+
+
+def test_a_coil_that_ended_twice_in_a_batch_has_one_record_each(tmp_path: Path) -> None:
+    """Asked for twice before either is on disk, each is made once; one that died before it is made up for."""
+    journal = new_journal(tmp_path / "journal")
+    for length_m in (10.0, 3.0):
+        journal.record([reported("C", "started"), reported("C", "ended", length_m)])
+    assert [record.length_m for record in made(tmp_path, journal, "C", "C")] == [10.0, 3.0]
+    assert made(tmp_path, journal) == []
+    journal.close()
