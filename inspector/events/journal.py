@@ -13,7 +13,6 @@ One thread records; `replay` and `position` are for any one other thread besides
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import math
 import os
@@ -28,10 +27,19 @@ import apsw
 from inspector.events import index, sums
 from inspector.events.ballast import Ballast, size_bytes
 from inspector.events.message import Message, Replay, envelope, envelope_time, topic_root
-from inspector.events.reader import Reader
+from inspector.events.reader import SCAN_SEQS, Reader
 from inspector.events.resume import NOTHING, JournalPosition, KnownEvents, resume
 from inspector.events.retention import DAY_S, LIFE, gone, life_s, state_of
-from inspector.events.segments import CHECKPOINT_PAGES, COUNT, KEEP, Damaged, JournalFolder, see_mounted, worded
+from inspector.events.segments import (
+    CHECKPOINT_PAGES,
+    COUNT,
+    KEEP,
+    Damaged,
+    JournalFolder,
+    see_mounted,
+    starved,
+    worded,
+)
 from inspector.events.verify import faults
 from inspector.events.watch import FileWatch
 from inspector.events.write_ahead import whole_frames
@@ -41,7 +49,6 @@ from inspector.records.events import Data, Heartbeat
 log = logging.getLogger("inspector")
 
 SEGMENTS = 16  # files in a full journal: the least part of it that retention takes away
-SCAN_SEQS = 4096  # read in one replay at most, 2 MB or so: a rare topic must not hold up the line
 GROUP_BYTES = 4 * 2**20
 """The most that one transaction writes: a group beyond it is recorded in several, so that retention keeps up."""
 MOST_OF_A_DISK = 0.9
@@ -174,7 +181,7 @@ class Journal:
         Looks at no more than SCAN_SEQS events, so ask again until `through_seq` is `last_seq`. What lies in a damaged
         file is left out.
         """
-        return self._replay(self._reader, after_seq, limit, prefix)
+        return self._reader.page(self.position, after_seq, limit, prefix)
 
     def before(self, time: datetime) -> int:
         """Return the `seq` of the last event recorded before a time, by bisection; the one before the oldest held.
@@ -197,7 +204,7 @@ class Journal:
         with contextlib.closing(Reader(self._folder, self.remarks.append)) as reader:
             found, after = list[Message](), after_seq
             while after < self.last_seq:
-                page = self._replay(reader, after, SCAN_SEQS, "")
+                page = reader.page(self.position, after, SCAN_SEQS)
                 found += page.messages
                 after = page.through_seq
             return found
@@ -231,21 +238,6 @@ class Journal:
                 self._newest.close()
             finally:
                 self._folder.close()
-
-    def _replay(self, reader: Reader, after_seq: int, limit: int, prefix: str) -> Replay:
-        assert limit > 0
-        starts, last_seq, _ = self.position
-        after = max(after_seq, starts[0] - 1)
-        through = min(last_seq, after + SCAN_SEQS)
-        found: list[tuple[int, str, bytes]] = []
-        for start, next_start in zip(starts, [*starts[1:], last_seq + 1], strict=True):
-            if next_start <= after + 1 or start > through or len(found) == limit:
-                continue
-            with worded(self._path):
-                found += reader.read(start, after, through, prefix, limit - len(found))
-        if found and len(found) == limit:
-            through = found[-1][0]
-        return Replay(tuple(Message(topic, payload) for _, topic, payload in found), through)
 
     # --- one group ------------------------------------------------------------------------------------------
 
@@ -380,7 +372,7 @@ class Journal:
         try:
             begun = self._begin()
         except (apsw.CantOpenError, OSError):
-            if not _starved():
+            if not starved():
                 raise
             if not self._is_starved:
                 log.warning("%s: no file descriptor left for the next file; the one before grows meanwhile", self._path)
@@ -406,12 +398,3 @@ class Journal:
         for start in leaving:
             self._folder.unlink(start)
             self._ended_s.pop(start, None)
-
-
-def _starved() -> bool:
-    """Whether this process has no file descriptor left: somebody opens connections without end."""
-    try:
-        os.close(os.open(os.devnull, os.O_RDONLY))
-    except OSError as error:
-        return error.errno in (errno.EMFILE, errno.ENFILE)
-    return False

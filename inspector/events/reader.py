@@ -15,13 +15,17 @@ from collections.abc import Callable
 
 import apsw
 
-from inspector.events.segments import BUSY_MS, JournalFolder
+from inspector.events.message import Message, Replay
+from inspector.events.resume import JournalPosition
+from inspector.events.segments import BUSY_MS, JournalFolder, worded
 from inspector.events.sums import damaged
 from inspector.records.envelope import read_event
 
 REPLAY = """SELECT seq, topic, payload FROM event
 WHERE seq > ?1 AND seq <= ?2 AND substr(topic, 1, length(?3)) = ?3 ORDER BY seq LIMIT ?4"""
 ONE = "SELECT seq, topic, payload FROM event WHERE seq = ?1"
+SCAN_SEQS = 4096
+"""Looked at for one page at most, 2 MB or so: a rare topic must not hold up the line."""
 OPEN_FILES = 2
 """Kept open for the next question: askers go on where they were."""
 
@@ -40,7 +44,26 @@ class Reader:
         self._is_read = threading.Lock()
         self._damaged: set[int] = set()
 
-    def read(self, start: int, after: int, through: int, prefix: str, limit: int) -> list[EventRow]:
+    def page(self, position: JournalPosition, after_seq: int, limit: int, prefix: str = "") -> Replay:
+        """Return at most `limit` events after `after_seq`, of SCAN_SEQS at most, from whichever segments hold them.
+
+        Raises: JournalError when something else is wrong than what is damaged or gone.
+        """
+        assert limit > 0
+        starts, last_seq, _ = position
+        after = max(after_seq, starts[0] - 1)
+        through = min(last_seq, after + SCAN_SEQS)
+        found: list[EventRow] = []
+        for start, next_start in zip(starts, [*starts[1:], last_seq + 1], strict=True):
+            if next_start <= after + 1 or start > through or len(found) == limit:
+                continue
+            with worded(self._folder.path):
+                found += self._read(start, after, through, prefix, limit - len(found))
+        if found and len(found) == limit:
+            through = found[-1][0]
+        return Replay(tuple(Message(topic, payload) for _, topic, payload in found), through)
+
+    def _read(self, start: int, after: int, through: int, prefix: str, limit: int) -> list[EventRow]:
         """Return rows of one segment; none of it when it is gone, those that are whole where it is damaged.
 
         Raises: apsw.Error when something else is wrong, like too many open files.

@@ -298,6 +298,15 @@ def worded(path: Path) -> Iterator[None]:
         raise (DiskFull if is_full else JournalError)(f"{path}: {error}. {_advice(error, path)}") from error
 
 
+def starved() -> bool:
+    """Whether this process has no file descriptor left: somebody opens connections without end."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.errno in (errno.EMFILE, errno.ENFILE)
+    return False
+
+
 def _is_read_only(path: Path) -> bool:
     with contextlib.suppress(OSError):
         return bool(os.statvfs(path).f_flag & os.ST_RDONLY)

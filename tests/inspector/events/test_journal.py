@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.errors import JournalError
-from inspector.events.journal import SCAN_SEQS
 from inspector.events.message import Message, topic_root
+from inspector.events.reader import SCAN_SEQS
 from inspector.records.events import CONTRACT, Data, Heartbeat
 from inspector.signals import Flag
 from tests.journals import ALARM, COIL, DEFECT, LONG_HEALTH, MISSED, events, held, opened
