@@ -74,9 +74,15 @@ export class Fold {
     return true;
   }
 
+  // Up to where a coil has had more defects than are here, mm from its head; 0: all of them are here.
+  undrawn(coil) {
+    return Object.hasOwn(this.dropped, coil.name) ? coil.defects.values().next().value?.start_mm ?? coil.length : 0;
+  }
+
   drop(coil, defect) {
     coil.defects.delete(defect.id);
-    const counts = this.dropped[coil.name] ??= {};
+    if (!Object.hasOwn(this.dropped, coil.name)) this.dropped[coil.name] = {};
+    const counts = this.dropped[coil.name];
     counts[defect.name] = (counts[defect.name] ?? 0) + 1;
   }
 

@@ -123,7 +123,9 @@ function frame() {
   const statuses = Object.fromEntries(line.cameras.map(({ camera }) => [camera, statusOf(camera)]));
   byId("strip").setAttribute("aria-label", fold.coils.length ? t("strip") : t("strip.none"));
   strips.draw({ fold, line, backdrops, head: travel.at(ms) || (fold.coil ? fold.coil.base + fold.coil.length : 0), behind: behind(), statuses });
-  byId("strip-hint").textContent = t("strip.hint", { metres: metres((strips.right - 52) / strips.scale, 1) });
+  const hints = [t("strip.hint", { metres: metres((strips.right - 52) / strips.scale, 1) })], undrawn = fold.coil ? fold.undrawn(fold.coil) : 0;
+  if (undrawn > 0) hints.push(t("undrawn", { metre: metres(undrawn, 1) }));
+  byId("strip-hint").textContent = hints.join(" · ");
 }
 
 // The archive's picture of what is to be seen: asked for as it grows.

@@ -38,6 +38,12 @@ export class Strips {
     this.canvas.dataset.defects = this.hits.length;
   }
 
+  // Strip of which the oldest defects are no longer here: it only looks clean.
+  undrawn(lane, coil) {
+    const begin = Math.max(LEFT, this.x(coil.base)), end = this.x(coil.base + this.view.fold.undrawn(coil));
+    hatch(this.ctx, begin, lane.y, end - begin, lane.h, 10, -1, EDGE);
+  }
+
   x(mm) { return this.right - (this.head - mm) * this.scale; }
   mm(x) { return this.head - (this.right - x) / this.scale; }
 
@@ -47,6 +53,7 @@ export class Strips {
     for (const camera of this.cameras(lane)) this.steel(lane, camera);
     for (const coil of coils) {
       const shown = (box) => coil.base + box.end_mm >= this.from && coil.base + box.start_mm <= this.head;
+      this.undrawn(lane, coil);
       for (const gap of coil.missed.filter(shown)) this.missed(lane, coil, gap);
       for (const box of coil.crowded.filter((one) => one.side === lane.name && shown(one))) this.box(lane, coil, box, (x, y, w, h) => hatch(ctx, x, y, Math.max(2, w), h, 4, -1, "#8b1d16"));
       for (const defect of coil.defects.values()) if (defect.side === lane.name && shown(defect)) this.defect(lane, coil, defect);
@@ -172,12 +179,13 @@ export class Strips {
   whole(y, width) {
     const ctx = this.ctx, coil = this.view.fold.coil;
     if (!coil) return;
-    const reached = Math.max(1, this.head - coil.base), inner = width - LEFT - RIGHT, px = inner / reached;
+    const reached = Math.max(1, this.head - coil.base), inner = width - LEFT - RIGHT, px = inner / reached, undrawn = this.view.fold.undrawn(coil);
     ctx.fillStyle = FAINT; ctx.font = "11px system-ui, sans-serif"; ctx.textAlign = "right"; ctx.textBaseline = "middle"; ctx.fillText(t("whole"), LEFT - 8, y + WHOLE * this.lanes.length / 2);
     ctx.save(); ctx.beginPath(); ctx.rect(LEFT, y - 4, inner + 2, WHOLE * this.lanes.length + 8); ctx.clip();
     this.lanes.forEach((lane, n) => {
       const top = y + n * WHOLE;
       ctx.fillStyle = STEEL; ctx.fillRect(LEFT, top, inner, WHOLE - 2);
+      hatch(ctx, LEFT, top, undrawn * px, WHOLE - 2, 4, -1, EDGE);
       for (const gap of coil.missed) if (this.cameras(lane).some((one) => one.camera === gap.camera)) { ctx.fillStyle = "#3a3f45"; ctx.fillRect(LEFT + gap.start_mm * px, top, Math.max(1, (gap.end_mm - gap.start_mm) * px), WHOLE - 2); }
       for (const defect of coil.defects.values()) if (defect.side === lane.name && defect.start_mm <= reached) { ctx.fillStyle = colourOf(this.kind(defect.name)); ctx.fillRect(LEFT + defect.start_mm * px, top, Math.max(1.5, (defect.end_mm - defect.start_mm) * px), WHOLE - 2); }
     });

@@ -36,9 +36,10 @@ test("defects that are no longer here count all the same", () => {
   const fold = new Fold();
   fold.take(coil("A", "started"));
   for (let n = 0; n < 1510; n++) fold.take(defect(`d${n}`, n));
+  assert.equal(fold.undrawn(fold.coil), 10);
   assert.equal(fold.coil.defects.size, 1500); assert.deepEqual(fold.dropped, { A: { dark: 10 } });
   fold.take(coil("A", "started"));
-  assert.deepEqual(fold.dropped, {});
+  assert.deepEqual(fold.dropped, {}); assert.equal(fold.undrawn(fold.coil), 0);
 });
 
 test("a camera's faults come and go", () => {
