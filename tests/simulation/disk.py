@@ -19,6 +19,7 @@ import apsw
 
 from inspector.events.journal import Journal
 from tests.simulation.line import Clocks, Setup
+from tests.simulation.writer import Writer
 
 SECTOR_BYTES = 512
 """What a disk writes whole."""
@@ -65,7 +66,7 @@ def _apply(content: bytearray, offset: int, written: bytes | None) -> None:
 Names = dict[str, File]
 
 
-class Disk(apsw.VFS):
+class Disk(Writer, apsw.VFS):
     """The disk of one folder; files elsewhere are none of its business."""
 
     def __init__(self, folder: Path) -> None:
@@ -82,10 +83,7 @@ class Disk(apsw.VFS):
         self._changes: list[Callable[[Names], None]] = []
         """Of names, since the folder was synced."""
         self.is_full = False
-        self.is_dead = False
-        """The process that writes was killed: nothing of what it does is done."""
-        self.dies_after = 0
-        """It is killed at the N-th change from here on; 0: it is not."""
+        self.start()
 
     def open(self, setup: Setup, clocks: Clocks, name: str) -> Journal:
         """Give a process its journal; `name` is the epoch, where none has begun."""
@@ -93,14 +91,6 @@ class Disk(apsw.VFS):
         return Journal(folder, max_mb, "/inspector/l", utc, lambda: name, max_days=1, clock_s=clocks.monotonic_s)
 
     # --- what happens to it -----------------------------------------------------------------------------------
-
-    def kill(self) -> None:
-        """Kill the process: what it has written stays in the machine's memory."""
-        self.is_dead, self.dies_after = True, 0
-
-    def start(self) -> None:
-        """Let another process write."""
-        self.is_dead, self.dies_after = False, 0
 
     def cut(self, chance: random.Random) -> None:
         """Cut the power, of a process that is dead: leave what a disk would hold then."""
@@ -115,14 +105,6 @@ class Disk(apsw.VFS):
             file = self._names[name] = File()
             file.durable[:] = content
         self._durable, self._changes = dict(self._names), []
-
-    def passes(self) -> bool:
-        """Whether a change is made; the process may be killed at it."""
-        if self.dies_after:
-            self.dies_after -= 1
-            if not self.dies_after:
-                self.is_dead = True
-        return not self.is_dead
 
     def file(self, name: str) -> File:
         """A file by its name, made where it is not there."""

@@ -19,11 +19,12 @@ from inspector.events.message import Message, Replay, envelope, envelope_time, t
 from inspector.events.resume import JournalPosition
 from inspector.records.events import Data
 from tests.simulation.line import Clocks, Setup
+from tests.simulation.writer import Writer
 
 NO_STATES: Mapping[str, bytes] = MappingProxyType({})
 
 
-class Tape:
+class Tape(Writer):
     """What outlives a process, and what happens to it: as `Disk`, to the commit instead of to the write."""
 
     def __init__(self) -> None:
@@ -35,31 +36,15 @@ class Tape:
         self.messages: list[Message] = []
         self.counts: dict[str, int] = {}
         self.states: dict[str, bytes] = {}
-        self.is_full = self.is_dead = False
-        self.dies_after = 0
+        self.is_full = False
+        self.start()
 
     def open(self, setup: Setup, clocks: Clocks, name: str) -> Journal:
         """Give a process its journal."""
         return cast(Journal, TapeJournal(self, clocks, name))
 
-    def kill(self) -> None:
-        """Kill the process that writes."""
-        self.is_dead, self.dies_after = True, 0
-
-    def start(self) -> None:
-        """Let another process write."""
-        self.is_dead, self.dies_after = False, 0
-
     def cut(self, chance: random.Random) -> None:
         """Cut the power: what was committed stays."""
-
-    def passes(self) -> bool:
-        """Whether a change is made; the process may be killed at it."""
-        if self.dies_after:
-            self.dies_after -= 1
-            if not self.dies_after:
-                self.is_dead = True
-        return not self.is_dead
 
 
 class Weight:
