@@ -6,6 +6,8 @@ from pathlib import Path
 
 from inspector.events.history import History
 from inspector.events.journal import Journal
+from inspector.harness import configuration
+from inspector.harness.ports import Ports
 from inspector.recipe import read_card
 from inspector.records.events import CoilRecord, Data
 from inspector.service import line
@@ -15,29 +17,13 @@ from tests.defects import any_defect
 from tests.patience import patience_s
 from tests.recipes import write_recipe
 
-LINE = """
-line = "line3"
-[recipe]
-path = "recipe"
-[intake]
-bind = "tcp://127.0.0.1:5555"
-[[camera]]
-name = "top"
-mm_per_px = 0.6
-mm_per_row = 0.5
-[events]
-bind = "tcp://127.0.0.1:5556"
-replay_bind = "tcp://127.0.0.1:5557"
-[journal]
-path = "journal"
-"""
-
 
 def made(folder: Path, journal: Journal, *coils: str) -> list[CoilRecord]:
     """The records that are made when the ends of these coils are on disk, recorded as the daemon does."""
-    (folder / "line3.toml").write_text(LINE)
+    written = write_recipe(folder / "recipe")
+    config = configuration.write(folder / "line.toml", Ports(), written, line="test", mm_per_px=0.5)
     published: list[Data] = []
-    records = Records(line.load(folder / "line3.toml"), read_card(write_recipe(folder / "recipe")), published.append)
+    records = Records(line.load(config), read_card(written), published.append)
     for coil in coils:
         records.ended(coil)
     assert records.close(patience_s())
