@@ -36,6 +36,7 @@ from inspector.events.segments import (
     KEEP,
     Damaged,
     JournalFolder,
+    log_of,
     see_mounted,
     starved,
     worded,
@@ -335,8 +336,7 @@ class Journal:
 
         Raises: Damaged where somebody overwrote it: `recover` takes up what is whole.
         """
-        log_file = file.with_name(f"{file.name}-wal")
-        if self._log_pages <= whole_frames(log_file):
+        if self._log_pages <= whole_frames(log_file := log_of(file)):
             return
         self._reader.let_go()  # whoever closes last would copy it
         self._newest.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)

@@ -8,6 +8,7 @@ Knows: the files, and what was known of the numbers before. Must not know: what 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -22,9 +23,12 @@ from inspector.events.segments import (
     JournalFolder,
     changed_event,
     epoch_of_events,
+    log_of,
     numbers,
     open_to_write,
 )
+from inspector.events.write_ahead import lost_commits
+from inspector.words import counted
 
 
 class JournalPosition(NamedTuple):
@@ -75,11 +79,13 @@ def resume(folder: JournalFolder, most_lost: int, known: KnownEvents = NOTHING) 
     found: Resumed | None = None
     while starts and found is None:
         try:
+            dropped = 0 if known.epoch else _dropped(folder.file(starts[-1]), remarks)
             segment = open_to_write(folder.file(starts[-1]))
             if segment is None:
                 folder.unlink(starts.pop())  # the process died while it made this file
                 continue
             found = _read(segment, starts)
+            lost += bool(dropped)
             if found.newest is None:  # its numbers are whole: they go on
                 _set_aside(folder, starts.pop(), f"is damaged ({found.why})", remarks)
         except (Damaged, apsw.NotADBError, apsw.CorruptError, apsw.SQLError) as error:
@@ -107,6 +113,17 @@ def _whole_starts(folder: JournalFolder, remarks: list[str]) -> tuple[list[int],
             starts.append(start)
             lost = 0
     return starts, lost
+
+
+def _dropped(file: Path, remarks: list[str]) -> int:
+    """Count the commits that SQLite will drop from the end of a file's log, and say so."""
+    log_file = log_of(file)
+    with contextlib.suppress(FileNotFoundError):
+        if commits := lost_commits(log_file):
+            words = counted(commits, "commit")
+            remarks.append(f"{log_file}: was changed while nobody wrote it; {words} of events behind that are lost")
+        return commits
+    return 0
 
 
 def _set_aside(folder: JournalFolder, start: int, what: str, remarks: list[str]) -> Path:

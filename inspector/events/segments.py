@@ -202,7 +202,7 @@ def see_mounted(path: Path, device: int) -> None:
 def read_only(file: Path) -> apsw.Connection:
     """Open a file to read; without its write-ahead log where it has none, so that reading makes no files."""
     uri = f"{file.absolute().as_uri()}?mode=ro"
-    if not file.with_name(file.name + "-wal").exists():
+    if not log_of(file).exists():
         uri += "&immutable=1"
     return apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
 
@@ -210,12 +210,13 @@ def read_only(file: Path) -> apsw.Connection:
 def open_to_write(file: Path) -> apsw.Connection | None:
     """Open a segment; None when it is an empty database.
 
-    What a process that was killed had written and not synced is taken up, so it is put on disk first.
+    What a process that was killed had written and not synced is taken up, so it is put on disk first. Its write-ahead
+    log ends there: in the next one no frame of a commit that a power cut had torn is left.
 
     Raises: JournalError when it is somebody else's; apsw.Error; OSError.
     """
     with contextlib.suppress(FileNotFoundError):
-        _sync(_side(file, "-wal"), os.O_RDWR)
+        _sync(log_of(file), os.O_RDWR)
         _sync(file.parent)
     segment = apsw.Connection(str(file))
     try:
@@ -235,10 +236,16 @@ def open_to_write(file: Path) -> apsw.Connection | None:
         segment.execute(STAGES)  # a journal of 0.1 has none
         segment.execute(sums.TABLE)  # nor one of 0.2
         index.prepare(segment, writable=True)
+        _end_log(segment)
     except BaseException:
         segment.close()
         raise
     return segment
+
+
+def _end_log(segment: apsw.Connection) -> None:
+    with contextlib.suppress(apsw.FullError, apsw.IOError):  # the journal folds it, once there is room
+        segment.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def numbers(segment: apsw.Connection, start: int) -> tuple[str, int, dict[str, int]]:
@@ -327,6 +334,11 @@ def _advice(error: Exception, path: Path) -> str:
             return "Give a folder as journal.path that this user may write to."
         case _:
             return "Check the disk (`dmesg`); what was recorded before is kept."
+
+
+def log_of(file: Path) -> Path:
+    """A segment's write-ahead log."""
+    return _side(file, "-wal")
 
 
 def _side(file: Path, side: str) -> Path:

@@ -13,9 +13,11 @@ import apsw
 import msgspec
 
 from inspector.errors import JournalError
-from inspector.events.segments import APPLICATION_ID, ASIDE, OURS, read_only, worded
+from inspector.events.segments import APPLICATION_ID, ASIDE, OURS, log_of, read_only, worded
 from inspector.events.sums import Sums
+from inspector.events.write_ahead import lost_commits
 from inspector.records.envelope import read_event
+from inspector.words import counted
 
 FAULTS_NAMED = 5
 """Of each file; the others are counted."""
@@ -77,6 +79,7 @@ class _Reading:
             with contextlib.closing(read_only(file)) as segment:
                 segment.execute("BEGIN")  # all of one moment, while the daemon writes
                 epoch = self._head(segment)
+                self._log(log_of(file))
                 sums = Sums(segment)
                 for row in segment.execute("SELECT seq, topic, payload FROM event ORDER BY seq"):
                     self._event(*row)
@@ -102,6 +105,14 @@ class _Reading:
             self._faults.append(f"is of epoch {', '.join(epochs) or 'none'}; expected {self._epoch or 'one'}")
         self._epoch = epochs[0] if epochs else self._epoch
         return self._epoch
+
+    def _log(self, file: Path) -> None:
+        """Look for commits that are in the log and cannot be read."""
+        with contextlib.suppress(FileNotFoundError):
+            if commits := lost_commits(file):
+                self._faults.append(
+                    f"its write-ahead log was changed: {counted(commits, 'commit')} behind that are lost"
+                )
 
     def _event(self, seq: int, topic: str, payload: bytes) -> None:
         root = topic.partition(".")[0]

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from inspector.events.segments import JournalFolder
+from inspector.events.segments import JournalFolder, log_of
 
 LOOK_S = 1.0
 """How often the files that are written no more are looked at."""
@@ -52,7 +52,7 @@ class FileWatch:
 def _files(folder: JournalFolder, start: int) -> tuple[Path, Path]:
     """Return a segment's database and its log; what they share in memory changes as it likes."""
     file = folder.file(start)
-    return file, file.with_name(f"{file.name}-wal")
+    return file, log_of(file)
 
 
 def _stamp(file: Path) -> Stamp:

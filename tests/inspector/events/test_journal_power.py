@@ -62,12 +62,13 @@ def test_what_a_killed_process_left_is_synced_before_it_is_replayed(tmp_path: Pa
 
 
 def test_that_can_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the sync at the opening a power cut takes events that were held."""
+    """Without a sync at the opening, by us or by SQLite as the log ends, a power cut takes events that were held."""
     open_to_write = segments.open_to_write
 
     def unsynced(file: Path) -> object:
         with monkeypatch.context() as patch:
             patch.setattr(segments, "_sync", lambda *_: None)
+            patch.setattr(segments, "_end_log", lambda _: None)
             return open_to_write(file)
 
     monkeypatch.setattr("inspector.events.resume.open_to_write", unsynced)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,55 @@ def overwrite(log: Path, at: int) -> None:
         file.write(random.Random(at).randbytes(log.stat().st_size - at))
     found = log.stat()  # the journal may have written in the same tick of the kernel's clock
     os.utime(log, ns=(found.st_atime_ns, found.st_mtime_ns + 1_000_000_000))
+
+
+def killed(folder: Path, commits: int) -> tuple[Path, int]:
+    """A journal of a process that was killed: all of it is in the log. Return where that is, and the last number."""
+    journal = opened(folder / "written")
+    for number in range(commits):
+        journal.record([DEFECT, ALARM], {"strip": bytes([number])})
+    shutil.copytree(folder / "written", folder / "journal")
+    last_seq = journal.last_seq
+    journal.close()
+    return folder / "journal", last_seq
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
+def test_a_byte_of_a_killed_lines_log(tmp_path: Path, share: float) -> None:
+    """SQLite drops all behind it in silence: that is found, reported, and no number is given out twice."""
+    folder, last_seq = killed(tmp_path, commits=40)
+    log = log_of(folder)
+    content = bytearray(log.read_bytes())
+    content[round(share * len(content))] ^= 4
+    log.write_bytes(content)
+    (fault,) = [fault for file in verify(folder) for fault in file.faults]
+    assert "its write-ahead log was changed" in fault
+    journal = opened(folder, epoch="e2")
+    (event,) = events(journal.record([DEFECT]))
+    assert (event.epoch, event.seq > last_seq) == ("e1", True)
+    changed, skipped = journal.remarks
+    assert "was changed while nobody wrote it" in changed and "used twice" in skipped
+    kept = [event.seq for event in events(held(journal))]
+    assert 0 < len(kept) - 1 < last_seq and kept[:-1] == [*range(1, len(kept))]
+    journal.close()
+    journal = opened(folder)
+    assert journal.remarks == [] and journal.last_seq == event.seq
+    journal.close()
+
+
+@pytest.mark.parametrize("torn", [0, 1, 2])
+def test_a_commit_that_a_power_cut_tore_is_no_damage(tmp_path: Path, torn: int) -> None:
+    """The last commit may lack any of its frames: nobody has received what was in it, and its numbers are free."""
+    folder, last_seq = killed(tmp_path, commits=5)
+    log = log_of(folder)
+    content = bytearray(log.read_bytes())
+    begin = HEAD + (len(content) // (FRAME_HEAD + PAGE) - 1 - torn) * (FRAME_HEAD + PAGE)
+    content[begin + FRAME_HEAD : begin + FRAME_HEAD + PAGE] = bytes(PAGE)
+    log.write_bytes(content)
+    assert [fault for file in verify(folder) for fault in file.faults] == []
+    journal = opened(folder)
+    assert (journal.remarks, journal.last_seq) == ([], last_seq - 2)
+    journal.close()
 
 
 def test_frames_that_are_whole(tmp_path: Path) -> None:
