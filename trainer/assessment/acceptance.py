@@ -16,6 +16,7 @@ import numpy as np
 import inspector
 from inspector.records.recipe import DefectClass, Maps, Recipe
 from trainer.assessment.coil import Scale
+from trainer.assessment.comparison import Comparison, RecipeTally
 from trainer.assessment.defect_counts import ClassCounts, DefectCounts
 from trainer.assessment.labelled_strip import assessed_frame, right
 from trainer.assessment.reported import reported_labels
@@ -89,13 +90,17 @@ class AcceptanceReport(msgspec.Struct, frozen=True, kw_only=True):
     defect_reliability: Trust
     """The same of the reported defects' own probabilities, all classes together."""
     worst: tuple[BadFrame, ...]
+    comparison: Comparison | None = None
+    """With another recipe on the same frames, where one was named."""
 
 
 class Acceptance:
     """Counts frames as they come. For one thread."""
 
-    def __init__(self, card: Recipe, scale: Scale) -> None:
+    def __init__(self, card: Recipe, scale: Scale, *, is_compared: bool = False) -> None:
+        """`is_compared`: sums are also kept by frame, for `comparison.compare`."""
         self._card, self._scale = card, scale
+        self.tally = RecipeTally(card, [kind.name for kind in card.classes]) if is_compared else None
         classes = len(card.classes)
         self.outlined, self._reported = Scores(classes), Scores(classes)
         self.counts, self._reliability = DefectCounts(card.classes), Reliability(classes, card.confidence)
@@ -120,6 +125,8 @@ class Acceptance:
         alone = assessed_frame(sample.name, sample.labels, maps, self._card, self._scale)
         self._certain += [defect.confidence for defect in alone.reported]
         self._is_right += right(alone, self._card.classes)
+        if self.tally:
+            self.tally.add(alone, sample.labels, reported)
         self.worst.add(AssessedFrame(sample, labels, reported, alone, self.counts.add(alone)))
 
     def report(self, engine: str, data: Sequence[str]) -> AcceptanceReport:

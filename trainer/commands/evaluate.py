@@ -14,6 +14,8 @@ from trainer.errors import UserError
 if TYPE_CHECKING:
     from inspector.records.recipe import Recipe
     from trainer.assessment.acceptance import Acceptance, AcceptanceReport
+    from trainer.assessment.coil import Scale
+    from trainer.assessment.comparison import Comparison
     from trainer.data.samples import Frames
 
 
@@ -24,6 +26,11 @@ def add_arguments(evaluate: argparse.ArgumentParser) -> None:
         "data", nargs="+", help=DATA_HELP + "; several are joined. For --submission alone, a folder of images will do"
     )
     evaluate.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
+    evaluate.add_argument(
+        "--against",
+        metavar="RECIPE",
+        help="report the difference to another recipe too, as steel-fast, whose classes may be others",
+    )
     evaluate.add_argument("--out", type=Path, metavar="FOLDER", help="folder for report.html and report.json")
     evaluate.add_argument("--submission", type=Path, metavar="FILE.csv", help="write Kaggle's submission.csv, too")
     evaluate.add_argument("--json", action="store_true", help="one JSON object, the report, instead of a table")
@@ -39,7 +46,6 @@ def run(given: argparse.Namespace) -> int:
     from trainer.assessment.acceptance import Acceptance
     from trainer.assessment.reported import reported_labels
     from trainer.assessment.submission import write_submission
-    from trainer.data.sizes import cut_larger
     from trainer.files import refuse_foreign
     from trainer.learn.progress import count
     from trainer.recipe import evaluate
@@ -48,14 +54,10 @@ def run(given: argparse.Namespace) -> int:
         refuse_foreign(given.out / "report.html", b"<!doctype html>")
         refuse_foreign(given.out / "report.json", b"{")
     card, model = recipe.load(recipe.find(given.recipe, Path()))
-    frames, is_labelled = _opened(given, card)
-    frames, words = cut_larger(frames, (card.height, card.width))
-    if words:
-        print(words, file=sys.stderr)
-    if given.submission and "tiles" in words:
-        raise UserError("--submission: an image larger than the recipe's frames has no row; leave it out")
+    other = recipe.load(recipe.find(given.against, Path())) if given.against else None
+    frames, is_labelled = _fitting(given, card, other and other[0])
     engine, measure = OpenVino(card, model), scale(given)
-    acceptance = Acceptance(card, measure)
+    acceptance = Acceptance(card, measure, is_compared=other is not None)
     with ExitStack() as stack:
         rows = given.submission and stack.enter_context(write_submission(given.submission, len(card.classes)))
         inferred = evaluate.infer(engine, frames, card)
@@ -68,6 +70,8 @@ def run(given: argparse.Namespace) -> int:
     if is_labelled:
         asked = [*given.data, *(("--only", given.only) if given.only else ())]
         report = acceptance.report(engine.name, asked)
+        if other:
+            report = msgspec.structs.replace(report, comparison=_compared(acceptance, other, frames, measure))
         if given.out:
             _write(given.out, report, acceptance)
         print(msgspec.json.encode(report).decode() if given.json else _table(report, acceptance))
@@ -75,6 +79,43 @@ def run(given: argparse.Namespace) -> int:
         if made and not given.json:
             print(f"written: {made}")
     return 0
+
+
+def _fitting(given: argparse.Namespace, card: Recipe, other: Recipe | None) -> tuple[Frames, bool]:
+    """Return the frames, none larger than either recipe takes, and whether they have labels."""
+    from trainer.data.sizes import cut_larger
+
+    frames, is_labelled = _opened(given, card)
+    if other and not is_labelled:
+        raise UserError(f"--against {given.against}: expected labelled frames, to count what either finds")
+    height_px, width_px = card.height, card.width
+    if other:
+        height_px, width_px = min(height_px, other.height), min(width_px, other.width)
+    frames, words = cut_larger(frames, (height_px, width_px))
+    if words:
+        print(words, file=sys.stderr)
+    if given.submission and "tiles" in words:
+        raise UserError("--submission: an image larger than the recipe's frames has no row; leave it out")
+    return frames, is_labelled
+
+
+def _compared(acceptance: Acceptance, other: tuple[Recipe, bytes], frames: Frames, measure: Scale) -> Comparison:
+    """Run the other recipe on the same frames and return both compared."""
+    from inspector.engines.openvino import OpenVino
+    from trainer.assessment.comparison import RecipeTally, compare
+    from trainer.assessment.labelled_strip import assessed_frame
+    from trainer.assessment.reported import reported_labels
+    from trainer.learn.progress import count
+    from trainer.recipe import evaluate
+
+    card, model = other
+    tally = RecipeTally(card, frames.class_names)
+    inferred = evaluate.infer(OpenVino(card, model), frames, card, has_own_classes=False)
+    for _, (sample, maps) in zip(count(len(frames)), inferred, strict=True):
+        strip = assessed_frame(sample.name, sample.labels, maps, card, measure)
+        tally.add(strip, sample.labels, reported_labels(maps, card, measure))
+    assert acceptance.tally, "made to be compared"
+    return compare(acceptance.tally, tally, frames.class_names)
 
 
 def _opened(given: argparse.Namespace, card: Recipe) -> tuple[Frames, bool]:
@@ -108,10 +149,12 @@ def _write(folder: Path, report: AcceptanceReport, acceptance: Acceptance) -> No
 
 def _table(report: AcceptanceReport, acceptance: Acceptance) -> str:
     """Return the report for a terminal: pixels under their conventions, then defects with bounds."""
+    from trainer.assessment.comparison import comparison_lines
     from trainer.recipe import evaluate
     from trainer.tuning import tune
 
     pixels = {**acceptance.outlined.report(), "frames": float(report.basis.frames)}
     names = [kind.name for kind in report.classes]
     strip = f"defects on {report.basis.metres:.1f} m at {report.basis.scale}"
-    return "\n".join([evaluate.table(pixels, names), strip, *tune.defect_lines(acceptance.counts)])
+    lines = [evaluate.table(pixels, names), strip, *tune.defect_lines(acceptance.counts)]
+    return "\n".join([*lines, *(comparison_lines(report.comparison) if report.comparison else ())])

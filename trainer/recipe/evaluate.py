@@ -26,17 +26,20 @@ NAMES = {
 }
 
 
-def infer(engine: Segmenter, frames: Frames, card: Recipe) -> Iterator[tuple[Sample, Maps]]:
+def infer(
+    engine: Segmenter, frames: Frames, card: Recipe, *, has_own_classes: bool = True
+) -> Iterator[tuple[Sample, Maps]]:
     """Yield every frame with the engine's maps of it, each of shape (1, H, W), as many in flight as it allows.
 
-    A frame smaller than the recipe's is padded with black, right and below; its maps are its own size again.
+    A frame smaller than the recipe's is padded with black, right and below; its maps are its own size again. Without
+    `has_own_classes` the labels are in other classes than the recipe's.
 
     Raises:
         UserError: a frame that cannot be read, or larger than the recipe's.
         EngineError: the engine failed.
     """
     names = tuple(kind.name for kind in card.classes)
-    assert frames.class_names in (names, ()), "opened with other classes than the recipe's"
+    assert not has_own_classes or frames.class_names in (names, ()), "opened with other classes than the recipe's"
     waiting: list[Sample] = []
     for index in range(len(frames)):
         sample = frames[index]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from inspector.words import counted
 from trainer.assessment.acceptance import AcceptanceReport
+from trainer.assessment.page.comparison import comparison
 from trainer.assessment.page.formatting import figure, per_100m, share
 from trainer.assessment.page.pictures import Shots, reliability, worst
 from trainer.assessment.page.tables import defects, matrices, pixels
@@ -41,6 +42,7 @@ def write(report: AcceptanceReport, shots: Iterable[Shots]) -> str:
             _cards(report),
             _basis(report),
             defects(report),
+            comparison(report),
             matrices(report),
             pixels(report),
             reliability(report),
