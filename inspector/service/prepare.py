@@ -19,8 +19,9 @@ from inspector import recipe
 from inspector.access.gate import ServerKeys, read_keys
 from inspector.access.token import find_token
 from inspector.config import geometry
-from inspector.engines import cascade, segmenter
+from inspector.engines import cascade, choice
 from inspector.engines.screening import ScreenAccount
+from inspector.engines.segmenter import PAUSE
 from inspector.engines.tiled import Tiled, tiles
 from inspector.errors import ConfigError, EngineRefused, Stopped
 from inspector.infer import Loaded, depths
@@ -43,11 +44,11 @@ def prepare(path: Path) -> tuple[Config, Path]:
     settings = line.load(path)
     folder = recipe.find(settings.recipe.path, path.parent)
     card, model = recipe.load(folder)
-    segmenter.check(settings.engine, card, model)
+    choice.check(settings.engine, card, model)
     if settings.recipe.screen:
         screen = recipe.find(settings.recipe.screen, path.parent)
         screen_card, screen_model = recipe.load(screen)
-        segmenter.check(settings.engine, screen_card, screen_model)
+        choice.check(settings.engine, screen_card, screen_model)
         cascade.permit(card, screen_card)
         section = msgspec.structs.replace(settings.recipe, screen=str(screen))
         settings = msgspec.structs.replace(settings, recipe=section)
@@ -309,7 +310,7 @@ def _load_one(settings: Config, folder: Path, options: Options) -> Loaded:
         options.tell(words)
 
     def load_engine() -> Loaded:
-        engine = segmenter.load(
+        engine = choice.load(
             section,
             card,
             model,
@@ -321,7 +322,7 @@ def _load_one(settings: Config, folder: Path, options: Options) -> Loaded:
             tell=tell,
         )
         largest_s = time.monotonic() - reported_s  # they come last
-        return Loaded(card, engine, batch_s=largest_s / (1 + segmenter.PAUSE) if options.gently else largest_s)
+        return Loaded(card, engine, batch_s=largest_s / (1 + PAUSE) if options.gently else largest_s)
 
     try:
         try:

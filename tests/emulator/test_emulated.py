@@ -180,13 +180,13 @@ LOAD = """
 import logging, sys
 from pathlib import Path
 from inspector import recipe
-from inspector.engines import segmenter
+from inspector.engines import choice
 from inspector.engines.settings import EngineSection
 from tests.emulator.nvinfer import RuntimeCache
 logging.basicConfig(level=logging.WARNING)
 folder = Path(sys.argv[1])
 card, model = recipe.load(folder)
-segmenter.load(EngineSection(kind="tensorrt"), card, model, 4, folder).close()
+choice.load(EngineSection(kind="tensorrt"), card, model, 4, folder).close()
 print("compiled", RuntimeCache.compiled)
 """
 

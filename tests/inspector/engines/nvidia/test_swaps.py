@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from inspector import recipe
-from inspector.engines import segmenter
+from inspector.engines import choice
 from inspector.engines.segmenter import Segmenter
 from inspector.engines.settings import EngineSection
 from tests.recipes import DARK, HEIGHT, WIDTH, write_recipe
@@ -30,7 +30,7 @@ def test_fifty_swaps_leave_host_memory_where_it_was(tmp_path: Path) -> None:
     frames = np.full((4, HEIGHT, WIDTH), DARK, np.uint8)
 
     def swap(old: Segmenter | None) -> Segmenter:
-        new = segmenter.load(EngineSection(threads=1), card, model, 4, folder)
+        new = choice.load(EngineSection(threads=1), card, model, 4, folder)
         new.submit(frames)
         assert new.result().labels.all()
         if old is not None:

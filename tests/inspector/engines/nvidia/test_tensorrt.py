@@ -18,7 +18,7 @@ import pytest
 from deploy import frames
 from deploy.__main__ import main as deploy
 from inspector import recipe
-from inspector.engines import segmenter
+from inspector.engines import choice
 from inspector.engines.openvino import OpenVino
 from inspector.engines.segmenter import Segmenter
 from inspector.engines.settings import EngineSection
@@ -53,7 +53,7 @@ def steel(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Recipe, bytes
 def engine(tiny: tuple[Path, Recipe, bytes]) -> Iterator[Segmenter]:
     """The tiny recipe's engine, loaded and warm."""
     folder, card, model = tiny
-    loaded = segmenter.load(SECTION, card, model, MAX_FRAMES, folder, unverified=True)
+    loaded = choice.load(SECTION, card, model, MAX_FRAMES, folder, unverified=True)
     yield loaded
     loaded.close()
 
@@ -103,7 +103,7 @@ def test_two_batches_in_flight_beat_one(steel: tuple[Path, Recipe, bytes]) -> No
     The figure is printed, for people; what is asserted is that the maps are the same.
     """
     folder, card, model = steel
-    loaded = segmenter.load(SECTION, card, model, MAX_FRAMES, folder, unverified=True)
+    loaded = choice.load(SECTION, card, model, MAX_FRAMES, folder, unverified=True)
     batch = loaded.buffer(MAX_FRAMES)
     for place, shown in enumerate(frames.steel(card, MAX_FRAMES)):
         batch[place] = shown.pixels
@@ -147,7 +147,7 @@ def test_fifty_swaps_leave_memory_where_it_was(tiny: tuple[Path, Recipe, bytes])
         return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
 
     def swap(old: Segmenter | None) -> Segmenter:
-        new = segmenter.load(SECTION, card, model, MAX_FRAMES, folder, unverified=True)
+        new = choice.load(SECTION, card, model, MAX_FRAMES, folder, unverified=True)
         new.submit(noise(MAX_FRAMES, 1))
         assert new.result().labels.any()
         if old is not None:
@@ -179,7 +179,7 @@ def test_an_engine_that_nobody_closes_is_given_back(tiny: tuple[Path, Recipe, by
     folder, card, model = tiny
     free = []
     for _ in range(8):
-        segmenter.load(SECTION, card, model, MAX_FRAMES, folder, unverified=True)
+        choice.load(SECTION, card, model, MAX_FRAMES, folder, unverified=True)
         with cuda.device(0).at_work("asking for memory"):
             free.append(int(pycuda.driver.mem_get_info()[0]))
     assert free[2] - free[-1] <= 8 * 2**20
@@ -191,14 +191,14 @@ import numpy as np
 from pathlib import Path
 import pycuda.driver
 from inspector import recipe
-from inspector.engines import segmenter
+from inspector.engines import choice
 from inspector.engines.settings import EngineSection
 from inspector.engines.nvidia import cuda
 from inspector.errors import GpuLost
 
 folder = Path(sys.argv[1])
 card, model = recipe.load(folder)
-engine = segmenter.load(EngineSection(kind="tensorrt"), card, model, 2, folder, unverified=True)
+engine = choice.load(EngineSection(kind="tensorrt"), card, model, 2, folder, unverified=True)
 gpu = cuda.device(0)
 with gpu.at_work("preparing"):
     wild = pycuda.driver.module_from_buffer(b'''
@@ -252,12 +252,12 @@ def test_too_large_a_batch_is_out_of_memory_and_not_lost(steel: tuple[Path, Reci
         hog = pycuda.driver.mem_alloc(max(1, pycuda.driver.mem_get_info()[0] - 16 * 2**20))
     try:
         with pytest.raises(EngineError) as caught:
-            segmenter.load(SECTION, card, model, MAX_FRAMES, folder, unverified=True)
+            choice.load(SECTION, card, model, MAX_FRAMES, folder, unverified=True)
     finally:
         with gpu.at_work("giving back"):
             hog.free()
     assert not isinstance(caught.value, GpuLost)
-    loaded = segmenter.load(SECTION, card, model, 1, folder, unverified=True)
+    loaded = choice.load(SECTION, card, model, 1, folder, unverified=True)
     loaded.submit(np.zeros((1, card.height, card.width), np.uint8))
     assert loaded.result().presence.shape == (1, card.columns)
     loaded.close()

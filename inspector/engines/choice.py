@@ -1,0 +1,93 @@
+"""The choice of the engine that the configuration names: checked against its recipe, loaded and warm.
+
+Engines are loaded by name so that none is imported in vain.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from inspector.engines.segmenter import DEPTHS, PAUSE, Depths, Segmenter
+from inspector.engines.settings import EngineSection
+from inspector.records.recipe import Recipe
+
+Tell = Callable[[str], None]
+"""Receives what goes on, while it takes long."""
+
+
+def check(section: EngineSection, recipe: Recipe, model: bytes) -> None:
+    """Hold a recipe's card against its graph, which every engine runs, or is built from.
+
+    Raises: RecipeError.
+    """
+    if section.kind != "stub":
+        from inspector.engines.openvino import read
+
+        read(recipe, model)
+
+
+def load(
+    section: EngineSection,
+    recipe: Recipe,
+    model: bytes,
+    max_frames: int,
+    folder: Path,
+    *,
+    depths: Depths = DEPTHS,
+    unverified: bool = False,
+    gently: bool = False,
+    tell: Tell = lambda words: None,
+) -> Segmenter:
+    """Load and warm the engine that `section` names: every batch size has run once when this returns.
+
+    `model` is the recipe's ONNX, `folder` where it and a built engine lie. `unverified` runs a built engine that was
+    not proven equal to the model. `gently`: another engine runs a line here meanwhile. `tell` receives how far it is.
+
+    Raises: EngineError; EngineRefused when trying again is in vain.
+    """
+    if section.kind == "tensorrt":
+        from inspector.engines.nvidia import loader
+
+        built = loader.load(section, recipe, max_frames, folder, depths=depths, unverified=unverified)
+        return _closed_on_failure(built, lambda: built.warm(tell, gently=gently))
+    engine: Segmenter
+    if section.kind == "stub":
+        from inspector.engines.stub import Stub
+
+        engine = Stub(recipe)
+    else:
+        from inspector.engines.openvino import OpenVino
+
+        engine = OpenVino(recipe, model, threads=section.threads)
+    return _closed_on_failure(engine, lambda: _warm(engine, recipe, range(1, max_frames + 1), tell, gently=gently))
+
+
+def _closed_on_failure(engine: Segmenter, work: Callable[[], None]) -> Segmenter:
+    try:
+        work()
+    except BaseException:
+        engine.close()
+        raise
+    return engine
+
+
+def _warm(
+    engine: Segmenter, recipe: Recipe, sizes: range, tell: Tell = lambda words: None, *, gently: bool = False
+) -> None:
+    """Run every batch size once for each batch in flight, so that no frame of the line pays for a first time.
+
+    `gently`: pause after each, as another engine runs a line here meanwhile.
+    """
+    frames = np.zeros((sizes[-1], recipe.height, recipe.width), np.uint8)
+    for size in sizes:
+        tell(f"warming up {engine.name}: batch size {size} of {sizes[-1]}")
+        for _ in range(engine.in_flight):
+            began_s = time.monotonic()
+            engine.submit(frames[:size])
+            engine.result()
+            if gently:
+                time.sleep(PAUSE * (time.monotonic() - began_s))
