@@ -133,3 +133,15 @@ def each(upstream: Iterable[T], work: Callable[[T], U], last: Callable[[], U] | 
         yield work(item)
     if last is not None:
         yield last()
+
+
+def followed(upstream: Iterable[T], work: Callable[[T], U], rest: Callable[[U], U | None]) -> Iterator[U]:
+    """Yield `work(item)` of every item, and behind it what `rest` makes of that, unless it is None.
+
+    `rest` is called once the item was taken on, so that nobody waits for it but the next item.
+    """
+    for item in upstream:
+        done = work(item)
+        yield done
+        if (more := rest(done)) is not None:
+            yield more

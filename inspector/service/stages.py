@@ -3,6 +3,8 @@
     analyse -> camera_health -> cut -> decimate -> recipe_health -> strip -> triggers -> repeats -> decisions -> alarms
     -> receipts -> archive
 
+The search for repeats comes behind a batch that was handed on; what it finds takes the way from `decisions` on.
+
 Laws: one thread takes findings through all of them, and what each must know over a restart is read while none is at
 work. A state that cannot be read costs its stage its memory, never the line its start.
 
@@ -22,7 +24,7 @@ from inspector.alarms.alarms import Alarms
 from inspector.analysis.analyse import Analyse
 from inspector.camera_health.watch import CameraHealth
 from inspector.coil.decisions import Decisions
-from inspector.flow import each
+from inspector.flow import each, followed
 from inspector.intake.receipts import Receipts
 from inspector.metrics import Metrics
 from inspector.recipe_health import OUTPUT_FAULTS, RecipeHealth
@@ -53,16 +55,12 @@ class Stages:
         self.alarms = Alarms(settings.alarm, settings.flood)
         self.receipts = Receipts(settings.camera)
         self._strip = Strip(settings.camera, settings.defect, settings.severity)
+        self._repeats = Repeats(settings.repeat, settings.roll)
         self._inbox: SimpleQueue[Config] = SimpleQueue()
-        self._stages: list[Stage] = [
-            self._strip,
-            self._triggers,
-            Repeats(settings.repeat, settings.roll),
-            Decisions(),
-            self.alarms,
-            self.receipts,
-        ]
-        self._lasting: list[Lasting] = [self._camera_health, self._recipe_health, *self._stages]
+        self._first: list[Stage] = [self._strip, self._triggers]
+        self._then: list[Stage] = [Decisions(), self.alarms, self.receipts]
+        health: list[Lasting] = [self._camera_health, self._recipe_health]
+        self._lasting: list[Lasting] = [*health, *self._first, self._repeats, *self._then]
 
     def watched_by(self, metrics: Metrics) -> None:
         """Show what stands now, of cameras and of the recipe, at each scrape."""
@@ -101,7 +99,10 @@ class Stages:
 
         findings = each(batches, seen, _last)
         findings = each(findings, desk.attach)
-        for stage in self._stages:
+        for stage in self._first:
+            findings = each(findings, metrics.timed(stage.name, stage))
+        findings = followed(findings, self._repeats, metrics.timed(self._repeats.name, self._repeats.behind))
+        for stage in self._then:
             findings = each(findings, metrics.timed(stage.name, stage))
         findings = each(findings, metrics.timed(archive.collect.name, archive.collect))
         findings = each(findings, desk.conclude)

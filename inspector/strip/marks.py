@@ -22,6 +22,8 @@ Place = tuple[str, str, int]
 """Side, class and place across."""
 Trio = tuple[Place, Place, Place]
 """Where a mark lies, and next to it."""
+KeptMark = tuple[str, str, str, float, float, float, float]
+"""A mark's fields, in their order."""
 
 
 class Mark(msgspec.Struct, frozen=True, gc=False):

@@ -2,7 +2,10 @@
 
 Laws: only finished defects are marks, each once; a repeat is reported when it is found, when its marks have doubled in
 number, when it goes on upon the next coil, and when it ends. It goes on over a weld and over a restart of the
-inspector, which also keeps the newest marks that had not yet repeated often enough.
+inspector, which also keeps the newest marks that had not yet repeated often enough. The search, which takes most of a
+batch's time on dirty strip, comes behind the batch: what it finds is reported right behind the batch's own events, and
+before those of the next. Where a coil ends, rolls are changed or the stream ends, it belongs to the batch. What has not
+been searched yet goes on over a restart.
 
 Knows: defects, coils, the roll table. Must not know: frames, alarms.
 """
@@ -17,7 +20,7 @@ from inspector.records.commands import Answer, RollsChanged
 from inspector.records.events import CoilReport, Data, Defect, Repeat, RepeatState
 from inspector.records.stages import Findings
 from inspector.strip.chances import Search
-from inspector.strip.marks import Mark
+from inspector.strip.marks import KeptMark, Mark
 from inspector.strip.rolls import suspects, table
 from inspector.strip.settings import RepeatSection, RollSection
 from inspector.strip.tracks import Kept, RepeatingMark, Track, Tracks
@@ -25,6 +28,17 @@ from inspector.words import counted
 
 REMEMBERED = 4
 """Coils whose heads are kept in addition to the newest: another camera may still be on one, or frames name it again."""
+
+
+class _Unsearched(msgspec.Struct):
+    """Marks of one coil that nobody has looked at yet."""
+
+    coil: str
+    begins: bool = False
+    """Whether they are the first of it."""
+    marks: list[KeptMark] = []
+    is_estimated: bool = False
+    """Of the newest of them."""
 
 
 class _State(msgspec.Struct):
@@ -40,6 +54,8 @@ class _State(msgspec.Struct):
     search: Kept | None = None
     is_estimated: bool = False
     """Of the newest defect."""
+    unsearched: list[_Unsearched] = []
+    """In the order of the strip; the coil and all else of the search are those of before them."""
     announced: dict[str, int] = {}
     """Marks of each repeat when it was last reported, by its id."""
 
@@ -65,29 +81,25 @@ class Repeats:
         self._state = _State()
 
     def __call__(self, findings: Findings) -> Findings:
-        """Look for repeats among the defects of a batch."""
-        events: list[Data] = []
-        answers = dict(findings.answers)
+        """Change rolls, then note the defects of a batch; look for repeats where the batch completes something."""
+        events, answers = list[Data](), dict(findings.answers)
         for asked in findings.asked:
             if isinstance(asked.command, RollsChanged):
+                events += self._search()  # what was printed before
                 answers[asked.number] = self._change(asked.command, events)
-        self._reach(findings.left_mm)  # the coils before a weld: the next begins there
-        marks: list[Mark] = []
-        for data in findings.events:
-            if isinstance(data, CoilReport) and data.state == "started":
-                events += self._add(marks)
-                self._begin(data)
-            elif isinstance(data, Defect) and data.is_whole and data.length_mm < self._longest_mm:
-                marks += self._marks(data)
-        events += self._add(marks)
-        self._reach(findings.reached_mm)
-        events += [self._event(found, "ended") for found in self._tracks.end(self._state.reached_mm)]
-        for event in events:
-            if isinstance(event, Repeat) and event.state == "ended":
-                self._state.announced.pop(event.id, None)
+        self._note(findings)
+        if findings.is_last or any(_ends(data) for data in findings.events):
+            events += self._search()
         if not events and answers == findings.answers:
             return findings
         return msgspec.structs.replace(findings, events=(*findings.events, *events), answers=answers)
+
+    def behind(self, findings: Findings) -> Findings | None:
+        """Look for repeats among what was noted, with a batch that was handed on; return what is to follow it."""
+        events = self._search()
+        if not events:
+            return None
+        return Findings(closed_ns=findings.closed_ns, reached_mm=findings.reached_mm, events=tuple(events))
 
     def state(self) -> bytes:
         """Repeats under way, marks that may become one, and where the coils lie on the line."""
@@ -103,6 +115,18 @@ class Repeats:
         self._tracks.resume(self._state.search or Kept(self._state.tracks))
         self._state.tracks = []
 
+    # --- what the cameras saw -------------------------------------------------------------------------------------
+
+    def _note(self, findings: Findings) -> None:
+        """Put the marks of a batch where they lie on the line."""
+        self._reach(findings.left_mm)  # the coils before a weld: the next begins there
+        for data in findings.events:
+            if isinstance(data, CoilReport) and data.state == "started":
+                self._begin(data)
+            elif isinstance(data, Defect) and data.is_whole and data.length_mm < self._longest_mm:
+                self._mark(data)
+        self._reach(findings.reached_mm)
+
     def _reach(self, ends_mm: dict[tuple[str, str], float]) -> None:
         """Follow how far the line has come, by the coils whose heads are known."""
         state = self._state
@@ -117,9 +141,41 @@ class Repeats:
         if not goes_on:
             others = {name: head_mm for name, head_mm in state.head_mm.items() if name != coil}
             state.head_mm = {**dict(list(others.items())[-REMEMBERED:]), coil: state.reached_mm}
-        if not goes_on or coil != state.coil:
-            state.coil, state.announced = coil, {}
-            self._tracks.coil()
+        if not goes_on or coil != self._newest.coil:
+            state.unsearched.append(_Unsearched(coil, begins=True))
+
+    def _mark(self, defect: Defect) -> None:
+        """Note a defect as a mark of the line, where it is known where its coil lies."""
+        head_mm = self._state.head_mm.get(defect.coil)
+        if head_mm is None:
+            return
+        if not self._state.unsearched:
+            self._state.unsearched.append(_Unsearched(self._state.coil))
+        across_mm, width_mm = (defect.left_mm + defect.right_mm) / 2, defect.right_mm - defect.left_mm
+        line_mm, newest = head_mm + defect.start_mm, self._state.unsearched[-1]
+        newest.is_estimated = defect.is_estimated
+        newest.marks.append((defect.id, defect.name, defect.side, across_mm, line_mm, width_mm, defect.length_mm))
+
+    @property
+    def _newest(self) -> _Unsearched | _State:
+        """What knows the newest coil."""
+        return self._state.unsearched[-1] if self._state.unsearched else self._state
+
+    # --- what repeats ---------------------------------------------------------------------------------------------
+
+    def _search(self) -> list[Data]:
+        """Look for repeats among all that was noted, and end those whose mark stays away."""
+        state, events = self._state, list[Data]()
+        for stretch in state.unsearched:
+            if stretch.begins:
+                state.coil, state.announced = stretch.coil, {}
+                self._tracks.coil()
+            if stretch.marks:
+                state.is_estimated = stretch.is_estimated
+                events += self._add([Mark(*facts) for facts in stretch.marks])
+        state.unsearched = []
+        events += map(self._over, self._tracks.end(state.reached_mm))
+        return events
 
     def _change(self, command: RollsChanged, events: list[Data]) -> Answer:
         """End what the rolls printed that were changed; other rolls print other marks."""
@@ -128,7 +184,7 @@ class Repeats:
             expected = f"one of {', '.join(names)}" if names else "none: the configuration has no [[roll]]"
             return Answer(is_done=False, message=f"{command.roll}: no such roll; expected {expected}.")
         ended = self._tracks.rolls_changed(lambda period_mm: command.roll in (None, *self._suspected(period_mm)))
-        events += [self._event(found, "ended") for found in ended]
+        events += map(self._over, ended)
         what = command.roll or "all rolls"
         return Answer(is_done=True, message=f"{what} changed; {counted(len(ended), 'repeat')} ended")
 
@@ -136,23 +192,17 @@ class Repeats:
         """Rolls that explain a period, the likeliest first."""
         return tuple(suspect.roll.name for suspect in suspects(period_mm, self._rolls, 2 * self._tolerance))
 
-    def _marks(self, defect: Defect) -> Iterator[Mark]:
-        """A defect as a mark of the line, where it is known where its coil lies."""
-        self._state.is_estimated = defect.is_estimated
-        head_mm = self._state.head_mm.get(defect.coil)
-        if head_mm is not None:
-            across_mm, width_mm = (defect.left_mm + defect.right_mm) / 2, defect.right_mm - defect.left_mm
-            line_mm = head_mm + defect.start_mm
-            yield Mark(defect.id, defect.name, defect.side, across_mm, line_mm, width_mm, defect.length_mm)
-
     def _add(self, marks: list[Mark]) -> Iterator[Data]:
-        """Look for repeats among marks, and take them out of the list."""
+        """Look for repeats among marks."""
         for found in self._tracks.add_all(marks):
             before = self._state.announced.get(found.id) if found else None
             if found and (before is None or found.marks >= 2 * before):
                 self._state.announced[found.id] = found.marks
                 yield self._event(found, "new" if before is None else "update")
-        marks.clear()
+
+    def _over(self, found: RepeatingMark) -> Repeat:
+        self._state.announced.pop(found.id, None)
+        return self._event(found, "ended")
 
     def _event(self, found: RepeatingMark, state: RepeatState) -> Repeat:
         return Repeat(
@@ -169,3 +219,7 @@ class Repeats:
             rolls=self._suspected(found.period_mm),
             is_estimated=self._state.is_estimated,
         )
+
+
+def _ends(data: Data) -> bool:
+    return isinstance(data, CoilReport) and data.state == "ended"

@@ -21,7 +21,7 @@ import numpy as np
 
 from inspector.strip.chains import NOTHING, Chains, ChanceLimits, Newest, ShownChains
 from inspector.strip.chances import TURNS, Floats, Search
-from inspector.strip.marks import Before, Lanes, Mark, Place, Trio
+from inspector.strip.marks import Before, KeptMark, Lanes, Mark, Place, Trio
 from inspector.strip.strewn import Dirt, Strewn
 
 LOST_AFTER = 6
@@ -117,7 +117,7 @@ class Kept(msgspec.Struct, frozen=True):
     """What the search has to know after a restart: what repeats, and what may turn out to."""
 
     tracks: list[Track] = []
-    free: list[tuple[str, str, str, float, float, float, float]] = []
+    free: list[KeptMark] = []
     """The newest marks that belong to no repeat, oldest first."""
     dirt: list[Dirt] = []
     begins_mm: float | None = None

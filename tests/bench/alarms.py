@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from inspector.access.gate import Gate
 from inspector.access.refusals import Refusals
 from inspector.alarms.alarms import Alarms
 from inspector.client import Events
-from inspector.flow import buffered, each
+from inspector.flow import buffered, each, followed
 from inspector.harness import configuration
 from inspector.harness.ports import Ports
 from inspector.metrics import Metrics
@@ -61,13 +61,15 @@ RULES = "".join(
 def main(alarms: int = 300) -> None:
     """Print the times from analysed to raised, recorded and received, for each load."""
     print(f"{1 + RULES.count('[[alarm]]')} rules, {alarms} alarms a row; milliseconds after the batch was analysed")
-    print(f"| load | raised p50 | p99 (wanted: {WANTED_MS:g}) | of it processor p50 | p99 | received p50 | p99 | max |")
-    print("|---|---|---|---|---|---|---|---|")
+    print(
+        f"| load | raised p50 | p99 (wanted: {WANTED_MS:g}) | of it processor p50 | p99 | received p50 | p99 |", end=""
+    )
+    print(" max | search behind, processor p50 | p99 |\n|---|---|---|---|---|---|---|---|---|---|")
     for load, defects in LOADS.items():
         with tempfile.TemporaryDirectory() as folder:
             watch = _run(Path(folder), alarms, defects)
         figures = [*np.percentile(watch.raised_ms, (50, 99)), *np.percentile(watch.processor_ms, (50, 99))]
-        figures += [*np.percentile(watch.received_ms, (50, 99, 100))]
+        figures += [*np.percentile(watch.received_ms, (50, 99, 100)), *np.percentile(watch.search_ms, (50, 99))]
         print(f"| {load} | " + " | ".join(f"{figure:.2f}" for figure in figures) + " |", flush=True)
 
 
@@ -82,7 +84,8 @@ def _run(folder: Path, alarms: int, defects: int) -> _Watch:
     gate = Gate(context, None, Refusals())
     sink = EventSink(context, settings, Metrics(["top"], CLASSES), lambda status: None, gate)
     watch = _Watch()
-    stages: list[Stage] = [Strip(settings.camera), Repeats(settings.repeat, settings.roll), Alarms(settings.alarm)]
+    strip, repeats, alarm = Strip(settings.camera), Repeats(settings.repeat, settings.roll), Alarms(settings.alarm)
+    stages: list[Stage] = [strip, repeats, alarm]
     listener = threading.Thread(target=watch.receive, args=(ports, alarms))
     listener.start()
     while not watch.listens.wait(0.05):  # a subscriber comes late, and only an event shows that it is there
@@ -92,9 +95,8 @@ def _run(folder: Path, alarms: int, defects: int) -> _Watch:
         watch.note(found)
         return msgspec.structs.replace(found, states={stage.name: stage.state() for stage in stages})
 
-    flow = each(_batches(alarms, defects), watch.analysed)
-    for stage in stages:
-        flow = each(flow, stage)
+    flow = each(each(_batches(alarms, defects), watch.analysed), strip)
+    flow = each(followed(flow, repeats, watch.searching(repeats.behind)), alarm)
     recorded = buffered(sink.recorded(buffered(each(flow, with_states), 64, "analyse")), 4, "journal")
     for group in recorded.groups(0.05):
         for item in group:
@@ -113,6 +115,7 @@ class _Watch:
         self.received_ms: list[float] = []
         self.listens = threading.Event()
         self.processor_ms: list[float] = []
+        self.search_ms: list[float] = []
         self._analysed_ns = self._worked_ns = 0
         self._began_ns: list[int] = []
 
@@ -120,6 +123,17 @@ class _Watch:
         """A batch has been analysed."""
         self._analysed_ns, self._worked_ns = time.perf_counter_ns(), time.thread_time_ns()
         return found
+
+    def searching(self, search: Callable[[Findings], Findings | None]) -> Callable[[Findings], Findings | None]:
+        """Take the time of the search behind each batch."""
+
+        def searched(found: Findings) -> Findings | None:
+            began_ns = time.thread_time_ns()
+            more = search(found)
+            self.search_ms.append((time.thread_time_ns() - began_ns) / 1e6)
+            return more
+
+        return searched
 
     def note(self, found: Findings) -> None:
         """All stages have seen it."""

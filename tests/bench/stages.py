@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from inspector.alarms.alarms import Alarms
@@ -55,6 +56,8 @@ def _print(load: str, regions: int, batches: list[Findings]) -> None:
         for stage in stages:
             began = time.thread_time()
             after = stage(after)
+            more = stage.behind(after) if isinstance(stage, Repeats) else None
+            after = msgspec.structs.replace(after, events=(*after.events, *more.events)) if more else after
             took_s.append(time.thread_time() - began)
         began = time.thread_time()
         for stage in stages:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.flow import Cancelled, buffered, each
+from inspector.flow import Cancelled, buffered, each, followed
 from tests.patience import patience_s
 
 
@@ -176,3 +176,17 @@ def test_groups_come_empty_when_nothing_did() -> None:
     assert next(group for group in groups if group) == [(1,)]
     tap.close()
     assert [group for group in groups if group] == []
+
+
+def test_what_follows_is_made_once_the_item_was_taken_on() -> None:
+    """Work behind an item begins when the next is asked for, and what it yields comes between the two."""
+    began = list[int]()
+
+    def rest(item: int) -> int | None:
+        began.append(item)
+        return item + 1 if item % 4 == 0 else None
+
+    items = followed([1, 2, 3], lambda item: 2 * item, rest)
+    assert next(items) == 2 and began == []
+    assert next(items) == 4 and began == [2]
+    assert list(items) == [5, 6] and began == [2, 4, 6]

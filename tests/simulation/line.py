@@ -9,7 +9,7 @@ Knows: the parts. Must not know: what must hold of them (accounts.py), what came
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -129,9 +129,12 @@ class Line:
         self.strip, self.alarms = Strip(setup.cameras), Alarms(setup.alarms, unix_ns=clocks.unix_ns)
         self.triggers = Triggers(setup.triggers, setup.cameras, unix_ns=clocks.unix_ns)
         self.receipts = Receipts(setup.cameras)
-        repeats = [Repeats(REPEAT, ())] if setup.finds_repeats else []
+        self.repeats = Repeats(REPEAT, ()) if setup.finds_repeats else None
+        repeats = [self.repeats] if self.repeats else []
         triggers = [self.triggers] if setup.triggers else []
-        self.stages: tuple[Stage, ...] = (self.strip, *triggers, *repeats, self.alarms, self.receipts)
+        self._behind: tuple[Stage, ...] = (self.alarms, self.receipts)
+        self.stages: tuple[Stage, ...] = (self.strip, *triggers, *repeats, *self._behind)
+        self._handed_on: Findings | None = None
         for stage in self.stages:
             if (state := self.journal.states.get(stage.name)) is not None:
                 stage.restore(state, clocks.monotonic_ns())
@@ -235,7 +238,10 @@ class Line:
             self.inferred.append(Inferred(batch, self.recipe, _maps(batch) if has_maps else None))
 
     def analyse(self) -> Findings | None:
-        """Take the next batch through the stages."""
+        """Take what was found behind the last batch through the stages, or the next batch."""
+        before, self._handed_on = self._handed_on, None
+        if before and self.repeats and (more := self.repeats.behind(before)) is not None:
+            return self._through(more, self._behind)
         if not self.inferred:
             return None
         inferred = self.inferred.popleft()
@@ -268,8 +274,13 @@ class Line:
         reports = (*self.reports,)
         self.reports.clear()
         asked, self.asked = tuple(self.asked), []
-        findings = msgspec.structs.replace(findings, events=reports, asked=asked)
-        for stage in self.stages:
+        self._handed_on = found = self._through(
+            msgspec.structs.replace(findings, events=reports, asked=asked), self.stages
+        )
+        return found
+
+    def _through(self, findings: Findings, stages: Iterable[Stage]) -> Findings:
+        for stage in stages:
             findings = stage(findings)
         findings = msgspec.structs.replace(findings, states={stage.name: stage.state() for stage in self.stages})
         self.found.append(findings)

@@ -32,11 +32,18 @@ def begins(coil: str) -> CoilReport:
 
 
 def run(stage: Repeats, events: list[Data], *, coil: str = "C", reached_mm: float = 0.0) -> list[Repeat]:
-    """One batch through the stage; what it added."""
-    before = Findings(closed_ns=0, events=tuple(events), reached_mm={(coil, "top"): reached_mm})
-    added = stage(before).events[len(events) :]
+    """One batch through the stage; what it added, and what is to follow."""
+    added = through(stage, Findings(closed_ns=0, events=tuple(events), reached_mm={(coil, "top"): reached_mm}))
     assert all(isinstance(event, Repeat) for event in added)
     return [event for event in added if isinstance(event, Repeat)]
+
+
+def through(stage: Repeats, batch: Findings) -> list[Data]:
+    """One batch through the stage; what it added, and what is to follow."""
+    after = stage(batch)
+    assert after.events[: len(batch.events)] == batch.events
+    more = stage.behind(after)
+    return [*after.events[len(batch.events) :], *(more.events if more else ())]
 
 
 def test_a_roll_mark_is_reported_and_the_roll_named() -> None:
@@ -73,7 +80,7 @@ def test_the_flow_finds_it_over_a_weld(coils: tuple[str | None, str | None], siz
         frames.append(inspected(header(number, coil=coils[is_second], start_mm=at_mm), *regions))
     strip, stage = Strip(CAMERAS[:1]), Repeats(RepeatSection(min_period_mm=50, along_mm=0.1, across_mm=1), ())
     batches = [findings(*frames[at : at + size]) for at in range(0, len(frames), size)]
-    found = [event for batch in batches for event in stage(strip(batch)).events if isinstance(event, Repeat)]
+    found = [event for batch in batches for event in through(stage, strip(batch)) if isinstance(event, Repeat)]
     assert {event.id for event in found} == {found[0].id}
     assert {event.period_mm for event in found} == {every * LENGTH_MM}
     assert [event.state for event in found].count("new") == 2
@@ -132,6 +139,53 @@ def test_what_a_restart_keeps_is_bounded() -> None:
     after = Repeats(RepeatSection(), ROLLS)
     after.restore(stage.state(), 0)
     assert after.state() == stage.state()
+
+
+def test_the_search_comes_behind_the_batch() -> None:
+    """A batch goes on as it came; what its marks show follows, at the time and place of the batch."""
+    stage = Repeats(RepeatSection(), ROLLS)
+    batch = Findings(closed_ns=7, events=(begins("C"), *map(mark, range(8))), reached_mm={("C", "top"): 11_000.0})
+    assert stage(batch) is batch
+    more = stage.behind(batch)
+    assert more is not None and (more.closed_ns, more.reached_mm) == (7, batch.reached_mm)
+    assert {event.newest for event in more.events if isinstance(event, Repeat)} == {"m2", "m5"}
+    assert stage.behind(batch) is None
+
+
+@pytest.mark.parametrize("searched", [0, 1, 2])
+def test_marks_that_were_not_searched_yet_go_on_over_a_restart(searched: int) -> None:
+    """Batches over two coils, the process killed before a search: the same repeats as without, in the same order."""
+    batches: list[list[Data]] = [
+        [begins("C"), *map(mark, range(3))],
+        [*map(mark, range(3, 8)), begins("D"), mark(8, "D")],
+        [mark(number, "D") for number in range(9, 17)],
+    ]
+
+    def taken(is_killed: bool) -> list[Data]:
+        stage, found = Repeats(RepeatSection(), ROLLS), list[Data]()
+        for number, events in enumerate(batches):
+            after = stage(Findings(closed_ns=number, events=tuple(events)))
+            if is_killed and number == searched:
+                state, stage = stage.state(), Repeats(RepeatSection(), ROLLS)
+                stage.restore(state, 0)
+                continue
+            more = stage.behind(after)
+            found += more.events if more else ()
+        more = stage.behind(after)
+        return [*found, *(more.events if more else ())]
+
+    assert taken(is_killed=True) == taken(is_killed=False) != []
+
+
+def test_what_completes_a_coil_has_its_repeats_with_it() -> None:
+    """The record of a coil that ends lacks none, for it is made once its end is on disk."""
+    stage = Repeats(RepeatSection(), ROLLS)
+    ends = CoilReport(state="ended", coil="C", inspected_m=11, missed_m=0, frames=9, defects={})
+    batch = Findings(closed_ns=0, events=(begins("C"), *map(mark, range(8)), ends))
+    assert [event.state for event in stage(batch).events if isinstance(event, Repeat)] == ["new", "update"]
+    last = Repeats(RepeatSection(), ROLLS)
+    after = last(Findings(closed_ns=0, is_last=True, events=(begins("C"), *map(mark, range(8)))))
+    assert [event.state for event in after.events if isinstance(event, Repeat)] == ["new", "update"]
 
 
 def test_a_state_of_0_2_is_read() -> None:
