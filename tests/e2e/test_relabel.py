@@ -136,7 +136,7 @@ def test_a_network_learns_what_people_relabelled(tmp_path: Path) -> None:
         archive = inspect(tmp_path, first / "recipe")
         assert wrong(first / "recipe", archive) == (STAINS, 0)
         assert inspector(["review", str(archive), "--out", exported]) == 0
-        start = ["--start", str(first / "best.pt"), "--epoch-crops", "400", "--lr", "3e-3", "--defect-share", "0"]
+        start = ["--start", str(first / "best.pt"), "--epoch-crops", "640", "--lr", "3e-3", "--defect-share", "0"]
         fit(second, exported, "--validate", exported, *start)
     finally:
         torch.set_num_threads(threads)
