@@ -47,6 +47,8 @@ class Settings:
     """A `split.csv` to follow instead of making one."""
     fold: str | None = None
     """`K/N`: measure on fold K of N and learn from the others, instead of 80:20; the seed decides which frames."""
+    folds: int | None = None
+    """Learn from all of `data`; this number of other networks, each taught all but a part, measure that part."""
     encoder: str = "resnet34"
     weights: str | None = None
     """Pre-trained encoder: a state dict's path, or `imagenet`."""
@@ -96,3 +98,8 @@ class Settings:
     """Memory for decoded frames; None: half of what is free, up to 8 with a GPU and 2 without. 10^9 bytes."""
     seed: int = 0
     checkpoint_minutes: float = 3.0
+
+    @property
+    def own_minutes(self) -> float | None:
+        """Of `minutes`, those of one network."""
+        return self.minutes and self.minutes / (1 + (self.folds or 0))

@@ -40,6 +40,8 @@ class Basis(msgspec.Struct, frozen=True, kw_only=True):
     engine: str
     data: str
     """As the command line named it."""
+    settings_chosen_on: str = ""
+    """Of each class, in words; empty where `tune` has not chosen them, or did not say."""
     frames: int
     metres: float
     scale: str
@@ -140,6 +142,7 @@ class Acceptance:
             trained_on=card.trained_on,
             engine=engine,
             data=" ".join(data),
+            settings_chosen_on=str(card.scores.get("frame_chosen_on") or card.scores.get("coil_chosen_on") or ""),
             frames=self.outlined.frames,
             metres=self.counts.metres,
             scale=str(self._scale),

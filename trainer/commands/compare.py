@@ -51,7 +51,7 @@ def run(given: argparse.Namespace) -> int:
     from trainer.files import hold_folder
     from trainer.paper.compare import compare
 
-    settings = convert({**PRESETS["best"], **fit.asked(given)}, Settings)
+    settings = convert({**PRESETS["best"], **fit.asked(given), "folds": None}, Settings)
     if given.folds and (settings.validate or settings.split or settings.fold):
         raise UserError("--folds stands next to --validate, --split or --fold, which say otherwise what is held out")
     encoders = list(dict.fromkeys(given.encoders))

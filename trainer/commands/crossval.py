@@ -44,7 +44,7 @@ def run(given: argparse.Namespace) -> int:
     from trainer.files import hold_folder
 
     fit.refuse_two_networks(settings := fit.asked(given))
-    wanted = convert({**PRESETS["best"], **settings}, Settings)
+    wanted = convert({**PRESETS["best"], **settings, "folds": None}, Settings)
     try:
         with hold_folder(given.out):
             crossval(

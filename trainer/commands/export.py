@@ -24,7 +24,7 @@ def add_arguments(export: argparse.ArgumentParser) -> None:
         "--size", type=frame_size, metavar="HxW", help="frames on the line, pixels (default: the data's largest)"
     )
     for option, metavar, meaning in (
-        ("--threshold", "CLASS=P", "least probability of a pixel, as crack=0.4 (default: 0.5)"),
+        ("--threshold", "CLASS=P", "least probability of a pixel, as crack=0.4 (default: 0.5; calibrated 0.2)"),
         ("--min-area", "CLASS=MM2", "smallest defect, as crack=10 (default: 20)"),
     ):
         export.add_argument(option, metavar=metavar, help=meaning, action="append", default=[], type=named_number)
@@ -35,8 +35,8 @@ def add_arguments(export: argparse.ArgumentParser) -> None:
     export.add_argument(
         "--calibrated",
         action="store_true",
-        help="fit temperature and the constant of sound to half of the validation frames, and show the calibration "
-        "error on the other half; thresholds then want to be lower",
+        help="fit temperature and the constant of sound to frames that the network never saw, and show the error of "
+        "each half by what was fitted to the other",
     )
     export.add_argument(
         "--score-frames", type=count, default=200, help="validation frames measured (default: %(default)s)"
@@ -57,7 +57,8 @@ def run(given: argparse.Namespace) -> int:
     from trainer.data.names import allowed_name
     from trainer.files import hold_folder
     from trainer.recipe.evaluate import table
-    from trainer.recipe.export import ExportOptions, choose_classes, export, load_network
+    from trainer.recipe.export import CALIBRATED_THRESHOLD, THRESHOLD, ExportOptions, choose_classes, export
+    from trainer.recipe.held_out import load_network
 
     folder = given.out or given.source / FOLDER
     card = load_network(given.source)[1]
@@ -70,7 +71,12 @@ def run(given: argparse.Namespace) -> int:
         version=given.version,
         created=datetime.now(UTC).date().isoformat(),
         trained_on=given.trained_on or " ".join(card.settings.data),
-        classes=choose_classes(card.class_names, dict(given.threshold), dict(given.min_area)),
+        classes=choose_classes(
+            card.class_names,
+            dict(given.threshold),
+            dict(given.min_area),
+            CALIBRATED_THRESHOLD if given.calibrated else THRESHOLD,
+        ),
         precision=given.precision,
         size_px=given.size,
         calibrate=given.calibrate,
@@ -81,11 +87,15 @@ def run(given: argparse.Namespace) -> int:
     with hold_folder(folder):
         recipe = export(given.source, folder, asked)
     size_mib = (folder / "model.onnx").stat().st_size / 2**20
-    print(f"{folder}: {recipe}, {recipe.precision}, {size_mib:.1f} MiB; on the validation frames:")
+    measured = "on the validation frames"
+    if card.settings.folds:
+        measured = f"on all frames, each by one of {card.settings.folds} networks that never saw it"
+    print(f"{folder}: {recipe}, {recipe.precision}, {size_mib:.1f} MiB; {measured}:")
     scores = {name.removeprefix("validation_"): value for name, value in recipe.scores.items()}
     if (error := recipe.scores.get("validation_calibration_error")) is not None:
         before = recipe.scores["validation_calibration_error_before"]
-        print(f"expected calibration error of pixels called a defect: {before} before, {error} now (other half)")
+        words = "expected calibration error of pixels called a defect"
+        print(f"{words}: {before} before, {error} now, each half by what was fitted to the other")
     print(table({name: float(value) for name, value in scores.items()}, card.class_names))
     if "dice_micro_mean" in scores and card.best >= 0:
         print(

@@ -41,6 +41,12 @@ def add_arguments(fit: argparse.ArgumentParser) -> None:
     fit.add_argument("--resume", action="store_true", help="go on from RUN/last.pt, with its settings and data")
     add_network(fit)
     add_division(fit)
+    fit.add_argument(
+        "--folds",
+        type=count,
+        metavar="N",
+        help="for few frames: learn from all, and teach N networks more, each on all but a part, to be measured there",
+    )
     add_training(fit)
 
 
@@ -214,6 +220,7 @@ def vars_of(settings: Settings) -> dict[str, object]:
 
 def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
+    from trainer.learn.folded import fit_folded
     from trainer.learn.train import fit
 
     settings = asked(given)
@@ -224,7 +231,7 @@ def run(given: argparse.Namespace) -> int:
             raise UserError(f"no DATA; expected {DATA_HELP}")
         refuse_two_networks(settings)
         wanted = convert({**PRESETS["best"], **settings}, Settings)
-    fit(wanted, given.out, Console(), given.resume)
+    (fit_folded if wanted.folds else fit)(wanted, given.out, Console(), given.resume)
     return 0
 
 

@@ -14,6 +14,7 @@ from trainer.errors import UserError
 
 if TYPE_CHECKING:
     from trainer.assessment.labelled_strip import LabelledStrip
+    from trainer.settings import Settings
 
 
 def add_arguments(tune: argparse.ArgumentParser) -> None:
@@ -22,8 +23,9 @@ def add_arguments(tune: argparse.ArgumentParser) -> None:
         "source",
         type=Path,
         metavar="RUN|RECIPE",
-        help="a run's folder, whose validation frames are halved (tune.csv) and whose RUN/recipe is exported if it is "
-        "not there; or a recipe's folder, with --calibrate and --test. recipe.toml is rewritten",
+        help="a run's folder: of one with --folds all frames choose, of another half of its validation frames "
+        "(tune.csv), and RUN/recipe is exported if it is not there; or a recipe's folder, with --calibrate and "
+        "--test. recipe.toml is rewritten",
     )
     for option, meaning in (("--calibrate", "to choose on"), ("--test", "to measure on, never to choose on")):
         tune.add_argument(
@@ -38,6 +40,11 @@ def add_arguments(tune: argparse.ArgumentParser) -> None:
     target.add_argument(
         "--min-recall", type=rate, metavar="SHARE", help="of each class, as 0.95; then as few false ones as possible"
     )
+    target.add_argument(
+        "--balanced",
+        action="store_true",
+        help="as many found as possible for each false one: for few frames, which show no rate per 100 m",
+    )
     tune.add_argument(
         "--accept-collapsed", action="store_true", help="write the recipe though a class is never found, and say so"
     )
@@ -47,27 +54,32 @@ def add_arguments(tune: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
     from trainer.files import hold_folder
+    from trainer.recipe.held_out import folds_of
+    from trainer.tuning.folded import tune_folded
     from trainer.tuning.targets import TuningTarget
     from trainer.tuning.tune import tune
 
-    folder, calibration, test = _opened(given)
     allowed = given.max_false_per_100m
-    if allowed is None and given.min_recall is None:
+    if allowed is None and given.min_recall is None and not given.balanced:
         allowed = 1.0
     target = TuningTarget(max_false_per_100m=allowed, min_recall=given.min_recall)
+    accept: bool = given.accept_collapsed
+    folder, settings = _exported(given)
+    folds = folds_of(given.source, settings) if settings else []
     with hold_folder(folder):
-        tuned = tune(folder, calibration, test, target, print, accept_collapsed=given.accept_collapsed)
+        if folds:
+            tuned = tune_folded(folder, folds, scale(given), target, print, accept_collapsed=accept)
+        else:
+            tuned = tune(folder, *_strips(given, settings, folder), target, print, accept_collapsed=accept)
     for fault in tuned.faults:
         print(f"fault: {fault}", file=sys.stderr)
     print(f"{folder}: {'rewritten' if tuned.is_written else 'left as it was'}")
     return 1 if tuned.faults else 0
 
 
-def _opened(given: argparse.Namespace) -> tuple[Path, LabelledStrip, LabelledStrip]:
-    """Return the recipe's folder, and the strip to choose and to measure on."""
-    from inspector import recipe
-    from trainer.recipe.export import load_network
-    from trainer.tuning.strips import halves, labelled_strip
+def _exported(given: argparse.Namespace) -> tuple[Path, Settings | None]:
+    """Return the recipe's folder, exported where it is a run's and not there; and the settings of the run."""
+    from trainer.recipe.held_out import load_network
 
     is_run = (given.source / "best.pt").is_file()
     if is_run and (given.calibrate or given.test):
@@ -80,12 +92,8 @@ def _opened(given: argparse.Namespace) -> tuple[Path, LabelledStrip, LabelledStr
             f"{given.source}: holds no best.pt, so it is no run; expected --calibrate and --test for a recipe's folder"
         )
     if not is_run:
-        card = recipe.read_card(given.source)
-        calibration, test = (
-            labelled_strip(specs, given.only, card, scale(given)) for specs in (given.calibrate, given.test)
-        )
-        return given.source, calibration, test
-    folder = given.source / export.FOLDER
+        return given.source, None
+    folder: Path = given.source / export.FOLDER
     if not (folder / "recipe.toml").is_file():
         print(f"{folder}: not there; exporting it")
         exporting = argparse.ArgumentParser()
@@ -93,5 +101,16 @@ def _opened(given: argparse.Namespace) -> tuple[Path, LabelledStrip, LabelledStr
         export.run(exporting.parse_args([str(given.source)]))
     elif (given.source / "best.pt").stat().st_mtime > (folder / "model.onnx").stat().st_mtime:
         print(f"{folder} is older than best.pt; `trainer export {shlex.quote(str(given.source))}` makes it again")
-    settings = load_network(given.source)[1].settings
-    return folder, *halves(settings, given.source, recipe.read_card(folder), scale(given))
+    return folder, load_network(given.source)[1].settings
+
+
+def _strips(given: argparse.Namespace, settings: Settings | None, folder: Path) -> tuple[LabelledStrip, LabelledStrip]:
+    """Return the strip to choose and to measure on."""
+    from inspector import recipe
+    from trainer.tuning.strips import halves, labelled_strip
+
+    card, measure = recipe.read_card(folder), scale(given)
+    if settings:
+        return halves(settings, given.source, card, measure)
+    calibration, test = (labelled_strip(specs, given.only, card, measure) for specs in (given.calibrate, given.test))
+    return calibration, test

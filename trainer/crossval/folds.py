@@ -23,10 +23,8 @@ from trainer.data.split import parse_fold
 from trainer.errors import DataError
 from trainer.files import replace_file
 from trainer.learn import checkpoint
-from trainer.learn.series import finish, keep_alike
+from trainer.learn.series import ASKED, doubts, finish, keep_alike, refuse_taught
 from trainer.settings import Settings
-
-ASKED = "crossval.json"
 
 
 def crossval(
@@ -87,16 +85,6 @@ def of_fold(settings: Settings, number: int, folds: int) -> Settings:
     )
 
 
-def doubts(settings: Settings) -> list[str]:
-    """Return in words what may make the figures too good: a recipe does not list what it has learnt from."""
-    return [
-        f"{option} {origin}: a recipe does not list what it has learnt from. If DATA is among it, every figure is "
-        "too good: read trained_on in its recipe.toml."
-        for option, origin in (("--start", settings.start), ("--teacher", settings.teacher))
-        if origin and not Path(origin).is_file() and not (Path(origin) / ASKED).is_file()
-    ]
-
-
 def _fold_of(option: str, origin: str, settings: Settings) -> str:
     """Return the network of `origin` that has not seen what `settings.fold` holds out."""
     path = Path(origin)
@@ -109,11 +97,7 @@ def _fold_of(option: str, origin: str, settings: Settings) -> str:
                 f"{option} {origin}: its folds are others; expected the same DATA, --only, --seed and --folds"
             )
         return str(path / f"fold-{number}" / "last.pt")
-    if path.is_file() and set(checkpoint.load(path)[0].settings.data) & set(settings.data):
-        raise DataError(
-            f"{option} {origin}: has learnt from DATA, so that it knows what is held out; expected a network of other "
-            "data, or the folder of a cross-validation with the same folds"
-        )
+    refuse_taught(option, origin, settings)
     return origin
 
 

@@ -54,19 +54,23 @@ def open_data(
     `classes` are those of the run's network, once it has one.
 
     What `split.csv` in the folder `run` says holds, then what `settings.split` says; else the set is divided again, in
-    `settings.fold` and the rest where that is given.
+    `settings.fold` and the rest where that is given. With `settings.folds` all frames teach.
 
     Raises:
         DataError: data that cannot be used, a split of other data, or a fold next to another way to divide.
     """
-    if settings.fold and (settings.validate or settings.split):
-        raise DataError(f"--fold {settings.fold} stands next to --split or --validate; expected one. Leave one.")
+    if (settings.fold or settings.folds) and (settings.validate or settings.split):
+        option = f"--fold {settings.fold}" if settings.fold else f"--folds {settings.folds}"
+        raise DataError(f"{option} stands next to --split or --validate; expected one. Leave one.")
     window = Window(*settings.window) if settings.window else None
     specs = [*settings.data, *settings.validate]
     frames = sources.frames(specs, settings.only, classes=classes, window=window, size=settings.size)
     if not frames.class_names:
         raise DataError(f"{' '.join(specs)}: has no class; expected one or more to learn. Add frames with defects.")
     check_sizes(frames)
+    if settings.folds:  # its networks have frames to measure on, the run itself has none
+        folds(frames, settings.seed, near_duplicates(frames), settings.folds)
+        return Part(frames, tuple(range(len(frames)))), Part(frames, ())
     if settings.validate:
         assert isinstance(frames, sources.Joined), "data and more"
         taught = sum(map(len, frames.sources[: len(settings.data)]))

@@ -92,7 +92,8 @@ class Bar:
         unmeasured = {*self._unmeasured, *(i for i, dice in by_class.items() if math.isnan(dice))}
         classes = " ".join("none" if i in unmeasured else f"{dice:.3f}" for i, dice in by_class.items())
         text = f"epoch {line['epoch']}  step {line['step']}  loss {line['loss']:.4f}"
-        text += f"  validation {line['validation_loss']:.4f}  Dice/IoU {dice}  Dice micro by class {classes}"
+        if not math.isnan(line["validation_loss"]):
+            text += f"  validation {line['validation_loss']:.4f}  Dice/IoU {dice}  Dice micro by class {classes}"
         self._console.print(text, soft_wrap=True)
 
 

@@ -22,10 +22,11 @@ class Schedule:
     def progress(self, step: int, elapsed_s: float) -> float:
         """Return 0 at the start, 1 or more at the end."""
         epochs = self.settings.epochs
-        if not (epochs or self.settings.minutes):
+        minutes = self.settings.own_minutes
+        if not (epochs or minutes):
             epochs = PATIENT_EPOCHS if self.settings.patience else PAPER_EPOCHS
         by_steps = step / (epochs * self.epoch_steps) if epochs else 0.0
-        by_time = elapsed_s / (60 * self.settings.minutes) if self.settings.minutes else 0.0
+        by_time = elapsed_s / (60 * minutes) if minutes else 0.0
         return max(by_steps, by_time)
 
     def left_s(self, step: int, elapsed_s: float) -> float:

@@ -20,6 +20,8 @@ from trainer.settings import Settings
 
 OF_THE_MACHINE = ("workers", "checkpoint_minutes", "compile", "cache_gb")
 """Settings that may differ when a series goes on: they change no figure."""
+ASKED = "crossval.json"
+"""What a cross-validation was asked for, in its folder."""
 
 
 def finish(settings: Settings, run: Path, console: Console) -> None:
@@ -73,6 +75,25 @@ def keep_alike(settings: Settings, path: Path, own: Sequence[str] = ()) -> None:
     ]
     if faults:
         raise DataError(*faults)
+
+
+def refuse_taught(option: str, origin: str, settings: Settings) -> None:
+    """Raise DataError where the network that an option names has learnt from DATA, of which a part is held out."""
+    if Path(origin).is_file() and set(checkpoint.load(Path(origin))[0].settings.data) & set(settings.data):
+        raise DataError(
+            f"{option} {origin}: has learnt from DATA, so that it knows what is held out; expected a network of other "
+            "data, or the folder of a cross-validation with the same folds"
+        )
+
+
+def doubts(settings: Settings) -> list[str]:
+    """Return in words what may make the figures too good: a recipe does not list what it has learnt from."""
+    return [
+        f"{option} {origin}: a recipe does not list what it has learnt from. If DATA is among it, every figure is "
+        "too good: read trained_on in its recipe.toml."
+        for option, origin in (("--start", settings.start), ("--teacher", settings.teacher))
+        if origin and not Path(origin).is_file() and not (Path(origin) / ASKED).is_file()
+    ]
 
 
 def _plain(settings: Settings) -> dict[str, object]:

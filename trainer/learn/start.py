@@ -73,7 +73,8 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
         train = few_of(train, settings.learn_from, settings.seed)
     extra = open_extra(settings.extra, train, validation, has_teacher=settings.teacher is not None)
     besides = f" and {len(extra)} besides" if extra else ""
-    console.print(f"{counted(len(train), 'frame')} to learn from{besides}, {len(validation)} to measure on")
+    measuring = f"{len(validation)} to measure on" if len(validation) else "none of its own to measure on"
+    console.print(f"{counted(len(train), 'frame')} to learn from{besides}, {measuring}")
     for line in say_overlaps([*find_overlaps(train), *find_overlaps(validation)]) if ranks.first else ():
         console.print(line, soft_wrap=True)
     gaps = find_gaps(train, validation)
@@ -187,7 +188,7 @@ def survey(frames: Frames, settings: Settings) -> Card:
 
 def find_gaps(train: Frames, validation: Frames) -> Gaps:
     """Return which classes no training frame teaches and no validation frame measures."""
-    return Gaps(*(_absent(frames) for frames in (train, validation)))
+    return Gaps(*(_absent(frames) if len(frames) else () for frames in (train, validation)))
 
 
 def _absent(frames: Frames) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from inspector.words import counted
 from trainer.data.sources import Joined
 from trainer.errors import Diverged
 from trainer.files import hold_folder
@@ -55,9 +56,16 @@ def fit(settings: Settings, run: Path, console: Console, resume: bool = False) -
         begun = start(settings, run, console, ranks, resume)
         with Stop(console) as stop, explain_shortage(begun.card.settings):
             card = learn(begun, run, stop, console)
-        best = f"best dice_micro_mean {card.best:.4f}" if card.best >= 0 else "no validation frame has a defect"
-        console.print(f"{run}: {best}; next: {NEXT.format(shlex.quote(str(run)))}", soft_wrap=True)
+        console.print(f"{run}: {outcome(card, run)}", soft_wrap=True)
         return card
+
+
+def outcome(card: Card, run: Path) -> str:
+    """Return in words what came of a run, and what comes next."""
+    if card.settings.folds:
+        return f"has learnt from all frames; {counted(card.settings.folds, 'network')} to measure it by come next"
+    best = f"best dice_micro_mean {card.best:.4f}" if card.best >= 0 else "no validation frame has a defect"
+    return f"{best}; next: {NEXT.format(shlex.quote(str(run)))}"
 
 
 def learn(begun: Begun, run: Path, stop: Stop, console: Console) -> Card:

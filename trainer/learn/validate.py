@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,4 +46,6 @@ def validate(network: TrainingNetwork, frames: Frames, ranks: Ranks, stop: Stop,
         return None
     loss, *sums = ranks.total(loss, *scores.sums().tolist())
     scores = Scores.of_sums(np.array(sums), classes)
+    if not scores.frames:  # all of them teach
+        return Measured(math.nan, dict.fromkeys(scores.report(), math.nan))
     return Measured(loss / scores.frames, scores.report())

@@ -9,6 +9,7 @@ know recipes.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,9 +18,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from inspector.records.confidence import encode
-from trainer.data.samples import UNKNOWN, Frames
+from trainer.data.samples import UNKNOWN
 from trainer.data.split import Part
 from trainer.learn.unet import UNet
+from trainer.recipe.held_out import HeldOut, scale_head
 from trainer.recipe.reliability import Reliability, calibration_error
 
 EVERY_PX = 4
@@ -35,31 +37,43 @@ class Calibrated:
     sound: float
     """Constant on the logit of sound, after the temperature."""
     error_before: float
-    """Expected calibration error of the pixels called a defect, on the frames that were not fitted to."""
+    """Expected calibration error of the pixels called a defect."""
     error: float
+    """The same afterwards, of each half of the frames under what was fitted to the other half."""
 
 
-def calibrate(unet: UNet, frames: Frames) -> Calibrated | None:
-    """Fit the head, in place, to every other frame and measure it on the rest; None where too few have defects.
+def calibrate(networks: Sequence[HeldOut]) -> Calibrated | None:
+    """Fit the heads of all networks alike, in place, to every frame; None where too few have defects.
 
-    The frames must not have been learnt from.
+    The error is that of each half of the frames under what was fitted to the other half.
     """
-    fitted, kept = (_pixels(unet, Part(frames, tuple(range(first, len(frames), 2)))) for first in (0, 1))
-    if len(frames) < LEAST_FRAMES or not all((labels > 0).any() for _, labels in (fitted, kept)):
+    halves = [
+        _joined([_pixels(part.unet, Part(part.frames, tuple(range(first, len(part.frames), 2)))) for part in networks])
+        for first in (0, 1)
+    ]
+    count = sum(len(part.frames) for part in networks)
+    if count < LEAST_FRAMES or not all((labels > 0).any() for _, labels in halves):
         return None
-    temperature, sound = _fit(*fitted)
-    before = _error(*kept)
-    if before is None:
+    logits, labels = _joined(halves)
+    if (before := _error(logits, labels)) is None:
         return None
-    with torch.no_grad():
-        unet.head.weight /= temperature
-        assert unet.head.bias is not None
-        unet.head.bias /= temperature
-        unet.head.bias[0] += sound
-    logits, labels = kept
+    parameters = [_fit(*half) for half in reversed(halves)]
+    crossed = [_scaled(half[0], *fitted) for half, fitted in zip(halves, parameters, strict=True)]
+    temperature, sound = _fit(logits, labels)
+    for part in networks:
+        scale_head(part.unet, temperature, sound)
+    return Calibrated(temperature, sound, before, _error(torch.cat(crossed), labels) or 0.0)
+
+
+def _joined(parts: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    logits, labels = zip(*parts, strict=True)
+    return torch.cat(logits), torch.cat(labels)
+
+
+def _scaled(logits: Tensor, temperature: float, sound: float) -> Tensor:
     logits = logits / temperature
     logits[:, 0] += sound
-    return Calibrated(temperature, sound, before, _error(logits, labels) or 0.0)
+    return logits
 
 
 def _pixels(unet: UNet, frames: Part) -> tuple[Tensor, Tensor]:

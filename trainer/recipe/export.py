@@ -24,15 +24,15 @@ from trainer.data.sizes import check_sizes, cut_larger, line_size
 from trainer.data.split import Part, open_data
 from trainer.errors import UserError
 from trainer.files import replace_file
-from trainer.learn import checkpoint
-from trainer.learn.unet import UNet
 from trainer.recipe import evaluate
 from trainer.recipe.calibrate import calibrate
-from trainer.recipe.graph import write_onnx
+from trainer.recipe.held_out import HeldOut, folds_of, infer_all, load_network, scale_head, write_graph
 from trainer.recipe.quantize import quantise
 from trainer.settings import Settings
 
 THRESHOLD, MIN_AREA_MM2 = 0.5, 20.0  # before anyone tuned them
+CALIBRATED_THRESHOLD = 0.2
+"""A calibrated network is sure of few pixels: at 0.5 it may outline a tenth of what it does at 0.2 (LOG.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,32 +70,33 @@ def export(run: Path, folder: Path, asked: ExportOptions) -> Recipe:
     names = [kind.name for kind in asked.classes]
     usual = sources.frames(asked.calibrate, classes=names, window=train.window) if asked.calibrate else train
     size_px = choose_size(asked, card.settings, check_sizes(train) + check_sizes(validation))
-    validation, _ = cut_larger(Part(validation, tuple(range(min(len(validation), asked.score_frames)))), size_px)
+    measured, _ = cut_larger(first_of(validation if len(validation) else train, asked.score_frames), size_px)
     chosen, _ = cut_larger(calibration(usual, asked.calibration_frames, card.settings.seed), size_px)
-    height_px, width_px = size_px
-    fields = describe(asked, card.settings.encoder, height_px, width_px, train.window)
+    fields = describe(asked, card.settings.encoder, *size_px, train.window)
     # What cannot be is refused before the minutes that a graph takes.
-    _checked(fields, folder)
-    certainty = calibrate(unet, validation) if asked.calibrated else None
-    with tempfile.TemporaryDirectory() as temporary:
-        path = Path(temporary) / "model.onnx"
-        write_onnx(unet, len(asked.classes), height_px, width_px, path)
-        fp32 = path.read_bytes()
-        if asked.precision == "int8":
-            planes = (evaluate.pad(chosen[i], height_px, width_px) for i in range(len(chosen)))
-            quantise(path, planes, len(asked.classes), path)
-            fields["calibrated_on"] = [chosen.name(i) for i in range(len(chosen))]
-        model = path.read_bytes()
+    draft = _checked(fields, folder)
+    folds = folds_of(run, card.settings)
+    certainty = None
+    if asked.calibrated:
+        certainty = calibrate(folds or [HeldOut(unet, measured)])
+    if folds and certainty:
+        scale_head(unet, certainty.temperature, certainty.sound)
+    model = fp32 = write_graph(unet, draft)
+    if asked.precision == "int8":
+        model = quantised(fp32, chosen, draft)
+        fields["calibrated_on"] = [chosen.name(i) for i in range(len(chosen))]
     fields["sha256"] = hashlib.sha256(model).hexdigest()
+    card_of_model = _checked(fields, folder)
 
     def measure(graph: bytes) -> dict[str, float]:
-        recipe = _checked(fields, folder)
-        inferred = evaluate.infer(OpenVino(recipe, graph), validation, recipe)
-        return evaluate.pixel_scores(inferred, len(asked.classes))
+        inferred = evaluate.infer(OpenVino(card_of_model, graph), measured, card_of_model)
+        return evaluate.pixel_scores(inferred, len(names))
 
     scores = measure(model)
     if asked.precision == "int8":
         scores["int8_dice_micro_loss"] = measure(fp32)["dice_micro"] - scores["dice_micro"]
+    if folds:  # the run's own network has learnt from all of these frames
+        scores |= evaluate.pixel_scores(infer_all(folds, card_of_model), len(names))
     if certainty:
         scores |= {
             "temperature": certainty.temperature,
@@ -109,21 +110,24 @@ def export(run: Path, folder: Path, asked: ExportOptions) -> Recipe:
     return write_recipe(folder, model, fields)
 
 
+def first_of(frames: Frames, count: int) -> Part:
+    """Return the first frames, `count` at most."""
+    return Part(frames, tuple(range(min(len(frames), count))))
+
+
+def quantised(fp32: bytes, chosen: Frames, card: Recipe) -> bytes:
+    """Return a graph in INT8, its ranges from the chosen frames."""
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "model.onnx"
+        path.write_bytes(fp32)
+        planes = (evaluate.pad(chosen[i], card.height, card.width) for i in range(len(chosen)))
+        quantise(path, planes, len(card.classes), path)
+        return path.read_bytes()
+
+
 def choose_size(asked: ExportOptions, settings: Settings, sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """Return height and width of the line's frames: as asked, as the run or its data states, or what all fit into."""
     return line_size(sizes, asked.size_px or settings.size or sources.stated_size([*settings.data, *settings.validate]))
-
-
-def load_network(run: Path) -> tuple[UNet, checkpoint.Card]:
-    """Return the best network of a run, ready to be exported.
-
-    Raises:
-        UserError: no such run, or a checkpoint of something else.
-    """
-    card, weights, _ = checkpoint.load(run / "best.pt")
-    unet = checkpoint.build(card)
-    unet.load_state_dict(weights)
-    return unet.eval(), card
 
 
 def calibration(frames: Frames, count: int, seed: int) -> Part:
@@ -181,9 +185,12 @@ def _checked(fields: Mapping[str, object], folder: Path) -> Recipe:
 
 
 def choose_classes(
-    names: Sequence[str], thresholds: Mapping[str, float], min_areas_mm2: Mapping[str, float]
+    names: Sequence[str],
+    thresholds: Mapping[str, float],
+    min_areas_mm2: Mapping[str, float],
+    usual: float = THRESHOLD,
 ) -> tuple[DefectClass, ...]:
-    """Return the recipe's classes, with least probability and smallest area where given by name.
+    """Return the recipe's classes, with least probability and smallest area where given by name, else the `usual` one.
 
     Raises:
         UserError: a name that is no class.
@@ -192,6 +199,6 @@ def choose_classes(
     if odd:
         raise UserError(f"class {', '.join(sorted(odd))} is unknown; expected {', '.join(names)}")
     return tuple(
-        DefectClass(number, name, thresholds.get(name, THRESHOLD), min_areas_mm2.get(name, MIN_AREA_MM2))
+        DefectClass(number, name, thresholds.get(name, usual), min_areas_mm2.get(name, MIN_AREA_MM2))
         for number, name in enumerate(names, 1)
     )

@@ -17,18 +17,27 @@ from inspector.words import counted
 from trainer.assessment.bounds import expected_loss, units_needed
 from trainer.tuning.sweep import SettingOutcome
 
+BELIEVABLE = 10
+"""Defects of a class below which its setting is hardly more than a guess: of 10, all found, recall is at least 0.74."""
 EPSILON = 1e-9  # 1 - 0.95 is a little more than 0.05
 
 
 class TuningTarget(msgspec.Struct, frozen=True):
-    """What the user wants, in his own terms: exactly one of the two."""
+    """What the user wants, in his own terms: at most one of the two; without either, balanced."""
 
     max_false_per_100m: float | None = None
     """False defects of all classes together."""
     min_recall: float | None = None
     """Of each class."""
 
+    @property
+    def is_balanced(self) -> bool:
+        """Whether defects found and false ones weigh alike: the highest F1 of defects."""
+        return self.min_recall is None and self.max_false_per_100m is None
+
     def __str__(self) -> str:
+        if self.is_balanced:
+            return "as many defects found as possible for each false one (the highest F1)"
         if self.min_recall is not None:
             return f"each class's recall at least {self.min_recall:g}, then as few false defects as possible"
         return f"at most {self.max_false_per_100m:g} false per 100 m, then as many found as possible"
@@ -53,7 +62,9 @@ def choose(
     """Choose every class's setting, from its outcomes at each."""
     measured = [place for place, column in enumerate(table) if column[0].planted]
     columns = [table[place] for place in measured]
-    if target.min_recall is not None:
+    if target.is_balanced:
+        picked = [(outcome, remark, True) for outcome, remark in balanced(columns)]
+    elif target.min_recall is not None:
         picked = [within_misses(column, 1 - target.min_recall) for column in columns]
     else:
         assert target.max_false_per_100m is not None, "a target has one of the two"
@@ -63,8 +74,40 @@ def choose(
         picked = [(outcome, "" if is_met else "no setting has so few false defects", is_met) for outcome in chosen]
     choices = [ChosenSetting(None, "no defect in the calibration part: not measured, its setting stays") for _ in kinds]
     for place, column, (outcome, remark, is_met) in zip(measured, columns, picked, strict=True):
-        choices[place] = ChosenSetting(outcome, remark, is_met, _collapse(kinds[place], outcome, column))
+        fault = _collapse(kinds[place], outcome, column)
+        if fault and target.is_balanced and outcome.planted < BELIEVABLE:
+            words = f"{remark}; none was found, and so few are no proof that none will be"
+            choices[place] = ChosenSetting(outcome, words, is_met)
+        else:
+            choices[place] = ChosenSetting(outcome, remark, is_met, fault)
     return choices
+
+
+def balanced(columns: Sequence[Sequence[SettingOutcome]]) -> list[tuple[SettingOutcome, str]]:
+    """Choose settings of the highest F1, and say where one is not the class's own.
+
+    Few defects of a class decide nothing: with 30 frames, settings chosen by class did worse on others than one for all
+    (LOG.md, 2026-11-27). So classes with less than BELIEVABLE have the one that is best for all together.
+    """
+    if not columns:
+        return []
+    places = range(len(columns[0]))
+    common = max(places, key=lambda place: _worth([column[place] for column in columns]))
+    chosen = []
+    for column in columns:
+        if column[0].planted < BELIEVABLE:
+            chosen.append((column[common], "the setting that is best for all classes together"))
+        else:
+            chosen.append((max(column, key=lambda outcome: _worth([outcome])), ""))
+    return chosen
+
+
+def _worth(outcomes: Sequence[SettingOutcome]) -> tuple[float, float]:
+    """Return the F1 of settings taken together; among equals the higher confidence is farther from the next false."""
+    found, planted, false = (
+        sum(part) for part in zip(*((row.found, row.planted, row.false) for row in outcomes), strict=True)
+    )
+    return 2 * found / (planted + found + false), outcomes[0].min_confidence
 
 
 def within_false(table: Sequence[Sequence[SettingOutcome]], max_false: float) -> list[SettingOutcome]:

@@ -7,7 +7,7 @@ defects; what the recipe then promises is what the test part says, with exact bo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,12 +15,13 @@ import msgspec
 from inspector import recipe
 from inspector.engines.openvino import OpenVino
 from inspector.records.recipe import DefectClass, Recipe
+from inspector.words import counted
 from trainer.assessment.defect_counts import DefectCounts
 from trainer.assessment.labelled_strip import LabelledStrip
 from trainer.metrics import Scores
 from trainer.recipe.export import write_recipe
-from trainer.tuning.sweep import outcomes, wide_open, with_settings
-from trainer.tuning.targets import ChosenSetting, TuningTarget, choose
+from trainer.tuning.sweep import SettingOutcome, outcomes, wide_open, with_settings
+from trainer.tuning.targets import BELIEVABLE, ChosenSetting, TuningTarget, choose
 
 KINDS = ("coil_", "frame_")
 """How the keys of what was measured here begin; what was measured at other settings goes."""
@@ -55,13 +56,68 @@ def tune(
     """
     card, model = recipe.load(folder)
     say(f"calibration: {calibration}")
-    say(f"target: {target}")
     opened = wide_open(card)
     table = outcomes(card, calibration.assess(OpenVino(opened, model), opened))
-    choices = choose(table, card.classes, target, calibration.metres)
-    for kind, choice in zip(card.classes, choices, strict=True):
+    decided = decide(
+        card, table, target, calibration.metres, say, strip_kind=calibration.kind, accept_collapsed=accept_collapsed
+    )
+    if decided.card is None:
+        return Tuned(card, False, decided.faults)
+    counts, scores = measure(decided.card, model, test)
+    say(f"test, never chosen on: {test}")
+    for line in defect_lines(counts):
+        say(f"  {line}")
+    tuned = decided.with_scores(scores, test.kind)
+    return Tuned(write_recipe(folder, model, msgspec.to_builtins(tuned)), True, decided.faults)
+
+
+class ChosenRecipe(msgspec.Struct, frozen=True):
+    """What the calibration part leaves of a recipe."""
+
+    card: Recipe | None
+    """With the settings chosen; None where a class failed the gate."""
+    faults: tuple[str, ...]
+    collapsed: tuple[str, ...] = ()
+    rests_on: str = ""
+    """Which defects the settings were chosen on, in words."""
+
+    def with_scores(self, scores: Mapping[str, float | int | str], kind: str) -> Recipe:
+        """Return the card with what was measured, and without what was measured at other settings."""
+        assert self.card, "the gate was passed"
+        kept = {name: value for name, value in self.card.scores.items() if not name.startswith(KINDS)}
+        kept |= {f"{kind}_chosen_on": self.rests_on}
+        if self.collapsed:
+            kept[f"{kind}_collapsed"] = ", ".join(self.collapsed)
+        return msgspec.structs.replace(self.card, scores={**kept, **scores})
+
+
+def decide(
+    card: Recipe,
+    table: Sequence[Sequence[SettingOutcome]],
+    target: TuningTarget,
+    metres: float,
+    say: Callable[[str], None],
+    *,
+    strip_kind: str,
+    accept_collapsed: bool,
+) -> ChosenRecipe:
+    """Choose each class's setting from its outcomes on the calibration part; say so, and what that rests on.
+
+    `strip_kind`: `coil` or `frame`, what one strip of the part is.
+    """
+    say(f"target: {target}")
+    choices = choose(table, card.classes, target, metres)
+    pairs = list(zip(card.classes, choices, strict=True))
+    for kind, choice in pairs:
         say(f"  {_line(kind, choice)}")
-    collapsed = [kind.name for kind, choice in zip(card.classes, choices, strict=True) if choice.fault]
+    for line in thin_lines(card, table, strip_kind):
+        say(line)
+    if target.max_false_per_100m is not None and 0 < target.max_false_per_100m * metres < 100:
+        say(
+            f"warning: on {metres:.1f} m {target} leaves no false one at all; expected "
+            f"{100 / target.max_false_per_100m:g} m or more, to see such a rate. Give more strip, or --balanced."
+        )
+    collapsed = tuple(kind.name for kind, choice in pairs if choice.fault)
     faults = tuple(f"{choice.fault}. {ACCEPT}" for choice in choices if choice.fault and not accept_collapsed)
     if not all(choice.is_met for choice in choices if not (choice.fault and accept_collapsed)):
         faults += (f"the target is not met on the calibration part: {target}. See the remark on each class.",)
@@ -69,17 +125,30 @@ def tune(
         if choice.fault and accept_collapsed:
             say(f"accepted: {choice.fault}")
     if collapsed and not accept_collapsed:
-        return Tuned(card, False, faults)
-    card = with_settings(card, [_setting(*pair) for pair in zip(card.classes, choices, strict=True)])
-    counts, scores = measure(card, model, test)
-    say(f"test, never chosen on: {test}")
-    for line in defect_lines(counts):
-        say(f"  {line}")
-    kept = {name: value for name, value in card.scores.items() if not name.startswith(KINDS)}
-    if collapsed:
-        kept[f"{test.kind}_collapsed"] = ", ".join(collapsed)
-    card = msgspec.structs.replace(card, scores=kept | scores)
-    return Tuned(write_recipe(folder, model, msgspec.to_builtins(card)), True, faults)
+        return ChosenRecipe(None, faults)
+    rests_on = "; ".join(
+        f"{kind.name}: {_support(column, strip_kind)}" for kind, column in zip(card.classes, table, strict=True)
+    )
+    return ChosenRecipe(with_settings(card, chosen_settings(card, choices)), faults, collapsed, rests_on)
+
+
+def chosen_settings(card: Recipe, choices: Sequence[ChosenSetting]) -> list[tuple[float, float]]:
+    """Return minimum confidence and minimum area of each class: what was chosen, or what it had."""
+    return [_setting(kind, choice) for kind, choice in zip(card.classes, choices, strict=True)]
+
+
+def thin_lines(card: Recipe, table: Sequence[Sequence[SettingOutcome]], strip_kind: str) -> list[str]:
+    """Return a warning for each class whose setting too few defects decided."""
+    return [
+        f"warning: the setting of {kind.name} rests on {_support(column, strip_kind)}; expected {BELIEVABLE} defects "
+        "or more to be believed. Label more of it, and tune again."
+        for kind, column in zip(card.classes, table, strict=True)
+        if column[0].planted < BELIEVABLE
+    ]
+
+
+def _support(column: Sequence[SettingOutcome], strip_kind: str) -> str:
+    return f"{counted(column[0].planted, 'defect')} in {counted(column[0].strips, strip_kind)}"
 
 
 def measure(card: Recipe, model: bytes, labelled: LabelledStrip) -> tuple[DefectCounts, dict[str, float | int | str]]:
@@ -87,6 +156,11 @@ def measure(card: Recipe, model: bytes, labelled: LabelledStrip) -> tuple[Defect
     pixels, counts = Scores(len(card.classes)), DefectCounts(card.classes)
     for strip in labelled.assess(OpenVino(card, model), card, pixels):
         counts.add(strip)
+    return counts, scores_of(counts, pixels, labelled.kind)
+
+
+def scores_of(counts: DefectCounts, pixels: Scores, kind: str) -> dict[str, float | int | str]:
+    """Return what a test counted as a card's scores, keyed `coil_...` or `frame_...`."""
     total = counts.total()
     result: dict[str, float | int | str | None] = {
         "metres": counts.metres,
@@ -99,13 +173,13 @@ def measure(card: Recipe, model: bytes, labelled: LabelledStrip) -> tuple[Defect
         "false_per_100m": total.false_per_100m,
         "false_per_100m_upper95": total.false_per_100m_at_most,
     }
-    for kind in counts.classes():
-        result |= {f"planted_{kind.name}": kind.true, f"recall_{kind.name}": kind.recall}
-        result[f"recall_{kind.name}_lower95"] = kind.recall_at_least
+    for kind_counts in counts.classes():
+        result |= {f"planted_{kind_counts.name}": kind_counts.true, f"recall_{kind_counts.name}": kind_counts.recall}
+        result[f"recall_{kind_counts.name}_lower95"] = kind_counts.recall_at_least
     result |= {name: value for name, value in pixels.report().items() if name.startswith("dice_")}
     result["promise"] = "; ".join(promises(counts))
-    return counts, {
-        f"{labelled.kind}_{name}": round(value, 4) if isinstance(value, float) else value
+    return {
+        f"{kind}_{name}": round(value, 4) if isinstance(value, float) else value
         for name, value in result.items()
         if value is not None and not (isinstance(value, float) and math.isnan(value))  # a rate of nothing is left out
     }

@@ -14,10 +14,10 @@ from rich.console import Console
 from tests.trainer.frames import draw_frame, tiny_settings
 from trainer.__main__ import main
 from trainer.crossval.assess import Assessed, near_areas
-from trainer.crossval.folds import ASKED, crossval, doubts
+from trainer.crossval.folds import crossval
 from trainer.crossval.pooled import near_dice, pool
 from trainer.learn import checkpoint
-from trainer.learn.series import is_finished
+from trainer.learn.series import ASKED, doubts, is_finished
 from trainer.metrics import Scores
 from trainer.settings import Settings
 

@@ -14,7 +14,7 @@ from trainer.data.samples import Frames
 from trainer.data.split import Part, open_data
 from trainer.learn.checkpoint import Card
 from trainer.recipe.calibrate import calibrate
-from trainer.recipe.export import load_network
+from trainer.recipe.held_out import HeldOut, load_network
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def test_a_network_that_is_too_sure_is_cooled(run: tuple[Path, Card], measured: 
     with torch.no_grad():
         for parameter in sure.head.parameters():
             parameter.mul_(5)
-    first, second = calibrate(honest, measured), calibrate(sure, measured)
+    first, second = calibrate([HeldOut(honest, measured)]), calibrate([HeldOut(sure, measured)])
     assert first is not None and second is not None
     assert second.temperature == pytest.approx(5 * first.temperature, rel=0.02)
     assert second.error == pytest.approx(first.error, abs=0.01) and second.error <= second.error_before
@@ -44,7 +44,7 @@ def test_sound_frames_alone_change_nothing(run: tuple[Path, Card], measured: Fra
     unet, _ = load_network(run[0])
     before = unet.head.weight.clone()
     sound = Part(measured, tuple(i for i in range(len(measured)) if not measured[i].labels.any()))
-    assert calibrate(unet, sound) is None and torch.equal(unet.head.weight, before)
+    assert calibrate([HeldOut(unet, sound)]) is None and torch.equal(unet.head.weight, before)
 
 
 def test_the_card_says_how_sure_it_may_be(

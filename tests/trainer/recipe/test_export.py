@@ -19,8 +19,9 @@ from trainer.data.samples import CLASS_NAMES
 from trainer.learn.checkpoint import Card
 from trainer.learn.unet import UNet, load_encoder
 from trainer.recipe import evaluate
-from trainer.recipe.export import choose_classes, load_network
+from trainer.recipe.export import choose_classes
 from trainer.recipe.graph import Deployed, write_onnx
+from trainer.recipe.held_out import load_network
 from trainer.recipe.quantize import quantise
 from trainer.settings import EFFICIENTNET
 

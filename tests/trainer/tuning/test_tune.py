@@ -119,6 +119,27 @@ def test_the_choice_finds_most_within_what_is_allowed(allowed: float, found: int
     assert sum(outcome.found for outcome in chosen) == found and sum(outcome.false for outcome in chosen) <= allowed
 
 
+def test_few_defects_share_the_setting_that_is_best_for_all() -> None:
+    """A class with ten defects has the setting of its own highest F1; those with fewer have the common one's."""
+
+    def column(planted: int, *counted: tuple[int, int]) -> list[SettingOutcome]:
+        settings = zip((0.9, 0.7, 0.5), counted, strict=True)
+        return [SettingOutcome(level, 5, found, planted, false) for level, (found, false) in settings]
+
+    table = [
+        column(20, (8, 0), (14, 1), (20, 30)),
+        column(3, (0, 0), (1, 0), (3, 0)),
+        column(4, (0, 0), (0, 1), (0, 2)),
+        column(12, (12, 0), (12, 3), (12, 9)),
+    ]
+    choices = choose(table, KINDS, TuningTarget(), 3)
+    assert [choice.outcome.min_confidence for choice in choices if choice.outcome] == [0.7, 0.7, 0.7, 0.9]
+    assert [bool(choice.remark) for choice in choices] == [False, True, True, False]
+    assert not any(choice.fault for choice in choices) and "so few are no proof" in choices[2].remark
+    (never,) = choose([column(10, (0, 0), (0, 1), (0, 2))], KINDS[:1], TuningTarget(), 3)
+    assert "none of 10 defects is found" in never.fault
+
+
 def test_where_nothing_is_allowed_the_fewest_false_are_chosen_and_it_is_reported() -> None:
     """An impossible target ends in the least harm and is reported."""
     table = [[SettingOutcome(0.8, 5, 5, 10, 3), SettingOutcome(0.4, 5, 9, 10, 7)]]

@@ -105,6 +105,7 @@ def _basis(report: AcceptanceReport) -> str:
         ("Recipe", f"{escape(basis.recipe)}, {escape(basis.encoder)}, {basis.precision}"),
         ("sha256 of the model", f"<code>{basis.sha256}</code>"),
         ("Trained on", escape(basis.trained_on)),
+        ("Settings chosen on", escape(basis.settings_chosen_on or "nothing that the recipe tells of")),
         ("Assessed on", f"<code>{escape(basis.data)}</code>"),
         ("Frames, strip", f"{counted(basis.frames, 'frame')}, {basis.metres:.2f} m at {escape(basis.scale)}"),
         ("True defects", f"{basis.defects}"),
