@@ -33,7 +33,10 @@ from inspector.archive.store import LABELLED, SEEN
 from inspector.errors import ImageError, InspectorError
 from inspector.images.reader import decode
 from inspector.records.crop import SOUND, Region, Sidecar
+from inspector.records.names import shortened
 
+MOST_NAME = 240
+"""Bytes of a picture's name in a data set, without what follows its dot."""
 COLUMNS = (
     "image",
     "coil",
@@ -63,7 +66,7 @@ class ArchivedCrop(NamedTuple):
     @property
     def name(self) -> str:
         """What it is called in a data set."""
-        return f"{quote(self.facts.coil, safe='')}-{self.path.stem}"
+        return shortened(f"{quote(self.facts.coil, safe='')}-{self.path.stem}", MOST_NAME)
 
 
 class Choice(msgspec.Struct, frozen=True):

@@ -4,7 +4,8 @@
     labelled/DAY/COIL/CAMERA-DEFECT-PLACE.png|json   what a person has labelled: it goes last
     strip/                                           the strip picture: tiles.py
 
-DAY is when it was written (UTC), COIL and CAMERA are escaped as in a URL, DEFECT is a hash of the defect's id.
+DAY is when it was written (UTC), COIL and CAMERA are escaped as in a URL (`names.file_name`), DEFECT is a hash of the
+defect's id.
 
 Laws: a sidecar that is there has its picture; a file is whole or not there. The oldest go first. One process writes.
 (After a loss of power the last files may be damaged: whoever reads checks.)
@@ -21,7 +22,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import quote
 
 import cv2
 import msgspec
@@ -33,6 +33,7 @@ from inspector.errors import ArchiveError
 from inspector.records.commands import Answer, Relabel
 from inspector.records.crop import SOUND, Label, Sidecar
 from inspector.records.events import Labelled
+from inspector.records.names import file_name
 from inspector.words import counted
 
 SEEN, LABELLED = "seen", "labelled"
@@ -112,8 +113,8 @@ class Store:
         """
         coil, camera = entry.draft.placed.coil, entry.draft.inspected.frame.header.camera
         defect = entry.defect.id if entry.defect else entry.draft.piece
-        folder = self.folder / SEEN / self._clock_utc().strftime("%Y-%m-%d") / quote(coil, safe="")
-        stem = f"{quote(camera, safe='')}-{_hash(defect)}-{entry.place}"
+        folder = self.folder / SEEN / self._clock_utc().strftime("%Y-%m-%d") / file_name(coil)
+        stem = f"{file_name(camera)}-{_hash(defect)}-{entry.place}"
         is_made, png = cv2.imencode(".png", entry.draft.crop.pixels, PNG)
         assert is_made, "8-bit grey pixels make a PNG"
         facts = msgspec.json.encode(sidecar(entry, self._line, f"{stem}.png"))
@@ -220,7 +221,7 @@ class Store:
 
 def sidecars(folder: Path, coil: str, defect: str) -> list[Path]:
     """Sidecars in an archive that may be of a defect: another one's may have the same hash."""
-    name = f"*/{quote(coil, safe='')}/*-{_hash(defect)}-*.json"
+    name = f"*/{file_name(coil)}/*-{_hash(defect)}-*.json"
     return sorted(path for kind in (LABELLED, SEEN) for path in (folder / kind).glob(name))
 
 

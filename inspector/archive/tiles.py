@@ -22,13 +22,12 @@ import msgspec
 from inspector.archive.files import DAY_S, TRIMMED, disk_bytes, tidy, write
 from inspector.archive.settings import ArchiveSection
 from inspector.archive.strip_picture import DrawnTile
+from inspector.records.names import file_name
 from inspector.records.strip_tile import StripTile
 
 STRIP = "strip"
 MOST_COMMENT = 65_537
 """Bytes up to the end of the comment."""
-LONGEST_NAME = 255
-"""Bytes of a folder's name."""
 
 
 class TileName(msgspec.Struct, frozen=True):
@@ -65,7 +64,7 @@ class TileStore:
         Raises: OSError.
         """
         begun = datetime.fromisoformat(tile.facts.begun)
-        folder = self._folder / begun.strftime("%Y-%m-%d") / quote(tile.facts.coil, safe="")
+        folder = self._folder / begun.strftime("%Y-%m-%d") / file_name(tile.facts.coil)
         folder.mkdir(parents=True, exist_ok=True)
         facts = tile.facts
         name = TileName(facts.side, facts.mm_per_px, tile.index, round(begun.timestamp() * 1000), facts.camera)
@@ -110,9 +109,7 @@ class TileStore:
 
 def names(archive: Path, coil: str) -> Iterator[tuple[Path, TileName]]:
     """Yield the tiles' files of a coil's name, of all its passages, in no particular order."""
-    if len(folder_name := quote(coil, safe="")) > LONGEST_NAME:
-        return
-    for folder in (archive / STRIP).glob(f"*/{_literal(folder_name)}"):
+    for folder in (archive / STRIP).glob(f"*/{file_name(coil)}"):
         for path in folder.glob("*.jpg"):
             if name := parsed(path.name):
                 yield path, name
@@ -139,8 +136,3 @@ def facts_of(path: Path) -> StripTile | None:
         return msgspec.json.decode(head[6 : 4 + length], type=StripTile)
     except (OSError, ValueError):
         return None
-
-
-def _literal(name: str) -> str:
-    """A name as a pattern that matches nothing else."""
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--flip", action=_Then, nargs=0, help="the strip is turned over: top becomes bottom")
     add("--crop", action=_Then, type=float, nargs=2, metavar=("FROM_M", "TO_M"), help="only this piece goes on")
     add("--weld", action=_Then, type=Path, metavar="OTHER.json", help="another coil is welded behind it")
-    add("--name", type=options.name, metavar="COIL", help="the new coil's name")
+    add("--name", type=options.coil, metavar="COIL", help="the new coil's name")
     add("--out", type=Path, required=True, metavar="FILE", help="write the new coil's file")
 
 

@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from inspector.records.coil import Verdict
 from inspector.records.events import Commanded, IsaState, Priority
-from inspector.records.names import Name
+from inspector.records.names import CoilName, Name
 
 _PLAIN = r"[^\x00-\x1f\x7f-\x9f]*"
 """No control characters: what is typed is shown on terminals."""
@@ -138,7 +138,7 @@ class Decide(Order, frozen=True, kw_only=True, tag="decide"):
 class Relabel(Order, frozen=True, kw_only=True, tag="relabel"):
     """A person says what a defect is that the archive has crops of."""
 
-    coil: Name
+    coil: CoilName
     """The coil, as the frames named it."""
     defect: Annotated[str, Meta(min_length=1, max_length=400, pattern=rf"^{_PLAIN}$(?!\n)")]
     """Id of the defect, as in its events."""

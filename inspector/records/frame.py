@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from inspector.records.names import Name
+from inspector.records.names import CoilName, Name
 
 Bytes2D = NDArray[np.uint8]
 """One plane of bytes, shape (H, W)."""
@@ -39,7 +39,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How part two holds the 8-bit grey pixels; raw8 is row-major without padding."""
     crc32: Annotated[int, Meta(ge=0, le=2**32 - 1)]
     """CRC-32 (zlib, IEEE 802.3) of part two, as sent."""
-    coil: Name | None = None
+    coil: CoilName | None = None
     """Coil under the camera, where the line knows it."""
     side: Literal["top", "bottom"] | None = None
     """Side of the strip, where the line knows it."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from inspector.images.head import parse_window
-from inspector.records.names import Name
+from inspector.records.names import CoilName, Name
 from inspector.records.recipe import Window
 from inspector.simulator.rolls import RollMark
 
@@ -87,8 +87,20 @@ def whole(text: str) -> int:
     return value
 
 
+def coil(text: str) -> str:
+    """Read a coil's name for argparse.
+
+    Raises: ArgumentTypeError.
+    """
+    try:
+        return msgspec.convert(text, CoilName)
+    except msgspec.ValidationError:
+        wrong = f"{text!r}; expected 1 to 64 letters, digits and signs that can be seen, no space at an end"
+        raise argparse.ArgumentTypeError(f"{wrong}, and none of - . / : _ = + @ at the beginning") from None
+
+
 def name(text: str) -> str:
-    """Read a name of a coil or a camera for argparse.
+    """Read a camera's name for argparse.
 
     Raises: ArgumentTypeError.
     """

@@ -53,7 +53,7 @@ def _strip(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=1, help="seed of procedural steel; each next coil adds one (default: %(default)s)")
     add(
         "--coil",
-        type=options.name,
+        type=options.coil,
         nargs="+",
         default=["C1"],
         metavar="NAME",

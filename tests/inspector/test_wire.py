@@ -16,6 +16,7 @@ from inspector import wire
 from inspector.errors import FrameError
 from inspector.records.frame import Bytes2D, Header
 from inspector.wire import crc32
+from tests.coil_names import NASTY
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}", fullmatch=True)
 FRAME = np.random.default_rng(2).integers(0, 256, (24, 40), np.uint8)
@@ -54,7 +55,7 @@ FACTS = st.fixed_dictionaries(
         "encoding": st.sampled_from(["raw8", "png"]),
     },
     optional={
-        "coil": NAMES,
+        "coil": st.one_of(NAMES, st.sampled_from(NASTY)),
         "side": st.sampled_from(["top", "bottom"]),
         "start_mm": st.floats(-1e9, 1e9),
         "mm_per_row": st.floats(1e-9, 1000),
