@@ -34,6 +34,7 @@ from inspector.harness.ports import HOST, Ports
 from inspector.harness.scrape import Counts
 from inspector.records.envelope import Event
 from inspector.simulator.camera import Sent
+from inspector.simulator.looks import LOOKS, PLAIN
 from inspector.simulator.sheet import CLASSES, MM_PER_PX
 from inspector.words import counted
 
@@ -61,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="length of the drive, more where it cannot show all (default: %(default)s)",
     )
     add("--seed", type=int, default=44, help="seed of the steel; another one is other coils (default: %(default)s)")
+    add("--look", choices=list(LOOKS), default=PLAIN, help="look of the steel; the shipped recipes know %(default)s")
     add("--recipe", metavar="FOLDER", help="recipe that runs instead of the shipped one")
     add("--fault", action="append", default=[], metavar="NAME=P", help="faults of the camera, as in `inspector replay`")
     add(
@@ -297,7 +299,7 @@ class Demo:
     def _camera(self, *options: str) -> Child:
         connect = f"tcp://{HOST}:{self._setup.ports.frames}"
         words = ["replay", "--connect", connect, "--width", str(WIDTH_PX), "--json", *options]
-        words += ["--seed", str(self._args.seed)]
+        words += ["--seed", str(self._args.seed), "--look", self._args.look]
         return Child(words, self._setup.folder / "replay.json", self._setup.folder / "replay.log")
 
 

@@ -5,8 +5,9 @@ strip; a defect yields to every earlier one it would come closer to than GAP_PX,
 itself, so that what happens in a block depends on no more than the REACH_BLOCKS before it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -19,13 +20,27 @@ from inspector.simulator.lookalikes import (
     paint_stain,
     paint_water,
 )
-from inspector.simulator.texture import Steel
+from inspector.simulator.noise import Floats
 
 BLOCK_ROWS = 1024
 MAX_ROWS = 3000
 REACH_BLOCKS = -(-MAX_ROWS // BLOCK_ROWS)
 GAP_PX = 12
 _FROM_EDGE_PX = 8
+_NEAR_EDGE = 0.12
+"""Share of the strip, on either side, that is near its edge."""
+_MOST_MATES = 9
+_MATES_WITHIN_ROWS, _MATES_WITHIN_PX = 110, 190
+"""How far mates lie from the first, a deviation."""
+
+
+class Strip(Protocol):
+    """What an object lies on."""
+
+    width_px: int
+
+    def edges_px(self, first_row: int, rows: int) -> tuple[Floats, Floats]:
+        """Return the strip's left and right edge at each row, both (rows,), perhaps outside the picture."""
 
 
 class ObjectKind(msgspec.Struct, frozen=True):
@@ -35,6 +50,12 @@ class ObjectKind(msgspec.Struct, frozen=True):
     share: float
     rows: tuple[int, int]
     px: tuple[int, int]
+    is_slender: bool = False
+    """Widths are drawn as lengths are, small ones more often."""
+    mates: float = 0.0
+    """Further ones of the kind that come with one, on average: they lie near to it."""
+    at_edges: float = 0.0
+    """Share that lies near an edge of the strip."""
 
 
 # The order is that of the class ids 1..4.
@@ -82,16 +103,16 @@ class Placement:
     def __init__(
         self,
         key: tuple[int, ...],
-        kinds: tuple[ObjectKind, ...],
+        kinds: Sequence[ObjectKind],
         per_block: float,
-        steel: Steel,
+        steel: Strip,
         *,
         apart: bool,
         is_taken: Callable[[Spot], bool] = lambda spot: False,
     ) -> None:
         self._key = key
         self._kinds = kinds
-        self._per_block = per_block
+        self._per_block = per_block / sum(kind.share * (1 + kind.mates) for kind in kinds)
         self._steel = steel
         self._apart = apart
         self._is_taken = is_taken
@@ -127,17 +148,44 @@ class Placement:
     def _draw(self, block: int) -> tuple[Spot, ...]:
         rng = np.random.default_rng([*self._key, block])
         bounds = np.cumsum([kind.share for kind in self._kinds])
-        spots = []
+        spots: list[Spot] = []
         for order in range(rng.poisson(self._per_block)):
             kind = min(int(np.searchsorted(bounds, rng.uniform(), side="right")), len(self._kinds) - 1)
-            low, high = self._kinds[kind].rows
-            rows = int(low * (high / low) ** rng.uniform())
-            px = int(rng.integers(self._kinds[kind].px[0], self._kinds[kind].px[1] + 1))
+            rows, px = _size(self._kinds[kind], rng)
             top_row = block * BLOCK_ROWS + int(rng.integers(BLOCK_ROWS))
-            left_px = self._fit(top_row, rows, px, float(rng.uniform()))
+            left_px = self._fit(top_row, rows, px, self._place(kind, rng))
             if left_px is not None:
                 spots.append(Spot((*self._key, block, order), kind, top_row, left_px, rows, px))
+                spots += self._mates(spots[-1], block, rng)
         return tuple(sorted(spots, key=lambda spot: (spot.top_row, spot.left_px)))
+
+    def _place(self, kind: int, rng: np.random.Generator) -> float:
+        """Return how far across the room that there is an object lies, 0..1."""
+        share = float(rng.uniform())
+        if self._kinds[kind].at_edges and rng.uniform() < self._kinds[kind].at_edges:
+            return share * 2 * _NEAR_EDGE if share < 0.5 else 1 - (1 - share) * 2 * _NEAR_EDGE
+        return share
+
+    def _mates(self, first: Spot, block: int, rng: np.random.Generator) -> list[Spot]:
+        """Return what comes with a spot; all of it starts in the same block."""
+        kind = self._kinds[first.kind]
+        if not kind.mates:
+            return []
+        spots = []
+        for order in range(min(_MOST_MATES, int(rng.geometric(1 / (1 + kind.mates))) - 1)):
+            rows, px = _size(kind, rng)
+            away_rows, away_px = rng.normal(0, (_MATES_WITHIN_ROWS, _MATES_WITHIN_PX)).astype(int).tolist()
+            start_row = block * BLOCK_ROWS
+            top_row = min(max(first.top_row + away_rows, start_row), start_row + BLOCK_ROWS - 1)
+            left_px = self._nearest(top_row, rows, px, first.left_px + away_px)
+            if left_px is not None:
+                spots.append(Spot((*first.key, 1 + order), first.kind, top_row, left_px, rows, px))
+        return spots
+
+    def _nearest(self, top_row: int, rows: int, px: int, wanted_px: int) -> int | None:
+        """Return the left column nearest to the wanted one, None where nothing fits."""
+        first, last = self._fit(top_row, rows, px, 0.0), self._fit(top_row, rows, px, 1.0)
+        return None if first is None or last is None else min(max(wanted_px, first), last)
 
     def _fit(self, top_row: int, rows: int, px: int, share: float) -> int | None:
         """Return the left column that is `share` of the way across the strip, None where nothing fits."""
@@ -145,3 +193,13 @@ class Placement:
         first_px = max(0, int(left_px.max()) + 1 + _FROM_EDGE_PX)
         room_px = min(self._steel.width_px, int(right_px.min()) - _FROM_EDGE_PX) - px - first_px
         return first_px + int(share * room_px) if room_px >= 0 else None
+
+
+def _size(kind: ObjectKind, rng: np.random.Generator) -> tuple[int, int]:
+    """Draw the rows and columns of an object's box."""
+    low, high = kind.rows
+    rows = int(low * (high / low) ** rng.uniform())
+    narrow, wide = kind.px
+    if kind.is_slender:
+        return rows, int(narrow * (wide / narrow) ** rng.uniform())
+    return rows, int(rng.integers(narrow, wide + 1))

@@ -21,6 +21,7 @@ from inspector.signals import Flag
 from inspector.simulator import camera_faults, options, planted
 from inspector.simulator.camera import Coil, Sent, SimulatedCamera
 from inspector.simulator.folder import ImageFolder
+from inspector.simulator.looks import LOOKS, PLAIN
 from inspector.simulator.rolls import RollMark
 from inspector.simulator.sheet import Sheet
 from inspector.simulator.thumbnail import Thumbnail
@@ -74,6 +75,12 @@ def _strip(parser: argparse.ArgumentParser) -> None:
         type=at_least_0,
         default=2.0,
         help=f"harmless marks in each metre {steel} (default: %(default)s)",
+    )
+    add(
+        "--look",
+        choices=list(LOOKS),
+        default=PLAIN,
+        help=f"look {steel}: plain, which the shipped recipes know, or mill, after real frames (default: %(default)s)",
     )
     add(
         "--roll-mark",
@@ -227,7 +234,7 @@ def _sheet(args: argparse.Namespace, number: int, marks: tuple[RollMark, ...]) -
     scale = {"mm_per_px": args.mm_per_px, "mm_per_row": args.mm_per_row}
     density = {"defects_per_m": args.defects_per_m, "lookalikes_per_m": args.lookalikes_per_m}
     try:
-        return Sheet(args.seed + number, **size, **scale, **density, marks=marks)
+        return Sheet(args.seed + number, **size, **scale, **density, marks=marks, look=args.look)
     except ValueError as error:
         raise InspectorError(str(error)) from None
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from inspector.records.extent import Extent
 from inspector.simulator.defects import Patch
+from inspector.simulator.looks import LOOKS, PLAIN
 from inspector.simulator.noise import Floats
-from inspector.simulator.placement import BLOCK_ROWS, DEFECTS, LOOKALIKES, REACH_BLOCKS, Placement, Spot
+from inspector.simulator.placement import BLOCK_ROWS, REACH_BLOCKS, Placement, Spot
 from inspector.simulator.rolls import CLASS_ID, PRINT_PX, RollMark, paint_print
-from inspector.simulator.texture import Steel
 
 CLASSES = ("pitted", "crack", "scratch", "patch")  # class ids 1..4, in Severstal's order
 
@@ -49,11 +49,12 @@ class Sheet:
     """One coil, drawn from its seed; other seeds are other steel under other light. For one thread at a time.
 
     It pickles as its arguments, and is built again on the other side. `defects_per_m` and `lookalikes_per_m`
-    are what is drawn per metre of travel; a few per cent of the defects find no room and are left out. Of `marks`
-    every print is there that lies wholly on the strip; all else makes room.
+    are what is drawn per metre of travel; a few per cent of the defects find no room and are left out, and a quarter
+    of the mill's, which come in groups. Of `marks` every print is there that lies wholly on the strip; all else makes
+    room. `look` is one of `looks.LOOKS`.
 
     Raises:
-        ValueError: a size is not positive, a density is negative, or the seed is.
+        ValueError: a size is not positive, a density is negative, or the seed is; no such look.
     """
 
     def __init__(
@@ -67,9 +68,12 @@ class Sheet:
         defects_per_m: float = 1.5,
         lookalikes_per_m: float = 2.0,
         marks: Sequence[RollMark] = (),
+        look: str = PLAIN,
     ) -> None:
         sizes = {"width_px": width_px, "rows": rows, "mm_per_px": mm_per_px, "mm_per_row": mm_per_row}
         _check(seed, sizes, {"defects_per_m": defects_per_m, "lookalikes_per_m": lookalikes_per_m})
+        if look not in LOOKS:
+            raise ValueError(f"look is {look}; expected {' or '.join(LOOKS)}. Leave it out for {PLAIN}")
         self.seed = seed
         self.width_px = width_px
         self.rows = rows
@@ -78,12 +82,16 @@ class Sheet:
         self.defects_per_m = defects_per_m
         self.lookalikes_per_m = lookalikes_per_m
         self.marks = tuple(marks)
-        self._steel = Steel(seed, width_px)
+        self.look = look
+        self._kinds = LOOKS[look]
+        self._steel = self._kinds.steel(seed, width_px, rows)
         block_m = BLOCK_ROWS * mm_per_row / 1000
         free = {"is_taken": self._is_printed} if marks else {}
-        self._defects = Placement((seed, 6), DEFECTS, defects_per_m * block_m, self._steel, apart=True, **free)
+        self._defects = Placement(
+            (seed, 6), self._kinds.defects, defects_per_m * block_m, self._steel, apart=True, **free
+        )
         self._lookalikes = Placement(
-            (seed, 7), LOOKALIKES, lookalikes_per_m * block_m, self._steel, apart=False, **free
+            (seed, 7), self._kinds.lookalikes, lookalikes_per_m * block_m, self._steel, apart=False, **free
         )
         self._print = paint_print(self._steel.contrast_grey)
         self._defect_patch = lru_cache(maxsize=48)(self._paint_defect)
@@ -146,6 +154,7 @@ class Sheet:
             defects_per_m=self.defects_per_m,
             lookalikes_per_m=self.lookalikes_per_m,
             marks=self.marks,
+            look=self.look,
         )
         return arguments, (self.seed,)
 
@@ -192,11 +201,11 @@ class Sheet:
         )
 
     def _paint_defect(self, spot: Spot) -> Patch:
-        paint = DEFECTS[spot.kind].paint
+        paint = self._kinds.defects[spot.kind].paint
         return paint(np.random.default_rng([*spot.key, 1]), spot.rows, spot.px, self._steel.contrast_grey)
 
     def _paint_lookalike(self, spot: Spot) -> Patch:
-        paint = LOOKALIKES[spot.kind].paint
+        paint = self._kinds.lookalikes[spot.kind].paint
         return paint(np.random.default_rng([*spot.key, 1]), spot.rows, spot.px, self._steel.contrast_grey)
 
 

@@ -18,6 +18,7 @@ from inspector.records.events import Defect
 from inspector.records.frame import Bytes3D, Header
 from inspector.records.recipe import Maps, Recipe
 from inspector.records.stages import Batch, Findings, Frame, FramePatch, Inferred
+from inspector.simulator.looks import PLAIN
 from inspector.simulator.sheet import MM_PER_PX, ROWS, Planted, Rendered, Sheet
 from inspector.strip.settings import DefectSection
 from inspector.strip.strip import Strip
@@ -46,10 +47,11 @@ class ProceduralCoil(msgspec.Struct, frozen=True):
     seed: int
     frames: int
     defects_per_m: float = 1.5
+    look: str = PLAIN
 
     def sheet(self) -> Sheet:
         """Return the steel itself."""
-        return Sheet(self.seed, defects_per_m=self.defects_per_m)
+        return Sheet(self.seed, defects_per_m=self.defects_per_m, look=self.look)
 
     @property
     def metres(self) -> float:

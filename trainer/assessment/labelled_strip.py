@@ -24,6 +24,7 @@ from inspector.records.events import Defect
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import DefectClass, Maps, Recipe
 from inspector.score import overlaps
+from inspector.simulator.looks import PLAIN
 from inspector.simulator.sheet import Planted, Rendered
 from inspector.words import counted
 from trainer.assessment.coil import ProceduralCoil, Scale, infer, report
@@ -88,7 +89,8 @@ class WholeCoils:
     def __str__(self) -> str:
         if len(self.coils) == 1:
             coil = self.coils[0]
-            return f"coil {coil.seed}, {coil.metres:.2f} m of procedural steel, {coil.defects_per_m:g} defects a metre"
+            steel = "procedural steel" + (f" ({coil.look})" if coil.look != PLAIN else "")
+            return f"coil {coil.seed}, {coil.metres:.2f} m of {steel}, {coil.defects_per_m:g} defects a metre"
         return f"{counted(len(self.coils), 'coil')}, {self.metres:.0f} m of procedural steel"
 
 

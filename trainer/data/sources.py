@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from inspector.records.recipe import Window
+from inspector.simulator.looks import LOOKS, PLAIN
 from inspector.simulator.sheet import ROWS, WIDTH_PX, Sheet
 from trainer.data.classes import STATED, list_classes, lookup, read_stated, unite
 from trainer.data.coco import read_coco
@@ -26,9 +27,10 @@ class SheetFrames:
 
     window = None
 
-    def __init__(self, seeds: Sequence[int], frames: int, **sheet: float) -> None:
-        self._sheets = [Sheet(seed, **sheet) for seed in seeds]  # type: ignore[arg-type]  # checked by frames()
+    def __init__(self, seeds: Sequence[int], frames: int, *, look: str = PLAIN, **densities: float) -> None:
+        self._sheets = [Sheet(seed, look=look, **densities) for seed in seeds]  # type: ignore[arg-type]  # checked by frames()
         self._seeds = tuple(seeds)
+        self._prefix = "sheet-" if look == PLAIN else f"sheet-{look}-"
         self._frames = frames
         self.use_classes(CLASS_NAMES)
 
@@ -47,7 +49,8 @@ class SheetFrames:
 
     def name(self, index: int) -> str:
         """Return the frame's name without reading it."""
-        return f"sheet-{self._seeds[index % len(self._seeds)]}/{index // len(self._seeds)}"
+        seed = f"{self._prefix}{self._seeds[index % len(self._seeds)]}"
+        return f"{seed}/{index // len(self._seeds)}"
 
     def classes(self, index: int) -> frozenset[int] | None:
         """Return None: only reading the frame would tell."""
@@ -99,6 +102,8 @@ MOST_DIGITS = 9
 """Of a seed or a count: their product stays below what Python can index."""
 SHEET = re.compile(r"sheet:(?P<first>\d+)(-(?P<last>\d+))?:(?P<frames>\d+)(:(?P<options>[a-z_0-9=.,]+))?")
 SHEET_OPTIONS = {"defects": "defects_per_m", "lookalikes": "lookalikes_per_m"}
+LOOK = "look"
+"""The option that is a name."""
 
 
 def frames(
@@ -112,7 +117,7 @@ def frames(
     """Open what the command line names, joined in that order.
 
     A spec is a folder, a COCO file, or `sheet:SEED:FRAMES` or `sheet:FIRST-LAST:FRAMES`: FRAMES of each coil,
-    optionally followed by `:defects=6,lookalikes=2`, both a metre of strip.
+    optionally followed by `:defects=6,lookalikes=2`, both a metre of strip, and `look=mill`.
 
     `classes` are those of a network, and no other may be found; else they are all that the data has. `window` is that
     of sources which state none. `size` (height, width) states the line's frames: then images may be of any.
@@ -204,17 +209,20 @@ def _sheet(spec: str) -> SheetFrames:
         raise DataError(f"{spec}: expected numbers of at most {MOST_DIGITS} digits, as sheet:100-139:2000")
     first, last = int(match["first"]), int(match["last"] or match["first"])
     options = dict(pair.partition("=")[::2] for pair in match["options"].split(",")) if match["options"] else {}
+    look = options.pop(LOOK, PLAIN)
     odd = options.keys() - SHEET_OPTIONS.keys()
     if odd or last < first or int(match["frames"]) < 1:
         raise DataError(
             f"{spec}: "
-            + (f"unknown {', '.join(sorted(odd))}; expected {', '.join(SHEET_OPTIONS)}" if odd else "is empty")
+            + (f"unknown {', '.join(sorted(odd))}; expected {', '.join([*SHEET_OPTIONS, LOOK])}" if odd else "is empty")
         )
+    if look not in LOOKS:
+        raise DataError(f"{spec}: look is {look or 'nothing'}; expected {' or '.join(LOOKS)}, as look=mill")
     try:
         numbers = {SHEET_OPTIONS[name]: float(value) for name, value in options.items()}
     except ValueError as error:
         raise DataError(f"{spec}: {error}; expected numbers a metre, as defects=6") from None
-    return SheetFrames(range(first, last + 1), int(match["frames"]), **numbers)
+    return SheetFrames(range(first, last + 1), int(match["frames"]), look=look, **numbers)
 
 
 def _read(path: Path, only: str | None) -> Listing:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from inspector.records.recipe import Recipe
+from inspector.simulator.looks import LOOKS, PLAIN
 from inspector.words import counted
 from trainer.assessment.coil import ProceduralCoil, Scale
 from trainer.assessment.labelled_strip import LabelledStrip, SingleFrames, WholeCoils
@@ -22,7 +23,10 @@ from trainer.errors import DataError
 from trainer.files import replace_file
 from trainer.settings import Settings
 
-COILS = re.compile(r"(?P<first>\d+)(-(?P<last>\d+))?:(?P<frames>[1-9]\d*)(:defects=(?P<defects>\d+(\.\d+)?))?")
+COILS = re.compile(
+    r"(?P<first>\d+)(-(?P<last>\d+))?:(?P<frames>[1-9]\d*)"
+    rf"(:defects=(?P<defects>\d+(\.\d+)?))?([:,]look=(?P<look>{'|'.join(LOOKS)}))?"
+)
 PARTS = ("calibration", "test")
 
 
@@ -52,7 +56,7 @@ def halves(settings: Settings, run: Path, card: Recipe, scale: Scale) -> tuple[S
 def labelled_strip(specs: Sequence[str], only: str | None, card: Recipe, scale: Scale) -> LabelledStrip:
     """Open what the command line names: coils as `950-951:900`, or any DATA, whose frames are assessed one by one.
 
-    Coils have 1.5 defects a metre, or as many as `950-951:900:defects=6` says.
+    Coils have 1.5 defects a metre and the plain look, or what `950-951:900:defects=6,look=mill` says.
 
     Raises:
         DataError: data that cannot be used.
@@ -69,7 +73,8 @@ def labelled_strip(specs: Sequence[str], only: str | None, card: Recipe, scale: 
         if match is None or last < first:
             raise DataError(f"{spec}: expected coils only, as 950-951:900, or DATA only")
         density = {"defects_per_m": float(match["defects"])} if match and match["defects"] else {}
-        coils += [ProceduralCoil(seed, int(match["frames"]), **density) for seed in range(first, last + 1)]
+        look = (match and match["look"]) or PLAIN
+        coils += [ProceduralCoil(seed, int(match["frames"]), look=look, **density) for seed in range(first, last + 1)]
     return WholeCoils(coils)
 
 

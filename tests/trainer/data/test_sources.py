@@ -221,6 +221,9 @@ def test_procedural_steel_is_the_same_each_time() -> None:
     first, again = sources.frames(specs), sources.frames(specs)
     assert [first.name(i) for i in range(5)] == ["sheet-3/0", "sheet-4/0", "sheet-3/1", "sheet-4/1", "sheet-9/0"]
     assert (first[3].pixels == again[3].pixels).all() and (first[3].labels == again[3].labels).all()
+    mill = sources.frames(["sheet:3-4:2:defects=8,look=mill,lookalikes=1"])
+    assert mill.name(1) == "sheet-mill-4/0"
+    assert (mill[0].pixels != first[0].pixels).any()
 
 
 @pytest.mark.parametrize(
@@ -231,7 +234,8 @@ def test_procedural_steel_is_the_same_each_time() -> None:
         ("sheet:5-1:9", "is empty"),
         ("sheet:1:9999999999", "expected numbers of at most 9 digits"),
         ("sheet:1-99999999999999999999:1", "expected numbers of at most 9 digits"),
-        ("sheet:1:9:rust=3", "unknown rust; expected defects, lookalikes"),
+        ("sheet:1:9:rust=3", "unknown rust; expected defects, lookalikes, look"),
+        ("sheet:1:9:look=shiny", "look is shiny; expected plain or mill, as look=mill"),
         ("sheet:1:9:defects=a.b", "expected numbers a metre"),
         ("/nowhere", "there is no such file or folder"),
     ],

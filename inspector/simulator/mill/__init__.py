@@ -1,0 +1,1 @@
+"""A look of procedural steel that was fitted to real frames of hot-rolled strip: how it was, LOG.md says."""

@@ -1,0 +1,110 @@
+"""The looks of procedural steel: the plain one stays what it is, the mill's keeps a coil's laws."""
+
+import pickle
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from inspector.simulator.looks import LOOKS, MILL, PLAIN
+from inspector.simulator.rolls import RollMark
+from inspector.simulator.sheet import CLASSES, Rendered, Sheet
+
+WIDTH_PX, FRAMES, MM = 800, 24, 0.625
+PLANTED = "0:4 1:4 2:1 5000:1 10000:2 10001:3 10002:4 15096:1 20000:1 25192:1"
+AREA_MM2 = 11649.219
+GREYS = [[71.7, 96.5, 102.5, 110.2, 122.4, 106.9, 91.2, 71.9], [67.8, 95.2, 112.0, 120.6, 122.6, 109.8, 92.1, 70.1]]
+
+
+@pytest.fixture(scope="module")
+def coil() -> Sheet:
+    """A narrow coil of the mill's look with many defects."""
+    return Sheet(3, width_px=WIDTH_PX, defects_per_m=10.0, lookalikes_per_m=6.0, look=MILL)
+
+
+@pytest.fixture(scope="module")
+def walk(coil: Sheet) -> Rendered:
+    """Its first frames, put together."""
+    frames = [coil.frame(index) for index in range(FRAMES)]
+    return Rendered(
+        pixels=np.concatenate([frame.pixels for frame in frames]),
+        labels=np.concatenate([frame.labels for frame in frames]),
+    )
+
+
+def test_plain_steel_is_what_it_always_was() -> None:
+    """A seed's plain coil is the one that the shipped recipes were taught on: its defects, and its greys to a tenth."""
+    sheet = Sheet(5, width_px=640, defects_per_m=6, lookalikes_per_m=6, marks=[RollMark(period_mm=700, across_mm=200)])
+    planted = sheet.planted(0, 1500)
+    assert " ".join(f"{defect.number}:{defect.class_id}" for defect in planted) == PLANTED
+    assert round(sum(defect.area_mm2 for defect in planted), 3) == AREA_MM2
+    greys = cv2.resize(sheet.frame(3).pixels.astype(np.float32), (8, 2), interpolation=cv2.INTER_AREA)
+    np.testing.assert_allclose(greys, GREYS, atol=0.1)
+
+
+def test_any_window_shows_the_frames_bytes(coil: Sheet, walk: Rendered) -> None:
+    """Also on a sheet that was sent to another process, and in any order."""
+    fresh = pickle.loads(pickle.dumps(coil))
+    assert fresh.look == MILL
+    for first_row, rows in ((5000, 700), (0, 1), (255, 2), (1023, 300)):
+        window = fresh.strip(first_row, rows)
+        assert np.array_equal(window.pixels, walk.pixels[first_row : first_row + rows])
+        assert np.array_equal(window.labels, walk.labels[first_row : first_row + rows])
+
+
+def test_what_was_planted_is_what_the_labels_say(coil: Sheet, walk: Rendered) -> None:
+    """Each defect is one piece of its class, of exactly its extent and area; all four classes come."""
+    planted = [defect for defect in coil.planted(0, FRAMES * 256 * MM) if defect.end_mm <= FRAMES * 256 * MM]
+    assert len(planted) > 10
+    assert {defect.class_id for defect in coil.planted(0, 40_000)} == set(range(1, 1 + len(CLASSES)))
+    for defect in planted:
+        rows = slice(round(defect.start_mm / MM), round(defect.end_mm / MM))
+        px = slice(round(defect.left_mm / MM), round(defect.right_mm / MM))
+        mask = (walk.labels[rows, px] == defect.class_id).astype(np.uint8)
+        assert cv2.connectedComponents(mask)[0] == 2
+        assert np.count_nonzero(mask) * MM * MM == defect.area_mm2
+
+
+def test_every_defect_changes_the_strip() -> None:
+    """Inside of its outline a defect is seen; outside nothing is changed."""
+    sound = Sheet(6, width_px=WIDTH_PX, defects_per_m=0.0, lookalikes_per_m=0.0, look=MILL)
+    marked = Sheet(6, width_px=WIDTH_PX, defects_per_m=8.0, lookalikes_per_m=0.0, look=MILL)
+    before, after = sound.strip(0, 4096), marked.strip(0, 4096)
+    change = cv2.absdiff(before.pixels, after.pixels)
+    assert not change[after.labels == 0].any()
+    grain = _grain(before.pixels)
+    for defect in marked.planted(0, 4096 * MM):
+        rows = slice(round(defect.start_mm / MM), min(4096, round(defect.end_mm / MM)))
+        px = slice(round(defect.left_mm / MM), round(defect.right_mm / MM))
+        assert np.percentile(change[rows, px][after.labels[rows, px] == defect.class_id], 98) > grain, defect
+
+
+def test_light_falls_off_within_an_exposure() -> None:
+    """As on 95 % of the real frames, the last rows are brighter than the first; plain steel's light knows no frame."""
+    for look, low, high in ((MILL, 1.15, 1.8), (PLAIN, 0.93, 1.07)):
+        frames = [Sheet(seed, width_px=320, look=look).frame(2).pixels.astype(float) for seed in range(8)]
+        rises = [frame[170:].mean() / frame[:86].mean() for frame in frames]
+        assert low < np.mean(rises) < high
+
+
+def test_one_edge_of_the_strip_is_in_the_picture_at_most() -> None:
+    """None of the real frames shows both."""
+    seen = [0, 0]
+    for seed in range(24):
+        left_px, right_px = LOOKS[MILL].steel(seed, 64, 256).edges_px(0, 256)
+        shown = (left_px > 0).any(), (right_px < 64).any()
+        assert not all(shown)
+        seen = [seen[0] + shown[0], seen[1] + shown[1]]
+    assert all(seen)
+
+
+def test_a_look_that_does_not_exist_is_refused() -> None:
+    """The message names those that do."""
+    with pytest.raises(ValueError, match="look is shiny; expected plain or mill"):
+        Sheet(1, look="shiny")
+
+
+def _grain(pixels: NDArray[np.uint8]) -> float:
+    steel = pixels[:, 300:500].astype(np.float32)
+    return float((steel - cv2.GaussianBlur(steel, (0, 0), 4)).std())
