@@ -16,6 +16,8 @@ STREAK_ROWS = 1021
 GRAIN_ROWS = 1531
 FLECK_ROWS = 811
 _DARK_ROWS = 509
+_AREA_ROWS = 64
+"""Fewer rows at once come from a line camera, whose light is the same in each."""
 _EDGE_SHARES = (0.20, 0.44)
 """Of coils: the left edge in the picture, then the right one, in the rest neither; both were in none of 288 frames."""
 
@@ -126,6 +128,8 @@ def _exposure(rng: np.random.Generator, rows: int) -> Floats:
     along = np.linspace(-1, 1, rows, dtype=np.float32)
     rise = float(np.clip(0.1 + rng.gamma(2.2, 0.085), 0.08, 0.6))
     bow = rng.normal(0, 0.03)
+    if rows < _AREA_ROWS:
+        return np.ones(rows, np.float32)
     return (1 + rise * along + bow * (along**2 - 1 / 3)).astype(np.float32)
 
 

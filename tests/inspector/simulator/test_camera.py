@@ -329,16 +329,17 @@ def command(receiver: Socket, capsys: pytest.CaptureFixture[str]) -> Command:
     return run
 
 
-def test_command_replays_steel(command: Command, tmp_path: Path) -> None:
-    """The command sends that many metres of each coil, says what it sent, and leaves the thumbnail."""
-    what = ["--metres", "0.6", "--coil", "A1", "A2", "--start-mm", "80"]
+@pytest.mark.parametrize("look", ["plain", "mill"])
+def test_command_replays_steel(command: Command, tmp_path: Path, look: str) -> None:
+    """The command sends that many metres of each coil, of either look, and leaves the thumbnail."""
+    what = ["--metres", "0.6", "--coil", "A1", "A2", "--start-mm", "80", "--look", look]
     headers, sent = command(*what, "--thumbnail", str(tmp_path / "t.png"))
     assert [(header.coil, header.start_mm) for header in headers[3:5]] == [("A1", 560.0), ("A2", 80.0)]
     assert (sent.messages, sent.good, sent.missing) == (8, 8, 0)
     thumbnail = cv2.imread(str(tmp_path / "t.png"), cv2.IMREAD_GRAYSCALE)
     assert thumbnail is not None
     assert thumbnail.shape == (8 * 32, 200)
-    steel = Sheet(1).strip(128, 256).pixels[:8, :8].mean()
+    steel = Sheet(1, look=look).strip(128, 256).pixels[:8, :8].mean()
     assert abs(float(thumbnail[0, 0]) - steel) <= 1
 
 

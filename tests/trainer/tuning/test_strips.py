@@ -16,7 +16,9 @@ from tests.trainer.painted import DARK, paint, write_frames
 from trainer import __main__
 from trainer.assessment.coil import Scale
 from trainer.assessment.labelled_strip import regions
+from trainer.errors import UserError
 from trainer.learn.checkpoint import Card
+from trainer.tuning.strips import labelled_strip
 
 SCALE = ("--mm-per-px", "0.5", "--mm-per-row", "0.5")
 
@@ -41,6 +43,18 @@ def test_frames_choose_a_recipes_settings(folders: tuple[str, str, str], capsys:
     assert card.scores["frame_metres"] == pytest.approx(12 * HEIGHT * 0.5 / 1000, abs=1e-4)
     printed = capsys.readouterr().out
     assert "24 frames, 0.8 m at 0.5 mm a pixel, 0.5 mm a row" in printed and "assumed" not in printed
+
+
+def test_coils_have_the_look_that_is_asked_for() -> None:
+    """With a density or without; a look that there is not is no coil."""
+    card = recipe.read_card(recipe.find("steel-r34", Path()))
+    both = [labelled_strip([spec], None, card, Scale()) for spec in ("7:2:defects=6,look=mill", "7:2:look=mill")]
+    assert [str(strip).partition(" of ")[2] for strip in both] == [
+        "procedural steel (mill), 6 defects a metre",
+        "procedural steel (mill), 1.5 defects a metre",
+    ]
+    with pytest.raises(UserError, match="shiny"):
+        labelled_strip(["7:2:look=shiny"], None, card, Scale())
 
 
 def test_a_recall_may_be_the_target(folders: tuple[str, str, str], capsys: pytest.CaptureFixture[str]) -> None:
