@@ -100,9 +100,11 @@ def _splinters(rng: np.random.Generator, rows: int, px: int, contrast_grey: floa
     rough = smooth_noise(rng, rows, px, 3, 2.5)
     lit *= np.clip(0.8 + 0.7 * rough, 0, 1.7)
     dark *= np.clip(0.8 - 0.5 * rough, 0, 1.5)
-    lit, dark = cv2.GaussianBlur(lit, (0, 0), 0.8), cv2.GaussianBlur(dark, (0, 0), 0.8)
-    delta = lit * (contrast_grey * rng.uniform(2, 10)) - dark * (contrast_grey * rng.uniform(1.2, 3.2))
-    return _outlined(rng, delta.astype(np.float32), (lit + dark) > 0.2, margin_px=min(rows, px) * 0.06 + 2)
+    shine, shade = (cv2.GaussianBlur(plane, (0, 0), 0.8) for plane in (lit, dark))
+    delta = shine * (contrast_grey * rng.uniform(2, 10)) - shade * (contrast_grey * rng.uniform(1.2, 3.2))
+    return _outlined(
+        rng, np.asarray(delta, np.float32), np.asarray(shine + shade > 0.2), margin_px=min(rows, px) * 0.06 + 2
+    )
 
 
 def paint_scale(rng: np.random.Generator, rows: int, px: int, contrast_grey: float) -> Patch:
@@ -166,4 +168,4 @@ def _box(rows: int, px: int) -> NDArray[np.int32]:
 def _ends(rows: int, fade_rows: float) -> Floats:
     """Return (rows, 1) weights that fade at both ends."""
     from_end = np.minimum(np.arange(rows), np.arange(rows)[::-1]).astype(np.float32)
-    return np.clip(0.25 + from_end / np.float32(fade_rows), 0, 1)[:, None]
+    return np.asarray(np.clip(0.25 + from_end / fade_rows, 0, 1)[:, None], np.float32)

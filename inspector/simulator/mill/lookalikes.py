@@ -12,10 +12,9 @@ def paint_splash(rng: np.random.Generator, rows: int, px: int, contrast_grey: fl
     ink = smooth_noise(rng, rows, px, rng.uniform(9, 22), rng.uniform(6, 14))
     ink += smooth_noise(rng, rows, px, 3.5, 3) * rng.uniform(0.3, 0.8)
     y, x = np.linspace(-1, 1, rows, dtype=np.float32)[:, None], np.linspace(-1, 1, px, dtype=np.float32)
-    ink -= (
-        np.float32(rng.uniform(0.6, 1.4)) + 1.6 * (x * x + y * y) + 9 * np.maximum(np.maximum(abs(x), abs(y)) - 0.9, 0)
-    )
-    white = np.clip(cv2.GaussianBlur((ink > 0).astype(np.float32), (0, 0), 0.7), 0, 1)
+    ink -= np.float32(rng.uniform(0.6, 1.4)) + 1.6 * (x * x + y * y)
+    ink -= 9 * np.maximum(np.maximum(np.abs(x), np.abs(y)) - 0.9, 0)
+    white = np.asarray(np.clip(cv2.GaussianBlur((ink > 0).astype(np.float32), (0, 0), 0.7), 0, 1), np.float32)
     return Patch(delta=(white * (190 + contrast_grey)).astype(np.float32), keep=1 - white)
 
 
@@ -56,7 +55,7 @@ def paint_specks(rng: np.random.Generator, rows: int, px: int, contrast_grey: fl
         axes = (int(rng.integers(1, 4)), int(rng.integers(1, 3)))
         tone = contrast_grey * rng.uniform(1, 3.5) * (-1 if rng.uniform() < 0.6 else 1.6)
         cv2.ellipse(dots, place, axes, float(rng.uniform(0, 180)), 0, 360, float(tone), -1)
-    return _plain(cv2.GaussianBlur(dots, (0, 0), 0.7))
+    return _plain(np.asarray(cv2.GaussianBlur(dots, (0, 0), 0.7), np.float32))
 
 
 def _dome(rows: int, px: int) -> Floats:

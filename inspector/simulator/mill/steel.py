@@ -120,7 +120,7 @@ def _lamp(rng: np.random.Generator, width_px: int) -> Floats:
     across = np.linspace(-1, 1, width_px, dtype=np.float32)
     bow, slope = np.clip(rng.normal(-0.40, 0.22), -0.9, 0.05), rng.normal(-0.03, 0.2)
     lamp = bow * (across**2 - 1 / 3) + slope * across + 0.06 * smooth_line(rng, width_px, width_px / 7)
-    return (1 + lamp).astype(np.float32)
+    return np.asarray(1 + lamp, np.float32)
 
 
 def _exposure(rng: np.random.Generator, rows: int) -> Floats:
@@ -146,12 +146,12 @@ def _roughness(rng: np.random.Generator, width_px: int) -> Floats:
     """Return (width_px,) how rough each column is, as a factor: smooth stretches, and bands that glitter."""
     rough = _stairs(rng, width_px, int(rng.integers(4, 22))) * 0.35
     rough += smooth_line(rng, width_px, width_px / 12) * 0.25 + smooth_line(rng, width_px, 9) * 0.08
-    return np.exp(np.clip(rough, -0.9, 1.1) * np.float32(rng.uniform(0.4, 1.1))).astype(np.float32)
+    return np.asarray(np.exp(np.clip(rough, -0.9, 1.1) * rng.uniform(0.4, 1.1)), np.float32)
 
 
 def _bands(rng: np.random.Generator, width_px: int, level_grey: float) -> Floats:
     """Return (width_px,) tones of what lies along the travel for the whole coil, in grey levels."""
-    bands = _stairs(rng, width_px, int(rng.integers(3, 30))) * _spread(rng, 0.04)
+    bands = _stairs(rng, width_px, int(rng.integers(3, 30))) * _spread(rng, 0.05)
     bands += smooth_line(rng, width_px, 40) * _spread(rng, 0.02)
     bands += smooth_line(rng, width_px, 7) * _spread(rng, 0.006)
     bands += smooth_line(rng, width_px, 2) * _spread(rng, 0.008)
@@ -176,7 +176,7 @@ def _fleck_pool(rng: np.random.Generator, width_px: int, level_grey: float) -> N
     field += smooth_noise(rng, rows, width_px, rng.uniform(2, 5), 1.8) * 0.5
     field += smooth_noise(rng, rows, width_px, 130, rng.uniform(20, 60)) * rng.uniform(0.6, 1.4)
     fleck = np.clip((field - rng.uniform(1.0, 3.2)) * 3, 0, 1)
-    tone = level_grey * rng.uniform(0.08, 0.4) * rng.choice([-1, -1, 1])
+    tone = level_grey * min(0.6, _spread(rng, 0.2)) * rng.choice([-1, -1, 1])
     return _packed(fleck * np.float32(tone) * (1 + 0.25 * smooth_noise(rng, rows, width_px, 3, 2)))
 
 
@@ -185,17 +185,18 @@ def _grain_pool(rng: np.random.Generator, width_px: int, grain_grey: float) -> N
     rows = GRAIN_ROWS
     white = rng.standard_normal((rows + 8, width_px), dtype=np.float32)
     white[-4:], white[:4] = white[4:8], white[-8:-4]  # the blur below must see the pool as a ring
-    pool = cv2.GaussianBlur(white, (0, 0), sigmaX=rng.uniform(0.36, 0.6), sigmaY=rng.uniform(0.32, 0.55))[4:-4]
-    pool /= pool.std()
+    soft = cv2.GaussianBlur(white, (0, 0), sigmaX=rng.uniform(0.36, 0.6), sigmaY=rng.uniform(0.32, 0.55))[4:-4]
+    pool: Floats = np.asarray(soft / soft.std(), np.float32)
     pool += smooth_noise(rng, rows, width_px, rng.uniform(2, 4), rng.uniform(2, 3.5)) * _spread(rng, 0.5)
-    lines = smooth_noise(rng, rows, width_px, rng.uniform(1.0, 1.8), rng.uniform(4, 10)) * _spread(rng, 0.5)
+    lines = smooth_noise(rng, rows, width_px, rng.uniform(1.0, 1.7), rng.uniform(3, 8)) * _spread(rng, 0.36)
     lines += smooth_noise(rng, rows, width_px, rng.uniform(1.0, 2.4), rng.uniform(10, 24)) * _spread(rng, 0.08)
     lines += _waves(rng, rows, width_px) * _spread(rng, 0.16)
     pool += lines * np.clip(smooth_noise(rng, rows, width_px, 90, 60) + 0.7, 0.1, 2.2)
     pool *= np.float32(grain_grey) / pool.std()
-    glint = smooth_noise(rng, rows, width_px, 1.1, rng.uniform(1.1, 2.2))
+    glint = smooth_noise(rng, rows, width_px, 1.0, rng.uniform(1.0, 1.8))
     glint += smooth_noise(rng, rows, width_px, 140, 26) * 0.7
-    pool += np.clip(glint - rng.uniform(1.4, 3.0), 0, 1.6) * rng.uniform(14, 75)
+    glint = np.clip(glint - rng.uniform(1.3, 2.9), 0, 2.2) * rng.uniform(12, 60)
+    pool += glint * np.clip(0.7 + 0.6 * white[4:-4], 0.1, 2.2)
     pit = smooth_noise(rng, rows, width_px, 1.6, 1.5) + smooth_noise(rng, rows, width_px, 90, 70) * 0.5
     pool -= np.clip(pit - rng.uniform(2.3, 3.4), 0, 1.2) * rng.uniform(6, 22)
     return _packed(pool - pool.mean())

@@ -61,7 +61,7 @@ def _profiles(steel: npt.NDArray[np.float32]) -> dict[str, float]:
 
 def _edges(steel: npt.NDArray[np.float32]) -> dict[str, float]:
     level = np.maximum(cv2.GaussianBlur(steel, (0, 0), 12), 8)
-    fine = (steel - cv2.GaussianBlur(steel, (0, 0), 2)) / level
+    fine = np.asarray((steel - cv2.GaussianBlur(steel, (0, 0), 2)) / level, np.float32)
     coarse = (cv2.GaussianBlur(steel, (0, 0), 2) - cv2.GaussianBlur(steel, (0, 0), 12)) / level
     across, along = np.abs(np.diff(steel, axis=1)), np.abs(np.diff(steel, axis=0))
     blocks = _blocks(fine)

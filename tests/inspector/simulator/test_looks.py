@@ -93,7 +93,7 @@ def test_one_edge_of_the_strip_is_in_the_picture_at_most() -> None:
     seen = [0, 0]
     for seed in range(24):
         left_px, right_px = LOOKS[MILL].steel(seed, 64, 256).edges_px(0, 256)
-        shown = (left_px > 0).any(), (right_px < 64).any()
+        shown = bool((left_px > 0).any()), bool((right_px < 64).any())
         assert not all(shown)
         seen = [seen[0] + shown[0], seen[1] + shown[1]]
     assert all(seen)
