@@ -188,8 +188,9 @@ class ArchiveFigures(Collector):
         yield GaugeMetricFamily("inspector_archive_bytes", "Disk space of the archive.", value=now.bytes)
         frames = CounterMetricFamily(
             "inspector_archive_strip_frames",
-            "Inspected frames for the archive's strip picture: drawn, or dropped: too many waited (full), the disk "
-            "took none (disk), or nobody knows where they lie, as of strip that runs back (unplaced).",
+            "Inspected frames for the archive's strip picture: drawn, or dropped: the line was behind and pictures "
+            "gave way (behind), too many waited (full), the disk took none (disk), or nobody knows where they lie, as "
+            "of strip that runs back (unplaced).",
             labels=["outcome"],
         )
         frames.add_metric(["drawn"], now.drawn)

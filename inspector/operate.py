@@ -18,6 +18,7 @@ from inspector.errors import InspectorError
 from inspector.records import commands
 from inspector.records.coil import VERDICTS
 from inspector.records.commands import AlarmStatus, Answer, Command
+from inspector.refusal import plain
 from inspector.service.line import commands_address, load
 
 ALARM_COMMANDS: dict[str, tuple[type[commands.AlarmOrder], str]] = {
@@ -118,7 +119,7 @@ def _command(args: argparse.Namespace, kind: type[commands.Order], facts: dict[s
     try:
         command: Command = msgspec.convert({"command": str(kind.__struct_config__.tag), **facts}, Command)
     except msgspec.ValidationError as error:
-        raise InspectorError(f"{args.step}: {error}. Correct it.") from error
+        raise InspectorError(f"{args.step}: {plain(error)}. Correct it.") from error
     answer = ask(_asked(args), command, args.timeout, key=args.key)
     if not answer.is_done:
         raise InspectorError(f"line {answer.line}: refused: {answer.message}")

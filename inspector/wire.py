@@ -18,6 +18,7 @@ from inspector.errors import FrameError, ImageError
 from inspector.images import reader
 from inspector.records.frame import Bytes2D, Header
 from inspector.records.recipe import Window
+from inspector.refusal import plain
 from inspector.words import counted
 
 Part = bytes | memoryview
@@ -120,7 +121,7 @@ def read_header(part: Part) -> Header:
         if (version := _version_of(part)) not in (1, None):
             wrong = f"header version is {version}; expected 1. Update this inspector first"
             raise FrameError("version", wrong) from None
-        raise FrameError("header", f"{error}. Compare it with schemas/frame.schema.json") from None
+        raise FrameError("header", f"{plain(error)}. Compare it with schemas/frame.schema.json") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FrameError("json", f"header is not JSON: {error}; found {bytes(part[:32])!r}") from None
 

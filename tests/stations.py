@@ -34,6 +34,9 @@ class Station(station.StationProcess):
 
     cookie = token = ""
 
+    def __init__(self, config: Path, folder: Path, bind: str | None = None) -> None:
+        super().__init__(config, folder, bind, patience_s())
+
     @property
     def port(self) -> int:
         return int(self.address.rpartition(":")[2])

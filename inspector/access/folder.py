@@ -27,6 +27,7 @@ from msgspec import Meta
 from inspector.access.keys import PRIVATE, PUBLIC, Z85, Key, KeyName, write_new
 from inspector.errors import AccessError
 from inspector.records.names import Name
+from inspector.refusal import plain
 
 SERVER = "server.key"
 AUTHORISED, REVOKED = "authorised", "revoked"
@@ -90,7 +91,7 @@ def issue(
     try:
         grant = msgspec.convert({**facts, "public": key.public}, Grant)
     except msgspec.ValidationError as error:
-        raise AccessError(f"{name}: {error}. Give --camera as in the configuration.") from error
+        raise AccessError(f"{name}: {plain(error)}. Give --camera as in the configuration.") from error
     write_new(key_file, key.text(), PRIVATE)
     try:
         write_new(record, grant.text(), PUBLIC)
@@ -201,7 +202,7 @@ def _records(place: Path, faults: list[str]) -> Iterator[tuple[Path, Grant]]:
         except PermissionError as error:
             faults.append(f"{path}: cannot be read: {error.strerror}. Let the inspector's user read it (chmod a+r).")
         except (ValueError, RecursionError) as error:
-            faults.append(f"{path}: {error}. Revoke this key and make a new one.")
+            faults.append(f"{path}: {plain(error)}. Revoke this key and make a new one.")
         else:
             if mode & 0o022:
                 faults.append(f"{path}: has mode {mode:04o}, so others can write it; expected 0644. chmod 644 it.")

@@ -21,6 +21,7 @@ import zmq
 from msgspec import Meta
 
 from inspector.errors import AccessError
+from inspector.refusal import plain
 from inspector.sockets import Curve
 
 KEY_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$(?!\n)"
@@ -70,7 +71,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         try:
             key = msgspec.convert(tomllib.loads(text), cls)
         except ValueError as error:
-            raise AccessError(f"{path}: {error}. {ADVICE}") from error
+            raise AccessError(f"{path}: {plain(error)}. {ADVICE}") from error
         require_curve()
         if zmq.curve_public(key.secret.encode()).decode() != key.public:
             raise AccessError(f"{path}: public and secret key are no pair. Make a new one: inspector keys new.")

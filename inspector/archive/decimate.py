@@ -1,15 +1,16 @@
 """A small grey picture of each inspected frame, made while its pixels are at hand. Pure.
 
 Laws: what is kept is no part of a batch's memory. Frames are halved along and across until a further time would make
-pixels larger than those of the strip picture. Nothing is made while the archive has no
-room.
+pixels larger than those of the strip picture. Nothing is made while the archive has no room, or the line is behind:
+inspection comes first. What is not made is counted. Clocks are passed in.
 
-Knows: a frame's pixels, its footprint, the cameras. Must not know: coils, files.
+Knows: a frame's pixels, its footprint, the cameras. Must not know: coils, files, queues.
 """
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterable
 
 import cv2
@@ -20,13 +21,15 @@ from inspector.config.camera import CameraSection
 from inspector.config.geometry import Field, fields
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Recipe
-from inspector.records.stages import Batch, Findings, Inspected, Swath
+from inspector.records.stages import Batch, Findings, Inspected, Swath, SwathDrop
 
 SAMPLED = 2
 """Rows are halved so often; beyond, every second of them, or fourth ... is looked at: a frame that is read as a whole
 costs its memory's way, and the picture shows no single row anyway."""
 STRIPE_PX = 2**16
 """OpenCV gives a larger picture to threads of its own, which wait for the next one by spinning: 64 us a frame."""
+REST_S = 0.25
+"""No picture is made for so long once the line was behind: making one again at once would keep it there."""
 
 
 class Decimate:
@@ -39,11 +42,18 @@ class Decimate:
         cameras: Iterable[CameraSection],
         mm_per_px: float,
         has_room: Callable[[], bool],
-        skipped: Callable[[int], None],
+        skipped: Callable[[int, SwathDrop], None],
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`has_room`: whether the archive takes pictures now; `skipped` receives how many were not made."""
-        self._mm_per_px, self._has_room, self._skipped = mm_per_px, has_room, skipped
+        """`has_room`: whether the archive takes pictures now; `skipped` receives how many were not made, and why."""
+        self._mm_per_px, self._has_room, self._skipped, self._clock_s = mm_per_px, has_room, skipped, clock_s
+        self._is_behind: Callable[[], bool] = lambda: False
+        self._rests_until_s = -math.inf
         self.replace(cameras)
+
+    def give_way(self, is_behind: Callable[[], bool]) -> None:
+        """Make no pictures while this is so; before the first batch."""
+        self._is_behind = is_behind
 
     def replace(self, cameras: Iterable[CameraSection]) -> None:
         """Go on with other calibrations of the same cameras; between two batches."""
@@ -55,11 +65,20 @@ class Decimate:
         frames = findings.inspected
         if not frames:
             return findings
-        if not self._has_room():
-            self._skipped(len(frames))
+        if why := self._reason():
+            self._skipped(len(frames), why)
             return findings
         swaths = tuple(self._swath(place, frame, batch.picture(place)) for place, frame in enumerate(frames))
         return msgspec.structs.replace(findings, swaths=swaths)
+
+    def _reason(self) -> SwathDrop | None:
+        """Why no picture is made now."""
+        now_s = self._clock_s()
+        if self._is_behind():
+            self._rests_until_s = now_s + REST_S
+        if now_s < self._rests_until_s:
+            return "behind"
+        return None if self._has_room() else "full"
 
     def _swath(self, place: int, inspected: Inspected, pixels: Bytes2D) -> Swath:
         header = inspected.frame.header

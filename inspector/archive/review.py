@@ -87,6 +87,10 @@ class Choice(msgspec.Struct, frozen=True):
         )
 
 
+class NoneChosen(InspectorError):
+    """No crop is what is asked for."""
+
+
 class Exported(msgspec.Struct, frozen=True):
     """What an export holds."""
 
@@ -123,13 +127,13 @@ def read(folder: Path) -> tuple[list[ArchivedCrop], list[str]]:
 def export(folder: Path, out: Path, choice: Choice) -> Exported:
     """Write what is chosen of an archive as a data set.
 
-    Raises: InspectorError when there is no archive, nothing is chosen, or `out` holds something.
+    Raises: NoneChosen; InspectorError when there is no archive, or `out` holds something.
     """
     kept, faults = read(folder)
     labels = {(crop.facts.coil, crop.facts.defect): crop.facts.label.name for crop in kept if crop.facts.label}
     chosen = [crop for crop in kept if choice.has(crop.facts)]
     if not chosen:
-        raise InspectorError(f"{folder}: none of its {len(kept)} crops is wanted; expected some. Ask for others.")
+        raise NoneChosen(f"{folder}: none of its {len(kept)} crops is wanted; expected some. Ask for others.")
     classes = _classes(crop.facts for crop in kept)
     if out.exists() and any(out.iterdir()):
         raise InspectorError(f"{out}: holds something already; expected a new or empty folder. Give another --out.")

@@ -24,17 +24,17 @@ START_S = 60.0
 class StationProcess:
     """`inspector station CONFIG`, from construction to the end of the `with` block; it answers from the beginning.
 
-    Its log lies in `folder`, as `station.log`. `bind` None: as its file says.
+    Its log lies in `folder`, as `station.log`. `bind` None: as its file says. It has `start_s` to begin in.
 
     Raises: InspectorError when it fails, or does not answer in time.
     """
 
-    def __init__(self, config: Path, folder: Path, bind: str | None = None) -> None:
+    def __init__(self, config: Path, folder: Path, bind: str | None = None, start_s: float = START_S) -> None:
         words = ["station", str(config), *(["--bind", bind] if bind else [])]
         self._out = folder / "station.out"
         self.child = Child(words, self._out, folder / "station.log")
         try:
-            self.address = self._begun()
+            self.address = self._begun(start_s)
         except BaseException:
             self.child.kill()
             raise
@@ -45,14 +45,14 @@ class StationProcess:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.child.__exit__(kind, error, at)
 
-    def _begun(self) -> str:
-        until_s = time.monotonic() + START_S
+    def _begun(self, start_s: float) -> str:
+        until_s = time.monotonic() + start_s
         while time.monotonic() < until_s:
             self.child.runs()
             if found := re.search(r"^station: (http\S+)/$", self._out.read_text(), re.MULTILINE):
                 return found[1]
             time.sleep(0.05)
-        raise InspectorError(self.child.described(f"did not answer within {START_S:g} s"))
+        raise InspectorError(self.child.described(f"did not answer within {start_s:g} s"))
 
 
 def is_installed() -> bool:

@@ -20,9 +20,17 @@ from inspector.records.names import CoilName, Name
 
 _PLAIN = r"[^\x00-\x1f\x7f-\x9f]*"
 """No control characters: what is typed is shown on terminals."""
-Person = Annotated[str, Meta(min_length=1, max_length=64, pattern=rf"^(?=.*\S){_PLAIN}$(?!\n)")]
+_NOT_BLANK, _ONE_LINE = rf"^(?=.*\S){_PLAIN}$(?!\n)", rf"^{_PLAIN}$(?!\n)"
+_LABEL = r"^([A-Za-z0-9][A-Za-z0-9_.:/-]*)?$(?!\n)"
+SHAPES = {
+    _NOT_BLANK: "text on one line, not blank, without control characters",
+    _ONE_LINE: "text on one line, without control characters",
+    _LABEL: "a class's name, or nothing",
+}
+"""What a pattern asks for, in words."""
+Person = Annotated[str, Meta(min_length=1, max_length=64, pattern=_NOT_BLANK)]
 """A person's name, as typed; not blank."""
-Words = Annotated[str, Meta(max_length=400, pattern=rf"^{_PLAIN}$(?!\n)")]
+Words = Annotated[str, Meta(max_length=400, pattern=_ONE_LINE)]
 """A reason, as typed, on one line."""
 MOST_MINUTES = 10_080
 """A week: nothing is shelved for longer."""
@@ -140,9 +148,9 @@ class Relabel(Order, frozen=True, kw_only=True, tag="relabel"):
 
     coil: CoilName
     """The coil, as the frames named it."""
-    defect: Annotated[str, Meta(min_length=1, max_length=400, pattern=rf"^{_PLAIN}$(?!\n)")]
+    defect: Annotated[str, Meta(min_length=1, max_length=400, pattern=_ONE_LINE)]
     """Id of the defect, as in its events."""
-    label: Annotated[str, Meta(max_length=64, pattern=r"^([A-Za-z0-9][A-Za-z0-9_.:/-]*)?$(?!\n)")]
+    label: Annotated[str, Meta(max_length=64, pattern=_LABEL)]
     """Class, by the recipe's name or number, or `sound`; empty takes a label back."""
     seen: str | None = None
     """When the label was given that who asks has seen, as in the sidecar; empty: none was there. Where another stands

@@ -10,6 +10,9 @@ from msgspec import Meta
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.:/-]*$(?!\n)"  # Python's $ alone would let a last newline pass
 
+SHAPES = {NAME: "letters, digits and _ . : / -, a letter or digit first"}
+"""What a pattern asks for, in words."""
+
 Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=NAME)]
 """A name that people type and that becomes a topic, a metric label or a file name."""
 

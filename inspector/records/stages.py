@@ -43,8 +43,9 @@ Gap = Reason | Literal["restart", "silent", "down", "unconfirmed", "reset"]
 CropDrop = Literal["full", "frame", "defect", "unreported", "disk"]
 """Why a crop is not kept: too many wait, its frame has more defects than crops, its defect more crops than are kept, or
 came to nothing that is reported, or the disk takes none."""
-SwathDrop = Literal["full", "unplaced", "disk"]
-"""Why a frame is not in the strip picture: too many wait, nobody knows where it lies, or the disk takes none."""
+SwathDrop = Literal["behind", "full", "unplaced", "disk"]
+"""Why a frame is not in the strip picture: the line is behind, too many pictures wait, nobody knows where it lies, or
+the disk takes none."""
 End = Literal["dropped", "rejected", "missing"]
 """How a frame ends that is not inspected; `missing` never arrived, the others were taken off the socket."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from functools import partial
 from random import Random
 
 from inspector.archive.collect import Collect
@@ -43,8 +42,7 @@ class Archive:
             self.keeper = keeper = Keeper(store, report, strip)
             self.cut = Cut(settings.camera, section.sound_per_km, keeper.has_room, keeper.skipped, Random())
             if strip:
-                skipped = partial(keeper.undrawn, why="full")
-                self.decimate = Decimate(settings.camera, mm_per_px, keeper.has_room_for_strip, skipped)
+                self.decimate = Decimate(settings.camera, mm_per_px, keeper.has_room_for_strip, keeper.undrawn)
         self.collect = Collect(self.keeper, section.crops_per_defect)
 
     def replace(self, cameras: Iterable[CameraSection]) -> None:
@@ -52,6 +50,11 @@ class Archive:
         for stage in (self.cut, self.decimate):
             if stage:
                 stage.replace(cameras)
+
+    def give_way(self, is_behind: Callable[[], bool]) -> None:
+        """Draw no strip picture while the line is behind; before the first batch."""
+        if self.decimate:
+            self.decimate.give_way(is_behind)
 
     def close(self, patience_s: float) -> bool:
         """Write what waits, and end; False when that takes longer."""

@@ -236,6 +236,7 @@ class Daemon:
         metrics, settings = self._metrics, self._settings
         batches = buffered(each(self._intake, metrics.frames.enter), settings.intake.queue_batches, "intake")
         inferred = buffered(each(self._infer(batches), metrics.inferred), INFERRED_BATCHES, "infer")
+        self._archive.give_way(lambda: len(inferred) >= INFERRED_BATCHES)
         findings = self._stages.findings(inferred, metrics, self._desk, self._archive)
         found = buffered(findings, FINDINGS, self._stages.name)
         recorded = buffered(self._sink.recorded(found), GROUPS, "journal")

@@ -30,6 +30,7 @@ from inspector.guard import Guard
 from inspector.records.commands import Acknowledge, Answer, Asked, Command, Order
 from inspector.records.events import Data
 from inspector.records.stages import Findings
+from inspector.refusal import plain
 from inspector.service.settings import CommandsSection
 from inspector.signals import Flag
 from inspector.sockets import release
@@ -189,7 +190,7 @@ class Desk:
             command: Command = msgspec.json.decode(request[0], type=Command)
         except (ValueError, RecursionError) as error:
             example = '{"command": "acknowledge", "alarm": "NAME", "operator": "NAME"}'
-            self._send(envelope, _refusal(f"{error}. Send JSON like {example}."))
+            self._send(envelope, _refusal(f"{plain(error)}. Send JSON like {example}."))
             return
         if why := self._not_ready():
             self._send(envelope, _refusal(f"the inspector is not ready: {why}. Ask again."))

@@ -1,9 +1,10 @@
 """Who asks, and whether they may: sessions, roles, and what keeps other pages' scripts out.
 
 Laws: on loopback nobody logs in, and everybody may everything; elsewhere a session names a user, whose role is looked
-up each time: who is removed is out, and a session ends with the password that began it. What changes something
-carries the session's token in a header, which no other page can know or send (CSRF). A request under a name that is
-not this station's is refused: a page elsewhere that has its own name point here (DNS rebinding) reads nothing.
+up each time: who is removed is out. A session ends with the password that began it, and when its user logs out, copies
+of its cookie too. What changes something carries the session's token in a header, which no other page can know or send
+(CSRF). A request under a name that is not this station's is refused: a page elsewhere that has its own name point here
+(DNS rebinding) reads nothing.
 
 Knows: requests, the users' file. Must not know: what is asked for.
 """
@@ -22,6 +23,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from inspector.station.departed import Departed, place
 from inspector.station.settings import StationSection
 from inspector.station.users import ROLES, Role, User, Users, read
 
@@ -56,6 +58,7 @@ class Access:
         self._settings = settings
         self._token = secrets.token_urlsafe(24)
         self.secret = self.users().secret if settings.needs_login else self._token
+        self._departed = Departed(place(Path(settings.users)) if settings.needs_login else None, SESSION_S)
 
     @property
     def needs_login(self) -> bool:
@@ -80,7 +83,7 @@ class Access:
             return Who("", "engineer", self._token)
         name, token = request.session.get("user"), request.session.get("token")
         user = self.users().find(name) if name and token else None
-        if user is None or request.session.get("mark") != _mark(user):
+        if user is None or request.session.get("mark") != _mark(user) or self._departed.has(str(token)):
             return None
         return Who(user.name, user.role, str(token))
 
@@ -88,6 +91,12 @@ class Access:
         """Begin a session."""
         request.session.clear()
         request.session.update({"user": user.name, "token": secrets.token_urlsafe(24), "mark": _mark(user)})
+
+    def dismiss(self, request: Request) -> None:
+        """End a session: a copy of its cookie is of no use any more."""
+        if token := request.session.get("token"):
+            self._departed.add(str(token))
+        request.session.clear()
 
     def guarded(self, role: Role, handler: Handler, *, is_page: bool = False) -> Handler:
         """A handler that only answers who may."""

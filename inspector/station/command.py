@@ -92,18 +92,31 @@ def _serve(path: Path, bind: str | None) -> int:
         ws="none",
         log_config=None,
     )
-    try:
-        listener = config.bind_socket()
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each answer's body waits 40 ms
-    except SystemExit as error:  # uvicorn's word for it; its reason is on the log
-        raise SocketError(
-            f"bind is {station.bind}, which cannot be bound. Stop the program that holds it, or choose another: --bind."
-        ) from error
+    listener = _bound(station.host, station.port, station.bind)
     scheme = "https" if station.certificate else "http"
     address = f"{scheme}://{station.host or '0.0.0.0'}:{listener.getsockname()[1]}/"
     begun = partial(print, f"station: {address}", flush=True)
     Server(config, begun=begun, end_streams=app.state.end_streams).run(sockets=[listener])
     return 0
+
+
+def _bound(host: str, port: int, bind: str) -> socket.socket:
+    """Take the address.
+
+    Raises: SocketError.
+    """
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each answer's body waits 40 ms
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise SocketError(
+            f"bind is {bind}, which cannot be bound: {error.strerror}. Stop the program that holds it, or choose "
+            "another: --bind."
+        ) from error
+    return listener
 
 
 def _user(args: argparse.Namespace) -> int:

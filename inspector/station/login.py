@@ -59,7 +59,7 @@ class Login:
 
     async def leave(self, request: Request) -> Response:
         """End a session."""
-        request.session.clear()
+        self._access.dismiss(request)
         return Response(status_code=204)
 
 

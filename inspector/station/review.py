@@ -31,6 +31,7 @@ from inspector.archive import review
 from inspector.commands import ask
 from inspector.errors import InspectorError
 from inspector.records.commands import Relabel
+from inspector.refusal import plain
 from inspector.station import gallery
 from inspector.station.api import answered, read_json, watch_of
 from inspector.station.gallery import Gallery, GalleryQuery, GalleryTile
@@ -96,7 +97,7 @@ class Review:
             begin = int(asked.pop("from", "0") or 0)
             wanted = msgspec.convert(asked, GalleryQuery, strict=False)
         except ValueError as error:
-            raise HTTPException(400, f"{error}; expected defects that there can be.") from error
+            raise HTTPException(400, f"{plain(error)}; expected defects that there can be.") from error
         return answered(await run_sync(self._shown, watch, wanted, max(0, begin), limiter=self._readers))
 
     def _shown(self, watch: Watch, wanted: GalleryQuery, begin: int) -> dict[str, Any]:
@@ -123,7 +124,7 @@ class Review:
             asked = msgspec.convert(await read_json(request), Labels)
             orders = [_order(item, asked, who.name or asked.operator) for item in asked.items]
         except msgspec.ValidationError as error:
-            raise HTTPException(400, f"{error}. Correct it.") from error
+            raise HTTPException(400, f"{plain(error)}. Correct it.") from error
         done = await asyncio.gather(*(self._give(watch, order) for order in orders))
         return answered(done, 200 if all(given.is_done for given in done) else 409)
 
@@ -154,11 +155,13 @@ class Review:
         try:
             choice = msgspec.convert(await read_json(request), review.Choice)
         except msgspec.ValidationError as error:
-            raise HTTPException(400, f"{error}. Correct it.") from error
+            raise HTTPException(400, f"{plain(error)}. Correct it.") from error
         if watch.line.archive is None:
             raise HTTPException(409, f"line {watch.line.name} keeps no archive; expected one.")
         try:
             return answered(await run_sync(self._export, watch, choice, limiter=self._writers))
+        except review.NoneChosen as error:
+            raise HTTPException(409, "no picture is like that, so there is no training set. Choose more.") from error
         except OSError as error:
             raise HTTPException(507, f"the training set cannot be written: {error.strerror or error}.") from error
 

@@ -1,4 +1,4 @@
-"""Station: what a page weighs and takes, a coil of 200 000 defects, and what 50 browsers cost the line.
+"""Station: what a page weighs and takes, a coil of 200 000 defects, what 50 browsers cost the line.
 
 Needs playwright and a Chromium (`pip install playwright`, `apt install chromium`).
 """
@@ -34,25 +34,6 @@ DEFECTS, LENGTH_M = 200_000, 5000.0
 BROWSERS = 50
 RATE_FPS, PHASE_S, SETTLE_S, ROUNDS = 60.0, 12.0, 3.0, 3
 ANY = "127.0.0.1:0"
-PAN = """async () => {
-  const map = document.getElementById("map"), channel = new MessageChannel(), works = [], gaps = [];
-  for (let n = 0; n < 3; n++) document.getElementById("in").click();
-  const began = performance.now(); let last = began, at = began;
-  channel.port1.onmessage = () => works.push(performance.now() - at);   // comes behind the frame's paint
-  await new Promise((done) => {
-    const step = (now) => {
-      at = performance.now(); gaps.push(now - last); last = now; map.scrollTop += 14;
-      channel.port2.postMessage(0);
-      if (at - began > 4000) done(); else requestAnimationFrame(step);
-    };
-    requestAnimationFrame(step);
-  });
-  const sorted = (some) => some.slice(1).sort((a, b) => a - b);
-  const share = (some, part) => some[Math.floor(part * some.length)];
-  const work = sorted(works), gap = sorted(gaps);
-  return [share(work, .5), share(work, .95), share(gap, .5), share(gap, .95), gap.length];
-}"""
-"""Pans a coil that is magnified. Milliseconds of a frame's work, script and paint, and between frames: median, 95 %."""
 
 
 def main() -> None:
@@ -84,11 +65,6 @@ def _coil(folder: Path, browser: Browser) -> None:
                 page.wait_for_timeout(20)
             mapped, ready = (page.evaluate(f"document.documentElement.dataset.{name}") for name in ("mapped", "ready"))
             print(f"{DEFECTS} defects, {word}: map after {mapped} ms (wanted: 2000), all after {ready} ms")
-        work, most_work, gap, most_gap, frames = page.evaluate(PAN)
-        print(
-            f"panning, {frames} frames: work of each {work:.1f} ms in the median, {most_work:.1f} ms of 95 % "
-            f"(wanted: 16.7); a frame each {gap:.1f} ms, {most_gap:.1f} ms; load {os.getloadavg()[0]:.0f}"
-        )
 
 
 def _burden(mill: Mill, folder: Path) -> None:

@@ -48,7 +48,7 @@ def measure(mm_per_px: float) -> tuple[float, float, float, float]:
         shown = pixels[number % 8][None]
         batch = Batch((frame,), shown, whole(shown), 0)
         frames.append((batch, Findings(arrivals=(Inspected(frame, (), card),), closed_ns=0)))
-    decimate = Decimate([by], mm_per_px, lambda: True, lambda count: None)
+    decimate = Decimate([by], mm_per_px, lambda: True, lambda count, why: None)
     cut = Cut([by], 1e9, lambda: True, lambda count, why: None, Random(1))
     crop_us = timed(lambda: [cut(batch, found) for batch, found in frames])
     made: list[Findings] = []

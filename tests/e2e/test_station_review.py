@@ -107,6 +107,8 @@ def test_a_training_set_is_fetched(mill: Mill, station: Station) -> None:
     assert sum("/images/" in name and name.endswith(".png") for name in names) == given.json()["crops"]
     assert any(name.endswith("annotations.json") for name in names)
     assert station.ask("/api/exported?id=old").status == 410
+    nothing = station.post("/api/export", {"coils": ["no such"]})
+    assert nothing.status == 409 and "no training set" in nothing.json()["error"]
 
 
 def test_odd_labels_are_refused(station: Station) -> None:

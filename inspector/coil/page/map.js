@@ -5,7 +5,7 @@ import { area, coil, el, firstFrom, leftMm, lengthMm, meta, metres, SEVERITIES, 
 import { colourOf, hatch, printing, sharpness, sized, stamp } from "./marks.js";
 
 const STEEL = "#e8ebee", EDGE = "#aeb5bd", LEFT = 62, RIGHT = 10, SCALE = 19, GAP = 5, NEXT = 9, CELL = 3, SIGNS = 250, CROWD = 400;
-const PAD = 14, KEPT = 3;                // around a row that is drawn apart; kept of what the window shows
+const PAD = 14, KEPT = 3, LOW = 22;      // around a row that is drawn apart; kept of what the window shows
 
 export class Strip {
   // `behind`, where there is one, draws a picture of the strip: `cover` what will be seen, `paint` a stretch.
@@ -253,7 +253,8 @@ export class Strip {
   }
 
   repeats() {
-    const ctx = this.ctx;
+    const ctx = this.ctx, font = ctx.font;
+    ctx.font = `600 ${font}`;
     for (const repeat of meta.repeats) {
       const marks = repeat.marks; if (marks.length < 2) continue;
       ctx.strokeStyle = "#111"; ctx.lineWidth = 1.3; ctx.setLineDash([5, 3]);
@@ -264,8 +265,9 @@ export class Strip {
       ctx.setLineDash([]);
       for (const i of marks) for (const [x, y, w] of this.pieces(repeat.side, startMm(i), startMm(i) + lengthMm(i), leftMm(i) + widthMm(i) / 2, leftMm(i) + widthMm(i) / 2)) { ctx.beginPath(); ctx.arc(x + w / 2, y, 7, 0, 7); ctx.stroke(); }
       const [x, y, row] = this.at(repeat.side, startMm(marks[0]), leftMm(marks[0])), words = `${t("repeat", { name: repeat.name, period: `${short(repeat.period)} ${unit().small}` })}${repeat.rolls.length ? ", " + repeat.rolls.join(t("or")) : ""}`;
-      if (row >= this.first && row <= this.last) { ctx.textAlign = "left"; ctx.textBaseline = "bottom"; ctx.lineWidth = 3; ctx.strokeStyle = "#fff"; ctx.strokeText(words, x + 9, y - 6); ctx.fillStyle = "#111"; ctx.fillText(words, x + 9, y - 6); }
+      if (row >= this.first && row <= this.last) { const at = y + this.top - row * this.rowPx < LOW ? [x + 9, y + 24] : [x + 9, y - 6]; ctx.textAlign = "left"; ctx.textBaseline = "bottom"; ctx.lineWidth = 3; ctx.strokeStyle = "#fff"; ctx.strokeText(words, ...at); ctx.fillStyle = "#111"; ctx.fillText(words, ...at); }   // not above the row, where there is no room
     }
+    ctx.font = font;
   }
 
   welds() {

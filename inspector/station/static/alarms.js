@@ -7,6 +7,8 @@ import { prioritySign } from "./shapes.js";
 import { sentence } from "./sentences.js";
 import { lasting, number, t, time } from "./words.js";
 
+// An animation of the style's has the browser make sixty pictures a second, on a screen that is never closed.
+const CALL_MS = 600;
 const MINUTES = [5, 15, 30, 60, 120, 480];
 const mayAnswer = facts.role !== "viewer";
 
@@ -14,6 +16,7 @@ export class Alarms {
   constructor() {
     this.standing = { alarms: [], fault: "" }; this.known = new Map(); this.shown = "";
     setInterval(() => this.age(), 1000);
+    setInterval(() => { if (this.known.size) byId("alarms").classList.toggle("call"); }, CALL_MS);
   }
 
   set(standing) {

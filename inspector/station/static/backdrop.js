@@ -1,14 +1,16 @@
 // The archive's picture of the strip, drawn behind what lies on it: tiles, each where it was seen and nowhere else.
 
 import { address } from "./ask.js";
-import { facts } from "./dom.js";
+import { el, facts } from "./dom.js";
+import { gaps } from "./gaps.js";
 
-const STEEL = "#e8ebee", SHADE = .5, MOST = 300, SOON_MS = 120, LARGE_PX = 4e6;
+const STEEL = "#e8ebee", DOT = "#8d959d", SHADE = .5, MOST = 300, SOON_MS = 120, LARGE_PX = 4e6;
 
 export class Backdrop {
-  // `coil`: its name, and when it passed. `onChange` is called when there is more to draw.
+  // `coil`: its name, and when it passed. `onChange` is called when there is more to draw. Up to `until` mm from its head a
+  // picture is to be there by now.
   constructor(coil, onChange) {
-    this.coil = coil; this.changes = 0; this.onChange = () => { this.changes++; onChange(); }; this.tiles = new Map(); this.asked = null; this.isAsking = false; this.timer = 0; this.coming = new Map();
+    this.coil = coil; this.until = coil.until ? Infinity : 0; this.gaps = []; this.changes = 0; this.onChange = () => { this.changes++; onChange(); }; this.tiles = new Map(); this.asked = null; this.isAsking = false; this.timer = 0; this.coming = new Map();
   }
 
   get isOn() { return isOn(); }
@@ -40,7 +42,7 @@ export class Backdrop {
     // what was there before stays below until the new one has come
     for (const [image, tile] of this.tiles) if (!kept.has(image) && tile.picture && kept.size < MOST) kept.set(image, tile);
     this.tiles = new Map([...kept].sort(([, a], [, b]) => b.mmPerPx - a.mmPerPx));
-    this.hasAny ||= listed.length > 0;
+    this.gaps = gaps([...this.tiles.values()], this.asked.from, this.asked.to, this.until);
     this.onChange();
   }
 
@@ -71,9 +73,27 @@ export class Backdrop {
       const copied = isMoving && fitted(tile, scale * sharp);
       if (copied) ctx.drawImage(copied, x0, y0, copied.width / sharp, copied.height / sharp); else ctx.drawImage(picture, x0, y0, x1 - x0, y1 - y0);
     }
+    for (const gap of this.gaps) if (gap.side === side && gap.from < to && gap.to > from) {
+      const x0 = round(x + (Math.max(gap.from, from) - from) * scale), y0 = round(y + (gap.left - left) * scale);
+      dotted(ctx, x0, y0, round(x + (Math.min(gap.to, to) - from) * scale) - x0, round(y + (gap.right - left) * scale) - y0);
+    }
     ctx.restore();
   }
 }
+
+// Strip of which there is no picture.
+let dots = null;
+export function dotted(ctx, x, y, width, height) {
+  if (!dots) {
+    dots = document.createElement("canvas"); dots.width = dots.height = 6;
+    const small = dots.getContext("2d");
+    small.fillStyle = STEEL; small.fillRect(0, 0, 6, 6); small.fillStyle = DOT; small.fillRect(1, 1, 1, 1); small.fillRect(4, 4, 1, 1);
+  }
+  ctx.save(); ctx.translate(x, y); ctx.fillStyle = ctx.createPattern(dots, "repeat"); ctx.fillRect(0, 0, width, height); ctx.restore();
+}
+
+// What that looks like, for a legend.
+export function dottedSign() { return el("i", { class: "dotted" }); }
 
 // A tile in the screen's pixels, of which a millimetre takes `by`; null where it would be too large.
 function fitted(tile, by) {
@@ -83,7 +103,7 @@ function fitted(tile, by) {
   if (width * height > LARGE_PX) return null;
   const canvas = tile.fitted?.canvas ?? document.createElement("canvas");
   canvas.width = width; canvas.height = height;
-  canvas.getContext("2d").drawImage(picture, 0, 0, picture.width * mmPerPx * by, picture.height * mmPerPx * by);
+  canvas.getContext("2d").drawImage(picture, 0, 0, width, height);   // to the last pixel: the next tile begins there
   tile.fitted = { by, of: picture, canvas };
   return canvas;
 }

@@ -4,7 +4,7 @@ import { area, coil as columns, ids, lengthMm, leftMm, loadIds, meta, SEVERITIES
 import { colourOf } from "/static/coil/marks.js";
 import { fail, illustrate, redraw, show, strip } from "/static/coil/page.js";
 import { address, ask, command, rememberOperator } from "./ask.js";
-import { Backdrop, chooser } from "./backdrop.js";
+import { Backdrop, chooser, dottedSign } from "./backdrop.js";
 import { byId, el, facts } from "./dom.js";
 import { picture } from "./picture.js";
 import { reach, shell } from "./shell.js";
@@ -22,6 +22,7 @@ async function load() {
   document.title = `${name} ${facts.line}`;
   const packed = async (part) => (await ask("/api/coil", { stamp: page.stamp, part })).arrayBuffer();
   await show({ meta: { ...page.meta, units: facts.units, words: JSON.parse(byId("words").textContent) }, packed }, picked, backdrop(page.record));
+  legend();
   const crops = await (await ask("/api/coil", { stamp: page.stamp, part: "pictures" })).json();
   if (Object.keys(crops).length) await illustrate(crops);
   const wanted = asked.get("defect");
@@ -31,12 +32,13 @@ async function load() {
   }
 }
 
+let legend = () => {};
 // The archive's picture of this passage of the coil; it can be turned off.
 function backdrop({ started, ended }) {
   if (!facts.has_strip) return null;
   const label = el("label", {}, el("input", { type: "checkbox", id: "backdrop" }), ` ${t("backdrop")}`);
   document.querySelector("#map-panel .tools").prepend(label);
-  chooser(label.firstChild, redraw);
+  chooser(label.firstChild, redraw); legend = () => byId("legend").append(el("span", {}, dottedSign(), t("backdrop.none")));
   return new Backdrop({ coil: name, ...(started ? { since: started } : {}), ...(ended ? { until: ended } : {}) }, redraw);
 }
 

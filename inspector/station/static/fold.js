@@ -11,6 +11,7 @@ export class Fold {
     this.cameras = new Map();           // by name: status and faults
     this.standing = new Map();          // faults of recipe and archive
     this.flood = null; this.health = null;
+    this.changes = (this.changes ?? 0) + 1;   // another where something on the strip may be
     this.dropped = {};                  // defects that are no longer here, by coil and class: they count all the same
   }
 
@@ -19,6 +20,7 @@ export class Fold {
   // Takes an event in; returns whether the picture of the strip is another.
   take(event) {
     const data = event.data;
+    this.changes++;
     switch (data.kind) {
       case "coil": this.report(data, event.time); return true;
       case "defect": return this.defect(data);

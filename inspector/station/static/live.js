@@ -3,7 +3,7 @@
 import { sign } from "/static/coil/marks.js";
 import { Alarms } from "./alarms.js";
 import { address, rememberOperator } from "./ask.js";
-import { Backdrop, chooser as backdropChooser, isOn } from "./backdrop.js";
+import { Backdrop, chooser as backdropChooser, dottedSign, isOn } from "./backdrop.js";
 import { byId, el, facts } from "./dom.js";
 import { Fold, gravest } from "./fold.js";
 import { Link } from "./link.js";
@@ -21,7 +21,7 @@ function receive(kind, data) {
   switch (kind) {
     case "begin": fold.begin(); travel.begin(); flood(); break;
     case "line": line = data; legend(); break;
-    case "dropped": fold.dropped = data; break;
+    case "dropped": fold.dropped = data; fold.changes++; break;
     case "event": fold.take(data); if (data.data.kind === "flood") flood(); later(); break;
     case "alarms": alarms.set(data); break;
     case "now": take(data); break;
@@ -89,7 +89,7 @@ function cameras() {
 
 function legend() {
   const canvas = byId("legend");
-  canvas.replaceChildren(...line.classes.map((name, kind) => el("span", {}, sign(kind, 15), name)), el("span", {}, el("i", { class: "hatched" }), t("missed")));
+  canvas.replaceChildren(...line.classes.map((name, kind) => el("span", {}, sign(kind, 15), name)), el("span", {}, el("i", { class: "hatched" }), t("missed")), ...(facts.has_strip ? [el("span", {}, dottedSign(), t("backdrop.none"))] : []));
 }
 
 // Sums of the coil, a few times a second at most.
@@ -121,22 +121,28 @@ function frame() {
   isDue = false;
   if (!line) return;
   const statuses = Object.fromEntries(line.cameras.map(({ camera }) => [camera, statusOf(camera)]));
-  byId("strip").setAttribute("aria-label", fold.coils.length ? t("strip") : t("strip.none"));
-  strips.draw({ fold, line, backdrops, head: travel.at(ms) || (fold.coil ? fold.coil.base + fold.coil.length : 0), behind: behind(), statuses });
+  isDue = !strips.draw({ fold, line, backdrops, ms, head: travel.at(ms) || (fold.coil ? fold.coil.base + fold.coil.length : 0), behind: behind(), statuses });
   const hints = [t("strip.hint", { metres: metres((strips.right - 52) / strips.scale, 1) })], undrawn = fold.coil ? fold.undrawn(fold.coil) : 0;
   if (undrawn > 0) hints.push(t("undrawn", { metre: metres(undrawn, 1) }));
-  byId("strip-hint").textContent = hints.join(" · ");
+  put(byId("strip"), "ariaLabel", fold.coils.length ? t("strip") : t("strip.none")); put(byId("strip-hint"), "textContent", hints.join(" · "));
 }
 
+// Writes what is another: each word that is written has the page laid out again.
+function put(node, what, words) { if (node[what] !== words) node[what] = words; }
+
 // The archive's picture of what is to be seen: asked for as it grows.
-const AGAIN_MS = 500, backdrops = new Map(), onPicture = () => { isDue = true; };
+const AGAIN_MS = 500, LATE = 8, reached = [], backdrops = new Map(), onPicture = () => { isDue = true; };
 function backdrop() {
   const seen = strips.seen ?? [];
   for (const coil of [...backdrops.keys()]) if (!seen.some((stretch) => stretch.coil === coil)) backdrops.delete(coil);
+  if (fold.coil) reached.push({ coil: fold.coil, mm: fold.coil.length });
+  if (reached.length > LATE) reached.shift();   // what passed so long ago has its picture by now, or none at all
   if (!isOn() || isLost) return;
   for (const { coil, from, to } of seen) {
     if (!backdrops.has(coil)) backdrops.set(coil, new Backdrop({ coil: coil.name, ...(coil.started ? { since: coil.started } : {}) }, onPicture));
-    backdrops.get(coil).load({ from, to: to + 5000, scale: strips.scale * strips.sharp });
+    const backdrop = backdrops.get(coil);
+    backdrop.until = coil.isOver ? Infinity : (reached.find((one) => one.coil === coil)?.mm ?? 0);
+    backdrop.load({ from, to: to + 5000, scale: strips.scale * strips.sharp });
   }
 }
 

@@ -3,67 +3,100 @@
 import { colourOf, hatch, sized, trace } from "/static/coil/marks.js";
 import { marksOf } from "./fold.js";
 import { drawState } from "./shapes.js";
+import { Panes } from "./panes.js";
 import { free, LABEL } from "./place.js";
 import { metres, mm, perMetre } from "./units.js";
 import { number, t } from "./words.js";
 
-const LEFT = 52, RIGHT = 74, TOP = 16, SCALE = 24, GAP = 10, WHOLE = 10, MOST_PX = 330;
+const LEFT = 52, RIGHT = 74, TOP = 16, SCALE = 24, GAP = 10, WHOLE = 10, MOST_PX = 330, BAR_MS = 500, MARGIN = 160;
 const STEEL = "#e9ebed", EDGE = "#9aa2ab", INK = "#2a3138", FAINT = "#5c656e";
 const STEPS = [100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000];
 
 export class Strips {
   constructor(canvas, tip) {
-    this.canvas = canvas; this.tip = tip; this.windowM = 10; this.hits = []; this.onPick = () => {};
+    this.canvas = canvas; this.tip = tip; this.windowM = 10; this.onPick = () => {};
+    this.panes = new Panes((ctx, from, to) => this.pane(ctx, from, to)); this.bar = { canvas: document.createElement("canvas"), key: "", ms: -Infinity };
     canvas.addEventListener("pointermove", (event) => this.hover(event));
     canvas.addEventListener("pointerleave", () => { this.tip.hidden = true; });
     canvas.addEventListener("click", (event) => { const hit = this.near(event); if (hit) this.onPick(hit.coil, hit.defect); });
   }
 
-  // `view`: fold, line (sides, cameras, classes), head of the strip on the line in mm, positions by camera, isLive.
+  // `view`: fold, line (sides, cameras, classes), head of the strip on the line in mm, positions by camera, the time in ms.
+  // Returns whether all that is to be seen is up to date; else it is to be drawn again soon.
   draw(view) {
-    const sides = view.line?.sides ?? [];
-    const width = Math.max(320, this.canvas.parentElement.clientWidth), inner = width - LEFT - RIGHT;
+    const sides = view.line?.sides ?? [], width = Math.max(320, this.canvas.parentElement.clientWidth), inner = width - LEFT - RIGHT;
     const across = sides.reduce((sum, side) => sum + side.right - side.left, 0) || 1;
     this.scale = Math.min(inner / (1000 * this.windowM), (MOST_PX - GAP * (sides.length - 1)) / across);
     let y = TOP;
     this.lanes = sides.map((side) => { const lane = { ...side, y, h: Math.max(8, (side.right - side.left) * this.scale) }; y += lane.h + GAP; return lane; });
-    const height = y - GAP + SCALE + WHOLE * sides.length + 22;
+    const low = y - GAP, height = low + SCALE + WHOLE * sides.length + 22;
     this.sharp = Math.min(3, (window.devicePixelRatio || 1) * this.enlarged());
     this.ctx = sized(this.canvas, width, height, this.sharp);
-    this.right = width - RIGHT; this.head = view.head; this.from = view.head - inner / this.scale; this.view = view; this.hits = []; this.labels = [];
+    this.right = width - RIGHT; this.head = view.head; this.from = view.head - inner / this.scale; this.view = view; this.labels = [];
+    this.left = LEFT; this.zero = this.right - this.head * this.scale; this.to = this.head;
     for (const lane of this.lanes) this.lane(lane);
-    if (!view.fold.coils.length) this.nothing(width, (TOP + y - GAP) / 2);
-    this.axis(y - GAP);
-    this.whole(y - GAP + SCALE + 10, width);
-    this.canvas.dataset.defects = this.hits.length;
+    const isFresh = this.marks(low);
+    for (const lane of this.lanes) this.over(lane);
+    if (!view.fold.coils.length) this.nothing(width, (TOP + low) / 2);
+    return this.whole(low + SCALE + 10, inner) && isFresh;
   }
 
   // Strip of which the oldest defects are no longer here: it only looks clean.
   undrawn(lane, coil) {
-    const begin = Math.max(LEFT, this.x(coil.base)), end = this.x(coil.base + this.view.fold.undrawn(coil));
+    const begin = Math.max(this.left, this.x(coil.base)), end = Math.min(this.x(this.to), this.x(coil.base + this.view.fold.undrawn(coil)));
     hatch(this.ctx, begin, lane.y, end - begin, lane.h, 10, -1, EDGE);
   }
 
-  x(mm) { return this.right - (this.head - mm) * this.scale; }
-  mm(x) { return this.head - (this.right - x) / this.scale; }
+  x(mm) { return this.zero + mm * this.scale; }
+  mm(x) { return (x - this.zero) / this.scale; }
 
+  // What moves and grows with each picture: steel, and its picture.
   lane(lane) {
-    const ctx = this.ctx, coils = this.view.fold.coils;
+    const ctx = this.ctx, cameras = this.cameras(lane);
     ctx.save(); ctx.beginPath(); ctx.rect(LEFT, 0, this.right - LEFT, lane.y + lane.h + 14); ctx.clip();
-    for (const camera of this.cameras(lane)) this.steel(lane, camera);
-    for (const coil of coils) {
-      const shown = (box) => coil.base + box.end_mm >= this.from && coil.base + box.start_mm <= this.head;
-      this.undrawn(lane, coil);
-      for (const gap of coil.missed.filter(shown)) this.missed(lane, coil, gap);
-      for (const box of coil.crowded.filter((one) => one.side === lane.name && shown(one))) this.box(lane, coil, box, (x, y, w, h) => hatch(ctx, x, y, Math.max(2, w), h, 4, -1, "#8b1d16"));
-      for (const defect of coil.defects.values()) if (defect.side === lane.name && shown(defect)) this.defect(lane, coil, defect);
-      for (const repeat of coil.repeats.values()) if (repeat.side === lane.name) this.repeat(lane, coil, repeat);
-      if (coil.base > 0) this.weld(lane, coil);
-    }
+    const spans = cameras.map((camera) => this.steel(lane, camera)), begin = Math.min(...spans.map(([from]) => from)), end = Math.max(...spans.map(([, to]) => to));
+    if (end > begin) this.pictured(lane, begin, end);
     ctx.restore();
     ctx.fillStyle = FAINT; ctx.textAlign = "right"; ctx.textBaseline = "middle"; ctx.font = "12px system-ui, sans-serif";
     ctx.fillText(t(`side.${lane.name}`), LEFT - 8, lane.y + lane.h / 2);
     this.heads(lane);
+  }
+
+  // What lies on it, and the scale under it: copied from panes.
+  marks(low) {
+    const { fold, ms } = this.view, ctx = this.ctx, margin = 24;
+    ctx.save(); ctx.beginPath(); ctx.rect(LEFT, 0, this.right - LEFT, low); ctx.rect(LEFT - margin, low, this.right - LEFT + 2 * margin, SCALE + 4); ctx.clip();
+    const key = [this.scale, this.sharp, ...this.lanes.map((lane) => `${lane.name} ${lane.h}`), ...fold.coils.map((coil) => `${coil.name} ${coil.base}`)].join();
+    const isFresh = this.panes.copy(ctx, { key, changes: fold.changes, scale: this.scale, sharp: this.sharp, height: low + SCALE + 4, from: this.from - margin / this.scale, to: this.head + margin / this.scale, x: LEFT - margin, ms });
+    ctx.restore();
+    return isFresh;
+  }
+
+  // A pane: the strip from `from` to `to`, whose left edge is the canvas's.
+  pane(ctx, from, to) {
+    const kept = [this.ctx, this.left, this.zero, this.from, this.to], margin = MARGIN / this.scale;
+    this.ctx = ctx; this.left = -60; this.zero = -from * this.scale; this.from = from - margin; this.to = to + margin;   // -60: where no hatching's lines are others
+    for (const lane of this.lanes) for (const coil of this.view.fold.coils) this.lying(lane, coil);
+    this.axis(this.lanes.at(-1).y + this.lanes.at(-1).h);
+    [this.ctx, this.left, this.zero, this.from, this.to] = kept;
+  }
+
+  lying(lane, coil) {
+    const isSeen = (box) => coil.base + box.end_mm >= this.from && coil.base + box.start_mm <= this.to;
+    this.undrawn(lane, coil);
+    for (const gap of coil.missed) if (isSeen(gap)) this.missed(lane, coil, gap);
+    for (const box of coil.crowded) if (box.side === lane.name && isSeen(box)) this.box(lane, coil, box, (x, y, w, h) => hatch(this.ctx, x, y, Math.max(2, w), h, 4, -1, "#8b1d16"));
+    for (const defect of coil.defects.values()) if (defect.side === lane.name && isSeen(defect)) this.defect(lane, coil, defect);
+    for (const repeat of coil.repeats.values()) if (repeat.side === lane.name) this.repeat(lane, coil, repeat);
+    if (coil.base > 0) this.weld(lane, coil);
+  }
+
+  // The words of repeats, which stay on the screen while their marks pass.
+  over(lane) {
+    const ctx = this.ctx;
+    ctx.save(); ctx.beginPath(); ctx.rect(LEFT, 0, this.right - LEFT, lane.y + lane.h + 14); ctx.clip();
+    for (const coil of this.view.fold.coils) for (const repeat of coil.repeats.values()) if (repeat.side === lane.name) this.words(lane, coil, repeat);
+    ctx.restore();
   }
 
   cameras(lane) { return this.view.line.cameras.filter((camera) => camera.side === lane.name); }
@@ -74,10 +107,10 @@ export class Strips {
   steel(lane, camera) {
     const ctx = this.ctx, [y, h] = this.place(lane, camera.left_mm, camera.right_mm), first = this.view.fold.coils[0];
     const behind = this.view.behind[camera.camera] ?? 0, begin = Math.max(LEFT, this.x(first ? first.base : 0)), end = this.x(this.head - behind);
-    if (end <= begin) return;
+    if (end <= begin) return [Infinity, -Infinity];
     ctx.fillStyle = STEEL; ctx.fillRect(begin, y, end - begin, h);
-    this.pictured(lane, begin, end);
     ctx.strokeStyle = EDGE; ctx.lineWidth = 1; ctx.strokeRect(begin - .5, y + .5, end - begin + 1, Math.max(1, h - 1));
+    return [begin, end];
   }
 
   // What the archive has of it, between two places of the screen.
@@ -108,7 +141,7 @@ export class Strips {
   missed(lane, coil, gap) {
     const camera = this.cameras(lane).find((one) => one.camera === gap.camera);
     if (!camera || gap.end_mm <= gap.start_mm) return;
-    this.box(lane, coil, { ...gap, left_mm: camera.left_mm, right_mm: camera.right_mm }, (x, y, w, h) => hatch(this.ctx, Math.max(x, LEFT - 8), y, Math.max(2, w - Math.max(0, LEFT - 8 - x)), h));
+    this.box(lane, coil, { ...gap, left_mm: camera.left_mm, right_mm: camera.right_mm }, (x, y, w, h) => { const begin = Math.max(x, this.left - 8), end = Math.min(Math.max(x + w, begin + 2), this.x(this.to)); hatch(this.ctx, begin, y, end - begin, h); });
   }
 
   kind(name) { const place = this.view.line.classes.indexOf(name); return place < 0 ? this.view.line.classes.length : place; }
@@ -121,19 +154,30 @@ export class Strips {
       ctx.strokeStyle = colour; ctx.lineWidth = wide; ctx.strokeRect(x, y, Math.max(1, w), h);
       const cx = x + w / 2, cy = y + h / 2;
       if (Math.min(w, h) < 26) { ctx.fillStyle = colour; ctx.strokeStyle = "#fff"; ctx.lineWidth = 1.4; ctx.beginPath(); trace(ctx, kind, cx, cy, defect.severity === "critical" ? 6.5 : 5); ctx.stroke(); ctx.fill(); }
-      this.hits.push({ x: cx, y: cy, w: Math.max(w / 2, 8), h: Math.max(h / 2, 8), coil, defect });
     });
   }
 
+  // Where the marks of a repeat lie: their middles along, and the line across.
+  linked(lane, coil, repeat) {
+    const { changes } = this.view.fold;
+    if (this.marksAt !== changes) { this.marksAt = changes; this.marksBy = new Map(); }
+    if (!this.marksBy.has(repeat)) this.marksBy.set(repeat, marksOf(repeat, coil.defects));
+    const marks = this.marksBy.get(repeat);
+    return [marks.map((one) => this.x(coil.base + (one.start_mm + one.end_mm) / 2)), lane.y + (repeat.across_mm - lane.left) * this.scale];
+  }
+
   repeat(lane, coil, repeat) {
-    const marks = marksOf(repeat, coil.defects);
-    if (marks.length < 2) return;
-    const ctx = this.ctx, y = lane.y + (repeat.across_mm - lane.left) * this.scale, middles = marks.map((one) => this.x(coil.base + (one.start_mm + one.end_mm) / 2));
+    const ctx = this.ctx, [middles, y] = this.linked(lane, coil, repeat);
+    if (middles.length < 2) return;
     ctx.strokeStyle = "#111"; ctx.lineWidth = 1.3; ctx.setLineDash([5, 3]); ctx.beginPath(); ctx.moveTo(middles[0], y); ctx.lineTo(middles.at(-1), y); ctx.stroke(); ctx.setLineDash([]);
     for (const x of middles) { ctx.beginPath(); ctx.arc(x, y, 9, 0, 7); ctx.stroke(); }
+  }
+
+  words(lane, coil, repeat) {
+    const ctx = this.ctx, [middles, y] = this.linked(lane, coil, repeat);
+    if (middles.length < 2 || middles.at(-1) <= LEFT || middles[0] >= this.right) return;
     const words = t("repeat", { each: mm(repeat.period_mm, 1), by: repeat.rolls.join(` ${t("or")} `) || t("unknown_roll") });
     ctx.font = "600 12px system-ui, sans-serif"; ctx.textAlign = "right"; ctx.textBaseline = "bottom"; ctx.lineWidth = 3; ctx.strokeStyle = STEEL;
-    if (middles.at(-1) <= LEFT) return;
     const place = free(this.labels, Math.min(this.right - 4, middles.at(-1)), Math.max(LABEL, y - 11), ctx.measureText(words).width, LEFT + 6);
     if (place) { ctx.strokeText(words, ...place); ctx.fillStyle = "#111"; ctx.fillText(words, ...place); }
   }
@@ -160,11 +204,10 @@ export class Strips {
 
   axis(y) {
     const ctx = this.ctx, unit = 1000 / perMetre, step = unit / 1000 * (STEPS.find((one) => one * unit / 1000 * this.scale >= 70) ?? STEPS.at(-1));
-    ctx.save(); ctx.beginPath(); ctx.rect(LEFT - 4, y, this.right - LEFT + 8, SCALE + 4); ctx.clip();
     ctx.font = "12px system-ui, sans-serif"; ctx.textAlign = "center"; ctx.textBaseline = "top"; ctx.strokeStyle = EDGE; ctx.fillStyle = FAINT; ctx.lineWidth = 1;
     const coils = this.view.fold.coils;
     coils.forEach((coil, n) => {
-      const end = coils[n + 1] ? coils[n + 1].base - 60 / this.scale : this.head;   // the next coil's name stands there
+      const end = Math.min(this.to, coils[n + 1] ? coils[n + 1].base - 60 / this.scale : Infinity);   // the next coil's name stands there
       for (let mm = Math.max(0, Math.ceil((this.from - coil.base) / step)) * step; coil.base + mm <= end; mm += step) {
         const x = this.x(coil.base + mm);
         ctx.beginPath(); ctx.moveTo(x, y + 2); ctx.lineTo(x, y + 7); ctx.stroke();
@@ -172,26 +215,32 @@ export class Strips {
         ctx.fillText(mm ? metres(mm, step < .999 * unit ? 1 : 0) : coil.name, x + (mm ? 0 : 2), y + 9);
       }
     });
-    ctx.restore();
   }
 
-  // All of the coil that runs, squeezed along: where on it the picture above lies.
-  whole(y, width) {
-    const ctx = this.ctx, coil = this.view.fold.coil;
-    if (!coil) return;
-    const reached = Math.max(1, this.head - coil.base), inner = width - LEFT - RIGHT, px = inner / reached, undrawn = this.view.fold.undrawn(coil);
+  // All of the coil on the screen that came last, squeezed along: where on it the picture above lies. Copied, and drawn again
+  // now and then. Returns whether it is up to date.
+  whole(y, inner) {
+    const { fold, ms } = this.view, ctx = this.ctx, coil = fold.coils.findLast((one) => one.base <= this.head) ?? fold.coil, bar = this.bar, high = WHOLE * this.lanes.length + 8;
+    if (!coil) return true;
+    const reached = Math.max(1, this.head - coil.base), key = [coil.name, coil.base, fold.changes, reached, inner, this.sharp, high].join(), isOther = coil !== bar.coil || inner !== bar.inner;
+    if (bar.key !== key && (isOther || ms - bar.ms >= BAR_MS)) { Object.assign(bar, { key, ms, coil, inner }); this.squeezed(coil, reached, inner, high); }
     ctx.fillStyle = FAINT; ctx.font = "11px system-ui, sans-serif"; ctx.textAlign = "right"; ctx.textBaseline = "middle"; ctx.fillText(t("whole"), LEFT - 8, y + WHOLE * this.lanes.length / 2);
-    ctx.save(); ctx.beginPath(); ctx.rect(LEFT, y - 4, inner + 2, WHOLE * this.lanes.length + 8); ctx.clip();
+    ctx.drawImage(bar.canvas, LEFT - 2, y - 4, inner + 4, high);
+    return bar.key === key;
+  }
+
+  squeezed(coil, reached, inner, high) {
+    const ctx = sized(this.bar.canvas, inner + 4, high, this.sharp), px = inner / reached, undrawn = Math.min(reached, this.view.fold.undrawn(coil));
+    ctx.translate(2, 4);
     this.lanes.forEach((lane, n) => {
-      const top = y + n * WHOLE;
-      ctx.fillStyle = STEEL; ctx.fillRect(LEFT, top, inner, WHOLE - 2);
-      hatch(ctx, LEFT, top, undrawn * px, WHOLE - 2, 4, -1, EDGE);
-      for (const gap of coil.missed) if (this.cameras(lane).some((one) => one.camera === gap.camera)) { ctx.fillStyle = "#3a3f45"; ctx.fillRect(LEFT + gap.start_mm * px, top, Math.max(1, (gap.end_mm - gap.start_mm) * px), WHOLE - 2); }
-      for (const defect of coil.defects.values()) if (defect.side === lane.name && defect.start_mm <= reached) { ctx.fillStyle = colourOf(this.kind(defect.name)); ctx.fillRect(LEFT + defect.start_mm * px, top, Math.max(1.5, (defect.end_mm - defect.start_mm) * px), WHOLE - 2); }
+      const top = n * WHOLE, shown = (box) => [box.start_mm * px, Math.min(inner, box.end_mm * px) - box.start_mm * px];
+      ctx.fillStyle = STEEL; ctx.fillRect(0, top, inner, WHOLE - 2);
+      hatch(ctx, 0, top, undrawn * px, WHOLE - 2, 4, -1, EDGE);
+      for (const gap of coil.missed) if (gap.start_mm <= reached && this.cameras(lane).some((one) => one.camera === gap.camera)) { const [x, w] = shown(gap); ctx.fillStyle = "#3a3f45"; ctx.fillRect(x, top, Math.max(1, w), WHOLE - 2); }
+      for (const defect of coil.defects.values()) if (defect.side === lane.name && defect.start_mm <= reached) { const [x, w] = shown(defect); ctx.fillStyle = colourOf(this.kind(defect.name)); ctx.fillRect(x, top, Math.max(1.5, w), WHOLE - 2); }
     });
     const from = Math.max(0, this.from - coil.base) * px;
-    ctx.strokeStyle = INK; ctx.lineWidth = 1.4; ctx.strokeRect(LEFT + from, y - 2, inner - from, WHOLE * this.lanes.length + 2);
-    ctx.restore();
+    ctx.strokeStyle = INK; ctx.lineWidth = 1.4; ctx.strokeRect(from, -2, inner - from, WHOLE * this.lanes.length + 2);
   }
 
   // By how much the style enlarges the page.
@@ -200,8 +249,19 @@ export class Strips {
   // Where on the canvas the pointer is.
   pointed(event) { const box = this.canvas.getBoundingClientRect(), by = this.enlarged(); return [(event.clientX - box.left) / by, (event.clientY - box.top) / by]; }
 
+  // Where defects are to be seen on the canvas, in the order of their reports.
+  get hits() {
+    const found = [];
+    for (const lane of this.lanes) for (const coil of this.view.fold.coils) for (const defect of coil.defects.values()) {
+      if (defect.side !== lane.name || coil.base + defect.end_mm < this.from || coil.base + defect.start_mm > this.head) continue;
+      this.box(lane, coil, defect, (x, y, w, h) => found.push({ x: x + w / 2, y: y + h / 2, w: Math.max(w / 2, 8), h: Math.max(h / 2, 8), coil, defect }));
+    }
+    return found;
+  }
+
   near(event) {
     const [x, y] = this.pointed(event);
+    if (!this.view) return undefined;
     return this.hits.findLast((hit) => Math.abs(hit.x - x) <= hit.w && Math.abs(hit.y - y) <= hit.h);
   }
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.archive.collect import Collect
-from inspector.archive.decimate import Decimate, halved, halvings
+from inspector.archive.decimate import REST_S, Decimate, halved, halvings
 from inspector.archive.keeper import STRIP_DEPTH, Keeper, StripArchive
 from inspector.archive.settings import ArchiveSection
 from inspector.archive.store import Store
@@ -45,9 +45,10 @@ class Line:
         section = ArchiveSection(path=str(self.archive), strip_mm_per_px=mm_per_px)
         strip = StripArchive(StripPicture("line", mm_per_px, utc), TileStore(section, utc))
         self.keeper = Keeper(Store(section, "line", utc), lambda event: None, strip)
-        self.decimate = Decimate(
-            cameras, mm_per_px, self.keeper.has_room_for_strip, lambda count: self.keeper.undrawn(count, "full")
-        )
+        self.now_s, self.is_behind = 0.0, False
+        has_room, undrawn = self.keeper.has_room_for_strip, self.keeper.undrawn
+        self.decimate = Decimate(cameras, mm_per_px, has_room, undrawn, lambda: self.now_s)
+        self.decimate.give_way(lambda: self.is_behind)
         self.strip, self.collect = Strip(cameras), Collect(self.keeper, 1)
 
     def pass_by(self, name: str, number: int, start_mm: float | None, pixels: Bytes2D | None = None) -> None:
@@ -251,3 +252,16 @@ def test_a_large_picture_is_made_small_in_parts(shape: tuple[int, int]) -> None:
     height, width = shape
     at_once = cv2.resize(pixels, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     assert np.array_equal(halved(pixels, 1, 1), at_once)
+
+
+def test_pictures_give_way_while_the_line_is_behind(tmp_path: Path) -> None:
+    """What was not drawn is counted as such and shown as not seen; a moment after the line has caught up it goes on."""
+    line = Line(tmp_path, camera(mm_per_px=1.0, mm_per_row=1.0), mm_per_px=10.0, rows=40, px=64)
+    for number in range(8):
+        line.is_behind = number in (2, 3)
+        line.now_s = number * REST_S / 2
+        line.pass_by("top", number, 40.0 * number)
+    account = line.end()
+    [(facts, _)] = line.tiles(10.0)
+    assert account.undrawn["behind"] == 3 and account.drawn == 5
+    assert facts.known_mm == ((0.0, 80.0), (200.0, 320.0))

@@ -131,6 +131,8 @@ def test_each_role_may_what_it_may(guarded: Station, role: users.Role, acknowled
     assert station.ask("/api/exported?id=x").status == {403: 403, PASSED: 410}[decides]
     token = station.token
     assert station.ask("/logout", "POST", x_station_token=token).status == 204
+    assert station.ask("/live").status == 303, "a copy of the cookie ends with the session"
+    assert station.ask("/api/coils").status == 401
 
 
 def test_a_session_is_not_enough_to_change_anything(guarded: Station) -> None:

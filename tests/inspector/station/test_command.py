@@ -41,7 +41,7 @@ def test_what_cannot_be_served_is_refused(tmp_path: Path) -> None:
 
 
 def test_several_lines_are_shown(tmp_path: Path) -> None:
-    """Each by its name; two of one name are refused."""
+    """Each by its name; two of one name are refused, and a second station on one port."""
     write_recipe(tmp_path / "recipe")
     for name in ("east", "west"):
         configuration.write(tmp_path / f"{name}.toml", Ports.free(), Path("recipe"), line=name, mm_per_px=0.5)
@@ -50,6 +50,9 @@ def test_several_lines_are_shown(tmp_path: Path) -> None:
     path.write_text(f'bind = "127.0.0.1:0"\n{text}')
     with Station(path, tmp_path) as station:
         assert list(station.ask("/health").json()["lines"]) == ["east", "west"]
+        taken = inspector(path, "--bind", f"127.0.0.1:{station.port}")
+        assert taken.returncode and len(taken.stderr.splitlines()) == 1, "one line says which, and why"
+        assert f"127.0.0.1:{station.port}, which cannot be bound: Address already in use" in taken.stderr
         page = station.ask("/live?line=west").text
         assert "<title>Live west</title>" in page and 'href="/live?line=east"' in page
     path.write_text(text + '[[line]]\nconfig = "west.toml"\n')

@@ -1,0 +1,52 @@
+"""What is refused is refused in words: no regular expression reaches people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from inspector.records.commands import Command
+from inspector.records.frame import Header
+from inspector.refusal import OTHERWISE, SHAPES, plain
+
+
+def patterns(kind: object) -> Iterator[str]:
+    """Yield the patterns in the schema of a record."""
+    if isinstance(kind, dict):
+        yield from (value for key, value in kind.items() if key == "pattern")
+        for value in kind.values():
+            yield from patterns(value)
+    elif isinstance(kind, list):
+        for value in kind:
+            yield from patterns(value)
+
+
+def test_every_pattern_that_people_meet_has_words() -> None:
+    """Of commands, which people give, and of frames, which their cameras send."""
+    assert set(patterns([msgspec.json.schema(Command), msgspec.json.schema(Header)])) <= set(SHAPES)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"command": "acknowledge", "alarm": "a b", "operator": "Kim"},
+        {"command": "acknowledge", "alarm": "a", "operator": " "},
+        {"command": "unshelve", "alarm": "a", "operator": "Kim\n"},
+    ],
+)
+def test_a_refusal_names_the_field_and_what_it_takes(facts: dict[str, str]) -> None:
+    """A name that is none, a blank one, one of two lines."""
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.convert(facts, Command)
+    words = plain(caught.value)
+    assert OTHERWISE not in words and "[" not in words and "regex" not in words
+    assert words.startswith("Expected ") and words.endswith(("`$.alarm`", "`$.operator`"))
+
+
+def test_other_errors_stay_as_they_are() -> None:
+    """A number where a text is to be."""
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.convert({"command": "acknowledge", "alarm": 1, "operator": "Kim"}, Command)
+    assert plain(caught.value) == str(caught.value)
