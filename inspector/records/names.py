@@ -10,9 +10,6 @@ from msgspec import Meta
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.:/-]*$(?!\n)"  # Python's $ alone would let a last newline pass
 
-SHAPES = {NAME: "letters, digits and _ . : / -, a letter or digit first"}
-"""What a pattern asks for, in words."""
-
 Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=NAME)]
 """A name that people type and that becomes a topic, a metric label or a file name."""
 
@@ -29,6 +26,12 @@ CoilName = Annotated[str, Meta(min_length=1, max_length=64, pattern=COIL_NAME)]
 What it begins with is no sign that a shell takes for an option, a file system for a place, or a spreadsheet for a
 formula. It is never a topic or a metric label; a file of it is named by `file_name`.
 """
+
+SHAPES = {
+    NAME: "letters, digits and _ . : / -, a letter or digit first",
+    COIL_NAME: "letters, digits, signs that are seen and spaces between them, none of . / : _ = + @ - first",
+}
+"""What a pattern asks for, in words."""
 
 LONGEST = 200
 """Bytes of a file's name that stay as they are: all of a name of up to 64 ASCII characters."""
