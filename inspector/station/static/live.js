@@ -49,6 +49,7 @@ function report() {
 
 function figures() {
   const gauges = now.gauges, coil = fold.coil, known = now.is_measured && now.is_answering, set = (id, text, unit = "") => byId(id).replaceChildren(text, ...(unit && text !== "–" ? [el("small", {}, ` ${unit}`)] : []));
+  put(byId("coil"), "title", coil?.name ?? "");
   set("coil", coil ? coil.name : "–", coil?.isOver ? t("over") : "");
   set("metre", coil ? metres(coil.isOver ? coil.length : 1000 * Math.max(0, ...Object.values(gauges.position_m)), 1, true) : "–", t("unit.large"));
   set("speed", known ? number(gauges.speed_mps * perMetre, 2) : "–", `${t("unit.large")}/s`);

@@ -12,6 +12,10 @@ const LEFT = 52, RIGHT = 74, TOP = 16, SCALE = 24, GAP = 10, WHOLE = 10, MOST_PX
 const STEEL = "#e9ebed", EDGE = "#9aa2ab", INK = "#2a3138", FAINT = "#5c656e";
 const STEPS = [100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000];
 
+// A long name's beginning: there is no more room on the scale.
+const MOST_LETTERS = 20;
+const shortened = (name) => (name.length > MOST_LETTERS ? `${[...name].slice(0, MOST_LETTERS - 1).join("")}…` : name);
+
 export class Strips {
   constructor(canvas, tip) {
     this.canvas = canvas; this.tip = tip; this.windowM = 10; this.onPick = () => {};
@@ -212,7 +216,7 @@ export class Strips {
         const x = this.x(coil.base + mm);
         ctx.beginPath(); ctx.moveTo(x, y + 2); ctx.lineTo(x, y + 7); ctx.stroke();
         ctx.font = mm ? "12px system-ui, sans-serif" : "600 12px system-ui, sans-serif";
-        ctx.fillText(mm ? metres(mm, step < .999 * unit ? 1 : 0) : coil.name, x + (mm ? 0 : 2), y + 9);
+        ctx.fillText(mm ? metres(mm, step < .999 * unit ? 1 : 0) : shortened(coil.name), x + (mm ? 0 : 2), y + 9);
       }
     });
   }
