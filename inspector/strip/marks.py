@@ -64,6 +64,13 @@ class Before(msgspec.Struct, frozen=True, eq=False):
     """(M, M): which of the others come before each, so near that it matters whether they are kept."""
 
 
+_NONE: Places = np.zeros(0, np.intp)
+NOTHING_BEFORE = Before(
+    Pairs(_NONE, np.zeros(0), np.zeros(0), np.zeros((0, 2))), _NONE, np.zeros(0), np.zeros((0, 0), np.bool_)
+)
+"""Of no mark."""
+
+
 class Lanes:
     """Marks that belong to no repeat, by place across."""
 

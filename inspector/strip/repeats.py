@@ -23,7 +23,8 @@ from inspector.strip.chances import Search
 from inspector.strip.marks import KeptMark, Mark
 from inspector.strip.rolls import suspects, table
 from inspector.strip.settings import RepeatSection, RollSection
-from inspector.strip.tracks import Kept, RepeatingMark, Track, Tracks
+from inspector.strip.track import RepeatingMark, Track
+from inspector.strip.tracks import Kept, Tracks
 from inspector.words import counted
 
 REMEMBERED = 4

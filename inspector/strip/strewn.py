@@ -127,14 +127,15 @@ class Strewn:
         wide_mm = self._wide_mm
         return max(1 / (wide_mm * self._window_mm), (self.total - others) / (wide_mm * seen_mm), near / seen_mm)
 
-    def least_while(self, line_mm: Floats, across_mm: Floats, others: int) -> tuple[Floats, int]:
-        """Return what `least` is at the least for some marks, while they are added one after the other: (M,).
+    def least_while(self, added_mm: Floats, across_mm: Floats, others: int) -> tuple[Floats, int]:
+        """Return what `least` is at the least at some places, while marks are added one after the other: (M,).
 
-        And what `total` is at the least.
+        And what `total` is at the least. `added_mm` (A, 2): where these lie along and across.
         """
         bands = np.clip(np.floor(across_mm / BAND_MM), 0, BANDS - 1).astype(np.intp)
-        low, high = min(self._lowest, int(bands.min())), max(self._highest, int(bands.max()))
-        oldest, newest = (math.floor(end_mm / self._cell_mm) for end_mm in (line_mm.min(), line_mm.max()))
+        (first_mm, left_mm), (last_mm, right_mm) = added_mm.min(axis=0).tolist(), added_mm.max(axis=0).tolist()
+        low, high = min(self._lowest, _band(left_mm)), max(self._highest, _band(right_mm))
+        oldest, newest = (math.floor(end_mm / self._cell_mm) for end_mm in (first_mm, last_mm))
         oldest, newest = min(self._oldest, oldest), max(self._newest, newest)
         counts = np.array(self._bands)
         if newest > self._newest:

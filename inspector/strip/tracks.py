@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -21,8 +20,9 @@ import numpy as np
 
 from inspector.strip.chains import NOTHING, Chains, ChanceLimits, Newest, ShownChains
 from inspector.strip.chances import TURNS, Floats, Search
-from inspector.strip.marks import Before, KeptMark, Lanes, Mark, Place, Trio
+from inspector.strip.marks import NOTHING_BEFORE, Before, KeptMark, Lanes, Mark, Place, Trio
 from inspector.strip.strewn import Dirt, Strewn
+from inspector.strip.track import RepeatingMark, Track, track_of
 
 LOST_AFTER = 6
 """Turns in a row without the mark that end a repeat; at 30 % missed marks that is chance in 1 of 1 400 turns."""
@@ -37,80 +37,6 @@ LEAST_PLACE_MM = 4.0
 GAIN = 0.6
 """How much a mark moves the place from which the next one is expected: of a Kalman filter at rest whose period walks by
 as much from turn to turn as a position is uncertain. One mark that is cut off at its head so ends no repeat."""
-STEPS_TO_SETTLE = 2
-"""Steps that show a common divisor before it is believed."""
-
-
-class RepeatingMark(msgspec.Struct, frozen=True, kw_only=True):
-    """A mark that repeats, as known when its newest mark was added."""
-
-    id: str
-    """That of its first mark."""
-    name: str
-    side: str
-    across_mm: float
-    period_mm: float
-    marks: int
-    """Marks on this coil."""
-    turns: int
-    """Turns between its first and its newest mark."""
-    expected_false: float
-    """Chains as convincing that chance shows on such a coil, expected number when it was found."""
-    newest: str
-    """Id of the newest mark."""
-    is_new: bool
-    """First report of this repeat on this coil."""
-
-    @property
-    def confidence(self) -> float:
-        """Probability that it is no chance, 0..1."""
-        return 1.0 - min(1.0, self.expected_false)
-
-
-class Track(msgspec.Struct, eq=False):
-    """A repeat under way."""
-
-    first: Mark
-    last: Mark
-    period_mm: float
-    marks: int
-    turns: int
-    """From the first mark to the last."""
-    steps: list[int]
-    """Turns from mark to mark, newest last."""
-    expected_false: float
-    is_reported: bool = False
-    """On this coil."""
-    off_mm: float = 0.0
-    """How far behind its newest mark the place lies that this and the marks before it show together."""
-
-    @property
-    def at_mm(self) -> float:
-        """From where the next mark is expected."""
-        return self.last.line_mm + self.off_mm
-
-    def settle(self) -> None:
-        """Take the period for what it is where every step is a multiple of some turns: half a turn prints nothing."""
-        if len(self.steps) >= STEPS_TO_SETTLE and (common := math.gcd(*self.steps)) > 1:
-            self.period_mm *= common
-            self.turns //= common
-            self.steps = [step // common for step in self.steps]
-
-    def report(self) -> RepeatingMark:
-        """Return what is known of it, new at the first time on a coil."""
-        is_new, self.is_reported = not self.is_reported, True
-        return RepeatingMark(
-            id=self.first.id,
-            name=self.first.name,
-            side=self.first.side,
-            across_mm=self.last.across_mm,
-            period_mm=self.period_mm,
-            marks=self.marks,
-            turns=self.turns,
-            expected_false=self.expected_false,
-            newest=self.last.id,
-            is_new=is_new,
-        )
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -142,6 +68,10 @@ class _Outlook(NamedTuple):
     def is_foreseen(self, number: int) -> bool:
         """Whether this holds for one of them."""
         return not self.taken or not self.before.mates[number, list(self.taken)].any()
+
+
+NO_OUTLOOK = _Outlook((), [], np.zeros((4, 0)), NOTHING_BEFORE, NOTHING, [], [], set())
+"""Of no mark."""
 
 
 class Tracks:
@@ -183,13 +113,36 @@ class Tracks:
         """Take in marks, and yield the repeat that each belongs to: as one after the other, but faster."""
         step = math.ceil(len(marks) / math.ceil(len(marks) / AT_ONCE)) if marks else 1
         for begin in range(0, len(marks), step):
-            some = marks[begin : begin + step]
-            outlook = self._look_ahead(some)
-            for number in range(len(some)):
-                found = self._add(outlook, number)
+            yield from self._add_some(marks[begin : begin + step])
+
+    def _add_some(self, marks: Sequence[Mark]) -> Iterator[RepeatingMark | None]:
+        """Take in marks; those that repeats under way await are not looked at as the newest of a chain."""
+        is_awaited = self._awaited(marks)
+        outlook, number = self._look_ahead(marks, is_awaited), 0
+        for place, mark in enumerate(marks):
+            strewn = self._strew(mark)
+            found = self._go_on(mark)
+            if found is None and is_awaited[place]:
+                is_awaited[place] = False
+                outlook, number = self._look_ahead(marks[place:], is_awaited[place:]), 0
+            if not is_awaited[place]:
+                if found is None:
+                    found = self._search_for(outlook, number, strewn)
                 if found is not None:
                     outlook.taken.add(number)
-                yield found
+                number += 1
+            yield found
+
+    def _awaited(self, marks: Sequence[Mark]) -> list[bool]:
+        """Foresee which marks go on with repeats that are under way."""
+        at_mm = dict[int, float]()
+        is_awaited = [False] * len(marks)
+        for number, mark in enumerate(marks if self._tracks else ()):
+            for track in self._about_place(mark):
+                if self._turns_to(track, mark, at_mm.get(id(track), track.at_mm)):
+                    at_mm[id(track)], is_awaited[number] = mark.line_mm, True
+                    break
+        return is_awaited
 
     def end(self, line_mm: float) -> list[RepeatingMark]:
         """End the repeats whose mark has not come for `LOST_AFTER` turns at `line_mm`, and return them."""
@@ -236,14 +189,14 @@ class Tracks:
         """How far a mark may lie from where it is expected `turns` turns after another."""
         return 2 * self._search.along_mm + self._search.stretch * period_mm * math.sqrt(turns)
 
-    def _turns_to(self, track: Track, mark: Mark) -> int:
-        """Turns from a repeat's newest mark to this one; 0 when it is none of its marks."""
+    def _turns_to(self, track: Track, mark: Mark, at_mm: float) -> int:
+        """Turns from a repeat's newest mark, which lies at `at_mm`, to this one; 0 when it is none of its marks."""
         if abs(mark.across_mm - track.last.across_mm) > self._search.reach_mm:
             return 0
-        turns = round((mark.line_mm - track.at_mm) / track.period_mm)
+        turns = round((mark.line_mm - at_mm) / track.period_mm)
         if not 1 <= turns <= LOST_AFTER:
             return 0
-        away_mm = abs(mark.line_mm - track.at_mm - turns * track.period_mm)
+        away_mm = abs(mark.line_mm - at_mm - turns * track.period_mm)
         return turns if away_mm <= self._slack_mm(track.period_mm, turns) else 0
 
     def _extend(self, track: Track, mark: Mark, turns: int) -> RepeatingMark:
@@ -261,8 +214,7 @@ class Tracks:
 
     def _joined(self, new: Track) -> Track:
         """Add a repeat to those under way; one that lies between the marks of another makes its period shorter."""
-        places = self._lanes.places(new.last)
-        for old in [track for place in places for track in self._tracks.get(place, ())]:
+        for old in list(self._about_place(new.last)):
             if abs(old.last.across_mm - new.last.across_mm) > self._search.reach_mm:
                 continue
             slack_mm = self._slack_mm(old.period_mm, 1)
@@ -275,37 +227,46 @@ class Tracks:
                     old.turns = round((new.last.line_mm - old.first.line_mm) / old.period_mm)
                     old.last, old.off_mm, old.marks = new.last, new.off_mm, old.marks + new.marks
                     old.steps.clear()
-                    self._move(old, places)
+                    self._move(old, new.last)
                     return old
-        self._tracks.setdefault(places[0], []).append(new)
+        self._tracks.setdefault(self._lanes.places(new.last)[0], []).append(new)
         return new
 
-    def _move(self, track: Track, places: Trio) -> None:
-        """Note that a repeat's newest mark lies at the first of these; the one before lay at one of them."""
+    def _move(self, track: Track, mark: Mark) -> None:
+        """Note that a repeat's newest mark is this one; the one before lay at its place or next to it."""
+        places = self._lanes.places(mark)
+        if track in self._tracks.get(places[0], ()):
+            return
         for place in places:
             if track in (tracks := self._tracks.get(place, [])):
                 tracks.remove(track)
         self._tracks.setdefault(places[0], []).append(track)
 
+    def _about_place(self, mark: Mark) -> Iterator[Track]:
+        """Yield the repeats whose newest mark lies where this one lies, then those next to it."""
+        for place in self._lanes.places(mark):
+            yield from self._tracks.get(place, ())
+
     # --- the next mark --------------------------------------------------------------------------------------
 
-    def _add(self, outlook: _Outlook, number: int) -> RepeatingMark | None:
-        """Take in one of some marks."""
-        mark, places, facts = outlook.marks[number], outlook.places[number], outlook.facts[:, number]
-        strewn = self._strew(mark)
-        for place in places:
-            for track in self._tracks.get(place, ()):
-                if turns := self._turns_to(track, mark):
-                    if place != places[0]:
-                        self._move(track, places)
-                    return self._extend(track, mark, turns)
+    def _go_on(self, mark: Mark) -> RepeatingMark | None:
+        """Add a mark to the repeat under way that it belongs to, if there is one."""
+        for track in self._about_place(mark):
+            if turns := self._turns_to(track, mark, track.at_mm):
+                self._move(track, mark)
+                return self._extend(track, mark, turns)
+        return None
+
+    def _search_for(self, outlook: _Outlook, number: int, strewn: Strewn) -> RepeatingMark | None:
+        """Find the repeat that one of some marks shows, or keep the mark."""
+        mark = outlook.marks[number]
         if not outlook.is_foreseen(number):
-            outlook, number = self._look_ahead([mark]), 0
+            outlook, number = self._look_ahead([mark], [False]), 0
         reach_mm2 = 2 * self._search.reach_mm * self._search.min_period_mm
         strewn.look(outlook.is_close[number], strewn.least(mark.across_mm, 1) * reach_mm2)
         if outlook.may_repeat[number] and (found := self._found(outlook, number, strewn)) is not None:
             return self._joined(found).report()
-        self._keep(mark, places[0], facts)
+        self._keep(mark, outlook.places[number][0], outlook.facts[:, number])
         return None
 
     # --- free marks -----------------------------------------------------------------------------------------
@@ -337,32 +298,37 @@ class Tracks:
         self._lanes.add(mark, place, facts)
         self._newest.append(mark)
 
-    def _look_ahead(self, marks: Sequence[Mark]) -> _Outlook:
-        """See which of the next marks may be the newest of a chain, if none of them belongs to a repeat."""
+    def _look_ahead(self, among: Sequence[Mark], is_awaited: Sequence[bool]) -> _Outlook:
+        """See which of the next marks may be the newest of a chain, if none belongs to a repeat but those awaited."""
+        marks = [mark for mark, awaited in zip(among, is_awaited, strict=True) if not awaited]
+        if not marks:
+            return NO_OUTLOOK
         places, facts = [self._lanes.places(mark) for mark in marks], np.array([mark.facts for mark in marks]).T
         before = self._lanes.before(places, facts)
         shown, may_repeat = NOTHING, [False] * len(marks)
         if len(before.pairs.of) >= self._search.marks - 1:
-            shown = self._chains.passing(before.pairs, self._limits(places, facts))
+            shown = self._chains.passing(before.pairs, self._limits(places, facts, among))
             for number in shown.of.tolist():
                 may_repeat[number] = True
         is_close = (before.nearest_mm < self._search.min_period_mm).tolist()
         return _Outlook(marks, places, facts, before, shown, may_repeat, is_close, set())
 
-    def _limits(self, places: Sequence[Trio], facts: Floats) -> ChanceLimits:
-        """What chance shows about each of the next marks at the least, while they are added."""
-        line_mm, across_mm = facts[:2]
+    def _limits(self, places: Sequence[Trio], facts: Floats, among: Sequence[Mark]) -> ChanceLimits:
+        """What chance shows about each of the next marks at the least, while they and others are added."""
         kinds: dict[tuple[str, str], list[int]] = {}
         for number, ((side, name, _), *_) in enumerate(places):
             kinds.setdefault((side, name), []).append(number)
+        every: dict[tuple[str, str], list[tuple[float, float]]] = {}
+        for mark in among:
+            every.setdefault((mark.side, mark.name), []).append((mark.line_mm, mark.across_mm))
         least, rarest = np.empty(len(places)), np.empty(len(places))
-        total = sum(about.total for key, about in self._strewn.items() if key not in kinds)
-        for (side, name), numbers in kinds.items():
-            about, of = self._about(side, name), np.array(numbers)
-            least[of], left = about.least_while(line_mm[of], across_mm[of], TURNS + 1)
-            rarest[of] = about.log_rarest(len(of))
+        total = sum(about.total for key, about in self._strewn.items() if key not in every)
+        for (side, name), added in every.items():
+            about, of = self._about(side, name), np.array(kinds.get((side, name), []), np.intp)
+            least[of], left = about.least_while(np.array(added), facts[1, of], TURNS + 1)
+            rarest[of] = about.log_rarest(len(added))
             total += left
-        price = self._log_price(float(line_mm.min()), total)
+        price = self._log_price(min(mark.line_mm for mark in among), total)
         return ChanceLimits(np.log(least), np.full(len(places), price), rarest)
 
     def _found(self, outlook: _Outlook, number: int, strewn: Strewn) -> Track | None:
@@ -379,21 +345,10 @@ class Tracks:
         for turn, slot in zip(chain.turn.values(), slots[list(chain.turn)].tolist(), strict=True):
             marks[turn] = self._lanes.kept(slot) if slot >= 0 else outlook.marks[-1 - slot]
             self._take(marks[turn])
-        return _track(mark, marks, chain.log_expected)
+        return track_of(mark, marks, chain.log_expected)
 
     def _take(self, mark: Mark) -> None:
         """A mark belongs to a repeat now."""
         if mark in self._newest:
             self._newest.remove(mark)
         self._lanes.remove(mark)
-
-
-def _track(mark: Mark, earlier: dict[int, Mark], log_expected: float) -> Track:
-    """Begin a repeat with a chain that ends with `mark`; `earlier` are the others, by their turn before it."""
-    turns = sorted((0, *earlier), reverse=True)
-    at_mm = [0.0, *(before.line_mm - mark.line_mm for before in earlier.values())]
-    period_mm = -float(np.polyfit([0, *earlier], at_mm, 1)[0])
-    steps = [far - close for far, close in pairwise(turns)]
-    track = Track(earlier[turns[0]], mark, period_mm, len(turns), turns[0], steps, math.exp(log_expected))
-    track.settle()
-    return track

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from inspector.strip.chances import TURNS, Search
 from inspector.strip.marks import Mark
-from inspector.strip.tracks import RepeatingMark, Track, Tracks
+from inspector.strip.track import RepeatingMark, Track
+from inspector.strip.tracks import Tracks
 from tests import dirty_strip
 from tests.dirty_strip import CLASSES, COIL_MM, WIDTH_MM
 

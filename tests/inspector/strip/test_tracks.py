@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from inspector.strip.chances import Search
 from inspector.strip.marks import Mark
-from inspector.strip.tracks import LOST_AFTER, RepeatingMark, Tracks
+from inspector.strip.track import RepeatingMark
+from inspector.strip.tracks import LOST_AFTER, Tracks
 from tests import dirty_strip
 
 WIDTH_MM = 1500.0
