@@ -39,6 +39,9 @@ FEW: Mapping[str, object] = {
 }
 """For tens to hundreds of labelled frames (LOG.md, 2026-11-27): an encoder that has seen ImageNet, taught slowly."""
 
+FEW_STARTED: Mapping[str, object] = {"lr": 1e-3, "encoder_lr": 2.5e-4}
+"""Of `few`, for a network that goes on from another: faster it forgets what that one knew (LOG.md, 2026-11-27)."""
+
 PRESETS: Mapping[str, Mapping[str, object]] = {
     "paper": PAPER,
     "best": {name: getattr(Settings(data=()), name) for name in PAPER},

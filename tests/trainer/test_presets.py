@@ -45,7 +45,8 @@ def test_few_frames_have_a_preset() -> None:
     )
     assert given("--decoder", "64,32,16,16")["decoder"] == (64, 32, 16, 16)
     started = given("--preset", "few", "--start", "steel-r34")
-    assert not {"encoder", "weights"} & started.keys() and started["lr"] == few.lr
+    assert not {"encoder", "weights"} & started.keys() and started["lr"] == few.lr / 2
+    assert given("--preset", "few", "--start", "steel-r34", "--lr", "0.01")["lr"] == 0.01
 
 
 def test_the_presets_differ_step_by_step() -> None:

@@ -26,7 +26,7 @@ from trainer.commands.arguments import (
     widths,
 )
 from trainer.errors import UserError
-from trainer.presets import PRESETS
+from trainer.presets import FEW_STARTED, PRESETS
 from trainer.settings import ENCODERS, MAY_CHANGE, Curve, Loss, Optimiser, Settings, Switch
 
 NETWORK = ("encoder", "weights", "decoder")
@@ -243,6 +243,7 @@ def asked(given: argparse.Namespace) -> dict[str, object]:
     preset = dict(PRESETS[given.preset] if given.preset else {})
     if settings.get("start"):  # it brings its own network
         preset = {name: value for name, value in preset.items() if name not in NETWORK}
+        preset |= FEW_STARTED if given.preset == "few" else {}
     return {**preset, **settings}
 
 

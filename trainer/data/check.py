@@ -24,6 +24,8 @@ LABEL = 16
 """Characters before what a line says."""
 NAMED = 5
 """Groups of duplicates that the report names."""
+FEW = 20
+"""Frames to measure on, below which all are better measured out of fold."""
 
 Say = Callable[[str], None]
 
@@ -159,6 +161,8 @@ def _check_split(wanted: Wanted, readable: Part, copies: Sequence[tuple[int, ...
     fold = f", fold {wanted.fold}" if wanted.fold else ""
     made = str(wanted.split) if wanted.split else f"seed {wanted.seed}{fold}"
     say(f"{'split':16}{counted(len(train), 'frame')} to learn from, {len(validation)} to measure on ({made})")
+    if len(validation) < FEW and not wanted.split:
+        say(f"{'few frames':16}these few measure little: fit --folds 3 has all of them teach, and measures on all")
     say(f"{'leaks':16}" + (f"{_groups(leaks)} on both sides" if leaks else "no near-duplicates on both sides"))
     for group in leaks[:NAMED]:
         say(f"{'':16}{', '.join(readable.name(index) for index in group[:NAMED])}{_rest(group)}")

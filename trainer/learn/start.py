@@ -207,7 +207,11 @@ def warn_of(gaps: Gaps, class_names: Sequence[str], console: Console) -> None:
     """Say which classes cannot be learnt or measured on this data."""
     for class_ids, lack, then in (
         (gaps.untaught, "training", "it cannot be learnt. Add frames that have it, or never trust this class"),
-        (gaps.unmeasured, "validation", "its figures are not measured. Add frames that have it, or give --validate"),
+        (
+            gaps.unmeasured,
+            "validation",
+            "its figures are not measured. Add frames that have it, or --folds 3",
+        ),
     ):
         for class_id in class_ids:
             name = class_names[class_id - 1]

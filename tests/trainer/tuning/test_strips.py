@@ -41,8 +41,21 @@ def test_frames_choose_a_recipes_settings(folders: tuple[str, str, str], capsys:
     assert card.scores["frame_recall_dark_lower95"] == pytest.approx(0.05 ** (1 / 6), abs=1e-4)
     assert "dark: recall >= 0.61 with 95 % confidence on 6 defects" in str(card.scores["frame_promise"])
     assert card.scores["frame_metres"] == pytest.approx(12 * HEIGHT * 0.5 / 1000, abs=1e-4)
+    assert card.scores["frame_chosen_on"] == "dark: 12 defects in 12 frames; bright: 12 defects in 12 frames"
     printed = capsys.readouterr().out
     assert "24 frames, 0.8 m at 0.5 mm a pixel, 0.5 mm a row" in printed and "assumed" not in printed
+    assert "leaves no false one at all; expected 100 m or more" in printed and "to be believed" not in printed
+
+
+def test_a_setting_that_few_defects_chose_is_warned_of(
+    folders: tuple[str, str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Under ten defects of a class the command says on how many its setting rests; the report shows it, too."""
+    folder, calibration, test = folders[0], str(write_frames(tmp_path / "few", 6)), folders[2]
+    assert __main__.main(["tune", folder, "--calibrate", calibration, "--test", test, "--balanced"]) == 0
+    assert "warning: the setting of dark rests on 3 defects in 3 frames; expected 10" in capsys.readouterr().out
+    assert __main__.main(["evaluate", folder, test, "--out", str(tmp_path / "report")]) == 0
+    assert "dark: 3 defects in 3 frames" in (tmp_path / "report" / "report.html").read_text()
 
 
 def test_coils_have_the_look_that_is_asked_for() -> None:
