@@ -46,6 +46,9 @@ STRIP_PX = 320
 """The strip is at most so high where there are several rows."""
 ROW_METRES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000)
 
+LONGER = 1.2
+"""A row may be so much longer than a round number of metres: a short last row costs more than a little of the scale."""
+
 Tones = tuple[float, float, float, float]
 
 TITLE, FIGURE = Style(40, INK, 650), Style(44, INK, 650)
@@ -111,10 +114,10 @@ class Fold:
         self.length_mm: float = rows * coil.mm_per_row
         self._width_mm: float = across * coil.mm_per_px
         fitting = (metres for metres in ROW_METRES if self._fits(metres))
-        self.row_mm: float = 1000.0 * next(fitting, ROW_METRES[-1])
+        self.row_mm = self._without_rest(1000.0 * next(fitting, ROW_METRES[-1]))
         self.px_per_mm = (PAGE_PX - 2 * MARGIN_PX) / self.row_mm
         self._strip_px: int = round(self._width_mm * self.px_per_mm)
-        self.rows = math.ceil(self.length_mm / self.row_mm)
+        self.rows = math.ceil(self.length_mm / self.row_mm - 1e-9)
         self.bottom = self._top(self.rows)
 
     def strip(self, row: int) -> Rect:
@@ -140,6 +143,12 @@ class Fold:
 
     def _top(self, row: int) -> int:
         return HEAD_PX + LEGEND_PX + row * (self._strip_px + SCALE_PX)
+
+    def _without_rest(self, row_mm: float) -> float:
+        """Rows a little longer, where that saves a short last one."""
+        rows = math.ceil(self.length_mm / row_mm)
+        longer_mm = self.length_mm / max(1, rows - 1)
+        return longer_mm if rows > 1 and longer_mm <= LONGER * row_mm else row_mm
 
     def _fits(self, row_metres: int) -> bool:
         rows = math.ceil(self.length_mm / row_metres / 1000)

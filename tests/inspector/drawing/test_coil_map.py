@@ -100,6 +100,15 @@ def test_every_length_fits(metres: float) -> None:
     assert height <= 2400
 
 
+@pytest.mark.parametrize("metres", [6.3, 12.5, 31.0, 61.0, 400.0, 1010.0])
+def test_no_row_is_left_nearly_empty(metres: float) -> None:
+    """Rows become a little longer where that saves a last one that would hold next to nothing."""
+    fold = Fold(coil_map(metres))
+    rest_mm = fold.length_mm - (fold.rows - 1) * fold.row_mm
+    assert fold.rows == 1 or rest_mm > 0.15 * fold.row_mm
+    assert fold.rows * fold.row_mm >= fold.length_mm - 1
+
+
 def test_tags_keep_clear_of_each_other() -> None:
     """Several misses in one place can all be read: no tag hides another."""
     thumbnail = coil_map().thumbnail
