@@ -1,8 +1,9 @@
 """Past coils under other rules: the same defects, missed strip and repeats, with the alarms they would have. Pure.
 
 The alarms' stage is run again over the events of the past, one recorded group after the other, at the times of then.
-Strip between two groups is taken as having passed right behind the first. Nobody knows how an operator would have
-acted: every alarm is taken as acknowledged at once, so that each time its condition comes again counts.
+Between two groups the strip is taken as having run evenly, under all cameras of a coil alike. Nobody knows how an
+operator would have acted: every alarm is taken as acknowledged at once, so that each time its condition comes again
+counts. Where batches came seconds apart, delays passed by batches then, and pass by seconds now.
 
 Knows: events in their order, rules. Must not know: the journal's files, how the comparison is printed.
 """
@@ -10,11 +11,15 @@ Knows: events in their order, rules. Must not know: the journal's files, how the
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+import msgspec
+
 from inspector.alarms.alarms import Alarms
 from inspector.alarms.settings import AlarmSection, FloodSection
+from inspector.alarms.suppression import STANDS_NS
 from inspector.records.commands import Acknowledge, Asked
 from inspector.records.envelope import Event, Unknown
 from inspector.records.events import (
@@ -33,6 +38,13 @@ from inspector.records.stages import Findings
 
 CONSEQUENCES = (Alarm, Flood, Commanded, Decision, Unknown)
 """What followed from the rules of then, and from people: not a cause of anything now."""
+ON_STRIP = (Defect, Missed, Crowded)
+"""What lies on the strip, and so tells how far it has come."""
+STEP_NS = STANDS_NS // 2
+"""Between two recorded groups the alarms look this often, so that a strip that runs does not seem to stand."""
+MOST_STEPS = 64
+"""A longer pause is divided into so many."""
+NOBODY = "rejudge"
 Raised = dict[tuple[str, str], int]
 """How many times an alarm was raised, by coil and alarm."""
 
@@ -57,26 +69,35 @@ def again(
     raised: Raised = {}
     waiting: set[str] = set()
     fresh = {coil: iter(made) for coil, made in records.items()}
+    for findings in _batches(events, fresh):
+        asked = tuple(Asked(number, Acknowledge(alarm=name, operator=NOBODY)) for number, name in enumerate(waiting))
+        waiting = set()
+        batch = msgspec.structs.replace(findings, asked=asked)
+        for data in alarms(batch).events[len(batch.events) :]:
+            if isinstance(data, Alarm) and _count(data, raised):
+                waiting.add(data.name)
+    return raised
+
+
+def _batches(events: Iterable[Event], fresh: Mapping[str, Iterator[CoilRecord]]) -> Iterator[Findings]:
+    """Yield what a line's alarms would have been given: what was recorded, and between it strip that runs evenly."""
+    progress = _Progress()
     before_ns = 0
     for closed_ns, group in _groups(events):
         causes = tuple(_as_now(data, fresh) for data in group if not isinstance(data, CONSEQUENCES))
-        asked = tuple(
-            Asked(number, Acknowledge(alarm=name, operator="rejudge")) for number, name in enumerate(sorted(waiting))
-        )
-        waiting = set()
-        begins = _reached(group, begin=True)
-        for findings in (
-            Findings(closed_ns=before_ns + 1, asked=asked, reached_mm=begins),
-            Findings(closed_ns=max(before_ns, closed_ns) + 1, reached_mm=begins),
-            Findings(
-                closed_ns=max(before_ns, closed_ns) + 2, events=causes, reached_mm=_reached(group), left_mm=_left(group)
-            ),
-        ):
-            for data in alarms(findings).events[len(findings.events) :]:
-                if isinstance(data, Alarm) and _count(data, raised):
-                    waiting.add(data.name)
-        before_ns = max(before_ns, closed_ns) + 2
-    return raised
+        until_ns = max(before_ns, closed_ns) + 1
+        steps = min(MOST_STEPS, math.ceil((until_ns - before_ns) / STEP_NS)) if before_ns else 1
+        before_mm, begins_mm = progress.reached_mm(), progress.begin(group)
+        for step in range(1, steps + 1):
+            yield Findings(
+                closed_ns=before_ns + (until_ns - before_ns) * step // steps,
+                reached_mm={
+                    place: before_mm.get(place, 0.0) + (at_mm - before_mm.get(place, 0.0)) * step / steps
+                    for place, at_mm in begins_mm.items()
+                },
+            )
+        yield Findings(closed_ns=until_ns + 1, events=causes, reached_mm=progress.end(group))
+        before_ns = until_ns + 1
 
 
 def _groups(events: Iterable[Event]) -> Iterator[tuple[int, list[Data | Unknown]]]:
@@ -91,19 +112,41 @@ def _as_now(data: Data, fresh: Mapping[str, Iterator[CoilRecord]]) -> Data:
     return data
 
 
-def _reached(group: Iterable[Data | Unknown], *, begin: bool = False) -> dict[tuple[str, str], float]:
-    """How far coils had come at least: to the ends of what was reported of them, or to where it begins."""
-    reached: dict[tuple[str, str], float] = {}
-    for data in group:
-        if isinstance(data, Defect | Missed | Crowded):
-            place = data.coil, data.camera
-            reached[place] = max(reached.get(place, 0.0), data.start_mm if begin else data.end_mm)
-    return reached
+class _Progress:
+    """How far the coils under way had come at least: no event reports it of every camera.
 
+    All cameras of a coil see about the same metre at a time, so that what one reports moves all of them.
+    """
 
-def _left(group: Iterable[Data | Unknown]) -> dict[tuple[str, str], float]:
-    ended = (data for data in group if isinstance(data, CoilReport) and data.state == "ended")
-    return {(data.coil, ""): 1000 * data.length_m for data in ended}
+    def __init__(self) -> None:
+        self._coils: dict[str, float] = {}
+        self._cameras: dict[str, set[str]] = {}
+
+    def reached_mm(self) -> dict[tuple[str, str], float]:
+        """How far each coil has come, by coil and camera."""
+        return {(coil, camera): at_mm for coil, at_mm in self._coils.items() for camera in self._cameras[coil]}
+
+    def begin(self, group: Sequence[Data | Unknown]) -> dict[tuple[str, str], float]:
+        """Go on to where begins what was recorded now."""
+        for data in group:
+            if isinstance(data, CoilReport) and data.state == "started":
+                self._coils[data.coil], self._cameras[data.coil] = 0.0, {""}
+            elif isinstance(data, ON_STRIP):
+                self._go_on(data.coil, data.camera, data.start_mm)
+        return self.reached_mm()
+
+    def end(self, group: Sequence[Data | Unknown]) -> dict[tuple[str, str], float]:
+        """Go on to where it ends, and forget the coils that have ended."""
+        for data in group:
+            if isinstance(data, CoilReport) and data.state == "ended":
+                self._coils.pop(data.coil, None)
+            elif isinstance(data, ON_STRIP):
+                self._go_on(data.coil, data.camera, data.end_mm)
+        return self.reached_mm()
+
+    def _go_on(self, coil: str, camera: str, at_mm: float) -> None:
+        self._coils[coil] = max(self._coils.get(coil, 0.0), at_mm)
+        self._cameras.setdefault(coil, set()).add(camera)
 
 
 def _count(alarm: Alarm, raised: Raised) -> bool:

@@ -103,6 +103,47 @@ def test_then_and_now_stand_side_by_side(past: Journal, tmp_path: Path, capsys: 
     assert {file.name: file.read_bytes() for file in (tmp_path / "journal").iterdir()} == before
 
 
+RULES = """
+[[alarm]]
+name = "cluster"
+classes = ["dark"]
+count = 3
+within_m = 5
+off_delay_ms = 0
+[[alarm]]
+name = "moving"
+classes = ["dark"]
+count = 3
+within_m = 5
+off_delay_ms = 0
+suppressed_by = "line stands"
+"""
+
+
+def test_what_comes_between_empties_no_window(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Three defects within 5 m, with events of others between them, minutes apart on a strip that creeps."""
+    write_recipe(tmp_path / "recipe")
+    (tmp_path / "new.toml").write_text(CONFIG + RULES)
+    minutes = itertools.count(1_790_000_000, 60)
+    journal = new_journal(tmp_path / "journal", clock_utc=lambda: datetime.fromtimestamp(next(minutes), UTC))
+    dark: list[Any] = [any_defect(id=f"{at}", coil="A", start_mm=at, end_mm=at + 1) for at in (1000.0, 2500.0, 4000.0)]
+    other = any_defect(id="o", coil="A", camera="next", name="bright", start_mm=1500.0, end_mm=1501.0)
+    for events in (
+        [reported("A", "started")],
+        [dark[0]],
+        [other],
+        [raised("A")],
+        [dark[1]],
+        [raised("A")],
+        [dark[2]],
+        [reported("A", "ended", 60.0)],
+    ):
+        journal.record(events)
+    journal.close()
+    assert main(["rejudge", str(tmp_path / "journal"), "--config", str(tmp_path / "new.toml"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["alarms_now"] == {"one": 3, "cluster": 1, "moving": 1}
+
+
 def test_a_coil_that_still_runs_changes_no_grade(
     past: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
