@@ -197,6 +197,16 @@ def test_a_mark_belongs_to_one_repeat(marks: list[tuple[float, float, str]]) -> 
     assert all(repeat.marks >= 3 and repeat.period_mm > 0 and 0 <= repeat.confidence <= 1 for repeat in found)
 
 
+def test_a_mark_of_chance_at_half_a_turn_does_not_halve_the_period_for_good() -> None:
+    """It fits where the roll's own are few; once the next ones come at whole turns alone, the period is the roll's."""
+    turns = [0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]
+    tracks = Tracks()
+    found = [tracks.add(Mark(f"{turn}", "pitted", "top", 410.0, 2500.0 * turn)) for turn in turns]
+    periods = [round(repeat.period_mm) for repeat in found if repeat]
+    assert periods[0] == 1250 and periods[-1] == 2500
+    assert found[-1] is not None and found[-1].turns == 9
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_one_mark_that_is_cut_off_ends_no_repeat(sign: int) -> None:
     """A mark whose head was not seen lies some millimetres off; those behind it go on with the same repeat."""
