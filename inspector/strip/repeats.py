@@ -102,6 +102,11 @@ class Repeats:
             return None
         return Findings(closed_ns=findings.closed_ns, reached_mm=findings.reached_mm, events=tuple(events))
 
+    @property
+    def under_way(self) -> frozenset[str]:
+        """Ids of the repeats that were reported and have not ended."""
+        return frozenset(track.first.id for track in self._tracks.kept().tracks)
+
     def state(self) -> bytes:
         """Repeats under way, marks that may become one, and where the coils lie on the line."""
         self._state.search = self._tracks.kept()

@@ -62,6 +62,8 @@ class Life:
             self._follow(findings)
         self.alarms.follow(self.record.events)
         self.alarms.compare(self.line.alarms.states())
+        if self.line.repeats:
+            self.repeats.compare(self.line.repeats.under_way)
         known = self.ends.inspected | self.ends.given_up
         for camera in self.cameras:
             lost = camera.recorded - known

@@ -31,6 +31,7 @@ from inspector.strip.geometry import CameraTravel, Place
 from inspector.strip.ledger import CoilLane, CoilSums
 from inspector.strip.repeats import Repeats
 from inspector.strip.strip import Strip
+from inspector.strip.tracks import Tracks
 from inspector.triggers.triggers import Triggers
 from tests.simulation.run import TIERS, Failure, Tally, attempt, worlds
 
@@ -186,6 +187,17 @@ def _never_new(event: Any) -> Any:
     return lambda self, found, state: event(self, found, "update" if state == "new" else state)
 
 
+def _without_tracks(resume: Any) -> Any:
+    return lambda self, kept: resume(self, msgspec.structs.replace(kept, tracks=[]))
+
+
+def _unannounced(restore: Any) -> Any:
+    def one(self: Repeats, state: bytes, now_ns: int) -> None:
+        restore(self, msgspec.json.encode({**msgspec.json.decode(state), "announced": {}}), now_ns)
+
+    return one
+
+
 def _nothing(_: Any) -> Any:
     return lambda *facts: None
 
@@ -223,6 +235,9 @@ MUTANTS: Mapping[str, Mutant] = {
     "what waits for a full disk loses its first event": Mutant(Backlog, "events", _without_first_event),
     "triggers are not restored": Mutant(Triggers, "restore", _nothing, tier="r"),
     "a trigger's last word is forgotten": Mutant(Triggers, "_finish", _nothing),
+    "repeats are not restored": Mutant(Repeats, "restore", _nothing, tier="r"),
+    "a repeat under way is forgotten at a restart": Mutant(Tracks, "resume", _without_tracks, tier="r"),
+    "what was reported of repeats is forgotten at a restart": Mutant(Repeats, "restore", _unannounced, tier="r"),
     "a repeat begins as if it had been reported": Mutant(Repeats, "_event", _never_new, tier="r"),
     "retention takes the newest file": Mutant(retention, "gone", _newest, {"say": 60}, "d"),
     "the next file begins without states": Mutant(segments.JournalFolder, "begin", _stateless, {"say": 20}, "d"),

@@ -5,7 +5,7 @@ Knows: what a subscriber knows, and where spots truly are. Must not know: how an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
 from inspector.records.events import CoilReport, Data, Defect, Repeat, Trigger
 from inspector.records.stages import Findings
@@ -100,6 +100,8 @@ class RepeatAccount:
     def __init__(self) -> None:
         self._marks: dict[str, int] = {}
         """By id, on this coil."""
+        self._under_way: set[str] = set()
+        """Those that have not ended, on whichever coil they were reported last."""
         self._ended: set[str] = set()
         self._coil = ""
 
@@ -115,13 +117,20 @@ class RepeatAccount:
                 self._coil = event.coil
         self._count(event for event in found if event.coil != before)
 
+    def compare(self, under_way: Set[str]) -> None:
+        """See that what goes on is what its events leave under way: over a restart too, where no event shows it."""
+        if under_way != self._under_way:
+            raise Violation(f"repeats {sorted(under_way)} are under way; by their events {sorted(self._under_way)}")
+
     def _count(self, repeats: Iterable[Repeat]) -> None:
         for event in repeats:
             before = self._marks.get(event.id, 0)
             if event.id in self._ended:
                 raise Violation(f"repeat {event.id} is {event.state}; it had ended")
+            self._under_way.add(event.id)
             if event.state == "ended":
                 self._ended.add(event.id)
+                self._under_way.remove(event.id)
             elif (event.state == "new") != (before == 0):
                 raise Violation(f"repeat {event.id} is {event.state} on {event.coil}; it had {before} marks there")
             elif event.marks < before:

@@ -27,6 +27,7 @@ SOON = (
     "nothing is seen in planes that frames share",
     "a coil ends without its last defect",
     "a trigger's last word is forgotten",
+    "repeats are not restored",
     "what waits for a full disk loses its first event",
     "synchronous is NORMAL",
     "synchronous is OFF",

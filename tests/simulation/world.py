@@ -193,6 +193,8 @@ class World(Life):
         self._follow(findings, self._setup.triggers)
         self.alarms.follow(findings.events)
         self.alarms.compare(self.line.alarms.states())
+        if self.line.repeats:
+            self.repeats.compare(self.line.repeats.under_way)
 
     def _record(self, step: Step) -> None:
         while (findings := self.line.analyse()) is not None:
