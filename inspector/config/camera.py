@@ -146,6 +146,11 @@ class CameraSection(Section, frozen=True):
             return self
         return msgspec.structs.replace(self, mm_per_row=speed_m_min * 1000 / 60 / self.rows_per_s)
 
+    @property
+    def numbers(self) -> int:
+        """How many frames it numbers before its count begins again."""
+        return self.last_number - self.first_number + 1
+
     def watches(self, edge: Literal["left", "right"]) -> bool:
         """Whether it sees this edge of the strip."""
         return self.edges in (edge, "both")

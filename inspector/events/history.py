@@ -23,7 +23,7 @@ from inspector.errors import JournalError
 from inspector.events import index
 from inspector.events.reader import DAMAGE, is_whole
 from inspector.events.segments import APPLICATION_ID, BUSY_MS, OURS, read_only, worded
-from inspector.events.sums import Sums
+from inspector.events.sums import ROW_CHANGED, Sums
 from inspector.records.envelope import Event, read_event
 from inspector.records.events import CoilRecord, CoilReport, Defect
 
@@ -276,6 +276,7 @@ class History:
                         yield payload
                     else:
                         self.damaged.append(f"{file}: event {seq} is not as it was recorded, and left out")
+                self.damaged += [f"{file}: {ROW_CHANGED.format(first)}" for first in sums.changed_to_the_end()]
             except DAMAGE as error:
                 left_out = f"what follows event {seq} in it" if seq else "all of it"
                 self.damaged.append(f"{file}: is damaged ({error}), and {left_out} left out")

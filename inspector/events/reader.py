@@ -18,7 +18,7 @@ import apsw
 from inspector.events.message import Message, Replay
 from inspector.events.resume import JournalPosition
 from inspector.events.segments import BUSY_MS, JournalFolder, worded
-from inspector.events.sums import damaged
+from inspector.events.sums import CHANGED, ROW_CHANGED, Sums
 from inspector.records.envelope import read_event
 
 REPLAY = """SELECT seq, topic, payload FROM event
@@ -43,6 +43,8 @@ class Reader:
         self._open: dict[int, apsw.Connection] = {}
         self._is_read = threading.Lock()
         self._damaged: set[int] = set()
+        self._unsure: set[int] = set()
+        """Segments of whose checksums some were changed."""
 
     def page(self, position: JournalPosition, after_seq: int, limit: int, prefix: str = "") -> Replay:
         """Return at most `limit` events after `after_seq`, of SCAN_SEQS at most, from whichever segments hold them.
@@ -74,8 +76,12 @@ class Reader:
                     return self._whole(start, after, through, prefix, limit)
                 segment = self._segment(start)
                 rows = list(segment.execute(REPLAY, (after, through, prefix, limit)))
-                if (changed := next(damaged(segment, rows, after + 1), None)) is not None:
-                    raise apsw.CorruptError(f"event {changed} is not as it was recorded")
+                sums = Sums(segment, after + 1)
+                if (changed := sums.first_damaged(rows)) is not None:
+                    raise apsw.CorruptError(CHANGED.format(changed))
+                if sums.changed and start not in self._unsure:
+                    self._unsure.add(start)
+                    self._report(f"{self._folder.file(start)}: {ROW_CHANGED.format(sums.changed[0])}")
                 return rows
             except DAMAGE as error:
                 self._damaged.add(start)
@@ -101,7 +107,7 @@ class Reader:
             try:
                 segment = self._segment(start)
                 found = [row for row in segment.execute(ONE, (seq,)) if is_whole(row)]
-                if any(damaged(segment, found, seq)):
+                if Sums(segment, seq).first_damaged(found) is not None:
                     continue
             except DAMAGE:
                 continue

@@ -21,7 +21,7 @@ from inspector.events.salvage import salvage
 from inspector.events.segments import (
     Damaged,
     JournalFolder,
-    changed_event,
+    changed,
     epoch_of_events,
     log_of,
     numbers,
@@ -60,7 +60,7 @@ class Resumed(NamedTuple):
     newest: apsw.Connection | None
     """The file to write on in; None where another is to begin, from these numbers."""
     why: str = ""
-    """What is wrong with an event of that file, where all else is whole."""
+    """What is wrong with an event of that file, or its checksum, where all else is whole."""
 
 
 NOTHING = KnownEvents("", JournalPosition((), 0, MappingProxyType({})), MappingProxyType({}))
@@ -86,7 +86,9 @@ def resume(folder: JournalFolder, most_lost: int, known: KnownEvents = NOTHING) 
                 continue
             found = _read(segment, starts)
             lost += bool(dropped)
-            if found.newest is None:  # its numbers are whole: they go on
+            if found.newest is None and found.known.position.starts == (*starts,):
+                remarks.append(f"{folder.file(starts[-1])}: {found.why}. It stays in replays, and is written no more")
+            elif found.newest is None:  # its numbers are whole: they go on
                 _set_aside(folder, starts.pop(), f"is damaged ({found.why})", remarks)
         except (Damaged, apsw.NotADBError, apsw.CorruptError, apsw.SQLError) as error:
             aside.append(_set_aside(folder, starts.pop(), f"is damaged ({error})", remarks))
@@ -146,17 +148,18 @@ def _read(segment: apsw.Connection, starts: list[int]) -> Resumed:
     try:
         epoch, last_seq, topicseq = numbers(segment, starts[-1])
         states: dict[str, bytes] = dict(segment.execute("SELECT name, state FROM stage"))
-        changed, recorded_epoch = changed_event(segment), epoch_of_events(segment)
+        (why, why_unsure), recorded_epoch = changed(segment), epoch_of_events(segment)
     except BaseException:
         segment.close()
         raise
     position = JournalPosition(tuple(starts), last_seq, MappingProxyType(topicseq))
-    if changed is None and recorded_epoch in (None, epoch):
-        return Resumed(KnownEvents(epoch, position, states), segment)
-    segment.close()
-    why = f"event {changed} is not as it was recorded: its checksum is another"
-    if changed is None:
+    if not why and recorded_epoch not in (None, epoch):
         why = f"its epoch is {epoch}, and its events are of {recorded_epoch}"
+    if not why:
+        if why_unsure:
+            segment.close()
+        return Resumed(KnownEvents(epoch, position, states), None if why_unsure else segment, why_unsure)
+    segment.close()
     return Resumed(
         KnownEvents(recorded_epoch or epoch, position._replace(starts=tuple(starts[:-1])), states), None, why
     )

@@ -268,9 +268,15 @@ def numbers(segment: apsw.Connection, start: int) -> tuple[str, int, dict[str, i
     return epochs[0], last, counts
 
 
-def changed_event(segment: apsw.Connection) -> int | None:
-    """Return the first event that is not as it was recorded. Raises: apsw.Error."""
-    return next(sums.damaged(segment, segment.execute("SELECT seq, topic, payload FROM event ORDER BY seq")), None)
+def changed(segment: apsw.Connection) -> tuple[str, str]:
+    """Say which event is not as it was recorded, and which checksums; empty where none. Raises: apsw.Error."""
+    found = sums.Sums(segment)
+    event = found.first_damaged(segment.execute("SELECT seq, topic, payload FROM event ORDER BY seq"))
+    row = next(iter(found.changed_to_the_end()), None)
+    return (
+        "" if event is None else sums.CHANGED.format(event),
+        "" if row is None else sums.ROW_CHANGED.format(row),
+    )
 
 
 def epoch_of_events(segment: apsw.Connection) -> str | None:

@@ -14,7 +14,7 @@ import msgspec
 
 from inspector.errors import JournalError
 from inspector.events.segments import APPLICATION_ID, ASIDE, OURS, log_of, read_only, worded
-from inspector.events.sums import Sums
+from inspector.events.sums import CHANGED, ROW_CHANGED, Sums
 from inspector.events.write_ahead import lost_commits
 from inspector.records.envelope import read_event
 from inspector.words import counted
@@ -84,8 +84,9 @@ class _Reading:
                 for row in segment.execute("SELECT seq, topic, payload FROM event ORDER BY seq"):
                     self._event(*row)
                     if not sums.is_whole(*row):
-                        self._faults.append(f"event {row[0]} is not as it was recorded: its checksum is another")
+                        self._faults.append(CHANGED.format(row[0]))
                     events += 1
+                self._faults += [ROW_CHANGED.format(first) for first in sums.changed_to_the_end()]
         except (apsw.Error, OSError) as error:
             self._faults.append(f"cannot be read on: {error}")
         faults, more = tuple(self._faults[:FAULTS_NAMED]), len(self._faults) - FAULTS_NAMED

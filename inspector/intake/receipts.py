@@ -28,9 +28,7 @@ class Known:
     """The frames that are known."""
 
     def __init__(self, cameras: Iterable[CameraSection]) -> None:
-        self._most = {
-            camera.name: min(NUMBERS, (camera.last_number - camera.first_number + 1) // 2) for camera in cameras
-        }
+        self._most = {camera.name: min(NUMBERS, camera.numbers // 2) for camera in cameras}
         self._runs: dict[str, dict[str, list[list[int]]]] = {}
         """First and last of each stretch, the newest last, by camera and boot, the newest last."""
 

@@ -203,8 +203,7 @@ def _credit_faults(config: Config) -> Iterator[str]:
         return
     frames = config.intake.credit_frames
     for camera in config.camera:
-        span = camera.last_number - camera.first_number + 1
-        if span < 4 * frames:
+        if (span := camera.numbers) < 4 * frames:
             yield (
                 f'intake.credit_frames is {frames}, and numbers of camera "{camera.name}" begin again after {span}; '
                 f"expected at most {span // 4}. Lower it."

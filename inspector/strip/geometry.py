@@ -42,14 +42,21 @@ class CameraTravel(msgspec.Struct):
         self.placed_mm = max(self.placed_mm, self.last_mm)
         self.placeless = 0
 
-    def recount(self, boot: str, number: int, span: int) -> None:
-        """Count from the frame with this number on, whose camera counts `span` numbers before it begins again.
+    def passed(self, header: Header) -> int | None:
+        """How many frames lie between the last one and this; None where the camera has begun to count anew."""
+        return header.number - self.number - 1 if header.boot == self.boot else None
+
+    def recount(self, header: Header, span: int) -> int | None:
+        """Count from this frame on, whose camera counts `span` numbers before it begins again; return what `passed`.
 
         Another process gives out the numbers now, and may be any number of rounds behind the one before.
         """
-        if boot == self.boot:
-            passed = (number - self.number - 1) % span
-            self.number = number - 1 - (passed if passed < span // 2 else passed - span)
+        passed = self.passed(header)
+        if passed is not None:
+            passed %= span
+            passed -= span if passed >= span // 2 else 0
+            self.number = header.number - 1 - passed
+        return passed
 
     def fall_back(self, by_mm: float) -> None:
         """Take the last frames for lying farther back."""

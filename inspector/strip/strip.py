@@ -161,7 +161,7 @@ class Strip:
         camera = self._cameras[header.camera]
         length_mm = camera.footprint(header).length_mm
         if lane.is_restored:
-            lane.track.recount(header.boot, header.number, camera.last_number - camera.first_number + 1)
+            lane.track.recount(header, camera.numbers)
         header = self._set_on(lane, header, length_mm, turn)
         self._look_back(lane, header, length_mm, turn)
         at = place(header, length_mm, lane.track)
@@ -228,10 +228,9 @@ class Strip:
     def _go_on(self, lane: CoilLane, header: Header, turn: Turn) -> None:
         """Take up a lane after a restart: frames that were numbered meanwhile passed while nobody looked."""
         lane.is_restored = False
-        is_same_boot = header.boot == lane.track.boot
-        passed = header.number - lane.track.number - 1 if is_same_boot else 0
-        if passed > 0 or not is_same_boot:
-            lane.lose("down", passed, turn.now_ns)
+        passed = lane.track.passed(header)
+        if passed is None or passed > 0:
+            lane.lose("down", passed or 0, turn.now_ns)
 
     def _lane(self, header: Header, turn: Turn) -> CoilLane:
         """The camera's lane on the header's coil; it may have to leave another coil first."""
@@ -274,7 +273,10 @@ class Strip:
 
     def _part(self, header: Header, lane: CoilLane, name: str, turn: Turn) -> tuple[str, float] | None:
         """Have a camera leave a coil for the next; return where on that one it is welded, and to what, if it is."""
-        at_mm = welds.weld_mm(header, self._cameras[header.camera].footprint(header).length_mm, lane)
+        camera = self._cameras[header.camera]
+        at_mm = welds.weld_mm(header, camera.footprint(header).length_mm, lane)
+        if lane.is_restored and lane.track.recount(header, camera.numbers) == 0:
+            lane.is_restored = False  # nothing passed unseen
         coil = self._coils[lane.coil]
         if at_mm is not None and not coil.is_ended and not coil.joined_behind:
             coil.joined_behind = name

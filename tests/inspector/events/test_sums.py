@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.events.history import History
 from inspector.events.verify import verify
 from tests.journals import DEFECT, LONG_HEALTH, events, held, newest, opened
 
@@ -80,13 +81,50 @@ def test_a_replay_leaves_a_changed_event_out(tmp_path: Path) -> None:
     journal.close()
 
 
+ROWS = {
+    "its events": "first = 60 WHERE first = 5",
+    "its place among others": "first = 6 WHERE first = 5",
+    "the last one's events": "first = 90 WHERE first = 9",
+    "its length": "crcs = substr(crcs, 1, 8) WHERE first = 5",
+    "a sum": "crcs = CAST(substr(crcs, 1, 3) || x'5a' || substr(crcs, 5) AS BLOB) WHERE first = 5",
+    "its own sum": "crcs = CAST(substr(crcs, 1, 19) || x'5a' AS BLOB) WHERE first = 5",
+    "all of it": "crcs = x'' WHERE first = 5",
+}
+
+
+@pytest.mark.parametrize("change", ROWS.values(), ids=ROWS)
+def test_a_changed_row_of_sums_is_named(tmp_path: Path, change: str) -> None:
+    """The events stay in replays, export names the change, and the start writes on in another file."""
+    journal = opened(tmp_path)
+    for _ in range(3):
+        journal.record([LONG_HEALTH] * 4)
+    journal.close()
+    shell = sqlite3.connect(file := newest(tmp_path))
+    assert shell.execute(f"UPDATE checksum SET {change}").rowcount == 1
+    shell.commit()
+    shell.close()
+    ((fault,),) = [checked.faults for checked in verify(tmp_path)]
+    assert fault.startswith("the checksums of events from ") and fault.endswith(" on are not as they were recorded")
+    history = History(tmp_path)
+    assert len(list(history.recorded())) == 12 and history.damaged == [f"{file}: {fault}"]
+    journal = opened(tmp_path, epoch="e2")
+    assert journal.remarks == [f"{file}: {fault}. It stays in replays, and is written no more"]
+    journal.record([DEFECT], {"strip": b"here"})
+    assert (journal.epoch, [event.seq for event in events(held(journal))]) == ("e1", [*range(1, 14)])
+    assert journal.remarks[1:] in ([], [f"{file}: {fault}"])  # a replay may not come upon it
+    journal.close()
+    journal = opened(tmp_path, epoch="e3")
+    assert (journal.epoch, journal.last_seq, journal.states["strip"], journal.remarks) == ("e1", 13, b"here", [])
+    journal.close()
+
+
 def test_a_journal_without_sums_goes_on(tmp_path: Path) -> None:
     """One of an earlier version is whole, and what comes from now on has its sums."""
     journal = opened(tmp_path)
     journal.record([LONG_HEALTH] * 4)
     journal.close()
     shell = sqlite3.connect(newest(tmp_path))
-    shell.execute("DROP TABLE sums")
+    shell.execute("DROP TABLE checksum")
     shell.commit()
     shell.close()
     assert [checked.faults for checked in verify(tmp_path)] == [()]

@@ -97,6 +97,16 @@ def test_another_coil_came_meanwhile() -> None:
         assert coils(reported) == [("C", "ended")] * (not is_stopped) + [("D", "started")]
 
 
+@pytest.mark.parametrize("last", [5, 255])
+def test_the_next_coil_came_meanwhile(last: int) -> None:
+    """Where numbers go on without a gap, wrapped too, the old coil had ended with its last frame: nothing is missed."""
+    cameras = [msgspec.structs.replace(CAMERAS[0], last_number=255)]
+    strip = Strip(cameras)
+    say(*(seen(number) for number in range(last + 1)), strip=strip)
+    reported = say(seen((last + 1) % 256, coil="D"), strip=restarted(strip, cameras))
+    assert gaps(reported) == [] and coils(reported) == [("C", "ended"), ("D", "started")]
+
+
 def test_both_restarted() -> None:
     """A camera that was started again too, without an encoder: nobody knows what passed."""
     strip = Strip(CAMERAS[:1])
