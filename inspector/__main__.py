@@ -105,7 +105,7 @@ def check(args: argparse.Namespace) -> int:
     from inspector.words import counted
 
     settings, folder = prepare(args.config)
-    read_secrets(settings, _credentials())
+    read_secrets(args.config, settings, _credentials())
     engine_remarks = check_engine(settings, folder, unverified=args.unverified)
     cameras = ", ".join(camera.name for camera in settings.camera)
     alarms = counted(len(settings.alarm), "alarm")

@@ -22,6 +22,8 @@ MAX_SIDE_PX = 65535
 """What a JPEG can say; OpenCV stops at 2^20."""
 MAX_DECODED_BYTES = 2**29
 """A recipe's largest frame (16 384 x 16 384) in 16 bits."""
+BAND_PX = 2**22
+"""Pixels that are taken through a window at once."""
 AS_STORED = 1
 """EXIF orientation of an image that is shown as it is stored."""
 
@@ -116,5 +118,9 @@ def scale(samples: Samples, window: Window | None) -> Bytes2D:
         raise ImageError("decode", f"window {window}: expected black below white, as 0-4095")
     # A table of all levels: exact, and faster than arithmetic on every pixel.
     levels = (np.arange(65536) - window.black) * (255 / (window.white - window.black))
-    grey: Bytes2D = np.clip(np.rint(levels), 0, 255).astype(np.uint8)[samples]
+    table = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+    grey: Bytes2D = np.empty(samples.shape, np.uint8)
+    step = max(1, BAND_PX // samples.shape[1])
+    for first in range(0, len(samples), step):  # to look up in it takes eight bytes for each pixel
+        grey[first : first + step] = table[samples[first : first + step]]
     return grey

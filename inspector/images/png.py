@@ -35,7 +35,13 @@ ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 GREY, PALETTE = 0, 3
-MAX_FILTER = 4
+STORED = {2: [0, 3], 3: [2, 1, 0], 4: [2, 1, 0, 3]}
+"""Where the decoder puts the channels that a PNG has in this order: blue first, and grey with alpha as four."""
+NO_FILTER, MAX_FILTER = 0, 4
+BAND_BYTES = 2**24
+"""Rows are decoded in bands of so much: what a large picture takes while it is decoded is itself and little more."""
+FOLDED_BYTES = 2**20
+"""Of its stream, at once."""
 SPARE_CHUNKS, CHUNK_BYTES = 256, 1024
 """A file may have SPARE_CHUNKS, and one more for each CHUNK_BYTES: walking stays in proportion to what came."""
 
@@ -151,21 +157,27 @@ def decode(walked: WalkedPng) -> Samples:
 
     Raises: ImageError with reason `decode` for a stream that unfolds to anything but these rows.
     """
-    head = walked.head
-    row_bytes = -(-head.width * head.channels * head.depth // 8)
-    rows = _inflate(walked.stream, head.height * (1 + row_bytes))
-    if np.frombuffer(rows, np.uint8).reshape(head.height, 1 + row_bytes)[:, 0].max() > MAX_FILTER:
-        raise ImageError("decode", "has a row with a filter that no PNG has. Damaged; copy it again")
-    # Indices are read as if they were grey: the palette is ours to apply.
-    colour_type = GREY if walked.colour_type == PALETTE else walked.colour_type
-    ihdr = struct.pack(">IIBBBBB", head.width, head.height, head.depth, colour_type, 0, 0, 0)
-    ours = SIGNATURE + _write(b"IHDR", ihdr) + _write(b"IDAT", zlib.compress(rows, 0)) + _write(b"IEND", b"")
-    samples = cv2.imdecode(np.frombuffer(ours, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
-    if samples is None or samples.shape[:2] != (head.height, head.width):
-        raise ImageError("decode", "cannot be decoded; save it again")
-    if head.depth < 8:  # the decoder spreads them over 0..255
-        samples = samples // np.uint8(255 // (2**head.depth - 1))
-    return _as_samples(samples)
+    head, stream = walked.head, _Stream(walked.stream)
+    row_bytes = _row_bytes(head)
+    step = max(1, BAND_BYTES // (1 + row_bytes))
+    samples: Samples | None = None
+    above = b""
+    for first in range(0, head.height, step):
+        rows = stream.read(min(step, head.height - first) * (1 + row_bytes))
+        if max(rows[:: 1 + row_bytes]) > MAX_FILTER:
+            raise ImageError("decode", "has a row with a filter that no PNG has. Damaged; copy it again")
+        stored = _unfiltered(walked, above + rows)[1 if above else 0 :]
+        band = _unpacked(stored, head)
+        if len(band) == head.height:
+            samples = band
+            break
+        if samples is None:
+            samples = np.empty((head.height, *band.shape[1:]), band.dtype)
+        samples[first : first + len(band)] = band
+        above = bytes([NO_FILTER]) + _row(stored[-1], head)
+    stream.end()
+    assert samples is not None, "an image has rows"
+    return samples
 
 
 def palette_grey(walked: WalkedPng, indices: Bytes2D) -> Bytes2D:
@@ -179,17 +191,80 @@ def palette_grey(walked: WalkedPng, indices: Bytes2D) -> Bytes2D:
     return np.asarray(cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY), np.uint8).ravel()[indices]
 
 
-def _inflate(stream: bytes, wanted: int) -> bytes:
-    unfolding = zlib.decompressobj()
-    try:
-        rows = unfolding.decompress(stream, wanted)
-        more = unfolding.decompress(unfolding.unconsumed_tail, 1)  # reads the stream's own checksum
-    except zlib.error as error:
-        raise ImageError("decode", f"has a damaged stream of pixels ({error}); copy it again") from None
-    if len(rows) != wanted or more or not unfolding.eof or unfolding.unused_data:
-        found = "more" if more or unfolding.unused_data else "fewer"
-        raise ImageError("decode", f"holds {found} pixels than its size needs. Damaged; copy it again")
-    return rows
+def _unfiltered(walked: WalkedPng, rows: bytes) -> Samples:
+    """Have the decoder undo the filters of rows, of which the first stands below nothing."""
+    head = walked.head
+    height = len(rows) // (1 + _row_bytes(head))
+    # Indices are read as if they were grey, for the palette is ours to apply; samples that share a byte as that byte.
+    colour_type = GREY if walked.colour_type == PALETTE else walked.colour_type
+    width, depth = (_row_bytes(head), 8) if head.depth < 8 else (head.width, head.depth)
+    ihdr = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
+    ours = SIGNATURE + _write(b"IHDR", ihdr) + _write(b"IDAT", zlib.compress(rows, 0)) + _write(b"IEND", b"")
+    samples = cv2.imdecode(np.frombuffer(ours, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    if samples is None or samples.shape[:2] != (height, width):
+        raise ImageError("decode", "cannot be decoded; save it again")
+    return _as_samples(samples)
+
+
+def _unpacked(stored: Samples, head: ImageHead) -> Samples:
+    """Return the samples of rows; fewer than eight bits share a byte, the first the highest."""
+    if head.depth >= 8:
+        return stored
+    shifts = np.arange(8 - head.depth, -1, -head.depth, dtype=np.uint8)
+    samples = stored[..., None] >> shifts & (2**head.depth - 1)
+    return np.asarray(samples.reshape(len(stored), -1)[:, : head.width], np.uint8)
+
+
+def _row(samples: Samples, head: ImageHead) -> bytes:
+    """Return the bytes of a row as a PNG has them below its filters."""
+    stored = samples[..., STORED[head.channels]] if head.channels > 1 else samples
+    return stored.astype(">u2" if head.depth == 16 else np.uint8).tobytes()
+
+
+def _row_bytes(head: ImageHead) -> int:
+    return -(-head.width * head.channels * head.depth // 8)
+
+
+class _Stream:
+    """Rows that are unfolded as they are read, no byte more than asked for."""
+
+    def __init__(self, stream: bytes) -> None:
+        self._unfolding, self._folded = zlib.decompressobj(), memoryview(stream)
+        self._at = 0
+
+    def read(self, wanted: int) -> bytes:
+        """Return so many bytes. Raises: ImageError where there are fewer."""
+        found, size = list[bytes](), 0
+        while size < wanted:
+            piece = self._unfold(wanted - size)
+            if not piece:
+                raise ImageError("decode", "holds fewer pixels than its size needs. Damaged; copy it again")
+            found.append(piece)
+            size += len(piece)
+        return b"".join(found)
+
+    def end(self) -> None:
+        """Raises: ImageError where there is more, or less than the stream's own checksum."""
+        if self._unfold(1) or self._unfolding.unused_data or self._at < len(self._folded):
+            raise ImageError("decode", "holds more pixels than its size needs. Damaged; copy it again")
+        if not self._unfolding.eof:
+            raise ImageError("decode", "holds fewer pixels than its size needs. Damaged; copy it again")
+
+    def _unfold(self, wanted: int) -> bytes:
+        """Return some bytes, `wanted` at most; none at the end."""
+        found = b""
+        try:
+            while not found and not self._unfolding.eof:
+                tail = self._unfolding.unconsumed_tail
+                if not tail and self._at == len(self._folded):
+                    break
+                if not tail:
+                    tail = bytes(self._folded[self._at : self._at + FOLDED_BYTES])
+                    self._at += len(tail)
+                found = self._unfolding.decompress(tail, wanted)
+        except zlib.error as error:
+            raise ImageError("decode", f"has a damaged stream of pixels ({error}); copy it again") from None
+        return found
 
 
 def _write(name: bytes, data: bytes) -> bytes:

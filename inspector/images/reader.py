@@ -18,12 +18,14 @@ import numpy.typing as npt
 
 from inspector.errors import ImageError
 from inspector.images import bmp, jpeg, png, tiff
-from inspector.images.head import ImageHead, Samples, Size, check_depth, scale
+from inspector.images.head import MAX_DECODED_BYTES, ImageHead, Samples, Size, check_depth, scale
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Window
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
 """Of the files that can be read."""
+MOST_BYTES = MAX_DECODED_BYTES + MAX_DECODED_BYTES // 16
+"""A file that did not compress, with all that is said about it."""
 SPARE_BYTES, BYTES_PER_PX = 2**16, 8
 """A compressed frame of known size may take this and so much a pixel: RGBA of 16 bits that did not compress."""
 
@@ -93,12 +95,16 @@ def decode_labels(content: Content) -> Picture:
 def read(path: Path) -> bytes:
     """Read an image's file.
 
-    Raises: ImageError: it is missing, empty, or cannot be read.
+    Raises: ImageError: it is missing, empty, larger than any image that can be decoded, or cannot be read.
     """
     try:
+        if (size := path.stat().st_size) > MOST_BYTES:
+            most = f"no image that can be used takes more than {MOST_BYTES / 1e6:.0f} MB"
+            raise ImageError("too_large", f"takes {size / 1e6:.0f} MB; {most}. Cut it into frames.")
         if not stat.S_ISREG(mode := path.stat().st_mode) and not stat.S_ISDIR(mode):  # a pipe's end may never come
             raise ImageError("decode", "is a pipe or a device; expected an image file")
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)  # a file that grows meanwhile is read no farther either
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         raise ImageError(

@@ -97,7 +97,7 @@ class Daemon:
         self._path, self._notifier = path, notifier
         self._answers = answers or ReloadAnswers()
         self._settings, self._folder = prepare(path)
-        self._secrets = read_secrets(self._settings, credentials)  # once: at a reload they may be out of reach
+        self._secrets = read_secrets(path, self._settings, credentials)  # once: at a reload they may be out of reach
         self._refusals = Refusals(clock_ns)
         self._stop, self._hangup = stop, hangup
         self._load, self._clock_ns, self._settle = load, clock_ns, settle

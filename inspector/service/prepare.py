@@ -23,7 +23,7 @@ from inspector.engines import cascade, choice
 from inspector.engines.screening import ScreenAccount
 from inspector.engines.segmenter import PAUSE
 from inspector.engines.tiled import Tiled, tiles
-from inspector.errors import ConfigError, EngineRefused, Stopped
+from inspector.errors import AccessError, ConfigError, EngineRefused, Stopped
 from inspector.infer import Loaded, depths
 from inspector.records.recipe import Recipe
 from inspector.service import line, rules
@@ -33,6 +33,9 @@ from inspector.service.rebuild import rebuild
 from inspector.sockets import local, open_to_all
 
 log = logging.getLogger("inspector")
+
+MAPS_BYTES = 2
+"""Of each pixel: its label and its confidence."""
 
 
 def prepare(path: Path) -> tuple[Config, Path]:
@@ -52,7 +55,12 @@ def prepare(path: Path) -> tuple[Config, Path]:
         cascade.permit(card, screen_card)
         section = msgspec.structs.replace(settings.recipe, screen=str(screen))
         settings = msgspec.structs.replace(settings, recipe=section)
-    found = (*_frame_faults(settings, card), *_place_faults(settings), *rules.faults(settings, card))
+    found = (
+        *_frame_faults(settings, card),
+        *_memory_faults(settings, card),
+        *_place_faults(settings),
+        *rules.faults(settings, card),
+    )
     faults = [f"{path.name}: {fault}" for fault in found]
     if not faults:  # a scale is known
         faults += [f"{path.name}: {fault}" for fault in geometry.faults(settings.camera, card)]
@@ -73,12 +81,15 @@ class Secrets(msgspec.Struct, frozen=True):
         return "Secrets()"
 
 
-def read_secrets(settings: Config, credentials: Path | None) -> Secrets:
-    """Read the line's own key and token, from the service manager's folder of `credentials` first.
+def read_secrets(path: Path, settings: Config, credentials: Path | None) -> Secrets:
+    """Read the own key and token of the line configured in `path`, from the service manager's `credentials` first.
 
     Raises: AccessError for what is missing, or open to other users.
     """
-    return Secrets(read_keys(settings.keys, credentials), find_token(settings.http.token_file, credentials))
+    try:
+        return Secrets(read_keys(settings.keys, credentials), find_token(settings.http.token_file, credentials))
+    except AccessError as error:
+        raise AccessError(f"{path.name}: {error}") from error
 
 
 def remarks(settings: Config, card: Recipe) -> list[str]:
@@ -136,6 +147,22 @@ def _frame_faults(settings: Config, card: Recipe) -> list[str]:
                 f"{camera.name} ({raster.px} x {raster.rows}) has {size / 1e6:.2f} MB. Raise it."
             )
     return faults
+
+
+def _memory_faults(settings: Config, card: Recipe) -> Iterator[str]:
+    """Refuse batches that this machine's memory could not hold, as many as there are at once."""
+    rooms, rasters = plane_rooms(settings, card), {camera.name: camera.raster(card) for camera in settings.camera}
+    rows = max(rooms[name].frames * raster.seen_rows for name, raster in rasters.items())
+    px, most = max(raster.seen_px for raster in rasters.values()), settings.batch.max_frames
+    at_once = depths(settings.intake.queue_batches)
+    taken = most * rows * px * (at_once.frames + MAPS_BYTES * at_once.maps)
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if taken > memory:
+        yield (
+            f"batch.max_frames is {most}: up to {at_once.frames} batches of as many planes of {px} x {rows} px, and "
+            f"{at_once.maps} of their maps, take {taken / 1e9:.1f} GB; this machine has {memory / 1e9:.1f} GB. Lower "
+            "it, or intake.queue_batches."
+        )
 
 
 def _place_faults(settings: Config) -> Iterator[str]:

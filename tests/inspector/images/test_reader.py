@@ -13,7 +13,9 @@ import pytest
 import simplejpeg
 
 from inspector.errors import ImageError
-from inspector.images.head import parse_window
+from inspector.images import head
+from inspector.images import png as png_file
+from inspector.images.head import parse_window, scale
 from inspector.images.reader import decode, decode_labels, inspect, read
 from inspector.records.recipe import Window
 from tests.images import (
@@ -289,3 +291,42 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
         path = tmp_path / name
         with pytest.raises(ImageError, match=words):
             read(path)
+
+
+@pytest.mark.parametrize(
+    ("colour", "depth"), [(kind, depth) for kind in png_file.CHANNELS for depth in png_file.DEPTHS[kind]]
+)
+def test_a_large_png_is_decoded_in_bands(colour: int, depth: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever filters its rows have, which look back over the edge of a band, the samples are those of the whole."""
+    width, height, channels = 13, 40, png_file.CHANNELS[colour]
+    row_bytes = -(-width * channels * depth // 8)
+    made = np.random.default_rng(depth).integers(0, 256, (height, 1 + row_bytes), np.uint8)
+    made[:, 0] %= 5
+    palette = [chunk(b"PLTE", bytes(range(256)) * 3)] if colour == 3 else []
+    folded = zlib.compress(made.tobytes())
+    content = png(header(width, height, depth, colour), *palette, chunk(b"IDAT", folded))
+    whole = png_file.decode(png_file.walk(content))
+    for rows_at_once in (1, 7, 20):
+        monkeypatch.setattr(png_file, "BAND_BYTES", rows_at_once * (1 + row_bytes))
+        monkeypatch.setattr(png_file, "FOLDED_BYTES", 30)
+        assert np.array_equal(png_file.decode(png_file.walk(content)), whole)
+    for wrong in (made[:-1], np.concatenate((made, made[:1]))):
+        content = png(header(width, height, depth, colour), *palette, chunk(b"IDAT", zlib.compress(wrong.tobytes())))
+        with pytest.raises(ImageError, match="pixels than its size needs"):
+            png_file.decode(png_file.walk(content))
+
+
+def test_a_file_larger_than_any_image_is_not_read(tmp_path: Path) -> None:
+    """Its size alone refuses it."""
+    with (path := tmp_path / "coil.png").open("wb") as file:
+        file.truncate(10**12)
+    with pytest.raises(ImageError, match="takes 1000000 MB; no image that can be used takes more than 570 MB"):
+        read(path)
+
+
+def test_a_large_picture_goes_through_its_window_in_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As at once."""
+    samples = np.random.default_rng(1).integers(0, 2**16, (40, 13), np.uint16)
+    at_once = scale(samples, Window(100, 4095))
+    monkeypatch.setattr(head, "BAND_PX", 30)
+    assert np.array_equal(scale(samples, Window(100, 4095)), at_once)

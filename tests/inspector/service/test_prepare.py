@@ -158,3 +158,37 @@ def test_a_card_that_is_not_its_graphs(
         words = done.stderr
     assert re.search(printed, words)
     assert len(words.splitlines()) == 1
+
+
+def test_batches_that_memory_cannot_hold_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Frames as large as may be, in batches as large as may be: each alone is allowed."""
+    write_recipe(tmp_path / "recipe")
+    config = write_configuration(tmp_path)
+    text = config.read_text().replace("mm_per_row = 1\n", "mm_per_row = 1\nwidth = 16384\nheight = 16384\n")
+    text = text.replace("[[camera]]", "max_frame_mb = 300\n[batch]\nmax_frames = {}\n[[camera]]")
+    config.write_text(text.format(256))
+    assert inspector.main(["check", str(config)]) == EXIT_CONFIG
+    assert re.fullmatch(
+        r"line.toml: batch.max_frames is 256: up to 11 batches of as many planes of 16384 x 16384 px, and 6 of their "
+        r"maps, take 1580.5 GB; this machine has [0-9.]+ GB. Lower it, or intake.queue_batches.\n",
+        capsys.readouterr().err,
+    )
+
+
+@pytest.mark.parametrize(
+    ("section", "printed"),
+    [
+        ('[keys]\npath = "keys"\n', "line.toml: keys.path is {}/keys: no server.key in it; expected a folder"),
+        ('[http]\ntoken_file = "token"\n', "line.toml: {}/token: cannot be read: No such file or directory"),
+    ],
+)
+def test_a_secret_that_is_missing_is_named_with_its_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], section: str, printed: str
+) -> None:
+    """Of several lines, people know whose it is."""
+    write_recipe(tmp_path / "recipe")
+    config = write_configuration(tmp_path)
+    head = config.read_text().partition("[http]")[0] if section.startswith("[http]") else config.read_text()
+    config.write_text(head + section)
+    assert inspector.main(["check", str(config)]) == EXIT_CONFIG
+    assert capsys.readouterr().err.startswith(printed.format(tmp_path))
