@@ -233,7 +233,7 @@ class _Stream:
         self._at = 0
 
     def read(self, wanted: int) -> bytes:
-        """Return so many bytes. Raises: ImageError where there are fewer."""
+        """Return this number of bytes. Raises: ImageError where there are fewer."""
         found, size = list[bytes](), 0
         while size < wanted:
             piece = self._unfold(wanted - size)

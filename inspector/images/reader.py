@@ -25,7 +25,7 @@ from inspector.records.recipe import Window
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
 """Of the files that can be read."""
 MOST_BYTES = MAX_DECODED_BYTES + MAX_DECODED_BYTES // 16
-"""A file that did not compress, with all that is said about it."""
+"""A file that did not compress, with all that is reported about it."""
 SPARE_BYTES, BYTES_PER_PX = 2**16, 8
 """A compressed frame of known size may take this and so much a pixel: RGBA of 16 bits that did not compress."""
 

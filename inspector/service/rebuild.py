@@ -7,6 +7,7 @@ who receives what goes on.
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from inspector.engines.nvidia import driver, manifest
 from inspector.engines.nvidia.manifest import Parity
 from inspector.engines.settings import EngineSection
 from inspector.errors import EXIT_BUSY, EngineError, EngineRefused, Stopped
+from inspector.leash import leashed
 
 log = logging.getLogger("inspector")
 
@@ -83,11 +85,18 @@ def _sizes(sizes: set[int]) -> str:
 def _run(words: list[str], tell: Callable[[str], None], stopped: Callable[[], bool]) -> None:
     task = f"rebuilding the engine: deploy {' '.join(words)}"
     log.warning("%s", task)
+    leash, theirs, ours = leashed(["-m", "deploy"])
     # -P: the working folder, which the service may write to, is no place to import from.
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output,
+        os.fdopen(ours, "wb"),
+        os.fdopen(theirs),
         subprocess.Popen(
-            [sys.executable, "-P", "-m", "deploy", *words], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            [sys.executable, "-P", *leash, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=[theirs],
         ) as process,
     ):
         try:

@@ -43,7 +43,7 @@ class CameraTravel(msgspec.Struct):
         self.placeless = 0
 
     def passed(self, header: Header) -> int | None:
-        """How many frames lie between the last one and this; None where the camera has begun to count anew."""
+        """How many frames lie between the last one and this; None where the camera counts from the beginning again."""
         return header.number - self.number - 1 if header.boot == self.boot else None
 
     def recount(self, header: Header, span: int) -> int | None:

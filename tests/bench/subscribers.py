@@ -91,9 +91,9 @@ def main(rounds: int = ROUNDS, phase_s: float = PHASE_S, events: int = EVENTS) -
             f"p99 {np.median(phase.quantiles_ms(99)):.2f} ms; the daemon took {_mean(phase.daemon_share)} of a core, "
             f"the reader {_mean(phase.reader_share)}"
         )
-    for name, other in ((STRANGER, ALONE), (STOPPED, ALONE), (CATCHES_UP, ALONE), (CATCHES_UP, STRANGER)):
-        ratios = [found[name].quantiles_ms(percent) / found[other].quantiles_ms(percent) for percent in (50, 99)]
-        print(f"{name} / {other}: median {_interval(ratios[0])}, p99 {_interval(ratios[1])}")
+    for name, reference in ((STRANGER, ALONE), (STOPPED, ALONE), (CATCHES_UP, ALONE), (CATCHES_UP, STRANGER)):
+        ratios = [found[name].quantiles_ms(percent) / found[reference].quantiles_ms(percent) for percent in (50, 99)]
+        print(f"{name} / {reference}: median {_interval(ratios[0])}, p99 {_interval(ratios[1])}")
     print(
         f"{len(passes_s)} times all {events} events, in {statistics.median(passes_s):.2f} s; "
         f"load {os.getloadavg()[0]:.0f}; wanted: once, in 2 s, and a p99 of 1.10 at most"
