@@ -14,6 +14,7 @@ from inspector.records.envelope import Event
 from inspector.records.events import JournalStatus
 from tests.e2e import own_disk
 from tests.e2e.disk_faults import AT_ONCE, BOXES, FILL, FREE, MEANWHILE, READ_ONLY, TMPFS, UNMOUNT, FailingLine
+from tests.e2e.ledger import LedgerWatch
 from tests.e2e.mill import Camera, Mill
 
 FULL_BYTES = 400_000
@@ -33,21 +34,25 @@ def fill(mill: Mill, camera: Camera) -> None:
 
 def test_inspection_goes_on_over_a_full_disk_and_no_event_is_missing(tmp_path: Path) -> None:
     """Frames are inspected meanwhile; with room again all events come, numbered without a hole."""
-    with Mill(tmp_path) as mill, Camera(mill) as camera:
+    with Mill(tmp_path) as mill, Camera(mill) as camera, LedgerWatch(mill.ports.http) as watch:
         fill(mill, camera)
         for _ in range(20):
             camera.send(*BOXES)
         mill.wait_until(lambda: mill.metric("inspector_journal_waiting_events") >= 20 * len(BOXES), "keep the events")
+        # what waits for the disk is in flight, and the account is right all the same
+        mill.wait_until(lambda: mill.metric("inspector_frames_in_flight") >= 20, "keep the frames in flight")
         assert mill.get("/health")[0] == 200 and mill.metric("inspector_journal_written") == 0
         resource.prlimit(mill.daemon.child.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         camera.send(coil="C2")
         mill.until(camera.number)
         mill.wait_until(lambda: mill.metric("inspector_journal_written") == 1, "write again")
+        mill.wait_until(lambda: mill.metric("inspector_frames_in_flight") == 0, "end every frame")
         code, words = mill.stop()
         assert code == 0, words
         mill.start()
         events = mill.received("coil.ended")
         reported = [event.data for event in mill.received("health.stopping") if isinstance(event.data, JournalStatus)]
+    assert watch.most_in_flight >= 20 and not watch.wrong, watch.wrong
     assert [event.seq for event in events] == [*range(1, len(events) + 1)]
     assert sum(event.type.startswith("defect.") for event in events) >= 20 * len(BOXES)
     assert [(status.fault, status.state) for status in reported] == [
