@@ -86,7 +86,7 @@ class Events:
         *,
         replay: str | None = "tcp://127.0.0.1:5557",
         topics: Sequence[str] = ("",),
-        after: tuple[str | None, int] | None = None,
+        after: tuple[str | None, int] | Cursor | None = None,
         timeout_s: float | None = None,
         heartbeats: bool = False,
         on_gap: Callable[[Gap], None] | None = None,
@@ -109,11 +109,15 @@ class Events:
         self._on_gap = on_gap
         self._patience_s = patience_s
         self._cursor = CursorFile(Path(cursor)) if cursor is not None else None
-        after = self._kept() or after
+        self._passed = self._cursor.cursor if self._cursor is not None else None
+        after = self._passed or after
+        self._time, self._kept_time = "", after.time if isinstance(after, Cursor) else ""
+        """When what came last was sent; and when the kept place was passed, until it was looked at."""
+        if isinstance(after, Cursor):
+            after = after.epoch, after.seq
         if after is None and isinstance(since, int):
             after = (None, max(0, since - 1))
         self._since = since.astimezone() if after is None and isinstance(since, datetime) else None
-        self._passed: Cursor | None = None
         self._kept_s = -KEEP_S
         self._is_holed = False
         """Whether something is missing that the journal may still have: the cursor goes no farther."""
@@ -165,13 +169,10 @@ class Events:
 
     def _pass(self) -> None:
         """Note that all up to here was dealt with, unless something before is missing."""
-        if self._epoch is not None and self._seq is not None and not self._is_holed:
-            self._passed = Cursor(self._epoch, self._seq)
-
-    def _kept(self) -> tuple[str, int] | None:
-        """Return the place that was kept."""
-        cursor = self._cursor.cursor if self._cursor is not None else None
-        return (cursor.epoch, cursor.seq) if cursor is not None else None
+        if self._epoch is None or self._seq is None or self._is_holed:
+            return
+        if self._passed is None or (self._passed.epoch, self._passed.seq) != (self._epoch, self._seq):
+            self._passed = Cursor(self._epoch, self._seq, self._time)
 
     def _keep(self) -> None:
         """Write down how far everything was dealt with."""
@@ -196,7 +197,7 @@ class Events:
         silent_since = time.monotonic()
         while (event := self._receive(silent_since)) is not None:
             for whole in self._in_order(event):
-                self.payload = self._payloads.pop(whole.id, b"")
+                self.payload, self._time = self._payloads.pop(whole.id, b""), whole.time
                 if self._heartbeats if whole.seq == 0 else whole.type.startswith(self._topics):
                     yield whole
                     silent_since = time.monotonic()
@@ -231,6 +232,8 @@ class Events:
             seq, number = event.seq - 1, self._number_of(event) - 1
         is_first = self._epoch is None
         self._enter(event.epoch)
+        if self._kept_time and self._seq:
+            self._see_kept(self._seq)
         if self._seq is None:
             self._seq, self._number = self._begin(seq, number)
         if seq < self._seq:
@@ -261,6 +264,15 @@ class Events:
             return seq, number
         first = min(answer[1][0].seq - 1, seq)
         return first, first if not self._root or first == 0 else None
+
+    def _see_kept(self, seq: int) -> None:
+        """See that the event at the kept place is no later one; else begin where the journal went on after it."""
+        passed, self._kept_time = self._kept_time, ""
+        answer = self._ask(seq - 1, limit=1, prefix="")
+        if answer is not None and answer[1] and answer[1][0].seq == seq and answer[1][0].time > passed:
+            again = "an old copy of the journal was put in place, and its numbers were given out again"
+            self._report(1, None, 0, f"event {seq} is another than the one that was dealt with: {again}")
+            self._seq, self._since = None, datetime.fromisoformat(passed)
 
     def _enter(self, epoch: str) -> None:
         if self._epoch not in (None, epoch) and self._seq is not None:
@@ -327,12 +339,13 @@ class Events:
             )
 
     def _ask(
-        self, after: int, limit: int = LIMIT_EVENTS, since: datetime | None = None
+        self, after: int, limit: int = LIMIT_EVENTS, *, since: datetime | None = None, prefix: str | None = None
     ) -> tuple[ReplayHead, list[Event]] | None:
         """Ask the journal for what follows `after`; None when no sensible answer came in time."""
         if self._replay is None:
             return None
-        request = ReplayRequest(epoch=self._epoch, after=after, limit=limit, prefix=self._root, since=since)
+        root = self._root if prefix is None else prefix
+        request = ReplayRequest(epoch=self._epoch, after=after, limit=limit, prefix=root, since=since)
         wait_ms = int(1000 * self._patience_s / REPLAY_TRIES)
         for _ in range(REPLAY_TRIES):
             if not self._replay.poll(wait_ms, zmq.POLLOUT):

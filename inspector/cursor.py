@@ -24,6 +24,8 @@ class Cursor(msgspec.Struct, frozen=True):
     """The journal's identity."""
     seq: int
     """Number of the last event that needs no sending any more."""
+    time: str = ""
+    """When the journal had come so far: an event of this number and a later time is another. 0.2 kept none."""
 
 
 class CursorError(InspectorError):

@@ -15,7 +15,7 @@ from inspector import arguments
 from inspector.bridges import mqtt
 from inspector.bridges.forward import WAIT_S, Forward
 from inspector.client import Events, Gap
-from inspector.cursor import CursorFile
+from inspector.cursor import Cursor, CursorFile
 from inspector.records.names import NAME
 from inspector.signals import Flag
 
@@ -73,7 +73,11 @@ def run(args: argparse.Namespace, stop: Flag) -> int:
 
 
 def _follow(
-    connect: str, replay: str, key: Path | None, after: tuple[str | None, int] | None, on_gap: Callable[[Gap], None]
+    connect: str,
+    replay: str,
+    key: Path | None,
+    after: tuple[str | None, int] | Cursor | None,
+    on_gap: Callable[[Gap], None],
 ) -> Events:
     return Events(connect, replay=replay, after=after, timeout_s=WAIT_S, heartbeats=True, on_gap=on_gap, key=key)
 

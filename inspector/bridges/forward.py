@@ -114,7 +114,7 @@ class Forward:
         line: str,
         broker: Broker,
         cursors: CursorFile,
-        follow: Callable[[tuple[str | None, int] | None, Callable[[Gap], None]], Events],
+        follow: Callable[[tuple[str | None, int] | Cursor | None, Callable[[Gap], None]], Events],
         stop: Flag,
         *,
         since: int | None = None,
@@ -166,10 +166,10 @@ class Forward:
         self._broker.connect()
         self._is_new = False
         cursor = self._acknowledged
-        after: tuple[str | None, int] | None = (cursor.epoch, cursor.seq) if cursor else None
-        if after is None and self._since is not None:
-            after = (None, max(0, self._since - 1))
-        log.info("connected to the broker; sending %s", f"what follows {after[1]}" if after else "from now on")
+        begin = None if self._since is None else max(0, self._since - 1)
+        place = cursor.seq if cursor else begin
+        log.info("connected to the broker; sending %s", "from now on" if place is None else f"what follows {place}")
+        after = cursor or (None if begin is None else (None, begin))
         self._status = Status("")
         with self._follow(after, self._on_gap) as events:
             while not self._stop.is_set():
@@ -202,12 +202,12 @@ class Forward:
             self._heartbeat_s = time.monotonic()
         if self._acknowledged is None:  # begins here: from now on nothing may be lost
             begin = event.data.last_seq if isinstance(event.data, Heartbeat) else event.seq - 1
-            self._acknowledged = Cursor(event.epoch, max(0, begin))
+            self._acknowledged = Cursor(event.epoch, max(0, begin), event.time)
             self._keep()
         if event.seq == 0:
             return  # not numbered: it can be neither acknowledged nor asked for again
         self._broker.send(event, payload)
-        self._sent.append(Cursor(event.epoch, event.seq))
+        self._sent.append(Cursor(event.epoch, event.seq, event.time))
 
     def _settle(self, wait_s: float) -> None:
         for _ in range(self._broker.acknowledged(wait_s)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -358,6 +359,31 @@ def test_a_cursor_stays_before_what_is_missing(tmp_path: Path, line: Line) -> No
         assert events.lost > 0
     with line.listen(cursor=cursor) as events:
         assert seqs(take(events, line.journal.last_seq - 1)) == [*range(2, line.journal.last_seq + 1)]
+
+
+@pytest.mark.parametrize("topics", [("",), ("alarm.",)])
+def test_a_cursor_beyond_a_journal_that_was_put_back(tmp_path: Path, topics: tuple[str, ...]) -> None:
+    """An old copy gives the numbers out again: whoever was away gets what followed all the same, and is warned."""
+    journal, copy, cursor = tmp_path / "journal", tmp_path / "copy", tmp_path / "cursor"
+    with Line(journal) as line:
+        line.say(ALARM, ALARM, ALARM)
+    shutil.copytree(journal, copy)
+    with Line(journal) as line, line.listen(topics=topics, after=(None, 0), cursor=cursor) as events:
+        line.say(ALARM, ALARM, ALARM)
+        assert seqs(take(events, 6)) == [1, 2, 3, 4, 5, 6]
+    shutil.rmtree(journal)
+    copy.rename(journal)
+    gaps = list[Gap]()
+    with Line(journal) as line:
+        for _ in range(5):
+            line.say(ALARM)
+        with line.listen(topics=topics, cursor=cursor, on_gap=gaps.append) as events:
+            assert seqs(take(events, 5)) == [4, 5, 6, 7, 8]
+        (gap,) = gaps
+        assert gap.reason.startswith("event 5 is another than the one that was dealt with")
+        with line.listen(topics=topics, cursor=cursor, on_gap=gaps.append) as events:
+            assert seqs(take(events, 1)) == [8]
+    assert gaps == [gap]
 
 
 def test_a_cursor_that_the_disk_does_not_take_is_reported(tmp_path: Path, line: Line) -> None:
