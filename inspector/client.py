@@ -232,8 +232,7 @@ class Events:
             seq, number = event.seq - 1, self._number_of(event) - 1
         is_first = self._epoch is None
         self._enter(event.epoch)
-        if self._kept_time and self._seq:
-            self._see_kept(self._seq)
+        self._see_kept(self._seq or 0)
         if self._seq is None:
             self._seq, self._number = self._begin(seq, number)
         if seq < self._seq:
@@ -268,7 +267,7 @@ class Events:
     def _see_kept(self, seq: int) -> None:
         """See that the event at the kept place is no later one; else begin where the journal went on after it."""
         passed, self._kept_time = self._kept_time, ""
-        answer = self._ask(seq - 1, limit=1, prefix="")
+        answer = self._ask(seq - 1, limit=1, prefix="") if passed and seq else None
         if answer is not None and answer[1] and answer[1][0].seq == seq and answer[1][0].time > passed:
             again = "an old copy of the journal was put in place, and its numbers were given out again"
             self._report(1, None, 0, f"event {seq} is another than the one that was dealt with: {again}")
