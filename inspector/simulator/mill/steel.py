@@ -16,6 +16,8 @@ STREAK_ROWS = 1021
 GRAIN_ROWS = 1531
 FLECK_ROWS = 811
 _DARK_ROWS = 509
+_RIM_PX = 26
+"""Width of the rim that shines less."""
 _AREA_ROWS = 64
 """Fewer rows at once come from a line camera, whose light is the same in each."""
 _EDGE_SHARES = (0.20, 0.44)
@@ -98,9 +100,14 @@ class MillSteel:
         left_px, right_px = self.edges_px(first_row, len(lit))
         left = self._edge == "left"
         edge_px = left_px if left else right_px
-        reach = slice(0, int(edge_px.max()) + 60) if left else slice(max(0, int(edge_px.min()) - 60), self.width_px)
+        reach = (
+            slice(0, int(edge_px.max()) + _RIM_PX + 2)
+            if left
+            else slice(max(0, int(edge_px.min()) - _RIM_PX - 2), self.width_px)
+        )
         inside_px = across[reach] - edge_px[:, None] if left else edge_px[:, None] - across[reach]
-        lit[:, reach] *= np.clip(inside_px * 0.5, 0, 1) * (1 - 0.35 * np.exp(-np.maximum(inside_px, 0) / 9))
+        slope = np.clip(1 - inside_px / _RIM_PX, 0, 1)  # 0 within reach: what a window does not reach is not shaded
+        lit[:, reach] *= np.clip(inside_px * 0.5, 0, 1) * (1 - 0.35 * slope * slope)
 
 
 def _edge(rng: np.random.Generator, width_px: int) -> tuple[str, float, float]:
@@ -153,7 +160,7 @@ def _bands(rng: np.random.Generator, width_px: int, level_grey: float) -> Floats
     """Return (width_px,) tones of what lies along the travel for the whole coil, in grey levels."""
     bands = _stairs(rng, width_px, int(rng.integers(3, 30))) * _spread(rng, 0.05)
     bands += smooth_line(rng, width_px, 40) * _spread(rng, 0.02)
-    bands += smooth_line(rng, width_px, 7) * _spread(rng, 0.006)
+    bands += smooth_line(rng, width_px, 7) * _spread(rng, 0.005)
     bands += smooth_line(rng, width_px, 2) * _spread(rng, 0.008)
     return (bands * np.float32(level_grey)).astype(np.float32)
 
@@ -161,11 +168,14 @@ def _bands(rng: np.random.Generator, width_px: int, level_grey: float) -> Floats
 def _streak_pool(rng: np.random.Generator, width_px: int, level_grey: float) -> NDArray[np.int8]:
     """Return (STREAK_ROWS, width_px) streaks along the travel of all widths, and faint clouds."""
     rows = STREAK_ROWS
-    pool = smooth_noise(rng, rows, width_px, 330, 3) * _spread(rng, 0.009)
-    pool += smooth_noise(rng, rows, width_px, 60, 2.2) * _spread(rng, 0.010)
-    pool += smooth_noise(rng, rows, width_px, 190, 12) * _spread(rng, 0.013)
+    pool = smooth_noise(rng, rows, width_px, 330, 2) * _spread(rng, 0.005)
+    pool += smooth_noise(rng, rows, width_px, 30, 2.0) * _spread(rng, 0.017)
+    pool += smooth_noise(rng, rows, width_px, 190, 12) * _spread(rng, 0.006)
     pool += smooth_noise(rng, rows, width_px, 60, 50) * _spread(rng, 0.024)
-    pool += smooth_noise(rng, rows, width_px, 16, 14) * _spread(rng, 0.008)
+    pool += smooth_noise(rng, rows, width_px, 16, 14) * _spread(rng, 0.004)
+    pool += smooth_noise(rng, rows, width_px, 22, 160) * _spread(rng, 0.008)
+    sparse = smooth_noise(rng, rows, width_px, 30, 6) * smooth_noise(rng, rows, width_px, 150, 45)
+    pool += sparse * _spread(rng, 0.024)  # a product of noises: much here, nothing there
     return _packed(pool * np.float32(level_grey))
 
 
@@ -185,17 +195,17 @@ def _grain_pool(rng: np.random.Generator, width_px: int, grain_grey: float) -> N
     rows = GRAIN_ROWS
     white = rng.standard_normal((rows + 8, width_px), dtype=np.float32)
     white[-4:], white[:4] = white[4:8], white[-8:-4]  # the blur below must see the pool as a ring
-    soft = cv2.GaussianBlur(white, (0, 0), sigmaX=rng.uniform(0.36, 0.6), sigmaY=rng.uniform(0.32, 0.55))[4:-4]
+    soft = cv2.GaussianBlur(white, (0, 0), sigmaX=rng.uniform(0.44, 0.68), sigmaY=rng.uniform(0.36, 0.58))[4:-4]
     pool: Floats = np.asarray(soft / soft.std(), np.float32)
     pool += smooth_noise(rng, rows, width_px, rng.uniform(2, 4), rng.uniform(2, 3.5)) * _spread(rng, 0.5)
     lines = smooth_noise(rng, rows, width_px, rng.uniform(1.0, 1.7), rng.uniform(3, 8)) * _spread(rng, 0.36)
-    lines += smooth_noise(rng, rows, width_px, rng.uniform(1.0, 2.4), rng.uniform(10, 24)) * _spread(rng, 0.08)
+    lines += smooth_noise(rng, rows, width_px, rng.uniform(0.9, 1.5), rng.uniform(10, 24)) * _spread(rng, 0.13)
     lines += _waves(rng, rows, width_px) * _spread(rng, 0.16)
     pool += lines * np.clip(smooth_noise(rng, rows, width_px, 90, 60) + 0.7, 0.1, 2.2)
     pool *= np.float32(grain_grey) / pool.std()
     glint = smooth_noise(rng, rows, width_px, 1.0, rng.uniform(1.0, 1.8))
     glint += smooth_noise(rng, rows, width_px, 140, 26) * 0.7
-    glint = np.clip(glint - rng.uniform(1.3, 2.9), 0, 2.2) * rng.uniform(12, 60)
+    glint = np.clip(glint - rng.uniform(1.6, 3.0), 0, 2.2) * rng.uniform(8, 42)
     pool += glint * np.clip(0.7 + 0.6 * white[4:-4], 0.1, 2.2)
     pit = smooth_noise(rng, rows, width_px, 1.6, 1.5) + smooth_noise(rng, rows, width_px, 90, 70) * 0.5
     pool -= np.clip(pit - rng.uniform(2.3, 3.4), 0, 1.2) * rng.uniform(6, 22)
@@ -204,7 +214,7 @@ def _grain_pool(rng: np.random.Generator, width_px: int, grain_grey: float) -> N
 
 def _waves(rng: np.random.Generator, rows: int, width_px: int) -> Floats:
     """Return (rows, width_px) chatter: lines across at a nearly constant distance, bent and broken."""
-    count = round(rows / rng.uniform(5, 11))
+    count = round(rows / rng.uniform(3.6, 8))
     phase = smooth_noise(rng, rows, width_px, 70, 120) * rng.uniform(1, 4)
     phase += np.float32(2 * np.pi * count / rows) * np.arange(rows, dtype=np.float32)[:, None]
     waves: Floats = np.sin(phase) * np.clip(smooth_noise(rng, rows, width_px, 6, 14) + 0.6, 0, 2.5)

@@ -11,6 +11,7 @@ from the other half, which nobody can.
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ import onnx
 
 from inspector import recipe
 from tests.bench.realism import pieces
-from tests.bench.realism.classifier import Floats, area, fit, separate
+from tests.bench.realism.classifier import Flags, Floats, Numbers, area, fit, separate
 from tests.bench.realism.frames import NAMES, Measured, measure, read_masks
 from trainer.commands.arguments import DATA_HELP, ONLY_HELP, count
 from trainer.data.samples import Frames
@@ -29,6 +30,14 @@ from trainer.recipe.distance import FeatureGraph
 SHEETS = ("sheet:6000-6149:1:defects=5", "sheet:6000-6149:1:defects=5,look=mill")
 ENCODER = "steel-fast"
 CONTROLS, TOP = 6, 15
+GROUPS = {
+    "levels": "grey|strip",
+    "profiles": "profile",
+    "gradients and contrast": "gradient|local|contrast",
+    "tails": "fine|coarse",
+    "power by octaves": "power",
+}
+"""Kinds of plain features, by how their names begin."""
 
 
 def main() -> None:
@@ -51,29 +60,36 @@ def main() -> None:
     print(pieces.tables(shapes, NAMES))
     counts = ", ".join(f"{spec}: {len(found.plain)}" for spec, found in sets.items())
     print(f"\nFrames with enough strip: real {len(real.plain)}, {counts}\n")
-    print(separations(real, sets))
+    print(separations(names, real, sets))
     for spec, found in sets.items():
         print(f"\n{spec}: what gives it away most\n\n{giveaways(names, real.plain, found.plain)}")
 
 
-def separations(real: Measured, sets: dict[str, Measured]) -> str:
-    """Return a table of AUCs with 95 % intervals: the control, and each look."""
-    halves = [_halves(real, seed) for seed in range(CONTROLS)]
-    lines = ["| separated from real frames, AUC | plain features | the encoder's |", "|---|---|---|"]
-    for number, (half, groups) in enumerate(halves):
-        cells = [separate(features, half, groups, number) for features in (real.plain, real.encoded)]
-        lines.append(f"| control {number + 1}: half of the real frames | {cells[0]} | {cells[1]} |")
+def separations(names: list[str], real: Measured, sets: dict[str, Measured]) -> str:
+    """Return a table of AUCs with 95 % intervals: controls, and each look; by kinds of features, all, the encoder's."""
+    columns = {group: [at for at, name in enumerate(names) if re.match(start, name)] for group, start in GROUPS.items()}
+    columns["all of them"] = list(range(len(names)))
+    lines = [
+        f"| separated from real frames, AUC | {' | '.join(columns)} | the encoder's |",
+        "|---" * (2 + len(columns)) + "|",
+    ]
+
+    def row(name: str, plain: Floats, encoded: Floats, positive: Flags, groups: Numbers) -> None:
+        found = [separate(plain[:, chosen], positive, groups, 0) for chosen in columns.values()]
+        found.append(separate(encoded, positive, groups, 0))
+        lines.append(f"| {name} | {' | '.join(map(str, found))} |")
+
+    for number in range(CONTROLS):
+        row(f"control {number + 1}: half of the real frames", real.plain, real.encoded, *_halves(real, number))
     for spec, found in sets.items():
-        cells = []
-        for ours, theirs in ((found.plain, real.plain), (found.encoded, real.encoded)):
-            positive = np.arange(len(ours) + len(theirs)) < len(ours)
-            groups = np.concatenate([len(theirs) * 10 + found.groups, real.groups])
-            cells.append(separate(np.concatenate([ours, theirs]), positive, groups, 0))
-        lines.append(f"| {spec} | {cells[0]} | {cells[1]} |")
+        positive = np.arange(len(found.plain) + len(real.plain)) < len(found.plain)
+        groups = np.concatenate([real.groups.max() + 1 + found.groups, real.groups])
+        plain, encoded = (np.concatenate(both) for both in ((found.plain, real.plain), (found.encoded, real.encoded)))
+        row(spec, plain, encoded, positive, groups)
     return "\n".join(lines)
 
 
-def _halves(real: Measured, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _halves(real: Measured, seed: int) -> tuple[Flags, Numbers]:
     """Return half of the real frames (N,) bool, frames of the same steel in one of them, and their groups."""
     names = np.unique(real.groups)
     chosen = np.random.default_rng(seed).permutation(names)[: len(names) // 2]
