@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from inspector.simulator.defects import Mask, Patch, trimmed
 from inspector.simulator.noise import Floats, smooth_line, smooth_noise
 
+_SEEN = 1.7
+"""Contrast, in that at which a defect is barely visible, that a fiftieth of its pixels have at least."""
+_MOST_STRONGER = 6.0
+
 
 def paint_pits(rng: np.random.Generator, rows: int, px: int, contrast_grey: float) -> Patch:
     """Class 1: a dent of a few millimetres, or some pits in a row along the travel, dark with a lit flank."""
@@ -30,7 +34,7 @@ def paint_pits(rng: np.random.Generator, rows: int, px: int, contrast_grey: floa
     dark = cv2.GaussianBlur(dark, (0, 0), 0.9) * np.clip(1 + 0.5 * edge, 0.2, 1.6)
     lit = cv2.GaussianBlur(lit, (0, 0), 0.7) * np.clip(1 + 0.4 * edge, 0.2, 1.8)
     delta = lit * (contrast_grey * rng.uniform(1.5, 7)) - dark * (contrast_grey * rng.uniform(1.5, 3.4))
-    return _outlined(rng, delta.astype(np.float32), (dark + lit) > 0.25, margin_px=px * 0.14)
+    return _outlined(rng, contrast_grey, delta.astype(np.float32), (dark + lit) > 0.25, margin_px=px * 0.14)
 
 
 def paint_cracks(rng: np.random.Generator, rows: int, px: int, contrast_grey: float) -> Patch:
@@ -47,7 +51,7 @@ def paint_cracks(rng: np.random.Generator, rows: int, px: int, contrast_grey: fl
     delta = -line * contrast_grey * rng.uniform(1.7, 3.4) + side * contrast_grey * rng.uniform(0, 1.2)
     half = float(rng.uniform(0.26, 0.42)) * (px - abs(lean_px))
     mask = np.abs(across - centre[:, None]) <= max(3.5, half)
-    return trimmed((delta * mask).astype(np.float32), np.ones((rows, px), np.float32), mask)
+    return trimmed(_seen(delta * mask, mask, contrast_grey), np.ones((rows, px), np.float32), mask)
 
 
 def paint_scratches(rng: np.random.Generator, rows: int, px: int, contrast_grey: float) -> Patch:
@@ -68,10 +72,10 @@ def _lines(rng: np.random.Generator, rows: int, px: int, contrast_grey: float) -
     for _ in range(int(rng.integers(1, 4))):
         centre = path + np.float32(rng.uniform(-0.7, 0.7) * room_px) + smooth_line(rng, rows, max(60, rows / 3)) * 0.7
         half = np.clip(1 + 0.3 * smooth_line(rng, rows, 50), 0.5, 1.7) * min(room_px, float(rng.lognormal(0.55, 0.6)))
-        distance = np.abs(across - centre[:, None]) / np.maximum(half, 0.6)[:, None]
-        strength = np.clip(0.8 + 0.5 * smooth_line(rng, rows, rng.uniform(20, 130)), 0.1, 1.6)
+        distance = np.abs(across - centre[:, None]) / np.maximum(half, 0.9)[:, None]
+        strength = np.clip(0.8 + 0.5 * smooth_line(rng, rows, rng.uniform(20, 130)), 0.3, 1.6)
         if dotted:
-            strength *= np.clip(0.5 + 0.9 * smooth_line(rng, rows, rng.uniform(2.5, 9)), 0, 1.6)
+            strength *= np.clip(0.5 + 0.9 * smooth_line(rng, rows, rng.uniform(2.5, 9)), 0.15, 1.6)
         fine = 1 + 0.35 * smooth_noise(rng, rows, px, rng.uniform(3, 40), 1.6)
         line = strength[:, None] * np.exp(-(distance**2)) * np.clip(fine, 0.1, 2)
         delta += (line * contrast_grey * bright * rng.uniform(1.3, 4.5)).astype(np.float32)
@@ -84,7 +88,7 @@ def _lines(rng: np.random.Generator, rows: int, px: int, contrast_grey: float) -
         np.arange(rows), np.linspace(0, rows, 2 + rows // 90), rng.normal(0, 1, 2 + rows // 90)
     )
     mask = np.abs(across - path[:, None]) <= np.clip(1.45 * room_px * ragged, 4, None)[:, None]
-    return trimmed((delta * mask).astype(np.float32), np.ones((rows, px), np.float32), mask)
+    return trimmed(_seen(delta * mask, mask, contrast_grey), np.ones((rows, px), np.float32), mask)
 
 
 def _splinters(rng: np.random.Generator, rows: int, px: int, contrast_grey: float) -> Patch:
@@ -103,7 +107,11 @@ def _splinters(rng: np.random.Generator, rows: int, px: int, contrast_grey: floa
     shine, shade = (cv2.GaussianBlur(plane, (0, 0), 0.8) for plane in (lit, dark))
     delta = shine * (contrast_grey * rng.uniform(2, 10)) - shade * (contrast_grey * rng.uniform(1.2, 3.2))
     return _outlined(
-        rng, np.asarray(delta, np.float32), np.asarray(shine + shade > 0.2), margin_px=min(rows, px) * 0.06 + 2
+        rng,
+        contrast_grey,
+        np.asarray(delta, np.float32),
+        np.asarray(shine + shade > 0.2),
+        margin_px=min(rows, px) * 0.06 + 2,
     )
 
 
@@ -129,11 +137,24 @@ def paint_scale(rng: np.random.Generator, rows: int, px: int, contrast_grey: flo
     soft = cv2.GaussianBlur(inside, (0, 0), 0.9)
     delta = ((relief + tone + lit) * soft + step - rim * rng.uniform(0.3, 2.2)) * contrast_grey
     keep = 1 - soft * np.float32(rng.uniform(0.2, 0.75))
-    return _outlined(rng, delta.astype(np.float32), inside > 0, margin_px=float(rng.uniform(1, 6)), keep=keep)
+    return _outlined(
+        rng,
+        contrast_grey,
+        delta.astype(np.float32),
+        inside > 0,
+        margin_px=float(rng.uniform(1, 6)),
+        keep=keep,
+    )
 
 
 def _outlined(
-    rng: np.random.Generator, delta: Floats, seen: Mask, *, margin_px: float, keep: Floats | None = None
+    rng: np.random.Generator,
+    contrast_grey: float,
+    delta: Floats,
+    seen: Mask,
+    *,
+    margin_px: float,
+    keep: Floats | None = None,
 ) -> Patch:
     """Return a patch whose mask is a polygon of few corners around what is seen; nothing shows outside of it."""
     rows, px = delta.shape
@@ -156,7 +177,14 @@ def _outlined(
     cv2.drawContours(mask, [max(pieces, key=cv2.contourArea)], -1, 1, -1)
     within = mask.astype(np.float32)
     kept = np.ones_like(delta) if keep is None else 1 - (1 - keep) * within
-    return trimmed((delta * within).astype(np.float32), kept.astype(np.float32), mask.astype(np.bool_))
+    return trimmed(_seen(delta * within, mask > 0, contrast_grey), kept.astype(np.float32), mask.astype(np.bool_))
+
+
+def _seen(delta: Floats, mask: Mask, contrast_grey: float) -> Floats:
+    """Return what a defect does, stronger where nobody would see it."""
+    level_grey = float(np.percentile(np.abs(delta[mask]), 98))
+    stronger = _SEEN * contrast_grey / max(level_grey, 1e-6)
+    return np.asarray(delta * min(_MOST_STRONGER, max(1.0, stronger)), np.float32)
 
 
 def _box(rows: int, px: int) -> NDArray[np.int32]:
