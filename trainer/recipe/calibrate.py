@@ -45,7 +45,8 @@ class Calibrated:
 def calibrate(networks: Sequence[HeldOut]) -> Calibrated | None:
     """Fit the heads of all networks alike, in place, to every frame; None where too few have defects.
 
-    The error is that of each half of the frames under what was fitted to the other half.
+    The error is that of each half of the frames under what was fitted to the other half; where that is no less than
+    before, all heads stay as they are.
     """
     halves = [
         _joined([_pixels(part.unet, Part(part.frames, tuple(range(first, len(part.frames), 2)))) for part in networks])
@@ -59,10 +60,13 @@ def calibrate(networks: Sequence[HeldOut]) -> Calibrated | None:
         return None
     parameters = [_fit(*half) for half in reversed(halves)]
     crossed = [_scaled(half[0], *fitted) for half, fitted in zip(halves, parameters, strict=True)]
+    after = _error(torch.cat(crossed), labels)
+    if after is None or after >= before:  # so few frames that what fits one half misleads on the other
+        return Calibrated(1.0, 0.0, before, before)
     temperature, sound = _fit(logits, labels)
     for part in networks:
         scale_head(part.unet, temperature, sound)
-    return Calibrated(temperature, sound, before, _error(torch.cat(crossed), labels) or 0.0)
+    return Calibrated(temperature, sound, before, after)
 
 
 def _joined(parts: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
