@@ -101,7 +101,7 @@ def gather(
         totals=totals(history, passage),
         columns=columns,
         missed=missed,
-        repeats=[whole for repeat in repeats.values() if (whole := _whole(columns, repeat, places)).marks],
+        repeats=list(_on_coil(columns, repeats.values(), places, passage.is_whole)),
         crowded=[crowd for _, crowd in history.events(passage, Crowded)],
         alarms=dict(sorted(raised.items())),
         spans=tuple(_spans(spans, columns, missed)),
@@ -123,13 +123,18 @@ def _parts(defects: Iterator[Defect], pause: Callable[[], None]) -> Iterator[lis
         pause()
 
 
-def _whole(columns: Columns, repeat: Repeat, places: Mapping[str, int]) -> Repeat:
-    """A repeat with the marks that lie on its coil, those too that came after its last report.
+def _on_coil(
+    columns: Columns, repeats: Iterable[Repeat], places: Mapping[str, int], is_whole: bool
+) -> Iterator[Repeat]:
+    """Yield repeats with the marks that lie on their coil, those too that came after their last report.
 
-    None lies there of one that ran on from the coil before, and whose end was reported on this one.
+    None lies there of one that ran on from the coil before, and whose end was reported on this one. Of a coil that the
+    journal no longer holds whole, what was reported has to do.
     """
-    found = marks(columns, repeat, places)
-    return msgspec.structs.replace(repeat, marks=len(found)) if found else repeat
+    for repeat in repeats:
+        number = len(marks(columns, repeat, places)) or (0 if is_whole else repeat.marks)
+        if number:
+            yield msgspec.structs.replace(repeat, marks=number)
 
 
 def totals(history: History, passage: Passage) -> CoilReport:

@@ -22,8 +22,6 @@ Place = tuple[str, str, int]
 """Side, class and place across."""
 Trio = tuple[Place, Place, Place]
 """Where a mark lies, and next to it."""
-KeptMark = tuple[str, str, str, float, float, float, float]
-"""A mark's fields, in their order."""
 
 
 class Mark(msgspec.Struct, frozen=True, gc=False):
@@ -40,6 +38,8 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
     width_mm: float = 0.0
     length_mm: float = 0.0
     """0 where they are not known: then likeness is no evidence."""
+    coil: str = ""
+    """The coil it lies on: a camera that lags brings marks of one whose next has begun."""
 
     @property
     def log_sizes(self) -> tuple[float, float] | None:
@@ -50,6 +50,20 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
     def facts(self) -> tuple[float, float, float, float]:
         """Where it lies along and across, and its sizes; these are no numbers where they are not known."""
         return self.line_mm, self.across_mm, *(self.log_sizes or (math.nan, math.nan))
+
+
+class KeptMark(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A mark's fields, in their order, as a restart keeps them."""
+
+    id: str
+    name: str
+    side: str
+    across_mm: float
+    line_mm: float
+    width_mm: float
+    length_mm: float
+    coil: str = ""
+    """Empty where an older version kept it."""
 
 
 class Before(msgspec.Struct, frozen=True, eq=False):

@@ -1,11 +1,11 @@
 """Repeats: which defects are prints of one damaged roll, reported while the coil runs. Pure, stateful.
 
-Laws: only finished defects are marks, each once; a repeat is reported when it is found, when its marks have doubled in
-number, when it goes on upon the next coil, and when it ends. It goes on over a weld and over a restart of the
-inspector, which also keeps the newest marks that had not yet repeated often enough. The search, which takes most of a
-batch's time on dirty strip, comes behind the batch: what it finds is reported right behind the batch's own events, and
-before those of the next. Where a coil ends, rolls are changed or the stream ends, it belongs to the batch. What has not
-been searched yet goes on over a restart.
+Laws: only finished defects are marks, each once, and each counts on its own coil, whatever coil has begun by then. A
+repeat is reported when it is found, when its marks have doubled in number, when it goes on upon the next coil, and when
+it ends. It goes on over a weld and over a restart of the inspector, which also keeps the newest marks that had not yet
+repeated often enough. The search, which takes most of a batch's time on dirty strip, comes behind the batch: what it
+finds is reported right behind the batch's own events, and before those of the next. Where a coil ends, rolls are
+changed or the stream ends, it belongs to the batch. What has not been searched yet goes on over a restart.
 
 Knows: defects, coils, the roll table. Must not know: frames, alarms.
 """
@@ -118,7 +118,11 @@ class Repeats:
         Raises: ValueError when it cannot be read.
         """
         self._state = msgspec.json.decode(state, type=_State)
-        self._tracks.resume(self._state.search or Kept(self._state.tracks))
+        kept = self._state.search or Kept(self._state.tracks)
+        for track in kept.tracks:
+            if track.marks and not track.last.coil:  # as older versions kept it
+                track.last = msgspec.structs.replace(track.last, coil=self._state.coil)
+        self._tracks.resume(kept)
         self._state.tracks = []
 
     # --- what the cameras saw -------------------------------------------------------------------------------------
@@ -160,7 +164,8 @@ class Repeats:
         across_mm, width_mm = (defect.left_mm + defect.right_mm) / 2, defect.right_mm - defect.left_mm
         line_mm, newest = head_mm + defect.start_mm, self._state.unsearched[-1]
         newest.is_estimated = defect.is_estimated
-        newest.marks.append((defect.id, defect.name, defect.side, across_mm, line_mm, width_mm, defect.length_mm))
+        own = (defect.id, defect.name, defect.side, across_mm, line_mm, width_mm, defect.length_mm, defect.coil)
+        newest.marks.append(KeptMark(*own))
 
     @property
     def _newest(self) -> _Unsearched | _State:
@@ -174,11 +179,11 @@ class Repeats:
         state, events = self._state, list[Data]()
         for stretch in state.unsearched:
             if stretch.begins:
-                state.coil, state.announced = stretch.coil, {}
-                self._tracks.coil()
+                state.coil = stretch.coil
+                self._tracks.coil(stretch.coil)
             if stretch.marks:
                 state.is_estimated = stretch.is_estimated
-                events += self._add([Mark(*facts) for facts in stretch.marks])
+                events += self._add([Mark(*msgspec.structs.astuple(kept)) for kept in stretch.marks])
         state.unsearched = []
         events += map(self._over, self._tracks.end(state.reached_mm))
         return events
@@ -201,21 +206,24 @@ class Repeats:
     def _add(self, marks: list[Mark]) -> Iterator[Data]:
         """Look for repeats among marks."""
         for found in self._tracks.add_all(marks):
-            before = self._state.announced.get(found.id) if found else None
+            before = self._state.announced.get(found.id) if found and not found.is_new else None
             if found and (before is None or found.marks >= 2 * before):
                 self._state.announced[found.id] = found.marks
                 yield self._event(found, "new" if before is None else "update")
 
     def _over(self, found: RepeatingMark) -> Repeat:
+        """End a repeat on the newest coil, on which it may have no mark."""
         self._state.announced.pop(found.id, None)
-        return self._event(found, "ended")
+        is_there = found.coil == self._state.coil
+        over = msgspec.structs.replace(found, coil=self._state.coil, marks=found.marks if is_there else 0)
+        return self._event(over, "ended")
 
     def _event(self, found: RepeatingMark, state: RepeatState) -> Repeat:
         return Repeat(
             id=found.id,
             state=state,
             name=found.name,
-            coil=self._state.coil,
+            coil=found.coil,
             side=found.side,
             across_mm=round(found.across_mm, 1),
             period_mm=round(found.period_mm, 1),

@@ -27,15 +27,17 @@ class RepeatingMark(msgspec.Struct, frozen=True, kw_only=True):
     across_mm: float
     period_mm: float
     marks: int
-    """Marks on this coil."""
+    """Marks on the coil of the newest."""
     turns: int
     """Turns between its first and its newest mark."""
     expected_false: float
     """Chains as convincing that chance shows on such a coil, expected number when it was found."""
     newest: str
     """Id of the newest mark."""
+    coil: str
+    """The coil that it lies on."""
     is_new: bool
-    """First report of this repeat on this coil."""
+    """First report of this repeat on that coil."""
 
     @property
     def confidence(self) -> float:
@@ -50,13 +52,14 @@ class Track(msgspec.Struct, eq=False):
     last: Mark
     period_mm: float
     marks: int
+    """On the coil of the last one."""
     turns: int
     """From the first mark to the last."""
     steps: list[int]
     """Turns from mark to mark, newest last."""
     expected_false: float
     is_reported: bool = False
-    """On this coil."""
+    """On that coil."""
     off_mm: float = 0.0
     """How far behind its newest mark the place lies that this and the marks before it show together."""
 
@@ -64,6 +67,13 @@ class Track(msgspec.Struct, eq=False):
     def at_mm(self) -> float:
         """From where the next mark is expected."""
         return self.last.line_mm + self.off_mm
+
+    def reach(self, mark: Mark, marks: int) -> None:
+        """Take a mark for the newest, with which `marks` of its coil were added; each coil counts its own."""
+        if mark.coil != self.last.coil:
+            self.marks, self.is_reported = 0, False
+        self.last = mark
+        self.marks += marks
 
     def settle(self) -> None:
         """Take the period for what it is where every step is a multiple of some turns: half a turn prints nothing.
@@ -91,6 +101,7 @@ class Track(msgspec.Struct, eq=False):
             turns=self.turns,
             expected_false=self.expected_false,
             newest=self.last.id,
+            coil=self.last.coil,
             is_new=is_new,
         )
 
@@ -101,6 +112,7 @@ def track_of(mark: Mark, earlier: dict[int, Mark], log_expected: float) -> Track
     at_mm = [0.0, *(before.line_mm - mark.line_mm for before in earlier.values())]
     period_mm = -float(np.polyfit([0, *earlier], at_mm, 1)[0])
     steps = [far - close for far, close in pairwise(turns)]
-    track = Track(earlier[turns[0]], mark, period_mm, len(turns), turns[0], steps, math.exp(log_expected))
+    marks = 1 + sum(before.coil == mark.coil for before in earlier.values())
+    track = Track(earlier[turns[0]], mark, period_mm, marks, turns[0], steps, math.exp(log_expected))
     track.settle()
     return track

@@ -90,11 +90,12 @@ class Tracks:
         self._chains = Chains(self._search)
         self._begins_mm: float | None = None
 
-    def coil(self) -> None:
+    def coil(self, name: str = "") -> None:
         """Begin the next coil: what repeats goes on, and is reported again with its first mark there."""
         self._begins_mm = None
         for track in self._all():
-            track.marks, track.is_reported = 0, False
+            if track.last.coil == name:  # another one of that name
+                track.marks, track.is_reported = 0, False
 
     def rolls_changed(self, concerns: Callable[[float], bool] = lambda period_mm: True) -> list[RepeatingMark]:
         """End the repeats whose period concerns the rolls that were changed, and return them.
@@ -161,10 +162,7 @@ class Tracks:
 
     def kept(self) -> Kept:
         """Return what `resume` goes on with; bounded, and made without a look at every mark."""
-        free = [
-            (mark.id, mark.name, mark.side, mark.across_mm, mark.line_mm, mark.width_mm, mark.length_mm)
-            for mark in self._newest
-        ]
+        free = [KeptMark(*msgspec.structs.astuple(mark)) for mark in self._newest]
         dirt = [about.kept(*key) for key, about in self._strewn.items()]
         return Kept(list(self._all()), free, dirt, self._begins_mm)
 
@@ -173,7 +171,7 @@ class Tracks:
         for track in kept.tracks:
             self._tracks.setdefault(self._lanes.places(track.last)[0], []).append(track)
         for free in kept.free:
-            mark = Mark(*free)
+            mark = Mark(*msgspec.structs.astuple(free))
             self._keep(mark, self._lanes.places(mark)[0], np.array(mark.facts))
         for dirt in kept.dirt:
             self._about(dirt.side, dirt.name).resume(dirt)
@@ -205,10 +203,9 @@ class Tracks:
         away_mm = min(max(mark.line_mm - foretold_mm, -believed_mm), believed_mm)
         track.off_mm = foretold_mm + GAIN * away_mm - mark.line_mm
         track.period_mm += away_mm / (turns + min(track.turns, TURNS))
-        track.last = mark
+        track.reach(mark, 1)
         track.turns += turns
         track.steps = [*track.steps, turns][-TURNS:]
-        track.marks += 1
         track.settle()
         return track.report()
 
@@ -225,7 +222,8 @@ class Tracks:
                 if abs(away - round(away)) * old.period_mm / parts <= slack_mm:
                     old.period_mm /= parts
                     old.turns = round((new.last.line_mm - old.first.line_mm) / old.period_mm)
-                    old.last, old.off_mm, old.marks = new.last, new.off_mm, old.marks + new.marks
+                    old.reach(new.last, new.marks)
+                    old.off_mm = new.off_mm
                     old.steps.clear()
                     self._move(old, new.last)
                     return old

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from inspector.coil import file
@@ -110,12 +111,15 @@ def test_a_coils_file_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_a_repeat_that_ended_before_is_not_of_this_coil(tmp_path: Path) -> None:
-    """A roll that was changed at the weld: its repeat ends with no mark on the new coil, which is not held for it."""
+    """What ended at the weld has no mark on the new coil, which is not held for it, whatever was counted there."""
     journal = new_journal(tmp_path / "journal")
     facts = {"coil": "C", "name": "dark", "side": "top", "across_mm": 434.0, "period_mm": 1885.0, "rolls": ("S3",)}
     ended = Repeat(id="old", state="ended", marks=0, newest="old", confidence=0.999, **facts)  # type: ignore[arg-type]
     begun = Repeat(id="new", state="new", marks=4, newest="new", confidence=0.999, **facts)  # type: ignore[arg-type]
-    write(journal, [reported("C", "started"), ended, begun, reported("C", "ended", 60.0)])
+    late = msgspec.structs.replace(ended, id="late", marks=1)
+    print_ = any_defect(id="new", start_mm=500.0, end_mm=505.0, left_mm=430.0, right_mm=438.0)
+    write(journal, [reported("C", "started"), ended, late, print_, begun, reported("C", "ended", 60.0)])
     journal.close()
     with History(tmp_path / "journal") as history:
-        assert [repeat.id for repeat in gather(history, history.coil("C")).repeats] == ["new"]
+        repeats = gather(history, history.coil("C")).repeats
+    assert [(repeat.id, repeat.marks) for repeat in repeats] == [("new", 1)]

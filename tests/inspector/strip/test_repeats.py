@@ -66,6 +66,37 @@ def test_it_goes_on_over_the_weld() -> None:
     assert {event.id for event in before + after} == {before[0].id}
 
 
+@pytest.mark.parametrize("later", [0, 1])
+@pytest.mark.parametrize("on_next", [0, 1, 4])
+@pytest.mark.parametrize("late", range(9))
+def test_marks_count_on_the_coil_that_they_lie_on(late: int, on_next: int, later: int) -> None:
+    """A camera that lags brings the newest marks of a coil once the next has begun, at once or with later batches."""
+    stage, found = Repeats(RepeatSection(), ROLLS), list[Repeat]()
+    lagging = [*map(mark, range(8 - late, 8))]
+    behind = [mark(8 + number, "D", head_mm=11_000.0 * later) for number in range(on_next)]
+    batches: list[list[Data]] = [[begins("C"), *map(mark, range(8 - late))], [begins("D")], [*lagging], [*behind], []]
+    for events in batches if later else [[data for batch in batches for data in batch]]:
+        found += run(stage, events, reached_mm=11_000.0)
+    found += run(stage, [], coil="D", reached_mm=1e6)
+    of = {name: [event for event in found if event.coil == name] for name in "CD"}
+    assert [event.state for event in of["C"]] == ["new", "update"]
+    assert all(event.newest == f"m{event.marks - 1}" for event in of["C"])
+    states = {0: ["ended"], 1: ["new", "ended"], 4: ["new", "update", "update", "ended"]}
+    assert [event.state for event in of["D"]] == states[on_next]
+    assert [event.marks for event in of["D"]] == [*[1, 2, 4][: len(of["D"]) - 1], on_next]
+    assert len({event.id for event in found}) == 1
+
+
+def test_marks_that_convince_over_a_weld_count_each_on_its_coil() -> None:
+    """Found with its first mark behind a weld, it has one there; the two before it lie on the other coil."""
+    stage = Repeats(RepeatSection(), ROLLS)
+    head_mm = 2 * PERIOD_MM - 100
+    assert run(stage, [begins("C"), mark(0), mark(1)], reached_mm=head_mm) == []
+    found = run(stage, [begins("D"), *(mark(number, "D", head_mm=head_mm) for number in range(2, 10))], coil="D")
+    assert {event.coil for event in found} == {"D"}
+    assert [(event.marks, event.newest) for event in found] == [(1, "m2"), (2, "m3"), (4, "m5"), (8, "m9")]
+
+
 @pytest.mark.parametrize("coils", [("C", "D"), (None, None)])
 @pytest.mark.parametrize("size", [1, 3, 7])
 def test_the_flow_finds_it_over_a_weld(coils: tuple[str | None, str | None], size: int) -> None:
