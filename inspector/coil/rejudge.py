@@ -43,7 +43,7 @@ ON_STRIP = (Defect, Missed, Crowded)
 STEP_NS = STANDS_NS // 2
 """Between two recorded groups the alarms look this often, so that a strip that runs does not seem to stand."""
 MOST_STEPS = 64
-"""A longer pause is divided into so many."""
+"""A longer pause is divided into this many."""
 NOBODY = "rejudge"
 Raised = dict[tuple[str, str], int]
 """How many times an alarm was raised, by coil and alarm."""
