@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 
 from inspector.coil.columns import Columns
@@ -60,6 +61,14 @@ def record(
         is_estimated=totals.is_estimated,
         per_100_m=per_100_m(len(seen.columns), over_m),
     )
+
+
+def as_recorded(made: CoilRecord, recorded: Sequence[CoilRecord]) -> CoilRecord:
+    """The record of a coil's end, with what came later, for who has no rules at hand; `made` where there is none."""
+    if not recorded or made.is_partial or recorded[-1].ended < made.ended:
+        return made
+    later = {name: getattr(made, name) for name in ("first_seq", "is_whole", "alarms", "decisions")}
+    return msgspec.structs.replace(recorded[-1], **later)
 
 
 def class_sums(columns: Columns, over_m: float, severities: Sequence[SeveritySection] = ()) -> list[ClassSums]:

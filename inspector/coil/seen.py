@@ -172,7 +172,6 @@ def opened(file: CoilFile) -> CoilHistory:
         is_whole=record.is_whole,
         report=report,
     )
-    names = Span.__struct_fields__
     return CoilHistory(
         passage=passage,
         totals=report,
@@ -181,12 +180,18 @@ def opened(file: CoilFile) -> CoilHistory:
         repeats=list(file.repeats),
         crowded=list(file.crowded),
         alarms=record.alarms,
-        spans=tuple(Span(**{name: getattr(camera, name) for name in names}) for camera in record.coverage),
+        spans=covered(record),
         decisions=record.decisions,
         welds_mm=file.welds_mm,
         ids=[defect.id for defect in file.defects],
         defects=list(file.defects),
     )
+
+
+def covered(record: CoilRecord) -> tuple[Span, ...]:
+    """What each camera saw across, by a coil's record."""
+    names = Span.__struct_fields__
+    return tuple(Span(**{name: getattr(camera, name) for name in names}) for camera in record.coverage)
 
 
 def closed(seen: CoilHistory, record: CoilRecord) -> CoilFile:

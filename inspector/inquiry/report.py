@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from inspector.coil import file, report
 from inspector.coil.pictures import pictures
-from inspector.coil.record import record
-from inspector.coil.seen import CoilHistory, closed, gather, opened
+from inspector.coil.record import as_recorded, record
+from inspector.coil.seen import CoilHistory, closed, covered, gather, opened
 from inspector.coil.speech import speech
 from inspector.coil.units import UNITS
 from inspector.events.history import History
 from inspector.inquiry import source
 from inspector.languages.catalogue import DEFAULT, languages
+from inspector.output import report as remark
 from inspector.records.events import CoilRecord
 
 
@@ -57,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 def read(args: argparse.Namespace, *, keep: bool) -> tuple[CoilHistory, CoilRecord, source.Source]:
     """Read a coil from its file or from a journal, and make its record by the rules of the configuration.
 
-    A coil's file that no configuration is given for keeps the record it has.
+    Without a configuration a coil keeps the record that its file has, or that the journal has of its end.
     """
     path = Path(args.coil)
     if path.suffix == ".json" and path.is_file():
@@ -69,5 +71,24 @@ def read(args: argparse.Namespace, *, keep: bool) -> tuple[CoilHistory, CoilReco
     found = source.find(args)
     with History(found.journal) as history:
         passage = history.coil(args.coil, args.first_seq)
-        seen = gather(history, passage, found.spans, keep="defects" if keep else "numbers")
-    return seen, record(seen, found.gradings, found.severities), found
+        recorded = () if args.config else history.records(passage)
+        spans = covered(recorded[-1]) if recorded else found.spans
+        seen = gather(history, passage, spans, keep="defects" if keep else "numbers")
+    made = record(seen, found.gradings, found.severities)
+    if not args.config:
+        made = as_recorded(made, recorded)
+        for words in _unknown(made, keep=keep):
+            remark(f"coil {made.coil}: {words}")
+    return seen, made, found
+
+
+def _unknown(made: CoilRecord, *, keep: bool) -> Iterator[str]:
+    """What cannot be known of a coil without a configuration."""
+    if not made.grades:
+        why = "it runs still" if made.is_partial else "the journal has no grade of it"
+        yield f"is not graded: {why}, and no rules are given. Give the line's TOML file with --config."
+    elif keep and any(sums.count > sums.severities.get("minor", 0) for sums in made.classes):
+        yield (
+            "the journal has no severity of single defects: map and list show all as minor. Give the line's TOML file "
+            "with --config."
+        )

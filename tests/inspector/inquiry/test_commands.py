@@ -7,10 +7,17 @@ import io
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from inspector.__main__ import main
-from inspector.records.events import Missed
+from inspector.coil.record import record
+from inspector.coil.seen import gather
+from inspector.coil.settings import GradingSection, LimitSection
+from inspector.config.geometry import Span
+from inspector.config.severity import SeveritySection
+from inspector.events.history import History
+from inspector.records.events import CoilRecord, Decision, Missed
 from inspector.simulator.planted import PlantedRow, write
 from tests.coil_journals import new_journal, reported, write_coil
 from tests.defects import any_defect
@@ -59,6 +66,33 @@ def test_a_report_is_written_and_read_again(journal: Path, tmp_path: Path, capsy
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert main(["report", str(file)]) == 0
     assert json.loads(capsys.readouterr().out) == record
+
+
+def test_a_report_without_a_configuration_has_the_grade_that_was_recorded(
+    journal: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Grades, severities and cameras are those of the coil's end; what people decided since stands there."""
+    with History(journal) as history:
+        spans = (Span("left", "top", 0.0, 700.0), Span("right", "top", 650.0, 1300.0))
+        seen = gather(history, history.coil("C"), spans)
+    rules = GradingSection(name="car", version="1", limit=(LimitSection(name="all", grade="hold", max_count=9),))
+    made = record(seen, [rules], [SeveritySection(level="critical", classes=("crack",))])
+    written = new_journal(journal)
+    written.record([made, Decision(coil="C", grade="release", machine="hold", operator="Kim", reason="seen")])
+    write_coil(written, "D", 3, 10.0)
+    written.record([reported("E", "started")])
+    written.close()
+    file = tmp_path / "coil.json"
+    assert main(["report", "C", "--journal", str(journal), "--json", str(file)]) == 0
+    printed = capsys.readouterr()
+    shown = msgspec.json.decode(printed.out, type=CoilRecord)
+    assert (shown.grade, shown.grades, shown.classes) == ("hold", made.grades, made.classes)
+    assert [(seen.camera, seen.right_mm) for seen in shown.coverage[:2]] == [("left", 700.0), ("right", 1300.0)]
+    assert [decision.operator for decision in shown.decisions] == ["Kim"]
+    assert "no severity of single defects" in printed.err
+    for coil, why in (("D", "the journal has no grade of it"), ("E", "it runs still")):
+        assert main(["report", coil, "--journal", str(journal)]) == 0
+        assert f"coil {coil}: is not graded: {why}" in capsys.readouterr().err
 
 
 def test_what_is_not_there_is_refused(journal: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
