@@ -25,6 +25,9 @@ Failure = Literal["", "mechanism", "server_key", "handshake"]
 
 _BYTES_RECEIVED_AT = 128
 """Of `tcpi_bytes_received` in Linux's `struct tcp_info` (4.1 and later), 64 bits."""
+_CLOSE_WAIT = 8
+"""Of `tcpi_state`: the peer has sent all and closed. Probes would be answered with a reset once its kernel forgot
+it (60 s), and libzmq throws away what it has not read of a connection that was reset."""
 _CRYPTOGRAPHIC, _MISMATCH = 0x11000001, 0x11000002
 """ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC and ..._MECHANISM_MISMATCH of zmq.h."""
 FAILED = zmq.Event.HANDSHAKE_FAILED_NO_DETAIL | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
@@ -153,6 +156,8 @@ def _received(number: int, peer: str) -> int | None:
             return None
         try:
             facts = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_RECEIVED_AT + 8)
+            if facts[0] == _CLOSE_WAIT:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 0)
         except OSError:
             return None
     if len(facts) < _BYTES_RECEIVED_AT + 8:

@@ -39,12 +39,19 @@ class Handshakes:
         """Handshakes that broke off since the last good one."""
         self._refusal = ""
         self._is_met = self._is_open = False
+        self._ended = 0
 
     @property
     def is_met(self) -> bool:
         """Whether one has succeeded so far."""
         self._look()
         return self._is_met
+
+    @property
+    def ended(self) -> int:
+        """How many connections have ended so far."""
+        self._look()
+        return self._ended
 
     def wait(self, wait_s: float) -> bool:
         """Wait for a connection, at most so long; False when there is none by then.
@@ -88,6 +95,7 @@ class Handshakes:
                     self._is_met = self._is_open = True
                     self._broken, self._refusal = 0, ""
                 case zmq.Event.DISCONNECTED:
+                    self._ended += self._is_open
                     self._is_open = False
                 case zmq.Event.HANDSHAKE_FAILED_AUTH:
                     self._refusal = (

@@ -26,6 +26,7 @@ from inspector.camera.push import PushLink
 from inspector.camera.spool import Spool
 from inspector.errors import SocketError
 from inspector.records.frame import Bytes2D
+from inspector.words import counted
 
 Transport = Literal["push", "credit"]
 Encoding = Literal["raw8", "jpeg", "png"]
@@ -33,7 +34,8 @@ Encoding = Literal["raw8", "jpeg", "png"]
 KEEP_FRAMES = 64
 """Frames that are kept in memory until they are recorded: 26 MB of 1600 x 256."""
 PATIENCE_S = 30.0
-CLOSE_S = 10.0
+CLOSE_S = 30.0
+"""How long at the end nothing may be taken of what is left."""
 
 
 class Link(Protocol):
@@ -60,7 +62,7 @@ class Link(Protocol):
         """What is most likely wrong when no frame is taken; empty where nobody knows."""
 
     def close(self, wait_s: float) -> int:
-        """Send what is left within `wait_s`; return what stays unrecorded."""
+        """Leave once all has gone, or nothing went for `wait_s`; return how many frames did not."""
 
 
 class Camera:
@@ -96,7 +98,8 @@ class Camera:
         self._facts = {"encoding": encoding, "side": side, "mm_per_row": mm_per_row}
         mine = client_key(key)
         self._context = context or zmq.Context()
-        self._own = context is None
+        self._own, self._is_spooled = context is None, spool is not None
+        self._posted = 0
         self.boot, self.number = "", 0
         """Of the next frame."""
         self.reboot()
@@ -106,7 +109,7 @@ class Camera:
             self._link: Link = (
                 CreditLink(self._context, connect, name, keep_frames=keep_frames, spool=kept, key=mine)
                 if transport == "credit"
-                else PushLink(self._context, connect, mine)
+                else PushLink(connect, mine)
             )
         except BaseException:
             if kept is not None:
@@ -121,7 +124,9 @@ class Camera:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close(0.0 if error else CLOSE_S)
+        left = self.close(0.0 if error else CLOSE_S)
+        if left and not error and not self._is_spooled:
+            raise SocketError(f"{self._connect}: {left_words(left, CLOSE_S)}")
 
     @property
     def unrecorded(self) -> int:
@@ -154,9 +159,7 @@ class Camera:
         )
         if not self.room(self._patience_s):
             raise SocketError(
-                self._link.hint
-                or f"{self._connect}: nobody took a frame for {self._patience_s:g} s. "
-                "Start the inspector first, and give the address of its intake.bind and its intake.transport."
+                self._link.hint or stalled_words(self._connect, self._posted - self.unrecorded, self._patience_s)
             )
         self.post(wire.encode(header, payload), self.boot, self.number)
         return self.skip()
@@ -181,15 +184,42 @@ class Camera:
     def post(self, parts: Sequence[wire.Part], boot: str, number: int) -> None:
         """Send a frame message as it stands, header and pixels, once there is `room`."""
         self._link.send(parts, boot, number)
+        self._posted += 1
 
     def throw(self, parts: Sequence[wire.Part]) -> None:
         """Send a message that is no frame, and that nobody acknowledges, once there is `room`."""
         self._link.throw(parts)
 
     def close(self, wait_s: float = CLOSE_S) -> int:
-        """Leave, once all is recorded or after `wait_s`; return how many frames are not recorded (with `push`: 0)."""
+        """Leave once all has gone, or nothing went for `wait_s`; return how many of the last frames may be lost.
+
+        With `credit` those that are not recorded; with `push` those that the kernel had not taken. It delivers what it
+        has, unless its machine or the inspector ends before.
+        """
         try:
             return self._link.close(wait_s)
         finally:
             if self._own:
                 self._context.term()
+
+
+def stalled_words(connect: str, taken: int, patience_s: float) -> str:
+    """Say that no frame was taken for so long, as far as a camera of which `taken` were can know why."""
+    if not taken:
+        return (
+            f"{connect}: nobody took a frame for {patience_s:g} s. "
+            "Start the inspector first, and give the address of its intake.bind and its intake.transport."
+        )
+    return (
+        f"{connect}: {counted(taken, 'frame')} went there, and then none for {patience_s:g} s: the inspector has "
+        "ended, or its engine is slower than that. See its log and inspector_frames_received_total; "
+        "send fewer frames a second, or wait longer."
+    )
+
+
+def left_words(left: int, patience_s: float) -> str:
+    """Say that the last frames did not go."""
+    return (
+        f"of the last {counted(left, 'frame')} none was taken for {patience_s:g} s: the inspector may not have them, "
+        "nor know that they are missing. Send them again, or use intake.transport credit."
+    )

@@ -105,9 +105,11 @@ class CreditLink:
             self._forward()
 
     def close(self, wait_s: float) -> int:
-        """Wait until all is recorded, at most `wait_s`; return what is not."""
+        """Wait until all is recorded, as long as any is within `wait_s`; return what is not."""
         try:
-            self._until(lambda: not self._kept, wait_s)
+            while before := len(self._kept):
+                if not self._until(lambda: len(self._kept) < before, wait_s):
+                    break
         finally:
             self._shakes.close()
             self._socket.close(linger=0)

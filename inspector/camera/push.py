@@ -1,5 +1,7 @@
 """The way of a PUSH socket: frames go, and nobody says what became of them.
 
+Law: whoever closes learns how many of the last frames were not handed to the kernel, which delivers what it has.
+
 Knows: the socket. Must not know: what is sent.
 """
 
@@ -25,21 +27,24 @@ SEND_BYTES = 2**19
 
 
 class PushLink:
-    """A PUSH socket as a camera should have it.
+    """A PUSH socket as a camera needs it, in a context of its own: its end alone shows that all has left.
 
     Raises: SocketError when the address is none; from `room`, AccessError when the inspector refuses its key.
     """
 
     unrecorded = 0
 
-    def __init__(self, context: zmq.Context[sockets.Socket], connect: str, key: Key | None = None) -> None:
+    def __init__(self, connect: str, key: Key | None = None) -> None:
         curve = key.curve(connect) if key else None
-        self._socket = sockets.make(context, zmq.PUSH, queue=SEND_FRAMES, kernel_bytes=SEND_BYTES, curve=curve)
+        self._sent = self._ended = 0
+        self._context: zmq.Context[sockets.Socket] = zmq.Context()
+        self._socket = sockets.make(self._context, zmq.PUSH, queue=SEND_FRAMES, kernel_bytes=SEND_BYTES, curve=curve)
         self._shakes = Handshakes(self._socket, connect, has_key=curve is not None)
         try:
             sockets.connect(self._socket, connect)
         except SocketError:
             self._shakes.close()
+            self._context.term()
             raise
 
     def room(self, wait_s: float) -> bool:
@@ -55,10 +60,12 @@ class PushLink:
 
     def send(self, parts: Sequence[Part], boot: str, number: int) -> None:
         """Send a frame for which there is room."""
+        self._count()
         self._socket.send_multipart(parts, copy=False)
 
     def throw(self, parts: Sequence[Part]) -> None:
         """Send any message."""
+        self._count()
         self._socket.send_multipart(parts)
 
     def tend(self, wait_s: float) -> None:
@@ -70,7 +77,34 @@ class PushLink:
         return self._shakes.hint
 
     def close(self, wait_s: float) -> int:
-        """Close the socket; what waits may leave within `wait_s`, while the context is terminated."""
+        """Close once all has left, or none did for `wait_s`; return how many of the last messages may not have left."""
+        left = self._waiting(wait_s)
         self._shakes.close()
-        self._socket.close(linger=round(wait_s * 1000))
-        return 0
+        began_s = time.monotonic()
+        self._socket.close(linger=0 if left else round(wait_s * 1000))
+        self._context.term()
+        if left == 0 and time.monotonic() - began_s >= wait_s:  # its last one was still being written
+            left = 1
+        return min(left, self._sent)
+
+    def _count(self) -> None:
+        self._sent, self._ended = self._sent + 1, self._shakes.ended
+
+    def _waiting(self, wait_s: float) -> int:
+        """Wait until none waits in the socket, as long as one leaves within `wait_s`; return how many have not left.
+
+        libzmq does not say how many wait, but with a limit of N it has room where fewer do. One more is being written
+        while any of them waits.
+        """
+        for limit in range(min(SEND_FRAMES, self._sent), 0, -1):
+            self._socket.sndhwm = limit
+            until_s = time.monotonic() + wait_s
+            while not self._socket.poll(min(round(1000 * wait_s), LOOK_MS), zmq.POLLOUT):
+                if self._is_cut or time.monotonic() >= until_s:
+                    return limit + 1
+        return SEND_FRAMES + 1 if self._is_cut else 0
+
+    @property
+    def _is_cut(self) -> bool:
+        """Whether the connection ended that the last message went to, and what waited for it with it."""
+        return self._sent > 0 and self._shakes.ended != self._ended

@@ -18,8 +18,6 @@ from inspector.camera import Camera
 from inspector.errors import InspectorError
 from inspector.records.frame import Header
 
-CLOSE_S = 10.0
-"""How long what waits to be sent may take at the end."""
 STALL_S = 60.0
 """How long the inspector may take no frame."""
 LOOK_S = 0.5
@@ -46,7 +44,9 @@ class Feed:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._camera.close(0.0 if error else CLOSE_S)
+        left = self._camera.close(0.0 if error else STALL_S)
+        if left and not error:
+            raise InspectorError(f"the inspector took no frame for {STALL_S:g} s; {left} of the last are missing there")
 
     def send(self, header: Header, payload: wire.Part, coil: str) -> int:
         """Send the next frame of a coil as soon as there is room; return its time of capture, UNIX nanoseconds.

@@ -22,6 +22,7 @@ import zmq
 from inspector import camera as client
 from inspector import wire
 from inspector.camera import Transport
+from inspector.camera.camera import stalled_words
 from inspector.errors import SocketError
 from inspector.records.frame import Bytes2D
 from inspector.signals import Flag
@@ -31,8 +32,6 @@ Encoding = Literal["raw8", "jpeg", "png"]
 Pictures = Callable[[int], Bytes2D]
 """Frame (H, W) uint8 number i of a coil, counted from where the replay starts."""
 
-CLOSE_S = 30.0
-"""How long what waits to be sent, or to be recorded, may take at the end."""
 SLICE_S = 0.1
 """The longest wait on the socket, so that a stop is noticed."""
 
@@ -61,6 +60,8 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     """Frames whose absence the numbers show."""
     faults: dict[str, int]
     """How often each fault happened."""
+    left: int = 0
+    """The last of these messages, which the receiver may not have: nobody took them before the end."""
 
 
 class SimulatedCamera:
@@ -101,11 +102,14 @@ class SimulatedCamera:
         self._stop = stop or Flag()
         self._clock_ns, self._due_ns = clock_ns, 0
         self._counts: Counter[str] = Counter()
+        self._left = 0
         self._lasting, self._lasting_frames = "", 0
         self._stuck: Exposure | None = None
         """The first frame of a lasting fault."""
         self._unseen = 0
         """Numbers skipped since the last readable header of this boot."""
+        self.passed = 0
+        """Frames of the latest coil that have passed."""
         self._camera = client.Camera(connect, name, transport=transport, key=key, context=context)
 
     @property
@@ -113,14 +117,14 @@ class SimulatedCamera:
         """What it did so far."""
         totals = {name: self._counts[name] for name in ("messages", "good", "missing")}
         faults = {name: self._counts[name] for name in self._faults.probabilities()}
-        return Sent(**totals, faults=faults)
+        return Sent(**totals, faults=faults, left=self._left)
 
     def replay(self, coil: Coil) -> int:
-        """Send one coil; return the number of frames that passed: less where asked to stop.
+        """Send one coil; return the number of frames that passed, which `passed` says too: less where asked to stop.
 
         Raises: SocketError when nobody takes frames; msgspec.ValidationError for a coil name that is none.
         """
-        index = 0
+        self.passed = index = 0
         while (coil.frames is None or index < coil.frames) and not self._stop.is_set():
             pixels = coil.pictures(index)
             start_mm = coil.start_mm + index * pixels.shape[0] * self._mm_per_row
@@ -131,12 +135,12 @@ class SimulatedCamera:
             if coil.lost_mm and start_mm < coil.lost_mm[1] and end_mm > coil.lost_mm[0]:
                 fault = "drop"
             self._pass(pixels, coil.name, start_mm, fault)
-            index += 1
+            self.passed = index = index + 1
         return index
 
-    def close(self) -> None:
-        """Leave; what waits may still be sent, or be recorded, within `CLOSE_S`."""
-        self._camera.close(CLOSE_S)
+    def close(self, wait_s: float | None = None) -> None:
+        """Leave once all is taken, or nothing was for so long (the patience); what may be lost is in `sent`."""
+        self._left = self._camera.close(self._patience_s if wait_s is None else wait_s)
 
     # --- one frame ------------------------------------------------------------------------------------------
 
@@ -220,10 +224,8 @@ class SimulatedCamera:
             if self._stop.is_set():
                 return False
             if time.monotonic() > deadline:
-                raise SocketError(
-                    f"{self._connect}: nobody took a frame for {self._patience_s:g} s. "
-                    "Start the inspector first, and give the address of its intake.bind."
-                )
+                taken = self._counts["messages"] - self._camera.unrecorded
+                raise SocketError(stalled_words(self._connect, taken, self._patience_s))
         return True
 
     def _send(self, parts: list[wire.Part], number: int) -> None:

@@ -15,7 +15,8 @@ from typing import TypeVar
 import msgspec
 import zmq
 
-from inspector.errors import InspectorError
+from inspector.camera.camera import PATIENCE_S, left_words
+from inspector.errors import InspectorError, SocketError
 from inspector.images.head import MAX_DECODED_BYTES, MAX_SIDE_PX
 from inspector.signals import Flag
 from inspector.simulator import camera_faults, options, planted
@@ -107,6 +108,13 @@ def _sending(parser: argparse.ArgumentParser) -> None:
         default="push",
         help="the inspector's intake.transport (default: %(default)s)",
     )
+    add(
+        "--patience",
+        type=options.number(above=0),
+        default=PATIENCE_S,
+        metavar="S",
+        help="give up when no frame is taken for so long (default: %(default)s)",
+    )
     add("--key", type=Path, metavar="FILE", help="this camera's key, where the inspector asks for one")
     add(
         "--encoding",
@@ -169,32 +177,53 @@ def run(args: argparse.Namespace, stop: Flag | None = None) -> int:
             faults=faults,
             seed=args.fault_seed,
             watch=thumbnail.add if args.thumbnail else None,
+            patience_s=args.patience,
             key=args.key,
             stop=stop,
         )
         try:
-            marks = tuple(args.roll_mark)
-            for number, name in enumerate(args.coil):
-                coil, sheet = _coil(args, number, name, marks)
-                passed_mm = camera.replay(coil) * args.height * args.mm_per_row
-                marks = tuple(mark.after(passed_mm + coil.start_mm) for mark in marks)
-                if sheet and passed_mm:
-                    end_mm = coil.start_mm + passed_mm
-                    truth += planted.rows(name, sheet, coil.start_mm, end_mm, coil.lost_mm)
+            _pass(args, camera, truth)
+        except BaseException:
+            camera.close(0.0)
+            raise
+        else:
+            camera.close(args.patience)
         finally:
-            camera.close()
+            _write(args, thumbnail, truth)
+    sent = camera.sent
+    print(msgspec.json.encode(sent).decode() if args.json else words(sent), flush=True)
+    if sent.left:
+        raise SocketError(f"{args.connect}: {left_words(sent.left, args.patience)}")
+    return 0
+
+
+def _pass(args: argparse.Namespace, camera: SimulatedCamera, truth: list[planted.PlantedRow]) -> None:
+    """Send the coils; `truth` takes what was planted in what has passed, also where that ends early."""
+    marks = tuple(args.roll_mark)
+    for number, name in enumerate(args.coil):
+        coil, sheet = _coil(args, number, name, marks)
+        try:
+            camera.replay(coil)
+        finally:
+            passed_mm = camera.passed * args.height * args.mm_per_row
+            if sheet and passed_mm:
+                truth += planted.rows(name, sheet, coil.start_mm, coil.start_mm + passed_mm, coil.lost_mm)
+        marks = tuple(mark.after(passed_mm + coil.start_mm) for mark in marks)
+
+
+def _write(args: argparse.Namespace, thumbnail: Thumbnail, truth: list[planted.PlantedRow]) -> None:
+    """Write the files that were asked for."""
     if args.thumbnail:
         thumbnail.save(args.thumbnail)
     if args.planted:
         planted.write(truth, args.planted)
-    print(msgspec.json.encode(camera.sent).decode() if args.json else words(camera.sent), flush=True)
-    return 0
 
 
 def words(sent: Sent) -> str:
     """Write in one line what a camera did."""
     faults = ", ".join(f"{name} {count}" for name, count in sent.faults.items() if count) or "none"
-    return f"sent {counted(sent.messages, 'frame')}, {sent.good} of them good; {sent.missing} missing; faults: {faults}"
+    went = f"sent {counted(sent.messages, 'frame')}, {sent.good} of them good; {sent.missing} missing; faults: {faults}"
+    return went + (f"; the last {sent.left} may be lost" if sent.left else "")
 
 
 def _coil(args: argparse.Namespace, number: int, name: str, marks: tuple[RollMark, ...]) -> tuple[Coil, Sheet | None]:

@@ -48,3 +48,18 @@ def test_a_number_that_another_connection_has_by_now_is_left_alone(pair: tuple[s
     assert client.recv(100) == b"open"
     guard._shut(number, peer)
     assert client.recv(100) == b""
+
+
+def test_a_peer_that_has_sent_all_and_closed_is_probed_no_more(pair: tuple[socket.socket, socket.socket]) -> None:
+    """A probe would be answered with a reset once its kernel has forgotten it, and what it sent would be lost."""
+    accepted, client = pair
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    host, port = client.getsockname()
+    number, peer = accepted.fileno(), f"{host}:{port}"
+    client.sendall(b"the last one")
+    assert guard._received(number, peer) is not None
+    assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    client.shutdown(socket.SHUT_WR)
+    assert accepted.recv(13, socket.MSG_WAITALL) == b"the last one"  # and the end
+    guard._received(number, peer)
+    assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 import zmq
 
-from inspector import wire
+from inspector import sockets, wire
 from inspector.camera import Camera
+from inspector.camera import camera as camera_module
 from inspector.errors import SocketError
 from inspector.records.credit import FrameRefused, Granted, Hello, Recorded
 from inspector.records.frame import Header
@@ -169,3 +171,87 @@ def test_push_numbers_and_skips(context: Context) -> None:
     assert [header.number for header in headers] == [0, 2, 0]
     assert headers[0].boot == headers[1].boot != headers[2].boot
     assert (headers[0].side, headers[0].coil, headers[0].captured_ns, headers[0].mm_per_row) == ("bottom", "C1", 5, 0.5)
+
+
+def lingering(context: Context, address: str, sent: int, wait_s: float) -> int:
+    """Send that many large frames and close; return what the close says may be lost."""
+    camera = Camera(address, "top")
+    large = np.zeros((512, 1600), np.uint8)
+    for _ in range(sent):
+        camera.send(large)
+    return camera.close(wait_s)
+
+
+def test_push_leaves_once_all_has_gone(context: Context) -> None:
+    """Who takes a frame now and then, each within the patience, gets all of them, though all take longer together."""
+    receiver = sockets.make(context, zmq.PULL, queue=1, kernel_bytes=2**16)
+    address = sockets.bind(receiver, "tcp://127.0.0.1:0", "bind")
+    wait_s = patience_s()
+    with ThreadPoolExecutor(1) as threads:
+        left = threads.submit(lingering, context, address, 6, wait_s)
+        taken = 0
+        while taken < 6:
+            assert receiver.poll(patience_ms())
+            receiver.recv_multipart()
+            taken += 1
+        assert left.result() == 0
+    receiver.close(linger=0)
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_push_counts_what_nobody_took(context: Context, *, is_gone: bool) -> None:
+    """Of frames that a receiver never takes, or that waited for one that ended, the close says how many are left."""
+    receiver = sockets.make(context, zmq.PULL, queue=1, kernel_bytes=2**16)
+    address = sockets.bind(receiver, "tcp://127.0.0.1:0", "bind")
+    camera = Camera(address, "top")
+    large = np.zeros((1024, 4096), np.uint8)
+    sent = 0
+    assert camera.room(patience_s())
+    while camera.room(0.3):
+        camera.send(large)
+        sent += 1
+    if is_gone:
+        receiver.close(linger=0)
+        assert camera.close(patience_s()) == min(sent, 3)
+        return
+    left = camera.close(0.3)
+    taken = 0
+    while receiver.poll(500):
+        receiver.recv_multipart()
+        taken += 1
+    assert sent - taken == left == 3
+    receiver.close(linger=0)
+
+
+def test_a_with_block_that_leaves_frames_behind_ends_in_words(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever does not look at what `close` returns has an error that names how many frames may be lost."""
+    monkeypatch.setattr(camera_module, "CLOSE_S", 0.2)
+    receiver = sockets.make(context, zmq.PULL, queue=1, kernel_bytes=2**16)
+    address = sockets.bind(receiver, "tcp://127.0.0.1:0", "bind")
+    large = np.zeros((1024, 4096), np.uint8)
+    with (
+        pytest.raises(SocketError, match=r"of the last 3 frames none was taken for 0\.2 s"),
+        Camera(address, "top") as one,
+    ):
+        assert one.room(patience_s())
+        while one.room(0.3):
+            one.send(large)
+    receiver.close(linger=0)
+
+
+def test_no_frame_for_long_is_reported_by_what_went_before(context: Context) -> None:
+    """A camera whose frames were taken does not advise to start an inspector that runs."""
+    receiver = sockets.make(context, zmq.PULL, queue=1, kernel_bytes=2**16)
+    address = sockets.bind(receiver, "tcp://127.0.0.1:0", "bind")
+    camera = Camera(address, "top", patience_s=0.3)
+    large = np.zeros((1024, 4096), np.uint8)
+    assert camera.room(patience_s())
+    with pytest.raises(
+        SocketError, match=r"\d+ frames? went there, and then none for 0\.3 s: the inspector has ended, or"
+    ):
+        while True:
+            camera.send(large)
+    camera.close(0)
+    receiver.close(linger=0)

@@ -378,7 +378,7 @@ def test_wrong_fault_is_refused(words: list[str], message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["--rate", "-1"], ["--rate", "nan"], ["--metres", "0"], ["--coil", "a b"], ["--height", "0"]]
+    "words", [["--rate", "-1"], ["--rate", "nan"], ["--metres", "0"], ["--coil", "a b "], ["--height", "0"]]
 )
 def test_wrong_option_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """An option out of its limits ends the command before it begins."""
