@@ -17,7 +17,7 @@ from inspector.alarms import suppression
 from inspector.alarms.settings import GRADES, KEYS, LIMITS, WITHIN, AlarmSection, FloodSection
 from inspector.alarms.suppression import Expression
 from inspector.alarms.window import MOST_ITEMS
-from inspector.config.severity import SeveritySection, can_be
+from inspector.config.severity import SeveritySection, never
 from inspector.records.events import Priority
 from inspector.words import counted
 
@@ -37,6 +37,8 @@ class LineFacts(msgspec.Struct, frozen=True):
     """Strip that the cameras of the wider side see across."""
     rolls: tuple[str, ...] = ()
     severities: tuple[SeveritySection, ...] = ()
+    classes: tuple[str, ...] = ()
+    """Of the recipe; none: not known."""
     is_graded: bool = True
     """Whether coils are graded."""
     worst: str = GRADES[-1]
@@ -109,11 +111,8 @@ def _limit_faults(section: AlarmSection, line: LineFacts) -> Iterator[str]:
             f"count is {section.count} within_m = {section.within_m:g}: it can never be raised, for a camera's window "
             f"holds {most} at most. Lower it."
         )
-    if not can_be(section.min_severity, section.classes, line.severities):
-        yield (
-            f'min_severity is "{section.min_severity}": it can never be raised, for no [[severity]] makes such a '
-            "defect. Write one with that level."
-        )
+    if why := never(section.min_severity, section.classes, line.severities, line.classes):
+        yield f'min_severity is "{section.min_severity}": it can never be raised, for {why}'
     most_m = section.within_m * line.cameras
     if section.kind == "missed" and section.missed_m > most_m:
         yield (

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import permutations
 from typing import Annotated, Literal
 
 from inspector.config.reader import Section, key
-from inspector.config.severity import SEVERITIES, SeveritySection, can_be
+from inspector.config.severity import SEVERITIES, SeveritySection, never
 from inspector.records.coil import VERDICTS, Verdict
 from inspector.records.names import Name
 
@@ -62,7 +62,9 @@ class GradingSection(Section, frozen=True):
     version: Annotated[Name, key("Version of these rules; it stands in every grade. Change it with the rules.")]
     head_m: Annotated[float, key("Dead zone at the head: recorded, not graded.", ge=0, le=100_000)] = 0.0
     tail_m: Annotated[float, key("Dead zone at the tail.", ge=0, le=100_000)] = 0.0
-    edge_mm: Annotated[float, key("Dead zone along both edges of the strip.", ge=0, le=10_000)] = 0.0
+    edge_mm: Annotated[float, key("Dead zone along both edges of what the cameras of a side see.", ge=0, le=10_000)] = (
+        0.0
+    )
     weld_m: Annotated[
         float, key("Dead zone on either side of a weld, within the coil and at its ends.", ge=0, le=100_000)
     ] = 0.0
@@ -82,7 +84,7 @@ class GradingSection(Section, frozen=True):
     ] = ()
 
 
-def faults(gradings: Sequence[GradingSection], severities: Sequence[SeveritySection] = ()) -> Iterator[str]:
+def faults(gradings: Sequence[GradingSection]) -> Iterator[str]:
     """Yield what contradicts itself in rules, or can never decide."""
     for section in gradings:
         names = [limit.name for limit in section.limit]
@@ -97,11 +99,6 @@ def faults(gradings: Sequence[GradingSection], severities: Sequence[SeveritySect
                     f'grading "{section.name}": limit "{limit.name}" counts {limit.counts}, and sets sizes, severity, '
                     "a confidence or within_m, which are those of defects. Remove them."
                 )
-            if not can_be(limit.min_severity, limit.classes if limit.counts == "defects" else (), severities):
-                yield (
-                    f'grading "{section.name}": limit "{limit.name}" counts {limit.min_severity} defects, and no '
-                    f"[[severity]] makes one: it can never decide. Write a [[severity]] with that level."
-                )
             for rival in section.limit:
                 is_pair = limit.grade == "hold" and rival.grade == "block" and rival.counts_all_of(limit)
                 if is_pair and limit.max_count >= rival.max_count:
@@ -112,8 +109,16 @@ def faults(gradings: Sequence[GradingSection], severities: Sequence[SeveritySect
                     )
 
 
-def unseen(gradings: Sequence[GradingSection], widths_mm: Mapping[str, float]) -> Iterator[str]:
-    """Yield rules that leave nothing to grade, or want what no camera sees; `widths_mm`: strip seen, by side."""
+def unseen(
+    gradings: Sequence[GradingSection],
+    widths_mm: Mapping[str, float],
+    severities: Sequence[SeveritySection] = (),
+    known: Collection[str] = (),
+) -> Iterator[str]:
+    """Yield rules that leave nothing to grade, or want what cannot come.
+
+    `widths_mm`: strip seen, by side; `known`: the recipe's classes.
+    """
     width_mm = max(widths_mm.values())
     for section in gradings:
         if 2 * section.edge_mm >= width_mm:
@@ -127,6 +132,11 @@ def unseen(gradings: Sequence[GradingSection], widths_mm: Mapping[str, float]) -
                     f'grading "{section.name}": limit "{limit.name}" counts defects {limit.min_width_mm:g} mm wide or '
                     f"more, and the cameras see {width_mm:g} mm across: it can never decide. Lower min_width_mm."
                 )
+            if limit.counts == "defects" and (why := never(limit.min_severity, limit.classes, severities, known)):
+                yield (
+                    f'grading "{section.name}": limit "{limit.name}" counts {limit.min_severity} defects: it can never '
+                    f"decide, for {why}"
+                )
 
 
 def remarks(gradings: Sequence[GradingSection], widths_mm: Mapping[str, float]) -> Iterator[str]:
@@ -137,6 +147,12 @@ def remarks(gradings: Sequence[GradingSection], widths_mm: Mapping[str, float]) 
                 f'grading "{section.name}" has no [[grading.limit]]: it grades by missed strip alone, and no defect is '
                 "too many for it. Write a limit, or remove the grading."
             )
+        for side, width_mm in widths_mm.items():
+            if 2 * section.edge_mm >= width_mm:
+                yield (
+                    f'grading "{section.name}": edge_mm is {section.edge_mm:g}, and the cameras see {width_mm:g} mm of '
+                    f"the {side} side: nothing of it is graded. Expected less than {width_mm / 2:g}. Lower it."
+                )
         for limit in section.limit:
             if limit.side != "both" and limit.side not in widths_mm:
                 yield (

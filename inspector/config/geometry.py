@@ -20,6 +20,9 @@ from inspector.records.recipe import Recipe
 SCALED = 3.0
 """A camera's millimetres this many times off the recipe's are hardly meant."""
 
+APART = 10.0
+"""Two cameras' millimetres this many times apart are hardly meant."""
+
 
 class Span(msgspec.Struct, frozen=True):
     """What one camera sees across; millimetres."""
@@ -84,7 +87,8 @@ def faults(cameras: Iterable[CameraSection], recipe: Recipe) -> Iterator[str]:
 
 def remarks(cameras: Sequence[CameraSection], recipe: Recipe) -> list[str]:
     """Say where cameras of one side leave a hole, and what else can hardly be."""
-    return [*_unplaced(cameras, recipe), *_holes(cameras, recipe), *_edges(cameras, recipe), *_scales(cameras, recipe)]
+    scales = [*_scales(cameras, recipe)] or [*_unlike(cameras)]
+    return [*_unplaced(cameras, recipe), *_holes(cameras, recipe), *_edges(cameras, recipe), *scales]
 
 
 def _alike(near: Span, far: Span) -> bool:
@@ -99,8 +103,8 @@ def _unplaced(cameras: Iterable[CameraSection], recipe: Recipe) -> Iterator[str]
             if _alike(near, far):
                 yield (
                     f"cameras {near.camera} and {far.camera} see the same strip of the {near.side} side, from 0 to "
-                    f"{near.right_mm:g} mm: what both see is reported twice. Write side or offset_mm of each, unless "
-                    "their frames name their sides."
+                    f"{near.right_mm:g} mm: what both see is reported twice, unless their frame headers name another "
+                    "side each. Correct side or offset_mm of one of them."
                 )
 
 
@@ -128,6 +132,19 @@ def _scales(cameras: Sequence[CameraSection], recipe: Recipe) -> Iterator[str]:
                     f"{recipe.mm_per_px:g}: defects look {max(times, 1 / times):.3g} times off in size. Correct it, or "
                     "set scale = true."
                 )
+
+
+def _unlike(cameras: Sequence[CameraSection]) -> Iterator[str]:
+    """Scales far from each other."""
+    for name in ("mm_per_px", "mm_per_row"):
+        fine = min(cameras, key=lambda camera: getattr(camera, name))
+        coarse = max(cameras, key=lambda camera: getattr(camera, name))
+        times = getattr(coarse, name) / getattr(fine, name)
+        if times > APART:
+            yield (
+                f"cameras {fine.name} and {coarse.name}: {name} is {getattr(fine, name):g} and "
+                f"{getattr(coarse, name):g}, {times:.3g} times apart. Correct one of them."
+            )
 
 
 def _holes(cameras: Iterable[CameraSection], recipe: Recipe) -> list[str]:

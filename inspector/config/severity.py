@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Annotated, Literal
 
 from inspector.config.reader import Section, key
@@ -53,14 +53,22 @@ def faults(rules: Sequence[SeveritySection], width_mm: float) -> Iterator[str]:
                 break
 
 
-def can_be(level: Severity, classes: Sequence[str], rules: Sequence[SeveritySection]) -> bool:
-    """Whether a defect of one of these classes, none: of any, can be so severe."""
+def never(
+    level: Severity, classes: Sequence[str], rules: Sequence[SeveritySection], known: Collection[str] = ()
+) -> str:
+    """Why no defect of these classes, none: of any, is ever so severe, and what to do; empty where one can be.
+
+    Empty too where a class is not `known`: that is a fault of its own, and its cause may be this one's.
+    """
     rank = SEVERITIES.index(level)
-    return rank == 0 or any(
-        SEVERITIES.index(rule.level) >= rank
-        and (not rule.classes or not classes or not set(rule.classes).isdisjoint(classes))
-        for rule in rules
-    )
+    those = [rule for rule in rules if SEVERITIES.index(rule.level) >= rank]
+    is_met = any(not rule.classes or not classes or not set(rule.classes).isdisjoint(classes) for rule in those)
+    named = {*classes, *(name for rule in those for name in rule.classes)}
+    if rank == 0 or is_met or (known and not named <= set(known)):
+        return ""
+    if not those:
+        return f"no [[severity]] makes a {level} defect. Write one with that level."
+    return f"no [[severity]] makes a {level} defect of {' or '.join(classes)}. Correct the classes of one of them."
 
 
 def _covers(wide: SeveritySection, narrow: SeveritySection) -> bool:

@@ -170,7 +170,7 @@ def _contradictions(config: Config) -> list[str]:
             f"{config.repeat.max_period_mm:g}. Correct one of them."
         )
     faults += _travel_faults(config)
-    faults += coil_settings.faults(config.grading, config.severity)
+    faults += coil_settings.faults(config.grading)
     faults += _address_faults(config)
     return faults
 

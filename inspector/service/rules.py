@@ -30,6 +30,7 @@ def faults(settings: Config, card: Recipe) -> Iterator[str]:
         width_mm=width_mm,
         rolls=tuple(roll.name for roll in settings.roll),
         severities=settings.severity,
+        classes=tuple(names),
         is_graded=bool(settings.grading),
         worst=coil.worst(settings.grading),
         frame_mm=min((camera.height or card.height) * camera.mm_per_row for camera in settings.camera),
@@ -37,8 +38,8 @@ def faults(settings: Config, card: Recipe) -> Iterator[str]:
     stations_m = {camera.name: camera.station_m for camera in settings.camera}
     yield from alarms.faults(settings.alarm, settings.flood, line)
     yield from severity.faults(settings.severity, width_mm)
-    yield from coil.unseen(settings.grading, widths_mm)
-    yield from triggers.faults(settings.trigger, stations_m, width_mm, settings.severity)
+    yield from coil.unseen(settings.grading, widths_mm, settings.severity, names)
+    yield from triggers.faults(settings.trigger, stations_m, width_mm, settings.severity, names)
     yield from _class_faults(settings, names, str(card))
     yield from _confidence_faults(settings, card)
     yield from _circles(settings)

@@ -7,7 +7,7 @@ Must not know: how the period was found.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import msgspec
 
@@ -61,13 +61,21 @@ def suspects(period_mm: float, rolls: Sequence[Roll], tolerance: float) -> list[
 
 
 def remarks(rolls: Sequence[Roll], tolerance: float, from_mm: float, to_mm: float) -> Iterator[str]:
-    """Say which rolls no repeat can identify: marks equally far apart, or not looked for at their distance."""
+    """Say which rolls no repeat can identify: equal or multiple distances, or none that are looked for."""
     for first, second in indistinct(rolls, tolerance):
         yield (
-            f"rolls {first.name} and {second.name} print marks equally far apart, {first.period_mm:g} and "
-            f"{second.period_mm:g} mm: no repeat can tell which of them it is, so it names both. Correct them if they "
-            "are not the same size."
+            f"rolls {first.name} and {second.name} print marks {first.period_mm:g} and {second.period_mm:g} mm apart, "
+            f"equal within repeat.stretch_percent, {100 * tolerance:g} %: no repeat can tell which of them it is, so "
+            "it names both. Correct circumference_mm or elongation_percent if they are not the same size."
         )
+    for small, large in permutations(rolls, 2):
+        for turns in HARMONICS[1:]:
+            if abs(large.period_mm / (turns * small.period_mm) - 1) <= tolerance:
+                yield (
+                    f"rolls {small.name} and {large.name} print marks {small.period_mm:g} and {large.period_mm:g} mm "
+                    f"apart: {small.name} looks like {large.name} where it prints once in {turns} turns, and a repeat "
+                    "may name either. Correct circumference_mm or elongation_percent if that is not so."
+                )
     for roll in rolls:
         if not from_mm <= roll.period_mm <= to_mm:
             yield (

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 
-from inspector.config.severity import SeveritySection, can_be
+from inspector.config.severity import SeveritySection, never
 from inspector.triggers.settings import TriggerSection
 
 OF_ACTION = ("name", "action", "delay_ms", "lead_ms")
@@ -20,11 +20,12 @@ def faults(
     stations_m: Mapping[str, float],
     width_mm: float,
     severities: Sequence[SeveritySection],
+    known: Collection[str] = (),
 ) -> Iterator[str]:
     """Say what is wrong, a sentence each.
 
     `stations_m`: where each camera looks, by name; `width_mm`: strip seen across; `severities`: the rules that
-    say how severe a defect is.
+    say how severe a defect is; `known`: the recipe's classes.
     """
     for section in sections:
         where = f'trigger "{section.name}"'
@@ -39,11 +40,8 @@ def faults(
                 f"the action is to take effect at {section.position_m - section.before_m:g} m, and camera "
                 f"{', '.join(near)} looks no earlier. Lower before_m, or correct position_m or camera.station_m."
             )
-        if not can_be(section.min_severity, section.classes, severities):
-            yield (
-                f'{where}: min_severity is "{section.min_severity}": it can never be due, for no [[severity]] makes '
-                "such a defect. Write one with that level."
-            )
+        if why := never(section.min_severity, section.classes, severities, known):
+            yield f'{where}: min_severity is "{section.min_severity}": it can never be due, for {why}'
         if section.min_width_mm > width_mm:
             yield (
                 f"{where}: min_width_mm is {section.min_width_mm:g}: it can never be due, for the cameras see "

@@ -40,8 +40,8 @@ BAD: list[tuple[list[AlarmSection], str]] = [
     ),
     (
         [rule(min_severity="critical")],
-        'alarm "a": min_severity is "critical": it can never be raised, for no [[severity]] makes such a defect. '
-        "Write one with that level.",
+        'alarm "a": min_severity is "critical": it can never be raised, for no [[severity]] makes a critical '
+        "defect. Write one with that level.",
     ),
     (
         [rule(kind="grade", grade="release")],

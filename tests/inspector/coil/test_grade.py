@@ -179,18 +179,16 @@ def test_severity_by_columns_is_severity_by_defect() -> None:
 
 
 def test_rules_that_cannot_decide_are_faults() -> None:
-    """A hold behind its block, a severity that nobody gives, sizes of alarms, names twice: each is named."""
+    """A hold behind its block, sizes of alarms, names twice: each is named."""
     sections = [
         rules(limit(name="h", max_count=5), limit(name="b", grade="block", max_count=5)),
-        rules(limit(min_severity="critical")),
         rules(limit(counts="alarms", min_length_mm=1.0)),
         rules(limit(), limit(grade="block", max_count=1)),
     ]
     found = [next(iter(settings.faults([section])), "") for section in sections]
     assert "it can never decide" in found[0] and '"h"' in found[0]
-    assert "no [[severity]] makes one" in found[1]
-    assert "which are those of defects" in found[2]
-    assert 'has 2 limits "l"' in found[3]
+    assert "which are those of defects" in found[1]
+    assert 'has 2 limits "l"' in found[2]
     good = rules(limit(name="h", max_count=4), limit(name="b", grade="block", max_count=5))
     assert not list(settings.faults([good]))
 

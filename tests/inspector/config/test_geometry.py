@@ -76,7 +76,15 @@ def test_cameras_of_which_nobody_wrote_where_they_are_see_all() -> None:
         (field.own_left_mm, field.own_right_mm) == (0, field.right_mm) for field in fields(alike, RECIPE).values()
     )
     (words,) = remarks(alike, RECIPE)
-    assert LEFT in words and RIGHT in words and "Write side or offset_mm of each" in words
+    assert LEFT in words and RIGHT in words and "Correct side or offset_mm of one of them" in words
+
+
+def test_scales_far_from_each_other() -> None:
+    """50 mm a pixel next to 1 is a slip of the pen, whether or not the recipe knows its own; 4 is another camera."""
+    unknown = msgspec.structs.replace(RECIPE, mm_per_px=0.0)
+    (words,) = remarks([camera(LEFT, 0.0), camera(RIGHT, 20.0, mm_per_px=50.0)], unknown)
+    assert words == "cameras left and right: mm_per_px is 1 and 50, 50 times apart. Correct one of them."
+    assert not remarks([camera(LEFT, 0.0), camera(RIGHT, 20.0, mm_per_px=4.0)], unknown)
 
 
 def test_a_defect_in_the_overlap_counts_once() -> None:

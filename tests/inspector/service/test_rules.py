@@ -42,7 +42,11 @@ def checked(folder: Path, extra: str) -> tuple[list[str], list[str]]:
 CRITICAL = '[[severity]]\nlevel = "critical"\nclasses = ["bright"]\n'
 """What makes no defect of another class severe."""
 MAJOR_DARK = 'classes = ["dark"]\nmin_severity = "major"\n'
+MAJOR_DRAK = MAJOR_DARK.replace("dark", "drak")
 ON_GRADE = '[[alarm]]\nname = "a"\nkind = "grade"\ngrade = "hold"\n'
+SECOND_CAMERA = (
+    '[[camera]]\nname = "wide"\nside = "bottom"\nmm_per_px = 1.0\nmm_per_row = 1.0\nwidth = 1000\noverload = "wait"\n'
+)
 FAULTS = {
     GRADING + LIMIT.format(name="often", grade="hold", count=2) + 'counts = "alarms"\n': (
         'grading "g": limit "often" counts alarms, and the file has no [[alarm]]: it can never decide. Write one, or '
@@ -65,20 +69,36 @@ FAULTS = {
         "remove it."
     ),
     CRITICAL + '[[alarm]]\nname = "a"\nclasses = ["dark"]\nmin_severity = "critical"\n': (
-        'alarm "a": min_severity is "critical": it can never be raised, for no [[severity]] makes such a defect. Write '
-        "one with that level."
+        'alarm "a": min_severity is "critical": it can never be raised, for no [[severity]] makes a critical '
+        "defect of dark. Correct the classes of one of them."
     ),
     CRITICAL
     + '[[trigger]]\nname = "t"\naction = "stop"\nposition_m = 5\nclasses = ["dark"]\nmin_severity = "major"\n': (
-        'trigger "t": min_severity is "major": it can never be due, for no [[severity]] makes such a defect. Write one '
-        "with that level."
+        'trigger "t": min_severity is "major": it can never be due, for no [[severity]] makes a major defect of '
+        "dark. Correct the classes of one of them."
     ),
     CRITICAL
     + GRADING
     + LIMIT.format(name="l", grade="hold", count=1)
     + 'classes = ["dark"]\nmin_severity = "major"\n': (
-        'grading "g": limit "l" counts major defects, and no [[severity]] makes one: it can never decide. Write a '
-        "[[severity]] with that level."
+        'grading "g": limit "l" counts major defects: it can never decide, for no [[severity]] makes a major defect of '
+        "dark. Correct the classes of one of them."
+    ),
+    GRADING + LIMIT.format(name="l", grade="hold", count=1) + 'min_severity = "major"\n': (
+        'grading "g": limit "l" counts major defects: it can never decide, for no [[severity]] makes a major defect. '
+        "Write one with that level."
+    ),
+    CRITICAL + GRADING + LIMIT.format(name="l", grade="hold", count=1) + MAJOR_DRAK: (
+        'grading "g": limit "l" names class "drak"; expected one of dark, bright (recipe tiny@1). Correct its classes.'
+    ),
+    CRITICAL + '[[alarm]]\nname = "a"\n' + MAJOR_DRAK: (
+        'alarm "a" watches class "drak"; expected one of dark, bright (recipe tiny@1). Correct its classes.'
+    ),
+    CRITICAL + '[[trigger]]\nname = "t"\naction = "stop"\nposition_m = 5\n' + MAJOR_DRAK: (
+        'trigger "t" names class "drak"; expected one of dark, bright (recipe tiny@1). Correct its classes.'
+    ),
+    CRITICAL.replace("bright", "brite") + '[[alarm]]\nname = "a"\n' + MAJOR_DARK: (
+        'severity critical names class "brite"; expected one of dark, bright (recipe tiny@1). Correct its classes.'
     ),
     '[[severity]]\nlevel = "major"\n[[severity]]\nlevel = "major"\n': (
         "severity 2 (major) can never decide: whatever it concerns is major by severity 1. Correct one of them, or "
@@ -135,12 +155,22 @@ REMARKS = {
         "[archive] keeps nothing: archive.path is empty. Write a folder, or remove the section."
     ),
     ROLL.format(name="one", mm=1500) + ROLL.format(name="other", mm=1500): (
-        "rolls one and other print marks equally far apart, 1500 and 1500 mm: no repeat can tell which of them it is, "
-        "so it names both. Correct them if they are not the same size."
+        "rolls one and other print marks 1500 and 1500 mm apart, equal within repeat.stretch_percent, 0.3 %: no repeat "
+        "can tell which of them it is, so it names both. Correct circumference_mm or elongation_percent if they are "
+        "not the same size."
     ),
     ROLL.format(name="one", mm=1500) + "elongation_percent = 2\n" + ROLL.format(name="other", mm=1530): (
-        "rolls one and other print marks equally far apart, 1530 and 1530 mm: no repeat can tell which of them it is, "
-        "so it names both. Correct them if they are not the same size."
+        "rolls one and other print marks 1530 and 1530 mm apart, equal within repeat.stretch_percent, 0.3 %: no repeat "
+        "can tell which of them it is, so it names both. Correct circumference_mm or elongation_percent if they are "
+        "not the same size."
+    ),
+    ROLL.format(name="twice", mm=1400) + ROLL.format(name="once", mm=701): (
+        "rolls once and twice print marks 701 and 1400 mm apart: once looks like twice where it prints once in 2 "
+        "turns, and a repeat may name either. Correct circumference_mm or elongation_percent if that is not so."
+    ),
+    SECOND_CAMERA + GRADING + "edge_mm = 400\n" + LIMIT.format(name="all", grade="hold", count=2): (
+        'grading "g": edge_mm is 400, and the cameras see 256 mm of the top side: nothing of it is graded. Expected '
+        "less than 128. Lower it."
     ),
     ROLL.format(name="large", mm=9000): (
         "roll large prints a mark each 9000 mm, and repeats are looked for from 300 to 6000 mm: it is never found. "
