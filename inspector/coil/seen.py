@@ -9,6 +9,7 @@ Knows: the journal's history, the strip's state. Must not know: rules, files, pi
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
@@ -53,6 +54,8 @@ class CoilHistory(msgspec.Struct, kw_only=True):
     """Ids of the defects, in the columns' order, where they were asked for."""
     defects: list[Defect] = []
     """The defects themselves, in the columns' order, where they were asked for."""
+    raised: list[Alarm] = []
+    """The alarms, each time one was raised."""
 
     @property
     def length_mm(self) -> float:
@@ -91,10 +94,7 @@ def gather(
         defects += chunk if keep == "defects" else ()
     columns.freeze()
     missed = [gap for _, gap in history.events(passage, Missed)]
-    raised: dict[str, int] = {}
-    for _, alarm in history.events(passage, Alarm):
-        if alarm.state == "unacknowledged" and alarm.cause in ("", "met"):
-            raised[alarm.name] = raised.get(alarm.name, 0) + 1
+    raised = [alarm for _, alarm in history.events(passage, Alarm) if _is_raised(alarm)]
     welds = [weld for _, weld in history.events(passage, Weld)]
     return CoilHistory(
         passage=passage,
@@ -103,7 +103,7 @@ def gather(
         missed=missed,
         repeats=list(_on_coil(columns, repeats.values(), places, passage.is_whole)),
         crowded=[crowd for _, crowd in history.events(passage, Crowded)],
-        alarms=dict(sorted(raised.items())),
+        alarms=dict(sorted(Counter(alarm.name for alarm in raised).items())),
         spans=tuple(_spans(spans, columns, missed)),
         welds_mm=tuple(weld.at_mm for weld in welds),
         before=next((weld.other for weld in welds if weld.is_head), ""),
@@ -114,7 +114,12 @@ def gather(
         ),
         ids=ids,
         defects=defects,
+        raised=raised,
     )
+
+
+def _is_raised(alarm: Alarm) -> bool:
+    return alarm.state == "unacknowledged" and alarm.cause in ("", "met")
 
 
 def _parts(defects: Iterator[Defect], pause: Callable[[], None]) -> Iterator[list[Defect]]:
@@ -160,7 +165,7 @@ def opened(file: CoilFile) -> CoilHistory:
         frames=0,
         defects={},
         crowded=record.crowded,
-        length_m=record.length_m,
+        length_m=file.length_mm / 1000 or record.length_m,
         is_estimated=record.is_estimated,
     )
     passage = Passage(
@@ -185,6 +190,7 @@ def opened(file: CoilFile) -> CoilHistory:
         welds_mm=file.welds_mm,
         ids=[defect.id for defect in file.defects],
         defects=list(file.defects),
+        raised=list(file.raised),
     )
 
 
@@ -203,6 +209,8 @@ def closed(seen: CoilHistory, record: CoilRecord) -> CoilFile:
         missed=tuple(seen.missed),
         repeats=tuple(seen.repeats),
         crowded=tuple(seen.crowded),
+        raised=tuple(seen.raised),
+        length_mm=seen.length_mm,
     )
 
 

@@ -2,27 +2,34 @@
 
 Laws: elongation, reversal, turning over and shifting have exact inverses, but for the rounding of floating point. What
 a crop cuts off is gone; a box that it cuts is cut, with its share of the area. A record's sums follow what is left.
+A mark that repeats stays while one of its prints does. An alarm whose place is not known stays (`unplaced`).
 
 Knows: positions. Must not know: the journal, rules, files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
 
+from inspector.coil.columns import Columns
+from inspector.coil.marks import marks
 from inspector.coil.seen import length_m, stretches
 from inspector.records.coil_file import CoilFile
-from inspector.records.events import Crowded, Defect, Missed, Repeat
+from inspector.records.events import Alarm, Crowded, Defect, Missed, Repeat
 
 SAME_MM = 1.0
 """A coil's length is known to a millimetre: a weld so near its end is at its end."""
 MOST_PERCENT = 10_000
 """A hundredfold: more than all passes of a mill."""
 OTHER = {"top": "bottom", "bottom": "top"}
+DIGITS = 6
+"""Of millimetres: far below what any camera sees, and above what floating point rounds."""
 Placed = TypeVar("Placed", Defect, Missed, Crowded)
+Boxed = TypeVar("Boxed", Defect, Crowded)
 replace = msgspec.structs.replace
 
 
@@ -36,7 +43,7 @@ def elongate(file: CoilFile, percent: float) -> CoilFile:
             f"an elongation of {percent:g} %; expected above -100, which leaves nothing, to {MOST_PERCENT}"
         )
     times = 1 + percent / 100
-    moved = _moved(file, lambda start_mm, end_mm: (start_mm * times, end_mm * times), file.record.length_m * times)
+    moved = _moved(file, lambda start_mm, end_mm: (start_mm * times, end_mm * times), length_mm(file) * times)
     return replace(
         moved,
         record=replace(
@@ -52,11 +59,20 @@ def elongate(file: CoilFile, percent: float) -> CoilFile:
 
 
 def reverse(file: CoilFile) -> CoilFile:
-    """Swap head and tail: what was last comes first, and left becomes right, as the strip is turned around."""
-    length_mm = 1000 * file.record.length_m
-    turned = _moved(file, lambda start_mm, end_mm: (length_mm - end_mm, length_mm - start_mm), file.record.length_m)
-    turned = replace(turned, welds_mm=tuple(sorted(length_mm - weld_mm for weld_mm in file.welds_mm)))
-    return _mirrored(turned)
+    """Swap head and tail: what was last comes first, and left becomes right, as the strip is turned around.
+
+    Raises: ValueError when the coil still runs.
+    """
+    _refuse_partial(file, "where its tail will lie is not known")
+    long_mm = length_mm(file)
+    turned = _moved(file, lambda start_mm, end_mm: (long_mm - end_mm, long_mm - start_mm), long_mm)
+    prints = _prints(file)
+    repeats = [
+        replace(repeat, newest=ids[0]) if ids and repeat.state == "ended" else repeat
+        for repeat, ids in zip(file.repeats, prints, strict=True)
+    ]
+    welds_mm = tuple(sorted(long_mm - weld_mm for weld_mm in file.welds_mm))
+    return _mirrored(replace(turned, welds_mm=welds_mm, repeats=tuple(repeats)))
 
 
 def flip(file: CoilFile) -> CoilFile:
@@ -79,7 +95,7 @@ def flip(file: CoilFile) -> CoilFile:
 def shift(file: CoilFile, by_m: float) -> CoilFile:
     """Count from another point: everything lies so much farther from it."""
     by_mm = 1000 * by_m
-    moved = _moved(file, lambda start_mm, end_mm: (start_mm + by_mm, end_mm + by_mm), file.record.length_m + by_m)
+    moved = _moved(file, lambda start_mm, end_mm: (start_mm + by_mm, end_mm + by_mm), length_mm(file) + by_mm)
     return replace(moved, welds_mm=tuple(weld_mm + by_mm for weld_mm in file.welds_mm))
 
 
@@ -88,10 +104,10 @@ def crop(file: CoilFile, from_m: float, to_m: float) -> CoilFile:
 
     Raises: ValueError when it is no piece of the coil.
     """
-    if not 0 <= from_m < to_m <= file.record.length_m + 1e-9:
-        raise ValueError(
-            f"a piece from {from_m:g} to {to_m:g} m; expected 0 <= from < to <= {file.record.length_m:g}, the length"
-        )
+    long_m = length_mm(file) / 1000
+    if not 0 <= from_m < to_m <= long_m + SAME_MM / 1000:
+        raise ValueError(f"a piece from {from_m:g} to {to_m:g} m; expected 0 <= from < to <= {long_m:g}, the length")
+    to_m = min(to_m, long_m)
     from_mm, to_mm = 1000 * from_m, 1000 * to_m
     kept = replace(
         file,
@@ -100,32 +116,61 @@ def crop(file: CoilFile, from_m: float, to_m: float) -> CoilFile:
         missed=tuple(_cut(file.missed, from_mm, to_mm)),
         crowded=tuple(_cut(file.crowded, from_mm, to_mm)),
     )
+    kept = replace(kept, repeats=tuple(_left(file, kept)), raised=tuple(_raised(file, kept)))
     missed_m = sum(map(length_m, stretches(kept.missed, from_mm, to_mm).values()))
     seen_m = max(1, len(file.record.coverage)) * (to_m - from_m)
-    sums = replace(file.record, missed_m=missed_m, inspected_m=seen_m - missed_m)
-    return _renamed(shift(replace(kept, record=sums), -from_m), file.record.coil, to_m - from_m)
+    gone = Counter(alarm.name for alarm in file.raised) - Counter(alarm.name for alarm in kept.raised)
+    alarms = {name: times - gone[name] for name, times in file.record.alarms.items() if times > gone[name]}
+    sums = replace(file.record, missed_m=missed_m, inspected_m=seen_m - missed_m, alarms=alarms)
+    return _renamed(shift(replace(kept, record=sums), -from_m), file.record.coil, to_mm - from_mm)
+
+
+def unplaced(file: CoilFile) -> tuple[str, ...]:
+    """Names of alarms of which the file does not say where on the coil they were raised; a crop keeps them."""
+    ids = {defect.id for defect in file.defects}
+    placed = Counter(alarm.name for alarm in file.raised if alarm.defect_id in ids)
+    return tuple(name for name, times in file.record.alarms.items() if times > placed[name])
 
 
 def weld(first: CoilFile, second: CoilFile) -> CoilFile:
-    """Weld a coil behind another: one coil of the first's name, with a weld where they meet."""
-    behind = shift(second, first.record.length_m)
-    name = first.record.coil
+    """Weld a coil behind another: one coil of the first's name, with a weld where they meet.
+
+    Raises: ValueError when the first still runs.
+    """
+    _refuse_partial(first, "where another is welded to it is not known")
+    long_mm, name = length_mm(first), first.record.coil
+    behind = shift(second, long_mm / 1000)
     cameras = {camera.camera: camera for camera in (*second.record.coverage, *first.record.coverage)}
     whole = replace(
         first,
-        welds_mm=_welds(first.welds_mm, 1000 * first.record.length_m, behind.welds_mm),
+        welds_mm=_welds(first.welds_mm, long_mm, behind.welds_mm),
         defects=(*first.defects, *behind.defects),
         missed=(*first.missed, *behind.missed),
         repeats=(*first.repeats, *behind.repeats),
         crowded=(*first.crowded, *behind.crowded),
+        raised=(*first.raised, *behind.raised),
         record=replace(
             first.record,
             coverage=tuple(cameras.values()),
             inspected_m=first.record.inspected_m + second.record.inspected_m,
             missed_m=first.record.missed_m + second.record.missed_m,
+            alarms=dict(sorted((Counter(first.record.alarms) + Counter(second.record.alarms)).items())),
+            is_partial=second.record.is_partial,
+            is_whole=first.record.is_whole and second.record.is_whole,
+            is_estimated=first.record.is_estimated or second.record.is_estimated,
+            ended=second.record.ended,
         ),
     )
-    return _renamed(whole, name, first.record.length_m + second.record.length_m)
+    return _renamed(whole, name, long_mm + length_mm(second))
+
+
+def _refuse_partial(file: CoilFile, why: str) -> None:
+    """Refuse what needs the whole coil.
+
+    Raises: ValueError.
+    """
+    if file.record.is_partial:
+        raise ValueError(f"coil {file.record.coil} still ran when its file was written: {why}; expected an ended coil")
 
 
 def _welds(first: Sequence[float], at_mm: float, behind: Sequence[float]) -> tuple[float, ...]:
@@ -136,10 +181,39 @@ def _welds(first: Sequence[float], at_mm: float, behind: Sequence[float]) -> tup
 
 def named(file: CoilFile, coil: str) -> CoilFile:
     """Give a coil another name."""
-    return _renamed(file, coil, file.record.length_m)
+    return _renamed(file, coil, length_mm(file))
 
 
-def _moved(file: CoilFile, to: Callable[[float, float], tuple[float, float]], long_m: float) -> CoilFile:
+def length_mm(file: CoilFile) -> float:
+    """Return a coil's length, exact where its file has it."""
+    return file.length_mm or 1000 * file.record.length_m
+
+
+def tidied(file: CoilFile) -> CoilFile:
+    """Round positions to a nanometre: what people find in the file is 4700 and not 4699.999999999999."""
+
+    def tidy(item: Placed) -> Placed:
+        return replace(item, start_mm=round(item.start_mm, DIGITS), end_mm=round(item.end_mm, DIGITS))
+
+    def across(item: Boxed) -> Boxed:
+        item = replace(item, left_mm=round(item.left_mm, DIGITS), right_mm=round(item.right_mm, DIGITS))
+        return tidy(item)
+
+    return replace(
+        file,
+        length_mm=round(file.length_mm, DIGITS),
+        welds_mm=tuple(round(weld_mm, DIGITS) for weld_mm in file.welds_mm),
+        defects=tuple(map(across, file.defects)),
+        missed=tuple(map(tidy, file.missed)),
+        crowded=tuple(map(across, file.crowded)),
+        repeats=tuple(
+            replace(repeat, period_mm=round(repeat.period_mm, DIGITS), across_mm=round(repeat.across_mm, DIGITS))
+            for repeat in file.repeats
+        ),
+    )
+
+
+def _moved(file: CoilFile, to: Callable[[float, float], tuple[float, float]], long_mm: float) -> CoilFile:
     """Give every box other ends along the strip."""
 
     def move(item: Placed) -> Placed:
@@ -148,7 +222,8 @@ def _moved(file: CoilFile, to: Callable[[float, float], tuple[float, float]], lo
 
     return replace(
         file,
-        record=replace(file.record, length_m=long_m),
+        length_mm=long_mm,
+        record=replace(file.record, length_m=long_mm / 1000),
         defects=tuple(map(move, file.defects)),
         missed=tuple(map(move, file.missed)),
         crowded=tuple(map(move, file.crowded)),
@@ -194,17 +269,39 @@ def _cut(boxes: Iterable[Placed], from_mm: float, to_mm: float) -> Iterable[Plac
         yield cut
 
 
-def _renamed(file: CoilFile, coil: str, long_m: float) -> CoilFile:
-    """Give all parts one coil's name; what repeats is kept while one of its ends is."""
-    left = {defect.id for defect in file.defects}
-    repeats: list[Repeat] = [
-        replace(repeat, coil=coil) for repeat in file.repeats if repeat.newest in left or repeat.id in left
-    ]
+def _prints(file: CoilFile) -> list[list[str]]:
+    """Ids of the prints of each repeat, along the coil; none where its newest is not among the defects."""
+    columns, places = Columns(file.defects), {defect.id: place for place, defect in enumerate(file.defects)}
+    columns.freeze()
+    return [[file.defects[place].id for place in marks(columns, repeat, places)] for repeat in file.repeats]
+
+
+def _left(file: CoilFile, piece: CoilFile) -> Iterator[Repeat]:
+    """Yield what repeats on a piece with the prints that lie there; all of it where nobody knows where they lie."""
+    kept = {defect.id for defect in piece.defects}
+    for repeat, ids in zip(file.repeats, _prints(file), strict=True):
+        left = [print_id for print_id in ids if print_id in kept]
+        if left:
+            yield replace(repeat, newest=left[-1], marks=len(left))
+        elif not ids:
+            yield repeat
+
+
+def _raised(file: CoilFile, piece: CoilFile) -> Iterator[Alarm]:
+    """Yield the alarms that defects of a piece raised, and those of which nobody knows where."""
+    gone = {defect.id for defect in file.defects} - {defect.id for defect in piece.defects}
+    return (alarm for alarm in file.raised if alarm.defect_id not in gone)
+
+
+def _renamed(file: CoilFile, coil: str, long_mm: float) -> CoilFile:
+    """Give all parts one coil's name."""
     return replace(
         file,
-        record=replace(file.record, coil=coil, length_m=long_m),
+        length_mm=long_mm,
+        record=replace(file.record, coil=coil, length_m=long_mm / 1000),
         defects=tuple(replace(defect, coil=coil) for defect in file.defects),
         missed=tuple(replace(missed, coil=coil) for missed in file.missed),
-        repeats=tuple(repeats),
+        repeats=tuple(replace(repeat, coil=coil) for repeat in file.repeats),
         crowded=tuple(replace(crowd, coil=coil) for crowd in file.crowded),
+        raised=tuple(replace(alarm, coil=coil) for alarm in file.raised),
     )

@@ -6,6 +6,7 @@ Knows: the options and their order. Must not know: what they do to positions.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -63,12 +64,25 @@ def run(args: argparse.Namespace) -> int:
             raise InspectorError(f"--{step[0]}: {error}. Correct it.") from error
     if args.name:
         carried = transform.named(carried, args.name)
-    seen = opened(carried)
-    carried = msgspec.structs.replace(carried, record=record(seen))
+    carried = summed(carried)
     file.write(carried, args.out)
     made = carried.record
     print(f"{args.out}: coil {made.coil}, {made.length_m:.3f} m, {counted(made.defects, 'defect')}")
     return 0
+
+
+def summed(carried: CoilFile) -> CoilFile:
+    """A coil's file with the sums of what is in it."""
+    carried = transform.tidied(carried)
+    return msgspec.structs.replace(carried, record=record(opened(carried)))
+
+
+def _cropped(carried: CoilFile, from_m: float, to_m: float) -> CoilFile:
+    """Cut a piece out, and say what of it cannot be known."""
+    piece = transform.crop(carried, from_m, to_m)
+    if names := transform.unplaced(piece):
+        print(f"--crop: where on the coil they were raised is not known, kept: {', '.join(names)}", file=sys.stderr)
+    return piece
 
 
 def _applied(carried: CoilFile, step: Step) -> CoilFile:
@@ -81,6 +95,6 @@ def _applied(carried: CoilFile, step: Step) -> CoilFile:
         case "flip":
             return transform.flip(carried)
         case "crop":
-            return transform.crop(carried, *value)
+            return _cropped(carried, *value)
         case _:
             return transform.weld(carried, file.read(value))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from inspector.records.events import CoilRecord, Crowded, Defect, Missed, Repeat
+from inspector.records.events import Alarm, CoilRecord, Crowded, Defect, Missed, Repeat
 
 VERSION = 1
 
@@ -29,3 +29,7 @@ class CoilFile(msgspec.Struct, frozen=True, kw_only=True):
     """Marks that repeat, each as last reported."""
     crowded: tuple[Crowded, ...] = ()
     """Frames with more in them than can be listed."""
+    raised: tuple[Alarm, ...] = ()
+    """Alarms, each time one was raised; the record has their numbers. Empty in files of before 0.3."""
+    length_mm: float = 0.0
+    """Its exact length, which the record rounds; 0 in files of before 0.3."""

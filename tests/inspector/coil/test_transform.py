@@ -14,10 +14,14 @@ from hypothesis import strategies as st
 
 from inspector.__main__ import main
 from inspector.coil import file, transform
+from inspector.coil.columns import Columns
+from inspector.coil.marks import marks
 from inspector.coil.record import record
-from inspector.coil.seen import closed
+from inspector.coil.seen import closed, opened
+from inspector.coil.settings import GradingSection, LimitSection
+from inspector.inquiry.transform import summed
 from inspector.records.coil_file import CoilFile
-from inspector.records.events import Defect, Missed
+from inspector.records.events import Alarm, Defect, Missed, Repeat
 from tests.coils_seen import seen
 from tests.defects import any_defect
 
@@ -124,6 +128,113 @@ def test_a_crop_cuts_what_lies_across_it() -> None:
     assert transform.crop(made, 10.0, 40.0).record.length_m == 30.0
     with pytest.raises(ValueError, match="expected 0 <= from < to <= 100"):
         transform.crop(made, 10.0, 100.1)
+
+
+ROLL = {"name": "dark", "side": "top", "across_mm": 405.0, "coil": "C", "rolls": ("S3",), "confidence": 0.999}
+
+
+def printed(state: str, *, first_mm: float = 500.0, period_mm: float = 700.0, number: int = 21) -> CoilFile:
+    """A coil with the prints of a roll, and three alarms: of the first print, of the last, of missed strip."""
+    prints = [
+        any_defect(id=f"m{turn}", start_mm=at_mm, end_mm=at_mm + 6, left_mm=400.0, right_mm=410.0)
+        for turn, at_mm in enumerate(first_mm + turn * period_mm for turn in range(number))
+    ]
+    newest = prints[-1 if state == "ended" else number // 2].id
+    repeat = Repeat(id="m0", state=state, period_mm=period_mm, marks=number, newest=newest, **ROLL)  # type: ignore[arg-type]
+    raised = [
+        Alarm(
+            name=name, state="unacknowledged", priority="low", coil="C", camera="top", message="", count=1, defect_id=of
+        )
+        for name, of in (("roll", "m0"), ("roll", prints[-1].id), ("blind", ""))
+    ]
+    return coil(*prints, repeats=[repeat], alarms={"blind": 1, "roll": 2}, raised=raised)
+
+
+def linked(made: CoilFile) -> set[str]:
+    """Ids of the prints that the map links."""
+    columns, places = Columns(made.defects), {defect.id: place for place, defect in enumerate(made.defects)}
+    columns.freeze()
+    return {made.defects[place].id for repeat in made.repeats for place in marks(columns, repeat, places)}
+
+
+@pytest.mark.parametrize("state", ["new", "update", "ended"])
+@given(begin_mm=st.integers(0, 90_000), length_mm=st.integers(1, 10_000))
+def test_a_piece_keeps_what_repeats_on_it(state: str, begin_mm: int, length_mm: int) -> None:
+    """With the prints that lie there, wherever the repeat began and ended; without any it is gone."""
+    piece = transform.crop(printed(state), begin_mm / 1000, (begin_mm + length_mm) / 1000)
+    assert [repeat.marks for repeat in piece.repeats] == ([len(piece.defects)] if piece.defects else [])
+    assert linked(piece) == {defect.id for defect in piece.defects}
+    limit = LimitSection(name="roll-marks", grade="hold", counts="repeats", max_count=0)
+    made = record(opened(piece), [GradingSection(name="r", version="1", limit=(limit,))])
+    assert made.grade == ("hold" if piece.defects else "release")
+
+
+@pytest.mark.parametrize("state", ["new", "update", "ended"])
+def test_a_coil_turned_around_keeps_its_links(state: str) -> None:
+    """All prints of a repeat are linked however the coil is carried on; twice turned, it is as before."""
+    made = printed(state)
+    steps = [transform.reverse, transform.flip, lambda made: transform.elongate(made, 40), transform.reverse]
+    for step in steps:
+        made = step(made)
+        assert len(linked(made)) == 21
+    assert transform.reverse(transform.reverse(printed(state))).repeats == printed(state).repeats
+
+
+def test_a_piece_keeps_the_alarms_of_its_defects(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And those of which nobody knows where they were raised, which are named; a weld adds up those of both."""
+    made = printed("ended")
+    assert transform.crop(made, 0, 5).record.alarms == {"blind": 1, "roll": 1}
+    assert transform.crop(made, 2, 5).record.alarms == {"blind": 1}
+    assert transform.unplaced(made) == ("blind",)
+    older = msgspec.structs.replace(made, raised=())
+    assert transform.crop(older, 2, 5).record.alarms == {"blind": 1, "roll": 2}
+    assert transform.weld(made, older).record.alarms == {"blind": 2, "roll": 4}
+    file.write(older, tmp_path / "in.json")
+    assert main(["transform", str(tmp_path / "in.json"), "--crop", "2", "5", "--out", str(tmp_path / "out.json")]) == 0
+    assert "is not known, kept: blind, roll" in capsys.readouterr().err
+
+
+@given(coils(), PERCENT)
+def test_steps_have_inverses_over_files(made: CoilFile, percent: float) -> None:
+    """Written and read between, a coil is where it was: nothing rounds what the next step counts from."""
+
+    def carried(made: CoilFile) -> CoilFile:
+        return msgspec.json.decode(msgspec.json.encode(summed(made)), type=CoilFile)
+
+    there = carried(transform.flip(transform.reverse(transform.elongate(carried(made), percent))))
+    back = carried(transform.elongate(transform.reverse(transform.flip(there)), 100 * (1 / (1 + percent / 100) - 1)))
+    assert back.length_mm == pytest.approx(made.length_mm, abs=1e-4)
+    for found, wanted in zip(back.defects, made.defects, strict=True):
+        assert (found.start_mm, found.end_mm) == pytest.approx((wanted.start_mm, wanted.end_mm), abs=1e-4)
+        assert (found.left_mm, found.right_mm) == pytest.approx((wanted.left_mm, wanted.right_mm), abs=1e-4)
+    assert back.welds_mm == pytest.approx(made.welds_mm, abs=1e-4)
+
+
+def test_positions_are_written_as_people_read_them(tmp_path: Path) -> None:
+    """A weld at 4.7 m of a piece is at 4700 mm, without the noise of floating point."""
+    file.write(coil(welds_mm=(8200.0, 3500.0 + 1e-12)), tmp_path / "in.json")
+    words = ["--crop", "3.3", "9.1", "--elongation", "10"]
+    assert main(["transform", str(tmp_path / "in.json"), *words, "--out", str(tmp_path / "out.json")]) == 0
+    assert json.loads((tmp_path / "out.json").read_text())["welds_mm"] == [5390.0, 220.0]
+
+
+def test_a_coil_that_runs_has_no_tail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is not turned around, and nothing is welded to it; to be elongated it needs none."""
+    running = seen(any_defect(start_mm=1000.0, end_mm=1100.0), is_over=False)
+    file.write(closed(running, record(running)), tmp_path / "in.json")
+    words = ["transform", str(tmp_path / "in.json"), "--out", str(tmp_path / "out.json")]
+    assert main([*words, "--reverse"]) == 1
+    assert main([*words, "--weld", str(tmp_path / "in.json")]) == 1
+    assert capsys.readouterr().err.count("coil C still ran when its file was written") == 2
+    assert main([*words, "--elongation", "2", "--flip"]) == 0
+    assert json.loads((tmp_path / "out.json").read_text())["record"]["is_partial"]
+
+
+def test_a_weld_to_what_is_not_known_is_not_known() -> None:
+    """A coil of which the journal no longer holds all makes no other whole."""
+    broken = seen(is_whole=False)
+    whole = transform.weld(coil(), closed(broken, record(broken)))
+    assert not whole.record.is_whole
 
 
 def test_steps_are_applied_as_they_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
