@@ -38,7 +38,7 @@ Drop = Literal["overload", "too_old", "decoding", "stopping"]
 """Why a good frame is given up."""
 Reason = Rejection | Drop | Literal["lost"]
 """Why a frame is not inspected: the words of metrics, events, log and README."""
-Gap = Reason | Literal["restart", "silent", "down", "unconfirmed", "reset"]
+Gap = Reason | Literal["restart", "silent", "down", "unconfirmed", "reset", "reversed"]
 """Why strip was missed: of its frames, or nobody knows of how many (see `Missed.reasons`)."""
 CropDrop = Literal["full", "frame", "defect", "unreported", "disk"]
 """Why a crop is not kept: too many wait, its frame has more defects than crops, its defect more crops than are kept, or

@@ -204,7 +204,10 @@ class Strip:
         """See whether a frame confirms the strip that rests on one frame's position, or falls back behind it."""
         if lane.leap is None or header.start_mm is None:
             return
-        is_confirmed = header.start_mm >= lane.leap.to_mm or runs_back(header, length_mm, lane.track, lane.leap.to_mm)
+        is_reversed = runs_back(header, length_mm, lane.track, lane.leap.to_mm)
+        is_confirmed = header.start_mm >= lane.leap.to_mm or is_reversed
+        if is_reversed and lane.leap.from_mm == 0 and not lane.leap.reasons:
+            lane.leap.reasons["reversed"] = 0
         if not is_confirmed:
             self._count(self._assembly(lane).flush(self._joins), turn)
             back_mm = expected_mm(header, length_mm, lane.track) - header.start_mm

@@ -27,8 +27,9 @@ class Missed(Kind, frozen=True, kw_only=True, tag="missed"):
 
     `restart`: the camera process began again; `silent`: the camera sent nothing while others saw this strip; `down`:
     the inspector did not run; `unconfirmed`: one frame alone lay beyond, so nobody knows how much passed; `reset`: the
-    encoder was set back to 0, and the metres go on by the frames' numbers; `lost`:
-    frames that never came; else why frames were dropped or rejected.
+    encoder was set back to 0, and the metres go on by the frames' numbers; `reversed`: the coil began reversed, and
+    what lies before its first frame came by unseen; `lost`: frames that never came; else why frames were dropped or
+    rejected.
     """
     is_estimated: bool = False
     """True where positions along the travel follow from a configured speed, and nothing better is known (since 1.4)."""

@@ -119,7 +119,7 @@ def test_a_coil_that_begins_reversed_shows_each_defect_where_it_lies(after: int)
     strip = Strip(CAMERAS[:1], [DefectSection("dark", join_along_mm=0.0)])
     places = [500.0 - LENGTH_MM * number for number in range(51)] + [LENGTH_MM * number for number in range(1, after)]
     found = [*say(*(seen(n, SPOT, start_mm=at_mm) for n, at_mm in enumerate(places)), strip=strip), *strip(LAST).events]
-    assert gaps(found) == [missed(0.0, 500.0)]
+    assert gaps(found) == [missed(0.0, 500.0, reversed=0)]
     spots = sorted(event.start_mm for event in found if isinstance(event, Defect) and event.is_whole)
     assert spots == sorted({at_mm + 4 for at_mm in places})
     ended = found[-1]
