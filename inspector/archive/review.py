@@ -37,6 +37,8 @@ from inspector.records.names import shortened
 
 MOST_NAME = 240
 """Bytes of a picture's name in a data set, without what follows its dot."""
+MOST_NAMED = 8
+"""Names in a refusal."""
 COLUMNS = (
     "image",
     "coil",
@@ -127,14 +129,16 @@ def read(folder: Path) -> tuple[list[ArchivedCrop], list[str]]:
 def export(folder: Path, out: Path, choice: Choice) -> Exported:
     """Write what is chosen of an archive as a data set.
 
-    Raises: NoneChosen; InspectorError when there is no archive, or `out` holds something.
+    Raises: NoneChosen, also for a name that no crop has; InspectorError when there is no archive, or `out` is no
+    empty folder.
     """
     kept, faults = read(folder)
     labels = {(crop.facts.coil, crop.facts.defect): crop.facts.label.name for crop in kept if crop.facts.label}
     chosen = [crop for crop in kept if choice.has(crop.facts)]
+    classes = _classes(crop.facts for crop in kept)
+    _refuse_unknown(choice, kept, classes)
     if not chosen:
         raise NoneChosen(f"{folder}: none of its {len(kept)} crops is wanted; expected some. Ask for others.")
-    classes = _classes(crop.facts for crop in kept)
     if out.exists() and any(out.iterdir()):
         raise InspectorError(f"{out}: holds something already; expected a new or empty folder. Give another --out.")
     for part in ("images", "masks", "network"):
@@ -154,6 +158,18 @@ def export(folder: Path, out: Path, choice: Choice) -> Exported:
         coils=len({crop.facts.coil for crop in chosen}),
         faults=tuple(faults),
     )
+
+
+def _refuse_unknown(choice: Choice, kept: Sequence[ArchivedCrop], classes: Sequence[str]) -> None:
+    """Refuse names that no crop of the archive has."""
+    coils = list(
+        dict.fromkeys(crop.facts.coil for crop in sorted(kept, key=lambda crop: crop.facts.time, reverse=True))
+    )
+    for what, asked, known in (("coil", choice.coils, coils), ("class", choice.classes, [*classes, SOUND])):
+        for name in asked:
+            if name not in known:
+                some = ", ".join(known[:MOST_NAMED]) + (" ..." if len(known) > MOST_NAMED else "")
+                raise NoneChosen(f"no crop is of {what} {name}; expected one of {some or 'none'}. Correct it.")
 
 
 class _Writer:

@@ -181,6 +181,11 @@ class History:
         began = "" if first_seq is None else f" that began with event {first_seq}"
         raise JournalError(f"{self._path}: holds no coil {name}{began}; the newest are: {known}. Give one of them.")
 
+    def classes(self, coil: str | None = None) -> list[str]:
+        """Names of the classes of a coil's defects; None: of all coils."""
+        coils = [name for (name,) in self._rows(NAMES)] if coil is None else [coil]
+        return sorted({name for coil in coils for (name,) in self._rows(CLASSES, (coil,))})
+
     def defects(self, passage: Passage, which: Filter = ALL, limit: int | None = None) -> Iterator[Event]:
         """Yield a coil's defects, each as last reported, in the order in which they were: events with a Defect."""
         yield from map(read_event, itertools.islice(self.payloads(passage, which), limit))
@@ -199,7 +204,7 @@ class History:
         asked |= {"coil": passage.coil, "first": passage.first_seq, "last": passage.last_seq}
         asked["size"] = index.size(which.min_length_mm)
         by = BY_START if which.to_mm - which.from_mm <= LONG_MM else BY_SIZE
-        names = [which.name] if which.name else sorted({name for (name,) in self._rows(CLASSES, (passage.coil,))})
+        names = [which.name] if which.name else self.classes(passage.coil)
         wanted = " UNION ALL ".join(by.replace(":name", f":name{place}") for place in range(len(names)))
         if names:
             asked |= {f"name{place}": name for place, name in enumerate(names)}

@@ -11,11 +11,14 @@ import sys
 
 import msgspec
 
-from inspector.config.severity import severity
-from inspector.events.history import Filter, History
+from inspector import arguments
+from inspector.config.severity import SEVERITIES, never, severity
+from inspector.errors import InspectorError
+from inspector.events.history import Filter, History, Passage
 from inspector.inquiry import output, source
 from inspector.records.envelope import data_of, read_event
 from inspector.records.events import Defect
+from inspector.simulator import options
 
 NAMES = (
     *("id", "name", "severity", "side", "camera", "start_mm", "end_mm", "length_mm", "left_mm", "right_mm"),
@@ -30,12 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--first-seq", type=int, metavar="N", help="an older coil of that name, by `inspector coils`")
     add("--class", dest="name", metavar="NAME", help="only defects of this class")
     add("--side", choices=("top", "bottom"), help="only those on this side")
+    add("--severity", choices=SEVERITIES, help="only those at least so severe, by the rules of --config")
+    size, metres = options.number(at_least=0), options.number()
     for word, adjective in (("length-mm", "long"), ("width-mm", "wide"), ("area-mm2", "large")):
-        add(f"--min-{word}", type=float, default=0.0, metavar="N", help=f"only those at least this {adjective}")
-    add("--min-confidence", type=float, default=0.0, metavar="P", help="only those at least this certain, 0 to 1")
-    add("--from-m", type=float, metavar="M", help="only those that begin here or farther from the head")
-    add("--to-m", type=float, metavar="M", help="only those that begin before this")
-    add("--limit", type=int, metavar="N", help="print at most N defects")
+        add(f"--min-{word}", type=size, default=0.0, metavar="N", help=f"only those at least this {adjective}")
+    share = options.number(at_least=0, at_most=1)
+    add("--min-confidence", type=share, default=0.0, metavar="P", help="only those at least this certain, 0 to 1")
+    add("--from-m", type=metres, metavar="M", help="only those that begin here or farther from the head")
+    add("--to-m", type=metres, metavar="M", help="only those that begin before this")
+    add("--limit", type=arguments.at_least_0, metavar="N", help="print at most N defects")
     source.add_arguments(parser)
     output.add_arguments(parser)
 
@@ -43,18 +49,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print them.
 
-    Raises: ConfigError, RecipeError, JournalError.
+    Raises: ConfigError, RecipeError, JournalError; InspectorError for what no defect can be.
     """
     found = source.find(args)
     out = sys.stdout
     with History(found.journal) as history:
-        payloads = history.payloads(history.coil(args.coil, args.first_seq), _filter(args))
-        if args.json and args.side is None:
+        passage = history.coil(args.coil, args.first_seq)
+        _refuse(args, found, history, passage)
+        payloads = history.payloads(passage, _filter(args))
+        if args.json and args.side is None and args.severity is None:
             for payload in itertools.islice(payloads, args.limit):
                 print(data_of(payload).decode(), file=out)
             return 0
         defects = (event.data for event in map(read_event, payloads) if isinstance(event.data, Defect))
-        wanted = itertools.islice((defect for defect in defects if args.side in (None, defect.side)), args.limit)
+        wanted = itertools.islice((defect for defect in defects if _is_wanted(args, found, defect)), args.limit)
         if args.json:
             for defect in wanted:
                 print(msgspec.json.encode(defect).decode(), file=out)
@@ -65,6 +73,28 @@ def run(args: argparse.Namespace) -> int:
         else:
             output.write_table(NAMES, ([str(cell) for cell in row] for row in rows), out)
     return 0
+
+
+def _refuse(args: argparse.Namespace, found: source.Source, history: History, passage: Passage) -> None:
+    """Refuse a question that has no answer, whatever the coil has."""
+    if None not in (args.from_m, args.to_m) and args.from_m >= args.to_m:
+        raise InspectorError(f"--from-m is {args.from_m:g}; expected less than --to-m, {args.to_m:g}. Correct one.")
+    if args.name is not None and args.name not in (*found.classes, *history.classes(passage.coil)):
+        known = sorted({*found.classes, *history.classes()})
+        if args.name not in known:
+            raise InspectorError(f"--class is {args.name}; expected one of {', '.join(known) or 'none'}. Correct it.")
+    if why := never(args.severity or SEVERITIES[0], (args.name,) if args.name else (), found.severities):
+        if args.config is None:
+            why = "a journal has no rules. Give the line's TOML file with --config."
+        raise InspectorError(f"--severity is {args.severity}: no defect can be, for {why}")
+
+
+def _is_wanted(args: argparse.Namespace, found: source.Source, defect: Defect) -> bool:
+    """Whether a defect is what the journal's index does not know."""
+    if args.side not in (None, defect.side):
+        return False
+    least = SEVERITIES.index(args.severity or SEVERITIES[0])
+    return not least or SEVERITIES.index(severity(found.severities, defect.name, defect)) >= least
 
 
 def _filter(args: argparse.Namespace) -> Filter:

@@ -21,14 +21,17 @@ ACROSS_MM = 500.0
 LEAST_PERIOD_MM = 100.0
 
 
-def number(*, above: float = -math.inf, at_least: float = -math.inf) -> Callable[[str], float]:
+def number(
+    *, above: float = -math.inf, at_least: float = -math.inf, at_most: float = math.inf
+) -> Callable[[str], float]:
     """Make a reader of finite numbers within limits, for argparse."""
 
     def read(text: str) -> float:
         value = float(text)
-        if not (math.isfinite(value) and value > above and value >= at_least):
-            limit = f"above {above:g}" if above > at_least else f"of at least {at_least:g}"
-            raise argparse.ArgumentTypeError(f"{text}; expected a number {limit}")
+        if not (math.isfinite(value) and value > above and at_least <= value <= at_most):
+            least = f" above {above:g}" if above > at_least else f" of at least {at_least:g}" * math.isfinite(at_least)
+            most = f", at most {at_most:g}" * math.isfinite(at_most)
+            raise argparse.ArgumentTypeError(f"{text}; expected a number{least}{most}")
         return value
 
     return read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from inspector.archive.review import Choice, export
+from inspector.archive.review import Choice, NoneChosen, export
 from inspector.archive.store import SEEN, Store
 from inspector.errors import InspectorError
 from tests.inspector.archive.test_store import add, clock, label, store
@@ -64,6 +65,21 @@ def test_crops_are_chosen(store: Store, tmp_path: Path, choice: Choice, numbers:
     assert sorted(int(row.split(",")[4]) for row in table) == numbers
 
 
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        (Choice(coils=("C/1", "D")), "no crop is of coil D; expected one of C/1. Correct it."),
+        (Choice(classes=("drak",)), "no crop is of class drak; expected one of dark, bright, sound. Correct it."),
+    ],
+)
+def test_a_name_that_no_crop_has_is_refused(store: Store, tmp_path: Path, choice: Choice, words: str) -> None:
+    """With the names that there are, next to names of crops too; nothing is written."""
+    add(store, 0, "C/1")
+    with pytest.raises(NoneChosen, match=re.escape(words)):
+        export(store.folder, tmp_path / "out", choice)
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_is_damaged_is_left_out_and_named(store: Store, tmp_path: Path) -> None:
     """After a loss of power: a picture cut short, a sidecar cut short; the rest is exported."""
     for number in range(4):
@@ -83,7 +99,7 @@ def test_an_export_replaces_nothing(store: Store, tmp_path: Path) -> None:
         export(tmp_path, tmp_path / "out", Choice())
     add(store, 1)
     with pytest.raises(InspectorError, match="none of its 1 crops is wanted"):
-        export(store.folder, tmp_path / "out", Choice(coils=("X",)))
+        export(store.folder, tmp_path / "out", Choice(labelled=True))
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").write_text("")
     with pytest.raises(InspectorError, match="holds something already"):

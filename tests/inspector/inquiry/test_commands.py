@@ -17,10 +17,13 @@ from inspector.coil.settings import GradingSection, LimitSection
 from inspector.config.geometry import Span
 from inspector.config.severity import SeveritySection
 from inspector.events.history import History
+from inspector.harness import configuration
+from inspector.harness.ports import Ports
 from inspector.records.events import CoilRecord, Decision, Missed
 from inspector.simulator.planted import PlantedRow, write
 from tests.coil_journals import new_journal, reported, write_coil
 from tests.defects import any_defect
+from tests.recipes import write_recipe
 
 
 @pytest.fixture
@@ -107,6 +110,48 @@ def test_what_is_not_there_is_refused(journal: Path, tmp_path: Path, capsys: pyt
     ):
         assert main(words) == 1
         assert refusal in capsys.readouterr().err
+
+
+def test_filters_that_no_defect_can_meet_are_refused(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A class that nobody knows, a stretch that ends before it begins, a severity without rules: no empty table."""
+    words = ["defects", "--coil", "C", "--journal", str(journal)]
+    for more, refusal in (
+        (["--class", "crak"], "--class is crak; expected one of crack, patch, pitted, scratch. Correct it."),
+        (["--from-m", "9", "--to-m", "5"], "--from-m is 9; expected less than --to-m, 5. Correct one."),
+        (["--severity", "major"], "--severity is major: no defect can be, for a journal has no rules. Give the line's"),
+    ):
+        assert main([*words, *more]) == 1
+        printed = capsys.readouterr()
+        assert refusal in printed.err and not printed.out
+    for more, refusal in (
+        (["--limit", "-1"], "-1: expected a whole number, 0 or more"),
+        (["--min-confidence", "2"], "2; expected a number of at least 0, at most 1"),
+        (["--from-m", "nan"], "nan; expected a number"),
+    ):
+        with pytest.raises(SystemExit):
+            main([*words, *more])
+        assert refusal in capsys.readouterr().err
+
+
+def test_defects_by_severity(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """At least so severe by the line's rules; a class of the recipe that the coil has none of is an empty answer."""
+    write_recipe(tmp_path / "r")
+    rules = '[[severity]]\nlevel = "critical"\nclasses = ["dark"]\n[[severity]]\nlevel = "major"\nmin_length_mm = 40\n'
+    ports = Ports(frames=5555, events=5556, replay=5557, http=9477)
+    line = configuration.write(tmp_path / "line.toml", ports, Path("r"), line="l", mm_per_px=1.0, extra=rules)
+    journal = new_journal(tmp_path / "journal")
+    made = [
+        any_defect(id=name, name=kind, start_mm=1000.0, end_mm=1000.0 + length_mm)
+        for name, kind, length_mm in (("1", "dark", 5.0), ("2", "bright", 50.0), ("3", "bright", 5.0))
+    ]
+    journal.record([reported("C", "started"), *made, reported("C", "ended", 10.0)])
+    journal.close()
+    words = ["defects", "--coil", "C", "--config", str(line)]
+    for level, ids in (("minor", ["1", "2", "3"]), ("major", ["1", "2"]), ("critical", ["1"])):
+        assert main([*words, "--severity", level, "--json"]) == 0
+        assert [json.loads(row)["id"] for row in capsys.readouterr().out.splitlines()] == ids
+    assert main([*words, "--severity", "critical", "--class", "bright"]) == 1
+    assert "no [[severity]] makes a critical defect of bright" in capsys.readouterr().err
 
 
 def test_what_was_planted_is_compared_with_what_was_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
