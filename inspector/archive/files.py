@@ -5,8 +5,12 @@ Knows: disks. Must not know: what a file holds.
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from pathlib import Path
 
+PROBE_BYTES = 2**18
+"""As much as a crop has."""
 BLOCK = 4096
 TRIMMED = 0.95
 """Share of a limit that is left when the oldest have gone."""
@@ -25,6 +29,29 @@ def write(path: Path, content: bytes) -> None:
     except OSError:
         part.unlink(missing_ok=True)
         raise
+
+
+def try_out(folder: Path, least_free: int = 0) -> None:
+    """Write a file into a folder, or into the nearest there is above it, and look how much room there is.
+
+    Leaves nothing behind, and disturbs nobody who writes there.
+
+    Raises: OSError where nothing can be written, or fewer than `least_free` bytes are free.
+    """
+    place = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    with tempfile.TemporaryDirectory(prefix=".probe-", dir=place) as probe:
+        (Path(probe) / "probe").write_bytes(bytes(PROBE_BYTES))
+    free = shutil.disk_usage(place).free
+    if free < least_free:
+        raise OSError(f"the disk has {free / 2**20:.0f} MB free; expected at least {least_free / 2**20:.0f} MB")
+
+
+def refusal(folder: Path, error: OSError) -> str:
+    """Say that an archive cannot be in a folder."""
+    return (
+        f"archive.path is {folder}, where nothing can be written: {error.strerror or error}. Make room, let "
+        "the inspector write there, give another path, or leave out [archive]."
+    )
 
 
 def tidy(day: Path) -> None:

@@ -18,7 +18,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +26,7 @@ import cv2
 import msgspec
 
 from inspector.archive.draft import ArchiveEntry, sidecar
-from inspector.archive.files import DAY_S, TRIMMED, blocks, disk_bytes, tidy, write
+from inspector.archive.files import DAY_S, TRIMMED, blocks, disk_bytes, refusal, tidy, try_out, write
 from inspector.archive.settings import ArchiveSection
 from inspector.errors import ArchiveError
 from inspector.records.commands import Answer, Relabel
@@ -65,10 +64,10 @@ class Store:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise self._refusal(error) from error
+            raise ArchiveError(refusal(self.folder, error)) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._try_out()
+            try_out(self.folder, LEAST_FREE)
         except BlockingIOError as error:
             os.close(lock)
             raise ArchiveError(
@@ -77,25 +76,8 @@ class Store:
             ) from error
         except OSError as error:
             os.close(lock)
-            raise self._refusal(error) from error
+            raise ArchiveError(refusal(self.folder, error)) from error
         return lock
-
-    def _try_out(self) -> None:
-        """Write as much as a crop has, and look how much room there is."""
-        probe = self.folder / "probe.tmp"
-        try:
-            probe.write_bytes(bytes(2**18))
-        finally:
-            probe.unlink(missing_ok=True)
-        free = shutil.disk_usage(self.folder).free
-        if free < LEAST_FREE:
-            raise OSError(f"the disk has {free / 2**20:.0f} MB free; expected at least {LEAST_FREE / 2**20:.0f} MB")
-
-    def _refusal(self, error: OSError) -> ArchiveError:
-        return ArchiveError(
-            f"archive.path is {self.folder}, where nothing can be written: {error.strerror or error}. Make room, let "
-            "the inspector write there, give another path, or leave out [archive]."
-        )
 
     # --- crops ----------------------------------------------------------------------------------------------
 

@@ -18,6 +18,8 @@ import msgspec
 from inspector import recipe
 from inspector.access.gate import ServerKeys, read_keys
 from inspector.access.token import find_token
+from inspector.archive.files import refusal, try_out
+from inspector.archive.store import LEAST_FREE
 from inspector.config import geometry
 from inspector.engines import cascade, choice
 from inspector.engines.screening import ScreenAccount
@@ -208,14 +210,35 @@ def _disk_remarks(settings: Config) -> Iterator[str]:
         except OSError:  # the service's user may see more
             continue
         size = disk.f_blocks * disk.f_frsize
-        if disk.f_flag & os.ST_RDONLY:
-            name = key.partition(".")[0]
-            yield f"{name}.path is {path}, on a file system that is read-only. Mount it to be written to."
-        elif most > size:
+        if most > size and not disk.f_flag & os.ST_RDONLY:
             yield (
                 f"{key} allows {most / 1e9:.1f} GB, and the disk of {path} has {size / 1e9:.1f} GB in all: it is full "
                 "before. Lower it."
             )
+
+
+def check_disks(settings: Config) -> list[str]:
+    """Write where the line will write, as it does at its start; return where this user may not, as the line's may.
+
+    Not a part of `prepare`: a line that runs is loaded again also while its disk is full.
+
+    Raises: ConfigError where nobody can.
+    """
+    faults, closed = [], []
+    journal, archive = Path(settings.journal.path), settings.archive.path and Path(settings.archive.path)
+    for key, folder, least in (("journal.path", journal, 0), ("archive.path", archive, LEAST_FREE)):
+        if not folder:
+            continue
+        try:
+            try_out(folder, least)
+        except PermissionError:
+            closed.append(f"{key} is {folder}, where this user may not write. Check it as the user that the line has.")
+        except OSError as error:
+            words = f"{key} is {folder}, where nothing can be written: {error.strerror or error}. Give another folder."
+            faults.append(refusal(folder, error) if folder is archive else words)
+    if faults:
+        raise ConfigError(faults)
+    return closed
 
 
 def _folder_faults(key: str, folder: Path) -> Iterator[str]:
