@@ -161,7 +161,22 @@ def weld(first: CoilFile, second: CoilFile) -> CoilFile:
             ended=second.record.ended,
         ),
     )
-    return _renamed(whole, name, long_mm + length_mm(second))
+    return _renamed(_gone_on(whole, first.repeats), name, long_mm + length_mm(second))
+
+
+def _gone_on(whole: CoilFile, before: Sequence[Repeat]) -> CoilFile:
+    """Make one of what repeats on both coils of a weld, where its prints go on over it by whole turns."""
+    kept = dict(enumerate(whole.repeats))
+    for number, repeat in enumerate(before):
+        for later in range(len(before), len(whole.repeats)):
+            if later not in kept or kept[later].id != repeat.id:
+                continue
+            both = replace(kept[later], marks=repeat.marks + kept[later].marks)
+            if len(_prints(replace(whole, repeats=(both,)))[0]) >= both.marks:
+                kept[number] = both
+                del kept[later]
+                break
+    return replace(whole, repeats=tuple(kept[number] for number in sorted(kept)))
 
 
 def _refuse_partial(file: CoilFile, why: str) -> None:

@@ -180,6 +180,17 @@ def test_a_coil_turned_around_keeps_its_links(state: str) -> None:
     assert transform.reverse(transform.reverse(printed(state))).repeats == printed(state).repeats
 
 
+@pytest.mark.parametrize("state", ["new", "update", "ended"])
+@pytest.mark.parametrize(("cut_mm", "lost_mm", "repeats"), [(7000, 0, 1), (12_345, 0, 1), (7000, 350, 2)])
+def test_a_roll_is_one_over_a_weld(state: str, cut_mm: int, lost_mm: int, repeats: int) -> None:
+    """Cut and welded again, its prints are one repeat; where they go on out of step they stay two."""
+    made = printed(state)
+    first, second = transform.crop(made, 0, cut_mm / 1000), transform.crop(made, (cut_mm + lost_mm) / 1000, LENGTH_M)
+    whole = transform.weld(first, second)
+    assert len(whole.repeats) == repeats
+    assert sum(repeat.marks for repeat in whole.repeats) == len(whole.defects) == len(linked(whole)) == 21
+
+
 def test_a_piece_keeps_the_alarms_of_its_defects(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And those of which nobody knows where they were raised, which are named; a weld adds up those of both."""
     made = printed("ended")
