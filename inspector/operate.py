@@ -18,7 +18,7 @@ from inspector.errors import InspectorError
 from inspector.records import commands
 from inspector.records.coil import VERDICTS
 from inspector.records.commands import AlarmStatus, Answer, Command
-from inspector.refusal import plain
+from inspector.refusal import explained
 from inspector.service.line import commands_address, load
 
 ALARM_COMMANDS: dict[str, tuple[type[commands.AlarmOrder], str]] = {
@@ -31,6 +31,17 @@ ALARM_COMMANDS: dict[str, tuple[type[commands.AlarmOrder], str]] = {
     "out-of-service": (commands.TakeOut, "take an alarm out of service for maintenance"),
     "in-service": (commands.PutBack, "put an alarm back into service"),
 }
+CALLED = {
+    "alarm": "NAME",
+    "coil": "COIL",
+    "defect": "DEFECT",
+    "roll": "ROLL",
+    "label": "--class",
+    "minutes": "--minutes",
+    "operator": "--operator",
+    "reason": "--reason",
+}
+"""Fields of commands, as the command line calls them."""
 COLUMNS = ("alarm", "state", "priority", "condition", "value", "limit", "since (UTC)", "until (UTC)", "by", "message")
 
 
@@ -46,7 +57,8 @@ def add_alarms_arguments(command: argparse.ArgumentParser) -> None:
         step = steps.add_parser(name, help=words, description=words)
         step.add_argument("alarm", metavar="NAME", help="the alarm's name")
         if name == "shelve":
-            step.add_argument("--minutes", type=float, required=True, metavar="N", help="for how long")
+            most = f"for how long, at most {commands.MOST_MINUTES} (a week)"
+            step.add_argument("--minutes", type=float, required=True, metavar="N", help=most)
         _add_person(step)
         _add_address(step)
 
@@ -56,7 +68,9 @@ def add_roll_arguments(command: argparse.ArgumentParser) -> None:
     steps = command.add_subparsers(required=True, metavar="COMMAND", dest="step")
     words = "a roll was changed: what it printed ends"
     step = steps.add_parser("changed", help=words, description=words)
-    step.add_argument("roll", nargs="?", help="the roll, as named in the configuration (default: all rolls)")
+    step.add_argument(
+        "roll", nargs="?", metavar="ROLL", help="the roll, as named in the configuration (default: all rolls)"
+    )
     _add_person(step)
     _add_address(step)
 
@@ -65,7 +79,7 @@ def add_decide_arguments(command: argparse.ArgumentParser) -> None:
     """Build `inspector decide`."""
     command.add_argument("coil", metavar="COIL", help="the coil's name")
     command.add_argument("grade", choices=VERDICTS, help="what becomes of it")
-    _add_person(command)
+    _add_person(command, why_needed=True)
     _add_address(command)
 
 
@@ -119,7 +133,7 @@ def _command(args: argparse.Namespace, kind: type[commands.Order], facts: dict[s
     try:
         command: Command = msgspec.convert({"command": str(kind.__struct_config__.tag), **facts}, Command)
     except msgspec.ValidationError as error:
-        raise InspectorError(f"{args.step}: {plain(error)}. Correct it.") from error
+        raise InspectorError(f"{args.step}: {explained(error, facts, CALLED)}. Correct it.") from error
     answer = ask(_asked(args), command, args.timeout, key=args.key)
     if not answer.is_done:
         raise InspectorError(f"line {answer.line}: refused: {answer.message}")
@@ -177,9 +191,10 @@ def _person(args: argparse.Namespace) -> dict[str, object]:
     return {"operator": args.operator, "reason": args.reason}
 
 
-def _add_person(command: argparse.ArgumentParser) -> None:
+def _add_person(command: argparse.ArgumentParser, *, why_needed: bool = False) -> None:
     command.add_argument("--operator", required=True, metavar="NAME", help="who asks; it is journalled")
-    command.add_argument("--reason", default="", metavar="WORDS", help="why; it is journalled")
+    words = "why; it is journalled"
+    command.add_argument("--reason", default="", required=why_needed, metavar="WORDS", help=words)
 
 
 def _add_address(command: argparse.ArgumentParser) -> None:

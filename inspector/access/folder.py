@@ -27,7 +27,7 @@ from msgspec import Meta
 from inspector.access.keys import PRIVATE, PUBLIC, Z85, Key, KeyName, write_new
 from inspector.errors import AccessError
 from inspector.records.names import Name
-from inspector.refusal import plain
+from inspector.refusal import explained, plain
 
 SERVER = "server.key"
 AUTHORISED, REVOKED = "authorised", "revoked"
@@ -91,7 +91,8 @@ def issue(
     try:
         grant = msgspec.convert({**facts, "public": key.public}, Grant)
     except msgspec.ValidationError as error:
-        raise AccessError(f"{name}: {plain(error)}. Give --camera as in the configuration.") from error
+        words = explained(error, facts, {"name": "NAME", "cameras": "--camera"})
+        raise AccessError(f"{words}. Give --camera as in the configuration.") from error
     write_new(key_file, key.text(), PRIVATE)
     try:
         write_new(record, grant.text(), PUBLIC)

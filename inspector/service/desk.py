@@ -30,7 +30,7 @@ from inspector.guard import Guard
 from inspector.records.commands import Acknowledge, Answer, Asked, Command, Order
 from inspector.records.events import Data
 from inspector.records.stages import Findings
-from inspector.refusal import plain
+from inspector.refusal import explained, plain
 from inspector.service.settings import CommandsSection
 from inspector.signals import Flag
 from inspector.sockets import release
@@ -132,9 +132,11 @@ class Desk:
 
         Raises: ValueError when a name cannot be one.
         """
-        command = msgspec.convert(
-            {"command": "acknowledge", "alarm": alarm, "operator": operator or BY_HTTP}, Acknowledge
-        )
+        given = {"command": "acknowledge", "alarm": alarm, "operator": operator or BY_HTTP}
+        try:
+            command = msgspec.convert(given, Acknowledge)
+        except msgspec.ValidationError as error:
+            raise ValueError(explained(error, given)) from error
         self._asked.put(Asked(next(self._numbers), command))
 
     def left(self) -> list[Data]:
