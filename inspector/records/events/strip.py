@@ -116,7 +116,7 @@ class Repeat(Kind, frozen=True, kw_only=True, tag="repeat"):
     name: str
     """Class of the defects, by the recipe's name."""
     coil: str
-    """The coil under the cameras."""
+    """The coil that its newest mark lies on; where it `ended`, the newest coil, which may have none of its marks."""
     side: str
     """Side of the strip: `top` or `bottom`."""
     across_mm: float
