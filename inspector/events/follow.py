@@ -6,17 +6,18 @@ Must not know: sockets (that is the client's), argparse, the environment (handed
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TextIO
 
-from inspector import output
+from inspector import __version__, output
 from inspector.client import Events, Gap
 from inspector.errors import EXIT_FAILURE
 from inspector.events.text import line, wants_colour
 from inspector.records.envelope import Event, write_event
+from inspector.records.events import ROOTS
 from inspector.signals import Flag, interrupt_noted
 from inspector.words import counted
 
@@ -54,6 +55,8 @@ def print_events(
     colour = wants_colour(out, environ)
     write = _as_json if as_json else partial(line, colour=colour)
     silence = _Silence(connect, timeout_s, err)
+    for words in _unknown(topics):
+        print(words, file=err, flush=True)
     try:
         with (
             interrupt_noted() as interrupted,
@@ -94,6 +97,14 @@ def _print(
         elif silence.is_too_long(events):
             return silence.code(shown, count, events)
     return 0
+
+
+def _unknown(topics: Sequence[str]) -> Iterator[str]:
+    """Say which topics no event of this version has; a later inspector may have more."""
+    for topic in topics:
+        if not any(topic.startswith(root) or root.startswith(topic) for root in ROOTS):
+            roots = ", ".join(root.rstrip(".") for root in sorted(ROOTS))
+            yield f"--topic {topic}: no event of {__version__} has such a topic; they begin with {roots}."
 
 
 def _as_json(event: Event) -> str:

@@ -10,12 +10,13 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
 import zmq
 
+from inspector import __version__
 from inspector.events.follow import print_events
 from inspector.events.journal import Journal
 from inspector.events.publish import Publisher
@@ -247,6 +248,16 @@ def test_an_address_where_nobody_answers_is_named(address: str, count: int) -> N
     )
     words = f"nobody answers at {address}; expected an inspector's events.bind. Check the address, and that it runs.\n"
     assert (code, out.getvalue(), err.getvalue()) == (1, "", words)
+
+
+def test_a_topic_that_no_event_has_is_named() -> None:
+    """A slip of the pen would wait for ever: it is remarked on, with the topics that there are."""
+    err = io.StringIO()
+    topics = ["defcts", "al", "alarm.pits", ""]
+    where: dict[str, Any] = {"as_json": False, "since": None, "cursor": None, "timeout_s": 0.1, "environ": {}}
+    assert print_events("tcp://127.0.0.1:1", None, topics, count=0, out=io.StringIO(), err=err, **where) == 0
+    words = f"--topic defcts: no event of {__version__} has such a topic; they begin with access, alarm, archive, "
+    assert err.getvalue().startswith(words) and err.getvalue().count("\n") == 1
 
 
 def test_ctrl_c_ends_quietly(feed: Feed) -> None:

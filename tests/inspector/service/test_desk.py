@@ -208,7 +208,9 @@ def test_an_acknowledgement_over_http(room: Room) -> None:
     room.desk.acknowledge("pits")
     findings = room.desk.attach(NOTHING)
     assert [getattr(asked.command, "operator", "") for asked in findings.asked] == ["Kim", "unnamed, over HTTP"]
-    with pytest.raises(ValueError):
+    with pytest.raises(
+        ValueError, match=r"^operator is 'a\\nb'; expected text on one line, not blank, without control"
+    ):
         room.desk.acknowledge("pits", "a\nb")
     room.desk.answer(room.desk.conclude(findings))
 
