@@ -82,6 +82,11 @@ class Speech(msgspec.Struct, frozen=True):
         """A length in the short unit, without its name."""
         return self.number(self.units.short(length_mm, digits))
 
+    def area(self, area_mm2: float) -> str:
+        """An area in the short unit's square, without its name: to a thousandth of a square inch."""
+        area = area_mm2 / self.units.small_mm**2
+        return self.count(round(area)) if self.units.small_mm == 1 else self.number(f"{area:.3f}")
+
     def long(self, length_m: float, digits: int = 1) -> str:
         """A length in the long unit, without its name."""
         return self.number(self.units.long(length_m, digits))

@@ -82,7 +82,7 @@ def tables(made: CoilRecord, by: Speech) -> str:
             by.count(sums.count),
             *(by.count(sums.severities.get(level, 0)) for level in levels),
             by.number(f"{sums.per_100_m * by.units.large_m:.1f}"),
-            by.count(round(sums.area_mm2 / by.units.small_mm**2)),
+            by.area(sums.area_mm2),
             by.short(sums.longest_mm),
         ]
         for sums in made.classes

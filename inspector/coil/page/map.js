@@ -48,7 +48,7 @@ export class Strip {
 
   fit() {
     this.measure();
-    const room = printing ? 330 : Math.max(560, .55 * window.innerHeight);
+    const room = printing ? 290 : Math.max(560, .55 * window.innerHeight);
     let low = 1e-5, high = this.inner / Math.min(this.length, 2000);
     this.scale = high;
     if (this.rows * this.rowPx > room) {
@@ -255,6 +255,7 @@ export class Strip {
   repeats() {
     const ctx = this.ctx, font = ctx.font;
     ctx.font = `600 ${font}`;
+    const written = [];                  // boxes of the words so far: two rolls that begin together are read one behind the other
     for (const repeat of meta.repeats) {
       const marks = repeat.marks; if (marks.length < 2) continue;
       ctx.strokeStyle = "#111"; ctx.lineWidth = 1.3; ctx.setLineDash([5, 3]);
@@ -265,7 +266,7 @@ export class Strip {
       ctx.setLineDash([]);
       for (const i of marks) for (const [x, y, w] of this.pieces(repeat.side, startMm(i), startMm(i) + lengthMm(i), leftMm(i) + widthMm(i) / 2, leftMm(i) + widthMm(i) / 2)) { ctx.beginPath(); ctx.arc(x + w / 2, y, 7, 0, 7); ctx.stroke(); }
       const [x, y, row] = this.at(repeat.side, startMm(marks[0]), leftMm(marks[0])), words = `${t("repeat", { name: repeat.name, period: `${short(repeat.period)} ${unit().small}` })}${repeat.rolls.length ? ", " + repeat.rolls.join(t("or")) : ""}`;
-      if (row >= this.first && row <= this.last) { const at = y + this.top - row * this.rowPx < LOW ? [x + 9, y + 24] : [x + 9, y - 6]; ctx.textAlign = "left"; ctx.textBaseline = "bottom"; ctx.lineWidth = 3; ctx.strokeStyle = "#fff"; ctx.strokeText(words, ...at); ctx.fillStyle = "#111"; ctx.fillText(words, ...at); }   // not above the row, where there is no room
+      if (row >= this.first && row <= this.last) { const at = y + this.top - row * this.rowPx < LOW ? [x + 9, y + 24] : [x + 9, y - 6], long = ctx.measureText(words).width + 8; for (const [left, right, low] of written) if (Math.abs(low - at[1]) < 13 && at[0] < right && at[0] + long > left) at[0] = right; written.push([at[0], at[0] + long, at[1]]); ctx.textAlign = "left"; ctx.textBaseline = "bottom"; ctx.lineWidth = 3; ctx.strokeStyle = "#fff"; ctx.strokeText(words, ...at); ctx.fillStyle = "#111"; ctx.fillText(words, ...at); }   // not above the row, where there is no room
     }
     ctx.font = font;
   }
@@ -278,7 +279,13 @@ export class Strip {
     for (const [name, mm, align, by] of [[`\u25c1 ${meta.before}`, 0, "left", 8], [`${meta.after} \u25b7`, this.length, "right", -8]]) {
       if (!name.replace(/[\u25c1\u25b7 ]/g, "")) continue;
       const lane = this.lanes[0], [[x, y] = []] = this.pieces(lane.name, mm, mm, lane.left, lane.right);
-      if (x !== undefined) { ctx.textAlign = align; ctx.strokeText(name, x + by, y + 5); ctx.fillText(name, x + by, y + 5); }
+      if (x === undefined) continue;
+      const long = ctx.measureText(name).width / this.scale + 12 / this.scale, from = mm ? mm - long : 0, to = mm ? mm : long, taken = [];   // where defects lie
+      for (let i = 0; i < coil.start.length; i++) if (meta.sides_by_number[coil.side[i]] === lane.name && startMm(i) < to && startMm(i) + lengthMm(i) > from) taken.push([(leftMm(i) - lane.left) * this.scale - 6, (leftMm(i) + widthMm(i) - lane.left) * this.scale + 6]);
+      const high = (lane.right - lane.left) * this.scale; let down = 5;
+      while (down + 14 < high && taken.some(([a, b]) => a < down + 14 && b > down)) down += 3;
+      if (down + 14 >= high) down = 5;
+      ctx.textAlign = align; ctx.strokeText(name, x + by, y + down); ctx.fillText(name, x + by, y + down);
     }
   }
 

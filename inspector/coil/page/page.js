@@ -25,6 +25,8 @@ function choose() {
   strip.shown = shown = Int32Array.from(found);
 }
 
+const MANY = 20000;   // defects that take longer to count than a picture of the screen
+
 // What is below the map.
 function follow() {
   byId("count").textContent = shown.length === count ? t("in_all", { count: big(count) }) : t("of_all", { shown: big(shown.length), count: big(count) });
@@ -77,7 +79,9 @@ export async function show(source, picked = () => {}, behind = null) {
   strip = new Strip(byId("map"), pick, behind); list = new List(byId("list"), pick);
   legend(); options(); choose(); strip.fit();
   document.documentElement.dataset.mapped = String(Math.round(performance.now()));
-  await new Promise((done) => setTimeout(done));   // the map is seen before the rest is counted
+  window.addEventListener("beforeprint", () => print(true)); window.addEventListener("afterprint", () => print(false));
+  matchMedia("print").addEventListener("change", (event) => print(event.matches));
+  if (count > MANY) await new Promise((done) => setTimeout(done));   // the map is seen before the rest is counted
   follow();
   let wide = strip.width;
   new ResizeObserver(() => {
@@ -86,8 +90,6 @@ export async function show(source, picked = () => {}, behind = null) {
     wide = strip.width; strip.fit(); charts();
     if (now > was * 1.01) { strip.scale = Math.max(strip.whole, now); strip.layout(); strip.draw(); }
   }).observe(byId("map"));
-  window.addEventListener("beforeprint", () => print(true)); window.addEventListener("afterprint", () => print(false));
-  matchMedia("print").addEventListener("change", (event) => print(event.matches));
   document.documentElement.dataset.ready = String(Math.round(performance.now()));
 }
 

@@ -17,7 +17,7 @@ from inspector.coil.record import record
 from inspector.coil.seen import CoilHistory
 from inspector.coil.settings import GradingSection, LimitSection
 from inspector.coil.speech import ENGLISH, FORMS, speech
-from inspector.coil.units import INCHES, METRIC
+from inspector.coil.units import INCHES, METRIC, Units
 from inspector.languages.catalogue import languages
 from inspector.records.coil import Decided
 from tests.browser import needs_browser, opened
@@ -163,3 +163,9 @@ def test_times_are_those_of_the_reader_s_zone(zone: str, time: str, name: str) -
     spoken = speech(zone=zone)
     assert (spoken.time("2026-07-01T22:30:00.123456Z"), spoken.zone_at("2026-07-01T22:30:00Z")) == (time, name)
     assert spoken.time("") == ""
+
+
+@pytest.mark.parametrize(("units", "area"), [(METRIC, "288"), (INCHES, "0.446")])
+def test_an_area_has_the_digits_of_its_unit(units: Units, area: str) -> None:
+    """288 square millimetres are 0.446 square inches, and not none."""
+    assert msgspec.structs.replace(ENGLISH, units=units).area(288.0) == area
