@@ -8,11 +8,12 @@ from __future__ import annotations
 import argparse
 import itertools
 import sys
+from collections.abc import Sequence
 
 import msgspec
 
 from inspector import arguments
-from inspector.config.severity import SEVERITIES, never, severity
+from inspector.config.severity import SEVERITIES, SeveritySection, never, severity
 from inspector.errors import InspectorError
 from inspector.events.history import Filter, History, Passage
 from inspector.inquiry import output, source
@@ -67,7 +68,8 @@ def run(args: argparse.Namespace) -> int:
             for defect in wanted:
                 print(msgspec.json.encode(defect).decode(), file=out)
             return 0
-        rows = ([_cell(found, defect, name) for name in NAMES] for defect in wanted)
+        rules = found.severities if args.config else None
+        rows = ([_cell(rules, defect, name) for name in NAMES] for defect in wanted)
         if args.csv:
             output.write_csv(NAMES, rows, out)
         else:
@@ -112,8 +114,9 @@ def _filter(args: argparse.Namespace) -> Filter:
     return which
 
 
-def _cell(found: source.Source, defect: Defect, name: str) -> object:
+def _cell(rules: Sequence[SeveritySection] | None, defect: Defect, name: str) -> object:
+    """A defect's value in a column; its severity is empty where nobody knows the rules."""
     if name == "severity":
-        return severity(found.severities, defect.name, defect)
+        return "" if rules is None else severity(rules, defect.name, defect)
     value = getattr(defect, name)
     return round(value, 3) if isinstance(value, float) else value

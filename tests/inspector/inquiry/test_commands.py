@@ -47,7 +47,7 @@ def test_coils_in_each_form(journal: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_defects_in_each_form(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """JSON lines and CSV give the same defects, which meet what was asked for."""
+    """JSON lines and CSV give the same defects, which meet what was asked for; no rules, no severity."""
     words = ["defects", "--coil", "C", "--journal", str(journal), "--class", "scratch", "--min-length-mm", "20"]
     assert main([*words, "--json"]) == 0
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -55,7 +55,7 @@ def test_defects_in_each_form(journal: Path, capsys: pytest.CaptureFixture[str])
     assert main([*words, "--csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [row["id"] for row in rows] == [defect["id"] for defect in found]
-    assert all(float(row["length_mm"]) >= 20 for row in rows)
+    assert all(float(row["length_mm"]) >= 20 and row["severity"] == "" for row in rows)
     assert main([*words, "--side", "top", "--limit", "2"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 3
 
@@ -150,6 +150,9 @@ def test_defects_by_severity(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     for level, ids in (("minor", ["1", "2", "3"]), ("major", ["1", "2"]), ("critical", ["1"])):
         assert main([*words, "--severity", level, "--json"]) == 0
         assert [json.loads(row)["id"] for row in capsys.readouterr().out.splitlines()] == ids
+    assert main([*words, "--csv"]) == 0
+    rows = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert [row["severity"] for row in rows] == ["critical", "major", "minor"]
     assert main([*words, "--severity", "critical", "--class", "bright"]) == 1
     assert "no [[severity]] makes a critical defect of bright" in capsys.readouterr().err
 
