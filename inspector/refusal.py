@@ -17,6 +17,8 @@ OTHERWISE = "text in the form that the reference gives"
 _PATTERN = re.compile(r"`str` matching regex (.*?)(?= - at `\$|$)", re.DOTALL)
 _FIELD = re.compile(r" - at `\$\.(\w+)[^`]*`$")
 _BOUND = re.compile(r"Expected `\w+` (of length )?(>=|<=|>|<) ([\d.]+)")
+_KIND = re.compile(r"Expected `(\w+)(?: \| null)?`, got `\w+`")
+KINDS = {"float": "a number", "int": "a whole number", "str": "a text", "bool": "true or false"}
 LIMITS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
 LONGEST = 40
 """Characters of a value in a refusal."""
@@ -36,6 +38,8 @@ def explained(error: Exception, given: Mapping[str, object], called: Mapping[str
         number = f"{float(bound[3]):.12g}"
         what = "" if not bound[1] else " character" if number == "1" else " characters"
         expected = f"{LIMITS[bound[2]]} {number}{what}"
+    elif (kind := _KIND.match(message)) and kind[1] in KINDS:
+        expected = KINDS[kind[1]]
     return f"{(called or {}).get(name, name)} is {_shown(given[name])}; expected {expected}"
 
 

@@ -165,11 +165,11 @@ def _refuse_unknown(choice: Choice, kept: Sequence[ArchivedCrop], classes: Seque
     coils = list(
         dict.fromkeys(crop.facts.coil for crop in sorted(kept, key=lambda crop: crop.facts.time, reverse=True))
     )
-    for what, asked, known in (("coil", choice.coils, coils), ("class", choice.classes, [*classes, SOUND])):
+    for noun, asked, known in (("coil", choice.coils, coils), ("class", choice.classes, [*classes, SOUND])):
         for name in asked:
             if name not in known:
                 some = ", ".join(known[:MOST_NAMED]) + (" ..." if len(known) > MOST_NAMED else "")
-                raise NoneChosen(f"no crop is of {what} {name}; expected one of {some or 'none'}. Correct it.")
+                raise NoneChosen(f"no crop is of {noun} {name}; expected one of {some or 'none'}. Correct it.")
 
 
 class _Writer:

@@ -42,7 +42,7 @@ from inspector.records.commands import (
     Shelve,
     Unshelve,
 )
-from inspector.refusal import plain
+from inspector.refusal import explained
 from inspector.station import backdrop, crops
 from inspector.station.access import Who
 from inspector.station.coils import pictures
@@ -253,7 +253,7 @@ def _command(given: dict[str, object], who: Who) -> Command:
     try:
         command: Command = msgspec.convert(given, Command)
     except msgspec.ValidationError as error:
-        raise HTTPException(400, f"{plain(error)}. Correct it.") from error
+        raise HTTPException(400, f"{explained(error, given)}. Correct it.") from error
     if not isinstance(command, Order):
         raise HTTPException(400, "this changes nothing; the stream has it.")
     if not (isinstance(command, OPERATORS) or who.may("engineer")):

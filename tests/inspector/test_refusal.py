@@ -9,7 +9,7 @@ import pytest
 
 from inspector.records.commands import Command
 from inspector.records.frame import Header
-from inspector.refusal import OTHERWISE, SHAPES, plain
+from inspector.refusal import OTHERWISE, SHAPES, explained, plain
 
 
 def patterns(kind: object) -> Iterator[str]:
@@ -43,6 +43,25 @@ def test_a_refusal_names_the_field_and_what_it_takes(facts: dict[str, str]) -> N
     words = plain(caught.value)
     assert OTHERWISE not in words and "[" not in words and "regex" not in words
     assert words.startswith("Expected ") and words.endswith(("`$.alarm`", "`$.operator`"))
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"minutes": 100000}, "minutes is 100000; expected at most 10080"),
+        ({"minutes": 0}, "minutes is 0; expected more than 0"),
+        ({"operator": ""}, "operator is ''; expected at least 1 character"),
+        ({"reason": "a\nb"}, "reason is 'a\\nb'; expected text on one line, without control characters"),
+        ({"minutes": "7"}, "minutes is '7'; expected a number"),
+        ({"more": 1}, "Object contains unknown field `more`"),
+    ],
+)
+def test_what_was_typed_is_explained(facts: dict[str, object], words: str) -> None:
+    """What was found and what is expected, by the field's own name; an error of no field stays as it is."""
+    given = {"command": "shelve", "alarm": "a", "operator": "Kim", "minutes": 5, **facts}
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.convert(given, Command)
+    assert explained(caught.value, given) == words
 
 
 def test_other_errors_stay_as_they_are() -> None:
