@@ -25,7 +25,9 @@ from inspector.score import overlaps
 from inspector.simulator import planted
 from inspector.simulator.planted import COIL, LOST, PlantedRow
 
-NAMES = ("coil", "what", "name", "planted_mm", "found_mm", "off_mm", "found_as")
+NAMES = ("coil", "what", "name", "planted_mm", "across_mm", "found_mm", "off_mm", "found_as", "outcome")
+LOST_END = "lost end"
+FOUND, CONFUSED, UNFOUND = "found", "other class", "not found"
 FALSE, MISSED, NOT_COME, RUNS = "false", "missed", "not come", "no end yet"
 
 
@@ -34,11 +36,13 @@ class ComparedRow(msgspec.Struct, frozen=True):
 
     coil: str
     what: str
-    """`coil` (its end), `lost` (strip that was never sent), `defect`, `print` of a roll, or `false`."""
+    """`coil` (its end), `lost` and `lost end` (strip that was never sent), `defect`, `print` of a roll, or `false`."""
     name: str
     """Its class; empty where it has none."""
     planted_mm: float | None
-    """Where it begins; of a coil where it ends."""
+    """Where it begins; of a coil, and of a `lost end`, where it ends."""
+    across_mm: float | None
+    """Its left edge, of what is false as reported: with `planted_mm` it names one thing."""
     found_mm: float | None
     """The same as reported; null where it was not."""
     off_mm: float | None
@@ -46,6 +50,8 @@ class ComparedRow(msgspec.Struct, frozen=True):
     found_as: str
     """The classes it was reported as; `missed` where the strip was reported as not inspected, `not come` where the
     inspector has not seen the coil come so far; `no end yet` of a coil that runs: it ends when the next one comes."""
+    outcome: str
+    """Of a defect or print: `found`, `other class`, `not found`, `missed` or `not come`; or `false`. Else empty."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,9 +87,9 @@ def run(args: argparse.Namespace) -> int:
 
 def summary(rows: Sequence[ComparedRow]) -> str:
     """What it comes to, in a sentence."""
-    things = [row for row in rows if row.what not in (COIL, LOST, FALSE)]
-    seen = [row for row in things if row.found_as not in (MISSED, NOT_COME)]
-    found = [row for row in seen if row.name in row.found_as.split(" and ")]
+    things = [row for row in rows if row.outcome not in ("", FALSE)]
+    seen = [row for row in things if row.outcome not in (MISSED, NOT_COME)]
+    found = [row for row in seen if row.outcome == FOUND]
     false = sum(row.what == FALSE for row in rows)
     words = f"{len(found)} of {len(seen)} found, {false} false"
     for word, place in ((MISSED, "strip that was not inspected"), (NOT_COME, "strip that has not come")):
@@ -105,8 +111,11 @@ def _coil(history: History, passage: Passage, truth: Sequence[PlantedRow]) -> It
         if row.what == COIL:
             yield _row(row, row.end_mm, reached_mm if passage.is_over else None, "" if passage.is_over else RUNS)
         elif row.what == LOST:
-            gap = next((gap for gap in missed if gap.start_mm < row.end_mm and gap.end_mm > row.start_mm), None)
-            yield _row(row, row.start_mm, gap.start_mm if gap else None, MISSED if gap else "")
+            gaps = [gap for gap in missed if gap.start_mm < row.end_mm and gap.end_mm > row.start_mm]
+            found_as = MISSED if gaps else ""
+            yield _row(row, row.start_mm, min((gap.start_mm for gap in gaps), default=None), found_as)
+            end_mm = max((gap.end_mm for gap in gaps), default=None)
+            yield msgspec.structs.replace(_row(row, row.end_mm, end_mm, found_as), what=LOST_END)
     for row, hits in zip(rows, overlap, strict=True):
         if row.start_mm >= reached_mm:
             yield _row(row, row.start_mm, None, NOT_COME)
@@ -115,7 +124,8 @@ def _coil(history: History, passage: Passage, truth: Sequence[PlantedRow]) -> It
     is_true = np.any(overlap, axis=0) if rows else np.zeros(len(defects), np.bool_)
     for defect, is_hit in zip(defects, is_true, strict=True):
         if not is_hit:
-            yield ComparedRow(passage.coil, FALSE, defect.name, None, defect.start_mm, None, defect.name)
+            places = (None, defect.left_mm, defect.start_mm, None)
+            yield ComparedRow(passage.coil, FALSE, defect.name, *places, defect.name, FALSE)
 
 
 def _thing(row: PlantedRow, hits: Sequence[Defect], missed: Sequence[Missed]) -> ComparedRow:
@@ -130,7 +140,12 @@ def _thing(row: PlantedRow, hits: Sequence[Defect], missed: Sequence[Missed]) ->
 
 def _row(row: PlantedRow, planted_mm: float, found_mm: float | None, found_as: str) -> ComparedRow:
     off_mm = None if found_mm is None else round(found_mm - planted_mm, 3)
-    return ComparedRow(row.coil, row.what, row.name, planted_mm, found_mm, off_mm, found_as)
+    outcome = ""
+    if row.is_defect and found_as in (MISSED, NOT_COME):
+        outcome = found_as
+    elif row.is_defect:
+        outcome = FOUND if row.name in found_as.split(" and ") else CONFUSED if found_as else UNFOUND
+    return ComparedRow(row.coil, row.what, row.name, planted_mm, row.left_mm, found_mm, off_mm, found_as, outcome)
 
 
 def _cell(value: object) -> str:

@@ -157,6 +157,27 @@ def test_a_browser_draws_it(tmp_path: Path, made: str) -> None:
         assert page.inner_text("#count") == f"{len(coil.defects):,} in all".replace(",", "\u202f")
 
 
+NOTED = """new MutationObserver(() => {
+  const page = document.documentElement;
+  const hint = document.getElementById("density-hint");
+  if (page?.dataset.mapped && !window.atMap) window.atMap = hint.textContent || "empty";
+}).observe(document, { attributes: true, subtree: true })"""
+"""Notes, before the browser shows the map, what stands at the density by then."""
+
+
+@needs_browser
+@pytest.mark.slow
+def test_charts_come_with_the_map_which_prints_on_page_one(tmp_path: Path) -> None:
+    """A picture taken as the page opens has no empty charts, and page 1 of A4 no empty half."""
+    path = tmp_path / "coil.html"
+    path.write_text(html(coil_with_all()), encoding="utf-8")
+    with opened(path, lambda page: page.add_init_script(NOTED)) as page:
+        assert "metre" in page.evaluate("window.atMap")
+        page.emulate_media(media="print")
+        page.set_viewport_size({"width": 1039, "height": 710})  # A4 landscape without its margins
+        page.wait_for_function("document.querySelector('#map-panel').getBoundingClientRect().bottom + scrollY < 710")
+
+
 @needs_browser
 @pytest.mark.slow
 def test_a_browser_shows_all_of_it(tmp_path: Path) -> None:

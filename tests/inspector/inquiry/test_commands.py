@@ -179,15 +179,17 @@ def test_what_was_planted_is_compared_with_what_was_found(tmp_path: Path, capsys
     words = ["compare", str(tmp_path / "truth.csv"), "--journal", str(tmp_path / "journal")]
     assert main([*words, "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(row["what"], row["found_mm"], row["off_mm"], row["found_as"]) for row in rows] == [
-        ("coil", 10_000.0, 0.0, ""),
-        ("lost", 5000.0, 0.0, "missed"),
-        ("defect", 1001.0, 1.0, "crack"),
-        ("defect", 2000.0, 0.0, "patch"),
-        ("defect", None, None, ""),
-        ("defect", None, None, "missed"),
-        ("false", 9000.0, None, "patch"),
+    assert [(row["what"], row["found_mm"], row["off_mm"], row["found_as"], row["outcome"]) for row in rows] == [
+        ("coil", 10_000.0, 0.0, "", ""),
+        ("lost", 5000.0, 0.0, "missed", ""),
+        ("lost end", 6000.0, 0.0, "missed", ""),
+        ("defect", 1001.0, 1.0, "crack", "found"),
+        ("defect", 2000.0, 0.0, "patch", "other class"),
+        ("defect", None, None, "", "not found"),
+        ("defect", None, None, "missed", "missed"),
+        ("false", 9000.0, None, "patch", "false"),
     ]
+    assert [row["planted_mm"] for row in rows if row["outcome"] == "not found"] == [3000.0]
     assert main(words) == 0
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == ("1 of 3 found, 1 false; 1 on strip that was not inspected; half of the begins are right to 1.0 mm.")

@@ -1,14 +1,18 @@
 """`inspector replay`, at the end of what it sends."""
 
 import argparse
+import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import zmq
 
-from inspector import sockets
+from inspector import sockets, wire
 from inspector.errors import SocketError
 from inspector.simulator import planted, replay
+from tests.patience import patience_ms
 
 Context = zmq.Context[zmq.Socket[bytes]]
 
@@ -36,5 +40,29 @@ def test_command_reports_a_tail_that_nobody_took(
         replay.run(arguments(*words))
     assert ("the last 3 may be lost" in capsys.readouterr().out) == (count == "4")
     assert planted.read(table)
+    receiver.close(linger=0)
+    context.term()
+
+
+def test_the_program_of_the_chapter_plays_what_replay_cannot() -> None:
+    """Two cameras that overlap, one of them mirrored, see the same steel there, and the strip runs backwards."""
+    chapter = (Path(__file__).parents[3] / "inspector/coil/README.md").read_text(encoding="utf-8")
+    program = re.findall(r"```python\n(from inspector.camera .*?)```", chapter, re.DOTALL)[0]
+    context: Context = zmq.Context()
+    receiver = sockets.make(context, zmq.PULL, queue=4)
+    where = sockets.bind(receiver, "tcp://127.0.0.1:0", "bind")
+    seen: dict[tuple[str, float | None], np.ndarray[tuple[int, int], np.dtype[np.uint8]]] = {}
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(exec, program.replace("tcp://127.0.0.1:5555", where), {})
+        while len(seen) < 16:
+            assert receiver.poll(patience_ms())
+            part, payload = receiver.recv_multipart()
+            header = wire.read_header(part)
+            seen[header.camera, header.start_mm] = wire.read_pixels(header, payload)[0]
+        running.result()
+    assert [mm for name, mm in seen if name == "left"] == [number * 160.0 for number in reversed(range(8))]
+    for number in range(8):
+        left, right = seen["left", number * 160.0], seen["right", number * 160.0]
+        assert np.array_equal(left[:, 1400:], right[:, ::-1][:, :200])
     receiver.close(linger=0)
     context.term()
