@@ -30,7 +30,7 @@ import zmq
 from inspector import sockets
 from inspector.access.handshake import Handshakes
 from inspector.access.keys import Key, client_key
-from inspector.cursor import Cursor, CursorFile
+from inspector.cursor import Cursor, CursorFile, place
 from inspector.errors import SocketError
 from inspector.records.envelope import LIMIT_EVENTS, Event, ReplayHead, ReplayRequest, read_event
 from inspector.records.events import HEARTBEAT_TOPIC, Heartbeat
@@ -104,19 +104,14 @@ class Events:
         """The same of events that are on their way, by their id."""
         self._topics = (topics,) if isinstance(topics, str) else tuple(topics) or ("",)
         self._root = _common_root(self._topics)
-        self._timeout_s = timeout_s
-        self._heartbeats = heartbeats
-        self._on_gap = on_gap
+        self._timeout_s, self._heartbeats, self._on_gap = timeout_s, heartbeats, on_gap
         self._patience_s = patience_s
         self._cursor = CursorFile(Path(cursor)) if cursor is not None else None
         self._passed = self._cursor.cursor if self._cursor is not None else None
         after = self._passed or after
         self._time, self._kept_time = "", after.time if isinstance(after, Cursor) else ""
         """When what came last was sent; and when the kept place was passed, until it was looked at."""
-        if isinstance(after, Cursor):
-            after = after.epoch, after.seq
-        if after is None and isinstance(since, int):
-            after = (None, max(0, since - 1))
+        after = place(after, since)
         self._since = since.astimezone() if after is None and isinstance(since, datetime) else None
         self._kept_s = -KEEP_S
         self._is_holed = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -104,3 +105,12 @@ class CursorFile:
             raise CursorError(
                 f"{self._path}: holds no cursor in a journal: {error}. Remove it, and say where to begin."
             ) from error
+
+
+def place(after: tuple[str | None, int] | Cursor | None, since: int | datetime | None) -> tuple[str | None, int] | None:
+    """Return epoch and number of what was dealt with, if it is known by its number."""
+    if isinstance(after, Cursor):
+        return after.epoch, after.seq
+    if after is None and isinstance(since, int):
+        return None, max(0, since - 1)
+    return after

@@ -16,7 +16,20 @@ from inspector.events.journal import Journal
 from inspector.events.message import Message
 from inspector.events.publish import Publisher
 from inspector.events.replay import Replays
-from inspector.records.events import Data
+from inspector.records.envelope import Event
+from inspector.records.events import Alarm, CoilReport, Data
+
+COIL = CoilReport(state="started", coil="C1042", inspected_m=0, missed_m=0, frames=0, defects={})
+ALARM = Alarm(
+    name="pits",
+    state="unacknowledged",
+    priority="low",
+    coil="C1042",
+    camera="cam1",
+    message="",
+    count=1,
+    defect_id="a-1",
+)
 
 
 class Line:
@@ -78,3 +91,13 @@ class Line:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def take(events: Events, count: int) -> list[Event]:
+    """The next `count` events."""
+    return [next(events) for _ in range(count)]
+
+
+def seqs(events: list[Event]) -> list[int]:
+    """Their numbers."""
+    return [event.seq for event in events]

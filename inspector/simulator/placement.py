@@ -34,7 +34,7 @@ _MATES_WITHIN_ROWS, _MATES_WITHIN_PX = 110, 190
 """How far mates lie from the first, a deviation."""
 
 
-class Strip(Protocol):
+class Edged(Protocol):
     """What an object lies on."""
 
     width_px: int
@@ -105,7 +105,7 @@ class Placement:
         key: tuple[int, ...],
         kinds: Sequence[ObjectKind],
         per_block: float,
-        steel: Strip,
+        steel: Edged,
         *,
         apart: bool,
         is_taken: Callable[[Spot], bool] = lambda spot: False,

@@ -11,7 +11,6 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from inspector.__main__ import main
-from inspector.archive.tiles import names as tile_names
 from inspector.commands import ask
 from inspector.records.commands import Decide, Relabel
 from inspector.records.events import CoilRecord, Commanded, Decision, Defect, Labelled
@@ -78,4 +77,3 @@ def _see(mill: Mill, station: Station, coil: str, folder: Path, capsys: pytest.C
     (crop,) = station.ask(f"/api/crops?{urlencode({'coil': coil, 'defect': defect['id']}, quote_via=quote)}").json()
     picture = station.fetch(f"/api/crop?{urlencode({'image': crop['image']}, quote_via=quote)}")
     assert picture.startswith(b"\x89PNG")
-    assert list(tile_names(folder / "kept", coil))

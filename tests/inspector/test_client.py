@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,25 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inspector.client import Events, Gap
-from inspector.errors import Busy, InspectorError, SocketError
-from inspector.records.envelope import Event
-from inspector.records.events import Alarm, CoilReport, Data, Health, Heartbeat
-from tests.lines import Line
+from inspector.errors import SocketError
+from inspector.records.events import Alarm, Data, Health, Heartbeat
+from tests.lines import ALARM, COIL, Line, seqs, take
 
 ROOT = Path(__file__).parents[2]
 
-COIL = CoilReport(state="started", coil="C1042", inspected_m=0, missed_m=0, frames=0, defects={})
 HEALTH = Health(state="started", message="x" * 1000, recipe="steel@1", version="1")
-ALARM = Alarm(
-    name="pits",
-    state="unacknowledged",
-    priority="low",
-    coil="C1042",
-    camera="cam1",
-    message="",
-    count=1,
-    defect_id="a-1",
-)
 SCRATCH_ALARM = Alarm(
     name="scratches",
     state="unacknowledged",
@@ -51,16 +38,6 @@ def line(tmp_path: Path) -> Iterator[Line]:
     """A line that runs."""
     with Line(tmp_path / "journal") as line:
         yield line
-
-
-def take(events: Events, count: int) -> list[Event]:
-    """The next `count` events."""
-    return [next(events) for _ in range(count)]
-
-
-def seqs(events: list[Event]) -> list[int]:
-    """Their numbers."""
-    return [event.seq for event in events]
 
 
 def test_events_come_typed_and_in_order(line: Line) -> None:
@@ -318,90 +295,3 @@ def test_a_time_of_which_nothing_is_recorded_begins_with_now(line: Line) -> None
         assert next(events, None) is None
         line.say(HEALTH)
         assert seqs(take(events, 1)) == [3]
-
-
-@pytest.mark.parametrize("topics", [("",), ("coil.",), ("coil.", "alarm.")])
-def test_a_cursor_keeps_the_place(tmp_path: Path, line: Line, topics: tuple[str, ...]) -> None:
-    """What was asked for after an event has dealt with it; the one that came last comes again, nothing is missing."""
-    cursor = tmp_path / "cursor"
-    line.say(COIL, ALARM, COIL, COIL)
-    with line.listen(topics=topics, after=(None, 0), cursor=cursor) as events:
-        coils = [next(event for event in events if event.type == COIL.topic) for _ in range(3)]
-    assert seqs(coils) == [1, 3, 4]
-    line.say(COIL)
-    with line.listen(topics=topics, cursor=cursor) as events:
-        assert seqs(take(events, 2)) == [4, 5]
-    with line.listen(topics=topics, cursor=cursor) as events:
-        assert seqs(take(events, 1)) == [5]
-
-
-def test_a_reader_that_fails_gets_its_event_again(tmp_path: Path, line: Line) -> None:
-    """At least once: whoever does not ask for the next event has not dealt with the last."""
-    line.say(COIL, ALARM, COIL)
-    with pytest.raises(ZeroDivisionError), line.listen(after=(None, 0), cursor=tmp_path / "cursor") as events:
-        for event in events:
-            1 / (2 - event.seq)
-    with line.listen(cursor=tmp_path / "cursor") as events:
-        assert seqs(take(events, 2)) == [2, 3]
-
-
-def test_a_cursor_stays_before_what_is_missing(tmp_path: Path, line: Line) -> None:
-    """What nobody answered for comes once somebody does, and what came meanwhile comes again."""
-    cursor, came = tmp_path / "cursor", list[Event]()
-    line.say(COIL, COIL)
-    with line.listen(after=(None, 0), cursor=cursor) as events:
-        assert seqs(take(events, 2)) == [1, 2]
-    with line.listen(cursor=cursor, replay=None, timeout_s=0.2) as events:
-        line.say(COIL, lost=True)
-        while not came:  # a subscriber that is not there yet misses more
-            line.say(ALARM)
-            came += events
-        assert events.lost > 0
-    with line.listen(cursor=cursor) as events:
-        assert seqs(take(events, line.journal.last_seq - 1)) == [*range(2, line.journal.last_seq + 1)]
-
-
-@pytest.mark.parametrize("topics", [("",), ("alarm.",)])
-def test_a_cursor_beyond_a_journal_that_was_put_back(tmp_path: Path, topics: tuple[str, ...]) -> None:
-    """An old copy gives the numbers out again: whoever was away gets what followed all the same, and is warned."""
-    journal, copy, cursor = tmp_path / "journal", tmp_path / "copy", tmp_path / "cursor"
-    with Line(journal) as line:
-        line.say(ALARM, ALARM, ALARM)
-    shutil.copytree(journal, copy)
-    with Line(journal) as line, line.listen(topics=topics, after=(None, 0), cursor=cursor) as events:
-        line.say(ALARM, ALARM, ALARM)
-        assert seqs(take(events, 6)) == [1, 2, 3, 4, 5, 6]
-    shutil.rmtree(journal)
-    copy.rename(journal)
-    gaps = list[Gap]()
-    with Line(journal) as line:
-        for _ in range(5):
-            line.say(ALARM)
-        with line.listen(topics=topics, cursor=cursor, on_gap=gaps.append) as events:
-            assert seqs(take(events, 5)) == [4, 5, 6, 7, 8]
-        (gap,) = gaps
-        assert gap.reason.startswith("event 5 is another than the one that was dealt with")
-        with line.listen(topics=topics, cursor=cursor, on_gap=gaps.append) as events:
-            assert seqs(take(events, 1)) == [8]
-    assert gaps == [gap]
-
-
-def test_a_cursor_that_the_disk_does_not_take_is_reported(tmp_path: Path, line: Line) -> None:
-    """In words, whatever the disk has against it; the file is let go, and the next reader has all again."""
-    in_the_way = tmp_path / "cursor.new"
-    in_the_way.mkdir()
-    line.say(COIL, COIL)
-    with (
-        pytest.raises(InspectorError, match=r"cursor: the cursor cannot be written: Is a directory\. Make room"),
-        line.listen(after=(None, 0), cursor=tmp_path / "cursor") as events,
-    ):
-        take(events, 2)
-    in_the_way.rmdir()
-    with line.listen(after=(None, 0), cursor=tmp_path / "cursor") as events:
-        assert seqs(take(events, 2)) == [1, 2]
-
-
-def test_a_cursor_belongs_to_one_reader(tmp_path: Path, line: Line) -> None:
-    """A second one is refused in words."""
-    with line.listen(cursor=tmp_path / "cursor"), pytest.raises(Busy, match="another reader keeps its cursor there"):
-        line.listen(cursor=tmp_path / "cursor")
