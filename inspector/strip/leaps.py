@@ -35,6 +35,11 @@ class Leap(msgspec.Struct):
         """How much of it rests on one position alone."""
         return max(0.0, self.to_mm - self.from_mm - self.explained_mm)
 
+    def turn_back(self) -> None:
+        """Give a head that nothing else explains its reason: the strip came by unseen, and then ran backwards."""
+        if self.from_mm == 0 and not self.reasons:
+            self.reasons["reversed"] = 0
+
     def fall_back(self, by_mm: float) -> None:
         """Take it, and what lies behind it, for shorter."""
         self.to_mm -= by_mm

@@ -205,9 +205,9 @@ class Strip:
         if lane.leap is None or header.start_mm is None:
             return
         is_reversed = runs_back(header, length_mm, lane.track, lane.leap.to_mm)
-        is_confirmed = header.start_mm >= lane.leap.to_mm or is_reversed
-        if is_reversed and lane.leap.from_mm == 0 and not lane.leap.reasons:
-            lane.leap.reasons["reversed"] = 0
+        is_confirmed = is_reversed or header.start_mm >= lane.leap.to_mm
+        if is_reversed:
+            lane.leap.turn_back()
         if not is_confirmed:
             self._count(self._assembly(lane).flush(self._joins), turn)
             back_mm = expected_mm(header, length_mm, lane.track) - header.start_mm

@@ -12,8 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.inspector.test_client import COIL
-from tests.lines import Line
+from tests.lines import COIL, Line
 
 BUSY_S = [9 + 0.75 * number for number in range(24)]
 EVENTS = 14_400

@@ -15,8 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.inspector.test_client import COIL
-from tests.lines import Line
+from tests.lines import COIL, Line
 from tests.patience import patience_s
 
 EVENTS = 50_000

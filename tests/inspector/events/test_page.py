@@ -17,8 +17,7 @@ import pytest
 from inspector.events import schema
 from inspector.records.envelope import ReplayHead, ReplayRequest
 from inspector.records.events import ROOTS, Heartbeat
-from tests.inspector.test_client import ALARM, COIL
-from tests.lines import Line
+from tests.lines import ALARM, COIL, Line
 
 TEXT = schema.PAGE.read_text(encoding="utf-8")
 NODE = shutil.which("node")
