@@ -204,10 +204,9 @@ class Strip:
         """See whether a frame confirms the strip that rests on one frame's position, or falls back behind it."""
         if lane.leap is None or header.start_mm is None:
             return
-        is_reversed = runs_back(header, length_mm, lane.track, lane.leap.to_mm)
-        is_confirmed = is_reversed or header.start_mm >= lane.leap.to_mm
-        if is_reversed:
+        if is_reversed := runs_back(header, length_mm, lane.track, lane.leap.to_mm):
             lane.leap.turn_back()
+        is_confirmed = is_reversed or header.start_mm >= lane.leap.to_mm
         if not is_confirmed:
             self._count(self._assembly(lane).flush(self._joins), turn)
             back_mm = expected_mm(header, length_mm, lane.track) - header.start_mm
