@@ -44,9 +44,8 @@ class Feed:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        left = self._camera.close(0.0 if error else STALL_S)
-        if left and not error:
-            raise InspectorError(f"the inspector took no frame for {STALL_S:g} s; {left} of the last are missing there")
+        # What is left is not looked at: an inspector that was ended first may have it; its own count says.
+        self._camera.close(0.0 if error else STALL_S)
 
     def send(self, header: Header, payload: wire.Part, coil: str) -> int:
         """Send the next frame of a coil as soon as there is room; return its time of capture, UNIX nanoseconds.
