@@ -72,7 +72,8 @@ class Camera:
     recorded, and sent again to an inspector that was started again; a camera that pauses calls `tend` each second.
     `spool`, a folder of its own, keeps them on disk too: after a kill they are the first to be sent.
 
-    `key`, or its file, is a camera's, where the inspector asks for keys.
+    `key`, or its file, is a camera's, where the inspector asks for keys. `context` is for `credit`: with `push` each
+    camera has its own.
 
     Raises: SocketError when the address is none; from any method, when the inspector knows no such camera. AccessError
     for a key that is none, and from any method when the inspector refuses it. Busy when another program has the spool;

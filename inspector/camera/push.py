@@ -8,7 +8,9 @@ Knows: the socket. Must not know: what is sent.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 
 import zmq
 
@@ -37,8 +39,11 @@ class PushLink:
     def __init__(self, connect: str, key: Key | None = None) -> None:
         curve = key.curve(connect) if key else None
         self._sent = self._ended = 0
+        self._held: deque[zmq.MessageTracker] = deque()
+        """Of messages that libzmq may not have handed to the kernel, in the order in which they were sent."""
         self._context: zmq.Context[sockets.Socket] = zmq.Context()
         self._socket = sockets.make(self._context, zmq.PUSH, queue=SEND_FRAMES, kernel_bytes=SEND_BYTES, curve=curve)
+        self._socket.copy_threshold = 0  # small ones, too, are tracked
         self._shakes = Handshakes(self._socket, connect, has_key=curve is not None)
         try:
             sockets.connect(self._socket, connect)
@@ -60,13 +65,19 @@ class PushLink:
 
     def send(self, parts: Sequence[Part], boot: str, number: int) -> None:
         """Send a frame for which there is room."""
-        self._count()
-        self._socket.send_multipart(parts, copy=False)
+        self.throw(parts)
 
     def throw(self, parts: Sequence[Part]) -> None:
-        """Send any message."""
-        self._count()
-        self._socket.send_multipart(parts)
+        """Send any message; whoever gave it leaves it as it is until it has left."""
+        self._ended = self._shakes.ended
+        *head, last = parts
+        for part in head:
+            self._socket.send(part, zmq.SNDMORE)
+        held = self._socket.send(last, copy=False, track=True)
+        assert held is not None
+        self._sent += 1
+        self._held.append(held)
+        self._let_go()
 
     def tend(self, wait_s: float) -> None:
         """Nothing ever comes."""
@@ -83,26 +94,24 @@ class PushLink:
         began_s = time.monotonic()
         self._socket.close(linger=0 if left else round(wait_s * 1000))
         self._context.term()
-        if left == 0 and time.monotonic() - began_s >= wait_s:  # its last one was still being written
+        if left == 0 and time.monotonic() - began_s >= wait_s:  # small ones, which libzmq gathers before it writes
             left = 1
         return min(left, self._sent)
 
-    def _count(self) -> None:
-        self._sent, self._ended = self._sent + 1, self._shakes.ended
-
     def _waiting(self, wait_s: float) -> int:
-        """Wait until none waits in the socket, as long as one leaves within `wait_s`; return how many have not left.
+        """Wait until all messages have left, as long as one does within `wait_s`; return how many may not have."""
+        until_s = time.monotonic() + wait_s
+        while self._held and not self._is_cut and time.monotonic() < until_s:
+            with suppress(zmq.NotDone):
+                self._held[0].wait(min(wait_s, LOOK_MS / 1000))
+                until_s = time.monotonic() + wait_s
+            self._let_go()
+        return max(len(self._held), SEND_FRAMES + 1) if self._is_cut else len(self._held)
 
-        libzmq does not say how many wait, but with a limit of N it has room where fewer do. One more is being written
-        while any of them waits.
-        """
-        for limit in range(min(SEND_FRAMES, self._sent), 0, -1):
-            self._socket.sndhwm = limit
-            until_s = time.monotonic() + wait_s
-            while not self._socket.poll(min(round(1000 * wait_s), LOOK_MS), zmq.POLLOUT):
-                if self._is_cut or time.monotonic() >= until_s:
-                    return limit + 1
-        return SEND_FRAMES + 1 if self._is_cut else 0
+    def _let_go(self) -> None:
+        """Forget what libzmq has handed to the kernel: they leave in order."""
+        while self._held and self._held[0].done:
+            self._held.popleft()
 
     @property
     def _is_cut(self) -> bool:
