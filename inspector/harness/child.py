@@ -5,10 +5,12 @@ Knows: processes and signals. Must not know: what the command does.
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Self
 
 from inspector import signals
 from inspector.errors import InspectorError
+from inspector.leash import leashed
 
 GRACE_S = 60.0
 """After SIGTERM, how long before SIGKILL; a busy machine takes tens of seconds for what an idle one does in two."""
@@ -25,7 +28,7 @@ PROGRAM = ("-m", "inspector")
 
 
 class Child:
-    """Runs `inspector WORDS...` until it ends or the `with` block does.
+    """Runs `inspector WORDS...` until it ends or the `with` block does; it does not outlive this process.
 
     Standard output goes to `out`, standard error to `log`; `env` replaces the environment where it is given,
     `program` what Python runs.
@@ -43,9 +46,18 @@ class Child:
         self._name = f"inspector {words[0]}"
         self._log = log
         self._is_asked = False
-        command = [sys.executable, *program, *words]
-        with out.open("wb") as stdout, log.open("wb") as stderr, _later(signal.SIGINT, *signals.ENDING) as came:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=env)
+        leash, theirs, ours = leashed(program)
+        weakref.finalize(self, os.close, ours)
+        command = [sys.executable, *leash, *words]
+        with (
+            os.fdopen(theirs),
+            out.open("wb") as stdout,
+            log.open("wb") as stderr,
+            _later(signal.SIGINT, *signals.ENDING) as came,
+        ):
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=env, pass_fds=[theirs]
+            )
         try:
             for number in came:
                 signal.raise_signal(number)

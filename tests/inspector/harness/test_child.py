@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -98,3 +99,33 @@ def test_a_second_ctrl_c_waits_for_nothing_and_leaves_no_orphan(tmp_path: Path) 
     finally:
         impatient.join()
         signal.signal(signal.SIGINT, before)
+
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from inspector.harness.child import Child
+folder = Path(sys.argv[1])
+child = Child(["replay", "--connect", f"ipc://{folder / 'nobody'}"], folder / "out", folder / "log")
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_child_does_not_outlive_whoever_was_killed(tmp_path: Path) -> None:
+    """kill -9 leaves its parent no last word; the kernel closes what the child holds on to."""
+    with subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        _until(lambda: _signals(pid, "SigCgt"))
+        parent.kill()
+    _until(lambda: not is_running(pid))
+    assert (tmp_path / "out").read_text().startswith("sent 0 frames")
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process; one that has ended and that nobody asks for is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
