@@ -219,8 +219,9 @@ def stalled_words(connect: str, taken: int, patience_s: float) -> str:
 
 
 def left_words(left: int, patience_s: float) -> str:
-    """Say that the last frames did not go."""
+    """Say that the last frames did not go: they waited for too long, or what they waited for has ended."""
     return (
-        f"of the last {counted(left, 'frame')} none was taken for {patience_s:g} s: the inspector may not have them, "
-        "nor know that they are missing. Send them again, or use intake.transport credit."
+        f"the last {counted(left, 'frame')} did not leave within {patience_s:g} s, or their connection ended before: "
+        "the inspector may not have them, nor know that they are missing. "
+        "Send them again, or use intake.transport credit."
     )

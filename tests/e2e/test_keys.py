@@ -41,15 +41,17 @@ def test_a_line_with_keys(tmp_path: Path) -> None:
         assert inspector("keys", "new", *words, "--folder", folder).returncode == 0
     with mill:
         long_s = 100 * patience_s()  # a refusal is reported long before
-        with Camera(mill.ports.address("frames"), "top", key=folder / "top.key", patience_s=long_s) as camera:
+        with (
+            pytest.raises(AccessError, match="was revoked"),
+            Camera(mill.ports.address("frames"), "top", key=folder / "top.key", patience_s=long_s) as camera,
+        ):
             camera.send(paint(DARK_BOX), coil="C1", start_mm=0.0)
             mill.until(1)
             _ask(mill, folder)
             _listen(mill, folder)
             assert inspector("keys", "revoke", "top", "--folder", folder).returncode == 0
-            with pytest.raises(AccessError, match="was revoked"):
-                while True:
-                    camera.send(paint(DARK_BOX), coil="C1", captured_ns=0)
+            while True:
+                camera.send(paint(DARK_BOX), coil="C1", captured_ns=0)
         mill.wait_until(lambda: mill.metric("inspector_access_keys", role="camera") == 0, "know that it was revoked")
         assert mill.metric("inspector_frames_rejected_total", reason="revoked") >= 1
         mill.until(1)

@@ -212,7 +212,7 @@ def test_push_counts_what_nobody_took(context: Context, *, is_gone: bool) -> Non
         sent += 1
     if is_gone:
         receiver.close(linger=0)
-        assert camera.close(patience_s()) == min(sent, 3)
+        assert min(sent, 3) <= camera.close(patience_s()) <= sent  # what the kernel was being given may count
         return
     left = camera.close(0.3)
     taken = 0
@@ -232,7 +232,7 @@ def test_a_with_block_that_leaves_frames_behind_ends_in_words(
     address = sockets.bind(receiver, "tcp://127.0.0.1:0", "bind")
     large = np.zeros((1024, 4096), np.uint8)
     with (
-        pytest.raises(SocketError, match=r"of the last 3 frames none was taken for 0\.2 s"),
+        pytest.raises(SocketError, match=r"the last 3 frames did not leave within 0\.2 s"),
         Camera(address, "top") as one,
     ):
         assert one.room(patience_s())
