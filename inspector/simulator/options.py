@@ -8,11 +8,12 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from inspector.images.head import parse_window
-from inspector.records.names import CoilName, Name
+from inspector.records.names import COIL_NAME, NAME, SHAPES, CoilName, Name
 from inspector.records.recipe import Window
 from inspector.simulator.rolls import RollMark
 
@@ -95,11 +96,7 @@ def coil(text: str) -> str:
 
     Raises: ArgumentTypeError.
     """
-    try:
-        return msgspec.convert(text, CoilName)
-    except msgspec.ValidationError:
-        wrong = f"{text!r}; expected 1 to 64 letters, digits and signs that can be seen, no space at an end"
-        raise argparse.ArgumentTypeError(f"{wrong}, and none of - . / : _ = + @ at the beginning") from None
+    return _named(text, CoilName, COIL_NAME)
 
 
 def name(text: str) -> str:
@@ -107,8 +104,12 @@ def name(text: str) -> str:
 
     Raises: ArgumentTypeError.
     """
+    return _named(text, Name, NAME)
+
+
+def _named(text: str, kind: Any, pattern: str) -> str:
     try:
-        return msgspec.convert(text, Name)
+        named: str = msgspec.convert(text, kind)
     except msgspec.ValidationError:
-        wrong = f"{text!r}; expected 1 to 64 letters, digits and _.:/-, the first a letter or digit"
-        raise argparse.ArgumentTypeError(wrong) from None
+        raise argparse.ArgumentTypeError(f"{text!r}; expected 1 to 64 {SHAPES[pattern]}") from None
+    return named

@@ -15,8 +15,8 @@ from inspector.bridges.mqtt import Mqtt
 from inspector.harness.child import Child
 from inspector.records.envelope import Event
 from tests.brokers import MOSQUITTO, Mosquitto
-from tests.inspector.bridges.test_mqtt import ALARM, bridge
-from tests.lines import Line
+from tests.inspector.bridges.test_mqtt import bridge
+from tests.lines import ALARM, Line
 
 EVENTS = 20_000
 

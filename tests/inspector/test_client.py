@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 import zmq
 from hypothesis import HealthCheck, given, settings
@@ -15,22 +16,13 @@ from hypothesis import strategies as st
 
 from inspector.client import Events, Gap
 from inspector.errors import SocketError
-from inspector.records.events import Alarm, Data, Health, Heartbeat
+from inspector.records.events import Data, Health, Heartbeat
 from tests.lines import ALARM, COIL, Line, seqs, take
 
 ROOT = Path(__file__).parents[2]
 
 HEALTH = Health(state="started", message="x" * 1000, recipe="steel@1", version="1")
-SCRATCH_ALARM = Alarm(
-    name="scratches",
-    state="unacknowledged",
-    priority="low",
-    coil="C1042",
-    camera="cam1",
-    message="",
-    count=1,
-    defect_id="a-2",
-)
+SCRATCH_ALARM = msgspec.structs.replace(ALARM, name="scratches", defect_id="a-2")
 
 
 @pytest.fixture

@@ -15,23 +15,12 @@ import pytest
 from inspector.errors import EXIT_BUSY, EXIT_CONFIG
 from inspector.harness.child import Child
 from inspector.records.envelope import read_event
-from inspector.records.events import Alarm, CoilReport
 from tests.brokers import Mosquitto, Subscriber, needs_mosquitto
-from tests.lines import Line
+from tests.lines import ALARM, COIL, Line
 
 pytestmark = needs_mosquitto
 
-COIL = CoilReport(state="started", coil="C1042", inspected_m=0, missed_m=0, frames=0, defects={})
-ALARM = Alarm(
-    name="pits/deep",
-    state="normal",
-    priority="low",
-    coil="C1042",
-    camera="cam1",
-    message="",
-    count=1,
-    defect_id="a-1",
-)
+DEEP_ALARM = msgspec.structs.replace(ALARM, name="pits/deep", state="normal")
 STATUS = "steel/l/bridge/status"
 
 
@@ -88,7 +77,7 @@ def test_events_come_in_order_once_and_as_published(tmp_path: Path, line: Line, 
     with Subscriber(broker.port) as subscriber, bridge(tmp_path, line, broker.port, "--since", "1") as child:
         until_online(subscriber)
         for _ in range(300):
-            line.say(COIL, ALARM)
+            line.say(COIL, DEEP_ALARM)
         taken = [subscriber.take() for _ in range(600)]
         child.terminate()
         assert child.wait() == 0
