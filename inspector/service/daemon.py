@@ -1,9 +1,10 @@
 """The supervisor: wires the flow, keeps it alive, reloads it, and drains it.
 
-    intake => infer => analyse -> camera_health -> cut -> strip -> repeats -> alarms -> archive => journal => publish
-    thread    thread   thread analyse                                                             thread     main
-    intake    infer                         => is a bounded queue                                 journal    thread
+    intake => infer => analyse -> camera_health -> cut -> strip -> triggers -> alarms -> archive => journal => publish
+    thread    thread   thread analyse                                                               thread     main
+    intake    infer                         => is a bounded queue                                   journal    thread
 
+The search for repeats comes behind a batch that was handed on; what it finds takes the way from alarms on.
 The archive's thread writes what the stage `archive` offers it, or drops it. The stages from `analyse` to `archive`
 stand in `stages.py`, in their order.
 
