@@ -105,6 +105,25 @@ def test_every_command_in_a_sentence_exists() -> None:
     assert wrong == []
 
 
+def test_every_bench_and_target_that_is_named_can_be_run() -> None:
+    """A page's `python -m tests.…` is a program, and its `make …` a target; so is all that the Makefile runs."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    text = "\n".join([*(text for _, text in pages()), makefile.replace("$(RUN)", "python")])
+    modules = set(re.findall(r"python -m (tests(?:\.\w+)+)", text))
+    targets = set(re.findall(r"`make ([a-z][a-z-]*)", text)) | set(re.findall(r"^make ([a-z][a-z-]*)", text, re.M))
+    assert len(modules) > 15 and len(targets) > 8
+    assert [name for name in sorted(modules) if not runs(ROOT.joinpath(*name.split(".")))] == []
+    assert targets - set(re.findall(r"^([a-z][a-z-]*):", makefile, re.M)) == set()
+
+
+def runs(path: Path) -> bool:
+    """Whether Python's -m runs what is there: a package's `__main__`, or a module that calls its own main."""
+    module = path.with_suffix(".py")
+    return (path / "__main__.py").is_file() or (
+        module.is_file() and '__name__ == "__main__"' in module.read_text(encoding="utf-8")
+    )
+
+
 def test_the_first_page_has_a_configuration_that_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a newcomer copies is loaded as it stands."""
     (block,) = re.findall(r"^```toml\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.DOTALL)
