@@ -5,6 +5,7 @@ Knows: loopback addresses, and which ports this process may give. Must not know:
 
 from __future__ import annotations
 
+import atexit
 import functools
 import itertools
 import socket
@@ -63,7 +64,7 @@ class _Share:
             except OSError:
                 lock.close()
                 continue
-            self._lock = lock
+            atexit.register(lock.close)
             self._bases: Iterator[int] = itertools.cycle(range(first, first + SHARE - count + 1, count))
             return
         raise InspectorError(f"ports {FIRST} to {LAST}: {(LAST - FIRST) // SHARE} processes have a share. End some.")

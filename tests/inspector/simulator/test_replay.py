@@ -26,7 +26,7 @@ def arguments(*words: str) -> argparse.Namespace:
 
 @pytest.mark.parametrize(
     ("count", "error"),
-    [("4", "of the last 3 frames none was taken"), ("9", r"\d frames went there, and then none for")],
+    [("4", "the last 3 frames did not leave"), ("9", r"\d frames went there, and then none for")],
 )
 def test_command_reports_a_tail_that_nobody_took(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], count: str, error: str
