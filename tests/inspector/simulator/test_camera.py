@@ -212,7 +212,7 @@ def test_full_receiver_holds_the_camera_back(context: Context, receiver: Socket)
     assert camera.sent.messages <= 10
     stop.set()
     thread.join()
-    camera.close()
+    camera.close(0.0)  # nobody takes the rest
 
 
 def test_nobody_there_is_reported(context: Context) -> None:
