@@ -12,11 +12,9 @@ from typing import get_args
 from deploy.folder import copy_recipe, find, held
 from inspector import __version__, output
 from inspector.engines.nvidia.manifest import ENGINE, MANIFEST, Flavour, Precision
-from inspector.errors import EXIT_FAILURE, InspectorError
+from inspector.errors import EXIT_FAILURE, EXIT_INTERRUPTED, InspectorError
 from inspector.recipe import SHIPPED
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
 ENGINE_MAKERS = "`deploy convert` or `deploy verify`"
 """Of these, one at a time works in a recipe's folder."""
 MAX_BATCH = 256
@@ -113,7 +111,11 @@ def parser() -> argparse.ArgumentParser:
         help="the recipe's folder (default: the shipped one)",
     )
     command.add_argument(
-        "--out", type=Path, default=Path("deploy/results"), help="results' folder (default: %(default)s)"
+        "--out",
+        type=Path,
+        default=Path("deploy/results"),
+        metavar="FOLDER",
+        help="results' folder (default: %(default)s)",
     )
     return top
 
@@ -126,12 +128,14 @@ def _add_bundle(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--platform",
         default=this_platform(),
+        metavar="TAG",
         help="as wheels name it (default: %(default)s)",
     )
     command.add_argument(
         "--extra",
         action="append",
         default=[],
+        metavar="NAME",
         help='extra to pack, like "rtx" to convert there; repeatable',
     )
     command.add_argument("--out", type=Path, required=True, metavar="FILE.tar[.gz]", help="file to write")
@@ -209,7 +213,7 @@ def _main(argv: Sequence[str] | None) -> int:
         return EXIT_FAILURE
     except KeyboardInterrupt:
         print("stopped; what was there is as it was", file=sys.stderr)
-        return INTERRUPTED
+        return EXIT_INTERRUPTED
     return code
 
 

@@ -1,4 +1,4 @@
-"""`inspector alarms`, `roll` and `relabel`: what people ask of a running inspector, and its answer in words.
+"""`inspector alarms`, `decide`, `roll`, `relabel`, `acknowledge`: what people order, and the answer in words.
 
 Knows: the command line of commands, and how answers are shown. Must not know: what a command does.
 """
@@ -6,13 +6,19 @@ Knows: the command line of commands, and how answers are shown. Must not know: w
 from __future__ import annotations
 
 import argparse
+import http.client
+import os
 import sys
+import urllib.error
+import urllib.parse
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from inspector import arguments
+from inspector.access.token import read_token
 from inspector.commands import ADDRESS, TIMEOUT_S, ask
 from inspector.errors import InspectorError
 from inspector.records import commands
@@ -22,12 +28,12 @@ from inspector.refusal import explained
 from inspector.service.line import commands_address, load
 
 ALARM_COMMANDS: dict[str, tuple[type[commands.AlarmOrder], str]] = {
-    "acknowledge": (commands.Acknowledge, "an operator has seen the alarm"),
+    "acknowledge": (commands.Acknowledge, "report that an operator has seen the alarm"),
     "reset": (commands.Reset, "release a latched alarm whose condition is gone"),
     "shelve": (commands.Shelve, "put an alarm aside for a while"),
     "unshelve": (commands.Unshelve, "take an alarm back before its time"),
     "suppress": (commands.Suppress, "suppress an alarm by design, until unsuppress"),
-    "unsuppress": (commands.Unsuppress, "suppress an alarm no longer"),
+    "unsuppress": (commands.Unsuppress, "end an alarm's suppression by design"),
     "out-of-service": (commands.TakeOut, "take an alarm out of service for maintenance"),
     "in-service": (commands.PutBack, "put an alarm back into service"),
 }
@@ -49,7 +55,7 @@ def add_alarms_arguments(command: argparse.ArgumentParser) -> None:
     """Build `inspector alarms`."""
     steps = command.add_subparsers(required=True, metavar="COMMAND", dest="step")
     listing = steps.add_parser(
-        "list", help="show where every alarm stands", description="Show where every alarm stands."
+        "list", help="show every alarm and its state", description="Show every alarm and its state."
     )
     listing.add_argument("--json", action="store_true", help="one JSON object")
     _add_address(listing)
@@ -98,6 +104,16 @@ def add_relabel_arguments(command: argparse.ArgumentParser) -> None:
     _add_address(command)
 
 
+def add_acknowledge_arguments(command: argparse.ArgumentParser) -> None:
+    """Build `inspector acknowledge`."""
+    command.add_argument("alarm", metavar="NAME", help="the alarm's name")
+    command.add_argument("--operator", default="", metavar="NAME", help="who asks; it is journalled")
+    command.add_argument(
+        "--http", default="127.0.0.1:9477", metavar="HOST:PORT", help="http.bind (default: %(default)s)"
+    )
+    command.add_argument("--token-file", type=Path, metavar="FILE", help="holds the token, as http.token_file")
+
+
 def run_decide(args: argparse.Namespace) -> int:
     """Run `inspector decide`; 1 when it was refused, 69 when nobody answered."""
     args.step = "decide"
@@ -127,6 +143,24 @@ def run_alarms(args: argparse.Namespace) -> int:
 def run_roll(args: argparse.Namespace) -> int:
     """Run `inspector roll`; 1 when it was refused, 69 when nobody answered."""
     return _command(args, commands.RollsChanged, {"roll": args.roll, **_person(args)})
+
+
+def run_acknowledge(args: argparse.Namespace) -> int:
+    """Pass an operator's acknowledgement on to a running inspector."""
+    url = f"http://{args.http}/acknowledge/{urllib.parse.quote(os.fsencode(args.alarm), safe='')}"
+    if args.operator:
+        url += "?" + urllib.parse.urlencode({"operator": args.operator})
+    headers = {"Authorization": f"Bearer {read_token(args.token_file)}"} if args.token_file else {}
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy is to see the token
+    try:
+        with direct.open(urllib.request.Request(url, headers=headers, method="POST"), timeout=5) as answer:
+            print(answer.read().decode().strip())
+    except urllib.error.HTTPError as error:
+        with error:
+            raise InspectorError(f"{url}: {error.read().decode().strip()}") from None
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise InspectorError(f"{url}: {error}. Is the inspector running, and is this its http.bind?") from error
+    return 0
 
 
 def _command(args: argparse.Namespace, kind: type[commands.Order], facts: dict[str, object]) -> int:
@@ -199,13 +233,15 @@ def _add_person(command: argparse.ArgumentParser, *, why_needed: bool = False) -
 
 def _add_address(command: argparse.ArgumentParser) -> None:
     where = command.add_mutually_exclusive_group()
-    where.add_argument("--connect", default=ADDRESS, help="commands.bind (default: %(default)s)")
-    where.add_argument("--config", metavar="FILE", type=Path, help="the line's configuration file, instead")
+    where.add_argument("--connect", default=ADDRESS, metavar="ADDRESS", help="commands.bind (default: %(default)s)")
+    where.add_argument(
+        "--config", metavar="FILE", type=Path, help="the line's TOML file, whose commands.bind is taken instead"
+    )
     command.add_argument("--key", type=Path, metavar="FILE", help="an operator's key, where the inspector asks for one")
     command.add_argument(
         "--timeout",
         type=arguments.seconds,
         default=TIMEOUT_S,
         metavar="S",
-        help="wait (default: %(default)g s)",
+        help="give up when no answer came for S seconds (default: %(default)g)",
     )

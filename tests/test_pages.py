@@ -105,6 +105,28 @@ def test_every_command_in_a_sentence_exists() -> None:
     assert wrong == []
 
 
+def parsers(found: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Yield the parser of a program, and of each of its commands."""
+    yield filled(found)
+    for action in found._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from parsers(inner)
+
+
+@pytest.mark.parametrize("program", PARSERS)
+def test_every_command_explains_itself(program: str) -> None:
+    """`--help` of each says what it does, and what each of its arguments is; no value is named by its option again."""
+    for parser in parsers(PARSERS[program]()):
+        assert parser.description, parser.prog
+        for action in parser._actions:
+            words = action.option_strings or [action.dest]
+            if not isinstance(action, argparse._SubParsersAction):
+                assert action.help, (parser.prog, words)
+            if action.nargs != 0 and not isinstance(action, argparse.BooleanOptionalAction):
+                assert action.metavar or action.choices, (parser.prog, words)
+
+
 def test_every_bench_and_target_that_is_named_can_be_run() -> None:
     """A page's `python -m tests.…` is a program, and its `make …` a target; so is all that the Makefile runs."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 
 from inspector import __version__, output
-from inspector.errors import EXIT_FAILURE, InspectorError
+from inspector.errors import EXIT_FAILURE, EXIT_INTERRUPTED, InspectorError
 from trainer.errors import UserError
 from trainer.learn.stop import RunStopped
 
@@ -59,7 +59,7 @@ def _run(given: argparse.Namespace) -> int:
             raise refused
     except KeyboardInterrupt:
         goes_on = "; what last.pt holds goes on with: fit --resume --out RUN" if given.command == "fit" else ""
-        return _end(given, f"interrupted{goes_on}", 130)
+        return _end(given, f"interrupted{goes_on}", EXIT_INTERRUPTED)
     except RunStopped as stopped:
         return _end(given, str(stopped), stopped.exit_code)
     except BrokenPipeError:
@@ -87,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, meaning in COMMANDS.items():
         command = importlib.import_module(f"trainer.commands.{name.replace('-', '_')}")
-        subparser = commands.add_parser(name, help=meaning)
+        subparser = commands.add_parser(name, help=meaning, description=meaning)
         subparser.set_defaults(run=command.run)
         command.add_arguments(subparser)
     return parser

@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--count", type=int, default=50)
-    parser.add_argument("--seconds", type=float, default=600.0, help="begin no swap later than this")
+    parser.add_argument("--seconds", type=float, default=600.0, metavar="S", help="begin no swap later than this")
     parser.add_argument("--engine", default="tensorrt")
     parser.add_argument("--json", type=Path, required=True)
     args = parser.parse_args(argv)

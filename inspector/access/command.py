@@ -59,7 +59,11 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     taking.add_argument("name", metavar="NAME", help="whose key")
     for step in (new, listing, taking):
         step.add_argument(
-            "--folder", type=Path, default=FOLDER, help="keys.path of the configuration (default: %(default)s)"
+            "--folder",
+            type=Path,
+            default=FOLDER,
+            metavar="FOLDER",
+            help="keys.path of the configuration (default: %(default)s)",
         )
 
 

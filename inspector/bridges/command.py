@@ -30,9 +30,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command = bridges.add_parser(name, help=bridge.WORDS, description=bridge.WORDS)
         command.set_defaults(open_broker=bridge.open_broker)
         add = command.add_argument
-        add("--line", type=_line, required=True, help="the line, as `line` in the inspector's configuration")
-        add("--connect", default="tcp://127.0.0.1:5556", help="events.bind (default: %(default)s)")
-        add("--replay", default="tcp://127.0.0.1:5557", help="events.replay_bind (default: %(default)s)")
+        add(
+            "--line",
+            type=_line,
+            required=True,
+            metavar="NAME",
+            help="the line, as `line` in the inspector's configuration",
+        )
+        add("--connect", default="tcp://127.0.0.1:5556", metavar="ADDRESS", help="events.bind (default: %(default)s)")
+        add(
+            "--replay",
+            default="tcp://127.0.0.1:5557",
+            metavar="ADDRESS",
+            help="events.replay_bind (default: %(default)s)",
+        )
         add(
             "--inspector-key",
             type=Path,

@@ -66,8 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PREFIX",
         help="topics are PREFIX/LINE/KIND/NAME (default: %(default)s)",
     )
-    add("--client-id", help="identity at the broker, of no other client (default: inspector-LINE)")
-    add("--user", help="name at the broker")
+    add("--client-id", metavar="ID", help="identity at the broker, of no other client (default: inspector-LINE)")
+    add("--user", metavar="NAME", help="name at the broker")
     add("--password-file", type=Path, metavar="FILE", help="first line: the user's password; an empty file: none")
     add("--tls", action="store_true", help="TLS, with the system's certificate authorities")
     add("--ca", type=Path, metavar="FILE", help="TLS, with these certificate authorities")

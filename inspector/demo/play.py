@@ -53,15 +53,28 @@ SLACK_S = 15.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `inspector demo`."""
     add = parser.add_argument
-    add("--out", type=Path, default=Path("demo"), help="folder for what it leaves (default: %(default)s)")
-    add("--metres", type=float, default=60.0, help="length of both coils at most (default: %(default)s)")
+    add(
+        "--out",
+        type=Path,
+        default=Path("demo"),
+        metavar="FOLDER",
+        help="folder for what it leaves (default: %(default)s)",
+    )
+    add("--metres", type=float, default=60.0, metavar="M", help="length of both coils at most (default: %(default)s)")
     add(
         "--seconds",
         type=float,
         default=75.0,
+        metavar="S",
         help="length of the drive, more where it cannot show all (default: %(default)s)",
     )
-    add("--seed", type=int, default=44, help="seed of the steel; another one is other coils (default: %(default)s)")
+    add(
+        "--seed",
+        type=int,
+        default=44,
+        metavar="N",
+        help="seed of the steel; another one is other coils (default: %(default)s)",
+    )
     add("--look", choices=list(LOOKS), default=PLAIN, help="look of the steel; the shipped recipes know %(default)s")
     add("--recipe", metavar="FOLDER", help="recipe that runs instead of the shipped one")
     add("--fault", action="append", default=[], metavar="NAME=P", help="faults of the camera, as in `inspector replay`")
@@ -74,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """DemoRun the demo; 0 when it ran through.
+    """Run the demo; 0 when it ran through.
 
     Raises: InspectorError when a port is taken, a recipe is missing, or a process fails.
     """

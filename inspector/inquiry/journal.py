@@ -35,10 +35,12 @@ ARROW = {int: "int64", float: "float64", bool: "bool_", str: "string"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the two commands."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    check = commands.add_parser("verify", help="read every page, number and event; exit code 1 when something is wrong")
+    words = "read every page, number and event; exit code 1 when something is wrong"
+    check = commands.add_parser("verify", help=words, description=words)
     check.set_defaults(journal_command=_verify)
     check.add_argument("journal", type=Path, metavar="JOURNAL", help="the journal's folder")
-    out = commands.add_parser("export", help="write the journal as JSON lines, CSV or Parquet")
+    words = "write the journal as JSON lines, CSV or Parquet"
+    out = commands.add_parser("export", help=words, description=words)
     out.set_defaults(journal_command=_export)
     out.add_argument("journal", type=Path, metavar="JOURNAL", help="the journal's folder")
     form = out.add_mutually_exclusive_group(required=True)

@@ -9,20 +9,18 @@ import argparse
 import math
 import sys
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 import zmq
 
-from inspector.camera.camera import PATIENCE_S, left_words
+from inspector.camera.camera import left_words
 from inspector.errors import InspectorError, SocketError
 from inspector.images.head import MAX_DECODED_BYTES, MAX_SIDE_PX
 from inspector.signals import Flag
 from inspector.simulator import camera_faults, options, planted
 from inspector.simulator.camera import Coil, Sent, SimulatedCamera
 from inspector.simulator.folder import ImageFolder
-from inspector.simulator.looks import LOOKS, PLAIN
 from inspector.simulator.rolls import RollMark
 from inspector.simulator.sheet import Sheet
 from inspector.simulator.thumbnail import Thumbnail
@@ -33,120 +31,14 @@ T = TypeVar("T")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `inspector replay`."""
-    add = parser.add_argument
-    add("--connect", default="tcp://127.0.0.1:5555", help="the inspector's intake.bind (default: %(default)s)")
-    add(
-        "--camera",
-        type=options.name,
-        default="top",
-        help="name, as in the inspector's configuration (default: %(default)s)",
-    )
-    add("--side", choices=["top", "bottom"], default="top", help="side of the strip (default: %(default)s)")
-    _strip(parser)
-    _sending(parser)
-
-
-def _strip(parser: argparse.ArgumentParser) -> None:
-    positive, at_least_0, whole = options.number(above=0), options.number(at_least=0), options.whole
-    add = parser.add_argument_group("what passes under the camera").add_argument
-    add("--images", type=Path, metavar="FOLDER", help="images in the order of their names; Severstal's folder as it is")
-    add("--pad", action="store_true", help="images smaller than --width x --height get black, right and below")
-    add("--window", type=options.window, metavar="BLACK-WHITE", help="levels of 16-bit images that are black and white")
-    add("--seed", type=int, default=1, help="seed of procedural steel; each next coil adds one (default: %(default)s)")
-    add(
-        "--coil",
-        type=options.coil,
-        nargs="+",
-        default=["C1"],
-        metavar="NAME",
-        help="names of coils, one after the other (default: C1)",
-    )
-    add(
-        "--metres",
-        type=positive,
-        nargs="+",
-        metavar="M",
-        help="length of each coil, the last one's for all further ones (the folder once; steel: until Ctrl-C)",
-    )
-    add("--frames", type=whole, nargs="+", metavar="N", help="frames of each coil, instead of --metres")
-    steel = "of procedural steel"
-    add("--defects-per-m", type=at_least_0, default=1.5, help=f"defects in each metre {steel} (default: %(default)s)")
-    add(
-        "--lookalikes-per-m",
-        type=at_least_0,
-        default=2.0,
-        help=f"harmless marks in each metre {steel} (default: %(default)s)",
-    )
-    add(
-        "--look",
-        choices=list(LOOKS),
-        default=PLAIN,
-        help=f"look {steel}: plain, which the shipped recipes know, or mill, after real frames (default: %(default)s)",
-    )
-    add(
-        "--roll-mark",
-        type=options.mark,
-        action="append",
-        default=[],
-        metavar="PERIOD[@ACROSS]",
-        help=f"prints of a damaged roll {steel}, that far apart (mm), over welds too; ACROSS: where (default: 500)",
-    )
-    add("--start-mm", type=at_least_0, default=0.0, help="position of the first row (default: %(default)s)")
-    add("--width", type=whole, default=1600, help="pixels across (default: %(default)s)")
-    add("--height", type=whole, default=256, help="rows of a frame (default: %(default)s)")
-    add("--mm-per-px", type=positive, default=0.625, help="millimetres a pixel across (default: %(default)s)")
-    add("--mm-per-row", type=positive, default=0.625, help="millimetres a row along (default: %(default)s)")
-
-
-def _sending(parser: argparse.ArgumentParser) -> None:
-    at_least_0, whole = options.number(at_least=0), options.whole
-    add = parser.add_argument_group("how it is sent").add_argument
-    add("--rate", type=at_least_0, default=0.0, help="frames a second; 0: as they are taken (default: %(default)s)")
-    add(
-        "--transport",
-        choices=["push", "credit"],
-        default="push",
-        help="the inspector's intake.transport (default: %(default)s)",
-    )
-    add(
-        "--patience",
-        type=options.number(above=0),
-        default=PATIENCE_S,
-        metavar="S",
-        help="give up when no frame is taken for so long (default: %(default)s)",
-    )
-    add("--key", type=Path, metavar="FILE", help="this camera's key, where the inspector asks for one")
-    add(
-        "--encoding",
-        choices=["raw8", "jpeg", "png"],
-        default="raw8",
-        help="encoding of the pixels (default: %(default)s)",
-    )
-    add(
-        "--lose",
-        type=options.stretch,
-        metavar="FROM-TO",
-        help="frames of the first coil that are never sent, by metres",
-    )
-    kinds = ", ".join(camera_faults.Faults().probabilities())
-    add(
-        "--fault",
-        action="append",
-        default=[],
-        metavar="NAME=P",
-        help=f"probability of a fault a frame, of {kinds}",
-    )
-    add("--freeze-s", type=at_least_0, default=1.0, help="how long a freeze lasts (default: %(default)s)")
-    add("--lasting-frames", type=whole, default=100, help="how long stuck, dark, glare ... last (default: %(default)s)")
-    add("--fault-seed", type=int, default=0, help="seed of the faults (default: %(default)s)")
-    add("--thumbnail", type=Path, metavar="PNG", help="write what passed, shrunk, to this file at the end")
-    add(
-        "--planted",
-        type=Path,
-        metavar="CSV",
-        help="write what was planted on procedural steel, and where, to this file",
-    )
-    add("--json", action="store_true", help="report what was sent as JSON")
+    options.add_camera(parser)
+    strip = parser.add_argument_group("what passes under the camera")
+    options.add_coils(strip)
+    options.add_scale(strip)
+    options.add_steel(parser.add_argument_group("procedural steel, where there are no images"))
+    options.add_sending(parser.add_argument_group("how it is sent"))
+    options.add_faults(parser.add_argument_group("what goes wrong on the way"))
+    options.add_files(parser.add_argument_group("what is written"))
 
 
 def run(args: argparse.Namespace, stop: Flag | None = None) -> int:

@@ -42,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--role", choices=ROLES, default="viewer", help="of a user that is added (default: %(default)s)"
     )
-    parser.add_argument("--file", type=Path, default=USERS, help="the users' file (default: %(default)s)")
+    parser.add_argument(
+        "--file", type=Path, default=USERS, metavar="FILE", help="the users' file (default: %(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -12,15 +12,21 @@ from trainer.settings import Settings
 
 def add_arguments(check: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
-    check.add_argument("data", nargs="+", help=DATA_HELP + "; several are joined")
+    check.add_argument("data", nargs="+", metavar="DATA", help=DATA_HELP + "; several are joined")
     check.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
     add_frames(check)
     way = check.add_mutually_exclusive_group()
     way.add_argument("--split", type=Path, metavar="FILE", help="check this split.csv instead of making one")
     way.add_argument("--fold", metavar="K/N", help=FOLD_HELP)
-    check.add_argument("--seed", type=whole, default=Settings(data=()).seed, help="of the split (default: %(default)s)")
     check.add_argument(
-        "--out", type=Path, default=Path("check"), help="folder for split.csv and contact.png (default: %(default)s)"
+        "--seed", type=whole, default=Settings(data=()).seed, metavar="N", help="of the split (default: %(default)s)"
+    )
+    check.add_argument(
+        "--out",
+        type=Path,
+        default=Path("check"),
+        metavar="FOLDER",
+        help="folder for split.csv and contact.png (default: %(default)s)",
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from msgspec import convert
 from rich.console import Console
 
+from inspector.errors import EXIT_INTERRUPTED
 from trainer.commands import fit
 from trainer.commands.arguments import DATA_HELP, count
 from trainer.errors import UserError
@@ -24,7 +25,7 @@ EDGES_PX = 5
 
 def add_arguments(compare: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
-    compare.add_argument("data", nargs="+", help=DATA_HELP + "; several are joined")
+    compare.add_argument("data", nargs="+", metavar="DATA", help=DATA_HELP + "; several are joined")
     compare.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER", help="of the runs and the table; asked again, it goes on"
     )
@@ -63,7 +64,7 @@ def run(given: argparse.Namespace) -> int:
                 compare(settings, encoders, given.out, Console())
     except (KeyboardInterrupt, RunStopped) as stopped:
         print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
-        return stopped.exit_code if isinstance(stopped, RunStopped) else 130
+        return stopped.exit_code if isinstance(stopped, RunStopped) else EXIT_INTERRUPTED
     return 0
 
 

@@ -18,11 +18,13 @@ from trainer.settings import Settings
 
 def add_arguments(crossval: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
-    crossval.add_argument("data", nargs="+", help=DATA_HELP + "; several are joined")
+    crossval.add_argument("data", nargs="+", metavar="DATA", help=DATA_HELP + "; several are joined")
     crossval.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER", help="of the runs and the report; asked again, it goes on"
     )
-    crossval.add_argument("--folds", type=count, default=5, help="parts, each held out once (default: %(default)s)")
+    crossval.add_argument(
+        "--folds", type=count, default=5, metavar="N", help="parts, each held out once (default: %(default)s)"
+    )
     crossval.add_argument(
         "--jobs", type=count, default=1, metavar="N", help="folds that learn at the same time (default: %(default)s)"
     )

@@ -23,7 +23,10 @@ def add_arguments(evaluate: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     evaluate.add_argument("recipe", metavar="RECIPE", help="the recipe's folder, or the name of a shipped one")
     evaluate.add_argument(
-        "data", nargs="+", help=DATA_HELP + "; several are joined. For --submission alone, a folder of images will do"
+        "data",
+        nargs="+",
+        metavar="DATA",
+        help=DATA_HELP + "; several are joined. For --submission alone, a folder of images will do",
     )
     evaluate.add_argument("--only", metavar="CSV:COLUMN=VALUE", help=ONLY_HELP)
     evaluate.add_argument(

@@ -16,10 +16,14 @@ def add_arguments(export: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     export.add_argument("source", type=Path, metavar="RUN", help="the run's folder")
     export.add_argument("--out", type=Path, metavar="RECIPE", help="the recipe's folder (default: RUN/recipe)")
-    export.add_argument("--name", help="the recipe's name (default: its folder's; the run's for RUN/recipe)")
-    export.add_argument("--version", default="1", help="the recipe's version (default: %(default)s)")
+    export.add_argument(
+        "--name", metavar="NAME", help="the recipe's name (default: its folder's; the run's for RUN/recipe)"
+    )
+    export.add_argument("--version", default="1", metavar="VERSION", help="the recipe's version (default: %(default)s)")
     export.add_argument("--precision", choices=("int8", "fp32"), default="int8", help="(default: %(default)s)")
-    export.add_argument("--trained-on", help="in words, what it was trained on (default: the run's data)")
+    export.add_argument(
+        "--trained-on", metavar="WORDS", help="in words, what it was trained on (default: the run's data)"
+    )
     export.add_argument(
         "--size", type=frame_size, metavar="HxW", help="frames on the line, pixels (default: the data's largest)"
     )
@@ -31,7 +35,9 @@ def add_arguments(export: argparse.ArgumentParser) -> None:
     export.add_argument(
         "--calibrate", nargs="+", default=(), metavar="DATA", help="frames for int8's ranges (default: the run's own)"
     )
-    export.add_argument("--calibration-frames", type=count, default=24, help="number of them (default: %(default)s)")
+    export.add_argument(
+        "--calibration-frames", type=count, default=24, metavar="N", help="number of them (default: %(default)s)"
+    )
     export.add_argument(
         "--calibrated",
         action="store_true",
@@ -39,7 +45,7 @@ def add_arguments(export: argparse.ArgumentParser) -> None:
         "each half by what was fitted to the other",
     )
     export.add_argument(
-        "--score-frames", type=count, default=200, help="validation frames measured (default: %(default)s)"
+        "--score-frames", type=count, default=200, metavar="N", help="validation frames measured (default: %(default)s)"
     )
 
 

@@ -36,7 +36,9 @@ NETWORK = ("encoder", "weights", "decoder")
 def add_arguments(fit: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     fit.set_defaults(out=None, resume=False)
-    fit.add_argument("data", nargs="*", type=str, default=argparse.SUPPRESS, help=DATA_HELP + "; several are joined")
+    fit.add_argument(
+        "data", nargs="*", type=str, default=argparse.SUPPRESS, metavar="DATA", help=DATA_HELP + "; several are joined"
+    )
     fit.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
     fit.add_argument("--resume", action="store_true", help="go on from RUN/last.pt, with its settings and data")
     add_network(fit)
@@ -118,9 +120,10 @@ def add_training(fit: argparse.ArgumentParser) -> None:
     add_frames(fit)
     fit.add_argument(
         "--weights",
+        metavar="FILE|imagenet",
         help="pre-trained encoder: a state dict's file, or imagenet (packages hold those of every efficientnet)",
     )
-    fit.add_argument("--seed", type=whole, help=f"of split, network and crops (default: {usual.seed})")
+    fit.add_argument("--seed", type=whole, metavar="N", help=f"of split, network and crops (default: {usual.seed})")
     _add_budget(fit, usual)
     _add_recipe(fit)
     _add_machine(fit, usual)
@@ -131,18 +134,24 @@ def _add_budget(fit: argparse.ArgumentParser, usual: Settings) -> None:
     budget.add_argument(
         "--epochs",
         type=count,
+        metavar="N",
         help="passes over the training frames (default: without --minutes 23, the paper's; with patience at most 100)",
     )
-    budget.add_argument("--minutes", type=positive, help="wall clock for the whole run; the learning rate follows it")
+    budget.add_argument(
+        "--minutes", type=positive, metavar="N", help="wall clock for the whole run; the learning rate follows it"
+    )
     budget.add_argument(
         "--patience",
         type=whole,
         metavar="EPOCHS",
         help="end after N epochs without a lower validation loss; 0: never",
     )
-    budget.add_argument("--epoch-crops", type=count, help="crops an epoch (default: one a training frame)")
+    budget.add_argument("--epoch-crops", type=count, metavar="N", help="crops an epoch (default: one a training frame)")
     budget.add_argument(
-        "--checkpoint-minutes", type=amount, help=f"most that a kill may lose (default: {usual.checkpoint_minutes:g})"
+        "--checkpoint-minutes",
+        type=amount,
+        metavar="N",
+        help=f"most that a kill may lose (default: {usual.checkpoint_minutes:g})",
     )
 
 
@@ -158,7 +167,9 @@ def _add_recipe(fit: argparse.ArgumentParser) -> None:
     )
     recipe.add_argument("--optimiser", choices=get_args(Optimiser), help=usually("optimiser"))
     recipe.add_argument("--schedule", choices=get_args(Curve), help=f"of the learning rate {usually('schedule')}")
-    recipe.add_argument("--lr", type=positive, help=f"learning rate, the highest of one_cycle {usually('lr')}")
+    recipe.add_argument(
+        "--lr", type=positive, metavar="RATE", help=f"learning rate, the highest of one_cycle {usually('lr')}"
+    )
     recipe.add_argument(
         "--encoder-lr", type=positive, metavar="LR", help="learning rate of the encoder (default: as the decoder's)"
     )
@@ -198,7 +209,10 @@ def _add_recipe(fit: argparse.ArgumentParser) -> None:
 def _add_machine(fit: argparse.ArgumentParser, usual: Settings) -> None:
     machine = fit.add_argument_group("what it runs on")
     machine.add_argument(
-        "--batch", type=count, help=f"crops a step, divided among torchrun's processes (default: {usual.batch})"
+        "--batch",
+        type=count,
+        metavar="N",
+        help=f"crops a step, divided among torchrun's processes (default: {usual.batch})",
     )
     machine.add_argument(
         "--precision", choices=("auto", "fp32", "bf16"), help="auto: bf16 where it is faster (paper: fp32)"
@@ -210,7 +224,9 @@ def _add_machine(fit: argparse.ArgumentParser, usual: Settings) -> None:
         metavar="GB",
         help="memory for decoded frames (default: half of what is free, up to 8 with a GPU, 2 without)",
     )
-    machine.add_argument("--workers", type=whole, help=f"processes that make crops (default: {usual.workers})")
+    machine.add_argument(
+        "--workers", type=whole, metavar="N", help=f"processes that make crops (default: {usual.workers})"
+    )
 
 
 def vars_of(settings: Settings) -> dict[str, object]:

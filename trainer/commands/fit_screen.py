@@ -23,13 +23,13 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help="the recipe that it looks first for, a folder or a shipped one: what that does not find teaches nothing",
     )
     add("--out", type=Path, required=True, metavar="RECIPE", help="the screen's folder")
-    add("--crops", type=count, default=30_000, help="(default: %(default)s: some 15 minutes of a core)")
+    add("--crops", type=count, default=30_000, metavar="N", help="(default: %(default)s: some 15 minutes of a core)")
     add("--crop-width", type=count, default=320, metavar="PX", help="columns of a crop (default: %(default)s)")
     add("--size", type=frame_size, metavar="HxW", help="frames on the line, pixels (default: the data's largest)")
-    add("--seed", type=int, default=1, help="(default: %(default)s)")
-    add("--name", default="screen", help="its name (default: %(default)s)")
-    add("--version", default="1", help="its version (default: %(default)s)")
-    add("--trained-on", help="in words, what it was trained on (default: DATA)")
+    add("--seed", type=int, default=1, metavar="N", help="(default: %(default)s)")
+    add("--name", default="screen", metavar="NAME", help="its name (default: %(default)s)")
+    add("--version", default="1", metavar="VERSION", help="its version (default: %(default)s)")
+    add("--trained-on", metavar="WORDS", help="in words, what it was trained on (default: DATA)")
 
 
 def run(given: argparse.Namespace) -> int:
