@@ -6,6 +6,7 @@ Knows: the command, and the address that it prints. Must not know: what is shown
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import time
 from pathlib import Path
@@ -19,6 +20,8 @@ from inspector.harness.ports import HOST, is_free
 NEEDED = ("starlette", "uvicorn", "argon2", "itsdangerous")
 USUAL_PORT = 8470
 START_S = 60.0
+NICE = 10
+"""As its unit has it: the line goes before its pages."""
 
 
 class StationProcess:
@@ -34,6 +37,7 @@ class StationProcess:
         self._out = folder / "station.out"
         self.child = Child(words, self._out, folder / "station.log")
         try:
+            os.setpriority(os.PRIO_PROCESS, self.child.pid, NICE)
             self.address = self._begun(start_s)
         except BaseException:
             self.child.kill()

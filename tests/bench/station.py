@@ -1,5 +1,8 @@
 """Station: what a page weighs and takes, a coil of 200 000 defects, what 50 browsers cost the line.
 
+The station runs as its unit runs it, at a lower priority than the line; the browsers at a lower one still, for theirs
+are other machines.
+
 Needs playwright and a Chromium (`pip install playwright`, `apt install chromium`).
 """
 
@@ -14,36 +17,36 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 from playwright.sync_api import Browser, sync_playwright
 
 from inspector.harness import configuration
 from inspector.harness.ports import HOST, Ports
 from inspector.harness.station import StationProcess
-from inspector.records.events import Defect
+from tests.bench import latency
 from tests.browser import FOUND
 from tests.coil_journals import new_journal, write_coil
 from tests.e2e.mill import Camera, Mill
-from tests.recipes import DARK, write_recipe
+from tests.recipes import write_recipe
 
 DEFECTS, LENGTH_M = 200_000, 5000.0
 BROWSERS = 50
-RATE_FPS, PHASE_S, SETTLE_S, ROUNDS = 60.0, 12.0, 3.0, 3
+PHASE_S, SETTLE_S, ROUNDS = 10.0, 3.0, 8
+ALONE = "no station"
 ANY = "127.0.0.1:0"
 
 
-def main() -> None:
+def main(rounds: int = ROUNDS, phase_s: float = PHASE_S) -> None:
     """Print all of it."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=FOUND, args=["--no-sandbox"])
         _coil(Path(folder), browser)
         browser.close()
     with tempfile.TemporaryDirectory() as folder, Mill(Path(folder)) as mill:
-        _burden(mill, Path(folder))
+        _burden(mill, Path(folder), rounds, phase_s)
 
 
 def _coil(folder: Path, browser: Browser) -> None:
@@ -67,47 +70,26 @@ def _coil(folder: Path, browser: Browser) -> None:
             print(f"{DEFECTS} defects, {word}: map after {mapped} ms (wanted: 2000), all after {ready} ms")
 
 
-def _burden(mill: Mill, folder: Path) -> None:
-    phases: dict[str, Callable[[], object]] = {
-        "no station": _nothing,
+def _burden(mill: Mill, folder: Path, rounds: int, phase_s: float) -> None:
+    ways: dict[str, latency.Way] = {
+        ALONE: latency.nobody,
         "a station, 50 browsers": lambda: _watched(mill, folder),
         "a station that hangs": lambda: _hanging(mill, folder),
         "one killed each 2 s": lambda: _dying(mill, folder),
     }
-    found: dict[str, list[float]] = {name: [] for name in phases}
-    with Camera(mill) as camera, mill.daemon.listener() as listener:
-        for _ in range(ROUNDS):
-            for name, opened in phases.items():
-                with opened():  # type: ignore[attr-defined]
-                    time.sleep(SETTLE_S)  # the start is not what is measured
-                    listener.take(0.0)
-                    end_s, next_s = time.monotonic() + PHASE_S, time.monotonic()
-                    while time.monotonic() < end_s:
-                        camera.send((10, 30, 20, 40, DARK), coil="BENCH")
-                        next_s += 1 / RATE_FPS
-                        time.sleep(max(0.0, next_s - time.monotonic()))
-                    time.sleep(0.5)
-                    for received_ns, event in listener.take(0.0):
-                        if isinstance(event.data, Defect):
-                            found[name].append((received_ns - event.data.captured_ns) / 1e6)
-    for name, times_ms in found.items():
-        median, worst = np.percentile(times_ms, (50, 99))
-        print(f"{name}: {len(times_ms)} frames, latency {median:.1f} ms, p99 {worst:.1f} ms")
+    with Camera(mill) as camera:
+        found = latency.measured(mill, camera, ways, rounds=rounds, phase_s=phase_s, settle_s=SETTLE_S)
+    latency.show(found, [(name, ALONE) for name in ways if name != ALONE])
+    print(f"load {os.getloadavg()[0]:.0f}; wanted: a p99 of 1.10 at most")
 
 
 @contextmanager
-def _nothing() -> Iterator[None]:
-    yield
-
-
-@contextmanager
-def _watched(mill: Mill, folder: Path) -> Iterator[None]:
+def _watched(mill: Mill, folder: Path) -> Iterator[int]:
     with StationProcess(mill.config, folder, ANY) as station:
         port = station.address.rpartition(":")[2]
-        readers = subprocess.Popen([sys.executable, "-m", "tests.bench.station", port])
-        yield
-        readers.kill()
-        readers.wait()
+        with subprocess.Popen(["nice", "-n", "19", sys.executable, "-m", "tests.bench.station", port]) as readers:
+            yield station.child.pid
+            readers.kill()
 
 
 def _read(port: int) -> None:
@@ -123,11 +105,11 @@ def _read(port: int) -> None:
 
 
 @contextmanager
-def _hanging(mill: Mill, folder: Path) -> Iterator[None]:
+def _hanging(mill: Mill, folder: Path) -> Iterator[int]:
     with StationProcess(mill.config, folder, ANY) as station:
         time.sleep(2)
         station.child.send(signal.SIGSTOP)
-        yield
+        yield station.child.pid
         station.child.send(signal.SIGCONT)
 
 
@@ -144,7 +126,7 @@ def _dying(mill: Mill, folder: Path) -> Iterator[None]:
 
     thread = threading.Thread(target=work)
     thread.start()
-    yield
+    yield None
     stop.set()
     thread.join()
 
