@@ -18,15 +18,16 @@ from __future__ import annotations
 
 import msgspec
 
+from inspector.config.motion import MM_PER_S, back_at_most_mm
 from inspector.records.frame import Header
 
 AGREEING = 3
 """Number of frames in a row that make a new count, a new position, or another name of the coil, believable."""
 AGAINST_ONE = 2
 """Number of them against a position that rests on a single frame."""
-JUMP_FRAME_LENGTHS, MM_PER_S = 10, 30_000
+JUMP_FRAME_LENGTHS = 10
 """How far a position may be from where the frames before it end: a few frames, and more for each second, at the speed
-of no strip (20 m/s is the fastest, DESIGN)."""
+of no strip; backwards as far as no drive turns strip around."""
 COIL_MM = 100e6
 """No coil is longer: 100 km."""
 
@@ -124,8 +125,14 @@ class Position(msgspec.Struct):
         assert start_mm is not None
         slack_mm = JUMP_FRAME_LENGTHS * length_mm
         reach_mm = slack_mm + (now_ns - self.named_ns) / 1e9 * MM_PER_S
+        is_new = header.coil != self.coil
         begins = header.coil is None and abs(start_mm) <= reach_mm  # the next coil, where coils have no names
-        near = -length_mm <= start_mm <= COIL_MM if expected_mm is None else abs(start_mm - expected_mm) <= reach_mm
+        if expected_mm is None:
+            near = -length_mm <= start_mm <= COIL_MM
+        else:
+            frames = None if is_new or not self.resting else round(skipped_mm / length_mm)
+            back_mm = slack_mm + back_at_most_mm(frames, length_mm, now_ns - self.named_ns)
+            near = -back_mm <= start_mm - expected_mm <= reach_mm
         before_reach_mm = slack_mm + (now_ns - self.before_ns) / 1e9 * MM_PER_S
         falls_back = self.before_mm is not None and abs(start_mm - self.before_mm) <= before_reach_mm
         goes_on = header.coil == self.left_coil and header.coil != self.coil and self.left_mm is not None

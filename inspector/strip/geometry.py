@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from inspector.config.motion import back_at_most_mm
 from inspector.records.frame import Header
 
 SLACK = 0.01
@@ -78,14 +79,15 @@ class Place(msgspec.Struct, frozen=True):
 RESET_FRAMES = 10
 """An encoder that was set back counts no farther than this when it is believed again (intake waits for
 three), and comes from farther away."""
-MM_PER_S = 30_000.0
-"""Faster than any strip runs back (intake takes the same)."""
 
 
-def is_reset(start_mm: float, length_mm: float, last_mm: float, passed_ns: int) -> bool:
-    """Whether a position shows an encoder that was set back to 0: no strip runs back so far in `passed_ns`."""
+def is_reset(start_mm: float, length_mm: float, last_mm: float, frames: int | None, passed_ns: int) -> bool:
+    """Whether a position shows an encoder that was set back to 0: no strip runs back so far.
+
+    `frames` were counted since the last position, `passed_ns` since the last frame; no count after another boot.
+    """
     near_mm, back_mm = RESET_FRAMES * length_mm, last_mm - start_mm
-    return abs(start_mm) <= near_mm and back_mm > near_mm + MM_PER_S * max(0, passed_ns) / 1e9
+    return abs(start_mm) <= near_mm and back_mm > near_mm + back_at_most_mm(frames, length_mm, passed_ns)
 
 
 def place(header: Header, length_mm: float, track: CameraTravel) -> Place:

@@ -52,6 +52,8 @@ class CoilLane(msgspec.Struct):
     """Where a frame ends that alone names a position after a setting back, as the encoder counts."""
     named_ns: int = 0
     """When the batch with its last frame that names a position was closed."""
+    named_at: tuple[str, int] = ("", 0)
+    """Boot and number of that frame."""
     is_restored: bool = False
     """Nothing came since the inspector was started again: what passed meanwhile was not seen."""
 

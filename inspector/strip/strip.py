@@ -191,13 +191,17 @@ class Strip:
             return header
         named_mm, doubted_mm, lane.doubted_mm = header.start_mm, lane.doubted_mm, None
         come_mm = min(lane.come_mm, lane.track.last_mm) - lane.set_back_mm  # as the encoder counts
-        if not lane.is_restored and is_reset(named_mm, length_mm, come_mm, turn.now_ns - lane.named_ns):
-            if doubted_mm is None or abs(named_mm - doubted_mm) > length_mm:
+        boot, number = lane.named_at
+        frames = header.number - number if header.boot == boot else None
+        passed_ns = turn.now_ns - (lane.named_ns if frames is None else lane.received_ns)
+        agrees = doubted_mm is not None and abs(named_mm - doubted_mm) <= length_mm
+        if not lane.is_restored and (agrees or is_reset(named_mm, length_mm, come_mm, frames, passed_ns)):
+            if not agrees:
                 lane.doubted_mm = named_mm + length_mm
                 return msgspec.structs.replace(header, start_mm=None)
             lane.set_back_mm = expected_mm(header, length_mm, lane.track) - named_mm
             lane.reasons["reset"] = 0
-        lane.named_ns = turn.now_ns
+        lane.named_ns, lane.named_at = turn.now_ns, (header.boot, header.number)
         return msgspec.structs.replace(header, start_mm=named_mm + lane.set_back_mm) if lane.set_back_mm else header
 
     def _look_back(self, lane: CoilLane, header: Header, length_mm: float, turn: Turn) -> None:

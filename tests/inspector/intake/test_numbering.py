@@ -168,6 +168,17 @@ def test_absurd_position() -> None:
     assert positions([1e9, 10, 20]) == [None, 10, 20]
 
 
+def test_a_position_behind_where_strip_can_have_run_back() -> None:
+    """A wrong one some metres back is left out like one ahead; frames that were lost on the way back explain theirs."""
+    forward: list[float | None] = [number * 10.0 for number in range(90)]
+    assert positions([*forward, 40, 910, 920], dt_ns=SECOND_NS // 15) == [*forward, None, 910, 920]
+    numbering = Numbering([frames.camera()])
+    for number, start_mm in enumerate(forward):
+        numbering.believe(header(number, coil="A", start_mm=start_mm), 0)
+    back = header(89 + 60, coil="A", start_mm=890.0 - 60 * 10)
+    assert numbering.believe(back, 0).header.start_mm == 290.0
+
+
 def test_position_that_really_jumped() -> None:
     """Where three frames in a row agree on it the strip did move without the camera."""
     assert positions([0, 10, 5000, 5010, 5020, 5030]) == [0, 10, None, None, 5020, 5030]
