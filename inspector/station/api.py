@@ -253,7 +253,7 @@ def _command(given: dict[str, object], who: Who) -> Command:
     try:
         command: Command = msgspec.convert(given, Command)
     except msgspec.ValidationError as error:
-        raise HTTPException(400, f"{explained(error, given)}. Correct it.") from error
+        raise HTTPException(400, f"{explained(error, given, of=Command)}. Correct it.") from error
     if not isinstance(command, Order):
         raise HTTPException(400, "this changes nothing; the stream has it.")
     if not (isinstance(command, OPERATORS) or who.may("engineer")):

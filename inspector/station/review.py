@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
 
 import anyio
@@ -31,15 +31,18 @@ from inspector.archive import review
 from inspector.commands import ask
 from inspector.errors import InspectorError
 from inspector.records.commands import Relabel
-from inspector.refusal import plain
+from inspector.refusal import explained
 from inspector.station import gallery
 from inspector.station.api import answered, read_json, watch_of
 from inspector.station.gallery import Gallery, GalleryQuery, GalleryTile
 from inspector.station.opinions import OpinionReader
 from inspector.station.watch import Watch
 
+T = TypeVar("T")
 MOST_SHOWN, MOST_AT_ONCE = 300, 32
 """Tiles in an answer; labels in a request: of more the page makes several."""
+LONGEST = 12
+"""Digits of a tile's place."""
 AT_ONCE = 8
 WAIT_S = 15.0
 """How long a label may wait for the line: it writes one at a time."""
@@ -93,12 +96,11 @@ class Review:
         """Defects to look through, and how far the labels are."""
         watch, asked = watch_of(self._watches, request), dict(request.query_params)
         asked.pop("line", "")
-        try:
-            begin = int(asked.pop("from", "0") or 0)
-            wanted = msgspec.convert(asked, GalleryQuery, strict=False)
-        except ValueError as error:
-            raise HTTPException(400, f"{plain(error)}; expected defects that there can be.") from error
-        return answered(await run_sync(self._shown, watch, wanted, max(0, begin), limiter=self._readers))
+        begin = asked.pop("from", "0")
+        if not (begin.isdecimal() and len(begin) <= LONGEST):
+            raise HTTPException(400, f"from is {begin[:20]!r}; expected a whole number from 0 on.")
+        wanted = _read(asked, GalleryQuery, strict=False)
+        return answered(await run_sync(self._shown, watch, wanted, int(begin), limiter=self._readers))
 
     def _shown(self, watch: Watch, wanted: GalleryQuery, begin: int) -> dict[str, Any]:
         line = watch.line
@@ -120,11 +122,8 @@ class Review:
     async def relabel(self, request: Request) -> Response:
         """Label defects, and return what stands now of each."""
         watch, who = watch_of(self._watches, request), request.state.who
-        try:
-            asked = msgspec.convert(await read_json(request), Labels)
-            orders = [_order(item, asked, who.name or asked.operator) for item in asked.items]
-        except msgspec.ValidationError as error:
-            raise HTTPException(400, f"{plain(error)}. Correct it.") from error
+        asked = _read(await read_json(request), Labels)
+        orders = [_order(item, asked, who.name or asked.operator) for item in asked.items]
         done = await asyncio.gather(*(self._give(watch, order) for order in orders))
         return answered(done, 200 if all(given.is_done for given in done) else 409)
 
@@ -151,11 +150,7 @@ class Review:
 
     async def export(self, request: Request) -> Response:
         """Make a training set of what is chosen; it is fetched by its id, or lies in the configured folder."""
-        watch = watch_of(self._watches, request)
-        try:
-            choice = msgspec.convert(await read_json(request), review.Choice)
-        except msgspec.ValidationError as error:
-            raise HTTPException(400, f"{plain(error)}. Correct it.") from error
+        watch, choice = watch_of(self._watches, request), _read(await read_json(request), review.Choice)
         if watch.line.archive is None:
             raise HTTPException(409, f"line {watch.line.name} keeps no archive; expected one.")
         try:
@@ -190,4 +185,15 @@ class Review:
 def _order(item: ReviewItem, asked: Labels, operator: str) -> Relabel:
     label = asked.label if item.label is None else item.label
     facts = {"coil": item.coil, "defect": item.defect, "label": label, "seen": item.seen}
-    return msgspec.convert({"command": "relabel", **facts, "operator": operator, "reason": asked.reason}, Relabel)
+    return _read({"command": "relabel", **facts, "operator": operator, "reason": asked.reason}, Relabel)
+
+
+def _read(given: Mapping[str, object], kind: type[T], *, strict: bool = True) -> T:
+    """Read what was sent.
+
+    Raises: HTTPException in words.
+    """
+    try:
+        return msgspec.convert(given, kind, strict=strict)
+    except msgspec.ValidationError as error:
+        raise HTTPException(400, f"{explained(error, given, of=kind)}. Correct it.") from error

@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from inspector.errors import ConfigError, InspectorError
 from inspector.records.commands import Person
-from inspector.refusal import plain
+from inspector.refusal import explained
 
 Role = Literal["viewer", "operator", "engineer"]
 ROLES: tuple[Role, ...] = ("viewer", "operator", "engineer")
@@ -81,10 +81,11 @@ def add(path: Path, name: str, role: Role, password: str) -> bool:
     """
     if len(password) < LEAST_PASSWORD:
         raise InspectorError(f"the password has {len(password)} characters; expected {LEAST_PASSWORD} or more.")
+    facts = {"name": name, "role": role, "password": hasher.hash(password)}
     try:
-        user = msgspec.convert({"name": name, "role": role, "password": hasher.hash(password)}, User)
+        user = msgspec.convert(facts, User)
     except msgspec.ValidationError as error:
-        raise InspectorError(f"{name!r}: {plain(error)}. Give a name of up to 64 letters.") from error
+        raise InspectorError(f"{explained(error, facts, of=User)}. Give another.") from error
     users = read(path) if path.exists() else Users(secret=secrets.token_urlsafe(48))
     others = tuple(known for known in users.users if known.name != name)
     _write(path, msgspec.structs.replace(users, users=(*others, user)))

@@ -10,6 +10,7 @@ import pytest
 from inspector.records.commands import Command
 from inspector.records.frame import Header
 from inspector.refusal import OTHERWISE, SHAPES, explained, plain
+from inspector.station.review import Labels
 
 
 def patterns(kind: object) -> Iterator[str]:
@@ -62,6 +63,37 @@ def test_what_was_typed_is_explained(facts: dict[str, object], words: str) -> No
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.convert(given, Command)
     assert explained(caught.value, given) == words
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"command": "explode"}, "command is 'explode'; expected one of"),
+        ({"grade": "maybe"}, "grade is 'maybe'; expected one of 'block', 'hold', 'release'"),
+    ],
+)
+def test_the_words_that_there_are_are_listed(facts: dict[str, object], words: str) -> None:
+    """Of a union's tag, and of one record's field."""
+    given = {"command": "decide", "coil": "C1", "operator": "Kim", "reason": "seen", "grade": "hold", **facts}
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.convert(given, Command)
+    assert explained(caught.value, given, of=Command).startswith(words)
+    assert "Invalid" not in explained(caught.value, given)
+
+
+@pytest.mark.parametrize(
+    ("items", "words"),
+    [
+        ([], "items is empty; expected at least 1 item"),
+        ([{"coil": "C1", "defect": "d", "seen": ""}, {"coil": 1, "defect": "d"}], "coil is 1; expected a text"),
+        ([{"coil": "C1", "defect": "d"}], "Object missing required field `seen` - at `$.items[0]`"),
+    ],
+)
+def test_what_lies_deep_is_found(items: list[dict[str, object]], words: str) -> None:
+    """The value within a list's part; how many parts a list takes."""
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.convert({"items": items}, Labels)
+    assert explained(caught.value, {"items": items}) == words
 
 
 def test_other_errors_stay_as_they_are() -> None:
