@@ -147,7 +147,7 @@ class Quantity:
         section, value = self.section, self.value
         if section.kind not in WITHIN:
             levels = [level.words for level in self._levels.values() if level.value == value]
-            return levels[-1] if levels else "nothing reported"
+            return levels[-1] if levels else "no longer reported"
         amounts = {
             "defects": lambda: counted(round(value), "defect"),
             "crowded": lambda: counted(round(value), "crowded frame"),

@@ -49,6 +49,7 @@ class Overall(msgspec.Struct, frozen=True, kw_only=True):
 
     raised: int
     a_day: float
+    """On average; of less than a day as many as there were."""
     worst_ten_min: int
     """Most that were raised within ten minutes by the clock."""
     flooded: float
@@ -71,7 +72,7 @@ def figures(changes: Iterable[AlarmChange], begin: datetime, end: datetime) -> t
     number = max(1.0, (end - begin).total_seconds() / TEN_MIN_S)
     overall = Overall(
         raised=len(raised),
-        a_day=len(raised) / max(1e-9, (end - begin) / timedelta(days=1)),
+        a_day=len(raised) / max(1.0, (end - begin) / timedelta(days=1)),
         worst_ten_min=max(slots.values(), default=0),
         flooded=sum(count > MOST_IN_TEN_MIN for count in slots.values()) / number,
         priorities=dict(Counter(change.priority for change in raised)),

@@ -127,7 +127,8 @@ def pictures(archive: Path, page: CoilPage) -> dict[str, dict[str, Any]]:
 
 
 def _entry(history: History, passage: Passage) -> ListedCoil:
-    records = history.records(passage)
+    # a record of before a restart is no record of what runs now
+    records = history.records(passage) if passage.is_over else []
     decisions = [decision for _, decision in history.events(passage, Decision)]
     sums = totals(history, passage)
     length_m = records[-1].length_m if records else sums.length_m

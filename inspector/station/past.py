@@ -62,6 +62,8 @@ class CameraChange(msgspec.Struct, frozen=True, kw_only=True):
 class Past(msgspec.Struct, frozen=True):
     """All of it, in order."""
 
+    since: datetime | None
+    """When the oldest event came that was held since this station began to look; None without any."""
     coils: list[PastCoil]
     alarms: list[AlarmChange]
     cameras: list[CameraChange]
@@ -71,6 +73,7 @@ class PastReader:
     """Reads one line's past."""
 
     def __init__(self) -> None:
+        self._since: datetime | None = None
         self._coils: dict[tuple[str, int], PastCoil] = {}
         self._alarms: list[AlarmChange] = []
         self._cameras: list[CameraChange] = []
@@ -83,6 +86,8 @@ class PastReader:
         Raises: JournalError.
         """
         with self._lock, History(journal) as history:
+            if self._since is None and (oldest := next(history.everything(), None)):
+                self._since = datetime.fromisoformat(oldest.time)
             self._read_coils(history)
             for event, alarm in history.of_kind(Alarm, self._last_seq[Alarm]):
                 self._last_seq[Alarm] = event.seq
@@ -100,7 +105,7 @@ class PastReader:
                     )
                 )
             coils = sorted(self._coils.values(), key=lambda coil: coil.ended)
-            return Past(coils, list(self._alarms), list(self._cameras))
+            return Past(self._since, coils, list(self._alarms), list(self._cameras))
 
     def _read_coils(self, history: History) -> None:
         for event, record in history.of_kind(CoilRecord, self._last_seq[CoilRecord]):

@@ -65,14 +65,16 @@ class Weeks:
         midnight = end.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
         begin = midnight - timedelta(days=number - 1)
         line, past = watch.line, self._pasts[watch.line.name].read(watch.line.journal)
-        overall, alarms = figures(past.alarms, begin, end)
+        known = max(begin, min(past.since or end, end))  # of what was before nobody knows whether it was well
+        overall, alarms = figures(past.alarms, known, end)
         counts = [0] * number
         for change in past.alarms:
             place = (change.at.astimezone(zone).date() - begin.date()).days
             if change.is_raised and 0 <= place < number:
                 counts[place] += 1
-        cameras = trends.cameras(past.cameras, [span.camera for span in line.spans], begin, end)
+        cameras = trends.cameras(past.cameras, [span.camera for span in line.spans], known, end)
         return {
+            "since": known.isoformat() if known > begin else "",
             "classes": line.classes,
             "days": trends.days(past.coils, begin, end, zone),
             "rolls": trends.rolls(past.coils, begin, end),

@@ -13,8 +13,9 @@ const MINUTES = [5, 15, 30, 60, 120, 480];
 const mayAnswer = facts.role !== "viewer";
 
 export class Alarms {
-  constructor() {
-    this.standing = { alarms: [], fault: "" }; this.known = new Map(); this.shown = "";
+  // `reasons` says in the reader's words why a device is as it is.
+  constructor(reasons) {
+    this.reasons = reasons; this.standing = { alarms: [], fault: "" }; this.known = new Map(); this.shown = "";
     setInterval(() => this.age(), 1000);
     setInterval(() => { if (this.known.size) byId("alarms").classList.toggle("call"); }, CALL_MS);
   }
@@ -26,7 +27,7 @@ export class Alarms {
     byId("alarms-fault").hidden = !standing.fault; byId("alarms-fault").textContent = standing.fault ? `${t("alarms.unknown")} ${standing.fault}` : "";
     byId("counts").replaceChildren(...["high", "medium", "low"].map((priority) => el("span", { class: counts[priority] ? "count" : "count none" }, prioritySign(priority, t(`priority.${priority}`), 18), ` ${counts[priority]}`)));
     this.keepFocus(() => {
-      byId("alarms").replaceChildren(...(shown.length ? shown.map((alarm) => this.row(alarm)) : standing.fault ? [] : [el("li", { class: "empty" }, t("alarms.none"))]));
+      byId("alarms").replaceChildren(...(shown.length ? shown.map((alarm) => this.row(alarm)) : standing.fault ? [] : [el("li", { class: "empty", tabindex: "-1" }, t("alarms.none"))]));
       byId("shelved").replaceChildren(...aside.map((alarm) => this.aside(alarm)));
     });
     byId("aside").hidden = !aside.length;
@@ -36,9 +37,9 @@ export class Alarms {
 
   row(alarm) {
     const isOpen = isUnanswered(alarm), state = t(`state.${alarm.isa_state}`);
-    const row = el("li", { class: `alarm ${alarm.priority}${isOpen ? " open" : ""}${alarm.is_met ? "" : " gone"}` },
+    const row = el("li", { class: `alarm ${alarm.priority}${isOpen ? " open" : ""}${alarm.is_met ? "" : " gone"}`, tabindex: "-1" },
       prioritySign(alarm.priority, t(`priority.${alarm.priority}`)),
-      el("div", { class: "what" }, el("b", {}, alarm.name), el("span", { class: "state" }, state), el("p", {}, sentence(alarm.message) + (alarm.coil ? `  ·  ${alarm.coil}` : ""))),
+      el("div", { class: "what" }, el("b", {}, alarm.name), el("span", { class: "state" }, alarm.operator ? `${state} ${t("by", { name: alarm.operator })}` : state), el("p", {}, sentence(alarm.message, undefined, this.reasons) + (alarm.coil ? `  ·  ${alarm.coil}` : ""))),
       el("div", { class: "when" }, time(alarm.since), el("small", { class: "age", "data-since": alarm.since })));
     row.append(this.buttons(alarm, isOpen));
     return row;
@@ -57,18 +58,21 @@ export class Alarms {
   }
 
   aside(alarm) {
-    const row = el("li", { class: "alarm" }, prioritySign(alarm.priority, t(`priority.${alarm.priority}`)),
+    const row = el("li", { class: "alarm", tabindex: "-1" }, prioritySign(alarm.priority, t(`priority.${alarm.priority}`)),
       el("div", { class: "what" }, el("b", {}, alarm.name), el("span", { class: "state" }, t(`state.${alarm.isa_state}`)), el("p", {}, [alarm.operator && t("by", { name: alarm.operator }), alarm.reason].filter(Boolean).join(": "))),
       el("div", { class: "when" }, alarm.until ? t("until", { time: time(alarm.until) }) : "", el("small", { class: "left", "data-until": alarm.until })));
     if (mayAnswer && alarm.isa_state === "shelved") row.append(el("div", { class: "buttons" }, el("button", { "data-key": `unshelve ${alarm.name}`, onclick: () => command({ command: "unshelve", alarm: alarm.name }) }, t("unshelve"))));
     return row;
   }
 
-  // Rows are made again with each change: what had the focus keeps it.
+  // Rows are made again with each change: what had the focus keeps it. Where that is gone, as a button that was pressed, the row
+  // has it that stands there now, and not another button: a key that is held down answers nothing else.
   keepFocus(change) {
-    const key = document.activeElement?.dataset?.key;
+    const had = document.activeElement, list = had?.closest("#alarms, #shelved"), key = had?.dataset?.key, place = list ? [...list.children].indexOf(had.closest("li")) : -1;
     change();
-    if (key) document.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
+    if (place < 0) return;
+    const rows = [...list.children], kept = key && document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+    (kept || rows[Math.min(place, rows.length - 1)])?.focus({ preventScroll: !!kept });
   }
 
   age() {

@@ -1,7 +1,7 @@
 // Questions to the station, and commands to the line: with the name of who gives them, and the line's own answer.
 
 import { byId, facts, toast } from "./dom.js";
-import { t } from "./words.js";
+import { date, t, time } from "./words.js";
 
 export const address = (path, values = {}) => `${path}?${new URLSearchParams({ line: facts.line, ...values })}`;
 
@@ -37,9 +37,15 @@ export async function command(order) {
   const operator = whoAsks();
   if (!operator) return null;
   const given = await give("/api/command", { operator, ...order });
-  if (given) toast(given.message ?? given.error, !given.is_done);
+  if (given) toast(given.is_done && given.alarms?.length === 1 ? stands(given.alarms[0]) : timed(given.message ?? given.error), !given.is_done);
   return given;
 }
+
+// Where an alarm stands after a command, in the reader's words.
+const stands = ({ name, isa_state, until, operator }) => `${name}: ${[t(`state.${isa_state}`), until && t("until", { time: time(until) }), operator && t("by", { name: operator })].filter(Boolean).join(" ")}`;
+
+// The line's words, with their times as the page has them.
+const timed = (words) => words.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, date);
 
 // The name that is logged in, or what was typed; asks for it where there is none.
 export function whoAsks() {

@@ -44,7 +44,7 @@ export class Fold {
   add(name, time = "") {
     const last = this.coil, base = last ? last.base + last.length : 0;
     if (this.find(name)) delete this.dropped[name];   // another of the same name
-    const coil = { name, base, length: 0, isOver: false, started: time, defects: new Map(), missed: [], crowded: [], repeats: new Map(), record: null, decision: null };
+    const coil = { name, base, length: 0, isOver: false, started: time, defects: new Map(), missed: [], missedTo: {}, crowded: [], repeats: new Map(), record: null, decision: null };
     this.coils.push(coil);
     if (this.coils.length > COILS) this.coils.shift();
     return coil;
@@ -54,6 +54,7 @@ export class Fold {
     const goesOn = data.inspected_m + data.missed_m > 0;
     const coil = data.state === "started" && !goesOn ? this.add(data.coil, time) : this.of(data.coil);
     coil.isOver = data.state === "ended"; coil.totals = data;
+    if (!coil.isOver) coil.record = null;   // of a coil that goes on after a restart: no grade of then stands now
     this.reach(coil, 1000 * (data.length_m ?? 0));
   }
 
@@ -92,6 +93,7 @@ export class Fold {
     const coil = this.of(data.coil);
     const list = data.kind === "missed" ? coil.missed : coil.crowded;
     list.push(data); this.reach(coil, data.end_mm);
+    if (data.kind === "missed") coil.missedTo[data.camera] = Math.max(coil.missedTo[data.camera] ?? 0, data.end_mm);
     if (list.length > MOST) list.shift();
     return true;
   }

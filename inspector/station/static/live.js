@@ -7,19 +7,20 @@ import { Backdrop, chooser as backdropChooser, dottedSign, isOn } from "./backdr
 import { byId, el, facts } from "./dom.js";
 import { Fold, gravest } from "./fold.js";
 import { Link } from "./link.js";
+import { Newest } from "./newest.js";
+import { Reached } from "./reached.js";
 import { stateSign } from "./shapes.js";
 import { banner, shell } from "./shell.js";
 import { Strips } from "./strip.js";
-import { Travel } from "./travel.js";
 import { metres, perMetre, reworded } from "./units.js";
 import { number, t, time } from "./words.js";
 
-const fold = new Fold(), travel = new Travel(), alarms = new Alarms(), strips = new Strips(byId("strip"), byId("tip"));
+const fold = new Fold(), reached = new Reached(), alarms = new Alarms(reason), strips = new Strips(byId("strip"), byId("tip")), newest = new Newest(byId("newest"), byId("newest-rows"));
 let line = null, now = null, isDue = true, isLost = false, silentSince = 0;
 
 function receive(kind, data) {
   switch (kind) {
-    case "begin": fold.begin(); travel.begin(); flood(); break;
+    case "begin": fold.begin(); reached.begin(); flood(); break;
     case "line": line = data; legend(); break;
     case "dropped": fold.dropped = data; fold.changes++; break;
     case "event": fold.take(data); if (data.data.kind === "flood") flood(); later(); break;
@@ -31,12 +32,7 @@ function receive(kind, data) {
 
 function take(data) {
   now = data;
-  const positions = Object.values(data.gauges.position_m), coil = fold.coil;
-  if (coil && positions.length && data.is_measured) {
-    const mm = 1000 * Math.max(...positions);
-    if (!coil.isOver) fold.reach(coil, mm);
-    travel.take(performance.now(), coil.base + Math.max(coil.isOver ? coil.length : mm, 0));
-  }
+  if (fold.coil && data.is_measured) for (const [coil, mm] of reached.take(performance.now(), data.gauges.position_m, fold.coils)) if (!coil.isOver) fold.reach(coil, mm);
   if (data.is_answering) silentSince = 0; else silentSince ||= Date.now();
   report(); figures(); cameras();
 }
@@ -51,10 +47,12 @@ function figures() {
   const gauges = now.gauges, coil = fold.coil, known = now.is_measured && now.is_answering, set = (id, text, unit = "") => byId(id).replaceChildren(text, ...(unit && text !== "–" ? [el("small", {}, ` ${unit}`)] : []));
   put(byId("coil"), "title", coil?.name ?? "");
   set("coil", coil ? coil.name : "–", coil?.isOver ? t("over") : "");
-  set("metre", coil ? metres(coil.isOver ? coil.length : 1000 * Math.max(0, ...Object.values(gauges.position_m)), 1, true) : "–", t("unit.large"));
+  set("metre", coil ? metres(coil.isOver ? coil.length : reached.farthest(coil), 1, true) : "–", t("unit.large"));
   set("speed", known ? number(gauges.speed_mps * perMetre, 2) : "–", `${t("unit.large")}/s`);
   set("frames", known ? number(gauges.frames_per_s, 1) : "–", "/s");
-  byId("frames").parentElement.classList.toggle("wrong", known && gauges.dropped_per_s > 0);
+  const isDropping = known && gauges.dropped_per_s > 0;
+  byId("frames").parentElement.classList.toggle("wrong", isDropping);
+  put(byId("frames-word"), "textContent", isDropping ? t("frames.dropped", { rate: number(gauges.dropped_per_s, 1) }) : t("frames"));
   set("latency", known ? number(gauges.latency_ms) : "–", gauges.latency_p99_ms === null ? "ms" : `ms · p99 ${number(gauges.latency_p99_ms)}`);
   set("recipe", gauges.recipe || "–"); set("engine", [gauges.engine, gauges.device].filter(Boolean).join(" ") || "–");
 }
@@ -75,6 +73,12 @@ const statusOf = (camera) => {
 // A fault of a camera: the line's own words in English, else that of the catalogue.
 const isEnglish = document.documentElement.lang === "en";
 const faultWords = (fault) => (isEnglish ? reworded(fault.message) : t(`fault.${fault.fault}`));
+
+// Why a device is as it is, as an alarm quotes the line's own words.
+function reason(why) {
+  const fault = [...fold.cameras.values()].flatMap((camera) => [...camera.faults.values()]).find((one) => one.message === why);
+  return fault ? faultWords(fault) : why;
+}
 
 function cameras() {
   const rows = (line?.cameras ?? []).map(({ camera, side }) => {
@@ -101,28 +105,24 @@ function sums() {
   const coil = fold.coil;
   if (!coil || !line) return;
   const rows = line.classes.map((name, kind) => {
-    const its = [...coil.defects.values()].filter((defect) => defect.name === name), count = its.length + (fold.dropped[coil.name]?.[name] ?? 0), newest = Math.max(0, ...its.map((defect) => defect.start_mm));
-    return el("tr", {}, el("th", { scope: "row" }, sign(kind, 15), ` ${name}`), el("td", { class: "number" }, number(count)), el("td", { class: "hint" }, its.length ? t("last_at", { metre: metres(newest, 1) }) : ""));
+    const its = [...coil.defects.values()].filter((defect) => defect.name === name), count = its.length + (fold.dropped[coil.name]?.[name] ?? 0), last = Math.max(0, ...its.map((defect) => defect.start_mm));
+    return el("tr", {}, el("th", { scope: "row" }, sign(kind, 15), ` ${name}`), el("td", { class: "number" }, number(count)), el("td", { class: "hint" }, its.length ? t("last_at", { metre: metres(last, 1) }) : ""));
   });
   const gone = coil.missed.reduce((sum, gap) => sum + gap.end_mm - gap.start_mm, 0) / 1000;
-  rows.push(el("tr", { class: gone > 0 ? "wrong" : "" }, el("th", { scope: "row" }, el("i", { class: "hatched" }), ` ${t("missed")}`), el("td", { class: "number" }, number(gone * perMetre, 2)), el("td", { class: "hint" }, t("unit.large"))));
+  rows.push(el("tr", { class: gone > 0 ? "wrong" : "" }, el("th", { scope: "row" }, el("i", { class: "hatched" }), ` ${t("missed")}`), el("td", { class: "number" }, number(gone * perMetre, 2)), el("td", { class: "hint" }, line.cameras.length > 1 ? t("unit.all_cameras") : t("unit.large"))));
   if (coil.record) rows.push(el("tr", {}, el("th", { scope: "row" }, t("grade")), el("td", { class: "number", colSpan: 2 }, t(`grade.${coil.record.grade}`))));
   byId("classes").replaceChildren(...rows);
-}
-
-function behind() {
-  const positions = now?.gauges.position_m ?? {}, most = Math.max(0, ...Object.values(positions));
-  return Object.fromEntries(Object.entries(positions).map(([camera, metre]) => [camera, Math.min(1000 * (most - metre), 5000)]));
+  newest.show(coil, line.classes);
 }
 
 function frame() {
   requestAnimationFrame(frame);
   const ms = performance.now();
-  if (!isDue && !travel.isMoving(ms)) return;
+  if (!isDue && !reached.isMoving(ms)) return;
   isDue = false;
   if (!line) return;
   const statuses = Object.fromEntries(line.cameras.map(({ camera }) => [camera, statusOf(camera)]));
-  isDue = !strips.draw({ fold, line, backdrops, ms, head: travel.at(ms) || (fold.coil ? fold.coil.base + fold.coil.length : 0), behind: behind(), statuses });
+  isDue = !strips.draw({ fold, line, backdrops, ms, head: reached.at(ms) || (fold.coil ? fold.coil.base + fold.coil.length : 0), behind: reached.behind(ms), statuses });
   const hints = [t("strip.hint", { metres: metres((strips.right - 52) / strips.scale, 1) })], undrawn = fold.coil ? fold.undrawn(fold.coil) : 0;
   if (undrawn > 0) hints.push(t("undrawn", { metre: metres(undrawn, 1) }));
   put(byId("strip"), "ariaLabel", fold.coils.length ? t("strip") : t("strip.none")); put(byId("strip-hint"), "textContent", hints.join(" · "));
@@ -132,17 +132,17 @@ function frame() {
 function put(node, what, words) { if (node[what] !== words) node[what] = words; }
 
 // The archive's picture of what is to be seen: asked for as it grows.
-const AGAIN_MS = 500, LATE = 8, reached = [], backdrops = new Map(), onPicture = () => { isDue = true; };
+const AGAIN_MS = 500, LATE = 8, passed = [], backdrops = new Map(), onPicture = () => { isDue = true; };
 function backdrop() {
   const seen = strips.seen ?? [];
   for (const coil of [...backdrops.keys()]) if (!seen.some((stretch) => stretch.coil === coil)) backdrops.delete(coil);
-  if (fold.coil) reached.push({ coil: fold.coil, mm: fold.coil.length });
-  if (reached.length > LATE) reached.shift();   // what passed so long ago has its picture by now, or none at all
+  if (fold.coil) passed.push({ coil: fold.coil, mm: fold.coil.length });
+  if (passed.length > LATE) passed.shift();   // what passed so long ago has its picture by now, or none at all
   if (!isOn() || isLost) return;
   for (const { coil, from, to } of seen) {
     if (!backdrops.has(coil)) backdrops.set(coil, new Backdrop({ coil: coil.name, ...(coil.started ? { since: coil.started } : {}) }, onPicture));
     const backdrop = backdrops.get(coil);
-    backdrop.until = coil.isOver ? Infinity : (reached.find((one) => one.coil === coil)?.mm ?? 0);
+    backdrop.until = coil.isOver ? Infinity : (passed.find((one) => one.coil === coil)?.mm ?? 0);
     backdrop.load({ from, to: to + 5000, scale: strips.scale * strips.sharp });
   }
 }
@@ -157,6 +157,6 @@ window.addEventListener("resize", resize); resize();
 byId("sound").checked = localStorage.getItem("sound") === "1";
 byId("sound").addEventListener("change", () => localStorage.setItem("sound", byId("sound").checked ? "1" : "0"));
 strips.onPick = (coil, defect) => location.assign(address("/coil", { coil: coil.name, defect: defect.id }));
-const link = new Link(address("/api/stream"), receive, (gone, since) => { isLost = gone ? since : 0; report(); isDue = true; });
+const link = new Link(address("/api/stream"), receive, (gone, since) => { isLost = gone ? since : 0; report(); if (now) cameras(); isDue = true; });
 requestAnimationFrame(frame);
-window.station = { fold, travel, strips, link };   // for whoever looks from outside: tests, a console
+window.station = { fold, reached, strips, link };   // for whoever looks from outside: tests, a console

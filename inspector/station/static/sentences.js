@@ -11,6 +11,7 @@ const FORMS = [
   ["density", `(?<density>${NUMBER}) defects a metre ${WITHIN}`],
   ["area", `(?<area>${NUMBER}) mm² of defects ${WITHIN}`],
   ["missed", `(?<length>${NUMBER}) m of strip missed ${WITHIN}`],
+  ["nothing", "no longer reported"],
   ["none", `no defect ${WITHIN}`],
   ["fewer", `fewer than (?<count>\\d+) defects ${WITHIN}`],
   ["repeats", `(?<name>.+) repeats each (?<period>${NUMBER}) mm(?: \\((?<rolls>.*)\\))?: (?<count>\\d+) marks?`],
@@ -26,13 +27,14 @@ export function parsed(text) {
 
 const listed = (text) => (text ? ` (${text.split(" or ").join(", ")})` : "");
 
-export function sentence(text, language = document.documentElement.lang) {
+// `reasons` says in the reader's words why a device is as it is, where it knows the line's.
+export function sentence(text, language = document.documentElement.lang, reasons = (why) => why) {
   const found = language === "en" ? null : parsed(text);
   if (!found) return reworded(text);
   const { kind, within, classes, length, period, rolls, grade, status, why, density, area, count } = found;
   const values = {
     ...found, count: count && number(+count), density: density && number(+density, 2), area: area && number(+area, 1), within: within && metres(1000 * within, +within % 1 ? 1 : 0), length: length && metres(1000 * length, 2),
-    period: period && mm(+period, 1), grade: grade && t(`grade.${grade}`), status: status && t(`ne107.${status.replaceAll(" ", "_")}`), why: why ? `, ${why}` : "",
+    period: period && mm(+period, 1), grade: grade && t(`grade.${grade}`), status: status && t(`ne107.${status.replaceAll(" ", "_")}`), why: why ? `, ${reasons(why)}` : "",
   };
   return t(`sentence.${kind}`, values) + listed(classes ?? rolls);
 }

@@ -8,7 +8,7 @@ import { free, LABEL } from "./place.js";
 import { metres, mm, perMetre } from "./units.js";
 import { number, t } from "./words.js";
 
-const LEFT = 52, RIGHT = 74, TOP = 16, SCALE = 24, GAP = 10, WHOLE = 10, MOST_PX = 330, BAR_MS = 500, MARGIN = 160;
+const LEFT = 52, RIGHT = 74, TOP = 16, SCALE = 24, GAP = 10, WHOLE = 10, MOST_PX = 330, MOST_OF_SCREEN = .36, BAR_MS = 500, MARGIN = 160;
 const STEEL = "#e9ebed", EDGE = "#9aa2ab", INK = "#2a3138", FAINT = "#5c656e";
 const STEPS = [100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000];
 
@@ -30,10 +30,10 @@ export class Strips {
   draw(view) {
     const sides = view.line?.sides ?? [], width = Math.max(320, this.canvas.parentElement.clientWidth), inner = width - LEFT - RIGHT;
     const across = sides.reduce((sum, side) => sum + side.right - side.left, 0) || 1;
-    this.scale = Math.min(inner / (1000 * this.windowM), (MOST_PX - GAP * (sides.length - 1)) / across);
+    this.scale = Math.min(inner / (1000 * this.windowM), (this.tallest() - GAP * (sides.length - 1)) / across);
     let y = TOP;
     this.lanes = sides.map((side) => { const lane = { ...side, y, h: Math.max(8, (side.right - side.left) * this.scale) }; y += lane.h + GAP; return lane; });
-    const low = y - GAP, height = low + SCALE + WHOLE * sides.length + 22;
+    const low = y - GAP, height = low + SCALE + WHOLE * sides.length + 14;
     this.sharp = Math.min(3, (window.devicePixelRatio || 1) * this.enlarged());
     this.ctx = sized(this.canvas, width, height, this.sharp);
     this.right = width - RIGHT; this.head = view.head; this.from = view.head - inner / this.scale; this.view = view; this.labels = [];
@@ -69,7 +69,10 @@ export class Strips {
   // What lies on it, and the scale under it: copied from panes.
   marks(low) {
     const { fold, ms } = this.view, ctx = this.ctx, margin = 24;
-    ctx.save(); ctx.beginPath(); ctx.rect(LEFT, 0, this.right - LEFT, low); ctx.rect(LEFT - margin, low, this.right - LEFT + 2 * margin, SCALE + 4); ctx.clip();
+    ctx.save(); ctx.beginPath();
+    for (const lane of this.lanes) for (const camera of this.cameras(lane)) { const [y, h] = this.place(lane, camera.left_mm, camera.right_mm); ctx.rect(LEFT, y - GAP / 2, Math.max(0, this.x(this.reach(camera)) - LEFT), h + GAP); }   // a mark is not there before its strip
+    const [begin, end] = this.uncut(LEFT - margin, this.right + margin);
+    ctx.rect(begin, low, end - begin, SCALE + 4); ctx.clip();
     const key = [this.scale, this.sharp, ...this.lanes.map((lane) => `${lane.name} ${lane.h}`), ...fold.coils.map((coil) => `${coil.name} ${coil.base}`)].join();
     const isFresh = this.panes.copy(ctx, { key, changes: fold.changes, scale: this.scale, sharp: this.sharp, height: low + SCALE + 4, from: this.from - margin / this.scale, to: this.head + margin / this.scale, x: LEFT - margin, ms });
     ctx.restore();
@@ -107,10 +110,16 @@ export class Strips {
 
   place(lane, left, right) { return [lane.y + (left - lane.left) * this.scale, Math.max(1, (right - left) * this.scale)]; }
 
+  // Up to where a camera's strip is shown, mm on the line: what it has seen, or is reported to have missed.
+  reach(camera) {
+    const missed = this.view.fold.coils.map((coil) => (coil.missedTo[camera.camera] ? coil.base + coil.missedTo[camera.camera] : 0));
+    return Math.min(this.head, Math.max(this.head - (this.view.behind[camera.camera] ?? 0), ...missed));
+  }
+
   // What a camera has seen so far.
   steel(lane, camera) {
     const ctx = this.ctx, [y, h] = this.place(lane, camera.left_mm, camera.right_mm), first = this.view.fold.coils[0];
-    const behind = this.view.behind[camera.camera] ?? 0, begin = Math.max(LEFT, this.x(first ? first.base : 0)), end = this.x(this.head - behind);
+    const begin = Math.max(LEFT, this.x(first ? first.base : 0)), end = this.x(this.reach(camera));
     if (end <= begin) return [Infinity, -Infinity];
     ctx.fillStyle = STEEL; ctx.fillRect(begin, y, end - begin, h);
     ctx.strokeStyle = EDGE; ctx.lineWidth = 1; ctx.strokeRect(begin - .5, y + .5, end - begin + 1, Math.max(1, h - 1));
@@ -206,19 +215,35 @@ export class Strips {
     }
   }
 
-  axis(y) {
-    const ctx = this.ctx, unit = 1000 / perMetre, step = unit / 1000 * (STEPS.find((one) => one * unit / 1000 * this.scale >= 70) ?? STEPS.at(-1));
-    ctx.font = "12px system-ui, sans-serif"; ctx.textAlign = "center"; ctx.textBaseline = "top"; ctx.strokeStyle = EDGE; ctx.fillStyle = FAINT; ctx.lineWidth = 1;
-    const coils = this.view.fold.coils;
-    coils.forEach((coil, n) => {
-      const end = Math.min(this.to, coils[n + 1] ? coils[n + 1].base - 60 / this.scale : Infinity);   // the next coil's name stands there
-      for (let mm = Math.max(0, Math.ceil((this.from - coil.base) / step)) * step; coil.base + mm <= end; mm += step) {
-        const x = this.x(coil.base + mm);
-        ctx.beginPath(); ctx.moveTo(x, y + 2); ctx.lineTo(x, y + 7); ctx.stroke();
-        ctx.font = mm ? "12px system-ui, sans-serif" : "600 12px system-ui, sans-serif";
-        ctx.fillText(mm ? metres(mm, step < .999 * unit ? 1 : 0) : shortened(coil.name), x + (mm ? 0 : 2), y + 9);
+  // The words of the scale between two places, with where they stand and how wide they are.
+  *ticks(from, to) {
+    const unit = 1000 / perMetre, step = unit / 1000 * (STEPS.find((one) => one * unit / 1000 * this.scale >= 70) ?? STEPS.at(-1)), coils = this.view.fold.coils;
+    for (const [n, coil] of coils.entries()) {
+      const end = Math.min(to, coils[n + 1] ? coils[n + 1].base - 60 / this.scale : Infinity);   // the next coil's name stands there
+      for (let mm = Math.max(0, Math.ceil((from - coil.base) / step)) * step; coil.base + mm <= end; mm += step) {
+        yield mm ? { x: this.x(coil.base + mm), words: metres(mm, step < .999 * unit ? 1 : 0), font: "12px system-ui, sans-serif" } : { x: this.x(coil.base) + 2, words: shortened(coil.name), font: "600 12px system-ui, sans-serif" };
       }
-    });
+    }
+  }
+
+  axis(y) {
+    const ctx = this.ctx;
+    ctx.textAlign = "center"; ctx.textBaseline = "top"; ctx.strokeStyle = EDGE; ctx.fillStyle = FAINT; ctx.lineWidth = 1;
+    for (const { x, words, font } of this.ticks(this.from, this.to)) {
+      ctx.beginPath(); ctx.moveTo(x, y + 2); ctx.lineTo(x, y + 7); ctx.stroke();
+      ctx.font = font; ctx.fillText(words, x, y + 9);
+    }
+  }
+
+  // The part of the scale between two places of the screen in which no word is cut off.
+  uncut(begin, end) {
+    const ctx = this.ctx, wide = MOST_LETTERS * 8 / this.scale;
+    for (const edge of [begin, end]) for (const { x, words, font } of this.ticks(this.mm(edge) - wide, this.mm(edge) + wide)) {
+      ctx.font = font;
+      const half = ctx.measureText(words).width / 2 + 2;
+      if (x - half < edge && x + half > edge) { if (edge === begin) begin = x + half; else end = x - half; }
+    }
+    return [begin, Math.max(begin, end)];
   }
 
   // All of the coil on the screen that came last, squeezed along: where on it the picture above lies. Copied, and drawn again
@@ -240,12 +265,15 @@ export class Strips {
       const top = n * WHOLE, shown = (box) => [box.start_mm * px, Math.min(inner, box.end_mm * px) - box.start_mm * px];
       ctx.fillStyle = STEEL; ctx.fillRect(0, top, inner, WHOLE - 2);
       hatch(ctx, 0, top, undrawn * px, WHOLE - 2, 4, -1, EDGE);
-      for (const gap of coil.missed) if (gap.start_mm <= reached && this.cameras(lane).some((one) => one.camera === gap.camera)) { const [x, w] = shown(gap); ctx.fillStyle = "#3a3f45"; ctx.fillRect(x, top, Math.max(1, w), WHOLE - 2); }
+      for (const gap of coil.missed) if (gap.start_mm <= reached && this.cameras(lane).some((one) => one.camera === gap.camera)) { const [x, w] = shown(gap); hatch(ctx, x, top, Math.max(2, w), WHOLE - 2, 4); }
       for (const defect of coil.defects.values()) if (defect.side === lane.name && defect.start_mm <= reached) { const [x, w] = shown(defect); ctx.fillStyle = colourOf(this.kind(defect.name)); ctx.fillRect(x, top, Math.max(1.5, w), WHOLE - 2); }
     });
     const from = Math.max(0, this.from - coil.base) * px;
     ctx.strokeStyle = INK; ctx.lineWidth = 1.4; ctx.strokeRect(from, -2, inner - from, WHOLE * this.lanes.length + 2);
   }
+
+  // How much of the screen's height sides may take.
+  tallest() { return Math.max(MOST_PX, MOST_OF_SCREEN * innerHeight / this.enlarged()); }
 
   // By how much the style enlarges the page.
   enlarged() { return this.canvas.getBoundingClientRect().width / (this.canvas.offsetWidth || 1) || 1; }
@@ -256,8 +284,9 @@ export class Strips {
   // Where defects are to be seen on the canvas, in the order of their reports.
   get hits() {
     const found = [];
+    const reach = new Map(this.view.line.cameras.map((camera) => [camera.camera, this.reach(camera)]));
     for (const lane of this.lanes) for (const coil of this.view.fold.coils) for (const defect of coil.defects.values()) {
-      if (defect.side !== lane.name || coil.base + defect.end_mm < this.from || coil.base + defect.start_mm > this.head) continue;
+      if (defect.side !== lane.name || coil.base + defect.end_mm < this.from || coil.base + defect.start_mm > (reach.get(defect.camera) ?? this.head)) continue;
       this.box(lane, coil, defect, (x, y, w, h) => found.push({ x: x + w / 2, y: y + h / 2, w: Math.max(w / 2, 8), h: Math.max(h / 2, 8), coil, defect }));
     }
     return found;

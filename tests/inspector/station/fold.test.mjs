@@ -26,6 +26,14 @@ test("another coil of the same name begins again, and one that goes on does not"
   assert.equal(fold.coils.length, 2); assert.equal(fold.coil.defects.size, 0);
 });
 
+test("a coil that goes on after a restart has no grade", () => {
+  const fold = new Fold();
+  fold.take(coil("A", "started")); fold.take({ time: "", data: { kind: "record", coil: "A", grade: "release" } }); fold.take(coil("A", "ended", 2, 2));
+  assert.equal(fold.coil.record.grade, "release");
+  fold.take(coil("A", "started", 2, 2));
+  assert.equal(fold.coil.record, null);
+});
+
 test("a defect that grows is one, and a part of another is none", () => {
   const fold = new Fold();
   fold.take(defect("d", 5)); fold.take(defect("d", 5, { end_mm: 900 })); fold.take(defect("e", 700)); fold.take(defect("e", 700, { part_of: "d" }));

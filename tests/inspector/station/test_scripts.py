@@ -39,6 +39,7 @@ def sentences() -> Iterator[tuple[str, str]]:
     yield "none", Quantity(AlarmSection(name="a", within_m=2.5)).words_of_return()
     yield "grade", "coil C1: hold"
     yield "device", "top: out of specification, camera top is blurred: 20 % of the fine detail that it usually shows"
+    yield "nothing", Quantity(AlarmSection(name="a", kind="health")).words_of_return()
     yield "repeats", "pitted repeats each 1257.0 mm: 1 mark"
 
 
@@ -57,7 +58,7 @@ def test_the_modules_do_what_they_say(tmp_path: Path) -> None:
         [NODE, "--test", str(tmp_path)], capture_output=True, text=True, check=False, timeout=patience_s()
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "# pass 29" in done.stdout
+    assert "# pass 35" in done.stdout
 
 
 def test_the_first_view_is_small() -> None:

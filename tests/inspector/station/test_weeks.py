@@ -67,6 +67,8 @@ def test_the_last_weeks_are_those_of_the_journal(station: Station) -> None:
     assert sum(day["grades"].get("block", 0) for day in found["days"]) == 1
     assert found["alarms"][0]["name"] == "three-dark" and found["overall"]["raised"] == 1
     assert found["cameras"][0]["faults"] == {"dark": 1}
+    assert sum(found["cameras"][0]["hours"].values()) < 1, "nobody knows how it was before the journal began"
+    assert found["since"] and found["overall"]["a_day"] == 1
     assert '"zone":"Asia/Tokyo"' in station.ask("/history").text
 
 
