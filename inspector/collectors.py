@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from inspector.access.folder import ROLES, Role
 from inspector.engines.screening import Screening
 from inspector.records.events import Entrance, RecipeFault, RefusalReason
-from inspector.records.stages import ArchiveAccount, Batch, CropDrop, Findings, Frame, SwathDrop
+from inspector.records.stages import ArchiveAccount, Batch, CropDrop, Drop, Findings, Frame, Rejection, SwathDrop
 
 Refusals = Mapping[tuple[Entrance, RefusalReason], int]
 
@@ -38,6 +38,9 @@ class FrameAccount(Collector):
         self._lock = threading.Lock()
         self._received: Tally[str] = Tally(dict.fromkeys(cameras, 0))
         self._ended: Tally[tuple[str, str, str]] = Tally()
+        for camera in self._received:  # each series is there from the start: then rate() sees its first increase
+            self._ended.update({(camera, "dropped", reason): 0 for reason in get_args(Drop)})
+            self._ended.update({(camera, "rejected", reason): 0 for reason in get_args(Rejection)})
 
     def enter(self, batch: Batch) -> Batch:
         """Count what intake took off the socket."""

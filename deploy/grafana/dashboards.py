@@ -22,6 +22,8 @@ from grafana_foundation_sdk.models.dashboard import (
     DashboardCursorSync,
     DataSourceRef,
     GridPos,
+    Threshold,
+    ThresholdsMode,
     VariableHide,
     VariableRefresh,
 )
@@ -49,7 +51,9 @@ class Panel(NamedTuple):
     """An expression, and what stands in the legend."""
     columns: int = 12
     is_number: bool = False
-    """Whether the newest value is shown, large."""
+    """Whether the value of now is shown, large."""
+    bad: str = ""
+    """Which of those values are wrong, as `>0` or `<1`: they are red. Others have no colour."""
 
 
 LINE = 'line=~"$line"'
@@ -71,16 +75,21 @@ def quantile(share: float, metric: str, by: str, over: str = CAMERA) -> str:
     return f"histogram_quantile({share}, sum by ({by}, le) (rate({metric}_bucket{{{over}}}[$__rate_interval])))"
 
 
+READY = f'sum by (line) (inspector_ready{{{LINE}}} or on (line) 0 * up{{job="inspector",{LINE}}})'
+"""0 of a line that cannot be scraped, too: without it nothing is known, and nothing shown."""
+FIRING = f'count(ALERTS{{alertstate="firing",alertname=~"Inspector.*",{LINE}}}) or vector(0)'
+
 STRIP = [
-    Panel("Ready", "1 when the line is inspected.", "short", [(f"inspector_ready{{{LINE}}}", "{{line}}")], 4, True),
+    Panel("Ready", "1 when the line is inspected.", "short", [(READY, "{{line}}")], 4, True, "<1"),
     Panel("Metres inspected", "Within the time shown.", "lengthm",
           [(within("inspector_strip_inspected_metres_total"), "{{line}}")], 5, True),
     Panel("Metres missed", "Within the time shown: any is worth a look.", "lengthm",
-          [(within("inspector_strip_missed_metres_total"), "{{line}}")], 5, True),
+          [(within("inspector_strip_missed_metres_total"), "{{line}}")], 5, True, ">0"),
     Panel("Alerts", "Of the rules next to this dashboard, that fire now.", "short",
-          [('count(ALERTS{alertstate="firing",alertname=~"Inspector.*"}) or vector(0)', "firing")], 5, True),
+          [(FIRING, "firing")], 5, True, ">0"),
     Panel("Alarms waiting", "Raised by the line's own rules, and not acknowledged.", "short",
-          [(f'sum by (line) (inspector_alarms{{{LINE},state=~".*unacknowledged"}})', "{{line}}")], 5, True),
+          [(f'sum by (line) (inspector_alarms{{{LINE},state=~"unacknowledged|returned|latched_unacknowledged"}})',
+            "{{line}}")], 5, True, ">0"),
     Panel("Strip speed", "Strip inspected a second, by camera.", "velocityms",
           [(rate("inspector_strip_inspected_metres_total", "line, camera"), "{{line}} {{camera}}")]),
     Panel("Strip missed", "Metres a minute, by camera.", "lengthm",
@@ -114,16 +123,15 @@ FRAMES = [
 
 FLEET = [
     Panel("Lines that are inspected", "Ready, of those that are scraped.", "short",
-          [(f"sum(inspector_ready{{{LINE}}})", "ready"), (f'count(up{{job="inspector",{LINE}}})', "lines")], 6, True),
-    Panel("Missed today", "Metres, all lines.", "lengthm",
-          [(f"sum(increase(inspector_strip_missed_metres_total{{{LINE}}}[1d]))", "missed")], 6, True),
+          [(f"sum({READY})", "ready"), (f'count(up{{job="inspector",{LINE}}})', "lines")], 6, True),
+    Panel("Missed in 24 hours", "Metres, all lines.", "lengthm",
+          [(f"sum(increase(inspector_strip_missed_metres_total{{{LINE}}}[1d]))", "missed")], 6, True, ">0"),
     Panel("Share inspected", "Of all strip within the time shown.", "percentunit",
           [(f"sum(increase(inspector_strip_inspected_metres_total{{{LINE}}}[$__range])) / "
             f"(sum(increase(inspector_strip_inspected_metres_total{{{LINE}}}[$__range])) "
             f"+ sum(increase(inspector_strip_missed_metres_total{{{LINE}}}[$__range])))", "inspected")], 6, True),
-    Panel("Alerts", "That fire now.", "short",
-          [('count(ALERTS{alertstate="firing",alertname=~"Inspector.*"}) or vector(0)', "firing")], 6, True),
-    Panel("Ready", "1 when a line is inspected.", "short", [(f"inspector_ready{{{LINE}}}", "{{line}}")]),
+    Panel("Alerts", "That fire now.", "short", [(FIRING, "firing")], 6, True, ">0"),
+    Panel("Ready", "1 when a line is inspected; 0 too where it cannot be scraped.", "short", [(READY, "{{line}}")]),
     Panel("Defects a hundred metres", "By line.", "short",
           [(f"100 * {rate('inspector_defects_total', 'line', over=LINE)} / "
             f"{rate('inspector_strip_inspected_metres_total', 'line', over=LINE)}", "{{line}}")]),
@@ -148,14 +156,17 @@ ENGINE = [
             f"{rate('inspector_batch_frames_count', 'line', over=LINE)}", "{{line}}")]),
     Panel("Batches that wait", "Before each stage.", "short",
           [(f"inspector_queue_batches{{{LINE}}}", "{{line}} {{stage}}")]),
-    Panel("Memory of the GPU", "In all, used by all programs, and by the inspector.", "bytes",
+    Panel("Memory of the GPU", "In all, used by all programs, and by the inspector; nothing where there is none.",
+          "bytes",
           [(f"inspector_gpu_memory_bytes{{{LINE}}}", "{{line}} {{kind}}")]),
     Panel("Given up for want of time", "Frames a second: the engine is slower than the line.", "short",
           [(rate("inspector_frames_dropped_total", "line, reason", ',reason=~"overload|too_old|decoding"'),
             "{{line}} {{reason}}")]),
-    Panel("The screen", "Frames that it held back, passed, and that were looked at again, a second.", "short",
+    Panel("The screen", "Frames held back, passed, and looked at again, a second; nothing without one.",
+          "short",
           [(rate("inspector_screen_frames_total", "line, outcome", over=LINE), "{{line}} {{outcome}}")]),
-    Panel("What the screen misses", "Share of the defective frames, estimated from those that were looked at again.",
+    Panel("What the screen misses",
+          "Share of the defective frames, estimated from those that were looked at again; nothing without one.",
           "percentunit", [(f"inspector_screen_missed_ratio{{{LINE}}}", "{{line}}")]),
     Panel("Processor", "Cores that the inspector uses.", "short",
           [(f'rate(process_cpu_seconds_total{{job="inspector",{LINE}}}[$__rate_interval])', "{{line}}")]),
@@ -247,16 +258,25 @@ def _places(panels: Iterable[Panel]) -> list[GridPos]:
 def _panel(panel: Panel, place: GridPos) -> stat.Panel | timeseries.Panel:
     made: stat.Panel | timeseries.Panel
     if panel.is_number:
-        made = stat.Panel()
+        made = stat.Panel().thresholds(_thresholds(panel.bad))
     else:
         tooltip = common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING)
         made = timeseries.Panel().tooltip(tooltip).fill_opacity(8).line_width(1)
     made.title(panel.title).description(panel.description).unit(panel.unit).datasource(SOURCE).grid_pos(place)
     for place_in_list, (expression, legend) in enumerate(panel.queries):
-        made.with_target(
-            prometheus.Dataquery().expr(expression).legend_format(legend).ref_id(chr(ord("A") + place_in_list))
-        )
+        query = prometheus.Dataquery().expr(expression).legend_format(legend).ref_id(chr(ord("A") + place_in_list))
+        made.with_target(query.instant() if panel.is_number else query)  # of a line that is gone no value of before
     return made
+
+
+def _thresholds(bad: str) -> dashboard.ThresholdsConfig:
+    """Colours of a value: red where it is wrong, else none."""
+    steps = [Threshold(value=None, color="text")]
+    if bad:
+        limit = float(bad[1:])
+        low, high = ("text", "red") if bad[0] == ">" else ("red", "text")
+        steps = [Threshold(value=None, color=low), Threshold(value=limit + 1e-6 * (bad[0] == ">"), color=high)]
+    return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
 
 
 if __name__ == "__main__":

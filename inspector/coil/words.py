@@ -25,14 +25,17 @@ def subtitle(made: CoilRecord, by: Speech) -> str:
 def figures(made: CoilRecord, by: Speech) -> str:
     """The figures at the top."""
     metre, large = made.worst_metre, by.units.large
+    of_all = by.t("all_cameras", large=large) if len(made.coverage) > 1 else large
     per_100 = "-" if made.per_100_m is None else by.number(f"{made.per_100_m * by.units.large_m:.1f}")
     shown = [
         (by.t("length_estimated" if made.is_estimated else "length"), by.long(made.length_m), large),
-        (by.t("inspected"), by.long(made.inspected_m), large),
-        (by.t("missed"), by.long(made.missed_m, 2), large),
+        (by.t("inspected"), by.long(made.inspected_m), of_all),
+        (by.t("missed"), by.long(made.missed_m, 2), of_all),
         (by.t("defects"), by.count(made.defects), ""),
         (by.t("per_100", large=large), per_100, by.t("of_inspected")),
-        (by.t("worst_metre"), by.long(metre.start_m, 0) if metre else "-", f"{large}: {metre.count}" if metre else ""),
+        (by.t("worst_metre"), by.count(metre.count), by.t("worst_at", place=f"{by.long(metre.start_m, 0)} {large}"))
+        if metre
+        else (by.t("worst_metre"), "-", ""),
     ]
     return "".join(
         f"<div><dt>{escape(name)}</dt><dd>{value}{f' <small>{escape(unit)}</small>' if unit else ''}</dd></div>"

@@ -17,7 +17,7 @@ import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from deploy.grafana.dashboards import DASHBOARDS, NAMES, known, unknown, write
+from deploy.grafana.dashboards import DASHBOARDS, NAMES, READY, known, unknown, write
 from inspector.harness.ports import Ports
 from tests.e2e.mill import Camera, Mill
 from tests.patience import patience_s
@@ -92,6 +92,12 @@ def test_a_metric_that_does_not_exist_is_found() -> None:
     assert not unknown("rate(inspector_frames_received_total[5m]) + up", known())
 
 
+def filled_in(expression: str) -> str:
+    """A panel's query as Grafana asks it."""
+    times = re.sub(r"\$__(rate_interval|range)", "1m", expression)
+    return times.replace("$line", ".*").replace("$camera", ".*")
+
+
 class Prometheus:
     """A real one, with our rules, that scrapes a line each second."""
 
@@ -130,6 +136,13 @@ class Prometheus:
             time.sleep(0.1)
         raise AssertionError(f"{query} is not {value}")
 
+    def until_any(self, query: str, *, is_asked: bool = False) -> None:
+        """Wait until a query has an answer; with `is_asked` that it is taken is enough."""
+        deadline = time.monotonic() + patience_s()
+        while not self.ask("query", query=query)["result"] and not is_asked:
+            assert time.monotonic() < deadline, f"{query} has no answer"
+            time.sleep(0.1)
+
 
 @pytest.fixture(name="prometheus")
 def _prometheus(tmp_path: Path) -> Iterator[tuple[Mill, Prometheus]]:
@@ -154,13 +167,11 @@ def test_a_real_prometheus_scrapes_it(prometheus: tuple[Mill, Prometheus]) -> No
     groups = server.ask("rules")["groups"]
     assert {rule["name"] for group in groups for rule in group["rules"]} == set(alerts())
     assert all(rule["health"] != "err" for group in groups for rule in group["rules"])
-    for _, panels in DASHBOARDS.values():
-        for expression, _ in (query for panel in panels for query in panel.queries):
-            plain = (
-                re.sub(r"\$__(rate_interval|range)", "1m", expression).replace("$line", ".*").replace("$camera", ".*")
-            )
-            assert NAMES.search(plain)
-            server.ask("query", query=plain)
+    for panel in (panel for _, panels in DASHBOARDS.values() for panel in panels):
+        for expression, _ in panel.queries:
+            assert NAMES.search(expression)
+            server.until_any(filled_in(expression), is_asked="== 1" in expression or "nothing" in panel.description)
     mill.stop()
     server.until('up{line="line3"}', 0)
+    server.until(filled_in(READY), 0)  # no value of before
     server.until('count(ALERTS{alertname="InspectorDown"})', 1)

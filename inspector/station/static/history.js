@@ -14,15 +14,19 @@ const cell = (text, kind = "number") => el("td", { class: kind }, text);
 const legend = (place, ...parts) => byId(place).replaceChildren(...parts);
 const colour = (classes, name) => colourOf(Math.max(0, classes.indexOf(name)));
 
-function drawDays({ days, classes, alarms_a_day, most_a_day }) {
+// How wide a chart is; on paper they are half as wide as on a screen.
+const PAPER = 600;
+const wide = (place, isPaper) => (isPaper ? PAPER : Math.max(440, byId(place).clientWidth));
+
+function drawDays({ days, classes, alarms_a_day, most_a_day }, isPaper) {
   const labels = days.map((day) => dayOf(day.day));
-  byId("grades").replaceChildren(stack(t("grades"), labels, GRADES.map((grade) => ({ name: t(`grade.${grade}`), kind: grade, values: days.map((day) => day.grades[grade] ?? 0) }))));
+  byId("grades").replaceChildren(stack(t("grades"), labels, GRADES.map((grade) => ({ name: t(`grade.${grade}`), kind: grade, values: days.map((day) => day.grades[grade] ?? 0) })), { width: wide("grades", isPaper) }));
   legend("grades-legend", ...GRADES.map((grade) => el("span", {}, el("i", { class: `swatch ${grade}` }), t(`grade.${grade}`))));
   const names = [...new Set([...classes, ...days.flatMap((day) => Object.keys(day.per_km))])];
-  byId("density").replaceChildren(lines(t("per_km"), labels, names.map((name) => ({ name, colour: colour(names, name), values: days.map((day) => (day.coils ? (day.per_km[name] ?? 0) / perMetre : null)) }))));
+  byId("density").replaceChildren(lines(t("per_km"), labels, names.map((name) => ({ name, colour: colour(names, name), values: days.map((day) => (day.coils ? (day.per_km[name] ?? 0) / perMetre : null)) })), { width: wide("density", isPaper) }));
   legend("density-legend", ...names.map((name, which) => { const key = document.createElementNS("http://www.w3.org/2000/svg", "svg"), line = document.createElementNS("http://www.w3.org/2000/svg", "line"); key.setAttribute("viewBox", "0 0 30 8"); key.setAttribute("class", "key"); for (const [fact, value] of Object.entries({ x1: 0, x2: 30, y1: 4, y2: 4, stroke: colour(names, name), "stroke-width": 2.4, "stroke-dasharray": dash(which) })) line.setAttribute(fact, value); key.append(line); return el("span", {}, key, name); }));
-  byId("missed").replaceChildren(stack(t("missed"), labels, [{ name: t("missed"), kind: "missed", values: days.map((day) => day.missed_m * perMetre) }], { digits: 2 }));
-  byId("raised").replaceChildren(stack(t("raised"), labels, [{ name: t("raised"), kind: "raised", values: alarms_a_day }], { limit: most_a_day }));
+  byId("missed").replaceChildren(stack(t("missed"), labels, [{ name: t("missed"), kind: "missed", values: days.map((day) => day.missed_m * perMetre) }], { width: wide("missed", isPaper), digits: 2 }));
+  byId("raised").replaceChildren(stack(t("raised"), labels, [{ name: t("raised"), kind: "raised", values: alarms_a_day }], { width: wide("raised", isPaper), limit: most_a_day }));
   const sum = (pick) => days.reduce((all, day) => all + pick(day), 0);
   const figures = [["coils", number(sum((day) => day.coils))], ["strip_km", number(sum((day) => day.length_m) * perMetre / 1000, sum((day) => day.length_m) < 1000 ? 3 : 1)], ["missed_m", number(sum((day) => day.missed_m) * perMetre, 1), sum((day) => day.missed_m) > 0], ["blocked", number(sum((day) => day.grades.block ?? 0)), sum((day) => day.grades.block ?? 0) > 0]];
   return figures;
@@ -48,13 +52,20 @@ function drawCameras({ cameras }) {
 
 const figure = ([name, text, isWrong]) => el("div", { class: isWrong ? "wrong" : "" }, el("span", {}, t(`figure.${name}`)), el("b", {}, text));
 
+let found = null;
+function draw(isPaper = false) {
+  if (!found) return;
+  byId("sums").replaceChildren(...drawDays(found, isPaper).map(figure));
+  drawRolls(found); drawAlarms(found); drawCameras(found);
+  byId("since").hidden = !found.since; byId("since").textContent = found.since ? t("history.since", { time: date(found.since) }) : "";
+}
+
 async function load() {
   const days = byId("days").value;
   try {
-    const found = await (await ask("/api/history", { days })).json();
+    found = await (await ask("/api/history", { days })).json();
     byId("fault").hidden = true;
-    byId("sums").replaceChildren(...drawDays(found).map(figure));
-    drawRolls(found); drawAlarms(found); drawCameras(found);
+    draw();
     for (const link of document.querySelectorAll("[data-table]")) link.href = address("/api/history", { days, table: link.dataset.table, units: facts.units });
     document.documentElement.dataset.ready = "true";
   } catch (error) {
@@ -65,4 +76,7 @@ async function load() {
 
 shell();
 byId("days").addEventListener("change", () => reach(load)); byId("print").addEventListener("click", () => window.print());
+let later = 0;
+window.addEventListener("resize", () => { clearTimeout(later); later = setTimeout(draw, 150); });
+window.addEventListener("beforeprint", () => draw(true)); window.addEventListener("afterprint", () => draw());
 reach(load);

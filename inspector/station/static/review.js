@@ -12,7 +12,7 @@ import { date, number, t } from "./words.js";
 
 const AT_ONCE = 32, SOUND = "sound", mayLabel = facts.role !== "viewer";
 const pick = new Pick(), turns = new Turns(), undo = [];
-let classes = [], tiles = [], count = 0, detail = 0;
+let classes = [], tiles = [], count = 0, detail = 0, shown = "";
 
 const isLost = () => document.body.classList.contains("lost");   // what is typed then is for tiles that nobody sees
 const colour = (name) => colourOf(Math.max(0, classes.indexOf(name)));
@@ -58,8 +58,11 @@ async function show() {
   if (new Set(Object.values(opinions)).size > 1) rows.splice(3, 0, [t("opinions"), Object.entries(opinions).map(([name, label]) => `${name}: ${word(label)}`).join("; ")]);
   byId("facts-of").replaceChildren(...rows.flatMap(([key, value]) => [el("dt", {}, key), el("dd", {}, value)]));
   byId("conflict").hidden = !conflict; byId("conflict").textContent = conflict ?? "";
+  byId("big").classList.toggle("old", shown !== `${tile.coil} ${tile.defect}`);   // until its own pictures are here
   const found = (await (await ask("/api/crops", { coil: tile.coil, defect: tile.defect })).json()).slice(0, 2);
-  if (mine === detail) byId("big").replaceChildren(...found.map((crop) => picture(crop, colour)));
+  if (mine !== detail) return;
+  shown = `${tile.coil} ${tile.defect}`;
+  byId("big").classList.remove("old"); byId("big").replaceChildren(...found.map((crop) => picture(crop, colour)));
 }
 
 // Takes in what came back: tiles as they stand, conflicts with both names.
