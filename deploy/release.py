@@ -24,15 +24,15 @@ from pathlib import Path
 from deploy.bundle import SOURCE
 from inspector.errors import EXIT_FAILURE, InspectorError
 
-TOOLS = ("pip", "build>=1.6,<2", "cyclonedx-bom>=7.5,<8")
-"""What builds a wheel from a source tree, with a pip of its own; what lists an environment as CycloneDX has it."""
+TOOLS = ("build>=1.6,<2", "cyclonedx-bom>=7.5,<8")
+"""What builds a wheel from a source tree; what lists an environment as CycloneDX has it."""
 NAME = "inline_steel_inspector"
 
 
 def release(source: Path, out: Path, tools: Path, say: Callable[[str], None]) -> None:
     """Build the release of the commit that `source` has checked out into `out`/VERSION; whole or not at all.
 
-    `tools` is the folder of programs of an environment with TOOLS.
+    `tools` is what `make_tools` returned.
 
     Raises: InspectorError for what is not ready to be released, or when a tool fails.
     """
@@ -114,6 +114,15 @@ def timed(source: Path) -> Mapping[str, str]:
     return {**os.environ, "SOURCE_DATE_EPOCH": git(source, "show", "--no-patch", "--format=%ct", "HEAD")}
 
 
+def make_tools(folder: Path, source: Path) -> Path:
+    """Make the environment that builds `source` and lists what comes with it; return its folder of programs.
+
+    Raises: InspectorError.
+    """
+    project = tomllib.loads((source / "pyproject.toml").read_text(encoding="utf-8"))
+    return environment(folder, *TOOLS, *project["build-system"]["requires"])
+
+
 def environment(folder: Path, *packages: str) -> Path:
     """Make a virtual environment with these packages; return its folder of programs.
 
@@ -132,7 +141,7 @@ def build(tools: Path, tree: Path, out: Path, environ: Mapping[str, str]) -> Pat
 
     Raises: InspectorError.
     """
-    run([tools / "python", "-m", "build", "--outdir", out, tree], environ)
+    run([tools / "python", "-m", "build", "--no-isolation", "--outdir", out, tree], environ)
     (wheel,) = out.glob(f"{NAME}-*.whl")
     return wheel
 
@@ -172,7 +181,7 @@ def main() -> int:
     """Build the release of this source tree."""
     try:
         with tempfile.TemporaryDirectory() as temporary:
-            tools = environment(Path(temporary), *TOOLS)
+            tools = make_tools(Path(temporary), SOURCE)
             release(SOURCE, Path(sys.argv[1]), tools, lambda words: print(words, flush=True))
     except InspectorError as error:
         print(error, file=sys.stderr)

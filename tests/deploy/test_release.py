@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from deploy.bundle import SOURCE
-from deploy.release import NAME, TOOLS, build, changes, check, environment, release, timed, unpack
+from deploy.release import NAME, build, changes, check, make_tools, release, timed, unpack
 from inspector.errors import InspectorError
 
 CHANGELOG = """# Changelog
@@ -98,7 +98,7 @@ def test_release(tmp_path: Path) -> None:
         subprocess.run(["git", "clone", "--quiet", SOURCE, clone], check=True, capture_output=True)
     except subprocess.CalledProcessError:
         pytest.skip("this source tree is no git repository")
-    out, tools = tmp_path / "dist", environment(tmp_path / "tools", *TOOLS)
+    out, tools = tmp_path / "dist", make_tools(tmp_path / "tools", clone)
     release(clone, out, tools, print)
     (folder,) = out.iterdir()
     base = f"{NAME}-{folder.name}"
