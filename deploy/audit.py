@@ -23,7 +23,7 @@ from inspector.errors import EXIT_DONE, EXIT_FAILURE, EXIT_UNAVAILABLE, Inspecto
 
 TOOL = "pip-audit>=2.10,<3"
 OWN = {"pip", "setuptools", NAME.replace("_", "-")}
-"""What nobody has to know weaknesses of: our own package, and what installed it."""
+"""What is not asked about: our own package, and what installed it."""
 
 
 class Weakness(msgspec.Struct, frozen=True):

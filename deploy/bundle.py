@@ -50,7 +50,7 @@ README = Template("""# An inspector for a machine without a network, with the re
 As root: `./install.sh`; it says what it does, and so does `./install.sh --help`. How the service is installed, watched,
 updated and mended: [$first]($first). All other pages are reached from there.
 """)
-"""What whoever unpacks a bundle reads first."""
+"""What is read first in an unpacked bundle."""
 SUFFIXES: dict[str, Literal["w", "w:gz"]] = {".tar": "w", ".tar.gz": "w:gz", ".tgz": "w:gz"}
 """How a bundle's name may end, and how `tarfile` is to write it."""
 LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
@@ -161,7 +161,7 @@ def _engine(folder: Path, card: Recipe) -> str:
 def accepted(target: str) -> tuple[str, ...]:
     """Return all platform tags that run on `target`, the newest first: its glibc runs wheels for every older one.
 
-    The last is what wheels are called that somebody compiled for himself, like pycuda's; no index has such.
+    The last is what locally compiled wheels are called, like pycuda's; no index has such.
 
     Raises: InspectorError for what is no such platform.
     """

@@ -138,7 +138,7 @@ def _targets(name: Flavour, gpu: int) -> tuple[str, ...]:
 
 
 def _on(name: Flavour, gpu: int) -> AbstractContextManager[None]:
-    """The full TensorRT builds for the GPU that is current, the first one where nobody chose."""
+    """The full TensorRT builds for the GPU that is current, the first one where none was chosen."""
     if name == "tensorrt_rtx" or not gpu:
         return nullcontext()
     from inspector.engines.nvidia import cuda

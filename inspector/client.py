@@ -51,7 +51,7 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     epoch: str
     first_seq: int
     last_seq: int | None
-    """They lie between these numbers, both included; None where nobody can know the end."""
+    """They lie between these numbers, both included; None where the end cannot be known."""
     count: int
     """How many; at most, where several topics are followed, or one whose last number is not known; 0 where
     nobody can know.
@@ -142,7 +142,7 @@ class Events:
         return self
 
     def __next__(self) -> Event:
-        self._pass()  # whoever asks for another has dealt with those before
+        self._pass()  # a caller that asks for another has dealt with those before
         if time.monotonic() - self._kept_s >= KEEP_S:
             self._keep()
         try:
@@ -183,7 +183,7 @@ class Events:
 
     @property
     def hint(self) -> str:
-        """What is most likely wrong with the key when nobody answers; empty where nothing speaks for that."""
+        """What is most likely wrong with the key when no answer comes; empty where nothing points to the key."""
         return next((shake.hint for shake in self._shakes if shake.hint), "")
 
     # --- the live stream ----------------------------------------------------------------------------------
@@ -344,7 +344,7 @@ class Events:
         for _ in range(REPLAY_TRIES):
             if not self._replay.poll(wait_ms, zmq.POLLOUT):
                 self._shakes[-1].check()
-                continue  # nobody is there, or no journal: a send would wait for ever
+                continue  # no inspector is there, or no journal: a send would wait for ever
             self._replay.send(msgspec.json.encode(request), zmq.DONTWAIT)
             if self._replay.poll(wait_ms):
                 head, *parts = self._replay.recv_multipart()

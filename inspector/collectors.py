@@ -1,6 +1,6 @@
 """What is asked at each scrape instead of being counted on the way: frames, device memory, screen, archive, access.
 
-Laws: at any scrape received = inspected + dropped + rejected + in flight, for each camera. Asking waits for nobody.
+Laws: at any scrape received = inspected + dropped + rejected + in flight, for each camera. Asking never waits.
 Knows: what is asked, and the metrics' names. Must not know: the registry, who scrapes.
 """
 

@@ -26,7 +26,7 @@ class Demand:
         self._receipts: deque[Receipt] = deque()
         self._on_acknowledged: Callable[[], None] = lambda: None
         self._lock = Lock()
-        """Held while whoever waits for receipts is woken, or changes."""
+        """Held while the one that waits for receipts is woken, or changes."""
 
     # --- fed by intake
 
@@ -66,7 +66,7 @@ class Demand:
     # --- at the end
 
     def close(self) -> None:
-        """Say from here on that there is room: nobody takes anything any more, and nobody shall wait for it."""
+        """Report room from here on: the stages after intake have ended, and nothing is to wait for them."""
         self._is_closed = True
 
     # --- asked by intake

@@ -15,13 +15,13 @@ EXIT_DONE = 0
 EXIT_FAILURE = 1
 EXIT_USAGE = 2  # as argparse has it: the command line is wrong
 EXIT_INTERRUPTED = 130  # Ctrl-C, as shells have it
-EXIT_UNAVAILABLE = 69  # sysexits.h EX_UNAVAILABLE: nobody answers
+EXIT_UNAVAILABLE = 69  # sysexits.h EX_UNAVAILABLE: no inspector answers
 EXIT_BUSY = 75  # sysexits.h EX_TEMPFAIL: the same command works later
 EXIT_CONFIG = 78  # sysexits.h EX_CONFIG; the systemd unit never restarts on it
 
 
 class InspectorError(Exception):
-    """Something this program can name; `exit_code` is how the process ends if nobody handles it."""
+    """Something this program can name; `exit_code` is how the process ends if it is not handled."""
 
     exit_code = EXIT_FAILURE
 

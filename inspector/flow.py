@@ -20,7 +20,7 @@ CLOSE_LOOK_S = 0.01
 
 
 class Cancelled(Exception):
-    """Raised to whoever reads on from a buffer that was cancelled."""
+    """Raised in a reader that reads on from a buffer that was cancelled."""
 
 
 class _End:
@@ -138,7 +138,7 @@ def each(upstream: Iterable[T], work: Callable[[T], U], last: Callable[[], U] | 
 def followed(upstream: Iterable[T], work: Callable[[T], U], rest: Callable[[U], U | None]) -> Iterator[U]:
     """Yield `work(item)` of every item, and behind it what `rest` makes of that, unless it is None.
 
-    `rest` is called once the item was taken on, so that nobody waits for it but the next item.
+    `rest` is called once the item was taken on, so that only the next item waits for it.
     """
     for item in upstream:
         done = work(item)

@@ -19,7 +19,7 @@ from zmq.utils.monitor import recv_monitor_message
 from inspector.sockets import Socket, monitor
 
 MOST_CONNECTIONS = 256
-"""Connections of one socket: far more than a line has cameras or subscribers. Whoever has sent least leaves first."""
+"""Connections of one socket: far more than a line has cameras or subscribers. Those that sent least end first."""
 Failure = Literal["", "mechanism", "server_key", "handshake"]
 """How a handshake failed: one end has keys and the other has none, or the key of another server; or it never ended."""
 
@@ -58,8 +58,8 @@ class Guard:
     """Ends the connections of one socket that send more than `limit_bytes` without completing a message.
 
     MAXMSGSIZE limits a part; libzmq keeps the parts of an unfinished message without limit. The kernel knows how much
-    a TCP connection has received. An `ipc://` peer is not counted: whoever may write there is trusted. Of more than
-    MOST_CONNECTIONS those end that have sent least, the oldest of them first: who is silent makes room for who is not.
+    a TCP connection has received. An `ipc://` peer is not counted: what may write there is trusted. Of more than
+    MOST_CONNECTIONS those end that have sent least, the oldest of them first: silent peers make room for others.
     """
 
     def __init__(self, guarded: Socket, limit_bytes: int) -> None:
@@ -71,7 +71,7 @@ class Guard:
         """Of the connection whose end is reported next."""
 
     def look(self, completed: set[int]) -> list[Ended]:
-        """End whoever sends without end, and return the connections that ended since the last look.
+        """End peers that send without end, and return the connections that ended since the last look.
 
         `completed` holds the file descriptors (`zmq.SRCFD`) from which a message has come since the last look. To be
         called often: between two looks a peer may send as much as the network carries. Never waits.

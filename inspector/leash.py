@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 
 GRACE_S = 30.0
-"""After SIGTERM, how long before SIGKILL: nobody waits any more."""
+"""After SIGTERM, how long before SIGKILL."""
 
 
 def leashed(program: Sequence[str]) -> tuple[list[str], int, int]:
@@ -30,7 +30,7 @@ def leashed(program: Sequence[str]) -> tuple[list[str], int, int]:
 
 
 def watch(descriptor: int) -> None:
-    """Have this process end once nobody holds the other end; on a thread that takes no signals."""
+    """Have this process end once no process holds the other end; on a thread that takes no signals."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         threading.Thread(target=_follow, args=(descriptor,), name="leash", daemon=True).start()

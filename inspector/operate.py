@@ -115,20 +115,20 @@ def add_acknowledge_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run_decide(args: argparse.Namespace) -> int:
-    """Run `inspector decide`; 1 when it was refused, 69 when nobody answered."""
+    """Run `inspector decide`; 1 when it was refused, 69 when no answer came."""
     args.step = "decide"
     return _command(args, commands.Decide, {"coil": args.coil, "grade": args.grade, **_person(args)})
 
 
 def run_relabel(args: argparse.Namespace) -> int:
-    """Run `inspector relabel`; 1 when it was refused, 69 when nobody answered."""
+    """Run `inspector relabel`; 1 when it was refused, 69 when no answer came."""
     args.step = "relabel"
     facts: dict[str, object] = {"coil": args.coil, "defect": args.defect, "label": args.label}
     return _command(args, commands.Relabel, {**facts, **_person(args)})
 
 
 def run_alarms(args: argparse.Namespace) -> int:
-    """Run `inspector alarms`; 1 when it was refused, 69 when nobody answered."""
+    """Run `inspector alarms`; 1 when it was refused, 69 when no answer came."""
     if args.step == "list":
         answer = ask(_asked(args), commands.ListAlarms(), args.timeout, key=args.key)
         _print_list(answer, as_json=args.json)
@@ -141,7 +141,7 @@ def run_alarms(args: argparse.Namespace) -> int:
 
 
 def run_roll(args: argparse.Namespace) -> int:
-    """Run `inspector roll`; 1 when it was refused, 69 when nobody answered."""
+    """Run `inspector roll`; 1 when it was refused, 69 when no answer came."""
     return _command(args, commands.RollsChanged, {"roll": args.roll, **_person(args)})
 
 

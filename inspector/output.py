@@ -142,7 +142,7 @@ class _Remembering(io.FileIO):
 
 
 def _watch_stdout() -> None:
-    """Notice what standard output refuses, unless somebody (a test) has put something else in its place."""
+    """Notice what standard output refuses, unless a test has put something else in its place."""
     stdout = sys.stdout
     if stdout is None or stdout is not sys.__stdout__ or not isinstance(stdout, io.TextIOWrapper):
         return

@@ -21,7 +21,7 @@ from inspector.errors import EXIT_INTERRUPTED
 
 ASKED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 ENDING = (signal.SIGHUP, signal.SIGTERM)
-"""What ends a program that runs others, besides Ctrl-C: its terminal was closed, or somebody asks for it."""
+"""What ends a program that runs others, besides Ctrl-C: its terminal was closed, or another program asks for it."""
 LOOK_S = 0.05
 """The longest that a waiting thread does not look."""
 

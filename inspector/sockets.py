@@ -114,11 +114,11 @@ def _encrypt(made: Socket, curve: Curve) -> None:
         return
     made.curve_server = True
     made.setsockopt(zmq.ZAP_DOMAIN, curve.domain.encode())
-    made.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)  # no authenticator, nobody in
+    made.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)  # no authenticator: no peer is admitted
 
 
 def connect(connected: Socket, address: str) -> None:
-    """Connect a socket to an address; whoever serves it may come later.
+    """Connect a socket to an address; its server may start later.
 
     Raises: SocketError in words; the socket is closed then.
     """
@@ -190,7 +190,7 @@ def local(address: str) -> bool:
 
 
 def _claim(address: str) -> None:
-    """Make sure that nobody else serves an ipc path.
+    """Make sure that no other process serves an ipc path.
 
     The lock is an abstract socket, which no file can be deleted from under; it is seen within one network namespace.
     Beyond that a listener gives itself away by accepting a connection.

@@ -2,7 +2,7 @@
 
 Every error is one line on stderr; exit code 2 for a command line, data or file that cannot be used, 1 for a run that
 went wrong (a loss that is no number, no memory, no room on disk) and for faults that `check` and `tune` found, 130 for
-Ctrl-C and 143 for SIGTERM. A full disk behind standard output is a failure, 1; help that nobody reads is none.
+Ctrl-C and 143 for SIGTERM. A full disk behind standard output is a failure, 1; help that is not read is none.
 """
 
 from __future__ import annotations

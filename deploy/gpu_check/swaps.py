@@ -129,7 +129,7 @@ def _resident_mib(pid: int) -> float:
 
 
 def _device_mib(daemon: DaemonProcess) -> list[float]:
-    """One value; none where the engine is on no GPU, or nobody can tell."""
+    """One value; none where the engine is on no GPU, or the driver does not say."""
     for kind in ("process", "used"):
         if taken := daemon.value(MEMORY, kind=kind):
             return [round(taken / 2**20, 1)]

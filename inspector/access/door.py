@@ -1,4 +1,4 @@
-"""What one socket asks of whoever connects, and of every message.
+"""What one socket asks of each peer that connects, and of every message.
 
 Laws: over a socket with keys nothing is believed of a message whose key does not hold at that moment. A socket without
 keys (loopback, ipc) asks nobody.
@@ -47,7 +47,7 @@ class Caller:
 
 
 class Door:
-    """One socket's; `Door("intake")` is open to whoever reaches it."""
+    """One socket's; `Door("intake")` is open to every peer that reaches it."""
 
     def __init__(
         self,

@@ -132,7 +132,7 @@ def own(folder: Path) -> Key:
 def revoke(folder: Path, name: str) -> Path:
     """Take a key back: from the inspector's next look on its holder is admitted nowhere; return its record.
 
-    Raises: AccessError when nobody of that name has one.
+    Raises: AccessError when there is none of that name.
     """
     record = _record(folder, name)
     try:

@@ -67,7 +67,7 @@ class Gate:
         keys: ServerKeys | None,
         refusals: Refusals,
     ) -> None:
-        """`keys` None: every door is open. `refusals` counts whoever is refused at one."""
+        """`keys` None: every door is open. `refusals` counts the peers that are refused."""
         self._keys, self._refusals = keys, refusals
         self._authority = Authority(keys.folder) if keys else None
         self._doors: dict[str, Door] = {}
@@ -92,6 +92,6 @@ class Gate:
         return dict(self._authority.by_role()) if self._authority else {}
 
     def close(self) -> None:
-        """Let nobody in any more; after the sockets are closed."""
+        """Admit no more peers; after the sockets are closed."""
         if self._authenticator is not None:
             self._authenticator.close()

@@ -1,6 +1,6 @@
-"""How a client's handshake with an inspector went, in words: a refusal that nobody reads looks like an idle line.
+"""How a client's handshake with an inspector went, in words: a refusal that is not read looks like an idle line.
 
-libzmq reports it to a monitor alone. After a refusal it tries no more by itself, so whoever is refused has to know.
+libzmq reports it to a monitor alone. After a refusal it tries no more by itself, so a refused client has to know.
 
 Knows: ZeroMQ's monitor. Must not know: what is sent.
 """
@@ -74,7 +74,7 @@ class Handshakes:
 
     @property
     def hint(self) -> str:
-        """What is most likely wrong when nobody answers; empty where nothing speaks for keys."""
+        """What is most likely wrong when no answer comes; empty where nothing points to keys."""
         self._look()
         if self._broken < HINT_AFTER or not self.has_key:
             return ""

@@ -1,7 +1,7 @@
 """Key files: what a camera, a subscriber or an operator is known by.
 
 A key is a file of four lines, TOML, which any program reads line by line: name, public and secret key, and the public
-key of the inspector that it is for. Whoever has the file is who it names; a copy is as good.
+key of the inspector that it is for. A peer that has the file counts as whom it names; a copy is as good.
 
 Knows: the file, its rights, Z85. Must not know: who is admitted, sockets.
 """
@@ -44,7 +44,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     @classmethod
     def new(cls, name: str, server: str | None = None) -> Self:
-        """Make a pair that nobody has.
+        """Make a new pair.
 
         Raises: AccessError where ZeroMQ was built without CURVE.
         """

@@ -41,7 +41,7 @@ class Refusals:
         self._peers: dict[str, _Peer] = {}
 
     def count(self, entrance: Entrance, reason: RefusalReason) -> None:
-        """Count one that is nobody's business, like a scanner's at a socket without keys."""
+        """Count one that is not worth a report, like a scanner's at a socket without keys."""
         with self._lock:
             self._counts[entrance, reason] += 1
 

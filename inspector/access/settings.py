@@ -8,7 +8,7 @@ from inspector.config.reader import Section, key
 
 
 class KeysSection(Section, frozen=True):
-    """Keys of whoever connects over a network (`inspector keys`)."""
+    """Keys of cameras, subscribers and operators that connect over a network (`inspector keys`)."""
 
     path: Annotated[
         str,

@@ -53,7 +53,7 @@ class ConfiguredAlarm:
         self.condition = Condition(section)
         self.state: IsaState = "normal"
         self.suppressed = ""
-        """Who suppressed it by a command; empty when nobody did."""
+        """Who suppressed it by a command; empty when none did."""
         self._is_met = False
         """The condition, its delays included."""
         self._since_ns = 0
@@ -113,7 +113,7 @@ class ConfiguredAlarm:
         return changes
 
     def is_suppressed(self, line: StripMotion, holds: Holds) -> bool | None:
-        """Whether it is to be suppressed; None while nobody knows, just after a start."""
+        """Whether it is to be suppressed; None while that is unknown, just after a start."""
         if self.suppressed:
             return True
         if self._expression is None:

@@ -109,7 +109,7 @@ class Alarms:
     def restore(self, state: bytes, now_ns: int) -> None:
         """Go on with the states and quantities of a state; the rules are those of today's configuration.
 
-        Time that passed while nobody looked counts for no delay; a shelving ends when it would have.
+        Time that passed while the inspector was down counts for no delay; a shelving ends when it would have.
 
         Raises: ValueError when it cannot be read.
         """

@@ -51,7 +51,7 @@ class Floods:
         return True
 
     def look(self, now_ns: int, waiting: set[str]) -> Flood | None:
-        """Report where a flood began or ended; `waiting` are the alarms that nobody has acknowledged."""
+        """Report where a flood began or ended; `waiting` are the alarms that are not acknowledged."""
         self._forget(now_ns)
         raised = len(self._raised_ns)
         if not self._is_flood and raised > self.section.more_than:

@@ -258,7 +258,7 @@ def _stretch(event: Missed | Crowded) -> WindowItem:
 
 
 def _rank(defect: Defect) -> int:
-    """How severe a defect is; one that nobody rated is `minor`."""
+    """How severe a defect is; one without a rating is `minor`."""
     severity = getattr(defect, "severity", "")
     return SEVERITIES.index(severity) if severity in SEVERITIES else 0
 

@@ -92,7 +92,7 @@ class StripWindow(msgspec.Struct):
 
     within_mm: float
     sums_length: bool = True
-    """Whether anybody asks how long its items are."""
+    """Whether a rule asks how long its items are."""
     lanes: dict[str, dict[str, LaneWindow]] = {}
     """By coil and camera."""
     items: dict[str, WindowItem] = {}

@@ -34,7 +34,7 @@ def write(path: Path, content: bytes) -> None:
 def try_out(folder: Path, least_free: int = 0) -> None:
     """Write a file into a folder, or into the nearest there is above it, and look how much room there is.
 
-    Leaves nothing behind, and disturbs nobody who writes there.
+    Leaves nothing behind, and disturbs no other writer.
 
     Raises: OSError where nothing can be written, or fewer than `least_free` bytes are free.
     """

@@ -1,6 +1,6 @@
 """The thread that writes the archive, behind a queue that gives up pictures rather than hold up the line.
 
-Laws: nobody waits for the disk but this thread. A full queue drops crops, or frames of the strip picture, counted: each
+Laws: only this thread waits for the disk. A full queue drops crops, or frames of the strip picture, counted: each
 kind has room of its own. So does a disk that takes none: that is reported once, the line goes on, and the archive is
 tried again each few seconds. An error of the disk ends nothing.
 

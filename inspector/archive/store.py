@@ -8,7 +8,7 @@ DAY is when it was written (UTC), COIL and CAMERA are escaped as in a URL (`name
 defect's id.
 
 Laws: a sidecar that is there has its picture; a file is whole or not there. The oldest go first. One process writes.
-(After a loss of power the last files may be damaged: whoever reads checks.)
+(After a loss of power the last files may be damaged: readers check.)
 
 Knows: files. Must not know: threads, the line.
 """
@@ -215,7 +215,7 @@ def _label(text: str, classes: tuple[str, ...]) -> str | None:
 
 
 def _overtaken(order: Relabel, label: Label | None) -> str:
-    """Why an order comes too late: somebody labelled the defect after who orders looked at it. Empty when it is not."""
+    """Why an order comes too late: the defect was labelled since its sender looked at it; empty when it does not."""
     if order.seen is None or order.seen == (label.time if label else ""):
         return ""
     stands = f"{label.operator} labelled it {label.name} at {label.time}" if label else "its label was taken back"

@@ -5,7 +5,7 @@
 DAY is when it was begun (UTC), COIL and CAMERA are escaped as in a URL, MM is the size of a pixel, INDEX the tile's
 place along the coil, BEGUN when it was begun, UNIX ms.
 
-Laws: a file is whole or not there. The oldest go first. One process writes; whoever reads takes nothing for granted.
+Laws: a file is whole or not there. The oldest go first. One process writes; readers check all they read.
 
 Knows: files. Must not know: threads, the line, how a tile is drawn.
 """

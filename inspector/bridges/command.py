@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, stop: Flag) -> int:
     """Forward until `stop` is set.
 
-    Raises: InspectorError for options that cannot be, and a broker that admits nobody of this name.
+    Raises: InspectorError for options that cannot be, and a broker that refuses this name.
     """
     with CursorFile(args.cursor) as cursors:
         Forward(

@@ -55,11 +55,11 @@ class Link(Protocol):
 
     @property
     def unrecorded(self) -> int:
-        """Frames that are kept, as nobody has confirmed that they are recorded."""
+        """Frames that are kept until the inspector confirms that they are recorded."""
 
     @property
     def hint(self) -> str:
-        """What is most likely wrong when no frame is taken; empty where nobody knows."""
+        """What is most likely wrong when no frame is taken; empty where that is unknown."""
 
     def close(self, wait_s: float) -> int:
         """Leave once all has gone, or nothing went for `wait_s`; return how many frames did not."""
@@ -188,7 +188,7 @@ class Camera:
         self._posted += 1
 
     def throw(self, parts: Sequence[wire.Part]) -> None:
-        """Send a message that is no frame, and that nobody acknowledges, once there is `room`."""
+        """Send a message that is no frame, and is never acknowledged, once there is `room`."""
         self._link.throw(parts)
 
     def close(self, wait_s: float = CLOSE_S) -> int:

@@ -1,4 +1,4 @@
-"""The lossless way: no more frames than were granted are on their way, and each is kept until it is recorded.
+"""A camera's lossless DEALER socket: only granted frames are on their way, and each is kept until it is recorded.
 
 Knows: the DEALER socket, the spool. Must not know: what a frame shows, which frame may go (that is kept.py's).
 """

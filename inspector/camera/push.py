@@ -1,6 +1,6 @@
-"""The way of a PUSH socket: frames go, and nobody says what became of them.
+"""A camera's PUSH socket: frames are sent and never acknowledged.
 
-Law: whoever closes learns how many of the last frames were not handed to the kernel, which delivers what it has.
+Law: `close` returns how many of the last frames were not handed to the kernel, which delivers what it has.
 
 Knows: the socket. Must not know: what is sent.
 """
@@ -68,7 +68,7 @@ class PushLink:
         self.throw(parts)
 
     def throw(self, parts: Sequence[Part]) -> None:
-        """Send any message; whoever gave it leaves it as it is until it has left."""
+        """Send any message; the caller must not change its parts until it has left."""
         self._ended = self._shakes.ended
         *head, last = parts
         for part in head:

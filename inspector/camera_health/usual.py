@@ -1,6 +1,6 @@
 """What a camera's pictures usually are, learnt from its own frames: how sharp, and where the strip's edge lies. Pure.
 
-Nobody configures it: lens, steel and line are each mill's own. It is the mean of all frames without a fault, so that it
+It is not configured: lens, steel and line are each mill's own. It is the mean of all frames without a fault, so that it
 moves ever more slowly. Switching the fault off (its limit 0) forgets it, for another lens.
 """
 

@@ -42,7 +42,7 @@ class ReportPicture(msgspec.Struct, frozen=True, kw_only=True):
     outlines: tuple[Polygon, ...]
     """The defect's outlines, each a list of points x, y, pixels."""
     label: str = ""
-    """What a person says that it is; empty where nobody did."""
+    """What a person says that it is; empty where none did."""
 
 
 class ReportPictures(msgspec.Struct, frozen=True):

@@ -62,7 +62,7 @@ def html(
     note: str = "",
     by: Speech = ENGLISH,
 ) -> bytes:
-    """Write the report of a coil that was read with its defects, with pictures of some of them, in somebody's words.
+    """Write the report of a coil that was read with its defects, with pictures of some, in a language's words.
 
     Signs and colours follow the order of the recipe's `classes`; without them that of the alphabet.
     """

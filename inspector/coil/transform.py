@@ -292,7 +292,7 @@ def _prints(file: CoilFile) -> list[list[str]]:
 
 
 def _left(file: CoilFile, piece: CoilFile) -> Iterator[Repeat]:
-    """Yield what repeats on a piece with the prints that lie there; all of it where nobody knows where they lie."""
+    """Yield what repeats on a piece with the prints that lie there; all of it where their places are unknown."""
     kept = {defect.id for defect in piece.defects}
     for repeat, ids in zip(file.repeats, _prints(file), strict=True):
         left = [print_id for print_id in ids if print_id in kept]
@@ -303,7 +303,7 @@ def _left(file: CoilFile, piece: CoilFile) -> Iterator[Repeat]:
 
 
 def _raised(file: CoilFile, piece: CoilFile) -> Iterator[Alarm]:
-    """Yield the alarms that defects of a piece raised, and those of which nobody knows where."""
+    """Yield the alarms that defects of a piece raised, and those whose place is unknown."""
     gone = {defect.id for defect in file.defects} - {defect.id for defect in piece.defects}
     return (alarm for alarm in file.raised if alarm.defect_id not in gone)
 

@@ -2,7 +2,7 @@
 
 Laws: where two cameras of one side overlap, each answers for the half of the overlap that is nearer to its middle, so
 that no pixel of strip counts twice; a defect on the seam is joined. What no camera sees is reported in millimetres.
-Cameras of which nobody wrote where they are answer for all they see, and a remark says so.
+Cameras whose place is not configured answer for all they see, and a remark says so.
 
 Knows: cameras' sections, the recipe's size. Must not know: frames, what is seen.
 """
@@ -92,12 +92,12 @@ def remarks(cameras: Sequence[CameraSection], recipe: Recipe) -> list[str]:
 
 
 def _alike(near: Span, far: Span) -> bool:
-    """Whether two cameras see the same from 0 on, as where nobody wrote where they are: each answers for all of it."""
+    """Whether two cameras see the same from 0 on, as without configured places: each answers for all of it."""
     return near.left_mm == far.left_mm == 0 and near.right_mm == far.right_mm
 
 
 def _unplaced(cameras: Iterable[CameraSection], recipe: Recipe) -> Iterator[str]:
-    """Cameras of which nobody wrote where they are; their frames may still name another side each."""
+    """Cameras whose place is not configured; their frames may still name another side each."""
     for row in _sides(cameras, recipe):
         for near, far in pairwise(row):
             if _alike(near, far):

@@ -1,4 +1,4 @@
-"""How severe a defect is: rules that the user writes, for whoever counts or grades."""
+"""How severe a defect is: rules that the user writes, for all that count or grade defects."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class Finale:
         coil_map.save(drawn, folder / "coil.png")
 
     def _report(self, coil: str) -> str:
-        """Have a coil's report written, as anybody would; return where it lies and what it says."""
+        """Have a coil's report written by its command; return where it lies and what it says."""
         folder = self._setup.folder
         page, record = folder / f"{coil}.html", folder / f"{coil}.record.json"
         words = ["report", coil, "--config", str(self._setup.config), "--html", str(page)]

@@ -47,7 +47,7 @@ class RibbonStrip(msgspec.Struct, frozen=True, kw_only=True):
     """Coils, and where they begin on the strip."""
     marks: Sequence[RibbonMark]
     missed: Sequence[tuple[float, float]]
-    """Stretches that nobody saw."""
+    """Stretches that were not inspected."""
 
 
 def sign(class_id: int, colour: bool) -> str:

@@ -19,7 +19,7 @@ class StatusScreen:
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self.is_terminal = out.isatty()
-        """Whether somebody watches."""
+        """Whether it is a terminal."""
         self._status: tuple[str, ...] = ()
         self._printed_s = time.monotonic()
 

@@ -161,7 +161,7 @@ class Cascade:
 
 
 def permit(full: Recipe, screen: Recipe) -> Screen:
-    """Return what a recipe permits its screen, and refuse one of which nobody has measured what it loses.
+    """Return what a recipe permits its screen, and refuse one whose losses were never measured.
 
     Raises: RecipeError.
     """

@@ -30,10 +30,10 @@ class Segmenter(Protocol):
         """Return an array of `(frames, H, W) uint8` that `submit` reads fastest; from any thread, any content."""
 
     def submit(self, frames: Bytes3D) -> None:
-        """Begin to assess `(N, H, W) uint8`, 1 <= N <= max_frames; nobody writes to the array until its `result`."""
+        """Begin to assess `(N, H, W) uint8`, 1 <= N <= max_frames; the array stays as it is until its `result`."""
 
     def result(self) -> Maps:
-        """Wait for the oldest submitted batch. Its maps are the caller's to read; nobody writes to them while he does.
+        """Wait for the oldest submitted batch. Its maps are the caller's to read, and stay as they are while it does.
 
         Raises: EngineError.
         """

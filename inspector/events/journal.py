@@ -137,7 +137,7 @@ class Journal:
         return taken + self.ballast.size_bytes, self._max_bytes + self.ballast.full_bytes, free
 
     def fills_its_disk(self) -> bool:
-        """Whether nearly all that is on the disk is the journal: then nobody else can make room on it."""
+        """Whether nearly all that is on the disk is the journal: then nothing else can make room on it."""
         with contextlib.suppress(OSError):
             disk = os.statvfs(self._path)
             used = (disk.f_blocks - disk.f_bfree) * disk.f_frsize
@@ -225,14 +225,14 @@ class Journal:
             self._reader.look_in(self._folder)
 
     def let_go(self) -> None:
-        """Hold nothing on the disk until `recover`: somebody can unmount it, mend it and mount it again."""
+        """Hold nothing on the disk until `recover`: it can be unmounted, mended and mounted again."""
         with contextlib.suppress(apsw.Error):
             self._newest.close()
         self._folder.close()
         self._reader.let_go()
 
     def close(self) -> None:
-        """Fold the write-ahead log into its file and let others open the journal; nobody may replay any more."""
+        """Fold the write-ahead log into its file and let others open the journal; replay is not allowed any more."""
         with worded(self._path):
             try:
                 self._reader.close()
@@ -305,7 +305,7 @@ class Journal:
         return segment
 
     def _look_for_damage(self) -> None:
-        """Write, and trust, no more in a file that somebody changed and damaged.
+        """Write, and trust, no more in a file that another program damaged.
 
         Raises: Damaged where it holds nothing yet.
         """
@@ -334,11 +334,11 @@ class Journal:
     def _look_at_log(self, file: Path) -> None:
         """See that SQLite may copy the log of the file that is written into it.
 
-        Raises: Damaged where somebody overwrote it: `recover` takes up what is whole.
+        Raises: Damaged where it was overwritten: `recover` takes up what is whole.
         """
         if self._log_pages <= whole_frames(log_file := log_of(file)):
             return
-        self._reader.let_go()  # whoever closes last would copy it
+        self._reader.let_go()  # the last to close would copy it
         self._newest.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         raise Damaged(f"{log_file}: was changed while the inspector runs. Leave the folder to the inspector.")
 

@@ -44,7 +44,7 @@ class Publisher:
         *,
         on_full: Callable[[], None] = lambda: None,
     ) -> None:
-        """`hwm` events wait for each subscriber; `door` says who may subscribe, None: whoever reaches the socket.
+        """`hwm` events wait for each subscriber; `door` says who may subscribe, None: all that reach the socket.
 
         `on_full` is called when a subscriber's queue has run full: it loses what follows until it reads again.
         """
@@ -62,7 +62,7 @@ class Publisher:
                 self._on_full()
 
     def heartbeat(self, position: JournalPosition | None = None, fault: str = "") -> None:
-        """Report how far the numbers go, so that nobody misses the end; once a second.
+        """Report how far the numbers go, so that no subscriber misses the end; once a second.
 
         `position` is what was published last: what is recorded and on its way is no loss yet. `fault` says
         why nothing is recorded at present.

@@ -50,7 +50,7 @@ class Replays:
     def __init__(
         self, context: zmq.Context[zmq.Socket[bytes]], bind: str, journal: Journal, door: Door | None = None
     ) -> None:
-        """`door` says who may ask; None: whoever reaches the socket."""
+        """`door` says who may ask; None: every peer that reaches the socket."""
         self._journal, self._door = journal, door or Door("replay")
         self._decode = msgspec.json.Decoder(ReplayRequest).decode
         self._encode = msgspec.json.Encoder().encode

@@ -1,7 +1,7 @@
 """How a journal takes up its numbers from the files in its folder, whatever state they are in.
 
 Laws: no number of an epoch is used twice. A file that is emptied or damaged is set aside under another name, never
-removed, and the line runs on; what is somebody else's, or of a later version, is refused.
+removed, and the line runs on; what is another line's, or of a later version, is refused.
 
 Knows: the files, and what was known of the numbers before. Must not know: what an event is, retention.
 """

@@ -1,7 +1,7 @@
 """The journal's files: SQLite databases named after the first number in them, of which the newest is written.
 
 Laws: what is not named like ours is left alone. A file gets its name once it is whole, so that an empty one under such
-a name was emptied by somebody: it is set aside, never removed.
+a name was emptied by another program: it is set aside, never removed.
 One process at a time holds the folder itself, so that no name in it can be taken away to let another one in.
 
 Knows: SQLite, the folder. Must not know: what an event is, sockets.
@@ -168,7 +168,7 @@ class JournalFolder:
     def check(self) -> None:
         """Find out whether what is written can still be found under its name.
 
-        Raises: JournalError when somebody removed or replaced a file that is in use, or the folder.
+        Raises: JournalError when a file that is in use, or the folder, was removed or replaced.
         """
         assert self._held is not None, "it is closed"
         here = os.fstat(self._held).st_ino
@@ -213,7 +213,7 @@ def open_to_write(file: Path) -> apsw.Connection | None:
     What a process that was killed had written and not synced is taken up, so it is put on disk first. Its write-ahead
     log ends there: in the next one no frame of a commit that a power cut had torn is left.
 
-    Raises: JournalError when it is somebody else's; apsw.Error; OSError.
+    Raises: JournalError when it is another journal's; apsw.Error; OSError.
     """
     with contextlib.suppress(FileNotFoundError):
         _sync(log_of(file), os.O_RDWR)
@@ -312,7 +312,7 @@ def worded(path: Path) -> Iterator[None]:
 
 
 def starved() -> bool:
-    """Whether this process has no file descriptor left: somebody opens connections without end."""
+    """Whether this process has no file descriptor left, as when a peer opens connections without end."""
     try:
         os.close(os.open(os.devnull, os.O_RDONLY))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Whether anybody else wrote in the journal's files: by their sizes and times of change.
+"""Whether another program wrote in the journal's files: by their sizes and times of change.
 
 What a medium changes by itself shows in neither: a replay that reads it finds that.
 
@@ -38,7 +38,7 @@ class FileWatch:
         self._left[file] = _stamp(file)
 
     def changed(self, folder: JournalFolder, starts: Sequence[int]) -> Iterator[int]:
-        """Yield the segments, of which the last one is written, that somebody else wrote in."""
+        """Yield the segments, of which the last one is written, that another program wrote in."""
         now_s = self._clock_s()
         looked_at = starts if now_s - self._looked_s >= LOOK_S else starts[-1:]
         if looked_at is starts:

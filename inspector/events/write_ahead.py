@@ -1,6 +1,6 @@
 """How much of an SQLite write-ahead log is whole, by its own checksums (https://sqlite.org/walformat.html).
 
-SQLite looks at these only when it opens a log that nobody has open: whoever overwrites the log of a running program has
+SQLite looks at these only when it opens a log that is not open: what overwrites the log of a running program has
 it copied into the database as it is. Where it looks, it takes the first frame that is not whole for the end.
 
 Knows: the format of that file. Must not know: what is in its pages.

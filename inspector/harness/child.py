@@ -76,7 +76,7 @@ class Child:
             self._process.wait(GRACE_S)
         except subprocess.TimeoutExpired:
             self.kill()
-        except BaseException:  # a second Ctrl-C: whoever gives it waits for nothing
+        except BaseException:  # a second Ctrl-C: its sender wants no further wait
             self.kill()
             raise
 

@@ -27,7 +27,7 @@ LOOK_S = 0.5
 class Feed:
     """A camera that this program is; closed when the `with` block ends.
 
-    `alive` raises once the inspector is gone, so that nobody waits for one that will take no frame.
+    `alive` raises once the inspector is gone, so that no caller waits for one that will take no frame.
     """
 
     def __init__(

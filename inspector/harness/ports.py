@@ -17,7 +17,7 @@ from inspector.errors import InspectorError
 
 HOST = "127.0.0.1"
 FIRST, LAST = 20_000, 32_000
-"""Below those that Linux gives to whoever asks for any port (`ip_local_port_range`, from 32 768 on)."""
+"""Below those that Linux gives to a program that asks for any port (`ip_local_port_range`, from 32 768 on)."""
 SHARE = 200
 """Ports of one process."""
 
@@ -38,7 +38,7 @@ class Ports(msgspec.Struct, frozen=True):
 
     @classmethod
     def free(cls) -> Ports:
-        """Ports that nobody has, and that no other process which asks here is given while this one lives.
+        """Ports that are free, and that no other process which asks here is given while this one lives.
 
         Raises: InspectorError when there are none left.
         """
@@ -70,7 +70,7 @@ class _Share:
         raise InspectorError(f"ports {FIRST} to {LAST}: {(LAST - FIRST) // SHARE} processes have a share. End some.")
 
     def take(self) -> int:
-        """Return the first of `count` ports in a row that nobody has: those that were given longest ago."""
+        """Return the first of `count` free ports in a row: those that were given longest ago."""
         for base in itertools.islice(self._bases, SHARE // self._count):
             if all(is_free(port) for port in range(base, base + self._count)):
                 return base
@@ -83,7 +83,7 @@ def _share(count: int) -> _Share:
 
 
 def is_free(port: int) -> bool:
-    """Whether nobody listens on a port of this machine's loopback."""
+    """Whether a port of this machine's loopback is free."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that are over hold nothing up
         try:

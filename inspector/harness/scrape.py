@@ -62,7 +62,7 @@ def not_ready(port: int) -> str:
 def counts(port: int) -> Counts:
     """Read the counts of frames and strip.
 
-    Raises: OSError when nobody answers.
+    Raises: OSError when no answer comes.
     """
     totals: dict[str, float] = {}
     for sample in _samples(port):
@@ -74,7 +74,7 @@ def counts(port: int) -> Counts:
 def values(port: int, name: str, **labels: str) -> list[float]:
     """Read a metric's samples that carry these labels; empty when there are none.
 
-    Raises: OSError when nobody answers.
+    Raises: OSError when no answer comes.
     """
     wanted = labels.items()
     return [sample.value for sample in _samples(port) if sample.name == name and wanted <= sample.labels.items()]
@@ -83,7 +83,7 @@ def values(port: int, name: str, **labels: str) -> list[float]:
 def get(port: int, path: str) -> tuple[int, str]:
     """Ask for a path; return status and text.
 
-    Raises: OSError when nobody answers.
+    Raises: OSError when no answer comes.
     """
     connection = http.client.HTTPConnection(HOST, port, timeout=TIMEOUT_S)
     try:

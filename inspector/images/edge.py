@@ -19,7 +19,7 @@ SOLID_PX = 8
 GROUND = 0.3
 """The ground next to the strip is darker than this share of the strip; light falls off by less."""
 LEAST_GREY = 8.0
-"""Strip is lighter than the background by at least this; else nobody can know where it ends."""
+"""Strip is lighter than the background by at least this; else its edge cannot be found."""
 
 
 def edges(picture: Bytes2D) -> tuple[int | None, int | None]:

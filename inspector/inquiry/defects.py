@@ -115,7 +115,7 @@ def _filter(args: argparse.Namespace) -> Filter:
 
 
 def _cell(rules: Sequence[SeveritySection] | None, defect: Defect, name: str) -> object:
-    """A defect's value in a column; its severity is empty where nobody knows the rules."""
+    """A defect's value in a column; its severity is empty without the rules of --config."""
     if name == "severity":
         return "" if rules is None else severity(rules, defect.name, defect)
     value = getattr(defect, name)

@@ -31,7 +31,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     classes: tuple[str, ...] = ()
     """Of the recipe, in its order."""
     archive: Path | None = None
-    """Where its pictures are; None where it keeps none, or nobody knows."""
+    """Where its pictures are; None where it keeps none, or that is unknown."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

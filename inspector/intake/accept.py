@@ -136,7 +136,7 @@ class Accept:
     ) -> bool:
         """Take a message of `count` parts in, of which the first two are given; return whether its header can be read.
 
-        `only` is the one camera that it may come from, `sender` who sent it; None: anybody.
+        `only` is the one camera that it may come from, `sender` who sent it; None: any.
         """
         camera = ""
         header = None
@@ -218,7 +218,7 @@ class Accept:
     # --- the parts of it ------------------------------------------------------------------------------------
 
     def _check_name(self, camera: str, only: str | None, sender: Sender | None) -> None:
-        """Raises: FrameError for a camera that is none of ours, or not that of whoever sent its frame."""
+        """Raises: FrameError for a camera that is not configured, or that the sender's key does not cover."""
         if camera not in self._cameras:
             raise FrameError("camera", f"camera {camera!r} is not in the configuration")
         if only not in (None, camera):

@@ -55,7 +55,7 @@ class CreditIntake(Intake):
         self._demand.on_acknowledged(self._alarm)
 
     def close(self) -> None:
-        """Close the socket; nobody is acknowledged anything any more."""
+        """Close the socket; no frame is acknowledged any more."""
         self._demand.on_acknowledged(lambda: None)
         super().close()
 

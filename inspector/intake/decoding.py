@@ -1,7 +1,7 @@
 """Decodes pictures on threads of their own, so that no camera's pictures hold up another camera's frames.
 
 Laws: of the cameras whose pictures wait, the one that has used least of the threads' time comes next; none has all the
-threads. What a camera may have waiting is bounded by whoever adds.
+threads. What a camera may have waiting is bounded by the caller.
 Knows: threads and time. Must not know: what decoding is, sockets, numbers.
 """
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class DecoderPool(Protocol):
-    """Whoever decodes pictures in the background."""
+    """The threads that decode pictures in the background."""
 
     def add(self, camera: Hashable, item: Any) -> None:
         """Have an item of a camera worked on."""

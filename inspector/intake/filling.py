@@ -173,7 +173,7 @@ class Filling:
         return [FramePatch(taken.plane, place * rows, rows, px) for place in range(len(taken.arrivals))]
 
     def _free_plane(self, camera: str) -> int | None:
-        """Return a plane of the batch for this camera; None when nobody in it gives way."""
+        """Return a plane of the batch for this camera; None when none in it gives way."""
         if self.planes < self.most:
             return self.planes
         may_lose = dict.fromkeys(taken.camera for taken in self._taken if not self._policies[taken.camera].waits)

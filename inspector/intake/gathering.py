@@ -128,7 +128,7 @@ class Gathering:
         self.frames, self.losses, self.receipts, self._is_closed = [], [], [], False
 
     def _follows(self, before: Header, header: Header) -> bool:
-        """Whether a frame begins where the one before it ends, as far as anybody knows."""
+        """Whether a frame begins where the one before it ends, as far as their headers say."""
         if (header.boot, header.coil, header.side) != (before.boot, before.coil, before.side):
             return False
         if header.number != before.number + 1:

@@ -1,7 +1,7 @@
 """What each camera was granted in the lossless mode, and what is answered to whom. Pure.
 
 Laws: what a camera may have on its way is bounded. Of a session that is over nothing is taken: the camera sends it
-again in the next, which begins once nothing is under way. A receipt is answered to whoever is the camera now.
+again in the next, which begins once nothing is under way. A receipt goes to the connection that the camera has now.
 
 Knows: sessions, and numbers of frames under way. Must not know: sockets, frames, clocks, what is on disk.
 """
@@ -61,7 +61,7 @@ class Grants:
         return Granted(camera=camera, session=self._grants[camera].session.decode(), frames=self._frames)
 
     def camera_of(self, peer: bytes, session: bytes | memoryview) -> str | None:
-        """The camera whose session this is; None: of nobody, or over."""
+        """The camera whose session this is; None: unknown, or over."""
         for camera, grant in self._grants.items():
             if grant.peer == peer and grant.session == session:
                 return camera

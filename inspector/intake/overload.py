@@ -1,6 +1,6 @@
 """What happens to frames that come faster than they are inspected: the policies, without clocks or sockets.
 
-Laws: while there is room nobody gives way. Then a camera with many frames waiting gives way to one with few, so that
+Laws: while there is room all frames are taken. Then a camera with many waiting gives way to one with few, so that
 one camera's flood costs no other camera a frame; between equals the camera's own policy decides. Frames of a camera
 that waits are never given up, and leave a place in each batch to every camera that does not.
 """

@@ -82,7 +82,7 @@ class Position(msgspec.Struct):
         return self.agreeing_coil >= AGREEING
 
     def expected_mm(self, header: Header, skipped_mm: float) -> float | None:
-        """Where the frame begins if it follows the one before, or is the first of its coil; None: nobody knows."""
+        """Where the frame begins if it follows the one before, or is the first of its coil; None: unknown."""
         if self.end_mm is None:
             return None
         return self.end_mm + skipped_mm if header.coil == self.coil else 0.0

@@ -44,7 +44,7 @@ DRAIN_NS = 500_000_000
 REST_NS = 1_000_000_000
 """How long what is left then may take to be counted."""
 SLICE_NS = 25_000_000
-"""The longest wait on the socket: a stop is noticed, and whoever sends without end."""
+"""The longest wait on the socket: a stop is noticed, and a peer that sends without end."""
 MOST_BYTES = 2**30
 """No part is larger; the guard ends a connection long before."""
 
@@ -79,7 +79,7 @@ class Intake:
 
         `allocate` lends memory for a batch, on the thread that iterates; None: ordinary memory. `demand` says what the
         stages after this one have room for; `window` turns pictures of more than 8 bits grey. `known`, in credit mode,
-        are the frames that are known already. `door` says who may come in; None: whoever reaches the socket.
+        are the frames that are known already. `door` says who may come in; None: every peer that reaches the socket.
         """
         self._gather = Gather(batch.max_frames, batch.wait_ms * 1_000_000, TICK_NS)
         self._stop, self._demand, self._section, self._door = stop, demand, section, door or Door("intake")
@@ -163,7 +163,7 @@ class Intake:
         return bool(self._socket.poll(0))
 
     def _answer(self) -> None:
-        """Answer whoever waits for an answer."""
+        """Send the answers that are due."""
 
     def _leave(self, now_ns: int) -> Batch:
         """Close the batch that is being filled."""
@@ -251,7 +251,7 @@ class Intake:
         return caller
 
     def _look(self, now_ns: int) -> None:
-        """See who came and went, and end whoever sends without end."""
+        """See which peers came and went, and end those that send without end."""
         self._looked_ns = now_ns
         gone = self._guard.look(self._completed)
         self._door.follow(gone)

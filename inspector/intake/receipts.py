@@ -100,7 +100,7 @@ class Receipts:
         self._known.load(state)
 
     def known(self) -> Known:
-        """Return a copy, for whoever takes frames in: what is recorded is known there, and what is on its way."""
+        """Return a copy for the intake, where what is recorded is known, and what is on its way."""
         known = Known(self._cameras)
         known.load(self._known.dump())
         return known

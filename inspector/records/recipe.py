@@ -142,16 +142,16 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     window: Window | None = None
     """How frames of more than 8 bits become grey, as those it was trained on did; None: such frames are refused."""
     trained_on: str
-    """In words, so that nobody takes a demonstration for a qualified recipe."""
+    """In words, so that a demonstration is not taken for a qualified recipe."""
     calibrated_on: tuple[str, ...] = ()
-    """Names of the frames that INT8 took its ranges from; empty where none were, or nobody wrote them down."""
+    """Names of the frames that INT8 took its ranges from; empty where none were, or they were not noted."""
     classes: Annotated[tuple[DefectClass, ...], Meta(min_length=1)] = msgspec.field(name="class")
     confidence: Encoding = "linear"
     """How the confidence map's eight bits are meant, as `inspector.records.confidence` has it."""
     measures_distance: bool = False
     """Whether presence has one more column: how far a frame is from those it was taught on, in units of the limit."""
     screen: Screen | None = None
-    """Which fast recipe may look first; None: nobody has measured what that would lose."""
+    """Which fast recipe may look first; None: what that would lose was not measured."""
     scores: dict[str, float | int | str] = {}
     """Measured on frames it was not trained on; the keys name convention and unit."""
 

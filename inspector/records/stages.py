@@ -39,7 +39,7 @@ Drop = Literal["overload", "too_old", "decoding", "stopping"]
 Reason = Rejection | Drop | Literal["lost"]
 """Why a frame is not inspected: the words of metrics, events, log and README."""
 Gap = Reason | Literal["restart", "silent", "down", "unconfirmed", "reset", "reversed"]
-"""Why strip was missed: of its frames, or nobody knows of how many (see `Missed.reasons`)."""
+"""Why strip was missed: a reason of its frames, or one whose number of frames is unknown (see `Missed.reasons`)."""
 CropDrop = Literal["full", "frame", "defect", "unreported", "disk"]
 """Why a crop is not kept: too many wait, its frame has more defects than crops, its defect more crops than are kept, or
 came to nothing that is reported, or the disk takes none."""
@@ -63,8 +63,8 @@ REASONS: Mapping[Reason, str] = {
     "number": "a number far off the last one, until three consecutive ones show that the count began again",
     "duplicate": "in credit mode: taken before, and sent again as the camera could not know",
     "credit": "in credit mode: more than was granted, or in a session that is over; the camera sends it again",
-    "impostor": "a name that the key of whoever sent it may not send as",
-    "revoked": "the key of whoever sent it was revoked, or may send no frames any more",
+    "impostor": "a camera name that the sender's key does not cover",
+    "revoked": "the sender's key was revoked, or no longer covers frames",
     "overload": "the engine had no room",
     "too_old": "older than `max_age_ms` when the engine could take it",
     "decoding": "the camera's pictures took more than its share of the decoding",

@@ -71,7 +71,7 @@ class Desk:
     ) -> None:
         """`not_ready` says why no command can be carried out; empty when one can. Any thread calls it.
 
-        `own` is the line's address where the section names none; `door` says who may command, None: whoever reaches it.
+        `own` is the line's address where the section names none; `door` says who may command, None: all that reach it.
         """
         self._line, self._not_ready, self._door = line, not_ready, door or Door("commands")
         self._numbers = itertools.count(1)

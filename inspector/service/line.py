@@ -1,6 +1,6 @@
 """A line's whole configuration file, composed of the sections of each room.
 
-Each constructor receives its own section; nobody receives the whole, but the daemon that wires it.
+Each constructor receives its own section; the daemon alone, which wires them, receives the whole.
 """
 
 from __future__ import annotations

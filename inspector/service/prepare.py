@@ -72,12 +72,12 @@ def prepare(path: Path) -> tuple[Config, Path]:
 
 
 class Secrets(msgspec.Struct, frozen=True):
-    """What of a configuration nobody else may know."""
+    """The secrets of a configuration."""
 
     keys: ServerKeys | None
     """Who it is on encrypted sockets, and who may come in; None: there is none."""
     token: str
-    """Who has it may POST; empty: nobody."""
+    """What a POST must carry; empty: POST is refused."""
 
     def __repr__(self) -> str:
         return "Secrets()"
@@ -132,7 +132,7 @@ def _inside(address: str) -> str:
 
 
 def _frame_faults(settings: Config, card: Recipe) -> list[str]:
-    """Refuse frames that the intake would refuse, and a scale that nobody knows."""
+    """Refuse frames that the intake would refuse, and an unknown scale."""
     faults, most_mb = [], settings.intake.max_frame_mb
     for camera in settings.camera:
         if camera.scale and not card.mm_per_px:

@@ -45,9 +45,9 @@ class Post(NamedTuple):
     """Who may POST."""
 
     token: str
-    """Who has it; empty: nobody."""
+    """What a POST must carry; empty: POST is refused."""
     refused: Callable[[str], None]
-    """Receives the address of whoever came without it."""
+    """Receives the address of each request that came without it."""
 
 
 CLOSED = Post("", lambda peer: None)
@@ -90,7 +90,7 @@ class _Server(socketserver.TCPServer):
     """Serves each connection on a thread of its own, and `MOST_CONNECTIONS` of them at most.
 
     A newcomer takes the place of the oldest that has not asked anything yet, then of the oldest that does not take its
-    answer: whoever holds connections open, and however many, keeps nobody out.
+    answer: a client that holds any number of connections open keeps no other out.
     """
 
     allow_reuse_address = True

@@ -61,14 +61,14 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     faults: dict[str, int]
     """How often each fault happened."""
     left: int = 0
-    """The last of these messages, which the receiver may not have: nobody took them before the end."""
+    """The last of these messages, which the receiver may not have: they were not taken before the end."""
 
 
 class SimulatedCamera:
     """Connects to `connect` and sends as the camera `name`, by the `transport` that is the inspector's.
 
     `rate_fps` 0 sends as fast as the receiver takes frames. `watch` sees every frame, sent or not. A send
-    gives up when nobody takes a frame for `patience_s`.
+    gives up when no frame is taken for `patience_s`.
 
     Raises: SocketError when the address is none.
     """
@@ -122,7 +122,7 @@ class SimulatedCamera:
     def replay(self, coil: Coil) -> int:
         """Send one coil; return the number of frames that passed, which `passed` says too: less where asked to stop.
 
-        Raises: SocketError when nobody takes frames; msgspec.ValidationError for a coil name that is none.
+        Raises: SocketError when no frame is taken; msgspec.ValidationError for a coil name that is none.
         """
         self.passed = index = 0
         while (coil.frames is None or index < coil.frames) and not self._stop.is_set():
@@ -211,7 +211,7 @@ class SimulatedCamera:
         """Wait until this frame is due; deadlines follow each other exactly, a late frame delays no other."""
         if not self._period_ns:
             return
-        if not self._due_ns:  # the line starts when somebody looks
+        if not self._due_ns:  # the line starts when frames are taken
             self._wait_for_room()
             self._due_ns = self._clock_ns()
         self._stop.wait(max(0, self._due_ns - self._clock_ns()) / 1e9)

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, stop: Flag | None = None) -> int:
     """Send the coils and report what was sent; `stop`, which any thread may set, ends it early.
 
-    Raises: InspectorError for an option that cannot be; SocketError when nobody takes frames.
+    Raises: InspectorError for an option that cannot be; SocketError when no frame is taken.
     """
     if max(args.width, args.height) > MAX_SIDE_PX or args.width * args.height > MAX_DECODED_BYTES:
         raise InspectorError(

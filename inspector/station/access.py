@@ -1,6 +1,6 @@
 """Who asks, and whether they may: sessions, roles, and what keeps other pages' scripts out.
 
-Laws: on loopback nobody logs in, and everybody may everything; elsewhere a session names a user, whose role is looked
+Laws: on loopback there is no login, and everything is allowed; elsewhere a session names a user, whose role is looked
 up each time: who is removed is out. A session ends with the password that began it, and when its user logs out, copies
 of its cookie too. What changes something carries the session's token in a header, which no other page can know or send
 (CSRF). A request under a name that is not this station's is refused: a page elsewhere that has its own name point here
@@ -41,7 +41,7 @@ class Who(msgspec.Struct, frozen=True):
     """Who asks."""
 
     name: str
-    """Empty where nobody logs in: then they say it with each command."""
+    """Empty where there is no login: then each command names its operator."""
     role: Role
     token: str
     """What their commands carry."""
@@ -78,7 +78,7 @@ class Access:
         return read(Path(self._settings.users))
 
     def who(self, request: Request) -> Who | None:
-        """Who asks; None when nobody has logged in."""
+        """Who asks; None without a login."""
         if not self.needs_login:
             return Who("", "engineer", self._token)
         name, token = request.session.get("user"), request.session.get("token")

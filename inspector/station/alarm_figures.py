@@ -41,7 +41,7 @@ class AlarmFigures(msgspec.Struct, frozen=True, kw_only=True):
     is_standing: bool
     """Met for more than a day, and still met."""
     answered_s: float | None
-    """Median from raised to acknowledged; None where nobody did."""
+    """Median from raised to acknowledged; None where none was."""
 
 
 class Overall(msgspec.Struct, frozen=True, kw_only=True):

@@ -52,7 +52,7 @@ class ListedCoil(msgspec.Struct, frozen=True, kw_only=True):
     grade: str
     """As recorded at its end; empty where it was not."""
     decided: str
-    """What a person decided of it last; empty where nobody did."""
+    """What a person decided of it last; empty where none did."""
     operator: str
     """Who did."""
     is_whole: bool

@@ -1,4 +1,4 @@
-"""Sessions that were ended before their time: a cookie that somebody copied is worth nothing after the logout.
+"""Sessions that were ended before their time: a copied cookie is worth nothing after the logout.
 
 Laws: what ended stays ended over a restart of the station, where it may write a file; where it may not, the log says so
 once, and the station remembers until it ends. No more is kept than a session can last. Clocks are passed in.

@@ -229,7 +229,7 @@ def _changed(alarms: tuple[AlarmStatus, ...], alarm: Alarm, time: str) -> tuple[
 def _scraped(address: str) -> str:
     """Ask for /metrics.
 
-    Raises: OSError when nobody answers.
+    Raises: OSError when no answer comes.
     """
     host, _, port = address.rpartition(":")
     connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""Which events still matter to whoever looks at a line now: what a browser that comes late is given first. Pure.
+"""Which events still matter to a viewer of the line now: what a browser that comes late is given first. Pure.
 
 Knows: which event replaces which. Must not know: browsers, sockets; what is made of the events.
 """

@@ -1,7 +1,7 @@
 """What the review page asks for: defects to look through, labels for many at once, a training set.
 
 Laws: a label goes to the line as from the shell, with the name of who gives it and with the label that they saw; what
-comes back is what stands in the archive afterwards, whoever put it there.
+comes back is what stands in the archive afterwards, from whichever person.
 
 Knows: JSON in and out. Must not know: the archive's files.
 """
@@ -74,7 +74,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     defect: str
     is_done: bool
     is_conflict: bool
-    """Somebody else was first: `tile` has their label, `wanted` what was to be."""
+    """Another person was first: `tile` has their label, `wanted` the one that was to be."""
     wanted: str
     message: str
     tile: GalleryTile | None

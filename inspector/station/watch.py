@@ -86,7 +86,7 @@ class Watch:
         self.stream.take(taken, also)
 
     def _warm(self, records: list[CoilRecord]) -> None:
-        """Read the newest large coil before somebody asks for it."""
+        """Read the newest large coil before it is asked for."""
         if records and records[-1].defects >= LARGE and (self._warming is None or self._warming.done()):
             self._warming = asyncio.create_task(self._read(records[-1].coil))
 

@@ -25,7 +25,7 @@ from inspector.records.recipe import DefectClass
 from inspector.records.stages import Detection, Inspected, Outline, piece_id
 
 UPDATE_MM = 2000.0
-"""A defect that goes on is reported each time it has grown by this, or doubled its area: nobody waits for its end."""
+"""A defect that goes on is reported each time it has grown by this, or doubled its area: its end is not waited for."""
 TOUCH_MM = 2.0
 """Pixels this close across belong together whatever the gap: a few, as the maps' edges are uncertain."""
 LAG_MM = 20_000.0

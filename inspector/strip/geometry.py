@@ -37,7 +37,7 @@ class CameraTravel(msgspec.Struct):
         self.length_mm, self.placeless = length_mm, 0
 
     def assume(self) -> None:
-        """Take bad frames for having followed the last good one: nobody knows better."""
+        """Take bad frames to have followed the last good one: nothing else is known."""
         self.last_mm += self.placeless * self.length_mm
         self.number += self.placeless
         self.placed_mm = max(self.placed_mm, self.last_mm)
@@ -73,7 +73,7 @@ class Place(msgspec.Struct, frozen=True):
     follows: bool
     """It begins right where the last good frame ends."""
     is_known: bool
-    """False where the camera restarted and has no encoder: nobody knows what passed meanwhile."""
+    """False where the camera restarted and has no encoder: what passed meanwhile is unknown."""
 
 
 RESET_FRAMES = 10

@@ -2,7 +2,7 @@
 
 Laws: it is reported as missed once another frame lies beyond it, and not before: one wrong position misses nothing.
 Where the next frame falls back, what came since the leap lies before that frame. Where none comes, what the frames'
-numbers explain is missed, and of the rest nobody knows.
+numbers explain is missed, and the rest is unknown.
 
 Knows: stretches and reasons. Must not know: why a frame lies where it does.
 """

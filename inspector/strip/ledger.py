@@ -20,7 +20,7 @@ from inspector.strip.geometry import CameraTravel
 from inspector.strip.leaps import Leap
 
 STRAY_FRAMES = 2
-"""So few frames with another coil's name do not end a coil whose position nobody knows."""
+"""So few frames with another coil's name do not end a coil whose position is unknown."""
 
 
 UNSEEN = 64
@@ -155,7 +155,7 @@ class CoilSums(msgspec.Struct):
     def come_back(self, header: Header) -> tuple[float, int] | None:
         """Where the coil goes on under a camera that left it and is back, and the number there; None: it begins again.
 
-        It begins again where its position does; where nobody knows the position, but for a few frames that named
+        It begins again where its position does; where the position is unknown, but for a few frames that named
         another coil.
         """
         left_mm = self.left_mm.pop(header.camera, 0.0)

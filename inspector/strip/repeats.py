@@ -32,7 +32,7 @@ REMEMBERED = 4
 
 
 class _Unsearched(msgspec.Struct):
-    """Marks of one coil that nobody has looked at yet."""
+    """Marks of one coil that were not searched yet."""
 
     coil: str
     begins: bool = False

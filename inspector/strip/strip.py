@@ -232,7 +232,7 @@ class Strip:
         coil.farthest_mm = max(coil.farthest_mm, lane.track.placed_mm - lane.doubtful_mm)
 
     def _go_on(self, lane: CoilLane, header: Header, turn: Turn) -> None:
-        """Take up a lane after a restart: frames that were numbered meanwhile passed while nobody looked."""
+        """Take up a lane after a restart: frames that were numbered meanwhile passed while the inspector was down."""
         lane.is_restored = False
         passed = lane.track.passed(header)
         if passed is None or passed > 0:

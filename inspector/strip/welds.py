@@ -10,7 +10,7 @@ from inspector.records.frame import Header
 from inspector.strip.ledger import CoilLane
 
 LOST_FRAMES = 3
-"""This many frames may be lost at a weld; more are a gap of which nobody knows what passed."""
+"""This many frames may be lost at a weld; more are a gap in which an unknown length passed."""
 
 
 def weld_mm(header: Header, length_mm: float, lane: CoilLane) -> float | None:

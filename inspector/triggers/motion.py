@@ -112,7 +112,7 @@ class Motion:
         self._forecast = None
 
     def _begins(self, at_ns: int, line_mm: float) -> bool:
-        """Whether it did not go on as it did: it stood, ran backwards, or nobody knows."""
+        """Whether it did not go on as it did: it stood, ran backwards, or that is unknown."""
         before_ns, before_mm = self._seen[-1]
         pause_s, way_mm = (at_ns - before_ns) / 1e9, line_mm - before_mm
         if pause_s <= 0 or not 0 <= way_mm <= FASTEST_MM_PER_S * pause_s:

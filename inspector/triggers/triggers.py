@@ -4,7 +4,7 @@ Laws: each rule reports `due`, `late` or `void` exactly once of a defect that me
 too. `due` leaves before its moment wherever there was time. What stands still triggers nothing; what was passed before
 it was known is `late`, by N millimetres. A defect that becomes a part of another leaves it to that one.
 
-Knows: defects, the motion of the strip, the rules; UNIX time, passed in. Must not know: sockets, whoever acts.
+Knows: defects, the motion of the strip, the rules; UNIX time, passed in. Must not know: sockets, what acts.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ A strip is a whole procedural coil, its frames in a row, or one labelled frame b
 - they match as everywhere in this project (`inspector.score`): a true defect is found when a reported one of
   its class overlaps its box or lies within 5 mm of it, and a reported defect near no true one is false.
 
-A defect that crosses several labelled frames counts in each, for nobody knows that they are neighbours.
+A defect that crosses several labelled frames counts in each, for that they are neighbours is unknown.
 """
 
 from __future__ import annotations

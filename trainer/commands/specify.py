@@ -23,7 +23,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="FOLDER|SHEET",
         default=[],
-        help="also report how far these are: images that nobody need have labelled, small ones mirrored, or procedural "
+        help="also report how far these are: images, labelled or not, small ones mirrored, or procedural "
         "steel, as sheet:900-949:10",
     )
     add(

@@ -1,6 +1,6 @@
 """Decoded frames kept in memory, which loading processes share, up to a bound.
 
-Knows bytes and forked processes; must not know crops or chance. Whoever reads a frame first puts it in; nothing is ever
+Knows bytes and forked processes; must not know crops or chance. The first reader of a frame puts it in; nothing is ever
 thrown out. Frames are drawn by chance, so that any one is as likely to be wanted next as when it came: throwing out the
 least recently used (LRU) would copy memory for the same share of hits, or, where every frame comes once an epoch, for
 fewer. What does not fit is read each time. Procedural steel is rendered again: it hardly ever repeats.

@@ -55,7 +55,7 @@ class CheckResult:
     faults: Sequence[str]
     """These stop training."""
     warnings: Sequence[str]
-    """These do not, but somebody should know."""
+    """These do not stop it, and are reported."""
 
 
 def check(wanted: Wanted, say: Say, watch: Callable[[int], Iterable[int]] = range) -> CheckResult:

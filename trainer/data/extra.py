@@ -16,7 +16,7 @@ from trainer.errors import DataError
 
 
 class UnlabelledExtra(Unlabelled):
-    """Images that nobody labelled: every pixel is UNKNOWN."""
+    """Unlabelled images: every pixel is UNKNOWN."""
 
     def __getitem__(self, index: int) -> Sample:
         sample = super().__getitem__(index)

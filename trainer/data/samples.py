@@ -21,7 +21,7 @@ Plane = npt.NDArray[np.uint8]
 CLASS_NAMES = CLASSES
 """Names of classes 1..4, in order: what Severstal's numbers mean and what procedural steel shows."""
 UNKNOWN = 255
-"""Label of a pixel that nobody labelled; no class's number, for there are 254 at most."""
+"""Label of an unlabelled pixel; no class's number, for there are 254 at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Frames(Protocol):
 
 
 class Derived:
-    """Frames of other sets: each index stands for one of theirs. Whoever derives says which, in `at`."""
+    """Frames of other sets: each index stands for one of theirs. A subclass says which, in `at`."""
 
     @property
     def base(self) -> Frames:

@@ -20,7 +20,7 @@ Size = tuple[int, int]
 LEAST_PX = 32
 """A recipe's smallest side."""
 MOST_PX = 2**22
-"""Pixels of a frame beyond which nobody means that all others are padded to it."""
+"""Pixels of a frame beyond which the others are surely not meant to be padded to it."""
 
 
 class CutFrames(Derived):
@@ -96,7 +96,7 @@ def line_size(sizes: Sequence[Size], stated: Size | None) -> Size:
     """Return the size of the line's frames: as stated, or the one that all fit into.
 
     Raises:
-        DataError: none was stated, and frames differ so much that nobody can mean the largest.
+        DataError: none was stated, and frames differ so much that the largest cannot be meant.
     """
     if stated:
         return stated

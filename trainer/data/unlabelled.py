@@ -1,4 +1,4 @@
-"""Images of which nobody has labelled the contents: to be shown or assessed, never to be learnt from."""
+"""Unlabelled images: to be shown or assessed, never to be learnt from."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Unlabelled:
         return f"{self.paths[index].parent.name}/{self.paths[index].stem}"
 
     def classes(self, index: int) -> frozenset[int] | None:
-        """Return None: nobody knows."""
+        """Return None: unknown."""
         return None
 
     def image(self, index: int) -> Path | None:

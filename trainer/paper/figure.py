@@ -46,7 +46,7 @@ class Shown:
     pixels: Plane
     """(H, W) uint8 grey levels."""
     truth: Plane | None
-    """(H, W) uint8 class ids; None where nobody labelled the frame."""
+    """(H, W) uint8 class ids; None where the frame has no labels."""
     found: Plane
     """(H, W) uint8 class ids."""
 

@@ -34,7 +34,7 @@ class EncoderFigures:
     encoder: str
     figures: Mapping[str, float | None]
     """`loss` of the validation frames, `dice_` and `iou_` by convention, `epochs` trained, `best_epoch`,
-    `minutes_per_epoch`, `parameters`, `gflop`, `frames_per_s`; None or nan where nobody measured it."""
+    `minutes_per_epoch`, `parameters`, `gflop`, `frames_per_s`; None or nan where it was not measured."""
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Of those that a cross-validation measured: 95 % of the resampled sets of frames."""
 
@@ -102,7 +102,7 @@ def markdown(rows: Sequence[EncoderFigures], basis: ComparisonBasis) -> str:
 
 
 def to_csv(rows: Sequence[EncoderFigures]) -> str:
-    """Return one line for each encoder and source, the figures unrounded; empty where nobody measured one."""
+    """Return one line for each encoder and source, the figures unrounded; empty where none was measured."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["encoder", "source", *(line.key for line in TABLE_ROWS)])

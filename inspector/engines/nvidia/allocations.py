@@ -1,6 +1,6 @@
 """What an engine keeps on the GPU, slot by slot, and how it is given back whole; everything here is done at work.
 
-Apart from the engine's own object, so that it is given back, with the context current, even when nobody closes that.
+Apart from the engine's own object, so that it is given back, with the context current, even when that is never closed.
 
 Knows: buffers, streams, events, contexts. Must not know: the order in which batches use them.
 """
@@ -107,7 +107,7 @@ class Contexts:
 
 
 class Held:
-    """What lies on the GPU, apart from its engine object, so that it is given back even when nobody closes that."""
+    """What lies on the GPU, apart from its engine object, so that it is given back even when that is never closed."""
 
     def __init__(self) -> None:
         self.engine: Any = None

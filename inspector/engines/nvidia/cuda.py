@@ -1,4 +1,4 @@
-"""The GPU through pycuda: one context for the life of the process, current only while somebody works in it.
+"""The GPU through pycuda: one context for the life of the process, current only while work is done in it.
 
 Laws, each from pycuda's source (2026.1, cuda.hpp): a thread that ends with a context pushed aborts the process, so
 every piece of work pushes and pops; memory is freed only in a thread where the very `Context` object is current under

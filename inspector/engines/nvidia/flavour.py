@@ -1,6 +1,6 @@
 """Which TensorRT is installed: the full one or TensorRT-RTX; both have one Python API.
 
-Neither is imported before somebody asks.
+Neither is imported before it is asked for.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The one door to a recipe's built engine: whoever wants the engine that `deploy convert` left asks here.
+"""Loads a recipe's built engine: the only way to the engine that `deploy convert` left.
 
 Refuses in an order that tells the reader what to mend first: the manifest, the files' hashes, the TensorRT installed,
 the proof; then the driver, and last what only a GPU can tell. Nothing of an engine runs before all of it fits.

@@ -1,4 +1,4 @@
-"""The maps of a batch in the pinned memory that the GPU copied them to: lent to whoever analyses, and never copied.
+"""The maps of a batch in the pinned memory that the GPU copied them to: lent to the analysis, and never copied.
 
 Ownership: `Maps` refer to a block of this pool. It is theirs, to read, until the last array of them is dropped; then it
 is lent again. The planes of frames without a suspicious pixel are 0 and are not fetched: a plane that held something

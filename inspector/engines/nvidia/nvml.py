@@ -11,7 +11,7 @@ from typing import Any
 
 
 def used_bytes(bus_id: str) -> dict[str, int]:
-    """Return what of the GPU at this PCI address is taken, in bytes; empty where nobody can tell.
+    """Return what of the GPU at this PCI address is taken, in bytes; empty where the driver does not say.
 
     `total`: what it has; `used`: taken by all programs; `process`: by this one, absent where the driver cannot see
     whose it is (in a container, say).

@@ -1,4 +1,4 @@
-"""Buffers that go round: a few blocks of costly memory, lent out as arrays and back when nobody holds them any more.
+"""Buffers that go round: a few blocks of costly memory, lent out as arrays, back when no reference is left.
 
 Pinned memory takes milliseconds to get and is freed in a thread that has the GPU's context, so it is made only while an
 engine loads and never freed while the line runs: whoever is lent a block owns it as long as he holds the array or any

@@ -167,7 +167,7 @@ class TensorRt:
     # --- assessing ------------------------------------------------------------------------------------------
 
     def buffer(self, frames: int) -> Bytes3D:
-        """Return a pinned array of `(frames, H, W)`, from any thread; it goes back when nobody refers to it.
+        """Return a pinned array of `(frames, H, W)`, from any thread; it goes back once no reference to it is left.
 
         Where more are in use than there were to be, ordinary memory, from which the GPU copies more slowly: to pin more
         would take the caller's time.

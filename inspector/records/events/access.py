@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 from inspector.records.events.kind import Kind, known
 
 Entrance = Literal["intake", "events", "replay", "commands", "http"]
-"""The sockets by which anybody comes in."""
+"""The sockets that peers connect to."""
 RefusalReason = Literal[
     "unknown", "revoked", "role", "impostor", "mechanism", "server_key", "handshake", "not_read", "token"
 ]
-"""Why nobody comes in. We write these today; a reader takes any other word too."""
+"""Why a peer was refused. We write these today; a reader takes any other word too."""
 
 REFUSALS: dict[RefusalReason, str] = {
     "unknown": "the key is none that was made here",
@@ -27,7 +27,7 @@ REFUSALS: dict[RefusalReason, str] = {
 
 
 class Refused(Kind, frozen=True, kw_only=True, tag="access"):
-    """Somebody was refused; once a minute for each peer, with all refusals since."""
+    """A peer was refused; once a minute for each peer, with all refusals since."""
 
     entrance: Annotated[str, known(Entrance)]
     """The socket of the last of them."""

@@ -106,7 +106,7 @@ class JournalStatus(Kind, frozen=True, kw_only=True, tag="journal"):
     waited: int = 0
     """Events that waited in memory, until this one."""
     lost: int = 0
-    """Events of this time that nobody will receive: more waited than memory may hold."""
+    """Events of this time that no subscriber will receive: more waited than memory may hold."""
 
     @property
     def device(self) -> str:

@@ -1,4 +1,4 @@
-"""What else is found on the strip (repeats, welds, crowded frames), and what of it nobody looked at."""
+"""What else is found on the strip (repeats, welds, crowded frames), and what of it was not inspected."""
 
 from __future__ import annotations
 
