@@ -138,6 +138,20 @@ def test_every_bench_and_target_that_is_named_can_be_run() -> None:
     assert targets - set(re.findall(r"^([a-z][a-z-]*):", makefile, re.M)) == set()
 
 
+def test_every_picture_is_shown() -> None:
+    """On a page, which says in words what it shows; and a page shows none that is not there."""
+    shown = {
+        (path.parent / target).resolve()
+        for path, text in pages()
+        for words, target in re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", text)
+        if words
+    }
+    assert {path for path in shown if not path.is_file()} == set()
+    there = {path for end in ("jpg", "png", "svg") for path in ROOT.glob(f"inspector/*/*.{end}")}
+    assert len(there) > 5
+    assert there - shown == set()
+
+
 def runs(path: Path) -> bool:
     """Whether Python's -m runs what is there: a package's `__main__`, or a module that calls its own main."""
     module = path.with_suffix(".py")
