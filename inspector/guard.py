@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Literal
 
@@ -22,6 +22,8 @@ MOST_CONNECTIONS = 256
 """Connections of one socket: far more than a line has cameras or subscribers. Those that sent least end first."""
 Failure = Literal["", "mechanism", "server_key", "handshake"]
 """How a handshake failed: one end has keys and the other has none, or the key of another server; or it never ended."""
+Cut = Literal["", "endless", "crowd", "ended"]
+"""Why a connection was ended here: it sent without completing a message, made room for others, or somebody asked."""
 
 _BYTES_RECEIVED_AT = 128
 """Of `tcpi_bytes_received` in Linux's `struct tcp_info` (4.1 and later), 64 bits."""
@@ -39,10 +41,12 @@ class Ended(msgspec.Struct, frozen=True):
 
     peer: str
     """HOST:PORT; empty where it is not known (ipc, or gone before it was seen)."""
-    is_cut: bool
-    """It was ended here; else by the peer, or by libzmq for a part above MAXMSGSIZE."""
+    cut: Cut
+    """Why it was ended here; empty: by the peer, or by libzmq for a part above MAXMSGSIZE."""
     failure: Failure = ""
     """How its handshake failed, where it did."""
+    number: int = -1
+    """Its file descriptor (`zmq.SRCFD` of what came from it), which may be another's by now."""
 
 
 class _Connection(msgspec.Struct):
@@ -50,8 +54,10 @@ class _Connection(msgspec.Struct):
 
     peer: str
     complete_bytes: int = 0
+    since: int = 0
+    """Look at which it last completed one, or came."""
     is_suspect: bool = False
-    is_cut: bool = False
+    cut: Cut = ""
 
 
 class Guard:
@@ -59,11 +65,14 @@ class Guard:
 
     MAXMSGSIZE limits a part; libzmq keeps the parts of an unfinished message without limit. The kernel knows how much
     a TCP connection has received. An `ipc://` peer is not counted: what may write there is trusted. Of more than
-    MOST_CONNECTIONS those end that have sent least, the oldest of them first: silent peers make room for others.
+    `most` those end that have sent least, the oldest of them first: silent peers make room for others.
+    All together may send `all_bytes` so; beyond, those end first that have completed nothing for longest.
     """
 
-    def __init__(self, guarded: Socket, limit_bytes: int) -> None:
-        self._limit_bytes = limit_bytes
+    def __init__(self, guarded: Socket, limit_bytes: int, all_bytes: int, most: int = MOST_CONNECTIONS) -> None:
+        """`most` connections may be open."""
+        self._limit_bytes, self._all_bytes, self._most = limit_bytes, all_bytes, most
+        self._looks = 0
         self._connections: dict[int, _Connection] = {}
         self._guarded = guarded
         self._monitor = monitor(guarded, _WATCHED)
@@ -77,27 +86,53 @@ class Guard:
         called often: between two looks a peer may send as much as the network carries. Never waits.
         """
         ended = self._follow()
+        self._looks += 1
+        held = {}
         for number, connection in self._connections.items():
             received = _received(number, connection.peer)
-            if received is None or connection.is_cut:
+            if received is None or connection.cut:
                 continue
             if number in completed or received < connection.complete_bytes:
                 connection.complete_bytes, connection.is_suspect = received, False
-            elif received - connection.complete_bytes <= self._limit_bytes:
-                continue
-            elif not connection.is_suspect:  # its message may have ended, and wait to be taken
-                connection.is_suspect = True
+                connection.since = self._looks
             else:
-                connection.is_cut = True
-                _shut(number, connection.peer)
+                held[number] = received - connection.complete_bytes
+        for number in self._too_much(held):
+            connection = self._connections[number]
+            if connection.is_suspect:
+                self._cut(number, "endless")
+            connection.is_suspect = True  # its message may have ended, and wait to be taken
         self._make_room()
         return ended
+
+    def _too_much(self, held: Mapping[int, int]) -> list[int]:
+        """Whoever holds more than it may, and who is to give way where all together do, by their numbers."""
+        over = [number for number, count in held.items() if count > self._limit_bytes]
+        surplus = sum(held.values()) - sum(held[number] for number in over) - self._all_bytes
+        if surplus > 0:  # who holds less than this is left alone: all of those together hold half at most
+            least = self._all_bytes // (2 * self._most)
+            large = [number for number, count in held.items() if least < count <= self._limit_bytes]
+            for number in sorted(large, key=self._patience_with):
+                over.append(number)
+                surplus -= held[number]
+                if surplus <= 0:
+                    break
+        return over
+
+    def _patience_with(self, number: int) -> tuple[bool, int]:
+        """Who never completed a message ends first, then who did so longest ago."""
+        connection = self._connections[number]
+        return connection.complete_bytes > 0, connection.since
+
+    def wait(self, wait_ms: int) -> None:
+        """Wait until somebody comes or goes, at most so long."""
+        self._monitor.poll(wait_ms)
 
     def end(self, number: int) -> None:
         """End one connection, by its file descriptor (`zmq.SRCFD` of what came from it)."""
         self._follow()
         if number in self._connections:
-            _shut(number, self._connections[number].peer)
+            self._cut(number, "ended")
 
     def shut(self) -> None:
         """End all connections; what they have sent completely can still be received."""
@@ -115,15 +150,19 @@ class Guard:
         """How many connections there are."""
         return len(self._connections)
 
+    def _cut(self, number: int, why: Cut) -> None:
+        connection = self._connections[number]
+        connection.cut = why
+        _shut(number, connection.peer)
+
     def _make_room(self) -> None:
         known = self._connections.items()
-        open_now = {number: connection.peer for number, connection in known if not connection.is_cut}
-        surplus = len(open_now) - MOST_CONNECTIONS
+        open_now = {number: connection.peer for number, connection in known if not connection.cut}
+        surplus = len(open_now) - self._most
         if surplus > 0:
             received = {number: _received(number, peer) or 0 for number, peer in open_now.items()}
             for number in sorted(open_now, key=lambda number: received[number])[:surplus]:  # stable: oldest first
-                self._connections[number].is_cut = True
-                _shut(number, open_now[number])
+                self._cut(number, "crowd")
 
     def _follow(self) -> list[Ended]:
         """Learn who came and who went."""
@@ -136,9 +175,9 @@ class Guard:
                 continue
             gone = self._connections.pop(number, None)
             if event == zmq.Event.ACCEPTED:
-                self._connections[number] = _Connection(_peer(number))
+                self._connections[number] = _Connection(_peer(number), since=self._looks)
             elif gone is not None:
-                ended.append(Ended(gone.peer, gone.is_cut, self._failure))
+                ended.append(Ended(gone.peer, gone.cut, self._failure, number))
                 self._failure = ""
         return ended
 

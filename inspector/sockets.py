@@ -74,8 +74,9 @@ def make(
     made.maxmsgsize = most_bytes
     made.sndbuf = made.rcvbuf = kernel_bytes
     made.handshake_ivl = HANDSHAKE_MS
-    if kind == zmq.PUB:
+    if kind == zmq.XPUB:
         made.xpub_nodrop = True  # a full queue is reported: `send_to_all`
+        made.setsockopt(zmq.XPUB_VERBOSER, 1)  # each subscription is, not only the first to a topic
     made.backlog = BACKLOG
     made.tcp_keepalive = 1
     made.tcp_keepalive_idle, made.tcp_keepalive_intvl, made.tcp_keepalive_cnt = (

@@ -60,7 +60,6 @@ class Line:
         while not self.is_over.wait(0.005):
             with self.turn:
                 self.publisher.heartbeat()
-                self.publisher.look()
 
     def say(self, *reported: Data, lost: bool = False) -> None:
         """Record, and publish, unless it shall be lost on the way."""

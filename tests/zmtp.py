@@ -35,5 +35,8 @@ def _property(name: bytes, value: bytes) -> bytes:
 def _receive(peer: socket.socket, count: int) -> bytes:
     received = b""
     while len(received) < count:
-        received += peer.recv(count - len(received))
+        more = peer.recv(count - len(received))
+        if not more:
+            raise ConnectionError("ended by the inspector")
+        received += more
     return received

@@ -25,6 +25,8 @@ ROLES_AT: dict[Entrance, frozenset[Role]] = {
     "commands": frozenset({"operator"}),
 }
 """Which roles come in by which socket."""
+CUTS: dict[str, RefusalReason] = {"endless": "endless", "crowd": "crowd"}
+"""Why a connection was ended that is a refusal."""
 
 
 class Caller:
@@ -98,12 +100,15 @@ class Door:
         return None
 
     def follow(self, ended: Iterable[Ended]) -> None:
-        """Count handshakes that failed before any key was looked at."""
+        """Count who was ended for what it sent, or to make room, and handshakes that failed before any key was seen."""
         for connection in ended:
-            if not connection.failure or connection.is_cut:
+            peer = connection.peer.rpartition(":")[0]
+            if connection.cut in CUTS:
+                self.refuse(CUTS[connection.cut], peer)
+            elif connection.cut or not connection.failure:
                 continue
-            if self.is_keyed:
-                self.refuse(connection.failure, connection.peer.rpartition(":")[0])
+            elif self.is_keyed:
+                self.refuse(connection.failure, peer)
             else:
                 self._refusals.count(self.entrance, connection.failure)
 

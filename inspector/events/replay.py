@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 ENVELOPE_PARTS = 3  # identity; and from a REQ its request's id, where it numbers them, and an empty part
 WAITING_ANSWERS = 4  # for one asker; a fifth is dropped and must be asked for again
-UNFINISHED_BYTES = 2**20
-"""The most that an asker may send without completing a request."""
+UNFINISHED_BYTES, ALL_UNFINISHED_BYTES = 2**16, 2**20
+"""The most that an asker, and all of them together, may send without completing a request: an empty part of two bytes
+takes 64 of memory."""
 PAUSE = 3.0
 """After each answer the line has the interpreter to itself for this many times as long as the answer took."""
 ANSWER_EVENTS = 200
@@ -68,7 +69,7 @@ class Replays:
         self._thread.join()
 
     def _serve(self) -> None:
-        guard = Guard(self._socket, UNFINISHED_BYTES)
+        guard = Guard(self._socket, UNFINISHED_BYTES, ALL_UNFINISHED_BYTES)
         while not self._closing.is_set():
             completed = set()
             if self._socket.poll(LOOK_MS):

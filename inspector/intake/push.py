@@ -84,15 +84,14 @@ class Intake:
         self._gather = Gather(batch.max_frames, batch.wait_ms * 1_000_000, TICK_NS)
         self._stop, self._demand, self._section, self._door = stop, demand, section, door or Door("intake")
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        max_bytes = section.max_frame_mb * 1_000_000
-        limit_bytes = 2 * max_bytes + section.receive_frames * height * width
+        limit_bytes, all_bytes = _unfinished(section, len(cameras), height * width)
         self._accept = Accept(
             cameras,
             (batch.max_frames, height, width),
             allocate or (lambda frames: np.empty((frames, height, width), np.uint8)),
             demand,
             policies=policies(cameras, section),
-            max_bytes=max_bytes,
+            max_bytes=section.max_frame_mb * 1_000_000,
             decoders=lambda work: Decoders(section.decode_threads, work, self._alarm),
             window=window,
             known=known,
@@ -100,8 +99,8 @@ class Intake:
             rooms=rooms,
         )
         self._socket = self._make(context, **_limits(section, limit_bytes, height * width))
-        self._guard = Guard(self._socket, limit_bytes)
-        self._looked_ns, self._limit_mb = 0, limit_bytes / 1e6
+        self._guard = Guard(self._socket, limit_bytes, all_bytes)
+        self._looked_ns, self._limit_mb, self._all_mb = 0, limit_bytes / 1e6, all_bytes / 1e6
         self._complaints, self._completed = Complaints(), set[int]()
         self.received = 0
         """Messages that were taken off the socket."""
@@ -258,9 +257,10 @@ class Intake:
         for ended in gone:
             is_ipc = self._section.bind.startswith("ipc")
             peer = ended.peer or ("an ipc camera" if is_ipc else "a camera")  # one of TCP may go before it is seen
-            if ended.is_cut:
+            if ended.cut == "endless":
                 words = (
-                    f"{peer} sent {self._limit_mb:.0f} MB and more without ending a message; its connection was ended"
+                    f"{peer} sent on without ending a message; its connection was ended "
+                    f"(one may send {self._limit_mb:.0f} MB so, all together {self._all_mb:.0f} MB)"
                 )
                 self._accept.cut(words, now_ns)
             else:
@@ -287,6 +287,15 @@ class Intake:
         count = sum(loss.count for loss in batch.losses() if loss.end != "missing")
         log.warning("stopped while cameras went on sending: %d frames that had come are not inspected", count)
         return batch
+
+
+def _unfinished(section: IntakeSection, cameras: int, frame_bytes: int) -> tuple[int, int]:
+    """How much a camera, and all of them together, may send without completing a message.
+
+    All have room for one that sends so, and for what each may have waiting, in the socket and below it, and on its way.
+    """
+    one = 2 * section.max_frame_mb * 1_000_000 + section.receive_frames * frame_bytes
+    return one, one + cameras * (2 * section.receive_frames + 2) * frame_bytes
 
 
 def _limits(section: IntakeSection, limit_bytes: int, frame_bytes: int) -> dict[str, int]:

@@ -265,7 +265,6 @@ class Daemon:
         Raises: GpuLost; Stuck when a stop was asked for and nothing is finished any more.
         """
         now_ns, liveness = self._clock_ns(), self._liveness
-        self._sink.look()
         for refused in self._refusals.reports():
             self._desk.report(refused)
         if now_ns - self._beat_ns >= BEAT_NS:

@@ -40,8 +40,9 @@ log = logging.getLogger("inspector")
 ENVELOPE_PARTS = 3  # identity; and from a REQ its request's id, where it numbers them, and an empty part
 MOST_WAITING = 64
 """Commands under way at once; people type few."""
-UNFINISHED_BYTES = 2**20
-"""The most that an asker may send without completing a command."""
+UNFINISHED_BYTES, ALL_UNFINISHED_BYTES = 2**16, 2**20
+"""The most that an asker, and all of them together, may send without completing a command: an empty part of two bytes
+takes 64 of memory."""
 QUEUE_ANSWERS = 16
 LOOK_MS = 20
 """The longest that an answer waits for the thread."""
@@ -153,7 +154,7 @@ class Desk:
     # --- the socket -----------------------------------------------------------------------------------------
 
     def _serve(self) -> None:
-        guard = Guard(self._socket, UNFINISHED_BYTES)
+        guard = Guard(self._socket, UNFINISHED_BYTES, ALL_UNFINISHED_BYTES)
         while not self._closing.is_set():
             completed = {self._receive(guard)} if self._socket.poll(LOOK_MS) else set()
             self._send_answers()

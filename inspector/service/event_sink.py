@@ -113,10 +113,6 @@ class EventSink:
         """Report how far the published numbers go."""
         self._publisher.heartbeat(self._published, self._recorder.fault)
 
-    def look(self) -> None:
-        """See that no subscriber sends without end; to be called often."""
-        self._publisher.look()
-
     def close(self, *, journal: bool = True) -> None:
         """Answer no more replays, unbind, and fold the journal, unless its thread hangs."""
         try:

@@ -21,7 +21,7 @@ from tests import zmtp
 from tests.patience import patience_ms, patience_s
 
 Open = Callable[[int], Socket]
-LIMIT_BYTES = 1_000_000
+LIMIT_BYTES, ALL_BYTES = 1_000_000, 3_000_000
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_open_to_all(address: str, is_open: bool) -> None:
 def test_message_without_end_is_cut(opened: Open) -> None:
     """A peer that sends part after part of one message is cut at the limit; another's messages go on."""
     pull = opened(zmq.PULL)
-    guard = Guard(pull, LIMIT_BYTES)
+    guard = Guard(pull, LIMIT_BYTES, ALL_BYTES)
     address = sockets.bind(pull, "tcp://127.0.0.1:*", "intake.bind")
     good = opened(zmq.PUSH)
     good.connect(address)
@@ -151,15 +151,44 @@ def test_message_without_end_is_cut(opened: Open) -> None:
         ended += guard.look({int(frame.get(zmq.SRCFD))})
     sender.join()
     peer.close()
-    assert ended == [Ended(name, is_cut=True)]
+    assert [(gone.peer, gone.cut) for gone in ended] == [(name, "endless")]
     assert len(guard) == 1
+    guard.close()
+
+
+def test_all_together_have_a_limit(opened: Open) -> None:
+    """Peers that hold unfinished messages open, each below its own limit, end until all together are below theirs."""
+    pull = opened(zmq.PULL)
+    guard = Guard(pull, LIMIT_BYTES, ALL_BYTES)
+    address = sockets.bind(pull, "tcp://127.0.0.1:*", "intake.bind")
+    camera = opened(zmq.PUSH)
+    camera.connect(address)
+    camera.send(b"frame")
+    source = int(pull.recv(copy=False).get(zmq.SRCFD))
+    assert guard.look({source}) == []
+    peers = [zmtp.connect(int(address.rpartition(":")[2])) for _ in range(5)]
+    ended = list[Ended]()
+    for peer in peers:
+        peer.sendall(zmtp.part(bytes(900_000), more=True))
+
+    def look() -> bool:
+        camera.send(b"frame")
+        ended.extend(guard.look({int(pull.recv(copy=False).get(zmq.SRCFD))}))
+        return len(ended) >= 2
+
+    wait_for(look)
+    for _ in range(5):
+        look()
+    assert [gone.cut for gone in ended] == ["endless", "endless"] and len(guard) == 4
+    for peer in peers:
+        peer.close()
     guard.close()
 
 
 def test_whole_messages_are_never_cut(opened: Open) -> None:
     """However much a peer sends, while its messages end and are taken it is left alone; its end is known."""
     pull = opened(zmq.PULL)
-    guard = Guard(pull, LIMIT_BYTES)
+    guard = Guard(pull, LIMIT_BYTES, ALL_BYTES)
     camera = opened(zmq.PUSH)
     camera.connect(sockets.bind(pull, "tcp://127.0.0.1:*", "intake.bind"))
     for _ in range(50):
@@ -167,7 +196,7 @@ def test_whole_messages_are_never_cut(opened: Open) -> None:
         source = pull.recv_multipart(copy=False)[0].get(zmq.SRCFD)
         assert guard.look({int(source)}) == []
     camera.close()
-    wait_for(lambda: any(not ended.is_cut for ended in guard.look(set())))
+    wait_for(lambda: any(not ended.cut for ended in guard.look(set())))
     guard.close()
 
 
@@ -175,7 +204,7 @@ def test_shut(opened: Open) -> None:
     """After `shut` everything that had come can still be received, and nothing comes any more."""
     pull = opened(zmq.PULL)
     pull.rcvhwm = 2
-    guard = Guard(pull, LIMIT_BYTES)
+    guard = Guard(pull, LIMIT_BYTES, ALL_BYTES)
     address = sockets.bind(pull, "tcp://127.0.0.1:*", "intake.bind")
     camera = opened(zmq.PUSH)
     camera.connect(address)
@@ -216,7 +245,7 @@ def test_what_is_no_address_is_reported_in_words(opened: Open) -> None:
 def test_a_flood_of_connections_stops_nobody(opened: Open) -> None:
     """Thousands that come and go while nobody looks leave the others' messages on their way."""
     pull = opened(zmq.PULL)
-    guard = Guard(pull, LIMIT_BYTES)
+    guard = Guard(pull, LIMIT_BYTES, ALL_BYTES)
     address = sockets.bind(pull, "tcp://127.0.0.1:*", "intake.bind")
     camera = opened(zmq.PUSH)
     camera.connect(address)

@@ -9,7 +9,18 @@ from inspector.records.events.kind import Kind, known
 Entrance = Literal["intake", "events", "replay", "commands", "http"]
 """The sockets that peers connect to."""
 RefusalReason = Literal[
-    "unknown", "revoked", "role", "impostor", "mechanism", "server_key", "handshake", "not_read", "token"
+    "unknown",
+    "revoked",
+    "role",
+    "impostor",
+    "mechanism",
+    "server_key",
+    "handshake",
+    "not_read",
+    "token",
+    "endless",
+    "crowd",
+    "topics",
 ]
 """Why a peer was refused. We write these today; a reader takes any other word too."""
 
@@ -23,6 +34,9 @@ REFUSALS: dict[RefusalReason, str] = {
     "handshake": "it broke off the handshake, as some do that have no key, or never ended it",
     "not_read": "the folder of keys cannot be read: it may try again",
     "token": "an HTTP request without the right token",
+    "endless": "it sent on and on without completing a message: its connection was ended",
+    "crowd": "there were too many connections: those ended that had sent least",
+    "topics": "it subscribed to more topics than there is room for: its connection was ended",
 }
 
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import zmq
 
+from inspector.access.door import Door
+from inspector.access.refusals import Refusals
 from inspector.errors import SocketError
 from inspector.events.journal import Journal
 from inspector.events.message import Message
-from inspector.events.publish import SUBSCRIPTION_BYTES, Publisher
+from inspector.events.publish import MOST_SUBSCRIBERS, SUBSCRIPTION_BYTES, Publisher
+from inspector.events.subscriptions import PEER_BYTES
 from inspector.records.events import CoilReport, Health
 from tests import zmtp
 from tests.patience import patience_ms, patience_s
@@ -50,6 +56,14 @@ def listening(context: Context, publisher: Publisher, topic: str = "") -> Socket
     while subscriber.poll(100):
         subscriber.recv_multipart()
     return subscriber
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait for something."""
+    end_s = time.monotonic() + patience_s()
+    while not holds():
+        assert time.monotonic() < end_s
+        time.sleep(0.01)
 
 
 def test_what_is_published_is_what_is_on_disk(context: Context, journal: Journal, publisher: Publisher) -> None:
@@ -128,10 +142,39 @@ def test_a_subscription_without_end_is_cut(context: Context, journal: Journal, p
     with zmtp.connect(port, b"SUB") as peer, pytest.raises(OSError):  # reset, or a broken pipe
         for _ in range(50 * SUBSCRIPTION_BYTES // 4096):
             peer.sendall(zmtp.part(bytes(4000), more=True))
-            publisher.look()
     with listening(context, publisher) as subscriber:
         publisher.publish(journal.record([COIL]))
         assert subscriber.recv_multipart()[0] == b"coil.started"
+
+
+def test_topics_without_end_are_cut(context: Context, journal: Journal) -> None:
+    """Who subscribes to more topics than a subscriber has loses its connection, which is counted; the others go on."""
+    refusals = Refusals()
+    publisher = Publisher(context, ANYWHERE, journal, 1000, Door("events", refusals=refusals))
+    topics = b"".join(zmtp.part(b"\x01%03d" % number + bytes(97)) for number in range(PEER_BYTES // 100 + 1))
+    with listening(context, publisher) as subscriber:
+        with zmtp.connect(int(publisher.address.rpartition(":")[2]), b"SUB") as peer, suppress(ConnectionResetError):
+            peer.sendall(topics)
+            while peer.recv(1000):  # heartbeats none: it ends
+                pass
+        publisher.publish(journal.record([COIL]))
+        assert subscriber.recv_multipart()[0] == b"coil.started"
+    assert refusals.counts() == {("events", "topics"): 1}
+    publisher.close()
+
+
+def test_crowd_of_subscribers(context: Context, journal: Journal) -> None:
+    """Of more connections than there is room for those end that sent nothing; who subscribed before goes on."""
+    refusals = Refusals()
+    publisher = Publisher(context, ANYWHERE, journal, 1000, Door("events", refusals=refusals))
+    with listening(context, publisher) as subscriber, ExitStack() as crowd:
+        place = ("127.0.0.1", int(publisher.address.rpartition(":")[2]))
+        for _ in range(MOST_SUBSCRIBERS + 10):
+            crowd.enter_context(socket.create_connection(place, timeout=patience_s()))
+        until(lambda: refusals.counts().get(("events", "crowd"), 0) >= 11)
+        publisher.publish(journal.record([COIL]))
+        assert subscriber.recv_multipart()[0] == b"coil.started"
+    publisher.close()
 
 
 def test_close_delivers_the_tail(context: Context, journal: Journal) -> None:
