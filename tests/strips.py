@@ -87,3 +87,8 @@ def missed_by(camera: str, reported: Iterable[Data], together: Sequence[Data]) -
 
 def _is_silent(item: Missed, camera: str) -> bool:
     return item.camera == camera and "silent" in item.reasons
+
+
+def positions(first: int, starts: Iterable[float | None], *regions: Detection, coil: str = "C") -> list[Inspected]:
+    """Frames that name these positions."""
+    return [seen(number, *regions, coil=coil, start_mm=start_mm) for number, start_mm in enumerate(starts, first)]

@@ -23,9 +23,10 @@ from inspector.records.stages import Findings, Inspected, Loss, Placed
 from inspector.strip import welds
 from inspector.strip.account import StripState, Turn, crowded
 from inspector.strip.defects import Assembly, JoinGap, Joins
-from inspector.strip.geometry import CameraTravel, Place, expected_mm, is_reset, place, runs_back
+from inspector.strip.geometry import CameraTravel, Place, expected_mm, place, runs_back
 from inspector.strip.leaps import Stretch, leap
 from inspector.strip.ledger import CoilLane, CoilSums
+from inspector.strip.setback import set_on
 from inspector.strip.settings import DefectSection
 
 UNNAMED = "unnamed"
@@ -162,7 +163,7 @@ class Strip:
         length_mm = camera.footprint(header).length_mm
         if lane.is_restored:
             lane.track.recount(header, camera.numbers)
-        header = self._set_on(lane, header, length_mm, turn)
+        header = set_on(lane, header, length_mm, turn.now_ns)
         self._look_back(lane, header, length_mm, turn)
         at = place(header, length_mm, lane.track)
         if lane.is_restored:
@@ -184,25 +185,6 @@ class Strip:
         self._coils[lane.coil].is_estimated |= header.is_estimated
         self._reach(lane)
         return lane, at
-
-    def _set_on(self, lane: CoilLane, header: Header, length_mm: float, turn: Turn) -> Header:
-        """Have the coil's metres go on over an encoder that is set back to 0 within it, once two frames agree."""
-        if header.start_mm is None:
-            return header
-        named_mm, doubted_mm, lane.doubted_mm = header.start_mm, lane.doubted_mm, None
-        come_mm = min(lane.come_mm, lane.track.last_mm) - lane.set_back_mm  # as the encoder counts
-        boot, number = lane.named_at
-        frames = header.number - number if header.boot == boot else None
-        passed_ns = turn.now_ns - (lane.named_ns if frames is None else lane.received_ns)
-        agrees = doubted_mm is not None and abs(named_mm - doubted_mm) <= length_mm
-        if not lane.is_restored and (agrees or is_reset(named_mm, length_mm, come_mm, frames, passed_ns)):
-            if not agrees:
-                lane.doubted_mm = named_mm + length_mm
-                return msgspec.structs.replace(header, start_mm=None)
-            lane.set_back_mm = expected_mm(header, length_mm, lane.track) - named_mm
-            lane.reasons["reset"] = 0
-        lane.named_ns, lane.named_at = turn.now_ns, (header.boot, header.number)
-        return msgspec.structs.replace(header, start_mm=named_mm + lane.set_back_mm) if lane.set_back_mm else header
 
     def _look_back(self, lane: CoilLane, header: Header, length_mm: float, turn: Turn) -> None:
         """See whether a frame confirms the strip that rests on one frame's position, or falls back behind it."""

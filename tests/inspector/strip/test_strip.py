@@ -1,7 +1,6 @@
 """The strip: for any mix of frames, losses, jumps and restarts, every millimetre is inspected or reported as missed."""
 
 from collections import Counter
-from collections.abc import Iterable
 from random import Random
 
 import msgspec
@@ -9,9 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from inspector.records.events import CoilReport, Data, Defect, Missed
-from inspector.records.stages import Detection, Inspected, Loss
-from inspector.strip.settings import DefectSection
+from inspector.records.events import CoilReport, Defect, Missed
+from inspector.records.stages import Inspected, Loss
 from inspector.strip.strip import REPORT_AFTER_NS, SILENT_NS, UNNAMED, Strip
 from tests.coils import CAMERAS, LENGTH_MM, NEAR_MM, STEPS, Arrival, Camera, Ledger, Step
 from tests.frames import LAST, dropped, findings, header, inspected, missing, rejected
@@ -23,6 +21,7 @@ from tests.strips import (
     gaps,
     missed,
     missed_by,
+    positions,
     run,
     say,
     seen,
@@ -267,64 +266,6 @@ def test_a_coil_that_comes_by_again_from_its_head_is_inspected_again() -> None:
     ended = [event for event in events if isinstance(event, CoilReport) and event.state == "ended"]
     assert [(report.coil, report.frames) for report in ended] == [("C", 4), ("D", 4), ("C", 4)]
     assert gaps(events) == []
-
-
-APART = [DefectSection("dark", join_along_mm=0.0)]
-
-
-def positions(first: int, starts: Iterable[float | None], *regions: Detection, coil: str = "C") -> list[Inspected]:
-    """Frames that name these positions."""
-    return [seen(number, *regions, coil=coil, start_mm=start_mm) for number, start_mm in enumerate(starts, first)]
-
-
-def test_an_encoder_that_is_set_back_within_a_coil_loses_no_metre() -> None:
-    """It counts from 0 again, believed with the third frame: metres go on, what is seen is new, and it is reported."""
-    before = positions(0, (number * LENGTH_MM for number in range(50)))
-    after = positions(50, [None, None, *(number * LENGTH_MM for number in range(2, 40))], SPOT)
-    strip = Strip(CAMERAS[:1], APART)
-    reported = [*say(*before, strip=strip), *say(*after, strip=strip), *strip(LAST).events]
-    assert gaps(reported) == [missed(530.0, 530.0, reset=0)]
-    spots = [event for event in reported if isinstance(event, Defect) and event.is_whole]
-    assert [event.start_mm for event in spots] == [number * LENGTH_MM + 4 for number in range(50, 90)]
-    ended = reported[-1]
-    assert isinstance(ended, CoilReport) and (ended.inspected_m, ended.missed_m) == (0.9, 0.0)
-
-
-@pytest.mark.parametrize("believed", [0, 2])  # intake waits for three where it sees the jump, too
-@pytest.mark.parametrize("frames", [23, 93])
-@pytest.mark.parametrize("pace_ms", [20, 64, 100])
-def test_an_encoder_that_is_set_back_on_a_slow_line(pace_ms: int, frames: int, believed: int) -> None:
-    """Strip that ran forward a moment ago cannot have run back a metre: no defect behind the reset is lost."""
-    strip, reported = Strip(CAMERAS[:1], APART), list[Data]()
-    starts = [number * LENGTH_MM for number in range(frames)] + [number * LENGTH_MM for number in range(20)]
-    for number, start_mm in enumerate(starts):
-        named_mm = None if 0 <= number - frames < believed else start_mm
-        found = strip(findings(seen(number, SPOT, coil="C", start_mm=named_mm), now_ns=number * pace_ms * 1_000_000))
-        reported += found.events
-    reported += strip(LAST).events
-    spots = [event.start_mm for event in reported if isinstance(event, Defect) and event.is_whole]
-    assert spots == [number * LENGTH_MM + 4 for number in range(frames + 20)]
-    assert [gap.reasons for gap in gaps(reported)] == [{"reset": 0}]
-
-
-def test_a_line_that_runs_back_over_lost_frames_is_no_encoder_that_was_set_back() -> None:
-    """Frames that are lost while it runs back to the head lie as far back as they were counted."""
-    strip, turned = Strip(CAMERAS[:1], APART), 60
-    there = [(number, number * LENGTH_MM) for number in range(turned)]
-    back = [(turned + step, (turned - 1 - step) * LENGTH_MM) for step in range(turned) if not 10 <= step < 55]
-    reported = [*say(*(seen(number, coil="C", start_mm=at_mm) for number, at_mm in (*there, *back)), strip=strip)]
-    ended = [*reported, *strip(LAST).events][-1]
-    assert isinstance(ended, CoilReport) and (ended.inspected_m, ended.missed_m) == (0.6, 0.0)
-
-
-def test_an_encoder_that_is_set_back_over_a_restart_of_the_inspector() -> None:
-    """What it has lost is kept: frames after a kill lie where they would have without one."""
-    strip, after = Strip(CAMERAS[:1], APART), Strip(CAMERAS[:1], APART)
-    say(*positions(0, (number * LENGTH_MM for number in range(50))), strip=strip)
-    say(*positions(50, (number * LENGTH_MM for number in range(2, 30))), strip=strip)
-    after.restore(strip.state(), 0)
-    reported = [*say(*positions(78, [300.0, 310.0], SPOT), strip=after), *after(LAST).events]
-    assert [event.start_mm for event in reported if isinstance(event, Defect)] == [784.0, 794.0]
 
 
 def test_two_cameras_that_disagree_about_the_coil() -> None:
