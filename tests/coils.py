@@ -12,8 +12,8 @@ from inspector.config.camera import CameraSection
 from inspector.records.events import CoilReport, Data, Missed
 from inspector.records.frame import Header
 from inspector.records.stages import Inspected, Loss
+from inspector.strip.account import UNNAMED
 from inspector.strip.geometry import SLACK
-from inspector.strip.strip import UNNAMED
 from tests.frames import dropped, header, inspected, missing, rejected
 
 LENGTH_MM = 10.0

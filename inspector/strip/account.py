@@ -12,6 +12,9 @@ from inspector.records.stages import Crowd, Inspected, Placed
 from inspector.strip.geometry import Place
 from inspector.strip.ledger import CoilLane, CoilSums
 
+UNNAMED = "unnamed"
+"""The coil of frames whose header names none; the next one has a number while cameras are on this one still."""
+
 
 class StripState(msgspec.Struct):
     """All that is known of the strip: lanes by camera, coils by name."""
@@ -30,6 +33,34 @@ class Turn(msgspec.Struct):
     """How far coils had come that cameras left."""
     placed: list[Placed] = []
     joined: dict[str, str] = {}
+
+
+def nameless(coils: dict[str, CoilSums], lane: CoilLane | None, camera: str, *, begins: bool) -> str:
+    """Return the coil of a frame that names none: its camera's own, or where the position begins again the next.
+
+    The next one is that which the first camera to leave began. Two coils under the cameras at once have two names.
+    """
+    coil = coils[lane.coil] if lane is not None else None
+    if coil is None or not coil.is_nameless:  # where the others are
+        running = [name for name, sums in coils.items() if sums.is_nameless and not sums.is_ended]
+        return running[-1] if running else UNNAMED
+    if not begins:
+        return coil.name
+    following = coils.get(coil.followed_by)
+    if following is None or camera in following.visitors:
+        names = (UNNAMED, *(f"{UNNAMED}-{number}" for number in range(2, len(coils) + 3)))
+        coil.followed_by = next(
+            name for name in names if name not in coils or (name == coil.name and coil.cameras == {camera})
+        )
+    return coil.followed_by
+
+
+def forget(coils: dict[str, CoilSums], coil: CoilSums) -> None:
+    """Take a coil out; cameras that have not left the one before it go on with the one behind it."""
+    del coils[coil.name]
+    for before in coils.values():
+        if before.followed_by == coil.name:
+            before.followed_by = coil.followed_by
 
 
 def crowded(arrival: Inspected, crowd: Crowd, lane: CoilLane, at: Place) -> Crowded:

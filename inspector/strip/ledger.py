@@ -121,6 +121,10 @@ class CoilSums(msgspec.Struct):
     """That are on the coil now."""
     visitors: set[str] = msgspec.field(default_factory=set)
     """That are on it or were."""
+    is_nameless: bool = False
+    """No frame names it."""
+    followed_by: str = ""
+    """The nameless coil behind it, once a camera has come there."""
     absent_mm: dict[str, float] = {}
     """Cameras that never came, and up to where that was reported."""
     left_mm: dict[str, float] = {}

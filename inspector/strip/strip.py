@@ -21,7 +21,7 @@ from inspector.records.events import Defect
 from inspector.records.frame import Header
 from inspector.records.stages import Findings, Inspected, Loss, Placed
 from inspector.strip import welds
-from inspector.strip.account import StripState, Turn, crowded
+from inspector.strip.account import StripState, Turn, crowded, forget, nameless
 from inspector.strip.defects import Assembly, JoinGap, Joins
 from inspector.strip.geometry import CameraTravel, Place, expected_mm, place, runs_back
 from inspector.strip.leaps import Stretch, leap
@@ -29,8 +29,6 @@ from inspector.strip.ledger import CoilLane, CoilSums
 from inspector.strip.setback import set_on
 from inspector.strip.settings import DefectSection
 
-UNNAMED = "unnamed"
-"""The coil of frames whose header names none."""
 REPORT_AFTER_NS = 1_000_000_000
 """A stretch that is still being missed is reported at the latest after this time."""
 REMEMBERED = 4
@@ -222,9 +220,10 @@ class Strip:
 
     def _lane(self, header: Header, turn: Turn) -> CoilLane:
         """The camera's lane on the header's coil; it may have to leave another coil first."""
-        name, start_mm = header.coil or UNNAMED, header.start_mm
+        start_mm = header.start_mm
         lane = self._lanes.get(header.camera)
-        begins = lane and start_mm is not None and max(start_mm + lane.set_back_mm, 0) < lane.come_mm / 2
+        begins = lane is not None and start_mm is not None and max(start_mm + lane.set_back_mm, 0) < lane.come_mm / 2
+        name = header.coil or nameless(self._coils, lane, header.camera, begins=begins)
         # where coils have no names, another one has come when the position begins again
         before = None
         if lane is not None and (lane.coil != name or (begins and not header.coil)):
@@ -240,7 +239,7 @@ class Strip:
         if coil is not None and coil.is_ended and not coil.cameras and back is None and not is_late:
             coil = None
         if coil is None or coil.is_ended:
-            coil = self._coils[name] = coil or CoilSums(name)
+            coil = self._coils[name] = coil or CoilSums(name, is_nameless=not header.coil)
             coil.is_ended = False
             turn.events.append(coil.report("started"))
         if lane is None:
@@ -291,8 +290,8 @@ class Strip:
     def _remember(self, coil: CoilSums) -> None:
         """Keep the account of a coil that all cameras have left: one frame with a wrong name must not cost it."""
         coil.is_ended = True
-        del self._coils[coil.name]
-        if coil.name != UNNAMED:
+        forget(self._coils, coil)
+        if not coil.is_nameless:
             self._coils[coil.name] = coil  # the last one now
         gone = [name for name, known in self._coils.items() if known.is_ended and not known.cameras]
         for name in gone[:-REMEMBERED]:

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from inspector.records.events import CoilReport, Defect, Missed
 from inspector.records.stages import Inspected, Loss
-from inspector.strip.strip import REPORT_AFTER_NS, SILENT_NS, UNNAMED, Strip
+from inspector.strip.account import UNNAMED
+from inspector.strip.settings import DefectSection
+from inspector.strip.strip import REPORT_AFTER_NS, SILENT_NS, Strip
 from tests.coils import CAMERAS, LENGTH_MM, NEAR_MM, STEPS, Arrival, Camera, Ledger, Step
 from tests.frames import LAST, dropped, findings, header, inspected, missing, rejected
 from tests.strips import (
@@ -21,12 +23,13 @@ from tests.strips import (
     gaps,
     missed,
     missed_by,
-    positions,
     run,
     say,
     seen,
     totals,
 )
+
+APART = [DefectSection("dark", join_along_mm=0.0)]
 
 
 @pytest.mark.parametrize("encoder", [True, False])
@@ -271,7 +274,7 @@ def test_a_coil_that_comes_by_again_from_its_head_is_inspected_again() -> None:
 def test_two_cameras_that_disagree_about_the_coil() -> None:
     """One says C, the other D, to the end: both coils have an account of their own, and each lacks the other camera."""
     strip = Strip(CAMERAS)
-    top = positions(0, (number * LENGTH_MM for number in range(6)))
+    top = [seen(number, coil="C", start_mm=number * LENGTH_MM) for number in range(6)]
     bottom = [inspected(header(n, "bottom", coil="D", start_mm=n * LENGTH_MM)) for n in range(6)]
     reported = [*say(*top, *bottom, strip=strip), *strip(LAST).events]
     assert sorted(coils(reported)) == [("C", "ended"), ("C", "started"), ("D", "ended"), ("D", "started")]
