@@ -24,8 +24,8 @@ Refusals = Mapping[tuple[Entrance, RefusalReason], int]
 FRAMES = {
     "received": ("Frames taken off the socket.", ["camera"]),
     "inspected": ("Frames inspected, recorded and reported.", ["camera"]),
-    "dropped": ("Good frames given up.", ["camera", "reason"]),
-    "rejected": ("Bad frames.", ["camera", "reason"]),
+    "dropped": ("Good frames given up, by reason as below.", ["camera", "reason"]),
+    "rejected": ("Bad frames, by reason as below.", ["camera", "reason"]),
     "missing": ("Frames that never arrived.", ["camera"]),
 }
 """What is counted of frames: meaning and labels."""
@@ -159,12 +159,14 @@ class ScreenFigures(Collector):
                 "audit it, or passed to the recipe. They count from the last reload.",
                 labels=["outcome"],
             ),
-            CounterMetricFamily("inspector_screen_missed", "Audited frames in which the recipe found something."),
+            CounterMetricFamily(
+                "inspector_screen_missed", "Frames held back and audited in which the recipe found something."
+            ),
             GaugeMetricFamily(
                 "inspector_screen_missed_ratio",
                 "Share of the defective frames that the screen holds back, estimated from the audited ones.",
             ),
-            GaugeMetricFamily("inspector_screen_blind", "1 when it misses so much that every frame passes."),
+            GaugeMetricFamily("inspector_screen_blind", "1 when the screen misses so much that every frame passes."),
         )
 
 
@@ -192,8 +194,8 @@ class ArchiveFigures(Collector):
         frames = CounterMetricFamily(
             "inspector_archive_strip_frames",
             "Inspected frames for the archive's strip picture: drawn, or dropped: the line was behind and pictures "
-            "gave way (behind), too many waited (full), the disk took none (disk), or nobody knows where they lie, as "
-            "of strip that runs back (unplaced).",
+            "gave way (behind), too many waited (full), the disk took none (disk), or their place is unknown, as of "
+            "strip that runs back (unplaced).",
             labels=["outcome"],
         )
         frames.add_metric(["drawn"], now.drawn)

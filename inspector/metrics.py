@@ -75,12 +75,12 @@ class Metrics:
         registry.register(self.frames)
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
         self._open_times(partial(Histogram, registry=registry))
-        self._queue = gauge("inspector_queue_batches", "Batches that wait for a stage.", ["stage"])
+        self._queue = gauge("inspector_queue_batches", "Batches that wait for a stage, as at the scrape.", ["stage"])
         self._defects = counter("inspector_defects", "Defects reported.", ["camera", "class"])
         self._crowded = counter(
             "inspector_frames_crowded", "Frames inspected with more regions than can be defects.", ["camera"]
         )
-        self._alarms = gauge("inspector_alarms", "Alarms by their state.", ["state"])
+        self._alarms = gauge("inspector_alarms", "Alarms in each state of ISA-18.2.", ["state"])
         self._inspected = counter(
             "inspector_strip_inspected_metres", "Strip inspected; what comes by again counts once.", ["camera"]
         )
@@ -102,10 +102,10 @@ class Metrics:
         self._journal_written = gauge("inspector_journal_written", "0 while the journal's disk takes nothing.")
         self._journal_waiting = gauge("inspector_journal_waiting_events", "Events that wait in memory for the disk.")
         self._journal_bytes = gauge("inspector_journal_bytes", "Disk space of the journal.")
-        self._journal_limit = gauge("inspector_journal_limit_bytes", "What the journal may take.")
+        self._journal_limit = gauge("inspector_journal_limit_bytes", "Disk space that the journal may take.")
         words = "Times since the start that files of the journal were found damaged or gone."
         self._journal_damaged = gauge("inspector_journal_damaged", words)
-        self._journal_free = gauge("inspector_journal_disk_free_bytes", "Free where the journal is.")
+        self._journal_free = gauge("inspector_journal_disk_free_bytes", "Free disk space where the journal is.")
         self.recipe = Info("inspector_recipe", "The recipe in force, and its engine.", registry=registry)
         self.engine = Info("inspector_engine", "The engine in force, and what it runs on.", registry=registry)
         self.rebuilding = gauge("inspector_engine_rebuilding", "1 while an engine is being built and verified.")
@@ -113,7 +113,9 @@ class Metrics:
         self._reload_success = gauge(
             "inspector_last_reload_success", "1 when the configuration in force is the last one asked for."
         )
-        self._reload_time = gauge("inspector_last_reload_timestamp_seconds", "When that was.")
+        self._reload_time = gauge(
+            "inspector_last_reload_timestamp_seconds", "When the configuration was last asked for."
+        )
         self._begin_series(cameras, classes)
 
     def _open_times(self, histogram: Callable[..., Histogram]) -> None:
@@ -132,7 +134,7 @@ class Metrics:
         )
         self._engine = histogram(
             "inspector_received_to_inferred_seconds",
-            "The part of that which the engine takes: from a frame being received to its maps being there.",
+            "From a frame being received to its maps being there: what batching and the engine take of the whole way.",
             ["camera"],
             buckets=LATENCY_SECONDS,
         )
@@ -252,3 +254,14 @@ class Metrics:
     def published(self, topic: str) -> None:
         """Count one event."""
         self._events.labels(topic.partition(".")[0]).inc()
+
+
+def of_no_line() -> Metrics:
+    """Return all the metrics that an inspector can have, without a line behind them: for what lists them."""
+    metrics = Metrics(["top"], ["scratches"])
+    metrics.watch_archive(ArchiveAccount)
+    metrics.watch_memory(dict)
+    metrics.watch_screen(lambda: None)
+    metrics.watch_recipe((), (), lambda camera, fault: False, lambda camera, fault: 0)
+    metrics.watch_access(dict, dict)
+    return metrics

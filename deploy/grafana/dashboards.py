@@ -28,8 +28,7 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableRefresh,
 )
 
-from inspector.metrics import Metrics
-from inspector.records.stages import ArchiveAccount
+from inspector.metrics import of_no_line
 
 SOURCE = DataSourceRef(type_val="prometheus", uid="${source}")
 WIDTH = 24
@@ -183,13 +182,8 @@ DASHBOARDS: dict[str, tuple[str, list[Panel]]] = {
 
 def known() -> set[str]:
     """Return every sample's name that an inspector can expose, with those that any process has."""
-    metrics = Metrics(["top"], ["scratches"])
-    metrics.watch_archive(ArchiveAccount)
-    metrics.watch_memory(dict)
-    metrics.watch_screen(lambda: None)
-    metrics.watch_recipe((), (), lambda camera, fault: False, lambda camera, fault: 0)
     suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "info": ("_info",)}
-    families = metrics.registry.collect()
+    families = of_no_line().registry.collect()
     return {family.name + end for family in families for end in suffixes.get(family.type, ("",))} | {*COLLECTED}
 
 

@@ -1,20 +1,32 @@
-"""The configuration reference that the repository ships."""
+"""The references that the repository ships."""
 
 from pathlib import Path
+from typing import get_args
 
-from inspector.service.docs import BEGIN, END, main, markdown
+from inspector.records.stages import REASONS, Drop, Rejection
+from inspector.service.docs import main, metrics
 
 PAGE = Path(__file__).parents[3] / "inspector" / "README.md"
 
 
-def test_the_reference_is_up_to_date() -> None:
-    """Every key is described as the program reads it; `make docs` writes it again."""
-    assert f"{BEGIN}\n{markdown()}\n{END}" in PAGE.read_text(encoding="utf-8")
+def test_the_references_are_up_to_date(tmp_path: Path) -> None:
+    """Keys, metrics and reasons are described as the program has them; `make docs` writes them again."""
+    text = PAGE.read_text(encoding="utf-8")
+    copy = tmp_path / "page.md"
+    copy.write_text(text, encoding="utf-8")
+    main(copy)
+    assert copy.read_text(encoding="utf-8") == text
 
 
-def test_only_the_reference_is_written(tmp_path: Path) -> None:
-    """What stands around the marker lines stays."""
-    page = tmp_path / "page.md"
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
-    main(page)
-    assert page.read_text(encoding="utf-8") == f"before\n{BEGIN}\n{markdown()}\n{END}\nafter\n"
+def test_every_reason_is_explained() -> None:
+    """For each way of not being inspected the code has a meaning."""
+    assert set(REASONS) == {*get_args(Rejection), *get_args(Drop), "lost"}
+
+
+def test_metrics_are_named_as_they_are_scraped() -> None:
+    """With the ending that Prometheus gives them, and their labels; what every process has is left out."""
+    rows = metrics().splitlines()
+    assert "| `inspector_defects_total` | `camera`, `class` | Defects reported. |" in rows
+    assert any(row.startswith("| `inspector_recipe_info` |  |") for row in rows)
+    assert any(row.startswith("| `inspector_screen_frames_total` | `outcome` |") for row in rows)
+    assert len(rows) > 40 and not [row for row in rows[2:] if not row.startswith("| `inspector_")]

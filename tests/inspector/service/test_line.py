@@ -1,9 +1,7 @@
 """The configuration file: what is wrong with it is reported all at once, in words that say what to do."""
 
 import math
-import re
 from pathlib import Path
-from typing import get_args
 
 import msgspec
 import pytest
@@ -11,7 +9,6 @@ import pytest
 from inspector.config import reader
 from inspector.config.reader import Section
 from inspector.errors import EXIT_CONFIG, ConfigError
-from inspector.records.stages import REASONS, Drop, Rejection
 from inspector.service import line
 from inspector.service.line import Config
 from tests.inspector.service.test_wrong_files import GOOD
@@ -171,14 +168,6 @@ def test_no_number_is_without_limits(name: str, kind: object) -> None:
     for value in (math.nan, math.inf, -math.inf):
         with pytest.raises(msgspec.ValidationError):
             msgspec.convert(value, kind)
-
-
-def test_readme_has_every_reason() -> None:
-    """The README explains every reason for which a frame is not inspected, in the words of the code."""
-    text = (Path(__file__).parents[3] / "inspector" / "README.md").read_text(encoding="utf-8")
-    assert set(REASONS) == {*get_args(Rejection), *get_args(Drop), "lost"}
-    for reason, meaning in REASONS.items():
-        assert re.search(rf"^\| `{reason}` \| \w+ \| {re.escape(meaning)} \|$", text, re.MULTILINE), reason
 
 
 @pytest.mark.parametrize(("old", "new"), [("drop", "drop-newest"), ("wait", "wait")])
