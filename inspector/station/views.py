@@ -99,12 +99,13 @@ class Views:
             _link(f"/{name}?{urlencode({'line': chosen})}", words[f"page.{name}"], is_here=name == page)
             for name in NAVIGATION
         ]
+        same = page if page in NAVIGATION else NAVIGATION[0]
         others = [
-            _link(f"/live?{urlencode({'line': name})}", name, is_here=name == chosen)
+            _link(f"/{same}?{urlencode({'line': name})}", name, is_here=name == chosen)
             for name in self._watches
             if len(self._watches) > 1
         ]
-        return Html("".join([*links, '<span class="gap"></span>', *others]))
+        return Html("".join([*links, *(['<span class="gap"></span>', *others] if others else [])]))
 
     def _person(self, name: str, role: str, words: Words) -> Html:
         if not self._access.needs_login:

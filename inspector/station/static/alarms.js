@@ -24,7 +24,7 @@ export class Alarms {
     this.standing = standing;
     const { shown, aside, counts } = sorted(standing.alarms);
     this.announce(shown);
-    byId("alarms-fault").hidden = !standing.fault; byId("alarms-fault").textContent = standing.fault ? `${t("alarms.unknown")} ${standing.fault}` : "";
+    byId("alarms-fault").hidden = !standing.fault; byId("alarms-fault").textContent = standing.fault ? `${t("alarms.unknown")} ${document.documentElement.lang === "en" ? standing.fault : ""}` : "";
     byId("counts").replaceChildren(...["high", "medium", "low"].map((priority) => el("span", { class: counts[priority] ? "count" : "count none" }, prioritySign(priority, t(`priority.${priority}`), 18), ` ${counts[priority]}`)));
     this.keepFocus(() => {
       byId("alarms").replaceChildren(...(shown.length ? shown.map((alarm) => this.row(alarm)) : standing.fault ? [] : [el("li", { class: "empty", tabindex: "-1" }, t("alarms.none"))]));

@@ -11,6 +11,7 @@ export class Fold {
     this.cameras = new Map();           // by name: status and faults
     this.standing = new Map();          // faults of recipe and archive
     this.flood = null; this.health = null;
+    this.latest = "";                   // when the newest event was
     this.changes = (this.changes ?? 0) + 1;   // another where something on the strip may be
     this.dropped = {};                  // defects that are no longer here, by coil and class: they count all the same
   }
@@ -21,6 +22,7 @@ export class Fold {
   take(event) {
     const data = event.data;
     this.changes++;
+    if (event.time > this.latest) this.latest = event.time;
     switch (data.kind) {
       case "coil": this.report(data, event.time); return true;
       case "defect": return this.defect(data);

@@ -13,10 +13,10 @@ import { stateSign } from "./shapes.js";
 import { banner, shell } from "./shell.js";
 import { Strips } from "./strip.js";
 import { metres, perMetre, reworded } from "./units.js";
-import { number, t, time } from "./words.js";
+import { date, number, t, time } from "./words.js";
 
 const fold = new Fold(), reached = new Reached(), alarms = new Alarms(reason), strips = new Strips(byId("strip"), byId("tip")), newest = new Newest(byId("newest"), byId("newest-rows"));
-let line = null, now = null, isDue = true, isLost = false, silentSince = 0;
+let line = null, now = null, isDue = true, isLost = false, silentSince = 0, hasAnswered = false;
 
 function receive(kind, data) {
   switch (kind) {
@@ -33,14 +33,20 @@ function receive(kind, data) {
 function take(data) {
   now = data;
   if (fold.coil && data.is_measured) for (const [coil, mm] of reached.take(performance.now(), data.gauges.position_m, fold.coils)) if (!coil.isOver) fold.reach(coil, mm);
-  if (data.is_answering) silentSince = 0; else silentSince ||= Date.now();
+  if (data.is_answering) { silentSince = 0; hasAnswered = true; } else silentSince ||= Date.now();
   report(); figures(); cameras();
 }
 
 function report() {
   if (isLost) banner(t("lost.station"), t("since", { time: time(new Date(isLost).toISOString()) }));
-  else if (silentSince) banner(t("lost.line", { line: facts.line }), now?.fault || t("since", { time: time(new Date(silentSince).toISOString()) }));
+  else if (silentSince) banner(t("lost.line", { line: facts.line }), now?.fault || lastSign());
   else banner("");
+}
+
+// Since when the line is silent; of one that never answered here, when its newest event was.
+function lastSign() {
+  if (hasAnswered) return t("since", { time: time(new Date(silentSince).toISOString()) });
+  return fold.latest ? t("last_sign", { time: date(fold.latest) }) : "";
 }
 
 function figures() {

@@ -6,11 +6,11 @@ import { el } from "./dom.js";
 import { metres, mm } from "./units.js";
 import { t } from "./words.js";
 
-const ROW_PX = 28, HEAD_PX = 52, LEAST = 2, MOST = 40;
+const ROW_PX = 28, HEAD_PX = 52, LEAST = 2, MOST = 40, AGAIN_MS = 1000;
 
 export class Newest {
   constructor(room, list) {
-    this.room = room; this.list = list; this.rows = 0; this.coil = null; this.classes = []; this.shown = "";
+    this.room = room; this.list = list; this.rows = 0; this.coil = null; this.classes = []; this.shown = ""; this.drawnMs = -Infinity; this.timer = 0;
     new ResizeObserver(() => this.fit()).observe(room);
   }
 
@@ -19,7 +19,11 @@ export class Newest {
     if (rows !== this.rows) { this.rows = rows; this.draw(); }
   }
 
-  show(coil, classes) { this.coil = coil; this.classes = classes; this.draw(); }
+  // Once a second at most: nobody reads faster.
+  show(coil, classes) {
+    this.coil = coil; this.classes = classes;
+    this.timer ||= setTimeout(() => { this.timer = 0; this.drawnMs = performance.now(); this.draw(); }, Math.max(0, this.drawnMs + AGAIN_MS - performance.now()));
+  }
 
   draw() {
     const panel = this.list.parentElement, found = this.coil ? [...this.coil.defects.values()].slice(-Math.max(0, this.rows)).reverse() : [];

@@ -58,11 +58,11 @@ async function show() {
   if (new Set(Object.values(opinions)).size > 1) rows.splice(3, 0, [t("opinions"), Object.entries(opinions).map(([name, label]) => `${name}: ${word(label)}`).join("; ")]);
   byId("facts-of").replaceChildren(...rows.flatMap(([key, value]) => [el("dt", {}, key), el("dd", {}, value)]));
   byId("conflict").hidden = !conflict; byId("conflict").textContent = conflict ?? "";
-  byId("big").classList.toggle("old", shown !== `${tile.coil} ${tile.defect}`);   // until its own pictures are here
+  for (const place of ["big", "rest"]) byId(place).classList.toggle("old", shown !== `${tile.coil} ${tile.defect}`);   // until its own pictures are here
   const found = (await (await ask("/api/crops", { coil: tile.coil, defect: tile.defect })).json()).slice(0, 2);
   if (mine !== detail) return;
   shown = `${tile.coil} ${tile.defect}`;
-  byId("big").classList.remove("old"); byId("big").replaceChildren(...found.map((crop) => picture(crop, colour)));
+  for (const [place, crops] of [["big", found.slice(0, 1)], ["rest", found.slice(1)]]) { byId(place).classList.remove("old"); byId(place).replaceChildren(...crops.map((crop) => picture(crop, colour))); }
 }
 
 // Takes in what came back: tiles as they stand, conflicts with both names.
@@ -93,7 +93,7 @@ async function send(items, label) {
 
 // Returns whether all of them were labelled.
 async function label(name) {
-  if (!mayLabel) return false;
+  if (!mayLabel) { toast(t("may_not"), true); return false; }
   const places = pick.meant(), items = places.map((place) => tiles[place].tile), before = new Map(items.map((tile) => [`${tile.coil} ${tile.defect}`, tile.label?.name ?? ""]));
   const done = await send(items.map((tile) => ({ coil: tile.coil, defect: tile.defect, seen: tile.label?.time ?? "" })), name);
   const good = done.filter((one) => one.is_done).map((one) => ({ ...one, before: before.get(`${one.coil} ${one.defect}`) }));

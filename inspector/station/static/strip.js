@@ -8,7 +8,7 @@ import { free, LABEL } from "./place.js";
 import { metres, mm, perMetre } from "./units.js";
 import { number, t } from "./words.js";
 
-const LEFT = 52, RIGHT = 74, TOP = 16, SCALE = 24, GAP = 10, WHOLE = 10, MOST_PX = 330, MOST_OF_SCREEN = .36, BAR_MS = 500, MARGIN = 160;
+const LEFT = 52, RIGHT = 74, TOP = 16, SCALE = 24, GAP = 10, WHOLE = 10, LEAST_PX = 200, MOST_OF_SCREEN = .3, BAR_MS = 500, MARGIN = 160;
 const STEEL = "#e9ebed", EDGE = "#9aa2ab", INK = "#2a3138", FAINT = "#5c656e";
 const STEPS = [100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000];
 
@@ -19,7 +19,7 @@ const shortened = (name) => (name.length > MOST_LETTERS ? `${[...name].slice(0, 
 export class Strips {
   constructor(canvas, tip) {
     this.canvas = canvas; this.tip = tip; this.windowM = 10; this.onPick = () => {};
-    this.panes = new Panes((ctx, from, to) => this.pane(ctx, from, to)); this.bar = { canvas: document.createElement("canvas"), key: "", ms: -Infinity };
+    this.panes = new Panes((ctx, from, to) => this.pane(ctx, from, to)); this.bar = { canvas: document.createElement("canvas"), key: "", ms: -Infinity }; this.widths = new Map();
     canvas.addEventListener("pointermove", (event) => this.hover(event));
     canvas.addEventListener("pointerleave", () => { this.tip.hidden = true; });
     canvas.addEventListener("click", (event) => { const hit = this.near(event); if (hit) this.onPick(hit.coil, hit.defect); });
@@ -70,13 +70,20 @@ export class Strips {
   marks(low) {
     const { fold, ms } = this.view, ctx = this.ctx, margin = 24;
     ctx.save(); ctx.beginPath();
-    for (const lane of this.lanes) for (const camera of this.cameras(lane)) { const [y, h] = this.place(lane, camera.left_mm, camera.right_mm); ctx.rect(LEFT, y - GAP / 2, Math.max(0, this.x(this.reach(camera)) - LEFT), h + GAP); }   // a mark is not there before its strip
+    this.shown(low);
     const [begin, end] = this.uncut(LEFT - margin, this.right + margin);
     ctx.rect(begin, low, end - begin, SCALE + 4); ctx.clip();
     const key = [this.scale, this.sharp, ...this.lanes.map((lane) => `${lane.name} ${lane.h}`), ...fold.coils.map((coil) => `${coil.name} ${coil.base}`)].join();
     const isFresh = this.panes.copy(ctx, { key, changes: fold.changes, scale: this.scale, sharp: this.sharp, height: low + SCALE + 4, from: this.from - margin / this.scale, to: this.head + margin / this.scale, x: LEFT - margin, ms });
     ctx.restore();
     return isFresh;
+  }
+
+  // Where marks are drawn: a mark is not there before its strip. One piece where all cameras are at one place: it is copied faster.
+  shown(low) {
+    const ends = this.lanes.flatMap((lane) => this.cameras(lane).map((camera) => [...this.place(lane, camera.left_mm, camera.right_mm), Math.round(this.x(this.reach(camera)))]));
+    if (ends.every(([, , x]) => x === ends[0][2])) this.ctx.rect(LEFT, 0, Math.max(0, (ends[0]?.[2] ?? LEFT) - LEFT), low);
+    else for (const [y, h, x] of ends) this.ctx.rect(LEFT, y - GAP / 2, Math.max(0, x - LEFT), h + GAP);
   }
 
   // A pane: the strip from `from` to `to`, whose left edge is the canvas's.
@@ -170,28 +177,40 @@ export class Strips {
     });
   }
 
-  // Where the marks of a repeat lie: their middles along, and the line across.
-  linked(lane, coil, repeat) {
+  // The marks of a repeat, found once as long as nothing on the strip is another: their middles along the coil, mm, and its words.
+  linked(coil, repeat) {
     const { changes } = this.view.fold;
     if (this.marksAt !== changes) { this.marksAt = changes; this.marksBy = new Map(); }
-    if (!this.marksBy.has(repeat)) this.marksBy.set(repeat, marksOf(repeat, coil.defects));
-    const marks = this.marksBy.get(repeat);
-    return [marks.map((one) => this.x(coil.base + (one.start_mm + one.end_mm) / 2)), lane.y + (repeat.across_mm - lane.left) * this.scale];
+    if (!this.marksBy.has(repeat)) {
+      const words = t("repeat", { each: mm(repeat.period_mm, 1), by: repeat.rolls.join(` ${t("or")} `) || t("unknown_roll") });
+      this.marksBy.set(repeat, { middles: marksOf(repeat, coil.defects).map((one) => (one.start_mm + one.end_mm) / 2), words });
+    }
+    return this.marksBy.get(repeat);
+  }
+
+  // How wide words are.
+  wide(words, font) {
+    const key = `${font} ${words}`;
+    if (this.widths.size > 500) this.widths.clear();
+    if (!this.widths.has(key)) { this.ctx.font = font; this.widths.set(key, this.ctx.measureText(words).width); }
+    return this.widths.get(key);
   }
 
   repeat(lane, coil, repeat) {
-    const ctx = this.ctx, [middles, y] = this.linked(lane, coil, repeat);
-    if (middles.length < 2) return;
-    ctx.strokeStyle = "#111"; ctx.lineWidth = 1.3; ctx.setLineDash([5, 3]); ctx.beginPath(); ctx.moveTo(middles[0], y); ctx.lineTo(middles.at(-1), y); ctx.stroke(); ctx.setLineDash([]);
-    for (const x of middles) { ctx.beginPath(); ctx.arc(x, y, 9, 0, 7); ctx.stroke(); }
+    const ctx = this.ctx, y = lane.y + (repeat.across_mm - lane.left) * this.scale, { middles } = this.linked(coil, repeat), first = this.x(coil.base + middles[0]), last = this.x(coil.base + middles.at(-1)), begin = this.x(this.from), end = this.x(this.to);
+    if (middles.length < 2 || last < begin || first > end) return;
+    ctx.strokeStyle = "#111"; ctx.lineWidth = 1.3; ctx.setLineDash([5, 3]); ctx.beginPath(); ctx.moveTo(first + Math.max(0, Math.floor((begin - first) / 8)) * 8, y); ctx.lineTo(Math.min(last, end), y); ctx.stroke(); ctx.setLineDash([]);
+    for (const mm of middles) { const x = this.x(coil.base + mm); if (x >= begin && x <= end) { ctx.beginPath(); ctx.arc(x, y, 9, 0, 7); ctx.stroke(); } }
   }
 
   words(lane, coil, repeat) {
-    const ctx = this.ctx, [middles, y] = this.linked(lane, coil, repeat);
-    if (middles.length < 2 || middles.at(-1) <= LEFT || middles[0] >= this.right) return;
-    const words = t("repeat", { each: mm(repeat.period_mm, 1), by: repeat.rolls.join(` ${t("or")} `) || t("unknown_roll") });
-    ctx.font = "600 12px system-ui, sans-serif"; ctx.textAlign = "right"; ctx.textBaseline = "bottom"; ctx.lineWidth = 3; ctx.strokeStyle = STEEL;
-    const place = free(this.labels, Math.min(this.right - 4, middles.at(-1)), Math.max(LABEL, y - 11), ctx.measureText(words).width, LEFT + 6);
+    const ctx = this.ctx, { middles, words } = this.linked(coil, repeat), y = lane.y + (repeat.across_mm - lane.left) * this.scale;
+    if (middles.length < 2) return;
+    const first = this.x(coil.base + middles[0]), last = this.x(coil.base + middles.at(-1));
+    if (last <= LEFT || first >= this.right) return;
+    const font = "600 12px system-ui, sans-serif", wide = this.wide(words, font);
+    ctx.font = font; ctx.textAlign = "right"; ctx.textBaseline = "bottom"; ctx.lineWidth = 3; ctx.strokeStyle = STEEL;
+    const place = free(this.labels, Math.min(this.right - 4, last), Math.max(LABEL, y - 11), wide, LEFT + 6);
     if (place) { ctx.strokeText(words, ...place); ctx.fillStyle = "#111"; ctx.fillText(words, ...place); }
   }
 
@@ -237,10 +256,9 @@ export class Strips {
 
   // The part of the scale between two places of the screen in which no word is cut off.
   uncut(begin, end) {
-    const ctx = this.ctx, wide = MOST_LETTERS * 8 / this.scale;
+    const wide = MOST_LETTERS * 8 / this.scale;
     for (const edge of [begin, end]) for (const { x, words, font } of this.ticks(this.mm(edge) - wide, this.mm(edge) + wide)) {
-      ctx.font = font;
-      const half = ctx.measureText(words).width / 2 + 2;
+      const half = this.wide(words, font) / 2 + 2;
       if (x - half < edge && x + half > edge) { if (edge === begin) begin = x + half; else end = x - half; }
     }
     return [begin, Math.max(begin, end)];
@@ -273,7 +291,7 @@ export class Strips {
   }
 
   // How much of the screen's height sides may take.
-  tallest() { return Math.max(MOST_PX, MOST_OF_SCREEN * innerHeight / this.enlarged()); }
+  tallest() { return Math.max(LEAST_PX, MOST_OF_SCREEN * innerHeight / this.enlarged()); }
 
   // By how much the style enlarges the page.
   enlarged() { return this.canvas.getBoundingClientRect().width / (this.canvas.offsetWidth || 1) || 1; }

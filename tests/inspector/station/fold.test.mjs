@@ -26,6 +26,12 @@ test("another coil of the same name begins again, and one that goes on does not"
   assert.equal(fold.coils.length, 2); assert.equal(fold.coil.defects.size, 0);
 });
 
+test("the newest event's time is the line's last sign", () => {
+  const fold = new Fold();
+  for (const time of ["2026-11-27T10:00:00Z", "2026-11-28T10:00:00Z", "2026-11-27T11:00:00Z"]) fold.take({ ...coil("A", "started", 1, 1), time });
+  assert.equal(fold.latest, "2026-11-28T10:00:00Z");
+});
+
 test("a coil that goes on after a restart has no grade", () => {
   const fold = new Fold();
   fold.take(coil("A", "started")); fold.take({ time: "", data: { kind: "record", coil: "A", grade: "release" } }); fold.take(coil("A", "ended", 2, 2));
