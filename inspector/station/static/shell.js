@@ -2,7 +2,7 @@
 
 import { Lost } from "./ask.js";
 import { byId, facts } from "./dom.js";
-import { t, time } from "./words.js";
+import { date, t, time } from "./words.js";
 
 export function banner(words, since = "") {
   const node = byId("banner");
@@ -22,7 +22,7 @@ export async function reach(act) {
 }
 
 export function shell() {
-  const tick = () => { byId("clock").textContent = time(new Date().toISOString()); };
+  const tick = () => { const now = new Date().toISOString(); byId("clock").textContent = time(now); byId("clock").dataset.date = date(now); };   // the day, too, on paper
   tick(); setInterval(tick, 1000);
   byId("logout")?.addEventListener("click", async () => { await fetch("/logout", { method: "POST", headers: { "x-station-token": facts.token } }); location.assign("/login"); });
   window.addEventListener("unhandledrejection", (event) => { byId("toast").hidden = false; byId("toast").textContent = `${t("fault")} ${event.reason?.message ?? event.reason}`; });
