@@ -1,4 +1,4 @@
-"""What assesses frames."""
+"""What assesses frames: a network on OpenVINO, on TensorRT, or in memory for tests."""
 
 import sys
 

@@ -1,1 +1,1 @@
-"""What is recorded and published."""
+"""What is recorded and published: the journal, its readers, the event sockets, and events in words."""

@@ -18,7 +18,7 @@ from inspector.errors import FrameError
 from inspector.intake.complaints import Complaints
 from inspector.intake.decoding import DecoderPool
 from inspector.intake.filling import Allocate, Filling
-from inspector.intake.gathering import ALONE, Gathering, Room
+from inspector.intake.gathering import ALONE, Gathering, PlaneShare
 from inspector.intake.numbering import Believed, Numbering
 from inspector.intake.overload import Policy, share
 from inspector.intake.receipts import Known
@@ -64,10 +64,10 @@ class Accept:
         window: Window | None = None,
         known: Known | None = None,
         rasters: Mapping[str, Raster] | None = None,
-        rooms: Mapping[str, Room] | None = None,
+        shares: Mapping[str, PlaneShare] | None = None,
         clock_unix_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        """`shape` is that of a full batch, (N, H, W); `rasters` say, by camera, whose frames are smaller, and `rooms`
+        """`shape` is that of a full batch, (N, H, W); `rasters` say, by camera, whose frames are smaller, and `shares`
         whose share planes.
 
         `policies`, by camera, say what happens to what finds no room.
@@ -84,9 +84,9 @@ class Accept:
         whole = Raster(shape[1], shape[2], shape[1], shape[2])
         self._rasters = {name: (rasters or {}).get(name, whole) for name in self._cameras}
         gatherings = {
-            camera.name: Gathering(camera, self._rasters[camera.name], room)
+            camera.name: Gathering(camera, self._rasters[camera.name], share)
             for camera in cameras
-            if (room := (rooms or {}).get(camera.name, ALONE)).gathers
+            if (share := (shares or {}).get(camera.name, ALONE)).gathers
         }
         self._filling = Filling(
             shape, allocate, demand, policies=policies, rasters=self._rasters, gatherings=gatherings

@@ -13,7 +13,7 @@ RETRY_NS = 1_000_000
 """How soon to look again whether a batch that has waited long enough is wanted."""
 
 
-class Gather(msgspec.Struct):
+class BatchTiming(msgspec.Struct):
     """Counts frames into a batch; all times are of one monotonic clock, in nanoseconds."""
 
     max_frames: int

@@ -43,7 +43,7 @@ def most_frames(rows: int, plane_rows: int) -> int:
     return best
 
 
-class Room(msgspec.Struct, frozen=True):
+class PlaneShare(msgspec.Struct, frozen=True):
     """What of a camera shares a plane."""
 
     frames: int
@@ -57,11 +57,11 @@ class Room(msgspec.Struct, frozen=True):
         return self.frames > 1 and self.wait_ns > 0
 
 
-ALONE = Room(1, 0)
+ALONE = PlaneShare(1, 0)
 """Of a camera whose frames each have a plane to themselves."""
 
 
-def room(camera: CameraSection, recipe: Recipe, wait_ns: int, credit_frames: int, max_age_ns: int) -> Room:
+def plane_share(camera: CameraSection, recipe: Recipe, wait_ns: int, credit_frames: int, max_age_ns: int) -> PlaneShare:
     """Return how many frames of a camera share a plane.
 
     `credit_frames` may be under way, of which half can wait here; 0: any number. A frame waits for half its
@@ -72,14 +72,14 @@ def room(camera: CameraSection, recipe: Recipe, wait_ns: int, credit_frames: int
         frames = min(frames, max(1, credit_frames // 2))
     if max_age_ns:
         wait_ns = min(wait_ns, max_age_ns // 2)
-    return Room(frames, wait_ns) if frames > 1 and wait_ns else ALONE
+    return PlaneShare(frames, wait_ns) if frames > 1 and wait_ns else ALONE
 
 
 class Gathering:
     """What of one camera waits to fill a plane."""
 
-    def __init__(self, camera: CameraSection, raster: Raster, room: Room) -> None:
-        self.camera, self._raster, self._room = camera, raster, room
+    def __init__(self, camera: CameraSection, raster: Raster, share: PlaneShare) -> None:
+        self.camera, self._raster, self._share = camera, raster, share
         self._pixels = np.empty((0, 0), np.uint8)
         """Of the frames that wait; made with the first."""
         self._is_closed = False
@@ -91,7 +91,7 @@ class Gathering:
     @property
     def is_ready(self) -> bool:
         """Whether nothing more is to share the plane."""
-        return self._is_closed or len(self.frames) == self._room.frames
+        return self._is_closed or len(self.frames) == self._share.frames
 
     @property
     def rows(self) -> int:
@@ -100,7 +100,7 @@ class Gathering:
 
     def left_ns(self, now_ns: int) -> int:
         """How long it may still wait."""
-        return 0 if self.is_ready else max(0, self.frames[0].received_ns + self._room.wait_ns - now_ns)
+        return 0 if self.is_ready else max(0, self.frames[0].received_ns + self._share.wait_ns - now_ns)
 
     def takes(self, header: Header) -> bool:
         """Whether a frame shares the plane with those that wait, or with none yet."""
@@ -110,7 +110,7 @@ class Gathering:
         """Put a frame below the others."""
         rows, px = self._raster.seen
         if not self._pixels.size:
-            self._pixels = np.empty((self._room.frames * rows, px), np.uint8)
+            self._pixels = np.empty((self._share.frames * rows, px), np.uint8)
         fill(self._pixels[self.rows : self.rows + rows], pixels, self._raster)
         self.frames.append(frame)
 

@@ -22,11 +22,11 @@ from inspector.config.camera import CameraSection, Raster
 from inspector.demand import Demand
 from inspector.guard import Guard
 from inspector.intake.accept import Accept
-from inspector.intake.batching import RETRY_NS, Gather
+from inspector.intake.batching import RETRY_NS, BatchTiming
 from inspector.intake.complaints import Complaints
 from inspector.intake.decoding import Decoders
 from inspector.intake.filling import Allocate
-from inspector.intake.gathering import Room
+from inspector.intake.gathering import PlaneShare
 from inspector.intake.overload import policies
 from inspector.intake.receipts import Known
 from inspector.intake.settings import BatchSection, IntakeSection
@@ -72,16 +72,16 @@ class Intake:
         window: Window | None = None,
         known: Known | None = None,
         rasters: Mapping[str, Raster] | None = None,
-        rooms: Mapping[str, Room] | None = None,
+        shares: Mapping[str, PlaneShare] | None = None,
         door: Door | None = None,
     ) -> None:
-        """`height`, `width` are those of a plane; `rasters` say what frames are smaller, `rooms` whose share a plane.
+        """`height`, `width` are those of a plane; `rasters` say what frames are smaller, `shares` whose share a plane.
 
         `allocate` lends memory for a batch, on the thread that iterates; None: ordinary memory. `demand` says what the
         stages after this one have room for; `window` turns pictures of more than 8 bits grey. `known`, in credit mode,
         are the frames that are known already. `door` says who may come in; None: every peer that reaches the socket.
         """
-        self._gather = Gather(batch.max_frames, batch.wait_ms * 1_000_000, TICK_NS)
+        self._timing = BatchTiming(batch.max_frames, batch.wait_ms * 1_000_000, TICK_NS)
         self._stop, self._demand, self._section, self._door = stop, demand, section, door or Door("intake")
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         limit_bytes, all_bytes = _unfinished(section, len(cameras), height * width)
@@ -96,7 +96,7 @@ class Intake:
             window=window,
             known=known,
             rasters=rasters,
-            rooms=rooms,
+            shares=shares,
         )
         self._socket = self._make(context, **_limits(section, limit_bytes, height * width))
         self._guard = Guard(self._socket, limit_bytes, all_bytes)
@@ -179,9 +179,9 @@ class Intake:
 
     def _fill(self) -> Batch:
         """Gather one batch."""
-        accept, gather, demand = self._accept, self._gather, self._demand
+        accept, timing, demand = self._accept, self._timing, self._demand
         now_ns = time.monotonic_ns()
-        gather.leave(now_ns)
+        timing.leave(now_ns)
         while True:
             if now_ns - self._looked_ns > SLICE_NS:
                 self._look(now_ns)
@@ -189,8 +189,8 @@ class Intake:
             if accept.is_pending:
                 accept.collect()
             accept.release(now_ns, everything=self._stop.is_set())
-            gather.follow(accept.planes, now_ns)
-            left_ns = gather.left_ns(now_ns, wanted=demand.is_idle)
+            timing.follow(accept.planes, now_ns)
+            left_ns = timing.left_ns(now_ns, wanted=demand.is_idle)
             if not left_ns:
                 if demand.has_room:
                     break

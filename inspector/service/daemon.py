@@ -38,6 +38,7 @@ from inspector.intake.overload import policies
 from inspector.metrics import Metrics
 from inspector.records.events import CoilReport, Data, Health, HealthState
 from inspector.service.archive import Archive
+from inspector.service.coil_records import CoilRecords
 from inspector.service.desk import Desk
 from inspector.service.event_sink import EventSink
 from inspector.service.in_force import InForce
@@ -46,7 +47,6 @@ from inspector.service.line import Config
 from inspector.service.liveness import Liveness
 from inspector.service.prepare import Load, Options, load, prepare, read_secrets, remarks
 from inspector.service.recorder import RecordedFindings
-from inspector.service.records import Records
 from inspector.service.reload import Reload
 from inspector.service.reload_answer import ReloadAnswers
 from inspector.service.screen_watch import ScreenWatch
@@ -172,7 +172,7 @@ class Daemon:
         self._say("started", f"inspector {__version__} on {loaded.engine.name}")
         self._sink.publish(self._sink.record(()))
         opened.callback(self._say_goodbye)
-        self._records = Records(settings, card, self._desk.report)
+        self._records = CoilRecords(settings, card, self._desk.report)
         opened.callback(self._end_records)
         opened.callback(self._threads.end, "reload", self._reload.close)
 

@@ -13,7 +13,7 @@ from inspector.access.gate import Gate
 from inspector.demand import Demand
 from inspector.intake.credit import CreditIntake
 from inspector.intake.filling import Allocate
-from inspector.intake.gathering import Room, room
+from inspector.intake.gathering import PlaneShare, plane_share
 from inspector.intake.overload import policies
 from inspector.intake.push import Intake
 from inspector.intake.receipts import Receipts
@@ -22,14 +22,14 @@ from inspector.service.line import Config
 from inspector.signals import Flag
 
 
-def plane_rooms(settings: Config, card: Recipe) -> Mapping[str, Room]:
+def plane_shares(settings: Config, card: Recipe) -> Mapping[str, PlaneShare]:
     """Return how many frames of each camera share a plane, by its name."""
     wait_ns, credit_frames = settings.batch.gather_ms * 1_000_000, 0
     if settings.intake.transport == "credit":
         credit_frames = settings.intake.credit_frames
     by_camera = policies(settings.camera, settings.intake)
     return {
-        camera.name: room(camera, card, wait_ns, credit_frames, by_camera[camera.name].max_age_ns)
+        camera.name: plane_share(camera, card, wait_ns, credit_frames, by_camera[camera.name].max_age_ns)
         for camera in settings.camera
     }
 
@@ -54,20 +54,20 @@ def open_intake(
     is_credit = settings.intake.transport == "credit"
     kind = CreditIntake if is_credit else Intake
     rasters = {camera.name: camera.raster(card) for camera in settings.camera}
-    rooms = plane_rooms(settings, card)
+    shares = plane_shares(settings, card)
     return kind(
         context,
         settings.intake,
         settings.batch,
         cameras=settings.camera,
-        height=max(rooms[name].frames * raster.seen_rows for name, raster in rasters.items()),
+        height=max(shares[name].frames * raster.seen_rows for name, raster in rasters.items()),
         width=max(raster.seen_px for raster in rasters.values()),
         stop=stop,
         demand=demand,
         allocate=allocate,
         window=card.window,
         rasters=rasters,
-        rooms=rooms,
+        shares=shares,
         known=receipts.known() if is_credit else None,
         door=gate.door("intake", settings.intake.bind, without_keys=settings.intake.without_keys),
     )

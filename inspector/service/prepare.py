@@ -29,7 +29,7 @@ from inspector.errors import AccessError, ConfigError, EngineRefused, Stopped
 from inspector.infer import Loaded, depths
 from inspector.records.recipe import Recipe
 from inspector.service import line, rules
-from inspector.service.intake import plane_rooms
+from inspector.service.intake import plane_shares
 from inspector.service.line import Config
 from inspector.service.rebuild import rebuild
 from inspector.sockets import local, open_to_all
@@ -153,8 +153,8 @@ def _frame_faults(settings: Config, card: Recipe) -> list[str]:
 
 def _memory_faults(settings: Config, card: Recipe) -> Iterator[str]:
     """Refuse batches that this machine's memory could not hold, as many as there are at once."""
-    rooms, rasters = plane_rooms(settings, card), {camera.name: camera.raster(card) for camera in settings.camera}
-    rows = max(rooms[name].frames * raster.seen_rows for name, raster in rasters.items())
+    shares, rasters = plane_shares(settings, card), {camera.name: camera.raster(card) for camera in settings.camera}
+    rows = max(shares[name].frames * raster.seen_rows for name, raster in rasters.items())
     px, most = max(raster.seen_px for raster in rasters.values()), settings.batch.max_frames
     at_once = depths(settings.intake.queue_batches)
     taken = most * rows * px * (at_once.frames + MAPS_BYTES * at_once.maps)
@@ -334,8 +334,8 @@ def load(settings: Config, folder: Path, options: Options = PLAIN) -> Loaded:
 def _tiled(loaded: Loaded, settings: Config) -> Loaded:
     """Have frames cut into tiles where a camera's are not of the recipe's size."""
     card, most = loaded.recipe, settings.batch.max_frames
-    rooms = plane_rooms(settings, card)
-    seen = [(rooms[camera.name].frames, camera.raster(card)) for camera in settings.camera]
+    shares = plane_shares(settings, card)
+    seen = [(shares[camera.name].frames, camera.raster(card)) for camera in settings.camera]
     sizes = [(frames * raster.seen_rows, raster.seen_px) for frames, raster in seen]
     if all(raster.seen == (card.height, card.width) for _, raster in seen):
         return loaded

@@ -18,7 +18,7 @@ from inspector.config.camera import CameraSection
 from inspector.errors import ConfigError, InspectorError, Stopped
 from inspector.infer import Loaded
 from inspector.records.recipe import Recipe
-from inspector.service.intake import plane_rooms
+from inspector.service.intake import plane_shares
 from inspector.service.line import Config
 from inspector.service.prepare import PLAIN, Load, Options, load, prepare
 from inspector.words import counted
@@ -114,11 +114,11 @@ class Reload:
 
     def _plane_faults(self, settings: Config, card: Recipe) -> Iterator[str]:
         """Another number of frames that share a plane: intake gathers as many as at its start."""
-        rooms, before = plane_rooms(settings, card), plane_rooms(self._settings, self._running.recipe)
-        for name, room in rooms.items():
-            if room.frames != before[name].frames:
+        shares, before = plane_shares(settings, card), plane_shares(self._settings, self._running.recipe)
+        for name, share in shares.items():
+            if share.frames != before[name].frames:
                 yield (
-                    f"recipe {card} has {card.height} rows, for {counted(room.frames, 'frame')} of camera {name}; "
+                    f"recipe {card} has {card.height} rows, for {counted(share.frames, 'frame')} of camera {name}; "
                     f"{counted(before[name].frames, 'frame')} share a plane now. Restart the service to change it."
                 )
 

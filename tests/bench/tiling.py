@@ -17,7 +17,7 @@ from inspector.engines.segmenter import Segmenter
 from inspector.engines.tiled import OVERLAP_PX, Tiled, tiles
 from inspector.intake.accept import Accept
 from inspector.intake.decoding import Decoders
-from inspector.intake.gathering import room
+from inspector.intake.gathering import plane_share
 from inspector.intake.overload import policies
 from inspector.intake.settings import IntakeSection
 from inspector.records.frame import Bytes3D
@@ -73,7 +73,7 @@ def _deliver(engine: Segmenter, card: Recipe, size: tuple[int, int], wait_ns: in
     """Send strip in such frames; return the network's planes for a metre of it, and milliseconds for a megapixel."""
     rows, px = size
     camera = CameraSection(name="top", mm_per_px=MM_PER_PX, mm_per_row=MM_PER_PX, height=rows, width=px)
-    mine = room(camera, card, wait_ns, 0, 0)
+    mine = plane_share(camera, card, wait_ns, 0, 0)
     tiled = Tiled(engine, card, (mine.frames * rows, px), MAX_PLANES)
     accept = Accept(
         [camera],
@@ -84,7 +84,7 @@ def _deliver(engine: Segmenter, card: Recipe, size: tuple[int, int], wait_ns: in
         max_bytes=2**24,
         decoders=lambda work: Decoders(1, work, lambda: None),
         rasters={"top": camera.raster(card)},
-        rooms={"top": mine},
+        shares={"top": mine},
     )
     whole = mine.frames * max(1, round(BUDGET_PX / 3 / (mine.frames * rows * px)))
     messages = [*_messages(size, whole)]

@@ -23,9 +23,9 @@ from inspector.config.camera import CameraSection, Raster
 from inspector.demand import Demand
 from inspector.events.journal import Journal
 from inspector.intake.accept import Accept
-from inspector.intake.batching import Gather
+from inspector.intake.batching import BatchTiming
 from inspector.intake.deadline import Deadline
-from inspector.intake.gathering import Room
+from inspector.intake.gathering import PlaneShare
 from inspector.intake.grants import Grants, Mail
 from inspector.intake.overload import policies
 from inspector.intake.receipts import Receipts
@@ -164,12 +164,12 @@ class Line:
             max_bytes=1_000_000,
             decoders=pool,
             rasters={camera.name: Raster(HEIGHT, WIDTH, HEIGHT, WIDTH) for camera in setup.cameras},
-            rooms={camera.name: Room(setup.shared, setup.gather_ms * MS) for camera in setup.cameras},
+            shares={camera.name: PlaneShare(setup.shared, setup.gather_ms * MS) for camera in setup.cameras},
             known=self.receipts.known() if setup.credit_frames else None,
             clock_unix_ns=clocks.unix_ns,
         )
-        self.gather = Gather(setup.max_frames, setup.wait_ms * MS, TICK_MS * MS)
-        self.gather.leave(clocks.monotonic_ns())
+        self.timing = BatchTiming(setup.max_frames, setup.wait_ms * MS, TICK_MS * MS)
+        self.timing.leave(clocks.monotonic_ns())
         self.grants = Grants(setup.credit_frames, self.name)
         self.deadline = Deadline(by_camera, clocks.monotonic_ns, clocks.unix_ns)
 
@@ -181,8 +181,8 @@ class Line:
         if self.accept.is_pending:
             self.accept.collect()
         self.accept.release(now_ns)
-        self.gather.follow(self.accept.planes, now_ns)
-        if self.gather.left_ns(now_ns, wanted=self.demand.is_idle) or not self.demand.has_room:
+        self.timing.follow(self.accept.planes, now_ns)
+        if self.timing.left_ns(now_ns, wanted=self.demand.is_idle) or not self.demand.has_room:
             return None
         return self.leave()
 
@@ -190,7 +190,7 @@ class Line:
         """Close the batch that is being filled."""
         now_ns = self.clocks.monotonic_ns()
         batch = self.accept.leave(now_ns)
-        self.gather.leave(now_ns)
+        self.timing.leave(now_ns)
         self.batches.append(batch)
         return batch
 

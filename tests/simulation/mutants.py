@@ -17,7 +17,7 @@ from inspector.analysis.analyse import Analyse
 from inspector.camera.kept import KeptFrames
 from inspector.events import journal, retention, segments
 from inspector.intake.accept import Accept
-from inspector.intake.batching import Gather
+from inspector.intake.batching import BatchTiming
 from inspector.intake.counts import Claims
 from inspector.intake.deadline import Deadline
 from inspector.intake.grants import Grants
@@ -223,7 +223,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "the deadline is a tenth too eager": Mutant(Policy, "is_past", _eager),
     "pixels of frames that stay do not move up": Mutant(Deadline, "__call__", _unmoved),
     "a batch waits for ever": Mutant(
-        Gather, "left_ns", lambda _: lambda self, now_ns, wanted=True: int(self.frames < self.max_frames)
+        BatchTiming, "left_ns", lambda _: lambda self, now_ns, wanted=True: int(self.frames < self.max_frames)
     ),
     "frames are acknowledged before the commit": Mutant(Recorder, "record", _early),
     "receipts are not kept": Mutant(Receipts, "__call__", _same),

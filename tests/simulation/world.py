@@ -143,7 +143,7 @@ class World(Life):
     def _see_who_waits(self) -> None:
         """A batch for which the engine has room does not wait longer than it may."""
         line = self.line
-        waited_ms = (self.clocks.monotonic_ns() - line.gather.oldest_ns) // MS
+        waited_ms = (self.clocks.monotonic_ns() - line.timing.oldest_ns) // MS
         may_leave = line.demand.is_idle and line.demand.has_room and line.accept.planes
         require(not may_leave or waited_ms <= self._setup.wait_ms, f"a batch waits for {waited_ms} ms")
         has_room = line.accept.planes < self._setup.max_frames

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from inspector.records.recipe import DefectClass, Recipe
 from inspector.score import overlaps
@@ -36,8 +35,6 @@ SETTINGS = [
     for confidence in CONFIDENCES
 ]
 """Every pair of candidates, as the line would apply it."""
-
-Grid = npt.NDArray[np.int64]
 
 
 class SettingOutcome(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from inspector import wire
 from inspector.demand import Demand
 from inspector.intake.accept import Accept
 from inspector.intake.filling import Filling
-from inspector.intake.gathering import ENOUGH, MOST_PLANES, Gathering, Room, most_frames, room
+from inspector.intake.gathering import ENOUGH, MOST_PLANES, Gathering, PlaneShare, most_frames, plane_share
 from inspector.intake.overload import policies
 from inspector.intake.receipts import Known
 from inspector.intake.settings import IntakeSection
@@ -51,7 +51,7 @@ def filling(most: int = 3, demand: Demand | None = None) -> Filling:
         demand or Demand(2),
         policies=policies([BLOCK, frames.camera("bottom")], IntakeSection(bind="tcp://127.0.0.1:*")),
         rasters=RASTERS,
-        gatherings={"top": Gathering(BLOCK, RASTERS["top"], Room(SHARED, WAIT_NS))},
+        gatherings={"top": Gathering(BLOCK, RASTERS["top"], PlaneShare(SHARED, WAIT_NS))},
     )
 
 
@@ -199,10 +199,12 @@ def test_what_still_waits_at_a_stop_is_counted() -> None:
 
 def test_who_shares_a_plane() -> None:
     """In credit mode no more blocks wait than half of those granted; where frames get too old, half as long."""
-    assert room(BLOCK, RECIPE, 100, 0, 0) == Room(5, 100)
-    assert room(BLOCK, RECIPE, 100, 6, 0) == Room(3, 100)
-    assert room(BLOCK, RECIPE, 100, 0, 80) == Room(5, 40)
-    assert not room(BLOCK, RECIPE, 0, 0, 0).gathers and not room(frames.camera(), RECIPE, 100, 0, 0).gathers
+    assert plane_share(BLOCK, RECIPE, 100, 0, 0) == PlaneShare(5, 100)
+    assert plane_share(BLOCK, RECIPE, 100, 6, 0) == PlaneShare(3, 100)
+    assert plane_share(BLOCK, RECIPE, 100, 0, 80) == PlaneShare(5, 40)
+    assert (
+        not plane_share(BLOCK, RECIPE, 0, 0, 0).gathers and not plane_share(frames.camera(), RECIPE, 100, 0, 0).gathers
+    )
 
 
 @given(
@@ -229,7 +231,7 @@ def test_every_block_ends_once_and_in_order(steps: list[tuple[str, str, bool]], 
         max_bytes=1000,
         decoders=AtOnce,
         rasters=RASTERS,
-        rooms={"top": Room(SHARED, WAIT_NS)},
+        shares={"top": PlaneShare(SHARED, WAIT_NS)},
         known=Known([BLOCK]) if is_credit else None,
         clock_unix_ns=lambda: 0,
     )

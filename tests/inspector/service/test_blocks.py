@@ -12,7 +12,7 @@ from inspector.engines.stub import Stub, grey_is_class
 from inspector.engines.tiled import Tiled
 from inspector.intake.accept import Accept
 from inspector.intake.decoding import Decoders
-from inspector.intake.gathering import room
+from inspector.intake.gathering import plane_share
 from inspector.intake.overload import policies
 from inspector.intake.settings import IntakeSection
 from inspector.records.events import CoilReport, Defect, Missed
@@ -33,7 +33,7 @@ class Line:
         self.rows, self.cameras = rows, [frames.camera("top", height=rows)]
         (self.camera,) = self.cameras
         by_camera = policies(self.cameras, IntakeSection(bind="tcp://127.0.0.1:*"))
-        mine, raster = room(self.camera, BY, 10**9, 0, 0), self.camera.raster(BY)
+        mine, raster = plane_share(self.camera, BY, 10**9, 0, 0), self.camera.raster(BY)
         shape = most, mine.frames * rows, WIDTH
         self.accept = Accept(
             self.cameras,
@@ -44,7 +44,7 @@ class Line:
             max_bytes=10_000,
             decoders=lambda work: Decoders(1, work, lambda: None),
             rasters={"top": raster},
-            rooms={"top": mine},
+            shares={"top": mine},
             clock_unix_ns=lambda: 0,
         )
         self.engine = Tiled(Stub(BY, see=grey_is_class(2)), BY, shape[1:], most)

@@ -34,7 +34,7 @@ PAUSE_S = 0.001
 """After each few defects: reading on without a pause would keep the interpreter from the line's threads."""
 
 
-class Records:
+class CoilRecords:
     """The thread that makes records, from construction to `close`; `ended` and `replace` are for any thread.
 
     `say` has them journalled.

@@ -11,7 +11,7 @@ from inspector.harness.ports import Ports
 from inspector.recipe import read_card
 from inspector.records.events import CoilRecord, Data
 from inspector.service import line
-from inspector.service.records import Records
+from inspector.service.coil_records import CoilRecords
 from tests.coil_journals import new_journal, reported
 from tests.defects import any_defect
 from tests.patience import patience_s
@@ -23,7 +23,7 @@ def made(folder: Path, journal: Journal, *coils: str) -> list[CoilRecord]:
     written = write_recipe(folder / "recipe")
     config = configuration.write(folder / "line.toml", Ports(), written, line="test", mm_per_px=0.5)
     published: list[Data] = []
-    records = Records(line.load(config), read_card(written), published.append)
+    records = CoilRecords(line.load(config), read_card(written), published.append)
     for coil in coils:
         records.ended(coil)
     assert records.close(patience_s())
