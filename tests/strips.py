@@ -14,8 +14,13 @@ from tests.frames import LAST, findings, header, inspected
 
 
 def totals(reported: Iterable[Data]) -> list[float]:
-    """Metres inspected and missed on all coils."""
-    ended = [item for item in reported if isinstance(item, CoilReport) and item.state == "ended"]
+    """Metres inspected and missed on all coils; of one that went on after its end the last end holds."""
+    ended = list[CoilReport]()
+    for item in reported:
+        if isinstance(item, CoilReport) and item.state == "ended":
+            ended.append(item)
+        elif isinstance(item, CoilReport) and item.frames:
+            ended = [report for report in ended if report.coil != item.coil]
     return [sum(item.inspected_m for item in ended), sum(item.missed_m for item in ended)]
 
 
