@@ -90,14 +90,16 @@ class Analyse:
         if camera.mirror:
             labels, confidence = labels[:, ::-1], confidence[:, ::-1]
         first_px, end_px = self._own(camera, footprint, px)
-        edge_mm = None
+        edge_mm = far_edge_mm = None
         if camera.edges != "none":
             left_px, right_px = self._edges(camera, inferred.batch.picture(place))
             first_px, end_px = max(first_px, left_px or 0), min(end_px, right_px or px)
             if left_px is not None:
                 edge_mm = footprint.offset_mm + left_px * footprint.mm_per_px
+            if right_px is not None:
+                far_edge_mm = footprint.offset_mm + right_px * footprint.mm_per_px
             if first_px >= end_px:
-                return Inspected(frame, (), recipe, edge_mm=edge_mm)
+                return Inspected(frame, (), recipe, edge_mm=edge_mm, far_edge_mm=far_edge_mm)
         if (first_px, end_px) != (0, px):
             labels, confidence = labels[:, first_px:end_px], confidence[:, first_px:end_px]
             footprint = msgspec.structs.replace(
@@ -105,9 +107,17 @@ class Analyse:
             )
         seen = detect(labels, confidence, maps.presence[patch.plane], recipe, footprint, max_regions=most)
         if isinstance(seen, Crowd):
-            return Inspected(frame, (), recipe, seen, edge_mm=edge_mm)
+            return Inspected(frame, (), recipe, seen, edge_mm=edge_mm, far_edge_mm=far_edge_mm)
         distance = distance_of(maps.presence[patch.plane], recipe)
-        return Inspected(frame, seen.detections, recipe, outline=seen.outline, edge_mm=edge_mm, distance=distance)
+        return Inspected(
+            frame,
+            seen.detections,
+            recipe,
+            outline=seen.outline,
+            edge_mm=edge_mm,
+            far_edge_mm=far_edge_mm,
+            distance=distance,
+        )
 
     def _edges(self, camera: CameraSection, picture: Bytes2D) -> tuple[int | None, int | None]:
         """Find the edges that a camera watches, and follow them: the median of the last frames that showed them."""

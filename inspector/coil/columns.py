@@ -18,7 +18,7 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 SIDES = ("top", "bottom")
 LEVELS: dict[str, int] = {word: level for level, word in enumerate(SEVERITIES)}
-FACTS = ("start_mm", "end_mm", "left_mm", "right_mm", "area_mm2", "confidence")
+FACTS = ("start_mm", "end_mm", "left_mm", "right_mm", "area_mm2", "confidence", "reach_mm", "far_reach_mm")
 
 
 class Columns:
@@ -62,6 +62,9 @@ class Columns:
         self.right_mm: Floats = facts[:, 3]
         self.area_mm2: Floats = facts[:, 4]
         self.confidence: Floats = facts[:, 5]
+        self.reach_mm: Floats = facts[:, 6]
+        """From the strip's own edge on the left; not a number where that is not known."""
+        self.far_reach_mm: Floats = facts[:, 7]
         self.kind: Ints = kinds[:, 0]
         self.side: Ints = kinds[:, 1]
         self.camera: Ints = kinds[:, 2]

@@ -86,8 +86,9 @@ def graded(seen: CoilHistory, rules: GradingSection) -> Bools:
     if rules.edge_mm:
         for number, side in enumerate(SIDES):
             left_mm, right_mm = seen.edges_mm(side)
-            inside = columns.right_mm > left_mm + rules.edge_mm + NEAR_MM
-            inside &= columns.left_mm < right_mm - rules.edge_mm - NEAR_MM
+            near_mm = np.where(np.isnan(columns.reach_mm), columns.right_mm - left_mm, columns.reach_mm)
+            far_mm = np.where(np.isnan(columns.far_reach_mm), right_mm - columns.left_mm, columns.far_reach_mm)
+            inside = np.minimum(near_mm, far_mm) > rules.edge_mm + NEAR_MM
             counts &= inside | (columns.side != number)
     return counts
 

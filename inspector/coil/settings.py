@@ -62,9 +62,14 @@ class GradingSection(Section, frozen=True):
     version: Annotated[Name, key("Version of these rules; it stands in every grade. Change it with the rules.")]
     head_m: Annotated[float, key("Dead zone at the head: recorded, not graded.", ge=0, le=100_000)] = 0.0
     tail_m: Annotated[float, key("Dead zone at the tail.", ge=0, le=100_000)] = 0.0
-    edge_mm: Annotated[float, key("Dead zone along both edges of what the cameras of a side see.", ge=0, le=10_000)] = (
-        0.0
-    )
+    edge_mm: Annotated[
+        float,
+        key(
+            "Dead zone along both edges: the strip's own where `camera.edges` follows them, else of what cameras see.",
+            ge=0,
+            le=10_000,
+        ),
+    ] = 0.0
     weld_m: Annotated[
         float, key("Dead zone on either side of a weld, within the coil and at its ends.", ge=0, le=100_000)
     ] = 0.0

@@ -261,7 +261,15 @@ def _mirrored(file: CoilFile) -> CoilFile:
             ),
         ),
         defects=tuple(
-            replace(defect, left_mm=both_mm - defect.right_mm, right_mm=both_mm - defect.left_mm)
+            replace(
+                defect,
+                left_mm=both_mm - defect.right_mm,
+                right_mm=both_mm - defect.left_mm,
+                edge_mm=defect.far_edge_mm,
+                far_edge_mm=defect.edge_mm,
+                reach_mm=defect.far_reach_mm,
+                far_reach_mm=defect.reach_mm,
+            )
             for defect in file.defects
         ),
         crowded=tuple(

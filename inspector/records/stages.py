@@ -261,6 +261,8 @@ class Inspected(msgspec.Struct, frozen=True):
     """Of the detections; None: each fills its box."""
     edge_mm: float | None = None
     """Where the strip's edge on the operator's side lies across, millimetres; None: not known."""
+    far_edge_mm: float | None = None
+    """The same of its edge on the other side."""
     distance: float | None = None
     """How far it is from all that the recipe was taught, in units of the recipe's limit; None: not measured."""
 

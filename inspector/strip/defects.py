@@ -23,6 +23,7 @@ from inspector.records.events import Defect, Phase
 from inspector.records.extent import Extent
 from inspector.records.recipe import DefectClass
 from inspector.records.stages import Detection, Inspected, Outline, piece_id
+from inspector.strip.edges import UNKNOWN, EdgeDistance, from_left, from_right
 
 UPDATE_MM = 2000.0
 """A defect that goes on is reported each time it has grown by this, or doubled its area: its end is not waited for."""
@@ -79,8 +80,10 @@ class Open(msgspec.Struct, eq=False):
     """The frame that each camera saw it in last."""
     near: bytes = b""
     """Boxes that a later frame may touch: (R, 4) float64."""
-    edge_mm: float | None = None
-    """Nearest that its left edge came to the strip's."""
+    edge: EdgeDistance = UNKNOWN
+    """From the strip's edge on the operator's side."""
+    far_edge: EdgeDistance = UNKNOWN
+    """From the other one."""
     is_estimated: bool = False
     is_reported: bool = False
     reported_mm: float = 0.0
@@ -108,8 +111,7 @@ class Open(msgspec.Struct, eq=False):
         self.last = {**other.last, **self.last} if not fresh else {**self.last, **other.last}
         self.near += other.near
         self.is_estimated |= other.is_estimated
-        known = [edge_mm for edge_mm in (self.edge_mm, other.edge_mm) if edge_mm is not None]
-        self.edge_mm = min(known, default=None)
+        self.edge, self.far_edge = self.edge.joined(other.edge), self.far_edge.joined(other.far_edge)
 
     def keep(self, from_mm: float) -> None:
         """Forget boxes that end before `from_mm`, but for the farthest."""
@@ -205,7 +207,7 @@ class Assembly(msgspec.Struct, eq=False):
         return joins.gap(self.classes[defect.class_id - 1].name)
 
     def _begin(self, inspected: Inspected, piece: Detection, at_mm: float, number: int) -> Open:
-        header = inspected.frame.header
+        header, edge_mm, far_edge_mm = inspected.frame.header, inspected.edge_mm, inspected.far_edge_mm
         return Open(
             id=piece_id(self.coil, header, number),
             class_id=piece.class_id,
@@ -214,7 +216,8 @@ class Assembly(msgspec.Struct, eq=False):
             confidence=piece.confidence,
             captured_ns=header.captured_ns,
             last={header.camera: f"{header.boot}/{header.number}"},
-            edge_mm=None if inspected.edge_mm is None else piece.left_mm - inspected.edge_mm,
+            edge=from_left(edge_mm, piece.left_mm, piece.right_mm),
+            far_edge=from_right(far_edge_mm, piece.left_mm, piece.right_mm),
             is_estimated=header.is_estimated,
         )
 
@@ -271,7 +274,10 @@ class Assembly(msgspec.Struct, eq=False):
                 phase=phase,
                 part_of=part_of,
                 severity=severity(joins.severities, kind.name, defect.extent),
-                edge_mm=None if defect.edge_mm is None else round(defect.edge_mm, 1),
+                edge_mm=defect.edge.near_mm,
+                far_edge_mm=defect.far_edge.near_mm,
+                reach_mm=defect.edge.reach_mm,
+                far_reach_mm=defect.far_edge.reach_mm,
                 is_estimated=defect.is_estimated,
                 frames=defect.frames,
                 recipe=self.recipe,

@@ -42,6 +42,13 @@ class Defect(Kind, Extent, frozen=True, kw_only=True, tag="defect"):
     """How severe it is, by the rules of the configuration; empty before contract 1.3."""
     edge_mm: float | None = None
     """From the strip's edge on the operator's side to its left edge, millimetres; null where that is not known."""
+    far_edge_mm: float | None = None
+    """From its right edge to the strip's edge on the other side (since 1.4)."""
+    reach_mm: float | None = None
+    """From the strip's edge on the operator's side to its right edge: so far it reaches in, at most; null where that
+    edge is not known all along it (since 1.4)."""
+    far_reach_mm: float | None = None
+    """The same from the edge on the other side to its left edge (since 1.4)."""
     is_estimated: bool = False
     """True where positions along the travel follow from a configured speed, and nothing better is known."""
     part_of: str = ""

@@ -114,6 +114,23 @@ def test_dead_zones_are_recorded_not_graded() -> None:
         assert (counted.grade, counted.graded, counted.left_out) == ("hold", 1, 0), defect
 
 
+def test_a_dead_zone_begins_at_the_edge_of_the_strip_that_is_followed() -> None:
+    """Narrower strip than the cameras see: the zone counts from its own edges, as far as they are known."""
+    zones = rules(limit(), edge_mm=20.0)
+    inside = [
+        at(50.0, left_mm=110.0, right_mm=115.0, edge_mm=10.0, reach_mm=20.0),
+        at(50.0, left_mm=800.0, right_mm=805.0, far_edge_mm=5.0, far_reach_mm=20.0),
+    ]
+    assert (grade(seen(*inside), zones).grade, grade(seen(*inside), zones).left_out) == ("release", 2)
+    reaching = [
+        at(50.0, left_mm=110.0, right_mm=115.0, edge_mm=10.0, reach_mm=20.1),
+        at(50.0, left_mm=110.0, right_mm=115.0, edge_mm=10.0),  # not known all along it
+        at(50.0, left_mm=5.0, right_mm=15.0, reach_mm=25.0),
+    ]
+    for defect in reaching:
+        assert grade(seen(defect), zones).grade == "hold", defect
+
+
 def test_a_coil_that_runs_has_no_tail() -> None:
     """The newest metres of a coil that runs are no dead zone: nobody knows where it ends."""
     found = grade(seen(at(97.5), is_over=False), rules(limit(), tail_m=3.0))

@@ -291,3 +291,11 @@ def test_a_pipe_is_written_into_and_stays_one(tmp_path: Path) -> None:
     assert os.read(reader, 10) == b"whole"
     os.close(reader)
     assert pipe.is_fifo()
+
+
+def test_a_coil_turned_about_has_its_other_edge_at_the_left() -> None:
+    """What a defect's distances from the strip's edges were of one side, they are of the other."""
+    defect = any_defect(edge_mm=10.0, reach_mm=15.0, far_edge_mm=85.0, far_reach_mm=90.0)
+    for turn in (transform.reverse, transform.flip):
+        (turned,) = turn(coil(defect)).defects
+        assert (turned.edge_mm, turned.reach_mm, turned.far_edge_mm, turned.far_reach_mm) == (85.0, 90.0, 10.0, 15.0)

@@ -125,6 +125,19 @@ def test_the_edge_is_found_and_followed() -> None:
         assert (arrival.edge_mm, len(arrival.detections)) == (edge_mm, count)
 
 
+def test_both_edges_are_reported() -> None:
+    """Where the strip ends on either side, across the line; a frame that shows one of them leaves the other out."""
+    analyse = Analyse([camera(LEFT, 100.0, edges="both", width=40)])
+    for left_px, right_px, edges_mm in ((10, 30, (110.0, 130.0)), (0, 30, (None, 130.0)), (10, 40, (110.0, None))):
+        picture = np.zeros((1, HEIGHT, 40), np.uint8)
+        picture[:, :, left_px:right_px] = 120
+        labels = np.zeros((1, HEIGHT, 40), np.uint8)
+        maps = Maps(labels, labels, np.ones((1, 2), np.float32))
+        arrivals = (Frame(header(0, LEFT, coil="C", start_mm=0.0, width=40), 0),)
+        (arrival,) = analyse(Inferred(Batch(arrivals, picture, whole(picture), 0), RECIPE, maps)).inspected
+        assert (arrival.edge_mm, arrival.far_edge_mm) == edges_mm
+
+
 def test_edges_beyond_which_another_camera_looks() -> None:
     """The strip cannot end where the next camera sees it go on."""
     cameras = [camera(LEFT, 0.0, edges="both"), camera(RIGHT, 18.0, edges="right")]
