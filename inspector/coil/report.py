@@ -175,9 +175,9 @@ def _meta(
                 "side": repeat.side,
                 "period": repeat.period_mm,
                 "rolls": repeat.rolls,
-                "marks": [places[seen.ids[place]] for place in marks(seen.columns, repeat, unsorted)],
+                "marks": [places[seen.ids[place]] for place in found],
             }
-            for repeat in seen.repeats
+            for repeat, found in zip(seen.repeats, marks(seen.columns, seen.repeats, unsorted), strict=True)
         ],
         "zones": [_zone(rules, is_over=seen.passage.is_over) for rules in gradings],
         "crops": {places[name]: drawn(crop) for name, crop in crops.items() if name in places},

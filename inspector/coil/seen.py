@@ -85,10 +85,10 @@ def gather(
     Raises: JournalError.
     """
     repeats = {repeat.id: repeat for _, repeat in history.events(passage, Repeat)}
-    newest = {repeat.newest for repeat in repeats.values()}
+    known = {mark for repeat in repeats.values() for mark in (repeat.id, repeat.newest)}
     columns, ids, defects, places = Columns(), list[str](), list[Defect](), dict[str, int]()
     for chunk in _parts(history.seen(passage), pause):
-        places |= {defect.id: len(columns) + place for place, defect in enumerate(chunk) if defect.id in newest}
+        places |= {defect.id: len(columns) + place for place, defect in enumerate(chunk) if defect.id in known}
         columns.extend(chunk)
         ids += [defect.id for defect in chunk] if keep != "numbers" else ()
         defects += chunk if keep == "defects" else ()
@@ -101,7 +101,7 @@ def gather(
         totals=totals(history, passage),
         columns=columns,
         missed=missed,
-        repeats=list(_on_coil(columns, repeats.values(), places, passage.is_whole)),
+        repeats=list(_on_coil(columns, [*repeats.values()], places, passage.is_whole)),
         crowded=[crowd for _, crowd in history.events(passage, Crowded)],
         alarms=dict(sorted(Counter(alarm.name for alarm in raised).items())),
         spans=tuple(_spans(spans, columns, missed)),
@@ -129,15 +129,15 @@ def _parts(defects: Iterator[Defect], pause: Callable[[], None]) -> Iterator[lis
 
 
 def _on_coil(
-    columns: Columns, repeats: Iterable[Repeat], places: Mapping[str, int], is_whole: bool
+    columns: Columns, repeats: Sequence[Repeat], places: Mapping[str, int], is_whole: bool
 ) -> Iterator[Repeat]:
     """Yield repeats with the marks that lie on their coil, those too that came after their last report.
 
     None lies there of one that ran on from the coil before, and whose end was reported on this one. Of a coil that the
     journal no longer holds whole, what was reported has to do.
     """
-    for repeat in repeats:
-        number = len(marks(columns, repeat, places)) or (0 if is_whole else repeat.marks)
+    for repeat, found in zip(repeats, marks(columns, repeats, places), strict=True):
+        number = len(found) or (0 if is_whole else repeat.marks)
         if number:
             yield msgspec.structs.replace(repeat, marks=number)
 

@@ -296,7 +296,7 @@ def _prints(file: CoilFile) -> list[list[str]]:
     """Ids of the prints of each repeat, along the coil; none where its newest is not among the defects."""
     columns, places = Columns(file.defects), {defect.id: place for place, defect in enumerate(file.defects)}
     columns.freeze()
-    return [[file.defects[place].id for place in marks(columns, repeat, places)] for repeat in file.repeats]
+    return [[file.defects[place].id for place in found] for found in marks(columns, file.repeats, places)]
 
 
 def _left(file: CoilFile, piece: CoilFile) -> Iterator[Repeat]:

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from inspector.coil import report
-from inspector.coil.marks import marks
 from inspector.coil.pictures import ReportPicture, ReportPictures
 from inspector.coil.record import record
 from inspector.coil.seen import CoilHistory, gather
@@ -103,19 +102,6 @@ def test_names_stay_text() -> None:
     page = html(coil)
     assert page.count("<script") == 4 and page.count("</script") == 4
     assert "<img>" not in page and "alert(1)</script>" not in page
-
-
-def test_marks_of_a_repeat_are_found_again() -> None:
-    """From the newest mark back, over missing ones, and no defect that lies elsewhere."""
-    coil = coil_with_all()
-    places = {defect.id: place for place, defect in enumerate(coil.defects)}
-    found = marks(coil.columns, coil.repeats[0], places)
-    assert [coil.defects[place].id for place in found] == [f"mark{turn}" for turn in (0, 1, 2, 4, 5, 6, 9, 10, 11)]
-    earlier = msgspec.structs.replace(coil.repeats[0], newest="mark5")
-    assert marks(coil.columns, earlier, places) == found  # what came after the last report is there too
-    ended = msgspec.structs.replace(earlier, state="ended")
-    assert [coil.defects[place].id for place in marks(coil.columns, ended, places)][-1] == "mark5"
-    assert marks(coil.columns, msgspec.structs.replace(coil.repeats[0], newest="gone"), places) == []
 
 
 def test_it_reads_without_scripts() -> None:

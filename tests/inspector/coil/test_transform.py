@@ -154,7 +154,7 @@ def linked(made: CoilFile) -> set[str]:
     """Ids of the prints that the map links."""
     columns, places = Columns(made.defects), {defect.id: place for place, defect in enumerate(made.defects)}
     columns.freeze()
-    return {made.defects[place].id for repeat in made.repeats for place in marks(columns, repeat, places)}
+    return {made.defects[place].id for found in marks(columns, made.repeats, places) for place in found}
 
 
 @pytest.mark.parametrize("state", ["new", "update", "ended"])
