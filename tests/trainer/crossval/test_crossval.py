@@ -1,5 +1,4 @@
 import json
-import re
 import signal
 import subprocess
 import sys
@@ -97,14 +96,6 @@ def test_folds_at_the_same_time_stop_together(mask_folder: Path, tmp_path: Path)
     assert "goes on from the last checkpoint" in error
     steps = [checkpoint.load(out / f"fold-{number}" / "last.pt")[0].step for number in (1, 2)]
     assert all(0 < step < 50 * 4 for step in steps)
-
-
-@pytest.mark.slow
-def test_a_fold_that_fails_says_why(mask_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The fault of a fold's process is the command's own, with the fold's name."""
-    words = ["crossval", str(mask_folder), "--jobs", "2", "--weights", "gone.pt", "--out", str(tmp_path)]
-    assert main(words) == 2
-    assert re.search(r"fold-\d: gone.pt: no such file", capsys.readouterr().err)
 
 
 def sums_of(found: np.ndarray, truth: np.ndarray) -> list[float]:
