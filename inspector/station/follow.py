@@ -40,6 +40,8 @@ TIMEOUT_S = 2.0
 ANSWER_S = 10.0
 """The line answers with its next batch: on a slow machine that takes seconds."""
 CLOSE_S = 3.0
+ASKING_CLOSE_S = 0.5
+"""The same for the thread that asks: where no inspector answers any more, it waits for the whole of ANSWER_S."""
 AGAIN_S = 5.0
 Place = tuple[str, int]
 """An event's epoch and number in the journal."""
@@ -91,8 +93,10 @@ class Follower:
         self._stop.set()
         self._ask.set()
         until_s = time.monotonic() + CLOSE_S
-        for thread in self._threads:
+        *others, asking = self._threads
+        for thread in others:
             thread.join(max(0.0, until_s - time.monotonic()))
+        asking.join(ASKING_CLOSE_S)
 
     def take(self) -> list[tuple[Event, PublishedEvent]]:
         """Events that have come since the last call, in order."""
