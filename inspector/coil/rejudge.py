@@ -10,6 +10,7 @@ Knows: events in their order, rules. Must not know: the journal's files, how the
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -45,16 +46,17 @@ STEP_NS = STANDS_NS // 2
 MOST_STEPS = 64
 """A longer pause is divided into this many."""
 NOBODY = "rejudge"
-Raised = dict[tuple[str, str], int]
-"""How many times an alarm was raised, by coil and alarm."""
+Raised = dict[tuple[int, str], int]
+"""How many times an alarm was raised, by the `first_seq` of its coil and its name."""
 
 
-def recorded(events: Iterable[Event]) -> Raised:
-    """Count the alarms of then."""
+def recorded(events: Iterable[Event], records: Sequence[CoilRecord]) -> Raised:
+    """Count the alarms of then, by the coils that `records` tell apart."""
+    coils = _Coils(records)
     raised: Raised = {}
     for event in events:
         if isinstance(event.data, Alarm):
-            _count(event.data, raised)
+            _count(event.data, coils.first_seq(event.data.coil, event.seq), raised)
     return raised
 
 
@@ -62,54 +64,69 @@ def again(
     events: Iterable[Event],
     sections: Sequence[AlarmSection],
     flood: FloodSection,
-    records: Mapping[str, Sequence[CoilRecord]],
+    records: Sequence[CoilRecord],
 ) -> Raised:
-    """Count the alarms that there would have been; `records` are the new ones of each coil, in order."""
+    """Count the alarms that there would have been; `records` are the new ones of all coils, in order."""
     alarms = Alarms(sections, flood, unix_ns=lambda: 0)
     raised: Raised = {}
     waiting: set[str] = set()
-    fresh = {coil: iter(made) for coil, made in records.items()}
-    for findings in _batches(events, fresh):
+    coils, fresh = _Coils(records), {made.first_seq: made for made in records}
+    for seq, findings in _batches(events, fresh):
         asked = tuple(Asked(number, Acknowledge(alarm=name, operator=NOBODY)) for number, name in enumerate(waiting))
         waiting = set()
         batch = msgspec.structs.replace(findings, asked=asked)
         for data in alarms(batch).events[len(batch.events) :]:
-            if isinstance(data, Alarm) and _count(data, raised):
+            if isinstance(data, Alarm) and _count(data, coils.first_seq(data.coil, seq), raised):
                 waiting.add(data.name)
     return raised
 
 
-def _batches(events: Iterable[Event], fresh: Mapping[str, Iterator[CoilRecord]]) -> Iterator[Findings]:
-    """Yield what a line's alarms would have been given: what was recorded, and between it strip that runs evenly."""
+def _batches(events: Iterable[Event], fresh: Mapping[int, CoilRecord]) -> Iterator[tuple[int, Findings]]:
+    """Yield what a line's alarms would have been given: what was recorded, and between it strip that runs evenly.
+
+    Each with the number of the last event that had been recorded.
+    """
     progress = _Progress()
-    before_ns = 0
-    for closed_ns, group in _groups(events):
+    before_seq = before_ns = 0
+    for last_seq, closed_ns, group in _groups(events):
         causes = tuple(_as_now(data, fresh) for data in group if not isinstance(data, CONSEQUENCES))
         until_ns = max(before_ns, closed_ns) + 1
         steps = min(MOST_STEPS, math.ceil((until_ns - before_ns) / STEP_NS)) if before_ns else 1
         before_mm, begins_mm = progress.reached_mm(), progress.begin(group)
         for step in range(1, steps + 1):
-            yield Findings(
-                closed_ns=before_ns + (until_ns - before_ns) * step // steps,
-                reached_mm={
-                    place: before_mm.get(place, 0.0) + (at_mm - before_mm.get(place, 0.0)) * step / steps
-                    for place, at_mm in begins_mm.items()
-                },
-            )
-        yield Findings(closed_ns=until_ns + 1, events=causes, reached_mm=progress.end(group))
-        before_ns = until_ns + 1
+            reached_mm = {
+                place: before_mm.get(place, 0.0) + (at_mm - before_mm.get(place, 0.0)) * step / steps
+                for place, at_mm in begins_mm.items()
+            }
+            step_ns = before_ns + (until_ns - before_ns) * step // steps
+            yield before_seq, Findings(closed_ns=step_ns, reached_mm=reached_mm)
+        yield last_seq, Findings(closed_ns=until_ns + 1, events=causes, reached_mm=progress.end(group))
+        before_seq, before_ns = last_seq, until_ns + 1
 
 
-def _groups(events: Iterable[Event]) -> Iterator[tuple[int, list[Data | Unknown]]]:
-    """Yield what was recorded at one time together, and that time, nanoseconds."""
-    for time, group in itertools.groupby(events, key=lambda event: event.time):
-        yield int(datetime.fromisoformat(time).timestamp() * 1e9), [event.data for event in group]
+def _groups(events: Iterable[Event]) -> Iterator[tuple[int, int, list[Data | Unknown]]]:
+    """Yield what was recorded at one time together, behind its last number and that time, nanoseconds."""
+    for time, together in itertools.groupby(events, key=lambda event: event.time):
+        group = list(together)
+        yield group[-1].seq, int(datetime.fromisoformat(time).timestamp() * 1e9), [event.data for event in group]
 
 
-def _as_now(data: Data, fresh: Mapping[str, Iterator[CoilRecord]]) -> Data:
-    if isinstance(data, CoilRecord):
-        return next(fresh.get(data.coil, iter(())), data)
-    return data
+def _as_now(data: Data, fresh: Mapping[int, CoilRecord]) -> Data:
+    return fresh.get(data.first_seq, data) if isinstance(data, CoilRecord) else data
+
+
+class _Coils:
+    """Which of the coils of one name an event is of."""
+
+    def __init__(self, records: Sequence[CoilRecord]) -> None:
+        self._first_seqs: dict[str, list[int]] = {}
+        for made in records:
+            self._first_seqs.setdefault(made.coil, []).append(made.first_seq)
+
+    def first_seq(self, coil: str, seq: int) -> int:
+        """The first event of the coil of this name that had begun by an event; 0 where none is known."""
+        known = self._first_seqs.get(coil, [])
+        return known[bisect.bisect_right(known, seq) - 1] if known and known[0] <= seq else 0
 
 
 class _Progress:
@@ -149,9 +166,9 @@ class _Progress:
         self._cameras.setdefault(coil, set()).add(camera)
 
 
-def _count(alarm: Alarm, raised: Raised) -> bool:
+def _count(alarm: Alarm, first_seq: int, raised: Raised) -> bool:
     is_raised = alarm.state == "unacknowledged" and alarm.cause in ("", "met")
     if is_raised:
-        place = alarm.coil, alarm.name
+        place = first_seq, alarm.name
         raised[place] = raised.get(place, 0) + 1
     return is_raised

@@ -34,7 +34,7 @@ class GradeRow(msgspec.Struct, frozen=True):
     """Empty where none was recorded."""
     grade_now: str
     alarms_then: dict[str, int]
-    """How many times each was raised while the coil passed; of a name that came again, on all of its coils."""
+    """How many times each was raised for the coil."""
     alarms_now: dict[str, int]
     reasons_now: tuple[str, ...]
 
@@ -72,11 +72,8 @@ def run(args: argparse.Namespace) -> int:
             grades = [made.grade for made in history.records(passage)]
             then[passage.first_seq] = grades[-1] if grades else ""
             now.append(record(gather(history, passage, found.spans), found.gradings, found.severities))
-        before = recorded(history.everything())
-        by_coil: dict[str, list[CoilRecord]] = {}
-        for made in now:
-            by_coil.setdefault(made.coil, []).append(made)
-        after = again(history.everything(), settings.alarm, settings.flood, by_coil)
+        before = recorded(history.everything(), now)
+        after = again(history.everything(), settings.alarm, settings.flood, now)
     for words in dict.fromkeys(history.damaged):
         report(words)
     lines = [_line(made, then[made.first_seq], before, after) for made in now]
@@ -100,7 +97,7 @@ def _line(made: CoilRecord, then: str, before: Raised, after: Raised) -> GradeRo
 
 
 def _of(made: CoilRecord, raised: Raised) -> dict[str, int]:
-    return {alarm: times for (coil, alarm), times in sorted(raised.items()) if coil == made.coil}
+    return {alarm: times for (first_seq, alarm), times in sorted(raised.items()) if first_seq == made.first_seq}
 
 
 def _cells(row: GradeRow) -> list[str]:

@@ -103,6 +103,36 @@ def test_then_and_now_stand_side_by_side(past: Journal, tmp_path: Path, capsys: 
     assert {file.name: file.read_bytes() for file in (tmp_path / "journal").iterdir()} == before
 
 
+def test_coils_of_one_name_have_their_own_alarms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Then and now; the one without a defect has none, and one that was cut off leaves the next its record."""
+    write_recipe(tmp_path / "recipe")
+    (tmp_path / "new.toml").write_text(CONFIG + GRADED)
+    seconds = itertools.count(1_790_000_000)
+    journal = new_journal(tmp_path / "journal", clock_utc=lambda: datetime.fromtimestamp(next(seconds), UTC))
+    dark: list[Any] = [any_defect(id=f"{at}", coil="A", start_mm=at, end_mm=at + 1) for at in (1000.0, 3000.0)]
+    seq = 0
+    for found in (dark[:1], [], dark):  # the first one's record is gone with the process
+        first_seq = seq + 1
+        batches = [[reported("A", "started")], *([defect, raised("A")] for defect in found)]
+        if first_seq > 1 or not found:
+            batches += [[reported("A", "ended", 60.0)], [then("A", first_seq, "release")]]
+        for events in batches:
+            journal.record(events)
+            seq += len(events)
+    journal.close()
+    assert main(["rejudge", str(tmp_path / "journal"), "--config", str(tmp_path / "new.toml"), "--json"]) == 0
+    rows = [json.loads(row) for row in capsys.readouterr().out.splitlines()]
+    assert [row["alarms_then"] for row in rows] == [{"old": 1}, {}, {"old": 2}]
+    assert [row["alarms_now"] for row in rows] == [{"one": 1}, {}, {"blocked": 1, "one": 2}]
+
+
+GRADED = """
+[[alarm]]
+name = "blocked"
+kind = "grade"
+grade = "block"
+"""
+
 RULES = """
 [[alarm]]
 name = "cluster"
