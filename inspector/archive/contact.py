@@ -17,8 +17,9 @@ from inspector.records.frame import Bytes2D
 
 CELL_PX, CAPTION_PX, COLUMNS = 128, 30, 8
 MOST = 48
-PAPER, INK, NETWORK, PERSON = (255, 255, 255), (40, 40, 40), (0, 110, 230), (200, 80, 0)
-"""Blue, green, red: outlines are orange as the network drew them, blue where a person has labelled the defect."""
+PAPER, GROUND, INK, NETWORK, PERSON = (255, 255, 255), (226, 223, 220), (40, 40, 40), (0, 110, 230), (200, 80, 0)
+"""Blue, green, red: a crop lies on the ground; outlines are orange as the network drew them, blue where a person has
+labelled the defect."""
 
 Picture = NDArray[np.uint8]
 """(H, W, 3) uint8: blue, green, red."""
@@ -49,7 +50,9 @@ def _cell(pixels: Bytes2D, facts: Sidecar) -> Picture:
         outline, _ = cv2.findContours(large, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         colour = PERSON if facts.label and region.is_subject else NETWORK
         cv2.drawContours(shown, outline, -1, colour, 1)
-    cell[2 : 2 + size[1], 2 : 2 + size[0]] = shown
+    cell[1 : CELL_PX - 1, 1 : CELL_PX - 1] = GROUND
+    top, left = (CELL_PX - size[1]) // 2, (CELL_PX - size[0]) // 2
+    cell[top : top + size[1], left : left + size[0]] = shown
     confidence = f" {facts.confidence:.2f}" if facts.defect else ""
     _write(cell, f"{facts.name}{confidence}", 12, INK)
     if facts.label:

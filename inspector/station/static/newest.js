@@ -6,7 +6,7 @@ import { el } from "./dom.js";
 import { metres, mm } from "./units.js";
 import { t } from "./words.js";
 
-const ROW_PX = 28, HEAD_PX = 52, LEAST = 2, MOST = 40, AGAIN_MS = 1000;
+const ROW_PX = 28, HEAD_PX = 55, LEAST = 1, MOST = 40, AGAIN_MS = 1000;
 
 export class Newest {
   constructor(room, list) {
