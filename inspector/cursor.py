@@ -1,4 +1,4 @@
-"""The place in a journal up to which a reader needs nothing any more, kept in a file over any end of the process.
+"""A reader's cursor: the last event of a journal that it has dealt with, in a file that survives a kill.
 
 Knows: one small file and its lock. Must not know: events, who reads.
 """

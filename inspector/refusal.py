@@ -1,4 +1,4 @@
-"""What a record's own check says of a value, in words for people: a pattern is for programs.
+"""Puts a record's refusal of a value into words for people: a pattern is for programs.
 
 Knows: msgspec's messages, the patterns of records. Must not know: who is refused.
 """

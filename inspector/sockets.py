@@ -20,7 +20,7 @@ import zmq
 from inspector.errors import SocketError
 
 KEEPALIVE_IDLE_S, KEEPALIVE_EVERY_S, KEEPALIVE_TRIES = 5, 2, 3
-"""A machine that is gone without a word is found out in 11 s."""
+"""A machine that is gone without notice is detected in 11 s."""
 HANDSHAKE_MS = 5000
 BACKLOG = 512
 """Connections that may wait to be accepted: hundreds that come at once do not keep a good one out."""
@@ -64,7 +64,7 @@ def make(
     read when a connection ends. libzmq then takes messages for a peer that was never there, so send after a handshake.
     With `curve` nobody is talked to who has no key; without an authenticator in the context nobody comes in at all.
 
-    The kernel finds out a peer that is gone without a word, on TCP. Not ZeroMQ's heartbeats: with them libzmq aborts a
+    The kernel detects a peer that is gone without notice, on TCP. Not ZeroMQ's heartbeats: with them libzmq aborts a
     program that reads late (`Assertion failed: _input_stopped`, its issues 3937 and 4767), and a ping that lies unread
     makes the kernel throw away frames that nobody has read yet (LOG.md).
     """

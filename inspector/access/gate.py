@@ -28,7 +28,7 @@ CREDENTIAL = "server.key"
 
 
 class ServerKeys(msgspec.Struct, frozen=True):
-    """What a line needs to know who knocks."""
+    """What a line needs to identify its peers."""
 
     own: Key
     folder: Path

@@ -1,6 +1,6 @@
-"""The authenticator: ZeroMQ asks it about every key that knocks (ZAP, ZeroMQ's RFC 27).
+"""The authenticator: ZeroMQ asks it about every key that is presented (ZAP, ZeroMQ's RFC 27).
 
-Laws: no fault admits a peer. A key is looked up at the moment it knocks, so one that was made or
+Laws: no fault admits a peer. A key is looked up when it is presented, so one that was made or
 revoked a moment ago counts; the folder is looked at four times a second besides, for connections that stand.
 
 Knows: the protocol. Must not know: why a key is good. Has a thread of its own.

@@ -36,7 +36,7 @@ UNDER_WAY = 256
 """Events that wait for their acknowledgement at most; fewer where the broker says so (Receive Maximum)."""
 CONNECT_S = 10.0
 KEEPALIVE_S = 15
-"""A broker that is gone without a word is found out in one and a half of these, and so is a bridge by the broker."""
+"""A broker that is gone without notice is detected in one and a half of these, and so is a bridge by the broker."""
 LAST_S = 2.0
 """How long the broker may take over the bridge's own last status."""
 STALLED_S = 30.0

@@ -1,4 +1,4 @@
-"""What passes under the demo's camera: two coils of one strip, and what is amiss with them. Pure.
+"""What passes under the demo's camera: two coils of one strip, and what is wrong with them. Pure.
 
 Knows: the show. Must not know: processes, what was found.
 """

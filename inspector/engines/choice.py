@@ -1,6 +1,6 @@
 """The choice of the engine that the configuration names: checked against its recipe, loaded and warm.
 
-Engines are loaded by name so that none is imported in vain.
+Engines are imported by name, so that only the one in use is loaded.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def load(
     `model` is the recipe's ONNX, `folder` where it and a built engine lie. `unverified` runs a built engine that was
     not proven equal to the model. `gently`: another engine runs a line here meanwhile. `tell` receives how far it is.
 
-    Raises: EngineError; EngineRefused when trying again is in vain.
+    Raises: EngineError; EngineRefused when trying again cannot help.
     """
     if section.kind == "tensorrt":
         from inspector.engines.nvidia import loader

@@ -1,4 +1,4 @@
-"""How a frame comes to lie in a plane of the batch that the network sees.
+"""Copies a frame into its plane of the batch, scaled where the network wants it so.
 
 Knows: pixels, a camera's raster. Must not know: headers, which plane is free.
 """

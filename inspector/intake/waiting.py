@@ -1,4 +1,4 @@
-"""What of a camera waits for its turn behind pictures that are being decoded, in the order in which it came.
+"""A camera's frames that wait behind pictures being decoded, in the order in which they came.
 
 Knows: headers, pixels, why a frame was refused. Must not know: queues, decoders, numbers.
 """

@@ -1,4 +1,4 @@
-"""The record of a coil, made when it has left the cameras: on a thread of its own, from the journal, at leisure.
+"""Makes a coil's record once it has left the cameras: in the background, on a thread of its own, from the journal.
 
 Laws: a coil that ended has its record, over a restart too: the last that ended without one is made up for at the start.
 The line is never held up: the thread gives way after each few defects. A record that cannot be made is logged.

@@ -1,6 +1,6 @@
 """A new configuration taken while the line runs, at each SIGHUP.
 
-Laws: load and warm aside, then hand over once; whatever fails leaves the running line exactly as it was and says why.
+Laws: load and warm in the background, then hand over once; a failure leaves the running line as it was, with a reason.
 An engine that would be made of the same again goes on.
 Must not know: sockets, stages.
 """

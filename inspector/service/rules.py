@@ -1,4 +1,4 @@
-"""What of a configuration contradicts itself, can never come, or is hardly meant: all rooms are asked.
+"""Checks of a configuration over all rooms: contradictions, rules that can never be met, what is hardly meant.
 
 Knows: which room checks which sections. Must not know: files, engines, sockets.
 """

@@ -1,1 +1,1 @@
-"""A line that is not there: procedural steel and what moves it past the inspector."""
+"""A simulated line: procedural steel, and the camera that shows it to the inspector."""

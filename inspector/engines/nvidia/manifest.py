@@ -1,4 +1,4 @@
-"""What an engine file is: `engine.toml`, written by `deploy` next to the engine, read before that runs.
+"""What an engine file is: `engine.toml`, written by `deploy` next to the engine, read before the engine runs.
 
 An engine file is executable code, tied to a flavour and version of TensorRT, to GPUs, and to one recipe. It runs only
 if the manifest next to it fits all of these, names its hash, and says that it was proven equal to the recipe's ONNX.

@@ -43,7 +43,7 @@ ADVICE = {
         "CUDA does not work here. See what `nvidia-smi` says; after an update of the driver, restart the machine",
     ),
 }
-"""TensorRT-RTX's EngineInvalidityDiagnostics: bit -> whether trying again is in vain, and what it means."""
+"""TensorRT-RTX's EngineInvalidityDiagnostics: bit -> whether trying again cannot help, and what it means."""
 
 
 class Runtime:
