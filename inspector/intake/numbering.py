@@ -16,7 +16,7 @@ import msgspec
 from inspector.config.camera import CameraSection
 from inspector.errors import FrameError
 from inspector.intake.counts import JUMP_FRAMES, JUST_PASSED, Count
-from inspector.intake.positions import AGREEING, Position
+from inspector.intake.positions import AGREEING, BEFORE_HEAD_MM, Position
 from inspector.records.frame import Header
 
 FRAMES_PER_S = 2000
@@ -167,7 +167,12 @@ class Numbering:
             header = msgspec.structs.replace(header, coil=position.coil)
         expected_mm = position.expected_mm(header, skipped_mm)
         if not position.follow(header, skipped_mm, length_mm, now_ns):
-            wanted = "up to 1e8" if expected_mm is None else f"about {expected_mm:g}"
+            wanted = f"{-BEFORE_HEAD_MM:g} to 1e8" if expected_mm is None else f"about {expected_mm:g}"
             remarks.append(f"start_mm {header.start_mm:g} of frame {header.number} is not believed; expected {wanted}")
             changed["start_mm"] = None
+        elif position.comes_before_head(header, length_mm):
+            remarks.append(
+                f"start_mm {header.start_mm:g} of frame {header.number} lies before the head of "
+                f"{header.coil or 'its coil'}: what is seen there is on no coil, and not reported"
+            )
         return Believed(msgspec.structs.replace(header, **changed) if changed else header, missing, tuple(remarks))

@@ -30,6 +30,8 @@ JUMP_FRAME_LENGTHS = 10
 of no strip; backwards as far as no drive turns strip around."""
 COIL_MM = 100e6
 """No coil is longer: 100 km."""
+BEFORE_HEAD_MM = 10_000.0
+"""A first position may lie so far before the coil's head: a shear or a weld's sensor stands behind the camera."""
 
 
 class Position(msgspec.Struct):
@@ -53,6 +55,8 @@ class Position(msgspec.Struct):
     next_mm: float = 0.0
     """What would agree with a new position, and how many have."""
     agreeing: int = 0
+    is_before_head: bool = False
+    """The last frame lay before its coil's head."""
     next_coil: str | None = None
     """What would agree with another name of the coil, and how many have."""
     agreeing_coil: int = 0
@@ -86,6 +90,12 @@ class Position(msgspec.Struct):
         if self.end_mm is None:
             return None
         return self.end_mm + skipped_mm if header.coil == self.coil else 0.0
+
+    def comes_before_head(self, header: Header, length_mm: float) -> bool:
+        """Whether a frame that follows is the first in a row that lies before its coil's head, as it names itself."""
+        was, is_named = self.is_before_head, header.start_mm is not None
+        self.is_before_head = (header.start_mm or 0.0) + length_mm <= 0 if is_named else was
+        return self.is_before_head and not was
 
     def follow(self, header: Header, skipped_mm: float, length_mm: float, now_ns: int) -> bool:
         """Go on to a frame's end; return whether the position that it names is believed, true where it names none."""
@@ -128,7 +138,7 @@ class Position(msgspec.Struct):
         is_new = header.coil != self.coil
         begins = header.coil is None and abs(start_mm) <= reach_mm  # the next coil, where coils have no names
         if expected_mm is None:
-            near = -length_mm <= start_mm <= COIL_MM
+            near = -max(length_mm, BEFORE_HEAD_MM) <= start_mm <= COIL_MM
         else:
             frames = None if is_new or not self.resting else round(skipped_mm / length_mm)
             back_mm = slack_mm + back_at_most_mm(frames, length_mm, now_ns - self.named_ns)

@@ -179,6 +179,17 @@ def test_a_position_behind_where_strip_can_have_run_back() -> None:
     assert numbering.believe(back, 0).header.start_mm == 290.0
 
 
+def test_positions_before_the_head() -> None:
+    """A coil may be named before its head comes: the positions hold from the first on, and it is remarked on once."""
+    numbering, remarks = Numbering([frames.camera()]), list[tuple[str, ...]]()
+    for number, start_mm in enumerate((-30.0, -20.0, -10.0, 0.0)):
+        believed = numbering.believe(header(number, coil="A", start_mm=start_mm), 0)
+        assert believed.header.start_mm == start_mm
+        remarks.append(believed.remarks)
+    words = "start_mm -30 of frame 0 lies before the head of A: what is seen there is on no coil, and not reported"
+    assert remarks == [(words,), (), (), ()]
+
+
 def test_position_that_really_jumped() -> None:
     """Where three frames in a row agree on it the strip did move without the camera."""
     assert positions([0, 10, 5000, 5010, 5020, 5030]) == [0, 10, None, None, 5020, 5030]

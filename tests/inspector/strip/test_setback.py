@@ -60,3 +60,14 @@ def test_an_encoder_that_is_set_back_over_a_restart_of_the_inspector() -> None:
     after.restore(strip.state(), 0)
     reported = [*say(*positions(78, [300.0, 310.0], SPOT), strip=after), *after(LAST).events]
     assert [event.start_mm for event in reported if isinstance(event, Defect)] == [784.0, 794.0]
+
+
+def test_strip_before_the_head_is_on_no_coil() -> None:
+    """Positions below 0 add nothing to the account, and what is seen there is not reported; from 0 on all is."""
+    strip = Strip(CAMERAS[:1], APART)
+    frames = [seen(number, SPOT, coil="C", start_mm=(number - 10) * LENGTH_MM) for number in range(20)]
+    reported = [*say(*frames, strip=strip), *strip(LAST).events]
+    spots = [event.start_mm for event in reported if isinstance(event, Defect) and event.is_whole]
+    assert spots == [number * LENGTH_MM + 4 for number in range(10)]
+    ended = reported[-1]
+    assert isinstance(ended, CoilReport) and (ended.inspected_m, ended.missed_m, ended.length_m) == (0.1, 0.0, 0.1)
