@@ -15,6 +15,7 @@ from typing import Self
 
 import msgspec
 
+from inspector import plain_file
 from inspector.errors import EXIT_CONFIG, Busy, InspectorError
 
 
@@ -96,7 +97,7 @@ class CursorFile:
     def _read(self) -> Cursor | None:
         """Return the cursor; None where none is kept."""
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=Cursor)
+            return msgspec.json.decode(plain_file.read(self._path), type=Cursor)
         except FileNotFoundError:
             return None
         except OSError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from inspector import plain_file
 from inspector.errors import RecipeError
 from inspector.records.recipe import Recipe
 
@@ -47,7 +48,7 @@ def load(folder: Path) -> tuple[Recipe, bytes]:
     """
     recipe = read_card(folder)
     try:
-        model = (folder / MODEL).read_bytes()
+        model = plain_file.read(folder / MODEL)
     except OSError as error:
         raise RecipeError(f"{folder / MODEL}: cannot be read: {error.strerror}. Export the recipe again.") from error
     found = hashlib.sha256(model).hexdigest()
@@ -66,7 +67,7 @@ def read_card(folder: Path) -> Recipe:
     """
     path = folder / CARD
     try:
-        recipe = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8-sig")), Recipe)
+        recipe = msgspec.convert(tomllib.loads(plain_file.read_text(path)), Recipe)
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read: {error.strerror}. Give a recipe folder.") from error
     except (ValueError, RecursionError) as error:  # tomllib's, msgspec's and text's are ValueErrors

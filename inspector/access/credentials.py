@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from inspector import plain_file
+
 log = logging.getLogger("inspector")
 
 ABSENT = "none"
@@ -23,7 +25,7 @@ def credential(folder: Path | None, name: str) -> Path | None:
         return None
     path = folder / name
     try:
-        return None if path.read_bytes().strip() in (b"", ABSENT.encode()) else path
+        return None if plain_file.read(path).strip() in (b"", ABSENT.encode()) else path
     except FileNotFoundError:
         return None
     except OSError as error:

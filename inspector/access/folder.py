@@ -24,6 +24,7 @@ from typing import Annotated, Literal, get_args
 import msgspec
 from msgspec import Meta
 
+from inspector import plain_file
 from inspector.access.keys import PRIVATE, PUBLIC, Z85, Key, KeyName, write_new
 from inspector.errors import AccessError
 from inspector.records.names import Name
@@ -136,7 +137,7 @@ def revoke(folder: Path, name: str) -> Path:
     """
     record = _record(folder, name)
     try:
-        text = record.read_bytes()
+        text = plain_file.read(record)
         kept = folder / REVOKED / f"{name}-{hashlib.sha256(text).hexdigest()[:8]}.toml"
         record.rename(kept)
     except FileNotFoundError as error:
@@ -187,20 +188,25 @@ def _listed(place: Path) -> Iterator[tuple[str, os.stat_result]]:
     for entry in entries:
         if entry.name.endswith(".toml") and not entry.name.startswith("."):
             with contextlib.suppress(FileNotFoundError):
-                yield entry.path, entry.stat()
+                yield entry.path, entry.stat(follow_symlinks=not _is_astray(entry))
+
+
+def _is_astray(entry: os.DirEntry[str]) -> bool:
+    """Whether a link leads nowhere, like one to itself."""
+    return entry.is_symlink() and not os.path.exists(entry.path)
 
 
 def _records(place: Path, faults: list[str]) -> Iterator[tuple[Path, Grant]]:
     for name, _ in _listed(place):
         path = Path(name)
         try:
-            with path.open("rb") as file:
+            with plain_file.opened(path) as file:
                 mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
                 text = file.read(LONGEST).decode()
             grant = msgspec.convert(tomllib.loads(text), Grant)
         except FileNotFoundError:  # moved meanwhile
             continue
-        except PermissionError as error:
+        except OSError as error:
             faults.append(f"{path}: cannot be read: {error.strerror}. Let the inspector's user read it (chmod a+r).")
         except (ValueError, RecursionError) as error:
             faults.append(f"{path}: {plain(error)}. Revoke this key and make a new one.")

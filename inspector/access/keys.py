@@ -20,6 +20,7 @@ import msgspec
 import zmq
 from msgspec import Meta
 
+from inspector import plain_file
 from inspector.errors import AccessError
 from inspector.refusal import plain
 from inspector.sockets import Curve
@@ -59,7 +60,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         Raises: AccessError for one that is missing, open to other users, or no key file.
         """
         try:
-            with path.open("rb") as file:
+            with plain_file.opened(path) as file:
                 mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
                 text = file.read(4096).decode()
         except (OSError, ValueError) as error:

@@ -10,6 +10,7 @@ import os
 import stat
 from pathlib import Path
 
+from inspector import plain_file
 from inspector.access.credentials import credential
 from inspector.errors import AccessError
 
@@ -25,7 +26,7 @@ def read_token(path: Path, *, is_credential: bool = False) -> str:
     Raises: AccessError for one that is missing, open to other users, or too short to be a secret.
     """
     try:
-        with path.open("rb") as file:
+        with plain_file.opened(path) as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             token = file.read(LONGEST + 2).decode("ascii").strip()
     except (OSError, ValueError) as error:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from inspector import plain_file
 from inspector.bridges.forward import Away, BrokerRefused, Status
 from inspector.errors import EXIT_CONFIG, InspectorError
 from inspector.records.envelope import Event
@@ -293,7 +294,7 @@ def _password(path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        return (path.read_text(encoding="utf-8").splitlines() or [""])[0] or None
+        return (plain_file.read_text(path).splitlines() or [""])[0] or None
     except (OSError, UnicodeDecodeError) as error:
         raise OptionsError(
             f"{path}: cannot be read as text: {error}. Give --password-file a file of one line."

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from inspector import plain_file
 from inspector.errors import InspectorError
 from inspector.records.coil_file import VERSION, CoilFile
 
@@ -20,7 +21,7 @@ def read(path: Path) -> CoilFile:
     Raises: InspectorError when it cannot be read, or is none.
     """
     try:
-        file = msgspec.json.decode(path.read_bytes(), type=CoilFile)
+        file = msgspec.json.decode(plain_file.read(path), type=CoilFile)
     except OSError as error:
         raise InspectorError(f"{path}: {error.strerror}; expected a coil's JSON file.") from error
     except (ValueError, RecursionError) as error:

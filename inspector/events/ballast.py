@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 from pathlib import Path
 
 log = logging.getLogger("inspector")
@@ -42,9 +43,10 @@ class Ballast:
     def size_bytes(self) -> int:
         """Disk space of it now."""
         try:
-            return self._file.stat().st_blocks * 512
+            facts = self._file.lstat()
         except OSError:
             return 0
+        return facts.st_blocks * 512 if stat.S_ISREG(facts.st_mode) else 0  # a link to another file is no ballast
 
     @property
     def is_laid(self) -> bool:
@@ -59,7 +61,8 @@ class Ballast:
             disk = os.statvfs(self._file.parent)
             if disk.f_bavail * disk.f_frsize < FREE_TIMES * self._size:
                 return False
-            with self._file.open("wb") as file:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+            with open(os.open(self._file, flags, 0o644), "wb") as file:  # never through a link, or into a pipe
                 os.posix_fallocate(file.fileno(), 0, self._size)
                 os.fsync(file.fileno())
         except OSError as error:

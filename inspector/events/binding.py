@@ -7,6 +7,9 @@ import zmq
 from inspector.sockets import Curve, Socket, bind, make
 
 REQUEST_BYTES = 4096
+"""Of a subscription, or a request."""
+PART_BYTES = 2**20
+"""A longer request is answered with words; libzmq ends the connection of whoever sends more than this in a part."""
 LINGER_MS = 1000  # what is in the queues may still leave within this time after close()
 
 
@@ -24,7 +27,8 @@ def bound(
 
     `queue` messages wait for each peer, `answers` on their way out, where that differs.
 
-    `REQUEST_BYTES` limit what comes in: subscriptions and requests. `curve` are its keys; None: it takes none.
+    A subscription has `REQUEST_BYTES` at most, and a part of a request `PART_BYTES`. `curve` are its keys; None: it
+    takes none.
 
     Raises: SocketError.
     """
@@ -32,3 +36,12 @@ def bound(
         context, kind, queue=queue, answers=answers, linger_ms=LINGER_MS, most_bytes=REQUEST_BYTES, curve=curve
     )
     return socket, bind(socket, address, key)
+
+
+def unreadable(request: list[bytes]) -> str:
+    """What is wrong with the parts of a request before anything is read of it; empty where nothing is."""
+    if len(request) != 1:
+        return f"{len(request)} parts came; expected one. Send one part of JSON."
+    if len(request[0]) > REQUEST_BYTES:
+        return f"{len(request[0])} bytes came; expected at most {REQUEST_BYTES}. Send less."
+    return ""

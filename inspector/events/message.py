@@ -49,4 +49,8 @@ def envelope(source: str, epoch: str, data: Data, *, time: str, seq: int, topics
 
 def envelope_time(time: datetime) -> str:
     """Write a time as envelopes do, so that text compares as time does."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    try:
+        time = time.astimezone(UTC)
+    except OverflowError:  # in the year 1 or 9999, and beyond it by its zone
+        time = (datetime.min if time.year == 1 else datetime.max).replace(tzinfo=UTC)
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

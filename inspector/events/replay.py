@@ -11,6 +11,7 @@ Knows: the socket and the replay protocol. Must not know: what an event says, wh
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ import zmq
 
 from inspector.access.door import Door
 from inspector.errors import JournalError
-from inspector.events.binding import bound
+from inspector.events.binding import bound, unreadable
 from inspector.guard import Guard
 from inspector.records.envelope import ReplayHead, ReplayRequest
 from inspector.signals import Flag
@@ -28,6 +29,8 @@ from inspector.sockets import release
 
 if TYPE_CHECKING:
     from inspector.events.journal import Journal
+
+log = logging.getLogger("inspector")
 
 ENVELOPE_PARTS = 3  # identity; and from a REQ its request's id, where it numbers them, and an empty part
 WAITING_ANSWERS = 4  # for one asker; a fifth is dropped and must be asked for again
@@ -70,31 +73,40 @@ class Replays:
 
     def _serve(self) -> None:
         guard = Guard(self._socket, UNFINISHED_BYTES, ALL_UNFINISHED_BYTES)
-        while not self._closing.is_set():
-            completed = set()
-            if self._socket.poll(LOOK_MS):
-                began_s = time.thread_time()
-                frames = self._socket.recv_multipart(copy=False)
-                number = int(frames[-1].get(zmq.SRCFD))
-                completed.add(number)
-                if self._door.is_keyed and self._door.caller(frames[-1]) is None:
-                    guard.end(number)
-                else:
-                    self._reply([frame.bytes for frame in frames])
-                time.sleep(PAUSE * (time.thread_time() - began_s))
-            self._door.follow(guard.look(completed))
-        guard.close()
-        self._socket.close()
-        release(self.address)
+        try:
+            while not self._closing.is_set():
+                completed = {self._take(guard)} if self._socket.poll(LOOK_MS) else set()
+                self._door.follow(guard.look(completed))
+        finally:  # left open it would keep the process from ending
+            guard.close()
+            self._socket.close()
+            release(self.address)
+
+    def _take(self, guard: Guard) -> int:
+        """Answer the next request; return the file descriptor that it came from."""
+        began_s = time.thread_time()
+        frames = self._socket.recv_multipart(copy=False)
+        number = int(frames[-1].get(zmq.SRCFD))
+        if self._door.is_keyed and self._door.caller(frames[-1]) is None:
+            guard.end(number)
+        else:
+            self._reply([frame.bytes for frame in frames])
+        time.sleep(PAUSE * (time.thread_time() - began_s))
+        return number
 
     def _reply(self, parts: list[bytes]) -> None:
         delimiter = parts.index(b"", 1) if b"" in parts[1:ENVELOPE_PARTS] else 0
         envelope, request = parts[: delimiter + 1], parts[delimiter + 1 :]
-        self._socket.send_multipart((*envelope, *self._answer(request)))
+        try:
+            answer = self._answer(request)
+        except Exception as error:  # whatever it is: the next is answered
+            log.error("replay: unexpected %r. Report this as a bug.", error)
+            answer = self._refusal("the inspector failed to answer this; its log says why.")
+        self._socket.send_multipart((*envelope, *answer))
 
     def _answer(self, request: list[bytes]) -> list[bytes]:
-        if len(request) != 1:
-            return self._refusal(f"{len(request)} parts came; expected one. Send one part of JSON.")
+        if words := unreadable(request):
+            return self._refusal(words)
         try:
             asked = self._decode(request[0])
         except (ValueError, RecursionError) as error:

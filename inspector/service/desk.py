@@ -25,7 +25,7 @@ import zmq
 
 from inspector.access.door import Door
 from inspector.commands import ADDRESS
-from inspector.events.binding import bound
+from inspector.events.binding import bound, unreadable
 from inspector.guard import Guard
 from inspector.records.commands import Acknowledge, Answer, Asked, Command, Order
 from inspector.records.events import Data
@@ -155,19 +155,25 @@ class Desk:
 
     def _serve(self) -> None:
         guard = Guard(self._socket, UNFINISHED_BYTES, ALL_UNFINISHED_BYTES)
-        while not self._closing.is_set():
-            completed = {self._receive(guard)} if self._socket.poll(LOOK_MS) else set()
-            self._send_answers()
-            self._door.follow(guard.look(completed))
+        try:
+            while not self._closing.is_set():
+                completed = {self._receive(guard)} if self._socket.poll(LOOK_MS) else set()
+                self._send_answers()
+                self._door.follow(guard.look(completed))
+            self._refuse_rest(guard)
+        finally:  # left open it would keep the process from ending
+            guard.close()
+            self._socket.close()
+            release(self.address)
+
+    def _refuse_rest(self, guard: Guard) -> None:
+        """Send what answers there are, and tell everybody else that the inspector stops."""
         self._send_answers()
         until_s = time.monotonic() + LAST_S
         while self._socket.poll(0) and time.monotonic() < until_s:
             self._receive(guard)
         for envelope in self._waiting.values():
             self._send(envelope, _refusal("the inspector stopped before it was carried out."))
-        guard.close()
-        self._socket.close()
-        release(self.address)
 
     def _receive(self, guard: Guard) -> int:
         """Take the next message; return the file descriptor that it came from."""
@@ -186,8 +192,8 @@ class Desk:
     def _take(self, parts: list[bytes]) -> None:
         delimiter = parts.index(b"", 1) if b"" in parts[1:ENVELOPE_PARTS] else 0
         envelope, request = parts[: delimiter + 1], parts[delimiter + 1 :]
-        if len(request) != 1:
-            self._send(envelope, _refusal(f"{len(request)} parts came; expected one. Send one part of JSON."))
+        if words := unreadable(request):
+            self._send(envelope, _refusal(words))
             return
         try:
             command: Command = msgspec.json.decode(request[0], type=Command)

@@ -14,6 +14,7 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
+from inspector import plain_file
 from inspector.access.settings import KeysSection
 from inspector.alarms.settings import AlarmSection, FloodSection
 from inspector.analysis.settings import AnalysisSection
@@ -104,7 +105,7 @@ def load(path: Path) -> Config:
     Raises: ConfigError with one line for each fault.
     """
     try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        tree = tomllib.loads(plain_file.read_text(path))
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}. Give a TOML file."]) from error
     except UnicodeDecodeError as error:

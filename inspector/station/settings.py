@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from inspector import plain_file
 from inspector.config.reader import HTTP, Section, faults_of, key
 from inspector.errors import ConfigError
 from inspector.sockets import local
@@ -82,7 +83,7 @@ def load(path: Path, bind: str | None = None) -> StationSection:
     Raises: ConfigError with one line for each fault.
     """
     try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        tree = tomllib.loads(plain_file.read_text(path))
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}. Give a TOML file."]) from error
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is one

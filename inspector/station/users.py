@@ -15,6 +15,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from msgspec import Meta
 
+from inspector import plain_file
 from inspector.errors import ConfigError, InspectorError
 from inspector.records.commands import Person
 from inspector.refusal import explained
@@ -65,7 +66,7 @@ def read(path: Path) -> Users:
     Raises: ConfigError.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Users)
+        return msgspec.json.decode(plain_file.read(path), type=Users)
     except OSError as error:
         raise ConfigError(
             [f"{path}: cannot be read: {error.strerror}. Make it: `inspector station user add NAME --file {path}`."]

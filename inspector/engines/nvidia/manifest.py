@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from inspector import plain_file
 from inspector.errors import EngineRefused
 from inspector.records.recipe import Recipe
 
@@ -130,7 +131,7 @@ def read(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Manifest)
+        return msgspec.convert(tomllib.loads(plain_file.read_text(path)), Manifest)
     except OSError as error:
         raise EngineRefused(f"{path}: cannot be read: {error.strerror}. Run `deploy convert {folder}`.") from error
     except (ValueError, RecursionError) as error:  # tomllib's, msgspec's and text's are ValueErrors
@@ -179,7 +180,7 @@ def read_engine(folder: Path) -> bytes:
     """
     path = folder / ENGINE
     try:
-        return path.read_bytes()
+        return plain_file.read(path)
     except OSError as error:
         raise EngineRefused(f"{path}: cannot be read: {error.strerror}. Run `deploy convert {folder}`.") from error
 
@@ -190,7 +191,7 @@ def read_kernels(folder: Path, manifest: Manifest) -> bytes:
         return b""
     path = folder / KERNELS
     try:
-        kernels = path.read_bytes()
+        kernels = plain_file.read(path)
     except OSError as error:
         log.warning("%s: cannot be read: %s; kernels are compiled again. Run `deploy verify`.", path, error.strerror)
         return b""

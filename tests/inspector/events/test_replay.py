@@ -132,6 +132,16 @@ def test_an_asker_that_loops_keeps_nobody_waiting(context: Context, journal: Jou
         assert ask(context, replays, b'{"epoch": null, "after": 0, "limit": 1}')[0]["count"] == 1
 
 
+@pytest.mark.parametrize(("since", "count"), [("0001-01-01T00:00:00+14:00", 1), ("9999-12-31T23:59:59-14:00", 0)])
+def test_times_at_the_ends_of_the_calendar(
+    context: Context, journal: Journal, replays: Replays, since: str, count: int
+) -> None:
+    """A time whose zone takes it beyond the first or last year is answered like any other."""
+    journal.record([HEALTH])
+    asked = json.dumps({"epoch": None, "after": 0, "since": since}).encode()
+    assert ask(context, replays, asked)[0]["count"] == count
+
+
 def test_a_request_without_end_is_cut(context: Context, replays: Replays) -> None:
     """A peer that sends parts and never the last one loses its connection, and the next asker is answered."""
     port = int(replays.address.rpartition(":")[2])
