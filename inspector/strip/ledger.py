@@ -21,8 +21,8 @@ from inspector.strip.leaps import Leap
 
 STRAY_FRAMES = 2
 """So few frames with another coil's name do not end a coil whose position is unknown."""
-
-
+DRIFT = 0.01
+"""Two cameras that count for themselves may differ by so much of the way."""
 UNSEEN = 64
 """Missed stretches that are remembered for each camera."""
 
@@ -131,6 +131,8 @@ class CoilSums(msgspec.Struct):
     """Cameras that left it, and up to where it was accounted for under each."""
     left_at: dict[str, tuple[str, int]] = {}
     """Boot and number of the last frame under each of them."""
+    left_unseen_mm: dict[str, list[tuple[float, float]]] = {}
+    """What was missed under each of them, should it come back."""
     is_ended: bool = False
     """It was reported as ended, because the inspector stopped or the cameras left it; it may go on."""
     is_estimated: bool = False
@@ -141,6 +143,8 @@ class CoilSums(msgspec.Struct):
     """The same with its head."""
     farthest_mm: float = 0.0
     """End of the farthest frame of any camera."""
+    certain_mm: float = 0.0
+    """Begin of that frame: so far the coil reaches under every camera, be the weld within it or not."""
     inspected_mm: float = 0.0
     missed_mm: float = 0.0
     frames: int = 0
@@ -154,7 +158,20 @@ class CoilSums(msgspec.Struct):
         """Keep how far a camera had come that leaves."""
         self.left_mm[camera] = lane.accounted_mm
         self.left_at[camera] = lane.track.boot, lane.track.number
+        self.left_unseen_mm[camera] = lane.unseen_mm
         self.cameras.discard(camera)
+
+    def reach(self, lane: CoilLane) -> None:
+        """Note how far the coil has come under a camera."""
+        come_mm = lane.track.placed_mm - lane.doubtful_mm
+        if come_mm > self.farthest_mm:
+            self.farthest_mm, self.certain_mm = come_mm, come_mm - lane.track.length_mm
+
+    def is_ahead(self, lane: CoilLane) -> bool:
+        """Whether others saw strip of the coil that came under this camera without being seen."""
+        drift_mm = DRIFT * self.farthest_mm if self.is_estimated else 0.0
+        come_mm = lane.track.placed_mm + lane.track.placeless * lane.track.length_mm
+        return come_mm + lane.track.length_mm + drift_mm < self.certain_mm
 
     def come_back(self, header: Header) -> tuple[float, int] | None:
         """Where the coil goes on under a camera that left it and is back, and the number there; None: it begins again.

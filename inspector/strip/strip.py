@@ -181,7 +181,7 @@ class Strip:
         lane.track.go_on(header, at, length_mm)
         lane.received_ns, lane.is_estimated = turn.now_ns, header.is_estimated
         self._coils[lane.coil].is_estimated |= header.is_estimated
-        self._reach(lane)
+        self._coils[lane.coil].reach(lane)
         return lane, at
 
     def _look_back(self, lane: CoilLane, header: Header, length_mm: float, turn: Turn) -> None:
@@ -204,12 +204,7 @@ class Strip:
         stretches, lane.leap = lane.leap.stretches(), None
         for stretch in stretches:
             self._report(camera, lane, stretch, turn)
-        self._reach(lane)
-
-    def _reach(self, lane: CoilLane) -> None:
-        """Note how far the coil has come under a camera."""
-        coil = self._coils[lane.coil]
-        coil.farthest_mm = max(coil.farthest_mm, lane.track.placed_mm - lane.doubtful_mm)
+        self._coils[lane.coil].reach(lane)
 
     def _go_on(self, lane: CoilLane, header: Header, turn: Turn) -> None:
         """Take up a lane after a restart: frames that were numbered meanwhile passed while the inspector was down."""
@@ -252,6 +247,7 @@ class Strip:
             track = CameraTravel(header.boot, number, last_mm if header.start_mm is None else 0.0, accounted_mm)
             lane = self._lanes[header.camera] = CoilLane(name, track, side, accounted_mm)
             lane.is_estimated = header.is_estimated
+            lane.unseen_mm = coil.left_unseen_mm.pop(header.camera, []) if back else []
             lane.miss(0.0, absent_mm)  # so it was reported, and is inspected now
             if before is not None and not coil.joined_before and back is None:
                 coil.joined_before, at_mm = before
@@ -275,10 +271,14 @@ class Strip:
         """End a camera's way along its coil, and the coil with the last camera."""
         lane = self._lanes[camera]
         coil = self._coils[lane.coil]
+        is_short = coil.is_ahead(lane)
+        if coil.is_ended and is_short:  # as the inspector stopped it could have gone on
+            coil.is_ended = False
+            turn.events.append(coil.report("started"))
         if not coil.is_ended:
             if lane.is_restored:
                 lane.lose("down", 0, turn.now_ns)
-            self._complete(camera, turn, is_silent=is_silent)
+            self._complete(camera, turn, is_silent=is_silent or is_short)
         coil.leave(camera, lane)
         turn.left_mm[coil.name, camera] = lane.track.last_mm
         del self._lanes[camera]
@@ -306,17 +306,17 @@ class Strip:
             self._settle(camera, lane, turn)
         self._assume(lane)
         self._count(self._assembly(lane).leave(camera, self._joins), turn)
-        farthest_mm = self._coils[lane.coil].farthest_mm
-        if is_silent and lane.track.placed_mm < farthest_mm:
-            lane.track.placed_mm = farthest_mm
-            lane.reasons["silent"] = 0
         if lane.reasons:
             self._miss(camera, lane, lane.track.placed_mm, turn)
+        farthest_mm = self._coils[lane.coil].farthest_mm
+        if is_silent and lane.track.placed_mm < farthest_mm:
+            lane.track.placed_mm, lane.reasons = farthest_mm, {"silent": 0}
+            self._miss(camera, lane, farthest_mm, turn)
 
     def _assume(self, lane: CoilLane) -> None:
         """Give bad frames the place behind the last good one."""
         lane.track.assume()
-        self._reach(lane)
+        self._coils[lane.coil].reach(lane)
 
     def _end(self, coil: CoilSums, turn: Turn) -> None:
         """End a coil; a camera that never came missed all of it."""

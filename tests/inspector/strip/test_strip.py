@@ -121,7 +121,7 @@ def test_cameras_do_not_disturb_each_other(first: list[Step], second: list[Step]
         reported = run(arrivals)
         assert missed_by(name, together, together) == missed_by(name, reported, together)
         sums = [a + b for a, b in zip(sums, totals(reported), strict=True)]
-    silent_mm = sum(item.end_mm for item in gaps(together) if "silent" in item.reasons)
+    silent_mm = sum(item.end_mm - item.start_mm for item in gaps(together) if "silent" in item.reasons)
     assert totals(together) == pytest.approx([sums[0], sums[1] + silent_mm / 1000], abs=0.05)
 
 

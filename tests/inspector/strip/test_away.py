@@ -1,0 +1,68 @@
+"""A camera that is away while others see the coil: what they saw is missed under it, and nothing else is."""
+
+import pytest
+
+from inspector.records.events import CoilReport, Defect, Missed
+from inspector.records.stages import Detection, Inspected
+from inspector.strip.strip import Strip
+from tests.coils import CAMERAS, LENGTH_MM
+from tests.frames import LAST, header, inspected
+from tests.strips import SPOT, coils, gaps, say
+
+
+def on(camera: str, number: int, *regions: Detection, coil: str = "C", boot: str = "b") -> Inspected:
+    """A frame of an encoder line."""
+    return inspected(header(number, camera, boot, coil=coil, start_mm=number * LENGTH_MM), *regions)
+
+
+def silent(start_mm: float, end_mm: float, **reasons: int) -> Missed:
+    """What the camera at the bottom missed of coil C."""
+    return Missed(camera="bottom", coil="C", start_mm=start_mm, end_mm=end_mm, reasons=reasons or {"silent": 0})
+
+
+@pytest.mark.parametrize("boot", ["b", "another"])
+def test_a_camera_that_is_back_on_the_next_coil_missed_the_rest_of_the_last(boot: str) -> None:
+    """However short it was away, and whether it was started again: the others saw that strip."""
+    strip = Strip(CAMERAS)
+    say(*[on("bottom", number) for number in range(2)], *[on("top", number) for number in range(9)], strip=strip)
+    reported = say(on("top", 0, coil="D"), on("bottom", 0, coil="D", boot=boot), strip=strip)
+    assert gaps(reported) == [silent(20.0, 90.0)]
+    ended = [event for event in reported if isinstance(event, CoilReport) and event.state == "ended"]
+    assert [(event.coil, event.inspected_m, event.missed_m) for event in ended] == [("C", 0.11, 0.07)]
+
+
+def test_a_camera_that_did_not_come_after_a_stop_missed_the_rest() -> None:
+    """The inspector stopped while a camera was behind; after the start both are on the next coil."""
+    strip = Strip(CAMERAS)
+    say(*[on("bottom", number) for number in range(2)], *[on("top", number) for number in range(9)], strip=strip)
+    stopped = strip(LAST).events
+    assert gaps(stopped) == [] and coils(stopped) == [("C", "ended")]  # it may go on
+    again = Strip(CAMERAS)
+    again.restore(strip.state(), 0)
+    reported = say(on("top", 0, coil="D"), on("bottom", 0, coil="D"), strip=again)
+    assert gaps(reported) == [silent(20.0, 20.0, down=0), silent(20.0, 90.0)]
+    assert coils(reported) == [("D", "started"), ("C", "started"), ("C", "ended")]
+    ended = [event for event in reported if isinstance(event, CoilReport) and event.coil == "C"][-1]
+    assert (ended.inspected_m, ended.missed_m) == (0.11, 0.07)
+
+
+@pytest.mark.parametrize("step_mm", [10.0, 80.0])
+def test_cameras_end_a_coil_a_frame_apart(step_mm: float) -> None:
+    """A frame lies on one coil, though its end may lie on the next: others of few rows end before, and miss nothing."""
+    strip = Strip(CAMERAS)
+    rows = round(step_mm)
+    begins_mm = [turn * step_mm for turn in range(240 // rows)]
+    tops = [inspected(header(turn, coil="C", height=rows, start_mm=mm)) for turn, mm in enumerate(begins_mm)]
+    bottoms = [on("bottom", number) for number in range(round((240 - step_mm) / 10) + 1)]
+    reported = say(*bottoms, *tops, on("top", 0, coil="D"), on("bottom", 0, coil="D"), strip=strip)
+    assert gaps(reported) == [] and coils(reported)[-1] == ("C", "ended")
+
+
+def test_a_camera_that_is_back_sees_what_was_missed() -> None:
+    """It was taken for dead, and what is reported as missed is inspected after all: its defects are reported."""
+    strip = Strip(CAMERAS)
+    say(*[on("bottom", number) for number in range(3)], *[on("top", number) for number in range(9)], strip=strip)
+    left = say(on("bottom", 0, coil="D"), strip=strip)
+    assert gaps(left) == [silent(30.0, 90.0)]
+    reported = say(on("bottom", 5, SPOT), on("bottom", 6), on("bottom", 7), on("bottom", 12), strip=strip)
+    assert [event.start_mm for event in reported if isinstance(event, Defect) and event.is_whole] == [54.0]
