@@ -98,6 +98,12 @@ def _not_seen(seen: CoilHistory, rules: GradingSection, missed_m: float) -> Iter
         yield Finding(
             rules.missed, f"{missed_m:.3f} m of graded strip were not inspected, {rules.max_missed_m:g} m are allowed"
         )
+    elif (maybe_m := missed_m + _behind_m(seen, rules)) > rules.max_missed_m + NEAR_MM / 1000:
+        yield Finding(
+            rules.missed,
+            f"up to {maybe_m:.3f} m of graded strip may not have been inspected, as frames were lost while the coil "
+            f"ended, {rules.max_missed_m:g} m are allowed",
+        )
     if len(seen.crowded) > rules.max_crowded:
         first = min(seen.crowded, key=lambda crowd: crowd.start_mm)
         yield Finding(
@@ -111,6 +117,13 @@ def _not_seen(seen: CoilHistory, rules: GradingSection, missed_m: float) -> Iter
         yield Finding(rules.missed, f"nothing is graded: all {length} lie in the dead zones of head and tail")
     if not seen.passage.is_whole:
         yield Finding(rules.missed, "the journal no longer holds all of this coil")
+
+
+def _behind_m(seen: CoilHistory, rules: GradingSection) -> float:
+    """How much graded strip frames may have shown that were lost as the coil ended; all cameras."""
+    dead_mm = 1000 * max(rules.tail_m if seen.passage.is_over else 0.0, rules.weld_m if seen.after else 0.0)
+    behind_mm = [min(gap.at_most_mm, gap.end_mm + gap.at_most_mm - 1000 * rules.head_m) for gap in seen.missed]
+    return sum(max(0.0, at_most_mm - dead_mm) for at_most_mm in behind_mm) / 1000
 
 
 def _beyond(seen: CoilHistory, limit: LimitSection, counts: Bools, levels: Ints) -> Iterator[Finding]:

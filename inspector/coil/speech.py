@@ -26,6 +26,10 @@ FORMS: Mapping[str, re.Pattern[str]] = {
     "reason.missed": re.compile(
         r"(?P<missed>[\d.]+ m) of graded strip were not inspected, (?P<allowed>\S+ m) are allowed"
     ),
+    "reason.maybe": re.compile(
+        r"up to (?P<missed>[\d.]+ m) of graded strip may not have been inspected, as frames were lost while the coil "
+        r"ended, (?P<allowed>\S+ m) are allowed"
+    ),
     "reason.crowded": re.compile(
         r"(?P<count>\d+) frames? showed more than can be listed \(the first at (?P<first>[\d.]+ m)\), (?P<allowed>\d+) "
         r"are allowed"

@@ -54,6 +54,7 @@ def elongate(file: CoilFile, percent: float) -> CoilFile:
         welds_mm=tuple(weld_mm * times for weld_mm in file.welds_mm),
         defects=tuple(replace(defect, area_mm2=defect.area_mm2 * times) for defect in moved.defects),
         crowded=tuple(replace(crowd, area_mm2=crowd.area_mm2 * times) for crowd in moved.crowded),
+        missed=tuple(replace(gap, at_most_mm=gap.at_most_mm * times) for gap in moved.missed),
         repeats=tuple(replace(repeat, period_mm=repeat.period_mm * times) for repeat in file.repeats),
     )
 

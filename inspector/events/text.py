@@ -98,6 +98,7 @@ def _crowded(data: Crowded) -> _Row:
 
 def _missed(data: Missed) -> _Row:
     why = _counts(data.reasons) or "the position jumped"
+    why += f", up to {data.at_most_mm:.1f} mm more" if data.at_most_mm else ""
     return _Row("missed", data.camera, f"{_metre(data.start_mm)}  {_span(data)}  {data.coil}: {why}", MAGENTA)
 
 

@@ -107,6 +107,12 @@ class CoilLane(msgspec.Struct):
         """How much of the way along the coil rests on one frame's position."""
         return self.leap.doubtful_mm if self.leap else 0.0
 
+    def unplaced_mm(self, begins_mm: float) -> float:
+        """How much strip lost frames showed that have no place on this coil, whose next one is seen from there on."""
+        shown_mm = sum(self.reasons.values()) * self.track.length_mm
+        left_mm = max(0.0, shown_mm - (self.track.placed_mm - self.accounted_mm))
+        return left_mm - begins_mm if 0 < begins_mm <= left_mm else left_mm
+
     @property
     def is_losing(self) -> bool:
         """Whether strip is lost and not reported yet."""
@@ -188,7 +194,14 @@ class CoilSums(msgspec.Struct):
         return (left_mm, number) if left_mm and goes_on else None
 
     def miss(
-        self, camera: str, start_mm: float, end_mm: float, reasons: dict[str, int], *, is_estimated: bool = False
+        self,
+        camera: str,
+        start_mm: float,
+        end_mm: float,
+        reasons: dict[str, int],
+        *,
+        is_estimated: bool = False,
+        at_most_mm: float = 0.0,
     ) -> Missed:
         """Count a stretch as missed; return its event."""
         self.missed_mm += end_mm - start_mm
@@ -199,6 +212,7 @@ class CoilSums(msgspec.Struct):
             end_mm=round(end_mm, 1),
             reasons=reasons,
             is_estimated=is_estimated,
+            at_most_mm=round(at_most_mm, 1),
         )
 
     def report(self, state: CoilState) -> CoilReport:

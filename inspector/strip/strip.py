@@ -264,11 +264,11 @@ class Strip:
         if at_mm is not None and not coil.is_ended and not coil.joined_behind:
             coil.joined_behind = name
             turn.events.append(welds.tail(lane, header.camera, name))
-        self._leave(header.camera, turn)
+        self._leave(header.camera, turn, begins_mm=header.start_mm or 0.0)
         return None if at_mm is None else (lane.coil, at_mm)
 
-    def _leave(self, camera: str, turn: Turn, *, is_silent: bool = False) -> None:
-        """End a camera's way along its coil, and the coil with the last camera."""
+    def _leave(self, camera: str, turn: Turn, *, is_silent: bool = False, begins_mm: float = 0.0) -> None:
+        """End a camera's way along its coil, and the coil with the last camera; its next one begins there."""
         lane = self._lanes[camera]
         coil = self._coils[lane.coil]
         is_short = coil.is_ahead(lane)
@@ -278,7 +278,7 @@ class Strip:
         if not coil.is_ended:
             if lane.is_restored:
                 lane.lose("down", 0, turn.now_ns)
-            self._complete(camera, turn, is_silent=is_silent or is_short)
+            self._complete(camera, turn, is_silent=is_silent or is_short, begins_mm=begins_mm)
         coil.leave(camera, lane)
         turn.left_mm[coil.name, camera] = lane.track.last_mm
         del self._lanes[camera]
@@ -297,7 +297,7 @@ class Strip:
         for name in gone[:-REMEMBERED]:
             del self._coils[name]
 
-    def _complete(self, camera: str, turn: Turn, *, is_silent: bool) -> None:
+    def _complete(self, camera: str, turn: Turn, *, is_silent: bool, begins_mm: float = 0.0) -> None:
         """Report what is open: defects, losses, and of a silent camera all that others saw of the coil."""
         lane = self._lanes[camera]
         if lane.leap is not None:
@@ -306,10 +306,12 @@ class Strip:
             self._settle(camera, lane, turn)
         self._assume(lane)
         self._count(self._assembly(lane).leave(camera, self._joins), turn)
-        if lane.reasons:
-            self._miss(camera, lane, lane.track.placed_mm, turn)
         farthest_mm = self._coils[lane.coil].farthest_mm
-        if is_silent and lane.track.placed_mm < farthest_mm:
+        falls_short = is_silent and lane.track.placed_mm < farthest_mm
+        if lane.reasons:
+            at_most_mm = 0.0 if falls_short else lane.unplaced_mm(begins_mm)
+            self._miss(camera, lane, lane.track.placed_mm, turn, at_most_mm=at_most_mm)
+        if falls_short:
             lane.track.placed_mm, lane.reasons = farthest_mm, {"silent": 0}
             self._miss(camera, lane, farthest_mm, turn)
 
@@ -353,21 +355,24 @@ class Strip:
 
     # --- sums -------------------------------------------------------------------------------------------------
 
-    def _miss(self, camera: str, lane: CoilLane, to_mm: float, turn: Turn) -> None:
+    def _miss(self, camera: str, lane: CoilLane, to_mm: float, turn: Turn, *, at_most_mm: float = 0.0) -> None:
         """Report that the strip up to `to_mm` was not inspected."""
         stretch = lane.accounted_mm, max(to_mm, lane.accounted_mm), lane.reasons
         lane.accounted_mm, lane.reasons = stretch[1], {}
         if lane.leap is not None:
             lane.leap.later = [*lane.leap.later, stretch]
         else:
-            self._report(camera, lane, stretch, turn)
+            self._report(camera, lane, stretch, turn, at_most_mm=at_most_mm)
 
-    def _report(self, camera: str, lane: CoilLane, stretch: Stretch, turn: Turn) -> None:
+    def _report(self, camera: str, lane: CoilLane, stretch: Stretch, turn: Turn, *, at_most_mm: float = 0.0) -> None:
         start_mm, end_mm, reasons = stretch
         if end_mm > start_mm:
             lane.miss(start_mm, end_mm)
         coil = self._coils[lane.coil]
-        turn.events.append(coil.miss(camera, start_mm, end_mm, reasons, is_estimated=lane.is_estimated))
+        is_estimated = lane.is_estimated
+        turn.events.append(
+            coil.miss(camera, start_mm, end_mm, reasons, is_estimated=is_estimated, at_most_mm=at_most_mm)
+        )
 
     def _count(self, defects: Iterable[Defect], turn: Turn) -> None:
         for defect in defects:

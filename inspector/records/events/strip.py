@@ -33,6 +33,9 @@ class Missed(Kind, frozen=True, kw_only=True, tag="missed"):
     """
     is_estimated: bool = False
     """True where positions along the travel follow from a configured speed, and nothing better is known (since 1.4)."""
+    at_most_mm: float = 0.0
+    """Strip behind `end_mm` that frames may have shown which were lost as the coil ended: nobody knows which of them
+    still lay on it (since 1.4)."""
 
     @property
     def topic(self) -> str:

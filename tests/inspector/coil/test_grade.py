@@ -131,6 +131,16 @@ def test_a_dead_zone_begins_at_the_edge_of_the_strip_that_is_followed() -> None:
         assert grade(seen(defect), zones).grade == "hold", defect
 
 
+def test_a_tail_that_may_be_missed_is_not_released() -> None:
+    """Frames that were lost as the coil ended count as far as they can have shown graded strip."""
+    gap = Missed(camera="top", coil="C", start_mm=100_000, end_mm=100_000, reasons={"lost": 10}, at_most_mm=640.0)
+    allowed = rules(limit(), max_missed_m=0.1)
+    (reason,) = grade(seen(missed=[gap]), allowed).reasons
+    assert reason.startswith("hold: up to 0.640 m of graded strip may not have been inspected")
+    assert grade(seen(missed=[gap]), rules(limit(), max_missed_m=0.7)).grade == "release"
+    assert grade(seen(missed=[gap]), rules(limit(), max_missed_m=0.1, tail_m=0.6)).grade == "release"
+
+
 def test_a_coil_that_runs_has_no_tail() -> None:
     """The newest metres of a coil that runs are no dead zone: nobody knows where it ends."""
     found = grade(seen(at(97.5), is_over=False), rules(limit(), tail_m=3.0))

@@ -10,8 +10,8 @@ from inspector.records.events import CoilReport, Data, Defect, Missed, Weld
 from inspector.records.stages import Inspected
 from inspector.strip.strip import Strip
 from tests.coils import CAMERAS, LENGTH_MM
-from tests.frames import LAST, header, inspected
-from tests.strips import THROUGH, say, seen
+from tests.frames import LAST, header, inspected, missing
+from tests.strips import THROUGH, gaps, say, seen
 
 
 def frames(
@@ -68,6 +68,15 @@ def test_cameras_that_change_coils_seconds_apart_see_one_weld() -> None:
 def test_frames_that_are_lost_between(lost: int, is_weld: bool) -> None:
     """A few lost frames are no gap, more are one: nobody knows what passed."""
     assert bool(welds(say(*frames(0, 5, "C"), *frames(5 + lost, 9 + lost, "D")))) is is_weld
+
+
+@pytest.mark.parametrize(("lost", "head", "at_most_mm"), [(2, 0, 20.0), (9, 0, 90.0), (9, 4, 50.0), (4, 4, 0.0)])
+def test_frames_that_are_lost_as_a_coil_ends(lost: int, head: int, at_most_mm: float) -> None:
+    """The event says how much strip they can have shown, less what the next coil lacks of its head."""
+    begun = [seen(5 + lost + number, coil="D", start_mm=(head + number) * LENGTH_MM) for number in range(4)]
+    reported = say(*frames(0, 5, "C"), missing(lost), *begun)
+    (tail,) = [gap for gap in gaps(reported) if gap.coil == "C"]
+    assert (tail.start_mm, tail.end_mm, tail.at_most_mm) == (50.0, 50.0, at_most_mm)
 
 
 def test_a_restarted_camera_sees_no_weld() -> None:
