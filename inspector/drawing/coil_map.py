@@ -46,7 +46,7 @@ STRIP_PX = 320
 """The strip is at most so high where there are several rows."""
 ROW_METRES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000)
 
-LONGER = 1.2
+LONGER = 1.35
 """A row may be so much longer than a round number of metres: a short last row costs more than a little of the scale."""
 
 Tones = tuple[float, float, float, float]

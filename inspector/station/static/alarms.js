@@ -90,7 +90,16 @@ export class Alarms {
   }
 }
 
+// A browser keeps a page silent until somebody has touched it, as after a restart at night: then the page says so.
 let audio = null;
+export function hearable(box, hint) {
+  const look = () => { hint.hidden = !box.checked || audio?.state === "running"; };
+  const wake = () => { if (!box.checked) return; if (!audio) { audio = new AudioContext(); audio.addEventListener("statechange", look); } audio.resume(); };
+  box.addEventListener("change", () => { wake(); look(); });
+  for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, wake);
+  wake(); look();
+}
+
 function horn() {
   audio ??= new AudioContext();
   const tone = audio.createOscillator(), loudness = audio.createGain();

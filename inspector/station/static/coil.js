@@ -9,7 +9,7 @@ import { byId, el, facts } from "./dom.js";
 import { picture } from "./picture.js";
 import { reach, shell } from "./shell.js";
 import { metres, mm } from "./units.js";
-import { number, t } from "./words.js";
+import { number, t, time } from "./words.js";
 
 const asked = new URLSearchParams(location.search), name = asked.get("coil") ?? "", which = { coil: name, units: facts.units, zone: facts.zone || Intl.DateTimeFormat().resolvedOptions().timeZone, language: document.documentElement.lang, ...(asked.get("seq") ? { seq: asked.get("seq") } : {}) };
 const read = async () => (await ask("/api/coil", which)).json();
@@ -23,6 +23,7 @@ async function load() {
   const packed = async (part) => (await ask("/api/coil", { stamp: page.stamp, part })).arrayBuffer();
   await show({ meta: { ...page.meta, units: facts.units, words: JSON.parse(byId("words").textContent) }, packed }, picked, backdrop(page.record));
   legend();
+  if (page.record.is_partial) asOf();
   const crops = await (await ask("/api/coil", { stamp: page.stamp, part: "pictures" })).json();
   if (Object.keys(crops).length) await illustrate(crops);
   const wanted = asked.get("defect");
@@ -30,6 +31,12 @@ async function load() {
     const place = (await loadIds()).indexOf(wanted);
     if (place >= 0) picked(place);
   }
+}
+
+// A coil that runs is another a minute later.
+function asOf() {
+  const again = el("button", { class: "quiet", onclick: () => location.reload() }, t("again"));
+  document.querySelector("#report .title p").append(` · ${t("as_of", { time: time(new Date().toISOString()) })} `, again);
 }
 
 let legend = () => {};

@@ -76,6 +76,8 @@ async function load() {
 
 shell();
 byId("days").addEventListener("change", () => reach(load)); byId("print").addEventListener("click", () => window.print());
+const AGAIN_MS = 300_000;                // a wall shows it for days
+setInterval(() => reach(load), AGAIN_MS);
 let later = 0;
 window.addEventListener("resize", () => { clearTimeout(later); later = setTimeout(draw, 150); });
 window.addEventListener("beforeprint", () => draw(true)); window.addEventListener("afterprint", () => draw());

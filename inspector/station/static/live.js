@@ -1,7 +1,7 @@
 // The live page: what the stream brings, drawn at every frame.
 
 import { sign } from "/static/coil/marks.js";
-import { Alarms } from "./alarms.js";
+import { Alarms, hearable } from "./alarms.js";
 import { address, rememberOperator } from "./ask.js";
 import { Backdrop, chooser as backdropChooser, dottedSign, isOn } from "./backdrop.js";
 import { byId, el, facts } from "./dom.js";
@@ -162,6 +162,7 @@ chooser.addEventListener("change", () => { localStorage.setItem("window", choose
 window.addEventListener("resize", resize); resize();
 byId("sound").checked = localStorage.getItem("sound") === "1";
 byId("sound").addEventListener("change", () => localStorage.setItem("sound", byId("sound").checked ? "1" : "0"));
+hearable(byId("sound"), byId("sound-hint"));
 strips.onPick = (coil, defect) => location.assign(address("/coil", { coil: coil.name, defect: defect.id }));
 const link = new Link(address("/api/stream"), receive, (gone, since) => { isLost = gone ? since : 0; report(); if (now) cameras(); isDue = true; });
 requestAnimationFrame(frame);

@@ -6,7 +6,7 @@ import { el } from "./dom.js";
 import { metres, mm } from "./units.js";
 import { t } from "./words.js";
 
-const ROW_PX = 28, HEAD_PX = 55, LEAST = 1, MOST = 40, AGAIN_MS = 1000;
+const ROW_PX = 28, HEAD_PX = 55, LEAST = 1, MOST = 40, AGAIN_MS = 1000, MARGIN_PX = 10;
 
 export class Newest {
   constructor(room, list) {
@@ -15,7 +15,8 @@ export class Newest {
   }
 
   fit() {
-    const rows = Math.min(MOST, Math.floor((this.room.clientHeight - HEAD_PX) / ROW_PX));
+    const high = this.room.clientHeight - (this.list.parentElement.hidden ? MARGIN_PX : 0);   // of the alarms' panel, which has it otherwise
+    const rows = Math.min(MOST, Math.floor((high - HEAD_PX) / ROW_PX));
     if (rows !== this.rows) { this.rows = rows; this.draw(); }
   }
 

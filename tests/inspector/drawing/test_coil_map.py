@@ -19,7 +19,7 @@ from inspector.simulator.thumbnail import SHRINK, Thumbnail
 KINDS = tuple(
     DefectClass(id=number, name=name, threshold=0.5, min_area_mm2=100.0) for number, name in enumerate(CLASSES, start=1)
 )
-SCRATCH = Planted(0, 3, start_mm=11_000.0, end_mm=13_000.0, left_mm=400.0, right_mm=410.0, area_mm2=9000.0)
+SCRATCH = Planted(0, 3, start_mm=14_000.0, end_mm=16_000.0, left_mm=400.0, right_mm=410.0, area_mm2=9000.0)
 CRACK = Planted(1, 2, start_mm=5000.0, end_mm=5100.0, left_mm=700.0, right_mm=710.0, area_mm2=500.0)
 GAP = Missed(camera="top", coil="C1", start_mm=20_000.0, end_mm=22_000.0, reasons={"lost": 12})
 
