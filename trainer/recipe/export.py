@@ -96,7 +96,7 @@ def export(run: Path, folder: Path, asked: ExportOptions) -> Recipe:
     if asked.precision == "int8":
         scores["int8_dice_micro_loss"] = measure(fp32)["dice_micro"] - scores["dice_micro"]
     if folds:  # the run's own network has learnt from all of these frames
-        scores |= evaluate.pixel_scores(infer_all(folds, card_of_model), len(names))
+        scores |= evaluate.pixel_scores(infer_all(folds, card_of_model, like=fp32), len(names))
     if certainty:
         scores |= {
             "temperature": certainty.temperature,

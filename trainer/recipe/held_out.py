@@ -24,7 +24,7 @@ from trainer.learn.folded import fold_folders
 from trainer.learn.series import is_finished
 from trainer.learn.unet import UNet
 from trainer.recipe import evaluate
-from trainer.recipe.graph import write_onnx
+from trainer.recipe.graph import with_weights, write_onnx
 from trainer.settings import Settings
 
 
@@ -83,13 +83,21 @@ def write_graph(unet: UNet, card: Recipe) -> bytes:
         return path.read_bytes()
 
 
-def infer_part(part: HeldOut, card: Recipe) -> Iterator[tuple[Sample, Maps]]:
-    """Yield a part's frames with its network's maps of them, under the recipe's card."""
-    frames, _ = cut_larger(part.frames, (card.height, card.width))
-    yield from evaluate.infer(OpenVino(card, write_graph(part.unet, card)), frames, card)
-
-
-def infer_all(parts: Sequence[HeldOut], card: Recipe) -> Iterator[tuple[Sample, Maps]]:
-    """Yield every part's frames, one part after the other."""
+def graphs_of(parts: Sequence[HeldOut], card: Recipe, like: bytes = b"") -> Iterator[bytes]:
+    """Yield each network's graph; `like` is one of the same shape, where there is one already."""
     for part in parts:
-        yield from infer_part(part, card)
+        exchanged = with_weights(like, part.unet, len(card.classes)) if like else None
+        like = exchanged or write_graph(part.unet, card)
+        yield like
+
+
+def infer_part(part: HeldOut, graph: bytes, card: Recipe) -> Iterator[tuple[Sample, Maps]]:
+    """Yield a part's frames with the maps that its network's graph gives of them, under the recipe's card."""
+    frames, _ = cut_larger(part.frames, (card.height, card.width))
+    yield from evaluate.infer(OpenVino(card, graph), frames, card)
+
+
+def infer_all(parts: Sequence[HeldOut], card: Recipe, like: bytes = b"") -> Iterator[tuple[Sample, Maps]]:
+    """Yield every part's frames, one part after the other; `like` as in `graphs_of`."""
+    for part, graph in zip(parts, graphs_of(parts, card, like), strict=True):
+        yield from infer_part(part, graph, card)

@@ -20,7 +20,7 @@ from trainer.assessment.labelled_strip import AssessedStrip, assessed_frame
 from trainer.errors import UserError
 from trainer.metrics import Scores
 from trainer.recipe.export import write_recipe
-from trainer.recipe.held_out import HeldOut, infer_part, scale_head
+from trainer.recipe.held_out import HeldOut, graphs_of, infer_part, scale_head
 from trainer.tuning.certainty import LEAST, candidates, fit
 from trainer.tuning.sweep import outcomes, wide_open, with_settings
 from trainer.tuning.targets import TuningTarget, choose
@@ -44,7 +44,9 @@ def tune_folded(
     """
     card, model = recipe.load(folder)
     opened, pixels = wide_open(card), Scores(len(card.classes))
-    parts = [_assessed(part, card, opened, scale, pixels) for part in folds]
+    _scale_heads(folds, card)
+    graphs = graphs_of(folds, opened)
+    parts = [_assessed(part, graph, opened, scale, pixels) for part, graph in zip(folds, graphs, strict=True)]
     strips = [strip for part in parts for strip in part]
     metres = sum(strip.metres for strip in strips)
     say(
@@ -65,13 +67,18 @@ def tune_folded(
     return Tuned(write_recipe(folder, model, msgspec.to_builtins(tuned)), True, decided.faults)
 
 
-def _assessed(part: HeldOut, card: Recipe, opened: Recipe, scale: Scale, pixels: Scores) -> list[AssessedStrip]:
-    """Return a part's frames as its network sees them, its head scaled as the recipe's was, nothing held back."""
+def _scale_heads(parts: Sequence[HeldOut], card: Recipe) -> None:
+    """Scale the networks' heads as the recipe's was, where it was."""
     temperature, sound = (card.scores.get(f"validation_{name}") for name in ("temperature", "sound_logit"))
     if temperature is not None and sound is not None:
-        scale_head(part.unet, float(temperature), float(sound))
+        for part in parts:
+            scale_head(part.unet, float(temperature), float(sound))
+
+
+def _assessed(part: HeldOut, graph: bytes, opened: Recipe, scale: Scale, pixels: Scores) -> list[AssessedStrip]:
+    """Return a part's frames as its network's graph sees them, nothing held back."""
     strips = []
-    for sample, maps in infer_part(part, opened):
+    for sample, maps in infer_part(part, graph, opened):
         pixels.add(maps.labels[0], sample.labels)
         strips.append(assessed_frame(sample.name, sample.labels, maps, opened, scale))
     return strips

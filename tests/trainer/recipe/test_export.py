@@ -20,7 +20,7 @@ from trainer.learn.checkpoint import Card
 from trainer.learn.unet import UNet, load_encoder
 from trainer.recipe import evaluate
 from trainer.recipe.export import choose_classes
-from trainer.recipe.graph import Deployed, write_onnx
+from trainer.recipe.graph import Deployed, with_weights, write_onnx
 from trainer.recipe.held_out import load_network
 from trainer.recipe.quantize import quantise
 from trainer.settings import EFFICIENTNET
@@ -54,6 +54,21 @@ def test_the_graph_says_what_the_network_says(
     assert (np.abs(maps.confidence.astype(float) - confidence) <= 2).mean() >= 0.999
     assert np.allclose(maps.presence, presence, atol=0.02)
     assert labels.any()
+
+
+def test_a_graph_with_another_network_s_weights_is_that_network_s(recipes: dict[str, Path], tmp_path: Path) -> None:
+    """Byte for byte, also where grey levels are others; a weight that the graph lacks is not lost in silence."""
+    torch.manual_seed(1)
+    unet = UNet("resnet18", 4, (32, 16, 16, 16), mean=70.0, std=30.0).eval()
+    card, model = recipe.load(recipes["fp32"])
+    for parameter in unet.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    lacking = onnx.load_model_from_string(model)
+    lacking.graph.initializer.pop(0)
+    assert with_weights(lacking.SerializeToString(), unet, 4) is None
+    exchanged = with_weights(model, unet, 4)
+    write_onnx(unet, 4, card.height, card.width, tmp_path / "other.onnx")
+    assert exchanged == (tmp_path / "other.onnx").read_bytes() != model
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
