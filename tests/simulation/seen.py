@@ -95,44 +95,49 @@ class TriggerAccount:
 
 
 class RepeatAccount:
-    """Repeats: new on a coil, then more marks, and one end."""
+    """Repeats: new on a coil, then more marks, and one end.
+
+    It is looked for behind the batch: on a coil that a camera has left for the next, it is reported after that began.
+    """
 
     def __init__(self) -> None:
-        self._marks: dict[str, int] = {}
-        """By id, on this coil."""
+        self._marks: dict[str, tuple[str, int]] = {}
+        """By id: the coil of its newest mark, and its marks there."""
         self._under_way: set[str] = set()
         """Those that have not ended, on whichever coil they were reported last."""
         self._ended: set[str] = set()
-        self._coil = ""
 
     def follow(self, events: Sequence[Data]) -> None:
-        """Take in what was reported with one batch: repeats stand behind the coils' begins."""
-        found = [event for event in events if isinstance(event, Repeat)]
-        self._count(event for event in found if event.coil == self._coil)
-        before = self._coil
+        """Take in what was reported with one batch."""
+        begun = {
+            event.coil
+            for event in events
+            if isinstance(event, CoilReport) and event.state == "started" and not event.inspected_m + event.missed_m
+        }
         for event in events:
-            if isinstance(event, CoilReport) and event.state == "started":
-                if event.coil != self._coil or not event.inspected_m + event.missed_m:
-                    self._marks.clear()
-                self._coil = event.coil
-        self._count(event for event in found if event.coil != before)
+            if isinstance(event, Repeat):
+                self._count(event, begun)
+        self._marks = {name: known for name, known in self._marks.items() if known[0] not in begun}
 
     def compare(self, under_way: Set[str]) -> None:
         """See that what goes on is what its events leave under way: over a restart too, where no event shows it."""
         if under_way != self._under_way:
             raise Violation(f"repeats {sorted(under_way)} are under way; by their events {sorted(self._under_way)}")
 
-    def _count(self, repeats: Iterable[Repeat]) -> None:
-        for event in repeats:
-            before = self._marks.get(event.id, 0)
-            if event.id in self._ended:
-                raise Violation(f"repeat {event.id} is {event.state}; it had ended")
-            self._under_way.add(event.id)
-            if event.state == "ended":
-                self._ended.add(event.id)
-                self._under_way.remove(event.id)
-            elif (event.state == "new") != (before == 0):
-                raise Violation(f"repeat {event.id} is {event.state} on {event.coil}; it had {before} marks there")
-            elif event.marks < before:
-                raise Violation(f"repeat {event.id} has {event.marks} marks on {event.coil}; it had {before}")
-            self._marks[event.id] = event.marks
+    def _count(self, event: Repeat, begun: Set[str]) -> None:
+        coil, before = self._marks.get(event.id, ("", 0))
+        if coil != event.coil:
+            before = 0
+        if event.id in self._ended:
+            raise Violation(f"repeat {event.id} is {event.state}; it had ended")
+        self._under_way.add(event.id)
+        if event.state == "ended":
+            self._ended.add(event.id)
+            self._under_way.remove(event.id)
+        elif before and event.coil in begun:  # it may be the one of before, or the one that begins
+            pass
+        elif (event.state == "new") != (before == 0):
+            raise Violation(f"repeat {event.id} is {event.state} on {event.coil}; it had {before} marks there")
+        elif event.marks < before:
+            raise Violation(f"repeat {event.id} has {event.marks} marks on {event.coil}; it had {before}")
+        self._marks[event.id] = event.coil, event.marks
