@@ -70,6 +70,7 @@ def test_labels_by_key_and_back(mill: Mill, page: Page) -> None:
     page.keyboard.press("u")
     expect(page.locator(".tile.labelled")).to_have_count(0)
     assert [*labelled.glob("*/*/*.json")] == []
+    expect(page.locator("#tile-0.here")).to_be_focused()  # what was taken back is looked at again
     page.keyboard.press("ArrowRight")
     page.keyboard.press("2")
     expect(page.locator(".tile.otherwise")).to_contain_text("bright")

@@ -110,6 +110,8 @@ async function takeBack() {
   const done = await send(undoing(batch), ""), left = unsettled(batch, done);
   if (left.length) undo.push(left);
   if (done.length && done.every((one) => one.is_done)) toast(t("undone", { count: done.length }));
+  const back = tiles.findIndex(({ tile }) => done.some((one) => one.is_done && one.coil === tile.coil && one.defect === tile.defect));
+  if (back >= 0) { pick.none(); pick.go(back); }   // what was taken back is looked at again
   mark(); measure();
   return !left.length;
 }
