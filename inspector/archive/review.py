@@ -137,6 +137,10 @@ def export(folder: Path, out: Path, choice: Choice) -> Exported:
     chosen = [crop for crop in kept if choice.has(crop.facts)]
     classes = _classes(crop.facts for crop in kept)
     _refuse_unknown(choice, kept, classes)
+    if not kept:
+        raise NoneChosen(
+            f"{folder}: holds no crop; expected some. Crops come with defects: see archive.sound_per_km too."
+        )
     if not chosen:
         raise NoneChosen(f"{folder}: none of its {len(kept)} crops is wanted; expected some. Ask for others.")
     if out.exists() and any(out.iterdir()):

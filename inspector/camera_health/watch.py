@@ -196,17 +196,27 @@ class CameraHealth:
         camera.streaks.pop(fault, None)
         statuses: set[Ne107] = {FAULTS[name].status if name in FAULTS else SILENT for name in camera.standing}
         header = camera.header
+        over = OVER.get(fault, f"is no longer {fault}")
         events.append(
             CameraStatus(
                 camera=camera.section.name,
                 fault=fault,
                 state="raised" if is_raised else "returned",
                 status=min(statuses, key=NE107.index, default="normal"),
-                message=f"camera {camera.section.name} {words if is_raised else f'is no longer {_plain(fault)}'}",
+                message=f"camera {camera.section.name} {words if is_raised else over}",
                 coil=(header.coil if header else None) or "",
                 captured_ns=header.captured_ns if header else 0,
             )
         )
+
+
+OVER: dict[CameraFault, str] = {
+    "encoder_standing": "has an encoder that moves again",
+    "encoder_backwards": "has an encoder that no longer runs backwards",
+    "clock": "no longer has a wrong clock",
+    "edge_lost": "shows the strip's edge again",
+}
+"""What is reported of a fault that is over, where it is no property."""
 
 
 def _content(header: Header) -> tuple[int, str]:
@@ -219,8 +229,3 @@ def _advance(before: Header, header: Header, camera: CameraSection) -> float | N
     if before.start_mm is None or header.start_mm is None or before.coil != header.coil:
         return None
     return (header.start_mm - before.start_mm) / camera.footprint(header).length_mm
-
-
-def _plain(fault: CameraFault) -> str:
-    words = {"encoder_standing": "with a standing encoder", "encoder_backwards": "with an encoder running backwards"}
-    return words.get(fault, "with a wrong clock" if fault == "clock" else fault)

@@ -138,8 +138,11 @@ def _class_faults(settings: Config, known: Sequence[str], card: str) -> Iterator
     for key, names, choice in asked:
         for name in names:
             if name not in choice:
-                what = "alarm" if choice is alarm_names else "class"
+                if choice is alarm_names:
+                    wanted = f"one of {', '.join(choice)}" if choice else "none: the file has no [[alarm]]"
+                    yield f'{key} names alarm "{name}"; expected {wanted}. Correct its classes.'
+                    continue
                 yield (
-                    f'{key} names {what} "{name}"; expected one of {", ".join(choice) or "none"} (recipe {card}). '
+                    f'{key} names class "{name}"; expected one of {", ".join(choice)} (recipe {card}). '
                     "Correct its classes."
                 )

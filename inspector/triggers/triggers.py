@@ -221,10 +221,13 @@ class Triggers:
         there_ns = None if stands else forecast.when_ns(effect_mm)
         past_mm = (forecast.line_mm if stands else forecast.place_mm(now_ns + delay_ns)) - effect_mm
         due_ns = there_ns - delay_ns if there_ns else 0
+        pause_ns = self._pause_ns()
         state: TriggerState = "armed"
         if past_mm > NEAR_MM or (stands and past_mm >= 0):
             state = "late"
-        elif due_ns and due_ns - now_ns <= max(rule.lead_ms * 1e6, self._pause_ns()):
+        elif (
+            due_ns and due_ns - now_ns <= max(round(rule.lead_ms * 1e6), pause_ns) + pause_ns
+        ):  # else too late next time
             state = "due"
         return _Moment(
             state=state,
@@ -243,8 +246,8 @@ class Triggers:
         return M * (rule.position_m - (camera.station_m if camera else 0.0) - rule.before_m)
 
     def _pause_ns(self) -> int:
-        """How long it may be until the next call: twice the longest pause of late."""
-        return 2 * max((after - before for before, after in pairwise(self._calls)), default=0)
+        """How long it may be until the next call: the longest pause of late."""
+        return max((after - before for before, after in pairwise(self._calls)), default=0)
 
     def _event(self, target: Target, moment: _Moment, message: str) -> Trigger:
         ahead_mm = self._ahead_mm(target) if target.rule in self._rules else 0.0
@@ -280,7 +283,11 @@ def _words(target: Target, moment: _Moment, now_ns: int) -> str:
     if moment.state == "late":
         return f"{target.action}: late by {moment.late_mm:.0f} mm"
     if not moment.due_ns:
-        why = "the strip stands, or nothing is known of it yet"
+        why = (
+            "at this rate the strip stands before"
+            if moment.speed
+            else "the strip stands, or nothing is known of it yet"
+        )
         return f"{target.action}: {moment.to_go_mm / M:.3f} m to go, nobody knows when: {why}"
     changing = "" if moment.is_steady else ", while the speed changes"
     return (

@@ -163,3 +163,18 @@ def test_a_command_and_a_rule() -> None:
     desk.run_on(1)
     assert states(desk.follow()) == ["normal"]
     assert 'not suppressed by a command; its rule suppresses it while "line' in desk.refusal(commands.Unsuppress)
+
+
+@pytest.mark.parametrize(
+    ("text", "outcomes"),
+    [
+        ("line slower than 0 m/min", {False}),
+        ("first 0 m of coil or line slower than 0 m/min", {False}),
+        ("line slower than 5 m/min and not line slower than 10 m/min", {False}),
+        ("first 30 m of coil or not first 10 m of coil", {True}),
+        ("line slower than 10 m/min and not line slower than 5 m/min", {False, True}),
+    ],
+)
+def test_what_can_never_hold_is_known(text: str, outcomes: set[bool]) -> None:
+    """Numbers count: no line is slower than 0, and one that is slower than 5 m/min is slower than 10."""
+    assert parse(text).outcomes() == outcomes

@@ -97,6 +97,9 @@ def test_an_export_replaces_nothing(store: Store, tmp_path: Path) -> None:
     """What cannot be exported is refused in words."""
     with pytest.raises(InspectorError, match="holds no archive"):
         export(tmp_path, tmp_path / "out", Choice())
+    (tmp_path / "empty" / "seen").mkdir(parents=True)
+    with pytest.raises(NoneChosen, match="holds no crop; expected some"):
+        export(tmp_path / "empty", tmp_path / "out", Choice())
     add(store, 1)
     with pytest.raises(InspectorError, match="none of its 1 crops is wanted"):
         export(store.folder, tmp_path / "out", Choice(labelled=True))

@@ -123,6 +123,17 @@ def test_an_encoder_that_cannot_be(step_mm: float, fault: str | None) -> None:
     assert [event.fault for event in line.reported] == ([fault] if fault else [])
 
 
+def test_an_encoder_that_runs_again_is_reported_in_words() -> None:
+    """The end of a fault reads as plainly as its beginning."""
+    line = Line()
+    for number, pixels in enumerate(sound(20)):
+        line.send(pixels, coil="C", start_mm=1000 - 5 * number, mm_per_row=1.0)
+    for number, pixels in enumerate(sound(20)):
+        line.send(pixels, coil="C", start_mm=1000 + 10 * number, mm_per_row=1.0)
+    assert [event.state for event in line.reported] == ["raised", "returned"]
+    assert line.reported[1].message == f"camera {line.reported[1].camera} has an encoder that no longer runs backwards"
+
+
 def test_a_silent_camera() -> None:
     """One camera sends and the other does not: silent after 10 s, and no longer with its next frame."""
     line = Line()

@@ -48,6 +48,9 @@ SECOND_CAMERA = (
     '[[camera]]\nname = "wide"\nside = "bottom"\nmm_per_px = 1.0\nmm_per_row = 1.0\nwidth = 1000\noverload = "wait"\n'
 )
 FAULTS = {
+    GRADING + LIMIT.format(name="rare", grade="hold", count=2) + 'counts = "alarms"\nclasses = ["zz"]\n': (
+        'grading "g": limit "rare" names alarm "zz"; expected none: the file has no [[alarm]]. Correct its classes.'
+    ),
     GRADING + LIMIT.format(name="often", grade="hold", count=2) + 'counts = "alarms"\n': (
         'grading "g": limit "often" counts alarms, and the file has no [[alarm]]: it can never decide. Write one, or '
         "remove the limit."

@@ -69,6 +69,18 @@ def test_while_the_speed_changes_it_says_how_exact_it_is(speed: object) -> None:
     assert set(last_words(reported).values()) == {1}
 
 
+@pytest.mark.parametrize("lead_ms", [0.0, 100.0, 333.0])
+@pytest.mark.parametrize("mm_per_s", [1000.0, 7000.0, 20_000.0])
+def test_it_leaves_as_early_as_its_way_takes(mm_per_s: float, lead_ms: float) -> None:
+    """However the batches come: at the next one it would be later than `lead_ms` before its moment."""
+    rule = msgspec.structs.replace(RULE, lead_ms=lead_ms)
+    due = [report for report in Line(speed=lambda s: mm_per_s, seconds=20).run(rule) if report.event.state == "due"]
+    pause_ns = 1e9 * FRAME_MM / mm_per_s
+    ahead_ns = [report.event.due_ns - report.at_ns for report in due]
+    assert len(ahead_ns) > 4
+    assert lead_ms * 1e6 <= min(ahead_ns) and max(ahead_ns) <= max(lead_ms * 1e6, pause_ns) + pause_ns + 1e6
+
+
 def test_nothing_is_due_while_the_strip_stands() -> None:
     """It comes to a stand, and what is waited for is due when the strip runs again, as exactly as ever."""
     line = Line(speed=lambda s: ramp(8000, 0, 3, 1000)(s) if s < 20 else ramp(0, 8000, 20, 1000)(s), seconds=30)
