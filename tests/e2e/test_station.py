@@ -118,6 +118,9 @@ def test_a_line_that_is_killed_is_reported_and_comes_back(mill: Mill, page: Page
     mill.stop(signal.SIGKILL)
     expect(page.locator("#banner")).to_contain_text("LINE test DOES NOT ANSWER")
     assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('#banner b')).fontSize)") >= 30
+    expect(page.locator("#banner")).to_contain_text("since")
+    page.reload()  # who comes now has never had an answer
+    expect(page.locator("#banner")).to_contain_text("its last sign was")
     mill.start()
     expect(page.locator("#banner")).to_be_hidden()
     with Camera(mill, boot="b3") as camera:
@@ -170,6 +173,7 @@ def test_a_lost_station_is_reported_within_three_seconds(mill: Mill, browser: Br
     assert page.locator("#banner").is_hidden(), "a late sign is no loss"
     page.clock.run_for(1000)
     assert "NO CONNECTION TO THE STATION" in page.locator("#banner").inner_text()
+    assert page.locator("#cameras .check_function").count() == 2, "nobody knows whether cameras are well"
     page.close()
 
 

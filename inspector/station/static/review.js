@@ -22,6 +22,7 @@ function node(tile, place) {
   const made = el("li", { class: "tile", role: "option", id: `tile-${place}`, tabindex: "-1" });
   made.tabIndex = -1;
   made.append(el("span", { class: "shot" }, el("img", { src: address("/api/crop", { image: tile.image }), alt: "", loading: "lazy", draggable: false })), el("span", { class: "network" }), el("span", { class: "label" }), el("span", { class: "out" }));
+  made.querySelector("img").addEventListener("error", (event) => { if (!isLost()) event.target.replaceWith(el("span", { class: "out-of-store" }, t("no_picture"))); });   // a better one replaced it, or it was the oldest
   made.addEventListener("click", (event) => turns.take(() => { if (event.shiftKey) pick.go(place, true); else if (event.ctrlKey || event.metaKey) pick.toggle(place); else { pick.none(); pick.go(place); } mark(); }));
   return made;
 }
