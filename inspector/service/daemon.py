@@ -306,10 +306,11 @@ class Daemon:
     def _say_goodbye(self) -> None:
         self._metrics.ready.set(0)
         if not self._threads.hangs("journal"):
-            for data in self._desk.left():
+            left, is_stuck = self._desk.left(), self._threads.hangs(self._stages.name)
+            for data in left if is_stuck else ():
                 self._sink.say(data)
             self._say("stopping", "drained" if self._drained else "ended by a fault")
-            self._sink.publish(self._sink.record(()))
+            self._sink.publish(self._sink.record(() if is_stuck else (self._stages.after_the_end(left),)))
 
     def _close_sink(self) -> None:
         self._sink.close(journal=not self._threads.hangs("journal"))

@@ -28,6 +28,7 @@ from inspector.flow import each, followed
 from inspector.intake.receipts import Receipts
 from inspector.metrics import Metrics
 from inspector.recipe_health import OUTPUT_FAULTS, RecipeHealth
+from inspector.records.events import Data
 from inspector.records.stages import Batch, Findings, Inferred, Lasting, Stage
 from inspector.service.archive import Archive
 from inspector.service.desk import Desk
@@ -57,6 +58,7 @@ class Stages:
         self._strip = Strip(settings.camera, settings.defect, settings.severity)
         self._repeats = Repeats(settings.repeat, settings.roll)
         self._inbox: SimpleQueue[Config] = SimpleQueue()
+        self._reached_mm: dict[tuple[str, str], float] = {}
         self._first: list[Stage] = [self._strip, self._triggers]
         self._then: list[Stage] = [Decisions(), self.alarms, self.receipts]
         health: list[Lasting] = [self._camera_health, self._recipe_health]
@@ -117,8 +119,14 @@ class Stages:
             self._triggers.replace(settings.trigger, settings.camera)
             archive.replace(settings.camera)
 
+    def after_the_end(self, events: Iterable[Data]) -> Findings:
+        """What is reported once the flow has ended, such as the last coil's record: its alarms are raised too."""
+        found = Findings(closed_ns=time.monotonic_ns(), events=tuple(events), reached_mm=self._reached_mm)
+        return self._with_states(self.alarms(found))
+
     def _with_states(self, findings: Findings) -> Findings:
         """Add what every stage would have to know to go on from here; none is at work meanwhile."""
+        self._reached_mm = findings.reached_mm
         return msgspec.structs.replace(findings, states={stage.name: stage.state() for stage in self._lasting})
 
 

@@ -7,12 +7,18 @@ import sys
 from pathlib import Path
 
 from inspector.events.history import History
-from inspector.records.events import CoilRecord, Decision
+from inspector.records.events import Alarm, CoilRecord, Decision
 from tests.e2e.mill import Camera, Mill
 from tests.recipes import DARK
 
 DARK_BOX = (10, 30, 20, 40, DARK)
-RULES = """[[severity]]
+RULES = """[[alarm]]
+name = "on-hold"
+kind = "grade"
+grade = "hold"
+off_delay_ms = 0
+
+[[severity]]
 level = "critical"
 min_length_mm = 1
 
@@ -68,6 +74,8 @@ def test_each_coil_has_its_record(tmp_path: Path) -> None:
     assert (second.coil, second.grade, second.defects) == ("B", "release", 0)
     with History(mill.folder / "journal") as history:
         (decision,) = [data for _, data in history.events(history.coil("A"), Decision)]
+        alarms = [event.data for event in history.everything() if isinstance(event.data, Alarm)]
+    assert [alarm.state for alarm in alarms] == ["unacknowledged", "returned"]  # by the record of B, made at the stop
     assert (decision.operator, decision.reason, decision.machine) == ("Kim", "looked at it", "hold")
     listed = inspector("coils", "--config", str(mill.config))
     assert [line.split()[0] for line in listed.stdout.splitlines()[1:]] == ["A", "B"]
