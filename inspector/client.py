@@ -32,7 +32,7 @@ from inspector.access.handshake import Handshakes
 from inspector.access.keys import Key, client_key
 from inspector.cursor import Cursor, CursorFile, place
 from inspector.errors import SocketError
-from inspector.records.envelope import LIMIT_EVENTS, Event, ReplayHead, ReplayRequest, read_event
+from inspector.records.envelope import LIMIT_EVENTS, Event, ReplayHead, ReplayRequest, common_root, read_event
 from inspector.records.events import HEARTBEAT_TOPIC, Heartbeat
 
 QUEUE_EVENTS = 10_000
@@ -103,17 +103,17 @@ class Events:
         self._payloads: dict[str, bytes] = {}
         """The same of events that are on their way, by their id."""
         self._topics = (topics,) if isinstance(topics, str) else tuple(topics) or ("",)
-        self._root = _common_root(self._topics)
+        self._root = common_root(self._topics)
         self._timeout_s, self._heartbeats, self._on_gap = timeout_s, heartbeats, on_gap
         self._patience_s = patience_s
         self._cursor = CursorFile(Path(cursor)) if cursor is not None else None
         self._passed = self._cursor.cursor if self._cursor is not None else None
         after = self._passed or after
         self._time, self._kept_time = "", after.time if isinstance(after, Cursor) else ""
-        """When what came last was sent; and when the kept place was passed, until it was looked at."""
+        """When what came last was sent; and when the kept place was passed, where that is known."""
         after = place(after, since)
         self._since = since.astimezone() if after is None and isinstance(since, datetime) else None
-        self._kept_s = -KEEP_S
+        self._kept_s, self._is_seen = -KEEP_S, False
         self._is_holed = False
         """Whether something is missing that the journal may still have: the cursor goes no farther."""
         # Where we are: all of the root up to `_seq` was yielded or counted as lost; `_number` was the last.
@@ -229,7 +229,9 @@ class Events:
         self._enter(event.epoch)
         self._see_kept(self._seq or 0)
         if self._seq is None:
-            self._seq, self._number = self._begin(seq, number)
+            if (begun := self._begin(seq, number)) is None:
+                return
+            self._seq, self._number = begun
         if seq < self._seq:
             if beat is None:
                 return  # known already
@@ -244,8 +246,8 @@ class Events:
             self._seq, self._number = event.seq, number + 1
         yield event
 
-    def _begin(self, seq: int, number: int) -> tuple[int, int | None]:
-        """Return where to begin, if what is before `seq` was not asked for."""
+    def _begin(self, seq: int, number: int) -> tuple[int, int | None] | None:
+        """Return where to begin, if what is before `seq` was not asked for; None for what lies before the time."""
         if self._since is None:
             return seq, number
         since, self._since = self._since, None
@@ -256,17 +258,35 @@ class Events:
             return seq, number
         if not answer[1]:
             return seq, number
-        first = min(answer[1][0].seq - 1, seq)
+        first = answer[1][0].seq - 1
+        if first > seq:  # it was on its way for longer than the answer
+            self._since = since
+            return None
         return first, first if not self._root or first == 0 else None
 
     def _see_kept(self, seq: int) -> None:
-        """See that the event at the kept place is no later one; else begin where the journal went on after it."""
-        passed, self._kept_time = self._kept_time, ""
-        answer = self._ask(seq - 1, limit=1, prefix="") if passed and seq else None
-        if answer is not None and answer[1] and answer[1][0].seq == seq and answer[1][0].time > passed:
-            again = "an old copy of the journal was put in place, and its numbers were given out again"
-            self._report(1, None, 0, f"event {seq} is another than the one that was dealt with: {again}")
+        """See that the event at the place handed over is the one dealt with; else begin where the journal went on."""
+        passed, is_first, self._is_seen = self._kept_time, not self._is_seen, True
+        answer = self._ask(seq - 1, limit=1, prefix="") if is_first and seq else None
+        if answer is None or answer[0].error or not answer[0].first <= seq <= answer[0].last:
+            return
+        if (event := next(iter(answer[1]), None)) is None or event.seq != seq:
+            self._pass_over(seq, *answer)
+        elif passed and event.time > passed:
+            words = (
+                f"event {seq} is another than the one that was dealt with: an old copy of the journal was put in place"
+            )
+            self._report(1, None, 0, words)
             self._seq, self._since = None, datetime.fromisoformat(passed)
+        elif self._number is None and event.type.startswith(self._root):
+            self._number = event.topicseq
+
+    def _pass_over(self, seq: int, head: ReplayHead, events: Sequence[Event]) -> None:
+        """Go on behind a hole in the numbers: an old copy of the journal was put in place, or a file is damaged."""
+        self._report(seq + 1, None, 0, f"event {seq}, which was dealt with, is not in the journal: it is an old copy")
+        if events := events or (self._ask(head.through, limit=1, prefix="") or (head, []))[1]:
+            self._seq = events[0].seq - 1
+            self._number = None if self._root else self._seq
 
     def _enter(self, epoch: str) -> None:
         if self._epoch not in (None, epoch) and self._seq is not None:
@@ -380,13 +400,3 @@ class Events:
 
     def _number_of(self, event: Event) -> int:
         return event.topicseq if self._root else event.seq
-
-
-def _common_root(topics: Sequence[str]) -> str:
-    """The one topic root to subscribe to, or "" for everything.
-
-    Numbers are without holes for one root or for all: a narrower filter, or several roots, are sorted out
-    here, because otherwise nobody could tell a filtered event from a lost one.
-    """
-    roots = {root + dot if dot else "" for root, dot, _ in (topic.partition(".") for topic in topics)}
-    return roots.pop() if len(roots) == 1 else ""

@@ -24,7 +24,7 @@ from types import MappingProxyType
 
 import apsw
 
-from inspector.events import index, sums
+from inspector.events import home, index, sums
 from inspector.events.ballast import Ballast, size_bytes
 from inspector.events.message import Message, Replay, envelope, envelope_time, topic_root
 from inspector.events.reader import SCAN_SEQS, Reader
@@ -44,7 +44,6 @@ from inspector.events.segments import (
 from inspector.events.verify import faults
 from inspector.events.watch import FileWatch
 from inspector.events.write_ahead import whole_frames
-from inspector.records.envelope import read_event
 from inspector.records.events import Data, Heartbeat
 
 log = logging.getLogger("inspector")
@@ -101,6 +100,7 @@ class Journal:
             self._device = self._folder.device
             try:
                 self._newest = self._take_up(NOTHING, new_epoch)
+                home.settle(self._folder.path)
                 self._ended_s = self._folder.lives(self.position.starts)
                 self._retire()
             except BaseException:
@@ -189,16 +189,7 @@ class Journal:
 
         Where the wall clock was set back meanwhile it is one of those at which that time was passed.
         """
-        wanted = envelope_time(time)
-        low, high = self.first_seq - 1, self.last_seq
-        while low < high:
-            middle = (low + high + 1) // 2
-            page = self.replay(middle - 1, limit=1).messages
-            if page and read_event(page[0].payload).time < wanted:
-                low = middle
-            else:
-                high = middle - 1
-        return low
+        return self._reader.before(self.position, envelope_time(time))
 
     def since(self, after_seq: int) -> list[Message]:
         """Read back all events after `after_seq`, on the thread that records."""

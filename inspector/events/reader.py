@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import apsw
 
@@ -23,11 +24,14 @@ from inspector.records.envelope import read_event
 
 REPLAY = """SELECT seq, topic, payload FROM event
 WHERE seq > ?1 AND seq <= ?2 AND substr(topic, 1, length(?3)) = ?3 ORDER BY seq LIMIT ?4"""
+LAST = "SELECT coalesce(max(seq), 0) FROM event"
 ONE = "SELECT seq, topic, payload FROM event WHERE seq = ?1"
 SCAN_SEQS = 4096
 """Looked at for one page at most, 2 MB or so: a rare topic must not hold up the line."""
 OPEN_FILES = 2
 """Kept open for the next question: askers go on where they were."""
+
+NEWEST_SEQ = 2**63 - 1
 
 EventRow = tuple[int, str, bytes]
 DAMAGE = (apsw.NotADBError, apsw.CorruptError, apsw.SQLError)
@@ -63,7 +67,47 @@ class Reader:
                 found += self._read(start, after, through, prefix, limit - len(found))
         if found and len(found) == limit:
             through = found[-1][0]
+        elif not found:
+            through = max(through, self._end_of_hole(starts, after, last_seq))
         return Replay(tuple(Message(topic, payload) for _, topic, payload in found), through)
+
+    def before(self, position: JournalPosition, wanted: str) -> int:
+        """Return the `seq` of the last event before a time, as envelopes write it, by bisection.
+
+        Raises: as `page`.
+        """
+        low, high = position.first_seq - 1, position.last_seq
+        while low < high:
+            middle = (low + high + 1) // 2
+            found = self._next(position, middle - 1)
+            if found and read_event(found[0].payload).time < wanted:
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+    def _next(self, position: JournalPosition, after: int) -> tuple[Message, ...]:
+        """The event that follows a number, where one does."""
+        found = self.page(position, after, 1)
+        while not found.messages and after < found.through_seq < position.last_seq:
+            after, found = found.through_seq, self.page(position, found.through_seq, 1)
+        return found.messages
+
+    def _end_of_hole(self, starts: Sequence[int], after: int, last_seq: int) -> int:
+        """Last number before the next segment where `after` is the end of one; numbers were passed over there."""
+        for start, next_start in pairwise(starts):
+            if start <= after + 1 < next_start and self._last_of(start) <= after:
+                return min(last_seq, next_start - 1)
+        return 0
+
+    def _last_of(self, start: int) -> int:
+        """Last number of a whole segment; more than any where it cannot be known."""
+        with self._is_read:
+            if start not in self._damaged:
+                with contextlib.suppress(*DAMAGE, apsw.CantOpenError):
+                    last: list[tuple[int]] = list(self._segment(start).execute(LAST))
+                    return last[0][0]
+        return NEWEST_SEQ
 
     def _read(self, start: int, after: int, through: int, prefix: str, limit: int) -> list[EventRow]:
         """Return rows of one segment; none of it when it is gone, those that are whole where it is damaged.

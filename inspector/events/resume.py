@@ -17,6 +17,7 @@ from typing import NamedTuple
 import apsw
 
 from inspector.errors import JournalError
+from inspector.events.home import SKIPPED, is_copy
 from inspector.events.salvage import salvage
 from inspector.events.segments import (
     Damaged,
@@ -98,7 +99,13 @@ def resume(folder: JournalFolder, most_lost: int, known: KnownEvents = NOTHING) 
     found = found or _seen(aside)
     if found is None:
         return Resumed(NOTHING, None), remarks
-    if lost:
+    if is_copy(folder.path):
+        found = _behind(found, SKIPPED)
+        remarks.append(
+            f"{folder.path}: is a copy that was put in place: what was recorded after it was made is lost. The next "
+            f"event is {found.known.position.last_seq + 1}, so that no number of it is used twice"
+        )
+    elif lost:
         found = _behind(found, lost * most_lost)
         remarks.append(f"the next event is {found.known.position.last_seq + 1}: none of the lost numbers is used twice")
     return found, remarks

@@ -5,6 +5,7 @@ Knows: what a reader does with what it does not know. Must not know: sockets, th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -144,3 +145,13 @@ class ReplayHead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """True while `through` is not yet `last`."""
     error: str = ""
     """What was wrong with the request, and what to do."""
+
+
+def common_root(topics: Sequence[str]) -> str:
+    """The one topic root to subscribe to, or "" for everything.
+
+    Numbers are without holes for one root or for all: a narrower filter, or several roots, are sorted out
+    here, because otherwise nobody could tell a filtered event from a lost one.
+    """
+    roots = {root + dot if dot else "" for root, dot, _ in (topic.partition(".") for topic in topics)}
+    return roots.pop() if len(roots) == 1 else ""

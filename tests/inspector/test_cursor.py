@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from inspector.client import Gap
 from inspector.errors import Busy, InspectorError
+from inspector.events.home import SKIPPED
 from inspector.records.envelope import Event
 from tests.lines import ALARM, COIL, Line, seqs, take
 
@@ -63,8 +65,9 @@ def test_a_cursor_stays_before_what_is_missing(tmp_path: Path, line: Line) -> No
 
 
 @pytest.mark.parametrize("topics", [("",), ("alarm.",)])
-def test_a_cursor_beyond_a_journal_that_was_put_back(tmp_path: Path, topics: tuple[str, ...]) -> None:
-    """An old copy gives the numbers out again: whoever was away gets what followed all the same, and is warned."""
+@pytest.mark.parametrize("keeps", ["cursor", "number"])
+def test_a_place_beyond_a_journal_that_was_put_back(tmp_path: Path, topics: tuple[str, ...], keeps: str) -> None:
+    """Whoever was away gets what followed and learns that something is lost, whatever it keeps as its place."""
     journal, copy, cursor = tmp_path / "journal", tmp_path / "copy", tmp_path / "cursor"
     with Line(journal) as line:
         line.say(ALARM, ALARM, ALARM)
@@ -73,18 +76,27 @@ def test_a_cursor_beyond_a_journal_that_was_put_back(tmp_path: Path, topics: tup
         line.say(ALARM, ALARM, ALARM)
         assert seqs(take(events, 6)) == [1, 2, 3, 4, 5, 6]
     shutil.rmtree(journal)
-    copy.rename(journal)
-    gaps = list[Gap]()
+    shutil.copytree(copy, journal)
+    gaps, place = list[Gap](), {"cursor": cursor} if keeps == "cursor" else {"after": ("e1", 6)}
     with Line(journal) as line:
         for _ in range(5):
             line.say(ALARM)
-        with line.listen(topics=topics, cursor=cursor, on_gap=gaps.append) as events:
-            assert seqs(take(events, 5)) == [4, 5, 6, 7, 8]
-        (gap,) = gaps
-        assert gap.reason.startswith("event 5 is another than the one that was dealt with")
-        with line.listen(topics=topics, cursor=cursor, on_gap=gaps.append) as events:
-            assert seqs(take(events, 1)) == [8]
-    assert gaps == [gap]
+        first = 3 + SKIPPED + 1
+        with line.listen(topics=topics, on_gap=gaps.append, **place) as events:
+            assert seqs(take(events, 5)) == [*range(first, first + 5)]
+        assert gaps and line.journal.before(datetime(2100, 1, 1, tzinfo=UTC)) == first + 4
+        with line.listen(topics=topics, after=("e1", 3), on_gap=gaps.append) as events:
+            assert seqs(take(events, 1)) == [first]
+
+
+def test_a_journal_that_was_moved_or_restarted_is_no_copy(tmp_path: Path) -> None:
+    """Its numbers go on without a hole."""
+    with Line(tmp_path / "journal") as line:
+        line.say(ALARM)
+    (tmp_path / "journal").rename(tmp_path / "moved")
+    with Line(tmp_path / "moved") as line:
+        line.say(ALARM)
+        assert line.journal.last_seq == 2
 
 
 def test_a_cursor_that_the_disk_does_not_take_is_reported(tmp_path: Path, line: Line) -> None:

@@ -56,9 +56,9 @@ def test_each_question_finds_what_a_loop_would(tmp_path: Path) -> None:
                 and criteria.from_mm <= defect.start_mm < criteria.to_mm
             }
             assert {defect.id for defect in defects(history, "C", criteria)} == wanted
-    assert sorted(file.suffix for file in (tmp_path / "journal").iterdir()) == [".sqlite"] * len(
-        list((tmp_path / "journal").iterdir())
-    ), "reading left files behind"
+    assert [file.name for file in (tmp_path / "journal").iterdir() if file.suffix != ".sqlite"] == ["home"], (
+        "reading left files behind"
+    )
 
 
 def test_a_coil_under_way_in_a_journal_of_before_0_3(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from inspector.errors import JournalError
+from inspector.events import home
 from inspector.events.verify import verify
 from inspector.events.write_ahead import FRAME_HEAD, HEAD, whole_frames
 from tests.journals import ALARM, COIL, DEFECT, events, held, newest, opened
@@ -37,6 +38,7 @@ def killed(folder: Path, commits: int) -> tuple[Path, int]:
     for number in range(commits):
         journal.record([DEFECT, ALARM], {"strip": bytes([number])})
     shutil.copytree(folder / "written", folder / "journal")
+    (folder / "journal" / home.NAME).unlink()  # by which a copy is known
     last_seq = journal.last_seq
     journal.close()
     return folder / "journal", last_seq
