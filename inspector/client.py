@@ -273,9 +273,7 @@ class Events:
         if (event := next(iter(answer[1]), None)) is None or event.seq != seq:
             self._pass_over(seq, *answer)
         elif passed and event.time > passed:
-            words = (
-                f"event {seq} is another than the one that was dealt with: an old copy of the journal was put in place"
-            )
+            words = f"event {seq} is another than the one that was dealt with: an old copy was put in place"
             self._report(1, None, 0, words)
             self._seq, self._since = None, datetime.fromisoformat(passed)
         elif self._number is None and event.type.startswith(self._root):
