@@ -73,7 +73,18 @@ export class Strip {
   }
 
   show(i) {
-    this.chosen = i; this.go(startMm(i), Math.min(this.inner / Math.max(4 * lengthMm(i), 1500), 6));
+    this.chosen = i; this.go(startMm(i), Math.min(this.inner / Math.max(4 * lengthMm(i), 1500), 6)); this.reveal(i);
+  }
+
+  // Where the map's width becomes another: what was in its middle stays there, or the defect that is picked.
+  keep(scale, [from, to]) {
+    const isPicked = this.chosen >= 0 && startMm(this.chosen) >= from && startMm(this.chosen) <= to;
+    this.scale = Math.max(this.whole, scale); this.layout(); this.go(isPicked ? startMm(this.chosen) : (from + to) / 2);
+    if (isPicked) this.reveal(this.chosen);
+  }
+
+  // A row may be higher than the map.
+  reveal(i) {
     const y = this.at(meta.sides_by_number[coil.side[i]], startMm(i), leftMm(i) + widthMm(i) / 2)[1];
     if (y < 40 || y > this.view - 40) { this.pane.scrollTop += y - this.view / 2; this.draw(); }
   }
@@ -109,6 +120,7 @@ export class Strip {
     this.top = printing ? 0 : this.pane.scrollTop;
     this.first = Math.max(0, Math.floor(this.top / this.rowPx)); this.last = Math.min(this.rows - 1, Math.floor((this.top + this.view) / this.rowPx));
     if (!printing) this.behind?.cover(this.first * this.rowMm, Math.min(this.length, (this.last + 1) * this.rowMm), this.scale * sharpness());
+    this.seen = [this.first * this.rowMm, (this.last + 1) * this.rowMm];
     this.inView = Math.min(this.rows, Math.ceil(this.view / this.rowPx) + 1);
     if (printing || this.rowPx > this.view) { this.paint(this.last - this.first + 1); this.under = [[0, this.hits]]; } else this.blit();
     this.ring();

@@ -86,9 +86,9 @@ export async function show(source, picked = () => {}, behind = null) {
   let wide = strip.width;
   new ResizeObserver(() => {
     if (printing || strip.measure() === wide) return;
-    const was = strip.whole, now = strip.scale;
+    const was = strip.whole, now = strip.scale, seen = strip.seen;
     wide = strip.width; strip.fit(); charts();
-    if (now > was * 1.01) { strip.scale = Math.max(strip.whole, now); strip.layout(); strip.draw(); }
+    if (now > was * 1.01) strip.keep(now, seen);
   }).observe(byId("map"));
   document.documentElement.dataset.ready = String(Math.round(performance.now()));
 }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import re
+import time
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import msgspec
@@ -24,6 +25,10 @@ from tests.browser import needs_browser, opened, tones
 from tests.coil_journals import new_journal, write_coil
 from tests.coils_seen import seen
 from tests.defects import any_defect
+from tests.patience import patience_s
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 RULES = (GradingSection(name="customer", version="7", limit=(LimitSection(name="any", grade="hold", max_count=0),)),)
 
@@ -164,6 +169,14 @@ def test_charts_come_with_the_map_which_prints_on_page_one(tmp_path: Path) -> No
         page.wait_for_function("document.querySelector('#map-panel').getBoundingClientRect().bottom + scrollY < 710")
 
 
+def until(page: Page, expression: str) -> None:
+    """Wait until an expression is true; the page's policy lets Playwright's own way of waiting evaluate nothing."""
+    deadline_s = time.monotonic() + patience_s()
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline_s, f"not true in time: {expression}"
+        page.wait_for_timeout(50)
+
+
 @needs_browser
 @pytest.mark.slow
 def test_a_browser_shows_all_of_it(tmp_path: Path) -> None:
@@ -194,6 +207,13 @@ def test_a_browser_shows_all_of_it(tmp_path: Path) -> None:
         # What is picked in the list is shown on the map.
         page.click(f"{rows}:has-text('bottom')")
         assert page.evaluate("strip.chosen") == page.evaluate("ids.indexOf('under')")
+        # There it stays where the map becomes narrower, as when a panel opens next to it.
+        page.set_viewport_size({"width": 900, "height": 800})
+        until(page, "strip.width < 900")
+        place = "strip.at('bottom', startMm(strip.chosen), leftMm(strip.chosen))[1]"
+        until(page, f"strip.scale > strip.whole && {place} > 0 && {place} < strip.view")
+        page.set_viewport_size({"width": 1280, "height": 800})
+        until(page, "strip.width > 1100")
         # The map: missed strip is hatched on either side, welds at the ends are lines, marks of a repeat are linked.
         page.click("#fit")
         for side in ("top", "bottom"):
