@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inspector import recipe
+from inspector import plain_file, recipe
 from inspector.engines.nvidia import manifest
 from inspector.errors import RecipeError
 from tests.recipes import write_recipe
@@ -83,7 +83,7 @@ def test_numpy_reads_no_pickle_unless_asked(tmp_path: Path) -> None:
 
 def swapping(monkeypatch: pytest.MonkeyPatch, target: Path, swapped: bytes) -> Callable[[], int]:
     """Have a file replaced the moment that it was read, as somebody quick would; return how often it was read."""
-    read, count = Path.read_bytes, [0]
+    read, count = plain_file.read, [0]
 
     def read_and_swap(path: Path) -> bytes:
         content = read(path)
@@ -92,7 +92,7 @@ def swapping(monkeypatch: pytest.MonkeyPatch, target: Path, swapped: bytes) -> C
             path.write_bytes(swapped)
         return content
 
-    monkeypatch.setattr(Path, "read_bytes", read_and_swap)
+    monkeypatch.setattr(plain_file, "read", read_and_swap)
     return lambda: count[0]
 
 
