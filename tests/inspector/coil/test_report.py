@@ -166,7 +166,7 @@ def test_charts_come_with_the_map_which_prints_on_page_one(tmp_path: Path) -> No
         assert "metre" in page.evaluate("window.atMap")
         page.emulate_media(media="print")
         page.set_viewport_size({"width": 1039, "height": 710})  # A4 landscape without its margins
-        page.wait_for_function("document.querySelector('#map-panel').getBoundingClientRect().bottom + scrollY < 710")
+        until(page, "document.querySelector('#map-panel').getBoundingClientRect().bottom + scrollY < 710")
 
 
 def until(page: Page, expression: str) -> None:
