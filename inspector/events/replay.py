@@ -39,8 +39,8 @@ UNFINISHED_BYTES, ALL_UNFINISHED_BYTES = 2**16, 2**20
 takes 64 of memory."""
 PAUSE = 3.0
 """After each answer the line has the interpreter to itself for this many times as long as the answer took."""
-ANSWER_EVENTS = 200
-"""In one answer at most, 2 ms of work: with 1000 frames wait for the interpreter, two or three times as long in all."""
+ANSWER_EVENTS = 100
+"""In one answer at most, 0.4 ms of work: with more, frames wait for the interpreter longer, and more of them."""
 LOOK_MS = 50
 """The longest wait on the socket, so that a close is noticed."""
 

@@ -42,7 +42,11 @@ def test_events_come_typed_and_in_order(line: Line) -> None:
 
 def test_begins_with_now_unless_asked_otherwise(line: Line) -> None:
     """Without `after`, what was published before does not come, and is no loss."""
-    line.say(COIL, COIL)
+    with line.listen(after=None, heartbeats=True) as early:
+        next(early)
+        line.say(COIL, COIL)
+        while next(early).seq != 2:  # both have been sent
+            pass
     with line.listen(after=None, heartbeats=True) as events:
         assert next(events).data == Heartbeat(last_seq=2, last_topicseq={"coil.": 2})
         line.say(ALARM)
