@@ -229,7 +229,7 @@ def test_no_heartbeats_of_zeromq(line: Line) -> None:
 
 def test_a_replay_address_where_no_journal_is(line: Line) -> None:
     """Another kind of socket, or nobody at all: patience, then a loss that is reported, and the stream goes on."""
-    line.say(COIL, COIL)
+    line.say(COIL, COIL, lost=True)
     for nowhere in (line.publisher.address, "tcp://127.0.0.1:9"):
         gaps: list[Gap] = []
         with line.listen(replay=nowhere, after=("e1", 0), patience_s=0.3, on_gap=gaps.append) as events:
