@@ -122,6 +122,11 @@ class Mill:
         """Wait until that many frames have ended in this way."""
         self.wait_until(lambda: self.metric(name) >= frames, f"bring {name} to {frames}")
 
+    def until_kept(self, coil: str, crops: int = 1) -> None:
+        """Wait until the archive in `archive` holds that many crops of a coil's defects."""
+        kept = self.folder / "archive" / "seen"
+        self.wait_until(lambda: len([*kept.glob(f"*/{coil}/*.json")]) >= crops, f"keep {crops} crops of {coil}")
+
     def wait_until(self, done: Callable[[], bool], what: str) -> None:
         """Wait for something that the inspector is to do."""
         self.daemon.wait_until(done, what, patience_s())

@@ -13,11 +13,11 @@ from playwright.sync_api import Browser, Page, expect
 from inspector.commands import ask
 from inspector.records.commands import ListAlarms
 from inspector.records.events import Commanded, Decision, Defect
-from tests.browser import needs_browser, watched
+from tests.browser import needs_browser
 from tests.e2e.mill import Camera, Mill
 from tests.patience import patience_s
 from tests.recipes import DARK
-from tests.stations import Station, station_of
+from tests.stations import Station
 
 pytestmark = [needs_browser, pytest.mark.slow]
 DARK_BOX = (10, 30, 20, 40, DARK)
@@ -34,20 +34,6 @@ def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
     made.write(extra=ARCHIVE)
     with made, Camera(made, boot="b0") as camera:
         camera.send(coil="BEFORE")
-        yield made
-
-
-@pytest.fixture(scope="module")
-def station(mill: Mill) -> Iterator[Station]:
-    """A station of that line, on loopback."""
-    with station_of(mill.folder) as made:
-        yield made
-
-
-@pytest.fixture
-def page(browser: Browser, station: Station) -> Iterator[Page]:
-    """The live page."""
-    with watched(browser, f"{station.address}/live", PATIENCE_MS) as made:
         yield made
 
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser import needs_browser, watched
 from tests.e2e.mill import FRAME_MM, Camera, Mill
 from tests.patience import patience_s
-from tests.stations import Station, station_of
+from tests.stations import Station
 
 pytestmark = [needs_browser, pytest.mark.slow]
 PATIENCE_MS = round(1000 * patience_s())
@@ -49,13 +49,6 @@ def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
         for _ in range(2):
             camera.send(coil="C1")
         made.until(10)
-        yield made
-
-
-@pytest.fixture(scope="module")
-def station(mill: Mill) -> Iterator[Station]:
-    """A station of that line, on loopback."""
-    with station_of(mill.folder) as made:
         yield made
 
 

@@ -14,7 +14,7 @@ from tests.browser import needs_browser, watched
 from tests.e2e.mill import Camera, Mill
 from tests.patience import patience_s
 from tests.recipes import DARK
-from tests.stations import Station, station_of
+from tests.stations import Station
 
 pytestmark = [needs_browser, pytest.mark.slow]
 PATIENCE_MS = round(1000 * patience_s())
@@ -50,21 +50,7 @@ def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
         camera.skip()
         camera.send(coil="C1")
         camera.send(coil="C2")
-        made.wait_until(lambda: [*(made.folder / "archive").glob("seen/*/C1/*.json")] != [], "keep the crops")
-        yield made
-
-
-@pytest.fixture(scope="module")
-def station(mill: Mill) -> Iterator[Station]:
-    """A station of that line, on loopback."""
-    with station_of(mill.folder) as made:
-        yield made
-
-
-@pytest.fixture
-def page(browser: Browser, station: Station) -> Iterator[Page]:
-    """The live page."""
-    with watched(browser, f"{station.address}/live", PATIENCE_MS) as made:
+        made.until_kept("C1")
         yield made
 
 

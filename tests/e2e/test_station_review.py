@@ -34,8 +34,7 @@ def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
             camera.send(BOX, coil="C1")
             camera.send(coil="C1")
         camera.send(coil="C2")
-        archive = made.folder / "archive"
-        made.wait_until(lambda: len([*archive.glob("seen/*/C1/*.json")]) >= DEFECTS, "keep the crops")
+        made.until_kept("C1", DEFECTS)
         yield made
 
 

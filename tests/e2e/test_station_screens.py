@@ -12,7 +12,7 @@ from tests.browser import needs_browser, watched
 from tests.e2e.mill import Camera, Mill
 from tests.patience import patience_s
 from tests.recipes import DARK
-from tests.stations import Station, station_of
+from tests.stations import Station
 
 pytestmark = [needs_browser, pytest.mark.slow]
 PATIENCE_MS = round(1000 * patience_s())
@@ -33,14 +33,7 @@ def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
         for _ in range(4):
             top.send(BOX, coil="C1")
             under.send(coil="C1")
-        made.wait_until(lambda: [*(made.folder / "archive").glob("seen/*/C1/*.json")] != [], "keep the crops")
-        yield made
-
-
-@pytest.fixture(scope="module")
-def station(mill: Mill) -> Iterator[Station]:
-    """A station of that line, on loopback."""
-    with station_of(mill.folder) as made:
+        made.until_kept("C1")
         yield made
 
 
