@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from trainer.learn.depthwise import FastDepthwise
 from trainer.learn.loss import teacher_loss, training_loss
 from trainer.learn.parallel import Ranks
 from trainer.learn.unet import UNet
@@ -32,7 +34,8 @@ class TrainingNetwork:
         )
         # The average is made by now: that must not wait for other ranks.
         self._forward: Callable[[Tensor], Tensor] = ranks.joined(self._unet)
-        if settings.compile == "on" or (settings.compile == "auto" and self.device.type == "cuda"):
+        self._is_compiled = settings.compile == "on" or (settings.compile == "auto" and self.device.type == "cuda")
+        if self._is_compiled:
             self._forward = torch.compile(self._forward, dynamic=False)
         self._optimiser = _optimiser(settings, self._unet)
 
@@ -51,7 +54,7 @@ class TrainingNetwork:
         for group in self._optimiser.param_groups:
             group["lr"] = lr * group.get("share", 1.0)  # an older checkpoint has none
         self._unet.train()
-        with self.autocast():
+        with self.autocast(), self._gradients():
             logits = self._forward(self._moved(pixels))
         labels = labels.to(self.device, non_blocking=True)
         logits = self._ranks.whole(logits)
@@ -88,6 +91,10 @@ class TrainingNetwork:
     def autocast(self) -> torch.autocast:
         """Return the arithmetic that was chosen."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
+
+    def _gradients(self) -> AbstractContextManager[object]:
+        """Return what makes a CPU's gradients fast while the network computes."""
+        return FastDepthwise() if self.device.type == "cpu" and not self._is_compiled else nullcontext()
 
     def _moved(self, pixels: Tensor) -> Tensor:
         return pixels.to(self.device, memory_format=torch.channels_last, non_blocking=True)
