@@ -47,6 +47,8 @@ class FrameFacts(msgspec.Struct, frozen=True):
     """Whether the pixels, as sent, are those of the frame before (the same checksum, size and encoding)."""
     age_s: float
     """From its capture, by the camera's clock, to its arrival, by ours."""
+    is_restarted: bool
+    """Whether it names another `boot` than the frame before."""
     advance: float | None
     """How far the encoder moved since the frame before, in frame lengths; None where it is not known."""
     is_edge_lost: bool = False
@@ -100,7 +102,7 @@ def _is_misaligned(look: FrameFacts, limits: CameraHealthSection) -> bool:
 
 def tells_detail(pixels: Pixels, limits: CameraHealthSection) -> bool:
     """Whether a picture has light and texture enough to show whether it is sharp."""
-    look = FrameFacts(pixels, is_same=False, age_s=0.0, advance=None)
+    look = FrameFacts(pixels, is_same=False, age_s=0.0, is_restarted=False, advance=None)
     return not (_is_dark(look, limits) or _is_saturated(look, limits) or _is_flat(look, limits))
 
 
@@ -135,6 +137,14 @@ FAULTS: Mapping[CameraFault, Fault] = {
         "maintenance_required",
         lambda look, limits: bool(limits.clock_s) and abs(look.age_s) > limits.clock_s,
         lambda look: f"{_apart(look.age_s)}: its clock and ours differ, or its frames wait",
+    ),
+    "restarting": Fault(
+        "maintenance_required",
+        lambda look, limits: look.is_restarted,
+        lambda look: (
+            "names another boot in each frame, so frames lost between them cannot be counted: give each start "
+            "of its program one boot, and each camera one program"
+        ),
     ),
     "edge_lost": Fault(
         "out_of_specification",

@@ -124,12 +124,13 @@ class CameraHealth:
         assert camera.pixels is not None, "the first frame was measured"
         camera.frames += 1
         camera.header, camera.seen_ns = header, frame.received_ns
-        is_next = before is not None and before.boot == header.boot
+        is_restarted = before is not None and before.boot != header.boot
         return FrameFacts(
             pixels=camera.pixels,
-            is_same=before is not None and is_next and _content(before) == _content(header),
+            is_same=before is not None and _content(before) == _content(header),
             age_s=(frame.received_ns + ahead_ns - header.captured_ns) / 1e9,
-            advance=_advance(before, header, camera.section) if before is not None and is_next else None,
+            is_restarted=is_restarted,
+            advance=None if before is None or is_restarted else _advance(before, header, camera.section),
             is_edge_lost=camera.is_edge_lost,
             sharpness=learnt.sharpness.now if learnt.sharpness.recent else 1.0,
             focus=learnt.focus(self._limits.learn_frames // FOCUSED),
@@ -215,6 +216,7 @@ OVER: dict[CameraFault, str] = {
     "encoder_backwards": "has an encoder that no longer runs backwards",
     "clock": "no longer has a wrong clock",
     "edge_lost": "shows the strip's edge again",
+    "restarting": "names one boot again",
 }
 """What is reported of a fault that is over, where it is no property."""
 

@@ -81,22 +81,15 @@ class Publisher:
         self._to_end: SimpleQueue[int | None] = SimpleQueue()
         """Connections that the guard is to end; None: all."""
         self._closing = Flag()
-        self._fault: Exception | None = None
-        """What ended a thread."""
         self._threads = [
-            threading.Thread(target=self._run, args=(self._serve,), name="publish", daemon=True),
-            threading.Thread(target=self._run, args=(self._watch,), name="subscribers", daemon=True),
+            threading.Thread(target=self._serve, name="publish", daemon=True),
+            threading.Thread(target=self._watch, name="subscribers", daemon=True),
         ]
         for thread in self._threads:
             thread.start()
 
     def publish(self, recorded: Iterable[Message]) -> None:
-        """Have sent what `Journal.record` returned; never waits.
-
-        Raises: what ended one of the threads, after which nothing would go out.
-        """
-        if self._fault is not None:
-            raise self._fault
+        """Have sent what `Journal.record` returned; never waits."""
         for message in recorded:
             if self._outbox.qsize() < OUTBOX:
                 self._outbox.put(message)
@@ -122,12 +115,6 @@ class Publisher:
         release(self.address)
 
     # --- threads of its own ---------------------------------------------------------------------------------
-
-    def _run(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except Exception as error:
-            self._fault = error
 
     def _serve(self) -> None:
         """Send what is to be sent, and see to who subscribes to what."""

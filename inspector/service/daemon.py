@@ -122,6 +122,7 @@ class Daemon:
         Raises: InspectorError when something that the line cannot do without fails.
         """
         self._answers.give(EXIT_DONE, "started")
+        self._opened.callback(self._threads.watch())
         try:
             self.startup()
             self.main_loop()
@@ -262,8 +263,9 @@ class Daemon:
     def _look(self) -> None:
         """See to what is due besides the flow: heartbeat, watchdog, reload, and a stop that does not come about.
 
-        Raises: GpuLost; Stuck when a stop was asked for and nothing is finished any more.
+        Raises: GpuLost; what ended a thread; Stuck when a stop was asked for and nothing is finished any more.
         """
+        self._threads.look()
         now_ns, liveness = self._clock_ns(), self._liveness
         for refused in self._refusals.reports():
             self._desk.report(refused)

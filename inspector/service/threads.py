@@ -1,10 +1,11 @@
-"""How the process's threads end: how long each may take, and which did not.
+"""How the process's threads end: how long each may take, which did not, and which a fault ended.
 
 Knows: names, and when the last stage finished something. Must not know: what a thread does.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 from inspector.service.liveness import Liveness
@@ -21,6 +22,24 @@ class Threads:
     def __init__(self, liveness: Liveness) -> None:
         self._liveness = liveness
         self._hung: set[str] = set()
+        self._fault: BaseException | None = None
+        self._otherwise = threading.excepthook
+
+    def watch(self) -> Callable[[], None]:
+        """Notice from now on what ends any thread that is not of the flow; return what ends the watch."""
+        threading.excepthook = self._note
+        return self._unwatch
+
+    def look(self) -> None:
+        """Raises: what ended a thread: without it the line would go on, and nobody notice what is no longer done."""
+        if self._fault is not None:
+            raise self._fault
+
+    def _unwatch(self) -> None:
+        threading.excepthook = self._otherwise
+
+    def _note(self, fault: threading.ExceptHookArgs) -> None:
+        self._fault = self._fault or fault.exc_value
 
     def any_hangs(self) -> bool:
         """Whether a thread did not end: then the process must end without it."""

@@ -19,6 +19,7 @@ CameraFault = Literal[
     "edge_lost",
     "blurred",
     "misaligned",
+    "restarting",
 ]
 """What we write today. A reader takes any other word too, so the record below says `str`."""
 
@@ -30,7 +31,7 @@ class CameraStatus(Kind, frozen=True, kw_only=True, tag="camera"):
     """The camera, as named in the configuration."""
     fault: Annotated[str, known(CameraFault)]
     """What is wrong with it: `flat` is a picture without texture, `clock` a time of capture that cannot be,
-    `blurred` and `misaligned` are against what is usual for this camera."""
+    `blurred` and `misaligned` are against what is usual for this camera, `restarting` is a new `boot` in each frame."""
     state: Annotated[str, known(CameraState)]
     """Whether it begins or ends."""
     status: Annotated[str, known(Ne107)]

@@ -134,6 +134,20 @@ def test_an_encoder_that_runs_again_is_reported_in_words() -> None:
     assert line.reported[1].message == f"camera {line.reported[1].camera} has an encoder that no longer runs backwards"
 
 
+def test_a_camera_with_another_boot_in_each_frame() -> None:
+    """Nobody can count what it loses: that is reported, and a frozen picture is still seen. One restart is no fault."""
+    line = Line()
+    for number, pixels in enumerate(sound(80)):
+        line.send(pixels, boot="a" if number < 40 else "b")
+    assert line.reported == []
+    for number in range(40):
+        line.send(NOISE[0], boot=f"b{number}")
+    assert sorted(fault for fault, _, _ in line.turns()) == ["frozen", "restarting"]
+    for pixels in sound():
+        line.send(pixels, boot="c")
+    assert sorted(turn[:2] for turn in line.turns()[2:]) == [("frozen", "returned"), ("restarting", "returned")]
+
+
 def test_a_silent_camera() -> None:
     """One camera sends and the other does not: silent after 10 s, and no longer with its next frame."""
     line = Line()

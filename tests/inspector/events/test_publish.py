@@ -136,21 +136,6 @@ def test_a_full_queue_is_counted_and_costs_nobody_else(context: Context, journal
     publisher.close()
 
 
-def test_what_ends_a_thread_ends_the_publishing(context: Context, journal: Journal) -> None:
-    """Events that would never leave are no silence: the next call raises what ended the thread."""
-
-    class Shut(Door):
-        def follow(self, gone: object) -> None:
-            raise SocketError("the door is gone")
-
-    publisher = Publisher(context, ANYWHERE, journal, 1000, Shut("events"))
-    with pytest.raises(SocketError, match="the door is gone"):
-        until_s = time.monotonic() + patience_s()
-        while time.monotonic() < until_s:
-            publisher.heartbeat()
-    publisher.close()
-
-
 def test_a_subscription_without_end_is_cut(context: Context, journal: Journal, publisher: Publisher) -> None:
     """A peer that sends parts and never the last one loses its connection; the others go on."""
     port = int(publisher.address.rpartition(":")[2])

@@ -19,7 +19,7 @@ import zmq
 from inspector import recipe, wire
 from inspector.client import Events
 from inspector.engines.stub import Stub
-from inspector.errors import EngineError, InspectorError, Stuck
+from inspector.errors import EngineError, InspectorError, SocketError, Stuck
 from inspector.harness.ports import Ports
 from inspector.infer import Loaded
 from inspector.records.frame import Bytes3D
@@ -168,6 +168,17 @@ def line(tmp_path: Path) -> Iterator[Line]:
 def test_it_settles_once_when_all_is_loaded(line: Line) -> None:
     """Before the first frame: then nothing that lasts is looked at again and again by Python's search for garbage."""
     assert line.settled == [1]
+
+
+def test_what_ends_a_thread_ends_the_line(line: Line) -> None:
+    """Whichever it is, as of replay, keys or coils' records: the line would go on without it, and nobody notice."""
+
+    def fails() -> None:
+        raise SocketError("the door is gone")
+
+    threading.Thread(target=fails).start()
+    line.until(lambda: line.error is not None)
+    assert str(line.end()) == "the door is gone"
 
 
 def test_no_thread_is_left_when_it_has_ended(line: Line) -> None:
