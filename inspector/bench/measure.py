@@ -1,6 +1,6 @@
 """One run of the bench: every recipe on every engine at every batch size, the measurements taking turns.
 
-Engines are loaded as the daemon loads them (`inspector.service.prepare`), so what the daemon can run is what is
+Engines are loaded as the daemon loads them (`inspector.service.engine`), so what the daemon can run is what is
 measured, and what it refuses is refused here in the same words. Rounds take turns
 between engine, copies and daemon, so that a noisy machine slows all of them alike.
 """
@@ -28,7 +28,8 @@ from inspector.engines.settings import EngineSection
 from inspector.errors import EngineError
 from inspector.harness.ports import Ports
 from inspector.records.recipe import Recipe
-from inspector.service import prepare
+from inspector.service.engine import load
+from inspector.service.prepare import prepare
 
 LOAD = 0.8
 """Share of the daemon's own rate at which its latency is measured."""
@@ -159,8 +160,8 @@ def _engine(folder: Path, kind: str, batch: int, threads: int) -> Segmenter:
     """
     with tempfile.TemporaryDirectory() as temporary:
         config = settings(Path(temporary) / "line.toml", Ports(), folder, kind=kind, batch=batch, threads=threads)
-        read, found = prepare.prepare(config)
-        return prepare.load(read, found).engine
+        read, found = prepare(config)
+        return load(read, found).engine
 
 
 def _precision(folder: Path, kind: str, threads: int) -> str:

@@ -70,13 +70,14 @@ def run(args: argparse.Namespace) -> int:
 def check(args: argparse.Namespace) -> int:
     """Read a configuration, and everything it refers to, as `run` would."""
     from inspector import recipe
-    from inspector.service.prepare import check_disks, check_engine, prepare, read_secrets, remarks
+    from inspector.service import engine, places
+    from inspector.service.prepare import prepare, read_secrets, remarks
     from inspector.words import counted
 
     settings, folder = prepare(args.config)
     read_secrets(args.config, settings, _credentials())
-    disk_remarks = check_disks(settings)
-    engine_remarks = check_engine(settings, folder, unverified=args.unverified)
+    disk_remarks = places.check_disks(settings)
+    engine_remarks = engine.check(settings, folder, unverified=args.unverified)
     cameras = ", ".join(camera.name for camera in settings.camera)
     alarms = counted(len(settings.alarm), "alarm")
     print(f"{args.config}: good. Line {settings.line}, cameras {cameras}, recipe {folder.name}, {alarms}")

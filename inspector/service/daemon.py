@@ -40,12 +40,13 @@ from inspector.records.events import CoilReport, Data, Health, HealthState
 from inspector.service.archive import Archive
 from inspector.service.coil_records import CoilRecords
 from inspector.service.desk import Desk
+from inspector.service.engine import Load, Options, load
 from inspector.service.event_sink import EventSink
 from inspector.service.in_force import InForce
 from inspector.service.intake import open_intake
 from inspector.service.line import Config
 from inspector.service.liveness import Liveness
-from inspector.service.prepare import Load, Options, load, prepare, read_secrets, remarks
+from inspector.service.prepare import prepare, read_secrets, remarks
 from inspector.service.recorder import RecordedFindings
 from inspector.service.reload import Reload
 from inspector.service.reload_answer import ReloadAnswers

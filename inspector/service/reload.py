@@ -18,9 +18,10 @@ from inspector.config.camera import CameraSection
 from inspector.errors import ConfigError, InspectorError, Stopped
 from inspector.infer import Loaded
 from inspector.records.recipe import Recipe
+from inspector.service.engine import PLAIN, Load, Options, load
 from inspector.service.intake import plane_shares
 from inspector.service.line import Config
-from inspector.service.prepare import PLAIN, Load, Options, load, prepare
+from inspector.service.prepare import prepare
 from inspector.words import counted
 
 RELOADABLE = frozenset({"recipe", "engine", "alarm", "flood", "travel", "trigger"})

@@ -25,8 +25,8 @@ from inspector.infer import Loaded
 from inspector.records.frame import Bytes3D
 from inspector.records.recipe import Maps, Recipe
 from inspector.service.daemon import Daemon
+from inspector.service.engine import Options
 from inspector.service.line import Config
-from inspector.service.prepare import Options
 from inspector.service.systemd import Notifier
 from inspector.signals import Flag
 from tests.patience import patience_s

@@ -12,7 +12,8 @@ from inspector.archive.store import LEAST_FREE
 from inspector.errors import EXIT_CONFIG, ConfigError
 from inspector.harness import configuration
 from inspector.harness.ports import Ports
-from inspector.service.prepare import check_disks, prepare
+from inspector.service.places import check_disks
+from inspector.service.prepare import prepare
 from tests.e2e import own_disk
 from tests.recipes import write_recipe
 

@@ -10,8 +10,9 @@ import pytest
 
 from inspector.errors import ConfigError, InspectorError, RecipeError, Stopped
 from inspector.infer import Loaded
+from inspector.service.engine import Options, load
 from inspector.service.line import Config
-from inspector.service.prepare import Options, load, prepare
+from inspector.service.prepare import prepare
 from inspector.service.reload import Reload
 from tests.patience import patience_s
 from tests.recipes import DECIDE, GRAPH, HEIGHT, WIDTH, write_folder, write_recipe
