@@ -154,7 +154,7 @@ class Daemon:
         loaded = self._load(settings, self._folder, self._options)
         fresh = Deadline(policies(settings.camera, settings.intake), time.monotonic_ns, time.time_ns)
         self._infer = Infer(loaded, self._demand, fresh)
-        opened.callback(self._close_engine)
+        opened.callback(self._threads.close, "infer", self._infer.close)
         self._in_force = InForce(self._infer)
         self._in_force.watched_by(self._metrics)
         self._stages.watched_by(self._metrics)
@@ -168,7 +168,7 @@ class Daemon:
             receipts=self._stages.receipts,
             gate=self._gate,
         )
-        opened.callback(self._close_intake)
+        opened.callback(self._threads.close, "intake", self._intake.close)
         self._reload = self._open_reload(loaded)
         self._take_over(loaded)
         self._say("started", f"inspector {__version__} on {loaded.engine.name}")
@@ -181,7 +181,7 @@ class Daemon:
     def _open_sockets(self, settings: Config) -> zmq.Context[zmq.Socket[bytes]]:
         """Open the journal, and the sockets of events and commands; return their context."""
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._opened.callback(self._end, context)
+        self._opened.callback(self._threads.close, "intake", context.destroy)  # it owns a socket
         self._gate = Gate(context, self._secrets.keys, self._refusals)
         self._opened.callback(self._gate.close)
         self._metrics.watch_access(self._refusals.counts, self._gate.keys_by_role)
@@ -297,11 +297,6 @@ class Daemon:
         for buffer in reversed(buffers):
             self._threads.end(buffer.name, buffer.close)
 
-    def _close_intake(self) -> None:
-        """Close an intake whose thread never began; else the thread has closed it."""
-        if not self._threads.hangs("intake"):
-            self._intake.close()
-
     def _end_records(self) -> None:
         if not self._records.close(self._threads.patience_s()):
             log.warning("a coil's record was not finished: it is made at the next start")
@@ -321,14 +316,6 @@ class Daemon:
     def _end_archive(self) -> None:
         if not self._threads.end("archive", self._archive.close):
             log.warning("the archive's disk hangs: crops that waited for it are lost")
-
-    def _close_engine(self) -> None:
-        if not self._threads.hangs("infer"):
-            self._infer.close()
-
-    def _end(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
-        if not self._threads.hangs("intake"):  # it owns a socket
-            context.destroy()
 
     # --- reload ---------------------------------------------------------------------------------------------
 

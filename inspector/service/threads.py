@@ -56,6 +56,11 @@ class Threads:
             self._hung.add(name)
         return is_over
 
+    def close(self, name: str, close: Callable[[], None]) -> None:
+        """Close what a thread worked with, unless it hangs: then it has it still."""
+        if not self.hangs(name):
+            close()
+
     def patience_s(self) -> float:
         """How long a thread may take to end: the batch that is under way, unless something hangs anyway."""
         limit_s = self._liveness.limit_s()

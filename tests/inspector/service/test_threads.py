@@ -1,5 +1,7 @@
 """Threads that end, and one that hangs: then nothing else is waited for as long."""
 
+from functools import partial
+
 from inspector.service.liveness import Liveness
 from inspector.service.threads import HUNG_S, Threads
 
@@ -19,6 +21,11 @@ def test_a_thread_that_hangs_is_remembered_and_shortens_the_wait_for_others() ->
     assert threads.any_hangs() and threads.hangs("infer") and not threads.hangs("journal")
     assert threads.end("intake", ends)
     assert waits_s[0] > HUNG_S == waits_s[1]
+
+    closed: list[str] = []
+    for name in ("journal", "infer"):
+        threads.close(name, partial(closed.append, name))
+    assert closed == ["journal"]
 
 
 def test_an_idle_line_is_not_waited_for() -> None:
