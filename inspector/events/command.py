@@ -14,7 +14,7 @@ from pathlib import Path
 
 from inspector.arguments import at_least_0, seconds, since
 from inspector.errors import InspectorError
-from inspector.events.follow import print_events
+from inspector.events.follow import EventsWanted, print_events
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -53,17 +53,15 @@ def run(args: argparse.Namespace) -> int:
     if sys.stdout is None:
         raise InspectorError("standard output is closed; expected somewhere to print events to.")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    return print_events(
-        args.connect,
-        args.replay,
-        args.topic or [""],
-        as_json=args.json,
+    wanted = EventsWanted(
+        connect=args.connect,
+        replay=args.replay,
+        topics=args.topic or [""],
+        key=args.key,
         since=args.since,
         cursor=args.cursor,
         count=args.count,
         timeout_s=args.timeout,
-        key=args.key,
-        environ=os.environ,
-        out=sys.stdout,
-        err=sys.stderr or io.StringIO(),
+        as_json=args.json,
     )
+    return print_events(wanted, environ=os.environ, out=sys.stdout, err=sys.stderr or io.StringIO())

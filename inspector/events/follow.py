@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TextIO
 
+import msgspec
+
 from inspector import __version__, output
 from inspector.client import Events, Gap
 from inspector.errors import EXIT_FAILURE
@@ -27,51 +29,55 @@ REMARK_S = 5.0
 """An inspector that has not answered for so long is remarked on."""
 
 
-def print_events(
-    connect: str,
-    replay: str | None,
-    topics: Sequence[str],
-    *,
-    as_json: bool,
-    since: int | datetime | None,
-    cursor: Path | None,
-    count: int | None,
-    timeout_s: float | None,
-    environ: Mapping[str, str],
-    out: TextIO,
-    err: TextIO,
-    key: Path | None = None,
-) -> int:
+class EventsWanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which events to print, from where, and for how long."""
+
+    connect: str
+    """Address of the inspector's `events.bind`."""
+    replay: str | None = None
+    """Address of its `events.replay_bind`; None: what is lost is not asked for again."""
+    topics: Sequence[str] = ("",)
+    """First letters of the topics."""
+    key: Path | None = None
+    """A subscriber's key."""
+    since: int | datetime | None = None
+    """The first `seq` wanted from the journal, or the time from which on; None: only new events."""
+    cursor: Path | None = None
+    """A file that keeps the place, which comes before `since`."""
+    count: int | None = None
+    """Ends after that number of events; None: goes on."""
+    timeout_s: float | None = None
+    """Ends when none came for that time: a failure when fewer than `count` came, or nobody answered at all."""
+    as_json: bool = False
+
+
+def print_events(wanted: EventsWanted, *, environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
     """Print events as they come, flushed one by one, and return the exit code.
 
-    `since` is the first `seq` wanted from the journal, or the time from which on; without it only new events are shown;
-    `cursor` a file that keeps the place, which comes before it. Ends after `count` events, or when none came for
-    `timeout_s`, which is a failure when fewer than `count` came, or nobody answered at all. Ctrl-C, and a reader that
-    closed the pipe, are ways to end.
+    Ctrl-C, and a reader that closed the pipe, are ways to end.
 
-    Raises: SocketError when an address is not one; AccessError when `key` is none, or is refused; OSError when `out`
+    Raises: SocketError when an address is not one; AccessError when the key is none, or is refused; OSError when `out`
     takes no more.
     """
-    colour = wants_colour(out, environ)
-    write = _as_json if as_json else partial(line, colour=colour)
-    silence = _Silence(connect, timeout_s, err)
-    for words in _unknown(topics):
+    write = _as_json if wanted.as_json else partial(line, colour=wants_colour(out, environ))
+    silence = _Silence(wanted.connect, wanted.timeout_s, err)
+    for words in _unknown(wanted.topics):
         print(words, file=err, flush=True)
     try:
         with (
             interrupt_noted() as interrupted,
             Events(
-                connect,
-                replay=replay,
-                topics=topics,
-                cursor=cursor,
+                wanted.connect,
+                replay=wanted.replay,
+                topics=wanted.topics,
+                cursor=wanted.cursor,
                 timeout_s=LOOK_S,
                 on_gap=partial(_print_gap, err),
-                key=key,
-                since=since,
+                key=wanted.key,
+                since=wanted.since,
             ) as events,
         ):
-            return _print(events, count, write, silence, interrupted=interrupted, out=out)
+            return _print(events, wanted.count, write, silence, interrupted=interrupted, out=out)
     except KeyboardInterrupt:
         return 0
 

@@ -10,14 +10,14 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import pytest
 import zmq
 
 from inspector import __version__
-from inspector.events.follow import print_events
+from inspector.events.follow import EventsWanted, print_events
 from inspector.events.journal import Journal
 from inspector.events.publish import Publisher
 from inspector.events.replay import Replays
@@ -168,14 +168,14 @@ def feed(tmp_path: Path) -> Iterator[Feed]:
 
 COMMAND = """
 import os, sys
-from inspector.events.follow import print_events
+from inspector.events.follow import EventsWanted, print_events
 connect, replay, since, *rest = sys.argv[1:]
 count, timeout_s, as_json = rest
-sys.exit(print_events(
-    connect, replay or None, ["defect.", "alarm."], as_json=as_json == "json", cursor=None,
-            since=int(since),
-    count=int(count) or None, timeout_s=float(timeout_s), environ=os.environ, out=sys.stdout, err=sys.stderr,
-))
+wanted = EventsWanted(
+    connect=connect, replay=replay or None, topics=["defect.", "alarm."], since=int(since),
+    count=int(count) or None, timeout_s=float(timeout_s), as_json=as_json == "json",
+)
+sys.exit(print_events(wanted, environ=os.environ, out=sys.stdout, err=sys.stderr))
 """
 
 
@@ -233,19 +233,8 @@ def test_a_number_beyond_the_end_is_answered_by_where_that_is(feed: Feed) -> Non
 def test_an_address_where_nobody_answers_is_named(address: str, count: int) -> None:
     """With a timeout it fails, and says which address was tried and what should be there."""
     out, err = io.StringIO(), io.StringIO()
-    code = print_events(
-        address,
-        None,
-        [""],
-        as_json=False,
-        since=None,
-        cursor=None,
-        count=count or None,
-        timeout_s=0.6,
-        environ={},
-        out=out,
-        err=err,
-    )
+    wanted = EventsWanted(connect=address, count=count or None, timeout_s=0.6)
+    code = print_events(wanted, environ={}, out=out, err=err)
     words = f"nobody answers at {address}; expected an inspector's events.bind. Check the address, and that it runs.\n"
     assert (code, out.getvalue(), err.getvalue()) == (1, "", words)
 
@@ -254,8 +243,8 @@ def test_a_topic_that_no_event_has_is_named() -> None:
     """A slip of the pen would wait for ever: it is remarked on, with the topics that there are."""
     err = io.StringIO()
     topics = ["defcts", "al", "alarm.pits", ""]
-    where: dict[str, Any] = {"as_json": False, "since": None, "cursor": None, "timeout_s": 0.1, "environ": {}}
-    assert print_events("tcp://127.0.0.1:1", None, topics, count=0, out=io.StringIO(), err=err, **where) == 0
+    wanted = EventsWanted(connect="tcp://127.0.0.1:1", topics=topics, count=0, timeout_s=0.1)
+    assert print_events(wanted, environ={}, out=io.StringIO(), err=err) == 0
     words = f"--topic defcts: no event of {__version__} has such a topic; they begin with access, alarm, archive, "
     assert err.getvalue().startswith(words) and err.getvalue().count("\n") == 1
 
