@@ -37,6 +37,8 @@ class CommandEntry(NamedTuple):
     add: str = "add_arguments"
     run: str = "run"
     signals: Signals = "own"
+    instead: str = ""
+    """What to write instead of a command that goes away; `--help` does not list it."""
 
 
 COMMANDS = {
@@ -62,10 +64,11 @@ COMMANDS = {
         "run_alarms",
     ),
     "acknowledge": CommandEntry(
-        "acknowledge an alarm over HTTP; see `alarms acknowledge`",
+        "acknowledge an alarm over HTTP",
         "operate",
         "add_acknowledge_arguments",
         "run_acknowledge",
+        instead="inspector alarms acknowledge",
     ),
     "decide": CommandEntry(
         "journal a person's decision on a coil, with a running inspector",
@@ -131,12 +134,15 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Command)
     for name, entry in COMMANDS.items():
-        commands.add_parser(name, help=entry.does, description=entry.does).fill = partial(_fill, entry)
+        listed: dict[str, Any] = {} if entry.instead else {"help": entry.does}
+        commands.add_parser(name, description=entry.does, **listed).fill = partial(_fill, name, entry)
     return top
 
 
-def _fill(entry: CommandEntry, command: argparse.ArgumentParser) -> None:
+def _fill(name: str, entry: CommandEntry, command: argparse.ArgumentParser) -> None:
     """Load a command's module, and have it declare its arguments."""
+    if entry.instead:
+        output.report(f"`inspector {name}` goes away: write `{entry.instead}`.")
     module = importlib.import_module(f"inspector.{entry.module}")
     getattr(module, entry.add)(command)
     command.set_defaults(function=_with_signals(getattr(module, entry.run), entry.signals))

@@ -41,15 +41,15 @@ class GradeRow(msgspec.Struct, frozen=True):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `inspector rejudge`."""
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="a line's TOML file with the new rules")
     parser.add_argument(
-        "journal",
+        "--journal",
         type=Path,
-        metavar="JOURNAL",
-        help="the journal's folder; not an archive, which holds some of the defects and nothing of missed strip",
+        metavar="FOLDER",
+        help="the journal's folder (default: that of CONFIG); not an archive, which holds some of the defects and "
+        "nothing of missed strip",
     )
-    parser.add_argument(
-        "--config", type=Path, required=True, metavar="NEW.toml", help="a line's file with the new rules"
-    )
+    parser.add_argument("--config", dest="config_of_0_3", type=Path, metavar="CONFIG", help=argparse.SUPPRESS)
     output.add_arguments(parser)
 
 
@@ -58,16 +58,18 @@ def run(args: argparse.Namespace) -> int:
 
     Raises: ConfigError, RecipeError, JournalError; InspectorError for an archive.
     """
-    if is_archive(args.journal):
+    config, journal = _named(args)
+    found, settings = source.configured(config), line.load(config)
+    journal = journal or found.journal
+    if is_archive(journal):
         raise InspectorError(
-            f"{args.journal}: is an archive of crops; expected a journal. It holds some of a coil's defects and "
+            f"{journal}: is an archive of crops; expected a journal. It holds some of a coil's defects and "
             "nothing of its length and its missed strip: a grade from it would be a guess. Give the folder of "
             "journal.path, and for the labels of people `inspector review`."
         )
-    found, settings = source.configured(args.config), line.load(args.config)
     then: dict[int, str] = {}
     now: list[CoilRecord] = []
-    with History(args.journal) as history:
+    with History(journal) as history:
         for passage in history.coils():
             grades = [made.grade for made in history.records(passage)]
             then[passage.first_seq] = grades[-1] if grades else ""
@@ -89,6 +91,17 @@ def run(args: argparse.Namespace) -> int:
         changed = sum(row.grade_then not in ("", row.grade_now) for row in lines)  # none: the coil runs, or was cut off
         print(f"\n{changed} of {len(lines)} coils change their grade.", file=sys.stdout)
     return 0
+
+
+def _named(args: argparse.Namespace) -> tuple[Path, Path | None]:
+    """The configuration and the journal; 0.3 took the journal first, and the configuration as --config."""
+    if args.config_of_0_3 is None:
+        return args.config, args.journal
+    report(
+        f"`inspector rejudge JOURNAL --config CONFIG` goes away: "
+        f"write `inspector rejudge {args.config_of_0_3} --journal {args.config}`."
+    )
+    return args.config_of_0_3, args.config
 
 
 def _line(made: CoilRecord, then: str, before: Raised, after: Raised) -> GradeRow:

@@ -91,7 +91,7 @@ def past(tmp_path: Path) -> Journal:
 def test_then_and_now_stand_side_by_side(past: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each coil has the grade and the alarms that were, and those that would have been; the journal stays as it is."""
     before = {file.name: file.read_bytes() for file in (tmp_path / "journal").iterdir()}
-    words = ["rejudge", str(tmp_path / "journal"), "--config", str(tmp_path / "new.toml")]
+    words = ["rejudge", str(tmp_path / "new.toml"), "--journal", str(tmp_path / "journal")]
     assert main([*words, "--json"]) == 0
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
     assert (first["coil"], first["grade_then"], first["grade_now"]) == ("A", "release", "block")
@@ -120,7 +120,7 @@ def test_coils_of_one_name_have_their_own_alarms(tmp_path: Path, capsys: pytest.
             journal.record(events)
             seq += len(events)
     journal.close()
-    assert main(["rejudge", str(tmp_path / "journal"), "--config", str(tmp_path / "new.toml"), "--json"]) == 0
+    assert main(["rejudge", str(tmp_path / "new.toml"), "--journal", str(tmp_path / "journal"), "--json"]) == 0
     rows = [json.loads(row) for row in capsys.readouterr().out.splitlines()]
     assert [row["alarms_then"] for row in rows] == [{"old": 1}, {}, {"old": 2}]
     assert [row["alarms_now"] for row in rows] == [{"one": 1}, {}, {"blocked": 1, "one": 2}]
@@ -170,7 +170,7 @@ def test_what_comes_between_empties_no_window(tmp_path: Path, capsys: pytest.Cap
     ):
         journal.record(events)
     journal.close()
-    assert main(["rejudge", str(tmp_path / "journal"), "--config", str(tmp_path / "new.toml"), "--json"]) == 0
+    assert main(["rejudge", str(tmp_path / "new.toml"), "--journal", str(tmp_path / "journal"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["alarms_now"] == {"one": 3, "cluster": 1, "moving": 1}
 
 
@@ -181,12 +181,31 @@ def test_a_coil_that_still_runs_changes_no_grade(
     going_on = new_journal(tmp_path / "journal")
     going_on.record([reported("C", "started")])
     going_on.close()
-    assert main(["rejudge", str(tmp_path / "journal"), "--config", str(tmp_path / "new.toml")]) == 0
+    assert main(["rejudge", str(tmp_path / "new.toml"), "--journal", str(tmp_path / "journal")]) == 0
     assert "2 of 3 coils change their grade." in capsys.readouterr().out
 
 
-def test_an_archive_is_refused_with_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_archive_is_refused_with_the_reason(
+    past: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Crops are not a coil's account: who gives them learns why, and what to give."""
     (tmp_path / "archive" / "seen").mkdir(parents=True)
-    assert main(["rejudge", str(tmp_path / "archive"), "--config", str(tmp_path / "new.toml")]) == 1
+    assert main(["rejudge", str(tmp_path / "new.toml"), "--journal", str(tmp_path / "archive")]) == 1
     assert "a grade from it would be a guess. Give the folder of journal.path" in capsys.readouterr().err
+
+
+def test_the_words_of_0_3_still_do(past: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The journal first and --config with the rules is the same, with what to write from now on."""
+    journal, config = str(tmp_path / "journal"), str(tmp_path / "new.toml")
+    assert main(["rejudge", config, "--journal", journal]) == 0
+    printed = capsys.readouterr().out
+    assert main(["rejudge", journal, "--config", config]) == 0
+    old = capsys.readouterr()
+    assert old.out == printed
+    assert f"write `inspector rejudge {config} --journal {journal}`" in old.err
+
+
+def test_a_configuration_has_its_own_journal(past: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --journal the coils are those of the journal that the configuration names."""
+    assert main(["rejudge", str(tmp_path / "new.toml")]) == 0
+    assert "2 of 2 coils change their grade." in capsys.readouterr().out

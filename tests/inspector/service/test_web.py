@@ -129,7 +129,11 @@ def test_an_alarm_whose_name_is_no_text_is_unknown(
     file.write_text(f"{TOKEN}\n")
     options = ["--http", f"127.0.0.1:{running.web.port}", "--token-file", str(file)]
     assert inspector.main(["acknowledge", name, *options]) == EXIT_FAILURE
-    assert "no such alarm" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "no such alarm" in err and "write `inspector alarms acknowledge`" in err
+    with pytest.raises(SystemExit):
+        inspector.main(["--help"])
+    assert "\n    acknowledge" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("accept", ["application/openmetrics-text; version=x,;;;q=y", "\xff", ","])
