@@ -45,6 +45,8 @@ class LineFacts(msgspec.Struct, frozen=True):
     """The worst grade that a coil may get."""
     frame_mm: float = 0.0
     """Strip that the shortest frame covers; 0: not known."""
+    frame_defects: int = MOST_ITEMS
+    """Defects that a frame may show at most: with more it is crowded."""
 
 
 def faults(sections: Sequence[AlarmSection], flood: FloodSection, line: LineFacts) -> Iterator[str]:
@@ -108,8 +110,8 @@ def _limit_faults(section: AlarmSection, line: LineFacts) -> Iterator[str]:
         )
     if section.kind in ("defects", "crowded") and section.count > (most := _most(section, line)):
         yield (
-            f"count is {section.count} within_m = {section.within_m:g}: it can never be raised, for a camera's window "
-            f"holds {most} at most. Lower it."
+            f"count is {section.count} within_m = {section.within_m:g}: it can never be raised, for "
+            f"{counted(line.cameras, 'camera')} can show at most {most} there. Lower it, or raise within_m."
         )
     if why := never(section.min_severity, section.classes, line.severities, line.classes):
         yield f'min_severity is "{section.min_severity}": it can never be raised, for {why}'
@@ -119,10 +121,11 @@ def _limit_faults(section: AlarmSection, line: LineFacts) -> Iterator[str]:
             f"missed_m is {section.missed_m:g} within_m = {section.within_m:g}: it can never be raised, for "
             f"{counted(line.cameras, 'camera')} can miss at most {most_m:g} m there. Lower it, or raise within_m."
         )
-    if section.kind == "density" and section.per_m * section.within_m > MOST_ITEMS:
+    if section.kind == "density" and section.per_m * section.within_m > (most := _most(section, line)):
         yield (
             f"per_m is {section.per_m:g} within_m = {section.within_m:g}, {section.per_m * section.within_m:g} "
-            f"defects; a camera's window holds {MOST_ITEMS}, so it can never be raised. Lower one of them."
+            f"defects; {counted(line.cameras, 'camera')} can show at most {most} there, so it can never be raised. "
+            "Lower per_m."
         )
     if section.min_width_mm > line.width_mm:
         yield (
@@ -136,10 +139,11 @@ def _limit_faults(section: AlarmSection, line: LineFacts) -> Iterator[str]:
 
 
 def _most(section: AlarmSection, line: LineFacts) -> int:
-    """How many defects, or crowded frames, a window can hold; a header may make frames a tenth as long."""
-    if section.kind == "defects" or not line.frame_mm:
-        return MOST_ITEMS
-    return min(MOST_ITEMS, 2 + int(SHORTER * 1000 * section.within_m / line.frame_mm))
+    """How many defects, or crowded frames, all windows can hold; a header may make frames a tenth as long."""
+    if not line.frame_mm:
+        return line.cameras * MOST_ITEMS
+    frames = 2 + int(SHORTER * 1000 * section.within_m / line.frame_mm)
+    return line.cameras * min(MOST_ITEMS, frames * (1 if section.kind == "crowded" else line.frame_defects))
 
 
 def _suppression_faults(section: AlarmSection, names: Sequence[str]) -> Iterator[str]:

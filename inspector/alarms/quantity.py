@@ -186,7 +186,7 @@ class Quantity:
 
     def _is_of_kind(self, event: Missed | Crowded) -> bool:
         if isinstance(event, Missed):
-            return self.section.kind == "missed" and event.end_mm > event.start_mm
+            return self.section.kind == "missed" and event.end_mm + event.at_most_mm > event.start_mm
         classes = self.section.classes
         return self.section.kind == "crowded" and (not classes or not event.regions.keys().isdisjoint(classes))
 
@@ -252,9 +252,10 @@ def _item(defect: Defect) -> WindowItem:
 
 
 def _stretch(event: Missed | Crowded) -> WindowItem:
-    """What of missed strip, or of a frame with too much in it, counts."""
+    """What of missed strip, or of a frame with too much in it, counts: strip that may have been missed, too."""
     name = f"{event.camera} {event.start_mm} {event.end_mm} {event.coil}"
-    return WindowItem(name, event.coil, event.camera, event.start_mm, event.end_mm)
+    behind_mm = event.at_most_mm if isinstance(event, Missed) else 0.0
+    return WindowItem(name, event.coil, event.camera, event.start_mm, event.end_mm + behind_mm)
 
 
 def _rank(defect: Defect) -> int:

@@ -39,7 +39,7 @@ class Analyse:
         self._fields: dict[str, Field] = {}
         self._followed: dict[tuple[str, str], deque[int]] = {}
         """Where the last frames of each camera showed each edge."""
-        self._max_regions = (section or AnalysisSection()).max_regions
+        self._section = section or AnalysisSection()
 
     def replace(self, cameras: Iterable[CameraSection]) -> None:
         """Go on with other calibrations of the same cameras; between two batches."""
@@ -84,7 +84,7 @@ class Analyse:
         camera = self._cameras[frame.header.camera]
         rows, px = patch.rows, patch.px
         footprint = camera.footprint(frame.header, (rows, px))
-        most = self._max_regions * max(1, -(-rows * px // (recipe.height * recipe.width)))
+        most = self._section.most_regions(recipe, rows, px)
         seen_rows = slice(patch.top, patch.top + rows)
         labels, confidence = planes[patch.plane][seen_rows, :px], maps.confidence[patch.plane][seen_rows, :px]
         if camera.mirror:

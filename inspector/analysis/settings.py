@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from inspector.config.reader import Section, key
+from inspector.records.recipe import Recipe
 
 
 class AnalysisSection(Section, frozen=True):
@@ -20,3 +21,7 @@ class AnalysisSection(Section, frozen=True):
             le=10_000,
         ),
     ] = 400
+
+    def most_regions(self, recipe: Recipe, rows: int, px: int) -> int:
+        """Regions that a frame of this size may have: `max_regions` for each of the recipe's frames that it is."""
+        return self.max_regions * max(1, -(-rows * px // (recipe.height * recipe.width)))

@@ -7,9 +7,10 @@ import zmq
 from inspector.sockets import Curve, Socket, bind, make
 
 REQUEST_BYTES = 4096
-"""Of a subscription, or a request."""
-PART_BYTES = 2**20
-"""A longer request is answered with words; libzmq ends the connection of whoever sends more than this in a part."""
+"""Of a request; a longer one is answered with words."""
+PART_BYTES = 2**16
+"""libzmq ends the connection of whoever sends more than this in a part, and nothing tells why: far above what is
+refused here, which is counted. Some of a few hundred connections may wait in memory: 64 MB."""
 LINGER_MS = 1000  # what is in the queues may still leave within this time after close()
 
 
@@ -27,14 +28,11 @@ def bound(
 
     `queue` messages wait for each peer, `answers` on their way out, where that differs.
 
-    A subscription has `REQUEST_BYTES` at most, and a part of a request `PART_BYTES`. `curve` are its keys; None: it
-    takes none.
+    `curve` are its keys; None: it takes none.
 
     Raises: SocketError.
     """
-    socket = make(
-        context, kind, queue=queue, answers=answers, linger_ms=LINGER_MS, most_bytes=REQUEST_BYTES, curve=curve
-    )
+    socket = make(context, kind, queue=queue, answers=answers, linger_ms=LINGER_MS, most_bytes=PART_BYTES, curve=curve)
     return socket, bind(socket, address, key)
 
 

@@ -4,6 +4,8 @@ A copy gives numbers out again that readers have dealt with already, and nothing
 folder says which file it is: its inode and, where the file system has it, the inode's generation, which no copy keeps.
 A snapshot of the whole disk keeps both, and is not noticed.
 
+One that was moved to another disk looks the same: only who moved it knows, and says so (`move`).
+
 Knows: one small file. Must not know: events, numbers.
 """
 
@@ -16,6 +18,8 @@ import os
 from pathlib import Path
 
 from inspector import plain_file
+from inspector.errors import JournalError
+from inspector.events.segments import JournalFolder, worded
 
 NAME = "home"
 SKIPPED = 10**9
@@ -43,6 +47,19 @@ def settle(folder: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         new.replace(folder / NAME)  # keeps the inode, and is whole after a power cut
+
+
+def move(folder: Path) -> None:
+    """Mark a folder as moved, not copied: what it holds is all that was recorded.
+
+    Raises: JournalError where there is no journal, an inspector runs on it, or its disk does not take the mark.
+    """
+    if not any(folder.glob("events-*.sqlite")):
+        raise JournalError(f"{folder}: holds no journal; expected its files, events-*.sqlite. Give its folder.")
+    with worded(folder), contextlib.closing(JournalFolder(folder)):
+        settle(folder)
+    if is_copy(folder):
+        raise JournalError(f"{folder / NAME}: cannot be written. Run it as the user that the inspector runs as.")
 
 
 def _identity(descriptor: int) -> bytes:

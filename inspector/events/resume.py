@@ -103,7 +103,8 @@ def resume(folder: JournalFolder, most_lost: int, known: KnownEvents = NOTHING) 
         found = _behind(found, SKIPPED)
         remarks.append(
             f"{folder.path}: is a copy that was put in place: what was recorded after it was made is lost. The next "
-            f"event is {found.known.position.last_seq + 1}, so that no number of it is used twice"
+            f"event is {found.known.position.last_seq + 1}, so that no number of it is used twice. Of a journal that "
+            "is moved say so before the start: `inspector journal moved`"
         )
     elif lost:
         found = _behind(found, lost * most_lost)

@@ -1,4 +1,4 @@
-"""`inspector journal verify | export`: whether a journal is whole, and all of it as a file for other programs.
+"""`inspector journal verify | export | moved`: whether it is whole, all of it as a file, and that it is no copy.
 
 Knows: the forms. Must not know: SQLite.
 """
@@ -18,6 +18,7 @@ import msgspec
 
 from inspector import arguments
 from inspector.errors import EXIT_FAILURE, InspectorError
+from inspector.events import home
 from inspector.events.history import NEWEST_SEQ, History
 from inspector.events.verify import verify
 from inspector.inquiry import output
@@ -33,12 +34,18 @@ ARROW = {int: "int64", float: "float64", bool: "bool_", str: "string"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the two commands."""
+    """Declare the commands."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     words = "read every page, number and event; exit code 1 when something is wrong"
     check = commands.add_parser("verify", help=words, description=words)
     check.set_defaults(journal_command=_verify)
     check.add_argument("journal", type=Path, metavar="JOURNAL", help="the journal's folder")
+    words = (
+        "say that this folder was moved while no inspector ran, and is no backup: its numbers then go on without a jump"
+    )
+    moved = commands.add_parser("moved", help=words, description=words)
+    moved.set_defaults(journal_command=_moved)
+    moved.add_argument("journal", type=Path, metavar="JOURNAL", help="the journal's folder, where it lies now")
     words = "write the journal as JSON lines, CSV or Parquet"
     out = commands.add_parser("export", help=words, description=words)
     out.set_defaults(journal_command=_export)
@@ -79,6 +86,15 @@ def _verify(args: argparse.Namespace) -> int:
         print(f"{args.journal}: {events}; {faulty} of {counted(len(checked), 'file')} not whole")
         return EXIT_FAILURE
     print(f"{args.journal}: {events} in {counted(len(checked), 'file')}, all whole, epoch {checked[-1].epoch}")
+    return 0
+
+
+# --- moved --------------------------------------------------------------------------------------------------------
+
+
+def _moved(args: argparse.Namespace) -> int:
+    home.move(args.journal)
+    print(f"{args.journal}: is where its events are recorded from now on; the next number follows the last")
     return 0
 
 

@@ -34,6 +34,10 @@ def faults(settings: Config, card: Recipe) -> Iterator[str]:
         is_graded=bool(settings.grading),
         worst=coil.worst(settings.grading),
         frame_mm=min((camera.height or card.height) * camera.mm_per_row for camera in settings.camera),
+        frame_defects=max(
+            settings.analysis.most_regions(card, camera.height or card.height, camera.width or card.width)
+            for camera in settings.camera
+        ),
     )
     stations_m = {camera.name: camera.station_m for camera in settings.camera}
     yield from alarms.faults(settings.alarm, settings.flood, line)

@@ -30,9 +30,9 @@ BAD: list[tuple[list[AlarmSection], str]] = [
         "Lower it, or raise within_m.",
     ),
     (
-        [rule(kind="density", per_m=1001, within_m=100)],
-        'alarm "a": per_m is 1001 within_m = 100, 100100 defects; a camera\'s window holds 100000, so it can never be '
-        "raised. Lower one of them.",
+        [rule(kind="density", per_m=2001, within_m=100)],
+        'alarm "a": per_m is 2001 within_m = 100, 200100 defects; 2 cameras can show at most 200000 there, so it can '
+        "never be raised. Lower per_m.",
     ),
     (
         [rule(min_width_mm=1001)],

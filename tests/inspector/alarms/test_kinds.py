@@ -185,6 +185,14 @@ def test_severity() -> None:
     assert states(desk.follow(Rated(**{**facts, "id": "x", "severity": "critical"}))) == ["unacknowledged"]
 
 
+def test_strip_that_may_have_been_missed_counts() -> None:
+    """Frames were lost as the coil ended: nobody knows how much they showed, and no alarm would be silence."""
+    desk = Desk(AlarmSection(name="a", kind="missed", missed_m=8, within_m=10, off_delay_ms=0))
+    assert desk.follow(msgspec.structs.replace(missed(50_000, 50_000), at_most_mm=7_900)) == []
+    (alarm,) = desk.follow(msgspec.structs.replace(missed(50_000, 50_000), at_most_mm=8_000))
+    assert alarm.state == "unacknowledged"
+
+
 def test_missed_strip_counts_where_it_lies() -> None:
     """Of a long stretch only what lies within the last metres counts, and all cameras together."""
     desk = Desk(AlarmSection(name="a", kind="missed", missed_m=8, within_m=10, off_delay_ms=0))

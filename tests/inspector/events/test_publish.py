@@ -19,6 +19,7 @@ import zmq
 from inspector.access.door import Door
 from inspector.access.refusals import Refusals
 from inspector.errors import SocketError
+from inspector.events.binding import PART_BYTES
 from inspector.events.journal import Journal
 from inspector.events.message import Message
 from inspector.events.publish import MOST_SUBSCRIBERS, Publisher
@@ -148,11 +149,19 @@ def test_a_subscription_without_end_is_cut(context: Context, journal: Journal, p
         assert subscriber.recv_multipart()[0] == b"coil.started"
 
 
-def test_topics_without_end_are_cut(context: Context, journal: Journal) -> None:
+@pytest.mark.parametrize(
+    "topics",
+    [
+        b"".join(zmtp.part(b"\x01%03d" % number + bytes(97)) for number in range(PEER_BYTES // 100 + 1)),
+        zmtp.part(b"\x01" + bytes(PEER_BYTES)),
+        zmtp.part(b"\x01" + bytes(PART_BYTES - 1)),
+    ],
+    ids=["many", "a long one", "the longest that can come"],
+)
+def test_topics_without_end_are_cut(context: Context, journal: Journal, topics: bytes) -> None:
     """Who subscribes to more topics than a subscriber has loses its connection, which is counted; the others go on."""
     refusals = Refusals()
     publisher = Publisher(context, ANYWHERE, journal, 1000, Door("events", refusals=refusals))
-    topics = b"".join(zmtp.part(b"\x01%03d" % number + bytes(97)) for number in range(PEER_BYTES // 100 + 1))
     with listening(context, publisher) as subscriber:
         with zmtp.connect(int(publisher.address.rpartition(":")[2]), b"SUB") as peer, suppress(ConnectionResetError):
             peer.sendall(topics)
@@ -194,6 +203,7 @@ import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 import zmq
+from inspector.events.binding import PART_BYTES
 from inspector.events.journal import Journal
 from inspector.events.publish import Publisher
 from inspector.records.events import Health

@@ -79,6 +79,7 @@ def test_replay_by_prefix(context: Context, journal: Journal, replays: Replays) 
         ((b'{"epoch": null, "after": 0, "befor": 1}',), "unknown field `befor`"),
         ((b"[" * 4000,), "Expected `object`, got `array`"),
         ((b'{"epoch": "e0", "after": 7}',), "epoch e0 is not this journal's, e1. Ask that one, after 0."),
+        ((b" " * 60_000,), "60000 bytes came; expected at most 4096. Send less."),
         ((b"{}",) * 9, "9 parts came; expected one. Send one part"),
     ],
 )

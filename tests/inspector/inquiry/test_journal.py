@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import io
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from inspector.__main__ import main
+from inspector.events.home import SKIPPED
 from inspector.inquiry import output
 from inspector.records.envelope import read_event
 from tests.journals import ALARM, COIL, DEFECT, LONG_HEALTH, newest, opened
@@ -43,6 +45,24 @@ def test_a_whole_journal_is_reported(folder: Path, capsys: pytest.CaptureFixture
     journal.record([DEFECT])
     assert command(capsys, "verify", folder)[0] == 0
     journal.close()
+
+
+def test_a_journal_that_was_moved_goes_on(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Carried to another disk it looks like a copy; who says that it was moved has no jump in the numbers."""
+    for name, is_known in (("moved", True), ("copy", False)):
+        other = tmp_path / name
+        shutil.copytree(folder, other)
+        if is_known:
+            assert command(capsys, "moved", other)[0] == 0
+        journal = opened(other)
+        assert bool(journal.remarks) is not is_known
+        last = journal.last_seq
+        journal.close()
+        assert (last < SKIPPED) is is_known
+    journal = opened(folder)
+    assert command(capsys, "moved", folder)[0] == 1
+    journal.close()
+    assert command(capsys, "moved", tmp_path)[0] == 1
 
 
 def shell(order: str) -> Callable[[Path], None]:

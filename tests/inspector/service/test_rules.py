@@ -125,8 +125,16 @@ FAULTS = {
         "such a limit, or lower the grade."
     ),
     '[[alarm]]\nname = "a"\nkind = "crowded"\ncount = 1000\nwithin_m = 1\n': (
-        'alarm "a": count is 1000 within_m = 1: it can never be raised, for a camera\'s window holds 158 at most. '
-        "Lower it."
+        'alarm "a": count is 1000 within_m = 1: it can never be raised, for 1 camera can show at most 158 there. '
+        "Lower it, or raise within_m."
+    ),
+    '[[alarm]]\nname = "a"\ncount = 99999\nwithin_m = 0.001\n': (
+        'alarm "a": count is 99999 within_m = 0.001: it can never be raised, for 1 camera can show at most 800 there. '
+        "Lower it, or raise within_m."
+    ),
+    '[[alarm]]\nname = "a"\nkind = "density"\nper_m = 90000\nwithin_m = 0.1\n': (
+        'alarm "a": per_m is 90000 within_m = 0.1, 9000 defects; 1 camera can show at most 6800 there, so it can never '
+        "be raised. Lower per_m."
     ),
     '[[trigger]]\nname = "t"\naction = "stop"\nposition_m = 5\nclasses = ["drak"]\n': (
         'trigger "t" names class "drak"; expected one of dark, bright (recipe tiny@1). Correct its classes.'
