@@ -63,14 +63,6 @@ class Inspector:
 
 
 @pytest.fixture
-def context() -> Iterator[Context]:
-    """Give a context that is empty again at the end."""
-    context: Context = zmq.Context()
-    yield context
-    context.destroy(linger=0)
-
-
-@pytest.fixture
 def inspector(context: Context) -> Iterator[Inspector]:
     """Give the other end."""
     inspector = Inspector(context)

@@ -1,23 +1,12 @@
-"""A context and an empty journal for the tests of events."""
+"""An empty journal for the tests of events."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import zmq
 
 from inspector.events.journal import Journal
-
-Context = zmq.Context[zmq.Socket[bytes]]
-
-
-@pytest.fixture
-def context() -> Iterator[Context]:
-    """Everything that a test forgets to close."""
-    context: Context = zmq.Context()
-    yield context
-    context.destroy(linger=0)
 
 
 @pytest.fixture

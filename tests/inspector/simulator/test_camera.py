@@ -37,14 +37,6 @@ Command = Callable[..., tuple[list[Header], Sent]]
 
 
 @pytest.fixture
-def context() -> Iterator[Context]:
-    """Give a context that is empty again at the end."""
-    context: Context = zmq.Context()
-    yield context
-    context.destroy(linger=0)
-
-
-@pytest.fixture
 def receiver(context: Context) -> Iterator[Socket]:
     """Give a PULL socket, as small as can be, on a free port."""
     with context.socket(zmq.PULL) as socket:
