@@ -7,7 +7,6 @@ the proof; then the driver, and last what only a GPU can tell. Nothing of an eng
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,11 +37,13 @@ def load(
 
     Raises: EngineRefused with all that does not fit, a line each; EngineError.
     """
+    from inspector.engines.nvidia.tensorrt import TensorRt
+
     made, plan, trt = check(folder, recipe, only=asked(section), max_frames=max_frames, verified=not unverified)
     check_gpu(folder, made, section.gpu)
     kernels = manifest.read_kernels(folder, made)
     sizes = sizes_to_run(made.batches, max_frames)
-    return _run(recipe, made, plan, kernels, trt=trt, gpu=section.gpu, sizes=sizes, depths=depths)
+    return TensorRt(recipe, made, plan, kernels, trt=trt, gpu=section.gpu, sizes=sizes, depths=depths)
 
 
 def asked(section: EngineSection) -> Flavour | None:
@@ -57,10 +58,12 @@ def open_unverified(folder: Path, recipe: Recipe, gpu: int = 0) -> tuple[Manifes
 
     Raises: EngineRefused, EngineError.
     """
+    from inspector.engines.nvidia.tensorrt import TensorRt
+
     made, plan, trt = check(folder, recipe, verified=False)
     check_gpu(folder, made, gpu)
     sizes = range(made.batches[0], made.batches[-1] + 1)  # batch.max_frames of a line may be any of them
-    return made, _run(recipe, made, plan, b"", trt=trt, gpu=gpu, sizes=sizes, depths=DEPTHS)
+    return made, TensorRt(recipe, made, plan, b"", trt=trt, gpu=gpu, sizes=sizes, depths=DEPTHS)
 
 
 def check(
@@ -107,19 +110,3 @@ def check_gpu(folder: Path, made: Manifest, number: int) -> None:
             f"{folder / MANIFEST}: compute_capabilities is {targets}; expected {gpu.compute_capability} among them, "
             f"that of {gpu.name}. Run `deploy convert {folder}{f' --gpu {number}' if number else ''}` on this machine."
         )
-
-
-def _run(
-    recipe: Recipe,
-    made: Manifest,
-    plan: bytes,
-    kernels: bytes,
-    *,
-    trt: Any,
-    gpu: int,
-    sizes: Sequence[int],
-    depths: Depths,
-) -> TensorRt:
-    from inspector.engines.nvidia.tensorrt import TensorRt
-
-    return TensorRt(recipe, made, plan, kernels, trt=trt, gpu=gpu, sizes=sizes, depths=depths)
