@@ -68,7 +68,7 @@ COMMANDS = {
         "operate",
         "add_acknowledge_arguments",
         "run_acknowledge",
-        instead="inspector alarms acknowledge",
+        instead="inspector alarms acknowledge NAME --operator YOU",
     ),
     "decide": CommandEntry(
         "journal a person's decision on a coil, with a running inspector",

@@ -130,7 +130,7 @@ def test_an_alarm_whose_name_is_no_text_is_unknown(
     options = ["--http", f"127.0.0.1:{running.web.port}", "--token-file", str(file)]
     assert inspector.main(["acknowledge", name, *options]) == EXIT_FAILURE
     err = capsys.readouterr().err
-    assert "no such alarm" in err and "write `inspector alarms acknowledge`" in err
+    assert "no such alarm" in err and "write `inspector alarms acknowledge NAME --operator YOU`" in err
     with pytest.raises(SystemExit):
         inspector.main(["--help"])
     assert "\n    acknowledge" not in capsys.readouterr().out
