@@ -20,10 +20,8 @@ from numpy.typing import NDArray
 
 from inspector.records.frame import Bytes2D
 from inspector.records.stages import Swath
-from inspector.records.strip_tile import StripTile
+from inspector.records.strip_tile import TILE_PX, StripTile
 
-TILE_PX = 512
-"""Columns of a tile: 5 m of strip at 10 mm."""
 COARSE = 8
 """A second picture has pixels this many times as large: of a whole coil it takes a 64th."""
 AT_ONCE, DRAW_S = 32, 0.25

@@ -15,15 +15,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 import msgspec
 
 from inspector.archive.files import DAY_S, TRIMMED, disk_bytes, tidy, write
 from inspector.archive.settings import ArchiveSection
-from inspector.archive.strip_picture import DrawnTile
 from inspector.records.names import file_name
 from inspector.records.strip_tile import StripTile
+
+if TYPE_CHECKING:  # who reads tiles draws none, and loads nothing that does
+    from inspector.archive.strip_picture import DrawnTile
 
 STRIP = "strip"
 MOST_COMMENT = 65_537

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -46,6 +47,9 @@ OTHERS = f"SELECT payload {FOUND} WHERE coil = ? AND kind = ? AND found.seq BETW
 OF_KIND = f"SELECT payload {FOUND} WHERE kind = ? AND found.seq > ? ORDER BY event.seq"
 RECORDED = """SELECT seq, topic, payload FROM event
 WHERE seq BETWEEN ?1 AND ?2 AND substr(topic, 1, length(?3)) = ?3 ORDER BY seq"""
+BEGUN = "SELECT max(seq) FROM entry WHERE kind = 'coil' AND coil = ? AND name = 'started'"
+COUNTS = """SELECT name, count(DISTINCT key) FROM entry
+WHERE kind = 'defect' AND coil = ? AND seq BETWEEN ? AND ? AND state = 0 GROUP BY name"""
 HAS_STAGES = "SELECT 1 FROM sqlite_master WHERE name = 'stage'"
 NAMES = """WITH RECURSIVE c(coil) AS (SELECT min(coil) FROM entry WHERE kind = 'defect' UNION ALL
 SELECT (SELECT min(coil) FROM entry WHERE kind = 'defect' AND coil > c.coil) FROM c WHERE c.coil IS NOT NULL)
@@ -221,6 +225,14 @@ class History:
         for seq in sorted(open_seqs.values()):
             for (payload,) in self._rows("SELECT payload FROM event WHERE seq = ?", (seq,)):
                 yield payload
+
+    def counts(self, coil: str, before_seq: int) -> Counter[str]:
+        """How many defects the newest coil of a name had finished before an event, by class: from the index alone."""
+        begun = max((seq for (seq,) in self._rows(BEGUN, (coil,)) if seq is not None), default=0)
+        found = Counter[str]()
+        for name, count in self._rows(COUNTS, (coil, begun, before_seq - 1)):
+            found[name] += count
+        return found
 
     def events(self, passage: Passage, kind: type[T]) -> Iterator[tuple[Event, T]]:
         """Yield a coil's events of a kind, in order, each with its data."""

@@ -20,7 +20,7 @@ from inspector.events.message import Message, Replay
 from inspector.events.resume import JournalPosition
 from inspector.events.segments import BUSY_MS, JournalFolder, worded
 from inspector.events.sums import CHANGED, ROW_CHANGED, Sums
-from inspector.records.envelope import read_event
+from inspector.records.envelope import envelope_of, read_event
 
 REPLAY = """SELECT seq, topic, payload FROM event
 WHERE seq > ?1 AND seq <= ?2 AND substr(topic, 1, length(?3)) = ?3 ORDER BY seq LIMIT ?4"""
@@ -191,7 +191,7 @@ def is_whole(row: EventRow) -> bool:
     """Whether an event can be read, and is the one that its row names."""
     seq, topic, payload = row
     try:
-        event = read_event(payload)
+        envelope = envelope_of(payload)
     except (ValueError, RecursionError):
         return False
-    return (event.seq, event.type) == (seq, topic)
+    return (envelope.seq, envelope.type) == (seq, topic)

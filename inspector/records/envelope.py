@@ -11,6 +11,7 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import asdict
 
 from inspector.records.events import Data
 
@@ -90,8 +91,15 @@ def read_event(payload: bytes | memoryview) -> Event:
             data = Unknown(kind=_named(raw).kind, raw=raw)
         except (ValueError, RecursionError):  # no object, or one whose `kind` is no word
             data = Unknown(kind="", raw=raw)
-    facts = {name: getattr(sealed, name) for name in Envelope.__struct_fields__}
-    return Event(**facts, data=data)
+    return Event(**asdict(sealed) | {"data": data})
+
+
+def envelope_of(payload: bytes | memoryview) -> Envelope:
+    """Read an event's envelope alone: in a quarter of the time.
+
+    Raises: ValueError, RecursionError when it is no envelope of ours.
+    """
+    return _open(payload)
 
 
 def data_of(payload: bytes | memoryview) -> bytes:
@@ -106,8 +114,7 @@ def write_event(event: Event) -> bytes:
     """Write an event as JSON; unknown data as it came."""
     if not isinstance(event.data, Unknown):
         return msgspec.json.encode(event)
-    facts = {name: getattr(event, name) for name in Envelope.__struct_fields__}
-    return msgspec.json.encode(_Sealed(**facts, data=msgspec.Raw(event.data.raw)))
+    return msgspec.json.encode(_Sealed(**asdict(event) | {"data": msgspec.Raw(event.data.raw)}))
 
 
 LIMIT_EVENTS = 1000

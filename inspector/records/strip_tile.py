@@ -9,6 +9,9 @@ from typing import Literal
 
 import msgspec
 
+TILE_PX = 512
+"""Columns of a tile: 5 m of strip at 10 mm."""
+
 
 class StripTile(msgspec.Struct, frozen=True, kw_only=True):
     """A piece of the decimated picture of one side of a coil, as one camera saw it.

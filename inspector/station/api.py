@@ -1,4 +1,4 @@
-"""What the pages' scripts ask for: the stream, coils, crops, commands.
+"""What the live page's script asks for: the stream, the strip's picture, commands.
 
 Laws: a command goes to the line as it would from the shell, with the name of who gives it; what comes back is the
 line's own answer.
@@ -25,9 +25,6 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from inspector import __version__
-from inspector.coil import report
-from inspector.coil.speech import speech
-from inspector.coil.units import METRIC, UNITS
 from inspector.commands import ask
 from inspector.errors import InspectorError, NoAnswer
 from inspector.records.commands import (
@@ -43,9 +40,8 @@ from inspector.records.commands import (
     Unshelve,
 )
 from inspector.refusal import explained
-from inspector.station import backdrop, crops
+from inspector.station import backdrop
 from inspector.station.access import Who
-from inspector.station.coils import pictures
 from inspector.station.watch import Watch
 
 OPERATORS = (Acknowledge, Reset, Shelve, Unshelve, RollsChanged, Relabel)
@@ -53,8 +49,6 @@ OPERATORS = (Acknowledge, Reset, Shelve, Unshelve, RollsChanged, Relabel)
 MOST_BYTES = 20_000
 READERS, COMMANDS, FILES = 2, 8, 4
 """At once: who reads coils must not keep who commands waiting."""
-LONGEST = 20
-"""Digits of a number in the journal."""
 LOOK_S = 2.0
 """How often a stream looks whether who reads it still may."""
 STUCK_S = 10.0
@@ -79,45 +73,6 @@ class Api:
         last = request.query_params.get("after") or request.headers.get("last-event-id", "")
         return _Streamed(watch_of(self._watches, request), last, request.state.is_welcome)
 
-    async def coils(self, request: Request) -> Response:
-        """All coils that the journal holds."""
-        watch = watch_of(self._watches, request)
-        return answered(await run_sync(watch.coils.entries, watch.line, limiter=self._readers))
-
-    async def coil(self, request: Request) -> Response:
-        """One coil: its page with what its script needs first, and by that answer's stamp `columns` or `ids`."""
-        watch, asked = watch_of(self._watches, request), request.query_params
-        coils = watch.coils
-        if part := asked.get("part"):
-            found = coils.again(asked.get("stamp", ""))
-            if found is None or part not in ("columns", "ids", "pictures"):
-                raise HTTPException(410, f"{part} of this reading of the coil is no longer there. Reload the page.")
-            if part == "pictures":
-                archive = watch.line.archive
-                return answered(await run_sync(pictures, archive, found, limiter=self._readers) if archive else {})
-            return Response(getattr(found.packed, part), media_type="application/octet-stream")
-        seq = asked.get("seq", "")
-        first_seq = int(seq) if seq.isdecimal() and len(seq) < LONGEST else None
-        made = await run_sync(coils.shown, watch.line, asked.get("coil", ""), first_seq, limiter=self._readers)
-        meta = msgspec.Raw(made.packed.meta.encode())
-        by = speech(asked.get("language", ""), UNITS.get(asked.get("units", ""), METRIC), asked.get("zone", ""))
-        body = report.body(made.record, by=by)
-        return answered({"stamp": made.stamp, "record": made.record, "body": body, "meta": meta})
-
-    async def crops(self, request: Request) -> Response:
-        """Pictures that the archive has of a defect."""
-        line, asked = watch_of(self._watches, request).line, request.query_params
-        if line.archive is None:
-            return answered([])
-        found = await run_sync(crops.of_defect, line.archive, asked.get("coil", ""), asked.get("defect", ""))
-        return answered(found)
-
-    async def crop(self, request: Request) -> Response:
-        """One picture."""
-        line = watch_of(self._watches, request).line
-        path = crops.picture(line.archive, request.query_params.get("image", "")) if line.archive else None
-        return await self._picture(path, "image/png")
-
     async def strip(self, request: Request) -> Response:
         """Tiles of the archive's strip picture that show a stretch of a coil."""
         watch, asked = watch_of(self._watches, request), request.query_params
@@ -133,20 +88,7 @@ class Api:
         """One of them."""
         archive = watch_of(self._watches, request).line.archive
         path = backdrop.picture(archive, request.query_params.get("image", "")) if archive else None
-        return await self._picture(path, "image/jpeg")
-
-    async def _picture(self, path: Path | None, kind: str) -> Response:
-        """A file of the archive, read at once: it may be replaced or removed meanwhile.
-
-        Raises: HTTPException where it is not there.
-        """
-        try:
-            content = await run_sync(path.read_bytes, limiter=self._files) if path else None
-        except OSError:
-            content = None
-        if content is None:
-            raise HTTPException(404, "the archive has no such picture (any more).")
-        return Response(content, media_type=kind, headers={"cache-control": "private, max-age=3600"})
+        return await file_of(path, "image/jpeg", self._files)
 
     async def command(self, request: Request) -> Response:
         """Ask something of a line, and return its answer."""
@@ -226,6 +168,20 @@ async def read_json(request: Request) -> dict[str, object]:
         return msgspec.json.decode(content, type=dict[str, object])
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, f"{error}; expected a command as JSON.") from error
+
+
+async def file_of(path: Path | None, kind: str, limiter: anyio.CapacityLimiter) -> Response:
+    """A file of the archive, read at once: it may be replaced or removed meanwhile.
+
+    Raises: HTTPException where it is not there.
+    """
+    try:
+        content = await run_sync(path.read_bytes, limiter=limiter) if path else None
+    except OSError:
+        content = None
+    if content is None:
+        raise HTTPException(404, "the archive has no such picture (any more).")
+    return Response(content, media_type=kind, headers={"cache-control": "private, max-age=3600"})
 
 
 def _number(asked: QueryParams, name: str) -> float:

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -24,19 +25,26 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from inspector.coil.report import PAGE
+from inspector import coil
 from inspector.errors import InspectorError
-from inspector.station.access import SESSION_S, Access
+from inspector.station.access import SESSION_S, Access, Handler
 from inspector.station.api import Api
 from inspector.station.lines import Line
 from inspector.station.login import Login
-from inspector.station.review import Review
 from inspector.station.settings import StationSection
 from inspector.station.views import Views
 from inspector.station.watch import Watch
-from inspector.station.weeks import Weeks
+
+if TYPE_CHECKING:
+    from inspector.station.coil_api import CoilApi
+    from inspector.station.review import Review
+    from inspector.station.weeks import Weeks
+
+T = TypeVar("T")
 
 STATIC = Path(__file__).with_name("static")
+PAGE = Path(coil.__file__).with_name("page")
+"""What a coil's page shares with its report."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -72,10 +80,9 @@ def build(settings: StationSection, lines: Mapping[str, Line]) -> Starlette:
         for watch in watches.values():
             await watch.close()
 
-    review = Review(watches, settings.exports)
     routes = [
         *_routes(access, Views(access, watches), Api(watches), Login(access)),
-        *_review_routes(access, Views(access, watches), review, Weeks(watches, settings.zone)),
+        *_later_routes(access, watches, settings),
         Mount("/static/coil", StaticFiles(directory=PAGE)),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
@@ -94,12 +101,10 @@ def _routes(access: Access, views: Views, api: Api, login: Login) -> list[BaseRo
         Route("/live", page("viewer", views.live, is_page=True)),
         Route("/coils", page("viewer", views.coils, is_page=True)),
         Route("/coil", page("viewer", views.coil, is_page=True)),
+        Route("/review", page("viewer", views.review, is_page=True)),
+        Route("/history", page("viewer", views.history, is_page=True)),
         Route("/health", api.health),
         Route("/api/stream", ask("viewer", api.stream)),
-        Route("/api/coils", ask("viewer", api.coils)),
-        Route("/api/coil", ask("viewer", api.coil)),
-        Route("/api/crops", ask("viewer", api.crops)),
-        Route("/api/crop", ask("viewer", api.crop)),
         Route("/api/strip", ask("viewer", api.strip)),
         Route("/api/strip_tile", ask("viewer", api.strip_tile)),
         Route("/api/command", ask("operator", api.command), methods=["POST"]),
@@ -108,18 +113,54 @@ def _routes(access: Access, views: Views, api: Api, login: Login) -> list[BaseRo
     ]
 
 
-def _review_routes(access: Access, views: Views, review: Review, weeks: Weeks) -> list[BaseRoute]:
-    """Those of the review and of the history."""
-    page, ask = access.guarded, access.guarded
+def _later_routes(access: Access, watches: Mapping[str, Watch], settings: StationSection) -> list[BaseRoute]:
+    """Those of what the journal and the archive have kept."""
+
+    def coils() -> CoilApi:
+        from inspector.station.coil_api import CoilApi
+
+        return CoilApi(watches)
+
+    def review() -> Review:
+        from inspector.station.review import Review
+
+        return Review(watches, settings.exports)
+
+    def weeks() -> Weeks:
+        from inspector.station.weeks import Weeks
+
+        return Weeks(watches, settings.zone)
+
+    ask, its, kept, past = access.guarded, Later(coils), Later(review), Later(weeks)
     return [
-        Route("/review", page("viewer", views.review, is_page=True)),
-        Route("/history", page("viewer", views.history, is_page=True)),
-        Route("/api/history", ask("viewer", weeks.history)),
-        Route("/api/gallery", ask("viewer", review.gallery)),
-        Route("/api/relabel", ask("operator", review.relabel), methods=["POST"]),
-        Route("/api/export", ask("engineer", review.export), methods=["POST"]),
-        Route("/api/exported", ask("engineer", review.exported)),
+        Route("/api/coils", ask("viewer", its.handler(lambda its: its.coils))),
+        Route("/api/coil", ask("viewer", its.handler(lambda its: its.coil))),
+        Route("/api/crops", ask("viewer", its.handler(lambda its: its.crops))),
+        Route("/api/crop", ask("viewer", its.handler(lambda its: its.crop))),
+        Route("/api/history", ask("viewer", past.handler(lambda past: past.history))),
+        Route("/api/gallery", ask("viewer", kept.handler(lambda kept: kept.gallery))),
+        Route("/api/relabel", ask("operator", kept.handler(lambda kept: kept.relabel)), methods=["POST"]),
+        Route("/api/export", ask("engineer", kept.handler(lambda kept: kept.export)), methods=["POST"]),
+        Route("/api/exported", ask("engineer", kept.handler(lambda kept: kept.exported))),
     ]
+
+
+class Later(Generic[T]):
+    """What answers, loaded by the first request for it: a station that comes back takes little from its lines."""
+
+    def __init__(self, load: Callable[[], T]) -> None:
+        self._load, self._loaded = load, list[T]()
+
+    def handler(self, of: Callable[[T], Handler]) -> Handler:
+        """One of its handlers."""
+
+        async def answer(request: Request) -> Response:
+            if not self._loaded:
+                made = await asyncio.to_thread(self._load)
+                self._loaded = self._loaded or [made]  # others may have asked meanwhile
+            return await of(self._loaded[0])(request)
+
+        return answer
 
 
 class Sessions:

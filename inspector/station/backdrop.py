@@ -13,9 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from inspector.archive.strip_picture import TILE_PX
 from inspector.archive.tiles import STRIP, TileName, facts_of, names
-from inspector.records.strip_tile import StripTile
+from inspector.records.strip_tile import TILE_PX, StripTile
 
 NEAR_S = 30.0
 """How far the clock of the archive's tiles and that of a coil's events may be apart: one machine's, but not at once."""

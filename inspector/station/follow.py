@@ -12,7 +12,7 @@ import http.client
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 
 import msgspec
@@ -23,15 +23,16 @@ from inspector.errors import InspectorError, JournalError
 from inspector.events.history import History
 from inspector.records.commands import AlarmStatus, ListAlarms
 from inspector.records.envelope import Event, read_event
-from inspector.records.events import Alarm, Commanded, Health
+from inspector.records.events import Alarm, Commanded, Defect, Health
 from inspector.station.gauges import Gauges, Meter, read
 from inspector.station.kept import PublishedEvent
 from inspector.station.lines import Line
 
 log = logging.getLogger("inspector")
 
-BACK = 20_000
-"""Events of the journal that are read at the start: what is on the screen, and what stands."""
+BACK = 5000
+"""Events of the journal that are read at the start: what is on the screen, and what stands. Defects before them are
+counted; to read more takes a core from the line each time that the station comes back."""
 LOOK_S = 0.25
 METRICS_S = 1.0
 ALARMS_S = 5.0
@@ -71,6 +72,8 @@ class Follower:
         """Why the line cannot be followed; empty while it is, or merely silent."""
         self.journal_fault = ""
         """What is wrong with the line's journal, by its last heartbeat."""
+        self.counted: dict[str, Counter[str]] = {}
+        """Defects before the first event that was read, by coil and class."""
         self._events: deque[tuple[Event, PublishedEvent]] = deque()
         self._place: Place | None = None
         """The last event that came."""
@@ -138,9 +141,12 @@ class Follower:
         place: Place | None = None
         try:
             with History(self.line.journal) as history:
-                for payload in history.recorded(history.last_seq() - BACK + 1):
+                first_seq = max(0, history.last_seq() - BACK + 1)
+                for payload in history.recorded(first_seq):
                     event = read_event(payload)
                     place = event.epoch, event.seq
+                    if isinstance(event.data, Defect) and event.subject not in self.counted:
+                        self.counted[event.subject] = history.counts(event.subject, first_seq)
                     self._keep(event, payload)
                     if self._stop.is_set():
                         break

@@ -6,7 +6,7 @@ Knows: which event replaces which. Must not know: browsers, sockets; what is mad
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -44,7 +44,9 @@ class PublishedEvent(msgspec.Struct, frozen=True):
 class KeptEvents:
     """The events that matter now."""
 
-    def __init__(self) -> None:
+    def __init__(self, counted: Mapping[str, Counter[str]]) -> None:
+        """`counted` are defects, by coil and class, that came before the first event that is taken."""
+        self._counted = counted
         self._standing: dict[tuple[str, ...], PublishedEvent] = {}
         """Of no coil: cameras, recipe, archive, the inspector itself."""
         self._coils: dict[str, dict[tuple[str, ...], PublishedEvent]] = {}
@@ -69,6 +71,8 @@ class KeptEvents:
             if not begins and self._coils and isinstance(event.data, CoilRecord | Decision):
                 return  # of a coil that is no longer shown
             self._coils[event.subject] = {}
+            if not begins and self._counted.get(event.subject):
+                self.dropped[event.subject] = Counter(self._counted[event.subject])
             while len(self._coils) > COILS:
                 oldest = next(iter(self._coils))
                 del self._coils[oldest]

@@ -16,7 +16,11 @@ import msgspec
 
 from inspector.events.history import History
 from inspector.records.coil import RepeatSums, inspected_length_m
-from inspector.records.events import Alarm, CameraStatus, CoilRecord, Decision
+from inspector.records.envelope import envelope_of
+from inspector.records.events import Alarm, CameraStatus, CoilRecord, Decision, Health
+
+Span = tuple[datetime, datetime | None]
+"""From when to when; None: it has not ended."""
 
 
 class PastCoil(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +71,10 @@ class Past(msgspec.Struct, frozen=True):
     coils: list[PastCoil]
     alarms: list[AlarmChange]
     cameras: list[CameraChange]
+    down: list[Span]
+    """When the line did not run."""
+    last: datetime | None
+    """When its newest event came; None without any."""
 
 
 class PastReader:
@@ -77,7 +85,8 @@ class PastReader:
         self._coils: dict[tuple[str, int], PastCoil] = {}
         self._alarms: list[AlarmChange] = []
         self._cameras: list[CameraChange] = []
-        self._last_seq = {CoilRecord: 0, Decision: 0, Alarm: 0, CameraStatus: 0}
+        self._down: list[Span] = []
+        self._last_seq = {CoilRecord: 0, Decision: 0, Alarm: 0, CameraStatus: 0, Health: 0}
         self._lock = threading.Lock()
 
     def read(self, journal: Path) -> Past:
@@ -104,8 +113,23 @@ class PastReader:
                         status=status.status,
                     )
                 )
+            self._read_down(history)
             coils = sorted(self._coils.values(), key=lambda coil: coil.ended)
-            return Past(self._since, coils, list(self._alarms), list(self._cameras))
+            last = _time(history, history.last_seq())
+            return Past(self._since, coils, list(self._alarms), list(self._cameras), list(self._down), last)
+
+    def _read_down(self, history: History) -> None:
+        """It is down from when it stops until it starts; where it was killed, from the last event before that."""
+        for event, health in history.of_kind(Health, self._last_seq[Health]):
+            self._last_seq[Health] = event.seq
+            at = datetime.fromisoformat(event.time)
+            if health.state == "stopping":
+                self._down.append((at, None))
+            elif health.state == "started":
+                is_open = bool(self._down) and self._down[-1][1] is None
+                since = self._down.pop()[0] if is_open else _time(history, event.seq - 1)
+                if since is not None:
+                    self._down.append((since, at))
 
     def _read_coils(self, history: History) -> None:
         for event, record in history.of_kind(CoilRecord, self._last_seq[CoilRecord]):
@@ -117,6 +141,12 @@ class PastReader:
             if of_name:
                 newest = max(of_name, key=lambda key: key[1])
                 self._coils[newest] = msgspec.structs.replace(self._coils[newest], grade=decision.grade)
+
+
+def _time(history: History, seq: int) -> datetime | None:
+    """When an event was recorded; None where it is not held."""
+    payload = next(history.recorded(seq, seq), None) if seq else None
+    return datetime.fromisoformat(envelope_of(payload).time) if payload else None
 
 
 def _coil(time: str, record: CoilRecord) -> PastCoil:

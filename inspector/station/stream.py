@@ -9,8 +9,8 @@ Knows: the form of server-sent events, queues. Must not know: what the events sa
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
 import msgspec
 
@@ -69,12 +69,13 @@ class Subscriber:
 class LineStream:
     """What one line's browsers receive.
 
-    `first` makes what a browser that begins is given before the events: messages, ready to send.
+    `first` makes what a browser that begins is given before the events: messages, ready to send. `counted` are defects
+    before them, by coil and class.
     """
 
-    def __init__(self, first: Callable[[], bytes]) -> None:
+    def __init__(self, first: Callable[[], bytes], counted: Mapping[str, Counter[str]]) -> None:
         self._first = first
-        self._kept = KeptEvents()
+        self._kept = KeptEvents(counted)
         self._ring: deque[PublishedEvent] = deque(maxlen=REMEMBERED)
         self._epoch = ""
         self._before = 0
@@ -95,8 +96,9 @@ class LineStream:
                 self._before = self._ring[0].seq
             self._ring.append(sent)
             self._kept.take(event, sent)  # type: ignore[arg-type]
-            chunks.append(encoded(sent))
-        if chunk := b"".join([*chunks, also]):
+            if self._subscribers:
+                chunks.append(encoded(sent))
+        if self._subscribers and (chunk := b"".join([*chunks, also])):
             for subscriber in list(self._subscribers):
                 subscriber.put(chunk)
 

@@ -13,11 +13,15 @@ from statistics import median
 import msgspec
 
 from inspector.records.events import NE107
-from inspector.station.past import CameraChange, PastCoil
+from inspector.station.past import CameraChange, PastCoil, Span
 
 GROWN, FALLEN, LEAST_COILS = 2.0, 1.25, 3
 """A roll's marks grow when they have doubled over at least `LEAST_COILS` coils; what lies before a fall by a
 fifth was another growth."""
+
+UNKNOWN = "unknown"
+"""What a camera's state is while the line is down."""
+HOUR = timedelta(hours=1)
 
 
 class Day(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +58,7 @@ class CameraHours(msgspec.Struct, frozen=True, kw_only=True):
 
     camera: str
     hours: dict[str, float]
-    """In each state after NAMUR NE 107."""
+    """In each state after NAMUR NE 107, and `UNKNOWN`."""
     faults: dict[str, int]
     """How many times each began."""
 
@@ -131,22 +135,31 @@ def grows_since(times: Sequence[datetime], values: Sequence[float]) -> datetime 
     return times[begin] if is_grown else None
 
 
-def cameras(changes: Iterable[CameraChange], names: Iterable[str], begin: datetime, end: datetime) -> list[CameraHours]:
-    """How long each camera was in which state, and what it had."""
+def cameras(
+    changes: Iterable[CameraChange], names: Iterable[str], begin: datetime, end: datetime, down: Sequence[Span] = ()
+) -> list[CameraHours]:
+    """How long each camera was in which state, and what it had; while the line was down nobody knows."""
     by_name: dict[str, list[CameraChange]] = {name: [] for name in names}
     for change in changes:
         if change.at < end:
             by_name.setdefault(change.camera, []).append(change)
-    return [_camera(name, states, begin, end) for name, states in by_name.items()]
+    return [_camera(name, states, (begin, end), down) for name, states in by_name.items()]
 
 
-def _camera(name: str, changes: list[CameraChange], begin: datetime, end: datetime) -> CameraHours:
-    hours: dict[str, float] = dict.fromkeys(NE107, 0.0)
-    status, since = "normal", begin
-    for change in changes:
-        at = max(begin, change.at)
-        hours[status] = hours.get(status, 0.0) + (at - since).total_seconds() / 3600
-        status, since = change.status, at
-    hours[status] = hours.get(status, 0.0) + (end - since).total_seconds() / 3600
+def _camera(
+    name: str, changes: list[CameraChange], between: tuple[datetime, datetime], down: Sequence[Span]
+) -> CameraHours:
+    begin, end = between
+    hours: dict[str, float] = dict.fromkeys((*NE107, UNKNOWN), 0.0)
+    ats = [begin, *(max(begin, change.at) for change in changes), end]
+    for status, since, until in zip(["normal", *(change.status for change in changes)], ats, ats[1:], strict=False):
+        unknown_h = sum(_common_h(stretch, since, until) for stretch in down)
+        hours[status] = hours.get(status, 0.0) + (until - since) / HOUR - unknown_h
+        hours[UNKNOWN] += unknown_h
     faults = Counter(change.fault for change in changes if change.is_raised and change.at >= begin)
     return CameraHours(camera=name, hours=hours, faults=dict(faults.most_common()))
+
+
+def _common_h(stretch: Span, since: datetime, until: datetime) -> float:
+    """How long two stretches have in common, hours."""
+    return max(timedelta(), min(stretch[1] or until, until) - max(stretch[0], since)) / HOUR

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,8 +26,6 @@ ROLES: tuple[Role, ...] = ("viewer", "operator", "engineer")
 """Each may all that those before it may."""
 LEAST_PASSWORD = 8
 hasher = PasswordHasher()
-NOBODY = hasher.hash(secrets.token_urlsafe())
-"""A name that is not known takes as long to refuse as a wrong password."""
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,9 +51,9 @@ class Users(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def admits(self, name: str, password: str) -> User | None:
         """The user whose password this is; takes a tenth of a second of a core, known or not."""
-        user = self.find(name)
+        user, nobody = self.find(name), _nobody()
         try:
-            hasher.verify(user.password if user else NOBODY, password)
+            hasher.verify(user.password if user else nobody, password)
         except (VerificationError, InvalidHashError):
             return None
         return user
@@ -102,6 +101,12 @@ def remove(path: Path, name: str) -> bool:
     others = tuple(user for user in users.users if user.name != name)
     _write(path, msgspec.structs.replace(users, users=others))
     return len(others) < len(users.users)
+
+
+@cache
+def _nobody() -> str:
+    """A hash for names that are not known: they take as long to refuse as a wrong password."""
+    return hasher.hash(secrets.token_urlsafe())
 
 
 def _write(path: Path, users: Users) -> None:

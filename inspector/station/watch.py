@@ -11,15 +11,19 @@ import itertools
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from inspector.errors import InspectorError
 from inspector.records.events import CoilRecord, Health
 from inspector.station import lines
 from inspector.station.backdrop import Backdrop
-from inspector.station.coils import Coils
 from inspector.station.follow import Follower
 from inspector.station.lines import Line
 from inspector.station.stream import LineStream, json, message
+
+if TYPE_CHECKING:
+    from inspector.station.coils import Coils
 
 TICK_S = 0.1
 TICKS_NOW = 10
@@ -36,8 +40,7 @@ class Watch:
 
     def __init__(self, line: Line, clock_s: Callable[[], float] = time.monotonic) -> None:
         self.follower = Follower(line, clock_s)
-        self.stream = LineStream(self._first)
-        self.coils = Coils()
+        self.stream = LineStream(self._first, self.follower.counted)
         self.backdrop = Backdrop()
         self._warming: asyncio.Task[None] | None = None
         self._line = line
@@ -48,6 +51,13 @@ class Watch:
     def line(self) -> Line:
         """The line, by its file as it was read last."""
         return self._line
+
+    @cached_property
+    def coils(self) -> Coils:
+        """Its coils as pages show them; what reads them is loaded when they are first asked for."""
+        from inspector.station.coils import Coils
+
+        return Coils()
 
     def start(self) -> None:
         """Begin to follow and to pass on."""

@@ -72,7 +72,10 @@ class Weeks:
             place = (change.at.astimezone(zone).date() - begin.date()).days
             if change.is_raised and 0 <= place < number:
                 counts[place] += 1
-        cameras = trends.cameras(past.cameras, [span.camera for span in line.spans], known, end)
+        down = past.down
+        if past.last and not watch.is_answering() and not (down and down[-1][1] is None):  # killed, and not back
+            down = [*down, (past.last, None)]
+        cameras = trends.cameras(past.cameras, [span.camera for span in line.spans], known, end, down)
         return {
             "since": known.isoformat() if known > begin else "",
             "classes": line.classes,
@@ -118,10 +121,11 @@ def _overall(found: dict[str, Any]) -> Rows:
 
 
 def _cameras(found: dict[str, Any]) -> Rows:
-    yield "camera", *(f"{state}_h" for state in NE107), "faults"
+    states = (*NE107, trends.UNKNOWN)
+    yield "camera", *(f"{state}_h" for state in states), "faults"
     for camera in found["cameras"]:
         faults = "; ".join(f"{name} {count}" for name, count in camera.faults.items())
-        yield camera.camera, *(round(camera.hours[state], 2) for state in NE107), faults
+        yield camera.camera, *(round(camera.hours[state], 2) for state in states), faults
 
 
 TABLES: dict[str, Callable[[dict[str, Any]], Rows]] = {

@@ -9,6 +9,7 @@ Needs playwright and a Chromium (`pip install playwright`, `apt install chromium
 from __future__ import annotations
 
 import os
+import re
 import selectors
 import signal
 import socket
@@ -36,7 +37,11 @@ DEFECTS, LENGTH_M = 200_000, 5000.0
 BROWSERS = 50
 PHASE_S, SETTLE_S, ROUNDS = 10.0, 3.0, 8
 ALONE = "no station"
+DYING = "one that is killed, again and again"
 ANY = "127.0.0.1:0"
+LIFE_S = 2.0
+"""After so long it is killed; it comes back after its unit's RestartSec."""
+UNIT = Path(__file__).parents[2] / "systemd/inspector-station.service"
 
 
 def main(rounds: int = ROUNDS, phase_s: float = PHASE_S) -> None:
@@ -75,7 +80,7 @@ def _burden(mill: Mill, folder: Path, rounds: int, phase_s: float) -> None:
         ALONE: latency.nobody,
         "a station, 50 browsers": lambda: _watched(mill, folder),
         "a station that hangs": lambda: _hanging(mill, folder),
-        "one killed each 2 s": lambda: _dying(mill, folder),
+        DYING: lambda: _dying(mill, folder),
     }
     with Camera(mill) as camera:
         found = latency.measured(mill, camera, ways, rounds=rounds, phase_s=phase_s, settle_s=SETTLE_S)
@@ -116,13 +121,15 @@ def _hanging(mill: Mill, folder: Path) -> Iterator[int]:
 @contextmanager
 def _dying(mill: Mill, folder: Path) -> Iterator[None]:
     stop = threading.Event()
+    restart_s = float(re.findall(r"^RestartSec=(\d+)$", UNIT.read_text(), re.MULTILINE)[0])
 
     def work() -> None:
         while not stop.is_set():
             with StationProcess(mill.config, folder, ANY) as station:
-                stop.wait(2)
+                stop.wait(LIFE_S)
                 os.kill(station.child.pid, signal.SIGKILL)
                 station.child.wait()
+            stop.wait(restart_s)
 
     thread = threading.Thread(target=work)
     thread.start()

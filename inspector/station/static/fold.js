@@ -1,6 +1,7 @@
 // What a line's events come to: its coils on the screen, its cameras, its recipe. Pure: no page, no clock.
 
 const COILS = 2, MOST = 1500;
+const QUOTED = 100;
 const STATUSES = ["failure", "check_function", "out_of_specification", "maintenance_required", "normal"];
 
 export class Fold {
@@ -10,6 +11,7 @@ export class Fold {
     this.coils = [];                    // the newest last; `base` is where it begins on the line, mm
     this.cameras = new Map();           // by name: status and faults
     this.standing = new Map();          // faults of recipe and archive
+    this.reported = new Map();              // what was reported last of any device: alarms quote it
     this.flood = null; this.health = null;
     this.latest = "";                   // when the newest event was
     this.changes = (this.changes ?? 0) + 1;   // another where something on the strip may be
@@ -105,11 +107,18 @@ export class Fold {
     camera.status = data.status;
     if (data.state === "raised") camera.faults.set(data.fault, data); else camera.faults.delete(data.fault);
     this.cameras.set(data.camera, camera);
+    this.quote(data);
   }
 
   fault(data) {
     const key = `${data.kind} ${data.fault} ${data.camera ?? ""}`;
     if (data.state === "raised") this.standing.set(key, data); else this.standing.delete(key);
+    this.quote(data);
+  }
+
+  quote(data) {
+    this.reported.set(data.message, data);
+    if (this.reported.size > QUOTED) this.reported.delete(this.reported.keys().next().value);
   }
 }
 

@@ -9,7 +9,7 @@ import { reach, shell } from "./shell.js";
 import { mm, perMetre } from "./units.js";
 import { date, dayOf, lasting, number, t } from "./words.js";
 
-const GRADES = ["release", "hold", "block", "ungraded"], STATES = ["failure", "check_function", "out_of_specification", "maintenance_required", "normal"];
+const GRADES = ["release", "hold", "block", "ungraded"], STATES = ["failure", "check_function", "out_of_specification", "maintenance_required", "normal", "unknown"];
 const cell = (text, kind = "number") => el("td", { class: kind }, text);
 const legend = (place, ...parts) => byId(place).replaceChildren(...parts);
 const colour = (classes, name) => colourOf(Math.max(0, classes.indexOf(name)));

@@ -76,14 +76,15 @@ const statusOf = (camera) => {
   return faults.length && (!known || known.status === "normal") ? "failure" : known?.status ?? "normal";
 };
 
-// A fault of a camera: the line's own words in English, else that of the catalogue.
+// A fault of a device: the line's own words in English, else those of the catalogue.
 const isEnglish = document.documentElement.lang === "en";
 const faultWords = (fault) => (isEnglish ? reworded(fault.message) : t(`fault.${fault.fault}`));
 
 // Why a device is as it is, as an alarm quotes the line's own words.
 function reason(why) {
-  const fault = [...fold.cameras.values()].flatMap((camera) => [...camera.faults.values()]).find((one) => one.message === why);
-  return fault ? faultWords(fault) : why;
+  const fault = fold.reported.get(why);
+  if (!fault) return why;
+  return isEnglish || fault.state === "raised" ? faultWords(fault) : t("fault.over", { fault: faultWords(fault) });
 }
 
 function cameras() {
@@ -92,7 +93,7 @@ function cameras() {
     const words = faults.length ? faults.map(faultWords).join("; ") : (now.gauges.faults[camera] ?? []).map((fault) => t(`fault.${fault}`)).join(", ");
     return el("li", { class: `device ${status}` }, stateSign(status, t(`ne107.${status}`)), el("b", {}, camera), el("span", { class: "hint" }, `${t(`side.${side}`)} · ${t(`ne107.${status}`)}`), el("p", {}, words));
   });
-  for (const fault of fold.standing.values()) rows.push(el("li", { class: `device ${fault.status}` }, stateSign(fault.status, t(`ne107.${fault.status}`)), el("b", {}, t(fault.kind)), el("span", { class: "hint" }, t(`ne107.${fault.status}`)), el("p", {}, reworded(fault.message))));
+  for (const fault of fold.standing.values()) rows.push(el("li", { class: `device ${fault.status}` }, stateSign(fault.status, t(`ne107.${fault.status}`)), el("b", {}, t(fault.kind)), el("span", { class: "hint" }, t(`ne107.${fault.status}`)), el("p", {}, faultWords(fault))));
   if (now.journal_fault && ![...fold.standing.values()].some((fault) => fault.kind === "journal")) rows.push(el("li", { class: "device failure" }, stateSign("failure", t("ne107.failure")), el("b", {}, t("journal")), el("p", {}, now.journal_fault)));
   if (now.lost) rows.push(el("li", { class: "device failure" }, stateSign("failure", t("ne107.failure")), el("b", {}, t("journal")), el("p", {}, t("lost.events", { count: number(now.lost) }))));
   byId("cameras").replaceChildren(...rows);

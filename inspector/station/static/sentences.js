@@ -25,6 +25,7 @@ export function parsed(text) {
   return null;
 }
 
+const DEVICES = ["recipe", "journal", "archive"];      // the rest are cameras, and the inspector itself
 const listed = (text) => (text ? ` (${text.split(" or ").join(", ")})` : "");
 
 // `reasons` says in the reader's words why a device is as it is, where it knows the line's.
@@ -33,7 +34,7 @@ export function sentence(text, language = document.documentElement.lang, reasons
   if (!found) return reworded(text);
   const { kind, within, classes, length, period, rolls, grade, status, why, density, area, count } = found;
   const values = {
-    ...found, count: count && number(+count), density: density && number(+density, 2), area: area && number(+area, 1), within: within && metres(1000 * within, +within % 1 ? 1 : 0), length: length && metres(1000 * length, 2),
+    ...found, device: DEVICES.includes(found.device) ? t(found.device) : found.device, count: count && number(+count), density: density && number(+density, 2), area: area && number(+area, 1), within: within && metres(1000 * within, +within % 1 ? 1 : 0), length: length && metres(1000 * length, 2),
     period: period && mm(+period, 1), grade: grade && t(`grade.${grade}`), status: status && t(`ne107.${status.replaceAll(" ", "_")}`), why: why ? `, ${reasons(why)}` : "",
   };
   return t(`sentence.${kind}`, values) + listed(classes ?? rolls);

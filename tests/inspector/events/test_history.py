@@ -178,3 +178,15 @@ def test_a_folder_without_a_journal_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nothing"):
         with pytest.raises(JournalError, match="holds no journal; expected the folder"):
             History(path)
+
+
+def test_what_a_coil_had_before_an_event_is_counted(tmp_path: Path) -> None:
+    """By class, of the newest coil of its name, and only what was finished."""
+    journal = new_journal(tmp_path / "journal")
+    for last in ("dark", "bright"):
+        found = [any_defect(id=f"{last}{n}", coil="C", name=last if n else "dark") for n in range(3)]
+        journal.record([reported("C", "started"), *found, any_defect(id="open", coil="C", is_partial=True)])
+    journal.close()
+    with History(tmp_path / "journal") as history:
+        assert history.counts("C", 10) == {"dark": 1, "bright": 2}
+        assert history.counts("C", 9) == {"dark": 1, "bright": 1} and history.counts("D", 9) == {}

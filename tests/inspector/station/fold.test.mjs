@@ -61,6 +61,7 @@ test("a camera's faults come and go", () => {
   fold.take(event("dark", "raised", "out_of_specification")); fold.take(event("frozen", "raised", "failure")); fold.take(event("frozen", "returned", "out_of_specification"));
   assert.equal(fold.cameras.get("top").status, "out_of_specification");
   assert.deepEqual([...fold.cameras.get("top").faults.keys()], ["dark"]);
+  assert.deepEqual([fold.reported.get("dark").state, fold.reported.get("frozen").state], ["raised", "returned"]);   // an alarm quotes either
   assert.equal(gravest(["normal", "failure"]), "failure");
 });
 

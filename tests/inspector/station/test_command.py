@@ -40,6 +40,14 @@ def test_what_cannot_be_served_is_refused(tmp_path: Path) -> None:
         assert "Traceback" not in refused.stderr
 
 
+def test_a_start_is_light() -> None:
+    """What only some page needs is loaded by its first request: one that comes back takes little from its lines."""
+    heavy = {"cv2", "simplejpeg", "inspector.coil.report", "inspector.station.review", "inspector.station.weeks"}
+    code = f"import sys, inspector.station.app, inspector.station.server; print(*{heavy} & sys.modules.keys())"
+    ended = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
+    assert ended.stdout.split() == []
+
+
 def test_several_lines_are_shown(tmp_path: Path) -> None:
     """Each by its name; two of one name are refused, and a second station on one port."""
     write_recipe(tmp_path / "recipe")

@@ -13,7 +13,15 @@ import pytest
 
 from inspector.coil.report import PAGE
 from inspector.languages.catalogue import HERE, language, languages
-from inspector.records.events import IsaState, Ne107, Priority
+from inspector.records.events import (
+    ArchiveFault,
+    CameraFault,
+    IsaState,
+    JournalFault,
+    Ne107,
+    Priority,
+    RecipeFault,
+)
 from inspector.station import pages
 from inspector.station.pages import Html, data, filled
 
@@ -31,7 +39,12 @@ def used() -> Iterator[str]:
         yield from (f"report.{key}" for key in re.findall(r"\{\{t:([a-z0-9_.]+)\}\}", page.read_text()))
     for script in PAGE.glob("*.js"):
         yield from (f"report.{key}" for key in re.findall(r"""\bt\(["']([a-z0-9_.]+)["']""", script.read_text()))
-    for kind, words in (("state", IsaState), ("ne107", Ne107), ("priority", Priority)):
+    for kind, words in (
+        ("state", IsaState),
+        ("ne107", Ne107),
+        ("priority", Priority),
+        *(("fault", faults) for faults in (CameraFault, RecipeFault, JournalFault, ArchiveFault)),
+    ):
         yield from (f"{kind}.{word}" for word in get_args(words))
 
 

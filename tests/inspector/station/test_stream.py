@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 
 import msgspec
@@ -30,7 +31,7 @@ def coil(name: str, state: str = "started", inspected_m: float = 0.0) -> CoilRep
 
 def stream() -> LineStream:
     """A stream whose pages are given nothing else."""
-    return LineStream(lambda: message("begin", b"{}"))
+    return LineStream(lambda: message("begin", b"{}"), {})
 
 
 def taken(subscriber: Subscriber) -> list[str]:
@@ -106,7 +107,7 @@ def test_another_journal_begins_all_pages_again() -> None:
 
 def test_two_coils_are_kept_and_of_each_the_newest() -> None:
     """What is no longer on the screen goes; one more of the same name begins again."""
-    kept = KeptEvents()
+    kept = KeptEvents({})
     take: Callable[[tuple[Event, PublishedEvent]], None] = lambda pair: kept.take(*pair)  # noqa: E731
     for seq, name in enumerate("ABC", 1):
         take(sent(seq, coil(name)))
@@ -118,3 +119,12 @@ def test_two_coils_are_kept_and_of_each_the_newest() -> None:
     take(sent(MOST + 30, coil("C")))
     assert [message.seq for message in kept] == [2, MOST + 30]
     assert kept.dropped == {}
+
+
+def test_defects_from_before_the_first_event_count() -> None:
+    """Of a coil that had begun by then: one that begins has none."""
+    kept = KeptEvents({"A": Counter(dark=7), "B": Counter(dark=7)})
+    found: list[Data] = [any_defect(id="d1", coil="A"), coil("B"), any_defect(id="d2", coil="B")]
+    for seq, data in enumerate(found):
+        kept.take(*sent(seq, data))
+    assert kept.dropped == {"A": {"dark": 7}}

@@ -73,3 +73,12 @@ def test_a_cameras_hours_are_those_of_its_states() -> None:
     top, under = cameras(changes, ["top", "under"], BEGIN, end)
     assert (top.hours["failure"], top.hours["normal"], top.faults) == (3.0, 7.0, {"dark": 1})
     assert under.hours["normal"] == 10.0
+
+
+def test_nobody_knows_how_a_camera_was_while_the_line_was_down() -> None:
+    """Neither well nor with the fault that it had last; a stop without an end goes on."""
+    hour = timedelta(hours=1)
+    raised = CameraChange(at=BEGIN + hour, camera="top", fault="dark", is_raised=True, status="failure")
+    down = [(BEGIN - hour, BEGIN + hour / 2), (BEGIN + 2 * hour, BEGIN + 5 * hour), (BEGIN + 9 * hour, None)]
+    (top,) = cameras([raised], ["top"], BEGIN, BEGIN + 10 * hour, down)
+    assert (top.hours["unknown"], top.hours["normal"], top.hours["failure"]) == (4.5, 0.5, 5.0)

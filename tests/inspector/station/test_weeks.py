@@ -15,7 +15,8 @@ from inspector.coil.seen import gather
 from inspector.events.history import History
 from inspector.harness import configuration
 from inspector.harness.ports import Ports
-from inspector.records.events import Alarm, CameraStatus, Decision
+from inspector.records.events import Alarm, CameraStatus, Decision, Health
+from inspector.station.past import PastReader
 from tests.coil_journals import new_journal, write_coil
 from tests.recipes import write_recipe
 from tests.stations import Station
@@ -104,3 +105,23 @@ def test_what_there_is_not_is_refused(station: Station, path: str, status: int) 
     """With what there is."""
     answer = station.ask(f"/api/history?{path}")
     assert answer.status == status and "expected" in answer.json()["error"]
+
+
+def test_a_line_is_down_from_its_stop_or_its_last_sign_to_its_start(tmp_path: Path) -> None:
+    """One that was killed reported no stop: nothing is known from its last event on."""
+    now = [datetime(2026, 3, 27, tzinfo=UTC)]
+    journal = new_journal(tmp_path / "journal", clock_utc=lambda: now[0])
+
+    def says(state: str, hour: int) -> datetime:
+        now[0] = datetime(2026, 3, 27, hour, tzinfo=UTC)
+        journal.record([Health(state=state, message="", recipe="r@1", version="1")])
+        return now[0]
+
+    says("started", 1)
+    stopped, started = says("stopping", 3), says("started", 5)
+    reader = PastReader()
+    assert reader.read(tmp_path / "journal").down == [(stopped, started)]
+    sign, again, end = says("reloaded", 8), says("started", 9), says("stopping", 12)
+    past = reader.read(tmp_path / "journal")
+    journal.close()
+    assert (past.down, past.last) == ([(stopped, started), (sign, again), (end, None)], end)
