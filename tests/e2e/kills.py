@@ -143,7 +143,11 @@ def survive(folder: Path, kills: int, transport: Transport, *, early: bool = Fal
 
 
 def survive_camera_kills(folder: Path, kills: int, frames: int) -> Outcome:
-    """Kill the camera's process so often within that many frames; its spool is what the next one begins with."""
+    """Kill the camera's process so often within that many frames; its spool is what the next one begins with.
+
+    Killed between the spool and its note of what passed, a camera sends that frame once more, under another number: one
+    more at each kill is of this program, and any beyond would be counted twice by the inspector.
+    """
     mill = Mill(folder, transport="credit", bind=_address(folder))
     words = [_address(folder), str(folder), str(frames), str(RATE_FPS)]
     root = Path(__file__).parents[2]

@@ -34,7 +34,7 @@ def test_no_frame_is_lost_when_the_camera_is_killed(tmp_path: Path) -> None:
     """A camera with a spool sends what it had kept after its start; what had come before is known, in its old boot."""
     found = survive_camera_kills(tmp_path, KILLS, frames=300)
     assert (found.missed, found.missed_mm) == (0, 0.0), found
-    assert found.inspected >= found.passed, found  # killed between spool and note, a frame passes twice
+    assert found.passed <= found.inspected <= found.passed + KILLS, found
     assert found.defects == found.marked, found
 
 

@@ -31,7 +31,10 @@ def main(kills: int) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         found = survive_camera_kills(Path(folder), kills, frames=100 * kills)
     _print("credit, camera killed", kills, found)
-    return good and not found.missed and found.inspected >= found.passed
+    print(
+        f"{found.inspected - found.passed} of them passed twice: killed between its spool and its note, a camera did so"
+    )
+    return good and not found.missed and found.passed <= found.inspected <= found.passed + kills
 
 
 def _print(what: str, kills: int, found: Outcome) -> None:
