@@ -30,7 +30,7 @@ import zmq
 from inspector import sockets
 from inspector.access.handshake import Handshakes
 from inspector.access.keys import Key, client_key
-from inspector.cursor import Cursor, CursorFile, place
+from inspector.cursor import Cursor, KeptPlace, place
 from inspector.errors import SocketError
 from inspector.records.envelope import LIMIT_EVENTS, Event, ReplayHead, ReplayRequest, common_root, read_event
 from inspector.records.events import HEARTBEAT_TOPIC, Heartbeat
@@ -38,8 +38,6 @@ from inspector.records.events import HEARTBEAT_TOPIC, Heartbeat
 QUEUE_EVENTS = 10_000
 MAX_PART_BYTES = 16 * 2**20
 REPLAY_TRIES = 3
-KEEP_S = 0.2
-"""How often the cursor is written."""
 LOOK_MS = 500
 """How often a silent line is looked at for a refusal."""
 EVICTED = "the journal no longer holds them"
@@ -106,14 +104,13 @@ class Events:
         self._root = common_root(self._topics)
         self._timeout_s, self._heartbeats, self._on_gap = timeout_s, heartbeats, on_gap
         self._patience_s = patience_s
-        self._cursor = CursorFile(Path(cursor)) if cursor is not None else None
-        self._passed = self._cursor.cursor if self._cursor is not None else None
-        after = self._passed or after
+        self._place = KeptPlace(None if cursor is None else Path(cursor))
+        after = self._place.cursor or after
         self._time, self._kept_time = "", after.time if isinstance(after, Cursor) else ""
         """When what came last was sent; and when the kept place was passed, where that is known."""
         after = place(after, since)
         self._since = since.astimezone() if after is None and isinstance(since, datetime) else None
-        self._kept_s, self._is_seen = -KEEP_S, False
+        self._is_seen = False
         self._is_holed = False
         """Whether something is missing that the journal may still have: the cursor goes no farther."""
         # Where we are: all of the root up to `_seq` was yielded or counted as lost; `_number` was the last.
@@ -143,38 +140,24 @@ class Events:
 
     def __next__(self) -> Event:
         self._pass()  # a caller that asks for another has dealt with those before
-        if time.monotonic() - self._kept_s >= KEEP_S:
-            self._keep()
+        self._place.keep_at_times()
         try:
             return next(self._stream)
         except StopIteration:
             self._stream = self._follow()
             self._pass()
-            self._keep()
+            self._place.keep()
             raise
 
     def close(self) -> None:
         """Leave; nothing is kept but the cursor, which the event that came last has not passed."""
         self._context.destroy(linger=0)
-        if self._cursor is not None:
-            try:
-                self._keep()
-            finally:
-                self._cursor.close()
+        self._place.close()
 
     def _pass(self) -> None:
         """Note that all up to here was dealt with, unless something before is missing."""
-        if self._epoch is None or self._seq is None or self._is_holed:
-            return
-        if self._passed is None or (self._passed.epoch, self._passed.seq) != (self._epoch, self._seq):
-            self._passed = Cursor(self._epoch, self._seq, self._time)
-
-    def _keep(self) -> None:
-        """Write down how far everything was dealt with."""
-        self._kept_s = time.monotonic()
-        if self._cursor is not None and self._passed not in (None, self._cursor.cursor):
-            assert self._passed is not None
-            self._cursor.keep(self._passed)
+        if self._epoch is not None and self._seq is not None and not self._is_holed:
+            self._place.note(self._epoch, self._seq, self._time)
 
     @property
     def is_reached(self) -> bool:

@@ -1,6 +1,6 @@
 """A reader's cursor: the last event of a journal that it has dealt with, in a file that survives a kill.
 
-Knows: one small file and its lock. Must not know: events, who reads.
+Knows: one small file and its lock, and when to write it. Must not know: events, who reads.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,9 @@ import msgspec
 
 from inspector import plain_file
 from inspector.errors import EXIT_CONFIG, Busy, InspectorError
+
+KEEP_S = 0.2
+"""How often a place is written down."""
 
 
 class Cursor(msgspec.Struct, frozen=True):
@@ -106,6 +110,43 @@ class CursorFile:
             raise CursorError(
                 f"{self._path}: holds no cursor in a journal: {error}. Remove it, and say where to begin."
             ) from error
+
+
+class KeptPlace:
+    """How far a reader has come, written to its file now and then; without a file it is only noted.
+
+    Raises: what CursorFile does.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._file = CursorFile(path) if path is not None else None
+        self.cursor = self._file.cursor if self._file is not None else None
+        """Up to where all was dealt with."""
+        self._kept_s = -KEEP_S
+
+    def note(self, epoch: str, seq: int, sent: str) -> None:
+        """Note that all was dealt with up to this event, `sent` at a time of RFC 3339."""
+        if self.cursor is None or (self.cursor.epoch, self.cursor.seq) != (epoch, seq):
+            self.cursor = Cursor(epoch, seq, sent)
+
+    def keep_at_times(self) -> None:
+        """Write the place down, unless that was done a moment ago."""
+        if time.monotonic() - self._kept_s >= KEEP_S:
+            self.keep()
+
+    def keep(self) -> None:
+        """Write the place down. Raises: InspectorError when the disk does not take it."""
+        self._kept_s = time.monotonic()
+        if self._file is not None and self.cursor is not None and self.cursor != self._file.cursor:
+            self._file.keep(self.cursor)
+
+    def close(self) -> None:
+        """Write the place down, and let another reader have the file. Raises: as `keep`."""
+        if self._file is not None:
+            try:
+                self.keep()
+            finally:
+                self._file.close()
 
 
 def place(after: tuple[str | None, int] | Cursor | None, since: int | datetime | None) -> tuple[str | None, int] | None:
