@@ -88,7 +88,7 @@ def ask(pid: int, folder: Path | None) -> ReloadAnswer:
     if folder is None:
         raise InspectorError(
             "RUNTIME_DIRECTORY is not set; expected the folder in which the running inspector answers. "
-            "Use `systemctl reload inspector@LINE`."
+            "Use `systemctl reload inspector@LINE`; without systemd `kill -HUP PID`, and see the log."
         )
     if (before := _read(folder)) is None or before.pid != pid:
         found = "nothing" if before is None else f"process {before.pid}"
