@@ -23,6 +23,7 @@ from pathlib import Path
 from string import Template
 from typing import Literal
 
+from deploy.convert import LOG
 from deploy.pages import FIRST, copy_pages
 from inspector import recipe
 from inspector.engines.nvidia import manifest
@@ -184,8 +185,9 @@ def _build_wheel(source: Path, wheels: Path) -> Path:
     source.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(SOURCE / name, source)
+    ignored = shutil.ignore_patterns("__pycache__", ENGINE, MANIFEST, KERNELS, LOG)
     for name in PACKAGES:
-        shutil.copytree(SOURCE / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "engine.*"))
+        shutil.copytree(SOURCE / name, source / name, ignore=ignored)
     _pip("wheel", "--no-deps", "--wheel-dir", str(wheels), str(source))
     (wheel,) = wheels.iterdir()
     return wheel

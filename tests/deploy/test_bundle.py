@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import tomllib
+import zipfile
 from collections.abc import Sequence
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy.bundle import PYTHONS, SOURCE, _check, accepted, bundle, pack
+from deploy.bundle import PACKAGES, PYTHONS, SOURCE, _check, accepted, bundle, pack
 from inspector import recipe
 from inspector.engines.nvidia import manifest
 from inspector.errors import EngineRefused, InspectorError
@@ -39,6 +40,22 @@ def no_network() -> Sequence[str]:
     """What to put before a command so that it has no network, where this machine allows it."""
     allowed = shutil.which(NO_NETWORK[0]) and run(*NO_NETWORK, "true")[0] == 0
     return NO_NETWORK if allowed else ()
+
+
+@pytest.mark.slow
+def test_its_wheel_holds_all_of_the_source(box: Path) -> None:
+    """Every module and page file of ours, whatever it is called, and no engine of this machine."""
+    (wheel,) = (box / "wheels").glob("inline_steel_inspector-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        packed = set(archive.namelist())
+    source = {
+        str(path.relative_to(SOURCE))
+        for package in PACKAGES
+        for path in (SOURCE / package).rglob("*")
+        if path.suffix in {".py", ".js", ".css", ".html"} and "__pycache__" not in path.parts
+    }
+    assert len(source) > 400 and source <= packed, source - packed
+    assert not [name for name in packed if name.endswith((manifest.ENGINE, manifest.KERNELS))]
 
 
 @pytest.mark.slow
