@@ -23,7 +23,6 @@ from pathlib import Path
 from string import Template
 from typing import Literal
 
-from deploy.convert import LOG
 from deploy.pages import FIRST, copy_pages
 from inspector import recipe
 from inspector.engines.nvidia import manifest
@@ -185,7 +184,7 @@ def _build_wheel(source: Path, wheels: Path) -> Path:
     source.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(SOURCE / name, source)
-    ignored = shutil.ignore_patterns("__pycache__", ENGINE, MANIFEST, KERNELS, LOG)
+    ignored = shutil.ignore_patterns("__pycache__", ENGINE, MANIFEST, KERNELS, "engine.log")
     for name in PACKAGES:
         shutil.copytree(SOURCE / name, source / name, ignore=ignored)
     _pip("wheel", "--no-deps", "--wheel-dir", str(wheels), str(source))

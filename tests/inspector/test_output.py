@@ -138,7 +138,7 @@ def test_a_letter_that_the_terminal_lacks_is_written_as_in_json(encoding: str, f
     ("words", "code"),
     [
         ("inspector decide C1 hold --reason x --operator", 2),
-        ("inspector acknowledge three-dark --operator", 2),
+        ("inspector alarms acknowledge three-dark --operator", 2),
         ("inspector events --connect", 2),
         ("inspector check", 78),
         ("deploy bundle --out x.tar", 78),
