@@ -54,7 +54,7 @@ bind = "127.0.0.1:{http}"
 HEIGHT, WIDTH = 64, 256
 """Of the recipe that the version before writes for its own tests."""
 APART = 20
-"""Every so many frames one has a defect: 640 mm."""
+"""Frames from one with a defect to the next: 640 mm."""
 WAIT_S = 60.0
 
 
