@@ -31,6 +31,7 @@ from inspector.records.events import (
 from inspector.records.events.kind import Kind
 from tests.defects import any_defect
 from tests.inspector.events import client_4bdc204 as old
+from tests.inspector.events import records_4bdc204 as old_records
 from tests.lines import Line
 from tests.patience import patience_s
 
@@ -121,7 +122,7 @@ def test_the_old_reader_knows_what_it_knew(data: Data) -> None:
         topicseq=1,
         data=data,
     )
-    read = msgspec.json.decode(write_event(event), type=old.Event)
+    read = msgspec.json.decode(write_event(event), type=old_records.Event)
     fields = type(read.data).__struct_fields__
     assert {name: getattr(read.data, name) for name in fields} == {name: getattr(data, name) for name in fields}
     assert read.type == data.topic
@@ -129,11 +130,11 @@ def test_the_old_reader_knows_what_it_knew(data: Data) -> None:
 
 def test_a_kind_has_a_root_of_its_own() -> None:
     """No kind that 1.0 had not is published below a root that a reader of 1.0 may follow."""
-    first = {kind.__struct_config__.tag for kind in get_args(old.Data)}
+    first = {kind.__struct_config__.tag for kind in get_args(old_records.Data)}
     assert len(set(ROOTS)) == len(ROOTS) == len(get_args(Data)) - 1
     assert first <= {kind.__struct_config__.tag for kind in get_args(Data)}
     assert all(data.topic.startswith(f"{type(data).__struct_config__.tag}.") for data in of_1_0())
-    assert Heartbeat(last_seq=0, last_topicseq={}).topic == records.HEARTBEAT_TOPIC == old.HEARTBEAT_TOPIC
+    assert Heartbeat(last_seq=0, last_topicseq={}).topic == records.HEARTBEAT_TOPIC == old_records.HEARTBEAT_TOPIC
 
 
 def test_the_old_client_says_what_it_did_not_know(line: Line) -> None:
@@ -206,7 +207,7 @@ def test_an_event_without_a_number_disturbs_nothing(line: Line) -> None:
 
 def test_a_writer_of_1_0_names_no_contract() -> None:
     """An event of 4bdc204 is read, and its contract is the first."""
-    event = old.Event(
+    event = old_records.Event(
         id="e1-1",
         source="s",
         type="coil.started",
@@ -215,7 +216,7 @@ def test_a_writer_of_1_0_names_no_contract() -> None:
         epoch="e1",
         seq=1,
         topicseq=1,
-        data=old.CoilReport(state="started", coil="C", inspected_m=0, missed_m=0, frames=0, defects={}),
+        data=old_records.CoilReport(state="started", coil="C", inspected_m=0, missed_m=0, frames=0, defects={}),
     )
     read = read_event(msgspec.json.encode(event))
     assert (read.contract, read.data) == ("1.0", COIL)
