@@ -11,7 +11,7 @@ from typing import get_args
 
 from deploy.folder import copy_recipe, find, held
 from inspector import __version__, output
-from inspector.engines.nvidia.manifest import ENGINE, MANIFEST, Flavour, Precision
+from inspector.engines.nvidia.manifest import ENGINE, LOG, MANIFEST, Flavour, Precision
 from inspector.errors import EXIT_FAILURE, EXIT_INTERRUPTED, InspectorError
 from inspector.recipe import SHIPPED
 
@@ -23,7 +23,7 @@ MAX_BATCH = 256
 
 def convert(args: argparse.Namespace) -> int:
     """Build a recipe's engine."""
-    from deploy.convert import LOG, convert
+    from deploy.convert import convert
 
     only = None if args.flavour == "auto" else args.flavour
     folder = find(args.recipe)

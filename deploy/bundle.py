@@ -26,7 +26,7 @@ from typing import Literal
 from deploy.pages import FIRST, copy_pages
 from inspector import recipe
 from inspector.engines.nvidia import manifest
-from inspector.engines.nvidia.manifest import ENGINE, KERNELS, MANIFEST
+from inspector.engines.nvidia.manifest import ENGINE, KERNELS, LOG, MANIFEST
 from inspector.errors import EngineRefused, InspectorError
 from inspector.records.recipe import Recipe
 from inspector.words import counted
@@ -184,7 +184,7 @@ def _build_wheel(source: Path, wheels: Path) -> Path:
     source.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(SOURCE / name, source)
-    ignored = shutil.ignore_patterns("__pycache__", ENGINE, MANIFEST, KERNELS, "engine.log")
+    ignored = shutil.ignore_patterns("__pycache__", ENGINE, MANIFEST, KERNELS, LOG)
     for name in PACKAGES:
         shutil.copytree(SOURCE / name, source / name, ignore=ignored)
     _pip("wheel", "--no-deps", "--wheel-dir", str(wheels), str(source))

@@ -20,12 +20,18 @@ from deploy.precision import graph_at
 from inspector import recipe
 from inspector.engines.nvidia import driver, flavour, manifest
 from inspector.engines.nvidia.in_flight import port_faults
-from inspector.engines.nvidia.manifest import ENGINE, KERNELS, MANIFEST, Flavour, Manifest, Precision, RuntimeVersion
+from inspector.engines.nvidia.manifest import (
+    ENGINE,
+    KERNELS,
+    LOG,
+    MANIFEST,
+    Flavour,
+    Manifest,
+    Precision,
+    RuntimeVersion,
+)
 from inspector.errors import EngineError, EngineRefused
 from inspector.records.recipe import Recipe
-
-LOG = "engine.log"
-"""The builder's log, next to the engine."""
 
 
 def convert(

@@ -6,7 +6,7 @@ A snapshot of the whole disk keeps both, and is not noticed.
 
 One that was moved to another disk looks the same: only who moved it knows, and says so (`move`).
 
-Knows: one small file. Must not know: events, numbers.
+Knows: one small file, and the folder's lock. Must not know: events, numbers.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ pytestmark = [needs_browser, pytest.mark.slow]
 PATIENCE_MS = round(1000 * patience_s())
 MM, SEED, FRAMES = 0.625, 7, 6
 STRANGE = (1, 3, 5)
-"""Frames whose grey levels are turned round: strip that the recipe was never taught."""
+"""Frames whose grey levels are turned round, and blurred by a pixel: strip that the recipe was never taught."""
 expect.set_options(timeout=PATIENCE_MS)
 
 

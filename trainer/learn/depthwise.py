@@ -2,7 +2,7 @@
 
 torch hands both gradients to oneDNN, which has no fast bfloat16 kernel for two of them: that of the input at a stride
 of 2 (187 ms where the way there takes 4), and that of a 5 x 5 kernel's weights (112 ms, the way there 3). Both are put
-together here from what it does fast. A training step of EfficientNet-Lite0 takes 0.44 of the time (LOG.md, 2026-11-28).
+together here from what it does fast. A training step of EfficientNet-Lite0 takes 0.45 of the time (LOG.md, 2026-11-28).
 Knows torch alone.
 """
 

@@ -28,6 +28,8 @@ log = logging.getLogger("inspector")
 
 ENGINE, MANIFEST, KERNELS = "engine.plan", "engine.toml", "engine.cache"
 """Files next to `recipe.toml`; the last holds what TensorRT-RTX compiled of the engine for one GPU and driver."""
+LOG = "engine.log"
+"""What its builder had to say, next to them."""
 
 Precision = Literal["fp16", "int8", "fp32"]
 Flavour = Literal["tensorrt", "tensorrt_rtx"]
