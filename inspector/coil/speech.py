@@ -79,8 +79,8 @@ class Speech(msgspec.Struct, frozen=True):
         return datetime.fromisoformat(text).astimezone(ZoneInfo(self.zone))
 
     def count(self, number: int) -> str:
-        """A whole number, its thousands apart."""
-        return f"{number:,}".replace(",", "\u202f")
+        """A whole number, from five digits on with its thousands apart (SI Brochure, 5.4.4)."""
+        return f"{number:,}".replace(",", "\u202f") if number >= 10_000 else str(number)
 
     def short(self, length_mm: float, digits: int = 1) -> str:
         """A length in the short unit, without its name."""

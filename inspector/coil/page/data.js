@@ -64,7 +64,7 @@ export const short = (mm, digits = 1) => written((mm / unit().smallMm).toFixed(i
 export const area = (mm2) => written((mm2 / unit().smallMm ** 2).toFixed(isInches() ? 3 : 1));
 
 export function big(number) {
-  return String(number).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+  return number < 10_000 ? String(number) : String(number).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 }
 
 export function el(name, words, parent) {

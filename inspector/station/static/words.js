@@ -12,11 +12,11 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
 }
 
-// Thousands stand apart by a narrow space in any language, as in the coil's report: a point or comma could be read as the decimal's.
+// From five digits on thousands stand apart by a narrow space in any language (SI Brochure, 5.4.4), as in the coil's report: a point or comma could be read as the decimal's.
 const forms = new Map();
 export function number(value, digits = 0) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
-  if (!forms.has(digits)) forms.set(digits, new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: "always" }));
+  if (!forms.has(digits)) forms.set(digits, new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: "min2" }));
   return forms.get(digits).formatToParts(value).map(({ type, value }) => (type === "group" ? "\u202f" : value)).join("");
 }
 

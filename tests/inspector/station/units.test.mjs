@@ -12,4 +12,5 @@ test("lengths are metric, and inches and feet for who asks", () => {
   assert.equal(reworded("pitted each 1257.3 mm, within 10 m: 4 marks", "in"), "pitted each 49.50 in, within 32.8 ft: 4 marks");
   assert.equal(mm(12.34, 1), "12.3 mm"); assert.equal(metres(1234, 2), "1.23 m"); assert.equal(mm(5, 0, true), "5");
   assert.equal(mm(1234567.8, 1), "1\u202f234\u202f567.8 mm");   // thousands as in the coil's report
+  assert.equal(mm(1256.9, 1), "1256.9 mm");
 });
