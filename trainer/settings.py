@@ -17,6 +17,7 @@ EFFICIENTNET = EFFICIENTNETS[0]
 ENCODERS = (*PAPER_ENCODERS, *EFFICIENTNETS)
 STRIDE_PX = 32
 """Height and width of all that a network takes are multiples of it: the encoder halves them five times."""
+DOWNSCALES = (1, 2, 4)
 MAY_CHANGE = ("epochs", "minutes", "workers", "cache_gb", "checkpoint_minutes")
 """Settings that a resumed run may be given again: how long it takes, and what changes no figure."""
 
@@ -59,6 +60,8 @@ class Settings:
     teacher_share: float = 0.5
     """Weight of the teacher's word against the labels'; where no labels are, its word alone counts."""
     decoder: tuple[int, int, int, int] = (128, 64, 48, 32)
+    downscale: int | None = None
+    """Side, in pixels, of the squares that the network sees as one; None: as in `start`, else 1."""
     epochs: int | None = None
     minutes: float | None = None
     """Wall clock for the whole run, validation included; the learning rate follows it."""

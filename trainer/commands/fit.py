@@ -27,7 +27,7 @@ from trainer.commands.arguments import (
 )
 from trainer.errors import UserError
 from trainer.presets import FEW_STARTED, PRESETS
-from trainer.settings import ENCODERS, MAY_CHANGE, Curve, Loss, Optimiser, Settings, Switch
+from trainer.settings import DOWNSCALES, ENCODERS, MAY_CHANGE, Curve, Loss, Optimiser, Settings, Switch
 
 NETWORK = ("encoder", "weights", "decoder")
 """Settings that --start stands for."""
@@ -66,6 +66,13 @@ def add_network(fit: argparse.ArgumentParser) -> None:
         metavar="A,B,C,D",
         default=argparse.SUPPRESS,
         help="channels of the decoder's blocks, deepest first (default: 128,64,48,32)",
+    )
+    fit.add_argument(
+        "--downscale",
+        type=int,
+        choices=DOWNSCALES,
+        default=argparse.SUPPRESS,
+        help="2: the network sees frames at half their size, at a quarter of the cost (default: that of --start, or 1)",
     )
     fit.add_argument(
         "--start",

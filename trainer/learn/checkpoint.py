@@ -61,7 +61,9 @@ class Card:
 
 def build(card: Card) -> UNet:
     """Return the card's network, its weights not yet loaded."""
-    return UNet(card.settings.encoder, len(card.class_names), card.settings.decoder, card.mean, card.std)
+    asked = card.settings
+    network = asked.encoder, len(card.class_names), asked.decoder
+    return UNet(*network, card.mean, card.std, downscale=asked.downscale or 1)
 
 
 def save(path: Path, card: Card, weights: dict[str, Tensor], training: dict[str, Any] | None = None) -> None:

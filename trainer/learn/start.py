@@ -23,7 +23,7 @@ from trainer.learn.checkpoint import Card
 from trainer.learn.crops import Crops, CropSettings
 from trainer.learn.network import TrainingNetwork
 from trainer.learn.parallel import Ranks
-from trainer.learn.taught import load_taught, read_taught
+from trainer.learn.taught import build_taught, load_taught, read_taught
 from trainer.learn.unet import UNet, load_encoder
 from trainer.settings import MAY_CHANGE, STRIDE_PX, Settings
 
@@ -122,7 +122,12 @@ def begin(settings: Settings, train: Frames) -> tuple[Card, UNet]:
     torch.manual_seed(settings.seed)
     if settings.start:
         taught = read_taught(settings.start)
-        settings = replace(settings, encoder=taught.encoder, decoder=taught.decoder)
+        settings = replace(
+            settings,
+            encoder=taught.encoder,
+            decoder=taught.decoder,
+            downscale=settings.downscale or taught.downscale,
+        )
         card = replace(survey(train, settings), mean=taught.mean, std=taught.std)
         unet = checkpoint.build(card)
         load_taught(unet, taught, card.class_names, usual_crops(train, card))
@@ -148,7 +153,7 @@ def open_teacher(card: Card, train: Frames) -> UNet | None:
             f"--teacher {taught.origin}: knows the classes {', '.join(taught.class_names)}; expected those of DATA: "
             f"{', '.join(card.class_names)}"
         )
-    unet = UNet(taught.encoder, len(taught.class_names), taught.decoder, taught.mean, taught.std)
+    unet = build_taught(taught)
     load_taught(unet, taught, card.class_names, usual_crops(train, card))
     return unet
 

@@ -35,6 +35,7 @@ class Taught:
     origin: str
     encoder: str
     decoder: tuple[int, int, int, int]
+    downscale: int
     mean: float
     std: float
     class_names: tuple[str, ...]
@@ -56,12 +57,14 @@ def read_taught(start: str) -> Taught:
     if Path(start).is_file():
         card, weights, _ = checkpoint.load(Path(start))
         settings = card.settings
-        return Taught(start, settings.encoder, settings.decoder, card.mean, card.std, card.class_names, weights)
+        network = settings.encoder, settings.decoder, settings.downscale or 1
+        return Taught(start, *network, card.mean, card.std, card.class_names, weights)
     try:
         described, model = recipe.load(recipe.find(start, Path()))
     except RecipeError as error:
         raise UserError(f"--start {start}: neither a checkpoint's file nor a recipe ({error})") from error
-    weights = dict(_weights(onnx.load_from_string(model)))
+    graph = onnx.load_from_string(model)
+    weights = dict(_weights(graph))
     try:
         first, second, third, fourth = (len(weights[f"ups.{level}.convs.3.weight"]) for level in range(4))
         mean, std = (float(weights[name]) for name in ("mean", "std"))
@@ -70,7 +73,22 @@ def read_taught(start: str) -> Taught:
     if described.encoder not in ENCODERS:
         raise UserError(f"--start {start}: its encoder is {described.encoder}; expected one of {', '.join(ENCODERS)}")
     names = tuple(kind.name for kind in described.classes)
-    return Taught(start, described.encoder, (first, second, third, fourth), mean, std, names, weights)
+    network = described.encoder, (first, second, third, fourth), _downscale(graph)
+    return Taught(start, *network, mean, std, names, weights)
+
+
+def build_taught(taught: Taught) -> UNet:
+    """Return a network of the same kind, its weights not yet loaded."""
+    network = taught.encoder, len(taught.class_names), taught.decoder
+    return UNet(*network, taught.mean, taught.std, downscale=taught.downscale)
+
+
+def _downscale(model: onnx.ModelProto) -> int:
+    """Return the side of the squares that a deployed graph takes the mean of, the only mean that it pools."""
+    for node in model.graph.node:
+        if node.op_type == "AveragePool":
+            return int(next(attribute.ints[0] for attribute in node.attribute if attribute.name == "kernel_shape"))
+    return 1
 
 
 def _weights(model: onnx.ModelProto) -> Iterator[tuple[str, Tensor]]:

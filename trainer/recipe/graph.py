@@ -24,28 +24,30 @@ OUTPUTS = ("labels", "confidence", "presence")
 Network = TypeVar("Network", bound=nn.Module)
 
 
-class Deployed(nn.Module):
-    """Wraps a trained U-Net; takes a copy of nothing: the network is put in evaluation mode.
+class PixelDecision(nn.Module):
+    """What a deployed graph ends with: logits of half the frames' resolution in, what a recipe returns out.
 
-    `forward(frames (N, H, W) uint8, thresholds (C,) float32)` returns labels (N, H, W) uint8, the most probable defect
-    class among those whose probability reaches their threshold, 0 where none does; confidence (N, H, W) uint8, that
-    probability as log-odds (`inspector.records.confidence`), 0 where sound; presence (N, C) float32, each class's
-    highest probability in the frame.
+    `forward(logits (N, 1 + C, ceil(H / 2), ceil(W / 2)) float32, thresholds (C,) float32)` returns labels (N, H, W)
+    uint8, the most probable defect class among those whose probability reaches their threshold, 0 where none does;
+    confidence (N, H, W) uint8, that probability as log-odds (`inspector.records.confidence`), 0 where sound; presence
+    (N, C) float32, each class's highest probability in the frame.
+
+    It is decided where the network predicts, for four pixels at once. To enlarge the logits first took a quarter of a
+    fast recipe's time, to draw outlines half a pixel smoother (LOG.md, 2026-11-28).
     """
 
     ranks: Tensor
 
-    def __init__(self, unet: UNet, classes: int) -> None:
+    def __init__(self, classes: int, height_px: int, width_px: int) -> None:
         super().__init__()
-        self.unet = unet.eval()
         self.classes = classes
+        self.size_px = height_px, width_px
         # C for class 1 down to 1 for class C: of two equally probable classes the first wins, as ArgMax would have it.
         self.register_buffer("ranks", torch.arange(classes, 0, -1, dtype=torch.float32)[:, None, None])
 
-    def forward(self, frames: Tensor, thresholds: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, logits: Tensor, thresholds: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return labels, confidence and presence."""
-        # Cast is the first thing that happens to the bytes: TensorRT takes nothing else on a uint8 input.
-        shares = self.unet(frames.float()[:, None]).softmax(1)
+        shares = logits.softmax(1)
         sound, probabilities = shares[:, :1], shares[:, 1:]
         presence = probabilities.amax((2, 3))
         reached = torch.where(probabilities >= thresholds[:, None, None], probabilities, 0.0)
@@ -58,7 +60,31 @@ class Deployed(nn.Module):
         odds = highest.clamp(LEAST_PROBABILITY) / rest.clamp(LEAST_PROBABILITY)
         codes = (odds.log() * PER_UNIT + EVEN).round().clamp(min=LEAST)
         confidence = torch.where(highest > 0, codes, 0.0).squeeze(1)
-        return labels.clamp(0, 255).to(torch.uint8), confidence.clamp(0, 255).to(torch.uint8), presence
+        return self._enlarged(labels), self._enlarged(confidence), presence
+
+    def _enlarged(self, plane: Tensor) -> Tensor:
+        """Return bytes (N, H, W) of a plane of half the size: each value in four places."""
+        height, width = plane.shape[1:]
+        squares = plane.clamp(0, 255)[:, :, None, :, None].expand(-1, -1, 2, -1, 2)
+        return squares.reshape(-1, 2 * height, 2 * width)[:, : self.size_px[0], : self.size_px[1]].to(torch.uint8)
+
+
+class Deployed(nn.Module):
+    """Wraps a trained U-Net; takes a copy of nothing: the network is put in evaluation mode.
+
+    `forward(frames (N, H, W) uint8, thresholds (C,) float32)` returns what `PixelDecision` does.
+    """
+
+    def __init__(self, unet: UNet, classes: int, height_px: int, width_px: int) -> None:
+        super().__init__()
+        self.unet = unet.eval()
+        self.decision = PixelDecision(classes, height_px, width_px)
+
+    def forward(self, frames: Tensor, thresholds: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return labels, confidence and presence."""
+        # Cast is the first thing that happens to the bytes: TensorRT takes nothing else on a uint8 input.
+        decided: tuple[Tensor, Tensor, Tensor] = self.decision(self.unet.halved(frames.float()[:, None]), thresholds)
+        return decided
 
 
 class _Apart(nn.Module):
@@ -118,7 +144,8 @@ def write_onnx(unet: UNet, classes: int, height_px: int, width_px: int, path: Pa
     The network's batch norms are folded and its concatenations split, in place. What only tells of this machine
     (stack traces, paths) is left out.
     """
-    write_deployed(Deployed(split_joins(fold_batch_norms(unet)), classes), classes, height_px, width_px, path)
+    deployed = Deployed(split_joins(fold_batch_norms(unet)), classes, height_px, width_px)
+    write_deployed(deployed, classes, height_px, width_px, path)
 
 
 def write_deployed(deployed: nn.Module, classes: int, height_px: int, width_px: int, path: Path) -> None:
@@ -150,7 +177,7 @@ def with_weights(model: bytes, unet: UNet, classes: int) -> bytes | None:
     leaves out a bias that is 0, and writes equal ones once.
     """
     graph = onnx.load_model_from_string(model)
-    weights = Deployed(split_joins(fold_batch_norms(copy.deepcopy(unet))), classes).state_dict()
+    weights = Deployed(split_joins(fold_batch_norms(copy.deepcopy(unet))), classes, 0, 0).state_dict()
     for initializer in graph.graph.initializer:
         weight = weights.pop(initializer.name, None)
         if weight is not None:

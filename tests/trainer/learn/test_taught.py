@@ -16,8 +16,9 @@ from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
 from trainer.learn.parallel import Ranks
 from trainer.learn.start import begin, start
-from trainer.learn.taught import load_taught, read_taught
+from trainer.learn.taught import build_taught, load_taught, read_taught
 from trainer.learn.unet import UNet
+from trainer.recipe.export import ExportOptions, choose_classes, export
 
 QUIET = Console(quiet=True)
 
@@ -55,7 +56,7 @@ def test_a_run_begins_with_what_the_recipe_computes(
 def test_learning_starts_at_the_recipe(recipes: dict[str, Path]) -> None:
     """With the batch's own statistics, as while learning, the network finds what it finds while measuring."""
     taught = read_taught(str(recipes["int8"]))
-    unet = UNet(taught.encoder, len(taught.class_names), taught.decoder, taught.mean, taught.std)
+    unet = build_taught(taught)
     frames = frames_of(16)
     pixels = torch.from_numpy(frames)[:, None].float()
     load_taught(unet, taught, taught.class_names, [pixels])
@@ -68,7 +69,7 @@ def test_learning_starts_at_the_recipe(recipes: dict[str, Path]) -> None:
 def test_the_shipped_recipe_can_be_taught_further() -> None:
     """`--start steel-r34` gives a network that labels a frame as the daemon's engine labels it."""
     taught = read_taught("steel-r34")
-    unet = UNet(taught.encoder, len(taught.class_names), taught.decoder, taught.mean, taught.std)
+    unet = build_taught(taught)
     frames = sources.frames(["sheet:970:4:defects=12"])
     crops = [torch.from_numpy(frames[index].pixels.copy())[None, None].float() for index in range(2)]
     load_taught(unet, taught, taught.class_names, crops)
@@ -78,6 +79,22 @@ def test_the_shipped_recipe_can_be_taught_further() -> None:
     engine = OpenVino(*recipe.load(recipe.find("steel-r34", Path())))
     engine.submit(pixels)
     assert (labels == engine.result().labels).mean() > 0.995
+
+
+def test_a_network_that_downscales_keeps_doing_so(tmp_path: Path, mask_folder: Path) -> None:
+    """A run that starts at a checkpoint or at a recipe sees frames as that network did, or as it is asked to."""
+    settings = tiny_settings(mask_folder, downscale=2)
+    frames = sources.frames(settings.data)
+    card, unet = begin(settings, frames)
+    for parameter in unet.parameters():  # a constant that is 0 would be left out of the graph
+        torch.nn.init.normal_(parameter, std=0.1)
+    checkpoint.save(tmp_path / "best.pt", card, unet.state_dict())
+    classes = choose_classes(card.class_names, {}, {})
+    export(tmp_path, tmp_path / "recipe", ExportOptions("half", "1", "2026-11-28", "rectangles", classes, "fp32"))
+    for origin in (tmp_path / "best.pt", tmp_path / "recipe"):
+        assert begun_from(origin, mask_folder).downscale == 2
+        asked = tiny_settings(mask_folder, start=str(origin), downscale=1)
+        assert begin(asked, frames)[1].downscale == 1
 
 
 def test_classes_keep_their_rows_by_name(run: tuple[Path, Card]) -> None:

@@ -17,16 +17,30 @@ def test_logits_have_the_frames_size(encoder: str) -> None:
         assert unet(torch.zeros(2, 1, 64, 96)).shape == (2, 4, 64, 96)
 
 
+@pytest.mark.parametrize("downscale", [1, 2])
 @pytest.mark.parametrize(("height_px", "width_px"), [(250, 100), (64, 100), (33, 32)])
-def test_a_frame_of_any_size_is_padded_with_black(height_px: int, width_px: int) -> None:
+def test_a_frame_of_any_size_is_padded_with_black(height_px: int, width_px: int, downscale: int) -> None:
     """Right and below, and the logits are those of the frame so padded, cut to its size."""
     torch.manual_seed(0)
-    unet = UNet("resnet18").eval()
+    unet = UNet("resnet18", downscale=downscale).eval()
     frame = 255 * torch.rand(1, 1, height_px, width_px)
-    padded = torch.zeros(1, 1, -(-height_px // 32) * 32, -(-width_px // 32) * 32)
+    multiple = 32 * downscale
+    padded = torch.zeros(1, 1, -(-height_px // multiple) * multiple, -(-width_px // multiple) * multiple)
     padded[..., :height_px, :width_px] = frame
     with torch.inference_mode():
         assert torch.equal(unet(frame), unet(padded)[..., :height_px, :width_px])
+
+
+def test_downscaled_frames_are_means_of_squares() -> None:
+    """The network sees what it would of a frame of half the size, and its logits are enlarged to the frame's."""
+    torch.manual_seed(0)
+    unet, half = (UNet("resnet18", downscale=downscale).eval() for downscale in (2, 1))
+    half.load_state_dict(unet.state_dict())
+    frame = 255 * torch.rand(1, 1, 128, 64)
+    squares = frame.reshape(1, 1, 64, 2, 32, 2).mean((3, 5))
+    with torch.inference_mode():
+        assert unet(frame).shape == (1, 5, 128, 64)
+        assert torch.allclose(unet.halved(frame), half(squares), atol=1e-4)
 
 
 def test_a_grey_frame_is_worth_three_equal_channels(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from trainer.learn.checkpoint import Card
 from trainer.learn.unet import UNet, load_encoder
 from trainer.recipe import evaluate
 from trainer.recipe.export import choose_classes
-from trainer.recipe.graph import Deployed, with_weights, write_onnx
+from trainer.recipe.graph import PixelDecision, with_weights, write_onnx
 from trainer.recipe.held_out import load_network
 from trainer.recipe.quantize import quantise
 from trainer.settings import EFFICIENTNET
@@ -29,13 +29,14 @@ FRAMES = np.stack([draw_frame(number)[0] for number in range(100, 116)])
 
 
 def by_torch(run: Path, thresholds: list[float]) -> tuple[np.ndarray, ...]:
-    """What the network and the recipe's rule say, computed in torch and numpy."""
+    """What the network and the recipe's rule say of squares of 2 x 2 px, computed in torch and numpy."""
     unet, _ = load_network(run)
     with torch.inference_mode():
-        found = unet(torch.from_numpy(FRAMES)[:, None].float()).softmax(1)[:, 1:].numpy()
+        found = unet.halved(torch.from_numpy(FRAMES)[:, None].float()).softmax(1)[:, 1:].numpy()
     reached = np.where(found >= np.array(thresholds)[:, None, None], found, 0)
     labels = np.where(reached.max(1) > 0, 1 + reached.argmax(1), 0)
-    return labels, encode(reached.max(1), "log_odds"), found.max((2, 3))
+    planes = [plane.repeat(2, 1).repeat(2, 2) for plane in (labels, encode(reached.max(1), "log_odds"))]
+    return *planes, found.max((2, 3))
 
 
 @pytest.mark.parametrize("thresholds", [[0.5, 0.4, 0.5, 0.5], [0.05, 0.1, 0.2, 0.9]])
@@ -54,6 +55,25 @@ def test_the_graph_says_what_the_network_says(
     assert (np.abs(maps.confidence.astype(float) - confidence) <= 2).mean() >= 0.999
     assert np.allclose(maps.presence, presence, atol=0.02)
     assert labels.any()
+
+
+@pytest.mark.parametrize(("downscale", "height_px", "width_px"), [(1, 33, 70), (2, 100, 65), (4, 128, 128)])
+def test_a_frame_of_any_size_is_decided_in_squares(
+    downscale: int, height_px: int, width_px: int, tmp_path: Path
+) -> None:
+    """Labels have the frame's size, each square of 2 x 2 px one label, the class that is most probable there."""
+    torch.manual_seed(0)
+    unet = UNet("resnet18", 2, (32, 16, 16, 16), downscale=downscale).eval()
+    frames = torch.randint(0, 256, (2, height_px, width_px), dtype=torch.uint8)
+    with torch.inference_mode():
+        found = unet.halved(frames[:, None].float()).softmax(1)[:, 1:].numpy()
+    least = float(np.median(found.max(1)))
+    whole = np.where(found.max(1) >= least, 1 + found.argmax(1), 0).repeat(2, 1).repeat(2, 2)
+    write_onnx(unet, 2, height_px, width_px, tmp_path / "model.onnx")
+    inputs = {"frames": frames.numpy(), "thresholds": np.full(2, least, np.float32)}
+    labels, confidence, _ = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(None, inputs)
+    assert labels.shape == confidence.shape == frames.shape and labels.any() and not labels.all()
+    assert (labels == whole[:, :height_px, :width_px]).mean() > 0.99
 
 
 def test_a_graph_with_another_network_s_weights_is_that_network_s(recipes: dict[str, Path], tmp_path: Path) -> None:
@@ -101,7 +121,11 @@ def test_the_graph_is_lean_and_fit_for_tensorrt(recipes: dict[str, Path]) -> Non
     graph = onnx.load(recipes["fp32"] / "model.onnx").graph
     producers = {name: node for node in graph.node for name in node.output}
     assert [node.op_type for node in graph.node if "frames" in node.input] == ["Cast"]
-    assert all(producers[producers[name].input[0]].op_type == "Clip" for name in ("labels", "confidence"))
+    for name in ("labels", "confidence"):
+        casts, tensor = [producers[name].op_type], producers[name].input[0]
+        while producers[tensor].op_type in ("Slice", "Reshape", "Expand", "Unsqueeze"):
+            tensor = producers[tensor].input[0]
+        assert [*casts, producers[tensor].op_type] == ["Cast", "Clip"]
     kinds = Counter(node.op_type for node in graph.node)
     assert not kinds.keys() & {"BatchNormalization", "Concat", "Identity", "Constant", "Shape", "ArgMax", "TopK"}
     weights = [w.SerializeToString() for w in graph.initializer if w.dims and len(w.dims) == 4]
@@ -153,15 +177,11 @@ def test_int8_takes_its_ranges_from_the_frames_that_are_named(
 def test_equal_probabilities_go_to_the_first_class() -> None:
     """Ties fall as ArgMax would have them fall, and nothing is found where nothing reaches its threshold."""
 
-    class Fixed(torch.nn.Module):
-        def forward(self, frames: torch.Tensor) -> torch.Tensor:
-            return torch.tensor([0.0, 1.0, 3.0, 3.0]).log()[None, :, None, None].expand(len(frames), 4, 1, 2)
-
-    deployed = Deployed(Fixed(), 3)  # type: ignore[arg-type]  # stands in for a network with known logits
-    frames = torch.zeros(1, 1, 2, dtype=torch.uint8)
-    labels, confidence, _ = deployed(frames, torch.tensor([0.1, 0.4, 0.4]))
+    logits = torch.tensor([0.0, 1.0, 3.0, 3.0]).log()[None, :, None, None]
+    decide = PixelDecision(3, 1, 2)
+    labels, confidence, _ = decide(logits, torch.tensor([0.1, 0.4, 0.4]))
     assert labels.tolist() == [[[2, 2]]] and confidence.tolist() == [[[59, 59]]]
-    labels, confidence, presence = deployed(frames, torch.tensor([0.5, 0.5, 0.5]))
+    labels, confidence, presence = decide(logits, torch.tensor([0.5, 0.5, 0.5]))
     assert not labels.any() and not confidence.any()
     assert presence.tolist()[0] == pytest.approx([1 / 7, 3 / 7, 3 / 7])
 
