@@ -23,6 +23,7 @@ from inspector.demo.finale import DemoRun, Finale, command, mark
 from inspector.demo.lines import line
 from inspector.demo.plan import COILS, FRAME_M, RUN_IN, SHOWN_FRAMES, WIDTH_PX, Plan, plan
 from inspector.demo.received import Received
+from inspector.demo.recipes import RecipeChoice, choose_recipe
 from inspector.demo.screen import StatusScreen
 from inspector.demo.setup import DemoSetup, choose_ports, set_up
 from inspector.errors import EXIT_FAILURE, InspectorError
@@ -75,8 +76,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="seed of the steel; another one is other coils (default: %(default)s)",
     )
-    add("--look", choices=list(LOOKS), default=PLAIN, help="look of the steel; the shipped recipes know %(default)s")
-    add("--recipe", metavar="FOLDER", help="recipe that runs instead of the shipped one")
+    add("--look", choices=list(LOOKS), default=PLAIN, help="look of the steel (default: %(default)s)")
+    add("--recipe", metavar="RECIPE", help="folder or shipped name (default: the one that is better on this steel)")
     add("--fault", action="append", default=[], metavar="NAME=P", help="faults of the camera, as in `inspector replay`")
     add(
         "--port-base",
@@ -92,9 +93,10 @@ def run(args: argparse.Namespace) -> int:
     Raises: InspectorError when a port is taken, a recipe is missing, or a process fails.
     """
     screen = StatusScreen(sys.stdout)
-    setup = set_up(args.out, choose_ports(args.port_base), args.recipe)
+    choice = RecipeChoice(args.recipe, "") if args.recipe else choose_recipe(args.look, args.seconds)
+    setup = set_up(args.out, choose_ports(args.port_base), choice.recipe)
     try:
-        Demo(args, setup, screen, colour=text.wants_colour(sys.stdout, os.environ)).run()
+        Demo(args, setup, choice, screen, colour=text.wants_colour(sys.stdout, os.environ)).run()
     except KeyboardInterrupt:
         screen.line("broken off")
         return EXIT_FAILURE
@@ -109,8 +111,10 @@ def run(args: argparse.Namespace) -> int:
 class Demo:
     """One demonstration."""
 
-    def __init__(self, args: argparse.Namespace, setup: DemoSetup, screen: StatusScreen, *, colour: bool) -> None:
-        self._args, self._setup, self._screen, self._colour = args, setup, screen, colour
+    def __init__(
+        self, args: argparse.Namespace, setup: DemoSetup, choice: RecipeChoice, screen: StatusScreen, *, colour: bool
+    ) -> None:
+        self._args, self._setup, self._choice, self._screen, self._colour = args, setup, choice, screen, colour
         self._received = Received(COILS)
         self._reached_m = 0.0
 
@@ -124,7 +128,8 @@ class Demo:
         with ExitStack() as stack:
             daemon = DaemonProcess(self._setup.config, self._setup.ports)
             stack.enter_context(daemon.start(report=lambda why: self._screen.line(f"waiting: {why}")))
-            self._screen.line(f"ready after {time.monotonic() - began_s:.1f} s, recipe {self._setup.recipe}")
+            chosen = f"recipe {self._setup.recipe}{self._choice.reason and f', {self._choice.reason}'}"
+            self._screen.line(f"ready after {time.monotonic() - began_s:.1f} s; {chosen}")
             self._listener = stack.enter_context(daemon.listener())
             self._open_station(stack)
             rate_fps = LOAD * self._run_in(daemon)

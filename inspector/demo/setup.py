@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from inspector import recipe
+from inspector.demo.recipes import FULL
 from inspector.errors import InspectorError, SocketError
 from inspector.harness.ports import HOST, Ports, is_free
 from inspector.records.recipe import Recipe
@@ -39,8 +40,8 @@ def choose_ports(base: int | None, usual: Ports = Ports()) -> Ports:  # noqa: B0
     return usual if all(map(is_free, msgspec.structs.astuple(usual))) else Ports.free()
 
 
-def set_up(folder: Path, ports: Ports, recipe_name: str | None) -> DemoSetup:
-    """Make the folder and write the configuration into it.
+def set_up(folder: Path, ports: Ports, recipe_name: str) -> DemoSetup:
+    """Make the folder and write the configuration into it; the recipe is a shipped one's name or a folder.
 
     Raises: SocketError when a port is taken; ConfigError, RecipeError when the line could not run so.
     """
@@ -51,9 +52,9 @@ def set_up(folder: Path, ports: Ports, recipe_name: str | None) -> DemoSetup:
         usual = f"{HOST}:{getattr(Ports(), name)}"
         assert text.count(usual) == 1, f"{TEMPLATE.name} must name {usual} once"
         text = text.replace(usual, f"{HOST}:{getattr(ports, name)}")
-    if recipe_name is not None:
-        usual = msgspec.json.encode("steel-r34").decode()
-        text = text.replace(usual, msgspec.json.encode(str(Path(recipe_name).resolve())).decode(), 1)
+    own = Path(recipe_name).resolve()
+    wanted = str(own) if own.exists() else recipe_name
+    text = text.replace(msgspec.json.encode(FULL).decode(), msgspec.json.encode(wanted).decode(), 1)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / TEMPLATE.name
     path.write_text(text, encoding="utf-8")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.demo.recipes import FULL
 from inspector.demo.setup import TEMPLATE, choose_ports, set_up
 from inspector.errors import InspectorError, RecipeError, SocketError
 from inspector.harness.ports import Ports
@@ -72,7 +73,7 @@ def test_taken_port_is_named(tmp_path: Path) -> None:
     ports = Ports.free()
     taken = rf"port {ports.replay} \(replay\).*--port-base"
     with socket.create_server(("127.0.0.1", ports.replay)), pytest.raises(SocketError, match=taken):
-        set_up(tmp_path, ports, None)
+        set_up(tmp_path, ports, FULL)
 
 
 def test_recipe_of_other_classes_is_refused(tmp_path: Path) -> None:
