@@ -27,7 +27,7 @@ pytestmark = [needs_browser, pytest.mark.slow]
 PATIENCE_MS = round(1000 * patience_s())
 MM, SEED, FRAMES = 0.625, 7, 6
 STRANGE = (1, 3, 5)
-"""Frames whose grey levels are turned round, and blurred by a pixel: strip that the recipe was never taught."""
+"""Frames whose grey levels are turned round, and blurred by two pixels: strip that the recipe was never taught."""
 expect.set_options(timeout=PATIENCE_MS)
 
 
@@ -55,7 +55,7 @@ def station(folder: Path) -> Iterator[Station]:
             for number in range(FRAMES + 1):
                 pixels = sheet.frame(number + 1).pixels if number < FRAMES else np.full((256, 1600), 120, np.uint8)
                 shown = (
-                    np.asarray(cv2.GaussianBlur(255 - pixels, (0, 0), 1.0), np.uint8) if number in STRANGE else pixels
+                    np.asarray(cv2.GaussianBlur(255 - pixels, (0, 0), 2.0), np.uint8) if number in STRANGE else pixels
                 )
                 coil = "C1" if number < FRAMES else "C2"
                 header, payload = wire.frame_message(shown, camera="top", boot="b", number=0, captured_ns=0)
