@@ -33,7 +33,7 @@ class RecipeChoice(msgspec.Struct, frozen=True):
 def choose_recipe(look: str, seconds: float) -> RecipeChoice:
     """Return the shipped recipe for steel of a look and a drive of `seconds`."""
     if look != PLAIN:
-        return RecipeChoice(FAST, f"has learnt the look `{look}`")
+        return RecipeChoice(FAST, f"which has learnt the look `{look}`")
     return within_budget(capacity_fps(FULL), SHOWN_FRAMES / seconds)
 
 
