@@ -133,8 +133,8 @@ recipe-screen: $(VENV)/.dev
 THRESHOLDS = pitted=0.35 crack=0.35 scratch=0.35 patch=0.35
 TAUGHT = "182 real frames of PAO Severstal's set and procedural steel of both looks, at half size, begun from other mills' steel, encoder pre-trained on ImageNet"
 REAL = $(SEVERSTAL) --only manifest.csv:kind=full_masks --preset few --defect-share 0.5 --paste-share 0.4
-PLAIN = sheet:300-339:10:defects=10,lookalikes=10
-BOTH = --extra sheet:500-579:10:defects=6,lookalikes=8,look=mill $(PLAIN) --extra-share 0.5 \
+PLAIN = sheet:300-$(call long,339:10,301:2):defects=10,lookalikes=10
+BOTH = --extra sheet:500-$(call long,579:10,501:2):defects=6,lookalikes=8,look=mill $(PLAIN) --extra-share 0.5 \
   --validate sheet:900-$(call long,905:4,900:2):defects=5,look=mill sheet:900-$(call long,905:4,900:2):defects=4
 SMALL = --crop 128x128 --batch 4 --epochs 1 --epoch-crops 8
 
