@@ -18,6 +18,7 @@ ENCODERS = (*PAPER_ENCODERS, *EFFICIENTNETS)
 STRIDE_PX = 32
 """Height and width of all that a network takes are multiples of it: the encoder halves them five times."""
 DOWNSCALES = (1, 2, 4)
+"""Sides, in pixels, of the squares that a network may see as one."""
 MAY_CHANGE = ("epochs", "minutes", "workers", "cache_gb", "checkpoint_minutes")
 """Settings that a resumed run may be given again: how long it takes, and what changes no figure."""
 

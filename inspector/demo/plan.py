@@ -21,6 +21,8 @@ ROLL_MM, ROLL_ACROSS_MM = 1257.0, 1200.0
 """What `bridle-2` of `demo.toml` measures round, and where it is damaged: its prints go on over the weld."""
 FIRST_SHARE, LOST_FROM, LOST_SHARE = 0.6, 0.45, 0.07
 LEAST_FRAMES, LOST_LEAST_FRAMES, LOST_MOST_FRAMES = 2, 8, 8
+USUAL_S = 75.0
+"""Length of the drive where nobody says otherwise."""
 SHOWN_FRAMES = 70
 """What it takes to show all pieces: with fewer a roll does not print often enough on the first coil."""
 

@@ -21,7 +21,7 @@ import msgspec
 from inspector.demo import ribbon
 from inspector.demo.finale import DemoRun, Finale, command, mark
 from inspector.demo.lines import line
-from inspector.demo.plan import COILS, FRAME_M, RUN_IN, SHOWN_FRAMES, WIDTH_PX, Plan, plan
+from inspector.demo.plan import COILS, FRAME_M, RUN_IN, SHOWN_FRAMES, USUAL_S, WIDTH_PX, Plan, plan
 from inspector.demo.received import Received
 from inspector.demo.recipes import RecipeChoice, choose_recipe
 from inspector.demo.screen import StatusScreen
@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--seconds",
         type=float,
-        default=75.0,
+        default=USUAL_S,
         metavar="S",
         help="length of the drive, more where it cannot show all (default: %(default)s)",
     )
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     Raises: InspectorError when a port is taken, a recipe is missing, or a process fails.
     """
     screen = StatusScreen(sys.stdout)
-    choice = RecipeChoice(args.recipe, "") if args.recipe else choose_recipe(args.look, args.seconds)
+    choice = RecipeChoice(args.recipe, "") if args.recipe else choose_recipe(args.look)
     setup = set_up(args.out, choose_ports(args.port_base), choice.recipe)
     try:
         Demo(args, setup, choice, screen, colour=text.wants_colour(sys.stdout, os.environ)).run()

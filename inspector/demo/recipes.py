@@ -14,11 +14,13 @@ import msgspec
 import numpy as np
 
 from inspector import recipe
-from inspector.demo.plan import SHOWN_FRAMES, WIDTH_PX
+from inspector.demo.plan import SHOWN_FRAMES, USUAL_S, WIDTH_PX
 from inspector.engines.openvino import OpenVino
 from inspector.simulator.looks import PLAIN
 
 FULL, FAST = "steel-r34", "steel-fast"
+LEAST_FPS = SHOWN_FRAMES / USUAL_S
+"""Of a machine that shows all in a drive of usual length."""
 ROUNDS = 3
 
 
@@ -30,19 +32,17 @@ class RecipeChoice(msgspec.Struct, frozen=True):
     reason: str
 
 
-def choose_recipe(look: str, seconds: float) -> RecipeChoice:
-    """Return the shipped recipe for steel of a look and a drive of `seconds`."""
+def choose_recipe(look: str) -> RecipeChoice:
+    """Return the shipped recipe for steel of a look, on this machine."""
     if look != PLAIN:
         return RecipeChoice(FAST, f"which has learnt the look `{look}`")
-    return within_budget(capacity_fps(FULL), SHOWN_FRAMES / seconds)
+    return within_budget(capacity_fps(FULL))
 
 
-def within_budget(able_fps: float, needed_fps: float) -> RecipeChoice:
-    """Return the full recipe where this machine infers as many frames a second as are needed, else the fast one."""
-    rates = f"{able_fps:.1f} frames/s of {FULL} can be inferred here, {needed_fps:.1f} are needed"
-    if able_fps >= needed_fps:
-        return RecipeChoice(FULL, f"the better one on this steel; {rates}")
-    return RecipeChoice(FAST, f"the faster one; {rates}")
+def within_budget(able_fps: float) -> RecipeChoice:
+    """Return the full recipe where so many frames a second show all in a drive of usual length, else the fast one."""
+    rates = f"{FULL} infers {able_fps:.1f} frames/s here, and {LEAST_FPS:.1f} show all"
+    return RecipeChoice(FULL, f"the better one: {rates}") if able_fps >= LEAST_FPS else RecipeChoice(FAST, rates)
 
 
 def capacity_fps(name: str) -> float:

@@ -32,7 +32,7 @@ class PixelDecision(nn.Module):
     confidence (N, H, W) uint8, that probability as log-odds (`inspector.records.confidence`), 0 where sound; presence
     (N, C) float32, each class's highest probability in the frame.
 
-    It is decided where the network predicts, for four pixels at once. To enlarge the logits first took a quarter of a
+    It is decided where the network predicts, for four pixels at once. To enlarge the logits first took a sixth of a
     fast recipe's time, to draw outlines half a pixel smoother (LOG.md, 2026-11-28).
     """
 
@@ -177,7 +177,7 @@ def with_weights(model: bytes, unet: UNet, classes: int) -> bytes | None:
     leaves out a bias that is 0, and writes equal ones once.
     """
     graph = onnx.load_model_from_string(model)
-    weights = Deployed(split_joins(fold_batch_norms(copy.deepcopy(unet))), classes, 0, 0).state_dict()
+    weights = Deployed(split_joins(fold_batch_norms(copy.deepcopy(unet))), classes, 0, 0).state_dict()  # of any size
     for initializer in graph.graph.initializer:
         weight = weights.pop(initializer.name, None)
         if weight is not None:
