@@ -40,7 +40,7 @@ def choose_recipe(look: str) -> RecipeChoice:
 
 
 def within_budget(able_fps: float) -> RecipeChoice:
-    """Return the full recipe where so many frames a second show all in a drive of usual length, else the fast one."""
+    """Return the full recipe where this many frames a second show a whole drive of usual length, else the fast one."""
     rates = f"{FULL} infers {able_fps:.1f} frames/s here, and {LEAST_FPS:.1f} show all"
     return RecipeChoice(FULL, f"the better one: {rates}") if able_fps >= LEAST_FPS else RecipeChoice(FAST, rates)
 
