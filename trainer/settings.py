@@ -80,6 +80,8 @@ class Settings:
     """Share of the crops placed on a defect, rare classes first; 0: frames and places by chance alone."""
     paste_share: float = 0.0
     """Share of the crops that get a defect of another frame pasted on."""
+    scale_jitter: float = 0.0
+    """Along and across, each by a factor of its own between 1 / (1 + this) and 1 + this, crops are stretched; 0: not."""
     relight: bool = True
     """Whether exposure, black level, response and noise of a crop are varied."""
     loss: Loss = "lovasz"

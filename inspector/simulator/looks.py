@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from inspector.simulator.mill.defects import paint_cracks, paint_pits, paint_scale, paint_scratches
 from inspector.simulator.mill.lookalikes import paint_film, paint_run, paint_specks, paint_spill, paint_splash
 from inspector.simulator.mill.steel import MillSteel
+from inspector.simulator.mill.unusual import UnusualSteel
 from inspector.simulator.noise import Floats
 from inspector.simulator.placement import DEFECTS, LOOKALIKES, ObjectKind
 from inspector.simulator.texture import Steel
@@ -60,8 +61,9 @@ MILL_LOOKALIKES = (
     ObjectKind(paint_film, 0.27, (80, 900), (24, 160), is_slender=True, mates=1.0),
     ObjectKind(paint_specks, 0.25, (40, 200), (40, 200)),
 )
-PLAIN, MILL = "plain", "mill"
+PLAIN, MILL, UNUSUAL = "plain", "mill", "unusual"
 LOOKS = {
     PLAIN: Look(lambda seed, width_px, rows: Steel(seed, width_px), DEFECTS, LOOKALIKES),
     MILL: Look(MillSteel, MILL_DEFECTS, MILL_LOOKALIKES),
+    UNUSUAL: Look(UnusualSteel, MILL_DEFECTS, MILL_LOOKALIKES),
 }

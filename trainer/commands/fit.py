@@ -209,6 +209,12 @@ def _add_recipe(fit: argparse.ArgumentParser) -> None:
         help="of crops that get another frame's defect pasted on (default: 0)",
     )
     recipe.add_argument(
+        "--scale-jitter",
+        type=amount,
+        metavar="S",
+        help="stretch crops along and across, by factors of up to 1 + S and down to 1 / (1 + S) (default: 0)",
+    )
+    recipe.add_argument(
         "--relight", action=argparse.BooleanOptionalAction, help=f"vary exposure and noise {usually('relight')}"
     )
 

@@ -6,9 +6,10 @@ run goes on with the very crops it would have seen, in any number of loading pro
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -37,6 +38,8 @@ class CropSettings:
     """Share of the crops that are cut from those after."""
     paste_share: float = 0.0
     """Share of the crops that get a defect of another frame; needs `class_shares`."""
+    scale_jitter: float = 0.0
+    """Size: a crop's height and width times a factor each, between 1 / (1 + this) and 1 + this."""
     per_frame: int = PER_FRAME
     gain: float = 0.15
     """Exposure: grey levels times 1 +- this."""
@@ -134,10 +137,13 @@ def crop(sample: Sample, look: CropSettings, chance: np.random.Generator) -> tup
     """Cut a window (height_px, width_px) out of a frame and flip each axis with probability 0.5 (the paper's).
 
     With probability `defect_share`, and if the frame has a defect, a pixel of one lies somewhere in the window's
-    middle half. A frame smaller than the window is padded with 0 (black, sound), as beyond the strip's edge.
+    middle half. A frame smaller than the window is padded with 0 (black, sound), as beyond the strip's edge. With
+    `scale_jitter` the window is larger or smaller, though no larger than the frame, and then brought to its size.
 
     Returns pixels and labels, uint8, contiguous.
     """
+    if look.scale_jitter:
+        return _stretched(sample, look, chance)
     pixels, labels = sample.pixels, sample.labels
     height, width = pixels.shape
     missing = max(0, look.height_px - height), max(0, look.width_px - width)
@@ -156,6 +162,25 @@ def crop(sample: Sample, look: CropSettings, chance: np.random.Generator) -> tup
     window = np.s_[top : top + look.height_px, left : left + look.width_px]
     flips = np.s_[:: chance.choice((-1, 1)), :: chance.choice((-1, 1))]
     return pixels[window][flips].copy(), labels[window][flips].copy()  # torch takes no part of a kept frame
+
+
+def _stretched(sample: Sample, look: CropSettings, chance: np.random.Generator) -> tuple[Plane, Plane]:
+    """Return a crop that shows more or less of the frame than its size."""
+    size_px = look.height_px, look.width_px
+    factors = np.exp(chance.uniform(-1, 1, 2) * np.log1p(look.scale_jitter))
+    window_px = [
+        max(1, min(round(side_px * float(factor)), max(side_px, limit_px)))
+        for side_px, factor, limit_px in zip(size_px, factors, sample.pixels.shape, strict=True)
+    ]
+    window = replace(look, height_px=window_px[0], width_px=window_px[1], scale_jitter=0.0)
+    pixels, labels = crop(sample, window, chance)
+    is_smaller = pixels.shape[0] * pixels.shape[1] < size_px[0] * size_px[1]
+    way = cv2.INTER_LINEAR if is_smaller else cv2.INTER_AREA
+    to = size_px[::-1]
+    return (
+        np.asarray(cv2.resize(pixels, to, interpolation=way), np.uint8),
+        np.asarray(cv2.resize(labels, to, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8),
+    )
 
 
 def _around(pixel: int, length: int, limit: int, chance: np.random.Generator) -> int:

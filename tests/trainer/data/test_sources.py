@@ -235,7 +235,7 @@ def test_procedural_steel_is_the_same_each_time() -> None:
         ("sheet:1:9999999999", "expected numbers of at most 9 digits"),
         ("sheet:1-99999999999999999999:1", "expected numbers of at most 9 digits"),
         ("sheet:1:9:rust=3", "unknown rust; expected defects, lookalikes, look"),
-        ("sheet:1:9:look=shiny", "look is shiny; expected plain or mill, as look=mill"),
+        ("sheet:1:9:look=shiny", "look is shiny; expected plain or mill or unusual, as look=mill"),
         ("sheet:1:9:defects=a.b", "expected numbers a metre"),
         ("/nowhere", "there is no such file or folder"),
     ],

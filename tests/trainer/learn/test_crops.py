@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,3 +57,32 @@ def test_crop_number_k_is_the_same_in_any_process(mask_folder: Path) -> None:
     for k in (7, 0, 11):
         assert all((a == b).all() for a, b in zip(in_order[k], second[k], strict=True))
     assert not all((a == b).all() for a, b in zip(in_order[0], Crops(frames, 100, 4, LOOK)[0], strict=True))
+
+
+@given(st.integers(0, 2**32), st.integers(1, 90), st.integers(1, 300), st.floats(0.05, 3))
+def test_stretched_crops_keep_their_size_and_their_labels(seed: int, height: int, width: int, jitter: float) -> None:
+    """A crop that shows more or less of its frame has the size asked for, labels of the frame's own, on their pixels."""
+    pixels = np.zeros((height, width), np.uint8)
+    pixels[:, width // 2 :] = 200
+    sample = Sample("a/b", pixels, (pixels // 50).astype(np.uint8))
+    look = replace(LOOK, scale_jitter=jitter)
+    seen, labels = crop(sample, look, np.random.default_rng(seed))
+    assert seen.shape == labels.shape == (32, 48)
+    assert seen.dtype == labels.dtype == np.uint8
+    assert set(np.unique(labels)) <= {0, 4}
+    assert (np.abs(seen.astype(int) - 50 * labels.astype(int)) > 100).mean() < 0.1  # but for the edges' own pixels
+
+
+def test_jitter_shows_defects_larger_and_smaller() -> None:
+    """A square of 24 px is seen between 24 / 1.5 and 24 * 1.5 px wide and high, each for itself."""
+    labels = np.zeros((300, 400), np.uint8)
+    labels[100:124, 200:224] = 1
+    look = CropSettings(96, 96, defect_share=1.0, scale_jitter=0.5)
+    chance = np.random.default_rng(0)
+    sides = []
+    for _ in range(100):
+        _, seen = crop(Sample("a/b", labels, labels), look, chance)
+        sides.append((np.ptp(np.flatnonzero(seen.any(1))) + 1, np.ptp(np.flatnonzero(seen.any(0))) + 1))
+    high, wide = np.array(sides).T
+    assert 15 <= wide.min() < 18 and 33 < wide.max() <= 37 and 33 < high.max() <= 37
+    assert abs(np.corrcoef(high, wide)[0, 1]) < 0.4
