@@ -37,11 +37,15 @@ class PixelDecision(nn.Module):
     """
 
     ranks: Tensor
+    rows: Tensor
+    columns: Tensor
 
     def __init__(self, classes: int, height_px: int, width_px: int) -> None:
         super().__init__()
         self.classes = classes
-        self.size_px = height_px, width_px
+        # Which value of half the size each pixel shows; of no weight, so that they are of any size.
+        self.register_buffer("rows", torch.arange(height_px) // 2, persistent=False)
+        self.register_buffer("columns", torch.arange(width_px) // 2, persistent=False)
         # C for class 1 down to 1 for class C: of two equally probable classes the first wins, as ArgMax would have it.
         self.register_buffer("ranks", torch.arange(classes, 0, -1, dtype=torch.float32)[:, None, None])
 
@@ -63,10 +67,11 @@ class PixelDecision(nn.Module):
         return self._enlarged(labels), self._enlarged(confidence), presence
 
     def _enlarged(self, plane: Tensor) -> Tensor:
-        """Return bytes (N, H, W) of a plane of half the size: each value in four places."""
-        height, width = plane.shape[1:]
-        squares = plane.clamp(0, 255)[:, :, None, :, None].expand(-1, -1, 2, -1, 2)
-        return squares.reshape(-1, 2 * height, 2 * width)[:, : self.size_px[0], : self.size_px[1]].to(torch.uint8)
+        """Return bytes (N, H, W) of a plane of half the size: each value in four places.
+
+        Gathered, not expanded: OpenVINO has kernels for that, and takes a quarter of the time (LOG.md, 2026-11-28).
+        """
+        return plane.clamp(0, 255).index_select(2, self.columns).index_select(1, self.rows).to(torch.uint8)
 
 
 class Deployed(nn.Module):
