@@ -81,7 +81,7 @@ class Settings:
     paste_share: float = 0.0
     """Share of the crops that get a defect of another frame pasted on."""
     scale_jitter: float = 0.0
-    """Along and across, each by a factor of its own between 1 / (1 + this) and 1 + this, crops are stretched; 0: not."""
+    """Crops are stretched along and across, by factors from 1 / (1 + this) to 1 + this; 0: not at all."""
     relight: bool = True
     """Whether exposure, black level, response and noise of a crop are varied."""
     loss: Loss = "lovasz"

@@ -23,6 +23,9 @@ CLASSES = ("pitted", "crack", "scratch", "patch")  # class ids 1..4, in Seversta
 WIDTH_PX, ROWS, MM_PER_PX = 1600, 256, 0.625
 """A frame's size, as Severstal's, and a pixel's, along and across: a strip of one metre."""
 
+MOST_PER_M = 100
+"""Defects or look-alikes, a metre of travel, that a coil may have."""
+
 _NUMBERS_PER_BLOCK = 10_000
 _FIRST_PRINT = 5000
 """Numbers of prints within a block begin here, behind those of its defects."""
@@ -239,5 +242,5 @@ def _check(seed: int, sizes: dict[str, float], densities: dict[str, float]) -> N
         if not size > 0:
             raise ValueError(f"{name} is {size}; expected more than 0. Leave it out for the usual value")
     for name, density in densities.items():
-        if not 0 <= density <= 100:
-            raise ValueError(f"{name} is {density}; expected 0..100 per metre of travel. Try 1.5")
+        if not 0 <= density <= MOST_PER_M:
+            raise ValueError(f"{name} is {density}; expected 0..{MOST_PER_M} per metre of travel. Try 1.5")

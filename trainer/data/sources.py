@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,19 @@ from trainer.errors import DataError
 
 
 class SheetFrames:
-    """Procedural steel: `frames` frames of each coil, one coil a seed."""
+    """Procedural steel: `frames` frames of each coil, one coil a seed. A coil is built when it is first looked at.
+
+    Raises:
+        ValueError: densities that no coil can have.
+    """
 
     window = None
 
     def __init__(self, seeds: Sequence[int], frames: int, *, look: str = PLAIN, **densities: float) -> None:
-        self._sheets = [Sheet(seed, look=look, **densities) for seed in seeds]  # type: ignore[arg-type]  # checked by frames()
+        coil = partial(Sheet, look=look, **densities)  # type: ignore[arg-type]  # names are those of SHEET_OPTIONS
+        self._build: Callable[[int], Sheet] = lru_cache(maxsize=None)(coil)
         self._seeds = tuple(seeds)
+        self._build(self._seeds[0])
         self._prefix = "sheet-" if look == PLAIN else f"sheet-{look}-"
         self._frames = frames
         self.use_classes(CLASS_NAMES)
@@ -40,11 +47,11 @@ class SheetFrames:
         self._table = lookup(STEEL_CLASSES, names)
 
     def __len__(self) -> int:
-        return len(self._sheets) * self._frames
+        return len(self._seeds) * self._frames
 
     def __getitem__(self, index: int) -> Sample:
         # Neighbours in the index are different coils: a short walk through it sees all of them.
-        rendered = self._sheets[index % len(self._sheets)].frame(index // len(self._sheets))
+        rendered = self._build(self._seeds[index % len(self._seeds)]).frame(index // len(self._seeds))
         return Sample(self.name(index), rendered.pixels, self._table[rendered.labels])
 
     def name(self, index: int) -> str:
@@ -222,7 +229,10 @@ def _sheet(spec: str) -> SheetFrames:
         numbers = {SHEET_OPTIONS[name]: float(value) for name, value in options.items()}
     except ValueError as error:
         raise DataError(f"{spec}: {error}; expected numbers a metre, as defects=6") from None
-    return SheetFrames(range(first, last + 1), int(match["frames"]), look=look, **numbers)
+    try:
+        return SheetFrames(range(first, last + 1), int(match["frames"]), look=look, **numbers)
+    except ValueError as error:
+        raise DataError(f"{spec}: {error}") from None
 
 
 def _read(path: Path, only: str | None) -> Listing:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from inspector.records.recipe import Recipe
 from inspector.simulator.looks import LOOKS, PLAIN
+from inspector.simulator.sheet import MOST_PER_M
 from inspector.words import counted
 from trainer.assessment.coil import ProceduralCoil, Scale
 from trainer.assessment.labelled_strip import LabelledStrip, SingleFrames, WholeCoils
@@ -72,8 +73,10 @@ def labelled_strip(specs: Sequence[str], only: str | None, card: Recipe, scale: 
         last = int(match["last"] or first) if match else -1
         if match is None or last < first:
             raise DataError(f"{spec}: expected coils only, as 950-951:900, or DATA only")
-        density = {"defects_per_m": float(match["defects"])} if match and match["defects"] else {}
-        look = (match and match["look"]) or PLAIN
+        density = {"defects_per_m": float(match["defects"])} if match["defects"] else {}
+        if max(density.values(), default=0.0) > MOST_PER_M:
+            raise DataError(f"{spec}: expected 0..{MOST_PER_M} defects a metre, as 950-951:900:defects=6")
+        look = match["look"] or PLAIN
         coils += [ProceduralCoil(seed, int(match["frames"]), look=look, **density) for seed in range(first, last + 1)]
     return WholeCoils(coils)
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from inspector.simulator.sheet import Sheet
 from trainer.data import rle, sources
 from trainer.data.samples import Frames, Sample
 from trainer.errors import DataError, UserError
@@ -226,6 +227,21 @@ def test_procedural_steel_is_the_same_each_time() -> None:
     assert (mill[0].pixels != first[0].pixels).any()
 
 
+def test_coils_are_built_when_they_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a thousand coils one is built to see that it can be; each further one once."""
+    built: list[int] = []
+
+    def build(seed: int, **densities: object) -> Sheet:
+        built.append(seed)
+        return Sheet(seed, **densities)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sources, "Sheet", build)
+    frames = sources.frames(["sheet:1-1000:2:defects=4"])
+    for index in (1000, 3, 1003):
+        assert frames[index].pixels.any()
+    assert (len(frames), built) == (2000, [1, 4])
+
+
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
@@ -237,6 +253,7 @@ def test_procedural_steel_is_the_same_each_time() -> None:
         ("sheet:1:9:rust=3", "unknown rust; expected defects, lookalikes, look"),
         ("sheet:1:9:look=shiny", "look is shiny; expected plain or mill or unusual, as look=mill"),
         ("sheet:1:9:defects=a.b", "expected numbers a metre"),
+        ("sheet:1:9:defects=101", "defects_per_m is 101.0; expected 0..100 per metre"),
         ("/nowhere", "there is no such file or folder"),
     ],
 )

@@ -61,7 +61,7 @@ def test_crop_number_k_is_the_same_in_any_process(mask_folder: Path) -> None:
 
 @given(st.integers(0, 2**32), st.integers(1, 90), st.integers(1, 300), st.floats(0.05, 3))
 def test_stretched_crops_keep_their_size_and_their_labels(seed: int, height: int, width: int, jitter: float) -> None:
-    """A crop that shows more or less of its frame has the size asked for, labels of the frame's own, on their pixels."""
+    """A crop that shows more or less of its frame has its size, and each label lies on its own pixels."""
     pixels = np.zeros((height, width), np.uint8)
     pixels[:, width // 2 :] = 200
     sample = Sample("a/b", pixels, (pixels // 50).astype(np.uint8))

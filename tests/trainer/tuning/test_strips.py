@@ -68,6 +68,8 @@ def test_coils_have_the_look_that_is_asked_for() -> None:
     ]
     with pytest.raises(UserError, match="shiny"):
         labelled_strip(["7:2:look=shiny"], None, card, Scale())
+    with pytest.raises(UserError, match=r"7:2:defects=101: expected 0\.\.100 defects a metre"):
+        labelled_strip(["7:2:defects=101"], None, card, Scale())
 
 
 def test_a_recall_may_be_the_target(folders: tuple[str, str, str], capsys: pytest.CaptureFixture[str]) -> None:
