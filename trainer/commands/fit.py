@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import get_args
@@ -189,6 +189,11 @@ def _add_recipe(fit: argparse.ArgumentParser) -> None:
     recipe.add_argument(
         "--ema", type=decay, metavar="DECAY", help=f"of the average of weights that is kept; 0: none {usually('ema')}"
     )
+    _add_crops(recipe, usually)
+
+
+def _add_crops(recipe: argparse._ArgumentGroup, usually: Callable[[str], str]) -> None:
+    """Say what is cut out of the frames."""
     recipe.add_argument("--crop", type=crop_size, metavar="HxW", help="crop, pixels (default: 256x512)")
     recipe.add_argument(
         "--full-frame-share",

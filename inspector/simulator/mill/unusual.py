@@ -83,8 +83,8 @@ class UnusualSteel(MillSteel):
         for phase in (across + down, across - down):
             off_px = (phase - np.rint(phase)) * apart_px
             np.maximum(ribs, np.exp(-((off_px / np.float32(self._rib_px)) ** 4)), out=ribs)
-            beside_px = off_px * np.float32(self._lit_from) - np.float32(1.5 * self._rib_px)
-            ribs -= np.float32(0.6) * np.exp(-((beside_px / np.float32(0.5 * self._rib_px)) ** 2))
+            shadow_px = off_px * np.float32(self._lit_from) - np.float32(1.5 * self._rib_px)
+            ribs -= np.float32(0.6) * np.exp(-((shadow_px / np.float32(0.5 * self._rib_px)) ** 2))
         return ribs
 
     def _studs(self, at: NDArray[np.int64]) -> Floats:
