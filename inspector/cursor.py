@@ -20,7 +20,7 @@ from inspector import plain_file
 from inspector.errors import EXIT_CONFIG, Busy, InspectorError
 
 KEEP_S = 0.2
-"""How often a place is written down."""
+"""How often a place is written down: after a kill, what came since then comes again."""
 
 
 class Cursor(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from inspector import arguments
 from inspector.bridges import mqtt
 from inspector.bridges.forward import WAIT_S, Forward
 from inspector.client import Events, Gap
-from inspector.cursor import Cursor, CursorFile
+from inspector.cursor import Cursor, KeptPlace
 from inspector.records.names import NAME
 from inspector.signals import Flag
 
@@ -71,11 +72,11 @@ def run(args: argparse.Namespace, stop: Flag) -> int:
 
     Raises: InspectorError for options that cannot be, and a broker that refuses this name.
     """
-    with CursorFile(args.cursor) as cursors:
+    with closing(KeptPlace(args.cursor)) as place:
         Forward(
             args.line,
             args.open_broker(args),
-            cursors,
+            place,
             partial(_follow, args.connect, args.replay, args.inspector_key),
             stop,
             since=args.since,

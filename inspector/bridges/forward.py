@@ -19,7 +19,7 @@ from typing import Protocol
 import msgspec
 
 from inspector.client import Events, Gap
-from inspector.cursor import Cursor, CursorFile
+from inspector.cursor import Cursor, KeptPlace
 from inspector.errors import EXIT_CONFIG, InspectorError
 from inspector.records.envelope import Event
 from inspector.records.events import Heartbeat
@@ -29,8 +29,6 @@ log = logging.getLogger("inspector")
 
 WAIT_S = 0.05
 """The longest wait for an event, or for an acknowledgement: a stop is noticed."""
-KEEP_S = 0.2
-"""How often the cursor is written: after a kill, so much is sent twice."""
 PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
 """From one try to the next, doubled each time."""
 DRAIN_S = 5.0
@@ -106,26 +104,25 @@ class Forward:
     """Passes the events of one line on, until `stop` is set.
 
     `follow(after, on_gap)` opens the event stream after a cursor: with heartbeats, and a short `timeout_s`. `since` is
-    the first `seq` to send where no cursor is kept; None: what is reported from now on.
+    the first `seq` to send where `place` knows none; None: what is reported from now on. After a kill, what was
+    acknowledged since the place was written down is sent twice.
     """
 
     def __init__(
         self,
         line: str,
         broker: Broker,
-        cursors: CursorFile,
+        place: KeptPlace,
         follow: Callable[[tuple[str | None, int] | Cursor | None, Callable[[Gap], None]], Events],
         stop: Flag,
         *,
         since: int | None = None,
     ) -> None:
         self._source = f"/inspector/{line}"
-        self._broker, self._cursors, self._follow, self._stop = broker, cursors, follow, stop
+        self._broker, self._place, self._follow, self._stop = broker, place, follow, stop
         self._since = since
         self._sent: deque[Cursor] = deque()
         """Under way, oldest first."""
-        self._acknowledged: Cursor | None = cursors.cursor
-        self._kept_s = 0.0
         self._heartbeat_s: float | None = None
         self._lost = 0
         self._status = Status("offline")
@@ -154,7 +151,7 @@ class Forward:
                 log.warning("%s; trying again in %g s; the journal keeps what is to be sent", error, pause_s)
             finally:
                 self._broker.close()
-                self._keep()
+                self._keep(self._place.keep)
             self._stop.wait(pause_s)
 
     # --- one connection -------------------------------------------------------------------------------------------
@@ -165,10 +162,10 @@ class Forward:
         self._heartbeat_s = None
         self._broker.connect()
         self._is_new = False
-        cursor = self._acknowledged
+        cursor = self._place.cursor
         begin = None if self._since is None else max(0, self._since - 1)
-        place = cursor.seq if cursor else begin
-        log.info("connected to the broker; sending %s", "from now on" if place is None else f"what follows {place}")
+        last = cursor.seq if cursor else begin
+        log.info("connected to the broker; sending %s", "from now on" if last is None else f"what follows {last}")
         after = cursor or (None if begin is None else (None, begin))
         self._status = Status("")
         with self._follow(after, self._on_gap) as events:
@@ -187,8 +184,7 @@ class Forward:
                 break
             self._take(event, events.payload)
         self._settle(0 if is_quiet or self._broker.room else WAIT_S)
-        if time.monotonic() - self._kept_s > KEEP_S:
-            self._keep()
+        self._keep(self._place.keep_at_times)
 
     def _take(self, event: Event, payload: bytes) -> None:
         """Deal with one event, or heartbeat."""
@@ -200,10 +196,10 @@ class Forward:
         is_beat = isinstance(event.data, Heartbeat)
         if is_beat:
             self._heartbeat_s = time.monotonic()
-        if self._acknowledged is None:  # begins here: from now on nothing may be lost
+        if self._place.cursor is None:  # begins here: from now on nothing may be lost
             begin = event.data.last_seq if isinstance(event.data, Heartbeat) else event.seq - 1
-            self._acknowledged = Cursor(event.epoch, max(0, begin), event.time)
-            self._keep()
+            self._place.note(event.epoch, max(0, begin), event.time)
+            self._keep(self._place.keep)
         if event.seq == 0:
             return  # not numbered: it can be neither acknowledged nor asked for again
         self._broker.send(event, payload)
@@ -211,7 +207,8 @@ class Forward:
 
     def _settle(self, wait_s: float) -> None:
         for _ in range(self._broker.acknowledged(wait_s)):
-            self._acknowledged = self._sent.popleft()
+            last = self._sent.popleft()
+            self._place.note(last.epoch, last.seq, last.time)
             self.count += 1
 
     def _drain(self) -> None:
@@ -222,13 +219,10 @@ class Forward:
         self._broker.report(msgspec.structs.replace(self._status, state="offline"))
         self._broker.acknowledged(WAIT_S)
 
-    def _keep(self) -> None:
-        """Write the cursor; a disk that refuses costs doubles after a restart, no event."""
-        self._kept_s = time.monotonic()
-        if self._acknowledged is None or self._acknowledged == self._cursors.cursor:
-            return
+    def _keep(self, keep: Callable[[], None]) -> None:
+        """Write the place down; a disk that refuses costs doubles after a restart, no event."""
         try:
-            self._cursors.keep(self._acknowledged)
+            keep()
         except InspectorError as error:
             log.warning("%s", error)
 
