@@ -128,14 +128,17 @@ recipe-screen: $(VENV)/.dev
 
 # The recipe that learnt from real steel as well. No images are ours to ship: make recipe-fast SEVERSTAL=FOLDER MILL=FOLDER, where MILL
 # has images/ and masks/ of other mills' steel (ours: 897 frames of NEU-Seg and SD-saliency-900) and a classes.toml that names
-# Severstal's four classes. Four hours of one core; ours took the second course's 806 steps on a GPU in two minutes, by --minutes, and began
-# the third from the recipe that the second had become, so that weights differ. The fourth sees frames at half their size.
+# Severstal's four classes. Five hours of one core; ours took the second course's 806 steps on a GPU in two minutes, by --minutes, and began
+# the third from the recipe that the second had become, so that weights differ. The fourth sees frames at half their size,
+# the fifth stretched, and strip that looks like nothing around it.
 THRESHOLDS = pitted=0.35 crack=0.35 scratch=0.35 patch=0.35
 TAUGHT = "182 real frames of PAO Severstal's set and procedural steel of both looks, at half size, begun from other mills' steel, encoder pre-trained on ImageNet"
 REAL = $(SEVERSTAL) --only manifest.csv:kind=full_masks --preset few --defect-share 0.5 --paste-share 0.4
 PLAIN = sheet:300-$(call long,339:10,301:2):defects=10,lookalikes=10
-BOTH = --extra sheet:500-$(call long,579:10,501:2):defects=6,lookalikes=8,look=mill $(PLAIN) --extra-share 0.5 \
-  --validate sheet:900-$(call long,905:4,900:2):defects=5,look=mill sheet:900-$(call long,905:4,900:2):defects=4
+HALF = --extra-share 0.5 --validate sheet:900-$(call long,905:4,900:2):defects=5,look=mill sheet:900-$(call long,905:4,900:2):defects=4
+BOTH = --extra sheet:500-$(call long,579:10,501:2):defects=6,lookalikes=8,look=mill $(PLAIN) $(HALF)
+ALL = --extra sheet:1100-$(call long,1199:8,1100:2):defects=6,lookalikes=8,look=mill sheet:340-$(call long,379:10,340:2):defects=10,lookalikes=10 \
+  sheet:600-$(call long,699:5,602:1):defects=1,lookalikes=2,look=unusual $(HALF)
 SMALL = --crop 128x128 --batch 4 --epochs 1 --epoch-crops 8
 
 recipe-fast: $(VENV)/.dev
@@ -146,8 +149,10 @@ recipe-fast: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(RUN) -m trainer fit $(REAL) $(BOTH) --start runs/steel-fast-first/best.pt \
 	  $(call long,--epochs 12,$(SMALL)) --out runs/steel-fast-second
 	OMP_NUM_THREADS=1 $(RUN) -m trainer fit $(REAL) $(BOTH) --start runs/steel-fast-second/last.pt --downscale 2 \
+	  $(call long,--crop 256x1024 --epochs 12,$(SMALL)) --out runs/steel-fast-third
+	OMP_NUM_THREADS=1 $(RUN) -m trainer fit $(REAL) $(ALL) --scale-jitter 0.4 --start runs/steel-fast-third/last.pt \
 	  $(call long,--crop 256x1024 --epochs 12,$(SMALL)) --out runs/steel-fast
-	$(RUN) -m trainer export runs/steel-fast --out $(RECIPES)/steel-fast --version 5 $(THRESHOLDS:%=--threshold %) \
+	$(RUN) -m trainer export runs/steel-fast --out $(RECIPES)/steel-fast --version 6 $(THRESHOLDS:%=--threshold %) \
 	  --calibrate $(SEVERSTAL) sheet:300-303:6:defects=6 sheet:500-503:6:defects=6,look=mill --calibration-frames $(call long,64,4) \
 	  --trained-on $(TAUGHT)
 	$(RUN) -m trainer specify $(RECIPES)/steel-fast $(SEVERSTAL) sheet:300-$(call long,319:6,303:1):defects=6,lookalikes=6 \

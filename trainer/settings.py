@@ -80,6 +80,8 @@ class Settings:
     """Share of the crops placed on a defect, rare classes first; 0: frames and places by chance alone."""
     paste_share: float = 0.0
     """Share of the crops that get a defect of another frame pasted on."""
+    paste_shapes: str | None = None
+    """CSV of true masks without frames, of the size of the data's: outlines that pasted defects take on."""
     scale_jitter: float = 0.0
     """Crops are stretched along and across, by factors from 1 / (1 + this) to 1 + this; 0: not at all."""
     relight: bool = True

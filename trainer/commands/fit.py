@@ -214,6 +214,11 @@ def _add_crops(recipe: argparse._ArgumentGroup, usually: Callable[[str], str]) -
         help="of crops that get another frame's defect pasted on (default: 0)",
     )
     recipe.add_argument(
+        "--paste-shapes",
+        metavar="CSV",
+        help="true masks of other frames (ImageId,ClassId,EncodedPixels), which pasted defects fill where one fits",
+    )
+    recipe.add_argument(
         "--scale-jitter",
         type=amount,
         metavar="S",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import sys
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -12,17 +14,20 @@ from trainer.errors import DataError
 
 
 def read_text(path: Path) -> str:
-    """Read a text file as UTF-8, with or without its mark.
+    """Read a text file as UTF-8, with or without its mark; one whose name ends in `.gz` is unpacked.
 
     Raises:
         DataError: it cannot be read, or is not UTF-8.
     """
     try:
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+        content = path.read_bytes()
+        content = gzip.decompress(content) if path.suffix == ".gz" else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    try:
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        line = content[: error.start].count(b"\n") + 1
         raise DataError(
             f"{path}: line {line}: is not UTF-8 (byte {error.start} is {error.object[error.start]:#04x}); expected "
             f"UTF-8. {_advice(path)}"

@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from trainer.data.samples import UNKNOWN, Frames, Plane, Sample
-from trainer.learn.paste import cut_piece, known_classes, paste
+from trainer.data.shapes import Shapes
+from trainer.learn.paste import cut_piece, known_classes, paste, reshape
 
 PER_FRAME = 2  # crops taken from a frame once it is read or rendered: half the reading, hardly less variety
 
@@ -65,10 +66,11 @@ class RawCrop(NamedTuple):
 
 
 class Crops(Dataset[RawCrop]):
-    """Crops by number."""
+    """Crops by number. `shapes`: outlines that pasted defects take on, where one of them fits."""
 
-    def __init__(self, frames: Frames, count: int, seed: int, look: CropSettings) -> None:
+    def __init__(self, frames: Frames, count: int, seed: int, look: CropSettings, shapes: Shapes | None = None) -> None:
         self._frames = frames
+        self._shapes = shapes
         self._count = count
         self._seed = seed
         self._look = look
@@ -94,8 +96,11 @@ class Crops(Dataset[RawCrop]):
         if classes := known_classes(donor.labels):
             rarity = 1 / np.asarray([self._look.class_shares[class_id - 1] for class_id in classes])
             class_id = int(chance.choice(classes, p=rarity / rarity.sum()))
-            piece = cut_piece(donor.pixels, donor.labels, class_id, (self._look.height_px, self._look.width_px), chance)
-            paste(pixels, labels, piece, chance)
+            most_px = self._look.height_px, self._look.width_px
+            piece = cut_piece(donor.pixels, donor.labels, class_id, most_px, chance)
+            outline = self._shapes.draw(class_id, chance) if self._shapes else None
+            shaped = None if outline is None else reshape(piece, outline, most_px)
+            paste(pixels, labels, shaped or piece, chance)
 
     def _sample(self, draw: int) -> Sample:
         if self._last.draw != draw:

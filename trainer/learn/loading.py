@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from trainer.data.cache import GB, Cached, default_bound_bytes
 from trainer.data.samples import Frames
+from trainer.data.shapes import Shapes
 from trainer.learn.checkpoint import Card
 from trainer.learn.crops import Crops, CropSettings, RawCrop
 from trainer.learn.photometric import change_light
@@ -41,7 +42,14 @@ class Numbers:
 
 
 def load_crops(
-    card: Card, train: Frames, look: CropSettings, device: torch.device, *, rank: int = 0, ranks: int = 1
+    card: Card,
+    train: Frames,
+    look: CropSettings,
+    device: torch.device,
+    *,
+    shapes: Shapes | None = None,
+    rank: int = 0,
+    ranks: int = 1,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Return batches of crops without end, from the card's step on, on the device; made in `workers` other processes.
 
@@ -51,7 +59,7 @@ def load_crops(
     settings = card.settings
     on_gpu = device.type == "cuda"
     loader = DataLoader(
-        Crops(train, 2**62, settings.seed, look),
+        Crops(train, 2**62, settings.seed, look, shapes),
         settings.batch // ranks,
         sampler=Numbers(card.step, settings.batch, rank, ranks),
         collate_fn=default_collate if on_gpu else _lit,

@@ -13,6 +13,8 @@ import numpy as np
 
 from trainer.data.samples import UNKNOWN, Plane
 
+MOST_STRETCH = 2.5
+"""How much longer or wider, or shorter, a piece becomes to fill another outline."""
 MARGIN_PX = 8
 """Steel around a defect that comes with it, fading out: outlines are coarse, some of the defect lies outside."""
 BLACK = 12
@@ -53,6 +55,32 @@ def cut_piece(
         box.append(slice(begin, end))
     window = tuple(box)
     return Piece(pixels[window].copy(), (regions[window] == number).astype(np.uint8), class_id)
+
+
+def reshape(piece: Piece, outline: Plane, most_px: tuple[int, int]) -> Piece | None:
+    """Return a piece stretched to fill another outline (H, W) uint8 of 0 and 1, that of a true defect of its class.
+
+    People outline defects coarsely, steel between them too: what of the piece's own steel comes to lie within is as
+    true. None where it would be stretched more than MOST_STRETCH, or become larger than `most_px`.
+    """
+    edges = [np.flatnonzero(piece.mask.any(axis)) for axis in (1, 0)]
+    if not all(len(edge) for edge in edges):
+        return None
+    starts, sides = [int(edge[0]) for edge in edges], [int(np.ptp(edge)) + 1 for edge in edges]
+    factors = [wanted / side for wanted, side in zip(outline.shape, sides, strict=True)]
+    size = [round(side * factor) for side, factor in zip(piece.mask.shape, factors, strict=True)]
+    if not all(1 / MOST_STRETCH <= factor <= MOST_STRETCH for factor in factors):
+        return None
+    if any(side > most for side, most in zip(size, most_px, strict=True)):
+        return None
+    top, left = (
+        min(round(start * factor), side - wanted)
+        for start, factor, side, wanted in zip(starts, factors, size, outline.shape, strict=True)
+    )
+    mask = np.zeros(size, np.uint8)
+    mask[top : top + outline.shape[0], left : left + outline.shape[1]] = outline
+    pixels = cv2.resize(piece.pixels, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
+    return Piece(np.asarray(pixels, np.uint8), mask, piece.class_id)
 
 
 def paste(pixels: Plane, labels: Plane, piece: Piece, chance: np.random.Generator) -> bool:

@@ -16,6 +16,7 @@ from inspector.words import counted
 from trainer.data.census import find_overlaps, say_overlaps
 from trainer.data.extra import open_extra
 from trainer.data.samples import Frames
+from trainer.data.shapes import Shapes, read_shapes
 from trainer.data.split import few_of, open_data, write_split
 from trainer.errors import UserError
 from trainer.learn import checkpoint
@@ -48,6 +49,8 @@ class Begun:
     train: Frames
     extra: Frames | None
     """Frames to learn from besides."""
+    shapes: Shapes | None
+    """Outlines that pasted defects take on."""
     validation: Frames
     gaps: Gaps
     ranks: Ranks
@@ -72,6 +75,8 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
     if settings.learn_from:
         train = few_of(train, settings.learn_from, settings.seed)
     extra = open_extra(settings.extra, train, validation, has_teacher=settings.teacher is not None)
+    outlines = settings.paste_shapes
+    shapes = read_shapes(Path(outlines), len(train.class_names), train.size(0)) if outlines else None
     besides = f" and {len(extra)} besides" if extra else ""
     measuring = f"{len(validation)} to measure on" if len(validation) else "none of its own to measure on"
     console.print(f"{counted(len(train), 'frame')} to learn from{besides}, {measuring}")
@@ -91,7 +96,7 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
             if ranks.first:
                 (run / "split.csv").unlink(missing_ok=True)
             raise
-    return Begun(card, network, train, extra, validation, gaps, ranks)
+    return Begun(card, network, train, extra, shapes, validation, gaps, ranks)
 
 
 def load_last(run: Path, settings: Settings, resume: bool) -> tuple[Card, dict[str, Tensor], dict[str, object]] | None:

@@ -11,6 +11,7 @@ import shlex
 import time
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -75,10 +76,8 @@ def learn(begun: Begun, run: Path, stop: Stop, console: Console) -> Card:
     schedule = Schedule(card.settings, max(1, (card.settings.epoch_crops or len(begun.train)) // card.settings.batch))
     frames = Joined([begun.train, begun.extra]) if begun.extra else begun.train
     train = keep(frames, card.settings.cache_gb, network.device, ranks.count)
-    place = {"rank": ranks.rank, "ranks": ranks.count}
-    feed = BatchFeed(
-        lambda card, full: load_crops(card, train, make_look(card, full, len(begun.train)), network.device, **place)
-    )
+    load = partial(load_crops, shapes=begun.shapes, rank=ranks.rank, ranks=ranks.count)
+    feed = BatchFeed(lambda card, full: load(card, train, make_look(card, full, len(begun.train)), network.device))
     began_s, saved_s = time.monotonic() - card.elapsed_s, card.elapsed_s
 
     with Bar(console, begun.gaps.unmeasured) as bar, Logbook(run, begun) as log:

@@ -3,15 +3,19 @@
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from rich.console import Console
 
-from tests.trainer.frames import tiny_settings
+from tests.trainer.frames import HEIGHT, WIDTH, tiny_settings
 from trainer.crossval.folds import crossval, of_fold
+from trainer.data import rle
 from trainer.data.extra import open_extra
 from trainer.data.samples import UNKNOWN
+from trainer.data.shapes import read_shapes
 from trainer.data.split import open_data
 from trainer.errors import DataError, UserError
 from trainer.learn import checkpoint
@@ -42,6 +46,34 @@ def test_images_alone_are_for_a_teacher(mask_folder: Path) -> None:
         open_extra([images], train, validation)
     extra = open_extra([images], train, validation, has_teacher=True)
     assert extra is not None and (extra[0].labels == UNKNOWN).all()
+
+
+def test_pasted_defects_take_on_true_outlines(mask_folder: Path, tmp_path: Path) -> None:
+    """A run is given those of other frames: a cross, which no frame has, is in its crops, in its class; others stay."""
+    cross = np.zeros((HEIGHT, WIDTH), bool)
+    cross[20:44, 50:58], cross[28:36, 34:74] = True, True
+    masks = tmp_path / "masks.csv"
+    masks.write_text(f"ImageId,ClassId,EncodedPixels\na.png,2,{rle.encode(cross)}\n")
+    settings = tiny_settings(mask_folder, paste_share=1.0, paste_shapes=str(masks), epochs=1, epoch_crops=8)
+    assert fit(settings, tmp_path / "run", QUIET).settings.paste_shapes == str(masks)
+    train, _ = open_data(settings)
+    look = CropSettings(64, 96, defect_share=0.0, class_shares=(0.25,) * 4, paste_share=1.0)
+    seen = dict.fromkeys(range(1, 5), 0)
+    crops = Crops(train, 200, 0, look, read_shapes(masks, 4, (HEIGHT, WIDTH)))
+    for number in range(200):
+        labels = crops[number].labels.numpy()
+        for class_id in seen:
+            found = cv2.matchTemplate((labels == class_id).astype(np.float32), template(cross), cv2.TM_SQDIFF)
+            seen[class_id] += bool(found.min() < 0.5)
+    assert seen[2] > 10 and seen[1] == seen[3] == seen[4] == 0
+    with pytest.raises(DataError, match=r"masks\.csv: line 2: class is '2'"):
+        read_shapes(masks, 1, (HEIGHT, WIDTH))
+
+
+def template(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    """The mask's box, with a pixel of nothing around it."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return np.pad(mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], 1).astype(np.float32)
 
 
 def test_crops_come_from_both_in_the_share_asked_for(mask_folder: Path) -> None:

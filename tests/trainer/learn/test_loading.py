@@ -17,10 +17,12 @@ def card(mask_folder: Path, step: int = 0, **changes: object) -> Card:
     return Card(tiny_settings(mask_folder, **changes), 100.0, 30.0, (0.2,) * 4, step=step)
 
 
-def batches(of: Card, folder: Path, count: int, **ranks: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def batches(
+    of: Card, folder: Path, count: int, rank: int = 0, ranks: int = 1
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """The first batches that a run at this card would learn from."""
     train = keep(sources.frames([str(folder)]), of.settings.cache_gb, CPU)
-    return list(itertools.islice(load_crops(of, train, CropSettings(64, 64), CPU, **ranks), count))
+    return list(itertools.islice(load_crops(of, train, CropSettings(64, 64), CPU, rank=rank, ranks=ranks), count))
 
 
 def same(first: list[tuple[torch.Tensor, torch.Tensor]], second: list[tuple[torch.Tensor, torch.Tensor]]) -> bool:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.trainer.frames import draw_frame
-from trainer.learn.paste import MARGIN_PX, cut_piece, paste
+from trainer.learn.paste import MARGIN_PX, Piece, cut_piece, paste, reshape
 
 
 def test_a_defect_comes_with_its_contrast() -> None:
@@ -43,3 +43,26 @@ def test_a_piece_fits_and_holds_one_region(seed: int) -> None:
     piece = cut_piece(np.full_like(labels, 90), labels, 1, (32, 64), chance)
     assert piece.mask.shape[0] <= 32 and piece.mask.shape[1] <= 64
     assert piece.mask.sum() in {16, *range(17, 32 * 64 + 1)}
+
+
+def test_a_piece_fills_another_outline() -> None:
+    """Its mask is that outline, to the pixel; what it shows is stretched with it, darker in the middle as before."""
+    pixels, mask = np.full((46, 56), 100, np.uint8), np.zeros((46, 56), np.uint8)
+    mask[8:38, 8:48], pixels[18:28, 8:48] = 1, 40
+    outline = np.ones((60, 20), np.uint8)
+    outline[:20, :10] = 0
+    shaped = reshape(Piece(pixels, mask, 3), outline, (200, 200))
+    assert shaped is not None and shaped.class_id == 3 and shaped.mask.shape == shaped.pixels.shape
+    rows, columns = np.flatnonzero(shaped.mask.any(1)), np.flatnonzero(shaped.mask.any(0))
+    assert np.array_equal(shaped.mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], outline)
+    dark = np.flatnonzero(shaped.pixels[:, shaped.pixels.shape[1] // 2] < 70)
+    assert len(dark) in range(18, 23) and abs(dark.mean() - rows.mean()) < 2
+
+
+def test_an_outline_that_does_not_fit_is_none() -> None:
+    """Neither a piece stretched out of all likeness, nor one larger than its crop."""
+    piece = Piece(np.full((30, 30), 90, np.uint8), np.pad(np.ones((14, 14), np.uint8), 8), 1)
+    assert reshape(piece, np.ones((14, 36), np.uint8), (64, 64)) is None
+    assert reshape(piece, np.ones((5, 14), np.uint8), (64, 64)) is None
+    assert reshape(piece, np.ones((30, 30), np.uint8), (60, 64)) is None
+    assert reshape(piece, np.ones((28, 28), np.uint8), (64, 64)) is not None
