@@ -132,7 +132,7 @@ recipe-screen: $(VENV)/.dev
 # the third from the recipe that the second had become, so that weights differ. The fourth sees frames at half their size,
 # the fifth stretched, and strip that looks like nothing around it.
 THRESHOLDS = pitted=0.35 crack=0.35 scratch=0.35 patch=0.35
-TAUGHT = "182 real frames of PAO Severstal's set and procedural steel of both looks, at half size, begun from other mills' steel, encoder pre-trained on ImageNet"
+TAUGHT = "182 real frames of PAO Severstal's set and procedural steel of all looks, at half size, begun from other mills' steel, encoder pre-trained on ImageNet"
 REAL = $(SEVERSTAL) --only manifest.csv:kind=full_masks --preset few --defect-share 0.5 --paste-share 0.4
 PLAIN = sheet:300-$(call long,339:10,301:2):defects=10,lookalikes=10
 HALF = --extra-share 0.5 --validate sheet:900-$(call long,905:4,900:2):defects=5,look=mill sheet:900-$(call long,905:4,900:2):defects=4
