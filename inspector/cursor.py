@@ -11,8 +11,6 @@ import os
 import time
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import msgspec
 
@@ -64,14 +62,6 @@ class CursorFile:
         except BaseException:
             self._lock.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let another reader have it."""
@@ -142,11 +132,15 @@ class KeptPlace:
 
     def close(self) -> None:
         """Write the place down, and let another reader have the file. Raises: as `keep`."""
+        try:
+            self.keep()
+        finally:
+            self.release()
+
+    def release(self) -> None:
+        """Let another reader have the file, as it is; never raises."""
         if self._file is not None:
-            try:
-                self.keep()
-            finally:
-                self._file.close()
+            self._file.close()
 
 
 def place(after: tuple[str | None, int] | Cursor | None, since: int | datetime | None) -> tuple[str | None, int] | None:

@@ -81,9 +81,9 @@ class Settings:
     paste_share: float = 0.0
     """Share of the crops that get a defect of another frame pasted on."""
     paste_shapes: str | None = None
-    """CSV of true masks without frames, of the size of the data's: outlines that pasted defects take on."""
+    """CSV of true masks without frames, of the line's size: outlines that pasted defects take on."""
     scale_jitter: float = 0.0
-    """Crops are stretched along and across, by factors from 1 / (1 + this) to 1 + this; 0: not at all."""
+    """Crops show by factors from 1 / (1 + this) to 1 + this less or, as far as the frame goes, more; 0: none."""
     relight: bool = True
     """Whether exposure, black level, response and noise of a crop are varied."""
     loss: Loss = "lovasz"

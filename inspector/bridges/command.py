@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -72,7 +71,8 @@ def run(args: argparse.Namespace, stop: Flag) -> int:
 
     Raises: InspectorError for options that cannot be, and a broker that refuses this name.
     """
-    with closing(KeptPlace(args.cursor)) as place:
+    place = KeptPlace(args.cursor)
+    try:
         Forward(
             args.line,
             args.open_broker(args),
@@ -81,6 +81,8 @@ def run(args: argparse.Namespace, stop: Flag) -> int:
             stop,
             since=args.since,
         ).run()
+    finally:
+        place.release()  # written down by then, or warned of
     return 0
 
 

@@ -1,7 +1,8 @@
 """How procedural steel may look, by name: what `Sheet` is made of.
 
 `plain` is what the shipped recipes were taught on; `mill` was fitted to real frames of hot-rolled strip, pixels and
-masks (`python -m tests.bench.realism`). Both are bit-exact for each seed.
+masks (`python -m tests.bench.realism`); `unusual` is the mill's on floor plate, and with the strip's own ends. All are
+bit-exact for each seed.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def add_steel(group: Arguments) -> None:
     add("--defects-per-m", type=density, default=1.5, metavar="N", help=words)
     words = "harmless marks in each metre (default: %(default)s)"
     add("--lookalikes-per-m", type=density, default=2.0, metavar="N", help=words)
-    words = "look of it: plain, which the shipped recipes know, or mill, after real frames (default: %(default)s)"
+    words = "look of it: plain, mill (after real frames), or unusual, as floor plate (default: %(default)s)"
     add("--look", choices=list(LOOKS), default=PLAIN, help=words)
     words = "prints of a damaged roll, that far apart (mm), over welds too; ACROSS: where (default: 500)"
     add("--roll-mark", type=mark, action="append", default=[], metavar="PERIOD[@ACROSS]", help=words)

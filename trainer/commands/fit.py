@@ -216,13 +216,13 @@ def _add_crops(recipe: argparse._ArgumentGroup, usually: Callable[[str], str]) -
     recipe.add_argument(
         "--paste-shapes",
         metavar="CSV",
-        help="true masks of other frames (ImageId,ClassId,EncodedPixels), which pasted defects fill where one fits",
+        help="true masks of other frames, as Severstal's train.csv: what --paste-share pastes fills one where it fits",
     )
     recipe.add_argument(
         "--scale-jitter",
         type=amount,
         metavar="S",
-        help="stretch crops along and across, by factors of up to 1 + S and down to 1 / (1 + S) (default: 0)",
+        help="stretch crops along and across by up to 1 + S, and shrink them where the frame has more (default: 0)",
     )
     recipe.add_argument(
         "--relight", action=argparse.BooleanOptionalAction, help=f"vary exposure and noise {usually('relight')}"

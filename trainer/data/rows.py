@@ -21,7 +21,7 @@ def read_text(path: Path) -> str:
     """
     try:
         content = path.read_bytes()
-        content = gzip.decompress(content) if path.suffix == ".gz" else content
+        content = gzip.decompress(content) if is_packed(path) else content
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     try:
@@ -34,9 +34,14 @@ def read_text(path: Path) -> str:
         ) from error
 
 
+def is_packed(path: Path) -> bool:
+    """Return whether a file is gzip's, by its name."""
+    return path.suffix.lower() == ".gz"
+
+
 def _advice(path: Path) -> str:
     """How a file of this kind becomes UTF-8."""
-    match path.suffix.lower():
+    match (path.with_suffix("") if is_packed(path) else path).suffix.lower():
         case ".csv":
             return "Save it as CSV UTF-8."
         case ".json":

@@ -53,7 +53,7 @@ def read_severstal(folder: Path, only: str | None = None) -> Listing:
     """
     stated = read_stated(folder)
     classes = list_classes(CLASS_NAMES, stated.names, folder)
-    rows, faults = _rows(folder / "train.csv", len(classes.names))
+    rows, faults = read_masks(folder / "train.csv", len(classes.names))
     keep = _manifest(folder, only) if only else None
     images, same = list_images(folder / "train_images")
     for stem, of_image in rows.items():
@@ -73,8 +73,12 @@ def read_severstal(folder: Path, only: str | None = None) -> Listing:
     return Listing(entries, same + faults, classes, stated, is_sized=False)
 
 
-def _rows(path: Path, class_count: int) -> tuple[dict[str, list[CsvRow]], list[str]]:
-    """Return image stem -> rows with pixels, from either form, and what is wrong with the other rows."""
+def read_masks(path: Path, class_count: int) -> tuple[dict[str, list[CsvRow]], list[str]]:
+    """Return image stem -> rows with pixels, from either form, and what is wrong with the other rows.
+
+    Raises:
+        DataError: a missing column, or a file that cannot be read.
+    """
     rows: dict[str, dict[int, CsvRow]] = defaultdict(dict)
     faults: list[str] = []
     class_ids = {str(number): number for number in range(1, class_count + 1)}

@@ -1,6 +1,6 @@
-"""Outlines of true defects whose frames are not at hand: runs of pixels by class, as Kaggle publishes them.
+"""Outlines of true defects whose frames are not at hand, by class.
 
-Knows runs and rows of a CSV; must not know crops, or what is drawn within an outline.
+Knows masks as Severstal's CSV has them; must not know crops, or what is drawn within an outline.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ import cv2
 import numpy as np
 
 from trainer.data import rle
-from trainer.data.rows import read_rows
 from trainer.data.samples import Plane
+from trainer.data.severstal import read_masks
 from trainer.errors import DataError
-
-COLUMNS = ("ImageId", "ClassId", "EncodedPixels")
 
 
 class Shapes:
@@ -40,28 +38,22 @@ class Shapes:
 
 
 def read_shapes(path: Path, class_count: int, size_px: tuple[int, int]) -> Shapes:
-    """Read a CSV (or .csv.gz) with a mask a row: ImageId, ClassId, EncodedPixels, of frames of `size_px` (H, W).
+    """Read a CSV (or .csv.gz) of masks as Severstal's `train.csv` has them, of frames of `size_px` (H, W).
+
+    Classes are numbered as those of the data that the outlines are for.
 
     Raises:
         DataError: it cannot be read, a class that is none of 1..`class_count`, or runs that no such frame has.
     """
-    columns, lines = read_rows(path)
-    if not set(COLUMNS) <= set(columns):
-        raise DataError(f"{path}: line 1: columns are {', '.join(columns) or 'none'}; expected {','.join(COLUMNS)}")
-    class_ids = {str(number): number for number in range(1, class_count + 1)}
+    rows, faults = read_masks(path, class_count)
     runs: dict[int, list[str]] = defaultdict(list)
-    faults: list[str] = []
-    for where, row in lines:
-        text = row["EncodedPixels"].strip()
-        if row["ClassId"] not in class_ids:
-            faults.append(f"{where}: class is {row['ClassId']!r}; expected 1..{class_count}")
-        elif text:
+    for of_image in rows.values():
+        for row in of_image:
             try:
-                rle.decode(text, *size_px)
+                rle.decode(row.text, *size_px)
             except ValueError as error:
-                faults.append(f"{where}: {error}")
-            else:
-                runs[class_ids[row["ClassId"]]].append(text)
+                faults.append(f"{row.where}: {error}")
+            runs[row.class_id].append(row.text)
     if faults:
         raise DataError(*faults)
     if not runs:

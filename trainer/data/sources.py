@@ -51,8 +51,12 @@ class SheetFrames:
 
     def __getitem__(self, index: int) -> Sample:
         # Neighbours in the index are different coils: a short walk through it sees all of them.
-        rendered = self._build(self._seeds[index % len(self._seeds)]).frame(index // len(self._seeds))
+        rendered = self.coil(index).frame(index // len(self._seeds))
         return Sample(self.name(index), rendered.pixels, self._table[rendered.labels])
+
+    def coil(self, index: int) -> Sheet:
+        """Return the coil that a frame is of."""
+        return self._build(self._seeds[index % len(self._seeds)])
 
     def name(self, index: int) -> str:
         """Return the frame's name without reading it."""
@@ -102,6 +106,16 @@ class Joined(Derived):
             raise IndexError(index)
         number = bisect_right(self._ends, index)
         return self.sources[number], index - (self._ends[number - 1] if number else 0)
+
+
+def build_coils(frames: Frames) -> None:
+    """Build all procedural coils of a set now, so that processes that are forked later have them."""
+    for index in range(len(frames)):
+        source, at = frames, index
+        while isinstance(source, Derived):
+            source, at = source.at(at)
+        if isinstance(source, SheetFrames):
+            source.coil(at)
 
 
 STEEL_CLASSES = list_classes(CLASS_NAMES, (), Path("procedural steel"))

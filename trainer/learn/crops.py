@@ -40,7 +40,8 @@ class CropSettings:
     paste_share: float = 0.0
     """Share of the crops that get a defect of another frame; needs `class_shares`."""
     scale_jitter: float = 0.0
-    """Size: a crop's height and width times a factor each, between 1 / (1 + this) and 1 + this."""
+    """Size: the height and width shown, times a factor each between 1 / (1 + this) and 1 + this, as far as the frame
+    goes: a crop as high as its frame is enlarged along it, never made smaller."""
     per_frame: int = PER_FRAME
     gain: float = 0.15
     """Exposure: grey levels times 1 +- this."""
@@ -143,7 +144,7 @@ def crop(sample: Sample, look: CropSettings, chance: np.random.Generator) -> tup
 
     With probability `defect_share`, and if the frame has a defect, a pixel of one lies somewhere in the window's
     middle half. A frame smaller than the window is padded with 0 (black, sound), as beyond the strip's edge. With
-    `scale_jitter` the window is larger or smaller, though no larger than the frame, and then brought to its size.
+    `scale_jitter` the window is smaller or, as far as the frame goes, larger, and then brought to its size.
 
     Returns pixels and labels, uint8, contiguous.
     """
@@ -179,8 +180,8 @@ def _stretched(sample: Sample, look: CropSettings, chance: np.random.Generator) 
     ]
     window = replace(look, height_px=window_px[0], width_px=window_px[1], scale_jitter=0.0)
     pixels, labels = crop(sample, window, chance)
-    is_smaller = pixels.shape[0] * pixels.shape[1] < size_px[0] * size_px[1]
-    way = cv2.INTER_LINEAR if is_smaller else cv2.INTER_AREA
+    shrinks = all(side >= wanted for side, wanted in zip(pixels.shape, size_px, strict=True))
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     to = size_px[::-1]
     return (
         np.asarray(cv2.resize(pixels, to, interpolation=way), np.uint8),

@@ -30,6 +30,8 @@ class Piece:
     mask: Plane
     """1 where the defect is."""
     class_id: int
+    fade_px: float = MARGIN_PX
+    """How far around it the steel fades out."""
 
 
 def cut_piece(
@@ -61,7 +63,7 @@ def reshape(piece: Piece, outline: Plane, most_px: tuple[int, int]) -> Piece | N
     """Return a piece stretched to fill another outline (H, W) uint8 of 0 and 1, that of a true defect of its class.
 
     People outline defects coarsely, steel between them too: what of the piece's own steel comes to lie within is as
-    true. None where it would be stretched more than MOST_STRETCH, or become larger than `most_px`.
+    true. None where it would be stretched more than MOST_STRETCH, become larger than `most_px` or fill all of it.
     """
     edges = [np.flatnonzero(piece.mask.any(axis)) for axis in (1, 0)]
     if not all(len(edge) for edge in edges):
@@ -79,8 +81,10 @@ def reshape(piece: Piece, outline: Plane, most_px: tuple[int, int]) -> Piece | N
     )
     mask = np.zeros(size, np.uint8)
     mask[top : top + outline.shape[0], left : left + outline.shape[1]] = outline
+    if mask.all():
+        return None
     pixels = cv2.resize(piece.pixels, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
-    return Piece(np.asarray(pixels, np.uint8), mask, piece.class_id)
+    return Piece(np.asarray(pixels, np.uint8), mask, piece.class_id, min(1.0, *factors) * piece.fade_px)
 
 
 def paste(pixels: Plane, labels: Plane, piece: Piece, chance: np.random.Generator) -> bool:
@@ -100,16 +104,16 @@ def paste(pixels: Plane, labels: Plane, piece: Piece, chance: np.random.Generato
         target = pixels[window]
         if labels[window].any() or np.median(target[mask > 0]) <= BLACK or (target <= BLACK).mean() > 0.1:
             continue
-        _blend(target, source, mask)
+        _blend(target, source, mask, piece.fade_px)
         labels[window][mask > 0] = piece.class_id
         return True
     return False
 
 
-def _blend(target: Plane, source: Plane, mask: Plane) -> None:
-    """Draw the source over the target, fully within the mask and fading out over MARGIN_PX around it."""
+def _blend(target: Plane, source: Plane, mask: Plane, fade_px: float) -> None:
+    """Draw the source over the target, fully within the mask and fading out over `fade_px` around it."""
     distance = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 3)
-    weight = np.clip(1 - distance / MARGIN_PX, 0, 1)
+    weight = np.clip(1 - distance / fade_px, 0, 1)
     around = (mask == 0) & (source > BLACK)
     shift = float(np.median(target)) - float(np.median(source[around]) if around.any() else np.median(source))
     blended = weight * (source + shift) + (1 - weight) * target

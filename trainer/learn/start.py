@@ -13,6 +13,7 @@ from rich.console import Console
 from torch import Tensor
 
 from inspector.words import counted
+from trainer.data import sources
 from trainer.data.census import find_overlaps, say_overlaps
 from trainer.data.extra import open_extra
 from trainer.data.samples import Frames
@@ -75,21 +76,22 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
     if settings.learn_from:
         train = few_of(train, settings.learn_from, settings.seed)
     extra = open_extra(settings.extra, train, validation, has_teacher=settings.teacher is not None)
-    outlines = settings.paste_shapes
-    shapes = read_shapes(Path(outlines), len(train.class_names), train.size(0)) if outlines else None
     besides = f" and {len(extra)} besides" if extra else ""
     measuring = f"{len(validation)} to measure on" if len(validation) else "none of its own to measure on"
     console.print(f"{counted(len(train), 'frame')} to learn from{besides}, {measuring}")
     for line in say_overlaps([*find_overlaps(train), *find_overlaps(validation)]) if ranks.first else ():
         console.print(line, soft_wrap=True)
+    sources.build_coils(validation)
     gaps = find_gaps(train, validation)
     warn_of(gaps, train.class_names, console)
     if last:
+        shapes = open_shapes(settings, train)
         card, weights, training = last
         network = TrainingNetwork(checkpoint.build(card), settings, ranks, open_teacher(card, train))
         network.restore(training, weights, card.step)
     else:
         try:
+            shapes = open_shapes(settings, train)
             card, unet = begin(settings, train)
             network = TrainingNetwork(unet, settings, ranks, open_teacher(card, train))
         except UserError:  # nothing is left of a run that is refused
@@ -142,6 +144,19 @@ def begin(settings: Settings, train: Frames) -> tuple[Card, UNet]:
         if settings.weights:
             load_encoder(unet, settings.encoder, settings.weights)
     return card, unet
+
+
+def open_shapes(settings: Settings, train: Frames) -> Shapes | None:
+    """Return the outlines that pasted defects take on, None where none are given.
+
+    Raises:
+        UserError: they cannot be read, or nothing is pasted.
+    """
+    if settings.paste_shapes is None:
+        return None
+    if not settings.paste_share:
+        raise UserError("--paste-shapes: nothing is pasted; expected --paste-share too, as 0.4")
+    return read_shapes(Path(settings.paste_shapes), len(train.class_names), settings.size or train.size(0))
 
 
 def open_teacher(card: Card, train: Frames) -> UNet | None:

@@ -180,7 +180,8 @@ def make_look(card: Card, full_frames: bool, own_frames: int) -> CropSettings:
     settings = card.settings
     look = CropSettings(settings.crop_height_px, settings.crop_width_px, settings.defect_share, card.class_shares)
     look = replace(look, own_frames=own_frames, extra_share=settings.extra_share, paste_share=settings.paste_share)
-    look = replace(look, scale_jitter=settings.scale_jitter)
     if full_frames:
         look = replace(look, height_px=card.frame_height_px, width_px=card.frame_width_px, per_frame=1)
+    else:
+        look = replace(look, scale_jitter=settings.scale_jitter)
     return look if settings.relight else replace(look, gain=0.0, offset_grey=0.0, gamma=0.0, noise_grey=0.0)

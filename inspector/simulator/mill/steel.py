@@ -69,6 +69,10 @@ class MillSteel:
 
     def edges_px(self, first_row: int, rows: int) -> tuple[Floats, Floats]:
         """Return the strip's left and right edge at each row, both (rows,), perhaps outside the picture."""
+        return self._sides_px(first_row, rows)
+
+    def _sides_px(self, first_row: int, rows: int) -> tuple[Floats, Floats]:
+        """Return where the strip's sides lie, whether or not it is there."""
         at_px = self._side.window(first_row, rows)[:, 0] * np.float32(self._wander_px) + np.float32(self._edge_px)
         outside = np.full(rows, -self.width_px, np.float32)
         if self._edge == "left":
@@ -97,7 +101,7 @@ class MillSteel:
         if self._edge == "none":
             return
         across = np.arange(self.width_px, dtype=np.float32)
-        left_px, right_px = self.edges_px(first_row, len(lit))
+        left_px, right_px = self._sides_px(first_row, len(lit))
         left = self._edge == "left"
         edge_px = left_px if left else right_px
         reach = (

@@ -52,7 +52,7 @@ class UnusualSteel(MillSteel):
 
         Where there is no strip the right one lies left of the left one.
         """
-        left_px, right_px = super().edges_px(first_row, rows)
+        left_px, right_px = self._sides_px(first_row, rows)
         if self.kind == "ends":
             inside_rows = self._inside_rows(np.arange(first_row, first_row + rows)).min(axis=1)
             right_px = np.where(inside_rows < 0, left_px - 1, right_px)

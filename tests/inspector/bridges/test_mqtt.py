@@ -115,6 +115,18 @@ def test_a_killed_bridge_loses_nothing(tmp_path: Path, line: Line, broker: Mosqu
     assert sum(after <= before for before, after in pairwise(found)) <= 1, "in order but for one step back"
 
 
+def test_a_place_that_cannot_be_written_ends_nothing(tmp_path: Path, line: Line, broker: Mosquitto) -> None:
+    """Where the disk refuses the cursor, events go on, it is warned of, and SIGTERM ends the bridge with 0."""
+    (tmp_path / "cursor.json.new").mkdir()
+    with Subscriber(broker.port) as subscriber, bridge(tmp_path, line, broker.port) as child:
+        until_online(subscriber)
+        line.say(*[COIL] * 5)
+        assert numbers(subscriber, last=5) == [1, 2, 3, 4, 5]
+        until_logged(child, "the cursor cannot be written")
+        child.terminate()
+        assert child.wait() == 0
+
+
 def test_a_broker_that_was_away_gets_all(tmp_path: Path, line: Line, broker: Mosquitto) -> None:
     """A broker stands still, is killed, and comes back empty: it gets all that it had not acknowledged, in order."""
     with bridge(tmp_path, line, broker.port) as child:

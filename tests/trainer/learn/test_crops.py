@@ -5,10 +5,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.trainer.frames import HEIGHT, WIDTH
+from tests.trainer.frames import HEIGHT, WIDTH, tiny_settings
 from trainer.data import sources
 from trainer.data.samples import Sample
+from trainer.learn.checkpoint import Card
 from trainer.learn.crops import Crops, CropSettings, crop
+from trainer.learn.train import make_look
 
 LOOK = CropSettings(height_px=32, width_px=48)
 
@@ -84,5 +86,25 @@ def test_jitter_shows_defects_larger_and_smaller() -> None:
         _, seen = crop(Sample("a/b", labels, labels), look, chance)
         sides.append((np.ptp(np.flatnonzero(seen.any(1))) + 1, np.ptp(np.flatnonzero(seen.any(0))) + 1))
     high, wide = np.array(sides).T
-    assert 15 <= wide.min() < 18 and 33 < wide.max() <= 37 and 33 < high.max() <= 37
+    assert 15 <= wide.min() < 18 and 15 <= high.min() < 18 and 33 < wide.max() <= 37 and 33 < high.max() <= 37
     assert abs(np.corrcoef(high, wide)[0, 1]) < 0.4
+
+
+def test_a_crop_as_high_as_its_frame_is_enlarged_along_it() -> None:
+    """There is no more to show; across it is shown smaller too."""
+    labels = np.zeros((96, 600), np.uint8)
+    labels[36:60, 300:324] = 1
+    look, chance = CropSettings(96, 200, defect_share=1.0, scale_jitter=0.5), np.random.default_rng(0)
+    sides = []
+    for _ in range(60):
+        _, seen = crop(Sample("a/b", labels, labels), look, chance)
+        sides.append((np.ptp(np.flatnonzero(seen.any(1))) + 1, np.ptp(np.flatnonzero(seen.any(0))) + 1))
+    assert min(high for high, _ in sides) == 24 < max(high for high, _ in sides)
+    assert min(wide for _, wide in sides) < 19
+
+
+def test_whole_frames_are_not_stretched(mask_folder: Path) -> None:
+    """The last part of a run that learns from whole frames sees them as they are."""
+    card = Card(tiny_settings(mask_folder, scale_jitter=0.5), 100.0, 30.0, (0.2,) * 4)
+    assert make_look(card, False, 9).scale_jitter == 0.5
+    assert make_look(card, True, 9).scale_jitter == 0.0

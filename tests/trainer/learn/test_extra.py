@@ -1,6 +1,7 @@
 """Frames and networks of other origin that a run learns from."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -49,14 +50,12 @@ def test_images_alone_are_for_a_teacher(mask_folder: Path) -> None:
 
 
 def test_pasted_defects_take_on_true_outlines(mask_folder: Path, tmp_path: Path) -> None:
-    """A run is given those of other frames: a cross, which no frame has, is in its crops, in its class; others stay."""
+    """Those of other frames: a cross, which no frame has, is in the crops, in its class; other classes stay."""
     cross = np.zeros((HEIGHT, WIDTH), bool)
     cross[20:44, 50:58], cross[28:36, 34:74] = True, True
     masks = tmp_path / "masks.csv"
     masks.write_text(f"ImageId,ClassId,EncodedPixels\na.png,2,{rle.encode(cross)}\n")
-    settings = tiny_settings(mask_folder, paste_share=1.0, paste_shapes=str(masks), epochs=1, epoch_crops=8)
-    assert fit(settings, tmp_path / "run", QUIET).settings.paste_shapes == str(masks)
-    train, _ = open_data(settings)
+    train, _ = open_data(tiny_settings(mask_folder))
     look = CropSettings(64, 96, defect_share=0.0, class_shares=(0.25,) * 4, paste_share=1.0)
     seen = dict.fromkeys(range(1, 5), 0)
     crops = Crops(train, 200, 0, look, read_shapes(masks, 4, (HEIGHT, WIDTH)))
@@ -68,6 +67,22 @@ def test_pasted_defects_take_on_true_outlines(mask_folder: Path, tmp_path: Path)
     assert seen[2] > 10 and seen[1] == seen[3] == seen[4] == 0
     with pytest.raises(DataError, match=r"masks\.csv: line 2: class is '2'"):
         read_shapes(masks, 1, (HEIGHT, WIDTH))
+
+
+def test_a_run_is_given_its_outlines(mask_folder: Path, tmp_path: Path) -> None:
+    """The same run with and without them learns from other crops; without a share to paste they are refused."""
+    masks = tmp_path / "masks.csv"
+    box = np.zeros((HEIGHT, WIDTH), bool)
+    box[20:40, 30:62] = True
+    masks.write_text("ImageId,ClassId,EncodedPixels\n" + "".join(f"a.png,{k},{rle.encode(box)}\n" for k in range(1, 5)))
+    settings = tiny_settings(mask_folder, paste_share=1.0, epochs=1, epoch_crops=24)
+    plain = fit(settings, tmp_path / "plain", QUIET)
+    shaped = fit(replace(settings, paste_shapes=str(masks)), tmp_path / "shaped", QUIET)
+    jittered = fit(replace(settings, scale_jitter=0.5), tmp_path / "jittered", QUIET)
+    assert len({card.scores["dice_micro"] for card in (plain, shaped, jittered)}) == 3
+    with pytest.raises(UserError, match="nothing is pasted; expected --paste-share"):
+        fit(replace(settings, paste_share=0.0, paste_shapes=str(masks)), tmp_path / "none", QUIET)
+    assert not (tmp_path / "none" / "split.csv").exists()
 
 
 def template(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:

@@ -65,4 +65,20 @@ def test_an_outline_that_does_not_fit_is_none() -> None:
     assert reshape(piece, np.ones((14, 36), np.uint8), (64, 64)) is None
     assert reshape(piece, np.ones((5, 14), np.uint8), (64, 64)) is None
     assert reshape(piece, np.ones((30, 30), np.uint8), (60, 64)) is None
+    assert reshape(Piece(piece.pixels, np.ones((30, 30), np.uint8), 1), np.ones((20, 20), np.uint8), (64, 64)) is None
     assert reshape(piece, np.ones((28, 28), np.uint8), (64, 64)) is not None
+
+
+def test_a_piece_that_was_shrunk_leaves_no_box() -> None:
+    """Its margin is shrunk too, and fades out within what is left: nothing changes at the piece's border."""
+    slope = np.tile(np.linspace(60, 180, 56).astype(np.uint8), (56, 1))
+    mask = np.zeros((56, 56), np.uint8)
+    mask[8:48, 8:48] = 1
+    shaped = reshape(Piece(slope, mask, 2), np.ones((16, 16), np.uint8), (64, 64))
+    assert shaped is not None and shaped.fade_px == pytest.approx(0.4 * MARGIN_PX)
+    target, found = np.full((64, 64), 120, np.uint8), np.zeros((64, 64), np.uint8)
+    assert paste(target, found, shaped, np.random.default_rng(0))
+    rows, columns = np.flatnonzero(found.any(1)), np.flatnonzero(found.any(0))
+    around = np.ones((64, 64), bool)
+    around[rows[0] - 2 : rows[-1] + 3, columns[0] - 2 : columns[-1] + 3] = False
+    assert np.abs(target[around].astype(int) - 120).max() <= 6
