@@ -22,6 +22,8 @@ from inspector.errors import SocketError
 KEEPALIVE_IDLE_S, KEEPALIVE_EVERY_S, KEEPALIVE_TRIES = 5, 2, 3
 """A machine that is gone without notice is detected in 11 s."""
 HANDSHAKE_MS = 5000
+RECONNECT_MS = 100
+"""After so long, and up to twice that, libzmq connects again."""
 BACKLOG = 512
 """Connections that may wait to be accepted: hundreds that come at once do not keep a good one out."""
 
@@ -55,6 +57,7 @@ def make(
     most_bytes: int = -1,
     kernel_bytes: int = -1,
     keeps_last: bool = False,
+    reconnect_ms: int = RECONNECT_MS,
     curve: Curve | None = None,
 ) -> Socket:
     """Make a socket of the inspector's, neither bound nor connected: the one place that sets options.
@@ -73,7 +76,7 @@ def make(
     made.linger = linger_ms
     made.maxmsgsize = most_bytes
     made.sndbuf = made.rcvbuf = kernel_bytes
-    made.handshake_ivl = HANDSHAKE_MS
+    made.handshake_ivl, made.reconnect_ivl = HANDSHAKE_MS, reconnect_ms
     if kind == zmq.XPUB:
         made.xpub_nodrop = True  # a full queue is reported: `send_to_all`
         made.setsockopt(zmq.XPUB_VERBOSER, 1)  # each subscription is, not only the first to a topic

@@ -1,13 +1,17 @@
 """How a client's handshake with an inspector went, in words: a refusal that is not read looks like an idle line.
 
 libzmq reports it to a monitor alone. After a refusal it tries no more by itself, so a refused client has to know.
+Where only one end has keys, libzmq's server often ends the connection before it has sent that it does: whenever its
+peer reads late, and then each time. So a client whose handshakes break off reads the server's greeting by itself.
 
-Knows: ZeroMQ's monitor. Must not know: what is sent.
+Knows: ZeroMQ's monitor, and the greeting of its protocol. Must not know: what is sent.
 """
 
 from __future__ import annotations
 
+import socket
 import time
+from contextlib import suppress
 
 import zmq
 from zmq.utils.monitor import recv_monitor_message
@@ -19,6 +23,12 @@ MISMATCH = 0x11000002
 """ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH of zmq.h."""
 HINT_AFTER = 3
 """Handshakes that broke off one after the other: an inspector that was just killed breaks off one."""
+PROBE_S = 1.0
+"""How long the greeting of a server may take."""
+_GREETING = b"\xff" + bytes(8) + b"\x7f\x03"
+"""Signature and major version of ZMTP 3 (ZeroMQ's RFC 23); a server then sends the rest of its own greeting."""
+_MECHANISM = slice(12, 32)
+_GREETING_BYTES = 64
 _WATCHED = (
     zmq.Event.DISCONNECTED
     | zmq.Event.HANDSHAKE_SUCCEEDED
@@ -46,6 +56,12 @@ class Handshakes:
         """Whether one has succeeded so far."""
         self._look()
         return self._is_met
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection, as far as it is known by now."""
+        self._look()
+        return self._is_open
 
     @property
     def ended(self) -> int:
@@ -106,8 +122,29 @@ class Handshakes:
                     self._refusal = self._mismatch()
                 case _:
                     self._broken += 1
+                    if self._broken % HINT_AFTER == 0 and self._is_other():
+                        self._refusal = self._mismatch()
+
+    def _is_other(self) -> bool:
+        """Whether the server greets with keys and we have none, or the other way round."""
+        mechanism = _mechanism(self._address)
+        return mechanism in (b"NULL", b"CURVE") and (mechanism == b"CURVE") != self.has_key
 
     def _mismatch(self) -> str:
         if self.has_key:
             return f"{self._address}: takes no keys there, and one was given. Leave the key out."
         return f"{self._address}: asks for a key. Give one that `inspector keys new` wrote there (--key FILE)."
+
+
+def _mechanism(address: str) -> bytes:
+    """Return the security mechanism that a server on TCP greets with; empty where none is read."""
+    host, _, port = address.removeprefix("tcp://").rpartition(":")
+    greeting, until_s = b"", time.monotonic() + PROBE_S
+    if address.startswith("tcp://") and port.isdigit():
+        with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), PROBE_S) as server:
+            server.sendall(_GREETING)
+            while (left := _GREETING_BYTES - len(greeting)) and time.monotonic() < until_s:
+                greeting += (more := server.recv(left))
+                if not more:
+                    break
+    return greeting[_MECHANISM].rstrip(b"\0") if len(greeting) == _GREETING_BYTES else b""

@@ -27,6 +27,10 @@ log = logging.getLogger("inspector")
 
 WAITING = 1000
 """Messages that may wait in the socket; what is granted is far less."""
+RENEW_NS = 100_000_000
+"""A socket is not replaced earlier, or a peer that ends each connection would keep this end busy."""
+RECONNECT_MS = 500
+"""Longer than whoever sends or tends takes to replace it."""
 
 _answer = msgspec.json.Decoder(Answer)
 
@@ -54,14 +58,8 @@ class CreditLink:
         self._kept = KeptFrames(name, clock_ns())
         for file, parts in spool.load() if spool else ():
             self._keep_again(file, parts)
-        curve = key.curve(connect) if key else None
-        self._socket = sockets.make(context, zmq.DEALER, queue=WAITING, curve=curve)
-        self._shakes = Handshakes(self._socket, connect, has_key=curve is not None)
-        try:
-            sockets.connect(self._socket, connect)
-        except SocketError:
-            self._shakes.close()
-            raise
+        self._context, self._curve = context, key.curve(connect) if key else None
+        self._open()
 
     @property
     def unrecorded(self) -> int:
@@ -94,14 +92,12 @@ class CreditLink:
 
     def tend(self, wait_s: float) -> None:
         """Take answers, and send what is granted; return once something came, or after `wait_s`."""
+        self._renew()
         self._greet()
         self._forward()
-        wait_ms = min(round(wait_s * 1000), HELLO_NS // 1_000_000)
-        if not self._socket.poll(wait_ms, zmq.POLLIN):
-            self._shakes.check()
-        else:
-            while self._socket.poll(0, zmq.POLLIN):
-                self._take(self._socket.recv_multipart())
+        self._poller.poll(min(round(wait_s * 1000), HELLO_NS // 1_000_000))
+        self._shakes.check()
+        if self._read():
             self._forward()
 
     def close(self, wait_s: float) -> int:
@@ -111,8 +107,7 @@ class CreditLink:
                 if not self._until(lambda: len(self._kept) < before, wait_s):
                     break
         finally:
-            self._shakes.close()
-            self._socket.close(linger=0)
+            self._leave()
             if self._spool:
                 self._spool.close()
         return len(self._kept)
@@ -141,6 +136,40 @@ class CreditLink:
         """What is most likely wrong when no frame is taken."""
         return self._shakes.hint
 
+    # --- the connection ---------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        """Have a socket of which a connection may come; what came over one is there to be read once it has ended."""
+        self._opened_ns = self._clock_ns()
+        options = {"queue": WAITING, "reconnect_ms": RECONNECT_MS}
+        self._socket = sockets.make(self._context, zmq.DEALER, keeps_last=True, curve=self._curve, **options)
+        self._shakes = Handshakes(self._socket, self._connect, has_key=self._curve is not None)
+        self._poller = zmq.Poller()
+        for source in (self._socket, self._shakes.monitor):
+            self._poller.register(source, zmq.POLLIN)
+        try:
+            sockets.connect(self._socket, self._connect)
+        except SocketError:
+            self._shakes.close()
+            raise
+
+    def _leave(self) -> None:
+        """Close the socket, with all that waits in it to be sent."""
+        self._shakes.close()
+        self._socket.close(linger=0)
+
+    def _renew(self) -> None:
+        """Where the connection has ended, take what came over it, and begin again with an empty socket.
+
+        What waited to be sent was of its session: libzmq would send it over the next one, where it is refused.
+        """
+        if not self._shakes.ended or self._clock_ns() - self._opened_ns < RENEW_NS:
+            return
+        self._read()
+        self._kept.disconnected()
+        self._leave()
+        self._open()
+
     # --- to the inspector -------------------------------------------------------------------------------------
 
     def _greet(self) -> None:
@@ -151,6 +180,8 @@ class CreditLink:
 
     def _put(self, parts: Sequence[Part]) -> bool:
         """Send a message; False where there is no connection, or no room."""
+        if not self._shakes.is_open or self._shakes.ended:
+            return False
         try:
             self._socket.send_multipart(parts, zmq.NOBLOCK, copy=False)
         except zmq.Again:
@@ -163,6 +194,14 @@ class CreditLink:
             self._kept.sent(frame)
 
     # --- from the inspector -----------------------------------------------------------------------------------
+
+    def _read(self) -> bool:
+        """Take all answers that have come; return whether there was one."""
+        is_any = False
+        while self._socket.poll(0, zmq.POLLIN):
+            self._take(self._socket.recv_multipart())
+            is_any = True
+        return is_any
 
     def _take(self, parts: list[bytes]) -> None:
         try:

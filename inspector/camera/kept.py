@@ -86,6 +86,10 @@ class KeptFrames:
         frame.has_gone = True
         self._under_way += 1
 
+    def disconnected(self) -> None:
+        """Note that the connection has ended, and its session with it: in the next one all that are kept go again."""
+        self.session, self._under_way = b"", 0
+
     # --- from the inspector -----------------------------------------------------------------------------------
 
     def take(self, answer: Answer, now_ns: int) -> list[KeptFrame]:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 import zmq
 
-from inspector import sockets, wire
+from inspector import wire
 from inspector.access.keys import Key
 from inspector.demand import Demand
 from inspector.intake.credit import CreditIntake
@@ -105,10 +105,11 @@ def test_the_messages_of_credit_mode_are_as_the_page_has_them(context: Context) 
     assert received[1:] == [EXAMPLES["recorded"], EXAMPLES["refused"]]
 
 
-def test_every_setting_it_names_is_one(context: Context) -> None:
-    """What the page says of the sockets is what our own client does."""
-    with sockets.make(context, zmq.DEALER, queue=1) as dealer:
-        assert dealer.immediate and dealer.linger == 0
+def test_every_setting_it_names_is_one() -> None:
+    """What the page says of the sockets is what the C client does, and of times what our own does."""
+    foreign = (ROOT / "deploy" / "clients" / "camera.c").read_text(encoding="utf-8")
+    assert "ZMQ_IMMEDIATE, &yes" in foreign and "`ZMQ_IMMEDIATE` = 1" in PAGE
+    assert "ZMQ_LINGER, &zero" in foreign and "`ZMQ_LINGER` = 0" in PAGE
     own = (ROOT / "inspector" / "camera" / "kept.py").read_text(encoding="utf-8")
     assert "HELLO_NS = 500_000_000" in own and "every half second" in PAGE
     assert "AGAIN_NS = 5_000_000_000" in own and "for 5 s" in PAGE
