@@ -1,8 +1,8 @@
 """A plain U-Net of segmentation_models_pytorch on our folds: what `trainer crossval` is compared with.
 
 Plain is what its users begin with: `smp.Unet` as it comes, random crops, flipped, cross-entropy and Dice, Adam at a
-rate that falls to 0 as a cosine. Frames, folds, pixels seen and the assessment are ours, so that the figures can be
-compared. Interrupted, the same command goes on.
+rate that falls to 0 as a cosine. Frames, folds, pixels seen, arithmetic and the assessment are ours, so that the figures
+can be compared. Interrupted, the same command goes on.
 
     python -m tests.bench.plain DATA --only manifest.csv:kind=full_masks --encoder resnet34 --crops 4800 --out FOLDER
 """
@@ -26,7 +26,9 @@ from trainer.data.samples import Frames
 from trainer.data.split import open_data
 from trainer.files import replace_file
 from trainer.learn.crops import Crops, CropSettings
+from trainer.learn.depthwise import FastDepthwise
 from trainer.learn.encoders import pretrained, timm_names
+from trainer.learn.network import choose_precision
 from trainer.settings import EFFICIENTNETS, Settings
 
 SIDE_PX, BATCH, LR = 256, 8, 1e-3
@@ -73,8 +75,10 @@ def teach(network: Plain, frames: Frames, crops: int, run: Path) -> None:
         curve.load_state_dict(kept["curve"])
         begun = kept["step"]
     network.train().to(memory_format=torch.channels_last)
+    is_half = choose_precision("auto", torch.device("cpu")) == "bf16"
     for step, (pixels, labels) in enumerate(_batches(frames, crops, begun), begun + 1):
-        logits = network(pixels)
+        with torch.autocast("cpu", torch.bfloat16, enabled=is_half), FastDepthwise():
+            logits = network(pixels).float()
         loss = nn.functional.cross_entropy(logits, labels) + overlap(logits, labels)
         optimiser.zero_grad()
         loss.backward()
@@ -117,10 +121,12 @@ def main() -> None:
     parser.add_argument("--encoder", choices=ENCODERS, default="resnet34")
     parser.add_argument("--weights", help="imagenet, or a state dict's file; with an efficientnet alone")
     parser.add_argument("--crops", type=count, default=4800, help="of 256 x 256 px, that each fold learns from")
+    every = range(1, FOLDS + 1)
+    parser.add_argument("--fold", type=int, nargs="+", choices=every, default=every, help="of five (default: all)")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     given = parser.parse_args()
     by_fold = []
-    for number in range(1, FOLDS + 1):
+    for number in given.fold:
         by_fold.append(one_fold(given, number, given.out / f"fold-{number}"))
         print(table.progress(pool(by_fold, draws=0)), flush=True)
     text = table.markdown(pool(by_fold))
