@@ -22,6 +22,7 @@
 #define HELLO_MS 500         /* rule 2 */
 #define AGAIN_MS 5000        /* rule 8 */
 #define GIVE_UP_MS 120000    /* nothing recorded for so long: whoever started us has to know */
+#define BROKEN_OFF 30        /* handshakes, one after the other: in four seconds or so, libzmq waits 0.1 s and more */
 
 struct frame {
     long long number;
@@ -179,6 +180,7 @@ static int encrypt(const char *path) {
 
 /* What became of the handshake; 0 when the inspector has refused us: libzmq does not try again by itself. */
 static int is_admitted(void *monitor) {
+    static int broken_off;
     unsigned char event[6];
     while (zmq_recv(monitor, event, sizeof event, ZMQ_DONTWAIT) == (int)sizeof event) {
         uint16_t kind;
@@ -190,8 +192,12 @@ static int is_admitted(void *monitor) {
             fprintf(stderr, "camera: the inspector refuses this key (%u)\n", (unsigned)value);
         else if (value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH)
             fprintf(stderr, "camera: the inspector asks for a key and none was given, or the other way round\n");
-        else
+        else if (kind == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL && ++broken_off == BROKEN_OFF)
+            fprintf(stderr, "camera: every handshake breaks off: another inspector's key, or none where one is asked for\n");
+        else {
+            broken_off = kind == ZMQ_EVENT_HANDSHAKE_SUCCEEDED ? 0 : broken_off;
             continue;
+        }
         return 0;
     }
     return 1;
@@ -229,7 +235,8 @@ int main(int words, char **word) {
         return 2;
     }
     zmq_socket_monitor(dealer, "inproc://handshakes",
-                       ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL);
+                       ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                           ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
     void *monitor = zmq_socket(context, ZMQ_PAIR);
     zmq_connect(monitor, "inproc://handshakes");
     if (zmq_connect(dealer, word[1])) {
