@@ -23,9 +23,9 @@ MISMATCH = 0x11000002
 """ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH of zmq.h."""
 HINT_AFTER = 3
 """Handshakes that broke off one after the other: an inspector that was just killed breaks off one."""
-PROBE_S = 1.0
-"""How long the greeting of a server may take."""
-_GREETING = b"\xff" + bytes(8) + b"\x7f\x03"
+PROBE_S = 0.2
+"""How long the greeting of a server may take: whoever sends frames waits for it."""
+_GREETING_BEGINS = b"\xff" + bytes(8) + b"\x7f\x03"
 """Signature and major version of ZMTP 3 (ZeroMQ's RFC 23); a server then sends the rest of its own greeting."""
 _MECHANISM = slice(12, 32)
 _GREETING_BYTES = 64
@@ -39,14 +39,14 @@ _WATCHED = (
 
 
 class Handshakes:
-    """Those of one socket that connects to `address`; made before it connects, closed with its context."""
+    """Those of one socket that connects to `address`; made before it connects, closed before it or with its context."""
 
     def __init__(self, watched: Socket, address: str, *, has_key: bool) -> None:
-        self._address, self.has_key = address, has_key
+        self._address, self._watched, self.has_key = address, watched, has_key
         self.monitor = monitor(watched, _WATCHED)
         """Has something to read when something happened."""
-        self._broken = 0
-        """Handshakes that broke off since the last good one."""
+        self._broken = self._probed = 0
+        """Handshakes that broke off since the last good one, and how many when the server's greeting was read."""
         self._refusal = ""
         self._is_met = self._is_open = False
         self._ended = 0
@@ -83,8 +83,11 @@ class Handshakes:
             self.monitor.poll(left_ms)
 
     def check(self) -> None:
-        """Raises: AccessError when the inspector has refused us, for good."""
+        """Raises: AccessError when the inspector has refused us: with this key, or without, none will succeed."""
         self._look()
+        if not self._refusal and self._broken - self._probed >= HINT_AFTER:
+            self._probed = self._broken
+            self._refusal = self._mismatch() if self._asks_otherwise() else ""
         if self._refusal:
             raise AccessError(self._refusal)
 
@@ -101,6 +104,8 @@ class Handshakes:
 
     def close(self) -> None:
         """Watch no more."""
+        if not self._watched.closed:  # libzmq's own thread waits for ever to report to a monitor that is gone
+            self._watched.disable_monitor()
         self.monitor.close()
 
     def _look(self) -> None:
@@ -109,7 +114,7 @@ class Handshakes:
             match change["event"]:
                 case zmq.Event.HANDSHAKE_SUCCEEDED:
                     self._is_met = self._is_open = True
-                    self._broken, self._refusal = 0, ""
+                    self._broken, self._probed, self._refusal = 0, 0, ""
                 case zmq.Event.DISCONNECTED:
                     self._ended += self._is_open
                     self._is_open = False
@@ -122,10 +127,8 @@ class Handshakes:
                     self._refusal = self._mismatch()
                 case _:
                     self._broken += 1
-                    if self._broken % HINT_AFTER == 0 and self._is_other():
-                        self._refusal = self._mismatch()
 
-    def _is_other(self) -> bool:
+    def _asks_otherwise(self) -> bool:
         """Whether the server greets with keys and we have none, or the other way round."""
         mechanism = _mechanism(self._address)
         return mechanism in (b"NULL", b"CURVE") and (mechanism == b"CURVE") != self.has_key
@@ -137,14 +140,15 @@ class Handshakes:
 
 
 def _mechanism(address: str) -> bytes:
-    """Return the security mechanism that a server on TCP greets with; empty where none is read."""
+    """Return the security mechanism that a server on TCP greets with; empty where none is read in time."""
     host, _, port = address.removeprefix("tcp://").rpartition(":")
     greeting, until_s = b"", time.monotonic() + PROBE_S
     if address.startswith("tcp://") and port.isdigit():
         with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), PROBE_S) as server:
-            server.sendall(_GREETING)
-            while (left := _GREETING_BYTES - len(greeting)) and time.monotonic() < until_s:
-                greeting += (more := server.recv(left))
-                if not more:
+            server.sendall(_GREETING_BEGINS)
+            while (lacks := _GREETING_BYTES - len(greeting)) and (left_s := until_s - time.monotonic()) > 0:
+                server.settimeout(left_s)
+                if not (more := server.recv(lacks)):
                     break
+                greeting += more
     return greeting[_MECHANISM].rstrip(b"\0") if len(greeting) == _GREETING_BYTES else b""

@@ -30,7 +30,8 @@ WAITING = 1000
 RENEW_NS = 100_000_000
 """A socket is not replaced earlier, or a peer that ends each connection would keep this end busy."""
 RECONNECT_MS = 500
-"""Longer than whoever sends or tends takes to replace it."""
+"""Longer than whoever sends takes to replace it. What waits in the socket of one that looks later goes to the next
+inspector, is refused there (`credit`), and goes again in its session."""
 
 _answer = msgspec.json.Decoder(Answer)
 
@@ -107,7 +108,7 @@ class CreditLink:
                 if not self._until(lambda: len(self._kept) < before, wait_s):
                     break
         finally:
-            self._leave()
+            _close(self._shakes, self._socket)
             if self._spool:
                 self._spool.close()
         return len(self._kept)
@@ -139,24 +140,19 @@ class CreditLink:
     # --- the connection ---------------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        """Have a socket of which a connection may come; what came over one is there to be read once it has ended."""
-        self._opened_ns = self._clock_ns()
+        """Have a socket by which a connection may come; what came over it is there to be read once it has ended."""
         options = {"queue": WAITING, "reconnect_ms": RECONNECT_MS}
-        self._socket = sockets.make(self._context, zmq.DEALER, keeps_last=True, curve=self._curve, **options)
-        self._shakes = Handshakes(self._socket, self._connect, has_key=self._curve is not None)
-        self._poller = zmq.Poller()
-        for source in (self._socket, self._shakes.monitor):
-            self._poller.register(source, zmq.POLLIN)
+        opened = sockets.make(self._context, zmq.DEALER, keeps_last=True, curve=self._curve, **options)
+        shakes = Handshakes(opened, self._connect, has_key=self._curve is not None)
         try:
-            sockets.connect(self._socket, self._connect)
+            sockets.connect(opened, self._connect)
         except SocketError:
-            self._shakes.close()
+            shakes.close()
             raise
-
-    def _leave(self) -> None:
-        """Close the socket, with all that waits in it to be sent."""
-        self._shakes.close()
-        self._socket.close(linger=0)
+        self._socket, self._shakes, self._opened_ns = opened, shakes, self._clock_ns()
+        self._poller = zmq.Poller()
+        for source in (opened, shakes.monitor):
+            self._poller.register(source, zmq.POLLIN)
 
     def _renew(self) -> None:
         """Where the connection has ended, take what came over it, and begin again with an empty socket.
@@ -167,8 +163,9 @@ class CreditLink:
             return
         self._read()
         self._kept.disconnected()
-        self._leave()
+        before = self._shakes, self._socket
         self._open()
+        _close(*before)
 
     # --- to the inspector -------------------------------------------------------------------------------------
 
@@ -223,3 +220,9 @@ class CreditLink:
         for frame in self._kept.take(answer, self._clock_ns()):
             if self._spool and frame.file:
                 self._spool.remove(frame.file)
+
+
+def _close(shakes: Handshakes, socket: sockets.Socket) -> None:
+    """Close a socket and drop what waits in it."""
+    shakes.close()
+    socket.close(linger=0)

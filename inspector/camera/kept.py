@@ -87,8 +87,8 @@ class KeptFrames:
         self._under_way += 1
 
     def disconnected(self) -> None:
-        """Note that the connection has ended, and its session with it: in the next one all that are kept go again."""
-        self.session, self._under_way = b"", 0
+        """Note that the connection has ended, and its session with it: the next begins with a greeting, at once."""
+        self.session, self._under_way, self._hello_ns = b"", 0, 0
 
     # --- from the inspector -----------------------------------------------------------------------------------
 

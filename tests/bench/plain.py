@@ -1,8 +1,8 @@
 """A plain U-Net of segmentation_models_pytorch on our folds: what `trainer crossval` is compared with.
 
 Plain is what its users begin with: `smp.Unet` as it comes, random crops, flipped, cross-entropy and Dice, Adam at a
-rate that falls to 0 as a cosine. Frames, folds, pixels seen, arithmetic and the assessment are ours, so that the figures
-can be compared. Interrupted, the same command goes on.
+rate that falls to 0 as a cosine. Frames, folds, pixels seen, arithmetic and the assessment are ours, so that the
+figures can be compared. Interrupted, the same command goes on.
 
     python -m tests.bench.plain DATA --only manifest.csv:kind=full_masks --encoder resnet34 --crops 4800 --out FOLDER
 """

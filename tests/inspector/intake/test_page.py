@@ -169,7 +169,7 @@ def test_the_c_client_says_what_is_wrong(tmp_path: Path, client: Path) -> None:
 
 
 def test_the_c_client_with_a_key(tmp_path: Path, client: Path) -> None:
-    """With its key it is served; with a revoked one, another inspector's, none or what is none it ends with 2 and why."""
+    """With its key it is served; with a revoked one, a stranger's, none or what is none it ends with 2 and why."""
     keys, source, context = Keys(tmp_path / "keys"), tmp_path / "frames", zmq.Context[zmq.Socket[bytes]]()
     source.write_bytes(bytes(small.WIDTH * small.HEIGHT))
     keys.new("top")
