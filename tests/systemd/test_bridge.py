@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import pytest
 
 from tests.brokers import MOSQUITTO, Subscriber, needs_mosquitto
@@ -21,11 +18,7 @@ def test_the_bridge_as_a_service(machine: Machine) -> None:
     """Events pass with a password from a file, before and after a kill; a wrong one ends it with 78."""
     line = Line(machine)
     machine.out(f"{BUNDLE}/install.sh", "--python", PYTHON)
-    paho = find_spec("paho")
-    assert paho is not None and paho.submodule_search_locations
-    machine.out(
-        "sh", "-c", f"cp -r '{Path(paho.submodule_search_locations[0])}' /opt/inspector/lib/python3*/site-packages"
-    )
+    machine.install("paho")
     machine.write("/run/mosquitto.conf", "listener 1883 127.0.0.1\npassword_file /run/users\nuser root\n")
     machine.out("mosquitto_passwd", "-b", "-c", "/run/users", "bridge", "s3cret")
     machine.out("systemd-run", "--unit=broker", str(MOSQUITTO), "-c", "/run/mosquitto.conf")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import http.client
 import time
-from importlib.util import find_spec
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -29,11 +27,7 @@ def test_the_station_as_a_service(machine: Machine) -> None:
     line = Line(machine)
     machine.out(f"{BUNDLE}/install.sh", "--python", PYTHON)
     for name in PACKAGES:
-        found = find_spec(name)
-        assert found is not None and found.origin is not None
-        place = Path(found.origin)
-        what = place.parent if place.name == "__init__.py" else place
-        machine.out("sh", "-c", f"cp -r '{what}' /opt/inspector/lib/python3*/site-packages")
+        machine.install(name)
     line.configure()
     machine.out("systemctl", "start", UNIT)
     machine.write("/etc/inspector/station.toml", '[[line]]\nconfig = "line3.toml"\n')
