@@ -1,6 +1,5 @@
 """What holds for all tests."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Generator
@@ -37,13 +36,6 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             "Make room, or name another folder in TMPDIR.",
             returncode=pytest.ExitCode.USAGE_ERROR,
         )
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Run half as many files at a time again as there are cores: tests wait for processes a third of their time."""
-    cores = len(os.sched_getaffinity(0))
-    return cores + cores // 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
