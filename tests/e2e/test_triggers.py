@@ -39,15 +39,18 @@ def test_a_trigger_over_a_kill(tmp_path: Path) -> None:
             mill.until(AWAY + 5)
             camera.send(coil="C2")
         triggers: list[Trigger] = []
+        seen = list[tuple[int, str]]()
         with mill.listen() as events:
             for event in events:
+                seen.append((event.seq, event.type))
                 if isinstance(event.data, Trigger):
                     assert (event.type, event.subject) == ("trigger.marker", "C1")
                     triggers.append(event.data)
                 if isinstance(event.data, CoilReport) and event.data.state == "ended":
                     break
+    assert events.lost == 0, seen
     armed = [event for event in triggers if event.state == "armed"]
     last = [event for event in triggers if event.state != "armed"]
-    assert [event.defect_id for event in armed] == sorted({event.defect_id for event in last})
+    assert [event.defect_id for event in armed] == sorted({event.defect_id for event in last}), seen
     assert len(last) == 3 and {event.state for event in last} <= {"due", "late"}
     assert [event.at_mm for event in armed] == [event.start_mm + AWAY * FRAME_MM for event in armed]
