@@ -26,8 +26,6 @@ T = TypeVar("T")
 START_S = 300.0
 """How long it may take to be ready: an interpreter on a busy machine takes tens of seconds, a GPU engine minutes."""
 STALL_S = 60.0
-ANSWER_S = 30.0
-"""For a page of the journal: a line that is tried out may share its cores with all else that is tried."""
 POLL_S = 0.05
 
 
@@ -147,11 +145,7 @@ class DaemonProcess:
     def events(self, after: tuple[str | None, int] | None = (None, 0), timeout_s: float = STALL_S) -> Events:
         """Follow its events, from the journal's first one on; ends after `timeout_s` of silence."""
         return Events(
-            self.ports.address("events"),
-            replay=self.ports.address("replay"),
-            after=after,
-            timeout_s=timeout_s,
-            patience_s=ANSWER_S,
+            self.ports.address("events"), replay=self.ports.address("replay"), after=after, timeout_s=timeout_s
         )
 
     def counts(self) -> Counts:

@@ -70,8 +70,8 @@ def _ask(mill: Mill, folder: Path) -> None:
 def _listen(mill: Mill, folder: Path) -> None:
     """An office gets the journal's events, and reads that somebody was refused."""
     address, replay = mill.ports.address("events"), mill.ports.address("replay")
-    found, wait_s, key = list[type](), patience_s(), folder / "office.key"
-    with Events(address, replay=replay, after=(None, 0), timeout_s=wait_s, patience_s=wait_s, key=key) as events:
+    found: list[type] = []
+    with Events(address, replay=replay, after=(None, 0), timeout_s=patience_s(), key=folder / "office.key") as events:
         for event in events:
             found.append(type(event.data))
             if {Defect, Refused} <= set(found):

@@ -125,9 +125,7 @@ def of_type(events: list[Event], wanted: str) -> list[Event]:
 def received(ports: Ports, last: str, count: int) -> list[Event]:
     """Return the journal's events from its first to the `count`th of type `last`; what goes on is not counted again."""
     events: list[Event] = []
-    with Events(
-        ports.address("events"), replay=ports.address("replay"), after=(None, 0), timeout_s=WAIT_S, patience_s=WAIT_S
-    ) as stream:
+    with Events(ports.address("events"), replay=ports.address("replay"), after=(None, 0), timeout_s=WAIT_S) as stream:
         for event in stream:
             events.append(event)
             if len(of_type(events, last)) == count:

@@ -131,9 +131,7 @@ class Line:
     def received(self, last: str, count: int = 1) -> list[Event]:
         """Return the journal's events from its first to the `count`th of type `last`: all of them, in order."""
         received: list[Event] = []
-        with Events(
-            "tcp://127.0.0.1:5556", replay="tcp://127.0.0.1:5557", after=(None, 0), timeout_s=WAIT_S, patience_s=WAIT_S
-        ) as events:
+        with Events("tcp://127.0.0.1:5556", replay="tcp://127.0.0.1:5557", after=(None, 0), timeout_s=WAIT_S) as events:
             for event in events:
                 received.append(event)
                 if [event.type for event in received].count(last) == count:

@@ -154,9 +154,7 @@ class Line:
     def types(self, count: int) -> list[str]:
         """Types of the first events, by replay."""
         addresses = f"tcp://127.0.0.1:{self.events}", f"tcp://127.0.0.1:{self.replay}"
-        with Events(
-            addresses[0], replay=addresses[1], after=(None, 0), timeout_s=patience_s(), patience_s=patience_s()
-        ) as events:
+        with Events(addresses[0], replay=addresses[1], after=(None, 0), timeout_s=patience_s()) as events:
             return [next(events).type for _ in range(count)]
 
 
