@@ -16,8 +16,10 @@ from inspector.access import handshake
 from inspector.access.handshake import Handshakes
 from inspector.errors import AccessError
 from tests.patience import patience_s
+from tests.zmtp import GREETING
 
-SIGNATURE = b"\xff" + bytes(8) + b"\x7f\x03"
+SIGNATURE = GREETING[:11]
+"""And the major version, at which a server sends the rest."""
 
 
 @contextmanager
