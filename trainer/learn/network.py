@@ -120,8 +120,8 @@ def _optimiser(settings: Settings, unet: UNet) -> torch.optim.Optimizer:
         share = settings.encoder_lr / settings.lr
         groups = [{"params": decoder, "share": 1.0}, {"params": encoder, "share": share}]
     if settings.optimiser == "adam":
-        return torch.optim.Adam(groups)
-    return torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
+        return torch.optim.Adam(groups, fused=True)
+    return torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY, fused=True)
 
 
 def _averaging(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:

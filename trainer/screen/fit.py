@@ -54,7 +54,7 @@ def fit(frames: Frames, taught: Sequence[Cells], course: Course, say: Callable[[
     net, averaged = ScreenNet().train(), ScreenNet()
     averaged.load_state_dict(net.state_dict())
     steps = course.crops // course.batch
-    optimiser = torch.optim.AdamW(net.parameters(), lr=course.rate, weight_decay=1e-2)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=course.rate, weight_decay=1e-2, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, course.rate, total_steps=steps, pct_start=0.1)
     losses: list[float] = []
     for step, (pixels, cells) in zip(range(steps), _batches(frames, taught, course, chance), strict=False):
