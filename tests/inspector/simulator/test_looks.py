@@ -129,7 +129,7 @@ def test_floor_plate_repeats_itself() -> None:
 def test_strip_is_lit_up_to_its_end() -> None:
     """Where an end leans, the part of a row that is still strip is seen, whichever side's edge is in the picture."""
     looked_at = 0
-    for seed in range(KINDS.index("ends"), 120, len(KINDS)):
+    for seed in range(KINDS.index("ends"), 60, len(KINDS)):
         steel = UnusualSteel(seed, 320, 256)
         inside_rows = steel._inside_rows(np.arange(2048))
         left_px, right_px = MillSteel(seed, 320, 256).edges_px(0, 2048)
@@ -140,7 +140,7 @@ def test_strip_is_lit_up_to_its_end() -> None:
             picture = steel.expose(steel.surface(0, 2048), 0)
             assert (picture[rows][on_strip[rows]] > 15).mean() > 0.5  # nothing beyond the strip is as bright
             looked_at += 1
-    assert looked_at > 10
+    assert looked_at > 5
 
 
 def test_a_look_that_does_not_exist_is_refused() -> None:
