@@ -19,7 +19,7 @@ def totals(reported: Iterable[Data]) -> list[float]:
     for item in reported:
         if isinstance(item, CoilReport) and item.state == "ended":
             ended.append(item)
-        elif isinstance(item, CoilReport) and item.frames:
+        elif isinstance(item, CoilReport) and item.inspected_m + item.missed_m > 0:
             ended = [report for report in ended if report.coil != item.coil]
     return [sum(item.inspected_m for item in ended), sum(item.missed_m for item in ended)]
 
