@@ -36,7 +36,7 @@ def demo(folder: Path, base: int, *words: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("faults", [(), ("--fault", "crc=0.3")])
+@pytest.mark.parametrize("faults", [(), ("--fault", "crc=0.3", "--recipe", "steel-fast")])
 def test_demo_runs_through(tmp_path: Path, faults: tuple[str, ...]) -> None:
     """It ends by itself with 0; every frame is accounted for, every planted defect scored, map and reports made."""
     done = subprocess.run(demo(tmp_path, Ports.free().frames, *faults), capture_output=True, text=True, check=False)

@@ -8,8 +8,10 @@ from __future__ import annotations
 import math
 import os
 import platform
+import time
 import tomllib
 from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 PACKAGES = ("torch", "torchvision", "numpy")
+DRAWN_EVERY_S = 20.0
+"""A picture of the curves takes half a second, which is more than a short epoch."""
 
 
 class Logbook:
@@ -41,6 +45,7 @@ class Logbook:
         self._unmeasured = {f"{ratio}_micro_{i}" for ratio in ("dice", "iou") for i in begun.gaps.unmeasured}
         self._board: SummaryWriter | None = None
         self._lines: list[dict[str, float | None]] = []
+        self._drawn, self._drawn_s = 0, time.monotonic()
         if self._writes:
             self._lines = [line for line in read_metrics(run) if (line["step"] or 0) <= begun.card.step]
             with replace_file(run / "metrics.jsonl") as temporary:
@@ -54,11 +59,13 @@ class Logbook:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with nullcontext() if kind is None else suppress(OSError):  # what ended the run is worse
+            self._draw()
         if self._board:
             self._board.close()
 
     def epoch(self, line: Mapping[str, float]) -> None:
-        """Write down an epoch's figures, keyed `dice_` or `iou_` and the convention, and draw all so far.
+        """Write down an epoch's figures, keyed `dice_` or `iou_` and the convention; draw all so far, now and then.
 
         A class that no validation frame has is null there, found or not: nothing of it is measured.
         """
@@ -68,8 +75,8 @@ class Logbook:
         self._lines.append(now)
         with (self._run / "metrics.jsonl").open("ab") as file:
             file.write(_json(now))
-        with replace_file(self._run / "curves.png") as temporary:
-            draw_curves(self._lines, self._class_names, temporary)
+        if time.monotonic() - self._drawn_s >= DRAWN_EVERY_S:
+            self._draw()
         if self._board:
             for name, value in now.items():
                 if value is None:
@@ -78,6 +85,13 @@ class Logbook:
                 tag = f"{group}/{name}" if group in ("dice", "iou") else f"run/{name}"
                 self._board.add_scalar(tag, value, int(line["step"]))
             self._board.flush()
+
+    def _draw(self) -> None:
+        """Draw all figures so far, unless none is new."""
+        if self._writes and self._drawn != len(self._lines):
+            with replace_file(self._run / "curves.png") as temporary:
+                draw_curves(self._lines, self._class_names, temporary)
+            self._drawn, self._drawn_s = len(self._lines), time.monotonic()
 
 
 def read_metrics(run: Path) -> list[dict[str, float | None]]:

@@ -122,7 +122,7 @@ def test_marks_that_are_alike_are_found_sooner() -> None:
     for is_sized in (False, True):
         rng = np.random.default_rng(12)
         needed[is_sized] = 0
-        for _ in range(12):
+        for _ in range(6):
             dirt = dirty_strip.strewn(rng, 2400, 6e4, is_sized=is_sized)
             roll = dirty_strip.printed(rng, 1500.0, 20_000.0, 700.0, kind=2, is_sized=is_sized)
             needed[is_sized] += marks_needed(Tracks(), roll + dirt)

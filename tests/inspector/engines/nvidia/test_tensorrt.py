@@ -84,13 +84,14 @@ def test_it_labels_as_the_cpu_does(engine: Segmenter, tiny: tuple[Path, Recipe, 
 
 @needs_gpu
 @pytest.mark.slow
-def test_the_shipped_recipe_is_proven() -> None:
+@pytest.mark.parametrize("name", ["steel-r34", "steel-fast"])
+def test_the_shipped_recipe_is_proven(name: str) -> None:
     """`deploy convert` and `deploy verify` end well on this machine, within fp16's bound."""
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "steel-r34"
-        shutil.copytree(recipe.SHIPPED / "steel-r34", folder, ignore=shutil.ignore_patterns("engine.*"))
+        folder = Path(temporary) / name
+        shutil.copytree(recipe.SHIPPED / name, folder, ignore=shutil.ignore_patterns("engine.*"))
         assert deploy(["convert", str(folder), "--precision", "fp16", "--batches", f"1,{MAX_FRAMES}"]) == 0
         assert deploy(["verify", str(folder), "--frames", "6"]) == 0
 
