@@ -21,7 +21,7 @@ demo: $(VENV)/.runtime
 # Most tests wait for processes. A file stays with one worker, and those with slow tests come first (tests/conftest.py).
 WORKERS ?= auto
 
-# A thousand processes need not compile our sources each for itself, also where the shell forbids to keep bytecode.
+# Hundreds of processes need not compile our sources each for itself, also where the shell forbids to keep bytecode.
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev
 	$(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0

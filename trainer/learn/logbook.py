@@ -59,10 +59,12 @@ class Logbook:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with nullcontext() if kind is None else suppress(OSError):  # what ended the run is worse
-            self._draw()
-        if self._board:
-            self._board.close()
+        try:
+            with nullcontext() if kind is None else suppress(Exception):  # what ended the run is worse
+                self._draw()
+        finally:
+            if self._board:
+                self._board.close()
 
     def epoch(self, line: Mapping[str, float]) -> None:
         """Write down an epoch's figures, keyed `dice_` or `iou_` and the convention; draw all so far, now and then.

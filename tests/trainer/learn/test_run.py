@@ -88,6 +88,7 @@ def test_a_signal_saves_the_run(mask_folder: Path, tmp_path: Path, number: signa
     assert f"go on with: trainer fit --resume --out {run}" in printed[1] and "Traceback" not in printed[1]
     card, _, training = checkpoint.load(run / "last.pt")
     assert training is not None and card.step > 0 and f"stopped at step {card.step}" in printed[1]
+    assert (run / "curves.png").is_file()  # though none was due yet
 
 
 LOADING = """
@@ -178,5 +179,7 @@ def test_a_resumed_run_keeps_what_it_began_with(
     """Other settings than its own are refused by name; the same ones, and what changes no figure, are not."""
     assert main(["fit", "--resume", "--out", str(run[0]), "--batch", "8"]) == 2
     assert "its batch is 4, --resume was given 8" in capsys.readouterr().err
+    (run[0] / "curves.png").unlink()
     assert main(["fit", str(mask_folder), "--resume", "--out", str(run[0]), "--batch", "4"]) == 0
+    assert (run[0] / "curves.png").is_file()
     assert main(["fit", "--resume", "--out", str(run[0]), "--workers", "1"]) == 0
