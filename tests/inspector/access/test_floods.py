@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -93,26 +93,29 @@ sys.stdin.read()  # until whoever started it ends, however it ends
 POURED_DOTS = 3000
 
 
-@pytest.fixture
-def poured(line: KeyedIntake, tmp_path: Path) -> Iterator[Path]:
+@contextmanager
+def flood(line: KeyedIntake, folder: Path) -> Iterator[Path]:
     """Have another process flood the line; give the file that has a dot for each 100 kB."""
     command = [sys.executable, "-c", POUR, str(port(line)), GREETING.hex()]
-    with (tmp_path / "poured").open("wb") as dots:
+    with (folder / "poured").open("wb") as dots:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=dots)
     with process:
-        yield tmp_path / "poured"
-        assert process.poll() is None
-        process.kill()
+        try:
+            yield folder / "poured"
+            assert process.poll() is None
+        finally:
+            process.kill()
 
 
-def test_garbage_without_end(line: KeyedIntake, poured: Path) -> None:
+def test_garbage_without_end(line: KeyedIntake, tmp_path: Path) -> None:
     """Bytes that are no handshake, in any amount, are kept nowhere, and no frame is lost meanwhile."""
-    before = len(os.listdir("/proc/self/fd"))
-    before_kb = _memory_kb()
-    camera = serve(line, 20)
-    while poured.stat().st_size < POURED_DOTS:
-        serve(line, 1, camera)
-    assert _memory_kb() - before_kb < 20_000
+    camera = serve(line, 1)
+    before, before_kb = len(os.listdir("/proc/self/fd")), _memory_kb()
+    with flood(line, tmp_path) as poured:
+        serve(line, 20, camera)
+        while poured.stat().st_size < POURED_DOTS:
+            serve(line, 1, camera)
+        assert _memory_kb() - before_kb < 20_000
     line.until(lambda: len(os.listdir("/proc/self/fd")) < before + 50, camera)
     camera.close(0)
     assert set(line.ends) - {"credit"} == {"frame of top"}, (

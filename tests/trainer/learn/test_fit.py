@@ -2,6 +2,7 @@ import itertools
 import json
 import math
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from rich.console import Console
 from tests.trainer.frames import tiny_settings
 from trainer.__main__ import main
 from trainer.errors import Diverged, UserError
-from trainer.learn import checkpoint, network
+from trainer.learn import checkpoint, logbook, network
 from trainer.learn.checkpoint import Card
+from trainer.learn.curves import Lines, draw_curves
 from trainer.learn.parallel import Ranks
 from trainer.learn.schedule import Schedule, one_cycle
 from trainer.learn.train import fit, keep_best
@@ -43,6 +45,23 @@ def test_a_run_leaves_what_it_promises(run: tuple[Path, Card]) -> None:
     best, weights, training = checkpoint.load(folder / "best.pt")
     assert training is None and best.scores["dice_micro_mean"] == best.best == card.best
     checkpoint.build(best).load_state_dict(weights)
+
+
+@pytest.mark.parametrize(("every_s", "drawn"), [(0.0, [1, 2]), (math.inf, [2])])
+def test_curves_are_drawn_now_and_then_and_at_the_end(
+    mask_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every_s: float, drawn: list[int]
+) -> None:
+    """Each epoch where one takes long enough; of many short ones the last picture has all."""
+    draws: list[int] = []
+
+    def draw(lines: Lines, class_names: Sequence[str], path: Path) -> None:
+        draws.append(len(lines))
+        draw_curves(lines, class_names, path)
+
+    monkeypatch.setattr(logbook, "DRAWN_EVERY_S", every_s)
+    monkeypatch.setattr(logbook, "draw_curves", draw)
+    fit(tiny_settings(mask_folder, epoch_crops=4), tmp_path / "run", QUIET)
+    assert draws == drawn and (tmp_path / "run" / "curves.png").is_file()
 
 
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(mask_folder: Path, tmp_path: Path) -> None:
