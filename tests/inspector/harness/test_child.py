@@ -92,7 +92,10 @@ def test_a_second_ctrl_c_waits_for_nothing_and_leaves_no_orphan(tmp_path: Path) 
     try:
         with pytest.raises(KeyboardInterrupt), Child(words, tmp_path / "out", tmp_path / "log") as child:
             _until(lambda: not child.runs() or _signals(child.pid, "SigCgt"))
-            child.send(signal.SIGSTOP)  # it cannot answer SIGTERM
+            child.send(
+                signal.SIGSTOP
+            )  # it cannot answer SIGTERM, once it stands: of two signals the lower is taken first
+            _until(lambda: state(child.pid) == "T")
             pids.append(child.pid)
             impatient.start()
         assert not Path(f"/proc/{child.pid}").exists()
@@ -126,6 +129,11 @@ def test_a_child_does_not_outlive_whoever_was_killed(tmp_path: Path) -> None:
 def is_running(pid: int) -> bool:
     """Whether there is such a process; one that has ended and that nobody asks for is none."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return state(pid) != "Z"
     except FileNotFoundError:
         return False
+
+
+def state(pid: int) -> str:
+    """A process's state in a letter, as proc(5) has them: T is stopped, Z ended."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
