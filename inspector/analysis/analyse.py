@@ -175,7 +175,7 @@ def detect(
     reported = (found.top == 0) | (found.bottom == labels.shape[0])  # they may go on
     for kind in recipe.classes:
         mine = found.label == kind.id
-        reported[mine] |= kind.reports(area_mm2[mine], peak[mine])
+        reported[mine] |= kind.may_report(area_mm2[mine], peak[mine])
     kept = np.flatnonzero(reported)
     if len(kept) > max_regions or not found.is_whole:
         return _crowd(found, kept if found.is_whole else np.arange(len(found.label)), wanted[labels], recipe, footprint)

@@ -19,7 +19,7 @@ from inspector.records.recipe import Recipe
 def without_specks(
     labels: Bytes2D, confidence: Bytes2D, presence: npt.NDArray[np.float32], recipe: Recipe, px_mm2: float
 ) -> Bytes2D:
-    """Return labels without the regions that lie wholly inside the plane and that their class does not report.
+    """Return labels without the regions that lie wholly inside the plane and that their class surely does not report.
 
     `labels`, `confidence` (H, W) uint8; `presence` (C,) float32; `px_mm2`: strip that a pixel covers.
     """
@@ -32,7 +32,7 @@ def without_specks(
     is_kept = (found.top == 0) | (found.bottom == labels.shape[0])
     for kind in recipe.classes:
         mine = found.label == kind.id
-        is_kept[mine] |= kind.reports(found.area[mine] * px_mm2, recipe.probabilities[found.peak[mine]])
+        is_kept[mine] |= kind.may_report(found.area[mine] * px_mm2, recipe.probabilities[found.peak[mine]])
     if is_kept.all() or not found.is_whole:
         return labels
     cleared, runs = labels.copy(), found.runs

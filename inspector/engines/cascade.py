@@ -9,7 +9,7 @@ Knows the `Segmenter` protocol, and tiles. Must not know which engines they are,
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -19,9 +19,10 @@ from inspector.engines.screening import ScreenAccount
 from inspector.engines.segmenter import Segmenter
 from inspector.engines.tiled import Tiled
 from inspector.errors import EngineError, RecipeError
-from inspector.records.confidence import Encoding, encode, probabilities
 from inspector.records.frame import Bytes3D
 from inspector.records.recipe import DefectClass, Maps, Recipe, Screen
+
+Finds = Callable[[Maps], npt.NDArray[np.bool_]]
 
 
 def screen_scores(presence: npt.NDArray[np.float32], classes: int) -> npt.NDArray[np.float32]:
@@ -36,22 +37,12 @@ def screen_scores(presence: npt.NDArray[np.float32], classes: int) -> npt.NDArra
     return scores
 
 
-def finds(
-    presence: npt.NDArray[np.float32], classes: Sequence[DefectClass], encoding: Encoding
-) -> npt.NDArray[np.bool_]:
-    """Return (N,) bool: whether the full recipe would report a defect in a frame, were it large enough."""
-    known = np.nan_to_num(presence[:, : len(classes)], nan=0.0)
-    reached = known >= np.array([kind.threshold for kind in classes], np.float32)
-    certain = probabilities(encoding)[encode(known, encoding)] >= np.array([kind.min_confidence for kind in classes])
-    return np.asarray((reached & certain).any(1), np.bool_)
-
-
 class Cascade:
     """A `Segmenter` made of two; it closes both.
 
-    `below`: a frame whose screen score is lower is sound. `screen_classes` is the screen's class count; `classes`,
-    `encoding` and `measures_distance` are the full recipe's. Its engine works within `result`: what it takes is known
-    only then.
+    `below`: a frame whose screen score is lower is sound. `screen_classes` is the screen's class count; `classes` and
+    `measures_distance` are the full recipe's. Its engine works within `result`: what it takes is known only then.
+    `finds` says of its maps of N frames, (N,) bool, in which there is something to report.
     """
 
     def __init__(
@@ -62,15 +53,14 @@ class Cascade:
         below: float,
         screen_classes: int,
         classes: Sequence[DefectClass],
-        encoding: Encoding = "linear",
         measures_distance: bool = False,
         account: ScreenAccount,
+        finds: Finds,
     ) -> None:
         self._screen, self._full = screen, full
-        self._below, self._screen_classes, self._classes = below, screen_classes, classes
+        self._below, self._screen_classes, self._finds = below, screen_classes, finds
         self._thresholds = np.array([kind.threshold for kind in classes], np.float32)
         self._measures_distance = measures_distance
-        self._encoding = encoding
         self.account = account
         self.name = f"{full.name}, screened by {screen.name}"
         self.facts = {**full.facts, "screen": screen.name}
@@ -148,7 +138,7 @@ class Cascade:
         if len(chosen) == len(frames):
             self._full.submit(frames)
             maps = self._full.result()
-            found[:] = finds(maps.presence, self._classes, self._encoding)
+            found[:] = self._finds(maps)
             return maps, found
         room = self._full.buffer(len(chosen))
         np.take(frames, chosen, axis=0, out=room)
@@ -156,7 +146,7 @@ class Cascade:
         some = self._full.result()
         labels, confidence = np.zeros((2, *frames.shape), np.uint8)
         labels[chosen], confidence[chosen], presence[chosen] = some.labels, some.confidence, some.presence
-        found[chosen] = finds(some.presence, self._classes, self._encoding)
+        found[chosen] = self._finds(some)
         return Maps(labels, confidence, presence), found
 
 
@@ -191,6 +181,7 @@ def join(
     *,
     account: ScreenAccount,
     max_frames: int,
+    finds: Finds,
 ) -> Cascade:
     """Return the two engines as one, which take up to `max_frames` of their own frames at once.
 
@@ -202,7 +193,7 @@ def join(
         below=permit(full_card, screen_card).below,
         screen_classes=len(screen_card.classes),
         classes=full_card.classes,
-        encoding=full_card.confidence,
         measures_distance=full_card.measures_distance,
         account=account,
+        finds=finds,
     )

@@ -14,6 +14,8 @@ from inspector.records.confidence import Encoding, probabilities
 from inspector.records.frame import Bytes3D
 from inspector.records.names import Name
 
+Floats = NDArray[Any]
+
 
 class Window(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Which two stored levels become grey 0 and grey 255, for images of more than 8 bits; linear in between."""
@@ -44,6 +46,15 @@ class Certainty(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         odds, area, length = evidence(area_mm2, length_mm, confidence)
         logit = self.constant + self.log_odds * odds + self.log_area * area + self.log_length * length
         return 1 / (1 + math.exp(-min(max(logit, -MOST_LOG_ODDS), MOST_LOG_ODDS)))
+
+    def probabilities(self, area_mm2: Floats, length_mm: Floats, confidence: Floats) -> Floats:
+        """Return the same of many defects at once, (N,) each."""
+        least = 1 / (1 + math.exp(MOST_LOG_ODDS))
+        certain = np.clip(confidence, least, 1 - least)
+        logit = self.constant + self.log_odds * np.log(certain / (1 - certain))
+        logit += self.log_area * np.log(np.maximum(area_mm2, LEAST_SIZE))
+        logit += self.log_length * np.log(np.maximum(length_mm, LEAST_SIZE))
+        return np.asarray(1 / (1 + np.exp(-np.clip(logit, -MOST_LOG_ODDS, MOST_LOG_ODDS))))
 
 
 MOST_LOG_ODDS = 16.0
@@ -77,6 +88,8 @@ class DefectClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A defect whose highest confidence is lower than this is not reported: `threshold` draws its outline, this
     decides whether it is one (hysteresis, as in Canny's edge detector, 1986).
     """
+    min_probability: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """A defect less probable than this, by its pixels and its size together, is not reported."""
     certainty: Certainty | None = None
     """How a defect's probability follows from its pixels and its size; None: it is that of its most certain pixel."""
 
@@ -85,14 +98,29 @@ class DefectClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.certainty.probability(area_mm2, length_mm, confidence) if self.certainty else confidence
 
     @overload
-    def reports(self, area_mm2: float, confidence: float) -> bool: ...
+    def reports(self, area_mm2: float, length_mm: float, confidence: float) -> bool: ...
     @overload
-    def reports(self, area_mm2: NDArray[Any], confidence: NDArray[Any]) -> NDArray[np.bool_]: ...
-    def reports(self, area_mm2: Any, confidence: Any) -> Any:
+    def reports(self, area_mm2: Floats, length_mm: Floats, confidence: Floats) -> NDArray[np.bool_]: ...
+    def reports(self, area_mm2: Any, length_mm: Any, confidence: Any) -> Any:
         """Whether a defect is large and sure enough to be reported: the one rule, for the line and the trainer.
 
-        `area_mm2` is its whole area, `confidence` (0..1) its highest pixel probability: two numbers, or two arrays.
+        `area_mm2` and `length_mm` are of the whole, `confidence` (0..1) is its highest pixel probability: three
+        numbers, or three arrays.
         """
+        passes = self.may_report(area_mm2, confidence)
+        if not self.min_probability:
+            return passes
+        if isinstance(passes, np.ndarray):
+            known = self.certainty.probabilities(area_mm2, length_mm, confidence) if self.certainty else confidence
+            return passes & (known >= self.min_probability)
+        return bool(passes) and self.probability(area_mm2, length_mm, confidence) >= self.min_probability
+
+    @overload
+    def may_report(self, area_mm2: float, confidence: float) -> bool: ...
+    @overload
+    def may_report(self, area_mm2: Floats, confidence: Floats) -> NDArray[np.bool_]: ...
+    def may_report(self, area_mm2: Any, confidence: Any) -> Any:
+        """Whether it is, as far as size and pixels go: how probable it is shows once it is seen whole."""
         return self.is_large(area_mm2) & (confidence >= self.min_confidence)
 
     @overload

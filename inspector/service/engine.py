@@ -9,11 +9,13 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from inspector import recipe
+from inspector.analysis.finds import finds
 from inspector.engines import cascade, choice
 from inspector.engines.screening import ScreenAccount
 from inspector.engines.segmenter import PAUSE
@@ -63,7 +65,13 @@ def load(settings: Config, folder: Path, options: Options = PLAIN) -> Loaded:
             account = ScreenAccount(settings.recipe.screen_audit)
             most = settings.batch.max_frames
             engine = cascade.join(
-                screen.recipe, screen.engine, full.recipe, full.engine, account=account, max_frames=most
+                screen.recipe,
+                screen.engine,
+                full.recipe,
+                full.engine,
+                account=account,
+                max_frames=most,
+                finds=partial(finds, recipe=full.recipe),
             )
             batch_s = full.batch_s + screen.batch_s
             full = Loaded(full.recipe, engine, batch_s=batch_s, screen=account, screen_recipe=screen.recipe)

@@ -2,9 +2,10 @@
 
 Laws: two pieces of one class are one defect where pixels of theirs lie no farther apart than the class's gap, along
 and across; what lies farther apart is joined only by what lies between. A defect is reported as soon as it is large
-and sure enough (`new`), while it grows (`update`), and once when no later frame can touch it (`end`). Minimum areas
-and confidences are those of the whole. Two that were reported before they met become one: the other ends as `part_of`
-it. What is kept of an open defect is bounded, however long it is.
+and sure enough (`new`), while it grows (`update`), and once when no later frame can touch it (`end`). Minimum areas,
+confidences and probabilities are those of the whole: where a class asks for a probability, what a frame's end has cut
+off waits for the next frame, 2 m at most. Two that were reported before they met become one: the other ends as
+`part_of` it. What is kept of an open defect is bounded, however long it is.
 
 Knows: places on the coil. Must not know: gaps in the strip, coils' totals.
 """
@@ -170,7 +171,7 @@ class Assembly(msgspec.Struct, eq=False):
         for defect in touched:
             if id(defect) in still:
                 defect.keep(self._settled_mm() - self._gap(defect, joins).along_mm)
-                if not defect.is_reported or defect.has_grown:
+                if defect.has_grown if defect.is_reported else not self._is_cut(defect, end_mm):
                     self._report(defect, "update" if defect.is_reported else "new", joins, reported)
         return reported
 
@@ -202,6 +203,11 @@ class Assembly(msgspec.Struct, eq=False):
     def _settled_mm(self) -> float:
         """Up to here no frame is still to come."""
         return max(min(self.reached_mm.values()), max(self.reached_mm.values()) - LAG_MM)
+
+    def _is_cut(self, defect: Open, end_mm: float) -> bool:
+        """Whether the frame that ends here cut it off: what there is of it does not say how probable the whole is."""
+        goes_on = defect.extent.end_mm >= end_mm - ROUNDING_MM and defect.extent.length_mm < UPDATE_MM
+        return goes_on and bool(self.classes[defect.class_id - 1].min_probability)
 
     def _gap(self, defect: Open, joins: Joins) -> JoinGap:
         return joins.gap(self.classes[defect.class_id - 1].name)
@@ -253,17 +259,16 @@ class Assembly(msgspec.Struct, eq=False):
         return reported
 
     def _report(self, defect: Open, phase: Phase, joins: Joins, reported: list[Defect], *, part_of: str = "") -> None:
-        """Report a defect, if it is large and sure enough."""
-        kind = self.classes[defect.class_id - 1]
-        if not kind.reports(defect.extent.area_mm2, defect.confidence):
+        """Report a defect, if it is large and sure enough, or has been reported before it became less probable."""
+        kind, extent = self.classes[defect.class_id - 1], defect.extent
+        if not (defect.is_reported or kind.reports(extent.area_mm2, extent.length_mm, defect.confidence)):
             return
-        extent = defect.extent
         confidence = kind.probability(extent.area_mm2, extent.length_mm, defect.confidence)
         defect.is_reported = True
-        defect.reported_mm, defect.reported_mm2 = defect.extent.end_mm, defect.extent.area_mm2
+        defect.reported_mm, defect.reported_mm2 = extent.end_mm, extent.area_mm2
         reported.append(
             Defect(
-                **defect.extent.rounded(),
+                **extent.rounded(),
                 id=defect.id,
                 name=kind.name,
                 camera=defect.camera,
@@ -273,7 +278,7 @@ class Assembly(msgspec.Struct, eq=False):
                 is_partial=phase != "end",
                 phase=phase,
                 part_of=part_of,
-                severity=severity(joins.severities, kind.name, defect.extent),
+                severity=severity(joins.severities, kind.name, extent),
                 edge_mm=defect.edge.near_mm,
                 far_edge_mm=defect.far_edge.near_mm,
                 reach_mm=defect.edge.reach_mm,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import onnxruntime
 
 from deploy.fold import fold
 from inspector import recipe
+from inspector.analysis.finds import finds
 from inspector.engines import cascade
 from inspector.engines.openvino import OpenVino
 from inspector.engines.screening import ScreenAccount
@@ -40,7 +42,9 @@ def main() -> None:
     fast_card, fast_model = recipe.load(recipe.find("steel-fast", Path()))
     full, screen = OpenVino(card, model, threads=1), OpenVino(screen_card, screen_model, threads=1)
     account = ScreenAccount(AUDIT_SHARE)
-    joined = cascade.join(screen_card, screen, card, full, account=account, max_frames=BATCH)
+    joined = cascade.join(
+        screen_card, screen, card, full, account=account, max_frames=BATCH, finds=partial(finds, recipe=card)
+    )
     engines: dict[str, Infer] = {
         "ONNX Runtime fp32": _ort(fold(onnx.load_from_string(model)).SerializeToString(), len(card.classes)),
         f"{card} alone, OpenVINO INT8": _through(full),

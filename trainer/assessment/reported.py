@@ -1,4 +1,4 @@
-"""The pixels of a frame that belong to what the line would report of it, by the recipe's areas and confidences.
+"""The pixels of a frame that belong to what the line would report of it, by the settings of the recipe's classes.
 
 `inspector.analysis` tells regions, not their pixels: pictures and submissions need those. Both must agree; a test holds
 them together.
@@ -31,7 +31,8 @@ def reported_labels(maps: Maps, card: Recipe, scale: Scale) -> Bytes2D:
         inside = mask.view(bool)
         np.maximum.at(peaks, numbers[inside], confidence[inside])
         areas_mm2 = stats[:, cv2.CC_STAT_AREA] * (scale.mm_per_px * scale.mm_per_row)
-        passes = kind.reports(areas_mm2, card.probabilities[peaks])
+        lengths_mm = stats[:, cv2.CC_STAT_HEIGHT] * scale.mm_per_row
+        passes = kind.reports(areas_mm2, lengths_mm, card.probabilities[peaks])
         passes[0] = False  # all that is not of this class
         kept[passes[numbers]] = kind.id
     return kept

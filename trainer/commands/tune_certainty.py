@@ -12,11 +12,14 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     add = command.add_argument
     add("recipe", type=Path, metavar="RECIPE", help="its folder; recipe.toml is rewritten")
-    for option, meaning in (("--calibrate", "to fit to"), ("--test", "to show it on, never to fit to")):
+    for option, meaning in (
+        ("--calibrate", "to fit to; without them what the recipe has is shown"),
+        ("--test", "to show it on, never to fit to"),
+    ):
         add(
             option,
             nargs="+",
-            required=True,
+            required=option == "--test",
             metavar="COILS|DATA",
             help=f"procedural coils {meaning}, as 950-951:900:defects=6, or frames: {DATA_HELP}",
         )
@@ -37,8 +40,10 @@ def run(given: argparse.Namespace) -> int:
 
     card = recipe.read_card(given.recipe)
     calibration, test = (
-        labelled_strip(specs, given.only, card, scale(given)) for specs in (given.calibrate, given.test)
+        labelled_strip(specs, given.only, card, scale(given)) if specs else None
+        for specs in (given.calibrate, given.test)
     )
+    assert test, "argparse requires it"
     with hold_folder(given.recipe):
         _, shown = tune_certainty(given.recipe, calibration, test, print)
     print(f"{given.recipe}: rewritten")

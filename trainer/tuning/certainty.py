@@ -21,7 +21,7 @@ from trainer.assessment.labelled_strip import AssessedStrip, LabelledStrip, righ
 from trainer.errors import UserError
 from trainer.recipe.export import write_recipe
 from trainer.recipe.reliability import Bin, bins_of, calibration_error
-from trainer.tuning.sweep import wide_open
+from trainer.tuning.sweep import wide_open, with_certainty
 
 Floats = npt.NDArray[np.float64]
 LEAST = 10
@@ -66,7 +66,8 @@ def candidates(card: Recipe, strips: Iterable[AssessedStrip]) -> Candidates:
         for defect, is_right in zip(strip.reported, right(strip, card.classes), strict=True):
             class_id = ids[defect.name]
             known = evidence(defect.area_mm2, defect.length_mm, defect.confidence)
-            is_reported = bool(card.classes[class_id - 1].reports(defect.area_mm2, defect.confidence))
+            own = defect.area_mm2, defect.length_mm, defect.confidence
+            is_reported = bool(card.classes[class_id - 1].reports(*own))
             rows.append((class_id, known, is_right, is_reported, number))
     return Candidates(
         np.array([row[0] for row in rows], np.int64),
@@ -119,6 +120,35 @@ def _regress(known: Floats, is_right: npt.NDArray[np.bool_]) -> Certainty:
     return Certainty(constant=round(constant, 6), log_odds=odds, log_area=area, log_length=length)
 
 
+def fitted_to(card: Recipe, strips: Sequence[AssessedStrip], say: Callable[[str], None]) -> Recipe:
+    """Return the card with defects' probabilities fitted to strips of which nothing was held back.
+
+    A class of which they have no true defect keeps what it has. With too few right or wrong outlines a defect is as
+    probable as its best pixel.
+    """
+    found = candidates(card, strips)
+    right = int(found.is_right.sum())
+    wrong = len(found.is_right) - right
+    try:
+        fitted: list[Certainty | None] = [*fit(found, card.classes)]
+    except UserError:
+        fitted = [None] * len(card.classes)
+        say(
+            f"a defect's probability is that of its best pixel: {right} right and {wrong} wrong outlines, "
+            f"{LEAST} of each are needed"
+        )
+    else:
+        say(f"a defect's probability is fitted to {right} right and {wrong} wrong outlines")
+    measured = {planted.class_id for strip in strips for planted in strip.planted}
+    return with_certainty(
+        card,
+        [
+            certainty if kind.id in measured else kind.certainty
+            for kind, certainty in zip(card.classes, fitted, strict=True)
+        ],
+    )
+
+
 def show(
     found: Candidates, fitted: Sequence[Certainty | None], name: str, mask: npt.NDArray[np.bool_]
 ) -> DefectReliability:
@@ -148,28 +178,29 @@ def _probability(fitted: Sequence[Certainty | None], class_id: int, known: Float
 
 
 def tune_certainty(
-    folder: Path, calibration: LabelledStrip, test: LabelledStrip, say: Callable[[str], None]
+    folder: Path, calibration: LabelledStrip | None, test: LabelledStrip, say: Callable[[str], None]
 ) -> tuple[Recipe, list[DefectReliability]]:
-    """Fit on `calibration`, show on `test`, and write the regressions into the recipe's card.
+    """Fit on `calibration`, show on `test`, and write both into the recipe's card; None: what it has is shown.
 
     Raises: RecipeError, EngineError, UserError.
     """
     card, model = recipe.load(folder)
     opened = wide_open(card)
-    say(f"calibration: {calibration}")
-    fitted = fit(candidates(card, calibration.assess(OpenVino(opened, model), opened)), card.classes)
-    classes = tuple(
-        msgspec.structs.replace(kind, certainty=certainty) for kind, certainty in zip(card.classes, fitted, strict=True)
-    )
+    if calibration:
+        _refuse_fitting(card, folder)
+        say(f"calibration: {calibration}")
+        known = candidates(card, calibration.assess(OpenVino(opened, model), opened))
+        card = with_certainty(card, fit(known, card.classes))
+    fitted = [kind.certainty for kind in card.classes]
     say(f"test, never fitted to: {test}")
     found = candidates(card, test.assess(OpenVino(opened, model), opened))
-    every, none = np.ones(len(found.is_right), bool), [None] * len(classes)
+    every, none = np.ones(len(found.is_right), bool), [None] * len(card.classes)
     shown = [
         show(found, none, "candidates, by their most certain pixel", every),
         show(found, fitted, "candidates", every),
         show(found, none, "reported, by their most certain pixel", found.is_reported),
         show(found, fitted, "reported", found.is_reported),
-        *(show(found, fitted, f"candidates, {kind.name}", found.class_id == kind.id) for kind in classes),
+        *(show(found, fitted, f"candidates, {kind.name}", found.class_id == kind.id) for kind in card.classes),
     ]
     for part in shown:
         low, high = part.interval
@@ -179,5 +210,14 @@ def tune_certainty(
         f"{test.kind}_defect_calibration_error_upper95": shown[1].interval[1],
         f"{test.kind}_reported_calibration_error": round(shown[3].error, 4),
     }
-    card = msgspec.structs.replace(card, classes=classes, scores=scores)
+    card = msgspec.structs.replace(card, scores=scores)
     return write_recipe(folder, model, msgspec.to_builtins(card)), shown
+
+
+def _refuse_fitting(card: Recipe, folder: Path) -> None:
+    asks = [kind.name for kind in card.classes if kind.min_probability]
+    if asks:
+        raise UserError(
+            f"{folder}: {', '.join(asks)}: min_probability was chosen for the probabilities that it has; expected no "
+            "--calibrate, which shows what those are worth. `trainer tune` fits and chooses both"
+        )

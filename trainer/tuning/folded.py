@@ -17,11 +17,10 @@ from inspector.words import counted
 from trainer.assessment.coil import Scale
 from trainer.assessment.defect_counts import DefectCounts
 from trainer.assessment.labelled_strip import AssessedStrip, assessed_frame
-from trainer.errors import UserError
 from trainer.metrics import Scores
 from trainer.recipe.export import write_recipe
 from trainer.recipe.held_out import HeldOut, graphs_of, infer_part, scale_head
-from trainer.tuning.certainty import LEAST, candidates, fit
+from trainer.tuning.certainty import fitted_to
 from trainer.tuning.sweep import outcomes, wide_open, with_settings
 from trainer.tuning.targets import TuningTarget, choose
 from trainer.tuning.tune import Tuned, chosen_settings, decide, defect_lines, scores_of
@@ -54,7 +53,7 @@ def tune_folded(
         "networks that never saw it"
     )
     decided = decide(
-        card, outcomes(card, strips), target, metres, say, strip_kind="frame", accept_collapsed=accept_collapsed
+        card, outcomes(opened, strips), target, metres, say, strip_kind="frame", accept_collapsed=accept_collapsed
     )
     if decided.card is None:
         return Tuned(card, False, decided.faults)
@@ -63,7 +62,7 @@ def tune_folded(
     for line in defect_lines(counts):
         say(f"  {line}")
     tuned = decided.with_scores(scores_of(counts, pixels, "frame"), "frame")
-    tuned = _with_certainty(tuned, opened, strips, say)
+    tuned = fitted_to(tuned, strips, say)
     return Tuned(write_recipe(folder, model, msgspec.to_builtins(tuned)), True, decided.faults)
 
 
@@ -90,33 +89,13 @@ def count_crosswise(card: Recipe, parts: Parts, target: TuningTarget) -> DefectC
     for place, part in enumerate(parts):
         others = [strip for number, strips in enumerate(parts) if number != place for strip in strips]
         metres = sum(strip.metres for strip in others)
-        choices = choose(outcomes(card, others), card.classes, target, metres)
+        choices = choose(outcomes(wide_open(card), others), card.classes, target, metres)
         kinds = {kind.name: kind for kind in with_settings(card, chosen_settings(card, choices)).classes}
         for strip in part:
             kept = tuple(
-                defect for defect in strip.reported if kinds[defect.name].reports(defect.area_mm2, defect.confidence)
+                defect
+                for defect in strip.reported
+                if kinds[defect.name].reports(defect.area_mm2, defect.length_mm, defect.confidence)
             )
             counts.add(msgspec.structs.replace(strip, reported=kept))
     return counts
-
-
-def _with_certainty(
-    card: Recipe, opened: Recipe, strips: Sequence[AssessedStrip], say: Callable[[str], None]
-) -> Recipe:
-    """Return the card with a defect's probability fitted to the frames, where they have enough of right and wrong."""
-    found = candidates(opened, strips)
-    right = int(found.is_right.sum())
-    wrong = len(found.is_right) - right
-    try:
-        fitted = fit(found, card.classes)
-    except UserError:
-        say(
-            f"a defect's probability stays that of its best pixel: {right} right and {wrong} wrong outlines, "
-            f"{LEAST} of each are needed"
-        )
-        return card
-    say(f"a defect's probability is fitted to {right} right and {wrong} wrong outlines")
-    classes = tuple(
-        msgspec.structs.replace(kind, certainty=certainty) for kind, certainty in zip(card.classes, fitted, strict=True)
-    )
-    return msgspec.structs.replace(card, classes=classes)

@@ -1,4 +1,6 @@
-"""How each class would fare at every setting of confidence and area, counted from one run of the network. Pure.
+"""How each class would fare at every setting, counted from one run of the network. Pure.
+
+A setting is a confidence and an area; of a class whose defects have a probability, also a confidence and a probability.
 
 The pixel threshold, which draws a defect's outline, stays as the recipe has it; what a setting decides is which of the
 outlined regions are called defects, and that the line decides when a defect is complete. So a sweep over one run's
@@ -9,32 +11,41 @@ with the strips.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
-from inspector.records.recipe import DefectClass, Recipe
+from inspector.records.recipe import Certainty, DefectClass, Recipe
 from inspector.score import overlaps
 from trainer.assessment.labelled_strip import AssessedStrip
 
-CONFIDENCES = np.concatenate(
-    (
-        (0.0, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.88, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.984, 0.988, 0.992),
-        (0.996, 0.998, 0.999, 0.9995, 0.9998, 0.9999, 0.99997),
-    )
-)
-"""Candidates for the highest confidence, all below 1: finer ones at the top, where log-odds tell them apart."""
-AREAS_MM2 = np.array((5.0, 20.0, 40.0, 80.0, 120.0, 160.0, 200.0, 300.0))
-"""Candidates for the smallest defect. A true defect that is smaller counts as not found: none is defined away."""
 
-SETTINGS = [
-    [
-        DefectClass(1, "any", 0.5, min_area_mm2=float(area_mm2), min_confidence=float(confidence))
-        for area_mm2 in AREAS_MM2
-    ]
-    for confidence in CONFIDENCES
+def _probabilities(log_odds: npt.NDArray[np.float64]) -> list[float]:
+    return [round(float(probability), 6) for probability in 1 / (1 + np.exp(-log_odds))]
+
+
+class Setting(NamedTuple):
+    """What decides whether an outlined region of a class is a defect."""
+
+    min_confidence: float
+    min_area_mm2: float
+    min_probability: float = 0.0
+
+
+CONFIDENCES = [0.0, *_probabilities(np.arange(0, 10.5, 0.25))]
+"""Candidates for the highest confidence, all below 1: in log-odds, for true and false ones lie close at the top."""
+AREAS_MM2 = (5.0, 20.0, 40.0, 80.0, 120.0, 160.0, 200.0, 300.0)
+"""Candidates for the smallest defect. A true defect that is smaller counts as not found: none is defined away."""
+PLAIN = [Setting(confidence, area_mm2) for confidence in CONFIDENCES for area_mm2 in AREAS_MM2]
+"""Every pair of the two."""
+PROBABLE = [
+    Setting(confidence, AREAS_MM2[0], probability)
+    for probability in _probabilities(np.arange(-4, 10.5, 0.25))
+    for confidence in (0.0, *_probabilities(np.arange(0, 6.0, 1)))
 ]
-"""Every pair of candidates, as the line would apply it."""
+"""Every probability, and the confidences that keep a line from gathering what will not be reported."""
 
 
 class SettingOutcome(msgspec.Struct, frozen=True):
@@ -49,33 +60,46 @@ class SettingOutcome(msgspec.Struct, frozen=True):
     """Share missed of a strip's defects of the class, mean over the strips that have any."""
     strips: int = 0
     """That have a defect of the class."""
+    min_probability: float = 0.0
+
+    @property
+    def setting(self) -> Setting:
+        """What was set."""
+        return Setting(self.min_confidence, self.min_area_mm2, self.min_probability)
 
 
 class Sweep:
     """Sums over strips as they come. For one thread."""
 
-    def __init__(self, classes: int) -> None:
-        shape = (classes, len(CONFIDENCES), len(AREAS_MM2))
-        self._found, self._false = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-        self._missed_shares = np.zeros(shape)
-        self._planted, self._strips = np.zeros(classes, np.int64), np.zeros(classes, np.int64)
+    def __init__(self, classes: Sequence[DefectClass]) -> None:
+        """Count these classes; one that has a certainty gets settings of probability too."""
+        self._settings = [PLAIN + PROBABLE if kind.certainty else PLAIN for kind in classes]
+        self._kinds = [
+            [_with(kind, setting) for setting in settings]
+            for kind, settings in zip(classes, self._settings, strict=True)
+        ]
+        self._found = [np.zeros(len(settings), np.int64) for settings in self._settings]
+        self._false = [np.zeros(len(settings), np.int64) for settings in self._settings]
+        self._missed_shares = [np.zeros(len(settings)) for settings in self._settings]
+        self._planted, self._strips = np.zeros(len(classes), np.int64), np.zeros(len(classes), np.int64)
 
-    def add(self, strip: AssessedStrip, class_ids: dict[str, int]) -> None:
-        """Count a strip whose defects were reported when no setting held any back; classes by name."""
-        reported_class = np.array([class_ids[defect.name] for defect in strip.reported], np.int64)
-        confidence = np.array([defect.confidence for defect in strip.reported])
-        area_mm2 = np.array([defect.area_mm2 for defect in strip.reported])
-        grid = [[setting.reports(area_mm2, confidence) for setting in row] for row in SETTINGS]
-        passes = np.moveaxis(np.array(grid, bool), -1, 0)  # (reported, confidences, areas)
+    def add(self, strip: AssessedStrip) -> None:
+        """Count a strip whose defects were reported when no setting held any back."""
         hits = np.array(overlaps(strip.planted, strip.reported), bool).reshape(len(strip.planted), len(strip.reported))
-        lonely = ~hits.any(axis=0)
+        is_lonely = np.asarray(~hits.any(axis=0), np.bool_)
         planted_class = np.array([planted.class_id for planted in strip.planted], np.int64)
-        for place in range(len(self._planted)):
-            self._false[place] += passes[lonely & (reported_class == place + 1)].sum(axis=0)
-            of_class = hits[planted_class == place + 1] & (reported_class == place + 1)
+        names = np.array([defect.name for defect in strip.reported], object)
+        sizes = [(defect.area_mm2, defect.length_mm, defect.confidence) for defect in strip.reported]
+        facts = np.array(sizes, np.float64).reshape(-1, 3)
+        for place, kinds in enumerate(self._kinds):
+            mine = names == kinds[0].name
+            area_mm2, length_mm, confidence = facts[mine].T
+            passes = np.stack([kind.reports(area_mm2, length_mm, confidence) for kind in kinds], axis=1)
+            self._false[place] += passes[is_lonely[mine]].sum(axis=0)
+            of_class = hits[planted_class == kinds[0].id][:, mine]
             if not len(of_class):
                 continue
-            found = sum((passes[hit].any(axis=0) for hit in of_class), np.zeros(passes.shape[1:], np.int64))
+            found = sum((passes[hit].any(axis=0) for hit in of_class), np.zeros(passes.shape[1], np.int64))
             self._found[place] += found
             self._missed_shares[place] += 1 - found / len(of_class)
             self._planted[place] += len(of_class)
@@ -86,41 +110,52 @@ class Sweep:
         return [
             [
                 SettingOutcome(
-                    float(confidence),
-                    float(area_mm2),
-                    int(self._found[place, i, j]),
+                    setting.min_confidence,
+                    setting.min_area_mm2,
+                    int(self._found[place][number]),
                     int(self._planted[place]),
-                    int(self._false[place, i, j]),
-                    float(self._missed_shares[place, i, j] / max(1, self._strips[place])),
+                    int(self._false[place][number]),
+                    float(self._missed_shares[place][number] / max(1, self._strips[place])),
                     int(self._strips[place]),
+                    setting.min_probability,
                 )
-                for i, confidence in enumerate(CONFIDENCES)
-                for j, area_mm2 in enumerate(AREAS_MM2)
+                for number, setting in enumerate(settings)
             ]
-            for place in range(len(self._planted))
+            for place, settings in enumerate(self._settings)
         ]
 
 
 def outcomes(card: Recipe, strips: Iterable[AssessedStrip]) -> list[list[SettingOutcome]]:
-    """Count every class at every setting."""
-    sweep = Sweep(len(card.classes))
-    class_ids = {kind.name: kind.id for kind in card.classes}
+    """Count every class at every setting: by the probabilities that the card's classes have, where they have them."""
+    sweep = Sweep(card.classes)
     for strip in strips:
-        sweep.add(strip, class_ids)
+        sweep.add(strip)
     return sweep.table()
 
 
-def with_settings(card: Recipe, settings: Sequence[tuple[float, float]]) -> Recipe:
-    """Return the card with (minimum confidence, minimum area in mm2) of each class replaced."""
-    classes = tuple(
-        msgspec.structs.replace(kind, min_confidence=confidence, min_area_mm2=area_mm2)
-        for kind, (confidence, area_mm2) in zip(card.classes, settings, strict=True)
-    )
+def _with(kind: DefectClass, setting: Setting) -> DefectClass:
+    """Return a class with a setting, as the line applies it."""
+    return msgspec.structs.replace(kind, **setting._asdict())
+
+
+def with_settings(card: Recipe, settings: Sequence[tuple[float, float] | Setting]) -> Recipe:
+    """Return the card with the setting of each class replaced; a pair is a confidence and an area in mm2."""
+    pairs = zip(card.classes, settings, strict=True)
+    return msgspec.structs.replace(card, classes=tuple(_with(kind, Setting(*setting)) for kind, setting in pairs))
+
+
+def without_certainty(card: Recipe) -> Recipe:
+    """Return the card with defects as certain as their best pixel."""
+    return with_certainty(card, [None] * len(card.classes))
+
+
+def with_certainty(card: Recipe, fitted: Sequence[Certainty | None]) -> Recipe:
+    """Return the card with the certainty of each class replaced."""
+    pairs = zip(card.classes, fitted, strict=True)
+    classes = tuple(msgspec.structs.replace(kind, certainty=certainty) for kind, certainty in pairs)
     return msgspec.structs.replace(card, classes=classes)
 
 
 def wide_open(card: Recipe) -> Recipe:
     """Return the card with settings that hold no defect back, and whose defects are as certain as their best pixel."""
-    opened = with_settings(card, [(0.0, 0.0)] * len(card.classes))
-    plain = tuple(msgspec.structs.replace(kind, certainty=None) for kind in opened.classes)
-    return msgspec.structs.replace(opened, classes=plain)
+    return without_certainty(with_settings(card, [(0.0, 0.0)] * len(card.classes)))

@@ -113,7 +113,7 @@ def _worth(outcomes: Sequence[SettingOutcome]) -> tuple[float, float]:
 def within_false(table: Sequence[Sequence[SettingOutcome]], max_false: float) -> list[SettingOutcome]:
     """Choose for each class, together, the settings that find most with at most `max_false` false defects in all.
 
-    Among equals the higher confidence: farther from the next false defect.
+    Among equals those without a probability, then the stricter: farther from the next false defect.
     """
     fronts = [_front(column) for column in table]
     best: dict[int, tuple[tuple[int, float], list[SettingOutcome]]] = {0: ((0, 0.0), [])}  # by false defects spent
@@ -121,7 +121,8 @@ def within_false(table: Sequence[Sequence[SettingOutcome]], max_false: float) ->
         longer: dict[int, tuple[tuple[int, float], list[SettingOutcome]]] = {}
         for spent, ((found, confidence), settings) in best.items():
             for outcome in front:
-                total, worth = spent + outcome.false, (found + outcome.found, confidence + outcome.min_confidence)
+                strictness = outcome.min_confidence + outcome.min_probability
+                total, worth = spent + outcome.false, (found + outcome.found, confidence + strictness)
                 if total <= max_false and (total not in longer or worth > longer[total][0]):
                     longer[total] = worth, [*settings, outcome]
         best = longer
@@ -170,9 +171,15 @@ def _collapse(kind: DefectClass, outcome: SettingOutcome, column: Sequence[Setti
     )
 
 
+def _strictness(outcome: SettingOutcome) -> tuple[bool, float, float, float]:
+    """Return how settings that find the same are ordered, the first is taken."""
+    by_probability = outcome.min_probability > 0
+    return by_probability, -outcome.min_probability, -outcome.min_confidence, outcome.min_area_mm2
+
+
 def _front(column: Sequence[SettingOutcome]) -> list[SettingOutcome]:
     """The settings that no other beats in both found and false."""
-    ordered = sorted(column, key=lambda row: (row.false, -row.found, -row.min_confidence, row.min_area_mm2))
+    ordered = sorted(column, key=lambda row: (row.false, -row.found, *_strictness(row)))
     front: list[SettingOutcome] = []
     for outcome in ordered:
         if not front or outcome.found > front[-1].found:

@@ -1,7 +1,8 @@
-"""A recipe's confidences and minimum areas, chosen on calibration strip and measured on test strip never chosen on.
+"""A recipe's settings, chosen on calibration strip and measured on test strip never chosen on.
 
-The network runs once over each. What is chosen must meet the user's target by the line's own count of found and false
-defects; what the recipe then promises is what the test part says, with exact bounds.
+The network runs once over each. Where the target is a rate of false defects, a defect's probability is fitted to the
+calibration strip first, and a class may ask for one. What is chosen must meet the user's target by the line's own count
+of found and false defects; what the recipe then promises is what the test part says, with exact bounds.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from trainer.assessment.defect_counts import DefectCounts
 from trainer.assessment.labelled_strip import LabelledStrip
 from trainer.metrics import Scores
 from trainer.recipe.export import write_recipe
-from trainer.tuning.sweep import SettingOutcome, outcomes, wide_open, with_settings
+from trainer.tuning.certainty import fitted_to
+from trainer.tuning.sweep import Setting, SettingOutcome, outcomes, wide_open, with_settings
 from trainer.tuning.targets import BELIEVABLE, ChosenSetting, TuningTarget, choose
 
 KINDS = ("coil_", "frame_")
@@ -57,7 +59,10 @@ def tune(
     card, model = recipe.load(folder)
     say(f"calibration: {calibration}")
     opened = wide_open(card)
-    table = outcomes(card, calibration.assess(OpenVino(opened, model), opened))
+    strips = list(calibration.assess(OpenVino(opened, model), opened))
+    if target.max_false_per_100m is not None:
+        card = opened = fitted_to(card, strips, say)
+    table = outcomes(opened, strips)
     decided = decide(
         card, table, target, calibration.metres, say, strip_kind=calibration.kind, accept_collapsed=accept_collapsed
     )
@@ -132,8 +137,8 @@ def decide(
     return ChosenRecipe(with_settings(card, chosen_settings(card, choices)), faults, collapsed, rests_on)
 
 
-def chosen_settings(card: Recipe, choices: Sequence[ChosenSetting]) -> list[tuple[float, float]]:
-    """Return minimum confidence and minimum area of each class: what was chosen, or what it had."""
+def chosen_settings(card: Recipe, choices: Sequence[ChosenSetting]) -> list[Setting]:
+    """Return the setting of each class: what was chosen, or what it had."""
     return [_setting(kind, choice) for kind, choice in zip(card.classes, choices, strict=True)]
 
 
@@ -207,15 +212,16 @@ def promises(counts: DefectCounts) -> list[str]:
 
 
 def _line(kind: DefectClass, choice: ChosenSetting) -> str:
-    confidence, area_mm2 = _setting(kind, choice)
+    confidence, area_mm2, probability = _setting(kind, choice)
     words = f"{kind.name:10} confidence {confidence:.3f}, at least {area_mm2:3.0f} mm2"
+    if probability:
+        words += f", probability {probability:.3f}"
     if outcome := choice.outcome:
         words += f": found {outcome.found} of {outcome.planted}, {outcome.false} false"
     return f"{words}; {choice.remark}" if choice.remark else words
 
 
-def _setting(kind: DefectClass, choice: ChosenSetting) -> tuple[float, float]:
-    """Return minimum confidence and minimum area of a class: what was chosen, or what it had."""
+def _setting(kind: DefectClass, choice: ChosenSetting) -> Setting:
     if outcome := choice.outcome:
-        return outcome.min_confidence, outcome.min_area_mm2
-    return kind.min_confidence, kind.min_area_mm2
+        return outcome.setting
+    return Setting(kind.min_confidence, kind.min_area_mm2, kind.min_probability)

@@ -1,9 +1,12 @@
 """Two engines as one: held-back frames are sound, what passes is the full recipe's, a blind screen ends."""
 
+from functools import partial
+
 import msgspec
 import numpy as np
 import pytest
 
+from inspector.analysis.finds import finds
 from inspector.engines.cascade import Cascade, fitted, permit
 from inspector.engines.screening import BLIND_AUDITS, ScreenAccount
 from inspector.engines.stub import See, Stub, grey_is_class
@@ -48,6 +51,7 @@ def cascade(
         classes=RECIPE.classes,
         measures_distance=measures_distance,
         account=account,
+        finds=partial(finds, recipe=RECIPE),
     )
     return joined, *stubs
 
@@ -134,7 +138,13 @@ def test_a_screen_of_another_size_looks_at_tiles() -> None:
     screen = fitted(small, stub, RECIPE, 2)
     account = ScreenAccount(0.001)
     engine = Cascade(
-        screen, Stub(RECIPE, grey_is_class(2)), below=BELOW, screen_classes=2, classes=RECIPE.classes, account=account
+        screen,
+        Stub(RECIPE, grey_is_class(2)),
+        below=BELOW,
+        screen_classes=2,
+        classes=RECIPE.classes,
+        account=account,
+        finds=partial(finds, recipe=RECIPE),
     )
     both = frames(1, 1, 1)
     both[1, 0, 0] = both[2, -1, -1] = 90

@@ -14,6 +14,7 @@ from tests.recipes import write_recipe
 from tests.trainer.painted import write_frames
 from trainer import __main__
 from trainer.errors import UserError
+from trainer.recipe import export
 from trainer.tuning.certainty import Candidates, fit, show
 
 KINDS = (DefectClass(1, "dark", 0.5, 0.0), DefectClass(2, "bright", 0.5, 0.0))
@@ -75,3 +76,20 @@ def test_the_recipe_says_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     shown = msgspec.json.decode((tmp_path / "out" / "reliability.json").read_bytes())
     assert shown[0]["defects"] == 48 + 16
     assert "calibration error" in capsys.readouterr().out
+    assert __main__.main(["tune-certainty", str(folder), "--test", data[1]]) == 0  # nothing is fitted: it is shown
+    assert recipe.read_card(folder) == card and "calibration:" not in capsys.readouterr().out
+
+
+def test_probabilities_that_settings_were_chosen_for_are_not_fitted_to_other_strip(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is refused by the classes' names, with what does both; shown they are as ever."""
+    folder = write_recipe(tmp_path / "recipe")
+    card, model = recipe.load(folder)
+    kinds = tuple(msgspec.structs.replace(kind, min_probability=0.5, certainty=TRUTH) for kind in card.classes)
+    export.write_recipe(folder, model, msgspec.to_builtins(msgspec.structs.replace(card, classes=kinds)))
+    data = str(write_frames(tmp_path / "test", 12))
+    assert __main__.main(["tune-certainty", str(folder), "--calibrate", data, "--test", data]) == 2
+    assert "dark, bright: min_probability was chosen" in capsys.readouterr().err
+    assert __main__.main(["tune-certainty", str(folder), "--test", data]) == 0
+    assert recipe.read_card(folder).classes == kinds

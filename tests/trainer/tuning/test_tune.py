@@ -5,13 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inspector.records.recipe import DefectClass, Maps, Recipe
+from inspector.records.recipe import Certainty, DefectClass, Maps, Recipe
 from inspector.score import Score, score
 from trainer.assessment.coil import ProceduralCoil, Scale, report
 from trainer.assessment.defect_counts import DefectCounts
-from trainer.assessment.labelled_strip import AssessedStrip
-from trainer.tuning.sweep import SettingOutcome, outcomes, wide_open, with_settings
+from trainer.assessment.labelled_strip import AssessedStrip, regions
+from trainer.tuning.certainty import fitted_to
+from trainer.tuning.sweep import (
+    CONFIDENCES,
+    Setting,
+    SettingOutcome,
+    outcomes,
+    wide_open,
+    with_certainty,
+    with_settings,
+)
 from trainer.tuning.targets import TuningTarget, choose, within_false, within_misses
+from trainer.tuning.tune import chosen_settings
 
 KINDS = tuple(DefectClass(i, name, 0.5, 0.0) for i, name in enumerate(("pitted", "crack", "scratch", "patch"), 1))
 CARD = Recipe(
@@ -71,7 +81,7 @@ def uneven(coil: ProceduralCoil) -> list[Maps]:
     ]
 
 
-@pytest.mark.parametrize("setting", [(0.7, 5.0), (0.9, 120.0), (0.95, 40.0)])
+@pytest.mark.parametrize("setting", [(CONFIDENCES[5], 5.0), (CONFIDENCES[10], 120.0), (CONFIDENCES[13], 40.0)])
 def test_the_sweep_counts_as_the_line_would(setting: tuple[float, float]) -> None:
     """A setting's row in the table is what a line with that setting in its recipe reports, found and false."""
     coil = ProceduralCoil(7, 24, defects_per_m=3)
@@ -106,6 +116,59 @@ def test_defects_are_counted_as_the_line_would() -> None:
     assert (len(errors.missed), len(errors.confused), len(errors.false)) == (total.missed, total.confused, total.false)
     assert counts.confusion[:, 0].sum() == total.missed and counts.confusion[0].sum() == total.false
     assert total.right <= total.reported - total.false
+
+
+LARGER = Certainty(constant=-8.0, log_odds=1.0, log_area=1.0, log_length=0.5)
+
+
+@pytest.mark.parametrize("least", [0.148047, 0.5, 0.817574])
+def test_the_sweep_counts_probabilities_as_the_line_does(least: float) -> None:
+    """The same for a setting by the whole defect's probability."""
+    coil = ProceduralCoil(7, 24, defects_per_m=3)
+    maps, likely = uneven(coil), with_certainty(CARD, [LARGER] * 4)
+    table = outcomes(likely, [strip_of(maps, CARD, coil)])
+    setting = Setting(0.0, 5.0, least)
+    line = line_score(maps, with_settings(likely, [setting] * 4), coil)
+    rows = [next(row for row in column if row.setting == setting) for column in table]
+    assert [(row.found, row.false) for row in rows] == [(kind.found, kind.false) for kind in line.classes]
+    assert 0 < sum(row.found for row in rows) < sum(row.planted for row in rows)
+    assert any(row.false for row in rows)
+
+
+def test_what_only_its_shape_tells_from_the_true_is_held_back_by_its_probability(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Long ones are true, wide ones of the same area and confidence are not: no pair of settings finds without them."""
+    strips, seen = [], []
+    for number in range(12):
+        labels = np.zeros((1, 256, 1600), np.uint8)
+        labels[0, 20:220, 100 + 9 * number : 106 + 9 * number] = 3
+        true = regions(labels[0], Scale())
+        labels[0, 100:112, 900 + 20 * number : 1000 + 20 * number] = 3
+        seen.append(Maps(labels, np.where(labels, 230, 0).astype(np.uint8), np.ones((1, 4), np.float32)))
+        strips.append(AssessedStrip(str(number), 0.16, true, report([seen[-1]], CARD, Scale())))
+    target = TuningTarget(max_false_per_100m=0)
+    (none,) = [choice for choice in choose(outcomes(CARD, strips), KINDS, target, 1.92) if choice.outcome]
+    assert "none of 12 defects is found" in none.fault
+    likely = fitted_to(CARD, strips, print)
+    assert "fitted to 12 right and 12 wrong" in capsys.readouterr().out
+    assert [bool(kind.certainty) for kind in likely.classes] == [False, False, True, False]
+    choices = choose(outcomes(likely, strips), likely.classes, target, 1.92)
+    (chosen,) = [choice.outcome for choice in choices if choice.outcome]
+    assert (chosen.found, chosen.false) == (12, 0) and chosen.min_probability > 0
+    tuned = with_settings(likely, chosen_settings(likely, choices))
+    assert [len(report([maps], tuned, Scale())) for maps in seen] == [1] * 12
+
+
+def test_few_outlines_leave_a_defect_its_best_pixels_probability() -> None:
+    """What a class of the strip had, for other outlines, is gone; of one that is not there it stays."""
+    strips = [AssessedStrip("1", 0.16, regions(np.full((256, 1600), 3, np.uint8), Scale()), ())]
+    says: list[str] = []
+    left = fitted_to(with_certainty(CARD, [LARGER] * 4), strips, says.append)
+    assert [kind.certainty for kind in left.classes] == [LARGER, LARGER, None, LARGER]
+    assert says == [
+        "a defect's probability is that of its best pixel: 0 right and 0 wrong outlines, 10 of each are needed"
+    ]
 
 
 @pytest.mark.parametrize(("allowed", "found"), [(0, 8), (1, 9), (3, 12), (99, 15)])

@@ -1,0 +1,56 @@
+"""What a screen's misses are counted by: frames of which the line would report something."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from inspector.analysis.finds import finds
+from inspector.records.frame import Bytes3D
+from inspector.records.recipe import Certainty, Maps, Recipe
+from tests.frames import HEIGHT, RECIPE, WIDTH
+
+SMALL = Certainty(constant=4.0, log_odds=0.0, log_area=-1.0, log_length=0.0)
+"""Half of those of 55 mm2 are right, fewer of larger ones."""
+
+
+def asking(mm_per_px: float = 1.0, least: float = 0.5) -> Recipe:
+    """A recipe whose dark defects must be probable, and whose bright ones need not."""
+    dark, bright = RECIPE.classes
+    dark = msgspec.structs.replace(dark, min_confidence=0.6, min_probability=least, certainty=SMALL)
+    return msgspec.structs.replace(RECIPE, classes=(dark, bright), mm_per_px=mm_per_px)
+
+
+def seen(*labels: int, rows: int, columns: int, confidence: int = 200) -> Maps:
+    """A frame for each label, with a region of it of this size."""
+    maps: Bytes3D = np.zeros((len(labels), HEIGHT, WIDTH), np.uint8)
+    presence = np.zeros((len(labels), 2), np.float32)
+    for place, label in enumerate(labels):
+        maps[place, :rows, :columns] = label
+        if label:
+            presence[place, label - 1] = confidence / 255
+    return Maps(maps, np.where(maps, confidence, 0).astype(np.uint8), presence)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "rows", "confidence", "expected"),
+    [
+        (RECIPE, 9, 200, [True, True, False]),
+        (asking(), 3, 200, [True, True, False]),
+        (asking(), 9, 200, [False, True, False]),
+        (asking(), 3, 140, [False, True, False]),
+        (asking(mm_per_px=0.5), 9, 200, [True, True, False]),
+        (asking(mm_per_px=0.0), 9, 200, [True, True, False]),
+    ],
+)
+def test_a_frame_has_a_find_where_its_defects_are_reported(
+    recipe: Recipe, rows: int, confidence: int, expected: list[bool]
+) -> None:
+    """A dark region counts if it is as probable as its class asks, at the recipe's scale; a bright one always."""
+    assert finds(seen(1, 2, 0, rows=rows, columns=9, confidence=confidence), recipe).tolist() == expected
+
+
+def test_a_presence_that_is_no_number_is_no_find() -> None:
+    """NaN is reported elsewhere."""
+    maps = seen(1, rows=3, columns=3)
+    maps.presence[:] = np.nan
+    assert finds(maps, asking()).tolist() == [False]
