@@ -25,7 +25,7 @@ COMMANDS = {
     "compare": "train three encoders alike: the paper's Table 1 compared with ours",
     "crossval": "measure on every frame once, by networks that never saw it, with intervals",
     "export": "write a run's best network as a recipe",
-    "tune": "choose a recipe's confidences and minimum areas for what you aim at",
+    "tune": "choose the settings of a recipe's classes for what you aim at",
     "specify": "have a recipe measure how far a frame is from those it was taught on",
     "recode": "write an older recipe's confidence as log-odds, which do not end at 1",
     "tune-certainty": "have a recipe tell a defect's probability from its pixels and its size",

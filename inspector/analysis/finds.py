@@ -19,8 +19,8 @@ Flags = npt.NDArray[np.bool_]
 def finds(maps: Maps, recipe: Recipe) -> Flags:
     """Return (N,) bool: whether each frame has a pixel that its class reports, were there enough of them.
 
-    Where the class asks for a probability, a region of the frame must have it, at the scale the recipe was taught at;
-    the pixel decides where that is not known.
+    Where the class asks for a probability, a region of the frame must have it, at the scale the recipe was taught at,
+    or touch the first or last row, where it may go on. The pixel decides where the scale is not known.
     """
     classes = recipe.classes
     known = np.nan_to_num(maps.presence[:, : len(classes)], nan=0.0)
@@ -44,8 +44,10 @@ def _has_probable(labels: Bytes2D, confidence: Bytes2D, likely: Flags, recipe: R
     seen = regions(labels, confidence, wanted)
     area_mm2, length_mm = seen.area * recipe.mm_per_px**2, (seen.bottom - seen.top) * recipe.mm_per_px
     peak = recipe.probabilities[seen.peak]
-    return any(
-        bool(kind.reports(area_mm2[mine], length_mm[mine], peak[mine]).any())
-        for kind in kinds
-        for mine in [seen.label == kind.id]
-    )
+    goes_on = (seen.top == 0) | (seen.bottom == len(labels))
+    found = np.zeros(len(peak), np.bool_)
+    for kind in kinds:
+        mine = seen.label == kind.id
+        found[mine] |= kind.reports(area_mm2[mine], length_mm[mine], peak[mine])
+        found[mine] |= goes_on[mine] & kind.may_report(area_mm2[mine], peak[mine])
+    return bool(found.any()) or not seen.is_whole

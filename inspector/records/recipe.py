@@ -40,6 +40,19 @@ class Certainty(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """Weight of the logarithm of its area, square millimetres."""
     log_length: float
     """Weight of the logarithm of its length along the travel, millimetres."""
+    largest_mm2: Annotated[float, Meta(gt=0)] | None = None
+    """The largest area that it was fitted to; None: not noted."""
+    longest_mm: Annotated[float, Meta(gt=0)] | None = None
+    """The greatest length that it was fitted to; None: not noted."""
+
+    @overload
+    def covers(self, area_mm2: float, length_mm: float) -> bool: ...
+    @overload
+    def covers(self, area_mm2: Floats, length_mm: Floats) -> NDArray[np.bool_]: ...
+    def covers(self, area_mm2: Any, length_mm: Any) -> Any:
+        """Whether a defect is no larger than those that it was fitted to: of others it says nothing that was seen."""
+        largest, longest = self.largest_mm2 or math.inf, self.longest_mm or math.inf
+        return (area_mm2 <= largest) & (length_mm <= longest)
 
     def probability(self, area_mm2: float, length_mm: float, confidence: float) -> float:
         """Return the probability, 0..1, of a defect whose most certain pixel has `confidence`, 0..1."""
@@ -89,7 +102,9 @@ class DefectClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decides whether it is one (hysteresis, as in Canny's edge detector, 1986).
     """
     min_probability: Annotated[float, Meta(ge=0, le=1)] = 0.0
-    """A defect less probable than this, by its pixels and its size together, is not reported."""
+    """A defect less probable than this, by its pixels and its size together, is not reported, unless it is larger than
+    all that the probability was fitted to.
+    """
     certainty: Certainty | None = None
     """How a defect's probability follows from its pixels and its size; None: it is that of its most certain pixel."""
 
@@ -110,10 +125,14 @@ class DefectClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         passes = self.may_report(area_mm2, confidence)
         if not self.min_probability:
             return passes
+        if self.certainty is None:
+            return passes & (confidence >= self.min_probability)
         if isinstance(passes, np.ndarray):
-            known = self.certainty.probabilities(area_mm2, length_mm, confidence) if self.certainty else confidence
-            return passes & (known >= self.min_probability)
-        return bool(passes) and self.probability(area_mm2, length_mm, confidence) >= self.min_probability
+            likely = self.certainty.probabilities(area_mm2, length_mm, confidence) >= self.min_probability
+            return passes & (likely | ~self.certainty.covers(area_mm2, length_mm))
+        if not passes or not self.certainty.covers(area_mm2, length_mm):
+            return bool(passes)
+        return self.certainty.probability(area_mm2, length_mm, confidence) >= self.min_probability
 
     @overload
     def may_report(self, area_mm2: float, confidence: float) -> bool: ...

@@ -80,6 +80,8 @@ def _idle(settings: Config) -> Iterator[str]:
 def _confidence_faults(settings: Config, card: Recipe) -> Iterator[str]:
     """Rules for defects more certain than the recipe ever is."""
     most = round(float(card.probabilities.max()), 6)
+    if any(kind.certainty for kind in card.classes):
+        most = 1.0  # by its size a defect may be more certain than any of its pixels
     asked = [(f'trigger "{trigger.name}"', trigger.min_confidence) for trigger in settings.trigger]
     asked += [
         (f'grading "{grading.name}": limit "{limit.name}"', limit.min_confidence)

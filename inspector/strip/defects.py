@@ -3,9 +3,9 @@
 Laws: two pieces of one class are one defect where pixels of theirs lie no farther apart than the class's gap, along
 and across; what lies farther apart is joined only by what lies between. A defect is reported as soon as it is large
 and sure enough (`new`), while it grows (`update`), and once when no later frame can touch it (`end`). Minimum areas,
-confidences and probabilities are those of the whole: where a class asks for a probability, what a frame's end has cut
-off waits for the next frame, 2 m at most. Two that were reported before they met become one: the other ends as
-`part_of` it. What is kept of an open defect is bounded, however long it is.
+confidences and probabilities are those of the whole: where a class asks for a probability, a defect is first reported
+at its end, or once the strip has gone on 2 m from its begin. Two that were reported before they met become one: the
+other ends as `part_of` it. What is kept of an open defect is bounded, however long it is.
 
 Knows: places on the coil. Must not know: gaps in the strip, coils' totals.
 """
@@ -13,11 +13,9 @@ Knows: places on the coil. Must not know: gaps in the strip, coils' totals.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from inspector.config.severity import SeveritySection, severity
 from inspector.records.events import Defect, Phase
@@ -25,6 +23,7 @@ from inspector.records.extent import Extent
 from inspector.records.recipe import DefectClass
 from inspector.records.stages import Detection, Inspected, Outline, piece_id
 from inspector.strip.edges import UNKNOWN, EdgeDistance, from_left, from_right
+from inspector.strip.touching import Boxes, Touchable, connected
 
 UPDATE_MM = 2000.0
 """A defect that goes on is reported each time it has grown by this, or doubled its area: its end is not waited for."""
@@ -39,9 +38,6 @@ MOST_BOXES = 4096
 ROUNDING_MM = 1e-3
 FEW_PAIRS = 4000
 """Pieces and what they may touch, of all classes: with fewer pairs the time goes into calls, not into pairs."""
-
-Boxes = NDArray[np.float64]
-"""(R, 4): start, end, left, right, millimetres on the coil."""
 
 
 class JoinGap(msgspec.Struct, frozen=True):
@@ -167,12 +163,16 @@ class Assembly(msgspec.Struct, eq=False):
         for group in _together(fresh, len(self.open)):
             touched += self._join(group, joins, reported, joined)
         reported += self.reach(inspected.frame.header.camera, end_mm, joins)
-        still = {id(defect) for defect in self.open}
+        still, waiting = {id(defect) for defect in self.open}, self._waiting()
         for defect in touched:
             if id(defect) in still:
                 defect.keep(self._settled_mm() - self._gap(defect, joins).along_mm)
-                if defect.has_grown if defect.is_reported else not self._is_cut(defect, end_mm):
+                if defect.has_grown if defect.is_reported else id(defect) not in waiting:
                     self._report(defect, "update" if defect.is_reported else "new", joins, reported)
+        known_mm = max(self.reached_mm.values()) - UPDATE_MM
+        for defect in waiting.values():
+            if defect.extent.start_mm <= known_mm:
+                self._report(defect, "new", joins, reported)
         return reported
 
     def reach(self, camera: str, to_mm: float, joins: Joins) -> list[Defect]:
@@ -204,10 +204,12 @@ class Assembly(msgspec.Struct, eq=False):
         """Up to here no frame is still to come."""
         return max(min(self.reached_mm.values()), max(self.reached_mm.values()) - LAG_MM)
 
-    def _is_cut(self, defect: Open, end_mm: float) -> bool:
-        """Whether the frame that ends here cut it off: what there is of it does not say how probable the whole is."""
-        goes_on = defect.extent.end_mm >= end_mm - ROUNDING_MM and defect.extent.length_mm < UPDATE_MM
-        return goes_on and bool(self.classes[defect.class_id - 1].min_probability)
+    def _waiting(self) -> dict[int, Open]:
+        """Return by identity what is not reported yet because a part does not say how probable the whole is."""
+        asking = {kind.id for kind in self.classes if kind.min_probability}
+        if not asking:
+            return {}
+        return {id(defect): defect for defect in self.open if defect.class_id in asking and not defect.is_reported}
 
     def _gap(self, defect: Open, joins: Joins) -> JoinGap:
         return joins.gap(self.classes[defect.class_id - 1].name)
@@ -234,8 +236,8 @@ class Assembly(msgspec.Struct, eq=False):
         begun = len(members)
         members += pieces
         gaps = {kind: joins.gap(self.classes[kind - 1].name) for kind in kinds}
-        shapes = [_Shape(member.class_id, member.boxes(), *_reach(gaps[member.class_id])) for member in members]
-        groups = _groups(shapes, begun)
+        shapes = [Touchable(member.class_id, member.boxes(), *_reach(gaps[member.class_id])) for member in members]
+        groups = connected(shapes, begun)
         groups.sort(key=lambda group: members[group[0]].class_id)
         touched = []
         for group in groups:
@@ -317,82 +319,6 @@ def _together(pieces: list[Open], begun: int) -> Iterable[list[Open]]:
     return [by_class[kind] for kind in sorted(by_class)]
 
 
-class _Shape(NamedTuple):
-    """What of a defect others may touch, and how near they must come."""
-
-    class_id: int
-    boxes: Boxes
-    along_mm: float
-    across_mm: float
-
-
 def _reach(gap: JoinGap) -> tuple[float, float]:
     """How far apart shapes of a class may lie, along and across."""
     return gap.along_mm + ROUNDING_MM, max(gap.across_mm, TOUCH_MM)
-
-
-def _groups(shapes: Sequence[_Shape], begun: int) -> list[list[int]]:
-    """Group shapes that are connected, where each group has one of those from `begun` on; places in order."""
-    hulls = _hulls([shape.boxes for shape in shapes])
-    first = list(range(len(shapes)))
-
-    def root(place: int) -> int:
-        while first[place] != place:
-            first[place] = place = first[first[place]]
-        return place
-
-    for new, old in _pairs(shapes, hulls, begun):
-        root_of_new, root_of_old = root(new), root(old)
-        if root_of_new == root_of_old:
-            continue
-        _, boxes, along_mm, across_mm = shapes[new]
-        near = _within(shapes[old].boxes, hulls[new], along_mm, across_mm)
-        if _is_near(_within(boxes, hulls[old], along_mm, across_mm), near, along_mm, across_mm):
-            first[max(root_of_new, root_of_old)] = min(root_of_new, root_of_old)
-    groups: dict[int, list[int]] = {}
-    for place in range(len(shapes)):
-        groups.setdefault(root(place), []).append(place)
-    return [group for group in groups.values() if group[-1] >= begun]
-
-
-def _hulls(shapes: Sequence[Boxes]) -> Boxes:
-    """The box around each shape."""
-    begins = np.cumsum([0, *map(len, shapes[:-1])])
-    boxes = np.concatenate(shapes)
-    least, most = np.minimum.reduceat(boxes, begins), np.maximum.reduceat(boxes, begins)
-    return np.stack((least[:, 0], most[:, 1], least[:, 2], most[:, 3]), axis=1)
-
-
-def _pairs(shapes: Sequence[_Shape], hulls: Boxes, begun: int) -> Iterable[tuple[int, int]]:
-    """Pairs of a new shape and any other of its class whose hulls lie close enough."""
-    new, every = hulls[begun:, None], hulls[None]
-    facts = np.array([(shape.class_id, shape.along_mm, shape.across_mm) for shape in shapes])
-    kind, along_mm, across_mm = facts[begun:, :, None].transpose(1, 0, 2)
-    is_close = (
-        (kind == facts[:, 0])
-        & (np.maximum(every[..., 0] - new[..., 1], new[..., 0] - every[..., 1]) <= along_mm)
-        & (np.maximum(every[..., 2] - new[..., 3], new[..., 2] - every[..., 3]) <= across_mm)
-    )
-    rows, columns = np.nonzero(is_close)
-    kept = columns < rows + begun
-    return zip((rows[kept] + begun).tolist(), columns[kept].tolist(), strict=True)
-
-
-def _is_near(shape: Boxes, near: Boxes, along_mm: float, across_mm: float) -> bool:
-    """Whether any box of one shape lies close enough to any of the other."""
-    a, b = shape[:, None], near[None]
-    is_near: NDArray[np.bool_] = (np.maximum(b[..., 0] - a[..., 1], a[..., 0] - b[..., 1]) <= along_mm) & (
-        np.maximum(b[..., 2] - a[..., 3], a[..., 2] - b[..., 3]) <= across_mm
-    )
-    return bool(is_near.any())
-
-
-def _within(shape: Boxes, hull: Boxes, along_mm: float, across_mm: float) -> Boxes:
-    """Boxes of a shape that lie close enough to a hull."""
-    inside: NDArray[np.bool_] = (
-        (shape[:, 0] - hull[1] <= along_mm)
-        & (hull[0] - shape[:, 1] <= along_mm)
-        & (shape[:, 2] - hull[3] <= across_mm)
-        & (hull[2] - shape[:, 3] <= across_mm)
-    )
-    return shape[inside]

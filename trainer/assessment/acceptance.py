@@ -86,7 +86,7 @@ class AcceptanceReport(msgspec.Struct, frozen=True, kw_only=True):
     outlined: dict[str, float | None]
     """Dice and IoU of all that the network labelled, keyed by convention."""
     reported: dict[str, float | None]
-    """The same of what the recipe's areas and confidences let through."""
+    """The same of what the settings of the recipe's classes let through."""
     reliability: tuple[Trust, ...]
     """All classes together first."""
     defect_reliability: Trust

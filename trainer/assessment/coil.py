@@ -96,7 +96,7 @@ def report(maps: Iterable[Maps], card: Recipe, scale: Scale, *, joins: bool = Tr
         last |= {event.id: event for event in found.events if isinstance(event, Defect)}
     found = strip(Findings(closed_ns=0, is_last=True))
     last |= {event.id: event for event in found.events if isinstance(event, Defect)}
-    return tuple(last.values())
+    return tuple(defect for defect in last.values() if not defect.part_of)
 
 
 def _single(maps: Maps) -> Iterator[Maps]:

@@ -1,4 +1,4 @@
-"""`trainer tune`: choose a recipe's confidences and minimum areas for what the user aims at."""
+"""`trainer tune`: choose the settings of a recipe's classes for what the user aims at."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def describe(card: Recipe, engine: Segmenter, frames: Sequence[Shown], total: in
     labelled = sum(frame.truth is not None for frame in frames)
     foot = [
         "prediction: pixels whose probability reaches their class's threshold; "
-        "minimum areas and confidence, which decide what is reported, are not applied."
+        "the classes' other settings, which decide what is reported, are not applied."
     ]
     if labelled:
         foot.append(

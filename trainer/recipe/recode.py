@@ -27,11 +27,17 @@ CHAIN = ("Cast", "Clip", "Round", "Mul", "Squeeze")
 def recode(folder: Path) -> Recipe:
     """Rewrite a recipe; what its thresholds let through stays the same but for the rounding of a code.
 
-    Raises: RecipeError; UserError for a recipe that writes log-odds already, or another tool's graph.
+    Raises: RecipeError; UserError for a recipe that writes log-odds already or asks for probabilities, or another
+        tool's graph.
     """
     card, model = recipe.load(folder)
     if card.confidence == "log_odds":
         raise UserError(f"{folder}: its confidences are log-odds already; nothing to do")
+    if any(kind.min_probability for kind in card.classes):
+        raise UserError(
+            f"{folder}: its min_probability was chosen by confidences of 255 p; expected none. Set it to 0, and "
+            "`trainer tune` the recipe when it is rewritten"
+        )
     made = with_log_odds(onnx.load_from_string(model)).SerializeToString()
     classes = [msgspec.structs.replace(kind, min_confidence=carried_over(kind.min_confidence)) for kind in card.classes]
     fields = msgspec.to_builtins(card) | {

@@ -7,6 +7,7 @@ often such candidates are right. Platt's targets and a small ridge keep a class 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -117,35 +118,40 @@ def _regress(known: Floats, is_right: npt.NDArray[np.bool_]) -> Certainty:
     scaled = weights[1:] / spread
     constant = float(weights[0] - scaled @ middle)
     odds, area, length = (round(float(weight), 6) for weight in scaled)
-    return Certainty(constant=round(constant, 6), log_odds=odds, log_area=area, log_length=length)
+    largest, longest = (math.ceil(round(float(size), 1)) for size in np.exp(known[:, 1:].max(0)))
+    return Certainty(
+        constant=round(constant, 6),
+        log_odds=odds,
+        log_area=area,
+        log_length=length,
+        largest_mm2=largest,
+        longest_mm=longest,
+    )
 
 
 def fitted_to(card: Recipe, strips: Sequence[AssessedStrip], say: Callable[[str], None]) -> Recipe:
     """Return the card with defects' probabilities fitted to strips of which nothing was held back.
 
-    A class of which they have no true defect keeps what it has. With too few right or wrong outlines a defect is as
-    probable as its best pixel.
+    A class of which they have no true defect, and whose settings therefore stay, keeps the probability that these ask
+    for. With too few right or wrong outlines all keep what they have.
     """
     found = candidates(card, strips)
     right = int(found.is_right.sum())
     wrong = len(found.is_right) - right
     try:
-        fitted: list[Certainty | None] = [*fit(found, card.classes)]
+        fitted = fit(found, card.classes)
     except UserError:
-        fitted = [None] * len(card.classes)
         say(
-            f"a defect's probability is that of its best pixel: {right} right and {wrong} wrong outlines, "
-            f"{LEAST} of each are needed"
+            f"defects' probabilities stay as they are: {right} right and {wrong} wrong outlines, {LEAST} of each are "
+            "needed to fit them"
         )
-    else:
-        say(f"a defect's probability is fitted to {right} right and {wrong} wrong outlines")
+        return card
+    say(f"defects' probabilities are fitted to {right} right and {wrong} wrong outlines")
     measured = {planted.class_id for strip in strips for planted in strip.planted}
+    pairs = zip(card.classes, fitted, strict=True)
     return with_certainty(
         card,
-        [
-            certainty if kind.id in measured else kind.certainty
-            for kind, certainty in zip(card.classes, fitted, strict=True)
-        ],
+        [kind.certainty if kind.min_probability and kind.id not in measured else new for kind, new in pairs],
     )
 
 

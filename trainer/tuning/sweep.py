@@ -4,8 +4,8 @@ A setting is a confidence and an area; of a class whose defects have a probabili
 
 The pixel threshold, which draws a defect's outline, stays as the recipe has it; what a setting decides is which of the
 outlined regions are called defects, and that the line decides when a defect is complete. So a sweep over one run's
-defects, reported when no setting held any back, is exact (areas to 0.1 mm2, as they are reported). Memory does not grow
-with the strips.
+defects, reported when no setting held any back, is exact (areas to 0.1 mm2, as they are reported), but for what the
+line drops within a frame before it joins: pieces of too little confidence or area, of which a whole is then without.
 """
 
 from __future__ import annotations
@@ -144,11 +144,6 @@ def with_settings(card: Recipe, settings: Sequence[tuple[float, float] | Setting
     return msgspec.structs.replace(card, classes=tuple(_with(kind, Setting(*setting)) for kind, setting in pairs))
 
 
-def without_certainty(card: Recipe) -> Recipe:
-    """Return the card with defects as certain as their best pixel."""
-    return with_certainty(card, [None] * len(card.classes))
-
-
 def with_certainty(card: Recipe, fitted: Sequence[Certainty | None]) -> Recipe:
     """Return the card with the certainty of each class replaced."""
     pairs = zip(card.classes, fitted, strict=True)
@@ -158,4 +153,5 @@ def with_certainty(card: Recipe, fitted: Sequence[Certainty | None]) -> Recipe:
 
 def wide_open(card: Recipe) -> Recipe:
     """Return the card with settings that hold no defect back, and whose defects are as certain as their best pixel."""
-    return without_certainty(with_settings(card, [(0.0, 0.0)] * len(card.classes)))
+    opened = with_settings(card, [(0.0, 0.0)] * len(card.classes))
+    return with_certainty(opened, [None] * len(card.classes))

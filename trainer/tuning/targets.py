@@ -113,7 +113,7 @@ def _worth(outcomes: Sequence[SettingOutcome]) -> tuple[float, float]:
 def within_false(table: Sequence[Sequence[SettingOutcome]], max_false: float) -> list[SettingOutcome]:
     """Choose for each class, together, the settings that find most with at most `max_false` false defects in all.
 
-    Among equals those without a probability, then the stricter: farther from the next false defect.
+    Among equals the fewest false ones, then the strictest: farther from the next false defect.
     """
     fronts = [_front(column) for column in table]
     best: dict[int, tuple[tuple[int, float], list[SettingOutcome]]] = {0: ((0, 0.0), [])}  # by false defects spent
@@ -128,7 +128,7 @@ def within_false(table: Sequence[Sequence[SettingOutcome]], max_false: float) ->
         best = longer
     if not best:
         return [min(front, key=lambda outcome: outcome.false) for front in fronts]
-    return max(best.values(), key=lambda entry: entry[0])[1]
+    return max(best.items(), key=lambda entry: (entry[1][0][0], -entry[0], entry[1][0][1]))[1][1]
 
 
 def within_misses(column: Sequence[SettingOutcome], max_miss_rate: float) -> tuple[SettingOutcome, str, bool]:

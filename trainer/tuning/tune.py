@@ -60,14 +60,17 @@ def tune(
     say(f"calibration: {calibration}")
     opened = wide_open(card)
     strips = list(calibration.assess(OpenVino(opened, model), opened))
+    fitted = card
     if target.max_false_per_100m is not None:
-        card = opened = fitted_to(card, strips, say)
+        fitted = opened = fitted_to(card, strips, say)
     table = outcomes(opened, strips)
     decided = decide(
-        card, table, target, calibration.metres, say, strip_kind=calibration.kind, accept_collapsed=accept_collapsed
+        fitted, table, target, calibration.metres, say, strip_kind=calibration.kind, accept_collapsed=accept_collapsed
     )
     if decided.card is None:
         return Tuned(card, False, decided.faults)
+    decided = msgspec.structs.replace(decided, card=with_scale(decided.card, calibration))
+    assert decided.card, "it was chosen"
     counts, scores = measure(decided.card, model, test)
     say(f"test, never chosen on: {test}")
     for line in defect_lines(counts):
@@ -135,6 +138,12 @@ def decide(
         f"{kind.name}: {_support(column, strip_kind)}" for kind, column in zip(card.classes, table, strict=True)
     )
     return ChosenRecipe(with_settings(card, chosen_settings(card, choices)), faults, collapsed, rests_on)
+
+
+def with_scale(card: Recipe, calibration: LabelledStrip) -> Recipe:
+    """Return the card with the strip's scale, where its settings go by more than pixels and it has none."""
+    asks = any(kind.min_probability for kind in card.classes)
+    return msgspec.structs.replace(card, mm_per_px=calibration.mm_per_px) if asks and not card.mm_per_px else card
 
 
 def chosen_settings(card: Recipe, choices: Sequence[ChosenSetting]) -> list[Setting]:

@@ -20,12 +20,12 @@ def asking(mm_per_px: float = 1.0, least: float = 0.5) -> Recipe:
     return msgspec.structs.replace(RECIPE, classes=(dark, bright), mm_per_px=mm_per_px)
 
 
-def seen(*labels: int, rows: int, columns: int, confidence: int = 200) -> Maps:
-    """A frame for each label, with a region of it of this size."""
+def seen(*labels: int, rows: int, columns: int, confidence: int = 200, first: int = 1) -> Maps:
+    """A frame for each label, with a region of it of this size, from this row on."""
     maps: Bytes3D = np.zeros((len(labels), HEIGHT, WIDTH), np.uint8)
     presence = np.zeros((len(labels), 2), np.float32)
     for place, label in enumerate(labels):
-        maps[place, :rows, :columns] = label
+        maps[place, first : first + rows, :columns] = label
         if label:
             presence[place, label - 1] = confidence / 255
     return Maps(maps, np.where(maps, confidence, 0).astype(np.uint8), presence)
@@ -34,12 +34,12 @@ def seen(*labels: int, rows: int, columns: int, confidence: int = 200) -> Maps:
 @pytest.mark.parametrize(
     ("recipe", "rows", "confidence", "expected"),
     [
-        (RECIPE, 9, 200, [True, True, False]),
+        (RECIPE, 8, 200, [True, True, False]),
         (asking(), 3, 200, [True, True, False]),
-        (asking(), 9, 200, [False, True, False]),
+        (asking(), 8, 200, [False, True, False]),
         (asking(), 3, 140, [False, True, False]),
-        (asking(mm_per_px=0.5), 9, 200, [True, True, False]),
-        (asking(mm_per_px=0.0), 9, 200, [True, True, False]),
+        (asking(mm_per_px=0.5), 8, 200, [True, True, False]),
+        (asking(mm_per_px=0.0), 8, 200, [True, True, False]),
     ],
 )
 def test_a_frame_has_a_find_where_its_defects_are_reported(
@@ -47,6 +47,22 @@ def test_a_frame_has_a_find_where_its_defects_are_reported(
 ) -> None:
     """A dark region counts if it is as probable as its class asks, at the recipe's scale; a bright one always."""
     assert finds(seen(1, 2, 0, rows=rows, columns=9, confidence=confidence), recipe).tolist() == expected
+
+
+@pytest.mark.parametrize("first", [0, HEIGHT - 8])
+def test_a_region_at_the_frames_edge_may_go_on(first: int) -> None:
+    """What another frame cuts off may be part of one that is reported, if its best pixel is sure enough."""
+    assert finds(seen(1, rows=8, columns=9, first=first), asking()).tolist() == [True]
+    assert finds(seen(1, rows=8, columns=9, first=first, confidence=140), asking()).tolist() == [False]
+
+
+def test_noise_that_is_not_looked_through_is_a_find() -> None:
+    """More runs than are put together: nobody knows what they hide."""
+    maps = seen(1, rows=1, columns=1, first=4)
+    torn = np.zeros((1, 400, 1600), np.uint8)
+    torn[:, 1:-1, 1:-1:2] = 1
+    noise = Maps(torn, torn * np.uint8(140), maps.presence)
+    assert finds(noise, msgspec.structs.replace(asking(least=0.99), height=400, width=1600)).tolist() == [True]
 
 
 def test_a_presence_that_is_no_number_is_no_find() -> None:

@@ -11,6 +11,7 @@ from inspector.errors import ConfigError
 from inspector.harness import configuration
 from inspector.harness.ports import Ports
 from inspector.recipe import read_card
+from inspector.records.recipe import Certainty
 from inspector.service import rules
 from inspector.service.prepare import prepare, remarks
 from tests.recipes import WIDTH, write_recipe
@@ -236,6 +237,9 @@ def test_a_confidence_that_the_recipe_never_states(folder: Path) -> None:
         'grading "g": limit "sure": min_confidence is 1: it can never decide, for recipe tiny@1 states at most '
         "0.999993. Lower it."
     ]
+    certainty = Certainty(constant=0.0, log_odds=1.0, log_area=1.0, log_length=0.0)
+    kinds = tuple(msgspec.structs.replace(kind, certainty=certainty) for kind in card.classes)
+    assert list(rules.faults(settings, msgspec.structs.replace(card, classes=kinds))) == []
 
 
 def test_good_rules_are_taken_without_a_word(folder: Path) -> None:

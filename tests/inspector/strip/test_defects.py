@@ -169,33 +169,6 @@ def test_an_event_has_the_defects_own_probability() -> None:
     assert msgspec.structs.replace(before, confidence=after.confidence) == after
 
 
-def asking(constant: float) -> Recipe:
-    """A recipe that reports what is right more often than not: of large ones, fewer are."""
-    by = recipe("dark")
-    larger = Certainty(constant=constant, log_odds=0.0, log_area=-1.0, log_length=0.0)
-    kind = msgspec.structs.replace(by.classes[0], min_probability=0.5, certainty=larger)
-    return msgspec.structs.replace(by, classes=(kind,))
-
-
-def test_what_a_frames_end_cuts_off_is_not_assessed_by_what_shows_of_it() -> None:
-    """Both parts of a large one would be probable, the whole is not; a small one is reported in its own frame."""
-    coil = np.zeros((6 * ROWS, COLUMNS), np.uint8)
-    coil[3 : ROWS + 3, 3:8] = 1  # 90 mm2, of which 45 in each frame
-    coil[4 * ROWS + 1 : 4 * ROWS + 3, 3] = 1
-    events = reported(coil, asking(constant=4.0), gaps=Joins({"dark": JoinGap(5.0, 0.0)}))
-    assert [(defect.phase, defect.start_mm) for defect in events] == [("new", 25.0), ("end", 25.0)]
-    assert all(defect.confidence > 0.5 for defect in events)
-
-
-def test_two_metres_of_a_long_one_say_enough_and_it_ends_though_it_has_become_improbable() -> None:
-    """An alarm does not wait for the end of a long one; whoever received its beginning receives its end."""
-    coil = np.zeros((12 * ROWS, COLUMNS), np.uint8)
-    coil[:, 2] = 1
-    events = reported(coil, asking(constant=9.2), row_mm=150.0)
-    assert [defect.phase for defect in events] == ["new", *["update"] * (len(events) - 2), "end"]
-    assert events[0].end_mm == 2700.0 and events[0].confidence > 0.5 > events[-1].confidence
-
-
 @settings(max_examples=50, deadline=None)
 @given(COILS, st.integers(0, 7), st.sampled_from([1.0, 250.0]), st.integers(0, 3))
 def test_a_restart_tears_nothing(coil: Bytes2D, after: int, row_mm: float, gap_rows: int) -> None:

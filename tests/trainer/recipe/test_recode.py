@@ -121,3 +121,8 @@ def test_another_tools_graph_and_a_recoded_one_are_refused(
     assert (foreign / "model.onnx").read_bytes() == before
     assert main(["recode", str(recipes["fp32"])]) == 2
     assert "already" in capsys.readouterr().err
+    asks = old_recipe(tmp_path / "asks")
+    card = (asks / "recipe.toml").read_text()
+    (asks / "recipe.toml").write_text(card.replace("min_confidence = 1.0", "min_probability = 0.5"))
+    assert main(["recode", str(asks)]) == 2
+    assert "min_probability was chosen by confidences of 255 p" in capsys.readouterr().err

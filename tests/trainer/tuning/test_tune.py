@@ -150,9 +150,12 @@ def test_what_only_its_shape_tells_from_the_true_is_held_back_by_its_probability
     target = TuningTarget(max_false_per_100m=0)
     (none,) = [choice for choice in choose(outcomes(CARD, strips), KINDS, target, 1.92) if choice.outcome]
     assert "none of 12 defects is found" in none.fault
-    likely = fitted_to(CARD, strips, print)
+    asks = with_settings(with_certainty(CARD, [LARGER] * 4), [Setting(0.0, 0.0, 0.5), *[(0.0, 0.0)] * 3])
+    likely = fitted_to(asks, strips, print)
     assert "fitted to 12 right and 12 wrong" in capsys.readouterr().out
-    assert [bool(kind.certainty) for kind in likely.classes] == [False, False, True, False]
+    # The first is not on this strip: its setting stays, and what that asks for.
+    assert [kind.certainty == LARGER for kind in likely.classes] == [True, False, False, False]
+    assert all(kind.certainty and kind.certainty.longest_mm == 125 for kind in likely.classes[1:])
     choices = choose(outcomes(likely, strips), likely.classes, target, 1.92)
     (chosen,) = [choice.outcome for choice in choices if choice.outcome]
     assert (chosen.found, chosen.false) == (12, 0) and chosen.min_probability > 0
@@ -160,15 +163,24 @@ def test_what_only_its_shape_tells_from_the_true_is_held_back_by_its_probability
     assert [len(report([maps], tuned, Scale())) for maps in seen] == [1] * 12
 
 
-def test_few_outlines_leave_a_defect_its_best_pixels_probability() -> None:
-    """What a class of the strip had, for other outlines, is gone; of one that is not there it stays."""
+def test_few_outlines_leave_the_probabilities_that_there_are() -> None:
+    """Too few decide nothing, and that is reported."""
     strips = [AssessedStrip("1", 0.16, regions(np.full((256, 1600), 3, np.uint8), Scale()), ())]
     says: list[str] = []
-    left = fitted_to(with_certainty(CARD, [LARGER] * 4), strips, says.append)
-    assert [kind.certainty for kind in left.classes] == [LARGER, LARGER, None, LARGER]
-    assert says == [
-        "a defect's probability is that of its best pixel: 0 right and 0 wrong outlines, 10 of each are needed"
+    before = with_certainty(CARD, [LARGER] * 4)
+    assert fitted_to(before, strips, says.append) == before
+    (line,) = says
+    assert "stay as they are: 0 right and 0 wrong outlines, 10 of each are needed" in line
+
+
+def test_among_choices_that_find_as_many_the_fewest_false_are_taken() -> None:
+    """However strict the others are."""
+    table = [
+        [SettingOutcome(0.9, 5, 5, 10, 0), SettingOutcome(0.99, 5, 6, 10, 3, min_probability=0.99)],
+        [SettingOutcome(0.9, 5, 5, 10, 0), SettingOutcome(0.9, 5, 6, 10, 1)],
     ]
+    chosen = within_false(table, 3)
+    assert [(outcome.found, outcome.false) for outcome in chosen] == [(5, 0), (6, 1)]
 
 
 @pytest.mark.parametrize(("allowed", "found"), [(0, 8), (1, 9), (3, 12), (99, 15)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from inspector.records.recipe import DefectClass
 from trainer.assessment.acceptance import AcceptanceReport
 from trainer.assessment.defect_counts import ClassCounts
 from trainer.assessment.page import chart
@@ -23,13 +24,17 @@ def defects(report: AcceptanceReport) -> str:
     rows.append(_row(report.total, "all").replace("<tr>", '<tr class="total">', 1))
     settings = "; ".join(
         f"{escape(kind.name)}: outline at {kind.threshold:g}, highest confidence ≥ {kind.min_confidence:g}, "
-        f"area ≥ {kind.min_area_mm2:g} mm²"
+        f"area ≥ {kind.min_area_mm2:g} mm²{_least_probability(kind)}"
         for kind in report.settings
     )
     return (
         "<h2>Defects by class</h2><p>The full bar reaches to what is sure, the faint one to what was seen.</p>"
         f'<table>{head}{"".join(rows)}</table><p class="note" style="margin-top:8px">Settings: {settings}.</p>'
     )
+
+
+def _least_probability(kind: DefectClass) -> str:
+    return f", probability ≥ {kind.min_probability:g}" if kind.min_probability else ""
 
 
 def _row(counts: ClassCounts, name: str) -> str:
