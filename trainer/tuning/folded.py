@@ -23,7 +23,7 @@ from trainer.recipe.held_out import HeldOut, graphs_of, infer_part, scale_head
 from trainer.tuning.certainty import fitted_to
 from trainer.tuning.sweep import outcomes, wide_open, with_settings
 from trainer.tuning.targets import TuningTarget, choose
-from trainer.tuning.tune import Tuned, chosen_settings, decide, defect_lines, scores_of
+from trainer.tuning.tune import Tuned, chosen_settings, decide, defect_lines, scores_of, without_screen
 
 Parts = Sequence[Sequence[AssessedStrip]]
 
@@ -62,7 +62,7 @@ def tune_folded(
     for line in defect_lines(counts):
         say(f"  {line}")
     tuned = decided.with_scores(scores_of(counts, pixels, "frame"), "frame")
-    tuned = fitted_to(tuned, strips, say)
+    tuned = without_screen(fitted_to(tuned, strips, say), card, say)
     return Tuned(write_recipe(folder, model, msgspec.to_builtins(tuned)), True, decided.faults)
 
 

@@ -9,6 +9,7 @@ exact bound.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -45,7 +46,7 @@ class ScreenedPart(msgspec.Struct, frozen=True):
     strip: str
     """The part's own text."""
     recipes: tuple[str, str]
-    """SHA-256 of the full one's and the screen's model."""
+    """SHA-256 of the full one's model and what its classes report, and of the screen's model."""
     defects: list[float]
     sound: list[float]
 
@@ -133,7 +134,8 @@ def screened(
 
     Raises: RecipeError, EngineError, ValueError for a frame that cannot be used.
     """
-    recipes = (full[0].sha256, screen[0].sha256)
+    classes = msgspec.json.encode(full[0].classes)
+    recipes = (hashlib.sha256(full[0].sha256.encode() + classes).hexdigest(), screen[0].sha256)
     before = {part.strip: part for part in read_kept(keep) if part.recipes == recipes} if keep else {}
     both: _Both | None = None
     parts: list[ScreenedPart] = []

@@ -75,7 +75,7 @@ def tune(
     say(f"test, never chosen on: {test}")
     for line in defect_lines(counts):
         say(f"  {line}")
-    tuned = decided.with_scores(scores, test.kind)
+    tuned = without_screen(decided.with_scores(scores, test.kind), card, say)
     return Tuned(write_recipe(folder, model, msgspec.to_builtins(tuned)), True, decided.faults)
 
 
@@ -138,6 +138,17 @@ def decide(
         f"{kind.name}: {_support(column, strip_kind)}" for kind, column in zip(card.classes, table, strict=True)
     )
     return ChosenRecipe(with_settings(card, chosen_settings(card, choices)), faults, collapsed, rests_on)
+
+
+def without_screen(tuned: Recipe, before: Recipe, say: Callable[[str], None]) -> Recipe:
+    """Return the card without the screen that it permitted before other defects were reported; say so."""
+    if not tuned.screen or tuned.classes == before.classes:
+        return tuned
+    say(
+        f"{tuned.screen.recipe} may not look first any more: what it loses was measured at other settings. "
+        "`trainer tune-screen` measures it"
+    )
+    return msgspec.structs.replace(tuned, screen=None)
 
 
 def with_scale(card: Recipe, calibration: LabelledStrip) -> Recipe:

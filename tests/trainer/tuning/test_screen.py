@@ -112,7 +112,7 @@ def test_the_full_recipe_looks_only_where_it_is_wanted(tmp_path: Path) -> None:
 
 
 def test_what_a_coil_gave_is_kept(tmp_path: Path) -> None:
-    """Asked again, the command reads it, also after a kill in the middle of a line; another screen begins afresh."""
+    """Asked again, the command reads it, also after a kill within a line; not for another screen or setting."""
     kept = tmp_path / "kept.jsonl"
     full, screen = (recipe.load(write_recipe(tmp_path / name, name, size=(256, 1600))) for name in "ab")
     coils = WholeCoils([ProceduralCoil(seed, 1, 1.0) for seed in (1, 2)])
@@ -130,6 +130,10 @@ def test_what_a_coil_gave_is_kept(tmp_path: Path) -> None:
     assert np.array_equal(first.sound, again.sound) and np.array_equal(first.defects, again.defects)
     run((structs.replace(screen[0], sha256="0" * 64), screen[1]))
     assert len(read_kept(kept)) == 4
+    kinds = tuple(structs.replace(kind, min_confidence=0.99) for kind in full[0].classes)
+    full = structs.replace(full[0], classes=kinds), full[1]
+    run(screen)
+    assert len(read_kept(kept)) == 6
     kept.write_text("no JSON\n")
     with pytest.raises(UserError, match="not what this command keeps"):
         run(screen)

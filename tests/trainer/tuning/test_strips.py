@@ -7,10 +7,12 @@ import shutil
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
 from inspector import recipe
+from inspector.records.recipe import Screen
 from tests.recipes import HEIGHT, WIDTH, write_recipe
 from tests.trainer.painted import DARK, paint, write_frames
 from trainer import __main__
@@ -18,6 +20,7 @@ from trainer.assessment.coil import Scale
 from trainer.assessment.labelled_strip import regions
 from trainer.errors import UserError
 from trainer.learn.checkpoint import Card
+from trainer.recipe import export
 from trainer.tuning.strips import labelled_strip
 
 SCALE = ("--mm-per-px", "0.5", "--mm-per-row", "0.5")
@@ -45,6 +48,24 @@ def test_frames_choose_a_recipes_settings(folders: tuple[str, str, str], capsys:
     printed = capsys.readouterr().out
     assert "24 frames, 0.8 m at 0.5 mm a pixel, 0.5 mm a row" in printed and "assumed" not in printed
     assert "leaves no false one at all; expected 100 m or more" in printed and "to be believed" not in printed
+
+
+def test_other_settings_end_what_a_screen_was_permitted(
+    folders: tuple[str, str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was measured to lose few of the defects that were reported then; the same settings again leave it."""
+    folder, calibration, test = folders
+    card, model = recipe.load(Path(folder))
+    screen = Screen(recipe="fast@1", sha256="f" * 64, below=0.5, defects=9, lost=0, lost_at_most=0.3, held_back=0.9)
+    export.write_recipe(Path(folder), model, msgspec.to_builtins(msgspec.structs.replace(card, screen=screen)))
+    command = ["tune", folder, "--calibrate", calibration, "--test", test, "--min-recall", "0.9"]
+    assert __main__.main(command) == 0
+    assert "fast@1 may not look first any more" in capsys.readouterr().out
+    tuned = recipe.read_card(Path(folder))
+    assert tuned.screen is None
+    export.write_recipe(Path(folder), model, msgspec.to_builtins(msgspec.structs.replace(tuned, screen=screen)))
+    assert __main__.main(command) == 0
+    assert recipe.read_card(Path(folder)).screen == screen and "look first" not in capsys.readouterr().out
 
 
 def test_a_setting_that_few_defects_chose_is_warned_of(
