@@ -110,9 +110,9 @@ recipe: $(VENV)/.dev
 	$(RUN) -m trainer fit $(HARD:%=sheet:%:8000:defects=6,lookalikes=8) sheet:300-315:8000:defects=10,lookalikes=10 \
 	  --validate sheet:900-$(call long,911,900):2:defects=4 --start runs/steel-r34-second/best.pt --minutes $(call long,15,0.4) $(COURSE) \
 	  --epoch-crops $(call long,100000,4) --lr 3e-4 --seed 3 --out runs/steel-r34
-	$(RUN) -m trainer export runs/steel-r34 --out $(RECIPES)/steel-r34 --version 3 --score-frames $(call long,24,2) \
+	$(RUN) -m trainer export runs/steel-r34 --out $(RECIPES)/steel-r34 --version 4 --score-frames $(call long,24,2) \
 	  --trained-on "procedural steel of this project (inspector.simulator.sheet), seeds 100-139, 300-399 and 24 of 400-499; no real steel"
-	$(RUN) -m trainer tune $(RECIPES)/steel-r34 $(call long,--calibrate 950-965:80 --test 970-989:70,--calibrate 950:20 --test 970:20 --accept-collapsed)
+	$(RUN) -m trainer tune $(RECIPES)/steel-r34 $(call long,--calibrate 1200-1489:12:defects=3 --test 1900-1999:32,--calibrate 950:20 --test 970:20 --accept-collapsed)
 	$(RUN) -m trainer specify $(RECIPES)/steel-r34 sheet:100-139:$(call long,4,1):defects=2 sheet:300-$(call long,399:2,300:1):defects=2
 	$(MAKE) recipe-screen
 
@@ -124,9 +124,9 @@ recipe-screen: $(VENV)/.dev
 	  --out $(RECIPES)/steel-screen \
 	  --trained-on "procedural steel of this project (inspector.simulator.sheet), seeds 100-139 and 300-319; no real steel"
 	$(RUN) -m trainer specify $(RECIPES)/steel-screen sheet:100-139:$(call long,10,1):defects=2 sheet:300-$(call long,319:10,300:1):defects=2
-	-$(RUN) -m trainer tune-screen $(RECIPES)/steel-r34 --screen $(RECIPES)/steel-screen --max-lost 0.01 \
+	-$(RUN) -m trainer tune-screen $(RECIPES)/steel-r34 --screen $(RECIPES)/steel-screen --max-lost 0.0125 \
 	  --calibrate 700-$(call long,799:88,701:44):defects=1.5 --test 2000-$(call long,2141:88,2001:44):defects=1.5
-	$(RUN) -m trainer tune-certainty $(RECIPES)/steel-r34 --calibrate 950-$(call long,965:48,952:24) --test 970-$(call long,987:44,971:24)
+	$(RUN) -m trainer tune-certainty $(RECIPES)/steel-r34 --test 1900-$(call long,1999:32,1901:24)
 
 # The recipe that learnt from real steel as well. No images are ours to ship: make recipe-fast SEVERSTAL=FOLDER MILL=FOLDER, where MILL
 # has images/ and masks/ of other mills' steel (ours: 897 frames of NEU-Seg and SD-saliency-900) and a classes.toml that names
