@@ -20,7 +20,8 @@ def finds(maps: Maps, recipe: Recipe) -> Flags:
     """Return (N,) bool: whether each frame has a pixel that its class reports, were there enough of them.
 
     Where the class asks for a probability, a region of the frame must have it, at the scale the recipe was taught at,
-    or touch the first or last row, where it may go on. The pixel decides where the scale is not known.
+    or touch the first or last row, where it may go on. Pieces that the line joins over a gap count each by itself. The
+    pixel decides where the scale is not known.
     """
     classes = recipe.classes
     known = np.nan_to_num(maps.presence[:, : len(classes)], nan=0.0)

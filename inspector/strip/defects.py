@@ -163,20 +163,16 @@ class Assembly(msgspec.Struct, eq=False):
         for group in _together(fresh, len(self.open)):
             touched += self._join(group, joins, reported, joined)
         reported += self.reach(inspected.frame.header.camera, end_mm, joins)
-        still, waiting = {id(defect) for defect in self.open}, self._waiting()
+        still = {id(defect) for defect in self.open}
         for defect in touched:
             if id(defect) in still:
                 defect.keep(self._settled_mm() - self._gap(defect, joins).along_mm)
-                if defect.has_grown if defect.is_reported else id(defect) not in waiting:
+                if defect.has_grown if defect.is_reported else not self._asks(defect):
                     self._report(defect, "update" if defect.is_reported else "new", joins, reported)
-        known_mm = max(self.reached_mm.values()) - UPDATE_MM
-        for defect in waiting.values():
-            if defect.extent.start_mm <= known_mm:
-                self._report(defect, "new", joins, reported)
         return reported
 
     def reach(self, camera: str, to_mm: float, joins: Joins) -> list[Defect]:
-        """Note how far a camera has come; end what no later frame can touch."""
+        """Note how far a camera has come; end what no later frame can touch, report what was waited for long enough."""
         self.reached_mm[camera] = to_mm
         settled_mm = self._settled_mm()
         limits_mm = {kind.id: settled_mm - joins.gap(kind.name).along_mm - ROUNDING_MM for kind in self.classes}
@@ -184,7 +180,11 @@ class Assembly(msgspec.Struct, eq=False):
         if (over := len(self.open) - len(done) - MOST_OPEN) > 0:
             rest = [defect for defect in self.open if defect.extent.end_mm >= limits_mm[defect.class_id]]
             done += sorted(rest, key=lambda defect: defect.extent.end_mm)[:over]
-        return self._end(done, joins) if done else []
+        reported = self._end(done, joins) if done else []
+        for defect in self.open if any(kind.min_probability for kind in self.classes) else ():
+            if not defect.is_reported and self._asks(defect) and self._is_long_ago(defect):
+                self._report(defect, "new", joins, reported)
+        return reported
 
     def leave(self, camera: str, joins: Joins) -> list[Defect]:
         """Wait for a camera no longer."""
@@ -204,12 +204,14 @@ class Assembly(msgspec.Struct, eq=False):
         """Up to here no frame is still to come."""
         return max(min(self.reached_mm.values()), max(self.reached_mm.values()) - LAG_MM)
 
-    def _waiting(self) -> dict[int, Open]:
-        """Return by identity what is not reported yet because a part does not say how probable the whole is."""
-        asking = {kind.id for kind in self.classes if kind.min_probability}
-        if not asking:
-            return {}
-        return {id(defect): defect for defect in self.open if defect.class_id in asking and not defect.is_reported}
+    def _asks(self, defect: Open) -> bool:
+        """Whether its class asks for a probability, which a part does not have."""
+        return bool(self.classes[defect.class_id - 1].min_probability)
+
+    def _is_long_ago(self, defect: Open) -> bool:
+        """Whether those that see it have come so far from its begin that its end is not waited for."""
+        reached_mm = [self.reached_mm[camera] for camera in defect.last if camera in self.reached_mm]
+        return max(reached_mm or self.reached_mm.values()) - defect.extent.start_mm >= UPDATE_MM
 
     def _gap(self, defect: Open, joins: Joins) -> JoinGap:
         return joins.gap(self.classes[defect.class_id - 1].name)

@@ -1,8 +1,9 @@
 """A recipe's settings, chosen on calibration strip and measured on test strip never chosen on.
 
 The network runs once over each. Where the target is a rate of false defects, a defect's probability is fitted to the
-calibration strip first, and a class may ask for one. What is chosen must meet the user's target by the line's own count
-of found and false defects; what the recipe then promises is what the test part says, with exact bounds.
+calibration strip first if that is of whole coils, and a class may ask for one. What is chosen must meet the user's
+target by the line's own count of found and false defects; what the recipe then promises is what the test part says,
+with exact bounds.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def tune(
     opened = wide_open(card)
     strips = list(calibration.assess(OpenVino(opened, model), opened))
     fitted = card
-    if target.max_false_per_100m is not None:
+    if target.max_false_per_100m is not None and calibration.kind == "coil":  # a frame shows parts, not wholes
         fitted = opened = fitted_to(card, strips, say)
     table = outcomes(opened, strips)
     decided = decide(

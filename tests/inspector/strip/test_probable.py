@@ -47,6 +47,22 @@ def test_a_part_that_one_camera_sees_waits_for_the_other(other_mm: float) -> Non
         assert (known.phase, known.start_mm) == ("new", 10.0)
 
 
+def test_a_part_waits_though_another_camera_is_far_ahead() -> None:
+    """What counts is how far those have come that see it; a crowded frame counts as well."""
+    by, top = asking(constant=4.0), assembly("left", "right")
+    assert top.reach("left", 5000.0, NO_GAPS) == []
+    half = piece(90, 100, 8, 10, area_mm2=40.0)
+    assert top.add(inspected(header(0, "right"), half, by=by), 10.0, 110.0, NO_GAPS) == []
+    assert top.reach("right", UPDATE_MM, NO_GAPS)[0].phase == "end"  # nothing touches it any more
+
+
+def test_what_was_waited_for_is_reported_with_a_crowded_frame() -> None:
+    """Such a frame has no defects of its own, and the strip goes on with it."""
+    by, top = asking(constant=4.0), assembly("left", "right")
+    assert top.add(inspected(header(0, "left"), piece(0, 5, 8, 10, area_mm2=40.0), by=by), 10.0, 20.0, NO_GAPS) == []
+    assert [known.phase for known in top.reach("left", UPDATE_MM + 10, NO_GAPS)] == ["new"]
+
+
 def test_one_larger_than_all_that_the_probability_was_fitted_to_is_reported() -> None:
     """Nothing was seen of such: it does not take the largest for sound strip."""
     by = asking(constant=4.0)
