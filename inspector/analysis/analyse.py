@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from inspector.analysis.allowed import allowed, may_go_on, present
 from inspector.analysis.regions import Indices, Regions, regions
 from inspector.analysis.settings import AnalysisSection
 from inspector.analysis.shared import without_specks
@@ -165,18 +166,12 @@ def detect(
     A region below its class's minimum area or confidence is left out, unless it touches the first or last row: what
     it is part of may be larger and surer. `labels`, `confidence` (H, W) uint8; `presence` (C,) float32.
     """
-    wanted = np.zeros(256, np.bool_)
-    for kind in recipe.classes:
-        wanted[kind.id] = presence[kind.id - 1] >= kind.threshold
+    wanted = present(presence, recipe)
     if not wanted.any():
         return NOTHING
     found = regions(labels, confidence, wanted)
-    area_mm2, peak = found.area * (footprint.mm_per_px * footprint.mm_per_row), recipe.probabilities[found.peak]
-    reported = (found.top == 0) | (found.bottom == labels.shape[0])  # they may go on
-    for kind in recipe.classes:
-        mine = found.label == kind.id
-        reported[mine] |= kind.may_report(area_mm2[mine], peak[mine])
-    kept = np.flatnonzero(reported)
+    px_mm2 = footprint.mm_per_px * footprint.mm_per_row
+    kept = np.flatnonzero(may_go_on(found, len(labels)) | allowed(found, recipe, px_mm2))
     if len(kept) > max_regions or not found.is_whole:
         return _crowd(found, kept if found.is_whole else np.arange(len(found.label)), wanted[labels], recipe, footprint)
     return (

@@ -6,14 +6,12 @@ Knows: one frame's maps. Must not know: screens, cameras, the frame before.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from inspector.analysis.allowed import Flags, allowed, may_go_on
 from inspector.analysis.regions import regions
 from inspector.records.confidence import encode
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Maps, Recipe
-
-Flags = npt.NDArray[np.bool_]
 
 
 def finds(maps: Maps, recipe: Recipe) -> Flags:
@@ -39,16 +37,17 @@ def finds(maps: Maps, recipe: Recipe) -> Flags:
 
 def _has_probable(labels: Bytes2D, confidence: Bytes2D, likely: Flags, recipe: Recipe) -> bool:
     """Whether a frame has a region of a `likely` class (C,) that is reported."""
-    kinds = [kind for kind, is_likely in zip(recipe.classes, likely, strict=True) if is_likely]
     wanted = np.zeros(256, np.bool_)
-    wanted[[kind.id for kind in kinds]] = True
-    seen = regions(labels, confidence, wanted)
-    area_mm2, length_mm = seen.area * recipe.mm_per_px**2, (seen.bottom - seen.top) * recipe.mm_per_px
-    peak = recipe.probabilities[seen.peak]
-    goes_on = (seen.top == 0) | (seen.bottom == len(labels))
-    found = np.zeros(len(peak), np.bool_)
-    for kind in kinds:
-        mine = seen.label == kind.id
-        found[mine] |= kind.reports(area_mm2[mine], length_mm[mine], peak[mine])
-        found[mine] |= goes_on[mine] & kind.may_report(area_mm2[mine], peak[mine])
-    return bool(found.any()) or not seen.is_whole
+    wanted[[kind.id for kind, is_likely in zip(recipe.classes, likely, strict=True) if is_likely]] = True
+    found = regions(labels, confidence, wanted)
+    if not found.is_whole:
+        return True
+    px_mm2 = recipe.mm_per_px**2
+    passes = allowed(found, recipe, px_mm2)
+    if (passes & may_go_on(found, len(labels))).any():
+        return True
+    lengths_mm, peaks = (found.bottom - found.top) * recipe.mm_per_px, recipe.probabilities[found.peak]
+    return any(
+        recipe.classes[found.label[region] - 1].reports(found.area[region] * px_mm2, lengths_mm[region], peaks[region])
+        for region in np.flatnonzero(passes)
+    )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from inspector.analysis.allowed import allowed, may_go_on, present
 from inspector.analysis.regions import regions
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Recipe
@@ -23,16 +24,11 @@ def without_specks(
 
     `labels`, `confidence` (H, W) uint8; `presence` (C,) float32; `px_mm2`: strip that a pixel covers.
     """
-    wanted = np.zeros(256, np.bool_)
-    for kind in recipe.classes:
-        wanted[kind.id] = presence[kind.id - 1] >= kind.threshold
+    wanted = present(presence, recipe)
     if not wanted.any():
         return labels
     found = regions(labels, confidence, wanted)
-    is_kept = (found.top == 0) | (found.bottom == labels.shape[0])
-    for kind in recipe.classes:
-        mine = found.label == kind.id
-        is_kept[mine] |= kind.may_report(found.area[mine] * px_mm2, recipe.probabilities[found.peak[mine]])
+    is_kept = may_go_on(found, len(labels)) | allowed(found, recipe, px_mm2)
     if is_kept.all() or not found.is_whole:
         return labels
     cleared, runs = labels.copy(), found.runs

@@ -14,8 +14,6 @@ from inspector.records.confidence import Encoding, probabilities
 from inspector.records.frame import Bytes3D
 from inspector.records.names import Name
 
-Floats = NDArray[Any]
-
 
 class Window(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Which two stored levels become grey 0 and grey 255, for images of more than 8 bits; linear in between."""
@@ -45,35 +43,28 @@ class Certainty(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     longest_mm: Annotated[float, Meta(gt=0)] | None = None
     """The greatest length that it was fitted to; None: not noted."""
 
-    @overload
-    def covers(self, area_mm2: float, length_mm: float) -> bool: ...
-    @overload
-    def covers(self, area_mm2: Floats, length_mm: Floats) -> NDArray[np.bool_]: ...
-    def covers(self, area_mm2: Any, length_mm: Any) -> Any:
+    def covers(self, area_mm2: float, length_mm: float) -> bool:
         """Whether a defect is no larger than those that it was fitted to: of others it says nothing that was seen."""
-        largest, longest = self.largest_mm2 or math.inf, self.longest_mm or math.inf
-        return (area_mm2 <= largest) & (length_mm <= longest)
+        return area_mm2 <= (self.largest_mm2 or math.inf) and length_mm <= (self.longest_mm or math.inf)
 
     def probability(self, area_mm2: float, length_mm: float, confidence: float) -> float:
         """Return the probability, 0..1, of a defect whose most certain pixel has `confidence`, 0..1."""
-        odds, area, length = evidence(area_mm2, length_mm, confidence)
-        logit = self.constant + self.log_odds * odds + self.log_area * area + self.log_length * length
-        return 1 / (1 + math.exp(-min(max(logit, -MOST_LOG_ODDS), MOST_LOG_ODDS)))
+        return self.follows(*evidence(area_mm2, length_mm, confidence))
 
-    def probabilities(self, area_mm2: Floats, length_mm: Floats, confidence: Floats) -> Floats:
-        """Return the same of many defects at once, (N,) each."""
-        least = 1 / (1 + math.exp(MOST_LOG_ODDS))
-        certain = np.clip(confidence, least, 1 - least)
-        logit = self.constant + self.log_odds * np.log(certain / (1 - certain))
-        logit += self.log_area * np.log(np.maximum(area_mm2, LEAST_SIZE))
-        logit += self.log_length * np.log(np.maximum(length_mm, LEAST_SIZE))
-        return np.asarray(1 / (1 + np.exp(-np.clip(logit, -MOST_LOG_ODDS, MOST_LOG_ODDS))))
+    def follows(self, odds: float, area: float, length: float) -> float:
+        """Return the probability, 0..1, that follows from what `evidence` returns."""
+        return logistic(self.constant + self.log_odds * odds + self.log_area * area + self.log_length * length)
 
 
 MOST_LOG_ODDS = 16.0
 """Of one pixel or of a defect: 1 in 9 million, beyond what any frames can show."""
 LEAST_SIZE = 0.1
 """Of an area or a length, as events round them."""
+
+
+def logistic(log_odds: float) -> float:
+    """Return the probability, 0..1, of log-odds; never quite 0 or 1."""
+    return 1 / (1 + math.exp(-min(max(log_odds, -MOST_LOG_ODDS), MOST_LOG_ODDS)))
 
 
 def evidence(area_mm2: float, length_mm: float, confidence: float) -> tuple[float, float, float]:
@@ -112,34 +103,29 @@ class DefectClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Return how likely a defect is one of this class; `confidence` is its highest pixel probability."""
         return self.certainty.probability(area_mm2, length_mm, confidence) if self.certainty else confidence
 
-    @overload
-    def reports(self, area_mm2: float, length_mm: float, confidence: float) -> bool: ...
-    @overload
-    def reports(self, area_mm2: Floats, length_mm: Floats, confidence: Floats) -> NDArray[np.bool_]: ...
-    def reports(self, area_mm2: Any, length_mm: Any, confidence: Any) -> Any:
+    def reports(self, area_mm2: float, length_mm: float, confidence: float) -> bool:
         """Whether a defect is large and sure enough to be reported: the one rule, for the line and the trainer.
 
-        `area_mm2` and `length_mm` are of the whole, `confidence` (0..1) is its highest pixel probability: three
-        numbers, or three arrays.
+        `area_mm2` and `length_mm` are of the whole, `confidence` (0..1) is its highest pixel probability.
         """
-        passes = self.may_report(area_mm2, confidence)
-        if not self.min_probability:
-            return passes
-        if self.certainty is None:
-            return passes & (confidence >= self.min_probability)
-        if isinstance(passes, np.ndarray):
-            likely = self.certainty.probabilities(area_mm2, length_mm, confidence) >= self.min_probability
-            return passes & (likely | ~self.certainty.covers(area_mm2, length_mm))
-        if not passes or not self.certainty.covers(area_mm2, length_mm):
-            return bool(passes)
-        return self.certainty.probability(area_mm2, length_mm, confidence) >= self.min_probability
+        if not self.may_report(area_mm2, confidence):
+            return False
+        return not self.min_probability or self.deciding(area_mm2, length_mm, confidence) >= self.min_probability
+
+    def deciding(self, area_mm2: float, length_mm: float, confidence: float) -> float:
+        """Return what must reach `min_probability`: a defect's probability; 1 beyond all that this was fitted to."""
+        is_covered = self.certainty is None or self.certainty.covers(area_mm2, length_mm)
+        return self.probability(area_mm2, length_mm, confidence) if is_covered else 1.0
 
     @overload
     def may_report(self, area_mm2: float, confidence: float) -> bool: ...
     @overload
-    def may_report(self, area_mm2: Floats, confidence: Floats) -> NDArray[np.bool_]: ...
+    def may_report(self, area_mm2: NDArray[Any], confidence: NDArray[Any]) -> NDArray[np.bool_]: ...
     def may_report(self, area_mm2: Any, confidence: Any) -> Any:
-        """Whether it is, as far as size and pixels go: how probable it is shows once it is seen whole."""
+        """Whether it is, as far as area and pixels go: how probable it is shows once it is seen whole.
+
+        Two numbers, or two arrays.
+        """
         return self.is_large(area_mm2) & (confidence >= self.min_confidence)
 
     @overload

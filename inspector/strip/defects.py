@@ -181,7 +181,7 @@ class Assembly(msgspec.Struct, eq=False):
             rest = [defect for defect in self.open if defect.extent.end_mm >= limits_mm[defect.class_id]]
             done += sorted(rest, key=lambda defect: defect.extent.end_mm)[:over]
         reported = self._end(done, joins) if done else []
-        for defect in self.open if any(kind.min_probability for kind in self.classes) else ():
+        for defect in self.open:
             if not defect.is_reported and self._asks(defect) and self._is_long_ago(defect):
                 self._report(defect, "new", joins, reported)
         return reported

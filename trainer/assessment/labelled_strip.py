@@ -25,7 +25,7 @@ from inspector.records.frame import Bytes2D
 from inspector.records.recipe import DefectClass, Maps, Recipe
 from inspector.score import overlaps
 from inspector.simulator.looks import PLAIN
-from inspector.simulator.sheet import MM_PER_PX, Planted, Rendered
+from inspector.simulator.sheet import Planted, Rendered
 from inspector.words import counted
 from trainer.assessment.coil import ProceduralCoil, Scale, infer, report
 from trainer.data.samples import Frames
@@ -54,10 +54,6 @@ class LabelledStrip(Protocol):
     def metres(self) -> float:
         """All of it."""
 
-    @property
-    def mm_per_px(self) -> float:
-        """Of strip, across; 0 where that is assumed."""
-
     def parts(self) -> Iterator[LabelledStrip]:
         """Yield it in parts that can be assessed one after the other; what a part's text says, it holds."""
 
@@ -71,7 +67,6 @@ class WholeCoils:
     """Procedural coils, each assessed whole: its frames follow one another."""
 
     kind = "coil"
-    mm_per_px = MM_PER_PX
 
     def __init__(self, coils: Sequence[ProceduralCoil]) -> None:
         self.coils = coils
@@ -107,7 +102,6 @@ class SingleFrames:
     def __init__(self, frames: Frames, scale: Scale) -> None:
         self.frames = frames
         self.scale = scale
-        self.mm_per_px = 0.0 if scale.is_assumed else scale.mm_per_px
 
     @property
     def metres(self) -> float:

@@ -32,7 +32,8 @@ def reported_labels(maps: Maps, card: Recipe, scale: Scale) -> Bytes2D:
         np.maximum.at(peaks, numbers[inside], confidence[inside])
         areas_mm2 = stats[:, cv2.CC_STAT_AREA] * (scale.mm_per_px * scale.mm_per_row)
         lengths_mm = stats[:, cv2.CC_STAT_HEIGHT] * scale.mm_per_row
-        passes = kind.reports(areas_mm2, lengths_mm, card.probabilities[peaks])
+        each = zip(areas_mm2, lengths_mm, card.probabilities[peaks], strict=True)
+        passes = np.array([kind.reports(*region) for region in each])
         passes[0] = False  # all that is not of this class
         kept[passes[numbers]] = kind.id
     return kept

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from inspector import recipe
 from inspector.engines.openvino import OpenVino
-from inspector.records.recipe import Certainty, DefectClass, Recipe, evidence
+from inspector.records.recipe import Certainty, DefectClass, Recipe, evidence, logistic
 from trainer.assessment.labelled_strip import AssessedStrip, LabelledStrip, right
 from trainer.errors import UserError
 from trainer.recipe.export import write_recipe
@@ -66,10 +66,9 @@ def candidates(card: Recipe, strips: Iterable[AssessedStrip]) -> Candidates:
     for number, strip in enumerate(strips):
         for defect, is_right in zip(strip.reported, right(strip, card.classes), strict=True):
             class_id = ids[defect.name]
-            known = evidence(defect.area_mm2, defect.length_mm, defect.confidence)
             own = defect.area_mm2, defect.length_mm, defect.confidence
-            is_reported = bool(card.classes[class_id - 1].reports(*own))
-            rows.append((class_id, known, is_right, is_reported, number))
+            is_reported = card.classes[class_id - 1].reports(*own)
+            rows.append((class_id, evidence(*own), is_right, is_reported, number))
     return Candidates(
         np.array([row[0] for row in rows], np.int64),
         np.array([row[1] for row in rows], np.float64).reshape(-1, 3),
@@ -159,7 +158,8 @@ def show(
     found: Candidates, fitted: Sequence[Certainty | None], name: str, mask: npt.NDArray[np.bool_]
 ) -> DefectReliability:
     """Return the reliability of the candidates in `mask`; without a certainty, that of the most certain pixel."""
-    probability = np.array([_probability(fitted, *pair) for pair in zip(found.class_id, found.evidence, strict=True)])
+    pairs = zip([fitted[class_id - 1] for class_id in found.class_id], found.evidence.tolist(), strict=True)
+    probability = np.array([kind.follows(*known) if kind else logistic(known[0]) for kind, known in pairs])
     probability, is_right, strip = probability[mask], found.is_right[mask], found.strip[mask]
     bins = bins_of(probability, is_right)
     chance, strips = np.random.default_rng(0), np.unique(strip)
@@ -172,15 +172,6 @@ def show(
     return DefectReliability(
         name, tuple(bins), calibration_error(bins) or 0.0, (round(float(low), 4), round(float(high), 4)), len(is_right)
     )
-
-
-def _probability(fitted: Sequence[Certainty | None], class_id: int, known: Floats) -> float:
-    certainty = fitted[class_id - 1]
-    odds = float(known[0])
-    if certainty is not None:
-        weights = certainty.log_odds, certainty.log_area, certainty.log_length
-        odds = certainty.constant + float(np.dot(weights, known))
-    return float(1 / (1 + np.exp(-np.clip(odds, -30, 30))))
 
 
 def tune_certainty(

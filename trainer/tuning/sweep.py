@@ -93,8 +93,10 @@ class Sweep:
         facts = np.array(sizes, np.float64).reshape(-1, 3)
         for place, kinds in enumerate(self._kinds):
             mine = names == kinds[0].name
-            area_mm2, length_mm, confidence = facts[mine].T
-            passes = np.stack([kind.reports(area_mm2, length_mm, confidence) for kind in kinds], axis=1)
+            area_mm2, _, confidence = facts[mine].T
+            deciding = np.array([kinds[0].deciding(*defect) for defect in facts[mine].tolist()])
+            held = [kind.may_report(area_mm2, confidence) & (deciding >= kind.min_probability) for kind in kinds]
+            passes = np.stack(held, axis=1)  # (reported, settings)
             self._false[place] += passes[is_lonely[mine]].sum(axis=0)
             of_class = hits[planted_class == kinds[0].id][:, mine]
             if not len(of_class):

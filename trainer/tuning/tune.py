@@ -17,6 +17,7 @@ import msgspec
 from inspector import recipe
 from inspector.engines.openvino import OpenVino
 from inspector.records.recipe import DefectClass, Recipe
+from inspector.simulator.sheet import MM_PER_PX
 from inspector.words import counted
 from trainer.assessment.defect_counts import DefectCounts
 from trainer.assessment.labelled_strip import LabelledStrip
@@ -70,13 +71,11 @@ def tune(
     )
     if decided.card is None:
         return Tuned(card, False, decided.faults)
-    decided = msgspec.structs.replace(decided, card=with_scale(decided.card, calibration))
-    assert decided.card, "it was chosen"
     counts, scores = measure(decided.card, model, test)
     say(f"test, never chosen on: {test}")
     for line in defect_lines(counts):
         say(f"  {line}")
-    tuned = without_screen(decided.with_scores(scores, test.kind), card, say)
+    tuned = without_screen(with_scale(decided.with_scores(scores, test.kind)), card, say)
     return Tuned(write_recipe(folder, model, msgspec.to_builtins(tuned)), True, decided.faults)
 
 
@@ -152,10 +151,10 @@ def without_screen(tuned: Recipe, before: Recipe, say: Callable[[str], None]) ->
     return msgspec.structs.replace(tuned, screen=None)
 
 
-def with_scale(card: Recipe, calibration: LabelledStrip) -> Recipe:
-    """Return the card with the strip's scale, where its settings go by more than pixels and it has none."""
+def with_scale(card: Recipe) -> Recipe:
+    """Return the card with the scale of whole coils, where its settings go by their defects and it has none."""
     asks = any(kind.min_probability for kind in card.classes)
-    return msgspec.structs.replace(card, mm_per_px=calibration.mm_per_px) if asks and not card.mm_per_px else card
+    return msgspec.structs.replace(card, mm_per_px=MM_PER_PX) if asks and not card.mm_per_px else card
 
 
 def chosen_settings(card: Recipe, choices: Sequence[ChosenSetting]) -> list[Setting]:
