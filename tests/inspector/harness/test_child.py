@@ -92,9 +92,8 @@ def test_a_second_ctrl_c_waits_for_nothing_and_leaves_no_orphan(tmp_path: Path) 
     try:
         with pytest.raises(KeyboardInterrupt), Child(words, tmp_path / "out", tmp_path / "log") as child:
             _until(lambda: not child.runs() or _signals(child.pid, "SigCgt"))
-            child.send(
-                signal.SIGSTOP
-            )  # it cannot answer SIGTERM, once it stands: of two signals the lower is taken first
+            # It cannot answer SIGTERM once it stands; before that, of two signals that wait the lower is taken first.
+            child.send(signal.SIGSTOP)
             _until(lambda: state(child.pid) == "T")
             pids.append(child.pid)
             impatient.start()
