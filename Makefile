@@ -1,5 +1,6 @@
 # make demo   inspect two simulated coils from end to end, on this machine, now
-# make test   everything that can be tested here
+# make test   all that can be tested here within minutes
+# make test-long  the longer forms of some of these tests
 # make emulator  a GPU of host memory: with it `make test` runs the code for GPUs too; takes minutes and a C++ compiler
 # make axe    a checker of accessibility: with it `make test` looks at the station's pages; takes seconds and npm
 # make simulate  random schedules of what can happen to a line, for a minute; SEED=s123 shows one again, MUTANTS=1 plants faults
@@ -13,18 +14,22 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 
-.PHONY: demo test simulate emulator axe check bench soak release audit gpu-check docs pictures recipe recipe-screen recipe-fast clean
+.PHONY: demo test test-long simulate emulator axe check bench soak release audit gpu-check docs pictures recipe recipe-screen recipe-fast clean
 
 demo: $(VENV)/.runtime
 	$(RUN) -m inspector demo
 
 # Most tests wait for processes. A file stays with one worker, and those with slow tests come first (tests/conftest.py).
 WORKERS ?= auto
+PYTEST = $(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 # Hundreds of processes need not compile our sources each for itself, also where the shell forbids to keep bytecode.
-test: export PYTHONDONTWRITEBYTECODE =
+test test-long: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev
-	$(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+	$(PYTEST) -m "not long"
+
+test-long: $(VENV)/.dev
+	$(PYTEST) -m long
 
 emulator: build/emulator/.built
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import subprocess
 import sys
 import tarfile
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,10 +19,25 @@ from inspector.errors import InspectorError
 from tests.manifests import write_engine
 from tests.systemd.heavy import write_recipe
 
+NAME = "the box"
+"""With a space, as folders of people have."""
+
+
+def the_box(folder: Path) -> Path:
+    """Return the bundle unpacked in this folder, made by whichever process is first; the others wait for it."""
+    with (folder / "bundle.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        made = folder / "bundle"
+        if not made.is_dir():
+            beginning = Path(tempfile.mkdtemp(dir=folder))
+            make_box(beginning)
+            beginning.rename(made)
+    return made / NAME
+
 
 def make_box(folder: Path) -> Path:
     """Make a bundle of the heavy recipe with an engine, unpack it below a name with a space, and return that folder."""
-    made, out = write_recipe(folder / "heavy"), folder / "the box.tar"
+    made, out = write_recipe(folder / "heavy"), folder / f"{NAME}.tar"
     write_engine(made, recipe.read_card(made))
     (made / manifest.KERNELS).write_bytes(b"compiled")
     try:
@@ -33,4 +50,4 @@ def make_box(folder: Path) -> Path:
         raise
     with tarfile.open(out) as tar:
         tar.extractall(folder, filter="data")
-    return folder / "the box"
+    return folder / NAME

@@ -1,5 +1,6 @@
 """What holds for all tests."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Generator
@@ -12,8 +13,9 @@ from tests.patience import times
 
 MINUTE_S = 60
 """A test that takes longer hangs (pyproject.toml); on a machine with more to do it may take as much longer."""
+SLOW = ("slow", "long")
 SLOW_S = 600
-"""A test marked slow may take this long on a busy machine; any other one a minute (pyproject.toml)."""
+"""A test marked slow or long may take this long on a busy machine; any other one a minute (pyproject.toml)."""
 
 SHARED = {"run", "recipes"}
 """Fixtures that train a network, once: whichever test comes first waits for it."""
@@ -38,13 +40,18 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         )
 
 
+def is_slow(item: pytest.Item) -> bool:
+    """Whether a busy machine may take ten minutes over it."""
+    return any(item.get_closest_marker(name) for name in SLOW)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give slow tests more time before they count as hanging, and begin with their files: workers end together."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    slow = {item.path for item in items if is_slow(item)}
     items.sort(key=lambda item: item.path not in slow)
     for item in items:
-        is_slow = item.get_closest_marker("slow") or SHARED & set(getattr(item, "fixturenames", ()))
-        if is_slow and not item.get_closest_marker("timeout"):
+        waits = is_slow(item) or SHARED & set(getattr(item, "fixturenames", ()))
+        if waits and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(SLOW_S))
 
 
@@ -58,7 +65,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.fixture(scope="session")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give an unpacked bundle, made once; whoever alters it makes it whole again."""
-    from tests.bundles import make_box
+    """Give an unpacked bundle, made once for all processes that share the tests; whoever alters one copies it."""
+    from tests.bundles import the_box
 
-    return make_box(tmp_path_factory.mktemp("bundle"))
+    base = tmp_path_factory.getbasetemp()
+    return the_box(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)

@@ -90,7 +90,7 @@ def test_what_is_not_committed_is_not_released(repository: Path) -> None:
         check(repository)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_release(tmp_path: Path) -> None:
     """Wheel, sdist, bill of materials, notes and sums; the same commit makes the same wheel again."""
     clone = tmp_path / "clone"

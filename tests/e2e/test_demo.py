@@ -36,7 +36,9 @@ def demo(folder: Path, base: int, *words: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("faults", [(), ("--fault", "crc=0.3", "--recipe", "steel-fast")])
+@pytest.mark.parametrize(
+    "faults", [(), pytest.param(("--fault", "crc=0.3", "--recipe", "steel-fast"), marks=pytest.mark.long)]
+)
 def test_demo_runs_through(tmp_path: Path, faults: tuple[str, ...]) -> None:
     """It ends by itself with 0; every frame is accounted for, every planted defect scored, map and reports made."""
     done = subprocess.run(demo(tmp_path, Ports.free().frames, *faults), capture_output=True, text=True, check=False)
@@ -92,7 +94,7 @@ def test_broken_off_leaves_nothing_running(tmp_path: Path) -> None:
     """Ctrl-C ends the daemon and the camera too: the ports are free again."""
     base = Ports.free().frames
     # Whoever runs the tests in the background may have SIGINT ignored, which children inherit.
-    heeding = ["env", "--default-signal=INT", *demo(tmp_path, base)]
+    heeding = ["env", "--default-signal=INT", *demo(tmp_path, base, "--recipe", "steel-fast")]
     running = subprocess.Popen(heeding, stdout=subprocess.PIPE, text=True)
     assert running.stdout is not None
     for line in running.stdout:

@@ -20,7 +20,7 @@ def test_no_frame_is_lost_when_the_inspector_is_killed(tmp_path: Path) -> None:
     assert found.resent > 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_an_acknowledgement_before_the_commit_would_be_noticed(tmp_path: Path) -> None:
     """The test above can fail: an inspector that acknowledges what is not on disk loses frames in it."""

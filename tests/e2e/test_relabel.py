@@ -123,7 +123,7 @@ def wrong(made: Path, archive: Path) -> tuple[int, int]:
     return stains, pits
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_network_learns_what_people_relabelled(tmp_path: Path) -> None:
     """It took stains for pits; relabelled, exported and learnt from they are sound, and pits are pits still."""

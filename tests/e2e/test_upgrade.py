@@ -154,7 +154,7 @@ def kind(event: Event) -> str:
     return event.type.partition(".")[0]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_upgrade(box: Path, tmp_path: Path) -> None:
     """Events of the version before are there after the upgrade, and its numbers go on in the same epoch.
 

@@ -75,11 +75,25 @@ def mill(flavour: Flavour, tmp_path: Path) -> Mill:
     return mill
 
 
-def test_the_tests_for_gpus_pass(flavour: Flavour) -> None:
+LARGE = "(too_large or shipped)"
+"""Tests for GPUs whose graphs take half a minute without one."""
+
+
+@pytest.mark.usefixtures("flavour")
+@pytest.mark.parametrize(
+    ("flavour", "which"),
+    [
+        ("tensorrt", f"not {LARGE}"),
+        ("tensorrt_rtx", f"not {LARGE}"),
+        pytest.param("tensorrt_rtx", LARGE, marks=pytest.mark.long),
+    ],
+    indirect=["flavour"],
+)
+def test_the_tests_for_gpus_pass(which: str) -> None:
     """All that `pytest -m gpu` asks of an engine, but speed, and what would take minutes without a GPU."""
-    slow = "not two_batches and not steel-r34" + (" and not too_large and not shipped" if flavour == "tensorrt" else "")
+    chosen = f"{which} and not two_batches and not steel-r34"
     done = python(
-        "-m", "pytest", "-m", "gpu", "-k", slow, "-p", "no:cacheprovider", "tests/inspector/engines", seconds=580
+        "-m", "pytest", "-m", "gpu", "-k", chosen, "-p", "no:cacheprovider", "tests/inspector/engines", seconds=580
     )
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout and "skipped" not in done.stdout
@@ -112,6 +126,7 @@ def swap(mill: Mill) -> None:
     assert mill.metric("inspector_last_reload_success") == 1
 
 
+@pytest.mark.parametrize("flavour", ["tensorrt", pytest.param("tensorrt_rtx", marks=pytest.mark.long)], indirect=True)
 def test_a_swap_at_70_percent_load_drops_no_frame(mill: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
     """The new engine is loaded and warmed up on the card that runs the line; its work waits for the line's."""
     convert(mill.folder / "recipe", "--precision", "fp32", "--batches", "1,2,4,8,16")
@@ -226,6 +241,7 @@ def test_a_stale_engine_is_rebuilt_and_the_line_starts(mill: Mill) -> None:
         assert mill.stop()[0] == 0
 
 
+@pytest.mark.long
 @only_rtx
 def test_the_check_up_runs_to_its_end(flavour: Flavour, tmp_path: Path) -> None:
     """The steps of `make gpu-check`, but PyTorch's, the tests (run above) and what measures speed."""

@@ -8,7 +8,7 @@ from tests.brokers import MOSQUITTO, Subscriber, needs_mosquitto
 from tests.systemd.line import UNIT, Line
 from tests.systemd.machine import BUNDLE, PYTHON, Machine
 
-pytestmark = [pytest.mark.slow, needs_mosquitto]
+pytestmark = [pytest.mark.long, needs_mosquitto]
 
 BRIDGE = "inspector-bridge@line3.service"
 PASSWORD = "/etc/inspector/line3.secret"

@@ -12,7 +12,7 @@ from tests.patience import patience_s
 from tests.systemd.line import UNIT, Line
 from tests.systemd.machine import BUNDLE, PYTHON, Machine
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 STATION = "inspector-station.service"
 PACKAGES = (

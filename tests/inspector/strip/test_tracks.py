@@ -49,7 +49,7 @@ def marks_needed(repeats: Tracks, marks: list[Mark]) -> int:
     return next(found.marks for mark in sorted(marks, key=lambda mark: mark.line_mm) if (found := repeats.add(mark)))
 
 
-@pytest.mark.parametrize("count", [200, 20_000])
+@pytest.mark.parametrize("count", [200, pytest.param(20_000, marks=pytest.mark.long)])
 def test_random_defects_show_no_repeat(count: int) -> None:
     """Ten clean coils of five kilometres and a dirty one show none."""
     rng = np.random.default_rng(count)
@@ -116,6 +116,7 @@ def test_clumps_show_no_repeat(strew: dirty_strip.Strew) -> None:
     assert run(Tracks(), dirty_strip.strewn(np.random.default_rng(11), 4000, 1e6, strew)) == []
 
 
+@pytest.mark.long
 def test_marks_that_are_alike_are_found_sooner() -> None:
     """Among dirt of which each has its own size, prints of one size need no more marks, and fewer on the whole."""
     needed = {}

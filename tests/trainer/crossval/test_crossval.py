@@ -45,7 +45,7 @@ def test_every_frame_is_assessed_once_by_a_network_that_never_saw_it(mask_folder
     assert "| present |" in (tmp_path / "report.md").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_crossval_goes_on_where_it_was(
     mask_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -73,7 +73,7 @@ def test_a_killed_crossval_goes_on_where_it_was(
     assert checkpoint.load(second / "last.pt")[0].step == 6 and (tmp_path / "out" / "report.md").is_file()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_folds_at_the_same_time_stop_together(mask_folder: Path, tmp_path: Path) -> None:
     """SIGTERM to the command has both folds save and end, 143."""
     out = tmp_path / "out"

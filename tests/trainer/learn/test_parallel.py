@@ -31,7 +31,7 @@ print("dice", card.scores["dice_micro"], "step", card.step)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_are_one(mask_folder: Path, tmp_path: Path) -> None:
     """Losses, scores and weights of two gloo ranks are those of one process within rounding; one of them writes."""
     import msgspec

@@ -73,7 +73,9 @@ def test_a_killed_run_goes_on_to_the_last_bit(mask_folder: Path, tmp_path: Path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "exit_code"), [pytest.param(signal.SIGINT, 130, marks=pytest.mark.long), (signal.SIGTERM, 143)]
+)
 def test_a_signal_saves_the_run(mask_folder: Path, tmp_path: Path, number: signal.Signals, exit_code: int) -> None:
     """Ctrl-C and SIGTERM, sent to all processes as a terminal does, end a run after a step and say how to go on."""
     run = tmp_path / "run"

@@ -105,7 +105,7 @@ def test_a_comparison_goes_on_only_as_it_began(mask_folder: Path, tmp_path: Path
         keep_alike(tiny_settings(mask_folder), path)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("small_cost")
 def test_a_killed_comparison_goes_on_where_it_was(
     mask_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -63,7 +63,7 @@ def test_all_frames_choose_and_count(folded: Path, capsys: pytest.CaptureFixture
     assert "pitted: " in str(scores["frame_chosen_on"]) and float(scores["frame_planted"]) > 10
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_network_that_is_missing_is_taught_by_resuming(
     folded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
