@@ -13,8 +13,9 @@ from collections.abc import Sequence
 import msgspec
 
 from inspector.records.events import CoilReport, CoilState, Missed
+from inspector.records.extent import Extent
 from inspector.records.frame import Header
-from inspector.records.stages import Detection, Gap
+from inspector.records.stages import Gap
 from inspector.strip.defects import ROUNDING_MM, Assembly
 from inspector.strip.geometry import CameraTravel
 from inspector.strip.leaps import Leap
@@ -67,13 +68,13 @@ class CoilLane(msgspec.Struct):
         """Whether any of a stretch was not inspected before."""
         return end_mm > self.accounted_mm or any(start_mm < end and begin < end_mm for begin, end in self.unseen_mm)
 
-    def known(self, detections: Sequence[Detection], start_mm: float) -> set[int]:
-        """Places of detections in strip that was inspected before: the line stood, or ran backwards."""
+    def known(self, seen: Sequence[Extent], start_mm: float) -> set[int]:
+        """Places of what was seen in strip that was inspected before: the line stood, or ran backwards."""
         if start_mm >= self.accounted_mm:
             return set()
         return {
             place
-            for place, piece in enumerate(detections)
+            for place, piece in enumerate(seen)
             if not self.is_new(start_mm + piece.start_mm, start_mm + piece.end_mm - ROUNDING_MM)
         }
 

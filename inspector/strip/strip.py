@@ -105,7 +105,8 @@ class Strip:
         coil = self._coils[lane.coil]
         if at.start_mm > lane.accounted_mm or not lane.reasons.keys().isdisjoint(("restart", "reset")):
             self._miss(header.camera, lane, at.start_mm, turn)
-        known = lane.known(arrival.detections, at.start_mm)
+        crowd = arrival.crowd
+        known = lane.known(arrival.detections if crowd is None else (crowd,), at.start_mm)
         lane.see_again(at.start_mm, at.end_mm)
         new_mm = lane.track.placed_mm - lane.accounted_mm
         coil.inspected_mm += new_mm
@@ -113,13 +114,14 @@ class Strip:
         turn.inspected_mm[header.camera] = turn.inspected_mm.get(header.camera, 0.0) + new_mm
         lane.accounted_mm, lane.reasons = lane.track.placed_mm, {}
         assembly = self._assembly(lane)
-        if arrival.crowd is None:
+        if crowd is None:
             defects = assembly.add(arrival, at.start_mm, at.end_mm, self._joins, joined=turn.joined, known=known)
             self._count(defects, turn)
             return
         self._count(assembly.reach(header.camera, at.end_mm, self._joins), turn)
-        coil.crowded += 1
-        turn.events.append(crowded(arrival, arrival.crowd, lane, at))
+        if not known:
+            coil.crowded += 1
+            turn.events.append(crowded(arrival, crowd, lane, at))
 
     def _lose(self, loss: Loss, turn: Turn) -> None:
         """Remember a loss until the stretch it belongs to is known."""

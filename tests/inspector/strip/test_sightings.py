@@ -49,6 +49,36 @@ def test_strip_that_comes_by_again_shows_nothing_new(starts_mm: list[float], exp
     assert len([item for item in reported if isinstance(item, Defect) and item.is_whole]) == expected
 
 
+@pytest.mark.parametrize(
+    ("starts_mm", "expected_mm"),
+    [
+        ([-20.0, -10.0, 0.0, 10.0], [1.0, 11.0]),  # the coil is named before its head has come
+        ([0.0, 0.0, 0.0, 10.0], [1.0, 11.0]),  # the encoder stands
+        ([0.0, 10.0, 20.0, 12.0, 3.0, 12.0, 20.0, 30.0], [1.0, 11.0, 21.0, 31.0]),  # backwards, and on again
+        ([0.0, 10.0, 14.0, 24.0], [1.0, 11.0, 15.0, 25.0]),  # frames that overlap: a part of each is new
+    ],
+)
+def test_a_crowd_on_strip_that_comes_by_again_is_no_second_one(
+    starts_mm: list[float], expected_mm: list[float]
+) -> None:
+    """A crowd before the coil's head, or where the line stood or ran back, is neither reported nor in the sums."""
+    noise = [
+        msgspec.structs.replace(seen(number, start_mm=at_mm), crowd=CROWD) for number, at_mm in enumerate(starts_mm)
+    ]
+    reported = run(noise)
+    assert [event.start_mm for event in reported if isinstance(event, Crowded)] == expected_mm
+    ended = reported[-1]
+    assert isinstance(ended, CoilReport) and (ended.frames, ended.crowded) == (len(noise), len(expected_mm))
+
+
+def test_a_crowd_on_strip_that_was_missed_is_reported_once_it_comes_by_again() -> None:
+    """Missed strip that passes backwards is looked at for the first time: what is too much in it is new."""
+    lost = dropped(header(1, coil="C", start_mm=10.0))
+    noise = [msgspec.structs.replace(seen(n, start_mm=10.0), crowd=CROWD) for n in (3, 4)]
+    reported = run([seen(0, start_mm=0.0), lost, seen(2, start_mm=20.0), *noise])
+    assert [event.start_mm for event in reported if isinstance(event, Crowded)] == [11.0]
+
+
 def test_what_was_missed_is_new_when_it_comes_by_again() -> None:
     """Strip that was reported as missed and then passes backwards is looked at for the first time."""
     frames: list[Inspected | Loss] = [
