@@ -63,7 +63,7 @@ def run(given: argparse.Namespace) -> int:
     from trainer.data.names import allowed_name
     from trainer.files import hold_folder
     from trainer.recipe.evaluate import table
-    from trainer.recipe.export import CALIBRATED_THRESHOLD, THRESHOLD, ExportOptions, choose_classes, export
+    from trainer.recipe.export import ExportOptions, choose_classes, export
     from trainer.recipe.held_out import load_network
 
     folder = given.out or given.source / FOLDER
@@ -77,12 +77,8 @@ def run(given: argparse.Namespace) -> int:
         version=given.version,
         created=datetime.now(UTC).date().isoformat(),
         trained_on=given.trained_on or " ".join(card.settings.data),
-        classes=choose_classes(
-            card.class_names,
-            dict(given.threshold),
-            dict(given.min_area),
-            CALIBRATED_THRESHOLD if given.calibrated else THRESHOLD,
-        ),
+        classes=choose_classes(card.class_names, dict(given.threshold), dict(given.min_area)),
+        stated=frozenset(dict(given.threshold)),
         precision=given.precision,
         size_px=given.size,
         calibrate=given.calibrate,

@@ -38,7 +38,7 @@ def run(given: argparse.Namespace) -> int:
     from inspector.engines.openvino import OpenVino
     from trainer.data import sources
     from trainer.data.sizes import check_sizes, cut_larger, line_size
-    from trainer.data.split import read_split
+    from trainer.data.split import read_training
     from trainer.files import hold_folder
     from trainer.recipe.evaluate import pad
     from trainer.recipe.export import calibration
@@ -47,10 +47,12 @@ def run(given: argparse.Namespace) -> int:
 
     card, model = recipe.load(recipe.find(given.full, Path())) if given.full else (None, b"")
     names = [kind.name for kind in card.classes] if card else None
-    frames = sources.frames(given.data, given.only, classes=names, window=card.window if card else None)
+    size = given.size or ((card.height, card.width) if card else None)
+    window = card.window if card else None
+    frames = sources.frames(given.data, given.only, classes=names, window=window, size=size)
     if given.split:
-        frames, _ = read_split(given.split, frames)
-    size_px = line_size(check_sizes(frames), given.size or ((card.height, card.width) if card else None))
+        frames = read_training(given.split, frames)
+    size_px = line_size(check_sizes(frames), size)
     frames, _ = cut_larger(frames, size_px)
     with hold_folder(given.out):
         full = (card, OpenVino(card, model)) if card else None

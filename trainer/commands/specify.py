@@ -21,10 +21,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add(
         "--compare",
         nargs="+",
-        metavar="FOLDER|SHEET",
+        metavar="FOLDER|DATA",
         default=[],
-        help="also report how far these are: images, labelled or not, small ones mirrored, or procedural "
-        "steel, as sheet:900-949:10",
+        help="also report how far these are: a folder of images, small ones mirrored, or DATA, as sheet:900-949:10",
     )
     add(
         "--beyond",
@@ -41,9 +40,8 @@ def run(given: argparse.Namespace) -> int:
     from inspector import recipe
     from trainer.data import sources
     from trainer.data.sizes import cut_larger
-    from trainer.data.sources import SHEET
-    from trainer.data.split import read_split
-    from trainer.data.unlabelled import open_plain
+    from trainer.data.split import read_training
+    from trainer.data.unlabelled import has_images, open_plain
     from trainer.files import hold_folder
     from trainer.recipe.specify import specify
 
@@ -51,9 +49,11 @@ def run(given: argparse.Namespace) -> int:
     size = card.height, card.width
     frames = sources.frames(given.data, given.only, window=card.window, size=size)  # whatever their classes
     if given.split:
-        frames, _ = read_split(given.split, frames)
-    others = {
-        spec: sources.frames([spec]) if SHEET.fullmatch(spec) else open_plain(Path(spec), card.window)
+        frames = read_training(given.split, frames)
+    others = {  # a folder of nothing but images, or DATA whatever its classes
+        spec: open_plain(Path(spec), card.window)
+        if has_images(Path(spec))
+        else sources.frames([spec], window=card.window, size=size)
         for spec in given.compare
     }
     with hold_folder(given.recipe):

@@ -17,7 +17,7 @@ from trainer.data.census import Census, take_census
 from trainer.data.duplicates import near_duplicates
 from trainer.data.samples import Frames
 from trainer.data.sizes import line_size
-from trainer.data.split import Part, across, divide, read_split, write_split
+from trainer.data.split import Part, across, ambiguous, divide, read_split, write_split
 from trainer.errors import DataError
 
 LABEL = 16
@@ -151,6 +151,8 @@ def _check_split(wanted: Wanted, readable: Part, copies: Sequence[tuple[int, ...
         if len(groups) > NAMED:
             say(f"{'':16}... and {counted(len(groups) - NAMED, 'more group')}")
     try:
+        if not wanted.split and (faults := ambiguous(readable)):
+            return faults
         if wanted.split:
             train, validation = read_split(wanted.split, readable)
         else:

@@ -190,7 +190,8 @@ def _entries(path: Path, images: Sequence[Image], shapes: dict[int, list[Shape]]
     for number, image in enumerate(images):
         where = f"{path}: images[{number}] (id {image.id})"
         places = [
-            folder / image.file_name for folder in (path.parent, path.parent / "images", path.parents[1] / "images")
+            folder / image.file_name
+            for folder in (path.parent, path.parent / "images", path.resolve().parent.parent / "images")
         ]
         file = next((place for place in places if place.is_file()), None)
         name = f"{path.stem}/{Path(image.file_name).with_suffix('').as_posix()}"

@@ -68,9 +68,13 @@ def open_data(
     if not frames.class_names:
         raise DataError(f"{' '.join(specs)}: has no class; expected one or more to learn. Add frames with defects.")
     check_sizes(frames)
+    if not settings.validate and (faults := ambiguous(frames)):
+        raise DataError(*faults)
     if settings.folds:  # its networks have frames to measure on, the run itself has none
         folds(frames, settings.seed, near_duplicates(frames), settings.folds)
         return Part(frames, tuple(range(len(frames)))), Part(frames, ())
+    if settings.validate and settings.split:
+        raise DataError(f"--split {settings.split} stands next to --validate; expected one. Leave one.")
     if settings.validate:
         assert isinstance(frames, sources.Joined), "data and more"
         taught = sum(map(len, frames.sources[: len(settings.data)]))
@@ -216,6 +220,25 @@ def across(train: Part, validation: Part, together: Sequence[Sequence[int]]) -> 
     return [tuple(group) for group in together if not (teaching.isdisjoint(group) or measuring.isdisjoint(group))]
 
 
+def ambiguous(source: Frames) -> list[str]:
+    """Say which names several frames of a set have: a split could not tell them apart."""
+    counts = Counter(source.name(index) for index in range(len(source)))
+    return [
+        f"{count} frames of DATA are named {name}; expected each name once. Rename one of the folders, or of the files."
+        for name, count in counts.items()
+        if count > 1
+    ]
+
+
+def read_training(path: Path, source: Frames) -> Part:
+    """Return the frames of a set that teach, as a run's `split.csv` says: all of them where it has none to measure on.
+
+    Raises:
+        DataError: as `read_split`.
+    """
+    return _read(path, source, needed=PARTS[:1])[0]
+
+
 def read_split(path: Path, source: Frames) -> tuple[Part, Part]:
     """Divide a set as a `split.csv` says, whose columns `name` and `part` are needed.
 
@@ -223,6 +246,11 @@ def read_split(path: Path, source: Frames) -> tuple[Part, Part]:
         DataError: no such file or column, a part other than train and validation, a name twice, nothing to learn from
             or to measure on, or other frames than the set's; all of them.
     """
+    return _read(path, source, needed=PARTS)
+
+
+def _read(path: Path, source: Frames, needed: Sequence[str]) -> tuple[Part, Part]:
+    """Divide a set as a `split.csv` says; the parts that are `needed` have some frames each."""
     if not path.is_file():
         raise DataError(f"{path}: no such file; expected a split.csv that `trainer check` or `trainer fit` wrote")
     parts: dict[str, str] = {}
@@ -238,11 +266,11 @@ def read_split(path: Path, source: Frames) -> tuple[Part, Part]:
             faults.append(f"{where} stands there twice; expected each frame once")
         parts[row["name"]] = row["part"]
     names = [source.name(index) for index in range(len(source))]
-    faults += _strangers(path, names, parts)
+    faults += [*ambiguous(source), *_strangers(path, names, parts)]
     train, validation = (
         Part(source, tuple(index for index, name in enumerate(names) if parts.get(name) == part)) for part in PARTS
     )
-    if not faults and not (len(train) and len(validation)):
+    if not faults and not all(len(of) for part, of in zip(PARTS, (train, validation), strict=True) if part in needed):
         faults.append(
             f"{path}: {counted(len(train), 'frame')} in train, {len(validation)} in validation; expected some in each"
         )
@@ -253,11 +281,7 @@ def read_split(path: Path, source: Frames) -> tuple[Part, Part]:
 
 def _strangers(path: Path, names: Sequence[str], parts: dict[str, str]) -> list[str]:
     """Say where a split and a set of frames differ."""
-    faults = [
-        f"{path}: {count} frames of DATA are named {name}; expected each name once. Rename one of the folders."
-        for name, count in Counter(names).items()
-        if count > 1
-    ]
+    faults = []
     for strangers, words in (
         ([name for name in names if name not in parts], "of DATA not in the split"),
         (sorted(parts.keys() - set(names)), "in the split not in DATA"),

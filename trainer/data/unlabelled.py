@@ -53,9 +53,12 @@ class Unlabelled:
 
 def is_plain(path: Path) -> bool:
     """Say whether a path is a folder with images in it and neither Severstal's layout nor one with masks."""
-    if not path.is_dir() or (path / "train.csv").exists() or (path / "masks").exists():
-        return False
-    return any(file.suffix.lower() in SUFFIXES for file in path.iterdir())
+    return has_images(path) and not ((path / "train.csv").exists() or (path / "masks").exists())
+
+
+def has_images(path: Path) -> bool:
+    """Say whether a path is a folder with images right in it."""
+    return path.is_dir() and any(file.suffix.lower() in SUFFIXES for file in path.iterdir())
 
 
 def open_plain(folder: Path, window: Window | None = None) -> Unlabelled:

@@ -7,7 +7,7 @@ is learnt. Alone (no torchrun) every function here returns what it was given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -87,9 +87,7 @@ class Ranks:
         """
         if self.count == 1:
             return network
-        gpu = self.device.type == "cuda"
-        share: Callable[[nn.Module], nn.Module] = nn.SyncBatchNorm.convert_sync_batchnorm if gpu else share_statistics
-        network = share(network)
+        network = synchronise(network) if self.device.type == "cuda" else share_statistics(network)
         return DistributedDataParallel(network, forward_sync_buffers=False, gradient_as_bucket_view=True)
 
 
@@ -127,12 +125,23 @@ class _Sum(torch.autograd.Function):
 
 
 class SharedBatchNorm(nn.BatchNorm2d):
-    """Batch normalisation over all ranks on CPUs, which torch's SyncBatchNorm refuses; each rank has as many pixels."""
+    """Batch normalisation over all ranks on CPUs, which torch's SyncBatchNorm refuses; each rank has as many pixels.
+
+    `act` is what follows it, where that is a part of it as timm has it.
+    """
+
+    def __init__(self, like: nn.BatchNorm2d) -> None:
+        super().__init__(like.num_features, like.eps, like.momentum)
+        self.load_state_dict(like.state_dict())
+        act = getattr(like, "act", None)
+        self.act: nn.Module = act if isinstance(act, nn.Module) else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x (N, C, H, W) normalised by mean and variance over every rank's N, H and W."""
-        if not self.training:
-            return super().forward(x)
+        """Return x (N, C, H, W) normalised by mean and variance over every rank's N, H and W, and activated."""
+        normal: Tensor = self.act(self._normalised(x) if self.training else super().forward(x))
+        return normal
+
+    def _normalised(self, x: Tensor) -> Tensor:
         assert self.running_mean is not None and self.running_var is not None and self.momentum is not None
         count = distributed.get_world_size()
         variance, mean = torch.var_mean(x, (0, 2, 3), correction=0)
@@ -154,13 +163,22 @@ def _sum(part: Tensor) -> Tensor:
     return whole
 
 
+def synchronise(network: nn.Module) -> nn.Module:
+    """Replace a network's batch normalisations, in place, by equal ones over all GPUs.
+
+    By timm's converter: torch's leaves out the activations that are a part of timm's.
+    """
+    from timm.layers import norm_act
+
+    converted: nn.Module = norm_act.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]  # timm's is untyped
+    return converted
+
+
 def share_statistics(network: nn.Module) -> nn.Module:
     """Replace a network's batch normalisations, in place, by equal ones over all ranks; then make the optimiser."""
     for name, child in network.named_children():
         if isinstance(child, nn.BatchNorm2d):
-            shared = SharedBatchNorm(child.num_features, child.eps, child.momentum)
-            shared.load_state_dict(child.state_dict())
-            setattr(network, name, shared.to(child.weight.device))
+            setattr(network, name, SharedBatchNorm(child).to(child.weight.device))
         else:
             share_statistics(child)
     return network

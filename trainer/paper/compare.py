@@ -44,7 +44,8 @@ def compare(settings: Settings, encoders: Sequence[str], folder: Path, console: 
         DataError: data that cannot be used, or a folder that holds a comparison of something else.
         UserError: as `trainer.learn.train.fit`.
     """
-    keep_alike(settings, folder / "compare.json", own=("encoder",))
+    if keep_alike(settings, folder / "compare.json", own=("encoder",)):
+        (folder / "split.csv").unlink(missing_ok=True)  # of data that were asked for before
     settings = share_split(settings, folder / "split.csv")
     for encoder in encoders:
         finish(replace(settings, encoder=encoder), folder / encoder, console)

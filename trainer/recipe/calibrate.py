@@ -41,6 +41,21 @@ class Calibrated:
     error: float
     """The same afterwards, of each half of the frames under what was fitted to the other half."""
 
+    @property
+    def is_fitted(self) -> bool:
+        """Whether anything was changed: what fits one half may mislead on the other, and is left then."""
+        return (self.temperature, self.sound) != (1.0, 0.0)
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """As a recipe's card has them."""
+        return {
+            "temperature": self.temperature,
+            "sound_logit": self.sound,
+            "calibration_error_before": self.error_before,
+            "calibration_error": self.error,
+        }
+
 
 def calibrate(networks: Sequence[HeldOut]) -> Calibrated | None:
     """Fit the heads of all networks alike, in place, to every frame; None where too few have defects.

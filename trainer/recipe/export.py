@@ -53,6 +53,8 @@ class ExportOptions:
     """Frames that INT8 takes its ranges from, as `trainer.data.sources` reads them; empty: those of the run."""
     calibration_frames: int = 24
     """Number of them, at random."""
+    stated: frozenset[str] = frozenset()
+    """Classes whose threshold was asked for; that of the others follows from the network."""
     calibrated: bool = False
     """Whether the head is fitted to validation frames, so that its probabilities mean what they say."""
     score_frames: int = 200
@@ -81,6 +83,8 @@ def export(run: Path, folder: Path, asked: ExportOptions) -> Recipe:
         certainty = calibrate(folds or [HeldOut(unet, measured)])
     if folds and certainty:
         scale_head(unet, certainty.temperature, certainty.sound)
+    if certainty and certainty.is_fitted:
+        fields["class"] = [msgspec.to_builtins(kind) for kind in _calibrated_classes(asked)]
     model = fp32 = write_graph(unet, draft)
     if asked.precision == "int8":
         model = quantised(fp32, chosen, draft)
@@ -98,12 +102,7 @@ def export(run: Path, folder: Path, asked: ExportOptions) -> Recipe:
     if folds:  # the run's own network has learnt from all of these frames
         scores |= evaluate.pixel_scores(infer_all(folds, card_of_model, like=fp32), len(names))
     if certainty:
-        scores |= {
-            "temperature": certainty.temperature,
-            "sound_logit": certainty.sound,
-            "calibration_error_before": certainty.error_before,
-            "calibration_error": certainty.error,
-        }
+        scores |= certainty.scores
     fields["scores"] = {  # what nothing measured is left out
         f"validation_{name}": round(value, 4) for name, value in scores.items() if not math.isnan(value)
     }
@@ -133,6 +132,14 @@ def choose_size(asked: ExportOptions, settings: Settings, sizes: Sequence[tuple[
 def calibration(frames: Frames, count: int, seed: int) -> Part:
     """Return frames chosen at random."""
     return Part(frames, tuple(map(int, np.random.default_rng(seed).permutation(len(frames))[:count])))
+
+
+def _calibrated_classes(asked: ExportOptions) -> list[DefectClass]:
+    """The classes, with a calibrated network's threshold where none was asked for."""
+    return [
+        kind if kind.name in asked.stated else msgspec.structs.replace(kind, threshold=CALIBRATED_THRESHOLD)
+        for kind in asked.classes
+    ]
 
 
 def describe(
@@ -188,9 +195,8 @@ def choose_classes(
     names: Sequence[str],
     thresholds: Mapping[str, float],
     min_areas_mm2: Mapping[str, float],
-    usual: float = THRESHOLD,
 ) -> tuple[DefectClass, ...]:
-    """Return the recipe's classes, with least probability and smallest area where given by name, else the `usual` one.
+    """Return the recipe's classes, with least probability and smallest area where given by name.
 
     Raises:
         UserError: a name that is no class.
@@ -199,6 +205,6 @@ def choose_classes(
     if odd:
         raise UserError(f"class {', '.join(sorted(odd))} is unknown; expected {', '.join(names)}")
     return tuple(
-        DefectClass(number, name, thresholds.get(name, usual), min_areas_mm2.get(name, MIN_AREA_MM2))
+        DefectClass(number, name, thresholds.get(name, THRESHOLD), min_areas_mm2.get(name, MIN_AREA_MM2))
         for number, name in enumerate(names, 1)
     )

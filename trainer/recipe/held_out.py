@@ -20,7 +20,7 @@ from trainer.data.sizes import cut_larger
 from trainer.data.split import open_data
 from trainer.errors import UserError
 from trainer.learn import checkpoint
-from trainer.learn.folded import fold_folders
+from trainer.learn.folded import fold_folders, of_fold
 from trainer.learn.series import is_finished
 from trainer.learn.unet import UNet
 from trainer.recipe import evaluate
@@ -57,8 +57,8 @@ def folds_of(run: Path, settings: Settings) -> list[HeldOut]:
         UserError: one is not there yet, or its data is gone.
     """
     found = []
-    for folder in fold_folders(run, settings):
-        if not is_finished(folder):
+    for number, folder in enumerate(fold_folders(run, settings), 1):
+        if not is_finished(folder, of_fold(settings, number)):
             again = f"trainer fit --resume --out {shlex.quote(str(run))}"
             raise UserError(f"{folder}: is not finished, and is to measure {run}. Go on with: {again}")
         unet, card = load_network(folder, "last.pt")

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainer.data.samples import Frames
+from trainer.errors import UserError
 from trainer.learn.photometric import LIGHT, change_light
 from trainer.screen.cells import UNSURE, Cells
 from trainer.screen.network import CELL_PX, ScreenNet
@@ -48,7 +49,12 @@ def fit(frames: Frames, taught: Sequence[Cells], course: Course, say: Callable[[
     """Return a screen, its weights averaged over the last steps, taught on crops of `frames` with their cells.
 
     No frame has more rows than a crop. The same course on the same frames gives the same screen on one machine.
+
+    Raises:
+        UserError: fewer frames than a step takes.
     """
+    if len(taught) < course.batch:
+        raise UserError(f"{len(taught)} frames to learn from; expected {course.batch} or more. Add frames.")
     torch.manual_seed(course.seed)
     chance = np.random.default_rng(course.seed)
     net, averaged = ScreenNet().train(), ScreenNet()

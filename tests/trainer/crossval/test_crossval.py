@@ -15,8 +15,9 @@ from trainer.__main__ import main
 from trainer.crossval.assess import Assessed, near_areas
 from trainer.crossval.folds import crossval
 from trainer.crossval.pooled import near_dice, pool
+from trainer.errors import DataError
 from trainer.learn import checkpoint
-from trainer.learn.series import ASKED, doubts, is_finished
+from trainer.learn.series import ASKED, doubts, is_finished, refuse_taught
 from trainer.metrics import Scores
 from trainer.settings import Settings
 
@@ -64,7 +65,8 @@ def test_a_killed_crossval_goes_on_where_it_was(
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    assert is_finished(first) and not is_finished(second)
+    asked = checkpoint.load(first / "last.pt")[0].settings
+    assert is_finished(first, asked) and not is_finished(second, asked)
     done_ns = (first / "last.pt").stat().st_mtime_ns
     assert main(words) == 0
     printed = capsys.readouterr().out.replace("\n", " ")
@@ -141,11 +143,35 @@ def test_an_outline_may_lie_a_little_off(shift_px: int, edges_px: int, expected:
     assert areas[1, 1] == areas[3, 1] == 400
 
 
-def test_a_recipe_to_start_from_is_doubted(tmp_path: Path) -> None:
-    """A recipe may have learnt from what is held out; a checkpoint and other folds are looked into."""
-    (tmp_path / "last.pt").touch()
+def write_checkpoint(path: Path, **changes: object) -> str:
+    """A checkpoint of a network that has learnt from `steel`; return its name."""
+    checkpoint.save(path, checkpoint.Card(Settings(**{"data": ("steel",), **changes}), 1.0, 1.0, (1.0,)), {})  # type: ignore[arg-type]
+    return str(path)
+
+
+def test_what_nobody_wrote_down_is_doubted(tmp_path: Path) -> None:
+    """A recipe may have learnt from what is held out, and so may what a run began with; other folds are looked into."""
     (tmp_path / "folds").mkdir()
     (tmp_path / "folds" / ASKED).touch()
-    asked = Settings(data=("steel",), start="steel-fast", teacher=str(tmp_path / "last.pt"))
+    last = write_checkpoint(tmp_path / "last.pt")
+    asked = Settings(data=("other",), start="steel-fast", teacher=last)
     assert [doubt.split(":")[0] for doubt in doubts(asked)] == ["--start steel-fast"]
-    assert doubts(Settings(data=("steel",), teacher=str(tmp_path / "folds"))) == []
+    assert doubts(Settings(data=("other",), teacher=str(tmp_path / "folds"))) == []
+    later = write_checkpoint(tmp_path / "later.pt", start="steel-fast")
+    (doubt,) = doubts(Settings(data=("other",), start=later))
+    assert doubt.startswith(f"--start {later}: its own run began with steel-fast.")
+
+
+@pytest.mark.parametrize("spelling", ["steel", "steel/", "./steel", "{}/steel", "more/../steel"])
+@pytest.mark.parametrize("option", ["data", "extra"])
+def test_a_network_of_the_same_data_is_refused_however_that_is_spelt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelling: str, option: str
+) -> None:
+    """A slash that the shell completes makes no other data of it; what was learnt from besides counts too."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("steel", "more", "other"):
+        (tmp_path / name).mkdir()
+    last = write_checkpoint(tmp_path / "last.pt", **{"data": ("other",), option: ("steel",)})
+    with pytest.raises(DataError, match="has learnt from DATA"):
+        refuse_taught("--start", last, Settings(data=(spelling.format(tmp_path),)))
+    refuse_taught("--start", last, Settings(data=("more",)))

@@ -79,6 +79,13 @@ def test_every_fault_is_listed_and_the_exit_code_says_so(
     assert "frames          47 read, 2 with faults" in out and "3 faults stop training" in out
 
 
+def test_frames_of_one_name_are_a_fault(twins: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What `fit` refuses `check` reports, and writes no split."""
+    assert main(["check", str(twins), str(twins), "--out", str(tmp_path / "out")]) == 1
+    assert "2 frames of DATA are named twins/000; expected each name once" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "split.csv").exists()
+
+
 def test_the_contact_sheet_outlines_masks_in_their_colours(twins: Path, tmp_path: Path) -> None:
     """Every class's colour is on the page, in its legend, its heading and around its defects."""
     assert main(["check", str(twins), "--out", str(tmp_path / "out")]) == 0

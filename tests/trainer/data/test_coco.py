@@ -116,6 +116,18 @@ def test_polygons_and_both_run_lengths_make_the_same_masks(coco: dict[str, Any],
     assert [source.classes(i) for i in range(3)] == [{1}, {3}, set()]
 
 
+def test_a_file_in_the_current_folder_finds_its_images(
+    coco: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name alone says where it lies; images lie next to it, or in the folder above, as exports have them."""
+    write(tmp_path, coco)
+    (inner := tmp_path / "annotations").mkdir()
+    write(inner, coco)
+    for folder in (tmp_path, inner):
+        monkeypatch.chdir(folder)
+        assert len(sources.frames(["steel.json"])) == 3
+
+
 def test_all_faults_of_the_records_are_reported_at_once(coco: dict[str, Any], tmp_path: Path) -> None:
     """Each by its place in the file and its id."""
     one = coco["annotations"][0]

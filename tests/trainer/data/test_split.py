@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 from tests.trainer.frames import MadeFrames
 from trainer.data.samples import Sample
 from trainer.data.sources import Joined
-from trainer.data.split import across, divide, few_of, folds, open_data, parse_fold, read_split, split, write_split
+from trainer.data.split import (
+    across,
+    divide,
+    few_of,
+    folds,
+    open_data,
+    parse_fold,
+    read_split,
+    read_training,
+    split,
+    write_split,
+)
 from trainer.errors import DataError
 from trainer.settings import Settings
 
@@ -118,6 +129,32 @@ def test_a_split_needs_names_that_tell_frames_apart(tmp_path: Path) -> None:
     (tmp_path / "split.csv").write_text("name,part\ncoil/0,train\ncoil/1,validation\n")
     with pytest.raises(DataError, match="2 frames of DATA are named coil/0; expected each name once"):
         read_split(tmp_path / "split.csv", Joined([one, one]))
+
+
+def test_names_that_tell_no_frames_apart_are_refused_before_anything_is_taught(mask_folder: Path) -> None:
+    """Not after hours, by the first command that reads the run's split; frames to measure on need no split."""
+    twice = (str(mask_folder), str(mask_folder))
+    with pytest.raises(DataError, match=r"2 frames of DATA are named .*/000; expected each name once"):
+        open_data(Settings(data=twice))
+    with pytest.raises(DataError, match="2 frames of DATA"):
+        open_data(Settings(data=twice, folds=3))
+    assert len(open_data(Settings(data=twice[:1], validate=twice[:1]))[1]) == 40
+
+
+def test_a_run_that_learns_from_all_has_a_training_part(tmp_path: Path) -> None:
+    """Its split has nothing to measure on, which is no fault where only what it learnt from is asked for."""
+    frames = Named([frozenset()] * 2)
+    write_split(tmp_path / "split.csv", frames, Named([]))
+    assert len(read_training(tmp_path / "split.csv", frames)) == 2
+    (tmp_path / "split.csv").write_text("name,part\ncoil/0,validation\ncoil/1,validation\n")
+    with pytest.raises(DataError, match="0 frames in train"):
+        read_training(tmp_path / "split.csv", frames)
+
+
+def test_two_ways_to_say_what_is_measured_on_are_refused(mask_folder: Path) -> None:
+    """A split next to --validate would be left out without a word."""
+    with pytest.raises(DataError, match=r"--split mine\.csv stands next to --validate"):
+        open_data(Settings(data=(str(mask_folder),), validate=("sheet:900:2",), split="mine.csv"))
 
 
 def test_the_80_to_20_split_of_a_seed_never_changes() -> None:

@@ -1,19 +1,23 @@
 """Two processes that torchrun started do what one does."""
 
+import copy
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from rich.console import Console
+from torch import nn
 
 from tests.trainer.frames import tiny_settings
 from trainer.errors import UserError
 from trainer.learn import checkpoint
+from trainer.learn.encoders import build_encoder
 from trainer.learn.logbook import read_metrics
-from trainer.learn.parallel import Ranks
+from trainer.learn.parallel import Ranks, share_statistics, synchronise
 from trainer.learn.train import fit
 from trainer.metrics import Scores
 
@@ -56,6 +60,21 @@ def test_two_processes_are_one(mask_folder: Path, tmp_path: Path) -> None:
     weights = [checkpoint.load(run / "last.pt")[2]["unet"] for run in (alone, shared)]  # type: ignore[index]
     for name in weights[0]:
         torch.testing.assert_close(weights[1][name], weights[0][name], rtol=1e-2, atol=1e-3, msg=name)
+
+
+@pytest.mark.parametrize("share", [share_statistics, synchronise])
+@pytest.mark.parametrize("name", ["resnet18", "efficientnet-lite0"])
+def test_shared_statistics_keep_the_network(name: str, share: Callable[[nn.Module], nn.Module]) -> None:
+    """Whatever a normalisation holds besides, as timm's the activation behind it, is still computed."""
+    torch.manual_seed(1)
+    encoder = build_encoder(name)
+    network = nn.Sequential(encoder.stem, encoder.pool, *encoder.stages).eval()
+    shared = share(copy.deepcopy(network)).eval()
+    pixels = torch.randn(1, 1, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(shared(pixels), network(pixels))
+    assert shared.state_dict().keys() == network.state_dict().keys()
+    assert not [child for child in shared.modules() if type(child) is nn.BatchNorm2d]
 
 
 def test_a_batch_must_be_divisible() -> None:

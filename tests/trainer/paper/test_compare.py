@@ -96,7 +96,10 @@ def test_encoders_are_cross_validated(mask_folder: Path, tmp_path: Path) -> None
 def test_a_comparison_goes_on_only_as_it_began(mask_folder: Path, tmp_path: Path) -> None:
     """Encoders trained otherwise than the first would not be comparable; what is another machine's may differ."""
     path = tmp_path / "compare.json"
-    keep_alike(tiny_settings(mask_folder), path)
+    assert keep_alike(tiny_settings(mask_folder, epochs=7), path)
+    assert keep_alike(tiny_settings(mask_folder), path), "no run has begun: what was asked for binds nobody"
+    (tmp_path / "resnet18").mkdir()
+    (tmp_path / "resnet18" / "last.pt").touch()
     keep_alike(tiny_settings(mask_folder, workers=3, encoder="resnet50"), path, own=("encoder",))
     with pytest.raises(DataError, match=r"compare.json: epochs was 2, now it is 3; expected the same for every run"):
         keep_alike(tiny_settings(mask_folder, epochs=3), path)
@@ -125,7 +128,8 @@ def test_a_killed_comparison_goes_on_where_it_was(
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    assert is_finished(first) and not is_finished(second)
+    asked = checkpoint.load(first / "last.pt")[0].settings
+    assert is_finished(first, asked) and not is_finished(second, asked)
     step, done_ns = checkpoint.load(second / "last.pt")[0].step, (first / "last.pt").stat().st_mtime_ns
     assert 0 < step < 6
 
@@ -134,7 +138,7 @@ def test_a_killed_comparison_goes_on_where_it_was(
     assert "resnet18: done already" in printed and "resnet34: goes on in" in printed
     assert (first / "last.pt").stat().st_mtime_ns == done_ns
     card = checkpoint.load(second / "last.pt")[0]
-    assert card.step == 6 and is_finished(second) and (tmp_path / "out" / "table.md").is_file()
+    assert card.step == 6 and is_finished(second, asked) and (tmp_path / "out" / "table.md").is_file()
     steps = [json.loads(line)["step"] for line in (second / "metrics.jsonl").read_text().splitlines()]
     assert sorted(set(steps)) == [2, 4, 6]  # none was lost
 
@@ -142,10 +146,11 @@ def test_a_killed_comparison_goes_on_where_it_was(
 def test_a_run_that_went_on_is_not_taken_for_finished(run: tuple[Path, checkpoint.Card], tmp_path: Path) -> None:
     """The marker counts for the checkpoint that it was written for alone; a damaged or missing one does not."""
     (tmp_path / "last.pt").symlink_to(run[0] / "last.pt")
-    assert not is_finished(tmp_path)
+    settings = run[1].settings
+    assert not is_finished(tmp_path, settings)
     for content, finished in ((f'{{"step": {run[1].step}}}', True), ('{"step": 3}', False), ("{", False), ("7", False)):
         (tmp_path / "finished.json").write_text(content)
-        assert is_finished(tmp_path) is finished
+        assert is_finished(tmp_path, settings) is finished
 
 
 def test_figures_are_those_of_the_best_epoch(run: tuple[Path, checkpoint.Card], tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from trainer.commands.export import two_sides
 from trainer.data.samples import Frames
 from trainer.data.split import Part, open_data
 from trainer.learn.checkpoint import Card
-from trainer.recipe.calibrate import calibrate
+from trainer.recipe.calibrate import Calibrated, calibrate
 from trainer.recipe.held_out import HeldOut, load_network
 
 
@@ -56,6 +56,21 @@ def test_the_card_says_how_sure_it_may_be(
     scores = recipe.read_card(tmp_path / "recipe").scores
     assert {"validation_temperature", "validation_calibration_error", "validation_sound_logit"} < scores.keys()
     assert "expected calibration error" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("temperature", "threshold"), [(1.5, 0.2), (1.0, 0.5)])
+def test_only_a_network_that_was_calibrated_is_unsure(
+    run: tuple[Path, Card], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, temperature: float, threshold: float
+) -> None:
+    """Where calibration was given up the usual threshold stays; what is asked for stays in any case."""
+    monkeypatch.setattr("trainer.recipe.export.calibrate", lambda parts: Calibrated(temperature, 0.0, 0.1, 0.1))
+    words = ["export", str(run[0]), "--out", str(tmp_path / "recipe"), "--precision", "fp32", "--calibrated"]
+    assert __main__.main([*words, "--threshold", "crack=0.3"]) == 0
+    kinds = recipe.read_card(tmp_path / "recipe").classes
+    assert {kind.name: kind.threshold for kind in kinds} == {
+        **dict.fromkeys(("pitted", "scratch", "patch"), threshold),
+        "crack": 0.3,
+    }
 
 
 def test_export_names_both_sides_of_its_dice() -> None:

@@ -55,7 +55,15 @@ def test_the_graph_says_how_far_a_frame_is(
     cv2.imwrite(str(others / "plate.png"), floor_plate(HEIGHT, WIDTH, 40)[:40, :50])
     for number in range(2):
         cv2.imwrite(str(more / f"{number}.png"), LIKE_IT[number])
-    words = ["specify", str(folder), str(write_data(tmp_path / "data")), "--compare", str(others), str(more)]
+    words = [
+        "specify",
+        str(folder),
+        str(write_data(tmp_path / "data")),
+        "--compare",
+        str(others),
+        str(more),
+        str(tmp_path / "data"),
+    ]
     assert __main__.main(words) == 0
     assert recipe.read_card(folder).measures_distance
     after = presence_of(folder, LIKE_IT)
@@ -120,3 +128,16 @@ def test_each_sweep_is_of_its_own() -> None:
     swept = {name: np.stack(list(frames)) for name, frames in sweeps(list(TAUGHT[:2])).items()}
     assert len({planes.tobytes() for planes in swept.values()}) == len(swept) >= 15
     assert all(planes.shape[1:] == (HEIGHT, WIDTH) for planes in swept.values())
+
+
+def test_what_cannot_be_compared_leaves_the_recipe_as_it_was(
+    recipes: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An empty folder is reported before anything is written."""
+    shutil.copytree(recipes["fp32"], tmp_path / "recipe")
+    before = (tmp_path / "recipe" / "model.onnx").read_bytes()
+    (empty := tmp_path / "empty").mkdir()
+    words = ["specify", str(tmp_path / "recipe"), str(write_data(tmp_path / "data")), "--compare", str(empty)]
+    assert __main__.main(words) == 2
+    assert f"{empty}: expected a folder" in capsys.readouterr().err
+    assert (tmp_path / "recipe" / "model.onnx").read_bytes() == before

@@ -14,8 +14,10 @@ from inspector.engines.openvino import OpenVino
 from tests.trainer.frames import HEIGHT, WIDTH, draw_frame
 from trainer import __main__
 from trainer.data.samples import UNKNOWN
+from trainer.data.sources import SheetFrames
+from trainer.errors import UserError
 from trainer.screen.cells import UNSURE, cells_of
-from trainer.screen.fit import miss_and_alarm
+from trainer.screen.fit import Course, fit, miss_and_alarm
 from trainer.screen.graph import write_screen
 from trainer.screen.network import CELL_PX, ScreenNet
 
@@ -85,7 +87,10 @@ def test_a_screen_is_taught_from_a_folder_of_frames(tmp_path: Path, capsys: pyte
         for part, plane in zip(("images", "masks"), draw_frame(number), strict=True):
             cv2.imwrite(str(tmp_path / "data" / part / f"{number:03}.png"), plane)
     data, folder = str(tmp_path / "data"), tmp_path / "fast"
+    split = tmp_path / "split.csv"
+    split.write_text("name,part\n" + "".join(f"data/{number:03},train\n" for number in range(24)))
     words = ["fit-screen", data, "--out", str(folder), "--name", "fast", "--crops", "160", "--crop-width", "64"]
+    words += ["--split", str(split)]  # of a run that learnt from all of its frames
     assert __main__.main(words) == 0
     assert "loss" not in capsys.readouterr().err
     assert __main__.main(["specify", str(folder), data]) == 0
@@ -94,3 +99,11 @@ def test_a_screen_is_taught_from_a_folder_of_frames(tmp_path: Path, capsys: pyte
     engine = OpenVino(card, model)
     engine.submit(np.stack([draw_frame(number)[0] for number in range(100, 104)]))
     assert engine.result().presence.shape == (4, 2)
+
+
+def test_too_few_frames_are_refused() -> None:
+    """Fewer than a step takes would be waited for without end."""
+    frames = SheetFrames([1], 4)
+    cells = [cells_of(frames[number].labels) for number in range(4)]
+    with pytest.raises(UserError, match="4 frames to learn from; expected 8 or more"):
+        fit(frames, cells, Course(crops=80), print)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,12 @@ from tests.trainer.tuning.test_tune import CARD, maps_of, strip_of
 from trainer import __main__
 from trainer.assessment.coil import ProceduralCoil
 from trainer.assessment.labelled_strip import AssessedStrip
+from trainer.errors import UserError
+from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
-from trainer.learn.folded import fit_folded
+from trainer.learn.folded import fit_folded, of_fold
+from trainer.learn.series import is_finished
+from trainer.recipe.held_out import folds_of
 from trainer.tuning.folded import count_crosswise
 from trainer.tuning.sweep import with_settings
 from trainer.tuning.targets import TuningTarget
@@ -48,6 +53,18 @@ def test_all_frames_teach_and_each_is_measured_once(folded: Path) -> None:
     )
     assert held_out.keys() == parts_of(folded).keys() and set(held_out.values()) == {1}
     assert '"validation_loss":null' in (folded / "metrics.jsonl").read_text()
+
+
+@pytest.mark.slow
+def test_networks_that_were_taught_shorter_measure_nothing(folded: Path) -> None:
+    """Once the run itself has learnt longer they are no networks like it, and are resumed first."""
+    settings = checkpoint.load(folded / "last.pt")[0].settings
+    for number in (1, 2):
+        asked = of_fold(settings, number)
+        assert is_finished(folded / f"fold-{number}", asked)
+        assert not is_finished(folded / f"fold-{number}", replace(asked, epochs=(asked.epochs or 0) + 1))
+    with pytest.raises(UserError, match="is not finished, and is to measure"):
+        folds_of(folded, replace(settings, epochs=(settings.epochs or 0) + 1))
 
 
 @pytest.mark.slow
