@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.analysis.regions import Regions
+from inspector.config.geometry import Seams
 from inspector.records.recipe import Recipe
 
 Flags = npt.NDArray[np.bool_]
@@ -31,7 +32,14 @@ def allowed(found: Regions, recipe: Recipe, px_mm2: float) -> Flags:
     return passes
 
 
-def may_go_on(found: Regions, rows: int) -> Flags:
-    """Return (R,) bool: whether each region touches the first row or the last, so that another frame may have more."""
+def may_go_on(found: Regions, size: tuple[int, ...], seams: Seams = (False, False)) -> Flags:
+    """Return (R,) bool: whether each region touches a side of its map, (H, W), beyond which another frame has more.
+
+    Another frame goes on at the first row and the last, another camera's beyond `seams`.
+    """
+    rows, px = size
     touches: Flags = (found.top == 0) | (found.bottom == rows)
+    for goes_on, reaches in zip(seams, (found.left == 0, found.right == px), strict=True):
+        if goes_on:
+            touches |= reaches
     return touches

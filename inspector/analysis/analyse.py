@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.analysis.allowed import allowed, may_go_on, present
+from inspector.analysis.own import own
 from inspector.analysis.regions import Indices, Regions, regions
 from inspector.analysis.settings import AnalysisSection
 from inspector.analysis.shared import without_specks
 from inspector.config.camera import CameraSection, Footprint
-from inspector.config.geometry import Field, fields
+from inspector.config.geometry import Field, Seams, fields
 from inspector.images.edge import edges
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Recipe
@@ -73,9 +74,14 @@ class Analyse:
         for plane, (rows, px) in enumerate(batch.sizes()):
             if shared[plane] > 1:
                 header = frames[plane].header
-                own = self._cameras[header.camera].footprint(header, (rows // shared[plane], px))
+                camera = self._cameras[header.camera]
+                footprint = camera.footprint(header, (rows // shared[plane], px))
+                mine = own(self._fields[camera.name], footprint, px)
+                if camera.mirror:
+                    mine = mine.mirrored(px)
                 whole = labels[plane][:rows, :px], maps.confidence[plane][:rows, :px], maps.presence[plane]
-                labels[plane] = without_specks(*whole, recipe, own.mm_per_px * own.mm_per_row)
+                px_mm2 = footprint.mm_per_px * footprint.mm_per_row
+                labels[plane] = without_specks(*whole, recipe, px_mm2=px_mm2, mine=mine)
         return labels
 
     def _inspect(self, inferred: Inferred, planes: list[Bytes2D], frame: Frame, place: int) -> Inspected:
@@ -90,26 +96,28 @@ class Analyse:
         labels, confidence = planes[patch.plane][seen_rows, :px], maps.confidence[patch.plane][seen_rows, :px]
         if camera.mirror:
             labels, confidence = labels[:, ::-1], confidence[:, ::-1]
-        first_px, end_px = self._own(camera, footprint, px)
+        mine = own(self._fields[camera.name], footprint, px)
         edge_mm = far_edge_mm = None
         if camera.edges != "none":
             left_px, right_px = self._edges(camera, inferred.batch.picture(place))
-            first_px, end_px = max(first_px, left_px or 0), min(end_px, right_px or px)
+            mine = mine.within(left_px, right_px)
             if left_px is not None:
                 edge_mm = footprint.offset_mm + left_px * footprint.mm_per_px
             if right_px is not None:
                 far_edge_mm = footprint.offset_mm + right_px * footprint.mm_per_px
-            if first_px >= end_px:
+            if mine.first_px >= mine.end_px:
                 return Inspected(frame, (), recipe, edge_mm=edge_mm, far_edge_mm=far_edge_mm)
-        if (first_px, end_px) != (0, px):
-            labels, confidence = labels[:, first_px:end_px], confidence[:, first_px:end_px]
+        if (mine.first_px, mine.end_px) != (0, px):
+            columns = slice(mine.first_px, mine.end_px)
+            labels, confidence = labels[:, columns], confidence[:, columns]
             footprint = msgspec.structs.replace(
-                footprint, offset_mm=footprint.offset_mm + first_px * footprint.mm_per_px
+                footprint, offset_mm=footprint.offset_mm + mine.first_px * footprint.mm_per_px
             )
-        seen = detect(labels, confidence, maps.presence[patch.plane], recipe, footprint, max_regions=most)
+        presence = maps.presence[patch.plane]
+        seen = detect(labels, confidence, presence, recipe, footprint, max_regions=most, seams=mine.seams)
         if isinstance(seen, Crowd):
             return Inspected(frame, (), recipe, seen, edge_mm=edge_mm, far_edge_mm=far_edge_mm)
-        distance = distance_of(maps.presence[patch.plane], recipe)
+        distance = distance_of(presence, recipe)
         return Inspected(
             frame,
             seen.detections,
@@ -134,12 +142,6 @@ class Analyse:
             followed.append(sorted(last)[len(last) // 2])
         return followed[0], followed[1]
 
-    def _own(self, camera: CameraSection, footprint: Footprint, px: int) -> tuple[int, int]:
-        """Columns that the camera answers for: up to the middle of what its neighbours see too."""
-        field = self._fields[camera.name]
-        first_px = round((field.own_left_mm - field.left_mm) / footprint.mm_per_px)
-        return first_px, px - round((field.right_mm - field.own_right_mm) / footprint.mm_per_px)
-
 
 class FrameDefects(msgspec.Struct, frozen=True):
     """What lies in one frame."""
@@ -160,18 +162,20 @@ def detect(
     footprint: Footprint,
     *,
     max_regions: int,
+    seams: Seams = (False, False),
 ) -> FrameDefects | Crowd:
     """Find the connected regions (8-neighbourhood) of each class in one frame; more than `max_regions` are a crowd.
 
-    A region below its class's minimum area or confidence is left out, unless it touches the first or last row: what
-    it is part of may be larger and surer. `labels`, `confidence` (H, W) uint8; `presence` (C,) float32.
+    A region below its class's minimum area or confidence is left out, unless it touches the first or last row or one
+    of the `seams`: what it is part of may be larger and surer. `labels`, `confidence` (H, W) uint8; `presence` (C,)
+    float32.
     """
     wanted = present(presence, recipe)
     if not wanted.any():
         return NOTHING
     found = regions(labels, confidence, wanted)
     px_mm2 = footprint.mm_per_px * footprint.mm_per_row
-    kept = np.flatnonzero(may_go_on(found, len(labels)) | allowed(found, recipe, px_mm2))
+    kept = np.flatnonzero(may_go_on(found, labels.shape, seams) | allowed(found, recipe, px_mm2))
     if len(kept) > max_regions or not found.is_whole:
         return _crowd(found, kept if found.is_whole else np.arange(len(found.label)), wanted[labels], recipe, footprint)
     return (

@@ -18,8 +18,8 @@ def finds(maps: Maps, recipe: Recipe) -> Flags:
     """Return (N,) bool: whether each frame has a pixel that its class reports, were there enough of them.
 
     Where the class asks for a probability, a region of the frame must have it, at the scale the recipe was taught at,
-    or touch the first or last row, where it may go on. Pieces that the line joins over a gap count each by itself. The
-    pixel decides where the scale is not known.
+    or touch the first or last row, where it may go on; what goes on under the next camera is not known here. Pieces
+    that the line joins over a gap count each by itself. The pixel decides where the scale is not known.
     """
     classes = recipe.classes
     known = np.nan_to_num(maps.presence[:, : len(classes)], nan=0.0)
@@ -44,7 +44,7 @@ def _has_probable(labels: Bytes2D, confidence: Bytes2D, likely: Flags, recipe: R
         return True
     px_mm2 = recipe.mm_per_px**2
     passes = allowed(found, recipe, px_mm2)
-    if (passes & may_go_on(found, len(labels))).any():
+    if (passes & may_go_on(found, labels.shape)).any():
         return True
     lengths_mm, peaks = (found.bottom - found.top) * recipe.mm_per_px, recipe.probabilities[found.peak]
     return any(

@@ -1,7 +1,7 @@
 """A plane that several frames share: what is too little in all of it is nothing in any of its frames. Pure.
 
 Cut at a joint, a speck touches the edge of its frames and would be kept, as what may go on there. The plane shows
-whether it does.
+whether it does, but for what goes on under the next camera.
 
 Knows: a plane's maps. Must not know: frames, where they lie.
 """
@@ -12,26 +12,37 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.analysis.allowed import allowed, may_go_on, present
+from inspector.analysis.own import Own
 from inspector.analysis.regions import regions
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Recipe
 
 
 def without_specks(
-    labels: Bytes2D, confidence: Bytes2D, presence: npt.NDArray[np.float32], recipe: Recipe, px_mm2: float
+    labels: Bytes2D,
+    confidence: Bytes2D,
+    presence: npt.NDArray[np.float32],
+    recipe: Recipe,
+    *,
+    px_mm2: float,
+    mine: Own,
 ) -> Bytes2D:
     """Return labels without the regions that lie wholly inside the plane and that their class surely does not report.
 
-    `labels`, `confidence` (H, W) uint8; `presence` (C,) float32; `px_mm2`: strip that a pixel covers.
+    `labels`, `confidence` (H, W) uint8; `presence` (C,) float32; `px_mm2`: strip that a pixel covers; `mine`: the
+    plane's columns that its camera answers for, of which alone regions are looked at.
     """
     wanted = present(presence, recipe)
     if not wanted.any():
         return labels
-    found = regions(labels, confidence, wanted)
-    is_kept = may_go_on(found, len(labels)) | allowed(found, recipe, px_mm2)
+    columns = slice(mine.first_px, mine.end_px)
+    seen = labels[:, columns]
+    found = regions(seen, confidence[:, columns], wanted)
+    is_kept = may_go_on(found, seen.shape, mine.seams) | allowed(found, recipe, px_mm2)
     if is_kept.all() or not found.is_whole:
         return labels
     cleared, runs = labels.copy(), found.runs
+    own = cleared[:, columns]
     for run in np.flatnonzero(~is_kept[found.number]):
-        cleared[runs.row[run], runs.left[run] : runs.right[run]] = 0
+        own[runs.row[run], runs.left[run] : runs.right[run]] = 0
     return cleared

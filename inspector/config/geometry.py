@@ -1,8 +1,8 @@
 """What each camera of a line sees across the strip, resolved once: seams, holes and overlaps.
 
 Laws: where two cameras of one side overlap, each answers for the half of the overlap that is nearer to its middle, so
-that no pixel of strip counts twice; a defect on the seam is joined. What no camera sees is reported in millimetres.
-Cameras whose place is not configured answer for all they see, and a remark says so.
+that no pixel of strip counts twice; a defect on the seam is joined, and its parts may be small. What no camera sees is
+reported in millimetres. Cameras whose place is not configured answer for all they see, and a remark says so.
 
 Knows: cameras' sections, the recipe's size. Must not know: frames, what is seen.
 """
@@ -23,6 +23,14 @@ SCALED = 3.0
 APART = 10.0
 """Two cameras' millimetres this many times apart are hardly meant."""
 
+TOUCH_MM = 2.0
+"""What lies this close across belongs together whatever the gap: a few pixels, as the maps' edges are uncertain, and as
+cameras' places are."""
+
+
+Seams = tuple[bool, bool]
+"""Whether another camera answers for what lies just beyond, on the left and on the right."""
+
 
 class Span(msgspec.Struct, frozen=True):
     """What one camera sees across; millimetres."""
@@ -38,23 +46,29 @@ class Field(Span, frozen=True):
 
     own_left_mm: float
     own_right_mm: float
+    seams: Seams = (False, False)
 
 
 def fields(cameras: Iterable[CameraSection], recipe: Recipe) -> dict[str, Field]:
     """Return each camera's field by its name."""
     found: dict[str, Field] = {}
     for row in _sides(cameras, recipe):
-        seams = [
-            (near.right_mm + far.left_mm) / 2 if near.right_mm > far.left_mm and not _alike(near, far) else None
-            for near, far in pairwise(row)
-        ]
-        for field, left_mm, right_mm in zip(row, [None, *seams], [*seams, None], strict=True):
+        seams_mm = [_seam_mm(near, far) for near, far in pairwise(row)]
+        for field, left_mm, right_mm in zip(row, [None, *seams_mm], [*seams_mm, None], strict=True):
             found[field.camera] = msgspec.structs.replace(
                 field,
-                own_left_mm=field.left_mm if left_mm is None else left_mm,
-                own_right_mm=field.right_mm if right_mm is None else right_mm,
+                own_left_mm=field.left_mm if left_mm is None else max(field.left_mm, left_mm),
+                own_right_mm=field.right_mm if right_mm is None else min(field.right_mm, right_mm),
+                seams=(left_mm is not None, right_mm is not None),
             )
     return found
+
+
+def _seam_mm(near: Span, far: Span) -> float | None:
+    """Where one camera's part of the strip ends and the next one's begins; None where a hole parts them."""
+    if _alike(near, far) or far.left_mm - near.right_mm > TOUCH_MM:
+        return None
+    return (near.right_mm + far.left_mm) / 2
 
 
 def spans(cameras: Iterable[CameraSection], recipe: Recipe) -> tuple[Span, ...]:

@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 import msgspec
 import numpy as np
 
+from inspector.config.geometry import TOUCH_MM
 from inspector.config.severity import SeveritySection, severity
 from inspector.records.events import Defect, Phase
 from inspector.records.extent import Extent
@@ -27,8 +28,6 @@ from inspector.strip.touching import Boxes, Touchable, connected
 
 UPDATE_MM = 2000.0
 """A defect that goes on is reported each time it has grown by this, or doubled its area: its end is not waited for."""
-TOUCH_MM = 2.0
-"""Pixels this close across belong together whatever the gap: a few, as the maps' edges are uncertain."""
 LAG_MM = 20_000.0
 """A camera that is this far behind another on its side is not waited for."""
 MOST_OPEN = 4096

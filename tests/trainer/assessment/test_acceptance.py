@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
+from inspector.config.geometry import TOUCH_MM
 from inspector.records.recipe import Maps
-from inspector.strip.defects import TOUCH_MM
 from tests.recipes import HEIGHT, WIDTH, write_recipe
 from tests.trainer.painted import BRIGHT, DARK, SURE, UNSURE, paint, write_frames
 from trainer import __main__
