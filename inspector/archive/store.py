@@ -158,18 +158,19 @@ class Store:
     # --- files ----------------------------------------------------------------------------------------------
 
     def _label(self, path: Path, labelled: Sidecar) -> None:
-        """Write a sidecar where those lie that have a label, or none; the one before goes last."""
+        """Write a sidecar where those lie that have a label, or none, as old as before; the one before goes last."""
         folder = self.folder / (LABELLED if labelled.label else SEEN) / path.parts[-3] / path.parts[-2]
         folder.mkdir(parents=True, exist_ok=True)
         facts, target = msgspec.json.encode(labelled), folder / path.name
-        before = disk_bytes(path)
+        before = path.stat()
         if target != path:
             write(target.with_suffix(".png"), path.with_suffix(".png").read_bytes())
         write(target, facts)
+        os.utime(target, ns=(before.st_atime_ns, before.st_mtime_ns))
         if target != path:
             path.unlink()
             path.with_suffix(".png").unlink()
-        self.bytes += blocks(len(facts)) - before
+        self.bytes += blocks(len(facts)) - blocks(before.st_size)
 
     def _files(self, kind: str) -> Iterator[Path]:
         return (path for path in (self.folder / kind).glob("*/*/*") if path.suffix in (".png", ".json"))

@@ -122,11 +122,22 @@ def test_old_crops_go(store: Store, clock: Clock) -> None:
     label(store, add(store, 0))
     add(store, 1)
     clock.now = NOW + timedelta(days=91)
-    os.utime(next(store.folder.glob(f"{LABELLED}/*/*/*.json")), (NOW.timestamp(),) * 2)
     store.age()
     store.age()
     assert [crop.number for crop in sidecars(store)] == [0]
     assert list((store.folder / SEEN).iterdir()) == []
+
+
+@pytest.mark.parametrize(("labels", "days"), [(("sound", ""), 91), (("sound",), 3651), (("sound", "dark"), 3651)])
+def test_a_label_makes_no_crop_younger(store: Store, clock: Clock, labels: tuple[str, ...], days: int) -> None:
+    """Given, changed or taken back: it goes when it is old, and those of later days after it."""
+    defect = add(store, 0)
+    assert all(label(store, defect, name)[0] for name in labels)
+    clock.now += timedelta(days=1)
+    add(store, 1)
+    clock.now = NOW + timedelta(days=days)
+    store.age()
+    assert sidecars(store) == []
 
 
 @pytest.mark.parametrize(("text", "name"), [("sound", "sound"), ("bright", "bright"), ("2", "bright"), ("1", "dark")])
