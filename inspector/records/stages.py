@@ -323,6 +323,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """Strip that was inspected for the first time, by camera: what comes by again is not in it."""
     reached_mm: dict[tuple[str, str], float] = {}
     """How far the coil under each camera has come, inspected or missed, by coil and camera."""
+    settled_mm: dict[tuple[str, str], float] = {}
+    """Up to where no defect of a side is still awaited, by coil and side: no farther than its cameras have come."""
     left_mm: dict[tuple[str, str], float] = {}
     """How far coils had come that cameras left with this batch, by coil and camera."""
     asked: tuple[Asked, ...] = ()

@@ -63,6 +63,20 @@ def forget(coils: dict[str, CoilSums], coil: CoilSums) -> None:
             before.followed_by = coil.followed_by
 
 
+def settled(state: StripState) -> dict[tuple[str, str], float]:
+    """Up to where no defect of a side is still awaited, by coil and side that cameras are on."""
+    doubtful_mm = {camera: lane.doubtful_mm for camera, lane in state.lanes.items()}
+    settled_mm = dict[tuple[str, str], float]()
+    for lane in state.lanes.values():
+        assembly = state.coils[lane.coil].assemblies.get(lane.side)
+        settled_mm[lane.coil, lane.side] = (
+            assembly.settled_mm(doubtful_mm)
+            if assembly and assembly.reached_mm
+            else lane.track.last_mm - lane.doubtful_mm  # nothing is open: none came yet, or the inspector was stopped
+        )
+    return settled_mm
+
+
 def crowded(arrival: Inspected, crowd: Crowd, lane: CoilLane, at: Place) -> Crowded:
     """The one event of a frame that has more in it than can be listed."""
     return Crowded(

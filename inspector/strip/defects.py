@@ -12,7 +12,7 @@ Knows: places on the coil. Must not know: gaps in the strip, coils' totals.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -35,6 +35,7 @@ MOST_OPEN = 4096
 MOST_BOXES = 4096
 """Boxes that are kept of an open defect, the newest: each is one row of it."""
 ROUNDING_MM = 1e-3
+NOTHING_DOUBTFUL: Mapping[str, float] = {}
 FEW_PAIRS = 4000
 """Pieces and what they may touch, of all classes: with fewer pairs the time goes into calls, not into pairs."""
 
@@ -165,7 +166,7 @@ class Assembly(msgspec.Struct, eq=False):
         still = {id(defect) for defect in self.open}
         for defect in touched:
             if id(defect) in still:
-                defect.keep(self._settled_mm() - self._gap(defect, joins).along_mm)
+                defect.keep(self.settled_mm() - self._gap(defect, joins).along_mm)
                 if defect.has_grown if defect.is_reported else not self._asks(defect):
                     self._report(defect, "update" if defect.is_reported else "new", joins, reported)
         return reported
@@ -173,7 +174,7 @@ class Assembly(msgspec.Struct, eq=False):
     def reach(self, camera: str, to_mm: float, joins: Joins) -> list[Defect]:
         """Note how far a camera has come; end what no later frame can touch, report what was waited for long enough."""
         self.reached_mm[camera] = to_mm
-        settled_mm = self._settled_mm()
+        settled_mm = self.settled_mm()
         limits_mm = {kind.id: settled_mm - joins.gap(kind.name).along_mm - ROUNDING_MM for kind in self.classes}
         done = [defect for defect in self.open if defect.extent.end_mm < limits_mm[defect.class_id]]
         if (over := len(self.open) - len(done) - MOST_OPEN) > 0:
@@ -197,11 +198,12 @@ class Assembly(msgspec.Struct, eq=False):
         """End everything that is open: nothing that follows belongs to it."""
         return self._end(self.open, joins)
 
-    # --- the parts of it ------------------------------------------------------------------------------------
+    def settled_mm(self, doubtful_mm: Mapping[str, float] = NOTHING_DOUBTFUL) -> float:
+        """Up to here no frame is still to come; `doubtful_mm` is what of each camera's way rests on one frame."""
+        reached_mm = [mm - doubtful_mm.get(camera, 0.0) for camera, mm in self.reached_mm.items()]
+        return max(min(reached_mm), max(reached_mm) - LAG_MM)
 
-    def _settled_mm(self) -> float:
-        """Up to here no frame is still to come."""
-        return max(min(self.reached_mm.values()), max(self.reached_mm.values()) - LAG_MM)
+    # --- the parts of it ------------------------------------------------------------------------------------
 
     def _asks(self, defect: Open) -> bool:
         """Whether its class asks for a probability, which a part does not have."""

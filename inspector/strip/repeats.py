@@ -49,6 +49,9 @@ class _State(msgspec.Struct):
     """Where on the line each coil under the cameras begins: positions of the line go on over a weld."""
     reached_mm: float = 0.0
     """How far the line has come."""
+    settled_mm: dict[str, float] = {}
+    """How far all marks of each side that is looked at have come: behind `reached_mm` by as much as its cameras stand
+    farther down the line, or wait for one another."""
     coil: str = ""
     tracks: list[Track] = []
     """Repeats under way, as 0.2 kept them; `search` holds them now."""
@@ -136,6 +139,16 @@ class Repeats:
             elif isinstance(data, Defect) and data.is_whole and data.length_mm < self._longest_mm:
                 self._mark(data)
         self._reach(findings.reached_mm)
+        self._settle(findings.settled_mm)
+
+    def _settle(self, settled_mm: dict[tuple[str, str], float]) -> None:
+        """Follow how far the marks of each side have come; of a side on two coils, those on the one before."""
+        state, by_side = self._state, dict[str, float]()
+        for (coil, side), at_mm in settled_mm.items():
+            if coil in state.head_mm:
+                line_mm = state.head_mm[coil] + at_mm
+                by_side[side] = min(line_mm, by_side.get(side, line_mm))
+        state.settled_mm = {side: max(line_mm, state.settled_mm.get(side, 0.0)) for side, line_mm in by_side.items()}
 
     def _reach(self, ends_mm: dict[tuple[str, str], float]) -> None:
         """Follow how far the line has come, by the coils whose heads are known."""
@@ -175,7 +188,10 @@ class Repeats:
     # --- what repeats ---------------------------------------------------------------------------------------------
 
     def _search(self) -> list[Data]:
-        """Look for repeats among all that was noted, and end those whose mark stays away."""
+        """Look for repeats among all that was noted, and end those whose mark stays away.
+
+        One that is found here ends with the next search at the earliest: between the two an alarm sees it.
+        """
         state, events = self._state, list[Data]()
         for stretch in state.unsearched:
             if stretch.begins:
@@ -185,7 +201,8 @@ class Repeats:
                 state.is_estimated = stretch.is_estimated
                 events += self._add([Mark(*msgspec.structs.astuple(kept)) for kept in stretch.marks])
         state.unsearched = []
-        events += map(self._over, self._tracks.end(state.reached_mm))
+        found = {event.id for event in events if isinstance(event, Repeat)}
+        events += map(self._over, self._tracks.end(state.reached_mm, state.settled_mm, but=found))
         return events
 
     def _change(self, command: RollsChanged, events: list[Data]) -> Answer:

@@ -21,7 +21,7 @@ from inspector.records.events import Defect
 from inspector.records.frame import Header
 from inspector.records.stages import Findings, Inspected, Loss, Placed
 from inspector.strip import welds
-from inspector.strip.account import StripState, Turn, crowded, forget, nameless
+from inspector.strip.account import StripState, Turn, crowded, forget, nameless, settled
 from inspector.strip.defects import Assembly, JoinGap, Joins
 from inspector.strip.geometry import CameraTravel, Place, expected_mm, place, runs_back
 from inspector.strip.leaps import Stretch, leap
@@ -68,12 +68,14 @@ class Strip:
                 self._inspect(arrival, turn)
         self._report_lasting_losses(turn)
         self._leave_the_dead(turn)
+        settled_mm = settled(self._state)
         if findings.is_last:
             self._stop(turn)
         return msgspec.structs.replace(
             findings,
             events=(*findings.events, *turn.events),
             inspected_mm=turn.inspected_mm,
+            settled_mm=settled_mm,
             left_mm=turn.left_mm,
             placed=tuple(turn.placed),
             joined=turn.joined,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -145,9 +145,21 @@ class Tracks:
                     break
         return is_awaited
 
-    def end(self, line_mm: float) -> list[RepeatingMark]:
-        """End the repeats whose mark has not come for `LOST_AFTER` turns at `line_mm`, and return them."""
-        return self._end(lambda track: line_mm - track.last.line_mm > LOST_AFTER * track.period_mm)
+    def end(
+        self, line_mm: float, of_side: Mapping[str, float] | None = None, *, but: Collection[str] = ()
+    ) -> list[RepeatingMark]:
+        """End the repeats whose mark has not come for `LOST_AFTER` turns, and return them.
+
+        All marks up to `line_mm` have come; those of some sides, up to where it says in `of_side`. `but` are ids of
+        repeats that go on.
+        """
+        settled_mm = of_side or {}
+
+        def is_over(track: Track) -> bool:
+            behind_mm = settled_mm.get(track.last.side, line_mm) - track.last.line_mm
+            return behind_mm > LOST_AFTER * track.period_mm and track.first.id not in but
+
+        return self._end(is_over)
 
     def _end(self, is_over: Callable[[Track], bool]) -> list[RepeatingMark]:
         ended = []

@@ -198,6 +198,10 @@ def _unannounced(restore: Any) -> Any:
     return one
 
 
+def _without_respite(end: Any) -> Any:
+    return lambda self, line_mm, of_side=None, but=(): end(self, line_mm, of_side)
+
+
 def _nothing(_: Any) -> Any:
     return lambda *facts: None
 
@@ -239,6 +243,9 @@ MUTANTS: Mapping[str, Mutant] = {
     "a repeat under way is forgotten at a restart": Mutant(Tracks, "resume", _without_tracks, tier="r"),
     "what was reported of repeats is forgotten at a restart": Mutant(Repeats, "restore", _unannounced, tier="r"),
     "a repeat begins as if it had been reported": Mutant(Repeats, "_event", _never_new, tier="r"),
+    "a repeat ends with the batch that finds it": Mutant(
+        Tracks, "end", _without_respite, {"shoot": 90, "outage": 4}, "r"
+    ),
     "retention takes the newest file": Mutant(retention, "gone", _newest, {"say": 60}, "d"),
     "the next file begins without states": Mutant(segments.JournalFolder, "begin", _stateless, {"say": 20}, "d"),
     "synchronous is NORMAL": Mutant(segments, "make_durable", _synchronous("NORMAL"), tier="p"),

@@ -27,6 +27,7 @@ WEIGHTS = {
     "engine": 8,
     "record": 6,
     "lose": 4,
+    "outage": 1,
     "decode": 4,
     "damage": 3,
     "copy": 2,

@@ -106,6 +106,10 @@ class RepeatAccount:
         self._under_way: set[str] = set()
         """Those that have not ended, on whichever coil they were reported last."""
         self._ended: set[str] = set()
+        self._unsure: set[str] = set()
+        """Those reported last with a batch in which a coil of that name began: of the one before, or of that one."""
+        self._found: set[str] = set()
+        """Those that were found with this batch: one that ends with it, too, is seen by no alarm."""
 
     def follow(self, events: Sequence[Data]) -> None:
         """Take in what was reported with one batch."""
@@ -114,9 +118,11 @@ class RepeatAccount:
             for event in events
             if isinstance(event, CoilReport) and event.state == "started" and not event.inspected_m + event.missed_m
         }
+        self._found = set()
         for event in events:
             if isinstance(event, Repeat):
                 self._count(event, begun)
+                self._unsure = (self._unsure - {event.id}) | ({event.id} if event.coil in begun else set())
         self._marks = {name: known for name, known in self._marks.items() if known[0] not in begun}
 
     def compare(self, under_way: Set[str]) -> None:
@@ -131,10 +137,14 @@ class RepeatAccount:
         if event.id in self._ended:
             raise Violation(f"repeat {event.id} is {event.state}; it had ended")
         self._under_way.add(event.id)
+        if event.state == "new":
+            self._found.add(event.id)
         if event.state == "ended":
+            if event.id in self._found:
+                raise Violation(f"repeat {event.id} was found and has ended with one batch")
             self._ended.add(event.id)
             self._under_way.remove(event.id)
-        elif before and event.coil in begun:  # it may be the one of before, or the one that begins
+        elif event.id in self._unsure or (before and event.coil in begun):  # of before, or of the one that begins
             pass
         elif (event.state == "new") != (before == 0):
             raise Violation(f"repeat {event.id} is {event.state} on {event.coil}; it had {before} marks there")

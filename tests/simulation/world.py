@@ -63,6 +63,10 @@ class World(Life):
         """The next frames of a camera never come."""
         self._camera(step).loses += 1 + step.amount % 4
 
+    def _outage(self, step: Step) -> None:
+        """The same of so many that a mark which comes again stays away for all turns that a repeat outlasts."""
+        self._camera(step).loses += 30 + step.amount % 20
+
     def _damage(self, step: Step) -> None:
         """The next frame of a camera is damaged on its way."""
         # in credit mode nobody can acknowledge what names no number

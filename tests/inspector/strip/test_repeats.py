@@ -6,7 +6,8 @@ import pytest
 
 from inspector.records.commands import Answer, Asked, RollsChanged
 from inspector.records.events import CoilReport, Data, Defect, Repeat
-from inspector.records.stages import Detection, Findings
+from inspector.records.stages import Detection, Findings, Inspected
+from inspector.strip.defects import LAG_MM
 from inspector.strip.repeats import Repeats
 from inspector.strip.settings import RepeatSection, RollSection
 from inspector.strip.strip import Strip
@@ -14,7 +15,7 @@ from inspector.strip.tracks import LOST_AFTER
 from inspector.words import counted
 from tests.coils import CAMERAS, LENGTH_MM
 from tests.defects import any_defect
-from tests.frames import findings, header, inspected
+from tests.frames import camera, findings, header, inspected
 
 PERIOD_MM = 1500.0
 ROLLS = (RollSection("bridle", 1500.0), RollSection("pinch", 700.0))
@@ -44,6 +45,11 @@ def through(stage: Repeats, batch: Findings) -> list[Data]:
     assert after.events[: len(batch.events)] == batch.events
     more = stage.behind(after)
     return [*after.events[len(batch.events) :], *(more.events if more else ())]
+
+
+def repeats_of(stage: Repeats, batch: Findings) -> list[Repeat]:
+    """One batch through the stage; the repeats that it added, and that are to follow."""
+    return [event for event in through(stage, batch) if isinstance(event, Repeat)]
 
 
 def test_a_roll_mark_is_reported_and_the_roll_named() -> None:
@@ -111,7 +117,7 @@ def test_the_flow_finds_it_over_a_weld(coils: tuple[str | None, str | None], siz
         frames.append(inspected(header(number, coil=coils[is_second], start_mm=at_mm), *regions))
     strip, stage = Strip(CAMERAS[:1]), Repeats(RepeatSection(min_period_mm=50, along_mm=0.1, across_mm=1), ())
     batches = [findings(*frames[at : at + size]) for at in range(0, len(frames), size)]
-    found = [event for batch in batches for event in through(stage, strip(batch)) if isinstance(event, Repeat)]
+    found = [event for batch in batches for event in repeats_of(stage, strip(batch))]
     assert {event.id for event in found} == {found[0].id}
     assert {event.period_mm for event in found} == {every * LENGTH_MM}
     assert [event.state for event in found].count("new") == 2
@@ -126,6 +132,68 @@ def test_it_ends_when_the_marks_stay_away() -> None:
     ended = run(stage, [], reached_mm=7 * PERIOD_MM + LOST_AFTER * PERIOD_MM + 100)
     assert [(event.state, event.marks) for event in ended] == [("ended", 8)]
     assert run(stage, [], reached_mm=1e6) == []
+
+
+TURN = 5
+"""Frames of `long_frame` in a turn of the roll."""
+LAST_MARK = 200
+"""The frame with the roll's last mark."""
+SIDES = {"top": "top", "other": "top", "bottom": "bottom"}
+
+
+def long_frame(camera: str, number: int, start_mm: float, *, marks: bool) -> Inspected:
+    """A frame of 200 mm; one in each turn of a metre has a mark, at its end."""
+    spot = Detection(class_id=1, start_mm=190, end_mm=198, left_mm=3, right_mm=5, area_mm2=9, confidence=0.9)
+    facts = header(number, camera, coil="C", start_mm=start_mm, mm_per_row=20.0, side=SIDES[camera])
+    return inspected(facts, *(spot,) * (marks and number % TURN == 0 and number <= LAST_MARK))
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize(("sender", "other", "behind"), [("top", "other", 0), ("bottom", "top", 150)])
+def test_a_repeat_goes_on_while_its_marks_come_late(sender: str, other: str, behind: int, restarts: bool) -> None:
+    """A dead camera on its side, or one that stands 30 m up the line on the other: one repeat, with each mark."""
+    cameras = [camera(name, side=SIDES[name]) for name in (sender, other)]
+    strip, stage = Strip(cameras), Repeats(RepeatSection(), ())
+    found, waits = list[tuple[int, Repeat]](), 0 if behind else LAG_MM / 200
+    for number in range(LAST_MARK + behind + 160):
+        frames = [long_frame(sender, number - behind, 200.0 * (number - behind), marks=True)] * (number >= behind)
+        ahead = [long_frame(other, number, 200.0 * number, marks=False)] * bool(behind)
+        found += [(number, event) for event in repeats_of(stage, strip(findings(*ahead, *frames)))]
+        if restarts and number % 60 == 59:
+            states, strip, stage = (strip.state(), stage.state()), Strip(cameras), Repeats(RepeatSection(), ())
+            strip.restore(states[0], 0)
+            stage.restore(states[1], 0)
+    assert len({event.id for _, event in found}) == 1
+    assert [event.state for _, event in found] == ["new", *["update"] * (len(found) - 2), "ended"]
+    assert found[-1][0] == behind + waits + LAST_MARK + LOST_AFTER * TURN
+    assert found[-1][1].marks == LAST_MARK // TURN + 1
+
+
+def test_one_wrong_position_ends_no_repeat() -> None:
+    """A frame that claims to be 500 m farther on, and that the next one does not confirm, is no strip without marks."""
+    strip, stage = Strip([camera()]), Repeats(RepeatSection(), ())
+    at_mm = {number: 200.0 * number + 500_000.0 * (number == 102) for number in range(150)}
+    batches = [findings(long_frame("top", number, mm, marks=True)) for number, mm in at_mm.items()]
+    found = [event for batch in batches for event in repeats_of(stage, strip(batch))]
+    assert {event.state for event in found[1:]} == {"update"} and found[-1].marks == 24
+
+
+def test_a_side_without_a_camera_ends_its_repeats_with_the_line() -> None:
+    """The last camera of a side was taken for dead: what repeated there is over once the line has gone on."""
+    stage = Repeats(RepeatSection(), ROLLS)
+    of_side = Findings(closed_ns=0, reached_mm={("C", "top"): 1e6}, settled_mm={("C", "top"): 11_000.0})
+    found = repeats_of(stage, msgspec.structs.replace(of_side, events=(begins("C"), *map(mark, range(8)))))
+    assert {event.state for event in found} == {"new", "update"} and repeats_of(stage, of_side) == []
+    gone = msgspec.structs.replace(of_side, settled_mm={("C", "bottom"): 900.0})
+    assert [event.state for event in repeats_of(stage, gone)] == ["ended"]
+
+
+def test_what_is_found_ends_with_the_next_batch_at_the_earliest() -> None:
+    """The strip behind its newest mark is lost, for more than six turns: an alarm sees it, and then its end."""
+    strip, stage = Strip([camera()]), Repeats(RepeatSection(), ())
+    frames = [long_frame("top", number, 200.0 * number, marks=number < 15) for number in [*range(11), *range(60, 63)]]
+    states = [[event.state for event in repeats_of(stage, strip(findings(frame)))] for frame in frames]
+    assert [state for state in states if state] == [["new"], ["ended"]]
 
 
 def test_it_goes_on_after_a_restart() -> None:
@@ -225,6 +293,7 @@ def test_a_state_of_0_2_is_read() -> None:
     (first, *_) = run(stage, [begins("C"), *(mark(number) for number in range(8))], reached_mm=11_000.0)
     tree = msgspec.json.decode(stage.state())
     tree["tracks"] = tree.pop("search")["tracks"]
+    del tree["settled_mm"]
     after = Repeats(RepeatSection(), ROLLS)
     after.restore(msgspec.json.encode(tree), 0)
     assert {event.id for event in run(after, [mark(number) for number in range(8, 20)])} == {first.id}
