@@ -64,7 +64,7 @@ class World(Life):
         self._camera(step).loses += 1 + step.amount % 4
 
     def _outage(self, step: Step) -> None:
-        """The same of so many that a mark which comes again stays away for all turns that a repeat outlasts."""
+        """The same of more frames than a repeat outlasts without its mark."""
         self._camera(step).loses += 30 + step.amount % 20
 
     def _damage(self, step: Step) -> None:
