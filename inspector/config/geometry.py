@@ -27,6 +27,9 @@ TOUCH_MM = 2.0
 """What lies this close across belongs together whatever the gap: a few pixels, as the maps' edges are uncertain, and as
 cameras' places are."""
 
+ROUNDING_MM = 1e-3
+"""Millimetres that are added up are right to this."""
+
 
 Seams = tuple[bool, bool]
 """Whether another camera answers for what lies just beyond, on the left and on the right."""
@@ -102,7 +105,8 @@ def faults(cameras: Iterable[CameraSection], recipe: Recipe) -> Iterator[str]:
 def remarks(cameras: Sequence[CameraSection], recipe: Recipe) -> list[str]:
     """Say where cameras of one side leave a hole, and what else can hardly be."""
     scales = [*_scales(cameras, recipe)] or [*_unlike(cameras)]
-    return [*_unplaced(cameras, recipe), *_holes(cameras, recipe), *_edges(cameras, recipe), *scales]
+    places = [*_unplaced(cameras, recipe), *_overlaps(cameras, recipe), *_holes(cameras, recipe)]
+    return [*places, *_edges(cameras, recipe), *scales]
 
 
 def _alike(near: Span, far: Span) -> bool:
@@ -119,6 +123,20 @@ def _unplaced(cameras: Iterable[CameraSection], recipe: Recipe) -> Iterator[str]
                     f"cameras {near.camera} and {far.camera} see the same strip of the {near.side} side, from 0 to "
                     f"{near.right_mm:g} mm: what both see is reported twice, unless their frame headers name another "
                     "side each. Correct side or offset_mm of one of them."
+                )
+
+
+def _overlaps(cameras: Iterable[CameraSection], recipe: Recipe) -> Iterator[str]:
+    """Cameras that see mostly the same: of two sides, perhaps, which only their frame headers name."""
+    for row in _sides(cameras, recipe):
+        for near, far in pairwise(row):
+            overlap_mm = near.right_mm - far.left_mm
+            least_mm = min(near.right_mm - near.left_mm, far.right_mm - far.left_mm)
+            if overlap_mm > least_mm / 2 and not _alike(near, far):
+                yield (
+                    f"cameras {near.camera} and {far.camera} overlap by {overlap_mm:g} mm on the {near.side} side, "
+                    "more than half of what one of them sees, and each answers for half of that. Correct their "
+                    "offset_mm, or side, where they look at another each."
                 )
 
 
@@ -168,7 +186,7 @@ def _holes(cameras: Iterable[CameraSection], recipe: Recipe) -> list[str]:
         "offset_mm, or move them."
         for row in _sides(cameras, recipe)
         for near, far in pairwise(row)
-        if far.left_mm > near.right_mm
+        if far.left_mm - near.right_mm > ROUNDING_MM
     ]
 
 

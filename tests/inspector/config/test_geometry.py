@@ -51,6 +51,24 @@ def test_a_hole_is_named_in_millimetres() -> None:
     assert words.startswith("cameras left and right leave a hole of 2.5 mm on the top side, from 20 to 22.5 mm across")
 
 
+def test_cameras_that_abut_leave_no_hole() -> None:
+    """Also where millimetres are no round numbers in binary: 1433.6 and 716.8 are a little less than 2150.4."""
+    row = [camera(str(place), offset_mm, width=2048, mm_per_px=0.35) for place, offset_mm in ((2, 1433.6), (3, 2150.4))]
+    assert remarks(row, RECIPE) == []
+    assert [field.seams for field in fields(row, RECIPE).values()] == [(False, True), (True, False)]
+
+
+@pytest.mark.parametrize(("offset_mm", "remarked"), [(10.0, False), (9.0, True), (0.5, True)])
+def test_an_overlap_of_more_than_half_a_frame_is_hardly_meant(offset_mm: float, remarked: bool) -> None:
+    """Two cameras of two sides whose sections do not say so leave half of each side to the other: a remark says it."""
+    row = [camera(LEFT, 0.0), camera(RIGHT, offset_mm)]
+    words = remarks(row, RECIPE)
+    assert [f"left and right overlap by {20 - offset_mm:g} mm on the top side" in word for word in words] == (
+        [True] * remarked
+    )
+    assert remarks([row[0], msgspec.structs.replace(row[1], side="bottom")], RECIPE) == []
+
+
 @pytest.mark.parametrize("facts", [{"offset_mm": 4.0, "mm_per_px": 0.5}, {"width": 7, "offset_mm": 13.0}])
 def test_an_overlap_of_a_whole_frame_cannot_be(facts: dict[str, Any]) -> None:
     """A camera that sees only what another sees too is refused, unless it looks at the other side."""
