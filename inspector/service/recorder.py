@@ -20,7 +20,7 @@ from inspector.errors import DiskFull, JournalError
 from inspector.events.journal import Journal
 from inspector.events.message import Message
 from inspector.events.resume import JournalPosition
-from inspector.records.events import Data, JournalFault, JournalStatus, Ne107
+from inspector.records.events import CameraState, Data, JournalFault, JournalStatus, Ne107
 from inspector.records.stages import Findings, JournalAccount
 from inspector.service.backlog import Backlog
 from inspector.words import counted
@@ -78,6 +78,11 @@ class Recorder:
         """How the journal and its disk do now; from any thread."""
         taken, limit, free = self._journal.disk()
         return JournalAccount(not self.fault, self.waiting, taken, limit, free, self._damaged)
+
+    def standing(self) -> list[JournalStatus]:
+        """What stands of the journal, as reports of it; its end comes once there is room."""
+        words = "the disk was all but full before the inspector was started"
+        return [self._status("full", "raised", words)] if self._is_full else []
 
     def record(self, group: Sequence[Findings], reports: Sequence[Data] = ()) -> RecordedFindings:
         """Put on disk what was found, then the other `reports`, and return what is to be handed on.
@@ -168,27 +173,27 @@ class Recorder:
     # --- what is reported of it --------------------------------------------------------------------------------------
 
     def _failed(self, why: str) -> None:
-        if not self.fault:
-            self._say("not_written", "failure", f"{why} Inspection goes on; events wait in memory.")
-        self.fault = why
+        is_new, self.fault = not self.fault, why
+        if is_new:
+            self._say("not_written", "raised", f"{why} Inspection goes on; events wait in memory.")
 
     def _goes_on(self, waited: int, lost: int) -> None:
-        if self.fault:
+        was, self.fault = self.fault, ""
+        if was:
             message = f"the journal is written again; {counted(waited, 'event')} waited, {lost} found no room"
-            self._say("not_written", "normal", message, waited, lost)
-        self.fault = ""
+            self._say("not_written", "returned", message, waited, lost)
 
     def _full(self, message: str) -> None:
         self._is_full = True
-        self._say("full", "maintenance_required", message)
+        self._say("full", "raised", message)
 
     def _look_at_the_disk(self) -> None:
         """Report what was found damaged; keep room for a disk that runs full."""
         while self._journal.remarks:
             remark = self._journal.remarks.pop(0)
             self._damaged += 1
-            self._say("damaged", "maintenance_required", remark)
-            self._say("damaged", "normal", f"the journal goes on: its epoch is {self._journal.epoch}")
+            self._say("damaged", "raised", remark)
+            self._say("damaged", "returned", f"the journal goes on: its epoch is {self._journal.epoch}")
         now_s = self._clock_s()
         if self.fault or now_s - self._look_s < LOOK_S:
             return
@@ -196,20 +201,18 @@ class Recorder:
         is_laid = self._journal.ballast.lay()
         if is_laid and self._is_full:
             self._is_full = False
-            self._say("full", "normal", "there is room again, and ballast for the next time")
+            self._say("full", "returned", "there is room again, and ballast for the next time")
         elif not is_laid and not self._is_full:
             self._full(f"{self._journal.ballast}: the disk is all but full. Free space on it, or lower journal.max_mb.")
 
-    def _say(self, fault: JournalFault, status: Ne107, message: str, waited: int = 0, lost: int = 0) -> None:
-        is_over = status == "normal"
-        (log.info if is_over else log.error)("journal %s: %s", fault, message)
-        self._report(
-            JournalStatus(
-                fault=fault,
-                state="returned" if is_over else "raised",
-                status=status,
-                message=message,
-                waited=waited,
-                lost=lost,
-            )
-        )
+    def _say(self, fault: JournalFault, state: CameraState, message: str, waited: int = 0, lost: int = 0) -> None:
+        (log.info if state == "returned" else log.error)("journal %s: %s", fault, message)
+        self._report(self._status(fault, state, message, waited, lost))
+
+    def _status(
+        self, fault: JournalFault, state: CameraState, message: str, waited: int = 0, lost: int = 0
+    ) -> JournalStatus:
+        """The report of a fault, with the status of the journal: whatever else ends, a full disk stays one."""
+        is_ill = state == "raised" or self._is_full
+        status: Ne107 = "failure" if self.fault else "maintenance_required" if is_ill else "normal"
+        return JournalStatus(fault=fault, state=state, status=status, message=message, waited=waited, lost=lost)

@@ -45,6 +45,11 @@ class Room:
         self.now_s += later_s
         return self.recorder.record(group, reports)
 
+    def ranks(self) -> list[tuple[str, str, str]]:
+        """Fault, state and status of the journal, since it was asked for last."""
+        found, self.statuses = [(status.fault, status.state, status.status) for status in self.statuses], []
+        return found
+
     def faults(self) -> list[tuple[str, str]]:
         found, self.statuses = [(status.fault, status.state) for status in self.statuses], []
         return found
@@ -89,6 +94,20 @@ def test_a_full_disk_loses_its_ballast_first(room: Room) -> None:
     room.disk.fills_until = None
     room.record(found(DEFECT), later_s=LOOK_S)
     assert room.faults() == [("full", "returned")] and room.journal.ballast.is_laid
+
+
+def test_a_full_disk_is_full_though_the_journal_is_written_again(room: Room) -> None:
+    """Each report has the status of the journal with all its faults: the end of one leaves the other standing."""
+    room.record()
+    room.disk.fills_until = lambda: not room.journal.ballast.is_laid
+    room.record(found(DEFECT))
+    room.disk.is_full = True
+    room.record(found(DEFECT))
+    assert room.ranks() == [("full", "raised", "maintenance_required"), ("not_written", "raised", "failure")]
+    room.disk.is_full, room.disk.fills_until = False, None
+    room.record(found(DEFECT))
+    room.record(found(DEFECT), later_s=LOOK_S)
+    assert room.ranks() == [("not_written", "returned", "maintenance_required"), ("full", "returned", "normal")]
 
 
 def test_what_a_full_disk_does_not_take_waits_and_follows(room: Room) -> None:
@@ -158,8 +177,9 @@ def test_a_restart_reports_the_end_of_a_full_disk(room: Room, tmp_path: Path) ->
     room.disk.fills_until = None
     room.recorder.close()
     later = Room(tmp_path, room.disk)
+    assert [(status.fault, status.state) for status in later.recorder.standing()] == [("full", "raised")]
     later.record()
-    assert later.faults() == [("full", "returned")]
+    assert later.faults() == [("full", "returned")] and later.recorder.standing() == []
     later.recorder.close()
 
 
