@@ -89,7 +89,7 @@ class Strip:
         return msgspec.json.encode(self._state)
 
     def restore(self, state: bytes, now_ns: int) -> None:
-        """Go on with the lanes and coils of a state; cameras that are no longer configured have left.
+        """Go on with the lanes and coils of a state; cameras that are no longer configured leave once another comes.
 
         Raises: ValueError when it cannot be read.
         """
@@ -146,6 +146,9 @@ class Strip:
                     self._miss(camera, lane, lane.track.placed_mm, turn)
 
     def _leave_the_dead(self, turn: Turn) -> None:
+        unknown = self._lanes.keys() - self._cameras.keys()
+        for camera in sorted(unknown) if len(unknown) < len(self._lanes) else ():
+            self._leave(camera, turn)
         for camera in self._silent(SILENT_NS):
             coil = self._coils[self._lanes[camera].coil]
             if coil.cameras < coil.visitors:  # another has left this coil

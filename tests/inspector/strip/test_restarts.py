@@ -179,3 +179,31 @@ def test_bad_frames_before_a_restart_of_the_inspector_are_missed_once() -> None:
     strip = Strip(CAMERAS[:1])
     say(seen(0), Loss("rejected", "crc", "top", 1), strip=strip)
     assert gaps(say(seen(4), strip=restarted(strip))) == [missed(10.0, 40.0, crc=1, down=2)]
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+@pytest.mark.parametrize("coil", ["C", "D"])
+def test_cameras_that_are_renamed_leave_their_coil(coil: str, is_stopped: bool) -> None:
+    """All cameras have other names after a start: with the first frame of these the old ones have left."""
+    strip, new = Strip(CAMERAS[:1]), msgspec.structs.replace(CAMERAS[0], name="above")
+    say(*(seen(number) for number in range(5)), strip=strip)
+    if is_stopped:
+        strip(LAST)
+    strip = restarted(strip, [new])
+    assert strip(findings()).reached_mm == {("C", "top"): 5 * LENGTH_MM}  # nobody knows more yet
+    found = strip(findings(inspected(header(0, "above", coil=coil))))
+    assert found.reached_mm.keys() == {(coil, "above")}
+    assert found.left_mm == {("C", "top"): 5 * LENGTH_MM}
+    ended = [event.coil for event in found.events if isinstance(event, CoilReport) and event.state == "ended"]
+    assert ended == (["C"] if coil == "D" and not is_stopped else [])
+
+
+def test_a_camera_that_is_taken_away_leaves_the_coil_to_the_others() -> None:
+    """The coil goes on under those that are left, and what it had come to under the one that is gone stays."""
+    strip = Strip(CAMERAS[:2])
+    names = [camera.name for camera in CAMERAS[:2]]
+    say(*(inspected(header(number, name, coil="C")) for number in range(5) for name in names), strip=strip)
+    strip = restarted(strip, CAMERAS[:1])
+    found = strip(findings(seen(5)))
+    assert found.reached_mm.keys() == {("C", names[0])}
+    assert coils(found.events) == []
