@@ -15,7 +15,7 @@ from collections.abc import Iterable
 import msgspec
 import numpy as np
 
-from inspector.records.events import NE107, Ne107, RecipeFault, RecipeStatus
+from inspector.records.events import NE107, CameraState, Ne107, RecipeFault, RecipeStatus
 from inspector.records.recipe import Recipe
 from inspector.records.stages import Findings, Frame, Inferred
 
@@ -80,6 +80,14 @@ class RecipeHealth:
         """Whether the recipe has a fault on a camera's frames now; from any thread."""
         return fault in self._cameras[camera].standing
 
+    def standing(self, recipe: str) -> list[RecipeStatus]:
+        """All that stands, as reports of it under this recipe."""
+        return [
+            _status(name, camera, fault, "raised", recipe)
+            for name, camera in self._cameras.items()
+            for fault in sorted(camera.standing)
+        ]
+
     def frames(self, camera: str, fault: RecipeFault) -> int:
         """Return how many of a camera's frames showed a fault; from any thread."""
         return self._frames[camera, fault]
@@ -131,18 +139,21 @@ class RecipeHealth:
             return None
         camera.standing = camera.standing ^ {fault}
         camera.streaks.pop(fault)
-        statuses = (OUTPUT_FAULTS[name][0] for name in camera.standing if name in OUTPUT_FAULTS)
-        header = frame.header
-        return RecipeStatus(
-            fault=fault,
-            state="raised" if shows else "returned",
-            status=min(statuses, key=NE107.index, default="normal"),
-            message=_words(fault, header.camera) if shows else f"camera {header.camera}: no longer {fault}",
-            recipe=str(recipe),
-            camera=header.camera,
-            coil=header.coil or "",
-            captured_ns=header.captured_ns,
-        )
+        status = _status(frame.header.camera, camera, fault, "raised" if shows else "returned", str(recipe))
+        return msgspec.structs.replace(status, coil=frame.header.coil or "", captured_ns=frame.header.captured_ns)
+
+
+def _status(name: str, camera: _Camera, fault: RecipeFault, state: CameraState, recipe: str) -> RecipeStatus:
+    """The report of a fault, with the status of the inspection of that camera's strip now."""
+    statuses = (OUTPUT_FAULTS[word][0] for word in camera.standing if word in OUTPUT_FAULTS)
+    return RecipeStatus(
+        fault=fault,
+        state=state,
+        status=min(statuses, key=NE107.index, default="normal"),
+        message=_words(fault, name) if state == "raised" else f"camera {name}: no longer {fault}",
+        recipe=recipe,
+        camera=name,
+    )
 
 
 def _words(fault: RecipeFault, camera: str) -> str:

@@ -14,6 +14,7 @@ from inspector.alarms.clock import utc
 from inspector.alarms.quantity import Noted
 from inspector.alarms.rules import Condition, KeptCondition
 from inspector.alarms.settings import AlarmSection
+from inspector.alarms.standing import StandingReports
 from inspector.alarms.states import STATES, Cause
 from inspector.alarms.suppression import Expression, Holds, StripMotion
 from inspector.records import events
@@ -49,8 +50,9 @@ class KeptAlarm(msgspec.Struct, frozen=True):
 class ConfiguredAlarm:
     """An alarm of the configuration."""
 
-    def __init__(self, section: AlarmSection) -> None:
-        self.condition = Condition(section)
+    def __init__(self, section: AlarmSection, standing: StandingReports) -> None:
+        """`standing` is what stands, as all rules read it."""
+        self.condition = Condition(section, standing)
         self.state: IsaState = "normal"
         self.suppressed = ""
         """Who suppressed it by a command; empty when none did."""
@@ -223,10 +225,10 @@ class ConfiguredAlarm:
         )
 
     @classmethod
-    def restored(cls, kept: KeptAlarm, monotonic_ns: int) -> ConfiguredAlarm:
+    def restored(cls, kept: KeptAlarm, standing: StandingReports, monotonic_ns: int) -> ConfiguredAlarm:
         """Take up what was kept: a shelving ends when it would have."""
-        alarm = cls(kept.condition.section)
-        alarm.condition = Condition.restored(kept.condition, monotonic_ns)
+        alarm = cls(kept.condition.section, standing)
+        alarm.condition = Condition.restored(kept.condition, standing, monotonic_ns)
         alarm.state, alarm._is_met, alarm.suppressed = kept.state, kept.is_met, kept.suppressed
         alarm._since_ns, alarm._until_ns = kept.since_ns, kept.until_ns
         alarm._operator, alarm._reason = kept.operator, kept.reason

@@ -9,7 +9,7 @@ Knows: all alarms of the line. Must not know: sockets, who asks.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from queue import SimpleQueue
 
 import msgspec
@@ -20,6 +20,7 @@ from inspector.alarms.flood import Floods, KeptFlood
 from inspector.alarms.orders import Outcome, carry_out
 from inspector.alarms.quantity import Noted
 from inspector.alarms.settings import AlarmSection, FloodSection
+from inspector.alarms.standing import Fault, StandingReports, of_0_3
 from inspector.alarms.suppression import Fact, StripMotion
 from inspector.records import events
 from inspector.records.commands import Answer
@@ -36,9 +37,11 @@ class _Kept(msgspec.Struct, frozen=True):
     version: int
     alarms: dict[str, KeptAlarm]
     flood: KeptFlood
+    standing: StandingReports | None = None
+    """None as 0.3 kept it, of each alarm apart."""
 
 
-VERSION = 2
+VERSION = 3
 
 
 class _Kept1(msgspec.Struct, frozen=True):
@@ -61,7 +64,9 @@ class Alarms:
         unix_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         """`unix_ns` is read once, to put the batches' monotonic clock on the calendar."""
-        self._alarms = _ordered(ConfiguredAlarm(section) for section in sections)
+        self.standing = StandingReports()
+        """What stands until it is reported otherwise."""
+        self._alarms = _ordered(ConfiguredAlarm(section, self.standing) for section in sections)
         self._floods = Floods(flood or FloodSection())
         self._clock = Clock(unix_ns)
         self._line = StripMotion()
@@ -91,6 +96,7 @@ class Alarms:
         outcomes = self._carry_out(findings)
         changes += [change for outcome in outcomes.values() for change in outcome.changes]
         noted = Noted(findings)
+        self.standing.follow(noted.others)
         for alarm in self._alarms.values():
             changes += alarm.follow(noted, self._line, self._holds)
         announced = self._announced(changes, now_ns)
@@ -104,7 +110,7 @@ class Alarms:
     def state(self) -> bytes:
         """The state and the quantity of every alarm, by its name."""
         alarms = {name: alarm.kept(self._now_ns) for name, alarm in self._alarms.items()}
-        return msgspec.json.encode(_Kept(VERSION, alarms, self._floods.kept()))
+        return msgspec.json.encode(_Kept(VERSION, alarms, self._floods.kept(), self.standing))
 
     def restore(self, state: bytes, now_ns: int) -> None:
         """Go on with the states and quantities of a state; the rules are those of today's configuration.
@@ -119,17 +125,30 @@ class Alarms:
         except msgspec.ValidationError:
             self._restore_of_0_2(msgspec.json.decode(state, type=dict[str, _Kept1]), today)
         else:
-            self._alarms = _ordered(ConfiguredAlarm.restored(alarm, now_ns) for alarm in kept.alarms.values())
+            conditions = [alarm.condition for alarm in kept.alarms.values()]
+            self.standing = kept.standing or of_0_3(
+                (condition.section.kind, condition.quantity.levels, condition.quantity.source)
+                for condition in conditions
+            )
+            before = (ConfiguredAlarm.restored(alarm, self.standing, now_ns) for alarm in kept.alarms.values())
+            self._alarms = _ordered(before)
             self._floods.go_on(kept.flood)
         self._now_ns = now_ns
         for alarm in self._alarms.values():
             alarm.at(self._clock.unix_ns(now_ns))
         self._owed = self._replace(today, self._floods.section)
 
+    def settle(self, watched: Iterable[Fault], repeats: Set[str], recipe: str) -> list[Data]:
+        """Go on after a start with the faults and repeats that are still followed; return what is to be reported.
+
+        What stood and nobody follows any more ends with these reports, as every fault does: for the alarms too.
+        """
+        return self.standing.settle(watched, repeats, recipe)
+
     def _restore_of_0_2(self, kept: dict[str, _Kept1], today: Iterable[AlarmSection]) -> None:
-        self._alarms = {section.name: ConfiguredAlarm(section) for section in today}
+        self._alarms = {section.name: ConfiguredAlarm(section, self.standing) for section in today}
         for name, before in kept.items():
-            alarm = self._alarms.setdefault(name, ConfiguredAlarm(AlarmSection(name=name)))
+            alarm = self._alarms.setdefault(name, ConfiguredAlarm(AlarmSection(name=name), self.standing))
             alarm.state = before.state
 
     def _carry_out(self, findings: Findings) -> dict[int, Outcome]:
@@ -169,7 +188,7 @@ class Alarms:
     def _replace(self, sections: Iterable[AlarmSection], flood: FloodSection) -> list[events.Alarm]:
         before, after = dict(self._alarms), list[ConfiguredAlarm]()
         for section in sections:
-            alarm = before.pop(section.name, None) or ConfiguredAlarm(section)
+            alarm = before.pop(section.name, None) or ConfiguredAlarm(section, self.standing)
             alarm.replace(section)
             after.append(alarm)
         self._floods.replace(flood)

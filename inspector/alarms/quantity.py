@@ -1,5 +1,7 @@
 """What a rule watches, from the findings of each batch: one number, compared with the rule's limit. Pure, stateful.
 
+Along the coil each rule counts for itself, from when it is there; of what stands it reads what is kept for all of them.
+
 Knows: which events each kind of rule reads, and how they add up. Must not know: limits' delays, states, operators.
 """
 
@@ -9,40 +11,21 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from inspector.alarms.settings import GRADES, OF_DEFECTS, STATUSES, WITHIN, AlarmSection
+from inspector.alarms.settings import OF_DEFECTS, WITHIN, AlarmSection
+from inspector.alarms.standing import KeptLevel, LastEvent, StandingReports
 from inspector.alarms.window import KEPT_ITEMS, KeptWindow, LaneWindow, StripWindow, WindowItem
 from inspector.config.severity import SEVERITIES
-from inspector.records.events import Crowded, Data, Defect, Health, Missed, Repeat
+from inspector.records.events import Crowded, Data, Defect, Missed
 from inspector.records.stages import Findings
 from inspector.words import counted
-
-MOST_LEVELS = 1000
-"""Repeats or devices that one rule follows at once; the oldest are forgotten beyond that."""
-
-OF_RELOADS = {"reload_failed": "maintenance_required", "reloaded": "normal", "started": "normal"}
-
-
-class Level(msgspec.Struct, frozen=True, array_like=True):
-    """What stays as it is until it is reported otherwise: a repeat's marks, a coil's grade, a device's status."""
-
-    value: float
-    words: str
-    """For people."""
-
-
-class LastEvent(msgspec.Struct, frozen=True):
-    """What met the rule last."""
-
-    coil: str = ""
-    camera: str = ""
-    id: str = ""
 
 
 class KeptQuantity(msgspec.Struct, frozen=True, array_like=True):
     """What a quantity has to know after a restart."""
 
     window: KeptWindow
-    levels: dict[str, Level]
+    levels: dict[str, KeptLevel]
+    """Of 0.3, where each rule kept what stands for itself; empty since."""
     source: LastEvent
 
 
@@ -73,11 +56,12 @@ class Noted:
 class Quantity:
     """The number that one rule watches."""
 
-    def __init__(self, section: AlarmSection) -> None:
+    def __init__(self, section: AlarmSection, standing: StandingReports) -> None:
+        """`standing` is that of all rules: whoever has it lets it follow what was found, before any rule."""
         self._follow(section)
+        self._standing = standing
         self.window = _window(section)
         self.source = LastEvent()
-        self._levels: dict[str, Level] = {}
 
     @property
     def value(self) -> float:
@@ -92,7 +76,7 @@ class Quantity:
         }
         if section.kind in amounts:
             return window.most(amounts[section.kind])
-        return max((level.value for level in self._levels.values()), default=0.0)
+        return max((level.value for level in self._standing.levels(section)), default=0.0)
 
     def follow(self, noted: Noted) -> None:
         """Take in what was found."""
@@ -114,15 +98,16 @@ class Quantity:
                 if isinstance(event, Missed | Crowded) and self._is_of_kind(event):
                     self._add(_stretch(event))
         else:
-            for event in noted.others:
-                self._raise(event)
+            for level in self._standing.levels(section):
+                if level.value >= section.limit:
+                    self.source = level.source
 
     def replace(self, section: AlarmSection) -> None:
         """Follow another rule from now on: what it leaves out counts no more."""
         before = self.section
         self._follow(section)
-        if section.kind != before.kind or section.rolls != before.rolls:
-            self.window, self._levels = _window(section), {}
+        if section.kind != before.kind:
+            self.window = _window(section)
         elif section.within_m != before.within_m:
             kept = self.window.items.values()
             self.window = _window(section)
@@ -135,18 +120,18 @@ class Quantity:
         """What is kept for a restart."""
         # More than a rule's count are of no consequence, but are shown.
         most = max(self.section.count, KEPT_ITEMS) if self.section.kind == "defects" else len(self.window.items)
-        return KeptQuantity(self.window.kept(max(most, 1)), dict(self._levels), self.source)
+        return KeptQuantity(self.window.kept(max(most, 1)), {}, self.source)
 
     def go_on(self, kept: KeptQuantity) -> None:
         """Take up what was kept."""
         self.window.go_on(kept.window)
-        self._levels, self.source = dict(kept.levels), kept.source
+        self.source = kept.source
 
     def words(self) -> str:
         """What is measured, for people."""
         section, value = self.section, self.value
         if section.kind not in WITHIN:
-            levels = [level.words for level in self._levels.values() if level.value == value]
+            levels = [level.words for level in self._standing.levels(section) if 0 < level.value == value]
             return levels[-1] if levels else "no longer reported"
         amounts = {
             "defects": lambda: counted(round(value), "defect"),
@@ -202,34 +187,6 @@ class Quantity:
             and item.width_mm >= section.min_width_mm
         )
 
-    # --- what stays until it is reported otherwise ---------------------------------------------------------------
-
-    def _raise(self, event: Data) -> None:
-        """Note what an event says of a repeat, a grade or a device."""
-        reading = {"repeat": self._repeat, "grade": _grade, "health": _health}[self.section.kind](event)
-        if reading is None:
-            return
-        name, level, source = reading
-        self._levels.pop(name, None)
-        if self.section.kind == "grade":
-            self._levels.clear()  # of the coil before
-        if level.value > 0:
-            self._levels[name] = level
-            if len(self._levels) > MOST_LEVELS:
-                del self._levels[next(iter(self._levels))]
-        if level.value >= self.section.limit:
-            self.source = source
-
-    def _repeat(self, event: Data) -> tuple[str, Level, LastEvent] | None:
-        if not isinstance(event, Repeat) or (self.section.classes and event.name not in self.section.classes):
-            return None
-        if self.section.rolls and not set(self.section.rolls) & set(event.rolls) and event.id not in self._levels:
-            return None
-        by = f" ({' or '.join(event.rolls)})" if event.rolls else ""
-        words = f"{event.name} repeats each {event.period_mm:.1f} mm{by}: {counted(event.marks, 'mark')}"
-        marks = 0 if event.state == "ended" else event.marks
-        return event.id, Level(marks, words), LastEvent(event.coil, "", event.newest)
-
 
 def _window(section: AlarmSection) -> StripWindow:
     """The window of a rule, still empty."""
@@ -262,29 +219,3 @@ def _rank(defect: Defect) -> int:
     """How severe a defect is; one without a rating is `minor`."""
     severity = getattr(defect, "severity", "")
     return SEVERITIES.index(severity) if severity in SEVERITIES else 0
-
-
-def _grade(event: Data) -> tuple[str, Level, LastEvent] | None:
-    """The grade that an event gives a coil: any kind of event with a `grade`."""
-    grade, coil = getattr(event, "grade", ""), event.subject
-    if grade not in GRADES:
-        return None
-    return coil, Level(GRADES.index(grade), f"coil {coil}: {grade}"), LastEvent(coil)
-
-
-def _health(event: Data) -> tuple[str, Level, LastEvent] | None:
-    """The status that an event gives a device: any kind of event with a `status` after NAMUR NE 107, and a reload.
-
-    A refused configuration wants maintenance: what is in force is not what was asked for.
-    """
-    camera = getattr(event, "camera", "")
-    status = getattr(event, "status", "")
-    if isinstance(event, Health) and not status:
-        status = OF_RELOADS.get(event.state, "")
-    if status not in STATUSES:
-        return None
-    device = str(camera) or ("inspector" if isinstance(event, Health) else event.topic.partition(".")[0])
-    words = f"{device}: {status.replace('_', ' ')}"
-    if message := getattr(event, "message", ""):
-        words += f", {message}"
-    return device, Level(STATUSES.index(status), words), LastEvent(event.subject.strip("-"), str(camera))

@@ -11,6 +11,7 @@ import msgspec
 
 from inspector.alarms.quantity import KeptQuantity, Noted, Quantity
 from inspector.alarms.settings import AlarmSection
+from inspector.alarms.standing import StandingReports
 
 
 class KeptCondition(msgspec.Struct, frozen=True):
@@ -26,9 +27,9 @@ class KeptCondition(msgspec.Struct, frozen=True):
 class Condition:
     """A rule's condition: met while the quantity is at the limit or above, and gone once it is below the deadband."""
 
-    def __init__(self, section: AlarmSection) -> None:
+    def __init__(self, section: AlarmSection, standing: StandingReports) -> None:
         self.section = section
-        self.quantity = Quantity(section)
+        self.quantity = Quantity(section, standing)
         self.is_met = False
         self.value = 0.0
         """The quantity after the last batch."""
@@ -62,9 +63,9 @@ class Condition:
         return KeptCondition(self.section, self.quantity.kept(), self.is_met, before_ns)
 
     @classmethod
-    def restored(cls, kept: KeptCondition, now_ns: int) -> Condition:
+    def restored(cls, kept: KeptCondition, standing: StandingReports, now_ns: int) -> Condition:
         """Take up what was kept, now."""
-        condition = cls(kept.section)
+        condition = cls(kept.section, standing)
         condition.quantity.go_on(kept.quantity)
         condition.is_met, condition._since_ns = kept.is_met, now_ns - kept.before_ns
         condition.value = condition.quantity.value

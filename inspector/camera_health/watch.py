@@ -20,7 +20,7 @@ from inspector.camera_health.sharpness import sharpness
 from inspector.camera_health.usual import Learnt, Usual
 from inspector.config.camera import CameraSection
 from inspector.images.edge import edges
-from inspector.records.events import NE107, CameraFault, CameraStatus, Ne107
+from inspector.records.events import NE107, CameraFault, CameraState, CameraStatus, Ne107
 from inspector.records.frame import Bytes2D, Header
 from inspector.records.stages import Batch, Findings, Frame
 
@@ -95,6 +95,14 @@ class CameraHealth:
     def is_standing(self, camera: str, fault: CameraFault) -> bool:
         """Whether a camera has a fault now; from any thread."""
         return fault in self._cameras[camera].standing
+
+    def standing(self) -> list[CameraStatus]:
+        """All that stands, as reports of it."""
+        return [
+            self._status(camera, fault, "raised", f"has the fault {fault} since before the inspector was started")
+            for camera in self._cameras.values()
+            for fault in sorted(camera.standing)
+        ]
 
     def state(self) -> bytes:
         """The faults that stand, and what was learnt of each camera."""
@@ -195,19 +203,23 @@ class CameraHealth:
         is_raised = fault not in camera.standing
         camera.standing = camera.standing ^ {fault}
         camera.streaks.pop(fault, None)
-        statuses: set[Ne107] = {FAULTS[name].status if name in FAULTS else SILENT for name in camera.standing}
-        header = camera.header
         over = OVER.get(fault, f"is no longer {fault}")
         events.append(
-            CameraStatus(
-                camera=camera.section.name,
-                fault=fault,
-                state="raised" if is_raised else "returned",
-                status=min(statuses, key=NE107.index, default="normal"),
-                message=f"camera {camera.section.name} {words if is_raised else over}",
-                coil=(header.coil if header else None) or "",
-                captured_ns=header.captured_ns if header else 0,
-            )
+            self._status(camera, fault, "raised", words) if is_raised else self._status(camera, fault, "returned", over)
+        )
+
+    def _status(self, camera: _Camera, fault: CameraFault, state: CameraState, words: str) -> CameraStatus:
+        """The report of a fault, with the status of its camera now."""
+        statuses: set[Ne107] = {FAULTS[name].status if name in FAULTS else SILENT for name in camera.standing}
+        header = camera.header
+        return CameraStatus(
+            camera=camera.section.name,
+            fault=fault,
+            state=state,
+            status=min(statuses, key=NE107.index, default="normal"),
+            message=f"camera {camera.section.name} {words}",
+            coil=(header.coil if header else None) or "",
+            captured_ns=header.captured_ns if header else 0,
         )
 
 

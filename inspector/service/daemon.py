@@ -149,6 +149,8 @@ class Daemon:
         opened.callback(self._end_archive)
         self._screen = ScreenWatch(self._desk.report)
         self._stages.restore(self._sink.states)
+        for over in self._stages.settle(self._sink.standing(), str(card)):
+            self._desk.report(over)
         self._liveness.not_ready = f"loading recipe {card}"
         self._notifier.status(self._liveness.not_ready)
         loaded = self._load(settings, self._folder, self._options)

@@ -22,7 +22,7 @@ from inspector.events.publish import Publisher
 from inspector.events.replay import Replays
 from inspector.flow import Buffer
 from inspector.metrics import Metrics
-from inspector.records.events import Data
+from inspector.records.events import Data, JournalStatus
 from inspector.records.stages import Findings, JournalAccount
 from inspector.service.line import Config
 from inspector.service.recorder import RecordedFindings, Recorder
@@ -75,6 +75,10 @@ class EventSink:
     def states(self) -> Mapping[str, bytes]:
         """What each stage of the process before has to know to go on, by its name."""
         return self._journal.states
+
+    def standing(self) -> list[JournalStatus]:
+        """What stands of the journal, as reports of it."""
+        return self._recorder.standing()
 
     def say(self, data: Data) -> None:
         """Have something of the inspector itself recorded with the next findings; from any thread."""

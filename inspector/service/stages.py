@@ -21,6 +21,7 @@ from queue import SimpleQueue
 import msgspec
 
 from inspector.alarms.alarms import Alarms
+from inspector.alarms.standing import Fault
 from inspector.analysis.analyse import Analyse
 from inspector.camera_health.watch import CameraHealth
 from inspector.coil.decisions import Decisions
@@ -28,7 +29,7 @@ from inspector.flow import each, followed
 from inspector.intake.receipts import Receipts
 from inspector.metrics import Metrics
 from inspector.recipe_health import OUTPUT_FAULTS, RecipeHealth
-from inspector.records.events import Data
+from inspector.records.events import Data, JournalStatus
 from inspector.records.stages import Batch, Findings, Inferred, Lasting, Stage
 from inspector.service.archive import Archive
 from inspector.service.desk import Desk
@@ -79,6 +80,14 @@ class Stages:
                     stage.restore(state, time.monotonic_ns())
             except ValueError as error:
                 log.warning("%s begins as new: what the journal kept of it cannot be read: %s", stage.name, error)
+
+    def settle(self, journal: Iterable[JournalStatus], recipe: str) -> list[Data]:
+        """Return what is to be reported after a start: the ends of what stood, and is followed by nobody any more.
+
+        `journal` is what stands of it, `recipe` the one that is loaded; behind `restore`.
+        """
+        watched: list[Fault] = [*self._camera_health.standing(), *self._recipe_health.standing(recipe), *journal]
+        return self.alarms.settle(watched, self._repeats.under_way, recipe)
 
     def replace(self, settings: Config) -> None:
         """Pass on what a reload may change; any thread may."""

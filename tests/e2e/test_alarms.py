@@ -13,7 +13,7 @@ import msgspec
 
 from inspector.records.commands import AlarmStatus, Answer
 from inspector.records.envelope import Unknown
-from inspector.records.events import Alarm, Commanded, Data
+from inspector.records.events import Alarm, CameraStatus, Commanded, Data
 from tests.e2e.mill import Camera, Mill
 from tests.recipes import DARK
 
@@ -67,6 +67,42 @@ def test_two_lines_that_name_no_address_take_commands(tmp_path: Path) -> None:
             )
             assert (listed.returncode, listed.stderr) == (0, "")
             assert listed.stdout.startswith(f"line {mill.folder.name}: ") and "three-dark" in listed.stdout
+
+
+TROUBLE = """[[alarm]]
+name = "trouble"
+kind = "health"
+off_delay_ms = 0
+[camera_health]
+silent_s = 0
+"""
+
+
+def test_what_a_restart_mends_is_returned(tmp_path: Path) -> None:
+    """A refused reload, and a faulty camera that is taken away: killed and started, both are over, reported."""
+    mill = Mill(tmp_path, cameras=("top", "low"))
+    mill.write(extra=TROUBLE)
+    with mill:
+        with Camera(mill, "low") as camera:
+            for _ in range(64):
+                camera.send()  # one grey all over
+            mill.until(64)
+        mill.wait_until(lambda: mill.metric("inspector_camera_fault", camera="low", fault="flat") == 1, "see the fault")
+        mill.config.write_text(mill.config.read_text(encoding="utf-8") + "nonsense = 1\n", encoding="utf-8")
+        mill.daemon.reload()
+        mill.wait_until(lambda: mill.metric("inspector_alarms", state="unacknowledged") == 1, "raise the alarm")
+        mill.wait_until(lambda: mill.metric("inspector_events_total", topic="health") == 2, "report the reload")
+        mill.stop(signal.SIGKILL)
+    mill.cameras = ("top",)
+    mill.write(extra=TROUBLE)
+    with mill:
+        mill.wait_until(lambda: mill.metric("inspector_alarms", state="returned") == 1, "return the alarm")
+        assert inspector(mill, "roll", "changed", "none", "--operator", "Lee").returncode == 1
+        data = until_the_command(mill, "none")
+    turns = [(event.camera, event.fault, event.state) for event in data if isinstance(event, CameraStatus)]
+    assert turns == [("low", "flat", "raised"), ("low", "flat", "returned")]
+    changes = [(event.name, event.isa_state) for event in data if isinstance(event, Alarm)]
+    assert changes == [("trouble", "unacknowledged"), ("trouble", "returned")]
 
 
 def test_an_alarm_is_shelved_over_a_kill(tmp_path: Path) -> None:

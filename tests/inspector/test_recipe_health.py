@@ -85,6 +85,8 @@ def test_a_standing_fault_stands_over_a_restart() -> None:
     before, after = Watched(), Watched()
     before.see(varying(5, distance=2.0))
     after.health.restore(before.health.state(), 0)
+    (stands,) = after.health.standing("tiny@2")
+    assert (stands.camera, stands.fault, stands.status) == ("top", "out_of_specification", "out_of_specification")
     after.see(varying(5, distance=2.0))
     assert len(before.reported) == 1 and not after.reported
     after.see(varying(RETURNED_FRAMES))

@@ -248,6 +248,30 @@ class AlarmAccount:
                 raise Violation(f"alarm {name} is {state}; its events say {known}")
 
 
+class FaultAccount:
+    """Faults of the journal as a subscriber knows them: by their events alone."""
+
+    def __init__(self) -> None:
+        self._standing: set[str] = set()
+
+    def follow(self, reported: Iterable[Data]) -> None:
+        """Take in what was reported: a fault stands until its end is reported."""
+        for event in reported:
+            if isinstance(event, events.JournalStatus):
+                self._standing.discard(event.fault)
+                self._standing |= {event.fault} if event.state == "raised" else set()
+
+    def compare(self, standing: Iterable[str]) -> None:
+        """See that alarms read what the events say."""
+        known = set(standing)
+        require(known == self._standing, f"faults {known} stand for the alarms; their events say {self._standing}")
+
+    def settle(self, why: str) -> None:
+        """See that the journal is reported as written again once it is; `why` it is not."""
+        stands = "not_written" in self._standing
+        require(stands == bool(why), f"faults {self._standing} stand at the end; the journal is not written: {why}")
+
+
 class Ends:
     """How shots ended: each is inspected once."""
 

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 from inspector.errors import JournalError
 from inspector.records.envelope import read_event
+from inspector.records.events import Data
 from inspector.records.stages import Findings
 from inspector.triggers.settings import TriggerSection
-from tests.simulation.accounts import AlarmAccount, Ends, FrameAccount, Record, StripAccount, require
+from tests.simulation.accounts import AlarmAccount, Ends, FaultAccount, FrameAccount, Record, StripAccount, require
 from tests.simulation.cameras import Camera, Shot
 from tests.simulation.disk import Disk
 from tests.simulation.line import Clocks, Line
@@ -60,8 +61,8 @@ class Life:
         self.defects, self.triggers, self.repeats = DefectAccount(), TriggerAccount(), RepeatAccount()
         for findings in self.record.findings:
             self._follow(findings)
-        self.alarms.follow(self.record.events)
-        self.alarms.compare(self.line.alarms.states())
+        self.faults = FaultAccount()
+        self._compare(self.record.events)
         if self.line.repeats:
             self.repeats.compare(self.line.repeats.under_way)
         known = self.ends.inspected | self.ends.given_up
@@ -69,6 +70,13 @@ class Life:
             lost = camera.recorded - known
             require(not lost, f"{camera.name}: shots {sorted(lost)} were acknowledged; the disk knows nothing of them")
         self.account = FrameAccount(known, is_credit=self._plan.line.is_credit)
+
+    def _compare(self, reported: Sequence[Data]) -> None:
+        """See that alarms, and what stands for them, are what was reported."""
+        self.alarms.follow(reported)
+        self.alarms.compare(self.line.alarms.states())
+        self.faults.follow(reported)
+        self.faults.compare(fault.fault for fault in self.line.alarms.standing.faults)
 
     def _read_back(self) -> None:
         """Read the journal: no hole, and all that was published, byte for byte."""

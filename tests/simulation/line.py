@@ -138,6 +138,8 @@ class Line:
         for stage in self.stages:
             if (state := self.journal.states.get(stage.name)) is not None:
                 stage.restore(state, clocks.monotonic_ns())
+        under_way = self.repeats.under_way if self.repeats else frozenset[str]()
+        self.reports += self.alarms.settle(self.recorder.standing(), under_way, str(setup.recipe))
         self._open_intake()
         self.batches, self.in_flight = deque[Batch](), deque[Batch]()
         self.inferred, self.found = deque[Inferred](), deque[Findings]()

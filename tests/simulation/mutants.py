@@ -12,6 +12,7 @@ import numpy as np
 
 from inspector.alarms.alarm import ConfiguredAlarm
 from inspector.alarms.alarms import Alarms
+from inspector.alarms.standing import StandingReports
 from inspector.analysis import analyse
 from inspector.analysis.analyse import Analyse
 from inspector.camera.kept import KeptFrames
@@ -38,6 +39,7 @@ from tests.simulation.run import TIERS, Failure, Tally, attempt, worlds
 MOST_S = 60.0
 """Within this a fault must be found."""
 STALLED = {"greet": 16, "full": 4}
+DISK_FULL = {"full": 24, "kill": 12}
 """How often steps come for a fault that it takes these to find."""
 
 
@@ -202,6 +204,14 @@ def _without_respite(end: Any) -> Any:
     return lambda self, line_mm, of_side=None, but=(): end(self, line_mm, of_side)
 
 
+def _alone(follow: Any) -> Any:
+    def one(self: StandingReports, event: Any) -> None:
+        self.faults = [fault for fault in self.faults if event.state == "raised"]
+        follow(self, event)
+
+    return one
+
+
 def _nothing(_: Any) -> Any:
     return lambda *facts: None
 
@@ -239,6 +249,8 @@ MUTANTS: Mapping[str, Mutant] = {
     "what waits for a full disk loses its first event": Mutant(Backlog, "events", _without_first_event),
     "triggers are not restored": Mutant(Triggers, "restore", _nothing, tier="r"),
     "a trigger's last word is forgotten": Mutant(Triggers, "_finish", _nothing),
+    "what stood before a start stands for ever": Mutant(Alarms, "settle", lambda _: lambda *facts: [], DISK_FULL, "d"),
+    "the end of a fault is that of all": Mutant(StandingReports, "_follow_fault", _alone, DISK_FULL, "d"),
     "repeats are not restored": Mutant(Repeats, "restore", _nothing, tier="r"),
     "a repeat under way is forgotten at a restart": Mutant(Tracks, "resume", _without_tracks, tier="r"),
     "what was reported of repeats is forgotten at a restart": Mutant(Repeats, "restore", _unannounced, tier="r"),

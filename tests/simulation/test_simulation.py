@@ -29,6 +29,7 @@ SOON = (
     "a trigger's last word is forgotten",
     "repeats are not restored",
     "what waits for a full disk loses its first event",
+    "the end of a fault is that of all",
     "synchronous is NORMAL",
     "synchronous is OFF",
 )

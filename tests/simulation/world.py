@@ -195,8 +195,7 @@ class World(Life):
 
     def _found(self, findings: Findings) -> None:
         self._follow(findings, self._setup.triggers)
-        self.alarms.follow(findings.events)
-        self.alarms.compare(self.line.alarms.states())
+        self._compare(findings.events)
         if self.line.repeats:
             self.repeats.compare(self.line.repeats.under_way)
 
@@ -359,7 +358,7 @@ class World(Life):
         line = self.line
         under_way = (line.batches, line.in_flight, line.inferred, line.found, line.recorded, line.pool.waiting)
         waits = line.accept.planes or line.accept.is_pending or line.accept.is_gathering
-        is_quiet = not any(under_way) and not waits
+        is_quiet = not any(under_way) and not waits and not line.reports
         return is_quiet and not any(camera.sent or camera.answers or len(camera.kept) for camera in self.cameras)
 
     def finish(self) -> None:
@@ -373,6 +372,8 @@ class World(Life):
                 break
         if self._plan.stops:
             self._stop(Step("stop", 0, 0))
+            self._settle()
+        self.faults.settle(self.line.recorder.fault)
         if self._plan.line.is_credit:
             self._see_all_ended()
 

@@ -1,4 +1,4 @@
-// What an alarm says, in the reader's words: the line writes it in English, each kind in a form of its own (alarms/quantity.py).
+// What an alarm says, in the reader's words: the line writes it in English, each kind in a form of its own (alarms/quantity.py, standing.py).
 // One that is not known here stays as the line wrote it.
 
 import { metres, mm, reworded } from "./units.js";

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from inspector.alarms.quantity import Noted
 from inspector.alarms.rules import Condition
 from inspector.alarms.settings import AlarmSection
+from inspector.alarms.standing import StandingReports
 from inspector.records.events import Alarm, Defect
 from inspector.records.stages import Findings
 from tests.alarms import Desk, defect, section, states
@@ -122,7 +123,7 @@ def test_position_set_back() -> None:
 )
 def test_the_window_is_what_it_says(steps: list[tuple[str, str, int, int]]) -> None:
     """However defects come and positions move, on and back, those within the window count, each once."""
-    condition = Condition(AlarmSection(name="any", classes=("scratch",), within_m=0.01, count=99))
+    condition = Condition(AlarmSection(name="any", classes=("scratch",), within_m=0.01, count=99), StandingReports())
     reached_mm: dict[tuple[str, str], float] = {}
     counted: dict[str, Defect] = {}
     for coil, camera, end_mm, number in steps:

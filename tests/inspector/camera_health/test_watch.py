@@ -194,6 +194,16 @@ def test_a_restart_reports_nothing_twice() -> None:
     assert after.turns() == [("dark", "returned", "normal")]
 
 
+def test_what_stands_can_be_asked_for() -> None:
+    """After a restart too: each fault, with the status of its camera."""
+    line, after = Line(), Line()
+    for pixels in sound():
+        line.send(pixels // 64, age_s=100)
+    after.health.restore(line.health.state(), 0)
+    stands = [(event.camera, event.fault, event.state, event.status) for event in after.health.standing()]
+    assert stands == [("top", "clock", "raised", "failure"), ("top", "dark", "raised", "failure")]
+
+
 def test_a_state_that_cannot_be_read() -> None:
     """Another version's state is refused, and nothing stands."""
     line = Line()

@@ -12,6 +12,7 @@ import pytest
 
 from inspector.alarms.quantity import Quantity
 from inspector.alarms.settings import AlarmSection
+from inspector.alarms.standing import StandingReports
 from tests.patience import patience_s
 
 NODE = shutil.which("node")
@@ -34,12 +35,12 @@ RULES = (
 def sentences() -> Iterator[tuple[str, str]]:
     """Yield what the line's alarms say of each quantity, met and no longer so, and which kind of sentence that is."""
     for rule in RULES:
-        yield rule.kind, Quantity(rule).words()
-        yield "fewer" if rule.kind == "defects" else rule.kind, Quantity(rule).words_of_return()
-    yield "none", Quantity(AlarmSection(name="a", within_m=2.5)).words_of_return()
+        yield rule.kind, Quantity(rule, StandingReports()).words()
+        yield "fewer" if rule.kind == "defects" else rule.kind, Quantity(rule, StandingReports()).words_of_return()
+    yield "none", Quantity(AlarmSection(name="a", within_m=2.5), StandingReports()).words_of_return()
     yield "grade", "coil C1: hold"
     yield "device", "top: out of specification, camera top is blurred: 20 % of the fine detail that it usually shows"
-    yield "nothing", Quantity(AlarmSection(name="a", kind="health")).words_of_return()
+    yield "nothing", Quantity(AlarmSection(name="a", kind="health"), StandingReports()).words_of_return()
     yield "repeats", "pitted repeats each 1257.0 mm: 1 mark"
 
 
