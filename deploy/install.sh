@@ -3,7 +3,7 @@
 #   --python FILE   the Python to use, of the bundle's version (default: pythonX.Y, else the system's)
 #   --gpu           admit an NVIDIA GPU to the lines; a bundle with TensorRT does so by itself
 #   --root DIR      put everything below DIR and leave the system's services alone: to try it
-#   --uninstall     stop all lines and remove what was installed; configurations, recipes and journals stay
+#   --uninstall     stop all services and remove what was installed; configurations, recipes and journals stay
 #   --purge         with --uninstall: remove those too, and the service's account
 #   --help          this text
 # It writes /opt/inspector, /etc/inspector/recipes, /etc/inspector/example.toml and the unit; no line's configuration.
@@ -38,12 +38,14 @@ unfit() { # says why a Python will not do; nothing of one that will
     esac
 }
 
+ours() { # systemctl of all units of ours; the station's and a bridge's do not depend on a line's
+    systemctl "$@" 'inspector@*.service' 'inspector-bridge@*.service' 'inspector-station*.service'
+}
+
 uninstall() {
     [ ! -e "$program" ] || [ -f "$program/pyvenv.cfg" ] ||
         fail "$program holds something else than an installed inspector. Remove it by hand."
-    if [ -z "$root" ]; then
-        systemctl stop 'inspector@*.service' 'inspector-bridge@*.service' 'inspector-station*.service'
-    fi
+    [ -n "$root" ] || ours stop
     rm -rf "$program"
     rm -f "$etc"/systemd/system/*.wants/inspector@*.service "$etc"/systemd/system/*.wants/inspector-bridge@*.service \
         "$etc"/systemd/system/*.wants/inspector-station.service "$etc/systemd/system/inspector-station.service" \
@@ -53,16 +55,16 @@ uninstall() {
     rmdir "$etc/systemd/system/inspector@.service.d" 2>/dev/null || true # unless the site has drop-ins of its own
     if [ -z "$root" ]; then
         systemctl daemon-reload
-        systemctl reset-failed 'inspector@*.service' 'inspector-bridge@*.service' 'inspector-station*.service'
+        ours reset-failed
     fi
     if [ -n "$purge" ]; then
-        rm -rf "$etc/inspector" "$root/var/lib/inspector" "$root/var/lib/inspector-bridge" \
+        rm -rf "$etc/inspector" "$root/var/lib/inspector" "$root/var/lib/inspector-bridge" "$root/var/lib/inspector-station" \
             "$etc"/systemd/system/inspector@*.service.d "$etc"/systemd/system/inspector-bridge@*.service.d \
             "$etc"/systemd/system/inspector-station.service.d
         [ -n "$root" ] || ! id inspector >/dev/null 2>&1 || userdel inspector
         echo "removed, with configurations, recipes and journals"
     else
-        echo "removed; $etc/inspector and $root/var/lib/inspector are as they were (--purge removes them)"
+        echo "removed; $etc/inspector and $root/var/lib/inspector* are as they were (--purge removes them)"
     fi
 }
 
@@ -142,7 +144,7 @@ if [ -z "$root" ]; then
     systemd-sysusers
     systemd-tmpfiles --create inspector.conf
     systemctl daemon-reload
-    running=$(systemctl list-units --plain --no-legend --state=active 'inspector@*.service' | cut -d ' ' -f 1)
+    running=$(ours list-units --plain --no-legend --state=active,reloading,start | cut -d ' ' -f 1)
 fi
 
 "$program/bin/inspector" check "$etc/inspector/example.toml"
@@ -151,7 +153,7 @@ start="systemctl enable --now inspector@line1"
 echo "Copy \"$etc/inspector/example.toml\" to line1.toml there, correct it, and: $start"
 [ -z "$running" ] || echo "Still running what was there before:" $running "(systemctl restart runs the new one)"
 for unit in $running; do
-    line=${unit#inspector@} line=${line%.service}
+    case $unit in inspector@*) line=${unit#inspector@} line=${line%.service} ;; *) continue ;; esac
     "$program/bin/inspector" check "$etc/inspector/$line.toml" >/dev/null ||
         echo "$unit would not start with the new one: correct what stands above before its next restart."
 done

@@ -15,7 +15,10 @@ PASSWORD = "/etc/inspector/line3.secret"
 
 
 def test_the_bridge_as_a_service(machine: Machine) -> None:
-    """Events pass with a password from a file, before and after a kill; a wrong one ends it with 78."""
+    """Events pass with a password from a file, before and after a kill; a wrong one ends it with 78.
+
+    An update names it among what still runs as it was.
+    """
     line = Line(machine)
     machine.out(f"{BUNDLE}/install.sh", "--python", PYTHON)
     machine.install("paho")
@@ -35,6 +38,8 @@ def test_the_bridge_as_a_service(machine: Machine) -> None:
         machine.out("systemctl", "kill", "--signal=KILL", BRIDGE)
         line.send(3)
         _await(subscriber, "steel/line3/coil/started")
+    output = machine.out(f"{BUNDLE}/install.sh", "--python", PYTHON)
+    assert f"Still running what was there before: {BRIDGE} {UNIT} (" in output
     log = machine.out("journalctl", "--unit", BRIDGE, "--no-pager", "--output", "cat")
     assert "Traceback" not in log
     machine.out("systemctl", "stop", BRIDGE)

@@ -20,10 +20,14 @@ PACKAGES = (
     "_argon2_cffi_bindings", "cffi", "_cffi_backend",
 )  # fmt: skip
 PORT = 8470
+STATE = "/var/lib/inspector-station"
 
 
 def test_the_station_as_a_service(machine: Machine) -> None:
-    """It follows the line and reads its journal on a read-only disk; a file that is wrong ends it with 78."""
+    """It follows the line and reads its journal on a read-only disk; a file that is wrong ends it with 78.
+
+    An update names it among what still runs as it was, and a purge leaves nothing of it.
+    """
     line = Line(machine)
     machine.out(f"{BUNDLE}/install.sh", "--python", PYTHON)
     for name in PACKAGES:
@@ -35,6 +39,8 @@ def test_the_station_as_a_service(machine: Machine) -> None:
     line.send(3)
     _until_answering()
     assert [coil["coil"] for coil in msgspec.json.decode(_get("/api/coils"))]
+    output = machine.out(f"{BUNDLE}/install.sh", "--python", PYTHON)
+    assert f"Still running what was there before: {STATION} {UNIT} (" in output
     log = machine.out("journalctl", "--unit", STATION, "--no-pager", "--output", "cat")
     assert "Traceback" not in log
     machine.out("systemctl", "stop", STATION)
@@ -43,6 +49,10 @@ def test_the_station_as_a_service(machine: Machine) -> None:
     machine.run("systemctl", "start", STATION)
     machine.until("systemctl", "is-failed", "--quiet", STATION)
     assert machine.out("systemctl", "show", "--property=ExecMainStatus", "--value", STATION).strip() == "78"
+    machine.out(f"{BUNDLE}/install.sh", "--uninstall")
+    assert machine.run("test", "-e", STATE)[0] == 0, "who logged out would be let in again"
+    machine.out(f"{BUNDLE}/install.sh", "--uninstall", "--purge")
+    assert machine.out("find", "/etc", "/var/lib", "-name", "inspector*") == ""
 
 
 def _get(path: str) -> bytes:
