@@ -58,8 +58,11 @@ class Quantity:
 
     def __init__(self, section: AlarmSection, standing: StandingReports) -> None:
         """`standing` is that of all rules: whoever has it lets it follow what was found, before any rule."""
-        self._follow(section)
         self._standing = standing
+        self._seen: int | None = None
+        """Which change of what stands was looked at last, and the highest value then."""
+        self._most = 0.0
+        self._follow(section)
         self.window = _window(section)
         self.source = LastEvent()
 
@@ -76,7 +79,8 @@ class Quantity:
         }
         if section.kind in amounts:
             return window.most(amounts[section.kind])
-        return max((level.value for level in self._standing.levels(section)), default=0.0)
+        self._look()
+        return self._most
 
     def follow(self, noted: Noted) -> None:
         """Take in what was found."""
@@ -98,9 +102,7 @@ class Quantity:
                 if isinstance(event, Missed | Crowded) and self._is_of_kind(event):
                     self._add(_stretch(event))
         else:
-            for level in self._standing.levels(section):
-                if level.value >= section.limit:
-                    self.source = level.source
+            self._look()
 
     def replace(self, section: AlarmSection) -> None:
         """Follow another rule from now on: what it leaves out counts no more."""
@@ -131,8 +133,8 @@ class Quantity:
         """What is measured, for people."""
         section, value = self.section, self.value
         if section.kind not in WITHIN:
-            levels = [level.words for level in self._standing.levels(section) if 0 < level.value == value]
-            return levels[-1] if levels else "no longer reported"
+            levels = [level for level in self._standing.levels(section) if 0 < level.value == value]
+            return levels[-1].words if levels else "no longer reported"
         amounts = {
             "defects": lambda: counted(round(value), "defect"),
             "crowded": lambda: counted(round(value), "crowded frame"),
@@ -156,9 +158,22 @@ class Quantity:
         kinds = f" ({' or '.join(section.classes)})" if section.classes else ""
         return f"within {section.within_m:g} m{kinds}"
 
+    def _look(self) -> None:
+        """See what stands of what the rule asks about, where any of it has changed."""
+        if self._seen == self._standing.changes:
+            return
+        self._seen = self._standing.changes
+        levels = [*self._standing.levels(self.section)]
+        self._most = max((level.value for level in levels), default=0.0)
+        for level in reversed(levels):
+            if level.value >= self.section.limit:
+                self.source = level.source
+                break
+
     def _follow(self, section: AlarmSection) -> None:
         """Take the limits of a rule, with which each defect is compared."""
         self.section = section
+        self._seen = None
         self._least_rank = SEVERITIES.index(section.min_severity)
         self._least_milli = round(section.min_area_mm2 * 1000)
 

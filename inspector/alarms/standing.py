@@ -105,23 +105,32 @@ class StandingReports(msgspec.Struct):
     """With no graver status than their device has."""
     refused: Health | None = None
     """A reload that was refused, until one is not."""
+    changes: int = 0
+    """How often it has changed: there are batches without end in which it does not."""
 
     def follow(self, events: Iterable[Data]) -> None:
         """Take in what was reported."""
         for event in events:
-            match event:
-                case Repeat():
-                    self._follow_repeat(event)
-                case CoilRecord() if event.grade in GRADES:
-                    self.graded = GradedCoil(event.coil, event.grade)
-                case Decision() if self.graded and event.coil == self.graded.coil and event.grade in GRADES:
-                    self.graded = GradedCoil(event.coil, event.grade)
-                case Health(state="reload_failed"):
-                    self.refused = event
-                case Health(state="reloaded" | "started"):
-                    self.refused = None
-                case CameraStatus() | RecipeStatus() | ArchiveStatus() | JournalStatus() if event.status in STATUSES:
-                    self._follow_fault(event)
+            self.changes += self._take(event)
+
+    def _take(self, event: Data) -> bool:
+        """Whether it is something that stands, or its end."""
+        match event:
+            case Repeat():
+                self._follow_repeat(event)
+            case CoilRecord() if event.grade in GRADES:
+                self.graded = GradedCoil(event.coil, event.grade)
+            case Decision() if self.graded and event.coil == self.graded.coil and event.grade in GRADES:
+                self.graded = GradedCoil(event.coil, event.grade)
+            case Health(state="reload_failed"):
+                self.refused = event
+            case Health(state="reloaded" | "started"):
+                self.refused = None
+            case CameraStatus() | RecipeStatus() | ArchiveStatus() | JournalStatus() if event.status in STATUSES:
+                self._follow_fault(event)
+            case _:
+                return False
+        return True
 
     def levels(self, section: AlarmSection) -> Iterator[Level]:
         """What a rule reads, the newest last."""
@@ -143,6 +152,7 @@ class StandingReports(msgspec.Struct):
         `watched` are the faults and `repeats` the ids that are still followed, `recipe` is the one in force. What of
         them is not known here, as after an upgrade, stands from now on.
         """
+        self.changes += 1
         self.refused = None  # a start reports itself, as a reload does
         known = {_place(fault): fault for fault in watched}
         standing = {_place(fault) for fault in self.faults}
