@@ -234,14 +234,14 @@ class Events:
         if self._since is None:
             return seq, number
         since, self._since = self._since, None
-        answer = self._ask(0, limit=1, since=since)
-        if answer is None or answer[0].error:
-            reason = answer[0].error if answer is not None else self._unanswered()
+        head, found = self._first(0, since=since)
+        if head is None or head.error:
+            reason = head.error if head is not None else self._unanswered()
             self._report(1, seq, 0, reason, is_final=False)
             return seq, number
-        if not answer[1]:
+        if found is None:
             return seq, number
-        first = answer[1][0].seq - 1
+        first = found.seq - 1
         if first > seq:  # it was on its way for longer than the answer
             self._since = since
             return None
@@ -265,8 +265,8 @@ class Events:
     def _pass_over(self, seq: int, head: ReplayHead, events: Sequence[Event]) -> None:
         """Go on behind a hole in the numbers: an old copy of the journal was put in place, or a file is damaged."""
         self._report(seq + 1, None, 0, f"event {seq}, which was dealt with, is not in the journal: it is an old copy")
-        if events := events or (self._ask(head.through, limit=1, prefix="") or (head, []))[1]:
-            self._seq = events[0].seq - 1
+        if (found := events[0] if events else self._first(head.through, prefix="")[1]) is not None:
+            self._seq = found.seq - 1
             self._number = None if self._root else self._seq
 
     def _enter(self, epoch: str) -> None:
@@ -332,6 +332,17 @@ class Events:
                     is_final=is_final,
                 )
             )
+
+    def _first(
+        self, after: int, *, since: datetime | None = None, prefix: str | None = None
+    ) -> tuple[ReplayHead | None, Event | None]:
+        """Ask the journal for the first event behind `after`, however far; no head: it did not answer in time."""
+        while (answer := self._ask(after, limit=1, since=since, prefix=prefix)) is not None:
+            head, events = answer
+            if events or head.error or not head.more or head.through <= after:
+                return head, next(iter(events), None)
+            after, since = head.through, None
+        return None, None
 
     def _ask(
         self, after: int, limit: int = LIMIT_EVENTS, *, since: datetime | None = None, prefix: str | None = None

@@ -27,7 +27,7 @@ import apsw
 from inspector.events import home, index, sums
 from inspector.events.ballast import Ballast, size_bytes
 from inspector.events.message import Message, Replay, envelope, envelope_time, topic_root
-from inspector.events.reader import SCAN_SEQS, Reader
+from inspector.events.reader import Reader
 from inspector.events.resume import NOTHING, JournalPosition, KnownEvents, resume
 from inspector.events.retention import DAY_S, LIFE, gone, life_s, state_of
 from inspector.events.segments import (
@@ -44,6 +44,7 @@ from inspector.events.segments import (
 from inspector.events.verify import faults
 from inspector.events.watch import FileWatch
 from inspector.events.write_ahead import whole_frames
+from inspector.records.envelope import LIMIT_SEQS
 from inspector.records.events import Data, Heartbeat
 
 log = logging.getLogger("inspector")
@@ -179,7 +180,7 @@ class Journal:
     def replay(self, after_seq: int, limit: int, prefix: str = "") -> Replay:
         """Read back at most `limit` events after `after_seq` whose topics begin with `prefix`.
 
-        Looks at no more than SCAN_SEQS events, so ask again until `through_seq` is `last_seq`. What lies in a damaged
+        Looks at no more than LIMIT_SEQS events, so ask again until `through_seq` is `last_seq`. What lies in a damaged
         file is left out.
         """
         return self._reader.page(self.position, after_seq, limit, prefix)
@@ -196,7 +197,7 @@ class Journal:
         with contextlib.closing(Reader(self._folder, self.remarks.append)) as reader:
             found, after = list[Message](), after_seq
             while after < self.last_seq:
-                page = reader.page(self.position, after, SCAN_SEQS)
+                page = reader.page(self.position, after, LIMIT_SEQS)
                 found += page.messages
                 after = page.through_seq
             return found

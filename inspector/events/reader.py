@@ -20,14 +20,12 @@ from inspector.events.message import Message, Replay
 from inspector.events.resume import JournalPosition
 from inspector.events.segments import BUSY_MS, JournalFolder, worded
 from inspector.events.sums import CHANGED, ROW_CHANGED, Sums
-from inspector.records.envelope import envelope_of, read_event
+from inspector.records.envelope import LIMIT_SEQS, envelope_of, read_event
 
 REPLAY = """SELECT seq, topic, payload FROM event
 WHERE seq > ?1 AND seq <= ?2 AND substr(topic, 1, length(?3)) = ?3 ORDER BY seq LIMIT ?4"""
 LAST = "SELECT coalesce(max(seq), 0) FROM event"
 ONE = "SELECT seq, topic, payload FROM event WHERE seq = ?1"
-SCAN_SEQS = 4096
-"""Looked at for one page at most, 2 MB or so: a rare topic must not hold up the line."""
 OPEN_FILES = 2
 """Kept open for the next question: askers go on where they were."""
 
@@ -51,14 +49,14 @@ class Reader:
         """Segments of whose checksums some were changed."""
 
     def page(self, position: JournalPosition, after_seq: int, limit: int, prefix: str = "") -> Replay:
-        """Return at most `limit` events after `after_seq`, of SCAN_SEQS at most, from whichever segments hold them.
+        """Return at most `limit` events after `after_seq`, of LIMIT_SEQS at most, from whichever segments hold them.
 
         Raises: JournalError when something else is wrong than what is damaged or gone.
         """
         assert limit > 0
         starts, last_seq, _ = position
         after = max(after_seq, starts[0] - 1)
-        through = min(last_seq, after + SCAN_SEQS)
+        through = min(last_seq, after + LIMIT_SEQS)
         found: list[EventRow] = []
         for start, next_start in zip(starts, [*starts[1:], last_seq + 1], strict=True):
             if next_start <= after + 1 or start > through or len(found) == limit:

@@ -119,6 +119,8 @@ def write_event(event: Event) -> bytes:
 
 LIMIT_EVENTS = 1000
 """In one answer; 0.6 MB or so."""
+LIMIT_SEQS = 4096
+"""Numbers looked at for one answer, 2 MB or so: a rare topic must not hold up the line."""
 
 
 class ReplayRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from inspector.client import Events, Gap
 from inspector.errors import SocketError
+from inspector.records.envelope import LIMIT_SEQS
 from inspector.records.events import Data, Health, Heartbeat
 from tests.lines import ALARM, COIL, Line, seqs, take
 
@@ -264,6 +265,21 @@ def test_begins_at_a_time(tmp_path: Path, since: int | datetime, first: int, top
             line.say(COIL)
         with line.listen(after=None, since=since, topics=topics) as events:
             assert seqs(take(events, 7 - first)) == [*range(first, 7)]
+            assert events.lost == 0
+
+
+@pytest.mark.parametrize("topics", [("alarm.",), ("alarm.pits",), ("alarm.", "health.")])
+def test_the_first_since_a_time_lies_far_behind_it(tmp_path: Path, topics: tuple[str, ...]) -> None:
+    """However many events of other topics the journal looks through before it: nothing that is stored is skipped."""
+    hours = [0]
+    with Line(tmp_path / "journal", max_mb=64, clock_utc=lambda: NOON + hours[0] * HOUR) as line:
+        line.say(ALARM)
+        hours[0] = 2
+        line.say(*[COIL] * (2 * LIMIT_SEQS + 100), lost=True)
+        line.say(ALARM, COIL, ALARM, lost=True)
+        first = line.journal.last_seq - 2
+        with line.listen(after=None, since=NOON + HOUR, topics=topics) as events:
+            assert seqs(take(events, 2)) == [first, first + 2]
             assert events.lost == 0
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from inspector.errors import JournalError
 from inspector.events.message import Message, topic_root
-from inspector.events.reader import SCAN_SEQS
+from inspector.records.envelope import LIMIT_SEQS
 from inspector.records.events import CONTRACT, Data, Heartbeat
 from inspector.signals import Flag
 from tests.journals import ALARM, COIL, DEFECT, LONG_HEALTH, MISSED, events, held, opened
@@ -102,9 +102,9 @@ def test_size_stays_below_the_limit_and_the_newest_are_held(tmp_path: Path) -> N
 
 
 def test_replay_filters_pages_and_looks_at_a_bounded_stretch(tmp_path: Path) -> None:
-    """A rare topic is found by asking on from `through_seq`, each call reading SCAN_SEQS events at most."""
+    """A rare topic is found by asking on from `through_seq`, each call reading LIMIT_SEQS events at most."""
     journal = opened(tmp_path)
-    journal.record([DEFECT] * (2 * SCAN_SEQS) + [ALARM] + [DEFECT] * 3)
+    journal.record([DEFECT] * (2 * LIMIT_SEQS) + [ALARM] + [DEFECT] * 3)
     pages, after = [], 0
     while after < journal.last_seq:
         pages.append(journal.replay(after, limit=1000, prefix="alarm."))
