@@ -1,7 +1,7 @@
 """What people decide of coils: the stage that journals a decision next to the machine's grade. Pure, stateful.
 
-Laws: a decision names a coil that has passed, who decided, and why; it changes no grade. The last `REMEMBERED` coils
-can be decided on.
+Laws: a decision names a coil that has passed, who decided, and why; it changes no grade, and is for the newest coil of
+its name. The last `REMEMBERED` coils can be decided on.
 
 Knows: coils' names and grades. Must not know: rules, sockets.
 """
@@ -23,8 +23,8 @@ class Decisions:
     name = "decisions"
 
     def __init__(self) -> None:
-        self._grades: dict[str, str] = {}
-        """The machine's grade of each coil; empty where there is none yet."""
+        self._grades: dict[str, str | None] = {}
+        """The machine's grade of each coil; empty where there is none yet, None while it runs."""
 
     def __call__(self, findings: Findings) -> Findings:
         """Note coils and their grades, and carry out decisions."""
@@ -32,13 +32,16 @@ class Decisions:
             if isinstance(event, CoilReport):
                 if event.state == "started":
                     self._grades.pop(event.coil, None)  # a name that comes again is the newest
-                self._note(event.coil, "" if event.state == "started" else self._grades.get(event.coil, ""))
-            elif isinstance(event, CoilRecord):
-                self._note(event.coil, event.grade)
+                    self._note(event.coil, None)
+                else:
+                    self._note(event.coil, self._grades.get(event.coil) or "")
+            elif isinstance(event, CoilRecord) and self._grades.get(event.coil, "") is not None:
+                self._note(event.coil, event.grade)  # while one runs it is of another of its name, which ended before
         events, answers = list[Data](), dict(findings.answers)
         for asked in findings.asked:
             if isinstance(asked.command, Decide):
-                answers[asked.number] = self._decide(asked.command, events)
+                refused = Answer(is_done=False, message=asked.objection)
+                answers[asked.number] = refused if asked.objection else self._decide(asked.command, events)
         if answers == findings.answers:
             return findings
         return msgspec.structs.replace(findings, events=(*findings.events, *events), answers=answers)
@@ -52,9 +55,9 @@ class Decisions:
 
         Raises: ValueError when it cannot be read.
         """
-        self._grades = msgspec.json.decode(state, type=dict[str, str])
+        self._grades = msgspec.json.decode(state, type=dict[str, str | None])
 
-    def _note(self, coil: str, grade: str) -> None:
+    def _note(self, coil: str, grade: str | None) -> None:
         self._grades[coil] = grade
         while len(self._grades) > REMEMBERED:
             del self._grades[next(iter(self._grades))]
@@ -66,7 +69,7 @@ class Decisions:
             return Answer(is_done=False, message=words)
         if not command.reason.strip():
             return Answer(is_done=False, message="a decision needs a reason.")
-        machine = self._grades[command.coil]
+        machine = self._grades[command.coil] or ""
         events.append(
             Decision(
                 coil=command.coil,

@@ -50,6 +50,7 @@ WHERE seq BETWEEN ?1 AND ?2 AND substr(topic, 1, length(?3)) = ?3 ORDER BY seq""
 BEGUN = "SELECT max(seq) FROM entry WHERE kind = 'coil' AND coil = ? AND name = 'started'"
 COUNTS = """SELECT name, count(DISTINCT key) FROM entry
 WHERE kind = 'defect' AND coil = ? AND seq BETWEEN ? AND ? AND state = 0 GROUP BY name"""
+SEEN = "SELECT max(seq) FROM entry WHERE kind = 'defect' AND coil = ? AND key = ?"
 HAS_STAGES = "SELECT 1 FROM sqlite_master WHERE name = 'stage'"
 NAMES = """WITH RECURSIVE c(coil) AS (SELECT min(coil) FROM entry WHERE kind = 'defect' UNION ALL
 SELECT (SELECT min(coil) FROM entry WHERE kind = 'defect' AND coil > c.coil) FROM c WHERE c.coil IS NOT NULL)
@@ -88,6 +89,11 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
     def is_over(self) -> bool:
         """Whether it has left the cameras."""
         return bool(self.ended)
+
+    @property
+    def is_newest(self) -> bool:
+        """Whether no other coil of its name has begun since."""
+        return self.last_seq == NEWEST_SEQ
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,7 +163,7 @@ class History:
             report = event.data
             if not isinstance(report, CoilReport):
                 continue
-            begins = report.state == "started" and report.inspected_m + report.missed_m == 0
+            begins = report.begins
             if begins or report.coil not in last:
                 if begins and report.coil in last:
                     place = last[report.coil]
@@ -184,6 +190,16 @@ class History:
         known = ", ".join(names[:8]) + (" ..." if len(names) > 8 else "") or "none"
         began = "" if first_seq is None else f" that began with event {first_seq}"
         raise JournalError(f"{self._path}: holds no coil {name}{began}; the newest are: {known}. Give one of them.")
+
+    def coil_with(self, name: str, defect: str) -> Passage:
+        """The coil of a name on which a defect was seen; the newest where the defect is not held.
+
+        Raises: JournalError when there is none of the name.
+        """
+        seen = max((seq for (seq,) in self._rows(SEEN, (name, index.key(defect))) if seq is not None), default=0)
+        of_name = (passage for passage in self.coils() if passage.coil == name)
+        held = (passage for passage in of_name if passage.first_seq <= seen <= passage.last_seq)
+        return next(held, None) or self.coil(name)
 
     def classes(self, coil: str | None = None) -> list[str]:
         """Names of the classes of a coil's defects; None: of all coils."""

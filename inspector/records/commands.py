@@ -136,6 +136,9 @@ class Decide(Order, frozen=True, kw_only=True, tag="decide"):
     """Its name."""
     grade: Verdict
     """What it is released, held or blocked by."""
+    first_seq: Annotated[int, Meta(ge=0)] | None = None
+    """Which coil of that name who asks has looked at, by its record; one that is not the newest any more is refused.
+    None: the newest."""
 
     @property
     def target(self) -> str:
@@ -225,3 +228,5 @@ class Asked(msgspec.Struct, frozen=True):
     number: int
     """Names it among the commands of this process."""
     command: Command
+    objection: str = ""
+    """Why it cannot be carried out, by what was on disk as it came in; empty where it can."""

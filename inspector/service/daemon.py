@@ -29,6 +29,7 @@ import zmq
 from inspector import __version__, recipe
 from inspector.access.gate import Gate
 from inspector.access.refusals import Refusals
+from inspector.coil.passage import objection
 from inspector.demand import Demand
 from inspector.errors import EXIT_DONE, GpuLost, InspectorError, Stuck
 from inspector.flow import Buffer, buffered, each
@@ -192,7 +193,13 @@ class Daemon:
         own = own_address(settings.journal.path)
         door = self._gate.door("commands", settings.commands.bind or own)
         self._desk = Desk(
-            context, settings.commands, settings.line, lambda: self._liveness.not_ready, own=own, door=door
+            context,
+            settings.commands,
+            settings.line,
+            lambda: self._liveness.not_ready,
+            own=own,
+            door=door,
+            objection=partial(objection, Path(settings.journal.path)),
         )
         self._opened.callback(self._desk.close)
         return context

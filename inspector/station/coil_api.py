@@ -52,11 +52,13 @@ class CoilApi:
             return Response(getattr(found.packed, part), media_type="application/octet-stream")
         seq = asked.get("seq", "")
         first_seq = int(seq) if seq.isdecimal() and len(seq) < LONGEST else None
-        made = await run_sync(coils.shown, watch.line, asked.get("coil", ""), first_seq, limiter=self._readers)
+        which = asked.get("coil", ""), first_seq, asked.get("defect", "")
+        made = await run_sync(coils.shown, watch.line, *which, limiter=self._readers)
         meta = msgspec.Raw(made.packed.meta.encode())
         by = speech(asked.get("language", ""), UNITS.get(asked.get("units", ""), METRIC), asked.get("zone", ""))
         body = report.body(made.record, by=by)
-        return answered({"stamp": made.stamp, "record": made.record, "body": body, "meta": meta})
+        of_page = {"stamp": made.stamp, "record": made.record, "is_newest": made.is_newest}
+        return answered({**of_page, "body": body, "meta": meta})
 
     async def crops(self, request: Request) -> Response:
         """Pictures that the archive has of a defect."""

@@ -69,6 +69,8 @@ class CoilPage(msgspec.Struct, frozen=True):
     packed: Packed
     worst: tuple[str, ...]
     """Ids of the worst defects."""
+    is_newest: bool
+    """Whether no other coil of its name has begun since: people decide on the newest."""
 
 
 class Coils:
@@ -87,15 +89,16 @@ class Coils:
         with History(line.journal) as history:
             return [_entry(history, passage) for passage in reversed(history.coils())]
 
-    def shown(self, line: Line, coil: str, first_seq: int | None) -> CoilPage:
-        """Read and pack a coil: the newest of a name, or the one that began with an event.
+    def shown(self, line: Line, coil: str, first_seq: int | None, defect: str = "") -> CoilPage:
+        """Read and pack a coil: the one of a name that began with an event, or has a defect; else the newest.
 
         Raises: JournalError.
         """
         with History(line.journal) as history:
-            passage = history.coil(coil, first_seq)
+            by_defect = first_seq is None and defect
+            passage = history.coil_with(coil, defect) if by_defect else history.coil(coil, first_seq)
             decisions = tuple(event.seq for event, _ in history.events(passage, Decision))
-            key = (coil, passage.first_seq, passage.ended, decisions)
+            key = (coil, passage.first_seq, passage.last_seq, passage.ended, decisions)
             with self._lock:
                 if line is not self._line:  # its rules may be others
                     self._shown.clear()
@@ -155,4 +158,4 @@ def _shown(line: Line, history: History, passage: Passage) -> CoilPage:
     made = record(seen, line.gradings, line.severities)
     packed = report.pack(seen, line.gradings, line.severities, classes=line.classes)
     ids = tuple(seen.ids[place] for place in worst(seen, line.severities)[:PICTURED])
-    return CoilPage(secrets.token_urlsafe(9), time.monotonic(), made, packed, ids)
+    return CoilPage(secrets.token_urlsafe(9), time.monotonic(), made, packed, ids, passage.is_newest)

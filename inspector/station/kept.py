@@ -64,7 +64,7 @@ class KeptEvents:
 
     def _take(self, event: Event, key: tuple[str, ...], sent: PublishedEvent) -> None:
         begins = isinstance(event.data, CoilReport) and event.data.state == "started"
-        if begins and event.data.inspected_m + event.data.missed_m == 0:  # type: ignore[union-attr]
+        if isinstance(event.data, CoilReport) and event.data.begins:
             self._coils.pop(event.subject, None)  # another of the same name
             self.dropped.pop(event.subject, None)
         if event.subject not in self._coils:

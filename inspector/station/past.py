@@ -17,7 +17,7 @@ import msgspec
 from inspector.events.history import History
 from inspector.records.coil import RepeatSums, inspected_length_m
 from inspector.records.envelope import envelope_of
-from inspector.records.events import Alarm, CameraStatus, CoilRecord, Decision, Health
+from inspector.records.events import Alarm, CameraStatus, CoilRecord, CoilReport, Decision, Health
 
 Span = tuple[datetime, datetime | None]
 """From when to when; None: it has not ended."""
@@ -83,10 +83,15 @@ class PastReader:
     def __init__(self) -> None:
         self._since: datetime | None = None
         self._coils: dict[tuple[str, int], PastCoil] = {}
+        """By name and first event."""
+        self._begun: dict[str, set[int]] = {}
+        """First events of all coils of a name, those that run included."""
+        self._decided: dict[tuple[str, int], str] = {}
+        """What a person decided last, of coils that run, too: their records come later."""
         self._alarms: list[AlarmChange] = []
         self._cameras: list[CameraChange] = []
         self._down: list[Span] = []
-        self._last_seq = {CoilRecord: 0, Decision: 0, Alarm: 0, CameraStatus: 0, Health: 0}
+        self._last_seq = {CoilReport: 0, CoilRecord: 0, Decision: 0, Alarm: 0, CameraStatus: 0, Health: 0}
         self._lock = threading.Lock()
 
     def read(self, journal: Path) -> Past:
@@ -114,7 +119,12 @@ class PastReader:
                     )
                 )
             self._read_down(history)
-            coils = sorted(self._coils.values(), key=lambda coil: coil.ended)
+            decided = self._decided
+            coils = [
+                msgspec.structs.replace(coil, grade=decided[key]) if key in decided else coil
+                for key, coil in self._coils.items()
+            ]
+            coils.sort(key=lambda coil: coil.ended)
             last = _time(history, history.last_seq())
             return Past(self._since, coils, list(self._alarms), list(self._cameras), list(self._down), last)
 
@@ -132,15 +142,19 @@ class PastReader:
                     self._down.append((since, at))
 
     def _read_coils(self, history: History) -> None:
+        """A decision is of the coil that had begun last of its name, whether its record is there or not."""
+        for event, report in history.of_kind(CoilReport, self._last_seq[CoilReport]):
+            self._last_seq[CoilReport] = event.seq
+            if report.begins:
+                self._begun.setdefault(report.coil, set()).add(event.seq)
         for event, record in history.of_kind(CoilRecord, self._last_seq[CoilRecord]):
             self._last_seq[CoilRecord] = event.seq
             self._coils[record.coil, record.first_seq] = _coil(event.time, record)
+            self._begun.setdefault(record.coil, set()).add(record.first_seq)
         for event, decision in history.of_kind(Decision, self._last_seq[Decision]):
             self._last_seq[Decision] = event.seq
-            of_name = [key for key in self._coils if key[0] == decision.coil and key[1] < event.seq]
-            if of_name:
-                newest = max(of_name, key=lambda key: key[1])
-                self._coils[newest] = msgspec.structs.replace(self._coils[newest], grade=decision.grade)
+            begun = (seq for seq in self._begun.get(decision.coil, ()) if seq < event.seq)
+            self._decided[decision.coil, max(begun, default=0)] = decision.grade
 
 
 def _time(history: History, seq: int) -> datetime | None:

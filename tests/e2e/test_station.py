@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from inspector.commands import ask
+from inspector.events.history import History
 from inspector.records.commands import ListAlarms
 from inspector.records.events import Commanded, Decision, Defect
 from tests.browser import needs_browser
@@ -189,6 +190,50 @@ def test_a_coil_is_opened_looked_at_and_decided(mill: Mill, page: Page) -> None:
     expect(page.locator(".decided")).to_contain_text("hold")
     decided = [event.data for event in mill.received("decision.hold") if isinstance(event.data, Decision)]
     assert [(made.coil, made.operator, made.reason) for made in decided] == [("DECIDED", "Lee", "looked at")]
+
+
+def decisions(mill: Mill) -> list[tuple[str, str]]:
+    """What people decided so far, by coil."""
+    with History(mill.folder / "journal") as history:
+        return [(made.coil, made.grade) for _, made in history.of_kind(Decision)]
+
+
+def test_a_decision_is_for_the_coil_that_is_looked_at(mill: Mill, station: Station, page: Page) -> None:
+    """On the page of an older coil of the name there is none to give; where another begins meanwhile it is refused."""
+
+    def passes(boot: str) -> None:
+        with Camera(mill, boot=boot) as camera:
+            camera.send(DARK_BOX, coil="TWICE")
+            camera.send(coil="TWICE")
+            camera.send(coil=f"AFTER {boot}")
+
+    def listed() -> list[int]:
+        return [coil["first_seq"] for coil in station.ask("/api/coils").json() if coil["coil"] == "TWICE"]
+
+    passes("b5")
+    mill.wait_until(lambda: len(listed()) == 1, "record a coil")
+    page.goto(f"{station.address}/coil?coil=TWICE")
+    page.locator("#decision input[value=block]").check()
+    passes("b6")
+    mill.wait_until(lambda: len(listed()) == 2, "record another of the name")
+    before = decisions(mill)
+    page.locator("#decision input[name=reason]").fill("looked at")
+    page.locator("#operator").fill("Lee")
+    page.locator("#decision button").click()
+    expect(page.locator("#toast")).to_contain_text("is not the newest of its name: another began")
+    with History(mill.folder / "journal") as history:
+        older = next(history.seen(history.coil("TWICE", listed()[-1]))).id
+    for query in (f"seq={listed()[-1]}", f"defect={older}"):
+        page.goto(f"{station.address}/coil?coil=TWICE&{query}")
+        expect(page.locator("#older")).to_contain_text("a decision is for the newest")
+        assert page.locator("#decision").is_hidden() and decisions(mill) == before
+    expect(page.locator("#defect-title")).to_contain_text("dark")
+    page.locator("#newer").click()
+    page.locator("#decision input[value=hold]").check()
+    page.locator("#decision input[name=reason]").fill("looked at")
+    page.locator("#decision button").click()
+    expect(page.locator(".decided")).to_contain_text("hold")
+    assert decisions(mill) == [*before, ("TWICE", "hold")]
 
 
 def test_the_first_view_is_small(page: Page) -> None:

@@ -36,6 +36,11 @@ class CoilReport(Kind, frozen=True, kw_only=True, tag="coil"):
     """True where any of its positions follow from a configured speed, and nothing better is known (since 1.4)."""
 
     @property
+    def begins(self) -> bool:
+        """Whether this is another coil, not one that goes on after a stop of the inspector."""
+        return self.state == "started" and self.inspected_m + self.missed_m == 0
+
+    @property
     def topic(self) -> str:
         """`coil.` and the state."""
         return f"coil.{self.state}"

@@ -11,14 +11,17 @@ import { reach, shell } from "./shell.js";
 import { metres, mm } from "./units.js";
 import { number, t, time } from "./words.js";
 
-const asked = new URLSearchParams(location.search), name = asked.get("coil") ?? "", which = { coil: name, units: facts.units, zone: facts.zone || Intl.DateTimeFormat().resolvedOptions().timeZone, language: document.documentElement.lang, ...(asked.get("seq") ? { seq: asked.get("seq") } : {}) };
+const asked = new URLSearchParams(location.search), name = asked.get("coil") ?? "", which = { coil: name, units: facts.units, zone: facts.zone || Intl.DateTimeFormat().resolvedOptions().timeZone, language: document.documentElement.lang, ...Object.fromEntries(["seq", "defect"].flatMap((key) => (asked.get(key) ? [[key, asked.get(key)]] : []))) };
 const read = async () => (await ask("/api/coil", which)).json();
 
 async function load() {
   const page = await reach(read);
+  which.seq = page.record.first_seq;        // this one from now on, also where another of its name begins
   byId("report").innerHTML = page.body;     // made by the station, with every name escaped
   document.querySelector("#report .grades").after(byId("decide"));
   byId("decide").hidden = facts.role !== "engineer";
+  byId("decision").hidden = !page.is_newest; byId("older").hidden = page.is_newest;
+  byId("newer").href = address("/coil", { coil: name });
   document.title = `${name} ${facts.line}`;
   const packed = async (part) => (await ask("/api/coil", { stamp: page.stamp, part })).arrayBuffer();
   await show({ meta: { ...page.meta, units: facts.units, words: JSON.parse(byId("words").textContent) }, packed }, picked, backdrop(page.record));
@@ -75,7 +78,7 @@ async function picked(place) {
 
 async function decide(event) {
   event.preventDefault();
-  const form = byId("decision"), answer = await command({ command: "decide", coil: name, grade: form.elements.grade.value, reason: form.elements.reason.value });
+  const form = byId("decision"), answer = await command({ command: "decide", coil: name, first_seq: which.seq, grade: form.elements.grade.value, reason: form.elements.reason.value });
   if (!answer?.is_done) return;
   form.reset(); rememberOperator();
   const fresh = new DOMParser().parseFromString((await read()).body, "text/html");

@@ -55,6 +55,24 @@ def test_a_refusal_names_the_newest_coils_first() -> None:
     assert asked(stage, *events, reason="r")[1].endswith("the newest are B, A.")
 
 
+def test_a_decision_on_another_coil_of_the_name_is_refused() -> None:
+    """With the words of who looked at the journal as it came in."""
+    stage = Decisions()
+    order = Decide(coil="C", grade="block", operator="Kim", reason="r", first_seq=3)
+    after = stage(Findings(closed_ns=0, events=(reported("C", "started"),), asked=(Asked(7, order, "not the newest"),)))
+    assert after.answers[7].message == "not the newest" and not after.answers[7].is_done
+    assert not any(isinstance(event, Decision) for event in after.events)
+
+
+def test_a_record_that_comes_late_is_not_the_grade_of_what_runs() -> None:
+    """The next coil of the name has begun by then: of that there is no grade yet, also over a restart."""
+    stage, again = Decisions(), Decisions()
+    stage(Findings(closed_ns=0, events=(reported("C", "ended", 5.0), reported("C", "started"), graded("block"))))
+    again.restore(stage.state(), 0)
+    assert asked(again, reason="r")[1] == "coil C: release"
+    assert asked(again, reported("C", "ended", 5.0), graded("hold"), reason="r")[1].endswith("grade: hold)")
+
+
 def test_coils_are_known_over_a_restart() -> None:
     """The stage after a restart takes decisions on what the one before it saw, and remembers a bounded number."""
     stage = Decisions()

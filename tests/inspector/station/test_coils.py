@@ -15,6 +15,21 @@ from tests.coil_journals import new_journal, reported, write, write_coil
 from tests.recipes import write_recipe
 
 
+def test_a_defect_is_shown_on_the_coil_that_has_it(tmp_path: Path) -> None:
+    """Names come again: a link to a defect of the older coil is to that one; to one that is not held, to the newest."""
+    write_recipe(tmp_path / "recipe")
+    path = tmp_path / "line.toml"
+    configuration.write(path, Ports.free(), Path("recipe"), line="test", mm_per_px=0.5, sections={})
+    line, journal, coils = lines.read(path), new_journal(tmp_path / "journal"), Coils()
+    older = write_coil(journal, "C7", 3, 25.0)[0]
+    newer = write_coil(journal, "C7", 4, 25.0, seed=1)[0]
+    shown = [coils.shown(line, "C7", None, defect) for defect in (older.id, newer.id, "none", "")]
+    journal.record([reported("C7", "started")])
+    journal.close()
+    assert [(page.record.defects, page.is_newest) for page in shown] == [(3, False), *[(4, True)] * 3]
+    assert not coils.shown(line, "C7", None, newer.id).is_newest, "one that was read before another began"
+
+
 def test_a_coil_that_goes_on_after_a_restart_has_no_grade_yet(tmp_path: Path) -> None:
     """What was recorded when the line stopped is no record of what runs: neither its grade nor its defects stand."""
     write_recipe(tmp_path / "recipe")

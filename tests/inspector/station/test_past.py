@@ -1,0 +1,43 @@
+"""What the station holds of the last weeks, read again and again from a journal that goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from inspector.coil.record import record
+from inspector.coil.seen import gather
+from inspector.events.history import History
+from inspector.events.journal import Journal
+from inspector.records.events import Decision
+from inspector.station.past import PastReader
+from tests.coil_journals import new_journal, reported, write_coil
+
+
+def graded(journal: Journal, folder: Path, coil: str) -> None:
+    """Record the newest coil of a name."""
+    with History(folder) as history:
+        journal.record([record(gather(history, history.coil(coil)))])
+
+
+def decide(journal: Journal, coil: str, grade: str) -> None:
+    """Have a person decide on it."""
+    journal.record([Decision(coil=coil, grade=grade, machine="", operator="Kim", reason="r")])
+
+
+def test_a_decision_is_of_the_coil_that_had_begun(tmp_path: Path) -> None:
+    """Read before that one's record was there it is not the older coil's of the name, and stands once the record is."""
+    folder, reader = tmp_path / "journal", PastReader()
+    journal = new_journal(folder)
+    write_coil(journal, "C7", 3, 25.0)
+    graded(journal, folder, "C7")
+    decide(journal, "C7", "release")
+    journal.record([reported("C7", "started")])
+    decide(journal, "C7", "block")
+    assert [coil.grade for coil in reader.read(folder).coils] == ["release"]
+    journal.record([reported("C7", "ended", 5.0)])
+    graded(journal, folder, "C7")
+    assert [coil.grade for coil in reader.read(folder).coils] == ["release", "block"]
+    decide(journal, "C7", "hold")
+    journal.close()
+    for again in (reader, PastReader()):
+        assert [coil.grade for coil in again.read(folder).coils] == ["release", "hold"]
