@@ -62,6 +62,10 @@ class Line(msgspec.Struct, kw_only=True):
     """Of the times of exposure, one standard deviation."""
     clock_ns: int = 0
     """How far the camera's clock is ahead."""
+    set_s: float = math.inf
+    """When the calendar is set: the host's, by which its camera's goes."""
+    set_ns: int = 0
+    """By how much."""
     each: int = 7
     """One frame of N has a defect."""
     coil_frames: int = 10**9
@@ -76,7 +80,10 @@ class Line(msgspec.Struct, kw_only=True):
         now_ns = EPOCH_NS
 
         def started(states: dict[str, bytes] | None = None) -> tuple[Strip, Triggers]:
-            strip, triggers = Strip(self.cameras), Triggers((rule, *rules), self.cameras, unix_ns=lambda: now_ns)
+            strip = Strip(self.cameras)
+            triggers = Triggers(
+                (rule, *rules), self.cameras, unix_ns=lambda: self.unix_ns(now_ns), monotonic_ns=lambda: now_ns
+            )
             if states:
                 strip.restore(states["strip"], now_ns)
                 triggers.restore(states["triggers"], now_ns)
@@ -88,10 +95,15 @@ class Line(msgspec.Struct, kw_only=True):
             if call in self.restarts:
                 strip, triggers = started({"strip": strip.state(), "triggers": triggers.state()})
             found = triggers(strip(Findings(arrivals=tuple(arrivals), closed_ns=now_ns)))
-            reported += [
-                Reported(event, now_ns, self.off_mm(event, rule, s, mm)) for event in trigger_events(found.events)
-            ]
+            set_ns = self.unix_ns(now_ns) - now_ns
+            for event in trigger_events(found.events):
+                as_begun = msgspec.structs.replace(event, due_ns=event.due_ns - set_ns)
+                reported.append(Reported(event, now_ns, self.off_mm(as_begun, rule, s, mm)))
         return reported
+
+    def unix_ns(self, now_ns: int) -> int:
+        """The calendar at a time that nobody sets."""
+        return now_ns + self.set_ns * (now_ns >= EPOCH_NS + self.set_s * 1e9)
 
     def positions(self) -> tuple[Floats, Floats]:
         """Times, and the position under the camera at each."""
@@ -109,7 +121,8 @@ class Line(msgspec.Struct, kw_only=True):
             (EPOCH_NS + tick, []) for tick in range(0, round(self.seconds * 1e9), TICK_NS)
         ]
         for number, at_s in enumerate(exposed.tolist()):
-            named_ns = EPOCH_NS + self.clock_ns + round((at_s + float(jitter[number])) * 1e9)
+            exposed_ns = EPOCH_NS + round((at_s + float(jitter[number])) * 1e9)
+            named_ns = self.clock_ns + self.unix_ns(exposed_ns)
             seen_ns = EPOCH_NS + round((at_s + self.latency_ms / 1e3) * 1e9)
             calls.append((seen_ns, [self.frame(number, named_ns, camera.name) for camera in self.cameras]))
         return sorted(calls, key=lambda call: call[0])

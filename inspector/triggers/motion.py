@@ -105,6 +105,11 @@ class Motion:
         self._seen.append((at_ns, line_mm))
         self._forecast = None
 
+    def set_clock(self, by_ns: int) -> None:
+        """Go on by a clock that was set by so much."""
+        self._seen = deque(((ns + by_ns, place_mm) for ns, place_mm in self._seen), maxlen=MOST)
+        self._forecast = None
+
     def borrow(self, other: Motion, line_mm: float) -> None:
         """Move as is seen elsewhere; its newest row is at `line_mm` here."""
         shift_mm = line_mm - other._seen[-1][1]

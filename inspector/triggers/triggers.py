@@ -105,9 +105,10 @@ class Triggers:
         cameras: Iterable[CameraSection],
         *,
         unix_ns: Callable[[], int] = time.time_ns,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        """`unix_ns` is the clock by which cameras name exposures; it is asked with each batch."""
-        self._unix_ns = unix_ns
+        """`unix_ns` is the clock by which cameras name exposures; nobody sets the other. Each batch asks both."""
+        self._unix_ns, self._monotonic_ns = unix_ns, monotonic_ns
         self._rules = {section.name: section for section in sections}
         self._cameras = {camera.name: camera for camera in cameras}
         self._ways = Ways(self._cameras)
@@ -121,14 +122,14 @@ class Triggers:
 
     def __call__(self, findings: Findings) -> Findings:
         """Follow the strip, take in defects, and report what is due before the next call."""
-        now_ns = self._unix_ns()
-        self._calls.append(now_ns)
+        now_ns, steady_ns = self._unix_ns(), self._monotonic_ns()
+        self._calls.append(steady_ns)
         events: list[Data] = []
         while not self._inbox.empty():
             self._rules, self._cameras = self._inbox.get()
             self._ways.replace(self._cameras)
         self._drop(lambda target: target.rule not in self._rules, "its rule was removed", events)
-        self._ways.follow(findings, now_ns)
+        self._ways.follow(findings, now_ns, steady_ns)
         for event in findings.events:
             if isinstance(event, Defect):
                 self._look(event, events)

@@ -44,6 +44,8 @@ class Way(msgspec.Struct):
     """The newest last."""
     line_mm: float = 0.0
     """Of the newest row."""
+    borrowed_mm: float = 0.0
+    """How much of that passed since its last frame, as another camera saw."""
     boot: str = ""
     number: int = 0
     is_estimated: bool = False
@@ -61,7 +63,7 @@ class Way(msgspec.Struct):
         passage = self._passage(header, placed, length_mm, has_left=has_left)
         end_mm = placed.start_mm + length_mm
         passage.reached_mm = max(passage.reached_mm, end_mm)
-        self.line_mm = passage.head_mm + end_mm
+        self.line_mm, self.borrowed_mm = passage.head_mm + end_mm, 0.0
         self.boot, self.number = header.boot, header.number
         self.is_estimated = header.is_estimated
 
@@ -73,8 +75,9 @@ class Way(msgspec.Struct):
             if passage.coil == placed.coil and placed.start_mm >= passage.reached_mm / 2:
                 self.passages = [*(kept for kept in self.passages if kept is not passage), passage]
                 return passage
-        unseen = header.number - self.number - 1 if header.boot == self.boot else 0
-        head_mm = self.line_mm + max(0.0, unseen * length_mm - placed.start_mm) if last else 0.0
+        counted_mm = (header.number - self.number - 1) * length_mm if header.boot == self.boot else 0.0
+        unseen_mm = max(counted_mm, self.borrowed_mm)
+        head_mm = self.line_mm - self.borrowed_mm + max(0.0, unseen_mm - placed.start_mm) if last else 0.0
         self.passages = [*self.passages, CameraPassage(placed.coil, head_mm)][-REMEMBERED:]
         return self.passages[-1]
 
@@ -88,6 +91,10 @@ class Ways:
         self._motions: dict[str, Motion] = {}
         self._arrival_ns = 0
         """How long after its exposure a frame is known here, at most: lately."""
+        self._ahead_ns: int | None = None
+        """What the calendar was ahead of a clock that nobody sets, at the last call."""
+        self._set_ns, self._before_ns = 0, 0
+        """By how much it was set last, and what it showed before: exposures of then are named by that."""
         self._doubted_mm: dict[str, float | None] = {}
         """End of the last frame whose position nothing else supports, by camera."""
 
@@ -99,16 +106,13 @@ class Ways:
         """Go on with other calibrations."""
         self._cameras = cameras
 
-    def follow(self, findings: Findings, now_ns: int) -> None:
-        """Take in a batch's frames; `now_ns` is UNIX time, by which exposures are named."""
+    def follow(self, findings: Findings, now_ns: int, steady_ns: int) -> None:
+        """Take in a batch's frames; `now_ns` is UNIX time, by which exposures are named, `steady_ns` monotonic."""
+        self._follow_clock(now_ns, now_ns - steady_ns)
         for arrival, placed in zip(findings.inspected, findings.placed, strict=True):
             self._see(arrival, placed, (placed.coil, arrival.frame.header.camera) in findings.left_mm, now_ns)
-        newest = max(self.by_camera, key=lambda camera: self.motion(camera).at_ns, default="")
-        for camera, way in self.by_camera.items():
-            ahead, motion = self.motion(newest), self.motion(camera)
-            if motion.at_ns and ahead.at_ns - motion.at_ns > SILENT_NS:
-                way.line_mm += ahead.passed_mm(motion.at_ns)
-                motion.borrow(ahead, way.line_mm)
+        for camera in self.by_camera:
+            self._borrow(camera, SILENT_NS)
 
     def stands(self, now_ns: int) -> bool:
         """Whether no camera's frames come that would have come if the strip had moved on as it did."""
@@ -116,26 +120,52 @@ class Ways:
             now_ns > self.motion(camera).next_ns() + 3 * self._arrival_ns // 2 + NEWEST_NS for camera in self.by_camera
         )
 
+    def _borrow(self, camera: str, behind_ns: int) -> None:
+        """Let a camera that is farther behind go on with the strip of the one that saw the newest row."""
+        way, motion = self.by_camera[camera], self.motion(camera)
+        ahead = max((self.motion(name) for name in self.by_camera), key=lambda motion: motion.at_ns)
+        if motion.at_ns and ahead.at_ns - motion.at_ns > behind_ns:
+            passed_mm = ahead.passed_mm(motion.at_ns)
+            way.line_mm, way.borrowed_mm = way.line_mm + passed_mm, way.borrowed_mm + passed_mm
+            motion.borrow(ahead, way.line_mm)
+
+    def _follow_clock(self, now_ns: int, ahead_ns: int) -> None:
+        """Have all that is known go by the new clock where somebody has set it."""
+        set_ns = 0 if self._ahead_ns is None else ahead_ns - self._ahead_ns
+        self._ahead_ns = ahead_ns
+        if abs(set_ns) >= NEWEST_NS:
+            self._set_ns, self._before_ns = set_ns, now_ns - set_ns
+            for motion in self._motions.values():
+                motion.set_clock(set_ns)
+
+    def _exposed_ns(self, named_ns: int, now_ns: int) -> int:
+        """When a frame was exposed by today's clock: one that was under way as it was set is named by the old one."""
+        is_old = named_ns < self._before_ns if self._set_ns > 0 else now_ns + NEWEST_NS < named_ns <= self._before_ns
+        return named_ns + self._set_ns * is_old
+
     def _see(self, arrival: Inspected, placed: Placed, has_left: bool, now_ns: int) -> None:
         header = arrival.frame.header
         way = self.by_camera.setdefault(header.camera, Way())
         length_mm = self._cameras[header.camera].footprint(header).length_mm
-        if self._is_doubtful(way, header, placed, length_mm):
+        exposed_ns = self._exposed_ns(header.captured_ns, now_ns)
+        if self._is_doubtful(way, header, placed, length_mm, exposed_ns):
             return
+        if header.boot != way.boot:  # its numbers do not say what it did not see
+            self._borrow(header.camera, 0)
         way.go_on(header, placed, length_mm, has_left=has_left)
-        age_ns = now_ns - header.captured_ns
-        at_ns = header.captured_ns if -NEWEST_NS <= age_ns <= OLDEST_NS else now_ns
+        age_ns = now_ns - exposed_ns
+        at_ns = exposed_ns if -NEWEST_NS <= age_ns <= OLDEST_NS else now_ns
         self._arrival_ns = max(now_ns - at_ns, self._arrival_ns * 15 // 16)
         self.motion(header.camera).see(at_ns, way.line_mm)
 
-    def _is_doubtful(self, way: Way, header: Header, placed: Placed, length_mm: float) -> bool:
+    def _is_doubtful(self, way: Way, header: Header, placed: Placed, length_mm: float, exposed_ns: int) -> bool:
         """Whether a frame lies where no strip can have come since the one before, and the next has not confirmed it."""
         before_ns, passage = self.motion(header.camera).at_ns, way.passages[-1] if way.passages else None
         self._doubted_mm, doubted_mm = {**self._doubted_mm, header.camera: None}, self._doubted_mm.get(header.camera)
         if passage is None or passage.coil != placed.coil or not before_ns:
             return False
         way_mm = abs(passage.head_mm + placed.start_mm + length_mm - way.line_mm)
-        if way_mm <= length_mm + FASTEST_MM_PER_S * max(0, header.captured_ns - before_ns) / 1e9:
+        if way_mm <= length_mm + FASTEST_MM_PER_S * max(0, exposed_ns - before_ns) / 1e9:
             return False
         if doubted_mm is not None and abs(placed.start_mm - doubted_mm) <= length_mm:
             return False

@@ -127,7 +127,9 @@ class Line:
         self.recorder = Recorder(self.journal, self.reports.append, self.journal.record, clocks.monotonic_s)
         self._analyse = Analyse(setup.cameras)
         self.strip, self.alarms = Strip(setup.cameras), Alarms(setup.alarms, unix_ns=clocks.unix_ns)
-        self.triggers = Triggers(setup.triggers, setup.cameras, unix_ns=clocks.unix_ns)
+        self.triggers = Triggers(
+            setup.triggers, setup.cameras, unix_ns=clocks.unix_ns, monotonic_ns=clocks.monotonic_ns
+        )
         self.receipts = Receipts(setup.cameras)
         self.repeats = Repeats(REPEAT, ()) if setup.finds_repeats else None
         repeats = [self.repeats] if self.repeats else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from inspector.config.camera import CameraSection
 from inspector.records.events import Defect, Trigger
-from inspector.records.stages import Findings
+from inspector.records.stages import Findings, Frame, Inspected
 from inspector.strip.strip import Strip
 from inspector.triggers.settings import TriggerSection
 from inspector.triggers.triggers import MOST, Triggers
@@ -19,6 +20,13 @@ from tests.defects import any_defect
 from tests.moving import CAMERA, EPOCH_NS, FRAME_MM, ROW_MM, Line, Reported, ramp, trigger_events
 
 RULE = TriggerSection(name="shear", action="stop", position_m=20.0, before_m=5.0, delay_ms=35.0)
+
+
+def triggers_by(
+    clock: Callable[[], int], rules: Sequence[TriggerSection] = (RULE,), cameras: Sequence[CameraSection] = (CAMERA,)
+) -> Triggers:
+    """The stage, by a clock that a test has."""
+    return Triggers(rules, cameras, unix_ns=clock, monotonic_ns=clock)
 
 
 def last_words(reported: list[Reported]) -> Counter[str]:
@@ -157,7 +165,7 @@ def test_each_defect_has_one_last_word(
 def test_strip_that_runs_back_is_no_second_trigger() -> None:
     """Run on, back over the defect and on again: what was due stays reported, and what was not is due on the way on."""
     now_ns = EPOCH_NS
-    strip, triggers = Strip([CAMERA]), Triggers([RULE], [CAMERA], unix_ns=lambda: now_ns)
+    strip, triggers = Strip([CAMERA]), triggers_by(lambda: now_ns)
     line, events = Line(speed=lambda s: 0.0, seconds=0, each=40), list[Trigger]()
     way = [*range(200), *range(199, 99, -1), *range(100, 300)]
     for count, place in enumerate(way):
@@ -184,7 +192,7 @@ def test_the_first_frames_tell_little() -> None:
 def test_a_position_that_nothing_supports_triggers_nothing(wrong: int, is_believed: bool) -> None:
     """One frame that claims to be 500 m farther on is passed over; two that agree are believed, and all is late."""
     now_ns = EPOCH_NS
-    strip, triggers = Strip([CAMERA]), Triggers([RULE], [CAMERA], unix_ns=lambda: now_ns)
+    strip, triggers = Strip([CAMERA]), triggers_by(lambda: now_ns)
     line, states = Line(speed=lambda s: 0.0, seconds=0, each=80), list[str]()
     for number in range(70):
         now_ns = EPOCH_NS + number * 12_800_000
@@ -203,7 +211,7 @@ class Desk:
     def __init__(self, *rules: TriggerSection) -> None:
         self.now_ns, self.number = EPOCH_NS, 0
         self.rules = rules or (RULE,)
-        self.strip, self.triggers = Strip([CAMERA]), Triggers(self.rules, [CAMERA], unix_ns=lambda: self.now_ns)
+        self.strip, self.triggers = Strip([CAMERA]), triggers_by(lambda: self.now_ns, self.rules)
         self.line = Line(speed=lambda s: 0.0, seconds=0, each=10**9)
         self.follow()
 
@@ -303,7 +311,7 @@ def test_a_dead_camera_leaves_its_strip_to_the_other() -> None:
     line = Line(speed=lambda s: 10_000.0, seconds=6, cameras=(CAMERA, other), each=40)
     now_ns = EPOCH_NS
     strip = Strip(line.cameras)
-    triggers = Triggers([RULE], line.cameras, unix_ns=lambda: now_ns)
+    triggers = triggers_by(lambda: now_ns, cameras=line.cameras)
     reported: list[Trigger] = []
     for now_ns, arrivals in line.calls(*line.positions()):
         alive = tuple(
@@ -314,6 +322,49 @@ def test_a_dead_camera_leaves_its_strip_to_the_other() -> None:
     s, mm = line.positions()
     off = line.off_mm(reported[-1], RULE, s, mm)
     assert off is not None and abs(off) < 20.0
+
+
+@pytest.mark.parametrize("boot", ["b", "c"])
+@pytest.mark.parametrize(("begins", "ends"), [(150, 300), (190, 420), (150, 700)])
+def test_a_camera_that_is_back_on_the_next_coil(boot: str, begins: int, ends: int) -> None:
+    """What passed meanwhile counts once, by its frames' numbers or, of another boot, as the other camera saw it."""
+    other = CameraSection(name="bottom", side="bottom", mm_per_px=1.0, mm_per_row=ROW_MM)
+    line = Line(speed=lambda s: 10_000.0, seconds=14, cameras=(CAMERA, other), coil_frames=200, each=20)
+    now_ns = EPOCH_NS
+    far = msgspec.structs.replace(RULE, position_m=45.0)
+    strip, triggers = Strip(line.cameras), triggers_by(lambda: now_ns, [far], line.cameras)
+    reported: list[Trigger] = []
+
+    def sent(seen: Inspected) -> Inspected:
+        of = seen.frame.header
+        is_back = of.camera == "top" and of.number >= ends
+        return msgspec.structs.replace(seen, frame=Frame(msgspec.structs.replace(of, boot=boot if is_back else "b"), 0))
+
+    for now_ns, arrivals in line.calls(*line.positions()):
+        came = [sent(seen) for seen in arrivals if seen.frame.header.number not in range(begins, ends)]
+        others = [seen for seen in arrivals if seen.frame.header.camera == "bottom"]
+        found = triggers(strip(Findings(arrivals=tuple(came or others), closed_ns=now_ns)))
+        reported += [event for event in trigger_events(found.events) if event.state != "armed"]
+    off = [line.off_mm(event, far, *line.positions()) for event in reported]
+    assert {event.state for event in reported} == {"due"}
+    assert {event.coil for event in reported} >= {"C0", f"C{ends // 200}"}
+    assert max(abs(mm) for mm in off if mm is not None) <= ROW_MM
+
+
+@pytest.mark.parametrize("set_ms", [-3_600_000, -1000, -500, 150, 1000, 30_000, 70_000, 3_600_000])
+@pytest.mark.parametrize(("latency_ms", "set_s"), [(20, 6.003), (80, 6.003), (300, 6.003), (80, 5.9999)])
+def test_a_clock_that_is_set_makes_nothing_due_early_or_late(set_ms: int, latency_ms: float, set_s: float) -> None:
+    """The host's, by which its cameras go: what is under way or waited for is as exact as before, by the new one.
+
+    It is set before a frame, or before a tick: then all that is known is of before.
+    """
+    line = Line(speed=lambda s: 10_000.0, seconds=9, latency_ms=latency_ms, set_s=set_s, set_ns=set_ms * 1_000_000)
+    reported = [report for report in line.run(RULE) if report.event.state != "armed"]
+    assert {report.event.state for report in reported} == {"due"} and set(last_words(reported).values()) == {1}
+    assert max(map(abs, off_mm(reported))) <= ROW_MM
+    ahead_ns = [report.event.due_ns - line.unix_ns(report.at_ns) for report in reported]
+    pause_ns = 1e9 * FRAME_MM / 10_000
+    assert min(ahead_ns) > 0 and max(ahead_ns) <= RULE.lead_ms * 1e6 + 2 * pause_ns
 
 
 @pytest.mark.parametrize("clock_ns", [-3_600_000_000_000, 3_600_000_000_000])
