@@ -42,6 +42,22 @@ ours() { # systemctl of all units of ours; the station's and a bridge's do not d
     systemctl "$@" 'inspector@*.service' 'inspector-bridge@*.service' 'inspector-station*.service'
 }
 
+interpreter() { # the file that a Python is in the end; nothing of one that is gone
+    "$1" -c 'import os, sys; print(os.path.realpath(sys.executable))' 2>/dev/null || true
+}
+
+put_back() { # undo what an installation with another Python set aside, and did not come to its end with
+    [ -d "$aside" ] || return 0
+    if [ -d "$aside/bin" ]; then
+        [ -L "$aside/bin/python$PYTHON" ] || rm -rf "$program/lib/python$PYTHON"
+        rm -rf "$program/bin"
+        mv "$aside/bin" "$program"
+    fi
+    [ ! -f "$aside/pyvenv.cfg" ] || mv "$aside/pyvenv.cfg" "$program"
+    rmdir "$aside"
+    echo "$program is as it was before an installation that failed."
+}
+
 uninstall() {
     [ ! -e "$program" ] || [ -f "$program/pyvenv.cfg" ] ||
         fail "$program holds something else than an installed inspector. Remove it by hand."
@@ -103,6 +119,7 @@ done
 [ -z "$purge" ] || [ -n "$uninstall" ] || fail "--purge goes with --uninstall."
 [ -n "$root" ] || [ "$(id -u)" -eq 0 ] || fail "not run as root; expected root. Use sudo, or --root DIR to try it."
 program=$root/opt/inspector etc=$root/etc
+aside=$program/before # of another Python: its bin and pyvenv.cfg, until the new one's packages are there
 if [ -n "$uninstall" ]; then
     uninstall
     exit
@@ -121,6 +138,15 @@ done
 [ -n "$python" ] || fail "$first"
 
 echo "installing into $program"
+put_back
+is_other=''
+if [ -d "$program/bin" ] && [ "$(interpreter "$program/bin/python")" != "$(interpreter "$python")" ]; then
+    is_other=yes # `venv` replaces no Python that is there; what runs goes on loading from that one's lib
+    mkdir "$aside"
+    trap put_back EXIT
+    trap 'exit 1' HUP INT TERM
+    mv "$program/bin" "$program/pyvenv.cfg" "$aside"
+fi
 "$python" -m venv "$program" || fail "$python cannot make a virtual environment. Install its venv module."
 pip() {
     PIP_CONFIG_FILE=/dev/null "$program/bin/python" -m pip --isolated --disable-pip-version-check install --quiet \
@@ -128,6 +154,7 @@ pip() {
 }
 pip --upgrade "inline-steel-inspector${EXTRAS:+[$EXTRAS]}"
 pip --force-reinstall --no-deps inline-steel-inspector # the same version may have been another build
+rm -rf "$aside"
 
 mkdir -p "$etc/inspector/recipes" "$etc/sysusers.d" "$etc/tmpfiles.d" "$etc/systemd/system"
 install_recipe
@@ -146,6 +173,11 @@ if [ -z "$root" ]; then
     systemctl daemon-reload
     running=$(ours list-units --plain --no-legend --state=active,reloading,start | cut -d ' ' -f 1)
 fi
+for packages in "$program"/lib/python*; do
+    [ "$packages" != "$program/lib/python$PYTHON" ] || continue
+    [ -z "$is_other" ] || echo "Another Python than before: install again what you put into $packages yourself."
+    [ -n "$is_other" ] && [ -n "$running" ] || rm -rf "$packages" # with the next update at the latest
+done
 
 "$program/bin/inspector" check "$etc/inspector/example.toml"
 start="systemctl enable --now inspector@line1"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import tomllib
+import venv
 import zipfile
 from collections.abc import Sequence
 from multiprocessing.synchronize import Barrier
@@ -91,6 +92,46 @@ def test_a_bundle_installs_without_a_network(box: Path, tmp_path: Path) -> None:
     assert mine.read_text() == "mine" and not program.exists() and not unit.exists() and not drop_in.parent.exists()
     assert run(box / "install.sh", "--uninstall", "--purge", "--root", root)[0] == 0
     assert not mine.exists()
+
+
+def other_python() -> Path:
+    """The system's Python, where it is another file than this one."""
+    for path in (Path("/usr/bin/python3"), Path("/usr/local/bin/python3")):
+        if path.exists() and path.resolve() != Path(sys.executable).resolve():
+            return path.resolve()
+    pytest.skip("one Python on this machine")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("former", ["gone", "another"])
+def test_the_bundles_python_takes_the_place_of_another(box: Path, tmp_path: Path, former: str) -> None:
+    """Of one that the system has no more, and of one that it has; where it fails, the other one is there as before."""
+    root, old = tmp_path / "root", other_python() if former == "another" else tmp_path / "python3.9"
+    program = root / "opt/inspector"
+    venv.create(program, with_pip=False)
+    for link in program.glob("bin/python*"):
+        link.unlink()
+    (program / "bin/python").symlink_to(old)
+    (kept := program / "lib/python3.9/site-packages/kept.py").parent.mkdir(parents=True)
+    kept.touch()
+    config = (program / "pyvenv.cfg").read_bytes()
+    broken = tmp_path / "python without pip"
+    broken.write_text(f'#!/bin/sh\n[ "$2" != venv ] || {{ {sys.executable} -m venv --without-pip "$3"; exit 1; }}\n')
+    with broken.open("a") as script:
+        script.write(f'exec {sys.executable} "$@"\n')
+    broken.chmod(0o755)
+
+    code, printed = run(box / "install.sh", "--python", broken, "--root", root)
+    assert code == 1 and f"{program} is as it was" in printed, printed
+    assert (program / "bin/python").readlink() == old and (program / "pyvenv.cfg").read_bytes() == config
+    assert kept.exists() and not (program / "before").exists()
+
+    code, printed = run(box / "install.sh", "--python", sys.executable, "--root", root)
+    assert code == 0 and f"install again what you put into {program}/lib/python3.9" in printed, printed
+    for name in ("python", "python3"):
+        assert (program / "bin" / name).resolve() == Path(sys.executable).resolve()
+    assert run(program / "bin/inspector", "--version")[0] == 0
+    assert not kept.exists() and not (program / "before").exists()
 
 
 @pytest.mark.slow
