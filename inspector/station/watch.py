@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from inspector.errors import InspectorError
 from inspector.records.events import CoilRecord, Health
 from inspector.station import lines
@@ -33,6 +35,8 @@ SILENT_S = 2.5
 LARGE = 5000
 """Defects of a coil that takes time to read."""
 SIDES = ("top", "bottom")
+IN_FORCE = ("started", "reloaded")
+"""The line has read its file: most of it only a start puts into force."""
 
 
 class Watch:
@@ -84,7 +88,7 @@ class Watch:
         """Pass on what has come since the last tick."""
         taken = self.follower.take()
         also = b""
-        if any(isinstance(event.data, Health) and event.data.state == "reloaded" for event, _ in taken):
+        if any(isinstance(event.data, Health) and event.data.state in IN_FORCE for event, _ in taken):
             also += await self._reread()
         self._warm([event.data for event, _ in taken if isinstance(event.data, CoilRecord)])
         if self.follower.is_changed.is_set():
@@ -105,11 +109,12 @@ class Watch:
             await asyncio.to_thread(self.coils.shown, self._line, coil, None)
 
     async def _reread(self) -> bytes:
-        """Read the line's file again: cameras, classes and rules may be others now."""
+        """Read the line's file again: cameras, classes, rules, archive and where to ask may be others now."""
         try:
-            self._line = await asyncio.to_thread(lines.read, self._line.config, self._line.key)
+            made = await asyncio.to_thread(lines.read, self._line.config, self._line.key)
         except InspectorError:  # it was changed again; the daemon reports that
             return b""
+        self._line = self.follower.line = msgspec.structs.replace(made, name=self._line.name)  # pages know it by that
         return self._facts()
 
     # --- messages -------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from inspector.events.history import History
 from inspector.records.events import Alarm, CoilRecord, Decision
 from tests.e2e.mill import Camera, Mill
 from tests.recipes import DARK
+from tests.stations import station_of
 
 DARK_BOX = (10, 30, 20, 40, DARK)
 RULES = """[[alarm]]
@@ -39,6 +40,23 @@ def records(mill: Mill) -> list[CoilRecord]:
     """All records in the mill's journal."""
     with History(mill.folder / "journal") as history:
         return [data for passage in history.coils() for _, data in history.events(passage, CoilRecord)]
+
+
+def test_a_station_grades_as_the_line_does_after_a_restart(tmp_path: Path) -> None:
+    """By the rules of its file that the line started with: the page of a coil says what its record says."""
+    mill = Mill(tmp_path)
+    with mill, station_of(tmp_path) as station:
+        with Camera(mill) as camera:
+            camera.send(coil="A")
+
+        def grades() -> list[str]:
+            return [grade["rules"] for grade in station.ask("/api/coil?coil=A").json()["record"]["grades"]]
+
+        mill.wait_until(lambda: station.ask("/api/coil?coil=A").status == 200, "record a coil")
+        assert grades() == [] and mill.stop()[0] == 0
+        mill.write(extra=RULES)
+        mill.start()
+        mill.wait_until(lambda: grades() == ["customer"], "be graded by the new rules")
 
 
 def inspector(*words: str) -> subprocess.CompletedProcess[str]:

@@ -6,14 +6,30 @@ import asyncio
 from pathlib import Path
 
 import msgspec
+import pytest
 
+from inspector.harness import configuration
+from inspector.harness.ports import Ports
 from inspector.records.events import Health
+from inspector.station import lines
 from inspector.station.lines import Line
 from inspector.station.stream import Subscriber
 from inspector.station.watch import TICK_S, Watch
 from tests.inspector.station.test_stream import sent
+from tests.recipes import write_recipe
 
 WANTED_S = 3.0
+RULES = """[[severity]]
+level = "critical"
+min_length_mm = 1
+[[grading]]
+name = "customer"
+version = "7"
+[[grading.limit]]
+name = "dark"
+grade = "hold"
+max_count = 0
+"""
 LINE = Line(
     name="l",
     config=Path("line.toml"),
@@ -50,6 +66,29 @@ def signs(browser: Subscriber) -> list[bool]:
     chunks = [browser._chunks.get_nowait() or b"" for _ in range(browser._chunks.qsize())]
     facts = [line.removeprefix(b"data: ") for line in b"".join(chunks).splitlines() if b'"is_answering"' in line]
     return [msgspec.json.decode(line)["is_answering"] for line in facts]
+
+
+@pytest.mark.parametrize("state", ["started", "reloaded"])
+def test_what_the_line_has_read_is_in_force_here(tmp_path: Path, state: str) -> None:
+    """Rules, archive, cameras and addresses are those of its file when it says that it has read it, not before."""
+    write_recipe(tmp_path / "recipe")
+    config = tmp_path / "line.toml"
+
+    def write(ports: Ports, cameras: tuple[str, ...], extra: str = "") -> Line:
+        facts = {"line": "test", "mm_per_px": 0.5, "cameras": cameras, "sections": {}, "extra": extra}
+        configuration.write(config, ports, Path("recipe"), **facts)  # type: ignore[arg-type]
+        return lines.read(config)
+
+    before = write(Ports.free(), ("top",))
+    after = write(Ports.free(), ("top", "under"), f'{RULES}[archive]\npath = "kept"\n')
+    watch = Watch(before)
+    event, published = sent(1, Health(state=state, message="", recipe="r@1", version="1"))
+    asyncio.run(watch.step(1))
+    assert watch.line == before
+    watch.follower._take(event, published.payload)
+    asyncio.run(watch.step(2))
+    assert watch.line == watch.follower.line == after
+    assert (len(after.gradings), len(after.severities), len(after.spans), after.archive is None) == (1, 1, 2, False)
 
 
 def test_a_silent_line_is_reported_within_three_seconds() -> None:
