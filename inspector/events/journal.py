@@ -98,7 +98,7 @@ class Journal:
         """What was found damaged while the numbers were taken up."""
         with worded(path):
             self._folder = JournalFolder(path)
-            self._device = self._folder.device
+            self._device = self._folder.stat.st_dev
             try:
                 self._newest = self._take_up(NOTHING, new_epoch)
                 home.settle(self._folder.path)

@@ -110,10 +110,13 @@ class Reader:
     def _read(self, start: int, after: int, through: int, prefix: str, limit: int) -> list[EventRow]:
         """Return rows of one segment; none of it when it is gone, those that are whole where it is damaged.
 
-        Raises: apsw.Error when something else is wrong, like too many open files.
+        Raises: JournalError when the folder is not there, so that nobody can know what is gone; apsw.Error when
+        something else is wrong, like too many open files.
         """
         with self._is_read:
             try:
+                if start not in self._open:
+                    self._folder.see_here()
                 if start in self._damaged:
                     return self._whole(start, after, through, prefix, limit)
                 segment = self._segment(start)
@@ -133,6 +136,7 @@ class Reader:
             except apsw.CantOpenError:
                 if self._folder.file(start).exists():
                     raise
+                self._folder.see_here()
                 return []
 
     def distrust(self, start: int) -> None:

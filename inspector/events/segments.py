@@ -61,16 +61,13 @@ class JournalFolder:
             path.mkdir(parents=True)
             _sync(path.parent)
         self._held: int | None = _hold(path)
+        self.stat = os.fstat(self._held)
+        """Which folder it is, and on which disk."""
         self._names: dict[int, Path] = {}
         self._written: dict[Path, int] = {}
         """Inode of each file of the newest segment."""
         for left in path.glob(f"events-*.sqlite{MAKING}*"):  # by a process that died while it made it
             left.unlink()
-
-    @property
-    def device(self) -> int:
-        """Number of the disk that it lies on."""
-        return self.path.stat().st_dev
 
     def close(self) -> None:
         """Let others in."""
@@ -160,6 +157,18 @@ class JournalFolder:
             raise
         return segment
 
+    def see_here(self) -> None:
+        """See that it can be found under its name, also once it is let go.
+
+        Raises: JournalError when its disk was unmounted, or another folder put in its place.
+        """
+        with contextlib.suppress(OSError):
+            if os.path.samestat(self.path.stat(), self.stat):
+                return
+        raise JournalError(
+            f"{self.path}: is not the journal's folder at present. Mount its disk; what it holds can be asked for then."
+        )
+
     def watch(self, start: int) -> None:
         """Remember which files are written from now on."""
         files = (_side(self.file(start), side) for side in SIDES)
@@ -171,8 +180,7 @@ class JournalFolder:
         Raises: JournalError when a file that is in use, or the folder, was removed or replaced.
         """
         assert self._held is not None, "it is closed"
-        here = os.fstat(self._held).st_ino
-        for path, inode in ((self.path, here), *self._written.items()):
+        for path, inode in ((self.path, self.stat.st_ino), *self._written.items()):
             try:
                 found = path.stat().st_ino
             except FileNotFoundError:

@@ -12,6 +12,7 @@ from typing import Self
 
 import zmq
 
+from inspector.client import Events, Gap
 from inspector.records.envelope import read_event
 from inspector.records.events import Heartbeat, JournalStatus
 from tests.e2e import own_disk
@@ -110,6 +111,16 @@ class FailingLine:
         wanted = before + MEANWHILE * len(BOXES)
         self.mill.wait_until(lambda: self.mill.metric("inspector_journal_waiting_events") >= wanted, "keep the events")
         assert self.mill.metric("inspector_journal_written") == 0 and self.mill.get("/health")[0] == 200
+
+    def gap(self) -> Gap:
+        """Ask for what was recorded; return what a reader learns that gets none of it."""
+        gaps, ports = list[Gap](), self.mill.ports
+        with Events(
+            ports.address("events"), replay=ports.address("replay"), after=(None, 0), timeout_s=1.0, on_gap=gaps.append
+        ) as events:
+            self.mill.wait_until(lambda: next(events, None) is not None or bool(gaps), "answer a reader")
+        (gap,) = gaps
+        return gap
 
     def does_in_time(self, command: str) -> None:
         """Do what the inspector may keep somebody from at times, for as long as it holds a file."""

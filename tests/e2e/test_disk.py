@@ -88,6 +88,7 @@ def test_a_real_disk_runs_full_turns_read_only_and_is_unmounted(tmp_path: Path) 
         line.goes_on()
         line.does_in_time(UNMOUNT)
         line.goes_on()
+        assert not line.gap().is_final
         line.mends("mount --bind /mnt/of {}")
         line.camera.send(coil="C2")
         events = line.mill.received("coil.ended")

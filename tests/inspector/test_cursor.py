@@ -89,6 +89,38 @@ def test_a_place_beyond_a_journal_that_was_put_back(tmp_path: Path, topics: tupl
             assert seqs(take(events, 1)) == [first]
 
 
+@pytest.mark.parametrize("in_its_place", ["nothing", "an empty folder", "an old copy"])
+@pytest.mark.parametrize("topics", [("",), ("alarm.",)])
+def test_a_journal_whose_disk_is_unmounted_has_deleted_nothing(
+    tmp_path: Path, line: Line, topics: tuple[str, ...], in_its_place: str
+) -> None:
+    """Who comes back meanwhile learns that the events cannot be had now, keeps its place, and gets them all later."""
+    folder, away, cursor, gaps = tmp_path / "journal", tmp_path / "away", tmp_path / "cursor", list[Gap]()
+    line.say(ALARM, ALARM)
+    with line.listen(topics=topics, after=(None, 0), cursor=cursor) as events:
+        assert seqs(take(events, 2)) == [1, 2]
+    line.journal.let_go()  # as the recorder does once the disk takes nothing
+    shutil.copytree(folder, tmp_path / "copy")
+    line.journal.recover()
+    line.say(ALARM, COIL, ALARM)
+    line.journal.let_go()
+    folder.rename(away)
+    if in_its_place == "an empty folder":
+        folder.mkdir()
+    elif in_its_place == "an old copy":
+        (tmp_path / "copy").rename(folder)
+    with line.listen(topics=topics, cursor=cursor, timeout_s=0.2, on_gap=gaps.append) as events:
+        while not gaps:
+            assert not list(events)
+    assert not gaps[0].is_final and "is not the journal's folder at present" in gaps[0].reason
+    shutil.rmtree(folder, ignore_errors=True)
+    away.rename(folder)
+    line.journal.recover()
+    with line.listen(topics=topics, cursor=cursor) as events:
+        assert seqs(take(events, 3)) == ([2, 3, 4] if topics == ("",) else [2, 3, 5])
+        assert events.lost == 0
+
+
 def test_a_journal_that_was_moved_or_restarted_is_no_copy(tmp_path: Path) -> None:
     """Its numbers go on without a hole."""
     with Line(tmp_path / "journal") as line:
