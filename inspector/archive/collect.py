@@ -23,7 +23,7 @@ MOST_BYTES = 128 * 2**20
 MOST_JOINED = 65_536
 """Pieces of which it is remembered what they became a part of."""
 SETTLED_MM = 50_000.0
-"""What lies so far behind a camera belongs to a defect that is over, or was too small to be reported."""
+"""What lies so far behind what is settled of its side belongs to a defect that is over, or is too small to be one."""
 SWEEP_CALLS = 256
 DOUBTFUL_SHARE = 0.5
 """A frame that ends farther than this share of its length beyond what is surely reached lies at a doubtful place."""
@@ -118,13 +118,12 @@ class Collect:
 
     def _sweep(self, findings: Findings, keeper: Keeper) -> None:
         """Forget crops of what was too small to be reported, and pieces long joined."""
-        reached_mm: dict[str, float] = {}
-        for (coil, _), to_mm in findings.reached_mm.items():
-            reached_mm[coil] = max(to_mm, reached_mm.get(coil, 0.0))
+        coils = {coil for coil, _ in findings.reached_mm}
         for name, drafts in list(self._waiting.items()):
-            coil = drafts[0].placed.coil
-            is_over = findings.is_last or coil not in reached_mm
-            if is_over or max(draft.end_mm for draft in drafts) < reached_mm[coil] - SETTLED_MM:
+            placed = drafts[0].placed
+            is_over = findings.is_last or placed.coil not in coils
+            settled_mm = findings.settled_mm.get((placed.coil, placed.side), 0.0)
+            if is_over or max(draft.end_mm for draft in drafts) < settled_mm - SETTLED_MM:
                 self._bytes -= _bytes(drafts)
                 del self._waiting[name]
                 keeper.skipped(len(drafts), "unreported")

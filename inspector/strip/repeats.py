@@ -103,7 +103,12 @@ class Repeats:
         events = self._search()
         if not events:
             return None
-        return Findings(closed_ns=findings.closed_ns, reached_mm=findings.reached_mm, events=tuple(events))
+        return Findings(
+            closed_ns=findings.closed_ns,
+            reached_mm=findings.reached_mm,
+            settled_mm=findings.settled_mm,
+            events=tuple(events),
+        )
 
     @property
     def under_way(self) -> frozenset[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from inspector.analysis.analyse import FrameDefects, detect
-from inspector.archive.collect import Collect
+from inspector.archive.collect import SWEEP_CALLS, Collect
 from inspector.archive.cut import MOST_OF_FRAME, Cut
 from inspector.archive.keeper import Keeper
 from inspector.archive.settings import ArchiveSection
@@ -22,30 +22,49 @@ BY = recipe("dark", "bright", min_area_mm2=4.0)
 KEPT = 3
 
 
-def see(labels: Bytes2D, number: int) -> Inspected:
+def see(labels: Bytes2D, number: int, camera_name: str = "top", start_mm: float | None = None) -> Inspected:
     """A frame in which the network sees these labels."""
-    frame = Frame(header(number, coil="C"), 0)
+    frame = Frame(header(number, camera_name, coil="C", start_mm=start_mm, side=camera_name), 0)
     confidence, presence = np.full(labels.shape, 200, np.uint8), np.ones(2, np.float32)
     seen = detect(labels, confidence, presence, BY, camera().footprint(frame.header), max_regions=100)
     assert isinstance(seen, FrameDefects)
     return Inspected(frame, seen.detections, BY, outline=seen.outline)
 
 
+class Flow:
+    """Cut, strip and the stage, on an archive in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        store = Store(ArchiveSection(path=str(folder / "kept")), "line", lambda: datetime.now(UTC))
+        self.keeper = Keeper(store, lambda event: None)
+        cameras = [camera(name, side=name) for name in ("top", "bottom")]
+        self._cut = Cut(cameras, 0.0, self.keeper.has_room, self.keeper.skipped, Random(1))
+        self._strip, self._collect = Strip(cameras), Collect(self.keeper, KEPT)
+
+    def take(self, inspected: Inspected, labels: Bytes2D) -> int:
+        """Take a frame through; return how many crops were made of it."""
+        pixels = labels[None].copy()
+        batch = Batch((inspected.frame,), pixels, whole(pixels), 0)
+        found = self._cut(batch, Findings(arrivals=(inspected,), closed_ns=0))
+        self._collect(self._strip(found))
+        return len(found.crops)
+
+    def tick(self) -> None:
+        """A batch without frames."""
+        self._collect(self._strip(Findings(closed_ns=0)))
+
+    def end(self) -> ArchiveAccount:
+        """Stop; return what became of crops."""
+        self._collect(self._strip(Findings(closed_ns=0, is_last=True)))
+        assert self.keeper.close(60.0)
+        return self.keeper.account()
+
+
 def run(folder: Path, frames: list[Bytes2D]) -> tuple[int, ArchiveAccount]:
     """Take frames through to a stop; return how many crops were made, and what became of crops."""
-    store = Store(ArchiveSection(path=str(folder / "kept")), "line", lambda: datetime.now(UTC))
-    keeper = Keeper(store, lambda event: None)
-    cut, strip = Cut([camera()], 0.0, keeper.has_room, keeper.skipped, Random(1)), Strip([camera()])
-    collect, made = Collect(keeper, KEPT), 0
-    for number, labels in enumerate(frames):
-        inspected, pixels = see(labels, number), labels[None].copy()
-        batch = Batch((inspected.frame,), pixels, whole(pixels), number)
-        found = cut(batch, Findings(arrivals=(inspected,), closed_ns=number))
-        made += len(found.crops)
-        collect(strip(found))
-    collect(strip(Findings(closed_ns=len(frames), is_last=True)))
-    assert keeper.close(60.0)
-    return made, keeper.account()
+    flow = Flow(folder)
+    made = sum(flow.take(see(labels, number), labels) for number, labels in enumerate(frames))
+    return made, flow.end()
 
 
 def test_crops_beyond_those_of_a_defect_are_counted(tmp_path: Path) -> None:
@@ -62,6 +81,19 @@ def test_crops_of_what_is_not_reported_are_counted(tmp_path: Path) -> None:
     speck[-1, 3] = 2
     made, account = run(tmp_path, [speck, np.zeros_like(speck)])
     assert (made, account.written, account.dropped["unreported"]) == (1, 0, 1)
+
+
+def test_crops_of_a_side_that_is_seen_later_wait_for_their_defects(tmp_path: Path) -> None:
+    """The top side's camera is 60 m farther: what is open on the bottom side is not over for that."""
+    sound, speck, flow = np.zeros((HEIGHT, WIDTH), np.uint8), np.zeros((HEIGHT, WIDTH), np.uint8), Flow(tmp_path)
+    speck[-3:, 3:6] = 2
+    for number in range(3):
+        flow.take(see(sound, number, start_mm=60_000.0 + number * HEIGHT), sound)
+    assert flow.take(see(speck, 0, "bottom", 0.0), speck) == 1
+    for _ in range(SWEEP_CALLS):
+        flow.tick()
+    account = flow.end()
+    assert (account.written, sum(account.dropped.values())) == (1, 0)
 
 
 @pytest.mark.parametrize("seed", range(4))
