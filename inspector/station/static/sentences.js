@@ -1,7 +1,7 @@
 // What an alarm says, in the reader's words: the line writes it in English, each kind in a form of its own (alarms/quantity.py, standing.py).
 // One that is not known here stays as the line wrote it.
 
-import { metres, mm, reworded } from "./units.js";
+import { figure, reworded } from "./units.js";
 import { number, t } from "./words.js";
 
 const WITHIN = String.raw`within (?<within>[\d.e+]+) m(?: \((?<classes>.*)\))?`, NUMBER = String.raw`[\d.e+-]+`;
@@ -26,6 +26,7 @@ export function parsed(text) {
 }
 
 const DEVICES = ["recipe", "journal", "archive"];      // the rest are cameras, and the inspector itself
+const measure = (text, unit) => text && figure(text, unit).join(" ");
 const listed = (text) => (text ? ` (${text.split(" or ").join(", ")})` : "");
 
 // `reasons` says in the reader's words why a device is as it is, where it knows the line's.
@@ -34,8 +35,8 @@ export function sentence(text, language = document.documentElement.lang, reasons
   if (!found) return reworded(text);
   const { kind, within, classes, length, period, rolls, grade, status, why, density, area, count } = found;
   const values = {
-    ...found, device: DEVICES.includes(found.device) ? t(found.device) : found.device, count: count && number(+count), density: density && number(+density, 2), area: area && number(+area, 1), within: within && metres(1000 * within, +within % 1 ? 1 : 0), length: length && metres(1000 * length, 2),
-    period: period && mm(+period, 1), grade: grade && t(`grade.${grade}`), status: status && t(`ne107.${status.replaceAll(" ", "_")}`), why: why ? `, ${reasons(why)}` : "",
+    ...found, device: DEVICES.includes(found.device) ? t(found.device) : found.device, count: count && number(+count), density: density && figure(density, "defects a metre")[0],
+    area: measure(area, "mm²"), within: measure(within, "m"), length: measure(length, "m"), period: measure(period, "mm"), grade: grade && t(`grade.${grade}`), status: status && t(`ne107.${status.replaceAll(" ", "_")}`), why: why ? `, ${reasons(why)}` : "",
   };
   return t(`sentence.${kind}`, values) + listed(classes ?? rolls);
 }

@@ -12,8 +12,18 @@ export const large = (mm, digits = 1, units = facts.units) => (units === "in" ? 
 // How much of the reader's longer unit a metre is: for figures whose unit stands apart.
 export const perMetre = facts.units === "in" ? 1000 / MM_PER_FOOT : 1;
 
+// What the line measures, and what a reader of inches has instead: how much of the line's unit it is, its least digits, its name.
+const INCHES = { mm: [MM_PER_INCH, 2, "in"], "mm²": [MM_PER_INCH ** 2, 3, "in²"], m: [MM_PER_FOOT / 1000, 1, "ft"], "defects a metre": [1000 / MM_PER_FOOT, 3, "defects a foot"] };
+const DECIMALS = /\.(\d+)/;
+
+// A figure of the line's words, with as many digits, and its unit, as the reader wants both.
+export function figure(text, unit, units = facts.units) {
+  const [size, digits, name] = units === "in" ? INCHES[unit] : [1, 0, unit];
+  return [number(text / size, Math.max(digits, DECIMALS.exec(text)?.[1].length ?? 0)), name];
+}
+
 // The line's own words, with their lengths as the reader wants them.
-export const reworded = (text, units = facts.units) => (units === "in" ? text.replace(/(\d+(?:\.\d+)?) (mm|m)\b/g, (_, value, unit) => (unit === "mm" ? `${number(value / MM_PER_INCH, 2)} in` : `${number((1000 * value) / MM_PER_FOOT, 1)} ft`)) : text);
+export const reworded = (text, units = facts.units) => (units === "in" ? text.replace(/(\d+(?:\.\d+)?(?:e[+-]\d+)?) (mm²|mm|m|defects a metre)(?![\w²])/g, (_, value, unit) => figure(value, unit, units).join(" ")) : text);
 
 const written = ([value, digits, unit], isBare) => number(value, digits) + (isBare ? "" : ` ${unit}`);
 export const mm = (value, digits, isBare = false) => written(small(value, digits), isBare);

@@ -13,6 +13,7 @@ import pytest
 from inspector.alarms.quantity import Quantity
 from inspector.alarms.settings import AlarmSection
 from inspector.alarms.standing import StandingReports
+from inspector.languages.catalogue import in_units, languages
 from tests.patience import patience_s
 
 NODE = shutil.which("node")
@@ -52,6 +53,7 @@ def test_the_modules_do_what_they_say(tmp_path: Path) -> None:
     for script in STATIC.glob("*.js"):
         shutil.copy(script, tmp_path)
     (tmp_path / "sentences.json").write_bytes(msgspec.json.encode(list(sentences())))
+    (tmp_path / "german.json").write_bytes(msgspec.json.encode(in_units(languages()["de"], "in")))
     for path in HERE.glob("*.test.mjs"):
         tests = path.read_text(encoding="utf-8")
         (tmp_path / path.name).write_text(tests.replace("../../../inspector/station/static/", "./"), encoding="utf-8")
@@ -59,7 +61,7 @@ def test_the_modules_do_what_they_say(tmp_path: Path) -> None:
         [NODE, "--test", str(tmp_path)], capture_output=True, text=True, check=False, timeout=patience_s()
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "# pass 36" in done.stdout
+    assert "# pass 37" in done.stdout
 
 
 def test_the_first_view_is_small() -> None:

@@ -1,0 +1,22 @@
+// What readers of other languages and units are shown. Run by test_scripts.py: node --test.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import test from "node:test";
+
+const STATIC = "../../../inspector/station/static/";
+const page = (lang, languages, texts) => {
+  globalThis.document = { documentElement: { lang }, getElementById: (id) => ({ textContent: JSON.stringify(texts[id] ?? {}) }) };
+  Object.defineProperty(globalThis, "navigator", { value: { languages }, configurable: true });
+};
+
+test("a reader of inches finds the same figures in each language", async () => {
+  page("de", ["de-DE"], { words: JSON.parse(readFileSync(new URL("./german.json", import.meta.url), "utf-8")), facts: { units: "in" } });
+  const { sentence } = await import(new URL(`${STATIC}sentences.js`, import.meta.url));
+  assert.equal(sentence("12000.0 mm² of defects within 5 m"), "18,600 in² Fehler auf 16,4 ft");
+  assert.equal(sentence("2.5 defects a metre within 10 m (dark)"), "0,762 Fehler je Fuß auf 32,8 ft (dark)");
+  const figures = (text) => text.match(/\d+(?:,\d+)?/g);
+  for (const text of ["12000.0 mm² of defects within 5 m", "2.5 defects a metre within 10 m (dark)", "3 defects within 2.5 m", "1.25 m of strip missed within 5 m", "pitted repeats each 1257.0 mm: 12 marks"]) {
+    assert.deepEqual(figures(sentence(text)), figures(sentence(text, "en")), text);
+  }
+});
