@@ -22,9 +22,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def new_journal(folder: Path, max_mb: int = 1024, clock_utc: Callable[[], datetime] = now) -> Journal:
-    """Open a journal of epoch e1."""
-    return Journal(folder, max_mb, "/inspector/test", clock_utc=clock_utc, new_epoch=lambda: "e1")
+def new_journal(
+    folder: Path, max_mb: int = 1024, clock_utc: Callable[[], datetime] = now, epoch: str = "e1"
+) -> Journal:
+    """Open a journal."""
+    return Journal(folder, max_mb, "/inspector/test", clock_utc=clock_utc, new_epoch=lambda: epoch)
 
 
 def reported(coil: str, state: str, length_m: float = 0.0, missed_m: float = 0.0, **facts: Any) -> CoilReport:

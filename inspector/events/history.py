@@ -51,6 +51,7 @@ BEGUN = "SELECT max(seq) FROM entry WHERE kind = 'coil' AND coil = ? AND name = 
 COUNTS = """SELECT name, count(DISTINCT key) FROM entry
 WHERE kind = 'defect' AND coil = ? AND seq BETWEEN ? AND ? AND state = 0 GROUP BY name"""
 SEEN = "SELECT max(seq) FROM entry WHERE kind = 'defect' AND coil = ? AND key = ?"
+EPOCH = "SELECT epoch FROM journal"
 HAS_STAGES = "SELECT 1 FROM sqlite_master WHERE name = 'stage'"
 NAMES = """WITH RECURSIVE c(coil) AS (SELECT min(coil) FROM entry WHERE kind = 'defect' UNION ALL
 SELECT (SELECT min(coil) FROM entry WHERE kind = 'defect' AND coil > c.coil) FROM c WHERE c.coil IS NOT NULL)
@@ -279,6 +280,16 @@ class History:
     def everything(self) -> Iterator[Event]:
         """Yield all events that are held, in order."""
         yield from map(read_event, self.recorded())
+
+    def place(self) -> tuple[str, int]:
+        """Epoch and number of the newest event: numbers begin again with another epoch."""
+        epochs = [str(epoch) for (epoch,) in self._rows(EPOCH)]
+        return (epochs[-1] if epochs else "", self.last_seq())
+
+    def goes_on_from(self, place: tuple[str, int]) -> bool:
+        """Whether this is the journal in which somebody read up to a place, and not another in the same folder."""
+        epoch, last_seq = self.place()
+        return epoch == place[0] and last_seq >= place[1]
 
     def last_seq(self) -> int:
         """The number of the newest event; 0 where there is none yet."""

@@ -13,9 +13,10 @@ from inspector.records.events import Labelled
 
 
 class OpinionReader:
-    """Opinions of one line's people; only what is new is read."""
+    """Opinions of one line's people; only what is new is read, all of it where another journal begins."""
 
     def __init__(self) -> None:
+        self._place = ("", 0)
         self._last_seq = 0
         self._stated: dict[tuple[str, str], dict[str, str]] = {}
         self._lock = threading.Lock()
@@ -26,6 +27,9 @@ class OpinionReader:
         Raises: JournalError.
         """
         with self._lock, History(journal) as history:
+            if not history.goes_on_from(self._place):
+                self._stated, self._last_seq = {}, 0
+            self._place = history.place()
             for event, data in history.of_kind(Labelled, self._last_seq):
                 self._last_seq = event.seq
                 labels = self._stated.setdefault((data.coil, data.id), {})

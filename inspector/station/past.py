@@ -78,9 +78,14 @@ class Past(msgspec.Struct, frozen=True):
 
 
 class PastReader:
-    """Reads one line's past."""
+    """Reads one line's past; all of it again where another journal begins in the folder."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._place = ("", 0)
+        self._forget()
+
+    def _forget(self) -> None:
         self._since: datetime | None = None
         self._coils: dict[tuple[str, int], PastCoil] = {}
         """By name and first event."""
@@ -92,7 +97,6 @@ class PastReader:
         self._cameras: list[CameraChange] = []
         self._down: list[Span] = []
         self._last_seq = {CoilReport: 0, CoilRecord: 0, Decision: 0, Alarm: 0, CameraStatus: 0, Health: 0}
-        self._lock = threading.Lock()
 
     def read(self, journal: Path) -> Past:
         """All that is held, and what was read of it before.
@@ -100,6 +104,9 @@ class PastReader:
         Raises: JournalError.
         """
         with self._lock, History(journal) as history:
+            if not history.goes_on_from(self._place):
+                self._forget()
+            self._place = history.place()
             if self._since is None and (oldest := next(history.everything(), None)):
                 self._since = datetime.fromisoformat(oldest.time)
             self._read_coils(history)
