@@ -63,8 +63,8 @@ class CameraHours(msgspec.Struct, frozen=True, kw_only=True):
     """How many times each began."""
 
 
-def days(coils: Iterable[PastCoil], begin: datetime, end: datetime, zone: tzinfo) -> list[Day]:
-    """Each day between two times, those without a coil too."""
+def days(coils: Iterable[PastCoil], begin: datetime, end: datetime, zone: tzinfo | None) -> list[Day]:
+    """Each day of a zone, None: this machine's, between two times; those without a coil too."""
     by_day: dict[date, list[PastCoil]] = defaultdict(list)
     for coil in coils:
         if begin <= coil.ended < end:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -60,16 +60,16 @@ class Weeks:
         return Response(_csv(rows), media_type="text/csv", headers=headers)
 
     def _found(self, watch: Watch, number: int) -> dict[str, Any]:
-        zone: tzinfo = ZoneInfo(self._zone) if self._zone else self._clock().astimezone().tzinfo or UTC
+        zone = ZoneInfo(self._zone) if self._zone else None  # None: this machine's, in summer and winter time
         end = self._clock()
-        midnight = end.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-        begin = midnight - timedelta(days=number - 1)
+        first = end.astimezone(zone).date() - timedelta(days=number - 1)
+        begin = datetime.combine(first, time(), zone).astimezone(zone)
         line, past = watch.line, self._pasts[watch.line.name].read(watch.line.journal)
         known = max(begin, min(past.since or end, end))  # of what was before nobody knows whether it was well
         overall, alarms = figures(past.alarms, known, end)
         counts = [0] * number
         for change in past.alarms:
-            place = (change.at.astimezone(zone).date() - begin.date()).days
+            place = (change.at.astimezone(zone).date() - first).days
             if change.is_raised and 0 <= place < number:
                 counts[place] += 1
         down = past.down

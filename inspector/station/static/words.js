@@ -22,8 +22,8 @@ export function number(value, digits = 0) {
 
 // The mill's time zone, where the station has one.
 const zone = typeof document === "undefined" ? undefined : JSON.parse(document.getElementById("facts")?.textContent ?? "{}").zone || undefined;
-const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false, timeZone: zone });
-const day = new Intl.DateTimeFormat(language, { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hour12: false, timeZone: zone });
+const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZone: zone });
+const day = new Intl.DateTimeFormat(language, { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: zone });
 const ofYear = new Intl.DateTimeFormat(language, { day: "2-digit", month: "2-digit", timeZone: "UTC" });
 export const dayOf = (text) => ofYear.format(new Date(`${text}T00:00Z`));
 export const time = (text) => (text ? clock.format(new Date(text)) : "–");

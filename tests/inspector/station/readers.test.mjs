@@ -20,3 +20,12 @@ test("a reader of inches finds the same figures in each language", async () => {
     assert.deepEqual(figures(sentence(text)), figures(sentence(text, "en")), text);
   }
 });
+
+test("midnight is 00, whichever English a browser speaks", async () => {
+  for (const language of ["en-GB", "en-CA", "en-AU", "en-IN", "en-NZ"]) {
+    page("en", [language], { facts: { zone: "Asia/Tokyo" } });
+    const { date, time } = await import(new URL(`${STATIC}words.js?${language}`, import.meta.url));
+    assert.equal(time("2026-03-01T15:05:09Z"), "00:05:09", language);
+    assert.match(date("2026-03-01T15:05:09Z"), /, 00:05$/, language);
+  }
+});

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from starlette.requests import Request
 
 from inspector.coil.record import record
 from inspector.coil.seen import gather
@@ -16,10 +19,27 @@ from inspector.events.history import History
 from inspector.harness import configuration
 from inspector.harness.ports import Ports
 from inspector.records.events import Alarm, CameraStatus, Decision, Health
+from inspector.station import lines
 from inspector.station.past import PastReader
+from inspector.station.watch import Watch
+from inspector.station.weeks import Weeks
 from tests.coil_journals import new_journal, write_coil
 from tests.recipes import write_recipe
 from tests.stations import Station
+
+RAISED = Alarm(
+    name="three-dark",
+    state="unacknowledged",
+    isa_state="unacknowledged",
+    cause="met",
+    priority="high",
+    coil="C1",
+    camera="",
+    message="",
+    count=3,
+    defect_id="",
+    is_met=True,
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,23 +54,10 @@ def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
         with History(folder / "journal") as history:
             journal.record([record(gather(history, history.coil(name)), ())])
     journal.record([Decision(coil="C1", grade="block", machine="", operator="Kim", reason="why")])
-    alarm = Alarm(
-        name="three-dark",
-        state="unacknowledged",
-        isa_state="unacknowledged",
-        cause="met",
-        priority="high",
-        coil="C1",
-        camera="",
-        message="",
-        count=3,
-        defect_id="",
-        is_met=True,
-    )
     camera = CameraStatus(
         camera="top", fault="dark", state="raised", status="failure", message="", coil="", captured_ns=0
     )
-    journal.record([alarm, camera])
+    journal.record([RAISED, camera])
     journal.close()
     path = folder / "station.toml"
     path.write_text('bind = "127.0.0.1:0"\nzone = "Asia/Tokyo"\n[[line]]\nconfig = "line.toml"\n')
@@ -88,6 +95,38 @@ def test_each_table_is_a_csv(station: Station, table: str) -> None:
     rows = list(csv.reader(io.StringIO(answer.text)))
     assert answer.headers["content-type"].startswith("text/csv") and len({len(row) for row in rows}) == 1
     assert len(rows) > 1 or table == "rolls"
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This machine's zone is that of Berlin (POSIX's way of writing it needs no database)."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("berlin")
+def test_days_begin_at_this_machines_midnight_in_summer_and_in_winter(tmp_path: Path) -> None:
+    """Where no zone is named: what happened half an hour before midnight in winter is on that day in summer, too."""
+    write_recipe(tmp_path / "recipe")
+    configuration.write(tmp_path / "line.toml", Ports.free(), Path("recipe"), line="test", mm_per_px=0.5, sections={})
+    journal = new_journal(tmp_path / "journal", clock_utc=lambda: datetime(2026, 3, 28, 22, 30, tzinfo=UTC))
+    write_coil(journal, "C1", 40, 100.0)
+    with History(tmp_path / "journal") as history:
+        journal.record([record(gather(history, history.coil("C1")), ()), RAISED])
+    journal.close()
+    watch = Watch(lines.read(tmp_path / "line.toml"))
+    weeks = Weeks({"test": watch}, "", lambda: datetime(2026, 3, 30, 12, tzinfo=UTC))
+    query = b"line=test&days=3&table=days"
+    answer = asyncio.run(weeks.history(Request({"type": "http", "query_string": query, "headers": []})))
+    days = list(csv.DictReader(io.StringIO(bytes(answer.body).decode())))
+    assert [(day["day"], day["coils"], day["alarms"]) for day in days] == [
+        ("2026-03-28", "1", "1"),
+        ("2026-03-29", "0", "0"),
+        ("2026-03-30", "0", "0"),
+    ]
 
 
 @pytest.mark.parametrize(
