@@ -1,7 +1,7 @@
 """Past coils under other rules: the same defects, missed strip and repeats, with the alarms they would have. Pure.
 
 The alarms' stage is run again over the events of the past, one recorded group after the other, at the times of then.
-Between two groups the strip is taken as having run evenly, under all cameras of a coil alike. Nobody knows how an
+Between two groups the strip is taken as having run evenly, under all cameras of a coil at once. Nobody knows how an
 operator would have acted: every alarm is taken as acknowledged at once, so that each time its condition comes again
 counts. Where batches came seconds apart, delays passed by batches then, and pass by seconds now.
 
@@ -65,13 +65,17 @@ def again(
     sections: Sequence[AlarmSection],
     flood: FloodSection,
     records: Sequence[CoilRecord],
+    stations_m: Mapping[str, float],
 ) -> Raised:
-    """Count the alarms that there would have been; `records` are the new ones of all coils, in order."""
+    """Count the alarms that there would have been; `records` are the new ones of all coils, in order.
+
+    `stations_m`: where along the line each camera looks.
+    """
     alarms = Alarms(sections, flood, unix_ns=lambda: 0)
     raised: Raised = {}
     waiting: set[str] = set()
     coils, fresh = _Coils(records), {made.first_seq: made for made in records}
-    for seq, findings in _batches(events, fresh):
+    for seq, findings in _batches(events, fresh, stations_m):
         asked = tuple(Asked(number, Acknowledge(alarm=name, operator=NOBODY)) for number, name in enumerate(waiting))
         waiting = set()
         batch = msgspec.structs.replace(findings, asked=asked)
@@ -81,12 +85,14 @@ def again(
     return raised
 
 
-def _batches(events: Iterable[Event], fresh: Mapping[int, CoilRecord]) -> Iterator[tuple[int, Findings]]:
+def _batches(
+    events: Iterable[Event], fresh: Mapping[int, CoilRecord], stations_m: Mapping[str, float]
+) -> Iterator[tuple[int, Findings]]:
     """Yield what a line's alarms would have been given: what was recorded, and between it strip that runs evenly.
 
     Each with the number of the last event that had been recorded.
     """
-    progress = _Progress()
+    progress = _Progress(stations_m)
     before_seq = before_ns = 0
     for last_seq, closed_ns, group in _groups(events):
         causes = tuple(_as_now(data, fresh) for data in group if not isinstance(data, CONSEQUENCES))
@@ -132,16 +138,24 @@ class _Coils:
 class _Progress:
     """How far the coils under way had come at least: no event reports it of every camera.
 
-    All cameras of a coil see about the same metre at a time, so that what one reports moves all of them.
+    The strip runs under all cameras of a coil at once, so that what one reports moves all of them: those farther down
+    the line are behind by as much.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stations_m: Mapping[str, float]) -> None:
+        first_m = min(stations_m.values(), default=0.0)
+        self._behind_mm = {camera: 1000 * (station_m - first_m) for camera, station_m in stations_m.items()}
         self._coils: dict[str, float] = {}
+        """How far each has come under the first camera."""
         self._cameras: dict[str, set[str]] = {}
 
     def reached_mm(self) -> dict[tuple[str, str], float]:
         """How far each coil has come, by coil and camera."""
-        return {(coil, camera): at_mm for coil, at_mm in self._coils.items() for camera in self._cameras[coil]}
+        return {
+            (coil, camera): max(0.0, at_mm - self._behind_mm.get(camera, 0.0))
+            for coil, at_mm in self._coils.items()
+            for camera in self._cameras[coil]
+        }
 
     def begin(self, group: Sequence[Data | Unknown]) -> dict[tuple[str, str], float]:
         """Go on to where begins what was recorded now."""
@@ -162,7 +176,7 @@ class _Progress:
         return self.reached_mm()
 
     def _go_on(self, coil: str, camera: str, at_mm: float) -> None:
-        self._coils[coil] = max(self._coils.get(coil, 0.0), at_mm)
+        self._coils[coil] = max(self._coils.get(coil, 0.0), at_mm + self._behind_mm.get(camera, 0.0))
         self._cameras.setdefault(coil, set()).add(camera)
 
 

@@ -75,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
             then[passage.first_seq] = grades[-1] if grades else ""
             now.append(record(gather(history, passage, found.spans), found.gradings, found.severities))
         before = recorded(history.everything(), now)
-        after = again(history.everything(), settings.alarm, settings.flood, now)
+        stations_m = {camera.name: camera.station_m for camera in settings.camera}
+        after = again(history.everything(), settings.alarm, settings.flood, now, stations_m)
     for words in dict.fromkeys(history.damaged):
         report(words)
     lines = [_line(made, then[made.first_seq], before, after) for made in now]

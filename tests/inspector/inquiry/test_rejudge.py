@@ -174,6 +174,25 @@ def test_what_comes_between_empties_no_window(tmp_path: Path, capsys: pytest.Cap
     assert json.loads(capsys.readouterr().out)["alarms_now"] == {"one": 3, "cluster": 1, "moving": 1}
 
 
+def test_a_camera_down_the_line_has_its_own_window(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Three defects under it within 5 m, while the first camera sees strip 100 m farther back."""
+    write_recipe(tmp_path / "recipe")
+    below = '[[camera]]\nname = "below"\nside = "bottom"\nmm_per_px = 0.5\nmm_per_row = 0.5\nstation_m = 100\n'
+    (tmp_path / "new.toml").write_text(CONFIG.replace("[[alarm]]", below + "[[alarm]]", 1) + RULES)
+    seconds = itertools.count(1_790_000_000)
+    journal = new_journal(tmp_path / "journal", clock_utc=lambda: datetime.fromtimestamp(next(seconds), UTC))
+    journal.record([reported("A", "started")])
+    for at in (21_000.0, 22_000.0, 23_000.0):
+        facts: dict[str, Any] = {"coil": "A", "start_mm": at, "end_mm": at + 1}
+        ahead = any_defect(id=f"a{at}", name="bright", **{**facts, "start_mm": at + 1e5, "end_mm": at + 1e5 + 1})
+        journal.record([ahead])
+        journal.record([any_defect(id=f"b{at}", camera="below", side="bottom", **facts)])
+    journal.record([reported("A", "ended", 200.0)])
+    journal.close()
+    assert main(["rejudge", str(tmp_path / "new.toml"), "--journal", str(tmp_path / "journal"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["alarms_now"]["cluster"] == 1
+
+
 def test_a_coil_that_still_runs_changes_no_grade(
     past: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
