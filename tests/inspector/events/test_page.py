@@ -7,16 +7,20 @@ import os
 import re
 import select
 import shutil
+import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import msgspec
 import pytest
 
 from inspector.events import schema
-from inspector.records.envelope import ReplayHead, ReplayRequest
+from inspector.events.home import SKIPPED
+from inspector.records.envelope import LIMIT_SEQS, ReplayHead, ReplayRequest
 from inspector.records.events import ROOTS, Heartbeat
+from tests.journals import newest
 from tests.lines import ALARM, COIL, Line
 
 TEXT = schema.PAGE.read_text(encoding="utf-8")
@@ -56,40 +60,78 @@ def test_its_replay_messages_are_read() -> None:
 
 
 @pytest.fixture
-def line(tmp_path: Path) -> Iterator[Line]:
-    """A line that runs."""
-    with Line(tmp_path / "journal") as line:
-        yield line
-
-
-@pytest.mark.skipif(NODE is None, reason="node is not installed")
-def test_its_client_runs(line: Line, tmp_path: Path) -> None:
-    """The client on the page, by Node: each event once and in order, those that were lost on the way too."""
-    assert NODE is not None
-    (source,) = blocks("js")
+def client(tmp_path: Path) -> list[str]:
+    """The client on the page, as a command for Node, without the addresses."""
+    if NODE is None:
+        pytest.skip("node is not installed")
     if subprocess.run([NODE, "-e", 'require("zeromq")'], capture_output=True, check=False).returncode:
         pytest.skip("node finds no zeromq: npm install zeromq, and name its folder in NODE_PATH")
-    client = tmp_path / "client.js"
-    client.write_text(source)
-    line.say(COIL, COIL)
-    with subprocess.Popen(
-        [NODE, str(client), line.publisher.address, line.replays.address], stdout=subprocess.PIPE, text=True
-    ) as process:
+    (source,) = blocks("js")
+    (tmp_path / "client.js").write_text(source)
+    return [NODE, str(tmp_path / "client.js")]
+
+
+def nothing(_: Path) -> None:
+    """The line goes on."""
+
+
+def put_back(journal: Path) -> None:
+    """A backup is put in its place."""
+    shutil.copytree(journal, journal.with_name("copy"))
+    shutil.rmtree(journal)
+    journal.with_name("copy").rename(journal)
+
+
+def damage(journal: Path) -> None:
+    """The newest file is damaged."""
+    with sqlite3.connect(newest(journal)) as file:
+        file.execute("DELETE FROM event")
+    file.close()
+
+
+@pytest.mark.parametrize(
+    ("happens", "jumps"), [(nothing, (1, 1)), (damage, (2, LIMIT_SEQS)), (put_back, (SKIPPED, 9 * SKIPPED))]
+)
+def test_its_client_runs(
+    tmp_path: Path, client: list[str], happens: Callable[[Path], None], jumps: tuple[int, int]
+) -> None:
+    """By Node: each event once and in order, those lost on the way too; what the journal lacks is reported."""
+    journal, errors = tmp_path / "journal", tmp_path / "errors"
+    with Line(journal, max_mb=1) as line, errors.open("w") as stderr:
+        addresses = line.publisher.address, line.replays.address
+        process = subprocess.Popen([*client, *addresses], stdout=subprocess.PIPE, stderr=stderr, text=True)
         assert process.stdout is not None
+        line.say(COIL, COIL)
         received: list[str] = []
+        while not received:  # it begins with whatever comes first after it has connected
+            line.say(COIL)
+            received += wait_for_line(process.stdout.fileno())
+        line.say(ALARM, COIL, lost=True)
+        line.say(ALARM)
+        before = line.journal.last_seq
+        read_to(before, received, process.stdout)
+    happens(journal)
+    with process, Line(journal, max_mb=1, binds=addresses) as line:
+        line.say(ALARM, COIL, lost=True)
+        line.say(ALARM)
+        last = line.journal.last_seq
         try:
-            while not received:  # it begins with whatever comes first after it has connected
-                line.say(COIL)
-                received += wait_for_line(process.stdout.fileno())
-            line.say(ALARM, COIL, lost=True)
-            line.say(ALARM)
-            last = line.journal.last_seq
-            while not received[-1].startswith(f"{last} "):
-                received.append(process.stdout.readline())
+            read_to(last, received, process.stdout)
         finally:
             process.kill()
     seqs = [int(text.split()[0]) for text in received]
-    assert seqs == [*range(seqs[0], last + 1)]
+    assert seqs == [*range(seqs[0], before + 1), *range(last - 2, last + 1)]
+    assert jumps[0] <= last - 2 - before <= jumps[1]
+    reported = [tuple(map(int, words.split()[1::2])) for words in errors.read_text().splitlines()]
+    assert [seq for _, seq in reported[:-1]] == [seq - 1 for seq, _ in reported[1:]]
+    assert not reported if happens is nothing else (reported[0][0], reported[-1][1]) == (before + 1, last - 3)
+
+
+def read_to(seq: int, received: list[str], stdout: IO[str]) -> None:
+    """Take what is printed up to an event."""
+    while not received[-1].startswith(f"{seq} "):
+        received.append(stdout.readline())
+        assert received[-1]
 
 
 def wait_for_line(descriptor: int) -> list[str]:
