@@ -5,8 +5,9 @@ Knows: names of metrics, and what follows from two scrapes. Must not know: HTTP,
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
@@ -57,11 +58,11 @@ class Gauges(msgspec.Struct, frozen=True, kw_only=True):
 
     position_m: dict[str, float] = {}
     """How far the coil under each camera has come."""
-    speed_mps: float = 0.0
-    """Metres of strip a second, of the fastest camera."""
-    frames_per_s: float = 0.0
-    """Of all cameras together."""
-    dropped_per_s: float = 0.0
+    speed_mps: float | None = None
+    """Metres of strip a second, of the fastest camera; null where nothing shows it."""
+    frames_per_s: float | None = None
+    """Of all cameras together; null before the second scrape."""
+    dropped_per_s: float | None = None
     latency_ms: float | None = None
     """From a frame's arrival to its result, median of the last half minute; null where nothing came."""
     latency_p99_ms: float | None = None
@@ -100,14 +101,14 @@ class Meter:
         self._scrapes.append(scrape)
         while len(self._scrapes) > 1 and scrape.at_s - self._scrapes[0].at_s > WINDOW_S:
             self._scrapes.popleft()
-        lately = next(earlier for earlier in self._scrapes if scrape.at_s - earlier.at_s <= SPEED_S)
+        lately = [earlier for earlier in self._scrapes if scrape.at_s - earlier.at_s <= SPEED_S]
         median, worst = self._latency()
         recipe, engine = scrape.info("inspector_recipe_info"), scrape.info("inspector_engine_info")
         return Gauges(
             position_m=scrape.by("inspector_strip_position_metres", "camera"),
-            speed_mps=_speed(lately, scrape),
-            frames_per_s=_rate(lately, scrape, name),
-            dropped_per_s=_rate(lately, scrape, "inspector_frames_dropped_total"),
+            speed_mps=_speed(lately),
+            frames_per_s=_rate(lately[0], scrape, name),
+            dropped_per_s=_rate(lately[0], scrape, "inspector_frames_dropped_total"),
             latency_ms=median,
             latency_p99_ms=worst,
             recipe="@".join(filter(None, (recipe.get("name", ""), recipe.get("version", "")))),
@@ -141,24 +142,26 @@ def quantile_ms(counts: Mapping[float, float], share: float) -> float | None:
     return 1000 * low
 
 
-def _speed(before: Scrape, now: Scrape) -> float:
-    """Speed of the fastest camera; a coil that began meanwhile says nothing."""
+def _speed(scrapes: Sequence[Scrape]) -> float | None:
+    """Speed of the fastest camera; two scrapes between which another coil began, from 0 on, say nothing of it."""
     name = "inspector_strip_position_metres"
-    was, is_now = before.by(name, "camera"), now.by(name, "camera")
-    return _per_s(before, now, max((is_now[key] - was.get(key, is_now[key]) for key in is_now), default=0.0))
+    metres, seconds = defaultdict[str, float](float), defaultdict[str, float](float)
+    for before, now in pairwise(scrapes):
+        was, is_now = before.by(name, "camera"), now.by(name, "camera")
+        for camera in was.keys() & is_now.keys():
+            if is_now[camera] >= was[camera]:
+                metres[camera] += is_now[camera] - was[camera]
+                seconds[camera] += now.at_s - before.at_s
+    return max((metres[camera] / lasted for camera, lasted in seconds.items() if lasted > 0), default=None)
 
 
-def _rate(before: Scrape, now: Scrape, name: str) -> float:
-    return _per_s(before, now, _total(now, name) - _total(before, name))
+def _rate(before: Scrape, now: Scrape, name: str) -> float | None:
+    seconds = now.at_s - before.at_s
+    return max(0.0, _total(now, name) - _total(before, name)) / seconds if seconds > 0 else None
 
 
 def _total(scrape: Scrape, name: str) -> float:
     return sum(scrape.by(name, "camera").values())
-
-
-def _per_s(before: Scrape, now: Scrape, difference: float) -> float:
-    seconds = now.at_s - before.at_s
-    return max(0.0, difference) / seconds if seconds > 0 else 0.0
 
 
 def _faults(scrape: Scrape) -> dict[str, tuple[str, ...]]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -14,6 +15,7 @@ from inspector.commands import ask
 from inspector.events.history import History
 from inspector.records.commands import ListAlarms
 from inspector.records.events import Commanded, Decision, Defect
+from inspector.station.gauges import Gauges
 from tests.browser import needs_browser
 from tests.e2e.mill import Camera, Mill
 from tests.patience import patience_s
@@ -234,6 +236,25 @@ def test_a_decision_is_for_the_coil_that_is_looked_at(mill: Mill, station: Stati
     page.locator("#decision button").click()
     expect(page.locator(".decided")).to_contain_text("hold")
     assert decisions(mill) == [*before, ("TWICE", "hold")]
+
+
+def test_a_speed_that_nobody_knows_is_not_nought(page: Page) -> None:
+    """It is a dash, while the other figures stand."""
+    facts: dict[str, object] = {
+        "utc": "2026-03-01T00:00:00Z",
+        "is_answering": True,
+        "is_measured": True,
+        "fault": "",
+        "lost": 0,
+        "journal_fault": "",
+        "browsers": 1,
+        "gauges": Gauges(frames_per_s=3.5),
+    }
+    body = b"event: begin\ndata: {}\n\nevent: now\ndata: " + msgspec.json.encode(facts) + b"\n\n"
+    page.route("**/api/stream*", lambda route: route.fulfill(content_type="text/event-stream", body=body))
+    page.reload()
+    expect(page.locator("#frames")).to_have_text("3.5 /s")
+    expect(page.locator("#speed")).to_have_text(NOTHING)
 
 
 def test_the_first_view_is_small(page: Page) -> None:

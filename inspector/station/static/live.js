@@ -54,7 +54,7 @@ function figures() {
   put(byId("coil"), "title", coil?.name ?? "");
   set("coil", coil ? coil.name : "–", coil?.isOver ? t("over") : "");
   set("metre", coil ? metres(coil.isOver ? coil.length : reached.farthest(coil), 1, true) : "–", t("unit.large"));
-  set("speed", known ? number(gauges.speed_mps * perMetre, 2) : "–", `${t("unit.large")}/s`);
+  set("speed", known && gauges.speed_mps !== null ? number(gauges.speed_mps * perMetre, 2) : "–", `${t("unit.large")}/s`);
   set("frames", known ? number(gauges.frames_per_s, 1) : "–", "/s");
   const isDropping = known && gauges.dropped_per_s > 0;
   byId("frames").parentElement.classList.toggle("wrong", isDropping);

@@ -44,11 +44,23 @@ def test_speed_and_rates_are_those_of_the_last_seconds() -> None:
     assert (now.recipe, now.is_ready, now.faults) == ("steel@2", True, {"top": ("dark",)})
 
 
-def test_another_coil_is_no_way_back() -> None:
-    """The metre begins again, and the speed is not negative."""
+@pytest.mark.parametrize("coil_m", [100.0, 4.0])
+def test_the_strip_runs_on_where_another_coil_begins(coil_m: float) -> None:
+    """The metre begins again, after however short a coil, and the speed is that of what is known of it."""
     meter = Meter()
-    meter.take(read(scrape(100.0, 100), 0.0))
-    assert meter.take(read(scrape(1.0, 110), 1.0)).speed_mps == 0.0
+    meter.take(read(scrape(coil_m - 2, 100), 0.0))
+    metres = (coil_m, 1.0, 3.0, 5.0, 7.0, 9.0)
+    speeds = [meter.take(read(scrape(metre, 110), second)).speed_mps for second, metre in enumerate(metres, 1)]
+    assert speeds == [2.0] * len(metres)
+
+
+def test_what_nothing_shows_is_not_nought() -> None:
+    """Neither the first scrape nor a coil's change says how fast the strip runs; one that stands is at 0."""
+    meter = Meter()
+    first = meter.take(read(scrape(9.0, 1), 0.0))
+    assert (first.speed_mps, first.frames_per_s, first.dropped_per_s) == (None, None, None)
+    assert meter.take(read(scrape(1.0, 2), 1.0)).speed_mps is None
+    assert meter.take(read(scrape(1.0, 2), 2.0)).speed_mps == 0.0
 
 
 def test_latency_is_that_of_the_last_half_minute() -> None:
