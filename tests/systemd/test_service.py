@@ -273,12 +273,19 @@ def test_a_bad_configuration_stays_down(line: Line) -> None:
 
 
 def test_installing_again(line: Line) -> None:
-    """It changes nothing but what is older, keeps a recipe that was changed, and the line runs on meanwhile."""
+    """It changes nothing but what is older, keeps a recipe that was changed, and the line runs on meanwhile.
+
+    So it does where the Python is gone that the line runs on: what it loads from stays until the next update.
+    """
     machine, pid = line.machine, line.show("MainPID")
+    machine.out("ln", "-sfn", "/gone/python3.9", "/opt/inspector/bin/python")
+    machine.out("mkdir", "/opt/inspector/lib/python3.9")
     machine.out("sh", "-c", "echo '# tuned here' >>/etc/inspector/recipes/heavy/recipe.toml")
-    for expected in (2, 2):
+    for expected, stays in ((2, True), (2, False)):
         output = machine.out(INSTALL, "--python", PYTHON)
         assert f"Still running what was there before: {UNIT}" in output
+        assert ("Another Python than before" in output) == stays
+        assert (machine.run("test", "-e", "/opt/inspector/lib/python3.9")[0] == 0) == stays
         recipes = machine.out("ls", "/etc/inspector/recipes").splitlines()
         assert len(recipes) == expected
     (kept,) = (name for name in recipes if name.startswith("heavy.before-"))
