@@ -53,8 +53,8 @@ def convert(
     """
     name, trt = flavour.find(only=only)
     card, model = recipe.load(folder)
-    here, targets = RuntimeVersion(name, trt.__version__), _targets(name, gpu)
-    reasons = _reasons(folder, card, here, precision=precision, batches=batches, targets=targets)
+    here, (targets, model_name) = RuntimeVersion(name, trt.__version__), _targets(name, gpu)
+    reasons = _reasons(folder, card, here, precision=precision, batches=batches, targets=targets, gpu=model_name)
     if not reasons:
         say(f"{folder / ENGINE}: nothing changed, not built again")
         return manifest.read(folder)
@@ -68,6 +68,7 @@ def convert(
         flavour=here.flavour,
         version=here.version,
         compute_capabilities=targets,
+        gpu=model_name,
         precision=precision,
         folded=folded,
         batches=tuple(batches),
@@ -124,8 +125,11 @@ def _write(folder: Path, card: Recipe, made: Manifest, engine: bytes) -> None:
     (folder / KERNELS).unlink(missing_ok=True)  # of the engine before
 
 
-def _targets(name: Flavour, gpu: int) -> tuple[str, ...]:
-    """Return the compute capabilities to build for: this GPU's, else what RTX engines can all run on.
+def _targets(name: Flavour, gpu: int) -> tuple[tuple[str, ...], str]:
+    """Return the compute capabilities to build for, this GPU's, else what RTX engines can all run on; and its name.
+
+    The name is empty where other models of that capability do as well: the full TensorRT chooses by measuring, and
+    "serialized engines are not portable across devices" (NVIDIA's support matrix, hardware compatibility).
 
     Raises: EngineRefused when there are GPUs but fewer, or for one that this flavour is not made for; EngineError
     for the full TensorRT without any.
@@ -137,10 +141,10 @@ def _targets(name: Flavour, gpu: int) -> tuple[str, ...]:
     except EngineError:
         if name == "tensorrt":
             raise
-        return PORTABLE
+        return PORTABLE, ""
     if name == "tensorrt_rtx" and (words := unsupported(found)):
         raise EngineRefused(words)
-    return (found.compute_capability,)
+    return (found.compute_capability,), found.name if name == "tensorrt" else ""
 
 
 def _on(name: Flavour, gpu: int) -> AbstractContextManager[None]:
@@ -160,6 +164,7 @@ def _reasons(
     precision: Precision,
     batches: Sequence[int],
     targets: tuple[str, ...],
+    gpu: str,
 ) -> list[str]:
     """Say why an engine has to be built; empty when the one that is there is what is asked for."""
     try:
@@ -170,6 +175,8 @@ def _reasons(
     asked = {"batches": tuple(batches), "compute_capabilities": targets}
     faults = manifest.faults(there, folder, card, digest, here, precision=precision, verified=False)
     misfits = [f"{folder / MANIFEST}: {fault}" for fault in port_faults(card, there.inputs, there.outputs)]
+    if there.gpu and there.gpu != gpu:
+        misfits.append(f'{folder / MANIFEST}: gpu is "{there.gpu}"; asked for "{gpu}"')
     return (
         [fault.what for fault in faults]
         + misfits

@@ -56,7 +56,7 @@ def images(recipe: Recipe, folder: Path, count: int) -> Shots:
 
     Raises: InspectorError for images that are none, or not of the recipe's size.
     """
-    pictures = ImageFolder(folder, recipe.width, recipe.height)
+    pictures = ImageFolder(folder, recipe.width, recipe.height, recipe.window)
     return _shots(f"{folder}, {counted(count, 'image')} in turn", np.stack([pictures(index) for index in range(count)]))
 
 

@@ -88,12 +88,16 @@ class OpenVino:
     in_flight = 2
 
     def __init__(self, recipe: Recipe, model: bytes, *, threads: int = 0, precision: str | None = None) -> None:
-        """Compile `model` (ONNX bytes); `precision` None lets OpenVINO choose, "f32" or "bf16" ask for it."""
+        """Compile `model` (ONNX bytes); `precision`, "f32" or "bf16", is that of what is not INT8.
+
+        None: float32 where the recipe is no INT8, as it says of itself; OpenVINO would take bfloat16 where the
+        processor has it. What INT8 leaves over in floating point OpenVINO chooses.
+        """
         options: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY"}
         if threads:
             options["INFERENCE_NUM_THREADS"] = threads
-        if precision:
-            options["INFERENCE_PRECISION_HINT"] = precision
+        if precision or recipe.precision != "int8":
+            options["INFERENCE_PRECISION_HINT"] = precision or "f32"
         graph = read(recipe, model)
         try:
             compiled = core().compile_model(graph, "CPU", options)

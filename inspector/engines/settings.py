@@ -51,7 +51,12 @@ class EngineSection(Section, frozen=True):
     ] = "auto"
     gpu: Annotated[
         int,
-        key("Number of the GPU, in the driver's order.", "0 is the first; `nvidia-smi` lists them.", ge=0, le=63),
+        key(
+            "Number of the GPU, as `nvidia-smi` lists them.",
+            "0 is the first; CUDA_DEVICE_ORDER may number them otherwise.",
+            ge=0,
+            le=63,
+        ),
     ] = 0
     rebuild: Annotated[
         bool,

@@ -108,6 +108,12 @@ class Reload:
             faults += [
                 f"{self._path.name}: {fault}" for fault in _size_faults(camera, card, before, self._running.recipe)
             ]
+        if card.window != self._running.recipe.window:
+            now = _levels(self._running.recipe)
+            faults.append(
+                f"{self._path.name}: recipe {card} takes {_levels(card)}; frames are read as {now} now. "
+                "Restart the service to change it."
+            )
         if not faults:
             faults = [f"{self._path.name}: {fault}" for fault in self._plane_faults(settings, card)]
         if faults:
@@ -122,6 +128,11 @@ class Reload:
                     f"recipe {card} has {card.height} rows, for {counted(share.frames, 'frame')} of camera {name}; "
                     f"{counted(before[name].frames, 'frame')} share a plane now. Restart the service to change it."
                 )
+
+
+def _levels(card: Recipe) -> str:
+    """Say which levels of deep images a recipe takes for black and white."""
+    return f"levels {card.window} of deep images" if card.window else "no deep images"
 
 
 def _timeless(settings: Config) -> Config:

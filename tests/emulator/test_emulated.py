@@ -190,6 +190,22 @@ def test_a_slow_start_of_each_batch_loses_no_frame(mill: Mill, monkeypatch: pyte
         assert mill.metric("inspector_batch_frames_count") < 150  # batches of one would be 200
 
 
+def test_another_model_of_gpu_needs_an_engine_of_its_own(mill: Mill, flavour: Flavour) -> None:
+    """The full TensorRT's engine runs on the model that it was built on; TensorRT-RTX's on all of a capability."""
+    folder = mill.folder / "recipe"
+    made = manifest.read(folder)
+    if flavour == "tensorrt_rtx":
+        assert made.gpu == ""
+        return
+    assert made.gpu == "emulated GPU (host memory)"
+    manifest.write(folder, msgspec.structs.replace(made, gpu="another"))
+    done = python("-m", "deploy", "verify", str(folder))
+    assert done.returncode == 78 and 'gpu is "another"; expected "emulated GPU' in done.stderr, done.stderr
+    done = python("-m", "deploy", "convert", str(folder), "--precision", "fp32", "--batches", "1,4")
+    assert 'gpu is "another"; asked for "emulated GPU (host memory)"' in done.stdout, done.stdout
+    assert manifest.read(folder).gpu == made.gpu
+
+
 LOAD = """
 import logging, sys
 from pathlib import Path

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from inspector.engines.nvidia.driver import order_by_slot
 from inspector.engines.nvidia.maps import MapPool
 from inspector.engines.nvidia.pinned import Bytes, Pool
 from inspector.errors import EngineError, EngineRefused, GpuLost
@@ -31,7 +32,7 @@ log = logging.getLogger("inspector")
 
 @cache
 def device(number: int) -> Device:
-    """Return the GPU of this number in the driver's order, the same object each time.
+    """Return the GPU of this number in the order of their slots, the same object each time.
 
     Raises: EngineRefused without pycuda, EngineError when the driver refuses.
     """
@@ -160,6 +161,7 @@ def load_pycuda() -> Any:
 
     Raises: EngineRefused when it is not installed; EngineError when it finds no driver.
     """
+    order_by_slot()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns of what it then raises

@@ -6,6 +6,7 @@ Knows: libcuda.so.1's first few calls (CUDA Driver API: cuInit, cuDeviceGet*). M
 from __future__ import annotations
 
 import ctypes
+import os
 
 import msgspec
 
@@ -25,7 +26,7 @@ class Gpu(msgspec.Struct, frozen=True):
 
 
 def gpus(library: str = LIBRARY) -> tuple[Gpu, ...]:
-    """Return the GPUs of this machine, at least one, in the driver's order.
+    """Return the GPUs of this machine, at least one, in the order of their slots.
 
     Raises: EngineError when there is no driver, no GPU, or the driver refuses.
     """
@@ -38,11 +39,20 @@ def gpus(library: str = LIBRARY) -> tuple[Gpu, ...]:
     return tuple(_describe(cuda, place) for place in range(count.value))
 
 
+def order_by_slot() -> None:
+    """Number GPUs as `nvidia-smi` does, by their slots, unless the environment says otherwise; before CUDA begins.
+
+    Left to itself CUDA has the fastest one first, so that one number would be two cards.
+    """
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+
+
 def load(name: str = LIBRARY) -> ctypes.CDLL:
     """Load the driver's library.
 
     Raises: EngineError when there is none.
     """
+    order_by_slot()
     try:
         return ctypes.CDLL(name)
     except OSError as error:
@@ -53,7 +63,7 @@ def load(name: str = LIBRARY) -> ctypes.CDLL:
 
 
 def numbered(number: int) -> Gpu:
-    """Return the GPU of this number in the driver's order.
+    """Return the GPU of this number in the order of their slots.
 
     Raises: EngineError without a driver, which may come yet; EngineRefused when there are fewer.
     """

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from inspector.engines.nvidia.driver import order_by_slot
 from inspector.engines.nvidia.manifest import Flavour
 from inspector.errors import EngineRefused
 
@@ -20,6 +21,7 @@ def find(*, only: Flavour | None = None, first: Flavour | None = None) -> tuple[
 
     Raises: EngineRefused when none is.
     """
+    order_by_slot()
     broken = []
     for name in (only,) if only else sorted(MODULES, key=lambda name: name != first):
         try:

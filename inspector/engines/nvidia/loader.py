@@ -104,9 +104,12 @@ def check_gpu(folder: Path, made: Manifest, number: int) -> None:
     Raises: EngineError without a driver, which may come yet; EngineRefused for another GPU.
     """
     gpu = driver.numbered(number)
+    again = f"Run `deploy convert {folder}{f' --gpu {number}' if number else ''}` on this machine."
     if gpu.compute_capability not in made.compute_capabilities:
         targets = ", ".join(made.compute_capabilities)
         raise EngineRefused(
             f"{folder / MANIFEST}: compute_capabilities is {targets}; expected {gpu.compute_capability} among them, "
-            f"that of {gpu.name}. Run `deploy convert {folder}{f' --gpu {number}' if number else ''}` on this machine."
+            f"that of {gpu.name}. {again}"
         )
+    if made.gpu and made.gpu != gpu.name:
+        raise EngineRefused(f'{folder / MANIFEST}: gpu is "{made.gpu}"; expected "{gpu.name}", the one here. {again}')

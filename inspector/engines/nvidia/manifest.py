@@ -85,6 +85,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Of TensorRT; an engine runs with the version that built it and no other."""
     compute_capabilities: Annotated[tuple[str, ...], Meta(min_length=1)]
     """GPUs that it was built for, like "8.9"."""
+    gpu: str = ""
+    """Name of the one that it was built on, where no other model runs it; empty for TensorRT-RTX, and before 0.4."""
     precision: Precision
     folded: bool
     """True where the recipe's Q/DQ pairs were folded away first: float weights, rounded to INT8's grid."""

@@ -92,6 +92,17 @@ def test_good_reload(line: Line) -> None:
     assert line.loaded.engine.name.startswith("openvino")
 
 
+def test_other_grey_levels_of_deep_images_need_a_restart(line: Line) -> None:
+    """Frames are read as the recipe at the start has it: through another window a network sees other steel."""
+    card = line.recipe / "recipe.toml"
+    before, text = line.loaded, card.read_text()
+    card.write_text(text.replace("trained_on", "window = [0, 4095]\ntrained_on"))
+    (words,) = line.reload()
+    assert "takes levels 0-4095 of deep images; frames are read as no deep images now. Restart" in words
+    assert line.loaded is before
+    card.write_text(text)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "printed"),
     [

@@ -233,3 +233,15 @@ def test_int8_of_the_fast_encoder_agrees_on_every_engine(tmp_path: Path) -> None
     assert exact.std() > 5  # levels of 255: there is something to get wrong
     for found in (by_onnx, by_openvino):
         assert np.abs(levels[found] - exact).mean() < 0.15 * exact.std()
+
+
+def test_a_recipe_in_float32_runs_in_float32(recipes: dict[str, Path]) -> None:
+    """As its card says; OpenVINO left to itself computes in bfloat16 where the processor has it."""
+    card, model = recipe.load(recipes["fp32"])
+    frames = np.stack([draw_frame(number)[0] for number in range(8)])
+    found = []
+    for precision in (None, "f32"):
+        engine = OpenVino(card, model, precision=precision)
+        engine.submit(frames)
+        found.append(engine.result().presence)
+    assert np.array_equal(found[0], found[1])

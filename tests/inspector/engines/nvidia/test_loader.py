@@ -171,5 +171,12 @@ def test_another_gpu_is_refused(tmp_path: Path) -> None:
     write_engine(folder, card, compute_capabilities=("1.0",))
     with pytest.raises(EngineRefused, match=r"compute_capabilities is 1\.0; expected"):
         loader.check_gpu(folder, made, 0)
+    here = driver.gpus()[0]
+    made = describe(card, compute_capabilities=(here.compute_capability,), gpu="another")
+    with pytest.raises(EngineRefused, match='gpu is "another"; expected "') as refused:
+        loader.check_gpu(folder, made, 0)
+    assert here.name in str(refused.value)
+    for name in ("", here.name):  # one of before 0.4 does not say
+        loader.check_gpu(folder, describe(card, compute_capabilities=(here.compute_capability,), gpu=name), 0)
     with pytest.raises(EngineRefused, match=f"GPU 63 is not there; expected 0..{len(driver.gpus()) - 1}"):
         loader.check_gpu(folder, made, 63)
