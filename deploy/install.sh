@@ -154,7 +154,8 @@ pip() {
 }
 pip --upgrade "inline-steel-inspector${EXTRAS:+[$EXTRAS]}"
 pip --force-reinstall --no-deps inline-steel-inspector # the same version may have been another build
-rm -rf "$aside"
+[ ! -d "$aside" ] || mv "$aside" "$aside.done" # half removed it would be put back
+rm -rf "$aside.done"
 
 mkdir -p "$etc/inspector/recipes" "$etc/sysusers.d" "$etc/tmpfiles.d" "$etc/systemd/system"
 install_recipe
