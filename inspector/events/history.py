@@ -47,7 +47,7 @@ OTHERS = f"SELECT payload {FOUND} WHERE coil = ? AND kind = ? AND found.seq BETW
 OF_KIND = f"SELECT payload {FOUND} WHERE kind = ? AND found.seq > ? ORDER BY event.seq"
 RECORDED = """SELECT seq, topic, payload FROM event
 WHERE seq BETWEEN ?1 AND ?2 AND substr(topic, 1, length(?3)) = ?3 ORDER BY seq"""
-BEGUN = "SELECT max(seq) FROM entry WHERE kind = 'coil' AND coil = ? AND name = 'started'"
+BEGUN = f"SELECT payload {FOUND} WHERE kind = 'coil' AND coil = ? AND name = 'started' ORDER BY event.seq"
 COUNTS = """SELECT name, count(DISTINCT key) FROM entry
 WHERE kind = 'defect' AND coil = ? AND seq BETWEEN ? AND ? AND state = 0 GROUP BY name"""
 SEEN = "SELECT max(seq) FROM entry WHERE kind = 'defect' AND coil = ? AND key = ?"
@@ -244,8 +244,9 @@ class History:
                 yield payload
 
     def counts(self, coil: str, before_seq: int) -> Counter[str]:
-        """How many defects the newest coil of a name had finished before an event, by class: from the index alone."""
-        begun = max((seq for (seq,) in self._rows(BEGUN, (coil,)) if seq is not None), default=0)
+        """How many defects the newest coil of a name had finished before an event, by class: none of them is read."""
+        starts = (read_event(payload) for (payload,) in self._rows(BEGUN, (coil,)))
+        begun = max((start.seq for start in starts if getattr(start.data, "begins", False)), default=0)
         found = Counter[str]()
         for name, count in self._rows(COUNTS, (coil, begun, before_seq - 1)):
             found[name] += count

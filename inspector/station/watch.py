@@ -102,11 +102,11 @@ class Watch:
     def _warm(self, records: list[CoilRecord]) -> None:
         """Read the newest large coil before it is asked for."""
         if records and records[-1].defects >= LARGE and (self._warming is None or self._warming.done()):
-            self._warming = asyncio.create_task(self._read(records[-1].coil))
+            self._warming = asyncio.create_task(self._read(records[-1]))
 
-    async def _read(self, coil: str) -> None:
+    async def _read(self, record: CoilRecord) -> None:
         with contextlib.suppress(InspectorError):  # who asks for it gets the reason
-            await asyncio.to_thread(self.coils.shown, self._line, coil, None)
+            await asyncio.to_thread(self.coils.shown, self._line, record.coil, record.first_seq)
 
     async def _reread(self) -> bytes:
         """Read the line's file again: cameras, classes, rules, archive and where to ask may be others now."""

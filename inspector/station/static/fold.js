@@ -30,7 +30,7 @@ export class Fold {
       case "defect": return this.defect(data);
       case "missed": case "crowded": return this.stretch(data);
       case "repeat": this.of(data.coil).repeats.set(data.id, data); return true;
-      case "record": { const coil = this.find(data.coil); if (coil) coil.record = data; return false; }
+      case "record": { const coil = this.coils.findLast((one) => one.name === data.coil && one.isOver); if (coil) coil.record = data; return false; }   // it may come when another of the name runs
       case "decision": { const coil = this.find(data.coil); if (coil) coil.decision = data; return false; }
       case "camera": this.camera(data); return false;
       case "recipe": case "archive": case "journal": this.fault(data); return false;

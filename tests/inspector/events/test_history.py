@@ -181,7 +181,7 @@ def test_a_folder_without_a_journal_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_a_coil_had_before_an_event_is_counted(tmp_path: Path) -> None:
-    """By class, of the newest coil of its name, and only what was finished."""
+    """By class, of the newest coil of its name, only what was finished; one that goes on after a stop is the same."""
     journal = new_journal(tmp_path / "journal")
     for last in ("dark", "bright"):
         found = [any_defect(id=f"{last}{n}", coil="C", name=last if n else "dark") for n in range(3)]
@@ -190,3 +190,8 @@ def test_what_a_coil_had_before_an_event_is_counted(tmp_path: Path) -> None:
     with History(tmp_path / "journal") as history:
         assert history.counts("C", 10) == {"dark": 1, "bright": 2}
         assert history.counts("C", 9) == {"dark": 1, "bright": 1} and history.counts("D", 9) == {}
+    journal = new_journal(tmp_path / "journal")
+    journal.record([reported("C", "started", 5.0), any_defect(id="later", coil="C", name="dark")])
+    journal.close()
+    with History(tmp_path / "journal") as history:
+        assert history.counts("C", 13) == {"dark": 2, "bright": 2}

@@ -34,9 +34,17 @@ test("the newest event's time is the line's last sign", () => {
 
 test("a coil that goes on after a restart has no grade", () => {
   const fold = new Fold();
-  fold.take(coil("A", "started")); fold.take({ time: "", data: { kind: "record", coil: "A", grade: "release" } }); fold.take(coil("A", "ended", 2, 2));
+  fold.take(coil("A", "started")); fold.take(coil("A", "ended", 2, 2)); fold.take({ time: "", data: { kind: "record", coil: "A", grade: "release" } });
   assert.equal(fold.coil.record.grade, "release");
   fold.take(coil("A", "started", 2, 2));
+  assert.equal(fold.coil.record, null);
+});
+
+test("a record that comes late is not the one of the next coil of its name", () => {
+  const fold = new Fold(), record = { time: "", data: { kind: "record", coil: "A", grade: "block" } };
+  fold.take(coil("A", "started")); fold.take(coil("A", "ended", 2, 2)); fold.take(coil("A", "started")); fold.take(record);
+  assert.deepEqual(fold.coils.map((one) => one.record?.grade), ["block", undefined]);
+  fold.begin(); fold.take(coil("A", "started")); fold.take(record);      // to a browser that comes now
   assert.equal(fold.coil.record, null);
 });
 
