@@ -70,8 +70,8 @@ class Events:
     keys; it is used on TCP, not on ipc.
 
     `cursor` names a file that keeps the place, which comes before `after`: a process that begins again goes on behind
-    the last event after which it asked for another. Each comes at least once, after a kill those of the last 0.2 s
-    twice. Where the journal did not answer the place stays before what is missing.
+    the last event after which it asked for another, or called `dealt_with`. Each comes at least once, after a kill
+    those of the last 0.2 s twice. Where the journal did not answer the place stays before what is missing.
 
     Raises: SocketError when an address is not one; Busy, CursorError for the file; AccessError for a key that is none,
     and from the iteration once the inspector has refused it; InspectorError from iteration and end when the disk does
@@ -139,25 +139,28 @@ class Events:
         return self
 
     def __next__(self) -> Event:
-        self._pass()  # a caller that asks for another has dealt with those before
+        self.dealt_with()  # a caller that asks for another has dealt with those before
         self._place.keep_at_times()
         try:
             return next(self._stream)
         except StopIteration:
             self._stream = self._follow()
-            self._pass()
+            self.dealt_with()
             self._place.keep()
             raise
 
-    def close(self) -> None:
-        """Leave; nothing is kept but the cursor, which the event that came last has not passed."""
-        self._context.destroy(linger=0)
-        self._place.close()
+    def dealt_with(self) -> None:
+        """Note that the event that came last was dealt with, before another is asked for: the cursor passes it.
 
-    def _pass(self) -> None:
-        """Note that all up to here was dealt with, unless something before is missing."""
+        Nothing is noted where something before is missing.
+        """
         if self._epoch is not None and self._seq is not None and not self._is_holed:
             self._place.note(self._epoch, self._seq, self._time)
+
+    def close(self) -> None:
+        """Leave; nothing is kept but the cursor, which passes the event that came last only where that is noted."""
+        self._context.destroy(linger=0)
+        self._place.close()
 
     @property
     def is_reached(self) -> bool:

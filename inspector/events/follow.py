@@ -98,6 +98,7 @@ def _print(
             return 0
         if event := next(events, None):
             print(write(event), file=out, flush=True)
+            events.dealt_with()
             shown += 1
             silence.ended()
         elif silence.is_too_long(events):

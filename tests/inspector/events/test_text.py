@@ -168,12 +168,14 @@ def feed(tmp_path: Path) -> Iterator[Feed]:
 
 COMMAND = """
 import os, sys
+from pathlib import Path
 from inspector.events.follow import EventsWanted, print_events
 connect, replay, since, *rest = sys.argv[1:]
-count, timeout_s, as_json = rest
+count, timeout_s, as_json, *cursor = rest
 wanted = EventsWanted(
     connect=connect, replay=replay or None, topics=["defect.", "alarm."], since=int(since),
     count=int(count) or None, timeout_s=float(timeout_s), as_json=as_json == "json",
+    cursor=Path(*cursor) if cursor else None,
 )
 sys.exit(print_events(wanted, environ=os.environ, out=sys.stdout, err=sys.stderr))
 """
@@ -211,6 +213,20 @@ def test_json_since_and_count(feed: Feed) -> None:
         "alarm.long-scratch",
     ]
     assert (err, code) == ("", 0)
+
+
+def test_a_cursor_passes_what_was_printed(feed: Feed, tmp_path: Path) -> None:
+    """The next run goes on behind the last event printed, also where it was the one counted to or Ctrl-C came."""
+    cursor = str(tmp_path / "cursor")
+    out, _, code = serve(feed, command(feed, "1", "10", "json", cursor))
+    assert (json.loads(out)["seq"], code) == (2, 0)
+    process = command(feed, "0", "20", "json", cursor)
+    while not has_printed(process, feed):
+        pass
+    process.send_signal(signal.SIGINT)
+    out, _, code = serve(feed, process)
+    assert (json.loads(out)["seq"], code) == (3, 0)
+    assert serve(feed, command(feed, "0", "1", "json", cursor)) == ("", "", 0)
 
 
 def test_silence_ends_it(feed: Feed) -> None:
