@@ -160,7 +160,7 @@ class History:
         found: list[Passage] = []
         last: dict[str, int] = {}  # where the newest of each name stands in `found`
         for seq, payload in self._rows(COILS):
-            event = read_event(payload)
+            event = self._event(payload)
             report = event.data
             if not isinstance(report, CoilReport):
                 continue
@@ -209,7 +209,7 @@ class History:
 
     def defects(self, passage: Passage, which: Filter = ALL, limit: int | None = None) -> Iterator[Event]:
         """Yield a coil's defects, each as last reported, in the order in which they were: events with a Defect."""
-        yield from map(read_event, itertools.islice(self.payloads(passage, which), limit))
+        yield from map(self._event, itertools.islice(self.payloads(passage, which), limit))
 
     def seen(self, passage: Passage) -> Iterator[Defect]:
         """Yield a coil's defects as `defects` does, without the events around them: in half of the time."""
@@ -245,7 +245,7 @@ class History:
 
     def counts(self, coil: str, before_seq: int) -> Counter[str]:
         """How many defects the newest coil of a name had finished before an event, by class: none of them is read."""
-        starts = (read_event(payload) for (payload,) in self._rows(BEGUN, (coil,)))
+        starts = (self._event(payload) for (payload,) in self._rows(BEGUN, (coil,)))
         begun = max((start.seq for start in starts if getattr(start.data, "begins", False)), default=0)
         found = Counter[str]()
         for name, count in self._rows(COUNTS, (coil, begun, before_seq - 1)):
@@ -258,7 +258,7 @@ class History:
         assert kind is not Defect, "defects are asked for by `defects`"
         asked = (passage.coil, tag, passage.first_seq, passage.last_seq)
         for (payload,) in self._rows(OTHERS, asked):
-            event = read_event(payload)
+            event = self._event(payload)
             if isinstance(event.data, kind):
                 yield event, event.data
 
@@ -274,13 +274,13 @@ class History:
         tag: str = kind.__struct_config__.tag  # type: ignore[attr-defined]
         assert kind is not Defect, "defects are asked for by `defects`"
         for (payload,) in self._rows(OF_KIND, (tag, after_seq)):
-            event = read_event(payload)
+            event = self._event(payload)
             if isinstance(event.data, kind):
                 yield event, event.data
 
     def everything(self) -> Iterator[Event]:
         """Yield all events that are held, in order."""
-        yield from map(read_event, self.recorded())
+        yield from map(self._event, self.recorded())
 
     def place(self) -> tuple[str, int]:
         """Epoch and number of the newest event: numbers begin again with another epoch."""
@@ -335,6 +335,13 @@ class History:
             return next(
                 (state for (state,) in newest.execute("SELECT state FROM stage WHERE name = ?", (stage,))), None
             )
+
+    def _event(self, payload: bytes) -> Event:
+        try:
+            return read_event(payload)
+        except (ValueError, RecursionError) as error:
+            words = f"an event in it is damaged: {error}. `inspector journal verify FOLDER` names it."
+            raise JournalError(f"{self._path}: {words}") from error
 
     # --- files ------------------------------------------------------------------------------------------------
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+import pytest
+
+from inspector.coil.passage import objection
 from inspector.events.history import History
 from inspector.events.journal import Journal
 from inspector.harness import configuration
 from inspector.harness.ports import Ports
 from inspector.recipe import read_card
+from inspector.records.commands import Decide
 from inspector.records.events import CoilRecord, Data
 from inspector.service import line
 from inspector.service.coil_records import CoilRecords
@@ -18,17 +25,23 @@ from tests.patience import patience_s
 from tests.recipes import write_recipe
 
 
-def made(folder: Path, journal: Journal, *coils: str) -> list[CoilRecord]:
-    """The records that are made when the ends of these coils are on disk, recorded as the daemon does."""
+def published(folder: Path, *coils: str) -> list[Data]:
+    """What is reported when the ends of these coils are on disk."""
     written = write_recipe(folder / "recipe")
     config = configuration.write(folder / "line.toml", Ports(), written, line="test", mm_per_px=0.5)
-    published: list[Data] = []
-    records = CoilRecords(line.load(config), read_card(written), published.append)
+    found: list[Data] = []
+    records = CoilRecords(line.load(config), read_card(written), found.append)
     for coil in coils:
         records.ended(coil)
     assert records.close(patience_s())
-    journal.record(published)
-    return [data for data in published if isinstance(data, CoilRecord)]
+    return found
+
+
+def made(folder: Path, journal: Journal, *coils: str) -> list[CoilRecord]:
+    """The records that are made of them, recorded as the daemon does."""
+    found = published(folder, *coils)
+    journal.record(found)
+    return [data for data in found if isinstance(data, CoilRecord)]
 
 
 def test_a_coil_whose_name_begins_again_in_the_same_batch_has_its_record(tmp_path: Path) -> None:
@@ -55,3 +68,18 @@ def test_a_coil_that_ended_twice_in_a_batch_has_one_record_each(tmp_path: Path) 
     assert [record.length_m for record in made(tmp_path, journal, "C", "C")] == [10.0, 3.0]
     assert made(tmp_path, journal) == []
     journal.close()
+
+
+def test_a_damaged_event_ends_no_thread(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A bit of it flipped on the disk: no record is made, a decision is refused, in words, and the line goes on."""
+    journal = new_journal(tmp_path / "journal")
+    journal.record([reported("C", "started"), reported("C", "ended", 10.0)])
+    journal.close()
+    (file,) = (tmp_path / "journal").glob("events-*.sqlite")
+    with closing(sqlite3.connect(file)) as opened, opened:
+        opened.execute("UPDATE event SET payload = CAST('}' || substr(payload, 2) AS BLOB) WHERE seq = 1")
+    with caplog.at_level(logging.WARNING, "inspector"):
+        assert published(tmp_path, "C") == []
+    refusal = objection(tmp_path / "journal", Decide(coil="C", grade="hold", operator="Kim", reason="r", first_seq=1))
+    for words in (caplog.text, refusal):
+        assert "an event in it is damaged" in words and "inspector journal verify" in words
