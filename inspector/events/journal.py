@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,7 +28,7 @@ from inspector.events.ballast import Ballast, size_bytes
 from inspector.events.message import Message, Replay, envelope, envelope_time, topic_root
 from inspector.events.reader import Reader
 from inspector.events.resume import NOTHING, JournalPosition, KnownEvents, resume
-from inspector.events.retention import DAY_S, LIFE, gone, life_s, state_of
+from inspector.events.retention import LIFE, Ages, gone
 from inspector.events.segments import (
     CHECKPOINT_PAGES,
     COUNT,
@@ -49,7 +48,7 @@ from inspector.records.events import Data, Heartbeat
 
 log = logging.getLogger("inspector")
 
-SEGMENTS = 16  # files in a full journal: the least part of it that retention takes away
+SEGMENTS = 16  # files in a full journal, by size and by age: the least part of it that retention takes away
 GROUP_BYTES = 4 * 2**20
 """The most that one transaction writes: a group beyond it is recorded in several, so that retention keeps up."""
 MOST_OF_A_DISK = 0.9
@@ -82,11 +81,9 @@ class Journal:
         self._max_bytes = max_mb * 2**20 - ballast
         self._segment_bytes = self._max_bytes // SEGMENTS
         self._group_bytes = min(GROUP_BYTES, self._segment_bytes // 2)
-        self._max_s = max_days * DAY_S or math.inf
+        self._ages = Ages(max_days, SEGMENTS, clock_s)
         self._source = source
-        self._clock_utc, self._clock_s = clock_utc, clock_s
-        self._life_s = -clock_s()
-        """To be added to the clock: how long the journal has been written, all runs together."""
+        self._clock_utc = clock_utc
         self._is_starved, self._log_pages = False, 0
         self._states: dict[str, bytes] = {}
         self._watch = FileWatch(clock_s)
@@ -102,7 +99,7 @@ class Journal:
             try:
                 self._newest = self._take_up(NOTHING, new_epoch)
                 home.settle(self._folder.path)
-                self._ended_s = self._folder.lives(self.position.starts)
+                self._ages.take_up(self.position.starts, self._folder.lives(self.position.starts))
                 self._retire()
             except BaseException:
                 self._folder.close()
@@ -155,6 +152,7 @@ class Journal:
         with worded(self._path):
             self._folder.check()
             self._look_for_damage()
+            self._see_age()
             self._fold()
             changed = dict(states.items() - self._states.items())
             groups = [*self._groups(events)]
@@ -266,7 +264,7 @@ class Journal:
             index.enter(segment, enumerate(events, last_seq + 1))
             sums.enter(segment, last_seq + 1, group)
             segment.executemany(COUNT, topicseq.items() - before.items())
-            segment.executemany(KEEP, [*states.items(), (LIFE, state_of(self._clock_s() + self._life_s))])
+            segment.executemany(KEEP, [*states.items(), (LIFE, self._ages.state())])
             segment.execute("COMMIT")
         except BaseException:
             if segment.in_transaction:
@@ -345,7 +343,7 @@ class Journal:
         (found, newest, _), remarks = resume(self._folder, most_lost, known)
         self.remarks += remarks
         self.epoch, self.position, self._states = found.epoch or new_epoch(), found.position, dict(found.states)
-        self._life_s = max(self._life_s, life_s(self._states.pop(LIFE, None)) - self._clock_s())
+        self._ages.go_on(self._states.pop(LIFE, None))
         if newest is None:
             newest = self._begin()
         self._folder.watch(self.position.starts[-1])
@@ -355,8 +353,10 @@ class Journal:
     def _begin(self) -> apsw.Connection:
         """Make the next segment, which takes over the numbers as they stand."""
         starts, last_seq, topicseq = self.position
-        segment = self._folder.begin(last_seq + 1, self.epoch, topicseq, self._states)
+        states = self._states | {LIFE: self._ages.state()}
+        segment = self._folder.begin(last_seq + 1, self.epoch, topicseq, states)
         self.position = JournalPosition((*starts, last_seq + 1), last_seq, topicseq)
+        self._ages.begin(starts)
         return segment
 
     def _rotate(self) -> None:
@@ -371,22 +371,28 @@ class Journal:
             self._is_starved = True
             return
         self._is_starved = False
-        self._ended_s[self.position.starts[-2]] = self._clock_s() + self._life_s
         before, self._newest = self._newest, self._adopt(begun)
         before.close()
         self._folder.watch(self.position.starts[-1])
         self._watch.leave(self._folder, *self.position.starts[-2:])
         self._retire()
 
+    def _see_age(self) -> None:
+        """Write no file for longer than a part of what is kept, and let go what is too old, however little comes."""
+        starts, last_seq, _ = self.position
+        if last_seq >= starts[-1] and self._ages.is_newest_long():
+            self._rotate()
+        elif starts[1:] and self._ages.is_old(starts[0]):
+            self._retire()
+
     def _retire(self) -> None:
         """Unlink the oldest segments, so that one more and the last group still fit below the limits."""
         starts, last_seq, topicseq = self.position
         sizes = {start: self._folder.size_bytes(start) for start in starts}
         room_bytes = self._max_bytes - 2 * self._segment_bytes
-        since_s = self._clock_s() + self._life_s - self._max_s
-        leaving = gone(sizes, self._ended_s, room_bytes=room_bytes, since_s=since_s)
+        leaving = gone(sizes, self._ages.ended_s, room_bytes=room_bytes, since_s=self._ages.since_s)
         # Nobody asks for what is about to go.
         self.position = JournalPosition(tuple(start for start in starts if start not in leaving), last_seq, topicseq)
         for start in leaving:
             self._folder.unlink(start)
-            self._ended_s.pop(start, None)
+            self._ages.ended_s.pop(start, None)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from inspector.events.ballast import FREE_TIMES, Ballast
 from inspector.events.journal import Journal
-from inspector.events.retention import DAY_S, gone
-from tests.journals import LONG_HEALTH, NOON, events, held, opened
+from inspector.events.retention import DAY_S, Ages, gone
+from tests.journals import LONG_HEALTH, NOON, events, held, newest, opened
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,74 @@ def test_age_is_that_of_the_running_line(tmp_path: Path) -> None:
     assert starts[:3] == [1, 1, 1]
     per_day = 40 * 8
     assert all((day - 4) * per_day < starts[day] <= (day - 2) * per_day for day in range(4, 8)), starts
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_age_bounds_a_line_on_which_little_happens(tmp_path: Path, is_restarted: bool) -> None:
+    """Where no file ever grows full, neither; then nothing happens at all, and nothing is held."""
+    now_s, per_day = [0.0], 8
+    journal = aging(tmp_path, now_s)
+    for day in range(20):
+        for _ in range(per_day):
+            journal.record([LONG_HEALTH])
+            journal.record([])
+            now_s[0] += DAY_S / per_day
+        assert (day - 3.5) * per_day <= journal.first_seq - 1 <= max(0, (day - 2) * per_day)
+        if is_restarted:
+            journal.close()
+            journal = aging(tmp_path, now_s)
+        elif day == 10:  # another program wrote in it: recording goes on in another file
+            sums_changed(newest(tmp_path))
+            journal.recover()
+    assert [event.seq for event in events(held(journal))] == [*range(journal.first_seq, 20 * per_day + 1)]
+    assert len(journal.position.starts) < 20
+    for hour in range(4 * 24):
+        now_s[0] += DAY_S / 24
+        journal.record([])
+        if hour == 6:  # by now the file that is written holds no event
+            journal.close()
+            journal = aging(tmp_path, now_s)
+    assert journal.first_seq == journal.last_seq + 1 == 20 * per_day + 1
+    journal.record([LONG_HEALTH])
+    assert [event.seq for event in events(held(journal))] == [journal.last_seq]
+    journal.close()
+
+
+def aging(path: Path, now_s: list[float]) -> Journal:
+    """A journal that keeps three days."""
+    return Journal(
+        path,
+        8,
+        "/inspector/line3",
+        clock_utc=lambda: NOON,
+        new_epoch=lambda: "e1",
+        max_days=3,
+        clock_s=lambda: now_s[0],
+    )
+
+
+def sums_changed(file: Path) -> None:
+    """Change a checksum in a file of a journal."""
+    with sqlite3.connect(file) as segment:
+        segment.execute("DELETE FROM checksum")
+    segment.close()
+
+
+@pytest.mark.parametrize(
+    ("lives", "ended_s"),
+    [
+        ({1: 5.0, 4: 7.0, 9: 8.0}, {1: 5.0, 4: 7.0}),
+        ({4: 7.0, 9: 8.0}, {1: 7.0, 4: 7.0}),
+        ({9: 8.0}, {1: 8.0, 4: 8.0}),
+        ({1: 5.0}, {1: 5.0}),
+        ({}, {}),
+    ],
+)
+def test_a_file_that_says_no_age_is_as_old_as_the_next(lives: dict[int, float], ended_s: dict[int, float]) -> None:
+    """One of an earlier version, or an unreadable one, keeps none that is older for ever."""
+    ages = Ages(3, 16, lambda: 100.0)
+    ages.take_up([1, 4, 9], lives)
+    assert ages.ended_s == ended_s
 
 
 def test_ballast_takes_blocks_and_gives_them_up(tmp_path: Path) -> None:
