@@ -5,7 +5,8 @@
 
    Standard input holds raw frames, WIDTH x HEIGHT grey bytes each, one after the other. Each is kept until the inspector
    has recorded it, and sent again to one that was started again. KEYFILE is what `inspector keys new NAME` wrote, for an
-   inspector that asks for keys. Exit code: 0 all is recorded, 1 it is not, 2 wrong use, or refused.
+   inspector that asks for keys. An empty COIL is none. Exit code: 0 all is recorded, 1 it is not, or a frame of it was
+   refused, 2 wrong use, or the camera is refused.
    The rules it follows are numbered as in inspector/intake/README.md. */
 
 #define _POSIX_C_SOURCE 200809L
@@ -18,7 +19,8 @@
 #include <zmq.h>
 
 #define KEEP 64              /* frames that are kept here; reading stops while there is no room */
-#define HEADER_BYTES 512
+#define NAME_LETTERS 64      /* of a camera or a coil; one has up to 4 bytes in UTF-8 */
+#define HEADER_BYTES 1024
 #define HELLO_MS 500         /* rule 2 */
 #define AGAIN_MS 5000        /* rule 8 */
 #define GIVE_UP_MS 120000    /* nothing recorded for so long: whoever started us has to know */
@@ -39,6 +41,7 @@ static char session[65];
 static char boot[32];
 static size_t frame_bytes;
 static long long progress_ms;
+static long long refused; /* frames that are never taken */
 static void *dealer;
 
 static long long now_ms(void) {
@@ -93,18 +96,48 @@ static void forward(void) {
     }
 }
 
+/* Whether a camera may be called so; a frame under any other name is no frame. */
+static int is_name(const char *name) {
+    const char *known = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:/-";
+    return *name && strlen(name) <= NAME_LETTERS && !strchr("_.:/-", *name) && strspn(name, known) == strlen(name);
+}
+
+/* Write a coil's name as a header has it, a key with its value; 0 for one that no coil may have. The inspector knows
+   more signs that nobody sees than are looked for here: it refuses a frame with one. */
+static int coil_of(const char *name, char *json) {
+    size_t length = strlen(name), letters = 0;
+    for (size_t at = 0; at < length; at++)
+        letters += (name[at] & 0xC0) != 0x80;
+    *json = 0;
+    if (!length)
+        return 1;
+    if (letters > NAME_LETTERS || length > 4 * NAME_LETTERS || strchr(" ./:_=+@-", *name) || name[length - 1] == ' ')
+        return 0;
+    json += sprintf(json, "\"coil\":\"");
+    for (; *name; name++) {
+        if ((unsigned char)*name < 0x20 || *name == 0x7F)
+            return 0;
+        if (*name == '"' || *name == '\\')
+            *json++ = '\\';
+        *json++ = *name;
+    }
+    strcpy(json, "\",");
+    return 1;
+}
+
 /* Return the number behind a key; a program with a JSON library reads it with that. */
 static long long number_of(const char *text, const char *key) {
     const char *found = strstr(text, key);
     return found ? strtoll(found + strlen(key), NULL, 10) : -1;
 }
 
-/* Rules 6 and 7: what is recorded, or refused, need not be kept any more. */
-static void forget(long long first, long long last) {
+/* Rules 6 and 7: what is recorded, or refused, need not be kept any more. Return how many frames that are. */
+static int forget(long long first, long long last) {
+    int done = 0;
     for (int at = 0; at < count; at++) {
         struct frame *frame = &kept[(oldest + at) % KEEP];
-        if (frame->number >= first && frame->number <= last)
-            frame->is_done = 1;
+        if (frame->number >= first && frame->number <= last && !frame->is_done)
+            done += frame->is_done = 1;
     }
     while (count && kept[oldest].is_done) {
         oldest = (oldest + 1) % KEEP;
@@ -113,6 +146,7 @@ static void forget(long long first, long long last) {
             under_way--;
     }
     progress_ms = now_ms();
+    return done;
 }
 
 /* Take one answer; 0 when the inspector does not know this camera. */
@@ -138,7 +172,7 @@ static int take(const char *text) {
         if (number < 0)
             return 0;
         if (strstr(text, mine))
-            forget(number, number);
+            refused += forget(number, number);
     }
     return 1;
 }
@@ -208,13 +242,18 @@ int main(int words, char **word) {
         fprintf(stderr, "camera ADDRESS NAME WIDTH HEIGHT COIL MM_PER_ROW [KEYFILE] < frames\n");
         return 2;
     }
-    const char *name = word[2], *coil = word[5];
+    const char *name = word[2];
+    char coil[HEADER_BYTES / 2];
     int width = atoi(word[3]), height = atoi(word[4]), is_open = 1;
     double mm_per_row = atof(word[6]);
     long long number = 0, hello_ms = -HELLO_MS;
     size_t have = 0;
-    if (width < 1 || height < 1 || mm_per_row <= 0 || strlen(name) > 64 || strlen(coil) > 64) {
-        fprintf(stderr, "camera: WIDTH, HEIGHT or MM_PER_ROW is no number above 0, or a name has more than 64 letters\n");
+    if (width < 1 || width > 65536 || height < 1 || height > 65536 || !(mm_per_row > 0 && mm_per_row <= 1000)) {
+        fprintf(stderr, "camera: expected a WIDTH and HEIGHT of 1 to 65536, and a MM_PER_ROW above 0, at most 1000\n");
+        return 2;
+    }
+    if (!is_name(name) || !coil_of(word[5], coil)) {
+        fprintf(stderr, "camera: no frame may have this NAME or COIL; what they may have stands in intake/README.md\n");
         return 2;
     }
     frame_bytes = (size_t)width * (size_t)height;
@@ -272,8 +311,7 @@ int main(int words, char **word) {
                 clock_gettime(CLOCK_REALTIME, &now);
                 snprintf(frame->header, HEADER_BYTES,
                          "{\"v\":1,\"camera\":\"%s\",\"boot\":\"%s\",\"number\":%lld,\"captured_ns\":%lld,\"width\":%d,"
-                         "\"height\":%d,\"encoding\":\"raw8\",\"crc32\":%lu,\"coil\":\"%s\",\"start_mm\":%.3f,"
-                         "\"mm_per_row\":%g}",
+                         "\"height\":%d,\"encoding\":\"raw8\",\"crc32\":%lu,%s\"start_mm\":%.3f,\"mm_per_row\":%g}",
                          name, boot, number, now.tv_sec * 1000000000LL + now.tv_nsec, width, height,
                          (unsigned long)crc32(frame->pixels, frame_bytes), coil, (double)number * height * mm_per_row,
                          mm_per_row);
@@ -292,6 +330,6 @@ int main(int words, char **word) {
     zmq_close(monitor);
     zmq_close(dealer);
     zmq_ctx_term(context);
-    printf("%lld frames sent and recorded\n", number);
-    return 0;
+    printf("%lld frames sent and recorded\n", number - refused);
+    return refused > 0;
 }

@@ -168,6 +168,58 @@ def test_the_c_client_says_what_is_wrong(tmp_path: Path, client: Path) -> None:
     assert done.returncode == 2 and '"reason":"camera"' in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "coil", "mm_per_row"),
+    [
+        ("top", "-C1", "0.5"),
+        ("top", " C1", "0.5"),
+        ("top", "C1 ", "0.5"),
+        ("top", "C\n1", "0.5"),
+        ("top", "C" * 65, "0.5"),
+        ("", "C1", "0.5"),
+        ("camera 1", "C1", "0.5"),
+        ("top", "C1", "nan"),
+        ("top", "C1", "1001"),
+    ],
+)
+def test_the_c_client_sends_nothing_that_is_no_frame(client: Path, name: str, coil: str, mm_per_row: str) -> None:
+    """A name or a travel that no header may have ends it with 2 before it has kept a frame."""
+    words = [str(client), "nowhere", name, "4", "2", coil, mm_per_row]
+    done = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    assert done.returncode == 2 and done.stderr.startswith(("camera: no frame may", "camera: expected a WIDTH"))
+
+
+def test_the_c_client_names_its_coil(context: Context, tmp_path: Path, client: Path) -> None:
+    """Signs that JSON escapes and letters of any script come as they are; empty is none; a refusal ends with 1."""
+    source = tmp_path / "frames"
+    source.write_bytes(PIXELS)
+    facts = options(IntakeSection(bind="tcp://127.0.0.1:*", transport="credit"))
+    demand = facts["demand"]
+    assert isinstance(demand, Demand)
+    intake = CreditIntake(context, known=Known([CAMERA]), **facts)
+    batches, coils = consumed(intake, demand), list[str | None]()
+
+    def run(coil: str) -> tuple[int, str, str]:
+        words = [str(client), intake.address, "top", "4", "2", coil, "0.5"]
+        with (
+            source.open("rb") as stdin,
+            subprocess.Popen(words, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as camera,
+        ):
+            while camera.poll() is None:
+                batch = next(batches)
+                coils.extend(frame.header.coil for frame in batch.frames())
+                demand.acknowledge(batch.receipts)
+            out, err = camera.communicate()
+            return camera.returncode, out, err
+
+    given = ['C"1\\', "Ö" * 64, ""]
+    assert [run(coil) for coil in given] == [(0, "1 frames sent and recorded\n", "")] * 3
+    assert coils == [*given[:2], None]
+    code, out, err = run("a\u00a0b")
+    assert (code, out) == (1, "0 frames sent and recorded\n") and '"reason":"header"' in err
+    intake.close()
+
+
 def test_the_c_client_with_a_key(tmp_path: Path, client: Path) -> None:
     """With its key it is served; with a revoked one, a stranger's, none or what is none it ends with 2 and why."""
     keys, source, context = Keys(tmp_path / "keys"), tmp_path / "frames", zmq.Context[zmq.Socket[bytes]]()
