@@ -70,14 +70,16 @@ class Camera:
 
     `transport` is the inspector's `intake.transport`. In credit mode `keep_frames` are kept in memory until they are
     recorded, and sent again to an inspector that was started again; a camera that pauses calls `tend` each second.
-    `spool`, a folder of its own, keeps them on disk too: after a kill they are the first to be sent.
+    `spool`, a folder of its own, keeps them on disk too: after a kill they are the first to be sent. What is there of a
+    camera of another name is set aside.
 
     `key`, or its file, is a camera's, where the inspector asks for keys. `context` is for `credit`: with `push` each
     camera has its own.
 
     Raises: SocketError when the address is none; from any method, when the inspector knows no such camera. AccessError
     for a key that is none, and from any method when the inspector refuses it. Busy when another program has the spool;
-    InspectorError from `send` when its disk takes no frame: its number is free then.
+    InspectorError from `send` when its disk takes no frame. Whatever `send` raises, it has not taken the frame, and its
+    number is free: send it again, or `skip` it, and it is reported as missing.
     """
 
     def __init__(
@@ -146,8 +148,8 @@ class Camera:
 
         `start_mm` is the first row's distance from the coil's head, `captured_ns` UNIX time (now).
 
-        Raises: SocketError when no frame is taken within the patience; its number is free then. msgspec.ValidationError
-        for a value that no header may have.
+        Raises: SocketError when no frame is taken within the patience. msgspec.ValidationError for a value that no
+        header may have.
         """
         captured_ns = time.time_ns() if captured_ns is None else captured_ns
         facts = {**self._facts, "coil": coil, "start_mm": start_mm, "captured_ns": captured_ns}

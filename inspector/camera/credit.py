@@ -18,7 +18,7 @@ from inspector import sockets, wire
 from inspector.access.handshake import Handshakes
 from inspector.access.keys import Key
 from inspector.camera.kept import HELLO_NS, KeptFrame, KeptFrames
-from inspector.camera.spool import Spool
+from inspector.camera.spool import DAMAGED, FOREIGN, Spool
 from inspector.errors import AccessError, FrameError, SocketError
 from inspector.records.credit import Answer, FrameRefused
 from inspector.wire import Part
@@ -82,10 +82,11 @@ class CreditLink:
         return self._until(lambda: len(self._kept) < self._keep_frames, wait_s)
 
     def send(self, parts: Sequence[Part], boot: str, number: int) -> None:
-        """Keep a frame, and send it as soon as it is granted."""
+        """Keep a frame, and send it as soon as it is granted; what is wrong is raised before it is kept."""
+        self.tend(0.0)
         file = self._spool.add(parts) if self._spool else None
         self._kept.add(KeptFrame(parts, boot, number, file), self._clock_ns())
-        self.tend(0.0)
+        self._forward()
 
     def throw(self, parts: Sequence[Part]) -> None:
         """Send a message that is no frame, once there is a session."""
@@ -114,12 +115,23 @@ class CreditLink:
         return len(self._kept)
 
     def _keep_again(self, file: Path, parts: Sequence[Part]) -> None:
-        """Keep a frame that the program before left; what is no frame, as after a power cut, holds none of them up."""
+        """Keep a frame that the program before left; what can never go holds none of them up.
+
+        That is no frame, as after a power cut, or one of another camera, whose name this one had.
+        """
         assert self._spool is not None
         try:
             header = wire.read_header(parts[0])
         except FrameError as error:
-            log.warning("%s: holds no frame (%s); set aside as %s", file, error, self._spool.set_aside(file).name)
+            aside = self._spool.set_aside(file, DAMAGED)
+            log.warning("%s: holds no frame (%s); set aside as %s", file, error, aside.name)
+            return
+        if header.camera != self._name:
+            aside = self._spool.set_aside(file, FOREIGN)
+            words = (
+                "%s: a frame of camera %r, not of %r; set aside as %s. Name it as before in that one's spool to send it"
+            )
+            log.warning(words, file, header.camera, self._name, aside.name)
             return
         self._kept.add(KeptFrame(parts, header.boot, header.number, file), self._clock_ns())
 
@@ -217,9 +229,19 @@ class CreditLink:
                 f"{self._connect}: the inspector knows no camera {self._name!r}. "
                 "Give the name of one of its [[camera]] sections."
             )
-        for frame in self._kept.take(answer, self._clock_ns()):
+        gone = self._kept.take(answer, self._clock_ns())
+        if isinstance(answer, FrameRefused) and gone:
+            self._complain(answer)
+        for frame in gone:
             if self._spool and frame.file:
                 self._spool.remove(frame.file)
+
+    def _complain(self, refused: FrameRefused) -> None:
+        """Say that a frame is never taken: the first for a reason, the second, the fourth and so on."""
+        count = self.refused[refused.reason]
+        if count & (count - 1) == 0:
+            words = "%s: the inspector refuses frame %d of %s for good: %s (number %d of these); its log says more"
+            log.warning(words, self._connect, refused.number, self._name, refused.reason, count)
 
 
 def _close(shakes: Handshakes, socket: sockets.Socket) -> None:

@@ -17,8 +17,10 @@ from pathlib import Path
 from inspector.errors import Busy, InspectorError
 from inspector.wire import Part
 
-SUFFIX, ASIDE = ".frame", ".damaged"
-"""Behind a frame's number, and behind the name of a file that was set aside."""
+SUFFIX = ".frame"
+"""Behind a frame's number."""
+DAMAGED, FOREIGN = ".damaged", ".foreign"
+"""Behind the name of a file that was set aside: it holds no frame, or another camera's."""
 
 
 class Spool:
@@ -41,7 +43,7 @@ class Spool:
                 f"{folder}: another camera program keeps its frames there. Stop it, or give another spool."
             ) from error
         self._folder, self._held = folder, [held]
-        self._numbers = itertools.count(max((int(file.stem) for file in self._files()), default=0) + 1)
+        self._numbers = itertools.count(self._last() + 1)
 
     def load(self) -> Iterator[tuple[Path, list[Part]]]:
         """Yield what is there, the oldest first: its file, header and pixels."""
@@ -67,9 +69,9 @@ class Spool:
             raise InspectorError(f"{file}: the frame cannot be kept: {error.strerror}. Make room there.") from error
         return file
 
-    def set_aside(self, file: Path) -> Path:
-        """Take a file that holds no frame out of the spool, and return what it is called now."""
-        return file.rename(file.with_name(file.name + ASIDE))
+    def set_aside(self, file: Path, why: str) -> Path:
+        """Take a file that can never be sent out of the spool, and return what it is called now."""
+        return file.rename(file.with_name(file.name + why))
 
     def close(self) -> None:
         """Let another program have the folder."""
@@ -80,6 +82,11 @@ class Spool:
         """Let a frame go."""
         with contextlib.suppress(FileNotFoundError):
             file.unlink()
+
+    def _last(self) -> int:
+        """The last number that is taken, by a file that was set aside too: another would be named as it is."""
+        numbers = (file.name.partition(".")[0] for file in self._folder.glob(f"*{SUFFIX}*"))
+        return max((int(number) for number in numbers if number.isdecimal()), default=0)
 
     def _files(self) -> list[Path]:
         return sorted(file for file in self._folder.glob(f"*{SUFFIX}") if file.stem.isdecimal() and file.is_file())

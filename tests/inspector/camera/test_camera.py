@@ -173,6 +173,69 @@ def test_a_spool_outlives_the_camera(context: Context, inspector: Inspector, tmp
     assert not list(tmp_path.glob("*.frame"))
 
 
+def test_a_spool_of_a_camera_that_was_renamed(context: Context, inspector: Inspector, tmp_path: Path) -> None:
+    """Frames under the name before are set aside, whole: the inspector takes none of them, and new ones would wait."""
+    before = Camera(inspector.address, "left", transport="credit", context=context, spool=tmp_path)
+    for _ in range(2):
+        before.send(PIXELS)
+    assert before.close(0) == 2
+    camera = Camera(inspector.address, "top", transport="credit", context=context, spool=tmp_path)
+    assert camera.unrecorded == 0
+    inspector.take(camera)
+    granted(inspector, camera)
+    camera.send(PIXELS)
+    assert [header.camera for _, header in inspector.frames(camera, 1)] == ["top"]
+    assert camera.close(0) == 1
+    again = Camera(inspector.address, "bottom", transport="credit", context=context, spool=tmp_path)
+    again.close(0)
+    aside = sorted(tmp_path.glob("*.foreign"))
+    names = [wire.read_header(file.read_bytes().partition(b"\n")[0]).camera for file in aside]
+    assert names == ["left", "left", "top"] and not list(tmp_path.glob("*.frame"))
+
+
+def test_whatever_send_raises_the_number_is_free(context: Context, inspector: Inspector, tmp_path: Path) -> None:
+    """A frame that raised is not kept: the next would have its number, and be taken for it once both go."""
+    camera = Camera(inspector.address, "top", transport="credit", context=context, spool=tmp_path)
+    granted(inspector, camera)
+    assert camera.send(PIXELS) == 0
+    inspector.frames(camera, 1)
+    for _ in range(2):
+        inspector.answer(FrameRefused(reason="camera"))
+        deadline = time.monotonic() + patience_s()
+        with pytest.raises(SocketError, match="knows no camera"):
+            while time.monotonic() < deadline:  # the answer may be under way
+                camera.send(PIXELS)
+        assert camera.number == camera.unrecorded == len(list(tmp_path.glob("*.frame")))
+    assert camera.send(PIXELS) == camera.number - 1
+    total = camera.unrecorded
+    inspector.answer(Granted(camera="top", session="s2", frames=1000))
+    sent = list[int]()
+    while len(sent) < total:
+        sent += [header.number for session, header in inspector.frames(camera, 1) if session == b"s2"]
+    assert sent == list(range(total))
+    camera.close(0)
+
+
+def test_a_refused_frame_is_put_in_words(
+    context: Context, inspector: Inspector, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The program that loses it learns why, however many follow: the first, the second, the fourth."""
+    camera = Camera(inspector.address, "top", transport="credit", context=context)
+    granted(inspector, camera, frames=9)
+    for _ in range(5):
+        camera.send(PIXELS)
+    inspector.frames(camera, 5)
+    for number in range(5):
+        inspector.answer(FrameRefused(reason="header", boot=camera.boot, number=number))
+    deadline = time.monotonic() + patience_s()
+    while camera.unrecorded and time.monotonic() < deadline:
+        camera.tend(0.1)
+    warned = [record.message for record in caplog.records if "refuses frame" in record.message]
+    assert [words.partition(" of ")[0].rpartition(" ")[2] for words in warned] == ["0", "1", "3"]
+    assert "header" in warned[0]
+    camera.close(0)
+
+
 def test_who_keeps_all_that_it_may_waits(context: Context, inspector: Inspector) -> None:
     """Where nothing is recorded a camera keeps N frames, then says that nobody takes any; its number is free."""
     camera = Camera(inspector.address, "top", transport="credit", context=context, keep_frames=3, patience_s=0.2)
