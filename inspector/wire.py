@@ -8,6 +8,7 @@ pixels are copied once, from the message into the batch.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import cv2
@@ -16,7 +17,7 @@ import numpy as np
 
 from inspector.errors import FrameError, ImageError
 from inspector.images import reader
-from inspector.records.frame import Bytes2D, Header
+from inspector.records.frame import Boot, Bytes2D, Header, Number
 from inspector.records.recipe import Window
 from inspector.refusal import plain
 from inspector.words import counted
@@ -54,6 +55,18 @@ class _Version(msgspec.Struct):
 
 
 _version = msgspec.json.Decoder(_Version)
+
+
+class _Identity(msgspec.Struct):
+    """What names a frame among all of its camera."""
+
+    boot: Boot
+    number: Number
+
+
+_identity = msgspec.json.Decoder(_Identity)
+_BOOT = re.compile(rb'"boot"\s*:\s*("(?:[^"\\]|\\.)*")', re.DOTALL)
+_NUMBER = re.compile(rb'"number"\s*:\s*(\d+)\s*[,}]')
 
 
 def encode(header: Header, payload: Part) -> list[Part]:
@@ -124,6 +137,22 @@ def read_header(part: Part) -> Header:
         raise FrameError("header", f"{plain(error)}. Compare it with schemas/frame.schema.json") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FrameError("json", f"header is not JSON: {error}; found {bytes(part[:32])!r}") from None
+
+
+def read_identity(part: Part) -> tuple[str, int] | None:
+    """Read boot and number in a header that `read_header` refuses; None where either is not there, or more than once.
+
+    What breaks a header stands mostly elsewhere: a quote in the coil's name, a decimal comma, a value out of range.
+    """
+    head = bytes(part[:MAX_HEADER_BYTES])
+    boots, numbers = _BOOT.findall(head), _NUMBER.findall(head)
+    if not len(boots) == len(numbers) == 1:
+        return None
+    try:
+        found = _identity.decode(b'{"boot":%b,"number":%b}' % (boots[0], numbers[0]))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return found.boot, found.number
 
 
 def unpack(header: Header, payload: Part, out: Bytes2D, window: Window | None = None) -> tuple[str, ...]:

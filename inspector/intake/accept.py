@@ -72,7 +72,7 @@ class Accept:
 
         `policies`, by camera, say what happens to what finds no room.
         `decoders` makes what calls its argument with each picture, on threads or not. With `known` there is a receipt
-        for each message whose header could be read, and a frame that is known already is a duplicate.
+        for each message whose boot and number can be read, and a frame that is known already is a duplicate.
         """
         self._cameras = {camera.name for camera in cameras}
         self._numbering = Numbering(cameras)
@@ -134,9 +134,9 @@ class Accept:
     def take(
         self, parts: list[wire.Part], count: int, now_ns: int, *, only: str | None = None, sender: Sender | None = None
     ) -> bool:
-        """Take a message of `count` parts in, of which the first two are given; return whether its header can be read.
+        """Take a message of `count` parts in, of which the first two are given; return whether it gets a receipt.
 
-        `only` is the one camera that it may come from, `sender` who sent it; None: any.
+        `only` is the one camera that it may come from, which gets the receipt; `sender` is who sent it; None: any.
         """
         camera = ""
         header = None
@@ -154,7 +154,7 @@ class Accept:
             self._complain(camera, error.reason, f"rejected a frame of {camera or 'an unknown camera'}", error, now_ns)
             header = header if camera else None
             self._refuse(camera, error.reason, header)
-            return header is not None
+            return header is not None or self._refuses_unread(parts, only, error.reason)
         queue = self._queues.get(camera)
         if header.encoding == "raw8" and not queue and self._may_place(camera):
             self._place(header, wire.read_pixels(header, parts[1])[0], now_ns)
@@ -361,6 +361,18 @@ class Accept:
             last.headers.append(header)
         else:
             queue.append(RefusedFrames(reason, [header]))
+
+    def _refuses_unread(self, parts: list[wire.Part], only: str | None, reason: Rejection) -> bool:
+        """In credit mode, make a receipt for a frame of which no header is believed, so that its camera lets it go.
+
+        A key that changed meanwhile is no fault of the frame: its camera is refused at its next greeting, and keeps it.
+        """
+        if self._known is None or only is None or reason == "impostor":
+            return False
+        identity = wire.read_identity(parts[0])
+        if identity is not None:
+            self._filling.acknowledge(Receipt(only, *identity, reason))
+        return identity is not None
 
     def _lose(self, camera: str, reason: Rejection | Drop, headers: list[Header | None]) -> None:
         for header in headers:

@@ -37,7 +37,14 @@ LONGEST_HELLO = 1024
 PARTS = 3
 """Of a frame message: session, header, pixels."""
 
-_hello = msgspec.json.Decoder(Hello)
+
+class _AnyHello(Hello, frozen=True, kw_only=True, tag="hello"):
+    """A greeting under whatever name: one that no camera may have is answered too."""
+
+    camera: str
+
+
+_hello = msgspec.json.Decoder(_AnyHello)
 
 
 class CreditIntake(Intake):
@@ -93,18 +100,17 @@ class CreditIntake(Intake):
             self._greet(peer, hello, caller, now_ns)
             return True
         self.received += 1
-        if count != PARTS:
+        camera = self._grants.camera_of(peer, parts[0])
+        if count == 1 or (camera is None and count != PARTS):
             words = f"message has {count} parts; expected session, header and pixels"
             self._accept.turn_away("", "parts", words, now_ns)
-            return True
-        camera = self._grants.camera_of(peer, parts[0])
-        if camera is None:
+        elif camera is None:
             words = "came in no session that holds; it is to be sent again in the one that does"
             self._accept.turn_away("", "credit", words, now_ns)
         elif not self._grants.has_room(camera):
             words = f"more than {self._section.credit_frames} frames under way, as granted"
             self._accept.turn_away(camera, "credit", words, now_ns)
-        elif self._accept.take(parts[1:], 2, now_ns, only=camera, sender=caller):
+        elif self._accept.take(parts[1:], count - 1, now_ns, only=camera, sender=caller):
             self._grants.take(camera)
         return True
 

@@ -17,6 +17,9 @@ Bytes2D = NDArray[np.uint8]
 Bytes3D = NDArray[np.uint8]
 """A stack of planes of bytes, shape (N, H, W)."""
 
+Boot = Annotated[str, Meta(min_length=1, max_length=64)]
+Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """First part of a frame message, as JSON; the second part is the pixels."""
@@ -25,9 +28,9 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Version of this header."""
     camera: Name
     """Which camera, as named in the configuration."""
-    boot: Annotated[str, Meta(min_length=1, max_length=64)]
+    boot: Boot
     """Changes whenever the camera process restarts; `number` counts within it."""
-    number: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    number: Number
     """Consecutive number of the frame within this boot; a gap means frames were lost."""
     captured_ns: Annotated[int, Meta(ge=0, le=2**63 - 1)]
     """When the last row was exposed, nanoseconds since the UNIX epoch."""

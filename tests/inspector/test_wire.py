@@ -125,6 +125,37 @@ def test_bad_header(part: bytes, reason: str) -> None:
     assert len(str(caught.value)) < 300
 
 
+@given(st.text(min_size=1, max_size=64), st.integers(0, 2**63 - 1), st.text(max_size=64))
+def test_a_header_that_is_refused_still_names_its_frame(boot: str, number: int, coil: str) -> None:
+    """Boot and number are read whatever else is wrong: a value out of range, or what makes it no JSON."""
+    good = {**GOOD, "boot": boot, "number": number}
+    for escapes in (True, False):
+        text = json.dumps({**good, "mm_per_row": 0, "coil": coil}, ensure_ascii=escapes)
+        assert wire.read_identity(text.encode()) == (boot, number)
+        broken = '{"coil":"C"1",' + json.dumps({**good, "start_mm": 0}, ensure_ascii=escapes)[1:-1] + ",5}"
+        assert wire.read_identity(memoryview(broken.encode())) == (boot, number)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"",
+        b'{"boot":"b","number":-1}',
+        b'{"boot":"b","number":"1"}',
+        b'{"boot":"b","number":1.5}',
+        b'{"boot":"b","number":007}',
+        b'{"boot":"b","number":9223372036854775808}',
+        b'{"boot":"","number":1}',
+        b'{"boot":"\xff","number":1}',
+        b'{"boot":"b","number":1,"number":2}',
+        b'{"boot":"b"' + b" " * 4096 + b',"number":1}',
+    ],
+)
+def test_a_frame_that_nothing_names_for_sure(part: bytes) -> None:
+    """Where boot or number is missing, is none or is there twice, no frame is named: it could be another."""
+    assert wire.read_identity(part) is None
+
+
 def test_later_fields_are_ignored() -> None:
     """A camera may say more than this version knows."""
     assert read({**GOOD, "temperature_c": 41.5}) == read(GOOD)

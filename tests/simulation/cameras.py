@@ -159,7 +159,7 @@ class Camera:
         )
         parts = wire.encode(header, payload)
         if kind == "bad header":
-            parts[0] = b"{"
+            parts[0] = bytes(parts[0][:-1]) + b',"start_mm":0,5}'  # a decimal comma
         shot = Shot(id, self.name, header.boot, self.index, coil, start_mm, kind, parts)
         self._shots.append(shot)
         self.index += 1

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
+from inspector import wire
 from inspector.alarms.alarm import ConfiguredAlarm
 from inspector.alarms.alarms import Alarms
 from inspector.alarms.standing import StandingReports
@@ -242,6 +243,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "frames are acknowledged before the commit": Mutant(Recorder, "record", _early),
     "receipts are not kept": Mutant(Receipts, "__call__", _same),
     "a session that is over takes frames": Mutant(Grants, "has_room", _after_its_end, STALLED, "d"),
+    "a header that cannot be read is not answered": Mutant(wire, "read_identity", _nothing),
     "the camera forgets one frame too many": Mutant(KeptFrames, "_forget", _any_boot),
     "the analysis leaves the first columns out": Mutant(Analyse, "_own", _shifted),
     "nothing is seen in planes that frames share": Mutant(analyse, "without_specks", _blank),

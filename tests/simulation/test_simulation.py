@@ -24,6 +24,7 @@ SOON = (
     "an alarm's return is not reported",
     "a full batch leaves its last arrival out",
     "frames are acknowledged before the commit",
+    "a header that cannot be read is not answered",
     "nothing is seen in planes that frames share",
     "a coil ends without its last defect",
     "a trigger's last word is forgotten",

@@ -69,9 +69,7 @@ class World(Life):
 
     def _damage(self, step: Step) -> None:
         """The next frame of a camera is damaged on its way."""
-        # in credit mode nobody can acknowledge what names no number
-        is_header = step.amount % 3 == 0 and not self._plan.line.is_credit
-        self._camera(step).damage = "bad header" if is_header else "bad crc"
+        self._camera(step).damage = "bad header" if step.amount % 3 == 0 else "bad crc"
 
     def _copy(self, step: Step) -> None:
         """A message arrives twice."""
@@ -378,9 +376,10 @@ class World(Life):
             self._see_all_ended()
 
     def _see_all_ended(self) -> None:
-        """In credit mode every shot that a camera did not lose has its end on disk."""
+        """In credit mode every shot that a camera did not lose has its end on disk, and no camera keeps any."""
         known = self.ends.inspected | self.ends.given_up
         for camera in self.cameras:
-            mine = {shot.id for shot in self.shots if shot.camera == camera.name and shot.kind != "bad crc"}
+            require(not len(camera.kept), f"{camera.name} still keeps {len(camera.kept)} shots")
+            mine = {shot.id for shot in self.shots if shot.camera == camera.name and shot.kind in ("good", "picture")}
             lost = mine - known - camera.given_up
             require(not lost, f"{camera.name}: shots {sorted(lost)[:9]} were sent, and have no end")

@@ -177,6 +177,54 @@ def test_what_can_never_be_taken_is_refused(context: Context) -> None:
         line.until(1)
 
 
+HEAD, PIXELS = map(bytes, wire.encode(*message(5)))
+UNREAD = {
+    "a travel per row of nothing": ([HEAD[:-1] + b',"mm_per_row":0}', PIXELS], "header"),
+    "a coil's name that begins with a sign": ([HEAD[:-1] + b',"coil":"-C1"}', PIXELS], "header"),
+    "a quote in the coil's name": ([HEAD[:-1] + b',"coil":"C"1"}', PIXELS], "json"),
+    "a decimal comma": ([HEAD[:-1] + b',"start_mm":320,0}', PIXELS], "json"),
+    "a later version": ([HEAD.replace(b'"v":1', b'"v":2'), PIXELS], "version"),
+    "another camera": ([HEAD.replace(b'"top"', b'"bottom"'), PIXELS], "camera"),
+    "no camera of the line": ([HEAD.replace(b'"top"', b'"spy"'), PIXELS], "camera"),
+    "a header without end": ([HEAD[:-1] + b" " * 5000 + b"}", PIXELS], "too_large"),
+    "one part more": ([HEAD, PIXELS, b""], "parts"),
+    "no pixels": ([HEAD], "parts"),
+}
+
+
+@pytest.mark.parametrize("what", UNREAD)
+def test_a_frame_whose_header_is_refused_is_answered_by_its_number(context: Context, what: str) -> None:
+    """Else its camera keeps it for ever, and sends no more once as many are kept as are granted."""
+    parts, reason = UNREAD[what]
+    with raw(context) as (line, peer):
+        for _ in range(3 * FRAMES):
+            peer.send(peer.session, *parts)
+            assert peer.answer() == FrameRefused(reason=reason, boot="b", number=5)
+        assert line.until(3 * FRAMES) == [reason] * 3 * FRAMES
+        assert line.intake._grants.under_way == 0
+        peer.frame(5)
+        assert peer.answer() == Recorded(boot="b", first=5, last=5)
+
+
+def test_what_names_no_frame_is_counted_and_not_answered(context: Context) -> None:
+    """Nobody can know which of its frames the camera may forget; nor does it use up credit."""
+    with raw(context) as (line, peer):
+        peer.send(peer.session, b"{", PIXELS)
+        assert line.until(1) == ["json"]
+        assert line.intake._grants.under_way == 0
+        peer.frame(5)
+        assert peer.answer() == Recorded(boot="b", first=5, last=5)
+
+
+def test_whoever_greets_by_a_name_that_none_may_have_is_refused(context: Context) -> None:
+    """It is answered as any camera that is not configured; it would wait for ever."""
+    with Line(context) as line, Raw(context, line) as peer:
+        for name in ("", "camera 1", "-top", "x" * 65):
+            peer.send(msgspec.json.encode(Hello(camera=name)))
+            assert peer.answer() == FrameRefused(reason="camera")
+        assert line.until(4) == ["camera"] * 4
+
+
 def test_another_connection_begins_another_session(context: Context) -> None:
     """Frames of a session that is over are not taken; in the new one they come in order, each once."""
     with raw(context) as (line, peer):
