@@ -67,6 +67,8 @@ def compare(
         iou={name: both / either for name, both, either in zip(names, sums.both, sums.either, strict=True) if either},
         confidence_difference=sums.confidence,
         presence_difference=sums.presence,
+        distance_difference=sums.distance,
+        not_finite=sums.not_finite,
         dice=sums.dice(0),
         reference_dice=sums.dice(1),
     )
@@ -80,8 +82,10 @@ class Differences:
         self.both, self.either = [0] * classes, [0] * classes
         """Pixels that both, or at least one of the two, give to each class."""
         self._probabilities = probabilities(encoding)
-        self.confidence, self.presence = 0.0, 0.0
-        """Largest differences of probability: where both see the same class, and of presence."""
+        self.confidence = self.presence = self.distance = 0.0
+        """Largest differences: of probability where both see the same class, of presence, and of distance."""
+        self.not_finite = 0
+        """Frames in which a presence or distance of either is no finite number; no difference is taken of such."""
         self._hits, self._claimed = [0, 0], [0, 0]
         self._true: int | None = 0
 
@@ -97,10 +101,18 @@ class Differences:
             self.either[place] += int(np.count_nonzero(ours | theirs))
         apart = np.abs(self._probabilities[found.confidence] - self._probabilities[expected.confidence])
         self.confidence = max(self.confidence, float(apart.max(where=alike, initial=0)))
-        classes = len(self.both)  # a distance after them is no probability
-        differences = np.abs(found.presence[:, :classes] - expected.presence[:, :classes])
-        self.presence = max(self.presence, float(differences.max(initial=0)))
+        self._add_presence(found.presence, expected.presence)
         self._add_truth((found.labels, expected.labels), truth)
+
+    def _add_presence(self, found: NDArray[np.float32], expected: NDArray[np.float32]) -> None:
+        """Add presences (N, C), or (N, C + 1): the distance after the classes is no probability."""
+        finite = np.isfinite(found).all(axis=1) & np.isfinite(expected).all(axis=1)
+        self.not_finite += int(np.count_nonzero(~finite))
+        found, expected = found[finite], expected[finite]
+        classes, apart = len(self.both), np.abs(found - expected)
+        self.presence = max(self.presence, float(np.minimum(apart[:, :classes], 1).max(initial=0)))
+        relative = apart[:, classes:] / np.maximum(expected[:, classes:], 1)
+        self.distance = max(self.distance, float(relative.max(initial=0)))
 
     def _add_truth(self, labels: tuple[Bytes3D, Bytes3D], truth: Bytes3D | None) -> None:
         if truth is None or self._true is None:

@@ -30,6 +30,9 @@ MIN_AGREEMENT = 0.9995
 """fp16 and fp32: share of the pixels that must be labelled alike."""
 MAX_DICE_LOSS = 0.005
 """INT8: how far the engine's Dice against truth may lie below its reference's."""
+MAX_PRESENCE_DIFFERENCE, MAX_DISTANCE_DIFFERENCE = 0.5, 0.1
+"""Of any frame. Honest twins differ by less than a tenth of these (LOG.md, 2026-11-29)."""
+OTHERWISE = "Build it in fp32; if that differs too, do not use this engine, and report it"
 ROUNDS = 2
 """Procedural frames: how often each batch size comes."""
 
@@ -105,12 +108,14 @@ def out_of_bounds(precision: Precision, parity: Parity) -> str:
     """Say what is wrong with these figures for an engine of this precision; empty when nothing is."""
     if not parity.iou:
         return "Neither engine found a defect: equal or not, this shows nothing. Give frames with defects."
+    if fault := _out_of_range(parity):
+        return f"{fault}. {'Build it in fp16' if precision == 'int8' else OTHERWISE}."
     if precision != "int8":
         if parity.label_agreement >= MIN_AGREEMENT:
             return ""
         return (
             f"{100 * parity.label_agreement:.4f} % of the pixels are labelled alike; expected {100 * MIN_AGREEMENT:g} "
-            "or more. Build it in fp32; if that differs too, do not use this engine, and report it."
+            f"or more. {OTHERWISE}."
         )
     if parity.dice is None or parity.reference_dice is None:
         return "INT8 is accepted by Dice against truth, and no true defects are known. Give masks with defects."
@@ -120,6 +125,19 @@ def out_of_bounds(precision: Precision, parity: Parity) -> str:
     return f"Dice is {loss:.4f} below the reference's; expected {MAX_DICE_LOSS} at most. Build it in fp16."
 
 
+def _out_of_range(parity: Parity) -> str:
+    """Say what is wrong with what they say of whole frames; empty when nothing is."""
+    if parity.not_finite:
+        return f"What one of them says of {counted(parity.not_finite, 'frame')} is no number (NaN or infinite)"
+    for name, found, most in (
+        ("presence", parity.presence_difference, MAX_PRESENCE_DIFFERENCE),
+        ("distance", parity.distance_difference, MAX_DISTANCE_DIFFERENCE),
+    ):
+        if found > most:
+            return f"The {name} of some frame differs by {found:.4f}; expected {most:g} at most"
+    return ""
+
+
 def figures(parity: Parity, names: Iterable[str]) -> str:
     """Write the figures for people."""
     rows = [("labels alike, % of pixels", f"{100 * parity.label_agreement:.4f}")]
@@ -127,6 +145,8 @@ def figures(parity: Parity, names: Iterable[str]) -> str:
     rows += [
         ("largest difference of confidence", f"{parity.confidence_difference:.4f}"),
         ("largest difference of presence", f"{parity.presence_difference:.4f}"),
+        ("largest difference of distance", f"{parity.distance_difference:.4f}"),
+        ("frames without a number", f"{parity.not_finite}"),
     ]
     if parity.dice is not None and parity.reference_dice is not None:
         rows.append(("Dice against truth, micro", f"{parity.dice:.4f}, reference {parity.reference_dice:.4f}"))

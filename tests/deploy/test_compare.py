@@ -9,11 +9,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from deploy.compare import ComparedFrame, compare
+from deploy.compare import ComparedFrame, Differences, compare
 from inspector import recipe
 from inspector.engines.nvidia.manifest import Parity
 from inspector.engines.openvino import OpenVino
 from inspector.records.frame import Bytes2D, Bytes3D
+from inspector.records.recipe import Maps
 from tests.recipes import BRIGHT, DARK, HEIGHT, SOUND, WIDTH, write_recipe
 
 FAINT = 45
@@ -94,6 +95,54 @@ def test_confidence_and_presence_differences_are_the_largest(tmp_path: Path) -> 
     # dark: (110 - 20) / 110 against (100 - 20) / 100; bright: (255 - 155) / 110 against 1
     assert parity.presence_difference == pytest.approx(1 - 100 / 110, abs=1e-5)
     assert parity.confidence_difference == pytest.approx(1 - 100 / 110, abs=1 / 255)
+
+
+class Lying(OpenVino):
+    """Says something else of each batch's last frame: `lie`, as the presence of one class."""
+
+    lie = 0.0
+
+    def result(self) -> Maps:
+        maps = super().result()
+        maps.presence[-1, 1] = self.lie
+        return maps
+
+
+@pytest.mark.parametrize("lie", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_is_counted_and_hides_no_difference(tmp_path: Path, lie: float) -> None:
+    """By frames, whichever of the two says it; the differences are of the frames that have numbers."""
+    card, model = recipe.load(write_recipe(tmp_path))
+    liar, honest = Lying(card, model), OpenVino(card, model)
+    liar.lie = lie
+    frames = [ComparedFrame(plane(dark=(20, 5)))] * 3
+    for pair in ((liar, honest), (honest, liar)):
+        parity = run(*pair, frames)
+        assert (parity.not_finite, parity.presence_difference) == (2, 0.0)
+
+
+def test_a_presence_beyond_1_can_be_written(tmp_path: Path) -> None:
+    """A manifest has shares up to 1: one with 40 could not be read again."""
+    card, model = recipe.load(write_recipe(tmp_path))
+    liar = Lying(card, model)
+    liar.lie = 40.0
+    parity = run(liar, OpenVino(card, model), [ComparedFrame(plane())])
+    assert (parity.not_finite, parity.presence_difference) == (0, 1.0)
+    assert msgspec.convert(msgspec.to_builtins(parity), Parity) == parity
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "difference"),
+    [(0.5, 0.4, 0.1), (0.97, 1.02, 0.05 / 1.02), (40.0, 50.0, 0.2), (1.5, 0.2, 1.3)],
+)
+def test_distances_are_compared_in_units_of_their_limit(found: float, expected: float, difference: float) -> None:
+    """Far beyond the limit by their ratio: 40 and 50 are both far beyond it."""
+    sums = Differences(1, "linear")
+    sound = np.zeros((1, 2, 2), np.uint8)
+    one, other = (
+        Maps(sound, sound, np.array([[0.5, distance]], np.float32)) for distance in (found, expected)
+    )
+    sums.add(one, other, None)
+    assert (sums.presence, sums.distance) == (0.0, pytest.approx(difference, rel=1e-5))
 
 
 def test_batch_sizes_take_turns(tmp_path: Path) -> None:

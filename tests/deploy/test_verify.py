@@ -65,6 +65,23 @@ def test_int8_is_assessed_by_dice() -> None:
     assert "no true defects are known" in out_of_bounds("int8", but(dice=None, reference_dice=None))
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"not_finite": 1}, "What one of them says of 1 frame is no number (NaN or infinite)"),
+        ({"presence_difference": 0.51}, "The presence of some frame differs by 0.5100; expected 0.5 at most"),
+        ({"distance_difference": 0.2}, "The distance of some frame differs by 0.2000; expected 0.1 at most"),
+    ],
+)
+@pytest.mark.parametrize("precision", ["int8", "fp16", "fp32"])
+def test_what_is_said_of_whole_frames_is_assessed(
+    precision: manifest.Precision, changes: dict[str, float], words: str
+) -> None:
+    """Labels and Dice may be perfect: a frame that is called sound because its presence is NaN agrees with a sound one."""
+    fault = out_of_bounds(precision, but(label_agreement=1.0, dice=0.8, **changes))
+    assert fault.startswith(words) and ("Build it in fp16" in fault) == (precision == "int8")
+
+
 def test_frames_without_defects_prove_nothing() -> None:
     """Two engines that call everything sound agree everywhere."""
     assert "shows nothing" in out_of_bounds("fp32", but(iou={}, label_agreement=1.0))

@@ -71,6 +71,12 @@ class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Largest difference of probability where both see the same class."""
     presence_difference: Ratio
     """Largest difference of any class's highest probability in any frame."""
+    distance_difference: Annotated[float, Meta(ge=0)] = 0.0
+    """Largest difference of any frame's distance, in units of its limit; beyond the limit, in units of the reference's.
+
+    0 where the recipe measures none, and in a proof of before 0.4, which did not compare it."""
+    not_finite: Annotated[int, Meta(ge=0)] = 0
+    """Frames of which either says something that is no finite number, in presence or distance."""
     dice: Ratio | None = None
     """Of the engine against truth, micro, pooled over classes; absent without truth."""
     reference_dice: Ratio | None = None
