@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import cycle, islice
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,6 +18,9 @@ from inspector.engines.segmenter import Segmenter
 from inspector.records.confidence import Encoding, probabilities
 from inspector.records.frame import Bytes2D, Bytes3D
 from inspector.records.recipe import Maps
+
+FRAMES_OF_A_SIZE = 16
+"""Each batch size by itself is compared on this number of frames at most."""
 
 
 class ComparedFrame(msgspec.Struct, frozen=True):
@@ -37,25 +41,30 @@ def compare(
     masks: str = "",
     date: str,
     encoding: Encoding = "linear",
-) -> Parity:
+) -> tuple[Parity, ...]:
     """Run both on all `frames`, in batches of the sizes `batches` in rotation, and return how alike they are.
+
+    After that come the figures of each single size that the engine takes, from the least of `batches` to the largest,
+    on the frames of which the reference found most: all together hide a size that is wrong among those that are not,
+    and few frames fill no large batch.
 
     `names` are the classes' in the order of their ids, `encoding` is their recipe's. Dice is given where
     every frame's labels are known and some pixel of them is a defect.
 
     Raises: ValueError without frames; EngineError.
     """
-    sums = Differences(len(names), encoding)
+    sums, richest = Differences(len(names), encoding), list[_Assessed]()
     for batch in _batches(frames, batches):
         pixels = np.stack([frame.pixels for frame in batch])
         engine.submit(pixels)
         reference.submit(pixels)
         found, expected = engine.result(), reference.result()
-        known = [frame.labels for frame in batch if frame.labels is not None]
-        sums.add(found, expected, np.stack(known) if len(known) == len(batch) else None)
-    if not sums.frames:
+        sums.add(found, expected, _truth(batch))
+        richest += [_Assessed(frame, _only(expected, place)) for place, frame in enumerate(batch)]
+        richest = sorted(richest, key=lambda assessed: -np.count_nonzero(assessed.maps.labels))[:FRAMES_OF_A_SIZE]
+    if not richest:
         raise ValueError("no frames to compare; expected at least one")
-    return Parity(
+    whole = Parity(
         date=date,
         engine=engine.name,
         reference=reference.name,
@@ -63,15 +72,48 @@ def compare(
         masks=masks,
         frames=sums.frames,
         batches=tuple(batches),
-        label_agreement=sums.agreeing / sums.pixels,
-        iou={name: both / either for name, both, either in zip(names, sums.both, sums.either, strict=True) if either},
-        confidence_difference=sums.confidence,
-        presence_difference=sums.presence,
-        distance_difference=sums.distance,
-        not_finite=sums.not_finite,
-        dice=sums.dice(0),
-        reference_dice=sums.dice(1),
+        **sums.figures(names),
     )
+    sizes = range(batches[0], batches[-1] + 1)
+    single = [(size, _compare_size(size, engine, richest, Differences(len(names), encoding))) for size in sizes]
+    return whole, *(
+        msgspec.structs.replace(whole, frames=len(richest), batches=(size,), **sums.figures(names))
+        for size, sums in single
+    )
+
+
+class _Assessed(msgspec.Struct, frozen=True):
+    """A frame, and what the reference says of it: maps of one."""
+
+    frame: ComparedFrame
+    maps: Maps
+
+
+def _compare_size(size: int, engine: Segmenter, assessed: Sequence[_Assessed], sums: Differences) -> Differences:
+    """Run the engine on all frames in batches of one size, the last filled with the first frames again."""
+    for start in range(0, len(assessed), size):
+        batch = list(islice(cycle(assessed), start, start + size))
+        frames, maps = [entry.frame for entry in batch], [entry.maps for entry in batch]
+        expected = Maps(
+            labels=np.concatenate([planes.labels for planes in maps]),
+            confidence=np.concatenate([planes.confidence for planes in maps]),
+            presence=np.concatenate([planes.presence for planes in maps]),
+        )
+        engine.submit(np.stack([frame.pixels for frame in frames]))
+        sums.add(engine.result(), expected, _truth(frames))
+    return sums
+
+
+def _only(maps: Maps, place: int) -> Maps:
+    """Return a copy of one frame's maps of a batch."""
+    one = slice(place, place + 1)
+    return Maps(maps.labels[one].copy(), maps.confidence[one].copy(), maps.presence[one].copy())
+
+
+def _truth(batch: Sequence[ComparedFrame]) -> Bytes3D | None:
+    """Return the true labels (N, H, W) of frames; None where some are not known."""
+    known = [frame.labels for frame in batch if frame.labels is not None]
+    return np.stack(known) if len(known) == len(batch) else None
 
 
 class Differences:
@@ -113,6 +155,21 @@ class Differences:
         self.presence = max(self.presence, float(np.minimum(apart[:, :classes], 1).max(initial=0)))
         relative = apart[:, classes:] / np.maximum(expected[:, classes:], 1)
         self.distance = max(self.distance, float(relative.max(initial=0)))
+
+    def figures(self, names: Sequence[str]) -> dict[str, Any]:
+        """Return what `Parity` has of them; `names` are the classes'."""
+        counted = list(zip(names, self.both, self.either, strict=True))
+        return {
+            "label_agreement": self.agreeing / self.pixels,
+            "iou": {name: both / either for name, both, either in counted if either},
+            "class_pixels": {name: either for name, _, either in counted if either},
+            "confidence_difference": self.confidence,
+            "presence_difference": self.presence,
+            "distance_difference": self.distance,
+            "not_finite": self.not_finite,
+            "dice": self.dice(0),
+            "reference_dice": self.dice(1),
+        }
 
     def _add_truth(self, labels: tuple[Bytes3D, Bytes3D], truth: Bytes3D | None) -> None:
         if truth is None or self._true is None:

@@ -6,7 +6,7 @@ it has any), that of an INT8 engine its Q/DQ graph: the two differ in who comput
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,13 +26,28 @@ from inspector.errors import EngineError
 from inspector.records.recipe import Recipe
 from inspector.words import counted
 
-MIN_AGREEMENT = 0.9995
-"""fp16 and fp32: share of the pixels that must be labelled alike."""
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """How far an engine may be from its reference (honest twins: LOG.md, 2026-11-29)."""
+
+    agreement: float
+    """Least share of the pixels that are labelled alike."""
+    iou: float
+    """Least IoU of a class that is seen."""
+    presence: float
+    distance: float
+    """Largest differences in any frame."""
+
+
+FLOAT = Bounds(agreement=0.9995, iou=0.85, presence=0.3, distance=0.15)
+"""fp16 and fp32."""
+INT8 = Bounds(agreement=0.0, iou=0.3, presence=0.8, distance=0.4)
+"""Besides its Dice: no class, size or frame is lost."""
 MAX_DICE_LOSS = 0.005
 """INT8: how far the engine's Dice against truth may lie below its reference's."""
-MAX_PRESENCE_DIFFERENCE, MAX_DISTANCE_DIFFERENCE = 0.5, 0.1
-"""Of any frame. Honest twins differ by less than a tenth of these (LOG.md, 2026-11-29)."""
-OTHERWISE = "Build it in fp32; if that differs too, do not use this engine, and report it"
+MIN_PIXELS = 500
+"""A class to which either gives this number is seen: with fewer, one uncertain defect would decide."""
+OTHERWISE = "Build it in fp32; if that differs too, do not use this engine, and report it."
 ROUNDS = 2
 """Procedural frames: how often each batch size comes."""
 
@@ -74,10 +89,10 @@ def verify(
             names, now = [kind.name for kind in card.classes], datetime.now(UTC).isoformat(timespec="seconds")
             facts = {"source": source, "masks": str(masks.resolve()) if masks else "", "date": now}
             with closing(reference(card, model, made.precision)) as cpu:
-                parity = compare(engine, cpu, shown, made.batches, names, **facts, encoding=card.confidence)
+                measured = compare(engine, cpu, shown, made.batches, names, **facts, encoding=card.confidence)
         finally:
             progress("")
-        return conclude(folder, made, card, parity, kernels=engine.kernels(), say=say)
+        return conclude(folder, made, card, measured, kernels=engine.kernels(), say=say)
 
 
 def reference(card: Recipe, model: bytes, precision: Precision) -> Segmenter:
@@ -91,51 +106,85 @@ def reference(card: Recipe, model: bytes, precision: Precision) -> Segmenter:
 
 
 def conclude(
-    folder: Path, made: Manifest, card: Recipe, parity: Parity, *, kernels: bytes, say: Callable[[str], None]
+    folder: Path,
+    made: Manifest,
+    card: Recipe,
+    measured: Sequence[Parity],
+    *,
+    kernels: bytes,
+    say: Callable[[str], None],
 ) -> bool:
     """Say the figures and the verdict, write both next to the engine with the kernels it compiled, return the verdict.
 
+    `measured` is what `compare` returns.
+
     Raises: EngineRefused when the engine was built again meanwhile.
     """
-    fault = out_of_bounds(made.precision, parity)
-    manifest.write_proof(folder, made, parity, kernels, verified=not fault)
-    say(figures(parity, [kind.name for kind in card.classes]))
+    whole, *sizes = measured
+    names = [kind.name for kind in card.classes]
+    fault = out_of_bounds(made.precision, whole, sizes)
+    manifest.write_proof(folder, made, whole, kernels, verified=not fault)
+    say(figures(whole, names))
+    if unseen := [name for name in names if name not in _seen(whole)]:
+        say(
+            f"Nothing is shown of {', '.join(unseen)}: neither found {MIN_PIXELS} pixels of it. "
+            "Give frames that show it."
+        )
     say(f"{folder / MANIFEST}: " + (f"not verified. {fault}" if fault else "verified."))
     return not fault
 
 
-def out_of_bounds(precision: Precision, parity: Parity) -> str:
-    """Say what is wrong with these figures for an engine of this precision; empty when nothing is."""
-    if not parity.iou:
-        return "Neither engine found a defect: equal or not, this shows nothing. Give frames with defects."
-    if fault := _out_of_range(parity):
-        return f"{fault}. {'Build it in fp16' if precision == 'int8' else OTHERWISE}."
-    if precision != "int8":
-        if parity.label_agreement >= MIN_AGREEMENT:
-            return ""
+def out_of_bounds(precision: Precision, whole: Parity, sizes: Iterable[Parity] = ()) -> str:
+    """Say what is wrong with these figures for an engine of this precision; empty when nothing is.
+
+    `whole` is of all frames, each of `sizes` of some of them in batches of one size.
+    """
+    if not _seen(whole):
         return (
-            f"{100 * parity.label_agreement:.4f} % of the pixels are labelled alike; expected {100 * MIN_AGREEMENT:g} "
-            f"or more. {OTHERWISE}."
+            f"Neither engine found {MIN_PIXELS} pixels of any defect: equal or not, this shows nothing. "
+            "Give frames with defects."
         )
-    if parity.dice is None or parity.reference_dice is None:
+    fault = _apart(precision, whole)
+    for parity in sizes:
+        if not fault and (lost := _apart(precision, parity)):
+            fault = f"In batches of {parity.batches[0]}: {lost}"
+    if precision != "int8":
+        return f"{fault}. {OTHERWISE}" if fault else ""
+    if not fault and (whole.dice is None or whole.reference_dice is None):
         return "INT8 is accepted by Dice against truth, and no true defects are known. Give masks with defects."
-    loss = parity.reference_dice - parity.dice
-    if loss <= MAX_DICE_LOSS:
-        return ""
-    return f"Dice is {loss:.4f} below the reference's; expected {MAX_DICE_LOSS} at most. Build it in fp16."
+    fault = fault or _dice_lost(whole)
+    return f"{fault}. Build it in fp16." if fault else ""
 
 
-def _out_of_range(parity: Parity) -> str:
-    """Say what is wrong with what they say of whole frames; empty when nothing is."""
+def _seen(parity: Parity) -> list[str]:
+    """Return the classes of which there is enough to tell whether the two agree."""
+    return [name for name, pixels in parity.class_pixels.items() if pixels >= MIN_PIXELS]
+
+
+def _apart(precision: Precision, parity: Parity) -> str:
+    """Say where two engines that should be equal are not; empty when nowhere."""
+    bounds = INT8 if precision == "int8" else FLOAT
     if parity.not_finite:
         return f"What one of them says of {counted(parity.not_finite, 'frame')} is no number (NaN or infinite)"
-    for name, found, most in (
-        ("presence", parity.presence_difference, MAX_PRESENCE_DIFFERENCE),
-        ("distance", parity.distance_difference, MAX_DISTANCE_DIFFERENCE),
+    if parity.label_agreement < bounds.agreement:
+        found, least = 100 * parity.label_agreement, 100 * bounds.agreement
+        return f"{found:.4f} % of the pixels are labelled alike; expected {least:g} or more"
+    for name in _seen(parity):
+        if parity.iou[name] < bounds.iou:
+            return f"The IoU of {name} is {parity.iou[name]:.4f}; expected {bounds.iou:g} or more"
+    for name, difference, most in (
+        ("presence", parity.presence_difference, bounds.presence),
+        ("distance", parity.distance_difference, bounds.distance),
     ):
-        if found > most:
-            return f"The {name} of some frame differs by {found:.4f}; expected {most:g} at most"
+        if difference > most:
+            return f"The {name} of a frame differs by {difference:.4f}; expected {most:g} at most"
     return ""
+
+
+def _dice_lost(parity: Parity) -> str:
+    """Say how far Dice against truth is below the reference's, where that is too far."""
+    loss = (parity.reference_dice or 0.0) - (parity.dice or 0.0)
+    return f"Dice is {loss:.4f} below the reference's; expected {MAX_DICE_LOSS} at most" if loss > MAX_DICE_LOSS else ""
 
 
 def figures(parity: Parity, names: Iterable[str]) -> str:

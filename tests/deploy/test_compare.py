@@ -46,7 +46,14 @@ def plane(**greys: tuple[int, int]) -> Bytes2D:
 
 
 def run(engine: OpenVino, built: OpenVino, frames: Sequence[ComparedFrame], batches: Sequence[int] = (1, 2)) -> Parity:
-    """Compare two engines on these frames."""
+    """Compare two engines on these frames, all together."""
+    return by_size(engine, built, frames, batches)[0]
+
+
+def by_size(
+    engine: OpenVino, built: OpenVino, frames: Sequence[ComparedFrame], batches: Sequence[int]
+) -> tuple[Parity, ...]:
+    """Compare two engines on these frames: all together, then each batch size by itself."""
     return compare(engine, built, frames, batches, ["dark", "bright"], source="paint", date="2026-11-22")
 
 
@@ -64,6 +71,7 @@ def test_differences_are_counted_to_the_pixel(tmp_path: Path) -> None:
     parity = run(engine(tmp_path / "a", 0.5), engine(tmp_path / "b", 0.6), frames)
     assert parity.label_agreement == pytest.approx(1 - 30 / (HEIGHT * WIDTH))
     assert parity.iou == {"dark": pytest.approx(0.7), "bright": 1.0}
+    assert parity.class_pixels == {"dark": 300, "bright": 60}
     assert parity.confidence_difference == 0.0  # where both see the same class; a threshold crossed is not a difference
 
 
@@ -115,8 +123,8 @@ def test_what_is_no_number_is_counted_and_hides_no_difference(tmp_path: Path, li
     liar, honest = Lying(card, model), OpenVino(card, model)
     liar.lie = lie
     frames = [ComparedFrame(plane(dark=(20, 5)))] * 3
-    for pair in ((liar, honest), (honest, liar)):
-        parity = run(*pair, frames)
+    for engine, built in ((liar, honest), (honest, liar)):
+        parity = run(engine, built, frames)
         assert (parity.not_finite, parity.presence_difference) == (2, 0.0)
 
 
@@ -138,19 +146,48 @@ def test_distances_are_compared_in_units_of_their_limit(found: float, expected: 
     """Far beyond the limit by their ratio: 40 and 50 are both far beyond it."""
     sums = Differences(1, "linear")
     sound = np.zeros((1, 2, 2), np.uint8)
-    one, other = (
-        Maps(sound, sound, np.array([[0.5, distance]], np.float32)) for distance in (found, expected)
-    )
+    one, other = (Maps(sound, sound, np.array([[0.5, distance]], np.float32)) for distance in (found, expected))
     sums.add(one, other, None)
     assert (sums.presence, sums.distance) == (0.0, pytest.approx(difference, rel=1e-5))
 
 
 def test_batch_sizes_take_turns(tmp_path: Path) -> None:
-    """Every size that the line may send has been tried; what is left over comes last."""
+    """What is left over comes last; then the engine alone runs all frames in each size that a line may send."""
     slow, fast = engine(tmp_path / "a"), engine(tmp_path / "b")
-    parity = run(slow, fast, [ComparedFrame(plane(dark=(DARK, 9)))] * 8, batches=(1, 4))
-    assert slow.sizes == fast.sizes == [1, 4, 1, 2]
-    assert (parity.frames, parity.batches) == (8, (1, 4))
+    whole, *sizes = by_size(slow, fast, [ComparedFrame(plane(dark=(DARK, 9)))] * 8, (1, 4))
+    assert fast.sizes == [1, 4, 1, 2]
+    assert slow.sizes == [*fast.sizes, *[1] * 8, *[2] * 4, *[3] * 3, *[4] * 2]
+    assert (whole.frames, whole.batches) == (8, (1, 4))
+    assert [(parity.frames, parity.batches) for parity in sizes] == [(8, (size,)) for size in (1, 2, 3, 4)]
+
+
+def test_few_frames_fill_large_batches(tmp_path: Path) -> None:
+    """Three images prove batches of eight too: they come again."""
+    slow, fast = engine(tmp_path / "a"), engine(tmp_path / "b")
+    _, *sizes = by_size(slow, fast, [ComparedFrame(plane(dark=(DARK, 9)))] * 3, (1, 8))
+    assert slow.sizes[-3:] == [6, 7, 8] and fast.sizes == [1, 2]
+    assert [parity.iou for parity in sizes] == [{"dark": 1.0}] * 8
+
+
+class Deaf(OpenVino):
+    """Sees sound steel alone in batches of one size."""
+
+    size = 0
+
+    def submit(self, frames: Bytes3D) -> None:
+        super().submit(np.full_like(frames, SOUND) if len(frames) == self.size else frames)
+
+
+@pytest.mark.parametrize("size", [1, 3, 4])
+def test_a_size_that_is_wrong_shows_by_itself(tmp_path: Path, size: int) -> None:
+    """Be it one that takes turns or one in between, as `batch.max_frames` may ask for; and on frames with defects."""
+    card, model = recipe.load(write_recipe(tmp_path))
+    deaf = Deaf(card, model)
+    deaf.size = size
+    frames = [*[ComparedFrame(plane())] * 40, ComparedFrame(plane(dark=(DARK, 70)))] * 2
+    _, *sizes = by_size(deaf, OpenVino(card, model), frames, (1, 2, 4))
+    assert [parity.batches for parity in sizes if parity.iou != {"dark": 1.0}] == [(size,)]
+    assert {parity.frames for parity in sizes} == {16}
 
 
 def test_no_frames_prove_nothing(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ import pytest
 
 from deploy import frames
 from deploy.__main__ import main
-from deploy.compare import ComparedFrame, compare
+from deploy.compare import FRAMES_OF_A_SIZE, ComparedFrame, compare
 from deploy.precision import graph_at
-from deploy.verify import conclude, figures, out_of_bounds, reference
+from deploy.verify import FLOAT, INT8, MAX_DICE_LOSS, MIN_PIXELS, conclude, figures, out_of_bounds, reference
 from inspector import recipe
 from inspector.engines.nvidia import manifest
 from inspector.engines.nvidia.manifest import Parity
@@ -27,6 +27,7 @@ from tests.gpu import has_driver, has_tensorrt
 from tests.manifests import write_engine
 from tests.recipes import HEIGHT, WIDTH, write_recipe
 
+ROOT = Path(__file__).parents[2]
 GOOD = Parity(
     date="2026-11-22",
     engine="one",
@@ -35,9 +36,10 @@ GOOD = Parity(
     frames=1,
     batches=(1,),
     label_agreement=0.9995,
-    iou={"dark": 0.9},
+    iou={"dark": 0.96},
+    class_pixels={"dark": 1000},
     confidence_difference=0.1,
-    presence_difference=0.1,
+    presence_difference=0.04,
     dice=0.7951,
     reference_dice=0.8,
 )
@@ -69,30 +71,71 @@ def test_int8_is_assessed_by_dice() -> None:
     ("changes", "words"),
     [
         ({"not_finite": 1}, "What one of them says of 1 frame is no number (NaN or infinite)"),
-        ({"presence_difference": 0.51}, "The presence of some frame differs by 0.5100; expected 0.5 at most"),
-        ({"distance_difference": 0.2}, "The distance of some frame differs by 0.2000; expected 0.1 at most"),
+        ({"presence_difference": 0.9}, "The presence of a frame differs by 0.9000; expected 0."),
+        ({"distance_difference": 0.6}, "The distance of a frame differs by 0.6000; expected 0."),
     ],
 )
 @pytest.mark.parametrize("precision", ["int8", "fp16", "fp32"])
-def test_what_is_said_of_whole_frames_is_assessed(
+def test_what_is_found_of_whole_frames_is_assessed(
     precision: manifest.Precision, changes: dict[str, float], words: str
 ) -> None:
-    """Labels and Dice may be perfect: a frame that is called sound because its presence is NaN agrees with a sound one."""
+    """Labels and Dice may be perfect: a frame whose presence is NaN is called sound, as a sound one is."""
     fault = out_of_bounds(precision, but(label_agreement=1.0, dice=0.8, **changes))
     assert fault.startswith(words) and ("Build it in fp16" in fault) == (precision == "int8")
 
 
-def test_frames_without_defects_prove_nothing() -> None:
-    """Two engines that call everything sound agree everywhere."""
-    assert "shows nothing" in out_of_bounds("fp32", but(iou={}, label_agreement=1.0))
+@pytest.mark.parametrize("precision", ["int8", "fp16", "fp32"])
+@pytest.mark.parametrize(("of", "where"), [("whole", ""), ("size", "In batches of 12: ")])
+def test_an_engine_that_lost_a_class_is_not_verified(precision: manifest.Precision, of: str, where: str) -> None:
+    """Cracks are 0.04 % of the pixels: without them 99.96 % are labelled alike, and Dice hardly changes."""
+    lost = but(
+        label_agreement=0.9996,
+        iou={"dark": 1.0, "crack": 0.0},
+        class_pixels={"dark": 300_000, "crack": 11_000},
+        batches=(12,),
+    )
+    fault = out_of_bounds(precision, lost) if of == "whole" else out_of_bounds(precision, GOOD, [GOOD, lost])
+    assert fault.startswith(f"{where}The IoU of crack is 0.0000; expected 0.")
+
+
+def test_a_handful_of_pixels_decides_nothing_and_it_is_reported(tmp_path: Path) -> None:
+    """Of a class that hardly was in the frames nothing is shown, good or bad."""
+    few = but(iou={"dark": 0.96, "bright": 0.0}, class_pixels={"dark": 1000, "bright": 20})
+    assert not out_of_bounds("fp16", few)
+    folder = write_recipe(tmp_path)
+    card = recipe.read_card(folder)
+    printed: list[str] = []
+    assert conclude(folder, write_engine(folder, card), card, [few, few], kernels=b"", say=printed.append)
+    assert printed[1] == "Nothing is shown of bright: neither found 500 pixels of it. Give frames that show it."
+
+
+@pytest.mark.parametrize("seen", [{}, {"dark": 20}])
+def test_frames_without_defects_prove_nothing(seen: dict[str, int]) -> None:
+    """Two engines that call everything sound agree everywhere; so nearly do one that is blind and ordinary steel."""
+    parity = but(iou=dict.fromkeys(seen, 0.0), class_pixels=seen, label_agreement=1.0)
+    assert "shows nothing" in out_of_bounds("fp32", parity)
 
 
 def test_figures_are_reported_with_a_dash_for_what_nobody_found() -> None:
     """Every figure that the manifest gets, for people."""
     printed = figures(GOOD, ["dark", "bright"])
-    for words in ("99.9500", "dark", "0.9000", "0.7951, reference 0.8000"):
+    for words in ("99.9500", "dark", "0.9600", "0.7951, reference 0.8000"):
         assert words in printed
     assert any(line.split()[-2:] == ["bright", "-"] for line in printed.splitlines())
+
+
+def test_the_page_states_the_bounds() -> None:
+    """Whoever reads what `verified` means reads the numbers that decide it."""
+    page = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")
+    for row in (
+        f"| pixels labelled alike | {100 * FLOAT.agreement:g} % or more | |",
+        f"either gives {MIN_PIXELS} pixels or more | {FLOAT.iou:g} or more | {INT8.iou:g} or more |",
+        f"a frame's presence | {FLOAT.presence:g} | {INT8.presence:g} |",
+        f"in units of its limit | {FLOAT.distance:g} | {INT8.distance:g} |",
+        f"| Dice against truth | | {MAX_DICE_LOSS:g} lost at most |",
+        f"the {FRAMES_OF_A_SIZE} frames in which most was found",
+    ):
+        assert row in page
 
 
 @pytest.mark.skipif(has_driver(), reason="an NVIDIA driver is installed")
@@ -130,11 +173,12 @@ def test_cpu_twins_of_the_shipped_recipe_are_compared(tmp_path: Path, precision:
     good = conclude(tmp_path, made, card, measured, kernels=b"", say=printed.append)
     written = manifest.read(tmp_path)
     parity = written.parity
+    assert parity == measured[0]
     assert parity is not None and parity.label_agreement > 0.97 and parity.frames == 3
-    assert good == written.verified == (not out_of_bounds(precision, parity))
+    assert good == written.verified == (not out_of_bounds(precision, parity, measured[1:]))
     assert written == msgspec.structs.replace(made, verified=good, parity=parity)
     assert parity.engine.endswith(precision) and parity.reference.endswith("fp32")
-    assert printed[1].endswith(" verified.") == good
+    assert printed[-1].endswith(" verified.") == good
 
 
 def test_an_engine_built_again_meanwhile_is_not_called_proven(tmp_path: Path) -> None:
@@ -145,7 +189,7 @@ def test_an_engine_built_again_meanwhile_is_not_called_proven(tmp_path: Path) ->
     newer = msgspec.structs.replace(ran, engine_sha256="0" * 64)
     manifest.write(folder, newer)
     with pytest.raises(EngineRefused, match=r"it was built again meanwhile\. Run `deploy verify"):
-        conclude(folder, ran, card, GOOD, kernels=b"kernels", say=print)
+        conclude(folder, ran, card, [GOOD], kernels=b"kernels", say=print)
     assert manifest.read(folder) == newer and not (folder / manifest.KERNELS).exists()
 
 

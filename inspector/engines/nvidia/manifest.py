@@ -67,6 +67,8 @@ class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Share of all pixels that both label alike."""
     iou: dict[str, Ratio]
     """Intersection over union of the two, by class name; without the classes that neither found."""
+    class_pixels: dict[str, Annotated[int, Meta(ge=0)]] = {}
+    """Pixels that either gives to each class, by its name, likewise; empty in a proof of before, which had no such."""
     confidence_difference: Ratio
     """Largest difference of probability where both see the same class."""
     presence_difference: Ratio

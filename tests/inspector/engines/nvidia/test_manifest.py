@@ -50,7 +50,8 @@ RATIOS = st.floats(0, 1)
 @given(words=st.text(), iou=st.dictionaries(st.text(), RATIOS), dice=st.none() | RATIOS, seconds=st.floats(0, 1e9))
 def test_what_is_written_is_read(words: str, iou: dict[str, float], dice: float | None, seconds: float) -> None:
     """Whatever stands in a manifest comes back from its TOML as it was, control characters and all."""
-    parity = msgspec.structs.replace(PARITY, source=words, iou=iou, dice=dice, reference_dice=dice)
+    pixels = dict.fromkeys(iou, 7)
+    parity = msgspec.structs.replace(PARITY, source=words, iou=iou, class_pixels=pixels, dice=dice, reference_dice=dice)
     made = msgspec.structs.replace(
         MADE, version=words, build_seconds=seconds, folded=not iou, verified=bool(iou), parity=parity
     )
@@ -63,6 +64,15 @@ def test_what_is_written_into_a_folder_is_read_there(tmp_path: Path, card: Recip
         made = write_engine(tmp_path, card, parity=parity)
         assert manifest.read(tmp_path) == made
     assert {path.name for path in tmp_path.iterdir()} == {"model.onnx", "recipe.toml", "engine.plan", "engine.toml"}
+
+
+def test_a_proof_of_before_is_read(tmp_path: Path, card: Recipe) -> None:
+    """0.3 compared no distance, counted no pixels of classes, and did not see what is no number."""
+    write_engine(tmp_path, card, verified=True, parity=PARITY)
+    path = tmp_path / manifest.MANIFEST
+    new = ("class_pixels", "distance_difference", "not_finite")
+    path.write_text("".join(row for row in path.read_text().splitlines(True) if not row.startswith(new)))
+    assert manifest.read(tmp_path).parity == PARITY
 
 
 def test_an_engine_that_fits_has_no_faults(tmp_path: Path, card: Recipe) -> None:
