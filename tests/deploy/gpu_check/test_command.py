@@ -82,6 +82,12 @@ def test_the_steps_are_commands_that_exist(tmp_path: Path) -> None:
             )
 
 
+def test_the_page_promises_what_is_run() -> None:
+    """As many swaps, and as long under load, as the plan has."""
+    page = " ".join((ROOT / "deploy" / "README.md").read_text(encoding="utf-8").split())
+    assert f"{plan.SWAPS} hot swaps" in page and f"the daemon for {plan.LOAD_S} s at 80 % load" in page
+
+
 def test_the_budgets_fit_and_the_line_comes_first(tmp_path: Path) -> None:
     """Every step has its time within eight minutes, and what says most of the line is not the last."""
     steps = plan.steps(subject(tmp_path, "8.9", "tensorrt"))
