@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from inspector.camera import Camera
-from inspector.camera.spool import Spool
+from inspector.camera.spool import FOREIGN, Spool
 from inspector.errors import Busy, InspectorError
 
 
@@ -28,6 +28,15 @@ def test_what_was_added_is_there_for_the_next_process_in_order(tmp_path: Path) -
     ]
     assert after.add([b"{}", b""]) > files[-1]
     after.close()
+
+
+def test_what_was_set_aside_keeps_its_number(tmp_path: Path) -> None:
+    """The next program counts on behind it: a frame of the same number would be renamed over it."""
+    for content in (b"first", b"second"):
+        spool = Spool(tmp_path)
+        spool.set_aside(spool.add([b"{}", content]), FOREIGN)
+        spool.close()
+    assert sorted(file.read_bytes() for file in tmp_path.iterdir()) == [b"{}\nfirst", b"{}\nsecond"]
 
 
 def test_a_folder_belongs_to_one_program(tmp_path: Path) -> None:
