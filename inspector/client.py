@@ -32,7 +32,7 @@ from inspector.access.handshake import Handshakes
 from inspector.access.keys import Key, client_key
 from inspector.cursor import Cursor, KeptPlace, place
 from inspector.errors import SocketError
-from inspector.records.envelope import LIMIT_EVENTS, Event, ReplayHead, ReplayRequest, common_root, read_event
+from inspector.records.envelope import LIMIT_EVENTS, SKIPPED, Event, ReplayHead, ReplayRequest, common_root, read_event
 from inspector.records.events import HEARTBEAT_TOPIC, Heartbeat
 
 QUEUE_EVENTS = 10_000
@@ -41,6 +41,7 @@ REPLAY_TRIES = 3
 LOOK_MS = 500
 """How often a silent line is looked at for a refusal."""
 EVICTED = "the journal no longer holds them"
+JUMPED = "the numbers jump: an old copy of the journal was put in place, or a file of it is damaged"
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
@@ -295,6 +296,8 @@ class Events:
             reason = EVICTED
             if self._number is None and head.first > after + 1:
                 self._report(after + 1, head.first - 1, head.first - 1 - after, reason)
+            if head.is_jump(after):
+                self._go_on(min(head.through, seq), JUMPED)
             for event in events:
                 if event.seq > seq:
                     break
@@ -306,6 +309,12 @@ class Events:
         if self._number is None:
             self._number = number - max(0, seq - after)  # at most this number is missing
         self._skip_to(seq, number, reason)
+
+    def _go_on(self, seq: int, reason: str) -> None:
+        """Go on at `seq`; what lies before is unknown, and reported."""
+        assert self._seq is not None
+        self._report(self._seq + 1, seq, 0, reason)
+        self._seq, self._number = seq, None if self._root else seq
 
     def _unanswered(self) -> str:
         """Why the journal says nothing."""
@@ -320,21 +329,14 @@ class Events:
             self._report(self._seq + 1, seq, number - self._number, reason, is_final=reason == EVICTED)
         self._seq, self._number = seq, number
 
-    def _report(self, first_seq: int, last_seq: int | None, count: int, reason: str, *, is_final: bool = True) -> None:
+    def _report(self, first: int, last: int | None, count: int, reason: str, *, is_final: bool = True) -> None:
+        count = count if count < SKIPPED else 0  # no line has lost so many: nobody can know how many were given out
         self.lost += count
         self._is_holed |= not is_final
         if self._on_gap is not None:
             assert self._epoch is not None
-            self._on_gap(
-                Gap(
-                    epoch=self._epoch,
-                    first_seq=first_seq,
-                    last_seq=last_seq,
-                    count=count,
-                    reason=reason,
-                    is_final=is_final,
-                )
-            )
+            gap = Gap(epoch=self._epoch, first_seq=first, last_seq=last, count=count, reason=reason, is_final=is_final)
+            self._on_gap(gap)
 
     def _first(
         self, after: int, *, since: datetime | None = None, prefix: str | None = None

@@ -22,8 +22,6 @@ from inspector.errors import JournalError
 from inspector.events.segments import JournalFolder, worded
 
 NAME = "home"
-SKIPPED = 10**9
-"""Numbers of each topic that a line can have given out since the copy was made: 100 a second for 115 days."""
 _GENERATION = 0x80087601
 """FS_IOC_GETVERSION of linux/fs.h."""
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import apsw
 
 from inspector.errors import JournalError
-from inspector.events.home import SKIPPED, is_copy
+from inspector.events.home import is_copy
 from inspector.events.salvage import salvage
 from inspector.events.segments import (
     Damaged,
@@ -29,6 +29,7 @@ from inspector.events.segments import (
     open_to_write,
 )
 from inspector.events.write_ahead import lost_commits
+from inspector.records.envelope import SKIPPED
 from inspector.words import counted
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import pytest
 
 from inspector.client import Gap
 from inspector.errors import Busy, InspectorError
-from inspector.events.home import SKIPPED
-from inspector.records.envelope import Event
+from inspector.records.envelope import LIMIT_SEQS, SKIPPED, Event
+from tests.journals import newest
 from tests.lines import ALARM, COIL, Line, seqs, take
 
 
@@ -56,7 +57,7 @@ def test_a_cursor_stays_before_what_is_missing(tmp_path: Path, line: Line) -> No
         assert seqs(take(events, 2)) == [1, 2]
     with line.listen(cursor=cursor, replay=None, timeout_s=0.2) as events:
         line.say(COIL, lost=True)
-        while not came:  # a subscriber that is not there yet misses more
+        while not came or len(line.journal.position.starts) < 3:  # a subscriber that is not there yet misses more
             line.say(ALARM)
             came += events
         assert events.lost > 0
@@ -102,7 +103,7 @@ def test_a_journal_whose_disk_is_unmounted_has_deleted_nothing(
     line.journal.let_go()  # as the recorder does once the disk takes nothing
     shutil.copytree(folder, tmp_path / "copy")
     line.journal.recover()
-    line.say(ALARM, COIL, ALARM)
+    line.say(ALARM, COIL, ALARM, lost=True)
     line.journal.let_go()
     folder.rename(away)
     if in_its_place == "an empty folder":
@@ -119,6 +120,47 @@ def test_a_journal_whose_disk_is_unmounted_has_deleted_nothing(
     with line.listen(topics=topics, cursor=cursor) as events:
         assert seqs(take(events, 3)) == ([2, 3, 4] if topics == ("",) else [2, 3, 5])
         assert events.lost == 0
+
+
+def put_back(journal: Path) -> None:
+    """Put a backup in a journal's place."""
+    copy = journal.with_name("copy")
+    shutil.copytree(journal, copy)
+    shutil.rmtree(journal)
+    copy.rename(journal)
+
+
+def lose_newest(journal: Path) -> None:
+    """Damage the newest file."""
+    with sqlite3.connect(newest(journal)) as file:
+        file.execute("DELETE FROM event")
+    file.close()
+
+
+@pytest.mark.parametrize("topics", [("",), ("alarm.",), ("coil.",)])
+@pytest.mark.parametrize(
+    ("happens", "options"),
+    [(put_back, {}), (put_back, {"replay": None}), (lose_newest, {})],
+    ids=["backup", "no replay", "lost file"],
+)
+def test_what_a_jump_of_the_numbers_hides_nobody_can_count(
+    tmp_path: Path, topics: tuple[str, ...], happens: Callable[[Path], None], options: dict[str, None]
+) -> None:
+    """A reader that stays connected reports it as of no known number: a backup was put back, or a file is lost."""
+    journal, gaps, came = tmp_path / "journal", list[Gap](), list[Event]()
+    with Line(journal, max_mb=1) as line:
+        binds = line.publisher.address, line.replays.address
+        events = line.listen(topics=topics, on_gap=gaps.append, timeout_s=0.2, **options)
+        while not came or len(line.journal.position.starts) < 3:  # a subscriber that is not there yet misses more
+            line.say(ALARM, COIL)
+            came += events
+    happens(journal)
+    with Line(journal, binds=binds, max_mb=256) as line, events:
+        while came[-1].seq <= LIMIT_SEQS:
+            line.say(ALARM, COIL)
+            came += events
+    assert came[-1].seq > LIMIT_SEQS > events.lost
+    assert any(gap.count == 0 and gap.last_seq and gap.last_seq - gap.first_seq > LIMIT_SEQS for gap in gaps)
 
 
 def test_a_journal_that_was_moved_or_restarted_is_no_copy(tmp_path: Path) -> None:

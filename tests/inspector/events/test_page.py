@@ -17,8 +17,7 @@ import msgspec
 import pytest
 
 from inspector.events import schema
-from inspector.events.home import SKIPPED
-from inspector.records.envelope import LIMIT_SEQS, ReplayHead, ReplayRequest
+from inspector.records.envelope import LIMIT_SEQS, SKIPPED, ReplayHead, ReplayRequest
 from inspector.records.events import ROOTS, Heartbeat
 from tests.journals import newest
 from tests.lines import ALARM, COIL, Line

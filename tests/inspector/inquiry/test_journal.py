@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from inspector.__main__ import main
-from inspector.events.home import SKIPPED
 from inspector.inquiry import output
-from inspector.records.envelope import read_event
+from inspector.records.envelope import SKIPPED, read_event
 from tests.journals import ALARM, COIL, DEFECT, LONG_HEALTH, newest, opened
 
 
