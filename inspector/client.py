@@ -330,7 +330,7 @@ class Events:
         self._seq, self._number = seq, number
 
     def _report(self, first: int, last: int | None, count: int, reason: str, *, is_final: bool = True) -> None:
-        count = count if count < SKIPPED else 0  # no line has lost so many: nobody can know how many were given out
+        count = count if count < SKIPPED else 0  # no line loses that number: nobody can know how many there were
         self.lost += count
         self._is_holed |= not is_final
         if self._on_gap is not None:
