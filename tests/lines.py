@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,6 +72,9 @@ class Line:
     def listen(self, **options: object) -> Events:
         """A client; it receives what is published from now on, or finds it missing."""
         with self.turn:
+            self.publisher.heartbeat()
+            while not self.publisher._outbox.empty():  # what was published before has left once this has
+                time.sleep(0.001)
             options.setdefault("after", (self.journal.epoch, self.journal.last_seq))
         options.setdefault("replay", self.replays.address)
         options.setdefault("timeout_s", 5.0)
