@@ -58,6 +58,11 @@ class Way(msgspec.Struct):
                 return passage.head_mm + start_mm
         return mine[-1].head_mm + start_mm if mine else None
 
+    def borrow(self, passed_mm: float) -> None:
+        """Go on with strip that another camera saw."""
+        self.line_mm += passed_mm
+        self.borrowed_mm += passed_mm
+
     def go_on(self, header: Header, placed: Placed, length_mm: float, *, has_left: bool) -> None:
         """Take in a frame; `has_left`: the camera left a coil of this name with this batch."""
         passage = self._passage(header, placed, length_mm, has_left=has_left)
@@ -112,7 +117,7 @@ class Ways:
         for arrival, placed in zip(findings.inspected, findings.placed, strict=True):
             self._see(arrival, placed, (placed.coil, arrival.frame.header.camera) in findings.left_mm, now_ns)
         for camera in self.by_camera:
-            self._borrow(camera, SILENT_NS)
+            self._borrow(camera)
 
     def stands(self, now_ns: int) -> bool:
         """Whether no camera's frames come that would have come if the strip had moved on as it did."""
@@ -120,14 +125,24 @@ class Ways:
             now_ns > self.motion(camera).next_ns() + 3 * self._arrival_ns // 2 + NEWEST_NS for camera in self.by_camera
         )
 
-    def _borrow(self, camera: str, behind_ns: int) -> None:
-        """Let a camera that is farther behind go on with the strip of the one that saw the newest row."""
-        way, motion = self.by_camera[camera], self.motion(camera)
-        ahead = max((self.motion(name) for name in self.by_camera), key=lambda motion: motion.at_ns)
-        if motion.at_ns and ahead.at_ns - motion.at_ns > behind_ns:
-            passed_mm = ahead.passed_mm(motion.at_ns)
-            way.line_mm, way.borrowed_mm = way.line_mm + passed_mm, way.borrowed_mm + passed_mm
+    def _borrow(self, camera: str) -> None:
+        """Let a camera that is far behind go on with the strip, and as fast, as the one that saw the newest row."""
+        way, motion, ahead = self.by_camera[camera], self.motion(camera), self._ahead()
+        if motion.at_ns and ahead.at_ns - motion.at_ns > SILENT_NS:
+            way.borrow(ahead.passed_mm(motion.at_ns))
             motion.borrow(ahead, way.line_mm)
+
+    def _ahead(self) -> Motion:
+        """How the strip moves under the camera that saw the newest row."""
+        return max((self.motion(name) for name in self.by_camera), key=lambda motion: motion.at_ns)
+
+    def _passed_mm(self, camera: str, until_ns: int) -> float:
+        """How far the strip has come since a camera's last frame, up to a time, as another camera sees it."""
+        motion, ahead = self.motion(camera), self._ahead()
+        forecast = ahead.forecast()
+        if ahead is motion or not motion.at_ns or forecast is None:
+            return 0.0
+        return ahead.passed_mm(motion.at_ns) + forecast.place_mm(until_ns) - forecast.line_mm
 
     def _follow_clock(self, now_ns: int, ahead_ns: int) -> None:
         """Have all that is known go by the new clock where somebody has set it."""
@@ -150,8 +165,8 @@ class Ways:
         exposed_ns = self._exposed_ns(header.captured_ns, now_ns)
         if self._is_doubtful(way, header, placed, length_mm, exposed_ns):
             return
-        if header.boot != way.boot:  # its numbers do not say what it did not see
-            self._borrow(header.camera, 0)
+        if header.boot != way.boot:  # its numbers do not say what passed before this frame
+            way.borrow(max(0.0, self._passed_mm(header.camera, exposed_ns) - length_mm))
         way.go_on(header, placed, length_mm, has_left=has_left)
         age_ns = now_ns - exposed_ns
         at_ns = exposed_ns if -NEWEST_NS <= age_ns <= OLDEST_NS else now_ns

@@ -324,10 +324,13 @@ def test_a_dead_camera_leaves_its_strip_to_the_other() -> None:
     assert off is not None and abs(off) < 20.0
 
 
-@pytest.mark.parametrize("boot", ["b", "c"])
-@pytest.mark.parametrize(("begins", "ends"), [(150, 300), (190, 420), (150, 700)])
-def test_a_camera_that_is_back_on_the_next_coil(boot: str, begins: int, ends: int) -> None:
-    """What passed meanwhile counts once, by its frames' numbers or, of another boot, as the other camera saw it."""
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("boot", ["b", "c", "each"])
+@pytest.mark.parametrize(("begins", "ends"), [(150, 300), (190, 420), (150, 700), (300, 302), (398, 401)])
+def test_a_camera_that_is_back(boot: str, begins: int, ends: int, order: int) -> None:
+    """On the next coil or the same: what passed meanwhile counts once, by its frames' numbers or, of another boot, as
+    the other camera saw it, whose frames come before or after its own; also where each frame is of another boot.
+    """
     other = CameraSection(name="bottom", side="bottom", mm_per_px=1.0, mm_per_row=ROW_MM)
     line = Line(speed=lambda s: 10_000.0, seconds=14, cameras=(CAMERA, other), coil_frames=200, each=20)
     now_ns = EPOCH_NS
@@ -338,12 +341,13 @@ def test_a_camera_that_is_back_on_the_next_coil(boot: str, begins: int, ends: in
     def sent(seen: Inspected) -> Inspected:
         of = seen.frame.header
         is_back = of.camera == "top" and of.number >= ends
-        return msgspec.structs.replace(seen, frame=Frame(msgspec.structs.replace(of, boot=boot if is_back else "b"), 0))
+        named = f"b{of.number}" if boot == "each" and of.camera == "top" else boot if is_back else "b"
+        return msgspec.structs.replace(seen, frame=Frame(msgspec.structs.replace(of, boot=named), 0))
 
     for now_ns, arrivals in line.calls(*line.positions()):
         came = [sent(seen) for seen in arrivals if seen.frame.header.number not in range(begins, ends)]
         others = [seen for seen in arrivals if seen.frame.header.camera == "bottom"]
-        found = triggers(strip(Findings(arrivals=tuple(came or others), closed_ns=now_ns)))
+        found = triggers(strip(Findings(arrivals=tuple((came or others)[::order]), closed_ns=now_ns)))
         reported += [event for event in trigger_events(found.events) if event.state != "armed"]
     off = [line.off_mm(event, far, *line.positions()) for event in reported]
     assert {event.state for event in reported} == {"due"}
