@@ -10,9 +10,9 @@ from inspector.alarms.alarms import Alarms
 from inspector.alarms.settings import AlarmSection, FloodSection
 from inspector.records import commands
 from inspector.records.commands import Answer, Asked, Command
-from inspector.records.events import Alarm, Data, Defect, IsaState
+from inspector.records.events import Alarm, CameraStatus, CoilRecord, Data, Defect, Health, IsaState, Repeat
 from inspector.records.stages import Findings
-from tests.defects import any_defect
+from tests.defects import any_defect, camera_status
 
 MS = 1_000_000
 UNIX_NS = 1_795_000_000_000_000_000
@@ -23,6 +23,22 @@ DEFECT = any_defect(
 )
 
 
+REPEAT = Repeat(
+    id="r",
+    state="new",
+    name="dent",
+    coil="C",
+    side="top",
+    across_mm=100.0,
+    period_mm=1570.8,
+    marks=3,
+    newest="d3",
+    confidence=0.99,
+    rolls=("bridle-1",),
+)
+HEALTH = Health(state="reload_failed", message="line.toml: bad", recipe="r@1", version="1")
+
+
 def section(**facts: Any) -> AlarmSection:
     """Make the rule for scratches, but for the facts given."""
     return msgspec.structs.replace(SECTION, **facts)
@@ -31,6 +47,42 @@ def section(**facts: Any) -> AlarmSection:
 def defect(number: int = 1, **facts: Any) -> Defect:
     """Make a defect that meets the rule, but for the facts given."""
     return msgspec.structs.replace(DEFECT, id=str(number), **facts)
+
+
+def repeat(**facts: Any) -> Repeat:
+    """A repeat, but for these facts."""
+    return msgspec.structs.replace(REPEAT, **facts)
+
+
+def graded(grade: str, coil: str = "C") -> CoilRecord:
+    """A coil's grade."""
+    return CoilRecord(
+        coil=coil,
+        is_partial=False,
+        is_whole=True,
+        first_seq=1,
+        started="",
+        ended="",
+        grade=grade,
+        grades=(),
+        length_m=1.0,
+        inspected_m=1.0,
+        missed_m=0.0,
+        defects=0,
+        classes=(),
+        worst_metre=None,
+        repeats=(),
+        coverage=(),
+        alarms={},
+        crowded=0,
+        recipes=(),
+        decisions=(),
+    )
+
+
+def camera(status: str, name: str = "top") -> CameraStatus:
+    """A camera's status."""
+    return camera_status(status=status, camera=name, message="mean grey 2")
 
 
 def states(changes: list[Alarm]) -> list[str]:

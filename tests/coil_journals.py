@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from inspector.coil.record import record
+from inspector.coil.seen import gather
+from inspector.events.history import History
 from inspector.events.journal import Journal
 from inspector.records.events import CoilReport, Data, Defect, Missed
 
@@ -39,6 +42,12 @@ def reported(coil: str, state: str, length_m: float = 0.0, missed_m: float = 0.0
         "length_m": length_m,
     }
     return CoilReport(**{"state": state, "coil": coil, **usual, **facts})
+
+
+def write_record(journal: Journal, folder: Path, coil: str) -> None:
+    """Record the newest coil of a name, of the journal in a folder, with what it holds."""
+    with History(folder) as history:
+        journal.record([record(gather(history, history.coil(coil)))])
 
 
 def strewn(coil: str, number: int, length_m: float, seed: int = 0, width_mm: float = 1500.0) -> Iterator[Defect]:

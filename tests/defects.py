@@ -1,10 +1,10 @@
-"""Defects for tests that care about a few facts of them."""
+"""Defects and faults for tests that care about a few facts of them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from inspector.records.events import Defect
+from inspector.records.events import CameraStatus, Defect
 
 
 def any_defect(**facts: Any) -> Defect:
@@ -27,3 +27,17 @@ def any_defect(**facts: Any) -> Defect:
         "captured_ns": 0,
     }
     return Defect(**{**usual, **facts})
+
+
+def camera_status(**facts: Any) -> CameraStatus:
+    """Say that camera top is dark, but for these facts."""
+    usual: dict[str, Any] = {
+        "camera": "top",
+        "fault": "dark",
+        "state": "raised",
+        "status": "failure",
+        "message": "",
+        "coil": "C",
+        "captured_ns": 0,
+    }
+    return CameraStatus(**{**usual, **facts})

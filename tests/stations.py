@@ -12,10 +12,19 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from inspector.harness import station
+from inspector.harness import configuration, station
+from inspector.harness.ports import Ports
 from tests.patience import patience_s
+from tests.recipes import write_recipe
 
 HOST = "127.0.0.1"
+
+
+def line_file(folder: Path) -> Path:
+    """Write a line with one camera and its recipe into a folder; return its configuration."""
+    write_recipe(folder / "recipe")
+    configuration.write(folder / "line.toml", Ports.free(), Path("recipe"), line="test", mm_per_px=0.5)
+    return folder / "line.toml"
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -18,11 +18,12 @@ def objection(journal: Path, command: Command) -> str:
         return ""
     try:
         with History(journal) as history:
-            meant, newest = history.coil(command.coil, command.first_seq), history.coil(command.coil)
+            meant = history.coil(command.coil, command.first_seq)
+            if meant.is_newest:
+                return ""
+            newest = history.coil(command.coil)
     except JournalError as error:
         return str(error)
-    if meant.is_newest:
-        return ""
     return (
         f"the coil {meant.coil} that began {meant.started} is not the newest of its name: another began "
         f"{newest.started}. A decision is for the newest: look at that one, and decide on it."

@@ -287,10 +287,10 @@ class History:
         epochs = [str(epoch) for (epoch,) in self._rows(EPOCH)]
         return (epochs[-1] if epochs else "", self.last_seq())
 
-    def goes_on_from(self, place: tuple[str, int]) -> bool:
-        """Whether this is the journal in which somebody read up to a place, and not another in the same folder."""
-        epoch, last_seq = self.place()
-        return epoch == place[0] and last_seq >= place[1]
+    def goes_on_from(self, place: tuple[str, int]) -> tuple[bool, tuple[str, int]]:
+        """Whether this is the journal read up to a place, and not another in the same folder; and the place now."""
+        epoch, last_seq = now = self.place()
+        return epoch == place[0] and last_seq >= place[1], now
 
     def last_seq(self) -> int:
         """The number of the newest event; 0 where there is none yet."""

@@ -63,15 +63,15 @@ class KeptEvents:
             self._take(event, key, sent)
 
     def _take(self, event: Event, key: tuple[str, ...], sent: PublishedEvent) -> None:
-        begins = isinstance(event.data, CoilReport) and event.data.state == "started"
+        starts = isinstance(event.data, CoilReport) and event.data.state == "started"
         if isinstance(event.data, CoilReport) and event.data.begins:
             self._coils.pop(event.subject, None)  # another of the same name
             self.dropped.pop(event.subject, None)
         if event.subject not in self._coils:
-            if not begins and self._coils and isinstance(event.data, CoilRecord | Decision):
+            if not starts and self._coils and isinstance(event.data, CoilRecord | Decision):
                 return  # of a coil that is no longer shown
             self._coils[event.subject] = {}
-            if not begins and self._counted.get(event.subject):
+            if not starts and self._counted.get(event.subject):
                 self.dropped[event.subject] = Counter(self._counted[event.subject])
             while len(self._coils) > COILS:
                 oldest = next(iter(self._coils))

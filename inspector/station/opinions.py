@@ -27,9 +27,9 @@ class OpinionReader:
         Raises: JournalError.
         """
         with self._lock, History(journal) as history:
-            if not history.goes_on_from(self._place):
+            goes_on, self._place = history.goes_on_from(self._place)
+            if not goes_on:
                 self._stated, self._last_seq = {}, 0
-            self._place = history.place()
             for event, data in history.of_kind(Labelled, self._last_seq):
                 self._last_seq = event.seq
                 labels = self._stated.setdefault((data.coil, data.id), {})

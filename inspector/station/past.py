@@ -104,9 +104,9 @@ class PastReader:
         Raises: JournalError.
         """
         with self._lock, History(journal) as history:
-            if not history.goes_on_from(self._place):
+            goes_on, self._place = history.goes_on_from(self._place)
+            if not goes_on:
                 self._forget()
-            self._place = history.place()
             if self._since is None and (oldest := next(history.everything(), None)):
                 self._since = datetime.fromisoformat(oldest.time)
             self._read_coils(history)

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from inspector.config.geometry import TOUCH_MM
+from inspector.config.geometry import ROUNDING_MM, TOUCH_MM
 from inspector.config.severity import SeveritySection, severity
 from inspector.records.events import Defect, Phase
 from inspector.records.extent import Extent
@@ -34,7 +34,6 @@ MOST_OPEN = 4096
 """Defects open at once; beyond it the one that ends first is ended. The field's heaviest coils have 100 in a metre."""
 MOST_BOXES = 4096
 """Boxes that are kept of an open defect, the newest: each is one row of it."""
-ROUNDING_MM = 1e-3
 NOTHING_DOUBTFUL: Mapping[str, float] = {}
 FEW_PAIRS = 4000
 """Pieces and what they may touch, of all classes: with fewer pairs the time goes into calls, not into pairs."""

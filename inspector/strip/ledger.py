@@ -12,11 +12,12 @@ from collections.abc import Sequence
 
 import msgspec
 
+from inspector.config.geometry import ROUNDING_MM
 from inspector.records.events import CoilReport, CoilState, Missed
 from inspector.records.extent import Extent
 from inspector.records.frame import Header
 from inspector.records.stages import Gap
-from inspector.strip.defects import ROUNDING_MM, Assembly
+from inspector.strip.defects import Assembly
 from inspector.strip.geometry import CameraTravel
 from inspector.strip.leaps import Leap
 

@@ -165,7 +165,7 @@ class Repeats:
     def _begin(self, report: CoilReport) -> None:
         """Put a coil's head where the line has come to, unless it goes on, as after a stop or a wrong name."""
         state, coil = self._state, report.coil
-        goes_on = coil in state.head_mm and report.inspected_m + report.missed_m > 0
+        goes_on = coil in state.head_mm and not report.begins
         if not goes_on:
             others = {name: head_mm for name, head_mm in state.head_mm.items() if name != coil}
             state.head_mm = {**dict(list(others.items())[-REMEMBERED:]), coil: state.reached_mm}

@@ -8,16 +8,13 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
-from inspector.harness import configuration
-from inspector.harness.ports import HOST, Ports
+from inspector.harness.ports import HOST
 from tests.coil_journals import new_journal, write_coil
 from tests.patience import patience_s
-from tests.recipes import write_recipe
-from tests.stations import Station, station_of
+from tests.stations import Station, line_file, station_of
 
 pytestmark = pytest.mark.slow
 DEFECTS = int(os.environ.get("STATION_DEFECTS", "20000"))
@@ -29,8 +26,7 @@ BROWSERS = 50
 def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
     """A station whose journal holds a large coil."""
     folder = tmp_path_factory.mktemp("crowd")
-    write_recipe(folder / "recipe")
-    configuration.write(folder / "line.toml", Ports.free(), Path("recipe"), line="test", mm_per_px=0.5, sections={})
+    line_file(folder)
     journal = new_journal(folder / "journal")
     write_coil(journal, "LARGE", DEFECTS, 2000.0)
     journal.close()

@@ -15,7 +15,7 @@ from inspector.alarms.alarm import ConfiguredAlarm
 from inspector.alarms.alarms import Alarms
 from inspector.alarms.standing import StandingReports
 from inspector.analysis import analyse
-from inspector.analysis.analyse import Analyse
+from inspector.analysis.own import Own
 from inspector.camera.kept import KeptFrames
 from inspector.events import journal, retention, segments
 from inspector.intake.accept import Accept
@@ -167,15 +167,15 @@ def _unmoved(call: Any) -> Any:
 
 
 def _shifted(own: Any) -> Any:
-    def one(self: Analyse, *facts: Any) -> tuple[int, int]:
-        first_px, end_px = own(self, *facts)
-        return first_px + 4, end_px
+    def one(*facts: Any) -> Own:
+        mine: Own = own(*facts)
+        return msgspec.structs.replace(mine, first_px=mine.first_px + 4)
 
     return one
 
 
 def _blank(_: Any) -> Any:
-    return lambda labels, *facts: np.zeros_like(labels)
+    return lambda labels, *facts, **named: np.zeros_like(labels)
 
 
 def _without_first(leave: Any) -> Any:
@@ -245,7 +245,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "a session that is over takes frames": Mutant(Grants, "has_room", _after_its_end, STALLED, "d"),
     "a header that cannot be read is not answered": Mutant(wire, "read_identity", _nothing),
     "the camera forgets one frame too many": Mutant(KeptFrames, "_forget", _any_boot),
-    "the analysis leaves the first columns out": Mutant(Analyse, "_own", _shifted),
+    "the analysis leaves the first columns out": Mutant(analyse, "own", _shifted),
     "nothing is seen in planes that frames share": Mutant(analyse, "without_specks", _blank),
     "a coil ends without its last defect": Mutant(Assembly, "leave", _without_first),
     "what waits for a full disk loses its first event": Mutant(Backlog, "events", _without_first_event),

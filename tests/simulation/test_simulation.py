@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.mutants import MUTANTS, hunt
+from tests.simulation.mutants import MUTANTS, hunt, planted
 from tests.simulation.run import TIERS, Tally, attempt, run, shrink, worlds
 from tests.simulation.schedule import Schedule, draw
 from tests.simulation.world import World
@@ -82,6 +82,13 @@ def _published(on_disk: bool) -> list[bytes]:
             assert failure is None, failure
             found += mills[-1].record.published.values()
     return found
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_each_fault_can_be_planted(name: str) -> None:
+    """What it alters is still there: else it would be found by its own failure, or end the run of all."""
+    with planted(MUTANTS[name]):
+        pass
 
 
 @pytest.mark.parametrize("name", SOON)

@@ -9,31 +9,14 @@ import pytest
 
 from inspector.alarms.settings import AlarmSection
 from inspector.records.events import (
-    CameraStatus,
-    CoilRecord,
     Crowded,
     Data,
     Defect,
-    Health,
     Missed,
     RecipeStatus,
-    Repeat,
 )
-from tests.alarms import Desk, defect, states
+from tests.alarms import HEALTH, REPEAT, Desk, camera, defect, graded, repeat, states
 
-REPEAT = Repeat(
-    id="r",
-    state="new",
-    name="dent",
-    coil="C",
-    side="top",
-    across_mm=100.0,
-    period_mm=1570.8,
-    marks=3,
-    newest="d3",
-    confidence=0.99,
-    rolls=("bridle-1",),
-)
 CROWDED = Crowded(
     start_mm=900.0,
     end_mm=1000.0,
@@ -48,57 +31,11 @@ CROWDED = Crowded(
     recipe="r@1",
     captured_ns=0,
 )
-CAMERA = CameraStatus(
-    camera="top",
-    fault="dark",
-    state="raised",
-    status="failure",
-    message="mean grey 2",
-    coil="C",
-    captured_ns=0,
-)
-HEALTH = Health(state="reload_failed", message="line.toml: bad", recipe="r@1", version="1")
 
 
 def missed(start_mm: float, end_mm: float, camera: str = "top") -> Missed:
     """Strip that was not inspected."""
     return Missed(camera=camera, coil="C", start_mm=start_mm, end_mm=end_mm, reasons={"lost": 1})
-
-
-def graded(grade: str, coil: str = "C") -> CoilRecord:
-    """A coil's grade."""
-    return CoilRecord(
-        coil=coil,
-        is_partial=False,
-        is_whole=True,
-        first_seq=1,
-        started="",
-        ended="",
-        grade=grade,
-        grades=(),
-        length_m=1.0,
-        inspected_m=1.0,
-        missed_m=0.0,
-        defects=0,
-        classes=(),
-        worst_metre=None,
-        repeats=(),
-        coverage=(),
-        alarms={},
-        crowded=0,
-        recipes=(),
-        decisions=(),
-    )
-
-
-def repeat(**facts: Any) -> Repeat:
-    """A repeat, but for these facts."""
-    return msgspec.structs.replace(REPEAT, **facts)
-
-
-def camera(status: str, name: str = "top") -> CameraStatus:
-    """A camera's status."""
-    return msgspec.structs.replace(CAMERA, status=status, camera=name)
 
 
 Case = tuple[dict[str, Any], list[Data], str, list[Data]]

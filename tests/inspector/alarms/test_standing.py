@@ -9,19 +9,11 @@ import pytest
 
 from inspector.alarms.settings import AlarmSection
 from inspector.alarms.standing import MOST_REPEATS
-from inspector.records.events import ArchiveStatus, CameraStatus, Data, Decision, JournalStatus, RecipeStatus
-from tests.alarms import Desk, states
-from tests.inspector.alarms.test_kinds import HEALTH, camera, graded, repeat
+from inspector.records.events import ArchiveStatus, Data, Decision, JournalStatus, RecipeStatus
+from tests.alarms import HEALTH, Desk, camera, graded, repeat, states
+from tests.defects import camera_status
 
-BLURRED = CameraStatus(
-    camera="top",
-    fault="blurred",
-    state="raised",
-    status="out_of_specification",
-    message="camera top is blurred",
-    coil="C",
-    captured_ns=1,
-)
+BLURRED = camera_status(fault="blurred", status="out_of_specification", message="camera top is blurred")
 UNLIKE = RecipeStatus(
     fault="out_of_specification",
     state="raised",

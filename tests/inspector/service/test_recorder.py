@@ -51,8 +51,7 @@ class Room:
         return found
 
     def faults(self) -> list[tuple[str, str]]:
-        found, self.statuses = [(status.fault, status.state) for status in self.statuses], []
-        return found
+        return [(fault, state) for fault, state, _ in self.ranks()]
 
 
 @pytest.fixture(name="room")

@@ -14,6 +14,7 @@ from inspector.service.archive import Archive
 from inspector.service.desk import Desk
 from inspector.service.settings import CommandsSection
 from inspector.service.stages import Stages
+from tests.defects import camera_status
 
 
 def last_findings(stages: Stages, settings: line.Config) -> Findings:
@@ -57,9 +58,7 @@ def test_states_come_back_and_one_that_cannot_be_read_costs_only_its_stage(
 
 def test_a_fault_of_a_camera_that_is_taken_away_ends_with_the_next_start(tmp_path: Path) -> None:
     """Of what stood only that is returned which no stage follows any more: published, and for the alarms."""
-    dark = CameraStatus(
-        camera="top", fault="dark", state="raised", status="failure", message="dark", coil="C", captured_ns=1
-    )
+    dark = camera_status()
     stages = Stages(configuration(tmp_path))
     stages.restore({"camera_health": b'{"top": ["dark"]}'})
     states = stages.after_the_end([dark]).states

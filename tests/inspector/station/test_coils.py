@@ -7,20 +7,15 @@ from pathlib import Path
 from inspector.coil.record import record
 from inspector.coil.seen import gather
 from inspector.events.history import History
-from inspector.harness import configuration
-from inspector.harness.ports import Ports
 from inspector.station import lines
 from inspector.station.coils import Coils
 from tests.coil_journals import new_journal, reported, write, write_coil
-from tests.recipes import write_recipe
+from tests.stations import line_file
 
 
 def test_a_defect_is_shown_on_the_coil_that_has_it(tmp_path: Path) -> None:
     """Names come again: a link to a defect of the older coil is to that one; to one that is not held, to the newest."""
-    write_recipe(tmp_path / "recipe")
-    path = tmp_path / "line.toml"
-    configuration.write(path, Ports.free(), Path("recipe"), line="test", mm_per_px=0.5, sections={})
-    line, journal, coils = lines.read(path), new_journal(tmp_path / "journal"), Coils()
+    line, journal, coils = lines.read(line_file(tmp_path)), new_journal(tmp_path / "journal"), Coils()
     older = write_coil(journal, "C7", 3, 25.0)[0]
     newer = write_coil(journal, "C7", 4, 25.0, seed=1)[0]
     shown = [coils.shown(line, "C7", None, defect) for defect in (older.id, newer.id, "none", "")]
@@ -32,10 +27,7 @@ def test_a_defect_is_shown_on_the_coil_that_has_it(tmp_path: Path) -> None:
 
 def test_a_coil_that_goes_on_after_a_restart_has_no_grade_yet(tmp_path: Path) -> None:
     """What was recorded when the line stopped is no record of what runs: neither its grade nor its defects stand."""
-    write_recipe(tmp_path / "recipe")
-    path = tmp_path / "line.toml"
-    configuration.write(path, Ports.free(), Path("recipe"), line="test", mm_per_px=0.5, sections={})
-    line, journal, coils = lines.read(path), new_journal(tmp_path / "journal"), Coils()
+    line, journal, coils = lines.read(line_file(tmp_path)), new_journal(tmp_path / "journal"), Coils()
     write_coil(journal, "C1", 3, 25.0)
     with History(tmp_path / "journal") as history:
         write(journal, [record(gather(history, history.coil("C1")), ())])

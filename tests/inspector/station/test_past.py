@@ -7,20 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from inspector.coil.record import record
-from inspector.coil.seen import gather
-from inspector.events.history import History
 from inspector.events.journal import Journal
 from inspector.records.events import Data, Decision, Health, Labelled
 from inspector.station.opinions import OpinionReader
 from inspector.station.past import PastReader
-from tests.coil_journals import new_journal, reported, write_coil
-
-
-def graded(journal: Journal, folder: Path, coil: str) -> None:
-    """Record the newest coil of a name."""
-    with History(folder) as history:
-        journal.record([record(gather(history, history.coil(coil)))])
+from tests.coil_journals import new_journal, reported, write_coil, write_record
 
 
 def decide(journal: Journal, coil: str, grade: str) -> None:
@@ -33,13 +24,13 @@ def test_a_decision_is_of_the_coil_that_had_begun(tmp_path: Path) -> None:
     folder, reader = tmp_path / "journal", PastReader()
     journal = new_journal(folder)
     write_coil(journal, "C7", 3, 25.0)
-    graded(journal, folder, "C7")
+    write_record(journal, folder, "C7")
     decide(journal, "C7", "release")
     journal.record([reported("C7", "started")])
     decide(journal, "C7", "block")
     assert [coil.grade for coil in reader.read(folder).coils] == ["release"]
     journal.record([reported("C7", "ended", 5.0)])
-    graded(journal, folder, "C7")
+    write_record(journal, folder, "C7")
     assert [coil.grade for coil in reader.read(folder).coils] == ["release", "block"]
     decide(journal, "C7", "hold")
     journal.close()
@@ -56,7 +47,7 @@ def test_another_journal_in_the_folder_is_read_from_its_begin(tmp_path: Path, be
         noise: list[Data] = [Health(state="reloaded", message="", recipe="r@1", version="1")]
         journal.record((before if epoch == "e2" else 20) * noise)
         write_coil(journal, f"C {epoch}", 3, 25.0)
-        graded(journal, folder, f"C {epoch}")
+        write_record(journal, folder, f"C {epoch}")
         label = Labelled(coil=f"C {epoch}", id="d", name="dark", label="sound", crops=1, operator="Kim", reason="")
         journal.record([label, Health(state="stopping", message="", recipe="r@1", version="1")])
         journal.close()

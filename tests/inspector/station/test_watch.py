@@ -25,10 +25,7 @@ min_length_mm = 1
 [[grading]]
 name = "customer"
 version = "7"
-[[grading.limit]]
-name = "dark"
-grade = "hold"
-max_count = 0
+max_missed_m = 1
 """
 LINE = Line(
     name="l",
@@ -70,13 +67,12 @@ def signs(browser: Subscriber) -> list[bool]:
 
 @pytest.mark.parametrize("state", ["started", "reloaded"])
 def test_what_the_line_has_read_is_in_force_here(tmp_path: Path, state: str) -> None:
-    """Rules, archive, cameras and addresses are those of its file when it says that it has read it, not before."""
+    """Rules, archive, cameras, where it is asked: those of its file when it says that it has read it, not before."""
     write_recipe(tmp_path / "recipe")
     config = tmp_path / "line.toml"
 
     def write(ports: Ports, cameras: tuple[str, ...], extra: str = "") -> Line:
-        facts = {"line": "test", "mm_per_px": 0.5, "cameras": cameras, "sections": {}, "extra": extra}
-        configuration.write(config, ports, Path("recipe"), **facts)  # type: ignore[arg-type]
+        configuration.write(config, ports, Path("recipe"), line="test", mm_per_px=0.5, cameras=cameras, extra=extra)
         return lines.read(config)
 
     before = write(Ports.free(), ("top",))

@@ -10,54 +10,37 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from starlette.requests import Request
 
 from inspector.coil.record import record
 from inspector.coil.seen import gather
 from inspector.events.history import History
-from inspector.harness import configuration
-from inspector.harness.ports import Ports
-from inspector.records.events import Alarm, CameraStatus, Decision, Health
+from inspector.records.events import Decision, Health
 from inspector.station import lines
 from inspector.station.past import PastReader
 from inspector.station.watch import Watch
 from inspector.station.weeks import Weeks
-from tests.coil_journals import new_journal, write_coil
-from tests.recipes import write_recipe
-from tests.stations import Station
+from tests.coil_journals import new_journal, write_coil, write_record
+from tests.defects import camera_status
+from tests.journals import ALARM
+from tests.stations import Station, line_file
 
-RAISED = Alarm(
-    name="three-dark",
-    state="unacknowledged",
-    isa_state="unacknowledged",
-    cause="met",
-    priority="high",
-    coil="C1",
-    camera="",
-    message="",
-    count=3,
-    defect_id="",
-    is_met=True,
-)
+RAISED = msgspec.structs.replace(ALARM, name="three-dark")
 
 
 @pytest.fixture(scope="module")
 def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
     """A station of a line whose journal holds two coils, an alarm and a camera's fault."""
     folder = tmp_path_factory.mktemp("weeks")
-    write_recipe(folder / "recipe")
-    configuration.write(folder / "line.toml", Ports.free(), Path("recipe"), line="test", mm_per_px=0.5, sections={})
+    line_file(folder)
     journal = new_journal(folder / "journal")
     for name in ("C1", "C2"):
         write_coil(journal, name, 40, 100.0)
-        with History(folder / "journal") as history:
-            journal.record([record(gather(history, history.coil(name)), ())])
+        write_record(journal, folder / "journal", name)
     journal.record([Decision(coil="C1", grade="block", machine="", operator="Kim", reason="why")])
-    camera = CameraStatus(
-        camera="top", fault="dark", state="raised", status="failure", message="", coil="", captured_ns=0
-    )
-    journal.record([RAISED, camera])
+    journal.record([RAISED, camera_status()])
     journal.close()
     path = folder / "station.toml"
     path.write_text('bind = "127.0.0.1:0"\nzone = "Asia/Tokyo"\n[[line]]\nconfig = "line.toml"\n')
@@ -110,8 +93,7 @@ def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("berlin")
 def test_days_begin_at_this_machines_midnight_in_summer_and_in_winter(tmp_path: Path) -> None:
     """Where no zone is named: what happened half an hour before midnight in winter is on that day in summer, too."""
-    write_recipe(tmp_path / "recipe")
-    configuration.write(tmp_path / "line.toml", Ports.free(), Path("recipe"), line="test", mm_per_px=0.5, sections={})
+    line_file(tmp_path)
     journal = new_journal(tmp_path / "journal", clock_utc=lambda: datetime(2026, 3, 28, 22, 30, tzinfo=UTC))
     write_coil(journal, "C1", 40, 100.0)
     with History(tmp_path / "journal") as history:
