@@ -170,6 +170,11 @@ class Disk(Writer, apsw.VFS):
         elif path in self._names and self.passes():
             self._names[path].sync()
 
+    def statvfs(self, path: Any) -> os.statvfs_result:
+        """As `os.statvfs`; a disk that is full is so of other files, which somebody can remove."""
+        found: os.statvfs_result = _os["statvfs"](path)
+        return os.statvfs_result((*found[:3], 0, 0, *found[5:])) if self.is_full and self.holds(path) else found
+
     def _gone(self, name: str) -> None:
         self._names.pop(name, None)
 
@@ -206,7 +211,7 @@ class OpenFile(apsw.VFSFile):
                 self._disk.sync_names()
 
 
-_os: dict[str, Callable[..., Any]] = {name: getattr(os, name) for name in ("rename", "unlink", "fsync")}
+_os: dict[str, Callable[..., Any]] = {name: getattr(os, name) for name in ("rename", "unlink", "fsync", "statvfs")}
 
 
 @contextmanager
