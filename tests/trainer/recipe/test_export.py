@@ -199,18 +199,23 @@ def test_evaluate_prints_every_convention(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["fit", "--out", "/tmp/x"], "trainer fit: no DATA; expected"),
-        (["fit", "/nowhere", "--out", "/tmp/x", "--start", "a.pt", "--encoder", "resnet18"], "stands next to --start"),
-        (["fit", "/nowhere", "--out", "/tmp/x"], "there is no such file or folder"),
-        (["fit", "--resume", "--out", "/nowhere"], "/nowhere/last.pt: no such file"),
-        (["export", "/nowhere", "--out", "/tmp/x"], "/nowhere/best.pt: no such file"),
-        (["evaluate", "/nowhere", "sheet:1:1"], "no recipe.toml in /nowhere, nor is a recipe of that name shipped"),
+        (["fit", "--out", "run"], "trainer fit: no DATA; expected"),
+        (["fit", "nowhere", "--out", "run", "--start", "a.pt", "--encoder", "resnet18"], "stands next to --start"),
+        (["fit", "nowhere", "--out", "run"], "there is no such file or folder"),
+        (["fit", "--resume", "--out", "nowhere"], "nowhere/last.pt: no such file"),
+        (["export", "nowhere", "--out", "run"], "nowhere/best.pt: no such file"),
+        (["evaluate", "nowhere", "sheet:1:1"], "no recipe.toml in nowhere, nor is a recipe of that name shipped"),
     ],
 )
 def test_an_error_is_one_line_and_exit_code_2(
-    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """No traceback for what a person can put right."""
+    monkeypatch.chdir(tmp_path)
     assert __main__.main(arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert says in line
