@@ -137,6 +137,8 @@ class CoilSums(msgspec.Struct):
     """Cameras that never came, and up to where that was reported."""
     left_mm: dict[str, float] = {}
     """Cameras that left it, and up to where it was accounted for under each."""
+    left_last_mm: dict[str, float] = {}
+    """Where the last frame of each of them ended: of one that was taken for dead, more is accounted for than it saw."""
     left_at: dict[str, tuple[str, int]] = {}
     """Boot and number of the last frame under each of them."""
     left_unseen_mm: dict[str, list[tuple[float, float]]] = {}
@@ -165,6 +167,7 @@ class CoilSums(msgspec.Struct):
     def leave(self, camera: str, lane: CoilLane) -> None:
         """Keep how far a camera had come that leaves."""
         self.left_mm[camera] = lane.accounted_mm
+        self.left_last_mm[camera] = lane.track.last_mm
         self.left_at[camera] = lane.track.boot, lane.track.number
         self.left_unseen_mm[camera] = lane.unseen_mm
         self.cameras.discard(camera)
@@ -188,9 +191,10 @@ class CoilSums(msgspec.Struct):
         another coil.
         """
         left_mm = self.left_mm.pop(header.camera, 0.0)
+        last_mm = self.left_last_mm.pop(header.camera, left_mm)
         boot, number = self.left_at.pop(header.camera, ("", 0))
         if header.start_mm is not None:
-            goes_on, number = header.start_mm >= left_mm / 2, header.number - 1
+            goes_on, number = header.start_mm >= last_mm / 2, header.number - 1
         else:
             goes_on = header.boot == boot and 0 < header.number - number <= STRAY_FRAMES + 1
         return (left_mm, number) if left_mm and goes_on else None

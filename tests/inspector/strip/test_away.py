@@ -4,9 +4,9 @@ import pytest
 
 from inspector.records.events import CoilReport, Defect, Missed
 from inspector.records.stages import Detection, Inspected
-from inspector.strip.strip import Strip
+from inspector.strip.strip import SILENT_NS, Strip
 from tests.coils import CAMERAS, LENGTH_MM
-from tests.frames import LAST, header, inspected
+from tests.frames import LAST, dropped, header, inspected
 from tests.strips import SPOT, coils, gaps, say
 
 
@@ -66,3 +66,23 @@ def test_a_camera_that_is_back_sees_what_was_missed() -> None:
     assert gaps(left) == [silent(30.0, 90.0)]
     reported = say(on("bottom", 5, SPOT), on("bottom", 6), on("bottom", 7), on("bottom", 12), strip=strip)
     assert [event.start_mm for event in reported if isinstance(event, Defect) and event.is_whole] == [54.0]
+
+
+@pytest.mark.parametrize("is_ended", [False, True])
+@pytest.mark.parametrize("seen", [1, 3])
+def test_what_was_taken_for_missed_is_not_missed_again(seen: int, is_ended: bool) -> None:
+    """A camera that was taken for dead sends what it held: it goes on where it was, and half of that comes too late."""
+    strip = Strip(CAMERAS)
+    say(*[on("bottom", number) for number in range(seen)], *[on("top", number) for number in range(31)], strip=strip)
+    left = say(on("top", 0, coil="D"), strip=strip)
+    ends = [on("bottom", 0, coil="D")] if is_ended else []
+    left += say(on("top", 1, coil="D"), *ends, strip=strip, now_ns=SILENT_NS)
+    assert gaps(left) == [silent(seen * LENGTH_MM, 310.0)]
+    late = [dropped(on("bottom", number).frame.header) for number in range(seen, 8)]
+    reported = say(*late, on("bottom", 8, SPOT), on("bottom", 9), on("bottom", 12), strip=strip)
+    assert gaps(reported) == []
+    assert [event.start_mm for event in reported if isinstance(event, Defect) and event.is_whole] == [84.0]
+    last = [event for event in (*left, *reported, *strip(LAST).events) if isinstance(event, CoilReport)]
+    sums = next(event for event in reversed(last) if event.coil == "C")
+    assert sums.inspected_m == pytest.approx(0.31 + seen * LENGTH_MM / 1000)
+    assert sums.missed_m == pytest.approx(0.31 - seen * LENGTH_MM / 1000)
