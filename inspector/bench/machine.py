@@ -13,6 +13,7 @@ from pathlib import Path
 
 from inspector import __version__
 from inspector.bench.figures import Machine
+from inspector.engines import processor
 from inspector.engines.nvidia import driver
 from inspector.errors import EngineError
 
@@ -31,15 +32,14 @@ FLAGS = re.compile(r"avx2|avx512(f|_vnni|_bf16|_fp16)|avx_vnni|avx_vnni_int8|amx
 
 def describe() -> Machine:
     """Describe it."""
-    cpu = _read("/proc/cpuinfo")
+    cpu = processor.cpuinfo()
     name = re.search(r"^(?:model name|Hardware|CPU part)\s*:\s*(.+)$", cpu, re.M)
-    flags = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", cpu, re.M)
     memory_kb = re.search(r"^MemTotal:\s*(\d+)", _read("/proc/meminfo"), re.M)
     module = re.search(r"(?:Kernel Module.*?|Module\s+)(\d+\.\d+(?:\.\d+)?)", _read("/proc/driver/nvidia/version"))
     return Machine(
         cpu=name[1].strip() if name else platform.machine(),
         cores=len(os.sched_getaffinity(0)),
-        flags=tuple(flag for flag in (flags[1].split() if flags else ()) if FLAGS.fullmatch(flag)),
+        flags=tuple(flag for flag in processor.flags() if FLAGS.fullmatch(flag)),
         memory_gb=round(int(memory_kb[1]) * 1024 / 1e9, 1) if memory_kb else 0.0,
         kernel=platform.release(),
         python=platform.python_version(),

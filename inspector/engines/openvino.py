@@ -6,11 +6,13 @@ Knows: OpenVINO. Runs the recipe's ONNX as it is; an INT8 Q/DQ graph runs on the
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
 import openvino as ov
 
+from inspector.engines import processor, saturation
 from inspector.engines.segmenter import suspicious
 from inspector.errors import EngineError, RecipeError
 from inspector.records.frame import Bytes3D
@@ -67,6 +69,16 @@ def read(recipe: Recipe, model: bytes) -> ov.Model:
     return graph
 
 
+def compile_graph(graph: ov.Model, options: Mapping[str, object] | None = None) -> ov.CompiledModel:
+    """Compile a graph for this processor: what 16 bits cannot add up there has smaller weights in it from now on.
+
+    Raises: RuntimeError.
+    """
+    if processor.saturates():
+        saturation.fit(graph)
+    return core().compile_model(graph, "CPU", dict(options or {}))
+
+
 def _fits(found: list[int], expected: list[int]) -> bool:
     """Whether a shape may be the one expected; -1 is any length."""
     return len(found) == len(expected) and all(
@@ -100,7 +112,7 @@ class OpenVino:
             options["INFERENCE_PRECISION_HINT"] = precision or "f32"
         graph = read(recipe, model)
         try:
-            compiled = core().compile_model(graph, "CPU", options)
+            compiled = compile_graph(graph, options)
             self._idle = deque(compiled.create_infer_request() for _ in range(self.in_flight))
         except RuntimeError as error:
             raise EngineError(

@@ -24,6 +24,8 @@ import numpy as np
 import onnx
 import openvino as ov
 
+from inspector.engines.openvino import compile_graph
+
 MARK = b"emulated engine "
 PACE_S = tuple(1e-6 * float(us) for us in os.environ.get("EMULATED_PACE_US", "").split(",") if us)
 """Seconds a batch and a frame of it take, given together: then the engine only waits, and calls everything sound."""
@@ -271,7 +273,7 @@ class Engine:
         self._weights = ctypes.c_uint64()
         if code := _driver.cuMemAlloc_v2(ctypes.byref(self._weights), ctypes.c_size_t(len(plan))):
             raise MemoryError(code)
-        self.compiled = _core.compile_model(_core.read_model(model), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        self.compiled = compile_graph(_core.read_model(model), {"INFERENCE_PRECISION_HINT": "f32"})
 
     def __del__(self) -> None:
         _driver.cuMemFree_v2(self._weights)  # in vain, and seen in what is used, where no context is current

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from inspector.engines.openvino import core
+from inspector.engines.openvino import compile_graph, core
 from inspector.records.frame import Bytes2D
 from trainer.errors import UserError
 
@@ -162,7 +162,7 @@ class FeatureGraph:
             UserError: as `with_features`.
         """
         graph = core().read_model(with_features(model).SerializeToString())
-        self._request = core().compile_model(graph, "CPU").create_infer_request()
+        self._request = compile_graph(graph).create_infer_request()
         self._thresholds = np.full(classes, 0.5, np.float32)
 
     def features(self, frames: Iterable[Bytes2D]) -> Floats:

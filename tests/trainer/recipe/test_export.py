@@ -6,12 +6,11 @@ import msgspec
 import numpy as np
 import onnx
 import onnxruntime
-import openvino
 import pytest
 import torch
 
 from inspector import recipe
-from inspector.engines.openvino import OpenVino
+from inspector.engines.openvino import OpenVino, compile_graph, core
 from inspector.records.confidence import encode, probabilities
 from tests.trainer.frames import HEIGHT, WIDTH, draw_frame
 from trainer import __main__
@@ -106,7 +105,7 @@ def test_a_recipe_runs_on_both_engines_with_exactly_the_contract(recipes: dict[s
         ("presence", "tensor(float)", [4]),
     ]
     thresholds = np.full(4, 0.5, np.float32)
-    compiled = openvino.compile_model(path, "CPU")
+    compiled = compile_graph(core().read_model(path))
     for count in (1, 3):
         inputs = {"frames": FRAMES[:count], "thresholds": thresholds}
         labels, confidence, presence = session.run(None, inputs)
@@ -234,7 +233,7 @@ def test_int8_of_the_fast_encoder_agrees_on_every_engine(tmp_path: Path) -> None
     levels = 255 * probabilities("log_odds")
     exact = levels[onnxruntime.InferenceSession(fp32).run(["confidence"], inputs)[0]]
     by_onnx = onnxruntime.InferenceSession(int8).run(["confidence"], inputs)[0]
-    by_openvino = openvino.compile_model(int8, "CPU")(inputs)["confidence"]
+    by_openvino = compile_graph(core().read_model(int8))(inputs)["confidence"]
     assert exact.std() > 5  # levels of 255: there is something to get wrong
     for found in (by_onnx, by_openvino):
         assert np.abs(levels[found] - exact).mean() < 0.15 * exact.std()
