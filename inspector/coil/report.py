@@ -196,17 +196,17 @@ def drawn(crop: ReportPicture) -> dict[str, Any]:
 
 
 def _gaps(seen: CoilHistory) -> list[dict[str, Any]]:
-    spans = {span.camera: span for span in seen.spans}
     return [
         {
-            "side": spans[gap.camera].side,
+            "side": span.side,
             "start": gap.start_mm,
             "end": gap.end_mm,
-            "left": spans[gap.camera].left_mm,
-            "right": spans[gap.camera].right_mm,
+            "left": span.left_mm,
+            "right": span.right_mm,
         }
         for gap in seen.missed
-        if gap.end_mm > gap.start_mm and gap.camera in spans
+        for span in seen.spans
+        if gap.end_mm > gap.start_mm and gap.camera == span.camera
     ]
 
 

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
+import numpy as np
 
-from inspector.coil.columns import Columns
+from inspector.coil.columns import SIDES, Columns
 from inspector.coil.marks import marks
 from inspector.config.geometry import Span
 from inspector.events.history import NEWEST_SEQ, History, Passage
@@ -94,6 +95,7 @@ def gather(
         defects += chunk if keep == "defects" else ()
     columns.freeze()
     missed = [gap for _, gap in history.events(passage, Missed)]
+    crowded = [crowd for _, crowd in history.events(passage, Crowded)]
     raised = [alarm for _, alarm in history.events(passage, Alarm) if _is_raised(alarm)]
     welds = [weld for _, weld in history.events(passage, Weld)]
     return CoilHistory(
@@ -102,9 +104,9 @@ def gather(
         columns=columns,
         missed=missed,
         repeats=list(_on_coil(columns, [*repeats.values()], places, passage.is_whole)),
-        crowded=[crowd for _, crowd in history.events(passage, Crowded)],
+        crowded=crowded,
         alarms=dict(sorted(Counter(alarm.name for alarm in raised).items())),
-        spans=tuple(_spans(spans, columns, missed)),
+        spans=tuple(_spans(spans, columns, missed, crowded)),
         welds_mm=tuple(weld.at_mm for weld in welds),
         before=next((weld.other for weld in welds if weld.is_head), ""),
         after=next((weld.other for weld in welds if not weld.is_head), ""),
@@ -185,7 +187,7 @@ def opened(file: CoilFile) -> CoilHistory:
         repeats=list(file.repeats),
         crowded=list(file.crowded),
         alarms=record.alarms,
-        spans=covered(record),
+        spans=tuple(_spans(covered(record), columns, file.missed, file.crowded)),
         decisions=record.decisions,
         welds_mm=file.welds_mm,
         ids=[defect.id for defect in file.defects],
@@ -234,18 +236,20 @@ def length_m(apart: Iterable[tuple[float, float]]) -> float:
     return sum(end_mm - start_mm for start_mm, end_mm in apart) / 1000
 
 
-def _spans(spans: Sequence[Span], columns: Columns, missed: Iterable[Missed]) -> Iterator[Span]:
-    yield from spans
-    known = {span.camera for span in spans}
-    seen = dict.fromkeys([*columns.cameras, *(gap.camera for gap in missed)])
-    for camera in seen:
-        if camera in known:
-            continue
+def _spans(
+    spans: Sequence[Span], columns: Columns, missed: Iterable[Missed], crowded: Iterable[Crowded]
+) -> Iterator[Span]:
+    """Yield what each camera saw, on the sides that its frames named: of them the configuration may not know."""
+    sides = {gap.camera: set[str]() for gap in missed}
+    for number, side in np.unique(np.stack([columns.camera, columns.side], 1), axis=0):
+        sides.setdefault(columns.cameras[number], set()).add(SIDES[side])
+    for crowd in crowded:
+        sides.setdefault(crowd.camera, set()).add(crowd.side)
+    for span in spans:
+        named = sides.pop(span.camera, set()) or {span.side}
+        yield from (msgspec.structs.replace(span, side=side) for side in SIDES if side in named)
+    for camera, named in sides.items():
         is_its = columns.camera == (columns.cameras.index(camera) if camera in columns.cameras else -1)
-        sides = columns.side[is_its]
-        yield Span(
-            camera=camera,
-            side="bottom" if len(sides) and sides[0] == 1 else "top",
-            left_mm=min(0.0, float(columns.left_mm[is_its].min(initial=0.0))),
-            right_mm=float(columns.right_mm[is_its].max(initial=0.0)),
-        )
+        left_mm = min(0.0, float(columns.left_mm[is_its].min(initial=0.0)))
+        right_mm = float(columns.right_mm[is_its].max(initial=0.0))
+        yield from (Span(camera, side, left_mm, right_mm) for side in SIDES if side in (named or {SIDES[0]}))

@@ -141,7 +141,7 @@ def weld(first: CoilFile, second: CoilFile) -> CoilFile:
     _refuse_partial(first, "where another is welded to it is not known")
     long_mm, name = length_mm(first), first.record.coil
     behind = shift(second, long_mm / 1000)
-    cameras = {camera.camera: camera for camera in (*second.record.coverage, *first.record.coverage)}
+    cameras = {(seen.camera, seen.side): seen for seen in (*second.record.coverage, *first.record.coverage)}
     whole = replace(
         first,
         welds_mm=_welds(first.welds_mm, long_mm, behind.welds_mm),

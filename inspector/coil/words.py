@@ -25,7 +25,7 @@ def subtitle(made: CoilRecord, by: Speech) -> str:
 def figures(made: CoilRecord, by: Speech) -> str:
     """The figures at the top."""
     metre, large = made.worst_metre, by.units.large
-    of_all = by.t("all_cameras", large=large) if len(made.coverage) > 1 else large
+    of_all = by.t("all_cameras", large=large) if len({seen.camera for seen in made.coverage}) > 1 else large
     per_100 = "-" if made.per_100_m is None else by.number(f"{made.per_100_m * by.units.large_m:.1f}")
     shown = [
         (by.t("length_estimated" if made.is_estimated else "length"), by.long(made.length_m), large),

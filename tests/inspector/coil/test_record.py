@@ -11,6 +11,7 @@ from inspector.coil import file
 from inspector.coil.record import record, worst_metre
 from inspector.coil.seen import closed, gather, opened
 from inspector.coil.settings import GradingSection, LimitSection
+from inspector.config.geometry import Span
 from inspector.config.severity import SeveritySection
 from inspector.errors import InspectorError
 from inspector.events.history import History
@@ -84,6 +85,23 @@ def test_welds_are_in_the_coils_file_and_in_its_grade(tmp_path: Path) -> None:
     made = record(coil, rules)
     assert closed(coil, made).welds_mm == (200_000.0,) and other.welds_mm == (0.0,)
     assert [grade.grade for grade in made.grades] == ["hold", "release"]
+
+
+def test_a_side_that_only_frames_name_has_edges(tmp_path: Path) -> None:
+    """A camera is configured for the top and its frames name the bottom: an edge's dead zone leaves no more out."""
+    journal = new_journal(tmp_path / "journal")
+    across = [
+        any_defect(id=f"{left_mm:g}", side="bottom", left_mm=left_mm, right_mm=left_mm + 5) for left_mm in (1, 500)
+    ]
+    journal.record([reported("C", "started"), *across, reported("C", "ended", 200.0)])
+    journal.close()
+    rules = [GradingSection(name="any", version="1", edge_mm=12.0, limit=(LimitSection("any", "hold", 0),))]
+    with History(tmp_path / "journal") as history:
+        coil = gather(history, history.coil("C"), [Span("top", "top", 0.0, 1000.0)], keep="defects")
+    made = record(coil, rules)
+    assert (made.grade, made.grades[0].graded, made.grades[0].left_out) == ("hold", 1, 1)
+    assert [(camera.side, camera.left_mm, camera.right_mm) for camera in made.coverage] == [("bottom", 0.0, 1000.0)]
+    assert opened(closed(coil, made)).edges_mm("bottom") == (0.0, 1000.0)
 
 
 def test_a_defect_touches_each_metre_it_crosses() -> None:
