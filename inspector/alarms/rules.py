@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from inspector.alarms.quantity import KeptQuantity, Noted, Quantity
+from inspector.alarms.quantity import DIGITS, KeptQuantity, Noted, Quantity
 from inspector.alarms.settings import AlarmSection
 from inspector.alarms.standing import StandingReports
 
@@ -42,7 +42,7 @@ class Condition:
         now_ns = noted.findings.closed_ns
         self.value = self.quantity.value
         section = self.section
-        is_met = self.value >= section.limit - (section.deadband if self.is_met else 0.0)
+        is_met = self.value >= round(section.limit - (section.deadband if self.is_met else 0.0), DIGITS)
         if is_met != self.is_met:
             self.is_met, self._since_ns = is_met, now_ns
         delay_ms = section.on_delay_ms if is_met else section.off_delay_ms

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from inspector.records.extent import size_mm
 from inspector.records.stages import Findings
 
 MOST_ITEMS = 100_000
@@ -45,7 +46,7 @@ class WindowItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def length_mm(self) -> float:
         """Along the travel."""
-        return self.end_mm - self.start_mm
+        return size_mm(self.start_mm, self.end_mm)
 
 
 class Cell(msgspec.Struct, array_like=True, gc=False):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from inspector.config.severity import SEVERITIES, SeveritySection
 from inspector.records.events import Defect
+from inspector.records.extent import SIZE_DIGITS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -106,8 +107,8 @@ class Columns:
 
 
 def at_least(values: Floats, limit: float) -> Bools:
-    """Which reach a limit; sizes are differences of positions that were rounded to a tenth of a millimetre."""
-    return np.round(values, 3) >= limit
+    """Which reach a limit, as one that is alone does (`size_mm`)."""
+    return np.round(values, SIZE_DIGITS) >= limit
 
 
 def _numbered(words: list[str], given: Sequence[str]) -> list[int]:

@@ -19,6 +19,7 @@ from inspector.coil.seen import CoilHistory, length_m, stretches
 from inspector.coil.settings import GradingSection, LimitSection
 from inspector.config.severity import SEVERITIES, SeveritySection
 from inspector.records.coil import VERDICTS, Grade, Verdict
+from inspector.records.extent import SIZE_DIGITS
 from inspector.words import counted
 
 NEAR_MM = 0.05
@@ -82,7 +83,8 @@ def graded(seen: CoilHistory, rules: GradingSection) -> Bools:
         counts &= columns.start_mm < to_mm - NEAR_MM
     for weld_mm in seen.welds_mm if rules.weld_m else ():
         reach_mm = 1000 * rules.weld_m
-        counts &= (columns.start_mm < weld_mm - reach_mm) | (columns.end_mm > weld_mm + reach_mm)
+        before_mm, behind_mm = weld_mm - reach_mm - NEAR_MM, weld_mm + reach_mm + NEAR_MM
+        counts &= (columns.start_mm < before_mm) | (columns.end_mm > behind_mm)
     if rules.edge_mm:
         for number, side in enumerate(SIDES):
             left_mm, right_mm = seen.edges_mm(side)
@@ -174,8 +176,8 @@ def densest(start_mm: Floats, end_mm: Floats, within_mm: float) -> tuple[int, fl
     if not within_mm:
         return len(start_mm), float(start_mm.min()), float(end_mm.max())
     ends, starts = np.sort(end_mm), np.sort(start_mm)
-    begun = np.searchsorted(starts, ends + within_mm, side="right")
+    begun = np.searchsorted(starts, np.round(ends + within_mm, SIZE_DIGITS), side="right")
     numbers = begun - np.searchsorted(ends, ends, side="left")
     best_mm = float(ends[int(numbers.argmax())])
-    touched = (end_mm >= best_mm) & (start_mm <= best_mm + within_mm)
+    touched = (end_mm >= best_mm) & (start_mm <= round(best_mm + within_mm, SIZE_DIGITS))
     return int(touched.sum()), float(start_mm[touched].min()), float(end_mm[touched].max())

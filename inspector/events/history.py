@@ -223,7 +223,7 @@ class History:
         """Yield a coil's defects as they were recorded: events as JSON, the unfinished ones last."""
         asked = {name: getattr(which, name) for name in Filter.__struct_fields__}
         asked |= {"coil": passage.coil, "first": passage.first_seq, "last": passage.last_seq}
-        asked["size"] = index.size(which.min_length_mm)
+        asked["size"] = index.size(which.min_length_mm - index.NEAR_MM)
         by = BY_START if which.to_mm - which.from_mm <= LONG_MM else BY_SIZE
         names = [which.name] if which.name else self.classes(passage.coil)
         wanted = " UNION ALL ".join(by.replace(":name", f":name{place}") for place in range(len(names)))

@@ -61,6 +61,10 @@ def row(seq: int, topic: str, data: object, subject: str) -> IndexRow:
     )
 
 
+NEAR_MM = 0.001
+"""Indexes of 0.3 have lengths with the error of a difference, and so 64 mm as less: a question looks so far below."""
+
+
 def size(length_mm: float) -> int:
     """A length's power of two: no defect that is at least so long has a lower one. 0 below 1 mm."""
     return max(0, math.frexp(length_mm)[1]) if length_mm > 0 else 0

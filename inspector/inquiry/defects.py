@@ -19,6 +19,7 @@ from inspector.events.history import Filter, History, Passage
 from inspector.inquiry import output, source
 from inspector.records.envelope import data_of, read_event
 from inspector.records.events import Defect
+from inspector.records.extent import SIZE_DIGITS
 from inspector.simulator import options
 
 NAMES = (
@@ -108,9 +109,9 @@ def _filter(args: argparse.Namespace) -> Filter:
         min_confidence=args.min_confidence,
     )
     if args.from_m is not None:
-        which = msgspec.structs.replace(which, from_mm=1000 * args.from_m)
+        which = msgspec.structs.replace(which, from_mm=round(1000 * args.from_m, SIZE_DIGITS))
     if args.to_m is not None:
-        which = msgspec.structs.replace(which, to_mm=1000 * args.to_m)
+        which = msgspec.structs.replace(which, to_mm=round(1000 * args.to_m, SIZE_DIGITS))
     return which
 
 

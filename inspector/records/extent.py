@@ -7,6 +7,14 @@ from __future__ import annotations
 
 import msgspec
 
+SIZE_DIGITS = 3
+"""Of a size in millimetres: positions are reported with one."""
+
+
+def size_mm(from_mm: float, to_mm: float) -> float:
+    """How far apart two positions are, without the error of their difference: from 13.1 to 73.1 it is 60."""
+    return round(to_mm - from_mm, SIZE_DIGITS)
+
 
 class Extent(msgspec.Struct, frozen=True, kw_only=True):
     """A box along and across the strip, and the area within it; ends are exclusive."""
@@ -25,12 +33,12 @@ class Extent(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def length_mm(self) -> float:
         """Size along the travel."""
-        return self.end_mm - self.start_mm
+        return size_mm(self.start_mm, self.end_mm)
 
     @property
     def width_mm(self) -> float:
         """Size across the strip."""
-        return self.right_mm - self.left_mm
+        return size_mm(self.left_mm, self.right_mm)
 
     def moved(self, along_mm: float) -> Extent:
         """The same, so much farther along."""

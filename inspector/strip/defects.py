@@ -270,9 +270,10 @@ class Assembly(msgspec.Struct, eq=False):
         confidence = kind.probability(extent.area_mm2, extent.length_mm, defect.confidence)
         defect.is_reported = True
         defect.reported_mm, defect.reported_mm2 = extent.end_mm, extent.area_mm2
+        shown = extent.rounded()
         reported.append(
             Defect(
-                **extent.rounded(),
+                **shown,
                 id=defect.id,
                 name=kind.name,
                 camera=defect.camera,
@@ -282,7 +283,7 @@ class Assembly(msgspec.Struct, eq=False):
                 is_partial=phase != "end",
                 phase=phase,
                 part_of=part_of,
-                severity=severity(joins.severities, kind.name, extent),
+                severity=severity(joins.severities, kind.name, Extent(**shown)),  # as a grade sees it
                 edge_mm=defect.edge.near_mm,
                 far_edge_mm=defect.far_edge.near_mm,
                 reach_mm=defect.edge.reach_mm,

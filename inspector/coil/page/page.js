@@ -13,9 +13,12 @@ const hidden = new Set();
 
 function filter() { choose(); strip.draw(); follow(); }
 
+// What a field asks for, in tenths of a millimetre: 1.1 mm are 11 of them, not 11.000000000000002.
+const tenths = (id, unitMm, none) => (byId(id).value === "" ? none : +(10 * unitMm * byId(id).value).toFixed(3));
+
 function choose() {
-  const side = byId("side").value, severity = +byId("severity").value, { smallMm, largeMm } = unit(), least = 10 * smallMm * (+byId("length").value || 0), text = byId("id").value.trim();
-  const from = byId("from").value === "" ? -Infinity : 10 * largeMm * byId("from").value, to = byId("to").value === "" ? Infinity : 10 * largeMm * byId("to").value, found = [];
+  const side = byId("side").value, severity = +byId("severity").value, { smallMm, largeMm } = unit(), least = tenths("length", smallMm, 0), text = byId("id").value.trim();
+  const from = tenths("from", largeMm, -Infinity), to = tenths("to", largeMm, Infinity), found = [];
   for (let i = 0; i < count; i++) {
     if (hidden.has(coil.kind[i]) || coil.severity[i] < severity || coil.length[i] < least || coil.start[i] > to || coil.start[i] + coil.length[i] < from) continue;
     if (side !== "" && coil.side[i] !== +side) continue;

@@ -108,6 +108,41 @@ def test_not_raised(facts: dict[str, Any], found: list[Data]) -> None:
     assert Desk(AlarmSection(name="a", **facts)).follow(*found) == []
 
 
+AT_THE_LIMIT: dict[str, tuple[dict[str, Any], list[Data]]] = {
+    "size": (
+        {"min_length_mm": 60, "min_width_mm": 0.2},
+        [msgspec.structs.replace(defect(), start_mm=13.1, end_mm=73.1, left_mm=0.1, right_mm=0.3)],
+    ),
+    "area": (
+        {"kind": "area", "area_mm2": 0.8},
+        [
+            msgspec.structs.replace(defect(place), camera=camera, area_mm2=area_mm2)
+            for place, (camera, area_mm2) in enumerate((("one", 0.7), ("two", 0.1)))
+        ],
+    ),
+    "density": (
+        {"kind": "density", "per_m": 0.8},
+        [msgspec.structs.replace(defect(number), camera=camera) for number, camera in enumerate(("one", *["two"] * 7))],
+    ),
+    "missed": ({"kind": "missed", "missed_m": 0.06}, [missed(13.1, 73.1)]),
+}
+
+
+@pytest.mark.parametrize("case", AT_THE_LIMIT.values(), ids=AT_THE_LIMIT)
+def test_what_is_just_at_the_limit_raises(case: tuple[dict[str, Any], list[Data]]) -> None:
+    """Wherever it lies, and of however many cameras: no error of a float decides."""
+    facts, found = case
+    assert states(Desk(AlarmSection(name="a", **facts)).follow(*found)) == ["unacknowledged"]
+
+
+def test_what_is_just_above_the_deadband_does_not_return() -> None:
+    """0.8 less 0.1 is 0.7, though not of floats."""
+    desk = Desk(AlarmSection(name="a", kind="density", per_m=0.8, deadband=0.1, off_delay_ms=0))
+    some = [msgspec.structs.replace(defect(number), start_mm=number, end_mm=number + 1.0) for number in range(8)]
+    assert states(desk.follow(*some)) == ["unacknowledged"]
+    assert desk.follow(msgspec.structs.replace(some[0], part_of="other")) == []
+
+
 class Rated(Defect, frozen=True, kw_only=True, tag="defect"):
     """A defect with a severity, as soon as defects have one."""
 

@@ -220,6 +220,18 @@ def test_rules_that_cannot_decide_are_faults() -> None:
     assert not list(settings.faults([good]))
 
 
+def test_no_error_of_a_float_decides() -> None:
+    """What ends just where a weld's dead zone does is left out, and one just within a stretch counts, at each metre."""
+    for tenth in range(100):
+        weld_mm, reach = 510 + tenth / 10, 5001
+        zone = rules(limit(), weld_m=reach / 10_000)
+        within = any_defect(start_mm=(5100 + tenth - reach) / 10, end_mm=(5100 + tenth + reach) / 10)
+        assert grade(seen(within, welds_mm=(weld_mm,)), zone).grade == "release"
+        first = any_defect(id="1", start_mm=0.0, end_mm=tenth / 10)
+        second = any_defect(id="2", start_mm=(tenth + 7) / 10, end_mm=(tenth + 8) / 10)
+        assert grade(seen(first, second), rules(limit(max_count=1, within_m=0.0007))).grade == "hold"
+
+
 def test_missed_strip_at_a_weld_is_left_out() -> None:
     """What was not inspected within a weld's dead zone counts no more than its defects do."""
     gap, beyond = missed(9.0, 10.4), missed(10.4, 12.0)

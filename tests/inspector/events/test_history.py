@@ -81,6 +81,18 @@ def test_a_longer_defect_has_no_lower_size(one_mm: float, other_mm: float) -> No
     assert index.size(small_mm) <= index.size(large_mm)
 
 
+def test_a_defect_just_as_long_as_asked_for_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where 0.3 has indexed it: by the difference of two floats, which makes 63.99999999999999 mm of 64."""
+    exact_size = index.size
+    monkeypatch.setattr(index, "size", lambda length_mm: exact_size(length_mm - 1e-9))
+    journal = new_journal(tmp_path / "journal")
+    journal.record([reported("C", "started"), any_defect(start_mm=13.1, end_mm=77.1)])
+    journal.close()
+    monkeypatch.undo()
+    with History(tmp_path / "journal") as history:
+        assert len(defects(history, "C", Filter(min_length_mm=64.0))) == 1
+
+
 def test_a_defect_counts_as_last_reported(tmp_path: Path) -> None:
     """Partial reports give way to the last one; one that still goes on is there as far as it is known.
 

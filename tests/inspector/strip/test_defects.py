@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from inspector.analysis.analyse import FrameDefects, detect
 from inspector.config.camera import Footprint
 from inspector.config.geometry import TOUCH_MM
+from inspector.config.severity import SeveritySection
 from inspector.records.events import Defect
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Certainty, Recipe
@@ -104,6 +105,15 @@ def united(coil: Bytes2D, rows: int, columns: int, min_area_mm2: float = 0.0) ->
                 box = float(y.min()), float(y.max() + 1), float(x.min() * PX_MM), float((x.max() + 1) * PX_MM)
                 defects.append((name, *box, area_mm2))
     return sorted(defects)
+
+
+def test_its_severity_is_that_of_the_size_that_it_states() -> None:
+    """11.96 mm are reported as 12.0, and a rule that asks for 12 is met by them, as it is in the coil's grade."""
+    coil = np.zeros((2 * ROWS, COLUMNS), np.uint8)
+    coil[:4, 2] = 1
+    rules = (SeveritySection(level="critical", min_length_mm=12.0),)
+    (defect,) = wholes(reported(coil, recipe("dark"), 2.99, msgspec.structs.replace(NO_GAPS, severities=rules)))
+    assert (defect.length_mm, defect.severity) == (12.0, "critical")
 
 
 @settings(max_examples=60, deadline=None)
