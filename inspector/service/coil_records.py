@@ -1,7 +1,8 @@
 """Makes a coil's record once it has left the cameras: in the background, on a thread of its own, from the journal.
 
 Laws: a coil that ended has its record, over a restart too: the last that ended without one is made up for at the start.
-The line is never held up: the thread gives way after each few defects. A record that cannot be made is logged.
+The line is never held up: the thread gives way after each few defects. A record that cannot be made is logged, and
+tried again when another coil has ended; whatever it was, the coils after it have theirs.
 
 Knows: the journal's folder, the rules in force. Must not know: the flow, sockets.
 """
@@ -12,9 +13,11 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
+from typing import NamedTuple
 
 from inspector.coil.record import record
 from inspector.coil.seen import gather
@@ -30,8 +33,17 @@ log = logging.getLogger("inspector")
 NEIGHBOURS = 2
 """Newest coils looked at: the next one may have begun in the batch in which one ended, under the same name."""
 REMEMBERED = 8
+TRIES = 3
+"""Of a record; a journal that is damaged there will not let it be made."""
 PAUSE_S = 0.001
 """After each few defects: reading on without a pause would keep the interpreter from the line's threads."""
+
+
+class _Work(NamedTuple):
+    """Something to be made, and how often that was tried."""
+
+    make: Callable[[], None]
+    tries: int = 0
 
 
 class CoilRecords:
@@ -44,6 +56,8 @@ class CoilRecords:
         self._say = say
         self._made = deque[tuple[int, str]](maxlen=REMEMBERED)
         """Coils whose record may not be on disk yet: first event and end."""
+        self._failed = deque[_Work](maxlen=REMEMBERED)
+        """To be tried again, the oldest first."""
         self._asked: SimpleQueue[str | None] = SimpleQueue()
         self.replace(settings, card)
         self._thread = threading.Thread(target=self._work, name="records", daemon=True)
@@ -64,40 +78,51 @@ class CoilRecords:
         return not self._thread.is_alive()
 
     def _work(self) -> None:
-        self._guarded(self._make_up)
+        self._try(_Work(self._make_up))
         while (coil := self._asked.get()) is not None:
-            self._guarded(lambda coil=coil: self._make(coil))  # type: ignore[misc]
+            again = [*self._failed]
+            self._failed.clear()
+            for work in (*again, _Work(partial(self._make, coil))):
+                self._try(work)
 
     def _make_up(self) -> None:
         with History(self._rules[-1]) as history:
-            coils = [passage for passage in history.coils()[-NEIGHBOURS:] if _lacks(history, passage)]
-        for passage in coils:
-            self._record(passage)
+            lacking = [passage for passage in history.coils()[-NEIGHBOURS:] if _lacks(history, passage)]
+        self._record_all(lacking)
 
     def _make(self, coil: str) -> None:
         with History(self._rules[-1]) as history:
             passages = [passage for passage in history.coils() if passage.coil == coil][-NEIGHBOURS:]
             lacking = [passage for passage in passages if _lacks(history, passage)]
-        for passage in lacking:
-            self._record(passage)
+        self._record_all(lacking)
+
+    def _record_all(self, passages: Sequence[Passage]) -> None:
+        for passage in passages:
+            self._try(_Work(partial(self._record, passage)))
 
     def _record(self, passage: Passage) -> None:
-        if (passage.first_seq, passage.ended) in self._made:
-            return
-        self._made.append((passage.first_seq, passage.ended))
         gradings, severities, seen_by, path = self._rules
         with History(path) as history:
             held = history.coil(passage.coil, passage.first_seq)
+            if not held.is_over or (held.first_seq, held.ended) in self._made:  # it has gone on since, or is made
+                return
             seen = gather(history, held, seen_by, pause=lambda: time.sleep(PAUSE_S))
         made = record(seen, gradings, severities)
-        log.info("coil %s: %s", passage.coil, made.grade)
         self._say(made)
+        self._made.append((held.first_seq, held.ended))
+        log.info("coil %s: %s", passage.coil, made.grade)
 
-    def _guarded(self, work: Callable[[], None]) -> None:
+    def _try(self, work: _Work) -> None:
         try:
-            work()
+            work.make()
         except InspectorError as error:
             log.warning("a coil's record cannot be made: %s", error)
+        except Exception as error:  # whatever it is, the next coil is graded, and the line goes on
+            log.error("a coil's record cannot be made: unexpected %r. Report this as a bug.", error)
+        else:
+            return
+        if work.tries + 1 < TRIES:
+            self._failed.append(_Work(work.make, work.tries + 1))
 
 
 def _lacks(history: History, passage: Passage) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from inspector.coil.passage import objection
+from inspector.errors import JournalError
 from inspector.events.history import History
 from inspector.events.journal import Journal
 from inspector.harness import configuration
@@ -25,12 +27,19 @@ from tests.patience import patience_s
 from tests.recipes import write_recipe
 
 
-def published(folder: Path, *coils: str) -> list[Data]:
-    """What is reported when the ends of these coils are on disk."""
+def published(folder: Path, *coils: str, failing: Sequence[Exception] = ()) -> list[Data]:
+    """What is reported when the ends of these coils are on disk; the first reports fail with these."""
     written = write_recipe(folder / "recipe")
     config = configuration.write(folder / "line.toml", Ports(), written, line="test", mm_per_px=0.5)
     found: list[Data] = []
-    records = CoilRecords(line.load(config), read_card(written), found.append)
+    faults = [*failing]
+
+    def report(data: Data) -> None:
+        if faults:
+            raise faults.pop(0)
+        found.append(data)
+
+    records = CoilRecords(line.load(config), read_card(written), report)
     for coil in coils:
         records.ended(coil)
     assert records.close(patience_s())
@@ -68,6 +77,21 @@ def test_a_coil_that_ended_twice_in_a_batch_has_one_record_each(tmp_path: Path) 
     assert [record.length_m for record in made(tmp_path, journal, "C", "C")] == [10.0, 3.0]
     assert made(tmp_path, journal) == []
     journal.close()
+
+
+@pytest.mark.parametrize("fault", [JournalError("the disk is away"), ZeroDivisionError("a bug")])
+def test_a_record_whose_making_failed_is_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, fault: Exception
+) -> None:
+    """Once another coil has ended, three times in all; whatever it was, the coils after it have their records."""
+    journal = new_journal(tmp_path / "journal")
+    journal.record([reported("A", "started"), reported("A", "ended", 10.0)])
+    journal.close()
+    with caplog.at_level(logging.WARNING, "inspector"):
+        assert len(published(tmp_path, "B", failing=[fault])) == 1
+        assert len(published(tmp_path, "B", "B", failing=[fault] * 2)) == 1
+        assert published(tmp_path, "B", "B", "B", failing=[fault] * 3) == []
+    assert [str(fault) in record.getMessage() for record in caplog.records] == [True] * 6
 
 
 def test_a_damaged_event_ends_no_thread(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
