@@ -104,6 +104,11 @@ def faults(gradings: Sequence[GradingSection]) -> Iterator[str]:
                     f'grading "{section.name}": limit "{limit.name}" counts {limit.counts}, and sets sizes, severity, '
                     "a confidence or within_m, which are those of defects. Remove them."
                 )
+            if limit.counts == "alarms" and limit.side != "both":
+                yield (
+                    f'grading "{section.name}": limit "{limit.name}" counts alarms, and sets side = "{limit.side}"; an '
+                    "alarm is of no side. Remove it."
+                )
             for rival in section.limit:
                 is_pair = limit.grade == "hold" and rival.grade == "block" and rival.counts_all_of(limit)
                 if is_pair and limit.max_count >= rival.max_count:

@@ -118,6 +118,12 @@ FAULTS = {
         'grading "g": limit "own" counts alarm "a", which a grade raises: it asks about itself. Take the alarm out of '
         "its classes."
     ),
+    GRADING
+    + LIMIT.format(name="below", grade="hold", count=0)
+    + 'counts = "alarms"\nside = "bottom"\n'
+    + '[[alarm]]\nname = "a"\n': (
+        'grading "g": limit "below" counts alarms, and sets side = "bottom"; an alarm is of no side. Remove it.'
+    ),
     '[[severity]]\nlevel = "major"\nmin_width_mm = 257\n': (
         "severity 1 (major): min_width_mm is 257: it can never decide, for the cameras see 256 mm across. Lower it."
     ),
