@@ -15,12 +15,14 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
 from inspector.alarms.alarms import Alarms
 from inspector.alarms.settings import AlarmSection, FloodSection
 from inspector.alarms.suppression import STANDS_NS
+from inspector.config.severity import SeveritySection, severity
 from inspector.records.commands import Acknowledge, Asked
 from inspector.records.envelope import Event, Unknown
 from inspector.records.events import (
@@ -66,16 +68,18 @@ def again(
     flood: FloodSection,
     records: Sequence[CoilRecord],
     stations_m: Mapping[str, float],
+    *,
+    severities: Sequence[SeveritySection] = (),
 ) -> Raised:
     """Count the alarms that there would have been; `records` are the new ones of all coils, in order.
 
-    `stations_m`: where along the line each camera looks.
+    `stations_m`: where along the line each camera looks. Without `severities` defects are as severe as reported.
     """
     alarms = Alarms(sections, flood, unix_ns=lambda: 0)
     raised: Raised = {}
     waiting: set[str] = set()
-    coils, fresh = _Coils(records), {made.first_seq: made for made in records}
-    for seq, findings in _batches(events, fresh, stations_m):
+    coils, as_now = _Coils(records), _Now({made.first_seq: made for made in records}, severities)
+    for seq, findings in _batches(events, as_now, stations_m):
         asked = tuple(Asked(number, Acknowledge(alarm=name, operator=NOBODY)) for number, name in enumerate(waiting))
         waiting = set()
         batch = msgspec.structs.replace(findings, asked=asked)
@@ -85,9 +89,7 @@ def again(
     return raised
 
 
-def _batches(
-    events: Iterable[Event], fresh: Mapping[int, CoilRecord], stations_m: Mapping[str, float]
-) -> Iterator[tuple[int, Findings]]:
+def _batches(events: Iterable[Event], as_now: _Now, stations_m: Mapping[str, float]) -> Iterator[tuple[int, Findings]]:
     """Yield what a line's alarms would have been given: what was recorded, and between it strip that runs evenly.
 
     Each with the number of the last event that had been recorded.
@@ -95,7 +97,7 @@ def _batches(
     progress = _Progress(stations_m)
     before_seq = before_ns = 0
     for last_seq, closed_ns, group in _groups(events):
-        causes = tuple(_as_now(data, fresh) for data in group if not isinstance(data, CONSEQUENCES))
+        causes = tuple(as_now(data) for data in group if not isinstance(data, CONSEQUENCES))
         until_ns = max(before_ns, closed_ns) + 1
         steps = min(MOST_STEPS, math.ceil((until_ns - before_ns) / STEP_NS)) if before_ns else 1
         before_mm, begins_mm = progress.reached_mm(), progress.begin(group)
@@ -117,8 +119,20 @@ def _groups(events: Iterable[Event]) -> Iterator[tuple[int, int, list[Data | Unk
         yield group[-1].seq, int(datetime.fromisoformat(time).timestamp() * 1e9), [event.data for event in group]
 
 
-def _as_now(data: Data, fresh: Mapping[int, CoilRecord]) -> Data:
-    return fresh.get(data.first_seq, data) if isinstance(data, CoilRecord) else data
+class _Now(NamedTuple):
+    """What the rules of now say of what was recorded."""
+
+    fresh: Mapping[int, CoilRecord]
+    """The new record of each coil, by its `first_seq`."""
+    severities: Sequence[SeveritySection]
+
+    def __call__(self, data: Data) -> Data:
+        """An event as it would have been."""
+        if isinstance(data, CoilRecord):
+            return self.fresh.get(data.first_seq, data)
+        if isinstance(data, Defect) and self.severities:
+            return msgspec.structs.replace(data, severity=severity(self.severities, data.name, data))
+        return data
 
 
 class _Coils:

@@ -16,11 +16,12 @@ from inspector.coil.record import record
 from inspector.coil.rejudge import Raised, again, recorded
 from inspector.coil.seen import gather
 from inspector.errors import InspectorError
-from inspector.events.history import History
+from inspector.events.history import History, Passage
 from inspector.inquiry import output, source
 from inspector.output import report
 from inspector.records.events import CoilRecord
 from inspector.service import line
+from inspector.service.line import Config
 
 NAMES = ("coil", "first_seq", "grade_then", "grade_now", "alarms_then", "alarms_now", "reasons_now")
 
@@ -68,15 +69,12 @@ def run(args: argparse.Namespace) -> int:
             "journal.path, and for the labels of people `inspector review`."
         )
     then: dict[int, str] = {}
-    now: list[CoilRecord] = []
     with History(journal) as history:
         for passage in history.coils():
             grades = [made.grade for made in history.records(passage)]
             then[passage.first_seq] = grades[-1] if grades else ""
-            now.append(record(gather(history, passage, found.spans), found.gradings, found.severities))
+        now, after = _decided(history, found, settings)
         before = recorded(history.everything(), now)
-        stations_m = {camera.name: camera.station_m for camera in settings.camera}
-        after = again(history.everything(), settings.alarm, settings.flood, now, stations_m)
     for words in dict.fromkeys(history.damaged):
         report(words)
     lines = [_line(made, then[made.first_seq], before, after) for made in now]
@@ -103,6 +101,39 @@ def _named(args: argparse.Namespace) -> tuple[Path, Path | None]:
         f"write `inspector rejudge {args.config_of_0_3} --journal {args.config}`."
     )
     return args.config_of_0_3, args.config
+
+
+def _decided(history: History, found: source.Source, settings: Config) -> tuple[list[CoilRecord], Raised]:
+    """The coils' records and alarms by the rules of now, where grades may count alarms, and alarms follow from grades.
+
+    A grade counts no alarm that a grade raises: the coil's own comes behind its record. So what a coil is good for
+    follows from the coils before it at most, and each look settles one of them at least.
+    """
+    stations_m = {camera.name: camera.station_m for camera in settings.camera}
+    by_grade = {alarm.name for alarm in settings.alarm if alarm.kind == "grade"}
+    passages = history.coils()
+
+    def made(passage: Passage, alarms: dict[str, int]) -> CoilRecord:
+        seen = msgspec.structs.replace(gather(history, passage, found.spans), alarms=alarms)
+        return record(seen, found.gradings, found.severities)
+
+    now = [made(passage, {}) for passage in passages]
+    for _ in range(1 + len(passages)):
+        after = again(
+            history.everything(), settings.alarm, settings.flood, now, stations_m, severities=found.severities
+        )
+        before, now = now, []
+        for passage, coil in zip(passages, before, strict=True):
+            counted = {name: times for name, times in _of(coil, after).items() if name not in by_grade}
+            is_settled = counted == coil.alarms or not _counts_alarms(found)
+            now.append(coil if is_settled else made(passage, counted))
+        if not by_grade or [coil.grade for coil in now] == [coil.grade for coil in before]:
+            break
+    return now, after
+
+
+def _counts_alarms(found: source.Source) -> bool:
+    return any(limit.counts == "alarms" for rules in found.gradings for limit in rules.limit)
 
 
 def _line(made: CoilRecord, then: str, before: Raised, after: Raised) -> GradeRow:

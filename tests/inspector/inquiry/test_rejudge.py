@@ -133,6 +133,45 @@ kind = "grade"
 grade = "block"
 """
 
+COUNTING = """
+[[grading]]
+name = "alarms"
+version = "1"
+[[grading.limit]]
+name = "a"
+grade = "hold"
+counts = "alarms"
+max_count = 0
+"""
+
+
+@pytest.mark.parametrize("now", [True, False])
+def test_a_grade_counts_the_alarms_of_now(
+    past: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str], now: bool
+) -> None:
+    """Not those of then, nor what a grade raises; and an alarm on the grade follows from the grade so made."""
+    rules = COUNTING + GRADED.replace('"block"', '"hold"')
+    config = CONFIG.replace(
+        'name = "dark"\ngrade = "block"\nmax_count = 0', 'name = "dark"\ngrade = "block"\nmax_count = 9'
+    )
+    (tmp_path / "new.toml").write_text((config if now else config.replace("count = 1\n", "count = 3\n")) + rules)
+    assert main(["rejudge", str(tmp_path / "new.toml"), "--json"]) == 0
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["alarms_then"], first["alarms_now"]) == ({"old": 1}, {"blocked": 1, "one": 2} if now else {})
+    assert (first["grade_now"], second["grade_now"]) == ("hold" if now else "release", "release")
+    assert first["reasons_now"] == (["alarms: hold: 2 alarms, 0 are allowed (a)"] if now else [])
+
+
+def test_alarms_go_by_the_severities_of_now(past: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As grades do: what was minor then is critical by the new rules, and the other way round."""
+    severe = CONFIG.replace('name = "one"\n', 'name = "one"\nmin_severity = "critical"\n')
+    for length_mm, alarms in ((1, {"one": 2}), (2, {})):
+        rule = f'[[severity]]\nlevel = "critical"\nmin_length_mm = {length_mm}\n'
+        (tmp_path / "new.toml").write_text(severe + rule)
+        assert main(["rejudge", str(tmp_path / "new.toml"), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out.splitlines()[0])["alarms_now"] == alarms
+
+
 RULES = """
 [[alarm]]
 name = "cluster"
