@@ -11,7 +11,9 @@ from typing import Literal
 import msgspec
 
 UnitsName = Literal["mm", "in"]
-LENGTH = re.compile(r"(\d+(?:\.\d+)?)( to \d+(?:\.\d+)?)? (mm|m)\b")
+NUMBER = r"\d+(?:\.\d+)?(?:e[+-]\d+)?"
+LENGTH = re.compile(rf"({NUMBER})(?: to ({NUMBER}))? (mm|m)\b")
+DECIMALS = re.compile(r"(?:\.(\d+))?(?:e([+-]\d+))?$")
 MM_PER_INCH, M_PER_FOOT = 25.4, 0.3048
 
 
@@ -35,14 +37,20 @@ class Units(msgspec.Struct, frozen=True, kw_only=True):
         return f"{length_m / self.large_m:.{digits}f}"
 
     def reworded(self, text: str) -> str:
-        """A sentence of ours with its lengths in these units."""
+        """A sentence of ours with its lengths in these units, each with as many digits: 0.010 m are 0.033 ft."""
         return text if self.name == "mm" else LENGTH.sub(self._length, text)
 
     def _length(self, found: re.Match[str]) -> str:
         is_short = found[3] == "mm"
-        values = [float(value) for value in (found[1], (found[2] or "")[4:]) if value]
-        written = [self.short(value) if is_short else self.long(value) for value in values]
+        write = self.short if is_short else self.long
+        written = [write(float(text), max(1, _decimals(text) - is_short)) for text in found.group(1, 2) if text]
         return f"{' to '.join(written)} {self.small if is_short else self.large}"
+
+
+def _decimals(text: str) -> int:
+    """How many digits behind the point a number has, were it written without an exponent."""
+    found = DECIMALS.search(text)
+    return len(found[1] or "") - int(found[2] or 0) if found else 0
 
 
 METRIC = Units(name="mm", small="mm", large="m", small_mm=1.0, large_m=1.0)

@@ -4,7 +4,7 @@
 import { figure, reworded } from "./units.js";
 import { number, t } from "./words.js";
 
-const WITHIN = String.raw`within (?<within>[\d.e+]+) m(?: \((?<classes>.*)\))?`, NUMBER = String.raw`[\d.e+-]+`;
+const WITHIN = String.raw`within (?<within>[\d.e+-]+) m(?: \((?<classes>.*)\))?`, NUMBER = String.raw`[\d.e+-]+`;
 const FORMS = [
   ["defects", `(?<count>\\d+) defects? ${WITHIN}`],
   ["crowded", `(?<count>\\d+) crowded frames? ${WITHIN}`],

@@ -14,12 +14,13 @@ export const perMetre = facts.units === "in" ? 1000 / MM_PER_FOOT : 1;
 
 // What the line measures, and what a reader of inches has instead: how much of the line's unit it is, its least digits, its name.
 const INCHES = { mm: [MM_PER_INCH, 2, "in"], "mm²": [MM_PER_INCH ** 2, 3, "in²"], m: [MM_PER_FOOT / 1000, 1, "ft"], "defects a metre": [1000 / MM_PER_FOOT, 3, "defects a foot"] };
-const DECIMALS = /\.(\d+)/;
+const DECIMALS = /(?:\.(\d+))?(?:e([+-]\d+))?$/;
 
 // A figure of the line's words, with as many digits, and its unit, as the reader wants both.
 export function figure(text, unit, units = facts.units) {
   const [size, digits, name] = units === "in" ? INCHES[unit] : [1, 0, unit];
-  return [number(text / size, Math.max(digits, DECIMALS.exec(text)?.[1].length ?? 0)), name];
+  const [, decimals = "", exponent = 0] = DECIMALS.exec(text);
+  return [number(text / size, Math.min(Math.max(digits, decimals.length - exponent), 20)), name];
 }
 
 // The line's own words, with their lengths as the reader wants them.

@@ -87,6 +87,23 @@ def test_reasons_in_german(reason: str, wanted: str) -> None:
     assert ENGLISH.reason(reason) == reason
 
 
+@pytest.mark.parametrize(
+    ("reason", "wanted"),
+    [
+        (
+            "hold: 0.010 m of graded strip were not inspected, 0 m are allowed",
+            "hold: 0.033 ft of graded strip were not inspected, 0.0 ft are allowed",
+        ),
+        ("hold: 1.5e+06 m, 1e+06 m are allowed", "hold: 4921259.8 ft, 3280839.9 ft are allowed"),
+        ("hold: 3 within 1e-05 m, from 50.300 to 50.310 m", "hold: 3 within 0.00003 ft, from 165.026 to 165.059 ft"),
+        ("12.5 mm, 100 mm", "0.49 in, 3.94 in"),
+    ],
+)
+def test_lengths_in_feet_say_as_much_as_those_in_metres(reason: str, wanted: str) -> None:
+    """As many digits as the line wrote, at both ends of what a rule may allow."""
+    assert INCHES.reworded(reason) == wanted
+
+
 def with_everything() -> tuple[CoilHistory, Any]:
     """A coil of which a report says all that it can."""
     coil = coil_with_all()

@@ -10,5 +10,6 @@ test("each sentence of an alarm is known by its form", () => {
 test("what a sentence names is found, whatever the names are", () => {
   assert.deepEqual({ ...parsed("a repeats each b repeats each 1257.0 mm (S3 or S4): 4 marks") }, { kind: "repeats", name: "a repeats each b", period: "1257.0", rolls: "S3 or S4", count: "4" });
   assert.equal(parsed("3 defects within 2.5 m (dark or (odd))").classes, "dark or (odd)");
+  assert.equal(parsed("no defect within 1e-05 m").within, "1e-05");
   assert.equal(parsed("acknowledged by Kim"), null);
 });
