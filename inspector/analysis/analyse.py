@@ -1,13 +1,14 @@
 """From maps to detections: connected regions of one class in one frame, in millimetres. Pure.
 
-Knows: geometry of a frame. Must not know: the frame before, the coil, or whom it concerns.
+Knows: geometry of a frame, and where those before it showed the strip's edges. Must not know: what else they showed,
+the coil, or whom it concerns.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.analysis.allowed import allowed, may_go_on, present
+from inspector.analysis.follow import Followed
 from inspector.analysis.own import own
 from inspector.analysis.regions import Indices, Regions, regions
 from inspector.analysis.settings import AnalysisSection
@@ -22,12 +24,9 @@ from inspector.analysis.shared import without_specks
 from inspector.config.camera import CameraSection, Footprint
 from inspector.config.geometry import Field, Seams, fields
 from inspector.images.edge import edges
-from inspector.records.frame import Bytes2D
+from inspector.records.frame import Bytes2D, Header
 from inspector.records.recipe import Recipe
 from inspector.records.stages import Crowd, Detection, Findings, Frame, Inferred, Inspected, Loss, Outline
-
-FOLLOWED = 5
-"""Frames over which the strip's edge is followed: one frame whose rim is torn does not move it."""
 
 
 class Analyse:
@@ -39,8 +38,7 @@ class Analyse:
         self._cameras = {camera.name: camera for camera in cameras}
         self._recipe: Recipe | None = None
         self._fields: dict[str, Field] = {}
-        self._followed: dict[tuple[str, str], deque[int]] = {}
-        """Where the last frames of each camera showed each edge."""
+        self._followed: dict[str, Followed] = {}
         self._section = section or AnalysisSection()
 
     def replace(self, cameras: Iterable[CameraSection]) -> None:
@@ -99,7 +97,7 @@ class Analyse:
         mine = own(self._fields[camera.name], footprint, px)
         edge_mm = far_edge_mm = None
         if camera.edges != "none":
-            left_px, right_px = self._edges(camera, inferred.batch.picture(place))
+            left_px, right_px = self._edges(camera, frame.header, inferred.batch.picture(place))
             mine = mine.within(left_px, right_px)
             if left_px is not None:
                 edge_mm = footprint.offset_mm + left_px * footprint.mm_per_px
@@ -128,19 +126,11 @@ class Analyse:
             distance=distance,
         )
 
-    def _edges(self, camera: CameraSection, picture: Bytes2D) -> tuple[int | None, int | None]:
-        """Find the edges that a camera watches, and follow them: the median of the last frames that showed them."""
-        found = edges(picture[:, ::-1] if camera.mirror else picture)
-        followed: list[int | None] = []
-        for name, place in zip(("left", "right"), found, strict=True):
-            last = self._followed.setdefault((camera.name, name), deque(maxlen=FOLLOWED))
-            if place is None or not camera.watches(name):  # type: ignore[arg-type]
-                last.clear()
-                followed.append(None)
-                continue
-            last.append(place)
-            followed.append(sorted(last)[len(last) // 2])
-        return followed[0], followed[1]
+    def _edges(self, camera: CameraSection, header: Header, picture: Bytes2D) -> tuple[int | None, int | None]:
+        """Find the edges that a camera watches, and follow them."""
+        left, right = edges(picture[:, ::-1] if camera.mirror else picture)
+        followed = self._followed.setdefault(camera.name, Followed())
+        return followed.to(header, left if camera.watches("left") else None, right if camera.watches("right") else None)
 
 
 class FrameDefects(msgspec.Struct, frozen=True):

@@ -1,6 +1,6 @@
-"""How far strip can have moved between two frames: what no drive does, no position shows. Pure.
+"""What positions along the travel show: how far strip can have run back, and where another coil begins. Pure.
 
-Knows: speeds and accelerations of strip. Must not know: cameras, coils.
+Knows: speeds and accelerations of strip. Must not know: cameras, coils' names.
 """
 
 from __future__ import annotations
@@ -9,6 +9,11 @@ MM_PER_S = 30_000.0
 """Faster than any strip (20 m/s is the fastest, DESIGN)."""
 MM_PER_S2 = 10_000.0
 """No drive turns strip around faster: a fast stop has 3 m/s2."""
+
+
+def begins_again(start_mm: float, come_mm: float) -> bool:
+    """Whether a frame lies so far before where its camera was that another coil begins: strip runs back by less."""
+    return max(start_mm, 0.0) < come_mm / 2
 
 
 def back_at_most_mm(frames: int | None, length_mm: float, passed_ns: int) -> float:

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 import msgspec
 
 from inspector.config.camera import CameraSection
+from inspector.config.motion import begins_again
 from inspector.config.severity import SeveritySection
 from inspector.records.events import Defect
 from inspector.records.frame import Header
@@ -224,7 +225,7 @@ class Strip:
         """The camera's lane on the header's coil; it may have to leave another coil first."""
         start_mm = header.start_mm
         lane = self._lanes.get(header.camera)
-        begins = lane is not None and start_mm is not None and max(start_mm + lane.set_back_mm, 0) < lane.come_mm / 2
+        begins = lane is not None and start_mm is not None and begins_again(start_mm + lane.set_back_mm, lane.come_mm)
         name = header.coil or nameless(self._coils, lane, header.camera, begins=begins)
         # where coils have no names, another one has come when the position begins again
         before = None

@@ -143,17 +143,41 @@ def test_the_edge_is_found_and_followed() -> None:
         assert (arrival.edge_mm, len(arrival.detections)) == (edge_mm, count)
 
 
+def both_edges(analyse: Analyse, left_px: int, right_px: int, **facts: Any) -> tuple[float | None, float | None]:
+    """Where the edges lie by a frame that shows strip between two columns."""
+    picture = np.zeros((1, HEIGHT, 40), np.uint8)
+    picture[:, :, left_px:right_px] = 120
+    labels = np.zeros((1, HEIGHT, 40), np.uint8)
+    maps = Maps(labels, labels, np.ones((1, 2), np.float32))
+    arrivals = (Frame(header(0, LEFT, **{"coil": "C", "width": 40, **facts}), 0),)
+    (arrival,) = analyse(Inferred(Batch(arrivals, picture, whole(picture), 0), RECIPE, maps)).inspected
+    return arrival.edge_mm, arrival.far_edge_mm
+
+
 def test_both_edges_are_reported() -> None:
     """Where the strip ends on either side, across the line; a frame that shows one of them leaves the other out."""
     analyse = Analyse([camera(LEFT, 100.0, edges="both", width=40)])
     for left_px, right_px, edges_mm in ((10, 30, (110.0, 130.0)), (0, 30, (None, 130.0)), (10, 40, (110.0, None))):
-        picture = np.zeros((1, HEIGHT, 40), np.uint8)
-        picture[:, :, left_px:right_px] = 120
-        labels = np.zeros((1, HEIGHT, 40), np.uint8)
-        maps = Maps(labels, labels, np.ones((1, 2), np.float32))
-        arrivals = (Frame(header(0, LEFT, coil="C", start_mm=0.0, width=40), 0),)
-        (arrival,) = analyse(Inferred(Batch(arrivals, picture, whole(picture), 0), RECIPE, maps)).inspected
-        assert (arrival.edge_mm, arrival.far_edge_mm) == edges_mm
+        assert both_edges(analyse, left_px, right_px) == edges_mm
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, {"coil": "D"}),
+        ({"start_mm": 900.0}, {"coil": "D", "start_mm": 950.0}),
+        ({"start_mm": 900.0}, {"boot": "again", "start_mm": 950.0}),
+        ({"coil": None, "start_mm": 900.0}, {"coil": None, "start_mm": 30.0}),
+        ({"coil": None, "start_mm": 900.0}, {"start_mm": 950.0}),
+    ],
+    ids=["named", "welded", "boot", "nameless", "named late"],
+)
+def test_the_next_coil_is_cut_at_its_own_edges(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Wider or narrower, from its first frame on; a rim that is torn within a coil moves nothing."""
+    for width_px, other_px in (((10, 30), (2, 38)), ((2, 38), (10, 30))):
+        analyse = Analyse([camera(LEFT, 0.0, edges="both", width=40)])
+        shown = [*[(width_px, before)] * 4, (other_px, before), (other_px, after)]
+        assert [both_edges(analyse, *px, **facts) for px, facts in shown] == [width_px] * 5 + [other_px]
 
 
 def test_edges_beyond_which_another_camera_looks() -> None:
