@@ -61,6 +61,8 @@ class _Kept(msgspec.Struct):
 
     standing: list[CameraFault]
     learnt: Learnt
+    is_scaled: bool = False
+    """Whether `learnt.place_mm` heeds that the camera's frames were scaled: up to 0.3 none did."""
 
 
 class CameraHealth:
@@ -107,7 +109,10 @@ class CameraHealth:
     def state(self) -> bytes:
         """The faults that stand, and what was learnt of each camera."""
         return msgspec.json.encode(
-            {name: _Kept(sorted(camera.standing), camera.learnt) for name, camera in self._cameras.items()}
+            {
+                name: _Kept(sorted(camera.standing), camera.learnt, is_scaled=True)
+                for name, camera in self._cameras.items()
+            }
         )
 
     def restore(self, state: bytes, now_ns: int) -> None:
@@ -121,6 +126,8 @@ class CameraHealth:
                 # 0.1.0 and 0.2.0 kept the faults alone
                 camera.standing = set(kept.standing if isinstance(kept, _Kept) else kept)
                 camera.learnt = kept.learnt if isinstance(kept, _Kept) else Learnt()
+                if camera.section.scale and not (isinstance(kept, _Kept) and kept.is_scaled):
+                    camera.learnt.place_mm = Usual()
                 self._forget(camera.learnt)
 
     # --- one frame ------------------------------------------------------------------------------------------------
@@ -156,12 +163,13 @@ class CameraHealth:
         section = camera.section
         if section.edges == "none":
             return
+        rows, px = picture.shape
         left, right = edges(picture[:, ::-1] if section.mirror else picture)
         watched = [left] * section.watches("left") + [right] * section.watches("right")
         places = [place for place in watched if place is not None]
         camera.is_edge_lost = len(places) < len(watched)
         if limits.shift_mm and not camera.is_edge_lost:
-            place_mm = sum(places) / len(places) * camera.section.footprint(header).mm_per_px
+            place_mm = sum(places) / len(places) * section.footprint(header, (rows, px)).mm_per_px
             is_of_coil = section.edges != "both"
             camera.learnt.see_place(place_mm, header.coil or "", is_of_coil=is_of_coil, is_usual=camera.is_usual())
 

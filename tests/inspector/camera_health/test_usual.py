@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
@@ -20,6 +21,8 @@ from tests.inspector.camera_health.test_watch import Line
 
 LEARN = 256
 LIMITS = CameraHealthSection(frames=16, learn_frames=LEARN, frozen_frames=0, silent_s=0)
+OF_EDGES = msgspec.structs.replace(LIMITS, blurred_share=0)
+"""Noise between two edges has no detail."""
 LONG = 160
 """Frames after which whatever shows was reported."""
 RNG = np.random.default_rng(5)
@@ -111,8 +114,8 @@ def edged(left_px: int, right_px: int) -> list[Bytes2D]:
 
 def edge_line(edges: str) -> Line:
     """Two cameras, of which the first watches edges."""
-    line = Line(LIMITS)
-    line.health = CameraHealth([camera("top", edges=edges), camera("low")], LIMITS, lambda: 0)
+    line = Line(OF_EDGES)
+    line.health = CameraHealth([camera("top", edges=edges), camera("low")], OF_EDGES, lambda: 0)
     return line
 
 
@@ -133,6 +136,38 @@ def test_another_width_is_no_shift() -> None:
         assert sent(line, edged(20, 380), LEARN + LONG, coil="C2").reported == []
     sent(line, edged(90, 330), LONG, coil="C2")
     assert line.turns() == [("misaligned", "raised", "out_of_specification")]
+
+
+def scaled_line(mm_per_px: float) -> Line:
+    """A camera whose frames were scaled to 400 pixels of 1 mm."""
+    line = Line(OF_EDGES)
+    sections = [camera("top", edges="both", mm_per_px=mm_per_px, scale=True), camera("low")]
+    line.health = CameraHealth(sections, OF_EDGES, lambda: 0)
+    return line
+
+
+@pytest.mark.parametrize("mm_per_px", [0.5, 2.0])
+def test_a_shift_is_in_millimetres_where_frames_are_scaled(mm_per_px: float) -> None:
+    """60 mm are raised and 30 are none, whatever the camera's own pixels are."""
+    facts = {"width": round(400 / mm_per_px), "height": round(32 / mm_per_px)}
+    for shift_px, raised in ((30, []), (60, [("misaligned", "raised", "out_of_specification")])):
+        line = sent(scaled_line(mm_per_px), edged(70, 330), LEARN + LONG, **facts)
+        assert sent(line, edged(70 + shift_px, 330 + shift_px), LONG, **facts).turns() == raised
+
+
+def test_what_was_learnt_in_pixels_is_forgotten_where_frames_are_scaled() -> None:
+    """Of before 0.4, once: a place that is half or twice as far off is no shift; what was learnt since is kept."""
+    facts = {"width": 800, "height": 64}
+    line = sent(scaled_line(0.5), edged(70, 330), LEARN + LONG, **facts)
+    kept = msgspec.json.decode(line.health.state())
+    del kept["top"]["is_scaled"]
+    kept["top"]["learnt"]["place_mm"]["mean"] /= 2
+    after = scaled_line(0.5)
+    after.health.restore(msgspec.json.encode(kept), 0)
+    assert sent(after, edged(70, 330), LEARN + LONG, **facts).reported == []
+    again = scaled_line(0.5)
+    again.health.restore(after.health.state(), 0)
+    assert sent(again, edged(130, 390), LONG, **facts).turns() == [("misaligned", "raised", "out_of_specification")]
 
 
 def test_a_small_shift_is_none() -> None:

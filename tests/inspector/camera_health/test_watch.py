@@ -33,7 +33,8 @@ class Line:
         """One frame; each pictures' own checksum unless it is given."""
         self.now_ns += SECOND // 100
         self.number += 1
-        facts = {"crc32": hash(pixels.tobytes()) % 2**32, "captured_ns": self.now_ns - int(age_s * SECOND), **facts}
+        own = {"crc32": hash(pixels.tobytes()) % 2**32, "captured_ns": self.now_ns - int(age_s * SECOND)}
+        facts = {"height": pixels.shape[0], "width": pixels.shape[1], **own, **facts}
         frame = Frame(header(self.number, name, **facts), self.now_ns)
         batch = Batch((frame,), pixels[None], whole(pixels[None]), self.now_ns)
         self.take(batch)
