@@ -1,8 +1,8 @@
 """What a coil is good for, by rules that the user wrote: release, hold or block, each with its reasons. Pure.
 
-Laws: a coil with more missed metres than allowed, one that the journal no longer holds whole, or one that dead zones
-cover from end to end is never released. A defect is left out only when it lies in one dead zone altogether. A reason
-names what was found, what was allowed, and where.
+Laws: a coil with more missed metres than allowed or with an unknown length of them, one that the journal no longer
+holds whole, or one that dead zones cover from end to end is never released. A defect is left out only when it lies in
+one dead zone altogether. A reason names what was found, what was allowed, and where.
 
 Knows: rules, columns. Must not know: the journal, files.
 """
@@ -20,8 +20,11 @@ from inspector.coil.settings import GradingSection, LimitSection
 from inspector.config.severity import SEVERITIES, SeveritySection
 from inspector.records.coil import VERDICTS, Grade, Verdict
 from inspector.records.extent import SIZE_DIGITS
+from inspector.records.stages import Gap
 from inspector.words import counted
 
+UNKNOWN: frozenset[Gap] = frozenset({"restart", "unconfirmed"})
+"""Reasons why strip was missed of which nobody knows how long it was, whatever lost frames explain of it."""
 NEAR_MM = 0.05
 """Positions are reported to a tenth of a millimetre."""
 
@@ -106,6 +109,12 @@ def _not_seen(seen: CoilHistory, rules: GradingSection, missed_m: float) -> Iter
             f"up to {maybe_m:.3f} m of graded strip may not have been inspected, as frames were lost while the coil "
             f"ended, {rules.max_missed_m:g} m are allowed",
         )
+    if unknown_mm := _unknown_mm(seen, rules):
+        yield Finding(
+            rules.missed,
+            f"graded strip of unknown length was not inspected in {counted(len(unknown_mm), 'place')} (the first at "
+            f"{unknown_mm[0] / 1000:.3f} m)",
+        )
     if len(seen.crowded) > rules.max_crowded:
         first = min(seen.crowded, key=lambda crowd: crowd.start_mm)
         yield Finding(
@@ -126,6 +135,18 @@ def _behind_m(seen: CoilHistory, rules: GradingSection) -> float:
     dead_mm = 1000 * max(rules.tail_m if seen.passage.is_over else 0.0, rules.weld_m if seen.after else 0.0)
     behind_mm = [min(gap.at_most_mm, gap.end_mm + gap.at_most_mm - 1000 * rules.head_m) for gap in seen.missed]
     return sum(max(0.0, at_most_mm - dead_mm) for at_most_mm in behind_mm) / 1000
+
+
+def _unknown_mm(seen: CoilHistory, rules: GradingSection) -> list[float]:
+    """Where graded strip passed unseen of which nobody knows how long it was; all cameras, in order."""
+    from_mm, to_mm = zone_mm(seen, rules)
+    places = {(gap.camera, gap.end_mm) for gap in seen.missed if not UNKNOWN.isdisjoint(gap.reasons)}
+    reach_mm = 1000 * rules.weld_m
+    return sorted(
+        at_mm
+        for _, at_mm in places
+        if from_mm <= at_mm <= to_mm and all(abs(at_mm - weld_mm) >= reach_mm for weld_mm in seen.welds_mm)
+    )
 
 
 def _beyond(seen: CoilHistory, limit: LimitSection, counts: Bools, levels: Ints) -> Iterator[Finding]:

@@ -30,6 +30,10 @@ FORMS: Mapping[str, re.Pattern[str]] = {
         r"up to (?P<missed>[\d.]+ m) of graded strip may not have been inspected, as frames were lost while the coil "
         r"ended, (?P<allowed>\S+ m) are allowed"
     ),
+    "reason.unknown": re.compile(
+        r"graded strip of unknown length was not inspected in (?P<count>\d+) places? "
+        r"\(the first at (?P<first>[\d.]+ m)\)"
+    ),
     "reason.crowded": re.compile(
         r"(?P<count>\d+) frames? showed more than can be listed \(the first at (?P<first>[\d.]+ m)\), (?P<allowed>\d+) "
         r"are allowed"
