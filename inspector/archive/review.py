@@ -34,6 +34,7 @@ from inspector.errors import ImageError, InspectorError
 from inspector.images.reader import decode
 from inspector.records.crop import SOUND, Region, Sidecar
 from inspector.records.names import shortened
+from inspector.words import no_formula
 
 MOST_NAME = 240
 """Bytes of a picture's name in a data set, without what follows its dot."""
@@ -228,7 +229,7 @@ class _Writer:
         names = msgspec.json.encode(list(self._ids)).decode()  # the same in TOML
         (self._out / "classes.toml").write_text(f"names = {names}\n", encoding="utf-8")
         table = io.StringIO()
-        csv.writer(table, lineterminator="\n").writerows([COLUMNS, *self.rows])
+        csv.writer(table, lineterminator="\n").writerows(map(no_formula, row) for row in (COLUMNS, *self.rows))
         (self._out / "crops.csv").write_text(table.getvalue(), encoding="utf-8")
 
     def _shape(self, region: Region, name: str, height: int, width: int) -> dict[str, object]:

@@ -76,11 +76,11 @@ def run(args: argparse.Namespace) -> int:
         for row in rows:
             print(msgspec.json.encode(row).decode(), file=sys.stdout)
         return 0
-    cells = [[_cell(value) for value in msgspec.structs.astuple(row)] for row in rows]
+    cells = [msgspec.structs.astuple(row) for row in rows]
     if args.csv:
-        output.write_csv(NAMES, cells, sys.stdout)
+        output.write_csv(NAMES, ([_rounded(value) for value in row] for row in cells), sys.stdout)
         return 0
-    output.write_table(NAMES, cells, sys.stdout)
+    output.write_table(NAMES, ([_words(value) for value in row] for row in cells), sys.stdout)
     print(f"\n{summary(rows)}", file=sys.stdout)
     return 0
 
@@ -148,5 +148,9 @@ def _row(row: PlantedRow, planted_mm: float, found_mm: float | None, found_as: s
     return ComparedRow(row.coil, row.what, row.name, planted_mm, row.left_mm, found_mm, off_mm, found_as, outcome)
 
 
-def _cell(value: object) -> str:
+def _rounded(value: object) -> object:
+    return round(value, 3) if isinstance(value, float) else value
+
+
+def _words(value: object) -> str:
     return "" if value is None else f"{value:.1f}" if isinstance(value, float) else str(value)

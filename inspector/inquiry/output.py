@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from inspector.words import no_formula
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the form of the output; a table when none is named."""
@@ -40,11 +42,14 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def write_csv(names: Sequence[str], rows: Iterable[Sequence[object]], out: TextIO) -> None:
-    """Write rows as CSV (RFC 4180, but for the line ends); a text that a spreadsheet would run stays text."""
+    """Write rows as CSV (RFC 4180, but for the line ends); a text that a spreadsheet would run stays text.
+
+    Numbers are to come as numbers: one below 0 that comes as text is taken for a formula.
+    """
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(names)
     for row in rows:
-        writer.writerow([f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@" and cell else cell for cell in row])
+        writer.writerow([no_formula(cell) for cell in row])
 
 
 def write_table(names: Sequence[str], rows: Iterable[Sequence[str]], out: TextIO) -> None:

@@ -24,6 +24,7 @@ from inspector.station.alarm_figures import MOST_A_DAY, WORST, AlarmFigures, Ove
 from inspector.station.api import answered, watch_of
 from inspector.station.past import PastReader
 from inspector.station.watch import Watch
+from inspector.words import no_formula
 
 MOST_DAYS = 400
 LONGEST = 3
@@ -161,10 +162,5 @@ def in_feet(rows: Rows) -> Rows:
 
 def _csv(rows: Rows) -> str:
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([_plain(cell) for cell in row] for row in rows)
+    csv.writer(out, lineterminator="\n").writerows([no_formula(cell) for cell in row] for row in rows)
     return out.getvalue()
-
-
-def _plain(cell: object) -> object:
-    """A cell that no spreadsheet takes for a formula: names come from elsewhere."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

@@ -65,6 +65,13 @@ def test_crops_are_chosen(store: Store, tmp_path: Path, choice: Choice, numbers:
     assert sorted(int(row.split(",")[4]) for row in table) == numbers
 
 
+def test_a_coils_name_is_no_formula(store: Store, tmp_path: Path) -> None:
+    """A spreadsheet opens the table without running what a coil is called."""
+    add(store, 0, "=1+1")
+    export(store.folder, tmp_path / "out", Choice())
+    assert ",'=1+1,top," in (tmp_path / "out" / "crops.csv").read_text()
+
+
 @pytest.mark.parametrize(
     ("choice", "words"),
     [

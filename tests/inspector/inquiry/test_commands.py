@@ -162,7 +162,7 @@ def test_what_was_planted_is_compared_with_what_was_found(tmp_path: Path, capsys
     journal = new_journal(tmp_path / "journal")
     defects = [
         any_defect(id="1", name="crack", start_mm=1001.0, end_mm=1050.0),
-        any_defect(id="2", name="patch", start_mm=2000.0, end_mm=2050.0),
+        any_defect(id="2", name="patch", start_mm=1998.5, end_mm=2050.0),
         any_defect(id="3", name="patch", start_mm=9000.0, end_mm=9050.0),
     ]
     gap = Missed(camera="top", coil="C", start_mm=5000.0, end_mm=6000.0, reasons={"lost": 1})
@@ -184,12 +184,15 @@ def test_what_was_planted_is_compared_with_what_was_found(tmp_path: Path, capsys
         ("lost", 5000.0, 0.0, "missed", ""),
         ("lost end", 6000.0, 0.0, "missed", ""),
         ("defect", 1001.0, 1.0, "crack", "found"),
-        ("defect", 2000.0, 0.0, "patch", "other class"),
+        ("defect", 1998.5, -1.5, "patch", "other class"),
         ("defect", None, None, "", "not found"),
         ("defect", None, None, "missed", "missed"),
         ("false", 9000.0, None, "patch", "false"),
     ]
     assert [row["planted_mm"] for row in rows if row["outcome"] == "not found"] == [3000.0]
+    assert main([*words, "--csv"]) == 0
+    table = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert [row["off_mm"] for row in table] == ["0.0", "0.0", "0.0", "1.0", "-1.5", "", "", ""], "numbers, no texts"
     assert main(words) == 0
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == ("1 of 3 found, 1 false; 1 on strip that was not inspected; half of the begins are right to 1.0 mm.")
