@@ -1,4 +1,4 @@
-"""How well what was planted was found: the one rule by which the demo, the tests and the trainer count.
+"""How well what was planted was found: the one rule by which `compare`, the demo, the tests and the trainer count.
 
 A planted defect is *found* when a reported defect of its class overlaps its box on the coil, *confused* when
 only defects of other classes do, else *missed*. A reported defect that overlaps nothing planted is *false*.
@@ -11,7 +11,7 @@ Knows: boxes on one coil, seen by one camera. Must not know: frames, pixels, soc
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -118,8 +118,9 @@ def score(
     outcomes = []
     for target, hits in zip(targets, overlap, strict=True):
         seen_as = tuple(sorted({defects[hit].name for hit in np.flatnonzero(hits)}))
-        verdict = _verdict(target, seen_as, classes[target.class_id - 1], gaps)
-        outcomes.append(PlantedOutcome(target, verdict, seen_as))
+        kind = classes[target.class_id - 1]
+        given = verdict(target, seen_as, kind.name, gaps, is_large=kind.is_large(target.area_mm2))
+        outcomes.append(PlantedOutcome(target, given, seen_as))
     true = {index for hits in overlap for index in np.flatnonzero(hits).tolist()}
     false = tuple(defect for index, defect in enumerate(defects) if index not in true)
     return Score(
@@ -132,21 +133,25 @@ def score(
 
 
 def overlaps(
-    planted: Sequence[Planted], reported: Sequence[Defect], tolerance_mm: float = TOLERANCE_MM
+    planted: Sequence[Extent], reported: Sequence[Defect], tolerance_mm: float = TOLERANCE_MM
 ) -> list[NDArray[np.bool_]]:
     """Say of each planted defect which of the reported (B,) overlap its box, whatever their class."""
     return _overlap(_boxes(planted), _boxes(reported), tolerance_mm)
 
 
-def _verdict(
-    target: Planted, seen_as: tuple[str, ...], kind: DefectClass, gaps: Sequence[tuple[float, float]]
+def verdict(
+    target: Extent, seen_as: Collection[str], name: str, gaps: Iterable[tuple[float, float]], *, is_large: bool
 ) -> Verdict:
-    if not kind.is_large(target.area_mm2):
+    """Say what became of a planted defect of class `name` that was reported under the names `seen_as`.
+
+    `gaps` are from where to where nobody inspected, millimetres; `is_large` whether its class asks for no more area.
+    """
+    if not is_large:
         return "small"
     unseen_mm = sum(max(0.0, min(target.end_mm, end) - max(target.start_mm, start)) for start, end in gaps)
     if unseen_mm > target.length_mm / 2:
         return "unseen"
-    if kind.name in seen_as:
+    if name in seen_as:
         return "found"
     return "confused" if seen_as else "missed"
 

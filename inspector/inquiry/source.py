@@ -15,6 +15,7 @@ from inspector.coil.settings import GradingSection
 from inspector.config.geometry import Span, spans
 from inspector.config.severity import SeveritySection
 from inspector.errors import JournalError
+from inspector.records.recipe import DefectClass
 from inspector.service import line
 
 USUAL = (Path("journal"), Path("demo/journal"))
@@ -28,10 +29,15 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     gradings: tuple[GradingSection, ...] = ()
     severities: tuple[SeveritySection, ...] = ()
     spans: tuple[Span, ...] = ()
-    classes: tuple[str, ...] = ()
-    """Of the recipe, in its order."""
+    kinds: tuple[DefectClass, ...] = ()
+    """Classes of the recipe, in its order."""
     archive: Path | None = None
     """Where its pictures are; None where it keeps none, or that is unknown."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the recipe's classes."""
+        return tuple(kind.name for kind in self.kinds)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,6 +79,6 @@ def configured(path: Path) -> Source:
         gradings=settings.grading,
         severities=settings.severity,
         spans=spans(settings.camera, card),
-        classes=tuple(kind.name for kind in card.classes),
+        kinds=card.classes,
         archive=Path(settings.archive.path) if settings.archive.path else None,
     )

@@ -194,8 +194,38 @@ def test_what_was_planted_is_compared_with_what_was_found(tmp_path: Path, capsys
     table = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert [row["off_mm"] for row in table] == ["0.0", "0.0", "0.0", "1.0", "-1.5", "", "", ""], "numbers, no texts"
     assert main(words) == 0
-    last = capsys.readouterr().out.splitlines()[-1]
+    last, hint = capsys.readouterr().out.splitlines()[-2:]
     assert last == ("1 of 3 found, 1 false; 1 on strip that was not inspected; half of the begins are right to 1.0 mm.")
+    assert "--config" in hint
+
+
+def test_what_was_planted_counts_by_the_rule_of_the_score(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Unseen is what lies in gaps for the most part, found or not; small what is below the least area of --config."""
+    card = write_recipe(tmp_path / "r") / "recipe.toml"
+    card.write_text(card.read_text().replace("dark", "crack"))
+    ports = Ports(frames=5555, events=5556, replay=5557, http=9477)
+    line = configuration.write(tmp_path / "line.toml", ports, Path("r"), line="l", mm_per_px=1.0)
+    journal = new_journal(tmp_path / "journal")
+    gap = Missed(camera="top", coil="C", start_mm=5000.0, end_mm=6000.0, reasons={"lost": 1})
+    seen = any_defect(name="crack", start_mm=5950.0, end_mm=6040.0)
+    journal.record([reported("C", "started"), seen, gap, reported("C", "ended", 10.0)])
+    journal.close()
+    truth = [
+        PlantedRow(
+            coil="C", what="defect", name="crack", start_mm=start_mm, end_mm=start_mm + 100, left_mm=0.0, right_mm=1.0,
+            area_mm2=area_mm2,
+        )
+        for start_mm, area_mm2 in ((4900.5, 50.0), (4960.0, 50.0), (5940.0, 50.0), (8000.0, 0.01))
+    ]  # fmt: skip
+    write(truth, tmp_path / "truth.csv")
+    for words, last in ((["--config", str(line)], "small"), (["--journal", str(tmp_path / "journal")], "not found")):
+        assert main(["compare", str(tmp_path / "truth.csv"), *words, "--json"]) == 0
+        rows = [json.loads(row) for row in capsys.readouterr().out.splitlines()]
+        assert [row["outcome"] for row in rows] == ["not found", "missed", "missed", last]
+    assert main(["compare", str(tmp_path / "truth.csv"), "--config", str(line)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "0 of 1 found, 0 false; 2 on strip that was not inspected; 1 below the recipe's least area."
+    )
 
 
 @pytest.mark.parametrize(
