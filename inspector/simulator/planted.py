@@ -58,16 +58,16 @@ def rows(
         found.append(_row(coil, LOST, "", msgspec.structs.replace(whole, start_mm=from_mm, end_mm=to_mm)))
     for defect in sorted(sheet.planted(start_mm, end_mm), key=lambda defect: defect.start_mm):
         what = PRINT if sheet.is_print(defect) else DEFECT
-        found.append(_row(coil, what, CLASSES[defect.class_id - 1], _cut(defect, end_mm)))
+        found.append(_row(coil, what, CLASSES[defect.class_id - 1], _cut(defect, start_mm, end_mm)))
     return found
 
 
-def _cut(defect: Planted, end_mm: float) -> Extent:
-    """What of a defect lies on a coil: the weld cuts it off."""
-    end_mm = min(end_mm, defect.end_mm)
-    share = (end_mm - defect.start_mm) / defect.length_mm
+def _cut(defect: Planted, start_mm: float, end_mm: float) -> Extent:
+    """What of a defect was sent: the weld cuts it off, and so does the first row of a coil that begins later on."""
+    start_mm, end_mm = max(start_mm, defect.start_mm), min(end_mm, defect.end_mm)
+    share = (end_mm - start_mm) / defect.length_mm
     return Extent(
-        start_mm=defect.start_mm,
+        start_mm=start_mm,
         end_mm=end_mm,
         left_mm=defect.left_mm,
         right_mm=defect.right_mm,

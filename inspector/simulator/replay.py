@@ -100,7 +100,7 @@ def _pass(args: argparse.Namespace, camera: SimulatedCamera, truth: list[planted
             passed_mm = camera.passed * args.height * args.mm_per_row
             if sheet and passed_mm:
                 truth += planted.rows(name, sheet, coil.start_mm, coil.start_mm + passed_mm, coil.lost_mm)
-        marks = tuple(mark.after(passed_mm + coil.start_mm) for mark in marks)
+        marks = tuple(mark.after(passed_mm) for mark in marks)  # the next coil begins at --start-mm, too
 
 
 def _write(args: argparse.Namespace, thumbnail: Thumbnail, truth: list[planted.PlantedRow]) -> None:

@@ -12,6 +12,7 @@ import zmq
 from inspector import sockets, wire
 from inspector.errors import SocketError
 from inspector.simulator import planted, replay
+from inspector.simulator.sheet import MM_PER_PX
 from tests.patience import patience_ms
 
 Context = zmq.Context[zmq.Socket[bytes]]
@@ -40,6 +41,22 @@ def test_command_reports_a_tail_that_nobody_took(
         replay.run(arguments(*words))
     assert ("the last 3 may be lost" in capsys.readouterr().out) == (count == "4")
     assert planted.read(table)
+    receiver.close(linger=0)
+    context.term()
+
+
+def test_a_roll_prints_on_over_a_weld_wherever_the_coils_begin(tmp_path: Path) -> None:
+    """Both coils begin at --start-mm: over their weld the prints lie a turn apart, as before it and behind it."""
+    context: Context = zmq.Context()
+    receiver = sockets.make(context, zmq.PULL, queue=100)
+    where, table = sockets.bind(receiver, "tcp://127.0.0.1:0", "bind"), tmp_path / "planted.csv"
+    words = ["--connect", where, "--coil", "A", "B", "--frames", "12", "--start-mm", "500", "--width", "400"]
+    words += ["--roll-mark", "600@125", "--defects-per-m", "0", "--lookalikes-per-m", "0"]
+    assert replay.run(arguments(*words, "--planted", str(table), "--patience", str(patience_ms() / 1000))) == 0
+    sent_mm = {"A": 0.0, "B": 12 * 256 * MM_PER_PX}
+    prints = [row for row in planted.read(table) if row.what == planted.PRINT]
+    assert {row.coil for row in prints} == {"A", "B"}
+    assert np.diff([sent_mm[row.coil] + row.start_mm for row in prints]) == pytest.approx(600, abs=MM_PER_PX)
     receiver.close(linger=0)
     context.term()
 

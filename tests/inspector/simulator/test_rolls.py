@@ -76,3 +76,11 @@ def test_a_weld_cuts_off_what_lies_over_it() -> None:
     (cut,) = (row for row in planted.rows("C", SHEET, 0.0, 3000.0, None) if row.start_mm == whole.start_mm)
     assert cut.end_mm == 3000.0
     assert cut.area_mm2 == pytest.approx(whole.area_mm2 * cut.length_mm / whole.length_mm, abs=0.01)
+
+
+def test_what_began_before_the_first_row_is_cut_off() -> None:
+    """Of a coil that begins later on, nothing is planted that was never sent."""
+    (whole,) = (defect for defect in SHEET.planted(0.0, 4000.0) if defect.start_mm < 3000.0 < defect.end_mm)
+    coil, cut, *_ = planted.rows("C", SHEET, 3000.0, 4000.0, None)
+    assert (coil.start_mm, cut.start_mm, cut.end_mm) == (3000.0, 3000.0, whole.end_mm)
+    assert cut.area_mm2 == pytest.approx(whole.area_mm2 * cut.length_mm / whole.length_mm, abs=0.01)
