@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from inspector.bench.figures import Bench, Measurement
 from inspector.bench.table import WORDS, aligned, machine
@@ -10,14 +10,30 @@ from inspector.errors import InspectorError
 
 MARGIN = 0.05
 """Of the rate: a smaller difference is noise, however little the rounds scatter."""
-HEADS = ("engine", "batch", "measured", "A frames/s", "B frames/s", "B / A", "A p99 ms", "B p99 ms", "verdict")
-Key = tuple[str, str, int, str]
+HEADS = (
+    "recipe",
+    "engine",
+    "batch",
+    "measured",
+    "A frames/s",
+    "B frames/s",
+    "B / A",
+    "A p99 ms",
+    "B p99 ms",
+    "verdict",
+)
+HOW = ("source", "threads", "seconds", "load_seconds", "rounds", "wait_ms")
+"""What moves a figure, and is chosen for each bench."""
+Key = tuple[str, str, str, int, str]
 
 
 def compare(a: Bench, b: Bench, names: tuple[str, str], *, any_recipe: bool) -> str:
     """Write B's figures compared with A's; `names` are where they come from.
 
-    Raises: InspectorError when the recipes differ, unless `any_recipe`; when nothing was measured in both.
+    With `any_recipe` a model in both is compared with itself, and the one that A alone has with the one of B alone.
+
+    Raises: InspectorError when the recipes differ, unless `any_recipe`; when more than one of each is in one bench
+        alone; when nothing was measured in both.
     """
     models = [{model.sha256: model.recipe for model in bench.recipes} for bench in (a, b)]
     differ = models[0].keys() != models[1].keys()
@@ -27,13 +43,22 @@ def compare(a: Bench, b: Bench, names: tuple[str, str], *, any_recipe: bool) -> 
             f"{names[0]} is of {listed[0]}, {names[1]} of {listed[1]}; expected the same models. "
             "Measure the same recipes, or give --any-recipe to hold different ones side by side."
         )
-    rows = list(_rows(a, b, by_model=not differ))
+    pairs = {sha: sha for sha in models[0].keys() & models[1].keys()}
+    alone = [[sha for sha in by_sha if sha not in pairs] for by_sha in models]
+    if all(alone):
+        if max(map(len, alone)) > 1:
+            raise InspectorError(
+                f"{names[0]} is of {listed[0]}, {names[1]} of {listed[1]}; expected one recipe in each that the other "
+                "lacks: nothing says which of them are to be held side by side. Measure one recipe at a time."
+            )
+        pairs[alone[1][0]] = alone[0][0]
+    rows = list(_rows(a, b, pairs))
     if not rows:
         raise InspectorError(f"{names[0]} and {names[1]} have no measurement in common. Give the same --batches.")
     lines = [f"A  {names[0]}, {a.date}", f"   {listed[0]}", f"B  {names[1]}, {b.date}", f"   {listed[1]}"]
     if how := _how(a, b):
         lines.append(how)
-    if differ:
+    if all(alone):
         lines.append("THE RECIPES DIFFER: a ratio holds what the networks differ in, too")
     if a.machine != b.machine:
         lines += [f"the machines differ: A  {machine(a.machine)}", f"                     B  {machine(b.machine)}"]
@@ -42,22 +67,27 @@ def compare(a: Bench, b: Bench, names: tuple[str, str], *, any_recipe: bool) -> 
 
 def _how(a: Bench, b: Bench) -> str:
     """List in what the two were measured otherwise; empty when in nothing."""
-    listed = [
-        f"{name} {getattr(a, name):g} in A, {getattr(b, name):g} in B"
-        for name in ("threads", "seconds", "rounds")
-        if getattr(a, name) != getattr(b, name)
-    ]
-    return f"MEASURED DIFFERENTLY: {', '.join(listed)} (0 threads: all)" if listed else ""
+    both = [(name, getattr(a, name), getattr(b, name)) for name in HOW]
+    listed = [f"{name} {_plain(x)} in A, {_plain(y)} in B" for name, x, y in both if None not in (x, y) and x != y]
+    threads = " (0 threads: all)" if a.threads != b.threads else ""
+    return f"MEASURED DIFFERENTLY: {', '.join(listed)}{threads}" if listed else ""
 
 
-def _rows(a: Bench, b: Bench, *, by_model: bool) -> Iterator[tuple[str, ...]]:
-    before = {_key(row, by_model=by_model): row for row in a.rows}
+def _plain(value: object) -> str:
+    return f"`{value}`" if isinstance(value, str) else f"{value:g}"
+
+
+def _rows(a: Bench, b: Bench, pairs: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
+    """Make a row of each measurement in both; `pairs` has the model of A for one of B, by SHA-256."""
+    before = {_key(row, row.sha256): row for row in a.rows}
+    recipes = [{model.sha256: model.recipe for model in bench.recipes} for bench in (a, b)]
     for row in b.rows:
-        earlier = before.get(_key(row, by_model=by_model))
+        earlier = before.get(_key(row, pairs.get(row.sha256, "")))
         if earlier is None:
             continue
         yield (
-            row.engine if row.engine == earlier.engine else f"{earlier.engine} -> {row.engine}",
+            _changed(recipes[0][earlier.sha256], recipes[1][row.sha256]),
+            _changed(earlier.engine, row.engine),
             str(row.batch),
             WORDS[row.measured],
             f"{earlier.fps:.2f}",
@@ -69,8 +99,12 @@ def _rows(a: Bench, b: Bench, *, by_model: bool) -> Iterator[tuple[str, ...]]:
         )
 
 
-def _key(row: Measurement, *, by_model: bool) -> Key:
-    return (f"{row.kind}/{row.sha256}" if by_model else row.kind, row.precision, row.batch, row.measured)
+def _key(row: Measurement, sha256: str) -> Key:
+    return sha256, row.kind, row.precision, row.batch, row.measured
+
+
+def _changed(then: str, now: str) -> str:
+    return now if now == then else f"{then} -> {now}"
 
 
 def verdict(a: Measurement, b: Measurement) -> str:

@@ -130,6 +130,8 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     """UTC, ISO 8601."""
     seconds: float
     """Length of each measurement."""
+    load_seconds: float | None = None
+    """The same under load; None in a file of before this was recorded."""
     rounds: int
     threads: int = 0
     """Processor threads that a CPU engine had; 0: all."""
@@ -143,6 +145,11 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     roofs: tuple[Roof, ...]
     rows: tuple[Measurement, ...]
     skipped: tuple[Skipped, ...]
+
+    @property
+    def wait_ms(self) -> int | None:
+        """The batching deadline under load; None where nothing was measured under load."""
+        return next((row.added.wait_ms for row in self.rows if row.added), None)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

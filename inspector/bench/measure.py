@@ -82,6 +82,7 @@ def measure(folders: Sequence[Path], plan: MeasurementPlan, say: Say) -> Bench:
     return Bench(
         date=date,
         seconds=plan.seconds,
+        load_seconds=plan.load_seconds,
         rounds=plan.rounds,
         threads=plan.threads,
         load_before=load_before,

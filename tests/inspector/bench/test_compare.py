@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,7 @@ import pytest
 
 from inspector.bench import figures
 from inspector.bench.compare import compare, verdict
-from inspector.bench.figures import Bench, Machine, Measurement, Model
+from inspector.bench.figures import Added, Bench, Machine, Measurement, Model
 from inspector.bench.table import aligned
 from inspector.errors import InspectorError
 
@@ -19,7 +20,11 @@ MACHINE = Machine(
 
 
 def row(
-    *rates_fps: float, measured: figures.Measured = "engine", p99_ms: float = 1.0, sha256: str = "a" * 64
+    *rates_fps: float,
+    measured: figures.Measured = "engine",
+    p99_ms: float = 1.0,
+    sha256: str = "a" * 64,
+    added: Added | None = None,
 ) -> Measurement:
     """Make a row."""
     return Measurement(
@@ -34,10 +39,11 @@ def row(
         p99_ms=p99_ms,
         samples=9,
         roof_share=None,
+        added=added,
     )
 
 
-def bench(*rows: Measurement, sha256: str = "a" * 64, machine: Machine = MACHINE) -> Bench:
+def bench(*rows: Measurement, sha256: str | Sequence[str] = "a" * 64, machine: Machine = MACHINE) -> Bench:
     """Make a bench."""
     return Bench(
         date="2026-11-22",
@@ -47,7 +53,10 @@ def bench(*rows: Measurement, sha256: str = "a" * 64, machine: Machine = MACHINE
         load_after=0.0,
         source="steel",
         machine=machine,
-        recipes=(Model(recipe="tiny@1", sha256=sha256, width=2, height=2, gflop_per_frame=1.0),),
+        recipes=tuple(
+            Model(recipe=f"tiny@{number}", sha256=sha, width=2, height=2, gflop_per_frame=1.0)
+            for number, sha in enumerate([sha256] if isinstance(sha256, str) else sha256, 1)
+        ),
         roofs=(),
         rows=rows,
         skipped=(),
@@ -81,6 +90,36 @@ def test_different_recipes_are_refused_unless_asked_for() -> None:
         compare(a, b, ("a.json", "b.json"), any_recipe=False)
     printed = compare(a, b, ("a.json", "b.json"), any_recipe=True)
     assert "THE RECIPES DIFFER" in printed and "2.000" in printed and printed.endswith("faster")
+
+
+def test_a_model_in_both_is_compared_with_itself() -> None:
+    """Of several recipes each has its row; those of one bench alone are a pair where there is one in each."""
+    x, y, z = "x" * 64, "y" * 64, "z" * 64
+    two = bench(row(8.0, sha256=x), row(49.0, sha256=y), sha256=[x, y])
+    *_, head, only = compare(two, bench(row(8.0, sha256=x), sha256=x), ("a", "b"), any_recipe=True).splitlines()
+    assert head.startswith("recipe") and only.startswith("tiny@1 ") and only.endswith("alike")
+    other = bench(row(98.0, sha256=z), row(8.0, sha256=x), sha256=[z, x])
+    *_, changed, same = compare(two, other, ("a", "b"), any_recipe=True).splitlines()
+    assert changed.startswith("tiny@2 -> tiny@1 ") and "2.000" in changed and same.endswith("alike")
+    with pytest.raises(InspectorError, match=r"nothing says which.*one recipe at a time"):
+        compare(two, bench(row(8.0, sha256=z), sha256=z), ("a", "b"), any_recipe=True)
+
+
+def test_what_moves_a_figure_is_named(tmp_path: Path) -> None:
+    """A deadline ten times as long, other frames and a longer load are no slower engine; unknown is no difference."""
+    added = Added(p50_ms=1.0, p99_ms=1.0, batch_frames=1.0, engine_p50_ms=1.0, engine_p99_ms=1.0, wait_ms=10)
+    a = bench(row(8.0, measured="load", added=added))
+    later = row(8.0, measured="load", p99_ms=90.0, added=msgspec.structs.replace(added, wait_ms=100))
+    b = msgspec.structs.replace(a, rows=(later,), source="images", load_seconds=9.0)
+    printed = compare(msgspec.structs.replace(a, load_seconds=1.0), b, ("a", "b"), any_recipe=False)
+    words = "source `steel` in A, `images` in B, load_seconds 1 in A, 9 in B, wait_ms 10 in A, 100 in B"
+    assert f"MEASURED DIFFERENTLY: {words}\n" in printed
+    figures.write(tmp_path / "a.json", a)
+    (tmp_path / "a.json").write_text((tmp_path / "a.json").read_text().replace('  "load_seconds": null,\n', ""))
+    before = figures.read(tmp_path / "a.json")
+    assert "DIFFERENTLY" not in compare(
+        before, msgspec.structs.replace(a, load_seconds=9.0), ("a", "b"), any_recipe=False
+    )
 
 
 def test_other_machines_are_named() -> None:
