@@ -5,14 +5,13 @@ Knows: names and units of figures. Must not know: how any of them is measured or
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from inspector.errors import InspectorError
+from inspector.ranks import percentile
 
 FORMAT = 2
 """Of the JSON; another one is refused."""
@@ -150,11 +149,6 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     def wait_ms(self) -> int | None:
         """The batching deadline under load; None where nothing was measured under load."""
         return next((row.added.wait_ms for row in self.rows if row.added), None)
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """Smallest value that at least `share` (0..1) of the values do not exceed (nearest rank)."""
-    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
 def write(path: Path, bench: Bench) -> None:

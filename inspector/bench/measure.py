@@ -20,13 +20,14 @@ import msgspec
 
 from inspector import recipe
 from inspector.bench import engine_only, frames, machine
-from inspector.bench.figures import Added, Bench, Measured, Measurement, Model, Roof, Skipped, percentile
+from inspector.bench.figures import Added, Bench, Measured, Measurement, Model, Roof, Skipped
 from inspector.bench.frames import Shots
 from inspector.bench.line import BenchLine, Load, settings
 from inspector.engines.segmenter import Segmenter
 from inspector.engines.settings import EngineSection
 from inspector.errors import EngineError
 from inspector.harness.ports import Ports
+from inspector.ranks import percentile
 from inspector.records.recipe import Recipe
 from inspector.service.engine import load
 from inspector.service.prepare import prepare

@@ -5,7 +5,6 @@ Knows: tables. Must not know: how the figures came about.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from statistics import fmean
@@ -14,6 +13,7 @@ import msgspec
 
 from inspector.demo.tally import ROW_MM, PlacementErrors, ShowPiece
 from inspector.harness.scrape import Counts
+from inspector.ranks import percentile
 from inspector.records.events import Defect
 from inspector.score import PlantedOutcome, Score
 from inspector.simulator.sheet import Planted
@@ -60,11 +60,6 @@ def subtitle(figures: Figures, now: datetime) -> str:
     """Write the line under the title of the strip's map."""
     strip = f"{figures.passed_m:.1f} m of strip, {figures.counts.inspected_m:.1f} m inspected"
     return f"{strip}  \u00b7  recipe {figures.recipe}  \u00b7  {now:%Y-%m-%d %H:%M} UTC"
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """Smallest value that at least `share` (0..1) of the values do not exceed (nearest rank)."""
-    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
 def _lines(figures: Figures) -> Iterator[str]:

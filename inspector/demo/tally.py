@@ -6,7 +6,6 @@ Knows: the file of what was planted, the reports that came. Must not know: proce
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
 from typing import TypeVar
 
 import msgspec
@@ -14,6 +13,7 @@ import numpy as np
 
 from inspector.demo.plan import COILS, ROLL_ACROSS_MM, ROLL_MM, WIDTH_PX
 from inspector.demo.received import Received
+from inspector.ranks import percentile
 from inspector.records.events import Defect, Missed, Repeat
 from inspector.records.recipe import Recipe
 from inspector.score import ClassScore, PlantedOutcome, Score, overlaps, score
@@ -96,13 +96,13 @@ class Tally:
 
     def placed(self) -> PlacementErrors | None:
         """How well the begins of the found defects are placed; None where none was found."""
-        off = sorted(
+        off = [
             abs(min(defect.start_mm for defect in hits) - row.start_mm) / ROW_MM
             for coil in self.scores
             for row, hits in self._hits(coil)
             if hits
-        )
-        return PlacementErrors(median(off), off[int(0.9 * (len(off) - 1))], len(off)) if off else None
+        ]
+        return PlacementErrors(percentile(off, 0.5), percentile(off, 0.9), len(off)) if off else None
 
     def pieces(self) -> list[ShowPiece]:
         """The show pieces that were on this strip."""

@@ -12,7 +12,6 @@ import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from statistics import median
 
 import msgspec
 import numpy as np
@@ -20,6 +19,7 @@ import numpy as np
 from inspector.coil.seen import totals
 from inspector.events.history import History, Passage
 from inspector.inquiry import output, source
+from inspector.ranks import percentile
 from inspector.records.events import Defect, Missed
 from inspector.records.recipe import DefectClass
 from inspector.score import overlaps, verdict
@@ -108,8 +108,8 @@ def summary(rows: Sequence[ComparedRow]) -> str:
     for outcome, how in APART.items():
         if count := sum(row.outcome == outcome for row in things):
             words += f"; {count} {how}"
-    off_mm = sorted(abs(row.off_mm) for row in found if row.off_mm is not None)
-    return f"{words}; half of the begins are right to {median(off_mm):.1f} mm." if off_mm else f"{words}."
+    off_mm = [abs(row.off_mm) for row in found if row.off_mm is not None]
+    return f"{words}; half of the begins are right to {percentile(off_mm, 0.5):.1f} mm." if off_mm else f"{words}."
 
 
 def _coil(

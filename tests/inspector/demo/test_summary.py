@@ -8,7 +8,7 @@ import pytest
 
 from inspector.demo.received import Received
 from inspector.demo.screen import StatusScreen
-from inspector.demo.summary import LISTED, Figures, percentile, summary
+from inspector.demo.summary import LISTED, Figures, summary
 from inspector.demo.tally import PlacementErrors, ShowPiece
 from inspector.harness.scrape import Counts
 from inspector.records.envelope import Event
@@ -112,11 +112,6 @@ def test_pieces_stand_with_what_became_of_them() -> None:
 def test_lost_events_are_owned_up_to() -> None:
     """When events did not get here, the summary says that its counts are too low."""
     assert "3 were lost" in printed(scored(), lost_events=3)
-
-
-def test_percentile_is_nearest_rank() -> None:
-    """A percentile is a value that was measured, not one in between."""
-    assert [percentile([3.0, 1.0, 2.0], share) for share in (0.0, 0.5, 0.99)] == [1.0, 2.0, 3.0]
 
 
 def event(data: Defect | Missed | Alarm | Health, coil: str = "C1") -> Event:

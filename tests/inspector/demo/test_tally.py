@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import msgspec
@@ -72,6 +73,23 @@ def test_all_is_right_where_all_was_found(truth: list[planted.PlantedRow]) -> No
     total = tally.strip_score().total
     assert (total.missed, total.confused, total.false) == (0, 0, 0) and total.found > 20
     assert tally.placed() is not None and tally.placed().most == 0.0  # type: ignore[union-attr]
+
+
+def test_nine_in_ten_begins_are_as_right_as_is_stated(truth: list[planted.PlantedRow]) -> None:
+    """Each number of defects has such a bound, and half of them theirs."""
+    received = perfect(truth)
+    everything = [row for row in truth if row.is_defect and row.name != "pitted"]
+    for count in (1, 5, 7, 12):
+        received.defects = {
+            f"{rows}": any_defect(
+                id=f"{rows}", name=row.name, coil=row.coil, start_mm=row.start_mm + rows * ROW_MM,
+                end_mm=row.end_mm + rows * ROW_MM, left_mm=row.left_mm, right_mm=row.right_mm,
+            )
+            for rows, row in enumerate(everything[:count], 1)
+        }  # fmt: skip
+        placed = Tally(truth, received, CARD).placed()
+        assert placed is not None and placed.count == count
+        assert (round(placed.half), round(placed.most)) == (math.ceil(count / 2), math.ceil(0.9 * count))
 
 
 def test_more_than_a_row_is_wrong(truth: list[planted.PlantedRow]) -> None:
