@@ -185,6 +185,7 @@ class Store:
             tidy(day)
 
     def _make_room(self, to_bytes: int) -> None:
+        self.count()  # somebody may have made room by hand, and what is labelled must not pay for it
         for kind in (SEEN, LABELLED):
             for path, _ in self._oldest(kind):
                 if self.bytes <= to_bytes:

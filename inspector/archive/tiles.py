@@ -91,6 +91,7 @@ class TileStore:
             self._remove(path)
 
     def _make_room(self, to_bytes: float) -> None:
+        self.count()  # somebody may have made room by hand
         for path, _ in self._oldest():
             if self.bytes <= to_bytes:
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -115,6 +116,17 @@ def test_labelled_ones_go_when_nothing_else_is_left(store: Store) -> None:
         label(store, add(store, number))
         assert store.bytes <= 1.1e5
     assert 30 < sidecars(store)[-1].number < 40
+
+
+def test_labelled_ones_do_not_pay_for_room_made_by_hand(store: Store) -> None:
+    """Where `seen` was cleared under a running inspector, no label goes before the archive is really full."""
+    for number in range(12):
+        add(store, number)
+    assert label(store, add(store, 12))[0] and store.bytes > 9e4
+    shutil.rmtree(store.folder / SEEN)
+    for number in range(13, 17):
+        add(store, number)
+    assert [crop.number for crop in sidecars(store)] == [12, 13, 14, 15, 16] and store.bytes < 5e4
 
 
 def test_old_crops_go(store: Store, clock: Clock) -> None:

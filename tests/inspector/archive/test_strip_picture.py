@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from inspector.archive.keeper import STRIP_DEPTH, Keeper, StripArchive
 from inspector.archive.settings import ArchiveSection
 from inspector.archive.store import Store
 from inspector.archive.strip_picture import DrawnTile, StripPicture, unknown
-from inspector.archive.tiles import TileStore, facts_of, names
+from inspector.archive.tiles import STRIP, TileStore, facts_of, names
 from inspector.config.camera import CameraSection
 from inspector.records.frame import Bytes2D
 from inspector.records.stages import ArchiveAccount, Batch, Findings, Frame, Inspected, whole
@@ -216,6 +217,35 @@ def test_the_oldest_strip_goes(tmp_path: Path) -> None:
     before = store.bytes
     store.count()
     assert before == store.bytes <= 40_960
+
+
+def any_tile(index: int) -> DrawnTile:
+    """A tile of 8 kB."""
+    facts = StripTile(
+        line="l",
+        coil="C",
+        side="top",
+        camera="top",
+        begun=utc().isoformat(),
+        mm_per_px=4.0,
+        start_mm=2048.0 * index,
+        left_mm=0.0,
+        own_left_mm=0.0,
+        own_right_mm=1.0,
+        known_mm=(),
+    )
+    return DrawnTile(facts, index, bytes(8192))
+
+
+def test_no_strip_goes_for_room_made_by_hand(tmp_path: Path) -> None:
+    """Where the picture was cleared under a running inspector, none goes before it is really full."""
+    store = TileStore(ArchiveSection(path=str(tmp_path), strip_max_gb=40_960 / 1e9), utc)
+    for index in range(5):
+        store.add(any_tile(index))
+    shutil.rmtree(tmp_path / STRIP)
+    for index in range(5):
+        store.add(any_tile(index))
+    assert sorted(name.index for _, name in names(tmp_path, "C")) == [0, 1, 2, 3, 4]
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20)), max_size=6), st.integers(0, 60), st.integers(1, 30))
