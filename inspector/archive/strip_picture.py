@@ -22,6 +22,8 @@ from inspector.records.frame import Bytes2D
 from inspector.records.stages import Swath
 from inspector.records.strip_tile import TILE_PX, StripTile
 
+MOST_ROWS = 65_000
+"""Of a camera's tile: libjpeg takes 65 500."""
 COARSE = 8
 """A second picture has pixels this many times as large: of a whole coil it takes a 64th."""
 AT_ONCE, DRAW_S = 32, 0.25

@@ -5,6 +5,7 @@ Knows: the configuration's parts. Must not know: sockets, stages, how an engine 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import msgspec
 from inspector import recipe
 from inspector.access.gate import ServerKeys, read_keys
 from inspector.access.token import find_token
+from inspector.archive.strip_picture import MOST_ROWS
 from inspector.config import geometry
 from inspector.engines import cascade, choice
 from inspector.errors import AccessError, ConfigError
@@ -47,6 +49,7 @@ def prepare(path: Path) -> tuple[Config, Path]:
     found = (
         *_frame_faults(settings, card),
         *_memory_faults(settings, card),
+        *_picture_faults(settings, card),
         *places.faults(settings),
         *rules.faults(settings, card),
     )
@@ -120,3 +123,16 @@ def _memory_faults(settings: Config, card: Recipe) -> Iterator[str]:
             f"{at_once.maps} of their maps, take {taken / 1e9:.1f} GB; this machine has {memory / 1e9:.1f} GB. Lower "
             "it, or intake.queue_batches."
         )
+
+
+def _picture_faults(settings: Config, card: Recipe) -> Iterator[str]:
+    """Refuse a strip picture with more rows of a camera than a tile may have."""
+    mm_per_px = settings.archive.strip_mm_per_px if settings.archive.path else 0.0
+    for camera in settings.camera if mm_per_px else ():
+        least_mm = camera.width_mm(card) / MOST_ROWS
+        if mm_per_px < least_mm:
+            yield (
+                f"archive.strip_mm_per_px is {mm_per_px}; expected 0, or at least {math.ceil(least_mm * 1e4) / 1e4}: "
+                f"camera {camera.name} sees {camera.width_mm(card):.0f} mm, and the strip picture has up to "
+                f"{MOST_ROWS} rows. Raise it."
+            )

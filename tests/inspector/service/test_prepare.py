@@ -15,7 +15,7 @@ import onnx.parser
 import pytest
 
 from inspector import __main__ as inspector
-from inspector.errors import EXIT_CONFIG
+from inspector.errors import EXIT_CONFIG, EXIT_DONE
 from inspector.harness.ports import Ports
 from tests.recipes import write_recipe
 
@@ -173,6 +173,22 @@ def test_batches_that_memory_cannot_hold_are_refused(tmp_path: Path, capsys: pyt
         r"maps, take 1580.5 GB; this machine has [0-9.]+ GB. Lower it, or intake.queue_batches.\n",
         capsys.readouterr().err,
     )
+
+
+def test_a_strip_picture_that_no_file_can_hold_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A JPEG has so many rows at most; the finest that is named is taken."""
+    write_recipe(tmp_path / "recipe")
+    config = write_configuration(tmp_path)
+    text = config.read_text().replace("mm_per_row = 1\n", "mm_per_row = 1\nwidth = 1600\n")
+    text += '[archive]\npath = "archive"\nstrip_mm_per_px = {}\n'
+    config.write_text(text.format(0.02))
+    assert inspector.main(["check", str(config)]) == EXIT_CONFIG
+    assert capsys.readouterr().err == (
+        "line.toml: archive.strip_mm_per_px is 0.02; expected 0, or at least 0.0247: camera top sees 1600 mm, and the "
+        "strip picture has up to 65000 rows. Raise it.\n"
+    )
+    config.write_text(text.format(0.0247))
+    assert inspector.main(["check", str(config)]) == EXIT_DONE
 
 
 @pytest.mark.parametrize(
