@@ -2,7 +2,7 @@
 
 Laws: only this thread waits for the disk. A full queue drops crops, or frames of the strip picture, counted: each
 kind has room of its own. So does a disk that takes none: that is reported once, the line goes on, and the archive is
-tried again each few seconds. An error of the disk ends nothing.
+tried again each few seconds. An error of the disk ends nothing; any other costs what it befell, and is logged.
 
 Knows: queues, the stores. Must not know: the flow, what a picture shows.
 """
@@ -21,7 +21,7 @@ from inspector.archive.draft import ArchiveEntry
 from inspector.archive.store import Store
 from inspector.archive.strip_picture import DrawnTile, PlacedSwath, StripPicture
 from inspector.archive.tiles import TileStore
-from inspector.records.commands import Answer, Asked, Relabel
+from inspector.records.commands import Answer, Asked, Command, Relabel
 from inspector.records.events import ArchiveStatus, Data, Labelled
 from inspector.records.stages import ArchiveAccount, CropDrop, SwathDrop
 
@@ -36,6 +36,7 @@ LOOK_S = 0.25
 RETRY_S = 5.0
 AGE_S = 600.0
 """How often old crops are looked for."""
+UNEXPECTED = "archive: unexpected %r. Report this as a bug."
 
 Done = tuple[Asked, Answer, Labelled | None]
 
@@ -162,7 +163,7 @@ class Keeper:
                 self._swaths_out += 1
                 self._draw(task)
             elif isinstance(task, Asked):
-                self._label(task)
+                self._done.put((task, *self._labelled(task.command)))
             if self._strip:
                 self._write_tiles(self._strip.picture.due(self._clock_s()))
         if self._strip:
@@ -192,8 +193,11 @@ class Keeper:
     def _write_tiles(self, tiles: Iterable[DrawnTile]) -> None:
         assert self._strip is not None
         store = self._strip.store
-        for tile in tiles:
-            self._written_by(partial(store.add, tile))
+        try:
+            for tile in tiles:
+                self._written_by(partial(store.add, tile))
+        except Exception as error:  # whatever it is: what could not be drawn is missing, and the line goes on
+            log.error(UNEXPECTED, error)
 
     def _rests(self) -> bool:
         """Whether the disk took none a moment ago."""
@@ -208,6 +212,9 @@ class Keeper:
             write()
         except OSError as error:
             self._fail(error)
+            return False
+        except Exception as error:  # whatever it is: this one is lost, and the line goes on
+            log.error(UNEXPECTED, error)
             return False
         if self._failed_s is not None:
             self._failed_s = None
@@ -241,14 +248,16 @@ class Keeper:
         status = "maintenance_required" if is_raised else "normal"
         self._report(ArchiveStatus(fault="not_written", state=state, status=status, message=message))
 
-    def _label(self, asked: Asked) -> None:
-        order = asked.command
+    def _labelled(self, order: Command) -> tuple[Answer, Labelled | None]:
+        """Write a label; what became of it."""
         assert isinstance(order, Relabel)
         try:
-            answer, event = self._store.relabel(order)
+            return self._store.relabel(order)
         except OSError as error:
             words = (
                 f"{self._store.folder} cannot be written: {error.strerror or error}. Make room there, and ask again."
             )
-            answer, event = Answer(is_done=False, message=words), None
-        self._done.put((asked, answer, event))
+        except Exception as error:  # whatever it is: the next is answered
+            log.error(UNEXPECTED, error)
+            words = "the archive failed to write this label; the inspector's log says why."
+        return Answer(is_done=False, message=words), None

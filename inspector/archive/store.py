@@ -227,7 +227,7 @@ def _overtaken(order: Relabel, label: Label | None) -> str:
 def _read(path: Path) -> Sidecar | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Sidecar)
-    except msgspec.DecodeError:
+    except (FileNotFoundError, ValueError):  # somebody tidies up here; a sidecar that is damaged
         return None
 
 

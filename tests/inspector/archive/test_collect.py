@@ -10,9 +10,11 @@ import pytest
 from inspector.analysis.analyse import FrameDefects, detect
 from inspector.archive.collect import SWEEP_CALLS, Collect
 from inspector.archive.cut import MOST_OF_FRAME, Cut
+from inspector.archive.draft import ArchiveEntry
 from inspector.archive.keeper import Keeper
 from inspector.archive.settings import ArchiveSection
 from inspector.archive.store import Store
+from inspector.records.commands import Asked, Relabel
 from inspector.records.frame import Bytes2D
 from inspector.records.stages import ArchiveAccount, Batch, Findings, Frame, Inspected, whole
 from inspector.strip.strip import Strip
@@ -94,6 +96,30 @@ def test_crops_of_a_side_that_is_seen_later_wait_for_their_defects(tmp_path: Pat
         flow.tick()
     account = flow.end()
     assert (account.written, sum(account.dropped.values())) == (1, 0)
+
+
+def test_what_nobody_expected_costs_only_what_it_befell(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A crop is lost and a label refused, each with a line in the log; the next crops are written."""
+    flow, scratch, ends = Flow(tmp_path), np.zeros((HEIGHT, WIDTH), np.uint8), iter([True])
+    store = flow.keeper._store
+    add, scratch[:, 5] = store.add, 1
+
+    def broken(entry: ArchiveEntry) -> None:
+        """Write all but the first."""
+        if next(ends, False):
+            raise ValueError("crop")
+        add(entry)
+
+    store.add = broken  # type: ignore[method-assign]
+    store.relabel = add  # type: ignore[assignment,method-assign]
+    flow.keeper.relabel(Asked(1, Relabel(coil="C", defect="C/1", label="sound", operator="Kim")))
+    [(_, answer, event)] = flow.keeper.relabelled(60.0)
+    assert not answer.is_done and event is None and "log says why" in answer.message
+    for number in range(8):
+        flow.take(see(scratch, number), scratch)
+    account = flow.end()
+    assert (account.written, account.dropped["disk"]) == (KEPT - 1, 1)
+    assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -181,6 +181,19 @@ def test_a_defect_that_the_archive_does_not_have_is_refused(store: Store) -> Non
     assert not label(store, defect, coil="C2")[0]
 
 
+@pytest.mark.parametrize("content", [b"", b"\0" * 100, b'{"image":"\xff\xfe"}', bytes(range(128, 256))])
+def test_a_damaged_sidecar_is_no_crop(store: Store, content: bytes) -> None:
+    """As after a loss of power: the others of its defect are labelled, and alone it is as if it were not there."""
+    defect = add(store, 3)
+    (damaged,) = store.folder.glob(f"{SEEN}/*/*/*.json")
+    add(store, 3, place=1)
+    damaged.write_bytes(content)
+    assert label(store, defect) == (True, f"dark {defect} is sound now (1 crop).")
+    for labelled in store.folder.glob(f"{LABELLED}/*/*/*.json"):
+        labelled.unlink()
+    assert not label(store, defect)[0]
+
+
 def test_two_writers_of_one_archive_are_refused(store: Store) -> None:
     """The second says why."""
     with pytest.raises(ArchiveError, match="another inspector writes there"):
