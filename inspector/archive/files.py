@@ -5,8 +5,12 @@ Knows: disks. Must not know: what a file holds.
 
 from __future__ import annotations
 
+import fnmatch
+import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 PROBE_BYTES = 2**18
@@ -54,13 +58,58 @@ def refusal(folder: Path, error: OSError) -> str:
     )
 
 
+def under(folder: Path, *patterns: str) -> Iterator[Path]:
+    """Yield what lies below a folder in the order of names, by a pattern for each level; `*` may stand for all.
+
+    What goes meanwhile is passed over, and so is what is no folder and should be one.
+
+    Raises: OSError where a folder cannot be read.
+    """
+    pattern, *deeper = patterns
+    try:
+        names = sorted(fnmatch.filter(os.listdir(folder), pattern)) if "*" in pattern else [pattern]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name in names:
+        if deeper:
+            yield from under(folder / name, *deeper)
+        else:
+            yield folder / name
+
+
+def oldest(folder: Path, pattern: str) -> Iterator[tuple[Path, float]]:
+    """Yield files in DAY/COIL and when they were written, the oldest day first, in it the oldest first; tidy up behind.
+
+    Raises: OSError.
+    """
+    for day in under(folder, "*"):
+        dated = []
+        for path in under(day, "*", pattern):
+            with suppress(FileNotFoundError):
+                dated.append((path.stat().st_mtime, path))
+        for written_s, path in sorted(dated):
+            yield path, written_s
+        tidy(day)
+
+
 def tidy(day: Path) -> None:
     """Remove the folders of a day in which nothing is left."""
-    for folder in (*day.iterdir(), day):
-        try:
+    for folder in (*under(day, "*"), day):
+        with suppress(OSError):  # not empty, or no folder
             folder.rmdir()
-        except OSError:  # not empty
-            continue
+
+
+def remove(path: Path) -> int:
+    """Remove a file; how much disk space that gives: none where somebody else has removed it.
+
+    Raises: OSError.
+    """
+    try:
+        size = disk_bytes(path)
+        path.unlink()
+    except FileNotFoundError:
+        return 0
+    return size
 
 
 def disk_bytes(path: Path) -> int:

@@ -26,7 +26,7 @@ import cv2
 import msgspec
 
 from inspector.archive.draft import ArchiveEntry, sidecar
-from inspector.archive.files import DAY_S, TRIMMED, blocks, disk_bytes, refusal, tidy, try_out, write
+from inspector.archive.files import DAY_S, TRIMMED, blocks, disk_bytes, oldest, refusal, remove, try_out, write
 from inspector.archive.settings import ArchiveSection
 from inspector.errors import ArchiveError
 from inspector.records.commands import Answer, Relabel
@@ -114,7 +114,7 @@ class Store:
         """
         now_s = self._clock_utc().timestamp()
         for kind, days in ((SEEN, self._section.max_days), (LABELLED, self._section.max_labelled_days)):
-            for path, written_s in self._oldest(kind):
+            for path, written_s in oldest(self.folder / kind, "*.json"):
                 if written_s >= now_s - days * DAY_S:
                     break
                 self._remove(path)
@@ -175,32 +175,17 @@ class Store:
     def _files(self, kind: str) -> Iterator[Path]:
         return (path for path in (self.folder / kind).glob("*/*/*") if path.suffix in (".png", ".json"))
 
-    def _oldest(self, kind: str) -> Iterator[tuple[Path, float]]:
-        """Yield sidecars and when they were written, the oldest day first, in it the oldest first."""
-        root = self.folder / kind
-        for day in sorted(root.iterdir()) if root.is_dir() else ():
-            dated = [(path.stat().st_mtime, path) for path in day.glob("*/*.json")]
-            for written_s, path in sorted(dated):
-                yield path, written_s
-            tidy(day)
-
     def _make_room(self, to_bytes: int) -> None:
         self.count()  # somebody may have made room by hand, and what is labelled must not pay for it
         for kind in (SEEN, LABELLED):
-            for path, _ in self._oldest(kind):
+            for path, _ in oldest(self.folder / kind, "*.json"):
                 if self.bytes <= to_bytes:
                     return
                 self._remove(path)
 
     def _remove(self, path: Path) -> None:
         """Remove a crop: its sidecar first."""
-        for part in (path, path.with_suffix(".png")):
-            try:
-                size = disk_bytes(part)
-                part.unlink()
-            except FileNotFoundError:  # somebody else tidies up here
-                continue
-            self.bytes -= size
+        self.bytes -= remove(path) + remove(path.with_suffix(".png"))
 
 
 def sidecars(folder: Path, coil: str, defect: str) -> list[Path]:

@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from inspector.archive.files import DAY_S, TRIMMED, disk_bytes, tidy, write
+from inspector.archive.files import DAY_S, TRIMMED, disk_bytes, oldest, remove, write
 from inspector.archive.settings import ArchiveSection
 from inspector.records.names import file_name
 from inspector.records.strip_tile import StripTile
@@ -85,30 +85,17 @@ class TileStore:
         Raises: OSError.
         """
         since_s = self._clock_utc().timestamp() - self._section.strip_max_days * DAY_S
-        for path, written_s in self._oldest():
+        for path, written_s in oldest(self._folder, "*.jpg"):
             if written_s >= since_s:
                 return
-            self._remove(path)
+            self.bytes -= remove(path)
 
     def _make_room(self, to_bytes: float) -> None:
         self.count()  # somebody may have made room by hand
-        for path, _ in self._oldest():
+        for path, _ in oldest(self._folder, "*.jpg"):
             if self.bytes <= to_bytes:
                 return
-            self._remove(path)
-
-    def _oldest(self) -> Iterator[tuple[Path, float]]:
-        """Yield tiles and when they were written, the oldest day first, in it the oldest first."""
-        for day in sorted(self._folder.iterdir()) if self._folder.is_dir() else ():
-            dated = [(path.stat().st_mtime, path) for path in day.glob("*/*.jpg")]
-            for written_s, path in sorted(dated):
-                yield path, written_s
-            tidy(day)
-
-    def _remove(self, path: Path) -> None:
-        size = disk_bytes(path)
-        path.unlink()
-        self.bytes -= size
+            self.bytes -= remove(path)
 
 
 def names(archive: Path, coil: str) -> Iterator[tuple[Path, TileName]]:

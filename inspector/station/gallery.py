@@ -17,6 +17,7 @@ from typing import Literal
 
 import msgspec
 
+from inspector.archive.files import under
 from inspector.archive.store import LABELLED, SEEN, sidecars
 from inspector.records.crop import Label
 from inspector.records.extent import Extent
@@ -163,15 +164,14 @@ def progress(tiles: Iterable[GalleryTile], classes: Sequence[str]) -> list[Progr
 
 def _folders(archive: Path) -> list[Path]:
     """Folders of coils: those with labels first, else the newest days first."""
-    found: list[Path] = []
+    folders: list[Path] = []
     for kind in (LABELLED, SEEN):
-        root = archive / kind
         try:
-            days = sorted(root.iterdir(), reverse=True) if root.is_dir() else []
-            found += [folder for day in days for folder in sorted(day.iterdir())]
-        except OSError:  # a day that went meanwhile
+            for day in sorted(under(archive / kind, "*"), reverse=True):
+                folders += under(day, "*")
+        except OSError:  # a folder that cannot be read
             continue
-    return found
+    return folders
 
 
 def _tile(archive: Path, path: Path) -> GalleryTile | None:

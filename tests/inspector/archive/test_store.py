@@ -140,6 +140,20 @@ def test_old_crops_go(store: Store, clock: Clock) -> None:
     assert list((store.folder / SEEN).iterdir()) == []
 
 
+def test_stray_files_stop_nothing(store: Store, clock: Clock) -> None:
+    """What a file manager or a person left between the folders stays, and crops come and go."""
+    label(store, add(store, 0))
+    for place in (SEEN, LABELLED, f"{SEEN}/2024-11-27"):
+        (store.folder / place).mkdir(exist_ok=True)
+        (store.folder / place / ".DS_Store").write_bytes(b"junk")
+    for number in range(1, 40):
+        add(store, number)
+        assert store.bytes <= 1e5
+    clock.now = NOW + timedelta(days=3651)
+    store.age()
+    assert sidecars(store) == [] and len(list(store.folder.rglob(".DS_Store"))) == 3
+
+
 @pytest.mark.parametrize(("labels", "days"), [(("sound", ""), 91), (("sound",), 3651), (("sound", "dark"), 3651)])
 def test_a_label_makes_no_crop_younger(store: Store, clock: Clock, labels: tuple[str, ...], days: int) -> None:
     """Given, changed or taken back: it goes when it is old, and those of later days after it."""

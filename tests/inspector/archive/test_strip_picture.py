@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from inspector.archive.collect import Collect
 from inspector.archive.decimate import REST_S, Decimate, halved, halvings
+from inspector.archive.files import remove
 from inspector.archive.keeper import STRIP_DEPTH, Keeper, StripArchive
 from inspector.archive.settings import ArchiveSection
 from inspector.archive.store import Store
@@ -246,6 +247,18 @@ def test_no_strip_goes_for_room_made_by_hand(tmp_path: Path) -> None:
     for index in range(5):
         store.add(any_tile(index))
     assert sorted(name.index for _, name in names(tmp_path, "C")) == [0, 1, 2, 3, 4]
+
+
+def test_stray_files_do_not_stop_the_strip_picture(tmp_path: Path) -> None:
+    """A file between the folders stays; strip goes as its limit asks for, also what somebody else removes meanwhile."""
+    store = TileStore(ArchiveSection(path=str(tmp_path), strip_max_gb=40_960 / 1e9), utc)
+    (tmp_path / STRIP).mkdir()
+    (tmp_path / STRIP / ".DS_Store").write_text("")
+    for index in range(9):
+        store.add(any_tile(index))
+    store.age()
+    assert 0 < len(list(names(tmp_path, "C"))) <= 5 and store.bytes <= 40_960
+    assert remove(tmp_path / STRIP / "gone.jpg") == 0
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20)), max_size=6), st.integers(0, 60), st.integers(1, 30))

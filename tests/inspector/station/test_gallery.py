@@ -72,6 +72,12 @@ def test_a_defect_is_one_tile_as_it_stands(store: Store) -> None:
     assert [tile.label for tile in gallery.tiles(store.folder) if tile.defect == name(0)] == [None]
 
 
+def test_a_stray_file_hides_no_defect(store: Store) -> None:
+    """As a file manager leaves one between the folders of days."""
+    (store.folder / "seen" / ".DS_Store").write_bytes(b"junk")
+    assert len(Gallery().tiles(store.folder)) == 3
+
+
 def test_what_is_wanted_comes_in_its_order(store: Store) -> None:
     """By confidence, distance, state, class and coil; those of whom people disagree alone."""
     label(store, 1, "bright")
