@@ -102,7 +102,7 @@ class Store:
         facts = msgspec.json.encode(sidecar(entry, self._line, f"{stem}.png"))
         folder.mkdir(parents=True, exist_ok=True)
         write(folder / f"{stem}.png", png.tobytes())
-        write(folder / f"{stem}.json", facts)
+        _write_sidecar(folder / f"{stem}.json", facts)
         self.bytes += blocks(png.size) + blocks(len(facts))
         if self.bytes > self._section.max_gb * 1e9:
             self._make_room(int(TRIMMED * self._section.max_gb * 1e9))
@@ -137,11 +137,15 @@ class Store:
         if label is None:
             words = f"label is {order.label}; expected {', '.join(first.classes)}, a number of theirs, or {SOUND}."
             return Answer(is_done=False, message=words), None
-        if words := _overtaken(order, first.label):
+        if words := _overtaken(order, label, first.label):
             return Answer(is_done=False, message=words), None
         given = Label(name=label, operator=order.operator, reason=order.reason, time=self._clock_utc().isoformat())
-        for path, crop in found:
-            self._label(path, msgspec.structs.replace(crop, label=given if label else None))
+        try:
+            for path, crop in found:
+                self._label(path, msgspec.structs.replace(crop, label=given if label else None))
+        except OSError:
+            self.count()
+            raise
         crops = counted(len(found), "crop")
         event = Labelled(
             coil=first.coil,
@@ -165,7 +169,7 @@ class Store:
         before = path.stat()
         if target != path:
             write(target.with_suffix(".png"), path.with_suffix(".png").read_bytes())
-        write(target, facts)
+        _write_sidecar(target, facts)
         os.utime(target, ns=(before.st_atime_ns, before.st_mtime_ns))
         if target != path:
             path.unlink()
@@ -188,6 +192,19 @@ class Store:
         self.bytes -= remove(path) + remove(path.with_suffix(".png"))
 
 
+def _write_sidecar(path: Path, facts: bytes) -> None:
+    """Write a sidecar; where the disk does not take it its picture goes, unless one of before stands.
+
+    Raises: OSError.
+    """
+    try:
+        write(path, facts)
+    except OSError:
+        if not path.exists():
+            remove(path.with_suffix(".png"))
+        raise
+
+
 def sidecars(folder: Path, coil: str, defect: str) -> list[Path]:
     """Sidecars in an archive that may be of a defect: another one's may have the same hash."""
     name = f"*/{file_name(coil)}/*-{_hash(defect)}-*.json"
@@ -201,12 +218,17 @@ def _label(text: str, classes: tuple[str, ...]) -> str | None:
     return classes[int(text) - 1] if text.isdecimal() and 1 <= int(text) <= len(classes) else None
 
 
-def _overtaken(order: Relabel, label: Label | None) -> str:
-    """Why an order comes too late: the defect was labelled since its sender looked at it; empty when it does not."""
-    if order.seen is None or order.seen == (label.time if label else ""):
+def _overtaken(order: Relabel, asked: str, stands: Label | None) -> str:
+    """Why an order comes too late: somebody labelled the defect since its sender looked at it; empty when it does not.
+
+    What stands may be the sender's own: a full disk cut the order short, and it comes again.
+    """
+    if order.seen is None or order.seen == (stands.time if stands else ""):
         return ""
-    stands = f"{label.operator} labelled it {label.name} at {label.time}" if label else "its label was taken back"
-    return f"{order.defect}: {stands}, after {order.operator} looked; nothing was done. Look again."
+    if stands and (stands.name, stands.operator) == (asked, order.operator):
+        return ""
+    words = f"{stands.operator} labelled it {stands.name} at {stands.time}" if stands else "its label was taken back"
+    return f"{order.defect}: {words}, after {order.operator} looked; nothing was done. Look again."
 
 
 def _read(path: Path) -> Sidecar | None:

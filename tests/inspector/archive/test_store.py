@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from inspector.archive.draft import Draft, entry
+from inspector.archive.files import write
 from inspector.archive.settings import ArchiveSection
 from inspector.archive.store import LABELLED, SEEN, Store
 from inspector.errors import ArchiveError
@@ -49,6 +51,29 @@ def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
     opened = Store(ArchiveSection(path=str(tmp_path / "archive"), max_gb=1e-4), "l", clock)
     yield opened
     opened.close()
+
+
+class FullDisk:
+    """A disk that takes so many files more; None: as many as there are."""
+
+    def __init__(self) -> None:
+        self.writes_left: int | None = None
+
+    def write(self, path: Path, content: bytes) -> None:
+        """Write a file, or raise."""
+        if self.writes_left is not None:
+            if self.writes_left == 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            self.writes_left -= 1
+        write(path, content)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> FullDisk:
+    """The disk on which the archive lies."""
+    disk = FullDisk()
+    monkeypatch.setattr("inspector.archive.store.write", disk.write)
+    return disk
 
 
 def add(store: Store, number: int, coil: str = "C/1", place: int = 0) -> str:
@@ -243,3 +268,25 @@ def test_two_people_do_not_overwrite_each_other(store: Store, clock: Clock) -> N
     assert label(store, defect, "", seen=first.time)[0]
     is_done, message = label(store, defect, "dark", operator="Lee", seen=first.time)
     assert not is_done and "was taken back" in message
+
+
+@pytest.mark.parametrize("writes", range(1, 6))
+def test_a_label_that_a_full_disk_cut_short_is_asked_for_again(store: Store, disk: FullDisk, writes: int) -> None:
+    """Wherever it was cut: the same order goes through, another person's does not, and the size is right throughout."""
+    defect = add(store, 3)
+    add(store, 3, place=1)
+    add(store, 3, place=2)
+    disk.writes_left = writes
+    with pytest.raises(OSError, match="No space"):
+        label(store, defect, seen="")
+    disk.writes_left = None
+    assert sorted(path.stem for path in store.folder.rglob("*.png")) == sorted(
+        path.stem for path in store.folder.rglob("*.json")
+    )
+    if writes > 1:
+        assert "Kim labelled it sound" in label(store, defect, operator="Lee", seen="")[1]
+    assert label(store, defect, seen="") == (True, f"dark {defect} is sound now (3 crops).")
+    assert [crop.label is not None for crop in sidecars(store)] == [True] * 3
+    counted = store.bytes
+    store.count()
+    assert store.bytes == counted
