@@ -16,6 +16,8 @@ from pathlib import Path
 PROBE_BYTES = 2**18
 """As much as a crop has."""
 BLOCK = 4096
+PART = ".tmp"
+"""How the name of a file ends that is being written."""
 TRIMMED = 0.95
 """Share of a limit that is left when the oldest have gone."""
 DAY_S = 86_400.0
@@ -26,7 +28,7 @@ def write(path: Path, content: bytes) -> None:
 
     Raises: OSError.
     """
-    part = path.with_suffix(".tmp")
+    part = path.with_suffix(PART)
     try:
         part.write_bytes(content)
         part.replace(path)
@@ -104,20 +106,20 @@ def remove(path: Path) -> int:
 
     Raises: OSError.
     """
-    try:
-        size = disk_bytes(path)
-        path.unlink()
-    except FileNotFoundError:
-        return 0
+    size = disk_bytes(path)
+    path.unlink(missing_ok=True)
     return size
 
 
 def disk_bytes(path: Path) -> int:
-    """Disk space that a file takes.
+    """Disk space that a file takes; none where it is gone.
 
     Raises: OSError.
     """
-    return blocks(path.stat().st_size)
+    try:
+        return blocks(path.stat().st_size)
+    except FileNotFoundError:
+        return 0
 
 
 def blocks(size: int) -> int:

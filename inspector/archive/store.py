@@ -18,7 +18,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -26,7 +26,19 @@ import cv2
 import msgspec
 
 from inspector.archive.draft import ArchiveEntry, sidecar
-from inspector.archive.files import DAY_S, TRIMMED, blocks, disk_bytes, oldest, refusal, remove, try_out, write
+from inspector.archive.files import (
+    DAY_S,
+    PART,
+    TRIMMED,
+    blocks,
+    disk_bytes,
+    oldest,
+    refusal,
+    remove,
+    try_out,
+    under,
+    write,
+)
 from inspector.archive.settings import ArchiveSection
 from inspector.errors import ArchiveError
 from inspector.records.commands import Answer, Relabel
@@ -82,11 +94,21 @@ class Store:
     # --- crops ----------------------------------------------------------------------------------------------
 
     def count(self) -> None:
-        """Find out how much space the crops take.
+        """Find out how much space the crops take; remove what a process left that ended while it wrote.
 
         Raises: OSError.
         """
-        self.bytes = sum(disk_bytes(path) for path in (*self._files(SEEN), *self._files(LABELLED)))
+        taken = 0
+        for kind in (SEEN, LABELLED):
+            for folder in under(self.folder / kind, "*", "*"):
+                paths = list(under(folder, "*"))
+                whole = {path.stem for path in paths if path.suffix == ".json"}
+                for path in paths:
+                    if path.suffix == PART or (path.suffix == ".png" and path.stem not in whole):
+                        remove(path)
+                    elif path.suffix in (".png", ".json"):
+                        taken += disk_bytes(path)
+        self.bytes = taken
 
     def add(self, entry: ArchiveEntry) -> None:
         """Write a crop and its sidecar; the oldest go where there is no room.
@@ -175,9 +197,6 @@ class Store:
             path.unlink()
             path.with_suffix(".png").unlink()
         self.bytes += blocks(len(facts)) - blocks(before.st_size)
-
-    def _files(self, kind: str) -> Iterator[Path]:
-        return (path for path in (self.folder / kind).glob("*/*/*") if path.suffix in (".png", ".json"))
 
     def _make_room(self, to_bytes: int) -> None:
         self.count()  # somebody may have made room by hand, and what is labelled must not pay for it

@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from inspector.archive.files import DAY_S, TRIMMED, disk_bytes, oldest, remove, write
+from inspector.archive.files import DAY_S, PART, TRIMMED, disk_bytes, oldest, remove, under, write
 from inspector.archive.settings import ArchiveSection
 from inspector.records.names import file_name
 from inspector.records.strip_tile import StripTile
@@ -55,11 +55,17 @@ class TileStore:
         """Disk space of all tiles, once they were counted."""
 
     def count(self) -> None:
-        """Find out how much space the tiles take.
+        """Find out how much space the tiles take; remove what a process left that ended while it wrote.
 
         Raises: OSError.
         """
-        self.bytes = sum(disk_bytes(path) for path in self._folder.glob("*/*/*.jpg"))
+        taken = 0
+        for path in under(self._folder, "*", "*", "*"):
+            if path.suffix == PART:
+                remove(path)
+            elif path.suffix == ".jpg":
+                taken += disk_bytes(path)
+        self.bytes = taken
 
     def add(self, tile: DrawnTile) -> None:
         """Write a tile in place of its earlier state; the oldest go where there is no room.
@@ -72,7 +78,7 @@ class TileStore:
         facts = tile.facts
         name = TileName(facts.side, facts.mm_per_px, tile.index, round(begun.timestamp() * 1000), facts.camera)
         path = folder / str(name)
-        before = disk_bytes(path) if path.exists() else 0
+        before = disk_bytes(path)
         write(path, tile.jpeg)
         self.bytes += disk_bytes(path) - before
         most_bytes = self._section.strip_max_gb * 1e9

@@ -290,3 +290,24 @@ def test_a_label_that_a_full_disk_cut_short_is_asked_for_again(store: Store, dis
     counted = store.bytes
     store.count()
     assert store.bytes == counted
+
+
+def test_a_crop_without_its_sidecar_leaves_nothing(store: Store, disk: FullDisk) -> None:
+    """Where the disk takes the picture alone."""
+    disk.writes_left = 1
+    with pytest.raises(OSError, match="No space"):
+        add(store, 3)
+    assert list(store.folder.rglob("*.png")) == []
+
+
+def test_what_was_being_written_as_a_process_ended_goes(store: Store) -> None:
+    """A picture without a sidecar and a part of a file, as the crops are counted; whole crops stay."""
+    label(store, add(store, 3))
+    add(store, 4)
+    whole = sorted(path for path in store.folder.rglob("*.*") if path.is_file())
+    for kind in (SEEN, LABELLED):
+        for name in ("top-1-0.png", "top-2-0.tmp"):
+            (store.folder / kind / "2024-11-27" / "C%2F1" / name).write_bytes(b"x")
+    counted = store.bytes
+    store.count()
+    assert store.bytes == counted and sorted(path for path in store.folder.rglob("*.*") if path.is_file()) == whole

@@ -249,6 +249,16 @@ def test_no_strip_goes_for_room_made_by_hand(tmp_path: Path) -> None:
     assert sorted(name.index for _, name in names(tmp_path, "C")) == [0, 1, 2, 3, 4]
 
 
+def test_what_was_being_drawn_as_a_process_ended_goes(tmp_path: Path) -> None:
+    """A part of a tile's file, as the tiles are counted; the tile stays."""
+    store = TileStore(ArchiveSection(path=str(tmp_path)), utc)
+    store.add(any_tile(0))
+    [(path, _)] = names(tmp_path, "C")
+    path.with_suffix(".tmp").write_bytes(b"x")
+    store.count()
+    assert list(path.parent.iterdir()) == [path] and store.bytes == 8192
+
+
 def test_stray_files_do_not_stop_the_strip_picture(tmp_path: Path) -> None:
     """A file between the folders stays; strip goes as its limit asks for, also what somebody else removes meanwhile."""
     store = TileStore(ArchiveSection(path=str(tmp_path), strip_max_gb=40_960 / 1e9), utc)
