@@ -101,11 +101,12 @@ STRIP = [
 
 FRAMES = [
     Panel("Frames", "Inspected a second, by camera.", "short",
-          [(rate("inspector_frames_inspected_total", "line, camera"), "{{line}} {{camera}}")]),
-    Panel("Frames that were not inspected", "A second, by reason.", "short",
-          [(rate("inspector_frames_dropped_total", "line, reason"), "dropped: {{reason}}"),
-           (rate("inspector_frames_rejected_total", "line, reason"), "rejected: {{reason}}"),
-           (rate("inspector_frames_missing_total", "line"), "missing")]),
+          [(rate("inspector_frames_inspected_total", "line, camera", ',camera!=""'), "{{line}} {{camera}}")]),
+    Panel("Frames that were not inspected", "A second, by reason; of all cameras: also messages that name none.",
+          "short",
+          [(rate("inspector_frames_dropped_total", "line, reason"), "{{line}} dropped: {{reason}}"),
+           (rate("inspector_frames_rejected_total", "line, reason"), "{{line}} rejected: {{reason}}"),
+           (rate("inspector_frames_missing_total", "line"), "{{line}} missing")]),
     Panel("From capture to event", "Half of all defects, and 99 in 100.", "s",
           [(quantile(0.5, "inspector_capture_to_event_seconds", "line, camera"), "half {{line}} {{camera}}"),
            (quantile(0.99, "inspector_capture_to_event_seconds", "line, camera"), "99 % {{line}} {{camera}}")]),
@@ -213,7 +214,7 @@ def write(name: str) -> str:
         .refresh("10s")
         .tooltip(DashboardCursorSync.CROSSHAIR)
         .with_variable(dashboard.DatasourceVariable("source").label("Prometheus").type("prometheus"))
-        .with_variable(_choice("line", "Line", "label_values(inspector_ready, line)"))
+        .with_variable(_choice("line", "Line", 'label_values(up{job="inspector"}, line)'))
     )
     if name != "fleet":
         board.with_variable(
@@ -225,6 +226,7 @@ def write(name: str) -> str:
 
 
 def _choice(name: str, label: str, query: str) -> dashboard.QueryVariable:
+    """Let one be chosen, several, or all: that is any value, also the empty one, which is not listed."""
     return (
         dashboard.QueryVariable(name)
         .label(label)
@@ -233,6 +235,7 @@ def _choice(name: str, label: str, query: str) -> dashboard.QueryVariable:
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .hide(VariableHide.DONT_HIDE)
         .include_all(True)
+        .all_value(".*")
         .multi(True)
     )
 

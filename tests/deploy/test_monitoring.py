@@ -86,6 +86,16 @@ def test_dashboards_are_current_and_of_grafanas_schema(name: str) -> None:
     assert json.loads(json.dumps(read, cls=JSONEncoder)) == json.loads(shipped)
 
 
+def test_all_means_all() -> None:
+    """`All` is every camera, and what no camera is known of; a line that is down can be chosen."""
+    variables = json.loads(write("line"))["templating"]["list"][1:]
+    assert [(of["name"], of["allValue"]) for of in variables] == [("line", ".*"), ("camera", ".*")]
+    assert variables[0]["query"] == 'label_values(up{job="inspector"}, line)'
+    queries = {panel.title: [query for query, _ in panel.queries] for panel in DASHBOARDS["line"][1]}
+    assert all('camera=~"$camera"}' in query for query in queries["Frames that were not inspected"])
+    assert 'camera!=""' in queries["Frames"][0]  # it has none to show
+
+
 def test_a_metric_that_does_not_exist_is_found() -> None:
     """The check can fail."""
     assert unknown("rate(inspector_frames_recieved_total[5m])", known()) == {"inspector_frames_recieved_total"}

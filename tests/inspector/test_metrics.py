@@ -216,6 +216,12 @@ def test_a_camera_clock_that_runs_ahead() -> None:
     ]
 
 
+def test_a_start_that_takes_long_is_no_fault() -> None:
+    """Until the journal is open and the recipe loaded nothing stands that an alert fires on but `ready`."""
+    at = {name: value for name, labels, value in samples(Metrics(CAMERAS, ["dark"])) if not labels}
+    assert (at["inspector_journal_written"], at["inspector_last_reload_success"], at["inspector_ready"]) == (1, 1, 0)
+
+
 def test_names_and_units() -> None:
     """Every metric of ours is named after its noun and base unit; no unit is a part or a multiple of one."""
     names = {name for name, _, _ in samples(used()) if not name.startswith(("process_", "python_"))}
