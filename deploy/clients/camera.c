@@ -5,11 +5,13 @@
 
    Standard input holds raw frames, WIDTH x HEIGHT grey bytes each, one after the other. Each is kept until the inspector
    has recorded it, and sent again to one that was started again. KEYFILE is what `inspector keys new NAME` wrote, for an
-   inspector that asks for keys. An empty COIL is none. Exit code: 0 all is recorded, 1 it is not, or a frame of it was
-   refused, 2 wrong use, or the camera is refused.
+   inspector that asks for keys. An empty COIL is none. Exit code: 0 all is recorded, 1 it is not, a frame of it was
+   refused or the input ended within one, 2 wrong use, or the camera is refused.
    The rules it follows are numbered as in inspector/intake/README.md. */
 
 #define _POSIX_C_SOURCE 200809L
+#include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,11 +179,29 @@ static int take(const char *text) {
     return 1;
 }
 
-/* Read on; 1 once a frame is whole, -1 at the end. */
+/* Name this start as no other was, also where the clock begins with the same second each time; 0 without random bytes. */
+static int name_boot(void) {
+    unsigned char random[8];
+    int file = open("/dev/urandom", O_RDONLY);
+    int is_whole = file >= 0 && read(file, random, sizeof random) == (ssize_t)sizeof random;
+    if (file >= 0)
+        close(file);
+    for (size_t at = 0; is_whole && at < sizeof random; at++)
+        sprintf(boot + 2 * at, "%02x", random[at]);
+    return is_whole;
+}
+
+/* Read on; 1 once a frame is whole, -1 at the end, -2 where that is no end: within a frame, or an error. */
 static int read_frame(unsigned char *pixels, size_t *have) {
     ssize_t got = read(0, pixels + *have, frame_bytes - *have);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN))
+        return 0;
+    if (got < 0)
+        fprintf(stderr, "camera: standard input: %s\n", strerror(errno));
+    else if (!got && *have)
+        fprintf(stderr, "camera: standard input ended with %zu bytes of a frame of %zu\n", *have, frame_bytes);
     if (got <= 0)
-        return -1;
+        return got || *have ? -2 : -1;
     *have += (size_t)got;
     return *have == frame_bytes;
 }
@@ -244,7 +264,7 @@ int main(int words, char **word) {
     }
     const char *name = word[2];
     char coil[HEADER_BYTES / 2];
-    int width = atoi(word[3]), height = atoi(word[4]), is_open = 1;
+    int width = atoi(word[3]), height = atoi(word[4]), is_open = 1, is_cut = 0;
     double mm_per_row = atof(word[6]);
     long long number = 0, hello_ms = -HELLO_MS;
     size_t have = 0;
@@ -260,9 +280,10 @@ int main(int words, char **word) {
     for (int at = 0; at < KEEP; at++)
         if (!(kept[at].pixels = malloc(frame_bytes)))
             return 1;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(boot, sizeof boot, "%llx-%x", (long long)now.tv_sec, (unsigned)getpid()); /* another one at each start */
+    if (!name_boot()) {
+        fprintf(stderr, "camera: /dev/urandom: no random bytes\n");
+        return 1;
+    }
 
     void *context = zmq_ctx_new();
     dealer = zmq_socket(context, ZMQ_DEALER);
@@ -307,7 +328,9 @@ int main(int words, char **word) {
             int is_whole = read_frame(frame->pixels, &have);
             if (is_whole < 0)
                 is_open = 0;
+            is_cut |= is_whole == -2;
             if (is_whole == 1) {
+                struct timespec now;
                 clock_gettime(CLOCK_REALTIME, &now);
                 snprintf(frame->header, HEADER_BYTES,
                          "{\"v\":1,\"camera\":\"%s\",\"boot\":\"%s\",\"number\":%lld,\"captured_ns\":%lld,\"width\":%d,"
@@ -331,5 +354,5 @@ int main(int words, char **word) {
     zmq_close(dealer);
     zmq_ctx_term(context);
     printf("%lld frames sent and recorded\n", number - refused);
-    return refused > 0;
+    return refused > 0 || is_cut;
 }

@@ -1,5 +1,6 @@
 """The page for those who write cameras: its bytes are what the inspector takes and sends, and its C client works."""
 
+import os
 import re
 import shutil
 import signal
@@ -13,6 +14,7 @@ import zmq
 from inspector import wire
 from inspector.access.keys import Key
 from inspector.demand import Demand
+from inspector.harness.ports import Ports
 from inspector.intake.credit import CreditIntake
 from inspector.intake.push import Intake
 from inspector.intake.receipts import Known
@@ -154,7 +156,7 @@ def test_the_c_client_loses_nothing_over_a_kill_of_the_inspector(tmp_path: Path,
 
 
 def test_the_c_client_says_what_is_wrong(tmp_path: Path, client: Path) -> None:
-    """Wrong words, a wrong address and a camera that is not configured end with 2."""
+    """Wrong words, a wrong address and a camera that is not configured end with 2; input that cannot be read with 1."""
     assert subprocess.run([str(client)], capture_output=True, check=False).returncode == 2
     words = [str(client), "nowhere", "top", "4", "2", "C1", "0.5"]
     done = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
@@ -166,6 +168,11 @@ def test_the_c_client_says_what_is_wrong(tmp_path: Path, client: Path) -> None:
             words = [str(client), mill.ports.address("frames"), "spy", "4", "2", "C1", "0.5"]
             done = subprocess.run(words, capture_output=True, text=True, stdin=stdin, check=False)
     assert done.returncode == 2 and '"reason":"camera"' in done.stderr
+    folder = os.open(tmp_path, os.O_RDONLY)  # nothing can be read from it
+    words = [str(client), Ports.free().address("frames"), "top", "4", "2", "C1", "0.5"]
+    done = subprocess.run(words, capture_output=True, text=True, stdin=folder, check=False)
+    os.close(folder)
+    assert done.returncode == 1 and done.stderr.startswith("camera: standard input: ")
 
 
 @pytest.mark.parametrize(
@@ -190,14 +197,17 @@ def test_the_c_client_sends_nothing_that_is_no_frame(client: Path, name: str, co
 
 
 def test_the_c_client_names_its_coil(context: Context, tmp_path: Path, client: Path) -> None:
-    """Signs that JSON escapes and letters of any script come as they are; empty is none; a refusal ends with 1."""
+    """Signs that JSON escapes and letters of any script come as they are; empty is none; a refusal ends with 1.
+
+    So does input that ends within a frame. Each start has a boot of its own, of no clock and no process's number.
+    """
     source = tmp_path / "frames"
     source.write_bytes(PIXELS)
     facts = options(IntakeSection(bind="tcp://127.0.0.1:*", transport="credit"))
     demand = facts["demand"]
     assert isinstance(demand, Demand)
     intake = CreditIntake(context, known=Known([CAMERA]), **facts)
-    batches, coils = consumed(intake, demand), list[str | None]()
+    batches, coils, boots = consumed(intake, demand), list[str | None](), set[str]()
 
     def run(coil: str) -> tuple[int, str, str]:
         words = [str(client), intake.address, "top", "4", "2", coil, "0.5"]
@@ -208,6 +218,7 @@ def test_the_c_client_names_its_coil(context: Context, tmp_path: Path, client: P
             while camera.poll() is None:
                 batch = next(batches)
                 coils.extend(frame.header.coil for frame in batch.frames())
+                boots.update(frame.header.boot for frame in batch.frames())
                 demand.acknowledge(batch.receipts)
             out, err = camera.communicate()
             return camera.returncode, out, err
@@ -215,8 +226,12 @@ def test_the_c_client_names_its_coil(context: Context, tmp_path: Path, client: P
     given = ['C"1\\', "Ö" * 64, ""]
     assert [run(coil) for coil in given] == [(0, "1 frames sent and recorded\n", "")] * 3
     assert coils == [*given[:2], None]
+    assert len(boots) == 3 and all(re.fullmatch("[0-9a-f]{16}", boot) for boot in boots)
     code, out, err = run("a\u00a0b")
     assert (code, out) == (1, "0 frames sent and recorded\n") and '"reason":"header"' in err
+    source.write_bytes(PIXELS + bytes(3))
+    cut = "camera: standard input ended with 3 bytes of a frame of 8\n"
+    assert run("C1") == (1, "1 frames sent and recorded\n", cut)
     intake.close()
 
 
