@@ -61,7 +61,7 @@ class Status(msgspec.Struct, frozen=True):
     state: str
     """`online`, or `offline`."""
     inspector: str = "unknown"
-    """`alive`, or `silent`: no heartbeat for 10 s."""
+    """`alive`, or `silent`: no heartbeat for 10 s; `unknown` until either is so."""
     lost: int = 0
     """Number of events that the journal had deleted before they could be sent."""
 
@@ -117,13 +117,17 @@ class Forward:
         stop: Flag,
         *,
         since: int | None = None,
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = f"/inspector/{line}"
         self._broker, self._place, self._follow, self._stop = broker, place, follow, stop
-        self._since = since
+        self._since, self._clock_s = since, clock_s
         self._sent: deque[Cursor] = deque()
         """Under way, oldest first."""
-        self._heartbeat_s: float | None = None
+        self._quiet_s = 0.0
+        """How long events were waited for since the last heartbeat, without the time in which nobody listened."""
+        self._has_beaten = False
+        """Whether a heartbeat came in this session."""
         self._lost = 0
         self._status = Status("offline")
         self._is_new = True
@@ -159,7 +163,7 @@ class Forward:
     def _session(self) -> None:
         """Send from the cursor on until something goes away or a stop is asked for."""
         self._sent.clear()
-        self._heartbeat_s = None
+        self._has_beaten = False
         self._broker.connect()
         self._is_new = False
         cursor = self._place.cursor
@@ -178,8 +182,10 @@ class Forward:
         """Send what has come, as far as there is room, and see what was acknowledged."""
         is_quiet = False
         for _ in range(min(EVENTS_A_TURN, self._broker.room)):
+            begin_s = self._clock_s()
             event = next(events, None)
             if event is None:
+                self._quiet_s += self._clock_s() - begin_s
                 is_quiet = True
                 break
             self._take(event, events.payload)
@@ -193,9 +199,8 @@ class Forward:
                 f"events come from {event.source}; expected {self._source}. Give the --line of that inspector, "
                 "or the --connect of this line's."
             )
-        is_beat = isinstance(event.data, Heartbeat)
-        if is_beat:
-            self._heartbeat_s = time.monotonic()
+        if isinstance(event.data, Heartbeat):
+            self._quiet_s, self._has_beaten = 0.0, True
         if self._place.cursor is None:  # begins here: from now on nothing may be lost
             begin = event.data.last_seq if isinstance(event.data, Heartbeat) else event.seq - 1
             self._place.note(event.epoch, max(0, begin), event.time)
@@ -228,10 +233,9 @@ class Forward:
 
     def _report(self) -> None:
         """Let the broker know what has changed with this bridge."""
-        beat_s = self._heartbeat_s
-        inspector = "unknown"
-        if beat_s is not None:
-            inspector = "alive" if time.monotonic() - beat_s < SILENT_S else "silent"
+        inspector = "alive" if self._has_beaten else "unknown"
+        if self._quiet_s >= SILENT_S:
+            inspector = "silent"
         status = Status("online", inspector, self._lost)
         if status != self._status:
             self._status = status

@@ -1,0 +1,94 @@
+"""What a bridge reports of its inspector, between real event sockets and a broker in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from inspector.bridges.forward import WAIT_S, Away, Forward, Status
+from inspector.client import Events, Gap
+from inspector.cursor import Cursor, KeptPlace
+from inspector.harness.ports import Ports
+from inspector.records.envelope import Event
+from inspector.signals import Flag
+from tests.lines import Line
+
+After = Cursor | tuple[str | None, int] | None
+ENOUGH = 100
+"""Turns of a bridge after which a test ends, whatever was reported."""
+
+
+class Memory:
+    """A broker that keeps what is reported, `until` all of that has come; it goes away for an hour after `turns`."""
+
+    room = 64
+
+    def __init__(self, stop: Flag, until: list[str], turns: int) -> None:
+        self.reported: list[str] = []
+        self.now_s = 0.0
+        self._stop, self._until, self._turns = stop, until, turns
+        self._left = self._all = 0
+
+    def connect(self) -> None:
+        """Be there for some turns."""
+        self.now_s += 3600
+        self._left = self._turns
+
+    def send(self, event: Event, payload: bytes) -> None:
+        """Nothing is looked at."""
+
+    def acknowledged(self, wait_s: float) -> int:
+        """Go away after some turns."""
+        self._left -= 1
+        self._all += 1
+        if self._all == ENOUGH:
+            self._stop.set()
+        if not self._left and not self._stop.is_set():
+            raise Away("the broker is gone")
+        return 0
+
+    def report(self, status: Status) -> None:
+        """Keep it, and stop once all has come."""
+        self.reported.append(status.inspector)
+        if self.reported[-len(self._until) :] == self._until:
+            self._stop.set()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def follow(connect: str, replay: str, after: After, gap: Callable[[Gap], None]) -> Events:
+    """A client as the command makes one."""
+    return Events(connect, replay=replay, after=after, timeout_s=WAIT_S, heartbeats=True, on_gap=gap)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[KeptPlace]:
+    """No place yet."""
+    place = KeptPlace(tmp_path / "cursor.json")
+    yield place
+    place.release()
+
+
+@pytest.mark.parametrize("turns", [1000, 4])
+def test_an_inspector_that_is_down_from_the_start_is_silent(place: KeptPlace, turns: int) -> None:
+    """After 10 s in which events were waited for, though the broker goes away again and again."""
+    ports, stop = Ports.free(), Flag()
+    broker = Memory(stop, ["silent"], turns)
+    clock_s = partial(next, iter(range(0, 10**6, 2)))
+    addresses = ports.address("events"), ports.address("replay")
+    Forward("l", broker, place, partial(follow, *addresses), stop, clock_s=clock_s).run()
+    assert list(dict.fromkeys(broker.reported)) == ["unknown", "silent"]
+
+
+def test_an_inspector_that_nobody_listened_to_is_not_silent(tmp_path: Path, place: KeptPlace) -> None:
+    """A broker that was away for long makes no inspector silent; each session asks for a heartbeat of its own."""
+    stop = Flag()
+    broker = Memory(stop, ["alive", "unknown", "alive"], 6)
+    with Line(tmp_path / "journal") as line:
+        addresses = line.publisher.address, line.replays.address
+        Forward("l", broker, place, partial(follow, *addresses), stop, clock_s=lambda: broker.now_s).run()
+    assert "silent" not in broker.reported
