@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,16 @@ def test_no_page_of_a_bundle_leads_to_nothing(tmp_path: Path) -> None:
     links = [(page, link) for page in pages for link in LINK.findall(page.read_text(encoding="utf-8"))]
     assert [str(page) + link for page, link in links if "://" not in link and not (page.parent / link).exists()] == []
     assert not list(tmp_path.rglob("*.onnx"))
+
+
+def test_the_example_and_units_name_pages_that_are_there(tmp_path: Path) -> None:
+    """As they lie in an unpacked bundle."""
+    copy_pages(SOURCE, tmp_path / "docs")
+    files = [SOURCE / "deploy/example.toml", SOURCE / "deploy/install.sh", *(SOURCE / "systemd").glob("*.*")]
+    text = "".join(path.read_text(encoding="utf-8") for path in files if path.suffix != ".md")
+    named = set(re.findall(r"[\w./-]+\.md\b", text))
+    assert {"docs/inspector/README.md", "docs/SECURITY.md"} <= named
+    assert [name for name in sorted(named) if not (tmp_path / name).is_file()] == []
 
 
 def test_a_link_to_nothing_stops_the_bundle(tmp_path: Path) -> None:
