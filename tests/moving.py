@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from inspector.config.camera import CameraSection
 from inspector.records.events import Data, Trigger
+from inspector.records.frame import Header
 from inspector.records.stages import Detection, Findings, Inspected
 from inspector.strip.strip import Strip
 from inspector.triggers.settings import TriggerSection
@@ -73,6 +74,10 @@ class Line(msgspec.Struct, kw_only=True):
     restarts: Sequence[int] = ()
     """Calls before which the inspector was killed and started again."""
     cameras: Sequence[CameraSection] = (CAMERA,)
+    kept: Sequence[CameraSection] = ()
+    """What of them is configured from the first restart on; all of them if empty."""
+    is_sent: Callable[[Header], bool] = lambda header: True
+    """Which frames come."""
 
     def run(self, rule: TriggerSection, *rules: TriggerSection) -> list[Reported]:
         """Let the strip pass; return what the triggers reported."""
@@ -80,9 +85,10 @@ class Line(msgspec.Struct, kw_only=True):
         now_ns = EPOCH_NS
 
         def started(states: dict[str, bytes] | None = None) -> tuple[Strip, Triggers]:
-            strip = Strip(self.cameras)
+            cameras = self.kept if states and self.kept else self.cameras
+            strip = Strip(cameras)
             triggers = Triggers(
-                (rule, *rules), self.cameras, unix_ns=lambda: self.unix_ns(now_ns), monotonic_ns=lambda: now_ns
+                (rule, *rules), cameras, unix_ns=lambda: self.unix_ns(now_ns), monotonic_ns=lambda: now_ns
             )
             if states:
                 strip.restore(states["strip"], now_ns)
@@ -94,7 +100,8 @@ class Line(msgspec.Struct, kw_only=True):
         for call, (now_ns, arrivals) in enumerate(self.calls(s, mm)):
             if call in self.restarts:
                 strip, triggers = started({"strip": strip.state(), "triggers": triggers.state()})
-            found = triggers(strip(Findings(arrivals=tuple(arrivals), closed_ns=now_ns)))
+            came = tuple(seen for seen in arrivals if self.is_sent(seen.frame.header))
+            found = triggers(strip(Findings(arrivals=came, closed_ns=now_ns)))
             set_ns = self.unix_ns(now_ns) - now_ns
             for event in trigger_events(found.events):
                 as_begun = msgspec.structs.replace(event, due_ns=event.due_ns - set_ns)

@@ -96,6 +96,11 @@ class Motion:
 
     def __init__(self) -> None:
         self._seen: deque[tuple[int, float]] = deque(maxlen=MOST)
+        """Since the motion began: what a speed follows from."""
+        self._way: deque[tuple[int, float]] = deque(maxlen=MOST)
+        """Over stands, losses and ways back too: what has passed follows from it."""
+        self.own_ns = 0
+        """When the camera's own newest row was exposed; 0 where none was since a restart."""
         self._forecast: Forecast | None = None
 
     def see(self, at_ns: int, line_mm: float) -> None:
@@ -103,18 +108,26 @@ class Motion:
         if self._seen and self._begins(at_ns, line_mm):
             self._seen.clear()
         self._seen.append((at_ns, line_mm))
+        self._way.append((at_ns, line_mm))
         self._forecast = None
 
     def set_clock(self, by_ns: int) -> None:
         """Go on by a clock that was set by so much."""
-        self._seen = deque(((ns + by_ns, place_mm) for ns, place_mm in self._seen), maxlen=MOST)
+        self._seen, self._way = (
+            deque(((ns + by_ns, place_mm) for ns, place_mm in frames), maxlen=MOST)
+            for frames in (self._seen, self._way)
+        )
+        self.own_ns += by_ns if self.own_ns else 0
         self._forecast = None
 
-    def borrow(self, other: Motion, line_mm: float) -> None:
-        """Move as is seen elsewhere; its newest row is at `line_mm` here."""
-        shift_mm = line_mm - other._seen[-1][1]
-        self._seen = deque(((ns, place_mm + shift_mm) for ns, place_mm in other._seen), maxlen=MOST)
-        self._forecast = None
+    def go_with(self, other: Motion, at_ns: int, line_mm: float) -> None:
+        """Have moved as was seen elsewhere up to a time, at which the newest row is at `line_mm` here."""
+        shift_mm = line_mm - other.place_mm(at_ns)
+        self._seen, self._way = (
+            deque(((ns, place_mm + shift_mm) for ns, place_mm in frames if ns < at_ns), maxlen=MOST)
+            for frames in (other._seen, other._way)
+        )
+        self.see(at_ns, line_mm)
 
     def _begins(self, at_ns: int, line_mm: float) -> bool:
         """Whether it did not go on as it did: it stood, ran backwards, or that is unknown."""
@@ -126,8 +139,13 @@ class Motion:
 
     @property
     def at_ns(self) -> int:
-        """When the newest row was exposed; 0 where none was."""
+        """When the newest row was exposed, here or elsewhere; 0 where none was."""
         return self._seen[-1][0] if self._seen else 0
+
+    @property
+    def since_ns(self) -> int:
+        """When the oldest row was exposed that is remembered; 0 where none was."""
+        return self._way[0][0] if self._way else 0
 
     def next_ns(self) -> int:
         """Return when the next frame is exposed, or when it is certain that none is; with half a frame to spare."""
@@ -140,10 +158,18 @@ class Motion:
             there_ns = at_ns if not forecast.acceleration else at_ns + forecast.stop_ns
         return there_ns + (at_ns - before_ns) // 2
 
-    def passed_mm(self, since_ns: int) -> float:
-        """Return how far the strip has come since a time, as seen."""
-        times, places = zip(*self._seen, strict=True)
-        return float(places[-1] - np.interp(since_ns, times, places))
+    def place_mm(self, ns: int) -> float:
+        """Return where it was at a time, as seen; that of the oldest row before, by the forecast after the newest."""
+        later_ns, later_mm = self._way[-1]
+        forecast = self.forecast()
+        if forecast is not None and ns > later_ns:
+            return forecast.place_mm(ns)
+        for before_ns, before_mm in reversed(self._way):
+            if before_ns <= ns:
+                part = (ns - before_ns) / (later_ns - before_ns) if later_ns > ns else 0.0
+                return before_mm + part * (later_mm - before_mm)
+            later_ns, later_mm = before_ns, before_mm
+        return later_mm
 
     def forecast(self) -> Forecast | None:
         """Return how it goes on; None before the first frame."""

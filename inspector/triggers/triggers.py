@@ -146,7 +146,8 @@ class Triggers:
         Raises: ValueError when it cannot be read.
         """
         self._state = msgspec.json.decode(state, type=_State)
-        self._ways.by_camera = self._state.ways
+        self._ways.restore(self._state.ways)
+        self._state.ways = self._ways.by_camera
 
     # --- defects ----------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 Laws: one frame's position that nothing else supports moves nothing. Positions along the line go on from coil to coil;
 what passed between two coils without being seen counts by the frames' numbers. A camera that sends nothing while
-another does goes on with that one's strip.
+another does goes on with that one's strip, by how far that one's way has come: over its stands, losses and restarts.
 
 Knows: placed frames, their times. Must not know: defects, rules.
 """
@@ -46,6 +46,8 @@ class Way(msgspec.Struct):
     """Of the newest row."""
     borrowed_mm: float = 0.0
     """How much of that passed since its last frame, as another camera saw."""
+    others_mm: dict[str, float] = {}
+    """`line_mm` of the other cameras when the newest row here was exposed, by name."""
     boot: str = ""
     number: int = 0
     is_estimated: bool = False
@@ -69,6 +71,7 @@ class Way(msgspec.Struct):
         end_mm = placed.start_mm + length_mm
         passage.reached_mm = max(passage.reached_mm, end_mm)
         self.line_mm, self.borrowed_mm = passage.head_mm + end_mm, 0.0
+        self.others_mm = {}
         self.boot, self.number = header.boot, header.number
         self.is_estimated = header.is_estimated
 
@@ -80,8 +83,9 @@ class Way(msgspec.Struct):
             if passage.coil == placed.coil and placed.start_mm >= passage.reached_mm / 2:
                 self.passages = [*(kept for kept in self.passages if kept is not passage), passage]
                 return passage
-        counted_mm = (header.number - self.number - 1) * length_mm if header.boot == self.boot else 0.0
-        unseen_mm = max(counted_mm, self.borrowed_mm)
+        counted_mm, unseen_mm = (header.number - self.number - 1) * length_mm, self.borrowed_mm
+        if header.boot == self.boot and unseen_mm <= counted_mm + length_mm:  # that is exact
+            unseen_mm = counted_mm
         head_mm = self.line_mm - self.borrowed_mm + max(0.0, unseen_mm - placed.start_mm) if last else 0.0
         self.passages = [*self.passages, CameraPassage(placed.coil, head_mm)][-REMEMBERED:]
         return self.passages[-1]
@@ -94,6 +98,8 @@ class Ways:
         self._cameras = cameras
         self.by_camera: dict[str, Way] = {}
         self._motions: dict[str, Motion] = {}
+        self._leader = ""
+        """The camera whose strip those go on with that send nothing."""
         self._arrival_ns = 0
         """How long after its exposure a frame is known here, at most: lately."""
         self._ahead_ns: int | None = None
@@ -111,13 +117,24 @@ class Ways:
         """Go on with other calibrations."""
         self._cameras = cameras
 
+    def restore(self, ways: Mapping[str, Way]) -> None:
+        """Go on where the cameras were that there still are."""
+        self.by_camera = {camera: way for camera, way in ways.items() if camera in self._cameras}
+        for camera, way in self.by_camera.items():
+            for name in self.by_camera.keys() - {camera}:  # a state of before 0.4 does not say: all were about as far
+                way.others_mm.setdefault(name, self.by_camera[name].line_mm)
+
     def follow(self, findings: Findings, now_ns: int, steady_ns: int) -> None:
         """Take in a batch's frames; `now_ns` is UNIX time, by which exposures are named, `steady_ns` monotonic."""
         self._follow_clock(now_ns, now_ns - steady_ns)
         for arrival, placed in zip(findings.inspected, findings.placed, strict=True):
             self._see(arrival, placed, (placed.coil, arrival.frame.header.camera) in findings.left_mm, now_ns)
+        leader_ns = self._lead()
         for camera in self.by_camera:
-            self._borrow(camera)
+            if leader_ns - self.motion(camera).own_ns > SILENT_NS:
+                self._borrow(camera)
+        for camera in self.by_camera:
+            self._note(camera)
 
     def stands(self, now_ns: int) -> bool:
         """Whether no camera's frames come that would have come if the strip had moved on as it did."""
@@ -125,24 +142,41 @@ class Ways:
             now_ns > self.motion(camera).next_ns() + 3 * self._arrival_ns // 2 + NEWEST_NS for camera in self.by_camera
         )
 
+    def _lead(self) -> int:
+        """Choose another leader where the last one is far behind; return when its newest row was exposed."""
+        own_ns = {name: self.motion(name).own_ns for name in self.by_camera}
+        newest = max(own_ns, key=own_ns.__getitem__, default="")
+        if own_ns.get(newest, 0) - own_ns.get(self._leader, 0) > SILENT_NS:
+            self._leader = newest
+        return own_ns.get(self._leader, 0)
+
     def _borrow(self, camera: str) -> None:
-        """Let a camera that is far behind go on with the strip, and as fast, as the one that saw the newest row."""
-        way, motion, ahead = self.by_camera[camera], self.motion(camera), self._ahead()
-        if motion.at_ns and ahead.at_ns - motion.at_ns > SILENT_NS:
-            way.borrow(ahead.passed_mm(motion.at_ns))
-            motion.borrow(ahead, way.line_mm)
+        """Let a camera that is far behind go on with the strip, and as fast, as the leader."""
+        way, motion, leader = self.by_camera[camera], self.motion(camera), self.motion(self._leader)
+        if motion.at_ns == leader.at_ns:
+            return
+        way.borrow(self._passed_mm(camera, self._leader, leader.at_ns))
+        motion.go_with(leader, leader.at_ns, way.line_mm)
+        way.others_mm[self._leader] = self.by_camera[self._leader].line_mm
 
-    def _ahead(self) -> Motion:
-        """How the strip moves under the camera that saw the newest row."""
-        return max((self.motion(name) for name in self.by_camera), key=lambda motion: motion.at_ns)
+    def _note(self, camera: str) -> None:
+        """Note where the others were as a camera's newest row was exposed; more exactly once they have gone on."""
+        others_mm, at_ns = self.by_camera[camera].others_mm, self.motion(camera).at_ns
+        for name in self.by_camera if at_ns else ():
+            other = self.motion(name)
+            if name != camera and other.at_ns and (other.since_ns <= at_ns or name not in others_mm):
+                others_mm[name] = other.place_mm(at_ns)
 
-    def _passed_mm(self, camera: str, until_ns: int) -> float:
-        """How far the strip has come since a camera's last frame, up to a time, as another camera sees it."""
-        motion, ahead = self.motion(camera), self._ahead()
-        forecast = ahead.forecast()
-        if ahead is motion or not motion.at_ns or forecast is None:
-            return 0.0
-        return ahead.passed_mm(motion.at_ns) + forecast.place_mm(until_ns) - forecast.line_mm
+    def _passed_mm(self, camera: str, other: str, until_ns: int) -> float:
+        """How far the strip has come since a camera's newest row, up to a time, as another camera saw it."""
+        others_mm, motion = self.by_camera[camera].others_mm, self.motion(other)
+        since_mm = others_mm[other] if other in others_mm else motion.place_mm(self.motion(camera).at_ns)
+        return motion.place_mm(until_ns) - since_mm
+
+    def _guide(self, camera: str) -> str | None:
+        """Another camera that shows how the strip moves: the leader, or the one that saw the newest row."""
+        others = [name for name in self.by_camera if name != camera and self.motion(name).at_ns]
+        return max(others, key=lambda name: (name == self._leader, self.motion(name).at_ns), default=None)
 
     def _follow_clock(self, now_ns: int, ahead_ns: int) -> None:
         """Have all that is known go by the new clock where somebody has set it."""
@@ -160,27 +194,32 @@ class Ways:
 
     def _see(self, arrival: Inspected, placed: Placed, has_left: bool, now_ns: int) -> None:
         header = arrival.frame.header
-        way = self.by_camera.setdefault(header.camera, Way())
+        way, motion = self.by_camera.setdefault(header.camera, Way()), self.motion(header.camera)
         length_mm = self._cameras[header.camera].footprint(header).length_mm
         exposed_ns = self._exposed_ns(header.captured_ns, now_ns)
-        if self._is_doubtful(way, header, placed, length_mm, exposed_ns):
+        at_ns = exposed_ns if -NEWEST_NS <= now_ns - exposed_ns <= OLDEST_NS else now_ns
+        if self._is_doubtful(way, header, placed, length_mm, at_ns):
             return
-        if header.boot != way.boot:  # its numbers do not say what passed before this frame
-            way.borrow(max(0.0, self._passed_mm(header.camera, exposed_ns) - length_mm))
+        guide, is_back = self._guide(header.camera), motion.at_ns != motion.own_ns
+        if guide and (is_back or header.boot != way.boot):  # what passed before this frame, and no numbers say
+            passed_mm = self._passed_mm(header.camera, guide, at_ns) - length_mm
+            way.borrow(max(-way.borrowed_mm, passed_mm))
         way.go_on(header, placed, length_mm, has_left=has_left)
-        age_ns = now_ns - exposed_ns
-        at_ns = exposed_ns if -NEWEST_NS <= age_ns <= OLDEST_NS else now_ns
         self._arrival_ns = max(now_ns - at_ns, self._arrival_ns * 15 // 16)
-        self.motion(header.camera).see(at_ns, way.line_mm)
+        if guide and is_back:
+            motion.go_with(self.motion(guide), at_ns, way.line_mm)
+        else:
+            motion.see(at_ns, way.line_mm)
+        motion.own_ns = at_ns
 
-    def _is_doubtful(self, way: Way, header: Header, placed: Placed, length_mm: float, exposed_ns: int) -> bool:
+    def _is_doubtful(self, way: Way, header: Header, placed: Placed, length_mm: float, at_ns: int) -> bool:
         """Whether a frame lies where no strip can have come since the one before, and the next has not confirmed it."""
-        before_ns, passage = self.motion(header.camera).at_ns, way.passages[-1] if way.passages else None
+        before_ns, passage = self.motion(header.camera).own_ns, way.passages[-1] if way.passages else None
         self._doubted_mm, doubted_mm = {**self._doubted_mm, header.camera: None}, self._doubted_mm.get(header.camera)
         if passage is None or passage.coil != placed.coil or not before_ns:
             return False
-        way_mm = abs(passage.head_mm + placed.start_mm + length_mm - way.line_mm)
-        if way_mm <= length_mm + FASTEST_MM_PER_S * max(0, exposed_ns - before_ns) / 1e9:
+        way_mm = abs(passage.head_mm + placed.start_mm + length_mm - way.line_mm + way.borrowed_mm)
+        if way_mm <= length_mm + FASTEST_MM_PER_S * max(0, at_ns - before_ns) / 1e9:
             return False
         if doubted_mm is not None and abs(placed.start_mm - doubted_mm) <= length_mm:
             return False

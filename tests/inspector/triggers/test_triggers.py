@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from inspector.config.camera import CameraSection
 from inspector.records.events import Defect, Trigger
-from inspector.records.stages import Findings, Frame, Inspected
+from inspector.records.stages import Findings
 from inspector.strip.strip import Strip
 from inspector.triggers.settings import TriggerSection
 from inspector.triggers.triggers import MOST, Triggers
@@ -303,56 +303,6 @@ def test_a_coil_that_nobody_saw_is_no_place() -> None:
     """A defect on a coil of which no frame was seen, as after a state that could not be read, is void, not guessed."""
     desk = Desk()
     assert desk.follow(msgspec.structs.replace(spot(1), coil="C9")) == [("shear", "d1", "void")]
-
-
-def test_a_dead_camera_leaves_its_strip_to_the_other() -> None:
-    """The camera that saw it sends no more: the other one's strip brings the defect to its place."""
-    other = CameraSection(name="bottom", side="bottom", mm_per_px=1.0, mm_per_row=ROW_MM)
-    line = Line(speed=lambda s: 10_000.0, seconds=6, cameras=(CAMERA, other), each=40)
-    now_ns = EPOCH_NS
-    strip = Strip(line.cameras)
-    triggers = triggers_by(lambda: now_ns, cameras=line.cameras)
-    reported: list[Trigger] = []
-    for now_ns, arrivals in line.calls(*line.positions()):
-        alive = tuple(
-            seen for seen in arrivals if seen.frame.header.camera == "bottom" or seen.frame.header.number < 21
-        )
-        reported += trigger_events(triggers(strip(Findings(arrivals=alive, closed_ns=now_ns))).events)
-    assert [(event.camera, event.state) for event in reported] == [("top", "armed"), ("top", "due")]
-    s, mm = line.positions()
-    off = line.off_mm(reported[-1], RULE, s, mm)
-    assert off is not None and abs(off) < 20.0
-
-
-@pytest.mark.parametrize("order", [1, -1])
-@pytest.mark.parametrize("boot", ["b", "c", "each"])
-@pytest.mark.parametrize(("begins", "ends"), [(150, 300), (190, 420), (150, 700), (300, 302), (398, 401)])
-def test_a_camera_that_is_back(boot: str, begins: int, ends: int, order: int) -> None:
-    """On the next coil or the same: what passed meanwhile counts once, by its frames' numbers or, of another boot, as
-    the other camera saw it, whose frames come before or after its own; also where each frame is of another boot.
-    """
-    other = CameraSection(name="bottom", side="bottom", mm_per_px=1.0, mm_per_row=ROW_MM)
-    line = Line(speed=lambda s: 10_000.0, seconds=14, cameras=(CAMERA, other), coil_frames=200, each=20)
-    now_ns = EPOCH_NS
-    far = msgspec.structs.replace(RULE, position_m=45.0)
-    strip, triggers = Strip(line.cameras), triggers_by(lambda: now_ns, [far], line.cameras)
-    reported: list[Trigger] = []
-
-    def sent(seen: Inspected) -> Inspected:
-        of = seen.frame.header
-        is_back = of.camera == "top" and of.number >= ends
-        named = f"b{of.number}" if boot == "each" and of.camera == "top" else boot if is_back else "b"
-        return msgspec.structs.replace(seen, frame=Frame(msgspec.structs.replace(of, boot=named), 0))
-
-    for now_ns, arrivals in line.calls(*line.positions()):
-        came = [sent(seen) for seen in arrivals if seen.frame.header.number not in range(begins, ends)]
-        others = [seen for seen in arrivals if seen.frame.header.camera == "bottom"]
-        found = triggers(strip(Findings(arrivals=tuple((came or others)[::order]), closed_ns=now_ns)))
-        reported += [event for event in trigger_events(found.events) if event.state != "armed"]
-    off = [line.off_mm(event, far, *line.positions()) for event in reported]
-    assert {event.state for event in reported} == {"due"}
-    assert {event.coil for event in reported} >= {"C0", f"C{ends // 200}"}
-    assert max(abs(mm) for mm in off if mm is not None) <= ROW_MM
 
 
 @pytest.mark.parametrize("set_ms", [-3_600_000, -1000, -500, 150, 1000, 30_000, 70_000, 3_600_000])
