@@ -128,7 +128,7 @@ class Triggers:
         while not self._inbox.empty():
             self._rules, self._cameras = self._inbox.get()
             self._ways.replace(self._cameras)
-        self._drop(lambda target: target.rule not in self._rules, "its rule was removed", events)
+        self._drop_removed(events)
         self._ways.follow(findings, now_ns, steady_ns)
         for event in findings.events:
             if isinstance(event, Defect):
@@ -190,6 +190,14 @@ class Triggers:
         done = self._state.done.setdefault(defect_id, [])
         if rule not in done:
             done.append(rule)
+
+    def _drop_removed(self, events: list[Data]) -> None:
+        """Wait no more for what has no rule any more, or no camera under which its strip could be followed."""
+        self._drop(lambda target: target.rule not in self._rules, "its rule was removed", events)
+        for target in self._state.targets:
+            if target.camera not in self._cameras and not target.is_whole:
+                self._finish(target.rule, target.defect_id)
+        self._drop(lambda target: target.camera not in self._cameras, "its camera was removed", events)
 
     def _drop(self, is_gone: Callable[[Target], bool], why: str, events: list[Data]) -> None:
         """Wait no more for some."""

@@ -86,6 +86,15 @@ def test_cameras_that_die_one_after_the_other(restarts: Sequence[int]) -> None:
     assert abs(reported[-1].off_mm or 0.0) <= ROW_MM
 
 
+def test_what_a_camera_saw_that_is_no_more_is_void() -> None:
+    """Its section was taken out, or has another name: nothing is left to follow its strip, and no room is taken."""
+    line = Line(speed=even, seconds=3, cameras=(CAMERA, OTHER), kept=(OTHER,), each=40, restarts=(60,))
+    line.is_sent = lambda of: of.number < DEAD or of.camera == "bottom"
+    reported = line.run(FAR)
+    assert words(reported) == [("top", "armed"), ("top", "void")]
+    assert reported[-1].event.message == "its camera was removed"
+
+
 @pytest.mark.parametrize("order", [1, -1, 0])
 @pytest.mark.parametrize("boot", ["b", "c", "each"])
 @pytest.mark.parametrize(("begins", "ends"), [(150, 300), (190, 420), (150, 700), (300, 302), (398, 401)])
