@@ -17,7 +17,9 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import os
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -40,12 +42,15 @@ from inspector.archive.files import (
     write,
 )
 from inspector.archive.settings import ArchiveSection
+from inspector.archive.steady import SteadyClock
 from inspector.errors import ArchiveError
 from inspector.records.commands import Answer, Relabel
 from inspector.records.crop import SOUND, Label, Sidecar
 from inspector.records.events import Labelled
 from inspector.records.names import file_name
 from inspector.words import counted
+
+log = logging.getLogger("inspector")
 
 SEEN, LABELLED = "seen", "labelled"
 LOCK = "archive.lock"
@@ -60,8 +65,14 @@ class Store:
     Raises: ArchiveError when the folder cannot be made or written, is full, or has another writer.
     """
 
-    def __init__(self, section: ArchiveSection, line: str, clock_utc: Callable[[], datetime]) -> None:
-        self.folder = Path(section.path)
+    def __init__(
+        self,
+        section: ArchiveSection,
+        line: str,
+        clock_utc: Callable[[], datetime],
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.folder, self._steady = Path(section.path), SteadyClock(clock_utc, clock_s)
         self._section, self._line, self._clock_utc = section, line, clock_utc
         self.bytes = 0
         """Disk space of all crops, once they were counted."""
@@ -130,16 +141,20 @@ class Store:
             self._make_room(int(TRIMMED * self._section.max_gb * 1e9))
 
     def age(self) -> None:
-        """Remove what is older than it may become.
+        """Remove what is older than it may become, by a clock that goes on as time does; of labels later than others.
 
         Raises: OSError.
         """
-        now_s = self._clock_utc().timestamp()
-        for kind, days in ((SEEN, self._section.max_days), (LABELLED, self._section.max_labelled_days)):
+        now_s, looks = self._steady.look()
+        for kind, days in ((SEEN, self._section.max_days), (LABELLED, self._section.max_labelled_days))[:looks]:
+            gone = 0
             for path, written_s in oldest(self.folder / kind, "*.json"):
                 if written_s >= now_s - days * DAY_S:
                     break
                 self._remove(path)
+                gone += 1
+            if gone:
+                log.info("archive: %s removed from %s, older than %g days", counted(gone, "crop"), kind, days)
 
     def relabel(self, order: Relabel) -> tuple[Answer, Labelled | None]:
         """Label all crops of a defect; return what became of it, and the event that reports it.

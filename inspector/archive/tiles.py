@@ -12,6 +12,8 @@ Knows: files. Must not know: threads, the line, how a tile is drawn.
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -22,11 +24,15 @@ import msgspec
 
 from inspector.archive.files import DAY_S, PART, TRIMMED, disk_bytes, oldest, remove, under, write
 from inspector.archive.settings import ArchiveSection
+from inspector.archive.steady import SteadyClock
 from inspector.records.names import file_name
 from inspector.records.strip_tile import StripTile
+from inspector.words import counted
 
 if TYPE_CHECKING:  # who reads tiles draws none, and loads nothing that does
     from inspector.archive.strip_picture import DrawnTile
+
+log = logging.getLogger("inspector")
 
 STRIP = "strip"
 MOST_COMMENT = 65_537
@@ -49,8 +55,14 @@ class TileName(msgspec.Struct, frozen=True):
 class TileStore:
     """The strip picture of an archive that this process writes."""
 
-    def __init__(self, section: ArchiveSection, clock_utc: Callable[[], datetime]) -> None:
-        self._folder, self._section, self._clock_utc = Path(section.path) / STRIP, section, clock_utc
+    def __init__(
+        self,
+        section: ArchiveSection,
+        clock_utc: Callable[[], datetime],
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._folder, self._section = Path(section.path) / STRIP, section
+        self._steady = SteadyClock(clock_utc, clock_s)
         self.bytes = 0
         """Disk space of all tiles, once they were counted."""
 
@@ -86,15 +98,19 @@ class TileStore:
             self._make_room(TRIMMED * most_bytes)
 
     def age(self) -> None:
-        """Remove what is older than it may become.
+        """Remove what is older than it may become, by a clock that goes on as time does.
 
         Raises: OSError.
         """
-        since_s = self._clock_utc().timestamp() - self._section.strip_max_days * DAY_S
-        for path, written_s in oldest(self._folder, "*.jpg"):
-            if written_s >= since_s:
-                return
+        now_s, looks = self._steady.look()
+        days, gone = self._section.strip_max_days, 0
+        for path, written_s in oldest(self._folder, "*.jpg") if looks else ():
+            if written_s >= now_s - days * DAY_S:
+                break
             self.bytes -= remove(path)
+            gone += 1
+        if gone:
+            log.info("archive: %s of the strip picture removed, older than %g days", counted(gone, "tile"), days)
 
     def _make_room(self, to_bytes: float) -> None:
         self.count()  # somebody may have made room by hand

@@ -54,7 +54,7 @@ def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
 
 
 class FullDisk:
-    """A disk that takes so many files more; None: as many as there are."""
+    """A disk that takes a number of files more; None: as many as there are."""
 
     def __init__(self) -> None:
         self.writes_left: int | None = None
@@ -154,13 +154,33 @@ def test_labelled_ones_do_not_pay_for_room_made_by_hand(store: Store) -> None:
     assert [crop.number for crop in sidecars(store)] == [12, 13, 14, 15, 16] and store.bytes < 5e4
 
 
+def age(store: Store) -> None:
+    """Have old crops removed by a clock that has gone on for a while."""
+    for _ in range(3):
+        store.age()
+
+
+def test_a_clock_that_is_wrong_for_a_moment_removes_nothing(store: Store, clock: Clock) -> None:
+    """Not as the inspector starts, nor later; where it stays so, crops without a label go before those with one."""
+    label(store, add(store, 0))
+    add(store, 1)
+    late = NOW + timedelta(days=3651)
+    for now in (late, NOW, NOW, late, NOW, NOW, late):
+        clock.now = now
+        store.age()
+    left = [len(sidecars(store))]
+    for _ in range(2):
+        store.age()
+        left.append(len(sidecars(store)))
+    assert left == [2, 1, 0]
+
+
 def test_old_crops_go(store: Store, clock: Clock) -> None:
     """By age too, and their folders with them; labelled ones stay longer."""
     label(store, add(store, 0))
     add(store, 1)
     clock.now = NOW + timedelta(days=91)
-    store.age()
-    store.age()
+    age(store)
     assert [crop.number for crop in sidecars(store)] == [0]
     assert list((store.folder / SEEN).iterdir()) == []
 
@@ -175,7 +195,7 @@ def test_stray_files_stop_nothing(store: Store, clock: Clock) -> None:
         add(store, number)
         assert store.bytes <= 1e5
     clock.now = NOW + timedelta(days=3651)
-    store.age()
+    age(store)
     assert sidecars(store) == [] and len(list(store.folder.rglob(".DS_Store"))) == 3
 
 
@@ -187,7 +207,7 @@ def test_a_label_makes_no_crop_younger(store: Store, clock: Clock, labels: tuple
     clock.now += timedelta(days=1)
     add(store, 1)
     clock.now = NOW + timedelta(days=days)
-    store.age()
+    age(store)
     assert sidecars(store) == []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import cv2
@@ -257,6 +257,19 @@ def test_what_was_being_drawn_as_a_process_ended_goes(tmp_path: Path) -> None:
     path.with_suffix(".tmp").write_bytes(b"x")
     store.count()
     assert list(path.parent.iterdir()) == [path] and store.bytes == 8192
+
+
+def test_old_strip_goes_by_a_steady_clock(tmp_path: Path) -> None:
+    """A clock that is wrong for a moment removes none; one that goes on does."""
+    now = [datetime.now(UTC)]
+    store = TileStore(ArchiveSection(path=str(tmp_path)), lambda: now[0])
+    store.add(any_tile(0))
+    store.age()
+    now[0] += timedelta(days=31)
+    store.age()
+    assert len(list(names(tmp_path, "C"))) == 1
+    store.age()
+    assert list(names(tmp_path, "C")) == [] and store.bytes == 0
 
 
 def test_stray_files_do_not_stop_the_strip_picture(tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def test_batches_that_memory_cannot_hold_are_refused(tmp_path: Path, capsys: pyt
 
 
 def test_a_strip_picture_that_no_file_can_hold_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A JPEG has so many rows at most; the finest that is named is taken."""
+    """A JPEG has 65 500 rows at most; the finest that is named is taken."""
     write_recipe(tmp_path / "recipe")
     config = write_configuration(tmp_path)
     text = config.read_text().replace("mm_per_row = 1\n", "mm_per_row = 1\nwidth = 1600\n")
