@@ -46,7 +46,7 @@ def within_budget(able_fps: float) -> RecipeChoice:
 
 
 def capacity_fps(name: str) -> float:
-    """Return how many of the demo's frames a second all cores together infer with a shipped recipe.
+    """Return how many of the demo's frames a second all cores that this process may use infer with a shipped recipe.
 
     By processor time: what else the machine does now is no reason for another recipe.
     """
@@ -59,4 +59,4 @@ def capacity_fps(name: str) -> float:
         engine.submit(planes)
         engine.result()
         spent_s.append(time.process_time() - began_s)
-    return (os.cpu_count() or 1) / max(min(spent_s[1:]), 1e-6)
+    return len(os.sched_getaffinity(0)) / max(min(spent_s[1:]), 1e-6)

@@ -32,7 +32,7 @@ Job = tuple[Work, Path]
 
 
 def run_jobs(jobs: Sequence[Job], at_once: int, console: Console) -> None:
-    """Do all `jobs`, `at_once` of them at a time, and share the cores among them.
+    """Do all `jobs`, `at_once` of them at a time, and share the cores that this process may use among them.
 
     The first that fails has the others save their checkpoints and stop.
 
@@ -70,7 +70,7 @@ def run_jobs(jobs: Sequence[Job], at_once: int, console: Console) -> None:
 
 
 def _start(work: Work, log: Path, at_once: int) -> SpawnProcess:
-    threads = max(1, (os.cpu_count() or 1) // at_once)
+    threads = max(1, len(os.sched_getaffinity(0)) // at_once)
     process = get_context("spawn").Process(target=_work, args=(work, log, threads), name=log.stem)
     process.start()
     return process

@@ -137,7 +137,7 @@ def _facts(begun: Begun) -> dict[str, Any]:
         "precision": begun.network.precision,
         "processes": begun.ranks.count,
         "threads": torch.get_num_threads(),
-        "cores": os.cpu_count() or 0,
+        "cores": len(os.sched_getaffinity(0)),
         "system": platform.system(),
         "python": platform.python_version(),
         "trainer": inspector.__version__,

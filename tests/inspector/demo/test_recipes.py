@@ -1,6 +1,9 @@
 """Which recipe a demo runs."""
 
+import os
 from pathlib import Path
+
+import pytest
 
 from inspector.demo.recipes import FAST, FULL, LEAST_FPS, capacity_fps, choose_recipe, within_budget
 from inspector.demo.setup import set_up
@@ -27,6 +30,14 @@ def test_what_the_machine_can_do_is_measured() -> None:
     """The fast recipe infers more of the demo's frames a second than the full one; plain steel has either, by that."""
     assert capacity_fps(FAST) > capacity_fps(FULL) > 0
     assert "frames/s" in choose_recipe(PLAIN).reason
+
+
+def test_cores_that_others_have_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a machine's cores those count on which this process may run."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(1000))
+    many_fps = capacity_fps(FAST)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(1))
+    assert many_fps > 50 * capacity_fps(FAST)
 
 
 def test_a_shipped_recipe_is_named_as_it_is(tmp_path: Path) -> None:
