@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspector.archive import contact, masks
+from inspector.archive.files import under
 from inspector.archive.store import LABELLED, SEEN
 from inspector.errors import ImageError, InspectorError
 from inspector.images.reader import decode
@@ -115,7 +116,7 @@ def read(folder: Path) -> tuple[list[ArchivedCrop], list[str]]:
     found: dict[str, ArchivedCrop] = {}
     faults = []
     for kind in (SEEN, LABELLED):  # what was cut short while it was labelled lies in both
-        for path in sorted((folder / kind).glob("*/*/*.json")):
+        for path in under(folder / kind, "*", "*", "*.json"):
             try:
                 kept = ArchivedCrop(path.with_suffix(".png"), msgspec.json.decode(path.read_bytes(), type=Sidecar))
             except FileNotFoundError:  # it went meanwhile, for age or room

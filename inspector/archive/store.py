@@ -241,8 +241,8 @@ def _write_sidecar(path: Path, facts: bytes) -> None:
 
 def sidecars(folder: Path, coil: str, defect: str) -> list[Path]:
     """Sidecars in an archive that may be of a defect: another one's may have the same hash."""
-    name = f"*/{file_name(coil)}/*-{_hash(defect)}-*.json"
-    return sorted(path for kind in (LABELLED, SEEN) for path in (folder / kind).glob(name))
+    names = "*", file_name(coil), f"*-{_hash(defect)}-*.json"
+    return [path for kind in (LABELLED, SEEN) for path in under(folder / kind, *names)]
 
 
 def _label(text: str, classes: tuple[str, ...]) -> str | None:

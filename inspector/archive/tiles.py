@@ -122,10 +122,9 @@ class TileStore:
 
 def names(archive: Path, coil: str) -> Iterator[tuple[Path, TileName]]:
     """Yield the tiles' files of a coil's name, of all its passages, in no particular order."""
-    for folder in (archive / STRIP).glob(f"*/{file_name(coil)}"):
-        for path in folder.glob("*.jpg"):
-            if name := parsed(path.name):
-                yield path, name
+    for path in under(archive / STRIP, "*", file_name(coil), "*.jpg"):
+        if name := parsed(path.name):
+            yield path, name
 
 
 def parsed(name: str) -> TileName | None:

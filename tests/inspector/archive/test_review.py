@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import msgspec
 import numpy as np
 import pytest
 
-from inspector.archive.review import Choice, NoneChosen, export
-from inspector.archive.store import SEEN, Store
+from inspector.archive.review import Choice, NoneChosen, export, read
+from inspector.archive.store import SEEN, Store, sidecars
+from inspector.archive.tiles import STRIP, TileName, names
 from inspector.errors import InspectorError
 from tests.inspector.archive.test_store import add, clock, label, store
 from trainer.data import sources
@@ -98,6 +102,32 @@ def test_what_is_damaged_is_left_out_and_named(store: Store, tmp_path: Path) -> 
     done = export(store.folder, tmp_path / "out", Choice())
     assert done.crops == 2 and len(done.faults) == 2
     assert str(paths[0]) in done.faults[0] and str(picture) in done.faults[1]
+
+
+def test_folders_that_go_meanwhile_are_passed_over(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The inspector tidies up while it is read: an export, a defect's crops and the strip's tiles are what stays."""
+    defect = add(store, 1)
+    tile = store.folder / STRIP / "2024-11-27" / "C%2F1" / str(TileName("top", 4.0, 0, 1, "top"))
+    tile.parent.mkdir(parents=True)
+    tile.write_bytes(b"")
+    for kind in (SEEN, STRIP):
+        (store.folder / kind / "2024-11-25" / "C%2F1").mkdir(parents=True)
+
+    def late(look: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Look into a folder that goes as one looks, if it is of an older day."""
+
+        def look_late(folder: Any) -> Any:
+            if str(folder).endswith("2024-11-25/C%2F1"):
+                raise FileNotFoundError(folder)
+            return look(folder)
+
+        return look_late
+
+    monkeypatch.setattr("os.listdir", late(os.listdir))
+    monkeypatch.setattr("os.scandir", late(os.scandir))
+    assert [crop.facts.number for crop in read(store.folder)[0]] == [1]
+    assert len(sidecars(store.folder, "C/1", defect)) == 1
+    assert [path for path, _ in names(store.folder, "C/1")] == [tile]
 
 
 def test_an_export_replaces_nothing(store: Store, tmp_path: Path) -> None:
