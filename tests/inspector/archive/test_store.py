@@ -54,7 +54,7 @@ def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
 
 
 class FullDisk:
-    """A disk that takes a number of files more; None: as many as there are."""
+    """A disk that takes N more files; None: as many as there are."""
 
     def __init__(self) -> None:
         self.writes_left: int | None = None
