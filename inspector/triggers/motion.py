@@ -8,6 +8,7 @@ Knows: times and positions along the line. Must not know: coils, defects, rules.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
 
@@ -160,13 +161,15 @@ class Motion:
 
     def place_mm(self, ns: int) -> float:
         """Return where it was at a time, as seen; that of the oldest row before, by the forecast after the newest."""
+        forecast = self.forecast() if self._way and ns > self._way[-1][0] else None
+        return forecast.place_mm(ns) if forecast is not None else self.near_mm(ns)
+
+    def near_mm(self, ns: int) -> float:
+        """Return the same at little cost: after the newest row as fast as between the last two."""
         later_ns, later_mm = self._way[-1]
-        forecast = self.forecast()
-        if forecast is not None and ns > later_ns:
-            return forecast.place_mm(ns)
-        for before_ns, before_mm in reversed(self._way):
+        for before_ns, before_mm in itertools.islice(reversed(self._way), 1, None):
             if before_ns <= ns:
-                part = (ns - before_ns) / (later_ns - before_ns) if later_ns > ns else 0.0
+                part = (ns - before_ns) / (later_ns - before_ns) if later_ns > before_ns else 1.0
                 return before_mm + part * (later_mm - before_mm)
             later_ns, later_mm = before_ns, before_mm
         return later_mm

@@ -111,7 +111,9 @@ class Ways:
 
     def motion(self, camera: str) -> Motion:
         """How the strip moves under a camera."""
-        return self._motions.setdefault(camera, Motion())
+        if (motion := self._motions.get(camera)) is None:
+            motion = self._motions[camera] = Motion()
+        return motion
 
     def replace(self, cameras: Mapping[str, CameraSection]) -> None:
         """Go on with other calibrations."""
@@ -165,7 +167,7 @@ class Ways:
         for name in self.by_camera if at_ns else ():
             other = self.motion(name)
             if name != camera and other.at_ns and (other.since_ns <= at_ns or name not in others_mm):
-                others_mm[name] = other.place_mm(at_ns)
+                others_mm[name] = other.near_mm(at_ns)
 
     def _passed_mm(self, camera: str, other: str, until_ns: int) -> float:
         """How far the strip has come since a camera's newest row, up to a time, as another camera saw it."""
@@ -200,8 +202,9 @@ class Ways:
         at_ns = exposed_ns if -NEWEST_NS <= now_ns - exposed_ns <= OLDEST_NS else now_ns
         if self._is_doubtful(way, header, placed, length_mm, at_ns):
             return
-        guide, is_back = self._guide(header.camera), motion.at_ns != motion.own_ns
-        if guide and (is_back or header.boot != way.boot):  # what passed before this frame, and no numbers say
+        is_back = motion.at_ns != motion.own_ns
+        guide = self._guide(header.camera) if is_back or header.boot != way.boot else None
+        if guide:  # what passed before this frame, and no numbers say
             passed_mm = self._passed_mm(header.camera, guide, at_ns) - length_mm
             way.borrow(max(-way.borrowed_mm, passed_mm))
         way.go_on(header, placed, length_mm, has_left=has_left)

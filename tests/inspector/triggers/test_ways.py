@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from unittest.mock import Mock
 
 import msgspec
 import pytest
@@ -11,6 +12,8 @@ from inspector.config.camera import CameraSection
 from inspector.records.events import Trigger
 from inspector.records.stages import Findings, Frame, Inspected
 from inspector.strip.strip import Strip
+from inspector.triggers import motion
+from inspector.triggers.ways import Ways
 from tests.inspector.triggers.test_triggers import RULE, triggers_by
 from tests.moving import CAMERA, EPOCH_NS, ROW_MM, Line, Reported, Speed, ramp, trigger_events
 
@@ -128,3 +131,20 @@ def test_a_camera_that_is_back(boot: str, begins: int, ends: int, order: int) ->
     assert {event.state for event in reported} == {"due"}
     assert {event.coil for event in reported} >= {"C0", f"C{ends // 200}"}
     assert max(abs(mm) for mm in off if mm is not None) <= ROW_MM
+
+
+def test_cameras_that_are_well_cost_no_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fitting one takes longer than all else together: nobody asks for one while no defect is waited for."""
+    fit = Mock(wraps=motion._fitted)
+    monkeypatch.setattr(motion, "_fitted", fit)
+    cameras = {camera.name: camera for camera in (CAMERA, OTHER, THIRD)}
+    ways, strip = Ways(cameras), Strip(cameras.values())
+    line = Line(speed=even, seconds=3, cameras=tuple(cameras.values()), each=10**9)
+    for now_ns, arrivals in line.calls(*line.positions()):
+        for place in range(len(arrivals)):  # one after another: each one's newest row is later than the others'
+            of = arrivals[place].frame.header
+            later = msgspec.structs.replace(of, captured_ns=of.captured_ns + place * 1_000_000)
+            seen = msgspec.structs.replace(arrivals[place], frame=Frame(later, 0))
+            ways.follow(strip(Findings(arrivals=(seen,), closed_ns=now_ns)), now_ns, now_ns)
+    assert len(ways.by_camera) == 3
+    assert fit.call_count <= 3  # as each camera comes: its boot is another
