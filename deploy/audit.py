@@ -86,7 +86,7 @@ def ask(tool: Path, installed: Path) -> Report:
     ended = subprocess.run(words, env=os.environ, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     try:
         return msgspec.json.decode(ended.stdout, type=Report)
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         last = (ended.stderr.decode(errors="replace").strip().splitlines() or ["it wrote nothing"])[-1]
         raise InspectorError(f"NOT AUDITED: pip-audit gave no report: {last}") from error
 

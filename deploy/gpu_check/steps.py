@@ -114,7 +114,7 @@ def _do(step: Step, root: Path, log: Path, budget_s: float) -> StepResult:
     if step.json is not None:
         try:
             figures = msgspec.json.decode(step.json.read_bytes())  # of a failed step too: they say why
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, ValueError) as error:
             if status == "passed":
                 status, reason = "failed", f"it left no figures in {step.json.name}: {error}"
     seconds = round(time.monotonic() - began, 1)

@@ -190,7 +190,7 @@ def read_kept(path: Path) -> list[ScreenedPart]:
     lines = path.read_bytes().split(b"\n")[:-1]
     try:
         return [msgspec.json.decode(line, type=ScreenedPart) for line in lines]
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         raise UserError(f"{path}: not what this command keeps ({error}); expected another name, or none.") from error
 
 

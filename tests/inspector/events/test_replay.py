@@ -72,7 +72,7 @@ def test_replay_by_prefix(context: Context, journal: Journal, replays: Replays) 
     [
         ((b"",), "Input data was truncated"),
         ((b"\xff\xff",), "invalid character"),
-        ((b'{"epoch": null, "after": 1, "prefix": "\xff"}',), "invalid start byte"),
+        ((b'{"epoch": null, "after": 1, "prefix": "\xff"}',), "UTF-8"),
         ((b'{"epoch": null, "after": -1}',), "Expected `int` >= 0 - at `$.after`. Send {"),
         ((b'{"epoch": null}',), "missing required field `after`"),
         ((b'{"epoch": null, "after": 0, "limit": 0}',), "Expected `int` >= 1 - at `$.limit`"),
@@ -88,7 +88,7 @@ def test_bad_request_is_answered_with_words(
 ) -> None:
     """What was wrong and what to send stands in the answer; nothing raises."""
     head, reported = ask(context, replays, *parts)
-    assert error in head["error"]
+    assert error.casefold() in head["error"].casefold()  # releases of msgspec write UTF-8 in two ways
     assert (reported, head["more"]) == ([], False)
 
 

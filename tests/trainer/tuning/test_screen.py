@@ -134,9 +134,10 @@ def test_what_a_coil_gave_is_kept(tmp_path: Path) -> None:
     full = structs.replace(full[0], classes=kinds), full[1]
     run(screen)
     assert len(read_kept(kept)) == 6
-    kept.write_text("no JSON\n")
-    with pytest.raises(UserError, match="not what this command keeps"):
-        run(screen)
+    for line in (b"no JSON\n", b'{"strip": "\xff"}\n'):
+        kept.write_bytes(line)
+        with pytest.raises(UserError, match="not what this command keeps"):
+            run(screen)
 
 
 def planted(begin_mm: float, end_mm: float) -> Planted:
