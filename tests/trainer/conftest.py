@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import functools
 import os
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -13,6 +18,7 @@ from rich.console import Console
 
 from tests.trainer.frames import draw_frame, tiny_settings
 from trainer.data.samples import CLASS_NAMES
+from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
 from trainer.learn.train import fit
 from trainer.recipe.export import ExportOptions, choose_classes, export
@@ -45,27 +51,55 @@ def mask_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_registry() -> Iterator[None]:
+    """Torch reads hundreds of operators' sources for each graph that it exports; once is enough (1.3 s each)."""
+    with pytest.MonkeyPatch.context() as patch:
+        with contextlib.suppress(ImportError, AttributeError):  # it is torch's own affair where it keeps them
+            from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+            patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(functools.cache(ONNXRegistry.from_torchlib)))
+        yield
+
+
+def made_once(name: str, folders: pytest.TempPathFactory, make: Callable[[Path], object]) -> Path:
+    """Return a copy of the folder that the first of all processes that share the tests makes; the others wait for it."""
+    base = folders.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with (shared / f"{name}.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        made = shared / f"{name}-made"
+        if not made.is_dir():
+            beginning = Path(tempfile.mkdtemp(dir=shared))
+            make(beginning)
+            beginning.rename(made)
+    return Path(shutil.copytree(made, folders.mktemp("copies") / name))
+
+
 @pytest.fixture(scope="session")
 def run(mask_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Card]:
     """Train the tiny network for twenty steps; its folder, and its last card."""
-    folder = tmp_path_factory.mktemp("run")
-    return folder, fit(tiny_settings(mask_folder), folder, Console(quiet=True))
+    settings = tiny_settings(mask_folder)
+    folder = made_once("run", tmp_path_factory, lambda out: fit(settings, out, Console(quiet=True)))
+    return folder, checkpoint.load(folder / "last.pt")[0]
 
 
 @pytest.fixture(scope="session")
 def recipes(run: tuple[Path, Card], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Recipe folders of the tiny run by precision."""
-    folders = {}
-    for precision in ("fp32", "int8"):
-        folders[precision] = tmp_path_factory.mktemp("recipes") / precision
-        asked = ExportOptions(
-            name="tiny",
-            version="1",
-            created="2026-11-22",
-            trained_on='rectangles, "obvious" ones',
-            classes=choose_classes(CLASS_NAMES, {"crack": 0.4}, {"crack": 5.0}),
-            precision=precision,
-            calibration_frames=8,
-        )
-        export(run[0], folders[precision], asked)
-    return folders
+
+    def make(folder: Path) -> None:
+        for precision in ("fp32", "int8"):
+            asked = ExportOptions(
+                name="tiny",
+                version="1",
+                created="2026-11-22",
+                trained_on='rectangles, "obvious" ones',
+                classes=choose_classes(CLASS_NAMES, {"crack": 0.4}, {"crack": 5.0}),
+                precision=precision,
+                calibration_frames=8,
+            )
+            export(run[0], folder / precision, asked)
+
+    folder = made_once("recipes", tmp_path_factory, make)
+    return {precision: folder / precision for precision in ("fp32", "int8")}
