@@ -1,8 +1,9 @@
 """The thread that writes the archive, behind a queue that gives up pictures rather than hold up the line.
 
 Laws: only this thread waits for the disk. A full queue drops crops, or frames of the strip picture, counted: each
-kind has room of its own. So does a disk that takes none: that is reported once, the line goes on, and the archive is
-tried again each few seconds. An error of the disk ends nothing; any other costs what it befell, and is logged.
+kind has room of its own. So does a disk that takes none, or is not mounted: that is reported once, the line goes on,
+and the archive is tried again each few seconds; nothing on the disk is held meanwhile. An error of the disk ends
+nothing; any other costs what it befell, and is logged.
 
 Knows: queues, the stores. Must not know: the flow, what a picture shows.
 """
@@ -18,6 +19,7 @@ from functools import partial
 from queue import Empty, Queue, SimpleQueue
 
 from inspector.archive.draft import ArchiveEntry
+from inspector.archive.hold import NotHere
 from inspector.archive.store import Store
 from inspector.archive.strip_picture import DrawnTile, PlacedSwath, StripPicture
 from inspector.archive.tiles import TileStore
@@ -223,7 +225,8 @@ class Keeper:
         return True
 
     def _look_after(self) -> None:
-        """Count what is there, and remove what is too old, where that is due."""
+        """See that it is the archive, count what is there, and remove what is too old, where that is due."""
+        self._find()
         if not self._is_counted:
             self._store.count()
             if self._strip:
@@ -235,12 +238,18 @@ class Keeper:
             if self._strip:
                 self._strip.store.age()
 
+    def _find(self) -> None:
+        """See that the folder is the archive, before anything in it is read or written."""
+        if self._store.see_here():
+            self._is_counted = False
+
     def _fail(self, error: OSError) -> None:
         is_new = self._failed_s is None
         self._failed_s, self._is_counted = self._clock_s(), False
+        self._store.let_go()
         if is_new:
-            why = error.strerror or str(error)
-            self._tell("raised", f"{self._store.folder} takes no pictures: {why}. Inspection goes on; make room there.")
+            why, remedy = error.strerror or str(error), _remedy(error)
+            self._tell("raised", f"{self._store.folder} takes no pictures: {why}. Inspection goes on; {remedy}.")
 
     def _tell(self, state: str, message: str) -> None:
         is_raised = state == "raised"
@@ -252,12 +261,18 @@ class Keeper:
         """Write a label; what became of it."""
         assert isinstance(order, Relabel)
         try:
+            self._find()
             return self._store.relabel(order)
         except OSError as error:
-            words = (
-                f"{self._store.folder} cannot be written: {error.strerror or error}. Make room there, and ask again."
-            )
+            why, remedy = error.strerror or str(error), _remedy(error).capitalize()
+            words = f"{self._store.folder} cannot be written: {why}. {remedy}, and ask again."
         except Exception as error:  # whatever it is: the next is answered
             log.error(UNEXPECTED, error)
             words = "the archive failed to write this label; the inspector's log says why."
         return Answer(is_done=False, message=words), None
+
+
+def _remedy(error: OSError) -> str:
+    if isinstance(error, NotHere):
+        return "mount the archive's disk there"
+    return "end that one" if isinstance(error, BlockingIOError) else "make room there"

@@ -15,7 +15,6 @@ Knows: files. Must not know: threads, the line.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import logging
 import os
@@ -41,6 +40,7 @@ from inspector.archive.files import (
     under,
     write,
 )
+from inspector.archive.hold import Hold
 from inspector.archive.settings import ArchiveSection
 from inspector.archive.steady import SteadyClock
 from inspector.errors import ArchiveError
@@ -53,7 +53,6 @@ from inspector.words import counted
 log = logging.getLogger("inspector")
 
 SEEN, LABELLED = "seen", "labelled"
-LOCK = "archive.lock"
 LEAST_FREE = 16 * 2**20
 """Bytes that the disk must have free at the start."""
 PNG = [cv2.IMWRITE_PNG_COMPRESSION, 3]
@@ -76,31 +75,39 @@ class Store:
         self._section, self._line, self._clock_utc = section, line, clock_utc
         self.bytes = 0
         """Disk space of all crops, once they were counted."""
-        self._lock = self._open()
+        self._hold = self._open()
 
     def close(self) -> None:
         """Let another process write."""
-        os.close(self._lock)
+        self._hold.let_go()
 
-    def _open(self) -> int:
+    def see_here(self) -> bool:
+        """See that the folder is the archive; whether it may hold something else than was counted.
+
+        Raises: OSError.
+        """
+        return self._hold.see_here()
+
+    def let_go(self) -> None:
+        """Hold nothing on the disk until `see_here`."""
+        self._hold.let_go()
+
+    def _open(self) -> Hold:
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise ArchiveError(refusal(self.folder, error)) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            try_out(self.folder, LEAST_FREE)
+            hold = Hold(self.folder)
+            try:
+                try_out(self.folder, LEAST_FREE)
+            except OSError:
+                hold.let_go()
+                raise
         except BlockingIOError as error:
-            os.close(lock)
             raise ArchiveError(
                 f"archive.path is {self.folder}, and another inspector writes there; expected a folder of this line's "
                 "own. Give it another path."
             ) from error
         except OSError as error:
-            os.close(lock)
             raise ArchiveError(refusal(self.folder, error)) from error
-        return lock
+        return hold
 
     # --- crops ----------------------------------------------------------------------------------------------
 

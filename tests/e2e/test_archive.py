@@ -84,15 +84,18 @@ def test_one_defect_over_many_frames_gives_few_crops(tmp_path: Path) -> None:
     assert extent is not None and extent.length_mm == 12 * 32.0
 
 
-DISK = "mount -t tmpfs -o size=20m,mode=0700 tmpfs"
+MOUNTED = "mount --bind /mnt/of"
+DISK = f"mount -t tmpfs -o size=20m,mode=0700 tmpfs /mnt && mkdir /mnt/of && {MOUNTED}"
 """Large enough for the start, and soon full."""
 FULL = "cat /dev/zero > {0}/filler 2>&-; true"
 READ_ONLY = "rm {0}/filler && mount --bind {0} {0} && mount -o remount,bind,ro {0}"
 MENDED = "umount {0}"
+UNMOUNTED = "umount --lazy {0}"
+"""As it goes with a disk in use: a stick that is pulled out, a server that is gone."""
 
 
 def test_inspection_goes_on_while_the_archive_cannot_be_written(tmp_path: Path) -> None:
-    """On a full disk, then a read-only one crops are dropped, counted and reported, frames are not; then kept again."""
+    """On a full, read-only or unmounted disk crops are dropped, counted and reported, frames not; then kept again."""
     mill, disk = Mill(tmp_path), tmp_path / "disk"
     if refusal := own_disk.refusal(disk, DISK):
         pytest.skip(refusal)
@@ -120,13 +123,18 @@ def test_inspection_goes_on_while_the_archive_cannot_be_written(tmp_path: Path) 
         does(MENDED)
         sends_until("written", mill.metric(CROPS, outcome="written") + 1)
         assert mill.metric("inspector_archive_failing") == 0
+        does(UNMOUNTED)
+        sends_until("dropped_disk", mill.metric(CROPS, outcome="dropped_disk") + 2)
+        assert mill.metric("inspector_archive_failing") == 1 and [*disk.iterdir()] == []
+        does(f"{MOUNTED} {{0}}")
+        sends_until("written", mill.metric(CROPS, outcome="written") + 1)
         mill.until(camera.number)
         assert mill.metric("inspector_frames_dropped_total") == 0
         mill.stop()
         mill.start()
         events = [event.data for event in mill.received("health.stopping")]
     turns = [(data.state, data.status) for data in events if isinstance(data, ArchiveStatus)]
-    assert turns == [("raised", "maintenance_required"), ("returned", "normal")]
+    assert turns == 2 * [("raised", "maintenance_required"), ("returned", "normal")]
 
 
 def test_an_archive_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) -> None:
