@@ -79,6 +79,18 @@ def under(folder: Path, *patterns: str) -> Iterator[Path]:
             yield folder / name
 
 
+def entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield what lies in a folder, in no order; for walks over a whole archive, which take twice as long by paths.
+
+    Raises: OSError where it cannot be read.
+    """
+    try:
+        with os.scandir(folder) as found:
+            yield from found
+    except (FileNotFoundError, NotADirectoryError):
+        return
+
+
 def oldest(folder: Path, pattern: str) -> Iterator[tuple[Path, float]]:
     """Yield files in DAY/COIL and when they were written, the oldest day first, in it the oldest first; tidy up behind.
 
@@ -111,7 +123,7 @@ def remove(path: Path) -> int:
     return size
 
 
-def disk_bytes(path: Path) -> int:
+def disk_bytes(path: Path | os.DirEntry[str]) -> int:
     """Disk space that a file takes; none where it is gone.
 
     Raises: OSError.

@@ -245,7 +245,7 @@ class Keeper:
 
     def _fail(self, error: OSError) -> None:
         is_new = self._failed_s is None
-        self._failed_s, self._is_counted = self._clock_s(), False
+        self._failed_s = self._clock_s()
         self._store.let_go()
         if is_new:
             why, remedy = error.strerror or str(error), _remedy(error)

@@ -33,6 +33,7 @@ from inspector.archive.files import (
     TRIMMED,
     blocks,
     disk_bytes,
+    entries,
     oldest,
     refusal,
     remove,
@@ -119,13 +120,12 @@ class Store:
         taken = 0
         for kind in (SEEN, LABELLED):
             for folder in under(self.folder / kind, "*", "*"):
-                paths = list(under(folder, "*"))
-                whole = {path.stem for path in paths if path.suffix == ".json"}
-                for path in paths:
-                    if path.suffix == PART or (path.suffix == ".png" and path.stem not in whole):
-                        remove(path)
-                    elif path.suffix in (".png", ".json"):
-                        taken += disk_bytes(path)
+                files = {os.path.splitext(file.name): file for file in entries(folder)}
+                for (stem, ending), file in files.items():
+                    if ending == PART or (ending == ".png" and (stem, ".json") not in files):
+                        remove(folder / file.name)
+                    elif ending in (".png", ".json"):
+                        taken += disk_bytes(file)
         self.bytes = taken
 
     def add(self, entry: ArchiveEntry) -> None:
@@ -184,12 +184,8 @@ class Store:
         if words := _overtaken(order, label, first.label):
             return Answer(is_done=False, message=words), None
         given = Label(name=label, operator=order.operator, reason=order.reason, time=self._clock_utc().isoformat())
-        try:
-            for path, crop in found:
-                self._label(path, msgspec.structs.replace(crop, label=given if label else None))
-        except OSError:
-            self.count()
-            raise
+        for path, crop in found:
+            self._label(path, msgspec.structs.replace(crop, label=given if label else None))
         crops = counted(len(found), "crop")
         event = Labelled(
             coil=first.coil,

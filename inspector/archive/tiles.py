@@ -22,7 +22,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from inspector.archive.files import DAY_S, PART, TRIMMED, disk_bytes, oldest, remove, under, write
+from inspector.archive.files import DAY_S, PART, TRIMMED, disk_bytes, entries, oldest, remove, under, write
 from inspector.archive.settings import ArchiveSection
 from inspector.archive.steady import SteadyClock
 from inspector.records.names import file_name
@@ -72,11 +72,12 @@ class TileStore:
         Raises: OSError.
         """
         taken = 0
-        for path in under(self._folder, "*", "*", "*"):
-            if path.suffix == PART:
-                remove(path)
-            elif path.suffix == ".jpg":
-                taken += disk_bytes(path)
+        for folder in under(self._folder, "*", "*"):
+            for file in entries(folder):
+                if file.name.endswith(PART):
+                    remove(folder / file.name)
+                elif file.name.endswith(".jpg"):
+                    taken += disk_bytes(file)
         self.bytes = taken
 
     def add(self, tile: DrawnTile) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,13 +16,11 @@ import pytest
 
 from inspector.archive.draft import ArchiveEntry, Draft, entry
 from inspector.archive.files import write
-from inspector.archive.keeper import RETRY_S, Keeper
 from inspector.archive.settings import ArchiveSection
 from inspector.archive.store import LABELLED, SEEN, Store
 from inspector.errors import ArchiveError
-from inspector.records.commands import Asked, Relabel
+from inspector.records.commands import Relabel
 from inspector.records.crop import Sidecar
-from inspector.records.events import Data
 from inspector.records.extent import Extent
 from inspector.records.stages import Crop, Detection, Placed
 from tests.defects import any_defect
@@ -268,55 +265,6 @@ def test_two_writers_of_one_archive_are_refused(store: Store) -> None:
         Store(ArchiveSection(path=str(store.folder)), "l", Clock())
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Path]:
-    """A mount point as it looks once its disk is mounted: a link to a folder on another disk than `tmp_path`."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as disk:
-        if Path(disk).stat().st_dev == tmp_path.stat().st_dev:
-            pytest.skip("there is no other disk")
-        place = tmp_path / "disk"
-        place.symlink_to(disk)
-        yield place
-
-
-def mount(place: Path, folder: Path) -> None:
-    """Have another folder lie there."""
-    place.unlink()
-    place.symlink_to(folder)
-
-
-@pytest.mark.parametrize("why", ["its disk is not mounted", "another archive lies there"])
-def test_nothing_is_written_where_the_disk_is_not_mounted(tmp_path: Path, place: Path, why: str) -> None:
-    """Not into the folder below, nor into an archive that was begun there; on its disk, or a copy of it, it goes on."""
-    below, disk, now_s, reports = tmp_path / "below", place.resolve(), [0.0], list[Data]()
-    below.mkdir()
-    if why == "another archive lies there":
-        Store(ArchiveSection(path=str(below / "kept")), "l", Clock()).close()
-    before = sorted(below.rglob("*"))
-    store = Store(ArchiveSection(path=str(place / "kept")), "l", Clock())
-    keeper = Keeper(store, reports.append, clock_s=lambda: now_s[0])
-
-    def keeps(number: int) -> str:
-        now_s[0] += RETRY_S
-        keeper.offer(crop(number))
-        keeper.relabel(Asked(1, Relabel(coil="C", defect="C/1", label="sound", operator="Kim")))
-        return next(keeper.relabelled(60.0))[1].message
-
-    assert "has no crop" in keeps(0)
-    for number, folder in enumerate((disk, shutil.copytree(disk, tmp_path / "copy")), 1):
-        mount(place, below)
-        assert f"cannot be written: {why}. Mount the archive's disk there, and ask again." in keeps(number)
-        assert sorted(below.rglob("*")) == before
-        mount(place, folder)
-        keeps(number + 10)
-    assert keeper.close(60.0)
-    account = keeper.account()
-    assert (account.written, account.dropped["disk"], account.is_failing, len(reports)) == (3, 2, False, 4)
-    kept = account.bytes
-    store.count()
-    assert store.bytes == kept
-
-
 def test_a_place_that_cannot_be_written_is_refused() -> None:
     """With the reason, and what to do."""
     with pytest.raises(ArchiveError, match=r"/proc/self/archive, where nothing can be written: .*Make room"):
@@ -358,6 +306,9 @@ def test_a_label_that_a_full_disk_cut_short_is_asked_for_again(store: Store, dis
     with pytest.raises(OSError, match="No space"):
         label(store, defect, seen="")
     disk.writes_left = None
+    taken = store.bytes
+    store.count()
+    assert store.bytes == taken
     assert sorted(path.stem for path in store.folder.rglob("*.png")) == sorted(
         path.stem for path in store.folder.rglob("*.json")
     )
