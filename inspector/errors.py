@@ -88,6 +88,10 @@ class AccessError(InspectorError):
     exit_code = EXIT_CONFIG
 
 
+class NotMounted(InspectorError):
+    """A disk is not mounted that the line is to write to: the same start works when it is."""
+
+
 class JournalError(InspectorError):
     """The journal cannot be opened or written: events must not be published unrecorded."""
 

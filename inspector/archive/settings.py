@@ -14,6 +14,10 @@ class ArchiveSection(Section, frozen=True):
         str,
         key("Folder of the archive, from this file's folder; empty: nothing is kept."),
     ] = ""
+    mount_point: Annotated[
+        str,
+        key("Where the archive's disk is mounted, at or above `path`: no start without it. Empty: any disk will do."),
+    ] = ""
     max_gb: Annotated[
         float,
         key(

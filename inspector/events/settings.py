@@ -24,6 +24,10 @@ class JournalSection(Section, frozen=True):
     path: Annotated[
         str, key("Folder of the journal (relative to this file); one inspector, one journal.", min_length=1)
     ]
+    mount_point: Annotated[
+        str,
+        key("Where the journal's disk is mounted, at or above `path`: no start without it. Empty: any disk will do."),
+    ] = ""
     max_mb: Annotated[
         int,
         key(

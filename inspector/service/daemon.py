@@ -38,6 +38,7 @@ from inspector.intake.deadline import Deadline
 from inspector.intake.overload import policies
 from inspector.metrics import Metrics
 from inspector.records.events import CoilReport, Data, Health, HealthState
+from inspector.service import places
 from inspector.service.archive import Archive
 from inspector.service.coil_records import CoilRecords
 from inspector.service.desk import Desk
@@ -136,6 +137,7 @@ class Daemon:
     def startup(self) -> None:
         """Open what can refuse first; warm up; take frames last."""
         settings, card, opened = self._settings, recipe.read_card(self._folder), self._opened
+        places.see_mounted(settings)
         cameras = [camera.name for camera in settings.camera]
         self._stages = Stages(settings)
         self._metrics = Metrics(cameras, [kind.name for kind in card.classes])

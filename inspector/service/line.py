@@ -138,8 +138,8 @@ def _placed(config: Config, folder: Path) -> Config:
 
     return msgspec.structs.replace(
         config,
-        journal=of(config.journal),
-        archive=of(config.archive),
+        journal=of(of(config.journal), "mount_point"),
+        archive=of(of(config.archive), "mount_point"),
         keys=of(config.keys),
         http=of(config.http, "token_file"),
     )

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from inspector.archive.files import refusal, try_out
+from inspector.archive.settings import ArchiveSection
 from inspector.archive.store import LEAST_FREE
-from inspector.errors import ConfigError
+from inspector.errors import ConfigError, NotMounted
+from inspector.events.settings import JournalSection
 from inspector.service.line import Config
 from inspector.sockets import local, open_to_all
 
@@ -25,6 +27,7 @@ def faults(settings: Config) -> Iterator[str]:
     for key, bind in _binds(settings).items():
         if bind.startswith("ipc://") and (fault := _socket_fault(bind.removeprefix("ipc://"))):
             yield f"{key} is {bind}, {fault}"
+    yield from _mount_faults(settings)
 
     journal, archive = settings.journal.path, settings.archive.path
     if archive and (os.path.realpath(archive) == os.path.realpath(journal) or _holds(journal, archive)):
@@ -52,14 +55,25 @@ def remarks(settings: Config) -> list[str]:
     return [*wide, *_disk_remarks(settings)]
 
 
+def see_mounted(settings: Config) -> None:
+    """See that the disks are mounted which the folders are to lie on, before anything is written there.
+
+    Raises: NotMounted.
+    """
+    if missing := [*_unmounted(settings)]:
+        raise NotMounted("\n".join(missing))
+
+
 def check_disks(settings: Config) -> list[str]:
     """Write where the line will write, as it does at its start; return where this user may not, as the line's may.
 
     Not a part of `prepare`: a line that runs is loaded again also while its disk is full.
 
-    Raises: ConfigError where nobody can.
+    Raises: ConfigError where nobody can, or a disk is not mounted.
     """
-    faults, closed = [], []
+    if faults := [*_unmounted(settings)]:
+        raise ConfigError(faults)
+    closed = []
     journal, archive = Path(settings.journal.path), settings.archive.path and Path(settings.archive.path)
     for key, folder, least in (("journal.path", journal, 0), ("archive.path", archive, LEAST_FREE)):
         if not folder:
@@ -92,6 +106,17 @@ def _folder_faults(key: str, folder: Path) -> Iterator[str]:
             break
 
 
+def _mount_faults(settings: Config) -> Iterator[str]:
+    """Refuse the mount point of another disk than a folder's."""
+    for name, section in _sections(settings):
+        place, path = section.mount_point, section.path
+        if place and path and os.path.realpath(place) != os.path.realpath(path) and not _holds(place, path):
+            yield (
+                f"{name}.mount_point is {place}, and {name}.path is {path}; expected a folder at it or below it. "
+                "Correct one of them."
+            )
+
+
 def _socket_fault(path: str) -> str:
     """Say what is at a path for a socket that libzmq could not bind, or would remove; empty where nothing is."""
     try:
@@ -101,6 +126,30 @@ def _socket_fault(path: str) -> str:
     if stat.S_ISDIR(mode):
         return "a folder; expected a path for a socket. Add a name to it."
     return "" if stat.S_ISSOCK(mode) else "a file, which the socket would replace; expected another path. Choose one."
+
+
+def _sections(settings: Config) -> tuple[tuple[str, JournalSection | ArchiveSection], ...]:
+    return ("journal", settings.journal), ("archive", settings.archive)
+
+
+def _unmounted(settings: Config) -> Iterator[str]:
+    """Say where no disk is mounted and one should be."""
+    for name, section in _sections(settings):
+        if section.path and section.mount_point and not _is_mounted(section.mount_point):
+            yield (
+                f"{name}.mount_point is {section.mount_point}, where no disk is mounted at present; expected the disk "
+                f"of {section.path}. Mount it (`findmnt` lists what is), or correct the key."
+            )
+
+
+def _is_mounted(place: str) -> bool:
+    try:
+        os.lstat(place)
+    except PermissionError:  # the service's user may see more
+        return True
+    except OSError:
+        return False
+    return os.path.ismount(place)
 
 
 def _holds(folder: str, path: str) -> bool:

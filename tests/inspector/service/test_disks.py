@@ -1,5 +1,6 @@
 """Where the line cannot write, `check` refuses as `run` does."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,10 @@ import pytest
 
 from inspector.archive.files import try_out
 from inspector.archive.store import LEAST_FREE
-from inspector.errors import EXIT_CONFIG, ConfigError
+from inspector.errors import EXIT_CONFIG, EXIT_FAILURE, ConfigError
 from inspector.harness import configuration
 from inspector.harness.ports import Ports
-from inspector.service.places import check_disks
+from inspector.service.places import check_disks, faults
 from inspector.service.prepare import prepare
 from tests.e2e import own_disk
 from tests.recipes import write_recipe
@@ -57,6 +58,34 @@ def test_a_disk_that_takes_nothing_is_refused(tmp_path: Path, mount: str, words:
     done = subprocess.run([sys.executable, *program, "check", str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == EXIT_CONFIG
     assert words in done.stderr
+
+
+@pytest.mark.parametrize("name", ["journal", "archive"])
+def test_a_disk_that_is_not_mounted_is_refused(tmp_path: Path, name: str) -> None:
+    """Nothing is written below its mount point: `check` ends with 78, `run` with 1, so that systemd tries it again."""
+    path = configured(tmp_path, "disk/journal", "disk/archive")
+    (disk := tmp_path / "disk").mkdir()
+    path.write_text(path.read_text().replace(f"[{name}]\n", f'[{name}]\nmount_point = "disk"\n'))
+    words = f"{name}.mount_point is {disk}, where no disk is mounted at present; expected the disk of {disk / name}."
+    for command, code in (("check", EXIT_CONFIG), ("run", EXIT_FAILURE)):
+        program = [sys.executable, "-m", "inspector", command, str(path)]
+        done = subprocess.run(program, capture_output=True, text=True, check=False, timeout=60)
+        assert (done.returncode, words in done.stderr) == (code, True), done.stderr
+    assert not [*disk.iterdir()]
+
+
+@pytest.mark.skipif(not os.path.ismount("/dev/shm"), reason="no disk is mounted there")
+def test_a_disk_that_is_mounted_is_taken(tmp_path: Path) -> None:
+    """At the folder itself, or above it; a folder elsewhere is another disk's, and refused."""
+    settings, _ = prepare(configured(tmp_path, "journal", "archive"))
+    section = msgspec.structs.replace(settings.archive, path="/dev/shm/archive", mount_point="/dev/shm")
+    assert check_disks(msgspec.structs.replace(settings, archive=section)) == []
+    assert [*faults(msgspec.structs.replace(settings, archive=section))] == []
+    section = msgspec.structs.replace(section, path="/dev/shmarchive")
+    [fault] = faults(msgspec.structs.replace(settings, archive=section))
+    assert fault.startswith(
+        "archive.mount_point is /dev/shm, and archive.path is /dev/shmarchive; expected a folder at"
+    )
 
 
 def test_what_is_tried_leaves_nothing(tmp_path: Path) -> None:

@@ -205,7 +205,8 @@ FAULTS = {
         "journal.max_mb is 0; expected a whole number 8..1000000. 1024 holds about two million events."
     ),
     ('"journal"', '"journal"\nmax_day = 3'): (
-        "journal.max_day is not a key; expected one of path, max_mb, max_days. Did you mean journal.max_days?"
+        "journal.max_day is not a key; expected one of path, mount_point, max_mb, max_days. "
+        "Did you mean journal.max_days?"
     ),
     ("[events]", '[[trigger]]\nname = "t"\naction = "jump"\nposition_m = 5\n[events]'): (
         'trigger[0].action is \'jump\'; expected one of "stop", "slow", "mark". Correct the value.'
