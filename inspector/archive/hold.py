@@ -1,8 +1,8 @@
 """Which folder is the archive: the one that this process took, not what lies there while its disk is unmounted.
 
 Below a mount point there is a folder too. What is written there fills another disk, and is hidden once the first is
-mounted again; an archive may lie there from such a time. So the lock's file holds an id, and before each write the
-folder is looked for under its name.
+mounted again; an archive may lie there, begun at such a time, or left as it was copied to its disk. So who holds an
+archive writes an id of its own into the lock's file, and looks for that under its name before each write.
 
 Knows: one small file and its lock. Must not know: what an archive holds.
 """
@@ -74,15 +74,16 @@ class Hold:
             except BlockingIOError as error:
                 raise BlockingIOError(error.errno, "another inspector writes there") from error
             found = os.read(lock, MOST_ID)
-            if not found and makes:  # new, or of 0.3
-                found = self._id or uuid.uuid4().hex.encode()
-                os.write(lock, found)
-            if self._id and found != self._id:
+            own = self._id or uuid.uuid4().hex.encode()
+            if not self._id or (makes and not found):
+                os.ftruncate(lock, 0)
+                os.pwrite(lock, own, 0)
+            elif found != own:
                 raise NotHere("another archive lies there")
         except BaseException:
             os.close(lock)
             raise
-        self._lock, self._id, self._stat = lock, found, os.fstat(lock)
+        self._lock, self._id, self._stat = lock, own, os.fstat(lock)
 
 
 def _device(folder: Path) -> int:

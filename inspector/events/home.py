@@ -6,6 +6,9 @@ A snapshot of the whole disk keeps both, and is not noticed.
 
 One that was moved to another disk looks the same: only who moved it knows, and says so (`move`).
 
+Below a mount point there may be a folder with a journal, too: one that was left there when it was copied to its disk.
+So where the disk is another than before, the mark must be the one that was made on it.
+
 Knows: one small file, and the folder's lock. Must not know: events, numbers.
 """
 
@@ -16,14 +19,43 @@ import contextlib
 import fcntl
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from inspector import plain_file
 from inspector.errors import JournalError
-from inspector.events.segments import JournalFolder, worded
+from inspector.events.segments import OURS, JournalFolder, worded
 
 NAME = "home"
 _GENERATION = 0x80087601
 """FS_IOC_GETVERSION of linux/fs.h."""
+
+
+class Home(NamedTuple):
+    """Where a journal was found as it was taken up."""
+
+    device: int
+    mark: bytes
+    """Empty where the disk took none."""
+
+
+def found(folder: JournalFolder) -> Home:
+    """Where a journal lies now."""
+    return Home(folder.stat.st_dev, _mark(folder.path))
+
+
+def see_mounted(path: Path, home: Home) -> None:
+    """See that a folder is not one where the journal's disk was mounted before, with an older copy of it or without.
+
+    Raises: JournalError when it is.
+    """
+    if next(place for place in (path, *path.parents) if place.is_dir()).stat().st_dev == home.device:
+        return
+    if path.is_dir() and any(OURS.fullmatch(file.name) for file in path.iterdir()) and _mark(path) == home.mark:
+        return
+    raise JournalError(
+        f"{path}: the disk of the journal is not mounted here any more. Mount it; or restart the inspector to go on "
+        "without it."
+    )
 
 
 def is_copy(folder: Path) -> bool:
@@ -58,6 +90,14 @@ def move(folder: Path) -> None:
         settle(folder)
     if is_copy(folder):
         raise JournalError(f"{folder / NAME}: cannot be written. Run it as the user that the inspector runs as.")
+
+
+def _mark(folder: Path) -> bytes:
+    try:
+        with plain_file.opened(folder / NAME) as file:
+            return file.read(100)
+    except OSError:
+        return b""
 
 
 def _identity(descriptor: int) -> bytes:

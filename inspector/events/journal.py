@@ -36,7 +36,6 @@ from inspector.events.segments import (
     Damaged,
     JournalFolder,
     log_of,
-    see_mounted,
     starved,
     worded,
 )
@@ -95,10 +94,10 @@ class Journal:
         """What was found damaged while the numbers were taken up."""
         with worded(path):
             self._folder = JournalFolder(path)
-            self._device = self._folder.stat.st_dev
             try:
                 self._newest = self._take_up(NOTHING, new_epoch)
                 home.settle(self._folder.path)
+                self._home = home.found(self._folder)
                 self._ages.take_up(self.position.starts, self._folder.lives(self.position.starts))
                 self._retire()
             except BaseException:
@@ -209,9 +208,10 @@ class Journal:
         known = KnownEvents(self.epoch, self.position, MappingProxyType(self._states))
         with worded(self._path):
             self.let_go()
-            see_mounted(self._path, self._device)
+            home.see_mounted(self._path, self._home)
             self._folder = JournalFolder(self._path)
             self._newest = self._take_up(known, lambda: known.epoch)
+            self._home = home.found(self._folder)
             self._reader.look_in(self._folder)
 
     def let_go(self) -> None:

@@ -192,21 +192,6 @@ class JournalFolder:
                 )
 
 
-def see_mounted(path: Path, device: int) -> None:
-    """See that a folder without a journal in it is not one where a disk was mounted before.
-
-    Raises: JournalError when it is.
-    """
-    if path.is_dir() and any(OURS.fullmatch(file.name) for file in path.iterdir()):
-        return
-    found = next(place for place in (path, *path.parents) if place.is_dir()).stat().st_dev
-    if found != device:
-        raise JournalError(
-            f"{path}: the disk of the journal is not mounted here any more. Mount it; or restart the inspector "
-            "to go on without it."
-        )
-
-
 def read_only(file: Path) -> apsw.Connection:
     """Open a file to read; without its write-ahead log where it has none, so that reading makes no files."""
     uri = f"{file.absolute().as_uri()}?mode=ro"

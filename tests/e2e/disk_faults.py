@@ -29,6 +29,8 @@ TMPFS = "mount -t tmpfs -o size=12m,mode=0700 tmpfs /mnt && mkdir /mnt/of && mou
 FILL, FREE = "cat /dev/zero > /mnt/filler 2>&-; true", "rm /mnt/filler"
 READ_ONLY = "mount --bind {0} {0} && mount -o remount,bind,ro {0}"
 UNMOUNT = "while mountpoint -q {0}; do umount {0} || exit 1; done"
+PULLED = "umount --lazy {0}; true"
+"""While it is written, as with a stick that is pulled out."""
 DAMAGED_BYTES = 3 * 4096
 """Three pages."""
 

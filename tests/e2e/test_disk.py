@@ -13,7 +13,7 @@ import pytest
 from inspector.records.envelope import Event
 from inspector.records.events import JournalStatus
 from tests.e2e import own_disk
-from tests.e2e.disk_faults import AT_ONCE, BOXES, FILL, FREE, MEANWHILE, READ_ONLY, TMPFS, UNMOUNT, FailingLine
+from tests.e2e.disk_faults import AT_ONCE, BOXES, FILL, FREE, MEANWHILE, PULLED, READ_ONLY, TMPFS, UNMOUNT, FailingLine
 from tests.e2e.ledger import LedgerWatch
 from tests.e2e.mill import Camera, Mill
 
@@ -90,13 +90,17 @@ def test_a_real_disk_runs_full_turns_read_only_and_is_unmounted(tmp_path: Path) 
         line.goes_on()
         assert not line.gap().is_final
         line.mends("mount --bind /mnt/of {}")
+        took_s["unmounted in use"] = line.fails(PULLED)
+        line.goes_on()
+        assert [*line.disk.rglob("*")] == []
+        line.mends("mount --bind /mnt/of {}")
         line.camera.send(coil="C2")
         events = line.mill.received("coil.ended")
         _, words = line.mill.stop()
     print("reported after", {fault: f"{seconds:.2f} s" for fault, seconds in took_s.items()})
     assert [event.seq for event in events] == [*range(1, len(events) + 1)]
-    assert sum(event.type.startswith("defect.") for event in events) >= 3 * MEANWHILE * len(BOXES)
-    assert [fault for fault in reported(events) if fault[0] == "not_written"] == 2 * [
+    assert sum(event.type.startswith("defect.") for event in events) >= 4 * MEANWHILE * len(BOXES)
+    assert [fault for fault in reported(events) if fault[0] == "not_written"] == 3 * [
         ("not_written", "raised"),
         ("not_written", "returned"),
     ]

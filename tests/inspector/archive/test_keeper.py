@@ -36,11 +36,12 @@ def mount(place: Path, folder: Path) -> None:
 
 @pytest.mark.parametrize("why", ["its disk is not mounted", "another archive lies there"])
 def test_nothing_is_written_where_the_disk_is_not_mounted(tmp_path: Path, place: Path, why: str) -> None:
-    """Not into the folder below, nor into an archive that was begun there; on its disk, or a copy of it, it goes on."""
+    """Not into the folder below, nor into an archive that was left there; mounted as whatever device, it goes on."""
     below, disk, now_s, reports = tmp_path / "below", place.resolve(), [0.0], list[Data]()
     below.mkdir()
     if why == "another archive lies there":
         Store(ArchiveSection(path=str(below / "kept")), "l", Clock()).close()
+        shutil.copytree(below, disk, dirs_exist_ok=True)
     before = sorted(below.rglob("*"))
     store = Store(ArchiveSection(path=str(place / "kept")), "l", Clock())
     keeper = Keeper(store, reports.append, clock_s=lambda: now_s[0])

@@ -7,6 +7,8 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,37 @@ def test_full_disk_is_reported_and_nothing_is_half_recorded(tmp_path: Path) -> N
         ("defect.scratches", 2),
     ]
     journal.close()
+
+
+@pytest.mark.parametrize("is_copied", [False, True])
+def test_nothing_is_written_where_its_disk_was_mounted(tmp_path: Path, is_copied: bool) -> None:
+    """Into no journal either that was left there as it was copied to its disk; mounted again, the numbers go on."""
+    below, place = tmp_path / "below", tmp_path / "disk"
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as disk:
+        if Path(disk).stat().st_dev == tmp_path.stat().st_dev:
+            pytest.skip("there is no other disk")
+        below.mkdir()
+        if is_copied:
+            (left := opened(below / "journal")).record([DEFECT])
+            left.close()
+            shutil.copytree(below, disk, dirs_exist_ok=True)
+        place.symlink_to(disk)
+        journal = opened(place / "journal")
+        journal.record([DEFECT])
+        before = {path: path.read_bytes() for path in below.rglob("*") if path.is_file()}
+        place.unlink()
+        place.symlink_to(below)
+        for attempt in (partial(journal.record, [DEFECT]), journal.recover, journal.recover):
+            with pytest.raises(JournalError):
+                attempt()
+        assert {path: path.read_bytes() for path in below.rglob("*") if path.is_file()} == before
+        place.unlink()
+        place.symlink_to(disk)
+        journal.recover()
+        last_seq = journal.last_seq
+        journal.record([DEFECT])
+        assert [event.seq for event in events(held(journal))][-2:] == [last_seq, last_seq + 1]
+        journal.close()
 
 
 def test_power_cuts_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
