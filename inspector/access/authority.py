@@ -1,7 +1,8 @@
 """Who is admitted at this moment, as the folder of keys says it.
 
 Laws: a key that is gone from the folder is admitted nowhere from the next look on, and what its connections still send
-is refused message by message. A folder that cannot be read changes nothing: those known stay, nobody new comes in.
+is refused message by message. A folder that cannot be read changes nothing: those known stay, nobody new comes in. So
+it is with a record that cannot be read, which is tried again until it can. What stands is logged once.
 
 Knows: the folder, by its look. Must not know: sockets. Any thread may ask; one looks.
 """
@@ -10,8 +11,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from inspector.access import folder
@@ -19,14 +21,19 @@ from inspector.access.folder import Admitted, Grant, Role
 
 log = logging.getLogger("inspector")
 
+PAUSE_NS = 1_000_000_000
+"""Before a record is tried again that could not be read."""
+
 
 class Authority:
     """The keys of one folder."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        self._path, self._clock_ns = path, clock_ns
         self._admitted = Admitted()
         self._signature: object = None
+        self._again_ns = 0
+        """When what could not be read is tried again."""
         self._lock = threading.Lock()
         self._fault = ""
         self._lost: Counter[Role] = Counter()
@@ -34,8 +41,8 @@ class Authority:
 
     @property
     def is_readable(self) -> bool:
-        """Whether the folder could be read at the last look."""
-        return not self._fault
+        """Whether the folder and its records could be read at the last look."""
+        return not self._fault and self._admitted.is_settled
 
     def grant(self, public: str) -> Grant | None:
         """What a public key is good for; None where it is admitted nowhere."""
@@ -59,10 +66,11 @@ class Authority:
         with self._lock:
             try:
                 signature = folder.signature(self._path)
-                if signature == self._signature:
+                is_early = self._admitted.is_settled or self._clock_ns() < self._again_ns
+                if signature == self._signature and is_early:
                     self._fault = ""
                     return
-                admitted = folder.read(self._path)
+                admitted = folder.read(self._path, self._admitted)
             except OSError as error:
                 if not self._fault:
                     log.error("%s: cannot be read: %s. Nobody new is admitted.", self._path, error.strerror)
@@ -70,11 +78,13 @@ class Authority:
                 return
             self._take(admitted, is_first=self._signature is None)
             self._signature, self._fault = signature, ""
+            self._again_ns = self._clock_ns() + PAUSE_NS
 
     def _take(self, admitted: Admitted, *, is_first: bool) -> None:
         before, self._admitted = self._admitted, admitted
         for fault in admitted.faults:
-            log.error("%s", fault)
+            if fault not in before.faults:
+                log.error("%s", fault)
         for public, grant in before.grants.items():
             now = admitted.grants.get(public)
             lost = set(grant.roles) - set(now.roles if now else ())

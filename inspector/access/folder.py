@@ -5,7 +5,8 @@
     authorised/NAME.toml the public key of NAME, its roles, and the cameras that it may send as
     revoked/NAME-ID.toml the same of a key that was revoked
 
-Laws: what is not in `authorised` is not admitted. No file is ever overwritten, or seen half written.
+Laws: what is not in `authorised` is not admitted. No file is ever overwritten, or seen half written. A key that was
+revoked stays so whatever cannot be read.
 
 Knows: the folder, the records in it. Must not know: sockets, who asks.
 """
@@ -13,6 +14,7 @@ Knows: the folder, the records in it. Must not know: sockets, who asks.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import stat
@@ -36,6 +38,10 @@ FOLDER_MODE = 0o755
 """Nothing in the two folders is secret; who may not even know the names is kept out of the folder around them."""
 LONGEST = 16_384
 """Bytes of a record."""
+LASTING = frozenset({errno.EACCES, errno.EPERM, errno.EISDIR, errno.EINVAL, errno.ELOOP})
+"""A read that fails so fails until the record is another; trying again is of no use."""
+Facts = tuple[int, int, int, int]
+"""What changes whenever a file does."""
 Role = Literal["camera", "subscriber", "operator"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -57,6 +63,16 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return "".join(f"{name} = {value}\n" for name, value in facts.items())
 
 
+class Record(msgspec.Struct, frozen=True):
+    """A file of the folder, as it was read."""
+
+    facts: Facts
+    grant: Grant | None
+    """None for one that cannot be believed."""
+    kept_as: str = ""
+    """Its stem among the revoked, there or once it comes there."""
+
+
 class Admitted(msgspec.Struct, frozen=True):
     """What the folder says at one moment."""
 
@@ -66,6 +82,9 @@ class Admitted(msgspec.Struct, frozen=True):
     """What keys that were revoked had been good for, by public key."""
     faults: tuple[str, ...] = ()
     """What could not be believed."""
+    is_settled: bool = True
+    """Whether another look at the same files would say the same: False where a read failed."""
+    records: dict[Path, Record] = {}
 
 
 def issue(
@@ -138,7 +157,7 @@ def revoke(folder: Path, name: str) -> Path:
     record = _record(folder, name)
     try:
         text = plain_file.read(record)
-        kept = folder / REVOKED / f"{name}-{hashlib.sha256(text).hexdigest()[:8]}.toml"
+        kept = folder / REVOKED / f"{_kept_as(name, text)}.toml"
         record.rename(kept)
     except FileNotFoundError as error:
         names = ", ".join(sorted(path.stem for path in (folder / AUTHORISED).glob("*.toml"))) or "none"
@@ -148,39 +167,47 @@ def revoke(folder: Path, name: str) -> Path:
     return kept
 
 
-def read(folder: Path) -> Admitted:
+def _kept_as(name: str, text: bytes) -> str:
+    return f"{name}-{hashlib.sha256(text).hexdigest()[:8]}"
+
+
+def read(folder: Path, before: Admitted | None = None) -> Admitted:
     """Read all records; one that cannot be believed admits nobody.
+
+    `before`: what was found at the look before. A record that cannot be read, and is what it was then, is good for what
+    it was then; one without a sense is broken where it had none then. None: there is one look, and no other.
 
     Raises: OSError when the folder itself cannot be read; one that is not there admits nobody.
     """
-    faults: list[str] = []
+    look = _Look(before)
+    in_force, kept = look.records(folder / AUTHORISED), look.records(folder / REVOKED)
     grants: dict[str, Grant] = {}
-    for path, grant in _records(folder / AUTHORISED, faults):
+    revoked = {record.grant.public: record.grant for record in kept.values() if record.grant}
+    stems = {path.stem for path in kept}
+    for path, record in in_force.items():
+        grant = record.grant
+        if grant is None:
+            continue
         if grant.name != path.stem:
-            faults.append(f"{path}: is the record of {grant.name}; expected {grant.name}.toml. Rename it.")
+            look.faults.append(f"{path}: is the record of {grant.name}; expected {grant.name}.toml. Rename it.")
         elif grant.public in grants:
-            faults.append(f"{path}: has the key of {grants[grant.public].name}. Revoke one of them.")
+            look.faults.append(f"{path}: has the key of {grants[grant.public].name}. Revoke one of them.")
+        elif grant.public in revoked or record.kept_as in stems:  # put back by hand, or copied: refuse to be safe
+            look.faults.append(f"{grant.name}: its key was revoked, and is not admitted. Make a new one.")
         else:
             grants[grant.public] = grant
-    revoked = {grant.public: grant for _, grant in _records(folder / REVOKED, faults)}
-    for public in revoked.keys() & grants.keys():  # put back by hand, or copied: refusing is the safe mistake
-        faults.append(f"{grants.pop(public).name}: its key was revoked, and is not admitted. Make a new one.")
-    return Admitted(grants, revoked, tuple(faults))
+    return Admitted(grants, revoked, tuple(look.faults), look.is_settled, in_force | kept)
 
 
-def signature(folder: Path) -> tuple[tuple[str, int, int, int], ...]:
+def signature(folder: Path) -> tuple[tuple[Path, Facts], ...]:
     """What changes whenever a record does.
 
     Raises: OSError as `read`.
     """
-    return tuple(
-        (name, facts.st_ino, facts.st_mtime_ns, facts.st_ctime_ns)
-        for place in (folder / AUTHORISED, folder / REVOKED)
-        for name, facts in _listed(place)
-    )
+    return tuple(facts for place in (folder / AUTHORISED, folder / REVOKED) for facts in _listed(place))
 
 
-def _listed(place: Path) -> Iterator[tuple[str, os.stat_result]]:
+def _listed(place: Path) -> Iterator[tuple[Path, Facts]]:
     try:
         entries = sorted(os.scandir(place), key=lambda entry: entry.name)
     except FileNotFoundError:
@@ -188,7 +215,8 @@ def _listed(place: Path) -> Iterator[tuple[str, os.stat_result]]:
     for entry in entries:
         if entry.name.endswith(".toml") and not entry.name.startswith("."):
             with contextlib.suppress(FileNotFoundError):
-                yield entry.path, entry.stat(follow_symlinks=not _is_astray(entry))
+                facts = entry.stat(follow_symlinks=not _is_astray(entry))
+                yield Path(entry.path), (facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
 
 
 def _is_astray(entry: os.DirEntry[str]) -> bool:
@@ -196,25 +224,55 @@ def _is_astray(entry: os.DirEntry[str]) -> bool:
     return entry.is_symlink() and not os.path.exists(entry.path)
 
 
-def _records(place: Path, faults: list[str]) -> Iterator[tuple[Path, Grant]]:
-    for name, _ in _listed(place):
-        path = Path(name)
+class _Look:
+    """One reading of the folder, and what it cannot believe."""
+
+    def __init__(self, before: Admitted | None) -> None:
+        self._before = before
+        self.faults: list[str] = []
+        self.is_settled = True
+
+    def records(self, place: Path) -> dict[Path, Record]:
+        """Read one of the two folders."""
+        found: dict[Path, Record] = {}
+        for path, facts in _listed(place):
+            with contextlib.suppress(FileNotFoundError):  # moved meanwhile
+                found[path] = self._record(path, facts)
+        return found
+
+    def _record(self, path: Path, facts: Facts) -> Record:
+        known = self._before.records.get(path) if self._before else None
         try:
             with plain_file.opened(path) as file:
                 mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-                text = file.read(LONGEST).decode()
-            grant = msgspec.convert(tomllib.loads(text), Grant)
-        except FileNotFoundError:  # moved meanwhile
-            continue
+                text = file.read(LONGEST)
+            grant = msgspec.convert(tomllib.loads(text.decode()), Grant)
+        except FileNotFoundError:
+            raise
         except OSError as error:
-            faults.append(f"{path}: cannot be read: {error.strerror}. Let the inspector's user read it (chmod a+r).")
+            is_lasting = error.errno in LASTING
+            remedy = "Let the inspector's user read it (chmod a+r)." if is_lasting else "It is tried again."
+            self._doubt(f"{path}: cannot be read: {error.strerror}. {remedy}", is_final=is_lasting)
+            is_as_known = known is not None and known.facts == facts
         except (ValueError, RecursionError) as error:
-            faults.append(f"{path}: {plain(error)}. Revoke this key and make a new one.")
+            is_broken = self._before is None or (known is not None and known.facts == facts)
+            remedy = (
+                "Revoke this key and make a new one." if is_broken else "It may be half written, and is tried again."
+            )
+            self._doubt(f"{path}: {plain(error)}. {remedy}", is_final=is_broken)
+            is_as_known = False
         else:
-            if mode & 0o022:
-                faults.append(f"{path}: has mode {mode:04o}, so others can write it; expected 0644. chmod 644 it.")
-            else:
-                yield path, grant
+            if not mode & 0o022:
+                return Record(facts, grant, _kept_as(grant.name, text))
+            self.faults.append(f"{path}: has mode {mode:04o}, so others can write it; expected 0644. chmod 644 it.")
+            is_as_known = False
+        if known and (is_as_known or path.parent.name == REVOKED):
+            return msgspec.structs.replace(known, facts=facts)
+        return Record(facts, None)
+
+    def _doubt(self, words: str, *, is_final: bool) -> None:
+        self.faults.append(words)
+        self.is_settled &= is_final
 
 
 def camera_names(name: str, roles: Collection[Role], cameras: Sequence[str]) -> tuple[str, ...]:

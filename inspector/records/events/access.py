@@ -32,7 +32,7 @@ REFUSALS: dict[RefusalReason, str] = {
     "mechanism": "it came without a key, or with one where none is asked for",
     "server_key": "it has the public key of another inspector",
     "handshake": "it broke off the handshake, as some do that have no key, or never ended it",
-    "not_read": "the folder of keys cannot be read: it may try again",
+    "not_read": "the folder of keys, or a record in it, cannot be read: it may try again",
     "token": "an HTTP request without the right token",
     "endless": "it sent on and on without completing a message: its connection was ended",
     "crowd": "there were too many connections: those ended that had sent least",

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
 import threading
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 import pytest
 
+from inspector import plain_file
 from inspector.__main__ import main
 from inspector.access import folder
-from inspector.access.authority import Authority
+from inspector.access.authority import PAUSE_NS, Authority
 from inspector.access.gate import read_keys
 from inspector.access.keys import Key, client_key
 from inspector.access.settings import KeysSection
@@ -23,6 +26,31 @@ from inspector.errors import EXIT_CONFIG, AccessError
 def keys(where: Path, *words: str) -> int:
     """Run `inspector keys` on a folder."""
     return main(["keys", *words, "--folder", str(where)])
+
+
+class Ticks:
+    """A clock whose every look is a pause after the one before."""
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+
+    def __call__(self) -> int:
+        self.now_ns += PAUSE_NS
+        return self.now_ns
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, number: int) -> list[Path]:
+    """Have the records that are listed fail to be read, as a disk or the limit of open files has it."""
+    faulty: list[Path] = []
+    opened = plain_file.opened
+
+    def fails(path: Path) -> BinaryIO:
+        if path in faulty:
+            raise OSError(number, os.strerror(number), str(path))
+        return opened(path)
+
+    monkeypatch.setattr(plain_file, "opened", fails)
+    return faulty
 
 
 def mode(path: Path) -> int:
@@ -189,9 +217,14 @@ def test_a_record_that_cannot_be_believed_admits_nobody(
     if text:
         record.write_text(text)
     record.chmod(rights)
-    authority = Authority(tmp_path)
+    authority = Authority(tmp_path, Ticks())
+    authority.look()
     assert authority.by_role() == {"camera": 1}
     assert "bad.toml" in caplog.text and fault in caplog.text
+    assert authority.is_readable
+    before = caplog.text
+    authority.look()
+    assert caplog.text == before
 
 
 def test_a_revoked_key_that_is_put_back_stays_out(tmp_path: Path) -> None:
@@ -217,3 +250,75 @@ def test_a_folder_that_is_gone_admits_nobody(tmp_path: Path) -> None:
     place.rename(tmp_path / "elsewhere")
     authority.look()
     assert authority.by_role() == {}
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE])
+def test_a_record_that_could_not_be_read_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
+) -> None:
+    """A new key comes in once its record can be read, one that is known stays, and the fault is logged once."""
+    keys(tmp_path, "new", "known")
+    faulty = failing(monkeypatch, number)
+    authority = Authority(tmp_path, Ticks())
+    keys(tmp_path, "new", "fresh")
+    faulty += [tmp_path / "authorised" / f"{name}.toml" for name in ("known", "fresh")]
+    for _ in range(3):
+        authority.look()
+    assert (authority.by_role(), authority.lost(["camera"]), authority.is_readable) == ({"camera": 1}, 0, False)
+    assert caplog.text.count("fresh.toml: cannot be read") == 1
+    faulty.clear()
+    authority.look()
+    assert authority.by_role() == {"camera": 2} and authority.is_readable
+
+
+def test_no_record_is_tried_again_before_its_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strangers who knock have nothing read."""
+    keys(tmp_path, "new", "camera1")
+    faulty = failing(monkeypatch, errno.EIO)
+    faulty.append(tmp_path / "authorised" / "camera1.toml")
+    now_ns = [0]
+    authority = Authority(tmp_path, lambda: now_ns[0])
+    faulty.clear()
+    authority.look()
+    assert authority.by_role() == {}
+    now_ns[0] = PAUSE_NS
+    authority.look()
+    assert authority.by_role() == {"camera": 1}
+
+
+def test_a_half_written_record_is_not_called_broken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A copy that is under way is looked at again, whatever the times of its file; what stays so is broken."""
+    keys(tmp_path, "new", "camera1")
+    record = tmp_path / "authorised" / "camera1.toml"
+    whole = record.read_bytes()
+    record.write_bytes(whole[:40])
+    authority = Authority(tmp_path, Ticks())
+    assert "is tried again" in caplog.text and authority.by_role() == {}
+    record.write_bytes(whole)
+    authority.look()
+    assert authority.by_role() == {"camera": 1} and authority.is_readable
+    assert "Revoke this key" not in caplog.text
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize("is_half", [True, False])
+def test_a_revoked_key_stays_out_whatever_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_known: bool, is_half: bool
+) -> None:
+    """Its record in the folder of the revoked counts though nobody can read it, after a restart too."""
+    keys(tmp_path, "new", "camera1")
+    record = tmp_path / "authorised" / "camera1.toml"
+    copy = record.read_bytes()
+    faulty = failing(monkeypatch, errno.EIO)
+    keys(tmp_path, "revoke", "camera1")
+    (kept,) = (tmp_path / "revoked").iterdir()
+    authority = Authority(tmp_path, Ticks()) if is_known else None
+    if is_half:
+        kept.write_bytes(copy[:40])
+    else:
+        faulty.append(kept)
+    record.write_bytes(copy + (b"# edited\n" if is_known else b""))
+    authority = authority or Authority(tmp_path, Ticks())
+    for _ in range(3):
+        authority.look()
+        assert authority.by_role() == {}
