@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from inspector.config.camera import CameraSection
 from inspector.records.events import Data, Trigger
 from inspector.records.frame import Header
-from inspector.records.stages import Detection, Findings, Inspected
+from inspector.records.stages import Detection, Findings, Frame, Inspected
 from inspector.strip.strip import Strip
 from inspector.triggers.settings import TriggerSection
 from inspector.triggers.triggers import Triggers
@@ -62,7 +62,9 @@ class Line(msgspec.Struct, kw_only=True):
     jitter_us: float = 0.0
     """Of the times of exposure, one standard deviation."""
     clock_ns: int = 0
-    """How far the camera's clock is ahead."""
+    """How far the cameras' clocks are ahead."""
+    right: Sequence[str] = ()
+    """Cameras whose clock is right all the same."""
     set_s: float = math.inf
     """When the calendar is set: the host's, by which its camera's goes."""
     set_ns: int = 0
@@ -131,11 +133,11 @@ class Line(msgspec.Struct, kw_only=True):
             exposed_ns = EPOCH_NS + round((at_s + float(jitter[number])) * 1e9)
             named_ns = self.clock_ns + self.unix_ns(exposed_ns)
             seen_ns = EPOCH_NS + round((at_s + self.latency_ms / 1e3) * 1e9)
-            calls.append((seen_ns, [self.frame(number, named_ns, camera.name) for camera in self.cameras]))
+            calls.append((seen_ns, [self.frame(number, named_ns, camera.name, seen_ns) for camera in self.cameras]))
         return sorted(calls, key=lambda call: call[0])
 
-    def frame(self, number: int, captured_ns: int, camera: str = "top") -> Inspected:
-        """Frame `number` of a camera; another camera than the first sees no defect."""
+    def frame(self, number: int, captured_ns: int, camera: str = "top", received_ns: int | None = None) -> Inspected:
+        """Frame `number` of a camera, which came as it was captured; another than the first camera sees no defect."""
         coil, on_coil = divmod(number, self.coil_frames)
         facts: dict[str, Any] = {
             "coil": f"C{coil}",
@@ -143,8 +145,12 @@ class Line(msgspec.Struct, kw_only=True):
             "mm_per_row": ROW_MM,
             "height": ROWS,
         }
+        captured_ns -= self.clock_ns if camera in self.right else 0
         has_spot = number % self.each == self.each // 2 and camera == self.cameras[0].name
-        return inspected(header(number, camera, captured_ns=captured_ns, **facts), *([SPOT] if has_spot else []))
+        seen = inspected(header(number, camera, captured_ns=captured_ns, **facts), *([SPOT] if has_spot else []))
+        return msgspec.structs.replace(
+            seen, frame=Frame(seen.frame.header, captured_ns if received_ns is None else received_ns)
+        )
 
     def off_mm(self, event: Trigger, rule: TriggerSection, s: Floats, mm: Floats) -> float | None:
         """How far the strip is past the place when the action takes effect."""

@@ -15,16 +15,14 @@ import msgspec
 
 from inspector.config.camera import CameraSection
 from inspector.records.frame import Header
-from inspector.records.stages import Findings, Inspected, Placed
+from inspector.records.stages import Findings, Frame, Placed
+from inspector.triggers.clock import NEWEST_NS, CameraClock
 from inspector.triggers.motion import FASTEST_MM_PER_S, Motion
 
 REMEMBERED = 4
 """Coils whose places on the line are kept, by camera: what lies on one may be reported after the next has begun."""
 SILENT_NS = 1_000_000_000
 """A camera that is so far behind another goes on with that one's strip."""
-OLDEST_NS = 60_000_000_000
-NEWEST_NS = 100_000_000
-"""A time of exposure so long ago, or so far ahead, is no time: that of arrival takes its place."""
 
 
 class CameraPassage(msgspec.Struct):
@@ -51,6 +49,8 @@ class Way(msgspec.Struct):
     boot: str = ""
     number: int = 0
     is_estimated: bool = False
+    clock_behind_ns: int = 0
+    """How far its camera's clock is behind ours, where that is known to be off."""
 
     def place_mm(self, coil: str, start_mm: float) -> float | None:
         """Return where on the line something on a coil lies; None for a coil that is not known."""
@@ -64,6 +64,12 @@ class Way(msgspec.Struct):
         """Go on with strip that another camera saw."""
         self.line_mm += passed_mm
         self.borrowed_mm += passed_mm
+
+    def is_next(self, header: Header, placed: Placed, length_mm: float) -> bool:
+        """Whether nothing was lost before a frame."""
+        passage = self.passages[-1] if self.passages else None
+        ahead_mm = placed.start_mm - passage.reached_mm if passage and passage.coil == placed.coil else 0.0
+        return header.boot == self.boot and header.number == self.number + 1 and ahead_mm <= length_mm / 2
 
     def go_on(self, header: Header, placed: Placed, length_mm: float, *, has_left: bool) -> None:
         """Take in a frame; `has_left`: the camera left a coil of this name with this batch."""
@@ -98,6 +104,7 @@ class Ways:
         self._cameras = cameras
         self.by_camera: dict[str, Way] = {}
         self._motions: dict[str, Motion] = {}
+        self._clocks: dict[str, CameraClock] = {}
         self._leader = ""
         """The camera whose strip those go on with that send nothing."""
         self._arrival_ns = 0
@@ -130,7 +137,9 @@ class Ways:
         """Take in a batch's frames; `now_ns` is UNIX time, by which exposures are named, `steady_ns` monotonic."""
         self._follow_clock(now_ns, now_ns - steady_ns)
         for arrival, placed in zip(findings.inspected, findings.placed, strict=True):
-            self._see(arrival, placed, (placed.coil, arrival.frame.header.camera) in findings.left_mm, now_ns)
+            header = arrival.frame.header
+            at_ns = self._exposed_ns(arrival.frame, placed, now_ns, now_ns - steady_ns)
+            self._see(header, placed, at_ns, now_ns, (placed.coil, header.camera) in findings.left_mm)
         leader_ns = self._lead()
         for camera in self.by_camera:
             if leader_ns - self.motion(camera).own_ns > SILENT_NS:
@@ -189,17 +198,29 @@ class Ways:
             for motion in self._motions.values():
                 motion.set_clock(set_ns)
 
-    def _exposed_ns(self, named_ns: int, now_ns: int) -> int:
-        """When a frame was exposed by today's clock: one that was under way as it was set is named by the old one."""
+    def _exposed_ns(self, frame: Frame, placed: Placed, now_ns: int, ahead_ns: int) -> int:
+        """When a frame was exposed by our clock, whatever its camera's is; what rests on a wrong one is forgotten."""
+        header, came_ns = frame.header, frame.received_ns + ahead_ns
+        way, named_ns = self.by_camera.setdefault(header.camera, Way()), self._named_ns(header.captured_ns, now_ns)
+        clock = self._clocks.setdefault(header.camera, CameraClock(way.clock_behind_ns))
+        as_known_ns = clock.exposed_ns(named_ns, came_ns)
+        is_next = way.is_next(header, placed, self._cameras[header.camera].footprint(header).length_mm)
+        clock.see(came_ns - named_ns, frame.received_ns, is_next=is_next)
+        at_ns, way.clock_behind_ns = clock.exposed_ns(named_ns, came_ns), clock.behind_ns
+        if abs(at_ns - as_known_ns) > NEWEST_NS:
+            way.borrow(-way.borrowed_mm)
+            way.others_mm = {}
+            self._motions[header.camera] = Motion()
+        return at_ns
+
+    def _named_ns(self, named_ns: int, now_ns: int) -> int:
+        """What a camera named, by today's clock: a frame that was under way as it was set is named by the old one."""
         is_old = named_ns < self._before_ns if self._set_ns > 0 else now_ns + NEWEST_NS < named_ns <= self._before_ns
         return named_ns + self._set_ns * is_old
 
-    def _see(self, arrival: Inspected, placed: Placed, has_left: bool, now_ns: int) -> None:
-        header = arrival.frame.header
-        way, motion = self.by_camera.setdefault(header.camera, Way()), self.motion(header.camera)
+    def _see(self, header: Header, placed: Placed, at_ns: int, now_ns: int, has_left: bool) -> None:
+        way, motion = self.by_camera[header.camera], self.motion(header.camera)
         length_mm = self._cameras[header.camera].footprint(header).length_mm
-        exposed_ns = self._exposed_ns(header.captured_ns, now_ns)
-        at_ns = exposed_ns if -NEWEST_NS <= now_ns - exposed_ns <= OLDEST_NS else now_ns
         if self._is_doubtful(way, header, placed, length_mm, at_ns):
             return
         is_back = motion.at_ns != motion.own_ns

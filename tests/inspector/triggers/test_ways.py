@@ -116,7 +116,8 @@ def test_a_camera_that_is_back(boot: str, begins: int, ends: int, order: int) ->
         of = seen.frame.header
         is_back = of.camera == "top" and of.number >= ends
         named = f"b{of.number}" if boot == "each" and of.camera == "top" else boot if is_back else "b"
-        return msgspec.structs.replace(seen, frame=Frame(msgspec.structs.replace(of, boot=named), 0))
+        frame = msgspec.structs.replace(seen.frame, header=msgspec.structs.replace(of, boot=named))
+        return msgspec.structs.replace(seen, frame=frame)
 
     for now_ns, arrivals in line.calls(*line.positions()):
         came = [sent(seen) for seen in arrivals if seen.frame.header.number not in range(begins, ends)]
@@ -144,7 +145,7 @@ def test_cameras_that_are_well_cost_no_forecast(monkeypatch: pytest.MonkeyPatch)
         for place in range(len(arrivals)):  # one after another: each one's newest row is later than the others'
             of = arrivals[place].frame.header
             later = msgspec.structs.replace(of, captured_ns=of.captured_ns + place * 1_000_000)
-            seen = msgspec.structs.replace(arrivals[place], frame=Frame(later, 0))
+            seen = msgspec.structs.replace(arrivals[place], frame=Frame(later, now_ns))
             ways.follow(strip(Findings(arrivals=(seen,), closed_ns=now_ns)), now_ns, now_ns)
     assert len(ways.by_camera) == 3
     assert fit.call_count <= 3  # as each camera comes: its boot is another
