@@ -9,7 +9,7 @@ Knows: rules, columns. Must not know: the journal, files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -36,16 +36,25 @@ class Finding(NamedTuple):
     reason: str
 
 
-def grade(seen: CoilHistory, rules: GradingSection, severities: Sequence[SeveritySection] = ()) -> Grade:
-    """Grade a coil by one set of rules; one that runs still has no tail, and so no dead zone there."""
+def grade(
+    seen: CoilHistory,
+    rules: GradingSection,
+    severities: Sequence[SeveritySection] = (),
+    by_grade: Collection[str] = (),
+) -> Grade:
+    """Grade a coil by one set of rules; one that runs still has no tail, and so no dead zone there.
+
+    `by_grade`: names of alarms that a grade raises. A limit counts none of them.
+    """
     counts = graded(seen, rules)
     from_mm, to_mm = zone_mm(seen, rules)
     apart = stretches(seen.missed, from_mm, to_mm).values()
     missed_m = sum(length_m(outside(gaps, seen.welds_mm, 1000 * rules.weld_m)) for gaps in apart)
     levels = seen.columns.severities(severities)
+    alarms = {name: times for name, times in seen.alarms.items() if name not in by_grade}
     findings = [*_not_seen(seen, rules, missed_m)]
     for limit in rules.limit:
-        findings += _beyond(seen, limit, counts, levels)
+        findings += _beyond(seen, limit, counts, levels, alarms)
     worst = max((VERDICTS.index(finding.verdict) for finding in findings), default=0)
     order = sorted(findings, key=lambda finding: -VERDICTS.index(finding.verdict))
     return Grade(
@@ -149,7 +158,9 @@ def _unknown_mm(seen: CoilHistory, rules: GradingSection) -> list[float]:
     )
 
 
-def _beyond(seen: CoilHistory, limit: LimitSection, counts: Bools, levels: Ints) -> Iterator[Finding]:
+def _beyond(
+    seen: CoilHistory, limit: LimitSection, counts: Bools, levels: Ints, alarms: Mapping[str, int]
+) -> Iterator[Finding]:
     allowed = f"{limit.max_count} {'is' if limit.max_count == 1 else 'are'} allowed ({limit.name})"
     kinds = f" ({' or '.join(limit.classes)})" if limit.classes else ""
     if limit.counts == "defects":
@@ -165,7 +176,7 @@ def _beyond(seen: CoilHistory, limit: LimitSection, counts: Bools, levels: Ints)
         repeats = [repeat for repeat in repeats if limit.side in ("both", repeat.side)]
         number, what = len(repeats), counted(len(repeats), "repeating mark") + kinds
     else:
-        number = sum(times for name, times in seen.alarms.items() if not limit.classes or name in limit.classes)
+        number = sum(times for name, times in alarms.items() if not limit.classes or name in limit.classes)
         what = counted(number, "alarm") + kinds
     if number > limit.max_count:
         yield Finding(limit.grade, f"{what}, {allowed}")

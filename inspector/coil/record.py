@@ -5,7 +5,7 @@ Knows: sums over what was seen. Must not know: the journal, rules' meaning (that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 import numpy as np
@@ -30,10 +30,13 @@ METRE_MM = 1000.0
 
 
 def record(
-    seen: CoilHistory, gradings: Sequence[GradingSection] = (), severities: Sequence[SeveritySection] = ()
+    seen: CoilHistory,
+    gradings: Sequence[GradingSection] = (),
+    severities: Sequence[SeveritySection] = (),
+    by_grade: Collection[str] = (),
 ) -> CoilRecord:
-    """Sum up and grade a coil; `is_partial` while it runs."""
-    grades = tuple(grade(seen, rules, severities) for rules in gradings)
+    """Sum up and grade a coil; `is_partial` while it runs. `by_grade`: alarms that a grade raises, by name."""
+    grades = tuple(grade(seen, rules, severities, by_grade) for rules in gradings)
     worst = max((VERDICTS.index(grading.grade) for grading in grades), default=None)
     passage, totals, length_m = seen.passage, seen.totals, seen.length_mm / 1000
     over_m = inspected_length_m(length_m, totals.inspected_m, totals.missed_m)

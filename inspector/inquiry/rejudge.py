@@ -110,7 +110,6 @@ def _decided(history: History, found: source.Source, settings: Config) -> tuple[
     follows from the coils before it at most, and each look settles one of them at least.
     """
     stations_m = {camera.name: camera.station_m for camera in settings.camera}
-    by_grade = {alarm.name for alarm in settings.alarm if alarm.kind == "grade"}
     passages = history.coils()
 
     def made(passage: Passage, alarms: dict[str, int]) -> CoilRecord:
@@ -124,10 +123,10 @@ def _decided(history: History, found: source.Source, settings: Config) -> tuple[
         )
         before, now = now, []
         for passage, coil in zip(passages, before, strict=True):
-            counted = {name: times for name, times in _of(coil, after).items() if name not in by_grade}
+            counted = {name: times for name, times in _of(coil, after).items() if name not in found.by_grade}
             is_settled = counted == coil.alarms or not _counts_alarms(found)
             now.append(coil if is_settled else made(passage, counted))
-        if not by_grade or [coil.grade for coil in now] == [coil.grade for coil in before]:
+        if not found.by_grade or [coil.grade for coil in now] == [coil.grade for coil in before]:
             break
     return now, after
 

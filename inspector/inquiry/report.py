@@ -66,7 +66,7 @@ def read(args: argparse.Namespace, *, keep: bool) -> tuple[CoilHistory, CoilReco
         found = source.configured(args.config) if args.config else source.Source(journal=Path())
         stored = file.read(path)
         seen = opened(stored)
-        made = record(seen, found.gradings, found.severities) if args.config else stored.record
+        made = record(seen, found.gradings, found.severities, found.by_grade) if args.config else stored.record
         return seen, made, found
     found = source.find(args)
     with History(found.journal) as history:
@@ -74,7 +74,7 @@ def read(args: argparse.Namespace, *, keep: bool) -> tuple[CoilHistory, CoilReco
         recorded = () if args.config else history.records(passage)
         spans = covered(recorded[-1]) if recorded else found.spans
         seen = gather(history, passage, spans, keep="defects" if keep else "numbers")
-    made = record(seen, found.gradings, found.severities)
+    made = record(seen, found.gradings, found.severities, found.by_grade)
     if not args.config:
         made = as_recorded(made, recorded)
         for words in _unknown(made, keep=keep):

@@ -28,6 +28,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     journal: Path
     gradings: tuple[GradingSection, ...] = ()
     severities: tuple[SeveritySection, ...] = ()
+    by_grade: frozenset[str] = frozenset()
+    """Alarms that a coil's grade raises, by name."""
     spans: tuple[Span, ...] = ()
     kinds: tuple[DefectClass, ...] = ()
     """Classes of the recipe, in its order."""
@@ -78,6 +80,7 @@ def configured(path: Path) -> Source:
         journal=Path(settings.journal.path),
         gradings=settings.grading,
         severities=settings.severity,
+        by_grade=settings.by_grade,
         spans=spans(settings.camera, card),
         kinds=card.classes,
         archive=Path(settings.archive.path) if settings.archive.path else None,

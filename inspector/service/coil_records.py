@@ -65,7 +65,8 @@ class CoilRecords:
 
     def replace(self, settings: Config, card: Recipe) -> None:
         """Grade by another configuration from the next coil on."""
-        self._rules = settings.grading, settings.severity, spans(settings.camera, card), Path(settings.journal.path)
+        seen_by, path = spans(settings.camera, card), Path(settings.journal.path)
+        self._rules = settings.grading, settings.severity, settings.by_grade, seen_by, path
 
     def ended(self, coil: str) -> None:
         """Have the record made of a coil whose end is on disk."""
@@ -101,13 +102,13 @@ class CoilRecords:
             self._try(_Work(partial(self._record, passage)))
 
     def _record(self, passage: Passage) -> None:
-        gradings, severities, seen_by, path = self._rules
+        gradings, severities, uncounted, seen_by, path = self._rules
         with History(path) as history:
             held = history.coil(passage.coil, passage.first_seq)
             if not held.is_over or (held.first_seq, held.ended) in self._made:  # it has gone on since, or is made
                 return
             seen = gather(history, held, seen_by, pause=lambda: time.sleep(PAUSE_S))
-        made = record(seen, gradings, severities)
+        made = record(seen, gradings, severities, uncounted)
         self._say(made)
         self._made.append((held.first_seq, held.ended))
         log.info("coil %s: %s", passage.coil, made.grade)

@@ -98,6 +98,11 @@ class Config(Section, frozen=True, kw_only=True):
     commands: CommandsSection = CommandsSection()
     keys: KeysSection = KeysSection()
 
+    @property
+    def by_grade(self) -> frozenset[str]:
+        """Names of the alarms that a coil's grade raises: no grade counts them, it would ask about itself."""
+        return frozenset(alarm.name for alarm in self.alarm if alarm.kind == "grade")
+
 
 def load(path: Path) -> Config:
     """Read and check a configuration file; relative paths in it are taken from its folder.

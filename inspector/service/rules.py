@@ -98,16 +98,17 @@ def _confidence_faults(settings: Config, card: Recipe) -> Iterator[str]:
 
 def _circles(settings: Config) -> Iterator[str]:
     """Limits on alarms that a grade raises, where it would ask about itself, and on alarms that there are not."""
-    by_grade = {alarm.name for alarm in settings.alarm if alarm.kind == "grade"}
+    others = [alarm for alarm in settings.alarm if alarm.name not in settings.by_grade]
+    but = " but those that a grade raises" if settings.alarm else ""
     for grading in settings.grading:
         for limit in grading.limit:
-            if limit.counts == "alarms" and not settings.alarm and not limit.classes:
+            if limit.counts == "alarms" and not others and not limit.classes:
                 yield (
-                    f'grading "{grading.name}": limit "{limit.name}" counts alarms, and the file has no [[alarm]]: it '
-                    "can never decide. Write one, or remove the limit."
+                    f'grading "{grading.name}": limit "{limit.name}" counts alarms, and the file has no '
+                    f"[[alarm]]{but}: it can never decide. Write one, or remove the limit."
                 )
             for name in limit.classes if limit.counts == "alarms" else ():
-                if name in by_grade:
+                if name in settings.by_grade:
                     yield (
                         f'grading "{grading.name}": limit "{limit.name}" counts alarm "{name}", which a grade raises: '
                         "it asks about itself. Take the alarm out of its classes."

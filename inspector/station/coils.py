@@ -155,7 +155,7 @@ def _entry(history: History, passage: Passage) -> ListedCoil:
 
 def _shown(line: Line, history: History, passage: Passage) -> CoilPage:
     seen = gather(history, passage, line.spans, keep="ids")
-    made = record(seen, line.gradings, line.severities)
+    made = record(seen, line.gradings, line.severities, line.by_grade)
     packed = report.pack(seen, line.gradings, line.severities, classes=line.classes)
     ids = tuple(seen.ids[place] for place in worst(seen, line.severities)[:PICTURED])
     return CoilPage(secrets.token_urlsafe(9), time.monotonic(), made, packed, ids, passage.is_newest)

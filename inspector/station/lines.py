@@ -47,6 +47,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """Of the recipe, in its order."""
     gradings: tuple[GradingSection, ...]
     severities: tuple[SeveritySection, ...]
+    by_grade: frozenset[str] = frozenset()
+    """Alarms that a coil's grade raises, by name."""
 
 
 def read(config: Path, key: Path | None = None) -> Line:
@@ -71,6 +73,7 @@ def read(config: Path, key: Path | None = None) -> Line:
         classes=tuple(kind.name for kind in card.classes),
         gradings=settings.grading,
         severities=settings.severity,
+        by_grade=settings.by_grade,
     )
 
 

@@ -211,6 +211,7 @@ def test_alarms_are_counted_by_name() -> None:
     raised = {"pits": 2, "cracks": 1}
     assert grade(seen(alarms=raised), rules(limit(counts="alarms", classes=("pits",), max_count=1))).grade == "hold"
     assert grade(seen(alarms=raised), rules(limit(counts="alarms", max_count=3))).grade == "release"
+    assert grade(seen(alarms=raised), rules(limit(counts="alarms", max_count=1)), by_grade=["pits"]).grade == "release"
 
 
 def test_severity_by_columns_is_severity_by_defect() -> None:

@@ -59,10 +59,10 @@ def then(coil: str, first_seq: int, grade: str) -> CoilRecord:
     return msgspec.structs.replace(record(seen()), coil=coil, first_seq=first_seq, grade=grade)
 
 
-def raised(coil: str) -> Alarm:
+def raised(coil: str, name: str = "old") -> Alarm:
     """An alarm of then."""
     return Alarm(
-        name="old", state="unacknowledged", priority="low", coil=coil, camera="top", message="", count=1, defect_id="1"
+        name=name, state="unacknowledged", priority="low", coil=coil, camera="top", message="", count=1, defect_id="1"
     )
 
 
@@ -160,6 +160,22 @@ def test_a_grade_counts_the_alarms_of_now(
     assert (first["alarms_then"], first["alarms_now"]) == ({"old": 1}, {"blocked": 1, "one": 2} if now else {})
     assert (first["grade_now"], second["grade_now"]) == ("hold" if now else "release", "release")
     assert first["reasons_now"] == (["alarms: hold: 2 alarms, 0 are allowed (a)"] if now else [])
+
+
+def test_a_report_counts_no_alarm_that_a_grade_raised(
+    past: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The coil's own, behind its record: made again, from the journal or its file, the grade is that of its end."""
+    (tmp_path / "new.toml").write_text(CONFIG.replace("max_count = 0", "max_count = 9") + COUNTING + GRADED)
+    journal = new_journal(tmp_path / "journal")
+    journal.record([raised("B", "blocked")])
+    journal.close()
+    made: list[dict[str, Any]] = []
+    for coil in ("B", str(tmp_path / "B.json")):
+        words = ["report", coil, "--config", str(tmp_path / "new.toml"), "--json", str(tmp_path / "B.json")]
+        assert main(words) == 0
+        made.append(json.loads(capsys.readouterr().out))
+    assert [(record["grade"], record["alarms"]) for record in made] == [("release", {"blocked": 1})] * 2
 
 
 def test_alarms_go_by_the_severities_of_now(past: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

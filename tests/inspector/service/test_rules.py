@@ -56,6 +56,10 @@ FAULTS = {
         'grading "g": limit "often" counts alarms, and the file has no [[alarm]]: it can never decide. Write one, or '
         "remove the limit."
     ),
+    GRADING + LIMIT.format(name="often", grade="hold", count=2) + 'counts = "alarms"\n' + ON_GRADE: (
+        'grading "g": limit "often" counts alarms, and the file has no [[alarm]] but those that a grade raises: it can '
+        "never decide. Write one, or remove the limit."
+    ),
     GRADING + "edge_mm = 128\n": (
         f'grading "g": edge_mm is 128, and the cameras see {WIDTH} mm across: nothing is left to grade. Expected less '
         "than 128. Lower it."
