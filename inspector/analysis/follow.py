@@ -36,7 +36,10 @@ class Followed:
 
 
 def _goes_on(before: Header, header: Header) -> bool:
-    """Whether a frame shows the strip of the one before; coils without names differ in that positions begin again."""
+    """Whether a frame shows the strip of the one before; coils without names differ in that positions begin again.
+
+    Without positions too, another coil is what a torn rim is: no frame shows which, and the medians are as late.
+    """
     if (before.coil, before.boot) != (header.coil, header.boot):
         return False
     return header.start_mm is None or not begins_again(header.start_mm, before.start_mm or 0.0)
