@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import functools
+import multiprocessing
 import os
 import shutil
 import tempfile
@@ -17,6 +18,7 @@ import torch
 from rich.console import Console
 
 from tests.trainer.frames import draw_frame, tiny_settings
+from trainer.crossval import jobs
 from trainer.data.samples import CLASS_NAMES
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
@@ -62,8 +64,18 @@ def one_registry() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_import() -> Iterator[None]:
+    """A job is forked from a process that has loaded torch, which takes 7 s; `trainer crossval` itself spawns it."""
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(["trainer.learn.train"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jobs, "get_context", lambda kind: server)
+        yield
+
+
 def made_once(name: str, folders: pytest.TempPathFactory, make: Callable[[Path], object]) -> Path:
-    """Return a copy of the folder that the first of all processes that share the tests makes; the others wait for it."""
+    """Return a copy of the folder that whichever process is first makes; others that share the tests wait for it."""
     base = folders.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with (shared / f"{name}.lock").open("w") as held:
