@@ -18,7 +18,7 @@ import numpy as np
 
 from inspector.coil.columns import SIDES, Columns
 from inspector.coil.marks import marks
-from inspector.config.geometry import Span
+from inspector.config.geometry import Span, as_named
 from inspector.events.history import NEWEST_SEQ, History, Passage
 from inspector.records.coil import Decided
 from inspector.records.coil_file import CoilFile
@@ -245,10 +245,11 @@ def _spans(
         sides.setdefault(columns.cameras[number], set()).add(SIDES[side])
     for crowd in crowded:
         sides.setdefault(crowd.camera, set()).add(crowd.side)
-    for span in spans:
-        named = sides.pop(span.camera, set()) or {span.side}
-        yield from (msgspec.structs.replace(span, side=side) for side in SIDES if side in named)
+    yield from as_named(spans, sides)
+    known = {span.camera for span in spans}
     for camera, named in sides.items():
+        if camera in known:
+            continue
         is_its = columns.camera == (columns.cameras.index(camera) if camera in columns.cameras else -1)
         left_mm = min(0.0, float(columns.left_mm[is_its].min(initial=0.0)))
         right_mm = float(columns.right_mm[is_its].max(initial=0.0))

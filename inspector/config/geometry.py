@@ -9,7 +9,7 @@ Knows: cameras' sections, the recipe's size. Must not know: frames, what is seen
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import msgspec
@@ -30,6 +30,7 @@ cameras' places are."""
 ROUNDING_MM = 1e-3
 """Millimetres that are added up are right to this."""
 
+SIDES = ("top", "bottom")
 
 Seams = tuple[bool, bool]
 """Whether another camera answers for what lies just beyond, on the left and on the right."""
@@ -77,6 +78,17 @@ def _seam_mm(near: Span, far: Span) -> float | None:
 def spans(cameras: Iterable[CameraSection], recipe: Recipe) -> tuple[Span, ...]:
     """Return what each camera sees, in no particular order."""
     return tuple(fields(cameras, recipe).values())
+
+
+def as_named(cameras: Iterable[Span], sides: Mapping[str, Collection[str]]) -> tuple[Span, ...]:
+    """Return what each camera sees on the sides that its frames named; on its own where they named none."""
+    found = (
+        msgspec.structs.replace(span, side=side)
+        for span in cameras
+        for side in SIDES
+        if side in (sides.get(span.camera) or (span.side,))
+    )
+    return tuple(dict.fromkeys(found))  # what was read back of a coil has a camera of two sides twice
 
 
 def widths_mm(cameras: Iterable[CameraSection], recipe: Recipe) -> dict[str, float]:

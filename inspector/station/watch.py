@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from inspector.config.geometry import SIDES, Span
 from inspector.errors import InspectorError
 from inspector.records.events import CoilRecord, Health
 from inspector.station import lines
 from inspector.station.backdrop import Backdrop
 from inspector.station.follow import Follower
 from inspector.station.lines import Line
+from inspector.station.sides import NamedSides
 from inspector.station.stream import LineStream, json, message
 
 if TYPE_CHECKING:
@@ -34,7 +36,6 @@ SILENT_S = 2.5
 """The line gives a heartbeat each second: after so long without one it does not answer."""
 LARGE = 5000
 """Defects of a coil that takes time to read."""
-SIDES = ("top", "bottom")
 IN_FORCE = ("started", "reloaded")
 """The line has read its file: most of it only a start puts into force."""
 
@@ -48,6 +49,7 @@ class Watch:
         self.backdrop = Backdrop()
         self._warming: asyncio.Task[None] | None = None
         self._line = line
+        self._sides = NamedSides()
         self._task: asyncio.Task[None] | None = None
         self._was_answering = False
 
@@ -90,6 +92,10 @@ class Watch:
         also = b""
         if any(isinstance(event.data, Health) and event.data.state in IN_FORCE for event, _ in taken):
             also += await self._reread()
+        before = self._spans()
+        self._sides.take(event for event, _ in taken)
+        if self._spans() != before:
+            also += self._facts()
         self._warm([event.data for event, _ in taken if isinstance(event.data, CoilRecord)])
         if self.follower.is_changed.is_set():
             self.follower.is_changed.clear()
@@ -114,6 +120,8 @@ class Watch:
             made = await asyncio.to_thread(lines.read, self._line.config, self._line.key)
         except InspectorError:  # it was changed again; the daemon reports that
             return b""
+        if made.spans != self._line.spans:
+            self._sides = NamedSides()
         self._line = self.follower.line = msgspec.structs.replace(made, name=self._line.name)  # pages know it by that
         return self._facts()
 
@@ -122,8 +130,11 @@ class Watch:
     def _first(self) -> bytes:
         return message("begin", b"{}") + self._facts() + self._standing() + self._now()
 
+    def _spans(self) -> tuple[Span, ...]:
+        return self._sides.of(self._line.spans)
+
     def _facts(self) -> bytes:
-        spans = self._line.spans
+        spans = self._spans()
         sides = [
             {
                 "name": side,

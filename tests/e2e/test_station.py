@@ -16,11 +16,13 @@ from inspector.events.history import History
 from inspector.records.commands import ListAlarms
 from inspector.records.events import Commanded, Decision, Defect
 from inspector.station.gauges import Gauges
-from tests.browser import needs_browser
+from tests.browser import needs_browser, watched
+from tests.coil_journals import new_journal, reported
+from tests.defects import any_defect
 from tests.e2e.mill import Camera, Mill
 from tests.patience import patience_s
 from tests.recipes import DARK
-from tests.stations import Station
+from tests.stations import Station, line_file, station_of
 
 pytestmark = [needs_browser, pytest.mark.slow]
 DARK_BOX = (10, 30, 20, 40, DARK)
@@ -71,6 +73,18 @@ def test_the_strip_passes_and_defects_lie_on_it(mill: Mill, page: Page) -> None:
         until(page, "station.strips.hits.length === 8")
         expect(page.locator("#classes tr").first).to_contain_text("dark")
     assert page.evaluate("station.strips.lanes.map((lane) => lane.name)") == ["top", "bottom"]
+
+
+def test_a_side_that_only_frames_name_is_drawn(browser: Browser, tmp_path: Path) -> None:
+    """The camera is configured for the top and its frames name the bottom: there it stands, and its defects lie."""
+    line_file(tmp_path)
+    journal = new_journal(tmp_path / "journal")
+    journal.record([reported("C", "started"), any_defect(camera="top", coil="C", side="bottom")])
+    journal.close()
+    with station_of(tmp_path) as station, watched(browser, f"{station.address}/live", PATIENCE_MS) as page:
+        until(page, "station.strips.lanes?.map((lane) => lane.name).join() === 'bottom'")
+        until(page, "station.strips.hits.length === 1")
+        expect(page.locator("#cameras li")).to_contain_text("bottom")
 
 
 def test_what_one_acknowledges_another_sees(mill: Mill, station: Station, browser: Browser, page: Page) -> None:

@@ -87,11 +87,18 @@ function reason(why) {
   return isEnglish || fault.state === "raised" ? faultWords(fault) : t("fault.over", { fault: faultWords(fault) });
 }
 
+// Each camera's sides, in words: a camera may have been on both.
+function sides() {
+  const found = new Map();
+  for (const { camera, side } of line?.cameras ?? []) found.set(camera, [...(found.get(camera) ?? []), t(`side.${side}`)]);
+  return found;
+}
+
 function cameras() {
-  const rows = (line?.cameras ?? []).map(({ camera, side }) => {
+  const rows = [...sides()].map(([camera, its]) => {
     const status = statusOf(camera), faults = [...(fold.cameras.get(camera)?.faults.values() ?? [])];
     const words = faults.length ? faults.map(faultWords).join("; ") : (now.gauges.faults[camera] ?? []).map((fault) => t(`fault.${fault}`)).join(", ");
-    return el("li", { class: `device ${status}` }, stateSign(status, t(`ne107.${status}`)), el("b", {}, camera), el("span", { class: "hint" }, `${t(`side.${side}`)} · ${t(`ne107.${status}`)}`), el("p", {}, words));
+    return el("li", { class: `device ${status}` }, stateSign(status, t(`ne107.${status}`)), el("b", {}, camera), el("span", { class: "hint" }, `${its.join(", ")} · ${t(`ne107.${status}`)}`), el("p", {}, words));
   });
   for (const fault of fold.standing.values()) rows.push(el("li", { class: `device ${fault.status}` }, stateSign(fault.status, t(`ne107.${fault.status}`)), el("b", {}, t(fault.kind)), el("span", { class: "hint" }, t(`ne107.${fault.status}`)), el("p", {}, faultWords(fault))));
   if (now.journal_fault && ![...fold.standing.values()].some((fault) => fault.kind === "journal")) rows.push(el("li", { class: "device failure" }, stateSign("failure", t("ne107.failure")), el("b", {}, t("journal")), el("p", {}, now.journal_fault)));
@@ -116,7 +123,7 @@ function sums() {
     return el("tr", {}, el("th", { scope: "row" }, sign(kind, 15), ` ${name}`), el("td", { class: "number" }, number(count)), el("td", { class: "hint" }, its.length ? t("last_at", { metre: metres(last, 1) }) : ""));
   });
   const gone = coil.missed.reduce((sum, gap) => sum + gap.end_mm - gap.start_mm, 0) / 1000;
-  rows.push(el("tr", { class: gone > 0 ? "wrong" : "" }, el("th", { scope: "row" }, el("i", { class: "hatched" }), ` ${t("missed")}`), el("td", { class: "number" }, number(gone * perMetre, 2)), el("td", { class: "hint" }, line.cameras.length > 1 ? t("unit.all_cameras") : t("unit.large"))));
+  rows.push(el("tr", { class: gone > 0 ? "wrong" : "" }, el("th", { scope: "row" }, el("i", { class: "hatched" }), ` ${t("missed")}`), el("td", { class: "number" }, number(gone * perMetre, 2)), el("td", { class: "hint" }, sides().size > 1 ? t("unit.all_cameras") : t("unit.large"))));
   if (coil.record) rows.push(el("tr", {}, el("th", { scope: "row" }, t("grade")), el("td", { class: "number", colSpan: 2 }, t(`grade.${coil.record.grade}`))));
   byId("classes").replaceChildren(...rows);
   newest.show(coil, line.classes);

@@ -9,7 +9,7 @@ import pytest
 
 from inspector.coil import file
 from inspector.coil.record import record, worst_metre
-from inspector.coil.seen import closed, gather, opened
+from inspector.coil.seen import closed, covered, gather, opened
 from inspector.coil.settings import GradingSection, LimitSection
 from inspector.config.geometry import Span
 from inspector.config.severity import SeveritySection
@@ -102,6 +102,19 @@ def test_a_side_that_only_frames_name_has_edges(tmp_path: Path) -> None:
     assert (made.grade, made.grades[0].graded, made.grades[0].left_out) == ("hold", 1, 1)
     assert [(camera.side, camera.left_mm, camera.right_mm) for camera in made.coverage] == [("bottom", 0.0, 1000.0)]
     assert opened(closed(coil, made)).edges_mm("bottom") == (0.0, 1000.0)
+
+
+def test_a_camera_of_two_sides_is_read_back_as_it_was(tmp_path: Path) -> None:
+    """A report is made of what a record has of its cameras: one that saw both sides of the coil stands there twice."""
+    journal = new_journal(tmp_path / "journal")
+    journal.record([reported("C", "started"), any_defect(id="a", side="bottom"), any_defect(id="b", side="top")])
+    journal.close()
+    with History(tmp_path / "journal") as history:
+        passage = history.coil("C")
+        coil = gather(history, passage, [Span("top", "top", 0.0, 1000.0)], keep="defects")
+        again = gather(history, passage, covered(record(coil)))
+    assert [span.side for span in coil.spans] == ["top", "bottom"]
+    assert again.spans == opened(closed(coil, record(coil))).spans == coil.spans
 
 
 def test_a_defect_touches_each_metre_it_crosses() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from inspector.config.geometry import Span
 from inspector.harness import configuration
 from inspector.harness.ports import Ports
 from inspector.records.events import Health
@@ -15,6 +17,7 @@ from inspector.station import lines
 from inspector.station.lines import Line
 from inspector.station.stream import Subscriber
 from inspector.station.watch import TICK_S, Watch
+from tests.defects import any_defect
 from tests.inspector.station.test_stream import sent
 from tests.recipes import write_recipe
 
@@ -85,6 +88,34 @@ def test_what_the_line_has_read_is_in_force_here(tmp_path: Path, state: str) -> 
     asyncio.run(watch.step(2))
     assert watch.line == watch.follower.line == after
     assert (len(after.gradings), len(after.severities), len(after.spans), after.archive is None) == (1, 1, 2, False)
+
+
+def shown(browser: Subscriber) -> list[list[str]]:
+    """Which sides a browser was sent to draw, message by message; each camera stands on one of them."""
+    chunks = b"".join(browser._chunks.get_nowait() or b"" for _ in range(browser._chunks.qsize()))
+    facts = [msgspec.json.decode(text.removeprefix(b"data: ")) for text in chunks.splitlines() if b'"sides"' in text]
+    for fact in facts:
+        assert {camera["side"] for camera in fact["cameras"]} == {side["name"] for side in fact["sides"]}
+    return [[side["name"] for side in fact["sides"]] for fact in facts]
+
+
+def test_sides_are_those_that_the_frames_name() -> None:
+    """Of which the configuration knows nothing: an open page is sent them with the first defect, a new one at once."""
+    watch = Watch(msgspec.structs.replace(LINE, spans=(Span("cam", "top", 0.0, 1000.0),)))
+    browser, seqs = watch.stream.subscribe(""), itertools.count(1)
+
+    def sees(coil: str, side: str) -> list[list[str]]:
+        event, published = sent(next(seqs), any_defect(camera="cam", coil=coil, side=side))
+        watch.follower._take(event, published.payload)
+        asyncio.run(watch.step(1))
+        return shown(browser)
+
+    shown(browser)
+    assert sees("A", "bottom")[-1] == ["bottom"]
+    assert sees("A", "bottom") == []
+    assert sees("B", "top") == [["top", "bottom"]]
+    assert shown(watch.stream.subscribe("")) == [["top", "bottom"]]
+    assert sees("C", "top") == [["top"]]
 
 
 def test_a_silent_line_is_reported_within_three_seconds() -> None:
