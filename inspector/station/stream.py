@@ -32,6 +32,10 @@ def message(kind: str, data: bytes, number: str = "") -> bytes:
     return f"{head}event: {kind}\ndata: ".encode() + data + b"\n\n"
 
 
+BEGIN = message("begin", b"{}")
+"""A page is to forget what it was given before."""
+
+
 def encoded(sent: PublishedEvent) -> bytes:
     """An event of the journal, under its number."""
     return message("event", sent.payload, f"{sent.epoch}:{sent.seq}")
@@ -69,12 +73,12 @@ class Subscriber:
 class LineStream:
     """What one line's browsers receive.
 
-    `first` makes what a browser that begins is given before the events: messages, ready to send. `counted` are defects
-    before them, by coil and class.
+    `facts` makes what each browser that comes is given before the events, who goes on too: messages of what stands now,
+    ready to send. `counted` are defects before the events, by coil and class.
     """
 
-    def __init__(self, first: Callable[[], bytes], counted: Mapping[str, Counter[str]]) -> None:
-        self._first = first
+    def __init__(self, facts: Callable[[], bytes], counted: Mapping[str, Counter[str]]) -> None:
+        self._facts = facts
         self._kept = KeptEvents(counted)
         self._ring: deque[PublishedEvent] = deque(maxlen=REMEMBERED)
         self._epoch = ""
@@ -91,7 +95,7 @@ class LineStream:
         for event, sent in events:
             if sent.epoch != self._epoch:
                 self._begin(sent)
-                chunks = [self._first()]
+                chunks = [BEGIN + self._facts()]
             if len(self._ring) == REMEMBERED:
                 self._before = self._ring[0].seq
             self._ring.append(sent)
@@ -126,8 +130,8 @@ class LineStream:
     def _since(self, last: str) -> bytes:
         epoch, _, number = last.rpartition(":")
         if epoch == self._epoch and number.isdecimal() and len(number) < LONGEST and int(number) >= self._before:
-            return b"".join(encoded(sent) for sent in self._ring if sent.seq > int(number))
-        return self._first() + message("dropped", json(self._kept.dropped)) + b"".join(map(encoded, self._kept))
+            return self._facts() + b"".join(encoded(sent) for sent in self._ring if sent.seq > int(number))
+        return BEGIN + self._facts() + message("dropped", json(self._kept.dropped)) + b"".join(map(encoded, self._kept))
 
 
 def json(value: object) -> bytes:

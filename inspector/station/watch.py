@@ -45,7 +45,7 @@ class Watch:
 
     def __init__(self, line: Line, clock_s: Callable[[], float] = time.monotonic) -> None:
         self.follower = Follower(line, clock_s)
-        self.stream = LineStream(self._first, self.follower.counted)
+        self.stream = LineStream(self._stands, self.follower.counted)
         self.backdrop = Backdrop()
         self._warming: asyncio.Task[None] | None = None
         self._line = line
@@ -127,8 +127,8 @@ class Watch:
 
     # --- messages -------------------------------------------------------------------------------------------
 
-    def _first(self) -> bytes:
-        return message("begin", b"{}") + self._facts() + self._standing() + self._now()
+    def _stands(self) -> bytes:
+        return self._facts() + self._standing() + self._now()
 
     def _spans(self) -> tuple[Span, ...]:
         return self._sides.of(self._line.spans)

@@ -11,7 +11,7 @@ import msgspec
 from inspector.records.envelope import Event, write_event
 from inspector.records.events import CoilReport, Data
 from inspector.station.kept import COILS, MOST, KeptEvents, PublishedEvent
-from inspector.station.stream import QUEUE_CHUNKS, REMEMBERED, LineStream, Subscriber, message
+from inspector.station.stream import QUEUE_CHUNKS, REMEMBERED, LineStream, Subscriber
 from tests.defects import any_defect
 
 
@@ -31,7 +31,7 @@ def coil(name: str, state: str = "started", inspected_m: float = 0.0) -> CoilRep
 
 def stream() -> LineStream:
     """A stream whose pages are given nothing else."""
-    return LineStream(lambda: message("begin", b"{}"), {})
+    return LineStream(lambda: b"", {})
 
 
 def taken(subscriber: Subscriber) -> list[str]:

@@ -14,6 +14,7 @@ from inspector.harness import configuration
 from inspector.harness.ports import Ports
 from inspector.records.events import Health
 from inspector.station import lines
+from inspector.station.follow import Standing
 from inspector.station.lines import Line
 from inspector.station.stream import Subscriber
 from inspector.station.watch import TICK_S, Watch
@@ -116,6 +117,18 @@ def test_sides_are_those_that_the_frames_name() -> None:
     assert sees("B", "top") == [["top", "bottom"]]
     assert shown(watch.stream.subscribe("")) == [["top", "bottom"]]
     assert sees("C", "top") == [["top"]]
+
+
+def test_who_comes_back_learns_where_alarms_stand() -> None:
+    """A page takes them from the line's answer alone, which came while its connection was away."""
+    watch = Watch(LINE)
+    event, published = sent(1, any_defect())
+    watch.follower._take(event, published.payload)
+    asyncio.run(watch.step(1))
+    watch.follower._stands(Standing(fault="nobody answers"))
+    asyncio.run(watch.step(2))
+    chunk = watch.stream.subscribe("e1:1")._chunks.get_nowait() or b""
+    assert b"event: begin" not in chunk and b"nobody answers" in chunk
 
 
 def test_a_silent_line_is_reported_within_three_seconds() -> None:
