@@ -285,8 +285,7 @@ class Events:
         """Yield what was recorded after `after` up to `seq`, from the journal; report what cannot be had."""
         reason = self._unanswered()
         while self._replay is not None and after < seq:
-            answer = self._ask(after)
-            if answer is None:
+            if (answer := self._ask(after)) is None:
                 reason = self._unanswered()
                 break
             head, events = answer
@@ -352,12 +351,11 @@ class Events:
     def _ask(
         self, after: int, limit: int = LIMIT_EVENTS, *, since: datetime | None = None, prefix: str | None = None
     ) -> tuple[ReplayHead, list[Event]] | None:
-        """Ask the journal for what follows `after`; None when no sensible answer came in time."""
+        """Ask the journal for what follows `after`, and again after an `error`; None when none came in time."""
         if self._replay is None:
             return None
-        root = self._root if prefix is None else prefix
-        request = ReplayRequest(epoch=self._epoch, after=after, limit=limit, prefix=root, since=since)
-        wait_ms = int(1000 * self._patience_s / REPLAY_TRIES)
+        request = ReplayRequest(self._epoch, after, limit, self._root if prefix is None else prefix, since)
+        wait_ms, answer = int(1000 * self._patience_s / REPLAY_TRIES), None
         for _ in range(REPLAY_TRIES):
             if not self._replay.poll(wait_ms, zmq.POLLOUT):
                 self._shakes[-1].check()
@@ -367,10 +365,13 @@ class Events:
                 head, *parts = self._replay.recv_multipart()
                 pairs = zip(parts[::2], parts[1::2], strict=False)
                 try:
-                    return self._decode_head(head), [event for pair in pairs if (event := self._decoded(pair))]
+                    answer = self._decode_head(head), [event for pair in pairs if (event := self._decoded(pair))]
                 except ValueError:
                     return None  # some other program answers there
-        return None
+                if not answer[0].error or self._epoch not in (None, answer[0].epoch):
+                    return answer
+                time.sleep(wait_ms / 1000)  # it says nothing of what is gone
+        return answer
 
     # --- messages -----------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+import msgspec
 import zmq
 
 from inspector.access.door import Door
@@ -17,7 +18,7 @@ from inspector.events.journal import Journal
 from inspector.events.message import Message
 from inspector.events.publish import Publisher
 from inspector.events.replay import Replays
-from inspector.records.envelope import Event
+from inspector.records.envelope import Event, ReplayHead
 from inspector.records.events import Alarm, CoilReport, Data
 
 COIL = CoilReport(state="started", coil="C1042", inspected_m=0, missed_m=0, frames=0, defects={})
@@ -94,6 +95,43 @@ class Line:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class FailingReplay:
+    """A replay socket before a line's own: it answers the first requests by an error, and passes the others on."""
+
+    def __init__(self, line: Line, errors: int) -> None:
+        self.requests, self._left = list[bytes](), errors
+        self._line, self._socket = line, line.context.socket(zmq.REP)
+        self.address = f"tcp://127.0.0.1:{self._socket.bind_to_random_port('tcp://127.0.0.1')}"
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+
+    def _serve(self) -> None:
+        with self._socket, self._line.context.socket(zmq.REQ) as behind:
+            behind.connect(self._line.replays.address)
+            while not self._is_over.is_set():
+                if self._socket.poll(5):
+                    self.requests.append(self._socket.recv())
+                    self._left -= 1
+                    self._socket.send_multipart(self._error() if self._left >= 0 else self._passed_on(behind))
+
+    def _error(self) -> list[bytes]:
+        epoch, last = self._line.journal.epoch, self._line.journal.last_seq
+        head = ReplayHead(epoch=epoch, first=1, last=last, through=0, count=0, more=False, error="the disk is busy")
+        return [msgspec.json.encode(head)]
+
+    def _passed_on(self, behind: zmq.Socket[bytes]) -> list[bytes]:
+        behind.send(self.requests[-1])
+        return behind.recv_multipart()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._thread.join()
 
 
 def take(events: Events, count: int) -> list[Event]:

@@ -192,6 +192,13 @@ class Follower:
             self._ask.set()
 
     def _on_gap(self, gap: Gap) -> None:
+        """Count what is gone; what the journal may still have is asked for again, before what follows is shown.
+
+        Raises: JournalError.
+        """
+        if not gap.is_final:
+            words = "on" if gap.last_seq is None else f"to {gap.last_seq}"
+            raise JournalError(f"events {gap.first_seq} {words} are asked for again: {gap.reason}")
         self.lost += gap.count
 
     # --- metrics and alarms -----------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from inspector.client import Events, Gap
 from inspector.errors import SocketError
 from inspector.records.envelope import LIMIT_SEQS
 from inspector.records.events import Data, Health, Heartbeat
-from tests.lines import ALARM, COIL, Line, seqs, take
+from tests.lines import ALARM, COIL, FailingReplay, Line, seqs, take
 
 ROOT = Path(__file__).parents[2]
 
@@ -239,6 +239,19 @@ def test_a_replay_address_where_no_journal_is(line: Line) -> None:
                 next(events, None)  # silence ends an iteration, and it is taken up again
             assert (gaps[0].first_seq, gaps[0].count) == (1, gaps[0].last_seq)
             assert gaps[0].reason == f"{nowhere} did not answer within 0.3 s"
+
+
+@pytest.mark.parametrize(("errors", "came"), [(2, [1, 2]), (3, [])])
+def test_an_error_is_asked_again(line: Line, errors: int, came: list[int]) -> None:
+    """It says nothing of what is gone: three times in all, with pauses; then what did not come is reported."""
+    gaps: list[Gap] = []
+    line.say(COIL, COIL)
+    with FailingReplay(line, errors) as failing:
+        replay, after = failing.address, (None, 0)
+        with line.listen(replay=replay, after=after, patience_s=0.3, heartbeats=True, on_gap=gaps.append) as events:
+            assert [*iter(lambda: next(events).seq, 0)] == came
+    lost = [] if came else [(2, False, "the disk is busy")]
+    assert [(gap.count, gap.is_final, gap.reason) for gap in gaps] == lost
 
 
 HOUR = timedelta(hours=1)

@@ -110,7 +110,7 @@ def test_a_journal_whose_disk_is_unmounted_has_deleted_nothing(
         folder.mkdir()
     elif in_its_place == "an old copy":
         (tmp_path / "copy").rename(folder)
-    with line.listen(topics=topics, cursor=cursor, timeout_s=0.2, on_gap=gaps.append) as events:
+    with line.listen(topics=topics, cursor=cursor, timeout_s=0.2, patience_s=0.6, on_gap=gaps.append) as events:
         while not gaps:
             assert not list(events)
     assert not gaps[0].is_final and "is not the journal's folder at present" in gaps[0].reason

@@ -20,7 +20,7 @@ from inspector.events import schema
 from inspector.records.envelope import LIMIT_SEQS, SKIPPED, ReplayHead, ReplayRequest
 from inspector.records.events import ROOTS, Heartbeat
 from tests.journals import newest
-from tests.lines import ALARM, COIL, Line
+from tests.lines import ALARM, COIL, FailingReplay, Line
 
 TEXT = schema.PAGE.read_text(encoding="utf-8")
 NODE = shutil.which("node")
@@ -100,15 +100,8 @@ def test_its_client_runs(
         addresses = line.publisher.address, line.replays.address
         process = subprocess.Popen([*client, *addresses], stdout=subprocess.PIPE, stderr=stderr, text=True)
         assert process.stdout is not None
-        line.say(COIL, COIL)
-        received: list[str] = []
-        while not received:  # it begins with whatever comes first after it has connected
-            line.say(COIL)
-            received += wait_for_line(process.stdout.fileno())
-        line.say(ALARM, COIL, lost=True)
-        line.say(ALARM)
+        received = read_on(line, process.stdout)
         before = line.journal.last_seq
-        read_to(before, received, process.stdout)
     happens(journal)
     with process, Line(journal, max_mb=1, binds=addresses) as line:
         line.say(ALARM, COIL, lost=True)
@@ -121,9 +114,38 @@ def test_its_client_runs(
     seqs = [int(text.split()[0]) for text in received]
     assert seqs == [*range(seqs[0], before + 1), *range(last - 2, last + 1)]
     assert jumps[0] <= last - 2 - before <= jumps[1]
-    reported = [tuple(map(int, words.split()[1::2])) for words in errors.read_text().splitlines()]
+    lost = [words for words in errors.read_text().splitlines() if words.startswith("LOST")]
+    reported = [tuple(map(int, words.split()[1::2])) for words in lost]
     assert [seq for _, seq in reported[:-1]] == [seq - 1 for seq, _ in reported[1:]]
     assert not reported if happens is nothing else (reported[0][0], reported[-1][1]) == (before + 1, last - 3)
+
+
+def test_its_client_asks_again_after_an_error(tmp_path: Path, client: list[str]) -> None:
+    """By Node: what is missing is named each time, and comes in its order once the journal has it."""
+    with Line(tmp_path / "journal") as line, FailingReplay(line, errors=2) as failing:
+        command = [*client, line.publisher.address, failing.address]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        try:
+            seqs = [int(text.split()[0]) for text in read_on(line, process.stdout)]
+        finally:
+            process.kill()
+        _, errors = process.communicate()
+    assert seqs == [*range(seqs[0], seqs[0] + len(seqs))]
+    assert [text.split()[0] for text in errors.splitlines()] == ["MISSING"] * 2 and "the disk is busy" in errors
+
+
+def read_on(line: Line, stdout: IO[str]) -> list[str]:
+    """What a client that has just begun prints, up to an event before which others were lost on the way."""
+    line.say(COIL, COIL)
+    received: list[str] = []
+    while not received:  # it begins with whatever comes first after it has connected
+        line.say(COIL)
+        received += wait_for_line(stdout.fileno())
+    line.say(ALARM, COIL, lost=True)
+    line.say(ALARM)
+    read_to(line.journal.last_seq, received, stdout)
+    return received
 
 
 def read_to(seq: int, received: list[str], stdout: IO[str]) -> None:

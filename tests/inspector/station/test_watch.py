@@ -13,13 +13,15 @@ from inspector.config.geometry import Span
 from inspector.harness import configuration
 from inspector.harness.ports import Ports
 from inspector.records.events import Health
-from inspector.station import lines
-from inspector.station.follow import Standing
+from inspector.station import follow, lines
+from inspector.station.follow import Follower, Standing
 from inspector.station.lines import Line
 from inspector.station.stream import Subscriber
 from inspector.station.watch import TICK_S, Watch
 from tests.defects import any_defect
 from tests.inspector.station.test_stream import sent
+from tests.lines import ALARM, COIL, FailingReplay
+from tests.lines import Line as EventLine
 from tests.recipes import write_recipe
 
 WANTED_S = 3.0
@@ -129,6 +131,28 @@ def test_who_comes_back_learns_where_alarms_stand() -> None:
     asyncio.run(watch.step(2))
     chunk = watch.stream.subscribe("e1:1")._chunks.get_nowait() or b""
     assert b"event: begin" not in chunk and b"nobody answers" in chunk
+
+
+def test_events_that_did_not_come_are_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However often the journal answers by an error: nothing that follows comes before them, and the fault is shown."""
+    monkeypatch.setattr(follow, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(follow, "AGAIN_S", 0.05)
+    came = list[int]()
+    with EventLine(tmp_path / "journal") as line, FailingReplay(line, errors=7) as failing:
+        line.say(COIL, ALARM, ALARM)
+        addresses = {"events": line.publisher.address, "replay": failing.address}
+        follower = Follower(msgspec.structs.replace(LINE, **addresses))
+        follower._place = ("e1", 1)
+        follower.start()
+        while not came:
+            line.say(ALARM)
+            came += [event.seq for event, _ in follower.take()]
+            follower._stop.wait(0.01)
+        follower.close()
+    assert came[0] == 2 and follower.lost == 0
+    assert any("are asked for again: the disk is busy" in text for text in caplog.messages)
 
 
 def test_a_silent_line_is_reported_within_three_seconds() -> None:
