@@ -230,3 +230,5 @@ class Asked(msgspec.Struct, frozen=True):
     command: Command
     objection: str = ""
     """Why it cannot be carried out, by what was on disk as it came in; empty where it can."""
+    begun: int | None = None
+    """Which coil of its name it is for, by what was on disk, as its stage numbers them; None: the newest."""

@@ -29,7 +29,7 @@ import zmq
 from inspector import __version__, recipe
 from inspector.access.gate import Gate
 from inspector.access.refusals import Refusals
-from inspector.coil.passage import objection
+from inspector.coil.passage import meant
 from inspector.demand import Demand
 from inspector.errors import EXIT_DONE, GpuLost, InspectorError, Stuck
 from inspector.flow import Buffer, buffered, each
@@ -201,7 +201,7 @@ class Daemon:
             lambda: self._liveness.not_ready,
             own=own,
             door=door,
-            objection=partial(objection, Path(settings.journal.path)),
+            meant=partial(meant, Path(settings.journal.path)),
         )
         self._opened.callback(self._desk.close)
         return context

@@ -69,15 +69,15 @@ class Desk:
         *,
         own: str = "",
         door: Door | None = None,
-        objection: Callable[[Command], str] = lambda _: "",
+        meant: Callable[[Command], tuple[str, int | None]] = lambda _: ("", None),
     ) -> None:
         """`not_ready` says why no command can be carried out; empty when one can. Any thread calls it.
 
-        `objection` says why this one cannot, by what is on disk as it comes in; the desk's thread calls it.
+        `meant` says why this one cannot, and which coil it is for, by what is on disk; the desk's thread calls it.
         `own` is the line's address where the section names none; `door` says who may command, None: all that reach it.
         """
         self._line, self._not_ready, self._door = line, not_ready, door or Door("commands")
-        self._objection = objection
+        self._meant = meant
         self._numbers = itertools.count(1)
         self._asked: SimpleQueue[Asked] = SimpleQueue()
         self._reports: SimpleQueue[Data] = SimpleQueue()
@@ -209,7 +209,7 @@ class Desk:
         elif len(self._waiting) >= MOST_WAITING:
             self._send(envelope, _refusal(f"{MOST_WAITING} commands wait already. Ask again."))
         else:
-            asked = Asked(next(self._numbers), command, self._objection(command))
+            asked = Asked(next(self._numbers), command, *self._meant(command))
             self._waiting[asked.number] = envelope
             self._asked.put(asked)
 

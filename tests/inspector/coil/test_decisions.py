@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from inspector.coil.decisions import REMEMBERED, Decisions
+from inspector.coil.decisions import REMEMBERED, Decisions, begun
 from inspector.coil.record import record
 from inspector.coil.seen import gather
 from inspector.events.history import History
@@ -82,6 +82,15 @@ def test_coils_are_known_over_a_restart() -> None:
     again.restore(stage.state(), 0)
     assert asked(again, reason="r")[1] == "coil C: release (the machine's grade: block)"
     assert len(msgspec.json.decode(again.state())) == REMEMBERED
+
+
+def test_a_state_of_before_is_read() -> None:
+    """A coil was its grade alone, null while it ran."""
+    stage = Decisions()
+    stage.restore(b'{"B":null,"C":"hold"}', 0)
+    assert begun(stage.state(), "C") == begun(stage.state(), "D") == 0
+    assert asked(stage, reason="r")[1].endswith("grade: hold)")
+    assert asked(stage, graded("block"), coil="B", reason="r")[1] == "coil B: release"
 
 
 def test_a_record_names_its_decisions(tmp_path: Path) -> None:

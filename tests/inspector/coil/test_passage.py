@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
 
-from inspector.coil.passage import objection
+from inspector.coil.decisions import Decisions
+from inspector.coil.passage import meant
 from inspector.events.history import History
-from inspector.records.commands import Command, Decide, RollsChanged
+from inspector.records.commands import Asked, Command, Decide, RollsChanged
+from inspector.records.events import Data, Decision
+from inspector.records.stages import Findings
 from tests.coil_journals import new_journal, reported
 
 
@@ -33,14 +37,43 @@ def test_a_decision_is_for_the_newest_of_a_name(folder: Path) -> None:
     with History(folder) as history:
         older, newest = (passage for passage in history.coils() if passage.coil == "C7")
     assert (older.is_newest, newest.is_newest) == (False, True)
-    refusal = objection(folder, decided(older.first_seq))
+    refusal, _ = meant(folder, decided(older.first_seq))
     assert refusal.startswith(f"the coil C7 that began {older.started} is not the newest of its name: another began ")
     assert newest.started in refusal
     for order in (decided(newest.first_seq), decided(None), RollsChanged(operator="Kim")):
-        assert objection(folder, order) == ""
+        assert meant(folder, order) == ("", None)
 
 
 def test_a_coil_that_there_is_not_is_refused(folder: Path, tmp_path: Path) -> None:
     """By what the journal says, and where there is none."""
-    assert "holds no coil C7 that began with event 999" in objection(folder, decided(999))
-    assert "holds no journal" in objection(tmp_path / "none", decided(1))
+    assert "holds no coil C7 that began with event 999" in meant(folder, decided(999))[0]
+    assert "holds no journal" in meant(tmp_path / "none", decided(1))[0]
+
+
+def test_one_that_begins_behind_the_look_is_another(tmp_path: Path) -> None:
+    """The order is on its way through the stages as another coil of the name begins: it is not on disk by then."""
+    journal, stage, numbers = new_journal(tmp_path / "journal"), Decisions(), itertools.count(1)
+
+    def passes(*events: Data) -> None:
+        journal.record(stage(Findings(closed_ns=0, events=events)).events, {stage.name: stage.state()})
+
+    def decides(command: Command, look: tuple[str, int | None], *events: Data) -> str:
+        asked = Asked(next(numbers), command, *look)
+        found = stage(Findings(closed_ns=0, events=events, asked=(asked,)))
+        journal.record(found.events, {stage.name: stage.state()})
+        return found.answers[asked.number].message
+
+    passes(reported("C7", "started"))
+    passes(reported("C7", "ended", 5.0))
+    order = decided(1)
+    look = meant(tmp_path / "journal", order)
+    goes_on = reported("C7", "started", 5.0)
+    assert decides(order, look, goes_on) == "coil C7: block"
+    assert "another coil C7 has begun meanwhile" in decides(order, look, reported("C7", "started"))
+    stage.restore(stage.state(), 0)
+    assert "another coil C7 has begun meanwhile" in decides(order, look)
+    assert decides(decided(None), ("", None)) == "coil C7: block"
+    journal.close()
+    with History(tmp_path / "journal") as history:
+        coils = [passage for passage in history.coils() if passage.coil == "C7"]
+        assert [len([*history.events(passage, Decision)]) for passage in coils] == [1, 1]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector.coil.passage import objection
+from inspector.coil.passage import meant
 from inspector.errors import JournalError
 from inspector.events.history import History
 from inspector.events.journal import Journal
@@ -104,6 +104,6 @@ def test_a_damaged_event_ends_no_thread(tmp_path: Path, caplog: pytest.LogCaptur
         opened.execute("UPDATE event SET payload = CAST('}' || substr(payload, 2) AS BLOB) WHERE seq = 1")
     with caplog.at_level(logging.WARNING, "inspector"):
         assert published(tmp_path, "C") == []
-    refusal = objection(tmp_path / "journal", Decide(coil="C", grade="hold", operator="Kim", reason="r", first_seq=1))
+    refusal, _ = meant(tmp_path / "journal", Decide(coil="C", grade="hold", operator="Kim", reason="r", first_seq=1))
     for words in (caplog.text, refusal):
         assert "an event in it is damaged" in words and "inspector journal verify" in words
