@@ -20,6 +20,7 @@ from inspector.records.events import (
     ArchiveStatus,
     CameraStatus,
     CoilRecord,
+    CoilReport,
     Data,
     Decision,
     Health,
@@ -32,6 +33,8 @@ from inspector.words import counted
 
 MOST_REPEATS = 1000
 """The oldest are forgotten beyond that."""
+RUNNING = 2
+"""Coils are under the cameras at once at most, where one is welded to the next."""
 REFUSED: Ne107 = "maintenance_required"
 """What a refused reload makes of the inspector: what is in force is not what was asked for."""
 UNKNOWN = "not known any more since the inspector was started; what stands is reported again"
@@ -101,6 +104,8 @@ class StandingReports(msgspec.Struct):
     """By id, with all rolls that explained it so far; what was reported last stands last, here and below."""
     graded: GradedCoil | None = None
     """The newest coil that has a grade."""
+    running: list[str] = []
+    """Coils under the cameras: a decision of one is of none that has a grade, though that be of its name."""
     faults: list[Fault] = []
     """With no graver status than their device has."""
     refused: Health | None = None
@@ -120,8 +125,12 @@ class StandingReports(msgspec.Struct):
                 self._follow_repeat(event)
             case CoilRecord() if event.grade in GRADES:
                 self.graded = GradedCoil(event.coil, event.grade)
-            case Decision() if self.graded and event.coil == self.graded.coil and event.grade in GRADES:
+            case Decision() if self._is_graded(event.coil) and event.grade in GRADES:
                 self.graded = GradedCoil(event.coil, event.grade)
+            case CoilReport():
+                others = [coil for coil in self.running if coil != event.coil]
+                self.running = [*others, event.coil][-RUNNING:] if event.state == "started" else others
+                return False
             case Health(state="reload_failed"):
                 self.refused = event
             case Health(state="reloaded" | "started"):
@@ -131,6 +140,10 @@ class StandingReports(msgspec.Struct):
             case _:
                 return False
         return True
+
+    def _is_graded(self, coil: str) -> bool:
+        """Whether the newest coil of a name is the one that has a grade."""
+        return self.graded is not None and coil == self.graded.coil and coil not in self.running
 
     def levels(self, section: AlarmSection) -> Iterator[Level]:
         """What a rule reads, the newest last."""

@@ -11,6 +11,7 @@ from inspector.alarms.settings import AlarmSection
 from inspector.alarms.standing import MOST_REPEATS
 from inspector.records.events import ArchiveStatus, Data, Decision, JournalStatus, RecipeStatus
 from tests.alarms import HEALTH, Desk, camera, graded, repeat, states
+from tests.coil_journals import reported
 from tests.defects import camera_status
 
 BLURRED = camera_status(fault="blurred", status="out_of_specification", message="camera top is blurred")
@@ -141,6 +142,18 @@ def test_a_decision_concerns_the_coil_that_it_names() -> None:
     (alarm,) = desk.follow(decision("B", "block"))
     assert (alarm.isa_state, alarm.message) == ("unacknowledged", "coil B: block")
     assert states(desk.follow(graded("release", "D"))) == ["returned"]
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_decision_of_a_coil_that_runs_is_not_for_one_of_its_name(is_late: bool) -> None:
+    """The one that is on hold has ended, its record may come behind the other's start; over a restart, too."""
+    desk, ends = Desk(GRADE), [reported("A", "started"), reported("A", "ended", 5.0)]
+    begins, grade = reported("A", "started"), graded("block", "A")
+    assert states(desk.follow(*ends, *((begins, grade) if is_late else (grade, begins)))) == ["unacknowledged"]
+    desk.restart()
+    assert desk.follow(decision("A", "release"), after_ms=60_000) == []
+    ended = reported("A", "ended", 5.0)
+    assert states(desk.follow(ended, graded("hold", "A"), decision("A", "release"))) == ["returned"]
 
 
 # --- rules that come later ------------------------------------------------------------------------------------------
