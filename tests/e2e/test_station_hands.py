@@ -95,12 +95,15 @@ def test_nothing_keeps_anybody_out_at_the_door(browser: Browser, mill: Mill, tmp
             is_open_to_all(page)
 
 
+@pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("path", PAGES)
-def test_a_finger_hits_what_it_means(page: Page, station: Station, path: str) -> None:
-    """On a touch panel of 1280 x 800 no target is below 24 px, and nothing lies outside the screen."""
+def test_a_finger_hits_what_it_means(page: Page, station: Station, path: str, width: int) -> None:
+    """On a touch panel and a phone no target is below 24 px, nothing lies outside the screen, and words have room."""
+    page.set_viewport_size({"width": width, "height": 800})
     shown(page, station, path)
     assert page.evaluate(SMALL) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate("[...document.querySelectorAll('.alarm .what')].every((node) => node.offsetWidth >= 150)")
 
 
 def test_a_coil_is_looked_through_without_a_mouse(page: Page, station: Station) -> None:
