@@ -18,13 +18,14 @@ import numpy as np
 from inspector.records.recipe import Window
 from trainer.data.names import allowed_name
 from trainer.data.rows import read_text
-from trainer.data.samples import CLASS_NAMES, Plane
+from trainer.data.samples import Plane
 from trainer.errors import DataError
 
-STEEL = CLASS_NAMES
 MOST, NOBODY = 254, 255
 """Label maps are bytes; 0 is sound and 255 belongs to nobody."""
 STATED = "classes.toml"
+MANY = 4
+"""Names that a message gives."""
 
 Side = Annotated[int, msgspec.Meta(ge=32, le=16384)]
 
@@ -87,18 +88,16 @@ def read_stated(folder: Path) -> Stated:
 def list_classes(labels: Sequence[str], stated: Sequence[str], where: Path) -> ClassList:
     """Return the classes of data that calls them `labels`, in their order, or as `stated`.
 
-    Numbers alone are places of classes without names. Names of Severstal's classes alone are those four.
+    Numbers alone are places of classes without names.
 
     Raises:
-        DataError: names and numbers mixed, two labels of one name, too many, or one that is not among those stated.
+        DataError: names and numbers mixed, two labels of one name, one that gives no name, or too many.
     """
     if stated:
         return _of_names(stated, where)
     numbers = [label for label in labels if label.isascii() and label.isdigit()]
     if labels and len(numbers) == len(labels):
         return unnamed(max(map(int, numbers)), where)
-    if all(label.casefold() in STEEL for label in labels if label not in numbers):
-        return _of_names(STEEL, where)
     if numbers:
         raise DataError(
             f"{where}: classes are called {', '.join(labels)}; expected names or numbers. State them in {STATED}."
@@ -121,10 +120,19 @@ def unnamed(count: int, where: Path) -> ClassList:
 def _of_names(labels: Sequence[str], where: Path) -> ClassList:
     if len(labels) > MOST:
         raise DataError(f"{where}: has {len(labels)} classes; expected at most {MOST}")
-    names = tuple(allowed_name(label, f"class-{number}") for number, label in enumerate(labels, 1))
+    names = tuple(allowed_name(label, "") for label in labels)
+    nameless = [label for label, name in zip(labels, names, strict=True) if not name]
+    if nameless:
+        raise DataError(
+            f"{where}: a class is called {nameless[0]!r}, of which no name can be made; expected letters or digits. "
+            f"Rename it, or state names in {STATED}."
+        )
     twice = {name for name in names if sum(name.casefold() == later.casefold() for later in names) > 1}
     if twice:
-        raise DataError(f"{where}: several classes are called {', '.join(sorted(twice))}; expected each name once")
+        raise DataError(
+            f"{where}: several classes are called {', '.join(sorted(twice))}; expected each name once. Rename one, or "
+            f"state names in {STATED}."
+        )
     warnings = tuple(
         f"{where}: class {number}, {label!r}, is called {name}: a recipe's names have letters, digits and _.:/- only"
         for number, (label, name) in enumerate(zip(labels, names, strict=True), 1)
@@ -139,13 +147,18 @@ def _of_names(labels: Sequence[str], where: Path) -> ClassList:
 def unite(sources: Sequence[ClassList], given: Sequence[str] | None) -> tuple[str, ...]:
     """Return the names of all sources' classes, in the order of the first that has them, or exactly those `given`.
 
-    A source without names takes the names of the others by their places.
-
     Raises:
-        DataError: more classes than a label map holds.
+        DataError: classes known by their places stand next to named ones, or more of them than a label map holds.
     """
     if given is not None:
         return tuple(given)
+    placed = next((classes for classes in sources if classes.names and not classes.is_named), None)
+    named = next((classes for classes in sources if classes.names and classes.is_named), None)
+    if placed and named:
+        raise DataError(
+            f"classes 1 to {len(placed.names)} of some masks have no names, and those of other DATA do "
+            f"({', '.join(named.names[:MANY])}); expected names for all. State those of the masks in {STATED}."
+        )
     names: list[str] = []
     known: set[str] = set()
     for classes in sources:

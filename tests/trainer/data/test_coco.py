@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,7 @@ def test_a_pixel_is_inside_where_its_centre_is(vertices: list[tuple[float, float
 def coco(tmp_path: Path) -> dict[str, Any]:
     """A set of three images: two polygons and run lengths in both forms, compressed on `b`; `c` is sound."""
     (tmp_path / "images").mkdir()
+    (tmp_path / "classes.toml").write_text('names = ["pitted", "crack", "scratch", "patch"]')
     for name in "abc":
         cv2.imwrite(str(tmp_path / "images" / f"{name}.png"), np.full((H, W), 100, np.uint8))
     square, column = [1, 1, 3, 1, 3, 3, 1, 3], [5, 0, 6, 0, 6, 4, 5, 4]
@@ -122,6 +124,7 @@ def test_a_file_in_the_current_folder_finds_its_images(
     """Its name alone says where it lies; images lie next to it, or in the folder above, as exports have them."""
     write(tmp_path, coco)
     (inner := tmp_path / "annotations").mkdir()
+    shutil.copy(tmp_path / "classes.toml", inner)
     write(inner, coco)
     for folder in (tmp_path, inner):
         monkeypatch.chdir(folder)

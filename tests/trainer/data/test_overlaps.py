@@ -13,7 +13,7 @@ from rich.console import Console
 from tests.trainer.frames import tiny_settings
 from trainer.__main__ import main
 from trainer.data import rle, sources
-from trainer.data.samples import Plane
+from trainer.data.samples import CLASS_NAMES, Plane
 from trainer.learn.train import fit
 
 H, W = 64, 128
@@ -44,6 +44,7 @@ def as_severstal(folder: Path) -> Path:
 def as_masks(folder: Path) -> Path:
     """A mask of image 0 in each of two classes' folders."""
     write_images(folder / "images")
+    (folder / "classes.toml").write_text(f"names = {list(CLASS_NAMES)}")
     for name, mask in (("scratch", LARGE), ("pitted", SMALL)):
         (folder / "masks" / name).mkdir(parents=True)
         cv2.imwrite(str(folder / "masks" / name / "0.png"), mask.astype(np.uint8))
@@ -53,6 +54,7 @@ def as_masks(folder: Path) -> Path:
 def as_coco(folder: Path) -> Path:
     """Two polygons on image 0, the small one first: the order says nothing."""
     write_images(folder / "images")
+    (folder / "classes.toml").write_text(f"names = {list(CLASS_NAMES)}")
     polygons = [(1, [40, 20, 80, 20, 80, 30, 40, 30]), (3, [10, 8, 60, 8, 60, 40, 10, 40])]
     content = {
         "images": [{"id": i, "file_name": f"{i}.png", "height": H, "width": W} for i in range(6)],

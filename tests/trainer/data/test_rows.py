@@ -64,12 +64,24 @@ def test_advice_on_encoding_fits_the_kind_of_file(tmp_path: Path, name: str, adv
         ("rolled-in scale", "rolled-in-scale"),
         ("Tôle Süd", "Tole-Sud"),
         ("  (fine) ", "fine"),
-        ("裂纹", "otherwise"),
+        ("裂纹", "u88c2u7eb9"),
+        ("缺陷A", "u7f3au9677A"),
+        ("缺陷 A", "u7f3au9677-A"),
+        ("Weißfleck", "Weissfleck"),
+        ("Cafe\u0301", "Cafe"),
+        ("か", "u304b"),
+        ("が", "u304c"),
         ("..", "otherwise"),
-        ("a" * 99, "a" * 64),
+        ("a" * 64, "a" * 64),
         ("steel-r34", "steel-r34"),
     ],
 )
 def test_a_name_is_made_of_what_people_call_things(text: str, name: str) -> None:
-    """What may stand in a recipe stays as it is; the rest is left out or becomes a hyphen."""
+    """What may stand in a recipe stays as it is, other scripts are code points; the rest becomes a hyphen."""
     assert allowed_name(text, "otherwise") == name
+
+
+def test_names_cut_short_stay_different() -> None:
+    """What a name has no room for still tells two of them apart."""
+    names = {allowed_name("a" * count, "otherwise") for count in (98, 99)}
+    assert len(names) == 2 and {len(name) for name in names} == {64}

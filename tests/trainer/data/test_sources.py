@@ -1,5 +1,6 @@
 import os
 import re
+import shutil
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,7 @@ import pytest
 
 from inspector.simulator.sheet import Sheet
 from trainer.data import rle, sources
-from trainer.data.samples import Frames, Sample
+from trainer.data.samples import CLASS_NAMES, Frames, Sample
 from trainer.errors import DataError, UserError
 
 H, W = 4, 6
@@ -189,12 +190,44 @@ def test_a_classes_toml_that_is_no_file_is_refused(masks: Path, target: str) -> 
 
 def test_masks_in_a_folder_for_each_class_are_put_together(masks: Path) -> None:
     """Named or numbered, 0/255 or 0/1; an image in none of them is sound."""
+    (masks / "classes.toml").write_text('names = ["pitted", "crack", "scratch"]')
     write_mask(masks, "pitted/a.png", CLASS_1 * np.uint8(255))
     write_mask(masks, "3/a.png", CLASS_3 * np.uint8(1))
     source = sources.frames([str(masks)])
     a, b = read_all(source)
     assert (a.labels == LABELS).all() and not b.labels.any()
     assert [source.classes(0), source.classes(1)] == [{1, 3}, set()]
+
+
+def test_classes_of_another_script_keep_their_names(masks: Path) -> None:
+    """A set that lacks the first of them has the others' labels all the same."""
+    write_mask(masks, "划痕/a.png", CLASS_3 * np.uint8(1))
+    write_mask(masks, "裂纹/a.png", CLASS_1 * np.uint8(1))
+    taught = sources.frames([str(masks)]).class_names
+    shutil.rmtree(masks / "masks" / "划痕")
+    held = sources.frames([str(masks)], classes=taught)
+    assert held.class_names == taught and (held[0].labels == (taught.index("u88c2u7eb9") + 1) * CLASS_1).all()
+    write_mask(masks, "??/a.png", SOUND)
+    with pytest.raises(DataError, match=r"called '\?\?', of which no name .* state names in classes\.toml"):
+        sources.frames([str(masks)])
+
+
+def test_classes_are_those_of_the_data(masks: Path) -> None:
+    """A folder of one class that Severstal has too has one class; with procedural steel it makes four."""
+    write_mask(masks, "crack/a.png", CLASS_1 * np.uint8(1))
+    assert sources.frames([str(masks)]).class_names == ("crack",)
+    both = sources.frames(["sheet:1:1", str(masks)])
+    assert both.class_names == CLASS_NAMES and (both[1].labels == 2 * CLASS_1).all()
+
+
+def test_classes_without_names_are_not_given_those_of_others(masks: Path) -> None:
+    """Value 1 of a customer's masks is not what procedural steel calls pitted; where none has a value, all is well."""
+    write_mask(masks, "a.png", CLASS_1 * np.uint8(1))
+    write_mask(masks, "b.png", SOUND)
+    with pytest.raises(DataError, match=r"classes 1 to 1 of some masks have no names.*State those of the masks"):
+        sources.frames([str(masks), "sheet:1:1"])
+    write_mask(masks, "a.png", SOUND)
+    assert sources.frames([str(masks), "sheet:1:1"]).class_names == CLASS_NAMES
 
 
 def test_faults_of_masks_by_class_are_reported(masks: Path) -> None:
