@@ -9,6 +9,7 @@ from pathlib import Path
 from trainer.data import sources
 from trainer.data.duplicates import near_duplicates
 from trainer.data.samples import UNKNOWN, Frames, Sample
+from trainer.data.severstal import is_severstal
 from trainer.data.sources import Joined
 from trainer.data.split import Part
 from trainer.data.unlabelled import Unlabelled, is_plain, open_plain
@@ -24,8 +25,18 @@ class UnlabelledExtra(Unlabelled):
         return replace(sample)
 
 
-def open_extra(specs: Sequence[str], train: Frames, validation: Frames, *, has_teacher: bool = False) -> Frames | None:
+def open_extra(
+    specs: Sequence[str],
+    train: Frames,
+    validation: Frames,
+    only: str | None = None,
+    *,
+    size: tuple[int, int] | None = None,
+    has_teacher: bool = False,
+) -> Frames | None:
     """Return what the specs name, with the class numbers of `train`; None without specs.
+
+    `only` leaves frames of Severstal's layout out, and `size` states the line's frames, as in `trainer.data.sources`.
 
     A spec is DATA as `trainer.data.sources` reads it or, with a teacher, a folder of nothing but images, whose labels
     are UNKNOWN.
@@ -41,9 +52,9 @@ def open_extra(specs: Sequence[str], train: Frames, validation: Frames, *, has_t
         plain = Path(spec)
         if is_plain(plain) and not has_teacher:
             raise DataError(f"--extra {spec}: images without labels; expected --teacher, which says what is in them")
-        names, window = train.class_names, train.window
-        frames = UnlabelledExtra(open_plain(plain).paths, window, names) if is_plain(plain) else None
-        opened.append(frames or sources.frames([spec], classes=names, window=window))
+        unlabelled = open_plain(plain).paths if is_plain(plain) else None
+        frames = UnlabelledExtra(unlabelled, train.window, train.class_names) if unlabelled else None
+        opened.append(frames or _labelled(spec, train, only, size))
     extra = opened[0] if len(opened) == 1 else Joined(opened)
     measured = len(validation)
     copies: set[int] = set()
@@ -51,3 +62,8 @@ def open_extra(specs: Sequence[str], train: Frames, validation: Frames, *, has_t
         if group[0] < measured:
             copies.update(index - measured for index in group if index >= measured)
     return Part(extra, tuple(index for index in range(len(extra)) if index not in copies))
+
+
+def _labelled(spec: str, train: Frames, only: str | None, size: tuple[int, int] | None) -> Frames:
+    only = only if is_severstal(Path(spec)) else None
+    return sources.frames([spec], only, classes=train.class_names, window=train.window, size=size)

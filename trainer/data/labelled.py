@@ -75,7 +75,7 @@ class LabelledFrames:
     """Frames put together from image files and annotations, when asked for; class ids are places in `class_names`."""
 
     def __init__(self, found: Listing, class_names: tuple[str, ...], window: Window | None, *, any_size: bool) -> None:
-        self.class_names, self.window = class_names, found.stated.window or window
+        self.class_names, self.window = class_names, window
         self._entries = found.entries
         self._table, self._own_names = lookup(found.classes, class_names), found.classes.names
         self._classes: dict[int, frozenset[int]] = {}

@@ -37,6 +37,11 @@ class CsvRow:
         return mask.view(np.uint8) * np.uint8(self.class_id)
 
 
+def is_severstal(folder: Path) -> bool:
+    """Say whether a folder is in this layout."""
+    return (folder / "train.csv").is_file() and (folder / "train_images").is_dir()
+
+
 def read_severstal(folder: Path, only: str | None = None) -> Listing:
     """Read `train.csv`, in either of the forms it was published in, and find the frames in `train_images/`.
 

@@ -19,7 +19,7 @@ from trainer.data.coco import read_coco
 from trainer.data.labelled import LabelledFrames, Listing
 from trainer.data.masks import read_mask_folder
 from trainer.data.samples import CLASS_NAMES, Derived, Frames, Plane, Sample
-from trainer.data.severstal import read_severstal
+from trainer.data.severstal import is_severstal, read_severstal
 from trainer.errors import DataError
 
 
@@ -140,11 +140,13 @@ def frames(
     A spec is a folder, a COCO file, or `sheet:SEED:FRAMES` or `sheet:FIRST-LAST:FRAMES`: FRAMES of each coil,
     optionally followed by `:defects=6,lookalikes=2`, both a metre of strip, and `look=mill`.
 
-    `classes` are those of a network, and no other may be found; else they are all that the data has. `window` is that
-    of sources which state none. `size` (height, width) states the line's frames: then images may be of any.
+    `only` is about folders in Severstal's layout. `classes` are those of a network, and no other may be found; else
+    they are all that the data has. `window` is that of all sources. `size` (height, width) states the line's frames:
+    then images may be of any.
 
     Raises:
-        DataError: no such folder, none of the layouts, or anything wrong with the files that say what is in the frames.
+        DataError: no such folder, none of the layouts, another window stated, an `only` that is about none of them, or
+            anything wrong with the files that say what is in the frames.
     """
     opened = open_all(specs, only, classes=classes, window=window, size=size)
     if opened.faults or opened.frames is None:
@@ -183,11 +185,13 @@ def open_all(
         else:
             found.append((spec, source))
             faults += source.faults if isinstance(source, Listing) else ()
+    faults += idle_only(specs, only)
     lists = [STEEL_CLASSES if isinstance(source, SheetFrames) else source.classes for _, source in found]
     states = [source.stated for _, source in found if isinstance(source, Listing)]
     try:
         names = unite(lists, classes)
         size = size or _agreed("size", {stated.size for stated in states} - {None})
+        faults += _other_windows(found, window)
         window = window or _agreed("window", {stated.window for stated in states} - {None})
     except DataError as error:
         return Opened(None, [*faults, *error.faults])
@@ -203,6 +207,16 @@ def open_all(
     return Opened(joined, faults, warnings, size)
 
 
+def idle_only(specs: Sequence[str], only: str | None) -> list[str]:
+    """Say so where `only` is about none of the sources: whoever gives it takes frames to be left out."""
+    if not only or any(is_severstal(Path(spec)) for spec in specs):
+        return []
+    return [
+        f"--only {only}: works on Severstal's layout alone, a folder with train_images/ and train.csv; expected one in "
+        "DATA. Leave --only out."
+    ]
+
+
 def stated_size(specs: Sequence[str]) -> tuple[int, int] | None:
     """Return the height and width of the line's frames that the data itself states, None where it does not.
 
@@ -213,6 +227,16 @@ def stated_size(specs: Sequence[str]) -> tuple[int, int] | None:
     states = [read_stated(path if path.is_dir() else path.parent) for path in paths]
     size: tuple[int, int] | None = _agreed("size", {stated.size for stated in states} - {None})
     return size
+
+
+def _other_windows(found: Sequence[tuple[str, SheetFrames | Listing]], window: Window | None) -> list[str]:
+    """Say which sources state another window than the one that is given: levels would mean something else there."""
+    return [
+        f"{spec}: {STATED}: window is {source.stated.window}; expected {window}, that of the recipe or of --window. "
+        "Leave it out there, or give DATA of the same window."
+        for spec, source in found
+        if isinstance(source, Listing) and window and source.stated.window not in (None, window)
+    ]
 
 
 def _agreed(key: str, values: set[Any]) -> Any:
@@ -252,7 +276,7 @@ def _sheet(spec: str) -> SheetFrames:
 def _read(path: Path, only: str | None) -> Listing:
     if path.suffix.lower() == ".json" and path.is_file():
         return read_coco(path)
-    if (path / "train.csv").is_file() and (path / "train_images").is_dir():
+    if is_severstal(path):
         return read_severstal(path, only)
     if (path / "images").is_dir() and (path / "masks").is_dir():
         return read_mask_folder(path)

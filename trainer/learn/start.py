@@ -75,7 +75,14 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
     train, validation = parts if ranks.first else open_data(settings, run, classes)
     if settings.learn_from:
         train = few_of(train, settings.learn_from, settings.seed)
-    extra = open_extra(settings.extra, train, validation, has_teacher=settings.teacher is not None)
+    extra = open_extra(
+        settings.extra,
+        train,
+        validation,
+        settings.only,
+        size=settings.size,
+        has_teacher=settings.teacher is not None,
+    )
     besides = f" and {len(extra)} besides" if extra else ""
     measuring = f"{len(validation)} to measure on" if len(validation) else "none of its own to measure on"
     console.print(f"{counted(len(train), 'frame')} to learn from{besides}, {measuring}")

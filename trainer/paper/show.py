@@ -14,6 +14,7 @@ from inspector.records.recipe import Recipe
 from inspector.words import counted
 from trainer.data import sources
 from trainer.data.samples import Frames
+from trainer.data.severstal import is_severstal
 from trainer.data.split import Part
 from trainer.data.unlabelled import Unlabelled, is_plain, open_plain
 from trainer.errors import DataError
@@ -30,6 +31,8 @@ def open_images(specs: Sequence[str], only: str | None, card: Recipe) -> list[Fr
     Raises:
         DataError: neither, or no image in it.
     """
+    if faults := sources.idle_only(specs, only):
+        raise DataError(*faults)
     names, size = [kind.name for kind in card.classes], (card.height, card.width)
     opened: list[Frames] = []
     for spec in specs:
@@ -39,7 +42,8 @@ def open_images(specs: Sequence[str], only: str | None, card: Recipe) -> list[Fr
         elif is_plain(path):
             opened.append(open_plain(path, card.window))
         else:
-            frames = sources.frames([spec], only, classes=names, window=card.window, size=size)
+            only_here = only if is_severstal(path) else None
+            frames = sources.frames([spec], only_here, classes=names, window=card.window, size=size)
             opened.append(frames)
     return opened
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from inspector.records.recipe import Window
 from inspector.simulator.sheet import Sheet
 from trainer.data import rle, sources
 from trainer.data.samples import CLASS_NAMES, Frames, Sample
@@ -228,6 +229,16 @@ def test_classes_without_names_are_not_given_those_of_others(masks: Path) -> Non
         sources.frames([str(masks), "sheet:1:1"])
     write_mask(masks, "a.png", SOUND)
     assert sources.frames([str(masks), "sheet:1:1"]).class_names == CLASS_NAMES
+
+
+def test_one_window_is_for_all(masks: Path) -> None:
+    """What a folder states is not changed by a recipe's or --window, nor the other way round: they must agree."""
+    write_mask(masks, "dent/a.png", CLASS_1 * np.uint8(1))
+    (masks / "classes.toml").write_text('names = ["dent"]\nwindow = [0, 65535]')
+    assert sources.frames([str(masks)]).window == Window(0, 65535)
+    assert sources.frames([str(masks)], window=Window(0, 65535)).window == Window(0, 65535)
+    with pytest.raises(DataError, match=r"classes\.toml: window is 0-65535; expected 0-4095, that of the recipe"):
+        sources.frames(["sheet:1:1", str(masks)], classes=["dent"], window=Window(0, 4095))
 
 
 def test_faults_of_masks_by_class_are_reported(masks: Path) -> None:

@@ -39,6 +39,23 @@ def test_copies_of_what_is_measured_on_are_left_out(mask_folder: Path, tmp_path:
     assert len(extra) == len(train) and not names & measured
 
 
+def test_only_is_about_frames_besides_too(mask_folder: Path, tmp_path: Path) -> None:
+    """A frame that nobody labelled whole would teach that its defects are sound steel; DATA may have another layout."""
+    (tmp_path / "train_images").mkdir()
+    for name in ("000.png", "001.png"):
+        pixels = cv2.imread(str(mask_folder / "images" / name))
+        assert pixels is not None
+        cv2.imwrite(str(tmp_path / "train_images" / name), 255 - pixels)
+    (tmp_path / "train.csv").write_text("ImageId,ClassId,EncodedPixels\n")
+    (tmp_path / "manifest.csv").write_text("ImageId,kind\n000.png,boxes\n001.png,masks\n")
+    settings = tiny_settings(mask_folder, only="manifest.csv:kind=masks", extra=(str(tmp_path),))
+    extra = open_extra(settings.extra, *open_data(settings), settings.only)
+    assert extra is not None
+    assert [extra.name(index) for index in range(len(extra))] == [f"{tmp_path.name}/001"]
+    with pytest.raises(DataError, match="works on Severstal's layout alone"):
+        open_data(replace(settings, extra=()))
+
+
 def test_images_alone_are_for_a_teacher(mask_folder: Path) -> None:
     """Without one they are refused; with one, every pixel of them is unknown."""
     train, validation = open_data(tiny_settings(mask_folder))
