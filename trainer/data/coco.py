@@ -90,7 +90,9 @@ class Shape:
             else:
                 mask = np.zeros((height_px, width_px), bool)
                 for vertices in self.segmentation:
-                    mask |= polygon.fill(vertices, height_px, width_px)
+                    inside = polygon.fill(vertices, height_px, width_px)
+                    # A hairline may pass between all centres, and is a defect all the same.
+                    mask |= inside if inside.any() else polygon.outline(vertices, height_px, width_px)
         except ValueError as error:
             raise DataError(str(error)) from error
         return mask.view(np.uint8) * np.uint8(self.class_id)
@@ -174,6 +176,8 @@ def _shapes(path: Path, coco: Coco, classes: ClassList) -> tuple[dict[int, list[
             faults.append(f"{where}: {found} is no class; expected {', '.join(classes.names)}. Rename the category.")
         elif not mask.segmentation:
             faults.append(f"{where}: has no segmentation; expected polygons or run lengths. A box alone cannot teach.")
+        elif isinstance(mask.segmentation, RunLengths) and coco_runs.is_empty(mask.segmentation.counts):
+            faults.append(f"{where}: its run lengths cover no pixel; expected some. Remove it, or draw it again.")
         else:
             same = earlier.setdefault((mask.image_id, class_id, msgspec.json.encode(mask.segmentation)), number)
             if same != number:

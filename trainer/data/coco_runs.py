@@ -14,6 +14,9 @@ import numpy as np
 
 from trainer.data.rle import Mask, fill_runs
 
+SHORT = 16
+"""Characters of compressed counts that a mask without a pixel may take."""
+
 
 def decode(counts: Sequence[int] | str, height_px: int, width_px: int) -> Mask:
     """Read counts, compressed or not, into a mask (height_px, width_px) bool, column-major in memory.
@@ -30,6 +33,18 @@ def decode(counts: Sequence[int] | str, height_px: int, width_px: int) -> Mask:
             f"{width_px} x {height_px} px frame. Is the frame's size right?"
         )
     return fill_runs(np.asarray(lengths, np.int64)).reshape((height_px, width_px), order="F")
+
+
+def is_empty(counts: Sequence[int] | str) -> bool:
+    """Say whether counts are of a mask without a pixel; broken ones are not, for they are named when they are drawn."""
+    if isinstance(counts, str):
+        if len(counts) > SHORT:
+            return False
+        try:
+            counts = expand(counts)
+        except ValueError:
+            return False
+    return not any(counts[1::2])
 
 
 def expand(text: str) -> list[int]:

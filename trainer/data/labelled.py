@@ -69,6 +69,8 @@ class Listing:
     stated: Stated = NOTHING
     is_sized: bool = True
     """Whether the labels say which size of image they are for, or are images of that size themselves."""
+    warnings: Sequence[str] = ()
+    """What lies there and is not read."""
 
 
 class LabelledFrames:

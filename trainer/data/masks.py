@@ -17,7 +17,7 @@ import numpy as np
 
 from trainer.data.classes import MOST, STATED, ClassList, Stated, list_classes, read_stated, unnamed
 from trainer.data.labelled import Annotation, Entry, Listing
-from trainer.data.samples import Plane, list_images, read_mask
+from trainer.data.samples import Plane, list_folders, list_images, list_unread, read_mask
 from trainer.errors import DataError
 
 
@@ -97,7 +97,7 @@ def read_mask_folder(folder: Path) -> Listing:
     images, faults = list_images(folder / "images")
     if not images:
         faults.append(f"{folder / 'images'}: no image in it; expected .jpg, .png or .bmp")
-    by_class = sorted(path for path in (folder / "masks").iterdir() if path.is_dir())
+    by_class = list_folders(folder / "masks")
     loose, same = list_images(folder / "masks")
     faults += same
     if by_class and loose:
@@ -121,9 +121,10 @@ def read_mask_folder(folder: Path) -> Listing:
             if stem not in loose
         ]
     kept = images.items() if by_class else [(stem, image) for stem, image in images.items() if stem in loose]
-    return Listing(
-        [Entry(f"{folder.name}/{stem}", image, masks[stem]) for stem, image in kept], faults, classes, stated
-    )
+    unread = [*list_unread(folder / "images"), *list_unread(folder / "masks", but_folders=True)]
+    unread += [warning for of_class in by_class for warning in list_unread(of_class)]
+    entries = [Entry(f"{folder.name}/{stem}", image, masks[stem]) for stem, image in kept]
+    return Listing(entries, faults, classes, stated, warnings=unread)
 
 
 def _of_values(paths: Iterable[Path], stated: Stated, folder: Path) -> tuple[ClassList, list[str]]:

@@ -12,6 +12,10 @@ SLACK_PX = 1.0
 """How far annotation tools let a vertex stray past the frame's edge."""
 
 
+STEPS = 4
+"""Points looked at on a pixel's length of an outline."""
+
+
 def fill(vertices: Sequence[float], height_px: int, width_px: int) -> Mask:
     """Return a mask (height_px, width_px) bool of the pixels whose centres lie in a polygon, by the even-odd rule.
 
@@ -39,3 +43,14 @@ def fill(vertices: Sequence[float], height_px: int, width_px: int) -> Mask:
             crossings[rows, np.clip(np.ceil(x - 0.5), 0, width_px).astype(int)] += 1
     inside: Mask = np.cumsum(crossings[:, :-1], axis=1, dtype=np.uint16) % 2 == 1
     return inside
+
+
+def outline(vertices: Sequence[float], height_px: int, width_px: int) -> Mask:
+    """Return a mask (height_px, width_px) bool of the pixels that a polygon's sides run through, one at least."""
+    points = np.asarray(vertices, np.float64).reshape(-1, 2)
+    mask = np.zeros((height_px, width_px), bool)
+    for start, end in zip(points, np.roll(points, -1, axis=0), strict=True):
+        count = int(np.ceil(np.abs(end - start).max() * STEPS)) + 1
+        x, y = np.floor(np.linspace(start, end, count)).astype(int).T
+        mask[np.clip(y, 0, height_px - 1), np.clip(x, 0, width_px - 1)] = True
+    return mask

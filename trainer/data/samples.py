@@ -15,6 +15,7 @@ from inspector.images.head import ImageHead
 from inspector.images.reader import SUFFIXES, Picture, decode, decode_labels, inspect, read
 from inspector.records.recipe import Window
 from inspector.simulator.sheet import CLASSES
+from inspector.words import counted
 from trainer.errors import DataError
 
 Plane = npt.NDArray[np.uint8]
@@ -172,7 +173,7 @@ def list_images(folder: Path) -> tuple[dict[str, Path], list[str]]:
     images: dict[str, Path] = {}
     faults = []
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in SUFFIXES:
+        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
             continue
         if (name := os.fsencode(path.name)) != path.name.encode(errors="replace"):
             shown = name.decode(errors="backslashreplace")
@@ -182,3 +183,24 @@ def list_images(folder: Path) -> tuple[dict[str, Path], list[str]]:
                 f"{path}: has the name of {images[path.stem].name}; expected one image of a name. Remove one."
             )
     return dict(sorted(images.items())), faults
+
+
+def list_folders(folder: Path) -> list[Path]:
+    """Return the folders in a folder, in order, but those that programs hide, as `.ipynb_checkpoints`."""
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def list_unread(folder: Path, *, but_folders: bool = False) -> list[str]:
+    """Say which files and folders in a folder `list_images` leaves out, but hidden ones: their frames are lost."""
+    files = [path for path in sorted(folder.iterdir()) if not path.is_dir() and not path.name.startswith(".")]
+    odd = [path for path in files if path.suffix.lower() not in SUFFIXES]
+    folders = [] if but_folders else list_folders(folder)
+    return [
+        f"{folder}: {counted(len(paths), kind)} in it, as {paths[0].name}, {'is' if len(paths) == 1 else 'are'} not "
+        f"read; {wanted}"
+        for paths, kind, wanted in (
+            (odd, "file", f"expected images ending in {', '.join(sorted(SUFFIXES))}. Rename or remove."),
+            (folders, "folder", "expected images right in it. Move them there, or give each folder as DATA."),
+        )
+        if paths
+    ]

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from inspector.words import counted
 from trainer.data import rle
 from trainer.data.classes import STATED, list_classes, read_stated
 from trainer.data.labelled import Entry, Listing
 from trainer.data.rows import read_rows
-from trainer.data.samples import CLASS_NAMES, Plane, list_images
+from trainer.data.samples import CLASS_NAMES, Plane, list_images, list_unread
 from trainer.errors import DataError
 
 
@@ -51,7 +52,8 @@ def read_severstal(folder: Path, only: str | None = None) -> Listing:
 
     Classes are the four that Kaggle's numbers mean, or those that a `classes.toml` in the folder names.
 
-    Faults: another class, a class of an image twice, a mask without its image, two images of one name.
+    Faults: another class, a class of an image twice, a mask or a frame of `only` without its image, two images of one
+    name.
 
     Raises:
         DataError: a missing column, or a wrong `only`.
@@ -67,6 +69,12 @@ def read_severstal(folder: Path, only: str | None = None) -> Listing:
                 f"{row.where}: {stem} has no image in {folder / 'train_images'}. Copy it there, or leave out the row."
                 for row in of_image
             ]
+    lost = sorted(keep - images.keys() - rows.keys()) if keep else []
+    if lost:
+        faults.append(
+            f"{folder}: {counted(len(lost), 'frame')} with {only}, as {lost[0]}, not in {folder / 'train_images'}. "
+            "Copy them there, or leave out their rows."
+        )
     entries = [
         Entry(f"{folder.name}/{stem}", image, sorted(rows.get(stem, ()), key=lambda row: row.class_id))
         for stem, image in images.items()
@@ -75,7 +83,8 @@ def read_severstal(folder: Path, only: str | None = None) -> Listing:
     if not entries:
         wanted = f" with {only}" if only else ""
         faults.append(f"{folder}: no frame in train_images/ to use{wanted}; expected .jpg or .png")
-    return Listing(entries, same + faults, classes, stated, is_sized=False)
+    unread = list_unread(folder / "train_images")
+    return Listing(entries, same + faults, classes, stated, is_sized=False, warnings=unread)
 
 
 def read_masks(path: Path, class_count: int) -> tuple[dict[str, list[CsvRow]], list[str]]:

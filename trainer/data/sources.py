@@ -203,6 +203,7 @@ def open_all(
         else:
             opened.append(LabelledFrames(source, names, window, any_size=size is not None))
     warnings = [warning for labels in lists for warning in labels.warnings]
+    warnings += [warning for _, source in found if isinstance(source, Listing) for warning in source.warnings]
     joined = None if not opened else opened[0] if len(opened) == 1 else Joined(opened)
     return Opened(joined, faults, warnings, size)
 

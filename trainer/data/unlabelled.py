@@ -58,7 +58,9 @@ def is_plain(path: Path) -> bool:
 
 def has_images(path: Path) -> bool:
     """Say whether a path is a folder with images right in it."""
-    return path.is_dir() and any(file.suffix.lower() in SUFFIXES for file in path.iterdir())
+    return path.is_dir() and any(
+        file.suffix.lower() in SUFFIXES and not file.name.startswith(".") for file in path.iterdir()
+    )
 
 
 def open_plain(folder: Path, window: Window | None = None) -> Unlabelled:

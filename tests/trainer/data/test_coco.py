@@ -118,6 +118,27 @@ def test_polygons_and_both_run_lengths_make_the_same_masks(coco: dict[str, Any],
     assert [source.classes(i) for i in range(3)] == [{1}, {3}, set()]
 
 
+@pytest.mark.parametrize(
+    ("vertices", "rows"),
+    [([1, 1.6, 5, 1.6, 5, 2.4, 1, 2.4], (1, 2)), ([1, 2.6, 5, 2.6, 5, 3.4, 1, 3.4], (2, 3))],
+)
+def test_a_hairline_between_the_centres_is_drawn(
+    coco: dict[str, Any], tmp_path: Path, vertices: list[float], rows: tuple[int, int]
+) -> None:
+    """A scratch of 0.8 px covers no centre; the pixels that its outline runs through are the defect."""
+    coco["annotations"] = [{"id": 1, "image_id": 0, "category_id": 1, "segmentation": [vertices]}]
+    labels = sources.frames([write(tmp_path, coco)])[0].labels
+    assert set(np.flatnonzero(labels.any(axis=1)).tolist()) == set(rows) and labels[rows[0], 1:5].all()
+
+
+@pytest.mark.parametrize("counts", [[24], [24, 0], "h0", []])
+def test_run_lengths_of_nothing_are_faults(coco: dict[str, Any], tmp_path: Path, counts: list[int] | str) -> None:
+    """An annotation without a pixel says of a frame that it has a defect, and shows none."""
+    coco["annotations"][0]["segmentation"] = {"size": [H, W], "counts": counts}
+    with pytest.raises(DataError, match=r"annotations\[0\] \(id 1\): its run lengths cover no pixel"):
+        sources.frames([write(tmp_path, coco)])
+
+
 def test_a_file_in_the_current_folder_finds_its_images(
     coco: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,7 +182,7 @@ def test_masks_that_do_not_fit_are_reported_when_the_frame_is_read(coco: dict[st
     """All of a frame's at once: a size, a vertex and a count."""
     shape = {"image_id": 0, "category_id": 7}
     coco["annotations"] += [
-        {**shape, "id": 4, "segmentation": {"size": [W, H], "counts": [24]}},
+        {**shape, "id": 4, "segmentation": {"size": [W, H], "counts": [20, 4]}},
         {**shape, "id": 5, "segmentation": [[0, 0, 60, 0, 0, 4]]},
         {**shape, "id": 6, "segmentation": [[0, 0, 6]]},
     ]

@@ -57,6 +57,34 @@ def test_only_leaves_out_what_is_not_fully_labelled(kaggle: Path) -> None:
     assert [source.name(i) for i in range(len(source))] == [f"{kaggle.name}/a"]
 
 
+def test_a_frame_that_a_manifest_marks_must_be_there(kaggle: Path) -> None:
+    """Half a copied folder is no set; a row without its image is a fault of its own already."""
+    with (kaggle / "manifest.csv").open("a") as file:
+        file.write("e.jpg,,full_masks\nf.jpg,,full_masks\n")
+    with pytest.raises(DataError, match=r": 2 frames with manifest\.csv:kind=full_masks, as e, not in"):
+        sources.frames([str(kaggle)], only="manifest.csv:kind=full_masks")
+
+
+def test_what_is_not_read_is_reported(masks: Path) -> None:
+    """Images of a suffix that nobody reads, and those in folders; what programs hide is no class and no image."""
+    write_mask(masks, "dent/a.png", CLASS_1 * np.uint8(1))
+    for hidden in ("masks/.ipynb_checkpoints/a.png", "images/.thumbs/a.png", "masks/dent/._a.png", "images/._a.png"):
+        (masks / hidden).parent.mkdir(exist_ok=True)
+        (masks / hidden).write_bytes(b"")
+    opened = sources.open_all([str(masks)])
+    assert opened.frames is not None and opened.frames.class_names == ("dent",)
+    assert (list(opened.faults), list(opened.warnings)) == ([], [])
+    (masks / "images" / "b.png").rename(masks / "images" / "b.jfif")
+    for folder in ("images/cam2", "masks/dent/cam2"):
+        (masks / folder).mkdir()
+    warnings = sources.open_all([str(masks)]).warnings
+    assert [(warning.split(": ")[0][-6:], warning.split(": ")[1].split(";")[0]) for warning in warnings] == [
+        ("images", "1 file in it, as b.jfif, is not read"),
+        ("images", "1 folder in it, as cam2, is not read"),
+        ("s/dent", "1 folder in it, as cam2, is not read"),
+    ]
+
+
 def test_classes_are_known_without_reading(kaggle: Path) -> None:
     """The split can be stratified from the CSV alone."""
     source = sources.frames([str(kaggle)])
