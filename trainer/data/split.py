@@ -122,8 +122,11 @@ def split(
             room -= len(members[at]) if fits else 0
             (validation if fits else train).extend(members[at])
     if not validation:
+        single = len(source) - sum(map(len, together)) + len(together)
+        as_one = f", which count as {single} by near-duplication" if together else ""
         raise DataError(
-            f"{counted(len(source), 'frame')}: too few to hold any out for validation; expected 5 or more of a kind"
+            f"{counted(len(source), 'frame')}{as_one}: too few to hold any out for validation; "
+            "expected 5 or more of a kind"
         )
     return Part(source, tuple(sorted(train))), Part(source, tuple(sorted(validation)))
 

@@ -6,7 +6,7 @@ import pytest
 
 from inspector.simulator.sheet import Sheet
 from trainer.data import sources
-from trainer.data.duplicates import BLOCK, SIDE_PX, join, near_duplicates, near_pairs
+from trainer.data.duplicates import BLOCK, SIDE_PX, join, near_duplicates, near_rows
 from trainer.errors import DataError
 
 
@@ -56,10 +56,34 @@ def test_pairs_are_found_across_blocks() -> None:
     thumbnails[BLOCK + 7] = thumbnails[3]
     thumbnails[BLOCK + 9] = thumbnails[BLOCK + 8]
     thumbnails[[10, 20, BLOCK + 30]] = np.array([0, 90, 0])[:, None, None]
-    assert list(near_pairs(thumbnails)) == [(3, BLOCK + 7), (10, BLOCK + 30), (BLOCK + 8, BLOCK + 9)]
+    rows = [(first, others.tolist()) for first, others in near_rows(thumbnails)]
+    assert rows == [(3, [BLOCK + 7]), (10, [BLOCK + 30]), (BLOCK + 8, [BLOCK + 9])]
+
+
+def test_what_all_frames_share_makes_no_copies() -> None:
+    """With a speck on the lens, smooth steel is compared by the rest; a relit copy is found all the same."""
+    thumbnails = 110 + np.random.default_rng(0).normal(0, 0.5, (40, SIDE_PX, SIDE_PX)).astype(np.float32)
+    thumbnails[:, 8:14, 8:14] -= 40
+    thumbnails[30] = 1.1 * thumbnails[4]
+    assert [(first, others.tolist()) for first, others in near_rows(thumbnails)] == [(4, [30])]
+
+
+@pytest.mark.parametrize("turn", [(1, -1), (-1, 1), (-1, -1)])
+def test_mirrored_and_turned_copies_are_found(folder: Path, turn: tuple[int, int]) -> None:
+    """As people add them to have more to learn from, as JPEGs too."""
+    images = folder / "train_images"
+    for name in ("05", "06"):
+        pixels = cv2.imread(str(images / f"{name}.png"), cv2.IMREAD_GRAYSCALE)
+        assert pixels is not None
+        cv2.imwrite(str(images / f"{name}t.jpg"), np.ascontiguousarray(pixels[:: turn[0], :: turn[1]]))
+    frames = sources.frames([str(folder)])
+    groups = [{frames.name(index).rpartition("/")[2] for index in group} for group in near_duplicates(frames)]
+    assert groups[-2:] == [{"05", "05t"}, {"06", "06t"}] and len(groups) == 6
 
 
 def test_pairs_with_a_common_member_are_one_group() -> None:
     """Groups are in order, singles are none."""
-    assert join(7, [(5, 1), (2, 3), (1, 3)]) == [(1, 2, 3, 5)]
-    assert join(6, [(4, 5), (0, 2)]) == [(0, 2), (4, 5)]
+    one, two, three, five = (np.array([index]) for index in (1, 2, 3, 5))
+    assert join(7, [(5, one), (2, three), (1, three)]) == [(1, 2, 3, 5)]
+    assert join(6, [(4, five), (0, two)]) == [(0, 2), (4, 5)]
+    assert join(6, [(0, np.array([2, 4])), (1, three)]) == [(0, 2, 4), (1, 3)]

@@ -235,3 +235,9 @@ def test_a_few_frames_are_a_few_of_each_kind() -> None:
     assert [len(few & set(part)) for part in (range(8), range(8, 16), range(16, 32))] == [2, 2, 4]
     with pytest.raises(DataError, match="--learn-from 33: the data has 32 frames"):
         few_of(source, 33, 0)
+
+
+def test_too_few_frames_of_their_own_are_refused() -> None:
+    """Forty frames of the same steel are one frame, which the message says."""
+    with pytest.raises(DataError, match="40 frames, which count as 1 by near-duplication: too few to hold any out"):
+        split(Named([frozenset()] * 40), 0, [tuple(range(40))])
