@@ -89,11 +89,11 @@ def near_rows(thumbnails: Thumbnails) -> Iterator[tuple[int, Indices]]:
     One may be turned by half, or mirrored: as a copy made to have more to learn from is.
     """
     first_like: dict[bytes, int] = {}
-    same = np.array([first_like.setdefault(one.tobytes(), at) for at, one in enumerate(thumbnails)])
+    same = np.array([first_like.setdefault(thumbnail.tobytes(), at) for at, thumbnail in enumerate(thumbnails)])
     usual = _usual(thumbnails)
     own, left = _normal(thumbnails), _normal(thumbnails - usual)
     hashes = _hash_all(thumbnails)
-    others = [
+    turned = [
         (least, _hash_all(turn), _normal(turn), _normal(turn - usual))
         for down, right, least in TURNS
         for turn in (thumbnails[:, ::down, ::right],)
@@ -101,7 +101,7 @@ def near_rows(thumbnails: Thumbnails) -> Iterator[tuple[int, Indices]]:
     for start in range(0, len(thumbnails), BLOCK):
         block = slice(start, start + BLOCK)
         alike = np.zeros((len(hashes[block]), len(thumbnails) - start), bool)
-        for least, turn_hashes, turn_own, turn_left in others:
+        for least, turn_hashes, turn_own, turn_left in turned:
             near = np.triu(np.bitwise_count(hashes[block, None] ^ turn_hashes[None, start:]) <= NEAR_BITS, 1)
             rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
             some, later = rows + start, columns + start
@@ -131,14 +131,14 @@ def _normal(thumbnails: Thumbnails) -> Thumbnails:
 
 
 def _hash_all(thumbnails: Thumbnails) -> Hashes:
-    return np.array([hash_thumbnail(np.ascontiguousarray(one)) for one in thumbnails], np.uint64)
+    return np.array([hash_thumbnail(np.ascontiguousarray(thumbnail)) for thumbnail in thumbnails], np.uint64)
 
 
 def join(count: int, rows: Iterable[tuple[int, Indices]]) -> list[tuple[int, ...]]:
     """Return groups of two or more of 0..count-1 that the rows connect, each in order, by their first member."""
     root = np.arange(count)
-    for first, others in rows:
-        roots = np.unique(root[[first, *others]])
+    for first, copies in rows:
+        roots = np.unique(root[[first, *copies]])
         if len(roots) > 1:
             root[np.isin(root, roots)] = roots[0]
     groups: dict[int, list[int]] = {}

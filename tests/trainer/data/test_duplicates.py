@@ -56,7 +56,7 @@ def test_pairs_are_found_across_blocks() -> None:
     thumbnails[BLOCK + 7] = thumbnails[3]
     thumbnails[BLOCK + 9] = thumbnails[BLOCK + 8]
     thumbnails[[10, 20, BLOCK + 30]] = np.array([0, 90, 0])[:, None, None]
-    rows = [(first, others.tolist()) for first, others in near_rows(thumbnails)]
+    rows = [(first, copies.tolist()) for first, copies in near_rows(thumbnails)]
     assert rows == [(3, [BLOCK + 7]), (10, [BLOCK + 30]), (BLOCK + 8, [BLOCK + 9])]
 
 
@@ -65,7 +65,7 @@ def test_what_all_frames_share_makes_no_copies() -> None:
     thumbnails = 110 + np.random.default_rng(0).normal(0, 0.5, (40, SIDE_PX, SIDE_PX)).astype(np.float32)
     thumbnails[:, 8:14, 8:14] -= 40
     thumbnails[30] = 1.1 * thumbnails[4]
-    assert [(first, others.tolist()) for first, others in near_rows(thumbnails)] == [(4, [30])]
+    assert [(first, copies.tolist()) for first, copies in near_rows(thumbnails)] == [(4, [30])]
 
 
 @pytest.mark.parametrize("turn", [(1, -1), (-1, 1), (-1, -1)])
