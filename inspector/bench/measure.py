@@ -162,8 +162,7 @@ def _engine(folder: Path, kind: str, batch: int, threads: int) -> Segmenter:
     """
     with tempfile.TemporaryDirectory() as temporary:
         config = settings(Path(temporary) / "line.toml", Ports(), folder, kind=kind, batch=batch, threads=threads)
-        read, found = prepare(config)
-        return load(read, found).engine
+        return load(prepare(config)).engine
 
 
 def _precision(folder: Path, kind: str, threads: int) -> str:

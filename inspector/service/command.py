@@ -69,21 +69,21 @@ def run(args: argparse.Namespace) -> int:
 
 def check(args: argparse.Namespace) -> int:
     """Read a configuration, and everything it refers to, as `run` would."""
-    from inspector import recipe
     from inspector.service import engine, places
     from inspector.service.prepare import prepare, read_secrets, remarks
     from inspector.words import counted
 
-    settings, folder = prepare(args.config)
+    prepared = prepare(args.config)
+    settings, full = prepared.settings, prepared.full
     read_secrets(args.config, settings, _credentials())
     disk_remarks = places.check_disks(settings)
-    engine_remarks = engine.check(settings, folder, unverified=args.unverified)
+    engine_remarks = engine.check(prepared, unverified=args.unverified)
     cameras = ", ".join(camera.name for camera in settings.camera)
     alarms = counted(len(settings.alarm), "alarm")
-    print(f"{args.config}: good. Line {settings.line}, cameras {cameras}, recipe {folder.name}, {alarms}")
+    print(f"{args.config}: good. Line {settings.line}, cameras {cameras}, recipe {full.folder.name}, {alarms}")
     for remark in engine_remarks:
         print(f"engine: {remark}")
-    for remark in (*remarks(settings, recipe.read_card(folder)), *disk_remarks):
+    for remark in (*remarks(settings, full.card), *disk_remarks):
         print(remark)
     return 0
 

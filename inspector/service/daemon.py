@@ -26,7 +26,7 @@ from typing import Any
 
 import zmq
 
-from inspector import __version__, recipe
+from inspector import __version__
 from inspector.access.gate import Gate
 from inspector.access.refusals import Refusals
 from inspector.coil.passage import meant
@@ -100,7 +100,8 @@ class Daemon:
         """
         self._path, self._notifier = path, notifier
         self._answers = answers or ReloadAnswers()
-        self._settings, self._folder = prepare(path)
+        self._prepared = prepare(path)
+        self._settings = self._prepared.settings
         self._secrets = read_secrets(path, self._settings, credentials)  # once: at a reload they may be out of reach
         self._refusals = Refusals(clock_ns)
         self._stop, self._hangup = stop, hangup
@@ -136,7 +137,7 @@ class Daemon:
 
     def startup(self) -> None:
         """Open what can refuse first; warm up; take frames last."""
-        settings, card, opened = self._settings, recipe.read_card(self._folder), self._opened
+        settings, card, opened = self._settings, self._prepared.full.card, self._opened
         places.see_mounted(settings)
         cameras = [camera.name for camera in settings.camera]
         self._stages = Stages(settings)
@@ -156,7 +157,8 @@ class Daemon:
             self._desk.report(over)
         self._liveness.not_ready = f"loading recipe {card}"
         self._notifier.status(self._liveness.not_ready)
-        loaded = self._load(settings, self._folder, self._options)
+        loaded = self._load(self._prepared, self._options)
+        del self._prepared  # the models: an engine keeps what it needs of them
         fresh = Deadline(policies(settings.camera, settings.intake), time.monotonic_ns, time.time_ns)
         self._infer = Infer(loaded, self._demand, fresh)
         opened.callback(self._threads.close, "infer", self._infer.close)

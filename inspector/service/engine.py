@@ -10,11 +10,9 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 
 import msgspec
 
-from inspector import recipe
 from inspector.analysis.finds import finds
 from inspector.engines import cascade, choice
 from inspector.engines.screening import ScreenAccount
@@ -24,6 +22,7 @@ from inspector.errors import EngineRefused, Stopped
 from inspector.infer import Loaded, depths
 from inspector.service.intake import plane_shares
 from inspector.service.line import Config
+from inspector.service.prepare import Prepared, ReadRecipe
 from inspector.service.rebuild import rebuild
 
 log = logging.getLogger("inspector")
@@ -45,22 +44,23 @@ class Options(msgspec.Struct, frozen=True):
 
 
 PLAIN = Options()
-Load = Callable[[Config, Path, Options], Loaded]
+Load = Callable[[Prepared, Options], Loaded]
 """What `load` does."""
 
 
-def load(settings: Config, folder: Path, options: Options = PLAIN) -> Loaded:
-    """Load, verify and warm the engine, and the screen's where there is one.
+def load(prepared: Prepared, options: Options = PLAIN) -> Loaded:
+    """Load, verify and warm the engine, and the screen's where there is one, of nothing but what was checked.
 
     A stale engine is built again where the configuration asks for it.
 
     Raises: RecipeError, EngineError, EngineRefused; Stopped.
     """
+    settings = prepared.settings
     with ExitStack() as on_failure:
-        full = _load_one(settings, folder, options)
+        full = _load_one(settings, prepared.full, options)
         on_failure.callback(full.engine.close)
-        if settings.recipe.screen:
-            screen = _load_one(settings, Path(settings.recipe.screen), options)
+        if prepared.screen is not None:
+            screen = _load_one(settings, prepared.screen, options)
             on_failure.callback(screen.engine.close)
             account = ScreenAccount(settings.recipe.screen_audit)
             most = settings.batch.max_frames
@@ -94,10 +94,8 @@ def _tiled(loaded: Loaded, settings: Config) -> Loaded:
     )
 
 
-def _load_one(settings: Config, folder: Path, options: Options) -> Loaded:
-    card, model = recipe.load(folder)
+def _load_one(settings: Config, source: ReadRecipe, options: Options) -> Loaded:
     section, most = settings.engine, settings.batch.max_frames
-
     reported_s = time.monotonic()
 
     def tell(words: str) -> None:
@@ -110,17 +108,17 @@ def _load_one(settings: Config, folder: Path, options: Options) -> Loaded:
     def load_engine() -> Loaded:
         engine = choice.load(
             section,
-            card,
-            model,
+            source.card,
+            source.model,
             most,
-            folder,
+            source.folder,
             depths=depths(settings.intake.queue_batches),
             unverified=options.unverified,
             gently=options.gently,
             tell=tell,
         )
         largest_s = time.monotonic() - reported_s  # they come last
-        return Loaded(card, engine, batch_s=largest_s / (1 + PAUSE) if options.gently else largest_s)
+        return Loaded(source.card, engine, batch_s=largest_s / (1 + PAUSE) if options.gently else largest_s)
 
     try:
         try:
@@ -131,7 +129,7 @@ def _load_one(settings: Config, folder: Path, options: Options) -> Loaded:
             log.warning("the engine does not fit, and is built again: %s", error)
         options.rebuilding(True)
         try:
-            rebuild(section, folder, most, options.tell, options.stopped)
+            rebuild(section, source.folder, most, options.tell, options.stopped)
         finally:
             options.rebuilding(False)
         return load_engine()
@@ -139,28 +137,28 @@ def _load_one(settings: Config, folder: Path, options: Options) -> Loaded:
         options.tell("")
 
 
-def check(settings: Config, folder: Path, *, unverified: bool = False) -> list[str]:
+def check(prepared: Prepared, *, unverified: bool = False) -> list[str]:
     """Check what of a built engine can be checked without a GPU; return what to know of it though it is no fault.
 
     Raises: EngineRefused; where an engine that does not fit would be built again, only for want of TensorRT.
     """
+    settings = prepared.settings
     if settings.engine.kind == "stub":
         return ["stub: this line inspects nothing"]
     if settings.engine.kind != "tensorrt":
         return []
     unseen = "driver and GPU were not looked at: `inspector run` does that"
-    folders = [folder, *([Path(settings.recipe.screen)] if settings.recipe.screen else [])]
-    return [*(fault for path in folders for fault in _engine_faults(settings, path, unverified)), unseen]
+    sources = [source for source in (prepared.full, prepared.screen) if source is not None]
+    return [*(fault for source in sources for fault in _engine_faults(settings, source, unverified)), unseen]
 
 
-def _engine_faults(settings: Config, folder: Path, unverified: bool) -> list[str]:
+def _engine_faults(settings: Config, source: ReadRecipe, unverified: bool) -> list[str]:
     """Return why a recipe's built engine does not fit where it would be built again; raise EngineRefused elsewhere."""
     from inspector.engines.nvidia import flavour, loader
 
-    card = recipe.read_card(folder)
     only, most = loader.asked(settings.engine), settings.batch.max_frames
     try:
-        loader.check(folder, card, only=only, max_frames=most, verified=not unverified)
+        loader.check(source.folder, source.card, only=only, max_frames=most, verified=not unverified)
     except EngineRefused as error:
         if not settings.engine.rebuild:
             raise

@@ -1,5 +1,7 @@
 """A configuration made ready to run: read, checked with all that it refers to, its secrets read.
 
+Law: each file is read once. What was checked is what is loaded, whatever is copied over it meanwhile.
+
 Knows: the configuration's parts. Must not know: sockets, stages, how an engine is loaded.
 """
 
@@ -29,22 +31,38 @@ MAPS_BYTES = 2
 """Of each pixel: its label and its confidence."""
 
 
-def prepare(path: Path) -> tuple[Config, Path]:
-    """Read and check a configuration with all that it refers to; return it, its screen's folder in place of that's
-    name, and the recipe's folder.
+class ReadRecipe(msgspec.Struct, frozen=True):
+    """A recipe as it was read and checked."""
+
+    folder: Path
+    """Where it and a built engine lie."""
+    card: Recipe
+    model: bytes
+    """Its ONNX."""
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A configuration and all that an engine is made of; it holds the models, some ten MB each."""
+
+    settings: Config
+    full: ReadRecipe
+    """The recipe."""
+    screen: ReadRecipe | None = None
+    """The fast recipe that looks first; None: there is none."""
+
+
+def prepare(path: Path) -> Prepared:
+    """Read and check a configuration with all that it refers to; its screen's folder is in place of that's name.
 
     Raises: ConfigError, RecipeError.
     """
     settings = line.load(path)
-    folder = recipe.find(settings.recipe.path, path.parent)
-    card, model = recipe.load(folder)
-    choice.check(settings.engine, card, model)
+    full, screen = _source(settings, settings.recipe.path, path.parent), None
+    card = full.card
     if settings.recipe.screen:
-        screen = recipe.find(settings.recipe.screen, path.parent)
-        screen_card, screen_model = recipe.load(screen)
-        choice.check(settings.engine, screen_card, screen_model)
-        cascade.permit(card, screen_card)
-        section = msgspec.structs.replace(settings.recipe, screen=str(screen))
+        screen = _source(settings, settings.recipe.screen, path.parent)
+        cascade.permit(card, screen.card)
+        section = msgspec.structs.replace(settings.recipe, screen=str(screen.folder))
         settings = msgspec.structs.replace(settings, recipe=section)
     found = (
         *_frame_faults(settings, card),
@@ -58,7 +76,14 @@ def prepare(path: Path) -> tuple[Config, Path]:
         faults += [f"{path.name}: {fault}" for fault in geometry.faults(settings.camera, card)]
     if faults:
         raise ConfigError(faults)
-    return settings, folder
+    return Prepared(settings, full, screen)
+
+
+def _source(settings: Config, name: str, start: Path) -> ReadRecipe:
+    folder = recipe.find(name, start)
+    card, model = recipe.load(folder)
+    choice.check(settings.engine, card, model)
+    return ReadRecipe(folder, card, model)
 
 
 class Secrets(msgspec.Struct, frozen=True):

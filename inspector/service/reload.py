@@ -13,7 +13,6 @@ from pathlib import Path
 
 import msgspec
 
-from inspector import recipe
 from inspector.config.camera import CameraSection
 from inspector.errors import ConfigError, InspectorError, Stopped
 from inspector.infer import Loaded
@@ -21,7 +20,7 @@ from inspector.records.recipe import Recipe
 from inspector.service.engine import PLAIN, Load, Options, load
 from inspector.service.intake import plane_shares
 from inspector.service.line import Config
-from inspector.service.prepare import prepare
+from inspector.service.prepare import Prepared, prepare
 from inspector.words import counted
 
 RELOADABLE = frozenset({"recipe", "engine", "alarm", "flood", "travel", "trigger"})
@@ -68,12 +67,12 @@ class Reload:
 
     def _work(self) -> None:
         try:
-            settings, folder = prepare(self._path)
-            card = recipe.read_card(folder)
-            self._refuse(settings, card)
+            prepared = prepare(self._path)
+            settings = prepared.settings
+            self._refuse(settings, prepared.full.card)
             loaded = self._running
-            if not self._goes_on(settings, card):
-                loaded = self._load(settings, folder, self._options)
+            if not self._goes_on(prepared):
+                loaded = self._load(prepared, self._options)
         except Stopped:  # nobody waits for it any more
             return
         except InspectorError as error:
@@ -85,13 +84,13 @@ class Reload:
         self._settings, self._running = settings, loaded
         self._done(settings, loaded)
 
-    def _goes_on(self, settings: Config, card: Recipe) -> bool:
+    def _goes_on(self, prepared: Prepared) -> bool:
         """Whether the engine that runs is what would be loaded: for alarms alone nothing is loaded and warmed up."""
+        settings = prepared.settings
         if settings.engine.kind == "tensorrt":  # made of a file of its own, which may have been converted since
             return False
-        before, screen = self._settings, settings.recipe.screen
-        screen_card = recipe.read_card(Path(screen)) if screen else None
-        new = settings.recipe, settings.engine, card, screen_card
+        before, screen_card = self._settings, prepared.screen.card if prepared.screen else None
+        new = settings.recipe, settings.engine, prepared.full.card, screen_card
         return new == (before.recipe, before.engine, self._running.recipe, self._running.screen_recipe)
 
     def _refuse(self, settings: Config, card: Recipe) -> None:

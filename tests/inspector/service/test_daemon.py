@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import zmq
 
-from inspector import recipe, wire
+from inspector import wire
 from inspector.client import Events
 from inspector.engines.stub import Stub
 from inspector.errors import EngineError, InspectorError, SocketError, Stuck
@@ -26,7 +26,7 @@ from inspector.records.frame import Bytes3D
 from inspector.records.recipe import Maps, Recipe
 from inspector.service.daemon import Daemon
 from inspector.service.engine import Options
-from inspector.service.line import Config
+from inspector.service.prepare import Prepared
 from inspector.service.systemd import Notifier
 from inspector.signals import Flag
 from tests.patience import patience_s
@@ -86,9 +86,9 @@ class Line:
         )
         self._thread = threading.Thread(target=self._run, name="daemon")
 
-    def _load(self, settings: Config, folder: Path, options: Options) -> Loaded:
-        self.engines.append(Watched(recipe.read_card(folder)))
-        return Loaded(recipe.read_card(folder), self.engines[-1])
+    def _load(self, prepared: Prepared, options: Options) -> Loaded:
+        self.engines.append(Watched(prepared.full.card))
+        return Loaded(prepared.full.card, self.engines[-1])
 
     def _clock_ns(self) -> int:
         return time.monotonic_ns() + self.later_ns

@@ -30,7 +30,7 @@ def configured(folder: Path, journal: str, archive: str) -> Path:
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     """Both folders are named, and what is good is left as it was."""
-    settings, _ = prepare(configured(tmp_path, "journal", "archive"))
+    settings = prepare(configured(tmp_path, "journal", "archive")).settings
     assert check_disks(settings) == []
     assert {path.name for path in tmp_path.iterdir()} == {"line.toml", "r"}
     journal = msgspec.structs.replace(settings.journal, path="/proc/journal")

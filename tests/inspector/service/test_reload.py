@@ -10,9 +10,9 @@ import pytest
 
 from inspector.errors import ConfigError, InspectorError, RecipeError, Stopped
 from inspector.infer import Loaded
-from inspector.service.engine import Options, load
+from inspector.service.engine import Load, Options, load
 from inspector.service.line import Config
-from inspector.service.prepare import prepare
+from inspector.service.prepare import Prepared, prepare
 from inspector.service.reload import Reload
 from tests.patience import patience_s
 from tests.recipes import DECIDE, GRAPH, HEIGHT, WIDTH, write_folder, write_recipe
@@ -45,12 +45,16 @@ class Line:
         self.path, self.recipe = folder / "line3.toml", folder / "recipe"
         self.path.write_text(LINE.replace("mm_per_row = 0.5", started_with))
         write_recipe(self.recipe)
-        self.settings, found = prepare(self.path)
-        assert found == self.recipe
-        self.loaded = load(self.settings, self.recipe)
+        prepared = prepare(self.path)
+        assert prepared.full.folder == self.recipe
+        self.settings, self.loaded = prepared.settings, load(prepared)
         self.errors: list[InspectorError] = []
         self._is_over = threading.Event()
-        self._reload = Reload(self.path, self.settings, self.loaded, self._done, self._failed)
+        self.run(load)
+
+    def run(self, load: Load) -> None:
+        """Reload by `load` from now on."""
+        self._reload = Reload(self.path, self.settings, self.loaded, self._done, self._failed, load=load)
 
     def _done(self, settings: Config, loaded: Loaded) -> None:
         self.settings, self.loaded = settings, loaded
@@ -133,6 +137,22 @@ def test_bad_reload(line: Line, old: str, new: str, printed: str | None) -> None
     assert len(words) == 1
     if printed:
         assert words == [printed.format(alarm=line.settings.alarm[0].name, recipe=line.loaded.recipe)]
+
+
+def test_a_recipe_copied_over_the_checked_one_waits_for_a_check(tmp_path: Path) -> None:
+    """What is loaded is what was checked, though another recipe with other classes lies there by then."""
+    line = Line(tmp_path)
+    write_recipe(line.recipe, name="keener")
+
+    def load_late(prepared: Prepared, options: Options) -> Loaded:
+        model = (line.recipe / "model.onnx").read_bytes() + b"\0"
+        write_folder(line.recipe, model, "other", ("scale", "pit"), (HEIGHT, WIDTH))
+        return load(prepared, options)
+
+    line.run(load_late)
+    assert line.reload() == []
+    assert [kind.name for kind in line.loaded.recipe.classes] == ["dark", "bright"]
+    assert str(line.loaded.recipe) == "keener@1"
 
 
 def test_altered_recipe(line: Line) -> None:
@@ -235,5 +255,5 @@ def test_a_start_that_is_stopped_does_not_warm_up_to_its_end(tmp_path: Path) -> 
     line, reported = Line(tmp_path), list[str]()
     options = Options(tell=reported.append, stopped=lambda: len(reported) >= 2)
     with pytest.raises(Stopped):
-        load(line.settings, line.recipe, options)
+        load(prepare(line.path), options)
     assert [words.rpartition(": ")[2] for words in reported] == ["batch size 1 of 4", "batch size 2 of 4", ""]

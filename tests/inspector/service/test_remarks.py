@@ -9,7 +9,6 @@ import pytest
 from inspector.errors import ConfigError
 from inspector.harness import configuration
 from inspector.harness.ports import Ports
-from inspector.recipe import read_card
 from inspector.service.prepare import prepare, remarks
 from tests.recipes import DECIDE, GRAPH, write_folder, write_recipe
 
@@ -40,8 +39,8 @@ def test_wildcards_are_remarked_on(tmp_path: Path) -> None:
         "http": {"bind": "0.0.0.0:9477"},
     }
     path = configuration.write(tmp_path / "line.toml", PORTS, Path("r"), line="l", mm_per_px=1.0, sections=sections)
-    settings, folder = prepare(path)
-    assert [words.split(" is open")[0] for words in remarks(settings, read_card(folder))] == [
+    prepared = prepare(path)
+    assert [words.split(" is open")[0] for words in remarks(prepared.settings, prepared.full.card)] == [
         "intake.bind: tcp://*:5555",
         "events.bind: tcp://0.0.0.0:5556",
         "http.bind: 0.0.0.0:9477",
@@ -53,5 +52,5 @@ def test_cameras_without_keys_are_remarked_on(tmp_path: Path) -> None:
     write_recipe(tmp_path / "r")
     sections = {"intake": {"bind": "tcp://192.168.7.2:5555", "without_keys": True}}
     path = configuration.write(tmp_path / "line.toml", PORTS, Path("r"), line="l", mm_per_px=1.0, sections=sections)
-    settings, folder = prepare(path)
-    assert "takes frames without keys" in " ".join(remarks(settings, read_card(folder)))
+    prepared = prepare(path)
+    assert "takes frames without keys" in " ".join(remarks(prepared.settings, prepared.full.card))

@@ -10,7 +10,6 @@ import pytest
 from inspector.errors import ConfigError
 from inspector.harness import configuration
 from inspector.harness.ports import Ports
-from inspector.recipe import read_card
 from inspector.records.recipe import Certainty
 from inspector.service import rules
 from inspector.service.prepare import prepare, remarks
@@ -34,10 +33,10 @@ def checked(folder: Path, extra: str) -> tuple[list[str], list[str]]:
     """What is wrong with a line's rules, and what is remarked on; the journal is in `journal`."""
     path = configuration.write(folder / "line.toml", PORTS, Path("r"), line="l", mm_per_px=1.0, extra=extra)
     try:
-        settings, found = prepare(path)
+        prepared = prepare(path)
     except ConfigError as error:
         return [words.removeprefix("line.toml: ") for words in str(error).splitlines()], []
-    return [], remarks(settings, read_card(found))
+    return [], remarks(prepared.settings, prepared.full.card)
 
 
 CRITICAL = '[[severity]]\nlevel = "critical"\nclasses = ["bright"]\n'
@@ -241,8 +240,8 @@ def test_a_confidence_that_the_recipe_never_states(folder: Path) -> None:
     """Eight bits of log-odds end below 1: a rule for certainty itself is refused there, and taken with linear ones."""
     extra = GRADING + LIMIT.format(name="sure", grade="hold", count=0) + "min_confidence = 1.0\n"
     assert checked(folder, extra) == ([], [])
-    settings, found = prepare(folder / "line.toml")
-    card = msgspec.structs.replace(read_card(found), confidence="log_odds")
+    prepared = prepare(folder / "line.toml")
+    settings, card = prepared.settings, msgspec.structs.replace(prepared.full.card, confidence="log_odds")
     assert list(rules.faults(settings, card)) == [
         'grading "g": limit "sure": min_confidence is 1: it can never decide, for recipe tiny@1 states at most '
         "0.999993. Lower it."
