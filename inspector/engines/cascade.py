@@ -1,7 +1,8 @@
 """Two engines as one: a fast recipe looks at every frame, the full one only at those that are not surely sound.
 
 What leaves is the full recipe's word, or, where the screen held the frame back, that it is sound: of such a frame
-presence has the screen's score, below every threshold, and its distance. A frame whose score is no number passes.
+presence has the screen's score, scaled to lie below every threshold, and its distance. A frame whose score is no number
+passes.
 
 Knows the `Segmenter` protocol, and tiles. Must not know which engines they are, recipes' files, sockets.
 """
@@ -120,8 +121,9 @@ class Cascade:
         It moves with the picture, as a network's does that is not blind, and reaches no threshold.
         """
         highest = np.nan_to_num(answers[:, : self._screen_classes].max(1, initial=0.0), nan=0.0)
+        scaled = highest[:, None] * np.minimum(self._thresholds / np.float32(self._below), 1)
         below = np.nextafter(self._thresholds, np.float32(0))
-        presence: npt.NDArray[np.float32] = np.minimum(highest[:, None], below)
+        presence: npt.NDArray[np.float32] = np.minimum(scaled, below)
         if self._measures_distance:
             distance = answers[:, self._screen_classes :].max(1, initial=0.0)
             presence = np.concatenate((presence, distance[:, None]), axis=1)

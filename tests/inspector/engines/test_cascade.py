@@ -121,6 +121,20 @@ def test_what_is_held_back_keeps_the_full_recipes_columns(screen: See, expected:
     assert (presence[:, :2] < [kind.threshold for kind in RECIPE.classes]).all()
 
 
+def test_scores_between_threshold_and_permission_stay_different() -> None:
+    """A screen may hold back what scores above the full recipe's thresholds: its pictures are no constant output."""
+    low = tuple(msgspec.structs.replace(kind, threshold=0.05) for kind in RECIPE.classes)
+    stubs = Stub(RECIPE, by_corner), Stub(RECIPE)
+    account = ScreenAccount(0.001)
+    engine = Cascade(
+        *stubs, below=BELOW, screen_classes=2, classes=low, account=account, finds=partial(finds, recipe=RECIPE)
+    )
+    engine.submit(frames(0, 10, 17, 24))
+    presence = engine.result().presence
+    assert len({row.tobytes() for row in presence}) == 4 and not presence[0].any()
+    assert (presence < 0.05).all()
+
+
 def test_what_the_screen_was_never_taught_passes() -> None:
     """A frame beyond the screen's limit goes to the full recipe, however sound it looks to the screen."""
     engine, *_ = cascade(with_distance, with_distance, measures_distance=True)
