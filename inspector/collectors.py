@@ -156,7 +156,8 @@ class ScreenFigures(Collector):
             CounterMetricFamily(
                 "inspector_screen_frames",
                 "Frames by what the recipe's screen did: held back as sound, held back but assessed all the same to "
-                "audit it, or passed to the recipe. They count from the last reload.",
+                "audit it, or passed to the recipe. They count from the last reload that brought another recipe or "
+                "screen.",
                 labels=["outcome"],
             ),
             CounterMetricFamily(

@@ -9,10 +9,12 @@ Knows the `Segmenter` protocol, and tiles. Must not know which engines they are,
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -165,6 +167,11 @@ def permit(full: Recipe, screen: Recipe) -> Screen:
             "losses were measured. Run `trainer tune-screen`, or leave `screen` out."
         )
     return permitted
+
+
+def pair(full: Recipe) -> str:
+    """Name a recipe and the screen that it permits: what was found of one pair holds for no other permission."""
+    return hashlib.sha256(msgspec.json.encode((full.sha256, full.screen))).hexdigest()
 
 
 def fitted(screen_card: Recipe, screen: Segmenter, full_card: Recipe, max_frames: int) -> Segmenter:

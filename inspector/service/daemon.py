@@ -31,6 +31,7 @@ from inspector.access.gate import Gate
 from inspector.access.refusals import Refusals
 from inspector.coil.passage import meant
 from inspector.demand import Demand
+from inspector.engines.screening import ScreenAccounts
 from inspector.errors import EXIT_DONE, GpuLost, InspectorError, Stuck
 from inspector.flow import Buffer, buffered, each
 from inspector.infer import INFERRED_BATCHES, Infer, Loaded
@@ -104,11 +105,11 @@ class Daemon:
         self._settings = self._prepared.settings
         self._secrets = read_secrets(path, self._settings, credentials)  # once: at a reload they may be out of reach
         self._refusals = Refusals(clock_ns)
-        self._stop, self._hangup = stop, hangup
+        self._stop, self._hangup, self._screens = stop, hangup, ScreenAccounts()
         self._load, self._clock_ns, self._settle = load, clock_ns, settle
         self._liveness = Liveness(clock_ns)
         self._threads = Threads(self._liveness)
-        self._options = Options(unverified, self._tell, self._on_rebuilding, self._stop.is_set)
+        self._options = Options(unverified, self._tell, self._on_rebuilding, stop.is_set, accounts=self._screens)
         self._lost: GpuLost | None = None
         self._demand = Demand(self._settings.intake.queue_batches)
         self._opened = ExitStack()
@@ -140,7 +141,7 @@ class Daemon:
         settings, card, opened = self._settings, self._prepared.full.card, self._opened
         places.see_mounted(settings)
         cameras = [camera.name for camera in settings.camera]
-        self._stages = Stages(settings)
+        self._stages = Stages(settings, [self._screens])
         self._metrics = Metrics(cameras, [kind.name for kind in card.classes])
         post = Post(self._secrets.token, partial(self._refusals.add, "http", "token"))
         self._web = Web(settings.http.bind, self._metrics.registry, self._liveness, self._acknowledge, post)

@@ -15,7 +15,7 @@ import msgspec
 
 from inspector.analysis.finds import finds
 from inspector.engines import cascade, choice
-from inspector.engines.screening import ScreenAccount
+from inspector.engines.screening import ScreenAccounts
 from inspector.engines.segmenter import PAUSE
 from inspector.engines.tiled import Tiled, tiles
 from inspector.errors import EngineRefused, Stopped
@@ -41,6 +41,8 @@ class Options(msgspec.Struct, frozen=True):
     """Whether to give up what takes long."""
     gently: bool = False
     """A line runs here meanwhile."""
+    accounts: ScreenAccounts | None = None
+    """Of the screens that this line has run; None: it has run none."""
 
 
 PLAIN = Options()
@@ -62,7 +64,7 @@ def load(prepared: Prepared, options: Options = PLAIN) -> Loaded:
         if prepared.screen is not None:
             screen = _load_one(settings, prepared.screen, options)
             on_failure.callback(screen.engine.close)
-            account = ScreenAccount(settings.recipe.screen_audit)
+            account = (options.accounts or ScreenAccounts()).of(cascade.pair(full.recipe), settings.recipe.screen_audit)
             most = settings.batch.max_frames
             engine = cascade.join(
                 screen.recipe,

@@ -47,7 +47,8 @@ class Stages:
     name = Analyse.name
     """Of the thread that they share."""
 
-    def __init__(self, settings: Config) -> None:
+    def __init__(self, settings: Config, others: Iterable[Lasting] = ()) -> None:
+        """`others` are no stages, and are to be known over a restart with them."""
         self._cameras = [camera.name for camera in settings.camera]
         self._analyse = Analyse(settings.camera, settings.analysis)
         self._camera_health = CameraHealth(settings.camera, settings.camera_health)
@@ -63,7 +64,7 @@ class Stages:
         self._first: list[Stage] = [self._strip, self._triggers]
         self._then: list[Stage] = [Decisions(), self.alarms, self.receipts]
         health: list[Lasting] = [self._camera_health, self._recipe_health]
-        self._lasting: list[Lasting] = [*health, *self._first, self._repeats, *self._then]
+        self._lasting: list[Lasting] = [*health, *self._first, self._repeats, *self._then, *others]
 
     def watched_by(self, metrics: Metrics) -> None:
         """Show what stands now, of cameras and of the recipe, at each scrape."""

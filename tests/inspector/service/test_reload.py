@@ -8,6 +8,7 @@ from pathlib import Path
 import onnx.parser
 import pytest
 
+from inspector.engines.screening import ScreenAccounts
 from inspector.errors import ConfigError, InspectorError, RecipeError, Stopped
 from inspector.infer import Loaded
 from inspector.service.engine import Load, Options, load
@@ -209,6 +210,20 @@ def test_alarms_alone_load_no_engine(tmp_path: Path) -> None:
         assert line.loaded not in loaded
         loaded.append(line.loaded)
     assert line.reload() == [] and line.loaded is loaded[-1]
+
+
+def test_an_engine_of_the_same_pair_goes_on_with_its_account(tmp_path: Path) -> None:
+    """A screen that was found blind is not asked again by the engine that a reload loads; one permitted later is."""
+    line = Line(tmp_path)
+    screened(line)
+    options = Options(accounts=ScreenAccounts())
+    screen = load(prepare(line.path), options).screen
+    assert screen is not None and load(prepare(line.path), options).screen is screen
+    screen.count(held_back=90, passed=10, audited=10, found=0, missed=10)
+    card = line.recipe / "recipe.toml"
+    card.write_text(card.read_text().replace("below = 0.5", "below = 0.4"))
+    permitted = load(prepare(line.path), options).screen
+    assert permitted is not None and not permitted.is_blind
 
 
 def screened(line: Line) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import zmq
 
+from inspector.engines.screening import ScreenAccounts
 from inspector.metrics import Metrics
 from inspector.records.events import CameraStatus, Data
 from inspector.records.stages import Findings
@@ -47,8 +48,8 @@ def test_states_come_back_and_one_that_cannot_be_read_costs_only_its_stage(
 ) -> None:
     """Each stage takes up its own state without a word; a damaged one is logged by the stage's name."""
     settings = configuration(tmp_path)
-    found = last_findings(Stages(settings), settings)
-    assert found.is_last and {"strip", "alarms", "camera_health", "recipe_health"} <= found.states.keys()
+    found = last_findings(Stages(settings, [ScreenAccounts()]), settings)
+    assert found.is_last and {"strip", "alarms", "camera_health", "recipe_health", "screens"} <= found.states.keys()
     with caplog.at_level(logging.WARNING):
         Stages(settings).restore(found.states)
         assert not caplog.records
