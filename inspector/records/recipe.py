@@ -25,22 +25,26 @@ class Window(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
         return f"{self.black}-{self.white}"
 
 
+Weight = Annotated[float, Meta(ge=-1e6, le=1e6)]
+"""A finite number: with any other no defect would be reported, or each would be certain."""
+
+
 class Certainty(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How likely what is outlined is a defect of its class: logistic regression (Cox, J. R. Statist. Soc. B 20, 1958).
 
     The log-odds are `constant` and the sum of each weight times what it is named after; natural logarithms.
     """
 
-    constant: float
-    log_odds: float
+    constant: Weight
+    log_odds: Weight
     """Weight of the log-odds of its most certain pixel."""
-    log_area: float
+    log_area: Weight
     """Weight of the logarithm of its area, square millimetres."""
-    log_length: float
+    log_length: Weight
     """Weight of the logarithm of its length along the travel, millimetres."""
-    largest_mm2: Annotated[float, Meta(gt=0)] | None = None
+    largest_mm2: Annotated[float, Meta(gt=0, le=1e9)] | None = None
     """The largest area that it was fitted to; None: not noted."""
-    longest_mm: Annotated[float, Meta(gt=0)] | None = None
+    longest_mm: Annotated[float, Meta(gt=0, le=1e9)] | None = None
     """The greatest length that it was fitted to; None: not noted."""
 
     def covers(self, area_mm2: float, length_mm: float) -> bool:

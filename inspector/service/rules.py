@@ -13,7 +13,7 @@ from inspector.alarms.settings import FloodSection
 from inspector.archive.settings import ArchiveSection
 from inspector.coil import settings as coil
 from inspector.config import geometry, severity
-from inspector.records.recipe import Recipe
+from inspector.records.recipe import MOST_LOG_ODDS, Recipe, logistic
 from inspector.service.line import Config
 from inspector.strip import rolls
 from inspector.strip.settings import DefectSection
@@ -79,7 +79,17 @@ def _idle(settings: Config) -> Iterator[str]:
 
 def _confidence_faults(settings: Config, card: Recipe) -> Iterator[str]:
     """Rules for defects more certain than the recipe ever is."""
-    most = round(float(card.probabilities.max()), 6)
+    stated = float(card.probabilities.max())
+    most = round(stated, 6)
+    for kind in card.classes:
+        highest = logistic(MOST_LOG_ODDS) if kind.certainty else stated
+        asked_of = (("min_confidence", kind.min_confidence, stated), ("min_probability", kind.min_probability, highest))
+        for name, least, reached in asked_of:
+            if least > reached:
+                yield (
+                    f'recipe {card}: {name} of class "{kind.name}" is {least:g}: no such defect is ever reported, for '
+                    f"the recipe states at most {reached:.7f}. Lower it in its recipe.toml."
+                )
     if any(kind.certainty for kind in card.classes):
         most = 1.0  # by its size a defect may be more certain than any of its pixels
     asked = [(f'trigger "{trigger.name}"', trigger.min_confidence) for trigger in settings.trigger]

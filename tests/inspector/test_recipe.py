@@ -8,6 +8,8 @@ from inspector import recipe
 from inspector.errors import EXIT_CONFIG, RecipeError
 from tests.recipes import HEIGHT, WIDTH, write_recipe
 
+CERTAINTY = "min_area_mm2 = 4.0\ncertainty = {{ {}, log_odds = 1.0, log_area = 0.0, log_length = 0.0 }}"
+
 
 def refusal(folder: Path) -> str:
     """Load a recipe that must be refused; return the words."""
@@ -68,6 +70,9 @@ def test_missing_files(tmp_path: Path) -> None:
         ("threshold = 0.5", "threshold = 1.0", "Expected `float` < 1.0 - at `$.class[0].threshold`"),
         ("threshold = 0.5", "threshold = nan", "Expected `float` > 0.0 - at `$.class[0].threshold`"),
         ("min_area_mm2 = 4.0", "min_area_mm2 = inf", "- at `$.class[0].min_area_mm2`"),
+        ("min_area_mm2 = 4.0", CERTAINTY.format("constant = nan"), "- at `$.class[0].certainty.constant`"),
+        ("min_area_mm2 = 4.0", CERTAINTY.format("constant = 1e400"), "- at `$.class[0].certainty.constant`"),
+        ("min_area_mm2 = 4.0", CERTAINTY.format("constant = 0.0, longest_mm = inf"), "certainty.longest_mm`"),
         ('precision = "fp32"', 'precision = "int4"', "Invalid enum value 'int4' - at `$.precision`"),
         ('sha256 = "', 'sha256 = "g', "- at `$.sha256`"),
         ('name = "dark"', 'name = "bright"', "named ['bright', 'bright']; expected 1, 2, 3, ... in order and each"),

@@ -236,6 +236,25 @@ def test_a_disk_that_can_never_hold_it(folder: Path) -> None:
     assert faults == [] and remark.startswith("archive.max_gb allows 100000.0 GB, and the disk of ")
 
 
+@pytest.mark.parametrize(("key", "most"), [("min_confidence", 0.9999934), ("min_probability", 0.9999934)])
+def test_a_class_that_could_never_be_reported_is_refused(folder: Path, key: str, most: float) -> None:
+    """Above what the map can state a class's rule holds of no defect: its card is refused for a line."""
+    prepared = prepare(configuration.write(folder / "line.toml", PORTS, Path("r"), line="l", mm_per_px=1.0))
+    card = msgspec.structs.replace(prepared.full.card, confidence="log_odds")
+
+    def faults(least: float, certainty: Certainty | None = None) -> list[str]:
+        changed = msgspec.structs.replace(card.classes[1], **{key: least, "certainty": certainty})
+        return list(rules.faults(prepared.settings, msgspec.structs.replace(card, classes=(card.classes[0], changed))))
+
+    assert faults(most) == []
+    assert faults(1.0) == [
+        f'recipe tiny@1: {key} of class "bright" is 1: no such defect is ever reported, for the recipe states at most '
+        "0.9999935. Lower it in its recipe.toml."
+    ]
+    certainty = Certainty(constant=0.0, log_odds=1.0, log_area=1.0, log_length=0.0)
+    assert (faults(0.9999998, certainty) == []) == (key == "min_probability") and faults(1.0, certainty)
+
+
 def test_a_confidence_that_the_recipe_never_states(folder: Path) -> None:
     """Eight bits of log-odds end below 1: a rule for certainty itself is refused there, and taken with linear ones."""
     extra = GRADING + LIMIT.format(name="sure", grade="hold", count=0) + "min_confidence = 1.0\n"
